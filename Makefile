@@ -1,0 +1,59 @@
+# Everything a newcomer needs: `make run` shows the main job, `make test` proves it.
+.DEFAULT_GOAL := help
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+
+.PHONY: help run serve test lint format bench clean lock recording
+
+help: ## this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+$(STAMP): pyproject.toml requirements.lock
+	@command -v $(PYTHON) >/dev/null || { echo "Python 3.11 or later is needed: install it, or name it with PYTHON=..."; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or later is needed; $(PYTHON) is older. Name another with PYTHON=..."; exit 1; }
+	@echo "Installing into $(VENV) (once)..."
+	@if command -v uv >/dev/null; then \
+		uv venv --quiet --allow-existing --python $(PYTHON) $(VENV) && \
+		uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements.lock && \
+		uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation -e . ; \
+	else \
+		$(PYTHON) -m venv $(VENV) && \
+		$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock && \
+		$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e . ; \
+	fi
+	@touch $@
+
+run: $(STAMP) ## the main job: database, simulator, 5,000 orders submitted and audited
+	@$(BIN)/trade-service demo
+
+serve: $(STAMP) ## the service on 127.0.0.1:8082 with its own PostgreSQL
+	@$(BIN)/trade-service serve
+
+test: $(STAMP) ## all tests
+	@$(BIN)/python -m pytest -n 2 --dist loadgroup
+
+lint: $(STAMP) ## style, types, layers, ratchets
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+	@$(BIN)/python -m pytest tests/test_tidy.py
+
+format: $(STAMP) ## put the code into the house style
+	@$(BIN)/ruff check --fix-only --quiet .
+	@$(BIN)/ruff format --quiet .
+
+bench: $(STAMP) ## the figures of the README, measured here
+	@$(BIN)/python -m benchmarks.run
+
+recording: $(STAMP) ## draw docs/demo.svg from a run of the demo
+	@$(BIN)/python -m benchmarks.record_demo
+
+lock: $(STAMP) ## pin the newest allowed dependencies (needs uv)
+	@uv pip compile --quiet --universal --generate-hashes --no-header --no-annotate --no-emit-index-url --extra dev -o requirements.lock pyproject.toml
+
+clean: ## remove what make made here (never the user's database)
+	@rm -rf $(VENV) dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,156 @@
+"""`make bench`: the figures of the README, measured on this machine.
+
+Everything runs on the same cores: embedded PostgreSQL with its full durability, the simulator without
+latency, the engine. Each figure is the median of its repetitions.
+"""
+
+import argparse
+import asyncio
+import json
+import statistics
+import sys
+import time
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from decimal import Decimal
+
+import msgspec
+import sqlalchemy as sa
+import uvloop
+
+from benchmarks import bare_loop
+from benchmarks.surroundings import fill, machine, simulator
+from trade_service.bootstrap import Services, running_services
+from trade_service.cli.demo_folder import database_folder, make_demo_folder, remove_demo_folder
+from trade_service.domain.orders import NewTradeOrder, Submission
+from trade_service.observability.logs import configure_logs
+from trade_service.settings import load_settings
+from trade_service.store.embedded import EmbeddedPostgres
+
+WARM_UP = 10_000
+
+
+@asynccontextmanager
+async def services_on(dsn: str, base_url: str, **overrides: object) -> AsyncIterator[Services]:
+    """The service on a database and a simulator, with warnings only in its log."""
+    values = {"database.url": dsn, "execution_service.base_url": base_url, **overrides}
+    settings = load_settings({}, None, values).settings
+    async with running_services(settings, lambda _: None) as services:
+        yield services
+
+
+async def engine_rate(services: Services, ids: Sequence[int]) -> float:
+    """Durable executions a second through the whole submission path."""
+    begun = time.perf_counter()
+    accepted = 0
+    async for result in services.submissions.stream_executions(ids, wait_s=600):
+        accepted += result.code == "OK"
+    assert accepted == len(ids), f"{accepted} of {len(ids)} accepted"
+    return len(ids) / (time.perf_counter() - begun)
+
+
+class StatementCounter:
+    """Counts the statements that reach the driver, BEGIN and COMMIT included."""
+
+    def __init__(self, services: Services) -> None:
+        self.count = 0
+        engine = services.engine.sync_engine
+        sa.event.listen(engine, "before_cursor_execute", self._note)
+        sa.event.listen(engine, "begin", self._note_transaction)
+        sa.event.listen(engine, "commit", self._note_transaction)
+
+    def _note(self, *_: object) -> None:
+        self.count += 1
+
+    def _note_transaction(self, connection: sa.Connection) -> None:
+        if connection.get_execution_options().get("isolation_level") != "AUTOCOMMIT":
+            self.count += 1
+
+
+async def measure_submission(dsn: str, base_url: str, count: int, repetitions: int) -> dict[str, object]:
+    """Engine and bare loop in turn, so that both meet the same machine."""
+    async with services_on(dsn, base_url) as services:
+        await engine_rate(services, await fill(services.engine, WARM_UP))
+        counter = StatementCounter(services)
+        engine, bare = [], []
+        counted = 0
+        for _ in range(repetitions):
+            ids = await fill(services.engine, count)
+            counter.count = 0
+            engine.append(await engine_rate(services, ids))
+            counted += counter.count
+            ids = await fill(services.engine, count)
+            bare.append(await bare_loop.run(dsn, base_url, ids, services.settings.batch.max_concurrent))
+    batches = repetitions * count / 100
+    return {
+        "executions_per_s": round(statistics.median(engine)),
+        "bare_loop_per_s": round(statistics.median(bare)),
+        "ratio_to_bare_loop": round(statistics.median(engine) / statistics.median(bare), 2),
+        "spread": [round(min(engine)), round(max(engine))],
+        "statements_per_batch": round(counted / batches, 2),
+    }
+
+
+async def measure_orders(dsn: str, base_url: str, repetitions: int) -> dict[str, object]:
+    """100 trade orders through batch/submit: statements, and milliseconds until all are SENT."""
+    # Recovery's poll, once a second, is no part of a submission: it would be counted by chance.
+    async with services_on(dsn, base_url, **{"submission.recovery_poll_ms": 600_000}) as services:
+        counter = StatementCounter(services)
+        times, statements = [], set()
+        for repetition in range(repetitions):
+            first = 1_000_000_000 + repetition * 100
+            orders = await services.orders.create_orders_bulk(
+                [NewTradeOrder(first + i, "PORTFOLIO", "BUY", "AAPL", Decimal(100)) for i in range(100)]
+            )
+            counter.count = 0
+            begun = time.perf_counter()
+            results = await services.orders.submit_orders([Submission(o.id, Decimal(100), 1) for o in orders])
+            times.append((time.perf_counter() - begun) * 1000)
+            assert all(result.error is None for result in results)
+            if repetition:  # The first also loads the reference data.
+                statements.add(counter.count)
+    return {"statements": sorted(statements), "median_ms": round(statistics.median(times), 1)}
+
+
+async def measure_memory(dsn: str, base_url: str, count: int) -> dict[str, object]:
+    """Peak memory of a process that submits `count` executions, above its idle memory."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        "benchmarks.memory_process",
+        dsn,
+        base_url,
+        str(count),
+        stdout=asyncio.subprocess.PIPE,
+    )
+    output, _ = await process.communicate()
+    assert process.returncode == 0
+    answer: dict[str, object] = json.loads(output)
+    return answer
+
+
+async def main(arguments: argparse.Namespace) -> None:
+    """Runs all measurements and prints them as one JSON document."""
+    configure_logs("ERROR", "console")
+    figures: dict[str, object] = {"machine": machine()}
+    folder = make_demo_folder()
+    try:
+        async with EmbeddedPostgres.running(database_folder(folder)) as postgres, simulator() as base_url:
+            figures["postgresql"] = postgres.version
+            figures["submission"] = await measure_submission(
+                postgres.dsn, base_url, arguments.executions, arguments.repetitions
+            )
+            figures["batch_submit_of_100_orders"] = await measure_orders(postgres.dsn, base_url, 21)
+            if arguments.memory:
+                figures["memory"] = await measure_memory(postgres.dsn, base_url, arguments.memory)
+    finally:
+        await remove_demo_folder(folder)
+    print(msgspec.json.format(msgspec.json.encode(figures), indent=2).decode())
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.run", description=__doc__)
+    parser.add_argument("--executions", type=int, default=50_000, help="executions in each repetition")
+    parser.add_argument("--repetitions", type=int, default=5)
+    parser.add_argument("--memory", type=int, default=1_000_000, help="size of the memory run; 0 skips it")
+    uvloop.run(main(parser.parse_args()))

@@ -1,0 +1,132 @@
+"""`trade-service db`: the database's state, its migrations, its end."""
+
+import asyncio
+import sys
+from pathlib import Path
+
+import rich_click as click
+
+from trade_service.bootstrap import data_dir, open_database
+from trade_service.cli.command_error import CommandError
+from trade_service.cli.running import config_option, run_until_done, run_until_stopped, say, settings_for
+from trade_service.settings import Settings
+from trade_service.settings.masking import mask_url
+from trade_service.store.database_status import contents_of, server_of
+from trade_service.store.embedded import EmbeddedPostgres, delete_data, is_running
+from trade_service.store.migrate import check
+from trade_service.store.migrate import migrate as migrate_database
+
+NOT_DONE = 1
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+def db() -> None:
+    """Look after the database: the embedded PostgreSQL, or the one that DATABASE_URL names."""
+
+
+@db.command()
+@config_option
+def status(toml_path: Path | None) -> None:
+    """Show which database is used, its version, its migrations, and what is in it."""
+    settings = settings_for(toml_path, quiet_level="ERROR").settings
+    click.echo(f"database     {described(settings)}")
+    if settings.database.url is None and not _exists(settings):
+        click.echo("state        not created yet: `trade-service serve`, `submit` or `db migrate` creates it")
+        return
+    if settings.database.url is None:
+        click.echo(f"server       {'running' if is_running(data_dir(settings)) else 'not running'}")
+    run_until_done(lambda: _print_status(settings))
+
+
+@db.command()
+@config_option
+def migrate(toml_path: Path | None) -> None:
+    """Bring the database to this release; also one of the earlier service, in place."""
+    settings = settings_for(toml_path, quiet_level="ERROR").settings
+    run_until_done(lambda: _migrate(settings))
+
+
+@db.command()
+@config_option
+def start(toml_path: Path | None) -> None:
+    """Keep the embedded PostgreSQL running until stopped, for psql and other programs."""
+    settings = settings_for(toml_path, quiet_level="ERROR").settings
+    _refuse_external(settings, "It runs by itself; start it by its own means.")
+    run_until_stopped(lambda stopping: _keep_running(settings, stopping))
+
+
+@db.command()
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@config_option
+def reset(*, yes: bool, toml_path: Path | None) -> None:
+    """Delete the embedded PostgreSQL's database, with all orders and executions."""
+    settings = settings_for(toml_path, quiet_level="ERROR").settings
+    _refuse_external(settings, "Drop and create it by its own means, then run `trade-service db migrate`.")
+    folder = data_dir(settings)
+    if not folder.exists():
+        click.echo(f"There is nothing to delete: {folder} does not exist.")
+        return
+    if not yes and not sys.stdin.isatty():
+        raise CommandError(f"deleting the database in {folder} needs a yes: give --yes")
+    if not yes and not click.confirm(f"Delete the database in {folder}, with all orders and executions?"):
+        click.echo("Nothing was deleted.")
+        sys.exit(NOT_DONE)
+    run_until_done(lambda: delete_data(folder))
+    click.echo(f"Deleted the database in {folder}.")
+
+
+def described(settings: Settings) -> str:
+    """Which database the settings mean; nothing secret."""
+    url = settings.database.url
+    return f"embedded PostgreSQL in {data_dir(settings)}" if url is None else mask_url(url)
+
+
+def _exists(settings: Settings) -> bool:
+    folder = data_dir(settings)
+    return folder.is_dir() and any(folder.iterdir())
+
+
+def _refuse_external(settings: Settings, advice: str) -> None:
+    if settings.database.url is not None:
+        raise CommandError(
+            f"this is for the embedded PostgreSQL, and the settings name {described(settings)}: {advice}"
+        )
+
+
+async def _print_status(settings: Settings) -> None:
+    async with open_database(settings, say) as engine:
+        version, name = await server_of(engine)
+        state = await check(engine)
+        click.echo(f"version      PostgreSQL {version}, database {name}")
+        if not state.known:
+            click.echo(f"migrations   at {state.current}, made by a later release than this one")
+        elif state.pending:
+            now = "none yet" if state.current is None else f"at {state.current}"
+            click.echo(f"migrations   {now}, {state.needed} is needed: run `trade-service db migrate`")
+            return
+        else:
+            click.echo(f"migrations   up to date ({state.current})")
+        contents = await contents_of(engine)
+    click.echo(f"orders       {contents.trade_orders:,}")
+    click.echo(f"executions   {sum(contents.executions.values()):,}")
+    for submission_state, count in contents.executions.items():
+        click.echo(f"  {submission_state:<11}{count:,}")
+    click.echo(f"attempts     {contents.attempts:,}, open {contents.open_attempts:,}")
+
+
+async def _migrate(settings: Settings) -> None:
+    async with open_database(settings, say) as engine:
+        report = await migrate_database(engine, say)
+    before = report.before or "nothing"
+    click.echo(
+        f"Migrated from {before} to {report.after}." if report.changed else f"Up to date ({report.after})."
+    )
+
+
+async def _keep_running(settings: Settings, stopping: asyncio.Event) -> None:
+    async with EmbeddedPostgres.running(data_dir(settings), progress=say) as server:
+        click.echo(f"PostgreSQL {server.version} runs in {data_dir(settings)}, Ctrl-C stops it.")
+        click.echo(f"psql '{server.dsn}'")
+        click.echo(f"DATABASE_URL={server.dsn}")
+        sys.stdout.flush()
+        await stopping.wait()

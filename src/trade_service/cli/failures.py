@@ -1,0 +1,35 @@
+"""Which failures are expected, and the one line that is said of each."""
+
+from trade_service.bootstrap import CannotStart
+from trade_service.cli.command_error import CommandError
+from trade_service.domain.errors import DomainError
+from trade_service.serving import CannotListen
+from trade_service.settings import SettingsError
+from trade_service.store.embedded import EmbeddedPostgresError
+from trade_service.store.migrations import MigrationError
+from trade_service.submission.ports import StoreUnavailable
+
+
+def cause_of(error: BaseException) -> BaseException:
+    """The first failure inside of groups of them: what tasks raise comes in a group."""
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error
+
+
+def expected_message(error: BaseException) -> str | None:
+    """What to tell of a failure that may happen to anybody; None for one that is a defect."""
+    cause = cause_of(error)
+    match cause:
+        case CommandError() | CannotStart() | CannotListen() | SettingsError():
+            return str(cause)
+        case EmbeddedPostgresError() | MigrationError():
+            return str(cause)
+        case DomainError():
+            return cause.message
+        case StoreUnavailable():
+            return f"{cause}: check that the database runs, and its address with `trade-service config`"
+        case OSError() if cause.filename is not None or cause.errno is not None:
+            where = "" if cause.filename is None else f"{cause.filename}: "
+            return f"{where}{cause.strerror or cause}"
+    return None

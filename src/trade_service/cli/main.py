@@ -1,0 +1,117 @@
+"""The command `trade-service`: its subcommands are imported only when they run."""
+
+import importlib
+import sys
+from collections.abc import Sequence
+
+import rich_click as click
+from click.exceptions import NoArgsIsHelpError
+from rich_click.utils import CommandGroupDict
+
+from trade_service import __version__
+
+INTERRUPTED = 130
+UNUSABLE = 2
+BROKEN_PIPE = 141
+
+COMMANDS = {
+    "demo": (
+        "trade_service.cli.demo:demo",
+        "Show the main job: 5,000 orders through a faulty service, audited.",
+    ),
+    "serve": ("trade_service.cli.serve:serve", "Serve the HTTP API until stopped."),
+    "submit": ("trade_service.cli.submit:submit", "Submit a blotter file, or all that was never submitted."),
+    "audit": ("trade_service.cli.audit:audit", "Prove that nothing is lost and nothing was accepted twice."),
+    "db": ("trade_service.cli.db:db", "Look after the database: status, migrate, start, reset."),
+    "simulate": (
+        "trade_service.cli.simulate:simulate",
+        "Run a stand-in Execution Service with seeded faults.",
+    ),
+    "config": ("trade_service.cli.config:config", "Show every setting and where it came from."),
+}
+GROUPS: list[CommandGroupDict] = [
+    {"name": "The work", "commands": ["serve", "submit", "audit"]},
+    {"name": "Trying it out", "commands": ["demo", "simulate"]},
+    {"name": "Looking after it", "commands": ["db", "config"]},
+]
+
+
+class LazyGroup(click.RichGroup):
+    """A group that lists its commands without importing them."""
+
+    _listing = False
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002  # click's signature
+        """The commands, in the order of the help."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        """The command of that name; for the list of all of them its name and summary alone."""
+        if cmd_name not in COMMANDS:
+            return None
+        place, summary = COMMANDS[cmd_name]
+        if self._listing:
+            return click.Command(cmd_name, help=summary)
+        module, _, name = place.partition(":")
+        command: click.Command = getattr(importlib.import_module(module), name)
+        return command
+
+    def format_help(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The help of the group, from the summaries."""
+        self._listing = True
+        try:
+            super().format_help(ctx, formatter)  # type: ignore[arg-type]  # the base narrows both
+        finally:
+            self._listing = False
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.rich_config(help_config=click.RichHelpConfiguration(command_groups={"trade-service": GROUPS}))
+@click.version_option(__version__, prog_name="trade-service")
+def cli() -> None:
+    """Takes trade orders, cuts executions and submits those in bulk: nothing lost, nothing twice."""
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Runs one command and returns its exit code; what is expected to fail prints one line."""
+    try:
+        code = cli.main(args=list(arguments), prog_name="trade-service", standalone_mode=False)
+    except NoArgsIsHelpError as error:
+        click.echo(error.format_message())
+        return UNUSABLE
+    except click.UsageError as error:
+        path = error.ctx.command_path if error.ctx is not None else "trade-service"
+        return _fail(f"{_one_line(error.format_message())} See `{path} --help`.", UNUSABLE)
+    except click.ClickException as error:
+        return _fail(_one_line(error.format_message()), error.exit_code)
+    except (click.Abort, KeyboardInterrupt):
+        return _fail("interrupted", INTERRUPTED)
+    except BrokenPipeError:
+        sys.stderr.close()
+        return BROKEN_PIPE
+    except Exception as error:
+        from trade_service.cli.failures import expected_message
+
+        message = expected_message(error)
+        if message is None:
+            raise
+        return _fail(_one_line(message), UNUSABLE)
+    return code if isinstance(code, int) else 0
+
+
+def main() -> None:
+    """The entry point."""
+    sys.exit(run(sys.argv[1:]))
+
+
+def _fail(message: str, code: int) -> int:
+    click.echo(f"trade-service: {message}", err=True)
+    return code
+
+
+def _one_line(message: str) -> str:
+    return " ".join(message.split())
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,117 @@
+"""What every command that does work shares: settings, the loop, signals, lines for people."""
+
+import asyncio
+import contextlib
+import os
+import signal
+import sys
+from collections.abc import Callable, Coroutine, Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+import msgspec
+import rich_click as click
+
+from trade_service.observability.logs import configure_logs
+from trade_service.settings import LoadedSettings, load_settings
+
+T = TypeVar("T")
+
+TERMINATED = 143
+config_option = click.option(
+    "--config", "toml_path", type=click.Path(path_type=Path), help="TOML file with settings."
+)
+
+
+def say(line: str) -> None:
+    """Tells people something: on standard error, so that standard output holds results alone."""
+    click.echo(line, err=True)
+
+
+def settings_for(
+    toml_path: Path | None, overrides: Mapping[str, object] | None = None, quiet_level: str | None = None
+) -> LoadedSettings:
+    """The settings of this run, with logs set up and warnings told.
+
+    `quiet_level` is the log level of a command that shows by itself what happens, unless one was asked for.
+    """
+    loaded = load_settings(os.environ, toml_path, overrides or {})
+    level = loaded.settings.log.level
+    if quiet_level is not None and loaded.origins["log.level"] == "default":
+        level = quiet_level
+        log = msgspec.structs.replace(loaded.settings.log, level=level)
+        loaded = msgspec.structs.replace(loaded, settings=msgspec.structs.replace(loaded.settings, log=log))
+    configure_logs(level, loaded.settings.log.format)
+    for warning in loaded.warnings:
+        say(f"trade-service: warning: {warning}")
+    return loaded
+
+
+def run_until_done(main: Callable[[], Coroutine[Any, Any, T]]) -> T:
+    """Runs a coroutine to its end. Ctrl-C and SIGTERM cancel it: it hands over and cleans up.
+
+    Raises KeyboardInterrupt after Ctrl-C, and SystemExit with 143 after SIGTERM.
+    """
+    terminated = False
+
+    async def guarded() -> T:
+        task = asyncio.current_task()
+
+        def stop() -> None:
+            nonlocal terminated
+            terminated = True
+            if task is not None:
+                task.cancel()
+
+        _on_signal(signal.SIGTERM, stop)
+        return await main()
+
+    try:
+        return _run(guarded())
+    except asyncio.CancelledError:
+        if not terminated:
+            raise
+        say("trade-service: stopped by SIGTERM")
+        sys.exit(TERMINATED)
+
+
+def run_until_stopped(main: Callable[[asyncio.Event], Coroutine[Any, Any, T]]) -> T:
+    """Runs a coroutine that goes on until its event is set, which Ctrl-C and SIGTERM do.
+
+    A second signal cancels it.
+    """
+
+    async def guarded() -> T:
+        stopping = asyncio.Event()
+        task = asyncio.current_task()
+
+        def stop() -> None:
+            if stopping.is_set() and task is not None:
+                task.cancel()
+            stopping.set()
+
+        for number in (signal.SIGTERM, signal.SIGINT):
+            _on_signal(number, stop)
+        return await main(stopping)
+
+    return _run(guarded())
+
+
+def _on_signal(number: signal.Signals, action: Callable[[], None]) -> None:
+    """Calls `action` on the loop; where loops take no signals, Ctrl-C cancels as it does by default."""
+    with contextlib.suppress(NotImplementedError):
+        asyncio.get_running_loop().add_signal_handler(number, action)
+
+
+def _run(coroutine: Coroutine[Any, Any, T]) -> T:
+    with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+        return runner.run(coroutine)
+
+
+def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    """uvloop where it exists: half of the loop's cost."""
+    if sys.platform == "win32":
+        return None
+    import uvloop
+
+    return uvloop.new_event_loop

@@ -1,0 +1,72 @@
+"""`trade-service serve`: the HTTP API until it is stopped."""
+
+import asyncio
+import ipaddress
+import sys
+from pathlib import Path
+
+import rich_click as click
+
+from trade_service.bootstrap import Services, running_services, web_app
+from trade_service.cli.db import described
+from trade_service.cli.running import config_option, run_until_stopped, say, settings_for
+from trade_service.serving import ServerLimits, serve_asgi
+from trade_service.settings import Settings
+from trade_service.settings.masking import mask_url
+
+LULL_S = 3.0
+"""Where others may send requests: the time from 'not ready' to 'not listening', for them to notice."""
+
+
+@click.command()
+@click.option("--host", help="Address to listen on.")
+@click.option("--port", type=click.IntRange(0, 65535), help="Port to listen on; 0 takes a free one.")
+@config_option
+def serve(host: str | None, port: int | None, toml_path: Path | None) -> None:
+    """Serve the HTTP API until stopped.
+
+    Ctrl-C or SIGTERM stop it: not ready any more, requests and batches in flight finished, exit code 0.
+    """
+    settings = settings_for(toml_path, {"server.host": host, "server.port": port}).settings
+    if not is_loopback(settings.server.host):
+        say(
+            f"trade-service: warning: {settings.server.host} is not this machine alone, and there is no "
+            "authentication yet: let only those in who may trade"
+        )
+    run_until_stopped(lambda stopping: _serve(settings, stopping))
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only programs of this machine reach an address."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+async def _serve(settings: Settings, stopping: asyncio.Event) -> None:
+    async with running_services(settings, say) as services:
+        await serve_asgi(
+            web_app(services),
+            settings.server.host,
+            settings.server.port,
+            stop=stopping,
+            ready=lambda url: _tell_ready(settings, url),
+            stopping=lambda: _tell_stopping(services),
+            lull_s=0.0 if is_loopback(settings.server.host) else LULL_S,
+            grace_s=settings.server.shutdown_grace_s,
+            limits=ServerLimits(max_header_bytes=settings.server.max_header_bytes),
+        )
+
+
+def _tell_ready(settings: Settings, url: str) -> None:
+    downstream = mask_url(settings.execution_service.base_url)
+    click.echo(
+        f"Serving on {url}; database: {described(settings)}; Execution Service: {downstream}; Ctrl-C stops it"
+    )
+    sys.stdout.flush()
+
+
+def _tell_stopping(services: Services) -> None:
+    services.begin_stop()
+    say("Stopping: finishing what is in flight ...")

@@ -1,0 +1,126 @@
+"""`trade-service simulate`: the stand-in Execution Service until it is stopped."""
+
+import asyncio
+import sys
+from pathlib import Path
+
+import rich_click as click
+from rich.console import Console
+from rich.table import Table
+
+from trade_service.cli.command_error import CommandError
+from trade_service.cli.running import run_until_stopped
+from trade_service.simulator.faults import FAULTS, FaultPlanError
+from trade_service.simulator.server import RunningSimulator, SimulatorSettings, running_simulator
+from trade_service.simulator.settings import parse_fault_rates
+
+SHOWN_REPEATS = 20
+LATENCY_JITTER = 0.5
+LATE_COMMIT_MS = 300
+
+
+def _list_faults(ctx: click.Context, _: click.Parameter, wanted: object) -> None:
+    if not wanted:
+        return
+    table = Table("fault", "what happens", title="Faults (rate: per call, or per item)", title_justify="left")
+    for fault in FAULTS.values():
+        table.add_row(fault.name, fault.text + (" (per item)" if fault.per_item else ""))
+    Console().print(table)
+    ctx.exit()
+
+
+@click.command()
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@click.option("--port", default=8084, show_default=True, type=click.IntRange(0, 65535), help="0: a free one.")
+@click.option("--latency-ms", default=0.0, show_default=True, help="Time that each call takes.")
+@click.option(
+    "--item-latency-ms", default=0.0, show_default=True, help="Time more for each execution of a call."
+)
+@click.option(
+    "--fault", "faults", multiple=True, metavar="NAME=RATE", help="A fault of submissions; repeatable."
+)
+@click.option(
+    "--lookup-fault", "lookup_faults", multiple=True, metavar="NAME=RATE", help="The same for GET calls."
+)
+@click.option("--script", default="", metavar="A,B:1,...", help="Faults of the first calls, in order.")
+@click.option("--seed", default=1, show_default=True, help="The same seed gives the same faults.")
+@click.option("--first-id", default=1, show_default=True, help="Id of the first execution it accepts.")
+@click.option("--list-faults", is_flag=True, is_eager=True, callback=_list_faults, expose_value=False,
+              help="List all faults and stop.")  # fmt: skip
+@click.option("--keeper-of", type=click.Path(path_type=Path), hidden=True,
+              help="Stop when standard input ends, then remove this folder of a demo.")  # fmt: skip
+def simulate(
+    host: str, port: int, latency_ms: float, item_latency_ms: float, faults: tuple[str, ...],
+    lookup_faults: tuple[str, ...], script: str, seed: int, first_id: int,
+    keeper_of: Path | None,
+) -> None:  # fmt: skip
+    """Run a stand-in Execution Service with seeded faults.
+
+    It speaks the Execution Service's contract, keeps books of what it accepted and prints them at the end.
+    """
+    try:
+        settings = SimulatorSettings(
+            seed=seed,
+            first_id=first_id,
+            call_latency_ms=latency_ms,
+            item_latency_ms=item_latency_ms,
+            latency_jitter=LATENCY_JITTER,
+            faults=parse_fault_rates(faults),
+            lookup_faults=parse_fault_rates(lookup_faults),
+            script=[entry.strip() for entry in script.split(",") if entry.strip()],
+            late_commit_ms=LATE_COMMIT_MS,
+        )
+    except FaultPlanError as error:
+        raise CommandError(f"{error} (see `trade-service simulate --list-faults`)") from None
+    run_until_stopped(lambda stopping: _simulate(settings, host, port, stopping, keeper_of))
+
+
+async def _simulate(
+    settings: SimulatorSettings, host: str, port: int, stopping: asyncio.Event, keeper_of: Path | None
+) -> None:
+    try:
+        async with running_simulator(settings, host, port) as simulator:
+            click.echo(f"Stand-in Execution Service on {simulator.base_url}, Ctrl-C stops it")
+            sys.stdout.flush()
+            if keeper_of is None:
+                await stopping.wait()
+                _print_books(simulator)
+            else:
+                await _until_parent_is_gone(stopping)
+    except OSError as error:
+        raise CommandError(
+            f"cannot listen on {host}:{port}: {error.strerror}; choose another --port"
+        ) from error
+    if keeper_of is not None:
+        from trade_service.cli.demo_folder import remove_demo_folder
+
+        await remove_demo_folder(keeper_of)
+
+
+async def _until_parent_is_gone(stopping: asyncio.Event) -> None:
+    """Whatever ends the parent, kill -9 included, ends our standard input."""
+    loop = asyncio.get_running_loop()
+    reader = asyncio.StreamReader()
+    transport, _ = await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
+    ended, stopped = asyncio.ensure_future(reader.read()), asyncio.ensure_future(stopping.wait())
+    await asyncio.wait((ended, stopped), return_when=asyncio.FIRST_COMPLETED)
+    ended.cancel()
+    stopped.cancel()
+    transport.close()
+
+
+def _print_books(simulator: RunningSimulator) -> None:
+    console = Console()
+    counts = simulator.books.accepted_counts()
+    twice = {key: count for key, count in sorted(counts.items()) if count > 1}
+    table = Table("", "count", title="Books of the stand-in Execution Service", title_justify="left")
+    table.add_row("executions accepted", f"{simulator.books.total:,}")
+    table.add_row("different executions", f"{len(counts):,}")
+    table.add_row("accepted more than once", f"{len(twice):,}")
+    for name, count in sorted(simulator.calls.items()):
+        table.add_row(f"calls: {name}", f"{count:,}")
+    for name, count in sorted(simulator.faults_met.items()):
+        table.add_row(f"fault: {name}", f"{count:,}")
+    console.print(table)
+    for key, count in list(twice.items())[:SHOWN_REPEATS]:
+        console.print(f"execution {key} was accepted {count} times", highlight=False)

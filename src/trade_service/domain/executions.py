@@ -1,0 +1,112 @@
+"""Executions, their submission state and its legal transitions."""
+
+from datetime import datetime
+from decimal import Decimal
+from enum import StrEnum
+
+import msgspec
+
+from trade_service.domain.errors import InvalidInput
+from trade_service.domain.money import not_negative
+from trade_service.domain.reference import STATUS_NEW
+
+
+class SubmissionState(StrEnum):
+    """How far the submission of an execution is, beside its business status."""
+
+    NONE = "none"
+    """Never submitted, and written by this service."""
+    QUEUED = "queued"
+    """To be submitted: the intent is durable, no attempt owns it yet."""
+    CLAIMED = "claimed"
+    """An attempt owns it; its request may be on the wire."""
+    RETRY = "retry"
+    """Provably not accepted; due again at a time."""
+    UNKNOWN = "unknown"
+    """May have been accepted; only a look-up, a fill report or an operator may decide."""
+    ACCEPTED = "accepted"
+    """The Execution Service has it."""
+    REJECTED = "rejected"
+    """Refused for a reason that will not change; the order's quantity was given back."""
+    EXHAUSTED = "exhausted"
+    """Provably not accepted and the budget is spent; the quantity was given back."""
+
+
+FINAL = frozenset({SubmissionState.ACCEPTED, SubmissionState.REJECTED, SubmissionState.EXHAUSTED})
+GAVE_BACK = frozenset({SubmissionState.REJECTED, SubmissionState.EXHAUSTED})
+OPEN = frozenset(
+    {SubmissionState.QUEUED, SubmissionState.CLAIMED, SubmissionState.RETRY, SubmissionState.UNKNOWN}
+)
+
+_S = SubmissionState
+TRANSITIONS: dict[SubmissionState, frozenset[SubmissionState]] = {
+    _S.NONE: frozenset({_S.QUEUED, _S.CLAIMED, _S.ACCEPTED}),
+    _S.QUEUED: frozenset({_S.CLAIMED, _S.REJECTED, _S.ACCEPTED}),
+    _S.CLAIMED: frozenset({_S.ACCEPTED, _S.REJECTED, _S.RETRY, _S.UNKNOWN, _S.EXHAUSTED}),
+    _S.RETRY: frozenset({_S.CLAIMED, _S.EXHAUSTED, _S.ACCEPTED}),
+    _S.UNKNOWN: frozenset({_S.ACCEPTED, _S.RETRY, _S.EXHAUSTED, _S.NONE}),
+    _S.ACCEPTED: frozenset(),
+    _S.REJECTED: frozenset({_S.ACCEPTED, _S.QUEUED}),
+    _S.EXHAUSTED: frozenset({_S.ACCEPTED, _S.QUEUED}),
+}
+"""Positive evidence (an id, a fill) leads to ACCEPTED from anywhere; an operator may requeue what
+ended without acceptance; an execution taken over from the earlier service that proves absent
+downstream goes back to NONE. Nothing leaves ACCEPTED."""
+
+
+def may_become(old: SubmissionState, new: SubmissionState) -> bool:
+    """Whether the transition is legal."""
+    return new in TRANSITIONS[old]
+
+
+class NewExecution(msgspec.Struct, frozen=True):
+    """An execution to be written; nothing of it is placed or filled yet."""
+
+    execution_status_id: int
+    blotter_id: int | None
+    trade_type_id: int
+    trade_order_id: int
+    destination_id: int
+    quantity_ordered: Decimal
+    limit_price: Decimal | None
+
+
+class Execution(msgspec.Struct, frozen=True):
+    """An execution as stored."""
+
+    id: int
+    execution_timestamp: datetime
+    execution_status_id: int
+    blotter_id: int | None
+    trade_type_id: int | None
+    trade_order_id: int
+    destination_id: int
+    quantity_ordered: Decimal
+    quantity_placed: Decimal
+    quantity_filled: Decimal
+    limit_price: Decimal | None
+    execution_service_id: int | None
+    version: int
+    submission_state: SubmissionState
+
+
+def is_possible_id(number: int) -> bool:
+    """Whether `number` fits the database's ids and versions: nothing has one that does not."""
+    return -(2**31) <= number < 2**31
+
+
+def old_row_is_accepted(execution_service_id: int | None, quantity_placed: Decimal, status: str) -> bool:
+    """Whether a row of the earlier service proves that the Execution Service had taken it."""
+    return execution_service_id is not None or quantity_placed > 0 or status != STATUS_NEW
+
+
+def checked_fill(execution: Execution, quantity_filled: Decimal) -> Decimal:
+    """`quantity_filled` when the report is possible; raises InvalidInput otherwise.
+
+    The bound is the quantity ordered, not the one placed: a fill may overtake our own answer.
+    """
+    not_negative(quantity_filled, "quantityFilled")
+    if quantity_filled > execution.quantity_ordered:
+        rule = f"must not be above the quantity ordered, {execution.quantity_ordered.normalize():f}"
+        raise InvalidInput.of("quantityFilled", f"{quantity_filled:f}", rule)
+    return quantity_filled

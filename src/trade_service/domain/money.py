@@ -1,0 +1,80 @@
+"""Exact quantities and prices: decimal(18,8) from the wire to the database and back."""
+
+import re
+from decimal import Decimal, InvalidOperation
+
+from trade_service.domain.errors import InvalidInput
+
+MAX_INTEGER_DIGITS = 10
+"""decimal(18,8) leaves ten digits before the point (the database's columns)."""
+MAX_DECIMALS = 8
+ZERO = Decimal(0)
+MAX_TEXT = 64
+"""No decimal(18,8) needs more characters; longer text is refused before it is parsed."""
+_SMALLEST = Decimal("1E-8")
+_NUMERAL = re.compile(r"\s*[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?\s*", re.ASCII)
+"""What other languages read as the same number: Python takes `1_000` and other scripts' digits too."""
+
+
+def parse_decimal(value: object, field: str) -> Decimal:
+    """Reads a JSON number or numeric string into an exact `Decimal` that fits decimal(18,8).
+
+    Raises InvalidInput naming `field` for anything else: NaN, infinity, text, a ninth decimal,
+    an eleventh digit before the point. Binary floats are refused since they are not exact.
+    """
+    if isinstance(value, bool) or not isinstance(value, int | str | Decimal):
+        raise InvalidInput.of(field, value, "must be a number")
+    if isinstance(value, str) and len(value) > MAX_TEXT:
+        raise InvalidInput.of(field, value, f"must be a number of at most {MAX_TEXT} characters")
+    if isinstance(value, str) and not _NUMERAL.fullmatch(value):
+        raise InvalidInput.of(field, value, "must be a number")
+    try:
+        number = Decimal(value)
+    except InvalidOperation:
+        raise InvalidInput.of(field, value, "must be a number") from None
+    return checked(number, field)
+
+
+def checked(number: Decimal, field: str) -> Decimal:
+    """`number` itself when it fits decimal(18,8); raises InvalidInput otherwise."""
+    if not number.is_finite():
+        raise InvalidInput.of(field, str(number), "must be a finite number")
+    if number == 0:
+        return ZERO
+    if number.adjusted() >= MAX_INTEGER_DIGITS:
+        rule = f"must have at most {MAX_INTEGER_DIGITS} digits before the decimal point"
+        raise InvalidInput.of(field, str(number), rule)
+    if number.quantize(_SMALLEST) != number:
+        raise InvalidInput.of(field, str(number), f"must have at most {MAX_DECIMALS} decimals")
+    return number
+
+
+def positive(number: Decimal, field: str) -> Decimal:
+    """`number` when above zero; raises InvalidInput otherwise."""
+    if number <= ZERO:
+        raise InvalidInput.of(field, str(number), "must be greater than zero")
+    return number
+
+
+def not_negative(number: Decimal, field: str) -> Decimal:
+    """`number` when zero or above; raises InvalidInput otherwise."""
+    if number < ZERO:
+        raise InvalidInput.of(field, str(number), "must not be negative")
+    return number
+
+
+def plain(number: Decimal) -> Decimal:
+    """The same value without trailing zeros, and spelled out above a millionth: for a JSON number."""
+    return Decimal(format(_trimmed(number), "f"))
+
+
+def with_two_decimals(number: Decimal) -> str:
+    """The v1 spelling of an execution's decimals: at least two decimals, as many as the value has."""
+    trimmed = _trimmed(number)
+    if -trimmed.as_tuple().exponent < 2:  # type: ignore[operator]  # finite, hence an int
+        trimmed = trimmed.quantize(Decimal("0.01"))
+    return format(trimmed, "f")
+
+
+def _trimmed(number: Decimal) -> Decimal:
+    return ZERO if number == 0 else number.normalize()

@@ -1,0 +1,54 @@
+"""Reference data: what orders and executions point to by id."""
+
+import msgspec
+
+
+class Blotter(msgspec.Struct, frozen=True, rename="camel"):
+    """A desk's book of orders."""
+
+    id: int
+    abbreviation: str
+    name: str
+    version: int
+
+
+class Described(msgspec.Struct, frozen=True, rename="camel"):
+    """Shape shared by trade types, destinations and execution statuses."""
+
+    id: int
+    abbreviation: str
+    description: str
+    version: int
+
+
+class TradeType(Described, frozen=True, rename="camel"):
+    """BUY, SELL, SHORT, COVER or EXRC."""
+
+
+class Destination(Described, frozen=True, rename="camel"):
+    """Where an execution is to be traded."""
+
+
+class ExecutionStatus(Described, frozen=True, rename="camel"):
+    """The business status of an execution."""
+
+
+class ReferenceData(msgspec.Struct, frozen=True):
+    """All reference data at one moment, by id."""
+
+    blotters: dict[int, Blotter]
+    trade_types: dict[int, TradeType]
+    destinations: dict[int, Destination]
+    statuses: dict[int, ExecutionStatus]
+
+    def trade_type_named(self, abbreviation: str) -> TradeType | None:
+        """The trade type of that abbreviation."""
+        return next((t for t in self.trade_types.values() if t.abbreviation == abbreviation), None)
+
+    def status_named(self, abbreviation: str) -> ExecutionStatus | None:
+        """The execution status of that abbreviation."""
+        return next((s for s in self.statuses.values() if s.abbreviation == abbreviation), None)
+
+
+STATUS_NEW = "NEW"
+STATUS_SENT = "SENT"

@@ -1,0 +1,196 @@
+"""ExecutionServiceClient: one HTTP call in, one value out, whatever the network or the service does."""
+
+from types import TracebackType
+from typing import Self
+
+import msgspec
+import structlog
+from yarl import URL
+
+from trade_service.domain.errors import InvalidInput, shorten
+from trade_service.execution_service import wire
+from trade_service.execution_service.answers import describe, needs_body, of_status, read_batch
+from trade_service.execution_service.body import GuardedBody, Stage
+from trade_service.execution_service.errors import ClientCode, classify, code_of
+from trade_service.execution_service.exchange import ClientSettings, HttpExchange
+from trade_service.submission.messages import BatchExecutionRequest
+from trade_service.submission.model import AttemptId, GatewayReply, ReplyKind
+from trade_service.submission.ports import Clock, Listing
+
+__all__ = ["ClientSettings", "ExecutionServiceClient"]
+
+log = structlog.get_logger(__name__)
+
+_BATCH_PATH = "/api/v1/executions/batch"
+_LIST_PATH = "/api/v1/executions"
+_OK = 200
+
+
+class ExecutionServiceClient:
+    """The Execution Service over HTTP: `submission.ports.ExecutionGateway`.
+
+    `async with` opens and closes its connections. Nothing is sent twice, and what happens on the way
+    comes back as a value that says what it proves. Only cancellation passes through.
+    """
+
+    def __init__(self, settings: ClientSettings, clock: Clock) -> None:
+        """Raises InvalidInput when `settings.base_url` is no http or https address."""
+        self._settings = settings
+        self._clock = clock
+        base = _base_url(settings.base_url)
+        self._batch_url = base / _BATCH_PATH.lstrip("/")
+        self._list_url = base / _LIST_PATH.lstrip("/")
+        self._batch_call = f"POST {_shown(self._batch_url)}"
+        self._http: HttpExchange | None = None
+
+    async def __aenter__(self) -> Self:
+        self._http = HttpExchange(self._settings)
+        return self
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if self._http is not None:
+            http, self._http = self._http, None
+            await http.close()
+
+    async def submit_batch(
+        self, request: BatchExecutionRequest, attempt_id: AttemptId, write_before: float
+    ) -> GatewayReply:
+        """Sends one batch, unless the clock's boot time reaches `write_before` before its first byte leaves.
+
+        A request that breaks the contract is not sent: REFUSED_WHOLE, so that the one at fault is found.
+        """
+        began = self._clock.boottime()
+        try:
+            body = GuardedBody(wire.encode_batch_request(request), self._clock, write_before)
+        except InvalidInput as error:
+            reply = GatewayReply(
+                ReplyKind.REFUSED_WHOLE, ClientCode.INVALID_REQUEST.value, f"not sent: {error.message}"
+            )
+        else:
+            reply = await self._send(body, attempt_id)
+        duration_ms = (self._clock.boottime() - began) * 1000
+        tell = log.debug if reply.kind is ReplyKind.ANSWERED else log.warning
+        tell(
+            "batch submitted" if reply.kind is ReplyKind.ANSWERED else "batch not confirmed",
+            attempt_id=attempt_id,
+            size=len(request.executions),
+            status=reply.http_status,
+            kind=reply.kind.value,
+            code=reply.code,
+            message=reply.message,
+            duration_ms=round(duration_ms, 3),
+        )
+        return msgspec.structs.replace(reply, duration_ms=duration_ms)
+
+    async def list_newest(self, offset: int, limit: int) -> Listing:
+        """One page of the service's executions, greatest id first; or the code and message of the failure."""
+        return await self._list_sorted("-id", offset, limit)
+
+    async def list_oldest(self, offset: int, limit: int) -> Listing:
+        """The same, smallest id first: pages that do not shift while executions are added."""
+        return await self._list_sorted("id", offset, limit)
+
+    async def _list_sorted(self, sort_by: str, offset: int, limit: int) -> Listing:
+        began = self._clock.boottime()
+        url = self._list_url.with_query({"offset": offset, "limit": limit, "sortBy": sort_by})
+        listing = await self._list(url, f"GET {_shown(url)}")
+        tell = log.debug if listing.page is not None else log.warning
+        tell(
+            "listing read" if listing.page is not None else "listing not read",
+            offset=offset,
+            limit=limit,
+            code=listing.code,
+            message=listing.message,
+            duration_ms=round((self._clock.boottime() - began) * 1000, 3),
+        )
+        return listing
+
+    async def _send(self, body: GuardedBody, attempt_id: AttemptId) -> GatewayReply:
+        http = self._opened()
+        headers = {"Idempotency-Key": attempt_id, "X-Request-ID": attempt_id}
+        crowded = http.is_crowded
+        complete = False
+        try:
+            answer = await http.call("POST", self._batch_url, headers, body)
+            complete = answer.body is not None
+            if answer.trouble is not None and needs_body(answer.status):
+                return self._failed(answer.trouble, body, answer.status, crowded)
+            return read_batch(answer, self._batch_call)
+        except Exception as error:  # noqa: BLE001  # the total map: each one becomes a value that tells it
+            return self._failed(error, body, None, crowded)
+        finally:
+            if not complete:
+                body.give_up()
+
+    async def _list(self, url: URL, call: str) -> Listing:
+        http = self._opened()
+        try:
+            answer = await http.call("GET", url)
+            if answer.trouble is not None:
+                raise answer.trouble
+            if answer.status != _OK:
+                return Listing(None, of_status(answer.status)[1].value, describe(answer, call))
+            return Listing(wire.decode_page(answer.body or b""))
+        except wire.UnreadableAnswer as error:
+            message = f"{call} answered with a body that cannot be read: {shorten(str(error))}"
+            return Listing(None, ClientCode.UNREADABLE.value, message)
+        except Exception as error:  # noqa: BLE001  # as above
+            code = code_of(error)
+            return Listing(None, code.value, f"{call}: {self._explain(code, error)}")
+
+    def _opened(self) -> HttpExchange:
+        if self._http is None:
+            raise RuntimeError("ExecutionServiceClient is not open: use it within `async with`")
+        return self._http
+
+    def _failed(self, error: Exception, body: GuardedBody, status: int | None, crowded: bool) -> GatewayReply:
+        kind, code = classify(error, may_have_left=body.may_have_left)
+        if body.stage is Stage.TOO_LATE:
+            kind, code = ReplyKind.NOT_SENT, ClientCode.LEASE_PASSED
+        elif code is ClientCode.CONNECT_TIMEOUT and crowded:
+            code = ClientCode.POOL_EXHAUSTED
+        answered = f" answered {status}, but" if status is not None else ":"
+        message = f"{self._batch_call}{answered} {self._explain(code, error)}"
+        return GatewayReply(kind, code.value, message, status)
+
+    def _explain(self, code: ClientCode, error: Exception) -> str:
+        settings = self._settings
+        match code:
+            case ClientCode.READ_TIMEOUT:
+                return f"no answer within {settings.read_timeout_s:g} s"
+            case ClientCode.TOTAL_TIMEOUT:
+                return f"no whole answer within {settings.total_timeout_s:g} s"
+            case ClientCode.CONNECT_TIMEOUT:
+                return f"no connection within {settings.connect_timeout_s:g} s"
+            case ClientCode.POOL_EXHAUSTED:
+                busy = f"all {settings.max_connections} connections were busy"
+                return f"{busy} for {settings.connect_timeout_s:g} s"
+            case ClientCode.BODY_TOO_LARGE:
+                return f"the answer is larger than {settings.max_response_bytes} bytes"
+            case ClientCode.BAD_ADDRESS | ClientCode.LEASE_PASSED:
+                # The first may carry the address's credentials, the second only aiohttp's wrapping.
+                return code.meaning
+            case ClientCode.CLIENT_FAULT:
+                log.error("unforeseen error in the client", exc_info=error)
+        detail = shorten(str(error) or type(error).__name__)
+        return f"{code.meaning.rstrip('.')} ({detail})"
+
+
+def _base_url(text: str) -> URL:
+    try:
+        url = URL(text)
+    except ValueError as error:
+        raise InvalidInput.of("base_url", "(hidden)", f"must be an http or https address: {error}") from None
+    if url.scheme not in ("http", "https") or not url.host:
+        raise InvalidInput.of("base_url", _shown(url), "must be an http or https address")
+    return url.with_query(None).with_fragment(None)
+
+
+def _shown(url: URL) -> str:
+    """The address without its user and password."""
+    return str(url.with_user(None) if url.absolute else url)

@@ -1,0 +1,121 @@
+"""One HTTP exchange with the Execution Service: connections, time-outs, sockets; raises as aiohttp does."""
+
+import socket
+
+import aiohttp
+import msgspec
+from yarl import URL
+
+from trade_service.execution_service.answers import Answer
+from trade_service.execution_service.body import GuardedBody, read_bounded
+from trade_service.execution_service.errors import AnsweredUnasked
+
+_SEND_BUFFER_BYTES = 256 * 1024
+"""Holds any batch whole: a request leaves in one system call or, to our knowledge, not at all."""
+
+
+class ClientSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """How to reach the Execution Service; times in seconds."""
+
+    base_url: str
+    connect_timeout_s: float = 15.0
+    """For a connection: a free place in the pool, name, TCP and TLS together."""
+    read_timeout_s: float = 30.0
+    """Longest silence while an answer is due."""
+    total_timeout_s: float = 45.0
+    max_connections: int = 32
+    max_response_bytes: int = 8_000_000
+    keepalive_timeout_s: float = 4.0
+    """Idle connections are given up after this time: before the other side closes them (5 s is common)."""
+    user_agent: str = "trade-service"
+
+
+class HttpExchange:
+    """A pool of connections. Made on the loop that uses it; redirects are not followed.
+
+    aiohttp repeats a request on a fresh connection only when its method is idempotent, which POST is not.
+    """
+
+    def __init__(self, settings: ClientSettings) -> None:
+        self._settings = settings
+        self._calls = 0
+        self._session = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(
+                limit=settings.max_connections,
+                keepalive_timeout=settings.keepalive_timeout_s,
+                socket_factory=self._open_socket,
+            ),
+            timeout=aiohttp.ClientTimeout(
+                total=settings.total_timeout_s,
+                connect=settings.connect_timeout_s,
+                sock_read=settings.read_timeout_s,
+                # Else time-outs above 5 s are rounded up to whole seconds.
+                ceil_threshold=float("inf"),
+            ),
+            headers={
+                "Accept": "application/json",
+                "Accept-Encoding": "identity",
+                "User-Agent": settings.user_agent,
+            },
+            cookie_jar=aiohttp.DummyCookieJar(),
+        )
+
+    @property
+    def is_crowded(self) -> bool:
+        """Whether a call that starts now has to wait for a connection of another one."""
+        return self._calls >= self._settings.max_connections
+
+    async def close(self) -> None:
+        """Closes every connection; calls under way fail."""
+        await self._session.close()
+
+    async def call(
+        self, method: str, url: URL, headers: dict[str, str] | None = None, body: GuardedBody | None = None
+    ) -> Answer:
+        """The status, and the body where it came whole (else the trouble it had).
+
+        Raises AnsweredUnasked for an answer that was there before the request was.
+        """
+        self._calls += 1
+        try:
+            response = await self._session.request(
+                method, url, data=body, headers=headers, allow_redirects=False
+            )
+            if body is not None and not body.may_have_left:
+                response.close()
+                raise AnsweredUnasked
+            try:
+                return await self._read(response)
+            finally:
+                response.release()
+        finally:
+            self._calls -= 1
+
+    async def _read(self, response: aiohttp.ClientResponse) -> Answer:
+        content: bytes | None = None
+        trouble: Exception | None = None
+        try:
+            content = await read_bounded(response, self._settings.max_response_bytes)
+        except Exception as error:  # noqa: BLE001  # told by the caller, who knows what the status proves
+            trouble = error
+        headers = response.headers
+        return Answer(
+            status=response.status,
+            body=content,
+            trouble=trouble,
+            content_type=headers.get("Content-Type", ""),
+            retry_after=headers.get("Retry-After"),
+            date=headers.get("Date"),
+        )
+
+    def _open_socket(self, address: aiohttp.AddrInfoType) -> socket.socket:
+        """A socket whose unacknowledged bytes die with the call, even when this process is frozen."""
+        family, kind, protocol, _, _ = address
+        sock = socket.socket(family, kind, protocol)
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_BUFFER_BYTES)
+        user_timeout = getattr(socket, "TCP_USER_TIMEOUT", None)
+        if user_timeout is not None:
+            total_ms = max(1, round(self._settings.total_timeout_s * 1000))
+            sock.setsockopt(socket.IPPROTO_TCP, user_timeout, total_ms)
+        return sock

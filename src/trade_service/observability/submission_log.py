@@ -1,0 +1,71 @@
+"""Log lines of the submission: one a batch, one a failed execution, one a look-up, one an alarm."""
+
+import structlog
+
+from trade_service.submission.events import (
+    AlarmEvent,
+    BatchSubmissionEvent,
+    LookUpEvent,
+    SubmissionEvent,
+)
+
+_log = structlog.get_logger(__name__)
+
+FAILURE_LINES_A_BATCH = 10
+"""A batch that fails as a whole has one cause: past this many, its executions are only counted here.
+Each stands with its reason in the attempt's journal."""
+
+
+def log_submission(event: SubmissionEvent) -> None:
+    """Listener that writes what happened to the log."""
+    match event:
+        case BatchSubmissionEvent():
+            _log_batch(event)
+        case LookUpEvent():
+            _log.info(
+                "look_up",
+                attempts=event.attempts,
+                wanted=event.wanted,
+                found=event.found,
+                absent=event.absent,
+                still_unknown=event.still_unknown,
+                pages=event.pages,
+                problem=event.problem or None,
+            )
+        case AlarmEvent():
+            _log.error(
+                "alarm", code=event.code, message=event.message, execution_ids=event.execution_ids[:100]
+            )
+
+
+def _log_batch(event: BatchSubmissionEvent) -> None:
+    write = _log.info if event.accepted == event.size else _log.warning
+    write(
+        "batch_submitted",
+        attempt_id=event.attempt_id,
+        size=event.size,
+        outcome=event.kind,
+        code=event.code,
+        http_status=event.http_status,
+        accepted=event.accepted,
+        rejected=event.rejected,
+        retrying=event.retrying,
+        unknown=event.unknown,
+        exhausted=event.exhausted,
+        recovered=event.recovered,
+        claim_ms=round(event.claim_ms, 1),
+        call_ms=round(event.call_ms, 1),
+        record_ms=round(event.record_ms, 1),
+    )
+    for failure in event.failures[:FAILURE_LINES_A_BATCH]:
+        _log.warning(
+            "execution_not_accepted",
+            execution_id=failure.execution_id,
+            attempt_id=event.attempt_id,
+            state=failure.state,
+            code=failure.code,
+            reason=failure.message,
+        )
+    if len(event.failures) > FAILURE_LINES_A_BATCH:
+        more = len(event.failures) - FAILURE_LINES_A_BATCH
+        _log.warning("more_executions_not_accepted", attempt_id=event.attempt_id, more=more)

@@ -1,0 +1,128 @@
+"""uvicorn's HTTP/1.1 protocol with the bounds on a request's head that it lacks."""
+
+import asyncio
+
+import httptools
+import msgspec
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+
+class ServerLimits(msgspec.Struct, frozen=True, kw_only=True):
+    """Bounds on what connections may hold on to."""
+
+    max_header_bytes: int = 65_536
+    header_timeout_s: float = 15.0
+    """From the connection, or from a request's first byte, to the end of its head."""
+    keep_alive_s: int = 75
+    """Longer than what clients and proxies keep idle connections, so that they close first."""
+    max_connections: int = 10_000
+    backlog: int = 2048
+
+
+_REFUSALS = {
+    400: ("Bad Request", "BAD_REQUEST"),
+    408: ("Request Timeout", "HEAD_TOO_SLOW"),
+    431: ("Request Header Fields Too Large", "HEAD_TOO_LARGE"),
+}
+
+
+def _refusal(status: int, message: str) -> bytes:
+    """A whole answer to what is not even a request."""
+    title, code = _REFUSALS[status]
+    body = msgspec.json.encode(
+        {
+            "type": "about:blank",
+            "title": title,
+            "status": status,
+            "detail": message,
+            "error": message,
+            "message": message,
+            "details": {},
+            "code": code,
+        }
+    )
+    head = (
+        f"HTTP/1.1 {status} {title}\r\ncontent-type: application/problem+json\r\n"
+        f"content-length: {len(body)}\r\nconnection: close\r\n\r\n"
+    )
+    return head.encode() + body
+
+
+class BoundedProtocol(HttpToolsProtocol):
+    """A connection whose request heads are bounded in size and time; what breaks HTTP is told in JSON."""
+
+    limits = ServerLimits()
+    _in_head = False
+    _head_bytes = 0
+    _refused = False
+    _head_timer: asyncio.TimerHandle | None = None
+
+    @classmethod
+    def within(cls, limits: ServerLimits) -> "type[BoundedProtocol]":
+        """The protocol with these limits."""
+        return type("BoundedProtocol", (cls,), {"limits": limits})
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """A client connected: it has to say what it wants in time."""
+        super().connection_made(transport)
+        self._start_head_timer()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """The connection is gone."""
+        self._stop_head_timer()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """Counts what belongs to a head that is not complete, which the parser keeps in memory."""
+        if self._refused:
+            return
+        if self._in_head:
+            self._head_bytes += len(data)
+        super().data_received(data)
+        if self._in_head and not self._refused:
+            if self._head_bytes > self.limits.max_header_bytes:
+                self._refuse_large_head()
+            elif self._head_timer is None:
+                self._start_head_timer()
+
+    def on_message_begin(self) -> None:
+        """A request begins."""
+        super().on_message_begin()
+        self._in_head, self._head_bytes = True, 0
+
+    def on_headers_complete(self) -> None:
+        """The head is complete: the last moment to refuse it."""
+        self._in_head = False
+        self._stop_head_timer()
+        size = len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)
+        if size > self.limits.max_header_bytes:
+            self._refuse_large_head()
+            raise httptools.HttpParserError("head too large")
+        super().on_headers_complete()
+
+    def send_400_response(self, msg: str) -> None:
+        """Answers what the parser does not understand."""
+        self._refuse(400, msg.rstrip(".") + ": it does not follow HTTP/1.1")
+
+    def _refuse_large_head(self) -> None:
+        limit = self.limits.max_header_bytes
+        self._refuse(431, f"the request's head is larger than {limit} bytes (server.max_header_bytes)")
+
+    def _refuse(self, status: int, message: str) -> None:
+        if self._refused or self.transport.is_closing():
+            return
+        self._refused = True
+        self.transport.write(_refusal(status, message))
+        self.transport.close()
+
+    def _start_head_timer(self) -> None:
+        self._head_timer = self.loop.call_later(self.limits.header_timeout_s, self._too_slow)
+
+    def _stop_head_timer(self) -> None:
+        if self._head_timer is not None:
+            self._head_timer.cancel()
+            self._head_timer = None
+
+    def _too_slow(self) -> None:
+        self._head_timer = None
+        self._refuse(408, f"no whole request head within {self.limits.header_timeout_s:g} s")

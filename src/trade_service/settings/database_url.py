@@ -1,0 +1,114 @@
+"""One form for the database's address, whatever framework wrote it."""
+
+from __future__ import annotations
+
+import re
+from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit
+
+import msgspec
+
+ACCEPTED = "postgresql://, postgres://, postgresql+asyncpg:// or jdbc:postgresql://"
+RULE = f"a PostgreSQL URL ({ACCEPTED})"
+SSL_MODES = ("disable", "allow", "prefer", "require", "verify-ca", "verify-full")
+
+_SCHEMES = {"postgresql", "postgres", "postgresql+asyncpg"}
+_HOST = re.compile(r"(?:\[[0-9A-Fa-f:.%]+\]|[A-Za-z0-9._%-]+)(?::(?P<port>\d{1,5}))?", re.ASCII)
+_JDBC_NAMES = {"ApplicationName": "application_name"}
+_KEPT_OF_JDBC = {"sslmode", "sslrootcert", "sslcert", "sslkey", "options", "application_name"}
+_INSTEAD = {
+    "connectTimeout": "database.connect_timeout_s",
+    "loginTimeout": "database.connect_timeout_s",
+    "socketTimeout": "database.statement_timeout_s",
+    "prepareThreshold": "database.prepared_statements",
+}
+
+
+class DatabaseUrl(msgspec.Struct, frozen=True):
+    """The parts of an address; `hosts` as written (`host:port`, several with commas), the rest decoded."""
+
+    username: str | None
+    password: str | None
+    hosts: str
+    database: str
+    parameters: dict[str, str]
+
+    def text(self) -> str:
+        """The libpq form: postgresql://user:password@host:port/database?params, escaped where needed."""
+        user = "" if self.username is None else quote(self.username, safe="")
+        if self.password is not None:
+            user += f":{quote(self.password, safe='')}"
+        query = f"?{urlencode(self.parameters, quote_via=quote)}" if self.parameters else ""
+        return f"postgresql://{user}{'@' if user else ''}{self.hosts}/{quote(self.database, safe='')}{query}"
+
+
+def parse_database_url(value: str) -> tuple[DatabaseUrl, tuple[str, ...]]:
+    """The address, and remarks on what of it has no effect. Raises ValueError: the rule, not the value."""
+    is_jdbc = value.lower().startswith("jdbc:")
+    rest = value[5:] if is_jdbc else value
+    if is_jdbc and not rest.lower().startswith("postgresql://"):
+        rest = re.sub(r"(?i)^postgresql:/?(?=[^/])", "postgresql://localhost/", rest)
+    scheme, separator, _ = rest.partition("://")
+    if not separator or scheme.lower() not in _SCHEMES or any(c.isspace() or ord(c) < 32 for c in rest):
+        raise ValueError(RULE)
+    try:
+        parts = urlsplit(rest)
+    except ValueError:  # an unclosed bracket
+        raise ValueError(f"{RULE} with a valid host") from None
+    if parts.fragment:
+        raise ValueError(f'{RULE}; "#" in a password is written %23')
+    login, _, hosts = parts.netloc.rpartition("@")
+    _check_hosts(hosts)
+    database = unquote(parts.path.removeprefix("/"))
+    if not database or "/" in database:
+        raise ValueError(f"{RULE} that ends with one database name, such as postgresql://host:5432/trade")
+    parameters, remarks = _parameters(parts.query, is_jdbc)
+    username, colon, password = login.partition(":")
+    url = DatabaseUrl(
+        username=unquote(username) or parameters.pop("user", None),
+        password=unquote(password) if colon else parameters.pop("password", None),
+        hosts=hosts,
+        database=database,
+        parameters={key: text for key, text in parameters.items() if key not in {"user", "password"}},
+    )
+    return url, remarks
+
+
+def _check_hosts(hosts: str) -> None:
+    """An empty host is the local socket, as for libpq."""
+    for host in hosts.split(",") if hosts else ():
+        match = _HOST.fullmatch(host)
+        if match is None or not 0 < int(match["port"] or 5432) <= 65535:
+            raise ValueError(
+                f'{RULE} with a valid host and a port from 1 to 65535; "/", "?", "#" and "@" in a password '
+                "are written %2F, %3F, %23 and %40"
+            )
+
+
+def _parameters(query: str, is_jdbc: bool) -> tuple[dict[str, str], tuple[str, ...]]:
+    kept: dict[str, str] = {}
+    remarks: list[str] = []
+    for name, text in parse_qsl(query, keep_blank_values=True):
+        key = _JDBC_NAMES.get(name, name)
+        if key in {"ssl", "sslfactory"}:
+            kept.setdefault("sslmode", _ssl_mode(key, text))
+        elif key == "sslmode" or key in {"user", "password"}:
+            kept[key] = text
+        elif key == "currentSchema":
+            kept["options"] = f"-csearch_path={text}"
+        elif not is_jdbc or key in _KEPT_OF_JDBC:
+            kept[key] = text
+        else:
+            instead = _INSTEAD.get(key)
+            remarks.append(f"the JDBC parameter {key!r} is ignored" + (f", use {instead}" if instead else ""))
+    if kept.get("sslmode") == "":
+        del kept["sslmode"]
+    if "sslmode" in kept and kept["sslmode"] not in SSL_MODES:
+        raise ValueError(f"{RULE} whose sslmode is one of {', '.join(SSL_MODES)}")
+    return kept, tuple(remarks)
+
+
+def _ssl_mode(key: str, text: str) -> str:
+    """`ssl=true` demands a verified certificate (as the JDBC driver and asyncpg do); a mode stays itself."""
+    if key == "sslfactory":
+        return "require" if text.endswith("NonValidatingFactory") else ""
+    return {"true": "verify-full", "": "verify-full", "false": ""}.get(text.lower(), text)

@@ -1,0 +1,49 @@
+"""Nothing secret leaves through a message, a table or a repr."""
+
+from __future__ import annotations
+
+import re
+
+MASK = "***"
+_SHOWN_CHARACTERS = 120
+
+# Greedy to the last "@": an unquoted "/" or "@" inside a password must not end the mask too early.
+_WITH_USER = re.compile(r"(//[^:/?#@\s]*):.*@", re.DOTALL)
+# The same where the scheme was forgotten: "name:password@host".
+_WITHOUT_SCHEME = re.compile(r"^(['\"]?[^:/?#@\s]*):.*@", re.DOTALL)
+# "//name:something" without "@": a port is digits; anything else may be a password whose host is missing.
+_NO_PORT = re.compile(r"(//[^:/?#@\[\s]*):(?!\d{1,5}(?:[/?#,'\"]|$))[^/?#'\"]+")
+_PARAMETER = re.compile(r"((?:password|pwd|passwd|secret|token)=)[^&\s'\"]*", re.IGNORECASE)
+
+
+def mask_url(text: str) -> str:
+    """The text with the password of a URL in it, or of a URL's parameters, replaced.
+
+    Works on malformed URLs too: those are the ones that error messages show.
+    """
+    with_user = _WITH_USER if "//" in text else _WITHOUT_SCHEME
+    masked = with_user.sub(rf"\1:{MASK}@", text)
+    if masked == text:
+        masked = _NO_PORT.sub(rf"\1:{MASK}", text)
+    return _PARAMETER.sub(rf"\g<1>{MASK}", masked)
+
+
+def shown(value: object, *, secret: bool = False) -> str:
+    """A value as it may be shown: masked, and no line break or control character in it."""
+    if secret:
+        return MASK
+    text = mask_url(str(value))
+    return text if text.isprintable() else repr(text)[1:-1]
+
+
+def quoted(value: object, *, secret: bool = False) -> str:
+    """A wrong value for an error: on one line, masked, shortened; of a table only that it is one."""
+    if secret:
+        return MASK
+    if isinstance(value, dict):
+        return "a table"
+    try:
+        text = mask_url(repr(value))
+    except ValueError:  # Python refuses to print whole numbers of more than 4300 digits
+        return "a number of thousands of digits"
+    return text if len(text) <= _SHOWN_CHARACTERS else f"{text[:_SHOWN_CHARACTERS]}..."

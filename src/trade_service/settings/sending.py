@@ -1,0 +1,163 @@
+"""Settings of the submission: the Execution Service, batches, retries, waiting and recovery."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from trade_service.settings import checks
+from trade_service.settings.fields import Section, about
+
+BATCH_LIMIT = 100
+"""The most executions a call of the Execution Service takes (its contract)."""
+
+_OLD = "EXECUTION_SERVICE_"
+
+
+class ExecutionServiceSettings(Section, frozen=True, kw_only=True):
+    """The Execution Service, downstream."""
+
+    base_url: Annotated[
+        str, about("Address of the Execution Service.", env=(f"{_OLD}BASE_URL",), check=checks.base_url)
+    ] = "http://localhost:8084"
+    connect_timeout_ms: Annotated[
+        int, about("Longest wait for a connection.", env=(f"{_OLD}CONNECT_TIMEOUT",), ge=1, le=600_000)
+    ] = 15_000
+    read_timeout_ms: Annotated[
+        int, about("Longest silence while an answer is due.", env=(f"{_OLD}READ_TIMEOUT",), ge=1, le=600_000)
+    ] = 30_000
+    total_timeout_ms: (
+        Annotated[
+            int, about("Longest time of a whole call.", ge=1, le=1_200_000, none="connect + read time-out")
+        ]
+        | None
+    ) = None
+    max_connections: Annotated[
+        int, about("Connections kept at most; at least batch.max_concurrent.", ge=1, le=1000)
+    ] = 32
+    max_response_bytes: Annotated[int, about("Largest answer that is read.", ge=10_000, le=1_000_000_000)] = (
+        8_000_000
+    )
+    trade_types: Annotated[
+        tuple[str, ...],
+        about("Trade types the Execution Service accepts.", min_length=1, check=checks.trade_types),
+    ] = ("BUY", "SELL")
+    transient_message_patterns: Annotated[
+        tuple[str, ...],
+        about(
+            "More words that mark the message of a failed item as worth a retry (in any case of letters).",
+            check=checks.patterns,
+        ),
+    ] = ()
+
+    @property
+    def effective_total_timeout_ms(self) -> int:
+        """`total_timeout_ms`, or connect + read time-out where it is not set."""
+        if self.total_timeout_ms is not None:
+            return self.total_timeout_ms
+        return self.connect_timeout_ms + self.read_timeout_ms
+
+
+class ExecutionBatchSettings(Section, frozen=True, kw_only=True):
+    """How executions are grouped. After loading, 1 <= size <= max_size <= 100 holds."""
+
+    size: Annotated[
+        int,
+        about("Executions a batch; capped at max_size, 50 when below 1.", env=(f"{_OLD}BATCH_SIZE",)),
+    ] = 100
+    max_size: Annotated[
+        int,
+        about(
+            "Upper limit of size; 100 when above 100 (the Execution Service's limit) or below 1.",
+            env=(f"{_OLD}BATCH_MAX_SIZE", f"{_OLD}MAX_SIZE"),
+        ),
+    ] = BATCH_LIMIT
+    enable_batching: Annotated[
+        bool,
+        about(
+            "false sends each execution alone (a batch of one).",
+            env=(f"{_OLD}BATCH_ENABLE_BATCHING", f"{_OLD}ENABLE_BATCHING"),
+        ),
+    ] = True
+    retry_failed_individually: Annotated[
+        int,
+        about(
+            "Failed items of an answered batch go back alone when at most this many, else together.",
+            env=(f"{_OLD}BATCH_RETRY_FAILED_INDIVIDUALLY", f"{_OLD}RETRY_FAILED_INDIVIDUALLY"),
+            ge=0,
+            le=BATCH_LIMIT,
+            switch=3,
+        ),
+    ] = 3
+    metrics_enabled: Annotated[
+        bool,
+        about("Measure batches.", env=(f"{_OLD}BATCH_METRICS_ENABLED", f"{_OLD}METRICS_ENABLED")),
+    ] = True
+    max_concurrent: Annotated[int, about("Batches in flight at once.", ge=1, le=1000)] = 4
+    linger_ms: Annotated[
+        int, about("How long a batch waits for more single submissions.", ge=0, le=10_000)
+    ] = 0
+    queue_limit: Annotated[
+        int, about("Submissions waiting for a sender; more are refused with 503.", ge=1, le=10_000_000)
+    ] = 20_000
+
+    @property
+    def effective_size(self) -> int:
+        """Executions a batch: `size`, or 1 where batching is off."""
+        return self.size if self.enable_batching else 1
+
+
+class RetrySettings(Section, frozen=True, kw_only=True):
+    """The budget of an execution and the pauses between its attempts."""
+
+    max_attempts: Annotated[
+        int, about("Attempts of an execution.", env=(f"{_OLD}RETRY_MAX_ATTEMPTS",), ge=1, le=100)
+    ] = 5
+    initial_delay_ms: Annotated[
+        int, about("First pause.", env=(f"{_OLD}RETRY_INITIAL_DELAY",), ge=1, le=600_000)
+    ] = 1000
+    multiplier: Annotated[
+        float,
+        about("Growth from one pause to the next.", env=(f"{_OLD}RETRY_MULTIPLIER",), ge=1, le=100),
+    ] = 2.0
+    max_delay_ms: Annotated[
+        int,
+        about(
+            "Longest pause; at least initial_delay_ms.", env=(f"{_OLD}RETRY_MAX_DELAY",), ge=1, le=3_600_000
+        ),
+    ] = 30_000
+    give_up_after_s: Annotated[
+        float, about("Time budget of an execution; a restart does not renew it.", ge=1, le=604_800)
+    ] = 900.0
+
+
+class SubmissionSettings(Section, frozen=True, kw_only=True):
+    """Waiting, leases, look-ups and recovery."""
+
+    wait_s: Annotated[
+        float, about("Longest time a caller waits for outcomes; then they are pending.", ge=0, le=25)
+    ] = 25.0
+    settle_time_ms: (
+        Annotated[
+            int,
+            about(
+                "After this time the Execution Service commits nothing of a lost call any more.",
+                ge=0,
+                le=3_600_000,
+                none="twice the read time-out",
+            ),
+        ]
+        | None
+    ) = None
+    lease_margin_ms: Annotated[
+        int, about("What a lease lasts longer than the call it covers.", ge=100, le=600_000)
+    ] = 5000
+    look_up_max_pages: Annotated[
+        int, about("Pages of 100 that one look-up pass reads at most.", ge=1, le=10_000_000)
+    ] = 100_000
+    recovery_poll_ms: Annotated[int, about("Pause between two rounds of recovery.", ge=10, le=600_000)] = 1000
+    recovery_batch_limit: Annotated[int, about("Attempts a round of recovery takes up.", ge=1, le=10_000)] = (
+        100
+    )
+    look_up_max_delay_ms: Annotated[
+        int, about("Longest pause between two look-ups of the same unknown.", ge=1, le=3_600_000)
+    ] = 60_000

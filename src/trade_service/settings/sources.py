@@ -1,0 +1,162 @@
+"""Where values come from: the TOML file, the environment, the command line. Nothing is converted here."""
+
+from __future__ import annotations
+
+import difflib
+import re
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+
+import msgspec
+
+from trade_service.settings.errors import SettingsError
+from trade_service.settings.fields import ENV_PREFIX, Field
+from trade_service.settings.masking import quoted
+from trade_service.settings.model import FIELDS, SECTIONS
+
+CONFIG_VARIABLE = f"{ENV_PREFIX}CONFIG"
+DEFAULT_FILE = "trade-service.toml"
+_MAX_FILE_BYTES = 1_000_000
+
+# Kubernetes puts the address of every Service of the namespace into each container's environment; that of
+# a Service named "trade-service" begins like our own variables.
+_SERVICE_LINK = re.compile(
+    r"TRADE_SERVICE_(?:[A-Z0-9_]+_)?(?:SERVICE_HOST|SERVICE_PORT(?:_\w+)?|PORT_\d+_(?:TCP|UDP|SCTP)(?:_\w+)?)"
+)
+
+
+class Raw(msgspec.Struct, frozen=True):
+    """A value as found. `origin` is for the table, `label` begins an error; `is_text` marks untyped text."""
+
+    value: object
+    origin: str
+    label: str
+    is_text: bool
+
+
+def read_file(environ: Mapping[str, str], toml_path: Path | None) -> tuple[Path | None, dict[str, Raw]]:
+    """The file in use, if any, and its values by dotted name.
+
+    A path given, or named by TRADE_SERVICE_CONFIG, must exist; `trade-service.toml` in the working
+    directory is read when it does. Raises SettingsError.
+    """
+    named_by = "--config"
+    if toml_path is None and environ.get(CONFIG_VARIABLE, "").strip():
+        named_by, toml_path = CONFIG_VARIABLE, Path(environ[CONFIG_VARIABLE].strip())
+    if toml_path is None:
+        toml_path = Path(DEFAULT_FILE)
+        if not toml_path.is_file():
+            return None, {}
+        named_by = "the settings file"
+    return toml_path, _flatten(_read_toml(toml_path, named_by), str(toml_path))
+
+
+def read_environment(environ: Mapping[str, str]) -> tuple[dict[str, Raw], list[str]]:
+    """The values of known variables by dotted name, and warnings on shadowed, empty and unknown ones."""
+    found: dict[str, Raw] = {}
+    warnings: list[str] = []
+    for field in FIELDS.values():
+        names = [name for name in field.env_names if name in environ]
+        for name in list(names):
+            # Deployments blank a variable to say "not set"; for a list, blank is the empty list.
+            if not environ[name].strip() and not field.is_list:
+                names.remove(name)
+                warnings.append(f"{name} is empty and was ignored")
+        if names:
+            found[field.name] = Raw(environ[names[0]], f"environment {names[0]}", names[0], is_text=True)
+            warnings += (f"{name} was ignored: {names[0]} is set as well and wins" for name in names[1:])
+    return found, warnings + _unknown_variables(environ)
+
+
+def read_overrides(overrides: Mapping[str, object]) -> dict[str, Raw]:
+    """Values of command-line options by dotted name; None stands for an option that was not given."""
+    for name in overrides:
+        if name not in FIELDS:
+            hint = _nearest(name, {known: known for known in FIELDS})
+            raise SettingsError(f"command line: there is no setting {name!r}{hint}")
+    return {
+        name: Raw(value, "command line", f"{name} (command line)", is_text=isinstance(value, str))
+        for name, value in overrides.items()
+        if value is not None
+    }
+
+
+def _unknown_variables(environ: Mapping[str, str]) -> list[str]:
+    known = {name for field in FIELDS.values() for name in field.env_names} | {CONFIG_VARIABLE}
+    return [
+        f"{quoted(name)[1:-1]} is not a setting and was ignored{_variable_hint(name)}"
+        for name in sorted(environ)
+        if name.startswith(ENV_PREFIX) and name not in known and not _is_service_link(name, environ[name])
+    ]
+
+
+def _variable_hint(name: str) -> str:
+    """Compared without the common prefix, which would make any two names look alike."""
+    proposals: dict[str, str] = {}
+    for field in FIELDS.values():
+        native, *aliases = field.env_names
+        proposals.setdefault(field.key.upper(), native)
+        proposals[native.removeprefix(ENV_PREFIX)] = native
+        proposals.update({alias: alias for alias in aliases})
+    return _nearest(name.removeprefix(ENV_PREFIX), proposals)
+
+
+def _is_service_link(name: str, value: str) -> bool:
+    if name.endswith("_PORT") and re.match(r"(?:tcp|udp|sctp)://", value):
+        return True
+    return _SERVICE_LINK.fullmatch(name) is not None
+
+
+def _read_toml(path: Path, named_by: str) -> dict[str, object]:
+    try:
+        with path.open("rb") as file:
+            content = file.read(_MAX_FILE_BYTES + 1)
+    except (OSError, ValueError) as error:  # ValueError: a NUL in the path
+        reason = (error.strerror if isinstance(error, OSError) else None) or "not a path"
+        raise SettingsError(f"{named_by}: {quoted(str(path))} cannot be read: {reason}") from error
+    if len(content) > _MAX_FILE_BYTES:
+        raise SettingsError(f"{path}: the file must not be larger than {_MAX_FILE_BYTES} bytes")
+    try:
+        return tomllib.loads(content.decode())
+    except UnicodeDecodeError as error:
+        raise SettingsError(f"{path}: byte {error.start} is not UTF-8, as TOML demands") from error
+    except (ValueError, RecursionError) as error:
+        reason = " ".join(str(error).split())
+        raise SettingsError(f"{path}: this is not valid TOML: {reason}") from error
+
+
+def _flatten(tree: Mapping[str, object], path: str) -> dict[str, Raw]:
+    found: dict[str, Raw] = {}
+    for section, table in tree.items():
+        if section not in SECTIONS:
+            known = [*SECTIONS, *(name for name, field in FIELDS.items() if field.key == section)]
+            hint = _hint(section, known)
+            raise SettingsError(f"{path}: there is no setting {quoted(section)}{hint}")
+        if not isinstance(table, dict):
+            raise SettingsError(f"{path}:{section} is {quoted(table)}: it must be a table, [{section}]")
+        for key, value in table.items():
+            field = _known(section, key, path)
+            label = f"{path}:{field.name}"
+            found[field.name] = Raw(value, label, label, is_text=False)
+    return found
+
+
+def _known(section: str, key: str, path: str) -> Field:
+    field = FIELDS.get(f"{section}.{key}")
+    if field is None:
+        names = [known.name for known in FIELDS.values() if known.section == section or known.key == key]
+        hint = _hint(key, names)
+        raise SettingsError(f"{path}: there is no setting {quoted(f'{section}.{key}')}{hint}")
+    return field
+
+
+def _hint(word: str, names: list[str]) -> str:
+    """Compare with the last part of dotted names, but propose the whole name."""
+    return _nearest(word, {name.rpartition(".")[2]: name for name in reversed(names)})
+
+
+def _nearest(word: str, proposals: Mapping[str, str]) -> str:
+    """The proposal whose key is nearest to the word, as a closing remark, or nothing."""
+    near = difflib.get_close_matches(word[:100], list(proposals), n=1, cutoff=0.6)
+    return f"; did you mean {proposals[near[0]]}?" if near else ""

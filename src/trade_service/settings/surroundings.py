@@ -1,0 +1,157 @@
+"""Settings of everything around the submission: server, database, other services, logs, telemetry."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+from trade_service.settings import checks
+from trade_service.settings.fields import Section, about
+
+
+class ServerSettings(Section, frozen=True, kw_only=True):
+    """The HTTP server."""
+
+    host: Annotated[str, about("Address to listen on; 0.0.0.0 for all.", min_length=1)] = "127.0.0.1"
+    port: Annotated[int, about("Port to listen on; 0 takes a free one.", ge=0, le=65535)] = 8082
+    max_body_bytes: Annotated[
+        int, about("Largest request body that is read.", ge=1_000, le=1_000_000_000)
+    ] = 10_000_000
+    max_header_bytes: Annotated[int, about("Largest request head that is read.", ge=1_024, le=1_048_576)] = (
+        65_536
+    )
+    request_timeout_s: Annotated[
+        float, about("Longest time a request may take; more than submission.wait_s.", ge=0.1, le=3600)
+    ] = 30.0
+    shutdown_grace_s: Annotated[
+        float, about("Longest time a stop waits for what is in flight.", ge=0, le=3600)
+    ] = 20.0
+    max_concurrent_requests: Annotated[
+        int, about("Requests served at once; more are answered with 503.", ge=1, le=100_000)
+    ] = 2000
+    cors_allow_origins: Annotated[
+        tuple[str, ...],
+        about("Origins that browsers may call from; * for all.", check=checks.origins),
+    ] = ("*",)
+
+
+class DatabaseSettings(Section, frozen=True, kw_only=True):
+    """PostgreSQL. After loading, `url` is complete: postgresql://user:password@host:port/database?params."""
+
+    url: (
+        Annotated[
+            str,
+            about(
+                "Database to use: postgresql://user:password@host:5432/database.",
+                env=("DATABASE_URL", "SPRING_DATASOURCE_URL"),
+                none="the embedded PostgreSQL",
+            ),
+        ]
+        | None
+    ) = None
+    username: (
+        Annotated[
+            str,
+            about(
+                "User, where the URL names none.", env=("SPRING_DATASOURCE_USERNAME",), none="as the URL says"
+            ),
+        ]
+        | None
+    ) = None
+    password: (
+        Annotated[
+            str,
+            about(
+                "Password, where the URL has none.",
+                env=("SPRING_DATASOURCE_PASSWORD",),
+                none="as the URL says",
+                secret=True,
+            ),
+        ]
+        | None
+    ) = None
+    pool_size: Annotated[int, about("Connections a process keeps at most.", ge=1, le=500)] = 8
+    pool_timeout_s: Annotated[float, about("Longest wait for a free connection.", ge=0.1, le=600)] = 10.0
+    connect_timeout_s: Annotated[float, about("Longest wait for a new connection.", ge=0.1, le=600)] = 10.0
+    statement_timeout_s: Annotated[float, about("Longest time a statement may take.", ge=0.1, le=3600)] = 30.0
+    prepared_statements: Annotated[
+        bool, about("Keep prepared statements; false behind PgBouncer in transaction mode.")
+    ] = True
+    data_dir: (
+        Annotated[
+            str, about("Folder of the embedded PostgreSQL.", min_length=1, none="the user's data folder")
+        ]
+        | None
+    ) = None
+
+    @property
+    def data_path(self) -> Path | None:
+        """`data_dir` as a path, a leading ~ replaced by the home directory."""
+        return None if self.data_dir is None else Path(self.data_dir).expanduser()
+
+
+class SecurityServiceSettings(Section, frozen=True, kw_only=True):
+    """Where the names of securities come from."""
+
+    base_url: Annotated[
+        str,
+        about(
+            "Address of the security service.",
+            env=("EXTERNAL_SECURITY_SERVICE_BASE_URL",),
+            check=checks.base_url,
+        ),
+    ] = "http://localhost:8000"
+
+
+class PortfolioServiceSettings(Section, frozen=True, kw_only=True):
+    """Where the names of portfolios come from."""
+
+    base_url: Annotated[
+        str,
+        about(
+            "Address of the portfolio service.",
+            env=("EXTERNAL_PORTFOLIO_SERVICE_BASE_URL",),
+            check=checks.base_url,
+        ),
+    ] = "http://localhost:8001"
+
+
+class LogSettings(Section, frozen=True, kw_only=True):
+    """Logs."""
+
+    level: Annotated[
+        str,
+        about("DEBUG, INFO, WARNING, ERROR or CRITICAL.", env=("LOG_LEVEL",), check=checks.log_level),
+    ] = "INFO"
+    format: Annotated[
+        str, about("json, console, or auto: console on a terminal.", check=checks.log_format)
+    ] = "auto"
+
+
+class TelemetrySettings(Section, frozen=True, kw_only=True):
+    """Where metrics and traces are pushed; the OTEL_* variables are read by OpenTelemetry itself."""
+
+    metrics_url: (
+        Annotated[
+            str,
+            about(
+                "OTLP address for metrics.",
+                env=("MANAGEMENT_OTLP_METRICS_EXPORT_URL",),
+                none="not pushed",
+                check=checks.http_url,
+            ),
+        ]
+        | None
+    ) = None
+    traces_url: (
+        Annotated[
+            str,
+            about(
+                "OTLP address for traces.",
+                env=("MANAGEMENT_OTLP_TRACING_EXPORT_URL",),
+                none="not pushed",
+                check=checks.http_url,
+            ),
+        ]
+        | None
+    ) = None

@@ -1,0 +1,97 @@
+"""How an answer reaches the client, or does not: resets, hangs, cuts, floods."""
+
+import asyncio
+import socket
+import struct
+from typing import Final
+
+from aiohttp import web
+
+from trade_service.simulator.faults import Channel
+from trade_service.simulator.messages import encode
+from trade_service.simulator.state import SimulatorState
+
+_JSON: Final = "application/json"
+_RESET_ON_CLOSE: Final = struct.pack("ii", 1, 0)
+_HANG_POLL_S: Final = 0.05
+_CHUNK: Final = b"x" * 65_536
+_HTML: Final = b"<html><head><title>Welcome</title></head><body>The service is being upgraded.</body></html>"
+
+
+def json_answer(status: int, message: object, headers: dict[str, str] | None = None) -> web.Response:
+    """A whole JSON answer."""
+    return web.Response(status=status, body=encode(message), content_type=_JSON, headers=headers)
+
+
+async def deliver(
+    request: web.Request,
+    state: SimulatorState,
+    channel: Channel,
+    status: int,
+    payload: bytes,
+    headers: dict[str, str],
+) -> web.StreamResponse:
+    """Send ``payload`` the way ``channel`` says."""
+    match channel:
+        case Channel.REFUSE | Channel.RESET:
+            return reset(request)
+        case Channel.HANG:
+            return await _hang(request, state)
+        case Channel.TRUNCATED:
+            return await _truncate(request, status, payload)
+        case Channel.GARBAGE_HTML:
+            return web.Response(status=status, body=_HTML, content_type="text/html")
+        case Channel.GARBAGE_JSON:
+            return web.Response(status=status, body=b'{"status":"SUCCESS","results":[{]', content_type=_JSON)
+        case Channel.HUGE:
+            return await _flood(request, state, status)
+        case Channel.RESULTS | Channel.ERROR:
+            return web.Response(status=status, body=payload, content_type=_JSON, headers=headers)
+
+
+def reset(request: web.Request) -> web.Response:
+    """Abort the connection with a TCP reset; the returned response goes nowhere."""
+    transport = request.transport
+    if transport is not None:
+        connection = transport.get_extra_info("socket")
+        if connection is not None:
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
+        transport.abort()
+    return web.Response(status=500)
+
+
+async def _hang(request: web.Request, state: SimulatorState) -> web.Response:
+    """No answer until the client has gone or the simulator stops; aiohttp tells a handler of neither."""
+    while request.transport is not None and not state.stopped.is_set():
+        try:
+            await asyncio.wait_for(state.stopped.wait(), _HANG_POLL_S)
+        except TimeoutError:
+            continue
+    return reset(request)
+
+
+async def _truncate(request: web.Request, status: int, payload: bytes) -> web.StreamResponse:
+    """Half of the promised body, then an orderly end of the connection."""
+    response = web.StreamResponse(status=status, headers={"Content-Type": _JSON})
+    response.content_length = len(payload)
+    await response.prepare(request)
+    await response.write(payload[: len(payload) // 2])
+    if request.transport is not None:
+        request.transport.close()
+    return response
+
+
+async def _flood(request: web.Request, state: SimulatorState, status: int) -> web.StreamResponse:
+    """A chunked body of ``huge_bytes``, unless the client hangs up first."""
+    response = web.StreamResponse(status=status, headers={"Content-Type": _JSON})
+    response.enable_chunked_encoding()
+    try:
+        await response.prepare(request)
+        await response.write(b'{"status":"SUCCESS","message":"')
+        for _ in range(state.settings.huge_bytes // len(_CHUNK) + 1):
+            if state.stopped.is_set():
+                break
+            await response.write(_CHUNK)
+    except ConnectionError:
+        return reset(request)
+    return response

@@ -1,0 +1,98 @@
+"""Endpoints for tests and for the audit; the real Execution Service has none of them."""
+
+from typing import Final
+
+import msgspec
+from aiohttp import web
+
+from trade_service.simulator.delivery import json_answer
+from trade_service.simulator.settings import decode_change
+from trade_service.simulator.state import SimulatorState
+
+MAX_ENTRIES: Final = 10_000
+
+
+class OperatorHandlers:
+    """``/simulator/*`` over one state."""
+
+    def __init__(self, state: SimulatorState) -> None:
+        self._state = state
+
+    def routes(self) -> list[web.RouteDef]:
+        return [
+            web.get("/simulator/books", self.books),
+            web.get("/simulator/books/entries", self.entries),
+            web.get("/simulator/calls", self.calls),
+            web.get("/simulator/faults", self.get_faults),
+            web.put("/simulator/faults", self.put_faults),
+            web.post("/simulator/reset", self.reset),
+        ]
+
+    async def books(self, _: web.Request) -> web.Response:
+        """Totals, and every tradeServiceExecutionId accepted more than once with how often."""
+        books = self._state.books
+        counts = books.accepted_counts()
+        return json_answer(
+            200,
+            {
+                "total": books.total,
+                "distinct": len(counts),
+                "withoutTradeServiceExecutionId": books.total - counts.total(),
+                "nextId": books.next_id,
+                "acceptedMoreThanOnce": {str(key): count for key, count in counts.items() if count > 1},
+            },
+        )
+
+    async def entries(self, request: web.Request) -> web.Response:
+        """``?afterId=0&limit=10000``: rows by ascending id, each ``[id, tradeServiceExecutionId, securityId,
+        tradeType, destination, "quantity", "limitPrice"|null]``; ``nextAfterId`` is null at the end."""
+        try:
+            after_id = int(request.query.get("afterId", "0"))
+            limit = int(request.query.get("limit", str(MAX_ENTRIES)))
+        except ValueError:
+            return json_answer(400, {"error": "afterId and limit must be whole numbers"})
+        if not 1 <= limit <= MAX_ENTRIES:
+            return json_answer(400, {"error": f"limit must be between 1 and {MAX_ENTRIES}, got {limit}"})
+        rows = list(self._state.books.entries(after_id, limit))
+        last = rows[-1][0] if rows else None
+        more = last is not None and last + 1 < self._state.books.next_id
+        return json_answer(200, {"entries": rows, "nextAfterId": last if more else None})
+
+    async def calls(self, _: web.Request) -> web.Response:
+        """Calls by endpoint, batches by size, faults met by name, submissions in flight."""
+        state = self._state
+        return json_answer(
+            200,
+            {
+                "calls": state.calls,
+                "batchSizes": {str(size): count for size, count in sorted(state.batch_sizes.items())},
+                "faults": {name: count for name, count in state.faults_met.items() if name != "ok"},
+                "inFlight": state.in_flight,
+            },
+        )
+
+    async def get_faults(self, _: web.Request) -> web.Response:
+        """The plan in force."""
+        state = self._state
+        return json_answer(
+            200,
+            {
+                "faults": state.submissions.rates,
+                "script": state.submissions.script_left,
+                "lookupFaults": state.lookups.rates,
+                "lookupScript": state.lookups.script_left,
+            },
+        )
+
+    async def put_faults(self, request: web.Request) -> web.Response:
+        """Change the plan; 400 that names the wrong entry changes nothing."""
+        try:
+            self._state.change(decode_change(await request.read()))
+        except (msgspec.DecodeError, ValueError) as error:
+            return json_answer(400, {"error": str(error)})
+        return await self.get_faults(request)
+
+    async def reset(self, _: web.Request) -> web.Response:
+        """Empty the books and the counters, and go back to the settings' faults and seed."""
+        self._state.reset()
+        return web.Response(status=204)

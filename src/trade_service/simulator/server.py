@@ -1,0 +1,156 @@
+"""Runs the stand-in Execution Service: as an aiohttp application, or in process for tests."""
+
+from collections.abc import AsyncIterator, Iterable, Mapping
+from contextlib import asynccontextmanager
+from typing import Final
+
+from aiohttp import web
+
+from trade_service.simulator.books import Books
+from trade_service.simulator.handlers import Handlers
+from trade_service.simulator.operators import OperatorHandlers
+from trade_service.simulator.settings import SimulatorSettings
+from trade_service.simulator.state import Seen, SimulatorState
+
+__all__ = ["RunningSimulator", "SimulatorSettings", "build_app", "running_simulator"]
+
+_STATE: Final = web.AppKey("state", SimulatorState)
+_MAX_BODY_BYTES: Final = 4 * 1024 * 1024
+_STOP_S: Final = 0.2
+
+
+def build_app(settings: SimulatorSettings) -> web.Application:
+    """The application; its shutdown lets held and hanging calls go. Needs a running event loop."""
+    state = SimulatorState(settings)
+    app = web.Application(client_max_size=_MAX_BODY_BYTES)
+    app[_STATE] = state
+    app.add_routes([*Handlers(state).routes(), *OperatorHandlers(state).routes()])
+
+    async def stop(_: web.Application) -> None:
+        state.stop()
+
+    app.on_shutdown.append(stop)
+    return app
+
+
+class RunningSimulator:
+    """A listening simulator, in this process. Every wait has a deadline and says how far it came."""
+
+    def __init__(self, state: SimulatorState, runner: web.AppRunner, host: str, port: int) -> None:
+        self._state = state
+        self._runner = runner
+        self._host = host
+        self._port = port
+
+    @property
+    def base_url(self) -> str:
+        """``http://host:port`` without a trailing slash."""
+        return f"http://{self._host}:{self._port}"
+
+    @property
+    def books(self) -> Books:
+        return self._state.books
+
+    @property
+    def faults(self) -> dict[str, float]:
+        """Rates of the faults of submissions; assign to change them."""
+        return self._state.submissions.rates
+
+    @faults.setter
+    def faults(self, rates: Mapping[str, float]) -> None:
+        self._state.submissions.set_rates(rates)
+
+    @property
+    def lookup_faults(self) -> dict[str, float]:
+        """Rates of the faults of GET calls; assign to change them."""
+        return self._state.lookups.rates
+
+    @lookup_faults.setter
+    def lookup_faults(self, rates: Mapping[str, float]) -> None:
+        self._state.lookups.set_rates(rates)
+
+    @property
+    def calls(self) -> dict[str, int]:
+        """Calls so far by endpoint: batch, single, list, get, put, health."""
+        return dict(self._state.calls)
+
+    @property
+    def batch_sizes(self) -> dict[int, int]:
+        """How many batches of each size arrived."""
+        return dict(self._state.batch_sizes)
+
+    @property
+    def faults_met(self) -> dict[str, int]:
+        """How many calls met each fault."""
+        return {name: count for name, count in self._state.faults_met.items() if name != "ok"}
+
+    @property
+    def seen(self) -> list[Seen]:
+        """The latest submissions, oldest first."""
+        return list(self._state.seen)
+
+    @property
+    def in_flight(self) -> int:
+        """Submissions read and not yet answered."""
+        return self._state.in_flight
+
+    def script(self, entries: Iterable[str]) -> None:
+        """Faults of the next submissions, in order, e.g. ``["reset_after", "ok", "slow:250"]``."""
+        self._state.submissions.set_script(entries)
+
+    def script_lookups(self, entries: Iterable[str]) -> None:
+        """Faults of the next GET calls, in order."""
+        self._state.lookups.set_script(entries)
+
+    def hold(self, *, committed: bool = False) -> None:
+        """Keep submissions from now on in flight until `release`: before the commit, or after it."""
+        (self._state.gate_after if committed else self._state.gate_before).clear()
+
+    def release(self) -> None:
+        """Let held submissions go on."""
+        self._state.gate_before.set()
+        self._state.gate_after.set()
+
+    async def calls_reached(self, submissions: int, timeout_s: float = 10.0) -> None:
+        """Wait until so many submissions have arrived since the start or `reset`. Raises ``TimeoutError``."""
+        await self._state.arrived.reached(submissions, timeout_s, "submissions arrived")
+
+    async def accepted_reached(self, executions: int, timeout_s: float = 10.0) -> None:
+        """Wait until the books hold so many executions. Raises ``TimeoutError``."""
+        await self._state.accepted.reached(executions, timeout_s, "executions accepted")
+
+    def flush_late(self) -> int:
+        """Do every late commit now; how many executions that were."""
+        return self._state.flush_late()
+
+    def reset(self) -> None:
+        """Empty books and counters, the settings' faults and seed."""
+        self._state.reset()
+
+    async def close_door(self) -> None:
+        """Stop listening and reset every connection: new ones are refused, as by a dead process."""
+        for site in self._runner.sites:
+            await site.stop()
+        for connection in self._runner.server.connections if self._runner.server else ():
+            if connection.transport is not None:
+                connection.transport.abort()
+
+    async def open_door(self) -> None:
+        """Listen again on the same port."""
+        await web.TCPSite(self._runner, self._host, self._port).start()
+
+
+@asynccontextmanager
+async def running_simulator(
+    settings: SimulatorSettings | None = None, host: str = "127.0.0.1", port: int = 0
+) -> AsyncIterator[RunningSimulator]:
+    """Listen on ``host``:``port`` (0: any free port). Leaving does not wait for calls that hang or sleep."""
+    app = build_app(settings or SimulatorSettings())
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=_STOP_S)
+    await runner.setup()
+    try:
+        site = web.TCPSite(runner, host, port)
+        await site.start()
+        yield RunningSimulator(app[_STATE], runner, host, site.port)
+    finally:
+        await runner.cleanup()

@@ -1,0 +1,90 @@
+"""Settings of the stand-in Execution Service: latency, faults, seed."""
+
+from collections.abc import Iterable
+
+import msgspec
+from msgspec import Struct, field
+
+from trade_service.simulator.faults import FaultPlanError, check_rates, parse_step
+
+
+class SimulatorSettings(Struct, frozen=True, kw_only=True, rename="camel", forbid_unknown_fields=True):
+    """Raises `FaultPlanError` (a ``ValueError``) naming the wrong value.
+
+    - ``faults``: rate 0..1 by fault (`faults.FAULTS`), per call, or per item where the table says so.
+    - ``script``: faults of the first calls, in order, each ``"name"`` or ``"name:argument"``.
+    - ``lookup_faults``, ``lookup_script``: the same for GET calls.
+    - ``latency_jitter``: share by which a latency is spread to both sides, 0..1.
+    - ``capacity``: calls in flight past which answers slow down and, past twice as many, are 5xx (0: never).
+    - ``refuse_bad_items``: a bad item makes the whole request malformed instead of failing alone.
+    - ``page_aligned_offsets``: an offset is rounded down to a multiple of the limit, as the deployed service
+      does for most sort orders.
+    """
+
+    seed: int = 1
+    first_id: int = 1
+    call_latency_ms: float = 0.0
+    item_latency_ms: float = 0.0
+    lookup_latency_ms: float = 0.0
+    latency_jitter: float = 0.0
+    faults: dict[str, float] = field(default_factory=dict)
+    script: list[str] = field(default_factory=list)
+    lookup_faults: dict[str, float] = field(default_factory=dict)
+    lookup_script: list[str] = field(default_factory=list)
+    refuse_bad_items: bool = False
+    page_aligned_offsets: bool = False
+    capacity: int = 0
+    slow_ms: float = 2_000.0
+    late_commit_ms: float = 1_000.0
+    retry_after_s: int = 1
+    huge_bytes: int = 64 * 1024 * 1024
+
+    def __post_init__(self) -> None:
+        check_rates(self.faults)
+        check_rates(self.lookup_faults)
+        for entry in (*self.script, *self.lookup_script):
+            parse_step(entry)
+        _check_range("first_id", self.first_id, 1, 2**31 - 1)
+        _check_range("latency_jitter", self.latency_jitter, 0, 1)
+        for name in ("call_latency_ms", "item_latency_ms", "lookup_latency_ms", "slow_ms", "late_commit_ms"):
+            _check_range(name, getattr(self, name), 0, 3_600_000)
+        _check_range("capacity", self.capacity, 0, 1_000_000)
+        _check_range("retry_after_s", self.retry_after_s, 0, 3_600)
+        _check_range("huge_bytes", self.huge_bytes, 1, 2**40)
+
+
+class FaultChange(Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
+    """Body of ``PUT /simulator/faults``: what is given replaces what was in force, the rest stays."""
+
+    faults: dict[str, float] | None = None
+    script: list[str] | None = None
+    lookup_faults: dict[str, float] | None = None
+    lookup_script: list[str] | None = None
+
+
+def _check_range(name: str, value: float, lowest: float, highest: float) -> None:
+    if not lowest <= value <= highest:
+        raise FaultPlanError(f"{name} must be between {lowest:g} and {highest:g}, got {value:g}")
+
+
+def parse_fault_rates(entries: Iterable[str]) -> dict[str, float]:
+    """``["reset_after=0.01,slow=0.1", "huge=0.2"]`` to rates by fault. Raises `FaultPlanError`."""
+    rates: dict[str, float] = {}
+    for entry in (part.strip() for text in entries for part in text.split(",") if part.strip()):
+        name, _, rate = entry.partition("=")
+        try:
+            rates[name.strip()] = float(rate)
+        except ValueError:
+            raise FaultPlanError(
+                f"fault {entry!r} must be written name=rate, such as reset_after=0.01"
+            ) from None
+    check_rates(rates)
+    return rates
+
+
+_change_decoder = msgspec.json.Decoder(FaultChange)
+
+
+def decode_change(body: bytes) -> FaultChange:
+    """Raises ``msgspec.DecodeError`` when the body is no change of faults."""
+    return _change_decoder.decode(body)

@@ -1,0 +1,146 @@
+"""The connection pool, and the one place that knows what the driver raises."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from functools import lru_cache
+
+import asyncpg
+import msgspec
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+
+from trade_service.submission.ports import StoreUnavailable
+
+
+class StoreSettings(msgspec.Struct, frozen=True):
+    """How to reach PostgreSQL."""
+
+    url: str
+    """postgresql://user:password@host:port/database"""
+    pool_size: int = 8
+    pool_timeout_s: float = 10.0
+    connect_timeout_s: float = 10.0
+    statement_timeout_s: float = 30.0
+    """0 for none."""
+    prepared_statements: bool = True
+    """False behind a PgBouncer in transaction mode: it then gets no start-up parameters and no statements
+    outside a transaction, at the price of two more round trips a statement."""
+    application_name: str = "trade-service"
+
+
+_ANSWER_MARGIN_S = 5.0
+"""How much later than the server we give up a statement ourselves: it may be the network that is gone."""
+
+_UNAVAILABLE_STATES = ("08", "28", "3D", "53", "57", "40001", "40P01", "55P03", "25006", "58")
+"""SQLSTATE classes of a server that is away, full, stopping, read-only, that refuses the login or the
+database's name, or that undid the statement."""
+
+
+def create_engine(settings: StoreSettings) -> AsyncEngine:
+    """A pool on the database; it connects when first used.
+
+    Every statement has its time-out, at the server and here, so that none holds a connection for ever.
+    """
+    timeout_s = settings.statement_timeout_s
+    connect_args: dict[str, object] = {
+        "dsn": settings.url,  # asyncpg's own reader knows sslmode, options and the rest
+        "timeout": settings.connect_timeout_s,
+        "command_timeout": timeout_s + _ANSWER_MARGIN_S if timeout_s else None,
+    }
+    if settings.prepared_statements:
+        connect_args["server_settings"] = {
+            "application_name": settings.application_name,
+            "statement_timeout": str(round(timeout_s * 1000)),
+            "jit": "off",
+        }
+    else:
+        connect_args |= {"statement_cache_size": 0, "prepared_statement_cache_size": 0}
+        connect_args["prepared_statement_name_func"] = lambda: ""
+    return create_async_engine(
+        "postgresql+asyncpg://",
+        pool_size=settings.pool_size,
+        max_overflow=0,
+        pool_timeout=settings.pool_timeout_s,
+        pool_use_lifo=True,
+        connect_args=connect_args,
+        json_serializer=lambda value: msgspec.json.encode(value).decode(),
+        execution_options={_SETTINGS: settings},
+    )
+
+
+_SETTINGS = "store_settings"
+
+
+def settings_of(engine: AsyncEngine) -> StoreSettings:
+    """The settings that an engine was made with."""
+    settings = engine.get_execution_options()[_SETTINGS]
+    assert isinstance(settings, StoreSettings)
+    return settings
+
+
+@asynccontextmanager
+async def autocommitted(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
+    """A connection on which every statement is its own transaction: one round trip each.
+
+    Behind a PgBouncer it is a transaction after all: between two messages outside one, the connection may
+    get another server, which does not know the statement.
+    """
+    if not settings_of(engine).prepared_statements:
+        async with transaction(engine) as connection:
+            yield connection
+        return
+    async with store_errors(), _with_autocommit(engine).connect() as connection, _given_up(connection):
+        yield connection
+
+
+@lru_cache(maxsize=64)
+def _with_autocommit(engine: AsyncEngine) -> AsyncEngine:
+    """Another face of the same pool; making one costs more than a statement, so it is kept."""
+    return engine.execution_options(isolation_level="AUTOCOMMIT")
+
+
+@asynccontextmanager
+async def transaction(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
+    """A connection in a transaction: committed at the end, rolled back on any error."""
+    async with store_errors(), engine.begin() as connection, _given_up(connection):
+        yield connection
+
+
+@asynccontextmanager
+async def _given_up(connection: AsyncConnection) -> AsyncIterator[None]:
+    """A connection whose answer did not come in time is closed: nobody shall wait for it again."""
+    try:
+        yield
+    except TimeoutError:
+        await connection.invalidate()
+        raise
+
+
+@asynccontextmanager
+async def store_errors() -> AsyncIterator[None]:
+    """Turns whatever says that the database is away into StoreUnavailable; lets the rest through."""
+    try:
+        yield
+    except PoolTimeoutError as error:
+        message = "no database connection became free in time: the pool is exhausted"
+        raise StoreUnavailable(message) from error
+    except (OperationalError, InterfaceError) as error:
+        raise StoreUnavailable(f"the database does not answer: {error.orig}") from error
+    except DBAPIError as error:
+        if is_unavailable(error):
+            raise StoreUnavailable(f"the database could not do it: {error.orig}") from error
+        raise
+    except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+        raise StoreUnavailable(f"the database does not answer: {str(error) or 'time-out'}") from error
+
+
+def is_unavailable(error: DBAPIError) -> bool:
+    """Whether the database is away, or may do the same statement later."""
+    return error.connection_invalidated or (sqlstate(error) or "").startswith(_UNAVAILABLE_STATES)
+
+
+def sqlstate(error: DBAPIError) -> str | None:
+    """The five-character SQLSTATE of an error."""
+    state = getattr(error.orig, "sqlstate", None) or getattr(error.orig, "pgcode", None)
+    return state if isinstance(state, str) else None

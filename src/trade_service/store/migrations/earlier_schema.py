@@ -1,0 +1,149 @@
+"""The database of the earlier service: its tables, its reference data, and how to recognise it.
+
+Frozen: this is what migration 0001 creates or finds, whatever `store.tables` says later.
+"""
+
+from collections.abc import Mapping
+
+import sqlalchemy as sa
+
+from trade_service.store.migrations import MigrationError
+
+FLYWAY_VERSION = 7
+"""The earlier service's last migration, which every database to be adopted must have."""
+
+CREATE_TABLES = (
+    """CREATE TABLE blotter (
+        id serial PRIMARY KEY,
+        abbreviation varchar(20) NOT NULL,
+        name varchar(100) NOT NULL,
+        version integer NOT NULL DEFAULT 1)""",
+    """CREATE TABLE trade_type (
+        id serial PRIMARY KEY,
+        abbreviation varchar(10) NOT NULL,
+        description varchar(60) NOT NULL,
+        version integer NOT NULL DEFAULT 1)""",
+    """CREATE TABLE destination (
+        id serial PRIMARY KEY,
+        abbreviation varchar(20) NOT NULL,
+        description varchar(60) NOT NULL,
+        version integer NOT NULL DEFAULT 1)""",
+    """CREATE TABLE execution_status (
+        id serial PRIMARY KEY,
+        abbreviation varchar(20) NOT NULL,
+        description varchar(60) NOT NULL,
+        version integer NOT NULL DEFAULT 1)""",
+    """CREATE TABLE trade_order (
+        id serial PRIMARY KEY,
+        order_id integer NOT NULL,
+        portfolio_id char(24) NOT NULL,
+        order_type char(10) NOT NULL,
+        security_id char(24) NOT NULL,
+        quantity decimal(18,8) NOT NULL,
+        quantity_sent decimal(18,8) NOT NULL DEFAULT 0,
+        limit_price decimal(18,8),
+        trade_timestamp timestamptz NOT NULL DEFAULT CURRENT_TIMESTAMP,
+        blotter_id integer REFERENCES blotter (id) ON DELETE SET NULL,
+        submitted boolean DEFAULT false,
+        version integer NOT NULL DEFAULT 1)""",
+    """CREATE TABLE execution (
+        id serial PRIMARY KEY,
+        execution_timestamp timestamptz NOT NULL DEFAULT CURRENT_TIMESTAMP,
+        execution_status_id integer NOT NULL REFERENCES execution_status (id) ON DELETE RESTRICT,
+        blotter_id integer REFERENCES blotter (id) ON DELETE SET NULL,
+        trade_type_id integer REFERENCES trade_type (id) ON DELETE SET NULL,
+        trade_order_id integer NOT NULL REFERENCES trade_order (id) ON DELETE RESTRICT,
+        destination_id integer NOT NULL REFERENCES destination (id) ON DELETE RESTRICT,
+        quantity_ordered decimal(18,8) NOT NULL,
+        quantity_placed decimal(18,8) NOT NULL,
+        quantity_filled decimal(18,8) NOT NULL DEFAULT 0,
+        limit_price decimal(18,8),
+        execution_service_id integer,
+        version integer NOT NULL DEFAULT 1)""",
+)
+
+REFERENCE_DATA = (
+    """INSERT INTO blotter (abbreviation, name) VALUES
+        ('Default', 'Default'), ('EQ', 'Equity'), ('FI', 'Fixed Income'), ('HOLD', 'Hold')""",
+    """INSERT INTO trade_type (abbreviation, description) VALUES
+        ('BUY', 'Buy'), ('SELL', 'Sell'), ('SHORT', 'Sell to Open'), ('COVER', 'Buy to Close'),
+        ('EXRC', 'Exercise')""",
+    """INSERT INTO destination (abbreviation, description) VALUES
+        ('ML', 'Merrill Lynch'), ('RBC', 'Royal Bank of Canada'), ('JPM', 'Chase'),
+        ('IB', 'Interactive Brokers'), ('INST', 'Instinet'), ('POSIT', 'Posit')""",
+    """INSERT INTO execution_status (abbreviation, description) VALUES
+        ('NEW', 'New'), ('SENT', 'Sent'), ('WORK', 'In progress'), ('FULL', 'Filled'),
+        ('PART', 'Partial fill'), ('HOLD', 'Hold'), ('CNCL', 'Cancel'), ('CNCLD', 'Cancelled'),
+        ('CPART', 'Cancelled with partial fill'), ('DEL', 'Delete')""",
+)
+"""Ids count from 1 in this order; the sequences stand behind the last one."""
+
+_DESCRIBED = {"id", "abbreviation", "description", "version"}
+COLUMNS: Mapping[str, set[str]] = {
+    "blotter": {"id", "abbreviation", "name", "version"},
+    "trade_type": _DESCRIBED,
+    "destination": _DESCRIBED,
+    "execution_status": _DESCRIBED,
+    "trade_order": {
+        *("id", "order_id", "portfolio_id", "order_type", "security_id", "quantity", "quantity_sent"),
+        *("limit_price", "trade_timestamp", "blotter_id", "submitted", "version"),
+    },
+    "execution": {
+        *("id", "execution_timestamp", "execution_status_id", "blotter_id", "trade_type_id"),
+        *("trade_order_id", "destination_id", "quantity_ordered", "quantity_placed", "quantity_filled"),
+        *("limit_price", "execution_service_id", "version"),
+    },
+}
+
+
+def is_present(connection: sa.Connection) -> bool:
+    """Whether the earlier service's tables are here, complete.
+
+    Raises:
+        MigrationError: they are there in part, or belong to one of its older releases.
+    """
+    _check_flyway(connection)
+    found = {table: columns for table in COLUMNS if (columns := _columns(connection, table))}
+    if not found:
+        return False
+    missing = sorted(COLUMNS.keys() - found.keys())
+    missing += sorted(f"{table}.{name}" for table in found for name in COLUMNS[table] - found[table])
+    if missing:
+        raise MigrationError(
+            f"the database has some of the earlier service's tables but lacks {', '.join(missing)}: nothing "
+            "was changed. Bring it to that service's latest release first, or name an empty database"
+        )
+    return True
+
+
+def _columns(connection: sa.Connection, table: str) -> set[str]:
+    names = connection.execute(
+        sa.text(
+            "SELECT attname FROM pg_attribute "
+            "WHERE attrelid = to_regclass(:name) AND attnum > 0 AND NOT attisdropped"
+        ),
+        {"name": table},
+    )
+    return set(names.scalars())
+
+
+def _check_flyway(connection: sa.Connection) -> None:
+    if connection.scalar(sa.text("SELECT to_regclass('flyway_schema_history')")) is None:
+        return
+    done, failed = connection.execute(
+        sa.text(
+            r"""SELECT coalesce(max(version::int) FILTER (WHERE success), 0),
+                       min(version::int) FILTER (WHERE NOT success)
+                FROM flyway_schema_history WHERE version ~ '^\d{1,9}$'"""
+        )
+    ).one()
+    if failed is not None:
+        raise MigrationError(
+            f"flyway_schema_history says that the earlier service's migration {failed} failed: nothing was "
+            "changed. Repair it with that service's tools first"
+        )
+    if done < FLYWAY_VERSION:
+        raise MigrationError(
+            f"flyway_schema_history shows version {done}, and {FLYWAY_VERSION} is needed: nothing was changed. "
+            "Start the earlier service's latest release on this database once, stop it, try again"
+        )

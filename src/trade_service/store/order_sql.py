@@ -1,0 +1,171 @@
+"""The statements of trade orders and of single executions, as PostgreSQL text.
+
+Rows are locked before they are changed, executions before orders and each kind in id order, as
+everywhere in the store: nothing deadlocks.
+"""
+
+TICKET_GRACE_MS = 5_000
+"""How long queued work is left to the process that wrote it before anybody's recovery picks it up."""
+
+ORDER_WIDTH = 12
+ORDER_COLUMNS = """
+    o.id, o.order_id, rtrim(o.portfolio_id), rtrim(o.order_type), rtrim(o.security_id), o.quantity,
+    o.quantity_sent, o.limit_price, o.trade_timestamp, o.blotter_id, coalesce(o.submitted, false), o.version
+"""
+"""In the order of the fields of TradeOrder."""
+
+EXECUTION_WIDTH = 14
+EXECUTION_COLUMNS = """
+    e.id, e.execution_timestamp, e.execution_status_id, e.blotter_id, e.trade_type_id, e.trade_order_id,
+    e.destination_id, e.quantity_ordered, e.quantity_placed, e.quantity_filled, e.limit_price,
+    e.execution_service_id, e.version
+"""
+"""In the order of the fields of Execution; the last of them, the submission state, has to follow."""
+
+_STATE = """
+    coalesce(e.submission_state, CASE
+        WHEN e.execution_service_id IS NOT NULL OR e.quantity_placed > 0 OR s.abbreviation <> :status_new_name
+        THEN 'accepted' ELSE 'unknown' END)
+"""
+"""A row of the earlier service that nobody took over yet shows what taking it over will make of it."""
+
+GET_ORDER = f"SELECT {ORDER_COLUMNS} FROM trade_order o WHERE o.id = :id"
+
+LOCK_ORDERS = f"""
+SELECT {ORDER_COLUMNS} FROM trade_order o WHERE o.id = ANY(:ids) ORDER BY o.id FOR NO KEY UPDATE
+"""
+
+LOCK_ORDERS_BY_ORDER_ID = f"""
+SELECT {ORDER_COLUMNS} FROM trade_order o WHERE o.order_id = ANY(:order_ids) ORDER BY o.id FOR NO KEY UPDATE
+"""
+
+INSERT_ORDERS = f"""
+INSERT INTO trade_order AS o
+    (order_id, portfolio_id, order_type, security_id, quantity, limit_price, trade_timestamp, blotter_id)
+SELECT order_id, portfolio_id, order_type, security_id, quantity, limit_price,
+       coalesce(trade_timestamp, current_timestamp), blotter_id
+FROM unnest(:order_ids, :portfolio_ids, :order_types, :security_ids, :quantities, :limit_prices,
+            :trade_timestamps, :blotter_ids)
+    AS t(order_id, portfolio_id, order_type, security_id, quantity, limit_price, trade_timestamp, blotter_id)
+ORDER BY order_id
+ON CONFLICT (order_id) DO NOTHING
+RETURNING {ORDER_COLUMNS}
+"""
+"""In order-id order: two callers with the same orders wait for each other instead of deadlocking."""
+
+EXECUTIONS_OF = """
+SELECT trade_order_id, array_agg(id ORDER BY id)
+FROM execution
+WHERE trade_order_id = ANY(:ids)
+  AND (submission_state IS NULL OR submission_state NOT IN ('rejected', 'exhausted'))
+GROUP BY trade_order_id
+"""
+"""Those that hold quantity of their orders."""
+
+CUT = """
+WITH pieces AS MATERIALIZED (
+    SELECT *
+    FROM unnest(:order_ids, :quantities_sent, :submitted, :status_ids, :blotter_ids, :trade_type_ids,
+                :destination_ids, :quantities, :limit_prices)
+        WITH ORDINALITY AS t(order_id, quantity_sent, submitted, status_id, blotter_id, trade_type_id,
+                             destination_id, quantity, limit_price, place)
+), cut AS (
+    INSERT INTO execution
+        (execution_status_id, blotter_id, trade_type_id, trade_order_id, destination_id, quantity_ordered,
+         quantity_placed, limit_price, submission_state, attempt_id)
+    SELECT status_id, blotter_id, trade_type_id, order_id, destination_id, quantity, 0, limit_price,
+           CASE WHEN :ticket_id IS NULL THEN 'none' ELSE 'queued' END, :ticket_id
+    FROM pieces
+    ORDER BY place
+    RETURNING id, execution_timestamp, trade_order_id, version
+), orders AS (
+    UPDATE trade_order o
+    SET quantity_sent = p.quantity_sent, submitted = p.submitted, version = o.version + 1
+    FROM pieces p
+    WHERE o.id = p.order_id
+    RETURNING o.id, o.version
+), ticket AS (
+    INSERT INTO submission_attempt (id, state, owner, execution_ids, next_action_at)
+    SELECT :ticket_id, 'queued', :owner, array_agg(id ORDER BY id), now() + :grace_ms * interval '1 ms'
+    FROM cut
+    HAVING :ticket_id IS NOT NULL
+)
+SELECT c.id, c.execution_timestamp, c.version, o.id AS order_id, o.version AS order_version
+FROM cut c JOIN orders o ON o.id = c.trade_order_id
+"""
+"""Executions, their orders and the durable intent to send them, on orders locked by this transaction."""
+
+READ_EXECUTIONS = f"""
+SELECT {ORDER_COLUMNS}, {EXECUTION_COLUMNS}, {_STATE}
+FROM execution e
+JOIN trade_order o ON o.id = e.trade_order_id
+JOIN execution_status s ON s.id = e.execution_status_id
+WHERE e.id = ANY(:ids)
+"""
+
+ENQUEUE = """
+WITH fresh AS MATERIALIZED (
+    SELECT e.id
+    FROM execution e
+    WHERE e.id = ANY(:ids) AND e.submission_state = 'none'
+    ORDER BY e.id
+    FOR NO KEY UPDATE
+), queued AS (
+    UPDATE execution e
+    SET submission_state = 'queued', attempt_id = :ticket_id
+    FROM fresh f
+    WHERE e.id = f.id
+    RETURNING e.id
+)
+INSERT INTO submission_attempt (id, state, owner, execution_ids, next_action_at)
+SELECT :ticket_id, 'queued', :owner, array_agg(id ORDER BY id), now() + :grace_ms * interval '1 ms'
+FROM queued
+HAVING count(*) > 0
+"""
+
+FILL = f"""
+WITH before AS MATERIALIZED (
+    SELECT e.id, e.submission_state, {_STATE} AS state_shown
+    FROM execution e
+    JOIN execution_status s ON s.id = e.execution_status_id
+    WHERE e.id = :id AND e.version = :version AND e.quantity_ordered >= :quantity_filled
+    FOR NO KEY UPDATE OF e
+), after AS (
+    UPDATE execution e
+    SET execution_status_id = :status_id,
+        quantity_filled = :quantity_filled,
+        quantity_placed = CASE WHEN b.submission_state = 'accepted' THEN e.quantity_placed
+                               ELSE e.quantity_ordered END,
+        submission_state = 'accepted',
+        version = e.version + 1
+    FROM before b
+    WHERE e.id = b.id
+    RETURNING e.*
+), given_back AS MATERIALIZED (
+    SELECT o.id, a.quantity_ordered AS quantity
+    FROM after a
+    JOIN before b ON b.id = a.id
+    JOIN trade_order o ON o.id = a.trade_order_id
+    WHERE b.submission_state IN ('rejected', 'exhausted')
+    FOR NO KEY UPDATE OF o
+), retaken AS (
+    UPDATE trade_order o
+    SET quantity_sent = o.quantity_sent + g.quantity,
+        submitted = o.quantity - (o.quantity_sent + g.quantity) <= :submitted_when_left,
+        version = o.version + 1
+    FROM given_back g
+    WHERE o.id = g.id
+    RETURNING o.*
+)
+SELECT {ORDER_COLUMNS}, {EXECUTION_COLUMNS}, e.submission_state, b.state_shown AS state_before
+FROM after e
+JOIN before b ON b.id = e.id
+JOIN (
+    SELECT * FROM retaken
+    UNION ALL
+    SELECT o.*
+    FROM trade_order o JOIN after a ON a.trade_order_id = o.id
+    WHERE NOT EXISTS (SELECT FROM retaken)
+) o ON o.id = e.trade_order_id
+"""
+"""One statement; no row when the execution does not exist, has another version or was ordered for less."""

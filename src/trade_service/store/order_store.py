@@ -1,0 +1,281 @@
+"""PostgreSQL as the store of trade orders and of the executions cut from them."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import msgspec
+import sqlalchemy as sa
+from sqlalchemy import Boolean, Integer, String, bindparam, text
+from sqlalchemy.dialects.postgresql import ARRAY, UUID
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from trade_service.domain.errors import AlreadyExists, DomainError, NotFound
+from trade_service.domain.executions import Execution, SubmissionState, is_possible_id
+from trade_service.domain.money import ZERO
+from trade_service.domain.orders import NewTradeOrder, Submission, TradeOrder, is_submitted
+from trade_service.store import order_sql as sql
+from trade_service.store.engine import autocommitted, sqlstate, transaction
+from trade_service.store.execution_reads import read_executions, to_order
+from trade_service.store.tables import INSTANT
+from trade_service.submission.model import AttemptId
+from trade_service.trading.model import BlotterLine, Piece, PlacedLine, StoredExecution
+from trade_service.trading.ports import Cut, StaleReference
+
+_FOREIGN_KEY_VIOLATION = "23503"
+
+_INTEGERS = ARRAY(Integer)
+_NUMBERS = ARRAY(sa.Numeric)
+_TEXTS = ARRAY(sa.Text)
+
+GET_ORDER = text(sql.GET_ORDER).bindparams(bindparam("id", type_=Integer))
+LOCK_ORDERS = text(sql.LOCK_ORDERS).bindparams(bindparam("ids", type_=_INTEGERS))
+LOCK_ORDERS_BY_ORDER_ID = text(sql.LOCK_ORDERS_BY_ORDER_ID).bindparams(
+    bindparam("order_ids", type_=_INTEGERS)
+)
+EXECUTIONS_OF = text(sql.EXECUTIONS_OF).bindparams(bindparam("ids", type_=_INTEGERS))
+INSERT_ORDERS = text(sql.INSERT_ORDERS).bindparams(
+    *(bindparam(name, type_=_INTEGERS) for name in ("order_ids", "blotter_ids")),
+    *(bindparam(name, type_=_TEXTS) for name in ("portfolio_ids", "order_types", "security_ids")),
+    *(bindparam(name, type_=_NUMBERS) for name in ("quantities", "limit_prices")),
+    bindparam("trade_timestamps", type_=ARRAY(INSTANT)),
+)
+CUT = text(sql.CUT).bindparams(
+    *(bindparam(name, type_=_INTEGERS) for name in ("order_ids", "status_ids", "blotter_ids")),
+    *(bindparam(name, type_=_INTEGERS) for name in ("trade_type_ids", "destination_ids")),
+    *(bindparam(name, type_=_NUMBERS) for name in ("quantities_sent", "quantities", "limit_prices")),
+    bindparam("submitted", type_=ARRAY(Boolean)),
+    bindparam("ticket_id", type_=UUID(as_uuid=False)),
+    bindparam("owner", type_=String),
+    bindparam("grace_ms", sql.TICKET_GRACE_MS, type_=Integer),
+)
+
+
+class PostgresOrderStore:
+    """The port OrderStore on PostgreSQL; see there for what each method promises."""
+
+    def __init__(self, engine: AsyncEngine, owner: str) -> None:
+        self._engine = engine
+        self._owner = owner
+
+    async def create(self, orders: Sequence[NewTradeOrder]) -> list[TradeOrder]:
+        """See OrderStore."""
+        with _stale_references():
+            async with transaction(self._engine) as connection:
+                created = {order.order_id: order for order in await _insert(connection, orders)}
+                if len(created) < len(orders):
+                    raise _first_taken(orders, created)
+        return [created[order.order_id] for order in orders]
+
+    async def get(self, trade_order_id: int) -> TradeOrder:
+        """See OrderStore."""
+        if is_possible_id(trade_order_id):
+            async with autocommitted(self._engine) as connection:
+                row = (await connection.execute(GET_ORDER, {"id": trade_order_id})).one_or_none()
+            if row is not None:
+                return to_order(row)
+        raise NotFound.of("trade order", trade_order_id)
+
+    async def submit(
+        self, submissions: Sequence[Submission], ticket_id: AttemptId | None, cut: Cut
+    ) -> list[StoredExecution | DomainError]:
+        """See OrderStore."""
+        ids = [s.trade_order_id for s in submissions if is_possible_id(s.trade_order_id)]
+        with _stale_references():
+            async with transaction(self._engine) as connection:
+                rows = await connection.execute(LOCK_ORDERS, {"ids": ids})
+                orders = {order.id: order for order in map(to_order, rows)}
+                pieces = [_piece(orders.get(s.trade_order_id), s, cut) for s in submissions]
+                to_write = [piece for piece in pieces if isinstance(piece, Piece)]
+                written = await self._write(connection, to_write, ticket_id)
+        return [written[piece.order.id] if isinstance(piece, Piece) else piece for piece in pieces]
+
+    async def place(self, lines: Sequence[BlotterLine], ticket_id: AttemptId, cut: Cut) -> list[PlacedLine]:
+        """See OrderStore."""
+        with _stale_references():
+            async with transaction(self._engine) as connection:
+                orders = {
+                    order.order_id: order for order in await _insert(connection, [x.order for x in lines])
+                }
+                new = frozenset(orders)
+                known = await _lock_known(connection, [x.order for x in lines if x.order.order_id not in new])
+                orders |= {order.order_id: order for order in known}
+                held = await _executions_of(connection, known)
+                pieces = [_rest(orders[x.order.order_id], x, cut) for x in lines]
+                to_write = [piece for piece in pieces if isinstance(piece, Piece)]
+                written = await self._write(connection, to_write, ticket_id)
+        return [
+            _placed(line, orders[line.order.order_id], piece, new, held, written)
+            for line, piece in zip(lines, pieces, strict=True)
+        ]
+
+    async def executions(self, execution_ids: Sequence[int]) -> dict[int, StoredExecution]:
+        """See OrderStore."""
+        return await read_executions(self._engine, execution_ids)
+
+    async def _write(
+        self, connection: AsyncConnection, pieces: Sequence[Piece], ticket_id: AttemptId | None
+    ) -> dict[int, StoredExecution]:
+        """Writes executions, orders and the ticket; what was written, by trade order id."""
+        if not pieces:
+            return {}
+        values = {**_columns(pieces), "ticket_id": ticket_id, "owner": self._owner}
+        rows = {row.order_id: row for row in await connection.execute(CUT, values)}
+        state = SubmissionState.NONE if ticket_id is None else SubmissionState.QUEUED
+        return {piece.order.id: _stored(piece, rows[piece.order.id], state) for piece in pieces}
+
+
+@contextmanager
+def _stale_references() -> Iterator[None]:
+    """Turns the violation of a foreign key into StaleReference."""
+    try:
+        yield
+    except DBAPIError as error:
+        if sqlstate(error) != _FOREIGN_KEY_VIOLATION:
+            raise
+        message = "a blotter, destination or trade type was deleted meanwhile: nothing was written, try again"
+        raise StaleReference(message) from error
+
+
+async def _insert(connection: AsyncConnection, orders: Sequence[NewTradeOrder]) -> list[TradeOrder]:
+    """Inserts the orders whose order id is free; returns those."""
+    values = {
+        "order_ids": [order.order_id for order in orders],
+        "portfolio_ids": [order.portfolio_id for order in orders],
+        "order_types": [order.order_type for order in orders],
+        "security_ids": [order.security_id for order in orders],
+        "quantities": [order.quantity for order in orders],
+        "limit_prices": [order.limit_price for order in orders],
+        "trade_timestamps": [order.trade_timestamp for order in orders],
+        "blotter_ids": [order.blotter_id for order in orders],
+    }
+    return [to_order(row) for row in await connection.execute(INSERT_ORDERS, values)]
+
+
+def _first_taken(orders: Sequence[NewTradeOrder], created: Mapping[int, TradeOrder]) -> AlreadyExists:
+    """The error that names the first order whose id was taken, in the database or earlier in the list."""
+    seen: set[int] = set()
+    for index, order in enumerate(orders):
+        if order.order_id in seen or order.order_id not in created:
+            where = "given twice" if order.order_id in seen else "taken"
+            return AlreadyExists(
+                f"orderId: {order.order_id} is {where}, and every trade order needs its own",
+                field="orderId",
+                value=order.order_id,
+                index=index,
+            )
+        seen.add(order.order_id)
+    raise AssertionError("every order was created")
+
+
+async def _lock_known(connection: AsyncConnection, orders: Sequence[NewTradeOrder]) -> list[TradeOrder]:
+    if not orders:
+        return []
+    values = {"order_ids": [order.order_id for order in orders]}
+    return [to_order(row) for row in await connection.execute(LOCK_ORDERS_BY_ORDER_ID, values)]
+
+
+async def _executions_of(
+    connection: AsyncConnection, orders: Sequence[TradeOrder]
+) -> dict[int, tuple[int, ...]]:
+    if not orders:
+        return {}
+    rows = await connection.execute(EXECUTIONS_OF, {"ids": [order.id for order in orders]})
+    return {trade_order_id: tuple(ids) for trade_order_id, ids in rows}
+
+
+def _piece(order: TradeOrder | None, submission: Submission, cut: Cut) -> Piece | DomainError:
+    if order is None:
+        return NotFound.of("trade order", submission.trade_order_id)
+    try:
+        return cut(order, submission)
+    except DomainError as error:
+        return error
+
+
+def _rest(order: TradeOrder, line: BlotterLine, cut: Cut) -> Piece | DomainError | None:
+    """All that is left of an order as one piece; None when nothing is."""
+    taken = taken_by_another(order, line.order)
+    if taken is not None:
+        return taken
+    if is_submitted(order.quantity, order.quantity_sent) and order.quantity_sent > ZERO:
+        return None
+    return _piece(order, Submission(order.id, order.available, line.destination_id), cut)
+
+
+def taken_by_another(order: TradeOrder, new: NewTradeOrder) -> AlreadyExists | None:
+    """The error of an order whose id is taken by another trade; None when both are the same."""
+    difference = _difference(order, new)
+    if difference is None:
+        return None
+    return AlreadyExists(
+        f"orderId: {order.order_id} is taken by an order with another {difference}",
+        field="orderId",
+        value=order.order_id,
+        difference=difference,
+    )
+
+
+def _difference(order: TradeOrder, new: NewTradeOrder) -> str | None:
+    """The first of the fields that make two orders the same trade in which these two differ."""
+    fields = {
+        "portfolioId": (order.portfolio_id, new.portfolio_id.rstrip()),
+        "orderType": (order.order_type, new.order_type.rstrip()),
+        "securityId": (order.security_id, new.security_id.rstrip()),
+        "quantity": (order.quantity, new.quantity),
+        "limitPrice": (order.limit_price, new.limit_price),
+    }
+    return next((name for name, (old, given) in fields.items() if old != given), None)
+
+
+def _placed(
+    line: BlotterLine,
+    order: TradeOrder,
+    piece: Piece | DomainError | None,
+    new: frozenset[int],
+    held: Mapping[int, tuple[int, ...]],
+    written: Mapping[int, StoredExecution],
+) -> PlacedLine:
+    is_new = order.order_id in new
+    if isinstance(piece, DomainError):
+        return PlacedLine(line.line, order.order_id, new=is_new, error=piece)
+    cut = (written[order.id].execution.id,) if piece is not None else ()
+    return PlacedLine(line.line, order.order_id, held.get(order.id, ()) + cut, is_new)
+
+
+def _columns(pieces: Sequence[Piece]) -> dict[str, list[Any]]:
+    executions = [piece.execution for piece in pieces]
+    return {
+        "order_ids": [piece.order.id for piece in pieces],
+        "quantities_sent": [piece.order.quantity_sent for piece in pieces],
+        "submitted": [piece.order.submitted for piece in pieces],
+        "status_ids": [execution.execution_status_id for execution in executions],
+        "blotter_ids": [execution.blotter_id for execution in executions],
+        "trade_type_ids": [execution.trade_type_id for execution in executions],
+        "destination_ids": [execution.destination_id for execution in executions],
+        "quantities": [execution.quantity_ordered for execution in executions],
+        "limit_prices": [execution.limit_price for execution in executions],
+    }
+
+
+def _stored(piece: Piece, row: Any, state: SubmissionState) -> StoredExecution:
+    """What was written, put together without reading it again."""
+    new = piece.execution
+    execution = Execution(
+        id=row.id,
+        execution_timestamp=row.execution_timestamp,
+        execution_status_id=new.execution_status_id,
+        blotter_id=new.blotter_id,
+        trade_type_id=new.trade_type_id,
+        trade_order_id=new.trade_order_id,
+        destination_id=new.destination_id,
+        quantity_ordered=new.quantity_ordered,
+        quantity_placed=ZERO,
+        quantity_filled=ZERO,
+        limit_price=new.limit_price,
+        execution_service_id=None,
+        version=row.version,
+        submission_state=state,
+    )
+    return StoredExecution(execution, msgspec.structs.replace(piece.order, version=row.order_version))

@@ -1,0 +1,252 @@
+"""The statements of the submission path and of recovery, as PostgreSQL text.
+
+They are written by hand since each does in one round trip what would otherwise be four: lock in id
+order, change, journal, give back. Rows are locked before they are changed: unordered updates deadlock.
+"""
+
+CLAIM = """
+WITH asked AS MATERIALIZED (
+    SELECT e.id, e.attempt_id, e.execution_service_id,
+           -- Ours and never submitted, yet placed: the earlier service sent it in the meantime.
+           CASE WHEN e.submission_state <> 'none' OR e.execution_service_id IS NULL AND e.quantity_placed = 0
+                THEN e.submission_state END AS submission_state
+    FROM execution e
+    WHERE e.id = ANY(:ids)
+    ORDER BY e.id
+    FOR NO KEY UPDATE
+), mine AS (
+    UPDATE execution e
+    SET submission_state = 'claimed',
+        attempt_id = :attempt_id,
+        attempts_spent = e.attempts_spent + 1,
+        give_up_at = coalesce(e.give_up_at, now() + :give_up_after_ms * interval '1 ms')
+    FROM asked a
+    WHERE e.id = a.id AND a.submission_state = ANY(:claimable)
+    RETURNING e.id, e.trade_order_id, e.trade_type_id, e.destination_id, e.quantity_ordered, e.limit_price,
+              e.attempts_spent, e.give_up_at
+), journal AS (
+    INSERT INTO submission_attempt
+        (id, state, owner, execution_ids, lease_until, settle_ms, floor_id, streak, next_action_at)
+    SELECT :attempt_id, 'sent', :owner, array_agg(id ORDER BY id), now() + :lease_ms * interval '1 ms',
+           :settle_ms, :floor_id, :streak, now() + :lease_ms * interval '1 ms'
+    FROM mine
+    HAVING count(*) > 0
+), consumed AS (
+    DELETE FROM submission_attempt t
+    USING (SELECT DISTINCT attempt_id FROM asked WHERE submission_state = 'queued') q
+    WHERE t.id = q.attempt_id
+      AND t.state = 'queued'
+      AND t.execution_ids <@ (SELECT array_agg(id) FROM mine)
+)
+SELECT a.submission_state, a.execution_service_id, m.id IS NOT NULL AS claimed,
+       a.id, tt.abbreviation AS trade_type, d.abbreviation AS destination,
+       rtrim(o.security_id) AS security_id, m.quantity_ordered, m.limit_price, m.attempts_spent,
+       extract(epoch FROM m.give_up_at - now())::float8 AS budget_left_s
+FROM asked a
+LEFT JOIN mine m ON m.id = a.id
+LEFT JOIN trade_order o ON o.id = m.trade_order_id
+LEFT JOIN trade_type tt ON tt.id = m.trade_type_id
+LEFT JOIN destination d ON d.id = m.destination_id
+ORDER BY a.id
+"""
+"""One statement: the attempt is durable and owns its executions before the first byte leaves."""
+
+_SETTLE = """
+WITH told AS MATERIALIZED (
+    SELECT * FROM unnest(cast(:ids AS int[]), cast(:states AS text[]), cast(:service_ids AS int[]))
+        AS t(id, state, service_id)
+), before AS MATERIALIZED (
+    SELECT e.id, e.submission_state AS state, e.attempt_id, e.execution_service_id AS service_id,
+           e.version, e.execution_status_id AS status_id,
+           t.state AS told_state, t.service_id AS told_service_id,
+           CASE WHEN t.state = 'accepted'
+                THEN e.submission_state IS DISTINCT FROM 'accepted' OR e.execution_service_id IS NULL
+                ELSE e.attempt_id = :attempt_id AND e.submission_state = :owned_as
+           END AS changes
+    FROM execution e JOIN told t ON t.id = e.id
+    ORDER BY e.id
+    FOR NO KEY UPDATE OF e
+), after AS (
+    UPDATE execution e
+    SET submission_state = b.told_state,
+        attempts_spent = e.attempts_spent - CASE WHEN b.told_state = 'accepted' THEN 0 ELSE :refund END,
+        execution_service_id = coalesce(b.told_service_id, e.execution_service_id),
+        execution_status_id = CASE
+            WHEN b.told_state = 'accepted' AND b.state IS DISTINCT FROM 'accepted'
+                 AND e.execution_status_id = :status_new
+            THEN :status_sent ELSE e.execution_status_id END,
+        quantity_placed = CASE WHEN b.told_state = 'accepted' THEN e.quantity_ordered
+                               ELSE e.quantity_placed END,
+        version = e.version + CASE WHEN b.told_state = 'accepted' AND b.state IS DISTINCT FROM 'accepted'
+                                   THEN 1 ELSE 0 END
+    FROM before b
+    WHERE e.id = b.id AND b.changes
+    RETURNING e.id, e.trade_order_id, e.submission_state AS state, e.execution_service_id AS service_id,
+              e.execution_status_id AS status_id, e.version, e.quantity_ordered
+), moved AS MATERIALIZED (
+    SELECT a.trade_order_id AS id,
+           sum(CASE WHEN a.state IN ('rejected', 'exhausted') THEN -a.quantity_ordered
+                    ELSE a.quantity_ordered END) AS quantity
+    FROM after a JOIN before b ON b.id = a.id
+    WHERE (a.state IN ('rejected', 'exhausted')) <> (coalesce(b.state, '') IN ('rejected', 'exhausted'))
+    GROUP BY a.trade_order_id
+), orders AS MATERIALIZED (
+    SELECT o.id, m.quantity
+    FROM trade_order o JOIN moved m ON m.id = o.id
+    ORDER BY o.id
+    FOR NO KEY UPDATE OF o
+), given_back AS (
+    UPDATE trade_order o
+    SET quantity_sent = o.quantity_sent + s.quantity,
+        submitted = o.quantity - (o.quantity_sent + s.quantity) <= :submitted_when_left,
+        version = o.version + 1
+    FROM orders s
+    WHERE o.id = s.id
+), attempt AS (
+    UPDATE submission_attempt
+    SET {attempt},
+        -- An attempt that still owns something open stays open: what the fencing token kept from being
+        -- settled, and what nobody told about (which only a closing one has to search for).
+        next_action_at = CASE
+            WHEN EXISTS (SELECT FROM before b WHERE b.attempt_id = :attempt_id AND NOT b.changes
+                         AND b.state IN ('queued', 'claimed', 'retry', 'unknown'))
+            THEN coalesce(next_action_at, now())
+            WHEN cast(:next_action_in_ms AS float8) IS NULL
+                 AND cardinality(execution_ids) > (SELECT count(*) FROM before)
+                 AND EXISTS (SELECT FROM execution e
+                             WHERE e.id = ANY(submission_attempt.execution_ids)
+                               AND e.attempt_id = :attempt_id
+                               AND e.submission_state IN ('queued', 'claimed', 'retry', 'unknown')
+                               AND e.id <> ALL(cast(:ids AS int[])))
+            THEN coalesce(next_action_at, now())
+            ELSE now() + cast(:next_action_in_ms AS float8) * interval '1 ms' END,
+        finding_ids = finding_ids || CASE WHEN {news} THEN cast(:finding_ids AS int[]) END,
+        finding_states = finding_states || CASE WHEN {news} THEN cast(:finding_states AS varchar[]) END,
+        finding_codes = finding_codes || CASE WHEN {news} THEN cast(:finding_codes AS varchar[]) END,
+        finding_messages = finding_messages || CASE WHEN {news} THEN cast(:finding_messages AS text[]) END
+    WHERE id = :attempt_id
+)
+SELECT b.id, coalesce(a.version, b.version) AS version, coalesce(a.status_id, b.status_id) AS status_id,
+       a.id IS NOT NULL AS changed,
+       nullif(coalesce(a.state, b.state, 'none'), b.told_state) AS other_state,
+       nullif(coalesce(a.service_id, b.service_id), b.told_service_id) AS other_service_id,
+       nullif(coalesce(b.state, 'none'), :owned_as) AS other_state_before,
+       CASE WHEN b.told_service_id <> b.service_id THEN b.service_id END AS duplicate_of
+FROM before b
+LEFT JOIN after a ON a.id = b.id
+"""
+
+RECORD = _SETTLE.format(
+    attempt="""state = 'answered', closed_at = now(), settle_from = now(), kind = :kind, code = :code,
+        message = :message, http_status = :http_status, duration_ms = :duration_ms,
+        next_batch_size = :next_batch_size, top_id = :top_id""",
+    news="closed_at IS NULL",
+)
+"""One statement: outcomes, quantities given back, the attempt closed or due again."""
+
+RECORD_LOOK_UP = _SETTLE.format(attempt="look_ups = look_ups + 1", news="true")
+"""The same for what a look-up proved; the answer that the attempt got stays as it was."""
+
+TAKE_DUE = """
+WITH due AS MATERIALIZED (
+    SELECT id
+    FROM submission_attempt
+    WHERE next_action_at <= now()
+      AND (observer IS NULL OR observer = :owner
+           OR next_action_at <= now() - :grace_ms * interval '1 ms')
+    ORDER BY next_action_at
+    LIMIT :limit
+    FOR UPDATE SKIP LOCKED
+)
+UPDATE submission_attempt t
+SET next_action_at = now() + :hold_ms * interval '1 ms',
+    observer = :owner,
+    state = CASE WHEN t.state = 'sent' THEN 'answered' ELSE t.state END,
+    kind = CASE WHEN t.state = 'sent' THEN 'lost' ELSE t.kind END,
+    code = CASE WHEN t.state = 'sent' THEN 'OWNER_LOST' ELSE t.code END,
+    message = CASE WHEN t.state = 'sent'
+                   THEN 'its owner ' || t.owner || ' did not record an outcome within the lease'
+                   ELSE t.message END,
+    settle_from = CASE WHEN t.state = 'sent' THEN t.lease_until ELSE t.settle_from END
+FROM due
+WHERE t.id = due.id
+RETURNING t.id, t.floor_id, t.settle_ms, t.look_ups, t.next_batch_size, t.adopted, t.execution_ids,
+          coalesce(t.settle_from + t.settle_ms * interval '1 ms' <= now(), false) AS settled,
+          CASE WHEN t.kind = 'not_sent' THEN t.streak + 1 ELSE 0 END AS streak
+"""
+"""Takes due attempts, holds them, and notes those whose owner let its lease pass."""
+
+MARK_LOST = """
+WITH lost AS MATERIALIZED (
+    SELECT e.id
+    FROM execution e
+    WHERE e.id = ANY(:ids)
+      AND e.attempt_id = ANY(cast(:attempt_ids AS uuid[]))
+      AND e.submission_state = 'claimed'
+    ORDER BY e.id
+    FOR NO KEY UPDATE
+)
+UPDATE execution e SET submission_state = 'unknown' FROM lost WHERE e.id = lost.id
+"""
+
+OPEN_ITEMS = """
+SELECT e.attempt_id, e.id, e.submission_state, tt.abbreviation AS trade_type, d.abbreviation AS destination,
+       rtrim(o.security_id) AS security_id, e.quantity_ordered, e.attempts_spent,
+       coalesce(extract(epoch FROM e.give_up_at - now())::float8, 'infinity') AS budget_left_s
+FROM execution e
+JOIN trade_order o ON o.id = e.trade_order_id
+JOIN destination d ON d.id = e.destination_id
+LEFT JOIN trade_type tt ON tt.id = e.trade_type_id
+WHERE e.id = ANY(:ids)
+  AND e.attempt_id = ANY(cast(:attempt_ids AS uuid[]))
+  AND e.submission_state IN ('queued', 'retry', 'unknown')
+ORDER BY e.id
+"""
+
+STATES = """
+SELECT submission_state, execution_service_id, false AS claimed, id
+FROM execution
+WHERE id = ANY(:ids)
+ORDER BY id
+"""
+
+POSTPONE = """
+UPDATE submission_attempt
+SET next_action_at = now() + cast(:delay_ms AS float8) * interval '1 ms'
+WHERE id = :attempt_id
+"""
+
+LAST_TOP_ID = """
+SELECT coalesce(max(greatest(top_id, floor_id)), 0)
+FROM (SELECT top_id, floor_id FROM submission_attempt ORDER BY id DESC LIMIT :attempts) recent
+"""
+
+TAKE_OVER = """
+WITH foreign_rows AS MATERIALIZED (
+    SELECT e.id,
+           e.execution_service_id IS NOT NULL OR e.quantity_placed > 0 OR e.execution_status_id <> :status_new
+               AS accepted
+    FROM execution e
+    WHERE e.id = ANY(:ids)
+      AND (e.submission_state IS NULL
+           OR e.submission_state = 'none' AND (e.execution_service_id IS NOT NULL OR e.quantity_placed > 0))
+    ORDER BY e.id
+    FOR NO KEY UPDATE
+), marked AS (
+    UPDATE execution e
+    SET submission_state = CASE WHEN f.accepted THEN 'accepted' ELSE 'unknown' END,
+        attempt_id = CASE WHEN f.accepted THEN e.attempt_id ELSE :attempt_id END
+    FROM foreign_rows f
+    WHERE e.id = f.id
+    RETURNING e.id, f.accepted
+)
+INSERT INTO submission_attempt
+    (id, state, owner, execution_ids, settle_ms, settle_from, floor_id, adopted, next_action_at, closed_at,
+     kind, code, message)
+SELECT :attempt_id, 'answered', :owner, array_agg(id ORDER BY id), :settle_ms, now(), 0, true, now(), now(),
+       'lost', 'TAKEN_OVER', 'rows of the earlier service whose outcome is unknown'
+FROM marked
+WHERE NOT accepted
+HAVING count(*) > 0
+"""
+"""Rows of the earlier service: accepted where they prove it, else unknown with floor 0."""

@@ -1,0 +1,41 @@
+"""Tells callers and listeners what a record settled."""
+
+from collections.abc import Sequence
+
+from trade_service.domain.executions import GAVE_BACK, SubmissionState
+from trade_service.submission.board import OutcomeBoard
+from trade_service.submission.codes import AlarmCode
+from trade_service.submission.events import AlarmEvent, EventBus
+from trade_service.submission.model import AttemptClosing, ExecutionSubmitResult, Recorded, SubmitStatus
+
+
+def announce(
+    board: OutcomeBoard, events: EventBus, closing: AttemptClosing, recorded: Sequence[Recorded]
+) -> None:
+    """Gives final results to who waits for them, notes the rest as open, alarms at a second acceptance."""
+    outcomes = {outcome.execution_id: outcome for outcome in closing.outcomes}
+    results = [
+        ExecutionSubmitResult.of(outcomes[row.execution_id], row)
+        for row in recorded
+        if row.execution_id in outcomes
+    ]
+    board.settle(results)
+    board.settled_elsewhere(r.execution_id for r in results if r.status is SubmitStatus.PENDING)
+    late = tuple(
+        row.execution_id
+        for row in recorded
+        if row.changed and row.state is SubmissionState.ACCEPTED and row.state_before in GAVE_BACK
+    )
+    if late:
+        message = (
+            f"executions {list(late)} turned out to be accepted after they had been given up (attempt "
+            f"{closing.attempt_id}): their orders' quantity was taken again, check it for an overrun"
+        )
+        events.emit(AlarmEvent(AlarmCode.ACCEPTED_LATE, message, late))
+    doubled = tuple(row.execution_id for row in recorded if row.duplicate_of is not None)
+    if doubled:
+        message = (
+            f"executions {list(doubled)} were accepted a second time (attempt {closing.attempt_id}): "
+            "cancel one of the two at the Execution Service; `trade-service audit` lists both ids"
+        )
+        events.emit(AlarmEvent(AlarmCode.ACCEPTED_TWICE, message, doubled))

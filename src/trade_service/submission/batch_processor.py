@@ -1,0 +1,162 @@
+"""ExecutionBatchProcessor: plans batches, builds a request, reads an answer strictly. Pure."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
+
+from trade_service.domain.executions import SubmissionState
+from trade_service.domain.reference import STATUS_NEW
+from trade_service.submission.messages import (
+    BatchExecutionRequest,
+    BatchExecutionResponse,
+    ExecutionPost,
+    ExecutionResult,
+)
+from trade_service.submission.model import ClaimedExecution, ItemOutcome, ItemReading, Verdict
+
+API_MAX_BATCH = 100
+"""The Execution Service takes no more executions in one call."""
+FALLBACK_BATCH = 50
+"""What a configured size below one becomes (requirement 2.3)."""
+
+_SUCCESS = "SUCCESS"
+_FAILED = "FAILED"
+_ALL_CREATED = 201
+
+
+def effective_batch_size(size: int, maximum: int = API_MAX_BATCH) -> int:
+    """The batch size that is used for a configured one: at most `maximum` and 100, 50 if below one."""
+    return min(size if size >= 1 else FALLBACK_BATCH, maximum, API_MAX_BATCH)
+
+
+class ExecutionBatchProcessor:
+    """Turns executions into requests and answers into readings.
+
+    `trade_types` are those that the Execution Service takes (its contract: BUY and SELL only).
+    """
+
+    def __init__(self, batch_size: int = API_MAX_BATCH, trade_types: Iterable[str] = ("BUY", "SELL")) -> None:
+        self.batch_size = effective_batch_size(batch_size)
+        self._trade_types = frozenset(trade_types)
+
+    def plan_batches(self, execution_ids: Iterable[int]) -> Iterator[tuple[int, ...]]:
+        """Cuts ids into full batches and a last, smaller one, in constant memory."""
+        ids = iter(execution_ids)
+        while batch := tuple(islice(ids, self.batch_size)):
+            yield batch
+
+    def build_batch_request(
+        self, items: Sequence[ClaimedExecution]
+    ) -> tuple[BatchExecutionRequest, tuple[ClaimedExecution, ...], tuple[ItemOutcome, ...]]:
+        """The request, the items in its order, and the outcomes of those that cannot be sent at all.
+
+        An item that breaks the Execution Service's own rules is rejected here: sent along, it could
+        make the service refuse the whole batch.
+        """
+        refused = {item.execution_id: rule for item in items if (rule := self._broken_rule(item))}
+        sent = tuple(item for item in items if item.execution_id not in refused)
+        request = BatchExecutionRequest([_post(item) for item in sent])
+        outcomes = tuple(
+            ItemOutcome(execution_id, SubmissionState.REJECTED, "NOT_REPRESENTABLE", rule)
+            for execution_id, rule in refused.items()
+        )
+        return request, sent, outcomes
+
+    def process_response(
+        self, sent: Sequence[ClaimedExecution], response: BatchExecutionResponse, http_status: int
+    ) -> tuple[ItemReading, ...]:
+        """Reads an answer item by item, in the order of `sent`.
+
+        Results are matched by `requestIndex` and verified with `execution.tradeServiceExecutionId`;
+        where the two disagree the latter wins. Whatever is missing, repeated, out of range or
+        contradictory is UNCLEAR for the items it touches and for no others.
+        """
+        named, indexed = _sort_out(sent, response.results or ())
+        return tuple(
+            _judge(item, named.get(index, ()), indexed.get(index, ()), http_status)
+            for index, item in enumerate(sent)
+        )
+
+    @staticmethod
+    def extract_failed_executions(readings: Iterable[ItemReading]) -> tuple[ItemReading, ...]:
+        """The items that an answer does not prove to be accepted."""
+        return tuple(reading for reading in readings if reading.verdict is not Verdict.ACCEPTED)
+
+    def _broken_rule(self, item: ClaimedExecution) -> str | None:
+        if item.trade_type not in self._trade_types:
+            known = " or ".join(sorted(self._trade_types))
+            return f"tradeType: the Execution Service takes {known} only; got {item.trade_type or 'nothing'}"
+        if item.quantity <= 0:
+            return f"quantity: must be greater than zero; got {item.quantity:f}"
+        if item.limit_price is not None and item.limit_price <= 0:
+            return f"limitPrice: must be greater than zero or absent; got {item.limit_price:f}"
+        return None
+
+
+def _post(item: ClaimedExecution) -> ExecutionPost:
+    assert item.trade_type is not None
+    return ExecutionPost(
+        execution_status=STATUS_NEW,
+        trade_type=item.trade_type,
+        destination=item.destination,
+        security_id=item.security_id,
+        quantity=item.quantity,
+        limit_price=item.limit_price,
+        trade_service_execution_id=item.execution_id,
+        version=1,
+    )
+
+
+def _sort_out(
+    sent: Sequence[ClaimedExecution], results: Sequence[ExecutionResult]
+) -> tuple[dict[int, list[ExecutionResult]], dict[int, list[ExecutionResult]]]:
+    """Results by item: those that name the item's own execution, and those that only claim its index.
+
+    A result that names one of ours at another's index proves that indexes have shifted from there on:
+    later results that name nothing are then put nowhere, which leaves their items UNCLEAR. A result
+    that names an execution outside the batch counts as a claim on its index, which spoils it.
+    """
+    index_of = {item.execution_id: index for index, item in enumerate(sent)}
+    named: dict[int, list[ExecutionResult]] = {}
+    indexed: dict[int, list[ExecutionResult]] = {}
+    shifted_from = len(sent)
+    for result in results:
+        name = result.execution.trade_service_execution_id if result.execution is not None else None
+        index = index_of.get(name) if name is not None else None
+        claimed = result.request_index
+        if index is not None:
+            named.setdefault(index, []).append(result)
+            if claimed is not None and claimed != index:
+                shifted_from = min(shifted_from, claimed)
+        elif claimed is not None and 0 <= claimed < len(sent):
+            indexed.setdefault(claimed, []).append(result)
+    trusted = {index: claims for index, claims in indexed.items() if index < shifted_from}
+    return named, trusted
+
+
+def _judge(
+    item: ClaimedExecution,
+    named: Sequence[ExecutionResult],
+    indexed: Sequence[ExecutionResult],
+    http_status: int,
+) -> ItemReading:
+    """The reading of one item; a result that names it outweighs those that only claim its index."""
+    claims = named or indexed
+    if len(claims) != 1:
+        why = "the answer holds no result for it" if not claims else f"the answer holds {len(claims)} results"
+        return _unclear(item, why)
+    result = claims[0]
+    remote = result.execution
+    if not named and remote is not None and remote.trade_service_execution_id is not None:
+        return _unclear(item, f"its result names execution {remote.trade_service_execution_id}")
+    if result.status == _SUCCESS:
+        if remote is None or remote.id is None or remote.id < 1:
+            return _unclear(item, "its success carries no id")
+        return ItemReading(item.execution_id, Verdict.ACCEPTED, "OK", "accepted", remote.id)
+    if result.status == _FAILED and remote is None and http_status != _ALL_CREATED:
+        message = (result.message or "").strip() or "the Execution Service gave no reason"
+        return ItemReading(item.execution_id, Verdict.REFUSED, "ITEM_REFUSED", message)
+    return _unclear(item, f"its result contradicts itself (status {result.status!r} in a {http_status})")
+
+
+def _unclear(item: ClaimedExecution, why: str) -> ItemReading:
+    return ItemReading(item.execution_id, Verdict.UNCLEAR, "ITEM_UNCLEAR", why)

@@ -1,0 +1,85 @@
+"""Many single callers, one batch: senders that take what has collected while they were busy."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+import structlog
+
+from trade_service.submission.ports import StoreUnavailable
+from trade_service.submission.work_queue import Work, WorkQueue
+
+_log = structlog.get_logger(__name__)
+
+PAUSE_AFTER_STORE_FAILURE_S = 1.0
+
+
+class Coalescer:
+    """Runs `max_concurrent` senders on one queue; each takes up to a full batch as soon as it is free."""
+
+    def __init__(
+        self,
+        queue: WorkQueue,
+        process: Callable[[Work], Awaitable[object]],
+        batch_size: int,
+        max_concurrent: int,
+        linger_s: float,
+        sleep: Callable[[float], Awaitable[None]],
+    ) -> None:
+        self._queue = queue
+        self._process = process
+        self._batch_size = batch_size
+        self._max_concurrent = max_concurrent
+        self._linger_s = linger_s
+        self._sleep = sleep
+        self._in_flight = 0
+        self._idle = asyncio.Event()
+        self._idle.set()
+        self._stopping = False
+
+    @property
+    def in_flight(self) -> int:
+        """Batches between claim and record."""
+        return self._in_flight
+
+    async def run(self) -> None:
+        """Sends until cancelled."""
+        async with asyncio.TaskGroup() as group:
+            for _ in range(self._max_concurrent):
+                group.create_task(self._send_forever())
+
+    async def drain(self, grace_s: float) -> bool:
+        """Takes no more work and waits for what is in flight; False when that took longer than `grace_s`.
+
+        What stays in the queue is durable and picked up by another process or the next start.
+        """
+        self._stopping = True
+        try:
+            async with asyncio.timeout(grace_s):
+                await self._idle.wait()
+        except TimeoutError:
+            return False
+        return True
+
+    async def _send_forever(self) -> None:
+        while not self._stopping:
+            work = await self._queue.take(self._batch_size, self._linger_s)
+            if not work.execution_ids or self._stopping:
+                continue
+            self._in_flight += 1
+            self._idle.clear()
+            try:
+                await self._process_contained(work)
+            finally:
+                self._in_flight -= 1
+                if not self._in_flight:
+                    self._idle.set()
+
+    async def _process_contained(self, work: Work) -> None:
+        """One batch; what fails here is settled by lease and look-up, and must not stop the other batches."""
+        try:
+            await self._process(work)
+        except StoreUnavailable as error:
+            _log.error("store_unavailable", executions=len(work.execution_ids), error=str(error))
+            await self._sleep(PAUSE_AFTER_STORE_FAILURE_S)
+        except Exception:  # noqa: BLE001  # logged with its trace; the one boundary that contains a batch
+            _log.exception("batch_failed", execution_ids=work.execution_ids)

@@ -1,0 +1,31 @@
+"""The codes that the heart itself gives to outcomes and alarms."""
+
+from enum import StrEnum
+
+
+class OutcomeCode(StrEnum):
+    """Why an execution became what it is, where no call's own code says it."""
+
+    OK = "OK"
+    ITEM_REFUSED = "ITEM_REFUSED"
+    ITEM_UNCLEAR = "ITEM_UNCLEAR"
+    NOT_REPRESENTABLE = "NOT_REPRESENTABLE"
+    FOUND_BY_LOOK_UP = "FOUND_BY_LOOK_UP"
+    PROVEN_ABSENT = "PROVEN_ABSENT"
+    BUDGET_SPENT = "BUDGET_SPENT"
+    OWNER_LOST = "OWNER_LOST"
+    TAKEN_OVER = "TAKEN_OVER"
+    PENDING = "PENDING"
+    NOT_FOUND = "NOT_FOUND"
+    ALREADY_ACCEPTED = "ALREADY_ACCEPTED"
+    ALREADY_REJECTED = "ALREADY_REJECTED"
+    ALREADY_EXHAUSTED = "ALREADY_EXHAUSTED"
+    SETTLED_ELSEWHERE = "SETTLED_ELSEWHERE"
+
+
+class AlarmCode(StrEnum):
+    """Something that a person has to look at."""
+
+    ACCEPTED_TWICE = "ACCEPTED_TWICE"
+    ACCEPTED_LATE = "ACCEPTED_LATE"
+    DOWNSTREAM_RESET = "DOWNSTREAM_RESET"

@@ -1,0 +1,83 @@
+"""What happened, for whoever listens: metrics, logs, progress bars.
+
+A listener is called on the loop, right after the fact, and must be quick. One that raises is logged
+and counted, and never harms a submission.
+"""
+
+from collections.abc import Callable
+
+import msgspec
+import structlog
+
+from trade_service.submission.model import AttemptId, ItemOutcome, ReplyKind
+
+_log = structlog.get_logger(__name__)
+
+
+class BatchSubmissionEvent(msgspec.Struct, frozen=True):
+    """One attempt was answered or failed, and recorded; times in milliseconds."""
+
+    attempt_id: AttemptId
+    size: int
+    kind: ReplyKind
+    code: str
+    message: str
+    http_status: int | None
+    accepted: int
+    rejected: int
+    retrying: int
+    unknown: int
+    exhausted: int
+    recovered: bool
+    """Whether the batch came from recovery: a retry, or work that another process left behind."""
+    claim_ms: float
+    call_ms: float
+    record_ms: float
+    failures: tuple[ItemOutcome, ...]
+    """The outcomes that are not an acceptance."""
+
+
+class LookUpEvent(msgspec.Struct, frozen=True):
+    """One look-up pass over the downstream's books."""
+
+    attempts: int
+    wanted: int
+    found: int
+    absent: int
+    still_unknown: int
+    pages: int
+    problem: str
+    """Why the pass was not complete; empty when it was."""
+
+
+class AlarmEvent(msgspec.Struct, frozen=True):
+    """Something that a person has to look at."""
+
+    code: str
+    message: str
+    execution_ids: tuple[int, ...] = ()
+
+
+SubmissionEvent = BatchSubmissionEvent | LookUpEvent | AlarmEvent
+Listener = Callable[[SubmissionEvent], None]
+
+
+class EventBus:
+    """Tells every listener of every event."""
+
+    def __init__(self) -> None:
+        self._listeners: list[Listener] = []
+        self.failures = 0
+
+    def subscribe(self, listener: Listener) -> None:
+        """Adds a listener for the life of the bus."""
+        self._listeners.append(listener)
+
+    def emit(self, event: SubmissionEvent) -> None:
+        """Calls every listener in turn, whatever the others do."""
+        for listener in self._listeners:
+            try:
+                listener(event)
+            except Exception:  # noqa: BLE001  # the promise of this class; logged with its trace
+                self.failures += 1
+                _log.exception("listener_failed", listener=repr(listener), event_type=type(event).__name__)

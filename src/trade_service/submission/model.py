@@ -1,0 +1,291 @@
+"""What the heart passes around: claimed executions, replies, outcomes, results. Pure.
+
+Structs that exist once an execution cannot hold cycles, so the garbage collector need not visit them.
+"""
+
+from decimal import Decimal
+from enum import StrEnum
+
+import msgspec
+
+from trade_service.domain.executions import FINAL, SubmissionState
+from trade_service.submission.messages import BatchExecutionResponse
+
+AttemptId = str
+"""A UUID made by the client, before the row exists: a lost COMMIT can be asked for by it."""
+
+
+class ClaimedExecution(msgspec.Struct, frozen=True, gc=False):
+    """An execution that an attempt owns, with all that its request needs."""
+
+    execution_id: int
+    trade_type: str | None
+    destination: str
+    security_id: str
+    quantity: Decimal
+    limit_price: Decimal | None
+    attempts_spent: int
+    """Attempts that count against the budget, the present one included."""
+    budget_left_s: float
+    """Seconds until the execution is given up, at the time of the claim, by the database's clock."""
+
+
+class NotClaimed(msgspec.Struct, frozen=True, gc=False):
+    """An execution that could not be claimed, and why: its state, or None when it does not exist."""
+
+    execution_id: int
+    state: SubmissionState | None
+    execution_service_id: int | None = None
+    foreign: bool = False
+    """Written by another program and not taken over yet."""
+
+
+class NewAttempt(msgspec.Struct, frozen=True):
+    """What is written about an attempt before its first byte leaves."""
+
+    attempt_id: AttemptId
+    owner: str
+    lease_ms: int
+    settle_ms: int
+    floor_id: int
+    """Greatest id known downstream before this attempt: a look-up reads no further back. 0 = to the end."""
+    give_up_after_ms: int
+    streak: int = 0
+    """Attempts in a row before this one that provably did not leave: they lengthen the backoff."""
+
+
+class Claim(msgspec.Struct, frozen=True):
+    """The answer to a claim: what is ours now, and what is not."""
+
+    items: tuple[ClaimedExecution, ...]
+    not_claimed: tuple[NotClaimed, ...]
+
+
+class ReplyKind(StrEnum):
+    """What a reply, or its absence, proves about the whole batch (docs/failures.md)."""
+
+    ANSWERED = "answered"
+    """A readable answer: interpret it item by item."""
+    NOT_SENT = "not_sent"
+    """Nothing was accepted, and the same request may be accepted later."""
+    CONFIGURATION = "configuration"
+    """Nothing was accepted, and nothing will be until somebody changes the configuration."""
+    REFUSED_WHOLE = "refused_whole"
+    """Nothing was accepted since something in the request is wrong."""
+    UNCLEAR = "unclear"
+    """Answered, but what was accepted cannot be told."""
+    LOST = "lost"
+    """Bytes may have left and no answer came."""
+
+
+class GatewayReply(msgspec.Struct, frozen=True):
+    """What came of one call of the batch endpoint: always a value, never an exception."""
+
+    kind: ReplyKind
+    code: str
+    """Error code; OK for a readable 201 or 207."""
+    message: str
+    http_status: int | None = None
+    response: BatchExecutionResponse | None = None
+    retry_after_s: float | None = None
+    duration_ms: float = 0.0
+
+
+class Verdict(StrEnum):
+    """What an answer says of one item."""
+
+    ACCEPTED = "accepted"
+    REFUSED = "refused"
+    UNCLEAR = "unclear"
+
+
+class ItemReading(msgspec.Struct, frozen=True, gc=False):
+    """The strict reading of an answer for one item."""
+
+    execution_id: int
+    verdict: Verdict
+    code: str
+    message: str
+    execution_service_id: int | None = None
+
+
+class ItemOutcome(msgspec.Struct, frozen=True, gc=False):
+    """What an execution becomes, and why."""
+
+    execution_id: int
+    state: SubmissionState
+    code: str
+    message: str
+    execution_service_id: int | None = None
+
+
+class AttemptClosing(msgspec.Struct, frozen=True):
+    """What is recorded when an attempt was answered, failed, or was looked up."""
+
+    attempt_id: AttemptId
+    owned_as: SubmissionState
+    """The state in which this attempt owns its executions: negative evidence counts only there."""
+    outcomes: tuple[ItemOutcome, ...]
+    kind: ReplyKind
+    code: str
+    message: str
+    http_status: int | None = None
+    duration_ms: float = 0.0
+    next_action_in_ms: int | None = None
+    """When recovery has to look at this attempt again; None closes it."""
+    next_batch_size: int | None = None
+    """Retries of this attempt go out in batches of at most this many."""
+    spent: bool = True
+    """Whether the attempt counts against the executions' budgets."""
+    top_id: int | None = None
+    """Greatest downstream id seen: the floor of later attempts."""
+
+
+class Recorded(msgspec.Struct, frozen=True, gc=False):
+    """An execution's state after a record: not what was asked for when the fencing token had passed on."""
+
+    execution_id: int
+    state: SubmissionState
+    execution_service_id: int | None
+    version: int
+    status_id: int
+    changed: bool
+    state_before: SubmissionState | None
+    duplicate_of: int | None = None
+    """The id it was already accepted under when a second acceptance came to light."""
+
+
+class OpenItem(msgspec.Struct, frozen=True, gc=False):
+    """An execution that an attempt still owns, as recovery needs it."""
+
+    execution_id: int
+    state: SubmissionState
+    trade_type: str | None
+    destination: str
+    security_id: str
+    quantity: Decimal
+    attempts_spent: int
+    budget_left_s: float
+
+
+class DueAttempt(msgspec.Struct, frozen=True):
+    """An attempt whose next action is due, held for us for a while."""
+
+    attempt_id: AttemptId
+    floor_id: int
+    settle_ms: int
+    settled: bool
+    """By the database's clock: the settle time has passed since the last moment bytes could leave."""
+    look_ups: int
+    next_batch_size: int | None
+    streak: int
+    adopted: bool
+    """Made for rows of the earlier service: absence leads back to `none`, never to a retry."""
+    items: tuple[OpenItem, ...]
+
+
+class SubmitStatus(StrEnum):
+    """The outcome of a submission as a caller sees it."""
+
+    SUCCESS = "SUCCESS"
+    FAILED = "FAILED"
+    RETRY_EXHAUSTED = "RETRY_EXHAUSTED"
+    PENDING = "PENDING"
+
+
+_STATUS_OF = {
+    SubmissionState.ACCEPTED: SubmitStatus.SUCCESS,
+    SubmissionState.REJECTED: SubmitStatus.FAILED,
+    SubmissionState.EXHAUSTED: SubmitStatus.RETRY_EXHAUSTED,
+}
+PENDING_MESSAGE = "pending, do not resubmit"
+
+
+class ExecutionSubmitResult(msgspec.Struct, frozen=True, gc=False):
+    """What came of submitting one execution."""
+
+    execution_id: int
+    status: SubmitStatus
+    state: SubmissionState | None
+    """The submission state; None when the execution does not exist."""
+    code: str
+    message: str
+    execution_service_id: int | None = None
+    status_id: int | None = None
+    version: int | None = None
+    """Status and version as recorded, None when this process did not record them."""
+    request_index: int = 0
+
+    @property
+    def is_final(self) -> bool:
+        """Whether nothing more will happen by itself."""
+        return self.status is not SubmitStatus.PENDING
+
+    @classmethod
+    def of(cls, outcome: ItemOutcome, recorded: Recorded) -> "ExecutionSubmitResult":
+        """The result of an execution whose outcome was recorded (or had been, by somebody else)."""
+        agreed = recorded.state is outcome.state
+        return cls(
+            execution_id=outcome.execution_id,
+            status=_STATUS_OF.get(recorded.state, SubmitStatus.PENDING),
+            state=recorded.state,
+            code=outcome.code if agreed else f"SETTLED_{recorded.state.upper()}",
+            message=outcome.message if agreed else f"settled as {recorded.state} elsewhere",
+            execution_service_id=recorded.execution_service_id,
+            status_id=recorded.status_id,
+            version=recorded.version,
+        )
+
+    @classmethod
+    def pending(cls, execution_id: int, state: SubmissionState) -> "ExecutionSubmitResult":
+        """The result of an execution that is still under way when its caller stops waiting."""
+        return cls(execution_id, SubmitStatus.PENDING, state, "PENDING", PENDING_MESSAGE)
+
+    @classmethod
+    def not_claimed(cls, refused: NotClaimed) -> "ExecutionSubmitResult | None":
+        """The final result of an execution that could not be claimed; None while it is under way."""
+        if refused.state is None:
+            message = f"execution {refused.execution_id} does not exist"
+            return cls(refused.execution_id, SubmitStatus.FAILED, None, "NOT_FOUND", message)
+        if refused.state not in FINAL:
+            return None
+        accepted = refused.state is SubmissionState.ACCEPTED
+        return cls(
+            refused.execution_id,
+            _STATUS_OF[refused.state],
+            refused.state,
+            "ALREADY_ACCEPTED" if accepted else f"ALREADY_{refused.state.upper()}",
+            f"was {refused.state} before" + ("" if accepted else ": an operator may requeue it"),
+            refused.execution_service_id,
+        )
+
+
+class SubmitResult(msgspec.Struct, frozen=True):
+    """The result of submitting one execution, in the shape that the service's callers know."""
+
+    status: SubmitStatus
+    error: str | None
+    result: ExecutionSubmitResult
+
+
+class BulkSubmitResult(msgspec.Struct, frozen=True):
+    """The results of many executions, in the caller's order."""
+
+    status: str
+    """SUCCESS, PARTIAL or FAILURE; what is pending counts as neither success nor failure."""
+    message: str
+    total_requested: int
+    successful: int
+    failed: int
+    pending: int
+    results: tuple[ExecutionSubmitResult, ...]
+
+    @classmethod
+    def of(cls, results: tuple[ExecutionSubmitResult, ...]) -> "BulkSubmitResult":
+        """Counts and sums up `results`, which are in the caller's order."""
+        successful = sum(r.status is SubmitStatus.SUCCESS for r in results)
+        pending = sum(r.status is SubmitStatus.PENDING for r in results)
+        failed = len(results) - successful - pending
+        status = "SUCCESS" if not failed else "PARTIAL" if successful or pending else "FAILURE"
+        message = f"{successful} accepted, {failed} failed, {pending} pending of {len(results)}"
+        return cls(status, message, len(results), successful, failed, pending, results)

@@ -1,0 +1,304 @@
+"""BulkExecutionSubmissionService: claim, send, interpret, record.
+
+A batch costs two database round trips and one HTTP call, and no call happens inside a transaction.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+
+import msgspec
+import structlog
+
+from trade_service.domain.executions import FINAL, OPEN, SubmissionState
+from trade_service.submission.announce import announce
+from trade_service.submission.batch_processor import ExecutionBatchProcessor
+from trade_service.submission.board import OutcomeBoard, Watch
+from trade_service.submission.events import AlarmEvent, BatchSubmissionEvent, EventBus
+from trade_service.submission.failure_handler import ExecutionFailureHandler
+from trade_service.submission.model import (
+    AttemptClosing,
+    BulkSubmitResult,
+    Claim,
+    ClaimedExecution,
+    ExecutionSubmitResult,
+    GatewayReply,
+    ItemReading,
+    NewAttempt,
+    NotClaimed,
+    Recorded,
+    ReplyKind,
+)
+from trade_service.submission.ports import Clock, ExecutionGateway, StoreUnavailable, SubmissionStore
+from trade_service.submission.stream import Stream
+from trade_service.submission.work_queue import Work, WorkQueue
+
+_log = structlog.get_logger(__name__)
+
+CLAIMABLE_FRESH = (SubmissionState.NONE, SubmissionState.QUEUED)
+CLAIMABLE_RECOVERED = (SubmissionState.QUEUED, SubmissionState.RETRY)
+RECORD_TRIES = 5
+"""How often a record is repeated while the database does not answer; then lease and look-up settle it."""
+
+
+class SubmissionSettings(msgspec.Struct, frozen=True):
+    """Times of an attempt and of its caller."""
+
+    owner: str
+    lease_ms: int
+    """At least connect + total time-out + margin: no byte may leave after the lease."""
+    call_ms: int
+    """The longest that one call may last, connecting included."""
+    settle_ms: int
+    give_up_after_ms: int
+    wait_s: float
+    """How long a caller waits for a final result before it is told that it is pending."""
+    window: int
+    """How many executions of one stream may be under way at once: bounds its memory."""
+
+
+class BulkExecutionSubmissionService:
+    """Submits executions in batches and tells their callers what came of it."""
+
+    def __init__(
+        self,
+        store: SubmissionStore,
+        gateway: ExecutionGateway,
+        clock: Clock,
+        processor: ExecutionBatchProcessor,
+        handler: ExecutionFailureHandler,
+        queue: WorkQueue,
+        board: OutcomeBoard,
+        events: EventBus,
+        settings: SubmissionSettings,
+    ) -> None:
+        self._store = store
+        self._gateway = gateway
+        self._clock = clock
+        self._processor = processor
+        self._handler = handler
+        self._queue = queue
+        self._board = board
+        self._events = events
+        self._settings = settings
+        self._floor = 0
+        self.on_open: Callable[[int], None] = lambda _delay_ms: None
+        """Told when an attempt stays open, and in how many milliseconds it is due."""
+
+    async def start(self) -> None:
+        """Learns the floor of later look-ups: the greatest id that is known downstream by now."""
+        known = await self._store.last_top_id()
+        listing = await self._gateway.list_newest(0, 1)
+        if listing.page is None:
+            self._floor = known
+            return
+        top = max((row.id or 0 for row in listing.page.content), default=0)
+        if top < known:
+            self._alarm_reset(known, top)
+        self._floor = top
+
+    async def submit_executions_bulk(
+        self, execution_ids: Sequence[int], wait_s: float | None = None
+    ) -> BulkSubmitResult:
+        """Submits executions and returns their results in the caller's order.
+
+        An id given twice is sent once and answered twice. Results that are not final within `wait_s`
+        (default: the settings') are PENDING, and go on in the background.
+        """
+        results = {r.execution_id: r async for r in self.stream_executions(execution_ids, wait_s)}
+        ordered = (
+            msgspec.structs.replace(results[execution_id], request_index=index)
+            for index, execution_id in enumerate(execution_ids)
+        )
+        return BulkSubmitResult.of(tuple(ordered))
+
+    async def stream_executions(
+        self, execution_ids: Iterable[int], wait_s: float | None = None
+    ) -> AsyncIterator[ExecutionSubmitResult]:
+        """Submits executions and yields their results as they come, in constant memory.
+
+        `request_index` is the place of the id in `execution_ids`, counted without repetitions. At most
+        `settings.window` executions are under way at once; each is waited for `wait_s` at the longest.
+        """
+        wait = self._settings.wait_s if wait_s is None else wait_s
+        stream = Stream(self._board.new_watch(), self._clock, wait)
+        try:
+            for batch in self._processor.plan_batches(execution_ids):
+                while stream.under_way and stream.under_way + len(batch) > self._settings.window:
+                    for result in await self._next_results(stream):
+                        yield result
+                fresh = self._board.join(stream.watch, stream.add(batch))
+                if fresh:
+                    await self._queue.put(Work(tuple(fresh)))
+            while stream.under_way:
+                for result in await self._next_results(stream):
+                    yield result
+        finally:
+            self._board.forget(stream.watch)
+
+    async def process_batch(self, work: Work) -> BatchSubmissionEvent | None:
+        """Claims, sends, interprets and records one batch; what is final is told to its callers.
+
+        Returns None when nothing of it could be claimed. Raises StoreUnavailable when the claim
+        or the record got no answer; the lease and the look-up then settle what is unsettled.
+        """
+        begun = self._clock.boottime()
+        attempt = self._new_attempt(work.streak)
+        claimable = CLAIMABLE_RECOVERED if work.recovered else CLAIMABLE_FRESH
+        claim = await self._store.claim(attempt, work.execution_ids, claimable)
+        await self._tell_not_claimed(claim.not_claimed)
+        if not claim.items:
+            return None
+        claimed_at = self._clock.boottime()
+        write_before = begun + (self._settings.lease_ms - self._settings.call_ms) / 1000
+        closing = await self._send(attempt, claim, write_before)
+        answered_at = self._clock.boottime()
+        recorded = await self._record(closing)
+        self._settle(attempt, closing, recorded)
+        event = _event(
+            work, closing, (claimed_at - begun) * 1000, (self._clock.boottime() - answered_at) * 1000
+        )
+        self._events.emit(event)
+        return event
+
+    def watch(self, execution_ids: Sequence[int]) -> tuple[Watch, list[int]]:
+        """A watch on executions and those of them that are not under way here yet."""
+        return self._board.watch(execution_ids)
+
+    async def results_of(self, watch: Watch, wait_s: float | None = None) -> dict[int, ExecutionSubmitResult]:
+        """The results of all executions of a watch, PENDING for those not final within `wait_s`."""
+        try:
+            async with asyncio.timeout(self._settings.wait_s if wait_s is None else wait_s):
+                await watch.all()
+        except TimeoutError:
+            now = await self._results_now(sorted(watch.open))
+            watch.results.update({result.execution_id: result for result in now})
+        finally:
+            self._board.forget(watch)
+        return watch.results
+
+    def alarm(self, alarm: AlarmEvent) -> None:
+        """Tells every listener of something that a person has to look at."""
+        self._events.emit(alarm)
+
+    async def _next_results(self, stream: Stream) -> list[ExecutionSubmitResult]:
+        overdue = await stream.wait()
+        if overdue:
+            self._board.forget_ids(stream.watch, overdue)
+            stream.watch.results.update({r.execution_id: r for r in await self._results_now(overdue)})
+        return stream.take()
+
+    def _new_attempt(self, streak: int) -> NewAttempt:
+        return NewAttempt(
+            attempt_id=self._clock.new_attempt_id(),
+            owner=self._settings.owner,
+            lease_ms=self._settings.lease_ms,
+            settle_ms=self._settings.settle_ms,
+            floor_id=self._floor,
+            give_up_after_ms=self._settings.give_up_after_ms,
+            streak=streak,
+        )
+
+    async def _send(self, attempt: NewAttempt, claim: Claim, write_before: float) -> AttemptClosing:
+        request, sent, unsendable = self._processor.build_batch_request(claim.items)
+        if sent:
+            reply = await self._gateway.submit_batch(request, attempt.attempt_id, write_before)
+        else:
+            reply = GatewayReply(
+                ReplyKind.REFUSED_WHOLE, "NOT_REPRESENTABLE", "nothing of the batch can be sent"
+            )
+        readings = self._read(sent, reply)
+        return self._handler.close_reply(
+            attempt.attempt_id, reply, sent, readings, unsendable, attempt.streak, self._clock.dice
+        )
+
+    def _read(self, sent: Sequence[ClaimedExecution], reply: GatewayReply) -> tuple[ItemReading, ...]:
+        if reply.response is None or reply.kind is not ReplyKind.ANSWERED:
+            return ()
+        response = reply.response
+        readings = self._processor.process_response(sent, response, reply.http_status or 0)
+        accepted = len(readings) - len(self._processor.extract_failed_executions(readings))
+        if response.successful is not None and response.successful != accepted:
+            _log.warning(
+                "counts_disagree", said=response.successful, read=accepted, http_status=reply.http_status
+            )
+        return readings
+
+    async def _record(self, closing: AttemptClosing) -> tuple[Recorded, ...]:
+        for failures in range(1, RECORD_TRIES):
+            try:
+                return await self._store.record(closing)
+            except StoreUnavailable as error:
+                pause_ms = self._handler.backoff_ms(failures, self._clock.dice)
+                _log.warning(
+                    "record_failed", attempt_id=closing.attempt_id, error=str(error), pause_ms=pause_ms
+                )
+                await self._clock.sleep(pause_ms / 1000)
+        return await self._store.record(closing)
+
+    def _settle(self, attempt: NewAttempt, closing: AttemptClosing, recorded: Sequence[Recorded]) -> None:
+        ids = [o.execution_service_id for o in closing.outcomes if o.execution_service_id is not None]
+        if ids and min(ids) <= attempt.floor_id:
+            self._alarm_reset(attempt.floor_id, min(ids))
+            self._floor = 0
+        elif ids:
+            self._floor = max(self._floor, *ids)
+        announce(self._board, self._events, closing, recorded)
+        if closing.next_action_in_ms is not None:
+            self.on_open(closing.next_action_in_ms)
+
+    def _alarm_reset(self, known: int, seen: int) -> None:
+        message = (
+            f"the Execution Service's ids restarted: {known} was known and {seen} came later. Its database "
+            "was reset or restored; outcomes that are still unknown have to be resolved by hand"
+        )
+        self._events.emit(AlarmEvent("DOWNSTREAM_RESET", message))
+
+    async def _tell_not_claimed(self, refused: Sequence[NotClaimed]) -> None:
+        foreign = [row.execution_id for row in refused if row.foreign]
+        if foreign:
+            await self._store.take_over(foreign)
+            refused = [row for row in refused if not row.foreign]
+            refused = [*refused, *await self._store.states(foreign)]
+        results = {row.execution_id: ExecutionSubmitResult.not_claimed(row) for row in refused}
+        self._board.settle(result for result in results.values() if result is not None)
+        self._board.settled_elsewhere(i for i, result in results.items() if result is None)
+
+    async def _results_now(self, execution_ids: Sequence[int]) -> list[ExecutionSubmitResult]:
+        """What can be said of executions when their caller stops waiting."""
+        try:
+            rows = {row.execution_id: row for row in await self._store.states(execution_ids)}
+        except StoreUnavailable:
+            return [ExecutionSubmitResult.pending(i, SubmissionState.QUEUED) for i in execution_ids]
+        return [_result_now(rows.get(i, NotClaimed(i, None))) for i in execution_ids]
+
+
+def _result_now(row: NotClaimed) -> ExecutionSubmitResult:
+    final = ExecutionSubmitResult.not_claimed(row)
+    if final is not None:
+        return final
+    state = row.state if row.state in OPEN else SubmissionState.QUEUED
+    return ExecutionSubmitResult.pending(row.execution_id, state)
+
+
+def _event(work: Work, closing: AttemptClosing, claim_ms: float, record_ms: float) -> BatchSubmissionEvent:
+    counts = dict.fromkeys(SubmissionState, 0)
+    for outcome in closing.outcomes:
+        counts[outcome.state] += 1
+    return BatchSubmissionEvent(
+        attempt_id=closing.attempt_id,
+        size=len(closing.outcomes),
+        kind=closing.kind,
+        code=closing.code,
+        message=closing.message,
+        http_status=closing.http_status,
+        accepted=counts[SubmissionState.ACCEPTED],
+        rejected=counts[SubmissionState.REJECTED],
+        retrying=counts[SubmissionState.RETRY],
+        unknown=counts[SubmissionState.UNKNOWN],
+        exhausted=counts[SubmissionState.EXHAUSTED],
+        recovered=work.recovered,
+        claim_ms=claim_ms,
+        call_ms=closing.duration_ms,
+        record_ms=record_ms,
+        failures=tuple(o for o in closing.outcomes if o.state not in FINAL or o.code != "OK"),
+    )

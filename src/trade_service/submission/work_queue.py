@@ -1,0 +1,129 @@
+"""The bounded queue between callers and senders."""
+
+import asyncio
+from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import msgspec
+
+from trade_service.domain.errors import Overloaded
+
+RETRY_AFTER_S = 1
+
+
+class Work(msgspec.Struct, frozen=True):
+    """Executions to be sent; those of one recovered piece stay together and are joined by no others."""
+
+    execution_ids: tuple[int, ...]
+    recovered: bool = False
+    streak: int = 0
+
+
+class WorkQueue:
+    """Holds at most `limit` executions; fresh and recovered work are served in turn.
+
+    An execution stands in the queue once, however often it is asked for.
+    """
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._fresh: deque[Work] = deque()
+        self._recovered: deque[Work] = deque()
+        self._ids: set[int] = set()
+        self._filled = asyncio.Event()
+        self._drained = asyncio.Event()
+        self._turn_of_recovered = False
+        self._promised = 0
+
+    def __len__(self) -> int:
+        return len(self._ids)
+
+    @property
+    def limit(self) -> int:
+        """How many executions fit."""
+        return self._limit
+
+    def require_room(self, count: int) -> None:
+        """Raises Overloaded when `count` more executions would not fit."""
+        if len(self._ids) + self._promised + count > self._limit:
+            raise Overloaded(
+                f"{len(self._ids)} executions wait to be sent and the limit is {self._limit}: "
+                f"nothing was taken, try again in {RETRY_AFTER_S} s",
+                waiting=len(self._ids),
+                limit=self._limit,
+                retryAfterS=RETRY_AFTER_S,
+            )
+
+    def offer(self, work: Work) -> None:
+        """Takes work at once, or raises Overloaded and takes nothing."""
+        self.require_room(len(work.execution_ids))
+        self._append(work)
+
+    @contextmanager
+    def room_for(self, count: int) -> Iterator[None]:
+        """Keeps room for `count` executions that are being written, or raises Overloaded.
+
+        What was written is taken with `accept` inside, so that durable work is never refused.
+        """
+        self.require_room(count)
+        self._promised += count
+        try:
+            yield
+        finally:
+            self._promised -= count
+
+    def accept(self, work: Work) -> None:
+        """Takes work at once; its caller made sure of the room with `room_for`."""
+        self._append(work)
+
+    async def put(self, work: Work) -> None:
+        """Takes work as soon as there is room."""
+        while self._ids and len(self._ids) + len(work.execution_ids) > self._limit:
+            self._drained.clear()
+            await self._drained.wait()
+        self._append(work)
+
+    async def take(self, max_size: int, linger_s: float = 0.0) -> Work:
+        """The next batch: up to `max_size` executions, collected from as many callers as fit.
+
+        A recovered piece is cut to `max_size` but never joined with others. With `linger_s` a batch
+        that is not full waits that long for more.
+        """
+        while not self._ids:
+            self._filled.clear()
+            await self._filled.wait()
+        if linger_s > 0 and not self._recovered and len(self._ids) < max_size:
+            await asyncio.sleep(linger_s)
+        return self._next(max_size)
+
+    def _append(self, work: Work) -> None:
+        ids = tuple(i for i in work.execution_ids if i not in self._ids)
+        if not ids:
+            return
+        self._ids.update(ids)
+        kept = (
+            work if len(ids) == len(work.execution_ids) else msgspec.structs.replace(work, execution_ids=ids)
+        )
+        (self._recovered if work.recovered else self._fresh).append(kept)
+        self._filled.set()
+
+    def _next(self, max_size: int) -> Work:
+        recovered = bool(self._recovered) and (self._turn_of_recovered or not self._fresh)
+        self._turn_of_recovered = not recovered
+        lane = self._recovered if recovered else self._fresh
+        if not lane:
+            return Work(())
+        batch: list[int] = []
+        streak = lane[0].streak
+        while lane and len(batch) < max_size:
+            head = lane.popleft()
+            room = max_size - len(batch)
+            batch.extend(head.execution_ids[:room])
+            if len(head.execution_ids) > room:
+                lane.appendleft(msgspec.structs.replace(head, execution_ids=head.execution_ids[room:]))
+            if recovered:
+                break
+        self._ids.difference_update(batch)
+        self._drained.set()
+        return Work(tuple(batch), recovered, streak)

@@ -1,0 +1,1 @@
+"""Use cases: trade orders, executions, reference data."""

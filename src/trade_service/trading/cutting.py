@@ -1,0 +1,100 @@
+"""The rules by which a submission cuts an execution from a trade order."""
+
+from collections.abc import Sequence
+
+from trade_service.domain.errors import DomainError, InvalidInput, TooMany
+from trade_service.domain.executions import NewExecution
+from trade_service.domain.money import checked, positive
+from trade_service.domain.orders import Submission, TradeOrder, checked_order, taken, trade_type_of
+from trade_service.domain.reference import STATUS_NEW, ReferenceData
+from trade_service.submission.ports import StoreUnavailable
+from trade_service.trading.model import BlotterLine, Piece
+from trade_service.trading.ports import Cut
+
+MAX_SUBMISSIONS = 100
+
+
+def cutter(reference: ReferenceData) -> Cut:
+    """The decision of what a submission makes of a locked order, by this reference data."""
+    status_new = reference.status_named(STATUS_NEW)
+    if status_new is None:
+        raise StoreUnavailable(f"the table execution_status lacks {STATUS_NEW}: add it and try again")
+
+    def cut(order: TradeOrder, submission: Submission) -> Piece:
+        _known_destination(reference, submission.destination_id)
+        name = trade_type_of(order)
+        trade_type = reference.trade_type_named(name)
+        if trade_type is None:
+            raise InvalidInput.of("orderType", name, "must be the abbreviation of a trade type that exists")
+        after = taken(order, submission.quantity)
+        execution = NewExecution(
+            execution_status_id=status_new.id,
+            blotter_id=order.blotter_id,
+            trade_type_id=trade_type.id,
+            trade_order_id=order.id,
+            destination_id=submission.destination_id,
+            quantity_ordered=submission.quantity,
+            limit_price=order.limit_price,
+        )
+        return Piece(after, execution)
+
+    return cut
+
+
+def check_quantity(submission: Submission) -> None:
+    """Raises InvalidInput for a quantity that is not above zero or does not fit decimal(18,8)."""
+    positive(checked(submission.quantity, "quantity"), "quantity")
+
+
+def check_submissions(submissions: Sequence[Submission]) -> None:
+    """What refuses a batch as a whole, before anything is read or written.
+
+    Raises TooMany over 100, InvalidInput for none, for an impossible quantity (`check_quantity`) and for an
+    order that is named twice.
+    """
+    if len(submissions) > MAX_SUBMISSIONS:
+        raise TooMany(
+            f"submissions: must be at most {MAX_SUBMISSIONS}; got {len(submissions)}, nothing was submitted",
+            field="submissions",
+            value=len(submissions),
+            limit=MAX_SUBMISSIONS,
+        )
+    if not submissions:
+        raise InvalidInput.of("submissions", None, f"must be 1 to {MAX_SUBMISSIONS}")
+    seen: dict[int, int] = {}
+    for index, submission in enumerate(submissions):
+        try:
+            check_quantity(submission)
+            first = seen.setdefault(submission.trade_order_id, index)
+            if first != index:
+                rule = f"must name each trade order once, and submissions[{first}] names this one"
+                raise InvalidInput.of("tradeOrderId", submission.trade_order_id, rule)
+        except InvalidInput as error:
+            raise error.at(index, "submissions") from None
+
+
+def line_errors(lines: Sequence[BlotterLine], reference: ReferenceData) -> dict[int, DomainError]:
+    """The rules that blotter lines break, by the line's place in `lines`."""
+    errors: dict[int, DomainError] = {}
+    first: dict[int, int] = {}
+    for index, line in enumerate(lines):
+        try:
+            checked_order(line.order)
+            trade_type_of(line.order)
+            _known_destination(reference, line.destination_id)
+            if line.order.blotter_id is not None and line.order.blotter_id not in reference.blotters:
+                raise InvalidInput.of(
+                    "blotterId", line.order.blotter_id, "must be the id of a blotter that exists"
+                )
+            earlier = first.setdefault(line.order.order_id, line.line)
+            if earlier != line.line:
+                rule = f"must be given once, and line {earlier} has it already"
+                raise InvalidInput.of("orderId", line.order.order_id, rule)
+        except DomainError as error:
+            errors[index] = error
+    return errors
+
+
+def _known_destination(reference: ReferenceData, destination_id: int) -> None:
+    if destination_id not in reference.destinations:
+        raise InvalidInput.of("destinationId", destination_id, "must be the id of a destination that exists")

@@ -1,0 +1,205 @@
+"""ExecutionService: executions are sent, read and filled."""
+
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from decimal import Decimal
+
+import msgspec
+import structlog
+
+from trade_service.domain.errors import InvalidInput, NotFound, TooMany
+from trade_service.domain.executions import GAVE_BACK, OPEN, SubmissionState, is_possible_id
+from trade_service.domain.money import checked, not_negative
+from trade_service.submission.events import AlarmEvent
+from trade_service.submission.model import (
+    BulkSubmitResult,
+    ExecutionSubmitResult,
+    NotClaimed,
+    SubmitResult,
+    SubmitStatus,
+)
+from trade_service.submission.ports import Clock, StoreUnavailable
+from trade_service.submission.service import BulkExecutionSubmissionService
+from trade_service.submission.work_queue import Work, WorkQueue
+from trade_service.trading.model import ExecutionView, Filled
+from trade_service.trading.ports import ExecutionReads
+from trade_service.trading.reference import ReferenceCache
+from trade_service.trading.views import views_of
+
+_log = structlog.get_logger(__name__)
+
+MAX_BATCH = 100
+_ON_RECORD = OPEN - {SubmissionState.QUEUED}
+_WITHOUT_ERROR = (SubmitStatus.SUCCESS, SubmitStatus.PENDING)
+
+
+class ExecutionService:
+    """Submits executions that exist, and keeps what the Execution Service reports of them."""
+
+    def __init__(
+        self,
+        reads: ExecutionReads,
+        references: ReferenceCache,
+        submissions: BulkExecutionSubmissionService,
+        queue: WorkQueue,
+        clock: Clock,
+    ) -> None:
+        self._reads = reads
+        self._references = references
+        self._submissions = submissions
+        self._queue = queue
+        self._clock = clock
+
+    async def submit_execution(self, execution_id: int, wait_s: float | None = None) -> SubmitResult:
+        """Sends one execution, in one batch with whatever others ask for at the same time.
+
+        Asked for twice at once, it is sent once and both get the result. Raises NotFound, Overloaded.
+        """
+        result = (await self._submit([execution_id], wait_s))[execution_id]
+        if result.code == "NOT_FOUND":
+            raise NotFound.of("execution", execution_id)
+        error = None if result.status in _WITHOUT_ERROR else result.message
+        return SubmitResult(result.status, error, result)
+
+    async def submit_executions(
+        self, execution_ids: Sequence[int], wait_s: float | None = None
+    ) -> BulkSubmitResult:
+        """Sends any number of executions and returns their results in the caller's order.
+
+        Waits for room in the queue instead of raising Overloaded. What is not final within `wait_s`
+        is PENDING, durable, and goes on in the background.
+        """
+        possible = [execution_id for execution_id in execution_ids if is_possible_id(execution_id)]
+        answer = await self._submissions.submit_executions_bulk(possible, wait_s)
+        results = await self._durable({result.execution_id: result for result in answer.results})
+        return _in_order(execution_ids, results)
+
+    async def submit_executions_batch(
+        self, execution_ids: Sequence[int], wait_s: float | None = None
+    ) -> BulkSubmitResult:
+        """Sends up to 100 executions; as `submit_executions`, but refused at once when there is no room.
+
+        Raises TooMany over 100, InvalidInput for none, Overloaded.
+        """
+        if len(execution_ids) > MAX_BATCH:
+            message = f"executionIds: must be at most {MAX_BATCH}; got {len(execution_ids)}, nothing was sent"
+            raise TooMany(message, field="executionIds", value=len(execution_ids), limit=MAX_BATCH)
+        if not execution_ids:
+            raise InvalidInput.of("executionIds", None, f"must be 1 to {MAX_BATCH}")
+        return _in_order(execution_ids, await self._submit(execution_ids, wait_s))
+
+    async def stream_executions(
+        self, execution_ids: Iterable[int], wait_s: float | None = None
+    ) -> AsyncIterator[ExecutionSubmitResult]:
+        """Sends executions and yields their results as they come, in constant memory.
+
+        `request_index` is the place of the id in `execution_ids`. Pending results come in groups, after
+        their intent was made durable.
+        """
+        pending: list[ExecutionSubmitResult] = []
+        async for result in self._submissions.stream_executions(execution_ids, wait_s):
+            if result.is_final:
+                yield result
+                continue
+            pending.append(result)
+            if len(pending) == MAX_BATCH:
+                for durable in await self._durable_each(pending):
+                    yield durable
+                pending = []
+        for durable in await self._durable_each(pending):
+            yield durable
+
+    async def get_execution(self, execution_id: int) -> ExecutionView:
+        """The execution with all that it points to; raises NotFound."""
+        return (await views_of(self._references, [await self._reads.get(execution_id)]))[0]
+
+    async def fill(
+        self, execution_id: int, status_abbreviation: str, quantity_filled: Decimal, version: int
+    ) -> ExecutionView:
+        """Stores what the Execution Service reports of an execution.
+
+        A report that overtakes the answer to our own request proves acceptance. Raises InvalidInput for
+        an unknown status and a quantity that is negative or above the one ordered, NotFound,
+        VersionConflict.
+        """
+        not_negative(checked(quantity_filled, "quantityFilled"), "quantityFilled")
+        reference = await self._references.get(lambda r: r.status_named(status_abbreviation) is not None)
+        status = reference.status_named(status_abbreviation)
+        if status is None:
+            known = ", ".join(sorted(one.abbreviation for one in reference.statuses.values()))
+            raise InvalidInput.of("executionStatus", status_abbreviation, f"must be one of {known}")
+        filled = await self._reads.fill(execution_id, status.id, quantity_filled, version)
+        if filled.state_before in GAVE_BACK:
+            self._alarm_late(filled)
+        return (await views_of(self._references, [filled.stored]))[0]
+
+    async def _submit(
+        self, execution_ids: Sequence[int], wait_s: float | None
+    ) -> dict[int, ExecutionSubmitResult]:
+        possible = [execution_id for execution_id in execution_ids if is_possible_id(execution_id)]
+        self._queue.require_room(len(possible))
+        # No await between the watch and the offer: whoever joins the watch relies on the offer.
+        watch, fresh = self._submissions.watch(possible)
+        self._queue.offer(Work(tuple(fresh)))
+        results = await self._durable(await self._submissions.results_of(watch, wait_s))
+        return results | {i: _not_found(i) for i in execution_ids if i not in results}
+
+    async def _durable(
+        self, results: Mapping[int, ExecutionSubmitResult]
+    ) -> dict[int, ExecutionSubmitResult]:
+        """The results, once every pending one is on record: never claimed, it is queued under a ticket.
+
+        When the database does not answer, those it is not known of are FAILED instead: nothing is promised
+        that only this process's memory holds.
+        """
+        pending = [execution_id for execution_id, result in results.items() if not result.is_final]
+        if not pending:
+            return dict(results)
+        try:
+            await self._reads.enqueue(pending, self._clock.new_attempt_id())
+        except StoreUnavailable as error:
+            _log.error("pending_not_made_durable", executions=len(pending), error=str(error))
+            return {i: _not_promised(result) for i, result in results.items()}
+        return dict(results)
+
+    async def _durable_each(self, pending: Sequence[ExecutionSubmitResult]) -> list[ExecutionSubmitResult]:
+        durable = await self._durable({result.execution_id: result for result in pending})
+        return [
+            msgspec.structs.replace(durable[result.execution_id], request_index=result.request_index)
+            for result in pending
+        ]
+
+    def _alarm_late(self, filled: Filled) -> None:
+        execution, order = filled.stored.execution, filled.stored.order
+        message = (
+            f"execution {execution.id} was {filled.state_before} and its quantity given back, but the "
+            f"Execution Service reports a fill of it: trade order {order.id} lost that quantity again, "
+            "check it for an overrun"
+        )
+        self._submissions.alarm(AlarmEvent("ACCEPTED_LATE", message, (execution.id,)))
+
+
+def _in_order(execution_ids: Sequence[int], results: Mapping[int, ExecutionSubmitResult]) -> BulkSubmitResult:
+    ordered = (
+        msgspec.structs.replace(results.get(execution_id) or _not_found(execution_id), request_index=index)
+        for index, execution_id in enumerate(execution_ids)
+    )
+    return BulkSubmitResult.of(tuple(ordered))
+
+
+def _not_found(execution_id: int) -> ExecutionSubmitResult:
+    result = ExecutionSubmitResult.not_claimed(NotClaimed(execution_id, None))
+    assert result is not None
+    return result
+
+
+def _not_promised(result: ExecutionSubmitResult) -> ExecutionSubmitResult:
+    """The same when it is final or was read as claimed or later; else it may be in no record at all."""
+    if result.is_final or result.state in _ON_RECORD:
+        return result
+    message = (
+        "the database does not answer, so whether it will be sent is not known; "
+        "submitting it again is safe, it is sent once"
+    )
+    return ExecutionSubmitResult(
+        result.execution_id, SubmitStatus.FAILED, result.state, "STORE_UNAVAILABLE", message
+    )

@@ -1,0 +1,92 @@
+"""What the use cases need from a store. Every method may raise StoreUnavailable."""
+
+from collections.abc import Callable, Sequence
+from decimal import Decimal
+from typing import Protocol
+
+from trade_service.domain.errors import DomainError
+from trade_service.domain.orders import NewTradeOrder, Submission, TradeOrder
+from trade_service.domain.reference import ReferenceData
+from trade_service.submission.model import AttemptId
+from trade_service.submission.ports import StoreUnavailable
+from trade_service.trading.model import BlotterLine, Filled, Piece, PlacedLine, StoredExecution
+
+Cut = Callable[[TradeOrder, Submission], Piece]
+"""Decides, from the locked order, what a submission makes of it; raises a DomainError to refuse."""
+
+
+class StaleReference(StoreUnavailable):
+    """Reference data that a row was to point to is gone: read it again and repeat. Nothing was written."""
+
+
+class OrderStore(Protocol):
+    """Trade orders and the executions cut from them. What writes may raise StaleReference."""
+
+    async def create(self, orders: Sequence[NewTradeOrder]) -> list[TradeOrder]:
+        """Inserts all orders or none, and answers in their order.
+
+        Raises AlreadyExists naming the first order id that is taken (details: field, value, index).
+        """
+        ...
+
+    async def get(self, trade_order_id: int) -> TradeOrder:
+        """The order of that id; raises NotFound."""
+        ...
+
+    async def submit(
+        self, submissions: Sequence[Submission], ticket_id: AttemptId | None, cut: Cut
+    ) -> list[StoredExecution | DomainError]:
+        """Cuts one execution from each order, in one transaction and a constant number of statements.
+
+        Each order may be named once. Locks the orders in id order, asks `cut` for each, inserts the
+        executions (`queued` under the ticket when there is one, else `none`), writes the orders and the
+        ticket. Answers in the order of `submissions`: what was written, or the error that refused it; one
+        refusal leaves the others alone.
+        """
+        ...
+
+    async def place(self, lines: Sequence[BlotterLine], ticket_id: AttemptId, cut: Cut) -> list[PlacedLine]:
+        """Inserts the orders of blotter lines and cuts a queued execution for all of each: one transaction.
+
+        Each order id may be named once. One that exists with the same portfolio, security, type, quantity
+        and limit price is taken up: what is left of it is cut; one that exists with others is an error of
+        that line alone.
+        """
+        ...
+
+    async def executions(self, execution_ids: Sequence[int]) -> dict[int, StoredExecution]:
+        """Those that exist, by id, in one statement."""
+        ...
+
+
+class ExecutionReads(Protocol):
+    """Executions as stored, their fills, and the intent to send them."""
+
+    async def get(self, execution_id: int) -> StoredExecution:
+        """The execution and its order; raises NotFound."""
+        ...
+
+    async def enqueue(self, execution_ids: Sequence[int], ticket_id: AttemptId) -> None:
+        """Makes the intent to send durable: those in state `none` become `queued` under the ticket.
+
+        One statement; all others stay as they are.
+        """
+        ...
+
+    async def fill(self, execution_id: int, status_id: int, quantity_filled: Decimal, version: int) -> Filled:
+        """Stores a fill report: status, quantity filled, version + 1; one statement.
+
+        A fill of an execution that is not yet accepted proves its acceptance: it becomes `accepted`,
+        quantityPlaced = quantityOrdered, and an order whose quantity had been given back loses it again,
+        beyond its quantity if need be. Raises NotFound, VersionConflict, and InvalidInput for a quantity
+        that is negative or above the one ordered.
+        """
+        ...
+
+
+class ReferenceReads(Protocol):
+    """Reference data."""
+
+    async def load(self) -> ReferenceData:
+        """All of it, in one statement."""
+        ...

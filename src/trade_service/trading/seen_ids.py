@@ -1,0 +1,49 @@
+"""A set of whole numbers that stays small, whatever the numbers: a million order ids take some megabytes."""
+
+from array import array
+from bisect import bisect_left
+
+_ARRAY_LIMIT = 4096
+"""Past this many of 65,536 neighbours, a bitmap of 8 KiB is smaller than their list."""
+_BITMAP_BYTES = 8192
+
+
+class SeenIds:
+    """Whole numbers seen so far: sorted 16-bit remainders by high part, bitmaps where they are dense."""
+
+    def __init__(self) -> None:
+        self._lists: dict[int, array[int]] = {}
+        self._bitmaps: dict[int, bytearray] = {}
+        self._count = 0
+
+    def __len__(self) -> int:
+        return self._count
+
+    def __contains__(self, number: int) -> bool:
+        high, low = number >> 16, number & 0xFFFF
+        bitmap = self._bitmaps.get(high)
+        if bitmap is not None:
+            return bool(bitmap[low >> 3] & (1 << (low & 7)))
+        lows = self._lists.get(high)
+        if lows is None:
+            return False
+        place = bisect_left(lows, low)
+        return place < len(lows) and lows[place] == low
+
+    def add(self, number: int) -> bool:
+        """Notes `number`; False when it had been seen before."""
+        if number in self:
+            return False
+        self._count += 1
+        high, low = number >> 16, number & 0xFFFF
+        bitmap = self._bitmaps.get(high)
+        if bitmap is None:
+            lows = self._lists.setdefault(high, array("H"))
+            if len(lows) < _ARRAY_LIMIT:
+                lows.insert(bisect_left(lows, low), low)
+                return True
+            bitmap = self._bitmaps[high] = bytearray(_BITMAP_BYTES)
+            for other in self._lists.pop(high):
+                bitmap[other >> 3] |= 1 << (other & 7)
+        bitmap[low >> 3] |= 1 << (low & 7)
+        return True

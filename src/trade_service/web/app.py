@@ -1,0 +1,53 @@
+"""The HTTP application."""
+
+from typing import cast
+
+from litestar import Litestar, Router
+from litestar.config.cors import CORSConfig
+from litestar.openapi import OpenAPIConfig
+from litestar.openapi.plugins import JsonRenderPlugin
+from litestar.types import Middleware
+
+from trade_service import __version__
+from trade_service.web.errors import respond_to_error
+from trade_service.web.health import HealthRoutes
+from trade_service.web.limits import Limits, RequestContext
+from trade_service.web.services import WebServices, WebSettings
+from trade_service.web.v1.answers import SUBMISSION_MESSAGE, SUBMISSION_STATE
+from trade_service.web.v1.bulk import BulkRoutes
+from trade_service.web.v1.executions import ExecutionRoutes
+from trade_service.web.v1.trade_orders import TradeOrderRoutes
+
+EXPOSED_HEADERS = [SUBMISSION_STATE, SUBMISSION_MESSAGE, "X-Request-ID", "X-Total-Count", "Retry-After"]
+
+
+def create_app(services: WebServices, settings: WebSettings) -> Litestar:
+    """The application over `services`. It starts nothing itself, and answers as soon as it is called."""
+    limits = Limits(settings.max_concurrent_requests, settings.request_timeout_s)
+    v1 = Router(
+        "/api/v1",
+        route_handlers=[
+            TradeOrderRoutes(services, settings).router(),
+            BulkRoutes(services).router(),
+            ExecutionRoutes(services, settings).router(),
+        ],
+        middleware=[cast(Middleware, limits)],
+    )
+    app = Litestar(
+        route_handlers=[v1, HealthRoutes(services.health, settings).router()],
+        exception_handlers={Exception: respond_to_error},
+        cors_config=CORSConfig(
+            allow_origins=list(settings.cors_allow_origins), expose_headers=EXPOSED_HEADERS
+        ),
+        openapi_config=OpenAPIConfig(
+            title="Trade Service",
+            version=__version__,
+            render_plugins=[JsonRenderPlugin()],
+        ),
+        request_max_body_size=settings.max_body_bytes,
+        logging_config=None,
+        debug=False,
+    )
+    # Outermost, since a middleware would not see requests that no route matches.
+    app.asgi_handler = RequestContext(app.asgi_handler)
+    return app

@@ -1,0 +1,211 @@
+"""The one map from what goes wrong to HTTP, and the one shape of every error's body.
+
+Bodies are application/problem+json (RFC 9457) and carry `error`, `message` and `details` beside it, which
+is what the service's earlier clients read.
+"""
+
+import math
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any
+
+import msgspec
+import structlog
+from litestar import Request, Response
+from litestar.exceptions import HTTPException
+
+from trade_service.domain import errors as domain
+from trade_service.domain.errors import DomainError
+from trade_service.submission.model import ExecutionSubmitResult, SubmitStatus
+from trade_service.submission.ports import StoreUnavailable
+from trade_service.trading.model import NotAccepted
+from trade_service.web.codes import HttpCode
+from trade_service.web.rendering import PROBLEM_JSON, RawResponse, encoded
+
+_log = structlog.get_logger(__name__)
+
+STORE_RETRY_AFTER_S = 1
+OVERLOAD_RETRY_AFTER_S = 1
+
+
+class RequestRefused(Exception):
+    """The request itself, not what it asks for, cannot be served."""
+
+    def __init__(self, status: int, code: str, message: str, retry_after_s: float | None = None) -> None:
+        super().__init__(message)
+        self.status = status
+        self.code = code
+        self.message = message
+        self.retry_after_s = retry_after_s
+
+
+class Problem(msgspec.Struct, frozen=True):
+    """An error as HTTP tells it."""
+
+    status: int
+    code: str
+    """Stable; the code table lists them."""
+    message: str
+    details: Mapping[str, object] = msgspec.field(default_factory=dict)
+    headers: Mapping[str, str] = msgspec.field(default_factory=dict)
+
+
+STATUS_OF: dict[type[DomainError], int] = {
+    DomainError: 400,
+    domain.InvalidInput: 400,
+    domain.QuantityExceeded: 400,
+    domain.UnknownOrderType: 400,
+    domain.NotSubmittable: 400,
+    domain.NotFound: 404,
+    domain.AlreadyExists: 409,
+    domain.VersionConflict: 409,
+    domain.InFlight: 409,
+    domain.TooMany: 413,
+    domain.Overloaded: 503,
+    NotAccepted: 502,
+}
+"""NotAccepted's status depends on its reason, see `status_of_result`; 502 is its last resort."""
+
+STATUS_OF_REASON: dict[str, int] = {
+    # Refused, and nothing here will change that
+    "NOT_FOUND": 404,
+    "ALREADY_REJECTED": 400,
+    "ALREADY_EXHAUSTED": 400,
+    "DOWNSTREAM_ITEMS_REFUSED": 400,
+    "DOWNSTREAM_REFUSED_REQUEST": 400,
+    "DOWNSTREAM_TOO_LARGE": 400,
+    "STORE_UNAVAILABLE": 503,
+    # Configuration
+    "DOWNSTREAM_BAD_ADDRESS": 500,
+    "DOWNSTREAM_UNAUTHORIZED": 500,
+    "DOWNSTREAM_NOT_FOUND": 500,
+    "DOWNSTREAM_NOT_SUPPORTED": 500,
+    "DOWNSTREAM_REDIRECT": 500,
+    "DOWNSTREAM_CLIENT_FAULT": 500,
+    "INVALID_REQUEST": 500,
+    "DOWNSTREAM_ERROR_500": 500,
+    # Not to be reached, or without capacity
+    "DOWNSTREAM_NAME_NOT_RESOLVED": 503,
+    "DOWNSTREAM_REFUSED_CONNECTION": 503,
+    "DOWNSTREAM_UNREACHABLE": 503,
+    "DOWNSTREAM_TLS": 503,
+    "DOWNSTREAM_POOL_EXHAUSTED": 503,
+    "DOWNSTREAM_NOT_SENT": 503,
+    "DOWNSTREAM_THROTTLED": 503,
+    "DOWNSTREAM_UNAVAILABLE": 503,
+    "LEASE_PASSED": 503,
+    # Silence
+    "DOWNSTREAM_CONNECT_TIMEOUT": 504,
+    "DOWNSTREAM_GATEWAY_TIMEOUT": 504,
+    "DOWNSTREAM_READ_TIMEOUT": 504,
+    "DOWNSTREAM_TOTAL_TIMEOUT": 504,
+    # Broken answers, and tries spent in whatever way
+    "DOWNSTREAM_BAD_GATEWAY": 502,
+    "DOWNSTREAM_CONNECTION_LOST": 502,
+    "DOWNSTREAM_TRUNCATED": 502,
+    "DOWNSTREAM_UNREADABLE": 502,
+    "DOWNSTREAM_BODY_TOO_LARGE": 502,
+    "DOWNSTREAM_UNEXPECTED_STATUS": 502,
+    "BUDGET_SPENT": 502,
+}
+"""Why an execution ended without acceptance, as the status of the request that waited for it."""
+
+_HTTP_CODES = {
+    400: HttpCode.BAD_REQUEST,
+    404: HttpCode.NO_SUCH_ADDRESS,
+    405: HttpCode.METHOD_NOT_ALLOWED,
+    413: HttpCode.BODY_TOO_LARGE,
+}
+
+
+def status_of_result(result: ExecutionSubmitResult) -> int:
+    """The status for an execution that was definitely not accepted.
+
+    Rejected is the caller's fault (400) unless its code says otherwise; given up is the downstream's (502).
+    """
+    otherwise = 502 if result.status is SubmitStatus.RETRY_EXHAUSTED else 400
+    return STATUS_OF_REASON.get(result.code, otherwise)
+
+
+def problem_of(error: Exception) -> Problem:
+    """What HTTP tells of any exception; of an unforeseen one nothing but that it happened."""
+    if isinstance(error, DomainError):
+        return _domain_problem(error)
+    if isinstance(error, StoreUnavailable):
+        message = f"{error}: nothing is lost, try again"
+        return Problem(503, HttpCode.STORE_UNAVAILABLE, message, headers=_retry_after(STORE_RETRY_AFTER_S))
+    if isinstance(error, RequestRefused):
+        return Problem(error.status, error.code, error.message, headers=_retry_after(error.retry_after_s))
+    if isinstance(error, HTTPException) and error.status_code < 500:
+        return _http_problem(error)
+    message = "the service failed in a way that nobody foresaw: its log has the cause under the request id"
+    return Problem(500, HttpCode.INTERNAL_ERROR, message)
+
+
+def problem_body(problem: Problem, request_id: str) -> dict[str, object]:
+    """The body of an error."""
+    return {
+        "type": "about:blank",
+        "title": HTTPStatus(problem.status).phrase,
+        "status": problem.status,
+        "detail": problem.message,
+        "error": problem.message,
+        "message": problem.message,
+        "details": problem.details,
+        "code": problem.code,
+        "requestId": request_id,
+    }
+
+
+def respond_to_error(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
+    """The answer to any exception."""
+    problem = logged_problem(error)
+    body = problem_body(problem, request_id_of(request))
+    return RawResponse(
+        encoded(body), status_code=problem.status, media_type=PROBLEM_JSON, headers=dict(problem.headers)
+    )
+
+
+def logged_problem(error: Exception) -> Problem:
+    """`problem_of` the exception, with its trace in the log when it was not foreseen."""
+    problem = problem_of(error)
+    if problem.code == HttpCode.INTERNAL_ERROR:
+        _log.error("request_failed", exc_info=error)
+    elif problem.status >= 500:
+        _log.warning("request_not_served", code=problem.code, message=problem.message)
+    return problem
+
+
+def request_id_of(request: Request[Any, Any, Any]) -> str:
+    """The id that the request came with or was given."""
+    return str(request.scope["state"].get("request_id", ""))
+
+
+def _domain_problem(error: DomainError) -> Problem:
+    if isinstance(error, NotAccepted):
+        status = status_of_result(error.result)
+        retry_after = STORE_RETRY_AFTER_S if error.result.code == HttpCode.STORE_UNAVAILABLE else None
+        return Problem(status, error.code, error.message, error.details, _retry_after(retry_after))
+    # A subclass that nobody entered is still the caller's to hear about: its nearest ancestor's status.
+    status = next(STATUS_OF[cls] for cls in type(error).__mro__ if cls in STATUS_OF)
+    headers: dict[str, str] = {}
+    if status == HTTPStatus.SERVICE_UNAVAILABLE:
+        wished = error.details.get("retry_after_s")
+        headers = _retry_after(wished if isinstance(wished, int | float) else OVERLOAD_RETRY_AFTER_S)
+    return Problem(status, error.code, error.message, error.details, headers)
+
+
+def _http_problem(error: HTTPException) -> Problem:
+    status = error.status_code
+    message = {
+        404: "there is nothing at this address: see /schema/openapi.json for what there is",
+        405: "this address does not take this method: the header Allow names those that it takes",
+        413: "the body is larger than the server takes (server.max_body_bytes): send it in parts",
+    }.get(status, error.detail)
+    return Problem(
+        status, _HTTP_CODES.get(status, HttpCode.BAD_REQUEST), message, headers=dict(error.headers or {})
+    )
+
+
+def _retry_after(seconds: float | None) -> dict[str, str]:
+    return {} if seconds is None else {"Retry-After": str(max(1, math.ceil(seconds)))}

@@ -1,0 +1,61 @@
+"""Probes, at the addresses of this service and at those that deployments of the earlier one ask."""
+
+import asyncio
+from typing import Any
+
+from litestar import Response, Router, get
+
+from trade_service.submission.ports import StoreUnavailable
+from trade_service.web.rendering import answer
+from trade_service.web.services import Health, Routes, WebSettings
+
+Report = dict[str, Any]
+
+LIVENESS_PATHS = ("/api/v1/health/liveness", "/actuator/health/liveness")
+READINESS_PATHS = ("/api/v1/health/readiness", "/actuator/health/readiness", "/actuator/health")
+STARTUP_PATH = "/api/v1/health/startup"
+PROBE_PREFIXES = ("/api/v1/health", "/actuator/health")
+
+_UP: Report = {"status": "UP"}
+
+
+class HealthRoutes(Routes):
+    """Liveness depends on nothing; readiness on the database and on not being on the way out."""
+
+    def __init__(self, health: Health, settings: WebSettings) -> None:
+        self._health = health
+        self._timeout_s = settings.probe_timeout_s
+
+    def router(self) -> Router:
+        """The routes."""
+        return Router(
+            "/",
+            route_handlers=[
+                get([*LIVENESS_PATHS, STARTUP_PATH])(self.alive),
+                get(list(READINESS_PATHS))(self.ready),
+            ],
+            tags=["Health"],
+        )
+
+    async def alive(self) -> Response[Report]:
+        """The process answers."""
+        return answer(_UP)
+
+    async def ready(self) -> Response[Report]:
+        """Whether requests should be sent here: 200 UP, 503 DOWN with the reason."""
+        if self._health.stopping:
+            return _down("service", "the service is stopping")
+        try:
+            async with asyncio.timeout(self._timeout_s):
+                await self._health.check_database()
+        except TimeoutError:
+            return _down("db", f"the database did not answer within {self._timeout_s:g} s")
+        except StoreUnavailable as error:
+            return _down("db", str(error))
+        return answer(_UP | {"components": {"db": _UP}})
+
+
+def _down(component: str, reason: str) -> Response[Report]:
+    details = {"status": "DOWN", "details": {"error": reason}}
+    body = {"status": "DOWN", "error": reason, "message": reason, "components": {component: details}}
+    return answer(body | {"details": {"component": component}}, 503)

@@ -1,0 +1,109 @@
+"""What the web needs from the use cases, and its own limits."""
+
+from collections.abc import Callable, Sequence
+from decimal import Decimal
+from typing import Protocol, Self
+
+import msgspec
+
+from trade_service.domain.orders import NewTradeOrder, Submission, TradeOrder
+from trade_service.domain.reference import Blotter, ReferenceData
+from trade_service.submission.model import SubmitResult
+from trade_service.trading.model import ExecutionView, SubmittedOrder
+
+
+class TradeOrders(Protocol):
+    """The use cases of trade orders; `TradeOrderService` says what each raises."""
+
+    async def create_order(self, new: NewTradeOrder) -> TradeOrder:
+        """Creates one trade order."""
+        ...
+
+    async def create_orders_bulk(self, orders: Sequence[NewTradeOrder]) -> list[TradeOrder]:
+        """Creates all of them or none."""
+        ...
+
+    async def get_order(self, trade_order_id: int) -> tuple[TradeOrder, Blotter | None]:
+        """The order and its blotter."""
+        ...
+
+    async def submit_order(
+        self, submission: Submission, send: bool = True, wait_s: float | None = None
+    ) -> SubmittedOrder:
+        """Cuts an execution from one trade order and sends it."""
+        ...
+
+    async def submit_orders(
+        self, submissions: Sequence[Submission], send: bool = True, wait_s: float | None = None
+    ) -> list[SubmittedOrder]:
+        """The same for many, each for itself."""
+        ...
+
+
+class Executions(Protocol):
+    """The use cases of executions; `ExecutionService` says what each raises."""
+
+    async def submit_execution(self, execution_id: int, wait_s: float | None = None) -> SubmitResult:
+        """Sends one execution."""
+        ...
+
+    async def get_execution(self, execution_id: int) -> ExecutionView:
+        """The execution with all that it points to."""
+        ...
+
+    async def fill(
+        self, execution_id: int, status_abbreviation: str, quantity_filled: Decimal, version: int
+    ) -> ExecutionView:
+        """Stores a fill report."""
+        ...
+
+
+class Health(Protocol):
+    """What the probes ask."""
+
+    @property
+    def stopping(self) -> bool:
+        """Whether the service is on its way out: it still answers, and should get no new work."""
+        ...
+
+    async def check_database(self) -> None:
+        """Raises StoreUnavailable, saying why, unless the database answers and has all its migrations."""
+        ...
+
+
+class References(Protocol):
+    """Reference data, kept in memory."""
+
+    async def get(self, needed: Callable[[ReferenceData], bool] | None = None) -> ReferenceData:
+        """All of it; read anew when it lacks what is `needed`."""
+        ...
+
+
+class WebServices(msgspec.Struct, frozen=True):
+    """The use cases that are served."""
+
+    orders: TradeOrders
+    executions: Executions
+    references: References
+    health: Health
+
+
+class WebSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """Limits of what is served."""
+
+    max_body_bytes: int = 10_000_000
+    request_timeout_s: float = 30.0
+    """Has to exceed `wait_s`: else submissions that are merely slow answer 503 in place of 'pending'."""
+    max_concurrent_requests: int = 2000
+    cors_allow_origins: tuple[str, ...] = ("*",)
+    wait_s: float = 25.0
+    """How long a submission is waited for before it is answered as pending."""
+    probe_timeout_s: float = 2.0
+    """How long readiness waits for the database."""
+
+
+class Routes:
+    """Base of what serves routes: Litestar copies its handlers deeply, and must not copy the services."""
+
+    def __deepcopy__(self, memo: dict[int, object]) -> Self:
+        return self

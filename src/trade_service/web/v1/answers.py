@@ -1,0 +1,178 @@
+"""Bodies that clients of v1 read."""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from decimal import Decimal
+
+import msgspec
+
+from trade_service.domain.money import plain, with_two_decimals
+from trade_service.domain.orders import TradeOrder
+from trade_service.domain.reference import Blotter, Destination, ExecutionStatus, TradeType
+from trade_service.submission.model import PENDING_MESSAGE, ExecutionSubmitResult, SubmitStatus
+from trade_service.trading.model import ExecutionView, SubmittedOrder
+
+SUBMISSION_STATE = "X-Submission-State"
+SUBMISSION_MESSAGE = "X-Submission-Message"
+
+
+class TradeOrderAnswer(msgspec.Struct, frozen=True, rename="camel"):
+    """A trade order; its decimals are JSON numbers."""
+
+    id: int
+    order_id: int
+    portfolio_id: str
+    order_type: str
+    security_id: str
+    quantity: Decimal
+    quantity_sent: Decimal
+    limit_price: Decimal | None
+    trade_timestamp: datetime
+    blotter: Blotter | None
+    submitted: bool
+    version: int
+
+    @classmethod
+    def of(cls, order: TradeOrder, blotter: Blotter | None) -> "TradeOrderAnswer":
+        """The order as clients read it."""
+        return cls(
+            id=order.id,
+            order_id=order.order_id,
+            portfolio_id=order.portfolio_id,
+            order_type=order.order_type,
+            security_id=order.security_id,
+            quantity=plain(order.quantity),
+            quantity_sent=plain(order.quantity_sent),
+            limit_price=None if order.limit_price is None else plain(order.limit_price),
+            trade_timestamp=order.trade_timestamp,
+            blotter=blotter,
+            submitted=order.submitted,
+            version=order.version,
+        )
+
+
+class ExecutionAnswer(msgspec.Struct, frozen=True, rename="camel"):
+    """An execution; its four decimals are strings with at least two decimals."""
+
+    id: int
+    execution_timestamp: datetime
+    execution_status: ExecutionStatus
+    blotter: Blotter | None
+    trade_type: TradeType | None
+    trade_order: TradeOrderAnswer
+    destination: Destination
+    quantity_ordered: str
+    quantity_placed: str
+    quantity_filled: str
+    limit_price: str | None
+    execution_service_id: int | None
+    version: int
+
+    @classmethod
+    def of(cls, view: ExecutionView) -> "ExecutionAnswer":
+        """The execution as clients read it."""
+        execution = view.execution
+        price = execution.limit_price
+        return cls(
+            id=execution.id,
+            execution_timestamp=execution.execution_timestamp,
+            execution_status=view.status,
+            blotter=view.blotter,
+            trade_type=view.trade_type,
+            trade_order=TradeOrderAnswer.of(view.order, view.order_blotter),
+            destination=view.destination,
+            quantity_ordered=with_two_decimals(execution.quantity_ordered),
+            quantity_placed=with_two_decimals(execution.quantity_placed),
+            quantity_filled=with_two_decimals(execution.quantity_filled),
+            limit_price=None if price is None else with_two_decimals(price),
+            execution_service_id=execution.execution_service_id,
+            version=execution.version,
+        )
+
+
+class BulkResult(msgspec.Struct, frozen=True, rename="camel"):
+    """What became of one order of a bulk."""
+
+    request_index: int
+    status: str
+    message: str
+    trade_order: TradeOrderAnswer | None
+
+
+class BulkAnswer(msgspec.Struct, frozen=True, rename="camel"):
+    """All orders of a bulk were created."""
+
+    status: str
+    message: str
+    total_requested: int
+    successful: int
+    failed: int
+    results: list[BulkResult]
+
+    @classmethod
+    def of(cls, orders: Sequence[TradeOrderAnswer]) -> "BulkAnswer":
+        """The answer for orders that were all created."""
+        results = [
+            BulkResult(index, "SUCCESS", "trade order created", order) for index, order in enumerate(orders)
+        ]
+        total = len(results)
+        return cls("SUCCESS", f"{total} of {total} trade orders created", total, total, 0, results)
+
+
+class SubmitResultAnswer(msgspec.Struct, frozen=True, rename="camel"):
+    """What became of one submission of a batch."""
+
+    trade_order_id: int
+    status: str
+    message: str
+    execution: ExecutionAnswer | None
+    request_index: int
+
+    @classmethod
+    def of(cls, submitted: SubmittedOrder) -> "SubmitResultAnswer":
+        """The result as clients read it: what is pending is no failure."""
+        view, error = submitted.view, submitted.error
+        if error is not None:
+            message, status = error.message, "FAILURE"
+        elif submitted.result is None:
+            message, status = "execution created, not sent", "SUCCESS"
+        else:
+            message, status = "trade order submitted", "SUCCESS"
+            if submitted.result.status is SubmitStatus.PENDING:
+                message = PENDING_MESSAGE
+        execution = None if view is None else ExecutionAnswer.of(view)
+        return cls(submitted.trade_order_id, status, message, execution, submitted.request_index)
+
+
+class BatchSubmitAnswer(msgspec.Struct, frozen=True, rename="camel"):
+    """What became of a batch of submissions, in request order."""
+
+    status: str
+    message: str
+    total_requested: int
+    successful: int
+    failed: int
+    results: list[SubmitResultAnswer]
+
+    @classmethod
+    def of(cls, submitted: Sequence[SubmittedOrder]) -> "BatchSubmitAnswer":
+        """Counts and sums up the results."""
+        results = [SubmitResultAnswer.of(one) for one in submitted]
+        failed = sum(result.status == "FAILURE" for result in results)
+        successful = len(results) - failed
+        status = "PARTIAL" if failed and successful else "FAILURE" if failed else "SUCCESS"
+        message = f"{successful} successful, {failed} failed of {len(results)}"
+        if pending := len(pending_results(one.result for one in submitted)):
+            message += f"; {pending} of the successful {PENDING_MESSAGE}"
+        return cls(status, message, len(results), successful, failed, results)
+
+
+def pending_results(results: Iterable[ExecutionSubmitResult | None]) -> list[ExecutionSubmitResult]:
+    """Those that are still under way."""
+    return [one for one in results if one is not None and one.status is SubmitStatus.PENDING]
+
+
+def pending_headers(results: Iterable[ExecutionSubmitResult | None]) -> dict[str, str]:
+    """Tells in headers what the bodies of earlier clients have no field for; empty when nothing is open."""
+    states = sorted({str(one.state or "queued") for one in pending_results(results)})
+    return {SUBMISSION_STATE: ",".join(states), SUBMISSION_MESSAGE: PENDING_MESSAGE} if states else {}

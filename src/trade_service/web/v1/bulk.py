@@ -1,0 +1,87 @@
+"""POST /api/v1/tradeOrders/bulk: all or none, and one envelope for either."""
+
+from typing import Any
+
+import msgspec
+from litestar import Request, Response, Router, post
+
+from trade_service.domain.errors import DomainError
+from trade_service.web.errors import Problem, logged_problem, problem_body, request_id_of
+from trade_service.web.reading import JsonReader, body_of
+from trade_service.web.rendering import RawResponse, answer, encoded
+from trade_service.web.services import Routes, WebServices
+from trade_service.web.v1.answers import BulkAnswer, BulkResult, TradeOrderAnswer
+from trade_service.web.v1.requests import LooseBulk, TradeOrderBulkPost
+
+MAX_RESULTS = 1000
+"""A list that is too long is counted, not answered item by item."""
+
+_BULK = JsonReader(TradeOrderBulkPost)
+_BODY = "bulk_body"
+_COUNTER = msgspec.json.Decoder(LooseBulk)
+
+
+class BulkRoutes(Routes):
+    """Many trade orders at once."""
+
+    def __init__(self, services: WebServices) -> None:
+        self._orders = services.orders
+        self._references = services.references
+
+    def router(self) -> Router:
+        """The routes."""
+        return Router(
+            "/tradeOrders/bulk",
+            route_handlers=[post("/", exception_handlers={Exception: refuse_bulk})(self.create)],
+            tags=["Trade orders"],
+        )
+
+    async def create(self, request: Request[Any, Any, Any]) -> Response[BulkAnswer]:
+        """Creates 1 to 1000 trade orders, all or none."""
+        body = request.scope["state"][_BODY] = await body_of(request)
+        orders = _BULK.decode(body).to_domain()
+        created = await self._orders.create_orders_bulk(orders)
+        wanted = {order.blotter_id for order in created} - {None}
+        blotters = (await self._references.get(lambda data: wanted <= data.blotters.keys())).blotters
+        answers = [TradeOrderAnswer.of(order, blotters.get(order.blotter_id or 0)) for order in created]
+        return answer(BulkAnswer.of(answers), 201)
+
+
+def refuse_bulk(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
+    """The envelope of a bulk of which nothing was created: the order service reads it at 400 and 500."""
+    problem = logged_problem(error)
+    if isinstance(error, DomainError) and problem.status < 500:
+        problem = msgspec.structs.replace(problem, status=400)
+    total = _count(request) if problem.status == 400 else 0
+    body = problem_body(problem, request_id_of(request)) | {
+        "status": "FAILURE",
+        "totalRequested": total,
+        "successful": 0,
+        "failed": total,
+        "results": _failures(problem, total),
+    }
+    return RawResponse(
+        encoded(body),
+        status_code=problem.status,
+        media_type="application/json",
+        headers=dict(problem.headers),
+    )
+
+
+def _failures(problem: Problem, total: int) -> list[BulkResult]:
+    if total > MAX_RESULTS:
+        return []
+    guilty = problem.details.get("index")
+    of_others = f"not created, since {problem.message}"
+    return [
+        BulkResult(index, "FAILURE", problem.message if guilty in (index, None) else of_others, None)
+        for index in range(total)
+    ]
+
+
+def _count(request: Request[Any, Any, Any]) -> int:
+    """How many orders were sent; 0 when that cannot be read."""
+    try:
+        return len(_COUNTER.decode(request.scope["state"].get(_BODY, b"{}")).trade_orders)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return 0

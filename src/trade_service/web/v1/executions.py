@@ -1,0 +1,67 @@
+"""/api/v1/executions and /api/v1/execution/{id}/submit."""
+
+from typing import Any
+
+from litestar import Request, Response, Router, get, post, put
+from litestar.params import FromPath
+
+from trade_service.submission.model import SubmitStatus
+from trade_service.trading.model import NotAccepted
+from trade_service.web.errors import RequestRefused, status_of_result
+from trade_service.web.reading import JsonReader, read_id
+from trade_service.web.rendering import answer
+from trade_service.web.services import Routes, WebServices, WebSettings
+from trade_service.web.v1.answers import ExecutionAnswer, pending_headers
+from trade_service.web.v1.requests import FillPut, exact
+
+_FILL = JsonReader(FillPut)
+
+
+class ExecutionRoutes(Routes):
+    """Executions are read, filled and sent."""
+
+    def __init__(self, services: WebServices, settings: WebSettings) -> None:
+        self._executions = services.executions
+        self._wait_s = settings.wait_s
+
+    def router(self) -> Router:
+        """The routes."""
+        return Router(
+            "/",
+            route_handlers=[
+                get("/executions/{execution_id:str}")(self.read),
+                put("/executions/{execution_id:str}/fill")(self.fill),
+                post("/execution/{execution_id:str}/submit", status_code=200)(self.submit),
+            ],
+            tags=["Executions"],
+        )
+
+    async def read(self, execution_id: FromPath[str]) -> Response[ExecutionAnswer]:
+        """Reads an execution."""
+        view = await self._executions.get_execution(read_id(execution_id, "id"))
+        return answer(ExecutionAnswer.of(view))
+
+    async def fill(
+        self, request: Request[Any, Any, Any], execution_id: FromPath[str]
+    ) -> Response[ExecutionAnswer]:
+        """Takes a fill report of the Execution Service."""
+        identity = read_id(execution_id, "id")
+        report = await _FILL.read(request)
+        filled = exact(report.quantity_filled, "quantityFilled")
+        view = await self._executions.fill(identity, report.execution_status, filled, report.version)
+        return answer(ExecutionAnswer.of(view))
+
+    async def submit(self, execution_id: FromPath[str]) -> Response[ExecutionAnswer]:
+        """Sends one execution. What was accepted before is answered as it is."""
+        identity = read_id(execution_id, "id")
+        outcome = await self._executions.submit_execution(identity, self._wait_s)
+        if outcome.status in (SubmitStatus.FAILED, SubmitStatus.RETRY_EXHAUSTED):
+            raise _refusal(NotAccepted(outcome.result))
+        view = await self._executions.get_execution(identity)
+        return answer(ExecutionAnswer.of(view), headers=pending_headers([outcome.result]))
+
+
+def _refusal(error: NotAccepted) -> Exception:
+    """Clients of this call know 400, 404 and 500: a downstream's failure is 500, whatever kind it was."""
+    downstream = status_of_result(error.result) >= 500 and error.result.code != "STORE_UNAVAILABLE"
+    return RequestRefused(500, error.code, error.message) if downstream else error

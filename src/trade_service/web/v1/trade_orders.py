@@ -1,0 +1,89 @@
+"""/api/v1/tradeOrders: created, read, and submitted."""
+
+from typing import Any
+
+from litestar import Request, Response, Router, get, post
+from litestar.params import FromPath
+
+from trade_service.web.reading import JsonReader, read_flag, read_id
+from trade_service.web.rendering import answer
+from trade_service.web.services import Routes, WebServices, WebSettings
+from trade_service.web.v1.answers import (
+    BatchSubmitAnswer,
+    ExecutionAnswer,
+    TradeOrderAnswer,
+    pending_headers,
+)
+from trade_service.web.v1.requests import BatchSubmit, TradeOrderPost, TradeOrderSubmit
+
+NO_SEND = "noExecuteSubmit"
+
+_ORDER = JsonReader(TradeOrderPost)
+_SUBMIT = JsonReader(TradeOrderSubmit)
+_BATCH = JsonReader(BatchSubmit)
+
+
+class TradeOrderRoutes(Routes):
+    """Trade orders one by one, and their submission in batches."""
+
+    def __init__(self, services: WebServices, settings: WebSettings) -> None:
+        self._orders = services.orders
+        self._references = services.references
+        self._wait_s = settings.wait_s
+
+    def router(self) -> Router:
+        """The routes."""
+        return Router(
+            "/tradeOrders",
+            route_handlers=[
+                post("/")(self.create),
+                get("/{trade_order_id:str}")(self.read),
+                post("/{trade_order_id:str}/submit")(self.submit),
+                post("/batch/submit", status_code=200)(self.submit_batch),
+            ],
+            tags=["Trade orders"],
+        )
+
+    async def create(self, request: Request[Any, Any, Any]) -> Response[TradeOrderAnswer]:
+        """Creates a trade order."""
+        new = (await _ORDER.read(request)).to_domain()
+        order = await self._orders.create_order(new)
+        blotter_id = order.blotter_id
+        if blotter_id is None:
+            return answer(TradeOrderAnswer.of(order, None), 201)
+        reference = await self._references.get(lambda data: blotter_id in data.blotters)
+        return answer(TradeOrderAnswer.of(order, reference.blotters.get(blotter_id)), 201)
+
+    async def read(self, trade_order_id: FromPath[str]) -> Response[TradeOrderAnswer]:
+        """Reads a trade order."""
+        order, blotter = await self._orders.get_order(read_id(trade_order_id, "id"))
+        return answer(TradeOrderAnswer.of(order, blotter))
+
+    async def submit(
+        self, request: Request[Any, Any, Any], trade_order_id: FromPath[str]
+    ) -> Response[ExecutionAnswer]:
+        """Cuts an execution from a trade order and sends it.
+
+        With `noExecuteSubmit=true` it is only written. An outcome that stays open for as long as the server
+        waits is answered with the execution as it is, and told in the header X-Submission-State.
+        """
+        identity = read_id(trade_order_id, "id")
+        send = not read_flag(request, NO_SEND)
+        submission = (await _SUBMIT.read(request)).to_domain(identity)
+        submitted = await self._orders.submit_order(submission, send, self._wait_s)
+        if submitted.view is None:
+            raise submitted.error or AssertionError("a submission came to neither a view nor an error")
+        return answer(ExecutionAnswer.of(submitted.view), 201, pending_headers([submitted.result]))
+
+    async def submit_batch(self, request: Request[Any, Any, Any]) -> Response[BatchSubmitAnswer]:
+        """Cuts an execution from each of up to 100 trade orders and sends them, each for itself.
+
+        200 when all or none succeeded, 207 else; what is still open counts as success and is told in the
+        header X-Submission-State.
+        """
+        send = not read_flag(request, NO_SEND)
+        submissions = (await _BATCH.read(request)).to_domain()
+        submitted = await self._orders.submit_orders(submissions, send, self._wait_s)
+        body = BatchSubmitAnswer.of(submitted)
+        status = 207 if body.status == "PARTIAL" else 200
+        return answer(body, status, pending_headers(one.result for one in submitted))

@@ -1,0 +1,99 @@
+"""The guarded body by itself: on what connection it leaves, and what giving up leaves behind."""
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from tests.client.raw_server import DEADLINE_S, FOREVER, Conversation, raw_server
+from trade_service.execution_service.body import GuardedBody, NothingLeft, Stage
+from trade_service.submission.clock import SystemClock
+
+LARGE = 16 * 2**20
+"""More than the sockets of both sides hold together."""
+
+
+class Writer:
+    """What aiohttp hands to a body, over any transport."""
+
+    def __init__(self, transport: Any) -> None:
+        self.transport = transport
+        self.written = 0
+
+    async def write(self, chunk: bytes) -> None:
+        self.written += len(chunk)
+        if isinstance(self.transport, asyncio.WriteTransport):
+            self.transport.write(chunk)
+
+
+class StandIn:
+    """A transport in a state that is hard to bring about."""
+
+    def __init__(self, *, closing: bool = False, spoke: bool = False) -> None:
+        self._closing = closing
+        self.should_close = spoke
+
+    def is_closing(self) -> bool:
+        return self._closing
+
+    def get_protocol(self) -> "StandIn":
+        return self
+
+    def get_extra_info(self, name: str) -> None:
+        return None
+
+    def abort(self) -> None:
+        self._closing = True
+
+
+async def _write(transport: object) -> tuple[GuardedBody, Writer]:
+    body, writer = GuardedBody(b"x" * LARGE, SystemClock(), FOREVER), Writer(transport)
+    inside: Any = writer
+    await body.write_with_length(inside, LARGE)
+    return body, writer
+
+
+@pytest.mark.parametrize("transport", [StandIn(closing=True), StandIn(spoke=True), None])
+async def test_a_connection_that_is_closing_or_spoke_unasked_gets_nothing(transport: StandIn | None) -> None:
+    body, writer = GuardedBody(b"{}", SystemClock(), FOREVER), Writer(transport)
+    inside: Any = writer
+    with pytest.raises(NothingLeft):
+        await body.write(inside)
+    assert (body.stage, body.may_have_left, writer.written) == (Stage.STALE, False, 0)
+    body.give_up()
+
+
+async def test_a_body_given_up_before_its_turn_gets_no_turn() -> None:
+    body, writer = GuardedBody(b"{}", SystemClock(), FOREVER), Writer(StandIn())
+    body.give_up()
+    inside: Any = writer
+    with pytest.raises(NothingLeft):
+        await body.write(inside)
+    assert (body.may_have_left, writer.written) == (False, 0)
+
+
+@pytest.mark.filterwarnings("ignore:Sending a large body:ResourceWarning")
+async def test_giving_up_drops_what_has_not_left_even_from_a_closed_connection() -> None:
+    """aiohttp closes a failed connection first, which by itself would go on sending."""
+    over = asyncio.Event()
+    received = 0
+
+    async def deaf_then_greedy(talk: Conversation) -> None:
+        nonlocal received
+        await over.wait()
+        while chunk := await talk.reader.read(2**20):
+            received += len(chunk)
+        await talk.hold()
+
+    async with raw_server(deaf_then_greedy) as server:
+        port = int(server.base_url.rpartition(":")[2])
+        _, stream = await asyncio.open_connection("127.0.0.1", port)
+        body, _ = await _write(stream.transport)
+        assert body.may_have_left
+        kept_back = stream.transport.get_write_buffer_size()
+        assert kept_back > 0
+        stream.close()
+        body.give_up()
+        over.set()
+        await asyncio.wait_for(server.ended.wait(), DEADLINE_S)
+        assert received <= LARGE - kept_back

@@ -1,0 +1,96 @@
+"""The map from aiohttp's errors to what they prove is total, and never too sure."""
+
+import asyncio
+import errno
+import ssl
+from collections.abc import Iterator
+from typing import Any, cast
+
+import aiohttp
+import aiohttp.http_exceptions as http_errors
+import pytest
+
+from trade_service.domain.errors import InvalidInput
+from trade_service.execution_service.client import ClientSettings, ExecutionServiceClient
+from trade_service.execution_service.errors import (
+    FAILURES,
+    AnsweredUnasked,
+    BodyTooLarge,
+    ClientCode,
+    classify,
+)
+from trade_service.submission.clock import SystemClock
+from trade_service.submission.model import ReplyKind
+
+
+def _family(base: type[Exception]) -> Iterator[type[Exception]]:
+    yield base
+    for child in base.__subclasses__():
+        if child.__module__.startswith("aiohttp"):
+            yield from _family(child)
+
+
+CLIENT_ERRORS = sorted(set(_family(aiohttp.ClientError)), key=lambda kind: kind.__name__)
+HTTP_ERRORS = sorted(set(_family(http_errors.HttpProcessingError)), key=lambda kind: kind.__name__)
+OTHERS: list[type[Exception]] = [
+    TimeoutError, asyncio.TimeoutError, OSError, ConnectionResetError, BrokenPipeError, ssl.SSLError,
+    ssl.SSLCertVerificationError, ValueError, UnicodeError, BodyTooLarge, AnsweredUnasked,
+    RuntimeError, AssertionError,
+]  # fmt: skip
+
+
+def test_aiohttp_has_the_errors_that_were_looked_at() -> None:
+    assert len(CLIENT_ERRORS) > 25
+
+
+@pytest.mark.parametrize("kind", CLIENT_ERRORS)
+def test_every_error_of_aiohttp_has_its_own_line(kind: type[Exception]) -> None:
+    assert kind in FAILURES, f"aiohttp can raise {kind.__name__}: say in errors.FAILURES what it proves"
+
+
+@pytest.mark.parametrize("kind", CLIENT_ERRORS + HTTP_ERRORS + OTHERS)
+def test_every_error_is_classified_and_its_proof_rests_on_what_left(kind: type[Exception]) -> None:
+    error = kind.__new__(kind)
+    before, _ = classify(error, may_have_left=False)
+    assert before in (ReplyKind.NOT_SENT, ReplyKind.CONFIGURATION)
+    after, _ = classify(error, may_have_left=True)
+    assert after in (ReplyKind.LOST, ReplyKind.UNCLEAR) or issubclass(
+        kind, aiohttp.TooManyRedirects | aiohttp.RedirectClientError
+    )
+
+
+@pytest.mark.parametrize(
+    ("number", "code"),
+    [
+        (errno.ECONNREFUSED, ClientCode.REFUSED_CONNECTION),
+        (errno.ETIMEDOUT, ClientCode.CONNECT_TIMEOUT),
+        (errno.EHOSTUNREACH, ClientCode.UNREACHABLE),
+        (None, ClientCode.UNREACHABLE),
+    ],
+)
+def test_why_there_is_no_connection(number: int | None, code: ClientCode) -> None:
+    cause = OSError(number, "why") if number is not None else OSError("why")
+    error = aiohttp.ClientConnectorError(cast(Any, None), cause)
+    assert classify(error, may_have_left=False) == (ReplyKind.NOT_SENT, code)
+
+
+def test_a_time_out_of_the_kernel_after_sending_is_a_loss() -> None:
+    error = aiohttp.ClientOSError(errno.ETIMEDOUT, "Connection timed out")
+    assert classify(error, may_have_left=True) == (ReplyKind.LOST, ClientCode.CONNECTION_LOST)
+
+
+def test_every_code_is_unique_and_explained() -> None:
+    assert len({code.value for code in ClientCode}) == len(ClientCode)
+    for code in ClientCode:
+        assert code.value == str(code)
+        assert code.value.replace("_", "").isalnum()
+        assert code.meaning.endswith(".")
+        assert "\n" not in code.meaning
+
+
+@pytest.mark.parametrize(
+    "address", ["", "localhost:8084", "ftp://host/", "http://", "http://host:99999", "//host", "http://[::1"]
+)
+def test_an_address_that_cannot_work_is_refused_at_once(address: str) -> None:
+    with pytest.raises(InvalidInput, match="http or https address"):
+        ExecutionServiceClient(ClientSettings(base_url=address), SystemClock())

@@ -1,0 +1,420 @@
+"""What the client makes of everything that is not a complete answer, over real sockets."""
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+
+from tests.client.raw_server import (
+    ATTEMPT,
+    DEADLINE_S,
+    FOREVER,
+    Conversation,
+    Script,
+    answering,
+    batch,
+    client,
+    closed_port,
+    raw_server,
+)
+from tests.client.test_client_answers import ALL_CREATED
+from trade_service.submission.clock import SystemClock
+from trade_service.submission.model import GatewayReply, ReplyKind
+
+SHORT_S = 0.1
+
+
+async def _reply(base_url: str, **changes: object) -> GatewayReply:
+    async with client(base_url, **changes) as gateway:
+        return await asyncio.wait_for(gateway.submit_batch(batch(), ATTEMPT, FOREVER), DEADLINE_S)
+
+
+async def _reply_of(script: Script, **changes: object) -> GatewayReply:
+    async with raw_server(script) as server:
+        reply = await _reply(server.base_url, **changes)
+        assert server.connections == 1
+        return reply
+
+
+# --- nothing left ---
+
+
+async def test_nobody_listens() -> None:
+    reply = await _reply(f"http://127.0.0.1:{closed_port()}")
+    assert (reply.kind, reply.code) == (ReplyKind.NOT_SENT, "DOWNSTREAM_REFUSED_CONNECTION")
+
+
+async def test_the_name_is_unknown(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def unknown(*args: object, **kwargs: object) -> None:
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+    monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", unknown)
+    reply = await _reply("http://nowhere.invalid")
+    assert (reply.kind, reply.code) == (ReplyKind.NOT_SENT, "DOWNSTREAM_NAME_NOT_RESOLVED")
+    assert "nowhere.invalid" in reply.message
+
+
+async def test_the_name_breaks_the_rules_of_names(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def strict(*args: object, **kwargs: object) -> None:
+        raise UnicodeError("label empty or too long")
+
+    monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", strict)
+    reply = await _reply("http://nowhere.invalid")
+    assert (reply.kind, reply.code) == (ReplyKind.CONFIGURATION, "DOWNSTREAM_BAD_ADDRESS")
+
+
+@contextlib.asynccontextmanager
+async def _full_backlog() -> AsyncIterator[int]:
+    """A port whose queue of connections is full: further ones are neither taken nor refused."""
+    with contextlib.ExitStack() as stack:
+        listener = stack.enter_context(socket.socket())
+        listener.bind(("127.0.0.1", 0))
+        listener.listen(0)
+        port = listener.getsockname()[1]
+        for _ in range(3):
+            filler = stack.enter_context(socket.socket())
+            filler.settimeout(0)
+            filler.connect_ex(("127.0.0.1", port))
+        yield port
+
+
+@pytest.mark.parametrize("which", ["connect_timeout_s", "total_timeout_s"])
+async def test_no_connection_in_time(which: str) -> None:
+    async with _full_backlog() as port:
+        reply = await _reply(f"http://127.0.0.1:{port}", **{which: SHORT_S})
+    assert (reply.kind, reply.code) == (ReplyKind.NOT_SENT, "DOWNSTREAM_CONNECT_TIMEOUT")
+
+
+async def test_tls_fails() -> None:
+    async def plain(talk: Conversation) -> None:
+        await talk.send(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n")
+        await talk.hold()
+
+    async with raw_server(plain) as server:
+        reply = await _reply(server.base_url.replace("http:", "https:"))
+    assert (reply.kind, reply.code) == (ReplyKind.NOT_SENT, "DOWNSTREAM_TLS")
+
+
+async def test_all_connections_are_busy() -> None:
+    arrived = asyncio.Event()
+
+    async def silent(talk: Conversation) -> None:
+        await talk.request()
+        arrived.set()
+        await talk.hold()
+
+    async with (
+        raw_server(silent) as server,
+        client(server.base_url, max_connections=1, connect_timeout_s=SHORT_S) as gateway,
+    ):
+        first = asyncio.create_task(gateway.submit_batch(batch(), ATTEMPT, FOREVER))
+        await asyncio.wait_for(arrived.wait(), DEADLINE_S)
+        reply = await gateway.submit_batch(batch(), ATTEMPT, FOREVER)
+        assert not first.done()
+        first.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await first
+        assert len(server.requests) == 1
+    assert (reply.kind, reply.code) == (ReplyKind.NOT_SENT, "DOWNSTREAM_POOL_EXHAUSTED")
+    assert "all 1 connections were busy for 0.1 s" in reply.message
+
+
+# --- bytes may have left ---
+
+
+async def _reset_after_request(talk: Conversation) -> None:
+    await talk.request()
+    talk.reset()
+
+
+async def _reset_unread(talk: Conversation) -> None:
+    """Some of the request has come, none was read: it breaks half-way."""
+    await talk.reader.readexactly(1)
+    talk.reset()
+
+
+async def _close_after_request(talk: Conversation) -> None:
+    await talk.request()
+
+
+async def _reset_in_answer(talk: Conversation) -> None:
+    await talk.request()
+    await talk.send(b"HTTP/1.1 201 Created\r\nContent-Length: 999\r\n\r\n{")
+    talk.reset()
+
+
+async def _close_in_answer(talk: Conversation) -> None:
+    await talk.request()
+    await talk.send(b"HTTP/1.1 201 Created\r\nContent-Length: 999\r\n\r\n{")
+
+
+async def _close_in_chunk(talk: Conversation) -> None:
+    await talk.request()
+    await talk.send(b"HTTP/1.1 207 Multi\r\nTransfer-Encoding: chunked\r\n\r\nff\r\n{}")
+
+
+async def _close_in_head(talk: Conversation) -> None:
+    await talk.request()
+    await talk.send(b"HTTP/1.1 201 Crea")
+
+
+@pytest.mark.parametrize(
+    ("script", "code", "status"),
+    [
+        (_reset_after_request, "DOWNSTREAM_CONNECTION_LOST", None),
+        (_reset_unread, "DOWNSTREAM_CONNECTION_LOST", None),
+        (_close_after_request, "DOWNSTREAM_CONNECTION_LOST", None),
+        (_close_in_head, "DOWNSTREAM_CONNECTION_LOST", None),
+        (_reset_in_answer, "DOWNSTREAM_TRUNCATED", 201),
+        (_close_in_answer, "DOWNSTREAM_TRUNCATED", 201),
+        (_close_in_chunk, "DOWNSTREAM_TRUNCATED", 207),
+    ],
+)
+async def test_a_connection_that_breaks_after_sending_is_a_loss(
+    script: Script, code: str, status: int | None
+) -> None:
+    reply = await _reply_of(script)
+    assert (reply.kind, reply.code, reply.http_status) == (ReplyKind.LOST, code, status)
+
+
+async def _silent(talk: Conversation) -> None:
+    await talk.request()
+    await talk.hold()
+
+
+async def _silent_in_answer(talk: Conversation) -> None:
+    await talk.request()
+    await talk.send(b"HTTP/1.1 201 Created\r\nContent-Length: 999\r\n\r\n{")
+    await talk.hold()
+
+
+async def _drip(talk: Conversation) -> None:
+    await talk.request()
+    await talk.send(b"HTTP/1.1 201 Created\r\nContent-Length: 99999\r\n\r\n")
+    while True:
+        await talk.send(b" ")
+        await asyncio.sleep(SHORT_S / 10)
+
+
+@pytest.mark.parametrize(
+    ("script", "limit", "code", "status", "told"),
+    [
+        (_silent, "read_timeout_s", "DOWNSTREAM_READ_TIMEOUT", None, "no answer within 0.1 s"),
+        (_silent, "total_timeout_s", "DOWNSTREAM_TOTAL_TIMEOUT", None, "no whole answer within 0.1 s"),
+        (_silent_in_answer, "read_timeout_s", "DOWNSTREAM_READ_TIMEOUT", 201, "no answer within 0.1 s"),
+        (_drip, "total_timeout_s", "DOWNSTREAM_TOTAL_TIMEOUT", 201, "no whole answer within 0.1 s"),
+    ],
+)
+async def test_an_answer_that_does_not_come_in_time_is_a_loss_and_its_connection_is_reset(
+    script: Script, limit: str, code: str, status: int | None, told: str
+) -> None:
+    async with raw_server(script) as server:
+        reply = await _reply(server.base_url, **{limit: SHORT_S})
+        assert (reply.kind, reply.code, reply.http_status) == (ReplyKind.LOST, code, status)
+        assert told in reply.message
+        await asyncio.wait_for(server.ended.wait(), DEADLINE_S)
+        assert "eof" not in server.endings
+
+
+async def test_bytes_that_could_not_leave_in_time_never_do() -> None:
+    """The server reads nothing until the call is over; then it finds a reset, not the rest of the request."""
+    over = asyncio.Event()
+
+    async def deaf(talk: Conversation) -> None:
+        talk.writer.transport.pause_reading()  # type: ignore[attr-defined]
+        await over.wait()
+        talk.writer.transport.resume_reading()  # type: ignore[attr-defined]
+        await talk.hold()
+
+    async with raw_server(deaf) as server:
+        reply = await _reply(server.base_url, total_timeout_s=SHORT_S)
+        over.set()
+        await asyncio.wait_for(server.ended.wait(), DEADLINE_S)
+        assert server.endings == ["reset"]
+    assert (reply.kind, reply.code) == (ReplyKind.LOST, "DOWNSTREAM_TOTAL_TIMEOUT")
+
+
+# --- answers that break HTTP or the bounds ---
+
+
+async def _endless(talk: Conversation) -> None:
+    await talk.request()
+    await talk.send(b"HTTP/1.1 201 Created\r\nTransfer-Encoding: chunked\r\n\r\n")
+    while True:
+        await talk.send(b"4000\r\n" + b" " * 0x4000 + b"\r\n")
+
+
+async def _boast(talk: Conversation) -> None:
+    """Announces little and sends much."""
+    await talk.request()
+    await talk.send(b"HTTP/1.1 201 Created\r\nContent-Length: 2\r\n\r\n{}" + b" " * 100_000)
+    await talk.hold()
+
+
+async def _announce_much(talk: Conversation) -> None:
+    await talk.request()
+    await talk.send(b"HTTP/1.1 201 Created\r\nContent-Length: 999999999999\r\n\r\n" + b" " * 50_000)
+    await talk.hold()
+
+
+async def _not_http(talk: Conversation) -> None:
+    await talk.request()
+    await talk.send(b"SSH-2.0-OpenSSH_9.9\r\n\r\n")
+    await talk.hold()
+
+
+async def _huge_head(talk: Conversation) -> None:
+    await talk.request()
+    await talk.send(b"HTTP/1.1 201 Created\r\nX-Much: " + b"x" * 100_000 + b"\r\n\r\n")
+    await talk.hold()
+
+
+async def _upgrade(talk: Conversation) -> None:
+    await talk.request()
+    await talk.send(b"HTTP/1.1 101 Switching\r\nConnection: upgrade\r\nUpgrade: chat\r\n\r\n")
+
+
+@pytest.mark.parametrize(
+    ("script", "code", "status"),
+    [
+        (_endless, "DOWNSTREAM_BODY_TOO_LARGE", 201),
+        (_announce_much, "DOWNSTREAM_BODY_TOO_LARGE", 201),
+        (_boast, "DOWNSTREAM_UNREADABLE", None),
+        (_not_http, "DOWNSTREAM_UNREADABLE", None),
+        (_huge_head, "DOWNSTREAM_UNREADABLE", None),
+        (_upgrade, "DOWNSTREAM_UNEXPECTED_STATUS", 101),
+    ],
+)
+async def test_an_answer_that_breaks_http_or_the_bounds_is_unclear(
+    script: Script, code: str, status: int | None
+) -> None:
+    reply = await _reply_of(script, max_response_bytes=20_000)
+    assert (reply.kind, reply.code, reply.http_status) == (ReplyKind.UNCLEAR, code, status)
+
+
+async def test_a_body_that_is_not_what_its_encoding_says_is_no_answer() -> None:
+    script = answering(201, ALL_CREATED, headers="Content-Encoding: gzip\r\n")
+    reply = await _reply_of(script)
+    assert reply.kind in (ReplyKind.LOST, ReplyKind.UNCLEAR)
+    assert reply.response is None
+
+
+@pytest.mark.parametrize(
+    ("status", "kind", "code"),
+    [
+        (429, ReplyKind.NOT_SENT, "DOWNSTREAM_THROTTLED"),
+        (401, ReplyKind.CONFIGURATION, "DOWNSTREAM_UNAUTHORIZED"),
+        (500, ReplyKind.UNCLEAR, "DOWNSTREAM_ERROR_500"),
+        (502, ReplyKind.LOST, "DOWNSTREAM_BAD_GATEWAY"),
+        (400, ReplyKind.LOST, "DOWNSTREAM_READ_TIMEOUT"),
+    ],
+)
+async def test_a_status_that_speaks_for_itself_needs_no_body(status: int, kind: ReplyKind, code: str) -> None:
+    async def script(talk: Conversation) -> None:
+        await talk.request()
+        head = f"HTTP/1.1 {status} Whatever\r\nRetry-After: 3\r\nContent-Length: 999\r\n\r\n"
+        await talk.send(head.encode())
+        await talk.hold()
+
+    reply = await _reply_of(script, read_timeout_s=SHORT_S)
+    assert (reply.kind, reply.code, reply.http_status) == (kind, code, status)
+    assert reply.retry_after_s == (3.0 if status != 400 else None)
+
+
+# --- connections ---
+
+
+async def test_connections_are_used_again() -> None:
+    async with raw_server(answering(201, ALL_CREATED)) as server, client(server.base_url) as gateway:
+        for _ in range(3):
+            assert (await gateway.submit_batch(batch(100), ATTEMPT, FOREVER)).kind is ReplyKind.ANSWERED
+        assert (server.connections, len(server.requests)) == (1, 3)
+
+
+@pytest.mark.skipif(not hasattr(socket, "TCP_USER_TIMEOUT"), reason="the platform has no TCP_USER_TIMEOUT")
+async def test_unacknowledged_bytes_die_with_the_call() -> None:
+    async with (
+        raw_server(answering(201, ALL_CREATED)) as server,
+        client(server.base_url, total_timeout_s=1.5) as gateway,
+    ):
+        await gateway.submit_batch(batch(), ATTEMPT, FOREVER)
+        inside: Any = gateway
+        ((kept, *_),) = inside._http._session.connector._conns.values()
+        sock = kept[0].transport.get_extra_info("socket")
+        assert sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT) == 1500
+        assert sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+
+
+async def test_a_post_is_never_sent_again_on_another_connection() -> None:
+    """The server takes the second request of a kept connection and closes: a stale connection's very look."""
+
+    async def once(talk: Conversation) -> None:
+        await talk.request()
+        await talk.answer(201, ALL_CREATED)
+        await talk.request()
+
+    async with raw_server(once) as server, client(server.base_url) as gateway:
+        assert (await gateway.submit_batch(batch(), ATTEMPT, FOREVER)).kind is ReplyKind.ANSWERED
+        reply = await gateway.submit_batch(batch(), ATTEMPT, FOREVER)
+        assert (server.connections, len(server.requests)) == (1, 2)
+    assert (reply.kind, reply.code) == (ReplyKind.LOST, "DOWNSTREAM_CONNECTION_LOST")
+
+
+async def test_cancellation_passes_on_and_the_connection_is_reset() -> None:
+    arrived = asyncio.Event()
+
+    async def silent(talk: Conversation) -> None:
+        await talk.request()
+        arrived.set()
+        await talk.hold()
+
+    async with raw_server(silent) as server, client(server.base_url) as gateway:
+        call = asyncio.create_task(gateway.submit_batch(batch(), ATTEMPT, FOREVER))
+        await asyncio.wait_for(arrived.wait(), DEADLINE_S)
+        call.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await call
+        await asyncio.wait_for(server.ended.wait(), DEADLINE_S)
+        assert server.endings == ["reset"]
+
+
+async def test_a_client_that_is_not_open_says_so() -> None:
+    gateway = client("http://127.0.0.1:1")
+    with pytest.raises(RuntimeError, match="async with"):
+        await gateway.submit_batch(batch(), ATTEMPT, FOREVER)
+    with pytest.raises(RuntimeError, match="async with"):
+        await gateway.list_newest(0, 1)
+
+
+async def test_the_same_on_uvloop() -> None:
+    """The loop of production: an answer, a time-out with its reset, a lease that has passed."""
+    uvloop = pytest.importorskip("uvloop")
+
+    async def script(talk: Conversation) -> None:
+        await talk.request()
+        await talk.answer(201, ALL_CREATED)
+        await talk.request()
+        await talk.hold()
+
+    async def calls(base_url: str) -> list[GatewayReply]:
+        async with client(base_url, read_timeout_s=SHORT_S) as gateway:
+            expired = SystemClock().boottime()
+            return [
+                await gateway.submit_batch(batch(100), ATTEMPT, FOREVER),
+                await gateway.submit_batch(batch(100), ATTEMPT, FOREVER),
+                await gateway.submit_batch(batch(100), ATTEMPT, expired),
+            ]
+
+    def run(base_url: str) -> list[GatewayReply]:
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            return runner.run(calls(base_url))
+
+    async with raw_server(script) as server:
+        replies = await asyncio.to_thread(run, server.base_url)
+        await asyncio.wait_for(server.ended.wait(), DEADLINE_S)
+        assert server.endings == ["reset"]
+        assert len(server.requests) == 2
+    assert [reply.code for reply in replies] == ["OK", "DOWNSTREAM_READ_TIMEOUT", "LEASE_PASSED"]

@@ -1,0 +1,53 @@
+"""Fixtures that every test may ask for."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from tests.support.database import TestServer, migrated_template, running_server
+from trade_service.store.engine import StoreSettings, create_engine
+
+
+@pytest.fixture(scope="session")
+async def postgres() -> AsyncIterator[TestServer]:
+    """A real PostgreSQL: one a test process."""
+    async with running_server() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+async def postgres_url(postgres: TestServer) -> str:
+    """The URL of a database on the tests' server, for making others; its own content is nobody's."""
+    return postgres.url
+
+
+@pytest.fixture(scope="session")
+async def template_database(postgres: TestServer) -> AsyncIterator[str]:
+    """The name of the migrated database that the tests' databases are cloned from; do not connect to it."""
+    async with migrated_template(postgres) as name:
+        yield name
+
+
+@pytest.fixture
+async def empty_database_url(postgres: TestServer) -> AsyncIterator[str]:
+    """The URL of a new database without tables, dropped afterwards."""
+    async with postgres.database() as url:
+        yield url
+
+
+@pytest.fixture
+async def database_url(postgres: TestServer, template_database: str) -> AsyncIterator[str]:
+    """The URL of a new database with all tables and the reference data, dropped afterwards."""
+    async with postgres.database(template_database) as url:
+        yield url
+
+
+@pytest.fixture
+async def engine(database_url: str) -> AsyncIterator[AsyncEngine]:
+    """A pool on `database_url`."""
+    pool = create_engine(StoreSettings(database_url))
+    try:
+        yield pool
+    finally:
+        await pool.dispose()

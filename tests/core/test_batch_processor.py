@@ -1,0 +1,215 @@
+"""The strict reading of answers and the planning of batches."""
+
+import random
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.core.factories import answer, claimed, failure, remote, success
+from trade_service.domain.executions import SubmissionState
+from trade_service.submission.batch_processor import ExecutionBatchProcessor, effective_batch_size
+from trade_service.submission.messages import BatchExecutionResponse, ExecutionResult
+from trade_service.submission.model import ItemReading, Verdict
+
+PROCESSOR = ExecutionBatchProcessor()
+SENT = [claimed(i) for i in (11, 12, 13, 14, 15)]
+CREATED, MIXED, NONE_CREATED = 201, 207, 400
+
+
+def read(response: BatchExecutionResponse, http_status: int = MIXED) -> dict[int, ItemReading]:
+    readings = PROCESSOR.process_response(SENT, response, http_status)
+    assert [r.execution_id for r in readings] == [item.execution_id for item in SENT]
+    return {r.execution_id: r for r in readings}
+
+
+def verdicts(response: BatchExecutionResponse, http_status: int = MIXED) -> list[str]:
+    return [r.verdict.value for r in read(response, http_status).values()]
+
+
+def all_good() -> list[ExecutionResult]:
+    return [success(index, 100 + index, item.execution_id) for index, item in enumerate(SENT)]
+
+
+@pytest.mark.parametrize(
+    ("configured", "used"), [(100, 100), (101, 100), (10**9, 100), (1, 1), (0, 50), (-7, 50), (37, 37)]
+)
+def test_the_batch_size_keeps_the_limits(configured: int, used: int) -> None:
+    assert effective_batch_size(configured) == used
+
+
+@given(st.integers(0, 1000), st.integers(-5, 300))
+def test_batches_hold_every_id_once_and_only_the_last_is_smaller(count: int, size: int) -> None:
+    processor = ExecutionBatchProcessor(size)
+    batches = list(processor.plan_batches(range(count)))
+    assert [i for batch in batches for i in batch] == list(range(count))
+    assert all(len(batch) == processor.batch_size for batch in batches[:-1])
+    assert all(1 <= len(batch) <= processor.batch_size for batch in batches)
+
+
+def test_a_request_holds_what_the_execution_service_asks_for() -> None:
+    request, sent, refused = PROCESSOR.build_batch_request([claimed(7)])
+    post = request.executions[0]
+    assert (post.trade_service_execution_id, post.execution_status, post.version) == (7, "NEW", 1)
+    assert (post.security_id, post.destination, post.trade_type) == ("S7", "ML", "BUY")
+    assert len(sent) == 1
+    assert not refused
+
+
+@pytest.mark.parametrize("trade_type", ["SHORT", "COVER", "EXRC", None])
+def test_what_the_service_cannot_take_is_rejected_before_it_spoils_the_batch(trade_type: str | None) -> None:
+    request, sent, refused = PROCESSOR.build_batch_request([claimed(1), claimed(2, trade_type=trade_type)])
+    assert [post.trade_service_execution_id for post in request.executions] == [1]
+    assert [item.execution_id for item in sent] == [1]
+    assert [(r.execution_id, r.state, r.code) for r in refused] == [
+        (2, SubmissionState.REJECTED, "NOT_REPRESENTABLE")
+    ]
+    assert "BUY or SELL" in refused[0].message
+
+
+def test_201_with_all_results_accepts_all() -> None:
+    readings = read(answer(*all_good()), CREATED)
+    assert {r.verdict for r in readings.values()} == {Verdict.ACCEPTED}
+    assert [r.execution_service_id for r in readings.values()] == [100, 101, 102, 103, 104]
+
+
+def test_only_the_failed_items_of_a_mixed_answer_are_failed() -> None:
+    results = all_good()
+    results[2] = failure(2, "Security not found")
+    readings = read(answer(*results))
+    assert readings[13].verdict is Verdict.REFUSED
+    assert readings[13].message == "Security not found"
+    assert [r.verdict for i, r in readings.items() if i != 13] == [Verdict.ACCEPTED] * 4
+    failed = PROCESSOR.extract_failed_executions(tuple(readings.values()))
+    assert [r.execution_id for r in failed] == [13]
+
+
+def test_results_in_any_order_are_matched_by_index() -> None:
+    results = all_good()
+    results[1] = failure(1)
+    random.Random(3).shuffle(results)
+    assert verdicts(answer(*results)) == ["accepted", "refused", "accepted", "accepted", "accepted"]
+
+
+def test_no_results_make_every_item_unclear() -> None:
+    assert verdicts(BatchExecutionResponse(status="SUCCESS", results=None), CREATED) == ["unclear"] * 5
+    assert verdicts(answer(), CREATED) == ["unclear"] * 5
+
+
+def test_shifted_indexes_are_corrected_by_the_name_in_the_result() -> None:
+    """Hazard 3: item 12 failed at the database, and later successes are reported one place early."""
+    shifted = answer(
+        success(0, 100, 11), failure(1), success(1, 101, 13), success(2, 102, 14), success(3, 103, 15)
+    )
+    readings = read(shifted)
+    assert [r.execution_service_id for r in readings.values()] == [100, None, 101, 102, 103]
+    assert readings[12].verdict is Verdict.UNCLEAR, "a shifted index vouches for nothing"
+
+
+def test_a_failure_where_an_index_shifted_is_not_believed() -> None:
+    shifted = answer(success(0, 100, 11), success(1, 101, 13), success(2, 102, 14), failure(3), failure(4))
+    assert verdicts(shifted) == ["accepted", "unclear", "accepted", "accepted", "unclear"]
+
+
+@pytest.mark.parametrize(
+    ("extra", "touched"),
+    [
+        pytest.param(failure(3), 3, id="contradicting a success that names nothing"),
+        pytest.param(success(3, 999, None), 3, id="repeated index"),
+        pytest.param(success(3, 999, 4711), 3, id="names an execution outside the batch"),
+    ],
+)
+def test_a_contradiction_touches_its_own_item_only(extra: ExecutionResult, touched: int) -> None:
+    results = [success(index, 100 + index, None) for index in range(5)]
+    expected = ["accepted"] * 5
+    expected[touched] = "unclear"
+    assert verdicts(answer(*results, extra)) == expected
+
+
+@pytest.mark.parametrize("index", [-1, 5, 100, None])
+def test_an_index_outside_the_request_leaves_its_item_unclear_and_the_others_alone(index: int | None) -> None:
+    results = all_good()
+    results[4] = success(index, 104, None)
+    assert verdicts(answer(*results)) == ["accepted"] * 4 + ["unclear"]
+
+
+def test_a_missing_result_leaves_its_item_unclear() -> None:
+    results = all_good()
+    del results[2]
+    assert verdicts(answer(*results)) == ["accepted", "accepted", "unclear", "accepted", "accepted"]
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        pytest.param(ExecutionResult(0, "SUCCESS", None, None), id="success without an execution"),
+        pytest.param(success(0, None, 11), id="success without an id"),
+        pytest.param(success(0, 0, 11), id="success with an impossible id"),
+        pytest.param(ExecutionResult(0, "FAILED", "no", remote(5, 11)), id="failure with an execution"),
+        pytest.param(ExecutionResult(0, "WHATEVER", None, None), id="unknown status"),
+        pytest.param(ExecutionResult(0, None, None, None), id="no status"),
+    ],
+)
+def test_an_odd_result_is_unclear(odd: ExecutionResult) -> None:
+    assert verdicts(answer(odd, *all_good()[1:])) == ["unclear"] + ["accepted"] * 4
+
+
+def test_a_failure_inside_a_201_contradicts_it() -> None:
+    assert verdicts(answer(failure(0), *all_good()[1:]), CREATED)[0] == "unclear"
+
+
+def test_a_400_with_results_fails_item_by_item() -> None:
+    readings = read(answer(*(failure(i, f"reason {i}") for i in range(5))), NONE_CREATED)
+    assert [r.message for r in readings.values()] == [f"reason {i}" for i in range(5)]
+    assert {r.verdict for r in readings.values()} == {Verdict.REFUSED}
+
+
+results_strategy = st.lists(
+    st.builds(
+        ExecutionResult,
+        request_index=st.none() | st.integers(-2, 7),
+        status=st.sampled_from(["SUCCESS", "FAILED", None, "ODD"]),
+        message=st.none() | st.text(max_size=5),
+        execution=st.none()
+        | st.builds(
+            remote,
+            st.none() | st.integers(1, 200),
+            st.none() | st.sampled_from([11, 12, 13, 14, 15, 4711]),
+        ),
+    ),
+    max_size=12,
+)
+
+
+@given(results_strategy, st.sampled_from([CREATED, MIXED, NONE_CREATED]))
+def test_no_answer_accepts_what_it_does_not_prove(results: list[ExecutionResult], http_status: int) -> None:
+    """Whatever comes: one reading an item, and an acceptance only where a success vouches for it."""
+    response = answer(*results)
+    for index, reading in enumerate(read(response, http_status).values()):
+        if reading.verdict is Verdict.ACCEPTED:
+            vouching = [
+                r
+                for r in results
+                if r.status == "SUCCESS"
+                and r.execution is not None
+                and r.execution.id == reading.execution_service_id
+                and r.execution.trade_service_execution_id in (reading.execution_id, None)
+            ]
+            assert vouching
+        if reading.verdict is Verdict.REFUSED:
+            assert sum(r.request_index == index for r in results) == 1
+
+
+@given(results_strategy, st.randoms(use_true_random=False))
+def test_the_order_of_results_does_not_matter(results: list[ExecutionResult], dice: random.Random) -> None:
+    shuffled = list(results)
+    dice.shuffle(shuffled)
+    assert read(answer(*results)) == read(answer(*shuffled))
+
+
+def test_answers_with_unknown_fields_are_read() -> None:
+    text = b'{"status":"SUCCESS","new":1,"results":[{"requestIndex":0,"x":[],"execution":null}]}'
+    response = msgspec.json.decode(text, type=BatchExecutionResponse)
+    assert response.results is not None
+    assert response.results[0].request_index == 0

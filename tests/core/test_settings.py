@@ -1,0 +1,371 @@
+"""Settings: precedence, rules and one-line errors."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from trade_service.settings import LoadedSettings, Settings, SettingsError, load_settings
+from trade_service.settings.convert import convert
+from trade_service.settings.fields import Field
+from trade_service.settings.model import FIELDS
+from trade_service.settings.sources import Raw
+
+NUMERIC = [field for field in FIELDS.values() if field.base in (int, float)]
+CONTRACT_ALIASES = {
+    "EXECUTION_SERVICE_BASE_URL": ("execution_service.base_url", "http://exec:8084", "http://exec:8084"),
+    "EXECUTION_SERVICE_CONNECT_TIMEOUT": ("execution_service.connect_timeout_ms", "111", 111),
+    "EXECUTION_SERVICE_READ_TIMEOUT": ("execution_service.read_timeout_ms", "222", 222),
+    "EXECUTION_SERVICE_RETRY_MAX_ATTEMPTS": ("retry.max_attempts", "7", 7),
+    "EXECUTION_SERVICE_RETRY_INITIAL_DELAY": ("retry.initial_delay_ms", "77", 77),
+    "EXECUTION_SERVICE_RETRY_MULTIPLIER": ("retry.multiplier", "1.5", 1.5),
+    "EXECUTION_SERVICE_RETRY_MAX_DELAY": ("retry.max_delay_ms", "7000", 7000),
+    "EXECUTION_SERVICE_BATCH_SIZE": ("batch.size", "40", 40),
+    "EXECUTION_SERVICE_BATCH_MAX_SIZE": ("batch.max_size", "100", 100),
+    "EXECUTION_SERVICE_MAX_SIZE": ("batch.max_size", "100", 100),
+    "EXECUTION_SERVICE_BATCH_ENABLE_BATCHING": ("batch.enable_batching", "no", False),
+    "EXECUTION_SERVICE_ENABLE_BATCHING": ("batch.enable_batching", "FALSE", False),
+    "EXECUTION_SERVICE_BATCH_RETRY_FAILED_INDIVIDUALLY": ("batch.retry_failed_individually", "5", 5),
+    "EXECUTION_SERVICE_RETRY_FAILED_INDIVIDUALLY": ("batch.retry_failed_individually", "1", 1),
+    "EXECUTION_SERVICE_BATCH_METRICS_ENABLED": ("batch.metrics_enabled", "0", False),
+    "EXECUTION_SERVICE_METRICS_ENABLED": ("batch.metrics_enabled", "off", False),
+    "EXTERNAL_SECURITY_SERVICE_BASE_URL": ("security_service.base_url", "http://s/", "http://s"),
+    "EXTERNAL_PORTFOLIO_SERVICE_BASE_URL": ("portfolio_service.base_url", "http://p:1", "http://p:1"),
+    "DATABASE_URL": ("database.url", "postgres://db/trade", "postgresql://db/trade"),
+    "SPRING_DATASOURCE_URL": ("database.url", "jdbc:postgresql://db:1/t", "postgresql://db:1/t"),
+    "LOG_LEVEL": ("log.level", "warn", "WARNING"),
+    "MANAGEMENT_OTLP_METRICS_EXPORT_URL": ("telemetry.metrics_url", "http://o:4318/m", "http://o:4318/m"),
+    "MANAGEMENT_OTLP_TRACING_EXPORT_URL": ("telemetry.traces_url", "http://o:4318/t", "http://o:4318/t"),
+}
+
+
+def value_of(loaded: LoadedSettings, name: str) -> object:
+    section, key = name.split(".")
+    return getattr(getattr(loaded.settings, section), key)
+
+
+def text_for(field: Field) -> str:
+    """A text that the setting takes."""
+    if field.name == "database.url":
+        return "postgresql://h/d"
+    if field.default is None:
+        return "100" if field.base is int else "http://h"
+    return ",".join(field.default) if field.is_list else str(field.default)
+
+
+def toml(tmp_path: Path, text: str) -> Path:
+    path = tmp_path / "s.toml"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def error_of(environ: dict[str, str], toml_path: Path | None = None, **overrides: object) -> str:
+    with pytest.raises(SettingsError) as caught:
+        load_settings(environ, toml_path, overrides)
+    text = str(caught.value)
+    assert "\n" not in text
+    return text
+
+
+# --- precedence and origins ---
+
+
+def test_without_any_source_everything_is_the_default() -> None:
+    loaded = load_settings({})
+    assert loaded.settings == Settings()
+    assert set(loaded.origins.values()) == {"default"}
+    assert set(loaded.origins) == set(FIELDS)
+    assert loaded.warnings == ()
+
+
+def test_command_line_over_environment_over_file_over_default(tmp_path: Path) -> None:
+    path = toml(tmp_path, "[server]\nport = 1\nhost = 'a'\n[retry]\nmultiplier = 3\nmax_attempts = 9\n")
+    environ = {"TRADE_SERVICE_SERVER_PORT": "2", "TRADE_SERVICE_SERVER_HOST": "b"}
+    loaded = load_settings(environ, path, {"server.port": 3, "retry.max_attempts": None})
+    assert (loaded.settings.server.port, loaded.settings.server.host) == (3, "b")
+    assert (loaded.settings.retry.multiplier, loaded.settings.retry.max_attempts) == (3.0, 9)
+    assert loaded.origins["server.port"] == "command line"
+    assert loaded.origins["server.host"] == "environment TRADE_SERVICE_SERVER_HOST"
+    assert loaded.origins["retry.multiplier"] == f"{path}:retry.multiplier"
+    assert loaded.origins["log.level"] == "default"
+
+
+@pytest.mark.parametrize("variable", CONTRACT_ALIASES)
+def test_every_older_variable_name_is_read(variable: str) -> None:
+    name, text, expected = CONTRACT_ALIASES[variable]
+    loaded = load_settings({variable: text})
+    assert value_of(loaded, name) == expected
+    assert loaded.origins[name] == f"environment {variable}"
+
+
+@pytest.mark.parametrize("field", FIELDS.values(), ids=lambda field: field.name)
+def test_every_setting_has_a_native_variable_and_a_meaning(field: Field) -> None:
+    native = f"TRADE_SERVICE_{field.section}_{field.key}".upper()
+    assert load_settings({native: text_for(field)}).origins[field.name] == f"environment {native}"
+    assert field.description.endswith(".")
+
+
+def test_native_name_wins_over_the_alias_and_says_so() -> None:
+    loaded = load_settings({"EXECUTION_SERVICE_BATCH_SIZE": "10", "TRADE_SERVICE_BATCH_SIZE": "20"})
+    assert loaded.settings.batch.size == 20
+    expected = "EXECUTION_SERVICE_BATCH_SIZE was ignored: TRADE_SERVICE_BATCH_SIZE is set as well and wins"
+    assert loaded.warnings == (expected,)
+
+
+def test_the_file_is_found_by_option_variable_or_working_directory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name, port in (("trade-service.toml", 1), ("variable.toml", 2), ("option.toml", 3)):
+        Path(name).write_text(f"[server]\nport = {port}\n", encoding="utf-8")
+    variable = {"TRADE_SERVICE_CONFIG": "variable.toml"}
+    assert load_settings({}).settings.server.port == 1
+    assert load_settings(variable).settings.server.port == 2
+    assert load_settings(variable, Path("option.toml")).settings.server.port == 3
+    assert load_settings({}).origins["server.port"] == "trade-service.toml:server.port"
+    assert "TRADE_SERVICE_CONFIG: 'no.toml' cannot be read" in error_of({"TRADE_SERVICE_CONFIG": "no.toml"})
+    assert "--config" in error_of({}, Path("no.toml"))
+
+
+# --- the batch size (requirements 2.1 to 2.3) ---
+
+
+@given(size=st.integers(), max_size=st.integers())
+@example(size=100, max_size=100)
+@example(size=101, max_size=100)
+@example(size=0, max_size=30)
+@example(size=60, max_size=0)
+def test_batch_sizes_are_always_brought_within_the_limit(size: int, max_size: int) -> None:
+    environ = {"EXECUTION_SERVICE_BATCH_SIZE": str(size), "EXECUTION_SERVICE_BATCH_MAX_SIZE": str(max_size)}
+    loaded = load_settings(environ)
+    batch = loaded.settings.batch
+    assert batch.max_size == (max_size if 1 <= max_size <= 100 else 100)
+    assert batch.size == min(50 if size < 1 else size, batch.max_size)
+    corrected = [
+        name
+        for name, given_, used in (
+            ("EXECUTION_SERVICE_BATCH_MAX_SIZE", max_size, batch.max_size),
+            ("EXECUTION_SERVICE_BATCH_SIZE", size, batch.size),
+        )
+        if given_ != used
+    ]
+    assert [warning.split(" is ")[0] for warning in loaded.warnings] == corrected
+
+
+def test_a_lower_maximum_pulls_the_default_size_down_and_says_so() -> None:
+    loaded = load_settings({"TRADE_SERVICE_BATCH_MAX_SIZE": "30"})
+    assert loaded.settings.batch.size == 30
+    assert "batch.size (default) is 100" in loaded.warnings[0]
+
+
+def test_without_batching_a_batch_holds_one() -> None:
+    assert load_settings({"EXECUTION_SERVICE_ENABLE_BATCHING": "false"}).settings.batch.effective_size == 1
+    assert load_settings({"TRADE_SERVICE_BATCH_SIZE": "7"}).settings.batch.effective_size == 7
+
+
+@pytest.mark.parametrize(("text", "number"), [("true", 3), ("No", 0), ("1", 1), ("0", 0), ("100", 100)])
+def test_retry_failed_individually_takes_a_number_or_a_boolean(text: str, number: int) -> None:
+    loaded = load_settings({"EXECUTION_SERVICE_RETRY_FAILED_INDIVIDUALLY": text})
+    assert loaded.settings.batch.retry_failed_individually == number
+
+
+# --- wrong values ---
+
+
+@given(field=st.sampled_from(NUMERIC), text=st.text() | st.floats().map(str) | st.integers().map(str))
+@example(field=FIELDS["batch.size"], text="9" * 5000)
+@example(field=FIELDS["batch.size"], text="1.5")
+@example(field=FIELDS["retry.multiplier"], text="nan")
+@example(field=FIELDS["submission.wait_s"], text="inf")
+@example(field=FIELDS["server.port"], text="\udcff")
+def test_any_text_for_a_number_loads_or_is_refused_by_name(field: Field, text: str) -> None:
+    variable = field.env_names[-1]
+    try:
+        value = convert(field, Raw(text, f"environment {variable}", variable, is_text=True))
+    except SettingsError as error:
+        line = str(error)
+        assert line.startswith(f"{variable} is ")
+        assert field.rule() in line
+        assert line.isprintable()
+        assert len(line) < 300
+    else:
+        assert type(value) is field.base
+        word = text.strip().lower()
+        if word not in {"true", "false", "yes", "no", "on", "off"}:
+            assert float(text) == pytest.approx(value, rel=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("variable", "text", "line"),
+    [
+        (
+            "EXECUTION_SERVICE_BATCH_SIZE",
+            "lots",
+            "EXECUTION_SERVICE_BATCH_SIZE is 'lots': it must be a whole number",
+        ),
+        (
+            "TRADE_SERVICE_SERVER_PORT",
+            "65536",
+            "TRADE_SERVICE_SERVER_PORT is '65536': it must be a whole number from 0 to 65535",
+        ),
+        (
+            "TRADE_SERVICE_SUBMISSION_WAIT_S",
+            "25.1",
+            "TRADE_SERVICE_SUBMISSION_WAIT_S is '25.1': it must be a number from 0 to 25",
+        ),
+        (
+            "EXECUTION_SERVICE_ENABLE_BATCHING",
+            "ja",
+            "EXECUTION_SERVICE_ENABLE_BATCHING is 'ja': it must be true or false",
+        ),
+        (
+            "LOG_LEVEL",
+            "loud",
+            "LOG_LEVEL is 'loud': it must be one of DEBUG, INFO, WARNING (or WARN), ERROR, CRITICAL",
+        ),
+    ],
+)
+def test_a_wrong_variable_stops_with_one_line(variable: str, text: str, line: str) -> None:
+    assert error_of({variable: text}) == line
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["localhost:8084", "ftp://h", "http://", "http://h:99999", "http://h/?q", "http://h /", "http://[h"],
+)
+def test_a_wrong_base_url_is_refused(text: str) -> None:
+    assert error_of({"EXECUTION_SERVICE_BASE_URL": text}).startswith("EXECUTION_SERVICE_BASE_URL is ")
+
+
+@pytest.mark.parametrize(
+    ("text", "part"),
+    [
+        ("[server]\nport = 70000", "server.port is 70000: it must be a whole number from 0 to 65535"),
+        ("[server]\nport = 80.0", "server.port is 80.0: it must be a whole number"),
+        ("[server]\nport = true", "server.port is True: it must be a whole number"),
+        ("[server]\nport = '80'", "server.port is '80': it must be a whole number"),
+        ("[retry]\nmultiplier = nan", "retry.multiplier is nan: it must be a number from 1 to 100"),
+        ("[server]\nprot = 1", "there is no setting 'server.prot'; did you mean server.port?"),
+        ("[sevrer]\nport = 1", "there is no setting 'sevrer'; did you mean server?"),
+        ("port = 1", "there is no setting 'port'; did you mean server.port?"),
+        ("[log]\nbase_url = 'http://h'", "did you mean execution_service.base_url?"),
+        ("server = 1", "server is 1: it must be a table, [server]"),
+        ("[server\n", "this is not valid TOML"),
+        (f"[server]\nport = {'9' * 5000}", "this is not valid TOML"),
+        ("[execution_service]\ntrade_types = []", "it must be a list of texts, not empty"),
+        ("[execution_service]\ntransient_message_patterns = [' ']", "none of them blank"),
+        ("[server]\ncors_allow_origins = '*'", "cors_allow_origins is '*': it must be a list of texts"),
+    ],
+)
+def test_a_wrong_file_stops_with_one_line_that_names_it(tmp_path: Path, text: str, part: str) -> None:
+    path = toml(tmp_path, text)
+    line = error_of({}, path)
+    assert line.startswith(f"{path}:")
+    assert part in line
+
+
+def test_a_file_that_is_no_text_or_too_large_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "s.toml"
+    path.write_bytes(b"[log]\n\xff")
+    assert "byte 6 is not UTF-8" in error_of({}, path)
+    path.write_bytes(b"#" * 1_000_001)
+    assert "larger than" in error_of({}, path)
+    assert "cannot be read" in error_of({}, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("environ", "line"),
+    [
+        (
+            {"EXECUTION_SERVICE_RETRY_MAX_DELAY": "10"},
+            "EXECUTION_SERVICE_RETRY_MAX_DELAY is 10: it must be at least retry.initial_delay_ms (default), "
+            "which is 1000",
+        ),
+        (
+            {"TRADE_SERVICE_SERVER_REQUEST_TIMEOUT_S": "25"},
+            "TRADE_SERVICE_SERVER_REQUEST_TIMEOUT_S is 25.0: it must be more than submission.wait_s "
+            "(default), which is 25.0",
+        ),
+        (
+            {"TRADE_SERVICE_BATCH_MAX_CONCURRENT": "33"},
+            "execution_service.max_connections (default) is 32: it must be at least "
+            "TRADE_SERVICE_BATCH_MAX_CONCURRENT, which is 33",
+        ),
+    ],
+)
+def test_settings_that_contradict_each_other_are_refused(environ: dict[str, str], line: str) -> None:
+    assert error_of(environ) == line
+
+
+def test_an_unknown_override_is_refused() -> None:
+    with pytest.raises(SettingsError, match=r"no setting 'server.prot'; did you mean server.port\?"):
+        load_settings({}, None, {"server.prot": 1})
+
+
+# --- unknown, empty and foreign variables ---
+
+
+@pytest.mark.parametrize(
+    ("variable", "hint"),
+    [
+        ("TRADE_SERVICE_BATCHSIZE", "; did you mean TRADE_SERVICE_BATCH_SIZE?"),
+        ("TRADE_SERVICE_PORT", "; did you mean TRADE_SERVICE_SERVER_PORT?"),
+        ("TRADE_SERVICE_EXECUTION_SERVICE_BATCH_SIZE", "; did you mean EXECUTION_SERVICE_BATCH_SIZE?"),
+        ("TRADE_SERVICE_ZZZZ", ""),
+    ],
+)
+def test_an_unknown_variable_of_ours_is_warned_of(variable: str, hint: str) -> None:
+    assert load_settings({variable: "1"}).warnings == (f"{variable} is not a setting and was ignored{hint}",)
+
+
+def test_the_service_links_of_kubernetes_are_no_settings() -> None:
+    links = {
+        "TRADE_SERVICE_SERVICE_HOST": "10.0.0.7",
+        "TRADE_SERVICE_SERVICE_PORT": "8082",
+        "TRADE_SERVICE_SERVICE_PORT_HTTP": "8082",
+        "TRADE_SERVICE_PORT": "tcp://10.0.0.7:8082",
+        "TRADE_SERVICE_PORT_8082_TCP": "tcp://10.0.0.7:8082",
+        "TRADE_SERVICE_PORT_8082_TCP_ADDR": "10.0.0.7",
+        "TRADE_SERVICE_DB_SERVICE_HOST": "10.0.0.8",
+    }
+    assert load_settings(links).warnings == ()
+
+
+def test_an_empty_variable_is_not_set_but_an_empty_list_is_empty() -> None:
+    loaded = load_settings({"TRADE_SERVICE_BATCH_SIZE": " ", "EXECUTION_SERVICE_BATCH_SIZE": "7"})
+    assert loaded.settings.batch.size == 7
+    assert loaded.warnings == ("TRADE_SERVICE_BATCH_SIZE is empty and was ignored",)
+    origins = load_settings({"TRADE_SERVICE_SERVER_CORS_ALLOW_ORIGINS": ""})
+    assert origins.settings.server.cors_allow_origins == ()
+    several = load_settings({"TRADE_SERVICE_SERVER_CORS_ALLOW_ORIGINS": "http://a:1, https://b"})
+    assert several.settings.server.cors_allow_origins == ("http://a:1", "https://b")
+    assert "without a path" in error_of({"TRADE_SERVICE_SERVER_CORS_ALLOW_ORIGINS": "http://a/b"})
+
+
+# --- time-outs derived from others ---
+
+
+def test_derived_time_outs_follow_the_others() -> None:
+    settings = load_settings({"EXECUTION_SERVICE_READ_TIMEOUT": "2000"}).settings
+    assert settings.execution_service.effective_total_timeout_ms == 17_000
+    assert settings.settle_time_ms == 4000
+    environ = {
+        "TRADE_SERVICE_SUBMISSION_SETTLE_TIME_MS": "5",
+        "TRADE_SERVICE_EXECUTION_SERVICE_TOTAL_TIMEOUT_MS": "6",
+    }
+    settings = load_settings(environ).settings
+    assert (settings.settle_time_ms, settings.execution_service.effective_total_timeout_ms) == (5, 6)
+
+
+def test_a_home_directory_is_understood() -> None:
+    settings = load_settings({"TRADE_SERVICE_DATABASE_DATA_DIR": "~/pg"}).settings
+    assert settings.database.data_path == Path.home() / "pg"
+    assert Settings().database.data_path is None
+
+
+def test_settings_are_frozen() -> None:
+    with pytest.raises(AttributeError):
+        Settings().server.port = 1  # type: ignore[misc]

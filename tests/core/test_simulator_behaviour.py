@@ -1,0 +1,392 @@
+"""The stand-in's pure behaviour: what is committed and what is answered, under every fault."""
+
+import random
+from collections import Counter
+from datetime import UTC, datetime
+from decimal import Decimal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from msgspec import UNSET, UnsetType
+from msgspec.structs import replace
+
+from trade_service.simulator.behaviour import (
+    Call,
+    Verdict,
+    latency_ms,
+    overload,
+    respond,
+    single_answer,
+    size_refusal,
+)
+from trade_service.simulator.checks import Refusal, check_all, from_e8
+from trade_service.simulator.faults import (
+    FAULTS,
+    OK,
+    Channel,
+    Commit,
+    FaultPlan,
+    FaultPlanError,
+    parse_step,
+)
+from trade_service.simulator.messages import (
+    FAILED,
+    SUCCESS,
+    BatchExecutionResponse,
+    ErrorBody,
+    ExecutionPost,
+    ExecutionResult,
+)
+from trade_service.simulator.settings import SimulatorSettings, parse_fault_rates
+
+NOW = datetime(2026, 11, 24, 10, 30, tzinfo=UTC)
+PATH = "/api/v1/executions/batch"
+FIRST_ID = 5_000
+
+money = st.integers(1, 10**18 - 1).map(from_e8)
+seeds = st.integers(0, 2**32)
+
+
+def post(trade_id: int = 1, quantity: str = "100", limit_price: str | None = None) -> ExecutionPost:
+    price = None if limit_price is None else Decimal(limit_price)
+    return ExecutionPost("NEW", "BUY", "NYSE", "AAPL", Decimal(quantity), price, trade_id, 1)
+
+
+@st.composite
+def good_batches(draw: st.DrawFn) -> list[ExecutionPost]:
+    size = draw(st.integers(1, 100))
+    quantities = draw(st.lists(money, min_size=1, max_size=5))
+    return [
+        replace(post(1_000 + index), quantity=quantities[index % len(quantities)]) for index in range(size)
+    ]
+
+
+@st.composite
+def mixed_batches(draw: st.DrawFn) -> tuple[list[ExecutionPost], set[int]]:
+    batch = draw(good_batches())
+    bad = draw(st.sets(st.integers(0, len(batch) - 1)))
+    return [replace(item, trade_type="SHORT") if i in bad else item for i, item in enumerate(batch)], bad
+
+
+def run(
+    posts: list[ExecutionPost],
+    entry: str = "ok",
+    seed: int = 0,
+    item_faults: dict[int, str] | None = None,
+    refuse_bad_items: bool = False,
+) -> Verdict:
+    step = parse_step(entry)
+    call = Call(posts, step, item_faults or {}, FIRST_ID, NOW, PATH, refuse_bad_items)
+    return respond(call, random.Random(seed))
+
+
+def answer(verdict: Verdict) -> BatchExecutionResponse:
+    assert isinstance(verdict.body, BatchExecutionResponse)
+    return verdict.body
+
+
+def results(verdict: Verdict) -> list[ExecutionResult]:
+    found = answer(verdict).results
+    assert found is not None
+    assert not isinstance(found, UnsetType)
+    return found
+
+
+def trade_ids(verdict: Verdict) -> list[int | None]:
+    return [item.trade_service_execution_id for item in verdict.accepted]
+
+
+@given(good_batches())
+def test_without_faults_every_item_is_accepted_once_and_reported_at_its_index(
+    batch: list[ExecutionPost],
+) -> None:
+    verdict = run(batch)
+    assert verdict.status == 201
+    assert list(verdict.accepted) == batch
+    assert [from_e8(amounts[0]) for amounts in verdict.amounts] == [item.quantity for item in batch]
+    for index, result in enumerate(results(verdict)):
+        assert (result.request_index, result.status, result.message) == (index, SUCCESS, None)
+        assert result.execution is not None
+        assert result.execution.id == FIRST_ID + index
+        assert result.execution.trade_service_execution_id == batch[index].trade_service_execution_id
+        assert result.execution.quantity == batch[index].quantity
+
+
+@given(mixed_batches())
+def test_bad_items_fail_alone_and_the_status_tells_how_many(
+    mixed: tuple[list[ExecutionPost], set[int]],
+) -> None:
+    batch, bad = mixed
+    verdict = run(batch)
+    assert verdict.status == (201 if not bad else 400 if len(bad) == len(batch) else 207)
+    body = answer(verdict)
+    assert (body.total_requested, body.failed) == (len(batch), len(bad))
+    assert body.successful + body.failed == body.total_requested
+    assert [result.request_index for result in results(verdict)] == list(range(len(batch)))
+    assert {result.request_index for result in results(verdict) if result.status == FAILED} == bad
+    assert all("tradeType" in (r.message or "") for r in results(verdict) if r.status == FAILED)
+    assert trade_ids(verdict) == [1_000 + i for i in range(len(batch)) if i not in bad]
+
+
+@given(mixed_batches(), st.sampled_from(sorted(FAULTS)), seeds)
+def test_under_every_fault_the_books_get_good_items_once_and_only_what_the_table_says(
+    mixed: tuple[list[ExecutionPost], set[int]], name: str, seed: int
+) -> None:
+    batch, bad = mixed
+    verdict = run(batch, name, seed)
+    good = [1_000 + i for i in range(len(batch)) if i not in bad]
+    accepted = trade_ids(verdict)
+    assert len(verdict.amounts) == len(accepted)
+    fault = FAULTS[name]
+    assert verdict.late == (fault.commit is Commit.LATE)
+    assert verdict.channel is fault.channel
+    match fault.commit:
+        case Commit.NONE:
+            assert accepted == []
+        case Commit.PART:
+            assert accepted == good[: len(accepted)]
+        case Commit.MAYBE:
+            assert accepted in (good, [])
+        case Commit.ALL | Commit.LATE if name == "shifted_index":
+            assert Counter(accepted) <= Counter(good)
+            assert len(accepted) == max(len(good) - 1, 0)
+        case Commit.ALL | Commit.LATE:
+            assert accepted == good
+    assert run(batch, name, seed) == verdict, "the same seed gives the same verdict"
+
+
+@given(good_batches(), st.integers(0, 99), seeds)
+def test_a_shifted_answer_reports_later_successes_one_place_too_early(
+    batch: list[ExecutionPost], place: int, seed: int
+) -> None:
+    verdict = run(batch, f"shifted_index:{place}", seed)
+    lost = min(place, max(len(batch) - 2, 0))
+    assert trade_ids(verdict) == [1_000 + i for i in range(len(batch)) if i != lost]
+    found = results(verdict)
+    assert [result.request_index for result in found] == list(range(len(batch)))
+    for index, result in enumerate(found[:-1]):
+        assert result.execution is not None
+        assert result.execution.trade_service_execution_id == 1_000 + index + (index >= lost)
+    assert found[-1].execution is None
+    assert answer(verdict).failed == 1
+
+
+def test_a_shift_leaves_items_refused_earlier_in_their_places() -> None:
+    batch = [post(i) for i in range(5)]
+    batch[1] = replace(batch[1], quantity=Decimal(0))
+    verdict = run(batch, "shifted_index:1")
+    reported = {
+        r.request_index: r.execution.trade_service_execution_id for r in results(verdict) if r.execution
+    }
+    assert reported == {0: 0, 2: 3, 3: 4}
+    assert trade_ids(verdict) == [0, 3, 4]
+
+
+@given(good_batches(), seeds)
+def test_wrong_answers_are_wrong_in_the_named_way_alone(batch: list[ExecutionPost], seed: int) -> None:
+    size = len(batch)
+    assert answer(run(batch, "no_results_201:0", seed)).results is UNSET
+    assert answer(run(batch, "no_results_201:1", seed)).results is None
+    assert results(run(batch, "no_results_201:2", seed)) == []
+    assert len(results(run(batch, "fewer_results", seed))) == size - 1
+    assert len(results(run(batch, "fewer_results:200", seed))) == 0
+    repeated = Counter(result.request_index for result in results(run(batch, "repeated_index", seed)))
+    assert sorted(repeated.values())[-1] == 2
+    outside = [r.request_index for r in results(run(batch, "index_out_of_range", seed))]
+    assert sum(not 0 <= index < size for index in outside) == 1
+    counts = answer(run(batch, "wrong_counts", seed))
+    assert (counts.successful, counts.failed) != (size, 0)
+    assert [r.request_index for r in results(run(batch, "wrong_counts", seed))] == list(range(size))
+    empty = [r for r in results(run(batch, "missing_execution", seed)) if r.execution is None]
+    assert [r.status for r in empty] == [SUCCESS]
+    shuffled = results(run(batch, "reordered_results", seed))
+    assert sorted(r.request_index for r in shuffled) == list(range(size))
+    assert all(
+        r.execution and r.execution.trade_service_execution_id == 1_000 + r.request_index for r in shuffled
+    )
+
+
+def test_item_faults_fail_their_item_with_a_telling_message() -> None:
+    verdict = run(
+        [post(1), post(2), post(3)], item_faults={0: "item_fail_transient", 2: "item_fail_permanent"}
+    )
+    assert verdict.status == 207
+    assert [r.message for r in results(verdict)] == [
+        "Database error: connection timeout to database",
+        None,
+        "Security not found: AAPL",
+    ]
+    assert trade_ids(verdict) == [2]
+
+
+def test_a_bad_item_can_make_the_whole_request_malformed() -> None:
+    verdict = run([post(1), replace(post(2), quantity=Decimal(-1))], refuse_bad_items=True)
+    assert verdict.status == 400
+    assert isinstance(verdict.body, ErrorBody)
+    assert verdict.body.validation_errors == {"executions[1].quantity": "must be greater than 0, got -1"}
+    assert trade_ids(verdict) == []
+
+
+@pytest.mark.parametrize(
+    ("item", "field", "rule"),
+    [
+        (None, "execution", "null"),
+        (replace(post(), execution_status="SENT"), "executionStatus", "must be one of"),
+        (replace(post(), execution_status=None), "executionStatus", "is required"),
+        (replace(post(), execution_status="X" * 21), "executionStatus", "20 characters"),
+        (replace(post(), trade_type="COVER"), "tradeType", "BUY or SELL, got COVER"),
+        (replace(post(), trade_type="buy"), "tradeType", "BUY or SELL"),
+        (replace(post(), trade_type=" "), "tradeType", "is required"),
+        (replace(post(), destination="D" * 21), "destination", "20 characters, got 21"),
+        (replace(post(), destination=""), "destination", "is required"),
+        (replace(post(), security_id="S" * 25), "securityId", "24 characters, got 25"),
+        (replace(post(), security_id=None), "securityId", "is required"),
+        (replace(post(), quantity=None), "quantity", "is required"),
+        (post(quantity="0"), "quantity", "greater than 0"),
+        (post(quantity="-0.00000001"), "quantity", "greater than 0"),
+        (post(quantity="NaN"), "quantity", "a number"),
+        (post(quantity="Infinity"), "quantity", "a number"),
+        (post(quantity="0.000000001"), "quantity", "8 after the point"),
+        (post(quantity="1." + "0" * 60 + "1"), "quantity", "8 after the point"),
+        (post(quantity="10000000000"), "quantity", "10 digits before"),
+        (post(quantity="1E+999999"), "quantity", "10 digits before"),
+        (post(limit_price="0"), "limitPrice", "greater than 0"),
+        (post(limit_price="1.123456789"), "limitPrice", "8 after the point"),
+    ],
+)
+def test_each_rule_names_its_field(item: ExecutionPost | None, field: str, rule: str) -> None:
+    (refusal,) = check_all([item])
+    assert isinstance(refusal, Refusal)
+    assert refusal.field == field
+    assert rule in refusal.rule
+
+
+@pytest.mark.parametrize(
+    "text", ["1234567890.12345678", "9999999999.99999999", "0.00000001", "1E+9", "100.50", "7.000000000000"]
+)
+def test_good_decimals_are_kept_digit_for_digit(text: str) -> None:
+    (amounts,) = check_all([post(quantity=text, limit_price=text)])
+    assert not isinstance(amounts, Refusal)
+    assert from_e8(amounts[0]) == from_e8(amounts[1]) == Decimal(text)
+
+
+def test_longest_texts_and_all_words_are_accepted() -> None:
+    for status in ("NEW", "PENDING", "FILLED", "CANCELLED", "REJECTED"):
+        item = replace(
+            post(), execution_status=status, destination="D" * 20, security_id="S" * 24, trade_type="SELL"
+        )
+        assert check_all([item]) == [(100 * 10**8, 0)]
+
+
+@pytest.mark.parametrize(("size", "refused"), [(0, True), (1, False), (100, False), (101, True)])
+def test_batch_size(size: int, refused: bool) -> None:
+    body = size_refusal(size, PATH, NOW)
+    assert (body is not None) == refused
+    if body is not None:
+        assert body.status == 400
+        assert isinstance(body.validation_errors, dict)
+        assert set(body.validation_errors) == {"executions"}
+
+
+def test_the_single_call_answers_with_the_execution_or_the_reason() -> None:
+    status, body = single_answer(run([post(9)]), PATH, NOW)
+    assert status == 201
+    assert getattr(body, "trade_service_execution_id", None) == 9
+    status, body = single_answer(run([post(9, quantity="0")]), PATH, NOW)
+    assert status == 400
+    assert isinstance(body, ErrorBody)
+    assert "quantity" in body.message
+    assert single_answer(run([post(9)], "error_503"), PATH, NOW)[0] == 503
+
+
+def test_a_script_is_followed_in_order_and_then_the_rates() -> None:
+    plan = FaultPlan(random.Random(1), {"error_503": 1.0}, ["reset_after", "slow:250", "ok"])
+    steps = [plan.next_step() for _ in range(5)]
+    assert [step.fault.name for step in steps] == ["reset_after", "slow", "ok", "error_503", "error_503"]
+    assert steps[1].argument == 250
+    assert plan.script_left == []
+
+
+def test_a_scripted_call_meets_no_item_faults_by_rate() -> None:
+    plan = FaultPlan(random.Random(1), {"item_fail_transient": 1.0}, ["ok", "item_fail_permanent:2"])
+    assert plan.item_faults(plan.next_step(), 5) == {}
+    assert plan.item_faults(plan.next_step(), 5) == {2: "item_fail_permanent"}
+    assert plan.item_faults(plan.next_step(), 2) == {0: "item_fail_transient", 1: "item_fail_transient"}
+
+
+def test_rates_are_met_about_as_often_as_asked_and_repeat_with_the_seed() -> None:
+    def faults(seed: int) -> list[str]:
+        plan = FaultPlan(random.Random(seed), {"reset_after": 0.2, "huge": 0.1}, [])
+        return [plan.next_step().fault.name for _ in range(2_000)]
+
+    counts = Counter(faults(7))
+    assert 300 < counts["reset_after"] < 500
+    assert 130 < counts["huge"] < 270
+    assert faults(7) == faults(7) != faults(8)
+    quiet = FaultPlan(random.Random(7), {"huge": 0.0}, [])
+    assert quiet.next_step() is OK
+
+
+@pytest.mark.parametrize(
+    ("rates", "message"),
+    [
+        ({"rest_after": 0.1}, "unknown fault 'rest_after'"),
+        ({"reset_after": 1.1}, "'reset_after' must be between 0 and 1, got 1.1"),
+        ({"reset_after": -0.1}, "'reset_after' must be between 0 and 1"),
+        ({"reset_after": float("nan")}, "'reset_after' must be between 0 and 1"),
+        ({"reset_after": 0.6, "huge": 0.6}, "must not add up to more than 1"),
+    ],
+)
+def test_wrong_rates_are_named(rates: dict[str, float], message: str) -> None:
+    with pytest.raises(FaultPlanError, match=message):
+        SimulatorSettings(faults=rates)
+    with pytest.raises(FaultPlanError, match=message):
+        SimulatorSettings(lookup_faults=rates)
+
+
+def test_wrong_scripts_and_numbers_are_named() -> None:
+    with pytest.raises(FaultPlanError, match="unknown fault 'nope'"):
+        SimulatorSettings(script=["ok", "nope"])
+    with pytest.raises(FaultPlanError, match="'much' is not a number"):
+        SimulatorSettings(script=["slow:much"])
+    with pytest.raises(FaultPlanError, match="argument must be between"):
+        SimulatorSettings(lookup_script=["slow:-1"])
+    with pytest.raises(FaultPlanError, match="latency_jitter must be between 0 and 1, got 2"):
+        SimulatorSettings(latency_jitter=2)
+    with pytest.raises(FaultPlanError, match="first_id must be between 1"):
+        SimulatorSettings(first_id=0)
+
+
+def test_rates_from_the_command_line() -> None:
+    assert parse_fault_rates(["reset_after=0.01, huge=0.5", "slow=0"]) == {
+        "reset_after": 0.01,
+        "huge": 0.5,
+        "slow": 0,
+    }
+    with pytest.raises(FaultPlanError, match="'reset_after' must be written name=rate"):
+        parse_fault_rates(["reset_after"])
+    with pytest.raises(FaultPlanError, match="unknown fault"):
+        parse_fault_rates(["nope=0.5"])
+
+
+@given(seeds)
+def test_latency_grows_with_items_and_stays_within_the_jitter(seed: int) -> None:
+    dice = random.Random(seed)
+    assert latency_ms(20, 0.5, 100, 0, dice) == 70
+    assert 35 <= latency_ms(20, 0.5, 100, 0.5, dice) <= 105
+    assert latency_ms(0, 0, 100, 0.5, dice) == 0
+
+
+@given(seeds)
+def test_overload_first_slows_down_and_then_fails(seed: int) -> None:
+    dice = random.Random(seed)
+    assert overload(1_000, 0, dice) == (1.0, None)
+    assert overload(4, 4, dice) == (1.0, None)
+    factor, step = overload(8, 4, dice)
+    assert (factor, step) == (4.0, None)
+    factor, step = overload(9, 4, dice)
+    assert factor > 4
+    assert step is not None
+    assert step.fault.status in (500, 503)
+    assert step.fault.channel is Channel.ERROR

@@ -1,0 +1,123 @@
+"""The installed command, run as its users run it: a process, with settings from its environment alone."""
+
+import asyncio
+import os
+import signal
+import sys
+from asyncio.subprocess import DEVNULL, PIPE, Process
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Self
+
+import msgspec
+
+COMMAND = Path(sys.executable).with_name("trade-service")
+LIMIT_S = 60.0
+FAST = {
+    "EXECUTION_SERVICE_CONNECT_TIMEOUT": "1000",
+    "EXECUTION_SERVICE_READ_TIMEOUT": "1000",
+    "EXECUTION_SERVICE_RETRY_INITIAL_DELAY": "50",
+    "TRADE_SERVICE_SUBMISSION_SETTLE_TIME_MS": "1000",
+    "TRADE_SERVICE_SUBMISSION_LEASE_MARGIN_MS": "300",
+    "TRADE_SERVICE_SUBMISSION_RECOVERY_POLL_MS": "100",
+    "TRADE_SERVICE_SUBMISSION_LOOK_UP_MAX_DELAY_MS": "500",
+}
+HEADER = "order_id,portfolio_id,order_type,security_id,quantity,limit_price,blotter,destination"
+
+
+class Ended(msgspec.Struct, frozen=True):
+    """A command that came to its end."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def complaint(self) -> str:
+        """The one line that an expected failure prints."""
+        assert "Traceback" not in self.err, self.err
+        lines = [line for line in self.err.splitlines() if line.startswith("trade-service: ")]
+        assert len(lines) == 1, self.err
+        return lines[0]
+
+
+class Running:
+    """A command that runs; whatever a test does to it, it does not outlive the test."""
+
+    def __init__(self, process: Process) -> None:
+        self.process = process
+        self._seen = ""
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        if self.process.returncode is None:
+            with suppress(ProcessLookupError):
+                self.process.kill()
+            await self.process.wait()
+
+    async def line_with(self, words: str) -> str:
+        """The first line of standard output that holds these words."""
+        assert self.process.stdout is not None
+        async with asyncio.timeout(LIMIT_S):
+            while line := (await self.process.stdout.readline()).decode():
+                self._seen += line
+                if words in line:
+                    return line
+        raise AssertionError(f"ended without {words!r}: {self._seen} {(await self.ended()).err}")
+
+    def send(self, number: signal.Signals) -> None:
+        """Sends a signal to the process alone."""
+        self.process.send_signal(number)
+
+    async def ended(self) -> Ended:
+        """Waits for its end."""
+        async with asyncio.timeout(LIMIT_S):
+            out, err = await self.process.communicate()
+        return Ended(self.process.returncode or 0, self._seen + out.decode(), err.decode())
+
+
+class Cli(msgspec.Struct, frozen=True):
+    """The command with its surroundings."""
+
+    folder: Path
+    environment: Mapping[str, str]
+
+    def under(self, **environment: str) -> Self:
+        """The same with other settings."""
+        return msgspec.structs.replace(self, environment={**self.environment, **environment})
+
+    async def start(self, *arguments: str) -> Running:
+        """Starts it."""
+        process = await asyncio.create_subprocess_exec(
+            COMMAND, *arguments,
+            stdin=DEVNULL, stdout=PIPE, stderr=PIPE, cwd=self.folder, env=self.environment,
+        )  # fmt: skip
+        return Running(process)
+
+    async def run(self, *arguments: str, stdin: bytes | None = None) -> Ended:
+        """Runs it to its end."""
+        process = await asyncio.create_subprocess_exec(
+            COMMAND, *arguments, stdin=DEVNULL if stdin is None else PIPE, stdout=PIPE, stderr=PIPE,
+            cwd=self.folder, env=self.environment,
+        )  # fmt: skip
+        async with asyncio.timeout(LIMIT_S):
+            out, err = await process.communicate(stdin)
+        return Ended(process.returncode or 0, out.decode(), err.decode())
+
+    def write(self, *lines: str, name: str = "blotter.csv") -> str:
+        """Writes a blotter file and returns its name."""
+        (self.folder / name).write_text("\n".join([HEADER, *lines]) + "\n", encoding="utf-8")
+        return name
+
+
+def bare_environment(home: Path) -> dict[str, str]:
+    """Nothing of the tester's own settings."""
+    return {"PATH": os.environ["PATH"], "HOME": str(home), "LANG": "C.UTF-8"}
+
+
+def order(order_id: int, quantity: str = "100", security: str = "AAPL", destination: str = "ML") -> str:
+    """One line of a blotter."""
+    return f"{order_id},P1,BUY,{security},{quantity},190.25,EQ,{destination}"

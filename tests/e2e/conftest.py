@@ -1,0 +1,28 @@
+"""Fixtures of the command: a database and a stand-in Execution Service for each test that asks."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.command import FAST, Cli, bare_environment
+from trade_service.simulator.server import RunningSimulator, SimulatorSettings, running_simulator
+
+
+@pytest.fixture
+async def simulator() -> AsyncIterator[RunningSimulator]:
+    async with running_simulator(SimulatorSettings(retry_after_s=0)) as running:
+        yield running
+
+
+@pytest.fixture
+def cli(tmp_path: Path, database_url: str, simulator: RunningSimulator) -> Cli:
+    """The command on a database of its own, with the simulator as Execution Service."""
+    settings = {"DATABASE_URL": database_url, "EXECUTION_SERVICE_BASE_URL": simulator.base_url}
+    return Cli(tmp_path, bare_environment(tmp_path) | FAST | settings)
+
+
+@pytest.fixture
+def bare_cli(tmp_path: Path) -> Cli:
+    """The command with no settings at all."""
+    return Cli(tmp_path, bare_environment(tmp_path))

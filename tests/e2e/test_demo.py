@@ -1,0 +1,82 @@
+"""`trade-service demo`: the whole main job, and nothing left of it."""
+
+import asyncio
+import os
+import signal
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from tests.e2e.command import Cli
+from trade_service.cli.demo_simulator import CLASSES, fault_script
+from trade_service.simulator.faults import FAULTS
+
+
+@pytest.fixture
+def temporary() -> Iterator[Path]:
+    """A folder for temporary files that the database's user can pass."""
+    with tempfile.TemporaryDirectory(prefix="demo") as folder:
+        Path(folder).chmod(0o711)
+        yield Path(folder)
+
+
+def alive_in(folder: Path) -> list[str]:
+    """Command lines of processes that work in a folder."""
+    lines = []
+    for process in psutil.process_iter():
+        try:
+            line = " ".join(process.cmdline())
+        except psutil.Error:
+            continue
+        if str(folder) in line and process.pid != os.getpid():
+            lines.append(line)
+    return lines
+
+
+def files_in(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+async def gone(folder: Path) -> None:
+    async with asyncio.timeout(60):
+        while alive_in(folder) or files_in(folder):
+            await asyncio.sleep(0.05)
+
+
+async def test_it_shows_the_main_job_and_leaves_nothing(bare_cli: Cli, temporary: Path) -> None:
+    ended = await bare_cli.under(TMPDIR=str(temporary), DATABASE_URL="mysql://unused").run(
+        "demo", "--orders", "600", "--latency-ms", "1"
+    )
+    assert ended.code == 0, ended
+    assert ended.err == ""
+    assert "600 executions" in ended.out
+    assert "600 submitted = 0 queued + 0 claimed + 0 retry + 0 unknown + 600 accepted" in ended.out
+    assert "Clean. 600 executions" in ended.out
+    assert "Accepted twice: 0, lost: 0." in ended.out
+    assert files_in(temporary) == []
+    assert alive_in(temporary) == []
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
+async def test_whatever_ends_it_nothing_stays(bare_cli: Cli, temporary: Path, number: signal.Signals) -> None:
+    demo = bare_cli.under(TMPDIR=str(temporary))
+    async with await demo.start("demo", "--latency-ms", "200") as running:
+        await running.line_with("Its PostgreSQL is ready")
+        assert alive_in(temporary)
+        running.send(number)
+        await running.process.wait()
+        await gone(temporary)
+        if number is signal.SIGTERM:
+            assert (await running.ended()).code == 143
+
+
+def test_the_faults_of_a_demo_exist_and_each_gets_its_turn() -> None:
+    assert set(CLASSES) <= set(FAULTS)
+    script = fault_script(10_000, seed=1)
+    assert len(script) == 100
+    assert set(script) == {"ok", *CLASSES}
+    assert script == fault_script(10_000, seed=1) != fault_script(10_000, seed=2)
+    assert fault_script(1, seed=1) != ["ok"]

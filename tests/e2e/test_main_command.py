@@ -1,0 +1,72 @@
+"""The command itself: help, version, mistakes; and the simulator as a process."""
+
+import importlib
+import signal
+
+import aiohttp
+import pytest
+import rich_click as click
+
+from tests.e2e.command import Cli
+from trade_service import __version__
+from trade_service.cli import main
+
+
+@pytest.mark.parametrize(("name", "place"), [(name, place) for name, (place, _) in main.COMMANDS.items()])
+def test_the_list_says_what_each_command_says_of_itself(name: str, place: str) -> None:
+    module, _, attribute = place.partition(":")
+    command = getattr(importlib.import_module(module), attribute)
+    assert isinstance(command, click.Command)
+    assert command.name == name
+    assert name in {command for group in main.GROUPS for command in group["commands"]}
+
+
+def test_help_lists_all_commands(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main.run(["--help"]) == 0
+    shown = capsys.readouterr().out
+    assert all(f" {name} " in shown for name in main.COMMANDS)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["sumbit"], "No such command 'sumbit'"),
+        (["--nope"], "No such option"),
+        (["audit", "--nope"], "See `trade-service audit --help`"),
+        (["simulate", "--fault", "reset_after=2"], "must be between 0 and 1"),
+        (["simulate", "--fault", "gremlins=0.1"], "unknown fault 'gremlins'"),
+        (["demo", "--orders", "0"], "--orders"),
+    ],
+)
+def test_mistakes_are_one_line(capsys: pytest.CaptureFixture[str], arguments: list[str], words: str) -> None:
+    assert main.run(arguments) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("trade-service: ")
+    assert words in line
+
+
+async def test_version(bare_cli: Cli) -> None:
+    ended = await bare_cli.run("--version")
+    assert (ended.code, ended.out) == (0, f"trade-service, version {__version__}\n")
+
+
+async def test_the_simulator_keeps_books_and_prints_them(bare_cli: Cli) -> None:
+    item = {
+        "executionStatus": "NEW", "tradeType": "BUY", "destination": "ML", "securityId": "IBM", "quantity": 1,
+        "limitPrice": None, "tradeServiceExecutionId": 5, "version": 1,
+    }  # fmt: skip
+    async with await bare_cli.start("simulate", "--port", "0", "--script", "ok,error_503") as running:
+        line = await running.line_with("Stand-in Execution Service on ")
+        url = next(word for word in line.split() if word.startswith("http")).rstrip(",")
+        statuses = []
+        async with aiohttp.ClientSession() as session:
+            for _ in range(3):
+                body = {"executions": [item]}
+                async with session.post(f"{url}/api/v1/executions/batch", json=body) as answer:
+                    statuses.append(answer.status)
+        running.send(signal.SIGINT)
+        ended = await running.ended()
+    assert statuses == [201, 503, 201]
+    assert ended.code == 0, ended
+    assert "execution 5 was accepted 2 times" in ended.out
+    assert "fault: error_503" in ended.out

@@ -1,0 +1,143 @@
+"""Recovery against an Execution Service whose books mislead: nothing is taken for ours that is not, and nothing
+is sent again that may be there."""
+
+from collections.abc import Callable
+from decimal import Decimal
+
+import msgspec
+import pytest
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from tests.support.gateway import FakeGateway, fail
+from tests.support.heart import beating, executions_in, states_of, until
+from trade_service.submission.events import AlarmEvent, LookUpEvent
+from trade_service.submission.messages import ExecutionPost, RemoteExecution
+from trade_service.submission.model import ReplyKind
+from trade_service.submission.ports import Listing
+
+
+class Misleading(FakeGateway):
+    """Its listing shows every page as `tamper` leaves it."""
+
+    def __init__(self, tamper: Callable[[Listing], Listing] = lambda listing: listing) -> None:
+        super().__init__()
+        self.tamper = tamper
+
+    async def list_newest(self, offset: int, limit: int) -> Listing:
+        return self.tamper(await super().list_newest(offset, limit))
+
+
+def each_row(change: Callable[[RemoteExecution], RemoteExecution]) -> Callable[[Listing], Listing]:
+    def tamper(listing: Listing) -> Listing:
+        assert listing.page is not None
+        content = [change(row) for row in listing.page.content]
+        return Listing(msgspec.structs.replace(listing.page, content=content))
+
+    return tamper
+
+
+def post(execution_id: int) -> ExecutionPost:
+    return ExecutionPost("NEW", "BUY", "ML", f"S{execution_id}", Decimal(10), None, execution_id, 1)
+
+
+LOST = fail(ReplyKind.LOST, "LOST")
+LOST_AND_ACCEPTED = fail(ReplyKind.LOST, "LOST", accepted=True)
+
+
+@pytest.mark.parametrize(
+    "hidden",
+    [
+        {"security": None},
+        {"trade_type": None},
+        {"quantity": None},
+        {"destination": None},
+        {"destination": "Merrill"},
+        {"quantity": Decimal("9.99")},
+    ],
+)
+async def test_a_new_row_with_our_id_is_never_taken_for_absence(
+    engine: AsyncEngine, hidden: dict[str, object]
+) -> None:
+    gateway = Misleading(each_row(lambda row: msgspec.structs.replace(row, **hidden)))
+    gateway.scripts.append(LOST_AND_ACCEPTED)
+    async with beating(engine, gateway) as heart:
+        ids = await executions_in(engine, 2)
+        result = await heart.service.submit_executions_bulk(ids, wait_s=1.5)
+        assert result.pending == 2
+        assert await states_of(engine) == {"unknown": 2}
+        assert len(gateway.calls) == 1, "sent again although it may have been accepted"
+        gateway.tamper = lambda listing: listing
+        assert (await heart.service.submit_executions_bulk(ids)).successful == 2
+        assert set(gateway.times_accepted().values()) == {1}
+
+
+async def test_a_row_from_before_the_attempt_proves_nothing(engine: AsyncEngine) -> None:
+    """Our database was made anew, the Execution Service's was not: its old rows bear our ids."""
+    gateway = FakeGateway()
+    ids = await executions_in(engine, 3)
+    old = {gateway.accept(post(execution_id)).id for execution_id in ids}
+    gateway.scripts.append(LOST)
+    async with beating(engine, gateway) as heart:
+        result = await heart.service.submit_executions_bulk(ids)
+        assert result.successful == 3
+        assert {r.execution_service_id for r in result.results}.isdisjoint(old)
+        assert len(gateway.calls) == 2, "the first was lost"
+
+
+async def test_a_short_page_is_no_end_while_it_says_that_more_follow(engine: AsyncEngine) -> None:
+    def only_fifty(listing: Listing) -> Listing:
+        assert listing.page is not None
+        assert listing.page.pagination is not None
+        content = listing.page.content
+        paging = msgspec.structs.replace(
+            listing.page.pagination, has_next=listing.page.pagination.has_next or len(content) > 50
+        )
+        return Listing(msgspec.structs.replace(listing.page, content=content[:50], pagination=paging))
+
+    gateway = Misleading(only_fifty)
+    gateway.scripts.append(LOST_AND_ACCEPTED)
+    async with beating(engine, gateway) as heart:
+        ids = await executions_in(engine, 80)
+        await heart.service.submit_executions_bulk(ids, wait_s=1.5)
+        assert await states_of(engine) == {"accepted": 50, "unknown": 30}
+        assert len(gateway.calls) == 1
+        passes = [event for event in heart.events if isinstance(event, LookUpEvent)]
+        assert "more" in passes[-1].problem
+
+
+@pytest.mark.parametrize("impossible", [0, -1, 2**31, 2**70])
+async def test_an_impossible_id_in_the_books_stops_nobody(engine: AsyncEngine, impossible: int) -> None:
+    gateway = Misleading()
+    async with beating(engine, gateway) as heart:
+        ids = await executions_in(engine, 2)
+        first = gateway.accept(post(ids[0]))
+        gateway.tamper = each_row(
+            lambda row: msgspec.structs.replace(row, id=impossible) if row.id == first.id else row
+        )
+        gateway.scripts.append(LOST)
+        result = await heart.service.submit_executions_bulk(ids, wait_s=1.5)
+        assert result.pending == 2
+        assert len(gateway.calls) == 1
+        gateway.tamper = lambda listing: listing
+        again = await heart.service.submit_executions_bulk(ids)
+        assert again.successful == 2
+        assert set(gateway.times_accepted().values()) == {1}
+
+
+async def test_a_reset_is_not_forgotten_when_the_new_ids_pass_the_old(engine: AsyncEngine) -> None:
+    gateway = FakeGateway()
+    async with beating(engine, gateway) as heart:
+        known = await executions_in(engine, 5)
+        await heart.service.submit_executions_bulk(known)
+        lost = await executions_in(engine, 1)
+        gateway.scripts.append(LOST_AND_ACCEPTED)
+        gateway.books[:] = []
+        gateway.first_id = 1
+        await heart.service.submit_executions_bulk(lost, wait_s=0.5)
+        await until(lambda: any(isinstance(event, AlarmEvent) for event in heart.events))
+        gateway.first_id = 5000
+        result = await heart.service.submit_executions_bulk(await executions_in(engine, 3))
+        assert result.successful == 3
+        await heart.service.submit_executions_bulk(lost, wait_s=1.5)
+        assert await states_of(engine) == {"accepted": 8, "unknown": 1}
+        assert gateway.times_accepted()[lost[0]] == 1

@@ -1,0 +1,90 @@
+"""`trade-service serve`: starts, serves, stops; what is wrong is one line."""
+
+import asyncio
+import signal
+import socket
+
+import aiohttp
+import pytest
+
+from tests.e2e.command import Cli, order
+from trade_service.cli.main import run
+from trade_service.simulator.server import RunningSimulator
+
+
+async def get(url: str) -> int:
+    async with aiohttp.ClientSession() as session, session.get(url) as answer:
+        return answer.status
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+async def test_it_serves_until_it_is_stopped(
+    cli: Cli, simulator: RunningSimulator, number: signal.Signals
+) -> None:
+    async with await cli.start("serve", "--port", "0") as running:
+        line = await running.line_with("Serving on ")
+        assert f"Execution Service: {simulator.base_url}" in line
+        url = line.split()[2].rstrip(";")
+        assert await get(f"{url}/api/v1/health/readiness") == 200
+        # Beside it, on the same database, the other command does its work.
+        assert (await cli.run("submit", cli.write(order(1), order(2)))).code == 0
+        assert await get(f"{url}/api/v1/executions/1") == 200
+        running.send(number)
+        ended = await running.ended()
+    assert ended.code == 0, ended
+    assert "Traceback" not in ended.err
+    assert simulator.books.total == 2
+
+
+async def test_a_stop_finishes_what_is_in_flight(cli: Cli, simulator: RunningSimulator) -> None:
+    order_body = {"orderId": 1, "portfolioId": "P", "orderType": "BUY", "securityId": "IBM", "quantity": 5}
+    async with await cli.start("serve", "--port", "0") as running, aiohttp.ClientSession() as session:
+        url = (await running.line_with("Serving on ")).split()[2].rstrip(";")
+        async with session.post(f"{url}/api/v1/tradeOrders", json=order_body) as answer:
+            trade_order_id = (await answer.json())["id"]
+        simulator.hold()
+        submit = f"{url}/api/v1/tradeOrders/{trade_order_id}/submit"
+
+        async def submitted() -> tuple[int, str]:
+            async with session.post(submit, json={"quantity": 5, "destinationId": 1}) as answer:
+                return answer.status, (await answer.json())["executionStatus"]["abbreviation"]
+
+        async with asyncio.TaskGroup() as group:
+            pending = group.create_task(submitted())
+            await simulator.calls_reached(1)
+            running.send(signal.SIGTERM)
+            simulator.release()
+        assert pending.result() == (201, "SENT")
+        ended = await running.ended()
+    assert ended.code == 0, ended
+
+
+async def test_a_taken_port_is_one_line(cli: Cli) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        ended = await cli.run("serve", "--port", str(taken.getsockname()[1]))
+    assert ended.code == 2
+    assert "trade-service: " in ended.complaint
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [("EXECUTION_SERVICE_BATCH_SIZE", "many"), ("DATABASE_URL", "mysql://u:geheim@x/y")],
+)
+def test_wrong_settings_are_one_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], variable: str, value: str
+) -> None:
+    monkeypatch.setenv(variable, value)
+    assert run(["serve", "--port", "0"]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith(f"trade-service: {variable}")
+    assert "geheim" not in line
+
+
+async def test_a_database_that_is_away_is_one_line(bare_cli: Cli) -> None:
+    url = "postgresql://u:geheim@127.0.0.1:9/db"
+    ended = await bare_cli.under(DATABASE_URL=url).run("serve", "--port", "0")
+    assert ended.code == 2
+    assert "the database does not answer" in ended.complaint
+    assert "geheim" not in ended.err + ended.out

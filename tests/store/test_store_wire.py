@@ -1,0 +1,169 @@
+"""What goes over the wire to PostgreSQL, and what happens when the wire or the server is gone."""
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator
+
+import pytest
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from tests.support.attempts import FRESH, claimed, closing, new_attempt
+from tests.support.postgres_proxy import PostgresProxy, proxied
+from tests.support.rows import insert_executions, states_of, store_on
+from tests.support.trading import counted_statements, run_sql
+from trade_service.store.engine import StoreSettings, autocommitted, create_engine, transaction
+from trade_service.submission.ports import StoreUnavailable
+
+Wire = tuple[AsyncEngine, PostgresProxy]
+
+
+@pytest.fixture
+async def wire(database_url: str) -> AsyncIterator[Wire]:
+    """A pool of one connection by way of a proxy, connected and warm."""
+    async with proxied(database_url) as (url, proxy):
+        engine = create_engine(StoreSettings(url, pool_size=1))
+        try:
+            yield engine, proxy
+        finally:
+            await engine.dispose()
+
+
+async def test_claim_and_record_are_one_round_trip_each(wire: Wire) -> None:
+    engine, proxy = wire
+    store = store_on(engine)
+    warm, *ids = await insert_executions(engine, 101)
+    attempt, _ = await claimed(store, [warm])
+    await store.record(closing(attempt.attempt_id, {warm: "accepted"}))
+
+    with counted_statements(engine) as statements:
+        begun = proxy.round_trips
+        attempt, claim = await claimed(store, ids)
+        after_claim = proxy.round_trips
+        await store.record(closing(attempt.attempt_id, dict.fromkeys(ids, "accepted")))
+        after_record = proxy.round_trips
+
+    assert len(claim.items) == 100
+    assert (after_claim - begun, after_record - after_claim) == (1, 1)
+    assert len(statements) == 2
+
+
+async def test_without_prepared_statements_each_step_is_a_transaction_of_its_own(
+    database_url: str, engine: AsyncEngine
+) -> None:
+    ids = await insert_executions(engine, 1)
+    plain = create_engine(StoreSettings(database_url, prepared_statements=False))
+    try:
+        store = store_on(plain)
+        with counted_statements(plain) as statements:
+            attempt, claim = await claimed(store, ids)
+            await store.record(closing(attempt.attempt_id, {ids[0]: "accepted"}))
+        async with autocommitted(plain) as connection:
+            names = await connection.scalar(sa.text("SELECT count(*) FROM pg_prepared_statements"))
+    finally:
+        await plain.dispose()
+    assert len(claim.items) == 1
+    assert [word for word in statements if word.startswith(("BEGIN", "COMMIT"))] == [
+        "BEGIN;",
+        "COMMIT;",
+    ] * 2
+    assert names <= 1  # The unnamed one that asks.
+    assert await states_of(engine, ids) == ["accepted"]
+
+
+async def test_closed_port() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+    engine = create_engine(StoreSettings(f"postgresql://u:p@127.0.0.1:{port}/d"))
+    with pytest.raises(StoreUnavailable, match="does not answer"):
+        await store_on(engine).states([1])
+    await engine.dispose()
+
+
+async def test_refused_login(database_url: str) -> None:
+    wrong = create_engine(StoreSettings(database_url.replace("/test_", "/no_such_")))
+    with pytest.raises(StoreUnavailable, match=r"database .* does not exist"):
+        await store_on(wrong).states([1])
+    await wrong.dispose()
+
+
+async def test_server_that_ends_the_session(engine: AsyncEngine, wire: Wire) -> None:
+    there, _ = wire
+    (execution_id,) = await insert_executions(engine, 1)
+    store = store_on(there)
+    assert await store.states([execution_id])
+    await run_sql(
+        engine,
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+        "WHERE pid <> pg_backend_pid() AND datname = current_database()",
+    )
+    with pytest.raises(StoreUnavailable):
+        await store.states([execution_id])
+    assert await store.states([execution_id])
+
+
+async def test_session_ended_in_the_middle_of_a_statement(engine: AsyncEngine, wire: Wire) -> None:
+    there, _ = wire
+    (execution_id,) = await insert_executions(engine, 1)
+    store = store_on(there)
+    async with transaction(engine) as other:
+        await other.execute(sa.text("SELECT FROM execution FOR UPDATE"))
+        claiming = asyncio.create_task(store.claim(new_attempt(), [execution_id], FRESH))
+        await _until_waiting(other)
+        await other.execute(sa.text("SELECT pg_terminate_backend(pid) FROM pg_locks WHERE NOT granted"))
+        with pytest.raises(StoreUnavailable):
+            await claiming
+    assert await states_of(engine, [execution_id]) == ["none"]
+
+
+async def test_connection_reset(wire: Wire) -> None:
+    engine, proxy = wire
+    store = store_on(engine)
+    await store.states([1])
+    proxy.cut()
+    with pytest.raises(StoreUnavailable):
+        await store.states([1])
+    assert await store.states([1]) == ()
+
+
+async def test_answer_that_does_not_come(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("trade_service.store.engine._ANSWER_MARGIN_S", 0.0)
+    async with proxied(database_url) as (url, proxy):
+        engine = create_engine(StoreSettings(url, pool_size=1, statement_timeout_s=1.0))
+        store = store_on(engine)
+        await store.states([1])
+        proxy.stalled.clear()
+        with pytest.raises(StoreUnavailable, match="time-out"):
+            await store.states([1])
+        proxy.stalled.set()
+        assert await store.states([1]) == ()
+        await engine.dispose()
+
+
+async def test_statement_that_takes_too_long(database_url: str) -> None:
+    engine = create_engine(StoreSettings(database_url, statement_timeout_s=0.05))
+    with pytest.raises(StoreUnavailable, match="statement timeout"):
+        async with autocommitted(engine) as connection:
+            await connection.execute(sa.text("SELECT pg_sleep(5)"))
+    await engine.dispose()
+
+
+async def test_exhausted_pool(database_url: str) -> None:
+    engine = create_engine(StoreSettings(database_url, pool_size=1, pool_timeout_s=0.05))
+    async with autocommitted(engine):
+        with pytest.raises(StoreUnavailable, match="pool is exhausted"):
+            await store_on(engine).states([1])
+    await engine.dispose()
+
+
+async def test_statement_that_is_wrong_is_not_the_databases_absence(engine: AsyncEngine) -> None:
+    with pytest.raises(sa.exc.ProgrammingError):
+        async with autocommitted(engine) as connection:
+            await connection.execute(sa.text("SELECT no_such_column"))
+
+
+async def _until_waiting(connection: AsyncConnection) -> None:
+    """Until another session waits for a lock."""
+    async with asyncio.timeout(20):
+        while not await connection.scalar(sa.text("SELECT count(*) FROM pg_locks WHERE NOT granted")):
+            await asyncio.sleep(0.01)

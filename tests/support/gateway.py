@@ -1,0 +1,111 @@
+"""An Execution Service in memory: accepts everything, unless a test scripts its replies."""
+
+import asyncio
+from collections import Counter, deque
+from collections.abc import Callable, Sequence
+
+from trade_service.submission.messages import (
+    BatchExecutionRequest,
+    BatchExecutionResponse,
+    ExecutionPost,
+    ExecutionResult,
+    RemoteExecution,
+    RemoteExecutionPage,
+    RemotePagination,
+    Security,
+)
+from trade_service.submission.model import AttemptId, GatewayReply, ReplyKind
+from trade_service.submission.ports import Listing
+
+Script = Callable[["FakeGateway", Sequence[ExecutionPost]], GatewayReply]
+"""Makes the reply to one call; what it accepts goes through `FakeGateway.accept`."""
+
+FIRST_ID = 1000
+CREATED, SOME_CREATED, NONE_CREATED = 201, 207, 400
+
+
+class FakeGateway:
+    """The port ExecutionGateway, with books of what it accepted."""
+
+    def __init__(self) -> None:
+        self.calls: list[tuple[int, ...]] = []
+        """Our execution ids of every call, in order."""
+        self.first_id = FIRST_ID
+        self.books: list[RemoteExecution] = []
+        self.scripts: deque[Script] = deque()
+        """Each serves one call; without one everything is accepted."""
+        self.open = asyncio.Event()
+        """While clear, calls wait: close it with `hold`."""
+        self.open.set()
+        self.called = asyncio.Event()
+
+    def hold(self) -> None:
+        """Lets calls arrive and wait."""
+        self.open.clear()
+        self.called.clear()
+
+    def accept(self, post: ExecutionPost) -> RemoteExecution:
+        """Writes an execution into the books."""
+        row = RemoteExecution(
+            id=self.first_id + len(self.books),
+            execution_status=post.execution_status,
+            trade_type=post.trade_type,
+            destination=post.destination,
+            security=Security(post.security_id, "TICK"),
+            quantity=post.quantity,
+            limit_price=post.limit_price,
+            trade_service_execution_id=post.trade_service_execution_id,
+            version=1,
+        )
+        self.books.append(row)
+        return row
+
+    def times_accepted(self) -> Counter[int | None]:
+        """How often each of our executions is in the books."""
+        return Counter(row.trade_service_execution_id for row in self.books)
+
+    async def submit_batch(
+        self, request: BatchExecutionRequest, attempt_id: AttemptId, write_before: float
+    ) -> GatewayReply:
+        """See ExecutionGateway."""
+        self.calls.append(tuple(post.trade_service_execution_id for post in request.executions))
+        self.called.set()
+        await self.open.wait()
+        script = self.scripts.popleft() if self.scripts else refuse()
+        return script(self, request.executions)
+
+    async def list_newest(self, offset: int, limit: int) -> Listing:
+        """See ExecutionGateway."""
+        rows = self.books[::-1][offset : offset + limit]
+        has_next = offset + limit < len(self.books)
+        return Listing(RemoteExecutionPage(rows, RemotePagination(has_next, len(self.books))))
+
+
+def refuse(*securities: str, message: str = "Security not found") -> Script:
+    """Accepts all but the executions of these securities."""
+
+    def reply(gateway: FakeGateway, posts: Sequence[ExecutionPost]) -> GatewayReply:
+        results = [
+            ExecutionResult(index, "FAILED", message)
+            if post.security_id in securities
+            else ExecutionResult(index, "SUCCESS", None, gateway.accept(post))
+            for index, post in enumerate(posts)
+        ]
+        good = sum(result.status == "SUCCESS" for result in results)
+        status = CREATED if good == len(posts) else SOME_CREATED if good else NONE_CREATED
+        response = BatchExecutionResponse("", None, len(posts), good, len(posts) - good, results)
+        return GatewayReply(ReplyKind.ANSWERED, "OK", "", status, response)
+
+    return reply
+
+
+def fail(kind: ReplyKind, code: str, *, accepted: bool = False) -> Script:
+    """No readable answer; `accepted` says whether the executions are in the books all the same."""
+
+    def reply(gateway: FakeGateway, posts: Sequence[ExecutionPost]) -> GatewayReply:
+        if accepted:
+            for post in posts:
+                gateway.accept(post)
+        return GatewayReply(kind, code, f"scripted {code}")
+
+    return reply

@@ -1,0 +1,156 @@
+"""The whole heart on a real database and a real Execution Service stand-in, with short times."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from decimal import Decimal
+
+import msgspec
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from trade_service.execution_service.client import ClientSettings, ExecutionServiceClient
+from trade_service.store.submission_store import PostgresSubmissionStore
+from trade_service.submission.batch_processor import ExecutionBatchProcessor
+from trade_service.submission.board import OutcomeBoard
+from trade_service.submission.clock import SystemClock
+from trade_service.submission.coalescer import Coalescer
+from trade_service.submission.events import BatchSubmissionEvent, EventBus, SubmissionEvent
+from trade_service.submission.failure_handler import ExecutionFailureHandler, RetryPolicy
+from trade_service.submission.ports import ExecutionGateway
+from trade_service.submission.recovery import Recovery, RecoverySettings
+from trade_service.submission.service import BulkExecutionSubmissionService, SubmissionSettings
+from trade_service.submission.work_queue import WorkQueue
+
+SETTLE_MS = 300
+CALL_MS = 400
+
+
+class Heart(msgspec.Struct):
+    """A replica at work."""
+
+    engine: AsyncEngine
+    service: BulkExecutionSubmissionService
+    queue: WorkQueue
+    board: OutcomeBoard
+    events: list[SubmissionEvent]
+
+    @property
+    def batches(self) -> list[BatchSubmissionEvent]:
+        """What went out, in order."""
+        return [event for event in self.events if isinstance(event, BatchSubmissionEvent)]
+
+
+def client_settings(base_url: str) -> ClientSettings:
+    """Time-outs that a test can wait for."""
+    return ClientSettings(
+        base_url=base_url,
+        connect_timeout_s=CALL_MS / 1000,
+        read_timeout_s=CALL_MS / 1000,
+        total_timeout_s=CALL_MS / 1000,
+        max_connections=16,
+        max_response_bytes=1_000_000,
+        user_agent="test",
+    )
+
+
+@asynccontextmanager
+async def beating(
+    engine: AsyncEngine,
+    gateway: ExecutionGateway,
+    *,
+    owner: str = "test",
+    batch_size: int = 100,
+    max_concurrent: int = 4,
+    max_attempts: int = 5,
+    wait_s: float = 20.0,
+    queue_limit: int = 20_000,
+) -> AsyncIterator[Heart]:
+    """A heart with senders and recovery running, on an open gateway."""
+    clock, events, board, queue = SystemClock(), EventBus(), OutcomeBoard(), WorkQueue(queue_limit)
+    store = PostgresSubmissionStore(engine, clock, owner, SETTLE_MS, 1, 2)
+    handler = ExecutionFailureHandler(
+        RetryPolicy(max_attempts=max_attempts, initial_delay_ms=20, max_delay_ms=100, look_up_delay_ms=50)
+    )
+    processor = ExecutionBatchProcessor(batch_size)
+    times = SubmissionSettings(
+        owner=owner,
+        lease_ms=2 * CALL_MS + 200,
+        call_ms=2 * CALL_MS,
+        settle_ms=SETTLE_MS,
+        give_up_after_ms=60_000,
+        wait_s=wait_s,
+        window=16 * batch_size,
+    )
+    service = BulkExecutionSubmissionService(
+        store, gateway, clock, processor, handler, queue, board, events, times
+    )
+    coalescer = Coalescer(queue, service.process_batch, batch_size, max_concurrent, 0, clock.sleep)
+    pacing = RecoverySettings(
+        owner=owner,
+        batch_size=batch_size,
+        poll_s=0.2,
+        take_limit=100,
+        hold_ms=1000,
+        observer_grace_ms=500,
+        look_up_max_pages=1000,
+    )
+    recovery = Recovery(store, gateway, clock, handler, queue, board, events, pacing)
+    service.on_open = recovery.due_in
+    seen: list[SubmissionEvent] = []
+    events.subscribe(seen.append)
+    await service.start()
+    async with asyncio.TaskGroup() as group:
+        tasks = [group.create_task(coalescer.run()), group.create_task(recovery.run())]
+        try:
+            yield Heart(engine, service, queue, board, seen)
+        finally:
+            for task in tasks:
+                task.cancel()
+
+
+@asynccontextmanager
+async def heart_on(engine: AsyncEngine, base_url: str, **options: object) -> AsyncIterator[Heart]:
+    """A heart whose gateway is the real client on `base_url`."""
+    async with ExecutionServiceClient(client_settings(base_url), SystemClock()) as client:
+        async with beating(engine, client, **options) as heart:  # type: ignore[arg-type]
+            yield heart
+
+
+async def executions_in(engine: AsyncEngine, count: int, quantity: Decimal = Decimal(10)) -> list[int]:
+    """`count` executions, each cut from an order of its own, never submitted; their ids."""
+    async with engine.begin() as connection:
+        orders = await connection.execute(
+            sa.text(
+                "INSERT INTO trade_order (order_id, portfolio_id, order_type, security_id, quantity, "
+                "quantity_sent, submitted) SELECT (SELECT coalesce(max(order_id), 0) FROM trade_order) + i, "
+                "'P', 'BUY', 'S' || i, :quantity, :quantity, true FROM generate_series(1, :count) i "
+                "RETURNING id"
+            ),
+            {"count": count, "quantity": quantity},
+        )
+        rows = await connection.execute(
+            sa.text(
+                "INSERT INTO execution (execution_status_id, trade_type_id, trade_order_id, destination_id, "
+                "quantity_ordered, quantity_placed, submission_state) "
+                "SELECT 1, 1, o, 1, :quantity, 0, 'none' FROM unnest(cast(:orders AS int[])) o RETURNING id"
+            ),
+            {"orders": [row.id for row in orders], "quantity": quantity},
+        )
+        return sorted(row.id for row in rows)
+
+
+async def until(condition: Callable[[], bool], timeout_s: float = 15.0) -> None:
+    """Returns when `condition` holds; fails when it does not within `timeout_s`."""
+    async with asyncio.timeout(timeout_s):
+        while not condition():
+            await asyncio.sleep(0.005)
+
+
+async def states_of(engine: AsyncEngine) -> dict[str, int]:
+    """How many executions are in each submission state."""
+    async with engine.connect() as connection:
+        rows = await connection.execute(
+            sa.text("SELECT submission_state, count(*) FROM execution GROUP BY 1")
+        )
+        return {row[0]: row[1] for row in rows}

@@ -1,0 +1,83 @@
+"""A wire between client and server that counts round trips and can be cut."""
+
+import asyncio
+import struct
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from urllib.parse import parse_qs, urlsplit, urlunsplit
+
+from sqlalchemy.engine import make_url
+
+
+class PostgresProxy:
+    """Counts the messages that make the server answer: Sync and simple Query."""
+
+    def __init__(self) -> None:
+        self.round_trips = 0
+        self._writers: set[asyncio.StreamWriter] = set()
+        self.stalled = asyncio.Event()
+        self.stalled.set()
+
+    def cut(self) -> None:
+        """Resets every connection."""
+        for writer in self._writers:
+            writer.transport.abort()
+
+    async def carry_requests(self, source: asyncio.StreamReader, target: asyncio.StreamWriter) -> None:
+        """From client to server, message by message."""
+        start = await source.readexactly(4)
+        target.write(start + await source.readexactly(struct.unpack("!I", start)[0] - 4))
+        while True:
+            head = await source.readexactly(5)
+            body = await source.readexactly(struct.unpack("!I", head[1:])[0] - 4)
+            self.round_trips += head[:1] in (b"S", b"Q")
+            target.write(head + body)
+            await target.drain()
+
+    async def carry_answers(self, source: asyncio.StreamReader, target: asyncio.StreamWriter) -> None:
+        """From server to client, as they come."""
+        while data := await source.read(65536):
+            await self.stalled.wait()
+            target.write(data)
+            await target.drain()
+
+    async def serve(
+        self, host: str, port: int, client: asyncio.StreamReader, back: asyncio.StreamWriter
+    ) -> None:
+        """One connection, until either side ends it."""
+        path = f"{host}/.s.PGSQL.{port}"
+        opening = asyncio.open_unix_connection(path) if "/" in host else asyncio.open_connection(host, port)
+        server, forth = await opening
+        self._writers |= {back, forth}
+        ways = [
+            asyncio.create_task(self.carry_requests(client, forth)),
+            asyncio.create_task(self.carry_answers(server, back)),
+        ]
+        try:
+            await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for way in ways:
+                way.cancel()
+            await asyncio.gather(*ways, return_exceptions=True)
+            self._writers -= {back, forth}
+            back.close()
+            forth.close()
+
+
+@asynccontextmanager
+async def proxied(url: str) -> AsyncIterator[tuple[str, PostgresProxy]]:
+    """The URL of the same database by way of a proxy, and that proxy."""
+    address = make_url(url)
+    parts = urlsplit(url)
+    host = address.host or parse_qs(parts.query).get("host", ["127.0.0.1"])[0]
+    port = int(address.port or parse_qs(parts.query).get("port", ["5432"])[0])
+    proxy = PostgresProxy()
+    server = await asyncio.start_server(lambda r, w: proxy.serve(host, port, r, w), "127.0.0.1", 0)
+    try:
+        at = f"127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        credentials = parts.netloc.rpartition("@")[0]
+        yield urlunsplit(parts._replace(netloc=f"{credentials}@{at}", query="sslmode=disable")), proxy
+    finally:
+        proxy.cut()
+        server.close()
+        await server.wait_closed()

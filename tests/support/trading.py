@@ -1,0 +1,138 @@
+"""The use cases on a real database, and what tests ask of it."""
+
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+import msgspec
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from tests.support.gateway import FakeGateway
+from tests.support.heart import Heart, beating
+from trade_service.domain.orders import NewTradeOrder, Submission, TradeOrder
+from trade_service.store.execution_reads import PostgresExecutionReads
+from trade_service.store.order_store import PostgresOrderStore
+from trade_service.store.reference_store import PostgresReferenceReads
+from trade_service.submission.clock import SystemClock
+from trade_service.trading.executions import ExecutionService
+from trade_service.trading.reference import ReferenceCache
+from trade_service.trading.trade_orders import TradeOrderService
+
+MOMENT = datetime(2026, 1, 30, 15, 30, tzinfo=UTC)
+OWNER = "test"
+
+
+class Desk(msgspec.Struct):
+    """The use cases, with a heart that sends to a gateway in memory."""
+
+    engine: AsyncEngine
+    gateway: FakeGateway
+    heart: Heart
+    orders: TradeOrderService
+    executions: ExecutionService
+
+    async def order(self, quantity: str = "100", order_type: str = "BUY", security: str = "S") -> TradeOrder:
+        """A new trade order."""
+        return (await self.some_orders(1, quantity, order_type, security))[0]
+
+    async def some_orders(
+        self, count: int, quantity: str = "100", order_type: str = "BUY", security: str = "S"
+    ) -> list[TradeOrder]:
+        """New trade orders, alike but for their order ids."""
+        first = await value_of(self.engine, "SELECT coalesce(max(order_id), 0) + 1 FROM trade_order")
+        return await self.orders.create_orders_bulk(
+            [new_order(first + i, quantity, order_type, security) for i in range(count)]
+        )
+
+
+def new_order(
+    order_id: int, quantity: str = "100", order_type: str = "BUY", security: str = "S"
+) -> NewTradeOrder:
+    """A sound order of the blotter EQ with a limit price."""
+    return NewTradeOrder(order_id, "P1", order_type, security, Decimal(quantity), Decimal("9.5"), MOMENT, 2)
+
+
+def all_of(orders: Sequence[TradeOrder], destination_id: int = 1) -> list[Submission]:
+    """Submissions of all of each order."""
+    return [Submission(order.id, order.quantity, destination_id) for order in orders]
+
+
+@asynccontextmanager
+async def desk_on(
+    engine: AsyncEngine, gateway: FakeGateway | None = None, **options: Any
+) -> AsyncIterator[Desk]:
+    """A desk; the options are those of `beating`."""
+    gateway = gateway or FakeGateway()
+    clock = SystemClock()
+    async with beating(engine, gateway, **options) as heart:
+        references = ReferenceCache(PostgresReferenceReads(engine), 30.0, clock)
+        shared = (references, heart.service, heart.queue, clock)
+        yield Desk(
+            engine,
+            gateway,
+            heart,
+            TradeOrderService(PostgresOrderStore(engine, OWNER), *shared),
+            ExecutionService(PostgresExecutionReads(engine, OWNER), *shared),
+        )
+
+
+async def value_of(engine: AsyncEngine, query: str, **values: object) -> Any:
+    """The first value that a query returns."""
+    async with engine.connect() as connection:
+        return (await connection.execute(sa.text(query), values)).scalar_one()
+
+
+async def run_sql(engine: AsyncEngine, statement: str, **values: object) -> None:
+    """Runs a statement and commits."""
+    async with engine.begin() as connection:
+        await connection.execute(sa.text(statement), values)
+
+
+@contextmanager
+def counted_statements(engine: AsyncEngine) -> Iterator[list[str]]:
+    """Every statement that goes to the server, BEGIN and COMMIT included.
+
+    The driver logs what it runs by itself, SQLAlchemy what it prepares. Left out are recovery's polls, and
+    the look into the catalogue that a connection's first use of an array type costs the driver.
+    """
+    statements: list[str] = []
+
+    def note(statement: str) -> None:
+        if not any(mark in statement for mark in (_CATALOGUE, _JIT, _POLL)):
+            statements.append(statement.strip())
+
+    def prepared(_connection: object, _cursor: object, statement: str, *_rest: object) -> None:
+        note(statement)
+
+    def checked_out(connection: Any, record: Any, _proxy: object) -> None:
+        if not record.info.setdefault("logged", False):
+            record.info["logged"] = True
+            connection.driver_connection.add_query_logger(lambda log: note(log.query))
+
+    sa.event.listen(engine.sync_engine, "before_cursor_execute", prepared)
+    sa.event.listen(engine.sync_engine, "checkout", checked_out)
+    try:
+        yield statements
+    finally:
+        sa.event.remove(engine.sync_engine, "before_cursor_execute", prepared)
+        sa.event.remove(engine.sync_engine, "checkout", checked_out)
+
+
+_CATALOGUE = "typeinfo_tree"
+_JIT = "set_config('jit'"
+_POLL = "WHERE next_action_at <= now()"
+
+CONSERVATION = """
+SELECT coalesce(sum(abs(o.quantity_sent - coalesce(e.held, 0))), 0)
+FROM trade_order o
+LEFT JOIN (
+    SELECT trade_order_id, sum(quantity_ordered) AS held
+    FROM execution
+    WHERE submission_state NOT IN ('rejected', 'exhausted')
+    GROUP BY trade_order_id
+) e ON e.trade_order_id = o.id
+"""
+"""Zero when every order's quantity_sent is the sum over the executions that hold quantity of it."""

@@ -1,0 +1,40 @@
+"""The documents say what is true: links lead somewhere, commands and settings exist."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from trade_service.cli.main import COMMANDS
+from trade_service.settings.model import FIELDS
+
+ROOT = Path(__file__).parent.parent
+PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]
+TARGETS = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text("utf-8"), re.M))
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda p: str(p.relative_to(ROOT)))
+def test_links_lead_somewhere(page: Path) -> None:
+    links = re.findall(r"\]\(([^)#\s]+)[^)]*\)", page.read_text("utf-8"))
+    broken = [link for link in links if "://" not in link and not (page.parent / link).exists()]
+    assert not broken
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda p: str(p.relative_to(ROOT)))
+def test_commands_and_make_targets_exist(page: Path) -> None:
+    text = page.read_text("utf-8")
+    commands = set(re.findall(r"(?:`|^|\s)trade-service ([a-z]+)", text, re.M))
+    assert commands <= set(COMMANDS)
+    assert set(re.findall(r"\bmake ([a-z]+)`", text)) <= TARGETS
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda p: str(p.relative_to(ROOT)))
+def test_settings_exist(page: Path) -> None:
+    named = set(re.findall(r"`(TRADE_SERVICE_[A-Z_]+)`", page.read_text("utf-8")))
+    known = {f"TRADE_SERVICE_{name.replace('.', '_').upper()}" for name in FIELDS} | {"TRADE_SERVICE_CONFIG"}
+    assert named <= known
+
+
+def test_every_decision_is_listed() -> None:
+    listed = set(re.findall(r"\((\d{4}-[^)]+)\)", (ROOT / "docs/decisions/README.md").read_text("utf-8")))
+    assert listed == {page.name for page in (ROOT / "docs" / "decisions").glob("[0-9]*.md")}
