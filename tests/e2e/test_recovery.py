@@ -59,6 +59,7 @@ async def test_a_new_row_with_our_id_is_never_taken_for_absence(
     engine: AsyncEngine, hidden: dict[str, object]
 ) -> None:
     gateway = Misleading(each_row(lambda row: msgspec.structs.replace(row, **hidden)))
+    gateway.accept(post(999))  # What is known before the attempt: a row after it that bears our id is new.
     gateway.scripts.append(LOST_AND_ACCEPTED)
     async with beating(engine, gateway) as heart:
         ids = await executions_in(engine, 2)

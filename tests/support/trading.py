@@ -99,9 +99,10 @@ def counted_statements(engine: AsyncEngine) -> Iterator[list[str]]:
     the look into the catalogue that a connection's first use of an array type costs the driver.
     """
     statements: list[str] = []
+    over = False
 
     def note(statement: str) -> None:
-        if not any(mark in statement for mark in (_CATALOGUE, _JIT, _POLL)):
+        if not over and not any(mark in statement for mark in (_CATALOGUE, _JIT, _POLL)):
             statements.append(statement.strip())
 
     def prepared(_connection: object, _cursor: object, statement: str, *_rest: object) -> None:
@@ -117,6 +118,7 @@ def counted_statements(engine: AsyncEngine) -> Iterator[list[str]]:
     try:
         yield statements
     finally:
+        over = True  # The connections keep their loggers.
         sa.event.remove(engine.sync_engine, "before_cursor_execute", prepared)
         sa.event.remove(engine.sync_engine, "checkout", checked_out)
 

@@ -170,7 +170,7 @@ SET next_action_at = now() + :hold_ms * interval '1 ms',
     settle_from = CASE WHEN t.state = 'sent' THEN t.lease_until ELSE t.settle_from END
 FROM due
 WHERE t.id = due.id
-RETURNING t.id, t.floor_id, t.settle_ms, t.look_ups, t.next_batch_size, t.adopted, t.execution_ids,
+RETURNING t.id, t.floor_id, t.floor_void, t.settle_ms, t.look_ups, t.next_batch_size, t.adopted, t.execution_ids,
           coalesce(t.settle_from + t.settle_ms * interval '1 ms' <= now(), false) AS settled,
           CASE WHEN t.kind = 'not_sent' THEN t.streak + 1 ELSE 0 END AS streak
 """
@@ -214,6 +214,12 @@ POSTPONE = """
 UPDATE submission_attempt
 SET next_action_at = now() + cast(:delay_ms AS float8) * interval '1 ms'
 WHERE id = :attempt_id
+"""
+
+VOID_FLOORS = """
+UPDATE submission_attempt
+SET floor_void = true
+WHERE next_action_at IS NOT NULL AND floor_id > :above AND NOT floor_void
 """
 
 LAST_TOP_ID = """

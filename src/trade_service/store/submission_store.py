@@ -72,6 +72,7 @@ MARK_LOST = text(sql.MARK_LOST).bindparams(_IDS, _ATTEMPT_IDS)
 OPEN_ITEMS = text(sql.OPEN_ITEMS).bindparams(_IDS, _ATTEMPT_IDS)
 STATES = text(sql.STATES).bindparams(_IDS)
 POSTPONE = text(sql.POSTPONE).bindparams(_ATTEMPT_ID, bindparam("delay_ms", type_=sa.Float))
+VOID_FLOORS = text(sql.VOID_FLOORS).bindparams(bindparam("above", type_=Integer))
 LAST_TOP_ID = text(sql.LAST_TOP_ID)
 TAKE_OVER = text(sql.TAKE_OVER).bindparams(
     _IDS,
@@ -162,6 +163,7 @@ class PostgresSubmissionStore:
                 floor_id=row.floor_id,
                 settle_ms=row.settle_ms,
                 settled=row.settled,
+                floor_void=row.floor_void,
                 look_ups=row.look_ups,
                 next_batch_size=row.next_batch_size,
                 streak=row.streak,
@@ -190,6 +192,10 @@ class PostgresSubmissionStore:
             settle_ms=self._settle_ms,
             status_new=self._status_new,
         )
+
+    async def void_floors(self, above: int) -> None:
+        """See SubmissionStore."""
+        await self._run(VOID_FLOORS, above=above)
 
     async def last_top_id(self) -> int:
         """See SubmissionStore."""

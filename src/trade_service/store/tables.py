@@ -116,6 +116,7 @@ submission_attempt = sa.Table(
     sa.Column("settle_ms", sa.Integer, nullable=False, server_default="0"),
     sa.Column("settle_from", INSTANT),
     sa.Column("floor_id", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("floor_void", sa.Boolean, nullable=False, server_default=sa.false()),
     sa.Column("top_id", sa.Integer),
     sa.Column("streak", sa.SmallInteger, nullable=False, server_default="0"),
     sa.Column("adopted", sa.Boolean, nullable=False, server_default=sa.false()),

@@ -176,6 +176,8 @@ class DueAttempt(msgspec.Struct, frozen=True):
     settle_ms: int
     settled: bool
     """By the database's clock: the settle time has passed since the last moment bytes could leave."""
+    floor_void: bool
+    """The downstream's ids restarted since the floor was noted: only presence can still be proven."""
     look_ups: int
     next_batch_size: int | None
     streak: int

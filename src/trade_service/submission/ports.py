@@ -72,6 +72,11 @@ class SubmissionStore(Protocol):
         """Takes over rows written by the earlier service: accepted where they prove it, else unknown."""
         ...
 
+    async def void_floors(self, above: int) -> None:
+        """The downstream's ids restarted: absence proves nothing any more for open attempts whose floor
+        is greater than `above`, even when the new ids have passed it."""
+        ...
+
     async def last_top_id(self) -> int:
         """The greatest downstream id that recent attempts have seen; 0 when none has."""
         ...

@@ -113,6 +113,8 @@ class Recovery:
         wanted = [item.execution_id for items in unknown.values() for item in items]
         floor_id = min(attempt.floor_id for attempt in attempts)
         seen = await look_up(self._gateway, wanted, floor_id, self._settings.look_up_max_pages)
+        if seen.pages and any(seen.top_id < attempt.floor_id for attempt in attempts):
+            await self._store.void_floors(seen.top_id)
         closings = [
             self._conclude(attempt, unknown[attempt.attempt_id], seen, attempt.attempt_id in conclusive)
             for attempt in attempts
@@ -197,10 +199,10 @@ class Recovery:
         self, attempt: DueAttempt, items: Sequence[OpenItem], seen: LookUpPass, settled: bool
     ) -> AttemptClosing:
         """What a pass proves for one attempt's unknown executions, and when to look again."""
-        reset = seen.pages > 0 and seen.top_id < attempt.floor_id
+        reset = attempt.floor_void or (seen.pages > 0 and seen.top_id < attempt.floor_id)
         if reset:
             self._alarm_reset(attempt, seen, items)
-        found = {} if reset else matches(seen, items, attempt.floor_id)
+        found = matches(seen, items, attempt.floor_id)
         absent_counts = settled and not reset and not seen.problem and seen.is_complete_to(attempt.floor_id)
         outcomes = []
         for item in items:
@@ -289,9 +291,9 @@ class Recovery:
 
     def _alarm_reset(self, attempt: DueAttempt, seen: LookUpPass, items: Sequence[OpenItem]) -> None:
         message = (
-            f"the Execution Service's newest id is {seen.top_id}, below {attempt.floor_id}, which was known "
-            f"before attempt {attempt.attempt_id}: its database was reset or restored, so "
-            "nothing can be concluded; resolve these executions by hand"
+            f"the Execution Service's ids restarted after attempt {attempt.attempt_id}, before which "
+            f"{attempt.floor_id} was known (newest now: {seen.top_id}): its database was reset or restored, so "
+            "absence proves nothing; resolve these executions by hand"
         )
         self._events.emit(AlarmEvent("DOWNSTREAM_RESET", message, tuple(i.execution_id for i in items)))
 

@@ -93,7 +93,7 @@ class BulkExecutionSubmissionService:
             return
         top = max((row.id or 0 for row in listing.page.content), default=0)
         if top < known:
-            self._alarm_reset(known, top)
+            await self._reset_seen(known, top)
         self._floor = top
 
     async def submit_executions_bulk(
@@ -153,7 +153,7 @@ class BulkExecutionSubmissionService:
         closing = await self._send(attempt, claim, write_before)
         answered_at = self._clock.boottime()
         recorded = await self._record(closing)
-        self._settle(attempt, closing, recorded)
+        await self._settle(attempt, closing, recorded)
         event = _event(
             work, closing, (claimed_at - begun) * 1000, (self._clock.boottime() - answered_at) * 1000
         )
@@ -235,23 +235,26 @@ class BulkExecutionSubmissionService:
                 await self._clock.sleep(pause_ms / 1000)
         return await self._store.record(closing)
 
-    def _settle(self, attempt: NewAttempt, closing: AttemptClosing, recorded: Sequence[Recorded]) -> None:
-        ids = [o.execution_service_id for o in closing.outcomes if o.execution_service_id is not None]
-        if ids and min(ids) <= attempt.floor_id:
-            self._alarm_reset(attempt.floor_id, min(ids))
-            self._floor = 0
-        elif ids:
-            self._floor = max(self._floor, *ids)
+    async def _settle(
+        self, attempt: NewAttempt, closing: AttemptClosing, recorded: Sequence[Recorded]
+    ) -> None:
         announce(self._board, self._events, closing, recorded)
         if closing.next_action_in_ms is not None:
             self.on_open(closing.next_action_in_ms)
+        ids = [o.execution_service_id for o in closing.outcomes if o.execution_service_id is not None]
+        if ids and min(ids) <= attempt.floor_id:
+            self._floor = 0
+            await self._reset_seen(attempt.floor_id, min(ids))
+        elif ids:
+            self._floor = max(self._floor, *ids)
 
-    def _alarm_reset(self, known: int, seen: int) -> None:
+    async def _reset_seen(self, known: int, seen: int) -> None:
         message = (
             f"the Execution Service's ids restarted: {known} was known and {seen} came later. Its database "
             "was reset or restored; outcomes that are still unknown have to be resolved by hand"
         )
         self._events.emit(AlarmEvent("DOWNSTREAM_RESET", message))
+        await self._store.void_floors(seen - 1)
 
     async def _tell_not_claimed(self, refused: Sequence[NotClaimed]) -> None:
         foreign = [row.execution_id for row in refused if row.foreign]

@@ -52,7 +52,7 @@ def refuse_bulk(request: Request[Any, Any, Any], error: Exception) -> Response[b
     problem = logged_problem(error)
     if isinstance(error, DomainError) and problem.status < 500:
         problem = msgspec.structs.replace(problem, status=400)
-    total = _count(request) if problem.status == 400 else 0
+    total = _count(request)
     body = problem_body(problem, request_id_of(request)) | {
         "status": "FAILURE",
         "totalRequested": total,

@@ -33,6 +33,7 @@ _UPGRADE = (
         settle_ms integer NOT NULL DEFAULT 0,
         settle_from timestamptz,
         floor_id integer NOT NULL DEFAULT 0,
+        floor_void boolean NOT NULL DEFAULT false,
         top_id integer,
         streak smallint NOT NULL DEFAULT 0,
         adopted boolean NOT NULL DEFAULT false,
