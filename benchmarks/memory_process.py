@@ -8,7 +8,7 @@ import time
 import psutil
 import uvloop
 
-from benchmarks.run import WARM_UP, engine_rate, services_on
+from benchmarks.run import engine_rate, services_on
 from benchmarks.surroundings import fill
 from trade_service.observability.logs import configure_logs
 
@@ -16,15 +16,14 @@ SAMPLE_EVERY_S = 0.05
 
 
 async def main(dsn: str, base_url: str, count: int) -> None:
-    """Warms up, takes the idle memory, submits, and samples the peak meanwhile."""
+    """Takes the idle memory of the service before its first submission, submits, and samples the peak."""
     configure_logs("ERROR", "console")
     process = psutil.Process()
     async with services_on(dsn, base_url) as services:
-        ids = await fill(services.engine, count + WARM_UP)
-        await engine_rate(services, ids[:WARM_UP])
+        ids = await fill(services.engine, count)
         idle = peak = process.memory_info().rss
         begun = time.perf_counter()
-        running = asyncio.ensure_future(engine_rate(services, ids[WARM_UP:]))
+        running = asyncio.ensure_future(engine_rate(services, ids))
         while not running.done():
             await asyncio.wait([running], timeout=SAMPLE_EVERY_S)
             peak = max(peak, process.memory_info().rss)
