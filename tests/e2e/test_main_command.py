@@ -7,7 +7,7 @@ import aiohttp
 import pytest
 import rich_click as click
 
-from tests.e2e.command import Cli
+from tests.e2e.command import Cli, Running
 from trade_service import __version__
 from trade_service.cli import main
 
@@ -50,19 +50,29 @@ async def test_version(bare_cli: Cli) -> None:
     assert (ended.code, ended.out) == (0, f"trade-service, version {__version__}\n")
 
 
+BATCH = {
+    "executions": [
+        {
+            "executionStatus": "NEW", "tradeType": "BUY", "destination": "ML", "securityId": "IBM",
+            "quantity": 1, "limitPrice": None, "tradeServiceExecutionId": 5, "version": 1,
+        }
+    ]
+}  # fmt: skip
+
+
+async def url_of(running: Running) -> str:
+    """Where a simulator that has just been started listens."""
+    line = await running.line_with("Stand-in Execution Service on ")
+    return next(word for word in line.split() if word.startswith("http")).rstrip(",")
+
+
 async def test_the_simulator_keeps_books_and_prints_them(bare_cli: Cli) -> None:
-    item = {
-        "executionStatus": "NEW", "tradeType": "BUY", "destination": "ML", "securityId": "IBM", "quantity": 1,
-        "limitPrice": None, "tradeServiceExecutionId": 5, "version": 1,
-    }  # fmt: skip
     async with await bare_cli.start("simulate", "--port", "0", "--script", "ok,error_503") as running:
-        line = await running.line_with("Stand-in Execution Service on ")
-        url = next(word for word in line.split() if word.startswith("http")).rstrip(",")
+        url = await url_of(running)
         statuses = []
         async with aiohttp.ClientSession() as session:
             for _ in range(3):
-                body = {"executions": [item]}
-                async with session.post(f"{url}/api/v1/executions/batch", json=body) as answer:
+                async with session.post(f"{url}/api/v1/executions/batch", json=BATCH) as answer:
                     statuses.append(answer.status)
         running.send(signal.SIGINT)
         ended = await running.ended()
@@ -70,3 +80,24 @@ async def test_the_simulator_keeps_books_and_prints_them(bare_cli: Cli) -> None:
     assert ended.code == 0, ended
     assert "execution 5 was accepted 2 times" in ended.out
     assert "fault: error_503" in ended.out
+
+
+async def test_the_simulator_forgets_nothing_when_it_is_killed(bare_cli: Cli) -> None:
+    simulate = ("simulate", "--port", "0", "--books", "books.jsonl")
+    async with aiohttp.ClientSession() as session:
+        async with await bare_cli.start(*simulate) as running:
+            url = await url_of(running)
+            async with session.post(f"{url}/api/v1/executions/batch", json=BATCH) as answer:
+                assert answer.status == 201
+            running.send(signal.SIGKILL)
+            await running.process.wait()
+        async with await bare_cli.start(*simulate) as running:
+            async with session.get(f"{await url_of(running)}/simulator/books") as answer:
+                assert (await answer.json())["total"] == 1
+
+
+async def test_a_file_that_is_no_books_is_left_alone(bare_cli: Cli) -> None:
+    name = bare_cli.write()
+    ended = await bare_cli.run("simulate", "--port", "0", "--books", name)
+    assert ended.code == 2
+    assert "line 1 of blotter.csv" in ended.complaint

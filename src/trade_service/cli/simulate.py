@@ -3,6 +3,7 @@
 import asyncio
 import sys
 from pathlib import Path
+from typing import Any
 
 import rich_click as click
 from rich.console import Console
@@ -10,6 +11,7 @@ from rich.table import Table
 
 from trade_service.cli.command_error import CommandError
 from trade_service.cli.running import run_until_stopped
+from trade_service.simulator.books_file import BooksFileError
 from trade_service.simulator.faults import FAULTS, FaultPlanError
 from trade_service.simulator.server import RunningSimulator, SimulatorSettings, running_simulator
 from trade_service.simulator.settings import parse_fault_rates
@@ -45,6 +47,8 @@ def _list_faults(ctx: click.Context, _: click.Parameter, wanted: object) -> None
 @click.option("--script", default="", metavar="A,B:1,...", help="Faults of the first calls, in order.")
 @click.option("--seed", default=1, show_default=True, help="The same seed gives the same faults.")
 @click.option("--first-id", default=1, show_default=True, help="Id of the first execution it accepts.")
+@click.option("--books", "books_path", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE",
+              help="Keep the books in a file: written before an answer leaves, read at the start.")  # fmt: skip
 @click.option("--list-faults", is_flag=True, is_eager=True, callback=_list_faults, expose_value=False,
               help="List all faults and stop.")  # fmt: skip
 @click.option("--keeper-of", type=click.Path(path_type=Path), hidden=True,
@@ -52,34 +56,49 @@ def _list_faults(ctx: click.Context, _: click.Parameter, wanted: object) -> None
 def simulate(
     host: str, port: int, latency_ms: float, item_latency_ms: float, faults: tuple[str, ...],
     lookup_faults: tuple[str, ...], script: str, seed: int, first_id: int,
-    keeper_of: Path | None,
+    books_path: Path | None, keeper_of: Path | None,
 ) -> None:  # fmt: skip
     """Run a stand-in Execution Service with seeded faults.
 
     It speaks the Execution Service's contract, keeps books of what it accepted and prints them at the end.
     """
+    settings = _settings(
+        seed=seed,
+        first_id=first_id,
+        call_latency_ms=latency_ms,
+        item_latency_ms=item_latency_ms,
+        faults=faults,
+        lookup_faults=lookup_faults,
+        script=script,
+    )
     try:
-        settings = SimulatorSettings(
-            seed=seed,
-            first_id=first_id,
-            call_latency_ms=latency_ms,
-            item_latency_ms=item_latency_ms,
+        run_until_stopped(lambda stopping: _simulate(settings, host, port, stopping, books_path, keeper_of))
+    except BooksFileError as error:
+        raise CommandError(str(error)) from None
+
+
+def _settings(
+    *, faults: tuple[str, ...], lookup_faults: tuple[str, ...], script: str, **plain: Any
+) -> SimulatorSettings:
+    try:
+        return SimulatorSettings(
             latency_jitter=LATENCY_JITTER,
             faults=parse_fault_rates(faults),
             lookup_faults=parse_fault_rates(lookup_faults),
             script=[entry.strip() for entry in script.split(",") if entry.strip()],
             late_commit_ms=LATE_COMMIT_MS,
+            **plain,
         )
     except FaultPlanError as error:
         raise CommandError(f"{error} (see `trade-service simulate --list-faults`)") from None
-    run_until_stopped(lambda stopping: _simulate(settings, host, port, stopping, keeper_of))
 
 
 async def _simulate(
-    settings: SimulatorSettings, host: str, port: int, stopping: asyncio.Event, keeper_of: Path | None
-) -> None:
+    settings: SimulatorSettings, host: str, port: int, stopping: asyncio.Event,
+    books_path: Path | None, keeper_of: Path | None,
+) -> None:  # fmt: skip
     try:
-        async with running_simulator(settings, host, port) as simulator:
+        async with running_simulator(settings, host, port, books_path) as simulator:
             click.echo(f"Stand-in Execution Service on {simulator.base_url}, Ctrl-C stops it")
             sys.stdout.flush()
             if keeper_of is None:

@@ -173,9 +173,7 @@ class Handlers:
         self._state.calls["put"] += 1
         try:
             fill = decode_put(await request.read())
-            execution = self._state.books.fill(
-                _path_id(request), fill.quantity_filled, fill.average_price, fill.version
-            )
+            execution = self._state.fill(_path_id(request), fill)
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             return self._error(request, 400, f"Malformed JSON request: {error}")
         except VersionConflictError as error:

@@ -2,11 +2,13 @@
 
 from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Final
 
 from aiohttp import web
 
 from trade_service.simulator.books import Books
+from trade_service.simulator.books_file import BooksFile
 from trade_service.simulator.handlers import Handlers
 from trade_service.simulator.operators import OperatorHandlers
 from trade_service.simulator.settings import SimulatorSettings
@@ -19,9 +21,13 @@ _MAX_BODY_BYTES: Final = 4 * 1024 * 1024
 _STOP_S: Final = 0.2
 
 
-def build_app(settings: SimulatorSettings) -> web.Application:
-    """The application; its shutdown lets held and hanging calls go. Needs a running event loop."""
-    state = SimulatorState(settings)
+def build_app(settings: SimulatorSettings, books_path: Path | None = None) -> web.Application:
+    """The application; its shutdown lets held and hanging calls go. Needs a running event loop.
+
+    With ``books_path`` the books are kept in that file. Raises `BooksFileError`.
+    """
+    file, books = BooksFile.open(books_path, settings.first_id) if books_path else (None, None)
+    state = SimulatorState(settings, books, file)
     app = web.Application(client_max_size=_MAX_BODY_BYTES)
     app[_STATE] = state
     app.add_routes([*Handlers(state).routes(), *OperatorHandlers(state).routes()])
@@ -29,7 +35,12 @@ def build_app(settings: SimulatorSettings) -> web.Application:
     async def stop(_: web.Application) -> None:
         state.stop()
 
+    async def close(_: web.Application) -> None:
+        if file is not None:
+            file.close()
+
     app.on_shutdown.append(stop)
+    app.on_cleanup.append(close)
     return app
 
 
@@ -142,10 +153,17 @@ class RunningSimulator:
 
 @asynccontextmanager
 async def running_simulator(
-    settings: SimulatorSettings | None = None, host: str = "127.0.0.1", port: int = 0
+    settings: SimulatorSettings | None = None,
+    host: str = "127.0.0.1",
+    port: int = 0,
+    books_path: Path | None = None,
 ) -> AsyncIterator[RunningSimulator]:
-    """Listen on ``host``:``port`` (0: any free port). Leaving does not wait for calls that hang or sleep."""
-    app = build_app(settings or SimulatorSettings())
+    """Listen on ``host``:``port`` (0: any free port). Leaving does not wait for calls that hang or sleep.
+
+    With ``books_path`` the books of an earlier run go on, and survive this one, whatever ends it. Raises
+    `BooksFileError`.
+    """
+    app = build_app(settings or SimulatorSettings(), books_path)
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=_STOP_S)
     await runner.setup()
     try:

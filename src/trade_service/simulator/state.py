@@ -8,9 +8,10 @@ from datetime import UTC, datetime
 from typing import Final, NamedTuple
 
 from trade_service.simulator.books import Books
+from trade_service.simulator.books_file import BooksFile
 from trade_service.simulator.checks import Amounts
 from trade_service.simulator.faults import FaultPlan
-from trade_service.simulator.messages import ExecutionPost
+from trade_service.simulator.messages import Execution, ExecutionPost, ExecutionPut
 from trade_service.simulator.settings import FaultChange, SimulatorSettings
 
 SEEN_KEPT: Final = 1_000
@@ -54,10 +55,13 @@ class Milestones:
 
 
 class SimulatorState:
-    """Lives on one event loop; nothing here blocks or does I/O."""
+    """Lives on one event loop; nothing here blocks or does I/O but the books' file, where there is one."""
 
-    def __init__(self, settings: SimulatorSettings) -> None:
+    def __init__(
+        self, settings: SimulatorSettings, books: Books | None = None, file: BooksFile | None = None
+    ) -> None:
         self.settings = settings
+        self._file = file
         self.in_flight = 0
         self.stopped = asyncio.Event()
         self.gate_before = asyncio.Event()
@@ -65,14 +69,18 @@ class SimulatorState:
         self.gate_before.set()
         self.gate_after.set()
         self._late: dict[asyncio.TimerHandle, tuple[Sequence[ExecutionPost], Sequence[Amounts]]] = {}
-        self.reset()
+        self._begin(books or Books(settings.first_id))
 
     def reset(self) -> None:
         """Forget everything: empty books, the settings' faults and seed, no commit still to come."""
-        settings = self.settings
         self.drop_late()
+        first_id = self.settings.first_id
+        self._begin(Books(first_id) if self._file is None else self._file.begin(first_id))
+
+    def _begin(self, books: Books) -> None:
+        settings = self.settings
         self.dice = random.Random(settings.seed)
-        self.books = Books(settings.first_id)
+        self.books = books
         self.submissions = FaultPlan(self.dice, settings.faults, settings.script)
         self.lookups = FaultPlan(self.dice, settings.lookup_faults, settings.lookup_script)
         self.calls: Counter[str] = Counter()
@@ -95,10 +103,20 @@ class SimulatorState:
             self.lookups.set_script(change.lookup_script)
 
     def commit(self, posts: Sequence[ExecutionPost], amounts: Sequence[Amounts], now: datetime) -> None:
-        """Enter executions in the books, received ``now``."""
+        """Enter executions in the books, received ``now``; in their file first. Raises OSError."""
         if posts:
+            if self._file is not None:
+                self._file.accepted(posts, now)
             self.books.accept(posts, amounts, now)
             self.accepted.advance(len(posts))
+
+    def fill(self, execution_id: int, fill: ExecutionPut) -> Execution | None:
+        """Store a fill; None when there is no such id. Raises `VersionConflictError` and OSError."""
+        given = (execution_id, fill.quantity_filled, fill.average_price, fill.version)
+        execution = self.books.fill(*given)
+        if execution is not None and self._file is not None:
+            self._file.filled(*given)
+        return execution
 
     def commit_later(
         self, posts: Sequence[ExecutionPost], amounts: Sequence[Amounts], delay_s: float

@@ -1,0 +1,136 @@
+"""The stand-in's books in a file: what was told to anybody is read back, whatever ended the process."""
+
+import os
+import tempfile
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from trade_service.simulator.books import Books, Query
+from trade_service.simulator.books_file import BooksFile, BooksFileError
+from trade_service.simulator.checks import check_all
+from trade_service.simulator.messages import Execution, ExecutionPost
+from trade_service.simulator.server import running_simulator
+
+NOW = datetime(2026, 11, 24, 10, 30, 0, 123456, tzinfo=UTC)
+
+
+def post(trade_id: int, quantity: str = "1.5", price: str | None = "9.00000001") -> ExecutionPost:
+    limit_price = None if price is None else Decimal(price)
+    return ExecutionPost("NEW", "BUY", "ML", "IBM", Decimal(quantity), limit_price, trade_id, 1)
+
+
+def enter(file: BooksFile, books: Books, posts: Sequence[ExecutionPost]) -> None:
+    """One commit, as the simulator's state makes it."""
+    file.accepted(posts, NOW)
+    books.accept(posts, check_all(posts), NOW)  # type: ignore[arg-type]  # all of them are good
+
+
+def content(books: Books) -> list[Execution]:
+    return books.page(Query(limit=1000)).content
+
+
+commits = st.lists(st.lists(st.integers(1, 9), min_size=1, max_size=4), max_size=5)
+
+
+@given(commits, st.integers(1, 2**31), st.data())
+def test_a_file_cut_anywhere_holds_its_whole_commits(
+    table: list[list[int]], first_id: int, data: st.DataObject
+) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "books"
+        file, books = BooksFile.open(path, first_id)
+        ends = {path.stat().st_size: content(books)}
+        for trade_ids in table:
+            enter(file, books, [post(trade_id) for trade_id in trade_ids])
+            ends[path.stat().st_size] = content(books)
+        file.close()
+        cut = data.draw(st.integers(min(ends), max(ends)))
+        os.truncate(path, cut)
+
+        again, found = BooksFile.open(path, 77)
+        assert content(found) == ends[max(end for end in ends if end <= cut)]
+        assert found.next_id == first_id + found.total, "the file's first id counts"
+        enter(again, found, [post(5, "2", None)])
+        again.close()
+        file, found_again = BooksFile.open(path, 1)
+        file.close()
+        assert content(found_again) == content(found)
+
+
+@pytest.mark.parametrize(
+    ("text", "word"),
+    [
+        ("order_id,quantity\n", "line 1"),
+        ('{"line":"opened","firstId":1}\n{"line":"opened","firstId":1}\n', "line 2"),
+        ('{"line":"filled","id":1,"quantityFilled":1,"averagePrice":null,"version":1}\n', "line 1"),
+        (
+            '{"line":"opened","firstId":1}\n'
+            '{"line":"filled","id":1,"quantityFilled":1,"averagePrice":null,"version":1}\n',
+            "line 2",
+        ),
+        (
+            '{"line":"opened","firstId":1}\n'
+            '{"line":"accepted","receivedTimestamp":"2026-01-01T00:00:00Z","executions":[{"quantity":1}]}\n',
+            "line 2",
+        ),
+    ],
+)
+def test_a_file_of_something_else_is_named_and_left_alone(tmp_path: Path, text: str, word: str) -> None:
+    path = tmp_path / "orders.csv"
+    path.write_text(text + "the last line has no end", encoding="utf-8")
+    with pytest.raises(BooksFileError, match=rf"{word} of .*orders\.csv"):
+        BooksFile.open(path, 1)
+    assert path.read_text("utf-8") == text + "the last line has no end"
+
+
+def test_a_place_without_files_is_named(tmp_path: Path) -> None:
+    with pytest.raises(BooksFileError, match=r"nowhere.* cannot hold books"):
+        BooksFile.open(tmp_path / "nowhere" / "books", 1)
+
+
+def test_what_the_disk_does_not_take_leaves_no_trace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "books"
+    file, books = BooksFile.open(path, 1)
+    enter(file, books, [post(1)])
+    write = os.write
+    monkeypatch.setattr(os, "write", lambda fd, data: write(fd, data[:20]))
+    with pytest.raises(OSError, match="only a part"):
+        enter(file, books, [post(2)])
+    monkeypatch.undo()
+    enter(file, books, [post(3)])
+    file.close()
+    again, found = BooksFile.open(path, 1)
+    again.close()
+    assert [row.trade_service_execution_id for row in content(found)] == [1, 3]
+
+
+async def test_books_fills_and_ids_go_on_in_the_next_run(tmp_path: Path) -> None:
+    path = tmp_path / "books"
+    item: dict[str, Any] = {
+        "executionStatus": "NEW", "tradeType": "BUY", "destination": "ML", "securityId": "IBM",
+        "quantity": 10, "limitPrice": None, "tradeServiceExecutionId": 5, "version": 1,
+    }  # fmt: skip
+    async with aiohttp.ClientSession() as http:
+        async with running_simulator(books_path=path) as simulator:
+            for trade_id in (5, 6):
+                body = {"executions": [item | {"tradeServiceExecutionId": trade_id}]}
+                await (await http.post(f"{simulator.base_url}/api/v1/executions/batch", json=body)).read()
+            fill = {"quantityFilled": 4, "averagePrice": 2.5, "version": 1}
+            await (await http.put(f"{simulator.base_url}/api/v1/execution/2", json=fill)).read()
+            before = content(simulator.books)
+        assert [row.execution_status for row in before] == ["NEW", "PART"]
+        async with running_simulator(books_path=path) as simulator:
+            assert content(simulator.books) == before
+            assert simulator.books.next_id == 3
+            simulator.reset()
+            assert simulator.books.total == 0
+        async with running_simulator(books_path=path) as simulator:
+            assert simulator.books.total == 0
