@@ -193,8 +193,8 @@ def recovery_settings(settings: Settings, owner: str) -> RecoverySettings:
         batch_size=settings.batch.effective_size,
         poll_s=settings.submission.recovery_poll_ms / 1000,
         take_limit=settings.submission.recovery_batch_limit,
-        hold_ms=10_000,
-        observer_grace_ms=5_000,
+        hold_ms=settings.submission.recovery_hold_ms,
+        observer_grace_ms=settings.submission.recovery_grace_ms,
         look_up_max_pages=settings.submission.look_up_max_pages,
     )
 

@@ -158,6 +158,13 @@ class SubmissionSettings(Section, frozen=True, kw_only=True):
     recovery_batch_limit: Annotated[int, about("Attempts a round of recovery takes up.", ge=1, le=10_000)] = (
         100
     )
+    recovery_hold_ms: Annotated[
+        int, about("How long others leave alone what a round of recovery took up.", ge=100, le=600_000)
+    ] = 10_000
+    recovery_grace_ms: Annotated[
+        int,
+        about("How much longer what is due is left to the process that looked at it last.", ge=0, le=600_000),
+    ] = 5000
     look_up_max_delay_ms: Annotated[
         int, about("Longest pause between two look-ups of the same unknown.", ge=1, le=3_600_000)
     ] = 60_000
