@@ -32,6 +32,7 @@ from trade_service.domain.errors import (
 from trade_service.domain.executions import SubmissionState
 from trade_service.domain.orders import Submission
 from trade_service.submission.events import AlarmEvent
+from trade_service.submission.messages import ExecutionPost
 from trade_service.submission.model import ReplyKind, SubmitStatus
 from trade_service.submission.ports import StoreUnavailable
 from trade_service.trading.model import BlotterLine, ExecutionView, NotAccepted, SubmittedOrder
@@ -410,6 +411,45 @@ async def test_a_fill_of_what_was_given_up_takes_the_quantity_again_and_alarms(e
         assert await conserved(engine)
         alarms = [e for e in desk.heart.events if isinstance(e, AlarmEvent)]
         assert [(a.code, a.execution_ids) for a in alarms] == [("ACCEPTED_LATE", (execution_id,))]
+
+
+@pytest.mark.parametrize("others", [0, 3])
+async def test_a_fill_whose_answer_never_came_gets_its_id_by_look_up(
+    engine: AsyncEngine, others: int
+) -> None:
+    """The report proves acceptance and does not tell the id: without that no books can be compared."""
+    async with desk_on(engine) as desk:
+        desk.gateway.scripts.append(fail(ReplyKind.LOST, "LOST", accepted=True))
+        desk.gateway.hold()
+        asking = asyncio.create_task(desk.orders.submit_orders(all_of(await desk.some_orders(1 + others))))
+        await until(lambda: len(desk.gateway.calls) == 1)
+        ids = desk.gateway.calls[0]
+        await desk.executions.fill(ids[0], "PART", Decimal(1), 1)
+        desk.gateway.open.set()
+        await asking
+        await until_named(engine)
+        assert await value_of(engine, "SELECT version FROM execution WHERE id = :id", id=ids[0]) == 2
+
+
+async def test_a_fill_of_what_was_given_up_gets_its_id_by_look_up(engine: AsyncEngine) -> None:
+    async with desk_on(engine) as desk:
+        (execution_id,) = await none_executions(desk, 1, security="BAD")
+        desk.gateway.scripts.append(refuse("BAD"))
+        await desk.executions.submit_execution(execution_id)
+        desk.gateway.accept(ExecutionPost("NEW", "BUY", "ML", "BAD", Decimal(100), None, execution_id, 1))
+        await desk.executions.fill(execution_id, "FULL", Decimal(100), 1)
+        await until_named(engine)
+
+
+async def until_named(engine: AsyncEngine) -> None:
+    """Until all executions have their id at the Execution Service, and nothing is looked for any more."""
+    query = (
+        "SELECT bool_and(execution_service_id IS NOT NULL) AND NOT EXISTS "
+        "(SELECT FROM submission_attempt WHERE next_action_at IS NOT NULL) FROM execution"
+    )
+    async with asyncio.timeout(10):
+        while not await value_of(engine, query):
+            await asyncio.sleep(0.01)
 
 
 async def test_impossible_fills_are_refused_by_name(engine: AsyncEngine) -> None:

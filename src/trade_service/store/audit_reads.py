@@ -68,8 +68,9 @@ LIMIT :limit
 """).bindparams(bindparam("limit", type_=Integer))
 WITHOUT_ID = text(f"""
 SELECT e.id, count(*) OVER () AS total
-FROM execution e
-WHERE e.submission_state = 'accepted' AND e.execution_service_id IS NULL AND NOT {_OLD}
+FROM execution e LEFT JOIN submission_attempt a ON a.id = e.attempt_id
+WHERE e.submission_state = 'accepted' AND e.execution_service_id IS NULL AND a.next_action_at IS NULL
+  AND NOT {_OLD}
 ORDER BY e.id
 LIMIT :limit
 """).bindparams(bindparam("limit", type_=Integer))
@@ -87,7 +88,8 @@ WHERE a.next_action_at IS NOT NULL
   AND NOT EXISTS (
       SELECT FROM execution e
       WHERE e.id = ANY(a.execution_ids) AND e.attempt_id = a.id
-        AND e.submission_state IN ('queued', 'claimed', 'retry', 'unknown'))
+        AND (e.submission_state IN ('queued', 'claimed', 'retry', 'unknown')
+             OR e.submission_state = 'accepted' AND e.execution_service_id IS NULL))
 """)
 OWN = text("""
 SELECT e.id, e.submission_state, e.execution_service_id, e.execution_timestamp, t.abbreviation AS trade_type,
@@ -170,7 +172,7 @@ class AuditReads:
         return [WrongOrder(*row) for row in await self._run(WRONG_ORDERS, limit=limit)]
 
     async def accepted_without_id(self, limit: int) -> Listed:
-        """Executions that this service calls accepted without knowing under which id."""
+        """Executions that this service calls accepted, whose id it neither knows nor looks for."""
         rows = await self._run(WITHOUT_ID, limit=limit)
         return Listed(tuple((row.id, "accepted") for row in rows), rows[0].total if rows else 0)
 

@@ -141,6 +141,12 @@ WITH before AS MATERIALIZED (
     FROM before b
     WHERE e.id = b.id
     RETURNING e.*
+), nameless AS (
+    -- Which id it has there is still to be looked up.
+    UPDATE submission_attempt t
+    SET next_action_at = now()
+    FROM after a
+    WHERE t.id = a.attempt_id AND a.execution_service_id IS NULL AND t.next_action_at IS NULL
 ), given_back AS MATERIALIZED (
     SELECT o.id, a.quantity_ordered AS quantity
     FROM after a

@@ -106,17 +106,23 @@ WITH told AS MATERIALIZED (
     UPDATE submission_attempt
     SET {attempt},
         -- An attempt that still owns something open stays open: what the fencing token kept from being
-        -- settled, and what nobody told about (which only a closing one has to search for).
+        -- settled, what a fill proved to be accepted before its id was known, and what nobody told about
+        -- (which only a closing one has to search for).
         next_action_at = CASE
             WHEN EXISTS (SELECT FROM before b WHERE b.attempt_id = :attempt_id AND NOT b.changes
                          AND b.state IN ('queued', 'claimed', 'retry', 'unknown'))
+            THEN coalesce(next_action_at, now())
+            WHEN cast(:next_action_in_ms AS float8) IS NULL
+                 AND EXISTS (SELECT FROM before b WHERE b.attempt_id = :attempt_id AND NOT b.changes
+                             AND b.state = 'accepted' AND b.service_id IS NULL)
             THEN coalesce(next_action_at, now())
             WHEN cast(:next_action_in_ms AS float8) IS NULL
                  AND cardinality(execution_ids) > (SELECT count(*) FROM before)
                  AND EXISTS (SELECT FROM execution e
                              WHERE e.id = ANY(submission_attempt.execution_ids)
                                AND e.attempt_id = :attempt_id
-                               AND e.submission_state IN ('queued', 'claimed', 'retry', 'unknown')
+                               AND (e.submission_state IN ('queued', 'claimed', 'retry', 'unknown')
+                                    OR e.submission_state = 'accepted' AND e.execution_service_id IS NULL)
                                AND e.id <> ALL(cast(:ids AS int[])))
             THEN coalesce(next_action_at, now())
             ELSE now() + cast(:next_action_in_ms AS float8) * interval '1 ms' END,
@@ -199,7 +205,8 @@ JOIN destination d ON d.id = e.destination_id
 LEFT JOIN trade_type tt ON tt.id = e.trade_type_id
 WHERE e.id = ANY(:ids)
   AND e.attempt_id = ANY(cast(:attempt_ids AS uuid[]))
-  AND e.submission_state IN ('queued', 'retry', 'unknown')
+  AND (e.submission_state IN ('queued', 'retry', 'unknown')
+       OR e.submission_state = 'accepted' AND e.execution_service_id IS NULL)
 ORDER BY e.id
 """
 

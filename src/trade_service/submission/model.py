@@ -156,7 +156,7 @@ class Recorded(msgspec.Struct, frozen=True, gc=False):
 
 
 class OpenItem(msgspec.Struct, frozen=True, gc=False):
-    """An execution that an attempt still owns, as recovery needs it."""
+    """An execution that an attempt still owns, as recovery needs it; accepted when only its id is missing."""
 
     execution_id: int
     state: SubmissionState

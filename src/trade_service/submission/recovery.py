@@ -32,6 +32,7 @@ from trade_service.submission.work_queue import Work, WorkQueue
 _log = structlog.get_logger(__name__)
 
 _RESENDABLE = frozenset({SubmissionState.QUEUED, SubmissionState.RETRY})
+_TO_LOOK_UP = frozenset({SubmissionState.UNKNOWN, SubmissionState.ACCEPTED})
 
 
 class RecoverySettings(msgspec.Struct, frozen=True):
@@ -109,14 +110,14 @@ class Recovery:
         if not attempts:
             return
         conclusive = {a.attempt_id for a in attempts if self._is_settled(a)}
-        unknown = {a.attempt_id: _in_state(a, SubmissionState.UNKNOWN) for a in attempts}
-        wanted = [item.execution_id for items in unknown.values() for item in items]
+        sought = {a.attempt_id: _to_look_up(a) for a in attempts}
+        wanted = [item.execution_id for items in sought.values() for item in items]
         floor_id = min(attempt.floor_id for attempt in attempts)
         seen = await look_up(self._gateway, wanted, floor_id, self._settings.look_up_max_pages)
         if seen.pages and any(seen.top_id < attempt.floor_id for attempt in attempts):
             await self._store.void_floors(seen.top_id)
         closings = [
-            self._conclude(attempt, unknown[attempt.attempt_id], seen, attempt.attempt_id in conclusive)
+            self._conclude(attempt, sought[attempt.attempt_id], seen, attempt.attempt_id in conclusive)
             for attempt in attempts
         ]
         for closing in closings:
@@ -172,7 +173,7 @@ class Recovery:
         ids = [item.execution_id for item in resend if item not in overdue]
         for batch in _cut(ids, size):
             await self._queue.put(Work(batch, recovered=True, streak=attempt.streak))
-        if _in_state(attempt, SubmissionState.UNKNOWN):
+        if _to_look_up(attempt):
             self._first_seen.setdefault(attempt.attempt_id, self._clock.boottime())
             self._to_look_up[attempt.attempt_id] = attempt
             self._look_up_wanted.set()
@@ -198,18 +199,21 @@ class Recovery:
     def _conclude(
         self, attempt: DueAttempt, items: Sequence[OpenItem], seen: LookUpPass, settled: bool
     ) -> AttemptClosing:
-        """What a pass proves for one attempt's unknown executions, and when to look again."""
+        """What a pass proves for one attempt's executions, and when to look again.
+
+        Those that a fill proved to be accepted are there: only under which id is asked.
+        """
         reset = attempt.floor_void or (seen.pages > 0 and seen.top_id < attempt.floor_id)
         if reset:
             self._alarm_reset(attempt, seen, items)
         found = matches(seen, items, attempt.floor_id)
         absent_counts = settled and not reset and not seen.problem and seen.is_complete_to(attempt.floor_id)
-        outcomes = []
+        unknown, outcomes = SubmissionState.UNKNOWN, []
         for item in items:
             ids = found.get(item.execution_id) or []
             if ids:
                 outcomes.append(self._found(item, ids))
-            elif absent_counts and not self._is_doubtful(attempt, item, seen):
+            elif absent_counts and item.state is unknown and not self._is_doubtful(attempt, item, seen):
                 outcomes.append(self._absent(attempt, item))
         return self._closing(
             attempt, SubmissionState.UNKNOWN, tuple(outcomes), self._next_ms(attempt, items, outcomes)
@@ -324,8 +328,8 @@ def _contained(attempt_id: AttemptId) -> Iterator[None]:
         _log.exception("attempt_not_driven_on", attempt_id=attempt_id)
 
 
-def _in_state(attempt: DueAttempt, state: SubmissionState) -> list[OpenItem]:
-    return [item for item in attempt.items if item.state is state]
+def _to_look_up(attempt: DueAttempt) -> list[OpenItem]:
+    return [item for item in attempt.items if item.state in _TO_LOOK_UP]
 
 
 def _cut(ids: Sequence[int], size: int) -> Iterator[tuple[int, ...]]:
