@@ -17,6 +17,7 @@ ASGIApplication = Callable[[Any, Any, Any], Awaitable[None]]
 
 _TICK_S = 1.0
 """How often the server's Date header is renewed."""
+_SEE_OFF_S = 0.1
 
 
 def _nothing() -> None:
@@ -112,10 +113,24 @@ class _Server(uvicorn.Server):
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """As uvicorn's, and waits for the requests that it cancelled."""
-        await super().shutdown(sockets)
+        async with asyncio.TaskGroup() as group:
+            seeing_off = group.create_task(self._see_off())
+            await super().shutdown(sockets)
+            seeing_off.cancel()
         left = list(self.server_state.tasks)
         if left:
             await asyncio.wait(left, timeout=_TICK_S)
+
+    async def _see_off(self) -> None:
+        """Ends every connection after the request that it is at.
+
+        uvicorn does so once: a connection accepted at that very moment would be served until the grace is
+        over, and then be cut in mid-request.
+        """
+        while True:
+            await asyncio.sleep(_SEE_OFF_S)
+            for connection in list(self.server_state.connections):
+                connection.shutdown()
 
     def abandon(self) -> None:
         """Lets go of whatever an orderly end has left: all of it when serving was cancelled."""

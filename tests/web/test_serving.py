@@ -1,0 +1,60 @@
+"""The end of serving: what is under way is finished, and nobody is kept on."""
+
+import asyncio
+import socket
+import time
+from typing import Any
+
+from trade_service.serving import ServerLimits, _config, _Server
+from trade_service.serving.sockets import listening_sockets
+
+GRACE_S = 20.0
+
+
+async def app(scope: Any, receive: Any, send: Any) -> None:
+    """Answers every request after a moment."""
+    if scope["type"] == "lifespan":
+        await receive()
+        await send({"type": "lifespan.startup.complete"})
+        await receive()
+        await send({"type": "lifespan.shutdown.complete"})
+        return
+    await asyncio.sleep(0.05)
+    await send({"type": "http.response.start", "status": 204, "headers": []})
+    await send({"type": "http.response.body"})
+
+
+async def test_a_connection_accepted_while_the_stop_began_is_not_kept_on() -> None:
+    """It had been accepted, and was not there yet when the others were told to end."""
+    stop, serving = asyncio.Event(), asyncio.Event()
+    server = _Server(_config(app, ServerLimits(), GRACE_S), stop, lambda: None, 0.0)
+    server.on_started = serving.set
+    task = asyncio.create_task(server.serve(await listening_sockets("127.0.0.1", 0)))
+    await serving.wait()
+    began = time.monotonic()
+    near, far = socket.socketpair()
+    reader, writer = await asyncio.open_connection(sock=near)
+    slow = asyncio.create_task(answers(reader, writer))
+    stop.set()
+    while server.servers and server.servers[0].is_serving():
+        await asyncio.sleep(0)
+    protocol = server.config.http_protocol_class(  # type: ignore[call-arg]  # uvicorn's own call
+        config=server.config, server_state=server.server_state, app_state={}
+    )
+    await asyncio.get_running_loop().connect_accepted_socket(lambda: protocol, sock=far)
+    async with asyncio.timeout(GRACE_S / 2):
+        await task
+        assert 1 <= await slow <= 4, "served, and then told to go"
+    assert time.monotonic() - began < GRACE_S / 4
+    writer.close()
+
+
+async def answers(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> int:
+    """Asks again until it is told to go; how often it was answered."""
+    count = 0
+    head = b""
+    while b"connection: close" not in head.lower():
+        writer.write(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+        head = await reader.readuntil(b"\r\n\r\n")
+        count += 1
+    return count
