@@ -1,16 +1,14 @@
 """`trade-service demo`: the whole main job, and nothing left of it."""
 
 import asyncio
-import os
 import signal
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-import psutil
 import pytest
 
 from tests.e2e.command import Cli
+from tests.support.leftovers import alive_in, files_in, passable_folder
 from trade_service.cli.demo_simulator import CLASSES, fault_script
 from trade_service.simulator.faults import FAULTS
 
@@ -18,26 +16,8 @@ from trade_service.simulator.faults import FAULTS
 @pytest.fixture
 def temporary() -> Iterator[Path]:
     """A folder for temporary files that the database's user can pass."""
-    with tempfile.TemporaryDirectory(prefix="demo") as folder:
-        Path(folder).chmod(0o711)
-        yield Path(folder)
-
-
-def alive_in(folder: Path) -> list[str]:
-    """Command lines of processes that work in a folder."""
-    lines = []
-    for process in psutil.process_iter():
-        try:
-            line = " ".join(process.cmdline())
-        except psutil.Error:
-            continue
-        if str(folder) in line and process.pid != os.getpid():
-            lines.append(line)
-    return lines
-
-
-def files_in(folder: Path) -> list[str]:
-    return sorted(path.name for path in folder.iterdir())
+    with passable_folder("demo") as folder:
+        yield folder
 
 
 async def gone(folder: Path) -> None:

@@ -1,0 +1,55 @@
+"""What clients were told, for holding it against the books at the end."""
+
+import re
+from collections import Counter
+from collections.abc import Mapping
+from typing import Any
+
+_REFUSED = re.compile(r"^execution (\d+) was not accepted")
+_NOT_PROMISED = "STORE_UNAVAILABLE"
+"""The one reason that says nothing of the execution itself."""
+_ON_THE_WAY = "NEW"
+
+
+class Ledger:
+    """Everything that an answer promised."""
+
+    def __init__(self) -> None:
+        self.orders: set[int] = set()
+        """Order ids that were told to be created."""
+        self.sent: dict[int, int | None] = {}
+        """executionServiceId, where it was told, by execution id."""
+        self.refused: dict[int, str] = {}
+        """Why an execution was told to be definitely not accepted, by its id."""
+        self.pending: set[int] = set()
+        self.faults: list[str] = []
+        """Answers that must not come, whatever breaks."""
+        self.statuses: Counter[str] = Counter()
+
+    def execution(self, told: Mapping[str, Any]) -> None:
+        """Takes an execution as an answer shows it."""
+        execution_id, status = told["id"], told["executionStatus"]["abbreviation"]
+        if status == _ON_THE_WAY:
+            self.pending.add(execution_id)
+            return
+        service_id = told["executionServiceId"]
+        before = self.sent.get(execution_id)
+        if None not in (before, service_id) and service_id != before:
+            self.faults.append(f"execution {execution_id} was told to be {before} there, then {service_id}")
+        self.sent[execution_id] = before if service_id is None else service_id
+
+    def refusal(self, message: str, details: Mapping[str, Any]) -> None:
+        """Takes an error; only one that speaks of an execution's end counts."""
+        found = _REFUSED.match(message)
+        if found and details.get("reason") != _NOT_PROMISED:
+            self.refused[int(found.group(1))] = message
+
+    def answered(self, status: int, body: Any, call: str) -> None:
+        """Counts an answer, and notes one that nobody foresaw."""
+        self.statuses[str(status)] += 1
+        if isinstance(body, dict) and body.get("code") == "INTERNAL_ERROR":
+            self.faults.append(f"{call} was answered with {status} INTERNAL_ERROR")
+
+    def unanswered(self) -> None:
+        """Counts a request without an answer."""
+        self.statuses["none"] += 1
