@@ -4,8 +4,9 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+ROUNDS ?= 50
 
-.PHONY: help run serve test lint format bench clean lock recording
+.PHONY: help run serve test chaos lint format bench clean lock recording
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -33,6 +34,9 @@ serve: $(STAMP) ## the service on 127.0.0.1:8082 with its own PostgreSQL
 
 test: $(STAMP) ## all tests
 	@$(BIN)/python -m pytest -n 2 --dist loadgroup
+
+chaos: $(STAMP) ## real processes killed, paused, restarted, cut off; then an audit (ROUNDS=50 SEED=...)
+	@$(BIN)/python -m tests.chaos --rounds $(ROUNDS) $(if $(SEED),--seed $(SEED))
 
 lint: $(STAMP) ## style, types, layers, ratchets
 	@$(BIN)/ruff check .

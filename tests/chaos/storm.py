@@ -36,16 +36,16 @@ class Strength(msgspec.Struct, frozen=True):
 
     length_s: float = 8.0
     kills: int = 3
-    pauses: int = 1
+    pauses: int = 2
     stops: int = 1
     database_restarts: int = 1
     simulator_kills: int = 1
     cuts: int = 6
-    pause_s: tuple[float, float] = (3.0, 7.0)
+    pause_s: tuple[float, float] = (3.0, 9.0)
     """Beyond the lease, and at times beyond lease and settle time together."""
 
 
-SHORT = Strength(length_s=4.0, kills=1, cuts=3, pause_s=(2.5, 4.0))
+SHORT = Strength(length_s=4.0, kills=1, pauses=1, cuts=3, pause_s=(3.0, 4.0))
 
 
 def plan_of(dice: random.Random, strength: Strength) -> list[Act]:
@@ -77,7 +77,7 @@ _FAULTS = {
     "item_fail_permanent": 6, "slow": 6,
 }  # fmt: skip
 LOOK_UP_FAULTS = ("error_503=0.06", "slow=0.04", "truncated=0.05", "garbage=0.04", "reset_after=0.06")
-_ARGUMENTS = {"late_commit": (200, 800), "gateway_504_late": (200, 800), "slow": (100, 1_200)}
+_ARGUMENTS = {"late_commit": (200, 2_200), "gateway_504_late": (200, 2_200), "slow": (100, 2_200)}
 """Milliseconds. A commit comes well within the settle time after the last moment a byte could leave."""
 FAULTY = 0.4
 CALLS = 1_000

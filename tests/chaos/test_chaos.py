@@ -81,7 +81,7 @@ def test_every_fault_of_the_script_exists_and_comes() -> None:
     assert {"shifted_index", "error_500_partial", "reset_after", "truncated", "throttle_429:1"} <= set(script)
     late = [int(step.partition(":")[2]) for step in script if step.startswith(("late", "gateway_504_late"))]
     assert late
-    assert max(late) < 1_000, "well below the settle time"
+    assert max(late) < 2_500, "well below the settle time"
 
 
 @asynccontextmanager
