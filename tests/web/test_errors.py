@@ -187,7 +187,6 @@ async def test_a_submission_that_is_refused(
         (_result("ALREADY_EXHAUSTED"), 400),
         (_result("DOWNSTREAM_READ_TIMEOUT"), 500),
         (_result("DOWNSTREAM_UNAUTHORIZED"), 500),
-        (_result("STORE_UNAVAILABLE", SubmitStatus.FAILED), 503),
     ],
     ids=lambda value: value.code if isinstance(value, ExecutionSubmitResult) else str(value),
 )
@@ -197,6 +196,16 @@ async def test_an_execution_that_is_refused(
     fakes.outcome = SubmitResult(result.status, result.message, result)
     answer = await client.post("/api/v1/execution/9/submit")
     assert (answer.status, answer.body["error"]) == (status, "execution 9 was not accepted: the reason")
+
+
+async def test_what_the_database_does_not_tell_is_no_refusal(client: Client, fakes: FakeUseCases) -> None:
+    """It may be sent yet: whoever took this for an end would give up what is accepted later."""
+    result = _result("STORE_UNAVAILABLE", SubmitStatus.FAILED)
+    fakes.outcome = SubmitResult(result.status, result.message, result)
+    answer = await client.post("/api/v1/execution/9/submit")
+    assert (answer.status, answer.body["code"]) == (503, "STORE_UNAVAILABLE")
+    assert answer.body["error"] == "execution 9: the reason"
+    assert answer.headers["retry-after"] == "1"
 
 
 # --- the bulk's envelope ---

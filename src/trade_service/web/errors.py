@@ -183,9 +183,11 @@ def request_id_of(request: Request[Any, Any, Any]) -> str:
 
 def _domain_problem(error: DomainError) -> Problem:
     if isinstance(error, NotAccepted):
-        status = status_of_result(error.result)
-        retry_after = STORE_RETRY_AFTER_S if error.result.code == HttpCode.STORE_UNAVAILABLE else None
-        return Problem(status, error.code, error.message, error.details, _retry_after(retry_after))
+        result = error.result
+        if result.code == HttpCode.STORE_UNAVAILABLE:  # Nothing is known of its end, least of all this one.
+            message = f"execution {result.execution_id}: {result.message}"
+            return Problem(503, result.code, message, error.details, _retry_after(STORE_RETRY_AFTER_S))
+        return Problem(status_of_result(result), error.code, error.message, error.details)
     # A subclass that nobody entered is still the caller's to hear about: its nearest ancestor's status.
     status = next(STATUS_OF[cls] for cls in type(error).__mro__ if cls in STATUS_OF)
     headers: dict[str, str] = {}
