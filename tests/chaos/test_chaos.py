@@ -21,7 +21,7 @@ from tests.e2e.command import bare_environment
 from tests.support.leftovers import alive_in, files_in, passable_folder
 from trade_service.simulator.settings import SimulatorSettings
 
-SEEDS = (1, 2, 3)
+SEEDS = (1, 2)
 ROOT = Path(__file__).parents[2]
 
 
