@@ -1,0 +1,131 @@
+"""The ports of the engine and of the use cases on the world's database.
+
+Thin on purpose: what is behind them happens at once, in `Books`; delays, errors before and after a
+commit and crashes come from whoever stands between these ports and their callers.
+"""
+
+from collections.abc import Callable, Collection, Sequence
+from decimal import Decimal
+
+from tests.world.store_books import Books
+from tests.world.store_rows import REFERENCE
+from trade_service.domain.errors import DomainError
+from trade_service.domain.executions import SubmissionState
+from trade_service.domain.orders import NewTradeOrder, Submission, TradeOrder
+from trade_service.domain.reference import ReferenceData
+from trade_service.submission.model import (
+    AttemptClosing,
+    AttemptId,
+    Claim,
+    DueAttempt,
+    NewAttempt,
+    NotClaimed,
+    Recorded,
+)
+from trade_service.trading.model import Filled, StoredExecution
+from trade_service.trading.ports import Cut
+
+
+class MemoryStore:
+    """SubmissionStore, ExecutionReads, ReferenceReads, and of OrderStore what submitting needs."""
+
+    def __init__(
+        self,
+        books: Books,
+        owner: str,
+        new_attempt_id: Callable[[], AttemptId] | None = None,
+        settle_ms: int = 60_000,
+    ) -> None:
+        """`new_attempt_id` and `settle_ms` are of the attempt that takes rows over; without the former
+        there are no foreign rows to be taken over."""
+        self._books = books
+        self._owner = owner
+        self._new_attempt_id = new_attempt_id
+        self._settle_ms = settle_ms
+
+    async def claim(
+        self, attempt: NewAttempt, execution_ids: Sequence[int], claimable: Collection[SubmissionState]
+    ) -> Claim:
+        """See SubmissionStore."""
+        return self._books.claim(attempt, execution_ids, claimable)
+
+    async def record(self, closing: AttemptClosing) -> tuple[Recorded, ...]:
+        """See SubmissionStore."""
+        return self._books.record(closing)
+
+    async def take_due(self, owner: str, limit: int, hold_ms: int, grace_ms: int) -> tuple[DueAttempt, ...]:
+        """See SubmissionStore."""
+        return self._books.take_due(owner, limit, hold_ms, grace_ms)
+
+    async def postpone(self, attempt_id: AttemptId, delay_ms: int | None) -> None:
+        """See SubmissionStore."""
+        self._books.postpone(attempt_id, delay_ms)
+
+    async def states(self, execution_ids: Sequence[int]) -> tuple[NotClaimed, ...]:
+        """See SubmissionStore."""
+        return self._books.states(execution_ids)
+
+    async def take_over(self, execution_ids: Sequence[int]) -> None:
+        """See SubmissionStore."""
+        assert self._new_attempt_id is not None, f"nothing is foreign here: {execution_ids}"
+        self._books.take_over(execution_ids, self._new_attempt_id(), self._owner, self._settle_ms)
+
+    async def void_floors(self, above: int) -> None:
+        """See SubmissionStore."""
+        self._books.void_floors(above)
+
+    async def last_top_id(self) -> int:
+        """See SubmissionStore."""
+        return self._books.last_top_id()
+
+    async def submit(
+        self, submissions: Sequence[Submission], ticket_id: AttemptId | None, cut: Cut
+    ) -> list[StoredExecution | DomainError]:
+        """See OrderStore."""
+        return self._books.submit(submissions, ticket_id, self._owner, cut)
+
+    async def executions(self, execution_ids: Sequence[int]) -> dict[int, StoredExecution]:
+        """See OrderStore."""
+        return dict(self._books.stored_executions(execution_ids))
+
+    async def get(self, execution_id: int) -> StoredExecution:
+        """See ExecutionReads."""
+        return self._books.execution(execution_id)
+
+    async def enqueue(self, execution_ids: Sequence[int], ticket_id: AttemptId) -> None:
+        """See ExecutionReads."""
+        self._books.enqueue(execution_ids, ticket_id, self._owner)
+
+    async def fill(self, execution_id: int, status_id: int, quantity_filled: Decimal, version: int) -> Filled:
+        """See ExecutionReads."""
+        return self._books.fill(execution_id, status_id, quantity_filled, version)
+
+    async def load(self) -> ReferenceData:
+        """See ReferenceReads."""
+        return REFERENCE
+
+
+class MemoryOrderStore:
+    """Of OrderStore all but the placing of blotter lines; its `get` is of orders, that of MemoryStore is not."""
+
+    def __init__(self, books: Books, owner: str) -> None:
+        self._books = books
+        self._owner = owner
+
+    async def create(self, orders: Sequence[NewTradeOrder]) -> list[TradeOrder]:
+        """See OrderStore."""
+        return self._books.create(orders)
+
+    async def get(self, trade_order_id: int) -> TradeOrder:
+        """See OrderStore."""
+        return self._books.order(trade_order_id)
+
+    async def submit(
+        self, submissions: Sequence[Submission], ticket_id: AttemptId | None, cut: Cut
+    ) -> list[StoredExecution | DomainError]:
+        """See OrderStore."""
+        return self._books.submit(submissions, ticket_id, self._owner, cut)
+
+    async def executions(self, execution_ids: Sequence[int]) -> dict[int, StoredExecution]:
+        """See OrderStore."""
+        return dict(self._books.stored_executions(execution_ids))

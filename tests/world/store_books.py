@@ -1,0 +1,318 @@
+"""The database of the seeded world: each public method is one statement or transaction of PostgreSQL.
+
+What src/trade_service/store does there, in memory and on a clock that the world moves. Nothing here
+waits, so each method happens at once; what a network makes of that is somebody else's.
+"""
+
+from collections.abc import Collection, Iterable, Sequence
+from decimal import Decimal
+from heapq import nlargest
+
+from tests.world.store_orders import OrderBooks
+from tests.world.store_rows import NEW, REFERENCE, SENT, BookedAttempt, BookedExecution
+from trade_service.domain.executions import GAVE_BACK, OPEN, SubmissionState
+from trade_service.submission.model import (
+    AttemptClosing,
+    AttemptId,
+    Claim,
+    ClaimedExecution,
+    DueAttempt,
+    ItemOutcome,
+    NewAttempt,
+    NotClaimed,
+    OpenItem,
+    Recorded,
+    ReplyKind,
+)
+
+_S = SubmissionState
+_RECOVERABLE = (_S.QUEUED, _S.RETRY, _S.UNKNOWN)
+_RECENT_ATTEMPTS = 200
+
+
+class Books(OrderBooks):
+    """All tables, with what submission and recovery do to them; orders and fills are in OrderBooks."""
+
+    def claim(self, attempt: NewAttempt, ids: Sequence[int], claimable: Collection[SubmissionState]) -> Claim:
+        """See SubmissionStore."""
+        now = self._now_s()
+        items: list[ClaimedExecution] = []
+        refused: list[NotClaimed] = []
+        tickets: list[AttemptId] = []
+        for row in self._rows(ids):
+            if row.state is _S.QUEUED and row.attempt_id is not None:
+                tickets.append(row.attempt_id)
+            if row.is_foreign or row.state not in claimable:
+                refused.append(_not_claimed(row, foreign=row.is_foreign))
+                continue
+            row.attempt_id = attempt.attempt_id
+            row.attempts_spent += 1
+            if row.give_up_at is None:
+                row.give_up_at = now + attempt.give_up_after_ms / 1000
+            self._become(row, _S.CLAIMED, attempt.attempt_id)
+            items.append(self._claimed(row, row.give_up_at - now))
+        refused += [NotClaimed(i, None) for i in ids if i not in self.executions]
+        if items:
+            mine = tuple(item.execution_id for item in items)
+            self._consume(tickets, mine)
+            self._write_attempt(attempt, mine, now)
+        return Claim(tuple(items), tuple(refused))
+
+    def record(self, closing: AttemptClosing) -> tuple[Recorded, ...]:
+        """See SubmissionStore."""
+        told = sorted(closing.outcomes, key=lambda outcome: outcome.execution_id)
+        recorded = tuple(
+            self._settle(self.executions[outcome.execution_id], outcome, closing)
+            for outcome in told
+            if outcome.execution_id in self.executions
+        )
+        self._new_version(
+            self.executions[one.execution_id].order_id
+            for one in recorded
+            if one.changed and (one.state in GAVE_BACK) != (one.state_before in GAVE_BACK)
+        )
+        attempt = self.attempts.get(closing.attempt_id)
+        if attempt is not None:
+            self._close(attempt, closing, recorded)
+        return recorded
+
+    def take_due(self, owner: str, limit: int, hold_ms: int, grace_ms: int) -> tuple[DueAttempt, ...]:
+        """See SubmissionStore."""
+        attempt_ids = self.hold_due(owner, limit, hold_ms, grace_ms)
+        self.mark_lost(attempt_ids)
+        return self.due(attempt_ids)
+
+    def hold_due(self, owner: str, limit: int, hold_ms: int, grace_ms: int) -> list[AttemptId]:
+        """The first of the three statements of `take_due`: whose turn it is; notes leases that passed."""
+        now = self._now_s()
+        at_grace = now - grace_ms / 1000
+        due: list[tuple[float, BookedAttempt]] = []
+        for attempt in self.attempts.values():
+            at = attempt.next_action_at
+            if at is not None and at <= now and (attempt.observer in (None, owner) or at <= at_grace):
+                due.append((at, attempt))
+        due.sort(key=lambda one: one[0])
+        for _, attempt in due[:limit]:
+            attempt.next_action_at = now + hold_ms / 1000
+            attempt.observer = owner
+            if attempt.state == "sent":
+                attempt.state, attempt.kind, attempt.code = "answered", ReplyKind.LOST.value, "OWNER_LOST"
+                attempt.message = f"its owner {attempt.owner} did not record an outcome within the lease"
+                attempt.settle_from = attempt.lease_until
+        return [attempt.id for _, attempt in due[:limit]]
+
+    def mark_lost(self, attempt_ids: Sequence[AttemptId]) -> None:
+        """The second: what the held attempts left claimed may have been accepted."""
+        for attempt_id in attempt_ids:
+            for row in self._owned(self.attempts[attempt_id], (_S.CLAIMED,)):
+                self._become(row, _S.UNKNOWN, attempt_id)
+
+    def due(self, attempt_ids: Sequence[AttemptId]) -> tuple[DueAttempt, ...]:
+        """The third: the held attempts with what they still own."""
+        now = self._now_s()
+        return tuple(self._due(self.attempts[attempt_id], now) for attempt_id in attempt_ids)
+
+    def postpone(self, attempt_id: AttemptId, delay_ms: int | None) -> None:
+        """See SubmissionStore."""
+        if attempt_id in self.attempts:
+            at = None if delay_ms is None else self._now_s() + delay_ms / 1000
+            self.attempts[attempt_id].next_action_at = at
+
+    def states(self, ids: Sequence[int]) -> tuple[NotClaimed, ...]:
+        """See SubmissionStore."""
+        return tuple(_not_claimed(row, foreign=row.state is None) for row in self._rows(ids))
+
+    def take_over(self, ids: Sequence[int], attempt_id: AttemptId, owner: str, settle_ms: int) -> None:
+        """See SubmissionStore; the attempt is that of the rows whose outcome is unknown."""
+        foreign = [row for row in self._rows(ids) if row.is_foreign]
+        unproven = [row for row in foreign if not row.is_proven]
+        for row in foreign:
+            if row.is_proven:
+                self._become(row, _S.ACCEPTED, None)
+            else:
+                row.attempt_id = attempt_id
+                self._become(row, _S.UNKNOWN, attempt_id)
+        if not unproven:
+            return
+        now = self._now_s()
+        self.attempts[attempt_id] = BookedAttempt(
+            attempt_id,
+            "answered",
+            owner,
+            tuple(row.id for row in unproven),
+            now,
+            settle_ms=settle_ms,
+            settle_from=now,
+            adopted=True,
+            closed_at=now,
+            kind=ReplyKind.LOST.value,
+            code="TAKEN_OVER",
+            message="rows of the earlier service whose outcome is unknown",
+        )
+
+    def void_floors(self, above: int) -> None:
+        """See SubmissionStore."""
+        for attempt in self.attempts.values():
+            if attempt.next_action_at is not None and attempt.floor_id > above:
+                attempt.floor_void = True
+
+    def last_top_id(self) -> int:
+        """See SubmissionStore."""
+        recent = (self.attempts[attempt_id] for attempt_id in nlargest(_RECENT_ATTEMPTS, self.attempts))
+        return max((max(attempt.top_id or 0, attempt.floor_id) for attempt in recent), default=0)
+
+    def _write_attempt(self, attempt: NewAttempt, ids: tuple[int, ...], now: float) -> None:
+        assert attempt.attempt_id not in self.attempts, f"attempt {attempt.attempt_id} exists"
+        until = now + attempt.lease_ms / 1000
+        self.attempts[attempt.attempt_id] = BookedAttempt(
+            attempt.attempt_id,
+            "sent",
+            attempt.owner,
+            ids,
+            until,
+            lease_until=until,
+            settle_ms=attempt.settle_ms,
+            floor_id=attempt.floor_id,
+            streak=attempt.streak,
+        )
+
+    def _consume(self, tickets: Iterable[AttemptId], mine: tuple[int, ...]) -> None:
+        """Takes away tickets of which nothing is left to be claimed."""
+        for ticket_id in tickets:
+            ticket = self.attempts.get(ticket_id)
+            if ticket is not None and ticket.state == "queued" and set(ticket.execution_ids) <= set(mine):
+                self.consumed[ticket_id] = self.attempts.pop(ticket_id)
+
+    def _settle(self, row: BookedExecution, told: ItemOutcome, closing: AttemptClosing) -> Recorded:
+        before, service_before = row.state, row.service_id
+        if told.state is _S.ACCEPTED:
+            changes = before is not _S.ACCEPTED or service_before is None
+        else:
+            changes = self._is_owned(row, closing)
+        if changes:
+            self._apply(row, told, refund=0 if closing.spent else 1)
+            self._become(row, told.state, closing.attempt_id)
+        doubled = None not in (told.execution_service_id, service_before) and (
+            told.execution_service_id != service_before
+        )
+        return Recorded(
+            row.id,
+            row.state or _S.NONE,
+            row.service_id,
+            row.version,
+            row.status_id,
+            changes,
+            before or _S.NONE,
+            service_before if doubled else None,
+        )
+
+    @staticmethod
+    def _is_owned(row: BookedExecution, closing: AttemptClosing) -> bool:
+        """The fencing token: negative evidence counts only for who owns the execution, and as what."""
+        return row.attempt_id == closing.attempt_id and row.state is closing.owned_as
+
+    def _apply(self, row: BookedExecution, told: ItemOutcome, refund: int) -> None:
+        """Everything but the state."""
+        before = row.state
+        if told.execution_service_id is not None:
+            row.service_id = told.execution_service_id
+        if told.state is _S.ACCEPTED:
+            row.placed = row.quantity
+            if before is not _S.ACCEPTED:
+                row.status_id = SENT if row.status_id == NEW else row.status_id
+                row.version += 1
+        else:
+            row.attempts_spent -= refund
+        if (told.state in GAVE_BACK) != (before in GAVE_BACK):
+            self._move(row.order_id, -row.quantity if told.state in GAVE_BACK else row.quantity)
+
+    def _close(self, attempt: BookedAttempt, closing: AttemptClosing, recorded: Sequence[Recorded]) -> None:
+        now = self._now_s()
+        answer = closing.owned_as is _S.CLAIMED
+        if not answer or attempt.closed_at is None:
+            attempt.findings += [outcome for outcome in closing.outcomes if outcome.code != "OK"]
+        if answer:
+            attempt.state, attempt.closed_at, attempt.settle_from = "answered", now, now
+            attempt.kind, attempt.code, attempt.message = closing.kind.value, closing.code, closing.message
+            attempt.http_status, attempt.duration_ms = closing.http_status, round(closing.duration_ms)
+            attempt.top_id, attempt.next_batch_size = closing.top_id, closing.next_batch_size
+        else:
+            attempt.look_ups += 1
+        if self._owns_something_open(attempt, closing, recorded):
+            attempt.next_action_at = now if attempt.next_action_at is None else attempt.next_action_at
+        elif closing.next_action_in_ms is None:
+            attempt.next_action_at = None
+        else:
+            attempt.next_action_at = now + closing.next_action_in_ms / 1000
+
+    def _owns_something_open(
+        self, attempt: BookedAttempt, closing: AttemptClosing, recorded: Sequence[Recorded]
+    ) -> bool:
+        """What the fencing token kept from being settled; and, when nobody would look at the attempt
+        again, what is accepted without its id being known and what nobody told about."""
+        kept = [self.executions[one.execution_id] for one in recorded if not one.changed]
+        kept = [row for row in kept if row.attempt_id == attempt.id]
+        if any(row.state in OPEN for row in kept):
+            return True
+        if closing.next_action_in_ms is not None:
+            return False
+        if any(_is_nameless(row) for row in kept):
+            return True
+        told = {outcome.execution_id for outcome in closing.outcomes}
+        untold = (row for row in self._owned(attempt, (*OPEN, _S.ACCEPTED)) if row.id not in told)
+        return len(attempt.execution_ids) > len(recorded) and any(
+            row.state in OPEN or _is_nameless(row) for row in untold
+        )
+
+    def _due(self, attempt: BookedAttempt, now: float) -> DueAttempt:
+        settle_from = attempt.settle_from
+        rows = self._owned(attempt, (*_RECOVERABLE, _S.ACCEPTED))
+        return DueAttempt(
+            attempt_id=attempt.id,
+            floor_id=attempt.floor_id,
+            settle_ms=attempt.settle_ms,
+            settled=settle_from is not None and settle_from + attempt.settle_ms / 1000 <= now,
+            floor_void=attempt.floor_void,
+            look_ups=attempt.look_ups,
+            next_batch_size=attempt.next_batch_size,
+            streak=attempt.streak + 1 if attempt.kind == ReplyKind.NOT_SENT else 0,
+            adopted=attempt.adopted,
+            items=tuple(
+                self._open_item(row, now) for row in rows if row.state is not _S.ACCEPTED or _is_nameless(row)
+            ),
+        )
+
+    def _claimed(self, row: BookedExecution, budget_left_s: float) -> ClaimedExecution:
+        trade_type, destination, security_id, quantity = self._traded(row)
+        return ClaimedExecution(
+            row.id,
+            trade_type,
+            destination,
+            security_id,
+            quantity,
+            row.limit_price,
+            row.attempts_spent,
+            budget_left_s,
+        )
+
+    def _open_item(self, row: BookedExecution, now: float) -> OpenItem:
+        left = float("inf") if row.give_up_at is None else row.give_up_at - now
+        return OpenItem(row.id, row.state_shown, *self._traded(row), row.attempts_spent, left)
+
+    def _traded(self, row: BookedExecution) -> tuple[str | None, str, str, Decimal]:
+        trade_type = None if row.trade_type_id is None else REFERENCE.trade_types[row.trade_type_id]
+        return (
+            None if trade_type is None else trade_type.abbreviation,
+            REFERENCE.destinations[row.destination_id].abbreviation,
+            self.orders[row.order_id].security_id,
+            row.quantity,
+        )
+
+
+def _is_nameless(row: BookedExecution) -> bool:
+    """Whether a fill proved that it was accepted before its id was known."""
+    return row.state is _S.ACCEPTED and row.service_id is None
+
+
+def _not_claimed(row: BookedExecution, *, foreign: bool) -> NotClaimed:
+    return NotClaimed(row.id, _S.NONE if foreign or row.state is None else row.state, row.service_id, foreign)

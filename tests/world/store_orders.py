@@ -1,0 +1,151 @@
+"""Orders, executions cut from them, and fills, in the world's database."""
+
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from decimal import Decimal
+
+import msgspec
+
+from tests.world.store_rows import EPOCH, BookedAttempt, BookedExecution, Tables
+from trade_service.domain.errors import AlreadyExists, DomainError, NotFound, VersionConflict
+from trade_service.domain.executions import GAVE_BACK, SubmissionState, checked_fill
+from trade_service.domain.money import not_negative
+from trade_service.domain.orders import NewTradeOrder, Submission, TradeOrder
+from trade_service.store.order_sql import TICKET_GRACE_MS
+from trade_service.submission.model import AttemptId
+from trade_service.trading.model import Filled, Piece, StoredExecution
+from trade_service.trading.ports import Cut
+
+_S = SubmissionState
+
+
+class OrderBooks(Tables):
+    """What the use cases do to the tables: each public method is one statement or transaction."""
+
+    def create(self, orders: Sequence[NewTradeOrder]) -> list[TradeOrder]:
+        """See OrderStore."""
+        taken = {order.order_id for order in self.orders.values()}
+        for index, new in enumerate(orders):
+            if new.order_id in taken:
+                raise AlreadyExists(
+                    f"orderId: {new.order_id} is taken", field="orderId", value=new.order_id, index=index
+                )
+            taken.add(new.order_id)
+        created: dict[int, TradeOrder] = {}
+        for new in sorted(orders, key=lambda order: order.order_id):
+            order = self._order_of(len(self.orders) + 1, new)
+            self.orders[order.id] = created[order.order_id] = order
+        return [created[new.order_id] for new in orders]
+
+    def order(self, trade_order_id: int) -> TradeOrder:
+        """The order of that id; raises NotFound."""
+        if trade_order_id not in self.orders:
+            raise NotFound.of("trade order", trade_order_id)
+        return self.orders[trade_order_id]
+
+    def submit(
+        self, submissions: Sequence[Submission], ticket_id: AttemptId | None, owner: str, cut: Cut
+    ) -> list[StoredExecution | DomainError]:
+        """See OrderStore."""
+        pieces = [self._piece(submission, cut) for submission in submissions]
+        # All are decided before anything is written, as in a transaction that may still be rolled back.
+        written = [self._write_piece(p, ticket_id) if isinstance(p, Piece) else p for p in pieces]
+        if ticket_id is not None:
+            ids = [one.execution.id for one in written if isinstance(one, StoredExecution)]
+            self._write_ticket(ticket_id, owner, ids)
+        return written
+
+    def execution(self, execution_id: int) -> StoredExecution:
+        """The execution and its order; raises NotFound."""
+        if execution_id not in self.executions:
+            raise NotFound.of("execution", execution_id)
+        return self.stored(self.executions[execution_id])
+
+    def stored_executions(self, ids: Sequence[int]) -> Mapping[int, StoredExecution]:
+        """Those that exist, by id."""
+        return {row.id: self.stored(row) for row in self._rows(ids)}
+
+    def enqueue(self, ids: Sequence[int], ticket_id: AttemptId, owner: str) -> None:
+        """See ExecutionReads."""
+        fresh = [row for row in self._rows(ids) if row.state is _S.NONE and not row.is_foreign]
+        for row in fresh:
+            row.attempt_id = ticket_id
+            self._become(row, _S.QUEUED, ticket_id)
+        self._write_ticket(ticket_id, owner, [row.id for row in fresh])
+
+    def fill(self, execution_id: int, status_id: int, quantity: Decimal, version: int) -> Filled:
+        """See ExecutionReads."""
+        not_negative(quantity, "quantityFilled")
+        shown = self.execution(execution_id).execution
+        if shown.version != version:
+            raise VersionConflict.of("execution", execution_id, version, shown.version)
+        checked_fill(shown, quantity)
+        row = self.executions[execution_id]
+        before = row.state
+        row.status_id, row.filled, row.version = status_id, quantity, row.version + 1
+        if before is not _S.ACCEPTED:
+            row.placed = row.quantity
+        if before in GAVE_BACK:
+            self._move(row.order_id, row.quantity)
+            self._new_version([row.order_id])
+        self._become(row, _S.ACCEPTED, None)
+        self._ask_for_its_id(row)
+        return Filled(self.stored(row), shown.submission_state)
+
+    def _ask_for_its_id(self, row: BookedExecution) -> None:
+        """Wakes the attempt of an execution that a fill proved to be accepted: its id is to be looked up."""
+        attempt = self.attempts.get(row.attempt_id or "")
+        if row.service_id is None and attempt is not None and attempt.next_action_at is None:
+            attempt.next_action_at = self._now_s()
+
+    def _order_of(self, trade_order_id: int, new: NewTradeOrder) -> TradeOrder:
+        return TradeOrder(
+            id=trade_order_id,
+            order_id=new.order_id,
+            portfolio_id=new.portfolio_id.rstrip(),
+            order_type=new.order_type.rstrip(),
+            security_id=new.security_id.rstrip(),
+            quantity=new.quantity,
+            quantity_sent=Decimal(0),
+            limit_price=new.limit_price,
+            trade_timestamp=new.trade_timestamp or EPOCH + timedelta(seconds=self._now_s()),
+            blotter_id=new.blotter_id,
+            submitted=False,
+            version=1,
+        )
+
+    def _piece(self, submission: Submission, cut: Cut) -> Piece | DomainError:
+        order = self.orders.get(submission.trade_order_id)
+        if order is None:
+            return NotFound.of("trade order", submission.trade_order_id)
+        try:
+            return cut(order, submission)
+        except DomainError as error:
+            return error
+
+    def _write_piece(self, piece: Piece, ticket_id: AttemptId | None) -> StoredExecution:
+        new, order = piece.execution, piece.order
+        row = BookedExecution(
+            id=len(self.executions) + 1,
+            order_id=order.id,
+            quantity=new.quantity_ordered,
+            created_at=EPOCH + timedelta(seconds=self._now_s()),
+            state=_S.NONE,
+            attempt_id=ticket_id,
+            status_id=new.execution_status_id,
+            limit_price=new.limit_price,
+            trade_type_id=new.trade_type_id,
+            destination_id=new.destination_id,
+            blotter_id=new.blotter_id,
+        )
+        self.executions[row.id] = row
+        self.orders[order.id] = msgspec.structs.replace(order, version=order.version + 1)
+        if ticket_id is not None:
+            self._become(row, _S.QUEUED, ticket_id)
+        return self.stored(row)
+
+    def _write_ticket(self, ticket_id: AttemptId, owner: str, ids: Sequence[int]) -> None:
+        if ids:
+            assert ticket_id not in self.attempts, f"attempt {ticket_id} exists"
+            due_at = self._now_s() + TICKET_GRACE_MS / 1000
+            self.attempts[ticket_id] = BookedAttempt(ticket_id, "queued", owner, tuple(ids), due_at)

@@ -1,0 +1,227 @@
+"""The tables of the world's database, and what keeps them together: money, history, reference data."""
+
+from collections.abc import Callable, Collection, Iterable, Mapping
+from datetime import UTC, datetime
+from decimal import Decimal
+
+import msgspec
+
+from trade_service.domain.executions import Execution, SubmissionState, old_row_is_accepted
+from trade_service.domain.orders import TradeOrder, is_submitted
+from trade_service.domain.reference import Blotter, Destination, ExecutionStatus, ReferenceData, TradeType
+from trade_service.submission.model import AttemptId, ItemOutcome
+from trade_service.trading.model import StoredExecution
+
+_S = SubmissionState
+
+EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
+NEW, SENT, WORK, PART = 1, 2, 3, 5
+"""Ids of execution statuses."""
+
+REFERENCE = ReferenceData(
+    {2: Blotter(2, "EQ", "Equity", 1)},
+    {1: TradeType(1, "BUY", "Buy", 1), 2: TradeType(2, "SELL", "Sell", 1)},
+    {
+        1: Destination(1, "ML", "Merrill Lynch", 1),
+        2: Destination(2, "RBC", "Royal Bank of Canada", 1),
+        3: Destination(3, "JPM", "Chase", 1),
+    },
+    {
+        NEW: ExecutionStatus(NEW, "NEW", "New", 1),
+        SENT: ExecutionStatus(SENT, "SENT", "Sent", 1),
+        WORK: ExecutionStatus(WORK, "WORK", "In progress", 1),
+        PART: ExecutionStatus(PART, "PART", "Partial fill", 1),
+    },
+)
+"""Of what every database begins with, as much as orders of the world point to."""
+
+
+class BookedExecution(msgspec.Struct):
+    """A row of the table execution; times in seconds of the database's clock."""
+
+    id: int
+    order_id: int
+    quantity: Decimal
+    created_at: datetime
+    state: SubmissionState | None
+    """None: written by the earlier service and not taken over yet."""
+    attempt_id: AttemptId | None = None
+    attempts_spent: int = 0
+    give_up_at: float | None = None
+    status_id: int = NEW
+    service_id: int | None = None
+    placed: Decimal = Decimal(0)
+    filled: Decimal = Decimal(0)
+    version: int = 1
+    limit_price: Decimal | None = None
+    trade_type_id: int | None = 1
+    destination_id: int = 1
+    blotter_id: int | None = None
+
+    @property
+    def is_placed(self) -> bool:
+        """Whether the row itself tells that somebody sent it."""
+        return self.service_id is not None or self.placed > 0
+
+    @property
+    def is_foreign(self) -> bool:
+        """Whether the earlier service wrote it, or sent it in the meantime."""
+        return self.state is None or (self.state is _S.NONE and self.is_placed)
+
+    @property
+    def is_proven(self) -> bool:
+        """Whether it proves, as a row of the earlier service, that it was accepted."""
+        status = REFERENCE.statuses[self.status_id].abbreviation
+        return old_row_is_accepted(self.service_id, self.placed, status)
+
+    @property
+    def state_shown(self) -> SubmissionState:
+        """The state that readers see: what taking the row over would make of it."""
+        if self.state is not None:
+            return self.state
+        return _S.ACCEPTED if self.is_proven else _S.UNKNOWN
+
+
+class BookedAttempt(msgspec.Struct):
+    """A row of the table submission_attempt; times in seconds of the database's clock."""
+
+    id: AttemptId
+    state: str
+    owner: str
+    execution_ids: tuple[int, ...]
+    next_action_at: float | None
+    lease_until: float | None = None
+    settle_ms: int = 0
+    settle_from: float | None = None
+    floor_id: int = 0
+    floor_void: bool = False
+    top_id: int | None = None
+    streak: int = 0
+    adopted: bool = False
+    next_batch_size: int | None = None
+    observer: str | None = None
+    look_ups: int = 0
+    closed_at: float | None = None
+    kind: str | None = None
+    code: str | None = None
+    message: str | None = None
+    http_status: int | None = None
+    duration_ms: int | None = None
+    findings: list[ItemOutcome] = msgspec.field(default_factory=list)
+
+
+class Change(msgspec.Struct, frozen=True, gc=False):
+    """An execution went from one state to another."""
+
+    before: SubmissionState | None
+    after: SubmissionState
+    attempt_id: AttemptId | None
+    """The attempt or ticket that it was done by; None for a fill report."""
+    at_s: float
+
+
+class Tables:
+    """All rows, and the history of every execution's state."""
+
+    def __init__(self, now_s: Callable[[], float]) -> None:
+        self._now_s = now_s
+        self.orders: dict[int, TradeOrder] = {}
+        self.executions: dict[int, BookedExecution] = {}
+        self.attempts: dict[AttemptId, BookedAttempt] = {}
+        self.consumed: dict[AttemptId, BookedAttempt] = {}
+        """Tickets whose executions were all claimed: gone for the program, kept for whoever asks why."""
+        self.history: dict[int, list[Change]] = {}
+        self.on_change: Callable[[int, SubmissionState, SubmissionState], None] = lambda _i, _old, _new: None
+        """Told of every change of an execution that is this service's own."""
+
+    def add_order(
+        self, quantity: Decimal, security_id: str, order_type: str = "BUY", limit_price: Decimal | None = None
+    ) -> int:
+        """A new order of which nothing was sent; returns its id."""
+        order_id = len(self.orders) + 1
+        self.orders[order_id] = TradeOrder(
+            id=order_id,
+            order_id=max((order.order_id for order in self.orders.values()), default=0) + 1,
+            portfolio_id="P",
+            order_type=order_type,
+            security_id=security_id,
+            quantity=quantity,
+            quantity_sent=Decimal(0),
+            limit_price=limit_price,
+            trade_timestamp=EPOCH,
+            blotter_id=None,
+            submitted=False,
+            version=1,
+        )
+        return order_id
+
+    def add_execution(
+        self,
+        order_id: int,
+        quantity: Decimal,
+        state: SubmissionState | None = _S.NONE,
+        limit_price: Decimal | None = None,
+    ) -> int:
+        """A new execution of an order, whose quantity it takes; returns its id."""
+        execution_id = len(self.executions) + 1
+        self.executions[execution_id] = BookedExecution(
+            execution_id, order_id, quantity, EPOCH, state, limit_price=limit_price
+        )
+        self._move(order_id, quantity)
+        return execution_id
+
+    def stored(self, row: BookedExecution) -> StoredExecution:
+        """A row with its order, as readers see them."""
+        execution = Execution(
+            id=row.id,
+            execution_timestamp=row.created_at,
+            execution_status_id=row.status_id,
+            blotter_id=row.blotter_id,
+            trade_type_id=row.trade_type_id,
+            trade_order_id=row.order_id,
+            destination_id=row.destination_id,
+            quantity_ordered=row.quantity,
+            quantity_placed=row.placed,
+            quantity_filled=row.filled,
+            limit_price=row.limit_price,
+            execution_service_id=row.service_id,
+            version=row.version,
+            submission_state=row.state_shown,
+        )
+        return StoredExecution(execution, self.orders[row.order_id])
+
+    def _rows(self, ids: Iterable[int]) -> list[BookedExecution]:
+        """Those that exist, each once, in id order."""
+        return [self.executions[i] for i in sorted(set(ids)) if i in self.executions]
+
+    def _owned(
+        self, attempt: BookedAttempt, states: Collection[SubmissionState | None]
+    ) -> list[BookedExecution]:
+        """The executions that an attempt still owns, as far as they are in one of the states."""
+        executions = self.executions
+        rows = (executions[i] for i in attempt.execution_ids if i in executions)
+        return [row for row in rows if row.attempt_id == attempt.id and row.state in states]
+
+    def _become(self, row: BookedExecution, state: SubmissionState, attempt_id: AttemptId | None) -> None:
+        before, row.state = row.state, state
+        self.history.setdefault(row.id, []).append(Change(before, state, attempt_id, self._now_s()))
+        if before is not None:
+            self.on_change(row.id, before, state)
+
+    def _move(self, order_id: int, quantity: Decimal) -> None:
+        """Takes quantity from an order, or gives it back when it is negative; the version is another step."""
+        order = self.orders[order_id]
+        sent = order.quantity_sent + quantity
+        self.orders[order_id] = msgspec.structs.replace(
+            order, quantity_sent=sent, submitted=is_submitted(order.quantity, sent)
+        )
+
+    def _new_version(self, order_ids: Iterable[int]) -> None:
+        for order_id in sorted(set(order_ids)):
+            order = self.orders[order_id]
+            self.orders[order_id] = msgspec.structs.replace(order, version=order.version + 1)
+
+
+def attempts_open(attempts: Mapping[AttemptId, BookedAttempt]) -> list[AttemptId]:
+    """Those that recovery still has to look at."""
+    return [attempt.id for attempt in attempts.values() if attempt.next_action_at is not None]
