@@ -1,12 +1,11 @@
 """Orders, executions cut from them, and fills, in the world's database."""
 
 from collections.abc import Mapping, Sequence
-from datetime import timedelta
 from decimal import Decimal
 
 import msgspec
 
-from tests.world.store_rows import EPOCH, BookedAttempt, BookedExecution, Tables
+from tests.world.store_rows import BookedAttempt, BookedExecution, Tables
 from trade_service.domain.errors import AlreadyExists, DomainError, NotFound, VersionConflict
 from trade_service.domain.executions import GAVE_BACK, SubmissionState, checked_fill
 from trade_service.domain.money import not_negative
@@ -31,10 +30,7 @@ class OrderBooks(Tables):
                     f"orderId: {new.order_id} is taken", field="orderId", value=new.order_id, index=index
                 )
             taken.add(new.order_id)
-        created: dict[int, TradeOrder] = {}
-        for new in sorted(orders, key=lambda order: order.order_id):
-            order = self._order_of(len(self.orders) + 1, new)
-            self.orders[order.id] = created[order.order_id] = order
+        created = {new.order_id: self.put_order(new) for new in sorted(orders, key=_by_order_id)}
         return [created[new.order_id] for new in orders]
 
     def order(self, trade_order_id: int) -> TradeOrder:
@@ -98,22 +94,6 @@ class OrderBooks(Tables):
         if row.service_id is None and attempt is not None and attempt.next_action_at is None:
             attempt.next_action_at = self._now_s()
 
-    def _order_of(self, trade_order_id: int, new: NewTradeOrder) -> TradeOrder:
-        return TradeOrder(
-            id=trade_order_id,
-            order_id=new.order_id,
-            portfolio_id=new.portfolio_id.rstrip(),
-            order_type=new.order_type.rstrip(),
-            security_id=new.security_id.rstrip(),
-            quantity=new.quantity,
-            quantity_sent=Decimal(0),
-            limit_price=new.limit_price,
-            trade_timestamp=new.trade_timestamp or EPOCH + timedelta(seconds=self._now_s()),
-            blotter_id=new.blotter_id,
-            submitted=False,
-            version=1,
-        )
-
     def _piece(self, submission: Submission, cut: Cut) -> Piece | DomainError:
         order = self.orders.get(submission.trade_order_id)
         if order is None:
@@ -125,12 +105,10 @@ class OrderBooks(Tables):
 
     def _write_piece(self, piece: Piece, ticket_id: AttemptId | None) -> StoredExecution:
         new, order = piece.execution, piece.order
-        row = BookedExecution(
-            id=len(self.executions) + 1,
-            order_id=order.id,
-            quantity=new.quantity_ordered,
-            created_at=EPOCH + timedelta(seconds=self._now_s()),
-            state=_S.NONE,
+        row = self.put_execution(
+            order.id,
+            new.quantity_ordered,
+            _S.NONE,
             attempt_id=ticket_id,
             status_id=new.execution_status_id,
             limit_price=new.limit_price,
@@ -138,7 +116,6 @@ class OrderBooks(Tables):
             destination_id=new.destination_id,
             blotter_id=new.blotter_id,
         )
-        self.executions[row.id] = row
         self.orders[order.id] = msgspec.structs.replace(order, version=order.version + 1)
         if ticket_id is not None:
             self._become(row, _S.QUEUED, ticket_id)
@@ -149,3 +126,7 @@ class OrderBooks(Tables):
             assert ticket_id not in self.attempts, f"attempt {ticket_id} exists"
             due_at = self._now_s() + TICKET_GRACE_MS / 1000
             self.attempts[ticket_id] = BookedAttempt(ticket_id, "queued", owner, tuple(ids), due_at)
+
+
+def _by_order_id(order: NewTradeOrder) -> int:
+    return order.order_id

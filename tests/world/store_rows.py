@@ -1,13 +1,15 @@
 """The tables of the world's database, and what keeps them together: money, history, reference data."""
 
 from collections.abc import Callable, Collection, Iterable, Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from itertools import count
+from typing import Any
 
 import msgspec
 
 from trade_service.domain.executions import Execution, SubmissionState, old_row_is_accepted
-from trade_service.domain.orders import TradeOrder, is_submitted
+from trade_service.domain.orders import NewTradeOrder, TradeOrder, is_submitted
 from trade_service.domain.reference import Blotter, Destination, ExecutionStatus, ReferenceData, TradeType
 from trade_service.submission.model import AttemptId, ItemOutcome
 from trade_service.trading.model import StoredExecution
@@ -125,6 +127,8 @@ class Tables:
 
     def __init__(self, now_s: Callable[[], float]) -> None:
         self._now_s = now_s
+        self._order_ids = count(1)
+        self._execution_ids = count(1)
         self.orders: dict[int, TradeOrder] = {}
         self.executions: dict[int, BookedExecution] = {}
         self.attempts: dict[AttemptId, BookedAttempt] = {}
@@ -134,41 +138,43 @@ class Tables:
         self.on_change: Callable[[int, SubmissionState, SubmissionState], None] = lambda _i, _old, _new: None
         """Told of every change of an execution that is this service's own."""
 
-    def add_order(
-        self, quantity: Decimal, security_id: str, order_type: str = "BUY", limit_price: Decimal | None = None
-    ) -> int:
-        """A new order of which nothing was sent; returns its id."""
-        order_id = len(self.orders) + 1
-        self.orders[order_id] = TradeOrder(
-            id=order_id,
-            order_id=max((order.order_id for order in self.orders.values()), default=0) + 1,
-            portfolio_id="P",
-            order_type=order_type,
-            security_id=security_id,
-            quantity=quantity,
+    def put_order(self, new: NewTradeOrder) -> TradeOrder:
+        """A new row of trade_order, of which nothing was sent."""
+        order = TradeOrder(
+            id=next(self._order_ids),
+            order_id=new.order_id,
+            portfolio_id=new.portfolio_id.rstrip(),
+            order_type=new.order_type.rstrip(),
+            security_id=new.security_id.rstrip(),
+            quantity=new.quantity,
             quantity_sent=Decimal(0),
-            limit_price=limit_price,
-            trade_timestamp=EPOCH,
-            blotter_id=None,
+            limit_price=new.limit_price,
+            trade_timestamp=new.trade_timestamp or self._today(),
+            blotter_id=new.blotter_id,
             submitted=False,
             version=1,
         )
-        return order_id
+        self.orders[order.id] = order
+        return order
 
-    def add_execution(
-        self,
-        order_id: int,
-        quantity: Decimal,
-        state: SubmissionState | None = _S.NONE,
-        limit_price: Decimal | None = None,
-    ) -> int:
+    def put_execution(
+        self, order_id: int, quantity: Decimal, state: SubmissionState | None, **fields: Any
+    ) -> BookedExecution:
+        """A new row of execution; the order is another step."""
+        row = BookedExecution(next(self._execution_ids), order_id, quantity, self._today(), state, **fields)
+        self.executions[row.id] = row
+        return row
+
+    def add_order(self, quantity: Decimal, security_id: str) -> int:
+        """A sound new order of which nothing was sent; returns its id."""
+        order_id = max((order.order_id for order in self.orders.values()), default=0) + 1
+        return self.put_order(NewTradeOrder(order_id, "P", "BUY", security_id, quantity)).id
+
+    def add_execution(self, order_id: int, quantity: Decimal, state: SubmissionState | None = _S.NONE) -> int:
         """A new execution of an order, whose quantity it takes; returns its id."""
-        execution_id = len(self.executions) + 1
-        self.executions[execution_id] = BookedExecution(
-            execution_id, order_id, quantity, EPOCH, state, limit_price=limit_price
-        )
         self._move(order_id, quantity)
-        return execution_id
+        self._new_version([order_id])
+        return self.put_execution(order_id, quantity, state).id
 
     def stored(self, row: BookedExecution) -> StoredExecution:
         """A row with its order, as readers see them."""
@@ -189,6 +195,9 @@ class Tables:
             submission_state=row.state_shown,
         )
         return StoredExecution(execution, self.orders[row.order_id])
+
+    def _today(self) -> datetime:
+        return EPOCH + timedelta(seconds=self._now_s())
 
     def _rows(self, ids: Iterable[int]) -> list[BookedExecution]:
         """Those that exist, each once, in id order."""
