@@ -23,8 +23,10 @@ from trade_service.store.migrate import MigrationError, check, migrate
 from trade_service.store.order_store import PostgresOrderStore
 from trade_service.store.reference_store import PostgresReferenceReads
 from trade_service.store.submission_store import PostgresSubmissionStore
+from trade_service.submission.admission import Admission
 from trade_service.submission.batch_processor import ExecutionBatchProcessor
 from trade_service.submission.board import OutcomeBoard
+from trade_service.submission.breaker import CircuitSettings
 from trade_service.submission.clock import SystemClock
 from trade_service.submission.coalescer import Coalescer
 from trade_service.submission.events import EventBus
@@ -65,6 +67,9 @@ class Services:
         self.board = OutcomeBoard()
         self.queue = WorkQueue(settings.batch.queue_limit)
         self.handler = ExecutionFailureHandler(retry_policy(settings))
+        self.admission = Admission(
+            self.clock, self.events, circuit_settings(settings), settings.batch.max_concurrent
+        )
         self.references = ReferenceCache(PostgresReferenceReads(engine), REFERENCE_TTL_S, self.clock)
         self.submissions: BulkExecutionSubmissionService
         self.coalescer: Coalescer
@@ -134,11 +139,13 @@ class Services:
             self.queue,
             self.board,
             self.events,
+            self.admission,
             submission_settings(settings, self.owner),
         )
         self.coalescer = Coalescer(
             self.queue,
             self.submissions.process_batch,
+            self.admission,
             batch_size,
             settings.batch.max_concurrent,
             settings.batch.linger_ms / 1000,
@@ -152,6 +159,7 @@ class Services:
             self.queue,
             self.board,
             self.events,
+            self.admission,
             recovery_settings(settings, self.owner),
         )
         self.submissions.on_open = self.recovery.due_in
@@ -168,6 +176,23 @@ def retry_policy(settings: Settings) -> RetryPolicy:
         retry_failed_individually=settings.batch.retry_failed_individually,
         look_up_max_delay_ms=settings.submission.look_up_max_delay_ms,
         transient_words=TRANSIENT_WORDS + settings.execution_service.transient_message_patterns,
+    )
+
+
+def circuit_settings(settings: Settings) -> CircuitSettings:
+    """When the Execution Service is not called for a while."""
+    circuit = settings.circuit
+    return CircuitSettings(
+        enabled=circuit.enabled,
+        window_calls=circuit.window_calls,
+        minimum_calls=circuit.minimum_calls,
+        failure_rate_pct=circuit.failure_rate_pct,
+        slow_call_ms=settings.slow_call_ms,
+        slow_rate_pct=circuit.slow_rate_pct,
+        open_ms=circuit.open_ms,
+        open_max_ms=circuit.open_max_ms,
+        half_open_probes=circuit.half_open_probes,
+        retry_after_max_ms=circuit.retry_after_max_ms,
     )
 
 

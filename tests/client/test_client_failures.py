@@ -119,6 +119,7 @@ async def test_all_connections_are_busy() -> None:
             await first
         assert len(server.requests) == 1
     assert (reply.kind, reply.code) == (ReplyKind.NOT_SENT, "DOWNSTREAM_POOL_EXHAUSTED")
+    assert reply.own_doing, "it says nothing of the Execution Service"
     assert "all 1 connections were busy for 0.1 s" in reply.message
 
 

@@ -49,6 +49,7 @@ async def test_nothing_leaves_once_the_lease_has_passed() -> None:
             await asyncio.wait_for(server.ended.wait(), DEADLINE_S)
         assert (server.connections, server.requests, server.leftovers) == (1, [], b"")
     assert (reply.kind, reply.code) == (ReplyKind.NOT_SENT, "LEASE_PASSED")
+    assert reply.own_doing, "it says nothing of the Execution Service"
 
 
 async def test_a_process_that_freezes_while_connecting_sends_nothing() -> None:

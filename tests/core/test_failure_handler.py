@@ -203,3 +203,20 @@ def test_every_closing_is_legal_and_leaves_nothing_forgotten(
     assert all(may_become(SubmissionState.CLAIMED, o.state) for o in closing.outcomes)
     open_ones = states(closing) & {SubmissionState.RETRY, SubmissionState.UNKNOWN}
     assert (closing.next_action_in_ms is not None) == bool(open_ones)
+
+
+@given(st.integers(1, 20), st.lists(st.floats(-10, 600), min_size=1, max_size=20), st.integers(0, 60_000))
+def test_what_the_circuit_held_back_waits_without_spending_or_is_given_up_when_its_time_is_over(
+    spent: int, left_s: list[float], wait_ms: int
+) -> None:
+    held = [claimed(i, spent, seconds) for i, seconds in enumerate(left_s)]
+    wrong = ItemOutcome(99, SubmissionState.REJECTED, "NOT_REPRESENTABLE", "cannot be said")
+    closing = HANDLER.close_unsent("a", "4 of 4 calls failed", held, [wrong], wait_ms)
+    assert [o.execution_id for o in closing.outcomes] == [*range(len(held)), 99]
+    assert (closing.kind, closing.code, closing.spent) == (ReplyKind.NOT_SENT, "CIRCUIT_OPEN", False)
+    assert "4 of 4 calls failed" in closing.message
+    for outcome, seconds in zip(closing.outcomes, left_s, strict=False):
+        assert outcome.state is (SubmissionState.RETRY if seconds > 0 else SubmissionState.EXHAUSTED)
+        assert outcome.code == "CIRCUIT_OPEN"
+        assert ("do not resubmit" in outcome.message) == (seconds > 0)
+    assert closing.next_action_in_ms == (wait_ms if max(left_s) > 0 else None)

@@ -290,6 +290,16 @@ def test_a_file_that_is_no_text_or_too_large_is_refused(tmp_path: Path) -> None:
             "(default), which is 25.0",
         ),
         (
+            {"TRADE_SERVICE_CIRCUIT_MINIMUM_CALLS": "21"},
+            "circuit.window_calls (default) is 20: it must be at least TRADE_SERVICE_CIRCUIT_MINIMUM_CALLS, "
+            "which is 21",
+        ),
+        (
+            {"TRADE_SERVICE_CIRCUIT_OPEN_MAX_MS": "1999"},
+            "TRADE_SERVICE_CIRCUIT_OPEN_MAX_MS is 1999: it must be at least circuit.open_ms (default), "
+            "which is 2000",
+        ),
+        (
             {"TRADE_SERVICE_BATCH_MAX_CONCURRENT": "33"},
             "execution_service.max_connections (default) is 32: it must be at least "
             "TRADE_SERVICE_BATCH_MAX_CONCURRENT, which is 33",
@@ -298,6 +308,11 @@ def test_a_file_that_is_no_text_or_too_large_is_refused(tmp_path: Path) -> None:
 )
 def test_settings_that_contradict_each_other_are_refused(environ: dict[str, str], line: str) -> None:
     assert error_of(environ) == line
+
+
+def test_a_slow_call_is_one_of_half_the_read_time_out_unless_said_otherwise() -> None:
+    assert load_settings({"EXECUTION_SERVICE_READ_TIMEOUT": "9000"}).settings.slow_call_ms == 4500
+    assert load_settings({"TRADE_SERVICE_CIRCUIT_SLOW_CALL_MS": "70"}).settings.slow_call_ms == 70
 
 
 def test_an_unknown_override_is_refused() -> None:

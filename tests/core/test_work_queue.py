@@ -126,6 +126,37 @@ async def test_what_is_settled_elsewhere_is_asked_for_while_somebody_waits() -> 
     assert board.to_ask_for(10) == []
 
 
+async def test_who_is_not_patient_is_told_at_once_that_it_was_put_off() -> None:
+    board = OutcomeBoard()
+    caller, _ = board.watch([1, 2])
+    patient = board.new_watch(patient=True)
+    assert board.join(patient, [1]) == []
+    waiting = ExecutionSubmitResult.put_off(1, SubmissionState.RETRY)
+    board.put_off([waiting, ExecutionSubmitResult.put_off(9, SubmissionState.RETRY)])
+    board.settled_elsewhere([1])
+    assert caller.results == {1: waiting}
+    assert caller.open == {2}
+    assert not waiting.is_final
+    assert board.to_ask_for(10) == [1], "the patient one still waits"
+    board.settle([accepted(1), accepted(2)])
+    assert (set(caller.results), set(patient.results)) == ({1, 2}, {1})
+    assert caller.results[1] is waiting
+    assert len(board) == 0
+
+
+async def test_a_stream_tells_what_was_put_off_and_takes_it_again() -> None:
+    board = OutcomeBoard()
+    stream = Stream(board.new_watch(), SystemClock(), 60)
+    board.join(stream.watch, stream.add([7, 7, 8]))
+    board.put_off([ExecutionSubmitResult.put_off(7, SubmissionState.RETRY)])
+    assert await stream.wait() == []
+    assert [(r.execution_id, r.request_index) for r in stream.take()] == [(7, 0), (7, 1)]
+    assert stream.under_way == 1
+    assert board.join(stream.watch, stream.add([7])) == [7]
+    board.settle([accepted(7)])
+    assert [(r.code, r.request_index) for r in stream.take()] == [("OK", 3)]
+
+
 async def test_a_stream_answers_every_place_of_an_id() -> None:
     board = OutcomeBoard()
     stream = Stream(board.new_watch(), SystemClock(), 60)

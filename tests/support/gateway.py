@@ -33,7 +33,9 @@ class FakeGateway:
         self.first_id = FIRST_ID
         self.books: list[RemoteExecution] = []
         self.scripts: deque[Script] = deque()
-        """Each serves one call; without one everything is accepted."""
+        """Each serves one call."""
+        self.usual: Script = refuse()
+        """Serves the calls for which no script is left: everything is accepted, unless a test sets it."""
         self.open = asyncio.Event()
         """While clear, calls wait: close it with `hold`."""
         self.open.set()
@@ -71,7 +73,7 @@ class FakeGateway:
         self.calls.append(tuple(post.trade_service_execution_id for post in request.executions))
         self.called.set()
         await self.open.wait()
-        script = self.scripts.popleft() if self.scripts else refuse()
+        script = self.scripts.popleft() if self.scripts else self.usual
         return script(self, request.executions)
 
     async def list_newest(self, offset: int, limit: int) -> Listing:
@@ -99,13 +101,22 @@ def refuse(*securities: str, message: str = "Security not found") -> Script:
     return reply
 
 
-def fail(kind: ReplyKind, code: str, *, accepted: bool = False) -> Script:
+def fail(
+    kind: ReplyKind,
+    code: str,
+    *,
+    accepted: bool = False,
+    http_status: int | None = None,
+    retry_after_s: float | None = None,
+) -> Script:
     """No readable answer; `accepted` says whether the executions are in the books all the same."""
 
     def reply(gateway: FakeGateway, posts: Sequence[ExecutionPost]) -> GatewayReply:
         if accepted:
             for post in posts:
                 gateway.accept(post)
-        return GatewayReply(kind, code, f"scripted {code}")
+        return GatewayReply(
+            kind, code, f"scripted {code}", http_status=http_status, retry_after_s=retry_after_s
+        )
 
     return reply

@@ -11,8 +11,10 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from trade_service.execution_service.client import ClientSettings, ExecutionServiceClient
 from trade_service.store.submission_store import PostgresSubmissionStore
+from trade_service.submission.admission import Admission
 from trade_service.submission.batch_processor import ExecutionBatchProcessor
 from trade_service.submission.board import OutcomeBoard
+from trade_service.submission.breaker import CircuitSettings
 from trade_service.submission.clock import SystemClock
 from trade_service.submission.coalescer import Coalescer
 from trade_service.submission.events import BatchSubmissionEvent, EventBus, SubmissionEvent
@@ -24,6 +26,8 @@ from trade_service.submission.work_queue import WorkQueue
 
 SETTLE_MS = 300
 CALL_MS = 400
+NO_CIRCUIT = CircuitSettings(enabled=False, slow_call_ms=60_000)
+"""Most tests script failures and want every call to be made."""
 
 
 class Heart(msgspec.Struct):
@@ -34,6 +38,7 @@ class Heart(msgspec.Struct):
     queue: WorkQueue
     board: OutcomeBoard
     events: list[SubmissionEvent]
+    admission: Admission
 
     @property
     def batches(self) -> list[BatchSubmissionEvent]:
@@ -65,10 +70,12 @@ async def beating(
     max_attempts: int = 5,
     wait_s: float = 20.0,
     queue_limit: int = 20_000,
+    circuit: CircuitSettings = NO_CIRCUIT,
 ) -> AsyncIterator[Heart]:
-    """A heart with senders and recovery running, on an open gateway."""
+    """A heart with senders and recovery running, on an open gateway; without a circuit unless given one."""
     clock, events, board, queue = SystemClock(), EventBus(), OutcomeBoard(), WorkQueue(queue_limit)
     store = PostgresSubmissionStore(engine, clock, owner, SETTLE_MS, 1, 2)
+    admission = Admission(clock, events, circuit, max_concurrent)
     handler = ExecutionFailureHandler(
         RetryPolicy(max_attempts=max_attempts, initial_delay_ms=20, max_delay_ms=100, look_up_delay_ms=50)
     )
@@ -83,9 +90,9 @@ async def beating(
         window=16 * batch_size,
     )
     service = BulkExecutionSubmissionService(
-        store, gateway, clock, processor, handler, queue, board, events, times
+        store, gateway, clock, processor, handler, queue, board, events, admission, times
     )
-    coalescer = Coalescer(queue, service.process_batch, batch_size, max_concurrent, 0, clock.sleep)
+    coalescer = Coalescer(queue, service.process_batch, admission, batch_size, max_concurrent, 0, clock.sleep)
     pacing = RecoverySettings(
         owner=owner,
         batch_size=batch_size,
@@ -95,7 +102,7 @@ async def beating(
         observer_grace_ms=500,
         look_up_max_pages=1000,
     )
-    recovery = Recovery(store, gateway, clock, handler, queue, board, events, pacing)
+    recovery = Recovery(store, gateway, clock, handler, queue, board, events, admission, pacing)
     service.on_open = recovery.due_in
     seen: list[SubmissionEvent] = []
     events.subscribe(seen.append)
@@ -103,7 +110,7 @@ async def beating(
     async with asyncio.TaskGroup() as group:
         tasks = [group.create_task(coalescer.run()), group.create_task(recovery.run())]
         try:
-            yield Heart(engine, service, queue, board, seen)
+            yield Heart(engine, service, queue, board, seen, admission)
         finally:
             for task in tasks:
                 task.cancel()

@@ -178,6 +178,16 @@ async def test_an_open_submission_is_told_in_headers(client: Client, fakes: Fake
     assert answer.headers["x-submission-message"] == "pending, do not resubmit"
 
 
+async def test_a_submission_that_waits_for_the_circuit_says_so(client: Client, fakes: FakeUseCases) -> None:
+    waiting = ExecutionSubmitResult.put_off(9, SubmissionState.RETRY)
+    fakes.submitted = lambda s, i: SubmittedOrder(s.trade_order_id, i, view=VIEW, result=waiting)
+    answer = await client.post("/api/v1/tradeOrders/7/submit", PART)
+    assert answer.status == 201
+    assert answer.headers["x-submission-state"] == "retry"
+    assert answer.headers["x-submission-message"] == waiting.message
+    assert waiting.message.startswith("pending, do not resubmit: the Execution Service is not called now")
+
+
 async def test_an_open_execution_is_told_in_headers(client: Client, fakes: FakeUseCases) -> None:
     answer = await client.post("/api/v1/execution/9/submit")
     assert (answer.status, answer.headers["x-submission-state"]) == (200, "unknown")

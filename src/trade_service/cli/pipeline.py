@@ -78,7 +78,8 @@ class Submitting:
         await self._follow(execution_ids)
 
     async def _follow(self, execution_ids: Sequence[int]) -> None:
-        async for result in self._services.submissions.stream_executions(execution_ids, self._wait_s):
+        results = self._services.submissions.stream_executions(execution_ids, self._wait_s, patient=True)
+        async for result in results:
             self._tally.take_result(result)
             self._leave(1)
 

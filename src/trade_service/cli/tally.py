@@ -10,7 +10,15 @@ from typing import Self
 import msgspec
 
 from trade_service.domain.errors import DomainError, shorten
-from trade_service.submission.events import AlarmEvent, BatchSubmissionEvent, LookUpEvent, SubmissionEvent
+from trade_service.submission.breaker import CircuitState
+from trade_service.submission.codes import OutcomeCode
+from trade_service.submission.events import (
+    AlarmEvent,
+    BatchSubmissionEvent,
+    CircuitEvent,
+    LookUpEvent,
+    SubmissionEvent,
+)
 from trade_service.submission.model import ExecutionSubmitResult, ReplyKind, SubmitStatus
 from trade_service.trading.blotter_file import LineError
 from trade_service.trading.model import PlacedLine
@@ -132,8 +140,18 @@ class Survived:
                 self.absent += event.absent
             case AlarmEvent():
                 self.alarms = [*self.alarms, event.message][:ALARMS_KEPT]
+            case CircuitEvent():
+                self._take_circuit(event)
+
+    def _take_circuit(self, event: CircuitEvent) -> None:
+        if event.state is CircuitState.OPEN:
+            self.last_trouble = f"{OutcomeCode.CIRCUIT_OPEN}: waiting, since {shorten(event.reason, 160)}"
+        elif event.state is CircuitState.CLOSED:
+            self.last_trouble = ""
 
     def _take_batch(self, event: BatchSubmissionEvent) -> None:
+        if event.code == OutcomeCode.CIRCUIT_OPEN:
+            return
         self.calls += 1
         self.resent += event.size if event.recovered else 0
         self.looked_up += event.unknown

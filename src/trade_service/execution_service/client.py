@@ -156,7 +156,8 @@ class ExecutionServiceClient:
             code = ClientCode.POOL_EXHAUSTED
         answered = f" answered {status}, but" if status is not None else ":"
         message = f"{self._batch_call}{answered} {self._explain(code, error)}"
-        return GatewayReply(kind, code.value, message, status)
+        own_doing = code in (ClientCode.LEASE_PASSED, ClientCode.POOL_EXHAUSTED)
+        return GatewayReply(kind, code.value, message, status, own_doing=own_doing)
 
     def _explain(self, code: ClientCode, error: Exception) -> str:
         settings = self._settings

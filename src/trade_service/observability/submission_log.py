@@ -2,9 +2,12 @@
 
 import structlog
 
+from trade_service.submission.breaker import CircuitState
+from trade_service.submission.codes import OutcomeCode
 from trade_service.submission.events import (
     AlarmEvent,
     BatchSubmissionEvent,
+    CircuitEvent,
     LookUpEvent,
     SubmissionEvent,
 )
@@ -36,9 +39,16 @@ def log_submission(event: SubmissionEvent) -> None:
             _log.error(
                 "alarm", code=event.code, message=event.message, execution_ids=event.execution_ids[:100]
             )
+        case CircuitEvent():
+            write = _log.error if event.state is CircuitState.OPEN else _log.info
+            write(f"circuit_{event.state}", reason=event.reason or None, probe_in_ms=event.probe_in_ms)
 
 
 def _log_batch(event: BatchSubmissionEvent) -> None:
+    if event.code == OutcomeCode.CIRCUIT_OPEN:
+        # The circuit's own line told why; these may be many.
+        _log.info("batch_put_off", attempt_id=event.attempt_id, size=event.size, retrying=event.retrying)
+        return
     write = _log.info if event.accepted == event.size else _log.warning
     write(
         "batch_submitted",

@@ -6,6 +6,7 @@ import msgspec
 
 from trade_service.settings.fields import Field, Section, fields_of
 from trade_service.settings.sending import (
+    CircuitSettings,
     ExecutionBatchSettings,
     ExecutionServiceSettings,
     RetrySettings,
@@ -29,6 +30,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     execution_service: ExecutionServiceSettings = ExecutionServiceSettings()
     batch: ExecutionBatchSettings = ExecutionBatchSettings()
     retry: RetrySettings = RetrySettings()
+    circuit: CircuitSettings = CircuitSettings()
     submission: SubmissionSettings = SubmissionSettings()
     security_service: SecurityServiceSettings = SecurityServiceSettings()
     portfolio_service: PortfolioServiceSettings = PortfolioServiceSettings()
@@ -41,6 +43,13 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         if self.submission.settle_time_ms is not None:
             return self.submission.settle_time_ms
         return 2 * self.execution_service.read_timeout_ms
+
+    @property
+    def slow_call_ms(self) -> int:
+        """`circuit.slow_call_ms`, or half the read time-out where it is not set."""
+        if self.circuit.slow_call_ms is not None:
+            return self.circuit.slow_call_ms
+        return max(1, self.execution_service.read_timeout_ms // 2)
 
 
 SECTIONS: dict[str, type[Section]] = {

@@ -80,6 +80,8 @@ def check_together(settings: Settings, labels: Mapping[str, str]) -> None:
     """Raise SettingsError where two settings contradict each other."""
     for low, high, strictly in (
         ("retry.initial_delay_ms", "retry.max_delay_ms", False),
+        ("circuit.minimum_calls", "circuit.window_calls", False),
+        ("circuit.open_ms", "circuit.open_max_ms", False),
         ("batch.max_concurrent", "execution_service.max_connections", False),
         ("submission.wait_s", "server.request_timeout_s", True),
     ):

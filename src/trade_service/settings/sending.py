@@ -130,6 +130,42 @@ class RetrySettings(Section, frozen=True, kw_only=True):
     ] = 900.0
 
 
+class CircuitSettings(Section, frozen=True, kw_only=True):
+    """When the Execution Service is not called for a while, and how the calls come back."""
+
+    enabled: Annotated[bool, about("false never stops calling; the adaptive concurrency stays.")] = True
+    window_calls: Annotated[int, about("Latest calls that the rates are taken of.", ge=1, le=10_000)] = 20
+    minimum_calls: Annotated[
+        int, about("Calls before a rate counts; at most window_calls.", ge=1, le=10_000)
+    ] = 10
+    failure_rate_pct: Annotated[
+        float, about("Percentage of failed calls that opens the circuit.", ge=1, le=100)
+    ] = 50.0
+    slow_call_ms: (
+        Annotated[
+            int,
+            about("A call that takes as long is slow.", ge=1, le=1_200_000, none="half the read time-out"),
+        ]
+        | None
+    ) = None
+    slow_rate_pct: Annotated[
+        float, about("Percentage of slow calls that opens the circuit.", ge=1, le=100)
+    ] = 80.0
+    open_ms: Annotated[
+        int,
+        about("How long the circuit stays open first; doubled each time a probe fails.", ge=1, le=3_600_000),
+    ] = 2000
+    open_max_ms: Annotated[
+        int, about("Longest time the circuit stays open; at least open_ms.", ge=1, le=3_600_000)
+    ] = 30_000
+    half_open_probes: Annotated[
+        int, about("Calls at once that try whether it works again, and good ones that close.", ge=1, le=100)
+    ] = 2
+    retry_after_max_ms: Annotated[int, about("A longer Retry-After is cut to this.", ge=0, le=3_600_000)] = (
+        300_000
+    )
+
+
 class SubmissionSettings(Section, frozen=True, kw_only=True):
     """Waiting, leases, look-ups and recovery."""
 

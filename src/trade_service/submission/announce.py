@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from trade_service.domain.executions import GAVE_BACK, SubmissionState
 from trade_service.submission.board import OutcomeBoard
-from trade_service.submission.codes import AlarmCode
+from trade_service.submission.codes import AlarmCode, OutcomeCode
 from trade_service.submission.events import AlarmEvent, EventBus
 from trade_service.submission.model import AttemptClosing, ExecutionSubmitResult, Recorded, SubmitStatus
 
@@ -20,7 +20,9 @@ def announce(
         if row.execution_id in outcomes
     ]
     board.settle(results)
-    board.settled_elsewhere(r.execution_id for r in results if r.status is SubmitStatus.PENDING)
+    pending = [result for result in results if result.status is SubmitStatus.PENDING]
+    board.put_off(result for result in pending if result.code == OutcomeCode.CIRCUIT_OPEN)
+    board.settled_elsewhere(result.execution_id for result in pending)
     late = tuple(
         row.execution_id
         for row in recorded

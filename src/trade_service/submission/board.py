@@ -7,15 +7,19 @@ from trade_service.submission.model import ExecutionSubmitResult, SubmitStatus
 
 
 class Watch:
-    """One caller's interest in some executions; results arrive in any order."""
+    """One caller's interest in some executions; results arrive in any order.
 
-    def __init__(self) -> None:
+    A `patient` one is not told that an execution was put off: it waits for the final result.
+    """
+
+    def __init__(self, *, patient: bool = False) -> None:
+        self.patient = patient
         self.open: set[int] = set()
         self.results: dict[int, ExecutionSubmitResult] = {}
         self._changed = asyncio.Event()
 
     def settle(self, result: ExecutionSubmitResult) -> None:
-        """Takes a final result."""
+        """Takes the result of an execution, which it then waits for no longer."""
         if result.execution_id in self.open:
             self.open.discard(result.execution_id)
             self.results[result.execution_id] = result
@@ -49,9 +53,9 @@ class OutcomeBoard:
         return len(self._watches)
 
     @staticmethod
-    def new_watch() -> Watch:
+    def new_watch(*, patient: bool = False) -> Watch:
         """A watch on nothing yet."""
-        return Watch()
+        return Watch(patient=patient)
 
     def watch(self, execution_ids: Iterable[int]) -> tuple[Watch, list[int]]:
         """A watch on executions, and those of them that nobody waited for until now."""
@@ -100,6 +104,14 @@ class OutcomeBoard:
                 self._elsewhere.pop(result.execution_id, None)
             for watch in self._watches.pop(result.execution_id, ()):
                 watch.settle(result)
+
+    def put_off(self, results: Iterable[ExecutionSubmitResult]) -> None:
+        """Tells all who wait for them, except the patient, that executions are PENDING for a while."""
+        for result in results:
+            for watch in self._watches.get(result.execution_id, ()):
+                if not watch.patient:
+                    watch.settle(result)
+                    self.forget_ids(watch, (result.execution_id,))
 
     def settled_elsewhere(self, execution_ids: Iterable[int]) -> None:
         """Notes executions that somebody else will settle: their state has to be asked for."""

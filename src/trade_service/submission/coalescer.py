@@ -1,10 +1,12 @@
 """Many single callers, one batch: senders that take what has collected while they were busy."""
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable
 
 import structlog
 
+from trade_service.submission.admission import Admission
 from trade_service.submission.ports import StoreUnavailable
 from trade_service.submission.work_queue import Work, WorkQueue
 
@@ -14,12 +16,16 @@ PAUSE_AFTER_STORE_FAILURE_S = 1.0
 
 
 class Coalescer:
-    """Runs `max_concurrent` senders on one queue; each takes up to a full batch as soon as it is free."""
+    """Runs `max_concurrent` senders on one queue; each takes up to a full batch as soon as it is free.
+
+    How many of them work at once is the admission's to say.
+    """
 
     def __init__(
         self,
         queue: WorkQueue,
         process: Callable[[Work], Awaitable[object]],
+        admission: Admission,
         batch_size: int,
         max_concurrent: int,
         linger_s: float,
@@ -27,11 +33,14 @@ class Coalescer:
     ) -> None:
         self._queue = queue
         self._process = process
+        self._admission = admission
         self._batch_size = batch_size
         self._max_concurrent = max_concurrent
         self._linger_s = linger_s
         self._sleep = sleep
         self._in_flight = 0
+        self._turn = asyncio.Lock()
+        self._freed = asyncio.Event()
         self._idle = asyncio.Event()
         self._idle.set()
         self._stopping = False
@@ -62,17 +71,28 @@ class Coalescer:
 
     async def _send_forever(self) -> None:
         while not self._stopping:
-            work = await self._queue.take(self._batch_size, self._linger_s)
-            if not work.execution_ids or self._stopping:
-                continue
-            self._in_flight += 1
-            self._idle.clear()
+            work = await self._take()
             try:
-                await self._process_contained(work)
+                if work.execution_ids and not self._stopping:
+                    await self._process_contained(work)
             finally:
                 self._in_flight -= 1
+                self._freed.set()
                 if not self._in_flight:
                     self._idle.set()
+
+    async def _take(self) -> Work:
+        """The next batch, once there is work and then a free slot; whose turn it is counts as in flight after."""
+        async with self._turn:
+            await self._queue.ready(self._batch_size, self._linger_s)
+            while not self._admission.has_slot(self._in_flight):
+                self._freed.clear()
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(self._admission.pause_s()):
+                        await self._freed.wait()
+            self._in_flight += 1
+            self._idle.clear()
+            return await self._queue.take(self._batch_size)
 
     async def _process_contained(self, work: Work) -> None:
         """One batch; what fails here is settled by lease and look-up, and must not stop the other batches."""

@@ -9,6 +9,7 @@ from collections.abc import Callable
 import msgspec
 import structlog
 
+from trade_service.submission.breaker import CircuitState
 from trade_service.submission.model import AttemptId, ItemOutcome, ReplyKind
 
 _log = structlog.get_logger(__name__)
@@ -58,7 +59,19 @@ class AlarmEvent(msgspec.Struct, frozen=True):
     execution_ids: tuple[int, ...] = ()
 
 
-SubmissionEvent = BatchSubmissionEvent | LookUpEvent | AlarmEvent
+class CircuitEvent(msgspec.Struct, frozen=True):
+    """The circuit around the Execution Service changed."""
+
+    state: CircuitState
+    reason: str
+    """Why it opened; empty when it closed."""
+    until: float | None
+    """When an open one lets the first call through again, in seconds of the boot clock."""
+    probe_in_ms: int | None
+    """The same, counted from the event."""
+
+
+SubmissionEvent = BatchSubmissionEvent | LookUpEvent | AlarmEvent | CircuitEvent
 Listener = Callable[[SubmissionEvent], None]
 
 

@@ -9,7 +9,9 @@ from enum import StrEnum
 import msgspec
 
 from trade_service.domain.executions import SubmissionState
+from trade_service.submission.codes import OutcomeCode
 from trade_service.submission.model import (
+    PUT_OFF_MESSAGE,
     AttemptClosing,
     AttemptId,
     ClaimedExecution,
@@ -149,6 +151,30 @@ class ExecutionFailureHandler:
             top_id=max(ids) if ids else None,
         )
 
+    def close_unsent(
+        self,
+        attempt_id: AttemptId,
+        reason: str,
+        held: Sequence[ClaimedExecution],
+        unsendable: Iterable[ItemOutcome],
+        wait_ms: int,
+    ) -> AttemptClosing:
+        """What to record for a batch that the open circuit held back: it is due again in `wait_ms`."""
+        message = f"not sent, the Execution Service is not called now: {reason}"
+        reply = GatewayReply(ReplyKind.NOT_SENT, OutcomeCode.CIRCUIT_OPEN, message)
+        outcomes = [self._reply_outcome(reply, item, len(held), attempt_id) for item in held]
+        waiting = any(outcome.state is SubmissionState.RETRY for outcome in outcomes)
+        return AttemptClosing(
+            attempt_id=attempt_id,
+            owned_as=SubmissionState.CLAIMED,
+            outcomes=(*outcomes, *unsendable),
+            kind=reply.kind,
+            code=reply.code,
+            message=message,
+            next_action_in_ms=wait_ms if waiting else None,
+            spent=SPENDS_BUDGET[reply.kind],
+        )
+
     def backoff_ms(self, tries: int, dice: Dice, retry_after_s: float | None = None) -> int:
         """Exponential backoff with full jitter after `tries` (from 1); at least Retry-After when given."""
         exponent = min(max(tries, 1) - 1, 64)
@@ -185,6 +211,8 @@ class ExecutionFailureHandler:
         self, reply: GatewayReply, item: ClaimedExecution, batch_size: int, attempt_id: AttemptId
     ) -> ItemOutcome:
         decision = self.decide_reply(reply, item, batch_size)
+        if decision is Decision.RETRY and reply.code == OutcomeCode.CIRCUIT_OPEN:
+            return ItemOutcome(item.execution_id, STATE_OF[decision], reply.code, PUT_OFF_MESSAGE)
         message = f"{reply.message} (attempt {attempt_id}): {_NEXT_STEP[decision]}"
         return ItemOutcome(item.execution_id, STATE_OF[decision], reply.code, message)
 

@@ -9,6 +9,7 @@ from enum import StrEnum
 import msgspec
 
 from trade_service.domain.executions import FINAL, SubmissionState
+from trade_service.submission.codes import OutcomeCode
 from trade_service.submission.messages import BatchExecutionResponse
 
 AttemptId = str
@@ -89,6 +90,8 @@ class GatewayReply(msgspec.Struct, frozen=True):
     response: BatchExecutionResponse | None = None
     retry_after_s: float | None = None
     duration_ms: float = 0.0
+    own_doing: bool = False
+    """Whether the Execution Service had no part in it: our own deadline or our own pool kept it from leaving."""
 
 
 class Verdict(StrEnum):
@@ -201,6 +204,10 @@ _STATUS_OF = {
     SubmissionState.EXHAUSTED: SubmitStatus.RETRY_EXHAUSTED,
 }
 PENDING_MESSAGE = "pending, do not resubmit"
+PUT_OFF_MESSAGE = (
+    f"{PENDING_MESSAGE}: the Execution Service is not called now since its last calls failed or were too "
+    "slow; it is sent by itself later"
+)
 
 
 class ExecutionSubmitResult(msgspec.Struct, frozen=True, gc=False):
@@ -242,6 +249,11 @@ class ExecutionSubmitResult(msgspec.Struct, frozen=True, gc=False):
     def pending(cls, execution_id: int, state: SubmissionState) -> "ExecutionSubmitResult":
         """The result of an execution that is still under way when its caller stops waiting."""
         return cls(execution_id, SubmitStatus.PENDING, state, "PENDING", PENDING_MESSAGE)
+
+    @classmethod
+    def put_off(cls, execution_id: int, state: SubmissionState) -> "ExecutionSubmitResult":
+        """The result of an execution that waits since the circuit is open."""
+        return cls(execution_id, SubmitStatus.PENDING, state, OutcomeCode.CIRCUIT_OPEN, PUT_OFF_MESSAGE)
 
     @classmethod
     def not_claimed(cls, refused: NotClaimed) -> "ExecutionSubmitResult | None":

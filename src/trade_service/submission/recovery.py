@@ -12,6 +12,7 @@ import msgspec
 import structlog
 
 from trade_service.domain.executions import SubmissionState
+from trade_service.submission.admission import Admission
 from trade_service.submission.announce import announce
 from trade_service.submission.board import OutcomeBoard
 from trade_service.submission.events import AlarmEvent, EventBus, LookUpEvent
@@ -63,6 +64,7 @@ class Recovery:
         queue: WorkQueue,
         board: OutcomeBoard,
         events: EventBus,
+        admission: Admission,
         settings: RecoverySettings,
     ) -> None:
         self._store = store
@@ -72,6 +74,7 @@ class Recovery:
         self._queue = queue
         self._board = board
         self._events = events
+        self._admission = admission
         self._settings = settings
         self._first_seen: dict[str, float] = {}
         self._wake = asyncio.Event()
@@ -169,14 +172,24 @@ class Recovery:
         overdue = [i for i in resend if i.budget_left_s <= 0 and i.state is SubmissionState.RETRY]
         if overdue:
             await self._give_up(attempt, overdue)
-        size = min(attempt.next_batch_size or self._settings.batch_size, self._settings.batch_size)
-        ids = [item.execution_id for item in resend if item not in overdue]
-        for batch in _cut(ids, size):
-            await self._queue.put(Work(batch, recovered=True, streak=attempt.streak))
+        await self._resend(attempt, [item for item in resend if item not in overdue])
         if _to_look_up(attempt):
             self._first_seen.setdefault(attempt.attempt_id, self._clock.boottime())
             self._to_look_up[attempt.attempt_id] = attempt
             self._look_up_wanted.set()
+
+    async def _resend(self, attempt: DueAttempt, items: Sequence[OpenItem]) -> None:
+        """Queues executions for the senders, or lets them wait for the circuit where they are."""
+        hold_back_ms = self._admission.hold_back_ms(len(self._queue)) if items else None
+        if hold_back_ms is not None:
+            self._board.put_off(ExecutionSubmitResult.put_off(i.execution_id, i.state) for i in items)
+            if not _to_look_up(attempt):
+                await self._store.postpone(attempt.attempt_id, hold_back_ms)
+                self.due_in(hold_back_ms)
+            return
+        size = min(attempt.next_batch_size or self._settings.batch_size, self._settings.batch_size)
+        for batch in _cut([item.execution_id for item in items], size):
+            await self._queue.put(Work(batch, recovered=True, streak=attempt.streak))
 
     async def _give_up(self, attempt: DueAttempt, overdue: Sequence[OpenItem]) -> None:
         outcomes = tuple(

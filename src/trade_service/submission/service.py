@@ -10,9 +10,11 @@ import msgspec
 import structlog
 
 from trade_service.domain.executions import FINAL, OPEN, SubmissionState
+from trade_service.submission.admission import Admission
 from trade_service.submission.announce import announce
 from trade_service.submission.batch_processor import ExecutionBatchProcessor
 from trade_service.submission.board import OutcomeBoard, Watch
+from trade_service.submission.breaker import Permit
 from trade_service.submission.events import AlarmEvent, BatchSubmissionEvent, EventBus
 from trade_service.submission.failure_handler import ExecutionFailureHandler
 from trade_service.submission.model import (
@@ -55,6 +57,11 @@ class SubmissionSettings(msgspec.Struct, frozen=True):
     window: int
     """How many executions of one stream may be under way at once: bounds its memory."""
 
+    @property
+    def write_ms(self) -> int:
+        """How long after the beginning of the claim the first byte may leave."""
+        return self.lease_ms - self.call_ms
+
 
 class BulkExecutionSubmissionService:
     """Submits executions in batches and tells their callers what came of it."""
@@ -69,6 +76,7 @@ class BulkExecutionSubmissionService:
         queue: WorkQueue,
         board: OutcomeBoard,
         events: EventBus,
+        admission: Admission,
         settings: SubmissionSettings,
     ) -> None:
         self._store = store
@@ -79,6 +87,7 @@ class BulkExecutionSubmissionService:
         self._queue = queue
         self._board = board
         self._events = events
+        self._admission = admission
         self._settings = settings
         self._floor = 0
         self.on_open: Callable[[int], None] = lambda _delay_ms: None
@@ -112,15 +121,16 @@ class BulkExecutionSubmissionService:
         return BulkSubmitResult.of(tuple(ordered))
 
     async def stream_executions(
-        self, execution_ids: Iterable[int], wait_s: float | None = None
+        self, execution_ids: Iterable[int], wait_s: float | None = None, *, patient: bool = False
     ) -> AsyncIterator[ExecutionSubmitResult]:
         """Submits executions and yields their results as they come, in constant memory.
 
+        While the Execution Service is not called (circuit open) they are PENDING at once, unless `patient`.
         `request_index` is the place of the id in `execution_ids`, counted without repetitions. At most
         `settings.window` executions are under way at once; each is waited for `wait_s` at the longest.
         """
         wait = self._settings.wait_s if wait_s is None else wait_s
-        stream = Stream(self._board.new_watch(), self._clock, wait)
+        stream = Stream(self._board.new_watch(patient=patient), self._clock, wait)
         try:
             for batch in self._processor.plan_batches(execution_ids):
                 while stream.under_way and stream.under_way + len(batch) > self._settings.window:
@@ -141,24 +151,13 @@ class BulkExecutionSubmissionService:
         Returns None when nothing of it could be claimed. Raises StoreUnavailable when the claim
         or the record got no answer; the lease and the look-up then settle what is unsettled.
         """
-        begun = self._clock.boottime()
-        attempt = self._new_attempt(work.streak)
-        claimable = CLAIMABLE_RECOVERED if work.recovered else CLAIMABLE_FRESH
-        claim = await self._store.claim(attempt, work.execution_ids, claimable)
-        await self._tell_not_claimed(claim.not_claimed)
-        if not claim.items:
-            return None
-        claimed_at = self._clock.boottime()
-        write_before = begun + (self._settings.lease_ms - self._settings.call_ms) / 1000
-        closing = await self._send(attempt, claim, write_before)
-        answered_at = self._clock.boottime()
-        recorded = await self._record(closing)
-        await self._settle(attempt, closing, recorded)
-        event = _event(
-            work, closing, (claimed_at - begun) * 1000, (self._clock.boottime() - answered_at) * 1000
-        )
-        self._events.emit(event)
-        return event
+        permit = self._admission.admit()
+        if permit is None:
+            return await self._process(work, None)
+        try:
+            return await self._process(self._alone(work) if permit.is_probe else work, permit)
+        finally:
+            self._admission.release(permit)
 
     def watch(self, execution_ids: Sequence[int]) -> tuple[Watch, list[int]]:
         """A watch on executions and those of them that are not under way here yet."""
@@ -180,6 +179,33 @@ class BulkExecutionSubmissionService:
         """Tells every listener of something that a person has to look at."""
         self._events.emit(alarm)
 
+    def _alone(self, work: Work) -> Work:
+        """A probe's share of a batch: one execution, since nothing good is to be expected. The rest waits."""
+        first, *rest = work.execution_ids
+        if rest:
+            self._queue.accept(msgspec.structs.replace(work, execution_ids=tuple(rest)))
+        return msgspec.structs.replace(work, execution_ids=(first,))
+
+    async def _process(self, work: Work, permit: Permit | None) -> BatchSubmissionEvent | None:
+        """`process_batch` with leave to call, or without: then everything is recorded as waiting."""
+        begun = self._clock.boottime()
+        attempt = self._new_attempt(work.streak)
+        claimable = CLAIMABLE_RECOVERED if work.recovered else CLAIMABLE_FRESH
+        claim = await self._store.claim(attempt, work.execution_ids, claimable)
+        await self._tell_not_claimed(claim.not_claimed, put_off=permit is None)
+        if not claim.items:
+            return None
+        claimed_at = self._clock.boottime()
+        closing = await self._send(attempt, claim, begun + self._settings.write_ms / 1000, permit)
+        answered_at = self._clock.boottime()
+        recorded = await self._record(closing)
+        await self._settle(attempt, closing, recorded)
+        event = _event(
+            work, closing, (claimed_at - begun) * 1000, (self._clock.boottime() - answered_at) * 1000
+        )
+        self._events.emit(event)
+        return event
+
     async def _next_results(self, stream: Stream) -> list[ExecutionSubmitResult]:
         overdue = await stream.wait()
         if overdue:
@@ -188,20 +214,30 @@ class BulkExecutionSubmissionService:
         return stream.take()
 
     def _new_attempt(self, streak: int) -> NewAttempt:
+        settings = self._settings
         return NewAttempt(
             attempt_id=self._clock.new_attempt_id(),
-            owner=self._settings.owner,
-            lease_ms=self._settings.lease_ms,
-            settle_ms=self._settings.settle_ms,
+            owner=settings.owner,
+            lease_ms=settings.lease_ms,
+            # Should the database's clock jump ahead right after the claim, an observer counts from then on
+            # its own: as long as bytes may still leave, and the settle time after that.
+            settle_ms=settings.settle_ms + settings.write_ms,
             floor_id=self._floor,
-            give_up_after_ms=self._settings.give_up_after_ms,
+            give_up_after_ms=settings.give_up_after_ms,
             streak=streak,
         )
 
-    async def _send(self, attempt: NewAttempt, claim: Claim, write_before: float) -> AttemptClosing:
+    async def _send(
+        self, attempt: NewAttempt, claim: Claim, write_before: float, permit: Permit | None
+    ) -> AttemptClosing:
         request, sent, unsendable = self._processor.build_batch_request(claim.items)
-        if sent:
+        if sent and (permit is None or not self._admission.holds(permit)):
+            reason, wait_ms = self._admission.circuit.reason, self._admission.put_off_ms()
+            return self._handler.close_unsent(attempt.attempt_id, reason, sent, unsendable, wait_ms)
+        if sent and permit is not None:
+            called_at = self._clock.boottime()
             reply = await self._gateway.submit_batch(request, attempt.attempt_id, write_before)
+            self._admission.note(permit, reply, called_at)
         else:
             reply = GatewayReply(
                 ReplyKind.REFUSED_WHOLE, "NOT_REPRESENTABLE", "nothing of the batch can be sent"
@@ -256,7 +292,7 @@ class BulkExecutionSubmissionService:
         self._events.emit(AlarmEvent("DOWNSTREAM_RESET", message))
         await self._store.void_floors(seen - 1)
 
-    async def _tell_not_claimed(self, refused: Sequence[NotClaimed]) -> None:
+    async def _tell_not_claimed(self, refused: Sequence[NotClaimed], *, put_off: bool) -> None:
         foreign = [row.execution_id for row in refused if row.foreign]
         if foreign:
             await self._store.take_over(foreign)
@@ -264,6 +300,9 @@ class BulkExecutionSubmissionService:
             refused = [*refused, *await self._store.states(foreign)]
         results = {row.execution_id: ExecutionSubmitResult.not_claimed(row) for row in refused}
         self._board.settle(result for result in results.values() if result is not None)
+        if put_off:
+            waiting = [(row.execution_id, row.state) for row in refused if row.state is SubmissionState.RETRY]
+            self._board.put_off(ExecutionSubmitResult.put_off(*one) for one in waiting)
         self._board.settled_elsewhere(i for i, result in results.items() if result is None)
 
     async def _results_now(self, execution_ids: Sequence[int]) -> list[ExecutionSubmitResult]:

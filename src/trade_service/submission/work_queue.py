@@ -90,12 +90,16 @@ class WorkQueue:
         A recovered piece is cut to `max_size` but never joined with others. With `linger_s` a batch
         that is not full waits that long for more.
         """
+        await self.ready(max_size, linger_s)
+        return self._next(max_size)
+
+    async def ready(self, max_size: int, linger_s: float = 0.0) -> None:
+        """Returns when there is work for a batch, and has lingered for more."""
         while not self._ids:
             self._filled.clear()
             await self._filled.wait()
         if linger_s > 0 and not self._recovered and len(self._ids) < max_size:
             await asyncio.sleep(linger_s)
-        return self._next(max_size)
 
     def _append(self, work: Work) -> None:
         ids = tuple(i for i in work.execution_ids if i not in self._ids)

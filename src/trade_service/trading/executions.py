@@ -97,7 +97,7 @@ class ExecutionService:
         """
         pending: list[ExecutionSubmitResult] = []
         async for result in self._submissions.stream_executions(execution_ids, wait_s):
-            if result.is_final:
+            if _is_kept(result):
                 yield result
                 continue
             pending.append(result)
@@ -146,12 +146,12 @@ class ExecutionService:
     async def _durable(
         self, results: Mapping[int, ExecutionSubmitResult]
     ) -> dict[int, ExecutionSubmitResult]:
-        """The results, once every pending one is on record: never claimed, it is queued under a ticket.
+        """The results, once every pending one is on record: what was never claimed is queued under a ticket.
 
         When the database does not answer, those it is not known of are FAILED instead: nothing is promised
         that only this process's memory holds.
         """
-        pending = [execution_id for execution_id, result in results.items() if not result.is_final]
+        pending = [execution_id for execution_id, result in results.items() if not _is_kept(result)]
         if not pending:
             return dict(results)
         try:
@@ -186,6 +186,11 @@ def _in_order(execution_ids: Sequence[int], results: Mapping[int, ExecutionSubmi
     return BulkSubmitResult.of(tuple(ordered))
 
 
+def _is_kept(result: ExecutionSubmitResult) -> bool:
+    """Whether a result holds although this process may die now."""
+    return result.is_final or result.state in _ON_RECORD
+
+
 def _not_found(execution_id: int) -> ExecutionSubmitResult:
     result = ExecutionSubmitResult.not_claimed(NotClaimed(execution_id, None))
     assert result is not None
@@ -194,7 +199,7 @@ def _not_found(execution_id: int) -> ExecutionSubmitResult:
 
 def _not_promised(result: ExecutionSubmitResult) -> ExecutionSubmitResult:
     """The same when it is final or was read as claimed or later; else it may be in no record at all."""
-    if result.is_final or result.state in _ON_RECORD:
+    if _is_kept(result):
         return result
     message = (
         "the database does not answer, so whether it will be sent is not known; "

@@ -139,7 +139,7 @@ class SubmitResultAnswer(msgspec.Struct, frozen=True, rename="camel"):
         else:
             message, status = "trade order submitted", "SUCCESS"
             if submitted.result.status is SubmitStatus.PENDING:
-                message = PENDING_MESSAGE
+                message = submitted.result.message
         execution = None if view is None else ExecutionAnswer.of(view)
         return cls(submitted.trade_order_id, status, message, execution, submitted.request_index)
 
@@ -174,5 +174,10 @@ def pending_results(results: Iterable[ExecutionSubmitResult | None]) -> list[Exe
 
 def pending_headers(results: Iterable[ExecutionSubmitResult | None]) -> dict[str, str]:
     """Tells in headers what the bodies of earlier clients have no field for; empty when nothing is open."""
-    states = sorted({str(one.state or "queued") for one in pending_results(results)})
-    return {SUBMISSION_STATE: ",".join(states), SUBMISSION_MESSAGE: PENDING_MESSAGE} if states else {}
+    pending = pending_results(results)
+    if not pending:
+        return {}
+    states = sorted({str(one.state or "queued") for one in pending})
+    messages = {one.message for one in pending}
+    message = messages.pop() if len(messages) == 1 else PENDING_MESSAGE
+    return {SUBMISSION_STATE: ",".join(states), SUBMISSION_MESSAGE: message}

@@ -1,0 +1,353 @@
+"""The circuit and the adaptive concurrency around the Execution Service, on real PostgreSQL.
+
+An outage costs few calls, callers are told at once, and after healing everything goes out by itself, once.
+"""
+
+import asyncio
+from collections.abc import Sequence
+
+import msgspec
+import pytest
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from tests.support.gateway import FakeGateway, fail, refuse
+from tests.support.heart import Heart, beating, executions_in, states_of, until
+from trade_service.store.execution_reads import PostgresExecutionReads
+from trade_service.store.reference_store import PostgresReferenceReads
+from trade_service.submission.breaker import CircuitSettings, CircuitState
+from trade_service.submission.clock import SystemClock
+from trade_service.submission.codes import OutcomeCode
+from trade_service.submission.events import BatchSubmissionEvent, CircuitEvent, LookUpEvent
+from trade_service.submission.messages import BatchExecutionRequest
+from trade_service.submission.model import (
+    AttemptId,
+    ExecutionSubmitResult,
+    GatewayReply,
+    ReplyKind,
+    SubmitStatus,
+)
+from trade_service.submission.work_queue import Work
+from trade_service.trading.executions import ExecutionService
+from trade_service.trading.reference import ReferenceCache
+
+QUICK = CircuitSettings(
+    slow_call_ms=60_000,
+    window_calls=6,
+    minimum_calls=4,
+    open_ms=200,
+    open_max_ms=400,
+    half_open_probes=1,
+)
+FOR_LONG = msgspec.structs.replace(QUICK, open_ms=600_000, open_max_ms=600_000)
+REFUSED = fail(ReplyKind.NOT_SENT, "DOWNSTREAM_REFUSED_CONNECTION")
+LOST = fail(ReplyKind.LOST, "DOWNSTREAM_READ_TIMEOUT")
+LOST_AND_ACCEPTED = fail(ReplyKind.LOST, "DOWNSTREAM_READ_TIMEOUT", accepted=True)
+OUT_OF_ORDER = fail(ReplyKind.UNCLEAR, "DOWNSTREAM_UNAVAILABLE", http_status=503)
+UNAUTHORIZED = fail(ReplyKind.CONFIGURATION, "DOWNSTREAM_UNAUTHORIZED", http_status=401)
+
+
+class Watched(FakeGateway):
+    """Notes when each call began and how many were on the way together; `delay_s` makes it slow."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.delay_s = 0.0
+        self.began: list[float] = []
+        self.at_once: list[int] = []
+        self._on_the_way = 0
+
+    async def submit_batch(
+        self, request: BatchExecutionRequest, attempt_id: AttemptId, write_before: float
+    ) -> GatewayReply:
+        """See FakeGateway."""
+        self._on_the_way += 1
+        self.began.append(asyncio.get_running_loop().time())
+        self.at_once.append(self._on_the_way)
+        try:
+            await asyncio.sleep(self.delay_s)
+            return await super().submit_batch(request, attempt_id, write_before)
+        finally:
+            self._on_the_way -= 1
+
+
+def circuit_events(heart: Heart) -> list[CircuitState]:
+    return [event.state for event in heart.events if isinstance(event, CircuitEvent)]
+
+
+def put_off(heart: Heart) -> list[BatchSubmissionEvent]:
+    """Batches that were recorded as waiting, and not sent."""
+    return [batch for batch in heart.batches if batch.code == OutcomeCode.CIRCUIT_OPEN]
+
+
+async def open_circuit(heart: Heart, engine: AsyncEngine, gateway: FakeGateway) -> list[int]:
+    """Makes the circuit open with one hopeless call; the execution that it cost."""
+    usual, gateway.usual = gateway.usual, UNAUTHORIZED
+    ids = await executions_in(engine, 1)
+    await heart.service.submit_executions_bulk(ids)
+    assert heart.admission.circuit.state is CircuitState.OPEN
+    gateway.usual = usual
+    return ids
+
+
+async def all_accepted(engine: AsyncEngine, gateway: FakeGateway, ids: Sequence[int]) -> None:
+    """Returns when nothing is open; fails unless each was accepted exactly once."""
+    async with asyncio.timeout(30):
+        while (await states_of(engine)).get("accepted", 0) < len(ids):
+            await asyncio.sleep(0.02)
+    assert {i: n for i, n in gateway.times_accepted().items() if n != 1} == {}, "accepted twice"
+    assert set(gateway.times_accepted()) == set(ids)
+
+
+async def stops_waiting(engine: AsyncEngine, least_s: float) -> None:
+    """Returns when no attempt is due within `least_s`: nobody has anything to do."""
+    async with asyncio.timeout(10):
+        while True:
+            async with engine.connect() as connection:
+                due_in = await connection.scalar(
+                    sa.text(
+                        "SELECT extract(epoch FROM min(next_action_at) - now())::float8 FROM submission_attempt"
+                    )
+                )
+            if due_in is None or due_in > least_s:
+                return
+            await asyncio.sleep(0.02)
+
+
+def told(results: Sequence[ExecutionSubmitResult]) -> set[tuple[SubmitStatus, str]]:
+    return {(result.status, result.code) for result in results}
+
+
+TOLD_TO_WAIT = {(SubmitStatus.PENDING, "CIRCUIT_OPEN")}
+
+
+@pytest.mark.parametrize("outage", [REFUSED, LOST, OUT_OF_ORDER], ids=["refused", "lost", "503"])
+async def test_an_outage_costs_few_calls_and_after_it_everything_is_accepted_once(
+    engine: AsyncEngine, outage: object
+) -> None:
+    gateway = Watched()
+    gateway.usual = outage  # type: ignore[assignment]
+    async with beating(engine, gateway, circuit=QUICK, batch_size=10) as heart:
+        ids = await executions_in(engine, 200)
+        first = asyncio.create_task(heart.service.submit_executions_bulk(ids[:100]))
+        await until(lambda: heart.admission.circuit.state is CircuitState.OPEN)
+        opened_at = asyncio.get_running_loop().time()
+        async with asyncio.timeout(15):
+            late = await heart.service.submit_executions_bulk(ids[100:])
+            assert told(late.results) == TOLD_TO_WAIT
+            assert told((await first).results) == TOLD_TO_WAIT
+        await until(lambda: circuit_events(heart).count(CircuitState.OPEN) >= 4)
+        lasted_s = asyncio.get_running_loop().time() - opened_at
+        batches = [call for call in gateway.calls if len(call) > 1]
+        assert len(batches) <= 4 + 4, "what it takes to open, and what was on its way meanwhile"
+        probes = len(gateway.calls) - len(batches)
+        assert probes <= 2 + lasted_s / (QUICK.open_ms / 2 / 1000), "and a probe risks one execution"
+        gateway.usual = refuse()
+        await all_accepted(engine, gateway, ids)
+    assert circuit_events(heart)[-2:] == [CircuitState.HALF_OPEN, CircuitState.CLOSED]
+
+
+async def test_what_the_circuit_held_back_spends_no_attempt(engine: AsyncEngine) -> None:
+    gateway = Watched()
+    async with beating(engine, gateway, circuit=QUICK, batch_size=10, max_attempts=1) as heart:
+        lost = await open_circuit(heart, engine, gateway)
+        gateway.usual = REFUSED
+        ids = await executions_in(engine, 30)
+        assert told((await heart.service.submit_executions_bulk(ids)).results) == TOLD_TO_WAIT
+        await until(lambda: circuit_events(heart).count(CircuitState.OPEN) >= 3)
+        gateway.usual = refuse()
+        await all_accepted(engine, gateway, ids)
+    async with engine.connect() as connection:
+        spent = await connection.execute(
+            sa.text("SELECT id, attempts_spent FROM execution WHERE id <> :lost"), {"lost": lost[0]}
+        )
+        assert {row.attempts_spent for row in spent} == {1}
+
+
+async def test_callers_are_told_at_once_and_told_what_it_means(engine: AsyncEngine) -> None:
+    gateway = Watched()
+    async with beating(engine, gateway, circuit=FOR_LONG, batch_size=10) as heart:
+        await open_circuit(heart, engine, gateway)
+        ids = await executions_in(engine, 25)
+        async with asyncio.timeout(5):
+            result = await heart.service.submit_executions_bulk(ids)
+            assert (result.status, result.pending) == ("SUCCESS", 25)
+            assert {one.message for one in result.results} == {
+                "pending, do not resubmit: the Execution Service is not called now since its last calls failed "
+                "or were too slow; it is sent by itself later"
+            }
+            again = await heart.service.submit_executions_bulk(ids)
+            assert told(again.results) == TOLD_TO_WAIT, "also who asks for what waits already"
+            streamed = [one async for one in heart.service.stream_executions(ids)]
+            assert told(streamed) == TOLD_TO_WAIT
+        assert (await states_of(engine)) == {"retry": 25, "exhausted": 1}, "what is pending is on record"
+        assert len(heart.board) == 0
+
+
+async def test_a_patient_stream_waits_for_the_end(engine: AsyncEngine) -> None:
+    gateway = Watched()
+    async with beating(engine, gateway, circuit=QUICK, batch_size=10) as heart:
+        await open_circuit(heart, engine, gateway)
+        ids = await executions_in(engine, 25)
+        results = [one async for one in heart.service.stream_executions(ids, patient=True)]
+        assert {one.status for one in results} == {SubmitStatus.SUCCESS}
+
+        assert len(put_off(heart)) > 0
+
+
+async def test_who_waits_for_a_retry_is_told_when_it_is_due_and_the_circuit_is_open(
+    engine: AsyncEngine,
+) -> None:
+    gateway = Watched()
+    gateway.usual = REFUSED
+    one_call = msgspec.structs.replace(FOR_LONG, minimum_calls=1)
+    async with beating(engine, gateway, circuit=one_call) as heart:
+        ids = await executions_in(engine, 5)
+        async with asyncio.timeout(5):
+            assert told((await heart.service.submit_executions_bulk(ids)).results) == TOLD_TO_WAIT
+        assert len(gateway.calls) == len(heart.batches) == 1
+
+
+async def test_work_that_waits_for_the_circuit_costs_nothing(engine: AsyncEngine) -> None:
+    """A backlog of tickets and retries neither spins nor is claimed while the circuit is open."""
+    gateway = Watched()
+    async with beating(engine, gateway, circuit=FOR_LONG, batch_size=10) as heart:
+        await open_circuit(heart, engine, gateway)
+        calls = len(gateway.calls)
+        retries, queued = await executions_in(engine, 50), await executions_in(engine, 50)
+        await heart.service.submit_executions_bulk(retries)
+        reads = PostgresExecutionReads(engine, "test")
+        for start in range(0, 50, 10):
+            await reads.enqueue(queued[start : start + 10], SystemClock().new_attempt_id())
+        async with engine.begin() as connection:
+            await connection.execute(
+                sa.text(
+                    "UPDATE submission_attempt SET next_action_at = now() WHERE next_action_at IS NOT NULL"
+                )
+            )
+        recorded = len(heart.batches)
+        await stops_waiting(engine, least_s=60)
+        assert len(heart.batches) == recorded, "nothing was claimed"
+        assert len(gateway.calls) == calls
+        assert await states_of(engine) == {"exhausted": 1, "queued": 50, "retry": 50}
+        async with engine.connect() as connection:
+            spread = await connection.scalar(
+                sa.text("SELECT count(DISTINCT date_trunc('second', next_action_at)) FROM submission_attempt")
+            )
+        assert spread is not None
+        assert spread > 3, "not everything comes back at once"
+
+
+async def test_a_wrong_configuration_costs_only_what_was_on_its_way(engine: AsyncEngine) -> None:
+    gateway = Watched()
+    gateway.usual = UNAUTHORIZED
+    async with beating(engine, gateway, circuit=QUICK, batch_size=10, max_concurrent=2) as heart:
+        ids = await executions_in(engine, 200)
+        results = (await heart.service.submit_executions_bulk(ids)).results
+        given_up = {one.execution_id for one in results if one.status is SubmitStatus.RETRY_EXHAUSTED}
+        assert len(given_up) < 40
+        gateway.usual = refuse()
+        async with asyncio.timeout(30):
+            while (await states_of(engine)).keys() - {"accepted", "exhausted"}:
+                await asyncio.sleep(0.02)
+        states = await states_of(engine)
+        assert states["accepted"] == len(gateway.books)
+        assert states["exhausted"] < 40
+        assert given_up.isdisjoint(gateway.times_accepted())
+
+
+async def test_look_ups_go_on_while_the_circuit_is_open_and_do_not_close_it(engine: AsyncEngine) -> None:
+    gateway = Watched()
+    gateway.usual = LOST_AND_ACCEPTED
+    async with beating(engine, gateway, circuit=FOR_LONG, batch_size=1) as heart:
+        ids = await executions_in(engine, 8)
+        results = (await heart.service.submit_executions_bulk(ids)).results
+        accepted = {one.execution_id for one in results if one.status is SubmitStatus.SUCCESS}
+        assert len(accepted) >= 4
+        assert accepted == set(gateway.times_accepted())
+        assert told([one for one in results if one.execution_id not in accepted]) <= TOLD_TO_WAIT
+        assert any(isinstance(event, LookUpEvent) and event.found for event in heart.events)
+        assert circuit_events(heart) == [CircuitState.OPEN]
+
+
+async def test_retry_after_is_honoured_by_every_sender(engine: AsyncEngine) -> None:
+    gateway = Watched()
+    throttled = fail(ReplyKind.NOT_SENT, "DOWNSTREAM_THROTTLED", http_status=429, retry_after_s=0.6)
+    async with beating(engine, gateway, circuit=QUICK, batch_size=10) as heart:
+        ids = await executions_in(engine, 200)
+        gateway.scripts.append(throttled)
+        heart.queue.offer(Work(tuple(ids[:10])))
+        await until(lambda: len(heart.batches) == 1)
+        assert heart.admission.concurrency_limit == 2
+        result = await heart.service.submit_executions_bulk(ids)
+        assert result.successful == 200
+        assert gateway.began[1] - gateway.began[0] >= 0.6
+        assert circuit_events(heart) == [], "a service that asks for patience is not out of order"
+        assert heart.admission.concurrency_limit == 4
+
+
+async def test_the_retry_after_of_an_outage_keeps_the_circuit_open(engine: AsyncEngine) -> None:
+    gateway = Watched()
+    gateway.usual = fail(ReplyKind.UNCLEAR, "DOWNSTREAM_UNAVAILABLE", http_status=503, retry_after_s=60)
+    one_call = msgspec.structs.replace(QUICK, minimum_calls=1)
+    async with beating(engine, gateway, circuit=one_call) as heart:
+        ids = await executions_in(engine, 10)
+        heart.queue.offer(Work(tuple(ids[:5])))
+        await until(lambda: circuit_events(heart) == [CircuitState.OPEN])
+        probe_in_ms = heart.admission.circuit.probe_in_ms
+        assert probe_in_ms is not None
+        assert 50_000 < probe_in_ms <= 60_000
+        assert told((await heart.service.submit_executions_bulk(ids[5:])).results) == TOLD_TO_WAIT
+
+
+async def test_a_slow_service_is_called_less_at_once_and_more_again_when_it_is_quick(
+    engine: AsyncEngine,
+) -> None:
+    gateway = Watched()
+    slow = CircuitSettings(enabled=False, slow_call_ms=200)
+    async with beating(engine, gateway, circuit=slow, batch_size=5, max_concurrent=8) as heart:
+        ids = await executions_in(engine, 600)
+        gateway.delay_s = 0.22
+        assert (await heart.service.submit_executions_bulk(ids[:100])).successful == 100
+        assert max(gateway.at_once) == 8
+        assert heart.admission.concurrency_limit == 1
+        assert gateway.at_once[-3:] == [1, 1, 1]
+        gateway.delay_s = 0.001
+        assert (await heart.service.submit_executions_bulk(ids[100:])).successful == 500
+        assert heart.admission.concurrency_limit == 8
+        assert max(gateway.at_once[-20:]) > 4
+    assert set(gateway.times_accepted().values()) == {1}
+
+
+async def test_slow_calls_open_the_circuit_too(engine: AsyncEngine) -> None:
+    gateway = Watched()
+    gateway.delay_s = 0.03
+    slow = msgspec.structs.replace(QUICK, slow_call_ms=20)
+    async with beating(engine, gateway, circuit=slow, batch_size=1) as heart:
+        ids = await executions_in(engine, 30)
+        result = await heart.service.submit_executions_bulk(ids)
+        assert result.pending > 0
+        assert "20 ms or longer" in next(e.reason for e in heart.events if isinstance(e, CircuitEvent))
+        gateway.delay_s = 0
+        await all_accepted(engine, gateway, ids)
+
+
+async def test_the_use_case_tells_at_once_without_writing_the_intent_again(engine: AsyncEngine) -> None:
+    gateway = Watched()
+    async with beating(engine, gateway, circuit=FOR_LONG) as heart:
+        await open_circuit(heart, engine, gateway)
+        clock = SystemClock()
+        references = ReferenceCache(PostgresReferenceReads(engine), 30, clock)
+        service = ExecutionService(
+            PostgresExecutionReads(engine, "test"), references, heart.service, heart.queue, clock
+        )
+        ids = await executions_in(engine, 4)
+        async with asyncio.timeout(5):
+            one = await service.submit_execution(ids[0])
+            assert (one.status, one.error, one.result.code) == (SubmitStatus.PENDING, None, "CIRCUIT_OPEN")
+            assert told((await service.submit_executions_batch(ids)).results) == TOLD_TO_WAIT
+            streamed = [result async for result in service.stream_executions(ids)]
+        assert [
+            (r.execution_id, r.request_index) for r in sorted(streamed, key=lambda r: r.request_index)
+        ] == [(execution_id, index) for index, execution_id in enumerate(ids)]
+        assert told(streamed) == TOLD_TO_WAIT
