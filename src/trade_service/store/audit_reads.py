@@ -11,7 +11,7 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from trade_service.domain.executions import SubmissionState
-from trade_service.store.engine import autocommitted
+from trade_service.store.engine import autocommitted, whole_tables
 from trade_service.trading.audit import AcceptedExecution, OwnExecution
 
 PAGE = 10_000
@@ -101,11 +101,9 @@ LEFT JOIN trade_type t ON t.id = e.trade_type_id
 WHERE e.id = ANY(:ids)
 """).bindparams(bindparam("ids", type_=ARRAY(Integer)))
 ACCEPTED = text(f"""
-SELECT e.id, e.execution_service_id, {_OLD} AS old
-FROM execution e
-WHERE e.submission_state = 'accepted' AND e.id > :after
+SELECT e.id, e.execution_service_id, {_OLD} AS old, e.submission_state = 'accepted' AS accepted
+FROM (SELECT * FROM execution WHERE id > :after ORDER BY id LIMIT :limit) e
 ORDER BY e.id
-LIMIT :limit
 """).bindparams(*(bindparam(name, type_=Integer) for name in ("after", "limit")))
 _LIMIT_ID = 2**31
 
@@ -189,6 +187,8 @@ class AuditReads:
     async def own(self, execution_ids: Sequence[int]) -> dict[int, OwnExecution]:
         """Our executions of those ids; numbers that are no id of ours are left out."""
         ids = [execution_id for execution_id in execution_ids if 0 < execution_id < _LIMIT_ID]
+        async with autocommitted(self._engine) as connection:
+            rows = (await connection.execute(OWN, {"ids": ids})).all()
         return {
             row.id: OwnExecution(
                 row.id,
@@ -200,16 +200,18 @@ class AuditReads:
                 row.quantity_ordered,
                 row.destination,
             )
-            for row in await self._run(OWN, ids=ids)
+            for row in rows
         }
 
     async def accepted(self) -> AsyncIterator[list[AcceptedExecution]]:
         """All accepted executions by ascending id, page by page."""
         after = 0
         while rows := await self._run(ACCEPTED, after=after, limit=PAGE):
-            yield [AcceptedExecution(row.id, row.execution_service_id, row.old) for row in rows]
+            yield [
+                AcceptedExecution(row.id, row.execution_service_id, row.old) for row in rows if row.accepted
+            ]
             after = rows[-1].id
 
     async def _run(self, statement: sa.TextClause, **values: object) -> Sequence[Any]:
-        async with autocommitted(self._engine) as connection:
+        async with whole_tables(self._engine) as connection:
             return (await connection.execute(statement, values)).all()

@@ -20,11 +20,13 @@ KNOWN_ORDERS = text(
     f"SELECT {ORDER_COLUMNS} FROM trade_order o WHERE o.order_id = ANY(:order_ids)"
 ).bindparams(bindparam("order_ids", type_=ARRAY(Integer)))
 NEVER_SUBMITTED = text("""
-SELECT id FROM execution
-WHERE submission_state IN ('none', 'queued') AND id > :after
-ORDER BY id
-LIMIT :limit
+SELECT max(id) AS last, array_agg(id ORDER BY id) FILTER (WHERE submission_state IN ('none', 'queued')) AS ids
+FROM (SELECT id, submission_state FROM execution WHERE id > :after ORDER BY id LIMIT :limit) page
 """).bindparams(*(bindparam(name, type_=Integer) for name in ("after", "limit")))
+
+
+_SCANNED = 10_000
+"""Rows looked at by one statement, however many of them are wanted."""
 
 
 class SeenLine(msgspec.Struct, frozen=True):
@@ -59,14 +61,11 @@ class BlotterPreview:
 
 
 async def never_submitted(engine: AsyncEngine, page: int) -> AsyncIterator[list[int]]:
-    """Ids of all executions that no attempt ever owned, ascending, page by page."""
-    after = 0
-    while True:
+    """Ids of all executions that no attempt ever owned, ascending, `page` at a time at most."""
+    after: int | None = 0
+    while after is not None:
         async with autocommitted(engine) as connection:
-            found = (
-                (await connection.execute(NEVER_SUBMITTED, {"after": after, "limit": page})).scalars().all()
-            )
-        if not found:
-            return
-        yield list(found)
-        after = found[-1]
+            row = (await connection.execute(NEVER_SUBMITTED, {"after": after, "limit": _SCANNED})).one()
+        ids, after = row.ids or [], row.last
+        for start in range(0, len(ids), page):
+            yield ids[start : start + page]

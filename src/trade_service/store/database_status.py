@@ -4,7 +4,7 @@ import msgspec
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from trade_service.store.engine import autocommitted
+from trade_service.store.engine import autocommitted, whole_tables
 
 VERSION = text("SELECT current_setting('server_version') AS server, current_database() AS database")
 COUNTS = text("""
@@ -39,7 +39,7 @@ async def server_of(engine: AsyncEngine) -> tuple[str, str]:
 
 async def contents_of(engine: AsyncEngine) -> Contents:
     """Counts everything; the tables must exist. Raises StoreUnavailable."""
-    async with autocommitted(engine) as connection:
+    async with whole_tables(engine) as connection:
         counts = (await connection.execute(COUNTS)).one()
         states = (await connection.execute(STATES)).all()
     return Contents(

@@ -6,6 +6,7 @@ from functools import lru_cache
 
 import asyncpg
 import msgspec
+from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
@@ -53,6 +54,9 @@ def create_engine(settings: StoreSettings) -> AsyncEngine:
             "application_name": settings.application_name,
             "statement_timeout": str(round(timeout_s * 1000)),
             "jit": "off",
+            # Plans of prepared statements are kept, those of foreign keys too: one that was made while a table
+            # was small would go on to read all of it, for up to a minute after it has grown.
+            "enable_seqscan": "off",
         }
     else:
         connect_args |= {"statement_cache_size": 0, "prepared_statement_cache_size": 0}
@@ -105,6 +109,17 @@ async def transaction(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
     """A connection in a transaction: committed at the end, rolled back on any error."""
     async with store_errors(), engine.begin() as connection, _given_up(connection):
         yield connection
+
+
+@asynccontextmanager
+async def whole_tables(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
+    """A transaction whose statements may read a table from end to end, as counting does."""
+    async with transaction(engine) as connection:
+        await connection.execute(_SCAN)
+        yield connection
+
+
+_SCAN = text("SET LOCAL enable_seqscan = on")
 
 
 @asynccontextmanager

@@ -2,6 +2,10 @@
 
 They are written by hand since each does in one round trip what would otherwise be four: lock in id
 order, change, journal, give back. Rows are locked before they are changed: unordered updates deadlock.
+
+Tables that grow are looked into by ids (`id = ANY(...)`) rather than joined, where that says the same: the
+plan of a prepared statement is kept, and one that was made while a table was small would join it whole. Never
+both at once: the planner would take it for two conditions, expect one row, and loop over all of them for each.
 """
 
 CLAIM = """
@@ -20,8 +24,7 @@ WITH asked AS MATERIALIZED (
         attempt_id = :attempt_id,
         attempts_spent = e.attempts_spent + 1,
         give_up_at = coalesce(e.give_up_at, now() + :give_up_after_ms * interval '1 ms')
-    FROM asked a
-    WHERE e.id = a.id AND a.submission_state = ANY(:claimable)
+    WHERE e.id = ANY(ARRAY(SELECT id FROM asked WHERE submission_state = ANY(:claimable)))
     RETURNING e.id, e.trade_order_id, e.trade_type_id, e.destination_id, e.quantity_ordered, e.limit_price,
               e.attempts_spent, e.give_up_at
 ), journal AS (
@@ -33,18 +36,17 @@ WITH asked AS MATERIALIZED (
     HAVING count(*) > 0
 ), consumed AS (
     DELETE FROM submission_attempt t
-    USING (SELECT DISTINCT attempt_id FROM asked WHERE submission_state = 'queued') q
-    WHERE t.id = q.attempt_id
+    WHERE t.id = ANY(ARRAY(SELECT DISTINCT attempt_id FROM asked WHERE submission_state = 'queued'))
       AND t.state = 'queued'
       AND t.execution_ids <@ (SELECT array_agg(id) FROM mine)
 )
 SELECT a.submission_state, a.execution_service_id, m.id IS NOT NULL AS claimed,
        a.id, tt.abbreviation AS trade_type, d.abbreviation AS destination,
-       rtrim(o.security_id) AS security_id, m.quantity_ordered, m.limit_price, m.attempts_spent,
+       (SELECT rtrim(o.security_id) FROM trade_order o WHERE o.id = m.trade_order_id) AS security_id,
+       m.quantity_ordered, m.limit_price, m.attempts_spent,
        extract(epoch FROM m.give_up_at - now())::float8 AS budget_left_s
 FROM asked a
 LEFT JOIN mine m ON m.id = a.id
-LEFT JOIN trade_order o ON o.id = m.trade_order_id
 LEFT JOIN trade_type tt ON tt.id = m.trade_type_id
 LEFT JOIN destination d ON d.id = m.destination_id
 ORDER BY a.id
@@ -55,17 +57,20 @@ _SETTLE = """
 WITH told AS MATERIALIZED (
     SELECT * FROM unnest(cast(:ids AS int[]), cast(:states AS text[]), cast(:service_ids AS int[]))
         AS t(id, state, service_id)
-), before AS MATERIALIZED (
+), locked AS MATERIALIZED (
     SELECT e.id, e.submission_state AS state, e.attempt_id, e.execution_service_id AS service_id,
-           e.version, e.execution_status_id AS status_id,
-           t.state AS told_state, t.service_id AS told_service_id,
-           CASE WHEN t.state = 'accepted'
-                THEN e.submission_state IS DISTINCT FROM 'accepted' OR e.execution_service_id IS NULL
-                ELSE e.attempt_id = :attempt_id AND e.submission_state = :owned_as
-           END AS changes
-    FROM execution e JOIN told t ON t.id = e.id
+           e.version, e.execution_status_id AS status_id
+    FROM execution e
+    WHERE e.id = ANY(cast(:ids AS int[]))
     ORDER BY e.id
-    FOR NO KEY UPDATE OF e
+    FOR NO KEY UPDATE
+), before AS MATERIALIZED (
+    SELECT l.*, t.state AS told_state, t.service_id AS told_service_id,
+           CASE WHEN t.state = 'accepted'
+                THEN l.state IS DISTINCT FROM 'accepted' OR l.service_id IS NULL
+                ELSE l.attempt_id = :attempt_id AND l.state = :owned_as
+           END AS changes
+    FROM locked l JOIN told t ON t.id = l.id
 ), after AS (
     UPDATE execution e
     SET submission_state = b.told_state,
@@ -82,26 +87,27 @@ WITH told AS MATERIALIZED (
     FROM before b
     WHERE e.id = b.id AND b.changes
     RETURNING e.id, e.trade_order_id, e.submission_state AS state, e.execution_service_id AS service_id,
-              e.execution_status_id AS status_id, e.version, e.quantity_ordered
+              e.execution_status_id AS status_id, e.version, e.quantity_ordered, b.state AS state_before
 ), moved AS MATERIALIZED (
     SELECT a.trade_order_id AS id,
            sum(CASE WHEN a.state IN ('rejected', 'exhausted') THEN -a.quantity_ordered
                     ELSE a.quantity_ordered END) AS quantity
-    FROM after a JOIN before b ON b.id = a.id
-    WHERE (a.state IN ('rejected', 'exhausted')) <> (coalesce(b.state, '') IN ('rejected', 'exhausted'))
+    FROM after a
+    WHERE (a.state IN ('rejected', 'exhausted')) <> (coalesce(a.state_before, '') IN ('rejected', 'exhausted'))
     GROUP BY a.trade_order_id
 ), orders AS MATERIALIZED (
-    SELECT o.id, m.quantity
-    FROM trade_order o JOIN moved m ON m.id = o.id
+    SELECT o.id
+    FROM trade_order o
+    WHERE o.id = ANY(ARRAY(SELECT id FROM moved))
     ORDER BY o.id
-    FOR NO KEY UPDATE OF o
+    FOR NO KEY UPDATE
 ), given_back AS (
     UPDATE trade_order o
-    SET quantity_sent = o.quantity_sent + s.quantity,
-        submitted = o.quantity - (o.quantity_sent + s.quantity) <= :submitted_when_left,
+    SET quantity_sent = o.quantity_sent + m.quantity,
+        submitted = o.quantity - (o.quantity_sent + m.quantity) <= :submitted_when_left,
         version = o.version + 1
-    FROM orders s
-    WHERE o.id = s.id
+    FROM orders JOIN moved m ON m.id = orders.id
+    WHERE o.id = orders.id
 ), attempt AS (
     UPDATE submission_attempt
     SET {attempt},
@@ -174,8 +180,7 @@ SET next_action_at = now() + :hold_ms * interval '1 ms',
                    THEN 'its owner ' || t.owner || ' did not record an outcome within the lease'
                    ELSE t.message END,
     settle_from = CASE WHEN t.state = 'sent' THEN t.lease_until ELSE t.settle_from END
-FROM due
-WHERE t.id = due.id
+WHERE t.id = ANY(ARRAY(SELECT id FROM due))
 RETURNING t.id, t.floor_id, t.floor_void, t.settle_ms, t.look_ups, t.next_batch_size, t.adopted, t.execution_ids,
           coalesce(t.settle_from + t.settle_ms * interval '1 ms' <= now(), false) AS settled,
           CASE WHEN t.kind = 'not_sent' THEN t.streak + 1 ELSE 0 END AS streak
@@ -192,15 +197,15 @@ WITH lost AS MATERIALIZED (
     ORDER BY e.id
     FOR NO KEY UPDATE
 )
-UPDATE execution e SET submission_state = 'unknown' FROM lost WHERE e.id = lost.id
+UPDATE execution e SET submission_state = 'unknown' WHERE e.id = ANY(ARRAY(SELECT id FROM lost))
 """
 
 OPEN_ITEMS = """
 SELECT e.attempt_id, e.id, e.submission_state, tt.abbreviation AS trade_type, d.abbreviation AS destination,
-       rtrim(o.security_id) AS security_id, e.quantity_ordered, e.attempts_spent,
+       (SELECT rtrim(o.security_id) FROM trade_order o WHERE o.id = e.trade_order_id) AS security_id,
+       e.quantity_ordered, e.attempts_spent,
        coalesce(extract(epoch FROM e.give_up_at - now())::float8, 'infinity') AS budget_left_s
 FROM execution e
-JOIN trade_order o ON o.id = e.trade_order_id
 JOIN destination d ON d.id = e.destination_id
 LEFT JOIN trade_type tt ON tt.id = e.trade_type_id
 WHERE e.id = ANY(:ids)
@@ -224,9 +229,12 @@ WHERE id = :attempt_id
 """
 
 VOID_FLOORS = """
-UPDATE submission_attempt
-SET floor_void = true
-WHERE next_action_at IS NOT NULL AND floor_id > :above AND NOT floor_void
+WITH open AS MATERIALIZED (
+    SELECT id FROM submission_attempt WHERE next_action_at IS NOT NULL AND floor_id > :above AND NOT floor_void
+), void AS MATERIALIZED (
+    SELECT id FROM submission_attempt WHERE id = ANY(ARRAY(SELECT id FROM open)) ORDER BY id FOR NO KEY UPDATE
+)
+UPDATE submission_attempt t SET floor_void = true WHERE t.id = ANY(ARRAY(SELECT id FROM void))
 """
 
 LAST_TOP_ID = """
@@ -245,21 +253,22 @@ WITH foreign_rows AS MATERIALIZED (
            OR e.submission_state = 'none' AND (e.execution_service_id IS NOT NULL OR e.quantity_placed > 0))
     ORDER BY e.id
     FOR NO KEY UPDATE
-), marked AS (
+), sent AS (
     UPDATE execution e
-    SET submission_state = CASE WHEN f.accepted THEN 'accepted' ELSE 'unknown' END,
-        attempt_id = CASE WHEN f.accepted THEN e.attempt_id ELSE :attempt_id END
-    FROM foreign_rows f
-    WHERE e.id = f.id
-    RETURNING e.id, f.accepted
+    SET submission_state = 'accepted'
+    WHERE e.id = ANY(ARRAY(SELECT id FROM foreign_rows WHERE accepted))
+), unproven AS (
+    UPDATE execution e
+    SET submission_state = 'unknown', attempt_id = :attempt_id
+    WHERE e.id = ANY(ARRAY(SELECT id FROM foreign_rows WHERE NOT accepted))
+    RETURNING e.id
 )
 INSERT INTO submission_attempt
     (id, state, owner, execution_ids, settle_ms, settle_from, floor_id, adopted, next_action_at, closed_at,
      kind, code, message)
 SELECT :attempt_id, 'answered', :owner, array_agg(id ORDER BY id), :settle_ms, now(), 0, true, now(), now(),
        'lost', 'TAKEN_OVER', 'rows of the earlier service whose outcome is unknown'
-FROM marked
-WHERE NOT accepted
+FROM unproven
 HAVING count(*) > 0
 """
 """Rows of the earlier service: accepted where they prove it, else unknown with floor 0."""

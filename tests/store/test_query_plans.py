@@ -1,0 +1,267 @@
+"""The plans of the store's statements: rows are found by their ids, however large the tables are.
+
+Each statement really runs on tables of many rows and is taken back. It must not read a growing table from
+end to end, and must touch no more rows than a batch explains: that also finds a plan made for ten rows that
+loops over all of them for each, or an index that is read from end to end.
+"""
+
+import ast
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+import trade_service.store
+from tests.support.database import TestServer
+from tests.support.plans import BIG_TABLES, Link, Plan, Probe, connected, store_statements
+from tests.support.trading import run_sql
+from trade_service.store.engine import StoreSettings, create_engine
+
+ORDERS = 50_000
+ATTEMPTS = 5_000
+EACH = ORDERS // ATTEMPTS
+BATCH = 100
+MOST_TOUCHED = 3 * BATCH
+"""Locked, changed, and read once more."""
+MOST_LOOPED = 10 * BATCH
+"""Rows of anything that one step looks at, dead entries of an index included; a loop in a loop is BATCH ** 2."""
+
+_FILL = (
+    f"""INSERT INTO trade_order
+        (order_id, portfolio_id, order_type, security_id, quantity, quantity_sent, submitted)
+        SELECT n, 'P' || n, 'BUY', 'S' || n, 10, 10, true FROM generate_series(1, {ORDERS}) n""",
+    # Old ones are closed; of the newest, some wait for a look-up, some hold queued executions.
+    f"""INSERT INTO submission_attempt (id, state, owner, execution_ids, next_action_at, floor_id)
+        SELECT overlay('01900000-0000-7000-8000-000000000000' PLACING lpad(to_hex(a), 12, '0') FROM 25)::uuid,
+               CASE WHEN a > {ATTEMPTS - 20} THEN 'queued' ELSE 'answered' END, 'one',
+               array(SELECT generate_series((a - 1) * {EACH} + 1, a * {EACH})),
+               CASE WHEN a > {ATTEMPTS - 50} THEN now() - interval '1 s' END, 5
+        FROM generate_series(1, {ATTEMPTS}) a""",
+    f"""INSERT INTO execution
+        (execution_status_id, trade_type_id, trade_order_id, destination_id, quantity_ordered, quantity_placed,
+         submission_state, attempt_id, execution_service_id)
+        SELECT 1, 1, n, 1, 10, 0,
+               CASE WHEN n <= {ORDERS - 50 * EACH} THEN 'accepted' WHEN n <= {ORDERS - 20 * EACH} THEN 'unknown'
+                    ELSE 'queued' END,
+               overlay('01900000-0000-7000-8000-000000000000'
+                       PLACING lpad(to_hex((n - 1) / {EACH} + 1), 12, '0') FROM 25)::uuid,
+               CASE WHEN n <= {ORDERS - 50 * EACH} THEN n END
+        FROM generate_series(1, {ORDERS}) n""",
+)
+_UNKNOWN_FROM = ATTEMPTS - 50 + 1
+_UNKNOWN = list(range(ORDERS - 50 * EACH + 1, ORDERS - 50 * EACH + 1 + BATCH))
+_QUEUED = list(range(ORDERS - BATCH + 1, ORDERS + 1))
+_OWNERS = [f"01900000-0000-7000-8000-{a:012x}" for a in range(_UNKNOWN_FROM, _UNKNOWN_FROM + BATCH // EACH)]
+_FRESH = "01a00000-0000-7000-8000-000000000001"
+
+
+class Case(msgspec.Struct, frozen=True):
+    """What a statement is run with."""
+
+    values: dict[str, Any] = {}
+    whole: frozenset[str] = frozenset()
+    """Tables that it may read from end to end all the same."""
+
+
+_OUTCOMES = {
+    "ids": _UNKNOWN,
+    "attempt_id": _OWNERS[0],
+    "states": ["accepted", "rejected"] * (BATCH // 2),
+    "service_ids": [ORDERS + i if i % 2 else None for i in range(1, BATCH + 1)],
+    "owned_as": "unknown",
+    "refund": 0,
+    "status_new": 1,
+    "status_sent": 2,
+    "submitted_when_left": "0.01",
+    "next_action_in_ms": None,
+    **{f"finding_{what}": [] for what in ("ids", "states", "codes", "messages")},
+}
+_ANSWER = {"kind": "answered", "code": "OK", "message": "", "http_status": 207, "next_batch_size": None}
+_ATTEMPT = {"attempt_id": _FRESH, "owner": "one", "settle_ms": 1}
+
+HOT = {
+    "submission_store.CLAIM": Case(
+        {"ids": _QUEUED, "claimable": ["none", "queued"], "give_up_after_ms": 1, "lease_ms": 1}
+        | {"floor_id": 0, "streak": 0}
+        | _ATTEMPT
+    ),
+    "submission_store.RECORD": Case(_OUTCOMES | _ANSWER | {"duration_ms": 3, "top_id": 4}),
+    "submission_store.RECORD_LOOK_UP": Case(_OUTCOMES),
+    "submission_store.TAKE_DUE": Case({"owner": "one", "limit": 10, "hold_ms": 1, "grace_ms": 1}),
+    "submission_store.MARK_LOST": Case({"ids": _UNKNOWN, "attempt_ids": _OWNERS}),
+    "submission_store.OPEN_ITEMS": Case({"ids": _UNKNOWN, "attempt_ids": _OWNERS}),
+    "submission_store.STATES": Case({"ids": _UNKNOWN}),
+    "submission_store.POSTPONE": Case({"attempt_id": _OWNERS[0], "delay_ms": 1}),
+    "submission_store.VOID_FLOORS": Case({"above": 3}),
+    "submission_store.LAST_TOP_ID": Case({"attempts": 200}),
+    "submission_store.TAKE_OVER": Case({"ids": _QUEUED, "status_new": 1} | _ATTEMPT),
+    "order_store.GET_ORDER": Case({"id": 7}),
+    "order_store.LOCK_ORDERS": Case({"ids": _QUEUED}),
+    "order_store.LOCK_ORDERS_BY_ORDER_ID": Case({"order_ids": _QUEUED}),
+    "order_store.EXECUTIONS_OF": Case({"ids": _QUEUED}),
+    "order_store.INSERT_ORDERS": Case(
+        {"order_ids": [ORDERS + n for n in range(BATCH // 2, 3 * BATCH // 2)]}
+        | {name: ["1"] * BATCH for name in ("portfolio_ids", "order_types", "security_ids", "quantities")}
+        | {name: [None] * BATCH for name in ("limit_prices", "trade_timestamps", "blotter_ids")}
+    ),
+    "order_store.CUT": Case(
+        {"order_ids": _QUEUED, "quantities": [1] * BATCH, "quantities_sent": [10] * BATCH}
+        | {"submitted": [True] * BATCH, "limit_prices": [None] * BATCH}
+        | {f"{name}_ids": [1] * BATCH for name in ("status", "blotter", "trade_type", "destination")}
+        | {"ticket_id": _FRESH, "owner": "one"}
+    ),
+    "execution_reads.READ": Case({"ids": _QUEUED}),
+    "execution_reads.ENQUEUE": Case({"ids": _QUEUED, "ticket_id": _FRESH, "owner": "one"}),
+    "execution_reads.FILL": Case({"id": _UNKNOWN[0], "version": 1, "quantity_filled": 1, "status_id": 5}),
+    "blotter_preview.KNOWN_ORDERS": Case({"order_ids": _QUEUED}),
+    "blotter_preview.NEVER_SUBMITTED": Case({"after": 5, "limit": BATCH}),
+    "audit_reads.OWN": Case({"ids": _QUEUED}),
+    # Which attempts are the earlier service's: at most one in ten thousand rows, read once a page.
+    "audit_reads.ACCEPTED": Case({"after": 5, "limit": BATCH}, frozenset({"submission_attempt"})),
+    "reference_store.LOAD": Case(),
+    "database_status.VERSION": Case(),
+}
+READS_EVERYTHING = {
+    "audit_reads.BALANCE",
+    "audit_reads.WRONG_ORDERS",
+    "audit_reads.WITHOUT_ID",
+    "audit_reads.STRANDED",
+    "audit_reads.IDLE_ATTEMPTS",
+    "database_status.COUNTS",
+    "database_status.STATES",
+}
+"""Counts for people, who ask for them now and then."""
+NOT_A_QUERY = {"engine._SCAN"}
+
+MODES = ("force_generic_plan", "force_custom_plan")
+"""What a prepared statement gets: plans for any values after five runs, for the given ones before."""
+RANDOM_PAGE_COSTS = ("1.1", "4")
+"""Of the embedded server, and of one that nobody tuned."""
+
+
+@asynccontextmanager
+async def many_rows(server: TestServer, template: str, *, filled: bool = True) -> AsyncIterator[AsyncEngine]:
+    """A database whose statistics only the test brings up to date."""
+    async with server.database(template) as url:
+        engine = create_engine(StoreSettings(url))
+        for table in BIG_TABLES:
+            await run_sql(engine, f"ALTER TABLE {table} SET (autovacuum_enabled = false)")
+        if filled:
+            await fill(engine)
+        yield engine
+        await engine.dispose()
+
+
+async def fill(engine: AsyncEngine) -> None:
+    for statement in _FILL:
+        await run_sql(engine, statement)
+
+
+@pytest.fixture(scope="module")
+async def known(postgres: TestServer, template_database: str) -> AsyncIterator[AsyncEngine]:
+    """Many rows, and the planner knows of them."""
+    async with many_rows(postgres, template_database) as engine:
+        await run_sql(engine, "ANALYZE")
+        yield engine
+
+
+@pytest.fixture(scope="module")
+async def unknown(postgres: TestServer, template_database: str) -> AsyncIterator[AsyncEngine]:
+    """Many rows, of which the planner knows nothing yet."""
+    async with many_rows(postgres, template_database) as engine:
+        yield engine
+
+
+def complain(plan: Plan, case: Case) -> str | None:
+    """What is wrong with a plan."""
+    if plan.scanned - case.whole:
+        return f"scans {', '.join(sorted(plan.scanned))}:\n{plan.text}"
+    touched = {table: rows for table, rows in plan.touched.items() if table not in case.whole}
+    if max(touched.values(), default=0) > MOST_TOUCHED or (not case.whole and plan.looped > MOST_LOOPED):
+        return f"touches {touched}, {plan.looped} in one place:\n{plan.text}"
+    return None
+
+
+async def complaints(engine: AsyncEngine, link: Link, mode: str, random_page_cost: str) -> dict[str, str]:
+    """What is wrong with the plan of each hot statement."""
+    await link.execute(f"SET plan_cache_mode = {mode}")
+    await link.execute(f"SET random_page_cost = {random_page_cost}")
+    found = {}
+    for name, statement in store_statements().items():
+        if (case := HOT.get(name)) is not None:
+            probe = Probe(engine, link, name, statement)
+            await probe.prepare()
+            if complaint := complain(await probe.plan(case.values), case):
+                found[name] = complaint
+            await probe.drop()
+    return found
+
+
+def test_every_statement_of_the_store_is_listed_here() -> None:
+    assert set(store_statements()) == set(HOT) | READS_EVERYTHING | NOT_A_QUERY
+
+
+def test_the_store_makes_no_statement_on_the_way() -> None:
+    """But for the migrations: a statement that is no module's constant would be missing in these tests."""
+    folder = Path(trade_service.store.__path__[0])
+    makers = {"text", "select", "insert", "update", "delete"}
+    found = [
+        f"{path.name}:{call.lineno}"
+        for path in folder.glob("*.py")
+        if path.name != "migrate.py"
+        for function in ast.walk(ast.parse(path.read_text("utf-8")))
+        if isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef)
+        for call in ast.walk(function)
+        if isinstance(call, ast.Call)
+        and (
+            (isinstance(call.func, ast.Name) and call.func.id in makers)
+            or (
+                isinstance(call.func, ast.Attribute)
+                and (
+                    call.func.attr == "exec_driver_sql"
+                    or ast.unparse(call.func) in {f"sa.{m}" for m in makers}
+                )
+            )
+        )
+    ]
+    assert not found
+
+
+@pytest.mark.parametrize("random_page_cost", RANDOM_PAGE_COSTS)
+@pytest.mark.parametrize("mode", MODES)
+async def test_hot_statements_find_rows_by_index(
+    known: AsyncEngine, mode: str, random_page_cost: str
+) -> None:
+    async with connected(known) as link:
+        await link.execute("SET enable_seqscan = on")  # Behind a PgBouncer nobody turns it off.
+        assert not await complaints(known, link, mode, random_page_cost)
+
+
+@pytest.mark.parametrize("random_page_cost", RANDOM_PAGE_COSTS)
+@pytest.mark.parametrize("mode", MODES)
+async def test_so_they_do_before_there_are_statistics(
+    unknown: AsyncEngine, mode: str, random_page_cost: str
+) -> None:
+    async with connected(unknown) as link:
+        assert not await complaints(unknown, link, mode, random_page_cost)
+
+
+@pytest.mark.parametrize("random_page_cost", RANDOM_PAGE_COSTS)
+async def test_plans_kept_from_the_empty_database_do_once_it_is_full(
+    postgres: TestServer, template_database: str, random_page_cost: str
+) -> None:
+    async with many_rows(postgres, template_database, filled=False) as engine, connected(engine) as link:
+        await link.execute("SET plan_cache_mode = force_generic_plan")
+        await link.execute(f"SET random_page_cost = {random_page_cost}")
+        probes = {name: Probe(engine, link, name, store_statements()[name]) for name in HOT}
+        for name, probe in probes.items():
+            await probe.prepare()
+            await probe.only_plan(HOT[name].values)
+        await fill(engine)
+        plans = {name: await probe.plan(HOT[name].values) for name, probe in probes.items()}
+    found = {name: complaint for name, plan in plans.items() if (complaint := complain(plan, HOT[name]))}
+    assert not found

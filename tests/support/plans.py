@@ -1,0 +1,147 @@
+"""What PostgreSQL plans for the store's statements, and how many rows it then really touches."""
+
+import math
+import pkgutil
+from collections import Counter
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager
+from decimal import Decimal
+from importlib import import_module
+from typing import Any, TypeAlias
+
+import asyncpg
+import msgspec
+from sqlalchemy import TextClause
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+import trade_service.store
+
+BIG_TABLES = frozenset({"trade_order", "execution", "submission_attempt"})
+"""The tables that grow with use."""
+
+Link: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
+
+
+@asynccontextmanager
+async def connected(engine: AsyncEngine) -> AsyncIterator[Link]:
+    """The driver's own connection, which SQLAlchemy has decode JSON."""
+    async with engine.connect() as connection:
+        link = (await connection.get_raw_connection()).driver_connection
+        assert link is not None
+        yield link
+
+
+class Plan(msgspec.Struct, frozen=True):
+    """A statement, planned and run once."""
+
+    text: str
+    """For people."""
+    touched: Mapping[str, int]
+    """Rows read of each big table, those that a filter threw away included."""
+    looped: int
+    """The most rows that any node of the plan handed on or threw away, all its loops together."""
+    scanned: frozenset[str]
+    """Big tables that a sequential scan read."""
+    indexes: frozenset[str]
+
+
+class Probe:
+    """A statement of the store as a prepared statement of the server, in the very words the driver sends."""
+
+    def __init__(self, engine: AsyncEngine, link: Link, name: str, statement: TextClause) -> None:
+        self._link = link
+        self._name = f'"{name}"'
+        compiled = statement.compile(engine.sync_engine)
+        self._words = str(compiled)
+        self._parameters = tuple(getattr(compiled, "positiontup", None) or ())
+        self._defaults = {name: bind.value for name, bind in compiled.binds.items()}
+
+    async def prepare(self) -> None:
+        """Makes it known to the server, as the driver does once a connection."""
+        await self._link.execute(f"PREPARE {self._name} AS {self._words}")
+
+    async def drop(self) -> None:
+        """Makes the server forget it and its plan."""
+        await self._link.execute(f"DEALLOCATE {self._name}")
+
+    async def only_plan(self, values: Mapping[str, object]) -> None:
+        """Has the server make its plan, and keep it where it keeps plans."""
+        await self._link.execute(f"EXPLAIN EXECUTE {self._call(values)}")
+
+    async def plan(self, values: Mapping[str, object]) -> Plan:
+        """Runs it and takes it back; its plan comes from where `plan_cache_mode` of the connection says."""
+        transaction = self._link.transaction()
+        await transaction.start()
+        try:
+            answer = await self._link.fetchval(f"EXPLAIN (ANALYZE, FORMAT JSON) EXECUTE {self._call(values)}")
+        finally:
+            await transaction.rollback()
+        return _plan(answer[0]["Plan"])
+
+    def _call(self, values: Mapping[str, object]) -> str:
+        given = self._defaults | dict(values)
+        arguments = ", ".join(_literal(given[name]) for name in self._parameters)
+        return f"{self._name}({arguments})" if arguments else self._name
+
+
+def store_statements() -> dict[str, TextClause]:
+    """Every statement that the store holds ready, by module and name."""
+    found: dict[str, TextClause] = {}
+    for module in pkgutil.iter_modules(trade_service.store.__path__):
+        for name, value in vars(import_module(f"trade_service.store.{module.name}")).items():
+            if isinstance(value, TextClause) and not any(value is known for known in found.values()):
+                found[f"{module.name}.{name}"] = value
+    return found
+
+
+def _plan(root: Mapping[str, Any]) -> Plan:
+    nodes = list(_nodes(root))
+    touched: Counter[str] = Counter()
+    for node in nodes:
+        if _table(node) in BIG_TABLES:
+            touched[_table(node)] += _rows(node)
+    return Plan(
+        text="\n".join(_lines(root)),
+        touched=touched,
+        looped=max(_rows(node) for node in nodes),
+        scanned=BIG_TABLES.intersection(_table(node) for node in nodes if node["Node Type"] == "Seq Scan"),
+        indexes=frozenset(node["Index Name"] for node in nodes if "Index Name" in node),
+    )
+
+
+def _nodes(node: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    yield node
+    for child in node.get("Plans", ()):
+        yield from _nodes(child)
+
+
+def _table(node: Mapping[str, Any]) -> str:
+    return "" if node["Node Type"] == "ModifyTable" else str(node.get("Relation Name", ""))
+
+
+def _rows(node: Mapping[str, Any]) -> int:
+    thrown = sum(node.get(f"Rows Removed by {why}", 0) for why in ("Filter", "Join Filter", "Index Recheck"))
+    return math.ceil(float(node["Actual Rows"] + thrown) * int(node["Actual Loops"]))
+
+
+def _lines(node: Mapping[str, Any], depth: int = 0) -> Iterator[str]:
+    where = " ".join(str(node[key]) for key in ("Relation Name", "Index Name", "CTE Name") if key in node)
+    yield (
+        f"{'  ' * depth}{node['Node Type']} {where}: {node['Plan Rows']} planned, "
+        f"{_rows(node)} touched in {node['Actual Loops']} loops"
+    )
+    for child in node.get("Plans", ()):
+        yield from _lines(child, depth + 1)
+
+
+def _literal(value: object) -> str:
+    """The value as a literal of unknown type, which takes its parameter's."""
+    return "NULL" if value is None else "'" + _text(value).replace("'", "''") + "'"
+
+
+def _text(value: object) -> str:
+    if isinstance(value, list):
+        return "{" + ",".join("NULL" if item is None else f'"{_text(item)}"' for item in value) + "}"
+    if isinstance(value, bool | int | float | Decimal | str):
+        return str(value)
+    raise TypeError(f"no literal for {value!r}")
