@@ -13,9 +13,8 @@ metadata = sa.MetaData()
 QUANTITY = sa.Numeric(18, 8)
 INSTANT = TIMESTAMP(timezone=True)
 
-EXECUTION_FILL_FACTOR = 50
-"""Two updates a row after a bulk insert stay HOT at 98 % with it (docs/decisions/0004)."""
-TRADE_ORDER_FILL_FACTOR = 70
+FILL_FACTOR = 50
+"""Of the tables whose rows are updated once or twice soon after their insert (docs/decisions/0004)."""
 
 
 def _id() -> sa.Column[int]:
@@ -65,7 +64,7 @@ trade_order = sa.Table(
     sa.Column("submitted", sa.Boolean, server_default=sa.false()),
     _version(),
     sa.Index("trade_order_order_id_ndx", "order_id", unique=True),
-    postgresql_with={"fillfactor": TRADE_ORDER_FILL_FACTOR},
+    postgresql_with={"fillfactor": FILL_FACTOR},
 )
 
 execution = sa.Table(
@@ -100,7 +99,7 @@ execution = sa.Table(
     sa.Column("give_up_at", INSTANT),
     # Query: the executions of an order (deleting an order, listing by order).
     sa.Index("execution_trade_order_ndx", "trade_order_id"),
-    postgresql_with={"fillfactor": EXECUTION_FILL_FACTOR},
+    postgresql_with={"fillfactor": FILL_FACTOR},
 )
 
 submission_attempt = sa.Table(

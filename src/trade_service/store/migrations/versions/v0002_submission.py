@@ -22,7 +22,7 @@ _UPGRADE = (
         ADD COLUMN give_up_at timestamptz""",
     "ALTER TABLE execution ALTER COLUMN submission_state DROP DEFAULT",
     "ALTER TABLE execution SET (fillfactor = 50)",
-    "ALTER TABLE trade_order SET (fillfactor = 70)",
+    "ALTER TABLE trade_order SET (fillfactor = 50)",
     """CREATE TABLE submission_attempt (
         id uuid PRIMARY KEY,
         state varchar(8) NOT NULL,
