@@ -4,6 +4,8 @@ Calls of the batch endpoint are its only evidence. Look-ups go on while the circ
 decide what is unknown, and say nothing here: a service that can read its books may still not take orders.
 """
 
+import math
+
 from trade_service.submission.breaker import (
     THROTTLED_STATUS,
     CallRating,
@@ -83,19 +85,16 @@ class Admission:
         )
         self._tell_change(before)
 
-    def has_slot(self, in_flight: int) -> bool:
-        """Whether a sender may take work while `in_flight` others are at theirs.
+    def slot_in_s(self, in_flight: int) -> float:
+        """How long a sender waits before it may take work while `in_flight` others are at theirs.
 
-        While the circuit lets nothing through it may: what it takes is not sent, only told and put off.
+        0 when it may now; infinite when one of the others has to end first. While the circuit lets nothing
+        through it may: what it takes is not sent, only told and put off.
         """
         now = self._clock.boottime()
         if not self._breaker.may_call(now):
-            return True
-        return in_flight < self._limit.limit and not self._limit.pause_s(now)
-
-    def pause_s(self) -> float | None:
-        """How long all senders pause since the service asked for it; None when they do not."""
-        return self._limit.pause_s(self._clock.boottime()) or None
+            return 0.0
+        return math.inf if in_flight >= self._limit.limit else self._limit.pause_s(now)
 
     def put_off_ms(self) -> int:
         """When to try again what the circuit did not let through."""

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import math
 from collections.abc import Awaitable, Callable
 
 import structlog
@@ -85,10 +86,11 @@ class Coalescer:
         """The next batch, once there is work and then a free slot; whose turn it is counts as in flight after."""
         async with self._turn:
             await self._queue.ready(self._batch_size, self._linger_s)
-            while not self._admission.has_slot(self._in_flight):
+            # Asked once a round: between two questions a pause may end, and nobody would wake this sender.
+            while (wait_s := self._admission.slot_in_s(self._in_flight)) > 0:
                 self._freed.clear()
                 with contextlib.suppress(TimeoutError):
-                    async with asyncio.timeout(self._admission.pause_s()):
+                    async with asyncio.timeout(None if math.isinf(wait_s) else wait_s):
                         await self._freed.wait()
             self._in_flight += 1
             self._idle.clear()
