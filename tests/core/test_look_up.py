@@ -7,8 +7,8 @@ import msgspec
 import pytest
 
 from tests.core.factories import open_item, page, remote
-from trade_service.submission.look_up import PAGE, agrees, look_up, matches
-from trade_service.submission.messages import BatchExecutionRequest, RemoteExecution
+from trade_service.submission.look_up import PAGE, LookUpPass, agrees, doubtful, look_up, matches
+from trade_service.submission.messages import BatchExecutionRequest, RemoteExecution, Security
 from trade_service.submission.model import AttemptId, GatewayReply
 from trade_service.submission.ports import Listing
 
@@ -126,3 +126,24 @@ async def test_an_execution_accepted_twice_shows_both_ids() -> None:
     items = [open_item(7), open_item(8), open_item(9)]
     seen = await look_up(books, [7, 8, 9], 0, 10)
     assert matches(seen, items, 0) == {7: [1, 3], 8: [2], 9: []}
+
+
+@pytest.mark.parametrize(
+    ("changes", "is_doubtful"),
+    [
+        ({}, False),
+        ({"quantity": Decimal(9)}, True),
+        ({"trade_type": "SELL"}, True),
+        ({"security": None}, True),
+        ({"security": Security("OTHER", None), "destination": None}, True),
+        ({"security": Security("OTHER", None), "quantity": Decimal(9)}, False),
+    ],
+)
+def test_old_rows_of_the_same_security_or_half_shown_may_be_ours(
+    changes: dict[str, object], *, is_doubtful: bool
+) -> None:
+    row = msgspec.structs.replace(remote(50, 7), **changes)
+    seen = LookUpPass(found={7: [row]})
+    assert doubtful(seen, open_item(7), floor_id=0) == (50 if is_doubtful else None)
+    assert doubtful(seen, open_item(7), floor_id=49) == (50 if changes else None)
+    assert doubtful(seen, open_item(7), floor_id=50) is None

@@ -250,6 +250,31 @@ async def test_so_they_do_before_there_are_statistics(
         assert not await complaints(unknown, link, mode, random_page_cost)
 
 
+INDEXES = {
+    "trade_order_pkey": "order_store.LOCK_ORDERS",
+    "trade_order_order_id_ndx": "order_store.LOCK_ORDERS_BY_ORDER_ID",
+    "execution_pkey": "submission_store.CLAIM",
+    "execution_trade_order_ndx": "order_store.EXECUTIONS_OF",
+    "submission_attempt_pkey": "submission_store.RECORD",
+    "submission_attempt_due_ndx": "submission_store.TAKE_DUE",
+}
+"""Every index of a table that grows, and a statement that needs it."""
+
+
+async def test_no_index_but_those_that_a_hot_statement_needs(known: AsyncEngine) -> None:
+    """An adopted database has the same: see test_adoption."""
+    async with connected(known) as link:
+        rows = await link.fetch("SELECT indexname, tablename FROM pg_indexes WHERE schemaname = 'public'")
+        assert {row["indexname"] for row in rows if row["tablename"] in BIG_TABLES} == INDEXES.keys()
+        others = {row["indexname"] for row in rows if row["tablename"] not in BIG_TABLES}
+        assert all(name.endswith(("_pkey", "_pkc")) for name in others), others
+        for index, name in INDEXES.items():
+            probe = Probe(known, link, name, store_statements()[name])
+            await probe.prepare()
+            assert index in (await probe.plan(HOT[name].values)).indexes, f"{name} does without {index}"
+            await probe.drop()
+
+
 @pytest.mark.parametrize("random_page_cost", RANDOM_PAGE_COSTS)
 async def test_plans_kept_from_the_empty_database_do_once_it_is_full(
     postgres: TestServer, template_database: str, random_page_cost: str

@@ -156,8 +156,11 @@ def _revisions() -> tuple[str, ...]:
 
 
 async def _state(connection: AsyncConnection) -> SchemaState:
+    # Reading a table makes the server look at what others have committed; to_regclass alone would answer
+    # from what it knew before it waited for them.
     exists = await connection.scalar(
-        sa.text("SELECT to_regclass(:name) IS NOT NULL"), {"name": VERSION_TABLE}
+        sa.text("SELECT EXISTS (SELECT FROM pg_class WHERE oid = to_regclass(:name))"),
+        {"name": VERSION_TABLE},
     )
     current = (
         await connection.scalar(sa.text(f"SELECT max(version_num) FROM {VERSION_TABLE}")) if exists else None

@@ -63,6 +63,7 @@ trade_order = sa.Table(
     sa.Column("blotter_id", sa.Integer, sa.ForeignKey("blotter.id", ondelete="SET NULL")),
     sa.Column("submitted", sa.Boolean, server_default=sa.false()),
     _version(),
+    # Query: INSERT_ORDERS, LOCK_ORDERS_BY_ORDER_ID, KNOWN_ORDERS.
     sa.Index("trade_order_order_id_ndx", "order_id", unique=True),
     postgresql_with={"fillfactor": FILL_FACTOR},
 )
@@ -97,7 +98,7 @@ execution = sa.Table(
     sa.Column("attempt_id", UUID(as_uuid=False)),
     sa.Column("attempts_spent", sa.SmallInteger, nullable=False, server_default="0"),
     sa.Column("give_up_at", INSTANT),
-    # Query: the executions of an order (deleting an order, listing by order).
+    # Query: EXECUTIONS_OF, and whether an order that is to be deleted has any.
     sa.Index("execution_trade_order_ndx", "trade_order_id"),
     postgresql_with={"fillfactor": FILL_FACTOR},
 )
@@ -134,7 +135,7 @@ submission_attempt = sa.Table(
     sa.Column("finding_states", ARRAY(sa.String(9)), nullable=False, server_default="{}"),
     sa.Column("finding_codes", ARRAY(sa.String(60)), nullable=False, server_default="{}"),
     sa.Column("finding_messages", ARRAY(sa.Text), nullable=False, server_default="{}"),
-    # Query: recovery takes what is due.
+    # Query: TAKE_DUE, VOID_FLOORS.
     sa.Index(
         "submission_attempt_due_ndx",
         "next_action_at",

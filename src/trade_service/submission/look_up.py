@@ -99,13 +99,16 @@ def matches(seen: LookUpPass, items: Iterable[OpenItem], floor_id: int) -> Mappi
 def doubtful(seen: LookUpPass, item: OpenItem, floor_id: int) -> int | None:
     """The downstream id of a row that may be the item although it does not agree: it forbids absence.
 
-    That is one whose terms are not all shown, and any that bears our id and came after a known floor:
-    ids restarted long ago explain a stranger among old rows, not among those made since the attempt.
+    That is any that bears our id and came after a known floor: ids restarted long ago explain a stranger
+    among old rows, not among those made since the attempt. Among old rows it is one whose terms are not all
+    shown, and one of the same security: the earlier service may have sent another quantity than it stored,
+    and a trade type that was deleted since is not known here any more.
     """
     for row in seen.found.get(item.execution_id, ()):
         if row.id is None or row.id <= floor_id or agrees(item, row):
             continue
-        if floor_id > 0 or None in (row.security_name, row.trade_type, row.quantity, row.destination):
+        hidden = None in (row.security_name, row.trade_type, row.quantity, row.destination)
+        if floor_id > 0 or hidden or row.security_name == item.security_id:
             return row.id
     return None
 

@@ -113,7 +113,39 @@ def is_present(connection: sa.Connection) -> bool:
             f"the database has some of the earlier service's tables but lacks {', '.join(missing)}: nothing "
             "was changed. Bring it to that service's latest release first, or name an empty database"
         )
+    _check_mandatory(connection)
     return True
+
+
+def catch_up_sequences(connection: sa.Connection) -> None:
+    """Moves each sequence of ids behind the greatest one: rows copied with their ids leave it standing."""
+    for table in COLUMNS:
+        connection.execute(
+            sa.text(
+                f"""SELECT setval(known.sequence, known.greatest)
+                    FROM (SELECT cast(pg_get_serial_sequence('{table}', 'id') AS regclass) AS sequence,
+                                 (SELECT max(id) FROM {table}) AS greatest) known
+                    WHERE known.greatest > coalesce(pg_sequence_last_value(known.sequence), 0)"""
+            )
+        )
+
+
+def _check_mandatory(connection: sa.Connection) -> None:
+    """A later release of the earlier service may have columns that every new row has to fill."""
+    for table, known in COLUMNS.items():
+        names = connection.execute(
+            sa.text(
+                "SELECT attname FROM pg_attribute "
+                "WHERE attrelid = to_regclass(:name) AND attnum > 0 AND NOT attisdropped "
+                "AND attnotnull AND NOT atthasdef AND attidentity = '' AND attname <> ALL(:known)"
+            ),
+            {"name": table, "known": sorted(known)},
+        )
+        if unknown := sorted(names.scalars()):
+            raise MigrationError(
+                f"table {table} has columns that every row must fill and this release does not know: "
+                f"{', '.join(unknown)}. Nothing was changed. Give them a default first"
+            )
 
 
 def _columns(connection: sa.Connection, table: str) -> set[str]:

@@ -7,6 +7,7 @@ import sqlalchemy as sa
 from alembic import op
 
 from trade_service.store.migrations import MigrationError
+from trade_service.store.migrations.earlier_schema import catch_up_sequences
 from trade_service.store.migrations.index_adoption import adopt_indexes, restore_indexes
 
 revision = "0002"
@@ -112,6 +113,7 @@ def upgrade() -> None:
     for statement in _UPGRADE:
         op.execute(statement)
     op.execute(sa.text(_ADOPT))
+    catch_up_sequences(op.get_bind())
     adopt_indexes()
 
 
