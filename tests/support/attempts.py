@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from trade_service.domain.executions import SubmissionState
-from trade_service.store.submission_store import PostgresSubmissionStore
 from trade_service.submission.clock import SystemClock
 from trade_service.submission.model import (
     AttemptClosing,
@@ -13,6 +12,7 @@ from trade_service.submission.model import (
     NewAttempt,
     ReplyKind,
 )
+from trade_service.submission.ports import SubmissionStore
 
 FRESH = (SubmissionState.NONE, SubmissionState.QUEUED)
 RECOVERED = (SubmissionState.QUEUED, SubmissionState.RETRY)
@@ -32,9 +32,7 @@ def new_attempt(**changes: Any) -> NewAttempt:
     return NewAttempt(**(values | changes))
 
 
-async def claimed(
-    store: PostgresSubmissionStore, ids: Sequence[int], **changes: Any
-) -> tuple[NewAttempt, Claim]:
+async def claimed(store: SubmissionStore, ids: Sequence[int], **changes: Any) -> tuple[NewAttempt, Claim]:
     """Claims fresh executions with a new attempt."""
     attempt = new_attempt(**changes)
     return attempt, await store.claim(attempt, ids, FRESH)

@@ -1,4 +1,4 @@
-"""The application on a real socket, over fakes or over the real use cases."""
+"""The application on a real socket, over fakes; `live` has it over the real use cases."""
 
 import asyncio
 import contextlib
@@ -10,8 +10,8 @@ from typing import Any
 
 import aiohttp
 import msgspec
+from litestar import Litestar
 
-from tests.support.trading import Desk
 from trade_service.domain.executions import Execution, SubmissionState
 from trade_service.domain.orders import NewTradeOrder, Submission, TradeOrder
 from trade_service.domain.reference import (
@@ -22,8 +22,6 @@ from trade_service.domain.reference import (
     TradeType,
 )
 from trade_service.serving import serve_asgi
-from trade_service.store.reference_store import PostgresReferenceReads
-from trade_service.submission.clock import SystemClock
 from trade_service.submission.model import (
     PENDING_MESSAGE,
     ExecutionSubmitResult,
@@ -31,7 +29,6 @@ from trade_service.submission.model import (
     SubmitStatus,
 )
 from trade_service.trading.model import ExecutionView, SubmittedOrder
-from trade_service.trading.reference import ReferenceCache
 from trade_service.web.app import create_app
 from trade_service.web.services import WebServices, WebSettings
 
@@ -166,12 +163,6 @@ class FakeUseCases:
         return WebServices(self, self, self, self)
 
 
-def services_of(desk: Desk) -> WebServices:
-    """The real use cases; the probes ask nothing."""
-    references = ReferenceCache(PostgresReferenceReads(desk.engine), 30.0, SystemClock())
-    return WebServices(desk.orders, desk.executions, references, FakeUseCases())
-
-
 class Answer(msgspec.Struct):
     """A whole answer."""
 
@@ -226,8 +217,14 @@ class Client:
 async def served(
     services: WebServices, settings: WebSettings | None = None, **options: Any
 ) -> AsyncIterator[Client]:
-    """A client of the application, which listens on a free port; the options are those of `serve_asgi`."""
-    app = create_app(services, settings or WebSettings())
+    """A client of the application over these use cases; the options are those of `serve_asgi`."""
+    async with listening(create_app(services, settings or WebSettings()), **options) as client:
+        yield client
+
+
+@asynccontextmanager
+async def listening(app: Litestar, **options: Any) -> AsyncIterator[Client]:
+    """A client of `app`, which listens on a free port; the options are those of `serve_asgi`."""
     stop = asyncio.Event()
     url: asyncio.Future[str] = asyncio.get_running_loop().create_future()
     async with asyncio.TaskGroup() as group:

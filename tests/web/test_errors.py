@@ -89,7 +89,7 @@ def test_every_http_exception_of_the_framework_is_told() -> None:
     for kind in http:
         error = kind.__new__(kind)
         HTTPException.__init__(error, "why")
-        problem = problem_of(error)
+        problem = problem_of(error, "GET", "/here")
         assert problem.status == (error.status_code if error.status_code < 500 else 500)
         assert problem.message
 

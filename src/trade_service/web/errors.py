@@ -7,7 +7,7 @@ is what the service's earlier clients read.
 import math
 from collections.abc import Mapping
 from http import HTTPStatus
-from typing import Any
+from typing import Any, Self
 
 import msgspec
 import structlog
@@ -31,12 +31,26 @@ OVERLOAD_RETRY_AFTER_S = 1
 class RequestRefused(Exception):
     """The request itself, not what it asks for, cannot be served."""
 
-    def __init__(self, status: int, code: str, message: str, retry_after_s: float | None = None) -> None:
+    def __init__(
+        self,
+        status: int,
+        code: str,
+        message: str,
+        retry_after_s: float | None = None,
+        details: Mapping[str, object] | None = None,
+    ) -> None:
         super().__init__(message)
         self.status = status
         self.code = code
         self.message = message
         self.retry_after_s = retry_after_s
+        self.details = details or {}
+
+    @classmethod
+    def of(cls, status: int, code: str, field: str, value: object, rule: str) -> Self:
+        """A refusal that reads `field: rule; got value`."""
+        told = domain.InvalidInput.of(field, value, rule)
+        return cls(status, code, told.message, details=told.details)
 
 
 class Problem(msgspec.Struct, frozen=True):
@@ -110,13 +124,6 @@ STATUS_OF_REASON: dict[str, int] = {
 }
 """Why an execution ended without acceptance, as the status of the request that waited for it."""
 
-_HTTP_CODES = {
-    400: HttpCode.BAD_REQUEST,
-    404: HttpCode.NO_SUCH_ADDRESS,
-    405: HttpCode.METHOD_NOT_ALLOWED,
-    413: HttpCode.BODY_TOO_LARGE,
-}
-
 
 def status_of_result(result: ExecutionSubmitResult) -> int:
     """The status for an execution that was definitely not accepted.
@@ -127,17 +134,18 @@ def status_of_result(result: ExecutionSubmitResult) -> int:
     return STATUS_OF_REASON.get(result.code, otherwise)
 
 
-def problem_of(error: Exception) -> Problem:
-    """What HTTP tells of any exception; of an unforeseen one nothing but that it happened."""
+def problem_of(error: Exception, method: str, path: str) -> Problem:
+    """What HTTP tells of any exception of a request; of an unforeseen one nothing but that it happened."""
     if isinstance(error, DomainError):
         return _domain_problem(error)
     if isinstance(error, StoreUnavailable):
         message = f"{error}: nothing is lost, try again"
         return Problem(503, HttpCode.STORE_UNAVAILABLE, message, headers=_retry_after(STORE_RETRY_AFTER_S))
     if isinstance(error, RequestRefused):
-        return Problem(error.status, error.code, error.message, headers=_retry_after(error.retry_after_s))
+        headers = _retry_after(error.retry_after_s)
+        return Problem(error.status, error.code, error.message, error.details, headers)
     if isinstance(error, HTTPException) and error.status_code < 500:
-        return _http_problem(error)
+        return _http_problem(error, method, path)
     message = "the service failed in a way that nobody foresaw: its log has the cause under the request id"
     return Problem(500, HttpCode.INTERNAL_ERROR, message)
 
@@ -159,16 +167,16 @@ def problem_body(problem: Problem, request_id: str) -> dict[str, object]:
 
 def respond_to_error(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
     """The answer to any exception."""
-    problem = logged_problem(error)
+    problem = logged_problem(request, error)
     body = problem_body(problem, request_id_of(request))
     return RawResponse(
         encoded(body), status_code=problem.status, media_type=PROBLEM_JSON, headers=dict(problem.headers)
     )
 
 
-def logged_problem(error: Exception) -> Problem:
+def logged_problem(request: Request[Any, Any, Any], error: Exception) -> Problem:
     """`problem_of` the exception, with its trace in the log when it was not foreseen."""
-    problem = problem_of(error)
+    problem = problem_of(error, request.method, request.scope["path"])
     if problem.code == HttpCode.INTERNAL_ERROR:
         _log.error("request_failed", exc_info=error)
     elif problem.status >= 500:
@@ -197,16 +205,17 @@ def _domain_problem(error: DomainError) -> Problem:
     return Problem(status, error.code, error.message, error.details, headers)
 
 
-def _http_problem(error: HTTPException) -> Problem:
-    status = error.status_code
-    message = {
-        404: "there is nothing at this address: see /schema/openapi.json for what there is",
-        405: "this address does not take this method: the header Allow names those that it takes",
-        413: "the body is larger than the server takes (server.max_body_bytes): send it in parts",
-    }.get(status, error.detail)
-    return Problem(
-        status, _HTTP_CODES.get(status, HttpCode.BAD_REQUEST), message, headers=dict(error.headers or {})
-    )
+def _http_problem(error: HTTPException, method: str, path: str) -> Problem:
+    headers = dict(error.headers or {})
+    if error.status_code == HTTPStatus.NOT_FOUND:
+        rule = "there is nothing at this address, see /schema/openapi.json for what there is"
+        told = RequestRefused.of(404, HttpCode.NO_SUCH_ADDRESS, "path", path, rule)
+    elif error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+        rule = f"this address takes {headers.get('allow', 'others')}"
+        told = RequestRefused.of(405, HttpCode.METHOD_NOT_ALLOWED, "method", method, rule)
+    else:
+        told = RequestRefused(error.status_code, HttpCode.BAD_REQUEST, error.detail)
+    return Problem(told.status, told.code, told.message, told.details, headers)
 
 
 def _retry_after(seconds: float | None) -> dict[str, str]:

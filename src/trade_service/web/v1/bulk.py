@@ -49,7 +49,7 @@ class BulkRoutes(Routes):
 
 def refuse_bulk(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
     """The envelope of a bulk of which nothing was created: the order service reads it at 400 and 500."""
-    problem = logged_problem(error)
+    problem = logged_problem(request, error)
     if isinstance(error, DomainError) and problem.status < 500:
         problem = msgspec.structs.replace(problem, status=400)
     total = _count(request)

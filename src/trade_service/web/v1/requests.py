@@ -2,13 +2,19 @@
 
 from datetime import UTC, datetime
 from decimal import Decimal
+from typing import Any
 
 import msgspec
 
 from trade_service.domain.errors import InvalidInput
-from trade_service.domain.money import ZERO, checked
+from trade_service.domain.money import parse_decimal
 from trade_service.domain.orders import NewTradeOrder, Submission
+from trade_service.web.explaining import shown
 from trade_service.web.reading import Int32
+
+Number = Any
+"""A number or a numeric string, which `exact` reads: msgspec's own Decimal takes `1_000` and other
+scripts' digits too."""
 
 _TIMESTAMP_RULE = "must be an ISO 8601 timestamp with an offset, such as 2024-06-10T12:00:00Z"
 _MAX_TIMESTAMP_CHARS = 40
@@ -21,8 +27,8 @@ class TradeOrderPost(msgspec.Struct, rename="camel"):
     portfolio_id: str
     order_type: str
     security_id: str
-    quantity: Decimal
-    limit_price: Decimal | None = None
+    quantity: Number
+    limit_price: Number = None
     trade_timestamp: str | None = None
     blotter_id: Int32 | None = None
 
@@ -66,7 +72,7 @@ class LooseBulk(msgspec.Struct, rename="camel"):
 class TradeOrderSubmit(msgspec.Struct, rename="camel"):
     """The part of one trade order to be sent."""
 
-    quantity: Decimal
+    quantity: Number
     destination_id: Int32
 
     def to_domain(self, trade_order_id: int) -> Submission:
@@ -78,7 +84,7 @@ class BatchSubmission(msgspec.Struct, rename="camel"):
     """One submission of a batch."""
 
     trade_order_id: Int32
-    quantity: Decimal
+    quantity: Number
     destination_id: Int32
 
 
@@ -103,21 +109,25 @@ class FillPut(msgspec.Struct, rename="camel"):
     """What the Execution Service reports of an execution."""
 
     execution_status: str
-    quantity_filled: Decimal
+    quantity_filled: Number
     version: Int32
 
 
-def exact(number: Decimal, field: str) -> Decimal:
+def exact(number: Number, field: str) -> Decimal:
     """`number`, if it fits decimal(18,8); raises InvalidInput. A zero is plain, whatever its exponent was."""
-    return checked(number, field) or ZERO
+    if isinstance(number, list | dict):
+        raise InvalidInput.of(field, shown(number), "must be a number")
+    return parse_decimal(number, field)
 
 
 def instant(text: str, field: str) -> datetime:
     """The moment that `text` names, in UTC; raises InvalidInput."""
     try:
-        moment = datetime.fromisoformat(text[:_MAX_TIMESTAMP_CHARS].strip())
+        if len(text) > _MAX_TIMESTAMP_CHARS:
+            raise InvalidInput.of(field, text, _TIMESTAMP_RULE)
+        moment = datetime.fromisoformat(text.strip())
         if moment.tzinfo is None:
-            raise InvalidInput.of(field, text[:100], f"{_TIMESTAMP_RULE}: the offset is missing")
+            raise InvalidInput.of(field, text, f"{_TIMESTAMP_RULE}: the offset is missing")
         return moment.astimezone(UTC)
     except (ValueError, OverflowError):
-        raise InvalidInput.of(field, text[:100], _TIMESTAMP_RULE) from None
+        raise InvalidInput.of(field, text, _TIMESTAMP_RULE) from None

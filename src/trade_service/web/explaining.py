@@ -1,0 +1,135 @@
+"""What is wrong with a JSON body, told with its field, its value and the rule.
+
+The decoder says what it expected and where; the value that stood there is looked up in the body.
+"""
+
+import json
+import re
+from typing import Any
+
+from trade_service.domain.errors import InvalidInput, shorten
+
+_PLACE = re.compile(r"(?P<what>.*?)(?: - at `\$(?P<path>.*)`)?", re.DOTALL)
+_STEP = re.compile(r"\.(?P<name>[^.\[\]]+)|\[(?P<index>\d+)\]")
+_MISSING = re.compile(r"Object missing required field `(?P<field>[^`]+)`")
+_EXPECTED = re.compile(r"Expected `(?P<types>[^`]+)`(?P<bound> [<>]=? .*)?.*", re.DOTALL)
+_ACRONYM = re.compile(r"[A-Z]{2}")
+_WORDS = {
+    "int": "an integer",
+    "str": "text",
+    "bool": "true or false",
+    "object": "an object",
+    "array": "a list",
+    "null": "null",
+}
+_OUT_OF_RANGE = "Integer value out of range"
+"""Said of integers of thousands of digits, of whatever type the field is."""
+
+
+class Verbatim(str):
+    """JSON that is shown as it stood in the body, without Python's quotes."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return str(self)
+
+
+def explained(message: str, body: bytes) -> InvalidInput:
+    """The error for what the decoder says of a body that does not have the right shape.
+
+    The decoder stops at the first fault: where there are worse ones behind it, they are told instead.
+    """
+    place = _PLACE.fullmatch(message)
+    what, path = (place["what"], place["path"] or "") if place else (message, "")
+    steps = [match["name"] or int(match["index"]) for match in _STEP.finditer(path)]
+    if missing := _MISSING.fullmatch(what):
+        error = InvalidInput.of(missing["field"], None, "must be given")
+    else:
+        last = steps[-1] if steps else "body"
+        field = last if isinstance(last, str) else "item"
+        error = InvalidInput.of(field, _value_at(body, steps), _rule(what))
+    list_steps = [i for i, step in enumerate(steps) if isinstance(step, int)]
+    if list_steps and list_steps[0] > 0:
+        place_in_list = list_steps[0]
+        error = error.at(int(steps[place_in_list]), str(steps[place_in_list - 1]))
+    return error
+
+
+def not_json(message: str, body: bytes) -> InvalidInput:
+    """The error for a body that is no JSON at all."""
+    told = message if _ACRONYM.match(message) else message[:1].lower() + message[1:]
+    return InvalidInput.of("body", _beginning(body), f"must be valid JSON: {told}")
+
+
+def too_deep(body: bytes) -> InvalidInput:
+    """The error for a body that is nested deeper than anything that is read here."""
+    rule = "must not be nested deeper than a few hundred levels"
+    return InvalidInput.of("body", _beginning(body), rule)
+
+
+def refuse_repeated_names(body: bytes) -> None:
+    """Raises InvalidInput when an object of the body has the same name twice.
+
+    Readers differ on which of the two counts (RFC 8259, section 4), so that whoever checked or signed such a
+    request may have read another quantity than the one that would be traded.
+    """
+    _parsed(body)
+
+
+def shown(value: object) -> object:
+    """A value of a body as an error tells it: short, and in words of JSON."""
+    if isinstance(value, list):
+        return Verbatim(f"a list of {len(value)}")
+    if isinstance(value, dict):
+        return Verbatim("an object")
+    if value is None or isinstance(value, bool):
+        return Verbatim(json.dumps(value))
+    # Half of a surrogate pair is valid JSON, and no text that could be answered.
+    text = str(value)[:100].encode("utf-8", "replace").decode("utf-8")
+    return text if isinstance(value, str) and not isinstance(value, Verbatim) else Verbatim(text)
+
+
+def _parsed(body: bytes) -> Any:
+    try:
+        return json.loads(body, object_pairs_hook=_unrepeated, parse_int=Verbatim, parse_float=Verbatim)
+    except RecursionError:
+        raise too_deep(body) from None
+    except ValueError as error:
+        raise not_json(str(error), body) from None
+
+
+def _unrepeated(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        seen: dict[str, Any] = {}
+        for name, value in pairs:
+            if name in seen:
+                both = f"{shown(seen[name])!r} and {shown(value)!r}"
+                field = shorten(str(shown(name)))
+                raise InvalidInput.of(field, Verbatim(both), "must be given once in an object")
+            seen[name] = value
+    return found
+
+
+def _value_at(body: bytes, steps: list[str | int]) -> object:
+    value = _parsed(body)
+    for step in steps:
+        value = value[step]
+    return shown(value)
+
+
+def _rule(what: str) -> str:
+    if what == _OUT_OF_RANGE:
+        return "must be a number of a sane size"
+    expected = _EXPECTED.fullmatch(what)
+    if expected is None:
+        return f"is wrong: {what[:1].lower()}{what[1:]}"
+    if expected["bound"]:
+        return f"must be an integer from {-(2**31)} to {2**31 - 1}"
+    names = (_WORDS.get(name, name) for name in expected["types"].split(" | "))
+    return f"must be {' or '.join(names)}"
+
+
+def _beginning(body: bytes) -> str | None:
+    return body[:40].decode("utf-8", "replace") or None

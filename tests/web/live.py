@@ -1,0 +1,170 @@
+"""The whole service on a socket: real PostgreSQL, the stand-in Execution Service on another socket."""
+
+import itertools
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from decimal import Decimal
+from typing import Any
+
+import msgspec
+
+from tests.support.database import TestServer
+from tests.support.trading import CONSERVATION, value_of
+from tests.web.support import Answer, Client, listening
+from trade_service.bootstrap import Services, running_services, web_app
+from trade_service.serving import ServerLimits
+from trade_service.settings import Settings
+from trade_service.settings.sending import (
+    CircuitSettings,
+    ExecutionServiceSettings,
+    RetrySettings,
+    SubmissionSettings,
+)
+from trade_service.settings.surroundings import DatabaseSettings, ServerSettings
+from trade_service.simulator.server import RunningSimulator, SimulatorSettings, running_simulator
+
+ORDERS = "/api/v1/tradeOrders"
+BATCH = f"{ORDERS}/batch/submit"
+BULK = f"{ORDERS}/bulk"
+DIGITS = "1234567890.12345678"
+"""All the digits that decimal(18,8) has."""
+
+_order_ids = itertools.count(1)
+
+
+def order_body(quantity: object = 100, **changes: object) -> dict[str, Any]:
+    """A sound trade order to be created, with an order id of its own."""
+    return {
+        "orderId": next(_order_ids),
+        "portfolioId": "P1",
+        "orderType": "BUY",
+        "securityId": "IBM",
+        "quantity": quantity,
+        **changes,
+    }
+
+
+class Live(msgspec.Struct):
+    """A running service, its client and what it talks to."""
+
+    client: Client
+    simulator: RunningSimulator
+    services: Services
+
+    async def order(self, quantity: object = 100, **changes: object) -> int:
+        """The id of a new trade order."""
+        answer = await self.client.post(ORDERS, order_body(quantity, **changes))
+        assert answer.status == 201, answer.raw
+        order_id: int = answer.body["id"]
+        return order_id
+
+    async def orders(self, count: int, quantity: object = 100, **changes: object) -> list[int]:
+        """The ids of new trade orders, all created at once."""
+        bodies = [order_body(quantity, **changes) for _ in range(count)]
+        answer = await self.client.post(BULK, {"tradeOrders": bodies})
+        assert answer.status == 201, answer.raw
+        return [result["tradeOrder"]["id"] for result in answer.body["results"]]
+
+    async def submit(
+        self, order_id: int, quantity: object = 100, destination_id: object = 1, query: str = ""
+    ) -> Answer:
+        """Submits a part of one trade order."""
+        part = {"quantity": quantity, "destinationId": destination_id}
+        return await self.client.post(f"{ORDERS}/{order_id}/submit{query}", part)
+
+    async def batch(self, *parts: tuple[int, object], query: str = "") -> Answer:
+        """Submits a quantity of each of these orders in one request."""
+        submissions = [{"tradeOrderId": i, "quantity": quantity, "destinationId": 1} for i, quantity in parts]
+        return await self.client.post(BATCH + query, {"submissions": submissions})
+
+    async def read_order(self, order_id: int) -> Any:
+        """A trade order as clients read it."""
+        answer = await self.client.get(f"{ORDERS}/{order_id}")
+        assert answer.status == 200, answer.raw
+        return answer.body
+
+    async def read_execution(self, execution_id: int) -> Any:
+        """An execution as clients read it."""
+        answer = await self.client.get(f"/api/v1/executions/{execution_id}")
+        assert answer.status == 200, answer.raw
+        return answer.body
+
+    async def left_of(self, order_id: int) -> tuple[Decimal, bool]:
+        """What may still be submitted of an order, and whether it counts as submitted."""
+        order = await self.read_order(order_id)
+        return Decimal(str(order["quantity"])) - Decimal(str(order["quantitySent"])), order["submitted"]
+
+    async def executions_of(self, order_id: int) -> int:
+        """How many executions were cut from an order."""
+        count: int = await value_of(
+            self.services.engine, "SELECT count(*) FROM execution WHERE trade_order_id = :id", id=order_id
+        )
+        return count
+
+    async def state_of(self, execution_id: int) -> str:
+        """The submission state of an execution, as stored."""
+        state: str = await value_of(
+            self.services.engine, "SELECT submission_state FROM execution WHERE id = :id", id=execution_id
+        )
+        return state
+
+    async def accounts_agree(self) -> None:
+        """Every order has sent what its executions hold, and nothing was accepted twice downstream."""
+        assert await value_of(self.services.engine, CONSERVATION) == 0
+        counts = self.simulator.books.accepted_counts()
+        assert {one: times for one, times in counts.items() if times != 1} == {}
+
+
+def quick_settings(database_url: str, execution_service_url: str) -> Settings:
+    """Times that a test can wait for, and no circuit: most tests want every call to be made."""
+    return Settings(
+        server=ServerSettings(shutdown_grace_s=2.0),
+        database=DatabaseSettings(url=database_url, pool_timeout_s=2.0, statement_timeout_s=5.0),
+        execution_service=ExecutionServiceSettings(
+            base_url=execution_service_url, connect_timeout_ms=500, read_timeout_ms=1000
+        ),
+        retry=RetrySettings(initial_delay_ms=20, max_delay_ms=100),
+        circuit=CircuitSettings(enabled=False),
+        submission=SubmissionSettings(
+            wait_s=8.0,
+            settle_time_ms=200,
+            lease_margin_ms=300,
+            recovery_poll_ms=100,
+            recovery_hold_ms=1000,
+            recovery_grace_ms=300,
+            look_up_max_delay_ms=100,
+        ),
+    )
+
+
+@asynccontextmanager
+async def live_service(
+    database_url: str, simulator: RunningSimulator, **sections: object
+) -> AsyncIterator[Live]:
+    """The service at work on this database; `sections` replace those of `quick_settings`."""
+    settings = msgspec.structs.replace(quick_settings(database_url, simulator.base_url), **sections)
+    limits = ServerLimits(max_header_bytes=settings.server.max_header_bytes)
+    async with running_services(settings, lambda _: None) as services:
+        app = web_app(services)
+        async with listening(app, stopping=services.begin_stop, limits=limits) as client:
+            yield Live(client, simulator, services)
+
+
+@asynccontextmanager
+async def live_alone(postgres: TestServer, template: str, **sections: object) -> AsyncIterator[Live]:
+    """The service with a database and a stand-in of its own."""
+    async with (
+        postgres.database(template) as url,
+        running_simulator(SimulatorSettings(retry_after_s=0)) as simulator,
+        live_service(url, simulator, **sections) as live,
+    ):
+        yield live
+
+
+def behave(simulator: RunningSimulator) -> None:
+    """No fault is left of an earlier test."""
+    simulator.faults = {}
+    simulator.lookup_faults = {}
+    simulator.script([])
+    simulator.script_lookups([])
+    simulator.release()
