@@ -114,6 +114,7 @@ WITH fresh AS MATERIALIZED (
     SELECT e.id
     FROM execution e
     WHERE e.id = ANY(:ids) AND e.submission_state = 'none'
+        AND e.execution_service_id IS NULL AND e.quantity_placed <= 0
     ORDER BY e.id
     FOR NO KEY UPDATE
 ), queued AS (

@@ -1,0 +1,17 @@
+"""One suite, two stores."""
+
+import pytest
+
+from tests.behaviour.ledger import Ledger
+from tests.behaviour.memory_ledger import MemoryLedger
+from tests.behaviour.postgres_ledger import PostgresLedger
+from trade_service.submission.clock import SystemClock
+
+
+@pytest.fixture(params=["memory", "postgres"])
+def ledger(request: pytest.FixtureRequest) -> Ledger:
+    """The store under test, empty but for the reference data."""
+    new_attempt_id = SystemClock().new_attempt_id
+    if request.param == "memory":
+        return MemoryLedger(new_attempt_id)
+    return PostgresLedger(request.getfixturevalue("engine"), new_attempt_id)

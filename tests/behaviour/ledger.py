@@ -1,0 +1,174 @@
+"""What the behavioural suite asks of a store: its ports, rows put and read without them, and time to pass."""
+
+from collections.abc import Callable, Sequence
+from decimal import Decimal
+from typing import Any, Protocol
+
+import msgspec
+
+from trade_service.domain.errors import DomainError
+from trade_service.domain.orders import NewTradeOrder, Submission, TradeOrder
+from trade_service.submission.model import AttemptId
+from trade_service.submission.ports import SubmissionStore
+from trade_service.trading.model import StoredExecution
+from trade_service.trading.ports import Cut, ExecutionReads
+
+OWNER = "one"
+"""Who tickets and taken-over attempts belong to."""
+SETTLE_MS = 60_000
+"""Of attempts that take rows over."""
+
+NewAttemptId = Callable[[], AttemptId]
+
+
+class OrderWrites(Protocol):
+    """Of OrderStore all but the placing of blotter lines."""
+
+    async def create(self, orders: Sequence[NewTradeOrder]) -> list[TradeOrder]:
+        """See OrderStore."""
+        ...
+
+    async def get(self, trade_order_id: int) -> TradeOrder:
+        """See OrderStore."""
+        ...
+
+    async def submit(
+        self, submissions: Sequence[Submission], ticket_id: AttemptId | None, cut: Cut
+    ) -> list[StoredExecution | DomainError]:
+        """See OrderStore."""
+        ...
+
+    async def executions(self, execution_ids: Sequence[int]) -> dict[int, StoredExecution]:
+        """See OrderStore."""
+        ...
+
+
+class ExecutionRow(msgspec.Struct, frozen=True):
+    """A row of execution; times in seconds from now."""
+
+    id: int
+    order_id: int
+    state: str | None
+    attempt_id: AttemptId | None
+    attempts_spent: int
+    gives_up_in_s: float | None
+    status_id: int
+    service_id: int | None
+    quantity: Decimal
+    placed: Decimal
+    filled: Decimal
+    limit_price: Decimal | None
+    trade_type_id: int | None
+    destination_id: int
+    blotter_id: int | None
+    version: int
+
+
+class AttemptRow(msgspec.Struct, frozen=True):
+    """A row of submission_attempt; times in seconds from now, negative when they have passed."""
+
+    id: AttemptId
+    state: str
+    owner: str
+    execution_ids: tuple[int, ...]
+    due_in_s: float | None
+    """None: closed."""
+    lease_in_s: float | None
+    settle_ms: int
+    settle_from_in_s: float | None
+    closed_in_s: float | None
+    """When its own answer was recorded."""
+    floor_id: int
+    floor_void: bool
+    top_id: int | None
+    streak: int
+    adopted: bool
+    next_batch_size: int | None
+    observer: str | None
+    look_ups: int
+    kind: str | None
+    code: str | None
+    message: str | None
+    http_status: int | None
+    duration_ms: int | None
+    findings: tuple[tuple[int, str, str, str], ...]
+    """Execution id, state, code and message, in the order in which they were found."""
+
+
+class Everything(msgspec.Struct, frozen=True):
+    """All rows, by id."""
+
+    orders: dict[int, TradeOrder]
+    executions: dict[int, ExecutionRow]
+    attempts: dict[AttemptId, AttemptRow]
+
+
+class Ledger(Protocol):
+    """A store under test."""
+
+    submissions: SubmissionStore
+    orders: OrderWrites
+    reads: ExecutionReads
+
+    async def add_orders(self, count: int = 1, quantity: int = 10) -> list[int]:
+        """Orders of security S1, S2, ... whose whole quantity is sent; returns their ids in order."""
+        ...
+
+    async def add_pieces(
+        self, order_ids: Sequence[int], each: int = 1, state: str | None = "none"
+    ) -> list[int]:
+        """`each` executions of quantity 10 at 1.5 for every order; returns their ids in order."""
+        ...
+
+    async def change_execution(self, execution_id: int, **fields: Any) -> None:
+        """Sets fields of ExecutionRow, as another program or a person might."""
+        ...
+
+    async def change_order(self, order_id: int, **fields: Any) -> None:
+        """Sets fields of TradeOrder."""
+        ...
+
+    async def delete_execution(self, execution_id: int) -> None:
+        """Takes a row away."""
+        ...
+
+    async def elapse(self, seconds: float) -> None:
+        """Lets time pass on the database's clock."""
+        ...
+
+    async def everything(self) -> Everything:
+        """All rows as they are."""
+        ...
+
+
+async def fresh(ledger: Ledger, count: int = 1, state: str | None = "none") -> list[int]:
+    """Executions of quantity 10, each of an order of its own; returns their ids in order."""
+    return await ledger.add_pieces(await ledger.add_orders(count), 1, state)
+
+
+async def execution(ledger: Ledger, execution_id: int) -> ExecutionRow:
+    """An execution as it is."""
+    return (await ledger.everything()).executions[execution_id]
+
+
+async def states(ledger: Ledger, execution_ids: Sequence[int]) -> list[str | None]:
+    """Submission states in the order of the ids."""
+    rows = (await ledger.everything()).executions
+    return [rows[execution_id].state for execution_id in execution_ids]
+
+
+async def attempt_row(ledger: Ledger, attempt_id: AttemptId) -> AttemptRow:
+    """An attempt as it is."""
+    return (await ledger.everything()).attempts[attempt_id]
+
+
+async def attempt_ids(ledger: Ledger) -> list[AttemptId]:
+    """All attempts and tickets, in the order of their ids."""
+    return sorted((await ledger.everything()).attempts)
+
+
+async def order_of(ledger: Ledger, execution_id: int) -> tuple[Decimal, bool, int]:
+    """Quantity sent, submitted flag and version of an execution's order."""
+    everything = await ledger.everything()
+    order = everything.orders[everything.executions[execution_id].order_id]
+    return order.quantity_sent, order.submitted, order.version

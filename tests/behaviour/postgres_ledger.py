@@ -1,0 +1,148 @@
+"""PostgreSQL under the behavioural suite: time passes by moving what is stored into the past."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from tests.behaviour.ledger import (
+    OWNER,
+    SETTLE_MS,
+    AttemptRow,
+    Everything,
+    ExecutionRow,
+    NewAttemptId,
+    OrderWrites,
+)
+from tests.support.rows import NEW, SENT, insert_orders, insert_pieces
+from trade_service.store import tables
+from trade_service.store.execution_reads import PostgresExecutionReads, to_order
+from trade_service.store.order_sql import ORDER_COLUMNS
+from trade_service.store.order_store import PostgresOrderStore
+from trade_service.store.submission_store import PostgresSubmissionStore
+from trade_service.submission.clock import SystemClock
+from trade_service.submission.ports import SubmissionStore
+from trade_service.trading.ports import ExecutionReads
+
+_COLUMN = {
+    "state": "submission_state",
+    "service_id": "execution_service_id",
+    "quantity": "quantity_ordered",
+    "placed": "quantity_placed",
+    "filled": "quantity_filled",
+    "status_id": "execution_status_id",
+    "order_id": "trade_order_id",
+}
+"""Of fields of ExecutionRow, where the column is called otherwise."""
+_ELAPSE_ATTEMPTS = """
+UPDATE submission_attempt
+SET started_at = started_at - b.y, lease_until = lease_until - b.y, settle_from = settle_from - b.y,
+    next_action_at = next_action_at - b.y, closed_at = closed_at - b.y
+FROM (SELECT cast(:seconds AS float8) * interval '1 s' AS y) b
+"""
+_ELAPSE_EXECUTIONS = """
+UPDATE execution SET give_up_at = give_up_at - cast(:seconds AS float8) * interval '1 s'
+WHERE give_up_at IS NOT NULL
+"""
+_EXECUTIONS = """
+SELECT id, trade_order_id, submission_state, attempt_id::text, attempts_spent,
+       extract(epoch FROM give_up_at - now())::float8, execution_status_id, execution_service_id,
+       quantity_ordered, quantity_placed, quantity_filled, limit_price, trade_type_id, destination_id,
+       blotter_id, version
+FROM execution
+ORDER BY id
+"""
+_ATTEMPTS = """
+SELECT id::text, state, owner, execution_ids,
+       extract(epoch FROM next_action_at - now())::float8, extract(epoch FROM lease_until - now())::float8,
+       settle_ms, extract(epoch FROM settle_from - now())::float8,
+       extract(epoch FROM closed_at - now())::float8,
+       floor_id, floor_void, top_id, streak, adopted, next_batch_size, observer, look_ups, kind, code, message,
+       http_status, duration_ms, finding_ids, finding_states, finding_codes, finding_messages
+FROM submission_attempt
+ORDER BY id
+"""
+
+
+class _Clock(SystemClock):
+    """The machine's clock with ids of the test's choice."""
+
+    def __init__(self, new_attempt_id: NewAttemptId) -> None:
+        super().__init__()
+        self._new_attempt_id = new_attempt_id
+
+    def new_attempt_id(self) -> str:
+        """See Clock."""
+        return self._new_attempt_id()
+
+
+class PostgresLedger:
+    """A Ledger on a real database."""
+
+    def __init__(self, engine: AsyncEngine, new_attempt_id: NewAttemptId) -> None:
+        self._engine = engine
+        self.submissions: SubmissionStore = PostgresSubmissionStore(
+            engine, _Clock(new_attempt_id), OWNER, SETTLE_MS, status_new=NEW, status_sent=SENT
+        )
+        self.reads: ExecutionReads = PostgresExecutionReads(engine, OWNER)
+        self.orders: OrderWrites = PostgresOrderStore(engine, OWNER)
+
+    async def add_orders(self, count: int = 1, quantity: int = 10) -> list[int]:
+        """See Ledger."""
+        return await insert_orders(self._engine, count, quantity)
+
+    async def add_pieces(
+        self, order_ids: Sequence[int], each: int = 1, state: str | None = "none"
+    ) -> list[int]:
+        """See Ledger."""
+        return await insert_pieces(self._engine, order_ids, each, state)
+
+    async def change_execution(self, execution_id: int, **fields: Any) -> None:
+        """See Ledger."""
+        values = {_COLUMN.get(name, name): value for name, value in fields.items()}
+        rows = tables.execution
+        await self._execute(sa.update(rows).where(rows.c.id == execution_id).values(values))
+
+    async def change_order(self, order_id: int, **fields: Any) -> None:
+        """See Ledger."""
+        rows = tables.trade_order
+        await self._execute(sa.update(rows).where(rows.c.id == order_id).values(fields))
+
+    async def delete_execution(self, execution_id: int) -> None:
+        """See Ledger."""
+        await self._execute(sa.delete(tables.execution).where(tables.execution.c.id == execution_id))
+
+    async def elapse(self, seconds: float) -> None:
+        """See Ledger."""
+        await self._execute(
+            sa.text(_ELAPSE_ATTEMPTS).bindparams(seconds=seconds),
+            sa.text(_ELAPSE_EXECUTIONS).bindparams(seconds=seconds),
+        )
+
+    async def everything(self) -> Everything:
+        """See Ledger."""
+        async with self._engine.connect() as connection:
+            orders = [
+                to_order(row)
+                for row in await connection.execute(sa.text(f"SELECT {ORDER_COLUMNS} FROM trade_order o"))
+            ]
+            executions = [ExecutionRow(*row) for row in await connection.execute(sa.text(_EXECUTIONS))]
+            attempts = [_attempt(row) for row in await connection.execute(sa.text(_ATTEMPTS))]
+        return Everything(
+            {order.id: order for order in orders},
+            {row.id: row for row in executions},
+            {attempt.id: attempt for attempt in attempts},
+        )
+
+    async def _execute(self, *statements: sa.Executable) -> None:
+        async with self._engine.begin() as connection:
+            for statement in statements:
+                await connection.execute(statement)
+
+
+def _attempt(row: Any) -> AttemptRow:
+    attempt_id, state, owner, execution_ids, *rest, finding_ids, states, codes, messages = row
+    findings = tuple(zip(finding_ids, states, codes, messages, strict=True))
+    values: list[Any] = [attempt_id, state, owner, tuple(execution_ids), *rest, findings]
+    return AttemptRow(*values)

@@ -1,0 +1,190 @@
+"""A loop on virtual time that can stop, kill and resume the simulated processes that run on it.
+
+Every callback belongs to the process in whose context it was made. A killed process never runs
+again, not even its `finally` clauses, as after kill -9; a paused one keeps its callbacks until it is
+resumed, while time goes on, as after SIGSTOP.
+"""
+
+import asyncio
+import heapq
+import inspect
+from asyncio import events
+from collections import deque
+from collections.abc import Callable, Coroutine
+from contextvars import Context, ContextVar, copy_context
+from typing import Any, cast
+
+MAX_STEPS = 2_000_000
+"""More callbacks than any world needs: past them something spins."""
+
+
+class Process:
+    """A simulated process: alive, paused or killed."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.steps = 0
+        self.dead = False
+        self.paused = False
+        self.die_at: int | None = None
+        """The step before which it is killed: one for every await that it ever comes back from."""
+        self.pause_at: int | None = None
+        """The same for a pause."""
+        self.on_death: Callable[[], None] = lambda: None
+        self.on_pause: Callable[[], None] = lambda: None
+        self.parked: list[asyncio.Handle] = []
+
+
+PROCESS: ContextVar[Process | None] = ContextVar("process", default=None)
+
+
+class WorldLoop:
+    """Runs callbacks in order; when none is ready, time jumps to the next timer."""
+
+    def __init__(self) -> None:
+        self._now = 0.0
+        # As much of a loop as tasks, futures and time-outs need.
+        self._itself = cast(asyncio.AbstractEventLoop, self)
+        self._ready: deque[tuple[Process | None, asyncio.Handle]] = deque()
+        self._timers: list[tuple[float, int, Process | None, asyncio.TimerHandle]] = []
+        self._count = 0
+        self._tasks: list[asyncio.Task[Any]] = []
+        self.outside = copy_context()
+        """The context of what belongs to no process."""
+        self.failures: list[str] = []
+
+    def time(self) -> float:
+        """Virtual seconds."""
+        return self._now
+
+    def run(self, until: float, finished: Callable[[], bool]) -> bool:
+        """Runs until `finished`, or until the virtual time `until`; tells whether it finished."""
+        events._set_running_loop(self._itself)
+        try:
+            for _ in range(MAX_STEPS):
+                if self.failures or finished():
+                    return True
+                if not self._step(until):
+                    return False
+            raise AssertionError(f"still busy after {MAX_STEPS} callbacks, at {self._now:.3f} s")
+        finally:
+            events._set_running_loop(None)
+
+    def close(self) -> None:
+        """Ends every task, so that none is left to complain."""
+        events._set_running_loop(self._itself)
+        try:
+            for task in self._tasks:
+                task.cancel()
+                coroutine = task.get_coro()
+                if (
+                    inspect.iscoroutine(coroutine)
+                    and inspect.getcoroutinestate(coroutine) == inspect.CORO_CREATED
+                ):
+                    coroutine.close()
+            for _ in range(MAX_STEPS):
+                if not self._ready:
+                    break
+                _, handle = self._ready.popleft()
+                if not handle.cancelled():
+                    handle._run()
+        finally:
+            events._set_running_loop(None)
+
+    def kill(self, process: Process) -> None:
+        """The process does nothing any more."""
+        process.dead = True
+        process.parked.clear()
+        process.on_death()
+
+    def pause(self, process: Process) -> None:
+        """The process does nothing until it is resumed."""
+        process.paused = True
+        process.on_pause()
+
+    def resume(self, process: Process) -> None:
+        """The process goes on with what has become ready in the meantime."""
+        process.paused = False
+        self._ready.extend((process, handle) for handle in process.parked)
+        process.parked.clear()
+
+    def call_outside(self, delay: float, callback: Callable[..., object], *args: Any) -> None:
+        """Calls back after `delay` seconds whatever becomes of the process that asks for it."""
+        self.call_later(delay, callback, *args, context=self.outside)
+
+    def _step(self, until: float) -> bool:
+        while not self._ready:
+            if not self._timers or self._timers[0][0] > until:
+                return False
+            when, _, process, timer = heapq.heappop(self._timers)
+            if not timer.cancelled():
+                self._now = max(self._now, when)
+                self._ready.append((process, timer))
+        process, handle = self._ready.popleft()
+        if handle.cancelled():
+            return True
+        if process is not None:
+            if process.dead:
+                return True
+            if process.paused:
+                process.parked.append(handle)
+                return True
+            process.steps += 1
+            if process.die_at is not None and process.steps >= process.die_at:
+                self.kill(process)
+                return True
+            if process.pause_at is not None and process.steps >= process.pause_at:
+                process.pause_at = None
+                self.pause(process)
+                process.parked.append(handle)
+                return True
+        handle._run()
+        return True
+
+    def call_soon(
+        self, callback: Callable[..., object], *args: Any, context: Context | None = None
+    ) -> asyncio.Handle:
+        context = copy_context() if context is None else context
+        handle = asyncio.Handle(callback, args, self._itself, context)
+        self._ready.append((context.get(PROCESS), handle))
+        return handle
+
+    def call_later(
+        self, delay: float, callback: Callable[..., object], *args: Any, context: Context | None = None
+    ) -> asyncio.TimerHandle:
+        return self.call_at(self._now + delay, callback, *args, context=context)
+
+    def call_at(
+        self, when: float, callback: Callable[..., object], *args: Any, context: Context | None = None
+    ) -> asyncio.TimerHandle:
+        context = copy_context() if context is None else context
+        timer = asyncio.TimerHandle(when, callback, args, self._itself, context)
+        self._count += 1
+        heapq.heappush(self._timers, (when, self._count, context.get(PROCESS), timer))
+        return timer
+
+    def create_future(self) -> asyncio.Future[Any]:
+        return asyncio.Future(loop=self._itself)
+
+    def create_task(
+        self, coro: Coroutine[Any, Any, Any], *, name: str | None = None, context: Context | None = None
+    ) -> asyncio.Task[Any]:
+        task: asyncio.Task[Any] = asyncio.Task(coro, loop=self._itself, name=name, context=context)
+        self._tasks.append(task)
+        return task
+
+    def call_exception_handler(self, context: dict[str, Any]) -> None:
+        error = context.get("exception")
+        self.failures.append(f"{context.get('message')}: {error!r}")
+
+    def get_debug(self) -> bool:
+        return False
+
+    def is_running(self) -> bool:
+        return True
+
+    def is_closed(self) -> bool:
+        return False
+
+    def _timer_handle_cancelled(self, handle: asyncio.TimerHandle) -> None:
+        """Cancelled timers are skipped when their time comes."""

@@ -1,0 +1,168 @@
+"""What a simulated process sees of the world: clock, Execution Service and database, with faults between."""
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+import aiohttp
+
+from tests.world.downstream import Downstream
+from tests.world.loop import PROCESS, WorldLoop
+from tests.world.weather import Timing, Weather
+from trade_service.domain.errors import InvalidInput
+from trade_service.execution_service import wire
+from trade_service.execution_service.answers import Answer, read_batch
+from trade_service.execution_service.errors import ClientCode, classify
+from trade_service.submission.messages import BatchExecutionRequest
+from trade_service.submission.model import AttemptId, GatewayReply, ReplyKind
+from trade_service.submission.ports import Listing, StoreUnavailable
+
+CALL = "POST batch"
+
+
+class WorldClock:
+    """The port Clock: virtual time, seeded dice, ids that repeat from run to run."""
+
+    def __init__(self, loop: WorldLoop, weather: Weather, boot: float) -> None:
+        self._loop = loop
+        self._weather = weather
+        self._boot = boot
+
+    def boottime(self) -> float:
+        """Every machine booted at another time."""
+        return self._boot + self._loop.time()
+
+    def dice(self) -> float:
+        """See Clock."""
+        return self._weather.dice.random()
+
+    def new_attempt_id(self) -> AttemptId:
+        """See Clock."""
+        millis = round(self._loop.time() * 1000)
+        bits = (millis << 80) | self._weather.dice.getrandbits(74)
+        text = f"{bits:032x}"
+        return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
+
+    async def sleep(self, seconds: float) -> None:
+        """See Clock."""
+        await asyncio.sleep(seconds)
+
+
+class WorldGateway:
+    """The port ExecutionGateway, over a network that loses, delays and reorders.
+
+    What an answer or a failure proves is decided by the code of the real client.
+    """
+
+    def __init__(
+        self, loop: WorldLoop, weather: Weather, timing: Timing, downstream: Downstream, clock: WorldClock
+    ) -> None:
+        self._loop = loop
+        self._weather = weather
+        self._timing = timing
+        self._downstream = downstream
+        self._clock = clock
+        self.stumbles = False
+        """Whether the process is to be paused between the claim and the first byte of its next call."""
+
+    async def submit_batch(
+        self, request: BatchExecutionRequest, attempt_id: AttemptId, write_before: float
+    ) -> GatewayReply:
+        """See ExecutionGateway."""
+        try:
+            body = wire.encode_batch_request(request)
+        except InvalidInput as error:
+            return GatewayReply(ReplyKind.REFUSED_WHOLE, ClientCode.INVALID_REQUEST.value, error.message)
+        if not await self._connect():
+            return _failed(aiohttp.ConnectionTimeoutError(), may_have_left=False)
+        # Between this look at the clock and the first byte the real client has no await either.
+        if self._clock.boottime() >= write_before:
+            return GatewayReply(ReplyKind.NOT_SENT, ClientCode.LEASE_PASSED.value, "too late")
+        arrived: asyncio.Future[Answer | Exception] = self._loop.create_future()
+        self._downstream.receive(body, attempt_id, self._loop.time(), _into(arrived))
+        try:
+            async with asyncio.timeout(self._timing.total_s):
+                answer = await arrived
+        except TimeoutError:
+            return _failed(aiohttp.SocketTimeoutError(), may_have_left=True)
+        if isinstance(answer, Exception):
+            return _failed(answer, may_have_left=True)
+        return read_batch(answer, CALL)
+
+    async def list_newest(self, offset: int, limit: int) -> Listing:
+        """See ExecutionGateway."""
+        weather, rates = self._weather, self._weather.rates
+        await asyncio.sleep(weather.between(0.001, 1.0 if weather.happens(rates.slow_answer) else 0.02))
+        if weather.happens(rates.not_connected + rates.unavailable + rates.lost_answer):
+            await asyncio.sleep(weather.between(0.01, self._timing.total_s))
+            return Listing(None, ClientCode.UNAVAILABLE.value, "no page")
+        page = self._downstream.newest(offset, limit)
+        await asyncio.sleep(weather.between(0.001, 1.0 if weather.happens(rates.slow_answer) else 0.02))
+        return Listing(wire.decode_page(page))
+
+    async def _connect(self) -> bool:
+        weather, rates = self._weather, self._weather.rates
+        process = PROCESS.get()
+        if self.stumbles and process is not None:
+            self.stumbles = False
+            process.pause_at = process.steps + 1
+        slow = weather.happens(rates.slow_connect)
+        await asyncio.sleep(weather.between(0.0005, self._timing.connect_s if slow else 0.005))
+        return not weather.happens(rates.not_connected)
+
+
+def _into(future: "asyncio.Future[Answer | Exception]") -> Callable[[Answer | Exception], None]:
+    def deliver(answer: Answer | Exception) -> None:
+        if not future.done():
+            future.set_result(answer)
+
+    return deliver
+
+
+def _failed(error: Exception, *, may_have_left: bool) -> GatewayReply:
+    kind, code = classify(error, may_have_left=may_have_left)
+    return GatewayReply(kind, code.value, f"{CALL}: {code.meaning}")
+
+
+class FaultyStore:
+    """The database as one process reaches it: any method of the store behind it may fail before it happened,
+    fail after it happened, or happen only after its caller was told that it failed."""
+
+    def __init__(self, loop: WorldLoop, weather: Weather, store: Any) -> None:
+        self._loop = loop
+        self._weather = weather
+        self._store = store
+
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        method = getattr(self._store, name)
+
+        async def call(*args: Any, **kwargs: Any) -> Any:
+            weather, rates = self._weather, self._weather.rates
+            await asyncio.sleep(weather.between(0.0002, 0.01))
+            if weather.happens(rates.store_before) or self._loop.time() < weather.database_away_until:
+                raise StoreUnavailable("the connection broke before the statement arrived")
+            if weather.happens(rates.store_late):
+                self._loop.call_outside(weather.between(0.01, 5), _run, self._loop, method, args, kwargs)
+                await asyncio.sleep(weather.between(0.001, 2))
+                raise StoreUnavailable("the connection broke while the statement waited for a lock")
+            result = await method(*args, **kwargs)
+            await asyncio.sleep(weather.between(0.0002, 0.01))
+            if weather.happens(rates.store_after) or self._loop.time() < weather.database_away_until:
+                raise StoreUnavailable("the connection broke before the answer arrived")
+            return result
+
+        return call
+
+
+def _run(loop: WorldLoop, method: Callable[..., Any], args: Any, kwargs: Any) -> None:
+    """A statement that happens after its caller is gone; what it answers or refuses reaches nobody."""
+    coroutine = method(*args, **kwargs)
+    try:
+        coroutine.send(None)
+    except StopIteration:
+        return
+    except Exception as error:  # told as a failure of the world unless it is a refusal
+        from trade_service.domain.errors import DomainError
+
+        if not isinstance(error, DomainError):
+            raise

@@ -1,0 +1,163 @@
+"""One simulated process: the real engine and use cases on the world's clock, network and database."""
+
+import asyncio
+from collections.abc import Coroutine
+from contextvars import copy_context
+from typing import Any
+
+from tests.world.loop import PROCESS, Process, WorldLoop
+from tests.world.network import FaultyStore, WorldClock, WorldGateway
+from tests.world.weather import Timing
+from trade_service.submission.admission import Admission
+from trade_service.submission.batch_processor import ExecutionBatchProcessor
+from trade_service.submission.board import OutcomeBoard
+from trade_service.submission.breaker import CircuitSettings
+from trade_service.submission.coalescer import Coalescer
+from trade_service.submission.events import EventBus
+from trade_service.submission.failure_handler import ExecutionFailureHandler, RetryPolicy
+from trade_service.submission.ports import StoreUnavailable
+from trade_service.submission.recovery import Recovery, RecoverySettings
+from trade_service.submission.service import BulkExecutionSubmissionService, SubmissionSettings
+from trade_service.submission.work_queue import WorkQueue
+from trade_service.trading.executions import ExecutionService
+from trade_service.trading.reference import ReferenceCache
+from trade_service.trading.trade_orders import TradeOrderService
+
+GRACE_S = 2.0
+
+
+class Replica:
+    """A process of the service, from its start until it stops, is killed, or the world ends."""
+
+    def __init__(
+        self,
+        name: str,
+        loop: WorldLoop,
+        clock: WorldClock,
+        gateway: WorldGateway,
+        store: FaultyStore,
+        timing: Timing,
+        *,
+        batch_size: int,
+        max_attempts: int,
+    ) -> None:
+        self.process = Process(name)
+        self.gateway = gateway
+        self._loop = loop
+        self._context = copy_context()
+        self._context.run(PROCESS.set, self.process)
+        self._stopping = False
+        events, board, queue = EventBus(), OutcomeBoard(), WorkQueue(500)
+        self.events = events
+        handler = ExecutionFailureHandler(retry_policy(max_attempts))
+        processor = ExecutionBatchProcessor(batch_size)
+        admission = Admission(clock, events, circuit_settings(timing), 2)
+        self.service = BulkExecutionSubmissionService(
+            store,
+            gateway,
+            clock,
+            processor,
+            handler,
+            queue,
+            board,
+            events,
+            admission,
+            submission_settings(name, timing, batch_size),
+        )
+        self._coalescer = Coalescer(
+            queue, self.service.process_batch, admission, batch_size, 2, 0.0, clock.sleep
+        )
+        self._recovery = Recovery(
+            store,
+            gateway,
+            clock,
+            handler,
+            queue,
+            board,
+            events,
+            admission,
+            recovery_settings(name, timing, batch_size),
+        )
+        self.service.on_open = self._recovery.due_in
+        cache = ReferenceCache(store, 30.0, clock)
+        self.orders = TradeOrderService(store, cache, self.service, queue, clock)
+        self.executions = ExecutionService(store, cache, self.service, queue, clock)
+        self.spawn(self._main())
+
+    @property
+    def serves(self) -> bool:
+        """Whether callers reach it."""
+        return not (self.process.dead or self._stopping)
+
+    def spawn(self, coroutine: Coroutine[Any, Any, object]) -> "asyncio.Task[Any]":
+        """Runs a coroutine in this process."""
+        return self._loop.create_task(coroutine, context=self._context.copy())
+
+    def stop(self) -> None:
+        """Ends the process in an orderly way, as on SIGTERM."""
+        self._stopping = True
+        self.spawn(self._stop())
+
+    async def _main(self) -> None:
+        while True:
+            try:
+                await self.service.start()
+                break
+            except StoreUnavailable:
+                await asyncio.sleep(1)
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._coalescer.run())
+            group.create_task(self._recovery.run())
+
+    async def _stop(self) -> None:
+        await self._coalescer.drain(GRACE_S)
+        self._loop.kill(self.process)
+
+
+def retry_policy(max_attempts: int) -> RetryPolicy:
+    """Quick pacing: virtual time is cheap, but not for nothing."""
+    return RetryPolicy(
+        max_attempts=max_attempts,
+        initial_delay_ms=200,
+        max_delay_ms=3000,
+        look_up_delay_ms=300,
+        look_up_max_delay_ms=5000,
+    )
+
+
+def circuit_settings(timing: Timing) -> CircuitSettings:
+    """A circuit that opens and closes several times in a world's time of troubles."""
+    return CircuitSettings(
+        slow_call_ms=round(timing.total_s * 500),
+        window_calls=10,
+        minimum_calls=5,
+        open_ms=500,
+        open_max_ms=5000,
+        retry_after_max_ms=10_000,
+    )
+
+
+def submission_settings(owner: str, timing: Timing, batch_size: int) -> SubmissionSettings:
+    """The times of an attempt, as bootstrap derives them."""
+    return SubmissionSettings(
+        owner=owner,
+        lease_ms=round(timing.lease_s * 1000),
+        call_ms=round((timing.connect_s + timing.total_s) * 1000),
+        settle_ms=round(timing.settle_s * 1000),
+        give_up_after_ms=round(timing.give_up_s * 1000),
+        wait_s=timing.wait_s,
+        window=8 * batch_size,
+    )
+
+
+def recovery_settings(owner: str, timing: Timing, batch_size: int) -> RecoverySettings:
+    """The pacing of recovery."""
+    return RecoverySettings(
+        owner=owner,
+        batch_size=batch_size,
+        poll_s=timing.poll_s,
+        take_limit=20,
+        hold_ms=3000,
+        observer_grace_ms=2000,
+        look_up_max_pages=50,
+    )

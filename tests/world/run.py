@@ -1,0 +1,79 @@
+"""Runs worlds one after the other."""
+
+from collections.abc import Iterable
+from unittest import mock
+
+import msgspec
+import structlog
+
+from tests.world.world import Outcome, World
+from trade_service.submission import look_up
+
+PAGE = 7
+
+
+class Tally(msgspec.Struct):
+    """What became of many worlds."""
+
+    worlds: int = 0
+    executions: int = 0
+    accepted: int = 0
+    calls: int = 0
+    kills: int = 0
+    pauses: int = 0
+    virtual_s: float = 0.0
+    failures: list[tuple[int, str]] = msgspec.field(default_factory=list)
+
+    def count(self, outcome: Outcome) -> None:
+        """Adds one world."""
+        self.worlds += 1
+        self.executions += outcome.executions
+        self.accepted += outcome.accepted
+        self.calls += outcome.calls
+        self.kills += outcome.kills
+        self.pauses += outcome.pauses
+        self.virtual_s += outcome.virtual_s
+        if outcome.failure is not None:
+            self.failures.append((outcome.seed, outcome.failure))
+
+    def add(self, other: "Tally") -> None:
+        """Adds the worlds of another tally."""
+        self.worlds += other.worlds
+        self.executions += other.executions
+        self.accepted += other.accepted
+        self.calls += other.calls
+        self.kills += other.kills
+        self.pauses += other.pauses
+        self.virtual_s += other.virtual_s
+        self.failures += other.failures
+
+    def summary(self, elapsed_s: float) -> str:
+        """One line for people."""
+        return (
+            f"{self.worlds:,} worlds in {elapsed_s:.1f} s ({self.worlds / elapsed_s:,.1f}/s, "
+            f"{self.virtual_s / 3600:,.1f} virtual hours): {self.executions:,} executions, {self.calls:,} calls, "
+            f"{self.accepted:,} accepted, {self.kills:,} kills, {self.pauses:,} pauses; "
+            f"{len(self.failures)} failed"
+        )
+
+
+def run_seeds(seeds: Iterable[int], *, until_failure: bool = False) -> Tally:
+    """Runs a world for each seed, silently; with `until_failure` only up to the first that fails."""
+    tally = Tally()
+    structlog.configure(
+        logger_factory=structlog.ReturnLoggerFactory(), processors=[_drop], cache_logger_on_first_use=False
+    )
+    try:
+        # Books of a few dozen rows shall fill several pages.
+        with mock.patch.object(look_up, "PAGE", PAGE):
+            for seed in seeds:
+                tally.count(World(seed).run())
+                if until_failure and tally.failures:
+                    break
+    finally:
+        structlog.reset_defaults()
+    return tally
+
+
+def _drop(_logger: object, _method: str, _event: structlog.typing.EventDict) -> structlog.typing.EventDict:
+    raise structlog.DropEvent
