@@ -20,7 +20,8 @@ import uvloop
 
 from benchmarks import bare_loop
 from benchmarks.surroundings import fill, machine, simulator
-from trade_service.bootstrap import Services, running_services
+from trade_service.bootstrap.running import running_services
+from trade_service.bootstrap.services import Services
 from trade_service.cli.demo_folder import database_folder, make_demo_folder, remove_demo_folder
 from trade_service.domain.orders import NewTradeOrder, Submission
 from trade_service.observability.logs import configure_logs

@@ -11,7 +11,9 @@ import msgspec
 from tests.support.database import TestServer
 from tests.support.trading import CONSERVATION, value_of
 from tests.web.support import Answer, Client, listening
-from trade_service.bootstrap import Services, running_services, web_app
+from trade_service.bootstrap.running import running_services
+from trade_service.bootstrap.services import Services
+from trade_service.bootstrap.web import web_app
 from trade_service.serving import ServerLimits
 from trade_service.settings import Settings
 from trade_service.settings.sending import (

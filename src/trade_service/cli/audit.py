@@ -10,7 +10,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from trade_service.bootstrap import client_settings, prepared_database
+from trade_service.bootstrap.derived import client_settings
+from trade_service.bootstrap.running import prepared_database
 from trade_service.cli.audit_run import AuditReport, run_audit
 from trade_service.cli.running import config_option, run_until_done, say, settings_for
 from trade_service.cli.summary import result_console

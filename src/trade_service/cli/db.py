@@ -6,7 +6,7 @@ from pathlib import Path
 
 import rich_click as click
 
-from trade_service.bootstrap import data_dir, open_database
+from trade_service.bootstrap.running import data_dir, open_database
 from trade_service.cli.command_error import CommandError
 from trade_service.cli.running import config_option, run_until_done, run_until_stopped, say, settings_for
 from trade_service.settings import Settings

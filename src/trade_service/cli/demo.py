@@ -8,7 +8,8 @@ import rich_click as click
 from rich.console import Console
 from rich.panel import Panel
 
-from trade_service.bootstrap import Services, running_services
+from trade_service.bootstrap.running import running_services
+from trade_service.bootstrap.services import Services
 from trade_service.cli.audit import print_audit
 from trade_service.cli.audit_run import AuditReport, run_audit
 from trade_service.cli.blotter_source import blotter_source

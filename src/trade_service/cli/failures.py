@@ -1,6 +1,6 @@
 """Which failures are expected, and the one line that is said of each."""
 
-from trade_service.bootstrap import CannotStart
+from trade_service.bootstrap.services import CannotStart
 from trade_service.cli.command_error import CommandError
 from trade_service.domain.errors import DomainError
 from trade_service.serving import CannotListen

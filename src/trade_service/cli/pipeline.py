@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 
-from trade_service.bootstrap import Services
+from trade_service.bootstrap.services import Services
 from trade_service.cli.blotter_source import BlotterSource
 from trade_service.cli.running import say
 from trade_service.cli.tally import ErrorFile, Tally, line_error

@@ -7,7 +7,9 @@ from pathlib import Path
 
 import rich_click as click
 
-from trade_service.bootstrap import Services, running_services, web_app
+from trade_service.bootstrap.running import running_services
+from trade_service.bootstrap.services import Services
+from trade_service.bootstrap.web import web_app
 from trade_service.cli.db import described
 from trade_service.cli.running import config_option, run_until_stopped, say, settings_for
 from trade_service.serving import ServerLimits, serve_asgi

@@ -9,7 +9,8 @@ from pathlib import Path
 import rich_click as click
 from rich.console import Console
 
-from trade_service.bootstrap import Services, prepared_database, running_services
+from trade_service.bootstrap.running import prepared_database, running_services
+from trade_service.bootstrap.services import Services
 from trade_service.cli.blotter_source import (
     CHUNK_LINES,
     BlotterSource,

@@ -1,0 +1,107 @@
+"""A database opened, the whole service at work on it, drained and closed at the end."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from trade_service.bootstrap.derived import client_settings
+from trade_service.bootstrap.services import Services
+from trade_service.execution_service.client import ExecutionServiceClient
+from trade_service.observability.submission_log import log_submission
+from trade_service.settings import Settings
+from trade_service.store.embedded import EmbeddedPostgres, default_data_dir
+from trade_service.store.engine import StoreSettings, create_engine
+from trade_service.store.migrate import MigrationError, check, migrate
+from trade_service.submission.clock import SystemClock
+
+Progress = Callable[[str], None]
+
+
+def data_dir(settings: Settings) -> Path:
+    """Where the embedded PostgreSQL keeps its data."""
+    return settings.database.data_path or default_data_dir()
+
+
+@asynccontextmanager
+async def open_database(settings: Settings, progress: Progress) -> AsyncIterator[AsyncEngine]:
+    """A pool on the database of the settings: the one named, else the embedded one, started if need be."""
+    database = settings.database
+    async with AsyncExitStack() as stack:
+        url = database.url
+        if url is None:
+            server = await stack.enter_async_context(
+                EmbeddedPostgres.running(data_dir(settings), progress=progress)
+            )
+            url = server.dsn
+        engine = create_engine(
+            StoreSettings(
+                url=url,
+                pool_size=database.pool_size,
+                pool_timeout_s=database.pool_timeout_s,
+                connect_timeout_s=database.connect_timeout_s,
+                statement_timeout_s=database.statement_timeout_s,
+                prepared_statements=database.prepared_statements,
+            )
+        )
+        stack.push_async_callback(engine.dispose)
+        yield engine
+
+
+@asynccontextmanager
+async def prepared_database(settings: Settings, progress: Progress) -> AsyncIterator[AsyncEngine]:
+    """A database to read from: ours is set up if need be, one of the user's has to be set up already.
+
+    Raises MigrationError when it is not.
+    """
+    async with open_database(settings, progress) as engine:
+        if settings.database.url is not None and (await check(engine)).pending:
+            raise MigrationError(
+                "the database is not set up for this release: run `trade-service db migrate`, or start the "
+                "service, before reading from it"
+            )
+        await migrate(engine, progress)
+        yield engine
+
+
+@asynccontextmanager
+async def running_services(settings: Settings, progress: Progress) -> AsyncIterator[Services]:
+    """The whole service at work: migrated database, senders, recovery; drained and closed at the end.
+
+    Raises StoreUnavailable, EmbeddedPostgresError or MigrationError when it cannot start.
+    """
+    async with AsyncExitStack() as stack:
+        engine = await stack.enter_async_context(open_database(settings, progress))
+        await migrate(engine, progress)
+        gateway = await stack.enter_async_context(
+            ExecutionServiceClient(client_settings(settings), SystemClock())
+        )
+        services = Services(settings, engine, gateway)
+        await services.wire()
+        services.events.subscribe(log_submission)
+        await services.submissions.start()
+        async with _at_work(services):
+            yield services
+
+
+@asynccontextmanager
+async def _at_work(services: Services) -> AsyncIterator[None]:
+    """Senders and recovery run; however the body ends, what is in flight gets its grace to finish."""
+    failure: Exception | None = None
+    async with asyncio.TaskGroup() as group:
+        tasks = [group.create_task(services.coalescer.run()), group.create_task(services.recovery.run())]
+        try:
+            yield
+        except Exception as error:  # noqa: BLE001  # raised again below, and not inside a group
+            failure = error
+        finally:
+            services.begin_stop()
+            try:
+                await services.coalescer.drain(services.grace_left_s)
+            finally:
+                for task in tasks:
+                    task.cancel()
+    if failure is not None:
+        raise failure

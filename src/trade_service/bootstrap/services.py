@@ -1,0 +1,154 @@
+"""The parts that run, and how they are wired to one another."""
+
+import os
+import secrets
+import socket
+
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from trade_service.bootstrap.derived import (
+    circuit_settings,
+    recovery_settings,
+    retry_policy,
+    submission_settings,
+)
+from trade_service.domain.reference import STATUS_NEW, STATUS_SENT
+from trade_service.execution_service.client import ExecutionServiceClient
+from trade_service.settings import Settings
+from trade_service.store.execution_reads import PostgresExecutionReads
+from trade_service.store.migrate import check
+from trade_service.store.order_store import PostgresOrderStore
+from trade_service.store.reference_store import PostgresReferenceReads
+from trade_service.store.submission_store import PostgresSubmissionStore
+from trade_service.submission.admission import Admission
+from trade_service.submission.batch_processor import ExecutionBatchProcessor
+from trade_service.submission.board import OutcomeBoard
+from trade_service.submission.clock import SystemClock
+from trade_service.submission.coalescer import Coalescer
+from trade_service.submission.events import EventBus
+from trade_service.submission.failure_handler import ExecutionFailureHandler
+from trade_service.submission.ports import StoreUnavailable
+from trade_service.submission.recovery import Recovery
+from trade_service.submission.service import BulkExecutionSubmissionService
+from trade_service.submission.work_queue import WorkQueue
+from trade_service.trading.executions import ExecutionService
+from trade_service.trading.reference import ReferenceCache
+from trade_service.trading.trade_orders import TradeOrderService
+
+REFERENCE_TTL_S = 30.0
+LAST_GRACE_S = 1.0
+
+
+class CannotStart(Exception):
+    """The database lacks what the service cannot do without; the message says what."""
+
+
+class Services:
+    """Everything that runs, for whoever serves it."""
+
+    def __init__(self, settings: Settings, engine: AsyncEngine, gateway: ExecutionServiceClient) -> None:
+        self.settings = settings
+        self.engine = engine
+        self.gateway = gateway
+        self.clock = SystemClock()
+        self.owner = f"{socket.gethostname()[:40]}:{os.getpid()}:{secrets.token_hex(4)}"
+        self.events = EventBus()
+        self.board = OutcomeBoard()
+        self.queue = WorkQueue(settings.batch.queue_limit)
+        self.handler = ExecutionFailureHandler(retry_policy(settings))
+        self.admission = Admission(
+            self.clock, self.events, circuit_settings(settings), settings.batch.max_concurrent
+        )
+        self.references = ReferenceCache(PostgresReferenceReads(engine), REFERENCE_TTL_S, self.clock)
+        self.submissions: BulkExecutionSubmissionService
+        self.coalescer: Coalescer
+        self.recovery: Recovery
+        self.orders: TradeOrderService
+        self.executions: ExecutionService
+        self.stopping = False
+        self._stop_began = 0.0
+
+    def begin_stop(self) -> None:
+        """Not ready from now on; the grace for all that is in flight begins."""
+        if not self.stopping:
+            self.stopping = True
+            self._stop_began = self.clock.boottime()
+
+    @property
+    def grace_left_s(self) -> float:
+        """What is left of the grace; the last step of a stop always gets a moment."""
+        elapsed_s = self.clock.boottime() - self._stop_began
+        return max(LAST_GRACE_S, self.settings.server.shutdown_grace_s - elapsed_s)
+
+    async def check_database(self) -> None:
+        """Raises StoreUnavailable, saying why, unless the database answers and has all its migrations."""
+        if (await check(self.engine)).pending:
+            raise StoreUnavailable(
+                "the database lacks migrations of this release: run `trade-service db migrate`"
+            )
+
+    async def wire(self) -> None:
+        """Builds what needs the database's reference data; raises StoreUnavailable and CannotStart."""
+        settings = self.settings
+        reference = await self.references.get()
+        new, sent = reference.status_named(STATUS_NEW), reference.status_named(STATUS_SENT)
+        if new is None or sent is None:
+            raise CannotStart(
+                f"the table execution_status lacks {STATUS_NEW} or {STATUS_SENT}, without which nothing can "
+                "be submitted: insert the missing row"
+            )
+        store = PostgresSubmissionStore(
+            self.engine, self.clock, self.owner, settings.settle_time_ms, new.id, sent.id
+        )
+        self._wire_submission(store)
+        self.orders = TradeOrderService(
+            PostgresOrderStore(self.engine, self.owner),
+            self.references,
+            self.submissions,
+            self.queue,
+            self.clock,
+        )
+        self.executions = ExecutionService(
+            PostgresExecutionReads(self.engine, self.owner),
+            self.references,
+            self.submissions,
+            self.queue,
+            self.clock,
+        )
+
+    def _wire_submission(self, store: PostgresSubmissionStore) -> None:
+        settings = self.settings
+        batch_size = settings.batch.effective_size
+        self.submissions = BulkExecutionSubmissionService(
+            store,
+            self.gateway,
+            self.clock,
+            ExecutionBatchProcessor(batch_size, settings.execution_service.trade_types),
+            self.handler,
+            self.queue,
+            self.board,
+            self.events,
+            self.admission,
+            submission_settings(settings, self.owner),
+        )
+        self.coalescer = Coalescer(
+            self.queue,
+            self.submissions.process_batch,
+            self.admission,
+            batch_size,
+            settings.batch.max_concurrent,
+            settings.batch.linger_ms / 1000,
+            self.clock.sleep,
+        )
+        self.recovery = Recovery(
+            store,
+            self.gateway,
+            self.clock,
+            self.handler,
+            self.queue,
+            self.board,
+            self.events,
+            self.admission,
+            recovery_settings(settings, self.owner),
+        )
+        self.submissions.on_open = self.recovery.due_in
