@@ -51,12 +51,17 @@ _FILL = (
                        PLACING lpad(to_hex((n - 1) / {EACH} + 1), 12, '0') FROM 25)::uuid,
                CASE WHEN n <= {ORDERS - 50 * EACH} THEN n END
         FROM generate_series(1, {ORDERS}) n""",
+    f"""INSERT INTO bulk_submission (id, execution_ids)
+        SELECT overlay('01900000-0000-7000-8000-000000000000' PLACING lpad(to_hex(b), 12, '0') FROM 25)::uuid,
+               array(SELECT generate_series({ORDERS} - b - {BATCH} + 1, {ORDERS} - b))
+        FROM generate_series(1, 200) b""",
 )
 _UNKNOWN_FROM = ATTEMPTS - 50 + 1
 _UNKNOWN = list(range(ORDERS - 50 * EACH + 1, ORDERS - 50 * EACH + 1 + BATCH))
 _QUEUED = list(range(ORDERS - BATCH + 1, ORDERS + 1))
 _OWNERS = [f"01900000-0000-7000-8000-{a:012x}" for a in range(_UNKNOWN_FROM, _UNKNOWN_FROM + BATCH // EACH)]
 _FRESH = "01a00000-0000-7000-8000-000000000001"
+_BULK = "01900000-0000-7000-8000-000000000007"
 
 
 class Case(msgspec.Struct, frozen=True):
@@ -117,6 +122,15 @@ HOT = {
     "execution_reads.READ": Case({"ids": _QUEUED}),
     "execution_reads.ENQUEUE": Case({"ids": _QUEUED, "ticket_id": _FRESH, "owner": "one"}),
     "execution_reads.FILL": Case({"id": _UNKNOWN[0], "version": 1, "quantity_filled": 1, "status_id": 5}),
+    "bulk_store.BEGIN": Case(
+        {"id": _FRESH, "ids": _QUEUED, "ticket_ids": [_FRESH], "owner": "one", "grace_ms": 0}
+    ),
+    "bulk_store.PROGRESS": Case({"id": _BULK}),
+    "bulk_store.ITEMS": Case({"id": _BULK, "places": list(range(BATCH))}),
+    "bulk_store.LOCK_SETTLED": Case({"id": _BULK}),
+    "bulk_store.NOTICE": Case({"id": _BULK}),
+    "bulk_store.SETTLED_SINCE": Case({"id": _BULK, "seen": 0, "limit": BATCH}),
+    "bulk_store.REMOVE_OLD": Case({"keep_s": 0, "limit": BATCH}),
     "blotter_preview.KNOWN_ORDERS": Case({"order_ids": _QUEUED}),
     "blotter_preview.NEVER_SUBMITTED": Case({"after": 5, "limit": BATCH}),
     "audit_reads.OWN": Case({"ids": _QUEUED}),
@@ -257,6 +271,7 @@ INDEXES = {
     "execution_trade_order_ndx": "order_store.EXECUTIONS_OF",
     "submission_attempt_pkey": "submission_store.RECORD",
     "submission_attempt_due_ndx": "submission_store.TAKE_DUE",
+    "bulk_submission_pkey": "bulk_store.PROGRESS",
 }
 """Every index of a table that grows, and a statement that needs it."""
 

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import Any
+from typing import Any, cast
 
 import aiohttp
 import msgspec
@@ -28,6 +28,7 @@ from trade_service.submission.model import (
     SubmitResult,
     SubmitStatus,
 )
+from trade_service.trading.bulk_submissions import BulkSubmissions
 from trade_service.trading.model import ExecutionView, SubmittedOrder
 from trade_service.web.app import create_app
 from trade_service.web.services import WebServices, WebSettings
@@ -160,7 +161,7 @@ class FakeUseCases:
 
     def services(self) -> WebServices:
         """These fakes as what the web needs."""
-        return WebServices(self, self, self, self)
+        return WebServices(self, self, self, self, cast(BulkSubmissions, self))
 
 
 class Answer(msgspec.Struct):

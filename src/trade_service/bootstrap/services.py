@@ -15,6 +15,7 @@ from trade_service.bootstrap.derived import (
 from trade_service.domain.reference import STATUS_NEW, STATUS_SENT
 from trade_service.execution_service.client import ExecutionServiceClient
 from trade_service.settings import Settings
+from trade_service.store.bulk_store import PostgresBulkSubmissionStore
 from trade_service.store.execution_reads import PostgresExecutionReads
 from trade_service.store.migrate import check
 from trade_service.store.order_store import PostgresOrderStore
@@ -31,6 +32,7 @@ from trade_service.submission.ports import StoreUnavailable
 from trade_service.submission.recovery import Recovery
 from trade_service.submission.service import BulkExecutionSubmissionService
 from trade_service.submission.work_queue import WorkQueue
+from trade_service.trading.bulk_submissions import BulkSubmissions
 from trade_service.trading.executions import ExecutionService
 from trade_service.trading.reference import ReferenceCache
 from trade_service.trading.trade_orders import TradeOrderService
@@ -65,6 +67,7 @@ class Services:
         self.recovery: Recovery
         self.orders: TradeOrderService
         self.executions: ExecutionService
+        self.bulk_submissions: BulkSubmissions
         self.stopping = False
         self._stop_began = 0.0
 
@@ -114,6 +117,12 @@ class Services:
             self.submissions,
             self.queue,
             self.clock,
+        )
+        self.bulk_submissions = BulkSubmissions(
+            PostgresBulkSubmissionStore(self.engine, store, self.owner),
+            self.executions,
+            self.clock,
+            self.recovery.due_in,
         )
 
     def _wire_submission(self, store: PostgresSubmissionStore) -> None:

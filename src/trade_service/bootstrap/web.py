@@ -11,7 +11,13 @@ def web_app(services: Services) -> Litestar:
     """The HTTP application over running services."""
     server = services.settings.server
     return create_app(
-        WebServices(services.orders, services.executions, services.references, services),
+        WebServices(
+            services.orders,
+            services.executions,
+            services.references,
+            services,
+            services.bulk_submissions,
+        ),
         WebSettings(
             max_body_bytes=server.max_body_bytes,
             request_timeout_s=server.request_timeout_s,

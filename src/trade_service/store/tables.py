@@ -144,6 +144,16 @@ submission_attempt = sa.Table(
     postgresql_with={"fillfactor": 80},
 )
 
+bulk_submission = sa.Table(
+    "bulk_submission",
+    metadata,
+    sa.Column("id", UUID(as_uuid=False), primary_key=True),
+    sa.Column("created_at", INSTANT, nullable=False, server_default=sa.func.now()),
+    sa.Column("execution_ids", ARRAY(sa.Integer), nullable=False),
+    # Places in execution_ids, from 0, in the order in which they were seen to be settled.
+    sa.Column("settled", ARRAY(sa.Integer), nullable=False, server_default="{}"),
+)
+
 adopted_index = sa.Table(
     "adopted_index",
     metadata,

@@ -17,6 +17,7 @@ from trade_service.web.v1.answers import SUBMISSION_MESSAGE, SUBMISSION_STATE
 from trade_service.web.v1.bulk import BulkRoutes
 from trade_service.web.v1.executions import ExecutionRoutes
 from trade_service.web.v1.trade_orders import TradeOrderRoutes
+from trade_service.web.v2.submissions import SubmissionRoutes
 
 EXPOSED_HEADERS = [SUBMISSION_STATE, SUBMISSION_MESSAGE, "X-Request-ID", "X-Total-Count", "Retry-After"]
 
@@ -33,8 +34,11 @@ def create_app(services: WebServices, settings: WebSettings) -> Litestar:
         ],
         middleware=[cast(Middleware, limits)],
     )
+    submissions = SubmissionRoutes(services, settings)
+    v2 = Router("/api/v2", route_handlers=[submissions.router()], middleware=[cast(Middleware, limits)])
+    streams = Router("/api/v2", route_handlers=[submissions.stream_router()])
     app = Litestar(
-        route_handlers=[v1, HealthRoutes(services.health, settings).router()],
+        route_handlers=[v1, v2, streams, HealthRoutes(services.health, settings).router()],
         exception_handlers={Exception: respond_to_error},
         cors_config=CORSConfig(
             allow_origins=list(settings.cors_allow_origins), expose_headers=EXPOSED_HEADERS

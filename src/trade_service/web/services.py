@@ -9,7 +9,9 @@ import msgspec
 from trade_service.domain.orders import NewTradeOrder, Submission, TradeOrder
 from trade_service.domain.reference import Blotter, ReferenceData
 from trade_service.submission.model import SubmitResult
+from trade_service.trading.bulk_submissions import BulkSubmissions
 from trade_service.trading.model import ExecutionView, SubmittedOrder
+from trade_service.web.v2.stream_settings import StreamSettings
 
 
 class TradeOrders(Protocol):
@@ -86,6 +88,7 @@ class WebServices(msgspec.Struct, frozen=True):
     executions: Executions
     references: References
     health: Health
+    bulk_submissions: BulkSubmissions
 
 
 class WebSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -98,6 +101,7 @@ class WebSettings(msgspec.Struct, frozen=True, kw_only=True):
     cors_allow_origins: tuple[str, ...] = ("*",)
     wait_s: float = 25.0
     """How long a submission is waited for before it is answered as pending."""
+    streams: StreamSettings = StreamSettings()
     probe_timeout_s: float = 2.0
     """How long readiness waits for the database."""
 

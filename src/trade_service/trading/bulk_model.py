@@ -1,0 +1,86 @@
+"""Bulk submissions: many executions by id, whose progress can be asked for."""
+
+from datetime import datetime
+
+import msgspec
+
+from trade_service.domain.executions import FINAL, GAVE_BACK, SubmissionState
+from trade_service.submission.codes import OutcomeCode
+from trade_service.submission.model import (
+    PENDING_MESSAGE,
+    ExecutionSubmitResult,
+    NotClaimed,
+    SubmitStatus,
+)
+
+BulkSubmissionId = str
+"""A UUID, version 7: it tells the time of its making."""
+
+_UNSENT_MESSAGE = (
+    "written by the earlier service and proven absent at the Execution Service: submit it again to send it"
+)
+_STATUS_OF = {
+    SubmissionState.NONE: SubmitStatus.FAILED,
+    SubmissionState.ACCEPTED: SubmitStatus.SUCCESS,
+    SubmissionState.REJECTED: SubmitStatus.FAILED,
+    SubmissionState.EXHAUSTED: SubmitStatus.RETRY_EXHAUSTED,
+}
+SETTLED = FINAL | {SubmissionState.NONE}
+"""States in which nothing more happens to an execution that was asked for by itself."""
+
+
+class BulkProgress(msgspec.Struct, frozen=True):
+    """How far a bulk submission is, by the present states of its executions."""
+
+    submission_id: BulkSubmissionId
+    created_at: datetime
+    total_requested: int
+    successful: int
+    failed: int
+    pending: int
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether nothing more happens by itself."""
+        return self.pending == 0
+
+
+class BulkItem(msgspec.Struct, frozen=True):
+    """One execution of a bulk submission as it stands now."""
+
+    request_index: int
+    """Its place in the request, from 0."""
+    execution_id: int
+    state: SubmissionState | None
+    """None when there is no such execution (any more)."""
+    execution_service_id: int | None = None
+    code: str | None = None
+    """Code and message of what was found out last, None when there is nothing to tell."""
+    message: str | None = None
+
+    def result(self) -> ExecutionSubmitResult:
+        """The same as the submission of a single execution tells it."""
+        state = self.state
+        if state is None:
+            missing = ExecutionSubmitResult.not_claimed(NotClaimed(self.execution_id, None))
+            assert missing is not None
+            return msgspec.structs.replace(missing, request_index=self.request_index)
+        code, message = self._told(state)
+        return ExecutionSubmitResult(
+            execution_id=self.execution_id,
+            status=_STATUS_OF.get(state, SubmitStatus.PENDING),
+            state=state,
+            code=code,
+            message=message,
+            execution_service_id=self.execution_service_id,
+            request_index=self.request_index,
+        )
+
+    def _told(self, state: SubmissionState) -> tuple[str, str]:
+        if state is SubmissionState.ACCEPTED:
+            return OutcomeCode.OK, "accepted"
+        if state is SubmissionState.NONE:
+            return OutcomeCode.PROVEN_ABSENT, _UNSENT_MESSAGE
+        if state in GAVE_BACK:
+            return self.code or f"ALREADY_{state.upper()}", self.message or f"was {state} before"
+        return self.code or OutcomeCode.PENDING, self.message or PENDING_MESSAGE

@@ -1,0 +1,130 @@
+"""BulkSubmissions: up to 10,000 executions by id, sent now or in the background, and their progress."""
+
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+from trade_service.domain.errors import InvalidInput, TooMany
+from trade_service.domain.executions import is_possible_id
+from trade_service.submission.model import AttemptId, BulkSubmitResult
+from trade_service.submission.ports import Clock
+from trade_service.trading.bulk_model import BulkItem, BulkProgress, BulkSubmissionId
+from trade_service.trading.executions import MAX_BATCH, ExecutionService
+
+MAX_EXECUTIONS = 10_000
+MAX_PAGE = 1000
+_FIELD = "executionIds"
+
+
+class BulkSubmissionStore(Protocol):
+    """Bulk submissions as stored. Every method may raise StoreUnavailable."""
+
+    async def begin(
+        self,
+        submission_id: BulkSubmissionId,
+        execution_ids: Sequence[int],
+        ticket_ids: Sequence[AttemptId],
+        *,
+        by_recovery: bool,
+    ) -> None:
+        """Writes the submission and makes the intent durable: one transaction.
+
+        Executions in state `none` become `queued` under the tickets, up to 100 under each; rows of the
+        earlier service are taken over. `by_recovery` leaves them to any process's recovery at once, else
+        they are left to this process for a while.
+        """
+        ...
+
+    async def progress(self, submission_id: BulkSubmissionId) -> BulkProgress:
+        """How far it is; raises NotFound."""
+        ...
+
+    async def items(
+        self, submission_id: BulkSubmissionId, request_indexes: Sequence[int] | range
+    ) -> list[BulkItem]:
+        """The executions at these places of the request, in the order given; places past the end are left out."""
+        ...
+
+    async def settled(self, submission_id: BulkSubmissionId, seen: int, limit: int) -> list[int]:
+        """The places of executions that settled after the first `seen` ones did, oldest first, at most `limit`.
+
+        The order is the same for everybody and for ever. Raises NotFound.
+        """
+        ...
+
+    async def remove_old(self, keep_s: float, limit: int) -> int:
+        """Removes up to `limit` submissions older than `keep_s`; returns how many."""
+        ...
+
+
+class BulkSubmissions:
+    """Submits many executions at once and tells how it goes, from any replica."""
+
+    def __init__(
+        self,
+        store: BulkSubmissionStore,
+        executions: ExecutionService,
+        clock: Clock,
+        wake_recovery: Callable[[int], None],
+    ) -> None:
+        self._store = store
+        self._executions = executions
+        self._clock = clock
+        self._wake_recovery = wake_recovery
+
+    async def submit(
+        self, execution_ids: Sequence[int], wait_s: float | None = None
+    ) -> tuple[BulkSubmissionId, BulkSubmitResult]:
+        """Sends 1 to 10,000 executions and returns their results in the caller's order.
+
+        What is not final within `wait_s` is PENDING and goes on in the background. Raises InvalidInput for
+        none and for an id given twice, TooMany.
+        """
+        submission_id = await self._begin(execution_ids, by_recovery=False)
+        return submission_id, await self._executions.submit_executions(execution_ids, wait_s)
+
+    async def start(self, execution_ids: Sequence[int]) -> BulkSubmissionId:
+        """The same without waiting: the intent is durable, and all replicas share the work.
+
+        Raises as `submit` does.
+        """
+        submission_id = await self._begin(execution_ids, by_recovery=True)
+        self._wake_recovery(0)
+        return submission_id
+
+    async def progress(self, submission_id: BulkSubmissionId) -> BulkProgress:
+        """How far a bulk submission is; raises NotFound."""
+        return await self._store.progress(submission_id)
+
+    async def items(
+        self, submission_id: BulkSubmissionId, request_indexes: Sequence[int] | range
+    ) -> list[BulkItem]:
+        """What became of the executions at these places of the request; raises NotFound."""
+        return await self._store.items(submission_id, request_indexes)
+
+    async def settled_since(self, submission_id: BulkSubmissionId, seen: int, limit: int) -> list[BulkItem]:
+        """Executions in the order in which they settled, from the one after the first `seen`; raises NotFound."""
+        places = await self._store.settled(submission_id, seen, limit)
+        return await self._store.items(submission_id, places) if places else []
+
+    async def _begin(self, execution_ids: Sequence[int], *, by_recovery: bool) -> BulkSubmissionId:
+        ids = checked_ids(execution_ids)
+        submission_id, *tickets = (self._clock.new_attempt_id() for _ in range(1 + -(-len(ids) // MAX_BATCH)))
+        await self._store.begin(submission_id, ids, tickets, by_recovery=by_recovery)
+        return submission_id
+
+
+def checked_ids(execution_ids: Sequence[int]) -> Sequence[int]:
+    """`execution_ids` when they may be submitted together; raises InvalidInput, TooMany."""
+    if not execution_ids:
+        raise InvalidInput.of(_FIELD, None, f"must be 1 to {MAX_EXECUTIONS}")
+    if len(execution_ids) > MAX_EXECUTIONS:
+        message = f"{_FIELD}: must be at most {MAX_EXECUTIONS}; got {len(execution_ids)}, nothing was sent"
+        raise TooMany(message, field=_FIELD, value=len(execution_ids), limit=MAX_EXECUTIONS)
+    seen: set[int] = set()
+    for index, execution_id in enumerate(execution_ids):
+        if execution_id in seen:
+            raise InvalidInput.of(_FIELD, execution_id, "must name each execution once").at(index, _FIELD)
+        if not is_possible_id(execution_id):
+            raise InvalidInput.of(_FIELD, execution_id, "must be ids of executions").at(index, _FIELD)
+        seen.add(execution_id)
+    return execution_ids

@@ -1,0 +1,127 @@
+"""/api/v2/executions/submit and /api/v2/submissions: many executions by id, now or in the background."""
+
+import re
+import uuid
+from typing import Any
+
+from litestar import Request, Response, Router, get, post
+from litestar.params import FromPath
+from litestar.response import Stream
+
+from trade_service.domain.errors import InvalidInput, NotFound
+from trade_service.trading.bulk_submissions import MAX_EXECUTIONS, MAX_PAGE
+from trade_service.web.reading import JsonReader
+from trade_service.web.rendering import answer
+from trade_service.web.services import Routes, WebServices, WebSettings
+from trade_service.web.v1.answers import pending_headers
+from trade_service.web.v2.event_stream import EventStreams
+from trade_service.web.v2.submission_answers import (
+    ExecutionsSubmit,
+    ExecutionsSubmitAnswer,
+    ProgressAnswer,
+    SubmissionAnswer,
+)
+
+_SUBMIT = JsonReader(ExecutionsSubmit)
+_ASYNC = re.compile(r"(?:^|[,;\s])respond-async(?:$|[,;\s])", re.IGNORECASE)
+_DEFAULT_PAGE = 100
+
+
+class SubmissionRoutes(Routes):
+    """Bulk submissions and what became of them."""
+
+    def __init__(self, services: WebServices, settings: WebSettings) -> None:
+        self._submissions = services.bulk_submissions
+        self._streams = EventStreams(
+            services.bulk_submissions, settings.streams, lambda: services.health.stopping
+        )
+        self._wait_s = settings.wait_s
+
+    def router(self) -> Router:
+        """The routes that answer at once."""
+        return Router(
+            "/",
+            route_handlers=[
+                post("/executions/submit", status_code=200)(self.submit),
+                get("/submissions/{submission_id:str}")(self.read),
+            ],
+            tags=["Bulk submissions"],
+        )
+
+    def stream_router(self) -> Router:
+        """The route whose answer lasts: it is bounded by itself."""
+        return Router(
+            "/",
+            route_handlers=[get("/submissions/{submission_id:str}/events")(self.events)],
+            tags=["Bulk submissions"],
+        )
+
+    async def submit(self, request: Request[Any, Any, Any]) -> Response[Any]:
+        """Sends up to 10,000 executions.
+
+        200 when all or none succeeded, 207 else; what is still open counts as success and is told in the
+        header X-Submission-State. With `Prefer: respond-async` 202 at once: Location tells where to ask.
+        """
+        asked = await _SUBMIT.read(request)
+        if asked.execution_ids is None:
+            raise InvalidInput.of("executionIds", None, f"must be 1 to {MAX_EXECUTIONS}")
+        if _ASYNC.search(request.headers.get("prefer", "")):
+            submission_id = await self._submissions.start(asked.execution_ids)
+            progress = ProgressAnswer.of(await self._submissions.progress(submission_id))
+            headers = {"Location": _location(submission_id), "Preference-Applied": "respond-async"}
+            return answer(progress, 202, headers)
+        submission_id, result = await self._submissions.submit(asked.execution_ids, self._wait_s)
+        headers = {"Location": _location(submission_id), **pending_headers(result.results)}
+        status = 207 if result.status == "PARTIAL" else 200
+        return answer(ExecutionsSubmitAnswer.of(submission_id, result), status, headers)
+
+    async def read(
+        self, request: Request[Any, Any, Any], submission_id: FromPath[str]
+    ) -> Response[SubmissionAnswer]:
+        """How far a bulk submission is, and a page of its results in request order."""
+        identity = _identity(submission_id)
+        limit = _count(request, "limit", _DEFAULT_PAGE, 1, MAX_PAGE)
+        offset = _count(request, "offset", 0, 0, 2**31 - 1)
+        progress = await self._submissions.progress(identity)
+        end = min(offset + limit, progress.total_requested)
+        items = await self._submissions.items(identity, range(offset, end)) if offset < end else []
+        return answer(SubmissionAnswer.of(progress, items, offset, limit))
+
+    async def events(self, request: Request[Any, Any, Any], submission_id: FromPath[str]) -> Stream:
+        """Streams results as they become final, then `finished`.
+
+        Server-sent events: `result` (its id counts the results so far), `progress`, `finished`. A client that
+        reconnects with `Last-Event-ID` goes on where it was, on whichever replica.
+        """
+        seen = _last_event_id(request.headers.get("last-event-id", ""))
+        events = await self._streams.open(_identity(submission_id), seen)
+        headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+        return Stream(events, media_type="text/event-stream", headers=headers)
+
+
+def _location(submission_id: str) -> str:
+    return f"/api/v2/submissions/{submission_id}"
+
+
+def _identity(text: str) -> str:
+    try:
+        return str(uuid.UUID(text))
+    except ValueError:
+        raise NotFound.of("bulk submission", text[:40]) from None
+
+
+def _last_event_id(text: str) -> int:
+    if not text:
+        return 0
+    if not (text.isascii() and text.isdigit() and len(text) <= 9):
+        raise InvalidInput.of("Last-Event-ID", text[:40], "must be the id of an event of this stream")
+    return int(text)
+
+
+def _count(request: Request[Any, Any, Any], name: str, default: int, low: int, high: int) -> int:
+    text = request.query_params.get(name)
+    if text is None:
+        return default
+    if not (text.isascii() and text.isdigit() and len(text) <= 10 and low <= int(text) <= high):
+        raise InvalidInput.of(name, text[:40], f"must be an integer from {low} to {high}")
+    return int(text)
