@@ -36,6 +36,8 @@ def test_a_batch_that_was_put_off_is_one_quiet_line() -> None:
         unknown=0,
         exhausted=0,
         recovered=False,
+        callers=1,
+        queued_ms=0.0,
         claim_ms=1.0,
         call_ms=0.0,
         record_ms=1.0,

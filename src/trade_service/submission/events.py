@@ -31,6 +31,10 @@ class BatchSubmissionEvent(msgspec.Struct, frozen=True):
     exhausted: int
     recovered: bool
     """Whether the batch came from recovery: a retry, or work that another process left behind."""
+    callers: int
+    """How many requests the batch was collected from."""
+    queued_ms: float
+    """How long the one that came first had waited for a sender."""
     claim_ms: float
     call_ms: float
     record_ms: float

@@ -339,6 +339,8 @@ def _event(work: Work, closing: AttemptClosing, claim_ms: float, record_ms: floa
         unknown=counts[SubmissionState.UNKNOWN],
         exhausted=counts[SubmissionState.EXHAUSTED],
         recovered=work.recovered,
+        callers=work.callers,
+        queued_ms=work.queued_ms,
         claim_ms=claim_ms,
         call_ms=closing.duration_ms,
         record_ms=record_ms,

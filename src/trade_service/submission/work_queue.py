@@ -1,6 +1,7 @@
 """The bounded queue between callers and senders."""
 
 import asyncio
+import time
 from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,6 +19,15 @@ class Work(msgspec.Struct, frozen=True):
     execution_ids: tuple[int, ...]
     recovered: bool = False
     streak: int = 0
+    callers: int = 1
+    """How many requests the executions were collected from."""
+    queued_ms: float = 0.0
+    """How long the one that came first stood in the queue."""
+
+
+class _Waiting(msgspec.Struct):
+    work: Work
+    since_s: float
 
 
 class WorkQueue:
@@ -28,8 +38,8 @@ class WorkQueue:
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
-        self._fresh: deque[Work] = deque()
-        self._recovered: deque[Work] = deque()
+        self._fresh: deque[_Waiting] = deque()
+        self._recovered: deque[_Waiting] = deque()
         self._ids: set[int] = set()
         self._filled = asyncio.Event()
         self._drained = asyncio.Event()
@@ -109,7 +119,7 @@ class WorkQueue:
         kept = (
             work if len(ids) == len(work.execution_ids) else msgspec.structs.replace(work, execution_ids=ids)
         )
-        (self._recovered if work.recovered else self._fresh).append(kept)
+        (self._recovered if work.recovered else self._fresh).append(_Waiting(kept, time.monotonic()))
         self._filled.set()
 
     def _next(self, max_size: int) -> Work:
@@ -119,15 +129,18 @@ class WorkQueue:
         if not lane:
             return Work(())
         batch: list[int] = []
-        streak = lane[0].streak
+        first, callers = lane[0], 0
         while lane and len(batch) < max_size:
             head = lane.popleft()
             room = max_size - len(batch)
-            batch.extend(head.execution_ids[:room])
-            if len(head.execution_ids) > room:
-                lane.appendleft(msgspec.structs.replace(head, execution_ids=head.execution_ids[room:]))
+            callers += 1
+            batch.extend(head.work.execution_ids[:room])
+            if len(head.work.execution_ids) > room:
+                rest = msgspec.structs.replace(head.work, execution_ids=head.work.execution_ids[room:])
+                lane.appendleft(_Waiting(rest, head.since_s))
             if recovered:
                 break
         self._ids.difference_update(batch)
         self._drained.set()
-        return Work(tuple(batch), recovered, streak)
+        queued_ms = (time.monotonic() - first.since_s) * 1000
+        return Work(tuple(batch), recovered, first.work.streak, callers, queued_ms)

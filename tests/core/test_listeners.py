@@ -1,0 +1,74 @@
+"""Listeners of others: slow, hanging or failing ones harm nobody."""
+
+import threading
+
+from tests.core.test_submission_metrics import batch
+from trade_service.observability.extensions import ThreadedListener, installed_listeners
+from trade_service.submission.events import AlarmEvent, EventBus, SubmissionEvent
+
+ALARM = AlarmEvent("ACCEPTED_TWICE", "look")
+
+
+def test_events_arrive_in_order_in_another_thread() -> None:
+    heard: list[tuple[SubmissionEvent, int]] = []
+    listener = ThreadedListener("one", lambda event: heard.append((event, threading.get_ident())))
+    listener.start()
+    events = [batch(size) for size in range(1, 50)]
+    for event in events:
+        listener(event)
+    listener.close()
+    assert [event for event, _ in heard] == events
+    assert {thread for _, thread in heard} != {threading.get_ident()}
+
+
+def test_a_slow_listener_misses_events_and_holds_nobody_up() -> None:
+    go = threading.Event()
+    heard: list[SubmissionEvent] = []
+
+    def slow(event: SubmissionEvent) -> None:
+        go.wait()
+        heard.append(event)
+
+    listener = ThreadedListener("slow", slow, limit=2)
+    listener.start()
+    for _ in range(10):
+        listener(ALARM)
+    assert listener.missed >= 7
+    go.set()
+    while listener.missed + len(heard) < 10:
+        pass
+    listener.close()
+    assert listener.missed + len(heard) == 10
+
+
+def test_a_failing_listener_goes_on_and_is_counted() -> None:
+    heard: list[int] = []
+
+    def failing(event: SubmissionEvent) -> None:
+        heard.append(1)
+        raise ValueError("its own trouble")
+
+    listener = ThreadedListener("bad", failing)
+    listener.start()
+    listener(ALARM)
+    listener(ALARM)
+    listener.close()
+    assert (len(heard), listener.failures) == (2, 2)
+
+
+def test_one_that_hangs_does_not_keep_the_end_from_coming() -> None:
+    never = threading.Event()
+
+    def hanging(_event: SubmissionEvent) -> None:
+        never.wait()
+
+    listener = ThreadedListener("hanging", hanging)
+    listener.start()
+    listener(ALARM)
+    listener.close(timeout_s=0.05)
+    never.set()
+
+
+async def test_without_installed_listeners_nothing_is_subscribed() -> None:
+    async with installed_listeners(EventBus()) as found:
+        assert found == []
