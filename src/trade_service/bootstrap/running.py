@@ -1,15 +1,18 @@
 """A database opened, the whole service at work on it, drained and closed at the end."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from trade_service.bootstrap.derived import client_settings
+from trade_service.bootstrap.metrics import measure
 from trade_service.bootstrap.services import Services
 from trade_service.execution_service.client import ExecutionServiceClient
+from trade_service.observability.extensions import installed_listeners
 from trade_service.observability.submission_log import log_submission
 from trade_service.settings import Settings
 from trade_service.store.embedded import EmbeddedPostgres, default_data_dir
@@ -18,6 +21,7 @@ from trade_service.store.migrate import MigrationError, check, migrate
 from trade_service.submission.clock import SystemClock
 
 Progress = Callable[[str], None]
+Loop = Callable[[], Coroutine[Any, Any, None]]
 
 
 def data_dir(settings: Settings) -> Path:
@@ -81,17 +85,22 @@ async def running_services(settings: Settings, progress: Progress) -> AsyncItera
         services = Services(settings, engine, gateway)
         await services.wire()
         services.events.subscribe(log_submission)
+        background: list[Loop] = []
+        if services.registry is not None:
+            background.append(measure(services, services.registry).run)
+        await stack.enter_async_context(installed_listeners(services.events))
         await services.submissions.start()
-        async with _at_work(services):
+        async with _at_work(services, background):
             yield services
 
 
 @asynccontextmanager
-async def _at_work(services: Services) -> AsyncIterator[None]:
-    """Senders and recovery run; however the body ends, what is in flight gets its grace to finish."""
+async def _at_work(services: Services, background: Sequence[Loop]) -> AsyncIterator[None]:
+    """Senders, recovery and `background` run; however the body ends, what is in flight gets its grace."""
     failure: Exception | None = None
     async with asyncio.TaskGroup() as group:
-        tasks = [group.create_task(services.coalescer.run()), group.create_task(services.recovery.run())]
+        loops: list[Loop] = [services.coalescer.run, services.recovery.run, *background]
+        tasks = [group.create_task(loop()) for loop in loops]
         try:
             yield
         except Exception as error:  # noqa: BLE001  # raised again below, and not inside a group

@@ -4,6 +4,7 @@ import os
 import secrets
 import socket
 
+from prometheus_client import CollectorRegistry
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from trade_service.bootstrap.derived import (
@@ -55,6 +56,8 @@ class Services:
         self.clock = SystemClock()
         self.owner = f"{socket.gethostname()[:40]}:{os.getpid()}:{secrets.token_hex(4)}"
         self.events = EventBus()
+        self.registry = CollectorRegistry() if settings.batch.metrics_enabled else None
+        """What is measured; None when nothing is."""
         self.board = OutcomeBoard()
         self.queue = WorkQueue(settings.batch.queue_limit)
         self.handler = ExecutionFailureHandler(retry_policy(settings))

@@ -155,3 +155,6 @@ class TelemetrySettings(Section, frozen=True, kw_only=True):
         ]
         | None
     ) = None
+    backlog_every_s: Annotated[
+        float, about("Pause between two counts of the open executions, for gauges.", ge=0.1, le=3600)
+    ] = 10.0
