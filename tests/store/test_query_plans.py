@@ -87,6 +87,16 @@ _OUTCOMES = {
 }
 _ANSWER = {"kind": "answered", "code": "OK", "message": "", "http_status": 207, "next_batch_size": None}
 _ATTEMPT = {"attempt_id": _FRESH, "owner": "one", "settle_ms": 1}
+_EXECUTION = {
+    **{f"{name}_id": 1 for name in ("status", "blotter", "trade_type", "trade_order", "destination")},
+    "service_id": 8,
+    "ordered": 10,
+    "placed": 10,
+    "filled": 0,
+    "limit_price": None,
+    "state": "accepted",
+    "moment": "2026-01-30 15:30Z",
+}
 
 HOT = {
     "submission_store.CLAIM": Case(
@@ -132,6 +142,20 @@ HOT = {
     "bulk_store.NOTICE": Case({"id": _BULK}),
     "bulk_store.SETTLED_SINCE": Case({"id": _BULK, "seen": 0, "limit": BATCH}),
     "bulk_store.REMOVE_OLD": Case({"keep_s": 0, "limit": BATCH}),
+    "execution_changes.LOCK_EXECUTION": Case({"id": 7}),
+    "execution_changes.INSERT_EXECUTION": Case(_EXECUTION),
+    "execution_changes.UPDATE_EXECUTION": Case(_EXECUTION | {"id": 7}),
+    "execution_changes.DELETE_EXECUTION": Case({"id": 7}),
+    "execution_changes.MOVE_QUANTITIES": Case(
+        {"ids": [7, 8], "quantities_sent": [1, 2], "submitted": [False] * 2}
+    ),
+    "order_changes.ORDER_USE": Case({"id": 7}),
+    "order_changes.UPDATE_ORDER": Case(
+        {"id": 7, "order_id": 7, "blotter_id": 2, "quantity": 1, "limit_price": None, "submitted": False}
+        | {"portfolio_id": "P", "order_type": "BUY", "security_id": "S"}
+        | {"trade_timestamp": "2026-01-30 15:30Z"}
+    ),
+    "order_changes.DELETE_ORDER": Case({"id": 0}),
     "blotter_preview.KNOWN_ORDERS": Case({"order_ids": _QUEUED}),
     "blotter_preview.NEVER_SUBMITTED": Case({"after": 5, "limit": BATCH}),
     "audit_reads.OWN": Case({"ids": _QUEUED}),

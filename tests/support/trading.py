@@ -13,11 +13,16 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from tests.support.gateway import FakeGateway
 from tests.support.heart import Heart, beating
 from trade_service.domain.orders import NewTradeOrder, Submission, TradeOrder
+from trade_service.store.execution_changes import PostgresExecutionChanges
 from trade_service.store.execution_reads import PostgresExecutionReads
+from trade_service.store.order_changes import PostgresOrderChanges
 from trade_service.store.order_store import PostgresOrderStore
 from trade_service.store.reference_store import PostgresReferenceReads
 from trade_service.submission.clock import SystemClock
+from trade_service.trading.editors import Editors
+from trade_service.trading.execution_editor import ExecutionEditor
 from trade_service.trading.executions import ExecutionService
+from trade_service.trading.order_editor import TradeOrderEditor
 from trade_service.trading.reference import ReferenceCache
 from trade_service.trading.trade_orders import TradeOrderService
 
@@ -33,6 +38,7 @@ class Desk(msgspec.Struct):
     heart: Heart
     orders: TradeOrderService
     executions: ExecutionService
+    editors: Editors
 
     async def order(self, quantity: str = "100", order_type: str = "BUY", security: str = "S") -> TradeOrder:
         """A new trade order."""
@@ -76,6 +82,10 @@ async def desk_on(
             heart,
             TradeOrderService(PostgresOrderStore(engine, OWNER), *shared),
             ExecutionService(PostgresExecutionReads(engine, OWNER), *shared),
+            Editors(
+                TradeOrderEditor(PostgresOrderChanges(engine), references),
+                ExecutionEditor(PostgresExecutionChanges(engine), references),
+            ),
         )
 
 

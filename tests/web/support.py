@@ -29,7 +29,10 @@ from trade_service.submission.model import (
     SubmitStatus,
 )
 from trade_service.trading.bulk_submissions import BulkSubmissions
+from trade_service.trading.editors import Editors
+from trade_service.trading.execution_editor import ExecutionEditor
 from trade_service.trading.model import ExecutionView, SubmittedOrder
+from trade_service.trading.order_editor import TradeOrderEditor
 from trade_service.web.app import create_app
 from trade_service.web.services import WebServices, WebSettings
 
@@ -81,6 +84,10 @@ VIEW = ExecutionView(
     order=ORDER,
     order_blotter=EQUITY,
 )
+
+
+_NO_EDITORS = Editors(cast(TradeOrderEditor, None), cast(ExecutionEditor, None))
+"""What changes rows by hand is tried on the real service alone."""
 
 
 def pending(state: SubmissionState = SubmissionState.UNKNOWN) -> ExecutionSubmitResult:
@@ -161,7 +168,7 @@ class FakeUseCases:
 
     def services(self) -> WebServices:
         """These fakes as what the web needs."""
-        return WebServices(self, self, self, self, cast(BulkSubmissions, self))
+        return WebServices(self, self, self, self, cast(BulkSubmissions, self), _NO_EDITORS)
 
 
 class Answer(msgspec.Struct):

@@ -17,8 +17,10 @@ from trade_service.domain.reference import STATUS_NEW, STATUS_SENT
 from trade_service.execution_service.client import ExecutionServiceClient
 from trade_service.settings import Settings
 from trade_service.store.bulk_store import PostgresBulkSubmissionStore
+from trade_service.store.execution_changes import PostgresExecutionChanges
 from trade_service.store.execution_reads import PostgresExecutionReads
 from trade_service.store.migrate import check
+from trade_service.store.order_changes import PostgresOrderChanges
 from trade_service.store.order_store import PostgresOrderStore
 from trade_service.store.reference_store import PostgresReferenceReads
 from trade_service.store.submission_store import PostgresSubmissionStore
@@ -34,7 +36,10 @@ from trade_service.submission.recovery import Recovery
 from trade_service.submission.service import BulkExecutionSubmissionService
 from trade_service.submission.work_queue import WorkQueue
 from trade_service.trading.bulk_submissions import BulkSubmissions
+from trade_service.trading.editors import Editors
+from trade_service.trading.execution_editor import ExecutionEditor
 from trade_service.trading.executions import ExecutionService
+from trade_service.trading.order_editor import TradeOrderEditor
 from trade_service.trading.reference import ReferenceCache
 from trade_service.trading.trade_orders import TradeOrderService
 
@@ -126,6 +131,13 @@ class Services:
             self.executions,
             self.clock,
             self.recovery.due_in,
+        )
+
+    def editors(self) -> Editors:
+        """What changes single rows by hand."""
+        return Editors(
+            TradeOrderEditor(PostgresOrderChanges(self.engine), self.references),
+            ExecutionEditor(PostgresExecutionChanges(self.engine), self.references),
         )
 
     def _wire_submission(self, store: PostgresSubmissionStore) -> None:

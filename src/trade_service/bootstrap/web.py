@@ -17,6 +17,7 @@ def web_app(services: Services) -> Litestar:
             services.references,
             services,
             services.bulk_submissions,
+            services.editors(),
         ),
         WebSettings(
             max_body_bytes=server.max_body_bytes,

@@ -53,6 +53,12 @@ class NotFound(DomainError):
     def of(cls, thing: str, identity: object) -> "NotFound":
         return cls(f"{thing} {identity} does not exist", thing=thing, id=identity)
 
+    @classmethod
+    def in_field(cls, field: str, thing: str, identity: object) -> "NotFound":
+        """The same of a thing that a field of a body names."""
+        message = f"{field}: {thing} {identity} does not exist"
+        return cls(message, field=field, value=identity, thing=thing, id=identity)
+
 
 class AlreadyExists(DomainError):
     """A unique value is taken."""
@@ -93,6 +99,18 @@ class InFlight(DomainError):
     """The execution may be at the Execution Service right now, so it cannot be changed."""
 
     code = "IN_FLIGHT"
+
+
+class AlreadySent(DomainError):
+    """The Execution Service has the execution, so what was sent of it stands."""
+
+    code = "ALREADY_SENT"
+
+
+class InUse(DomainError):
+    """Others point to the thing, or the service cannot do without it: details say which."""
+
+    code = "IN_USE"
 
 
 class Overloaded(DomainError):

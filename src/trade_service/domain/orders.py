@@ -1,22 +1,17 @@
 """Trade orders and the rules of their submission."""
 
-from datetime import UTC, datetime
+from datetime import datetime
 from decimal import Decimal
 
 import msgspec
 
-from trade_service.domain.errors import InvalidInput, QuantityExceeded, UnknownOrderType
-from trade_service.domain.executions import is_possible_id
+from trade_service.domain.columns import checked_instant, checked_text, database_int
+from trade_service.domain.errors import QuantityExceeded, UnknownOrderType
 from trade_service.domain.money import checked, positive
 
 ORDER_TYPES = frozenset({"BUY", "SELL", "SHORT", "COVER", "EXRC"})
 SUBMITTED_WHEN_LEFT = Decimal("0.01")
 """An order counts as submitted when no more than this is left (the clients' API contract)."""
-
-
-EARLIEST = datetime(2, 1, 1, tzinfo=UTC)
-LATEST = datetime(9998, 12, 31, tzinfo=UTC)
-"""A day's distance from where an offset would carry a date out of the calendar."""
 
 
 class NewTradeOrder(msgspec.Struct, frozen=True):
@@ -80,17 +75,17 @@ def trade_type_of(order: TradeOrder | NewTradeOrder) -> str:
     return name
 
 
-def taken(order: TradeOrder, quantity: Decimal) -> TradeOrder:
-    """The order after `quantity` of it went into an execution.
+def taken(order: TradeOrder, quantity: Decimal, field: str = "quantity") -> TradeOrder:
+    """The order after `quantity` of it went into an execution; `field` is what the caller calls it.
 
     Raises InvalidInput for a quantity not above zero and QuantityExceeded for more than is left.
     """
-    positive(quantity, "quantity")
+    positive(quantity, field)
     if quantity > order.available:
         raise QuantityExceeded(
-            f"quantity: trade order {order.id} has {order.available.normalize():f} left of "
+            f"{field}: trade order {order.id} has {order.available.normalize():f} left of "
             f"{order.quantity.normalize():f}, so {quantity.normalize():f} cannot be submitted",
-            field="quantity",
+            field=field,
             tradeOrderId=order.id,
             available=f"{order.available.normalize():f}",
             value=f"{quantity.normalize():f}",
@@ -113,41 +108,20 @@ def checked_order(order: NewTradeOrder) -> NewTradeOrder:
 
     An unknown order type is taken, as the earlier service did, and refused when it is submitted.
     """
-    _database_int(order.order_id, "orderId")
-    _text(order.portfolio_id, "portfolioId", 24)
-    _text(order.order_type, "orderType", 10)
-    _text(order.security_id, "securityId", 24)
+    database_int(order.order_id, "orderId")
+    checked_text(order.portfolio_id, "portfolioId", 24)
+    checked_text(order.order_type, "orderType", 10)
+    checked_text(order.security_id, "securityId", 24)
     positive(checked(order.quantity, "quantity"), "quantity")
     if order.limit_price is not None:
         positive(checked(order.limit_price, "limitPrice"), "limitPrice")
     if order.blotter_id is not None:
-        _database_int(order.blotter_id, "blotterId")
+        database_int(order.blotter_id, "blotterId")
     if order.trade_timestamp is not None:
-        _instant(order.trade_timestamp, "tradeTimestamp")
+        checked_instant(order.trade_timestamp, "tradeTimestamp")
     return order
 
 
 def _with_sent(order: TradeOrder, quantity_sent: Decimal) -> TradeOrder:
     submitted = is_submitted(order.quantity, quantity_sent)
     return msgspec.structs.replace(order, quantity_sent=quantity_sent, submitted=submitted)
-
-
-def _text(value: str, field: str, limit: int) -> None:
-    if not value.strip():
-        raise InvalidInput.of(field, value, "must not be blank")
-    if len(value) > limit:
-        raise InvalidInput.of(field, value, f"must have at most {limit} characters")
-    if "\x00" in value:
-        raise InvalidInput.of(field, value, "must not contain a NUL character")
-
-
-def _database_int(value: int, field: str) -> None:
-    if not is_possible_id(value):
-        raise InvalidInput.of(field, value, "must fit a 32-bit integer")
-
-
-def _instant(value: datetime, field: str) -> None:
-    if value.tzinfo is None:
-        raise InvalidInput.of(field, value.isoformat(), "must have an offset from UTC, such as Z")
-    if not EARLIEST <= value <= LATEST:
-        raise InvalidInput.of(field, value.isoformat(), "must be of the years 2 to 9998")

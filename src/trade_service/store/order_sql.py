@@ -180,3 +180,65 @@ JOIN (
 ) o ON o.id = e.trade_order_id
 """
 """One statement; no row when the execution does not exist, has another version or was ordered for less."""
+
+LOCK_EXECUTION = f"""
+SELECT {EXECUTION_COLUMNS}, {_STATE}
+FROM execution e
+JOIN execution_status s ON s.id = e.execution_status_id
+WHERE e.id = :id
+FOR UPDATE OF e
+"""
+
+INSERT_EXECUTION = """
+INSERT INTO execution
+    (execution_timestamp, execution_status_id, blotter_id, trade_type_id, trade_order_id, destination_id,
+     quantity_ordered, quantity_placed, quantity_filled, limit_price, execution_service_id, submission_state)
+VALUES (coalesce(:moment, current_timestamp), :status_id, :blotter_id, :trade_type_id, :trade_order_id,
+        :destination_id, :ordered, :placed, :filled, :limit_price, :service_id, :state)
+RETURNING id, execution_timestamp, version
+"""
+
+UPDATE_EXECUTION = """
+UPDATE execution
+SET execution_timestamp = :moment, execution_status_id = :status_id, blotter_id = :blotter_id,
+    trade_type_id = :trade_type_id, trade_order_id = :trade_order_id, destination_id = :destination_id,
+    quantity_ordered = :ordered, quantity_placed = :placed, quantity_filled = :filled,
+    limit_price = :limit_price, execution_service_id = :service_id, submission_state = :state,
+    version = version + 1
+WHERE id = :id
+RETURNING version
+"""
+
+DELETE_EXECUTION = "DELETE FROM execution WHERE id = :id"
+
+MOVE_QUANTITIES = """
+UPDATE trade_order o
+SET quantity_sent = p.quantity_sent, submitted = p.submitted, version = o.version + 1
+FROM unnest(:ids, :quantities_sent, :submitted) AS p(id, quantity_sent, submitted)
+WHERE o.id = p.id
+RETURNING o.id, o.version
+"""
+"""On orders locked by this transaction."""
+
+ORDER_USE = """
+SELECT (SELECT e.id FROM execution e WHERE e.trade_order_id = :id LIMIT 1) AS any_id,
+       (SELECT e.id
+        FROM execution e
+        WHERE e.trade_order_id = :id
+          AND (e.submission_state IN ('queued', 'claimed', 'retry', 'unknown')
+               OR e.submission_state IS NULL AND e.execution_service_id IS NULL AND e.quantity_placed <= 0
+                  AND e.execution_status_id = (SELECT min(s.id) FROM execution_status s
+                                               WHERE s.abbreviation = :status_new_name))
+        LIMIT 1) AS in_flight_id
+"""
+
+UPDATE_ORDER = f"""
+UPDATE trade_order AS o
+SET order_id = :order_id, portfolio_id = :portfolio_id, order_type = :order_type, security_id = :security_id,
+    quantity = :quantity, limit_price = :limit_price, trade_timestamp = :trade_timestamp,
+    blotter_id = :blotter_id, submitted = :submitted, version = o.version + 1
+WHERE o.id = :id
+RETURNING {ORDER_COLUMNS}
+"""
+
+DELETE_ORDER = "DELETE FROM trade_order WHERE id = :id"

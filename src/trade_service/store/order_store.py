@@ -1,14 +1,12 @@
 """PostgreSQL as the store of trade orders and of the executions cut from them."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
 import sqlalchemy as sa
 from sqlalchemy import Boolean, Integer, String, bindparam, text
 from sqlalchemy.dialects.postgresql import ARRAY, UUID
-from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from trade_service.domain.errors import AlreadyExists, DomainError, NotFound
@@ -16,14 +14,13 @@ from trade_service.domain.executions import Execution, SubmissionState, is_possi
 from trade_service.domain.money import ZERO
 from trade_service.domain.orders import NewTradeOrder, Submission, TradeOrder, is_submitted
 from trade_service.store import order_sql as sql
-from trade_service.store.engine import autocommitted, sqlstate, transaction
+from trade_service.store.engine import autocommitted, transaction
 from trade_service.store.execution_reads import read_executions, to_order
 from trade_service.store.tables import INSTANT
+from trade_service.store.violations import stale_references
 from trade_service.submission.model import AttemptId
 from trade_service.trading.model import BlotterLine, Piece, PlacedLine, StoredExecution
-from trade_service.trading.ports import Cut, StaleReference
-
-_FOREIGN_KEY_VIOLATION = "23503"
+from trade_service.trading.ports import Cut
 
 _INTEGERS = ARRAY(Integer)
 _NUMBERS = ARRAY(sa.Numeric)
@@ -61,7 +58,7 @@ class PostgresOrderStore:
 
     async def create(self, orders: Sequence[NewTradeOrder]) -> list[TradeOrder]:
         """See OrderStore."""
-        with _stale_references():
+        with stale_references():
             async with transaction(self._engine) as connection:
                 created = {order.order_id: order for order in await _insert(connection, orders)}
                 if len(created) < len(orders):
@@ -82,7 +79,7 @@ class PostgresOrderStore:
     ) -> list[StoredExecution | DomainError]:
         """See OrderStore."""
         ids = [s.trade_order_id for s in submissions if is_possible_id(s.trade_order_id)]
-        with _stale_references():
+        with stale_references():
             async with transaction(self._engine) as connection:
                 rows = await connection.execute(LOCK_ORDERS, {"ids": ids})
                 orders = {order.id: order for order in map(to_order, rows)}
@@ -93,7 +90,7 @@ class PostgresOrderStore:
 
     async def place(self, lines: Sequence[BlotterLine], ticket_id: AttemptId, cut: Cut) -> list[PlacedLine]:
         """See OrderStore."""
-        with _stale_references():
+        with stale_references():
             async with transaction(self._engine) as connection:
                 orders = {
                     order.order_id: order for order in await _insert(connection, [x.order for x in lines])
@@ -124,18 +121,6 @@ class PostgresOrderStore:
         rows = {row.order_id: row for row in await connection.execute(CUT, values)}
         state = SubmissionState.NONE if ticket_id is None else SubmissionState.QUEUED
         return {piece.order.id: _stored(piece, rows[piece.order.id], state) for piece in pieces}
-
-
-@contextmanager
-def _stale_references() -> Iterator[None]:
-    """Turns the violation of a foreign key into StaleReference."""
-    try:
-        yield
-    except DBAPIError as error:
-        if sqlstate(error) != _FOREIGN_KEY_VIOLATION:
-            raise
-        message = "a blotter, destination or trade type was deleted meanwhile: nothing was written, try again"
-        raise StaleReference(message) from error
 
 
 async def _insert(connection: AsyncConnection, orders: Sequence[NewTradeOrder]) -> list[TradeOrder]:

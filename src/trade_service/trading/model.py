@@ -3,6 +3,7 @@
 import msgspec
 
 from trade_service.domain.errors import DomainError
+from trade_service.domain.execution_changes import ExecutionValues
 from trade_service.domain.executions import Execution, NewExecution, SubmissionState
 from trade_service.domain.orders import NewTradeOrder, TradeOrder
 from trade_service.domain.reference import Blotter, Destination, ExecutionStatus, TradeType
@@ -21,6 +22,21 @@ class StoredExecution(msgspec.Struct, frozen=True):
 
     execution: Execution
     order: TradeOrder
+
+
+class Addition(msgspec.Struct, frozen=True):
+    """An execution that a client writes by hand, and its order afterwards."""
+
+    values: ExecutionValues
+    state: SubmissionState
+    order: TradeOrder
+
+
+class Changed(msgspec.Struct, frozen=True):
+    """An execution as it is to be (None: deleted), and the orders whose quantity sent changes with it."""
+
+    execution: Execution | None
+    orders: tuple[TradeOrder, ...]
 
 
 class Filled(msgspec.Struct, frozen=True):

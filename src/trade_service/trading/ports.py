@@ -1,18 +1,34 @@
 """What the use cases need from a store. Every method may raise StoreUnavailable."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from typing import Protocol
 
 from trade_service.domain.errors import DomainError
+from trade_service.domain.execution_changes import ExecutionValues, OrderUse
+from trade_service.domain.executions import Execution
 from trade_service.domain.orders import NewTradeOrder, Submission, TradeOrder
 from trade_service.domain.reference import ReferenceData
 from trade_service.submission.model import AttemptId
 from trade_service.submission.ports import StoreUnavailable
-from trade_service.trading.model import BlotterLine, Filled, Piece, PlacedLine, StoredExecution
+from trade_service.trading.model import (
+    Addition,
+    BlotterLine,
+    Changed,
+    Filled,
+    Piece,
+    PlacedLine,
+    StoredExecution,
+)
 
 Cut = Callable[[TradeOrder, Submission], Piece]
 """Decides, from the locked order, what a submission makes of it; raises a DomainError to refuse."""
+
+Change = Callable[[Execution, Mapping[int, TradeOrder]], Changed]
+"""Decides, from the locked execution and the locked orders by id, what to write; raises a DomainError."""
+
+Decide = Callable[[TradeOrder], Addition]
+"""Decides, from the locked order, which execution to write; raises a DomainError."""
 
 
 class StaleReference(StoreUnavailable):
@@ -81,6 +97,47 @@ class ExecutionReads(Protocol):
         beyond its quantity if need be. Raises NotFound, VersionConflict, and InvalidInput for a quantity
         that is negative or above the one ordered.
         """
+        ...
+
+
+class ExecutionChanges(Protocol):
+    """Executions that clients write by hand, with the quantity that they take from their orders.
+
+    Every method is one transaction that locks the execution, then its orders in id order, and asks `decide` what
+    to write. What writes may raise StaleReference, and NotFound for an order that does not exist.
+    """
+
+    async def create(self, values: ExecutionValues, decide: Decide) -> StoredExecution:
+        """Inserts an execution of the order that `values` name."""
+        ...
+
+    async def update(
+        self, execution_id: int, version: int, trade_order_id: int, decide: Change
+    ) -> StoredExecution:
+        """Changes an execution, which then is of that order. Raises NotFound, VersionConflict."""
+        ...
+
+    async def delete(self, execution_id: int, version: int, decide: Change) -> None:
+        """Deletes an execution. Raises NotFound, VersionConflict."""
+        ...
+
+
+class OrderChanges(Protocol):
+    """Trade orders that clients change by hand: one transaction each, on the locked order."""
+
+    async def update(
+        self, trade_order_id: int, version: int, decide: Callable[[TradeOrder, OrderUse], TradeOrder]
+    ) -> TradeOrder:
+        """Writes what `decide` makes of the order, with the next version.
+
+        Raises NotFound, VersionConflict, AlreadyExists for an order id that is taken, StaleReference.
+        """
+        ...
+
+    async def delete(
+        self, trade_order_id: int, version: int, decide: Callable[[TradeOrder, OrderUse], None]
+    ) -> None:
+        """Deletes the order unless `decide` raises. Raises NotFound, VersionConflict."""
         ...
 
 

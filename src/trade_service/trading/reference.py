@@ -1,13 +1,14 @@
 """Reference data, cached: read once by many, kept while the database is away."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
 
 import structlog
 
 from trade_service.domain.reference import ReferenceData
 from trade_service.submission.ports import Clock, StoreUnavailable
-from trade_service.trading.ports import ReferenceReads
+from trade_service.trading.ports import ReferenceReads, StaleReference
 
 _log = structlog.get_logger(__name__)
 
@@ -17,6 +18,7 @@ PATIENCE_S = 1.0
 """How long a caller waits for newer data when there is older data that may do."""
 
 Needed = Callable[[ReferenceData], bool]
+Answer = TypeVar("Answer")
 
 
 class ReferenceCache:
@@ -52,6 +54,21 @@ class ReferenceCache:
         if self._reading is not None:
             await asyncio.wait([self._reading])
         return await asyncio.shield(self._read())
+
+    async def having(self, needed: Needed) -> ReferenceData:
+        """The data; read by a statement that begins now when it lacks what is `needed`.
+
+        For what happens one by one: a lack costs a read each time.
+        """
+        data = await self.get()
+        return data if needed(data) else await self.refreshed()
+
+    async def used_by(self, act: Callable[[ReferenceData], Awaitable[Answer]], needed: Needed) -> Answer:
+        """What `act` returns; once more with data read anew when what it used turns out to be gone."""
+        try:
+            return await act(await self.get(needed))
+        except StaleReference:
+            return await act(await self.refreshed())
 
     async def _newer(self, data: ReferenceData) -> ReferenceData:
         patience = self._tried_at + PATIENCE_S - self._clock.boottime() if self._reading else PATIENCE_S

@@ -1,7 +1,6 @@
 """TradeOrderService: trade orders come in, executions are cut from them and sent."""
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import TypeVar
+from collections.abc import Mapping, Sequence
 
 import msgspec
 import structlog
@@ -22,7 +21,7 @@ from trade_service.trading.model import (
     StoredExecution,
     SubmittedOrder,
 )
-from trade_service.trading.ports import OrderStore, StaleReference
+from trade_service.trading.ports import OrderStore
 from trade_service.trading.reference import ReferenceCache
 from trade_service.trading.views import views_of
 
@@ -32,8 +31,6 @@ LINES_IN_A_TRANSACTION = 100
 """As many as go out in one batch: its claim then consumes the ticket."""
 
 _log = structlog.get_logger(__name__)
-
-Answer = TypeVar("Answer")
 
 
 class TradeOrderService:
@@ -136,7 +133,7 @@ class TradeOrderService:
                     raise NotFound(message, thing="blotter", id=blotter_id, field="blotterId", index=index)
             return await self._store.create(orders)
 
-        return await self._with_references(create, lambda r: {*blotter_ids} - {None} <= r.blotters.keys())
+        return await self._references.used_by(create, lambda r: {*blotter_ids} - {None} <= r.blotters.keys())
 
     async def _submit(
         self, submissions: Sequence[Submission], send: bool, wait_s: float | None
@@ -156,7 +153,7 @@ class TradeOrderService:
         self, submissions: Sequence[Submission], ticket_id: AttemptId | None
     ) -> list[StoredExecution | DomainError]:
         destinations = {submission.destination_id for submission in submissions}
-        return await self._with_references(
+        return await self._references.used_by(
             lambda reference: self._store.submit(submissions, ticket_id, cutter(reference)),
             lambda reference: destinations <= reference.destinations.keys(),
         )
@@ -226,18 +223,9 @@ class TradeOrderService:
                 for index, line in enumerate(lines)
             ]
 
-        return await self._with_references(
+        return await self._references.used_by(
             place, lambda r: destinations <= r.destinations.keys() and blotters <= r.blotters.keys()
         )
-
-    async def _with_references(
-        self, act: Callable[[ReferenceData], Awaitable[Answer]], needed: Callable[[ReferenceData], bool]
-    ) -> Answer:
-        """What `act` returns; once more with data read anew when what it used turns out to be gone."""
-        try:
-            return await act(await self._references.get(needed))
-        except StaleReference:
-            return await act(await self._references.refreshed())
 
 
 def _told(stored: StoredExecution, result: ExecutionSubmitResult | None) -> StoredExecution:

@@ -74,6 +74,8 @@ STATUS_OF: dict[type[DomainError], int] = {
     domain.AlreadyExists: 409,
     domain.VersionConflict: 409,
     domain.InFlight: 409,
+    domain.AlreadySent: 409,
+    domain.InUse: 409,
     domain.TooMany: 413,
     domain.Overloaded: 503,
     NotAccepted: 502,

@@ -83,12 +83,31 @@ def read_id(text: str, field: str) -> int:
     raise InvalidInput.of(field, text[:100], "must be a 32-bit integer")
 
 
-def read_flag(request: Request[Any, Any, Any], name: str) -> bool:
-    """A true or false in the query, false when it is left out; raises InvalidInput for anything else."""
+def read_version(request: Request[Any, Any, Any]) -> int:
+    """The version in the query, which a deletion has to name; raises InvalidInput."""
+    given = read_once(request, "version")
+    if given is None:
+        raise InvalidInput.of("version", None, "must be given in the query, as the version that was read")
+    return read_id(given, "version")
+
+
+def same_id(in_path: int, in_body: int | None) -> None:
+    """Raises InvalidInput for a body that is of another thing than its address."""
+    if in_body is not None and in_body != in_path:
+        raise InvalidInput.of("id", in_body, f"must be the id in the address, {in_path}, or left out")
+
+
+def read_once(request: Request[Any, Any, Any], name: str) -> str | None:
+    """A parameter of the query, None when it is left out; raises InvalidInput when it is repeated."""
     given = request.query_params.getall(name, [])
-    text = str(given[0]).strip().lower() if given else ""
     if len(given) > 1:
         raise InvalidInput.of(name, Verbatim(" and ".join(map(repr, given))[:100]), "must be given once")
+    return str(given[0]) if given else None
+
+
+def read_flag(request: Request[Any, Any, Any], name: str) -> bool:
+    """A true or false in the query, false when it is left out; raises InvalidInput for anything else."""
+    text = (read_once(request, name) or "").strip().lower()
     if text in _TRUE:
         return True
     if text in _FALSE:

@@ -10,6 +10,7 @@ from trade_service.domain.orders import NewTradeOrder, Submission, TradeOrder
 from trade_service.domain.reference import Blotter, ReferenceData
 from trade_service.submission.model import SubmitResult
 from trade_service.trading.bulk_submissions import BulkSubmissions
+from trade_service.trading.editors import Editors
 from trade_service.trading.model import ExecutionView, SubmittedOrder
 from trade_service.web.v2.stream_settings import StreamSettings
 
@@ -89,6 +90,7 @@ class WebServices(msgspec.Struct, frozen=True):
     references: References
     health: Health
     bulk_submissions: BulkSubmissions
+    editors: Editors
 
 
 class WebSettings(msgspec.Struct, frozen=True, kw_only=True):

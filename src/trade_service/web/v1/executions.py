@@ -2,26 +2,29 @@
 
 from typing import Any
 
-from litestar import Request, Response, Router, get, post, put
+from litestar import Request, Response, Router, delete, get, post, put
 from litestar.params import FromPath
 
 from trade_service.submission.model import SubmitStatus
 from trade_service.trading.model import NotAccepted
 from trade_service.web.errors import RequestRefused, status_of_result
-from trade_service.web.reading import JsonReader, read_id
+from trade_service.web.reading import JsonReader, read_id, read_version, same_id
 from trade_service.web.rendering import answer
 from trade_service.web.services import Routes, WebServices, WebSettings
 from trade_service.web.v1.answers import ExecutionAnswer, pending_headers
-from trade_service.web.v1.requests import FillPut, exact
+from trade_service.web.v1.requests import ExecutionPost, ExecutionPut, FillPut, exact
 
+_POST = JsonReader(ExecutionPost)
+_PUT = JsonReader(ExecutionPut)
 _FILL = JsonReader(FillPut)
 
 
 class ExecutionRoutes(Routes):
-    """Executions are read, filled and sent."""
+    """Executions are read, written by hand, filled and sent."""
 
     def __init__(self, services: WebServices, settings: WebSettings) -> None:
         self._executions = services.executions
+        self._editor = services.editors.executions
         self._wait_s = settings.wait_s
 
     def router(self) -> Router:
@@ -30,6 +33,9 @@ class ExecutionRoutes(Routes):
             "/",
             route_handlers=[
                 get("/executions/{execution_id:str}")(self.read),
+                post("/executions")(self.create),
+                put("/executions/{execution_id:str}")(self.update),
+                delete("/executions/{execution_id:str}")(self.delete),
                 put("/executions/{execution_id:str}/fill")(self.fill),
                 post("/execution/{execution_id:str}/submit", status_code=200)(self.submit),
             ],
@@ -40,6 +46,25 @@ class ExecutionRoutes(Routes):
         """Reads an execution."""
         view = await self._executions.get_execution(read_id(execution_id, "id"))
         return answer(ExecutionAnswer.of(view))
+
+    async def create(self, request: Request[Any, Any, Any]) -> Response[ExecutionAnswer]:
+        """Creates an execution of a trade order, whose quantity it takes, without sending it."""
+        view = await self._editor.create_execution((await _POST.read(request)).to_domain())
+        return answer(ExecutionAnswer.of(view), 201)
+
+    async def update(
+        self, request: Request[Any, Any, Any], execution_id: FromPath[str]
+    ) -> Response[ExecutionAnswer]:
+        """Changes an execution; what was sent of it stands."""
+        identity = read_id(execution_id, "id")
+        wanted = await _PUT.read(request)
+        same_id(identity, wanted.id)
+        view = await self._editor.update_execution(identity, wanted.version, wanted.to_domain())
+        return answer(ExecutionAnswer.of(view))
+
+    async def delete(self, request: Request[Any, Any, Any], execution_id: FromPath[str]) -> None:
+        """Deletes an execution that was not sent; its order gets the quantity back."""
+        await self._editor.delete_execution(read_id(execution_id, "id"), read_version(request))
 
     async def fill(
         self, request: Request[Any, Any, Any], execution_id: FromPath[str]

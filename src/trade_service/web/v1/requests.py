@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 
 from trade_service.domain.errors import InvalidInput
+from trade_service.domain.execution_changes import ExecutionValues
 from trade_service.domain.money import parse_decimal
 from trade_service.domain.orders import NewTradeOrder, Submission
 from trade_service.web.explaining import shown
@@ -41,7 +42,7 @@ class TradeOrderPost(msgspec.Struct, rename="camel"):
             order_type=self.order_type,
             security_id=self.security_id,
             quantity=exact(self.quantity, "quantity"),
-            limit_price=None if self.limit_price is None else exact(self.limit_price, "limitPrice"),
+            limit_price=exact_or_none(self.limit_price, "limitPrice"),
             trade_timestamp=None if stamp is None else instant(stamp, "tradeTimestamp"),
             blotter_id=self.blotter_id,
         )
@@ -105,6 +106,53 @@ class BatchSubmit(msgspec.Struct, rename="camel"):
         return submissions
 
 
+class TradeOrderPut(TradeOrderPost, kw_only=True):
+    """A trade order as it is to be; what was sent of it is not the client's to say."""
+
+    version: Int32
+    id: Int32 | None = None
+
+
+class ExecutionPost(msgspec.Struct, rename="camel", kw_only=True):
+    """An execution to be created."""
+
+    execution_status_id: Int32
+    trade_order_id: Int32
+    destination_id: Int32
+    quantity_ordered: Number
+    quantity_placed: Number = None
+    quantity_filled: Number = None
+    limit_price: Number = None
+    blotter_id: Int32 | None = None
+    trade_type_id: Int32 | None = None
+    execution_service_id: Int32 | None = None
+    execution_timestamp: str | None = None
+
+    def to_domain(self) -> ExecutionValues:
+        """The values; raises InvalidInput for a decimal or timestamp that cannot be stored exactly."""
+        stamp = self.execution_timestamp
+        return ExecutionValues(
+            execution_status_id=self.execution_status_id,
+            trade_order_id=self.trade_order_id,
+            destination_id=self.destination_id,
+            quantity_ordered=exact(self.quantity_ordered, "quantityOrdered"),
+            quantity_placed=exact_or_none(self.quantity_placed, "quantityPlaced"),
+            quantity_filled=exact_or_none(self.quantity_filled, "quantityFilled"),
+            limit_price=exact_or_none(self.limit_price, "limitPrice"),
+            blotter_id=self.blotter_id,
+            trade_type_id=self.trade_type_id,
+            execution_service_id=self.execution_service_id,
+            execution_timestamp=None if stamp is None else instant(stamp, "executionTimestamp"),
+        )
+
+
+class ExecutionPut(ExecutionPost, kw_only=True):
+    """An execution as it is to be."""
+
+    version: Int32
+    id: Int32 | None = None
+
+
 class FillPut(msgspec.Struct, rename="camel"):
     """What the Execution Service reports of an execution."""
 
@@ -118,6 +166,11 @@ def exact(number: Number, field: str) -> Decimal:
     if isinstance(number, list | dict):
         raise InvalidInput.of(field, shown(number), "must be a number")
     return parse_decimal(number, field)
+
+
+def exact_or_none(number: Number, field: str) -> Decimal | None:
+    """The same, with null for null."""
+    return None if number is None else exact(number, field)
 
 
 def instant(text: str, field: str) -> datetime:

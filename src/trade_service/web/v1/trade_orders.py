@@ -1,11 +1,11 @@
-"""/api/v1/tradeOrders: created, read, and submitted."""
+"""/api/v1/tradeOrders: created, read, changed, and submitted."""
 
 from typing import Any
 
-from litestar import Request, Response, Router, get, post
+from litestar import Request, Response, Router, delete, get, post, put
 from litestar.params import FromPath
 
-from trade_service.web.reading import JsonReader, read_flag, read_id
+from trade_service.web.reading import JsonReader, read_flag, read_id, read_version, same_id
 from trade_service.web.rendering import answer
 from trade_service.web.services import Routes, WebServices, WebSettings
 from trade_service.web.v1.answers import (
@@ -14,11 +14,12 @@ from trade_service.web.v1.answers import (
     TradeOrderAnswer,
     pending_headers,
 )
-from trade_service.web.v1.requests import BatchSubmit, TradeOrderPost, TradeOrderSubmit
+from trade_service.web.v1.requests import BatchSubmit, TradeOrderPost, TradeOrderPut, TradeOrderSubmit
 
 NO_SEND = "noExecuteSubmit"
 
 _ORDER = JsonReader(TradeOrderPost)
+_PUT = JsonReader(TradeOrderPut)
 _SUBMIT = JsonReader(TradeOrderSubmit)
 _BATCH = JsonReader(BatchSubmit)
 
@@ -28,6 +29,7 @@ class TradeOrderRoutes(Routes):
 
     def __init__(self, services: WebServices, settings: WebSettings) -> None:
         self._orders = services.orders
+        self._editor = services.editors.orders
         self._references = services.references
         self._wait_s = settings.wait_s
 
@@ -38,6 +40,8 @@ class TradeOrderRoutes(Routes):
             route_handlers=[
                 post("/")(self.create),
                 get("/{trade_order_id:str}")(self.read),
+                put("/{trade_order_id:str}")(self.update),
+                delete("/{trade_order_id:str}")(self.delete),
                 post("/{trade_order_id:str}/submit")(self.submit),
                 post("/batch/submit", status_code=200)(self.submit_batch),
             ],
@@ -58,6 +62,20 @@ class TradeOrderRoutes(Routes):
         """Reads a trade order."""
         order, blotter = await self._orders.get_order(read_id(trade_order_id, "id"))
         return answer(TradeOrderAnswer.of(order, blotter))
+
+    async def update(
+        self, request: Request[Any, Any, Any], trade_order_id: FromPath[str]
+    ) -> Response[TradeOrderAnswer]:
+        """Changes a trade order; what was sent of it stands."""
+        identity = read_id(trade_order_id, "id")
+        wanted = await _PUT.read(request)
+        same_id(identity, wanted.id)
+        order, blotter = await self._editor.update_order(identity, wanted.version, wanted.to_domain())
+        return answer(TradeOrderAnswer.of(order, blotter))
+
+    async def delete(self, request: Request[Any, Any, Any], trade_order_id: FromPath[str]) -> None:
+        """Deletes a trade order that has no executions."""
+        await self._editor.delete_order(read_id(trade_order_id, "id"), read_version(request))
 
     async def submit(
         self, request: Request[Any, Any, Any], trade_order_id: FromPath[str]

@@ -1,0 +1,34 @@
+"""What the database's columns take, told with field, value and rule."""
+
+from datetime import UTC, datetime
+
+from trade_service.domain.errors import InvalidInput
+from trade_service.domain.executions import is_possible_id
+
+EARLIEST = datetime(2, 1, 1, tzinfo=UTC)
+LATEST = datetime(9998, 12, 31, tzinfo=UTC)
+"""A day's distance from where an offset would carry a date out of the calendar."""
+
+
+def checked_text(value: str, field: str, limit: int) -> None:
+    """Raises InvalidInput unless `value` fits a column of `limit` characters and is not blank."""
+    if not value.strip():
+        raise InvalidInput.of(field, value, "must not be blank")
+    if len(value) > limit:
+        raise InvalidInput.of(field, value, f"must have at most {limit} characters")
+    if "\x00" in value:
+        raise InvalidInput.of(field, value, "must not contain a NUL character")
+
+
+def database_int(value: int, field: str) -> None:
+    """Raises InvalidInput unless `value` fits the database's integers."""
+    if not is_possible_id(value):
+        raise InvalidInput.of(field, value, "must fit a 32-bit integer")
+
+
+def checked_instant(value: datetime, field: str) -> None:
+    """Raises InvalidInput unless `value` has an offset and is of a year that every calendar has."""
+    if value.tzinfo is None:
+        raise InvalidInput.of(field, value.isoformat(), "must have an offset from UTC, such as Z")
+    if not EARLIEST <= value <= LATEST:
+        raise InvalidInput.of(field, value.isoformat(), "must be of the years 2 to 9998")

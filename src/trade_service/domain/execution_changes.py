@@ -1,0 +1,266 @@
+"""The rules by which clients create, change and delete executions and trade orders by hand.
+
+Quantities are conserved: an order's quantitySent is the sum of quantityOrdered over its executions, less those
+that gave theirs back. Whoever creates an execution takes from the order, whoever deletes one gives back.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime
+from decimal import Decimal
+
+import msgspec
+
+from trade_service.domain.columns import checked_instant, database_int
+from trade_service.domain.errors import AlreadySent, InFlight, InUse, InvalidInput
+from trade_service.domain.executions import GAVE_BACK, OPEN, Execution, SubmissionState
+from trade_service.domain.money import ZERO, checked, not_negative, positive
+from trade_service.domain.orders import NewTradeOrder, TradeOrder, given_back, is_submitted, taken
+from trade_service.domain.reference import STATUS_NEW
+
+UNSENT_STATUSES = frozenset({STATUS_NEW, "HOLD", "CNCL", "CNCLD", "DEL"})
+"""Statuses that an execution may have without ever having been sent; all others come from trading it."""
+
+_ORDERED = "quantityOrdered"
+
+
+class ExecutionValues(msgspec.Struct, frozen=True):
+    """An execution as a client wants it.
+
+    What is None of trade type, quantities placed and filled, service id and timestamp stays as it is; in a
+    new execution it is the order's trade type, zero, none and now.
+    """
+
+    execution_status_id: int
+    trade_order_id: int
+    destination_id: int
+    quantity_ordered: Decimal
+    quantity_placed: Decimal | None = None
+    quantity_filled: Decimal | None = None
+    limit_price: Decimal | None = None
+    blotter_id: int | None = None
+    trade_type_id: int | None = None
+    execution_service_id: int | None = None
+    execution_timestamp: datetime | None = None
+
+
+class OrderUse(msgspec.Struct, frozen=True):
+    """Executions of a trade order that bear on changing it, by id; None where there is none."""
+
+    any: int | None
+    in_flight: int | None
+    """One that may be at the Execution Service right now, or is on its way there."""
+
+
+def checked_values(values: ExecutionValues) -> ExecutionValues:
+    """`values` when they keep the rules that need no other row; raises InvalidInput otherwise."""
+    for number, field in (
+        (values.execution_status_id, "executionStatusId"),
+        (values.trade_order_id, "tradeOrderId"),
+        (values.destination_id, "destinationId"),
+        (values.blotter_id, "blotterId"),
+        (values.trade_type_id, "tradeTypeId"),
+        (values.execution_service_id, "executionServiceId"),
+    ):
+        if number is not None:
+            database_int(number, field)
+    ordered = positive(checked(values.quantity_ordered, _ORDERED), _ORDERED)
+    for quantity, field in (
+        (values.quantity_placed, "quantityPlaced"),
+        (values.quantity_filled, "quantityFilled"),
+    ):
+        if quantity is not None and not_negative(checked(quantity, field), field) > ordered:
+            rule = f"must not be above the quantity ordered, {ordered.normalize():f}"
+            raise InvalidInput.of(field, f"{quantity:f}", rule)
+    if values.limit_price is not None:
+        positive(checked(values.limit_price, "limitPrice"), "limitPrice")
+    if values.execution_timestamp is not None:
+        checked_instant(values.execution_timestamp, "executionTimestamp")
+    return values
+
+
+def state_of_new(values: ExecutionValues, status: str) -> SubmissionState:
+    """`accepted` when the client says in any way that the Execution Service has it, else `none`.
+
+    Erring on the side of `accepted`: what is taken for sent is never sent a second time.
+    """
+    placed, filled = values.quantity_placed or ZERO, values.quantity_filled or ZERO
+    told = values.execution_service_id is not None or placed > 0 or filled > 0
+    return SubmissionState.ACCEPTED if told or status not in UNSENT_STATUSES else SubmissionState.NONE
+
+
+def changed_execution(old: Execution, values: ExecutionValues, status: str) -> Execution:
+    """`old` with the values of a client; the version stays.
+
+    Raises InFlight, and AlreadySent for another value of what was sent. `status` is the abbreviation of the new
+    status.
+    """
+    state = _settled_state(old)
+    service_id = values.execution_service_id
+    new = msgspec.structs.replace(
+        old,
+        execution_status_id=values.execution_status_id,
+        blotter_id=values.blotter_id,
+        trade_type_id=old.trade_type_id if values.trade_type_id is None else values.trade_type_id,
+        trade_order_id=values.trade_order_id,
+        destination_id=values.destination_id,
+        quantity_ordered=values.quantity_ordered,
+        quantity_placed=_or(values.quantity_placed, old.quantity_placed),
+        quantity_filled=_or(values.quantity_filled, old.quantity_filled),
+        limit_price=values.limit_price,
+        execution_service_id=old.execution_service_id if service_id is None else service_id,
+        execution_timestamp=values.execution_timestamp or old.execution_timestamp,
+        submission_state=state,
+    )
+    _check_fits(new)
+    if state is SubmissionState.ACCEPTED:
+        _keep_what_was_sent(old, new)
+    elif state_of_new(values, status) is SubmissionState.ACCEPTED:
+        new = msgspec.structs.replace(new, submission_state=SubmissionState.ACCEPTED)
+    return new
+
+
+def refuse_deletion(execution: Execution) -> None:
+    """Raises InFlight or AlreadySent unless nothing is lost with the execution."""
+    if _settled_state(execution) is SubmissionState.ACCEPTED:
+        raise AlreadySent(
+            f"execution {execution.id} was sent to the Execution Service, so its record has to stay: "
+            "cancel it there, and set its status here",
+            id=execution.id,
+            executionServiceId=execution.execution_service_id,
+        )
+
+
+def orders_after(old: Execution, new: Execution | None, orders: Mapping[int, TradeOrder]) -> list[TradeOrder]:
+    """The orders whose quantitySent differs once `old` is replaced by `new`, or is deleted.
+
+    Raises QuantityExceeded when an order has not enough left.
+    """
+    moved: dict[int, Decimal] = {}
+    for execution, sign in ((old, -1), (new, 1)):
+        if execution is not None:
+            order_id = execution.trade_order_id
+            moved[order_id] = moved.get(order_id, ZERO) + sign * _held(execution)
+    after = []
+    for order_id, quantity in moved.items():
+        order = orders[order_id]
+        if quantity > 0:
+            after.append(taken(order, quantity, _ORDERED))
+        elif quantity < 0:
+            # The earlier service's orders may have sent less than their executions hold.
+            after.append(given_back(order, min(-quantity, order.quantity_sent)))
+    return after
+
+
+def changed_order(old: TradeOrder, values: NewTradeOrder, use: OrderUse) -> TradeOrder:
+    """`old` with the values of a client; quantitySent and the version stay.
+
+    Raises InFlight, InvalidInput for a quantity below the one sent, and InUse for another security or type
+    while there are executions, which were or would be sent by them.
+    """
+    _refuse_in_flight(old, use, "changed")
+    if values.quantity < old.quantity_sent:
+        rule = f"must not be below quantitySent, {old.quantity_sent.normalize():f}"
+        raise InvalidInput.of("quantity", f"{values.quantity.normalize():f}", rule)
+    new = msgspec.structs.replace(
+        old,
+        order_id=values.order_id,
+        portfolio_id=values.portfolio_id.rstrip(),
+        order_type=values.order_type.rstrip(),
+        security_id=values.security_id.rstrip(),
+        quantity=values.quantity,
+        limit_price=values.limit_price,
+        trade_timestamp=values.trade_timestamp or old.trade_timestamp,
+        blotter_id=values.blotter_id,
+        submitted=is_submitted(values.quantity, old.quantity_sent),
+    )
+    for field, before, after in (
+        ("securityId", old.security_id, new.security_id),
+        ("orderType", old.order_type, new.order_type),
+    ):
+        if before != after and use.any is not None:
+            raise InUse(
+                f"{field}: must stay {before!r} while trade order {old.id} has executions, such as {use.any}; "
+                f"got {after!r}",
+                field=field,
+                value=after,
+                tradeOrderId=old.id,
+                executionId=use.any,
+            )
+    return new
+
+
+def refuse_order_deletion(order: TradeOrder, use: OrderUse) -> None:
+    """Raises InFlight or InUse while the order has executions."""
+    _refuse_in_flight(order, use, "deleted")
+    if use.any is not None:
+        raise InUse(
+            f"trade order {order.id} has executions, such as {use.any}: it cannot be deleted before they are",
+            id=order.id,
+            executionId=use.any,
+        )
+
+
+def _refuse_in_flight(order: TradeOrder, use: OrderUse, done: str) -> None:
+    if use.in_flight is not None:
+        raise InFlight(
+            f"trade order {order.id} cannot be {done} while its execution {use.in_flight} is on its way to the "
+            "Execution Service: try again when that is settled",
+            id=order.id,
+            executionId=use.in_flight,
+        )
+
+
+def _settled_state(execution: Execution) -> SubmissionState:
+    """The state of an execution that is not in flight; raises InFlight."""
+    state = execution.submission_state
+    if state in OPEN:
+        raise InFlight(
+            f"execution {execution.id} is {state}, so it may be at the Execution Service or on its way there: "
+            "it cannot be changed or deleted before that is settled; fills are taken",
+            id=execution.id,
+            state=state,
+        )
+    sent = execution.execution_service_id is not None or execution.quantity_placed > 0
+    return SubmissionState.ACCEPTED if state is SubmissionState.NONE and sent else state
+
+
+def _keep_what_was_sent(old: Execution, new: Execution) -> None:
+    for field, before, after in (
+        ("tradeOrderId", old.trade_order_id, new.trade_order_id),
+        ("tradeTypeId", old.trade_type_id, new.trade_type_id),
+        ("destinationId", old.destination_id, new.destination_id),
+        (_ORDERED, old.quantity_ordered, new.quantity_ordered),
+        ("limitPrice", old.limit_price, new.limit_price),
+        ("executionServiceId", old.execution_service_id, new.execution_service_id),
+    ):
+        if before != after and not (field == "executionServiceId" and before is None):
+            shown = f"{after.normalize():f}" if isinstance(after, Decimal) else after
+            raise AlreadySent(
+                f"{field}: must stay as it was sent to the Execution Service, {_plain(before)}; got {shown}",
+                field=field,
+                value=shown,
+                id=old.id,
+            )
+
+
+def _check_fits(new: Execution) -> None:
+    """Raises InvalidInput for a kept quantity that the new quantity ordered has no room for."""
+    for quantity, field in (
+        (new.quantity_placed, "quantityPlaced"),
+        (new.quantity_filled, "quantityFilled"),
+    ):
+        if quantity > new.quantity_ordered:
+            rule = f"must not be below {field}, {quantity.normalize():f}"
+            raise InvalidInput.of(_ORDERED, f"{new.quantity_ordered.normalize():f}", rule)
+
+
+def _held(execution: Execution) -> Decimal:
+    return ZERO if execution.submission_state in GAVE_BACK else execution.quantity_ordered
+
+
+def _or(given: Decimal | None, otherwise: Decimal) -> Decimal:
+    return otherwise if given is None else given
+
+
+def _plain(value: object) -> object:
+    return f"{value.normalize():f}" if isinstance(value, Decimal) else value

@@ -1,0 +1,13 @@
+"""The use cases by which clients change single rows by hand."""
+
+import msgspec
+
+from trade_service.trading.execution_editor import ExecutionEditor
+from trade_service.trading.order_editor import TradeOrderEditor
+
+
+class Editors(msgspec.Struct, frozen=True):
+    """One editor for each kind of row."""
+
+    orders: TradeOrderEditor
+    executions: ExecutionEditor
