@@ -1,14 +1,17 @@
 """The HTTP application."""
 
-from typing import cast
+from typing import Any, cast
 
-from litestar import Litestar, Router
+from litestar import Litestar, Response, Router
 from litestar.config.cors import CORSConfig
+from litestar.exceptions import NotFoundException
 from litestar.openapi import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin
+from litestar.status_codes import HTTP_404_NOT_FOUND
 from litestar.types import Middleware
 
 from trade_service import __version__
+from trade_service.web.access import ANYONE, Gate, check_roles
 from trade_service.web.errors import respond_to_error
 from trade_service.web.health import HealthRoutes
 from trade_service.web.limits import Limits, RequestContext
@@ -39,6 +42,7 @@ def create_app(services: WebServices, settings: WebSettings) -> Litestar:
     streams = Router("/api/v2", route_handlers=[submissions.stream_router()])
     app = Litestar(
         route_handlers=[v1, v2, streams, HealthRoutes(services.health, settings).router()],
+        middleware=[cast(Middleware, Gate(services.authenticator))],
         exception_handlers={Exception: respond_to_error},
         cors_config=CORSConfig(
             allow_origins=list(settings.cors_allow_origins), expose_headers=EXPOSED_HEADERS
@@ -47,11 +51,22 @@ def create_app(services: WebServices, settings: WebSettings) -> Litestar:
             title="Trade Service",
             version=__version__,
             render_plugins=[JsonRenderPlugin()],
+            openapi_router=Router(
+                "/schema", route_handlers=[], include_in_schema=False, opt=ANYONE, after_request=_no_page
+            ),
         ),
         request_max_body_size=settings.max_body_bytes,
         logging_config=None,
         debug=False,
     )
+    check_roles(app)
     # Outermost, since a middleware would not see requests that no route matches.
     app.asgi_handler = RequestContext(app.asgi_handler)
     return app
+
+
+def _no_page(response: Response[Any]) -> Response[Any]:
+    """The framework has a page of its own for what is not there; here that is an error as any other."""
+    if response.status_code == HTTP_404_NOT_FOUND:
+        raise NotFoundException
+    return response

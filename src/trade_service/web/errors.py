@@ -38,6 +38,7 @@ class RequestRefused(Exception):
         message: str,
         retry_after_s: float | None = None,
         details: Mapping[str, object] | None = None,
+        headers: Mapping[str, str] | None = None,
     ) -> None:
         super().__init__(message)
         self.status = status
@@ -45,6 +46,7 @@ class RequestRefused(Exception):
         self.message = message
         self.retry_after_s = retry_after_s
         self.details = details or {}
+        self.headers = headers or {}
 
     @classmethod
     def of(cls, status: int, code: str, field: str, value: object, rule: str) -> Self:
@@ -144,7 +146,7 @@ def problem_of(error: Exception, method: str, path: str) -> Problem:
         message = f"{error}: nothing is lost, try again"
         return Problem(503, HttpCode.STORE_UNAVAILABLE, message, headers=_retry_after(STORE_RETRY_AFTER_S))
     if isinstance(error, RequestRefused):
-        headers = _retry_after(error.retry_after_s)
+        headers = {**error.headers, **_retry_after(error.retry_after_s)}
         return Problem(error.status, error.code, error.message, error.details, headers)
     if isinstance(error, HTTPException) and error.status_code < 500:
         return _http_problem(error, method, path)

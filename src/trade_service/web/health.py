@@ -6,6 +6,7 @@ from typing import Any
 from litestar import Response, Router, get
 
 from trade_service.submission.ports import StoreUnavailable
+from trade_service.web.access import ANYONE
 from trade_service.web.rendering import answer
 from trade_service.web.services import Health, Routes, WebSettings
 
@@ -31,8 +32,8 @@ class HealthRoutes(Routes):
         return Router(
             "/",
             route_handlers=[
-                get([*LIVENESS_PATHS, STARTUP_PATH])(self.alive),
-                get(list(READINESS_PATHS))(self.ready),
+                get([*LIVENESS_PATHS, STARTUP_PATH], opt=ANYONE)(self.alive),
+                get(list(READINESS_PATHS), opt=ANYONE)(self.ready),
             ],
             tags=["Health"],
         )

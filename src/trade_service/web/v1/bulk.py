@@ -6,6 +6,7 @@ import msgspec
 from litestar import Request, Response, Router, post
 
 from trade_service.domain.errors import DomainError
+from trade_service.web.access import TRADER
 from trade_service.web.errors import Problem, logged_problem, problem_body, request_id_of
 from trade_service.web.reading import JsonReader, body_of
 from trade_service.web.rendering import RawResponse, answer, encoded
@@ -32,7 +33,7 @@ class BulkRoutes(Routes):
         """The routes."""
         return Router(
             "/tradeOrders/bulk",
-            route_handlers=[post("/", exception_handlers={Exception: refuse_bulk})(self.create)],
+            route_handlers=[post("/", opt=TRADER, exception_handlers={Exception: refuse_bulk})(self.create)],
             tags=["Trade orders"],
         )
 

@@ -7,6 +7,7 @@ from litestar.params import FromPath
 
 from trade_service.submission.model import SubmitStatus
 from trade_service.trading.model import NotAccepted
+from trade_service.web.access import READER, TRADER
 from trade_service.web.errors import RequestRefused, status_of_result
 from trade_service.web.reading import JsonReader, read_id, read_version, same_id
 from trade_service.web.rendering import answer
@@ -32,12 +33,12 @@ class ExecutionRoutes(Routes):
         return Router(
             "/",
             route_handlers=[
-                get("/executions/{execution_id:str}")(self.read),
-                post("/executions")(self.create),
-                put("/executions/{execution_id:str}")(self.update),
-                delete("/executions/{execution_id:str}")(self.delete),
-                put("/executions/{execution_id:str}/fill")(self.fill),
-                post("/execution/{execution_id:str}/submit", status_code=200)(self.submit),
+                get("/executions/{execution_id:str}", opt=READER)(self.read),
+                post("/executions", opt=TRADER)(self.create),
+                put("/executions/{execution_id:str}", opt=TRADER)(self.update),
+                delete("/executions/{execution_id:str}", opt=TRADER)(self.delete),
+                put("/executions/{execution_id:str}/fill", opt=TRADER)(self.fill),
+                post("/execution/{execution_id:str}/submit", status_code=200, opt=TRADER)(self.submit),
             ],
             tags=["Executions"],
         )

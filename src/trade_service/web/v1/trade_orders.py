@@ -5,6 +5,7 @@ from typing import Any
 from litestar import Request, Response, Router, delete, get, post, put
 from litestar.params import FromPath
 
+from trade_service.web.access import READER, TRADER
 from trade_service.web.reading import JsonReader, read_flag, read_id, read_version, same_id
 from trade_service.web.rendering import answer
 from trade_service.web.services import Routes, WebServices, WebSettings
@@ -38,12 +39,12 @@ class TradeOrderRoutes(Routes):
         return Router(
             "/tradeOrders",
             route_handlers=[
-                post("/")(self.create),
-                get("/{trade_order_id:str}")(self.read),
-                put("/{trade_order_id:str}")(self.update),
-                delete("/{trade_order_id:str}")(self.delete),
-                post("/{trade_order_id:str}/submit")(self.submit),
-                post("/batch/submit", status_code=200)(self.submit_batch),
+                post("/", opt=TRADER)(self.create),
+                get("/{trade_order_id:str}", opt=READER)(self.read),
+                put("/{trade_order_id:str}", opt=TRADER)(self.update),
+                delete("/{trade_order_id:str}", opt=TRADER)(self.delete),
+                post("/{trade_order_id:str}/submit", opt=TRADER)(self.submit),
+                post("/batch/submit", status_code=200, opt=TRADER)(self.submit_batch),
             ],
             tags=["Trade orders"],
         )

@@ -10,6 +10,7 @@ from litestar.response import Stream
 
 from trade_service.domain.errors import InvalidInput, NotFound
 from trade_service.trading.bulk_submissions import MAX_EXECUTIONS, MAX_PAGE
+from trade_service.web.access import READER, TRADER
 from trade_service.web.reading import JsonReader
 from trade_service.web.rendering import answer
 from trade_service.web.services import Routes, WebServices, WebSettings
@@ -42,8 +43,8 @@ class SubmissionRoutes(Routes):
         return Router(
             "/",
             route_handlers=[
-                post("/executions/submit", status_code=200)(self.submit),
-                get("/submissions/{submission_id:str}")(self.read),
+                post("/executions/submit", status_code=200, opt=TRADER)(self.submit),
+                get("/submissions/{submission_id:str}", opt=READER)(self.read),
             ],
             tags=["Bulk submissions"],
         )
@@ -52,7 +53,7 @@ class SubmissionRoutes(Routes):
         """The route whose answer lasts: it is bounded by itself."""
         return Router(
             "/",
-            route_handlers=[get("/submissions/{submission_id:str}/events")(self.events)],
+            route_handlers=[get("/submissions/{submission_id:str}/events", opt=READER)(self.events)],
             tags=["Bulk submissions"],
         )
 

@@ -1,0 +1,152 @@
+"""Every route declares a role, and is served to that role and those above it alone."""
+
+import re
+from collections.abc import AsyncIterator
+
+import msgspec
+import pytest
+from litestar import Litestar, Router, get
+
+from tests.web.support import Client, FakeUseCases, listening
+from trade_service.domain.access import (
+    GIVEN_ROLES,
+    CredentialsNotCheckable,
+    NotAuthenticated,
+    Principal,
+    Role,
+)
+from trade_service.domain.errors import NotFound
+from trade_service.web.access import READER, UndeclaredRole, check_roles, declared_roles
+from trade_service.web.app import create_app
+from trade_service.web.services import WebSettings
+
+ORDER = "/api/v1/tradeOrders/7"
+NAMES = {role.title: role for role in GIVEN_ROLES}
+SAFE = {"GET", "HEAD", "OPTIONS"}
+
+
+class NamedRoles:
+    """Takes the name of a role as the credential of somebody who has it."""
+
+    async def principal(self, credential: str | None) -> Principal:
+        if credential == "away":
+            raise CredentialsNotCheckable("the keys cannot be read")
+        if credential not in NAMES:
+            raise NotAuthenticated("no such key")
+        return Principal(f"a {credential}", NAMES[credential])
+
+
+@pytest.fixture(scope="module")
+async def app() -> Litestar:
+    fakes = FakeUseCases()
+    fakes.failure = NotFound.of("thing", 7)
+    return create_app(msgspec.structs.replace(fakes.services(), authenticator=NamedRoles()), WebSettings())
+
+
+@pytest.fixture(scope="module")
+async def client(app: Litestar) -> AsyncIterator[Client]:
+    async with listening(app) as client:
+        yield client
+
+
+def bearer(credential: str) -> dict[str, str]:
+    return {"Authorization": f"Bearer {credential}"}
+
+
+async def status_of(client: Client, method: str, path: str, credential: str | None) -> int:
+    """The status alone: some answers have no end."""
+    headers = {} if credential is None else bearer(credential)
+    async with client.session.request(method, client.url + path, headers=headers) as response:
+        return response.status
+
+
+async def test_every_route_is_open_to_its_role_and_no_other(app: Litestar, client: Client) -> None:
+    routes = list(declared_roles(app))
+    assert len(routes) > 20
+    for method, template, needed in routes:
+        path = re.sub(r"\{[^}]*\}", "7", template)
+        assert needed is not None, f"{method} {template} declares no role"
+        for credential, role in [(None, Role.ANYONE), *NAMES.items()]:
+            status = await status_of(client, method, path, credential)
+            refused = (401 if credential is None else 403) if role < needed else None
+            place = f"{method} {template} as {credential or 'nobody'}"
+            if refused is None:
+                assert status not in (401, 403), place
+            else:
+                assert status == refused, place
+
+
+def test_what_changes_anything_needs_a_trader(app: Litestar) -> None:
+    lax = [
+        f"{method} {path}"
+        for method, path, role in declared_roles(app)
+        if method not in SAFE and (role is None or role < Role.TRADER)
+    ]
+    assert not lax, f"declare opt=TRADER or opt=OPERATOR for {lax}"
+
+
+def test_a_route_without_a_role_is_not_served() -> None:
+    async def read() -> None: ...
+
+    bare = Litestar([get("/thing")(read)], openapi_config=None)
+    with pytest.raises(UndeclaredRole, match=r"GET /thing: give the handler or its router one of opt=ANYONE"):
+        check_roles(bare)
+    by_router = Router("/", route_handlers=[get("/thing")(read)], opt=READER)
+    check_roles(Litestar([by_router], openapi_config=None))
+
+
+async def test_nobody_is_told_how_to_authenticate(client: Client) -> None:
+    answer = await client.get(ORDER)
+    assert (answer.status, answer.body["code"]) == (401, "NOT_AUTHENTICATED")
+    assert answer.headers["www-authenticate"] == 'Bearer realm="trade-service"'
+    assert answer.headers["content-type"] == "application/problem+json"
+
+
+async def test_a_role_that_lacks_is_named(client: Client) -> None:
+    answer = await client.post(f"{ORDER}/submit", headers=bearer("reader"))
+    assert (answer.status, answer.body["code"]) == (403, "NOT_PERMITTED")
+    assert answer.body["message"] == "this needs the role trader; a reader has reader"
+    assert answer.body["details"] == {"needed": "trader", "role": "reader"}
+
+
+async def test_a_bulk_is_refused_with_the_same_statuses(client: Client) -> None:
+    path = "/api/v1/tradeOrders/bulk"
+    assert (await client.post(path)).status == 401
+    answer = await client.post(path, headers=bearer("reader"))
+    assert (answer.status, answer.body["status"]) == (403, "FAILURE")
+
+
+@pytest.mark.parametrize(
+    ("headers", "message"),
+    [
+        ({"Authorization": "Basic dTpw"}, "Authorization: must be Bearer, followed by the key or token"),
+        ({"Authorization": "Bearer "}, "Authorization: must be Bearer, followed by the key or token"),
+        ({"Authorization": "Bearer x"}, "no such key"),
+        (
+            {"Authorization": "Bearer reader", "X-API-Key": "reader"},
+            "give one credential: Authorization or X-API-Key, once",
+        ),
+    ],
+)
+async def test_other_credentials_are_refused(client: Client, headers: dict[str, str], message: str) -> None:
+    answer = await client.get(ORDER, headers=headers)
+    assert (answer.status, answer.body["message"]) == (401, message)
+
+
+async def test_a_key_comes_in_a_header_of_its_own_too(client: Client) -> None:
+    assert (await client.get(ORDER, headers={"X-API-Key": "reader"})).status == 404
+
+
+async def test_credentials_that_cannot_be_checked_are_no_refusal(client: Client) -> None:
+    answer = await client.get(ORDER, headers=bearer("away"))
+    assert (answer.status, answer.body["code"]) == (503, "CREDENTIALS_NOT_CHECKABLE")
+    assert answer.headers["retry-after"] == "2"
+
+
+async def test_probes_ask_for_nothing(client: Client) -> None:
+    assert (await client.get("/actuator/health/liveness", headers=bearer("nonsense"))).status == 200
+
+
+async def test_what_is_not_there_is_told_as_everywhere(client: Client) -> None:
+    answer = await client.get("/schema/nothing")
+    assert (answer.status, answer.body["code"]) == (404, "NO_SUCH_ADDRESS")
