@@ -11,6 +11,7 @@ from trade_service.domain.orders import NewTradeOrder, Submission, TradeOrder
 from trade_service.submission.model import AttemptId
 from trade_service.submission.ports import SubmissionStore
 from trade_service.trading.model import StoredExecution
+from trade_service.trading.operator_ports import OperatorStore
 from trade_service.trading.ports import Cut, ExecutionReads
 
 OWNER = "one"
@@ -95,12 +96,29 @@ class AttemptRow(msgspec.Struct, frozen=True):
     """Execution id, state, code and message, in the order in which they were found."""
 
 
+class EvidenceRow(msgspec.Struct, frozen=True):
+    """A row of submission_evidence."""
+
+    execution_id: int
+    source: str
+    code: str
+    attempt_id: AttemptId | None
+    state_before: str | None
+    state: str
+    service_id_before: int | None
+    service_id: int | None
+    actor: str | None
+    message: str
+
+
 class Everything(msgspec.Struct, frozen=True):
     """All rows, by id."""
 
     orders: dict[int, TradeOrder]
     executions: dict[int, ExecutionRow]
     attempts: dict[AttemptId, AttemptRow]
+    evidence: tuple[EvidenceRow, ...]
+    """In the order in which it came to light."""
 
 
 class Ledger(Protocol):
@@ -109,6 +127,7 @@ class Ledger(Protocol):
     submissions: SubmissionStore
     orders: OrderWrites
     reads: ExecutionReads
+    operators: OperatorStore
 
     async def add_orders(self, count: int = 1, quantity: int = 10) -> list[int]:
         """Orders of security S1, S2, ... whose whole quantity is sent; returns their ids in order."""
@@ -149,6 +168,11 @@ async def fresh(ledger: Ledger, count: int = 1, state: str | None = "none") -> l
 async def execution(ledger: Ledger, execution_id: int) -> ExecutionRow:
     """An execution as it is."""
     return (await ledger.everything()).executions[execution_id]
+
+
+async def evidence(ledger: Ledger) -> tuple[EvidenceRow, ...]:
+    """All evidence, in order."""
+    return (await ledger.everything()).evidence
 
 
 async def states(ledger: Ledger, execution_ids: Sequence[int]) -> list[str | None]:

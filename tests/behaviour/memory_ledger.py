@@ -11,16 +11,19 @@ from tests.behaviour.ledger import (
     SETTLE_MS,
     AttemptRow,
     Everything,
+    EvidenceRow,
     ExecutionRow,
     NewAttemptId,
     OrderWrites,
 )
 from tests.world.store import MemoryOrderStore, MemoryStore
 from tests.world.store_books import Books
+from tests.world.store_operators import MemoryOperatorStore
 from tests.world.store_rows import BookedAttempt, BookedExecution
 from trade_service.domain.executions import SubmissionState
 from trade_service.domain.orders import NewTradeOrder
 from trade_service.submission.ports import SubmissionStore
+from trade_service.trading.operator_ports import OperatorStore
 from trade_service.trading.ports import ExecutionReads
 
 
@@ -33,6 +36,7 @@ class MemoryLedger:
         store = MemoryStore(self.books, OWNER, new_attempt_id, SETTLE_MS)
         self.submissions: SubmissionStore = store
         self.reads: ExecutionReads = store
+        self.operators: OperatorStore = MemoryOperatorStore(self.books, new_attempt_id, lambda: self.now_s)
         self.orders: OrderWrites = MemoryOrderStore(self.books, OWNER)
 
     async def add_orders(self, count: int = 1, quantity: int = 10) -> list[int]:
@@ -86,6 +90,7 @@ class MemoryLedger:
             dict(self.books.orders),
             {row.id: self._execution(row) for row in self.books.executions.values()},
             {attempt.id: self._attempt(attempt) for attempt in self.books.attempts.values()},
+            tuple(EvidenceRow(*msgspec.structs.astuple(row)) for row in self.books.evidence),
         )
 
     def _in(self, at: float | None) -> float | None:

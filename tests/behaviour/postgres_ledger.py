@@ -11,6 +11,7 @@ from tests.behaviour.ledger import (
     SETTLE_MS,
     AttemptRow,
     Everything,
+    EvidenceRow,
     ExecutionRow,
     NewAttemptId,
     OrderWrites,
@@ -18,11 +19,13 @@ from tests.behaviour.ledger import (
 from tests.support.rows import NEW, SENT, insert_orders, insert_pieces
 from trade_service.store import tables
 from trade_service.store.execution_reads import PostgresExecutionReads, to_order
+from trade_service.store.operator_store import PostgresOperatorStore
 from trade_service.store.order_sql import ORDER_COLUMNS
 from trade_service.store.order_store import PostgresOrderStore
 from trade_service.store.submission_store import PostgresSubmissionStore
 from trade_service.submission.clock import SystemClock
 from trade_service.submission.ports import SubmissionStore
+from trade_service.trading.operator_ports import OperatorStore
 from trade_service.trading.ports import ExecutionReads
 
 _COLUMN = {
@@ -65,6 +68,14 @@ ORDER BY id
 """
 
 
+_EVIDENCE = """
+SELECT execution_id, source, code, attempt_id::text, state_before, state, service_id_before, service_id, actor,
+       message
+FROM submission_evidence
+ORDER BY id
+"""
+
+
 class _Clock(SystemClock):
     """The machine's clock with ids of the test's choice."""
 
@@ -86,6 +97,7 @@ class PostgresLedger:
             engine, _Clock(new_attempt_id), OWNER, SETTLE_MS, status_new=NEW, status_sent=SENT
         )
         self.reads: ExecutionReads = PostgresExecutionReads(engine, OWNER)
+        self.operators: OperatorStore = PostgresOperatorStore(engine, _Clock(new_attempt_id), NEW, SENT)
         self.orders: OrderWrites = PostgresOrderStore(engine, OWNER)
 
     async def add_orders(self, count: int = 1, quantity: int = 10) -> list[int]:
@@ -128,11 +140,13 @@ class PostgresLedger:
                 for row in await connection.execute(sa.text(f"SELECT {ORDER_COLUMNS} FROM trade_order o"))
             ]
             executions = [ExecutionRow(*row) for row in await connection.execute(sa.text(_EXECUTIONS))]
+            evidence = [EvidenceRow(*row) for row in await connection.execute(sa.text(_EVIDENCE))]
             attempts = [_attempt(row) for row in await connection.execute(sa.text(_ATTEMPTS))]
         return Everything(
             {order.id: order for order in orders},
             {row.id: row for row in executions},
             {attempt.id: attempt for attempt in attempts},
+            tuple(evidence),
         )
 
     async def _execute(self, *statements: sa.Executable) -> None:

@@ -156,6 +156,17 @@ HOT = {
         | {"trade_timestamp": "2026-01-30 15:30Z"}
     ),
     "order_changes.DELETE_ORDER": Case({"id": 0}),
+    "operator_store.CASES": Case({"ids": _UNKNOWN}),
+    "operator_store.ONE_AT_A_TIME": Case({"service_id": 7}),
+    "operator_store.LOCK": Case({"ids": _UNKNOWN}),
+    "operator_store.RESOLVE": Case(_OUTCOMES | {"actor": "ann", "reason": "why"}),
+    "operator_store.ENDED": Case({"ids": _UNKNOWN}),
+    "operator_store.REQUEUE": Case(
+        {"ids": _UNKNOWN, "attempt_ids": [_FRESH] * BATCH, "floor_ids": [0] * BATCH, "settle_ms": [0] * BATCH}
+        | {"floors_void": [False] * BATCH, "settle_from": [None] * BATCH, "actor": "ann", "reason": "why"}
+        | {"order_ids": _UNKNOWN, "quantities_sent": [10] * BATCH, "submitted": [True] * BATCH}
+    ),
+    "operator_store.EVIDENCE_OF": Case({"id": 7, "limit": BATCH}),
     "blotter_preview.KNOWN_ORDERS": Case({"order_ids": _QUEUED}),
     "blotter_preview.NEVER_SUBMITTED": Case({"after": 5, "limit": BATCH}),
     "audit_reads.OWN": Case({"ids": _QUEUED}),
@@ -165,6 +176,11 @@ HOT = {
     "database_status.VERSION": Case(),
 }
 READS_EVERYTHING = {
+    "operator_store.UNKNOWNS",
+    "operator_store.HOLDER",
+    "operator_store.FIRST_ATTEMPTS",
+    "operator_store.FIND_ENDED",
+    "operator_store.ATTEMPTS_OF",
     "audit_reads.BALANCE",
     "audit_reads.WRONG_ORDERS",
     "audit_reads.WITHOUT_ID",
@@ -173,7 +189,7 @@ READS_EVERYTHING = {
     "database_status.COUNTS",
     "database_status.STATES",
 }
-"""Counts for people, who ask for them now and then."""
+"""For people, who ask now and then."""
 NOT_A_QUERY = {"engine._SCAN"}
 
 MODES = ("force_generic_plan", "force_custom_plan")

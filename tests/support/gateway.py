@@ -82,6 +82,10 @@ class FakeGateway:
         has_next = offset + limit < len(self.books)
         return Listing(RemoteExecutionPage(rows, RemotePagination(has_next, len(self.books))))
 
+    async def find(self, service_id: int) -> Listing:
+        """The row of that id, for operators."""
+        return Listing(RemoteExecutionPage([row for row in self.books if row.id == service_id]))
+
 
 def refuse(*securities: str, message: str = "Security not found") -> Script:
     """Accepts all but the executions of these securities."""

@@ -12,6 +12,7 @@ from tests.world.store_orders import OrderBooks
 from tests.world.store_rows import NEW, REFERENCE, SENT, BookedAttempt, BookedExecution
 from trade_service.domain.executions import GAVE_BACK, OPEN, SubmissionState
 from trade_service.submission.model import (
+    REQUEUED_KIND,
     AttemptClosing,
     AttemptId,
     Claim,
@@ -191,6 +192,9 @@ class Books(OrderBooks):
             changes = self._is_owned(row, closing)
         if changes:
             self._apply(row, told, refund=0 if closing.spent else 1)
+            if told.state is _S.ACCEPTED:
+                source = "answer" if closing.owned_as is _S.CLAIMED else "look_up"
+                self._note_late(source, row, closing.attempt_id)
             self._become(row, told.state, closing.attempt_id)
         doubled = None not in (told.execution_service_id, service_before) and (
             told.execution_service_id != service_before
@@ -277,6 +281,7 @@ class Books(OrderBooks):
             next_batch_size=attempt.next_batch_size,
             streak=attempt.streak + 1 if attempt.kind == ReplyKind.NOT_SENT else 0,
             adopted=attempt.adopted,
+            requeued=attempt.kind == REQUEUED_KIND,
             items=tuple(
                 self._open_item(row, now) for row in rows if row.state is not _S.ACCEPTED or _is_nameless(row)
             ),

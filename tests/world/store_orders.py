@@ -84,6 +84,7 @@ class OrderBooks(Tables):
         if before in GAVE_BACK:
             self._move(row.order_id, row.quantity)
             self._new_version([row.order_id])
+        self._note_late("fill", row, row.attempt_id)
         self._become(row, _S.ACCEPTED, None)
         self._ask_for_its_id(row)
         return Filled(self.stored(row), shown.submission_state)

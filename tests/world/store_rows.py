@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from trade_service.domain.executions import Execution, SubmissionState, old_row_is_accepted
+from trade_service.domain.executions import GAVE_BACK, Execution, SubmissionState, old_row_is_accepted
 from trade_service.domain.orders import NewTradeOrder, TradeOrder, is_submitted
 from trade_service.domain.reference import Blotter, Destination, ExecutionStatus, ReferenceData, TradeType
 from trade_service.submission.model import AttemptId, ItemOutcome
@@ -112,6 +112,21 @@ class BookedAttempt(msgspec.Struct):
     findings: list[ItemOutcome] = msgspec.field(default_factory=list)
 
 
+class BookedEvidence(msgspec.Struct, frozen=True):
+    """A row of the table submission_evidence."""
+
+    execution_id: int
+    source: str
+    code: str
+    attempt_id: AttemptId | None
+    state_before: SubmissionState | None
+    state: SubmissionState
+    service_id_before: int | None = None
+    service_id: int | None = None
+    actor: str | None = None
+    message: str = ""
+
+
 class Change(msgspec.Struct, frozen=True, gc=False):
     """An execution went from one state to another."""
 
@@ -134,6 +149,7 @@ class Tables:
         self.attempts: dict[AttemptId, BookedAttempt] = {}
         self.consumed: dict[AttemptId, BookedAttempt] = {}
         """Tickets whose executions were all claimed: gone for the program, kept for whoever asks why."""
+        self.evidence: list[BookedEvidence] = []
         self.history: dict[int, list[Change]] = {}
         self.on_change: Callable[[int, SubmissionState, SubmissionState], None] = lambda _i, _old, _new: None
         """Told of every change of an execution that is this service's own."""
@@ -195,6 +211,21 @@ class Tables:
             submission_state=row.state_shown,
         )
         return StoredExecution(execution, self.orders[row.order_id])
+
+    def _note_late(self, source: str, row: BookedExecution, attempt_id: AttemptId | None) -> None:
+        """What had been given up turned out to be accepted; to be called before the row changes its state."""
+        if row.state in GAVE_BACK:
+            self.evidence.append(
+                BookedEvidence(
+                    row.id,
+                    source,
+                    "ACCEPTED_LATE",
+                    attempt_id,
+                    row.state,
+                    _S.ACCEPTED,
+                    service_id=row.service_id,
+                )
+            )
 
     def _today(self) -> datetime:
         return EPOCH + timedelta(seconds=self._now_s())

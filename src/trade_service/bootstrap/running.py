@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from trade_service.bootstrap.derived import client_settings
 from trade_service.bootstrap.metrics import measure
-from trade_service.bootstrap.services import Services
+from trade_service.bootstrap.services import Services, status_ids
 from trade_service.execution_service.client import ExecutionServiceClient
 from trade_service.observability.extensions import installed_listeners
 from trade_service.observability.submission_log import log_submission
@@ -18,7 +18,11 @@ from trade_service.settings import Settings
 from trade_service.store.embedded import EmbeddedPostgres, default_data_dir
 from trade_service.store.engine import StoreSettings, create_engine
 from trade_service.store.migrate import MigrationError, check, migrate
+from trade_service.store.operator_store import PostgresOperatorStore
+from trade_service.store.reference_store import PostgresReferenceReads
 from trade_service.submission.clock import SystemClock
+from trade_service.submission.events import EventBus
+from trade_service.trading.operating import OperatorService
 
 Progress = Callable[[str], None]
 Loop = Callable[[], Coroutine[Any, Any, None]]
@@ -68,6 +72,22 @@ async def prepared_database(settings: Settings, progress: Progress) -> AsyncIter
             )
         await migrate(engine, progress)
         yield engine
+
+
+@asynccontextmanager
+async def operating(settings: Settings, progress: Progress) -> AsyncIterator[OperatorService]:
+    """What operators do, straight on the database, whether or not the service runs beside it.
+
+    Raises StoreUnavailable, EmbeddedPostgresError, MigrationError or CannotStart when it cannot start.
+    """
+    events, clock = EventBus(), SystemClock()
+    events.subscribe(log_submission)
+    async with (
+        prepared_database(settings, progress) as engine,
+        ExecutionServiceClient(client_settings(settings), clock) as books,
+    ):
+        store = PostgresOperatorStore(engine, clock, *status_ids(await PostgresReferenceReads(engine).load()))
+        yield OperatorService(store, books, events, settings.submission.look_up_max_pages)
 
 
 @asynccontextmanager

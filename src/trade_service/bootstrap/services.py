@@ -13,13 +13,14 @@ from trade_service.bootstrap.derived import (
     retry_policy,
     submission_settings,
 )
-from trade_service.domain.reference import STATUS_NEW, STATUS_SENT
+from trade_service.domain.reference import STATUS_NEW, STATUS_SENT, ReferenceData
 from trade_service.execution_service.client import ExecutionServiceClient
 from trade_service.settings import Settings
 from trade_service.store.bulk_store import PostgresBulkSubmissionStore
 from trade_service.store.execution_changes import PostgresExecutionChanges
 from trade_service.store.execution_reads import PostgresExecutionReads
 from trade_service.store.migrate import check
+from trade_service.store.operator_store import PostgresOperatorStore
 from trade_service.store.order_changes import PostgresOrderChanges
 from trade_service.store.order_store import PostgresOrderStore
 from trade_service.store.reference_store import PostgresReferenceReads
@@ -39,6 +40,7 @@ from trade_service.trading.bulk_submissions import BulkSubmissions
 from trade_service.trading.editors import Editors
 from trade_service.trading.execution_editor import ExecutionEditor
 from trade_service.trading.executions import ExecutionService
+from trade_service.trading.operating import OperatorService
 from trade_service.trading.order_editor import TradeOrderEditor
 from trade_service.trading.reference import ReferenceCache
 from trade_service.trading.trade_orders import TradeOrderService
@@ -49,6 +51,17 @@ LAST_GRACE_S = 1.0
 
 class CannotStart(Exception):
     """The database lacks what the service cannot do without; the message says what."""
+
+
+def status_ids(reference: ReferenceData) -> tuple[int, int]:
+    """The ids of the statuses NEW and SENT; raises CannotStart."""
+    new, sent = reference.status_named(STATUS_NEW), reference.status_named(STATUS_SENT)
+    if new is None or sent is None:
+        raise CannotStart(
+            f"the table execution_status lacks {STATUS_NEW} or {STATUS_SENT}, without which nothing can "
+            "be submitted: insert the missing row"
+        )
+    return new.id, sent.id
 
 
 class Services:
@@ -76,6 +89,7 @@ class Services:
         self.orders: TradeOrderService
         self.executions: ExecutionService
         self.bulk_submissions: BulkSubmissions
+        self.operators: OperatorService
         self.stopping = False
         self._stop_began = 0.0
 
@@ -101,17 +115,18 @@ class Services:
     async def wire(self) -> None:
         """Builds what needs the database's reference data; raises StoreUnavailable and CannotStart."""
         settings = self.settings
-        reference = await self.references.get()
-        new, sent = reference.status_named(STATUS_NEW), reference.status_named(STATUS_SENT)
-        if new is None or sent is None:
-            raise CannotStart(
-                f"the table execution_status lacks {STATUS_NEW} or {STATUS_SENT}, without which nothing can "
-                "be submitted: insert the missing row"
-            )
+        new_id, sent_id = status_ids(await self.references.get())
         store = PostgresSubmissionStore(
-            self.engine, self.clock, self.owner, settings.settle_time_ms, new.id, sent.id
+            self.engine, self.clock, self.owner, settings.settle_time_ms, new_id, sent_id
         )
         self._wire_submission(store)
+        self.operators = OperatorService(
+            PostgresOperatorStore(self.engine, self.clock, new_id, sent_id),
+            self.gateway,
+            self.events,
+            settings.submission.look_up_max_pages,
+        )
+        self.operators.on_open = self.recovery.due_in
         self.orders = TradeOrderService(
             PostgresOrderStore(self.engine, self.owner),
             self.references,

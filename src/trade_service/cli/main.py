@@ -22,6 +22,13 @@ COMMANDS = {
     "serve": ("trade_service.cli.serve:serve", "Serve the HTTP API until stopped."),
     "submit": ("trade_service.cli.submit:submit", "Submit a blotter file, or all that was never submitted."),
     "audit": ("trade_service.cli.audit:audit", "Prove that nothing is lost and nothing was accepted twice."),
+    "unknowns": (
+        "trade_service.cli.unknowns:unknowns",
+        "List executions whose outcome is unknown, and what each waits for.",
+    ),
+    "show": ("trade_service.cli.show:show", "Show how one execution came to be what it is."),
+    "resolve": ("trade_service.cli.resolve:resolve", "Settle an unknown outcome by hand."),
+    "requeue": ("trade_service.cli.requeue:requeue", "Submit again what was rejected or given up."),
     "db": ("trade_service.cli.db:db", "Look after the database: status, migrate, start, reset."),
     "simulate": (
         "trade_service.cli.simulate:simulate",
@@ -31,6 +38,7 @@ COMMANDS = {
 }
 GROUPS: list[CommandGroupDict] = [
     {"name": "The work", "commands": ["serve", "submit", "audit"]},
+    {"name": "When something went wrong", "commands": ["unknowns", "show", "resolve", "requeue"]},
     {"name": "Trying it out", "commands": ["demo", "simulate"]},
     {"name": "Looking after it", "commands": ["db", "config"]},
 ]

@@ -125,6 +125,18 @@ class NotSubmittable(DomainError):
     code = "NOT_SUBMITTABLE"
 
 
+class EvidenceConflict(DomainError):
+    """What an operator says of an execution contradicts what is known of it: nothing was changed."""
+
+    code = "EVIDENCE_CONFLICT"
+
+
+class NotRequeueable(DomainError):
+    """The execution did not end without acceptance, so it cannot be requeued."""
+
+    code = "NOT_REQUEUEABLE"
+
+
 def shorten(text: str, limit: int = 80) -> str:
     """`text`, cut to `limit` characters with an ellipsis: a message never echoes a whole body."""
     return text if len(text) <= limit else text[: limit - 1] + "…"

@@ -46,12 +46,12 @@ TRANSITIONS: dict[SubmissionState, frozenset[SubmissionState]] = {
     _S.RETRY: frozenset({_S.CLAIMED, _S.EXHAUSTED, _S.ACCEPTED}),
     _S.UNKNOWN: frozenset({_S.ACCEPTED, _S.RETRY, _S.EXHAUSTED, _S.NONE}),
     _S.ACCEPTED: frozenset(),
-    _S.REJECTED: frozenset({_S.ACCEPTED, _S.QUEUED}),
-    _S.EXHAUSTED: frozenset({_S.ACCEPTED, _S.QUEUED}),
+    _S.REJECTED: frozenset({_S.ACCEPTED, _S.UNKNOWN}),
+    _S.EXHAUSTED: frozenset({_S.ACCEPTED, _S.UNKNOWN}),
 }
 """Positive evidence (an id, a fill) leads to ACCEPTED from anywhere; an operator may requeue what
-ended without acceptance; an execution taken over from the earlier service that proves absent
-downstream goes back to NONE. Nothing leaves ACCEPTED."""
+ended without acceptance, which is looked up before it is sent; an execution taken over from the earlier
+service that proves absent downstream goes back to NONE. Nothing leaves ACCEPTED."""
 
 
 def may_become(old: SubmissionState, new: SubmissionState) -> bool:

@@ -1,5 +1,6 @@
 """ExecutionServiceClient: one HTTP call in, one value out, whatever the network or the service does."""
 
+from collections.abc import Callable
 from types import TracebackType
 from typing import Self
 
@@ -13,7 +14,7 @@ from trade_service.execution_service.answers import describe, needs_body, of_sta
 from trade_service.execution_service.body import GuardedBody, Stage
 from trade_service.execution_service.errors import ClientCode, classify, code_of
 from trade_service.execution_service.exchange import ClientSettings, HttpExchange
-from trade_service.submission.messages import BatchExecutionRequest
+from trade_service.submission.messages import BatchExecutionRequest, RemoteExecutionPage
 from trade_service.submission.model import AttemptId, GatewayReply, ReplyKind
 from trade_service.submission.ports import Clock, Listing
 
@@ -23,6 +24,7 @@ log = structlog.get_logger(__name__)
 
 _BATCH_PATH = "/api/v1/executions/batch"
 _LIST_PATH = "/api/v1/executions"
+_ONE_PATH = "/api/v1/execution"
 _OK = 200
 
 
@@ -40,6 +42,7 @@ class ExecutionServiceClient:
         base = _base_url(settings.base_url)
         self._batch_url = base / _BATCH_PATH.lstrip("/")
         self._list_url = base / _LIST_PATH.lstrip("/")
+        self._one_url = base / _ONE_PATH.lstrip("/")
         self._batch_call = f"POST {_shown(self._batch_url)}"
         self._http: HttpExchange | None = None
 
@@ -95,6 +98,14 @@ class ExecutionServiceClient:
         """The same, smallest id first: pages that do not shift while executions are added."""
         return await self._list_sorted("id", offset, limit)
 
+    async def find(self, service_id: int) -> Listing:
+        """The execution of that id as a page of one; an empty page when the service says there is none."""
+        url = self._one_url / str(service_id)
+        listing = await self._list(url, f"GET {_shown(url)}", wire.decode_row)
+        if listing.code == ClientCode.NOT_FOUND:
+            return Listing(RemoteExecutionPage([]))
+        return listing
+
     async def _list_sorted(self, sort_by: str, offset: int, limit: int) -> Listing:
         began = self._clock.boottime()
         url = self._list_url.with_query({"offset": offset, "limit": limit, "sortBy": sort_by})
@@ -127,7 +138,9 @@ class ExecutionServiceClient:
             if not complete:
                 body.give_up()
 
-    async def _list(self, url: URL, call: str) -> Listing:
+    async def _list(
+        self, url: URL, call: str, decode: Callable[[bytes], RemoteExecutionPage] = wire.decode_page
+    ) -> Listing:
         http = self._opened()
         try:
             answer = await http.call("GET", url)
@@ -135,7 +148,7 @@ class ExecutionServiceClient:
                 raise answer.trouble
             if answer.status != _OK:
                 return Listing(None, of_status(answer.status)[1].value, describe(answer, call))
-            return Listing(wire.decode_page(answer.body or b""))
+            return Listing(decode(answer.body or b""))
         except wire.UnreadableAnswer as error:
             message = f"{call} answered with a body that cannot be read: {shorten(str(error))}"
             return Listing(None, ClientCode.UNREADABLE.value, message)

@@ -105,6 +105,11 @@ def decode_page(body: bytes) -> RemoteExecutionPage:
     return page
 
 
+def decode_row(body: bytes) -> RemoteExecutionPage:
+    """One execution as a page of one; raises as `decode_page` does."""
+    return decode_page(b'{"content":[' + body + b"]}")
+
+
 def said(body: bytes) -> str:
     """The message in an error body, whatever its shape; empty when there is none."""
     try:

@@ -22,7 +22,7 @@ EXECUTION_COLUMNS = """
 """
 """In the order of the fields of Execution; the last of them, the submission state, has to follow."""
 
-_STATE = """
+STATE_SHOWN = """
     coalesce(e.submission_state, CASE
         WHEN e.execution_service_id IS NOT NULL OR e.quantity_placed > 0 OR s.abbreviation <> :status_new_name
         THEN 'accepted' ELSE 'unknown' END)
@@ -101,7 +101,7 @@ FROM cut c JOIN orders o ON o.id = c.trade_order_id
 """Executions, their orders and the durable intent to send them, on orders locked by this transaction."""
 
 READ_EXECUTIONS = f"""
-SELECT {ORDER_COLUMNS}, {EXECUTION_COLUMNS}, {_STATE}
+SELECT {ORDER_COLUMNS}, {EXECUTION_COLUMNS}, {STATE_SHOWN}
 FROM execution e
 -- OFFSET keeps it a look-up an execution.
 CROSS JOIN LATERAL (SELECT * FROM trade_order t WHERE t.id = e.trade_order_id OFFSET 0) o
@@ -131,7 +131,7 @@ HAVING count(*) > 0
 
 FILL = f"""
 WITH before AS MATERIALIZED (
-    SELECT e.id, e.submission_state, {_STATE} AS state_shown
+    SELECT e.id, e.submission_state, {STATE_SHOWN} AS state_shown
     FROM execution e
     JOIN execution_status s ON s.id = e.execution_status_id
     WHERE e.id = :id AND e.version = :version AND e.quantity_ordered >= :quantity_filled
@@ -159,6 +159,12 @@ WITH before AS MATERIALIZED (
     JOIN trade_order o ON o.id = a.trade_order_id
     WHERE o.id = (SELECT trade_order_id FROM after) AND b.submission_state IN ('rejected', 'exhausted')
     FOR NO KEY UPDATE OF o
+), evidence AS (
+    INSERT INTO submission_evidence
+        (execution_id, source, code, attempt_id, state_before, state, service_id, message)
+    SELECT a.id, 'fill', 'ACCEPTED_LATE', a.attempt_id, b.submission_state, 'accepted', a.execution_service_id, ''
+    FROM after a JOIN before b ON b.id = a.id
+    WHERE b.submission_state IN ('rejected', 'exhausted')
 ), retaken AS (
     UPDATE trade_order o
     SET quantity_sent = o.quantity_sent + g.quantity,
@@ -182,7 +188,7 @@ JOIN (
 """One statement; no row when the execution does not exist, has another version or was ordered for less."""
 
 LOCK_EXECUTION = f"""
-SELECT {EXECUTION_COLUMNS}, {_STATE}
+SELECT {EXECUTION_COLUMNS}, {STATE_SHOWN}
 FROM execution e
 JOIN execution_status s ON s.id = e.execution_status_id
 WHERE e.id = :id

@@ -53,7 +53,7 @@ ORDER BY a.id
 """
 """One statement: the attempt is durable and owns its executions before the first byte leaves."""
 
-_SETTLE = """
+SETTLE = """
 WITH told AS MATERIALIZED (
     SELECT * FROM unnest(cast(:ids AS int[]), cast(:states AS text[]), cast(:service_ids AS int[]))
         AS t(id, state, service_id)
@@ -137,6 +137,7 @@ WITH told AS MATERIALIZED (
         finding_codes = finding_codes || CASE WHEN {news} THEN cast(:finding_codes AS varchar[]) END,
         finding_messages = finding_messages || CASE WHEN {news} THEN cast(:finding_messages AS text[]) END
     WHERE id = :attempt_id
+), evidence AS ({evidence}
 )
 SELECT b.id, coalesce(a.version, b.version) AS version, coalesce(a.status_id, b.status_id) AS status_id,
        a.id IS NOT NULL AS changed,
@@ -148,15 +149,26 @@ FROM before b
 LEFT JOIN after a ON a.id = b.id
 """
 
-RECORD = _SETTLE.format(
+_LATE = """
+    INSERT INTO submission_evidence
+        (execution_id, source, code, attempt_id, state_before, state, service_id, message)
+    SELECT a.id, '{source}', 'ACCEPTED_LATE', :attempt_id, a.state_before, a.state, a.service_id, ''
+    FROM after a
+    WHERE a.state = 'accepted' AND a.state_before IN ('rejected', 'exhausted')"""
+"""What had been given up turned out to be accepted: no attempt's own answer tells that."""
+
+RECORD = SETTLE.format(
     attempt="""state = 'answered', closed_at = now(), settle_from = now(), kind = :kind, code = :code,
         message = :message, http_status = :http_status, duration_ms = :duration_ms,
         next_batch_size = :next_batch_size, top_id = :top_id""",
     news="closed_at IS NULL",
+    evidence=_LATE.format(source="answer"),
 )
 """One statement: outcomes, quantities given back, the attempt closed or due again."""
 
-RECORD_LOOK_UP = _SETTLE.format(attempt="look_ups = look_ups + 1", news="true")
+RECORD_LOOK_UP = SETTLE.format(
+    attempt="look_ups = look_ups + 1", news="true", evidence=_LATE.format(source="look_up")
+)
 """The same for what a look-up proved; the answer that the attempt got stays as it was."""
 
 TAKE_DUE = """
@@ -183,7 +195,8 @@ SET next_action_at = now() + :hold_ms * interval '1 ms',
 WHERE t.id = ANY(ARRAY(SELECT id FROM due))
 RETURNING t.id, t.floor_id, t.floor_void, t.settle_ms, t.look_ups, t.next_batch_size, t.adopted, t.execution_ids,
           coalesce(t.settle_from + t.settle_ms * interval '1 ms' <= now(), false) AS settled,
-          CASE WHEN t.kind = 'not_sent' THEN t.streak + 1 ELSE 0 END AS streak
+          CASE WHEN t.kind = 'not_sent' THEN t.streak + 1 ELSE 0 END AS streak,
+          coalesce(t.kind = 'requeued', false) AS requeued
 """
 """Takes due attempts, holds them, and notes those whose owner let its lease pass."""
 

@@ -169,6 +169,7 @@ class PostgresSubmissionStore:
                 streak=row.streak,
                 adopted=row.adopted,
                 items=tuple(items.get(str(row.id), ())),
+                requeued=row.requeued,
             )
             for row in due
         )

@@ -154,6 +154,25 @@ bulk_submission = sa.Table(
     sa.Column("settled", ARRAY(sa.Integer), nullable=False, server_default="{}"),
 )
 
+submission_evidence = sa.Table(
+    "submission_evidence",
+    metadata,
+    # What came to light, or was done by a person, beside the attempts. It outlives the execution's row.
+    sa.Column("execution_id", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("id", sa.BigInteger, sa.Identity(always=True), primary_key=True),
+    sa.Column("found_at", INSTANT, nullable=False, server_default=sa.func.now()),
+    # operator, answer, look_up or fill.
+    sa.Column("source", sa.String(8), nullable=False),
+    sa.Column("code", sa.String(60), nullable=False),
+    sa.Column("attempt_id", UUID(as_uuid=False)),
+    sa.Column("state_before", sa.String(9)),
+    sa.Column("state", sa.String(9), nullable=False),
+    sa.Column("service_id_before", sa.Integer),
+    sa.Column("service_id", sa.Integer),
+    sa.Column("actor", sa.String(80)),
+    sa.Column("message", sa.Text, nullable=False),
+)
+
 adopted_index = sa.Table(
     "adopted_index",
     metadata,

@@ -24,6 +24,17 @@ class OutcomeCode(StrEnum):
     SETTLED_ELSEWHERE = "SETTLED_ELSEWHERE"
 
 
+class EvidenceCode(StrEnum):
+    """What came to light, or was done, beside an execution's attempts."""
+
+    RESOLVED = "RESOLVED"
+    """An operator settled it by hand."""
+    REQUEUED = "REQUEUED"
+    """An operator had it submitted again."""
+    ACCEPTED_LATE = "ACCEPTED_LATE"
+    """It turned out to be accepted after it had been given up."""
+
+
 class AlarmCode(StrEnum):
     """Something that a person has to look at."""
 

@@ -8,7 +8,7 @@ import msgspec
 from trade_service.domain.executions import is_possible_id
 from trade_service.submission.messages import RemoteExecution
 from trade_service.submission.model import OpenItem
-from trade_service.submission.ports import ExecutionGateway
+from trade_service.submission.ports import Listings
 
 PAGE = 100
 OVERLAP = 1
@@ -31,9 +31,7 @@ class LookUpPass(msgspec.Struct):
         return self.read_down_to is not None and self.read_down_to <= floor_id + 1
 
 
-async def look_up(
-    gateway: ExecutionGateway, wanted: Iterable[int], floor_id: int, max_pages: int
-) -> LookUpPass:
+async def look_up(gateway: Listings, wanted: Iterable[int], floor_id: int, max_pages: int) -> LookUpPass:
     """Reads newest first, back to the first row at or below `floor_id`, collecting rows of `wanted`.
 
     A pass that fails, or that sees rows disappear between two pages, ends with its `problem` told.

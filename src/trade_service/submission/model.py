@@ -112,6 +112,10 @@ class ItemReading(msgspec.Struct, frozen=True, gc=False):
     execution_service_id: int | None = None
 
 
+REQUEUED_KIND = "requeued"
+"""Of the journal's entry that a requeue writes, which never was a call; beside the kinds of replies."""
+
+
 class ItemOutcome(msgspec.Struct, frozen=True, gc=False):
     """What an execution becomes, and why."""
 
@@ -187,6 +191,8 @@ class DueAttempt(msgspec.Struct, frozen=True):
     adopted: bool
     """Made for rows of the earlier service: absence leads back to `none`, never to a retry."""
     items: tuple[OpenItem, ...]
+    requeued: bool = False
+    """Made by an operator's requeue: what a look-up finds had been accepted before, and given up all the same."""
 
 
 class SubmitStatus(StrEnum):

@@ -82,17 +82,21 @@ class SubmissionStore(Protocol):
         ...
 
 
-class ExecutionGateway(Protocol):
+class Listings(Protocol):
+    """The Execution Service's books. Never raises for what the network or the service does."""
+
+    async def list_newest(self, offset: int, limit: int) -> Listing:
+        """One page of the service's executions, greatest id first."""
+        ...
+
+
+class ExecutionGateway(Listings, Protocol):
     """The Execution Service. Never raises for what the network or the service does."""
 
     async def submit_batch(
         self, request: BatchExecutionRequest, attempt_id: AttemptId, write_before: float
     ) -> GatewayReply:
         """Sends one batch, unless the boot clock has passed `write_before` when its bytes would leave."""
-        ...
-
-    async def list_newest(self, offset: int, limit: int) -> Listing:
-        """One page of the service's executions, greatest id first."""
         ...
 
 

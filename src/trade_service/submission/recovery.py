@@ -15,6 +15,7 @@ from trade_service.domain.executions import SubmissionState
 from trade_service.submission.admission import Admission
 from trade_service.submission.announce import announce
 from trade_service.submission.board import OutcomeBoard
+from trade_service.submission.codes import AlarmCode
 from trade_service.submission.events import AlarmEvent, EventBus, LookUpEvent
 from trade_service.submission.failure_handler import ExecutionFailureHandler
 from trade_service.submission.look_up import LookUpPass, doubtful, look_up, matches
@@ -225,20 +226,26 @@ class Recovery:
         for item in items:
             ids = found.get(item.execution_id) or []
             if ids:
-                outcomes.append(self._found(item, ids))
+                outcomes.append(self._found(attempt, item, ids))
             elif absent_counts and item.state is unknown and not self._is_doubtful(attempt, item, seen):
                 outcomes.append(self._absent(attempt, item))
         return self._closing(
             attempt, SubmissionState.UNKNOWN, tuple(outcomes), self._next_ms(attempt, items, outcomes)
         )
 
-    def _found(self, item: OpenItem, ids: Sequence[int]) -> ItemOutcome:
+    def _found(self, attempt: DueAttempt, item: OpenItem, ids: Sequence[int]) -> ItemOutcome:
         if len(ids) > 1:
             message = (
                 f"execution {item.execution_id} was accepted {len(ids)} times, as {list(ids)}: "
                 "cancel all but the first at the Execution Service"
             )
             self._events.emit(AlarmEvent("ACCEPTED_TWICE", message, (item.execution_id,)))
+        if attempt.requeued:
+            message = (
+                f"execution {item.execution_id} was requeued, and the Execution Service had it as {ids[0]} all "
+                "along: nothing was sent again; check its order and whatever took its place"
+            )
+            self._events.emit(AlarmEvent(AlarmCode.ACCEPTED_LATE, message, (item.execution_id,)))
         message = f"found by look-up as {ids[0]}"
         return ItemOutcome(item.execution_id, SubmissionState.ACCEPTED, "FOUND_BY_LOOK_UP", message, ids[0])
 

@@ -78,6 +78,8 @@ STATUS_OF: dict[type[DomainError], int] = {
     domain.InFlight: 409,
     domain.AlreadySent: 409,
     domain.InUse: 409,
+    domain.EvidenceConflict: 409,
+    domain.NotRequeueable: 409,
     domain.TooMany: 413,
     domain.Overloaded: 503,
     NotAccepted: 502,

@@ -1,0 +1,149 @@
+"""`trade-service requeue`: what was rejected or given up is submitted again."""
+
+import sys
+from collections import Counter
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+import rich_click as click
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from trade_service.bootstrap.running import operating
+from trade_service.cli.operators import NOT_DONE, confirmed, operator_option, reason_option, yes_option
+from trade_service.cli.running import config_option, run_until_done, say, settings_for
+from trade_service.cli.summary import result_console
+from trade_service.domain.errors import shorten
+from trade_service.domain.executions import GAVE_BACK, SubmissionState
+from trade_service.settings import Settings
+from trade_service.trading.operating import OperatorService
+from trade_service.trading.requeueing import MAX_REQUEUE, Requeue, Requeued, RequeueFilter
+
+SHOWN = 200
+MESSAGE_WIDTH = 80
+_MOMENTS = ["%Y-%m-%dT%H:%M:%S%z", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d"]
+
+
+@click.command()
+@click.argument("execution_ids", type=int, nargs=-1)
+@click.option(
+    "--state",
+    "states",
+    multiple=True,
+    type=click.Choice(sorted(state.value for state in GAVE_BACK)),
+    help="Only these.",
+)
+@click.option("--code", "codes", multiple=True, help="Only what ended with this code, as `show` tells it.")
+@click.option("--since", type=click.DateTime(_MOMENTS), help="Last tried then or later (UTC unless it says).")
+@click.option("--until", type=click.DateTime(_MOMENTS), help="Last tried before that.")
+@click.option("--order", "orders", multiple=True, type=int, help="Only of the order with this order id.")
+@click.option("--destination", "destinations", multiple=True, help="Only for this destination.")
+@click.option("--dry-run", is_flag=True, help="Only show what it would do.")
+@reason_option
+@operator_option
+@yes_option
+@config_option
+def requeue(
+    *, execution_ids: tuple[int, ...], states: tuple[str, ...], codes: tuple[str, ...], since: datetime | None,
+    until: datetime | None, orders: tuple[int, ...], destinations: tuple[str, ...], dry_run: bool, reason: str,
+    operator: str, yes: bool, toml_path: Path | None,
+) -> None:  # fmt: skip
+    """Submit again what was rejected or given up: EXECUTION_IDS, or all that match the options.
+
+    Shows what it would do, then asks. Takes the quantity again, as far as the order has room, and has a
+    running service look each execution up first: one that had been accepted after all is found, and not
+    sent twice. That takes the settle time. Exit code 0 only if all were requeued.
+    """
+    filtered = any((states, codes, since, until, orders, destinations))
+    if bool(execution_ids) == filtered:
+        raise click.UsageError("Name EXECUTION_IDS, or give options that select them, and not both.")
+    wanted = RequeueFilter(
+        tuple(SubmissionState(state) for state in states or sorted(GAVE_BACK)),
+        codes, _with_offset(since), _with_offset(until), orders, destinations,
+    )  # fmt: skip
+    run = _Run(result_console(), Requeue(operator, reason), yes=yes, dry_run=dry_run)
+    settings = settings_for(toml_path, quiet_level="ERROR").settings
+    done = run_until_done(lambda: run.requeue(settings, execution_ids or wanted))
+    sys.exit(0 if done else NOT_DONE)
+
+
+class _Run:
+    """One run of the command."""
+
+    def __init__(self, console: Console, requeue: Requeue, *, yes: bool, dry_run: bool) -> None:
+        self._console = console
+        self._requeue = requeue
+        self._yes = yes
+        self._dry_run = dry_run
+
+    async def requeue(self, settings: Settings, what: tuple[int, ...] | RequeueFilter) -> bool:
+        """Shows, asks, requeues; whether all went."""
+        async with operating(settings, say) as operators:
+            ids, more = (
+                await operators.select(what) if isinstance(what, RequeueFilter) else (list(what), False)
+            )
+            if not ids:
+                self._console.print("Nothing matches.", style="bold green")
+                return True
+            preview = await self._preview(operators, ids)
+            good = sum(one.error is None for one in preview)
+            if more:
+                self._console.print(f"More match than the {MAX_REQUEUE:,} of one requeue: repeat it then.")
+            if self._dry_run or not good:
+                return good == len(preview)
+            if not confirmed(f"Requeue {good:,} executions?", yes=self._yes):
+                self._console.print("Nothing was changed.")
+                return False
+            results = await operators.requeue(ids, self._requeue)
+        return self._told(results)
+
+    async def _preview(self, operators: OperatorService, ids: Sequence[int]) -> list[Requeued]:
+        dry = Requeue(self._requeue.actor or "-", self._requeue.reason or "dry run", dry_run=True)
+        preview = await operators.requeue(ids, dry)
+        table = Table(title="A requeue would do this", title_justify="left", show_edge=False, pad_edge=False)
+        for name in ("execution", "order id", "quantity", "order has"):
+            table.add_column(name, justify="right")
+        for name in ("ended", "why", "then"):
+            table.add_column(name, overflow="fold")
+        for one in preview[:SHOWN]:
+            table.add_row(*_row(one), style=None if one.error is None else "red")
+        self._console.print(table)
+        if len(preview) > SHOWN:
+            self._console.print(f"... and {len(preview) - SHOWN:,} more", highlight=False)
+        good = sum(one.error is None for one in preview)
+        self._console.print(f"{good:,} of {len(preview):,} can be requeued.", highlight=False)
+        return preview
+
+    def _told(self, results: Sequence[Requeued]) -> bool:
+        good = sum(one.error is None for one in results)
+        refusals = Counter(one.error.code for one in results if one.error is not None)
+        refused = "".join(f", {count:,} refused ({code})" for code, count in refusals.items())
+        self._console.print(
+            f"{good:,} requeued{refused}. A running service looks them up, then sends them.",
+            style="bold green" if good == len(results) else "bold red",
+            highlight=False,
+            soft_wrap=True,
+        )
+        return good == len(results)
+
+
+def _row(one: Requeued) -> tuple[str | Text, ...]:
+    then = Text("taken again, looked up, sent" if one.error is None else one.error.message)
+    ended = one.ended
+    if ended is None or one.room is None:
+        return str(one.execution_id), "-", "-", "-", "-", "-", then
+    return (
+        str(one.execution_id),
+        str(ended.order_id),
+        f"{ended.quantity.normalize():f}",
+        f"{one.room.normalize():f}",
+        f"{ended.state}, {ended.code}",
+        Text(shorten(" ".join(ended.message.split()), MESSAGE_WIDTH)),
+        then,
+    )
+
+
+def _with_offset(moment: datetime | None) -> datetime | None:
+    return moment if moment is None or moment.tzinfo is not None else moment.replace(tzinfo=UTC)

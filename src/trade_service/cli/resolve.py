@@ -1,0 +1,67 @@
+"""`trade-service resolve`: an unknown outcome is settled by hand, with evidence."""
+
+import sys
+from pathlib import Path
+
+import rich_click as click
+
+from trade_service.bootstrap.running import operating
+from trade_service.cli.operators import NOT_DONE, confirmed, operator_option, reason_option, yes_option
+from trade_service.cli.running import config_option, run_until_done, say, settings_for
+from trade_service.settings import Settings
+from trade_service.submission.by_hand import Resolution, Sight, check_sighting
+
+
+@click.command()
+@click.argument("execution_id", type=int)
+@click.option("--accepted-as", type=int, help="It was accepted: its id at the Execution Service.")
+@click.option("--not-accepted", is_flag=True, help="It was not; its quantity goes back to the order.")
+@reason_option
+@operator_option
+@click.option("--force", is_flag=True, help="Also where the Execution Service's books speak against it.")
+@yes_option
+@config_option
+def resolve(
+    *, execution_id: int, accepted_as: int | None, not_accepted: bool, reason: str, operator: str, force: bool,
+    yes: bool, toml_path: Path | None,
+) -> None:  # fmt: skip
+    """Settle the unknown outcome of EXECUTION_ID by hand, with a reason that is kept.
+
+    First shows what the Execution Service's books say now, then asks. What contradicts them, or what is
+    known here, is refused. The service may run or not; whoever waits for the outcome is told. Nothing is
+    sent: what was not accepted can be sent again with `requeue`. Exit code 0 only if it was settled.
+    """
+    if (accepted_as is None) != not_accepted:
+        raise click.UsageError("Give --accepted-as ID or --not-accepted, and not both.")
+    settings = settings_for(toml_path, quiet_level="ERROR").settings
+    resolution = Resolution(execution_id, accepted_as, operator, reason)
+    done = run_until_done(lambda: _resolve(settings, resolution, force=force, yes=yes))
+    sys.exit(0 if done else NOT_DONE)
+
+
+async def _resolve(settings: Settings, resolution: Resolution, *, force: bool, yes: bool) -> bool:
+    execution_id, accepted_as = resolution.execution_id, resolution.accepted_as
+    async with operating(settings, say) as operators:
+        looked = await operators.look(resolution)
+        click.echo(f"Execution {execution_id} is {looked.case.state} (orderId {looked.case.order_id}).")
+        click.echo(f"{looked.sighting.message[:1].upper()}{looked.sighting.message[1:]}.")
+        check_sighting(looked.sighting, insist=force)
+        outcome = "not accepted" if accepted_as is None else f"accepted as {accepted_as}"
+        unseen = "" if looked.sighting.sight is Sight.CONFIRMS else ", though that does not confirm it"
+        if not confirmed(f"Settle execution {execution_id} as {outcome}{unseen}?", yes=yes):
+            click.echo("Nothing was changed.")
+            return False
+        await operators.resolve(resolution, looked, insist=force)
+    after = (
+        "" if accepted_as is not None else _not_sent(adopted=looked.case.adopted, execution_id=execution_id)
+    )
+    click.echo(f"Execution {execution_id} is settled as {outcome}.{after}")
+    return True
+
+
+def _not_sent(*, adopted: bool, execution_id: int) -> str:
+    if adopted:
+        return " It is of the earlier service: `trade-service submit --all-new` would send it."
+    return (
+        f" Its quantity is back with the order; `trade-service requeue {execution_id}` would send it again."
+    )

@@ -1,0 +1,72 @@
+"""`trade-service unknowns`: what is open, for how long, and what it waits for."""
+
+import sys
+from pathlib import Path
+
+import msgspec
+import rich_click as click
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from trade_service.bootstrap.running import operating
+from trade_service.cli.operators import age
+from trade_service.cli.running import config_option, run_until_done, say, settings_for
+from trade_service.cli.summary import result_console
+from trade_service.settings import Settings
+from trade_service.submission.by_hand import waits_for
+from trade_service.trading.history import Unknowns
+from trade_service.trading.operating import MAX_LISTED
+
+SOME = 1
+
+
+@click.command()
+@click.option(
+    "--limit", default=100, show_default=True, type=click.IntRange(1, MAX_LISTED), help="Rows to show."
+)
+@click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
+@config_option
+def unknowns(*, limit: int, as_json: bool, toml_path: Path | None) -> None:
+    """List executions whose outcome is unknown, the oldest first, and what each waits for.
+
+    The service looks them up by itself, again and again. One that stays is for you: `show` it, ask the
+    Execution Service's people, then `resolve` it. Exit code 0 when there is none, else 1.
+    """
+    settings = settings_for(toml_path, quiet_level="ERROR").settings
+    found = run_until_done(lambda: _unknowns(settings, limit))
+    if as_json:
+        rows = [{**msgspec.structs.asdict(case), "waits_for": waits_for(case)} for case in found.cases]
+        text = msgspec.json.encode({"total": found.total, "unknowns": rows})
+        click.echo(msgspec.json.format(text))
+    else:
+        _print(found, result_console())
+    sys.exit(SOME if found.total else 0)
+
+
+async def _unknowns(settings: Settings, limit: int) -> Unknowns:
+    async with operating(settings, say) as operators:
+        return await operators.unknowns(limit)
+
+
+def _print(found: Unknowns, console: Console) -> None:
+    if not found.total:
+        console.print("No outcome is unknown.", style="bold green")
+        return
+    table = Table(show_edge=False, pad_edge=False)
+    for name in ("execution", "order id", "open for"):
+        table.add_column(name, justify="right")
+    for name in ("state", "since", "waits for"):
+        table.add_column(name, overflow="fold")
+    for case in found.cases:
+        table.add_row(
+            str(case.execution_id),
+            str(case.order_id),
+            age(case.open_s),
+            case.state,
+            Text(case.code or ""),
+            Text(waits_for(case)),
+        )
+    console.print(table)
+    shown = "" if len(found.cases) == found.total else f" (the oldest {len(found.cases):,} are shown)"
+    console.print(f"{found.total:,} unknown{shown}.", style="bold yellow", highlight=False)

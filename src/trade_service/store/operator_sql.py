@@ -1,0 +1,187 @@
+"""The statements behind what operators see and do, as PostgreSQL text.
+
+Locks as everywhere: executions before orders, each kind in id order. No index serves the search for an
+execution's attempts or for those that ended: people ask for them now and then, the submission path would
+pay for the index with every batch.
+"""
+
+from trade_service.store.order_sql import STATE_SHOWN
+from trade_service.store.submission_sql import SETTLE
+
+_CASE = f"""
+    e.id, {STATE_SHOWN} AS state, e.submission_state IS NULL AS is_foreign, e.execution_service_id,
+    o.id AS trade_order_id, o.order_id, rtrim(o.security_id) AS security_id, tt.abbreviation AS trade_type,
+    d.abbreviation AS destination, e.quantity_ordered, e.quantity_filled, e.attempts_spent,
+    a.id::text AS attempt_id, a.started_at, extract(epoch FROM now() - a.started_at)::float8 AS open_s,
+    a.kind, a.code, coalesce(a.floor_id, 0) AS floor_id, coalesce(a.floor_void, false) AS floor_void,
+    coalesce(a.adopted, false) AS adopted, coalesce(a.kind = 'requeued', false) AS requeued,
+    coalesce(a.look_ups, 0) AS look_ups,
+    extract(epoch FROM a.settle_from + a.settle_ms * interval '1 ms' - now())::float8 AS settles_in_s,
+    extract(epoch FROM a.next_action_at - now())::float8 AS due_in_s
+FROM execution e
+CROSS JOIN LATERAL (SELECT * FROM trade_order t WHERE t.id = e.trade_order_id OFFSET 0) o
+JOIN execution_status s ON s.id = e.execution_status_id
+JOIN destination d ON d.id = e.destination_id
+LEFT JOIN trade_type tt ON tt.id = e.trade_type_id
+LEFT JOIN LATERAL (SELECT * FROM submission_attempt t WHERE t.id = e.attempt_id OFFSET 0) a ON true
+"""
+"""In the order of the fields of Case."""
+
+CASES = f"SELECT {_CASE} WHERE e.id = ANY(:ids) ORDER BY e.id"
+
+UNKNOWNS = """
+WITH open AS MATERIALIZED (
+    SELECT id, execution_ids, started_at, lease_until FROM submission_attempt WHERE next_action_at IS NOT NULL
+), doubtful AS MATERIALIZED (
+    SELECT e.id, a.started_at
+    FROM open a
+    CROSS JOIN LATERAL (
+        SELECT x.id FROM execution x
+        WHERE x.id = ANY(a.execution_ids) AND x.attempt_id = a.id
+          AND (x.submission_state = 'unknown' OR x.submission_state = 'claimed' AND a.lease_until <= now())
+        OFFSET 0
+    ) e
+)
+SELECT id, count(*) OVER () AS total FROM doubtful ORDER BY started_at, id LIMIT :limit
+"""
+"""Unknown outcomes, and what a process that is gone left claimed: found by the open attempts."""
+
+HOLDER = """
+SELECT id FROM execution WHERE execution_service_id = :service_id AND id <> :id ORDER BY id LIMIT 1
+"""
+
+ONE_AT_A_TIME = "SELECT pg_advisory_xact_lock(:key, :service_id)"
+"""Nobody else says of another execution that it has the same id, until this transaction ends."""
+
+RESOLVE = SETTLE.format(
+    attempt="look_ups = look_ups",
+    news="false",
+    evidence="""
+    INSERT INTO submission_evidence
+        (execution_id, source, code, attempt_id, state_before, state, service_id_before, service_id, actor,
+         message)
+    SELECT a.id, 'operator', :code, :attempt_id, a.state_before, a.state, b.service_id, a.service_id, :actor,
+           :reason
+    FROM after a JOIN before b ON b.id = a.id""",
+)
+"""As a look-up is recorded, with the same fencing; the evidence stands in a row of its own."""
+
+FIRST_ATTEMPTS = """
+SELECT DISTINCT ON (m.execution_id)
+       m.execution_id, m.floor_id,
+       bool_or(m.floor_void) OVER per_execution AS floor_void,
+       max(m.settle_ms) OVER per_execution AS settle_ms,
+       max(coalesce(m.settle_from, m.lease_until)) OVER per_execution AS settle_from
+FROM (
+    SELECT x.execution_id, t.id, t.started_at, t.floor_id, t.floor_void, t.settle_ms, t.settle_from,
+           t.lease_until
+    FROM submission_attempt t CROSS JOIN LATERAL unnest(t.execution_ids) x(execution_id)
+    WHERE x.execution_id = ANY(:ids) AND t.state <> 'queued'
+) m
+WINDOW per_execution AS (PARTITION BY m.execution_id)
+ORDER BY m.execution_id, m.started_at, m.id
+"""
+"""Where a look-up for a requeue has to begin, and when all that was ever sent had to have arrived."""
+
+_ENDED_FROM = """
+FROM execution e
+CROSS JOIN LATERAL (SELECT * FROM trade_order t WHERE t.id = e.trade_order_id OFFSET 0) o
+JOIN execution_status s ON s.id = e.execution_status_id
+JOIN destination d ON d.id = e.destination_id
+LEFT JOIN LATERAL (SELECT * FROM submission_attempt t WHERE t.id = e.attempt_id OFFSET 0) a ON true
+LEFT JOIN LATERAL (
+    SELECT f.code, f.message
+    FROM unnest(a.finding_ids, a.finding_codes, a.finding_messages) WITH ORDINALITY AS f(id, code, message, place)
+    WHERE f.id = e.id
+    ORDER BY f.place DESC
+    LIMIT 1
+) f ON true
+LEFT JOIN LATERAL (
+    SELECT v.code, v.message FROM submission_evidence v
+    WHERE v.execution_id = e.id AND v.attempt_id = e.attempt_id AND v.code = 'RESOLVED'
+    ORDER BY v.id DESC
+    LIMIT 1
+) v ON true
+"""
+
+_ENDED_CODE = "coalesce(v.code, f.code, a.code, '')"
+
+LOCK = "SELECT id FROM execution WHERE id = ANY(:ids) ORDER BY id FOR NO KEY UPDATE"
+"""Alone, so that what is read next is what the ones before left."""
+
+ENDED = f"""
+SELECT e.id, {STATE_SHOWN} AS state, e.execution_service_id, e.trade_order_id, o.order_id,
+       rtrim(o.security_id) AS security_id, d.abbreviation AS destination, e.quantity_ordered,
+       e.attempts_spent, a.started_at, {_ENDED_CODE} AS code,
+       coalesce(v.message, f.message, a.message, '') AS message
+{_ENDED_FROM}
+WHERE e.id = ANY(:ids)
+ORDER BY e.id
+"""
+"""In the order of the fields of Ended."""
+
+FIND_ENDED = f"""
+SELECT e.id
+{_ENDED_FROM}
+WHERE e.submission_state = ANY(:states)
+  AND (cardinality(:codes) = 0 OR {_ENDED_CODE} = ANY(:codes))
+  AND (cardinality(:order_ids) = 0 OR o.order_id = ANY(:order_ids))
+  AND (cardinality(:destinations) = 0 OR d.abbreviation = ANY(:destinations))
+  AND (:since IS NULL OR a.started_at >= :since)
+  AND (:until IS NULL OR a.started_at < :until)
+ORDER BY e.id
+LIMIT :limit
+"""
+
+REQUEUE = """
+WITH wanted AS MATERIALIZED (
+    SELECT *
+    FROM unnest(:ids, cast(:attempt_ids AS uuid[]), :floor_ids, :floors_void, :settle_ms, :settle_from)
+        AS t(id, attempt_id, floor_id, floor_void, settle_ms, settle_from)
+), evidence AS (
+    INSERT INTO submission_evidence
+        (execution_id, source, code, attempt_id, state_before, state, actor, message)
+    SELECT e.id, 'operator', 'REQUEUED', w.attempt_id, e.submission_state, 'unknown', :actor, :reason
+    FROM wanted w JOIN execution e ON e.id = w.id
+    WHERE e.id = ANY(:ids)
+), again AS (
+    UPDATE execution e
+    SET submission_state = 'unknown', attempt_id = w.attempt_id, attempts_spent = 0, give_up_at = NULL
+    FROM wanted w
+    WHERE e.id = w.id
+), entries AS (
+    INSERT INTO submission_attempt
+        (id, state, owner, execution_ids, settle_ms, settle_from, floor_id, floor_void, next_action_at,
+         closed_at, kind, code, message)
+    SELECT attempt_id, 'answered', :actor, array_agg(id ORDER BY id), max(settle_ms),
+           coalesce(max(settle_from), now()), min(floor_id), bool_or(floor_void), now(), now(), 'requeued',
+           'REQUEUED', :reason
+    FROM wanted
+    GROUP BY attempt_id
+)
+UPDATE trade_order o
+SET quantity_sent = p.quantity_sent, submitted = p.submitted, version = o.version + 1
+FROM unnest(:order_ids, :quantities_sent, :submitted) AS p(id, quantity_sent, submitted)
+WHERE o.id = p.id
+"""
+"""On rows locked by this transaction. The time budget begins when the execution is next claimed."""
+
+ATTEMPTS_OF = """
+SELECT t.id::text, t.state, t.owner, cardinality(t.execution_ids) AS size, t.started_at, t.lease_until,
+       t.closed_at, t.next_action_at, t.floor_id, t.floor_void, t.adopted, t.look_ups, t.kind, t.code,
+       t.message, t.http_status, t.duration_ms, t.finding_ids, t.finding_states, t.finding_codes,
+       t.finding_messages
+FROM submission_attempt t
+WHERE t.execution_ids @> ARRAY[cast(:id AS integer)]
+ORDER BY t.started_at, t.id
+LIMIT :limit
+"""
+
+EVIDENCE_OF = """
+SELECT found_at, source, code, attempt_id::text, state_before, state, service_id_before, service_id, actor,
+       message
+FROM submission_evidence
+WHERE execution_id = :id
+ORDER BY id
+LIMIT :limit
+"""

@@ -1,0 +1,265 @@
+"""What an operator may say of an execution, held against what is known of it. Pure."""
+
+from datetime import datetime
+from decimal import Decimal
+from enum import StrEnum
+
+import msgspec
+
+from trade_service.domain.errors import DomainError, EvidenceConflict, InFlight, InvalidInput
+from trade_service.domain.executions import GAVE_BACK, SubmissionState
+from trade_service.submission.look_up import LookUpPass, agrees, doubtful, matches
+from trade_service.submission.model import AttemptId, OpenItem
+from trade_service.submission.ports import Listing
+
+MAX_ID = 2**31 - 1
+MAX_ACTOR = 80
+MAX_REASON = 2000
+
+_S = SubmissionState
+
+
+class Resolution(msgspec.Struct, frozen=True):
+    """What somebody knows of an execution whose outcome the engine cannot find out."""
+
+    execution_id: int
+    accepted_as: int | None
+    """Its id at the Execution Service; None: it was not accepted."""
+    actor: str
+    """Who says so."""
+    reason: str
+    """How they know."""
+
+
+class Case(msgspec.Struct, frozen=True):
+    """An execution as far as its outcome is concerned; times in seconds by the database's clock."""
+
+    execution_id: int
+    state: SubmissionState
+    foreign: bool
+    """Written by the earlier service and not taken over yet."""
+    execution_service_id: int | None
+    trade_order_id: int
+    order_id: int
+    security_id: str
+    trade_type: str | None
+    destination: str
+    quantity: Decimal
+    quantity_filled: Decimal
+    attempts_spent: int
+    attempt_id: AttemptId | None
+    """The newest attempt, which owns it while it is open."""
+    attempt_began: datetime | None
+    open_s: float | None
+    """How long ago that attempt began."""
+    kind: str | None
+    code: str | None
+    floor_id: int
+    floor_void: bool
+    adopted: bool
+    requeued: bool
+    look_ups: int
+    settles_in_s: float | None
+    """Until absence may be concluded, negative when the settle time has passed; None: not counting yet."""
+    due_in_s: float | None
+    """Until recovery looks at it again, negative when that is overdue; None: nobody will."""
+
+    @property
+    def item(self) -> OpenItem:
+        """The execution as a look-up compares it."""
+        return OpenItem(
+            self.execution_id,
+            self.state,
+            self.trade_type,
+            self.destination,
+            self.security_id,
+            self.quantity,
+            self.attempts_spent,
+            0.0,
+        )
+
+    @property
+    def floor(self) -> int:
+        """The downstream id down to which a look-up has to read; 0 where the ids restarted since."""
+        return 0 if self.floor_void else self.floor_id
+
+
+class Sight(StrEnum):
+    """What the Execution Service's books say to a resolution."""
+
+    CONFIRMS = "confirms"
+    SILENT = "silent"
+    """They could not be read, or prove nothing either way."""
+    DOUBTS = "doubts"
+    """They speak against it without disproving it: it has to be insisted on."""
+    CONTRADICTS = "contradicts"
+
+
+class Sighting(msgspec.Struct, frozen=True):
+    """What was seen in the Execution Service's books, in words for people."""
+
+    sight: Sight
+    message: str
+
+
+def check_words(actor: str, reason: str) -> None:
+    """Raises InvalidInput unless it is told who acts and why, in lengths that the journal holds."""
+    for field, value, limit in (("operator", actor, MAX_ACTOR), ("reason", reason, MAX_REASON)):
+        if not value.strip():
+            raise InvalidInput.of(field, value, "must say something, it is kept as evidence")
+        if len(value) > limit:
+            raise InvalidInput.of(field, value, f"must have at most {limit} characters")
+        if "\x00" in value:
+            raise InvalidInput.of(field, value, "must not contain a NUL character")
+
+
+def check_resolution(case: Case, resolution: Resolution) -> None:
+    """Raises what forbids a resolution by our own books.
+
+    EvidenceConflict when it contradicts what they hold, InFlight while the outcome may still change by
+    itself, InvalidInput for an impossible id.
+    """
+    if resolution.accepted_as is None:
+        _check_not_accepted(case)
+    else:
+        _check_accepted(case, resolution.accepted_as)
+
+
+def outcome_state(case: Case, resolution: Resolution) -> SubmissionState:
+    """What the execution becomes: without acceptance its quantity goes back, as when the engine gives up.
+
+    A row of the earlier service becomes `none`, as when a look-up proves it absent: its order is left alone.
+    """
+    if resolution.accepted_as is not None:
+        return _S.ACCEPTED
+    return _S.NONE if case.adopted else _S.EXHAUSTED
+
+
+def check_sighting(sighting: Sighting, *, insist: bool) -> None:
+    """Raises EvidenceConflict when the Execution Service's books forbid it; or speak against it, uninsisted."""
+    if sighting.sight is Sight.CONTRADICTS:
+        raise EvidenceConflict(f"{sighting.message}: nothing was changed", sight=sighting.sight)
+    if sighting.sight is Sight.DOUBTS and not insist:
+        message = f"{sighting.message}: nothing was changed; force it if you know better"
+        raise EvidenceConflict(message, sight=sighting.sight)
+
+
+def sight_of_absence(case: Case, seen: LookUpPass) -> Sighting:
+    """What a pass down to the case's floor says to 'it was not accepted'."""
+    ids = matches(seen, [case.item], case.floor)[case.execution_id]
+    if ids:
+        message = f"the Execution Service has execution {case.execution_id} as {', '.join(map(str, ids))}"
+        return Sighting(Sight.CONTRADICTS, message)
+    row_id = doubtful(seen, case.item, case.floor)
+    if row_id is not None:
+        message = (
+            f"execution {row_id} of the Execution Service bears the id of execution {case.execution_id} and "
+            "differs in security, side, quantity or destination, or does not show them"
+        )
+        return Sighting(Sight.DOUBTS, message)
+    if seen.problem:
+        return Sighting(Sight.SILENT, f"the Execution Service's books could not be read: {seen.problem}")
+    if case.floor_void or seen.top_id < case.floor_id:
+        message = (
+            "the Execution Service's ids restarted since it was sent: that it is not there proves nothing"
+        )
+        return Sighting(Sight.SILENT, message)
+    where = f"above id {case.floor}" if case.floor else "of all"
+    return Sighting(
+        Sight.CONFIRMS, f"the Execution Service does not have it: {seen.pages} pages {where} read"
+    )
+
+
+def sight_of_row(case: Case, service_id: int, listing: Listing) -> Sighting:
+    """What the row of that id, or its absence, says to 'it was accepted under this id'."""
+    if listing.page is None:
+        return Sighting(Sight.SILENT, f"the Execution Service could not be asked: {listing.message}")
+    row = next((row for row in listing.page.content if row.id == service_id), None)
+    if row is None:
+        return Sighting(Sight.DOUBTS, f"the Execution Service has no execution {service_id}")
+    if row.trade_service_execution_id != case.execution_id:
+        whose = row.trade_service_execution_id
+        owner = "none of ours" if whose is None else f"execution {whose}"
+        message = (
+            f"execution {service_id} of the Execution Service is {owner}, not execution {case.execution_id}"
+        )
+        return Sighting(Sight.CONTRADICTS, message)
+    if not agrees(case.item, row):
+        message = (
+            f"execution {service_id} of the Execution Service bears the id of execution {case.execution_id}, but "
+            f"is {row.trade_type} {row.quantity} {row.security_name} at {row.destination}"
+        )
+        return Sighting(Sight.DOUBTS, message)
+    return Sighting(Sight.CONFIRMS, f"the Execution Service has it as {service_id}")
+
+
+def waits_for(case: Case) -> str:
+    """What the engine waits for before an open execution goes on, in words for people."""
+    if case.foreign:
+        return "being submitted: written by the earlier service, it is taken over then"
+    if case.due_in_s is None:
+        return "nothing: no attempt will drive it on, see `trade-service audit`"
+    if case.due_in_s < -OVERDUE_S:
+        return f"a running service: recovery is overdue for {-case.due_in_s:.0f} s"
+    if case.state is not _S.UNKNOWN:
+        return f"recovery, in {max(0.0, case.due_in_s):.0f} s"
+    if case.floor_void:
+        return "you: the Execution Service's ids restarted, so only what is found there proves anything"
+    if case.settles_in_s is None or case.settles_in_s > 0:
+        left = "" if case.settles_in_s is None else f", {case.settles_in_s:.0f} s of the settle time are left"
+        return f"being found by a look-up; absence proves nothing yet{left}"
+    return f"a complete look-up: {case.look_ups} so far, the next in {max(0.0, case.due_in_s):.0f} s"
+
+
+OVERDUE_S = 30.0
+"""Recovery of a running service is never that late."""
+
+
+def _check_not_accepted(case: Case) -> None:
+    name = f"execution {case.execution_id}"
+    if case.execution_service_id is not None or case.state is _S.ACCEPTED or case.quantity_filled > 0:
+        known = case.execution_service_id
+        proof = "a fill" if known is None else f"its id there, {known},"
+        raise _conflict(f"{name} was accepted, {proof} proves it", case)
+    if case.state in GAVE_BACK:
+        raise _conflict(
+            f"{name} is {case.state} already: that is 'not accepted', nothing is left to do", case
+        )
+    if case.foreign:
+        message = f"{name} was written by the earlier service: submit it, then it is taken over and looked up"
+        raise _conflict(message, case)
+    if case.state is not _S.UNKNOWN:
+        raise InFlight(f"{name} is {case.state}, not unknown: {_NOT_UNKNOWN[case.state]}", state=case.state)
+    if case.settles_in_s is None or case.settles_in_s > 0:
+        left = "" if case.settles_in_s is None else f" for another {case.settles_in_s:.0f} s"
+        message = f"{name} may still be accepted{left}: what was sent is given the settle time to arrive"
+        raise InFlight(message, state=case.state, settlesInS=case.settles_in_s)
+
+
+def _check_accepted(case: Case, service_id: int) -> None:
+    if not 1 <= service_id <= MAX_ID:
+        raise InvalidInput.of("executionServiceId", service_id, f"must be from 1 to {MAX_ID}")
+    known = case.execution_service_id
+    if known is None:
+        return
+    if known != service_id:
+        message = (
+            f"execution {case.execution_id} is known as {known} at the Execution Service, not {service_id}"
+        )
+        raise _conflict(f"{message}; if both are there it was accepted twice: cancel one of them", case)
+    if case.state is _S.ACCEPTED:
+        raise _conflict(f"execution {case.execution_id} is accepted as {known} already: nothing to do", case)
+
+
+def _conflict(message: str, case: Case) -> DomainError:
+    return EvidenceConflict(
+        message, state=case.state, executionServiceId=case.execution_service_id, executionId=case.execution_id
+    )
+
+
+_NOT_UNKNOWN = {
+    _S.NONE: "it was never sent",
+    _S.QUEUED: "it is sent by itself",
+    _S.CLAIMED: "an attempt owns it; once its lease has passed a running service makes it unknown",
+    _S.RETRY: "it was proven absent, and is sent again by itself",
+}

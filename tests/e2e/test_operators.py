@@ -1,0 +1,70 @@
+"""The commands of operators, as processes: an unknown outcome is seen and settled, a rejection is requeued."""
+
+import asyncio
+
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from tests.e2e.command import Cli, order
+from tests.support.trading import CONSERVATION, value_of
+from trade_service.simulator.server import RunningSimulator
+
+WHY = ("--reason", "asked their desk", "--operator", "ann")
+
+
+async def state(engine: AsyncEngine) -> str:
+    found: str = await value_of(engine, "SELECT submission_state FROM execution WHERE id = 1")
+    return found
+
+
+async def test_an_unknown_outcome_is_seen_and_settled(
+    cli: Cli, simulator: RunningSimulator, engine: AsyncEngine
+) -> None:
+    simulator.script(["reset_after"])
+    simulator.lookup_faults = {"error_503": 1.0}
+    assert (await cli.run("submit", cli.write(order(1)), "--wait-s", "0.3")).code == 1
+    simulator.lookup_faults = {}
+    listed = await cli.run("unknowns")
+    assert listed.code == 1
+    assert "DOWNSTREAM_CONNECTION_LOST" in listed.out
+    assert "1 unknown." in listed.out
+
+    asked = await cli.run("resolve", "1", "--accepted-as", "1", *WHY)
+    assert (asked.code, "give --yes" in asked.complaint) == (2, True), asked
+    assert "The Execution Service has it as 1." in asked.out
+    assert await state(engine) == "unknown"
+    done = await cli.run("resolve", "1", "--accepted-as", "1", "--yes", *WHY)
+    assert (done.code, "settled as accepted as 1" in done.out) == (0, True), done
+    assert await state(engine) == "accepted"
+
+    shown = (await cli.run("show", "1")).out
+    assert "execution 1 is accepted; at the Execution Service 1" in shown
+    for words in ("RESOLVED by ann", "unknown -> accepted as 1", "asked their desk"):
+        assert words in shown, shown
+
+
+async def test_what_was_rejected_is_requeued(
+    cli: Cli, simulator: RunningSimulator, engine: AsyncEngine
+) -> None:
+    simulator.script(["malformed_400"])
+    assert (await cli.run("submit", cli.write(order(1)))).code == 1
+    dry = await cli.run("requeue", "--state", "rejected", "--code", "DOWNSTREAM_REFUSED_REQUEST", "--dry-run")
+    assert (dry.code, "1 of 1 can be requeued." in dry.out) == (0, True), dry
+    assert await state(engine) == "rejected"
+    done = await cli.run("requeue", "1", "2", "--yes", *WHY)
+    assert (done.code, "1 requeued, 1 refused (NOT_FOUND)" in done.out) == (1, True), done
+    assert await state(engine) == "unknown"
+    async with await cli.start("serve", "--port", "0"), asyncio.timeout(60):
+        while await state(engine) != "accepted":
+            await asyncio.sleep(0.1)
+    assert simulator.books.accepted_counts() == {1: 1}
+    assert await value_of(engine, CONSERVATION) == 0
+    shown = (await cli.run("show", "1")).out
+    for words in ("DOWNSTREAM_REFUSED_REQUEST", "REQUEUED by ann", "PROVEN_ABSENT"):
+        assert words in shown, shown
+
+
+async def test_what_a_command_needs_is_told(cli: Cli) -> None:
+    neither = await cli.run("resolve", "1", *WHY)
+    assert "--accepted-as ID or --not-accepted" in neither.complaint
+    nobody = await cli.run("resolve", "7", "--not-accepted", *WHY)
+    assert (nobody.code, "execution 7 does not exist" in nobody.complaint) == (2, True)
