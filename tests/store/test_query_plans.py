@@ -186,6 +186,10 @@ READS_EVERYTHING = {
     "audit_reads.WITHOUT_ID",
     "audit_reads.STRANDED",
     "audit_reads.IDLE_ATTEMPTS",
+    "reference_changes.BLOTTER_USERS",
+    "reference_changes.TRADE_TYPE_USERS",
+    "reference_changes.DESTINATION_USERS",
+    "reference_changes.STATUS_USERS",
     "database_status.COUNTS",
     "database_status.STATES",
 }

@@ -17,6 +17,7 @@ from trade_service.store.execution_changes import PostgresExecutionChanges
 from trade_service.store.execution_reads import PostgresExecutionReads
 from trade_service.store.order_changes import PostgresOrderChanges
 from trade_service.store.order_store import PostgresOrderStore
+from trade_service.store.reference_changes import PostgresReferenceChanges
 from trade_service.store.reference_store import PostgresReferenceReads
 from trade_service.submission.clock import SystemClock
 from trade_service.trading.editors import Editors
@@ -24,6 +25,7 @@ from trade_service.trading.execution_editor import ExecutionEditor
 from trade_service.trading.executions import ExecutionService
 from trade_service.trading.order_editor import TradeOrderEditor
 from trade_service.trading.reference import ReferenceCache
+from trade_service.trading.reference_editor import ReferenceEditor
 from trade_service.trading.trade_orders import TradeOrderService
 
 MOMENT = datetime(2026, 1, 30, 15, 30, tzinfo=UTC)
@@ -85,6 +87,7 @@ async def desk_on(
             Editors(
                 TradeOrderEditor(PostgresOrderChanges(engine), references),
                 ExecutionEditor(PostgresExecutionChanges(engine), references),
+                ReferenceEditor(PostgresReferenceChanges(engine), references),
             ),
         )
 

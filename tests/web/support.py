@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from decimal import Decimal
+from types import SimpleNamespace
 from typing import Any, cast
 
 import aiohttp
@@ -30,9 +31,7 @@ from trade_service.submission.model import (
 )
 from trade_service.trading.bulk_submissions import BulkSubmissions
 from trade_service.trading.editors import Editors
-from trade_service.trading.execution_editor import ExecutionEditor
 from trade_service.trading.model import ExecutionView, SubmittedOrder
-from trade_service.trading.order_editor import TradeOrderEditor
 from trade_service.web.app import create_app
 from trade_service.web.services import WebServices, WebSettings
 
@@ -86,7 +85,7 @@ VIEW = ExecutionView(
 )
 
 
-_NO_EDITORS = Editors(cast(TradeOrderEditor, None), cast(ExecutionEditor, None))
+_NO_EDITORS = cast(Editors, SimpleNamespace(orders=None, executions=None, references=None))
 """What changes rows by hand is tried on the real service alone."""
 
 

@@ -23,6 +23,7 @@ from trade_service.store.migrate import check
 from trade_service.store.operator_store import PostgresOperatorStore
 from trade_service.store.order_changes import PostgresOrderChanges
 from trade_service.store.order_store import PostgresOrderStore
+from trade_service.store.reference_changes import PostgresReferenceChanges
 from trade_service.store.reference_store import PostgresReferenceReads
 from trade_service.store.submission_store import PostgresSubmissionStore
 from trade_service.submission.admission import Admission
@@ -43,6 +44,7 @@ from trade_service.trading.executions import ExecutionService
 from trade_service.trading.operating import OperatorService
 from trade_service.trading.order_editor import TradeOrderEditor
 from trade_service.trading.reference import ReferenceCache
+from trade_service.trading.reference_editor import ReferenceEditor
 from trade_service.trading.trade_orders import TradeOrderService
 
 REFERENCE_TTL_S = 30.0
@@ -153,6 +155,7 @@ class Services:
         return Editors(
             TradeOrderEditor(PostgresOrderChanges(self.engine), self.references),
             ExecutionEditor(PostgresExecutionChanges(self.engine), self.references),
+            ReferenceEditor(PostgresReferenceChanges(self.engine), self.references),
         )
 
     def _wire_submission(self, store: PostgresSubmissionStore) -> None:

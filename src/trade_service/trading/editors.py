@@ -4,6 +4,7 @@ import msgspec
 
 from trade_service.trading.execution_editor import ExecutionEditor
 from trade_service.trading.order_editor import TradeOrderEditor
+from trade_service.trading.reference_editor import ReferenceEditor
 
 
 class Editors(msgspec.Struct, frozen=True):
@@ -11,3 +12,4 @@ class Editors(msgspec.Struct, frozen=True):
 
     orders: TradeOrderEditor
     executions: ExecutionEditor
+    references: ReferenceEditor

@@ -9,6 +9,7 @@ from trade_service.domain.execution_changes import ExecutionValues, OrderUse
 from trade_service.domain.executions import Execution
 from trade_service.domain.orders import NewTradeOrder, Submission, TradeOrder
 from trade_service.domain.reference import ReferenceData
+from trade_service.domain.reference_changes import Reference, ReferenceKind, ReferenceValues
 from trade_service.submission.model import AttemptId
 from trade_service.submission.ports import StoreUnavailable
 from trade_service.trading.model import (
@@ -138,6 +139,40 @@ class OrderChanges(Protocol):
         self, trade_order_id: int, version: int, decide: Callable[[TradeOrder, OrderUse], None]
     ) -> None:
         """Deletes the order unless `decide` raises. Raises NotFound, VersionConflict."""
+        ...
+
+
+class ReferenceChanges(Protocol):
+    """Reference data, changed; changes of the same kind take turns."""
+
+    async def create(
+        self, kind: ReferenceKind, values: ReferenceValues, decide: Callable[[Sequence[Reference]], None]
+    ) -> Reference:
+        """Inserts a row unless `decide`, given all rows of the kind by id, raises."""
+        ...
+
+    async def update(
+        self,
+        kind: ReferenceKind,
+        identity: int,
+        version: int,
+        values: ReferenceValues,
+        decide: Callable[[Reference, Sequence[Reference]], bool],
+    ) -> Reference:
+        """Changes a row; when `decide` says so, only if nothing points to it.
+
+        Raises NotFound, VersionConflict, InUse.
+        """
+        ...
+
+    async def delete(
+        self,
+        kind: ReferenceKind,
+        identity: int,
+        version: int,
+        decide: Callable[[Reference, Sequence[Reference]], bool],
+    ) -> None:
+        """Deletes a row; otherwise as `update`."""
         ...
 
 

@@ -19,6 +19,7 @@ from trade_service.web.services import WebServices, WebSettings
 from trade_service.web.v1.answers import SUBMISSION_MESSAGE, SUBMISSION_STATE
 from trade_service.web.v1.bulk import BulkRoutes
 from trade_service.web.v1.executions import ExecutionRoutes
+from trade_service.web.v1.references import ReferenceRoutes
 from trade_service.web.v1.trade_orders import TradeOrderRoutes
 from trade_service.web.v2.submissions import SubmissionRoutes
 
@@ -34,6 +35,7 @@ def create_app(services: WebServices, settings: WebSettings) -> Litestar:
             TradeOrderRoutes(services, settings).router(),
             BulkRoutes(services).router(),
             ExecutionRoutes(services, settings).router(),
+            ReferenceRoutes(services).router(),
         ],
         middleware=[cast(Middleware, limits)],
     )

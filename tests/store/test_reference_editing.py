@@ -1,0 +1,163 @@
+"""Reference data changed by clients, on real PostgreSQL."""
+
+import asyncio
+
+import pytest
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from tests.support.rows import insert_executions, insert_orders
+from tests.support.trading import Desk, desk_on, value_of
+from trade_service.domain.errors import AlreadyExists, InUse, InvalidInput, NotFound, VersionConflict
+from trade_service.domain.orders import Submission
+from trade_service.domain.reference import Blotter, Destination
+from trade_service.domain.reference_changes import (
+    BLOTTER,
+    DESTINATION,
+    EXECUTION_STATUS,
+    TRADE_TYPE,
+    ReferenceKind,
+    ReferenceValues,
+)
+from trade_service.trading.model import NotAccepted
+
+KINDS = [BLOTTER, TRADE_TYPE, DESTINATION, EXECUTION_STATUS]
+kinds = pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.thing)
+
+
+@kinds
+async def test_created_read_changed_and_deleted(engine: AsyncEngine, kind: ReferenceKind) -> None:
+    async with desk_on(engine) as desk:
+        editor = desk.editors.references
+        before = await editor.get_all(kind)
+        made = await editor.create(kind, ReferenceValues(" NEU ", "New one"))
+        assert (made.abbreviation, made.version) == ("NEU", 1)
+        assert await editor.get_all(kind) == [*before, made]
+        changed = await editor.update(kind, made.id, 1, ReferenceValues("NEUER", "Newer"))
+        assert changed == kind.shape(made.id, "NEUER", "Newer", 2)
+        assert await editor.get(kind, made.id) == changed
+        with pytest.raises(VersionConflict):
+            await editor.delete(kind, made.id, 1)
+        await editor.delete(kind, made.id, 2)
+        assert await editor.get_all(kind) == before
+        for refused in (
+            editor.get(kind, made.id),
+            editor.update(kind, made.id, 2, ReferenceValues("X", "X")),
+            editor.delete(kind, made.id, 2),
+        ):
+            with pytest.raises(NotFound, match=f"{kind.thing} {made.id} does not exist"):
+                await refused
+
+
+@kinds
+async def test_an_abbreviation_is_somebodys(engine: AsyncEngine, kind: ReferenceKind) -> None:
+    async with desk_on(engine) as desk:
+        editor = desk.editors.references
+        first = (await editor.get_all(kind))[0]
+        with pytest.raises(AlreadyExists, match=f"taken by {kind.thing} {first.id}"):
+            await editor.create(kind, ReferenceValues(first.abbreviation, "Twin"))
+        made = await asyncio.gather(
+            *(editor.create(kind, ReferenceValues("RACE", "One of many")) for _ in range(4)),
+            return_exceptions=True,
+        )
+        assert sorted(isinstance(one, AlreadyExists) for one in made) == [False, True, True, True]
+        for values, field in (
+            (ReferenceValues(" ", "x"), "abbreviation"),
+            (ReferenceValues("A" * 21, "x"), "abbreviation"),
+            (ReferenceValues("A", "x" * 101), kind.text_field),
+        ):
+            with pytest.raises(InvalidInput) as told:
+                await editor.create(kind, values)
+            assert told.value.details["field"] == field
+
+
+@kinds
+async def test_what_is_used_is_neither_deleted_nor_renamed(engine: AsyncEngine, kind: ReferenceKind) -> None:
+    async with desk_on(engine) as desk:
+        editor = desk.editors.references
+        made = await editor.create(kind, ReferenceValues("USED", "Used"))
+        [execution_id] = await insert_executions(engine, 1, "accepted")
+        column = {"execution status": "execution_status_id"}.get(
+            kind.thing, f"{kind.thing}_id".replace(" ", "_")
+        )
+        query = f"UPDATE execution SET {column} = {made.id} RETURNING id"
+        async with engine.begin() as connection:
+            await connection.exec_driver_sql(query)
+        with pytest.raises(
+            InUse, match=f"{made.id} is used by execution {execution_id}, .* cannot be deleted"
+        ):
+            await editor.delete(kind, made.id, 1)
+        assert (await editor.update(kind, made.id, 1, ReferenceValues("USED", "Renamed"))).version == 2
+        renaming = editor.update(kind, made.id, 2, ReferenceValues("OTHER", "Renamed"))
+        if kind is BLOTTER:
+            assert (await renaming).abbreviation == "OTHER"
+        else:
+            with pytest.raises(InUse, match=r"must keep its abbreviation, 'USED'"):
+                await renaming
+        assert await value_of(engine, f"SELECT {column} FROM execution") == made.id
+
+
+async def test_a_blotter_of_orders_stays(engine: AsyncEngine) -> None:
+    async with desk_on(engine) as desk:
+        [order_id] = await insert_orders(engine)
+        with pytest.raises(InUse, match=f"blotter 2 is used by trade order {order_id}"):
+            await desk.editors.references.delete(BLOTTER, 2, 1)
+
+
+@pytest.mark.parametrize(
+    ("kind", "identity", "text"),
+    [(EXECUTION_STATUS, 1, "New"), (EXECUTION_STATUS, 2, "Sent"), (TRADE_TYPE, 3, "Sell to Open")],
+)
+async def test_what_submission_needs_stays(
+    engine: AsyncEngine, kind: ReferenceKind, identity: int, text: str
+) -> None:
+    async with desk_on(engine) as desk:
+        editor = desk.editors.references
+        name = (await editor.get(kind, identity)).abbreviation
+        with pytest.raises(InUse, match=f"is {name}, without which nothing can be submitted"):
+            await editor.update(kind, identity, 1, ReferenceValues("OTHER", text))
+        with pytest.raises(InUse, match="cannot be deleted"):
+            await editor.delete(kind, identity, 1)
+        assert (await editor.update(kind, identity, 1, ReferenceValues(name, "Described"))).version == 2
+
+
+async def another_replica(desk: Desk) -> None:
+    """Its cache is full, and young enough not to be read again."""
+    await desk.orders.get_order((await desk.order()).id)
+
+
+async def test_replicas_see_each_others_changes(engine: AsyncEngine) -> None:
+    async with desk_on(engine) as one, desk_on(engine, owner="two") as two:
+        await another_replica(two)
+        made = await one.editors.references.create(DESTINATION, ReferenceValues("NEU", "New one"))
+        assert made in await two.editors.references.get_all(DESTINATION)
+        order = await one.order()
+        changed = await one.editors.references.update(
+            DESTINATION, made.id, 1, ReferenceValues("NEUER", "Newer")
+        )
+        # Sent under the name that it has now, whatever the other replica remembers.
+        submitted = await two.orders.submit_order(Submission(order.id, order.quantity, made.id))
+        assert submitted.error is None
+        assert [row.destination for row in two.gateway.books] == ["NEUER"]
+        assert await two.editors.references.get(DESTINATION, made.id) == changed
+
+
+async def test_a_destination_deleted_elsewhere_takes_no_order(engine: AsyncEngine) -> None:
+    async with desk_on(engine) as one, desk_on(engine, owner="two") as two:
+        made = await one.editors.references.create(DESTINATION, ReferenceValues("GONE", "Soon"))
+        assert isinstance(await two.editors.references.get(DESTINATION, made.id), Destination)
+        await one.editors.references.delete(DESTINATION, made.id, 1)
+        order = await one.order()
+        answer = await two.orders.submit_order(Submission(order.id, order.quantity, made.id))
+        assert isinstance(answer.error, InvalidInput)
+        assert not isinstance(answer.error, NotAccepted)
+        assert answer.error.details["field"] == "destinationId"
+
+
+async def test_this_process_knows_at_once(engine: AsyncEngine) -> None:
+    async with desk_on(engine) as desk:
+        editor = desk.editors.references
+        order = await desk.order()
+        assert order.blotter_id == 2
+        renamed = await editor.update(BLOTTER, 2, 1, ReferenceValues("EQ", "Shares"))
+        assert isinstance(renamed, Blotter)
+        assert (await desk.orders.get_order(order.id))[1] == renamed
