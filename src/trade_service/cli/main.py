@@ -21,6 +21,10 @@ COMMANDS = {
     ),
     "serve": ("trade_service.cli.serve:serve", "Serve the HTTP API until stopped."),
     "submit": ("trade_service.cli.submit:submit", "Submit a blotter file, or all that was never submitted."),
+    "top": (
+        "trade_service.cli.top:top",
+        "Watch a running service: what flows, how fast, what fails and why.",
+    ),
     "audit": ("trade_service.cli.audit:audit", "Prove that nothing is lost and nothing was accepted twice."),
     "unknowns": (
         "trade_service.cli.unknowns:unknowns",
@@ -37,7 +41,7 @@ COMMANDS = {
     "config": ("trade_service.cli.config:config", "Show every setting and where it came from."),
 }
 GROUPS: list[CommandGroupDict] = [
-    {"name": "The work", "commands": ["serve", "submit", "audit"]},
+    {"name": "The work", "commands": ["serve", "submit", "top", "audit"]},
     {"name": "When something went wrong", "commands": ["unknowns", "show", "resolve", "requeue"]},
     {"name": "Trying it out", "commands": ["demo", "simulate"]},
     {"name": "Looking after it", "commands": ["db", "config"]},

@@ -1,0 +1,59 @@
+"""The figures of `trade-service top` from two scrapes of a scripted run."""
+
+import pytest
+from prometheus_client import CollectorRegistry, Gauge, generate_latest
+
+from tests.core.test_submission_metrics import batch
+from trade_service.cli.top import rendered
+from trade_service.cli.top_figures import Figures, Scrape
+from trade_service.domain.executions import SubmissionState
+from trade_service.observability.submission_metrics import BulkExecutionMetrics
+from trade_service.submission.breaker import CircuitState
+from trade_service.submission.events import AlarmEvent, CircuitEvent
+
+_S = SubmissionState
+
+
+def scrape(registry: CollectorRegistry, at_s: float) -> Scrape:
+    return Scrape.of(generate_latest(registry).decode(), at_s)
+
+
+def test_rates_are_of_the_time_between_and_the_rest_is_of_now() -> None:
+    registry = CollectorRegistry()
+    metrics = BulkExecutionMetrics(registry)
+    Gauge("trade_service_queue_executions", "waiting", registry=registry).set(7)
+    metrics(batch(100))
+    before = scrape(registry, 10.0)
+    metrics(batch(50, (_S.REJECTED, "ITEM_REFUSED"), (_S.UNKNOWN, "ITEM_UNCLEAR"), call_ms=30.0))
+    metrics(batch(30, call_ms=10.0))
+    metrics(CircuitEvent(CircuitState.OPEN, "why", None, None))
+    metrics(AlarmEvent("ACCEPTED_LATE", "look"))
+    figures = Figures.between(before, scrape(registry, 12.0))
+    assert figures.accepted_rate == pytest.approx((48 + 30) / 2)
+    assert figures.failed_rate == pytest.approx(1 / 2)
+    assert figures.calls_rate == pytest.approx(1.0)
+    assert figures.executions_a_batch == pytest.approx(40)
+    assert figures.stage_ms["call"] == pytest.approx(20)
+    assert (figures.queue, figures.circuit, figures.alarms) == (7, "open", 1)
+    assert figures.reasons == (("ITEM_REFUSED", 1.0), ("ITEM_UNCLEAR", 1.0))
+
+
+def test_a_restarted_service_counts_from_nothing() -> None:
+    old, new = CollectorRegistry(), CollectorRegistry()
+    BulkExecutionMetrics(old)(batch(100))
+    BulkExecutionMetrics(new)(batch(10))
+    figures = Figures.between(scrape(old, 1.0), scrape(new, 2.0))
+    assert figures.accepted_rate == pytest.approx(10)
+
+
+def test_an_idle_service_can_be_shown() -> None:
+    registry = CollectorRegistry()
+    BulkExecutionMetrics(registry)
+    figures = Figures.between(scrape(registry, 1.0), scrape(registry, 2.0))
+    assert (figures.executions_a_batch, figures.reasons, figures.circuit) == (None, (), "closed")
+    assert rendered("http://localhost", figures) is not None
+
+
+def test_what_is_no_prometheus_text_is_refused() -> None:
+    with pytest.raises(ValueError, match=".*"):
+        Scrape.of("<html>{}</html>", 0.0)
