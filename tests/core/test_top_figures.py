@@ -55,5 +55,5 @@ def test_an_idle_service_can_be_shown() -> None:
 
 
 def test_what_is_no_prometheus_text_is_refused() -> None:
-    with pytest.raises(ValueError, match=".*"):
+    with pytest.raises(ValueError, match=r"\S"):
         Scrape.of("<html>{}</html>", 0.0)
