@@ -4,13 +4,14 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from trade_service.bootstrap.derived import client_settings
 from trade_service.bootstrap.metrics import measure
 from trade_service.bootstrap.services import Services, status_ids
+from trade_service.bootstrap.telemetry import exported_traces, pushed_metrics
 from trade_service.execution_service.client import ExecutionServiceClient
 from trade_service.observability.extensions import installed_listeners
 from trade_service.observability.submission_log import log_submission
@@ -23,6 +24,9 @@ from trade_service.store.reference_store import PostgresReferenceReads
 from trade_service.submission.clock import SystemClock
 from trade_service.submission.events import EventBus
 from trade_service.trading.operating import OperatorService
+
+if TYPE_CHECKING:
+    from trade_service.observability.tracing import Tracing
 
 Progress = Callable[[str], None]
 Loop = Callable[[], Coroutine[Any, Any, None]]
@@ -99,19 +103,30 @@ async def running_services(settings: Settings, progress: Progress) -> AsyncItera
     async with AsyncExitStack() as stack:
         engine = await stack.enter_async_context(open_database(settings, progress))
         await migrate(engine, progress)
-        gateway = await stack.enter_async_context(
-            ExecutionServiceClient(client_settings(settings), SystemClock())
-        )
+        tracing = await stack.enter_async_context(exported_traces(settings))
+        gateway = await stack.enter_async_context(_client(settings, tracing))
         services = Services(settings, engine, gateway)
+        services.tracing = tracing
         await services.wire()
         services.events.subscribe(log_submission)
         background: list[Loop] = []
         if services.registry is not None:
             background.append(measure(services, services.registry).run)
+            push = pushed_metrics(settings, services.registry)
+            if push is not None:
+                background.append(push.run)
+        if tracing is not None:
+            services.events.subscribe(tracing.batches)
         await stack.enter_async_context(installed_listeners(services.events))
         await services.submissions.start()
         async with _at_work(services, background):
             yield services
+
+
+def _client(settings: Settings, tracing: "Tracing | None") -> ExecutionServiceClient:
+    if tracing is None:
+        return ExecutionServiceClient(client_settings(settings), SystemClock())
+    return ExecutionServiceClient(client_settings(settings), SystemClock(), tracing.batches.headers_of)
 
 
 @asynccontextmanager

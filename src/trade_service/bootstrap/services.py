@@ -3,6 +3,7 @@
 import os
 import secrets
 import socket
+from typing import TYPE_CHECKING
 
 from prometheus_client import CollectorRegistry
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -47,6 +48,9 @@ from trade_service.trading.reference import ReferenceCache
 from trade_service.trading.reference_editor import ReferenceEditor
 from trade_service.trading.trade_orders import TradeOrderService
 
+if TYPE_CHECKING:
+    from trade_service.observability.tracing import Tracing
+
 REFERENCE_TTL_S = 30.0
 LAST_GRACE_S = 1.0
 
@@ -78,6 +82,7 @@ class Services:
         self.events = EventBus()
         self.registry = CollectorRegistry() if settings.batch.metrics_enabled else None
         """What is measured; None when nothing is."""
+        self.tracing: Tracing | None = None
         self.board = OutcomeBoard()
         self.queue = WorkQueue(settings.batch.queue_limit)
         self.handler = ExecutionFailureHandler(retry_policy(settings))

@@ -10,7 +10,7 @@ from trade_service.web.services import WebServices, WebSettings
 def web_app(services: Services) -> Litestar:
     """The HTTP application over running services."""
     server = services.settings.server
-    return create_app(
+    app = create_app(
         WebServices(
             services.orders,
             services.executions,
@@ -27,3 +27,8 @@ def web_app(services: Services) -> Litestar:
             wait_s=services.settings.submission.wait_s,
         ),
     )
+    if services.tracing is not None:
+        from trade_service.observability.traced_requests import TracedRequests
+
+        app.asgi_handler = TracedRequests(app.asgi_handler, services.tracing.provider)
+    return app

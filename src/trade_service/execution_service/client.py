@@ -1,6 +1,6 @@
 """ExecutionServiceClient: one HTTP call in, one value out, whatever the network or the service does."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from types import TracebackType
 from typing import Self
 
@@ -27,6 +27,12 @@ _LIST_PATH = "/api/v1/executions"
 _ONE_PATH = "/api/v1/execution"
 _OK = 200
 
+HeadersOf = Callable[[AttemptId], Mapping[str, str]]
+
+
+def _no_headers(_attempt_id: AttemptId) -> Mapping[str, str]:
+    return {}
+
 
 class ExecutionServiceClient:
     """The Execution Service over HTTP: `submission.ports.ExecutionGateway`.
@@ -35,8 +41,11 @@ class ExecutionServiceClient:
     comes back as a value that says what it proves. Only cancellation passes through.
     """
 
-    def __init__(self, settings: ClientSettings, clock: Clock) -> None:
-        """Raises InvalidInput when `settings.base_url` is no http or https address."""
+    def __init__(self, settings: ClientSettings, clock: Clock, headers_of: HeadersOf = _no_headers) -> None:
+        """`headers_of` adds to the headers of an attempt's call, as traces do.
+
+        Raises InvalidInput when `settings.base_url` is no http or https address.
+        """
         self._settings = settings
         self._clock = clock
         base = _base_url(settings.base_url)
@@ -44,6 +53,7 @@ class ExecutionServiceClient:
         self._list_url = base / _LIST_PATH.lstrip("/")
         self._one_url = base / _ONE_PATH.lstrip("/")
         self._batch_call = f"POST {_shown(self._batch_url)}"
+        self._headers_of = headers_of
         self._http: HttpExchange | None = None
 
     async def __aenter__(self) -> Self:
@@ -123,7 +133,11 @@ class ExecutionServiceClient:
 
     async def _send(self, body: GuardedBody, attempt_id: AttemptId) -> GatewayReply:
         http = self._opened()
-        headers = {"Idempotency-Key": attempt_id, "X-Request-ID": attempt_id}
+        headers = {
+            "Idempotency-Key": attempt_id,
+            "X-Request-ID": attempt_id,
+            **self._headers_of(attempt_id),
+        }
         crowded = http.is_crowded
         complete = False
         try:

@@ -129,15 +129,27 @@ class LogSettings(Section, frozen=True, kw_only=True):
 
 
 class TelemetrySettings(Section, frozen=True, kw_only=True):
-    """Where metrics and traces are pushed; the OTEL_* variables are read by OpenTelemetry itself."""
+    """Where metrics and traces are pushed (OTLP, HTTP); more OTEL_* variables are read by OpenTelemetry."""
 
+    endpoint: (
+        Annotated[
+            str,
+            about(
+                "OTLP address that /v1/traces and /v1/metrics are appended to, for what has none of its own.",
+                env=("OTEL_EXPORTER_OTLP_ENDPOINT",),
+                none="nothing is pushed",
+                check=checks.base_url,
+            ),
+        ]
+        | None
+    ) = None
     metrics_url: (
         Annotated[
             str,
             about(
                 "OTLP address for metrics.",
-                env=("MANAGEMENT_OTLP_METRICS_EXPORT_URL",),
-                none="not pushed",
+                env=("OTEL_EXPORTER_OTLP_METRICS_ENDPOINT", "MANAGEMENT_OTLP_METRICS_EXPORT_URL"),
+                none="from endpoint",
                 check=checks.http_url,
             ),
         ]
@@ -148,13 +160,32 @@ class TelemetrySettings(Section, frozen=True, kw_only=True):
             str,
             about(
                 "OTLP address for traces.",
-                env=("MANAGEMENT_OTLP_TRACING_EXPORT_URL",),
-                none="not pushed",
+                env=("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "MANAGEMENT_OTLP_TRACING_EXPORT_URL"),
+                none="from endpoint",
                 check=checks.http_url,
             ),
         ]
         | None
     ) = None
+    push_every_ms: Annotated[
+        int,
+        about(
+            "Pause between two pushes of metrics.", env=("OTEL_METRIC_EXPORT_INTERVAL",), ge=100, le=3_600_000
+        ),
+    ] = 60_000
     backlog_every_s: Annotated[
         float, about("Pause between two counts of the open executions, for gauges.", ge=0.1, le=3600)
     ] = 10.0
+
+    @property
+    def effective_metrics_url(self) -> str | None:
+        """Where metrics are pushed to; None for nowhere."""
+        return self.metrics_url or self._under_endpoint("/v1/metrics")
+
+    @property
+    def effective_traces_url(self) -> str | None:
+        """Where traces are exported to; None for nowhere."""
+        return self.traces_url or self._under_endpoint("/v1/traces")
+
+    def _under_endpoint(self, path: str) -> str | None:
+        return None if self.endpoint is None else self.endpoint + path

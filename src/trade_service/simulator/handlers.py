@@ -66,11 +66,13 @@ class Handlers:
         state.calls[endpoint] += 1
         step = state.submissions.next_step()
         key = request.headers.get("Idempotency-Key")
+        trace = request.headers.get("traceparent")
         if step.fault.channel is Channel.REFUSE:
-            self._note(Seen(endpoint, 0, step.fault.name, key))
+            self._note(Seen(endpoint, 0, step.fault.name, key, trace))
             return reset(request)
         posts = self._read(await request.read(), endpoint, request.path)
-        self._note(Seen(endpoint, 0 if isinstance(posts, ErrorBody) else len(posts), step.fault.name, key))
+        items = 0 if isinstance(posts, ErrorBody) else len(posts)
+        self._note(Seen(endpoint, items, step.fault.name, key, trace))
         if isinstance(posts, ErrorBody):
             return json_answer(posts.status, posts)
         state.in_flight += 1

@@ -24,6 +24,7 @@ class Seen(NamedTuple):
     items: int
     fault: str
     idempotency_key: str | None
+    traceparent: str | None = None
 
 
 class Milestones:

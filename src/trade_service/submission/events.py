@@ -15,6 +15,16 @@ from trade_service.submission.model import AttemptId, ItemOutcome, ReplyKind
 _log = structlog.get_logger(__name__)
 
 
+class BatchBegunEvent(msgspec.Struct, frozen=True):
+    """A batch is about to be claimed. It ends in a BatchSubmissionEvent, or in none when nothing could be
+    claimed or the database did not answer."""
+
+    attempt_id: AttemptId
+    size: int
+    origins: tuple[str, ...]
+    """The traceparents of the requests that it was collected from."""
+
+
 class BatchSubmissionEvent(msgspec.Struct, frozen=True):
     """One attempt was answered or failed, and recorded; times in milliseconds."""
 
@@ -75,7 +85,7 @@ class CircuitEvent(msgspec.Struct, frozen=True):
     """The same, counted from the event."""
 
 
-SubmissionEvent = BatchSubmissionEvent | LookUpEvent | AlarmEvent | CircuitEvent
+SubmissionEvent = BatchBegunEvent | BatchSubmissionEvent | LookUpEvent | AlarmEvent | CircuitEvent
 Listener = Callable[[SubmissionEvent], None]
 
 

@@ -15,7 +15,7 @@ from trade_service.submission.announce import announce
 from trade_service.submission.batch_processor import ExecutionBatchProcessor
 from trade_service.submission.board import OutcomeBoard, Watch
 from trade_service.submission.breaker import Permit
-from trade_service.submission.events import AlarmEvent, BatchSubmissionEvent, EventBus
+from trade_service.submission.events import AlarmEvent, BatchBegunEvent, BatchSubmissionEvent, EventBus
 from trade_service.submission.failure_handler import ExecutionFailureHandler
 from trade_service.submission.model import (
     AttemptClosing,
@@ -190,6 +190,7 @@ class BulkExecutionSubmissionService:
         """`process_batch` with leave to call, or without: then everything is recorded as waiting."""
         begun = self._clock.boottime()
         attempt = self._new_attempt(work.streak)
+        self._events.emit(BatchBegunEvent(attempt.attempt_id, len(work.execution_ids), work.origins))
         claimable = CLAIMABLE_RECOVERED if work.recovered else CLAIMABLE_FRESH
         claim = await self._store.claim(attempt, work.execution_ids, claimable)
         await self._tell_not_claimed(claim.not_claimed, put_off=permit is None)

@@ -9,8 +9,11 @@ from contextlib import contextmanager
 import msgspec
 
 from trade_service.domain.errors import Overloaded
+from trade_service.submission.origin import ORIGIN
 
 RETRY_AFTER_S = 1
+MAX_ORIGINS = 16
+"""Requests that a batch's trace is linked to at most."""
 
 
 class Work(msgspec.Struct, frozen=True):
@@ -23,11 +26,14 @@ class Work(msgspec.Struct, frozen=True):
     """How many requests the executions were collected from."""
     queued_ms: float = 0.0
     """How long the one that came first stood in the queue."""
+    origins: tuple[str, ...] = ()
+    """The traceparents of these requests, as far as they are traced; at most MAX_ORIGINS."""
 
 
 class _Waiting(msgspec.Struct):
     work: Work
     since_s: float
+    origin: str | None
 
 
 class WorkQueue:
@@ -119,7 +125,9 @@ class WorkQueue:
         kept = (
             work if len(ids) == len(work.execution_ids) else msgspec.structs.replace(work, execution_ids=ids)
         )
-        (self._recovered if work.recovered else self._fresh).append(_Waiting(kept, time.monotonic()))
+        (self._recovered if work.recovered else self._fresh).append(
+            _Waiting(kept, time.monotonic(), ORIGIN.get())
+        )
         self._filled.set()
 
     def _next(self, max_size: int) -> Work:
@@ -130,17 +138,20 @@ class WorkQueue:
             return Work(())
         batch: list[int] = []
         first, callers = lane[0], 0
+        origins: dict[str, None] = {}
         while lane and len(batch) < max_size:
             head = lane.popleft()
             room = max_size - len(batch)
             callers += 1
+            if head.origin is not None and len(origins) < MAX_ORIGINS:
+                origins[head.origin] = None
             batch.extend(head.work.execution_ids[:room])
             if len(head.work.execution_ids) > room:
                 rest = msgspec.structs.replace(head.work, execution_ids=head.work.execution_ids[room:])
-                lane.appendleft(_Waiting(rest, head.since_s))
+                lane.appendleft(_Waiting(rest, head.since_s, head.origin))
             if recovered:
                 break
         self._ids.difference_update(batch)
         self._drained.set()
         queued_ms = (time.monotonic() - first.since_s) * 1000
-        return Work(tuple(batch), recovered, first.work.streak, callers, queued_ms)
+        return Work(tuple(batch), recovered, first.work.streak, callers, queued_ms, tuple(origins))
