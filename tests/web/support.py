@@ -32,6 +32,7 @@ from trade_service.submission.model import (
 from trade_service.trading.bulk_submissions import BulkSubmissions
 from trade_service.trading.editors import Editors
 from trade_service.trading.model import ExecutionView, SubmittedOrder
+from trade_service.trading.operating import OperatorService
 from trade_service.web.app import create_app
 from trade_service.web.services import WebServices, WebSettings
 
@@ -87,6 +88,8 @@ VIEW = ExecutionView(
 
 _NO_EDITORS = cast(Editors, SimpleNamespace(orders=None, executions=None, references=None))
 """What changes rows by hand is tried on the real service alone."""
+_NO_OPERATORS = cast(OperatorService, None)
+"""So is what operators do."""
 
 
 def pending(state: SubmissionState = SubmissionState.UNKNOWN) -> ExecutionSubmitResult:
@@ -167,7 +170,7 @@ class FakeUseCases:
 
     def services(self) -> WebServices:
         """These fakes as what the web needs."""
-        return WebServices(self, self, self, self, cast(BulkSubmissions, self), _NO_EDITORS)
+        return WebServices(self, self, self, self, cast(BulkSubmissions, self), _NO_EDITORS, _NO_OPERATORS)
 
 
 class Answer(msgspec.Struct):

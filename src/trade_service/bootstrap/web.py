@@ -18,6 +18,7 @@ def web_app(services: Services) -> Litestar:
             services,
             services.bulk_submissions,
             services.editors(),
+            services.operators,
         ),
         WebSettings(
             max_body_bytes=server.max_body_bytes,

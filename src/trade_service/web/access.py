@@ -13,13 +13,14 @@ from litestar import Litestar
 from litestar.enums import HttpMethod, ScopeType
 from litestar.handlers import HTTPRouteHandler
 from litestar.routes import HTTPRoute
-from litestar.types import ASGIApp, Receive, Scope, Send
+from litestar.types import ASGIApp, HTTPScope, Receive, Scope, Send
 
 from trade_service.domain.access import CredentialsNotCheckable, NotAuthenticated, Principal, Role
 from trade_service.web.codes import HttpCode
 from trade_service.web.errors import RequestRefused
 
 _ROLE = "role"
+_PRINCIPAL = "principal"
 
 ANYONE = {_ROLE: Role.ANYONE}
 READER = {_ROLE: Role.READER}
@@ -89,12 +90,18 @@ class Gate:
             message = f"{error}: try again"
             code = HttpCode.CREDENTIALS_NOT_CHECKABLE
             raise RequestRefused(503, code, message, CHECK_RETRY_AFTER_S) from None
+        scope["state"][_PRINCIPAL] = principal.name
         if principal.name:
             structlog.contextvars.bind_contextvars(principal=principal.name)
         if principal.role < needed:
             message = f"this needs the role {needed.title}; {principal.name} has {principal.role.title}"
             details = {"needed": needed.title, "role": principal.role.title}
             raise RequestRefused(403, HttpCode.NOT_PERMITTED, message, details=details)
+
+
+def principal_of(scope: HTTPScope) -> str:
+    """The name of whoever asks; empty where everybody may do everything."""
+    return str(scope["state"].get(_PRINCIPAL, ""))
 
 
 def role_of(handler: object, method: str) -> Role | None:

@@ -21,6 +21,7 @@ from trade_service.web.v1.bulk import BulkRoutes
 from trade_service.web.v1.executions import ExecutionRoutes
 from trade_service.web.v1.references import ReferenceRoutes
 from trade_service.web.v1.trade_orders import TradeOrderRoutes
+from trade_service.web.v2.operating import OperatingRoutes
 from trade_service.web.v2.submissions import SubmissionRoutes
 
 EXPOSED_HEADERS = [SUBMISSION_STATE, SUBMISSION_MESSAGE, "X-Request-ID", "X-Total-Count", "Retry-After"]
@@ -28,22 +29,8 @@ EXPOSED_HEADERS = [SUBMISSION_STATE, SUBMISSION_MESSAGE, "X-Request-ID", "X-Tota
 
 def create_app(services: WebServices, settings: WebSettings) -> Litestar:
     """The application over `services`. It starts nothing itself, and answers as soon as it is called."""
-    limits = Limits(settings.max_concurrent_requests, settings.request_timeout_s)
-    v1 = Router(
-        "/api/v1",
-        route_handlers=[
-            TradeOrderRoutes(services, settings).router(),
-            BulkRoutes(services).router(),
-            ExecutionRoutes(services, settings).router(),
-            ReferenceRoutes(services).router(),
-        ],
-        middleware=[cast(Middleware, limits)],
-    )
-    submissions = SubmissionRoutes(services, settings)
-    v2 = Router("/api/v2", route_handlers=[submissions.router()], middleware=[cast(Middleware, limits)])
-    streams = Router("/api/v2", route_handlers=[submissions.stream_router()])
     app = Litestar(
-        route_handlers=[v1, v2, streams, HealthRoutes(services.health, settings).router()],
+        route_handlers=_routes(services, settings),
         middleware=[cast(Middleware, Gate(services.authenticator))],
         exception_handlers={Exception: respond_to_error},
         cors_config=CORSConfig(
@@ -65,6 +52,25 @@ def create_app(services: WebServices, settings: WebSettings) -> Litestar:
     # Outermost, since a middleware would not see requests that no route matches.
     app.asgi_handler = RequestContext(app.asgi_handler)
     return app
+
+
+def _routes(services: WebServices, settings: WebSettings) -> list[Router]:
+    """All that is served, bounded together but for streams and probes."""
+    limits = cast(Middleware, Limits(settings.max_concurrent_requests, settings.request_timeout_s))
+    submissions = SubmissionRoutes(services, settings)
+    v1 = [
+        TradeOrderRoutes(services, settings).router(),
+        BulkRoutes(services).router(),
+        ExecutionRoutes(services, settings).router(),
+        ReferenceRoutes(services).router(),
+    ]
+    v2 = [submissions.router(), OperatingRoutes(services).router()]
+    return [
+        Router("/api/v1", route_handlers=v1, middleware=[limits]),
+        Router("/api/v2", route_handlers=v2, middleware=[limits]),
+        Router("/api/v2", route_handlers=[submissions.stream_router()]),
+        HealthRoutes(services.health, settings).router(),
+    ]
 
 
 def _no_page(response: Response[Any]) -> Response[Any]:

@@ -12,6 +12,7 @@ from trade_service.submission.model import SubmitResult
 from trade_service.trading.bulk_submissions import BulkSubmissions
 from trade_service.trading.editors import Editors
 from trade_service.trading.model import ExecutionView, SubmittedOrder
+from trade_service.trading.operating import OperatorService
 from trade_service.web.access import Authenticator, Everybody
 from trade_service.web.v2.stream_settings import StreamSettings
 
@@ -92,6 +93,7 @@ class WebServices(msgspec.Struct, frozen=True):
     health: Health
     bulk_submissions: BulkSubmissions
     editors: Editors
+    operators: OperatorService
     authenticator: Authenticator = Everybody()
 
 

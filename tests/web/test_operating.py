@@ -1,0 +1,123 @@
+"""Operators over HTTP, on the real service: histories, resolutions, requeues."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+
+from tests.support.database import TestServer
+from tests.web.live import Live, behave, live_alone
+from tests.web.support import Answer
+
+WHY = {"reason": "asked their desk", "operator": "ann"}
+
+
+@pytest.fixture(scope="module")
+async def running(postgres: TestServer, template_database: str) -> AsyncIterator[Live]:
+    async with live_alone(postgres, template_database) as service:
+        yield service
+
+
+@pytest.fixture
+def live(running: Live) -> Live:
+    behave(running.simulator)
+    return running
+
+
+async def one_sent(live: Live, fault: str, wait: str | None) -> int:
+    """One execution whose submission met a fault; returns its id once it is in state `wait`."""
+    order_id = await live.order()
+    answer = await live.batch((order_id, 100), query="?noExecuteSubmit=true")
+    execution_id: int = answer.body["results"][0]["execution"]["id"]
+    live.simulator.script([fault])
+    submitting = asyncio.create_task(live.client.post(f"/api/v1/execution/{execution_id}/submit", {}))
+    async with asyncio.timeout(15):
+        while await live.state_of(execution_id) != wait:
+            await asyncio.sleep(0.01)
+    if wait == "unknown":
+        submitting.cancel()
+    await asyncio.gather(submitting, return_exceptions=True)
+    return execution_id
+
+
+async def resolve(live: Live, execution_id: int, **body: Any) -> Answer:
+    return await live.client.post(f"/api/v2/executions/{execution_id}/resolve", WHY | body)
+
+
+async def requeue(live: Live, **body: Any) -> Answer:
+    return await live.client.post("/api/v2/executions/requeue", WHY | body)
+
+
+async def test_an_unknown_outcome_is_resolved(live: Live) -> None:
+    live.simulator.lookup_faults = {"error_503": 1.0}
+    execution_id = await one_sent(live, "reset_after", "unknown")
+    (service_id,) = [row[0] for row in live.simulator.books.entries(0, 10_000) if row[1] == execution_id]
+    history = (await live.client.get(f"/api/v2/executions/{execution_id}/attempts")).body
+    assert (history["state"], history["attempts"][0]["kind"]) == ("unknown", "lost")
+    assert history["attempts"][0]["outcomes"][0]["state"] == "unknown"
+    assert history["waitsFor"]
+
+    dry = await resolve(live, execution_id, outcome="ACCEPTED", executionServiceId=service_id, dryRun=True)
+    assert (dry.status, dry.body["resolved"], dry.body["lookUp"]["sight"]) == (200, False, "silent"), dry.raw
+    assert await live.state_of(execution_id) == "unknown"
+    live.simulator.script_lookups(["ok"])
+    done = await resolve(live, execution_id, outcome="ACCEPTED", executionServiceId=service_id, force=True)
+    assert (done.status, done.body["resolved"], done.body["stateBefore"]) == (200, True, "unknown"), done.raw
+    again = await resolve(live, execution_id, outcome="NOT_ACCEPTED")
+    assert (again.status, again.body["code"]) == (409, "EVIDENCE_CONFLICT")
+    assert {"error", "message", "details"} <= again.body.keys()
+    (kept,) = (await live.client.get(f"/api/v2/executions/{execution_id}/attempts")).body["evidence"]
+    assert (kept["code"], kept["actor"], kept["message"]) == ("RESOLVED", "ann", "asked their desk")
+    await live.accounts_agree()
+
+
+async def test_what_was_rejected_is_requeued(live: Live) -> None:
+    execution_id = await one_sent(live, "malformed_400", "rejected")
+    dry = await requeue(live, filter={"codes": ["DOWNSTREAM_REFUSED_REQUEST"]}, dryRun=True)
+    (told,) = dry.body["results"]
+    assert (dry.status, dry.body["dryRun"], told["executionId"]) == (200, True, execution_id)
+    assert (told["quantity"], told["orderAvailable"], told["endedCode"]) == (
+        100, 100, "DOWNSTREAM_REFUSED_REQUEST",
+    )  # fmt: skip
+    assert await live.state_of(execution_id) == "rejected"
+    some = await requeue(live, executionIds=[execution_id, 999_999])
+    assert (some.status, some.body["status"], some.body["successful"]) == (207, "PARTIAL", 1), some.raw
+    none = await requeue(live, executionIds=[999_999])
+    assert (none.status, none.body["code"]) == (409, "NOT_REQUEUEABLE")
+    async with asyncio.timeout(15):
+        while await live.state_of(execution_id) != "accepted":
+            await asyncio.sleep(0.02)
+    nothing = await requeue(live, filter={"states": ["exhausted"], "destinations": ["ML"]})
+    assert (nothing.status, nothing.body["totalRequested"]) == (200, 0)
+    await live.accounts_agree()
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "field"),
+    [
+        ("requeue", {}, "executionIds"),
+        ("requeue", {"executionIds": []}, "executionIds"),
+        ("requeue", {"executionIds": [1], "filter": {}}, "executionIds"),
+        ("requeue", {"executionIds": [1], "reason": " "}, "reason"),
+        ("requeue", {"executionIds": [1], "operator": ""}, "operator"),
+        ("requeue", {"filter": {"states": ["accepted"]}}, "state"),
+        ("requeue", {"filter": {"since": "yesterday"}}, "since"),
+        ("1/resolve", {"outcome": "MAYBE"}, "outcome"),
+        ("1/resolve", {"outcome": "ACCEPTED"}, "executionServiceId"),
+        ("1/resolve", {"outcome": "NOT_ACCEPTED", "executionServiceId": 1}, "executionServiceId"),
+        ("1/resolve", {"outcome": "NOT_ACCEPTED", "reason": "x" * 2001}, "reason"),
+    ],
+)
+async def test_what_is_wrong_is_named(live: Live, path: str, body: dict[str, Any], field: str) -> None:
+    answer = await live.client.post(f"/api/v2/executions/{path}", WHY | body)
+    assert (answer.status, answer.body["details"]["field"]) == (400, field), answer.raw
+
+
+async def test_what_does_not_exist_is_not_found(live: Live) -> None:
+    assert (await live.client.get("/api/v2/executions/999999/attempts")).status == 404
+    assert (await resolve(live, 999_999, outcome="NOT_ACCEPTED")).status == 404
+    too_many = await requeue(live, executionIds=list(range(1, 1002)))
+    assert too_many.status == 413
+    misspelled = await requeue(live, filter={"state": ["rejected"]})
+    assert misspelled.status == 400, "a filter that is not understood would widen what is sent"
