@@ -17,6 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 import trade_service.store
 from tests.support.database import TestServer
+from tests.support.list_plans import LIST_PLANS
 from tests.support.plans import BIG_TABLES, Link, Plan, Probe, connected, store_statements
 from tests.support.trading import run_sql
 from trade_service.store.engine import StoreSettings, create_engine
@@ -98,6 +99,8 @@ _EXECUTION = {
     "moment": "2026-01-30 15:30Z",
 }
 
+_IDS = [f"S{n}" for n in range(BATCH)]
+
 HOT = {
     "submission_store.CLAIM": Case(
         {"ids": _QUEUED, "claimable": ["none", "queued"], "give_up_after_ms": 1, "lease_ms": 1}
@@ -172,6 +175,9 @@ HOT = {
     "audit_reads.OWN": Case({"ids": _QUEUED}),
     # Which attempts are the earlier service's: at most one in ten thousand rows, read once a page.
     "audit_reads.ACCEPTED": Case({"after": 5, "limit": BATCH}, frozenset({"submission_attempt"})),
+    "name_store.KNOWN": Case({"portfolio_ids": _IDS, "security_ids": _IDS}),
+    "name_store.REMEMBER_PORTFOLIOS": Case({"ids": _IDS, "names": _IDS}),
+    "name_store.REMEMBER_SECURITIES": Case({"ids": _IDS, "names": _IDS}),
     "reference_store.LOAD": Case(),
     "database_status.VERSION": Case(),
 }
@@ -181,6 +187,13 @@ READS_EVERYTHING = {
     "operator_store.FIRST_ATTEMPTS",
     "operator_store.FIND_ENDED",
     "operator_store.ATTEMPTS_OF",
+    # Of every name, now and then; the orders are passed over from one id to the next.
+    "name_store.PORTFOLIOS_NAMED",
+    "name_store.SECURITIES_NAMED",
+    "name_store.NAMELESS_PORTFOLIOS",
+    "name_store.NAMELESS_SECURITIES",
+    "name_store.FORGET_PORTFOLIOS",
+    "name_store.FORGET_SECURITIES",
     "audit_reads.BALANCE",
     "audit_reads.WRONG_ORDERS",
     "audit_reads.WITHOUT_ID",
@@ -271,7 +284,8 @@ def test_the_store_makes_no_statement_on_the_way() -> None:
     found = [
         f"{path.name}:{call.lineno}"
         for path in folder.glob("*.py")
-        if path.name != "migrate.py"
+        # The statements of lists combine freely: test_list_plans has them.
+        if path.name not in ("migrate.py", "list_statements.py")
         for function in ast.walk(ast.parse(path.read_text("utf-8")))
         if isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef)
         for call in ast.walk(function)
@@ -325,7 +339,8 @@ async def test_no_index_but_those_that_a_hot_statement_needs(known: AsyncEngine)
     """An adopted database has the same: see test_adoption."""
     async with connected(known) as link:
         rows = await link.fetch("SELECT indexname, tablename FROM pg_indexes WHERE schemaname = 'public'")
-        assert {row["indexname"] for row in rows if row["tablename"] in BIG_TABLES} == INDEXES.keys()
+        here = {row["indexname"] for row in rows if row["tablename"] in BIG_TABLES}
+        assert here == INDEXES.keys() | {one.index for one in LIST_PLANS.values()}
         others = {row["indexname"] for row in rows if row["tablename"] not in BIG_TABLES}
         assert all(name.endswith(("_pkey", "_pkc")) for name in others), others
         for index, name in INDEXES.items():

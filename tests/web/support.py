@@ -31,6 +31,7 @@ from trade_service.submission.model import (
 )
 from trade_service.trading.bulk_submissions import BulkSubmissions
 from trade_service.trading.editors import Editors
+from trade_service.trading.listing.service import ListService
 from trade_service.trading.model import ExecutionView, SubmittedOrder
 from trade_service.trading.operating import OperatorService
 from trade_service.web.app import create_app
@@ -170,7 +171,8 @@ class FakeUseCases:
 
     def services(self) -> WebServices:
         """These fakes as what the web needs."""
-        return WebServices(self, self, self, self, cast(BulkSubmissions, self), _NO_EDITORS, _NO_OPERATORS)
+        bulk, lists = cast(BulkSubmissions, self), cast(ListService, self)
+        return WebServices(self, self, self, self, bulk, _NO_EDITORS, _NO_OPERATORS, lists)
 
 
 class Answer(msgspec.Struct):

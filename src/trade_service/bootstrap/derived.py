@@ -1,12 +1,15 @@
 """What each part is told of the settings: plain values, derived in one place."""
 
 from trade_service import __version__
+from trade_service.directory.client import DirectorySettings
 from trade_service.execution_service.client import ClientSettings
 from trade_service.settings import Settings
 from trade_service.submission.breaker import CircuitSettings
 from trade_service.submission.failure_handler import TRANSIENT_WORDS, RetryPolicy
 from trade_service.submission.recovery import RecoverySettings
 from trade_service.submission.service import SubmissionSettings
+from trade_service.trading.listing.names import NamesSettings
+from trade_service.trading.listing.totals import TotalsSettings
 
 WINDOW_BATCHES = 4
 """A stream keeps this many batches for each sender under way: enough that none waits for work."""
@@ -82,4 +85,36 @@ def client_settings(settings: Settings) -> ClientSettings:
         max_connections=downstream.max_connections,
         max_response_bytes=downstream.max_response_bytes,
         user_agent=f"trade-service/{__version__}",
+    )
+
+
+def directory_settings(settings: Settings) -> DirectorySettings:
+    """How the services of portfolios and securities are called."""
+    names = settings.names
+    return DirectorySettings(
+        portfolio_url=settings.portfolio_service.base_url,
+        security_url=settings.security_service.base_url,
+        timeout_s=names.timeout_ms / 1000,
+        max_connections=names.max_connections,
+        user_agent=f"trade-service/{__version__}",
+    )
+
+
+def names_settings(settings: Settings) -> NamesSettings:
+    """How names are kept."""
+    names = settings.names
+    return NamesSettings(
+        wait_s=names.wait_ms / 1000,
+        ttl_s=names.ttl_s,
+        calls_at_once=names.max_connections,
+        max_kept=names.max_kept,
+        pause_s=names.poll_s,
+    )
+
+
+def totals_settings(settings: Settings) -> TotalsSettings:
+    """When lists are counted."""
+    lists = settings.lists
+    return TotalsSettings(
+        counted_up_to=lists.counted_up_to, fresh_s=lists.total_fresh_s, max_age_s=lists.total_max_age_s
     )

@@ -108,8 +108,10 @@ async def running_services(settings: Settings, progress: Progress) -> AsyncItera
         services = Services(settings, engine, gateway)
         services.tracing = tracing
         await services.wire()
+        for part in (services.directory, services.names, services.totals):
+            await stack.enter_async_context(part)
         services.events.subscribe(log_submission)
-        background: list[Loop] = []
+        background: list[Loop] = [services.names.run]
         if services.registry is not None:
             background.append(measure(services, services.registry).run)
             push = pushed_metrics(settings, services.registry)

@@ -10,17 +10,23 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from trade_service.bootstrap.derived import (
     circuit_settings,
+    directory_settings,
+    names_settings,
     recovery_settings,
     retry_policy,
     submission_settings,
+    totals_settings,
 )
+from trade_service.directory.client import DirectoryClient
 from trade_service.domain.reference import STATUS_NEW, STATUS_SENT, ReferenceData
 from trade_service.execution_service.client import ExecutionServiceClient
 from trade_service.settings import Settings
 from trade_service.store.bulk_store import PostgresBulkSubmissionStore
 from trade_service.store.execution_changes import PostgresExecutionChanges
 from trade_service.store.execution_reads import PostgresExecutionReads
+from trade_service.store.list_store import PostgresListReads
 from trade_service.store.migrate import check
+from trade_service.store.name_store import PostgresNameStore
 from trade_service.store.operator_store import PostgresOperatorStore
 from trade_service.store.order_changes import PostgresOrderChanges
 from trade_service.store.order_store import PostgresOrderStore
@@ -42,6 +48,9 @@ from trade_service.trading.bulk_submissions import BulkSubmissions
 from trade_service.trading.editors import Editors
 from trade_service.trading.execution_editor import ExecutionEditor
 from trade_service.trading.executions import ExecutionService
+from trade_service.trading.listing.names import Names
+from trade_service.trading.listing.service import ListService
+from trade_service.trading.listing.totals import Totals
 from trade_service.trading.operating import OperatorService
 from trade_service.trading.order_editor import TradeOrderEditor
 from trade_service.trading.reference import ReferenceCache
@@ -90,6 +99,10 @@ class Services:
             self.clock, self.events, circuit_settings(settings), settings.batch.max_concurrent
         )
         self.references = ReferenceCache(PostgresReferenceReads(engine), REFERENCE_TTL_S, self.clock)
+        self.directory = DirectoryClient(directory_settings(settings), self.clock)
+        self.names = Names(self.directory, PostgresNameStore(engine), self.clock, names_settings(settings))
+        self.totals = Totals(self.clock, totals_settings(settings))
+        self.lists = ListService(PostgresListReads(engine), self.references, self.names, self.totals)
         self.submissions: BulkExecutionSubmissionService
         self.coalescer: Coalescer
         self.recovery: Recovery

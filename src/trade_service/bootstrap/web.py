@@ -19,6 +19,7 @@ def web_app(services: Services) -> Litestar:
             services.bulk_submissions,
             services.editors(),
             services.operators,
+            services.lists,
         ),
         WebSettings(
             max_body_bytes=server.max_body_bytes,

@@ -14,7 +14,9 @@ from trade_service.settings.sending import (
 )
 from trade_service.settings.surroundings import (
     DatabaseSettings,
+    ListSettings,
     LogSettings,
+    NamesSettings,
     PortfolioServiceSettings,
     SecurityServiceSettings,
     ServerSettings,
@@ -34,6 +36,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     submission: SubmissionSettings = SubmissionSettings()
     security_service: SecurityServiceSettings = SecurityServiceSettings()
     portfolio_service: PortfolioServiceSettings = PortfolioServiceSettings()
+    names: NamesSettings = NamesSettings()
+    lists: ListSettings = ListSettings()
     log: LogSettings = LogSettings()
     telemetry: TelemetrySettings = TelemetrySettings()
 

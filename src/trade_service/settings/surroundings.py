@@ -116,6 +116,46 @@ class PortfolioServiceSettings(Section, frozen=True, kw_only=True):
     ] = "http://localhost:8001"
 
 
+class NamesSettings(Section, frozen=True, kw_only=True):
+    """The names of portfolios and securities in lists; they are kept in the database."""
+
+    wait_ms: Annotated[
+        int,
+        about("Longest time a list waits for names; ids stand in for those that are late.", ge=0, le=10_000),
+    ] = 1_000
+    ttl_s: Annotated[
+        float, about("A name that a list shows is asked for again when it is older.", ge=1, le=604_800)
+    ] = 300.0
+    timeout_ms: Annotated[
+        int, about("Longest time of a call to either of the two services.", ge=10, le=60_000)
+    ] = 2_000
+    max_connections: Annotated[int, about("Calls to each of the two services at once.", ge=1, le=1_000)] = 16
+    max_kept: Annotated[
+        int, about("Names of each kind that the database keeps, the newest.", ge=1_000, le=10_000_000)
+    ] = 200_000
+    poll_s: Annotated[
+        float, about("Pause between two rounds that name what trade orders point to.", ge=0.1, le=86_400)
+    ] = 60.0
+
+
+class ListSettings(Section, frozen=True, kw_only=True):
+    """The totals of lists."""
+
+    counted_up_to: Annotated[
+        int,
+        about(
+            "Totals up to this are counted for every page; larger ones are remembered.", ge=1, le=1_000_000
+        ),
+    ] = 10_000
+    total_fresh_s: Annotated[
+        float,
+        about("A remembered total is counted again, in the background, when it is older.", ge=0, le=3_600),
+    ] = 5.0
+    total_max_age_s: Annotated[
+        float, about("An older total is not shown: the page waits for the new count.", ge=0, le=86_400)
+    ] = 60.0
+
+
 class LogSettings(Section, frozen=True, kw_only=True):
     """Logs."""
 

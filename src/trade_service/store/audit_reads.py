@@ -95,7 +95,8 @@ OWN = text("""
 SELECT e.id, e.submission_state, e.execution_service_id, e.execution_timestamp, t.abbreviation AS trade_type,
        rtrim(o.security_id) AS security_id, e.quantity_ordered, d.abbreviation AS destination
 FROM execution e
-JOIN trade_order o ON o.id = e.trade_order_id
+-- OFFSET keeps it a look-up an execution.
+CROSS JOIN LATERAL (SELECT * FROM trade_order t WHERE t.id = e.trade_order_id OFFSET 0) o
 JOIN destination d ON d.id = e.destination_id
 LEFT JOIN trade_type t ON t.id = e.trade_type_id
 WHERE e.id = ANY(:ids)

@@ -65,6 +65,11 @@ trade_order = sa.Table(
     _version(),
     # Query: INSERT_ORDERS, LOCK_ORDERS_BY_ORDER_ID, KNOWN_ORDERS.
     sa.Index("trade_order_order_id_ndx", "order_id", unique=True),
+    # Query: lists by portfolio or security, and where the names of all of them are looked for.
+    sa.Index("trade_order_portfolio_ndx", "portfolio_id", "id"),
+    sa.Index("trade_order_security_ndx", "security_id", "id"),
+    # Query: lists sorted by time.
+    sa.Index("trade_order_timestamp_ndx", "trade_timestamp", "id"),
     postgresql_with={"fillfactor": FILL_FACTOR},
 )
 
@@ -100,6 +105,8 @@ execution = sa.Table(
     sa.Column("give_up_at", INSTANT),
     # Query: EXECUTIONS_OF, and whether an order that is to be deleted has any.
     sa.Index("execution_trade_order_ndx", "trade_order_id"),
+    # Query: lists sorted by time.
+    sa.Index("execution_timestamp_ndx", "execution_timestamp", "id"),
     postgresql_with={"fillfactor": FILL_FACTOR},
 )
 
@@ -172,6 +179,22 @@ submission_evidence = sa.Table(
     sa.Column("actor", sa.String(80)),
     sa.Column("message", sa.Text, nullable=False),
 )
+
+
+def _names(table: str) -> sa.Table:
+    """What another service told of the ids that trade orders have."""
+    return sa.Table(
+        table,
+        metadata,
+        sa.Column("id", sa.CHAR(24), primary_key=True),
+        # NULL: that service said that there is no such id.
+        sa.Column("name", sa.String(200)),
+        sa.Column("fetched_at", INSTANT, nullable=False, server_default=sa.func.now()),
+    )
+
+
+portfolio_name = _names("portfolio_name")
+security_name = _names("security_name")
 
 adopted_index = sa.Table(
     "adopted_index",

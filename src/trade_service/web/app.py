@@ -21,8 +21,10 @@ from trade_service.web.v1.bulk import BulkRoutes
 from trade_service.web.v1.executions import ExecutionRoutes
 from trade_service.web.v1.references import ReferenceRoutes
 from trade_service.web.v1.trade_orders import TradeOrderRoutes
+from trade_service.web.v2.executions import ExecutionListRoutes
 from trade_service.web.v2.operating import OperatingRoutes
 from trade_service.web.v2.submissions import SubmissionRoutes
+from trade_service.web.v2.trade_orders import TradeOrderListRoutes
 
 EXPOSED_HEADERS = [SUBMISSION_STATE, SUBMISSION_MESSAGE, "X-Request-ID", "X-Total-Count", "Retry-After"]
 
@@ -64,7 +66,12 @@ def _routes(services: WebServices, settings: WebSettings) -> list[Router]:
         ExecutionRoutes(services, settings).router(),
         ReferenceRoutes(services).router(),
     ]
-    v2 = [submissions.router(), OperatingRoutes(services).router()]
+    v2 = [
+        submissions.router(),
+        OperatingRoutes(services).router(),
+        TradeOrderListRoutes(services).router(),
+        ExecutionListRoutes(services).router(),
+    ]
     return [
         Router("/api/v1", route_handlers=v1, middleware=[limits]),
         Router("/api/v2", route_handlers=v2, middleware=[limits]),

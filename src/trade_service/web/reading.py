@@ -107,7 +107,12 @@ def read_once(request: Request[Any, Any, Any], name: str) -> str | None:
 
 def read_flag(request: Request[Any, Any, Any], name: str) -> bool:
     """A true or false in the query, false when it is left out; raises InvalidInput for anything else."""
-    text = (read_once(request, name) or "").strip().lower()
+    return read_flag_text(read_once(request, name) or "", name)
+
+
+def read_flag_text(given: str, name: str) -> bool:
+    """The same of one text."""
+    text = given.strip().lower()
     if text in _TRUE:
         return True
     if text in _FALSE:

@@ -11,6 +11,7 @@ from trade_service.domain.reference import Blotter, ReferenceData
 from trade_service.submission.model import SubmitResult
 from trade_service.trading.bulk_submissions import BulkSubmissions
 from trade_service.trading.editors import Editors
+from trade_service.trading.listing.service import ListService
 from trade_service.trading.model import ExecutionView, SubmittedOrder
 from trade_service.trading.operating import OperatorService
 from trade_service.web.access import Authenticator, Everybody
@@ -94,6 +95,7 @@ class WebServices(msgspec.Struct, frozen=True):
     bulk_submissions: BulkSubmissions
     editors: Editors
     operators: OperatorService
+    lists: ListService
     authenticator: Authenticator = Everybody()
 
 

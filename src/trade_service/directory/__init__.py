@@ -1,0 +1,1 @@
+"""The two services that own the names of portfolios and securities."""

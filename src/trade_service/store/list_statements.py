@@ -1,0 +1,278 @@
+"""The statements of lists, put together from the fields that a request names.
+
+The one place of the store where statements are made on the way: filters and sort keys combine freely. What
+clients send is never part of the words, only of the values; the words depend on the `Shape` alone, so that
+the same list is the same prepared statement whatever is searched for.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
+from typing import Any
+
+import msgspec
+import sqlalchemy as sa
+from sqlalchemy import TextClause, bindparam, text
+from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.types import TypeEngine
+
+from trade_service.domain.reference import STATUS_NEW
+from trade_service.store import order_sql as sql
+from trade_service.store.tables import INSTANT
+from trade_service.trading.listing.model import Filter, Kind, ListQuery, SortKey, Test
+
+_CHAR_24 = sa.CHAR(24)
+_BIND_TYPES: Mapping[Kind, TypeEngine[Any]] = {
+    Kind.INTEGER: sa.Integer(),
+    Kind.DECIMAL: sa.Numeric(),
+    Kind.TEXT: sa.Text(),
+    Kind.INSTANT: INSTANT,
+    Kind.FLAG: sa.Boolean(),
+}
+_OPERATORS = {Test.AT_LEAST: ">=", Test.AT_MOST: "<="}
+_ORDER_OF_EXECUTION = "JOIN trade_order o ON o.id = e.trade_order_id"
+
+
+class Column(msgspec.Struct, frozen=True):
+    """How a field is read in SQL."""
+
+    expression: str
+    kind: Kind
+    joins: tuple[str, ...] = ()
+    """What the expression needs beside the list's own table."""
+    lookup: str = ""
+    """The id column that a filter tests instead, and the table in which it finds the ids."""
+    is_id: bool = False
+    """Whether it is a char(24) of another service."""
+
+
+class Source(msgspec.Struct, frozen=True):
+    """A list: its table, its fields, and what of its rows is answered."""
+
+    table: str
+    alias: str
+    columns: Mapping[str, Column]
+    indexed: frozenset[str]
+    """Fields by which PostgreSQL finds or sorts rows without reading the whole table."""
+    answer: str
+    """Selects from the page, a sub-select named as the alias, whose sort values are k0, k1, ..."""
+
+
+def _named(alias: str, table: str, id_column: str, name: str) -> Column:
+    join = f"LEFT JOIN {table} {alias} ON {alias}.id = {id_column}"
+    expression = f"coalesce({alias}.{name}, '') COLLATE \"C\""
+    return Column(expression, Kind.TEXT, (join,), lookup=f"{id_column} {table}")
+
+
+def _directory(alias: str, table: str, id_column: str, *joins: str) -> Column:
+    """The name that another service gave, or the id that stands in for it."""
+    join = f"LEFT JOIN {table} {alias} ON {alias}.id = {id_column}"
+    return Column(f'coalesce({alias}.name, rtrim({id_column})) COLLATE "C"', Kind.TEXT, (*joins, join))
+
+
+ORDERS = Source(
+    table="trade_order",
+    alias="o",
+    columns={
+        "id": Column("o.id", Kind.INTEGER),
+        "orderId": Column("o.order_id", Kind.INTEGER),
+        "orderType": Column('rtrim(o.order_type) COLLATE "C"', Kind.TEXT),
+        "quantity": Column("o.quantity", Kind.DECIMAL),
+        "quantitySent": Column("o.quantity_sent", Kind.DECIMAL),
+        "tradeTimestamp": Column("o.trade_timestamp", Kind.INSTANT),
+        "submitted": Column("coalesce(o.submitted, false)", Kind.FLAG),
+        "blotter.abbreviation": _named("b", "blotter", "o.blotter_id", "abbreviation"),
+        "security.ticker": _directory("sn", "security_name", "o.security_id"),
+        "portfolio.name": _directory("pn", "portfolio_name", "o.portfolio_id"),
+        "securityId": Column("o.security_id", Kind.TEXT, is_id=True),
+        "portfolioId": Column("o.portfolio_id", Kind.TEXT, is_id=True),
+    },
+    indexed=frozenset({"id", "orderId", "tradeTimestamp", "securityId", "portfolioId"}),
+    answer=f"SELECT {sql.ORDER_COLUMNS}, {{keys}} FROM ({{page}}) o ORDER BY {{order}}",
+)
+
+EXECUTIONS = Source(
+    table="execution",
+    alias="e",
+    columns={
+        "id": Column("e.id", Kind.INTEGER),
+        "executionTimestamp": Column("e.execution_timestamp", Kind.INSTANT),
+        "quantityOrdered": Column("e.quantity_ordered", Kind.DECIMAL),
+        "quantityPlaced": Column("e.quantity_placed", Kind.DECIMAL),
+        "quantityFilled": Column("e.quantity_filled", Kind.DECIMAL),
+        "tradeOrderId": Column("e.trade_order_id", Kind.INTEGER),
+        "executionStatus.abbreviation": _named(
+            "es", "execution_status", "e.execution_status_id", "abbreviation"
+        ),
+        "blotter.abbreviation": _named("b", "blotter", "e.blotter_id", "abbreviation"),
+        "tradeType.abbreviation": _named("tt", "trade_type", "e.trade_type_id", "abbreviation"),
+        "destination.abbreviation": _named("d", "destination", "e.destination_id", "abbreviation"),
+        "security.ticker": _directory("sn", "security_name", "o.security_id", _ORDER_OF_EXECUTION),
+        "portfolio.name": _directory("pn", "portfolio_name", "o.portfolio_id", _ORDER_OF_EXECUTION),
+        "executionServiceId": Column("e.execution_service_id", Kind.INTEGER),
+        "securityId": Column("o.security_id", Kind.TEXT, (_ORDER_OF_EXECUTION,), is_id=True),
+        "portfolioId": Column("o.portfolio_id", Kind.TEXT, (_ORDER_OF_EXECUTION,), is_id=True),
+    },
+    indexed=frozenset({"id", "executionTimestamp", "tradeOrderId", "securityId", "portfolioId"}),
+    answer=f"""
+SELECT {sql.ORDER_COLUMNS}, {sql.EXECUTION_COLUMNS}, {sql.STATE_SHOWN}, {{keys}}
+FROM ({{page}}) e
+-- OFFSET keeps it a look-up an execution.
+CROSS JOIN LATERAL (SELECT * FROM trade_order t WHERE t.id = e.trade_order_id OFFSET 0) o
+JOIN execution_status s ON s.id = e.execution_status_id
+ORDER BY {{order}}
+""",
+)
+
+
+class Shape(msgspec.Struct, frozen=True):
+    """What the words of a page's statement depend on."""
+
+    sort: tuple[SortKey, ...]
+    tests: tuple[tuple[str, Test, bool], ...]
+    """Field and test of each filter, and whether it has a single value."""
+    after_cursor: bool = False
+    bounded: bool = True
+    """Of a count: whether it stops somewhere."""
+
+
+def shape_of(query: ListQuery) -> Shape:
+    """The shape of a page."""
+    return Shape(query.sort, _tests(query.filters), query.cursor is not None)
+
+
+def count_shape(filters: Sequence[Filter], bounded: bool) -> Shape:
+    """The shape of a count."""
+    return Shape((), _tests(filters), bounded=bounded)
+
+
+def page_values(query: ListQuery) -> dict[str, object]:
+    """What is bound to a page's statement. It reads one row more than the page has: are there others?"""
+    values = filter_values(query.filters) | {"limit": query.limit + 1}
+    if query.cursor is None:
+        return values | {"offset": query.offset}
+    return values | {f"c{place}": value for place, value in enumerate(query.cursor.values)}
+
+
+def filter_values(filters: Sequence[Filter]) -> dict[str, object]:
+    """What is bound to the filters of a statement."""
+    return {
+        f"f{place}": list(one.values) if one.test is Test.ANY_OF and len(one.values) > 1 else one.values[0]
+        for place, one in enumerate(filters)
+    }
+
+
+def reads_whole_table(source: Source, query: ListQuery) -> bool:
+    """Whether a page can only be made by reading (and sorting) all rows."""
+    finds = any(one.field in source.indexed and one.test is Test.ANY_OF for one in query.filters)
+    return not finds and query.sort[0].field not in source.indexed
+
+
+@lru_cache(maxsize=1000)
+def page_statement(source_name: str, shape: Shape) -> TextClause:
+    """Reads one page: rows as `Source.answer` says, then the values of the sort keys."""
+    source = SOURCES[source_name]
+    keys = [source.columns[key.field] for key in shape.sort]
+    conditions = [*_conditions(source, shape), *([_behind(source, shape.sort)] if shape.after_cursor else [])]
+    directions = ["DESC" if key.descending else "ASC" for key in shape.sort]
+    order = [f"{key.expression} {direction}" for key, direction in zip(keys, directions, strict=True)]
+    named = ", ".join(f"{key.expression} AS k{place}" for place, key in enumerate(keys))
+    page = (
+        f"SELECT {source.alias}.*, {named} FROM {source.table} {source.alias} {_joins(source, shape)}"
+        f"{_where(conditions)} ORDER BY {', '.join(order)} LIMIT :limit"
+        f"{'' if shape.after_cursor else ' OFFSET :offset'}"
+    )
+    words = source.answer.format(
+        keys=", ".join(f"{source.alias}.k{place}" for place in range(len(keys))),
+        page=page,
+        order=", ".join(f"{source.alias}.k{place} {way}" for place, way in enumerate(directions)),
+    )
+    return _bound(words, source, shape)
+
+
+@lru_cache(maxsize=1000)
+def count_statement(source_name: str, shape: Shape) -> TextClause:
+    """Counts the rows that meet the filters, up to a limit where the shape is bounded."""
+    source = SOURCES[source_name]
+    rows = (
+        f"FROM {source.table} {source.alias} {_joins(source, shape)}{_where([*_conditions(source, shape)])}"
+    )
+    words = (
+        f"SELECT count(*) FROM (SELECT {rows} LIMIT :limit) counted"
+        if shape.bounded
+        else f"SELECT count(*) {rows}"
+    )
+    return _bound(words, source, shape)
+
+
+def _tests(filters: Sequence[Filter]) -> tuple[tuple[str, Test, bool], ...]:
+    return tuple((one.field, one.test, len(one.values) == 1) for one in filters)
+
+
+def _joins(source: Source, shape: Shape) -> str:
+    """Each join once, those of the sort keys and of filters that test no look-up."""
+    names = [key.field for key in shape.sort]
+    names += [name for name, *_ in shape.tests if not source.columns[name].lookup]
+    return " ".join(dict.fromkeys(join for name in names for join in source.columns[name].joins))
+
+
+def _where(conditions: Sequence[str]) -> str:
+    return f" WHERE {' AND '.join(conditions)}" if conditions else ""
+
+
+def _conditions(source: Source, shape: Shape) -> Iterator[str]:
+    for place, (name, test, single) in enumerate(shape.tests):
+        column = source.columns[name]
+        bind = f":f{place}"
+        if test is not Test.ANY_OF:
+            yield f"{column.expression} {_OPERATORS[test]} {bind}"
+        elif column.lookup:
+            id_column, table = column.lookup.split()
+            found = f"SELECT x.id FROM {table} x WHERE {_same_text('x.abbreviation', bind, single)}"
+            yield f"{id_column} = ANY(ARRAY({found}))"
+        elif column.kind is Kind.TEXT and not column.is_id:
+            yield _same_text(column.expression, bind, single)
+        else:
+            # One value for itself: only then does an index on it and the id also give the order.
+            yield f"{column.expression} = {bind}" if single else f"{column.expression} = ANY({bind})"
+
+
+def _same_text(expression: str, bind: str, single: bool) -> str:
+    """Equal in any case of letters, as the database tells."""
+    if single:
+        return f"lower({expression}) = lower({bind})"
+    return f"lower({expression}) = ANY(ARRAY(SELECT lower(v) FROM unnest({bind}) v))"
+
+
+def _behind(source: Source, sort: Sequence[SortKey]) -> str:
+    """Rows that come after the cursor's."""
+    keys = [source.columns[key.field].expression for key in sort]
+    if len({key.descending for key in sort}) == 1:  # An index can begin there.
+        sign = "<" if sort[0].descending else ">"
+        return f"({', '.join(keys)}) {sign} ({', '.join(f':c{place}' for place in range(len(keys)))})"
+    cases = []
+    for place, key in enumerate(sort):
+        same = [f"{keys[before]} = :c{before}" for before in range(place)]
+        cases.append(" AND ".join([*same, f"{keys[place]} {'<' if key.descending else '>'} :c{place}"]))
+    return "(" + " OR ".join(f"({case})" for case in cases) + ")"
+
+
+def _bound(words: str, source: Source, shape: Shape) -> TextClause:
+    binds: list[sa.BindParameter[Any]] = []
+    if ":limit" in words:
+        binds.append(bindparam("limit", type_=sa.BigInteger))
+    if ":offset" in words:
+        binds.append(bindparam("offset", type_=sa.BigInteger))
+    if ":status_new_name" in words:
+        binds.append(bindparam("status_new_name", STATUS_NEW, type_=sa.String))
+    for place, (name, test, single) in enumerate(shape.tests):
+        column = source.columns[name]
+        one: TypeEngine[Any] = _CHAR_24 if column.is_id else _BIND_TYPES[column.kind]
+        many = test is Test.ANY_OF and not single
+        binds.append(bindparam(f"f{place}", type_=ARRAY(one) if many else one))
+    if shape.after_cursor:
+        kinds = [source.columns[key.field].kind for key in shape.sort]
+        binds += [bindparam(f"c{place}", type_=_BIND_TYPES[kind]) for place, kind in enumerate(kinds)]
+    return text(words).bindparams(*binds)
+
+
+SOURCES: Mapping[str, Source] = {"orders": ORDERS, "executions": EXECUTIONS}

@@ -1,0 +1,174 @@
+"""What a list may be asked, and what a page of it holds. Pure."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from decimal import Decimal
+from enum import StrEnum
+from typing import Generic, TypeAlias, TypeVar
+
+import msgspec
+
+from trade_service.domain.errors import InvalidInput
+from trade_service.domain.orders import TradeOrder
+from trade_service.trading.model import StoredExecution
+
+MAX_LIMIT = 1000
+MAX_VALUES = 1000
+"""Values that one filter takes; the database gets them as one array."""
+
+Value: TypeAlias = int | str | bool | Decimal | datetime
+Row = TypeVar("Row")
+Other = TypeVar("Other")
+
+
+class Kind(StrEnum):
+    """What a field holds, and with it what compares with it."""
+
+    INTEGER = "integer"
+    DECIMAL = "decimal"
+    TEXT = "text"
+    INSTANT = "instant"
+    FLAG = "flag"
+
+
+class Test(StrEnum):
+    """How a filter compares."""
+
+    __test__ = False
+
+    ANY_OF = "any_of"
+    """Equal to one of the values; text in any case of letters."""
+    AT_LEAST = "at_least"
+    AT_MOST = "at_most"
+
+
+class Field(msgspec.Struct, frozen=True):
+    """A field that a list is sorted or filtered by."""
+
+    name: str
+    """As clients spell it."""
+    kind: Kind
+    sortable: bool = True
+    filters: tuple[Test, ...] = (Test.ANY_OF,)
+
+
+def _fields(*fields: Field) -> Mapping[str, Field]:
+    return {field.name: field for field in fields}
+
+
+_RANGE = (Test.AT_LEAST, Test.AT_MOST)
+
+PORTFOLIO_NAME = "portfolio.name"
+SECURITY_TICKER = "security.ticker"
+PORTFOLIO_ID = "portfolioId"
+SECURITY_ID = "securityId"
+ID_OF_NAME = {PORTFOLIO_NAME: PORTFOLIO_ID, SECURITY_TICKER: SECURITY_ID}
+"""A filter by a name becomes one by the ids that bear it."""
+
+ORDER_FIELDS = _fields(
+    Field("id", Kind.INTEGER),
+    Field("orderId", Kind.INTEGER),
+    Field("orderType", Kind.TEXT),
+    Field("quantity", Kind.DECIMAL, filters=_RANGE),
+    Field("quantitySent", Kind.DECIMAL, filters=_RANGE),
+    Field("tradeTimestamp", Kind.INSTANT, filters=()),
+    Field("submitted", Kind.FLAG),
+    Field("blotter.abbreviation", Kind.TEXT),
+    Field(SECURITY_TICKER, Kind.TEXT),
+    Field(PORTFOLIO_NAME, Kind.TEXT),
+)
+EXECUTION_FIELDS = _fields(
+    Field("id", Kind.INTEGER),
+    Field("executionTimestamp", Kind.INSTANT, filters=()),
+    Field("quantityOrdered", Kind.DECIMAL, filters=_RANGE),
+    Field("quantityPlaced", Kind.DECIMAL, filters=_RANGE),
+    Field("quantityFilled", Kind.DECIMAL, filters=_RANGE),
+    Field("tradeOrderId", Kind.INTEGER),
+    Field("executionStatus.abbreviation", Kind.TEXT),
+    Field("blotter.abbreviation", Kind.TEXT),
+    Field("tradeType.abbreviation", Kind.TEXT),
+    Field("destination.abbreviation", Kind.TEXT),
+    Field(SECURITY_TICKER, Kind.TEXT),
+    Field(PORTFOLIO_NAME, Kind.TEXT),
+    Field("executionServiceId", Kind.INTEGER, sortable=False),
+)
+
+
+class Filter(msgspec.Struct, frozen=True):
+    """One condition; a list's rows meet all of its filters."""
+
+    field: str
+    test: Test
+    values: tuple[Value, ...]
+    """One value for the tests of a range."""
+
+
+class SortKey(msgspec.Struct, frozen=True):
+    """A field to sort by."""
+
+    field: str
+    descending: bool = False
+
+
+class Cursor(msgspec.Struct, frozen=True):
+    """The place behind a row: a page that begins there costs the same wherever it is."""
+
+    sort: tuple[SortKey, ...]
+    values: tuple[Value, ...]
+    """Of the row, key by key."""
+    position: int
+    """How many rows came before the place when it was made."""
+
+
+class ListQuery(msgspec.Struct, frozen=True):
+    """One page of a list; `cursor` or `offset` says where it begins."""
+
+    limit: int = 50
+    offset: int = 0
+    sort: tuple[SortKey, ...] = (SortKey("id"),)
+    """A total order: see `total_order`."""
+    filters: tuple[Filter, ...] = ()
+    cursor: Cursor | None = None
+
+    @property
+    def position(self) -> int:
+        """How many rows of the whole result come before the page."""
+        return self.offset if self.cursor is None else self.cursor.position
+
+
+class Rows(msgspec.Struct, Generic[Row], frozen=True):
+    """Rows of a page as stored."""
+
+    rows: list[Row]
+    last: tuple[Value, ...] | None
+    """The sort values of the last row, when others follow it."""
+
+
+OrderRows: TypeAlias = Rows[TradeOrder]
+ExecutionRows: TypeAlias = Rows[StoredExecution]
+
+
+class Page(msgspec.Struct, Generic[Row], frozen=True):
+    """A page as clients read it."""
+
+    items: list[Row]
+    total: int
+    """Rows of the whole result."""
+    position: int
+    limit: int
+    next: Cursor | None
+    """None on the last page."""
+
+
+def total_order(sort: tuple[SortKey, ...]) -> tuple[SortKey, ...]:
+    """The keys, completed by the id in the direction of the last of them: no two rows are equal.
+
+    What stands behind the id decides nothing and is left out. Raises InvalidInput for a field named twice.
+    """
+    names = [key.field for key in sort]
+    for name in names:
+        if names.count(name) > 1:
+            raise InvalidInput.of("sort", name, "must name each field once")
+    if "id" in names:
+        return sort[: names.index("id") + 1]
+    return (*sort, SortKey("id", bool(sort) and sort[-1].descending))

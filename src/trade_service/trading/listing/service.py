@@ -1,0 +1,150 @@
+"""ListService: pages of orders and executions, with names and totals."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from typing import TypeVar
+
+import msgspec
+
+from trade_service.domain.orders import TradeOrder
+from trade_service.domain.reference import Blotter
+from trade_service.trading.listing.model import (
+    ID_OF_NAME,
+    PORTFOLIO_NAME,
+    SECURITY_TICKER,
+    Cursor,
+    Filter,
+    ListQuery,
+    Page,
+    Rows,
+    Test,
+    Value,
+)
+from trade_service.trading.listing.names import NameBook, NameKind, Names
+from trade_service.trading.listing.ports import ListReads
+from trade_service.trading.listing.totals import Totals
+from trade_service.trading.model import ExecutionView
+from trade_service.trading.reference import ReferenceCache
+from trade_service.trading.views import views_of
+
+Row = TypeVar("Row")
+
+_KIND_OF = {PORTFOLIO_NAME: NameKind.PORTFOLIO, SECURITY_TICKER: NameKind.SECURITY}
+
+
+class NamedOrder(msgspec.Struct, frozen=True):
+    """A trade order with what clients read beside it."""
+
+    order: TradeOrder
+    blotter: Blotter | None
+    portfolio_name: str
+    """The id where no name is known; so the ticker."""
+    ticker: str
+
+
+class NamedExecution(msgspec.Struct, frozen=True):
+    """An execution with what clients read beside it."""
+
+    view: ExecutionView
+    portfolio_name: str
+    ticker: str
+
+
+class ListService:
+    """Lists, with a constant number of statements a page. Names never make one fail, or wait for long."""
+
+    def __init__(self, reads: ListReads, references: ReferenceCache, names: Names, totals: Totals) -> None:
+        self._reads = reads
+        self._references = references
+        self._names = names
+        self._totals = totals
+
+    async def list_orders(self, query: ListQuery) -> Page[NamedOrder]:
+        """One page of trade orders."""
+        page = await self._page("orders", query, self._reads.orders, self._reads.count_orders)
+        return replaced(page, await self.named_orders(page.items))
+
+    async def list_executions(self, query: ListQuery) -> Page[NamedExecution]:
+        """One page of executions."""
+        page = await self._page("executions", query, self._reads.executions, self._reads.count_executions)
+        return replaced(page, await self.named_executions(await views_of(self._references, page.items)))
+
+    async def named_orders(self, orders: Sequence[TradeOrder]) -> list[NamedOrder]:
+        """The orders with their blotters and names."""
+        blotter_ids = {order.blotter_id for order in orders} - {None}
+        book = await self._book(orders)
+        reference = await self._references.get(lambda data: blotter_ids <= data.blotters.keys())
+        return [
+            NamedOrder(
+                order,
+                reference.blotters.get(order.blotter_id or 0),
+                book.portfolio(order.portfolio_id),
+                book.security(order.security_id),
+            )
+            for order in orders
+        ]
+
+    async def named_executions(self, views: Sequence[ExecutionView]) -> list[NamedExecution]:
+        """The executions with the names of their orders."""
+        book = await self._book([view.order for view in views])
+        return [
+            NamedExecution(
+                view, book.portfolio(view.order.portfolio_id), book.security(view.order.security_id)
+            )
+            for view in views
+        ]
+
+    async def _book(self, orders: Sequence[TradeOrder]) -> NameBook:
+        return await self._names.book(
+            {one.portfolio_id for one in orders}, {one.security_id for one in orders}
+        )
+
+    async def _page(
+        self,
+        source: str,
+        query: ListQuery,
+        read: Callable[[ListQuery], Awaitable[Rows[Row]]],
+        count: Callable[[Sequence[Filter], int | None], Awaitable[int]],
+    ) -> Page[Row]:
+        asked = await self._with_ids(query)
+        if asked is None:
+            return Page([], 0, query.position, query.limit, None)
+        found = await read(asked)
+        end = query.position + len(found.rows)
+        following = None if found.last is None else Cursor(query.sort, found.last, end)
+        if following is None and query.cursor is None and (found.rows or not query.offset):
+            return Page(found.rows, end, query.position, query.limit, None)
+
+        async def counted(bound: int | None) -> int:
+            return await count(asked.filters, bound)
+
+        total = await self._totals.of((source, asked.filters), counted)
+        # Rows may have come or gone since they were counted: what this page shows is certain.
+        least = end + 1 if following is not None else len(found.rows)
+        return Page(found.rows, max(total, least), query.position, query.limit, following)
+
+    async def _with_ids(self, query: ListQuery) -> ListQuery | None:
+        """The query with ids in place of names; None when a name is nobody's, so that no row has it."""
+        for key in query.sort:
+            if key.field in _KIND_OF:
+                await self._names.complete(_KIND_OF[key.field])
+        filters = []
+        for one in query.filters:
+            if one.field in _KIND_OF:
+                ids = await self._names.ids_of(_KIND_OF[one.field], [str(text) for text in one.values])
+                if not ids:
+                    return None
+                one = Filter(ID_OF_NAME[one.field], Test.ANY_OF, _sorted(ids))
+            filters.append(one)
+        return msgspec.structs.replace(query, filters=tuple(filters))
+
+
+Other = TypeVar("Other")
+
+
+def replaced(page: Page[Row], items: list[Other]) -> Page[Other]:
+    """The same page of other items."""
+    return Page(items, page.total, page.position, page.limit, page.next)
+
+
+def _sorted(ids: set[str]) -> tuple[Value, ...]:
+    return tuple(sorted(ids))

@@ -1,0 +1,75 @@
+"""/api/v2/executions: listed, read, and written by hand, with names."""
+
+from typing import Any
+
+from litestar import Request, Response, Router, delete, get, post, put
+from litestar.params import FromPath
+
+from trade_service.trading.listing.model import EXECUTION_FIELDS
+from trade_service.trading.model import ExecutionView
+from trade_service.web.access import READER, TRADER
+from trade_service.web.reading import JsonReader, read_id, read_version, same_id
+from trade_service.web.rendering import answer
+from trade_service.web.services import Routes, WebServices
+from trade_service.web.v1.requests import ExecutionPost, ExecutionPut
+from trade_service.web.v2.answers import ExecutionPage, ExecutionV2
+from trade_service.web.v2.documented import ExecutionListOperation
+from trade_service.web.v2.parameters import given_in, read_list_query
+
+_POST = JsonReader(ExecutionPost)
+_PUT = JsonReader(ExecutionPut)
+
+
+class ExecutionListRoutes(Routes):
+    """Executions with the names of their portfolios and securities."""
+
+    def __init__(self, services: WebServices) -> None:
+        self._executions = services.executions
+        self._editor = services.editors.executions
+        self._lists = services.lists
+
+    def router(self) -> Router:
+        """The routes."""
+        return Router(
+            "/executions",
+            route_handlers=[
+                get("/", opt=READER, operation_class=ExecutionListOperation)(self.list_executions),
+                get("/{execution_id:str}", opt=READER)(self.read),
+                post("/", opt=TRADER)(self.create),
+                put("/{execution_id:str}", opt=TRADER)(self.update),
+                delete("/{execution_id:str}", opt=TRADER)(self.delete),
+            ],
+            tags=["Executions v2"],
+        )
+
+    async def list_executions(self, request: Request[Any, Any, Any]) -> Response[ExecutionPage]:
+        """A page of executions, sorted and filtered over the whole result."""
+        query = read_list_query(given_in(request), EXECUTION_FIELDS)
+        return answer(ExecutionPage.of(await self._lists.list_executions(query)))
+
+    async def read(self, execution_id: FromPath[str]) -> Response[ExecutionV2]:
+        """Reads an execution."""
+        view = await self._executions.get_execution(read_id(execution_id, "id"))
+        return answer(await self._named(view))
+
+    async def create(self, request: Request[Any, Any, Any]) -> Response[ExecutionV2]:
+        """Creates an execution of a trade order, whose quantity it takes, without sending it."""
+        view = await self._editor.create_execution((await _POST.read(request)).to_domain())
+        return answer(await self._named(view), 201)
+
+    async def update(
+        self, request: Request[Any, Any, Any], execution_id: FromPath[str]
+    ) -> Response[ExecutionV2]:
+        """Changes an execution; what was sent of it stands."""
+        identity = read_id(execution_id, "id")
+        wanted = await _PUT.read(request)
+        same_id(identity, wanted.id)
+        view = await self._editor.update_execution(identity, wanted.version, wanted.to_domain())
+        return answer(await self._named(view))
+
+    async def delete(self, request: Request[Any, Any, Any], execution_id: FromPath[str]) -> None:
+        """Deletes an execution that was not sent; its order gets the quantity back."""
+        await self._editor.delete_execution(read_id(execution_id, "id"), read_version(request))
+
+    async def _named(self, view: ExecutionView) -> ExecutionV2:
+        return ExecutionV2.of((await self._lists.named_executions([view]))[0])

@@ -1,0 +1,174 @@
+"""Query parameters of the lists, read into a `ListQuery`. Pure."""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from litestar import Request
+
+from trade_service.domain.errors import InvalidInput
+from trade_service.domain.executions import is_possible_id
+from trade_service.domain.money import parse_decimal
+from trade_service.trading.listing.model import (
+    MAX_LIMIT,
+    MAX_VALUES,
+    Field,
+    Filter,
+    Kind,
+    ListQuery,
+    SortKey,
+    Test,
+    Value,
+    total_order,
+)
+from trade_service.web.explaining import Verbatim
+from trade_service.web.reading import read_flag_text
+from trade_service.web.v2 import cursors
+
+DEFAULT_LIMIT = 50
+MAX_OFFSET = 2**31 - 1
+MAX_TEXT = 200
+_INTEGER = re.compile(r"[+-]?[0-9]{1,10}", re.ASCII)
+_SUFFIX = {Test.AT_LEAST: ".min", Test.AT_MOST: ".max"}
+
+Given = Mapping[str, Sequence[str]]
+"""Query parameters: what was given under each name."""
+
+
+def given_in(request: Request[Any, Any, Any]) -> Given:
+    """The query parameters of a request."""
+    return {name: request.query_params.getall(name) for name in request.query_params}
+
+
+def filter_names(field: Field) -> Iterator[tuple[str, Test, tuple[str, ...]]]:
+    """The parameters that filter by a field: name, test, and what else clients call it."""
+    for test in field.filters:
+        if test is Test.ANY_OF:
+            yield field.name, test, tuple(_aliases(field.name))
+        else:
+            bound = _SUFFIX[test].removeprefix(".")
+            capital = field.name[0].upper() + field.name[1:]
+            yield (
+                field.name + _SUFFIX[test],
+                test,
+                (f"{bound}{capital}", f"{field.name}{bound.capitalize()}", f"{field.name}_{bound}"),
+            )
+
+
+def read_list_query(given: Given, fields: Mapping[str, Field]) -> ListQuery:
+    """What a list is asked; raises InvalidInput naming parameter, value and rule.
+
+    Names that no parameter has are ignored, as are empty values: forms send those.
+    """
+    limit = _integer(given, "limit", DEFAULT_LIMIT, 1, MAX_LIMIT)
+    offset = _integer(given, "offset", 0, 0, MAX_OFFSET)
+    filters = tuple(_filters(given, fields))
+    sort_text = _single(given, "sort")
+    sort = total_order(_sort(sort_text, fields) if sort_text else ())
+    cursor_text = _single(given, "cursor")
+    if not cursor_text:
+        return ListQuery(limit, offset, sort, filters)
+    if offset:
+        raise InvalidInput.of("offset", offset, "must be left out beside a cursor, which says where to begin")
+    cursor = cursors.decode(cursor_text, fields)
+    if sort_text and cursor.sort != sort:
+        rule = f"must be left out or be {cursors.sort_text(cursor.sort)!r}, for which the cursor was made"
+        raise InvalidInput.of("sort", sort_text, rule)
+    return ListQuery(limit, 0, cursor.sort, filters, cursor)
+
+
+def _aliases(name: str) -> Iterator[str]:
+    """Other spellings: dots left out, the plural, and the thing for its abbreviation or ticker."""
+    words = name.split(".")
+    joined = words[0] + "".join(word[0].upper() + word[1:] for word in words[1:])
+    names = [joined]
+    if len(words) > 1 and words[1] in ("abbreviation", "ticker"):
+        names.append(words[0])
+    if name == "security.ticker":
+        names.append("ticker")
+    if name == "executionStatus.abbreviation":
+        names += ["status", "statusAbbreviation"]
+    for one in names:
+        if one != name:
+            yield one
+        yield f"{one[:-1]}ies" if one.endswith("y") else f"{one}es" if one.endswith("s") else f"{one}s"
+    snake = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", joined).lower()
+    if snake != joined:
+        yield snake
+
+
+def _filters(given: Given, fields: Mapping[str, Field]) -> Iterator[Filter]:
+    for field in fields.values():
+        for name, test, aliases in filter_names(field):
+            texts = [(known, text) for known in (name, *aliases) for text in given.get(known, ())]
+            if test is not Test.ANY_OF or field.kind is Kind.FLAG:
+                texts = [(known, text) for known, text in texts if text.strip()]
+                if len(texts) > 1:
+                    both = Verbatim(" and ".join(repr(text[:40]) for _, text in texts[:3]))
+                    raise InvalidInput.of(name, both, "must be given once")
+                values: tuple[Value, ...] = tuple(_value(field.kind, text, known) for known, text in texts)
+            else:
+                values = _values(field.kind, name, texts)
+            if values:
+                yield Filter(field.name, test, values)
+
+
+def _values(kind: Kind, name: str, texts: Sequence[tuple[str, str]]) -> tuple[Value, ...]:
+    """The values of comma lists, each once."""
+    parts = [(known, part.strip()) for known, text in texts for part in text.split(",")]
+    values = tuple(dict.fromkeys(_value(kind, part, known) for known, part in parts if part))
+    if len(values) > MAX_VALUES:
+        raise InvalidInput.of(name, Verbatim(len(values)), f"must have at most {MAX_VALUES} values")
+    return values
+
+
+def _value(kind: Kind, text: str, name: str) -> Value:
+    match kind:
+        case Kind.INTEGER:
+            if _INTEGER.fullmatch(text.strip()) and is_possible_id(number := int(text)):
+                return number
+            raise InvalidInput.of(name, text[:100], "must be 32-bit integers, separated by commas")
+        case Kind.DECIMAL:
+            return parse_decimal(text.strip(), name)
+        case Kind.FLAG:
+            return read_flag_text(text, name)
+        case Kind.TEXT:
+            if len(text) > MAX_TEXT or "\x00" in text:
+                rule = f"must be texts of at most {MAX_TEXT} characters without NUL, separated by commas"
+                raise InvalidInput.of(name, text[:100], rule)
+            return text
+        case Kind.INSTANT:
+            return datetime.fromisoformat(text)
+
+
+def _sort(text: str, fields: Mapping[str, Field]) -> tuple[SortKey, ...]:
+    spelled = {name: name for name, field in fields.items() if field.sortable}
+    for name in list(spelled):
+        spelled |= {alias: name for alias in _aliases(name) if alias not in spelled}
+    keys = []
+    for part in filter(None, (part.strip() for part in text.split(","))):
+        name = part[1:] if part[0] in "-+" else part
+        if name not in spelled:
+            known = ", ".join(sorted(set(spelled.values())))
+            rule = f"must be a comma list of {known}, each with - in front for descending"
+            raise InvalidInput.of("sort", part[:100], rule)
+        keys.append(SortKey(spelled[name], part.startswith("-")))
+    return tuple(keys)
+
+
+def _integer(given: Given, name: str, default: int, least: int, most: int) -> int:
+    text = _single(given, name)
+    if not text:
+        return default
+    if _INTEGER.fullmatch(text) and least <= (number := int(text)) <= most:
+        return number
+    raise InvalidInput.of(name, text[:100], f"must be an integer from {least} to {most}")
+
+
+def _single(given: Given, name: str) -> str:
+    texts = [text.strip() for text in given.get(name, ()) if text.strip()]
+    if len(texts) > 1:
+        both = Verbatim(" and ".join(repr(text[:40]) for text in texts[:3]))
+        raise InvalidInput.of(name, both, "must be given once")
+    return texts[0] if texts else ""

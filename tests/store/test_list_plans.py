@@ -1,0 +1,59 @@
+"""The plans of the lists that have to stay fast: rows come off an index in their order."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from tests.support.database import TestServer
+from tests.support.list_plans import FILL, LIMIT, LIST_PLANS
+from tests.support.plans import Probe, connected
+from tests.support.trading import run_sql
+from trade_service.store import list_statements as statements
+from trade_service.store.engine import StoreSettings, create_engine
+
+MOST_TOUCHED = 4 * (LIMIT + 1)
+"""Each row, and what an execution points to; with room for entries beside them."""
+
+
+@pytest.fixture(scope="module")
+async def full(postgres: TestServer, template_database: str) -> AsyncIterator[AsyncEngine]:
+    async with postgres.database(template_database) as url:
+        engine = create_engine(StoreSettings(url))
+        for statement in FILL:
+            await run_sql(engine, statement)
+        await run_sql(engine, "ANALYZE")
+        yield engine
+        await engine.dispose()
+
+
+@pytest.mark.parametrize("mode", ["force_generic_plan", "force_custom_plan"])
+@pytest.mark.parametrize("random_page_cost", ["1.1", "4"])
+async def test_pages_come_off_an_index_in_order(full: AsyncEngine, mode: str, random_page_cost: str) -> None:
+    wrong = {}
+    async with connected(full) as link:
+        await link.execute(f"SET plan_cache_mode = {mode}")
+        await link.execute(f"SET random_page_cost = {random_page_cost}")
+        for name, one in LIST_PLANS.items():
+            statement = statements.page_statement(one.source, statements.shape_of(one.query))
+            probe = Probe(full, link, name, statement)
+            await probe.prepare()
+            plan = await probe.plan(statements.page_values(one.query))
+            await probe.drop()
+            if (
+                plan.scanned
+                or one.index not in plan.indexes
+                or max(plan.touched.values(), default=0) > MOST_TOUCHED
+            ):
+                wrong[name] = f"touches {dict(plan.touched)}:\n{plan.text}"
+    assert not wrong, "\n\n".join(f"{name} {text}" for name, text in wrong.items())
+
+
+def test_the_shape_decides_the_words() -> None:
+    """Values are bound, never spelled: the same list is the same prepared statement."""
+    one = LIST_PLANS["orders of a security"].query
+    other = statements.shape_of(one)
+    assert statements.page_statement("orders", statements.shape_of(one)) is statements.page_statement(
+        "orders", other
+    )
+    assert "S7" not in str(statements.page_statement("orders", other))

@@ -1,0 +1,176 @@
+"""Lists on a real database, beside the same lists made the naive way."""
+
+from collections.abc import AsyncIterator, Callable, Mapping
+from decimal import Decimal
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from hypothesis.strategies import SearchStrategy
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from tests.support.database import TestServer
+from tests.support.lists import Lists, execution_fields, insert_mixed, lists_on, naive, order_fields
+from tests.support.trading import counted_statements, run_sql
+from trade_service.store.engine import StoreSettings, create_engine
+from trade_service.trading.listing.model import (
+    EXECUTION_FIELDS,
+    ORDER_FIELDS,
+    Field,
+    Filter,
+    Kind,
+    ListQuery,
+    SortKey,
+    Test,
+    total_order,
+)
+from trade_service.trading.listing.totals import TotalsSettings
+
+ORDERS = 90
+EXECUTIONS = 120
+WHOLE = ListQuery(limit=1000)
+_TEXTS = (
+    "BUY",
+    "SELL",
+    "eq",
+    "Default",
+    "ibm",
+    "AAPL",
+    "growth",
+    "Alpha",
+    "P2",
+    "S3",
+    "nobody",
+    "NEW",
+    "ml",
+    "",
+)
+_VALUES: Mapping[Kind, SearchStrategy[Any]] = {
+    Kind.INTEGER: st.integers(0, 130),
+    Kind.DECIMAL: st.sampled_from([Decimal("0"), Decimal("1.12345678"), Decimal("2"), Decimal("3.5")]),
+    Kind.TEXT: st.sampled_from(_TEXTS),
+    Kind.FLAG: st.booleans(),
+}
+
+
+@pytest.fixture(scope="module")
+async def lists(postgres: TestServer, template_database: str) -> AsyncIterator[Lists]:
+    async with postgres.database(template_database) as url:
+        engine = create_engine(StoreSettings(url))
+        await insert_mixed(engine, ORDERS, EXECUTIONS)
+        lists = lists_on(engine)
+        async with lists.names, lists.totals:
+            yield lists
+        await engine.dispose()
+
+
+def queries(fields: Mapping[str, Field]) -> SearchStrategy[ListQuery]:
+    sortable = [name for name, field in fields.items() if field.sortable]
+    sorts = st.lists(st.sampled_from(sortable), unique=True, max_size=3).flatmap(
+        lambda names: st.tuples(*(st.builds(SortKey, st.just(name), st.booleans()) for name in names))
+    )
+    filters = [
+        st.builds(
+            Filter,
+            st.just(field.name),
+            st.just(test),
+            st.lists(
+                _VALUES[field.kind],
+                min_size=1,
+                max_size=3 if test is Test.ANY_OF and field.kind is not Kind.FLAG else 1,
+                unique=True,
+            ).map(tuple),
+        )
+        for field in fields.values()
+        for test in field.filters
+    ]
+    some = st.lists(st.one_of(filters), max_size=2, unique_by=lambda one: (one.field, one.test)).map(tuple)
+    return st.builds(ListQuery, st.integers(1, 40), st.integers(0, 130), sorts.map(total_order), some)
+
+
+many = settings(
+    max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture], database=None
+)
+
+
+@many
+@given(query=queries(ORDER_FIELDS))
+async def test_orders_are_those_of_the_naive_way(lists: Lists, query: ListQuery) -> None:
+    await agree(lists.service.list_orders, order_fields, query)
+
+
+@many
+@given(query=queries(EXECUTION_FIELDS))
+async def test_executions_are_those_of_the_naive_way(lists: Lists, query: ListQuery) -> None:
+    await agree(lists.service.list_executions, execution_fields, query)
+
+
+async def agree(
+    read: Callable[[ListQuery], Any], fields: Callable[[Any], Mapping[str, Any]], query: ListQuery
+) -> None:
+    everything = (await read(WHOLE)).items
+    expected = naive(everything, fields, query.sort, query.filters)
+    page = await read(query)
+    assert page.items == expected[query.offset :][: query.limit]
+    assert page.total == len(expected)
+    assert (page.next is not None) == (len(expected) > query.offset + query.limit)
+    assert page.position == query.offset
+    end = query.offset + len(page.items)
+    if page.next is not None:
+        following = await read(msgspec.structs.replace(query, offset=0, cursor=page.next))
+        assert following.items == expected[end:][: query.limit]
+        assert (following.position, following.total) == (end, len(expected))
+
+
+async def test_a_walk_by_cursor_meets_each_row_once_while_others_come_and_go(lists: Lists) -> None:
+    sort = total_order((SortKey("quantity", descending=True), SortKey("orderType")))
+    before = [one.order.id for one in (await lists.service.list_orders(WHOLE)).items]
+    query, seen = ListQuery(limit=17, sort=sort), []
+    while True:
+        page = await lists.service.list_orders(query)
+        seen += [one.order.id for one in page.items]
+        if page.next is None:
+            break
+        query = ListQuery(limit=17, sort=sort, cursor=page.next)
+        await run_sql(
+            lists.engine,
+            "INSERT INTO trade_order (order_id, portfolio_id, order_type, security_id, quantity) "
+            "SELECT max(order_id) + 1, 'P1', 'BUY', 'S1', 100 FROM trade_order",
+        )
+    assert sorted(seen) == before
+    await run_sql(lists.engine, "DELETE FROM trade_order WHERE quantity = 100")
+
+
+@pytest.mark.parametrize("which", ["orders", "executions"])
+async def test_a_page_costs_the_same_statements_whatever_it_holds(
+    postgres: TestServer, template_database: str, which: str
+) -> None:
+    async with postgres.database(template_database) as url:
+        engine = create_engine(StoreSettings(url))
+        await insert_mixed(engine, 1005, 1005)
+        lists = lists_on(engine, totals=TotalsSettings())
+        read = lists.service.list_orders if which == "orders" else lists.service.list_executions
+        async with lists.names, lists.totals:
+            await read(WHOLE)  # Names and reference data are read once.
+            counts = []
+            with counted_statements(engine) as statements:
+                for limit in (2, 1000):
+                    statements.clear()
+                    assert len((await read(ListQuery(limit=limit))).items) == limit
+                    counts.append(len(statements))
+        await engine.dispose()
+    assert counts[0] == counts[1] <= 8, counts
+
+
+async def test_totals_beyond_the_bound_are_counted_again_behind_the_back(engine: AsyncEngine) -> None:
+    await insert_mixed(engine, 60, 0)
+    lists = lists_on(engine)
+    async with lists.names, lists.totals:
+        assert (await lists.service.list_orders(ListQuery(limit=5))).total == 60
+        await run_sql(engine, "DELETE FROM trade_order WHERE id > 55")
+        totals = set()
+        while 55 not in totals:
+            totals.add((await lists.service.list_orders(ListQuery(limit=5))).total)
+        assert totals == {60, 55}

@@ -1,0 +1,162 @@
+"""Names in lists: whole results, old names while the services are away, and nobody waits for long."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from tests.support.lists import NAMES, FakeDirectory, Lists, insert_mixed, lists_on
+from tests.support.trading import run_sql, value_of
+from trade_service.trading.listing.model import Filter, ListQuery, SortKey, Test, total_order
+from trade_service.trading.listing.names import NameKind
+
+DEADLINE_S = 10.0
+BY_TICKER = ListQuery(limit=2, sort=total_order((SortKey("security.ticker"),)))
+P, S = NameKind.PORTFOLIO, NameKind.SECURITY
+
+
+@pytest.fixture
+async def rows(engine: AsyncEngine) -> AsyncEngine:
+    await insert_mixed(engine, 12, 0)
+    return engine
+
+
+@pytest.fixture
+async def lists(rows: AsyncEngine) -> AsyncIterator[Lists]:
+    lists = lists_on(rows)
+    async with lists.names, lists.totals:
+        yield lists
+
+
+def named(kind: str, *texts: str) -> ListQuery:
+    return ListQuery(filters=(Filter(kind, Test.ANY_OF, texts),))
+
+
+async def tickers(lists: Lists, query: ListQuery) -> list[str]:
+    return [one.ticker for one in (await lists.service.list_orders(query)).items]
+
+
+async def test_the_whole_result_is_sorted_by_name_before_anything_was_listed(lists: Lists) -> None:
+    assert await tickers(lists, BY_TICKER) == ["AAPL", "AAPL"]
+
+
+async def test_an_id_is_asked_for_once_and_then_remembered_by_all(lists: Lists, rows: AsyncEngine) -> None:
+    await asyncio.gather(*(lists.service.list_orders(ListQuery()) for _ in range(5)))
+    assert sorted(lists.directory.asked) == sorted(
+        [(P, f"P{n}") for n in range(3)] + [(S, f"S{n}") for n in range(4)]
+    )
+    other = lists_on(rows)
+    async with other.names, other.totals:
+        assert set(await tickers(other, ListQuery())) == {"IBM", "AAPL", "S3"}
+    assert other.directory.asked == []
+
+
+async def test_ids_stand_in_while_the_services_are_away(rows: AsyncEngine) -> None:
+    lists = lists_on(rows)
+    lists.directory.away = True
+    async with lists.names, lists.totals:
+        assert set(await tickers(lists, ListQuery())) == {"S0", "S1", "S2", "S3"}
+        assert await tickers(lists, BY_TICKER) == ["S0", "S0"]
+        page = await lists.service.list_orders(named("security.ticker", "s1", "S1"))
+        assert [one.ticker for one in page.items] == ["S1"] * 3
+        lists.directory.away = False
+        assert set(await tickers(lists, ListQuery())) == {"IBM", "AAPL", "S3"}
+
+
+async def test_a_name_that_was_known_is_shown_on_while_they_are_away(rows: AsyncEngine) -> None:
+    lists = lists_on(rows, ttl_s=0.0)
+    async with lists.names, lists.totals:
+        await lists.service.list_orders(ListQuery())
+        lists.directory.away = True
+        for _ in range(2):
+            assert set(await tickers(lists, ListQuery())) == {"IBM", "AAPL", "S3"}
+
+
+async def test_an_old_name_is_asked_for_again_and_not_waited_for(rows: AsyncEngine) -> None:
+    lists = lists_on(rows, ttl_s=0.0)
+    async with lists.names, lists.totals:
+        await lists.service.list_orders(ListQuery())
+        lists.directory.names[S]["S1"] = "NEW"
+        async with asyncio.timeout(DEADLINE_S):
+            while "NEW" not in await tickers(lists, ListQuery()):
+                pass
+
+
+async def test_a_slow_service_holds_a_list_up_no_longer_than_allowed(rows: AsyncEngine) -> None:
+    lists = lists_on(rows, wait_s=0.05)
+    gate = asyncio.Event()
+    lists.directory.gate = gate.wait
+    async with lists.names, lists.totals:
+        async with asyncio.timeout(DEADLINE_S):
+            assert set(await tickers(lists, ListQuery())) == {"S0", "S1", "S2", "S3"}
+        asked = len(lists.directory.asked)
+        await lists.service.list_orders(ListQuery())
+        assert len(lists.directory.asked) == asked, "asked again while the answer was still due"
+        gate.set()
+        async with asyncio.timeout(DEADLINE_S):
+            while set(await tickers(lists, ListQuery())) != {"IBM", "AAPL", "S3"}:
+                pass
+
+
+async def test_what_is_told_in_time_is_shown_beside_what_is_not(rows: AsyncEngine) -> None:
+    class Halting(FakeDirectory):
+        async def name_of(self, kind: NameKind, identity: str) -> str | None:
+            if identity == "S0":
+                await asyncio.Event().wait()
+            return await super().name_of(kind, identity)
+
+    lists = lists_on(rows, Halting(NAMES), wait_s=0.3)
+    async with lists.names, lists.totals:
+        assert set(await tickers(lists, ListQuery())) == {"S0", "AAPL", "IBM", "S3"}
+
+
+async def test_filters_find_all_ids_of_a_name(lists: Lists) -> None:
+    page = await lists.service.list_orders(named("security.ticker", "ibm"))
+    assert {one.order.security_id for one in page.items} == {"S0", "S2"}
+    assert page.total == 6
+    both = named("portfolio.name", "GROWTH", "P2")
+    assert {one.order.portfolio_id for one in (await lists.service.list_orders(both)).items} == {"P0", "P2"}
+    # P1 shows its name, so its id names nobody.
+    assert (await lists.service.list_orders(named("portfolio.name", "P1"))).total == 0
+
+
+async def test_a_name_that_nobody_listed_yet_is_searched_for(rows: AsyncEngine) -> None:
+    lists = lists_on(rows, complete_every_s=1e9)
+    async with lists.names, lists.totals:
+        await lists.names.complete(S)
+        await run_sql(rows, "UPDATE trade_order SET security_id = 'S9' WHERE id = 5")
+        lists.directory.names[S]["S9"] = "MSFT"
+        page = await lists.service.list_orders(named("security.ticker", "msft"))
+        assert [one.order.id for one in page.items] == [5]
+        asked = len(lists.directory.asked)
+        assert (await lists.service.list_orders(named("security.ticker", "GOOG"))).total == 0
+        assert (await lists.service.list_orders(named("security.ticker", "GOOG"))).total == 0
+        assert len(lists.directory.asked) == asked + 1
+
+
+async def test_rounds_in_the_background_name_everything_and_forget_beyond_the_limit(
+    rows: AsyncEngine,
+) -> None:
+    lists = lists_on(rows, max_kept=2, pause_s=0.01)
+    async with lists.names, asyncio.TaskGroup() as group:
+        task = group.create_task(lists.names.run())
+        async with asyncio.timeout(DEADLINE_S):
+            while (
+                len(lists.directory.asked) < 7
+                or await value_of(rows, "SELECT count(*) FROM security_name") != 2
+            ):
+                await asyncio.sleep(0.01)
+        task.cancel()
+
+
+async def test_an_id_that_exists_no_more_keeps_its_name(rows: AsyncEngine) -> None:
+    lists = lists_on(rows, ttl_s=0.0)
+    async with lists.names, lists.totals:
+        await lists.service.list_orders(ListQuery())
+        del lists.directory.names[S]["S1"]
+        before = await value_of(rows, "SELECT fetched_at FROM security_name WHERE id = 'S1'")
+        async with asyncio.timeout(DEADLINE_S):
+            while await value_of(rows, "SELECT fetched_at FROM security_name WHERE id = 'S1'") == before:
+                assert "AAPL" in await tickers(lists, ListQuery())
+        assert "AAPL" in await tickers(lists, ListQuery())

@@ -1,0 +1,72 @@
+"""Pages that have to be fast however large the tables are, and the index that each of them goes by."""
+
+import msgspec
+
+from trade_service.trading.listing.model import Cursor, Filter, ListQuery, SortKey, Test, Value
+
+LIMIT = 100
+ROWS = 30_000
+PORTFOLIOS = 100
+SECURITIES = 300
+
+
+class ListPlan(msgspec.Struct, frozen=True):
+    """A page, and how it is to be found."""
+
+    source: str
+    query: ListQuery
+    index: str
+
+
+def _page(
+    field: str, *filters: Filter, descending: bool = True, after: tuple[Value, ...] = (), limit: int = LIMIT
+) -> ListQuery:
+    sort = (SortKey(field, descending),) + (() if field == "id" else (SortKey("id", descending),))
+    cursor = Cursor(sort, after, 0) if after else None
+    return ListQuery(limit, 0, sort, filters, cursor)
+
+
+def _is(field: str, *values: Value) -> Filter:
+    return Filter(field, Test.ANY_OF, values)
+
+
+_LATE = "2026-01-02T00:00:00+00:00"
+
+LIST_PLANS = {
+    "orders": ListPlan("orders", _page("id"), "trade_order_pkey"),
+    "orders behind a row": ListPlan("orders", _page("id", after=(ROWS // 2,)), "trade_order_pkey"),
+    "orders by order id": ListPlan("orders", _page("orderId"), "trade_order_order_id_ndx"),
+    "orders by time": ListPlan("orders", _page("tradeTimestamp"), "trade_order_timestamp_ndx"),
+    "orders by time, behind a row": ListPlan(
+        "orders", _page("tradeTimestamp", after=(_LATE, ROWS // 2)), "trade_order_timestamp_ndx"
+    ),
+    "orders of a portfolio": ListPlan(
+        "orders", _page("id", _is("portfolioId", "P7")), "trade_order_portfolio_ndx"
+    ),
+    "orders of a security": ListPlan(
+        "orders", _page("id", _is("securityId", "S7")), "trade_order_security_ndx"
+    ),
+    "orders of a security, behind a row": ListPlan(
+        "orders",
+        _page("id", _is("securityId", "S7"), after=(ROWS // 2,), descending=False),
+        "trade_order_security_ndx",
+    ),
+    "executions": ListPlan("executions", _page("id"), "execution_pkey"),
+    "executions behind a row": ListPlan("executions", _page("id", after=(ROWS // 2,)), "execution_pkey"),
+    "executions by time": ListPlan("executions", _page("executionTimestamp"), "execution_timestamp_ndx"),
+    "executions of an order": ListPlan(
+        "executions", _page("id", _is("tradeOrderId", 7)), "execution_trade_order_ndx"
+    ),
+}
+
+FILL = (
+    f"""INSERT INTO trade_order
+        (order_id, portfolio_id, order_type, security_id, quantity, quantity_sent, submitted, trade_timestamp)
+        SELECT {ROWS} - n, 'P' || n % {PORTFOLIOS}, 'BUY', 'S' || n % {SECURITIES}, 10, 10, true,
+               timestamptz '2026-01-01Z' + n * interval '10 s'
+        FROM generate_series(1, {ROWS}) n""",
+    """INSERT INTO execution
+        (execution_status_id, trade_type_id, trade_order_id, destination_id, quantity_ordered, quantity_placed,
+         submission_state, execution_timestamp)
+        SELECT 1, 1, o.id, 1, 10, 10, 'accepted', o.trade_timestamp FROM trade_order o ORDER BY o.id""",
+)

@@ -1,0 +1,171 @@
+"""Rows for lists, and the same lists made the naive way: all rows read, sorted and filtered in Python."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import cmp_to_key
+from typing import Any
+
+import msgspec
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from tests.support.trading import run_sql
+from trade_service.store.list_store import PostgresListReads
+from trade_service.store.name_store import PostgresNameStore
+from trade_service.store.reference_store import PostgresReferenceReads
+from trade_service.submission.clock import SystemClock
+from trade_service.trading.listing.model import Filter, SortKey, Test, Value
+from trade_service.trading.listing.names import NameKind, Names, NamesSettings, NamesUnavailable
+from trade_service.trading.listing.service import ListService
+from trade_service.trading.listing.totals import Totals, TotalsSettings
+from trade_service.trading.reference import ReferenceCache
+
+_ORDERS = """
+INSERT INTO trade_order
+    (order_id, portfolio_id, order_type, security_id, quantity, quantity_sent, trade_timestamp, blotter_id,
+     submitted, limit_price)
+SELECT n * 7 % 1009, 'P' || n % 3, (ARRAY['BUY', 'sell', 'SHORT'])[1 + n % 3], 'S' || n % 4, n % 5 + 0.12345678,
+       n % 2, timestamptz '2026-01-30 15:30Z' + n % 6 * interval '1 s', nullif(n % 5, 0) % 5,
+       (ARRAY[true, false, NULL])[1 + n % 3], 9999999999.00000001
+FROM generate_series(1, :count) n
+"""
+_EXECUTIONS = """
+INSERT INTO execution
+    (execution_timestamp, execution_status_id, blotter_id, trade_type_id, trade_order_id, destination_id,
+     quantity_ordered, quantity_placed, quantity_filled, execution_service_id, submission_state)
+SELECT timestamptz '2026-01-30 15:30Z' + n % 4 * interval '1 s', 1 + n % 10, nullif(n % 5, 0),
+       nullif(n % 6, 0) % 6, o.first + n * 5 % :orders, 1 + n % 6, n % 4 + 1, n % 3, n % 2 * 0.5,
+       nullif(n % 7, 0), 'accepted'
+FROM generate_series(1, :count) n, (SELECT min(id) AS first FROM trade_order) o
+"""
+NAMES: Mapping[NameKind, Mapping[str, str]] = {
+    NameKind.PORTFOLIO: {"P0": "Growth", "P1": "alpha"},
+    NameKind.SECURITY: {"S0": "IBM", "S1": "AAPL", "S2": "IBM"},
+}
+"""P2 and S3 have none: their ids stand in. Two securities share a ticker."""
+
+
+class FakeDirectory:
+    """Answers from a dictionary, or is away; notes what it is asked."""
+
+    def __init__(self, names: Mapping[NameKind, Mapping[str, str]]) -> None:
+        self.names = {kind: dict(names.get(kind, {})) for kind in NameKind}
+        self.away = False
+        self.asked: list[tuple[NameKind, str]] = []
+        self.gate: Callable[[], Any] | None = None
+
+    async def name_of(self, kind: NameKind, identity: str) -> str | None:
+        self.asked.append((kind, identity))
+        if self.gate is not None:
+            await self.gate()
+        if self.away:
+            raise NamesUnavailable("away")
+        return self.names[kind].get(identity)
+
+    async def search(self, kind: NameKind, name: str) -> Mapping[str, str]:
+        self.asked.append((kind, name))
+        if self.away:
+            raise NamesUnavailable("away")
+        return {i: shown for i, shown in self.names[kind].items() if shown.lower() == name.lower()}
+
+
+class Lists(msgspec.Struct):
+    """The lists on a real database."""
+
+    engine: AsyncEngine
+    directory: FakeDirectory
+    names: Names
+    totals: Totals
+    service: ListService
+
+
+FEW = TotalsSettings(counted_up_to=50, fresh_s=0.0)
+"""Every larger total is shown once more before it is counted again."""
+
+
+def lists_on(
+    engine: AsyncEngine, directory: FakeDirectory | None = None, totals: TotalsSettings = FEW, **options: Any
+) -> Lists:
+    """Lists whose names come from `directory`; the options are those of NamesSettings."""
+    clock = SystemClock()
+    source = directory or FakeDirectory(NAMES)
+    names = Names(source, PostgresNameStore(engine), clock, NamesSettings(**options))
+    counts = Totals(clock, totals)
+    references = ReferenceCache(PostgresReferenceReads(engine), 30.0, clock)
+    service = ListService(PostgresListReads(engine), references, names, counts)
+    return Lists(engine, source, names, counts, service)
+
+
+async def insert_mixed(engine: AsyncEngine, orders: int, executions: int) -> None:
+    """Rows with ties, gaps and blanks in every field."""
+    await run_sql(engine, _ORDERS, count=orders)
+    if executions:
+        await run_sql(engine, _EXECUTIONS, count=executions, orders=orders)
+
+
+Read = Mapping[str, Callable[[Any], Value]]
+"""How a field is read of a row."""
+
+
+def order_fields(row: Any) -> Mapping[str, Value]:
+    """What lists sort and filter by, of a NamedOrder."""
+    order = row.order
+    return {
+        "id": order.id,
+        "orderId": order.order_id,
+        "orderType": order.order_type,
+        "quantity": order.quantity,
+        "quantitySent": order.quantity_sent,
+        "tradeTimestamp": order.trade_timestamp,
+        "submitted": order.submitted,
+        "blotter.abbreviation": row.blotter.abbreviation if row.blotter else "",
+        "security.ticker": row.ticker,
+        "portfolio.name": row.portfolio_name,
+    }
+
+
+def execution_fields(row: Any) -> Mapping[str, Value]:
+    """The same of a NamedExecution."""
+    execution, view = row.view.execution, row.view
+    return {
+        "id": execution.id,
+        "executionTimestamp": execution.execution_timestamp,
+        "quantityOrdered": execution.quantity_ordered,
+        "quantityPlaced": execution.quantity_placed,
+        "quantityFilled": execution.quantity_filled,
+        "tradeOrderId": execution.trade_order_id,
+        "executionServiceId": execution.execution_service_id,
+        "executionStatus.abbreviation": view.status.abbreviation,
+        "blotter.abbreviation": view.blotter.abbreviation if view.blotter else "",
+        "tradeType.abbreviation": view.trade_type.abbreviation if view.trade_type else "",
+        "destination.abbreviation": view.destination.abbreviation,
+        "security.ticker": row.ticker,
+        "portfolio.name": row.portfolio_name,
+    }
+
+
+def naive(
+    rows: Iterable[Any],
+    fields: Callable[[Any], Mapping[str, Value]],
+    sort: Sequence[SortKey],
+    filters: Sequence[Filter],
+) -> list[Any]:
+    """The whole result."""
+    found = [row for row in rows if all(_meets(fields(row)[one.field], one) for one in filters)]
+
+    def compare(one: Any, other: Any) -> int:
+        for key in sort:
+            left, right = fields(one)[key.field], fields(other)[key.field]
+            if left != right:
+                return (-1 if left < right else 1) * (-1 if key.descending else 1)  # type: ignore[operator]
+        return 0
+
+    return sorted(found, key=cmp_to_key(compare))
+
+
+def _meets(value: Any, one: Filter) -> bool:
+    if value is None:
+        return False
+    if one.test is Test.ANY_OF:
+        if isinstance(value, str):
+            return value.lower() in {str(text).lower() for text in one.values} and value != ""
+        return value in one.values
+    return bool(value >= one.values[0] if one.test is Test.AT_LEAST else value <= one.values[0])
