@@ -25,6 +25,11 @@ class DomainError(Exception):
         self.details = {**self.details, "index": index}
         return self
 
+    def alone(self) -> Self:
+        """This error itself, said of the only item of a list that the caller knows nothing of."""
+        self.details = {name: value for name, value in self.details.items() if name != "index"}
+        return self
+
 
 class InvalidInput(DomainError):
     """A value breaks a rule that the caller can mend: details hold field, value and rule."""
@@ -34,8 +39,8 @@ class InvalidInput(DomainError):
     @classmethod
     def of(cls, field: str, value: object, rule: str) -> "InvalidInput":
         """An error that reads `field: rule; got value`."""
-        shown = "nothing" if value is None else shorten(repr(value))
-        return cls(f"{field}: {rule}; got {shown}", field=field, value=shorten(str(value)), rule=rule)
+        shown, text = ("nothing", None) if value is None else (shorten(repr(value)), shorten(str(value)))
+        return cls(f"{field}: {rule}; got {shown}", field=field, value=text, rule=rule)
 
 
 class TooMany(DomainError):

@@ -43,9 +43,9 @@ def checked(number: Decimal, field: str) -> Decimal:
         return ZERO
     if number.adjusted() >= MAX_INTEGER_DIGITS:
         rule = f"must have at most {MAX_INTEGER_DIGITS} digits before the decimal point"
-        raise InvalidInput.of(field, str(number), rule)
+        raise InvalidInput.of(field, _spelled(number), rule)
     if number.quantize(_SMALLEST) != number:
-        raise InvalidInput.of(field, str(number), f"must have at most {MAX_DECIMALS} decimals")
+        raise InvalidInput.of(field, _spelled(number), f"must have at most {MAX_DECIMALS} decimals")
     return number
 
 
@@ -74,6 +74,11 @@ def with_two_decimals(number: Decimal) -> str:
     if -trimmed.as_tuple().exponent < 2:  # type: ignore[operator]  # finite, hence an int
         trimmed = trimmed.quantize(Decimal("0.01"))
     return format(trimmed, "f")
+
+
+def _spelled(number: Decimal) -> str:
+    """As people write it: with an exponent only where there would be too many zeros."""
+    return f"{number:f}" if abs(number.adjusted()) <= MAX_TEXT else str(number)
 
 
 def _trimmed(number: Decimal) -> Decimal:

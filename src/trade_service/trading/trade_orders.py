@@ -55,7 +55,10 @@ class TradeOrderService:
 
         Raises InvalidInput, NotFound for an unknown blotter, AlreadyExists for a taken order id.
         """
-        return (await self._create([checked_order(new)]))[0]
+        try:
+            return (await self._create([checked_order(new)]))[0]
+        except (NotFound, AlreadyExists) as error:
+            raise error.alone() from None
 
     async def create_orders_bulk(self, orders: Sequence[NewTradeOrder]) -> list[TradeOrder]:
         """Creates 1 to 1000 trade orders, all or none, and returns them in their order.

@@ -163,7 +163,7 @@ class FillPut(msgspec.Struct, rename="camel"):
 
 def exact(number: Number, field: str) -> Decimal:
     """`number`, if it fits decimal(18,8); raises InvalidInput. A zero is plain, whatever its exponent was."""
-    if isinstance(number, list | dict):
+    if number is None or isinstance(number, bool | list | dict):
         raise InvalidInput.of(field, shown(number), "must be a number")
     return parse_decimal(number, field)
 
