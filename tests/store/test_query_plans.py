@@ -56,6 +56,11 @@ _FILL = (
         SELECT overlay('01900000-0000-7000-8000-000000000000' PLACING lpad(to_hex(b), 12, '0') FROM 25)::uuid,
                array(SELECT generate_series({ORDERS} - b - {BATCH} + 1, {ORDERS} - b))
         FROM generate_series(1, 200) b""",
+    """INSERT INTO idempotency_key
+        (id, principal, scope, key, fingerprint, holder, running_until, expires_at)
+        SELECT n::text::bytea, '', 'POST /a', 'key ' || n, '', gen_random_uuid(), now(),
+               now() + (n - 2500) * interval '1 s'
+        FROM generate_series(1, 5000) n""",
 )
 _UNKNOWN_FROM = ATTEMPTS - 50 + 1
 _UNKNOWN = list(range(ORDERS - 50 * EACH + 1, ORDERS - 50 * EACH + 1 + BATCH))
@@ -170,6 +175,21 @@ HOT = {
         | {"order_ids": _UNKNOWN, "quantities_sent": [10] * BATCH, "submitted": [True] * BATCH}
     ),
     "operator_store.EVIDENCE_OF": Case({"id": 7, "limit": BATCH}),
+    "order_store.GET_ORDERS": Case({"ids": _QUEUED}),
+    "execution_reads.EXISTING": Case({"ids": _QUEUED}),
+    "request_key_store.INSERT_KEY": Case(
+        {"id": "new", "principal": "", "scope": "", "key": "", "fingerprint": "", "holder": _FRESH}
+        | {"lease_ms": 1, "keep_s": 1}
+    ),
+    "request_key_store.NOTE_CREATED": Case({"id": "7", "created": "{}"}),
+    "request_key_store.FREE_KEY": Case({"id": "7"}),
+    "request_key_store.FIND_KEY": Case({"id": "7"}),
+    "request_key_store.TAKE_OVER_KEY": Case({"id": "7", "holder": _FRESH, "lease_ms": 1}),
+    "request_key_store.KEEP_ANSWER": Case(
+        {"id": "7", "holder": _FRESH, "status": 201, "headers": "{}", "body": ""}
+    ),
+    "request_key_store.LET_GO_KEY": Case({"id": "7", "holder": _FRESH}),
+    "request_key_store.REMOVE_OLD_KEYS": Case({"limit": BATCH}),
     "blotter_preview.KNOWN_ORDERS": Case({"order_ids": _QUEUED}),
     "blotter_preview.NEVER_SUBMITTED": Case({"after": 5, "limit": BATCH}),
     "audit_reads.OWN": Case({"ids": _QUEUED}),
@@ -331,6 +351,8 @@ INDEXES = {
     "submission_attempt_pkey": "submission_store.RECORD",
     "submission_attempt_due_ndx": "submission_store.TAKE_DUE",
     "bulk_submission_pkey": "bulk_store.PROGRESS",
+    "idempotency_key_pkey": "request_key_store.FIND_KEY",
+    "idempotency_key_expires_ndx": "request_key_store.REMOVE_OLD_KEYS",
 }
 """Every index of a table that grows, and a statement that needs it."""
 

@@ -16,7 +16,9 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 import trade_service.store
 
-BIG_TABLES = frozenset({"trade_order", "execution", "submission_attempt", "bulk_submission"})
+BIG_TABLES = frozenset(
+    {"trade_order", "execution", "submission_attempt", "idempotency_key", "bulk_submission"}
+)
 """The tables that grow with use."""
 
 Link: TypeAlias = "asyncpg.Connection[asyncpg.Record]"

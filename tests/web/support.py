@@ -31,9 +31,11 @@ from trade_service.submission.model import (
 )
 from trade_service.trading.bulk_submissions import BulkSubmissions
 from trade_service.trading.editors import Editors
+from trade_service.trading.idempotency import Standing, StillRunning
 from trade_service.trading.listing.service import ListService
 from trade_service.trading.model import ExecutionView, SubmittedOrder
 from trade_service.trading.operating import OperatorService
+from trade_service.trading.request_keys import Created, KeptAnswer, KeyClaim, KeyedRequest
 from trade_service.web.app import create_app
 from trade_service.web.services import WebServices, WebSettings
 
@@ -137,6 +139,26 @@ class FakeUseCases:
         await self._called("get_order", trade_order_id)
         return ORDER, EQUITY
 
+    async def get_orders(self, trade_order_ids: Sequence[int]) -> list[TradeOrder]:
+        await self._called("get_orders", list(trade_order_ids))
+        return [ORDER for _ in trade_order_ids]
+
+    async def resume_orders(
+        self, submissions: Sequence[Submission], created: Created, send: bool, wait_s: float | None = None
+    ) -> list[SubmittedOrder]:
+        await self._called("resume_orders", list(submissions), created, send, wait_s)
+        return [self.submitted(one, index) for index, one in enumerate(submissions)]
+
+    async def standing(self, request: KeyedRequest) -> Standing:
+        await self._called("standing", request)
+        return StillRunning(0)
+
+    async def keep(self, claim: KeyClaim, answer: KeptAnswer) -> None:
+        await self._called("keep", claim, answer)
+
+    async def let_go(self, claim: KeyClaim) -> None:
+        await self._called("let_go", claim)
+
     async def submit_order(
         self, submission: Submission, send: bool = True, wait_s: float | None = None
     ) -> SubmittedOrder:
@@ -172,7 +194,7 @@ class FakeUseCases:
     def services(self) -> WebServices:
         """These fakes as what the web needs."""
         bulk, lists = cast(BulkSubmissions, self), cast(ListService, self)
-        return WebServices(self, self, self, self, bulk, _NO_EDITORS, _NO_OPERATORS, lists)
+        return WebServices(self, self, self, self, bulk, _NO_EDITORS, _NO_OPERATORS, lists, self)
 
 
 class Answer(msgspec.Struct):

@@ -8,11 +8,15 @@ from trade_service.submission.breaker import CircuitSettings
 from trade_service.submission.failure_handler import TRANSIENT_WORDS, RetryPolicy
 from trade_service.submission.recovery import RecoverySettings
 from trade_service.submission.service import SubmissionSettings
+from trade_service.trading.idempotency import IdempotencyPolicy
 from trade_service.trading.listing.names import NamesSettings
 from trade_service.trading.listing.totals import TotalsSettings
 
 WINDOW_BATCHES = 4
 """A stream keeps this many batches for each sender under way: enough that none waits for work."""
+
+KEY_LEASE_MARGIN_MS = 1000
+"""What the lease of a key lasts longer than the request."""
 
 
 def retry_policy(settings: Settings) -> RetryPolicy:
@@ -71,6 +75,18 @@ def recovery_settings(settings: Settings, owner: str) -> RecoverySettings:
         hold_ms=settings.submission.recovery_hold_ms,
         observer_grace_ms=settings.submission.recovery_grace_ms,
         look_up_max_pages=settings.submission.look_up_max_pages,
+    )
+
+
+def idempotency_policy(settings: Settings) -> IdempotencyPolicy:
+    """Times and bounds of keys: a lease outlasts the longest request."""
+    keys = settings.idempotency
+    return IdempotencyPolicy(
+        lease_ms=round(settings.server.request_timeout_s * 1000) + KEY_LEASE_MARGIN_MS,
+        keep_s=keys.keep_s,
+        max_answer_bytes=keys.max_answer_bytes,
+        sweep_s=keys.sweep_s,
+        sweep_limit=keys.sweep_limit,
     )
 
 

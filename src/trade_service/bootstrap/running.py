@@ -136,7 +136,12 @@ async def _at_work(services: Services, background: Sequence[Loop]) -> AsyncItera
     """Senders, recovery and `background` run; however the body ends, what is in flight gets its grace."""
     failure: Exception | None = None
     async with asyncio.TaskGroup() as group:
-        loops: list[Loop] = [services.coalescer.run, services.recovery.run, *background]
+        loops: list[Loop] = [
+            services.coalescer.run,
+            services.recovery.run,
+            services.old_keys.run,
+            *background,
+        ]
         tasks = [group.create_task(loop()) for loop in loops]
         try:
             yield

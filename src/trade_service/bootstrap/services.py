@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from trade_service.bootstrap.derived import (
     circuit_settings,
     directory_settings,
+    idempotency_policy,
     names_settings,
     recovery_settings,
     retry_policy,
@@ -32,6 +33,7 @@ from trade_service.store.order_changes import PostgresOrderChanges
 from trade_service.store.order_store import PostgresOrderStore
 from trade_service.store.reference_changes import PostgresReferenceChanges
 from trade_service.store.reference_store import PostgresReferenceReads
+from trade_service.store.request_key_store import PostgresRequestKeyStore
 from trade_service.store.submission_store import PostgresSubmissionStore
 from trade_service.submission.admission import Admission
 from trade_service.submission.batch_processor import ExecutionBatchProcessor
@@ -48,6 +50,7 @@ from trade_service.trading.bulk_submissions import BulkSubmissions
 from trade_service.trading.editors import Editors
 from trade_service.trading.execution_editor import ExecutionEditor
 from trade_service.trading.executions import ExecutionService
+from trade_service.trading.idempotency import IdempotentRequests, OldKeys
 from trade_service.trading.listing.names import Names
 from trade_service.trading.listing.service import ListService
 from trade_service.trading.listing.totals import Totals
@@ -103,6 +106,9 @@ class Services:
         self.names = Names(self.directory, PostgresNameStore(engine), self.clock, names_settings(settings))
         self.totals = Totals(self.clock, totals_settings(settings))
         self.lists = ListService(PostgresListReads(engine), self.references, self.names, self.totals)
+        keys = (PostgresRequestKeyStore(engine), self.clock, idempotency_policy(settings))
+        self.keys = IdempotentRequests(*keys)
+        self.old_keys = OldKeys(*keys)
         self.submissions: BulkExecutionSubmissionService
         self.coalescer: Coalescer
         self.recovery: Recovery

@@ -20,6 +20,7 @@ def web_app(services: Services) -> Litestar:
             services.editors(),
             services.operators,
             services.lists,
+            services.keys,
         ),
         WebSettings(
             max_body_bytes=server.max_body_bytes,

@@ -14,6 +14,7 @@ from trade_service.settings.sending import (
 )
 from trade_service.settings.surroundings import (
     DatabaseSettings,
+    IdempotencySettings,
     ListSettings,
     LogSettings,
     NamesSettings,
@@ -34,6 +35,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     retry: RetrySettings = RetrySettings()
     circuit: CircuitSettings = CircuitSettings()
     submission: SubmissionSettings = SubmissionSettings()
+    idempotency: IdempotencySettings = IdempotencySettings()
     security_service: SecurityServiceSettings = SecurityServiceSettings()
     portfolio_service: PortfolioServiceSettings = PortfolioServiceSettings()
     names: NamesSettings = NamesSettings()

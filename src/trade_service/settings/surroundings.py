@@ -35,6 +35,22 @@ class ServerSettings(Section, frozen=True, kw_only=True):
     ] = ("*",)
 
 
+class IdempotencySettings(Section, frozen=True, kw_only=True):
+    """Keys that clients give to their requests (Idempotency-Key)."""
+
+    keep_s: Annotated[
+        int, about("How long a key and its answer are kept; a day at least.", ge=86_400, le=31_536_000)
+    ] = 86_400
+    max_answer_bytes: Annotated[
+        int,
+        about(
+            "Largest answer that is kept; of a larger one repeats get the present state.", ge=0, le=10_000_000
+        ),
+    ] = 262_144
+    sweep_s: Annotated[float, about("Pause between two removals of old keys.", ge=1, le=86_400)] = 60.0
+    sweep_limit: Annotated[int, about("Old keys removed with one statement.", ge=1, le=100_000)] = 1000
+
+
 class DatabaseSettings(Section, frozen=True, kw_only=True):
     """PostgreSQL. After loading, `url` is complete: postgresql://user:password@host:port/database?params."""
 

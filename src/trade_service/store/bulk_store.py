@@ -11,9 +11,11 @@ from trade_service.domain.errors import NotFound
 from trade_service.domain.executions import SubmissionState
 from trade_service.store.engine import autocommitted, transaction
 from trade_service.store.order_sql import TICKET_GRACE_MS
+from trade_service.store.request_key_store import keyed_statement
 from trade_service.submission.model import AttemptId
 from trade_service.submission.ports import SubmissionStore
 from trade_service.trading.bulk_model import SETTLED, BulkItem, BulkProgress, BulkSubmissionId
+from trade_service.trading.request_keys import Created
 
 _ID = UUID(as_uuid=False)
 _INTEGERS = ARRAY(Integer)
@@ -158,8 +160,9 @@ class PostgresBulkSubmissionStore:
             "owner": self._owner,
             "grace_ms": 0 if by_recovery else TICKET_GRACE_MS,
         }
-        async with autocommitted(self._engine) as connection:
+        async with keyed_statement(self._engine) as (connection, making):
             await connection.execute(BEGIN, values)
+            making.created = Created(name=submission_id)
 
     async def progress(self, submission_id: BulkSubmissionId) -> BulkProgress:
         """See BulkSubmissionStore."""

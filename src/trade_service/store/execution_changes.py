@@ -18,10 +18,12 @@ from trade_service.store import order_sql as sql
 from trade_service.store import order_store
 from trade_service.store.engine import transaction
 from trade_service.store.execution_reads import to_order
+from trade_service.store.request_key_store import keyed_transaction
 from trade_service.store.tables import INSTANT
 from trade_service.store.violations import stale_references
 from trade_service.trading.model import Addition, StoredExecution
 from trade_service.trading.ports import Change, Decide
+from trade_service.trading.request_keys import Created
 
 _ROW = (
     *(bindparam(f"{name}_id", type_=Integer) for name in ("status", "blotter", "trade_type", "trade_order")),
@@ -52,11 +54,12 @@ class PostgresExecutionChanges:
     async def create(self, values: ExecutionValues, decide: Decide) -> StoredExecution:
         """See ExecutionChanges."""
         with stale_references():
-            async with transaction(self._engine) as connection:
+            async with keyed_transaction(self._engine) as (connection, making):
                 order = (await _lock_orders(connection, values.trade_order_id))[values.trade_order_id]
                 addition = decide(order)
                 row = (await connection.execute(INSERT_EXECUTION, _of_addition(addition))).one()
                 orders = await _move(connection, addition.order)
+                making.created = Created((row.id,))
         execution = _added(addition, row)
         return StoredExecution(execution, orders[addition.order.id])
 

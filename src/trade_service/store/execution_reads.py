@@ -16,8 +16,10 @@ from trade_service.domain.orders import SUBMITTED_WHEN_LEFT, TradeOrder
 from trade_service.domain.reference import STATUS_NEW
 from trade_service.store import order_sql as sql
 from trade_service.store.engine import autocommitted
+from trade_service.store.request_key_store import keyed_statement
 from trade_service.submission.model import AttemptId
 from trade_service.trading.model import Filled, StoredExecution
+from trade_service.trading.request_keys import Created, key_to_keep
 
 READ = text(sql.READ_EXECUTIONS).bindparams(
     bindparam("ids", type_=ARRAY(Integer)), bindparam("status_new_name", STATUS_NEW, type_=String)
@@ -34,6 +36,7 @@ ENQUEUE = text(sql.ENQUEUE).bindparams(
     bindparam("owner", type_=String),
     bindparam("grace_ms", sql.TICKET_GRACE_MS, type_=Integer),
 )
+EXISTING = text(sql.EXISTING).bindparams(bindparam("ids", type_=ARRAY(Integer)))
 NO_VERSION = 0
 """Versions start at 1."""
 
@@ -55,7 +58,10 @@ class PostgresExecutionReads:
     async def enqueue(self, execution_ids: Sequence[int], ticket_id: AttemptId) -> None:
         """See ExecutionReads."""
         values = {"ids": list(execution_ids), "ticket_id": ticket_id, "owner": self._owner}
-        async with autocommitted(self._engine) as connection:
+        async with keyed_statement(self._engine) as (connection, making):
+            if key_to_keep() is not None:
+                existing = set(await connection.scalars(EXISTING, {"ids": values["ids"]}))
+                making.created = Created(tuple(i if i in existing else None for i in execution_ids))
             await connection.execute(ENQUEUE, values)
 
     async def fill(self, execution_id: int, status_id: int, quantity_filled: Decimal, version: int) -> Filled:

@@ -31,6 +31,8 @@ STATE_SHOWN = """
 
 GET_ORDER = f"SELECT {ORDER_COLUMNS} FROM trade_order o WHERE o.id = :id"
 
+GET_ORDERS = f"SELECT {ORDER_COLUMNS} FROM trade_order o WHERE o.id = ANY(:ids)"
+
 LOCK_ORDERS = f"""
 SELECT {ORDER_COLUMNS} FROM trade_order o WHERE o.id = ANY(:ids) ORDER BY o.id FOR NO KEY UPDATE
 """
@@ -128,6 +130,8 @@ SELECT :ticket_id, 'queued', :owner, array_agg(id ORDER BY id), now() + :grace_m
 FROM queued
 HAVING count(*) > 0
 """
+
+EXISTING = "SELECT id FROM execution WHERE id = ANY(:ids)"
 
 FILL = f"""
 WITH before AS MATERIALIZED (

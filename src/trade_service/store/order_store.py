@@ -16,17 +16,20 @@ from trade_service.domain.orders import NewTradeOrder, Submission, TradeOrder, i
 from trade_service.store import order_sql as sql
 from trade_service.store.engine import autocommitted, transaction
 from trade_service.store.execution_reads import read_executions, to_order
+from trade_service.store.request_key_store import keyed_transaction
 from trade_service.store.tables import INSTANT
 from trade_service.store.violations import stale_references
 from trade_service.submission.model import AttemptId
 from trade_service.trading.model import BlotterLine, Piece, PlacedLine, StoredExecution
 from trade_service.trading.ports import Cut
+from trade_service.trading.request_keys import Created
 
 _INTEGERS = ARRAY(Integer)
 _NUMBERS = ARRAY(sa.Numeric)
 _TEXTS = ARRAY(sa.Text)
 
 GET_ORDER = text(sql.GET_ORDER).bindparams(bindparam("id", type_=Integer))
+GET_ORDERS = text(sql.GET_ORDERS).bindparams(bindparam("ids", type_=_INTEGERS))
 LOCK_ORDERS = text(sql.LOCK_ORDERS).bindparams(bindparam("ids", type_=_INTEGERS))
 LOCK_ORDERS_BY_ORDER_ID = text(sql.LOCK_ORDERS_BY_ORDER_ID).bindparams(
     bindparam("order_ids", type_=_INTEGERS)
@@ -59,10 +62,11 @@ class PostgresOrderStore:
     async def create(self, orders: Sequence[NewTradeOrder]) -> list[TradeOrder]:
         """See OrderStore."""
         with stale_references():
-            async with transaction(self._engine) as connection:
+            async with keyed_transaction(self._engine) as (connection, making):
                 created = {order.order_id: order for order in await _insert(connection, orders)}
                 if len(created) < len(orders):
                     raise _first_taken(orders, created)
+                making.created = Created(tuple(created[order.order_id].id for order in orders))
         return [created[order.order_id] for order in orders]
 
     async def get(self, trade_order_id: int) -> TradeOrder:
@@ -74,19 +78,27 @@ class PostgresOrderStore:
                 return to_order(row)
         raise NotFound.of("trade order", trade_order_id)
 
+    async def orders(self, trade_order_ids: Sequence[int]) -> dict[int, TradeOrder]:
+        """See OrderStore."""
+        async with autocommitted(self._engine) as connection:
+            rows = (await connection.execute(GET_ORDERS, {"ids": list(trade_order_ids)})).all()
+        return {order.id: order for order in map(to_order, rows)}
+
     async def submit(
         self, submissions: Sequence[Submission], ticket_id: AttemptId | None, cut: Cut
     ) -> list[StoredExecution | DomainError]:
         """See OrderStore."""
         ids = [s.trade_order_id for s in submissions if is_possible_id(s.trade_order_id)]
         with stale_references():
-            async with transaction(self._engine) as connection:
+            async with keyed_transaction(self._engine) as (connection, making):
                 rows = await connection.execute(LOCK_ORDERS, {"ids": ids})
                 orders = {order.id: order for order in map(to_order, rows)}
                 pieces = [_piece(orders.get(s.trade_order_id), s, cut) for s in submissions]
                 to_write = [piece for piece in pieces if isinstance(piece, Piece)]
                 written = await self._write(connection, to_write, ticket_id)
-        return [written[piece.order.id] if isinstance(piece, Piece) else piece for piece in pieces]
+                cuts = [written[piece.order.id] if isinstance(piece, Piece) else piece for piece in pieces]
+                making.created = _created(cuts)
+        return cuts
 
     async def place(self, lines: Sequence[BlotterLine], ticket_id: AttemptId, cut: Cut) -> list[PlacedLine]:
         """See OrderStore."""
@@ -177,6 +189,13 @@ def _piece(order: TradeOrder | None, submission: Submission, cut: Cut) -> Piece 
         return cut(order, submission)
     except DomainError as error:
         return error
+
+
+def _created(cuts: Sequence[StoredExecution | DomainError]) -> Created:
+    return Created(
+        tuple(cut.execution.id if isinstance(cut, StoredExecution) else None for cut in cuts),
+        tuple(cut.message if isinstance(cut, DomainError) else None for cut in cuts),
+    )
 
 
 def _rest(order: TradeOrder, line: BlotterLine, cut: Cut) -> Piece | DomainError | None:

@@ -17,7 +17,9 @@ from trade_service.domain.reference_changes import (
     ReferenceValues,
     in_use,
 )
-from trade_service.store.engine import transaction, whole_tables
+from trade_service.store.engine import whole_tables
+from trade_service.store.request_key_store import keyed_transaction
+from trade_service.trading.request_keys import Created
 
 _TABLES = {
     BLOTTER.thing: ("blotter", "name"),
@@ -92,10 +94,12 @@ class PostgresReferenceChanges:
         self, kind: ReferenceKind, values: ReferenceValues, decide: Callable[[Sequence[Reference]], None]
     ) -> Reference:
         """See ReferenceChanges."""
-        async with transaction(self._engine) as connection:
+        async with keyed_transaction(self._engine) as (connection, making):
             decide(await _in_turn(connection, kind))
             given = {"abbreviation": values.abbreviation, "text": values.text}
-            return kind.shape(*(await connection.execute(_INSERT[kind.thing], given)).one())
+            created = kind.shape(*(await connection.execute(_INSERT[kind.thing], given)).one())
+            making.created = Created((created.id,))
+        return created
 
     async def update(
         self,

@@ -6,7 +6,7 @@ earlier service can still read everything.
 """
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.postgresql import ARRAY, TIMESTAMP, UUID
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB, TIMESTAMP, UUID
 
 metadata = sa.MetaData()
 
@@ -195,6 +195,30 @@ def _names(table: str) -> sa.Table:
 
 portfolio_name = _names("portfolio_name")
 security_name = _names("security_name")
+
+idempotency_key = sa.Table(
+    "idempotency_key",
+    metadata,
+    # Stands for the three that follow.
+    sa.Column("id", sa.LargeBinary, primary_key=True),
+    sa.Column("principal", sa.Text, nullable=False),
+    # Method and route.
+    sa.Column("scope", sa.Text, nullable=False),
+    sa.Column("key", sa.Text, nullable=False),
+    sa.Column("fingerprint", sa.LargeBinary, nullable=False),
+    sa.Column("holder", UUID(as_uuid=False), nullable=False),
+    sa.Column("running_until", INSTANT, nullable=False),
+    sa.Column("expires_at", INSTANT, nullable=False),
+    # What was made of the request; NULL only within the transaction that makes it.
+    sa.Column("created", JSONB),
+    # The final answer; NULL while there is none, or when it is too large to be kept.
+    sa.Column("status", sa.SmallInteger),
+    sa.Column("headers", JSONB),
+    sa.Column("body", sa.LargeBinary),
+    # Query: REMOVE_OLD_KEYS.
+    sa.Index("idempotency_key_expires_ndx", "expires_at"),
+    postgresql_with={"fillfactor": FILL_FACTOR},
+)
 
 adopted_index = sa.Table(
     "adopted_index",

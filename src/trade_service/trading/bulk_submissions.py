@@ -26,7 +26,7 @@ class BulkSubmissionStore(Protocol):
         *,
         by_recovery: bool,
     ) -> None:
-        """Writes the submission and makes the intent durable: one transaction.
+        """Writes the submission and makes the intent durable: one transaction, with the request's key if any.
 
         Executions in state `none` become `queued` under the tickets, up to 100 under each; rows of the
         earlier service are taken over. `by_recovery` leaves them to any process's recovery at once, else
@@ -81,6 +81,10 @@ class BulkSubmissions:
         """
         submission_id = await self._begin(execution_ids, by_recovery=False)
         return submission_id, await self._executions.submit_executions(execution_ids, wait_s)
+
+    async def resume(self, execution_ids: Sequence[int], wait_s: float | None = None) -> BulkSubmitResult:
+        """The results of executions of a submission that began before; none is sent twice."""
+        return await self._executions.submit_executions(execution_ids, wait_s)
 
     async def start(self, execution_ids: Sequence[int]) -> BulkSubmissionId:
         """The same without waiting: the intent is durable, and all replicas share the work.

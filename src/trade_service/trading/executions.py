@@ -23,6 +23,7 @@ from trade_service.submission.work_queue import Work, WorkQueue
 from trade_service.trading.model import ExecutionView, Filled
 from trade_service.trading.ports import ExecutionReads
 from trade_service.trading.reference import ReferenceCache
+from trade_service.trading.request_keys import key_to_keep
 from trade_service.trading.views import views_of
 
 _log = structlog.get_logger(__name__)
@@ -136,11 +137,16 @@ class ExecutionService:
         self, execution_ids: Sequence[int], wait_s: float | None
     ) -> dict[int, ExecutionSubmitResult]:
         possible = [execution_id for execution_id in execution_ids if is_possible_id(execution_id)]
-        self._queue.require_room(len(possible))
-        # No await between the watch and the offer: whoever joins the watch relies on the offer.
-        watch, fresh = self._submissions.watch(possible)
-        self._queue.offer(Work(tuple(fresh)))
-        results = await self._durable(await self._submissions.results_of(watch, wait_s))
+        with self._queue.room_for(len(possible)):
+            keyed = key_to_keep() is not None
+            if keyed:  # The key stands for the intent to send, so that is made durable with it.
+                await self._reads.enqueue(possible, self._clock.new_attempt_id())
+            # No await from here until the work is taken: whoever joins the watch relies on it.
+            watch, fresh = self._submissions.watch(possible)
+            self._queue.accept(Work(tuple(fresh)))
+        results = await self._submissions.results_of(watch, wait_s)
+        if not keyed:
+            results = await self._durable(results)
         return results | {i: _not_found(i) for i in execution_ids if i not in results}
 
     async def _durable(

@@ -21,6 +21,7 @@ from trade_service.trading.model import (
     PlacedLine,
     StoredExecution,
 )
+from trade_service.trading.request_keys import KeptAnswer, KeptRequest, KeyClaim, KeyedRequest
 
 Cut = Callable[[TradeOrder, Submission], Piece]
 """Decides, from the locked order, what a submission makes of it; raises a DomainError to refuse."""
@@ -37,7 +38,10 @@ class StaleReference(StoreUnavailable):
 
 
 class OrderStore(Protocol):
-    """Trade orders and the executions cut from them. What writes may raise StaleReference."""
+    """Trade orders and the executions cut from them. What writes may raise StaleReference.
+
+    `create` and `submit` write the key of the request being served in their transaction, or raise KeyTaken.
+    """
 
     async def create(self, orders: Sequence[NewTradeOrder]) -> list[TradeOrder]:
         """Inserts all orders or none, and answers in their order.
@@ -48,6 +52,10 @@ class OrderStore(Protocol):
 
     async def get(self, trade_order_id: int) -> TradeOrder:
         """The order of that id; raises NotFound."""
+        ...
+
+    async def orders(self, trade_order_ids: Sequence[int]) -> dict[int, TradeOrder]:
+        """Those that exist, by id, in one statement."""
         ...
 
     async def submit(
@@ -86,7 +94,8 @@ class ExecutionReads(Protocol):
     async def enqueue(self, execution_ids: Sequence[int], ticket_id: AttemptId) -> None:
         """Makes the intent to send durable: those in state `none` become `queued` under the ticket.
 
-        One statement; all others stay as they are.
+        One statement; all others stay as they are. The key of the request being served is written in the same
+        transaction when any of the executions exists; raises KeyTaken.
         """
         ...
 
@@ -181,4 +190,28 @@ class ReferenceReads(Protocol):
 
     async def load(self) -> ReferenceData:
         """All of it, in one statement."""
+        ...
+
+
+class RequestKeyStore(Protocol):
+    """Keys of requests, and the answers kept under them. The keys themselves are written by what creates."""
+
+    async def find(self, request: KeyedRequest) -> KeptRequest | None:
+        """What is known of the request's key; None when it is free."""
+        ...
+
+    async def take_over(self, claim: KeyClaim) -> bool:
+        """Makes the claim the holder of a key that nobody works on; False when somebody does."""
+        ...
+
+    async def keep(self, claim: KeyClaim, answer: KeptAnswer) -> None:
+        """Stores the final answer, unless the claim is no longer the holder."""
+        ...
+
+    async def let_go(self, claim: KeyClaim) -> None:
+        """Ends the claim's lease, if it is the holder."""
+        ...
+
+    async def remove_old(self, limit: int) -> int:
+        """Removes up to `limit` keys whose time is over, oldest first; returns how many."""
         ...

@@ -23,6 +23,7 @@ from trade_service.trading.model import (
 )
 from trade_service.trading.ports import OrderStore
 from trade_service.trading.reference import ReferenceCache
+from trade_service.trading.request_keys import Created
 from trade_service.trading.views import views_of
 
 MAX_ORDERS = 1000
@@ -91,6 +92,14 @@ class TradeOrderService:
             reference = await self._references.refreshed()
         return order, reference.blotters.get(blotter_id)
 
+    async def get_orders(self, trade_order_ids: Sequence[int]) -> list[TradeOrder]:
+        """The orders in the order of their ids as given; raises NotFound for the first that is gone."""
+        found = await self._store.orders(trade_order_ids)
+        for trade_order_id in trade_order_ids:
+            if trade_order_id not in found:
+                raise NotFound.of("trade order", trade_order_id)
+        return [found[trade_order_id] for trade_order_id in trade_order_ids]
+
     async def submit_order(
         self, submission: Submission, send: bool = True, wait_s: float | None = None
     ) -> SubmittedOrder:
@@ -114,6 +123,30 @@ class TradeOrderService:
         """
         check_submissions(submissions)
         return await self._submit(submissions, send, wait_s)
+
+    async def resume_orders(
+        self, submissions: Sequence[Submission], created: Created, send: bool, wait_s: float | None = None
+    ) -> list[SubmittedOrder]:
+        """What `submit_orders` answers, for submissions that an earlier request made `created` of.
+
+        Cuts nothing. What was queued and not yet sent is sent, as that request would have, and what is open is
+        waited for. Raises Overloaded, StoreUnavailable.
+        """
+        ids = created.known_ids
+        stored = await self._store.executions(ids)
+        refusals = created.refusals or (None,) * len(created.ids)
+        cut = [
+            DomainError(refusal or "")
+            if execution_id is None
+            else stored.get(execution_id) or NotFound.of("execution", execution_id)
+            for execution_id, refusal in zip(created.ids, refusals, strict=True)
+        ]
+        if not send:
+            return await self._answers(submissions, cut, {})
+        self._queue.require_room(len(ids))
+        watch, fresh = self._submissions.watch(ids)
+        self._queue.offer(Work(tuple(fresh)))
+        return await self._answers(submissions, cut, await self._submissions.results_of(watch, wait_s))
 
     async def place_blotter(self, lines: Sequence[BlotterLine]) -> list[PlacedLine]:
         """Writes the orders of blotter lines and a queued execution for all of each; sends nothing itself.

@@ -14,6 +14,7 @@ from trade_service import __version__
 from trade_service.web.access import ANYONE, Gate, check_roles
 from trade_service.web.errors import respond_to_error
 from trade_service.web.health import HealthRoutes
+from trade_service.web.idempotency import REPLAYED
 from trade_service.web.limits import Limits, RequestContext
 from trade_service.web.services import WebServices, WebSettings
 from trade_service.web.v1.answers import SUBMISSION_MESSAGE, SUBMISSION_STATE
@@ -26,7 +27,14 @@ from trade_service.web.v2.operating import OperatingRoutes
 from trade_service.web.v2.submissions import SubmissionRoutes
 from trade_service.web.v2.trade_orders import TradeOrderListRoutes
 
-EXPOSED_HEADERS = [SUBMISSION_STATE, SUBMISSION_MESSAGE, "X-Request-ID", "X-Total-Count", "Retry-After"]
+EXPOSED_HEADERS = [
+    SUBMISSION_STATE,
+    SUBMISSION_MESSAGE,
+    REPLAYED,
+    "X-Request-ID",
+    "X-Total-Count",
+    "Retry-After",
+]
 
 
 def create_app(services: WebServices, settings: WebSettings) -> Litestar:

@@ -23,3 +23,7 @@ class HttpCode(StrEnum):
     REQUEST_TIMEOUT = "REQUEST_TIMEOUT"
     STORE_UNAVAILABLE = "STORE_UNAVAILABLE"
     INTERNAL_ERROR = "INTERNAL_ERROR"
+    IDEMPOTENCY_KEY_REUSED = "IDEMPOTENCY_KEY_REUSED"
+    """The key came before with another request."""
+    IDEMPOTENCY_KEY_RUNNING = "IDEMPOTENCY_KEY_RUNNING"
+    """The first request with the key, or a repeat of it, is being served."""

@@ -67,6 +67,11 @@ async def body_of(request: Request[Any, Any, Any]) -> bytes:
     if encoding not in ("", "identity"):
         rule = "must be left out, bodies are read as they are"
         raise RequestRefused.of(415, HttpCode.UNSUPPORTED_MEDIA_TYPE, "Content-Encoding", encoding, rule)
+    return await bytes_of(request)
+
+
+async def bytes_of(request: Request[Any, Any, Any]) -> bytes:
+    """The body's bytes, whatever they are. Raises RequestRefused for more than the server takes (413)."""
     try:
         return await request.body()
     except RequestEntityTooLarge:

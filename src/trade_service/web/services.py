@@ -11,9 +11,11 @@ from trade_service.domain.reference import Blotter, ReferenceData
 from trade_service.submission.model import SubmitResult
 from trade_service.trading.bulk_submissions import BulkSubmissions
 from trade_service.trading.editors import Editors
+from trade_service.trading.idempotency import Standing
 from trade_service.trading.listing.service import ListService
 from trade_service.trading.model import ExecutionView, SubmittedOrder
 from trade_service.trading.operating import OperatorService
+from trade_service.trading.request_keys import Created, KeptAnswer, KeyClaim, KeyedRequest
 from trade_service.web.access import Authenticator, Everybody
 from trade_service.web.v2.stream_settings import StreamSettings
 
@@ -33,6 +35,10 @@ class TradeOrders(Protocol):
         """The order and its blotter."""
         ...
 
+    async def get_orders(self, trade_order_ids: Sequence[int]) -> list[TradeOrder]:
+        """The orders in the order of their ids as given."""
+        ...
+
     async def submit_order(
         self, submission: Submission, send: bool = True, wait_s: float | None = None
     ) -> SubmittedOrder:
@@ -43,6 +49,12 @@ class TradeOrders(Protocol):
         self, submissions: Sequence[Submission], send: bool = True, wait_s: float | None = None
     ) -> list[SubmittedOrder]:
         """The same for many, each for itself."""
+        ...
+
+    async def resume_orders(
+        self, submissions: Sequence[Submission], created: Created, send: bool, wait_s: float | None = None
+    ) -> list[SubmittedOrder]:
+        """What `submit_orders` answers, for submissions that were cut before."""
         ...
 
 
@@ -85,6 +97,22 @@ class References(Protocol):
         ...
 
 
+class RequestKeys(Protocol):
+    """The use cases of keys; `IdempotentRequests` says what each raises."""
+
+    async def standing(self, request: KeyedRequest) -> Standing:
+        """What is to become of a request."""
+        ...
+
+    async def keep(self, claim: KeyClaim, answer: KeptAnswer) -> None:
+        """Keeps the final answer for repeats."""
+        ...
+
+    async def let_go(self, claim: KeyClaim) -> None:
+        """Ends the claim without a final answer."""
+        ...
+
+
 class WebServices(msgspec.Struct, frozen=True):
     """The use cases that are served."""
 
@@ -96,6 +124,7 @@ class WebServices(msgspec.Struct, frozen=True):
     editors: Editors
     operators: OperatorService
     lists: ListService
+    keys: RequestKeys
     authenticator: Authenticator = Everybody()
 
 

@@ -1,13 +1,17 @@
 """POST /api/v1/tradeOrders/bulk: all or none, and one envelope for either."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
-from litestar import Request, Response, Router, post
+from litestar import Request, Response, Router
 
 from trade_service.domain.errors import DomainError
+from trade_service.domain.orders import TradeOrder
+from trade_service.trading.request_keys import Created
 from trade_service.web.access import TRADER
 from trade_service.web.errors import Problem, logged_problem, problem_body, request_id_of
+from trade_service.web.idempotency import Idempotency
 from trade_service.web.reading import JsonReader, body_of
 from trade_service.web.rendering import RawResponse, answer, encoded
 from trade_service.web.services import Routes, WebServices
@@ -28,12 +32,21 @@ class BulkRoutes(Routes):
     def __init__(self, services: WebServices) -> None:
         self._orders = services.orders
         self._references = services.references
+        self._keyed = Idempotency(services.keys)
 
     def router(self) -> Router:
         """The routes."""
         return Router(
             "/tradeOrders/bulk",
-            route_handlers=[post("/", opt=TRADER, exception_handlers={Exception: refuse_bulk})(self.create)],
+            route_handlers=[
+                self._keyed.post(
+                    "/",
+                    self.create,
+                    self.created,
+                    opt=TRADER,
+                    exception_handlers={Exception: refuse_bulk},
+                )
+            ],
             tags=["Trade orders"],
         )
 
@@ -41,7 +54,13 @@ class BulkRoutes(Routes):
         """Creates 1 to 1000 trade orders, all or none."""
         body = request.scope["state"][_BODY] = await body_of(request)
         orders = _BULK.decode(body).to_domain()
-        created = await self._orders.create_orders_bulk(orders)
+        return await self._answer(await self._orders.create_orders_bulk(orders))
+
+    async def created(self, _request: Request[Any, Any, Any], created: Created) -> Response[BulkAnswer]:
+        """The orders that an earlier request created."""
+        return await self._answer(await self._orders.get_orders(created.known_ids))
+
+    async def _answer(self, created: Sequence[TradeOrder]) -> Response[BulkAnswer]:
         wanted = {order.blotter_id for order in created} - {None}
         blotters = (await self._references.get(lambda data: wanted <= data.blotters.keys())).blotters
         answers = [TradeOrderAnswer.of(order, blotters.get(order.blotter_id or 0)) for order in created]

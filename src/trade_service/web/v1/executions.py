@@ -2,13 +2,15 @@
 
 from typing import Any
 
-from litestar import Request, Response, Router, delete, get, post, put
+from litestar import Request, Response, Router, delete, get, put
 from litestar.params import FromPath
 
 from trade_service.submission.model import SubmitStatus
 from trade_service.trading.model import NotAccepted
+from trade_service.trading.request_keys import Created
 from trade_service.web.access import READER, TRADER
 from trade_service.web.errors import RequestRefused, status_of_result
+from trade_service.web.idempotency import Idempotency
 from trade_service.web.reading import JsonReader, read_id, read_version, same_id
 from trade_service.web.rendering import answer
 from trade_service.web.services import Routes, WebServices, WebSettings
@@ -27,6 +29,7 @@ class ExecutionRoutes(Routes):
         self._executions = services.executions
         self._editor = services.editors.executions
         self._wait_s = settings.wait_s
+        self._keyed = Idempotency(services.keys)
 
     def router(self) -> Router:
         """The routes."""
@@ -34,11 +37,17 @@ class ExecutionRoutes(Routes):
             "/",
             route_handlers=[
                 get("/executions/{execution_id:str}", opt=READER)(self.read),
-                post("/executions", opt=TRADER)(self.create),
+                self._keyed.post("/executions", self.create, self.created, opt=TRADER),
                 put("/executions/{execution_id:str}", opt=TRADER)(self.update),
                 delete("/executions/{execution_id:str}", opt=TRADER)(self.delete),
                 put("/executions/{execution_id:str}/fill", opt=TRADER)(self.fill),
-                post("/execution/{execution_id:str}/submit", status_code=200, opt=TRADER)(self.submit),
+                self._keyed.post(
+                    "/execution/{execution_id:str}/submit",
+                    self.submit,
+                    self.submitted,
+                    opt=TRADER,
+                    status_code=200,
+                ),
             ],
             tags=["Executions"],
         )
@@ -52,6 +61,11 @@ class ExecutionRoutes(Routes):
         """Creates an execution of a trade order, whose quantity it takes, without sending it."""
         view = await self._editor.create_execution((await _POST.read(request)).to_domain())
         return answer(ExecutionAnswer.of(view), 201)
+
+    async def created(self, _request: Request[Any, Any, Any], created: Created) -> Response[ExecutionAnswer]:
+        """The execution that an earlier request created."""
+        (execution_id,) = created.known_ids
+        return answer(ExecutionAnswer.of(await self._executions.get_execution(execution_id)), 201)
 
     async def update(
         self, request: Request[Any, Any, Any], execution_id: FromPath[str]
@@ -77,7 +91,11 @@ class ExecutionRoutes(Routes):
         view = await self._executions.fill(identity, report.execution_status, filled, report.version)
         return answer(ExecutionAnswer.of(view))
 
-    async def submit(self, execution_id: FromPath[str]) -> Response[ExecutionAnswer]:
+    async def submit(
+        self,
+        request: Request[Any, Any, Any],  # noqa: ARG002  # read by the route, for its key
+        execution_id: FromPath[str],
+    ) -> Response[ExecutionAnswer]:
         """Sends one execution. What was accepted before is answered as it is."""
         identity = read_id(execution_id, "id")
         outcome = await self._executions.submit_execution(identity, self._wait_s)
@@ -85,6 +103,12 @@ class ExecutionRoutes(Routes):
             raise _refusal(NotAccepted(outcome.result))
         view = await self._executions.get_execution(identity)
         return answer(ExecutionAnswer.of(view), headers=pending_headers([outcome.result]))
+
+    async def submitted(
+        self, request: Request[Any, Any, Any], _created: Created, execution_id: FromPath[str]
+    ) -> Response[ExecutionAnswer]:
+        """The same: to ask once more for an execution to be sent never sends it twice."""
+        return await self.submit(request, execution_id)
 
 
 def _refusal(error: NotAccepted) -> Exception:

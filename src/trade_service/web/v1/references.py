@@ -3,7 +3,7 @@
 from typing import Any, Generic, TypeVar
 
 import msgspec
-from litestar import Request, Response, Router, delete, get, post, put
+from litestar import Request, Response, Router, delete, get, put
 from litestar.params import FromPath
 
 from trade_service.domain.reference_changes import (
@@ -15,7 +15,9 @@ from trade_service.domain.reference_changes import (
     ReferenceKind,
     ReferenceValues,
 )
+from trade_service.trading.request_keys import Created
 from trade_service.web.access import OPERATOR, READER
+from trade_service.web.idempotency import Idempotency
 from trade_service.web.reading import Int32, JsonReader, read_id, read_version, same_id
 from trade_service.web.rendering import answer
 from trade_service.web.services import Routes, WebServices
@@ -69,6 +71,7 @@ class KindRoutes(Routes, Generic[Post, Put]):
     ) -> None:
         self._editor = services.editors.references
         self._kind = kind
+        self._keyed = Idempotency(services.keys)
         self._post: JsonReader[Post] = JsonReader(post_shape)
         self._put: JsonReader[Put] = JsonReader(put_shape)
 
@@ -79,7 +82,7 @@ class KindRoutes(Routes, Generic[Post, Put]):
             "/",
             route_handlers=[
                 get(f"/{collection}", opt=READER)(self.read_all),
-                post(f"/{collection}", opt=OPERATOR)(self.create),
+                self._keyed.post(f"/{collection}", self.create, self.created, opt=OPERATOR),
                 get(paths, opt=READER)(self.read),
                 put(paths, opt=OPERATOR)(self.update),
                 delete(paths, opt=OPERATOR)(self.delete),
@@ -99,6 +102,11 @@ class KindRoutes(Routes, Generic[Post, Put]):
         """Creates one; its abbreviation must not be taken."""
         wanted = (await self._post.read(request)).to_domain()
         return answer(await self._editor.create(self._kind, wanted), 201)
+
+    async def created(self, _request: Request[Any, Any, Any], created: Created) -> Response[Reference]:
+        """The one that an earlier request created."""
+        (reference_id,) = created.known_ids
+        return answer(await self._editor.get(self._kind, reference_id), 201)
 
     async def update(
         self, request: Request[Any, Any, Any], reference_id: FromPath[str]

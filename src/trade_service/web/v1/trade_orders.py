@@ -1,11 +1,16 @@
 """/api/v1/tradeOrders: created, read, changed, and submitted."""
 
+from collections.abc import Sequence
 from typing import Any
 
-from litestar import Request, Response, Router, delete, get, post, put
+from litestar import Request, Response, Router, delete, get, put
 from litestar.params import FromPath
 
+from trade_service.domain.orders import Submission, TradeOrder
+from trade_service.trading.model import SubmittedOrder
+from trade_service.trading.request_keys import Created
 from trade_service.web.access import READER, TRADER
+from trade_service.web.idempotency import Idempotency
 from trade_service.web.reading import JsonReader, read_flag, read_id, read_version, same_id
 from trade_service.web.rendering import answer
 from trade_service.web.services import Routes, WebServices, WebSettings
@@ -33,18 +38,22 @@ class TradeOrderRoutes(Routes):
         self._editor = services.editors.orders
         self._references = services.references
         self._wait_s = settings.wait_s
+        self._keyed = Idempotency(services.keys)
 
     def router(self) -> Router:
         """The routes."""
+        keyed = self._keyed
         return Router(
             "/tradeOrders",
             route_handlers=[
-                post("/", opt=TRADER)(self.create),
+                keyed.post("/", self.create, self.created, opt=TRADER),
                 get("/{trade_order_id:str}", opt=READER)(self.read),
                 put("/{trade_order_id:str}", opt=TRADER)(self.update),
                 delete("/{trade_order_id:str}", opt=TRADER)(self.delete),
-                post("/{trade_order_id:str}/submit", opt=TRADER)(self.submit),
-                post("/batch/submit", status_code=200, opt=TRADER)(self.submit_batch),
+                keyed.post("/{trade_order_id:str}/submit", self.submit, self.submitted, opt=TRADER),
+                keyed.post(
+                    "/batch/submit", self.submit_batch, self.submitted_batch, opt=TRADER, status_code=200
+                ),
             ],
             tags=["Trade orders"],
         )
@@ -52,7 +61,14 @@ class TradeOrderRoutes(Routes):
     async def create(self, request: Request[Any, Any, Any]) -> Response[TradeOrderAnswer]:
         """Creates a trade order."""
         new = (await _ORDER.read(request)).to_domain()
-        order = await self._orders.create_order(new)
+        return await self._answer(await self._orders.create_order(new))
+
+    async def created(self, _request: Request[Any, Any, Any], created: Created) -> Response[TradeOrderAnswer]:
+        """The order that an earlier request created."""
+        (order,) = await self._orders.get_orders(created.known_ids)
+        return await self._answer(order)
+
+    async def _answer(self, order: TradeOrder) -> Response[TradeOrderAnswer]:
         blotter_id = order.blotter_id
         if blotter_id is None:
             return answer(TradeOrderAnswer.of(order, None), 201)
@@ -86,13 +102,16 @@ class TradeOrderRoutes(Routes):
         With `noExecuteSubmit=true` it is only written. An outcome that stays open for as long as the server
         waits is answered with the execution as it is, and told in the header X-Submission-State.
         """
-        identity = read_id(trade_order_id, "id")
-        send = not read_flag(request, NO_SEND)
-        submission = (await _SUBMIT.read(request)).to_domain(identity)
-        submitted = await self._orders.submit_order(submission, send, self._wait_s)
-        if submitted.view is None:
-            raise submitted.error or AssertionError("a submission came to neither a view nor an error")
-        return answer(ExecutionAnswer.of(submitted.view), 201, pending_headers([submitted.result]))
+        submission, send = await _single(request, trade_order_id)
+        return _submitted(await self._orders.submit_order(submission, send, self._wait_s))
+
+    async def submitted(
+        self, request: Request[Any, Any, Any], created: Created, trade_order_id: FromPath[str]
+    ) -> Response[ExecutionAnswer]:
+        """What came of the execution that an earlier request cut."""
+        submission, send = await _single(request, trade_order_id)
+        (submitted,) = await self._orders.resume_orders([submission], created, send, self._wait_s)
+        return _submitted(submitted)
 
     async def submit_batch(self, request: Request[Any, Any, Any]) -> Response[BatchSubmitAnswer]:
         """Cuts an execution from each of up to 100 trade orders and sends them, each for itself.
@@ -102,7 +121,31 @@ class TradeOrderRoutes(Routes):
         """
         send = not read_flag(request, NO_SEND)
         submissions = (await _BATCH.read(request)).to_domain()
-        submitted = await self._orders.submit_orders(submissions, send, self._wait_s)
-        body = BatchSubmitAnswer.of(submitted)
-        status = 207 if body.status == "PARTIAL" else 200
-        return answer(body, status, pending_headers(one.result for one in submitted))
+        return _submitted_batch(await self._orders.submit_orders(submissions, send, self._wait_s))
+
+    async def submitted_batch(
+        self, request: Request[Any, Any, Any], created: Created
+    ) -> Response[BatchSubmitAnswer]:
+        """What came of the executions that an earlier request cut."""
+        send = not read_flag(request, NO_SEND)
+        submissions = (await _BATCH.read(request)).to_domain()
+        return _submitted_batch(await self._orders.resume_orders(submissions, created, send, self._wait_s))
+
+
+async def _single(request: Request[Any, Any, Any], trade_order_id: str) -> tuple[Submission, bool]:
+    """A submission of one order, and whether it is to be sent."""
+    identity = read_id(trade_order_id, "id")
+    send = not read_flag(request, NO_SEND)
+    return (await _SUBMIT.read(request)).to_domain(identity), send
+
+
+def _submitted(submitted: SubmittedOrder) -> Response[ExecutionAnswer]:
+    if submitted.view is None:
+        raise submitted.error or AssertionError("a submission came to neither a view nor an error")
+    return answer(ExecutionAnswer.of(submitted.view), 201, pending_headers([submitted.result]))
+
+
+def _submitted_batch(submitted: Sequence[SubmittedOrder]) -> Response[BatchSubmitAnswer]:
+    body = BatchSubmitAnswer.of(submitted)
+    status = 207 if body.status == "PARTIAL" else 200
+    return answer(body, status, pending_headers(one.result for one in submitted))

@@ -2,12 +2,14 @@
 
 from typing import Any
 
-from litestar import Request, Response, Router, delete, get, post, put
+from litestar import Request, Response, Router, delete, get, put
 from litestar.params import FromPath
 
 from trade_service.trading.listing.model import EXECUTION_FIELDS
 from trade_service.trading.model import ExecutionView
+from trade_service.trading.request_keys import Created
 from trade_service.web.access import READER, TRADER
+from trade_service.web.idempotency import Idempotency
 from trade_service.web.reading import JsonReader, read_id, read_version, same_id
 from trade_service.web.rendering import answer
 from trade_service.web.services import Routes, WebServices
@@ -27,6 +29,7 @@ class ExecutionListRoutes(Routes):
         self._executions = services.executions
         self._editor = services.editors.executions
         self._lists = services.lists
+        self._keyed = Idempotency(services.keys)
 
     def router(self) -> Router:
         """The routes."""
@@ -35,7 +38,7 @@ class ExecutionListRoutes(Routes):
             route_handlers=[
                 get("/", opt=READER, operation_class=ExecutionListOperation)(self.list_executions),
                 get("/{execution_id:str}", opt=READER)(self.read),
-                post("/", opt=TRADER)(self.create),
+                self._keyed.post("/", self.create, self.created, opt=TRADER),
                 put("/{execution_id:str}", opt=TRADER)(self.update),
                 delete("/{execution_id:str}", opt=TRADER)(self.delete),
             ],
@@ -56,6 +59,11 @@ class ExecutionListRoutes(Routes):
         """Creates an execution of a trade order, whose quantity it takes, without sending it."""
         view = await self._editor.create_execution((await _POST.read(request)).to_domain())
         return answer(await self._named(view), 201)
+
+    async def created(self, _request: Request[Any, Any, Any], created: Created) -> Response[ExecutionV2]:
+        """The execution that an earlier request created."""
+        (execution_id,) = created.known_ids
+        return answer(await self._named(await self._executions.get_execution(execution_id)), 201)
 
     async def update(
         self, request: Request[Any, Any, Any], execution_id: FromPath[str]

@@ -4,13 +4,17 @@ import re
 import uuid
 from typing import Any
 
-from litestar import Request, Response, Router, get, post
+from litestar import Request, Response, Router, get
 from litestar.params import FromPath
 from litestar.response import Stream
 
 from trade_service.domain.errors import InvalidInput, NotFound
+from trade_service.submission.model import BulkSubmitResult
+from trade_service.trading.bulk_model import BulkSubmissionId
 from trade_service.trading.bulk_submissions import MAX_EXECUTIONS, MAX_PAGE
+from trade_service.trading.request_keys import Created
 from trade_service.web.access import READER, TRADER
+from trade_service.web.idempotency import Idempotency
 from trade_service.web.reading import JsonReader
 from trade_service.web.rendering import answer
 from trade_service.web.services import Routes, WebServices, WebSettings
@@ -37,13 +41,16 @@ class SubmissionRoutes(Routes):
             services.bulk_submissions, settings.streams, lambda: services.health.stopping
         )
         self._wait_s = settings.wait_s
+        self._keyed = Idempotency(services.keys)
 
     def router(self) -> Router:
         """The routes that answer at once."""
         return Router(
             "/",
             route_handlers=[
-                post("/executions/submit", status_code=200, opt=TRADER)(self.submit),
+                self._keyed.post(
+                    "/executions/submit", self.submit, self.submitted, opt=TRADER, status_code=200
+                ),
                 get("/submissions/{submission_id:str}", opt=READER)(self.read),
             ],
             tags=["Bulk submissions"],
@@ -67,14 +74,22 @@ class SubmissionRoutes(Routes):
         if asked.execution_ids is None:
             raise InvalidInput.of("executionIds", None, f"must be 1 to {MAX_EXECUTIONS}")
         if _ASYNC.search(request.headers.get("prefer", "")):
-            submission_id = await self._submissions.start(asked.execution_ids)
-            progress = ProgressAnswer.of(await self._submissions.progress(submission_id))
-            headers = {"Location": _location(submission_id), "Preference-Applied": "respond-async"}
-            return answer(progress, 202, headers)
-        submission_id, result = await self._submissions.submit(asked.execution_ids, self._wait_s)
-        headers = {"Location": _location(submission_id), **pending_headers(result.results)}
-        status = 207 if result.status == "PARTIAL" else 200
-        return answer(ExecutionsSubmitAnswer.of(submission_id, result), status, headers)
+            return await self._begun(await self._submissions.start(asked.execution_ids))
+        return _done(*await self._submissions.submit(asked.execution_ids, self._wait_s))
+
+    async def submitted(self, request: Request[Any, Any, Any], created: Created) -> Response[Any]:
+        """What came of a bulk submission that an earlier request began."""
+        submission_id = created.name or ""
+        if _ASYNC.search(request.headers.get("prefer", "")):
+            return await self._begun(submission_id)
+        asked = await _SUBMIT.read(request)
+        result = await self._submissions.resume(asked.execution_ids or (), self._wait_s)
+        return _done(submission_id, result)
+
+    async def _begun(self, submission_id: BulkSubmissionId) -> Response[Any]:
+        progress = ProgressAnswer.of(await self._submissions.progress(submission_id))
+        headers = {"Location": _location(submission_id), "Preference-Applied": "respond-async"}
+        return answer(progress, 202, headers)
 
     async def read(
         self, request: Request[Any, Any, Any], submission_id: FromPath[str]
@@ -98,6 +113,12 @@ class SubmissionRoutes(Routes):
         events = await self._streams.open(_identity(submission_id), seen)
         headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
         return Stream(events, media_type="text/event-stream", headers=headers)
+
+
+def _done(submission_id: BulkSubmissionId, result: BulkSubmitResult) -> Response[Any]:
+    headers = {"Location": _location(submission_id), **pending_headers(result.results)}
+    status = 207 if result.status == "PARTIAL" else 200
+    return answer(ExecutionsSubmitAnswer.of(submission_id, result), status, headers)
 
 
 def _location(submission_id: str) -> str:
