@@ -5,8 +5,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 ROUNDS ?= 50
+SEEDS ?= 10000
 
-.PHONY: help run serve test chaos lint format bench clean lock recording
+.PHONY: help run serve test world chaos lint format bench clean lock recording
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -34,6 +35,9 @@ serve: $(STAMP) ## the service on 127.0.0.1:8082 with its own PostgreSQL
 
 test: $(STAMP) ## all tests
 	@$(BIN)/python -m pytest -n 2 --dist loadgroup
+
+world: $(STAMP) ## the engine in seeded worlds on virtual time (SEEDS=10000 FIRST=0)
+	@$(BIN)/python -m tests.world --seeds $(SEEDS) $(if $(FIRST),--first $(FIRST))
 
 chaos: $(STAMP) ## real processes killed, paused, restarted, cut off; then an audit (ROUNDS=50 SEED=...)
 	@$(BIN)/python -m tests.chaos --rounds $(ROUNDS) $(if $(SEED),--seed $(SEED))

@@ -69,7 +69,8 @@ async def test_a_lease_that_passed_makes_unknown(ledger: Ledger) -> None:
     assert (row.state, row.kind, row.code, row.observer) == ("answered", "lost", "OWNER_LOST", "two")
     assert row.message == "its owner one did not record an outcome within the lease"
     assert row.settle_from_in_s == row.lease_in_s == pytest.approx(-1, abs=10)
-    assert (row.closed_in_s, row.findings) == (None, ())
+    assert row.closed_in_s is None
+    assert row.findings == tuple((i, "unknown", "OWNER_LOST", row.message) for i in ids)
     assert row.due_in_s == pytest.approx(500, abs=10)
 
 

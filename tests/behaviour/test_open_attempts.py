@@ -138,7 +138,7 @@ async def test_every_look_up_adds_what_it_found_even_when_it_changes_nothing(led
     for _ in range(2):
         await ledger.submissions.record(told)
     kept = await attempt_row(ledger, attempt.attempt_id)
-    assert (kept.look_ups, [found[1] for found in kept.findings]) == (2, ["retry", "retry"])
+    assert (kept.look_ups, [found[1] for found in kept.findings]) == (2, ["unknown", "retry", "retry"])
     assert kept.closed_in_s is None
 
 

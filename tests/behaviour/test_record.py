@@ -194,7 +194,9 @@ async def test_a_record_after_the_lease_passed_is_kept_and_changes_nothing(ledge
     kept = await attempt_row(ledger, attempt.attempt_id)
     assert (kept.kind, kept.message, kept.observer) == ("answered", "late", "two")
     assert kept.due_in_s == pytest.approx(400, abs=10)
-    assert [found[:2] for found in kept.findings] == [(i, "rejected") for i in ids]
+    found_by_lease, found_by_answer = kept.findings[:2], kept.findings[2:]
+    assert [found[:3] for found in found_by_lease] == [(i, "unknown", "OWNER_LOST") for i in ids]
+    assert [found[:2] for found in found_by_answer] == [(i, "rejected") for i in ids]
     assert kept.settle_from_in_s == pytest.approx(0, abs=10)
     proven = closing(attempt.attempt_id, dict.fromkeys(ids, "retry"), _S.UNKNOWN, next_action_in_ms=0)
     assert [one.changed for one in await ledger.submissions.record(proven)] == [True] * 2

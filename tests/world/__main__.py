@@ -38,7 +38,7 @@ def main() -> int:
     print(total.summary(elapsed_s))
     for seed, failure in total.failures[:SHOWN]:
         print(f"seed {seed}: {failure}")
-        print(f"  again: python -m tests.world --first {seed} --seeds 1")
+        print(f"  again: make world FIRST={seed} SEEDS=1")
     return 1 if total.failures else 0
 
 

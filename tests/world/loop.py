@@ -1,8 +1,9 @@
-"""A loop on virtual time that can stop, kill and resume the simulated processes that run on it.
+"""A loop on virtual time that can kill, pause, suspend and resume the simulated processes that run on it.
 
 Every callback belongs to the process in whose context it was made. A killed process never runs
 again, not even its `finally` clauses, as after kill -9; a paused one keeps its callbacks until it is
-resumed, while time goes on, as after SIGSTOP.
+resumed, while time goes on, as after SIGSTOP. That of a suspended machine also stands still on its
+monotonic clock, by which a loop measures its timers: only the boot clock tells.
 """
 
 import asyncio
@@ -30,9 +31,24 @@ class Process:
         """The step before which it is killed: one for every await that it ever comes back from."""
         self.pause_at: int | None = None
         """The same for a pause."""
+        self.sleeps = False
+        """Whether its next pause is a suspension of its machine."""
+        self.lag = 0.0
+        """Seconds for which its machine was suspended."""
+        self.paused_at = 0.0
         self.on_death: Callable[[], None] = lambda: None
         self.on_pause: Callable[[], None] = lambda: None
         self.parked: list[asyncio.Handle] = []
+        self.frozen: list[tuple[float, asyncio.TimerHandle]] = []
+        """Timers that would have been due while its machine was suspended, and when."""
+
+    def befall(self, what: str, in_steps: int) -> None:
+        """Kills, pauses or suspends it so many steps from now."""
+        at = self.steps + in_steps
+        if what == "kill":
+            self.die_at = at
+        else:
+            self.pause_at, self.sleeps = at, what == "suspend"
 
 
 PROCESS: ContextVar[Process | None] = ContextVar("process", default=None)
@@ -46,9 +62,10 @@ class WorldLoop:
         # As much of a loop as tasks, futures and time-outs need.
         self._itself = cast(asyncio.AbstractEventLoop, self)
         self._ready: deque[tuple[Process | None, asyncio.Handle]] = deque()
-        self._timers: list[tuple[float, int, Process | None, asyncio.TimerHandle]] = []
+        self._timers: list[tuple[float, int, Process | None, float, asyncio.TimerHandle]] = []
         self._count = 0
         self._tasks: list[asyncio.Task[Any]] = []
+        self._stopped = False
         self.outside = copy_context()
         """The context of what belongs to no process."""
         self.failures: list[str] = []
@@ -57,24 +74,32 @@ class WorldLoop:
         """Virtual seconds."""
         return self._now
 
-    def run(self, until: float, finished: Callable[[], bool]) -> bool:
-        """Runs until `finished`, or until the virtual time `until`; tells whether it finished."""
+    def run(self, until: float) -> bool:
+        """Runs until `stop` is called, or until the virtual time `until`; tells whether it was stopped."""
+        self._stopped = False
         events._set_running_loop(self._itself)
         try:
             for _ in range(MAX_STEPS):
-                if self.failures or finished():
+                if self._stopped or self.failures:
                     return True
-                if not self._step(until):
+                if not self._ready and not self._advance(until):
                     return False
+                self._step()
             raise AssertionError(f"still busy after {MAX_STEPS} callbacks, at {self._now:.3f} s")
         finally:
             events._set_running_loop(None)
+
+    def stop(self) -> None:
+        """Makes `run` return after the present callback."""
+        self._stopped = True
 
     def close(self) -> None:
         """Ends every task, so that none is left to complain."""
         events._set_running_loop(self._itself)
         try:
             for task in self._tasks:
+                if task.done():
+                    continue
                 task.cancel()
                 coroutine = task.get_coro()
                 if (
@@ -95,51 +120,79 @@ class WorldLoop:
         """The process does nothing any more."""
         process.dead = True
         process.parked.clear()
+        process.frozen.clear()
         process.on_death()
 
     def pause(self, process: Process) -> None:
         """The process does nothing until it is resumed."""
         process.paused = True
+        process.paused_at = self._now
         process.on_pause()
 
     def resume(self, process: Process) -> None:
         """The process goes on with what has become ready in the meantime."""
         process.paused = False
+        if process.sleeps:
+            process.sleeps = False
+            asleep = self._now - process.paused_at
+            process.lag += asleep
+            for when, timer in process.frozen:
+                self._push(when + asleep, process, timer)
+            process.frozen.clear()
         self._ready.extend((process, handle) for handle in process.parked)
         process.parked.clear()
 
     def call_outside(self, delay: float, callback: Callable[..., object], *args: Any) -> None:
         """Calls back after `delay` seconds whatever becomes of the process that asks for it."""
-        self.call_later(delay, callback, *args, context=self.outside)
+        when = self._now + delay
+        self._push(when, None, asyncio.TimerHandle(when, callback, args, self._itself, self.outside))
 
-    def _step(self, until: float) -> bool:
-        while not self._ready:
-            if not self._timers or self._timers[0][0] > until:
-                return False
-            when, _, process, timer = heapq.heappop(self._timers)
-            if not timer.cancelled():
-                self._now = max(self._now, when)
-                self._ready.append((process, timer))
-        process, handle = self._ready.popleft()
-        if handle.cancelled():
+    def _advance(self, until: float) -> bool:
+        """Makes the next timer ready; False when there is none before `until`."""
+        timers = self._timers
+        while timers and timers[0][0] <= until:
+            when, _, process, lag, timer = heapq.heappop(timers)
+            if timer._cancelled or (process is not None and process.dead):
+                continue
+            if process is not None and process.lag > lag:
+                self._push(when + process.lag - lag, process, timer)
+                continue
+            if when > self._now:
+                self._now = when
+            if process is not None and process.paused and process.sleeps:
+                process.frozen.append((when, timer))
+                continue
+            self._ready.append((process, timer))
             return True
-        if process is not None:
-            if process.dead:
-                return True
+        return False
+
+    def _step(self) -> None:
+        process, handle = self._ready.popleft()
+        if handle._cancelled:
+            return
+        if process is not None and not self._may_run(process):
             if process.paused:
                 process.parked.append(handle)
-                return True
-            process.steps += 1
-            if process.die_at is not None and process.steps >= process.die_at:
-                self.kill(process)
-                return True
-            if process.pause_at is not None and process.steps >= process.pause_at:
-                process.pause_at = None
-                self.pause(process)
-                process.parked.append(handle)
-                return True
+            return
         handle._run()
+
+    def _may_run(self, process: Process) -> bool:
+        if process.dead or process.paused:
+            return False
+        process.steps += 1
+        if process.die_at is not None and process.steps >= process.die_at:
+            self.kill(process)
+            return False
+        if process.pause_at is not None and process.steps >= process.pause_at:
+            process.pause_at = None
+            self.pause(process)
+            return False
         return True
+
+    def _push(self, when: float, process: Process | None, timer: asyncio.TimerHandle) -> None:
+        self._count += 1
+        lag = 0.0 if process is None else process.lag
+        heapq.heappush(self._timers, (when, self._count, process, lag, timer))
 
     def call_soon(
         self, callback: Callable[..., object], *args: Any, context: Context | None = None
@@ -159,8 +212,7 @@ class WorldLoop:
     ) -> asyncio.TimerHandle:
         context = copy_context() if context is None else context
         timer = asyncio.TimerHandle(when, callback, args, self._itself, context)
-        self._count += 1
-        heapq.heappush(self._timers, (when, self._count, context.get(PROCESS), timer))
+        self._push(when, context.get(PROCESS), timer)
         return timer
 
     def create_future(self) -> asyncio.Future[Any]:

@@ -8,7 +8,9 @@ from unittest import mock
 import msgspec
 
 from tests.world import replica
-from tests.world.books import SENT, BookedAttempt, BookedExecution, Books
+from tests.world.store_books import Books
+from tests.world.store_orders import OrderBooks
+from tests.world.store_rows import SENT, BookedAttempt, BookedExecution
 from tests.world.weather import Timing
 from trade_service.domain.executions import SubmissionState
 from trade_service.submission import failure_handler, look_up, recovery, service
@@ -168,6 +170,18 @@ async def look_up_carelessly(*args: Any) -> look_up.LookUpPass:
     return seen
 
 
+async def look_up_after_reset(*args: Any) -> look_up.LookUpPass:
+    """Does not notice that ids began again."""
+    seen = await look_up.look_up(*args)
+    seen.top_id = MAX_ID
+    return seen
+
+
+def is_foreign(self: BookedExecution) -> bool:
+    """Takes what the earlier service sent in the meantime for its own."""
+    return self.state is None
+
+
 def always(*, value: object) -> Callable[..., Any]:
     """A method that answers the same whatever it is asked."""
     return lambda *_args, **_kwargs: value
@@ -212,11 +226,13 @@ MUTANTS: dict[str, Patch] = {
     "quantity is not given back": _replace(Books, "_apply", keep_quantity),
     "unknown is sent again": _replace(Books, "claim", claim_unknown),
     "a pass that broke off proves absence": _replace(recovery, "look_up", look_up_carelessly),
+    "a reset of the Execution Service is not noticed": _replace(recovery, "look_up", look_up_after_reset),
+    "what the earlier service sent is fresh": _replace(BookedExecution, "is_foreign", property(is_foreign)),
     "the floor is too high": _replace(
         service.BulkExecutionSubmissionService, "_new_attempt", attempt_without_floor
     ),
     "an attempt is closed too early": _replace(Books, "_close", close_for_good),
-    "the wish to submit is not kept": _replace(Books, "_write_ticket", always(value=None)),
+    "the wish to submit is not kept": _replace(OrderBooks, "_write_ticket", always(value=None)),
     "nobody recovers": _replace(recovery.Recovery, "step", recovery.Recovery._ask_for_settled_elsewhere),
     "unclear is taken for accepted": _replace(
         failure_handler,

@@ -1,6 +1,7 @@
 """What a simulated process sees of the world: clock, Execution Service and database, with faults between."""
 
 import asyncio
+import contextlib
 from collections.abc import Callable
 from typing import Any
 
@@ -8,8 +9,8 @@ import aiohttp
 
 from tests.world.downstream import Downstream
 from tests.world.loop import PROCESS, WorldLoop
-from tests.world.weather import Timing, Weather
-from trade_service.domain.errors import InvalidInput
+from tests.world.weather import Weather
+from trade_service.domain.errors import DomainError, InvalidInput
 from trade_service.execution_service import wire
 from trade_service.execution_service.answers import Answer, read_batch
 from trade_service.execution_service.errors import ClientCode, classify
@@ -54,12 +55,10 @@ class WorldGateway:
     What an answer or a failure proves is decided by the code of the real client.
     """
 
-    def __init__(
-        self, loop: WorldLoop, weather: Weather, timing: Timing, downstream: Downstream, clock: WorldClock
-    ) -> None:
+    def __init__(self, loop: WorldLoop, weather: Weather, downstream: Downstream, clock: WorldClock) -> None:
         self._loop = loop
         self._weather = weather
-        self._timing = timing
+        self._timing = weather.timing
         self._downstream = downstream
         self._clock = clock
         self.stumbles = False
@@ -79,7 +78,7 @@ class WorldGateway:
         if self._clock.boottime() >= write_before:
             return GatewayReply(ReplyKind.NOT_SENT, ClientCode.LEASE_PASSED.value, "too late")
         arrived: asyncio.Future[Answer | Exception] = self._loop.create_future()
-        self._downstream.receive(body, attempt_id, self._loop.time(), _into(arrived))
+        self._downstream.receive(body, attempt_id, _into(arrived))
         try:
             async with asyncio.timeout(self._timing.total_s):
                 answer = await arrived
@@ -93,7 +92,7 @@ class WorldGateway:
         """See ExecutionGateway."""
         weather, rates = self._weather, self._weather.rates
         await asyncio.sleep(weather.between(0.001, 1.0 if weather.happens(rates.slow_answer) else 0.02))
-        if weather.happens(rates.not_connected + rates.unavailable + rates.lost_answer):
+        if weather.happens(rates.no_page):
             await asyncio.sleep(weather.between(0.01, self._timing.total_s))
             return Listing(None, ClientCode.UNAVAILABLE.value, "no page")
         page = self._downstream.newest(offset, limit)
@@ -128,10 +127,13 @@ class FaultyStore:
     """The database as one process reaches it: any method of the store behind it may fail before it happened,
     fail after it happened, or happen only after its caller was told that it failed."""
 
-    def __init__(self, loop: WorldLoop, weather: Weather, store: Any) -> None:
+    def __init__(
+        self, loop: WorldLoop, weather: Weather, store: object, on_statement: Callable[[], None]
+    ) -> None:
         self._loop = loop
         self._weather = weather
         self._store = store
+        self._on_statement = on_statement
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
         method = getattr(self._store, name)
@@ -142,27 +144,21 @@ class FaultyStore:
             if weather.happens(rates.store_before) or self._loop.time() < weather.database_away_until:
                 raise StoreUnavailable("the connection broke before the statement arrived")
             if weather.happens(rates.store_late):
-                self._loop.call_outside(weather.between(0.01, 5), _run, self._loop, method, args, kwargs)
+                self._loop.call_outside(weather.between(0.01, 5), self._happen_late, method, args, kwargs)
                 await asyncio.sleep(weather.between(0.001, 2))
                 raise StoreUnavailable("the connection broke while the statement waited for a lock")
             result = await method(*args, **kwargs)
+            self._on_statement()
             await asyncio.sleep(weather.between(0.0002, 0.01))
             if weather.happens(rates.store_after) or self._loop.time() < weather.database_away_until:
                 raise StoreUnavailable("the connection broke before the answer arrived")
             return result
 
+        setattr(self, name, call)
         return call
 
-
-def _run(loop: WorldLoop, method: Callable[..., Any], args: Any, kwargs: Any) -> None:
-    """A statement that happens after its caller is gone; what it answers or refuses reaches nobody."""
-    coroutine = method(*args, **kwargs)
-    try:
-        coroutine.send(None)
-    except StopIteration:
-        return
-    except Exception as error:  # told as a failure of the world unless it is a refusal
-        from trade_service.domain.errors import DomainError
-
-        if not isinstance(error, DomainError):
-            raise
+    def _happen_late(self, method: Callable[..., Any], args: Any, kwargs: Any) -> None:
+        """A statement whose caller is gone; what it answers or refuses reaches nobody."""
+        with contextlib.suppress(StopIteration, DomainError):
+            method(*args, **kwargs).send(None)
+        self._on_statement()

@@ -6,7 +6,8 @@ from unittest import mock
 import msgspec
 import structlog
 
-from tests.world.world import Outcome, World
+from tests.world.invariants import Outcome
+from tests.world.world import Mishap, World
 from trade_service.submission import look_up
 
 PAGE = 7
@@ -59,6 +60,11 @@ class Tally(msgspec.Struct):
 
 def run_seeds(seeds: Iterable[int], *, until_failure: bool = False) -> Tally:
     """Runs a world for each seed, silently; with `until_failure` only up to the first that fails."""
+    return run_worlds(((seed, None) for seed in seeds), until_failure=until_failure)
+
+
+def run_worlds(worlds: Iterable[tuple[int, Mishap | None]], *, until_failure: bool = False) -> Tally:
+    """The same for worlds in which one more thing befalls the first process."""
     tally = Tally()
     structlog.configure(
         logger_factory=structlog.ReturnLoggerFactory(), processors=[_drop], cache_logger_on_first_use=False
@@ -66,8 +72,8 @@ def run_seeds(seeds: Iterable[int], *, until_failure: bool = False) -> Tally:
     try:
         # Books of a few dozen rows shall fill several pages.
         with mock.patch.object(look_up, "PAGE", PAGE):
-            for seed in seeds:
-                tally.count(World(seed).run())
+            for seed, mishap in worlds:
+                tally.count(World(seed, mishap).run())
                 if until_failure and tally.failures:
                     break
     finally:

@@ -98,15 +98,17 @@ class Books(OrderBooks):
             attempt.observer = owner
             if attempt.state == "sent":
                 attempt.state, attempt.kind, attempt.code = "answered", ReplyKind.LOST.value, "OWNER_LOST"
-                attempt.message = f"its owner {attempt.owner} did not record an outcome within the lease"
+                attempt.message = _lost(attempt)
                 attempt.settle_from = attempt.lease_until
         return [attempt.id for _, attempt in due[:limit]]
 
     def mark_lost(self, attempt_ids: Sequence[AttemptId]) -> None:
         """The second: what the held attempts left claimed may have been accepted."""
         for attempt_id in attempt_ids:
-            for row in self._owned(self.attempts[attempt_id], (_S.CLAIMED,)):
+            attempt = self.attempts[attempt_id]
+            for row in sorted(self._owned(attempt, (_S.CLAIMED,)), key=lambda row: row.id):
                 self._become(row, _S.UNKNOWN, attempt_id)
+                attempt.findings.append(ItemOutcome(row.id, _S.UNKNOWN, "OWNER_LOST", _lost(attempt)))
 
     def due(self, attempt_ids: Sequence[AttemptId]) -> tuple[DueAttempt, ...]:
         """The third: the held attempts with what they still own."""
@@ -312,6 +314,10 @@ class Books(OrderBooks):
             self.orders[row.order_id].security_id,
             row.quantity,
         )
+
+
+def _lost(attempt: BookedAttempt) -> str:
+    return f"its owner {attempt.owner} did not record an outcome within the lease"
 
 
 def _is_nameless(row: BookedExecution) -> bool:

@@ -19,12 +19,14 @@ _S = SubmissionState
 EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
 NEW, SENT, WORK, PART = 1, 2, 3, 5
 """Ids of execution statuses."""
+DESTINATION = "ML"
+"""Of most executions."""
 
 REFERENCE = ReferenceData(
     {2: Blotter(2, "EQ", "Equity", 1)},
     {1: TradeType(1, "BUY", "Buy", 1), 2: TradeType(2, "SELL", "Sell", 1)},
     {
-        1: Destination(1, "ML", "Merrill Lynch", 1),
+        1: Destination(1, DESTINATION, "Merrill Lynch", 1),
         2: Destination(2, "RBC", "Royal Bank of Canada", 1),
         3: Destination(3, "JPM", "Chase", 1),
     },

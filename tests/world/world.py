@@ -5,22 +5,20 @@ states move legally, and whatever happens downstream was written down before. Af
 everything has to finish.
 """
 
-from collections.abc import Mapping
 from decimal import Decimal
+from typing import Any
 
-import msgspec
-
-from tests.world.books import PART, Books, attempts_open
 from tests.world.downstream import Downstream, Row
+from tests.world.invariants import Invariants, Outcome
 from tests.world.loop import WorldLoop
 from tests.world.network import FaultyStore, WorldClock, WorldGateway
-from tests.world.ports import MemoryStore
 from tests.world.replica import Replica
 from tests.world.scenario import PIECE, Told, report_fill, submit_execution, submit_many, submit_orders
-from tests.world.weather import Timing, Weather
-from trade_service.domain.executions import FINAL, GAVE_BACK, OPEN, SubmissionState, may_become
-from trade_service.submission.failure_handler import SPENDS_BUDGET
-from trade_service.submission.model import SubmitStatus
+from tests.world.store import MemoryStore
+from tests.world.store_books import Books
+from tests.world.store_rows import DESTINATION, SENT
+from tests.world.weather import Weather
+from trade_service.domain.executions import SubmissionState
 
 TROUBLE_S = 30.0
 """How long it goes wrong."""
@@ -29,79 +27,82 @@ HEALING_S = 7200.0
 LOOK_EVERY_S = 0.5
 REPLICAS = 3
 """At most."""
+RESET_RATE = 0.05
+"""In how many worlds the Execution Service's database is made anew."""
+HIGH_ID = 10_000
+"""Where ids begin in those worlds: an alarm is promised only while the new ids are below the old."""
 
-MAY_BE_ACCEPTED = (SubmissionState.CLAIMED, SubmissionState.UNKNOWN)
-"""Only while its execution is in one of these may the Execution Service come to accept it."""
-SPENDING = tuple(kind for kind, spends in SPENDS_BUDGET.items() if spends)
-PROVEN_ABSENT = (SubmissionState.RETRY, SubmissionState.REJECTED, SubmissionState.EXHAUSTED)
-
-
-class Outcome(msgspec.Struct, frozen=True):
-    """What became of a world."""
-
-    seed: int
-    failure: str | None
-    executions: int
-    accepted: int
-    calls: int
-    kills: int
-    pauses: int
-    virtual_s: float
+Mishap = tuple[str, int]
+"""What befalls the first process, and at which of its steps."""
 
 
 class World:
     """One run; `run` tells what came of it."""
 
-    def __init__(self, seed: int, timing: Timing | None = None) -> None:
+    def __init__(self, seed: int, mishap: Mishap | None = None) -> None:
         self.seed = seed
         self.loop = WorldLoop()
         self.weather = Weather(seed)
-        self.timing = timing or Timing()
+        self._mishap = mishap
         dice = self.weather.dice
         self._database_offset_s = 1_000_000.0
-        self.downstream = Downstream(self.loop, self.weather, self.timing, dice.choice((0, 50, 10_000)))
-        self.downstream.on_commit = self._on_commit
+        self._is_to_be_reset = dice.random() < RESET_RATE
+        first_id = HIGH_ID if self._is_to_be_reset else dice.choice((0, 50, HIGH_ID))
+        self.downstream = Downstream(self.loop, self.weather, first_id)
         self.books = Books(lambda: self.loop.time() + self._database_offset_s)
-        self.books.on_change = self._on_change
         self.told = Told()
         self._batch_size = dice.choice((1, 3, 5, 10))
         self._max_attempts = dice.choice((2, 5, 5))
+        self.invariants = Invariants(self.loop, self.books, self.downstream, self.told, self._max_attempts)
+        self.downstream.on_commit = self._on_commit
         self._replicas: list[Replica | None] = [None] * dice.randint(1, REPLICAS)
         self._births = 0
         self._kills = 0
         self._pauses = 0
-        self._failure: str | None = None
-        self._look_again_at = TROUBLE_S + LOOK_EVERY_S
-        self._filled: set[int] = set()
+        self._put_strangers()
         self._order_ids = self._make_orders(dice.randint(1, 8))
 
     def run(self) -> Outcome:
         """Runs to the end, or to the first broken invariant."""
         try:
             self._plan()
-            self._finish()
-            # Callers in processes that slept until now are still to be answered, and what they asked for.
-            self.loop.run(self.loop.time() + 2 * self.timing.wait_s, lambda: self._failure is not None)
-            self._finish()
-            self._check_end()
+            self._finish(looking_in_s=TROUBLE_S + LOOK_EVERY_S)
+            if self.invariants.failure is None:
+                # Callers in processes that slept until now are still to be answered, and what they asked for.
+                self.loop.run(self.loop.time() + 2 * self.weather.timing.wait_s)
+                self._finish(looking_in_s=0.0)
+                self.invariants.check_end()
         finally:
             self.loop.close()
         return Outcome(
             self.seed,
-            self._failure,
+            self.invariants.failure,
             len(self.books.executions),
-            len(self.downstream.rows),
+            sum(self.downstream.times_accepted.values()),
             self.downstream.calls,
             self._kills,
             self._pauses,
             self.loop.time(),
         )
 
-    def _finish(self) -> None:
-        if not self.loop.run(TROUBLE_S + HEALING_S, self._is_over):
-            self._break(f"not finished {HEALING_S:g} s after healing: {self._open()}")
+    def _finish(self, *, looking_in_s: float) -> None:
+        self.loop.call_outside(looking_in_s, self._look)
+        if not self.loop.run(TROUBLE_S + HEALING_S):
+            open_ = self.invariants.open()
+            self.invariants.broken(f"not finished {HEALING_S:g} s after healing: {open_}")
 
-    # What happens, and when
+    def _look(self) -> None:
+        if self.invariants.is_over():
+            self.loop.stop()
+        else:
+            self.loop.call_outside(LOOK_EVERY_S, self._look)
+
+    # How it begins
+
+    def _put_strangers(self) -> None:
+        """Rows of another life of our database, whose ids happen to be those of ours."""
+        for execution_id in range(1, self.weather.dice.choice((1, 1, 4, 12))):
+            self.downstream.put(_post(execution_id, "OLD"), "another life")
 
     def _make_orders(self, count: int) -> list[int]:
         dice, rates = self.weather.dice, self.weather.rates
@@ -114,8 +115,25 @@ class World:
             order_id = self.books.add_order(quantity, security)
             order_ids.append(order_id)
             if dice.random() < 0.5:
-                self.books.add_execution(order_id, PIECE)
+                execution_id = self.books.add_execution(order_id, PIECE)
+                if self.weather.happens(rates.foreign):
+                    self._make_foreign(execution_id, security)
         return order_ids
+
+    def _make_foreign(self, execution_id: int, security: str) -> None:
+        """The earlier service wrote this row, and may have sent it, whether the row tells or not."""
+        row = self.books.executions[execution_id]
+        kind = self.weather.dice.choice(("sent", "sent meanwhile", "lost", "never sent"))
+        self.invariants.inherited.add(execution_id)
+        row.state = SubmissionState.NONE if kind == "sent meanwhile" else None
+        if kind == "never sent":
+            return
+        remote = self.downstream.put(_post(execution_id, security), "the earlier service")
+        self.downstream.times_accepted[execution_id] = 1
+        if kind == "sent":
+            row.service_id, row.status_id = remote.id, SENT
+        elif kind == "sent meanwhile":
+            row.placed = row.quantity
 
     def _plan(self) -> None:
         dice = self.weather.dice
@@ -123,10 +141,11 @@ class World:
             self.loop.call_outside(dice.random(), self._start, index)
         for _ in range(dice.randint(4, 24)):
             self.loop.call_outside(1 + dice.random() * (TROUBLE_S - 5), self._call)
-        if dice.random() < 0.8:
-            for _ in range(dice.randint(0, 10)):
-                self.loop.call_outside(dice.random() * TROUBLE_S, self._befall)
+        for what in self.weather.mishaps:
+            self.loop.call_outside(dice.random() * TROUBLE_S, self._befall, what)
         self.loop.call_outside(TROUBLE_S, self._heal)
+
+    # What happens
 
     def _start(self, index: int) -> None:
         present = self._replicas[index]
@@ -135,19 +154,26 @@ class World:
         self._births += 1
         name = f"replica-{index}-{self._births}"
         clock = WorldClock(self.loop, self.weather, boot=1000.0 * self._births)
+        store = MemoryStore(
+            self.books, name, clock.new_attempt_id, round(self.weather.timing.settle_s * 1000)
+        )
         replica = Replica(
             name,
             self.loop,
             clock,
-            WorldGateway(self.loop, self.weather, self.timing, self.downstream, clock),
-            FaultyStore(self.loop, self.weather, MemoryStore(self.books, name)),
-            self.timing,
+            WorldGateway(self.loop, self.weather, self.downstream, clock),
+            FaultyStore(self.loop, self.weather, store, self.invariants.after_statement),
+            self.weather.timing,
             batch_size=self._batch_size,
             max_attempts=self._max_attempts,
         )
+        replica.events.subscribe(self.invariants.listen)
         replica.process.on_death = lambda: self._restart(index)
         replica.process.on_pause = lambda: self._resume_later(replica)
         self._replicas[index] = replica
+        if self._mishap is not None and self._births == 1:
+            what, step = self._mishap
+            replica.process.befall(what, step)
 
     def _restart(self, index: int) -> None:
         self._kills += 1
@@ -157,7 +183,8 @@ class World:
     def _resume_later(self, replica: Replica) -> None:
         """A pause may outlast the lease, the settle time, and the healing."""
         self._pauses += 1
-        pause_s = self.weather.dice.uniform(0.1, 2 * (self.timing.lease_s + self.timing.settle_s))
+        timing = self.weather.timing
+        pause_s = self.weather.dice.uniform(0.1, 2 * (timing.lease_s + timing.settle_s))
         self.loop.call_outside(pause_s, self.loop.resume, replica.process)
 
     def _serving(self) -> list[Replica]:
@@ -182,131 +209,56 @@ class World:
             elif ids:
                 replica.spawn(submit_many(replica, ids, self.told))
 
-    def _befall(self) -> None:
-        """Something happens to a process, to the database, or to its clock."""
-        dice, weather = self.weather.dice, self.weather
+    def _befall(self, what: str) -> None:
+        """Something happens to a process, to the database or its clock, or to the Execution Service."""
+        dice, weather, now = self.weather.dice, self.weather, self.loop.time()
         serving = self._serving()
-        what = dice.choice(("kill", "kill", "pause", "pause", "stop", "outage", "jump"))
         if what == "outage":
-            weather.database_away_until = self.loop.time() + weather.between(0.1, 12)
+            weather.database_away_until = now + weather.between(0.1, 12)
         elif what == "jump":
             self._database_offset_s += dice.choice((-1, 1)) * weather.between(0.1, 600)
+        elif what == "storm":
+            weather.storm_until = now + weather.between(0.5, 12)
         elif serving:
             replica = dice.choice(serving)
-            if what == "kill":
-                replica.process.die_at = replica.process.steps + dice.randint(1, 300)
-            elif what == "stop":
+            if what == "stop":
                 replica.stop()
-            elif dice.random() < 0.5:
+            elif what == "stumble":
                 replica.gateway.stumbles = True
             else:
-                replica.process.pause_at = replica.process.steps + dice.randint(1, 300)
+                replica.process.befall(what, dice.randint(1, 200))
 
     def _heal(self) -> None:
-        self.weather.healed = True
-        self.weather.database_away_until = 0.0
+        self.weather.heal()
         for index, replica in enumerate(self._replicas):
             if replica is None or not replica.serves:
                 self._start(index)
             else:
+                replica.gateway.stumbles = False
                 replica.process.die_at = replica.process.pause_at = None
 
-    # What has to hold
-
     def _on_commit(self, row: Row) -> None:
-        execution_id = row.execution_id
-        times = self.downstream.times_accepted[execution_id]
-        if times > 1:
-            self._break(
-                f"execution {execution_id} was accepted {times} times, now by attempt {row.attempt_id}"
-            )
-        attempt = self.books.attempts.get(row.attempt_id)
-        if attempt is None or execution_id not in attempt.execution_ids:
-            self._break(
-                f"execution {execution_id} was accepted by attempt {row.attempt_id}, which nobody wrote down"
-            )
-        state = self.books.executions[execution_id].state
-        if state not in MAY_BE_ACCEPTED:
-            self._break(f"execution {execution_id} was accepted while it was {state}")
+        self.invariants.after_commit(row)
+        if self._is_to_be_reset and self.weather.dice.random() < 0.3:
+            self._is_to_be_reset = False
+            self.loop.call_outside(self.weather.between(0, 1), self.downstream.lose_everything)
         if self.weather.happens(self.weather.rates.fill):
-            self.loop.call_outside(self.weather.between(0.0, 10), self._fill, execution_id)
-
-    def _on_change(self, execution_id: int, before: SubmissionState, after: SubmissionState) -> None:
-        if before is not after and not may_become(before, after):
-            self._break(f"execution {execution_id} went from {before} to {after}")
-        accepted = self.downstream.times_accepted[execution_id]
-        if after is SubmissionState.ACCEPTED and not accepted:
-            self._break(f"execution {execution_id} is called accepted and was not")
-        if after in PROVEN_ABSENT and accepted:
-            self._break(f"execution {execution_id} was accepted and is called {after}")
+            self.loop.call_outside(self.weather.between(0.0, 10), self._fill, row.execution_id)
 
     def _fill(self, execution_id: int) -> None:
         serving = self._serving()
         if serving:
             replica = self.weather.dice.choice(serving)
-            replica.spawn(report_fill(replica, execution_id, self._filled.add))
+            replica.spawn(report_fill(replica, execution_id, self.invariants.filled.add))
 
-    def _is_over(self) -> bool:
-        if self._failure is not None:
-            return True
-        if self.loop.time() < self._look_again_at:
-            return False
-        self._look_again_at = self.loop.time() + LOOK_EVERY_S
-        return not self._open()
 
-    def _open(self) -> Mapping[int | str, str]:
-        """What is not final yet, and attempts that are not closed."""
-        open_: dict[int | str, str] = {
-            i: str(one.state) for i, one in self.books.executions.items() if one.state in OPEN
-        }
-        return open_ or dict.fromkeys(attempts_open(self.books.attempts), "attempt not closed")
-
-    def _check_end(self) -> None:
-        if self.loop.failures:
-            self._break(self.loop.failures[0])
-        for execution_id, one in self.books.executions.items():
-            accepted = self.downstream.times_accepted[execution_id]
-            if (one.state is SubmissionState.ACCEPTED) != bool(accepted):
-                self._break(f"execution {execution_id} ended {one.state} and was accepted {accepted} times")
-            spent = sum(
-                execution_id in a.execution_ids and a.kind in SPENDING for a in self.books.attempts.values()
-            )
-            if spent > self._max_attempts:
-                self._break(f"execution {execution_id} spent {spent} of {self._max_attempts} attempts")
-            if execution_id in self._filled and one.status_id != PART:
-                self._break(f"the fill of execution {execution_id} was overwritten by status {one.status_id}")
-        self._check_quantities()
-        self._check_told()
-
-    def _check_quantities(self) -> None:
-        for order in self.books.orders.values():
-            held = sum(
-                (
-                    e.quantity
-                    for e in self.books.executions.values()
-                    if e.order_id == order.id and e.state not in GAVE_BACK
-                ),
-                Decimal(0),
-            )
-            if order.quantity_sent != held:
-                self._break(
-                    f"order {order.id} says {order.quantity_sent} was sent, its executions hold {held}"
-                )
-            if held > order.quantity:
-                self._break(f"order {order.id} of {order.quantity} was overrun: {held} was sent")
-
-    def _check_told(self) -> None:
-        for contradiction in self.told.contradictions:
-            self._break(contradiction)
-        for execution_id, status in self.told.final.items():
-            accepted = bool(self.downstream.times_accepted[execution_id])
-            if accepted != (status is SubmitStatus.SUCCESS):
-                self._break(f"a caller was told {status} of execution {execution_id}, accepted: {accepted}")
-        for execution_id in self.told.promised:
-            if self.books.executions[execution_id].state not in FINAL:
-                self._break(f"execution {execution_id} was promised and forgotten")
-
-    def _break(self, failure: str) -> None:
-        """The first broken invariant counts; the rest may follow from it."""
-        if self._failure is None:
-            self._failure = f"{failure} (at {self.loop.time():.3f} s)"
+def _post(execution_id: int, security: str) -> dict[str, Any]:
+    """What the earlier service sent."""
+    return {
+        "tradeType": "BUY",
+        "destination": DESTINATION,
+        "securityId": security,
+        "quantity": Decimal(PIECE),
+        "limitPrice": None,
+        "tradeServiceExecutionId": execution_id,
+    }

@@ -209,9 +209,22 @@ WITH lost AS MATERIALIZED (
       AND e.submission_state = 'claimed'
     ORDER BY e.id
     FOR NO KEY UPDATE
+), marked AS (
+    UPDATE execution e SET submission_state = 'unknown' WHERE e.id = ANY(ARRAY(SELECT id FROM lost))
+    RETURNING e.id, e.attempt_id
+), told AS (
+    SELECT attempt_id, array_agg(id ORDER BY id) AS ids, count(*)::int AS n FROM marked GROUP BY attempt_id
 )
-UPDATE execution e SET submission_state = 'unknown' WHERE e.id = ANY(ARRAY(SELECT id FROM lost))
+UPDATE submission_attempt t
+SET finding_ids = t.finding_ids || told.ids,
+    finding_states = t.finding_states || array_fill('unknown'::varchar, ARRAY[told.n]),
+    finding_codes = t.finding_codes || array_fill('OWNER_LOST'::varchar, ARRAY[told.n]),
+    finding_messages = t.finding_messages || array_fill(
+        'its owner ' || t.owner || ' did not record an outcome within the lease', ARRAY[told.n])
+FROM told
+WHERE t.id = told.attempt_id AND t.id = ANY(cast(:attempt_ids AS uuid[]))
 """
+"""What a lost owner left claimed may have been accepted. Noted as a finding, which a late answer leaves there."""
 
 OPEN_ITEMS = """
 SELECT e.attempt_id, e.id, e.submission_state, tt.abbreviation AS trade_type, d.abbreviation AS destination,

@@ -1,0 +1,16 @@
+"""Every planted mistake makes a world fail: what the worlds prove, they prove."""
+
+import pytest
+
+from tests.world.mutants import MUTANTS
+from tests.world.run import run_seeds
+
+SEEDS = 200
+"""Most fail within the first ten; a world in which all that a mistake needs comes together may be rare."""
+
+
+@pytest.mark.parametrize("name", MUTANTS)
+def test_a_planted_mistake_makes_a_world_fail(name: str) -> None:
+    with MUTANTS[name]():
+        tally = run_seeds(range(SEEDS), until_failure=True)
+    assert tally.failures, f"{tally.worlds} worlds did not notice: {name}"
