@@ -287,6 +287,24 @@ async def test_a_restart_of_the_downstreams_ids_voids_the_floors_of_open_attempt
     assert (await attempt_row(ledger, high)).floor_void
 
 
+async def test_a_restart_of_the_downstreams_ids_also_voids_attempts_without_a_floor(ledger: Ledger) -> None:
+    (execution_id,) = await fresh(ledger)
+    attempt, _ = await claimed(ledger.submissions, [execution_id], floor_id=0, lease_ms=0)
+    await ledger.submissions.void_floors(100)
+    assert (await attempt_row(ledger, attempt.attempt_id)).floor_void
+
+
+async def test_what_a_look_up_saw_is_known_from_then_on(ledger: Ledger) -> None:
+    (execution_id,) = await fresh(ledger)
+    attempt, _ = await claimed(ledger.submissions, [execution_id], floor_id=40, lease_ms=0)
+    await ledger.submissions.take_due("two", 10, 0, 0)
+    for seen, known in ((70, 70), (None, 70), (60, 70)):
+        found = closing(attempt.attempt_id, {}, _S.UNKNOWN, next_action_in_ms=0, top_id=seen)
+        await ledger.submissions.record(found)
+        assert (await attempt_row(ledger, attempt.attempt_id)).top_id == known
+        assert await ledger.submissions.last_top_id() == known
+
+
 async def test_last_top_id_is_the_greatest_that_recent_attempts_knew(ledger: Ledger) -> None:
     assert await ledger.submissions.last_top_id() == 0
     first, second = await fresh(ledger, 2)

@@ -122,8 +122,9 @@ async def test_a_look_up_leaves_the_answer_and_adds_its_findings(ledger: Ledger)
     assert {one.execution_id: one.state for one in recorded} == outcomes
     assert {one.state_before for one in recorded} == {_S.UNKNOWN}
     after = await attempt_row(ledger, attempt.attempt_id)
-    for field in ("kind", "code", "message", "http_status", "duration_ms", "top_id", "next_batch_size"):
+    for field in ("kind", "code", "message", "http_status", "duration_ms", "next_batch_size"):
         assert getattr(after, field) == getattr(before, field), field
+    assert (before.top_id, after.top_id) == (9, 12)
     assert (after.kind, after.code, after.duration_ms, after.look_ups) == ("lost", "TIMEOUT", 3000, 1)
     assert after.settle_from_in_s == after.closed_in_s == pytest.approx(-100, abs=10)
     assert [found[1] for found in after.findings] == ["unknown"] * 3 + ["exhausted", "retry"]

@@ -1,18 +1,19 @@
 """Recovery against an Execution Service whose books mislead: nothing is taken for ours that is not, and nothing
 is sent again that may be there."""
 
-from collections.abc import Callable
+import asyncio
+from collections.abc import Callable, Sequence
 from decimal import Decimal
 
 import msgspec
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from tests.support.gateway import FakeGateway, fail
+from tests.support.gateway import FakeGateway, fail, refuse
 from tests.support.heart import beating, executions_in, states_of, until
 from trade_service.submission.events import AlarmEvent, LookUpEvent
 from trade_service.submission.messages import ExecutionPost, RemoteExecution
-from trade_service.submission.model import ReplyKind
+from trade_service.submission.model import GatewayReply, ReplyKind
 from trade_service.submission.ports import Listing
 
 
@@ -142,3 +143,29 @@ async def test_a_reset_is_not_forgotten_when_the_new_ids_pass_the_old(engine: As
         await heart.service.submit_executions_bulk(lost, wait_s=1.5)
         assert await states_of(engine) == {"accepted": 8, "unknown": 1}
         assert gateway.times_accepted()[lost[0]] == 1
+
+
+def answer_and_forget(gateway: FakeGateway, posts: Sequence[ExecutionPost]) -> GatewayReply:
+    """Accepts, answers, and then begins anew with empty books."""
+    reply = refuse()(gateway, posts)
+    gateway.books.clear()
+    gateway.first_id = 1
+    return reply
+
+
+async def test_a_reset_is_noticed_also_for_an_attempt_before_which_no_id_was_known(
+    engine: AsyncEngine,
+) -> None:
+    """Another attempt's answer told an id that the books do not hold any more: absence proves nothing."""
+    gateway = FakeGateway()
+    gateway.scripts.extend([LOST_AND_ACCEPTED, answer_and_forget])
+    gateway.hold()
+    async with beating(engine, gateway, batch_size=1) as heart:
+        ids = await executions_in(engine, 2)
+        waiting = asyncio.ensure_future(heart.service.submit_executions_bulk(ids, wait_s=1.5))
+        await until(lambda: len(gateway.calls) == 2)
+        gateway.open.set()
+        await waiting
+        await until(lambda: any(isinstance(e, AlarmEvent) and e.execution_ids for e in heart.events))
+        assert await states_of(engine) == {"accepted": 1, "unknown": 1}
+        assert len(gateway.calls) == 2

@@ -33,6 +33,8 @@ class Process:
         """The same for a pause."""
         self.sleeps = False
         """Whether its next pause is a suspension of its machine."""
+        self.asleep = False
+        """Whether its present one is."""
         self.lag = 0.0
         """Seconds for which its machine was suspended."""
         self.paused_at = 0.0
@@ -125,19 +127,19 @@ class WorldLoop:
 
     def pause(self, process: Process) -> None:
         """The process does nothing until it is resumed."""
-        process.paused = True
+        process.paused, process.asleep = True, process.sleeps
         process.paused_at = self._now
         process.on_pause()
 
     def resume(self, process: Process) -> None:
         """The process goes on with what has become ready in the meantime."""
         process.paused = False
-        if process.sleeps:
-            process.sleeps = False
-            asleep = self._now - process.paused_at
-            process.lag += asleep
+        if process.asleep:
+            process.asleep = False
+            asleep_s = self._now - process.paused_at
+            process.lag += asleep_s
             for when, timer in process.frozen:
-                self._push(when + asleep, process, timer)
+                self._push(when + asleep_s, process, timer)
             process.frozen.clear()
         self._ready.extend((process, handle) for handle in process.parked)
         process.parked.clear()
@@ -159,7 +161,7 @@ class WorldLoop:
                 continue
             if when > self._now:
                 self._now = when
-            if process is not None and process.paused and process.sleeps:
+            if process is not None and process.asleep:
                 process.frozen.append((when, timer))
                 continue
             self._ready.append((process, timer))

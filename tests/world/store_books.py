@@ -156,7 +156,8 @@ class Books(OrderBooks):
     def void_floors(self, above: int) -> None:
         """See SubmissionStore."""
         for attempt in self.attempts.values():
-            if attempt.next_action_at is not None and attempt.floor_id > above:
+            is_below = 0 < attempt.floor_id <= above
+            if attempt.next_action_at is not None and not is_below:
                 attempt.floor_void = True
 
     def last_top_id(self) -> int:
@@ -244,6 +245,7 @@ class Books(OrderBooks):
             attempt.top_id, attempt.next_batch_size = closing.top_id, closing.next_batch_size
         else:
             attempt.look_ups += 1
+            attempt.top_id = max(attempt.top_id or 0, closing.top_id or 0) or None
         if self._owns_something_open(attempt, closing, recorded):
             attempt.next_action_at = now if attempt.next_action_at is None else attempt.next_action_at
         elif closing.next_action_in_ms is None:

@@ -240,10 +240,15 @@ class World:
     def _on_commit(self, row: Row) -> None:
         self.invariants.after_commit(row)
         if self._is_to_be_reset and self.weather.dice.random() < 0.3:
-            self._is_to_be_reset = False
-            self.loop.call_outside(self.weather.between(0, 1), self.downstream.lose_everything)
+            self.loop.call_outside(self.weather.between(0, 1), self._reset)
         if self.weather.happens(self.weather.rates.fill):
             self.loop.call_outside(self.weather.between(0.0, 10), self._fill, row.execution_id)
+
+    def _reset(self) -> None:
+        """Once some id was on record: before, nobody could tell new ids from old."""
+        if self._is_to_be_reset and self.books.last_top_id():
+            self._is_to_be_reset = False
+            self.downstream.lose_everything()
 
     def _fill(self, execution_id: int) -> None:
         serving = self._serving()

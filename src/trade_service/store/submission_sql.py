@@ -167,7 +167,9 @@ RECORD = SETTLE.format(
 """One statement: outcomes, quantities given back, the attempt closed or due again."""
 
 RECORD_LOOK_UP = SETTLE.format(
-    attempt="look_ups = look_ups + 1", news="true", evidence=_LATE.format(source="look_up")
+    attempt="look_ups = look_ups + 1, top_id = greatest(top_id, :top_id)",
+    news="true",
+    evidence=_LATE.format(source="look_up"),
 )
 """The same for what a look-up proved; the answer that the attempt got stays as it was."""
 
@@ -256,7 +258,8 @@ WHERE id = :attempt_id
 
 VOID_FLOORS = """
 WITH open AS MATERIALIZED (
-    SELECT id FROM submission_attempt WHERE next_action_at IS NOT NULL AND floor_id > :above AND NOT floor_void
+    SELECT id FROM submission_attempt
+    WHERE next_action_at IS NOT NULL AND (floor_id > :above OR floor_id = 0) AND NOT floor_void
 ), void AS MATERIALIZED (
     SELECT id FROM submission_attempt WHERE id = ANY(ARRAY(SELECT id FROM open)) ORDER BY id FOR NO KEY UPDATE
 )

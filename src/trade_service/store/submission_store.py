@@ -63,7 +63,7 @@ RECORD = text(sql.RECORD).bindparams(
     *(bindparam(name, type_=SmallInteger) for name in ("http_status", "next_batch_size")),
     *(bindparam(name, type_=Integer) for name in ("duration_ms", "top_id")),
 )
-RECORD_LOOK_UP = text(sql.RECORD_LOOK_UP).bindparams(*_SETTLING)
+RECORD_LOOK_UP = text(sql.RECORD_LOOK_UP).bindparams(*_SETTLING, bindparam("top_id", type_=Integer))
 TAKE_DUE = text(sql.TAKE_DUE).bindparams(
     bindparam("owner", type_=String),
     *(bindparam(name, type_=Integer) for name in ("limit", "hold_ms", "grace_ms")),
@@ -140,7 +140,7 @@ class PostgresSubmissionStore:
             }
             rows = await self._run(RECORD, **values)
         else:
-            rows = await self._run(RECORD_LOOK_UP, **values)
+            rows = await self._run(RECORD_LOOK_UP, **values, top_id=closing.top_id)
         told = {outcome.execution_id: outcome for outcome in closing.outcomes}
         return tuple(_recorded(told[row[0]], closing.owned_as, *row[1:]) for row in rows)
 

@@ -74,7 +74,7 @@ class SubmissionStore(Protocol):
 
     async def void_floors(self, above: int) -> None:
         """The downstream's ids restarted: absence proves nothing any more for open attempts whose floor
-        is greater than `above`, even when the new ids have passed it."""
+        is greater than `above`, even when the new ids have passed it, nor for those without a floor."""
         ...
 
     async def last_top_id(self) -> int:

@@ -117,11 +117,20 @@ class Recovery:
         sought = {a.attempt_id: _to_look_up(a) for a in attempts}
         wanted = [item.execution_id for items in sought.values() for item in items]
         floor_id = min(attempt.floor_id for attempt in attempts)
+        # Asked for before the pass: it has to see whatever was known by then.
+        known = await self._store.last_top_id()
         seen = await look_up(self._gateway, wanted, floor_id, self._settings.look_up_max_pages)
-        if seen.pages and any(seen.top_id < attempt.floor_id for attempt in attempts):
+        void = {a.attempt_id for a in attempts if a.floor_void or _is_reset(seen, a.floor_id or known)}
+        if any(attempt.attempt_id in void and not attempt.floor_void for attempt in attempts):
             await self._store.void_floors(seen.top_id)
         closings = [
-            self._conclude(attempt, sought[attempt.attempt_id], seen, attempt.attempt_id in conclusive)
+            self._conclude(
+                attempt,
+                sought[attempt.attempt_id],
+                seen,
+                settled=attempt.attempt_id in conclusive,
+                reset=attempt.attempt_id in void,
+            )
             for attempt in attempts
         ]
         for closing in closings:
@@ -211,13 +220,12 @@ class Recovery:
         return attempt.settled and watched_s * 1000 >= attempt.settle_ms
 
     def _conclude(
-        self, attempt: DueAttempt, items: Sequence[OpenItem], seen: LookUpPass, settled: bool
+        self, attempt: DueAttempt, items: Sequence[OpenItem], seen: LookUpPass, *, settled: bool, reset: bool
     ) -> AttemptClosing:
         """What a pass proves for one attempt's executions, and when to look again.
 
         Those that a fill proved to be accepted are there: only under which id is asked.
         """
-        reset = attempt.floor_void or (seen.pages > 0 and seen.top_id < attempt.floor_id)
         if reset:
             self._alarm_reset(attempt, seen, items)
         found = matches(seen, items, attempt.floor_id)
@@ -229,9 +237,9 @@ class Recovery:
                 outcomes.append(self._found(attempt, item, ids))
             elif absent_counts and item.state is unknown and not self._is_doubtful(attempt, item, seen):
                 outcomes.append(self._absent(attempt, item))
-        return self._closing(
-            attempt, SubmissionState.UNKNOWN, tuple(outcomes), self._next_ms(attempt, items, outcomes)
-        )
+        next_ms = self._next_ms(attempt, items, outcomes)
+        closing = self._closing(attempt, SubmissionState.UNKNOWN, tuple(outcomes), next_ms)
+        return msgspec.structs.replace(closing, top_id=seen.top_id or None)
 
     def _found(self, attempt: DueAttempt, item: OpenItem, ids: Sequence[int]) -> ItemOutcome:
         if len(ids) > 1:
@@ -346,6 +354,11 @@ def _contained(attempt_id: AttemptId) -> Iterator[None]:
         raise
     except Exception:  # noqa: BLE001  # logged with its trace; one attempt must not stop all recovery
         _log.exception("attempt_not_driven_on", attempt_id=attempt_id)
+
+
+def _is_reset(seen: LookUpPass, known: int) -> bool:
+    """Whether a pass shows that ids began again: all that it saw is below what was known before it."""
+    return seen.pages > 0 and seen.top_id < known
 
 
 def _to_look_up(attempt: DueAttempt) -> list[OpenItem]:

@@ -280,7 +280,7 @@ class BulkExecutionSubmissionService:
             self.on_open(closing.next_action_in_ms)
         ids = [o.execution_service_id for o in closing.outcomes if o.execution_service_id is not None]
         if ids and min(ids) <= attempt.floor_id:
-            self._floor = 0
+            self._floor = min(ids)
             await self._reset_seen(attempt.floor_id, min(ids))
         elif ids:
             self._floor = max(self._floor, *ids)
