@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import typing
 from pathlib import Path
 
 import pytest
@@ -51,6 +52,8 @@ def text_for(field: Field) -> str:
     """A text that the setting takes."""
     if field.name == "database.url":
         return "postgresql://h/d"
+    if typing.get_origin(field.base) is typing.Literal:
+        return str(typing.get_args(field.base)[0])
     if field.default is None:
         return "100" if field.base is int else "http://h"
     return ",".join(field.default) if field.is_list else str(field.default)

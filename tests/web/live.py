@@ -146,8 +146,7 @@ async def live_service(
     """The service at work on this database; `sections` replace those of `quick_settings`."""
     settings = msgspec.structs.replace(quick_settings(database_url, simulator.base_url), **sections)
     limits = ServerLimits(max_header_bytes=settings.server.max_header_bytes)
-    async with running_services(settings, lambda _: None) as services:
-        app = web_app(services)
+    async with running_services(settings, lambda _: None) as services, web_app(services) as app:
         async with listening(app, stopping=services.begin_stop, limits=limits) as client:
             yield Live(client, simulator, services)
 

@@ -68,7 +68,7 @@ LAST_GRACE_S = 1.0
 
 
 class CannotStart(Exception):
-    """The database lacks what the service cannot do without; the message says what."""
+    """Something is missing that the service cannot do without; the message says what."""
 
 
 def status_ids(reference: ReferenceData) -> tuple[int, int]:

@@ -1,12 +1,12 @@
 """`trade-service serve`: the HTTP API until it is stopped."""
 
 import asyncio
-import ipaddress
 import sys
 from pathlib import Path
 
 import rich_click as click
 
+from trade_service.bootstrap.access import auth_mode
 from trade_service.bootstrap.running import running_services
 from trade_service.bootstrap.services import Services
 from trade_service.bootstrap.web import web_app
@@ -30,32 +30,24 @@ def serve(host: str | None, port: int | None, toml_path: Path | None) -> None:
     Ctrl-C or SIGTERM stop it: not ready any more, requests and batches in flight finished, exit code 0.
     """
     settings = settings_for(toml_path, {"server.host": host, "server.port": port}).settings
-    if not is_loopback(settings.server.host):
+    if auth_mode(settings) == "none" and not settings.server.is_loopback:
         say(
-            f"trade-service: warning: {settings.server.host} is not this machine alone, and there is no "
-            "authentication yet: let only those in who may trade"
+            f"trade-service: warning: {settings.server.host} is not this machine alone, and auth.mode is none: "
+            "whoever reaches it may trade"
         )
     run_until_stopped(lambda stopping: _serve(settings, stopping))
 
 
-def is_loopback(host: str) -> bool:
-    """Whether only programs of this machine reach an address."""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
-
-
 async def _serve(settings: Settings, stopping: asyncio.Event) -> None:
-    async with running_services(settings, say) as services:
+    async with running_services(settings, say) as services, web_app(services) as app:
         await serve_asgi(
-            web_app(services),
+            app,
             settings.server.host,
             settings.server.port,
             stop=stopping,
             ready=lambda url: _tell_ready(settings, url),
             stopping=lambda: _tell_stopping(services),
-            lull_s=0.0 if is_loopback(settings.server.host) else LULL_S,
+            lull_s=0.0 if settings.server.is_loopback else LULL_S,
             grace_s=settings.server.shutdown_grace_s,
             limits=ServerLimits(max_header_bytes=settings.server.max_header_bytes),
         )
@@ -64,7 +56,8 @@ async def _serve(settings: Settings, stopping: asyncio.Event) -> None:
 def _tell_ready(settings: Settings, url: str) -> None:
     downstream = mask_url(settings.execution_service.base_url)
     click.echo(
-        f"Serving on {url}; database: {described(settings)}; Execution Service: {downstream}; Ctrl-C stops it"
+        f"Serving on {url}; database: {described(settings)}; Execution Service: {downstream}; "
+        f"authentication: {auth_mode(settings)}; Ctrl-C stops it"
     )
     sys.stdout.flush()
 

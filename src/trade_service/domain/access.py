@@ -1,5 +1,6 @@
 """Who asks, and what they may do."""
 
+from datetime import datetime
 from enum import IntEnum
 from typing import NamedTuple
 
@@ -30,6 +31,17 @@ class Principal(NamedTuple):
 
     name: str
     role: Role
+
+
+class ApiKey(NamedTuple):
+    """A key that somebody holds; of its secret nothing but the digest is kept."""
+
+    id: str
+    name: str
+    role: Role
+    digest: bytes
+    created_at: datetime | None = None
+    revoked_at: datetime | None = None
 
 
 class NotAuthenticated(Exception):

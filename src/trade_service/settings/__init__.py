@@ -3,6 +3,7 @@
 Only `bootstrap` and `cli` import this package; everything else gets plain values from them.
 """
 
+from trade_service.settings.access import AuthSettings, MetricsSettings, RateLimitSettings
 from trade_service.settings.errors import SettingsError
 from trade_service.settings.load import LoadedSettings, load_settings
 from trade_service.settings.model import Settings
@@ -23,12 +24,15 @@ from trade_service.settings.surroundings import (
 )
 
 __all__ = [
+    "AuthSettings",
     "DatabaseSettings",
     "ExecutionBatchSettings",
     "ExecutionServiceSettings",
     "LoadedSettings",
     "LogSettings",
+    "MetricsSettings",
     "PortfolioServiceSettings",
+    "RateLimitSettings",
     "RetrySettings",
     "SecurityServiceSettings",
     "ServerSettings",

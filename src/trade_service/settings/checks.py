@@ -15,6 +15,9 @@ _LEVELS = {
     "FATAL": "CRITICAL",
     "CRITICAL": "CRITICAL",
 }
+_SIGNATURES = frozenset(
+    {f"{kind}{bits}" for kind in ("RS", "PS", "ES") for bits in (256, 384, 512)} | {"EdDSA"}
+)
 _UNPRINTABLE = re.compile(r"[\s\x00-\x1f\x7f]")
 
 
@@ -32,6 +35,13 @@ def log_format(value: str) -> str:
     if chosen not in {"auto", "json", "console"}:
         raise ValueError("one of auto, json, console")
     return chosen
+
+
+def algorithms(values: tuple[str, ...]) -> tuple[str, ...]:
+    """Signatures by a private key that only the issuer has; those by a shared secret, and none, are not."""
+    if not values or not set(values) <= _SIGNATURES:
+        raise ValueError(f"a list of {', '.join(sorted(_SIGNATURES))}")
+    return values
 
 
 def base_url(value: str) -> str:

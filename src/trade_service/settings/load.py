@@ -10,7 +10,7 @@ import msgspec
 
 from trade_service.settings.convert import convert
 from trade_service.settings.model import FIELDS, SECTIONS, Settings
-from trade_service.settings.rules import cap_batch, check_together, complete_database
+from trade_service.settings.rules import cap_batch, check_auth, check_together, complete_database
 from trade_service.settings.sources import read_environment, read_file, read_overrides
 
 _NO_OVERRIDES: Mapping[str, object] = MappingProxyType({})
@@ -52,6 +52,7 @@ def load_settings(
     database, database_warnings = complete_database(tree.database, labels)
     settings = msgspec.structs.replace(tree, batch=batch, database=database)
     check_together(settings, labels)
+    check_auth(settings.auth, labels)
     return LoadedSettings(
         settings=settings,
         origins=MappingProxyType({name: raws[name].origin if name in raws else "default" for name in FIELDS}),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
+from trade_service.settings.access import AuthSettings, MetricsSettings, RateLimitSettings
 from trade_service.settings.fields import Field, Section, fields_of
 from trade_service.settings.sending import (
     CircuitSettings,
@@ -29,6 +30,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """The whole tree. `Settings()` holds the defaults; `load_settings` reads and checks the rest."""
 
     server: ServerSettings = ServerSettings()
+    auth: AuthSettings = AuthSettings()
+    rate_limit: RateLimitSettings = RateLimitSettings()
     database: DatabaseSettings = DatabaseSettings()
     execution_service: ExecutionServiceSettings = ExecutionServiceSettings()
     batch: ExecutionBatchSettings = ExecutionBatchSettings()
@@ -41,6 +44,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     names: NamesSettings = NamesSettings()
     lists: ListSettings = ListSettings()
     log: LogSettings = LogSettings()
+    metrics: MetricsSettings = MetricsSettings()
     telemetry: TelemetrySettings = TelemetrySettings()
 
     @property

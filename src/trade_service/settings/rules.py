@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 import msgspec
 
+from trade_service.settings.access import AuthSettings
 from trade_service.settings.database_url import parse_database_url
 from trade_service.settings.errors import SettingsError
 from trade_service.settings.masking import quoted
@@ -91,6 +92,18 @@ def check_together(settings: Settings, labels: Mapping[str, str]) -> None:
         high_label, low_label = labels.get(high, f"{high} (default)"), labels.get(low, f"{low} (default)")
         relation = "more than" if strictly else "at least"
         raise SettingsError(f"{high_label} is {most}: it must be {relation} {low_label}, which is {least}")
+
+
+def check_auth(auth: AuthSettings, labels: Mapping[str, str]) -> None:
+    """Raise SettingsError unless tokens, where they are asked for, can be checked."""
+    if auth.mode != "jwt":
+        return
+    label = labels.get("auth.mode", "auth.mode")
+    for key in ("jwt_issuer", "jwt_audience"):
+        if getattr(auth, key) is None:
+            raise SettingsError(f"{label} is 'jwt': auth.{key} must be set, it says whose tokens are taken")
+    if (auth.jwt_keys_file is None) == (auth.jwt_jwks_url is None):
+        raise SettingsError(f"{label} is 'jwt': one of auth.jwt_keys_file and auth.jwt_jwks_url must be set")
 
 
 def _value(settings: Settings, name: str) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 from pathlib import Path
 from typing import Annotated
 
@@ -33,6 +34,14 @@ class ServerSettings(Section, frozen=True, kw_only=True):
         tuple[str, ...],
         about("Origins that browsers may call from; * for all.", check=checks.origins),
     ] = ("*",)
+
+    @property
+    def is_loopback(self) -> bool:
+        """Whether only programs of this machine reach the address."""
+        try:
+            return ipaddress.ip_address(self.host).is_loopback
+        except ValueError:
+            return self.host == "localhost"
 
 
 class IdempotencySettings(Section, frozen=True, kw_only=True):

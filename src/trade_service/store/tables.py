@@ -220,6 +220,20 @@ idempotency_key = sa.Table(
     postgresql_with={"fillfactor": FILL_FACTOR},
 )
 
+api_key = sa.Table(
+    "api_key",
+    metadata,
+    sa.Column("id", sa.String(12), primary_key=True),
+    sa.Column("name", sa.String(60), nullable=False),
+    sa.Column("role", sa.String(8), nullable=False),
+    # SHA-256 of the secret.
+    sa.Column("digest", sa.LargeBinary, nullable=False),
+    sa.Column("created_at", INSTANT, nullable=False, server_default=sa.func.now()),
+    sa.Column("revoked_at", INSTANT),
+    # Query: ACTIVE, ADD, REVOKE.
+    sa.Index("api_key_name_ndx", "name", unique=True, postgresql_where=sa.text("revoked_at IS NULL")),
+)
+
 adopted_index = sa.Table(
     "adopted_index",
     metadata,

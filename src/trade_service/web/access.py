@@ -18,6 +18,7 @@ from litestar.types import ASGIApp, HTTPScope, Receive, Scope, Send
 from trade_service.domain.access import CredentialsNotCheckable, NotAuthenticated, Principal, Role
 from trade_service.web.codes import HttpCode
 from trade_service.web.errors import RequestRefused
+from trade_service.web.rates import RateLimit
 
 _ROLE = "role"
 _PRINCIPAL = "principal"
@@ -63,11 +64,12 @@ class Everybody:
 class Gate:
     """The ASGI layer in front of every route."""
 
-    def __init__(self, authenticator: Authenticator) -> None:
+    def __init__(self, authenticator: Authenticator, rates: RateLimit) -> None:
         self._authenticator = authenticator
+        self._rates = rates
 
     def __call__(self, app: ASGIApp) -> ASGIApp:
-        """`app` for those who may; raises RequestRefused with 401 or 403 for others."""
+        """`app` for those who may; raises RequestRefused with 401, 403 or 429 for others."""
 
         async def guarded(scope: Scope, receive: Receive, send: Send) -> None:
             is_http = scope["type"] == ScopeType.HTTP
@@ -81,15 +83,18 @@ class Gate:
         return guarded
 
     async def _let_in(self, scope: Scope, needed: Role) -> None:
+        address = (scope["client"] or ("",))[0]
         try:
             principal = await self._authenticator.principal(credential_of(scope["headers"]))
         except NotAuthenticated as error:
+            self._rates.take(address)  # Guessing is slowed down as well.
             headers = {"WWW-Authenticate": CHALLENGE}
             raise RequestRefused(401, HttpCode.NOT_AUTHENTICATED, str(error), headers=headers) from None
         except CredentialsNotCheckable as error:
             message = f"{error}: try again"
             code = HttpCode.CREDENTIALS_NOT_CHECKABLE
             raise RequestRefused(503, code, message, CHECK_RETRY_AFTER_S) from None
+        self._rates.take(f"principal {principal.name}" if principal.name else address)
         scope["state"][_PRINCIPAL] = principal.name
         if principal.name:
             structlog.contextvars.bind_contextvars(principal=principal.name)

@@ -16,6 +16,7 @@ from trade_service.web.errors import respond_to_error
 from trade_service.web.health import HealthRoutes
 from trade_service.web.idempotency import REPLAYED
 from trade_service.web.limits import Limits, RequestContext
+from trade_service.web.rates import RateLimit
 from trade_service.web.services import WebServices, WebSettings
 from trade_service.web.v1.answers import SUBMISSION_MESSAGE, SUBMISSION_STATE
 from trade_service.web.v1.bulk import BulkRoutes
@@ -39,9 +40,11 @@ EXPOSED_HEADERS = [
 
 def create_app(services: WebServices, settings: WebSettings) -> Litestar:
     """The application over `services`. It starts nothing itself, and answers as soon as it is called."""
+    rates = RateLimit(settings.requests_per_s, settings.request_burst, settings.max_clients)
+    gate = Gate(services.authenticator, rates)
     app = Litestar(
         route_handlers=_routes(services, settings),
-        middleware=[cast(Middleware, Gate(services.authenticator))],
+        middleware=[cast(Middleware, gate)],
         exception_handlers={Exception: respond_to_error},
         cors_config=CORSConfig(
             allow_origins=list(settings.cors_allow_origins), expose_headers=EXPOSED_HEADERS

@@ -17,6 +17,7 @@ class HttpCode(StrEnum):
     NOT_PERMITTED = "NOT_PERMITTED"
     CREDENTIALS_NOT_CHECKABLE = "CREDENTIALS_NOT_CHECKABLE"
     """What keys or tokens are checked against cannot be reached."""
+    TOO_MANY_REQUESTS = "TOO_MANY_REQUESTS"
     CLIENT_GONE = "CLIENT_GONE"
     OVERLOADED = "OVERLOADED"
     """As many requests as may be are being served, or as many executions as may wait are waiting."""

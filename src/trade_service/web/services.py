@@ -135,6 +135,10 @@ class WebSettings(msgspec.Struct, frozen=True, kw_only=True):
     request_timeout_s: float = 30.0
     """Has to exceed `wait_s`: else submissions that are merely slow answer 503 in place of 'pending'."""
     max_concurrent_requests: int = 2000
+    requests_per_s: float = 0.0
+    """Of one client; 0 for no limit."""
+    request_burst: int = 200
+    max_clients: int = 10_000
     cors_allow_origins: tuple[str, ...] = ("*",)
     wait_s: float = 25.0
     """How long a submission is waited for before it is answered as pending."""

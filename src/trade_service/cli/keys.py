@@ -1,0 +1,84 @@
+"""`trade-service keys`: API keys are made, listed and revoked."""
+
+from datetime import datetime
+from pathlib import Path
+
+import rich_click as click
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from trade_service.bootstrap.running import prepared_database
+from trade_service.cli.command_error import CommandError
+from trade_service.cli.running import config_option, run_until_done, say, settings_for
+from trade_service.domain.access import GIVEN_ROLES, ApiKey, Role
+from trade_service.identity.api_keys import make_key
+from trade_service.settings import Settings
+from trade_service.store.key_store import PostgresKeys
+
+ROLES = [role.title for role in GIVEN_ROLES]
+MAX_NAME_CHARS = 60
+_WIDTH = 120
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+def keys() -> None:
+    """Make, list and revoke the API keys of auth.mode api-key."""
+
+
+@keys.command()
+@click.argument("name")
+@click.option("--role", type=click.Choice(ROLES), required=True, help="What the key allows.")
+@config_option
+def create(name: str, role: str, toml_path: Path | None) -> None:
+    """Make a key for NAME and print it: it is not kept and cannot be shown again."""
+    if not (name.isprintable() and name.strip() == name and 1 <= len(name) <= MAX_NAME_CHARS):
+        raise CommandError(f"the name must be 1 to {MAX_NAME_CHARS} printable characters, got {name[:80]!r}")
+    settings = settings_for(toml_path, quiet_level="ERROR").settings
+    new = make_key(name, Role[role.upper()])
+    run_until_done(lambda: _add(settings, new.key))
+    say(f"Key {new.key.id} for {name}, role {role}. It is shown this once:")
+    click.echo(new.text)
+
+
+@keys.command(name="list")
+@config_option
+def list_keys(toml_path: Path | None) -> None:
+    """List all keys, revoked ones too."""
+    settings = settings_for(toml_path, quiet_level="ERROR").settings
+    found = run_until_done(lambda: _all(settings))
+    table = Table("id", "name", "role", "created", "revoked")
+    for key in found:
+        style = "dim" if key.revoked_at else None
+        cells = (key.id, key.name, key.role.title, _moment(key.created_at), _moment(key.revoked_at))
+        table.add_row(*map(Text, cells), style=style)
+    Console(width=_WIDTH).print(table)
+
+
+@keys.command()
+@click.argument("which", metavar="NAME_OR_ID")
+@config_option
+def revoke(which: str, toml_path: Path | None) -> None:
+    """Revoke a key: every replica refuses it within auth.api_key_max_age_s."""
+    settings = settings_for(toml_path, quiet_level="ERROR").settings
+    for key in run_until_done(lambda: _revoke(settings, which)):
+        click.echo(f"Revoked key {key.id} of {key.name}.")
+
+
+def _moment(moment: datetime | None) -> str:
+    return "" if moment is None else moment.strftime("%Y-%m-%d %H:%M")
+
+
+async def _add(settings: Settings, key: ApiKey) -> None:
+    async with prepared_database(settings, say) as engine:
+        await PostgresKeys(engine).add(key)
+
+
+async def _all(settings: Settings) -> list[ApiKey]:
+    async with prepared_database(settings, say) as engine:
+        return await PostgresKeys(engine).all()
+
+
+async def _revoke(settings: Settings, which: str) -> list[ApiKey]:
+    async with prepared_database(settings, say) as engine:
+        return await PostgresKeys(engine).revoke(which)

@@ -1,0 +1,74 @@
+"""API keys: random, told once, stored as digests.
+
+A key reads `ts_ID_SECRET`. The id finds the row; of the secret only its SHA-256 is kept, which is enough for
+256 random bits: there is nothing to guess that a slow hash would protect.
+"""
+
+import hashlib
+import hmac
+import re
+import secrets
+from collections.abc import Sequence
+from typing import NamedTuple, Protocol
+
+from trade_service.domain.access import ApiKey, NotAuthenticated, Principal, Role
+from trade_service.identity.refreshed import Refreshed
+
+_KEY = re.compile(r"ts_(?P<id>[0-9a-f]{12})_(?P<secret>[A-Za-z0-9_-]{43})")
+_NO_DIGEST = bytes(32)
+MISS_PAUSE_S = 1.0
+"""Keys that nothing is known of cause at most one read in this time."""
+
+
+class KeyReads(Protocol):
+    """Where keys are kept."""
+
+    async def active(self) -> Sequence[ApiKey]:
+        """Those that were not revoked. Raises StoreUnavailable."""
+        ...
+
+
+class NewKey(NamedTuple):
+    """A key that was just made."""
+
+    key: ApiKey
+    text: str
+    """What its owner sends: this is the only time that anybody can see it."""
+
+    def __repr__(self) -> str:
+        return f"NewKey({self.key.id})"
+
+
+def make_key(name: str, role: Role) -> NewKey:
+    """A new key of that name and role."""
+    identity, secret = secrets.token_hex(6), secrets.token_urlsafe(32)
+    return NewKey(ApiKey(identity, name, role, _digest(secret)), f"ts_{identity}_{secret}")
+
+
+class ApiKeys:
+    """Knows the active keys; a revoked one is refused after `max_age_s` seconds at the latest."""
+
+    def __init__(self, reads: KeyReads, max_age_s: float) -> None:
+        self._reads = reads
+        self._keys = Refreshed(self._load, max_age_s, MISS_PAUSE_S if max_age_s else 0.0)
+
+    async def principal(self, credential: str | None) -> Principal:
+        """Whoever the key belongs to; raises NotAuthenticated and StoreUnavailable."""
+        if credential is None:
+            raise NotAuthenticated("an API key is needed: Authorization: Bearer KEY, or X-API-Key: KEY")
+        parts = _KEY.fullmatch(credential)
+        if parts is None:
+            raise NotAuthenticated("the credential is not an API key of this service")
+        identity = parts["id"]
+        key = (await self._keys.get(lambda keys: identity in keys)).get(identity)
+        known = hmac.compare_digest(_NO_DIGEST if key is None else key.digest, _digest(parts["secret"]))
+        if key is None or not known:
+            raise NotAuthenticated("the API key is unknown or was revoked")
+        return Principal(key.name, key.role)
+
+    async def _load(self) -> dict[str, ApiKey]:
+        return {key.id: key for key in await self._reads.active()}
+
+
+def _digest(secret: str) -> bytes:
+    return hashlib.sha256(secret.encode()).digest()

@@ -1,0 +1,100 @@
+"""JSON Web Tokens: who issued them, for whom, signed how and with which key is said by the settings alone."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import jwt
+import msgspec
+
+from trade_service.domain.access import GIVEN_ROLES, NotAuthenticated, Principal, Role
+from trade_service.identity.refreshed import Refreshed
+from trade_service.identity.signing_keys import SigningKey
+
+MAX_TOKEN_CHARS = 16_384
+MAX_NAME_CHARS = 100
+_ROLES = {role.title: role for role in GIVEN_ROLES}
+
+
+class TokenRules(msgspec.Struct, frozen=True, kw_only=True):
+    """What a token must say."""
+
+    issuer: str
+    audience: str
+    algorithms: tuple[str, ...]
+    """Signatures by public key alone."""
+    roles_claim: str = "roles"
+    """Dotted path to the list, or the words, in which the role stands."""
+    leeway_s: float = 30.0
+    """How far clocks may be apart."""
+
+
+class Tokens:
+    """Checks tokens."""
+
+    def __init__(self, rules: TokenRules, keys: Refreshed[Sequence[SigningKey]]) -> None:
+        self._rules = rules
+        self._keys = keys
+
+    async def principal(self, credential: str | None) -> Principal:
+        """Whoever the token is about; raises NotAuthenticated and CredentialsNotCheckable."""
+        if credential is None:
+            raise NotAuthenticated("a token is needed: Authorization: Bearer TOKEN")
+        algorithm, key = await self._key_of(credential)
+        rules = self._rules
+        try:
+            claims = jwt.decode(
+                credential,
+                key.key,
+                algorithms=[algorithm],
+                audience=rules.audience,
+                issuer=rules.issuer,
+                leeway=rules.leeway_s,
+                options={"require": ["exp", "iss", "aud", "sub"]},
+            )
+        except (jwt.PyJWTError, ValueError, TypeError) as error:
+            raise NotAuthenticated(f"the token is not valid: {_reason(error)}") from None
+        return Principal(str(claims["sub"])[:MAX_NAME_CHARS], _role(claims, rules.roles_claim))
+
+    async def _key_of(self, credential: str) -> tuple[str, SigningKey]:
+        if len(credential) > MAX_TOKEN_CHARS:
+            raise NotAuthenticated(f"the token is longer than {MAX_TOKEN_CHARS} characters")
+        try:
+            header = jwt.get_unverified_header(credential)
+        except (jwt.PyJWTError, ValueError, RecursionError):
+            raise NotAuthenticated("the credential is not a token") from None
+        algorithm, kid = header.get("alg"), header.get("kid")
+        if algorithm not in self._rules.algorithms:
+            allowed = ", ".join(self._rules.algorithms)
+            raise NotAuthenticated(f"the token is not signed in a way that is taken here: {allowed}")
+        keys = await self._keys.get(lambda known: any(key.fits(kid, algorithm) for key in known))
+        fitting = [key for key in keys if key.fits(kid, algorithm)]
+        if not fitting:
+            raise NotAuthenticated("the token is signed with a key that is not known here")
+        if len(fitting) > 1:
+            raise NotAuthenticated("the token does not say which of the keys it is signed with (kid)")
+        return algorithm, fitting[0]
+
+
+def _role(claims: Mapping[str, Any], path: str) -> Role:
+    """The highest role that the claim at the path names; ANYONE when it names none."""
+    found: Any = claims
+    for step in path.split("."):
+        found = found.get(step) if isinstance(found, dict) else None
+    words = found.split() if isinstance(found, str) else found if isinstance(found, list) else []
+    return max(
+        (_ROLES[word] for word in words if isinstance(word, str) and word in _ROLES), default=Role.ANYONE
+    )
+
+
+def _reason(error: Exception) -> str:
+    """What is wrong, without anything of what the token says."""
+    reasons: dict[type[Exception], str] = {
+        jwt.ExpiredSignatureError: "it has expired",
+        jwt.ImmatureSignatureError: "it is not valid yet",
+        jwt.InvalidIssuedAtError: "it is not valid yet",
+        jwt.InvalidAudienceError: "it is for another audience",
+        jwt.InvalidIssuerError: "it is of another issuer",
+        jwt.InvalidSignatureError: "its signature is wrong",
+        jwt.MissingRequiredClaimError: "it lacks one of exp, iss, aud, sub",
+    }
+    return reasons.get(type(error), "it cannot be read")

@@ -1,0 +1,313 @@
+"""Credentials: what is let in, what is not, and how often their source is asked."""
+
+import asyncio
+import base64
+import hashlib
+import hmac
+import json
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import jwt
+import pytest
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
+from hypothesis import given
+from hypothesis import strategies as st
+from jwt.algorithms import ECAlgorithm, RSAAlgorithm
+
+from trade_service.domain.access import ApiKey, CredentialsNotCheckable, NotAuthenticated, Principal, Role
+from trade_service.identity.api_keys import ApiKeys, make_key
+from trade_service.identity.refreshed import Refreshed
+from trade_service.identity.signing_keys import SigningKey, keys_of_file, parsed_keys
+from trade_service.identity.tokens import TokenRules, Tokens
+
+RSA_KEY = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+OTHER_RSA_KEY = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+EC_KEY = ec.generate_private_key(ec.SECP256R1())
+PEM = RSA_KEY.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+RULES = TokenRules(issuer="https://id.example", audience="trade", algorithms=("RS256", "ES256"))
+
+
+def jwk(key: Any, kid: str | None, **more: object) -> dict[str, object]:
+    kind = ECAlgorithm if isinstance(key, ec.EllipticCurvePublicKey) else RSAAlgorithm
+    made = kind.to_jwk(key, as_dict=True)
+    return {**made, **({} if kid is None else {"kid": kid}), **more}
+
+
+def jwks(*entries: Mapping[str, object]) -> bytes:
+    return json.dumps({"keys": entries}).encode()
+
+
+def claims(**changes: object) -> dict[str, object]:
+    now = int(time.time())
+    sound = {"iss": RULES.issuer, "aud": "trade", "sub": "ann", "exp": now + 60, "roles": ["trader"]}
+    return {name: value for name, value in {**sound, **changes}.items() if value is not None}
+
+
+def signed(key: Any = RSA_KEY, algorithm: str = "RS256", kid: str | None = "a", **changes: object) -> str:
+    return jwt.encode(claims(**changes), key, algorithm, headers=None if kid is None else {"kid": kid})
+
+
+def tokens(content: bytes = jwks(jwk(RSA_KEY.public_key(), "a")), rules: TokenRules = RULES) -> Tokens:
+    async def load() -> Sequence[SigningKey]:
+        return parsed_keys(content, "the keys")
+
+    return Tokens(rules, Refreshed(load, 600, 30))
+
+
+# --- tokens ---
+
+
+async def test_a_sound_token_is_let_in() -> None:
+    assert await tokens().principal(signed()) == Principal("ann", Role.TRADER)
+    assert await tokens(PEM).principal(signed(kid="whatever")) == Principal("ann", Role.TRADER)
+    both = jwks(jwk(EC_KEY.public_key(), "e", alg="ES256"), jwk(RSA_KEY.public_key(), "a"))
+    assert (await tokens(both).principal(signed(EC_KEY, "ES256", "e"))).name == "ann"
+    assert (await tokens(both).principal(signed(kid=None))).name == "ann"
+
+
+@pytest.mark.parametrize(
+    ("said", "role"),
+    [
+        (["reader"], Role.READER),
+        (["reader", "operator", "somebody", 7], Role.OPERATOR),
+        ("reader trader", Role.TRADER),
+        ([], Role.ANYONE),
+        (None, Role.ANYONE),
+        ({"trader": True}, Role.ANYONE),
+    ],
+)
+async def test_the_highest_role_counts(said: object, role: Role) -> None:
+    assert (await tokens().principal(signed(roles=said))).role is role
+
+
+async def test_roles_may_be_nested() -> None:
+    rules = TokenRules(
+        issuer=RULES.issuer, audience="trade", algorithms=("RS256",), roles_claim="realm_access.roles"
+    )
+    checked = tokens(rules=rules)
+    assert (await checked.principal(signed(realm_access={"roles": ["operator"]}))).role is Role.OPERATOR
+    assert (await checked.principal(signed(realm_access="operator"))).role is Role.ANYONE
+
+
+@pytest.mark.parametrize(
+    ("token", "reason"),
+    [
+        (lambda: signed(exp=int(time.time()) - 31), "it has expired"),
+        (lambda: signed(nbf=int(time.time()) + 60), "it is not valid yet"),
+        (lambda: signed(exp=None), "it lacks one of exp, iss, aud, sub"),
+        (lambda: signed(sub=None), "it lacks one of exp, iss, aud, sub"),
+        (lambda: signed(aud=None), "it lacks one of exp, iss, aud, sub"),
+        (lambda: signed(aud="other"), "it is for another audience"),
+        (lambda: signed(iss="https://other.example"), "it is of another issuer"),
+        (lambda: signed(OTHER_RSA_KEY), "its signature is wrong"),
+        (lambda: signed()[:-6] + "AAAAAA", "its signature is wrong"),
+        (lambda: signed(kid="b"), "a key that is not known here"),
+        (lambda: signed(algorithm="RS384"), "not signed in a way that is taken here: RS256, ES256"),
+        (lambda: signed(algorithm="PS256"), "not signed in a way that is taken here"),
+        (lambda: jwt.encode(claims(), "", "none"), "not signed in a way that is taken here"),
+        (lambda: jwt.encode(claims(), "a secret of many bytes, 32 of them", "HS256"), "not signed in a way"),
+        (lambda: "x" * 20_000, "longer than 16384 characters"),
+        (lambda: "a.b.c", "the credential is not a token"),
+        (lambda: None, "a token is needed"),
+    ],
+)
+async def test_anything_else_is_refused(token: Any, reason: str) -> None:
+    text = token()
+    with pytest.raises(NotAuthenticated, match=reason) as raised:
+        await tokens().principal(text)
+    assert text is None or text not in str(raised.value)
+
+
+async def test_a_public_key_is_no_shared_secret() -> None:
+    """The classic confusion: HS256 over the PEM that everybody has. No setting can allow it."""
+    forged = _forged_with(PEM)
+    lenient = TokenRules(issuer=RULES.issuer, audience="trade", algorithms=("RS256", "ES256"))
+    with pytest.raises(NotAuthenticated):
+        await tokens(PEM, lenient).principal(forged)
+
+
+def _forged_with(secret: bytes) -> str:
+    def part(data: bytes) -> str:
+        return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
+
+    body = ".".join(part(json.dumps(one).encode()) for one in ({"alg": "HS256"}, claims()))
+    return f"{body}.{part(hmac.new(secret, body.encode(), hashlib.sha256).digest())}"
+
+
+async def test_a_token_that_names_no_key_must_not_be_guessed() -> None:
+    two = jwks(jwk(RSA_KEY.public_key(), "a"), jwk(OTHER_RSA_KEY.public_key(), "b"))
+    with pytest.raises(NotAuthenticated, match="which of the keys"):
+        await tokens(two).principal(signed(kid=None))
+
+
+@given(st.text(max_size=60) | st.binary(max_size=60).map(lambda data: data.decode("latin-1")))
+def test_nonsense_is_refused_and_nothing_else(text: str) -> None:
+    for checker in (tokens(), ApiKeys(Keys(), 5)):
+        with pytest.raises(NotAuthenticated):
+            asyncio.run(checker.principal(text))
+
+
+# --- the keys that sign ---
+
+
+def test_only_public_keys_for_signatures_are_taken() -> None:
+    secret = {"kty": "oct", "k": "c2VjcmV0", "kid": "s"}
+    for_encryption = jwk(RSA_KEY.public_key(), "enc", use="enc")
+    broken = {"kty": "RSA", "kid": "broken", "n": "!", "e": "AQAB"}
+    kept = jwk(RSA_KEY.public_key(), "a")
+    found = parsed_keys(jwks(secret, for_encryption, broken, kept), "x")
+    assert [key.kid for key in found] == ["a"]
+    with pytest.raises(CredentialsNotCheckable, match="no public key that signs"):
+        parsed_keys(jwks(secret), "x")
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (b"", "neither PEM nor a JWKS"),
+        (b"[]", "neither PEM nor a JWKS"),
+        (b'{"keys": 1}', "must have a list of at most 100 keys"),
+        (json.dumps({"keys": [{}] * 101}).encode(), "must have a list of at most 100 keys"),
+        (b"-----BEGIN PUBLIC KEY-----\nAA\n-----END PUBLIC KEY-----\n", "holds no PEM public key"),
+        (RSA_KEY.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()), "holds a private key"),
+        (b" " * 1_000_001, "more than 1000000 bytes"),
+    ],
+)
+def test_what_holds_no_keys_is_told(content: bytes, reason: str) -> None:
+    with pytest.raises(CredentialsNotCheckable, match=reason):
+        parsed_keys(content, "the file")
+
+
+def test_a_file_that_is_not_there_is_told(tmp_path: Path) -> None:
+    with pytest.raises(CredentialsNotCheckable, match=r"jwt_keys_file .* cannot be read: No such file"):
+        keys_of_file(tmp_path / "keys.pem")
+    (tmp_path / "keys.pem").write_bytes(PEM)
+    assert len(keys_of_file(tmp_path / "keys.pem")) == 1
+
+
+# --- API keys ---
+
+
+class Keys:
+    """A table of keys."""
+
+    def __init__(self, *keys: ApiKey) -> None:
+        self.keys = list(keys)
+        self.reads = 0
+
+    async def active(self) -> list[ApiKey]:
+        self.reads += 1
+        return list(self.keys)
+
+
+async def test_a_key_is_known_by_its_digest_alone() -> None:
+    new, other = make_key("portal", Role.TRADER), make_key("other", Role.READER)
+    secret = new.text.rpartition("_")[2]
+    assert secret.encode() not in new.key.digest
+    assert secret not in repr(new)
+    checker = ApiKeys(Keys(new.key, other.key), 5)
+    assert await checker.principal(new.text) == Principal("portal", Role.TRADER)
+    mixed = f"ts_{new.key.id}_{other.text[-43:]}"
+    for wrong in (
+        mixed,
+        new.text[:-1],
+        f"{new.text}x",
+        new.text.upper(),
+        make_key("x", Role.READER).text,
+        "",
+    ):
+        with pytest.raises(NotAuthenticated):
+            await checker.principal(wrong)
+    with pytest.raises(NotAuthenticated, match="an API key is needed"):
+        await checker.principal(None)
+
+
+async def test_unknown_keys_do_not_become_reads() -> None:
+    keys = Keys()
+    checker = ApiKeys(keys, 5)
+    for _ in range(50):
+        with pytest.raises(NotAuthenticated):
+            await checker.principal(make_key("x", Role.READER).text)
+    assert keys.reads <= 2
+
+
+# --- kept for a while ---
+
+
+class Source:
+    """A source that counts how often it is asked, and a clock to go with it."""
+
+    def __init__(self) -> None:
+        self.now = 100.0
+        self.reads = 0
+        self.failure: Exception | None = None
+
+    async def load(self) -> int:
+        self.reads += 1
+        await asyncio.sleep(0)
+        if self.failure is not None:
+            raise self.failure
+        return self.reads
+
+    def kept(self, stale_s: float = 0.0) -> Refreshed[int]:
+        return Refreshed(self.load, 10, 2, stale_s, monotonic=lambda: self.now)
+
+
+async def test_many_callers_cause_one_read() -> None:
+    source = Source()
+    kept = source.kept()
+    assert set(await asyncio.gather(*(kept.get(bool) for _ in range(100)))) == {1}
+    source.now += 9.9
+    assert await kept.get(bool) == 1
+    source.now += 0.1
+    assert set(await asyncio.gather(*(kept.get(bool) for _ in range(100)))) == {2}
+
+
+async def test_what_is_not_enough_is_read_again_but_not_at_will() -> None:
+    source = Source()
+    kept = source.kept()
+    for _ in range(20):
+        await kept.get(lambda _: False)
+    assert source.reads == 1
+    source.now += 2
+    assert await kept.get(lambda value: value > 1) == 2
+
+
+async def test_an_older_value_does_only_while_there_is_no_newer_one() -> None:
+    source = Source()
+    kept = source.kept(stale_s=100)
+    await kept.get(bool)
+    source.failure = CredentialsNotCheckable("away")
+    source.now += 50
+    assert await kept.get(bool) == 1
+    assert await kept.get(bool) == 1
+    assert source.reads == 2, "not asked again within the pause"
+    source.now += 60
+    with pytest.raises(CredentialsNotCheckable):
+        await kept.get(bool)
+
+
+async def test_a_source_that_is_away_is_not_hammered() -> None:
+    source = Source()
+    source.failure = CredentialsNotCheckable("away")
+    kept = source.kept()
+    for _ in range(20):
+        with pytest.raises(CredentialsNotCheckable):
+            await kept.get(bool)
+    assert source.reads == 1
+    source.failure, source.now = None, source.now + 2
+    assert await kept.get(bool) == 2
+
+
+async def test_a_caller_that_leaves_takes_nobody_along() -> None:
+    source = Source()
+    kept = source.kept()
+    first = asyncio.create_task(kept.get(bool))
+    second = asyncio.create_task(kept.get(bool))
+    await asyncio.sleep(0)
+    first.cancel()
+    assert await second == 1

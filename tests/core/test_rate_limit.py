@@ -1,0 +1,71 @@
+"""Buckets of tokens: what a client may, when it may again, and how many clients are remembered."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from trade_service.web.errors import RequestRefused
+from trade_service.web.rates import RateLimit
+
+
+class Clock:
+    now = 50.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def taken(limit: RateLimit, client: str) -> bool:
+    try:
+        limit.take(client)
+    except RequestRefused:
+        return False
+    return True
+
+
+def test_a_burst_then_the_rate() -> None:
+    clock = Clock()
+    limit = RateLimit(2.0, 3, 10, clock)
+    assert [taken(limit, "a") for _ in range(5)] == [True, True, True, False, False]
+    assert taken(limit, "b"), "others are not in the way"
+    clock.now += 0.5
+    assert [taken(limit, "a") for _ in range(2)] == [True, False]
+    clock.now += 1000
+    assert [taken(limit, "a") for _ in range(4)] == [True, True, True, False]
+
+
+def test_who_is_refused_is_told_for_how_long() -> None:
+    limit = RateLimit(0.1, 1, 10, Clock())
+    limit.take("a")
+    with pytest.raises(RequestRefused, match=r"wait 10\.0 s") as raised:
+        limit.take("a")
+    assert raised.value.status == 429
+    assert raised.value.retry_after_s == pytest.approx(10)
+
+
+def test_zero_is_no_limit() -> None:
+    limit = RateLimit(0, 1, 10, Clock())
+    assert all(taken(limit, "a") for _ in range(1000))
+
+
+def test_no_more_clients_are_remembered_than_may_be() -> None:
+    limit = RateLimit(0.001, 1, 100, Clock())
+    assert all(taken(limit, str(number)) for number in range(1000))
+    assert len(limit._buckets) == 100
+    assert not taken(limit, "999")
+    assert taken(limit, "5"), "forgotten, and so new"
+
+
+@given(
+    rate=st.floats(0.1, 100),
+    burst=st.integers(1, 50),
+    pauses=st.lists(st.floats(0, 2), max_size=60),
+)
+def test_never_more_than_the_burst_and_the_rate(rate: float, burst: int, pauses: list[float]) -> None:
+    clock = Clock()
+    limit = RateLimit(rate, burst, 10, clock)
+    served = 0
+    for pause in pauses:
+        clock.now += pause
+        served += taken(limit, "a")
+    assert served <= burst + rate * sum(pauses) + 1e-6

@@ -1,0 +1,42 @@
+"""API keys in PostgreSQL."""
+
+import pytest
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from trade_service.domain.access import Principal, Role
+from trade_service.domain.errors import AlreadyExists, NotFound
+from trade_service.identity.api_keys import ApiKeys, make_key
+from trade_service.store.key_store import PostgresKeys
+
+
+async def test_keys_are_added_found_and_revoked(engine: AsyncEngine) -> None:
+    store = PostgresKeys(engine)
+    portal, desk = make_key("portal", Role.TRADER), make_key("desk", Role.OPERATOR)
+    for new in (portal, desk):
+        await store.add(new.key)
+    assert [(key.id, key.role, key.digest) for key in await store.active()] == [
+        (new.key.id, new.key.role, new.key.digest) for new in (desk, portal)
+    ]
+    with pytest.raises(AlreadyExists, match="named 'portal'"):
+        await store.add(make_key("portal", Role.READER).key)
+    assert [key.id for key in await store.revoke("portal")] == [portal.key.id]
+    assert [key.id for key in await store.revoke(desk.key.id)] == [desk.key.id]
+    assert await store.active() == []
+    with pytest.raises(NotFound, match="active API key portal does not exist"):
+        await store.revoke("portal")
+    await store.add(make_key("portal", Role.READER).key)
+    assert [(key.name, key.revoked_at is None) for key in await store.all()] == [
+        *(("portal", False), ("desk", False), ("portal", True))
+    ]
+
+
+async def test_a_replica_follows_what_another_one_revokes(engine: AsyncEngine) -> None:
+    store, new = PostgresKeys(engine), make_key("portal", Role.READER)
+    replicas = [ApiKeys(store, 0), ApiKeys(store, 300)]
+    await store.add(new.key)
+    for replica in replicas:
+        assert await replica.principal(new.text) == Principal("portal", Role.READER)
+    await store.revoke("portal")
+    with pytest.raises(Exception, match="unknown or was revoked"):
+        await replicas[0].principal(new.text)
+    assert await replicas[1].principal(new.text), "read at most so often"
