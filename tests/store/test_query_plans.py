@@ -149,6 +149,7 @@ HOT = {
     "bulk_store.LOCK_SETTLED": Case({"id": _BULK}),
     "bulk_store.NOTICE": Case({"id": _BULK}),
     "bulk_store.SETTLED_SINCE": Case({"id": _BULK, "seen": 0, "limit": BATCH}),
+    "bulk_store.ATTEMPTS": Case({"id": _BULK, "after": _OWNERS[-1], "limit": 10}),
     "bulk_store.REMOVE_OLD": Case({"keep_s": 0, "limit": BATCH}),
     "execution_changes.LOCK_EXECUTION": Case({"id": 7}),
     "execution_changes.INSERT_EXECUTION": Case(_EXECUTION),

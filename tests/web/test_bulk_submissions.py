@@ -167,6 +167,33 @@ async def test_what_is_refused_downstream_is_a_failure_with_its_reason(live: Liv
     await live.accounts_agree()
 
 
+async def test_its_attempts_tell_what_was_sent_and_what_became_of_it(live: Live) -> None:
+    behave(live.simulator)
+    ids = await executions(live, 150)
+    others = await executions(live, 1)
+    assert (await live.client.post(SUBMIT, {"executionIds": others})).status == 200
+    live.simulator.script(["item_fail_permanent:7", "item_fail_permanent:7"])
+    location = (await live.client.post(SUBMIT, {"executionIds": ids})).headers["location"]
+    failed = {
+        r["executionId"] for r in (await finished(live, location))["results"] if r["status"] == "FAILURE"
+    }
+    first = (await live.client.get(f"{location}/attempts?limit=1")).body
+    (one,) = first["attempts"]
+    rest = (await live.client.get(f"{location}/attempts?after={first['nextAfter']}")).body
+    assert rest["nextAfter"] is None
+    attempts = [one, *rest["attempts"]]
+    assert sorted(i for attempt in attempts for i in attempt["executionIds"]) == ids
+    assert {attempt["kind"] for attempt in attempts} == {"answered"}
+    outcomes = [outcome for attempt in attempts for outcome in attempt["outcomes"]]
+    assert {outcome["executionId"] for outcome in outcomes} == failed
+    assert {outcome["state"] for outcome in outcomes} == {"rejected"}
+    wrong = await live.client.get(f"{location}/attempts?after=yesterday")
+    assert (wrong.status, wrong.body["message"]) == (
+        400,
+        "after: must be the id of an attempt; got 'yesterday'",
+    )
+
+
 async def test_all_of_it_is_written_in_a_constant_number_of_statements(live: Live) -> None:
     behave(live.simulator)
     live.simulator.hold()

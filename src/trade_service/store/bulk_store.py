@@ -1,5 +1,6 @@
 """PostgreSQL as the store of bulk submissions."""
 
+import uuid
 from collections.abc import Sequence
 from typing import Any
 
@@ -14,13 +15,21 @@ from trade_service.store.order_sql import TICKET_GRACE_MS
 from trade_service.store.request_key_store import keyed_statement
 from trade_service.submission.model import AttemptId
 from trade_service.submission.ports import SubmissionStore
-from trade_service.trading.bulk_model import SETTLED, BulkItem, BulkProgress, BulkSubmissionId
+from trade_service.trading.bulk_model import (
+    SETTLED,
+    BulkAttempt,
+    BulkFinding,
+    BulkItem,
+    BulkProgress,
+    BulkSubmissionId,
+)
 from trade_service.trading.request_keys import Created
 
 _ID = UUID(as_uuid=False)
 _INTEGERS = ARRAY(Integer)
 _SETTLED = ", ".join(f"'{state}'" for state in sorted(SETTLED))
 _TICKET_SIZE = 100
+CLOCK_SKEW_MS = 300_000
 
 BEGIN = text(f"""
 WITH asked AS MATERIALIZED (
@@ -125,6 +134,27 @@ WHERE id = :id
     bindparam("id", type_=_ID), bindparam("seen", type_=Integer), bindparam("limit", type_=Integer)
 )
 
+# In a filter the look into a set stays one: as a join it may become a loop over all of it for each row.
+ATTEMPTS = text("""
+WITH wanted AS MATERIALIZED (
+    SELECT unnest(execution_ids) AS id FROM bulk_submission WHERE id = :id
+), touched AS MATERIALIZED (
+    SELECT t.id, array_agg(x.id ORDER BY x.id) FILTER (WHERE x.id IN (SELECT id FROM wanted)) AS mine
+    FROM submission_attempt t CROSS JOIN LATERAL unnest(t.execution_ids) x(id)
+    -- Ids sort by the time of their making, by clocks that differ a little.
+    WHERE t.id > :after
+    GROUP BY t.id
+    HAVING count(*) FILTER (WHERE x.id IN (SELECT id FROM wanted)) > 0
+    ORDER BY t.id
+    LIMIT :limit
+)
+SELECT t.id::text, t.state, t.owner, t.started_at, t.closed_at, t.kind, t.code, t.message, t.http_status,
+       t.duration_ms, t.look_ups, m.mine, t.finding_ids, t.finding_states, t.finding_codes, t.finding_messages
+FROM touched m
+CROSS JOIN LATERAL (SELECT * FROM submission_attempt a WHERE a.id = m.id OFFSET 0) t
+ORDER BY t.id
+""").bindparams(bindparam("id", type_=_ID), bindparam("after", type_=_ID), bindparam("limit", type_=Integer))
+
 REMOVE_OLD = text("""
 DELETE FROM bulk_submission
 WHERE id = ANY(ARRAY(
@@ -194,6 +224,15 @@ class PostgresBulkSubmissionStore:
             places: list[int] = (await connection.execute(SETTLED_SINCE, values)).scalar_one()
         return places
 
+    async def attempts(
+        self, submission_id: BulkSubmissionId, after: AttemptId | None, limit: int
+    ) -> list[BulkAttempt]:
+        """See BulkSubmissionStore."""
+        values = {"id": submission_id, "after": after or _shortly_before(submission_id), "limit": limit}
+        async with autocommitted(self._engine) as connection:
+            rows = (await connection.execute(ATTEMPTS, values)).all()
+        return [_attempt(row) for row in rows]
+
     async def remove_old(self, keep_s: float, limit: int) -> int:
         """See BulkSubmissionStore."""
         async with autocommitted(self._engine) as connection:
@@ -208,3 +247,21 @@ def _item(row: Any) -> BulkItem:
     place, execution_id, state, service_id, code, message = row
     found = None if state is None else SubmissionState(state)
     return BulkItem(place, execution_id, found, service_id, code, message)
+
+
+def _attempt(row: Any) -> BulkAttempt:
+    *fields, mine, ids, states, codes, messages = row
+    own = frozenset(mine)
+    findings = tuple(
+        BulkFinding(execution_id, SubmissionState(state), code, message)
+        for execution_id, state, code, message in zip(ids, states, codes, messages, strict=True)
+        if execution_id in own
+    )
+    values: list[Any] = [*fields, tuple(mine), findings]
+    return BulkAttempt(*values)
+
+
+def _shortly_before(submission_id: BulkSubmissionId) -> str:
+    """The least UUID of version 7 that another process's clock may have given an attempt of the submission."""
+    millis = uuid.UUID(submission_id).int >> 80
+    return str(uuid.UUID(int=max(0, millis - CLOCK_SKEW_MS) << 80))

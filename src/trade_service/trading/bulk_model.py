@@ -8,6 +8,7 @@ from trade_service.domain.executions import FINAL, GAVE_BACK, SubmissionState
 from trade_service.submission.codes import OutcomeCode
 from trade_service.submission.model import (
     PENDING_MESSAGE,
+    AttemptId,
     ExecutionSubmitResult,
     NotClaimed,
     SubmitStatus,
@@ -43,6 +44,36 @@ class BulkProgress(msgspec.Struct, frozen=True):
     def is_finished(self) -> bool:
         """Whether nothing more happens by itself."""
         return self.pending == 0
+
+
+class BulkFinding(msgspec.Struct, frozen=True, rename="camel"):
+    """What an attempt found out of one execution: everything but a plain acceptance."""
+
+    execution_id: int
+    state: SubmissionState
+    code: str
+    message: str
+
+
+class BulkAttempt(msgspec.Struct, frozen=True, rename="camel"):
+    """One attempt that sent executions of a bulk submission, others may have been among them."""
+
+    attempt_id: AttemptId
+    state: str
+    """queued: a durable intent; sent: its call may be on the wire; answered: recorded."""
+    owner: str
+    started_at: datetime
+    closed_at: datetime | None
+    kind: str | None
+    code: str | None
+    message: str | None
+    http_status: int | None
+    duration_ms: int | None
+    look_ups: int
+    execution_ids: tuple[int, ...]
+    """Those of this submission."""
+    outcomes: tuple[BulkFinding, ...]
+    """Of these, in the order in which they were found."""
 
 
 class BulkItem(msgspec.Struct, frozen=True):

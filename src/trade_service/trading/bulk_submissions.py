@@ -7,7 +7,7 @@ from trade_service.domain.errors import InvalidInput, TooMany
 from trade_service.domain.executions import is_possible_id
 from trade_service.submission.model import AttemptId, BulkSubmitResult
 from trade_service.submission.ports import Clock
-from trade_service.trading.bulk_model import BulkItem, BulkProgress, BulkSubmissionId
+from trade_service.trading.bulk_model import BulkAttempt, BulkItem, BulkProgress, BulkSubmissionId
 from trade_service.trading.executions import MAX_BATCH, ExecutionService
 
 MAX_EXECUTIONS = 10_000
@@ -49,6 +49,13 @@ class BulkSubmissionStore(Protocol):
 
         The order is the same for everybody and for ever. Raises NotFound.
         """
+        ...
+
+    async def attempts(
+        self, submission_id: BulkSubmissionId, after: AttemptId | None, limit: int
+    ) -> list[BulkAttempt]:
+        """Up to `limit` attempts since the submission that had an execution of it, in the order of their ids,
+        from the one behind `after`."""
         ...
 
     async def remove_old(self, keep_s: float, limit: int) -> int:
@@ -109,6 +116,13 @@ class BulkSubmissions:
         """Executions in the order in which they settled, from the one after the first `seen`; raises NotFound."""
         places = await self._store.settled(submission_id, seen, limit)
         return await self._store.items(submission_id, places) if places else []
+
+    async def attempts(
+        self, submission_id: BulkSubmissionId, after: AttemptId | None, limit: int
+    ) -> list[BulkAttempt]:
+        """The attempts that sent its executions, oldest first, from the one behind `after`; raises NotFound."""
+        await self._store.progress(submission_id)
+        return await self._store.attempts(submission_id, after, limit)
 
     async def _begin(self, execution_ids: Sequence[int], *, by_recovery: bool) -> BulkSubmissionId:
         ids = checked_ids(execution_ids)

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from trade_service.submission.model import BulkSubmitResult, ExecutionSubmitResult, SubmitStatus
-from trade_service.trading.bulk_model import BulkItem, BulkProgress
+from trade_service.trading.bulk_model import BulkAttempt, BulkItem, BulkProgress
 from trade_service.web.reading import Int32
 
 RUNNING, FINISHED = "RUNNING", "FINISHED"
@@ -147,3 +147,15 @@ class SubmissionAnswer(msgspec.Struct, frozen=True, rename="camel"):
             [ExecutionResultAnswer.of(item.result()) for item in items],
             SubmissionPagination.of(told.total_requested, offset, limit),
         )
+
+
+class SubmissionAttemptsAnswer(msgspec.Struct, frozen=True, rename="camel"):
+    """Attempts of a bulk submission, oldest first."""
+
+    attempts: list[BulkAttempt]
+    next_after: str | None
+
+    @classmethod
+    def of(cls, attempts: list[BulkAttempt], limit: int) -> "SubmissionAttemptsAnswer":
+        """A page of at most `limit`; there may be more behind a full one."""
+        return cls(attempts, attempts[-1].attempt_id if len(attempts) == limit else None)

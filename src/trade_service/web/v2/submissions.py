@@ -25,6 +25,7 @@ from trade_service.web.v2.submission_answers import (
     ExecutionsSubmitAnswer,
     ProgressAnswer,
     SubmissionAnswer,
+    SubmissionAttemptsAnswer,
 )
 
 _SUBMIT = JsonReader(ExecutionsSubmit)
@@ -52,6 +53,7 @@ class SubmissionRoutes(Routes):
                     "/executions/submit", self.submit, self.submitted, opt=TRADER, status_code=200
                 ),
                 get("/submissions/{submission_id:str}", opt=READER)(self.read),
+                get("/submissions/{submission_id:str}/attempts", opt=READER)(self.attempts),
             ],
             tags=["Bulk submissions"],
         )
@@ -103,6 +105,21 @@ class SubmissionRoutes(Routes):
         items = await self._submissions.items(identity, range(offset, end)) if offset < end else []
         return answer(SubmissionAnswer.of(progress, items, offset, limit))
 
+    async def attempts(
+        self, request: Request[Any, Any, Any], submission_id: FromPath[str]
+    ) -> Response[SubmissionAttemptsAnswer]:
+        """The attempts that sent its executions, oldest first, and what each found out of them.
+
+        `nextAfter` is what `after` has to be to read on; null at the end.
+        """
+        identity = _identity(submission_id)
+        limit = _count(request, "limit", _DEFAULT_PAGE, 1, MAX_PAGE)
+        after = request.query_params.get("after")
+        found = await self._submissions.attempts(
+            identity, None if after is None else _attempt_id(after), limit
+        )
+        return answer(SubmissionAttemptsAnswer.of(found, limit))
+
     async def events(self, request: Request[Any, Any, Any], submission_id: FromPath[str]) -> Stream:
         """Streams results as they become final, then `finished`.
 
@@ -130,6 +147,13 @@ def _identity(text: str) -> str:
         return str(uuid.UUID(text))
     except ValueError:
         raise NotFound.of("bulk submission", text[:40]) from None
+
+
+def _attempt_id(text: str) -> str:
+    try:
+        return str(uuid.UUID(text))
+    except ValueError:
+        raise InvalidInput.of("after", text[:40], "must be the id of an attempt") from None
 
 
 def _last_event_id(text: str) -> int:
