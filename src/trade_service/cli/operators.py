@@ -14,7 +14,7 @@ HOUR_S = 3600
 DAY_S = 86_400
 NOT_DONE = 1
 
-reason_option = click.option("--reason", default="", help="Why; it is kept as evidence.")
+reason_option = click.option("--reason", default="", help="Why; needed, and kept as evidence.")
 yes_option = click.option("--yes", is_flag=True, help="Do not ask.")
 
 

@@ -2,9 +2,10 @@
 
 import sys
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import rich_click as click
 from rich.console import Console
@@ -18,28 +19,46 @@ from trade_service.cli.summary import result_console
 from trade_service.domain.errors import shorten
 from trade_service.domain.executions import GAVE_BACK, SubmissionState
 from trade_service.settings import Settings
+from trade_service.submission.by_hand import check_words
 from trade_service.trading.operating import OperatorService
 from trade_service.trading.requeueing import MAX_REQUEUE, Requeue, Requeued, RequeueFilter
 
 SHOWN = 200
 MESSAGE_WIDTH = 80
 _MOMENTS = ["%Y-%m-%dT%H:%M:%S%z", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d"]
+_SELECTORS = (
+    click.option(
+        "--state",
+        "states",
+        multiple=True,
+        type=click.Choice(sorted(state.value for state in GAVE_BACK)),
+        help="Only these.",
+    ),
+    click.option(
+        "--code", "codes", multiple=True, help="Only what ended with this code, as `show` tells it."
+    ),
+    click.option(
+        "--since",
+        type=click.DateTime(_MOMENTS),
+        metavar="TIME",
+        help="Last tried then or later, such as 2026-03-02T08:00:00; UTC unless it has an offset.",
+    ),
+    click.option("--until", type=click.DateTime(_MOMENTS), metavar="TIME", help="Last tried before that."),
+    click.option("--order", "orders", multiple=True, type=int, help="Only of the order with this order id."),
+    click.option("--destination", "destinations", multiple=True, help="Only for this destination."),
+)
+
+
+def _selecting(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The options that select executions; all of them have to match."""
+    for option in reversed(_SELECTORS):
+        command = option(command)
+    return command
 
 
 @click.command()
 @click.argument("execution_ids", type=int, nargs=-1)
-@click.option(
-    "--state",
-    "states",
-    multiple=True,
-    type=click.Choice(sorted(state.value for state in GAVE_BACK)),
-    help="Only these.",
-)
-@click.option("--code", "codes", multiple=True, help="Only what ended with this code, as `show` tells it.")
-@click.option("--since", type=click.DateTime(_MOMENTS), help="Last tried then or later (UTC unless it says).")
-@click.option("--until", type=click.DateTime(_MOMENTS), help="Last tried before that.")
-@click.option("--order", "orders", multiple=True, type=int, help="Only of the order with this order id.")
-@click.option("--destination", "destinations", multiple=True, help="Only for this destination.")
+@_selecting
 @click.option("--dry-run", is_flag=True, help="Only show what it would do.")
 @reason_option
 @operator_option
@@ -59,6 +78,8 @@ def requeue(
     filtered = any((states, codes, since, until, orders, destinations))
     if bool(execution_ids) == filtered:
         raise click.UsageError("Name EXECUTION_IDS, or give options that select them, and not both.")
+    if not dry_run:
+        check_words(operator, reason)
     wanted = RequeueFilter(
         tuple(SubmissionState(state) for state in states or sorted(GAVE_BACK)),
         codes, _with_offset(since), _with_offset(until), orders, destinations,

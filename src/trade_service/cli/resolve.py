@@ -61,7 +61,7 @@ async def _resolve(settings: Settings, resolution: Resolution, *, force: bool, y
 
 def _not_sent(*, adopted: bool, execution_id: int) -> str:
     if adopted:
-        return " It is of the earlier service: `trade-service submit --all-new` would send it."
+        return f" It is of the earlier service; POST /api/v1/execution/{execution_id}/submit would send it."
     return (
         f" Its quantity is back with the order; `trade-service requeue {execution_id}` would send it again."
     )
