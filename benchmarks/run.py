@@ -33,8 +33,16 @@ WARM_UP = 10_000
 
 @asynccontextmanager
 async def services_on(dsn: str, base_url: str, **overrides: object) -> AsyncIterator[Services]:
-    """The service on a database and a simulator, with warnings only in its log."""
-    values = {"database.url": dsn, "execution_service.base_url": base_url, **overrides}
+    """The service on a database and a simulator, with warnings only in its log.
+
+    What fills the tables for a measurement may take longer than any statement of the service.
+    """
+    values = {
+        "database.url": dsn,
+        "database.statement_timeout_s": 600,
+        "execution_service.base_url": base_url,
+        **overrides,
+    }
     settings = load_settings({}, None, values).settings
     async with running_services(settings, lambda _: None) as services:
         yield services

@@ -178,6 +178,11 @@ def test_a_line_that_cannot_be_split_harms_no_other(line: bytes, rule: str) -> N
     assert rule in error.rule
 
 
+def test_what_is_no_text_is_shown_without_escapes() -> None:
+    _, (error,) = read(HEADER.encode() + b"\n7,P\xff1,BUY")
+    assert str(error).endswith("byte 4 of the line is 0xFF; got '7,P\N{REPLACEMENT CHARACTER}1,BUY'")
+
+
 def test_an_order_id_stands_in_a_file_once() -> None:
     bad_first = GOOD.replace("AAPL", "")
     good, bad = read("\n".join([HEADER, bad_first, GOOD, GOOD, GOOD.replace("7,", "8,", 1)]))

@@ -98,7 +98,7 @@ async def test_answers_like_a_batch_in_request_order(live: Live) -> None:
 async def test_in_the_background_with_progress_pages_and_events(live: Live) -> None:
     behave(live.simulator)
     ids = await executions(live, 230)
-    live.simulator.hold()
+    live.simulator.hold(committed=True)
     answer = await live.client.post(SUBMIT, {"executionIds": ids}, headers=ASYNC)
     assert answer.status == 202
     assert answer.headers["preference-applied"] == "respond-async"
@@ -196,7 +196,7 @@ async def test_its_attempts_tell_what_was_sent_and_what_became_of_it(live: Live)
 
 async def test_all_of_it_is_written_in_a_constant_number_of_statements(live: Live) -> None:
     behave(live.simulator)
-    live.simulator.hold()
+    live.simulator.hold(committed=True)
     counts = []
     for count in (1, 150):
         ids = await executions(live, count)

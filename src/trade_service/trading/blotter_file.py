@@ -213,7 +213,7 @@ def _camel(name: str) -> str:
 
 
 def _shown_line(raw: bytes | None) -> str:
-    return "" if raw is None else shorten(raw.decode("utf-8", "backslashreplace"))
+    return "" if raw is None else shorten(raw.decode("utf-8", "replace"))
 
 
 def _order_id(text: str, _: LineRules) -> int:
