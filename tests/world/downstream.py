@@ -111,7 +111,13 @@ class Downstream:
 
     def newest(self, offset: int, limit: int) -> bytes:
         """A page of its listing as it is now."""
-        ids = sorted(self.rows, reverse=True)
+        return self._page(sorted(self.rows, reverse=True), offset, limit)
+
+    def only(self, service_id: int) -> bytes:
+        """A page that holds nothing but the row of that id, if there is one."""
+        return self._page([service_id] if service_id in self.rows else [], 0, 1)
+
+    def _page(self, ids: Sequence[int], offset: int, limit: int) -> bytes:
         content = [self._shown(self.rows[i]) for i in ids[offset : offset + limit]]
         paging = {
             "offset": offset,

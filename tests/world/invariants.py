@@ -14,7 +14,7 @@ from trade_service.domain.executions import FINAL, GAVE_BACK, OPEN, SubmissionSt
 from trade_service.submission.codes import AlarmCode
 from trade_service.submission.events import AlarmEvent, SubmissionEvent
 from trade_service.submission.failure_handler import SPENDS_BUDGET
-from trade_service.submission.model import SubmitStatus
+from trade_service.submission.model import REQUEUED_KIND, SubmitStatus
 
 _S = SubmissionState
 
@@ -149,8 +149,9 @@ class Invariants:
         spent = sum(
             execution_id in a.execution_ids and a.kind in SPENDING and not a.adopted for a in attempts
         )
-        if spent > self._max_attempts:
-            self.broken(f"execution {execution_id} spent {spent} of {self._max_attempts} attempts")
+        budget = self._max_attempts * (1 + self._told.requeued[execution_id])
+        if spent > budget:
+            self.broken(f"execution {execution_id} spent {spent} of {budget} attempts")
         if execution_id in self.filled and one.status_id != PART:
             self.broken(f"the fill of execution {execution_id} was overwritten by status {one.status_id}")
 
@@ -185,6 +186,8 @@ class Invariants:
         for contradiction in self._told.contradictions:
             self.broken(contradiction)
         for execution_id, status in self._told.final.items():
+            if execution_id in self._told.requeued:
+                continue
             accepted = bool(self._downstream.times_accepted[execution_id])
             if accepted != (status is SubmitStatus.SUCCESS):
                 self.broken(f"a caller was told {status} of execution {execution_id}, accepted: {accepted}")
@@ -196,6 +199,8 @@ class Invariants:
 
 def _explains(attempt: BookedAttempt, execution_id: int, change: Change) -> bool:
     """Whether the journal of an attempt or ticket holds the reason of a change."""
+    if attempt.kind == REQUEUED_KIND and change.before in GAVE_BACK:
+        return change.after is _S.UNKNOWN
     if change.after is _S.QUEUED:
         return attempt.state == "queued"
     if change.after is _S.CLAIMED:

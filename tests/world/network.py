@@ -99,6 +99,14 @@ class WorldGateway:
         await asyncio.sleep(weather.between(0.001, 1.0 if weather.happens(rates.slow_answer) else 0.02))
         return Listing(wire.decode_page(page))
 
+    async def find(self, service_id: int) -> Listing:
+        """The row of that id, for operators."""
+        weather = self._weather
+        await asyncio.sleep(weather.between(0.001, 0.02))
+        if weather.happens(weather.rates.no_page):
+            return Listing(None, ClientCode.UNAVAILABLE.value, "no answer")
+        return Listing(wire.decode_page(self._downstream.only(service_id)))
+
     async def _connect(self) -> bool:
         weather, rates = self._weather, self._weather.rates
         process = PROCESS.get()

@@ -20,10 +20,12 @@ from trade_service.submission.recovery import Recovery, RecoverySettings
 from trade_service.submission.service import BulkExecutionSubmissionService, SubmissionSettings
 from trade_service.submission.work_queue import WorkQueue
 from trade_service.trading.executions import ExecutionService
+from trade_service.trading.operating import OperatorService
 from trade_service.trading.reference import ReferenceCache
 from trade_service.trading.trade_orders import TradeOrderService
 
 GRACE_S = 2.0
+LOOK_UP_MAX_PAGES = 50
 
 
 class Replica:
@@ -36,6 +38,7 @@ class Replica:
         clock: WorldClock,
         gateway: WorldGateway,
         store: FaultyStore,
+        operator_store: FaultyStore,
         timing: Timing,
         *,
         batch_size: int,
@@ -79,6 +82,8 @@ class Replica:
             recovery_settings(name, timing, batch_size),
         )
         self.service.on_open = self._recovery.due_in
+        self.operators = OperatorService(operator_store, gateway, events, LOOK_UP_MAX_PAGES)
+        self.operators.on_open = self._recovery.due_in
         cache = ReferenceCache(store, 30.0, clock)
         self.orders = TradeOrderService(store, cache, self.service, queue, clock)
         self.executions = ExecutionService(store, cache, self.service, queue, clock)
@@ -159,5 +164,5 @@ def recovery_settings(owner: str, timing: Timing, batch_size: int) -> RecoverySe
         take_limit=20,
         hold_ms=3000,
         observer_grace_ms=2000,
-        look_up_max_pages=50,
+        look_up_max_pages=LOOK_UP_MAX_PAGES,
     )

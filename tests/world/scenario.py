@@ -1,6 +1,7 @@
 """What callers do and what befalls the processes of one world, in its time of troubles."""
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable, Sequence
 from decimal import Decimal
 
@@ -11,6 +12,7 @@ from trade_service.domain.errors import DomainError, NotFound
 from trade_service.domain.orders import Submission
 from trade_service.submission.model import ExecutionSubmitResult, SubmitStatus
 from trade_service.submission.ports import StoreUnavailable
+from trade_service.trading.requeueing import Requeue, RequeueFilter
 
 PIECE = Decimal(5)
 
@@ -22,13 +24,15 @@ class Told(msgspec.Struct):
     promised: set[int] = msgspec.field(default_factory=set)
     """Told to be pending: it has to become final by itself."""
     contradictions: list[str] = msgspec.field(default_factory=list)
+    requeued: Counter[int] = msgspec.field(default_factory=Counter)
+    """How often an operator may have begun each execution anew: what was told before is not true for ever."""
 
     def note(self, result: ExecutionSubmitResult) -> None:
         """Takes an answer; two final ones that differ contradict each other unless evidence came later."""
         if not result.is_final:
             self.promised.add(result.execution_id)
             return
-        if result.state is None or result.code == "STORE_UNAVAILABLE":
+        if result.state is None or result.code == "STORE_UNAVAILABLE" or result.execution_id in self.requeued:
             return
         before = self.final.setdefault(result.execution_id, result.status)
         if before is SubmitStatus.SUCCESS and result.status is not SubmitStatus.SUCCESS:
@@ -60,6 +64,17 @@ async def submit_many(replica: Replica, execution_ids: Sequence[int], told: Told
     try:
         for result in (await replica.executions.submit_executions(execution_ids)).results:
             told.note(result)
+    except (StoreUnavailable, DomainError):
+        return
+
+
+async def requeue_all(replica: Replica, told: Told) -> None:
+    """An operator begins anew with all that was given up."""
+    try:
+        ids, _ = await replica.operators.select(RequeueFilter())
+        if ids:
+            told.requeued.update(ids)
+            await replica.operators.requeue(ids, Requeue("operator", "trying again"))
     except (StoreUnavailable, DomainError):
         return
 

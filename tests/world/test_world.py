@@ -21,7 +21,7 @@ def test_every_world_heals(first: int) -> None:
     _assert_sound(run_seeds(range(first, first + CHUNK)))
 
 
-@pytest.mark.parametrize(("what", "every"), [("kill", 2), ("pause", 6), ("suspend", 6)])
+@pytest.mark.parametrize(("what", "every"), [("kill", 3), ("pause", 10), ("suspend", 10)])
 def test_a_process_may_be_killed_or_stopped_at_any_await(what: str, every: int) -> None:
     tally = run_worlds((EVENTFUL_SEED, (what, step)) for step in range(1, 300, every))
     _assert_sound(tally)

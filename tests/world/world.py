@@ -13,9 +13,18 @@ from tests.world.invariants import Invariants, Outcome
 from tests.world.loop import WorldLoop
 from tests.world.network import FaultyStore, WorldClock, WorldGateway
 from tests.world.replica import Replica
-from tests.world.scenario import PIECE, Told, report_fill, submit_execution, submit_many, submit_orders
+from tests.world.scenario import (
+    PIECE,
+    Told,
+    report_fill,
+    requeue_all,
+    submit_execution,
+    submit_many,
+    submit_orders,
+)
 from tests.world.store import MemoryStore
 from tests.world.store_books import Books
+from tests.world.store_operators import MemoryOperatorStore
 from tests.world.store_rows import DESTINATION, SENT
 from tests.world.weather import Weather
 from trade_service.domain.executions import SubmissionState
@@ -49,7 +58,7 @@ class World:
         self._is_to_be_reset = dice.random() < RESET_RATE
         first_id = HIGH_ID if self._is_to_be_reset else dice.choice((0, 50, HIGH_ID))
         self.downstream = Downstream(self.loop, self.weather, first_id)
-        self.books = Books(lambda: self.loop.time() + self._database_offset_s)
+        self.books = Books(self._now_s)
         self.told = Told()
         self._batch_size = dice.choice((1, 3, 5, 10))
         self._max_attempts = dice.choice((2, 5, 5))
@@ -147,6 +156,10 @@ class World:
 
     # What happens
 
+    def _now_s(self) -> float:
+        """The database's clock."""
+        return self.loop.time() + self._database_offset_s
+
     def _start(self, index: int) -> None:
         present = self._replicas[index]
         if present is not None and present.serves:
@@ -157,12 +170,15 @@ class World:
         store = MemoryStore(
             self.books, name, clock.new_attempt_id, round(self.weather.timing.settle_s * 1000)
         )
+        operators = MemoryOperatorStore(self.books, clock.new_attempt_id, self._now_s)
+        watch = self.invariants.after_statement
         replica = Replica(
             name,
             self.loop,
             clock,
             WorldGateway(self.loop, self.weather, self.downstream, clock),
-            FaultyStore(self.loop, self.weather, store, self.invariants.after_statement),
+            FaultyStore(self.loop, self.weather, store, watch),
+            FaultyStore(self.loop, self.weather, operators, watch),
             self.weather.timing,
             batch_size=self._batch_size,
             max_attempts=self._max_attempts,
@@ -193,7 +209,7 @@ class World:
     def _call(self) -> None:
         """Some caller asks some replica for something; often others ask others for the same."""
         dice = self.weather.dice
-        kind = dice.choice(("orders", "one", "many"))
+        kind = dice.choice(("orders", "orders", "one", "one", "many", "many", "requeue"))
         known = sorted(self.books.executions)
         ids = [dice.choice(known) for _ in range(dice.randint(1, 6))] if known else []
         orders = dice.sample(self._order_ids, dice.randint(1, len(self._order_ids)))
@@ -202,7 +218,9 @@ class World:
             if not serving:
                 return
             replica = dice.choice(serving)
-            if kind == "orders":
+            if kind == "requeue":
+                replica.spawn(requeue_all(replica, self.told))
+            elif kind == "orders":
                 replica.spawn(submit_orders(replica, orders, self.told))
             elif kind == "one" and ids:
                 replica.spawn(submit_execution(replica, ids[0], self.told))
