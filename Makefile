@@ -7,7 +7,7 @@ STAMP := $(VENV)/.installed
 ROUNDS ?= 50
 SEEDS ?= 10000
 
-.PHONY: help run serve test world chaos lint format bench clean lock recording
+.PHONY: help run serve test world chaos lint format bench bench-lists clean lock recording
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -55,6 +55,9 @@ format: $(STAMP) ## put the code into the house style
 
 bench: $(STAMP) ## the figures of the README, measured here
 	@$(BIN)/python -m benchmarks.run
+
+bench-lists: $(STAMP) ## the same lists over 10 thousand and 10 million rows (LARGE=...)
+	@$(BIN)/python -m benchmarks.lists $(if $(LARGE),--large $(LARGE))
 
 recording: $(STAMP) ## draw docs/demo.svg from a run of the demo
 	@$(BIN)/python -m benchmarks.record_demo

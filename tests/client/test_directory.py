@@ -126,6 +126,8 @@ async def test_a_service_that_is_away_is_left_alone_and_the_other_is_not() -> No
             for _ in range(3):
                 with pytest.raises(NamesUnavailable, match="Cannot connect"):
                     await client.name_of(NameKind.PORTFOLIO, "P1")
+            assert client.is_away(NameKind.PORTFOLIO)
+            assert not client.is_away(NameKind.SECURITY)
             with pytest.raises(NamesUnavailable, match="left alone"):
                 await client.name_of(NameKind.PORTFOLIO, "P1")
             assert await client.name_of(NameKind.SECURITY, "S1") == "IBM"

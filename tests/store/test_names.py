@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from tests.support.lists import NAMES, FakeDirectory, Lists, insert_mixed, lists_on
-from tests.support.trading import run_sql, value_of
+from tests.support.trading import counted_statements, run_sql, value_of
 from trade_service.trading.listing.model import Filter, ListQuery, SortKey, Test, total_order
 from trade_service.trading.listing.names import NameKind
 
@@ -160,3 +160,12 @@ async def test_an_id_that_exists_no_more_keeps_its_name(rows: AsyncEngine) -> No
             while await value_of(rows, "SELECT fetched_at FROM security_name WHERE id = 'S1'") == before:
                 assert "AAPL" in await tickers(lists, ListQuery())
         assert "AAPL" in await tickers(lists, ListQuery())
+
+
+async def test_for_a_moment_a_name_is_shown_from_memory(rows: AsyncEngine) -> None:
+    lists = lists_on(rows, memory_s=60.0)
+    async with lists.names, lists.totals:
+        first = await tickers(lists, ListQuery())
+        with counted_statements(rows) as statements:
+            assert await tickers(lists, ListQuery()) == first
+    assert len(statements) == 1

@@ -60,6 +60,9 @@ class FakeDirectory:
             raise NamesUnavailable("away")
         return self.names[kind].get(identity)
 
+    def is_away(self, kind: NameKind) -> bool:
+        return False
+
     async def search(self, kind: NameKind, name: str) -> Mapping[str, str]:
         self.asked.append((kind, name))
         if self.away:
@@ -87,7 +90,7 @@ def lists_on(
     """Lists whose names come from `directory`; the options are those of NamesSettings."""
     clock = SystemClock()
     source = directory or FakeDirectory(NAMES)
-    names = Names(source, PostgresNameStore(engine), clock, NamesSettings(**options))
+    names = Names(source, PostgresNameStore(engine), clock, NamesSettings(**{"memory_s": 0.0, **options}))
     counts = Totals(clock, totals)
     references = ReferenceCache(PostgresReferenceReads(engine), 30.0, clock)
     service = ListService(PostgresListReads(engine), references, names, counts)

@@ -111,6 +111,10 @@ class DirectoryClient:
             found = {s.security_id: s.ticker.strip() for s in _decoded(body, Securities).securities}
         return {i: shown for i, shown in found.items() if i and shown.lower() == name.lower()}
 
+    def is_away(self, kind: NameKind) -> bool:
+        """See NameSource."""
+        return not self._services[kind].circuit.may_call(self._clock.boottime())
+
     async def _get(self, kind: NameKind, url: URL) -> bytes | None:
         """The body; None when there is no such thing."""
         circuit = self._services[kind].circuit

@@ -163,8 +163,12 @@ def filter_values(filters: Sequence[Filter]) -> dict[str, object]:
 
 def reads_whole_table(source: Source, query: ListQuery) -> bool:
     """Whether a page can only be made by reading (and sorting) all rows."""
-    finds = any(one.field in source.indexed and one.test is Test.ANY_OF for one in query.filters)
-    return not finds and query.sort[0].field not in source.indexed
+    return query.sort[0].field not in source.indexed and not finds_by_index(source, query.filters)
+
+
+def finds_by_index(source: Source, filters: Sequence[Filter]) -> bool:
+    """Whether an index leads to the rows that meet the filters."""
+    return any(one.field in source.indexed and one.test is Test.ANY_OF for one in filters)
 
 
 @lru_cache(maxsize=1000)
@@ -233,7 +237,9 @@ def _conditions(source: Source, shape: Shape) -> Iterator[str]:
             yield _same_text(column.expression, bind, single)
         else:
             # One value for itself: only then does an index on it and the id also give the order.
-            yield f"{column.expression} = {bind}" if single else f"{column.expression} = ANY({bind})"
+            # As char: compared as text, blanks and all, an id would not be found by its index.
+            one = f"cast({bind} AS char(24))" if column.is_id else bind
+            yield f"{column.expression} = {one}" if single else f"{column.expression} = ANY({bind})"
 
 
 def _same_text(expression: str, bind: str, single: bool) -> str:

@@ -54,5 +54,7 @@ class PostgresListReads:
         values = statements.filter_values(filters)
         if bound is not None:
             values["limit"] = bound
-        async with whole_tables(self._engine) as connection:
+        sieved = filters and not statements.finds_by_index(statements.SOURCES[source], filters)
+        whole = bound is None or sieved
+        async with (whole_tables if whole else autocommitted)(self._engine) as connection:
             return int((await connection.execute(statement, values)).scalar_one())

@@ -36,8 +36,9 @@ def _ids_of(table: str, column: str) -> str:
     SELECT rtrim(id), name FROM {table} WHERE lower(name) = ANY(ARRAY(SELECT lower(v) FROM unnest(:texts) v))
     UNION ALL
     SELECT v, v FROM unnest(:texts) v
-    WHERE length(v) <= {ID_LENGTH} AND EXISTS (SELECT FROM trade_order o WHERE o.{column} = v)
-        AND NOT EXISTS (SELECT FROM {table} n WHERE n.id = v AND n.name IS NOT NULL)
+    WHERE length(v) <= {ID_LENGTH}
+        AND EXISTS (SELECT FROM trade_order o WHERE o.{column} = cast(v AS char({ID_LENGTH})))
+        AND NOT EXISTS (SELECT FROM {table} n WHERE n.id = cast(v AS char({ID_LENGTH})) AND n.name IS NOT NULL)
     """
 
 

@@ -50,6 +50,10 @@ class NameSource(Protocol):
         """Ids and names of those with exactly this name. Raises NamesUnavailable."""
         ...
 
+    def is_away(self, kind: NameKind) -> bool:
+        """Whether asking is known to be in vain for the moment."""
+        ...
+
 
 class KnownName(msgspec.Struct, frozen=True):
     """What the database remembers of an id."""
@@ -99,12 +103,20 @@ class NamesSettings(msgspec.Struct, frozen=True, kw_only=True):
     """Asked for in one go; ids beyond are left to the next."""
     max_kept: int = 200_000
     """Names of a kind in the database."""
+    memory_s: float = 10.0
+    """For this time a name is shown again without a look into the database."""
+    kept_in_memory: int = 50_000
     pause_s: float = 60.0
     """Between two rounds in the background."""
     unseen_ttl_s: float = 3600.0
     """A name that no list shows is asked for again when it is older."""
     complete_every_s: float = 10.0
     """Sorting by names looks for ids without one no more often than this."""
+
+
+class _Told(msgspec.Struct, frozen=True):
+    name: str | None
+    at: float
 
 
 class NameBook(msgspec.Struct, frozen=True):
@@ -131,7 +143,7 @@ class Names:
         self._settings = settings
         self._fetches: Flights[None] = Flights("names")
         self._asked: dict[tuple[NameKind, str], asyncio.Task[None]] = {}
-        self._told: OrderedDict[tuple[NameKind, str], str | None] = OrderedDict()
+        self._told: OrderedDict[tuple[NameKind, str], _Told] = OrderedDict()
         self._searched: OrderedDict[tuple[NameKind, str], float] = OrderedDict()
         self._completed = dict.fromkeys(NameKind, float("-inf"))
         self._slots = {kind: asyncio.Semaphore(settings.calls_at_once) for kind in NameKind}
@@ -166,22 +178,45 @@ class Names:
 
         Raises StoreUnavailable.
         """
-        if not portfolio_ids and not security_ids:
-            return NameBook({})
-        known = await self._store.known(portfolio_ids, security_ids)
-        wanted = {NameKind.PORTFOLIO: portfolio_ids, NameKind.SECURITY: security_ids}
+        now = self._clock.boottime()
+        names: dict[tuple[NameKind, str], str | None] = {}
+        wanted: dict[NameKind, list[str]] = {NameKind.PORTFOLIO: [], NameKind.SECURITY: []}
+        for kind, ids in ((NameKind.PORTFOLIO, portfolio_ids), (NameKind.SECURITY, security_ids)):
+            for identity in ids:
+                told = self._told.get((kind, identity))
+                if told is not None and now - told.at < self._settings.memory_s:
+                    names[kind, identity] = told.name
+                else:
+                    wanted[kind].append(identity)
+        if any(wanted.values()):
+            names |= await self._looked_up(wanted)
+        return NameBook(names)
+
+    async def _looked_up(
+        self, wanted: Mapping[NameKind, Sequence[str]]
+    ) -> dict[tuple[NameKind, str], str | None]:
+        """What the database knows of these ids, and what the services tell in time."""
+        known = await self._store.known(wanted[NameKind.PORTFOLIO], wanted[NameKind.SECURITY])
         waiting: set[asyncio.Task[None]] = set()
         for kind, ids in wanted.items():
-            old = [i for i in ids if (kind, i) in known and known[kind, i].age_s > self._settings.ttl_s]
             missing = [i for i in ids if (kind, i) not in known]
+            old = [i for i in ids if (kind, i) in known and known[kind, i].age_s > self._settings.ttl_s]
+            for identity in set(ids).difference(missing, old):
+                self._tell(kind, identity, known[kind, identity].name)
+            if self._source.is_away(kind):
+                continue
             if missing:
                 self._fetch(kind, missing)
                 waiting |= {self._asked[kind, i] for i in missing if (kind, i) in self._asked}
             if old:
                 self._fetch(kind, old)
         await self._wait(waiting)
-        told = {(kind, i): self._told.get((kind, i)) for kind, ids in wanted.items() for i in ids}
-        return NameBook(told | {one: known[one].name for one in known})
+        names = {one: told.name for one, told in known.items()}
+        for kind, ids in wanted.items():
+            for identity in ids:
+                if (kind, identity) not in known and (kind, identity) in self._told:
+                    names[kind, identity] = self._told[kind, identity].name
+        return names
 
     async def ids_of(self, kind: NameKind, texts: Sequence[str]) -> set[str]:
         """The ids that lists show under one of these names; raises StoreUnavailable."""
@@ -244,6 +279,8 @@ class Names:
                     name = await self._source.name_of(kind, identity)
             except NamesUnavailable as error:
                 _log.debug("name_not_told", kind=kind.value, id=identity, error=str(error))
+                if self._source.is_away(kind):
+                    todo.clear()
                 continue
             names[identity] = name
             self._tell(kind, identity, name)
@@ -277,8 +314,8 @@ class Names:
             await self._store.remember(kind, kept)
 
     def _tell(self, kind: NameKind, identity: str, name: str | None) -> None:
-        """Whoever waits for a batch sees what came of it so far."""
-        self._told[kind, identity] = name
+        """Whoever waits for a batch sees what came of it so far, and the next page need not look it up."""
+        self._told[kind, identity] = _Told(name, self._clock.boottime())
         self._told.move_to_end((kind, identity))
-        while len(self._told) > 2 * self._settings.ids_at_once:
+        while len(self._told) > self._settings.kept_in_memory:
             self._told.popitem(last=False)
