@@ -88,12 +88,14 @@ async def fill(engine: AsyncEngine, rows: int) -> float:
 async def served(dsn: str) -> AsyncIterator[str]:
     """The address of the whole service on a database."""
     overrides = {"security_service.base_url": AWAY, "portfolio_service.base_url": AWAY}
-    async with services_on(dsn, AWAY, **overrides) as services, asyncio.TaskGroup() as group:
+    async with (
+        services_on(dsn, AWAY, **overrides) as services,
+        web_app(services) as app,
+        asyncio.TaskGroup() as group,
+    ):
         stop = asyncio.Event()
         address: asyncio.Future[str] = asyncio.get_running_loop().create_future()
-        group.create_task(
-            serve_asgi(web_app(services), "127.0.0.1", 0, stop=stop, ready=address.set_result, grace_s=1.0)
-        )
+        group.create_task(serve_asgi(app, "127.0.0.1", 0, stop=stop, ready=address.set_result, grace_s=1.0))
         try:
             yield await address
         finally:

@@ -164,6 +164,7 @@ HOT = {
         | {"portfolio_id": "P", "order_type": "BUY", "security_id": "S"}
         | {"trade_timestamp": "2026-01-30 15:30Z"}
     ),
+    "order_changes.MOVE_ORDERS": Case({"ids": _QUEUED, "blotter_id": 3}),
     "order_changes.DELETE_ORDER": Case({"id": 0}),
     "operator_store.CASES": Case({"ids": _UNKNOWN}),
     "operator_store.ONE_AT_A_TIME": Case({"service_id": 7}),

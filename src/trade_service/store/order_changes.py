@@ -1,10 +1,11 @@
 """Trade orders that clients change by hand."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import msgspec
 import sqlalchemy as sa
 from sqlalchemy import Integer, String, Text, bindparam, text
+from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from trade_service.domain.errors import AlreadyExists, InUse, NotFound, VersionConflict
@@ -28,6 +29,9 @@ UPDATE_ORDER = text(sql.UPDATE_ORDER).bindparams(
     *(bindparam(name, type_=sa.Numeric) for name in ("quantity", "limit_price")),
     bindparam("trade_timestamp", type_=INSTANT),
     bindparam("submitted", type_=sa.Boolean),
+)
+MOVE_ORDERS = text(sql.MOVE_ORDERS).bindparams(
+    bindparam("ids", type_=ARRAY(Integer)), bindparam("blotter_id", type_=Integer)
 )
 DELETE_ORDER = text(sql.DELETE_ORDER).bindparams(bindparam("id", type_=Integer))
 
@@ -53,6 +57,22 @@ class PostgresOrderChanges:
             )
             with stale_references(), taken_as(taken):
                 return to_order((await connection.execute(UPDATE_ORDER, values)).one())
+
+    async def move(self, trade_order_ids: Sequence[int], blotter_id: int) -> list[TradeOrder]:
+        """See OrderChanges."""
+        ids = [one for one in trade_order_ids if is_possible_id(one)]
+        async with transaction(self._engine) as connection:
+            orders = {
+                order.id: order
+                for order in map(to_order, await connection.execute(order_store.LOCK_ORDERS, {"ids": ids}))
+            }
+            others = [order.id for order in orders.values() if order.blotter_id != blotter_id]
+            if others:
+                with stale_references():
+                    values = {"ids": others, "blotter_id": blotter_id}
+                    moved = map(to_order, await connection.execute(MOVE_ORDERS, values))
+                orders |= {order.id: order for order in moved}
+        return list(orders.values())
 
     async def delete(
         self, trade_order_id: int, version: int, decide: Callable[[TradeOrder, OrderUse], None]

@@ -242,6 +242,14 @@ SELECT (SELECT e.id FROM execution e WHERE e.trade_order_id = :id LIMIT 1) AS an
         LIMIT 1) AS in_flight_id
 """
 
+MOVE_ORDERS = f"""
+UPDATE trade_order AS o
+SET blotter_id = :blotter_id, version = o.version + 1
+WHERE o.id = ANY(:ids)
+RETURNING {ORDER_COLUMNS}
+"""
+"""Of orders that this transaction locked."""
+
 UPDATE_ORDER = f"""
 UPDATE trade_order AS o
 SET order_id = :order_id, portfolio_id = :portfolio_id, order_type = :order_type, security_id = :security_id,

@@ -1,11 +1,15 @@
 """TradeOrderEditor: trade orders that clients change and delete by hand."""
 
-from trade_service.domain.errors import NotFound
+from collections.abc import Sequence
+
+from trade_service.domain.errors import InvalidInput, NotFound, TooMany
 from trade_service.domain.execution_changes import changed_order, refuse_order_deletion
 from trade_service.domain.orders import NewTradeOrder, TradeOrder, checked_order
 from trade_service.domain.reference import Blotter, ReferenceData
 from trade_service.trading.ports import OrderChanges
 from trade_service.trading.reference import ReferenceCache
+
+MAX_ORDERS = 1000
 
 
 class TradeOrderEditor:
@@ -39,6 +43,46 @@ class TradeOrderEditor:
             await self._references.having(lambda data: blotter_id in data.blotters)
         return await self._references.used_by(update, lambda _: True)
 
+    async def move_orders(self, trade_order_ids: Sequence[int], abbreviation: str) -> list[TradeOrder | None]:
+        """Puts 1 to 1000 orders into the blotter of that abbreviation; None for one that does not exist.
+
+        What was sent of them stays as it is: an execution has the blotter that its order had when it was cut,
+        so that orders whose executions are under way can be moved as well. Raises InvalidInput, TooMany, and
+        NotFound for an unknown blotter.
+        """
+        _check_ids(trade_order_ids)
+        named = abbreviation.strip()
+
+        async def move(reference: ReferenceData) -> list[TradeOrder]:
+            blotter = _blotter_named(reference, named)
+            if blotter is None:
+                raise NotFound.in_field("blotterAbbreviation", "blotter", named)
+            return await self._changes.move(trade_order_ids, blotter.id)
+
+        await self._references.having(lambda data: _blotter_named(data, named) is not None)
+        moved = {order.id: order for order in await self._references.used_by(move, lambda _: True)}
+        return [moved.get(trade_order_id) for trade_order_id in trade_order_ids]
+
     async def delete_order(self, trade_order_id: int, version: int) -> None:
         """Deletes an order without executions. Raises NotFound, VersionConflict, InFlight, InUse."""
         await self._changes.delete(trade_order_id, version, refuse_order_deletion)
+
+
+def _check_ids(trade_order_ids: Sequence[int]) -> None:
+    if len(trade_order_ids) > MAX_ORDERS:
+        given = len(trade_order_ids)
+        message = f"tradeOrderIds: must be at most {MAX_ORDERS}; got {given}, nothing was moved"
+        raise TooMany(message, field="tradeOrderIds", value=given, limit=MAX_ORDERS)
+    if not trade_order_ids:
+        raise InvalidInput.of("tradeOrderIds", None, f"must be 1 to {MAX_ORDERS}")
+    seen: set[int] = set()
+    for trade_order_id in trade_order_ids:
+        if trade_order_id in seen:
+            raise InvalidInput.of("tradeOrderIds", trade_order_id, "must name each trade order once")
+        seen.add(trade_order_id)
+
+
+def _blotter_named(reference: ReferenceData, abbreviation: str) -> Blotter | None:
+    """In any case of letters, where no other differs from it in that alone."""
+    alike = [b for b in reference.blotters.values() if b.abbreviation.lower() == abbreviation.lower()]
+    return next((b for b in alike if b.abbreviation == abbreviation), alike[0] if len(alike) == 1 else None)

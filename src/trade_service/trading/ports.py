@@ -144,6 +144,14 @@ class OrderChanges(Protocol):
         """
         ...
 
+    async def move(self, trade_order_ids: Sequence[int], blotter_id: int) -> list[TradeOrder]:
+        """Puts the orders into another blotter, in a constant number of statements.
+
+        Returns those that exist, as they are then; one that was there already keeps its version. Raises
+        StaleReference.
+        """
+        ...
+
     async def delete(
         self, trade_order_id: int, version: int, decide: Callable[[TradeOrder, OrderUse], None]
     ) -> None:

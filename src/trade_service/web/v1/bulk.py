@@ -22,7 +22,8 @@ MAX_RESULTS = 1000
 """A list that is too long is counted, not answered item by item."""
 
 _BULK = JsonReader(TradeOrderBulkPost)
-_BODY = "bulk_body"
+BULK_BODY = "bulk_body"
+"""Where the body of a bulk is kept for its refusal."""
 _COUNTER = msgspec.json.Decoder(LooseBulk)
 
 
@@ -52,7 +53,7 @@ class BulkRoutes(Routes):
 
     async def create(self, request: Request[Any, Any, Any]) -> Response[BulkAnswer]:
         """Creates 1 to 1000 trade orders, all or none."""
-        body = request.scope["state"][_BODY] = await body_of(request)
+        body = request.scope["state"][BULK_BODY] = await body_of(request)
         orders = _BULK.decode(body).to_domain()
         return await self._answer(await self._orders.create_orders_bulk(orders))
 
@@ -102,6 +103,6 @@ def _failures(problem: Problem, total: int) -> list[BulkResult]:
 def _count(request: Request[Any, Any, Any]) -> int:
     """How many orders were sent; 0 when that cannot be read."""
     try:
-        return len(_COUNTER.decode(request.scope["state"].get(_BODY, b"{}")).trade_orders)
+        return len(_COUNTER.decode(request.scope["state"].get(BULK_BODY, b"{}")).trade_orders)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return 0

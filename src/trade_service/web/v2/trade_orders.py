@@ -1,18 +1,24 @@
-"""/api/v2/tradeOrders: listed and read with names."""
+"""/api/v2/tradeOrders: listed and read with names, created and moved in batches."""
 
 from typing import Any
 
-from litestar import Request, Response, Router, get
+from litestar import Request, Response, Router, get, post, put
 from litestar.params import FromPath
 
 from trade_service.trading.listing.model import ORDER_FIELDS
-from trade_service.web.access import READER
-from trade_service.web.reading import read_id
+from trade_service.web.access import READER, TRADER
+from trade_service.web.reading import JsonReader, body_of, read_id
 from trade_service.web.rendering import answer
 from trade_service.web.services import Routes, WebServices
+from trade_service.web.v1.bulk import BULK_BODY, refuse_bulk
+from trade_service.web.v1.requests import TradeOrderBulkPost
 from trade_service.web.v2.answers import TradeOrderPage, TradeOrderV2
+from trade_service.web.v2.batches import BatchCreateAnswer, BatchMove, BatchMoveAnswer
 from trade_service.web.v2.documented import OrderListOperation
 from trade_service.web.v2.parameters import given_in, read_list_query
+
+_BULK = JsonReader(TradeOrderBulkPost)
+_MOVE = JsonReader(BatchMove)
 
 
 class TradeOrderListRoutes(Routes):
@@ -20,6 +26,7 @@ class TradeOrderListRoutes(Routes):
 
     def __init__(self, services: WebServices) -> None:
         self._orders = services.orders
+        self._editor = services.editors.orders
         self._lists = services.lists
 
     def router(self) -> Router:
@@ -29,6 +36,10 @@ class TradeOrderListRoutes(Routes):
             route_handlers=[
                 get("/", opt=READER, operation_class=OrderListOperation)(self.list_orders),
                 get("/{trade_order_id:str}", opt=READER)(self.read),
+                post("/batch/create", opt=TRADER, exception_handlers={Exception: refuse_bulk})(
+                    self.create_batch
+                ),
+                put("/batch/move", opt=TRADER)(self.move_batch),
             ],
             tags=["Trade orders v2"],
         )
@@ -42,3 +53,20 @@ class TradeOrderListRoutes(Routes):
         """Reads a trade order."""
         order, _ = await self._orders.get_order(read_id(trade_order_id, "id"))
         return answer(TradeOrderV2.of((await self._lists.named_orders([order]))[0]))
+
+    async def create_batch(self, request: Request[Any, Any, Any]) -> Response[BatchCreateAnswer]:
+        """Creates 1 to 1000 trade orders, all or none."""
+        body = request.scope["state"][BULK_BODY] = await body_of(request)
+        created = await self._orders.create_orders_bulk(_BULK.decode(body).to_domain())
+        return answer(BatchCreateAnswer.of(await self._lists.named_orders(created)), 201)
+
+    async def move_batch(self, request: Request[Any, Any, Any]) -> Response[BatchMoveAnswer]:
+        """Puts up to 1000 trade orders into another blotter, each for itself; what was sent of them stands.
+
+        200 when all or none could be moved, 207 else.
+        """
+        wanted = await _MOVE.read(request)
+        moved = await self._editor.move_orders(wanted.trade_order_ids, wanted.blotter_abbreviation)
+        named = await self._lists.named_orders([order for order in moved if order is not None])
+        body = BatchMoveAnswer.of(wanted.trade_order_ids, {one.order.id: one for one in named})
+        return answer(body, 207 if body.status == "PARTIAL" else 200)
