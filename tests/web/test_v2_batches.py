@@ -50,6 +50,15 @@ async def test_a_batch_is_refused_whole(live: Live) -> None:
     assert (await live.client.get(f"/api/v2/tradeOrders?{first}")).body["tradeOrders"] == []
 
 
+async def test_a_repeated_creation_is_answered_and_not_done_twice(live: Live) -> None:
+    bodies = [order_body(1), order_body(2)]
+    headers = {"Idempotency-Key": "batch-create-1"}
+    first = await live.client.post(CREATE, {"tradeOrders": bodies}, headers=headers)
+    again = await live.client.post(CREATE, {"tradeOrders": bodies}, headers=headers)
+    assert (first.status, again.status) == (201, 201)
+    assert again.body == first.body
+
+
 async def test_orders_move_each_for_itself(live: Live) -> None:
     ids = await live.orders(2)
     answer = await move(live, [ids[1], 999_999, ids[0]], "fi")

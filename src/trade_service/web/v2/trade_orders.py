@@ -1,12 +1,16 @@
 """/api/v2/tradeOrders: listed and read with names, created and moved in batches."""
 
+from collections.abc import Sequence
 from typing import Any
 
-from litestar import Request, Response, Router, get, post, put
+from litestar import Request, Response, Router, get, put
 from litestar.params import FromPath
 
+from trade_service.domain.orders import TradeOrder
 from trade_service.trading.listing.model import ORDER_FIELDS
+from trade_service.trading.request_keys import Created
 from trade_service.web.access import READER, TRADER
+from trade_service.web.idempotency import Idempotency
 from trade_service.web.reading import JsonReader, body_of, read_id
 from trade_service.web.rendering import answer
 from trade_service.web.services import Routes, WebServices
@@ -28,6 +32,7 @@ class TradeOrderListRoutes(Routes):
         self._orders = services.orders
         self._editor = services.editors.orders
         self._lists = services.lists
+        self._keyed = Idempotency(services.keys)
 
     def router(self) -> Router:
         """The routes."""
@@ -36,8 +41,12 @@ class TradeOrderListRoutes(Routes):
             route_handlers=[
                 get("/", opt=READER, operation_class=OrderListOperation)(self.list_orders),
                 get("/{trade_order_id:str}", opt=READER)(self.read),
-                post("/batch/create", opt=TRADER, exception_handlers={Exception: refuse_bulk})(
-                    self.create_batch
+                self._keyed.post(
+                    "/batch/create",
+                    self.create_batch,
+                    self.created_batch,
+                    opt=TRADER,
+                    exception_handlers={Exception: refuse_bulk},
                 ),
                 put("/batch/move", opt=TRADER)(self.move_batch),
             ],
@@ -57,8 +66,16 @@ class TradeOrderListRoutes(Routes):
     async def create_batch(self, request: Request[Any, Any, Any]) -> Response[BatchCreateAnswer]:
         """Creates 1 to 1000 trade orders, all or none."""
         body = request.scope["state"][BULK_BODY] = await body_of(request)
-        created = await self._orders.create_orders_bulk(_BULK.decode(body).to_domain())
-        return answer(BatchCreateAnswer.of(await self._lists.named_orders(created)), 201)
+        return await self._created(await self._orders.create_orders_bulk(_BULK.decode(body).to_domain()))
+
+    async def created_batch(
+        self, _request: Request[Any, Any, Any], created: Created
+    ) -> Response[BatchCreateAnswer]:
+        """The orders that an earlier request created."""
+        return await self._created(await self._orders.get_orders(created.known_ids))
+
+    async def _created(self, orders: Sequence[TradeOrder]) -> Response[BatchCreateAnswer]:
+        return answer(BatchCreateAnswer.of(await self._lists.named_orders(orders)), 201)
 
     async def move_batch(self, request: Request[Any, Any, Any]) -> Response[BatchMoveAnswer]:
         """Puts up to 1000 trade orders into another blotter, each for itself; what was sent of them stands.
