@@ -169,3 +169,13 @@ async def test_for_a_moment_a_name_is_shown_from_memory(rows: AsyncEngine) -> No
         with counted_statements(rows) as statements:
             assert await tickers(lists, ListQuery()) == first
     assert len(statements) == 1
+
+
+async def test_a_name_that_the_database_cannot_hold_is_cut_and_cleaned(rows: AsyncEngine) -> None:
+    strange = FakeDirectory({S: {"S0": "A\x00B", "S1": "x" * 300}})
+    lists = lists_on(rows, strange)
+    async with lists.names, lists.totals:
+        await lists.service.list_orders(ListQuery())
+    other = lists_on(rows, FakeDirectory({}))
+    async with other.names, other.totals:
+        assert set(await tickers(other, ListQuery())) == {"AB", "x" * 200, "S2", "S3"}

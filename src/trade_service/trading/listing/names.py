@@ -306,7 +306,7 @@ class Names:
 
     async def _remember(self, kind: NameKind, names: Mapping[str, str | None]) -> None:
         kept = {
-            identity: None if name is None else name[:MAX_NAME]
+            identity: None if name is None else name.replace("\x00", "")[:MAX_NAME]
             for identity, name in names.items()
             if len(identity) <= ID_LENGTH
         }
