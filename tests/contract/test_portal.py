@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests.contract.calls import EXECUTION_FIELDS, TRADE_ORDER_FIELDS, ask, refused
+from tests.contract.calls import EXECUTION_FIELDS, TRADE_ORDER_FIELDS, V1, ask, refused
 from tests.support.trading import run_sql
 from tests.web.live import Live, order_body
 
@@ -213,3 +213,74 @@ async def test_nothing_changes_under_what_is_in_flight(live: Live, state: str) -
         assert f"execution {made['id']}" in message
     report = {"executionStatus": "PART", "quantityFilled": 1, "version": 1}
     await ask(live.client, "PUT", f"/executions/{made['id']}/fill", 200, report)
+
+
+class TestLists:
+    @pytest.mark.parametrize("collection", ["/tradeOrders", "/executions"])
+    async def test_pages_by_id_with_the_total(self, live: Live, collection: str) -> None:
+        order = await order_of(live, blotterId=2)
+        for _ in range(4):
+            await order_of(live)
+            await ask(live.client, "POST", "/executions", 201, execution_body(order, "1"))
+        whole = await live.client.get(V1 + collection)
+        rows = whole.body
+        assert [row["id"] for row in rows] == sorted(row["id"] for row in rows)
+        assert rows[-1].keys() == (TRADE_ORDER_FIELDS if collection == "/tradeOrders" else EXECUTION_FIELDS)
+        assert whole.headers["x-total-count"] == str(len(rows))
+        for row in rows[-2:]:
+            assert await ask(live.client, "GET", f"{collection}/{row['id']}", 200) == row
+        for query, part in (
+            ("limit=2", rows[:2]),
+            ("limit=2&offset=3", rows[3:5]),
+            ("offset=3", rows[3:]),
+            ("limit=1000&offset=1", rows[1:]),
+            (f"offset={len(rows)}", []),
+            ("limit=1&offset=2147483647", []),
+            ("limit=&offset=", rows),
+        ):
+            page = await live.client.get(f"{V1}{collection}?{query}")
+            assert page.body == part, query
+            assert page.headers["x-total-count"] == str(len(rows)), query
+
+    @pytest.mark.parametrize("collection", ["/tradeOrders", "/executions"])
+    @pytest.mark.parametrize(
+        "query",
+        [
+            "limit=0",
+            "limit=1001",
+            "limit=ten",
+            "limit=1.5",
+            "offset=-1",
+            "offset=2147483648",
+            "limit=1&limit=2",
+        ],
+    )
+    async def test_impossible_pages_are_refused(self, live: Live, collection: str, query: str) -> None:
+        message = await refused(live.client, "GET", f"{collection}?{query}", 400, "INVALID_INPUT")
+        assert message.startswith(query.partition("=")[0])
+
+    async def test_the_order_of_an_order_id(self, live: Live) -> None:
+        order = await order_of(live)
+        await order_of(live)
+        for query, found in (
+            (f"order_id={order['orderId']}", [order]),
+            (f"order_id={order['orderId']}&offset=1", []),
+            ("order_id=987654", []),
+        ):
+            page = await live.client.get(f"{V1}/tradeOrders?{query}")
+            assert page.body == found
+            assert page.headers["x-total-count"] == ("0" if "987654" in query else "1")
+        for value in ("x", "99999999999"):
+            message = await refused(
+                live.client, "GET", f"/tradeOrders?order_id={value}", 400, "INVALID_INPUT"
+            )
+            assert message.startswith("order_id")
+
+    async def test_no_list_is_unbounded(self, live: Live) -> None:
+        for _ in range(2):
+            await live.orders(600, 1)
+        whole = await live.client.get(f"{V1}/tradeOrders")
+        assert len(whole.body) == 1000
+        assert int(whole.headers["x-total-count"]) >= 1200
+        last = int(whole.headers["x-total-count"]) - 1
+        assert len((await live.client.get(f"{V1}/tradeOrders?offset={last}")).body) == 1

@@ -111,7 +111,6 @@ def changed_execution(old: Execution, values: ExecutionValues, status: str) -> E
         execution_timestamp=values.execution_timestamp or old.execution_timestamp,
         submission_state=state,
     )
-    _check_fits(new)
     if state is SubmissionState.ACCEPTED:
         _keep_what_was_sent(old, new)
     elif state_of_new(values, status) is SubmissionState.ACCEPTED:
@@ -241,17 +240,6 @@ def _keep_what_was_sent(old: Execution, new: Execution) -> None:
                 value=shown,
                 id=old.id,
             )
-
-
-def _check_fits(new: Execution) -> None:
-    """Raises InvalidInput for a kept quantity that the new quantity ordered has no room for."""
-    for quantity, field in (
-        (new.quantity_placed, "quantityPlaced"),
-        (new.quantity_filled, "quantityFilled"),
-    ):
-        if quantity > new.quantity_ordered:
-            rule = f"must not be below {field}, {quantity.normalize():f}"
-            raise InvalidInput.of(_ORDERED, f"{new.quantity_ordered.normalize():f}", rule)
 
 
 def _held(execution: Execution) -> Decimal:

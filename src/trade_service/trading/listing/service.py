@@ -60,23 +60,33 @@ class ListService:
 
     async def list_orders(self, query: ListQuery) -> Page[NamedOrder]:
         """One page of trade orders."""
-        page = await self._page("orders", query, self._reads.orders, self._reads.count_orders)
+        page = await self._orders(query)
         return replaced(page, await self.named_orders(page.items))
+
+    async def plain_orders(self, query: ListQuery) -> Page[tuple[TradeOrder, Blotter | None]]:
+        """The same with their blotters alone."""
+        page = await self._orders(query)
+        blotters = await self._blotters(page.items)
+        return replaced(page, [(order, blotters.get(order.blotter_id or 0)) for order in page.items])
 
     async def list_executions(self, query: ListQuery) -> Page[NamedExecution]:
         """One page of executions."""
+        page = await self.plain_executions(query)
+        return replaced(page, await self.named_executions(page.items))
+
+    async def plain_executions(self, query: ListQuery) -> Page[ExecutionView]:
+        """The same without names."""
         page = await self._page("executions", query, self._reads.executions, self._reads.count_executions)
-        return replaced(page, await self.named_executions(await views_of(self._references, page.items)))
+        return replaced(page, await views_of(self._references, page.items))
 
     async def named_orders(self, orders: Sequence[TradeOrder]) -> list[NamedOrder]:
         """The orders with their blotters and names."""
-        blotter_ids = {order.blotter_id for order in orders} - {None}
         book = await self._book(orders)
-        reference = await self._references.get(lambda data: blotter_ids <= data.blotters.keys())
+        blotters = await self._blotters(orders)
         return [
             NamedOrder(
                 order,
-                reference.blotters.get(order.blotter_id or 0),
+                blotters.get(order.blotter_id or 0),
                 book.portfolio(order.portfolio_id),
                 book.security(order.security_id),
             )
@@ -92,6 +102,13 @@ class ListService:
             )
             for view in views
         ]
+
+    async def _orders(self, query: ListQuery) -> Page[TradeOrder]:
+        return await self._page("orders", query, self._reads.orders, self._reads.count_orders)
+
+    async def _blotters(self, orders: Sequence[TradeOrder]) -> dict[int, Blotter]:
+        wanted = {order.blotter_id for order in orders} - {None}
+        return (await self._references.get(lambda data: wanted <= data.blotters.keys())).blotters
 
     async def _book(self, orders: Sequence[TradeOrder]) -> NameBook:
         return await self._names.book(

@@ -15,6 +15,7 @@ from trade_service.web.reading import JsonReader, read_id, read_version, same_id
 from trade_service.web.rendering import answer
 from trade_service.web.services import Routes, WebServices, WebSettings
 from trade_service.web.v1.answers import ExecutionAnswer, pending_headers
+from trade_service.web.v1.paging import PageOperation, read_page, total_header
 from trade_service.web.v1.requests import ExecutionPost, ExecutionPut, FillPut, exact
 
 _POST = JsonReader(ExecutionPost)
@@ -23,10 +24,11 @@ _FILL = JsonReader(FillPut)
 
 
 class ExecutionRoutes(Routes):
-    """Executions are read, written by hand, filled and sent."""
+    """Executions are listed, read, written by hand, filled and sent."""
 
     def __init__(self, services: WebServices, settings: WebSettings) -> None:
         self._executions = services.executions
+        self._lists = services.lists
         self._editor = services.editors.executions
         self._wait_s = settings.wait_s
         self._keyed = Idempotency(services.keys)
@@ -37,6 +39,7 @@ class ExecutionRoutes(Routes):
             "/",
             route_handlers=[
                 get("/executions/{execution_id:str}", opt=READER)(self.read),
+                get("/executions", opt=READER, operation_class=PageOperation)(self.list_executions),
                 self._keyed.post("/executions", self.create, self.created, opt=TRADER),
                 put("/executions/{execution_id:str}", opt=TRADER)(self.update),
                 delete("/executions/{execution_id:str}", opt=TRADER)(self.delete),
@@ -51,6 +54,12 @@ class ExecutionRoutes(Routes):
             ],
             tags=["Executions"],
         )
+
+    async def list_executions(self, request: Request[Any, Any, Any]) -> Response[list[ExecutionAnswer]]:
+        """A page of executions by id, 1000 at the most; the header X-Total-Count tells how many there are."""
+        page = await self._lists.plain_executions(read_page(request))
+        executions = [ExecutionAnswer.of(view) for view in page.items]
+        return answer(executions, headers=total_header(page.total))
 
     async def read(self, execution_id: FromPath[str]) -> Response[ExecutionAnswer]:
         """Reads an execution."""

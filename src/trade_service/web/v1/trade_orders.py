@@ -1,8 +1,9 @@
-"""/api/v1/tradeOrders: created, read, changed, and submitted."""
+"""/api/v1/tradeOrders: listed, created, read, changed, and submitted."""
 
 from collections.abc import Sequence
 from typing import Any
 
+import msgspec
 from litestar import Request, Response, Router, delete, get, put
 from litestar.params import FromPath
 
@@ -20,6 +21,7 @@ from trade_service.web.v1.answers import (
     TradeOrderAnswer,
     pending_headers,
 )
+from trade_service.web.v1.paging import OrderPageOperation, read_order_filter, read_page, total_header
 from trade_service.web.v1.requests import BatchSubmit, TradeOrderPost, TradeOrderPut, TradeOrderSubmit
 
 NO_SEND = "noExecuteSubmit"
@@ -35,6 +37,7 @@ class TradeOrderRoutes(Routes):
 
     def __init__(self, services: WebServices, settings: WebSettings) -> None:
         self._orders = services.orders
+        self._lists = services.lists
         self._editor = services.editors.orders
         self._references = services.references
         self._wait_s = settings.wait_s
@@ -46,6 +49,7 @@ class TradeOrderRoutes(Routes):
         return Router(
             "/tradeOrders",
             route_handlers=[
+                get("/", opt=READER, operation_class=OrderPageOperation)(self.list_orders),
                 keyed.post("/", self.create, self.created, opt=TRADER),
                 get("/{trade_order_id:str}", opt=READER)(self.read),
                 put("/{trade_order_id:str}", opt=TRADER)(self.update),
@@ -57,6 +61,13 @@ class TradeOrderRoutes(Routes):
             ],
             tags=["Trade orders"],
         )
+
+    async def list_orders(self, request: Request[Any, Any, Any]) -> Response[list[TradeOrderAnswer]]:
+        """A page of trade orders by id, 1000 at the most; the header X-Total-Count tells how many there are."""
+        query = msgspec.structs.replace(read_page(request), filters=read_order_filter(request))
+        page = await self._lists.plain_orders(query)
+        orders = [TradeOrderAnswer.of(order, blotter) for order, blotter in page.items]
+        return answer(orders, headers=total_header(page.total))
 
     async def create(self, request: Request[Any, Any, Any]) -> Response[TradeOrderAnswer]:
         """Creates a trade order."""

@@ -1,0 +1,94 @@
+"""The paging of v1's lists: an array, and the number of all rows in a header."""
+
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from litestar import Request
+from litestar.openapi.spec import OpenAPIType, Operation, Parameter, Schema
+
+from trade_service.domain.errors import InvalidInput
+from trade_service.domain.executions import is_possible_id
+from trade_service.trading.listing.model import MAX_LIMIT, Filter, ListQuery, Test
+from trade_service.web.reading import read_once
+
+TOTAL_COUNT = "X-Total-Count"
+MAX_OFFSET = 2**31 - 1
+ORDER_ID = "order_id"
+
+_INTEGER = re.compile(r"[+-]?[0-9]{1,10}", re.ASCII)
+
+
+def read_page(request: Request[Any, Any, Any]) -> ListQuery:
+    """The page that `limit` and `offset` ask for, by id; what is left out is the most that is answered at once.
+
+    Raises InvalidInput.
+    """
+    limit = _integer(request, "limit", 1, MAX_LIMIT)
+    offset = _integer(request, "offset", 0, MAX_OFFSET)
+    return ListQuery(MAX_LIMIT if limit is None else limit, offset or 0)
+
+
+def read_order_filter(request: Request[Any, Any, Any]) -> tuple[Filter, ...]:
+    """The filter that `order_id` asks for; raises InvalidInput."""
+    given = (read_once(request, ORDER_ID) or "").strip()
+    if not given:
+        return ()
+    if not _INTEGER.fullmatch(given) or not is_possible_id(int(given)):
+        raise InvalidInput.of(ORDER_ID, given[:100], "must be a 32-bit integer")
+    return (Filter("orderId", Test.ANY_OF, (int(given),)),)
+
+
+def total_header(total: int) -> dict[str, str]:
+    """The number of all rows."""
+    return {TOTAL_COUNT: str(total)}
+
+
+def _integer(request: Request[Any, Any, Any], name: str, least: int, most: int) -> int | None:
+    given = (read_once(request, name) or "").strip()
+    if not given:
+        return None
+    if _INTEGER.fullmatch(given) and least <= (number := int(given)) <= most:
+        return number
+    raise InvalidInput.of(name, given[:100], f"must be an integer from {least} to {most}")
+
+
+def _query(name: str, description: str, schema: Schema) -> Parameter:
+    return Parameter(name=name, param_in="query", description=description, required=False, schema=schema)
+
+
+_PAGE = [
+    _query(
+        "limit",
+        f"Rows of the page; {MAX_LIMIT} when left out.",
+        Schema(type=OpenAPIType.INTEGER, minimum=1, maximum=MAX_LIMIT),
+    ),
+    _query(
+        "offset",
+        "Rows left out before the page, exactly.",
+        Schema(type=OpenAPIType.INTEGER, minimum=0, maximum=MAX_OFFSET),
+    ),
+]
+
+
+@dataclass
+class PageOperation(Operation):
+    """A list in OpenAPI, with its parameters."""
+
+    def __post_init__(self) -> None:
+        """Adds them."""
+        self.parameters = [*(self.parameters or []), *_PAGE]
+
+
+@dataclass
+class OrderPageOperation(Operation):
+    """The list of trade orders in OpenAPI, with its parameters."""
+
+    def __post_init__(self) -> None:
+        """Adds them."""
+        order_id = _query(
+            ORDER_ID,
+            "Only the order of this orderId.",
+            Schema(type=OpenAPIType.INTEGER, minimum=-(2**31), maximum=2**31 - 1),
+        )
+        self.parameters = [*(self.parameters or []), *_PAGE, order_id]
