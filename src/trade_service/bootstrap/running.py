@@ -113,7 +113,8 @@ async def running_services(settings: Settings, progress: Progress) -> AsyncItera
         services.events.subscribe(log_submission)
         background: list[Loop] = [services.names.run]
         if services.registry is not None:
-            background.append(measure(services, services.registry).run)
+            if settings.batch.metrics_enabled:
+                background.append(measure(services, services.registry).run)
             push = pushed_metrics(settings, services.registry)
             if push is not None:
                 background.append(push.run)

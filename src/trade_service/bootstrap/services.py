@@ -92,7 +92,7 @@ class Services:
         self.clock = SystemClock()
         self.owner = f"{socket.gethostname()[:40]}:{os.getpid()}:{secrets.token_hex(4)}"
         self.events = EventBus()
-        self.registry = CollectorRegistry() if settings.batch.metrics_enabled else None
+        self.registry = CollectorRegistry() if settings.metrics.enabled else None
         """What is measured; None when nothing is."""
         self.tracing: Tracing | None = None
         self.board = OutcomeBoard()

@@ -4,12 +4,25 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from litestar import Litestar
+from prometheus_client import CollectorRegistry
 
 from trade_service.bootstrap.access import authenticator
 from trade_service.bootstrap.services import Services
+from trade_service.domain.access import Role
+from trade_service.observability.exposition import Exposition
+from trade_service.observability.http_metrics import HttpMetrics, register_connections
 from trade_service.settings import Settings
+from trade_service.store.engine import pool_state
 from trade_service.web.app import create_app
 from trade_service.web.services import WebServices, WebSettings
+
+
+class WebMetrics(HttpMetrics, Exposition):
+    """What the web measures and shows, on one registry."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        HttpMetrics.__init__(self, registry)
+        Exposition.__init__(self, registry)
 
 
 @asynccontextmanager
@@ -28,6 +41,7 @@ async def web_app(services: Services) -> AsyncIterator[Litestar]:
                 services.lists,
                 services.keys,
                 gatekeeper,
+                _metrics(services),
             ),
             web_settings(services.settings),
         )
@@ -36,6 +50,13 @@ async def web_app(services: Services) -> AsyncIterator[Litestar]:
 
             app.asgi_handler = TracedRequests(app.asgi_handler, services.tracing.provider)
         yield app
+
+
+def _metrics(services: Services) -> WebMetrics | None:
+    if services.registry is None:
+        return None
+    register_connections(services.registry, lambda: pool_state(services.engine))
+    return WebMetrics(services.registry)
 
 
 def web_settings(settings: Settings) -> WebSettings:
@@ -50,4 +71,5 @@ def web_settings(settings: Settings) -> WebSettings:
         requests_per_s=rates.requests_per_s,
         request_burst=rates.burst,
         max_clients=rates.max_clients,
+        metrics_role=Role[settings.metrics.role.upper()],
     )

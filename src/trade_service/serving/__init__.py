@@ -69,7 +69,6 @@ def _config(app: ASGIApplication, limits: ServerLimits, grace_s: float) -> uvico
         access_log=False,
         server_header=False,
         backlog=limits.backlog,
-        limit_concurrency=limits.max_connections,
         timeout_keep_alive=limits.keep_alive_s,
         timeout_graceful_shutdown=max(1, round(grace_s)),
         reset_contextvars=True,

@@ -1,10 +1,14 @@
 """uvicorn's HTTP/1.1 protocol with the bounds on a request's head that it lacks."""
 
 import asyncio
+import secrets
 
 import httptools
 import msgspec
+import structlog
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+_log = structlog.get_logger(__name__)
 
 
 class ServerLimits(msgspec.Struct, frozen=True, kw_only=True):
@@ -22,13 +26,16 @@ class ServerLimits(msgspec.Struct, frozen=True, kw_only=True):
 _REFUSALS = {
     400: ("Bad Request", "BAD_REQUEST"),
     408: ("Request Timeout", "HEAD_TOO_SLOW"),
+    503: ("Service Unavailable", "OVERLOADED"),
     431: ("Request Header Fields Too Large", "HEAD_TOO_LARGE"),
 }
 
 
 def _refusal(status: int, message: str) -> bytes:
-    """A whole answer to what is not even a request."""
+    """A whole answer to what is not even a request; it is logged, since no application sees it."""
     title, code = _REFUSALS[status]
+    request_id = secrets.token_hex(16)
+    _log.info("request_refused", request_id=request_id, status=status, code=code)
     body = msgspec.json.encode(
         {
             "type": "about:blank",
@@ -39,11 +46,13 @@ def _refusal(status: int, message: str) -> bytes:
             "message": message,
             "details": {},
             "code": code,
+            "requestId": request_id,
         }
     )
     head = (
         f"HTTP/1.1 {status} {title}\r\ncontent-type: application/problem+json\r\n"
-        f"content-length: {len(body)}\r\nconnection: close\r\n\r\n"
+        f"content-length: {len(body)}\r\nx-request-id: {request_id}\r\n"
+        f"{'retry-after: 1' if status == 503 else 'cache-control: no-store'}\r\nconnection: close\r\n\r\n"
     )
     return head.encode() + body
 
@@ -98,6 +107,9 @@ class BoundedProtocol(HttpToolsProtocol):
         if size > self.limits.max_header_bytes:
             self._refuse_large_head()
             raise httptools.HttpParserError("head too large")
+        if len(self.connections) > self.limits.max_connections:
+            self._refuse(503, f"{self.limits.max_connections} connections are open, which is the limit")
+            raise httptools.HttpParserError("too many connections")
         super().on_headers_complete()
 
     def send_400_response(self, msg: str) -> None:

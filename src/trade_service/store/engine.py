@@ -10,6 +10,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy.pool import AsyncAdaptedQueuePool, PoolProxiedConnection
 
 from trade_service.submission.ports import StoreUnavailable
 
@@ -63,6 +64,7 @@ def create_engine(settings: StoreSettings) -> AsyncEngine:
         connect_args["prepared_statement_name_func"] = lambda: ""
     return create_async_engine(
         "postgresql+asyncpg://",
+        poolclass=CountingPool,
         pool_size=settings.pool_size,
         max_overflow=0,
         pool_timeout=settings.pool_timeout_s,
@@ -71,6 +73,27 @@ def create_engine(settings: StoreSettings) -> AsyncEngine:
         json_serializer=lambda value: msgspec.json.encode(value).decode(),
         execution_options={_SETTINGS: settings},
     )
+
+
+class CountingPool(AsyncAdaptedQueuePool):
+    """A pool that knows how many wait for a connection of it."""
+
+    pending = 0
+
+    def connect(self) -> PoolProxiedConnection:
+        """As the pool's."""
+        self.pending += 1
+        try:
+            return super().connect()
+        finally:
+            self.pending -= 1
+
+
+def pool_state(engine: AsyncEngine) -> tuple[int, int, int]:
+    """How many connections are in use, idle, and waited for."""
+    pool = engine.pool
+    assert isinstance(pool, CountingPool)
+    return pool.checkedout(), pool.checkedin(), pool.pending
 
 
 _SETTINGS = "store_settings"

@@ -32,6 +32,11 @@ CHALLENGE = 'Bearer realm="trade-service"'
 CHECK_RETRY_AFTER_S = 2
 
 
+def for_role(role: Role) -> dict[str, Role]:
+    """The declaration of a role that is known only at the start."""
+    return {_ROLE: role}
+
+
 class UndeclaredRole(Exception):
     """Routes that declare no role cannot be served."""
 

@@ -16,6 +16,8 @@ from trade_service.web.errors import respond_to_error
 from trade_service.web.health import HealthRoutes
 from trade_service.web.idempotency import REPLAYED
 from trade_service.web.limits import Limits, RequestContext
+from trade_service.web.measuring import HeadAsGet, MeasuredRequests
+from trade_service.web.operations import InfoRoutes, MetricsRoutes
 from trade_service.web.rates import RateLimit
 from trade_service.web.services import WebServices, WebSettings
 from trade_service.web.v1.answers import SUBMISSION_MESSAGE, SUBMISSION_STATE
@@ -35,6 +37,7 @@ EXPOSED_HEADERS = [
     "X-Request-ID",
     "X-Total-Count",
     "Retry-After",
+    "traceparent",
 ]
 
 
@@ -63,7 +66,9 @@ def create_app(services: WebServices, settings: WebSettings) -> Litestar:
     )
     check_roles(app)
     # Outermost, since a middleware would not see requests that no route matches.
-    app.asgi_handler = RequestContext(app.asgi_handler)
+    inner = HeadAsGet(app.asgi_handler)
+    measured = inner if services.metrics is None else MeasuredRequests(inner, services.metrics)
+    app.asgi_handler = RequestContext(measured)
     return app
 
 
@@ -83,11 +88,14 @@ def _routes(services: WebServices, settings: WebSettings) -> list[Router]:
         TradeOrderListRoutes(services).router(),
         ExecutionListRoutes(services).router(),
     ]
+    measured = [] if services.metrics is None else [services.metrics]
     return [
         Router("/api/v1", route_handlers=v1, middleware=[limits]),
         Router("/api/v2", route_handlers=v2, middleware=[limits]),
         Router("/api/v2", route_handlers=[submissions.stream_router()]),
         HealthRoutes(services.health, settings).router(),
+        InfoRoutes().router(),
+        *(MetricsRoutes(metrics, settings.metrics_role).router() for metrics in measured),
     ]
 
 

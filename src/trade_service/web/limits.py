@@ -13,6 +13,7 @@ from litestar.types.asgi_types import HTTPReceiveMessage, WebSocketReceiveMessag
 from trade_service.web.codes import HttpCode
 from trade_service.web.errors import OVERLOAD_RETRY_AFTER_S, RequestRefused
 from trade_service.web.health import PROBE_PREFIXES
+from trade_service.web.tracing import TRACEPARENT, trace_of
 
 _log = structlog.get_logger(__name__)
 
@@ -33,18 +34,23 @@ class RequestContext:
             return
         request_id = _request_id(scope)
         scope["state"]["request_id"] = request_id
-        header = (REQUEST_ID, request_id.encode())
+        headers = [(REQUEST_ID, request_id.encode())]
+        context = {"request_id": request_id}
+        trace = trace_of(scope["headers"])
+        if trace is not None:
+            headers.append((TRACEPARENT, trace.header))
+            context["trace_id"] = trace.trace_id
         status: int | None = None
 
         async def tagging_send(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                message["headers"] = [*message["headers"], header]
+                message["headers"] = [*message["headers"], *headers]
             await send(message)
 
         path, started = scope["path"], time.perf_counter()
-        with structlog.contextvars.bound_contextvars(request_id=request_id):
+        with structlog.contextvars.bound_contextvars(**context):
             try:
                 await self._app(scope, receive, tagging_send)
             finally:

@@ -1,11 +1,12 @@
 """What the web needs from the use cases, and its own limits."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from typing import Protocol, Self
 
 import msgspec
 
+from trade_service.domain.access import Role
 from trade_service.domain.orders import NewTradeOrder, Submission, TradeOrder
 from trade_service.domain.reference import Blotter, ReferenceData
 from trade_service.submission.model import SubmitResult
@@ -113,6 +114,35 @@ class RequestKeys(Protocol):
         ...
 
 
+class Metrics(Protocol):
+    """What is measured of requests, and all that is measured."""
+
+    @property
+    def content_type(self) -> str:
+        """Of `text`."""
+        ...
+
+    def begun(self) -> None:
+        """A request came."""
+        ...
+
+    def ended(self, method: str, template: str | None, status: int, seconds: float) -> None:
+        """It was answered; `template` is None when no route serves it."""
+        ...
+
+    def text(self) -> bytes:
+        """All of it, in Prometheus' text format."""
+        ...
+
+    def names(self) -> list[str]:
+        """The names of all metrics."""
+        ...
+
+    def read(self, name: str, tags: Mapping[str, str]) -> dict[str, object] | None:
+        """One metric over the series with these tags; None when there is none."""
+        ...
+
+
 class WebServices(msgspec.Struct, frozen=True):
     """The use cases that are served."""
 
@@ -126,6 +156,8 @@ class WebServices(msgspec.Struct, frozen=True):
     lists: ListService
     keys: RequestKeys
     authenticator: Authenticator = Everybody()
+    metrics: Metrics | None = None
+    """None when nothing is measured."""
 
 
 class WebSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -139,6 +171,8 @@ class WebSettings(msgspec.Struct, frozen=True, kw_only=True):
     """Of one client; 0 for no limit."""
     request_burst: int = 200
     max_clients: int = 10_000
+    metrics_role: Role = Role.ANYONE
+    """Who may read metrics."""
     cors_allow_origins: tuple[str, ...] = ("*",)
     wait_s: float = 25.0
     """How long a submission is waited for before it is answered as pending."""
