@@ -7,7 +7,7 @@ STAMP := $(VENV)/.installed
 ROUNDS ?= 50
 SEEDS ?= 10000
 
-.PHONY: help run serve test world chaos lint format bench bench-lists clean lock recording
+.PHONY: help run serve test world chaos lint audit-deps format bench bench-lists clean lock recording
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -47,7 +47,11 @@ lint: $(STAMP) ## style, types, layers, ratchets
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
-	@$(BIN)/python -m pytest tests/test_tidy.py
+	@$(BIN)/python -m pytest tests/test_tidy.py tests/test_lock.py
+
+audit-deps: ## known advisories for the locked packages (needs pip-audit and the service that it asks)
+	@command -v pip-audit >/dev/null || { echo "Nothing was audited: pip-audit is not installed here."; exit 1; }
+	@pip-audit --disable-pip --require-hashes -r requirements.lock || { echo "Not clean, or the advisory service was not reached: see the lines above."; exit 1; }
 
 format: $(STAMP) ## put the code into the house style
 	@$(BIN)/ruff check --fix-only --quiet .
