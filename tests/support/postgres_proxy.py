@@ -15,6 +15,8 @@ class PostgresProxy:
     def __init__(self) -> None:
         self.round_trips = 0
         self._writers: set[asyncio.StreamWriter] = set()
+        self._last_words: bytes | None = None
+        self.deaf = False
         self.stalled = asyncio.Event()
         self.stalled.set()
 
@@ -22,6 +24,10 @@ class PostgresProxy:
         """Resets every connection."""
         for writer in self._writers:
             writer.transport.abort()
+
+    def deafen_at(self, words: bytes) -> None:
+        """The server does what the next message with these words says; its client never hears of it."""
+        self._last_words = words
 
     async def carry_requests(self, source: asyncio.StreamReader, target: asyncio.StreamWriter) -> None:
         """From client to server, message by message."""
@@ -31,6 +37,8 @@ class PostgresProxy:
             head = await source.readexactly(5)
             body = await source.readexactly(struct.unpack("!I", head[1:])[0] - 4)
             self.round_trips += head[:1] in (b"S", b"Q")
+            if self._last_words is not None and self._last_words in body:
+                self.deaf = True
             target.write(head + body)
             await target.drain()
 
@@ -38,6 +46,9 @@ class PostgresProxy:
         """From server to client, as they come."""
         while data := await source.read(65536):
             await self.stalled.wait()
+            if self.deaf:
+                self.cut()
+                return
             target.write(data)
             await target.drain()
 

@@ -140,6 +140,7 @@ each_sending = pytest.mark.parametrize("make", SENDING, ids=lambda make: make.__
 def same(repeat: Answer, first: Answer) -> None:
     """The repeat is a replay of a first answer."""
     assert (repeat.status, repeat.raw) == (first.status, first.raw)
+    assert first.headers["content-type"].startswith(("application/json", "application/problem+json"))
     names = ("content-type", "location", "x-submission-state")
     assert [repeat.headers.get(name) for name in names] == [first.headers.get(name) for name in names]
     assert "idempotent-replayed" not in first.headers

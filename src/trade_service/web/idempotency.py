@@ -3,6 +3,7 @@
 import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from enum import Enum
 from functools import partial, wraps
 from typing import Any, TypeAlias
 
@@ -176,7 +177,8 @@ def _refusal(key: str, standing: Standing) -> RequestRefused:
 
 def _kept(response: Response[Any]) -> KeptAnswer:
     """The answer in bytes."""
-    media_type = str(response.media_type or MediaType.JSON)
+    given = response.media_type or MediaType.JSON
+    media_type = given.value if isinstance(given, Enum) else str(given)
     headers = {**response.headers, _CONTENT_TYPE: media_type}
     body = response.render(response.content, media_type)
     return KeptAnswer(response.status_code or 200, headers, body)
