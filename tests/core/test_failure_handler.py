@@ -126,9 +126,27 @@ def test_only_an_answered_batch_sends_its_few_failures_back_alone() -> None:
         return HANDLER.close_reply("a", answered, sent, readings, (), 0, LOW)
 
     assert closing(3).next_batch_size == 1
-    assert closing(4).next_batch_size is None
+    assert closing(4).next_batch_size == 2
+    assert closing(9).next_batch_size == 5
     assert closing(0).next_action_in_ms is None
     assert close(ReplyKind.LOST, 2).next_batch_size is None
+
+
+@given(st.integers(1, 100), st.integers(0, 100))
+def test_failed_items_of_an_answered_batch_end_alone_whatever_their_number(failed: int, few: int) -> None:
+    handler = ExecutionFailureHandler(RetryPolicy(retry_failed_individually=few))
+    answered, rounds, size = GatewayReply(ReplyKind.ANSWERED, "OK", "", 207), 0, failed
+    while size > 1:
+        readings = [ItemReading(i, Verdict.UNCLEAR, "ITEM_UNCLEAR", "why") for i in range(size)]
+        sent = [claimed(i) for i in range(size)]
+        smaller = handler.close_reply("a", answered, sent, readings, (), 0, LOW).next_batch_size
+        if few == 0:
+            assert smaller is None
+            return
+        assert smaller is not None
+        assert smaller == (1 if size <= few else (size + 1) // 2)
+        size, rounds = smaller, rounds + 1
+    assert rounds <= 7
 
 
 def test_what_could_not_be_sent_is_recorded_with_the_rest() -> None:

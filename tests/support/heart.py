@@ -101,6 +101,7 @@ async def beating(
         hold_ms=1000,
         observer_grace_ms=500,
         look_up_max_pages=1000,
+        give_up_after_ms=60_000,
     )
     recovery = Recovery(store, gateway, clock, handler, queue, board, events, admission, pacing)
     service.on_open = recovery.due_in

@@ -165,4 +165,5 @@ def recovery_settings(owner: str, timing: Timing, batch_size: int) -> RecoverySe
         hold_ms=3000,
         observer_grace_ms=2000,
         look_up_max_pages=LOOK_UP_MAX_PAGES,
+        give_up_after_ms=round(timing.give_up_s * 1000),
     )

@@ -75,6 +75,7 @@ def recovery_settings(settings: Settings, owner: str) -> RecoverySettings:
         hold_ms=settings.submission.recovery_hold_ms,
         observer_grace_ms=settings.submission.recovery_grace_ms,
         look_up_max_pages=settings.submission.look_up_max_pages,
+        give_up_after_ms=round(settings.retry.give_up_after_s * 1000),
     )
 
 

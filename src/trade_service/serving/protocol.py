@@ -23,17 +23,18 @@ class ServerLimits(msgspec.Struct, frozen=True, kw_only=True):
     backlog: int = 2048
 
 
-_REFUSALS = {
+REFUSALS = {
     400: ("Bad Request", "BAD_REQUEST"),
     408: ("Request Timeout", "HEAD_TOO_SLOW"),
     503: ("Service Unavailable", "OVERLOADED"),
     431: ("Request Header Fields Too Large", "HEAD_TOO_LARGE"),
 }
+"""Title and code of what is refused before there is a request."""
 
 
 def _refusal(status: int, message: str) -> bytes:
     """A whole answer to what is not even a request; it is logged, since no application sees it."""
-    title, code = _REFUSALS[status]
+    title, code = REFUSALS[status]
     request_id = secrets.token_hex(16)
     _log.info("request_refused", request_id=request_id, status=status, code=code)
     body = msgspec.json.encode(

@@ -81,7 +81,7 @@ class ExecutionBatchSettings(Section, frozen=True, kw_only=True):
     retry_failed_individually: Annotated[
         int,
         about(
-            "Failed items of an answered batch go back alone when at most this many, else together.",
+            "Failed items of an answered batch go back alone when at most this many, else in halves; 0: together.",
             env=(f"{_OLD}BATCH_RETRY_FAILED_INDIVIDUALLY", f"{_OLD}RETRY_FAILED_INDIVIDUALLY"),
             ge=0,
             le=BATCH_LIMIT,

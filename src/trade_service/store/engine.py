@@ -169,8 +169,12 @@ async def store_errors() -> AsyncIterator[None]:
         if is_unavailable(error):
             raise StoreUnavailable(f"the database could not do it: {error.orig}") from error
         raise
-    except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+    except (OSError, TimeoutError, *_ASYNCPG_ERRORS) as error:
         raise StoreUnavailable(f"the database does not answer: {str(error) or 'time-out'}") from error
+
+
+_ASYNCPG_ERRORS = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
+"""What asyncpg raises past SQLAlchemy, as it does while it connects: the three roots of all its errors."""
 
 
 def is_unavailable(error: DBAPIError) -> bool:

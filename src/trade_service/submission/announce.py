@@ -1,18 +1,44 @@
 """Tells callers and listeners what a record settled."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from trade_service.domain.executions import GAVE_BACK, SubmissionState
 from trade_service.submission.board import OutcomeBoard
 from trade_service.submission.codes import AlarmCode, OutcomeCode
-from trade_service.submission.events import AlarmEvent, EventBus
-from trade_service.submission.model import AttemptClosing, ExecutionSubmitResult, Recorded, SubmitStatus
+from trade_service.submission.events import AlarmEvent, EventBus, ExhaustedEvent, RecoveredEvent
+from trade_service.submission.model import (
+    AttemptClosing,
+    AttemptId,
+    ClaimedExecution,
+    ExecutionSubmitResult,
+    ItemOutcome,
+    OpenItem,
+    Recorded,
+    SubmitStatus,
+)
+
+
+def recovered(
+    attempt_id: AttemptId,
+    how: str,
+    items: Sequence[ClaimedExecution | OpenItem],
+    streak: int,
+    budget_s: float,
+) -> RecoveredEvent:
+    """The event of `items`, at least one, which took more than a first attempt; `budget_s` is their whole time."""
+    return RecoveredEvent(
+        attempt_id=attempt_id,
+        how=how,
+        execution_ids=tuple(item.execution_id for item in items),
+        attempts=max(item.attempts_spent for item in items) + streak,
+        since_first_s=max(0.0, budget_s - min(item.budget_left_s for item in items)),
+    )
 
 
 def announce(
     board: OutcomeBoard, events: EventBus, closing: AttemptClosing, recorded: Sequence[Recorded]
 ) -> None:
-    """Gives final results to who waits for them, notes the rest as open, alarms at a second acceptance."""
+    """Gives final results to who waits for them, notes the rest as open, tells what matters to people."""
     outcomes = {outcome.execution_id: outcome for outcome in closing.outcomes}
     results = [
         ExecutionSubmitResult.of(outcomes[row.execution_id], row)
@@ -23,11 +49,26 @@ def announce(
     pending = [result for result in results if result.status is SubmitStatus.PENDING]
     board.put_off(result for result in pending if result.code == OutcomeCode.CIRCUIT_OPEN)
     board.settled_elsewhere(result.execution_id for result in pending)
+    _tell_what_matters(events, closing, recorded, outcomes)
+
+
+def _tell_what_matters(
+    events: EventBus,
+    closing: AttemptClosing,
+    recorded: Sequence[Recorded],
+    outcomes: Mapping[int, ItemOutcome],
+) -> None:
     late = tuple(
         row.execution_id
         for row in recorded
         if row.changed and row.state is SubmissionState.ACCEPTED and row.state_before in GAVE_BACK
     )
+    exhausted = tuple(
+        row.execution_id for row in recorded if row.state is SubmissionState.EXHAUSTED and row.changed
+    )
+    if exhausted:
+        first = outcomes[exhausted[0]]  # What changed to it was told so.
+        events.emit(ExhaustedEvent(closing.attempt_id, first.code, first.message, exhausted))
     if late:
         message = (
             f"executions {list(late)} turned out to be accepted after they had been given up (attempt "

@@ -5,6 +5,7 @@ from itertools import islice
 
 from trade_service.domain.executions import SubmissionState
 from trade_service.domain.reference import STATUS_NEW
+from trade_service.submission.codes import OutcomeCode
 from trade_service.submission.messages import (
     BatchExecutionRequest,
     BatchExecutionResponse,
@@ -21,6 +22,7 @@ FALLBACK_BATCH = 50
 _SUCCESS = "SUCCESS"
 _FAILED = "FAILED"
 _ALL_CREATED = 201
+_OK: str = OutcomeCode.OK.value
 
 
 def effective_batch_size(size: int, maximum: int = API_MAX_BATCH) -> int:
@@ -56,7 +58,7 @@ class ExecutionBatchProcessor:
         sent = tuple(item for item in items if item.execution_id not in refused)
         request = BatchExecutionRequest([_post(item) for item in sent])
         outcomes = tuple(
-            ItemOutcome(execution_id, SubmissionState.REJECTED, "NOT_REPRESENTABLE", rule)
+            ItemOutcome(execution_id, SubmissionState.REJECTED, OutcomeCode.NOT_REPRESENTABLE, rule)
             for execution_id, rule in refused.items()
         )
         return request, sent, outcomes
@@ -151,12 +153,12 @@ def _judge(
     if result.status == _SUCCESS:
         if remote is None or remote.id is None or remote.id < 1:
             return _unclear(item, "its success carries no id")
-        return ItemReading(item.execution_id, Verdict.ACCEPTED, "OK", "accepted", remote.id)
+        return ItemReading(item.execution_id, Verdict.ACCEPTED, _OK, "accepted", remote.id)
     if result.status == _FAILED and remote is None and http_status != _ALL_CREATED:
         message = (result.message or "").strip() or "the Execution Service gave no reason"
-        return ItemReading(item.execution_id, Verdict.REFUSED, "ITEM_REFUSED", message)
+        return ItemReading(item.execution_id, Verdict.REFUSED, OutcomeCode.ITEM_REFUSED, message)
     return _unclear(item, f"its result contradicts itself (status {result.status!r} in a {http_status})")
 
 
 def _unclear(item: ClaimedExecution, why: str) -> ItemReading:
-    return ItemReading(item.execution_id, Verdict.UNCLEAR, "ITEM_UNCLEAR", why)
+    return ItemReading(item.execution_id, Verdict.UNCLEAR, OutcomeCode.ITEM_UNCLEAR, why)

@@ -21,7 +21,13 @@ class OutcomeCode(StrEnum):
     ALREADY_ACCEPTED = "ALREADY_ACCEPTED"
     ALREADY_REJECTED = "ALREADY_REJECTED"
     ALREADY_EXHAUSTED = "ALREADY_EXHAUSTED"
+    SETTLED_ACCEPTED = "SETTLED_ACCEPTED"
+    SETTLED_REJECTED = "SETTLED_REJECTED"
+    SETTLED_EXHAUSTED = "SETTLED_EXHAUSTED"
     SETTLED_ELSEWHERE = "SETTLED_ELSEWHERE"
+    """Owned by another attempt by now, and still open."""
+    STORE_UNAVAILABLE = "STORE_UNAVAILABLE"
+    """Whether it will be sent is not known, since the database does not answer."""
 
 
 class EvidenceCode(StrEnum):
@@ -41,3 +47,4 @@ class AlarmCode(StrEnum):
     ACCEPTED_TWICE = "ACCEPTED_TWICE"
     ACCEPTED_LATE = "ACCEPTED_LATE"
     DOWNSTREAM_RESET = "DOWNSTREAM_RESET"
+    LOOK_UP_DOUBTFUL = "LOOK_UP_DOUBTFUL"

@@ -73,6 +73,29 @@ class AlarmEvent(msgspec.Struct, frozen=True):
     execution_ids: tuple[int, ...] = ()
 
 
+class RecoveredEvent(msgspec.Struct, frozen=True):
+    """Executions were accepted although their first attempt did not settle them."""
+
+    attempt_id: AttemptId
+    how: str
+    """retry or look_up."""
+    execution_ids: tuple[int, ...]
+    attempts: int
+    """The most that one of them took."""
+    since_first_s: float
+    """The longest from an execution's first claim to its acceptance."""
+
+
+class ExhaustedEvent(msgspec.Struct, frozen=True):
+    """Executions were given up, provably not accepted."""
+
+    attempt_id: AttemptId
+    code: str
+    message: str
+    """Of the first of them."""
+    execution_ids: tuple[int, ...]
+
+
 class CircuitEvent(msgspec.Struct, frozen=True):
     """The circuit around the Execution Service changed."""
 
@@ -85,7 +108,15 @@ class CircuitEvent(msgspec.Struct, frozen=True):
     """The same, counted from the event."""
 
 
-SubmissionEvent = BatchBegunEvent | BatchSubmissionEvent | LookUpEvent | AlarmEvent | CircuitEvent
+SubmissionEvent = (
+    BatchBegunEvent
+    | BatchSubmissionEvent
+    | LookUpEvent
+    | RecoveredEvent
+    | ExhaustedEvent
+    | AlarmEvent
+    | CircuitEvent
+)
 Listener = Callable[[SubmissionEvent], None]
 
 

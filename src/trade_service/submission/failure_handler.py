@@ -73,6 +73,7 @@ class RetryPolicy(msgspec.Struct, frozen=True):
     multiplier: float = 2.0
     max_delay_ms: int = 30_000
     retry_failed_individually: int = 3
+    """Failed items of an answered batch go back alone when at most this many, else in two halves; 0: together."""
     look_up_delay_ms: int = 500
     look_up_max_delay_ms: int = 60_000
     transient_words: tuple[str, ...] = TRANSIENT_WORDS
@@ -240,8 +241,10 @@ class ExecutionFailureHandler:
         if reply.kind is ReplyKind.REFUSED_WHOLE:
             return max(1, (batch_size + 1) // 2)
         unsettled = sum(outcome.state is SubmissionState.UNKNOWN for outcome in outcomes)
-        alone = reply.kind is ReplyKind.ANSWERED and 0 < unsettled <= self._policy.retry_failed_individually
-        return 1 if alone else None
+        few = self._policy.retry_failed_individually
+        if reply.kind is not ReplyKind.ANSWERED or not unsettled or not few:
+            return None
+        return 1 if unsettled <= few else (unsettled + 1) // 2
 
 
 _NEXT_STEP = {

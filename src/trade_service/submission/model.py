@@ -209,6 +209,16 @@ _STATUS_OF = {
     SubmissionState.REJECTED: SubmitStatus.FAILED,
     SubmissionState.EXHAUSTED: SubmitStatus.RETRY_EXHAUSTED,
 }
+ALREADY = {
+    SubmissionState.ACCEPTED: OutcomeCode.ALREADY_ACCEPTED,
+    SubmissionState.REJECTED: OutcomeCode.ALREADY_REJECTED,
+    SubmissionState.EXHAUSTED: OutcomeCode.ALREADY_EXHAUSTED,
+}
+_SETTLED = {
+    SubmissionState.ACCEPTED: OutcomeCode.SETTLED_ACCEPTED,
+    SubmissionState.REJECTED: OutcomeCode.SETTLED_REJECTED,
+    SubmissionState.EXHAUSTED: OutcomeCode.SETTLED_EXHAUSTED,
+}
 PENDING_MESSAGE = "pending, do not resubmit"
 PUT_OFF_MESSAGE = (
     f"{PENDING_MESSAGE}: the Execution Service is not called now since its last calls failed or were too "
@@ -244,7 +254,7 @@ class ExecutionSubmitResult(msgspec.Struct, frozen=True, gc=False):
             execution_id=outcome.execution_id,
             status=_STATUS_OF.get(recorded.state, SubmitStatus.PENDING),
             state=recorded.state,
-            code=outcome.code if agreed else f"SETTLED_{recorded.state.upper()}",
+            code=outcome.code if agreed else _SETTLED.get(recorded.state, OutcomeCode.SETTLED_ELSEWHERE),
             message=outcome.message if agreed else f"settled as {recorded.state} elsewhere",
             execution_service_id=recorded.execution_service_id,
             status_id=recorded.status_id,
@@ -254,7 +264,7 @@ class ExecutionSubmitResult(msgspec.Struct, frozen=True, gc=False):
     @classmethod
     def pending(cls, execution_id: int, state: SubmissionState) -> "ExecutionSubmitResult":
         """The result of an execution that is still under way when its caller stops waiting."""
-        return cls(execution_id, SubmitStatus.PENDING, state, "PENDING", PENDING_MESSAGE)
+        return cls(execution_id, SubmitStatus.PENDING, state, OutcomeCode.PENDING, PENDING_MESSAGE)
 
     @classmethod
     def put_off(cls, execution_id: int, state: SubmissionState) -> "ExecutionSubmitResult":
@@ -266,7 +276,7 @@ class ExecutionSubmitResult(msgspec.Struct, frozen=True, gc=False):
         """The final result of an execution that could not be claimed; None while it is under way."""
         if refused.state is None:
             message = f"execution {refused.execution_id} does not exist"
-            return cls(refused.execution_id, SubmitStatus.FAILED, None, "NOT_FOUND", message)
+            return cls(refused.execution_id, SubmitStatus.FAILED, None, OutcomeCode.NOT_FOUND, message)
         if refused.state not in FINAL:
             return None
         accepted = refused.state is SubmissionState.ACCEPTED
@@ -274,7 +284,7 @@ class ExecutionSubmitResult(msgspec.Struct, frozen=True, gc=False):
             refused.execution_id,
             _STATUS_OF[refused.state],
             refused.state,
-            "ALREADY_ACCEPTED" if accepted else f"ALREADY_{refused.state.upper()}",
+            ALREADY[refused.state],
             f"was {refused.state} before" + ("" if accepted else ": an operator may requeue it"),
             refused.execution_service_id,
         )

@@ -13,9 +13,9 @@ import structlog
 
 from trade_service.domain.executions import SubmissionState
 from trade_service.submission.admission import Admission
-from trade_service.submission.announce import announce
+from trade_service.submission.announce import announce, recovered
 from trade_service.submission.board import OutcomeBoard
-from trade_service.submission.codes import AlarmCode
+from trade_service.submission.codes import AlarmCode, OutcomeCode
 from trade_service.submission.events import AlarmEvent, EventBus, LookUpEvent
 from trade_service.submission.failure_handler import ExecutionFailureHandler
 from trade_service.submission.look_up import LookUpPass, doubtful, look_up, matches
@@ -50,6 +50,8 @@ class RecoverySettings(msgspec.Struct, frozen=True):
     observer_grace_ms: int
     """How long an attempt is left to the process that looked at it last, whose own clock counts."""
     look_up_max_pages: int
+    give_up_after_ms: int
+    """The whole budget of time, to tell how long what is found had been open."""
     ask_limit: int = 1000
 
 
@@ -133,9 +135,10 @@ class Recovery:
             )
             for attempt in attempts
         ]
-        for closing in closings:
+        for attempt, closing in zip(attempts, closings, strict=True):
             with _contained(closing.attempt_id):
                 await self._record(closing)
+                self._tell_recovered(attempt, sought[attempt.attempt_id], closing)
         self._tell(seen, closings, len(wanted))
 
     async def _drive(self) -> None:
@@ -206,7 +209,7 @@ class Recovery:
             ItemOutcome(
                 item.execution_id,
                 SubmissionState.EXHAUSTED,
-                "BUDGET_SPENT",
+                OutcomeCode.BUDGET_SPENT,
                 f"never accepted in {item.attempts_spent} attempts, and its time is up: given up; "
                 "the quantity goes back to the order",
             )
@@ -247,7 +250,7 @@ class Recovery:
                 f"execution {item.execution_id} was accepted {len(ids)} times, as {list(ids)}: "
                 "cancel all but the first at the Execution Service"
             )
-            self._events.emit(AlarmEvent("ACCEPTED_TWICE", message, (item.execution_id,)))
+            self._events.emit(AlarmEvent(AlarmCode.ACCEPTED_TWICE, message, (item.execution_id,)))
         if attempt.requeued:
             message = (
                 f"execution {item.execution_id} was requeued, and the Execution Service had it as {ids[0]} all "
@@ -255,7 +258,8 @@ class Recovery:
             )
             self._events.emit(AlarmEvent(AlarmCode.ACCEPTED_LATE, message, (item.execution_id,)))
         message = f"found by look-up as {ids[0]}"
-        return ItemOutcome(item.execution_id, SubmissionState.ACCEPTED, "FOUND_BY_LOOK_UP", message, ids[0])
+        code = OutcomeCode.FOUND_BY_LOOK_UP
+        return ItemOutcome(item.execution_id, SubmissionState.ACCEPTED, code, message, ids[0])
 
     def _is_doubtful(self, attempt: DueAttempt, item: OpenItem, seen: LookUpPass) -> bool:
         row_id = doubtful(seen, item, attempt.floor_id)
@@ -266,12 +270,12 @@ class Recovery:
             "is unknown, but differs in security, side, quantity or destination, or does not show them: "
             "nothing is concluded; resolve this execution by hand"
         )
-        self._events.emit(AlarmEvent("LOOK_UP_DOUBTFUL", message, (item.execution_id,)))
+        self._events.emit(AlarmEvent(AlarmCode.LOOK_UP_DOUBTFUL, message, (item.execution_id,)))
         return True
 
     def _absent(self, attempt: DueAttempt, item: OpenItem) -> ItemOutcome:
         state = self._handler.decide_absent(item, adopted=attempt.adopted)
-        code = "BUDGET_SPENT" if state is SubmissionState.EXHAUSTED else "PROVEN_ABSENT"
+        code = OutcomeCode.BUDGET_SPENT if state is SubmissionState.EXHAUSTED else OutcomeCode.PROVEN_ABSENT
         next_step = {
             SubmissionState.RETRY: "it is sent again",
             SubmissionState.EXHAUSTED: f"given up after {item.attempts_spent} attempts",
@@ -321,13 +325,24 @@ class Recovery:
             results = (ExecutionSubmitResult.not_claimed(row) for row in rows)
             self._board.settle(result for result in results if result is not None)
 
+    def _tell_recovered(
+        self, attempt: DueAttempt, items: Sequence[OpenItem], closing: AttemptClosing
+    ) -> None:
+        accepted = {o.execution_id for o in closing.outcomes if o.state is SubmissionState.ACCEPTED}
+        found = [item for item in items if item.execution_id in accepted]
+        if found and not (attempt.requeued or attempt.adopted):
+            budget_s = self._settings.give_up_after_ms / 1000
+            self._events.emit(recovered(closing.attempt_id, "look_up", found, attempt.streak, budget_s))
+
     def _alarm_reset(self, attempt: DueAttempt, seen: LookUpPass, items: Sequence[OpenItem]) -> None:
         message = (
             f"the Execution Service's ids restarted after attempt {attempt.attempt_id}, before which "
             f"{attempt.floor_id} was known (newest now: {seen.top_id}): its database was reset or restored, so "
             "absence proves nothing; resolve these executions by hand"
         )
-        self._events.emit(AlarmEvent("DOWNSTREAM_RESET", message, tuple(i.execution_id for i in items)))
+        self._events.emit(
+            AlarmEvent(AlarmCode.DOWNSTREAM_RESET, message, tuple(i.execution_id for i in items))
+        )
 
     def _tell(self, seen: LookUpPass, closings: Sequence[AttemptClosing], wanted: int) -> None:
         outcomes = [outcome for closing in closings for outcome in closing.outcomes]

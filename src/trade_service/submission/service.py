@@ -11,10 +11,11 @@ import structlog
 
 from trade_service.domain.executions import FINAL, OPEN, SubmissionState
 from trade_service.submission.admission import Admission
-from trade_service.submission.announce import announce
+from trade_service.submission.announce import announce, recovered
 from trade_service.submission.batch_processor import ExecutionBatchProcessor
 from trade_service.submission.board import OutcomeBoard, Watch
 from trade_service.submission.breaker import Permit
+from trade_service.submission.codes import AlarmCode, OutcomeCode
 from trade_service.submission.events import AlarmEvent, BatchBegunEvent, BatchSubmissionEvent, EventBus
 from trade_service.submission.failure_handler import ExecutionFailureHandler
 from trade_service.submission.model import (
@@ -205,7 +206,21 @@ class BulkExecutionSubmissionService:
             work, closing, (claimed_at - begun) * 1000, (self._clock.boottime() - answered_at) * 1000
         )
         self._events.emit(event)
+        if work.recovered and event.accepted:
+            self._tell_recovered(work, claim, closing)
         return event
+
+    def _tell_recovered(self, work: Work, claim: Claim, closing: AttemptClosing) -> None:
+        """Only for work of recovery: what a process left before its first attempt was never in trouble."""
+        accepted = {o.execution_id for o in closing.outcomes if o.state is SubmissionState.ACCEPTED}
+        retried = [
+            item
+            for item in claim.items
+            if item.execution_id in accepted and item.attempts_spent + work.streak > 1
+        ]
+        if retried:
+            budget_s = self._settings.give_up_after_ms / 1000
+            self._events.emit(recovered(closing.attempt_id, "retry", retried, work.streak, budget_s))
 
     async def _next_results(self, stream: Stream) -> list[ExecutionSubmitResult]:
         overdue = await stream.wait()
@@ -241,7 +256,7 @@ class BulkExecutionSubmissionService:
             self._admission.note(permit, reply, called_at)
         else:
             reply = GatewayReply(
-                ReplyKind.REFUSED_WHOLE, "NOT_REPRESENTABLE", "nothing of the batch can be sent"
+                ReplyKind.REFUSED_WHOLE, OutcomeCode.NOT_REPRESENTABLE, "nothing of the batch can be sent"
             )
         readings = self._read(sent, reply)
         return self._handler.close_reply(
@@ -290,7 +305,7 @@ class BulkExecutionSubmissionService:
             f"the Execution Service's ids restarted: {known} was known and {seen} came later. Its database "
             "was reset or restored; outcomes that are still unknown have to be resolved by hand"
         )
-        self._events.emit(AlarmEvent("DOWNSTREAM_RESET", message))
+        self._events.emit(AlarmEvent(AlarmCode.DOWNSTREAM_RESET, message))
         await self._store.void_floors(seen - 1)
 
     async def _tell_not_claimed(self, refused: Sequence[NotClaimed], *, put_off: bool) -> None:
@@ -324,6 +339,7 @@ def _result_now(row: NotClaimed) -> ExecutionSubmitResult:
 
 
 def _event(work: Work, closing: AttemptClosing, claim_ms: float, record_ms: float) -> BatchSubmissionEvent:
+    ok = OutcomeCode.OK.value
     counts = dict.fromkeys(SubmissionState, 0)
     for outcome in closing.outcomes:
         counts[outcome.state] += 1
@@ -345,5 +361,5 @@ def _event(work: Work, closing: AttemptClosing, claim_ms: float, record_ms: floa
         claim_ms=claim_ms,
         call_ms=closing.duration_ms,
         record_ms=record_ms,
-        failures=tuple(o for o in closing.outcomes if o.state not in FINAL or o.code != "OK"),
+        failures=tuple(o for o in closing.outcomes if o.state not in FINAL or o.code != ok),
     )

@@ -7,6 +7,7 @@ import msgspec
 from trade_service.domain.executions import FINAL, GAVE_BACK, SubmissionState
 from trade_service.submission.codes import OutcomeCode
 from trade_service.submission.model import (
+    ALREADY,
     PENDING_MESSAGE,
     AttemptId,
     ExecutionSubmitResult,
@@ -113,5 +114,5 @@ class BulkItem(msgspec.Struct, frozen=True):
         if state is SubmissionState.NONE:
             return OutcomeCode.PROVEN_ABSENT, _UNSENT_MESSAGE
         if state in GAVE_BACK:
-            return self.code or f"ALREADY_{state.upper()}", self.message or f"was {state} before"
+            return self.code or ALREADY[state], self.message or f"was {state} before"
         return self.code or OutcomeCode.PENDING, self.message or PENDING_MESSAGE

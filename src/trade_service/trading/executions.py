@@ -9,6 +9,7 @@ import structlog
 from trade_service.domain.errors import InvalidInput, NotFound, TooMany
 from trade_service.domain.executions import GAVE_BACK, OPEN, SubmissionState, is_possible_id
 from trade_service.domain.money import checked, not_negative
+from trade_service.submission.codes import AlarmCode, OutcomeCode
 from trade_service.submission.events import AlarmEvent
 from trade_service.submission.model import (
     BulkSubmitResult,
@@ -56,7 +57,7 @@ class ExecutionService:
         Asked for twice at once, it is sent once and both get the result. Raises NotFound, Overloaded.
         """
         result = (await self._submit([execution_id], wait_s))[execution_id]
-        if result.code == "NOT_FOUND":
+        if result.code == OutcomeCode.NOT_FOUND:
             raise NotFound.of("execution", execution_id)
         error = None if result.status in _WITHOUT_ERROR else result.message
         return SubmitResult(result.status, error, result)
@@ -181,7 +182,7 @@ class ExecutionService:
             f"Execution Service reports a fill of it: trade order {order.id} lost that quantity again, "
             "check it for an overrun"
         )
-        self._submissions.alarm(AlarmEvent("ACCEPTED_LATE", message, (execution.id,)))
+        self._submissions.alarm(AlarmEvent(AlarmCode.ACCEPTED_LATE, message, (execution.id,)))
 
 
 def _in_order(execution_ids: Sequence[int], results: Mapping[int, ExecutionSubmitResult]) -> BulkSubmitResult:
@@ -212,5 +213,5 @@ def _not_promised(result: ExecutionSubmitResult) -> ExecutionSubmitResult:
         "submitting it again is safe, it is sent once"
     )
     return ExecutionSubmitResult(
-        result.execution_id, SubmitStatus.FAILED, result.state, "STORE_UNAVAILABLE", message
+        result.execution_id, SubmitStatus.FAILED, result.state, OutcomeCode.STORE_UNAVAILABLE, message
     )

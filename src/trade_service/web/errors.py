@@ -16,6 +16,7 @@ from litestar.exceptions import HTTPException
 
 from trade_service.domain import errors as domain
 from trade_service.domain.errors import DomainError
+from trade_service.submission.codes import OutcomeCode
 from trade_service.submission.model import ExecutionSubmitResult, SubmitStatus
 from trade_service.submission.ports import StoreUnavailable
 from trade_service.trading.model import NotAccepted
@@ -88,13 +89,13 @@ STATUS_OF: dict[type[DomainError], int] = {
 
 STATUS_OF_REASON: dict[str, int] = {
     # Refused, and nothing here will change that
-    "NOT_FOUND": 404,
-    "ALREADY_REJECTED": 400,
-    "ALREADY_EXHAUSTED": 400,
+    OutcomeCode.NOT_FOUND: 404,
+    OutcomeCode.ALREADY_REJECTED: 400,
+    OutcomeCode.ALREADY_EXHAUSTED: 400,
     "DOWNSTREAM_ITEMS_REFUSED": 400,
     "DOWNSTREAM_REFUSED_REQUEST": 400,
     "DOWNSTREAM_TOO_LARGE": 400,
-    "STORE_UNAVAILABLE": 503,
+    OutcomeCode.STORE_UNAVAILABLE: 503,
     # Configuration
     "DOWNSTREAM_BAD_ADDRESS": 500,
     "DOWNSTREAM_UNAUTHORIZED": 500,
@@ -126,7 +127,7 @@ STATUS_OF_REASON: dict[str, int] = {
     "DOWNSTREAM_UNREADABLE": 502,
     "DOWNSTREAM_BODY_TOO_LARGE": 502,
     "DOWNSTREAM_UNEXPECTED_STATUS": 502,
-    "BUDGET_SPENT": 502,
+    OutcomeCode.BUDGET_SPENT: 502,
 }
 """Why an execution ended without acceptance, as the status of the request that waited for it."""
 

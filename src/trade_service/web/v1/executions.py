@@ -9,6 +9,7 @@ from trade_service.submission.model import SubmitStatus
 from trade_service.trading.model import NotAccepted
 from trade_service.trading.request_keys import Created
 from trade_service.web.access import READER, TRADER
+from trade_service.web.codes import HttpCode
 from trade_service.web.errors import RequestRefused, status_of_result
 from trade_service.web.idempotency import Idempotency
 from trade_service.web.reading import JsonReader, read_id, read_version, same_id
@@ -122,5 +123,5 @@ class ExecutionRoutes(Routes):
 
 def _refusal(error: NotAccepted) -> Exception:
     """Clients of this call know 400, 404 and 500: a downstream's failure is 500, whatever kind it was."""
-    downstream = status_of_result(error.result) >= 500 and error.result.code != "STORE_UNAVAILABLE"
+    downstream = status_of_result(error.result) >= 500 and error.result.code != HttpCode.STORE_UNAVAILABLE
     return RequestRefused(500, error.code, error.message) if downstream else error

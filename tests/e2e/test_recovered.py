@@ -1,0 +1,48 @@
+"""Whoever reads the log learns who was accepted only after trouble, and who was given up."""
+
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from tests.support.gateway import FakeGateway, fail
+from tests.support.heart import beating, executions_in, until
+from trade_service.submission.events import ExhaustedEvent, RecoveredEvent
+from trade_service.submission.model import ReplyKind
+
+LOST = fail(ReplyKind.LOST, "LOST")
+LOST_AND_ACCEPTED = fail(ReplyKind.LOST, "LOST", accepted=True)
+
+
+async def test_a_recovery_is_told_with_its_attempts_and_only_then(engine: AsyncEngine) -> None:
+    gateway = FakeGateway()
+    async with beating(engine, gateway) as heart:
+        smooth = await executions_in(engine, 2)
+        assert (await heart.service.submit_executions_bulk(smooth)).successful == 2
+        assert not [event for event in heart.events if isinstance(event, RecoveredEvent)]
+
+        gateway.scripts.append(LOST)
+        retried = await executions_in(engine, 2)
+        assert (await heart.service.submit_executions_bulk(retried)).successful == 2
+        gateway.scripts.append(LOST_AND_ACCEPTED)
+        found = await executions_in(engine, 1)
+        assert (await heart.service.submit_executions_bulk(found)).successful == 1
+
+        def told() -> list[RecoveredEvent]:
+            return [event for event in heart.events if isinstance(event, RecoveredEvent)]
+
+        await until(lambda: sum(len(event.execution_ids) for event in told()) == 3)
+    by_how = {event.how: event for event in told()}
+    assert sorted(by_how["retry"].execution_ids) == retried
+    assert by_how["retry"].attempts == 2
+    assert by_how["look_up"].execution_ids == tuple(found)
+    assert all(0 < event.since_first_s < 60 for event in told())
+
+
+async def test_who_is_given_up_is_told_once(engine: AsyncEngine) -> None:
+    gateway = FakeGateway()
+    gateway.scripts.append(fail(ReplyKind.CONFIGURATION, "DOWNSTREAM_UNAUTHORIZED"))
+    async with beating(engine, gateway) as heart:
+        ids = await executions_in(engine, 3)
+        assert (await heart.service.submit_executions_bulk(ids)).failed == 3
+        (told,) = [event for event in heart.events if isinstance(event, ExhaustedEvent)]
+    assert sorted(told.execution_ids) == ids
+    assert told.code == "DOWNSTREAM_UNAUTHORIZED"
+    assert "given up" in told.message
