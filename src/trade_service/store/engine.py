@@ -1,17 +1,17 @@
-"""The connection pool, and the one place that knows what the driver raises."""
+"""The connection pool: every statement has its time-out, and its failure one meaning."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import lru_cache
 
-import asyncpg
 import msgspec
 from sqlalchemy import text
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import AsyncAdaptedQueuePool, PoolProxiedConnection
 
+from trade_service.store.failures import DRIVER_ROOTS, is_unavailable
 from trade_service.submission.ports import StoreUnavailable
 
 
@@ -33,10 +33,6 @@ class StoreSettings(msgspec.Struct, frozen=True):
 
 _ANSWER_MARGIN_S = 5.0
 """How much later than the server we give up a statement ourselves: it may be the network that is gone."""
-
-_UNAVAILABLE_STATES = ("08", "28", "3D", "53", "57", "40001", "40P01", "55P03", "25006", "58")
-"""SQLSTATE classes of a server that is away, full, stopping, read-only, that refuses the login or the
-database's name, or that undid the statement."""
 
 
 def create_engine(settings: StoreSettings) -> AsyncEngine:
@@ -163,26 +159,13 @@ async def store_errors() -> AsyncIterator[None]:
     except PoolTimeoutError as error:
         message = "no database connection became free in time: the pool is exhausted"
         raise StoreUnavailable(message) from error
-    except (OperationalError, InterfaceError) as error:
-        raise StoreUnavailable(f"the database does not answer: {error.orig}") from error
-    except DBAPIError as error:
-        if is_unavailable(error):
-            raise StoreUnavailable(f"the database could not do it: {error.orig}") from error
-        raise
-    except (OSError, TimeoutError, *_ASYNCPG_ERRORS) as error:
+    except (DBAPIError, *DRIVER_ROOTS) as error:
+        if not is_unavailable(error):
+            raise
+        raise StoreUnavailable(f"the database does not answer or could not do it: {_words(error)}") from error
+    except (OSError, TimeoutError) as error:
         raise StoreUnavailable(f"the database does not answer: {str(error) or 'time-out'}") from error
 
 
-_ASYNCPG_ERRORS = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
-"""What asyncpg raises past SQLAlchemy, as it does while it connects: the three roots of all its errors."""
-
-
-def is_unavailable(error: DBAPIError) -> bool:
-    """Whether the database is away, or may do the same statement later."""
-    return error.connection_invalidated or (sqlstate(error) or "").startswith(_UNAVAILABLE_STATES)
-
-
-def sqlstate(error: DBAPIError) -> str | None:
-    """The five-character SQLSTATE of an error."""
-    state = getattr(error.orig, "sqlstate", None) or getattr(error.orig, "pgcode", None)
-    return state if isinstance(state, str) else None
+def _words(error: Exception) -> str:
+    return str(error.orig if isinstance(error, DBAPIError) else error)

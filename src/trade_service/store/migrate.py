@@ -17,11 +17,10 @@ from trade_service.store.engine import (
     StoreSettings,
     autocommitted,
     create_engine,
-    is_unavailable,
     settings_of,
-    sqlstate,
     transaction,
 )
+from trade_service.store.failures import is_unavailable, sqlstate
 from trade_service.store.migrations import VERSION_TABLE, MigrationError
 
 __all__ = ["MigrationError", "MigrationReport", "SchemaState", "check", "downgrade", "migrate"]

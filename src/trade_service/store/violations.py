@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from sqlalchemy.exc import DBAPIError
 
 from trade_service.domain.errors import DomainError
-from trade_service.store.engine import sqlstate
+from trade_service.store.failures import sqlstate
 from trade_service.trading.ports import StaleReference
 
 _FOREIGN_KEY_VIOLATION = "23503"

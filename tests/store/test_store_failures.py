@@ -1,0 +1,110 @@
+"""Every error of the driver and of the server is decided: the database is away, or it is a defect."""
+
+from inspect import isclass
+
+import asyncpg
+import pytest
+import sqlalchemy as sa
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from trade_service.store.engine import autocommitted, store_errors, transaction
+from trade_service.store.failures import (
+    DRIVER_ERRORS,
+    DRIVER_ROOTS,
+    SQLSTATE_CLASSES,
+    SQLSTATES,
+    Meaning,
+    meaning_of,
+)
+from trade_service.submission.ports import StoreUnavailable
+
+RAISED = sorted(
+    {
+        kind
+        for kind in vars(asyncpg.exceptions).values()
+        if isclass(kind) and issubclass(kind, Exception) and not issubclass(kind, Warning)
+    },
+    key=lambda kind: kind.__name__,
+)
+
+
+def test_asyncpg_has_the_errors_that_were_looked_at() -> None:
+    assert len(RAISED) > 250
+
+
+@pytest.mark.parametrize("kind", RAISED)
+def test_every_error_of_asyncpg_is_decided(kind: type[Exception]) -> None:
+    state = getattr(kind, "sqlstate", None)
+    assert kind in DRIVER_ERRORS or (state is not None and state[:2] in SQLSTATE_CLASSES), (
+        f"asyncpg can raise {kind.__name__} (SQLSTATE {state}): say in store/failures.py what it means"
+    )
+    assert issubclass(kind, DRIVER_ROOTS)
+
+
+def test_no_line_of_the_tables_is_for_nothing() -> None:
+    states = {getattr(kind, "sqlstate", None) or "" for kind in RAISED}
+    assert set(SQLSTATE_CLASSES) <= {state[:2] for state in states} | {
+        "01",
+        "02",
+    }  # those two are of warnings
+    assert all(SQLSTATE_CLASSES[state[:2]] is not meaning for state, meaning in SQLSTATES.items())
+    assert set(DRIVER_ERRORS) <= set(RAISED)
+
+
+@pytest.mark.parametrize(
+    ("state", "meaning"),
+    [
+        ("08006", Meaning.AWAY), ("08P01", Meaning.AWAY), ("25006", Meaning.AWAY), ("28P01", Meaning.AWAY),
+        ("3D000", Meaning.AWAY), ("40001", Meaning.AWAY), ("40P01", Meaning.AWAY), ("53100", Meaning.AWAY),
+        ("53300", Meaning.AWAY), ("55P03", Meaning.AWAY), ("57014", Meaning.AWAY), ("57P01", Meaning.AWAY),
+        ("57P03", Meaning.AWAY), ("58030", Meaning.AWAY), ("25P03", Meaning.AWAY), ("XX000", Meaning.AWAY),
+        ("22003", Meaning.DEFECT), ("22021", Meaning.DEFECT), ("23505", Meaning.DEFECT),
+        ("23514", Meaning.DEFECT), ("25P02", Meaning.DEFECT), ("42601", Meaning.DEFECT),
+        ("42501", Meaning.DEFECT), ("42P01", Meaning.DEFECT), ("XX001", Meaning.DEFECT),
+        ("ZZ999", Meaning.DEFECT),
+    ],
+)  # fmt: skip
+def test_what_a_state_means(state: str, meaning: Meaning) -> None:
+    error = asyncpg.PostgresError.new({"C": state, "M": "why"})
+    assert meaning_of(error) is meaning
+
+
+@pytest.mark.parametrize("kind", [asyncpg.InterfaceError, asyncpg.TargetServerAttributeNotMatched])
+async def test_what_the_driver_raises_unwrapped_is_told_too(kind: type[Exception]) -> None:
+    with pytest.raises(StoreUnavailable, match="why"):
+        async with store_errors():
+            raise kind("why")
+
+
+@pytest.mark.parametrize(
+    ("statement", "state"),
+    [
+        ("SELECT cast(:value AS int4)", "22000"),
+        ("SELECT 1 / (:value - :value)", "22012"),
+        ("SELECT :value FROM no_such_table", "42P01"),
+    ],
+)
+async def test_a_defect_is_shown_as_what_it_is(engine: AsyncEngine, statement: str, state: str) -> None:
+    """A value that does not fit, a division by zero, a missing table: none of them does any better later."""
+    value = 2**40 if state == "22000" else 1
+    asked = sa.text(statement).bindparams(sa.bindparam("value", value, sa.Integer))
+    with pytest.raises(DBAPIError) as caught:
+        async with autocommitted(engine) as connection:
+            await connection.execute(asked)
+    assert f"{meaning_of(caught.value)}" == "defect"
+    assert getattr(caught.value.orig, "sqlstate", None) == state
+
+
+async def test_a_plan_from_before_a_migration_is_made_anew(engine: AsyncEngine) -> None:
+    """What a replica gets that was running while another one added a column."""
+    everything = sa.text("SELECT * FROM blotter")
+    async with autocommitted(engine) as connection:
+        await connection.execute(everything)
+        async with transaction(engine) as other:
+            await other.execute(sa.text("ALTER TABLE blotter ADD COLUMN extra integer"))
+    with pytest.raises(StoreUnavailable, match="cached statement plan is invalid"):
+        async with autocommitted(engine) as connection:
+            await connection.execute(everything)
+    async with autocommitted(engine) as connection:
+        assert (await connection.execute(everything)).first()
