@@ -144,6 +144,7 @@ HOT = {
         {"id": _FRESH, "ids": _QUEUED, "ticket_ids": [_FRESH], "owner": "one", "grace_ms": 0}
     ),
     "backlog.BACKLOG": Case({"attempts": 10}),
+    "bulk_store.EXECUTION_IDS": Case({"id": _BULK}),
     "bulk_store.PROGRESS": Case({"id": _BULK}),
     "bulk_store.ITEMS": Case({"id": _BULK, "places": list(range(BATCH))}),
     "bulk_store.LOCK_SETTLED": Case({"id": _BULK}),

@@ -167,6 +167,32 @@ async def test_what_is_refused_downstream_is_a_failure_with_its_reason(live: Liv
     await live.accounts_agree()
 
 
+async def test_a_filter_sends_what_meets_it_and_was_never_sent(live: Live) -> None:
+    behave(live.simulator)
+    ids = await executions(live, 5)
+    orders = [(await live.read_execution(i))["tradeOrder"]["id"] for i in ids]
+    sent = await live.client.post(SUBMIT, {"executionIds": ids[:2]})
+    assert sent.status == 200
+    asked = {
+        "filter": {
+            "tradeOrderId": orders[:4],
+            "executionStatus.abbreviation": "new",
+            "quantityOrdered.min": 1,
+        }
+    }
+    answer = await live.client.post(SUBMIT, asked, headers={"Idempotency-Key": "by-filter"})
+    assert (answer.status, answer.body["status"]) == (200, "SUCCESS")
+    assert [r["executionId"] for r in answer.body["results"]] == ids[2:4]
+    repeat = await live.client.post(SUBMIT, asked, headers={"Idempotency-Key": "by-filter"})
+    assert [r["executionId"] for r in repeat.body["results"]] == ids[2:4]
+    again = await live.client.post(SUBMIT, asked)
+    assert (again.status, again.body["totalRequested"], again.body["results"]) == (200, 0, [])
+    background = await live.client.post(SUBMIT, asked, headers=ASYNC)
+    assert (background.status, background.body["status"]) == (202, "FINISHED")
+    assert await live.state_of(ids[4]) == "none"
+    await live.accounts_agree()
+
+
 async def test_its_attempts_tell_what_was_sent_and_what_became_of_it(live: Live) -> None:
     behave(live.simulator)
     ids = await executions(live, 150)

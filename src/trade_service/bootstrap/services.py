@@ -170,6 +170,7 @@ class Services:
         self.bulk_submissions = BulkSubmissions(
             PostgresBulkSubmissionStore(self.engine, store, self.owner),
             self.executions,
+            self.lists,
             self.clock,
             self.recovery.due_in,
         )

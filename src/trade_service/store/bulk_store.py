@@ -66,6 +66,10 @@ INSERT INTO bulk_submission (id, execution_ids) VALUES (:id, cast(:ids AS int[])
     bindparam("grace_ms", type_=Integer),
 )
 
+EXECUTION_IDS = text("SELECT execution_ids FROM bulk_submission WHERE id = :id").bindparams(
+    bindparam("id", type_=_ID)
+)
+
 PROGRESS = text(f"""
 SELECT b.created_at, cardinality(b.execution_ids) AS total, s.*
 FROM bulk_submission b
@@ -193,6 +197,14 @@ class PostgresBulkSubmissionStore:
         async with keyed_statement(self._engine) as (connection, making):
             await connection.execute(BEGIN, values)
             making.created = Created(name=submission_id)
+
+    async def execution_ids(self, submission_id: BulkSubmissionId) -> list[int]:
+        """See BulkSubmissionStore."""
+        async with autocommitted(self._engine) as connection:
+            ids: list[int] | None = (await connection.execute(EXECUTION_IDS, {"id": submission_id})).scalar()
+        if ids is None:
+            raise _missing(submission_id)
+        return ids
 
     async def progress(self, submission_id: BulkSubmissionId) -> BulkProgress:
         """See BulkSubmissionStore."""

@@ -109,6 +109,7 @@ EXECUTIONS = Source(
         "security.ticker": _directory("sn", "security_name", "o.security_id", _ORDER_OF_EXECUTION),
         "portfolio.name": _directory("pn", "portfolio_name", "o.portfolio_id", _ORDER_OF_EXECUTION),
         "executionServiceId": Column("e.execution_service_id", Kind.INTEGER),
+        "submissionState": Column("e.submission_state", Kind.TEXT),
         "securityId": Column("o.security_id", Kind.TEXT, (_ORDER_OF_EXECUTION,), is_id=True),
         "portfolioId": Column("o.portfolio_id", Kind.TEXT, (_ORDER_OF_EXECUTION,), is_id=True),
     },

@@ -9,6 +9,8 @@ from trade_service.submission.model import AttemptId, BulkSubmitResult
 from trade_service.submission.ports import Clock
 from trade_service.trading.bulk_model import BulkAttempt, BulkItem, BulkProgress, BulkSubmissionId
 from trade_service.trading.executions import MAX_BATCH, ExecutionService
+from trade_service.trading.listing.model import Filter
+from trade_service.trading.listing.service import ListService
 
 MAX_EXECUTIONS = 10_000
 MAX_PAGE = 1000
@@ -32,6 +34,10 @@ class BulkSubmissionStore(Protocol):
         earlier service are taken over. `by_recovery` leaves them to any process's recovery at once, else
         they are left to this process for a while.
         """
+        ...
+
+    async def execution_ids(self, submission_id: BulkSubmissionId) -> list[int]:
+        """What was asked for, in the order of the request; raises NotFound."""
         ...
 
     async def progress(self, submission_id: BulkSubmissionId) -> BulkProgress:
@@ -70,28 +76,41 @@ class BulkSubmissions:
         self,
         store: BulkSubmissionStore,
         executions: ExecutionService,
+        lists: ListService,
         clock: Clock,
         wake_recovery: Callable[[int], None],
     ) -> None:
         self._store = store
         self._executions = executions
+        self._lists = lists
         self._clock = clock
         self._wake_recovery = wake_recovery
 
     async def submit(
         self, execution_ids: Sequence[int], wait_s: float | None = None
     ) -> tuple[BulkSubmissionId, BulkSubmitResult]:
-        """Sends 1 to 10,000 executions and returns their results in the caller's order.
+        """Sends up to 10,000 executions and returns their results in the caller's order.
 
         What is not final within `wait_s` is PENDING and goes on in the background. Raises InvalidInput for
-        none and for an id given twice, TooMany.
+        an id given twice, TooMany.
         """
         submission_id = await self._begin(execution_ids, by_recovery=False)
         return submission_id, await self._executions.submit_executions(execution_ids, wait_s)
 
-    async def resume(self, execution_ids: Sequence[int], wait_s: float | None = None) -> BulkSubmitResult:
-        """The results of executions of a submission that began before; none is sent twice."""
+    async def resume(self, submission_id: BulkSubmissionId, wait_s: float | None = None) -> BulkSubmitResult:
+        """The results of a submission that began before; nothing is sent twice. Raises NotFound."""
+        execution_ids = await self._store.execution_ids(submission_id)
         return await self._executions.submit_executions(execution_ids, wait_s)
+
+    async def matching(self, filters: Sequence[Filter]) -> list[int]:
+        """The executions that meet the filters and were never sent; raises TooMany when they are over 10,000."""
+        ids = await self._lists.unsent_ids(filters, MAX_EXECUTIONS)
+        if len(ids) > MAX_EXECUTIONS:
+            message = f"filter: must be met by at most {MAX_EXECUTIONS} executions that were never sent; "
+            raise TooMany(
+                f"{message}got more, nothing was sent, narrow it down", field="filter", limit=MAX_EXECUTIONS
+            )
+        return ids
 
     async def start(self, execution_ids: Sequence[int]) -> BulkSubmissionId:
         """The same without waiting: the intent is durable, and all replicas share the work.
@@ -133,8 +152,6 @@ class BulkSubmissions:
 
 def checked_ids(execution_ids: Sequence[int]) -> Sequence[int]:
     """`execution_ids` when they may be submitted together; raises InvalidInput, TooMany."""
-    if not execution_ids:
-        raise InvalidInput.of(_FIELD, None, f"must be 1 to {MAX_EXECUTIONS}")
     if len(execution_ids) > MAX_EXECUTIONS:
         message = f"{_FIELD}: must be at most {MAX_EXECUTIONS}; got {len(execution_ids)}, nothing was sent"
         raise TooMany(message, field=_FIELD, value=len(execution_ids), limit=MAX_EXECUTIONS)

@@ -65,6 +65,9 @@ SECURITY_ID = "securityId"
 ID_OF_NAME = {PORTFOLIO_NAME: PORTFOLIO_ID, SECURITY_TICKER: SECURITY_ID}
 """A filter by a name becomes one by the ids that bear it."""
 
+SUBMISSION_STATE = "submissionState"
+"""Of executions; no client filters by it."""
+
 ORDER_FIELDS = _fields(
     Field("id", Kind.INTEGER),
     Field("orderId", Kind.INTEGER),

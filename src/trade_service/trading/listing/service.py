@@ -5,12 +5,15 @@ from typing import TypeVar
 
 import msgspec
 
+from trade_service.domain.executions import SubmissionState
 from trade_service.domain.orders import TradeOrder
 from trade_service.domain.reference import Blotter
 from trade_service.trading.listing.model import (
     ID_OF_NAME,
+    MAX_LIMIT,
     PORTFOLIO_NAME,
     SECURITY_TICKER,
+    SUBMISSION_STATE,
     Cursor,
     Filter,
     ListQuery,
@@ -78,6 +81,19 @@ class ListService:
         """The same without names."""
         page = await self._page("executions", query, self._reads.executions, self._reads.count_executions)
         return replaced(page, await views_of(self._references, page.items))
+
+    async def unsent_ids(self, filters: Sequence[Filter], most: int) -> list[int]:
+        """Ids of executions that meet the filters and were never sent, in order; at most `most` + 1 of them."""
+        unsent = Filter(SUBMISSION_STATE, Test.ANY_OF, (SubmissionState.NONE.value,))
+        query = await self._with_ids(ListQuery(MAX_LIMIT, filters=(*filters, unsent)))
+        ids: list[int] = []
+        while query is not None and len(ids) <= most:
+            found = await self._reads.executions(query)
+            ids += [stored.execution.id for stored in found.rows]
+            if found.last is None:
+                break
+            query = msgspec.structs.replace(query, cursor=Cursor(query.sort, found.last, len(ids)))
+        return ids[: most + 1]
 
     async def named_orders(self, orders: Sequence[TradeOrder]) -> list[NamedOrder]:
         """The orders with their blotters and names."""

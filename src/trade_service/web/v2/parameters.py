@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 
 from litestar import Request
@@ -22,7 +23,7 @@ from trade_service.trading.listing.model import (
     Value,
     total_order,
 )
-from trade_service.web.explaining import Verbatim
+from trade_service.web.explaining import Verbatim, shown
 from trade_service.web.reading import read_flag_text
 from trade_service.web.v2 import cursors
 
@@ -76,6 +77,42 @@ def read_list_query(given: Given, fields: Mapping[str, Field]) -> ListQuery:
         rule = f"must be left out or be {cursors.sort_text(cursor.sort)!r}, for which the cursor was made"
         raise InvalidInput.of("sort", sort_text, rule)
     return ListQuery(limit, 0, cursor.sort, filters, cursor)
+
+
+def read_filters(asked: Mapping[str, Any], fields: Mapping[str, Field]) -> tuple[Filter, ...]:
+    """The conditions of a body, named as the parameters are: texts, numbers, flags, or lists of them.
+
+    Raises InvalidInput for no condition and for a name that no parameter has: what was mistyped must not
+    widen what is sent.
+    """
+    known = {
+        one for field in fields.values() for name, _, more in filter_names(field) for one in (name, *more)
+    }
+    for name in asked.keys() - known:
+        raise InvalidInput.of(
+            "filter", name[:100], f"must hold only {', '.join(sorted(_plain_names(fields)))}"
+        )
+    given = {name: [_text(one, name) for one in _listed(value)] for name, value in asked.items()}
+    filters = tuple(_filters(given, fields))
+    if not filters:
+        raise InvalidInput.of("filter", None, "must have at least one condition")
+    return filters
+
+
+def _plain_names(fields: Mapping[str, Field]) -> Iterator[str]:
+    return (name for field in fields.values() for name, *_ in filter_names(field))
+
+
+def _listed(value: object) -> Sequence[object]:
+    return value if isinstance(value, list) else [value]
+
+
+def _text(value: object, name: str) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, str | int | Decimal):
+        return f"{value:f}" if isinstance(value, Decimal) else str(value)
+    raise InvalidInput.of(name, shown(value), "must be a text, a number, true or false, or a list of them")
 
 
 def _aliases(name: str) -> Iterator[str]:

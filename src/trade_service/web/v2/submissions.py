@@ -2,6 +2,7 @@
 
 import re
 import uuid
+from collections.abc import Sequence
 from typing import Any
 
 from litestar import Request, Response, Router, get
@@ -12,14 +13,17 @@ from trade_service.domain.errors import InvalidInput, NotFound
 from trade_service.submission.model import BulkSubmitResult
 from trade_service.trading.bulk_model import BulkSubmissionId
 from trade_service.trading.bulk_submissions import MAX_EXECUTIONS, MAX_PAGE
+from trade_service.trading.listing.model import EXECUTION_FIELDS
 from trade_service.trading.request_keys import Created
 from trade_service.web.access import READER, TRADER
+from trade_service.web.explaining import Verbatim
 from trade_service.web.idempotency import Idempotency
 from trade_service.web.reading import JsonReader
 from trade_service.web.rendering import answer
 from trade_service.web.services import Routes, WebServices, WebSettings
 from trade_service.web.v1.answers import pending_headers
 from trade_service.web.v2.event_stream import EventStreams
+from trade_service.web.v2.parameters import read_filters
 from trade_service.web.v2.submission_answers import (
     ExecutionsSubmit,
     ExecutionsSubmitAnswer,
@@ -67,26 +71,33 @@ class SubmissionRoutes(Routes):
         )
 
     async def submit(self, request: Request[Any, Any, Any]) -> Response[Any]:
-        """Sends up to 10,000 executions.
+        """Sends up to 10,000 executions: those named, or those that meet a filter and were never sent.
 
+        A filter has the names of the list's filters; one that it does not know is refused, not ignored.
         200 when all or none succeeded, 207 else; what is still open counts as success and is told in the
         header X-Submission-State. With `Prefer: respond-async` 202 at once: Location tells where to ask.
         """
-        asked = await _SUBMIT.read(request)
-        if asked.execution_ids is None:
-            raise InvalidInput.of("executionIds", None, f"must be 1 to {MAX_EXECUTIONS}")
+        ids = await self._asked_for(await _SUBMIT.read(request))
         if _ASYNC.search(request.headers.get("prefer", "")):
-            return await self._begun(await self._submissions.start(asked.execution_ids))
-        return _done(*await self._submissions.submit(asked.execution_ids, self._wait_s))
+            return await self._begun(await self._submissions.start(ids))
+        return _done(*await self._submissions.submit(ids, self._wait_s))
 
     async def submitted(self, request: Request[Any, Any, Any], created: Created) -> Response[Any]:
         """What came of a bulk submission that an earlier request began."""
         submission_id = created.name or ""
         if _ASYNC.search(request.headers.get("prefer", "")):
             return await self._begun(submission_id)
-        asked = await _SUBMIT.read(request)
-        result = await self._submissions.resume(asked.execution_ids or (), self._wait_s)
-        return _done(submission_id, result)
+        return _done(submission_id, await self._submissions.resume(submission_id, self._wait_s))
+
+    async def _asked_for(self, asked: ExecutionsSubmit) -> Sequence[int]:
+        """The ids that were given, or those that meet the filter."""
+        if asked.filter is not None:
+            if asked.execution_ids is not None:
+                raise InvalidInput.of("filter", Verbatim("both"), "must be left out beside executionIds")
+            return await self._submissions.matching(read_filters(asked.filter, EXECUTION_FIELDS))
+        if not asked.execution_ids:
+            raise InvalidInput.of("executionIds", None, f"must be 1 to {MAX_EXECUTIONS}, or filter be given")
+        return asked.execution_ids
 
     async def _begun(self, submission_id: BulkSubmissionId) -> Response[Any]:
         progress = ProgressAnswer.of(await self._submissions.progress(submission_id))
