@@ -145,6 +145,7 @@ HOT = {
     ),
     "backlog.BACKLOG": Case({"attempts": 10}),
     "bulk_store.EXECUTION_IDS": Case({"id": _BULK}),
+    "given_up.TRIES": Case({"ids": _QUEUED, "give_up_after_ms": 1, "skew_ms": 1, "limit": 10}),
     "bulk_store.PROGRESS": Case({"id": _BULK}),
     "bulk_store.ITEMS": Case({"id": _BULK, "places": list(range(BATCH))}),
     "bulk_store.LOCK_SETTLED": Case({"id": _BULK}),
@@ -232,7 +233,7 @@ READS_EVERYTHING = {
     "database_status.STATES",
 }
 """For people, who ask now and then."""
-NOT_A_QUERY = {"engine._SCAN"}
+NOT_A_QUERY = {"engine._SCAN", "given_up._IN_TIME"}
 
 MODES = ("force_generic_plan", "force_custom_plan")
 """What a prepared statement gets: plans for any values after five runs, for the given ones before."""

@@ -1,7 +1,7 @@
 """The whole heart on a real database and a real Execution Service stand-in, with short times."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from decimal import Decimal
 
@@ -17,7 +17,7 @@ from trade_service.submission.board import OutcomeBoard
 from trade_service.submission.breaker import CircuitSettings
 from trade_service.submission.clock import SystemClock
 from trade_service.submission.coalescer import Coalescer
-from trade_service.submission.events import BatchSubmissionEvent, EventBus, SubmissionEvent
+from trade_service.submission.events import BatchSubmissionEvent, EventBus, Listener, SubmissionEvent
 from trade_service.submission.failure_handler import ExecutionFailureHandler, RetryPolicy
 from trade_service.submission.ports import ExecutionGateway
 from trade_service.submission.recovery import Recovery, RecoverySettings
@@ -71,6 +71,7 @@ async def beating(
     wait_s: float = 20.0,
     queue_limit: int = 20_000,
     circuit: CircuitSettings = NO_CIRCUIT,
+    listeners: Sequence[Listener] = (),
 ) -> AsyncIterator[Heart]:
     """A heart with senders and recovery running, on an open gateway; without a circuit unless given one."""
     clock, events, board, queue = SystemClock(), EventBus(), OutcomeBoard(), WorkQueue(queue_limit)
@@ -106,7 +107,8 @@ async def beating(
     recovery = Recovery(store, gateway, clock, handler, queue, board, events, admission, pacing)
     service.on_open = recovery.due_in
     seen: list[SubmissionEvent] = []
-    events.subscribe(seen.append)
+    for listener in (seen.append, *listeners):
+        events.subscribe(listener)
     await service.start()
     async with asyncio.TaskGroup() as group:
         tasks = [group.create_task(coalescer.run()), group.create_task(recovery.run())]

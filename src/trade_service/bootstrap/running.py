@@ -14,10 +14,12 @@ from trade_service.bootstrap.services import Services, status_ids
 from trade_service.bootstrap.telemetry import exported_traces, pushed_metrics
 from trade_service.execution_service.client import ExecutionServiceClient
 from trade_service.observability.extensions import installed_listeners
+from trade_service.observability.given_up_log import GivenUpLog
 from trade_service.observability.submission_log import log_submission
 from trade_service.settings import Settings
 from trade_service.store.embedded import EmbeddedPostgres, default_data_dir
 from trade_service.store.engine import StoreSettings, create_engine
+from trade_service.store.given_up import PostgresGivenUp
 from trade_service.store.migrate import MigrationError, check, migrate
 from trade_service.store.operator_store import PostgresOperatorStore
 from trade_service.store.reference_store import PostgresReferenceReads
@@ -111,7 +113,9 @@ async def running_services(settings: Settings, progress: Progress) -> AsyncItera
         for part in (services.directory, services.names, services.totals):
             await stack.enter_async_context(part)
         services.events.subscribe(log_submission)
-        background: list[Loop] = [services.names.run]
+        given_up = GivenUpLog(PostgresGivenUp(engine, round(settings.retry.give_up_after_s * 1000)))
+        services.events.subscribe(given_up)
+        background: list[Loop] = [services.names.run, given_up.run]
         if services.registry is not None:
             if settings.batch.metrics_enabled:
                 background.append(measure(services, services.registry).run)

@@ -1,0 +1,68 @@
+"""How executions came to be given up, as the journal tells it and as the log does."""
+
+import asyncio
+
+from sqlalchemy.ext.asyncio import AsyncEngine
+from structlog.testing import capture_logs
+
+from tests.support.attempts import RECOVERED, claimed, closing, new_attempt
+from tests.support.gateway import FakeGateway, fail
+from tests.support.heart import beating, executions_in, until
+from tests.support.rows import insert_executions, store_on
+from tests.support.trading import run_sql
+from trade_service.observability.given_up_log import GivenUpLog
+from trade_service.store.given_up import PostgresGivenUp
+from trade_service.submission.model import ReplyKind
+
+HOUR_MS = 3_600_000
+
+
+async def test_an_execution_tells_its_attempts_in_order_and_no_others(engine: AsyncEngine) -> None:
+    store = store_on(engine)
+    one, other = await insert_executions(engine, 2)
+    first, _ = await claimed(store, [one, other])
+    await store.record(closing(first.attempt_id, {one: "retry", other: "accepted"}, next_action_in_ms=0))
+    second = new_attempt()
+    await store.claim(second, [one], RECOVERED)
+    await store.record(closing(second.attempt_id, {one: "exhausted"}, http_status=401, code="WHY"))
+    tries = await PostgresGivenUp(engine, HOUR_MS).tries_of([one, other])
+    assert [one.attempt_id for one in tries[one]] == [first.attempt_id, second.attempt_id]
+    assert [(t.code, t.http_status, t.findings) for t in tries[one]] == [
+        ("OK", 207, ("CODE",)),
+        ("WHY", 401, ("CODE",)),
+    ]
+    assert [t.findings for t in tries[other]] == [()]
+
+
+async def test_attempts_from_before_the_first_claim_are_not_looked_through(engine: AsyncEngine) -> None:
+    """The range of the journal that is read begins where the execution was first claimed."""
+    store = store_on(engine)
+    (one,) = await insert_executions(engine, 1)
+    attempt, _ = await claimed(store, [one])
+    await store.record(closing(attempt.attempt_id, {one: "exhausted"}))
+    assert len((await PostgresGivenUp(engine, HOUR_MS).tries_of([one]))[one]) == 1
+    await run_sql(engine, "UPDATE execution SET give_up_at = now() + interval '2 hours'")
+    assert (await PostgresGivenUp(engine, HOUR_MS).tries_of([one]))[one] == []
+    assert await PostgresGivenUp(engine, HOUR_MS).tries_of([999]) == {999: []}
+
+
+async def test_who_is_given_up_after_retries_is_logged_with_the_whole_history(engine: AsyncEngine) -> None:
+    gateway = FakeGateway()
+    gateway.usual = fail(ReplyKind.LOST, "DOWNSTREAM_READ_TIMEOUT")
+    log = GivenUpLog(PostgresGivenUp(engine, 60_000))
+    with capture_logs() as lines:
+        async with (
+            beating(engine, gateway, max_attempts=2, listeners=[log]) as heart,
+            asyncio.TaskGroup() as group,
+        ):
+            running = group.create_task(log.run())
+            ids = await executions_in(engine, 2)
+            assert (await heart.service.submit_executions_bulk(ids)).failed == 2
+            await until(lambda: sum(line["event"] == "execution_given_up" for line in lines) == 2)
+            running.cancel()
+    told = {line["execution_id"]: line for line in lines if line["event"] == "execution_given_up"}
+    assert sorted(told) == ids
+    for line in told.values():
+        assert (line["log_level"], line["attempts"], line["attempts_left_out"]) == ("error", 2, None)
+        assert [one["code"] for one in line["history"]] == ["DOWNSTREAM_READ_TIMEOUT"] * 2
+        assert [one["found"][-1] for one in line["history"]] == ["PROVEN_ABSENT", "BUDGET_SPENT"]
