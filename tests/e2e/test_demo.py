@@ -9,7 +9,7 @@ import pytest
 
 from tests.e2e.command import Cli
 from tests.support.leftovers import alive_in, files_in, passable_folder
-from trade_service.cli.demo_simulator import CLASSES, fault_script
+from trade_service.cli.demo_simulator import CLASSES, demo_simulator, fault_script
 from trade_service.simulator.faults import FAULTS
 
 
@@ -51,6 +51,16 @@ async def test_whatever_ends_it_nothing_stays(bare_cli: Cli, temporary: Path, nu
         await gone(temporary)
         if number is signal.SIGTERM:
             assert (await running.ended()).code == 143
+
+
+async def test_a_demo_that_keeps_its_folder_removes_nothing_at_all(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "of the user").write_text("precious")
+    async with demo_simulator(tmp_path, 100, 0.0, 1, keep=True) as simulator:
+        assert simulator.base_url.startswith("http://127.0.0.1:")
+    assert files_in(tmp_path) == ["of the user"]
 
 
 def test_the_faults_of_a_demo_exist_and_each_gets_its_turn() -> None:

@@ -65,7 +65,8 @@ async def demo_simulator(
     command = [
         sys.executable, "-m", "trade_service.cli.main", "simulate", "--port", "0",
         "--latency-ms", str(latency_ms), "--seed", str(seed),
-        "--script", ",".join(script), "--keeper-of", "" if keep else str(folder),
+        "--script", ",".join(script),
+        *(("--until-input-ends",) if keep else ("--keeper-of", str(folder))),
     ]  # fmt: skip
     for rate in RATES:
         command += ["--fault", rate]

@@ -39,6 +39,10 @@ def _list_faults(ctx: click.Context, _: click.Parameter, wanted: object) -> None
     "--item-latency-ms", default=0.0, show_default=True, help="Time more for each execution of a call."
 )
 @click.option(
+    "--latency-jitter", default=LATENCY_JITTER, show_default=True, type=click.FloatRange(0, 1),
+    help="Share by which each of these times is spread to both sides.",
+)  # fmt: skip
+@click.option(
     "--fault", "faults", multiple=True, metavar="NAME=RATE", help="A fault of submissions; repeatable."
 )
 @click.option(
@@ -51,12 +55,14 @@ def _list_faults(ctx: click.Context, _: click.Parameter, wanted: object) -> None
               help="Keep the books in a file: written before an answer leaves, read at the start.")  # fmt: skip
 @click.option("--list-faults", is_flag=True, is_eager=True, callback=_list_faults, expose_value=False,
               help="List all faults and stop.")  # fmt: skip
+@click.option("--until-input-ends", is_flag=True, hidden=True,
+              help="Stop when standard input ends: with whoever started it, however that ends.")  # fmt: skip
 @click.option("--keeper-of", type=click.Path(path_type=Path), hidden=True,
-              help="Stop when standard input ends, then remove this folder of a demo.")  # fmt: skip
+              help="The same, and then remove this folder of a demo or a benchmark.")  # fmt: skip
 def simulate(
-    host: str, port: int, latency_ms: float, item_latency_ms: float, faults: tuple[str, ...],
-    lookup_faults: tuple[str, ...], script: str, seed: int, first_id: int,
-    books_path: Path | None, keeper_of: Path | None,
+    host: str, port: int, latency_ms: float, item_latency_ms: float, latency_jitter: float,
+    faults: tuple[str, ...], lookup_faults: tuple[str, ...], script: str, seed: int, first_id: int,
+    books_path: Path | None, keeper_of: Path | None, *, until_input_ends: bool,
 ) -> None:  # fmt: skip
     """Run a stand-in Execution Service with seeded faults.
 
@@ -67,14 +73,22 @@ def simulate(
         first_id=first_id,
         call_latency_ms=latency_ms,
         item_latency_ms=item_latency_ms,
+        latency_jitter=latency_jitter,
         faults=faults,
         lookup_faults=lookup_faults,
         script=script,
     )
+    kept = until_input_ends or keeper_of is not None
     try:
-        run_until_stopped(lambda stopping: _simulate(settings, host, port, stopping, books_path, keeper_of))
+        run_until_stopped(
+            lambda stopping: _simulate(settings, host, port, stopping, books_path, until_input_ends=kept)
+        )
     except BooksFileError as error:
         raise CommandError(str(error)) from None
+    if keeper_of is not None:
+        from trade_service.cli.demo_folder import remove_demo_folder
+
+        asyncio.run(remove_demo_folder(keeper_of))
 
 
 def _settings(
@@ -82,7 +96,6 @@ def _settings(
 ) -> SimulatorSettings:
     try:
         return SimulatorSettings(
-            latency_jitter=LATENCY_JITTER,
             faults=parse_fault_rates(faults),
             lookup_faults=parse_fault_rates(lookup_faults),
             script=[entry.strip() for entry in script.split(",") if entry.strip()],
@@ -95,25 +108,21 @@ def _settings(
 
 async def _simulate(
     settings: SimulatorSettings, host: str, port: int, stopping: asyncio.Event,
-    books_path: Path | None, keeper_of: Path | None,
+    books_path: Path | None, *, until_input_ends: bool,
 ) -> None:  # fmt: skip
     try:
         async with running_simulator(settings, host, port, books_path) as simulator:
             click.echo(f"Stand-in Execution Service on {simulator.base_url}, Ctrl-C stops it")
             sys.stdout.flush()
-            if keeper_of is None:
+            if until_input_ends:
+                await _until_parent_is_gone(stopping)
+            else:
                 await stopping.wait()
                 _print_books(simulator)
-            else:
-                await _until_parent_is_gone(stopping)
     except OSError as error:
         raise CommandError(
             f"cannot listen on {host}:{port}: {error.strerror}; choose another --port"
         ) from error
-    if keeper_of is not None:
-        from trade_service.cli.demo_folder import remove_demo_folder
-
-        await remove_demo_folder(keeper_of)
 
 
 async def _until_parent_is_gone(stopping: asyncio.Event) -> None:
