@@ -19,8 +19,8 @@ import sqlalchemy as sa
 import uvloop
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
-from benchmarks.run import services_on
-from benchmarks.surroundings import machine
+from trade_service.bench.machine import described, this_machine
+from trade_service.bench.stage import services_on
 from trade_service.bootstrap.web import web_app
 from trade_service.cli.demo_folder import database_folder, make_demo_folder, remove_demo_folder
 from trade_service.observability.logs import configure_logs
@@ -186,7 +186,7 @@ async def compare(urls: dict[int, str], repetitions: int) -> dict[str, object]:
 async def main(arguments: argparse.Namespace) -> None:
     """Measures both sizes and prints one JSON document."""
     configure_logs("ERROR", "console")
-    figures: dict[str, object] = {"machine": machine()}
+    figures: dict[str, object] = {"machine": described(this_machine())}
     folder = make_demo_folder()
     try:
         async with EmbeddedPostgres.running(database_folder(folder)) as postgres:

@@ -8,8 +8,9 @@ import time
 import psutil
 import uvloop
 
-from benchmarks.run import engine_rate, services_on
-from benchmarks.surroundings import fill
+from trade_service.bench.filling import fill
+from trade_service.bench.runs import engine_rate
+from trade_service.bench.stage import services_on
 from trade_service.observability.logs import configure_logs
 
 SAMPLE_EVERY_S = 0.05

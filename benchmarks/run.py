@@ -10,52 +10,25 @@ import json
 import statistics
 import sys
 import time
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
 from decimal import Decimal
 
 import msgspec
 import sqlalchemy as sa
 import uvloop
 
-from benchmarks import bare_loop
-from benchmarks.surroundings import fill, machine, simulator
-from trade_service.bootstrap.running import running_services
+from trade_service.bench import bare_loop
+from trade_service.bench.children import simulator
+from trade_service.bench.filling import fill
+from trade_service.bench.machine import described, this_machine
+from trade_service.bench.runs import engine_rate
+from trade_service.bench.stage import services_on
 from trade_service.bootstrap.services import Services
 from trade_service.cli.demo_folder import database_folder, make_demo_folder, remove_demo_folder
 from trade_service.domain.orders import NewTradeOrder, Submission
 from trade_service.observability.logs import configure_logs
-from trade_service.settings import load_settings
 from trade_service.store.embedded import EmbeddedPostgres
 
 WARM_UP = 10_000
-
-
-@asynccontextmanager
-async def services_on(dsn: str, base_url: str, **overrides: object) -> AsyncIterator[Services]:
-    """The service on a database and a simulator, with warnings only in its log.
-
-    What fills the tables for a measurement may take longer than any statement of the service.
-    """
-    values = {
-        "database.url": dsn,
-        "database.statement_timeout_s": 600,
-        "execution_service.base_url": base_url,
-        **overrides,
-    }
-    settings = load_settings({}, None, values).settings
-    async with running_services(settings, lambda _: None) as services:
-        yield services
-
-
-async def engine_rate(services: Services, ids: Sequence[int]) -> float:
-    """Durable executions a second through the whole submission path."""
-    begun = time.perf_counter()
-    accepted = 0
-    async for result in services.submissions.stream_executions(ids, wait_s=600):
-        accepted += result.code == "OK"
-    assert accepted == len(ids), f"{accepted} of {len(ids)} accepted"
-    return len(ids) / (time.perf_counter() - begun)
 
 
 class StatementCounter:
@@ -89,7 +62,8 @@ async def measure_submission(dsn: str, base_url: str, count: int, repetitions: i
             engine.append(await engine_rate(services, ids))
             counted += counter.count
             ids = await fill(services.engine, count)
-            bare.append(await bare_loop.run(dsn, base_url, ids, services.settings.batch.max_concurrent))
+            ran = await bare_loop.run(dsn, base_url, ids, services.settings.batch.max_concurrent)
+            bare.append(ran.rate)
     batches = repetitions * count / 100
     return {
         "executions_per_s": round(statistics.median(engine)),
@@ -141,10 +115,10 @@ async def measure_memory(dsn: str, base_url: str, count: int) -> dict[str, objec
 async def main(arguments: argparse.Namespace) -> None:
     """Runs all measurements and prints them as one JSON document."""
     configure_logs("ERROR", "console")
-    figures: dict[str, object] = {"machine": machine()}
+    figures: dict[str, object] = {"machine": described(this_machine())}
     folder = make_demo_folder()
     try:
-        async with EmbeddedPostgres.running(database_folder(folder)) as postgres, simulator() as base_url:
+        async with EmbeddedPostgres.running(database_folder(folder)) as postgres, simulator(0.0) as base_url:
             figures["postgresql"] = postgres.version
             figures["submission"] = await measure_submission(
                 postgres.dsn, base_url, arguments.executions, arguments.repetitions

@@ -14,9 +14,9 @@ PREFIX = "trade-service-demo-"
 _BLOTTER = "sp500_blotter.csv"
 
 
-def make_demo_folder() -> Path:
+def make_demo_folder(prefix: str = PREFIX) -> Path:
     """A new temporary folder; others may pass it, since for root the database runs as another user."""
-    folder = Path(tempfile.mkdtemp(prefix=PREFIX))
+    folder = Path(tempfile.mkdtemp(prefix=prefix))
     folder.chmod(0o711)
     return folder
 

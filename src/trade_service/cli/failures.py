@@ -1,5 +1,7 @@
 """Which failures are expected, and the one line that is said of each."""
 
+from trade_service.bench.children import BenchError
+from trade_service.bench.results import ResultsError
 from trade_service.bootstrap.services import CannotStart
 from trade_service.cli.command_error import CommandError
 from trade_service.domain.errors import DomainError
@@ -23,7 +25,7 @@ def expected_message(error: BaseException) -> str | None:
     match cause:
         case CommandError() | CannotStart() | CannotListen() | SettingsError():
             return str(cause)
-        case EmbeddedPostgresError() | MigrationError():
+        case EmbeddedPostgresError() | MigrationError() | BenchError() | ResultsError():
             return str(cause)
         case DomainError():
             return cause.message

@@ -38,13 +38,17 @@ COMMANDS = {
         "trade_service.cli.simulate:simulate",
         "Run a stand-in Execution Service with seeded faults.",
     ),
+    "bench": (
+        "trade_service.cli.bench:bench",
+        "Measure throughput, batch sizes, load and memory on this machine; compare two runs.",
+    ),
     "keys": ("trade_service.cli.keys:keys", "Make, list and revoke API keys."),
     "config": ("trade_service.cli.config:config", "Show every setting and where it came from."),
 }
 GROUPS: list[CommandGroupDict] = [
     {"name": "The work", "commands": ["serve", "submit", "top", "audit"]},
     {"name": "When something went wrong", "commands": ["unknowns", "show", "resolve", "requeue"]},
-    {"name": "Trying it out", "commands": ["demo", "simulate"]},
+    {"name": "Trying it out", "commands": ["demo", "simulate", "bench"]},
     {"name": "Looking after it", "commands": ["db", "keys", "config"]},
 ]
 

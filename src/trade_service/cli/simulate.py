@@ -2,6 +2,7 @@
 
 import asyncio
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -31,30 +32,42 @@ def _list_faults(ctx: click.Context, _: click.Parameter, wanted: object) -> None
     ctx.exit()
 
 
+def _latency_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    jitter_help = "Share by which each of these times is spread to both sides."
+    for option in (
+        click.option("--latency-jitter", default=LATENCY_JITTER, show_default=True,
+                     type=click.FloatRange(0, 1), help=jitter_help),
+        click.option("--item-latency-ms", default=0.0, show_default=True,
+                     help="Time more for each execution of a call."),
+        click.option("--latency-ms", default=0.0, show_default=True, help="Time that each call takes."),
+    ):  # fmt: skip
+        command = option(command)
+    return command
+
+
+def _fault_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    for option in (
+        click.option("--list-faults", is_flag=True, is_eager=True, callback=_list_faults,
+                     expose_value=False, help="List all faults and stop."),
+        click.option("--seed", default=1, show_default=True, help="The same seed gives the same faults."),
+        click.option("--script", default="", metavar="A,B:1,...", help="Faults of the first calls, in order."),
+        click.option("--lookup-fault", "lookup_faults", multiple=True, metavar="NAME=RATE",
+                     help="The same for GET calls."),
+        click.option("--fault", "faults", multiple=True, metavar="NAME=RATE",
+                     help="A fault of submissions; repeatable."),
+    ):  # fmt: skip
+        command = option(command)
+    return command
+
+
 @click.command()
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.option("--port", default=8084, show_default=True, type=click.IntRange(0, 65535), help="0: a free one.")
-@click.option("--latency-ms", default=0.0, show_default=True, help="Time that each call takes.")
-@click.option(
-    "--item-latency-ms", default=0.0, show_default=True, help="Time more for each execution of a call."
-)
-@click.option(
-    "--latency-jitter", default=LATENCY_JITTER, show_default=True, type=click.FloatRange(0, 1),
-    help="Share by which each of these times is spread to both sides.",
-)  # fmt: skip
-@click.option(
-    "--fault", "faults", multiple=True, metavar="NAME=RATE", help="A fault of submissions; repeatable."
-)
-@click.option(
-    "--lookup-fault", "lookup_faults", multiple=True, metavar="NAME=RATE", help="The same for GET calls."
-)
-@click.option("--script", default="", metavar="A,B:1,...", help="Faults of the first calls, in order.")
-@click.option("--seed", default=1, show_default=True, help="The same seed gives the same faults.")
+@_latency_options
+@_fault_options
 @click.option("--first-id", default=1, show_default=True, help="Id of the first execution it accepts.")
 @click.option("--books", "books_path", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE",
               help="Keep the books in a file: written before an answer leaves, read at the start.")  # fmt: skip
-@click.option("--list-faults", is_flag=True, is_eager=True, callback=_list_faults, expose_value=False,
-              help="List all faults and stop.")  # fmt: skip
 @click.option("--until-input-ends", is_flag=True, hidden=True,
               help="Stop when standard input ends: with whoever started it, however that ends.")  # fmt: skip
 @click.option("--keeper-of", type=click.Path(path_type=Path), hidden=True,
@@ -69,15 +82,9 @@ def simulate(
     It speaks the Execution Service's contract, keeps books of what it accepted and prints them at the end.
     """
     settings = _settings(
-        seed=seed,
-        first_id=first_id,
-        call_latency_ms=latency_ms,
-        item_latency_ms=item_latency_ms,
-        latency_jitter=latency_jitter,
-        faults=faults,
-        lookup_faults=lookup_faults,
-        script=script,
-    )
+        seed=seed, first_id=first_id, call_latency_ms=latency_ms, item_latency_ms=item_latency_ms,
+        latency_jitter=latency_jitter, faults=faults, lookup_faults=lookup_faults, script=script,
+    )  # fmt: skip
     kept = until_input_ends or keeper_of is not None
     try:
         run_until_stopped(

@@ -1,15 +1,19 @@
-"""What every measurement needs: a database full of executions and a simulator of its own process."""
+"""Tables full of executions to measure with."""
 
-import asyncio
-import os
-import platform
-import sys
-from collections.abc import AsyncIterator
+from collections import deque
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from itertools import islice
 
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from trade_service.store.engine import StoreSettings, create_engine
+
+FILL_TIMEOUT_S = 3600.0
+"""What fills the tables for a measurement may take longer than any statement of the service."""
+CHUNKS = 4
+ORDER_COUNT = 10_000
 ORDERS = sa.text("""
 INSERT INTO trade_order
     (order_id, portfolio_id, order_type, security_id, quantity, quantity_sent, limit_price, submitted)
@@ -23,7 +27,6 @@ INSERT INTO execution (execution_status_id, trade_type_id, trade_order_id, desti
 SELECT 1, 1, o.first + i % :orders, 1 + i % 6, 100, 0, 12.5, 'none'
 FROM generate_series(1, :count) i, (SELECT min(id) AS first FROM trade_order) o
 """)
-ORDER_COUNT = 10_000
 
 
 async def fill(engine: AsyncEngine, count: int) -> range:
@@ -41,31 +44,37 @@ async def fill(engine: AsyncEngine, count: int) -> range:
     return range(before + 1, after + 1)
 
 
+class Supply:
+    """Executions that were never submitted, made before they are needed: never while something is timed."""
+
+    def __init__(self, engine: AsyncEngine, chunk: int) -> None:
+        self._engine = engine
+        self._chunk = chunk
+        self._ids: deque[int] = deque()
+
+    async def take(self, count: int) -> Sequence[int]:
+        """`count` ids; inserts at least a chunk of rows where too few are left."""
+        if len(self._ids) < count:
+            self._ids.extend(await fill(self._engine, max(self._chunk, count - len(self._ids))))
+        return [self._ids.popleft() for _ in range(count)]
+
+    def give_back(self, ids: Sequence[int], first: int) -> None:
+        """Those from place `first` on were not used after all."""
+        self._ids.extendleft(reversed(list(islice(ids, first, None))))
+
+
 @asynccontextmanager
-async def simulator(*options: str) -> AsyncIterator[str]:
-    """A simulator in a process of its own, on a free port; yields its address."""
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-m",
-        "benchmarks.simulator_process",
-        *options,
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-    )
-    assert process.stdout is not None
-    assert process.stdin is not None
+async def filler_on(dsn: str) -> AsyncIterator[AsyncEngine]:
+    """A pool whose statements may take long."""
+    engine = create_engine(StoreSettings(dsn, pool_size=2, statement_timeout_s=FILL_TIMEOUT_S))
     try:
-        yield (await process.stdout.readline()).decode().strip()
+        yield engine
     finally:
-        process.stdin.close()
-        await process.wait()
+        await engine.dispose()
 
 
-def machine() -> str:
-    """One line that says where the figures come from."""
-    model = platform.processor() or platform.machine()
-    if os.path.exists("/proc/cpuinfo"):  # noqa: PTH110
-        with open("/proc/cpuinfo") as text:  # noqa: PTH123
-            names = [line.split(":", 1)[1].strip() for line in text if line.startswith("model name")]
-        model = names[0] if names else model
-    return f"{os.cpu_count()} cores ({model}), Python {platform.python_version()}, {platform.system()}"
+@asynccontextmanager
+async def supply_on(dsn: str, most: int) -> AsyncIterator[Supply]:
+    """A supply for runs of up to `most` executions."""
+    async with filler_on(dsn) as engine:
+        yield Supply(engine, CHUNKS * most)

@@ -1,0 +1,51 @@
+"""The scenarios, one after the other, each with what it found so far."""
+
+import importlib
+import time
+from collections.abc import Awaitable, Callable, Sequence
+
+import msgspec
+
+from trade_service.bench.children import BenchError
+from trade_service.bench.results import Results, Scenario
+from trade_service.bench.stage import Stage
+from trade_service.submission.ports import StoreUnavailable
+
+Measure = Callable[[Stage, Scenario], Awaitable[None]]
+
+
+class Play(msgspec.Struct, frozen=True):
+    """Where a scenario is written, and the question that it answers."""
+
+    module: str
+    title: str
+
+
+PLAYS = {
+    "latency": Play("trade_service.bench.latency", "Bulk against single submission"),
+    "size": Play("trade_service.bench.batch_size", "Which batch size?"),
+}
+
+
+async def play(keys: Sequence[str], stage: Stage, results: Results, done: Callable[[Scenario], None]) -> None:
+    """Plays scenarios and adds each to `results` as it begins, so that an interrupted one is kept as well.
+
+    One that fails says why in its `problem`, and the next is played. `done` is told of each at its end.
+    """
+    for key in keys:
+        module = importlib.import_module(PLAYS[key].module)
+        scenario = Scenario(key, PLAYS[key].title, module.ABOUT)
+        results.scenarios.append(scenario)
+        measure: Measure = module.measure
+        stage.title = scenario.title
+        stage.step("preparing")
+        began = time.monotonic()
+        try:
+            await measure(stage, scenario)
+            scenario.complete = True
+        except (BenchError, StoreUnavailable) as error:
+            scenario.problem = str(error)
+        finally:
+            scenario.problem = scenario.problem or ("" if scenario.complete else "interrupted")
+            scenario.seconds = round(time.monotonic() - began, 1)
+            done(scenario)

@@ -1,0 +1,71 @@
+"""`trade-service bench` on the real thing, and nothing left of it."""
+
+import asyncio
+import signal
+
+import pytest
+
+from tests.e2e.command import Cli
+from tests.e2e.test_demo import gone
+from tests.support.leftovers import alive_in, files_in, passable_folder
+from trade_service.bench.results import read_results
+
+
+async def test_a_quick_run_answers_every_question_and_leaves_its_results_alone(bare_cli: Cli) -> None:
+    with passable_folder("bench") as temporary:
+        cli = bare_cli.under(TMPDIR=str(temporary), DATABASE_URL="mysql://unused")
+        ended = await cli.run("bench", "--quick", "--output", "found")
+        assert ended.code == 0, ended
+        assert files_in(temporary) == []
+        assert alive_in(temporary) == []
+    results = read_results(cli.folder / "found.json")
+    assert not results.interrupted
+    for scenario in results.scenarios:
+        assert scenario.complete, scenario.problem
+        assert scenario.findings
+        assert all(series.points for chart in scenario.charts for series in chart.series)
+        assert scenario.title in ended.out
+    assert "Recommended batch size" in ended.out
+    assert "</html>" in (cli.folder / "found.html").read_text("utf-8")
+    compared = await cli.run("bench", "compare", "--strict", "found.json", "found.json")
+    assert compared.code == 0, compared
+    assert "0 better, 0 worse" in compared.out
+    assert results.database.startswith("PostgreSQL ")
+
+
+async def test_an_interrupted_run_keeps_what_it_found(bare_cli: Cli) -> None:
+    with passable_folder("bench") as temporary:
+        async with await bare_cli.under(TMPDIR=str(temporary)).start(
+            "bench", "--only", "size", "--output", "found"
+        ) as running:
+            await running.line_with("trade-service bench")
+            async with asyncio.timeout(60):
+                while not alive_in(temporary):
+                    await asyncio.sleep(0.05)
+            running.send(signal.SIGINT)
+            ended = await running.ended()
+            assert ended.code == 130, ended
+        await gone(temporary)
+    assert read_results(bare_cli.folder / "found.json").interrupted
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        (["--url", "http://127.0.0.1:1", "--database-url", "postgresql://x/y"], "give it alone"),
+        (["--url", "ftp://x"], "--url"),
+        (["--output", "no/such/place"], "there is no folder"),
+        (["--only", "nothing"], "nothing"),
+    ],
+)
+async def test_a_run_that_cannot_be_is_refused(bare_cli: Cli, arguments: list[str], complaint: str) -> None:
+    ended = await bare_cli.run("bench", *arguments)
+    assert ended.code == 2, ended
+    assert complaint in ended.complaint
+
+
+async def test_load_goes_elsewhere_only_when_that_is_confirmed(bare_cli: Cli) -> None:
+    ended = await bare_cli.run("bench", "--execution-service-url", "http://192.0.2.1:8084", stdin=b"n\n")
+    assert ended.code == 130, ended
+    assert "http://192.0.2.1:8084, which may trade them. Go on?" in ended.err
+    assert not list(bare_cli.folder.glob("bench-*"))
