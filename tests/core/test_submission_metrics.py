@@ -9,7 +9,14 @@ from trade_service.domain.executions import SubmissionState
 from trade_service.observability.submission_metrics import BulkExecutionMetrics
 from trade_service.submission.breaker import CircuitState
 from trade_service.submission.codes import OutcomeCode
-from trade_service.submission.events import AlarmEvent, BatchSubmissionEvent, CircuitEvent, LookUpEvent
+from trade_service.submission.events import (
+    AlarmEvent,
+    BatchSubmissionEvent,
+    CircuitEvent,
+    ExhaustedEvent,
+    LookUpEvent,
+    RecoveredEvent,
+)
 from trade_service.submission.model import ItemOutcome, ReplyKind
 
 _S = SubmissionState
@@ -76,7 +83,6 @@ def test_batches_and_their_times(reader: Reader) -> None:
     ):
         assert reader.value("batch_duration_seconds_sum", stage=stage) == pytest.approx(seconds), stage
         assert reader.value("batch_duration_seconds_count", stage=stage) == 2
-    assert reader.value("recovered_executions_total") == 1
     assert reader.value("last_success_timestamp_seconds") > 1_700_000_000
 
 
@@ -142,6 +148,15 @@ def test_look_ups_alarms_and_the_circuit(reader: Reader) -> None:
         1,
         0,
     ]
+
+
+def test_who_recovered_and_who_was_given_up_is_counted_however_it_came(reader: Reader) -> None:
+    reader.metrics(RecoveredEvent("a", "look_up", (7, 8), 2, 3.0))
+    reader.metrics(RecoveredEvent("b", "retry", (9,), 2, 3.0))
+    reader.metrics(ExhaustedEvent("c", OutcomeCode.BUDGET_SPENT, "given up", (1, 2, 3)))
+    assert reader.value("recovered_executions_total", how="look_up") == 2
+    assert reader.value("recovered_executions_total", how="retry") == 1
+    assert reader.value("exhausted_executions_total") == 3
 
 
 def test_ten_thousand_submissions_are_a_bounded_number_of_series(reader: Reader) -> None:

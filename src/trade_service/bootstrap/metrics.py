@@ -45,6 +45,10 @@ def _readings(services: Services) -> Readings:
         ),
         "trade_service_listener_failures": (
             "Events at which a listener failed, since the start.",
-            lambda: services.events.failures,
+            lambda: services.events.failures + sum(one.failures for one in services.listeners),
+        ),
+        "trade_service_listener_missed_events": (
+            "Events that found the queue of an installed listener full, since the start.",
+            lambda: sum(one.missed for one in services.listeners),
         ),
     }

@@ -124,7 +124,7 @@ async def running_services(settings: Settings, progress: Progress) -> AsyncItera
                 background.append(push.run)
         if tracing is not None:
             services.events.subscribe(tracing.batches)
-        await stack.enter_async_context(installed_listeners(services.events))
+        services.listeners = await stack.enter_async_context(installed_listeners(services.events))
         await services.submissions.start()
         async with _at_work(services, background):
             yield services

@@ -3,6 +3,7 @@
 import os
 import secrets
 import socket
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from prometheus_client import CollectorRegistry
@@ -61,6 +62,7 @@ from trade_service.trading.reference_editor import ReferenceEditor
 from trade_service.trading.trade_orders import TradeOrderService
 
 if TYPE_CHECKING:
+    from trade_service.observability.extensions import ThreadedListener
     from trade_service.observability.tracing import Tracing
 
 REFERENCE_TTL_S = 30.0
@@ -95,6 +97,8 @@ class Services:
         self.registry = CollectorRegistry() if settings.metrics.enabled else None
         """What is measured; None when nothing is."""
         self.tracing: Tracing | None = None
+        self.listeners: Sequence[ThreadedListener] = ()
+        """Those that are installed beside this program."""
         self.board = OutcomeBoard()
         self.queue = WorkQueue(settings.batch.queue_limit)
         self.handler = ExecutionFailureHandler(retry_policy(settings))

@@ -5,17 +5,20 @@ the codes and states of the program, never from ids or texts, so the number of s
 """
 
 from collections import Counter as Tally
+from collections.abc import Iterable
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from trade_service.domain.executions import SubmissionState
 from trade_service.submission.breaker import CircuitState
-from trade_service.submission.codes import OutcomeCode
+from trade_service.submission.codes import AlarmCode, OutcomeCode
 from trade_service.submission.events import (
     AlarmEvent,
     BatchSubmissionEvent,
     CircuitEvent,
+    ExhaustedEvent,
     LookUpEvent,
+    RecoveredEvent,
     SubmissionEvent,
 )
 from trade_service.submission.model import ReplyKind
@@ -46,6 +49,10 @@ class BulkExecutionMetrics:
                 self._note_batch(event)
             case LookUpEvent():
                 self._note_look_up(event)
+            case RecoveredEvent():
+                self._recovered.labels(event.how).inc(len(event.execution_ids))
+            case ExhaustedEvent():
+                self._exhausted.inc(len(event.execution_ids))
             case AlarmEvent():
                 self._alarms.labels(event.code).inc()
             case CircuitEvent():
@@ -92,9 +99,15 @@ class BulkExecutionMetrics:
             ("code",),
             registry=registry,
         )
-        self._resent = Counter(
+        self._recovered = Counter(
             "trade_service_recovered_executions",
-            "Executions that recovery sent (retries, and what another process left) and that were accepted.",
+            "Executions accepted although their first attempt did not settle them, by retry or look_up.",
+            ("how",),
+            registry=registry,
+        )
+        self._exhausted = Counter(
+            "trade_service_exhausted_executions",
+            "Executions given up, after an answer or a look-up.",
             registry=registry,
         )
         self._look_ups = Counter(
@@ -109,6 +122,9 @@ class BulkExecutionMetrics:
             ("result",),
             registry=registry,
         )
+        _begin(self._recovered, ("retry", "look_up"))
+        _begin(self._look_ups, ("yes", "no"))
+        _begin(self._looked_up, ("found", "absent", "unknown"))
 
     def _make_saving_metrics(self, registry: CollectorRegistry) -> None:
         self._calls = Counter(
@@ -142,6 +158,7 @@ class BulkExecutionMetrics:
         )
         self._circuit = {state: circuit.labels(state.value) for state in CircuitState}
         self._note_circuit(CircuitState.CLOSED)
+        _begin(self._alarms, AlarmCode)
 
     def _note_batch(self, event: BatchSubmissionEvent) -> None:
         origin = "recovery" if event.recovered else "fresh"
@@ -158,8 +175,6 @@ class BulkExecutionMetrics:
             self._note_call(event)
         if event.accepted:
             self._last_success.set_to_current_time()
-            if event.recovered:
-                self._resent.inc(event.accepted)
         self._note_outcomes(event)
 
     def _note_outcomes(self, event: BatchSubmissionEvent) -> None:
@@ -201,9 +216,14 @@ class BulkExecutionMetrics:
             ("absent", event.absent),
             ("unknown", event.still_unknown),
         ):
-            if count:
-                self._looked_up.labels(result).inc(count)
+            self._looked_up.labels(result).inc(count)
 
     def _note_circuit(self, state: CircuitState) -> None:
         for one, gauge in self._circuit.items():
             gauge.set(one is state)
+
+
+def _begin(counter: Counter, values: Iterable[str]) -> None:
+    """Shows the series at 0: of one that appears with its first event, `increase` does not see that event."""
+    for value in values:
+        counter.labels(value)

@@ -1,0 +1,102 @@
+"""A run of the whole service in which everything that is measured happens, a known number of times."""
+
+import asyncio
+from collections.abc import Callable
+
+import msgspec
+
+from tests.support.database import TestServer
+from tests.support.heart import until
+from tests.web.live import Live, behave, live_alone
+from trade_service.cli.top_figures import Scrape
+from trade_service.settings.sending import RetrySettings
+from trade_service.settings.surroundings import TelemetrySettings
+
+QUICK_GAUGES = TelemetrySettings(backlog_every_s=0.1)
+FEW_TRIES = RetrySettings(max_attempts=3, initial_delay_ms=20, max_delay_ms=100)
+
+
+class Scripted(msgspec.Struct):
+    """What was scraped of a run."""
+
+    under_way: Scrape
+    """While four batches were on the way and eight executions waited."""
+    stuck: Scrape
+    """While the outcome of one execution was unknown and the books could not be read."""
+    end: Scrape
+    text: str
+    """Of the last scrape."""
+
+
+async def scraped(live: Live) -> tuple[Scrape, str]:
+    """A scrape, and its text."""
+    answer = await live.client.get("/metrics")
+    assert answer.status == 200, answer.raw
+    text = answer.raw.decode()
+    return Scrape.of(text, 0.0), text
+
+
+async def scripted_run(postgres: TestServer, template: str) -> Scripted:
+    """The run.
+
+    Batches of 4 times 1, 8, 10, 5, 3, 2, 2, 1, 1 and 1 fresh executions, and the repetitions of those that failed.
+    """
+    async with live_alone(postgres, template, telemetry=QUICK_GAUGES, retry=FEW_TRIES) as live:
+        under_way = await _held(live)  # First: lost calls make the service more careful.
+        await _parts(live, 10)
+        await _parts(live, 5, "item_fail_permanent:0")
+        await _parts(live, 3, "throttle_429:0")
+        await _parts(live, 2, "reset_after")
+        await _parts(live, 2, "reset_before")
+        await _parts(live, 1, *["item_fail_transient:0"] * FEW_TRIES.max_attempts)
+        stuck = await _stuck(live)
+        live.simulator.reset()  # Its ids begin anew, which is an alarm.
+        await _parts(live, 1)
+        await until(lambda: live.services.coalescer.in_flight == 0)
+        end, text = await scraped(live)
+        return Scripted(under_way, stuck, end, text)
+
+
+async def _parts(live: Live, count: int, *faults: str) -> None:
+    """One request that submits `count` orders, while these calls in turn go wrong; returns when all is settled."""
+    orders = await live.orders(count)
+    live.simulator.script(faults)
+    answer = await live.batch(*((order_id, 100) for order_id in orders))
+    assert answer.status in (200, 207, 400), answer.status
+
+
+async def _held(live: Live) -> Scrape:
+    """Twelve requests, of which four are sent alone while eight wait, which are then sent together."""
+    orders = await live.orders(12)
+    live.simulator.hold()
+    submitting = []
+    for under_way, order_id in enumerate(orders[:4], start=1):
+        submitting.append(asyncio.create_task(live.submit(order_id)))
+        await until(lambda wanted=under_way: live.simulator.in_flight == wanted)  # type: ignore[misc]
+    submitting += [asyncio.create_task(live.submit(order_id)) for order_id in orders[4:]]
+    await until(lambda: len(live.services.queue) == 8)
+    scrape, _ = await scraped(live)
+    live.simulator.release()
+    assert {answer.status for answer in await asyncio.gather(*submitting)} == {201}
+    return scrape
+
+
+async def _stuck(live: Live) -> Scrape:
+    (order_id,) = await live.orders(1)
+    await _seen(live, lambda scrape: not scrape.total("trade_service_open_executions"))
+    live.simulator.lookup_faults = {"error_500_before": 1.0}
+    live.simulator.script(["reset_after"])
+    submitting = asyncio.create_task(live.submit(order_id))
+    await _seen(live, lambda scrape: bool(scrape.total("trade_service_look_up_passes_total", complete="no")))
+    stuck = await _seen(live, lambda scrape: bool(scrape.total("trade_service_oldest_unknown_seconds")))
+    behave(live.simulator)
+    assert (await submitting).status == 201
+    return stuck
+
+
+async def _seen(live: Live, condition: Callable[[Scrape], bool]) -> Scrape:
+    """The first scrape that meets a condition."""
+    async with asyncio.timeout(15):
+        while not condition(scrape := (await scraped(live))[0]):
+            await asyncio.sleep(0.05)
+    return scrape
