@@ -13,7 +13,7 @@ from trade_service.store.order_store import PostgresOrderStore
 from trade_service.store.request_key_store import PostgresRequestKeyStore, keyed_transaction
 from trade_service.submission.clock import SystemClock
 from trade_service.submission.ports import StoreUnavailable
-from trade_service.trading.idempotency import IdempotencyPolicy, IdempotentRequests, OldKeys, StillRunning
+from trade_service.trading.idempotency import IdempotencyPolicy, IdempotentRequests, StillRunning
 from trade_service.trading.request_keys import (
     Created,
     KeptAnswer,
@@ -23,8 +23,10 @@ from trade_service.trading.request_keys import (
     claiming,
     digest,
 )
+from trade_service.trading.sweeping import Sweep
 
-POLICY = IdempotencyPolicy(lease_ms=60_000, keep_s=86_400, max_answer_bytes=100, sweep_s=1, sweep_limit=3)
+POLICY = IdempotencyPolicy(lease_ms=60_000, keep_s=86_400, max_answer_bytes=100)
+LIMIT = 3
 REQUEST = KeyedRequest("", "POST /orders", "key", digest(b"body"))
 KEYS = "SELECT count(*) FROM idempotency_key"
 ORDERS = "SELECT count(*) FROM trade_order"
@@ -135,8 +137,9 @@ async def test_old_keys_are_removed_in_bounded_pieces_and_young_ones_stay(engine
            FROM generate_series(1, 12) n""",
     )
     store = PostgresRequestKeyStore(engine)
-    assert await store.remove_old(POLICY.sweep_limit) == 3
+    assert await store.remove_old(LIMIT) == 3
     assert await value_of(engine, "SELECT min(key::int) FROM idempotency_key") == 4, "the oldest first"
-    assert await OldKeys(store, SystemClock(), POLICY).sweep() == 5
+    sweep = Sweep("keys", store.remove_old, 1.0, LIMIT, SystemClock().sleep)
+    assert await sweep.once() == 5
     assert await value_of(engine, KEYS) == 4
-    assert await OldKeys(store, SystemClock(), POLICY).sweep() == 0
+    assert await sweep.once() == 0

@@ -8,9 +8,10 @@ import msgspec
 import pytest
 
 from tests.support.database import TestServer
-from tests.support.trading import counted_statements, value_of
+from tests.support.trading import counted_statements, run_sql, value_of
 from tests.web.live import Live, behave, live_alone, live_service
 from tests.web.support import Answer, Client
+from trade_service.bootstrap.sweeps import sweeps
 
 SUBMIT = "/api/v2/executions/submit"
 ASYNC = {"Prefer": "respond-async"}
@@ -232,6 +233,19 @@ async def test_all_of_it_is_written_in_a_constant_number_of_statements(live: Liv
     live.simulator.release()
     assert [len(one) for one in counts] == [3, 3]
     assert await value_of(live.services.engine, "SELECT count(*) FROM bulk_submission") > 0
+
+
+async def test_old_submissions_are_removed_and_their_executions_stay(live: Live) -> None:
+    behave(live.simulator)
+    ids = await executions(live, 2)
+    old, young = [(await live.client.post(SUBMIT, {"executionIds": [i]})).headers["location"] for i in ids]
+    engine, old_id = live.services.engine, old.rpartition("/")[2]
+    age = "UPDATE bulk_submission SET created_at = now() - interval '8 days' WHERE id = cast(:id AS uuid)"
+    await run_sql(engine, age, id=old_id)
+    _, sweep = sweeps(live.services)
+    assert await sweep.once() == 1
+    assert ((await live.client.get(old)).status, (await live.client.get(young)).status) == (404, 200)
+    assert await live.state_of(ids[0]) == "accepted"
 
 
 def _problem(answer: Answer) -> tuple[int, str]:

@@ -86,8 +86,6 @@ def idempotency_policy(settings: Settings) -> IdempotencyPolicy:
         lease_ms=round(settings.server.request_timeout_s * 1000) + KEY_LEASE_MARGIN_MS,
         keep_s=keys.keep_s,
         max_answer_bytes=keys.max_answer_bytes,
-        sweep_s=keys.sweep_s,
-        sweep_limit=keys.sweep_limit,
     )
 
 

@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from trade_service.bootstrap.derived import client_settings
 from trade_service.bootstrap.metrics import measure
 from trade_service.bootstrap.services import Services, status_ids
+from trade_service.bootstrap.sweeps import sweeps
 from trade_service.bootstrap.telemetry import exported_traces, pushed_metrics
 from trade_service.execution_service.client import ExecutionServiceClient
 from trade_service.observability.extensions import installed_listeners
@@ -144,7 +145,7 @@ async def _at_work(services: Services, background: Sequence[Loop]) -> AsyncItera
         loops: list[Loop] = [
             services.coalescer.run,
             services.recovery.run,
-            services.old_keys.run,
+            *(sweep.run for sweep in sweeps(services)),
             *background,
         ]
         tasks = [group.create_task(loop()) for loop in loops]

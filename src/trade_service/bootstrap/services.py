@@ -51,7 +51,7 @@ from trade_service.trading.bulk_submissions import BulkSubmissions
 from trade_service.trading.editors import Editors
 from trade_service.trading.execution_editor import ExecutionEditor
 from trade_service.trading.executions import ExecutionService
-from trade_service.trading.idempotency import IdempotentRequests, OldKeys
+from trade_service.trading.idempotency import IdempotentRequests
 from trade_service.trading.listing.names import Names
 from trade_service.trading.listing.service import ListService
 from trade_service.trading.listing.totals import Totals
@@ -110,9 +110,9 @@ class Services:
         self.names = Names(self.directory, PostgresNameStore(engine), self.clock, names_settings(settings))
         self.totals = Totals(self.clock, totals_settings(settings))
         self.lists = ListService(PostgresListReads(engine), self.references, self.names, self.totals)
-        keys = (PostgresRequestKeyStore(engine), self.clock, idempotency_policy(settings))
-        self.keys = IdempotentRequests(*keys)
-        self.old_keys = OldKeys(*keys)
+        self.key_store = PostgresRequestKeyStore(engine)
+        self.keys = IdempotentRequests(self.key_store, self.clock, idempotency_policy(settings))
+        self.bulk_store: PostgresBulkSubmissionStore
         self.submissions: BulkExecutionSubmissionService
         self.coalescer: Coalescer
         self.recovery: Recovery
@@ -171,8 +171,9 @@ class Services:
             self.queue,
             self.clock,
         )
+        self.bulk_store = PostgresBulkSubmissionStore(self.engine, store, self.owner)
         self.bulk_submissions = BulkSubmissions(
-            PostgresBulkSubmissionStore(self.engine, store, self.owner),
+            self.bulk_store,
             self.executions,
             self.lists,
             self.clock,

@@ -204,3 +204,6 @@ class SubmissionSettings(Section, frozen=True, kw_only=True):
     look_up_max_delay_ms: Annotated[
         int, about("Longest pause between two look-ups of the same unknown.", ge=1, le=3_600_000)
     ] = 60_000
+    bulk_keep_s: Annotated[
+        int, about("How long bulk submissions can be asked for, since their begin.", ge=60, le=31_536_000)
+    ] = 604_800

@@ -56,8 +56,8 @@ class IdempotencySettings(Section, frozen=True, kw_only=True):
             "Largest answer that is kept; of a larger one repeats get the present state.", ge=0, le=10_000_000
         ),
     ] = 262_144
-    sweep_s: Annotated[float, about("Pause between two removals of old keys.", ge=1, le=86_400)] = 60.0
-    sweep_limit: Annotated[int, about("Old keys removed with one statement.", ge=1, le=100_000)] = 1000
+    sweep_s: Annotated[float, about("Pause between two removals of old records.", ge=1, le=86_400)] = 60.0
+    sweep_limit: Annotated[int, about("Old records removed with one statement.", ge=1, le=100_000)] = 1000
 
 
 class DatabaseSettings(Section, frozen=True, kw_only=True):

@@ -1,4 +1,4 @@
-"""Requests with a key: whether one may begin, is a repeat, or is still running; and the end of old keys."""
+"""Requests with a key: whether one may begin, is a repeat, or is still running."""
 
 from typing import TypeAlias
 
@@ -20,9 +20,6 @@ class IdempotencyPolicy(msgspec.Struct, frozen=True):
     keep_s: int
     max_answer_bytes: int
     """A larger answer is put together anew from what was created."""
-    sweep_s: float
-    sweep_limit: int
-    """Old keys removed with one statement."""
 
 
 class Reused(msgspec.Struct, frozen=True):
@@ -90,33 +87,3 @@ class IdempotentRequests:
     def _claim(self, request: KeyedRequest) -> KeyClaim:
         policy = self._policy
         return KeyClaim(request, self._clock.new_attempt_id(), policy.lease_ms, policy.keep_s)
-
-
-class OldKeys:
-    """Removes keys whose time is over, a bounded number with each statement; every replica runs it."""
-
-    def __init__(self, store: RequestKeyStore, clock: Clock, policy: IdempotencyPolicy) -> None:
-        self._store = store
-        self._clock = clock
-        self._policy = policy
-
-    async def run(self) -> None:
-        """Removes until cancelled; a database that is away is waited for."""
-        while True:
-            await self._clock.sleep(self._policy.sweep_s)
-            try:
-                removed = await self.sweep()
-            except StoreUnavailable as error:
-                _log.warning("old_keys_wait_for_database", error=str(error))
-                continue
-            if removed:
-                _log.info("old_keys_removed", keys=removed)
-
-    async def sweep(self) -> int:
-        """Removes all that are old by now; returns how many."""
-        total = 0
-        while True:
-            removed = await self._store.remove_old(self._policy.sweep_limit)
-            total += removed
-            if removed < self._policy.sweep_limit:
-                return total
