@@ -74,6 +74,23 @@ async def test_fresh_and_recovered_work_take_turns() -> None:
     assert kinds in ([True, False] * 4, [False, True] * 4)
 
 
+async def test_a_backlog_of_retries_leaves_callers_their_room_and_they_leave_it_its_own() -> None:
+    queue = WorkQueue(4)
+    await queue.put(Work((1, 2), recovered=True))
+    blocked = asyncio.create_task(queue.put(Work((3,), recovered=True)))
+    await asyncio.sleep(0)
+    assert not blocked.done(), "recovered work has half as much room as fresh work"
+    queue.offer(Work((11, 12, 13, 14)))
+    with pytest.raises(Overloaded, match="4 executions wait"):
+        queue.offer(Work((15,)))
+    taken = []
+    while len(queue) or not blocked.done():
+        taken.append(await queue.take(1))
+        await asyncio.sleep(0)
+    assert {i for work in taken if work.recovered for i in work.execution_ids} == {1, 2, 3}
+    await blocked
+
+
 @given(
     st.lists(st.tuples(st.lists(st.integers(0, 30), min_size=1, max_size=8), st.booleans()), max_size=12),
     st.integers(1, 10),
@@ -90,6 +107,8 @@ async def test_nothing_is_lost_or_doubled_in_the_queue(
         assert 1 <= len(work.execution_ids) <= max_size
         out.extend(work.execution_ids)
     assert sorted(out) == sorted({i for ids, _ in pieces for i in ids})
+    queue.require_room(queue.limit)
+    await asyncio.wait_for(queue.put(Work(tuple(range(5_000)), recovered=True)), 1)
 
 
 async def test_all_who_wait_for_an_execution_get_its_result() -> None:

@@ -11,6 +11,9 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from tests.support.gateway import FakeGateway, fail, refuse
 from tests.support.heart import beating, executions_in, states_of, until
+from tests.support.trading import run_sql
+from trade_service.store.execution_reads import PostgresExecutionReads
+from trade_service.submission.clock import SystemClock
 from trade_service.submission.events import AlarmEvent, LookUpEvent
 from trade_service.submission.messages import ExecutionPost, RemoteExecution
 from trade_service.submission.model import GatewayReply, ReplyKind
@@ -169,3 +172,29 @@ async def test_a_reset_is_noticed_also_for_an_attempt_before_which_no_id_was_kno
         await until(lambda: any(isinstance(e, AlarmEvent) and e.execution_ids for e in heart.events))
         assert await states_of(engine) == {"accepted": 1, "unknown": 1}
         assert len(gateway.calls) == 2
+
+
+async def test_a_backlog_and_callers_get_their_turns(engine: AsyncEngine) -> None:
+    """More retries are due than the queue holds: callers are not refused, nor served after all of them."""
+    gateway, limit, size = FakeGateway(), 40, 5
+    backlog = await executions_in(engine, 4 * limit)
+    reads = PostgresExecutionReads(engine, "gone")
+    for start in range(0, len(backlog), size):
+        await reads.enqueue(backlog[start : start + size], SystemClock().new_attempt_id())
+    await run_sql(engine, "UPDATE submission_attempt SET next_action_at = now()")
+    gateway.hold()
+    async with beating(engine, gateway, batch_size=size, max_concurrent=1, queue_limit=limit) as heart:
+        await until(lambda: len(heart.queue) >= limit // 2 - size)
+        fresh = await executions_in(engine, limit)
+        heart.queue.require_room(len(fresh))
+        waiting = asyncio.create_task(heart.service.submit_executions_bulk(fresh))
+        await until(lambda: len(heart.queue) >= limit)
+        gateway.open.set()
+        assert (await waiting).successful == len(fresh)
+        last = max(number for number, call in enumerate(gateway.calls) if set(call) & set(fresh))
+        turns = 2 * len(fresh) // size + 2
+        assert last < turns, "every other call was a caller's"
+        async with asyncio.timeout(15):
+            while (await states_of(engine)) != {"accepted": len(backlog) + len(fresh)}:
+                await asyncio.sleep(0.02)
+    assert set(gateway.times_accepted().values()) == {1}

@@ -37,13 +37,16 @@ class _Waiting(msgspec.Struct):
 
 
 class WorkQueue:
-    """Holds at most `limit` executions; fresh and recovered work are served in turn.
+    """Two lanes, served in turn: at most `limit` fresh executions, and recovered ones up to half of that.
 
-    An execution stands in the queue once, however often it is asked for.
+    Neither lane keeps the other one out: a backlog of retries leaves callers their room, and callers that
+    take every place leave recovery its own. An execution stands in the queue once, however often it is asked for.
     """
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
+        self._recovered_limit = max(1, limit // 2)
+        self._recovered_count = 0
         self._fresh: deque[_Waiting] = deque()
         self._recovered: deque[_Waiting] = deque()
         self._ids: set[int] = set()
@@ -57,16 +60,16 @@ class WorkQueue:
 
     @property
     def limit(self) -> int:
-        """How many executions fit."""
+        """How many fresh executions fit."""
         return self._limit
 
     def require_room(self, count: int) -> None:
         """Raises Overloaded when `count` more executions would not fit."""
-        if len(self._ids) + self._promised + count > self._limit:
+        if self._fresh_count + self._promised + count > self._limit:
             raise Overloaded(
-                f"{len(self._ids)} executions wait to be sent and the limit is {self._limit}: "
+                f"{self._fresh_count} executions wait to be sent and the limit is {self._limit}: "
                 f"nothing was taken, try again in {RETRY_AFTER_S} s",
-                waiting=len(self._ids),
+                waiting=self._fresh_count,
                 limit=self._limit,
                 retryAfterS=RETRY_AFTER_S,
             )
@@ -94,8 +97,8 @@ class WorkQueue:
         self._append(work)
 
     async def put(self, work: Work) -> None:
-        """Takes work as soon as there is room."""
-        while self._ids and len(self._ids) + len(work.execution_ids) > self._limit:
+        """Takes work as soon as there is room in its lane."""
+        while not self._has_room(work):
             self._drained.clear()
             await self._drained.wait()
         self._append(work)
@@ -117,11 +120,25 @@ class WorkQueue:
         if linger_s > 0 and not self._recovered and len(self._ids) < max_size:
             await asyncio.sleep(linger_s)
 
+    @property
+    def _fresh_count(self) -> int:
+        return len(self._ids) - self._recovered_count
+
+    def _has_room(self, work: Work) -> bool:
+        """Work that is larger than its whole lane goes into the empty one."""
+        waiting, limit = (
+            (self._recovered_count, self._recovered_limit)
+            if work.recovered
+            else (self._fresh_count, self._limit)
+        )
+        return not waiting or waiting + len(work.execution_ids) <= limit
+
     def _append(self, work: Work) -> None:
         ids = tuple(i for i in work.execution_ids if i not in self._ids)
         if not ids:
             return
         self._ids.update(ids)
+        self._recovered_count += len(ids) if work.recovered else 0
         kept = (
             work if len(ids) == len(work.execution_ids) else msgspec.structs.replace(work, execution_ids=ids)
         )
@@ -152,6 +169,7 @@ class WorkQueue:
             if recovered:
                 break
         self._ids.difference_update(batch)
+        self._recovered_count -= len(batch) if recovered else 0
         self._drained.set()
         queued_ms = (time.monotonic() - first.since_s) * 1000
         return Work(tuple(batch), recovered, first.work.streak, callers, queued_ms, tuple(origins))
