@@ -267,4 +267,4 @@ async def test_probes_are_up(client: Client, path: str) -> None:
 async def test_the_description_of_the_api_is_served(client: Client) -> None:
     paths = (await client.get("/schema/openapi.json")).body["paths"]
     assert "post" in paths["/api/v1/tradeOrders/batch/submit"]
-    assert "post" in paths["/api/v1/execution/{execution_id}/submit"]
+    assert "post" in paths["/api/v1/execution/{id}/submit"]

@@ -12,8 +12,9 @@ ZERO = Decimal(0)
 MAX_TEXT = 64
 """No decimal(18,8) needs more characters; longer text is refused before it is parsed."""
 _SMALLEST = Decimal("1E-8")
-_NUMERAL = re.compile(r"\s*[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?\s*", re.ASCII)
+NUMERAL = r"[ \t\n\r\f\v]*[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?[ \t\n\r\f\v]*"
 """What other languages read as the same number: Python takes `1_000` and other scripts' digits too."""
+_NUMERAL = re.compile(NUMERAL, re.ASCII)
 
 
 def parse_decimal(value: object, field: str) -> Decimal:

@@ -10,6 +10,9 @@ from trade_service.domain.errors import QuantityExceeded, UnknownOrderType
 from trade_service.domain.money import checked, positive
 
 ORDER_TYPES = frozenset({"BUY", "SELL", "SHORT", "COVER", "EXRC"})
+MAX_ID_CHARS = 24
+"""Of portfolios and securities."""
+MAX_ORDER_TYPE_CHARS = 10
 SUBMITTED_WHEN_LEFT = Decimal("0.01")
 """An order counts as submitted when no more than this is left (the clients' API contract)."""
 
@@ -109,9 +112,9 @@ def checked_order(order: NewTradeOrder) -> NewTradeOrder:
     An unknown order type is taken, as the earlier service did, and refused when it is submitted.
     """
     database_int(order.order_id, "orderId")
-    checked_text(order.portfolio_id, "portfolioId", 24)
-    checked_text(order.order_type, "orderType", 10)
-    checked_text(order.security_id, "securityId", 24)
+    checked_text(order.portfolio_id, "portfolioId", MAX_ID_CHARS)
+    checked_text(order.order_type, "orderType", MAX_ORDER_TYPE_CHARS)
+    checked_text(order.security_id, "securityId", MAX_ID_CHARS)
     positive(checked(order.quantity, "quantity"), "quantity")
     if order.limit_price is not None:
         positive(checked(order.limit_price, "limitPrice"), "limitPrice")

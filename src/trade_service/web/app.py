@@ -1,22 +1,18 @@
 """The HTTP application."""
 
-from typing import Any, cast
+from typing import cast
 
-from litestar import Litestar, Response, Router
+from litestar import Litestar, Router
 from litestar.config.cors import CORSConfig
-from litestar.exceptions import NotFoundException
-from litestar.openapi import OpenAPIConfig
-from litestar.openapi.plugins import JsonRenderPlugin
-from litestar.status_codes import HTTP_404_NOT_FOUND
 from litestar.types import Middleware
 
-from trade_service import __version__
-from trade_service.web.access import ANYONE, Gate, check_roles
+from trade_service.web.access import Gate, check_roles
 from trade_service.web.errors import respond_to_error
 from trade_service.web.health import HealthRoutes
 from trade_service.web.idempotency import REPLAYED
 from trade_service.web.limits import Limits, RequestContext
 from trade_service.web.measuring import HeadAsGet, MeasuredRequests
+from trade_service.web.openapi.routes import SchemaRoutes
 from trade_service.web.operations import InfoRoutes, MetricsRoutes
 from trade_service.web.rates import RateLimit
 from trade_service.web.services import WebServices, WebSettings
@@ -52,14 +48,7 @@ def create_app(services: WebServices, settings: WebSettings) -> Litestar:
         cors_config=CORSConfig(
             allow_origins=list(settings.cors_allow_origins), expose_headers=EXPOSED_HEADERS
         ),
-        openapi_config=OpenAPIConfig(
-            title="Trade Service",
-            version=__version__,
-            render_plugins=[JsonRenderPlugin()],
-            openapi_router=Router(
-                "/schema", route_handlers=[], include_in_schema=False, opt=ANYONE, after_request=_no_page
-            ),
-        ),
+        openapi_config=None,
         request_max_body_size=settings.max_body_bytes,
         logging_config=None,
         debug=False,
@@ -95,12 +84,6 @@ def _routes(services: WebServices, settings: WebSettings) -> list[Router]:
         Router("/api/v2", route_handlers=[submissions.stream_router()]),
         HealthRoutes(services.health, settings).router(),
         InfoRoutes().router(),
+        SchemaRoutes(services).router(),
         *(MetricsRoutes(metrics, settings.metrics_role).router() for metrics in measured),
     ]
-
-
-def _no_page(response: Response[Any]) -> Response[Any]:
-    """The framework has a page of its own for what is not there; here that is an error as any other."""
-    if response.status_code == HTTP_404_NOT_FOUND:
-        raise NotFoundException
-    return response

@@ -56,6 +56,26 @@ class RequestRefused(Exception):
         return cls(status, code, told.message, details=told.details)
 
 
+class ErrorBody(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
+    """What the body of every error has."""
+
+    type: str
+    title: str
+    detail: str
+    error: str
+    message: str
+    details: Mapping[str, Any]
+    code: str
+    """Stable."""
+    request_id: str
+
+
+class ProblemBody(ErrorBody, frozen=True, kw_only=True):
+    """RFC 9457, and beside it what earlier clients read."""
+
+    status: int
+
+
 class Problem(msgspec.Struct, frozen=True):
     """An error as HTTP tells it."""
 
@@ -157,18 +177,22 @@ def problem_of(error: Exception, method: str, path: str) -> Problem:
     return Problem(500, HttpCode.INTERNAL_ERROR, message)
 
 
-def problem_body(problem: Problem, request_id: str) -> dict[str, object]:
+def problem_body(problem: Problem, request_id: str) -> ProblemBody:
     """The body of an error."""
+    return ProblemBody(**error_fields(problem, request_id), status=problem.status)
+
+
+def error_fields(problem: Problem, request_id: str) -> dict[str, Any]:
+    """The fields of an ErrorBody."""
     return {
         "type": "about:blank",
         "title": HTTPStatus(problem.status).phrase,
-        "status": problem.status,
         "detail": problem.message,
         "error": problem.message,
         "message": problem.message,
         "details": problem.details,
         "code": problem.code,
-        "requestId": request_id,
+        "request_id": request_id,
     }
 
 

@@ -3,21 +3,32 @@
 import asyncio
 from typing import Any
 
+import msgspec
 from litestar import Response, Router, get
 
 from trade_service.submission.ports import StoreUnavailable
 from trade_service.web.access import ANYONE
 from trade_service.web.rendering import answer
 from trade_service.web.services import Health, Routes, WebSettings
-
-Report = dict[str, Any]
+from trade_service.web.telling import tells
 
 LIVENESS_PATHS = ("/api/v1/health/liveness", "/actuator/health/liveness")
 READINESS_PATHS = ("/api/v1/health/readiness", "/actuator/health/readiness", "/actuator/health")
 STARTUP_PATH = "/api/v1/health/startup"
 PROBE_PREFIXES = ("/api/v1/health", "/actuator/health")
 
-_UP: Report = {"status": "UP"}
+
+class Report(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What a probe reads: UP or DOWN, and why."""
+
+    status: str
+    error: str | None = None
+    message: str | None = None
+    components: dict[str, Any] | None = None
+    details: dict[str, Any] | None = None
+
+
+_UP = Report("UP")
 
 
 class HealthRoutes(Routes):
@@ -33,7 +44,9 @@ class HealthRoutes(Routes):
             "/",
             route_handlers=[
                 get([*LIVENESS_PATHS, STARTUP_PATH], opt=ANYONE)(self.alive),
-                get(list(READINESS_PATHS), opt=ANYONE)(self.ready),
+                get(list(READINESS_PATHS), opt=ANYONE | tells(answers={200: Report, 503: Report}))(
+                    self.ready
+                ),
             ],
             tags=["Health"],
         )
@@ -53,10 +66,9 @@ class HealthRoutes(Routes):
             return _down("db", f"the database did not answer within {self._timeout_s:g} s")
         except StoreUnavailable as error:
             return _down("db", str(error))
-        return answer(_UP | {"components": {"db": _UP}})
+        return answer(Report("UP", components={"db": _UP}))
 
 
 def _down(component: str, reason: str) -> Response[Report]:
-    details = {"status": "DOWN", "details": {"error": reason}}
-    body = {"status": "DOWN", "error": reason, "message": reason, "components": {component: details}}
-    return answer(body | {"details": {"component": component}}, 503)
+    components = {component: Report("DOWN", details={"error": reason})}
+    return answer(Report("DOWN", reason, reason, components, {"component": component}), 503)

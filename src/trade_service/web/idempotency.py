@@ -1,17 +1,16 @@
 """The header Idempotency-Key on requests that create or send: read, replayed, kept. docs/idempotency.md."""
 
 import re
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Mapping
 from enum import Enum
 from functools import partial, wraps
 from typing import Any, TypeAlias
 
+import msgspec
 from litestar import Request, Response, post
 from litestar.enums import MediaType
 from litestar.handlers import HTTPRouteHandler
-from litestar.openapi.spec import OpenAPIResponse, Operation, Parameter, Schema
-from litestar.openapi.spec.enums import OpenAPIType
+from litestar.openapi.spec import OpenAPIType, Schema
 
 from trade_service.domain.errors import InvalidInput
 from trade_service.trading.idempotency import Reused, Standing, StillRunning
@@ -31,6 +30,7 @@ from trade_service.web.errors import RequestRefused, problem_of, respond_to_erro
 from trade_service.web.reading import bytes_of
 from trade_service.web.rendering import RawResponse
 from trade_service.web.services import RequestKeys
+from trade_service.web.telling import TELLS, Telling, header
 from trade_service.web.v1.answers import SUBMISSION_STATE
 
 IDEMPOTENCY_KEY = "Idempotency-Key"
@@ -56,7 +56,9 @@ class Idempotency:
     def __init__(self, keys: RequestKeys) -> None:
         self._keys = keys
 
-    def post(self, path: str, act: Handler, again: Handler, **options: Any) -> HTTPRouteHandler:
+    def post(
+        self, path: str, act: Handler, again: Handler, *, opt: Mapping[str, Any], **options: Any
+    ) -> HTTPRouteHandler:
         """A POST route that is served by `act`, which takes the request and the values of its path.
 
         `again` takes the same and what was created, and answers from that a repeat for which no answer is
@@ -72,7 +74,7 @@ class Idempotency:
                 request, asked, partial(act, request, **values), partial(again, request, **values)
             )
 
-        return post(path, operation_class=KeyedOperation, **options)(serve)
+        return post(path, opt=_told(opt), **options)(serve)
 
     async def _serve(
         self, request: Request[Any, Any, Any], asked: KeyedRequest, act: Act, again: Again
@@ -119,22 +121,23 @@ class Idempotency:
         return _response(answer)
 
 
-@dataclass
-class KeyedOperation(Operation):
-    """The description of a route that takes a key."""
+_HEADER = header(
+    IDEMPOTENCY_KEY,
+    "A repeat with the same key creates and sends nothing again; it gets the first request's answer.",
+    Schema(type=OpenAPIType.STRING, pattern=rf"^[\x20-\x7e]{{1,{MAX_KEY_CHARS}}}$"),
+)
 
-    def __post_init__(self) -> None:
-        text = (
-            "A repeat with the same key creates and sends nothing again; it gets the first request's answer."
-        )
-        schema = Schema(type=OpenAPIType.STRING, min_length=1, max_length=MAX_KEY_CHARS)
-        header = Parameter(IDEMPOTENCY_KEY, "header", schema=schema, description=text, required=False)
-        self.parameters = [*(self.parameters or ()), header]
-        self.responses = {
-            "409": OpenAPIResponse("The first request with this Idempotency-Key is still running."),
-            "422": OpenAPIResponse("This Idempotency-Key came before with another path, query or body."),
-            **(self.responses or {}),
-        }
+
+def _told(opt: Mapping[str, Any]) -> dict[str, Any]:
+    """The options of a handler, with what a key adds to what it tells."""
+    telling: Telling = opt.get(TELLS, Telling())
+    keyed = msgspec.structs.replace(
+        telling,
+        parameters=(*telling.parameters, _HEADER),
+        errors=(*telling.errors, 409, 413, 422),
+        headers=(*telling.headers, REPLAYED),
+    )
+    return {**opt, TELLS: keyed}
 
 
 def fingerprint(method: str, path: str, query: bytes, body: bytes) -> bytes:

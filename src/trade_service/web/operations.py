@@ -3,6 +3,7 @@
 from typing import Any
 
 from litestar import Request, Response, Router, get
+from litestar.openapi.spec import OpenAPIType, Schema
 from litestar.params import FromPath
 
 from trade_service import __version__
@@ -11,11 +12,19 @@ from trade_service.domain.errors import InvalidInput, NotFound
 from trade_service.web.access import ANYONE, for_role
 from trade_service.web.rendering import RawResponse, answer
 from trade_service.web.services import Metrics, Routes
+from trade_service.web.telling import query, tells
 
 INFO = {
     "app": {"name": "trade-service", "description": "Trade orders, and executions submitted in batches"},
     "build": {"artifact": "globeco-trade-service", "name": "trade-service", "version": __version__},
 }
+
+
+_TAG = query(
+    "tag",
+    "Only the series with this value of this label, such as `status:200`; may be repeated.",
+    Schema(type=OpenAPIType.ARRAY, items=Schema(type=OpenAPIType.STRING, pattern=r"^[^:]*:")),
+)
 
 
 class InfoRoutes(Routes):
@@ -42,9 +51,9 @@ class MetricsRoutes(Routes):
         return Router(
             "/",
             route_handlers=[
-                get(["/metrics", "/actuator/prometheus"])(self.text),
+                get(["/metrics", "/actuator/prometheus"], opt=tells(media_type="text/plain"))(self.text),
                 get("/actuator/metrics")(self.names),
-                get("/actuator/metrics/{name:str}")(self.read),
+                get("/actuator/metrics/{name:str}", opt=tells(parameters=(_TAG,)))(self.read),
             ],
             opt=for_role(self._role),
             tags=["Operations"],

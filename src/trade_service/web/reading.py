@@ -28,6 +28,7 @@ class JsonReader(Generic[T]):
     """Reads bodies of one shape. Unknown fields are ignored; numbers stay exact."""
 
     def __init__(self, shape: type[T]) -> None:
+        self.shape = shape
         self._decoder = msgspec.json.Decoder(shape, float_hook=_number)
 
     async def read(self, request: Request[Any, Any, Any]) -> T:

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from decimal import Decimal
+from typing import Annotated
 
 import msgspec
 
@@ -11,9 +12,16 @@ from trade_service.domain.orders import TradeOrder
 from trade_service.domain.reference import Blotter, Destination, ExecutionStatus, TradeType
 from trade_service.submission.model import PENDING_MESSAGE, ExecutionSubmitResult, SubmitStatus
 from trade_service.trading.model import ExecutionView, SubmittedOrder
+from trade_service.web.telling import one_of
 
 SUBMISSION_STATE = "X-Submission-State"
 SUBMISSION_MESSAGE = "X-Submission-Message"
+
+
+ResultStatus = Annotated[str, one_of("SUCCESS", "FAILURE")]
+BatchStatus = Annotated[str, one_of("SUCCESS", "PARTIAL", "FAILURE")]
+ExactText = Annotated[str, msgspec.Meta(pattern=r"^-?[0-9]+\.[0-9]{2,8}$")]
+"""A decimal as clients of v1 read it in executions."""
 
 
 class TradeOrderAnswer(msgspec.Struct, frozen=True, rename="camel"):
@@ -61,10 +69,10 @@ class ExecutionAnswer(msgspec.Struct, frozen=True, rename="camel"):
     trade_type: TradeType | None
     trade_order: TradeOrderAnswer
     destination: Destination
-    quantity_ordered: str
-    quantity_placed: str
-    quantity_filled: str
-    limit_price: str | None
+    quantity_ordered: ExactText
+    quantity_placed: ExactText
+    quantity_filled: ExactText
+    limit_price: ExactText | None
     execution_service_id: int | None
     version: int
 
@@ -94,7 +102,7 @@ class BulkResult(msgspec.Struct, frozen=True, rename="camel"):
     """What became of one order of a bulk."""
 
     request_index: int
-    status: str
+    status: ResultStatus
     message: str
     trade_order: TradeOrderAnswer | None
 
@@ -102,7 +110,7 @@ class BulkResult(msgspec.Struct, frozen=True, rename="camel"):
 class BulkAnswer(msgspec.Struct, frozen=True, rename="camel"):
     """All orders of a bulk were created."""
 
-    status: str
+    status: BatchStatus
     message: str
     total_requested: int
     successful: int
@@ -123,7 +131,7 @@ class SubmitResultAnswer(msgspec.Struct, frozen=True, rename="camel"):
     """What became of one submission of a batch."""
 
     trade_order_id: int
-    status: str
+    status: ResultStatus
     message: str
     execution: ExecutionAnswer | None
     request_index: int
@@ -147,7 +155,7 @@ class SubmitResultAnswer(msgspec.Struct, frozen=True, rename="camel"):
 class BatchSubmitAnswer(msgspec.Struct, frozen=True, rename="camel"):
     """What became of a batch of submissions, in request order."""
 
-    status: str
+    status: BatchStatus
     message: str
     total_requested: int
     successful: int

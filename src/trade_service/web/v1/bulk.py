@@ -10,11 +10,12 @@ from trade_service.domain.errors import DomainError
 from trade_service.domain.orders import TradeOrder
 from trade_service.trading.request_keys import Created
 from trade_service.web.access import TRADER
-from trade_service.web.errors import Problem, logged_problem, problem_body, request_id_of
+from trade_service.web.errors import ErrorBody, Problem, error_fields, logged_problem, request_id_of
 from trade_service.web.idempotency import Idempotency
 from trade_service.web.reading import JsonReader, body_of
 from trade_service.web.rendering import RawResponse, answer, encoded
 from trade_service.web.services import Routes, WebServices
+from trade_service.web.telling import tells
 from trade_service.web.v1.answers import BulkAnswer, BulkResult, TradeOrderAnswer
 from trade_service.web.v1.requests import LooseBulk, TradeOrderBulkPost
 
@@ -25,6 +26,16 @@ _BULK = JsonReader(TradeOrderBulkPost)
 BULK_BODY = "bulk_body"
 """Where the body of a bulk is kept for its refusal."""
 _COUNTER = msgspec.json.Decoder(LooseBulk)
+
+
+class BulkRefusal(ErrorBody, frozen=True, rename="camel", kw_only=True):
+    """Nothing was created: an error in the envelope of a bulk."""
+
+    status: str
+    total_requested: int
+    successful: int
+    failed: int
+    results: list[BulkResult]
 
 
 class BulkRoutes(Routes):
@@ -44,7 +55,7 @@ class BulkRoutes(Routes):
                     "/",
                     self.create,
                     self.created,
-                    opt=TRADER,
+                    opt=TRADER | tells(body=_BULK, refusal=BulkRefusal, errors=(404, 409)),
                     exception_handlers={Exception: refuse_bulk},
                 )
             ],
@@ -74,13 +85,14 @@ def refuse_bulk(request: Request[Any, Any, Any], error: Exception) -> Response[b
     if isinstance(error, DomainError) and problem.status < 500:
         problem = msgspec.structs.replace(problem, status=400)
     total = _count(request)
-    body = problem_body(problem, request_id_of(request)) | {
-        "status": "FAILURE",
-        "totalRequested": total,
-        "successful": 0,
-        "failed": total,
-        "results": _failures(problem, total),
-    }
+    body = BulkRefusal(
+        **error_fields(problem, request_id_of(request)),
+        status="FAILURE",
+        total_requested=total,
+        successful=0,
+        failed=total,
+        results=_failures(problem, total),
+    )
     return RawResponse(
         encoded(body),
         status_code=problem.status,

@@ -15,8 +15,14 @@ from trade_service.web.idempotency import Idempotency
 from trade_service.web.reading import JsonReader, read_id, read_version, same_id
 from trade_service.web.rendering import answer
 from trade_service.web.services import Routes, WebServices, WebSettings
-from trade_service.web.v1.answers import ExecutionAnswer, pending_headers
-from trade_service.web.v1.paging import PageOperation, read_page, total_header
+from trade_service.web.telling import VERSION, tells
+from trade_service.web.v1.answers import (
+    SUBMISSION_MESSAGE,
+    SUBMISSION_STATE,
+    ExecutionAnswer,
+    pending_headers,
+)
+from trade_service.web.v1.paging import PAGE, TOTAL_COUNT, read_page, total_header
 from trade_service.web.v1.requests import ExecutionPost, ExecutionPut, FillPut, exact
 
 _POST = JsonReader(ExecutionPost)
@@ -40,16 +46,30 @@ class ExecutionRoutes(Routes):
             "/",
             route_handlers=[
                 get("/executions/{execution_id:str}", opt=READER)(self.read),
-                get("/executions", opt=READER, operation_class=PageOperation)(self.list_executions),
-                self._keyed.post("/executions", self.create, self.created, opt=TRADER),
-                put("/executions/{execution_id:str}", opt=TRADER)(self.update),
-                delete("/executions/{execution_id:str}", opt=TRADER)(self.delete),
-                put("/executions/{execution_id:str}/fill", opt=TRADER)(self.fill),
+                get("/executions", opt=READER | tells(parameters=PAGE, headers=(TOTAL_COUNT,)))(
+                    self.list_executions
+                ),
+                self._keyed.post(
+                    "/executions",
+                    self.create,
+                    self.created,
+                    opt=TRADER | tells(body=_POST, errors=(404, 409)),
+                ),
+                put("/executions/{execution_id:str}", opt=TRADER | tells(body=_PUT, errors=(409,)))(
+                    self.update
+                ),
+                delete(
+                    "/executions/{execution_id:str}",
+                    opt=TRADER | tells(parameters=(VERSION,), errors=(409,)),
+                )(self.delete),
+                put("/executions/{execution_id:str}/fill", opt=TRADER | tells(body=_FILL, errors=(409,)))(
+                    self.fill
+                ),
                 self._keyed.post(
                     "/execution/{execution_id:str}/submit",
                     self.submit,
                     self.submitted,
-                    opt=TRADER,
+                    opt=TRADER | tells(headers=(SUBMISSION_STATE, SUBMISSION_MESSAGE)),
                     status_code=200,
                 ),
             ],

@@ -1,16 +1,15 @@
 """The paging of v1's lists: an array, and the number of all rows in a header."""
 
 import re
-from dataclasses import dataclass
 from typing import Any
 
 from litestar import Request
-from litestar.openapi.spec import OpenAPIType, Operation, Parameter, Schema
 
 from trade_service.domain.errors import InvalidInput
 from trade_service.domain.executions import is_possible_id
 from trade_service.trading.listing.model import MAX_LIMIT, Filter, ListQuery, Test
 from trade_service.web.reading import read_once
+from trade_service.web.telling import ID, integer, query
 
 TOTAL_COUNT = "X-Total-Count"
 MAX_OFFSET = 2**31 - 1
@@ -53,42 +52,8 @@ def _integer(request: Request[Any, Any, Any], name: str, least: int, most: int) 
     raise InvalidInput.of(name, given[:100], f"must be an integer from {least} to {most}")
 
 
-def _query(name: str, description: str, schema: Schema) -> Parameter:
-    return Parameter(name=name, param_in="query", description=description, required=False, schema=schema)
-
-
-_PAGE = [
-    _query(
-        "limit",
-        f"Rows of the page; {MAX_LIMIT} when left out.",
-        Schema(type=OpenAPIType.INTEGER, minimum=1, maximum=MAX_LIMIT),
-    ),
-    _query(
-        "offset",
-        "Rows left out before the page, exactly.",
-        Schema(type=OpenAPIType.INTEGER, minimum=0, maximum=MAX_OFFSET),
-    ),
-]
-
-
-@dataclass
-class PageOperation(Operation):
-    """A list in OpenAPI, with its parameters."""
-
-    def __post_init__(self) -> None:
-        """Adds them."""
-        self.parameters = [*(self.parameters or []), *_PAGE]
-
-
-@dataclass
-class OrderPageOperation(Operation):
-    """The list of trade orders in OpenAPI, with its parameters."""
-
-    def __post_init__(self) -> None:
-        """Adds them."""
-        order_id = _query(
-            ORDER_ID,
-            "Only the order of this orderId.",
-            Schema(type=OpenAPIType.INTEGER, minimum=-(2**31), maximum=2**31 - 1),
-        )
-        self.parameters = [*(self.parameters or []), *_PAGE, order_id]
+PAGE = (
+    query("limit", f"Rows of the page; {MAX_LIMIT} when left out.", integer(1, MAX_LIMIT)),
+    query("offset", "Rows left out before the page, exactly.", integer(0, MAX_OFFSET)),
+)
+ORDER_ID_PARAMETER = query(ORDER_ID, "Only the order of this orderId.", ID)

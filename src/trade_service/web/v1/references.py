@@ -1,6 +1,6 @@
 """/api/v1/blotters, destinations, executionStatuses and tradeTypes: read and changed by clients."""
 
-from typing import Any, Generic, TypeVar
+from typing import Annotated, Any, Generic, TypeVar
 
 import msgspec
 from litestar import Request, Response, Router, delete, get, put
@@ -21,13 +21,14 @@ from trade_service.web.idempotency import Idempotency
 from trade_service.web.reading import Int32, JsonReader, read_id, read_version, same_id
 from trade_service.web.rendering import answer
 from trade_service.web.services import Routes, WebServices
+from trade_service.web.telling import VERSION, tells, text
 
 
 class NamedPost(msgspec.Struct, rename="camel"):
     """A blotter to be created."""
 
-    abbreviation: str
-    name: str
+    abbreviation: Annotated[str, text(BLOTTER.abbreviation_limit)]
+    name: Annotated[str, text(BLOTTER.text_limit)]
 
     def to_domain(self) -> ReferenceValues:
         """The values."""
@@ -37,8 +38,8 @@ class NamedPost(msgspec.Struct, rename="camel"):
 class DescribedPost(msgspec.Struct, rename="camel"):
     """A destination, trade type or execution status to be created."""
 
-    abbreviation: str
-    description: str
+    abbreviation: Annotated[str, text(DESTINATION.abbreviation_limit)]
+    description: Annotated[str, text(DESTINATION.text_limit)]
 
     def to_domain(self) -> ReferenceValues:
         """The values."""
@@ -78,14 +79,17 @@ class KindRoutes(Routes, Generic[Post, Put]):
     def router(self, collection: str, *of_one: str) -> Router:
         """The routes: the collection's path, and the paths of one of its things."""
         paths = [f"/{path}/{{reference_id:str}}" for path in of_one]
+        shape, listed = self._kind.shape, list[self._kind.shape]  # type: ignore[name-defined]
+        posted = tells(answers={201: shape}, body=self._post, errors=(409,))
+        changed = tells(answers={200: shape}, body=self._put, errors=(409,))
         return Router(
             "/",
             route_handlers=[
-                get(f"/{collection}", opt=READER)(self.read_all),
-                self._keyed.post(f"/{collection}", self.create, self.created, opt=OPERATOR),
-                get(paths, opt=READER)(self.read),
-                put(paths, opt=OPERATOR)(self.update),
-                delete(paths, opt=OPERATOR)(self.delete),
+                get(f"/{collection}", opt=READER | tells(answers={200: listed}))(self.read_all),
+                self._keyed.post(f"/{collection}", self.create, self.created, opt=OPERATOR | posted),
+                get(paths, opt=READER | tells(answers={200: shape}))(self.read),
+                put(paths, opt=OPERATOR | changed)(self.update),
+                delete(paths, opt=OPERATOR | tells(parameters=(VERSION,), errors=(409,)))(self.delete),
             ],
             tags=["Reference data"],
         )

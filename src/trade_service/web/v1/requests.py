@@ -2,20 +2,32 @@
 
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 
 from trade_service.domain.errors import InvalidInput
 from trade_service.domain.execution_changes import ExecutionValues
 from trade_service.domain.money import parse_decimal
-from trade_service.domain.orders import NewTradeOrder, Submission
+from trade_service.domain.orders import MAX_ID_CHARS, MAX_ORDER_TYPE_CHARS, NewTradeOrder, Submission
+from trade_service.trading.cutting import MAX_SUBMISSIONS
+from trade_service.trading.trade_orders import MAX_ORDERS
 from trade_service.web.explaining import shown
 from trade_service.web.reading import Int32
+from trade_service.web.telling import INSTANT, decimals, items, text
 
-Number = Any
+Number = Annotated[Any, msgspec.Meta(extra_json_schema={"anyOf": decimals(minimum=0)})]
 """A number or a numeric string, which `exact` reads: msgspec's own Decimal takes `1_000` and other
 scripts' digits too."""
+Positive = Annotated[Any, msgspec.Meta(extra_json_schema={"anyOf": decimals(exclusiveMinimum=0)})]
+OptionalNumber = Annotated[
+    Any, msgspec.Meta(extra_json_schema={"anyOf": [*decimals(minimum=0), {"type": "null"}]})
+]
+OptionalPositive = Annotated[
+    Any, msgspec.Meta(extra_json_schema={"anyOf": [*decimals(exclusiveMinimum=0), {"type": "null"}]})
+]
+Identity = Annotated[str, text(MAX_ID_CHARS)]
+Instant = Annotated[str, INSTANT]
 
 _TIMESTAMP_RULE = "must be an ISO 8601 timestamp with an offset, such as 2024-06-10T12:00:00Z"
 _MAX_TIMESTAMP_CHARS = 40
@@ -25,12 +37,12 @@ class TradeOrderPost(msgspec.Struct, rename="camel"):
     """A trade order to be created."""
 
     order_id: Int32
-    portfolio_id: str
-    order_type: str
-    security_id: str
-    quantity: Number
-    limit_price: Number = None
-    trade_timestamp: str | None = None
+    portfolio_id: Identity
+    order_type: Annotated[str, text(MAX_ORDER_TYPE_CHARS)]
+    security_id: Identity
+    quantity: Positive
+    limit_price: OptionalPositive = None
+    trade_timestamp: Instant | None = None
     blotter_id: Int32 | None = None
 
     def to_domain(self) -> NewTradeOrder:
@@ -51,7 +63,7 @@ class TradeOrderPost(msgspec.Struct, rename="camel"):
 class TradeOrderBulkPost(msgspec.Struct, rename="camel"):
     """Trade orders to be created, all or none."""
 
-    trade_orders: list[TradeOrderPost]
+    trade_orders: Annotated[list[TradeOrderPost], items(MAX_ORDERS)]
 
     def to_domain(self) -> list[NewTradeOrder]:
         """The orders; raises InvalidInput with the index of the one at fault."""
@@ -73,7 +85,7 @@ class LooseBulk(msgspec.Struct, rename="camel"):
 class TradeOrderSubmit(msgspec.Struct, rename="camel"):
     """The part of one trade order to be sent."""
 
-    quantity: Number
+    quantity: Positive
     destination_id: Int32
 
     def to_domain(self, trade_order_id: int) -> Submission:
@@ -85,14 +97,14 @@ class BatchSubmission(msgspec.Struct, rename="camel"):
     """One submission of a batch."""
 
     trade_order_id: Int32
-    quantity: Number
+    quantity: Positive
     destination_id: Int32
 
 
 class BatchSubmit(msgspec.Struct, rename="camel"):
     """Parts of up to 100 trade orders to be sent."""
 
-    submissions: list[BatchSubmission]
+    submissions: Annotated[list[BatchSubmission], items(MAX_SUBMISSIONS)]
 
     def to_domain(self) -> list[Submission]:
         """The submissions; raises InvalidInput with the index of the one at fault."""
@@ -119,14 +131,14 @@ class ExecutionPost(msgspec.Struct, rename="camel", kw_only=True):
     execution_status_id: Int32
     trade_order_id: Int32
     destination_id: Int32
-    quantity_ordered: Number
-    quantity_placed: Number = None
-    quantity_filled: Number = None
-    limit_price: Number = None
+    quantity_ordered: Positive
+    quantity_placed: OptionalNumber = None
+    quantity_filled: OptionalNumber = None
+    limit_price: OptionalPositive = None
     blotter_id: Int32 | None = None
     trade_type_id: Int32 | None = None
     execution_service_id: Int32 | None = None
-    execution_timestamp: str | None = None
+    execution_timestamp: Instant | None = None
 
     def to_domain(self) -> ExecutionValues:
         """The values; raises InvalidInput for a decimal or timestamp that cannot be stored exactly."""
@@ -156,7 +168,7 @@ class ExecutionPut(ExecutionPost, kw_only=True):
 class FillPut(msgspec.Struct, rename="camel"):
     """What the Execution Service reports of an execution."""
 
-    execution_status: str
+    execution_status: Annotated[str, text(20)]
     quantity_filled: Number
     version: Int32
 

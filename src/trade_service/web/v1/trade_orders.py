@@ -15,21 +15,42 @@ from trade_service.web.idempotency import Idempotency
 from trade_service.web.reading import JsonReader, read_flag, read_id, read_version, same_id
 from trade_service.web.rendering import answer
 from trade_service.web.services import Routes, WebServices, WebSettings
+from trade_service.web.telling import NO_SEND, VERSION, tells
 from trade_service.web.v1.answers import (
+    SUBMISSION_MESSAGE,
+    SUBMISSION_STATE,
     BatchSubmitAnswer,
     ExecutionAnswer,
     TradeOrderAnswer,
     pending_headers,
 )
-from trade_service.web.v1.paging import OrderPageOperation, read_order_filter, read_page, total_header
+from trade_service.web.v1.paging import (
+    ORDER_ID_PARAMETER,
+    PAGE,
+    TOTAL_COUNT,
+    read_order_filter,
+    read_page,
+    total_header,
+)
 from trade_service.web.v1.requests import BatchSubmit, TradeOrderPost, TradeOrderPut, TradeOrderSubmit
-
-NO_SEND = "noExecuteSubmit"
 
 _ORDER = JsonReader(TradeOrderPost)
 _PUT = JsonReader(TradeOrderPut)
 _SUBMIT = JsonReader(TradeOrderSubmit)
 _BATCH = JsonReader(BatchSubmit)
+_LIST = tells(parameters=(*PAGE, ORDER_ID_PARAMETER), headers=(TOTAL_COUNT,))
+_SINGLE = tells(
+    body=_SUBMIT,
+    parameters=(NO_SEND,),
+    errors=(409, 502, 504),
+    headers=(SUBMISSION_STATE, SUBMISSION_MESSAGE),
+)
+_MANY = tells(
+    body=_BATCH,
+    parameters=(NO_SEND,),
+    answers={200: BatchSubmitAnswer, 207: BatchSubmitAnswer},
+    headers=(SUBMISSION_STATE, SUBMISSION_MESSAGE),
+)
 
 
 class TradeOrderRoutes(Routes):
@@ -49,14 +70,22 @@ class TradeOrderRoutes(Routes):
         return Router(
             "/tradeOrders",
             route_handlers=[
-                get("/", opt=READER, operation_class=OrderPageOperation)(self.list_orders),
-                keyed.post("/", self.create, self.created, opt=TRADER),
-                get("/{trade_order_id:str}", opt=READER)(self.read),
-                put("/{trade_order_id:str}", opt=TRADER)(self.update),
-                delete("/{trade_order_id:str}", opt=TRADER)(self.delete),
-                keyed.post("/{trade_order_id:str}/submit", self.submit, self.submitted, opt=TRADER),
+                get("/", opt=READER | _LIST)(self.list_orders),
                 keyed.post(
-                    "/batch/submit", self.submit_batch, self.submitted_batch, opt=TRADER, status_code=200
+                    "/", self.create, self.created, opt=TRADER | tells(body=_ORDER, errors=(404, 409))
+                ),
+                get("/{trade_order_id:str}", opt=READER)(self.read),
+                put("/{trade_order_id:str}", opt=TRADER | tells(body=_PUT, errors=(409,)))(self.update),
+                delete("/{trade_order_id:str}", opt=TRADER | tells(parameters=(VERSION,), errors=(409,)))(
+                    self.delete
+                ),
+                keyed.post("/{trade_order_id:str}/submit", self.submit, self.submitted, opt=TRADER | _SINGLE),
+                keyed.post(
+                    "/batch/submit",
+                    self.submit_batch,
+                    self.submitted_batch,
+                    opt=TRADER | _MANY,
+                    status_code=200,
                 ),
             ],
             tags=["Trade orders"],
@@ -130,7 +159,7 @@ class TradeOrderRoutes(Routes):
         200 when all or none succeeded, 207 else; what is still open counts as success and is told in the
         header X-Submission-State.
         """
-        send = not read_flag(request, NO_SEND)
+        send = not read_flag(request, NO_SEND.name)
         submissions = (await _BATCH.read(request)).to_domain()
         return _submitted_batch(await self._orders.submit_orders(submissions, send, self._wait_s))
 
@@ -138,7 +167,7 @@ class TradeOrderRoutes(Routes):
         self, request: Request[Any, Any, Any], created: Created
     ) -> Response[BatchSubmitAnswer]:
         """What came of the executions that an earlier request cut."""
-        send = not read_flag(request, NO_SEND)
+        send = not read_flag(request, NO_SEND.name)
         submissions = (await _BATCH.read(request)).to_domain()
         return _submitted_batch(await self._orders.resume_orders(submissions, created, send, self._wait_s))
 
@@ -146,7 +175,7 @@ class TradeOrderRoutes(Routes):
 async def _single(request: Request[Any, Any, Any], trade_order_id: str) -> tuple[Submission, bool]:
     """A submission of one order, and whether it is to be sent."""
     identity = read_id(trade_order_id, "id")
-    send = not read_flag(request, NO_SEND)
+    send = not read_flag(request, NO_SEND.name)
     return (await _SUBMIT.read(request)).to_domain(identity), send
 
 

@@ -1,19 +1,22 @@
 """Bodies of the batches of v2: what came of each trade order, in request order."""
 
 from collections.abc import Mapping, Sequence
+from typing import Annotated
 
 import msgspec
 
 from trade_service.domain.errors import NotFound
 from trade_service.trading.listing.service import NamedOrder
+from trade_service.trading.order_editor import MAX_ORDERS
 from trade_service.web.reading import Int32
+from trade_service.web.telling import items
 from trade_service.web.v2.answers import TradeOrderV2
 
 
 class BatchMove(msgspec.Struct, rename="camel"):
     """Trade orders, and the blotter that they are to be in."""
 
-    trade_order_ids: list[Int32]
+    trade_order_ids: Annotated[list[Int32], items(MAX_ORDERS)]
     blotter_abbreviation: str
 
 

@@ -13,9 +13,10 @@ from trade_service.web.idempotency import Idempotency
 from trade_service.web.reading import JsonReader, read_id, read_version, same_id
 from trade_service.web.rendering import answer
 from trade_service.web.services import Routes, WebServices
+from trade_service.web.telling import VERSION, tells
 from trade_service.web.v1.requests import ExecutionPost, ExecutionPut
 from trade_service.web.v2.answers import ExecutionPage, ExecutionV2
-from trade_service.web.v2.documented import ExecutionListOperation
+from trade_service.web.v2.documented import list_parameters
 from trade_service.web.v2.parameters import given_in, read_list_query
 
 _POST = JsonReader(ExecutionPost)
@@ -36,11 +37,17 @@ class ExecutionListRoutes(Routes):
         return Router(
             "/executions",
             route_handlers=[
-                get("/", opt=READER, operation_class=ExecutionListOperation)(self.list_executions),
+                get("/", opt=READER | tells(parameters=list_parameters(EXECUTION_FIELDS)))(
+                    self.list_executions
+                ),
                 get("/{execution_id:str}", opt=READER)(self.read),
-                self._keyed.post("/", self.create, self.created, opt=TRADER),
-                put("/{execution_id:str}", opt=TRADER)(self.update),
-                delete("/{execution_id:str}", opt=TRADER)(self.delete),
+                self._keyed.post(
+                    "/", self.create, self.created, opt=TRADER | tells(body=_POST, errors=(404, 409))
+                ),
+                put("/{execution_id:str}", opt=TRADER | tells(body=_PUT, errors=(409,)))(self.update),
+                delete("/{execution_id:str}", opt=TRADER | tells(parameters=(VERSION,), errors=(409,)))(
+                    self.delete
+                ),
             ],
             tags=["Executions v2"],
         )

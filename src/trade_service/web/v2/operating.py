@@ -13,6 +13,7 @@ from trade_service.web.access import OPERATOR, READER, principal_of
 from trade_service.web.reading import JsonReader, read_id
 from trade_service.web.rendering import answer
 from trade_service.web.services import Routes, WebServices
+from trade_service.web.telling import tells
 from trade_service.web.v2.operating_bodies import (
     AttemptsAnswer,
     RequeueAnswer,
@@ -23,6 +24,8 @@ from trade_service.web.v2.operating_bodies import (
 
 _RESOLVE = JsonReader(ResolvePost)
 _REQUEUE = JsonReader(RequeuePost)
+_RESOLVES = tells(body=_RESOLVE, errors=(409,))
+_REQUEUES = tells(body=_REQUEUE, answers={200: RequeueAnswer, 207: RequeueAnswer}, errors=(404, 409))
 
 
 class OperatingRoutes(Routes):
@@ -37,8 +40,8 @@ class OperatingRoutes(Routes):
             "/executions",
             route_handlers=[
                 get("/{execution_id:str}/attempts", opt=READER)(self.attempts),
-                post("/{execution_id:str}/resolve", status_code=200, opt=OPERATOR)(self.resolve),
-                post("/requeue", status_code=200, opt=OPERATOR)(self.requeue),
+                post("/{execution_id:str}/resolve", status_code=200, opt=OPERATOR | _RESOLVES)(self.resolve),
+                post("/requeue", status_code=200, opt=OPERATOR | _REQUEUES)(self.requeue),
             ],
             tags=["Operators"],
         )

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from litestar import Request, Response, Router, get
+from litestar.openapi.spec import OpenAPIType, Schema
+from litestar.openapi.spec.enums import OpenAPIFormat
 from litestar.params import FromPath
 from litestar.response import Stream
 
@@ -21,7 +23,8 @@ from trade_service.web.idempotency import Idempotency
 from trade_service.web.reading import JsonReader
 from trade_service.web.rendering import answer
 from trade_service.web.services import Routes, WebServices, WebSettings
-from trade_service.web.v1.answers import pending_headers
+from trade_service.web.telling import header, integer, query, tells
+from trade_service.web.v1.answers import SUBMISSION_MESSAGE, SUBMISSION_STATE, pending_headers
 from trade_service.web.v2.event_stream import EventStreams
 from trade_service.web.v2.parameters import read_filters
 from trade_service.web.v2.submission_answers import (
@@ -35,6 +38,25 @@ from trade_service.web.v2.submission_answers import (
 _SUBMIT = JsonReader(ExecutionsSubmit)
 _ASYNC = re.compile(r"(?:^|[,;\s])respond-async(?:$|[,;\s])", re.IGNORECASE)
 _DEFAULT_PAGE = 100
+_SUBMITS = tells(
+    body=_SUBMIT,
+    parameters=(header("Prefer", "`respond-async` for 202 at once.", Schema(type=OpenAPIType.STRING)),),
+    answers={200: ExecutionsSubmitAnswer, 207: ExecutionsSubmitAnswer, 202: ProgressAnswer},
+    errors=(404, 409),
+    headers=("Location", "Preference-Applied", SUBMISSION_STATE, SUBMISSION_MESSAGE),
+)
+_LIMIT = query("limit", f"Rows of a page; {_DEFAULT_PAGE} when left out.", integer(1, MAX_PAGE))
+_OFFSET = query("offset", "Rows left out before the page, exactly.", integer(0, 2**31 - 1))
+_AFTER = query(
+    "after",
+    "The `nextAfter` of the page before.",
+    Schema(type=OpenAPIType.STRING, format=OpenAPIFormat.UUID),
+)
+_EVENTS = tells(
+    parameters=(header("Last-Event-ID", "The id of the last event that was seen.", integer(0, 999_999_999)),),
+    answers={200: str},
+    media_type="text/event-stream",
+)
 
 
 class SubmissionRoutes(Routes):
@@ -54,10 +76,15 @@ class SubmissionRoutes(Routes):
             "/",
             route_handlers=[
                 self._keyed.post(
-                    "/executions/submit", self.submit, self.submitted, opt=TRADER, status_code=200
+                    "/executions/submit", self.submit, self.submitted, opt=TRADER | _SUBMITS, status_code=200
                 ),
-                get("/submissions/{submission_id:str}", opt=READER)(self.read),
-                get("/submissions/{submission_id:str}/attempts", opt=READER)(self.attempts),
+                get("/submissions/{submission_id:str}", opt=READER | tells(parameters=(_LIMIT, _OFFSET)))(
+                    self.read
+                ),
+                get(
+                    "/submissions/{submission_id:str}/attempts",
+                    opt=READER | tells(parameters=(_LIMIT, _AFTER)),
+                )(self.attempts),
             ],
             tags=["Bulk submissions"],
         )
@@ -66,7 +93,9 @@ class SubmissionRoutes(Routes):
         """The route whose answer lasts: it is bounded by itself."""
         return Router(
             "/",
-            route_handlers=[get("/submissions/{submission_id:str}/events", opt=READER)(self.events)],
+            route_handlers=[
+                get("/submissions/{submission_id:str}/events", opt=READER | _EVENTS)(self.events)
+            ],
             tags=["Bulk submissions"],
         )
 

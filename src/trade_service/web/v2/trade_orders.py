@@ -14,15 +14,17 @@ from trade_service.web.idempotency import Idempotency
 from trade_service.web.reading import JsonReader, body_of, read_id
 from trade_service.web.rendering import answer
 from trade_service.web.services import Routes, WebServices
-from trade_service.web.v1.bulk import BULK_BODY, refuse_bulk
+from trade_service.web.telling import tells
+from trade_service.web.v1.bulk import BULK_BODY, BulkRefusal, refuse_bulk
 from trade_service.web.v1.requests import TradeOrderBulkPost
 from trade_service.web.v2.answers import TradeOrderPage, TradeOrderV2
 from trade_service.web.v2.batches import BatchCreateAnswer, BatchMove, BatchMoveAnswer
-from trade_service.web.v2.documented import OrderListOperation
+from trade_service.web.v2.documented import list_parameters
 from trade_service.web.v2.parameters import given_in, read_list_query
 
 _BULK = JsonReader(TradeOrderBulkPost)
 _MOVE = JsonReader(BatchMove)
+_MOVES = tells(body=_MOVE, answers={200: BatchMoveAnswer, 207: BatchMoveAnswer}, errors=(404, 409))
 
 
 class TradeOrderListRoutes(Routes):
@@ -39,16 +41,16 @@ class TradeOrderListRoutes(Routes):
         return Router(
             "/tradeOrders",
             route_handlers=[
-                get("/", opt=READER, operation_class=OrderListOperation)(self.list_orders),
+                get("/", opt=READER | tells(parameters=list_parameters(ORDER_FIELDS)))(self.list_orders),
                 get("/{trade_order_id:str}", opt=READER)(self.read),
                 self._keyed.post(
                     "/batch/create",
                     self.create_batch,
                     self.created_batch,
-                    opt=TRADER,
+                    opt=TRADER | tells(body=_BULK, refusal=BulkRefusal, errors=(404, 409)),
                     exception_handlers={Exception: refuse_bulk},
                 ),
-                put("/batch/move", opt=TRADER)(self.move_batch),
+                put("/batch/move", opt=TRADER | _MOVES)(self.move_batch),
             ],
             tags=["Trade orders v2"],
         )

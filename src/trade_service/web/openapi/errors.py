@@ -1,0 +1,70 @@
+"""Errors as the description shows them: told by the same code that answers them."""
+
+from typing import Any
+
+import msgspec
+
+from trade_service.domain import errors as domain
+from trade_service.domain.executions import SubmissionState
+from trade_service.submission.model import ExecutionSubmitResult, SubmitStatus
+from trade_service.submission.ports import StoreUnavailable
+from trade_service.trading.model import NotAccepted
+from trade_service.web.codes import HttpCode
+from trade_service.web.errors import RequestRefused, problem_body, problem_of
+from trade_service.web.openapi.texts import MEANING
+from trade_service.web.rendering import PROBLEM_JSON, encoded
+
+_REQUEST_ID = "0f8fad5bd9cb469fa16570867728950e"
+
+
+def _given_up(code: str, message: str) -> NotAccepted:
+    status, state = SubmitStatus.RETRY_EXHAUSTED, SubmissionState.EXHAUSTED
+    return NotAccepted(ExecutionSubmitResult(9, status, state, code, message))
+
+
+_EXAMPLES: dict[int, Exception] = {
+    400: domain.InvalidInput.of("quantity", "-5", "must be greater than zero"),
+    401: RequestRefused(
+        401, HttpCode.NOT_AUTHENTICATED, "give a key or token: Authorization: Bearer, or X-API-Key"
+    ),
+    403: RequestRefused(403, HttpCode.NOT_PERMITTED, "this needs the role trader; desk has reader"),
+    404: domain.NotFound.of("trade order", 7),
+    408: RequestRefused(408, HttpCode.BODY_TOO_SLOW, "the body did not arrive within 30 s"),
+    409: domain.VersionConflict.of("trade order", 7, 2, 3),
+    413: domain.TooMany("submissions: must be at most 100; got 101, nothing was submitted"),
+    415: RequestRefused.of(
+        415, HttpCode.UNSUPPORTED_MEDIA_TYPE, "Content-Type", "text/plain", "must be application/json"
+    ),
+    422: RequestRefused.of(
+        422, HttpCode.IDEMPOTENCY_KEY_REUSED, "Idempotency-Key", "k-1", "must be new for a new request"
+    ),
+    429: RequestRefused(429, HttpCode.TOO_MANY_REQUESTS, "more than 50 requests a second", 0.4),
+    500: RuntimeError(),
+    502: _given_up("DOWNSTREAM_CONNECTION_LOST", "the connection to the Execution Service broke"),
+    503: StoreUnavailable("the database is away"),
+    504: _given_up("DOWNSTREAM_READ_TIMEOUT", "the Execution Service did not answer in time"),
+}
+"""One error of every status."""
+
+_HEADERS = {401: "WWW-Authenticate", 429: "Retry-After"}
+
+
+def error_examples(status: int) -> dict[str, Any]:
+    """The content of an error: its schema and an example."""
+    problem = problem_of(_EXAMPLES[status], "POST", "/api/v1/tradeOrders")
+    example = msgspec.json.decode(encoded(problem_body(problem, _REQUEST_ID)))
+    return {"schema": {"$ref": "#/components/schemas/ProblemBody"}, "example": example}
+
+
+def error_responses() -> dict[str, Any]:
+    """Every error, named by its status."""
+    return {f"Error{status}": _response(status) for status in _EXAMPLES}
+
+
+def _response(status: int) -> dict[str, Any]:
+    names = ["X-Request-ID"] + ([_HEADERS[status]] if status in _HEADERS else [])
+    return {
+        "description": MEANING[status],
+        "headers": {name: {"$ref": f"#/components/headers/{name}"} for name in names},
+        "content": {PROBLEM_JSON: error_examples(status)},
+    }

@@ -1,0 +1,132 @@
+"""Compares a description of an API with one that was published before: what a client could miss or trip on."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+Schema = Mapping[str, Any]
+_BOUNDS = ("minimum", "maximum", "minItems", "maxItems")
+
+
+class Comparison:
+    """Tells every difference as one line of text."""
+
+    def __init__(self, published: Mapping[str, Any], ours: Mapping[str, Any]) -> None:
+        self._published = published
+        self._ours = ours
+
+    def differences(self) -> Iterator[str]:
+        """All of them, each beginning with method and path."""
+        for path, item in self._published["paths"].items():
+            for method, operation in item.items():
+                ours = self._ours["paths"].get(path, {}).get(method)
+                told = [": is missing"] if ours is None else self._operation(operation, ours)
+                yield from (f"{method.upper()} {path}{one}" for one in told)
+
+    def _operation(self, theirs: Schema, ours: Schema) -> Iterator[str]:
+        known = {(one["name"], one["in"]): one for one in ours.get("parameters", ())}
+        for parameter in theirs.get("parameters", ()):
+            name = parameter["name"]
+            mine = known.get((name, parameter["in"]))
+            if mine is None:
+                yield f" {parameter['in']} {name}: is missing"
+                continue
+            if mine.get("required", False) and not parameter.get("required", False):
+                yield f" {parameter['in']} {name}: is required"
+            yield from self._sent(f" {parameter['in']} {name}", parameter["schema"], mine["schema"])
+        if "requestBody" in theirs:
+            if "requestBody" not in ours:
+                yield " body: is missing"
+            else:
+                mine = ours["requestBody"]["content"]["application/json"]["schema"]
+                yield from self._sent(" body", _body(theirs["requestBody"]), mine)
+        for status, answer in theirs["responses"].items():
+            if status not in ours["responses"]:
+                yield f" {status}: is missing"
+            elif "content" in answer:
+                yield from self._answer(status, answer, self._mine(ours["responses"][status]))
+
+    def _answer(self, status: str, theirs: Schema, ours: Schema) -> Iterator[str]:
+        for media_type, content in theirs["content"].items():
+            mine = ours.get("content", {})
+            if media_type not in mine:
+                yield f" {status}: is {', '.join(mine) or 'empty'}, not {media_type}"
+            for other in mine.values():
+                yield from self._answered(f" {status}", content["schema"], other["schema"])
+
+    def _sent(self, place: str, theirs: Schema, ours: Schema) -> Iterator[str]:
+        """What clients send has to be taken."""
+        theirs, options = self._theirs(theirs), self._options(ours)
+        types = {str(one.get("type")) for one in options}
+        if theirs["type"] not in types and not (theirs["type"] == "integer" and "number" in types):
+            yield f"{place}: is {_either(types)}, not {theirs['type']}"
+            return
+        for option in options:
+            if option.get("type") != theirs["type"]:
+                continue
+            yield from _bounds(place, theirs, option)
+            for name, field in theirs.get("properties", {}).items():
+                if name not in option["properties"]:
+                    yield f"{place}.{name}: is missing"
+                else:
+                    yield from self._sent(f"{place}.{name}", field, option["properties"][name])
+            for name in sorted({*option.get("required", ())} - {*theirs.get("required", ())}):
+                yield f"{place}.{name}: is required"
+            if "items" in theirs:
+                yield from self._sent(f"{place}[]", theirs["items"], option["items"])
+
+    def _answered(self, place: str, theirs: Schema, ours: Schema) -> Iterator[str]:
+        """What clients read has to be there, and what they take it for."""
+        may_be_null = bool(theirs.get("nullable"))
+        theirs, options = self._theirs(theirs), self._options(ours)
+        allowed = {theirs["type"], *(["null"] if may_be_null else [])}
+        types = {str(one.get("type")) for one in options}
+        if strange := types - allowed:
+            yield f"{place}: is {_either(strange)} too, not only {_either(allowed)}"
+        for option in options:
+            if option.get("type") != theirs["type"]:
+                continue
+            if "enum" in theirs and not {*option.get("enum", ("?",))} <= {*theirs["enum"]}:
+                yield f"{place}: is not one of {_either(theirs['enum'])}"
+            for name, field in theirs.get("properties", {}).items():
+                if name not in option.get("properties", {}):
+                    yield f"{place}.{name}: is missing"
+                    continue
+                if name in theirs.get("required", ()) and name not in option.get("required", ()):
+                    yield f"{place}.{name}: may be left out"
+                yield from self._answered(f"{place}.{name}", field, option["properties"][name])
+            if "items" in theirs:
+                yield from self._answered(f"{place}[]", theirs["items"], option["items"])
+
+    def _theirs(self, schema: Schema) -> Schema:
+        return _resolved(self._published, schema)
+
+    def _mine(self, schema: Schema) -> Schema:
+        return _resolved(self._ours, schema)
+
+    def _options(self, schema: Schema) -> list[Schema]:
+        schema = self._mine(schema)
+        return [self._mine(one) for one in schema["anyOf"]] if "anyOf" in schema else [schema]
+
+
+def _resolved(document: Mapping[str, Any], schema: Schema) -> Schema:
+    while "$ref" in schema:
+        found: Any = document
+        for step in schema["$ref"].removeprefix("#/").split("/"):
+            found = found[step]
+        schema = found
+    return schema
+
+
+def _body(body: Schema) -> Schema:
+    schema: Schema = body["content"]["application/json"]["schema"]
+    return schema
+
+
+def _bounds(place: str, theirs: Schema, ours: Schema) -> Iterator[str]:
+    for bound in _BOUNDS:
+        if bound in theirs and theirs[bound] != ours.get(bound):
+            yield f"{place}: has {bound} {ours.get(bound)}, not {theirs[bound]}"
+
+
+def _either(names: Any) -> str:
+    return " or ".join(sorted(names))
