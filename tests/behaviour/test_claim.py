@@ -6,6 +6,7 @@ import pytest
 
 from tests.behaviour.ledger import Ledger, attempt_ids, attempt_row, execution, fresh, states
 from tests.support.attempts import FRESH, RECOVERED, claimed, closing, new_attempt
+from tests.world.store_rows import HOLD, NEW
 from trade_service.domain.executions import SubmissionState
 from trade_service.submission.model import NotClaimed
 
@@ -144,6 +145,32 @@ async def test_rows_of_another_program_are_foreign_whatever_may_be_claimed(ledge
         NotClaimed(placed, _S.NONE, None, foreign=True),
     )
     assert await ledger.everything() == before
+
+
+@pytest.mark.parametrize("claimable", [FRESH, RECOVERED])
+async def test_what_is_held_back_is_neither_claimed_nor_queued_until_it_is_new_again(
+    ledger: Ledger, claimable: tuple[SubmissionState, ...]
+) -> None:
+    held, other = await fresh(ledger, 2)
+    await ledger.change_execution(held, status_id=HOLD)
+    before = await execution(ledger, held)
+    await _ticket(ledger, [held])
+    claim = await ledger.submissions.claim(new_attempt(), [held, other], FRESH)
+    again = await ledger.submissions.claim(new_attempt(), [held], claimable)
+    assert [item.execution_id for item in claim.items] == [other]
+    assert claim.not_claimed == again.not_claimed == (NotClaimed(held, _S.NONE, withdrawn="HOLD"),)
+    assert await ledger.submissions.states([held]) == (NotClaimed(held, _S.NONE, withdrawn="HOLD"),)
+    assert await execution(ledger, held) == before
+    await ledger.change_execution(held, status_id=NEW)
+    assert (await claimed(ledger.submissions, [held]))[1].not_claimed == ()
+
+
+@pytest.mark.parametrize("state", ["queued", "retry"])
+async def test_what_is_on_its_way_is_claimed_whatever_its_status(ledger: Ledger, state: str) -> None:
+    ids = await fresh(ledger, 1, state)
+    await ledger.change_execution(ids[0], status_id=HOLD)
+    claim = await ledger.submissions.claim(new_attempt(), ids, RECOVERED)
+    assert [item.execution_id for item in claim.items] == ids
 
 
 async def test_a_ticket_goes_when_all_of_it_is_claimed(ledger: Ledger) -> None:

@@ -155,7 +155,8 @@ async def test_details_of_any_type_are_told(client: Client, fakes: FakeUseCases)
 
 async def test_overload_says_when_to_come_back(client: Client, fakes: FakeUseCases) -> None:
     fakes.failure = domain.Overloaded("m", retry_after_s=2.5)
-    assert (await client.get(ORDER)).headers["retry-after"] == "3"
+    answer = await client.get(ORDER)
+    assert (answer.headers["retry-after"], answer.body["details"]) == ("3", {"retryAfterS": 2.5})
 
 
 # --- refused submissions ---

@@ -83,6 +83,38 @@ async def test_written_first_and_sent_later_once(live: Live) -> None:
     await live.accounts_agree()
 
 
+async def test_what_is_held_back_or_called_off_is_not_sent_before_it_is_new_again(live: Live) -> None:
+    written = [(await live.submit(order_id, 100, query=NO_SEND)).body for order_id in await live.orders(3)]
+    held, ids = written[0], [one["id"] for one in written]
+    values = {
+        "executionStatusId": 6, "tradeOrderId": held["tradeOrder"]["id"], "destinationId": 1,
+        "quantityOrdered": 100, "version": 1,
+    }  # fmt: skip
+    path = f"/api/v1/executions/{ids[0]}"
+    assert (await live.client.put(path, values)).body["executionStatus"]["abbreviation"] == "HOLD"
+
+    alone = await live.client.post(f"/api/v1/execution/{ids[0]}/submit")
+    keyed = await live.client.post(f"/api/v1/execution/{ids[0]}/submit", headers={"Idempotency-Key": "held"})
+    for refused in (alone, keyed):
+        assert (refused.status, refused.body["code"]) == (400, "NOT_SUBMITTABLE"), refused.raw
+        assert "its status is HOLD, so it was not sent" in refused.body["error"]
+    bulk = await live.client.post("/api/v2/executions/submit", {"executionIds": ids[:2]})
+    assert [one["status"] for one in bulk.body["results"]] == ["FAILURE", "SUCCESS"], bulk.raw
+    started = await live.client.post(
+        "/api/v2/executions/submit", {"executionIds": [ids[0], ids[2]]}, headers={"Prefer": "respond-async"}
+    )
+    async with asyncio.timeout(10):
+        while (told := (await live.client.get(started.headers["location"])).body)["status"] != "FINISHED":
+            await asyncio.sleep(0.02)
+    assert [one["code"] for one in told["results"]] == ["NOT_SUBMITTABLE", "OK"]
+    assert [len(live.simulator.books.get(i)) for i in ids] == [0, 1, 1]
+
+    assert (await live.client.put(path, {**values, "executionStatusId": 1, "version": 2})).status == 200
+    assert (await live.client.post(f"/api/v1/execution/{ids[0]}/submit")).status == 200
+    assert len(live.simulator.books.get(ids[0])) == 1
+    await live.accounts_agree()
+
+
 async def test_single_submissions_at_once_share_calls(live: Live) -> None:
     order_ids = await live.orders(60)
     before = sum(live.simulator.batch_sizes.values())

@@ -43,7 +43,7 @@ class Books(OrderBooks):
         for row in self._rows(ids):
             if row.state is _S.QUEUED and row.attempt_id is not None:
                 tickets.append(row.attempt_id)
-            if row.is_foreign or row.state not in claimable:
+            if row.is_foreign or row.state not in claimable or row.withdrawn is not None:
                 refused.append(_not_claimed(row, foreign=row.is_foreign))
                 continue
             row.attempt_id = attempt.attempt_id
@@ -328,4 +328,5 @@ def _is_nameless(row: BookedExecution) -> bool:
 
 
 def _not_claimed(row: BookedExecution, *, foreign: bool) -> NotClaimed:
-    return NotClaimed(row.id, _S.NONE if foreign or row.state is None else row.state, row.service_id, foreign)
+    state = _S.NONE if foreign or row.state is None else row.state
+    return NotClaimed(row.id, state, row.service_id, foreign, None if foreign else row.withdrawn)

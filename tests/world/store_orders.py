@@ -63,7 +63,11 @@ class OrderBooks(Tables):
 
     def enqueue(self, ids: Sequence[int], ticket_id: AttemptId, owner: str) -> None:
         """See ExecutionReads."""
-        fresh = [row for row in self._rows(ids) if row.state is _S.NONE and not row.is_foreign]
+        fresh = [
+            row
+            for row in self._rows(ids)
+            if row.state is _S.NONE and not row.is_foreign and row.withdrawn is None
+        ]
         for row in fresh:
             row.attempt_id = ticket_id
             self._become(row, _S.QUEUED, ticket_id)

@@ -10,14 +10,21 @@ import msgspec
 
 from trade_service.domain.executions import GAVE_BACK, Execution, SubmissionState, old_row_is_accepted
 from trade_service.domain.orders import NewTradeOrder, TradeOrder, is_submitted
-from trade_service.domain.reference import Blotter, Destination, ExecutionStatus, ReferenceData, TradeType
+from trade_service.domain.reference import (
+    WITHDRAWN_STATUSES,
+    Blotter,
+    Destination,
+    ExecutionStatus,
+    ReferenceData,
+    TradeType,
+)
 from trade_service.submission.model import AttemptId, ItemOutcome
 from trade_service.trading.model import StoredExecution
 
 _S = SubmissionState
 
 EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
-NEW, SENT, WORK, PART = 1, 2, 3, 5
+NEW, SENT, WORK, PART, HOLD = 1, 2, 3, 5, 6
 """Ids of execution statuses."""
 DESTINATION = "ML"
 """Of most executions."""
@@ -35,6 +42,7 @@ REFERENCE = ReferenceData(
         SENT: ExecutionStatus(SENT, "SENT", "Sent", 1),
         WORK: ExecutionStatus(WORK, "WORK", "In progress", 1),
         PART: ExecutionStatus(PART, "PART", "Partial fill", 1),
+        HOLD: ExecutionStatus(HOLD, "HOLD", "Hold", 1),
     },
 )
 """Of what every database begins with, as much as orders of the world point to."""
@@ -71,6 +79,12 @@ class BookedExecution(msgspec.Struct):
     def is_foreign(self) -> bool:
         """Whether the earlier service wrote it, or sent it in the meantime."""
         return self.state is None or (self.state is _S.NONE and self.is_placed)
+
+    @property
+    def withdrawn(self) -> str | None:
+        """The status that keeps an execution which was never submitted from being sent."""
+        status = REFERENCE.statuses[self.status_id].abbreviation
+        return status if self.state is _S.NONE and status in WITHDRAWN_STATUSES else None
 
     @property
     def is_proven(self) -> bool:

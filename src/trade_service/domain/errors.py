@@ -123,9 +123,13 @@ class Overloaded(DomainError):
 
     code = "OVERLOADED"
 
+    def __init__(self, message: str, *, retry_after_s: float, **details: object) -> None:
+        super().__init__(message, retryAfterS=retry_after_s, **details)
+        self.retry_after_s = retry_after_s
+
 
 class NotSubmittable(DomainError):
-    """The execution is in a state from which it cannot be submitted."""
+    """The execution is held back or called off, so it is not sent."""
 
     code = "NOT_SUBMITTABLE"
 

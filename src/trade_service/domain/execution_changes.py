@@ -15,9 +15,9 @@ from trade_service.domain.errors import AlreadySent, InFlight, InUse, InvalidInp
 from trade_service.domain.executions import GAVE_BACK, OPEN, Execution, SubmissionState
 from trade_service.domain.money import ZERO, checked, not_negative, positive
 from trade_service.domain.orders import NewTradeOrder, TradeOrder, given_back, is_submitted, taken
-from trade_service.domain.reference import STATUS_NEW
+from trade_service.domain.reference import STATUS_NEW, WITHDRAWN_STATUSES
 
-UNSENT_STATUSES = frozenset({STATUS_NEW, "HOLD", "CNCL", "CNCLD", "DEL"})
+UNSENT_STATUSES = WITHDRAWN_STATUSES | {STATUS_NEW}
 """Statuses that an execution may have without ever having been sent; all others come from trading it."""
 
 _ORDERED = "quantityOrdered"

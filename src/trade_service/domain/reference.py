@@ -52,3 +52,5 @@ class ReferenceData(msgspec.Struct, frozen=True):
 
 STATUS_NEW = "NEW"
 STATUS_SENT = "SENT"
+WITHDRAWN_STATUSES = frozenset({"HOLD", "CNCL", "CNCLD", "DEL"})
+"""Of executions that somebody holds back or called off: as long as they have one, they are not sent."""

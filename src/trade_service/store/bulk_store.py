@@ -13,6 +13,7 @@ from trade_service.domain.executions import SubmissionState
 from trade_service.store.engine import autocommitted, transaction
 from trade_service.store.order_sql import TICKET_GRACE_MS
 from trade_service.store.request_key_store import keyed_statement
+from trade_service.store.submission_sql import WITHDRAWN, WITHDRAWN_IDS
 from trade_service.submission.model import AttemptId
 from trade_service.submission.ports import SubmissionStore
 from trade_service.trading.bulk_model import (
@@ -39,6 +40,7 @@ WITH asked AS MATERIALIZED (
     FROM execution e
     WHERE e.id = ANY(cast(:ids AS int[])) AND e.submission_state = 'none'
         AND e.execution_service_id IS NULL AND e.quantity_placed <= 0
+        AND e.execution_status_id <> ALL({WITHDRAWN_IDS})
     ORDER BY e.id
     FOR NO KEY UPDATE
 ), numbered AS MATERIALIZED (
@@ -83,8 +85,8 @@ CROSS JOIN LATERAL (
 WHERE b.id = :id
 """).bindparams(bindparam("id", type_=_ID))
 
-ITEMS = text("""
-SELECT p.place, p.id, e.submission_state, e.execution_service_id, f.code, f.message
+ITEMS = text(f"""
+SELECT p.place, p.id, e.submission_state, e.execution_service_id, f.code, f.message, s.abbreviation AS withdrawn
 FROM (
     SELECT place, b.execution_ids[place + 1] AS id, nth
     FROM bulk_submission b, unnest(cast(:places AS int[])) WITH ORDINALITY AS t(place, nth)
@@ -92,8 +94,11 @@ FROM (
 ) p
 -- OFFSET keeps it a look-up a row.
 LEFT JOIN LATERAL (
-    SELECT x.submission_state, x.execution_service_id, x.attempt_id FROM execution x WHERE x.id = p.id OFFSET 0
+    SELECT x.submission_state, x.execution_service_id, x.attempt_id, x.execution_status_id
+    FROM execution x WHERE x.id = p.id OFFSET 0
 ) e ON true
+LEFT JOIN execution_status s ON s.id = e.execution_status_id AND e.submission_state = 'none'
+    AND s.abbreviation IN ({WITHDRAWN})
 LEFT JOIN LATERAL (
     SELECT u.code, u.message
     FROM submission_attempt a,
@@ -256,9 +261,9 @@ def _missing(submission_id: BulkSubmissionId) -> NotFound:
 
 
 def _item(row: Any) -> BulkItem:
-    place, execution_id, state, service_id, code, message = row
+    place, execution_id, state, *told = row
     found = None if state is None else SubmissionState(state)
-    return BulkItem(place, execution_id, found, service_id, code, message)
+    return BulkItem(place, execution_id, found, *told)
 
 
 def _attempt(row: Any) -> BulkAttempt:

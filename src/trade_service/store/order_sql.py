@@ -4,6 +4,8 @@ Rows are locked before they are changed, executions before orders and each kind 
 everywhere in the store: nothing deadlocks. Tables that grow are looked into by ids, as submission_sql says.
 """
 
+from trade_service.store.submission_sql import WITHDRAWN_IDS
+
 TICKET_GRACE_MS = 5_000
 """How long queued work is left to the process that wrote it before anybody's recovery picks it up."""
 
@@ -111,12 +113,13 @@ JOIN execution_status s ON s.id = e.execution_status_id
 WHERE e.id = ANY(:ids)
 """
 
-ENQUEUE = """
+ENQUEUE = f"""
 WITH fresh AS MATERIALIZED (
     SELECT e.id
     FROM execution e
     WHERE e.id = ANY(:ids) AND e.submission_state = 'none'
         AND e.execution_service_id IS NULL AND e.quantity_placed <= 0
+        AND e.execution_status_id <> ALL({WITHDRAWN_IDS})
     ORDER BY e.id
     FOR NO KEY UPDATE
 ), queued AS (

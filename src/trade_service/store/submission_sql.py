@@ -8,9 +8,15 @@ plan of a prepared statement is kept, and one that was made while a table was sm
 both at once: the planner would take it for two conditions, expect one row, and loop over all of them for each.
 """
 
-CLAIM = """
+from trade_service.domain.reference import WITHDRAWN_STATUSES
+
+WITHDRAWN = ", ".join(f"'{status}'" for status in sorted(WITHDRAWN_STATUSES))
+WITHDRAWN_IDS = f"ARRAY(SELECT id FROM execution_status WHERE abbreviation IN ({WITHDRAWN}))"
+"""Statuses with which nothing is sent that was not on its way before; read once a statement."""
+
+CLAIM = f"""
 WITH asked AS MATERIALIZED (
-    SELECT e.id, e.attempt_id, e.execution_service_id,
+    SELECT e.id, e.attempt_id, e.execution_service_id, e.execution_status_id,
            -- Ours and never submitted, yet placed: the earlier service sent it in the meantime.
            CASE WHEN e.submission_state <> 'none' OR e.execution_service_id IS NULL AND e.quantity_placed = 0
                 THEN e.submission_state END AS submission_state
@@ -24,7 +30,11 @@ WITH asked AS MATERIALIZED (
         attempt_id = :attempt_id,
         attempts_spent = e.attempts_spent + 1,
         give_up_at = coalesce(e.give_up_at, now() + :give_up_after_ms * interval '1 ms')
-    WHERE e.id = ANY(ARRAY(SELECT id FROM asked WHERE submission_state = ANY(:claimable)))
+    WHERE e.id = ANY(ARRAY(
+        SELECT id FROM asked
+        WHERE submission_state = ANY(:claimable)
+          AND (submission_state <> 'none' OR execution_status_id <> ALL({WITHDRAWN_IDS}))
+    ))
     RETURNING e.id, e.trade_order_id, e.trade_type_id, e.destination_id, e.quantity_ordered, e.limit_price,
               e.attempts_spent, e.give_up_at
 ), journal AS (
@@ -40,7 +50,7 @@ WITH asked AS MATERIALIZED (
       AND t.state = 'queued'
       AND t.execution_ids <@ (SELECT array_agg(id) FROM mine)
 )
-SELECT a.submission_state, a.execution_service_id, m.id IS NOT NULL AS claimed,
+SELECT a.submission_state, a.execution_service_id, s.abbreviation AS withdrawn, m.id IS NOT NULL AS claimed,
        a.id, tt.abbreviation AS trade_type, d.abbreviation AS destination,
        (SELECT rtrim(o.security_id) FROM trade_order o WHERE o.id = m.trade_order_id) AS security_id,
        m.quantity_ordered, m.limit_price, m.attempts_spent,
@@ -49,6 +59,8 @@ FROM asked a
 LEFT JOIN mine m ON m.id = a.id
 LEFT JOIN trade_type tt ON tt.id = m.trade_type_id
 LEFT JOIN destination d ON d.id = m.destination_id
+LEFT JOIN execution_status s ON s.id = a.execution_status_id AND a.submission_state = 'none'
+    AND s.abbreviation IN ({WITHDRAWN})
 ORDER BY a.id
 """
 """One statement: the attempt is durable and owns its executions before the first byte leaves."""
@@ -243,11 +255,13 @@ WHERE e.id = ANY(:ids)
 ORDER BY e.id
 """
 
-STATES = """
-SELECT submission_state, execution_service_id, false AS claimed, id
-FROM execution
-WHERE id = ANY(:ids)
-ORDER BY id
+STATES = f"""
+SELECT e.submission_state, e.execution_service_id, s.abbreviation AS withdrawn, e.id
+FROM execution e
+LEFT JOIN execution_status s ON s.id = e.execution_status_id AND e.submission_state = 'none'
+    AND s.abbreviation IN ({WITHDRAWN})
+WHERE e.id = ANY(:ids)
+ORDER BY e.id
 """
 
 POSTPONE = """

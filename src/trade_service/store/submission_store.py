@@ -118,10 +118,10 @@ class PostgresSubmissionStore:
             streak=attempt.streak,
         )
         # Rows are unpacked by position: at 100 a batch, access by name costs as much as the statement.
-        items = tuple(ClaimedExecution(*item) for _, _, claimed, *item in rows if claimed)
-        refused = [_not_claimed(row[0], row[1], row[3]) for row in rows if not row[2]]
+        items = tuple(ClaimedExecution(*item) for _, _, _, claimed, *item in rows if claimed)
+        refused = [_not_claimed(row[0], row[1], row[2], row[4]) for row in rows if not row[3]]
         if len(rows) < len(execution_ids):
-            known = {row[3] for row in rows}
+            known = {row[4] for row in rows}
             refused.extend(NotClaimed(i, None) for i in execution_ids if i not in known)
         return Claim(items, tuple(refused))
 
@@ -181,7 +181,7 @@ class PostgresSubmissionStore:
     async def states(self, execution_ids: Sequence[int]) -> tuple[NotClaimed, ...]:
         """See SubmissionStore."""
         rows = await self._run(STATES, ids=list(execution_ids))
-        return tuple(_not_claimed(state, service_id, row_id) for state, service_id, _, row_id in rows)
+        return tuple(_not_claimed(*row) for row in rows)
 
     async def take_over(self, execution_ids: Sequence[int]) -> None:
         """See SubmissionStore."""
@@ -264,10 +264,12 @@ def _recorded(
     )
 
 
-def _not_claimed(state: str | None, service_id: int | None, execution_id: int) -> NotClaimed:
+def _not_claimed(
+    state: str | None, service_id: int | None, withdrawn: str | None, execution_id: int
+) -> NotClaimed:
     if state is None:
         return NotClaimed(execution_id, SubmissionState.NONE, service_id, foreign=True)
-    return NotClaimed(execution_id, _STATES[state], service_id)
+    return NotClaimed(execution_id, _STATES[state], service_id, withdrawn=withdrawn)
 
 
 def _open_item(row: Any) -> OpenItem:

@@ -18,6 +18,8 @@ class OutcomeCode(StrEnum):
     PENDING = "PENDING"
     CIRCUIT_OPEN = "CIRCUIT_OPEN"
     NOT_FOUND = "NOT_FOUND"
+    NOT_SUBMITTABLE = "NOT_SUBMITTABLE"
+    """Its business status says that it is held back or called off."""
     ALREADY_ACCEPTED = "ALREADY_ACCEPTED"
     ALREADY_REJECTED = "ALREADY_REJECTED"
     ALREADY_EXHAUSTED = "ALREADY_EXHAUSTED"

@@ -39,6 +39,8 @@ class NotClaimed(msgspec.Struct, frozen=True, gc=False):
     execution_service_id: int | None = None
     foreign: bool = False
     """Written by another program and not taken over yet."""
+    withdrawn: str | None = None
+    """The status that keeps an execution in state `none` from being sent, such as HOLD."""
 
 
 class NewAttempt(msgspec.Struct, frozen=True):
@@ -272,8 +274,18 @@ class ExecutionSubmitResult(msgspec.Struct, frozen=True, gc=False):
         return cls(execution_id, SubmitStatus.PENDING, state, OutcomeCode.CIRCUIT_OPEN, PUT_OFF_MESSAGE)
 
     @classmethod
+    def withdrawn(cls, execution_id: int, status: str) -> "ExecutionSubmitResult":
+        """The final result of an execution that is held back or called off."""
+        message = f"its status is {status}, so it was not sent: set the status to NEW, then submit it"
+        return cls(
+            execution_id, SubmitStatus.FAILED, SubmissionState.NONE, OutcomeCode.NOT_SUBMITTABLE, message
+        )
+
+    @classmethod
     def not_claimed(cls, refused: NotClaimed) -> "ExecutionSubmitResult | None":
         """The final result of an execution that could not be claimed; None while it is under way."""
+        if refused.withdrawn is not None:
+            return cls.withdrawn(refused.execution_id, refused.withdrawn)
         if refused.state is None:
             message = f"execution {refused.execution_id} does not exist"
             return cls(refused.execution_id, SubmitStatus.FAILED, None, OutcomeCode.NOT_FOUND, message)

@@ -71,7 +71,7 @@ class WorkQueue:
                 f"nothing was taken, try again in {RETRY_AFTER_S} s",
                 waiting=self._fresh_count,
                 limit=self._limit,
-                retryAfterS=RETRY_AFTER_S,
+                retry_after_s=RETRY_AFTER_S,
             )
 
     def offer(self, work: Work) -> None:

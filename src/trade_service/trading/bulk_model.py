@@ -89,6 +89,8 @@ class BulkItem(msgspec.Struct, frozen=True):
     code: str | None = None
     """Code and message of what was found out last, None when there is nothing to tell."""
     message: str | None = None
+    withdrawn: str | None = None
+    """The status that keeps it from being sent."""
 
     def result(self) -> ExecutionSubmitResult:
         """The same as the submission of a single execution tells it."""
@@ -97,6 +99,9 @@ class BulkItem(msgspec.Struct, frozen=True):
             missing = ExecutionSubmitResult.not_claimed(NotClaimed(self.execution_id, None))
             assert missing is not None
             return msgspec.structs.replace(missing, request_index=self.request_index)
+        if self.withdrawn is not None:
+            held = ExecutionSubmitResult.withdrawn(self.execution_id, self.withdrawn)
+            return msgspec.structs.replace(held, request_index=self.request_index)
         code, message = self._told(state)
         return ExecutionSubmitResult(
             execution_id=self.execution_id,

@@ -6,7 +6,7 @@ from decimal import Decimal
 import msgspec
 import structlog
 
-from trade_service.domain.errors import InvalidInput, NotFound, TooMany
+from trade_service.domain.errors import InvalidInput, NotFound, NotSubmittable, TooMany
 from trade_service.domain.executions import GAVE_BACK, OPEN, SubmissionState, is_possible_id
 from trade_service.domain.money import checked, not_negative
 from trade_service.submission.codes import AlarmCode, OutcomeCode
@@ -54,11 +54,14 @@ class ExecutionService:
     async def submit_execution(self, execution_id: int, wait_s: float | None = None) -> SubmitResult:
         """Sends one execution, in one batch with whatever others ask for at the same time.
 
-        Asked for twice at once, it is sent once and both get the result. Raises NotFound, Overloaded.
+        Asked for twice at once, it is sent once and both get the result. Raises NotFound,
+        NotSubmittable, Overloaded.
         """
         result = (await self._submit([execution_id], wait_s))[execution_id]
         if result.code == OutcomeCode.NOT_FOUND:
             raise NotFound.of("execution", execution_id)
+        if result.code == OutcomeCode.NOT_SUBMITTABLE:
+            raise NotSubmittable(f"execution {execution_id}: {result.message}", id=execution_id)
         error = None if result.status in _WITHOUT_ERROR else result.message
         return SubmitResult(result.status, error, result)
 

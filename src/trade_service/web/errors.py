@@ -110,6 +110,7 @@ STATUS_OF: dict[type[DomainError], int] = {
 STATUS_OF_REASON: dict[str, int] = {
     # Refused, and nothing here will change that
     OutcomeCode.NOT_FOUND: 404,
+    OutcomeCode.NOT_SUBMITTABLE: 400,
     OutcomeCode.ALREADY_REJECTED: 400,
     OutcomeCode.ALREADY_EXHAUSTED: 400,
     "DOWNSTREAM_ITEMS_REFUSED": 400,
@@ -229,10 +230,7 @@ def _domain_problem(error: DomainError) -> Problem:
         return Problem(status_of_result(result), error.code, error.message, error.details)
     # A subclass that nobody entered is still the caller's to hear about: its nearest ancestor's status.
     status = next(STATUS_OF[cls] for cls in type(error).__mro__ if cls in STATUS_OF)
-    headers: dict[str, str] = {}
-    if status == HTTPStatus.SERVICE_UNAVAILABLE:
-        wished = error.details.get("retry_after_s")
-        headers = _retry_after(wished if isinstance(wished, int | float) else OVERLOAD_RETRY_AFTER_S)
+    headers = _retry_after(error.retry_after_s if isinstance(error, domain.Overloaded) else None)
     return Problem(status, error.code, error.message, error.details, headers)
 
 
