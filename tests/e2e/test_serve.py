@@ -3,11 +3,14 @@
 import asyncio
 import signal
 import socket
+import time
 
 import aiohttp
 import pytest
+from sqlalchemy.ext.asyncio import AsyncEngine
 
 from tests.e2e.command import Cli, order
+from tests.support.heart import states_of as state_counts
 from trade_service.cli.main import run
 from trade_service.simulator.server import RunningSimulator
 
@@ -57,6 +60,49 @@ async def test_a_stop_finishes_what_is_in_flight(cli: Cli, simulator: RunningSim
         assert pending.result() == (201, "SENT")
         ended = await running.ended()
     assert ended.code == 0, ended
+
+
+async def test_a_stop_hands_over_what_its_grace_does_not_suffice_for(
+    cli: Cli, simulator: RunningSimulator, engine: AsyncEngine
+) -> None:
+    """One call hangs beyond the grace, the others were not begun: another replica ends all of them, once."""
+    slow = cli.under(
+        EXECUTION_SERVICE_READ_TIMEOUT="3000",
+        EXECUTION_SERVICE_BATCH_SIZE="1",
+        TRADE_SERVICE_BATCH_MAX_CONCURRENT="1",
+        TRADE_SERVICE_SERVER_SHUTDOWN_GRACE_S="1",
+    )
+    bodies = [
+        {"orderId": n, "portfolioId": "P", "orderType": "BUY", "securityId": "IBM", "quantity": 5}
+        for n in range(1, 6)
+    ]
+    submissions = [{"tradeOrderId": n, "quantity": 5, "destinationId": 1} for n in range(1, 6)]
+    async with await slow.start("serve", "--port", "0") as running, aiohttp.ClientSession() as session:
+        url = (await running.line_with("Serving on ")).split()[2].rstrip(";")
+        async with session.post(f"{url}/api/v1/tradeOrders/bulk", json={"tradeOrders": bodies}) as answer:
+            assert answer.status == 201
+        simulator.hold()
+        waiting = asyncio.ensure_future(
+            session.post(f"{url}/api/v1/tradeOrders/batch/submit", json={"submissions": submissions})
+        )
+        await simulator.calls_reached(1)
+        began = time.monotonic()
+        running.send(signal.SIGTERM)
+        ended = await running.ended()
+        took_s = time.monotonic() - began
+        await asyncio.gather(waiting, return_exceptions=True)
+    assert ended.code == 0, ended
+    assert took_s < 1 + 4, "the grace, and a moment"
+    assert await state_counts(engine) == {"claimed": 1, "queued": 4}
+    simulator.release()
+    async with await cli.start("serve", "--port", "0") as other:
+        await other.line_with("Serving on ")
+        async with asyncio.timeout(30):
+            while await state_counts(engine) != {"accepted": 5}:
+                await asyncio.sleep(0.1)
+        assert (await cli.run("audit")).code == 0
+    assert set(simulator.books.accepted_counts().values()) == {1}
+    assert simulator.books.total == 5
 
 
 async def test_a_taken_port_is_one_line(cli: Cli) -> None:
