@@ -6,9 +6,12 @@ from collections.abc import Mapping
 from typing import Any
 
 _REFUSED = re.compile(r"^execution (\d+) was not accepted")
+_EXCEEDED = re.compile(r"trade order \d+ has .* left of ")
 _NOT_PROMISED = "STORE_UNAVAILABLE"
 """The one reason that says nothing of the execution itself."""
 _ON_THE_WAY = "NEW"
+_NEVER = ("INTERNAL_ERROR", "ALREADY_EXISTS")
+"""A defect; and what a repeat must not hear, since its key stands for what it made before."""
 
 
 class Ledger:
@@ -40,6 +43,9 @@ class Ledger:
 
     def refusal(self, message: str, details: Mapping[str, Any]) -> None:
         """Takes an error; only one that speaks of an execution's end counts."""
+        if _EXCEEDED.search(message):
+            # No client asks for more than there is: something was cut twice under one key.
+            self.faults.append(f"refused for what it did itself: {message}")
         found = _REFUSED.match(message)
         if found and details.get("reason") != _NOT_PROMISED:
             self.refused[int(found.group(1))] = message
@@ -47,8 +53,8 @@ class Ledger:
     def answered(self, status: int, body: Any, call: str) -> None:
         """Counts an answer, and notes one that nobody foresaw."""
         self.statuses[str(status)] += 1
-        if isinstance(body, dict) and body.get("code") == "INTERNAL_ERROR":
-            self.faults.append(f"{call} was answered with {status} INTERNAL_ERROR")
+        if isinstance(body, dict) and body.get("code") in _NEVER:
+            self.faults.append(f"{call} was answered with {status} {body['code']}")
 
     def unanswered(self) -> None:
         """Counts a request without an answer."""
