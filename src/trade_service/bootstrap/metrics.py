@@ -28,8 +28,8 @@ def _readings(services: Services) -> Readings:
             lambda: services.coalescer.in_flight,
         ),
         "trade_service_queue_executions": (
-            "Executions that wait for a sender in this process.",
-            lambda: len(services.queue),
+            "Fresh executions that wait for a sender in this process.",
+            lambda: services.queue.fresh_count,
         ),
         "trade_service_queue_limit": (
             "How many may wait before callers are refused.",

@@ -16,7 +16,7 @@ from trade_service.bootstrap.telemetry import exported_traces, pushed_metrics
 from trade_service.execution_service.client import ExecutionServiceClient
 from trade_service.observability.extensions import installed_listeners
 from trade_service.observability.given_up_log import GivenUpLog
-from trade_service.observability.submission_log import log_submission
+from trade_service.observability.submission_log import SubmissionLog
 from trade_service.settings import Settings
 from trade_service.store.embedded import EmbeddedPostgres, default_data_dir
 from trade_service.store.engine import StoreSettings, create_engine
@@ -88,7 +88,7 @@ async def operating(settings: Settings, progress: Progress) -> AsyncIterator[Ope
     Raises StoreUnavailable, EmbeddedPostgresError, MigrationError or CannotStart when it cannot start.
     """
     events, clock = EventBus(), SystemClock()
-    events.subscribe(log_submission)
+    events.subscribe(SubmissionLog(clock.boottime))
     async with (
         prepared_database(settings, progress) as engine,
         ExecutionServiceClient(client_settings(settings), clock) as books,
@@ -113,10 +113,10 @@ async def running_services(settings: Settings, progress: Progress) -> AsyncItera
         await services.wire()
         for part in (services.directory, services.names, services.totals):
             await stack.enter_async_context(part)
-        services.events.subscribe(log_submission)
+        log = _logged(services, stack)
         given_up = GivenUpLog(PostgresGivenUp(engine, round(settings.retry.give_up_after_s * 1000)))
         services.events.subscribe(given_up)
-        background: list[Loop] = [services.names.run, given_up.run]
+        background: list[Loop] = [services.names.run, log, given_up.run]
         if services.registry is not None:
             if settings.batch.metrics_enabled:
                 background.append(measure(services, services.registry).run)
@@ -129,6 +129,15 @@ async def running_services(settings: Settings, progress: Progress) -> AsyncItera
         await services.submissions.start()
         async with _at_work(services, background):
             yield services
+
+
+def _logged(services: Services, stack: AsyncExitStack) -> Loop:
+    """Everything that happens is logged, until the very end; what is returned has to be run."""
+    log, clock = services.settings.log, services.clock
+    writes = SubmissionLog(clock.boottime, log.failure_lines, log.failure_window_s)
+    services.events.subscribe(writes)
+    stack.callback(writes.close)
+    return lambda: writes.run(clock.sleep)
 
 
 def _client(settings: Settings, tracing: "Tracing | None") -> ExecutionServiceClient:

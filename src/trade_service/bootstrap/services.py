@@ -22,6 +22,7 @@ from trade_service.bootstrap.derived import (
 from trade_service.directory.client import DirectoryClient
 from trade_service.domain.reference import STATUS_NEW, STATUS_SENT, ReferenceData
 from trade_service.execution_service.client import ExecutionServiceClient
+from trade_service.observability.logs import LogLevel
 from trade_service.settings import Settings
 from trade_service.store.bulk_store import PostgresBulkSubmissionStore
 from trade_service.store.execution_changes import PostgresExecutionChanges
@@ -94,6 +95,7 @@ class Services:
         self.clock = SystemClock()
         self.owner = f"{socket.gethostname()[:40]}:{os.getpid()}:{secrets.token_hex(4)}"
         self.events = EventBus()
+        self.log_level = LogLevel(settings.log.level)
         self.registry = CollectorRegistry() if settings.metrics.enabled else None
         """What is measured; None when nothing is."""
         self.tracing: Tracing | None = None

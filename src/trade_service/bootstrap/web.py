@@ -42,6 +42,7 @@ async def web_app(services: Services) -> AsyncIterator[Litestar]:
                 services.keys,
                 gatekeeper,
                 _metrics(services),
+                services.log_level,
             ),
             web_settings(services.settings),
         )

@@ -63,7 +63,7 @@ def run_until_done(main: Callable[[], Coroutine[Any, Any, T]]) -> T:
             if task is not None:
                 task.cancel()
 
-        _on_signal(signal.SIGTERM, stop)
+        on_signal(signal.SIGTERM, stop)
         return await main()
 
     try:
@@ -91,13 +91,13 @@ def run_until_stopped(main: Callable[[asyncio.Event], Coroutine[Any, Any, T]]) -
             stopping.set()
 
         for number in (signal.SIGTERM, signal.SIGINT):
-            _on_signal(number, stop)
+            on_signal(number, stop)
         return await main(stopping)
 
     return _run(guarded())
 
 
-def _on_signal(number: signal.Signals, action: Callable[[], None]) -> None:
+def on_signal(number: signal.Signals, action: Callable[[], None]) -> None:
     """Calls `action` on the loop; where loops take no signals, Ctrl-C cancels as it does by default."""
     with contextlib.suppress(NotImplementedError):
         asyncio.get_running_loop().add_signal_handler(number, action)

@@ -1,6 +1,7 @@
 """`trade-service serve`: the HTTP API until it is stopped."""
 
 import asyncio
+import signal
 import sys
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from trade_service.bootstrap.running import running_services
 from trade_service.bootstrap.services import Services
 from trade_service.bootstrap.web import web_app
 from trade_service.cli.db import described
-from trade_service.cli.running import config_option, run_until_stopped, say, settings_for
+from trade_service.cli.running import config_option, on_signal, run_until_stopped, say, settings_for
 from trade_service.serving import ServerLimits, serve_asgi
 from trade_service.settings import Settings
 from trade_service.settings.masking import mask_url
@@ -28,6 +29,7 @@ def serve(host: str | None, port: int | None, toml_path: Path | None) -> None:
     """Serve the HTTP API until stopped.
 
     Ctrl-C or SIGTERM stop it: not ready any more, requests and batches in flight finished, exit code 0.
+    SIGUSR1 sets the log level to DEBUG, and from there back.
     """
     settings = settings_for(toml_path, {"server.host": host, "server.port": port}).settings
     if auth_mode(settings) == "none" and not settings.server.is_loopback:
@@ -40,6 +42,8 @@ def serve(host: str | None, port: int | None, toml_path: Path | None) -> None:
 
 async def _serve(settings: Settings, stopping: asyncio.Event) -> None:
     async with running_services(settings, say) as services, web_app(services) as app:
+        if hasattr(signal, "SIGUSR1"):
+            on_signal(signal.SIGUSR1, services.log_level.toggle_debug)
         await serve_asgi(
             app,
             settings.server.host,

@@ -5,6 +5,8 @@ import sys
 
 import structlog
 
+_log = structlog.get_logger(__name__)
+
 _TRACEBACKS = structlog.processors.ExceptionRenderer(
     # Local variables are whole batches of somebody's orders.
     structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
@@ -39,3 +41,23 @@ def configure_logs(level: str, style: str) -> None:
         cache_logger_on_first_use=False,
     )
     logging.basicConfig(stream=sys.stderr, level=max(number, logging.WARNING), force=True)
+
+
+class LogLevel:
+    """The level of the process, changed while it runs."""
+
+    def __init__(self, configured: str) -> None:
+        self.configured = configured
+        """As the settings say."""
+        self.effective = configured
+
+    def change(self, level: str | None) -> None:
+        """Sets it to a name such as DEBUG; None is what the settings say."""
+        before, self.effective = self.effective, level or self.configured
+        _log.warning("log_level_changed", before=before, after=self.effective)
+        number = logging.getLevelNamesMapping()[self.effective]
+        structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(number))
+
+    def toggle_debug(self) -> None:
+        """To DEBUG, and from there back to what the settings say."""
+        self.change(None if self.effective == "DEBUG" else "DEBUG")

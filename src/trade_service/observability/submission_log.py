@@ -1,8 +1,12 @@
 """Log lines of the submission: one a batch, one a failed execution, one a look-up,
 one a recovery, one an exhaustion, one an alarm."""
 
+import math
+from collections.abc import Awaitable, Callable
+
 import structlog
 
+from trade_service.observability.flood import Flood
 from trade_service.submission.breaker import CircuitState
 from trade_service.submission.codes import OutcomeCode
 from trade_service.submission.events import (
@@ -17,19 +21,65 @@ from trade_service.submission.events import (
 
 _log = structlog.get_logger(__name__)
 
-FAILURE_LINES_A_BATCH = 10
-"""A batch that fails as a whole has one cause: past this many, its executions are only counted here.
-Each stands with its reason in the attempt's journal."""
-
 IDS_A_LINE = 100
 """Execution ids that one line names."""
 
 
-def log_submission(event: SubmissionEvent) -> None:
-    """Listener that writes what happened to the log."""
-    match event:
-        case BatchSubmissionEvent():
+class SubmissionLog:
+    """A listener that writes what happened to the log.
+
+    Of executions that fail for the same reason only the first `lines` are written in every `window_s` seconds;
+    the others are counted, and summed up when the window ends. Each stands in its attempt's journal.
+    """
+
+    def __init__(self, now: Callable[[], float], lines: int = 20, window_s: float = 10.0) -> None:
+        self._now = now
+        self._flood = Flood(lines, window_s)
+        self._window_s = window_s
+
+    def __call__(self, event: SubmissionEvent) -> None:
+        """Takes one event."""
+        if isinstance(event, BatchSubmissionEvent):
             _log_batch(event)
+            self._log_failures(event)
+        else:
+            _log_other(event)
+
+    async def run(self, sleep: Callable[[float], Awaitable[None]]) -> None:
+        """Sums up until cancelled."""
+        while True:
+            await sleep(self._window_s)
+            self._sum_up(self._now())
+
+    def close(self) -> None:
+        """Sums up what is left."""
+        self._sum_up(math.inf)
+
+    def _log_failures(self, event: BatchSubmissionEvent) -> None:
+        now = self._now()
+        self._sum_up(now)
+        for failure in event.failures:
+            if self._flood.admits(failure.code, now):
+                _log.warning(
+                    "execution_not_accepted",
+                    execution_id=failure.execution_id,
+                    attempt_id=event.attempt_id,
+                    state=failure.state,
+                    code=failure.code,
+                    http_status=event.http_status,
+                    reason=failure.message,
+                    **_asked_by(event),
+                )
+
+    def _sum_up(self, now: float) -> None:
+        for held in self._flood.ended(now):
+            _log.warning(
+                "more_executions_not_accepted", code=held.kind, more=held.count, window_s=held.window_s
+            )
+
+
+def _log_other(event: SubmissionEvent) -> None:
+    match event:
         case LookUpEvent():
             _log.info(
                 "look_up",
@@ -71,10 +121,16 @@ def log_submission(event: SubmissionEvent) -> None:
 def _log_batch(event: BatchSubmissionEvent) -> None:
     if event.code == OutcomeCode.CIRCUIT_OPEN:
         # The circuit's own line told why; these may be many.
-        _log.info("batch_put_off", attempt_id=event.attempt_id, size=event.size, retrying=event.retrying)
+        _log.info(
+            "batch_put_off",
+            attempt_id=event.attempt_id,
+            size=event.size,
+            retrying=event.retrying,
+            **_asked_by(event),
+        )
         return
     good = event.accepted == event.size
-    context: dict[str, object] = {}
+    context = _asked_by(event)
     if not good:
         context["reason"] = event.message
         context["execution_ids"] = [failure.execution_id for failure in event.failures[:IDS_A_LINE]]
@@ -92,25 +148,15 @@ def _log_batch(event: BatchSubmissionEvent) -> None:
         unknown=event.unknown,
         exhausted=event.exhausted,
         recovered=event.recovered,
+        callers=event.callers,
+        queued_ms=round(event.queued_ms, 1),
         claim_ms=round(event.claim_ms, 1),
         call_ms=round(event.call_ms, 1),
         record_ms=round(event.record_ms, 1),
         **context,
     )
-    _log_failures(event)
 
 
-def _log_failures(event: BatchSubmissionEvent) -> None:
-    for failure in event.failures[:FAILURE_LINES_A_BATCH]:
-        _log.warning(
-            "execution_not_accepted",
-            execution_id=failure.execution_id,
-            attempt_id=event.attempt_id,
-            state=failure.state,
-            code=failure.code,
-            http_status=event.http_status,
-            reason=failure.message,
-        )
-    if len(event.failures) > FAILURE_LINES_A_BATCH:
-        more = len(event.failures) - FAILURE_LINES_A_BATCH
-        _log.warning("more_executions_not_accepted", attempt_id=event.attempt_id, more=more)
+def _asked_by(event: BatchSubmissionEvent) -> dict[str, object]:
+    known = {"request_ids": event.request_ids, "submission_ids": event.submission_ids}
+    return {name: ids for name, ids in known.items() if ids}

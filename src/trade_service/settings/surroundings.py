@@ -191,6 +191,17 @@ class LogSettings(Section, frozen=True, kw_only=True):
     format: Annotated[
         str, about("json, console, or auto: console on a terminal.", check=checks.log_format)
     ] = "auto"
+    failure_lines: Annotated[
+        int,
+        about(
+            "Executions that fail with the same code and get a line in one window; more are counted.",
+            ge=0,
+            le=100_000,
+        ),
+    ] = 20
+    failure_window_s: Annotated[
+        float, about("Length of that window; what was counted is told at its end.", ge=0.1, le=3600)
+    ] = 10.0
 
 
 class TelemetrySettings(Section, frozen=True, kw_only=True):

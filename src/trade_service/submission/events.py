@@ -50,6 +50,10 @@ class BatchSubmissionEvent(msgspec.Struct, frozen=True):
     record_ms: float
     failures: tuple[ItemOutcome, ...]
     """The outcomes that are not an acceptance."""
+    request_ids: tuple[str, ...] = ()
+    """Of the requests that it was collected from, the first few; none where recovery sent it."""
+    submission_ids: tuple[str, ...] = ()
+    """Of the bulk submissions that they belong to, likewise."""
 
 
 class LookUpEvent(msgspec.Struct, frozen=True):

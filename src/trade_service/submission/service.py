@@ -191,7 +191,7 @@ class BulkExecutionSubmissionService:
         """`process_batch` with leave to call, or without: then everything is recorded as waiting."""
         begun = self._clock.boottime()
         attempt = self._new_attempt(work.streak)
-        self._events.emit(BatchBegunEvent(attempt.attempt_id, len(work.execution_ids), work.origins))
+        self._events.emit(BatchBegunEvent(attempt.attempt_id, len(work.execution_ids), work.origins.traces))
         claimable = CLAIMABLE_RECOVERED if work.recovered else CLAIMABLE_FRESH
         claim = await self._store.claim(attempt, work.execution_ids, claimable)
         await self._tell_not_claimed(claim.not_claimed, put_off=permit is None)
@@ -361,5 +361,7 @@ def _event(work: Work, closing: AttemptClosing, claim_ms: float, record_ms: floa
         claim_ms=claim_ms,
         call_ms=closing.duration_ms,
         record_ms=record_ms,
+        request_ids=work.origins.request_ids,
+        submission_ids=work.origins.submission_ids,
         failures=tuple(o for o in closing.outcomes if o.state not in FINAL or o.code != ok),
     )

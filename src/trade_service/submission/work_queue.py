@@ -9,11 +9,9 @@ from contextlib import contextmanager
 import msgspec
 
 from trade_service.domain.errors import Overloaded
-from trade_service.submission.origin import ORIGIN
+from trade_service.submission.origin import Origin, Origins
 
 RETRY_AFTER_S = 1
-MAX_ORIGINS = 16
-"""Requests that a batch's trace is linked to at most."""
 
 
 class Work(msgspec.Struct, frozen=True):
@@ -26,14 +24,14 @@ class Work(msgspec.Struct, frozen=True):
     """How many requests the executions were collected from."""
     queued_ms: float = 0.0
     """How long the one that came first stood in the queue."""
-    origins: tuple[str, ...] = ()
-    """The traceparents of these requests, as far as they are traced; at most MAX_ORIGINS."""
+    origins: Origins = Origins()
+    """Who these requests were."""
 
 
 class _Waiting(msgspec.Struct):
     work: Work
     since_s: float
-    origin: str | None
+    origin: Origin
 
 
 class WorkQueue:
@@ -65,11 +63,11 @@ class WorkQueue:
 
     def require_room(self, count: int) -> None:
         """Raises Overloaded when `count` more executions would not fit."""
-        if self._fresh_count + self._promised + count > self._limit:
+        if self.fresh_count + self._promised + count > self._limit:
             raise Overloaded(
-                f"{self._fresh_count} executions wait to be sent and the limit is {self._limit}: "
+                f"{self.fresh_count} executions wait to be sent and the limit is {self._limit}: "
                 f"nothing was taken, try again in {RETRY_AFTER_S} s",
-                waiting=self._fresh_count,
+                waiting=self.fresh_count,
                 limit=self._limit,
                 retry_after_s=RETRY_AFTER_S,
             )
@@ -121,7 +119,8 @@ class WorkQueue:
             await asyncio.sleep(linger_s)
 
     @property
-    def _fresh_count(self) -> int:
+    def fresh_count(self) -> int:
+        """Those that count against `limit`."""
         return len(self._ids) - self._recovered_count
 
     def _has_room(self, work: Work) -> bool:
@@ -129,7 +128,7 @@ class WorkQueue:
         waiting, limit = (
             (self._recovered_count, self._recovered_limit)
             if work.recovered
-            else (self._fresh_count, self._limit)
+            else (self.fresh_count, self._limit)
         )
         return not waiting or waiting + len(work.execution_ids) <= limit
 
@@ -143,7 +142,7 @@ class WorkQueue:
             work if len(ids) == len(work.execution_ids) else msgspec.structs.replace(work, execution_ids=ids)
         )
         (self._recovered if work.recovered else self._fresh).append(
-            _Waiting(kept, time.monotonic(), ORIGIN.get())
+            _Waiting(kept, time.monotonic(), Origin.now())
         )
         self._filled.set()
 
@@ -155,13 +154,12 @@ class WorkQueue:
             return Work(())
         batch: list[int] = []
         first, callers = lane[0], 0
-        origins: dict[str, None] = {}
+        origins: list[Origin] = []
         while lane and len(batch) < max_size:
             head = lane.popleft()
             room = max_size - len(batch)
             callers += 1
-            if head.origin is not None and len(origins) < MAX_ORIGINS:
-                origins[head.origin] = None
+            origins.append(head.origin)
             batch.extend(head.work.execution_ids[:room])
             if len(head.work.execution_ids) > room:
                 rest = msgspec.structs.replace(head.work, execution_ids=head.work.execution_ids[room:])
@@ -172,4 +170,4 @@ class WorkQueue:
         self._recovered_count -= len(batch) if recovered else 0
         self._drained.set()
         queued_ms = (time.monotonic() - first.since_s) * 1000
-        return Work(tuple(batch), recovered, first.work.streak, callers, queued_ms, tuple(origins))
+        return Work(tuple(batch), recovered, first.work.streak, callers, queued_ms, Origins.of(origins))

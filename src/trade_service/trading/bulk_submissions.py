@@ -3,14 +3,19 @@
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
+import structlog
+
 from trade_service.domain.errors import InvalidInput, TooMany
 from trade_service.domain.executions import is_possible_id
 from trade_service.submission.model import AttemptId, BulkSubmitResult
+from trade_service.submission.origin import SUBMISSION_ID
 from trade_service.submission.ports import Clock
 from trade_service.trading.bulk_model import BulkAttempt, BulkItem, BulkProgress, BulkSubmissionId
 from trade_service.trading.executions import MAX_BATCH, ExecutionService
 from trade_service.trading.listing.model import Filter
 from trade_service.trading.listing.service import ListService
+
+_log = structlog.get_logger(__name__)
 
 MAX_EXECUTIONS = 10_000
 MAX_PAGE = 1000
@@ -95,7 +100,11 @@ class BulkSubmissions:
         an id given twice, TooMany.
         """
         submission_id = await self._begin(execution_ids, by_recovery=False)
-        return submission_id, await self._executions.submit_executions(execution_ids, wait_s)
+        token = SUBMISSION_ID.set(submission_id)
+        try:
+            return submission_id, await self._executions.submit_executions(execution_ids, wait_s)
+        finally:
+            SUBMISSION_ID.reset(token)
 
     async def resume(self, submission_id: BulkSubmissionId, wait_s: float | None = None) -> BulkSubmitResult:
         """The results of a submission that began before; nothing is sent twice. Raises NotFound."""
@@ -147,6 +156,7 @@ class BulkSubmissions:
         ids = checked_ids(execution_ids)
         submission_id, *tickets = (self._clock.new_attempt_id() for _ in range(1 + -(-len(ids) // MAX_BATCH)))
         await self._store.begin(submission_id, ids, tickets, by_recovery=by_recovery)
+        _log.info("bulk_submission_begun", submission_id=submission_id, executions=len(ids))
         return submission_id
 
 

@@ -11,6 +11,7 @@ from trade_service.web.errors import respond_to_error
 from trade_service.web.health import HealthRoutes
 from trade_service.web.idempotency import REPLAYED
 from trade_service.web.limits import Limits, RequestContext
+from trade_service.web.loggers import LoggerRoutes
 from trade_service.web.measuring import HeadAsGet, MeasuredRequests
 from trade_service.web.openapi.routes import SchemaRoutes
 from trade_service.web.operations import InfoRoutes, MetricsRoutes
@@ -78,6 +79,7 @@ def _routes(services: WebServices, settings: WebSettings) -> list[Router]:
         ExecutionListRoutes(services).router(),
     ]
     measured = [] if services.metrics is None else [services.metrics]
+    levels = [] if services.log_level is None else [services.log_level]
     return [
         Router("/api/v1", route_handlers=v1, middleware=[limits]),
         Router("/api/v2", route_handlers=v2, middleware=[limits]),
@@ -85,5 +87,6 @@ def _routes(services: WebServices, settings: WebSettings) -> list[Router]:
         HealthRoutes(services.health, settings).router(),
         InfoRoutes().router(),
         SchemaRoutes(services).router(),
+        *(LoggerRoutes(level).router() for level in levels),
         *(MetricsRoutes(metrics, settings.metrics_role).router() for metrics in measured),
     ]

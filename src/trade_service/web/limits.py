@@ -10,6 +10,7 @@ from litestar.enums import ScopeType
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 from litestar.types.asgi_types import HTTPReceiveMessage, WebSocketReceiveMessage
 
+from trade_service.submission.origin import REQUEST_ID as REQUEST_ID_OF_WORK
 from trade_service.web.codes import HttpCode
 from trade_service.web.errors import OVERLOAD_RETRY_AFTER_S, RequestRefused
 from trade_service.web.health import PROBE_PREFIXES
@@ -50,10 +51,12 @@ class RequestContext:
             await send(message)
 
         path, started = scope["path"], time.perf_counter()
+        token = REQUEST_ID_OF_WORK.set(request_id)
         with structlog.contextvars.bound_contextvars(**context):
             try:
                 await self._app(scope, receive, tagging_send)
             finally:
+                REQUEST_ID_OF_WORK.reset(token)
                 tell = _log.debug if path.startswith(PROBE_PREFIXES) else _log.info
                 took_ms = round((time.perf_counter() - started) * 1000, 1)
                 tell("request", method=scope["method"], path=path, status=status, duration_ms=took_ms)

@@ -143,6 +143,19 @@ class Metrics(Protocol):
         ...
 
 
+class LogLevel(Protocol):
+    """The level of the process's log."""
+
+    @property
+    def effective(self) -> str:
+        """The one in force: DEBUG, INFO, WARNING, ERROR or CRITICAL."""
+        ...
+
+    def change(self, level: str | None) -> None:
+        """Sets it; None is what the settings say."""
+        ...
+
+
 class WebServices(msgspec.Struct, frozen=True):
     """The use cases that are served."""
 
@@ -158,6 +171,8 @@ class WebServices(msgspec.Struct, frozen=True):
     authenticator: Authenticator = Everybody()
     metrics: Metrics | None = None
     """None when nothing is measured."""
+    log_level: LogLevel | None = None
+    """None where it cannot be changed."""
 
 
 class WebSettings(msgspec.Struct, frozen=True, kw_only=True):
