@@ -19,6 +19,7 @@ Int32 = Annotated[int, msgspec.Meta(ge=-(2**31), le=2**31 - 1)]
 """Ids and versions: the database's integers."""
 
 _ID = re.compile(r"-?[0-9]{1,19}")
+_INTEGER = re.compile(r"[+-]?[0-9]{1,10}", re.ASCII)
 _TRUE = frozenset({"true", "1", "yes", "on"})
 _FALSE = frozenset({"false", "0", "no", "off", ""})
 _JSON = re.compile(r"application/(?:[\w.+-]+\+)?json", re.IGNORECASE)
@@ -109,6 +110,13 @@ def read_once(request: Request[Any, Any, Any], name: str) -> str | None:
     if len(given) > 1:
         raise InvalidInput.of(name, Verbatim(" and ".join(map(repr, given))[:100]), "must be given once")
     return str(given[0]) if given else None
+
+
+def integer_in(text: str, name: str, least: int, most: int) -> int:
+    """`text` as an integer within bounds; raises InvalidInput."""
+    if _INTEGER.fullmatch(text) and least <= (number := int(text)) <= most:
+        return number
+    raise InvalidInput.of(name, text[:100], f"must be an integer from {least} to {most}")
 
 
 def read_flag(request: Request[Any, Any, Any], name: str) -> bool:

@@ -8,7 +8,7 @@ from litestar import Request
 from trade_service.domain.errors import InvalidInput
 from trade_service.domain.executions import is_possible_id
 from trade_service.trading.listing.model import MAX_LIMIT, Filter, ListQuery, Test
-from trade_service.web.reading import read_once
+from trade_service.web.reading import integer_in, read_once
 from trade_service.web.telling import ID, integer, query
 
 TOTAL_COUNT = "X-Total-Count"
@@ -45,11 +45,7 @@ def total_header(total: int) -> dict[str, str]:
 
 def _integer(request: Request[Any, Any, Any], name: str, least: int, most: int) -> int | None:
     given = (read_once(request, name) or "").strip()
-    if not given:
-        return None
-    if _INTEGER.fullmatch(given) and least <= (number := int(given)) <= most:
-        return number
-    raise InvalidInput.of(name, given[:100], f"must be an integer from {least} to {most}")
+    return integer_in(given, name, least, most) if given else None
 
 
 PAGE = (

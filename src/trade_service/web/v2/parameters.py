@@ -24,7 +24,7 @@ from trade_service.trading.listing.model import (
     total_order,
 )
 from trade_service.web.explaining import Verbatim, shown
-from trade_service.web.reading import read_flag_text
+from trade_service.web.reading import integer_in, read_flag_text
 from trade_service.web.v2 import cursors
 
 DEFAULT_LIMIT = 50
@@ -196,11 +196,7 @@ def _sort(text: str, fields: Mapping[str, Field]) -> tuple[SortKey, ...]:
 
 def _integer(given: Given, name: str, default: int, least: int, most: int) -> int:
     text = _single(given, name)
-    if not text:
-        return default
-    if _INTEGER.fullmatch(text) and least <= (number := int(text)) <= most:
-        return number
-    raise InvalidInput.of(name, text[:100], f"must be an integer from {least} to {most}")
+    return integer_in(text, name, least, most) if text else default
 
 
 def _single(given: Given, name: str) -> str:

@@ -20,7 +20,7 @@ from trade_service.trading.request_keys import Created
 from trade_service.web.access import READER, TRADER
 from trade_service.web.explaining import Verbatim
 from trade_service.web.idempotency import Idempotency
-from trade_service.web.reading import JsonReader
+from trade_service.web.reading import JsonReader, integer_in, read_once
 from trade_service.web.rendering import answer
 from trade_service.web.services import Routes, WebServices, WebSettings
 from trade_service.web.telling import header, integer, query, tells
@@ -205,9 +205,5 @@ def _last_event_id(text: str) -> int:
 
 
 def _count(request: Request[Any, Any, Any], name: str, default: int, low: int, high: int) -> int:
-    text = request.query_params.get(name)
-    if text is None:
-        return default
-    if not (text.isascii() and text.isdigit() and len(text) <= 10 and low <= int(text) <= high):
-        raise InvalidInput.of(name, text[:40], f"must be an integer from {low} to {high}")
-    return int(text)
+    text = (read_once(request, name) or "").strip()
+    return integer_in(text, name, low, high) if text else default
