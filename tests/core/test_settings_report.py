@@ -116,7 +116,7 @@ def test_config_prints_json_for_machines(tmp_path: Path) -> None:
     found = {row["name"]: row for row in data["settings"]}
     assert data["file"] == str(path)
     assert found["batch.size"] == {"name": "batch.size", "value": 100, "origin": f"{path}:batch.size"}
-    assert found["server.cors_allow_origins"]["value"] == ["*"]
+    assert found["server.cors_allow_origins"]["value"] is None
     assert found["database.url"]["value"] is None
     assert len(data["warnings"]) == 1
 

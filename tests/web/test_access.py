@@ -2,12 +2,15 @@
 
 import re
 from collections.abc import AsyncIterator
+from contextlib import nullcontext
+from typing import Any, cast
 
 import msgspec
 import pytest
 from litestar import Litestar, Router, get
 
 from tests.web.support import Client, FakeUseCases, listening
+from trade_service.bootstrap.web import web_settings
 from trade_service.domain.access import (
     GIVEN_ROLES,
     CredentialsNotCheckable,
@@ -16,8 +19,13 @@ from trade_service.domain.access import (
     Role,
 )
 from trade_service.domain.errors import NotFound
+from trade_service.settings import AuthSettings, Settings
+from trade_service.settings.surroundings import ServerSettings
+from trade_service.trading.editors import Editors
 from trade_service.web.access import READER, UndeclaredRole, check_roles, declared_roles
 from trade_service.web.app import create_app
+from trade_service.web.errors import RequestRefused
+from trade_service.web.origins import Origins
 from trade_service.web.services import WebSettings
 
 ORDER = "/api/v1/tradeOrders/7"
@@ -36,11 +44,31 @@ class NamedRoles:
         return Principal(f"a {credential}", NAMES[credential])
 
 
+class Nothing:
+    """Any use case: there is nothing. That keeps the log free of traces, which take most of the time."""
+
+    def __getattr__(self, name: str) -> Any:
+        async def nothing(*_: object, **__: object) -> None:
+            raise NotFound.of("thing", 7)
+
+        return nothing
+
+
 @pytest.fixture(scope="module")
 async def app() -> Litestar:
     fakes = FakeUseCases()
     fakes.failure = NotFound.of("thing", 7)
-    return create_app(msgspec.structs.replace(fakes.services(), authenticator=NamedRoles()), WebSettings())
+    nothing = cast(Any, Nothing())
+    services = msgspec.structs.replace(
+        fakes.services(),
+        bulk_submissions=nothing,
+        editors=Editors(nothing, nothing, nothing),
+        operators=nothing,
+        lists=nothing,
+        keys=nothing,
+        authenticator=NamedRoles(),
+    )
+    return create_app(services, WebSettings(cors_allow_origins=("https://portal.example",)))
 
 
 @pytest.fixture(scope="module")
@@ -141,6 +169,70 @@ async def test_credentials_that_cannot_be_checked_are_no_refusal(client: Client)
     answer = await client.get(ORDER, headers=bearer("away"))
     assert (answer.status, answer.body["code"]) == (503, "CREDENTIALS_NOT_CHECKABLE")
     assert answer.headers["retry-after"] == "2"
+
+
+@pytest.mark.parametrize(
+    ("origin", "status"),
+    [
+        ("https://portal.example", 404),
+        ("https://elsewhere.example", 403),
+        ("https://portal.example.evil.example", 403),
+        ("null", 403),
+    ],
+)
+async def test_pages_from_elsewhere_change_nothing(client: Client, origin: str, status: int) -> None:
+    """Browsers send a POST without a body, or of plain text, without asking first."""
+    for content_type in ("text/plain", "application/json"):
+        headers = {"Origin": origin, "Content-Type": content_type, **bearer("trader")}
+        answer = await client.post("/api/v1/execution/7/submit", headers=headers)
+        assert answer.status == status, answer.raw
+        assert (answer.body["code"] == "ORIGIN_NOT_ALLOWED") == (status == 403)
+    assert (await client.get(ORDER, headers={"Origin": origin, **bearer("reader")})).status == 404
+    asked = {"Origin": origin, "Access-Control-Request-Method": "POST"}
+    asking = await client.call("OPTIONS", f"{ORDER}/submit", headers=asked)
+    allowed = asking.headers.get("access-control-allow-origin")
+    assert allowed == (origin if status == 404 else None)
+
+
+async def test_a_page_that_the_service_itself_shows_may_call(client: Client) -> None:
+    headers = {"Origin": client.url, **bearer("trader")}
+    assert (await client.post("/api/v1/execution/7/submit", headers=headers)).status == 404
+
+
+@pytest.mark.parametrize(
+    ("origin", "allowed"),
+    [
+        ("http://localhost:3000", True),
+        ("https://127.0.0.1", True),
+        ("http://[::1]:8082", True),
+        ("http://localhost.evil.example", False),
+        ("http://rebound.example:8082", False),
+        ("null", False),
+    ],
+)
+def test_without_a_choice_pages_of_this_machine_may_call(origin: str, allowed: bool) -> None:
+    origins = Origins(None)
+    with nullcontext() if allowed else pytest.raises(RequestRefused, match="cors_allow_origins"):
+        origins.check(origin, "rebound.example:8082")
+    assert origins.cors([]).is_origin_allowed(origin) is allowed
+    Origins(("*",)).check(origin, "")
+
+
+@pytest.mark.parametrize(
+    ("host", "mode", "given", "wanted"),
+    [
+        ("127.0.0.1", None, None, None),
+        ("127.0.0.1", "none", None, ("*",)),
+        ("0.0.0.0", "api-key", None, ("*",)),
+        ("127.0.0.1", None, ("*",), ("*",)),
+        ("127.0.0.1", "none", ("https://a",), ("https://a",)),
+    ],
+)
+def test_every_page_may_call_where_somebody_chose_who_may(
+    host: str, mode: Any, given: tuple[str, ...] | None, wanted: tuple[str, ...] | None
+) -> None:
+    server = ServerSettings(host=host, cors_allow_origins=given)
+    assert web_settings(Settings(server=server, auth=AuthSettings(mode=mode))).cors_allow_origins == wanted
 
 
 async def test_probes_ask_for_nothing(client: Client) -> None:

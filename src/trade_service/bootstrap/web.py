@@ -60,6 +60,13 @@ def _metrics(services: Services) -> WebMetrics | None:
     return WebMetrics(services.registry)
 
 
+def _origins(settings: Settings) -> tuple[str, ...] | None:
+    """Where nobody said who may do what, no page that a browser on this machine happens to show may."""
+    if settings.server.cors_allow_origins is None and settings.auth.mode is not None:
+        return ("*",)
+    return settings.server.cors_allow_origins
+
+
 def web_settings(settings: Settings) -> WebSettings:
     """The limits of what is served."""
     server, rates = settings.server, settings.rate_limit
@@ -67,7 +74,7 @@ def web_settings(settings: Settings) -> WebSettings:
         max_body_bytes=server.max_body_bytes,
         request_timeout_s=server.request_timeout_s,
         max_concurrent_requests=server.max_concurrent_requests,
-        cors_allow_origins=server.cors_allow_origins,
+        cors_allow_origins=_origins(settings),
         wait_s=settings.submission.wait_s,
         requests_per_s=rates.requests_per_s,
         request_burst=rates.burst,

@@ -30,10 +30,17 @@ class ServerSettings(Section, frozen=True, kw_only=True):
     max_concurrent_requests: Annotated[
         int, about("Requests served at once; more are answered with 503.", ge=1, le=100_000)
     ] = 2000
-    cors_allow_origins: Annotated[
-        tuple[str, ...],
-        about("Origins that browsers may call from; * for all.", check=checks.origins),
-    ] = ("*",)
+    cors_allow_origins: (
+        Annotated[
+            tuple[str, ...],
+            about(
+                "Origins whose pages may call; * for all.",
+                check=checks.origins,
+                none="* when auth.mode is chosen, else pages of this machine",
+            ),
+        ]
+        | None
+    ) = None
 
     @property
     def is_loopback(self) -> bool:

@@ -18,9 +18,11 @@ from litestar.types import ASGIApp, HTTPScope, Receive, Scope, Send
 from trade_service.domain.access import CredentialsNotCheckable, NotAuthenticated, Principal, Role
 from trade_service.web.codes import HttpCode
 from trade_service.web.errors import RequestRefused
+from trade_service.web.origins import Origins
 from trade_service.web.rates import RateLimit
 
 _ROLE = "role"
+_READING = frozenset({"GET", "HEAD", "OPTIONS"})
 _PRINCIPAL = "principal"
 
 ANYONE = {_ROLE: Role.ANYONE}
@@ -69,12 +71,13 @@ class Everybody:
 class Gate:
     """The ASGI layer in front of every route."""
 
-    def __init__(self, authenticator: Authenticator, rates: RateLimit) -> None:
+    def __init__(self, authenticator: Authenticator, rates: RateLimit, origins: Origins) -> None:
         self._authenticator = authenticator
         self._rates = rates
+        self._origins = origins
 
     def __call__(self, app: ASGIApp) -> ASGIApp:
-        """`app` for those who may; raises RequestRefused with 401, 403 or 429 for others."""
+        """`app` for those who may; raises RequestRefused with 401, 403 or 429 for others, and for their pages."""
 
         async def guarded(scope: Scope, receive: Receive, send: Send) -> None:
             is_http = scope["type"] == ScopeType.HTTP
@@ -82,10 +85,17 @@ class Gate:
             if needed is None:  # The application's start refuses these: this is the second lock.
                 raise UndeclaredRole([scope["path"]])
             if needed > Role.ANYONE:
+                if str(scope.get("method")) not in _READING:
+                    self._check_origin(scope)
                 await self._let_in(scope, needed)
             await app(scope, receive, send)
 
         return guarded
+
+    def _check_origin(self, scope: Scope) -> None:
+        headers = {name: value.decode("latin-1") for name, value in scope["headers"]}
+        if b"origin" in headers:
+            self._origins.check(headers[b"origin"], headers.get(b"host", ""))
 
     async def _let_in(self, scope: Scope, needed: Role) -> None:
         address = (scope["client"] or ("",))[0]

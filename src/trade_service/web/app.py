@@ -3,7 +3,6 @@
 from typing import cast
 
 from litestar import Litestar, Router
-from litestar.config.cors import CORSConfig
 from litestar.types import Middleware
 
 from trade_service.web.access import Gate, check_roles
@@ -15,6 +14,7 @@ from trade_service.web.loggers import LoggerRoutes
 from trade_service.web.measuring import HeadAsGet, MeasuredRequests
 from trade_service.web.openapi.routes import SchemaRoutes
 from trade_service.web.operations import InfoRoutes, MetricsRoutes
+from trade_service.web.origins import Origins
 from trade_service.web.rates import RateLimit
 from trade_service.web.services import WebServices, WebSettings
 from trade_service.web.v1.answers import SUBMISSION_MESSAGE, SUBMISSION_STATE
@@ -41,14 +41,13 @@ EXPOSED_HEADERS = [
 def create_app(services: WebServices, settings: WebSettings) -> Litestar:
     """The application over `services`. It starts nothing itself, and answers as soon as it is called."""
     rates = RateLimit(settings.requests_per_s, settings.request_burst, settings.max_clients)
-    gate = Gate(services.authenticator, rates)
+    origins = Origins(settings.cors_allow_origins)
+    gate = Gate(services.authenticator, rates, origins)
     app = Litestar(
         route_handlers=_routes(services, settings),
         middleware=[cast(Middleware, gate)],
         exception_handlers={Exception: respond_to_error},
-        cors_config=CORSConfig(
-            allow_origins=list(settings.cors_allow_origins), expose_headers=EXPOSED_HEADERS
-        ),
+        cors_config=origins.cors(EXPOSED_HEADERS),
         openapi_config=None,
         request_max_body_size=settings.max_body_bytes,
         logging_config=None,

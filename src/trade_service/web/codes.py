@@ -15,6 +15,8 @@ class HttpCode(StrEnum):
     UNSUPPORTED_MEDIA_TYPE = "UNSUPPORTED_MEDIA_TYPE"
     NOT_AUTHENTICATED = "NOT_AUTHENTICATED"
     NOT_PERMITTED = "NOT_PERMITTED"
+    ORIGIN_NOT_ALLOWED = "ORIGIN_NOT_ALLOWED"
+    """A web page from elsewhere asks for a change."""
     CREDENTIALS_NOT_CHECKABLE = "CREDENTIALS_NOT_CHECKABLE"
     """What keys or tokens are checked against cannot be reached."""
     TOO_MANY_REQUESTS = "TOO_MANY_REQUESTS"

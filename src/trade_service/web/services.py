@@ -188,7 +188,8 @@ class WebSettings(msgspec.Struct, frozen=True, kw_only=True):
     max_clients: int = 10_000
     metrics_role: Role = Role.ANYONE
     """Who may read metrics."""
-    cors_allow_origins: tuple[str, ...] = ("*",)
+    cors_allow_origins: tuple[str, ...] | None = ("*",)
+    """None: pages of this machine."""
     wait_s: float = 25.0
     """How long a submission is waited for before it is answered as pending."""
     streams: StreamSettings = StreamSettings()
