@@ -198,7 +198,7 @@ def test_any_text_for_a_number_loads_or_is_refused_by_name(field: Field, text: s
         assert type(value) is field.base
         word = text.strip().lower()
         if word not in {"true", "false", "yes", "no", "on", "off"}:
-            assert float(text) == pytest.approx(value, rel=1e-12)
+            assert float(word) == pytest.approx(value, rel=1e-12)
 
 
 @pytest.mark.parametrize(
