@@ -7,7 +7,7 @@ STAMP := $(VENV)/.installed
 ROUNDS ?= 50
 SEEDS ?= 10000
 
-.PHONY: help run serve test world chaos lint audit-deps format bench bench-lists clean lock recording
+.PHONY: help run serve test world chaos lint audit-deps format bench bench-lists bench-telemetry clean lock recording
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -62,6 +62,9 @@ bench: $(STAMP) ## the figures of the README, measured here
 
 bench-lists: $(STAMP) ## the same lists over 10 thousand and 10 million rows (LARGE=...)
 	@$(BIN)/python -m benchmarks.lists $(if $(LARGE),--large $(LARGE))
+
+bench-telemetry: $(STAMP) ## what metrics and traces cost, against none (ROUNDS_TELEMETRY=9)
+	@$(BIN)/python -m benchmarks.telemetry_cost $(if $(ROUNDS_TELEMETRY),--rounds $(ROUNDS_TELEMETRY))
 
 recording: $(STAMP) ## draw docs/demo.svg from a run of the demo
 	@$(BIN)/python -m benchmarks.record_demo

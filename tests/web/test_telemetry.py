@@ -153,6 +153,24 @@ async def test_what_is_not_sampled_is_not_exported_and_health_never_is(
     assert collector.spans == []
 
 
+@pytest.mark.parametrize(("sampler", "spans"), [("always_off", 0), ("parentbased_always_on", 5)])
+async def test_the_sampler_is_taken_from_the_environment(
+    postgres: TestServer,
+    template_database: str,
+    simulator: RunningSimulator,
+    monkeypatch: pytest.MonkeyPatch,
+    sampler: str,
+    spans: int,
+) -> None:
+    monkeypatch.setenv("OTEL_TRACES_SAMPLER", sampler)
+    async with running_collector() as collector:
+        async with observed(postgres, template_database, simulator, collector) as live:
+            (order_id,) = await live.orders(1)
+            assert (await live.submit(order_id)).status == 201
+    names = [span.name for span in collector.spans if not span.name.endswith("/bulk")]
+    assert len(names) == spans
+
+
 async def test_metrics_are_pushed(
     postgres: TestServer, template_database: str, simulator: RunningSimulator
 ) -> None:

@@ -21,6 +21,10 @@ OLD_S = 60.0
 """An unknown outcome that is older is shown in red."""
 
 
+class Away(CommandError):
+    """Nobody answers; a service that is restarted is back in a moment."""
+
+
 @click.command()
 @click.option("--url", default="http://127.0.0.1:8082", show_default=True, help="Address of the service.")
 @click.option(
@@ -31,7 +35,8 @@ OLD_S = 60.0
 def top(url: str, every_s: float, times: int | None, key: str | None) -> None:
     """Watch a running service: what flows, how fast, what fails and why.
 
-    On a terminal the view is renewed in place; elsewhere each look is printed below the last.
+    It goes on when the service is away for a while. On a terminal the view is renewed in place; elsewhere
+    each look is printed below the last.
     """
     try:
         address = base_url(url)
@@ -50,8 +55,12 @@ async def _watch(url: str, every_s: float, times: int | None, key: str | None) -
             looks = 0
             while times is None or looks < times:
                 await asyncio.sleep(every_s)
-                after = await _scrape(session, url)
-                view = rendered(url, Figures.between(before, after))
+                try:
+                    after = await _scrape(session, url)
+                except Away as away:
+                    after, view = before, Group(Text(str(away), style="red"))
+                else:
+                    view = rendered(url, Figures.between(before, after))
                 if console.is_terminal:
                     live.update(view, refresh=True)
                 else:
@@ -65,15 +74,23 @@ async def _scrape(session: aiohttp.ClientSession, url: str) -> Scrape:
             text, status = await _text(response, url), response.status
     except (aiohttp.ClientError, TimeoutError) as error:
         reason = str(error) or "no answer in time"
-        raise CommandError(f"{url} does not answer ({reason}): is the service running there?") from error
+        raise Away(f"{url} does not answer ({reason}): is the service running there?") from error
     if status in (401, 403):
         raise CommandError(f"{url}/metrics answers {status}: give a key with --key")
     if status != 200:
-        raise CommandError(f"{url}/metrics answers {status}: are its metrics switched on?")
+        raise CommandError(
+            f"{url}/metrics answers {status}: is it a trade service, with metrics switched on?"
+        )
     try:
-        return Scrape.of(text, time.monotonic())
+        scrape = Scrape.of(text, time.monotonic())
     except ValueError:
         raise CommandError(f"{url}/metrics is no Prometheus text: is it a trade service?") from None
+    if not scrape.has("trade_service_calls_total"):
+        raise CommandError(
+            f"{url}/metrics has nothing of batches: is it a trade service, with batch.metrics_enabled "
+            "(EXECUTION_SERVICE_BATCH_METRICS_ENABLED) true?"
+        )
+    return scrape
 
 
 async def _text(response: aiohttp.ClientResponse, url: str) -> str:
@@ -121,9 +138,15 @@ def _flow(figures: Figures) -> Table:
         "alarms",
         _red(figures.alarms),
     )
+    table.add_row("recovered", f"{figures.recovered_rate:,.1f}/s", "success", _success(figures))
     open_ = ", ".join(f"{count:,.0f} {state}" for state, count in figures.open_executions.items() if count)
     table.add_row("open", open_ or "none", "ms a batch", _stages(figures))
     return table
+
+
+def _success(figures: Figures) -> str:
+    settled = figures.accepted_rate + figures.failed_rate
+    return f"{100 * figures.accepted_rate / settled:.1f} %" if settled else "–"
 
 
 def _stages(figures: Figures) -> str:

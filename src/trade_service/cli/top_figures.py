@@ -31,6 +31,10 @@ class Scrape(msgspec.Struct, frozen=True):
         }
         return cls(at_s, samples)
 
+    def has(self, name: str) -> bool:
+        """Whether there is a sample of that name."""
+        return any(n == name for n, _ in self.samples)
+
     def total(self, name: str, **labels: str) -> float:
         """The sum of all samples of that name that have these labels."""
         wanted = labels.items()
@@ -52,6 +56,8 @@ class Figures(msgspec.Struct, frozen=True):
 
     accepted_rate: float
     failed_rate: float
+    recovered_rate: float
+    """Accepted only by a retry or a look-up; those of a look-up are not in `accepted_rate`."""
     calls_rate: float
     requests_rate: float
     executions_a_batch: float | None
@@ -80,13 +86,14 @@ class Figures(msgspec.Struct, frozen=True):
 
         executions = "trade_service_executions_total"
         accepted = grown(executions, state="accepted")
-        failed = grown(executions, state="rejected") + grown(executions, state="exhausted")
+        failed = grown(executions, state="rejected") + grown("trade_service_exhausted_executions_total")
         batches = grown("trade_service_batch_size_count")
         circuit = after.by("trade_service_circuit_state", "state")
         reasons = after.by(executions, "code")
         return cls(
             accepted_rate=accepted / elapsed_s,
             failed_rate=failed / elapsed_s,
+            recovered_rate=grown("trade_service_recovered_executions_total") / elapsed_s,
             calls_rate=grown("trade_service_calls_total") / elapsed_s,
             requests_rate=grown("http_requests_total") / elapsed_s,
             executions_a_batch=grown("trade_service_batch_size_sum") / batches if batches else None,
