@@ -9,8 +9,10 @@ import msgspec
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from tests.support.attempts import claimed
 from tests.support.gateway import FakeGateway, fail, refuse
 from tests.support.heart import beating, executions_in, states_of, until
+from tests.support.rows import store_on
 from tests.support.trading import run_sql
 from trade_service.store.execution_reads import PostgresExecutionReads
 from trade_service.submission.clock import SystemClock
@@ -198,3 +200,26 @@ async def test_a_backlog_and_callers_get_their_turns(engine: AsyncEngine) -> Non
             while (await states_of(engine)) != {"accepted": len(backlog) + len(fresh)}:
                 await asyncio.sleep(0.02)
     assert set(gateway.times_accepted().values()) == {1}
+
+
+async def test_a_full_queue_holds_up_no_look_up(engine: AsyncEngine) -> None:
+    """Nothing is sent while every call hangs, and more waits than there is room for: what is unknown is found."""
+    gateway, size = FakeGateway(), 5
+    backlog, (lost,) = await executions_in(engine, 40), await executions_in(engine, 1)
+    store = store_on(engine, "gone")
+    gateway.first_id = 8
+    gateway.accept(post(lost))
+    await claimed(store, [lost], lease_ms=1500)
+    await run_sql(
+        engine, f"UPDATE trade_order SET security_id = 'S{lost}' WHERE id = (SELECT max(id) FROM trade_order)"
+    )
+    reads = PostgresExecutionReads(engine, "gone")
+    for start in range(0, len(backlog), size):
+        await reads.enqueue(backlog[start : start + size], SystemClock().new_attempt_id())
+    await run_sql(engine, "UPDATE submission_attempt SET next_action_at = now() WHERE state = 'queued'")
+    gateway.hold()
+    async with beating(engine, gateway, batch_size=size, max_concurrent=1, queue_limit=20):
+        async with asyncio.timeout(10):
+            while not (await states_of(engine)).get("accepted"):
+                await asyncio.sleep(0.02)
+    assert len(gateway.calls) == 1

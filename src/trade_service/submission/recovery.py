@@ -6,7 +6,7 @@ whoever claims first win: taking the same thing twice is harmless.
 
 import asyncio
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import msgspec
 import structlog
@@ -104,9 +104,12 @@ class Recovery:
         due = await self._store.take_due(
             settings.owner, settings.take_limit, settings.hold_ms, settings.observer_grace_ms
         )
-        for attempt in due:
+        # Look-ups first, and no longer than what was taken is held: a queue that is full must not keep
+        # waiting what needs no room in it. What finds none is due again.
+        held_until = asyncio.get_running_loop().time() + settings.hold_ms / 1000
+        for attempt in sorted(due, key=_needs_room):
             with _contained(attempt.attempt_id):
-                await self._drive_on(attempt)
+                await self._drive_on(attempt, held_until)
         await self._ask_for_settled_elsewhere()
         return len(due)
 
@@ -176,7 +179,7 @@ class Recovery:
                 break
         self._wake_at = None
 
-    async def _drive_on(self, attempt: DueAttempt) -> None:
+    async def _drive_on(self, attempt: DueAttempt, held_until: float) -> None:
         if not attempt.items:
             self._first_seen.pop(attempt.attempt_id, None)
             await self._store.postpone(attempt.attempt_id, None)
@@ -185,13 +188,13 @@ class Recovery:
         overdue = [i for i in resend if i.budget_left_s <= 0 and i.state is SubmissionState.RETRY]
         if overdue:
             await self._give_up(attempt, overdue)
-        await self._resend(attempt, [item for item in resend if item not in overdue])
         if _to_look_up(attempt):
             self._first_seen.setdefault(attempt.attempt_id, self._clock.boottime())
             self._to_look_up[attempt.attempt_id] = attempt
             self._look_up_wanted.set()
+        await self._resend(attempt, [item for item in resend if item not in overdue], held_until)
 
-    async def _resend(self, attempt: DueAttempt, items: Sequence[OpenItem]) -> None:
+    async def _resend(self, attempt: DueAttempt, items: Sequence[OpenItem], held_until: float) -> None:
         """Queues executions for the senders, or lets them wait for the circuit where they are."""
         hold_back_ms = self._admission.hold_back_ms(len(self._queue)) if items else None
         if hold_back_ms is not None:
@@ -201,8 +204,10 @@ class Recovery:
                 self.due_in(hold_back_ms)
             return
         size = min(attempt.next_batch_size or self._settings.batch_size, self._settings.batch_size)
-        for batch in _cut([item.execution_id for item in items], size):
-            await self._queue.put(Work(batch, recovered=True, streak=attempt.streak))
+        with suppress(TimeoutError):
+            async with asyncio.timeout_at(held_until):
+                for batch in _cut([item.execution_id for item in items], size):
+                    await self._queue.put(Work(batch, recovered=True, streak=attempt.streak))
 
     async def _give_up(self, attempt: DueAttempt, overdue: Sequence[OpenItem]) -> None:
         outcomes = tuple(
@@ -378,6 +383,10 @@ def _is_reset(seen: LookUpPass, known: int) -> bool:
 
 def _to_look_up(attempt: DueAttempt) -> list[OpenItem]:
     return [item for item in attempt.items if item.state in _TO_LOOK_UP]
+
+
+def _needs_room(attempt: DueAttempt) -> bool:
+    return any(item.state in _RESENDABLE for item in attempt.items)
 
 
 def _cut(ids: Sequence[int], size: int) -> Iterator[tuple[int, ...]]:
