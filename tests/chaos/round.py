@@ -30,7 +30,9 @@ _OPEN = "('queued', 'claimed', 'retry', 'unknown')"
 _UNFORESEEN = ('"exception":', "was never retrieved", '"event": "alarm"')
 """In a replica's log: defects, and alarms, since nothing in a round breaks what is assumed."""
 _TRACE = "Traceback (most recent call last)"
-_CUT_AT_THE_END_OF_GRACE = "timeout graceful shutdown exceeded"
+_CUT_AT_THE_END_OF_GRACE = "asyncio.exceptions.CancelledError"
+"""How uvicorn tells of a request that a stop did not wait for; in the midst of a statement without saying why."""
+_OF_A_REQUEST = "Exception in ASGI application"
 
 
 class Recovery(msgspec.Struct, frozen=True):
@@ -294,7 +296,8 @@ def unforeseen(log: str) -> list[str]:
         if _TRACE in line:
             # A trace's own lines are indented; the first that is not, says what it was.
             error = next((one for one in lines[number + 1 :] if not one.startswith(" ")), "")
-            if _CUT_AT_THE_END_OF_GRACE not in error:
+            cut = error.startswith(_CUT_AT_THE_END_OF_GRACE) and _OF_A_REQUEST in lines[number - 1]
+            if not cut:
                 found.append(f"line {number + 1}: {error[:300]}")
         elif any(words in line for words in _UNFORESEEN):
             found.append(f"line {number + 1}: {line[:300]}")

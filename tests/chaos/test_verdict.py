@@ -160,20 +160,28 @@ def test_a_promise_is_taken_from_every_kind_of_answer() -> None:
     ledger.refusal("trade order 7 was not accepted", {})
     assert set(ledger.refused) == {5}
     ledger.answered(500, {"code": "INTERNAL_ERROR"}, "GET /x")
-    assert ledger.faults[1:] == ["GET /x was answered with 500 INTERNAL_ERROR"]
+    ledger.answered(409, {"code": "ALREADY_EXISTS"}, "POST /y")
+    ledger.refusal("quantity: trade order 7 has 0 left of 10, so 5 cannot be submitted", {})
+    assert ledger.faults[1:] == [
+        "GET /x was answered with 500 INTERNAL_ERROR",
+        "POST /y was answered with 409 ALREADY_EXISTS",
+        "refused for what it did itself: quantity: trade order 7 has 0 left of 10, so 5 cannot be submitted",
+    ]
 
 
 def test_defects_and_alarms_in_a_log_are_found_and_a_request_cut_at_the_end_is_none() -> None:
     trace = "Traceback (most recent call last):\n  File x\n    await y\n"
     log = (
         '{"event": "request", "level": "info"}\n'
-        f"{trace}asyncio.exceptions.CancelledError: Task cancelled, timeout graceful shutdown exceeded\n"
+        f"ERROR:uvicorn.error:Exception in ASGI application\n{trace}"
+        "asyncio.exceptions.CancelledError: Task cancelled, timeout graceful shutdown exceeded\n"
+        f"ERROR:uvicorn.error:Exception in ASGI application\n{trace}asyncio.exceptions.CancelledError\n"
         f"ERROR:asyncio:\n{trace}KeyError: 7\n"
         '{"event": "batch_failed", "exception": []}\n'
         '{"event": "alarm", "code": "ACCEPTED_TWICE"}\n'
     )
     assert unforeseen(log) == [
-        "line 7: KeyError: 7",
-        'line 11: {"event": "batch_failed", "exception": []}',
-        'line 12: {"event": "alarm", "code": "ACCEPTED_TWICE"}',
+        "line 13: KeyError: 7",
+        'line 17: {"event": "batch_failed", "exception": []}',
+        'line 18: {"event": "alarm", "code": "ACCEPTED_TWICE"}',
     ]
