@@ -97,13 +97,13 @@ class Cli(msgspec.Struct, frozen=True):
         )  # fmt: skip
         return Running(process)
 
-    async def run(self, *arguments: str, stdin: bytes | None = None) -> Ended:
+    async def run(self, *arguments: str, stdin: bytes | None = None, limit_s: float = LIMIT_S) -> Ended:
         """Runs it to its end."""
         process = await asyncio.create_subprocess_exec(
             COMMAND, *arguments, stdin=DEVNULL if stdin is None else PIPE, stdout=PIPE, stderr=PIPE,
             cwd=self.folder, env=self.environment,
         )  # fmt: skip
-        async with asyncio.timeout(LIMIT_S):
+        async with asyncio.timeout(limit_s):
             out, err = await process.communicate(stdin)
         return Ended(process.returncode or 0, out.decode(), err.decode())
 

@@ -4,12 +4,18 @@ import asyncio
 import contextlib
 import sys
 from asyncio.subprocess import DEVNULL, PIPE, Process
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
+
+import uvloop
+
+from trade_service.observability.logs import configure_logs
 
 START_S = 60.0
 STOP_S = 60.0
+LINE_LIMIT = 64 * 1024**2
 
 
 class BenchError(Exception):
@@ -49,6 +55,42 @@ async def line_of(process: Process, what: str, limit_s: float = START_S) -> str:
     if not line:
         raise BenchError(f"{what} ended, or said nothing within {limit_s:g} s")
     return line.decode().strip()
+
+
+async def input_lines() -> AsyncIterator[str]:
+    """The lines of this process's standard input, until that ends: with the parent, however it ends."""
+    reader = asyncio.StreamReader(limit=LINE_LIMIT)
+    loop = asyncio.get_running_loop()
+    transport, _ = await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
+    try:
+        while line := await reader.readline():
+            yield line.decode().strip()
+    finally:
+        transport.close()
+
+
+def run_child(work: Coroutine[Any, Any, None], *, watch: bool = True) -> None:
+    """Runs what a child does, as the service itself would: on uvloop, with a silent log.
+
+    With `watch` it is cancelled when standard input ends before.
+    """
+    configure_logs("CRITICAL", "console")
+    with contextlib.suppress(asyncio.CancelledError):
+        uvloop.run(_watched(work) if watch else work)
+
+
+async def _watched(work: Coroutine[Any, Any, None]) -> None:
+    task, ended = asyncio.ensure_future(work), asyncio.ensure_future(_input_ended())
+    await asyncio.wait((task, ended), return_when=asyncio.FIRST_COMPLETED)
+    ended.cancel()
+    if not task.done():
+        task.cancel()
+    await task
+
+
+async def _input_ended() -> None:
+    async for _ in input_lines():
+        pass
 
 
 @asynccontextmanager

@@ -12,18 +12,18 @@ class Effort(msgspec.Struct, frozen=True, kw_only=True):
 
     name: str
     repetitions: int = 3
-    limit_s: float = 0.4
+    limit_s: float = 0.3
     """No run begins a batch after this time."""
     most: int = 12_000
     """Executions of a run at most."""
     warm_up: int = 1_000
     latencies_ms: tuple[float, ...] = (0, 1, 5, 20, 50)
-    sizes: tuple[int, ...] = (1, 2, 5, 10, 20, 35, 50, 75, 100)
+    sizes: tuple[int, ...] = (1, 5, 10, 25, 50, 75, 100)
     size_latencies_ms: tuple[float, ...] = (0, LATENCY_MS)
     concurrency: tuple[int, ...] = (1, 2, 4, 8, 16, 32, 64)
-    callers: tuple[int, ...] = (1, 10, 100, 500, 1_000, 2_000)
+    callers: tuple[int, ...] = (1, 10, 100, 1_000, 2_000)
     memory_sizes: tuple[int, ...] = (1_000, 10_000, 100_000)
-    load_step_s: float = 2.5
+    load_step_s: float = 2.0
     load_shares: tuple[float, ...] = (0.25, 0.5, 0.75, 1.0, 1.5, 3.0, 1.0, 0.5, 0.25)
     """Of the capacity that was found before: the offered rates, one after the other."""
     replicas: tuple[int, ...] = (1, 2, 4)
@@ -34,18 +34,18 @@ class Effort(msgspec.Struct, frozen=True, kw_only=True):
 DEFAULT = Effort(name="default")
 QUICK = Effort(
     name="quick",
-    repetitions=2,
+    repetitions=1,
     limit_s=0.05,
     most=500,
     warm_up=100,
     latencies_ms=(0, 20),
-    sizes=(1, 10, 100),
+    sizes=(10, 100),
     size_latencies_ms=(0,),
     concurrency=(1, 4),
     callers=(1, 200),
     memory_sizes=(1_000,),
     load_step_s=0.3,
-    load_shares=(0.5, 3.0, 0.5),
+    load_shares=(0.5, 20.0, 0.5),
     replicas=(1, 2),
     replica_executions=500,
     table_rows=(2_000, 4_000),

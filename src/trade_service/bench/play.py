@@ -24,6 +24,12 @@ class Play(msgspec.Struct, frozen=True):
 PLAYS = {
     "latency": Play("trade_service.bench.latency", "Bulk against single submission"),
     "size": Play("trade_service.bench.batch_size", "Which batch size?"),
+    "concurrency": Play("trade_service.bench.concurrency", "How many batches at once?"),
+    "callers": Play("trade_service.bench.coalescing", "Many callers with one execution each"),
+    "memory": Play("trade_service.bench.memory", "Memory and garbage collection"),
+    "load": Play("trade_service.bench.load", "Load on the HTTP API, up to overload and back"),
+    "replicas": Play("trade_service.bench.replicas", "Replicas on one PostgreSQL"),
+    "table": Play("trade_service.bench.table_size", "Few and many executions in the table"),
 }
 
 

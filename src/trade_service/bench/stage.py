@@ -8,7 +8,7 @@ from uuid import uuid4
 import asyncpg
 import msgspec
 
-from trade_service.bench.children import simulator
+from trade_service.bench.children import BenchError, simulator
 from trade_service.bench.effort import Effort
 from trade_service.bench.filling import FILL_TIMEOUT_S
 from trade_service.bootstrap.running import running_services
@@ -80,7 +80,12 @@ class Stage:
     """What every scenario is played on."""
 
     def __init__(
-        self, server: Server, template: str, effort: Effort, target: Target, tell: Callable[[str, str], None]
+        self,
+        server: Server | None,
+        template: str,
+        effort: Effort,
+        target: Target,
+        tell: Callable[[str, str], None],
     ) -> None:
         self._server = server
         self._template = template
@@ -111,16 +116,20 @@ class Stage:
     @asynccontextmanager
     async def database(self) -> AsyncIterator[str]:
         """The URL of a new database with all tables and the reference data, dropped afterwards."""
+        if self._server is None:
+            raise BenchError("a service that runs has its own database; this measurement needs one of ours")
         async with self._server.database(self._template) as name:
             yield self._server.url_of(name)
 
 
 @asynccontextmanager
 async def opened_stage(
-    server_dsn: str, effort: Effort, target: Target, tell: Callable[[str, str], None]
+    server: Server | None, effort: Effort, target: Target, tell: Callable[[str, str], None]
 ) -> AsyncIterator[Stage]:
-    """A stage on a server; its databases are copies of one that is set up here."""
-    server = Server(server_dsn)
+    """A stage on a server; its databases are copies of one that is set up here. Without a server it has none."""
+    if server is None:
+        yield Stage(None, "", effort, target, tell)
+        return
     async with server.database("template0") as template:
         await migrate(server.url_of(template))
         yield Stage(server, template, effort, target, tell)

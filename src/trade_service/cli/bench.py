@@ -12,11 +12,12 @@ from trade_service.bench.effort import DEFAULT, FULL, QUICK, Effort
 from trade_service.bench.play import PLAYS
 from trade_service.bench.results import read_results
 from trade_service.bench.stage import Target
-from trade_service.cli.bench_plan import Plan, check_plan
+from trade_service.cli.bench_plan import LOAD, Plan, check_plan
 from trade_service.cli.bench_view import print_comparison
 from trade_service.cli.running import run_until_done
 from trade_service.cli.summary import result_console
 from trade_service.observability.logs import configure_logs
+from trade_service.settings import load_settings
 from trade_service.settings.checks import base_url
 
 INCOMPLETE = 1
@@ -78,7 +79,8 @@ def bench(
         return
     configure_logs("CRITICAL", "auto")
     target = Target(execution_service_url, service_url, key)
-    plan = Plan(_effort(effort), only or tuple(PLAYS), output, database_url, target)
+    everything = tuple(PLAYS) if service_url is None else (LOAD,)
+    plan = Plan(_effort(effort), only or everything, output, _database(database_url), target)
     question = check_plan(plan)
     if question and not yes:
         click.confirm(f"{question} Go on?", abort=True, err=True)
@@ -86,6 +88,11 @@ def bench(
 
     results = run_until_done(lambda: measure(plan, result_console()))
     sys.exit(0 if all(scenario.complete for scenario in results.scenarios) else INCOMPLETE)
+
+
+def _database(url: str | None) -> str | None:
+    """The URL in full, in whichever spelling it was given; raises SettingsError."""
+    return None if url is None else load_settings({}, None, {"database.url": url}).settings.database.url
 
 
 def _effort(name: str | None) -> Effort:

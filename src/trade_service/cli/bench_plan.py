@@ -29,6 +29,14 @@ class Plan(msgspec.Struct, frozen=True):
         """Path of the results without a suffix."""
         return self.output or Path(f"bench-{now:%Y%m%d-%H%M%S}")
 
+    @property
+    def downstream(self) -> str:
+        """What the executions are sent to, for the report."""
+        if self.target.service_url is not None:
+            return f"that of {mask_url(self.target.service_url)}"
+        given = self.target.execution_service_url
+        return "stand-in" if given is None else mask_url(given)
+
 
 def is_here(url: str) -> bool:
     """Whether a URL leads to this machine alone. A URL without a host does not."""
@@ -49,6 +57,8 @@ def check_plan(plan: Plan) -> str:
         raise CommandError(
             "--url measures a service with a database and an Execution Service of its own: give it alone"
         )
+    if target.service_url is not None and plan.scenarios != (LOAD,):
+        raise CommandError(f"--url: a service that runs can only be measured with --only {LOAD}")
     if plan.output is not None and not plan.output.absolute().parent.is_dir():
         raise CommandError(f"--output: there is no folder {plan.output.absolute().parent}")
     return " ".join(_warnings(plan))

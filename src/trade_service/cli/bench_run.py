@@ -19,7 +19,6 @@ from trade_service.cli.bench_plan import Plan
 from trade_service.cli.bench_view import print_scenario
 from trade_service.cli.demo_folder import database_folder, make_demo_folder
 from trade_service.cli.running import say
-from trade_service.settings.masking import mask_url
 from trade_service.store.embedded import EmbeddedPostgres
 
 PREFIX = "trade-service-bench-"
@@ -32,7 +31,7 @@ async def measure(plan: Plan, out: Console) -> Results:
     stem, clock = plan.stem(began.astimezone()), time.monotonic()
     results = Results(
         FORMAT, began.isoformat(timespec="seconds"), __version__, plan.effort.name, this_machine(),
-        database="", downstream=mask_url(plan.target.execution_service_url or "") or "stand-in",
+        database="", downstream=plan.downstream,
     )  # fmt: skip
     out.print(
         f"[bold]trade-service bench[/] ({plan.effort.name}): {described(results.machine)}", soft_wrap=True
@@ -46,10 +45,12 @@ async def measure(plan: Plan, out: Console) -> Results:
     results.interrupted = True
     try:
         with _shown(out) as tell:
-            async with _server(plan, tell) as server:
-                results.database = f"PostgreSQL {await server.version()}"
-                async with opened_stage(server.dsn, plan.effort, plan.target, tell) as stage:
-                    await play(plan.scenarios, stage, results, done)
+            async with (
+                _server(plan, tell) as server,
+                opened_stage(server, plan.effort, plan.target, tell) as stage,
+            ):
+                results.database = "" if server is None else f"PostgreSQL {await server.version()}"
+                await play(plan.scenarios, stage, results, done)
         results.interrupted = False
     finally:
         write(results, stem)
@@ -64,8 +65,14 @@ def write(results: Results, stem: Path) -> None:
 
 
 @asynccontextmanager
-async def _server(plan: Plan, tell: Tell) -> AsyncIterator[Server]:
-    """The PostgreSQL of the plan, else one in a temporary folder that nothing outlives."""
+async def _server(plan: Plan, tell: Tell) -> AsyncIterator[Server | None]:
+    """The PostgreSQL of the plan, else one in a temporary folder that nothing outlives.
+
+    None where a service is measured that has its own.
+    """
+    if plan.target.service_url is not None:
+        yield None
+        return
     if plan.database_url is not None:
         yield Server(plan.database_url)
         return

@@ -1,0 +1,97 @@
+"""Open-loop load: who leaves when, and what latency counts from."""
+
+import asyncio
+import time
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from trade_service.bench import open_loop
+from trade_service.bench.memory_process import Pauses
+from trade_service.bench.open_loop import Arrival, Outcome, Step, StepFigures, arrivals, fire
+
+steps = st.lists(st.builds(Step, st.floats(1, 500), st.floats(0.1, 2)), min_size=1, max_size=5)
+
+
+@settings(max_examples=30)
+@given(steps, st.integers(0, 1000))
+def test_arrivals_are_fixed_beforehand_in_order_and_within_their_steps(
+    planned: list[Step], seed: int
+) -> None:
+    found = arrivals(planned, seed)
+    assert found == arrivals(planned, seed)
+    assert [one.at_s for one in found] == sorted(one.at_s for one in found)
+    for one in found:
+        begun = sum(step.seconds for step in planned[: one.step])
+        assert begun <= one.at_s <= begun + planned[one.step].seconds
+
+
+def test_as_many_leave_as_the_rate_says() -> None:
+    count = len(arrivals([Step(1000, 10)], seed=1))
+    assert 9_500 < count < 10_500
+
+
+async def test_a_late_start_counts_as_latency() -> None:
+    """A generator that is held up sends late; the wait before that is not left out."""
+
+    async def send() -> Outcome:
+        time.sleep(0.05)  # noqa: ASYNC251  # holds up everything, as a busy machine does
+        return Outcome.GOOD
+
+    (figures,) = await fire([Step(1000, 0.003)], [Arrival(0.001 * n, 0) for n in range(3)], send)
+    assert len(figures.latencies_ms) == 3
+    assert max(figures.latencies_ms) >= 140
+
+
+async def test_requests_leave_whether_or_not_others_are_answered() -> None:
+    on_the_way, most, all_here = 0, 0, asyncio.Event()
+
+    async def send() -> Outcome:
+        nonlocal on_the_way, most
+        on_the_way += 1
+        most = max(most, on_the_way)
+        if on_the_way == 20:
+            all_here.set()
+        await asyncio.wait_for(all_here.wait(), 30)
+        return Outcome.SHED
+
+    (figures,) = await fire([Step(1000, 0.02)], [Arrival(0.001 * n, 0) for n in range(20)], send)
+    assert most == 20
+    assert figures.outcomes[Outcome.SHED] == 20
+    assert figures.latency_ms(0.5) is None
+
+
+async def test_what_the_generator_cannot_send_is_told() -> None:
+    go, left = asyncio.Event(), 0
+
+    async def send() -> Outcome:
+        nonlocal left
+        left += 1
+        await go.wait()
+        return Outcome.GOOD
+
+    count = open_loop.MOST_OPEN + 7
+    firing = asyncio.ensure_future(fire([Step(1, 1)], [Arrival(0.0, 0)] * count, send))
+    async with asyncio.timeout(30):
+        while left < open_loop.MOST_OPEN:
+            await asyncio.sleep(0.01)
+    go.set()
+    (figures,) = await firing
+    assert figures.outcomes[Outcome.GOOD] + figures.outcomes[Outcome.NOT_SENT] == count
+    assert figures.outcomes[Outcome.NOT_SENT] == 7
+
+
+def test_rates_are_those_of_the_step() -> None:
+    figures = StepFigures(2.0)
+    figures.outcomes |= {Outcome.GOOD: 6, Outcome.SHED: 3, Outcome.BAD: 1}
+    assert figures.rate(Outcome.GOOD) == 3.0
+    assert figures.rate(Outcome.SHED, Outcome.BAD) == 2.0
+    assert figures.rate() == 5.0
+
+
+def test_pauses_are_timed() -> None:
+    pauses = Pauses()
+    for phase in ("start", "stop", "start", "stop"):
+        pauses(phase, {})
+    assert len(pauses.times_ms) == 2
+    assert min(pauses.times_ms) >= 0
