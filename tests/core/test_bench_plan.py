@@ -9,7 +9,6 @@ from trade_service.bench.stage import Target
 from trade_service.cli.bench_plan import Plan, check_plan, is_here
 from trade_service.cli.command_error import CommandError
 
-
 OURS = Target()
 
 

@@ -34,7 +34,7 @@ async def measure(stage: Stage, scenario: Scenario) -> None:
     lines, effort = Lines(scenario), stage.effort
     async with stage.database() as dsn, supply_on(dsn, effort.most) as supply:
         for latency_ms in effort.latencies_ms if stage.latency_is_ours else (0.0,):
-            stage.step(f"{latency_ms:g} ms")
+            stage.step(f"{latency_ms:g} ms" if stage.latency_is_ours else "the given Execution Service")
             async with (
                 stage.downstream(latency_ms) as base_url,
                 services_on(dsn, base_url) as batched,
@@ -50,18 +50,19 @@ async def measure(stage: Stage, scenario: Scenario) -> None:
                     lines.unbatched.add(latency_ms, await runner.bulk(unbatched))
                     workers = batched.settings.batch.max_concurrent
                     lines.bare.add(latency_ms, await runner.bare(workers, DEFAULT_SIZE))
-    _conclude(scenario, lines)
+    _conclude(scenario, lines, ours=stage.latency_is_ours)
 
 
-def _conclude(scenario: Scenario, lines: Lines) -> None:
+def _conclude(scenario: Scenario, lines: Lines, *, ours: bool) -> None:
     ratios, bulk, bare = lines.ratio.medians(), lines.bulk.medians(), lines.bare.medians()
     for latency_ms, ratio in ratios.items():
         good = ratio >= GOAL if latency_ms == LATENCY_MS else None
-        scenario.find(f"At {latency_ms:g} ms bulk is {short(ratio)} times single submission.", good=good)
+        at = f"At {latency_ms:g} ms" if ours else "With the given Execution Service"
+        scenario.find(f"{at} bulk is {short(ratio)} times single submission.", good=good)
     first = min(bulk)
-    share = bulk[first] / bare[first]
+    share, where = bulk[first] / bare[first], f"At {first:g} ms" if ours else "There"
     scenario.find(
-        f"At {first:g} ms the engine reaches {share:.0%} of the bare loop ({short(bulk[first])} of "
+        f"{where} the engine reaches {share:.0%} of the bare loop ({short(bulk[first])} of "
         f"{short(bare[first])} executions/s).",
         good=share >= SHARE_GOAL,
     )

@@ -4,6 +4,8 @@ import importlib
 import time
 from collections.abc import Awaitable, Callable, Sequence
 
+import aiohttp
+import asyncpg
 import msgspec
 
 from trade_service.bench.children import BenchError
@@ -33,6 +35,10 @@ PLAYS = {
 }
 
 
+EXPECTED = (BenchError, StoreUnavailable, aiohttp.ClientError, asyncpg.PostgresError, OSError)
+"""What may happen to a measurement against any database and any service."""
+
+
 async def play(keys: Sequence[str], stage: Stage, results: Results, done: Callable[[Scenario], None]) -> None:
     """Plays scenarios and adds each to `results` as it begins, so that an interrupted one is kept as well.
 
@@ -49,9 +55,19 @@ async def play(keys: Sequence[str], stage: Stage, results: Results, done: Callab
         try:
             await measure(stage, scenario)
             scenario.complete = True
-        except (BenchError, StoreUnavailable) as error:
-            scenario.problem = str(error)
+        except Exception as error:  # raised again below unless it is expected
+            cause = _cause_of(error)
+            if not isinstance(cause, EXPECTED):
+                raise
+            scenario.problem = str(cause) or type(cause).__name__
         finally:
             scenario.problem = scenario.problem or ("" if scenario.complete else "interrupted")
             scenario.seconds = round(time.monotonic() - began, 1)
             done(scenario)
+
+
+def _cause_of(error: BaseException) -> BaseException:
+    """The first failure inside of groups of them: what tasks raise comes in a group."""
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error

@@ -16,6 +16,8 @@ from trade_service.bootstrap.services import Services
 from trade_service.settings import load_settings
 from trade_service.store.migrate import migrate
 
+CONNECT_S = 10.0
+
 
 @asynccontextmanager
 async def services_on(dsn: str, base_url: str, **overrides: object) -> AsyncIterator[Services]:
@@ -42,11 +44,8 @@ class Server(msgspec.Struct, frozen=True):
 
     async def version(self) -> str:
         """Such as 18.4."""
-        link = await asyncpg.connect(self.dsn)
-        try:
+        async with self._link() as link:
             return str(await link.fetchval("SHOW server_version"))
-        finally:
-            await link.close()
 
     @asynccontextmanager
     async def database(self, template: str) -> AsyncIterator[str]:
@@ -59,11 +58,20 @@ class Server(msgspec.Struct, frozen=True):
             await self._execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
 
     async def _execute(self, statement: str) -> None:
-        link = await asyncpg.connect(self.dsn)
-        try:
+        async with self._link() as link:
             await link.execute(statement)
-        finally:
-            await link.close()
+
+    @asynccontextmanager
+    async def _link(self) -> AsyncIterator[asyncpg.Connection]:
+        """A connection; raises BenchError for what the server, or its absence, is to blame for."""
+        try:
+            link = await asyncpg.connect(self.dsn, timeout=CONNECT_S)
+            try:
+                yield link
+            finally:
+                await link.close()
+        except (asyncpg.PostgresError, OSError, TimeoutError) as error:
+            raise BenchError(f"the PostgreSQL to measure on: {str(error) or type(error).__name__}") from error
 
 
 class Target(msgspec.Struct, frozen=True):
