@@ -6,8 +6,9 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 ROUNDS ?= 50
 SEEDS ?= 10000
+EXAMPLES ?= 50
 
-.PHONY: help run serve test world chaos lint audit-deps format bench bench-lists bench-telemetry clean lock recording
+.PHONY: help run serve test world chaos lint audit-deps format bench bench-lists bench-telemetry clean lock recording fuzz
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -41,6 +42,9 @@ world: $(STAMP) ## the engine in seeded worlds on virtual time (SEEDS=10000 FIRS
 
 chaos: $(STAMP) ## real processes killed, paused, restarted, cut off; then an audit (ROUNDS=50 SEED=...)
 	@$(BIN)/python -m tests.chaos --rounds $(ROUNDS) $(if $(SEED),--seed $(SEED))
+
+fuzz: $(STAMP) ## schemathesis asks the service for all that its description names (EXAMPLES=50)
+	@FUZZ_EXAMPLES=$(EXAMPLES) FUZZ_PHASES=examples,coverage,fuzzing $(BIN)/python -m pytest tests/web/test_conformance.py
 
 lint: $(STAMP) ## style, types, layers, ratchets
 	@$(BIN)/ruff check .

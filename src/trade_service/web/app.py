@@ -11,7 +11,7 @@ from trade_service.web.health import HealthRoutes
 from trade_service.web.idempotency import REPLAYED
 from trade_service.web.limits import Limits, RequestContext
 from trade_service.web.loggers import LoggerRoutes
-from trade_service.web.measuring import HeadAsGet, MeasuredRequests
+from trade_service.web.measuring import AllMethods, HeadAsGet, MeasuredRequests
 from trade_service.web.openapi.routes import SchemaRoutes
 from trade_service.web.operations import InfoRoutes, MetricsRoutes
 from trade_service.web.origins import Origins
@@ -55,7 +55,8 @@ def create_app(services: WebServices, settings: WebSettings) -> Litestar:
     )
     check_roles(app)
     # Outermost, since a middleware would not see requests that no route matches.
-    inner = HeadAsGet(app.asgi_handler)
+    methods = {route.path_format: ", ".join(sorted(route.methods)) for route in app.routes}
+    inner = HeadAsGet(AllMethods(app.asgi_handler, methods))
     measured = inner if services.metrics is None else MeasuredRequests(inner, services.metrics)
     app.asgi_handler = RequestContext(measured)
     return app

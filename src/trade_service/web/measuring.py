@@ -1,8 +1,9 @@
-"""ASGI layers: requests are measured, and HEAD is answered as GET without the body."""
+"""ASGI layers: requests are measured, HEAD is answered as GET without the body, OPTIONS names all methods."""
 
 import time
+from collections.abc import Mapping
 
-from litestar.enums import ScopeType
+from litestar.enums import HttpMethod, ScopeType
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
 from trade_service.web.services import Metrics
@@ -63,3 +64,29 @@ class HeadAsGet:
         await self._app(as_get, receive, heading_send)
         if "path_template" in as_get:
             scope["path_template"] = as_get["path_template"]
+
+
+class AllMethods:
+    """Names in answers to OPTIONS all methods of a path: the framework knows those of one handler there."""
+
+    def __init__(self, app: ASGIApp, methods: Mapping[str, str]) -> None:
+        self._app = app
+        self._methods = methods
+        """By the path's template, as the header Allow has them."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serves one request."""
+        if scope["type"] != ScopeType.HTTP or scope["method"] != HttpMethod.OPTIONS:
+            await self._app(scope, receive, send)
+            return
+
+        async def naming_send(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                methods = self._methods.get(str(scope.get("path_template")), "")
+                message["headers"] = [
+                    (name, methods.encode() if methods and name.lower() == b"allow" else value)
+                    for name, value in message["headers"]
+                ]
+            await send(message)
+
+        await self._app(scope, receive, naming_send)

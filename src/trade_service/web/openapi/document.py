@@ -3,6 +3,7 @@
 import inspect
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from functools import cached_property
 from types import NoneType
 from typing import Any, get_args, get_type_hints
@@ -29,6 +30,7 @@ _COMPONENT = "#/components/schemas/{name}"
 _IN_PATH = re.compile(r"\{(\w+)\}")
 _OWN_PATHS = "/schema"
 _SECURITY: list[dict[str, list[str]]] = [{"bearer": []}, {"apiKey": []}]
+_ID_IN_PATH = replace(ID, examples=[7])
 _METHODS = ("get", "post", "put", "delete")
 _SCHEMES = {
     "bearer": {"type": "http", "scheme": "bearer", "description": "An API key, or a JWT."},
@@ -199,7 +201,7 @@ def _path_parameter(name: str) -> Parameter:
     if name == "submission_id":
         schema, text = Schema(type=OpenAPIType.STRING, format=OpenAPIFormat.UUID), "The id that was answered."
     elif name.endswith("_id"):
-        schema, text = ID, f"The id of the {name.removesuffix('_id').replace('_', ' ')}."
+        schema, text = _ID_IN_PATH, f"The id of the {name.removesuffix('_id').replace('_', ' ')}."
     return Parameter(_public(name), "path", description=text, schema=schema, required=True)
 
 

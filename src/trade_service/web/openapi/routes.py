@@ -11,7 +11,10 @@ from trade_service.web.openapi.document import openapi_document
 from trade_service.web.rendering import RawResponse, encoded
 from trade_service.web.services import Routes, WebServices
 
-PAGE_POLICY = "default-src 'none'; connect-src 'self'; script-src 'self'; style-src 'self'; base-uri 'none'"
+PAGE_POLICY = (
+    "default-src 'none'; connect-src 'self'; script-src 'self'; style-src 'self'; img-src data:; "
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
 """The page loads nothing but its own script, its style and the description."""
 
 
@@ -44,15 +47,15 @@ class SchemaRoutes(Routes):
     async def page(self) -> Response[bytes]:
         """The page."""
         headers = {"Content-Security-Policy": PAGE_POLICY, "X-Content-Type-Options": "nosniff"}
-        return RawResponse(_file("page.html"), media_type="text/html; charset=utf-8", headers=headers)
+        return RawResponse(_file("page.html"), media_type="text/html", headers=headers)
 
     async def script(self) -> Response[bytes]:
         """What the page does."""
-        return RawResponse(_file("page.js"), media_type="text/javascript; charset=utf-8")
+        return RawResponse(_file("page.js"), media_type="text/javascript")
 
     async def style(self) -> Response[bytes]:
         """How the page looks."""
-        return RawResponse(_file("page.css"), media_type="text/css; charset=utf-8")
+        return RawResponse(_file("page.css"), media_type="text/css")
 
 
 @cache

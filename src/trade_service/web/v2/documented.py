@@ -8,8 +8,9 @@ from trade_service.trading.listing.model import MAX_LIMIT, Field, Kind, Test
 from trade_service.web.telling import integer, query
 from trade_service.web.v2.parameters import DEFAULT_LIMIT, MAX_OFFSET, filter_names
 
-_DECIMAL = r"^[+-]?([0-9]{1,10}(\.[0-9]{0,8})?|\.[0-9]{1,8})$"
-_INTEGERS = r"^[0-9]{1,9}(,[0-9]{1,9})*$"
+_DECIMAL = r"^([+-]?([0-9]{1,10}(\.[0-9]{0,8})?|\.[0-9]{1,8}))?$"
+_INTEGERS = r"^([0-9]{1,9}(,[0-9]{1,9})*)?$"
+"""Either may be empty: forms send what was not filled in."""
 
 
 def list_parameters(fields: Mapping[str, Field]) -> tuple[Parameter, ...]:

@@ -1,0 +1,124 @@
+"""The description of the API is whole by itself, and so is the page that shows it."""
+
+import re
+from collections.abc import AsyncIterator, Iterator
+from typing import Any
+
+import jsonschema_rs
+import msgspec
+import pytest
+
+from tests.web.support import Client, FakeUseCases, served
+from trade_service.domain.access import Principal, Role
+from trade_service.web.errors import STATUS_OF, STATUS_OF_REASON
+from trade_service.web.openapi.texts import MEANING, TAGS
+from trade_service.web.services import WebSettings
+
+
+class OneReader:
+    """Knows everybody as a reader."""
+
+    async def principal(self, credential: str | None) -> Principal:
+        return Principal("desk", Role.READER)
+
+
+@pytest.fixture(scope="module")
+async def client() -> AsyncIterator[Client]:
+    async with served(FakeUseCases().services(), WebSettings()) as client:
+        yield client
+
+
+@pytest.fixture(scope="module")
+async def api(client: Client) -> Any:
+    answer = await client.get("/schema/openapi.json")
+    assert answer.status == 200
+    return msgspec.json.decode(answer.raw)
+
+
+def operations(api: Any) -> Iterator[tuple[str, str, Any]]:
+    for path, item in api["paths"].items():
+        for method, operation in item.items():
+            yield path, method, operation
+
+
+def within(value: Any) -> Iterator[dict[str, Any]]:
+    """Every object in a document."""
+    if isinstance(value, dict):
+        yield value
+    for one in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
+        yield from within(one)
+
+
+async def test_every_operation_is_told_in_full(api: Any) -> None:
+    found = list(operations(api))
+    assert len({one["operationId"] for *_, one in found}) == len(found) > 55
+    for path, method, one in found:
+        assert one["summary"].endswith("."), path
+        assert len(one["tags"]) == 1, path
+        assert one["tags"][0] in TAGS, path
+        by_id_alone = path == "/api/v1/execution/{id}/submit"
+        assert ("requestBody" in one) == (method in ("post", "put") and not by_id_alone), path
+        assert {f"{{{p['name']}}}" for p in one["parameters"] if p["in"] == "path"} == set(
+            re.findall(r"\{\w+\}", path)
+        ), path
+        assert "500" in one["responses"], path
+        assert any(status < "300" for status in one["responses"]), path
+
+
+async def test_every_reference_leads_somewhere(api: Any) -> None:
+    references = {one["$ref"] for one in within(api) if "$ref" in one}
+    assert len(references) > 30
+    for reference in references:
+        place = api
+        for step in reference.removeprefix("#/").split("/"):
+            place = place[step]
+
+
+async def test_every_example_is_what_its_schema_says(api: Any) -> None:
+    examples = [one for one in within(api) if "schema" in one and "example" in one]
+    assert len(examples) > 60
+    for one in examples:
+        schema = {**one["schema"], "components": api["components"]}
+        assert jsonschema_rs.is_valid(schema, one["example"]), one["example"]
+
+
+def test_every_status_of_an_error_is_explained() -> None:
+    assert {*STATUS_OF.values(), *STATUS_OF_REASON.values()} <= MEANING.keys()
+
+
+async def test_credentials_are_told_where_they_are_asked_for(api: Any) -> None:
+    assert "securitySchemes" not in api["components"]
+    services = msgspec.structs.replace(FakeUseCases().services(), authenticator=OneReader())
+    async with served(services, WebSettings()) as client:
+        secured = (await client.get("/schema/openapi.json")).body
+    assert secured["components"]["securitySchemes"].keys() == {"bearer", "apiKey"}
+    paths = secured["paths"]
+    assert paths["/api/v1/tradeOrders"]["post"]["security"] == [{"bearer": []}, {"apiKey": []}]
+    assert "trader" in paths["/api/v1/tradeOrders"]["post"]["description"]
+    assert paths["/actuator/health"]["get"]["security"] == []
+
+
+async def test_the_page_loads_nothing_from_elsewhere(client: Client) -> None:
+    page = await client.get("/schema")
+    assert page.headers["content-type"] == "text/html; charset=utf-8"
+    policy = page.headers["content-security-policy"]
+    assert policy.startswith("default-src 'none'")
+    assert "http" not in policy
+    assert "unsafe" not in policy
+    wanted = re.findall(r'(?:src|href)="(/[^"]+)"', page.raw.decode())
+    assert {"/schema/page.js", "/schema/page.css", "/schema/openapi.json"} <= {*wanted}
+    for path in wanted:
+        answer = await client.get(path)
+        assert answer.status == 200, path
+        assert answer.raw, path
+        if not path.endswith(".json"):
+            assert b"//" not in re.sub(rb"(?m)^\s*// .*$", b"", answer.raw), path
+    assert b"//" not in page.raw
+
+
+async def test_options_names_every_method_of_a_path(client: Client, api: Any) -> None:
+    for path in ("/api/v1/blotters", "/api/v1/tradeOrders/{id}", "/api/v2/executions"):
+        answer = await client.call("OPTIONS", path.replace("{id}", "7"))
+        assert answer.status == 204
+        allowed = {method.lower() for method in answer.headers["allow"].split(", ")}
+        assert allowed == {*api["paths"][path], "options"}
