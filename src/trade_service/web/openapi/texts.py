@@ -26,7 +26,7 @@ MEANING = {
     200: "Done.",
     201: "Created.",
     202: "Begun: Location tells where to ask how far it is.",
-    204: "Deleted.",
+    204: "Done, and there is nothing to tell.",
     207: "Some succeeded, some failed: every result says which it is.",
     400: "What was sent breaks a rule; the message names field, value and rule.",
     401: "Nobody is known by this key or token, or none was given.",
