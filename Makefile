@@ -8,7 +8,7 @@ ROUNDS ?= 50
 SEEDS ?= 10000
 EXAMPLES ?= 50
 
-.PHONY: help run serve test world chaos lint audit-deps format bench bench-lists bench-telemetry clean lock recording fuzz
+.PHONY: help run serve test world chaos lint audit-deps format bench bench-lists bench-telemetry clean lock recording fuzz bench-http
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -67,8 +67,8 @@ bench: $(STAMP) ## the figures of the README, measured here
 bench-lists: $(STAMP) ## the same lists over 10 thousand and 10 million rows (LARGE=...)
 	@$(BIN)/python -m benchmarks.lists $(if $(LARGE),--large $(LARGE))
 
-bench-telemetry: $(STAMP) ## what metrics and traces cost, against none (ROUNDS_TELEMETRY=9)
-	@$(BIN)/python -m benchmarks.telemetry_cost $(if $(ROUNDS_TELEMETRY),--rounds $(ROUNDS_TELEMETRY))
+bench-http: $(STAMP) ## requests a second, latencies and overload over HTTP, 100 clients (SECONDS=...)
+	@$(BIN)/python -m benchmarks.http_load $(if $(SECONDS),--seconds $(SECONDS))
 
 recording: $(STAMP) ## draw docs/demo.svg from a run of the demo
 	@$(BIN)/python -m benchmarks.record_demo

@@ -1,0 +1,256 @@
+"""`make bench-http`: requests a second and latencies over HTTP, and what becomes of them under overload.
+
+The installed commands, each a process of its own: `simulate`, and `serve` with its embedded PostgreSQL in a folder
+that is removed afterwards. First 100 clients, each asking again as soon as it is answered. Then submissions at a
+fixed rate, five times what was measured, whether answered or not: what is still accepted a second, how the rest is
+refused, and how long readiness takes meanwhile.
+"""
+
+import argparse
+import asyncio
+import itertools
+import os
+import statistics
+import sys
+import time
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
+from functools import partial
+from pathlib import Path
+
+import aiohttp
+import msgspec
+import uvloop
+
+from trade_service.bench.machine import described, this_machine
+from trade_service.cli.demo_folder import database_folder, make_demo_folder, remove_demo_folder
+
+COMMAND = Path(sys.executable).with_name("trade-service")
+CLIENTS = 100
+BATCH = 100
+ORDERS = 20_000
+OVERLOAD = 5
+SERVED_AT_ONCE = 64
+"""Bound of the service that is overloaded: its default is meant for more than this machine."""
+SUBMIT = "/api/v1/tradeOrders/batch/submit"
+READINESS = "/actuator/health/readiness"
+START_S = 60.0
+
+Ask = Callable[[], Awaitable[int]]
+
+
+@asynccontextmanager
+async def command(*arguments: str, ready: str, **environment: str) -> AsyncIterator[str]:
+    """The address that a command prints once it is ready."""
+    process = await asyncio.create_subprocess_exec(
+        COMMAND,
+        *arguments,
+        env={"PATH": os.environ["PATH"], "HOME": os.environ.get("HOME", "/"), **environment},
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.DEVNULL,
+    )
+    assert process.stdout is not None
+    try:
+        async with asyncio.timeout(START_S):
+            while ready not in (line := (await process.stdout.readline()).decode()):
+                assert line, f"{arguments} ended before it was ready"
+        drained = asyncio.create_task(process.stdout.read())
+        yield next(word.rstrip(";,") for word in line.split() if word.startswith("http://"))
+    finally:
+        with suppress(ProcessLookupError):
+            process.terminate()
+        await process.wait()
+    await drained
+
+
+@asynccontextmanager
+async def service(folder: Path, downstream: str, **environment: str) -> AsyncIterator[str]:
+    """The address of the service."""
+    fixed = {
+        "EXECUTION_SERVICE_BASE_URL": downstream,
+        "TRADE_SERVICE_DATABASE_DATA_DIR": str(folder),
+        "LOG_LEVEL": "ERROR",
+    }
+    async with command("serve", "--port", "0", ready="Serving on", **fixed, **environment) as address:
+        yield address
+
+
+class Api:
+    """Calls of the service."""
+
+    def __init__(self, session: aiohttp.ClientSession, address: str) -> None:
+        self._session = session
+        self._address = address
+        self._order_ids = itertools.count(1)
+        self.retry_after: Counter[str] = Counter()
+
+    async def get(self, path: str) -> int:
+        """The status of a read."""
+        async with self._session.get(self._address + path) as response:
+            await response.read()
+            return response.status
+
+    async def post(self, path: str, body: object) -> tuple[int, bytes]:
+        """Status and body of a change; notes Retry-After."""
+        headers = {"Content-Type": "application/json"}
+        data = msgspec.json.encode(body)
+        async with self._session.post(self._address + path, data=data, headers=headers) as response:
+            if response.status == 503:
+                self.retry_after[response.headers.get("Retry-After", "none")] += 1
+            return response.status, await response.read()
+
+    async def orders(self, count: int) -> list[int]:
+        """The ids of new orders, each large enough for a great many submissions."""
+        ids: list[int] = []
+        while len(ids) < count:
+            bodies = [
+                {
+                    "orderId": next(self._order_ids),
+                    "portfolioId": f"P{n % 50}",
+                    "orderType": "BUY",
+                    "securityId": f"S{n % 500}",
+                    "quantity": 1_000_000_000,
+                }
+                for n in range(1000)
+            ]
+            status, raw = await self.post("/api/v1/tradeOrders/bulk", {"tradeOrders": bodies})
+            assert status == 201, raw
+            ids += [one["tradeOrder"]["id"] for one in msgspec.json.decode(raw)["results"]]
+        return ids
+
+    async def submit(self, order_ids: list[int]) -> int:
+        """The status of a batch; a batch that is not wholly accepted counts as 599."""
+        parts = [{"tradeOrderId": i, "quantity": 1, "destinationId": 1} for i in order_ids]
+        status, raw = await self.post(SUBMIT, {"submissions": parts})
+        return 599 if status == 200 and b'"status":"SUCCESS"' not in raw[:40] else status
+
+
+async def closed_loop(ask: Ask, seconds: float) -> dict[str, object]:
+    """What CLIENTS get that ask again as soon as they are answered."""
+    took_ms: list[float] = []
+    statuses: Counter[int] = Counter()
+    end = time.perf_counter() + seconds
+
+    async def client() -> None:
+        while (began := time.perf_counter()) < end:
+            statuses[await ask()] += 1
+            took_ms.append((time.perf_counter() - began) * 1000)
+
+    began = time.perf_counter()
+    async with asyncio.TaskGroup() as group:
+        for _ in range(CLIENTS):
+            group.create_task(client())
+    whole_s = time.perf_counter() - began
+    return {
+        "requests/s": round(len(took_ms) / whole_s),
+        "accepted/s": round(statuses[200] / whole_s, 1),
+        **_percentiles(took_ms),
+        "statuses": dict(statuses),
+    }
+
+
+async def open_loop(ask: Ask, probe: Ask, rate: float, seconds: float) -> dict[str, object]:
+    """What becomes of requests at a fixed rate, and how a probe fares meanwhile."""
+    took_ms: dict[int, list[float]] = {}
+    probes_ms: list[float] = []
+    probed: Counter[int] = Counter()
+    begun = time.perf_counter()
+
+    async def one(due: float) -> None:
+        status = await ask()
+        took_ms.setdefault(status, []).append((time.perf_counter() - due) * 1000)
+
+    async def probing() -> None:
+        while time.perf_counter() - begun < seconds:
+            asked = time.perf_counter()
+            probed[await probe()] += 1
+            probes_ms.append((time.perf_counter() - asked) * 1000)
+            await asyncio.sleep(0.1)
+
+    async with asyncio.TaskGroup() as group:
+        group.create_task(probing())
+        for number in range(round(rate * seconds)):
+            due = begun + number / rate
+            await asyncio.sleep(max(0.0, due - time.perf_counter()))
+            group.create_task(one(due))
+    whole_s = time.perf_counter() - begun
+    return {
+        "offered/s": round(rate, 1),
+        "accepted/s": round(len(took_ms.get(200, ())) / whole_s, 1),
+        "by status": {status: {"count": len(ms), **_percentiles(ms)} for status, ms in took_ms.items()},
+        "readiness": {"statuses": dict(probed), **_percentiles(probes_ms)},
+    }
+
+
+def _percentiles(took_ms: list[float]) -> dict[str, float]:
+    """Median, 99th percentile and maximum, in milliseconds."""
+    if len(took_ms) < 2:
+        return {"max ms": round(max(took_ms, default=0.0), 1)}
+    cuts = statistics.quantiles(took_ms, n=100)
+    return {"p50 ms": round(cuts[49], 1), "p99 ms": round(cuts[98], 1), "max ms": round(max(took_ms), 1)}
+
+
+def _batches(api: Api, order_ids: list[int]) -> Ask:
+    """Submissions of BATCH orders, other ones each time for as long as there are."""
+    starts = itertools.cycle(range(0, len(order_ids) - BATCH + 1, BATCH))
+
+    async def ask() -> int:
+        start = next(starts)
+        return await api.submit(order_ids[start : start + BATCH])
+
+    return ask
+
+
+async def measure(session: aiohttp.ClientSession, folder: Path, seconds: float) -> dict[str, object]:
+    """All figures."""
+    figures: dict[str, object] = {"machine": described(this_machine())}
+    async with command("simulate", "--port", "0", ready="http://") as downstream:
+        async with service(folder, downstream) as address:
+            api = Api(session, address)
+            order_ids = await api.orders(ORDERS)
+            submit = _batches(api, order_ids)
+            assert await submit() == 200
+            reads = {
+                "GET v1 tradeOrders/{id}": f"/api/v1/tradeOrders/{order_ids[7]}",
+                "GET v1 executions/{id}": "/api/v1/executions/1",
+                "GET v2 tradeOrders, 50 rows": "/api/v2/tradeOrders?sort=-id",
+                "GET v2 executions, 50 rows": "/api/v2/executions?sort=-id",
+                "GET v2 tradeOrders, 1,000 rows": "/api/v2/tradeOrders?limit=1000",
+            }
+            for name, path in reads.items():
+                figures[name] = await closed_loop(partial(api.get, path), seconds)
+                print(name, figures[name], file=sys.stderr, flush=True)
+            figures[f"POST batch/submit of {BATCH}"] = await closed_loop(submit, seconds)
+        bound = {"TRADE_SERVICE_SERVER_MAX_CONCURRENT_REQUESTS": str(SERVED_AT_ONCE)}
+        async with service(folder, downstream, **bound) as address:
+            api = Api(session, address)
+            submit = _batches(api, order_ids)
+            usual = await closed_loop(submit, seconds / 2)
+            rate = OVERLOAD * float(str(usual["accepted/s"]))
+            over = await open_loop(submit, partial(api.get, READINESS), rate, seconds)
+            figures[f"{OVERLOAD} times that load, {SERVED_AT_ONCE} served at once"] = {
+                "without overload": usual,
+                **over,
+                "Retry-After": dict(api.retry_after),
+            }
+    return figures
+
+
+async def main(arguments: argparse.Namespace) -> None:
+    """Measures and prints one JSON document."""
+    connector = aiohttp.TCPConnector(limit=0)
+    timeout = aiohttp.ClientTimeout(total=120)
+    folder = make_demo_folder()
+    try:
+        async with aiohttp.ClientSession(connector=connector, timeout=timeout) as session:
+            figures = await measure(session, database_folder(folder), arguments.seconds)
+    finally:
+        await remove_demo_folder(folder)
+    print(msgspec.json.format(msgspec.json.encode(figures, enc_hook=str), indent=2).decode())
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--seconds", type=float, default=10.0, help="for each figure")
+    uvloop.run(main(parser.parse_args()))
