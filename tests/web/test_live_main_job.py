@@ -3,6 +3,7 @@
 import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
 from decimal import Decimal
 
 import msgspec
@@ -113,6 +114,13 @@ async def test_what_is_held_back_or_called_off_is_not_sent_before_it_is_new_agai
     assert (await live.client.post(f"/api/v1/execution/{ids[0]}/submit")).status == 200
     assert len(live.simulator.books.get(ids[0])) == 1
     await live.accounts_agree()
+
+
+async def test_readiness_is_told_while_every_connection_is_busy(live: Live) -> None:
+    async with AsyncExitStack() as busy:
+        for _ in range(live.services.settings.database.pool_size):
+            await busy.enter_async_context(live.services.engine.connect())
+        assert (await live.client.get("/actuator/health/readiness")).body["status"] == "UP"
 
 
 async def test_single_submissions_at_once_share_calls(live: Live) -> None:

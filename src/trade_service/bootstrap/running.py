@@ -19,7 +19,7 @@ from trade_service.observability.given_up_log import GivenUpLog
 from trade_service.observability.submission_log import SubmissionLog
 from trade_service.settings import Settings
 from trade_service.store.embedded import EmbeddedPostgres, default_data_dir
-from trade_service.store.engine import StoreSettings, create_engine
+from trade_service.store.engine import StoreSettings, create_engine, single_connection
 from trade_service.store.given_up import PostgresGivenUp
 from trade_service.store.migrate import MigrationError, check, migrate
 from trade_service.store.operator_store import PostgresOperatorStore
@@ -108,7 +108,9 @@ async def running_services(settings: Settings, progress: Progress) -> AsyncItera
         await migrate(engine, progress)
         tracing = await stack.enter_async_context(exported_traces(settings))
         gateway = await stack.enter_async_context(_client(settings, tracing))
-        services = Services(settings, engine, gateway)
+        probes = single_connection(engine)  # A busy pool is no reason to be called not ready.
+        stack.push_async_callback(probes.dispose)
+        services = Services(settings, engine, gateway, probes)
         services.tracing = tracing
         await services.wire()
         for part in (services.directory, services.names, services.totals):

@@ -88,9 +88,12 @@ def status_ids(reference: ReferenceData) -> tuple[int, int]:
 class Services:
     """Everything that runs, for whoever serves it."""
 
-    def __init__(self, settings: Settings, engine: AsyncEngine, gateway: ExecutionServiceClient) -> None:
+    def __init__(
+        self, settings: Settings, engine: AsyncEngine, gateway: ExecutionServiceClient, probes: AsyncEngine
+    ) -> None:
         self.settings = settings
         self.engine = engine
+        self._probes = probes
         self.gateway = gateway
         self.clock = SystemClock()
         self.owner = f"{socket.gethostname()[:40]}:{os.getpid()}:{secrets.token_hex(4)}"
@@ -139,7 +142,7 @@ class Services:
 
     async def check_database(self) -> None:
         """Raises StoreUnavailable, saying why, unless the database answers and has all its migrations."""
-        if (await check(self.engine)).pending:
+        if (await check(self._probes)).pending:
             raise StoreUnavailable(
                 "the database lacks migrations of this release: run `trade-service db migrate`"
             )

@@ -71,6 +71,12 @@ def create_engine(settings: StoreSettings) -> AsyncEngine:
     )
 
 
+def single_connection(engine: AsyncEngine) -> AsyncEngine:
+    """One more connection to the same database, which does not wait for those of the pool."""
+    settings: StoreSettings = engine.get_execution_options()[_SETTINGS]
+    return create_engine(msgspec.structs.replace(settings, pool_size=1))
+
+
 class CountingPool(AsyncAdaptedQueuePool):
     """A pool that knows how many wait for a connection of it."""
 
