@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trade_service.bench.figures import quantile, recommended_size, short, summary
+from trade_service.bench.figures import place, quantile, recommended_size, short, summary
 from trade_service.bench.machine import described, this_machine
 from trade_service.bench.results import (
     FORMAT,
@@ -73,6 +73,13 @@ def test_no_smaller_size_is_as_good_as_the_recommended_one(measured: dict[float,
 )  # fmt: skip
 def test_figures_are_short(value: float, text: str) -> None:
     assert short(value) == text
+
+
+@pytest.mark.parametrize(
+    ("x", "text"), [(1, "1"), (0.5, "0.5"), (100_000, "100,000"), (10_000_000, "10,000,000")]
+)
+def test_places_are_told_in_full(x: float, text: str) -> None:
+    assert place(x) == text
 
 
 def test_a_bar_grows_with_its_value() -> None:

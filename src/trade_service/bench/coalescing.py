@@ -5,7 +5,7 @@ import time
 from collections import deque
 
 from trade_service.bench.effort import LATENCY_MS
-from trade_service.bench.figures import short
+from trade_service.bench.figures import place, short
 from trade_service.bench.filling import Supply, supply_on
 from trade_service.bench.results import Scenario
 from trade_service.bench.runs import WAIT_S, Runner, check_accepted
@@ -100,7 +100,7 @@ def _conclude(scenario: Scenario, rates: dict[float, float], fills: dict[float, 
             continue
         goal = callers == MANY
         scenario.find(
-            f"{callers:,g} callers reach {short(rate / alone)} times the rate of {min(rates):g}, in batches "
+            f"{place(callers)} callers reach {short(rate / alone)} times the rate of {min(rates):g}, in batches "
             f"{fills[callers]:.0f}% full.",
             good=(rate / alone >= RATE_GOAL and fills[callers] >= FILL_GOAL_PCT) if goal else None,
         )

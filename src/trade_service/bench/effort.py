@@ -23,8 +23,9 @@ class Effort(msgspec.Struct, frozen=True, kw_only=True):
     concurrency: tuple[int, ...] = (1, 2, 4, 8, 16, 32, 64)
     callers: tuple[int, ...] = (1, 10, 100, 1_000, 2_000)
     memory_sizes: tuple[int, ...] = (1_000, 10_000, 100_000)
+    load_orders: int = 10_000
     load_step_s: float = 2.0
-    load_shares: tuple[float, ...] = (0.25, 0.5, 0.75, 1.0, 1.5, 3.0, 1.0, 0.5, 0.25)
+    load_shares: tuple[float, ...] = (0.25, 0.5, 0.75, 1.0, 1.5, 3.0, 0.5, 0.25, 0.25)
     """Of the capacity that was found before: the offered rates, one after the other."""
     replicas: tuple[int, ...] = (1, 2, 4)
     replica_executions: int = 20_000
@@ -38,15 +39,16 @@ QUICK = Effort(
     limit_s=0.05,
     most=500,
     warm_up=100,
-    latencies_ms=(0, 20),
-    sizes=(10, 100),
+    latencies_ms=(20,),
+    sizes=(50, 100),
     size_latencies_ms=(0,),
     concurrency=(1, 4),
     callers=(1, 200),
     memory_sizes=(1_000,),
+    load_orders=1_000,
     load_step_s=0.3,
     load_shares=(0.5, 20.0, 0.5),
-    replicas=(1, 2),
+    replicas=(2,),
     replica_executions=500,
     table_rows=(2_000, 4_000),
 )

@@ -54,3 +54,8 @@ def short(value: float) -> str:
     if magnitude >= 100 or value == 0:
         return f"{value:,.0f}"
     return f"{value:.1f}" if magnitude >= 10 else f"{value:.2f}" if magnitude >= 1 else f"{value:.3g}"
+
+
+def place(x: float) -> str:
+    """A place on an axis in full: 1,000,000 and 0.5."""
+    return f"{x:,.0f}" if x == round(x) else f"{x:,g}"

@@ -34,7 +34,7 @@ async def measure(stage: Stage, scenario: Scenario) -> None:
     effort = stage.effort
     async with _service(stage) as url, _session(url, stage.target.key) as session:
         stage.step("creating orders")
-        caller = await new_caller(session)
+        caller = await new_caller(session, effort.load_orders)
         stage.step("finding the capacity")
         capacity = await _capacity(caller, effort.load_step_s)
         scenario.find(

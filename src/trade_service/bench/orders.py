@@ -11,7 +11,6 @@ from trade_service.bench.open_loop import Outcome
 
 QUANTITY = 1_000_000_000
 """Of each order: enough that no run ever uses it up, one by one."""
-ORDERS = 10_000
 ORDERS_A_CALL = 1_000
 SUBMISSIONS = 10
 """Of a request."""
@@ -71,7 +70,7 @@ class _Creation(msgspec.Struct):
     results: list[_Created]
 
 
-async def new_caller(session: aiohttp.ClientSession, orders: int = ORDERS) -> Caller:
+async def new_caller(session: aiohttp.ClientSession, orders: int) -> Caller:
     """Creates orders, under ids that nobody else has, and a caller that submits them; raises BenchError."""
     destinations = msgspec.json.decode(
         await _answered(session, "GET", "/api/v1/destinations"), type=list[_Row]

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from html import escape
 
-from trade_service.bench.figures import short
+from trade_service.bench.figures import place, short
 from trade_service.bench.results import Chart, Point, Series
 from trade_service.bench.scale import Scale, axis_of, scale_of
 
@@ -43,7 +43,7 @@ def _grid(chart: Chart, scale: Scale) -> Iterator[str]:
     for tick in scale.ticks:
         y = _y(scale, tick)
         yield f'<line class="grid" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{y}" y2="{y}"/>'
-        yield f'<text class="tick" x="{LEFT - 8}" y="{y + 4}" text-anchor="end">{short(tick)}</text>'
+        yield f'<text class="tick" x="{LEFT - 8}" y="{y + 4}" text-anchor="end">{place(tick)}</text>'
     middle = (TOP + HEIGHT - BOTTOM) / 2
     yield (
         f'<text class="name" transform="translate(14 {middle:g}) rotate(-90)" text-anchor="middle">'
@@ -55,8 +55,8 @@ def _axis(chart: Chart, axis: Sequence[float]) -> Iterator[str]:
     every = -(-len(axis) // MOST_LABELS)
     for number, x in enumerate(axis):
         if number % every == 0 or number == len(axis) - 1:
-            place = _x(axis, x)
-            yield f'<text class="tick" x="{place}" y="{HEIGHT - BOTTOM + 18}" text-anchor="middle">{x:,g}</text>'
+            at = f'x="{_x(axis, x)}" y="{HEIGHT - BOTTOM + 18}"'
+            yield f'<text class="tick" {at} text-anchor="middle">{place(x)}</text>'
     middle = (LEFT + WIDTH - RIGHT) / 2
     yield f'<text class="name" x="{middle:g}" y="{HEIGHT - 8}" text-anchor="middle">{escape(chart.x_title)}</text>'
 
@@ -78,7 +78,7 @@ def _point(series: Series, point: Point, axis: Sequence[float], scale: Scale, un
     figure, x = point.summary, _x(axis, point.x)
     if figure.high > figure.low:
         yield f'<line x1="{x}" x2="{x}" y1="{_y(scale, figure.low)}" y2="{_y(scale, figure.high)}"/>'
-    words = f"{series.name} at {point.x:,g}: {short(figure.median)} {unit}"
+    words = f"{series.name} at {place(point.x)}: {short(figure.median)} {unit}"
     if figure.high > figure.low:
         words += f" ({short(figure.low)} to {short(figure.high)})"
     yield (

@@ -39,7 +39,7 @@ async def measure(stage: Stage, scenario: Scenario) -> None:
                 bare.add(count, await runner.bare(BATCHES_AT_ONCE * count))
     rates = line.medians()
     first = min(rates)
-    scenario.find(f"{first:g} replica: {short(rates[first])} executions/s.")
+    scenario.find(f"With {first:g}: {short(rates[first])} executions/s.")
     for replicas, rate in rates.items():
         if replicas != first:
             times = short(rate / rates[first])

@@ -1,9 +1,10 @@
 """The report: one HTML file that holds all it shows, works offline, and suits light and dark. Pure."""
 
+import re
 from collections.abc import Iterator
 from html import escape
 
-from trade_service.bench.figures import Summary, short
+from trade_service.bench.figures import Summary, place, short
 from trade_service.bench.machine import described
 from trade_service.bench.picture import coloured, drawn
 from trade_service.bench.results import Chart, Finding, Results, Scenario
@@ -27,7 +28,7 @@ h3 { font-size: 1rem; margin: 0 0 .5rem; } p { max-width: 62rem; margin: .4rem 0
 nav a { margin-right: 1rem; } a { color: var(--c0); }
 ul.found { list-style: none; padding: 0; margin: 1rem 0; } ul.found li { padding: .15rem 0; font-weight: 600; }
 .good { color: var(--good); } .bad { color: var(--bad); }
-.charts { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 30rem), 1fr)); gap: 1.25rem; }
+.charts { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 30rem), 1fr)); gap: 1.25rem; }
 figure { margin: 0; padding: 1rem; background: var(--card); border: 1px solid var(--rule); border-radius: .5rem;
   min-width: 0; }
 svg { width: 100%; height: auto; display: block; }
@@ -84,7 +85,7 @@ def _head(results: Results) -> Iterator[str]:
 
 def _scenario(scenario: Scenario) -> Iterator[str]:
     yield f'<section id="{escape(scenario.key)}"><h2>{escape(scenario.title)}</h2>'
-    yield f'<p class="soft">{escape(scenario.about)}</p>'
+    yield f'<p class="soft">{_with_code(scenario.about)}</p>'
     if scenario.problem:
         yield f'<p class="bad">Not all was measured: {escape(scenario.problem)}</p>'
     yield '<ul class="found">'
@@ -93,6 +94,11 @@ def _scenario(scenario: Scenario) -> Iterator[str]:
     for chart in scenario.charts:
         yield from _figure(chart)
     yield "</div></section>"
+
+
+def _with_code(text: str) -> str:
+    """Text in which what stands between backticks is code."""
+    return re.sub(r"`([^`]+)`", r"<code>\1</code>", escape(text))
 
 
 def _finding(finding: Finding) -> str:
@@ -120,7 +126,7 @@ def _table(chart: Chart) -> Iterator[str]:
     yield "</tr>"
     summaries = [{point.x: point.summary for point in series.points} for series in chart.series]
     for x in axis_of(chart):
-        yield f'<tr><th scope="row">{x:,g}</th>'
+        yield f'<tr><th scope="row">{place(x)}</th>'
         yield from (f"<td>{_cell(one.get(x))}</td>" for one in summaries)
         yield "</tr>"
     yield "</table></details>"

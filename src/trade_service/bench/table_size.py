@@ -2,6 +2,7 @@
 
 import asyncpg
 
+from trade_service.bench.figures import place
 from trade_service.bench.filling import ORDER_COUNT, fill, filler_on, supply_on
 from trade_service.bench.results import Scenario
 from trade_service.bench.runs import Runner
@@ -46,7 +47,7 @@ async def measure(stage: Stage, scenario: Scenario) -> None:
     first, last = min(rates), max(rates)
     share = rates[last] / rates[first]
     scenario.find(
-        f"Beside {last:,g} executions it reaches {share:.0%} of the rate beside {first:,g}.",
+        f"Beside {place(last)} executions it reaches {share:.0%} of the rate beside {place(first)}.",
         good=share >= GOAL,
     )
 

@@ -9,7 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from trade_service.bench.compare import Change, Comparison
-from trade_service.bench.figures import Summary, short
+from trade_service.bench.figures import Summary, place, short
 from trade_service.bench.results import Chart, Scenario
 
 BAR_WIDTH = 10
@@ -57,7 +57,7 @@ def _table(chart: Chart) -> Table:
     greatest = max(one.median for row in rows.values() for one in row.values())
     for x, row in sorted(rows.items()):
         cells = [_cell(row.get(series.name), greatest, log=chart.log) for series in chart.series]
-        table.add_row(f"{x:,g}", *cells)
+        table.add_row(place(x), *cells)
     return table
 
 
@@ -94,7 +94,7 @@ def _compared(title: str, changes: Sequence[Change]) -> Table:
     for one in changes:
         ratio = "-" if one.ratio is None else f"{one.ratio:.2f}"
         table.add_row(
-            f"{one.series}, {one.unit}", f"{one.x:,g}", short(one.before), short(one.after), ratio, one.verdict,
+            f"{one.series}, {one.unit}", place(one.x), short(one.before), short(one.after), ratio, one.verdict,
             style=_VERDICT_STYLES.get(one.verdict),
         )  # fmt: skip
     return table
