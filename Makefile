@@ -6,12 +6,13 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 ROUNDS ?= 50
 SEEDS ?= 10000
+ROUNDS_TELEMETRY ?= 9
 EXAMPLES ?= 50
 
 .PHONY: help run serve test world chaos lint audit-deps format bench bench-lists bench-telemetry clean lock recording fuzz bench-http
 
 help: ## this list
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
 
 $(STAMP): pyproject.toml requirements.lock
 	@command -v $(PYTHON) >/dev/null || { echo "Python 3.11 or later is needed: install it, or name it with PYTHON=..."; exit 1; }
@@ -69,6 +70,9 @@ bench-lists: $(STAMP) ## the same lists over 10 thousand and 10 million rows (LA
 
 bench-http: $(STAMP) ## requests a second, latencies and overload over HTTP, 100 clients (SECONDS=...)
 	@$(BIN)/python -m benchmarks.http_load $(if $(SECONDS),--seconds $(SECONDS))
+
+bench-telemetry: $(STAMP) ## what metrics and traces cost, beside an engine without them (ROUNDS_TELEMETRY=9)
+	@$(BIN)/python -m benchmarks.telemetry_cost --rounds $(ROUNDS_TELEMETRY)
 
 recording: $(STAMP) ## draw docs/demo.svg from a run of the demo
 	@$(BIN)/python -m benchmarks.record_demo
