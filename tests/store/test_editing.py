@@ -19,6 +19,7 @@ from trade_service.domain.errors import (
     InUse,
     InvalidInput,
     NotFound,
+    NotSubmittable,
     QuantityExceeded,
     VersionConflict,
 )
@@ -130,8 +131,6 @@ async def test_no_more_than_the_order_has_left(desk: Desk) -> None:
     ("changes", "state"),
     [
         ({}, SubmissionState.NONE),
-        ({"execution_status_id": HOLD}, SubmissionState.NONE),
-        ({"execution_status_id": CNCL}, SubmissionState.NONE),
         ({"execution_status_id": SENT}, SubmissionState.ACCEPTED),
         ({"execution_service_id": 77}, SubmissionState.ACCEPTED),
         ({"quantity_placed": Decimal(1)}, SubmissionState.ACCEPTED),
@@ -151,6 +150,18 @@ async def test_what_a_client_says_was_sent_is_never_sent_again(
         result = await desk.executions.submit_execution(view.execution.id)
         assert result.status is SubmitStatus.SUCCESS
     assert len(desk.gateway.books) == (2 if state is SubmissionState.NONE else 0)
+
+
+@pytest.mark.parametrize("status_id", [HOLD, CNCL])
+async def test_what_a_client_holds_back_is_not_sent(desk: Desk, status_id: int) -> None:
+    created = await desk.editors.executions.create_execution(
+        values(await desk.order(), execution_status_id=status_id)
+    )
+    with pytest.raises(NotSubmittable, match="set the status to NEW"):
+        await desk.executions.submit_execution(created.execution.id)
+    kept = (await desk.executions.get_execution(created.execution.id)).execution
+    assert kept.submission_state is SubmissionState.NONE
+    assert desk.gateway.books == []
 
 
 async def test_of_what_was_sent_only_its_progress_changes(desk: Desk) -> None:
