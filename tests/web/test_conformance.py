@@ -9,7 +9,7 @@ from tests.support.database import TestServer
 from tests.web.live import live_alone
 
 HERE = Path(__file__).parent
-EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "3"))
+EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "2"))
 """Of each operation; `make fuzz` has more."""
 PHASES = os.environ.get("FUZZ_PHASES", "examples,fuzzing")
 TIMEOUT_S = 60 + 60 * EXAMPLES
