@@ -155,7 +155,7 @@ async def test_a_page_costs_the_same_statements_whatever_it_holds(
         async with lists.names, lists.totals:
             await read(WHOLE)  # Names and reference data are read once.
             counts = []
-            with counted_statements(engine) as statements:
+            async with counted_statements(engine) as statements:
                 for limit in (2, 1000):
                     statements.clear()
                     assert len((await read(ListQuery(limit=limit))).items) == limit

@@ -166,7 +166,7 @@ async def test_for_a_moment_a_name_is_shown_from_memory(rows: AsyncEngine) -> No
     lists = lists_on(rows, memory_s=60.0)
     async with lists.names, lists.totals:
         first = await tickers(lists, ListQuery())
-        with counted_statements(rows) as statements:
+        async with counted_statements(rows) as statements:
             assert await tickers(lists, ListQuery()) == first
     assert len(statements) == 1
 

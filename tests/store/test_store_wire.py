@@ -36,7 +36,7 @@ async def test_claim_and_record_are_one_round_trip_each(wire: Wire) -> None:
     attempt, _ = await claimed(store, [warm])
     await store.record(closing(attempt.attempt_id, {warm: "accepted"}))
 
-    with counted_statements(engine) as statements:
+    async with counted_statements(engine) as statements:
         begun = proxy.round_trips
         attempt, claim = await claimed(store, ids)
         after_claim = proxy.round_trips
@@ -55,7 +55,7 @@ async def test_without_prepared_statements_each_step_is_a_transaction_of_its_own
     plain = create_engine(StoreSettings(database_url, prepared_statements=False))
     try:
         store = store_on(plain)
-        with counted_statements(plain) as statements:
+        async with counted_statements(plain) as statements:
             attempt, claim = await claimed(store, ids)
             await store.record(closing(attempt.attempt_id, {ids[0]: "accepted"}))
         async with autocommitted(plain) as connection:

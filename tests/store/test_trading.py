@@ -72,7 +72,7 @@ async def test_a_batch_costs_six_statements_and_one_call(engine: AsyncEngine, si
             msgspec.structs.replace(s, quantity=Decimal(10)) for s in all_of(await desk.some_orders(size))
         ]
         await desk.orders.submit_orders(submissions)
-        with counted_statements(engine) as statements:
+        async with counted_statements(engine) as statements:
             await desk.orders.submit_orders(submissions)
             statements.clear()
             answers = await desk.orders.submit_orders(submissions)

@@ -227,7 +227,7 @@ async def test_all_of_it_is_written_in_a_constant_number_of_statements(live: Liv
     counts = []
     for count in (1, 150):
         ids = await executions(live, count)
-        with counted_statements(live.services.engine) as statements:
+        async with counted_statements(live.services.engine) as statements:
             await live.client.post(SUBMIT, {"executionIds": ids}, headers=ASYNC)
         counts.append([s for s in statements if "bulk_submission" in s or "foreign_rows" in s])
     live.simulator.release()

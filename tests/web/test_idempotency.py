@@ -326,7 +326,7 @@ async def test_a_repeat_of_what_was_pending_learns_the_outcome(pair: Pair, make:
 
 async def test_without_a_key_nothing_is_asked_of_the_database(pair: Pair) -> None:
     costs = []
-    with counted_statements(pair.one.services.engine) as statements:
+    async with counted_statements(pair.one.services.engine) as statements:
         for headers in ({}, {}, {"Idempotency-Key": new_key()}):
             path, body = await a_batch(pair.one)
             statements.clear()

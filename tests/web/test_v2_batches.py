@@ -97,7 +97,7 @@ async def test_what_is_under_way_keeps_the_blotter_it_was_cut_with(live: Live) -
 async def test_a_move_costs_the_same_statements_for_one_and_for_many(live: Live) -> None:
     ids = await live.orders(100)
     counts = []
-    with counted_statements(live.services.engine) as statements:
+    async with counted_statements(live.services.engine) as statements:
         for chosen, blotter in ((ids[:1], "FI"), (ids, "EQ")):
             statements.clear()
             assert (await move(live, chosen, blotter)).status == 200

@@ -4,6 +4,8 @@ Answers are read in one strict pass. Only one that breaks a type goes through th
 `tolerant`, so that a single odd field spoils at most its own item.
 """
 
+import re
+from collections.abc import Sequence
 from decimal import Decimal
 
 import msgspec
@@ -53,7 +55,10 @@ class _ErrorBody(msgspec.Struct, frozen=True):
     error: str | None = None
 
 
-_encoder = msgspec.json.Encoder()
+_PLAIN_NUMBERS = re.compile(r"(?:(?=[0.]*[1-9])[0-9]{1,10}(?:\.[0-9]{1,8})?(?:,|$))+")
+"""A list of positive decimal(18,8), each spelled without an exponent."""
+
+_encoder = msgspec.json.Encoder(decimal_format="number")
 _answer_decoder = msgspec.json.Decoder(BatchExecutionResponse)
 _page_decoder = msgspec.json.Decoder(RemoteExecutionPage)
 _error_decoder = msgspec.json.Decoder(_ErrorBody)
@@ -68,9 +73,11 @@ def encode_batch_request(request: BatchExecutionRequest) -> bytes:
     count = len(request.executions)
     if not 1 <= count <= MAX_ITEMS:
         raise InvalidInput.of("executions", count, f"must hold 1 to {MAX_ITEMS} items")
-    items = [_item(post, index) for index, post in enumerate(request.executions)]
+    message: object = request
+    if not _is_plain(request.executions):
+        message = {"executions": [_item(post, index) for index, post in enumerate(request.executions)]}
     try:
-        return _encoder.encode({"executions": items})
+        return _encoder.encode(message)
     except UnicodeEncodeError as error:
         raise InvalidInput.of("executions", error.object, "must hold valid Unicode text") from error
 
@@ -120,6 +127,24 @@ def said(body: bytes) -> str:
     return error.message or error.error or ""
 
 
+def _is_plain(posts: Sequence[ExecutionPost]) -> bool:
+    """Whether all posts keep the rules, and all numbers are written plainly, as their own text.
+
+    Looked at column by column since this runs for every batch; what is not plain is looked at one by one.
+    """
+    statuses, trade_types, destinations, security_ids, quantities, prices, ids, _ = zip(
+        *map(msgspec.structs.astuple, posts), strict=True
+    )
+    prices = tuple(price for price in prices if price is not None)
+    return (
+        max(map(len, {*statuses, *trade_types, *destinations})) <= MAX_TEXT
+        and max(map(len, security_ids)) <= MAX_SECURITY_ID
+        and min(ids) > 0
+        and max(ids) <= MAX_INT32
+        and _PLAIN_NUMBERS.fullmatch(",".join(map(str, quantities + prices))) is not None
+    )
+
+
 def _item(post: ExecutionPost, index: int) -> _Item:
     if (
         len(post.destination) > MAX_TEXT
@@ -142,7 +167,7 @@ def _item(post: ExecutionPost, index: int) -> _Item:
 
 
 def _number(value: Decimal, index: int, field: str) -> msgspec.Raw:
-    """The plain spelling, trailing zeros of a numeric(18,8) column trimmed. Runs 200 times a batch."""
+    """The plain spelling, trailing zeros trimmed."""
     # Written out, an exponent such as 1E+999999 would take a megabyte: adjusted() tells before.
     if (
         value.is_finite()

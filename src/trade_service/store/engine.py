@@ -9,9 +9,9 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
-from sqlalchemy.pool import AsyncAdaptedQueuePool, PoolProxiedConnection
 
 from trade_service.store.failures import DRIVER_ROOTS, is_unavailable
+from trade_service.store.pool import FairPool
 from trade_service.submission.ports import StoreUnavailable
 
 
@@ -60,11 +60,10 @@ def create_engine(settings: StoreSettings) -> AsyncEngine:
         connect_args["prepared_statement_name_func"] = lambda: ""
     return create_async_engine(
         "postgresql+asyncpg://",
-        poolclass=CountingPool,
+        poolclass=FairPool,
         pool_size=settings.pool_size,
         max_overflow=0,
         pool_timeout=settings.pool_timeout_s,
-        pool_use_lifo=True,
         connect_args=connect_args,
         json_serializer=lambda value: msgspec.json.encode(value).decode(),
         execution_options={_SETTINGS: settings},
@@ -75,27 +74,6 @@ def single_connection(engine: AsyncEngine) -> AsyncEngine:
     """One more connection to the same database, which does not wait for those of the pool."""
     settings: StoreSettings = engine.get_execution_options()[_SETTINGS]
     return create_engine(msgspec.structs.replace(settings, pool_size=1))
-
-
-class CountingPool(AsyncAdaptedQueuePool):
-    """A pool that knows how many wait for a connection of it."""
-
-    pending = 0
-
-    def connect(self) -> PoolProxiedConnection:
-        """As the pool's."""
-        self.pending += 1
-        try:
-            return super().connect()
-        finally:
-            self.pending -= 1
-
-
-def pool_state(engine: AsyncEngine) -> tuple[int, int, int]:
-    """How many connections are in use, idle, and waited for."""
-    pool = engine.pool
-    assert isinstance(pool, CountingPool)
-    return pool.checkedout(), pool.checkedin(), pool.pending
 
 
 _SETTINGS = "store_settings"

@@ -21,7 +21,7 @@ WITH asked AS MATERIALIZED (
            CASE WHEN e.submission_state <> 'none' OR e.execution_service_id IS NULL AND e.quantity_placed = 0
                 THEN e.submission_state END AS submission_state
     FROM execution e
-    WHERE e.id = ANY(:ids)
+    WHERE e.id = ANY(cast(:ids AS int[]))
     ORDER BY e.id
     FOR NO KEY UPDATE
 ), mine AS (
@@ -50,8 +50,11 @@ WITH asked AS MATERIALIZED (
       AND t.state = 'queued'
       AND t.execution_ids <@ (SELECT array_agg(id) FROM mine)
 )
-SELECT a.submission_state, a.execution_service_id, s.abbreviation AS withdrawn, m.id IS NOT NULL AS claimed,
-       a.id, tt.abbreviation AS trade_type, d.abbreviation AS destination,
+SELECT a.submission_state, a.execution_service_id,
+       CASE WHEN m.id IS NULL AND a.submission_state = 'none'
+            THEN (SELECT s.abbreviation FROM execution_status s
+                  WHERE s.id = a.execution_status_id AND s.abbreviation IN ({WITHDRAWN})) END AS withdrawn,
+       m.id IS NOT NULL AS claimed, a.id, tt.abbreviation AS trade_type, d.abbreviation AS destination,
        (SELECT rtrim(o.security_id) FROM trade_order o WHERE o.id = m.trade_order_id) AS security_id,
        m.quantity_ordered, m.limit_price, m.attempts_spent,
        extract(epoch FROM m.give_up_at - now())::float8 AS budget_left_s
@@ -59,17 +62,12 @@ FROM asked a
 LEFT JOIN mine m ON m.id = a.id
 LEFT JOIN trade_type tt ON tt.id = m.trade_type_id
 LEFT JOIN destination d ON d.id = m.destination_id
-LEFT JOIN execution_status s ON s.id = a.execution_status_id AND a.submission_state = 'none'
-    AND s.abbreviation IN ({WITHDRAWN})
 ORDER BY a.id
 """
 """One statement: the attempt is durable and owns its executions before the first byte leaves."""
 
 SETTLE = """
-WITH told AS MATERIALIZED (
-    SELECT * FROM unnest(cast(:ids AS int[]), cast(:states AS text[]), cast(:service_ids AS int[]))
-        AS t(id, state, service_id)
-), locked AS MATERIALIZED (
+WITH locked AS MATERIALIZED (
     SELECT e.id, e.submission_state AS state, e.attempt_id, e.execution_service_id AS service_id,
            e.version, e.execution_status_id AS status_id
     FROM execution e
@@ -81,25 +79,25 @@ WITH told AS MATERIALIZED (
            CASE WHEN t.state = 'accepted'
                 THEN l.state IS DISTINCT FROM 'accepted' OR l.service_id IS NULL
                 ELSE l.attempt_id = :attempt_id AND l.state = :owned_as
-           END AS changes
-    FROM locked l JOIN told t ON t.id = l.id
+           END AS changes,
+           t.state = 'accepted' AND l.state IS DISTINCT FROM 'accepted' AS becomes_accepted
+    FROM locked l
+    JOIN unnest(cast(:ids AS int[]), cast(:states AS text[]), cast(:service_ids AS int[]))
+        AS t(id, state, service_id) ON t.id = l.id
 ), after AS (
     UPDATE execution e
     SET submission_state = b.told_state,
         attempts_spent = e.attempts_spent - CASE WHEN b.told_state = 'accepted' THEN 0 ELSE :refund END,
         execution_service_id = coalesce(b.told_service_id, e.execution_service_id),
-        execution_status_id = CASE
-            WHEN b.told_state = 'accepted' AND b.state IS DISTINCT FROM 'accepted'
-                 AND e.execution_status_id = :status_new
-            THEN :status_sent ELSE e.execution_status_id END,
+        execution_status_id = CASE WHEN b.becomes_accepted AND e.execution_status_id = :status_new
+                                   THEN :status_sent ELSE e.execution_status_id END,
         quantity_placed = CASE WHEN b.told_state = 'accepted' THEN e.quantity_ordered
                                ELSE e.quantity_placed END,
-        version = e.version + CASE WHEN b.told_state = 'accepted' AND b.state IS DISTINCT FROM 'accepted'
-                                   THEN 1 ELSE 0 END
+        version = e.version + CASE WHEN b.becomes_accepted THEN 1 ELSE 0 END
     FROM before b
     WHERE e.id = b.id AND b.changes
     RETURNING e.id, e.trade_order_id, e.submission_state AS state, e.execution_service_id AS service_id,
-              e.execution_status_id AS status_id, e.version, e.quantity_ordered, b.state AS state_before
+              e.quantity_ordered, b.state AS state_before
 ), moved AS MATERIALIZED (
     SELECT a.trade_order_id AS id,
            sum(CASE WHEN a.state IN ('rejected', 'exhausted') THEN -a.quantity_ordered
@@ -151,14 +149,17 @@ WITH told AS MATERIALIZED (
     WHERE id = :attempt_id
 ), evidence AS ({evidence}
 )
-SELECT b.id, coalesce(a.version, b.version) AS version, coalesce(a.status_id, b.status_id) AS status_id,
-       a.id IS NOT NULL AS changed,
-       nullif(coalesce(a.state, b.state, 'none'), b.told_state) AS other_state,
-       nullif(coalesce(a.service_id, b.service_id), b.told_service_id) AS other_service_id,
+-- The rows are ours since they were locked: what `before` says of them is what `after` made of them.
+SELECT b.id, b.version + CASE WHEN b.becomes_accepted THEN 1 ELSE 0 END AS version,
+       CASE WHEN b.becomes_accepted AND b.status_id = :status_new THEN :status_sent ELSE b.status_id END
+           AS status_id,
+       b.changes AS changed,
+       CASE WHEN NOT b.changes THEN nullif(coalesce(b.state, 'none'), b.told_state) END AS other_state,
+       CASE WHEN NOT b.changes OR b.told_service_id IS NULL
+            THEN nullif(b.service_id, b.told_service_id) END AS other_service_id,
        nullif(coalesce(b.state, 'none'), :owned_as) AS other_state_before,
        CASE WHEN b.told_service_id <> b.service_id THEN b.service_id END AS duplicate_of
 FROM before b
-LEFT JOIN after a ON a.id = b.id
 """
 
 _LATE = """

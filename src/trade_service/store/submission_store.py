@@ -1,6 +1,6 @@
 """PostgreSQL as the submission's store: one statement a step."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from trade_service.domain.executions import SubmissionState
 from trade_service.domain.orders import SUBMITTED_WHEN_LEFT
 from trade_service.store import submission_sql as sql
+from trade_service.store.direct import DirectStatement
 from trade_service.store.engine import autocommitted
 from trade_service.submission.model import (
     AttemptClosing,
@@ -34,18 +35,19 @@ _ATTEMPT_ID = bindparam("attempt_id", type_=UUID(as_uuid=False))
 _ATTEMPT_IDS = bindparam("attempt_ids", type_=ARRAY(UUID(as_uuid=False)))
 
 CLAIM = text(sql.CLAIM).bindparams(
-    _IDS,
+    bindparam("ids", type_=Text),
     _ATTEMPT_ID,
     bindparam("claimable", type_=ARRAY(String)),
     bindparam("owner", type_=String),
     *(bindparam(name, type_=Integer) for name in ("give_up_after_ms", "lease_ms", "settle_ms", "floor_id")),
     bindparam("streak", type_=SmallInteger),
 )
+_CLAIM = DirectStatement(CLAIM)
 _SETTLING: tuple[sa.BindParameter[Any], ...] = (
-    _IDS,
+    bindparam("ids", type_=Text),
     _ATTEMPT_ID,
-    bindparam("states", type_=ARRAY(String)),
-    bindparam("service_ids", type_=ARRAY(Integer)),
+    bindparam("states", type_=Text),
+    bindparam("service_ids", type_=Text),
     bindparam("owned_as", type_=String),
     *(bindparam(name, type_=Integer) for name in ("refund", "status_new", "status_sent")),
     bindparam("submitted_when_left", type_=sa.Numeric),
@@ -63,6 +65,7 @@ RECORD = text(sql.RECORD).bindparams(
     *(bindparam(name, type_=SmallInteger) for name in ("http_status", "next_batch_size")),
     *(bindparam(name, type_=Integer) for name in ("duration_ms", "top_id")),
 )
+_RECORD = DirectStatement(RECORD)
 RECORD_LOOK_UP = text(sql.RECORD_LOOK_UP).bindparams(*_SETTLING, bindparam("top_id", type_=Integer))
 TAKE_DUE = text(sql.TAKE_DUE).bindparams(
     bindparam("owner", type_=String),
@@ -105,18 +108,18 @@ class PostgresSubmissionStore:
         self, attempt: NewAttempt, execution_ids: Sequence[int], claimable: Collection[SubmissionState]
     ) -> Claim:
         """See SubmissionStore."""
-        rows = await self._run(
-            CLAIM,
-            ids=list(execution_ids),
-            claimable=[state.value for state in claimable],
-            attempt_id=attempt.attempt_id,
-            owner=attempt.owner,
-            lease_ms=attempt.lease_ms,
-            settle_ms=attempt.settle_ms,
-            floor_id=attempt.floor_id,
-            give_up_after_ms=attempt.give_up_after_ms,
-            streak=attempt.streak,
-        )
+        values = {
+            "ids": _array(map(str, execution_ids)),
+            "claimable": [state.value for state in claimable],
+            "attempt_id": attempt.attempt_id,
+            "owner": attempt.owner,
+            "lease_ms": attempt.lease_ms,
+            "settle_ms": attempt.settle_ms,
+            "floor_id": attempt.floor_id,
+            "give_up_after_ms": attempt.give_up_after_ms,
+            "streak": attempt.streak,
+        }
+        rows = await _CLAIM.fetch(self._engine, values)
         # Rows are unpacked by position: at 100 a batch, access by name costs as much as the statement.
         items = tuple(ClaimedExecution(*item) for _, _, _, claimed, *item in rows if claimed)
         refused = [_not_claimed(row[0], row[1], row[2], row[4]) for row in rows if not row[3]]
@@ -138,7 +141,7 @@ class PostgresSubmissionStore:
                 "duration_ms": round(closing.duration_ms),
                 "top_id": closing.top_id,
             }
-            rows = await self._run(RECORD, **values)
+            rows = await _RECORD.fetch(self._engine, values)
         else:
             rows = await self._run(RECORD_LOOK_UP, **values, top_id=closing.top_id)
         told = {outcome.execution_id: outcome for outcome in closing.outcomes}
@@ -213,9 +216,9 @@ class PostgresSubmissionStore:
         findings = [outcome for outcome in outcomes if outcome.code != "OK"]
         return {
             "attempt_id": closing.attempt_id,
-            "ids": [outcome.execution_id for outcome in outcomes],
-            "states": [outcome.state.value for outcome in outcomes],
-            "service_ids": [outcome.execution_service_id for outcome in outcomes],
+            "ids": _array([str(outcome.execution_id) for outcome in outcomes]),
+            "states": _array([outcome.state for outcome in outcomes]),
+            "service_ids": _array([_spelled(outcome.execution_service_id) for outcome in outcomes]),
             "owned_as": closing.owned_as.value,
             "refund": 0 if closing.spent else 1,
             "status_new": self._status_new,
@@ -224,6 +227,15 @@ class PostgresSubmissionStore:
             "next_action_in_ms": closing.next_action_in_ms,
             **_finding_arrays(findings),
         }
+
+
+def _array(spelled: Iterable[str]) -> str:
+    """An array in PostgreSQL's spelling; of numbers and bare words, which need no quotes."""
+    return f"{{{','.join(spelled)}}}"
+
+
+def _spelled(number: int | None) -> str:
+    return "NULL" if number is None else str(number)
 
 
 def _finding_arrays(findings: Sequence[ItemOutcome]) -> Mapping[str, list[Any]]:

@@ -17,6 +17,9 @@ from trade_service.submission.model import (
     SubmitStatus,
 )
 
+_EXHAUSTED = SubmissionState.EXHAUSTED
+_PENDING = SubmitStatus.PENDING
+
 
 def recovered(
     attempt_id: AttemptId,
@@ -46,10 +49,18 @@ def announce(
         if row.execution_id in outcomes
     ]
     board.settle(results)
-    pending = [result for result in results if result.status is SubmitStatus.PENDING]
-    board.put_off(result for result in pending if result.code == OutcomeCode.CIRCUIT_OPEN)
-    board.settled_elsewhere(result.execution_id for result in pending)
-    _tell_what_matters(events, closing, recorded, outcomes)
+    pending = [result for result in results if result.status is _PENDING]
+    if pending:
+        board.put_off(result for result in pending if result.code == OutcomeCode.CIRCUIT_OPEN)
+        board.settled_elsewhere(result.execution_id for result in pending)
+    notable = [row for row in recorded if (row.changed and _is_notable(row)) or row.duplicate_of is not None]
+    if notable:
+        _tell_what_matters(events, closing, notable, outcomes)
+
+
+def _is_notable(row: Recorded) -> bool:
+    """Whether what changed is an end without acceptance, or an acceptance after one."""
+    return row.state is _EXHAUSTED or row.state_before in GAVE_BACK
 
 
 def _tell_what_matters(

@@ -1,6 +1,7 @@
 """ExecutionBatchProcessor: plans batches, builds a request, reads an answer strictly. Pure."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from decimal import Decimal
 from itertools import islice
 
 from trade_service.domain.executions import SubmissionState
@@ -22,7 +23,11 @@ FALLBACK_BATCH = 50
 _SUCCESS = "SUCCESS"
 _FAILED = "FAILED"
 _ALL_CREATED = 201
+_SAID_YES = "accepted"
+_FIRST_VERSION = 1
 _OK: str = OutcomeCode.OK.value
+_ACCEPTED = Verdict.ACCEPTED
+_ZERO = Decimal(0)
 
 
 def effective_batch_size(size: int, maximum: int = API_MAX_BATCH) -> int:
@@ -55,7 +60,7 @@ class ExecutionBatchProcessor:
         make the service refuse the whole batch.
         """
         refused = {item.execution_id: rule for item in items if (rule := self._broken_rule(item))}
-        sent = tuple(item for item in items if item.execution_id not in refused)
+        sent = tuple(item for item in items if item.execution_id not in refused) if refused else tuple(items)
         request = BatchExecutionRequest([_post(item) for item in sent])
         outcomes = tuple(
             ItemOutcome(execution_id, SubmissionState.REJECTED, OutcomeCode.NOT_REPRESENTABLE, rule)
@@ -72,6 +77,9 @@ class ExecutionBatchProcessor:
         where the two disagree the latter wins. Whatever is missing, repeated, out of range or
         contradictory is UNCLEAR for the items it touches and for no others.
         """
+        plain = _plain_acceptances(sent, response.results or ())
+        if plain is not None:
+            return plain
         named, indexed = _sort_out(sent, response.results or ())
         return tuple(
             _judge(item, named.get(index, ()), indexed.get(index, ()), http_status)
@@ -81,15 +89,15 @@ class ExecutionBatchProcessor:
     @staticmethod
     def extract_failed_executions(readings: Iterable[ItemReading]) -> tuple[ItemReading, ...]:
         """The items that an answer does not prove to be accepted."""
-        return tuple(reading for reading in readings if reading.verdict is not Verdict.ACCEPTED)
+        return tuple(reading for reading in readings if reading.verdict is not _ACCEPTED)
 
     def _broken_rule(self, item: ClaimedExecution) -> str | None:
         if item.trade_type not in self._trade_types:
             known = " or ".join(sorted(self._trade_types))
             return f"tradeType: the Execution Service takes {known} only; got {item.trade_type or 'nothing'}"
-        if item.quantity <= 0:
+        if item.quantity <= _ZERO:
             return f"quantity: must be greater than zero; got {item.quantity:f}"
-        if item.limit_price is not None and item.limit_price <= 0:
+        if item.limit_price is not None and item.limit_price <= _ZERO:
             return f"limitPrice: must be greater than zero or absent; got {item.limit_price:f}"
         return None
 
@@ -97,15 +105,40 @@ class ExecutionBatchProcessor:
 def _post(item: ClaimedExecution) -> ExecutionPost:
     assert item.trade_type is not None
     return ExecutionPost(
-        execution_status=STATUS_NEW,
-        trade_type=item.trade_type,
-        destination=item.destination,
-        security_id=item.security_id,
-        quantity=item.quantity,
-        limit_price=item.limit_price,
-        trade_service_execution_id=item.execution_id,
-        version=1,
+        STATUS_NEW,
+        item.trade_type,
+        item.destination,
+        item.security_id,
+        item.quantity,
+        item.limit_price,
+        item.execution_id,
+        _FIRST_VERSION,
     )
+
+
+def _plain_acceptances(
+    sent: Sequence[ClaimedExecution], results: Sequence[ExecutionResult]
+) -> tuple[ItemReading, ...] | None:
+    """The readings of an answer that accepts each item at its own place and by its own name; None for others.
+
+    Nearly every answer is one of these: it says the same as the general reading, in one pass.
+    """
+    if len(results) != len(sent):
+        return None
+    readings = []
+    for index, (item, result) in enumerate(zip(sent, results, strict=True)):
+        remote = result.execution
+        if (
+            remote is None
+            or remote.trade_service_execution_id != item.execution_id
+            or result.request_index != index
+            or result.status != _SUCCESS
+            or remote.id is None
+            or remote.id < 1
+        ):
+            return None
+        readings.append(ItemReading(item.execution_id, _ACCEPTED, _OK, _SAID_YES, remote.id))
+    return tuple(readings)
 
 
 def _sort_out(
@@ -153,7 +186,7 @@ def _judge(
     if result.status == _SUCCESS:
         if remote is None or remote.id is None or remote.id < 1:
             return _unclear(item, "its success carries no id")
-        return ItemReading(item.execution_id, Verdict.ACCEPTED, _OK, "accepted", remote.id)
+        return ItemReading(item.execution_id, _ACCEPTED, _OK, _SAID_YES, remote.id)
     if result.status == _FAILED and remote is None and http_status != _ALL_CREATED:
         message = (result.message or "").strip() or "the Execution Service gave no reason"
         return ItemReading(item.execution_id, Verdict.REFUSED, OutcomeCode.ITEM_REFUSED, message)

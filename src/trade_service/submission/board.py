@@ -5,6 +5,8 @@ from collections.abc import Iterable, Sequence
 
 from trade_service.submission.model import ExecutionSubmitResult, SubmitStatus
 
+_PENDING = SubmitStatus.PENDING
+
 
 class Watch:
     """One caller's interest in some executions; results arrive in any order.
@@ -98,7 +100,7 @@ class OutcomeBoard:
     def settle(self, results: Iterable[ExecutionSubmitResult]) -> None:
         """Gives final results to all who wait for them; others are ignored."""
         for result in results:
-            if result.status is SubmitStatus.PENDING:
+            if result.status is _PENDING:
                 continue
             if self._elsewhere:
                 self._elsewhere.pop(result.execution_id, None)

@@ -23,6 +23,9 @@ from trade_service.submission.model import (
     Verdict,
 )
 
+_ACCEPTED = SubmissionState.ACCEPTED
+_SAID_YES = Verdict.ACCEPTED
+
 Dice = Callable[[], float]
 """Yields a number in [0, 1)."""
 
@@ -194,10 +197,10 @@ class ExecutionFailureHandler:
         return round(pause)
 
     def _read_outcome(self, reading: ItemReading, attempt_id: AttemptId) -> ItemOutcome:
-        if reading.verdict is Verdict.ACCEPTED:
+        if reading.verdict is _SAID_YES:
             return ItemOutcome(
                 reading.execution_id,
-                SubmissionState.ACCEPTED,
+                _ACCEPTED,
                 reading.code,
                 reading.message,
                 reading.execution_service_id,

@@ -206,6 +206,8 @@ class SubmitStatus(StrEnum):
     PENDING = "PENDING"
 
 
+# On Python 3.11 a member costs ten times a name of the module, and some are asked for per execution.
+_PENDING = SubmitStatus.PENDING
 _STATUS_OF = {
     SubmissionState.ACCEPTED: SubmitStatus.SUCCESS,
     SubmissionState.REJECTED: SubmitStatus.FAILED,
@@ -251,16 +253,19 @@ class ExecutionSubmitResult(msgspec.Struct, frozen=True, gc=False):
     @classmethod
     def of(cls, outcome: ItemOutcome, recorded: Recorded) -> "ExecutionSubmitResult":
         """The result of an execution whose outcome was recorded (or had been, by somebody else)."""
-        agreed = recorded.state is outcome.state
+        state, code, message = recorded.state, outcome.code, outcome.message
+        if state is not outcome.state:
+            code = _SETTLED.get(state, OutcomeCode.SETTLED_ELSEWHERE)
+            message = f"settled as {state} elsewhere"
         return cls(
-            execution_id=outcome.execution_id,
-            status=_STATUS_OF.get(recorded.state, SubmitStatus.PENDING),
-            state=recorded.state,
-            code=outcome.code if agreed else _SETTLED.get(recorded.state, OutcomeCode.SETTLED_ELSEWHERE),
-            message=outcome.message if agreed else f"settled as {recorded.state} elsewhere",
-            execution_service_id=recorded.execution_service_id,
-            status_id=recorded.status_id,
-            version=recorded.version,
+            outcome.execution_id,
+            _STATUS_OF.get(state, _PENDING),
+            state,
+            code,
+            message,
+            recorded.execution_service_id,
+            recorded.status_id,
+            recorded.version,
         )
 
     @classmethod

@@ -4,6 +4,7 @@ A batch costs two database round trips and one HTTP call, and no call happens in
 """
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 
 import msgspec
@@ -340,9 +341,7 @@ def _result_now(row: NotClaimed) -> ExecutionSubmitResult:
 
 def _event(work: Work, closing: AttemptClosing, claim_ms: float, record_ms: float) -> BatchSubmissionEvent:
     ok = OutcomeCode.OK.value
-    counts = dict.fromkeys(SubmissionState, 0)
-    for outcome in closing.outcomes:
-        counts[outcome.state] += 1
+    counts = Counter([outcome.state for outcome in closing.outcomes])
     return BatchSubmissionEvent(
         attempt_id=closing.attempt_id,
         size=len(closing.outcomes),

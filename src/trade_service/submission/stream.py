@@ -22,7 +22,7 @@ class Stream:
         self._clock = clock
         self._wait_s = wait_s
         self._count = 0
-        self._places: dict[int, list[int]] = {}
+        self._places: dict[int, tuple[int, ...]] = {}
         self._deadlines: deque[tuple[float, tuple[int, ...]]] = deque()
 
     @property
@@ -33,12 +33,14 @@ class Stream:
     def add(self, batch: Sequence[int]) -> tuple[int, ...]:
         """Notes a batch and its deadline; returns its ids that were not under way."""
         fresh = []
-        for execution_id in batch:
-            places = self._places.setdefault(execution_id, [])
-            if not places:
+        for place, execution_id in enumerate(batch, self._count):
+            places = self._places.get(execution_id)
+            if places is None:
                 fresh.append(execution_id)
-            places.append(self._count)
-            self._count += 1
+                self._places[execution_id] = (place,)
+            else:
+                self._places[execution_id] = (*places, place)
+        self._count += len(batch)
         self._deadlines.append((self._clock.boottime() + self._wait_s, tuple(fresh)))
         return tuple(fresh)
 

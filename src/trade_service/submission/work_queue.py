@@ -133,7 +133,9 @@ class WorkQueue:
         return not waiting or waiting + len(work.execution_ids) <= limit
 
     def _append(self, work: Work) -> None:
-        ids = tuple(i for i in work.execution_ids if i not in self._ids)
+        ids = work.execution_ids
+        if not self._ids.isdisjoint(ids):
+            ids = tuple(i for i in ids if i not in self._ids)
         if not ids:
             return
         self._ids.update(ids)

@@ -1,0 +1,139 @@
+"""The pool: in turn, within the time-out, nothing lost when a waiter goes away; and what is lent directly."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import asyncpg
+import pytest
+import sqlalchemy as sa
+from sqlalchemy import bindparam, text
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from trade_service.store.direct import DirectStatement
+from trade_service.store.engine import StoreSettings, autocommitted, create_engine
+from trade_service.store.pool import pool_state
+from trade_service.submission.ports import StoreUnavailable
+
+PID = DirectStatement(text("SELECT pg_backend_pid()"))
+SLEEP = DirectStatement(
+    text("SELECT pg_backend_pid() FROM pg_sleep(:seconds)").bindparams(bindparam("seconds", type_=sa.Float))
+)
+BROKEN = DirectStatement(text("SELECT 1 / 0"))
+
+
+@pytest.fixture
+async def narrow(empty_database_url: str) -> AsyncIterator[AsyncEngine]:
+    """A pool of a single connection."""
+    engine = create_engine(StoreSettings(url=empty_database_url, pool_size=1, pool_timeout_s=20.0))
+    yield engine
+    await engine.dispose()
+
+
+async def _until_waiting(engine: AsyncEngine, count: int) -> None:
+    async with asyncio.timeout(10):
+        while pool_state(engine)[2] < count:
+            await asyncio.sleep(0)
+
+
+async def _pid(engine: AsyncEngine) -> int:
+    return int((await PID.fetch(engine, {}))[0][0])
+
+
+async def test_who_waited_longest_is_served_first_even_while_others_come(narrow: AsyncEngine) -> None:
+    served: list[int] = []
+
+    async def use(who: int) -> None:
+        async with autocommitted(narrow):
+            served.append(who)
+
+    async with asyncio.TaskGroup() as group:
+        async with autocommitted(narrow):
+            for who in range(5):
+                group.create_task(use(who))
+                await _until_waiting(narrow, who + 1)
+        # The connection is on its way to the first of them; this one comes before it has woken up.
+        await use(5)
+    assert served == [0, 1, 2, 3, 4, 5]
+    assert pool_state(narrow) == (0, 1, 0)
+
+
+async def test_a_waiter_that_is_cancelled_while_it_is_served_passes_the_connection_on(
+    narrow: AsyncEngine,
+) -> None:
+    async with asyncio.TaskGroup() as group:
+        async with autocommitted(narrow):
+            first = group.create_task(_pid(narrow))
+            await _until_waiting(narrow, 1)
+            second = group.create_task(_pid(narrow))
+            await _until_waiting(narrow, 2)
+        first.cancel()
+    assert first.cancelled()
+    assert await second == await _pid(narrow)
+    assert pool_state(narrow) == (0, 1, 0)
+
+
+async def test_who_waits_too_long_is_told_and_takes_nothing_away(empty_database_url: str) -> None:
+    engine = create_engine(StoreSettings(url=empty_database_url, pool_size=1, pool_timeout_s=0.05))
+    async with autocommitted(engine):
+        with pytest.raises(StoreUnavailable, match="the pool is exhausted"):
+            await _pid(engine)
+    assert await _pid(engine)
+    assert pool_state(engine) == (0, 1, 0)
+    await engine.dispose()
+
+
+async def test_an_error_of_the_statement_costs_no_connection(narrow: AsyncEngine) -> None:
+    before = await _pid(narrow)
+    with pytest.raises(asyncpg.DivisionByZeroError):
+        await BROKEN.fetch(narrow, {})
+    assert await _pid(narrow) == before
+
+
+async def test_a_connection_that_the_server_closes_is_given_up(
+    narrow: AsyncEngine, empty_database_url: str
+) -> None:
+    before = await _pid(narrow)
+    link = await asyncpg.connect(empty_database_url)
+    async with asyncio.TaskGroup() as group:
+        asleep = group.create_task(_failure(narrow))
+        async with asyncio.timeout(10):
+            while not await link.fetchval("SELECT pg_terminate_backend($1)", before):
+                pass
+    assert isinstance(asleep.result(), StoreUnavailable)
+    assert await _pid(narrow) != before
+    await link.close()
+
+
+async def _failure(engine: AsyncEngine) -> Exception | None:
+    try:
+        await SLEEP.fetch(engine, {"seconds": 60.0})
+    except Exception as error:  # noqa: BLE001  # the result of the test
+        return error
+    return None
+
+
+async def test_a_connection_whose_caller_went_away_is_given_up(narrow: AsyncEngine) -> None:
+    before = await _pid(narrow)
+    asleep = asyncio.create_task(SLEEP.fetch(narrow, {"seconds": 60.0}))
+    async with asyncio.timeout(10):
+        while pool_state(narrow)[0] == 0:
+            await asyncio.sleep(0)
+    asleep.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await asleep
+    assert await _pid(narrow) != before
+    assert pool_state(narrow) == (0, 1, 0)
+
+
+async def test_an_answer_that_does_not_come_in_time_is_told(empty_database_url: str) -> None:
+    engine = create_engine(StoreSettings(url=empty_database_url, statement_timeout_s=0.2))
+    with pytest.raises(StoreUnavailable, match="statement timeout"):
+        await SLEEP.fetch(engine, {"seconds": 60.0})
+    assert await _pid(engine)
+    await engine.dispose()
+
+
+async def test_behind_a_pooler_it_runs_in_a_transaction(empty_database_url: str) -> None:
+    engine = create_engine(StoreSettings(url=empty_database_url, prepared_statements=False))
+    assert (await SLEEP.fetch(engine, {"seconds": 0.0}))[0][0]
+    await engine.dispose()
