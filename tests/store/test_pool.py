@@ -104,6 +104,23 @@ async def test_a_connection_that_the_server_closes_is_given_up(
     await link.close()
 
 
+async def test_a_connection_that_was_closed_while_it_was_idle_is_replaced(
+    narrow: AsyncEngine, empty_database_url: str
+) -> None:
+    before = await _pid(narrow)
+    link = await asyncpg.connect(empty_database_url)
+    await link.fetchval("SELECT pg_terminate_backend($1, 10000)", before)
+    await link.close()
+    borrowed = await narrow.raw_connection()
+    driver = borrowed.driver_connection
+    assert isinstance(driver, asyncpg.Connection)
+    async with asyncio.timeout(10):
+        while not driver.is_closed():
+            await asyncio.sleep(0)
+    borrowed.close()
+    assert await _pid(narrow) != before
+
+
 async def _failure(engine: AsyncEngine) -> Exception | None:
     try:
         await SLEEP.fetch(engine, {"seconds": 60.0})

@@ -6,6 +6,7 @@ the codes and states of the program, never from ids or texts, so the number of s
 
 from collections import Counter as Tally
 from collections.abc import Iterable
+from functools import cache
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
@@ -59,11 +60,15 @@ class BulkExecutionMetrics:
                 self._note_circuit(event.state)
 
     def _make_batch_metrics(self, registry: CollectorRegistry) -> None:
-        self._batches = Counter(
+        batches = Counter(
             "trade_service_batches",
             "Batches by what came of the call, its code, and whether recovery sent them.",
             ("outcome", "code", "origin"),
             registry=registry,
+        )
+        # Finding a series by its labels costs more than counting.
+        self._batches_of = cache(
+            lambda kind, code, recovered: batches.labels(kind, code, "recovery" if recovered else "fresh")
         )
         self._sizes = Histogram(
             "trade_service_batch_size", "Executions a batch.", buckets=SIZES, registry=registry
@@ -161,8 +166,7 @@ class BulkExecutionMetrics:
         _begin(self._alarms, AlarmCode)
 
     def _note_batch(self, event: BatchSubmissionEvent) -> None:
-        origin = "recovery" if event.recovered else "fresh"
-        self._batches.labels(event.kind.value, event.code, origin).inc()
+        self._batches_of(event.kind, event.code, event.recovered).inc()
         self._sizes.observe(event.size)
         self._callers.observe(event.callers)
         stages = self._stages

@@ -13,9 +13,9 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import registry
 from sqlalchemy.ext.asyncio import AsyncEngine
 from sqlalchemy.pool import PoolProxiedConnection
-from sqlalchemy.util import greenlet_spawn
 
 from trade_service.store.engine import settings_of, store_errors, transaction
+from trade_service.store.pool import borrow
 
 _DIALECT: sa.Dialect = registry.load("postgresql.asyncpg")()
 
@@ -38,7 +38,10 @@ class DirectStatement:
             async with transaction(engine) as connection:
                 return (await connection.execute(self._statement, values)).all()
         async with store_errors():
-            borrowed = await engine.raw_connection()
+            borrowed = await borrow(engine)
+            if _driver(borrowed).is_closed():
+                _give_back(borrowed)  # The server closed it while it was idle: that is no reason to fail.
+                borrowed = await borrow(engine)
             try:
                 return await _driver(borrowed).fetch(self._text, *[values[name] for name in self._names])
             except asyncpg.PostgresError:
@@ -48,7 +51,7 @@ class DirectStatement:
                 borrowed.invalidate()
                 raise
             finally:
-                await greenlet_spawn(_give_back, borrowed)
+                _give_back(borrowed)
 
 
 def _driver(borrowed: PoolProxiedConnection) -> asyncpg.Connection:
@@ -58,6 +61,7 @@ def _driver(borrowed: PoolProxiedConnection) -> asyncpg.Connection:
 
 
 def _give_back(borrowed: PoolProxiedConnection) -> None:
+    """Waits for nothing: no transaction was begun, and what is given up is closed without a goodbye."""
     if borrowed.is_valid and _driver(borrowed).is_closed():
         borrowed.invalidate()
     borrowed.close()

@@ -5,6 +5,7 @@ from collections import deque
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 from sqlalchemy.pool import AsyncAdaptedQueuePool, ConnectionPoolEntry, PoolProxiedConnection
+from sqlalchemy.pool.base import _ConnectionRecord
 from sqlalchemy.util import await_only
 from sqlalchemy.util.queue import Empty, Full, QueueCommon
 
@@ -21,6 +22,11 @@ class FairQueue(QueueCommon[ConnectionPoolEntry]):
         self.use_lifo = use_lifo
         self._idle: list[ConnectionPoolEntry] = []
         self._waiting: deque[asyncio.Future[ConnectionPoolEntry]] = deque()
+
+    @property
+    def first(self) -> ConnectionPoolEntry | None:
+        """The one that goes next; None when none is idle."""
+        return self._idle[-1] if self._idle else None
 
     def empty(self) -> bool:
         """Whether none is idle."""
@@ -91,9 +97,32 @@ class FairPool(AsyncAdaptedQueuePool):
         finally:
             self.pending -= 1
 
+    def connect_at_once(self) -> PoolProxiedConnection | None:
+        """A connection that is idle and open; None where one has to be waited for, or made."""
+        idle = self._pool
+        assert isinstance(idle, FairQueue)
+        first = idle.first
+        # Its own word for what `connect` would have to make anew.
+        if not isinstance(first, _ConnectionRecord) or first._is_hard_or_soft_invalidated():
+            return None
+        return self.connect()
+
+
+def _pool_of(engine: AsyncEngine) -> FairPool:
+    pool = engine.pool
+    assert isinstance(pool, FairPool)
+    return pool
+
+
+async def borrow(engine: AsyncEngine) -> PoolProxiedConnection:
+    """A connection for whoever speaks to the driver itself; to be closed by them.
+
+    SQLAlchemy waits inside of greenlets, which cost several times what the pool does: an idle one needs none.
+    """
+    return _pool_of(engine).connect_at_once() or await engine.raw_connection()
+
 
 def pool_state(engine: AsyncEngine) -> tuple[int, int, int]:
     """How many connections are in use, idle, and waited for."""
-    pool = engine.pool
-    assert isinstance(pool, FairPool)
+    pool = _pool_of(engine)
     return pool.checkedout(), pool.checkedin(), pool.pending
