@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 ROUNDS ?= 50
 SEEDS ?= 10000
-ROUNDS_TELEMETRY ?= 9
+ROUNDS_TELEMETRY ?= 200
 EXAMPLES ?= 50
 
 .PHONY: help run serve test world chaos lint audit-deps format bench bench-lists bench-telemetry clean lock recording fuzz bench-http
@@ -71,7 +71,7 @@ bench-lists: $(STAMP) ## the same lists over 10 thousand and 10 million rows (LA
 bench-http: $(STAMP) ## requests a second, latencies and overload over HTTP, 100 clients (SECONDS=...)
 	@$(BIN)/python -m benchmarks.http_load $(if $(SECONDS),--seconds $(SECONDS))
 
-bench-telemetry: $(STAMP) ## what metrics and traces cost, beside an engine without them (ROUNDS_TELEMETRY=9)
+bench-telemetry: $(STAMP) ## what metrics and traces cost, beside an engine without them (ROUNDS_TELEMETRY=200)
 	@$(BIN)/python -m benchmarks.telemetry_cost --rounds $(ROUNDS_TELEMETRY)
 
 recording: $(STAMP) ## draw docs/demo.svg from a run of the demo

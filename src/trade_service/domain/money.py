@@ -66,21 +66,17 @@ def not_negative(number: Decimal, field: str) -> Decimal:
 
 def plain(number: Decimal) -> Decimal:
     """The same value without trailing zeros, and spelled out above a millionth: for a JSON number."""
-    return Decimal(format(_trimmed(number), "f"))
+    whole, point, decimals = format(number, "f").partition(".")
+    decimals = decimals.rstrip("0")
+    return Decimal(whole + point + decimals) if decimals else Decimal(whole) or ZERO
 
 
 def with_two_decimals(number: Decimal) -> str:
     """The v1 spelling of an execution's decimals: at least two decimals, as many as the value has."""
-    trimmed = _trimmed(number)
-    if -trimmed.as_tuple().exponent < 2:  # type: ignore[operator]  # finite, hence an int
-        trimmed = trimmed.quantize(Decimal("0.01"))
-    return format(trimmed, "f")
+    whole, _, decimals = format(number or ZERO, "f").partition(".")
+    return f"{whole}.{decimals.rstrip('0').ljust(2, '0')}"
 
 
 def _spelled(number: Decimal) -> str:
     """As people write it: with an exponent only where there would be too many zeros."""
     return f"{number:f}" if abs(number.adjusted()) <= MAX_TEXT else str(number)
-
-
-def _trimmed(number: Decimal) -> Decimal:
-    return ZERO if number == 0 else number.normalize()

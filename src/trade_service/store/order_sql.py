@@ -74,8 +74,10 @@ executions of 100 orders would be taken for half of the table."""
 CUT = """
 WITH pieces AS MATERIALIZED (
     SELECT *
-    FROM unnest(:order_ids, :quantities_sent, :submitted, :status_ids, :blotter_ids, :trade_type_ids,
-                :destination_ids, :quantities, :limit_prices)
+    FROM unnest(cast(:order_ids AS int[]), cast(:quantities_sent AS numeric[]), cast(:submitted AS bool[]),
+                cast(:status_ids AS int[]), cast(:blotter_ids AS int[]), cast(:trade_type_ids AS int[]),
+                cast(:destination_ids AS int[]), cast(:quantities AS numeric[]),
+                cast(:limit_prices AS numeric[]))
         WITH ORDINALITY AS t(order_id, quantity_sent, submitted, status_id, blotter_id, trade_type_id,
                              destination_id, quantity, limit_price, place)
 ), cut AS (
@@ -99,7 +101,7 @@ WITH pieces AS MATERIALIZED (
     FROM cut
     HAVING :ticket_id IS NOT NULL
 )
-SELECT c.id, c.execution_timestamp, c.version, o.id AS order_id, o.version AS order_version
+SELECT o.id AS order_id, c.id, c.execution_timestamp, c.version, o.version AS order_version
 FROM cut c JOIN orders o ON o.id = c.trade_order_id
 """
 """Executions, their orders and the durable intent to send them, on orders locked by this transaction."""

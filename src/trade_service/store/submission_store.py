@@ -1,6 +1,6 @@
 """PostgreSQL as the submission's store: one statement a step."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from trade_service.domain.executions import SubmissionState
 from trade_service.domain.orders import SUBMITTED_WHEN_LEFT
 from trade_service.store import submission_sql as sql
+from trade_service.store.arrays import spelled_array
 from trade_service.store.direct import DirectStatement
 from trade_service.store.engine import autocommitted
 from trade_service.submission.model import (
@@ -109,7 +110,7 @@ class PostgresSubmissionStore:
     ) -> Claim:
         """See SubmissionStore."""
         values = {
-            "ids": _array(map(str, execution_ids)),
+            "ids": spelled_array(execution_ids),
             "claimable": [state.value for state in claimable],
             "attempt_id": attempt.attempt_id,
             "owner": attempt.owner,
@@ -216,9 +217,9 @@ class PostgresSubmissionStore:
         findings = [outcome for outcome in outcomes if outcome.code != "OK"]
         return {
             "attempt_id": closing.attempt_id,
-            "ids": _array([str(outcome.execution_id) for outcome in outcomes]),
-            "states": _array([outcome.state for outcome in outcomes]),
-            "service_ids": _array([_spelled(outcome.execution_service_id) for outcome in outcomes]),
+            "ids": spelled_array([outcome.execution_id for outcome in outcomes]),
+            "states": spelled_array([outcome.state for outcome in outcomes]),
+            "service_ids": spelled_array([outcome.execution_service_id for outcome in outcomes]),
             "owned_as": closing.owned_as.value,
             "refund": 0 if closing.spent else 1,
             "status_new": self._status_new,
@@ -227,15 +228,6 @@ class PostgresSubmissionStore:
             "next_action_in_ms": closing.next_action_in_ms,
             **_finding_arrays(findings),
         }
-
-
-def _array(spelled: Iterable[str]) -> str:
-    """An array in PostgreSQL's spelling; of numbers and bare words, which need no quotes."""
-    return f"{{{','.join(spelled)}}}"
-
-
-def _spelled(number: int | None) -> str:
-    return "NULL" if number is None else str(number)
 
 
 def _finding_arrays(findings: Sequence[ItemOutcome]) -> Mapping[str, list[Any]]:
