@@ -1,6 +1,7 @@
 """The strict reading of answers and the planning of batches."""
 
 import random
+from collections.abc import Callable
 
 import msgspec
 import pytest
@@ -9,6 +10,7 @@ from hypothesis import strategies as st
 
 from tests.core.factories import answer, claimed, failure, remote, success
 from trade_service.domain.executions import SubmissionState
+from trade_service.submission import batch_processor
 from trade_service.submission.batch_processor import ExecutionBatchProcessor, effective_batch_size
 from trade_service.submission.messages import BatchExecutionResponse, ExecutionResult
 from trade_service.submission.model import ItemReading, Verdict
@@ -66,6 +68,40 @@ def test_what_the_service_cannot_take_is_rejected_before_it_spoils_the_batch(tra
         (2, SubmissionState.REJECTED, "NOT_REPRESENTABLE")
     ]
     assert "BUY or SELL" in refused[0].message
+
+
+def _without(result: ExecutionResult, **changes: object) -> ExecutionResult:
+    """A result whose execution differs in these fields."""
+    assert result.execution is not None
+    return msgspec.structs.replace(result, execution=msgspec.structs.replace(result.execution, **changes))
+
+
+SPOILED = [
+    lambda results: results,
+    lambda results: results[::-1],
+    lambda results: results[1:],
+    lambda results: [*results, results[0]],
+    lambda results: [msgspec.structs.replace(results[0], request_index=None), *results[1:]],
+    lambda results: [msgspec.structs.replace(results[0], request_index=1), *results[1:]],
+    lambda results: [msgspec.structs.replace(results[0], status="FAILED"), *results[1:]],
+    lambda results: [*results[:4], failure(4, "Security not found")],
+    lambda results: [_without(results[0], id=0), *results[1:]],
+    lambda results: [_without(results[0], id=None), *results[1:]],
+    lambda results: [_without(results[0], trade_service_execution_id=12), *results[1:]],
+    lambda results: [_without(results[0], trade_service_execution_id=None), *results[1:]],
+]
+
+
+@pytest.mark.parametrize("spoil", SPOILED)
+@pytest.mark.parametrize("http_status", [CREATED, MIXED, NONE_CREATED])
+def test_the_reading_of_the_ordinary_answer_is_the_general_one(
+    spoil: Callable[[list[ExecutionResult]], list[ExecutionResult]], http_status: int
+) -> None:
+    response = answer(*spoil(all_good()))
+    quick = read(response, http_status)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(batch_processor, "_plain_acceptances", lambda _sent, _results: None)
+        assert quick == read(response, http_status)
 
 
 def test_201_with_all_results_accepts_all() -> None:

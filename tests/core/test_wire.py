@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from trade_service.domain.errors import InvalidInput
+from trade_service.execution_service import wire
 from trade_service.execution_service.wire import (
     UnreadableAnswer,
     decode_batch_answer,
@@ -24,7 +25,7 @@ from trade_service.submission.messages import BatchExecutionRequest, ExecutionPo
 GOLDEN = Path(__file__).parent.parent / "golden"
 SMALLEST = Decimal("0.00000001")
 GREATEST = Decimal("9999999999.99999999")
-PLAIN_NUMBER = re.compile(rb"(?:0|[1-9][0-9]{0,9})(?:\.[0-9]{0,7}[1-9])?")
+PLAIN_NUMBER = re.compile(rb"(?:0|[1-9][0-9]{0,9})(?:\.[0-9]{1,8})?")
 
 
 def _post(**changes: Any) -> ExecutionPost:
@@ -80,10 +81,10 @@ def test_the_golden_request_is_what_is_sent() -> None:
         ("1E+3", b"1000"),
         ("1.5E+3", b"1500"),
         ("1E-8", b"0.00000001"),
-        ("0.00000100", b"0.000001"),
-        ("100.00000000", b"100"),
+        ("0.00000100", b"0.00000100"),
+        ("100.00000000", b"100.00000000"),
         ("100", b"100"),
-        ("100.50000000", b"100.5"),
+        ("100.50000000", b"100.50000000"),
         ("9999999999.99999999", b"9999999999.99999999"),
         ("1.0000000000000000000000000", b"1"),
     ],
@@ -110,6 +111,32 @@ def test_any_decimal_either_leaves_exactly_or_is_refused(quantity: Decimal) -> N
         assert not fits
     else:
         assert Decimal(text.decode()) == quantity
+
+
+POSTS = st.builds(
+    _post,
+    destination=st.text(max_size=21),
+    security_id=st.text(max_size=25),
+    quantity=st.decimals(min_value=-1, max_value=2 * GREATEST, places=8) | st.decimals(),
+    limit_price=st.none() | st.decimals(min_value=SMALLEST, max_value=GREATEST, places=8),
+    trade_service_execution_id=st.integers(-1, 2**31),
+)
+
+
+@given(st.lists(POSTS, min_size=1, max_size=4))
+def test_the_look_at_a_whole_batch_says_what_the_look_at_each_of_its_items_says(
+    posts: list[ExecutionPost],
+) -> None:
+    request = BatchExecutionRequest(posts)
+    told = []
+    for sees_all in (wire._is_plain, lambda _posts: False):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(wire, "_is_plain", sees_all)
+            try:
+                told.append(str(_exactly(encode_batch_request(request))))
+            except InvalidInput as error:
+                told.append(error.message)
+    assert told[0] == told[1]
 
 
 @pytest.mark.parametrize(

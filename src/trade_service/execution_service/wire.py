@@ -167,7 +167,7 @@ def _item(post: ExecutionPost, index: int) -> _Item:
 
 
 def _number(value: Decimal, index: int, field: str) -> msgspec.Raw:
-    """The plain spelling, trailing zeros trimmed."""
+    """The digits as they are held, without an exponent; zeros behind the eighth decimal trimmed."""
     # Written out, an exponent such as 1E+999999 would take a megabyte: adjusted() tells before.
     if (
         value.is_finite()
@@ -175,15 +175,11 @@ def _number(value: Decimal, index: int, field: str) -> msgspec.Raw:
         and not value.is_signed()
         and _MIN_ADJUSTED <= value.adjusted() <= _MAX_ADJUSTED
     ):
-        text = str(value)
-        if "E" in text:
-            text = format(value, "f")
-        point = text.find(".")
-        if point < 0:
-            return msgspec.Raw(text)
-        text = text.rstrip("0").rstrip(".")
-        if len(text) - point - 1 <= _MAX_DECIMALS:
-            return msgspec.Raw(text)
+        whole, point, decimals = format(value, "f").partition(".")
+        if len(decimals) > _MAX_DECIMALS:
+            decimals = decimals.rstrip("0")
+        if len(decimals) <= _MAX_DECIMALS:
+            return msgspec.Raw(whole + point + decimals if decimals else whole)
     raise InvalidInput.of(f"executions[{index}].{field}", str(value), _NUMBER_RULE)
 
 
