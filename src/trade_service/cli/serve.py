@@ -31,6 +31,8 @@ def serve(host: str | None, port: int | None, toml_path: Path | None) -> None:
     Ctrl-C or SIGTERM stop it: not ready any more, requests and batches in flight finished, exit code 0.
     SIGUSR1 sets the log level to DEBUG, and from there back.
     """
+    if hasattr(signal, "SIGUSR1"):
+        signal.signal(signal.SIGUSR1, signal.SIG_IGN)  # Until there is a level to change: it would end us.
     settings = settings_for(toml_path, {"server.host": host, "server.port": port}).settings
     if auth_mode(settings) == "none" and not settings.server.is_loopback:
         say(
