@@ -176,7 +176,9 @@ class ListSettings(Section, frozen=True, kw_only=True):
     counted_up_to: Annotated[
         int,
         about(
-            "Totals up to this are counted for every page; larger ones are remembered.", ge=1, le=1_000_000
+            "Totals up to this are counted for every page, unless that takes long; others are remembered.",
+            ge=1,
+            le=1_000_000,
         ),
     ] = 10_000
     total_fresh_s: Annotated[

@@ -1,4 +1,4 @@
-"""How many rows a list has: exact at every moment while small, exact at a moment not long ago when large."""
+"""How many rows a list has: exact at every moment while that is soon counted, else at a moment not long ago."""
 
 import asyncio
 from collections import OrderedDict
@@ -24,6 +24,8 @@ class TotalsSettings(msgspec.Struct, frozen=True, kw_only=True):
     """A larger one is taken as it is for this time, and counted again behind the back of whoever asks next."""
     max_age_s: float = 60.0
     """One older than this is not shown: the page waits for the new count."""
+    quick_s: float = 0.25
+    """A count that took longer is remembered too, however small: few rows may be found by reading all of them."""
     kept: int = 500
     at_once: int = 2
     """Large counts under way at the same time."""
@@ -66,9 +68,10 @@ class Totals:
             if age_s > settings.fresh_s:
                 self._flights.join(key, lambda: self._counted(key, count))
             return known.total
+        began = self._clock.boottime()
         few = await count(settings.counted_up_to + 1)
         if few <= settings.counted_up_to:
-            self._known.pop(key, None)
+            self._note(key, few, began)
             return few
         return await asyncio.shield(self._flights.join(key, lambda: self._counted(key, count)))
 
@@ -76,11 +79,16 @@ class Totals:
         async with self._slots:
             began = self._clock.boottime()
             total = await count(None)
-        if total > self._settings.counted_up_to:
-            self._known[key] = _Known(total, began)
-            self._known.move_to_end(key)
-            while len(self._known) > self._settings.kept:
-                self._known.popitem(last=False)
-        else:
-            self._known.pop(key, None)
+        self._note(key, total, began)
         return total
+
+    def _note(self, key: Hashable, total: int, began: float) -> None:
+        """Remembers a total that costs too much to be counted for every page."""
+        settings = self._settings
+        if total <= settings.counted_up_to and self._clock.boottime() - began <= settings.quick_s:
+            self._known.pop(key, None)
+            return
+        self._known[key] = _Known(total, began)
+        self._known.move_to_end(key)
+        while len(self._known) > settings.kept:
+            self._known.popitem(last=False)
