@@ -16,14 +16,16 @@ class ListPlan(msgspec.Struct, frozen=True):
     source: str
     query: ListQuery
     index: str
+    passed: int = 0
+    """Entries of it that may be touched besides: of an offset, and of what stands between two names."""
 
 
 def _page(
-    field: str, *filters: Filter, descending: bool = True, after: tuple[Value, ...] = (), limit: int = LIMIT
+    field: str, *filters: Filter, descending: bool = True, after: tuple[Value, ...] = (), offset: int = 0
 ) -> ListQuery:
     sort = (SortKey(field, descending),) + (() if field == "id" else (SortKey("id", descending),))
     cursor = Cursor(sort, after, 0) if after else None
-    return ListQuery(limit, 0, sort, filters, cursor)
+    return ListQuery(LIMIT, offset, sort, filters, cursor)
 
 
 def _is(field: str, *values: Value) -> Filter:
@@ -56,6 +58,27 @@ LIST_PLANS = {
     "executions by time": ListPlan("executions", _page("executionTimestamp"), "execution_timestamp_ndx"),
     "executions of an order": ListPlan(
         "executions", _page("id", _is("tradeOrderId", 7)), "execution_trade_order_ndx"
+    ),
+    "executions in the middle, by offset": ListPlan(
+        "executions", _page("executionTimestamp", offset=ROWS // 2), "execution_timestamp_ndx", ROWS // 2
+    ),
+    "orders by portfolio": ListPlan(
+        "orders", _page("portfolio.name"), "trade_order_portfolio_ndx", PORTFOLIOS
+    ),
+    "orders by security, behind a row": ListPlan(
+        "orders",
+        _page("security.ticker", after=("S77", ROWS // 2), descending=False),
+        "trade_order_security_ndx",
+        SECURITIES,
+    ),
+    "executions by security": ListPlan(
+        "executions", _page("security.ticker"), "execution_trade_order_ndx", SECURITIES
+    ),
+    "executions by portfolio, behind a row": ListPlan(
+        "executions",
+        _page("portfolio.name", after=("P77", ROWS // 2)),
+        "execution_trade_order_ndx",
+        2 * ROWS // PORTFOLIOS,
     ),
 }
 

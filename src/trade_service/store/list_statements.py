@@ -17,6 +17,7 @@ from sqlalchemy.types import TypeEngine
 
 from trade_service.domain.reference import STATUS_NEW
 from trade_service.store import order_sql as sql
+from trade_service.store.list_walks import ids_by_name
 from trade_service.store.tables import INSTANT
 from trade_service.trading.listing.model import Filter, Kind, ListQuery, SortKey, Test
 
@@ -29,6 +30,9 @@ _BIND_TYPES: Mapping[Kind, TypeEngine[Any]] = {
     Kind.FLAG: sa.Boolean(),
 }
 _OPERATORS = {Test.AT_LEAST: ">=", Test.AT_MOST: "<="}
+FAR_OFFSET = 100
+WALKED_ROWS = 100_000
+"""An offset beyond it is sorted to at once: executions are looked up order by order otherwise."""
 _ORDER_OF_EXECUTION = "JOIN trade_order o ON o.id = e.trade_order_id"
 
 
@@ -43,6 +47,8 @@ class Column(msgspec.Struct, frozen=True):
     """The id column that a filter tests instead, and the table in which it finds the ids."""
     is_id: bool = False
     """Whether it is a char(24) of another service."""
+    named: str = ""
+    """Of a name: the orders' column that points to it, and the table that has it."""
 
 
 class Source(msgspec.Struct, frozen=True):
@@ -53,6 +59,8 @@ class Source(msgspec.Struct, frozen=True):
     columns: Mapping[str, Column]
     indexed: frozenset[str]
     """Fields by which PostgreSQL finds or sorts rows without reading the whole table."""
+    rows: str
+    """Selects the ids of the rows whose order has `w.id` in a column."""
     answer: str
     """Selects from the page, a sub-select named as the alias, whose sort values are k0, k1, ..."""
 
@@ -66,7 +74,8 @@ def _named(alias: str, table: str, id_column: str, name: str) -> Column:
 def _directory(alias: str, table: str, id_column: str, *joins: str) -> Column:
     """The name that another service gave, or the id that stands in for it."""
     join = f"LEFT JOIN {table} {alias} ON {alias}.id = {id_column}"
-    return Column(f'coalesce({alias}.name, rtrim({id_column})) COLLATE "C"', Kind.TEXT, (*joins, join))
+    name = f'coalesce({alias}.name, rtrim({id_column})) COLLATE "C"'
+    return Column(name, Kind.TEXT, (*joins, join), named=f"{id_column.removeprefix('o.')} {table}")
 
 
 ORDERS = Source(
@@ -87,6 +96,7 @@ ORDERS = Source(
         "portfolioId": Column("o.portfolio_id", Kind.TEXT, is_id=True),
     },
     indexed=frozenset({"id", "orderId", "tradeTimestamp", "securityId", "portfolioId"}),
+    rows="SELECT t.id FROM trade_order t WHERE t.{column} = w.id",
     answer=f"SELECT {sql.ORDER_COLUMNS}, {{keys}} FROM ({{page}}) o ORDER BY {{order}}",
 )
 
@@ -114,6 +124,11 @@ EXECUTIONS = Source(
         "portfolioId": Column("o.portfolio_id", Kind.TEXT, (_ORDER_OF_EXECUTION,), is_id=True),
     },
     indexed=frozenset({"id", "executionTimestamp", "tradeOrderId", "securityId", "portfolioId"}),
+    rows="""
+SELECT x.id FROM trade_order t
+CROSS JOIN LATERAL (SELECT x.id FROM execution x WHERE x.trade_order_id = t.id OFFSET 0) x
+WHERE t.{column} = w.id
+""",
     answer=f"""
 SELECT {sql.ORDER_COLUMNS}, {sql.EXECUTION_COLUMNS}, {sql.STATE_SHOWN}, {{keys}}
 FROM ({{page}}) e
@@ -132,13 +147,19 @@ class Shape(msgspec.Struct, frozen=True):
     tests: tuple[tuple[str, Test, bool], ...]
     """Field and test of each filter, and whether it has a single value."""
     after_cursor: bool = False
+    far: bool = False
+    """Whether many rows come before the page: they are passed over by their index alone where it has all."""
+    walked: bool = True
+    """Whether the page is near enough to go from name to name."""
     bounded: bool = True
     """Of a count: whether it stops somewhere."""
 
 
 def shape_of(query: ListQuery) -> Shape:
     """The shape of a page."""
-    return Shape(query.sort, _tests(query.filters), query.cursor is not None)
+    after_cursor = query.cursor is not None
+    far = not after_cursor and query.offset >= FAR_OFFSET
+    return Shape(query.sort, _tests(query.filters), after_cursor, far, walked=query.offset <= WALKED_ROWS)
 
 
 def count_shape(filters: Sequence[Filter], bounded: bool) -> Shape:
@@ -164,7 +185,8 @@ def filter_values(filters: Sequence[Filter]) -> dict[str, object]:
 
 def reads_whole_table(source: Source, query: ListQuery) -> bool:
     """Whether a page can only be made by reading (and sorting) all rows."""
-    return query.sort[0].field not in source.indexed and not finds_by_index(source, query.filters)
+    indexed = query.sort[0].field in source.indexed or _goes_by_name(source, shape_of(query))
+    return not indexed and not finds_by_index(source, query.filters)
 
 
 def finds_by_index(source: Source, filters: Sequence[Filter]) -> bool:
@@ -176,22 +198,49 @@ def finds_by_index(source: Source, filters: Sequence[Filter]) -> bool:
 def page_statement(source_name: str, shape: Shape) -> TextClause:
     """Reads one page: rows as `Source.answer` says, then the values of the sort keys."""
     source = SOURCES[source_name]
-    keys = [source.columns[key.field] for key in shape.sort]
-    conditions = [*_conditions(source, shape), *([_behind(source, shape.sort)] if shape.after_cursor else [])]
     directions = ["DESC" if key.descending else "ASC" for key in shape.sort]
-    order = [f"{key.expression} {direction}" for key, direction in zip(keys, directions, strict=True)]
-    named = ", ".join(f"{key.expression} AS k{place}" for place, key in enumerate(keys))
-    page = (
-        f"SELECT {source.alias}.*, {named} FROM {source.table} {source.alias} {_joins(source, shape)}"
-        f"{_where(conditions)} ORDER BY {', '.join(order)} LIMIT :limit"
-        f"{'' if shape.after_cursor else ' OFFSET :offset'}"
-    )
     words = source.answer.format(
-        keys=", ".join(f"{source.alias}.k{place}" for place in range(len(keys))),
-        page=page,
+        keys=", ".join(f"{source.alias}.k{place}" for place in range(len(directions))),
+        page=_page(source, shape),
         order=", ".join(f"{source.alias}.k{place} {way}" for place, way in enumerate(directions)),
     )
     return _bound(words, source, shape)
+
+
+def _page(source: Source, shape: Shape) -> str:
+    """Selects the rows and k0, k1, ..."""
+    if _goes_by_name(source, shape):
+        column, table = source.columns[shape.sort[0].field].named.split()
+        first, second = (key.descending for key in shape.sort)
+        rows = source.rows.format(column=column)
+        ids = ids_by_name(table, column, rows, descending=(first, second), after_cursor=shape.after_cursor)
+    elif shape.far:
+        ids = _sorted_rows(source, shape, "id")
+    else:
+        return _sorted_rows(source, shape, "*")
+    keys = ", ".join(f"p.k{place}" for place in range(len(shape.sort)))
+    return (
+        f"SELECT t.*, {keys} FROM ({ids}) p "
+        f"CROSS JOIN LATERAL (SELECT * FROM {source.table} t WHERE t.id = p.id OFFSET 0) t"
+    )
+
+
+def _goes_by_name(source: Source, shape: Shape) -> bool:
+    """Whether each name's rows can be found without those of the others."""
+    named = source.columns[shape.sort[0].field].named != ""
+    return named and len(shape.sort) == 2 and not shape.tests and shape.walked
+
+
+def _sorted_rows(source: Source, shape: Shape, wanted: str) -> str:
+    keys = [source.columns[key.field].expression for key in shape.sort]
+    ways = ["DESC" if key.descending else "ASC" for key in shape.sort]
+    conditions = [*_conditions(source, shape), *([_behind(source, shape.sort)] if shape.after_cursor else [])]
+    order = ", ".join(f"{key} {way}" for key, way in zip(keys, ways, strict=True))
+    named = ", ".join(f"{key} AS k{place}" for place, key in enumerate(keys))
+    return (
+        f"SELECT {source.alias}.{wanted}, {named} FROM {source.table} {source.alias} {_joins(source, shape)}"
+        f"{_where(conditions)} ORDER BY {order} LIMIT :limit{'' if shape.after_cursor else ' OFFSET :offset'}"
+    )
 
 
 @lru_cache(maxsize=1000)

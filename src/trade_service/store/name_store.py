@@ -8,6 +8,7 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from trade_service.store.engine import autocommitted
+from trade_service.store.list_walks import ids_in_use
 from trade_service.trading.listing.names import ID_LENGTH, KnownName, NameKind
 
 _IDS = ARRAY(sa.CHAR(ID_LENGTH))
@@ -43,15 +44,8 @@ def _ids_of(table: str, column: str) -> str:
 
 
 def _nameless(table: str, column: str) -> str:
-    """From one id to the next through the index, however many orders share each."""
     return f"""
-    WITH RECURSIVE seen (id) AS (
-        (SELECT {column} FROM trade_order ORDER BY {column} LIMIT 1)
-        UNION ALL
-        SELECT (SELECT o.{column} FROM trade_order o WHERE o.{column} > s.id ORDER BY o.{column} LIMIT 1)
-        FROM seen s
-        WHERE s.id IS NOT NULL
-    ), missing AS (
+    WITH RECURSIVE {ids_in_use(column)}, missing AS (
         SELECT s.id, cast(NULL AS timestamptz) AS fetched_at
         FROM seen s
         WHERE s.id IS NOT NULL AND NOT EXISTS (SELECT FROM {table} n WHERE n.id = s.id)
