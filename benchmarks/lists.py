@@ -1,7 +1,8 @@
-"""`make bench-lists`: the same pages of `GET /api/v2/tradeOrders` over few rows and over very many.
+"""`make bench-lists`: the same pages of trade orders and of executions over few rows and over very many.
 
 Over HTTP on this machine, with the embedded PostgreSQL; names are in the database already. For each page the
-median of its repetitions, small and large, and their ratio.
+median of its repetitions, small and large, their ratio, and what the first request of the large one took, which
+also counts its rows.
 """
 
 import argparse
@@ -9,16 +10,15 @@ import asyncio
 import contextlib
 import statistics
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from urllib.parse import urlsplit, urlunsplit
+from typing import TypeAlias
 
 import aiohttp
 import msgspec
-import sqlalchemy as sa
 import uvloop
-from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
+from benchmarks.list_tables import filled, say
 from trade_service.bench.machine import described, this_machine
 from trade_service.bench.stage import services_on
 from trade_service.bootstrap.web import web_app
@@ -26,62 +26,64 @@ from trade_service.cli.demo_folder import database_folder, make_demo_folder, rem
 from trade_service.observability.logs import configure_logs
 from trade_service.serving import serve_asgi
 from trade_service.store.embedded import EmbeddedPostgres
-from trade_service.store.migrate import migrate
 
-EACH = 1_000
-"""Orders of each portfolio and of each security: a larger table has more of both, as a larger house does."""
-CHUNK = 500_000
 WARM_UP = 10
+PAGE_S = 6.0
+"""A page that takes long is repeated for this time, at least `LEAST` times."""
+LEAST = 3
 AWAY = "http://127.0.0.1:9"
 
-FILL = sa.text("""
-INSERT INTO trade_order (order_id, portfolio_id, order_type, security_id, quantity, quantity_sent, limit_price,
-                         trade_timestamp, blotter_id, submitted)
-SELECT n, 'P' || n % :groups, (ARRAY['BUY', 'SELL'])[1 + n % 2], 'S' || n * 7919 % :groups, 100 + n % 1000,
-       n % 100, 12.5, timestamptz '2020-01-01Z' + n * interval '10 s', 1 + n % 4, n % 2 = 0
-FROM generate_series(cast(:first AS bigint), cast(:last AS bigint)) n
-""").bindparams(*(sa.bindparam(name, type_=sa.BigInteger) for name in ("groups", "first", "last")))
-NAMES = """
-INSERT INTO {table} (id, name, fetched_at)
-SELECT '{letter}' || n, '{word} ' || n, now() + interval '1 day' FROM generate_series(0, {groups}) n
-"""
+Figures: TypeAlias = dict[str, float]
 
-PAGES = {
+BOTH = {
     "default sort, 50 rows": "",
-    "newest first, 50 rows": "sort=-tradeTimestamp",
-    "one security by ticker, 50 rows": "security.ticker=TICKER%207",
-    "one portfolio, newest id first, 50 rows": "portfolio.name=Portfolio%207&sort=-id",
+    "newest id first": "sort=-id",
+    "one security by ticker": "security.ticker=TICKER%207",
+    "one portfolio, newest id first": "portfolio.name=Portfolio%207&sort=-id",
+    "one blotter": "blotter.abbreviation=EQ",
+    "sorted by ticker": "sort=security.ticker",
+    "sorted by portfolio": "sort=-portfolio.name",
+    "sorted by blotter": "sort=blotter.abbreviation",
     "1,000 rows": "limit=1000",
+    "1,000 rows in the middle, by offset": "limit=1000&offset={middle}",
+    "1,000 rows in the middle, by cursor": "limit=1000&cursor={cursor}",
 }
-
-
-async def fill(engine: AsyncEngine, rows: int) -> float:
-    """Inserts `rows` orders and the names that they need; returns the seconds that it took."""
-    began = time.perf_counter()
-    groups = max(1, rows // EACH)
-    async with engine.connect() as connection:
-        definitions = (
-            await connection.execute(
-                sa.text(
-                    "SELECT indexname, indexdef FROM pg_indexes WHERE tablename = 'trade_order' "
-                    "AND indexname <> 'trade_order_pkey'"
-                )
-            )
-        ).all()
-        for name, _ in definitions:
-            await connection.execute(sa.text(f"DROP INDEX {name}"))
-        for first in range(1, rows + 1, CHUNK):
-            last = min(first + CHUNK - 1, rows)
-            await connection.execute(FILL, {"groups": groups, "first": first, "last": last})
-        for _, definition in definitions:
-            await connection.execute(sa.text(definition))
-        for table, letter, word in (("portfolio_name", "P", "Portfolio"), ("security_name", "S", "TICKER")):
-            await connection.execute(
-                sa.text(NAMES.format(table=table, letter=letter, word=word, groups=groups))
-            )
-        await connection.execute(sa.text("VACUUM ANALYZE trade_order"))
-        await connection.execute(sa.text("CHECKPOINT"))
-    return time.perf_counter() - began
+LISTS = {
+    "tradeOrders": BOTH
+    | {
+        "newest first": "sort=-tradeTimestamp",
+        "one order id": "orderId=777",
+        "by order id": "sort=orderId",
+        "one order type": "orderType=SELL",
+        "submitted": "submitted=true&sort=-id",
+        "least quantity": "quantity.min=1000",
+        "sorted by quantity": "sort=-quantity",
+        "sorted by order type": "sort=orderType",
+    },
+    "executions": BOTH
+    | {
+        "newest first": "sort=-executionTimestamp",
+        "ten ids": "id=1,2,3,5,8,13,21,34,55,89",
+        "of one order": "tradeOrderId=777",
+        "by order": "sort=-tradeOrderId",
+        "of one id of the Execution Service": "executionServiceId=777",
+        "filled": "executionStatus.abbreviation=FULL",
+        "filled in part, newest id first": "executionStatus.abbreviation=PART&sort=-id",
+        "new, newest id first": "executionStatus.abbreviation=NEW&sort=-id",
+        "new, oldest first": "executionStatus.abbreviation=NEW",
+        "one destination": "destination.abbreviation=RBC",
+        "a destination of one in 10,000": "destination.abbreviation=POSIT",
+        "one trade type": "tradeType.abbreviation=SELL",
+        "least quantity": "quantityOrdered.min=1000",
+        "sorted by status": "sort=executionStatus.abbreviation",
+        "sorted by destination": "sort=destination.abbreviation",
+        "sorted by trade type": "sort=-tradeType.abbreviation",
+        "sorted by quantity": "sort=-quantityOrdered",
+        "sorted by quantity placed": "sort=quantityPlaced",
+        "sorted by quantity filled": "sort=-quantityFilled",
+    },
+}
+"""Pages by list and name; 50 rows where nothing else is said."""
 
 
 @asynccontextmanager
@@ -103,102 +105,99 @@ async def served(dsn: str) -> AsyncIterator[str]:
 
 
 class Table:
-    """One size, served."""
+    """A list at one size, served."""
 
-    def __init__(self, session: aiohttp.ClientSession, address: str, rows: int) -> None:
+    def __init__(self, session: aiohttp.ClientSession, url: str, rows: int) -> None:
         self._session = session
-        self._address = address
+        self._url = url
         self.rows = rows
-        self.times: dict[str, list[float]] = {}
+        self.times_ms: dict[str, list[float]] = {}
+        self._places: dict[str, str] = {}
 
     async def get(self, query: str) -> dict[str, dict[str, object]]:
         """A page."""
-        async with self._session.get(f"{self._address}/api/v2/tradeOrders?{query}") as response:
+        async with self._session.get(f"{self._url}?{query}") as response:
             body: dict[str, dict[str, object]] = msgspec.json.decode(await response.read())
             assert response.status == 200, body
             return body
 
-    async def pages(self) -> dict[str, str]:
-        """What is asked, by name."""
-        middle = await self.get(f"limit=1000&offset={self.rows // 2 - 1000}")
-        total = middle["pagination"]["totalElements"]
-        assert total == self.rows, f"{total} told of {self.rows}"
-        cursor = middle["pagination"]["nextCursor"]
-        return PAGES | {"1,000 rows in the middle, by cursor": f"limit=1000&cursor={cursor}"}
+    async def find_middle(self) -> None:
+        """Finds out where the pages in the middle begin."""
+        middle = self.rows // 2
+        pagination = (await self.get(f"limit=1000&offset={middle - 1000}"))["pagination"]
+        assert pagination["totalElements"] == self.rows, f"{pagination} told of {self.rows}"
+        self._places = {"middle": str(middle), "cursor": str(pagination["nextCursor"])}
 
     async def timed(self, name: str, query: str) -> None:
         """Gets a page and notes the milliseconds."""
+        words = query.format_map(self._places)
         began = time.perf_counter()
-        await self.get(query)
-        self.times.setdefault(name, []).append((time.perf_counter() - began) * 1000)
+        await self.get(words)
+        self.times_ms.setdefault(name, []).append((time.perf_counter() - began) * 1000)
 
     def median_ms(self, name: str) -> float:
-        """Of a page."""
-        return round(statistics.median(self.times[name]), 2)
+        """Of a page, once it is warm."""
+        times = self.times_ms[name]
+        return statistics.median(times[min(WARM_UP, len(times) // 2) :])
 
 
-async def filled(dsn: str, rows: int) -> tuple[str, float]:
-    """The URL of a new database of `rows` orders, and the seconds it took to fill."""
-    name = f"lists_{rows}"
-    admin = _plain_engine(dsn)
-    async with admin.connect() as connection:
-        await connection.execute(sa.text(f"CREATE DATABASE {name}"))
-    await admin.dispose()
-    url = urlunsplit(urlsplit(dsn)._replace(path=f"/{name}"))
-    await migrate(url)
-    filler = _plain_engine(url)
-    took_s = await fill(filler, rows)
-    await filler.dispose()
-    return url, took_s
-
-
-def _plain_engine(dsn: str) -> AsyncEngine:
-    return create_async_engine(
-        "postgresql+asyncpg://", connect_args={"dsn": dsn}, isolation_level="AUTOCOMMIT"
-    )
-
-
-async def compare(urls: dict[int, str], repetitions: int) -> dict[str, object]:
+async def compare(urls: dict[int, str], which: str, repetitions: int) -> dict[str, Figures]:
     """Both sizes in turn, request by request, so that they meet the same machine."""
     async with contextlib.AsyncExitStack() as stack:
         session = await stack.enter_async_context(aiohttp.ClientSession())
-        small, large = [
-            Table(session, await stack.enter_async_context(served(url)), rows) for rows, url in urls.items()
-        ]
-        pages = {table: await table.pages() for table in (small, large)}
-        for name in pages[small]:
+        tables = []
+        for rows, url in urls.items():
+            address = await stack.enter_async_context(served(url))
+            tables.append(Table(session, f"{address}/api/v2/{which}", rows))
+            await tables[-1].find_middle()
+        found = {}
+        for name, query in LISTS[which].items():
+            began = time.perf_counter()
             for repetition in range(WARM_UP + repetitions):
-                if repetition == WARM_UP:
-                    small.times.pop(name)
-                    large.times.pop(name)
-                for table in (small, large) if repetition % 2 else (large, small):
-                    await table.timed(name, pages[table][name])
-        return {
-            name: {
-                f"{small.rows:,}": small.median_ms(name),
-                f"{large.rows:,}": large.median_ms(name),
-                "ratio": round(large.median_ms(name) / small.median_ms(name), 2),
-            }
-            for name in pages[small]
-        }
+                if repetition > LEAST and time.perf_counter() - began > PAGE_S:
+                    break
+                for table in tables if repetition % 2 else reversed(tables):
+                    await table.timed(name, query)
+            found[name] = _figures(tables, name)
+            say(f"{which}: {name}: {found[name]}")
+        return found
+
+
+def _figures(tables: Sequence[Table], name: str) -> Figures:
+    """Median milliseconds and their ratio; of the first request, which also counts the rows, what it took."""
+    medians = [table.median_ms(name) for table in tables]
+    figures = {f"{table.rows:,}": round(ms, 2) for table, ms in zip(tables, medians, strict=True)}
+    return figures | {
+        "ratio": round(medians[-1] / medians[0], 2),
+        "first": round(tables[-1].times_ms[name][0], 1),
+    }
+
+
+def as_table(which: str, pages: dict[str, Figures]) -> str:
+    """The figures in Markdown."""
+    heads = list(next(iter(pages.values())))
+    lines = [[f"`{which}`, ms", *heads], ["---", *("---:" for _ in heads)]]
+    lines += [[name, *(f"{figure:,}" for figure in figures.values())] for name, figures in pages.items()]
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in lines) + "\n"
 
 
 async def main(arguments: argparse.Namespace) -> None:
-    """Measures both sizes and prints one JSON document."""
+    """Measures both sizes; prints tables, and the same with what it was measured on as a JSON document."""
     configure_logs("ERROR", "console")
-    figures: dict[str, object] = {"machine": described(this_machine())}
+    report: dict[str, object] = {"machine": described(this_machine())}
     folder = make_demo_folder()
     try:
         async with EmbeddedPostgres.running(database_folder(folder)) as postgres:
-            figures["postgresql"] = postgres.version
+            report["postgresql"] = postgres.version
             urls = {}
             for rows in (arguments.small, arguments.large):
-                urls[rows], took_s = await filled(postgres.dsn, rows)
-                figures[f"seconds to fill {rows:,}"] = round(took_s, 1)
-            figures["median_ms"] = await compare(urls, arguments.repetitions)
+                urls[rows], report[f"{rows:,} rows"] = await filled(postgres.dsn, rows)
+            for which in LISTS:
+                report[which] = pages = await compare(urls, which, arguments.repetitions)
+                print(as_table(which, pages))
     finally:
         await remove_demo_folder(folder)
-    print(msgspec.json.format(msgspec.json.encode(figures), indent=2).decode())
+    print(msgspec.json.format(msgspec.json.encode(report), indent=2).decode())
 
 
 if __name__ == "__main__":
