@@ -43,7 +43,11 @@ SECRET_SOURCES: list[dict[str, str]] = [
     {"SPRING_DATASOURCE_PASSWORD": SECRET},
     {"DATABASE_URL": "postgresql://a:b@db/t", "SPRING_DATASOURCE_PASSWORD": SECRET},
     {"EXECUTION_SERVICE_BASE_URL": f"http://user:{SECRET}@exec:8084"},
-    {"MANAGEMENT_OTLP_METRICS_EXPORT_URL": f"http://o:4318/m?token={SECRET}"},
+    {"EXECUTION_SERVICE_BASE_URL": f"https://{SECRET}@exec:8084"},
+    *(
+        {"MANAGEMENT_OTLP_METRICS_EXPORT_URL": f"http://o:4318/m?{name}={SECRET}"}
+        for name in ("token", "api-key", "apikey", "X-Amz-Signature", "sig", "authorization", "credential")
+    ),
 ]
 
 

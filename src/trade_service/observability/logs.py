@@ -2,6 +2,7 @@
 
 import logging
 import sys
+from collections.abc import Collection
 
 import structlog
 
@@ -13,10 +14,26 @@ _TRACEBACKS = structlog.processors.ExceptionRenderer(
 )
 
 
-def configure_logs(level: str, style: str) -> None:
+class LibraryFormatter(logging.Formatter):
+    """What libraries log, which know nothing of our secrets and quote the addresses that fail."""
+
+    def __init__(self, secrets: Collection[str]) -> None:
+        super().__init__(logging.BASIC_FORMAT)
+        self._secrets = sorted(secrets, key=len, reverse=True)
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The line and its traceback, without the secrets."""
+        text = super().format(record)
+        for secret in self._secrets:
+            text = text.replace(secret, "***")
+        return text
+
+
+def configure_logs(level: str, style: str, secrets: Collection[str] = ()) -> None:
     """Sets up logging of the whole process.
 
-    `level` is a name such as INFO; `style` is `json`, `console`, or `auto` for console on a terminal.
+    `level` is a name such as INFO; `style` is `json`, `console`, or `auto` for console on a terminal;
+    `secrets` are texts that libraries may not log.
     """
     number = logging.getLevelNamesMapping()[level]
     as_json = style == "json" or (style == "auto" and not sys.stderr.isatty())
@@ -40,7 +57,9 @@ def configure_logs(level: str, style: str) -> None:
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
         cache_logger_on_first_use=False,
     )
-    logging.basicConfig(stream=sys.stderr, level=max(number, logging.WARNING), force=True)
+    of_libraries = logging.StreamHandler(sys.stderr)
+    of_libraries.setFormatter(LibraryFormatter(secrets))
+    logging.basicConfig(handlers=[of_libraries], level=max(number, logging.WARNING), force=True)
 
 
 class LogLevel:

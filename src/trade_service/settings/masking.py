@@ -13,11 +13,14 @@ _WITH_USER = re.compile(r"(//[^:/?#@\s]*):.*@", re.DOTALL)
 _WITHOUT_SCHEME = re.compile(r"^(['\"]?[^:/?#@\s]*):.*@", re.DOTALL)
 # "//name:something" without "@": a port is digits; anything else may be a password whose host is missing.
 _NO_PORT = re.compile(r"(//[^:/?#@\[\s]*):(?!\d{1,5}(?:[/?#,'\"]|$))[^/?#'\"]+")
-_PARAMETER = re.compile(r"((?:password|pwd|passwd|secret|token)=)[^&\s'\"]*", re.IGNORECASE)
+# A user alone is a token where the scheme is http; of a database it is a name.
+_TOKEN_AS_USER = re.compile(r"(https?://)[^:/?#@\s]+@", re.IGNORECASE)
+_SECRET_NAME = r"(?:pass|pwd|secret|token|key|sig|auth|credential)[\w.-]{0,40}"
+_PARAMETER = re.compile(rf"({_SECRET_NAME}=)[^&#\s'\"]*", re.IGNORECASE)
 
 
 def mask_url(text: str) -> str:
-    """The text with the password of a URL in it, or of a URL's parameters, replaced.
+    """The text with the password or token of a URL in it, or of a URL's parameters, replaced.
 
     Works on malformed URLs too: those are the ones that error messages show.
     """
@@ -25,7 +28,13 @@ def mask_url(text: str) -> str:
     masked = with_user.sub(rf"\1:{MASK}@", text)
     if masked == text:
         masked = _NO_PORT.sub(rf"\1:{MASK}", text)
+    masked = _TOKEN_AS_USER.sub(rf"\1{MASK}@", masked)
     return _PARAMETER.sub(rf"\g<1>{MASK}", masked)
+
+
+def is_secret_parameter(name: str) -> bool:
+    """Whether the name of a URL's parameter says that its value is secret."""
+    return re.search(_SECRET_NAME, name, re.IGNORECASE) is not None
 
 
 def shown(value: object, *, secret: bool = False) -> str:
