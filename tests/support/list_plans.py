@@ -17,7 +17,7 @@ class ListPlan(msgspec.Struct, frozen=True):
     query: ListQuery
     index: str
     passed: int = 0
-    """Entries of it that may be touched besides: of an offset, and of what stands between two names."""
+    """Rows that may be touched besides: of an offset, of other names, or of the same range of pages."""
 
 
 def _page(
@@ -59,6 +59,9 @@ LIST_PLANS = {
     "executions of an order": ListPlan(
         "executions", _page("id", _is("tradeOrderId", 7)), "execution_trade_order_ndx"
     ),
+    "executions of an id of the Execution Service": ListPlan(
+        "executions", _page("id", _is("executionServiceId", 777)), "execution_service_ndx", 2_000
+    ),
     "executions in the middle, by offset": ListPlan(
         "executions", _page("executionTimestamp", offset=ROWS // 2), "execution_timestamp_ndx", ROWS // 2
     ),
@@ -90,6 +93,7 @@ FILL = (
         FROM generate_series(1, {ROWS}) n""",
     """INSERT INTO execution
         (execution_status_id, trade_type_id, trade_order_id, destination_id, quantity_ordered, quantity_placed,
-         submission_state, execution_timestamp)
-        SELECT 1, 1, o.id, 1, 10, 10, 'accepted', o.trade_timestamp FROM trade_order o ORDER BY o.id""",
+         submission_state, execution_timestamp, execution_service_id)
+        SELECT 1, 1, o.id, 1, 10, 10, 'accepted', o.trade_timestamp, o.id FROM trade_order o ORDER BY o.id""",
+    "SELECT brin_summarize_new_values('execution_service_ndx')",
 )

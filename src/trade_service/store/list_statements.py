@@ -123,7 +123,9 @@ EXECUTIONS = Source(
         "securityId": Column("o.security_id", Kind.TEXT, (_ORDER_OF_EXECUTION,), is_id=True),
         "portfolioId": Column("o.portfolio_id", Kind.TEXT, (_ORDER_OF_EXECUTION,), is_id=True),
     },
-    indexed=frozenset({"id", "executionTimestamp", "tradeOrderId", "securityId", "portfolioId"}),
+    indexed=frozenset(
+        {"id", "executionTimestamp", "tradeOrderId", "securityId", "portfolioId", "executionServiceId"}
+    ),
     rows="""
 SELECT x.id FROM trade_order t
 CROSS JOIN LATERAL (SELECT x.id FROM execution x WHERE x.trade_order_id = t.id OFFSET 0) x

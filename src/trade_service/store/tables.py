@@ -107,6 +107,13 @@ execution = sa.Table(
     sa.Index("execution_trade_order_ndx", "trade_order_id"),
     # Query: lists sorted by time.
     sa.Index("execution_timestamp_ndx", "execution_timestamp", "id"),
+    # Query: lists by the Execution Service's id. Updates stay HOT with it, since PostgreSQL 16.
+    sa.Index(
+        "execution_service_ndx",
+        "execution_service_id",
+        postgresql_using="brin",
+        postgresql_with={"pages_per_range": 32, "autosummarize": "on"},
+    ),
     postgresql_with={"fillfactor": FILL_FACTOR},
 )
 
