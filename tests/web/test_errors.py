@@ -256,12 +256,30 @@ async def test_the_order_at_fault_is_named(client: Client, fakes: FakeUseCases) 
 # --- addresses, ids, logs ---
 
 
+@pytest.mark.parametrize(
+    ("path", "methods"),
+    [
+        ("/api/v1/tradeOrders", "GET, HEAD, OPTIONS, POST"),
+        ("/api/v1/tradeOrders/7", "DELETE, GET, HEAD, OPTIONS, PUT"),
+        ("/api/v1/tradeOrders/7/submit", "OPTIONS, POST"),
+        ("/actuator/health", "GET, HEAD, OPTIONS"),
+    ],
+)
+async def test_allow_names_all_that_is_answered(client: Client, path: str, methods: str) -> None:
+    wrong = await client.call("PATCH", path)
+    assert (wrong.status, wrong.headers["allow"]) == (405, methods)
+    assert wrong.body["message"].endswith(f"this address takes {methods}; got 'PATCH'")
+    assert (await client.call("OPTIONS", path)).headers["allow"] == methods
+    head = await client.call("HEAD", path)
+    assert head.status != 405 if "HEAD" in methods else head.headers["allow"] == methods
+
+
 async def test_unknown_addresses_and_methods(client: Client) -> None:
     answer = await client.get("/api/v1/nothing")
     assert (answer.status, answer.body["code"]) == (404, "NO_SUCH_ADDRESS")
     answer = await client.call("DELETE", "/api/v1/tradeOrders/bulk")
     assert (answer.status, answer.body["code"]) == (405, "METHOD_NOT_ALLOWED")
-    assert "POST" in answer.headers["allow"]
+    assert answer.headers["allow"] == "OPTIONS, POST"
     assert answer.body["requestId"] == answer.headers["x-request-id"]
 
 

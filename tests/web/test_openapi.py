@@ -121,4 +121,4 @@ async def test_options_names_every_method_of_a_path(client: Client, api: Any) ->
         answer = await client.call("OPTIONS", path.replace("{id}", "7"))
         assert answer.status == 204
         allowed = {method.lower() for method in answer.headers["allow"].split(", ")}
-        assert allowed == {*api["paths"][path], "options"}
+        assert allowed == {*api["paths"][path], "head", "options"}

@@ -153,7 +153,11 @@ class NamesSettings(Section, frozen=True, kw_only=True):
 
     wait_ms: Annotated[
         int,
-        about("Longest time a list waits for names; ids stand in for those that are late.", ge=0, le=10_000),
+        about(
+            "Longest time a request waits for names, all told; ids stand in for those that are late.",
+            ge=0,
+            le=10_000,
+        ),
     ] = 1_000
     ttl_s: Annotated[
         float, about("A name that a list shows is asked for again when it is older.", ge=1, le=604_800)

@@ -6,7 +6,7 @@ from litestar import Litestar, Router
 from litestar.types import Middleware
 
 from trade_service.web.access import Gate, check_roles
-from trade_service.web.errors import respond_to_error
+from trade_service.web.errors import allow_header, respond_to_error
 from trade_service.web.health import HealthRoutes
 from trade_service.web.idempotency import REPLAYED
 from trade_service.web.limits import Limits, RequestContext
@@ -55,7 +55,7 @@ def create_app(services: WebServices, settings: WebSettings) -> Litestar:
     )
     check_roles(app)
     # Outermost, since a middleware would not see requests that no route matches.
-    methods = {route.path_format: ", ".join(sorted(route.methods)) for route in app.routes}
+    methods = {route.path_format: allow_header(route.methods) for route in app.routes}
     inner = HeadAsGet(AllMethods(app.asgi_handler, methods))
     measured = inner if services.metrics is None else MeasuredRequests(inner, services.metrics)
     app.asgi_handler = RequestContext(measured)

@@ -5,7 +5,7 @@ is what the service's earlier clients read.
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from http import HTTPStatus
 from typing import Any, Self
 
@@ -234,13 +234,19 @@ def _domain_problem(error: DomainError) -> Problem:
     return Problem(status, error.code, error.message, error.details, headers)
 
 
+def allow_header(methods: Iterable[str]) -> str:
+    """The methods of an address as the header Allow has them: HEAD is answered wherever GET is."""
+    return ", ".join(sorted({*methods} | ({"HEAD"} if "GET" in methods else set())))
+
+
 def _http_problem(error: HTTPException, method: str, path: str) -> Problem:
     headers = dict(error.headers or {})
     if error.status_code == HTTPStatus.NOT_FOUND:
         rule = "there is nothing at this address, see /schema/openapi.json for what there is"
         told = RequestRefused.of(404, HttpCode.NO_SUCH_ADDRESS, "path", path, rule)
     elif error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
-        rule = f"this address takes {headers.get('allow', 'others')}"
+        headers["allow"] = allow_header(headers.get("allow", "").split(", "))
+        rule = f"this address takes {headers['allow']}"
         told = RequestRefused.of(405, HttpCode.METHOD_NOT_ALLOWED, "method", method, rule)
     else:
         told = RequestRefused(error.status_code, HttpCode.BAD_REQUEST, error.detail)

@@ -2,7 +2,7 @@
 
 Two other services own them. What they told is remembered with the time, shown to all replicas, and asked for
 again when it is seen and older than `ttl_s`; while they are away the older name goes on being shown, and an
-id stands in for a name that was never told. Nobody waits longer than `wait_s` for them.
+id stands in for a name that was never told. No request waits longer than `wait_s` for them, all told.
 """
 
 import asyncio
@@ -119,6 +119,12 @@ class _Told(msgspec.Struct, frozen=True):
     at: float
 
 
+class Patience(msgspec.Struct):
+    """What is left of the time that one request waits for names, however often it has to."""
+
+    left_s: float
+
+
 class NameBook(msgspec.Struct, frozen=True):
     """Names at one moment; an id stands in for its missing name."""
 
@@ -173,8 +179,14 @@ class Names:
                 except StoreUnavailable as error:
                     _log.warning("names_not_kept", kind=kind.value, error=str(error))
 
-    async def book(self, portfolio_ids: Collection[str], security_ids: Collection[str]) -> NameBook:
-        """The names of these ids: those that are known, and what the services tell within `wait_s`.
+    def patience(self) -> Patience:
+        """Of a new request: `wait_s`."""
+        return Patience(self._settings.wait_s)
+
+    async def book(
+        self, portfolio_ids: Collection[str], security_ids: Collection[str], patience: Patience
+    ) -> NameBook:
+        """The names of these ids: those that are known, and what the services tell in time.
 
         Raises StoreUnavailable.
         """
@@ -189,11 +201,11 @@ class Names:
                 else:
                     wanted[kind].append(identity)
         if any(wanted.values()):
-            names |= await self._looked_up(wanted)
+            names |= await self._looked_up(wanted, patience)
         return NameBook(names)
 
     async def _looked_up(
-        self, wanted: Mapping[NameKind, Sequence[str]]
+        self, wanted: Mapping[NameKind, Sequence[str]], patience: Patience
     ) -> dict[tuple[NameKind, str], str | None]:
         """What the database knows of these ids, and what the services tell in time."""
         known = await self._store.known(wanted[NameKind.PORTFOLIO], wanted[NameKind.SECURITY])
@@ -210,7 +222,7 @@ class Names:
                 waiting |= {self._asked[kind, i] for i in missing if (kind, i) in self._asked}
             if old:
                 self._fetch(kind, old)
-        await self._wait(waiting)
+        await self._wait(waiting, patience)
         names = {one: told.name for one, told in known.items()}
         for kind, ids in wanted.items():
             for identity in ids:
@@ -218,20 +230,21 @@ class Names:
                     names[kind, identity] = self._told[kind, identity].name
         return names
 
-    async def ids_of(self, kind: NameKind, texts: Sequence[str]) -> set[str]:
+    async def ids_of(self, kind: NameKind, texts: Sequence[str], patience: Patience) -> set[str]:
         """The ids that lists show under one of these names; raises StoreUnavailable."""
-        await self.complete(kind)
+        await self.complete(kind, patience)
         found = await self._store.ids_of(kind, texts)
         shown = {name.lower() for identity, name in found.items() if identity != name}
         unknown = [text for text in texts if text.lower() not in shown and not self._was_searched(kind, text)]
         if unknown:
-            await self._wait(
-                {self._fetches.join((kind, "search", text), self._search(kind, text)) for text in unknown}
-            )
+            searches = {
+                self._fetches.join((kind, "search", text), self._search(kind, text)) for text in unknown
+            }
+            await self._wait(searches, patience)
             found = await self._store.ids_of(kind, texts)
         return set(found)
 
-    async def complete(self, kind: NameKind) -> None:
+    async def complete(self, kind: NameKind, patience: Patience) -> None:
         """Names what trade orders point to and has no name yet, as far as the services tell in time."""
         now = self._clock.boottime()
         if now - self._completed[kind] < self._settings.complete_every_s:
@@ -239,12 +252,14 @@ class Names:
         self._completed[kind] = now
         ids = await self._store.nameless(kind, self._settings.ids_at_once, float("inf"))
         if ids:
-            await self._wait({self._fetch(kind, ids)})
+            await self._wait({self._fetch(kind, ids)}, patience)
 
-    async def _wait(self, tasks: Collection[asyncio.Task[None]]) -> None:
-        """For the tasks, no longer than anybody has to; they go on after that."""
+    async def _wait(self, tasks: Collection[asyncio.Task[None]], patience: Patience) -> None:
+        """For the tasks, while there is patience; they go on after that."""
         if tasks:
-            await asyncio.wait(tasks, timeout=self._settings.wait_s)
+            began = self._clock.boottime()
+            await asyncio.wait(tasks, timeout=patience.left_s)
+            patience.left_s = max(0.0, patience.left_s - (self._clock.boottime() - began))
 
     def _was_searched(self, kind: NameKind, text: str) -> bool:
         searched_at = self._searched.get((kind, text))

@@ -22,7 +22,7 @@ from trade_service.trading.listing.model import (
     Test,
     Value,
 )
-from trade_service.trading.listing.names import NameBook, NameKind, Names
+from trade_service.trading.listing.names import NameBook, NameKind, Names, Patience
 from trade_service.trading.listing.ports import ListReads
 from trade_service.trading.listing.totals import Totals
 from trade_service.trading.model import ExecutionView
@@ -63,29 +63,30 @@ class ListService:
 
     async def list_orders(self, query: ListQuery) -> Page[NamedOrder]:
         """One page of trade orders."""
-        page = await self._orders(query)
-        return replaced(page, await self.named_orders(page.items))
+        patience = self._names.patience()
+        page = await self._orders(query, patience)
+        return replaced(page, await self._with_names(page.items, patience))
 
     async def plain_orders(self, query: ListQuery) -> Page[tuple[TradeOrder, Blotter | None]]:
         """The same with their blotters alone."""
-        page = await self._orders(query)
+        page = await self._orders(query, self._names.patience())
         blotters = await self._blotters(page.items)
         return replaced(page, [(order, blotters.get(order.blotter_id or 0)) for order in page.items])
 
     async def list_executions(self, query: ListQuery) -> Page[NamedExecution]:
         """One page of executions."""
-        page = await self.plain_executions(query)
-        return replaced(page, await self.named_executions(page.items))
+        patience = self._names.patience()
+        page = await self._executions(query, patience)
+        return replaced(page, await self._executions_with_names(page.items, patience))
 
     async def plain_executions(self, query: ListQuery) -> Page[ExecutionView]:
         """The same without names."""
-        page = await self._page("executions", query, self._reads.executions, self._reads.count_executions)
-        return replaced(page, await views_of(self._references, page.items))
+        return await self._executions(query, self._names.patience())
 
     async def unsent_ids(self, filters: Sequence[Filter], most: int) -> list[int]:
         """Ids of executions that meet the filters and were never sent, in order; at most `most` + 1 of them."""
         unsent = Filter(SUBMISSION_STATE, Test.ANY_OF, (SubmissionState.NONE.value,))
-        query = await self._with_ids(ListQuery(MAX_LIMIT, filters=(*filters, unsent)))
+        query = await self._with_ids(ListQuery(MAX_LIMIT, filters=(*filters, unsent)), self._names.patience())
         ids: list[int] = []
         while query is not None and len(ids) <= most:
             found = await self._reads.executions(query)
@@ -97,7 +98,14 @@ class ListService:
 
     async def named_orders(self, orders: Sequence[TradeOrder]) -> list[NamedOrder]:
         """The orders with their blotters and names."""
-        book = await self._book(orders)
+        return await self._with_names(orders, self._names.patience())
+
+    async def named_executions(self, views: Sequence[ExecutionView]) -> list[NamedExecution]:
+        """The executions with the names of their orders."""
+        return await self._executions_with_names(views, self._names.patience())
+
+    async def _with_names(self, orders: Sequence[TradeOrder], patience: Patience) -> list[NamedOrder]:
+        book = await self._book(orders, patience)
         blotters = await self._blotters(orders)
         return [
             NamedOrder(
@@ -109,9 +117,10 @@ class ListService:
             for order in orders
         ]
 
-    async def named_executions(self, views: Sequence[ExecutionView]) -> list[NamedExecution]:
-        """The executions with the names of their orders."""
-        book = await self._book([view.order for view in views])
+    async def _executions_with_names(
+        self, views: Sequence[ExecutionView], patience: Patience
+    ) -> list[NamedExecution]:
+        book = await self._book([view.order for view in views], patience)
         return [
             NamedExecution(
                 view, book.portfolio(view.order.portfolio_id), book.security(view.order.security_id)
@@ -119,26 +128,34 @@ class ListService:
             for view in views
         ]
 
-    async def _orders(self, query: ListQuery) -> Page[TradeOrder]:
-        return await self._page("orders", query, self._reads.orders, self._reads.count_orders)
+    async def _orders(self, query: ListQuery, patience: Patience) -> Page[TradeOrder]:
+        asked = await self._with_ids(query, patience)
+        return await self._page("orders", query, asked, self._reads.orders, self._reads.count_orders)
+
+    async def _executions(self, query: ListQuery, patience: Patience) -> Page[ExecutionView]:
+        asked = await self._with_ids(query, patience)
+        page = await self._page(
+            "executions", query, asked, self._reads.executions, self._reads.count_executions
+        )
+        return replaced(page, await views_of(self._references, page.items))
 
     async def _blotters(self, orders: Sequence[TradeOrder]) -> dict[int, Blotter]:
         wanted = {order.blotter_id for order in orders} - {None}
         return (await self._references.get(lambda data: wanted <= data.blotters.keys())).blotters
 
-    async def _book(self, orders: Sequence[TradeOrder]) -> NameBook:
+    async def _book(self, orders: Sequence[TradeOrder], patience: Patience) -> NameBook:
         return await self._names.book(
-            {one.portfolio_id for one in orders}, {one.security_id for one in orders}
+            {one.portfolio_id for one in orders}, {one.security_id for one in orders}, patience
         )
 
     async def _page(
         self,
         source: str,
         query: ListQuery,
+        asked: ListQuery | None,
         read: Callable[[ListQuery], Awaitable[Rows[Row]]],
         count: Callable[[Sequence[Filter], int | None], Awaitable[int]],
     ) -> Page[Row]:
-        asked = await self._with_ids(query)
         if asked is None:
             return Page([], 0, query.position, query.limit, None)
         found = await read(asked)
@@ -155,15 +172,16 @@ class ListService:
         least = end + 1 if following is not None else len(found.rows)
         return Page(found.rows, max(total, least), query.position, query.limit, following)
 
-    async def _with_ids(self, query: ListQuery) -> ListQuery | None:
+    async def _with_ids(self, query: ListQuery, patience: Patience) -> ListQuery | None:
         """The query with ids in place of names; None when a name is nobody's, so that no row has it."""
         for key in query.sort:
             if key.field in _KIND_OF:
-                await self._names.complete(_KIND_OF[key.field])
+                await self._names.complete(_KIND_OF[key.field], patience)
         filters = []
         for one in query.filters:
             if one.field in _KIND_OF:
-                ids = await self._names.ids_of(_KIND_OF[one.field], [str(text) for text in one.values])
+                texts = [str(text) for text in one.values]
+                ids = await self._names.ids_of(_KIND_OF[one.field], texts, patience)
                 if not ids:
                     return None
                 one = Filter(ID_OF_NAME[one.field], Test.ANY_OF, _sorted(ids))
