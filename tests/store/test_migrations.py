@@ -3,8 +3,11 @@
 import sqlalchemy as sa
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from trade_service.store.alembic_run import configured
+from trade_service.store.migrate import MIGRATIONS, revisions
 from trade_service.store.migrations import VERSION_TABLE
 from trade_service.store.tables import metadata
 
@@ -20,3 +23,8 @@ async def test_migrated_schema_is_the_declared_one(engine: AsyncEngine) -> None:
 
     async with engine.connect() as connection:
         assert await connection.run_sync(differences) == []
+
+
+def test_the_names_of_the_files_tell_the_revisions_in_their_order() -> None:
+    scripts = ScriptDirectory.from_config(configured(MIGRATIONS))
+    assert revisions() == tuple(script.revision for script in scripts.walk_revisions())

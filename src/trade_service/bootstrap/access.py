@@ -1,27 +1,15 @@
 """Who is let in, as the settings say."""
 
-import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from functools import partial
-from pathlib import Path
-from typing import cast
 
-import aiohttp
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from trade_service.bootstrap.services import CannotStart
-from trade_service.domain.access import CredentialsNotCheckable
 from trade_service.identity.api_keys import ApiKeys
-from trade_service.identity.refreshed import Refreshed
-from trade_service.identity.signing_keys import SigningKey, keys_at, keys_of_file
-from trade_service.identity.tokens import TokenRules, Tokens
-from trade_service.settings import AuthSettings, Settings
+from trade_service.settings import Settings
 from trade_service.store.key_store import PostgresKeys
 from trade_service.web.access import Authenticator, Everybody
-
-OLD_KEYS_S = 86_400.0
-"""How long public keys are believed while their source does not answer."""
 
 
 def auth_mode(settings: Settings) -> str:
@@ -44,38 +32,9 @@ async def authenticator(settings: Settings, engine: AsyncEngine) -> AsyncIterato
         case "api-key":
             yield ApiKeys(PostgresKeys(engine), auth.api_key_max_age_s)
         case "jwt":
-            async with aiohttp.ClientSession() as session:
-                keys = Refreshed(
-                    _load(auth, session), auth.jwt_keys_max_age_s, auth.jwt_keys_pause_s, OLD_KEYS_S
-                )
-                if auth.jwt_keys_file is not None:
-                    await _first_read(keys)
-                yield Tokens(_rules(auth), keys)
+            from trade_service.bootstrap.tokens import token_checks
+
+            async with token_checks(auth) as tokens:
+                yield tokens
         case _:
             yield Everybody()
-
-
-def _load(
-    auth: AuthSettings, session: aiohttp.ClientSession
-) -> Callable[[], Awaitable[Sequence[SigningKey]]]:
-    if auth.jwt_jwks_url is not None:
-        return partial(keys_at, session, auth.jwt_jwks_url)
-    return partial(asyncio.to_thread, keys_of_file, cast(Path, auth.jwt_keys_path))
-
-
-async def _first_read(keys: Refreshed[Sequence[SigningKey]]) -> None:
-    """A file is there or it is not; an address may answer later."""
-    try:
-        await keys.get(bool)
-    except CredentialsNotCheckable as error:
-        raise CannotStart(str(error)) from None
-
-
-def _rules(auth: AuthSettings) -> TokenRules:
-    return TokenRules(
-        issuer=cast(str, auth.jwt_issuer),
-        audience=cast(str, auth.jwt_audience),
-        algorithms=auth.jwt_algorithms,
-        roles_claim=auth.jwt_roles_claim,
-        leeway_s=auth.jwt_leeway_s,
-    )

@@ -1,8 +1,10 @@
 """The command `trade-service`: its subcommands are imported only when they run."""
 
+import gc
 import importlib
 import sys
 from collections.abc import Sequence
+from types import ModuleType
 
 import rich_click as click
 from click.exceptions import NoArgsIsHelpError
@@ -70,7 +72,7 @@ class LazyGroup(click.RichGroup):
         if self._listing:
             return click.Command(cmd_name, help=summary)
         module, _, name = place.partition(":")
-        command: click.Command = getattr(importlib.import_module(module), name)
+        command: click.Command = getattr(_imported(module), name)
         return command
 
     def format_help(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
@@ -119,6 +121,19 @@ def run(arguments: Sequence[str]) -> int:
 def main() -> None:
     """The entry point."""
     sys.exit(run(sys.argv[1:]))
+
+
+def _imported(module: str) -> ModuleType:
+    """A module and all that it needs, without looking for garbage meanwhile: it is a fifth of the time, in vain.
+
+    What was loaded stays for good, so later collections leave it out.
+    """
+    gc.disable()
+    try:
+        return importlib.import_module(module)
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 def _fail(message: str, code: int) -> int:

@@ -7,9 +7,6 @@ from pathlib import Path
 
 import msgspec
 import sqlalchemy as sa
-from alembic import command
-from alembic.config import Config
-from alembic.script import ScriptDirectory
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
@@ -23,8 +20,9 @@ from trade_service.store.engine import (
 from trade_service.store.failures import is_unavailable, sqlstate
 from trade_service.store.migrations import VERSION_TABLE, MigrationError
 
-__all__ = ["MigrationError", "MigrationReport", "SchemaState", "check", "downgrade", "migrate"]
+__all__ = ["MigrationError", "MigrationReport", "SchemaState", "check", "downgrade", "migrate", "revisions"]
 
+MIGRATIONS = Path(__file__).parent / "migrations"
 LOCK_TIMEOUT_S = 15
 """How long the tables may be held by somebody else before a migration gives up."""
 MIGRATION_LOCK = 0x7472_6164_655F_7376
@@ -134,24 +132,17 @@ async def _take_turn(connection: AsyncConnection, say: Progress) -> None:
 
 
 def _run_alembic(connection: sa.Connection, target: str) -> None:
-    config = _config()
-    config.attributes["connection"] = connection
-    if target == "head":
-        command.upgrade(config, target)
-    else:
-        command.downgrade(config, target)
+    """Loads Alembic, which is slow to load and has nothing to do at most starts."""
+    from trade_service.store.alembic_run import run_migrations
 
-
-def _config() -> Config:
-    config = Config()
-    config.set_main_option("script_location", str(Path(__file__).parent / "migrations").replace("%", "%%"))
-    return config
+    run_migrations(connection, MIGRATIONS, target)
 
 
 @lru_cache(maxsize=1)
-def _revisions() -> tuple[str, ...]:
-    """All revisions that this release knows, the newest first."""
-    return tuple(script.revision for script in ScriptDirectory.from_config(_config()).walk_revisions())
+def revisions() -> tuple[str, ...]:
+    """All revisions that this release knows, the newest first: they are in the names of the migrations' files."""
+    names = (path.name for path in (MIGRATIONS / "versions").glob("v*.py"))
+    return tuple(sorted((name[1:].partition("_")[0] for name in names), reverse=True))
 
 
 async def _state(connection: AsyncConnection) -> SchemaState:
@@ -164,7 +155,7 @@ async def _state(connection: AsyncConnection) -> SchemaState:
     current = (
         await connection.scalar(sa.text(f"SELECT max(version_num) FROM {VERSION_TABLE}")) if exists else None
     )
-    known = _revisions()
+    known = revisions()
     return SchemaState(current, known[0], current is None or current in known)
 
 
