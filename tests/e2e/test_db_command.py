@@ -1,7 +1,6 @@
 """`trade-service db` on the embedded PostgreSQL and on one of the user's own."""
 
 import signal
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,14 +8,14 @@ import asyncpg
 import pytest
 
 from tests.e2e.command import Cli
+from tests.support.leftovers import passable_folder
 
 
 @pytest.fixture
 def data_dir() -> Iterator[Path]:
     """A data folder that the database's user can reach."""
-    with tempfile.TemporaryDirectory(prefix="tsdb") as folder:
-        Path(folder).chmod(0o711)
-        yield Path(folder) / "data"
+    with passable_folder("tsdb") as folder:
+        yield folder / "data"
 
 
 def exists(folder: Path) -> bool:

@@ -21,6 +21,7 @@ import pytest
 from sqlalchemy import make_url, text
 from sqlalchemy.ext.asyncio import create_async_engine
 
+from tests.support.leftovers import quick_disk
 from trade_service.store import embedded_binaries, embedded_locks, embedded_process
 from trade_service.store.embedded import (
     ROOT_DATA_DIR,
@@ -122,7 +123,7 @@ async def entered(running: contextlib.AbstractAsyncContextManager[EmbeddedPostgr
 @pytest.fixture(scope="module")
 def base() -> Iterator[Path]:
     """A folder that the user whom root drops to can pass; pytest's own are closed."""
-    path = Path(tempfile.mkdtemp(prefix="trade-pg-")).resolve()
+    path = Path(tempfile.mkdtemp(prefix="trade-pg-", dir=quick_disk())).resolve()
     path.chmod(0o711)
     yield path
     mine = [

@@ -1,16 +1,15 @@
 """A real PostgreSQL for the tests, and a fresh database of it for each test that asks."""
 
 import os
-import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 from uuid import uuid4
 
 import asyncpg
 import msgspec
 
+from tests.support.leftovers import passable_folder
 from trade_service.store.embedded import EmbeddedPostgres
 from trade_service.store.migrate import migrate
 
@@ -55,15 +54,9 @@ async def running_server() -> AsyncIterator[TestServer]:
     if url := os.environ.get(SERVER_VARIABLE):
         yield TestServer(url)
         return
-    with tempfile.TemporaryDirectory(prefix="tspg") as folder:
-        _let_through(Path(folder))
-        async with EmbeddedPostgres.running(Path(folder) / "pg") as server:
+    with passable_folder("tspg") as folder:
+        async with EmbeddedPostgres.running(folder / "pg") as server:
             yield TestServer(server.dsn)
-
-
-def _let_through(folder: Path) -> None:
-    """As root the server runs as another user, who has to get to its data."""
-    folder.chmod(0o711)
 
 
 @asynccontextmanager
