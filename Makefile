@@ -9,7 +9,7 @@ SEEDS ?= 10000
 ROUNDS_TELEMETRY ?= 200
 EXAMPLES ?= 50
 
-.PHONY: help run serve test world chaos lint audit-deps format bench bench-batch bench-lists bench-telemetry clean lock recording fuzz bench-http
+.PHONY: help run serve test world chaos lint audit-deps format bench bench-batch bench-lists bench-telemetry clean lock recording fuzz bench-http bench-start
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -70,6 +70,9 @@ bench-lists: $(STAMP) ## the same lists over 10 thousand and 10 million rows (LA
 
 bench-http: $(STAMP) ## requests a second, latencies and overload over HTTP, 100 clients (SECONDS=...)
 	@$(BIN)/python -m benchmarks.http_load $(if $(SECONDS),--seconds $(SECONDS))
+
+bench-start: $(STAMP) ## from the start of serve until it is ready, on a database that runs, and its idle memory
+	@$(BIN)/python -m benchmarks.start
 
 bench-batch: $(STAMP) ## where the time of a batch goes, by process and by step, beside the bare loop
 	@$(BIN)/python -m benchmarks.batch_costs
