@@ -306,6 +306,14 @@ class ExecutionSubmitResult(msgspec.Struct, frozen=True, gc=False):
             refused.execution_service_id,
         )
 
+    def settled_meanwhile(self) -> "ExecutionSubmitResult":
+        """The same for a caller who submitted it himself: what was settled, was so while he waited."""
+        if self.state is None or self.code != ALREADY.get(self.state):
+            return self
+        accepted = self.state is SubmissionState.ACCEPTED
+        message = f"settled as {self.state} elsewhere" + ("" if accepted else ": an operator may requeue it")
+        return msgspec.structs.replace(self, code=_SETTLED[self.state], message=message)
+
 
 class SubmitResult(msgspec.Struct, frozen=True):
     """The result of submitting one execution, in the shape that the service's callers know."""

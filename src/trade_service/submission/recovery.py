@@ -328,7 +328,7 @@ class Recovery:
         if ids:
             rows = await self._store.states(ids)
             results = (ExecutionSubmitResult.not_claimed(row) for row in rows)
-            self._board.settle(result for result in results if result is not None)
+            self._board.settle(result.settled_meanwhile() for result in results if result is not None)
 
     def _tell_recovered(
         self, attempt: DueAttempt, items: Sequence[OpenItem], closing: AttemptClosing

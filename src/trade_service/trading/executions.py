@@ -127,7 +127,7 @@ class ExecutionService:
         VersionConflict.
         """
         not_negative(checked(quantity_filled, "quantityFilled"), "quantityFilled")
-        reference = await self._references.get(lambda r: r.status_named(status_abbreviation) is not None)
+        reference = await self._references.having(lambda r: r.status_named(status_abbreviation) is not None)
         status = reference.status_named(status_abbreviation)
         if status is None:
             known = ", ".join(sorted(one.abbreviation for one in reference.statuses.values()))

@@ -36,8 +36,8 @@ class ReferenceCache:
     async def get(self, needed: Needed | None = None) -> ReferenceData:
         """The data; read again when it is too old or lacks what is `needed`.
 
-        A lack costs at most one read in MISS_PAUSE_S. Raises StoreUnavailable only when there is no data
-        at all; else the older data is returned, whatever it lacks.
+        Where an answer without it will do: a lack costs at most one read in MISS_PAUSE_S. Raises
+        StoreUnavailable only when there is no data at all; else the older data is returned, whatever it lacks.
         """
         data = self._data
         if data is None:
@@ -58,7 +58,8 @@ class ReferenceCache:
     async def having(self, needed: Needed) -> ReferenceData:
         """The data; read by a statement that begins now when it lacks what is `needed`.
 
-        For what happens one by one: a lack costs a read each time.
+        Where a wrong answer would be the price: what another replica has just created is found. A lack costs a
+        read, shared by all who lack something at that moment.
         """
         data = await self.get()
         return data if needed(data) else await self.refreshed()
@@ -66,7 +67,7 @@ class ReferenceCache:
     async def used_by(self, act: Callable[[ReferenceData], Awaitable[Answer]], needed: Needed) -> Answer:
         """What `act` returns; once more with data read anew when what it used turns out to be gone."""
         try:
-            return await act(await self.get(needed))
+            return await act(await self.having(needed))
         except StaleReference:
             return await act(await self.refreshed())
 

@@ -203,6 +203,7 @@ class TradeOrderService:
         """One answer for each submission, from what was written and recorded: nothing is read again
         but what others settled."""
         written = [one for one in cut if isinstance(one, StoredExecution)]
+        results = {i: result.settled_meanwhile() for i, result in results.items()}
         refused = {i: NotAccepted(r) for i, r in results.items() if r.status in _DEFINITELY_NOT}
         standing = [one for one in written if one.execution.id not in refused]
         told = await self._as_told(standing, results)
