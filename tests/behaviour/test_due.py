@@ -44,6 +44,19 @@ async def test_nothing_is_due_before_its_time(ledger: Ledger) -> None:
     assert await _taken(ledger, "two") == [attempt.attempt_id]
 
 
+async def test_under_way_is_what_nobody_recorded_yet(ledger: Ledger) -> None:
+    ids = await fresh(ledger, 3)
+    late, _ = await claimed(ledger.submissions, ids[:1], lease_ms=500_000)
+    early, _ = await claimed(ledger.submissions, ids[1:2], lease_ms=400_000)
+    done, _ = await claimed(ledger.submissions, ids[2:], lease_ms=100_000)
+    await ledger.submissions.record(closing(done.attempt_id, {ids[2]: "unknown"}, next_action_in_ms=0))
+    assert await ledger.submissions.under_way(10) == (early.attempt_id, late.attempt_id)
+    assert await ledger.submissions.under_way(1) == (early.attempt_id,)
+    await ledger.elapse(401)
+    await _taken(ledger, "two")
+    assert await ledger.submissions.under_way(10) == (late.attempt_id,)
+
+
 async def test_a_lease_that_passed_makes_unknown(ledger: Ledger) -> None:
     ids = await fresh(ledger, 2)
     attempt, _ = await claimed(ledger.submissions, ids, settle_ms=500_000)
@@ -58,6 +71,7 @@ async def test_a_lease_that_passed_makes_unknown(ledger: Ledger) -> None:
         False,
     )
     assert (due.settled, due.floor_void, due.look_ups, due.streak) == (False, False, 0, 0)
+    assert due.lease_ms == 60_000
     assert [(item.execution_id, item.state) for item in due.items] == [(i, _S.UNKNOWN) for i in ids]
     item = due.items[0]
     assert (item.trade_type, item.destination, item.security_id) == ("BUY", "ML", "S1")
@@ -88,7 +102,9 @@ async def test_settled_counts_from_the_recorded_answer(ledger: Ledger) -> None:
     await ledger.elapse(40)
     await ledger.submissions.record(closing(attempt.attempt_id, {ids[0]: "unknown"}, next_action_in_ms=0))
     await ledger.elapse(450)
-    assert not (await _one_due(ledger)).settled
+    due = await _one_due(ledger)
+    assert not due.settled
+    assert due.lease_ms == 0
     await ledger.elapse(60)
     assert (await _one_due(ledger)).settled
 

@@ -115,6 +115,7 @@ HOT = {
     "submission_store.RECORD": Case(_OUTCOMES | _ANSWER | {"duration_ms": 3, "top_id": 4}),
     "submission_store.RECORD_LOOK_UP": Case(_OUTCOMES),
     "submission_store.TAKE_DUE": Case({"owner": "one", "limit": 10, "hold_ms": 1, "grace_ms": 1}),
+    "submission_store.UNDER_WAY": Case({"limit": 10}),
     "submission_store.MARK_LOST": Case({"ids": _UNKNOWN, "attempt_ids": _OWNERS}),
     "submission_store.OPEN_ITEMS": Case({"ids": _UNKNOWN, "attempt_ids": _OWNERS}),
     "submission_store.STATES": Case({"ids": _UNKNOWN}),

@@ -116,7 +116,7 @@ async def counted_statements(engine: AsyncEngine) -> AsyncIterator[list[str]]:
     over = False
 
     def note(statement: str) -> None:
-        if not over and not any(mark in statement for mark in (_CATALOGUE, _JIT, _POLL)):
+        if not over and not any(mark in statement for mark in _NOT_COUNTED):
             statements.append(statement.strip())
 
     def prepared(_connection: object, _cursor: object, statement: str, *_rest: object) -> None:
@@ -140,7 +140,8 @@ async def counted_statements(engine: AsyncEngine) -> AsyncIterator[list[str]]:
 
 _CATALOGUE = "typeinfo_tree"
 _JIT = "set_config('jit'"
-_POLL = "WHERE next_action_at <= now()"
+_POLLS = ("WHERE next_action_at <= now()", "WHERE next_action_at IS NOT NULL AND state = 'sent'")
+_NOT_COUNTED = (_CATALOGUE, _JIT, *_POLLS)
 
 CONSERVATION = """
 SELECT coalesce(sum(abs(o.quantity_sent - coalesce(e.held, 0))), 0)

@@ -57,6 +57,10 @@ class MemoryStore:
         """See SubmissionStore."""
         return self._books.take_due(owner, limit, hold_ms, grace_ms)
 
+    async def under_way(self, limit: int) -> tuple[AttemptId, ...]:
+        """See SubmissionStore."""
+        return self._books.under_way(limit)
+
     async def postpone(self, attempt_id: AttemptId, delay_ms: int | None) -> None:
         """See SubmissionStore."""
         self._books.postpone(attempt_id, delay_ms)

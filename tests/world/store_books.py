@@ -175,10 +175,18 @@ class Books(OrderBooks):
             ids,
             until,
             lease_until=until,
+            lease_ms=attempt.lease_ms,
             settle_ms=attempt.settle_ms,
             floor_id=attempt.floor_id,
             streak=attempt.streak,
         )
+
+    def under_way(self, limit: int) -> tuple[AttemptId, ...]:
+        """Attempts whose owners have recorded nothing yet."""
+        sent = [
+            one for one in self.attempts.values() if one.state == "sent" and one.next_action_at is not None
+        ]
+        return tuple(one.id for one in sorted(sent, key=lambda one: one.next_action_at or 0.0)[:limit])
 
     def _consume(self, tickets: Iterable[AttemptId], mine: tuple[int, ...]) -> None:
         """Takes away tickets of which nothing is left to be claimed."""
@@ -285,6 +293,7 @@ class Books(OrderBooks):
             next_batch_size=attempt.next_batch_size,
             streak=attempt.streak + 1 if attempt.kind == ReplyKind.NOT_SENT else 0,
             adopted=attempt.adopted,
+            lease_ms=attempt.lease_ms if attempt.code == "OWNER_LOST" else 0,
             requeued=attempt.kind == REQUEUED_KIND,
             items=tuple(
                 self._open_item(row, now) for row in rows if row.state is not _S.ACCEPTED or _is_nameless(row)

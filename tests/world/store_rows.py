@@ -109,6 +109,7 @@ class BookedAttempt(msgspec.Struct):
     execution_ids: tuple[int, ...]
     next_action_at: float | None
     lease_until: float | None = None
+    lease_ms: int = 0
     settle_ms: int = 0
     settle_from: float | None = None
     floor_id: int = 0

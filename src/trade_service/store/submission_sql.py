@@ -211,9 +211,19 @@ WHERE t.id = ANY(ARRAY(SELECT id FROM due))
 RETURNING t.id, t.floor_id, t.floor_void, t.settle_ms, t.look_ups, t.next_batch_size, t.adopted, t.execution_ids,
           coalesce(t.settle_from + t.settle_ms * interval '1 ms' <= now(), false) AS settled,
           CASE WHEN t.kind = 'not_sent' THEN t.streak + 1 ELSE 0 END AS streak,
+          CASE WHEN t.code = 'OWNER_LOST' THEN round(extract(epoch FROM t.lease_until - t.started_at) * 1000)::int
+               ELSE 0 END AS lease_ms,
           coalesce(t.kind = 'requeued', false) AS requeued
 """
 """Takes due attempts, holds them, and notes those whose owner let its lease pass."""
+
+UNDER_WAY = """
+SELECT id
+FROM submission_attempt
+WHERE next_action_at IS NOT NULL AND state = 'sent'
+ORDER BY next_action_at
+LIMIT :limit
+"""
 
 MARK_LOST = """
 WITH lost AS MATERIALIZED (

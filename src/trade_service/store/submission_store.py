@@ -72,6 +72,7 @@ TAKE_DUE = text(sql.TAKE_DUE).bindparams(
     bindparam("owner", type_=String),
     *(bindparam(name, type_=Integer) for name in ("limit", "hold_ms", "grace_ms")),
 )
+UNDER_WAY = text(sql.UNDER_WAY).bindparams(bindparam("limit", type_=Integer))
 MARK_LOST = text(sql.MARK_LOST).bindparams(_IDS, _ATTEMPT_IDS)
 OPEN_ITEMS = text(sql.OPEN_ITEMS).bindparams(_IDS, _ATTEMPT_IDS)
 STATES = text(sql.STATES).bindparams(_IDS)
@@ -173,10 +174,15 @@ class PostgresSubmissionStore:
                 streak=row.streak,
                 adopted=row.adopted,
                 items=tuple(items.get(str(row.id), ())),
+                lease_ms=row.lease_ms,
                 requeued=row.requeued,
             )
             for row in due
         )
+
+    async def under_way(self, limit: int) -> tuple[AttemptId, ...]:
+        """See SubmissionStore."""
+        return tuple(str(row[0]) for row in await self._run(UNDER_WAY, limit=limit))
 
     async def postpone(self, attempt_id: AttemptId, delay_ms: int | None) -> None:
         """See SubmissionStore."""

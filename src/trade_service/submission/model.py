@@ -193,6 +193,8 @@ class DueAttempt(msgspec.Struct, frozen=True):
     adopted: bool
     """Made for rows of the earlier service: absence leads back to `none`, never to a retry."""
     items: tuple[OpenItem, ...]
+    lease_ms: int = 0
+    """How long its owner may have sent from the claim on, where it did not record what came of it; else 0."""
     requeued: bool = False
     """Made by an operator's requeue: what a look-up finds had been accepted before, and given up all the same."""
 

@@ -60,6 +60,10 @@ class SubmissionStore(Protocol):
         """
         ...
 
+    async def under_way(self, limit: int) -> tuple[AttemptId, ...]:
+        """Up to `limit` attempts whose owners have recorded nothing yet and still may, nearest end first."""
+        ...
+
     async def postpone(self, attempt_id: AttemptId, delay_ms: int | None) -> None:
         """Sets when an attempt is due again; None closes it."""
         ...

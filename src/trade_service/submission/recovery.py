@@ -29,6 +29,7 @@ from trade_service.submission.model import (
     ReplyKind,
 )
 from trade_service.submission.ports import Clock, ExecutionGateway, StoreUnavailable, SubmissionStore
+from trade_service.submission.watching import AttemptWatch
 from trade_service.submission.work_queue import Work, WorkQueue
 
 _log = structlog.get_logger(__name__)
@@ -53,6 +54,8 @@ class RecoverySettings(msgspec.Struct, frozen=True):
     give_up_after_ms: int
     """The whole budget of time, to tell how long what is found had been open."""
     ask_limit: int = 1000
+    watch_limit: int = 1000
+    """Calls under way that are watched at once; of further ones the watch begins when they are found lost."""
 
 
 class Recovery:
@@ -79,7 +82,7 @@ class Recovery:
         self._events = events
         self._admission = admission
         self._settings = settings
-        self._first_seen: dict[str, float] = {}
+        self._watch = AttemptWatch(clock)
         self._wake = asyncio.Event()
         self._wake_at: float | None = None
         self._to_look_up: dict[str, DueAttempt] = {}
@@ -101,6 +104,7 @@ class Recovery:
     async def step(self) -> int:
         """One round: takes what is due and drives it on; returns how many attempts were taken."""
         settings = self._settings
+        self._watch.note_under_way(await self._store.under_way(settings.watch_limit))
         due = await self._store.take_due(
             settings.owner, settings.take_limit, settings.hold_ms, settings.observer_grace_ms
         )
@@ -181,7 +185,7 @@ class Recovery:
 
     async def _drive_on(self, attempt: DueAttempt, held_until: float) -> None:
         if not attempt.items:
-            self._first_seen.pop(attempt.attempt_id, None)
+            self._watch.forget(attempt.attempt_id)
             await self._store.postpone(attempt.attempt_id, None)
             return
         resend = [item for item in attempt.items if item.state in _RESENDABLE]
@@ -189,7 +193,7 @@ class Recovery:
         if overdue:
             await self._give_up(attempt, overdue)
         if _to_look_up(attempt):
-            self._first_seen.setdefault(attempt.attempt_id, self._clock.boottime())
+            self._watch.begin(attempt)
             self._to_look_up[attempt.attempt_id] = attempt
             self._look_up_wanted.set()
         await self._resend(attempt, [item for item in resend if item not in overdue], held_until)
@@ -224,8 +228,7 @@ class Recovery:
 
     def _is_settled(self, attempt: DueAttempt) -> bool:
         """Whether absence in a pass begun now is conclusive: by the database's clock and by our own."""
-        watched_s = self._clock.boottime() - self._first_seen.get(attempt.attempt_id, self._clock.boottime())
-        return attempt.settled and watched_s * 1000 >= attempt.settle_ms
+        return attempt.settled and self._watch.left_ms(attempt) <= 0
 
     def _conclude(
         self, attempt: DueAttempt, items: Sequence[OpenItem], seen: LookUpPass, *, settled: bool, reset: bool
@@ -293,8 +296,7 @@ class Recovery:
     ) -> int | None:
         if len(outcomes) < len(items):
             delay = self._handler.look_up_delay_ms(attempt.look_ups + 1, self._clock.dice)
-            first_seen = self._first_seen.get(attempt.attempt_id, self._clock.boottime())
-            settle_in = attempt.settle_ms - round((self._clock.boottime() - first_seen) * 1000)
+            settle_in = self._watch.left_ms(attempt)
             return min(delay, settle_in + 1) if settle_in > 0 else delay
         if any(outcome.state is SubmissionState.RETRY for outcome in outcomes):
             return self._handler.backoff_ms(max(i.attempts_spent for i in items), self._clock.dice)
@@ -319,7 +321,7 @@ class Recovery:
         recorded = await self._store.record(closing)
         announce(self._board, self._events, closing, recorded)
         if closing.next_action_in_ms is None:
-            self._first_seen.pop(closing.attempt_id, None)
+            self._watch.forget(closing.attempt_id)
         else:
             self.due_in(closing.next_action_in_ms)
 

@@ -236,9 +236,7 @@ class BulkExecutionSubmissionService:
             attempt_id=self._clock.new_attempt_id(),
             owner=settings.owner,
             lease_ms=settings.lease_ms,
-            # Should the database's clock jump ahead right after the claim, an observer counts from then on
-            # its own: as long as bytes may still leave, and the settle time after that.
-            settle_ms=settings.settle_ms + settings.write_ms,
+            settle_ms=settings.settle_ms,
             floor_id=self._floor,
             give_up_after_ms=settings.give_up_after_ms,
             streak=streak,
