@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy import bindparam, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from tests.support.database import TestServer
 from trade_service.store.direct import DirectStatement
 from trade_service.store.engine import StoreSettings, autocommitted, create_engine
 from trade_service.store.pool import pool_state
@@ -79,6 +80,25 @@ async def test_who_waits_too_long_is_told_and_takes_nothing_away(empty_database_
             await _pid(engine)
     assert await _pid(engine)
     assert pool_state(engine) == (0, 1, 0)
+    await engine.dispose()
+
+
+async def test_a_server_that_hangs_up_on_who_connects_is_away() -> None:
+    async def hang_up(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.close()
+
+    async with await asyncio.start_server(hang_up, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        engine = create_engine(StoreSettings(url=f"postgresql://a@127.0.0.1:{port}/b?sslmode=disable"))
+        with pytest.raises(StoreUnavailable):
+            await _pid(engine)
+        await engine.dispose()
+
+
+async def test_a_database_that_is_not_there_is_away(postgres: TestServer) -> None:
+    engine = create_engine(StoreSettings(url=postgres.url_of("nobody_made_it")))
+    with pytest.raises(StoreUnavailable):
+        await _pid(engine)
     await engine.dispose()
 
 

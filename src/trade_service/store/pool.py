@@ -118,8 +118,13 @@ async def borrow(engine: AsyncEngine) -> PoolProxiedConnection:
     """A connection for whoever speaks to the driver itself; to be closed by them.
 
     SQLAlchemy waits inside of greenlets, which cost several times what the pool does: an idle one needs none.
+    Raises what the driver raises when it cannot connect.
     """
-    return _pool_of(engine).connect_at_once() or await engine.raw_connection()
+    try:
+        return _pool_of(engine).connect_at_once() or await engine.raw_connection()
+    except engine.dialect.loaded_dbapi.Error as error:
+        # Only an engine's own connections turn it into what `failures` knows; the driver's stands behind it.
+        raise error.__cause__ or error from None
 
 
 def pool_state(engine: AsyncEngine) -> tuple[int, int, int]:
