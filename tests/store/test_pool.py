@@ -1,7 +1,9 @@
 """The pool: in turn, within the time-out, nothing lost when a waiter goes away; and what is lent directly."""
 
 import asyncio
+import random
 from collections.abc import AsyncIterator
+from contextlib import suppress
 
 import asyncpg
 import pytest
@@ -11,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from tests.support.database import TestServer
 from trade_service.store.direct import DirectStatement
-from trade_service.store.engine import StoreSettings, autocommitted, create_engine
+from trade_service.store.engine import StoreSettings, autocommitted, create_engine, transaction
 from trade_service.store.pool import pool_state
 from trade_service.submission.ports import StoreUnavailable
 
@@ -173,4 +175,33 @@ async def test_an_answer_that_does_not_come_in_time_is_told(empty_database_url: 
 async def test_behind_a_pooler_it_runs_in_a_transaction(empty_database_url: str) -> None:
     engine = create_engine(StoreSettings(url=empty_database_url, prepared_statements=False))
     assert (await SLEEP.fetch(engine, {"seconds": 0.0}))[0][0]
+    await engine.dispose()
+
+
+@pytest.mark.parametrize("seed", range(2))
+async def test_no_connection_gets_lost_however_many_go_away(empty_database_url: str, seed: int) -> None:
+    dice = random.Random(seed)
+    engine = create_engine(StoreSettings(url=empty_database_url, pool_size=3, pool_timeout_s=0.03))
+
+    async def ask() -> None:
+        with suppress(StoreUnavailable):
+            if dice.random() < 0.5:
+                await SLEEP.fetch(engine, {"seconds": dice.random() / 200})
+                return
+            async with (autocommitted if dice.random() < 0.5 else transaction)(engine) as connection:
+                await connection.execute(text("SELECT pg_sleep(0.002)"))
+
+    async def ask_with_little_patience() -> None:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(dice.random() / 20):
+                await ask()
+
+    for _ in range(20):
+        async with asyncio.TaskGroup() as group:
+            for _ in range(20):
+                group.create_task(ask_with_little_patience())
+    assert pool_state(engine)[::2] == (0, 0)
+    async with asyncio.timeout(10):
+        await asyncio.gather(*(_pid(engine) for _ in range(3)))
+    assert pool_state(engine) == (0, 3, 0)
     await engine.dispose()
