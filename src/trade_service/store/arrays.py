@@ -1,6 +1,6 @@
 """Arrays of a batch in PostgreSQL's own spelling.
 
-The driver looks at every item of a list several times before it encodes it, which costs seven times as much as
+The driver looks at every item of a list several times before it encodes it, which costs four times as much as
 text that PostgreSQL parses. For numbers, truth values and bare words only: what else there is would need quotes.
 """
 
