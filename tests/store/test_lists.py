@@ -114,14 +114,14 @@ async def agree(
     expected = naive(everything, fields, query.sort, query.filters)
     page = await read(query)
     assert page.items == expected[query.offset :][: query.limit]
-    assert page.total == len(expected)
+    assert page.total.rows == len(expected)
     assert (page.next is not None) == (len(expected) > query.offset + query.limit)
     assert page.position == query.offset
     end = query.offset + len(page.items)
     if page.next is not None:
         following = await read(msgspec.structs.replace(query, offset=0, cursor=page.next))
         assert following.items == expected[end:][: query.limit]
-        assert (following.position, following.total) == (end, len(expected))
+        assert (following.position, following.total.rows) == (end, len(expected))
 
 
 async def test_a_walk_by_cursor_meets_each_row_once_while_others_come_and_go(lists: Lists) -> None:
@@ -168,9 +168,9 @@ async def test_totals_beyond_the_bound_are_counted_again_behind_the_back(engine:
     await insert_mixed(engine, 60, 0)
     lists = lists_on(engine)
     async with lists.names, lists.totals:
-        assert (await lists.service.list_orders(ListQuery(limit=5))).total == 60
+        assert (await lists.service.list_orders(ListQuery(limit=5))).total.rows == 60
         await run_sql(engine, "DELETE FROM trade_order WHERE id > 55")
         totals = set()
         while 55 not in totals:
-            totals.add((await lists.service.list_orders(ListQuery(limit=5))).total)
+            totals.add((await lists.service.list_orders(ListQuery(limit=5))).total.rows)
         assert totals == {60, 55}

@@ -114,11 +114,11 @@ async def test_what_is_told_in_time_is_shown_beside_what_is_not(rows: AsyncEngin
 async def test_filters_find_all_ids_of_a_name(lists: Lists) -> None:
     page = await lists.service.list_orders(named("security.ticker", "ibm"))
     assert {one.order.security_id for one in page.items} == {"S0", "S2"}
-    assert page.total == 6
+    assert page.total.rows == 6
     both = named("portfolio.name", "GROWTH", "P2")
     assert {one.order.portfolio_id for one in (await lists.service.list_orders(both)).items} == {"P0", "P2"}
     # P1 shows its name, so its id names nobody.
-    assert (await lists.service.list_orders(named("portfolio.name", "P1"))).total == 0
+    assert (await lists.service.list_orders(named("portfolio.name", "P1"))).total.rows == 0
 
 
 async def test_a_name_that_nobody_listed_yet_is_searched_for(rows: AsyncEngine) -> None:
@@ -130,8 +130,8 @@ async def test_a_name_that_nobody_listed_yet_is_searched_for(rows: AsyncEngine) 
         page = await lists.service.list_orders(named("security.ticker", "msft"))
         assert [one.order.id for one in page.items] == [5]
         asked = len(lists.directory.asked)
-        assert (await lists.service.list_orders(named("security.ticker", "GOOG"))).total == 0
-        assert (await lists.service.list_orders(named("security.ticker", "GOOG"))).total == 0
+        assert (await lists.service.list_orders(named("security.ticker", "GOOG"))).total.rows == 0
+        assert (await lists.service.list_orders(named("security.ticker", "GOOG"))).total.rows == 0
         assert len(lists.directory.asked) == asked + 1
 
 

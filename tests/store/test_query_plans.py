@@ -234,7 +234,7 @@ READS_EVERYTHING = {
     "database_status.STATES",
 }
 """For people, who ask now and then."""
-NOT_A_QUERY = {"engine._SCAN", "given_up._IN_TIME"}
+NOT_A_QUERY = {"engine._SCAN", "engine._TIMED", "given_up._IN_TIME"}
 
 MODES = ("force_generic_plan", "force_custom_plan")
 """What a prepared statement gets: plans for any values after five runs, for the given ones before."""

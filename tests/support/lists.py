@@ -8,7 +8,7 @@ import msgspec
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from tests.support.trading import run_sql
-from trade_service.store.list_store import PostgresListReads
+from trade_service.store.list_store import PostgresListCounts, PostgresListReads
 from trade_service.store.name_store import PostgresNameStore
 from trade_service.store.reference_store import PostgresReferenceReads
 from trade_service.submission.clock import SystemClock
@@ -22,7 +22,7 @@ _ORDERS = """
 INSERT INTO trade_order
     (order_id, portfolio_id, order_type, security_id, quantity, quantity_sent, trade_timestamp, blotter_id,
      submitted, limit_price)
-SELECT n * 7 % 1009, 'P' || n % 3, (ARRAY['BUY', 'sell', 'SHORT'])[1 + n % 3], 'S' || n % 4, n % 5 + 0.12345678,
+SELECT n * 7 % 1000003, 'P' || n % 3, (ARRAY['BUY', 'sell', 'SHORT'])[1 + n % 3], 'S' || n % 4, n % 5 + 0.12345678,
        n % 2, timestamptz '2026-01-30 15:30Z' + n % 6 * interval '1 s', nullif(n % 5, 0) % 5,
        (ARRAY[true, false, NULL])[1 + n % 3], 9999999999.00000001
 FROM generate_series(1, :count) n
@@ -91,7 +91,7 @@ def lists_on(
     clock = SystemClock()
     source = directory or FakeDirectory(NAMES)
     names = Names(source, PostgresNameStore(engine), clock, NamesSettings(**{"memory_s": 0.0, **options}))
-    counts = Totals(clock, totals)
+    counts = Totals(PostgresListCounts(engine), clock, totals)
     references = ReferenceCache(PostgresReferenceReads(engine), 30.0, clock)
     service = ListService(PostgresListReads(engine), references, names, counts)
     return Lists(engine, source, names, counts, service)

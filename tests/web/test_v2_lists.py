@@ -1,5 +1,6 @@
 """/api/v2 as the portal calls it, over the real service and stand-ins for the two services that own names."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -9,6 +10,7 @@ from tests.client.raw_server import Conversation, raw_server
 from tests.support.database import TestServer
 from tests.web.live import Live, live_alone
 from trade_service.settings.surroundings import PortfolioServiceSettings, SecurityServiceSettings
+from trade_service.store.list_store import PostgresListCounts
 
 NAMES = {
     "portfolio/P1": b'{"portfolioId":"P1","name":"Growth"}',
@@ -58,7 +60,7 @@ async def test_the_shape_of_a_page_of_orders(live: Live) -> None:
         b'"orderType":"BUY","security":{"securityId":"IBM1","ticker":"IBM"},"quantity":4,"quantitySent":0,'
         b'"limitPrice":null,"tradeTimestamp":"2026-01-04T00:00:00Z",'
         b'"blotter":{"id":2,"abbreviation":"EQ","name":"Equity","version":1},"submitted":false,"version":1}],'
-        b'"pagination":{"totalElements":5,"totalPages":5,"currentPage":1,"pageSize":1,"hasNext":true,'
+        b'"pagination":{"totalElements":5,"totalIsEstimate":false,"totalPages":5,"currentPage":1,"pageSize":1,"hasNext":true,'
         b'"hasPrevious":true,"nextCursor":"%s"}}' % (first["id"], first["orderId"], cursor.encode())
     )
 
@@ -110,6 +112,7 @@ async def test_cursors_lead_through_the_whole_list(live: Live) -> None:
     assert seen == [5, 4, 3, 2, 1]
     assert page["pagination"] == {
         "totalElements": 5,
+        "totalIsEstimate": False,
         "totalPages": 3,
         "currentPage": 2,
         "pageSize": 2,
@@ -117,6 +120,29 @@ async def test_cursors_lead_through_the_whole_list(live: Live) -> None:
         "hasPrevious": True,
         "nextCursor": None,
     }
+
+
+async def test_a_count_that_takes_long_delays_no_page(live: Live, monkeypatch: pytest.MonkeyPatch) -> None:
+    counted, released = PostgresListCounts.count, asyncio.Event()
+
+    async def late(self: PostgresListCounts, *arguments: Any) -> int | None:
+        await released.wait()
+        return await counted(self, *arguments)
+
+    monkeypatch.setattr(PostgresListCounts, "count", late)
+    path = "tradeOrders?limit=2&orderType=buy"
+    async with asyncio.timeout(10):
+        pagination = (await listed(live, path))["pagination"]
+        assert (pagination["totalElements"], pagination["totalIsEstimate"]) == (5, True), "sampled"
+        assert (pagination["totalPages"], pagination["hasNext"]) == (3, True)
+        old = await live.client.get("/api/v1/tradeOrders?limit=2")
+        assert (old.headers["x-total-count"], old.headers["x-total-is-estimate"]) == ("5", "true")
+        released.set()
+        while (await listed(live, path))["pagination"]["totalIsEstimate"]:
+            pass
+        while "x-total-is-estimate" in old.headers:
+            old = await live.client.get("/api/v1/tradeOrders?limit=2")
+    assert old.headers["x-total-count"] == "5"
 
 
 @pytest.mark.parametrize("path", ["tradeOrders?limit=0", "executions?sort=quantity", "tradeOrders?cursor=x"])

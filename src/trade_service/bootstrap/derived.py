@@ -127,9 +127,17 @@ def names_settings(settings: Settings) -> NamesSettings:
     )
 
 
+LONGEST_COUNT_S = 300.0
+"""Where statements have no time-out."""
+
+
 def totals_settings(settings: Settings) -> TotalsSettings:
     """When lists are counted."""
     lists = settings.lists
     return TotalsSettings(
-        counted_up_to=lists.counted_up_to, fresh_s=lists.total_fresh_s, max_age_s=lists.total_max_age_s
+        counted_up_to=lists.counted_up_to,
+        wait_s=lists.count_wait_ms / 1000,
+        fresh_s=lists.total_fresh_s,
+        max_age_s=lists.total_max_age_s,
+        count_max_s=settings.database.statement_timeout_s or LONGEST_COUNT_S,
     )

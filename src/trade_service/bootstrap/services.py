@@ -27,7 +27,7 @@ from trade_service.settings import Settings
 from trade_service.store.bulk_store import PostgresBulkSubmissionStore
 from trade_service.store.execution_changes import PostgresExecutionChanges
 from trade_service.store.execution_reads import PostgresExecutionReads
-from trade_service.store.list_store import PostgresListReads
+from trade_service.store.list_store import PostgresListCounts, PostgresListReads
 from trade_service.store.migrate import check
 from trade_service.store.name_store import PostgresNameStore
 from trade_service.store.operator_store import PostgresOperatorStore
@@ -113,7 +113,7 @@ class Services:
         self.references = ReferenceCache(PostgresReferenceReads(engine), REFERENCE_TTL_S, self.clock)
         self.directory = DirectoryClient(directory_settings(settings), self.clock)
         self.names = Names(self.directory, PostgresNameStore(engine), self.clock, names_settings(settings))
-        self.totals = Totals(self.clock, totals_settings(settings))
+        self.totals = Totals(PostgresListCounts(engine), self.clock, totals_settings(settings))
         self.lists = ListService(PostgresListReads(engine), self.references, self.names, self.totals)
         self.key_store = PostgresRequestKeyStore(engine)
         self.keys = IdempotentRequests(self.key_store, self.clock, idempotency_policy(settings))

@@ -185,12 +185,22 @@ class ListSettings(Section, frozen=True, kw_only=True):
             le=1_000_000,
         ),
     ] = 10_000
+    count_wait_ms: Annotated[
+        int,
+        about(
+            "Longest time a list waits for its total; it goes on being counted, and an estimate stands in. "
+            "What takes longer to count is remembered, however small it is.",
+            ge=10,
+            le=10_000,
+        ),
+    ] = 250
     total_fresh_s: Annotated[
         float,
         about("A remembered total is counted again, in the background, when it is older.", ge=0, le=3_600),
     ] = 5.0
     total_max_age_s: Annotated[
-        float, about("An older total is not shown: the page waits for the new count.", ge=0, le=86_400)
+        float,
+        about("An older total counts as an estimate, until the rows are counted again.", ge=0, le=86_400),
     ] = 60.0
 
 

@@ -5,12 +5,12 @@ from contextlib import asynccontextmanager
 from functools import lru_cache
 
 import msgspec
-from sqlalchemy import text
+from sqlalchemy import Text, bindparam, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
-from trade_service.store.failures import DRIVER_ROOTS, is_unavailable
+from trade_service.store.failures import DRIVER_ROOTS, is_unavailable, sqlstate
 from trade_service.store.pool import FairPool
 from trade_service.submission.ports import StoreUnavailable
 
@@ -122,7 +122,29 @@ async def whole_tables(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
         yield connection
 
 
+@asynccontextmanager
+async def timed(engine: AsyncEngine, within_s: float, *, scans: bool) -> AsyncIterator[AsyncConnection]:
+    """A transaction whose statements the server ends after this time: see `is_out_of_time`.
+
+    They may read a table from end to end where `scans` says so.
+    """
+    values = {"ms": str(max(1, round(within_s * 1000))), "scans": "on" if scans else "off"}
+    async with transaction(engine) as connection:
+        await connection.execute(_TIMED, values)
+        yield connection
+
+
 _SCAN = text("SET LOCAL enable_seqscan = on")
+_TIMED = text(
+    "SELECT set_config('statement_timeout', :ms, true), set_config('enable_seqscan', :scans, true)"
+).bindparams(bindparam("ms", type_=Text), bindparam("scans", type_=Text))
+_QUERY_CANCELED = "57014"
+
+
+def is_out_of_time(error: StoreUnavailable) -> bool:
+    """Whether the server ended the statement, and nothing else is the matter."""
+    cause = error.__cause__
+    return isinstance(cause, DBAPIError) and sqlstate(cause) == _QUERY_CANCELED
 
 
 @asynccontextmanager

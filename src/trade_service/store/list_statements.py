@@ -33,7 +33,13 @@ _OPERATORS = {Test.AT_LEAST: ">=", Test.AT_MOST: "<="}
 FAR_OFFSET = 100
 WALKED_ROWS = 100_000
 """An offset beyond it is sorted to at once: executions are looked up order by order otherwise."""
+SAMPLED_ROWS = 30_000
+"""An estimate reads so many."""
+ROWS_OF_A_PAGE = 40
+"""Where nobody has counted yet."""
 _ORDER_OF_EXECUTION = "JOIN trade_order o ON o.id = e.trade_order_id"
+# OFFSET keeps it a look-up an execution.
+_ORDER_LOOKED_UP = "CROSS JOIN LATERAL (SELECT * FROM trade_order t WHERE t.id = e.trade_order_id OFFSET 0) o"
 
 
 class Column(msgspec.Struct, frozen=True):
@@ -134,8 +140,7 @@ WHERE t.{column} = w.id
     answer=f"""
 SELECT {sql.ORDER_COLUMNS}, {sql.EXECUTION_COLUMNS}, {sql.STATE_SHOWN}, {{keys}}
 FROM ({{page}}) e
--- OFFSET keeps it a look-up an execution.
-CROSS JOIN LATERAL (SELECT * FROM trade_order t WHERE t.id = e.trade_order_id OFFSET 0) o
+{_ORDER_LOOKED_UP}
 JOIN execution_status s ON s.id = e.execution_status_id
 ORDER BY {{order}}
 """,
@@ -164,7 +169,7 @@ def shape_of(query: ListQuery) -> Shape:
     return Shape(query.sort, _tests(query.filters), after_cursor, far, walked=query.offset <= WALKED_ROWS)
 
 
-def count_shape(filters: Sequence[Filter], bounded: bool) -> Shape:
+def count_shape(filters: Sequence[Filter], *, bounded: bool) -> Shape:
     """The shape of a count."""
     return Shape((), _tests(filters), bounded=bounded)
 
@@ -257,6 +262,31 @@ def count_statement(source_name: str, shape: Shape) -> TextClause:
         if shape.bounded
         else f"SELECT count(*) {rows}"
     )
+    return _bound(words, source, shape)
+
+
+@lru_cache(maxsize=1000)
+def sample_statement(source_name: str, shape: Shape) -> TextClause:
+    """Of a sample of the table's pages: how many rows were read, how many of them meet the filters, what share
+    of the table that was meant to be, and how many rows the whole table has.
+    """
+    source = SOURCES[source_name]
+    joins = _joins(source, shape).replace(_ORDER_OF_EXECUTION, _ORDER_LOOKED_UP)
+    met = " AND ".join(_conditions(source, shape)) or "true"
+    words = f"""
+WITH size AS MATERIALIZED (
+    SELECT d.table_rows, least(100, 100.0 * {SAMPLED_ROWS} / greatest(d.table_rows, 1)) AS percent
+    FROM (
+        -- As the planner reckons: what was last seen of a page, times the pages there are now.
+        SELECT CASE WHEN c.reltuples > 0 THEN c.reltuples / c.relpages ELSE {ROWS_OF_A_PAGE} END
+            * pg_relation_size(c.oid) / current_setting('block_size')::integer AS table_rows
+        FROM pg_class c WHERE c.oid = '{source.table}'::regclass
+    ) d
+)
+SELECT count(*) AS read, count(*) FILTER (WHERE {met}) AS met,
+    (SELECT percent FROM size) AS percent, (SELECT table_rows FROM size) AS table_rows
+FROM {source.table} {source.alias} TABLESAMPLE SYSTEM ((SELECT percent FROM size)) REPEATABLE (0) {joins}
+"""
     return _bound(words, source, shape)
 
 

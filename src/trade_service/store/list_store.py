@@ -3,13 +3,15 @@
 from collections.abc import Sequence
 from typing import Any
 
+from sqlalchemy import Row, TextClause
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from trade_service.store import list_statements as statements
 from trade_service.store import order_sql as sql
-from trade_service.store.engine import autocommitted, whole_tables
+from trade_service.store.engine import autocommitted, is_out_of_time, timed, whole_tables
 from trade_service.store.execution_reads import to_order, to_stored
-from trade_service.trading.listing.model import ExecutionRows, Filter, ListQuery, OrderRows, Rows
+from trade_service.submission.ports import StoreUnavailable
+from trade_service.trading.listing.model import ExecutionRows, ListQuery, OrderRows, Rows, Selection
 
 _EXECUTION_WIDTH = sql.ORDER_WIDTH + sql.EXECUTION_WIDTH
 
@@ -30,14 +32,6 @@ class PostgresListReads:
         rows, last = await self._page("executions", query, _EXECUTION_WIDTH)
         return Rows([to_stored(row) for row in rows], last)
 
-    async def count_orders(self, filters: Sequence[Filter], bound: int | None = None) -> int:
-        """See ListReads."""
-        return await self._count("orders", filters, bound)
-
-    async def count_executions(self, filters: Sequence[Filter], bound: int | None = None) -> int:
-        """See ListReads."""
-        return await self._count("executions", filters, bound)
-
     async def _page(self, source: str, query: ListQuery, width: int) -> tuple[Sequence[Any], Any]:
         """The rows, and the sort values of the last one where others follow it."""
         statement = statements.page_statement(source, statements.shape_of(query))
@@ -49,12 +43,48 @@ class PostgresListReads:
         rows = rows[: query.limit]
         return rows, tuple(rows[-1][width:])
 
-    async def _count(self, source: str, filters: Sequence[Filter], bound: int | None) -> int:
-        statement = statements.count_statement(source, statements.count_shape(filters, bound is not None))
-        values = statements.filter_values(filters)
-        if bound is not None:
-            values["limit"] = bound
-        sieved = filters and not statements.finds_by_index(statements.SOURCES[source], filters)
-        whole = bound is None or sieved
-        async with (whole_tables if whole else autocommitted)(self._engine) as connection:
-            return int((await connection.execute(statement, values)).scalar_one())
+
+class PostgresListCounts:
+    """The port ListCounts on PostgreSQL; see there for what each method promises."""
+
+    def __init__(self, engine: AsyncEngine) -> None:
+        self._engine = engine
+
+    async def count(self, selection: Selection, within_s: float, bound: int | None = None) -> int | None:
+        """See ListCounts."""
+        filters = selection.filters
+        bounded = bound is not None
+        statement = statements.count_statement(
+            selection.source, statements.count_shape(filters, bounded=bounded)
+        )
+        values = statements.filter_values(filters) | ({"limit": bound} if bounded else {})
+        if bounded and not filters:  # So many entries of an index.
+            async with autocommitted(self._engine) as connection:
+                return int((await connection.execute(statement, values)).scalar_one())
+        found = statements.finds_by_index(statements.SOURCES[selection.source], filters)
+        row = await self._timed(statement, values, within_s, scans=not (bounded and found))
+        return None if row is None else int(row[0])
+
+    async def estimate(self, selection: Selection, within_s: float) -> int | None:
+        """See ListCounts."""
+        shape = statements.count_shape(selection.filters, bounded=False)
+        statement = statements.sample_statement(selection.source, shape)
+        values = statements.filter_values(selection.filters)
+        row = await self._timed(statement, values, within_s, scans=False)
+        if row is None:
+            return None
+        if row.percent == 100:
+            return int(row.met)
+        return int(row.table_rows * row.met / max(row.read, 1))
+
+    async def _timed(
+        self, statement: TextClause, values: dict[str, object], within_s: float, *, scans: bool
+    ) -> Row[Any] | None:
+        """The one row of the answer; None when it took too long."""
+        try:
+            async with timed(self._engine, within_s, scans=scans) as connection:
+                return (await connection.execute(statement, values)).one()
+        except StoreUnavailable as error:
+            if is_out_of_time(error):
+                return None
+            raise

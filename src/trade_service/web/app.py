@@ -20,6 +20,7 @@ from trade_service.web.services import WebServices, WebSettings
 from trade_service.web.v1.answers import SUBMISSION_MESSAGE, SUBMISSION_STATE
 from trade_service.web.v1.bulk import BulkRoutes
 from trade_service.web.v1.executions import ExecutionRoutes
+from trade_service.web.v1.paging import TOTAL_HEADERS
 from trade_service.web.v1.references import ReferenceRoutes
 from trade_service.web.v1.trade_orders import TradeOrderRoutes
 from trade_service.web.v2.executions import ExecutionListRoutes
@@ -32,7 +33,7 @@ EXPOSED_HEADERS = [
     SUBMISSION_MESSAGE,
     REPLAYED,
     "X-Request-ID",
-    "X-Total-Count",
+    *TOTAL_HEADERS,
     "Retry-After",
     "traceparent",
 ]

@@ -43,6 +43,10 @@ class Flights(Generic[Result]):
     def __len__(self) -> int:
         return len(self._tasks)
 
+    def __contains__(self, key: Hashable) -> bool:
+        """Whether the work of this key is under way."""
+        return key in self._tasks
+
     def join(self, key: Hashable, work: Callable[[], Coroutine[Any, Any, Result]]) -> asyncio.Task[Result]:
         """The task that does the work of this key: the one under way, else one begun now."""
         task = self._tasks.get(key)

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
-from typing import Generic, TypeAlias, TypeVar
+from typing import Generic, Literal, TypeAlias, TypeVar
 
 import msgspec
 
@@ -16,6 +16,7 @@ MAX_LIMIT = 1000
 MAX_VALUES = 1000
 """Values that one filter takes; the database gets them as one array."""
 
+ListName: TypeAlias = Literal["orders", "executions"]
 Value: TypeAlias = int | str | bool | Decimal | datetime
 Row = TypeVar("Row")
 Other = TypeVar("Other")
@@ -139,6 +140,21 @@ class ListQuery(msgspec.Struct, frozen=True):
         return self.offset if self.cursor is None else self.cursor.position
 
 
+class Selection(msgspec.Struct, frozen=True):
+    """All rows of a list that meet its filters."""
+
+    source: ListName
+    filters: tuple[Filter, ...] = ()
+
+
+class Total(msgspec.Struct, frozen=True):
+    """How many rows are selected."""
+
+    rows: int
+    is_estimate: bool
+    """Whether they were neither counted for this page nor a short while ago."""
+
+
 class Rows(msgspec.Struct, Generic[Row], frozen=True):
     """Rows of a page as stored."""
 
@@ -155,7 +171,7 @@ class Page(msgspec.Struct, Generic[Row], frozen=True):
     """A page as clients read it."""
 
     items: list[Row]
-    total: int
+    total: Total
     """Rows of the whole result."""
     position: int
     limit: int

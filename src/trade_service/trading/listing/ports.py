@@ -1,13 +1,12 @@
 """What lists need from a store. Every method may raise StoreUnavailable."""
 
-from collections.abc import Sequence
 from typing import Protocol
 
-from trade_service.trading.listing.model import ExecutionRows, Filter, ListQuery, OrderRows
+from trade_service.trading.listing.model import ExecutionRows, ListQuery, OrderRows, Selection
 
 
 class ListReads(Protocol):
-    """Pages and their totals. Names in filters have become ids by then."""
+    """Pages. Names in filters have become ids by then."""
 
     async def orders(self, query: ListQuery) -> OrderRows:
         """One page, in one statement of constant size."""
@@ -17,10 +16,14 @@ class ListReads(Protocol):
         """The same of executions, each with its trade order."""
         ...
 
-    async def count_orders(self, filters: Sequence[Filter], bound: int | None = None) -> int:
-        """How many orders meet the filters; with `bound`, counting stops there."""
+
+class ListCounts(Protocol):
+    """How many rows are selected. Either method returns None when it could not tell within the time."""
+
+    async def count(self, selection: Selection, within_s: float, bound: int | None = None) -> int | None:
+        """Counts them; with `bound`, no further than that."""
         ...
 
-    async def count_executions(self, filters: Sequence[Filter], bound: int | None = None) -> int:
-        """The same of executions."""
+    async def estimate(self, selection: Selection, within_s: float) -> int | None:
+        """Estimates it from a sample of the table, at the same small cost however large that is."""
         ...

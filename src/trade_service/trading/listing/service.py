@@ -1,5 +1,6 @@
 """ListService: pages of orders and executions, with names and totals."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TypeVar
 
@@ -16,10 +17,13 @@ from trade_service.trading.listing.model import (
     SUBMISSION_STATE,
     Cursor,
     Filter,
+    ListName,
     ListQuery,
     Page,
     Rows,
+    Selection,
     Test,
+    Total,
     Value,
 )
 from trade_service.trading.listing.names import NameBook, NameKind, Names, Patience
@@ -30,6 +34,8 @@ from trade_service.trading.reference import ReferenceCache
 from trade_service.trading.views import views_of
 
 Row = TypeVar("Row")
+HEAD_START_S = 0.05
+"""What a page gets before its rows are counted beside it."""
 
 _KIND_OF = {PORTFOLIO_NAME: NameKind.PORTFOLIO, SECURITY_TICKER: NameKind.SECURITY}
 
@@ -130,13 +136,11 @@ class ListService:
 
     async def _orders(self, query: ListQuery, patience: Patience) -> Page[TradeOrder]:
         asked = await self._with_ids(query, patience)
-        return await self._page("orders", query, asked, self._reads.orders, self._reads.count_orders)
+        return await self._page("orders", query, asked, self._reads.orders)
 
     async def _executions(self, query: ListQuery, patience: Patience) -> Page[ExecutionView]:
         asked = await self._with_ids(query, patience)
-        page = await self._page(
-            "executions", query, asked, self._reads.executions, self._reads.count_executions
-        )
+        page = await self._page("executions", query, asked, self._reads.executions)
         return replaced(page, await views_of(self._references, page.items))
 
     async def _blotters(self, orders: Sequence[TradeOrder]) -> dict[int, Blotter]:
@@ -150,27 +154,28 @@ class ListService:
 
     async def _page(
         self,
-        source: str,
+        source: ListName,
         query: ListQuery,
         asked: ListQuery | None,
         read: Callable[[ListQuery], Awaitable[Rows[Row]]],
-        count: Callable[[Sequence[Filter], int | None], Awaitable[int]],
     ) -> Page[Row]:
         if asked is None:
-            return Page([], 0, query.position, query.limit, None)
-        found = await read(asked)
+            return Page([], _exactly(0), query.position, query.limit, None)
+        selection = Selection(source, asked.filters)
+        # A page that takes long has its rows counted meanwhile; most are there before that would save time.
+        beside = asyncio.get_running_loop().call_later(HEAD_START_S, self._totals.begin, selection)
+        try:
+            found = await read(asked)
+        finally:
+            beside.cancel()
         end = query.position + len(found.rows)
         following = None if found.last is None else Cursor(query.sort, found.last, end)
         if following is None and query.cursor is None and (found.rows or not query.offset):
-            return Page(found.rows, end, query.position, query.limit, None)
-
-        async def counted(bound: int | None) -> int:
-            return await count(asked.filters, bound)
-
-        total = await self._totals.of((source, asked.filters), counted)
+            return Page(found.rows, _exactly(end), query.position, query.limit, None)
         # Rows may have come or gone since they were counted: what this page shows is certain.
         least = end + 1 if following is not None else len(found.rows)
-        return Page(found.rows, max(total, least), query.position, query.limit, following)
+        total = await self._totals.of(selection, least)
+        return Page(found.rows, total, query.position, query.limit, following)
 
     async def _with_ids(self, query: ListQuery, patience: Patience) -> ListQuery | None:
         """The query with ids in place of names; None when a name is nobody's, so that no row has it."""
@@ -195,6 +200,10 @@ Other = TypeVar("Other")
 def replaced(page: Page[Row], items: list[Other]) -> Page[Other]:
     """The same page of other items."""
     return Page(items, page.total, page.position, page.limit, page.next)
+
+
+def _exactly(rows: int) -> Total:
+    return Total(rows, is_estimate=False)
 
 
 def _sorted(ids: set[str]) -> tuple[Value, ...]:

@@ -64,7 +64,16 @@ _EXECUTION_V2 = ExecutionV2(
     *(9, _MOMENT, _SENT, _BLOTTER, _BUY, OrderOfExecution(7, 4711, _PORTFOLIO, _SECURITY), _DESTINATION),
     *(_HUNDRED, _HUNDRED, Decimal(0), _PRICE, 815, 2),
 )
-_PAGE = Pagination(1, 1, 0, 50, has_next=False, has_previous=False, next_cursor=None)
+_PAGE = Pagination(
+    total_elements=1,
+    total_is_estimate=False,
+    total_pages=1,
+    current_page=0,
+    page_size=50,
+    has_next=False,
+    has_previous=False,
+    next_cursor=None,
+)
 _ORDER_POST = TradeOrderPost(4711, "P1", "BUY", "S1", _HUNDRED, _PRICE, _STAMP, 1)
 _EXECUTION_POST: dict[str, Any] = {
     "execution_status_id": 1,

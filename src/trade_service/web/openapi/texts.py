@@ -52,7 +52,11 @@ def _text_header(description: str) -> dict[str, Any]:
 
 HEADERS: dict[str, Any] = {
     "X-Request-ID": {**_text_header("The id of the request, as in the log."), "required": True},
-    "X-Total-Count": {"description": "All rows that there are.", "schema": {"type": "integer", "minimum": 0}},
+    "X-Total-Count": {
+        "description": "All rows that there are; see X-Total-Is-Estimate.",
+        "schema": {"type": "integer", "minimum": 0},
+    },
+    "X-Total-Is-Estimate": _text_header("`true` while the rows are being counted; absent when they were."),
     "X-Submission-State": _text_header("The states of what is still under way; absent when nothing is."),
     "X-Submission-Message": _text_header("What its client should do meanwhile."),
     "Idempotent-Replayed": _text_header("`true` in an answer to a repeat."),

@@ -22,7 +22,7 @@ from trade_service.web.v1.answers import (
     ExecutionAnswer,
     pending_headers,
 )
-from trade_service.web.v1.paging import PAGE, TOTAL_COUNT, read_page, total_header
+from trade_service.web.v1.paging import PAGE, TOTAL_HEADERS, read_page, total_headers
 from trade_service.web.v1.requests import ExecutionPost, ExecutionPut, FillPut, exact
 
 _POST = JsonReader(ExecutionPost)
@@ -46,7 +46,7 @@ class ExecutionRoutes(Routes):
             "/",
             route_handlers=[
                 get("/executions/{execution_id:str}", opt=READER)(self.read),
-                get("/executions", opt=READER | tells(parameters=PAGE, headers=(TOTAL_COUNT,)))(
+                get("/executions", opt=READER | tells(parameters=PAGE, headers=TOTAL_HEADERS))(
                     self.list_executions
                 ),
                 self._keyed.post(
@@ -80,7 +80,7 @@ class ExecutionRoutes(Routes):
         """A page of executions by id, 1000 at the most; the header X-Total-Count tells how many there are."""
         page = await self._lists.plain_executions(read_page(request))
         executions = [ExecutionAnswer.of(view) for view in page.items]
-        return answer(executions, headers=total_header(page.total))
+        return answer(executions, headers=total_headers(page.total))
 
     async def read(self, execution_id: FromPath[str]) -> Response[ExecutionAnswer]:
         """Reads an execution."""

@@ -7,11 +7,13 @@ from litestar import Request
 
 from trade_service.domain.errors import InvalidInput
 from trade_service.domain.executions import is_possible_id
-from trade_service.trading.listing.model import MAX_LIMIT, Filter, ListQuery, Test
+from trade_service.trading.listing.model import MAX_LIMIT, Filter, ListQuery, Test, Total
 from trade_service.web.reading import integer_in, read_once
 from trade_service.web.telling import ID, integer, query
 
 TOTAL_COUNT = "X-Total-Count"
+TOTAL_IS_ESTIMATE = "X-Total-Is-Estimate"
+TOTAL_HEADERS = (TOTAL_COUNT, TOTAL_IS_ESTIMATE)
 MAX_OFFSET = 2**31 - 1
 ORDER_ID = "order_id"
 
@@ -38,9 +40,9 @@ def read_order_filter(request: Request[Any, Any, Any]) -> tuple[Filter, ...]:
     return (Filter("orderId", Test.ANY_OF, (int(given),)),)
 
 
-def total_header(total: int) -> dict[str, str]:
-    """The number of all rows."""
-    return {TOTAL_COUNT: str(total)}
+def total_headers(total: Total) -> dict[str, str]:
+    """The number of all rows, and whether it is an estimate."""
+    return {TOTAL_COUNT: str(total.rows)} | ({TOTAL_IS_ESTIMATE: "true"} if total.is_estimate else {})
 
 
 def _integer(request: Request[Any, Any, Any], name: str, least: int, most: int) -> int | None:

@@ -27,10 +27,10 @@ from trade_service.web.v1.answers import (
 from trade_service.web.v1.paging import (
     ORDER_ID_PARAMETER,
     PAGE,
-    TOTAL_COUNT,
+    TOTAL_HEADERS,
     read_order_filter,
     read_page,
-    total_header,
+    total_headers,
 )
 from trade_service.web.v1.requests import BatchSubmit, TradeOrderPost, TradeOrderPut, TradeOrderSubmit
 
@@ -38,7 +38,7 @@ _ORDER = JsonReader(TradeOrderPost)
 _PUT = JsonReader(TradeOrderPut)
 _SUBMIT = JsonReader(TradeOrderSubmit)
 _BATCH = JsonReader(BatchSubmit)
-_LIST = tells(parameters=(*PAGE, ORDER_ID_PARAMETER), headers=(TOTAL_COUNT,))
+_LIST = tells(parameters=(*PAGE, ORDER_ID_PARAMETER), headers=TOTAL_HEADERS)
 _SINGLE = tells(
     body=_SUBMIT,
     parameters=(NO_SEND,),
@@ -96,7 +96,7 @@ class TradeOrderRoutes(Routes):
         query = msgspec.structs.replace(read_page(request), filters=read_order_filter(request))
         page = await self._lists.plain_orders(query)
         orders = [TradeOrderAnswer.of(order, blotter) for order, blotter in page.items]
-        return answer(orders, headers=total_header(page.total))
+        return answer(orders, headers=total_headers(page.total))
 
     async def create(self, request: Request[Any, Any, Any]) -> Response[TradeOrderAnswer]:
         """Creates a trade order."""

@@ -125,7 +125,9 @@ class Pagination(msgspec.Struct, frozen=True, rename="camel"):
     """Where a page stands in the whole result."""
 
     total_elements: int
-    """Exact; where there are very many, of a moment at most a minute ago."""
+    """Where there are very many, of a moment at most a minute ago."""
+    total_is_estimate: bool
+    """Whether `totalElements` is an estimate, while the rows are being counted; `hasNext` is always exact."""
     total_pages: int
     current_page: int
     """From 0."""
@@ -139,8 +141,9 @@ class Pagination(msgspec.Struct, frozen=True, rename="camel"):
     def of(cls, page: Page[NamedOrder] | Page[NamedExecution]) -> "Pagination":
         """The pagination of a page."""
         return cls(
-            total_elements=page.total,
-            total_pages=-(-page.total // page.limit),
+            total_elements=page.total.rows,
+            total_is_estimate=page.total.is_estimate,
+            total_pages=-(-page.total.rows // page.limit),
             current_page=page.position // page.limit,
             page_size=page.limit,
             has_next=page.next is not None,

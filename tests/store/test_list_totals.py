@@ -1,0 +1,107 @@
+"""Counts and estimates of lists on a real database: what a sample tells, and that both end in time."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+
+import pytest
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from tests.support.database import TestServer
+from tests.support.lists import insert_mixed, lists_on
+from tests.support.plans import Probe, connected
+from tests.support.trading import run_sql
+from trade_service.store import list_statements as statements
+from trade_service.store.engine import StoreSettings, create_engine
+from trade_service.store.list_store import PostgresListCounts
+from trade_service.trading.listing.model import Filter, ListName, ListQuery, Selection, Test
+from trade_service.trading.listing.totals import TotalsSettings
+
+ROWS = 120_000
+LONG_S = 60.0
+SELECTIONS = {
+    "all": ("orders", ()),
+    "one order type": ("orders", (Filter("orderType", Test.ANY_OF, ("BUY",)),)),
+    "one portfolio": ("orders", (Filter("portfolioId", Test.ANY_OF, ("P1",)),)),
+    "one status of ten": ("executions", (Filter("executionStatus.abbreviation", Test.ANY_OF, ("NEW",)),)),
+    "by a column of the order": ("executions", (Filter("securityId", Test.ANY_OF, ("S1", "S2")),)),
+    "nobody": ("executions", (Filter("destination.abbreviation", Test.ANY_OF, ("nobody",)),)),
+}
+
+
+@pytest.fixture(scope="module")
+async def full(postgres: TestServer, template_database: str) -> AsyncIterator[AsyncEngine]:
+    async with postgres.database(template_database) as url:
+        engine = create_engine(StoreSettings(url))
+        await insert_mixed(engine, ROWS, ROWS)
+        await run_sql(engine, "ANALYZE")
+        yield engine
+        await engine.dispose()
+
+
+@pytest.mark.parametrize(("source", "filters"), SELECTIONS.values(), ids=SELECTIONS)
+async def test_a_sample_tells_about_how_many_there_are(
+    full: AsyncEngine, source: ListName, filters: tuple[Filter, ...]
+) -> None:
+    counts, selection = PostgresListCounts(full), Selection(source, filters)
+    exact = await counts.count(selection, LONG_S)
+    estimate = await counts.estimate(selection, LONG_S)
+    assert exact is not None
+    assert estimate is not None
+    assert abs(estimate - exact) <= 0.1 * exact
+    assert estimate == await counts.estimate(selection, LONG_S), "the next page shows the same"
+
+
+@pytest.mark.parametrize(("source", "filters"), SELECTIONS.values(), ids=SELECTIONS)
+async def test_a_sample_reads_about_as_many_rows_however_many_there_are(
+    full: AsyncEngine, source: ListName, filters: tuple[Filter, ...]
+) -> None:
+    shape = statements.count_shape(filters, bounded=False)
+    async with connected(full) as link:
+        for mode in ("force_generic_plan", "force_custom_plan"):
+            await link.execute(f"SET plan_cache_mode = {mode}")
+            probe = Probe(full, link, f"{source} {mode}", statements.sample_statement(source, shape))
+            await probe.prepare()
+            plan = await probe.plan(statements.filter_values(filters))
+            await probe.drop()
+            assert not plan.scanned
+            assert max(plan.touched.values()) <= 1.2 * statements.SAMPLED_ROWS, plan.text
+
+
+async def test_a_table_that_nobody_has_analysed_is_sampled_too(engine: AsyncEngine) -> None:
+    counts, everything = PostgresListCounts(engine), Selection("orders")
+    assert await counts.estimate(everything, LONG_S) == 0
+    await insert_mixed(engine, 300, 0)
+    assert await counts.estimate(everything, LONG_S) == 300, "a small table is read whole"
+
+
+async def test_counts_and_estimates_end_in_time_and_leave_the_connection_as_it_was(
+    engine: AsyncEngine,
+) -> None:
+    await insert_mixed(engine, 300, 0)
+    counts, filtered = PostgresListCounts(engine), Selection("orders", SELECTIONS["one order type"][1])
+    async with engine.begin() as other:
+        await other.execute(text("LOCK TABLE trade_order IN ACCESS EXCLUSIVE MODE"))
+        began = time.monotonic()
+        assert await counts.count(filtered, 0.05, 10) is None
+        assert await counts.count(filtered, 0.05) is None
+        assert await counts.estimate(filtered, 0.05) is None
+        assert time.monotonic() - began < 5.0
+    assert await counts.count(filtered, LONG_S) == 100
+    async with engine.connect() as connection:
+        shown = await connection.execute(text("SHOW statement_timeout"))
+        assert shown.scalar_one() == "30s"
+
+
+async def test_a_large_total_is_estimated_then_counted(full: AsyncEngine) -> None:
+    """The real store under the real totals: the wait is too short for any count of so many."""
+    lists = lists_on(full, totals=TotalsSettings(counted_up_to=50, wait_s=0.0))
+    query = ListQuery(limit=5, filters=SELECTIONS["one order type"][1])
+    async with lists.names, lists.totals, asyncio.timeout(30):
+        first = (await lists.service.list_orders(query)).total
+        assert first.is_estimate
+        assert first.rows >= 6
+        while (total := (await lists.service.list_orders(query)).total).is_estimate:
+            await asyncio.sleep(0)
+        assert total.rows == ROWS // 3
