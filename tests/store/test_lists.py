@@ -9,12 +9,16 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
+from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from tests.support.database import TestServer
 from tests.support.lists import Lists, execution_fields, insert_mixed, lists_on, naive, order_fields
 from tests.support.trading import counted_statements, run_sql
+from trade_service.domain.errors import TooSlow
 from trade_service.store.engine import StoreSettings, create_engine
+from trade_service.store.list_store import PostgresListReads
+from trade_service.submission.ports import StoreUnavailable
 from trade_service.trading.listing.model import (
     EXECUTION_FIELDS,
     ORDER_FIELDS,
@@ -174,3 +178,55 @@ async def test_totals_beyond_the_bound_are_counted_again_behind_the_back(engine:
         while 55 not in totals:
             totals.add((await lists.service.list_orders(ListQuery(limit=5))).total.rows)
         assert totals == {60, 55}
+
+
+@pytest.mark.parametrize(
+    ("which", "query", "told"),
+    [
+        (
+            "executions",
+            ListQuery(sort=total_order((SortKey("quantityOrdered"),))),
+            r"executions .* sorted by quantityOrdered within the 0\.2 s of database\.statement_timeout_s: "
+            "without filters they come fast in the order of id, executionTimestamp, tradeOrderId, "
+            "security.ticker, portfolio.name; a filter by id, portfolio or security",
+        ),
+        (
+            "orders",
+            ListQuery(sort=total_order((SortKey("quantitySent"),))),
+            "in the order of id, orderId, orderType, quantity, tradeTimestamp, blotter.abbreviation, "
+            "security.ticker, portfolio.name;",
+        ),
+        ("orders", ListQuery(filters=(Filter("submitted", Test.ANY_OF, (True,)),)), "sorted by id within"),
+    ],
+)
+async def test_a_page_that_takes_too_long_says_how_it_would_not(
+    engine: AsyncEngine, database_url: str, which: str, query: ListQuery, told: str
+) -> None:
+    reads = PostgresListReads(hasty := create_engine(StoreSettings(database_url, statement_timeout_s=0.2)))
+    async with engine.begin() as other:
+        await other.execute(text("LOCK TABLE trade_order, execution IN ACCESS EXCLUSIVE MODE"))
+        with pytest.raises(TooSlow, match=told):
+            await (reads.orders if which == "orders" else reads.executions)(query)
+    await hasty.dispose()
+
+
+async def test_a_page_off_an_index_that_takes_too_long_is_the_databases_trouble(
+    engine: AsyncEngine, database_url: str
+) -> None:
+    reads = PostgresListReads(hasty := create_engine(StoreSettings(database_url, statement_timeout_s=0.2)))
+    async with engine.begin() as other:
+        await other.execute(text("LOCK TABLE trade_order IN ACCESS EXCLUSIVE MODE"))
+        with pytest.raises(StoreUnavailable, match="statement timeout"):
+            await reads.orders(ListQuery(sort=total_order((SortKey("quantity"),))))
+    await hasty.dispose()
+
+
+async def test_blotters_that_share_an_abbreviation_are_one_name(engine: AsyncEngine) -> None:
+    await insert_mixed(engine, 60, 0)
+    await run_sql(engine, "UPDATE blotter SET abbreviation = 'EQ' WHERE abbreviation = 'HOLD'")
+    lists = lists_on(engine)
+    async with lists.names, lists.totals:
+        for descending in (False, True):
+            sort = total_order((SortKey("blotter.abbreviation", descending),))
+            for offset in (0, 9, 20, 45):
+                await agree(lists.service.list_orders, order_fields, ListQuery(10, offset, sort))

@@ -1,5 +1,7 @@
 """Pages that have to be fast however large the tables are, and the index that each of them goes by."""
 
+from collections.abc import Iterator
+
 import msgspec
 
 from trade_service.trading.listing.model import Cursor, Filter, ListQuery, SortKey, Test, Value
@@ -8,6 +10,10 @@ LIMIT = 100
 ROWS = 30_000
 PORTFOLIOS = 100
 SECURITIES = 300
+QUANTITIES = 500
+BLOTTERS = 5
+"""Four, and the orders that have none."""
+ORDER_TYPES = 3
 
 
 class ListPlan(msgspec.Struct, frozen=True):
@@ -53,6 +59,26 @@ LIST_PLANS = {
         _page("id", _is("securityId", "S7"), after=(ROWS // 2,), descending=False),
         "trade_order_security_ndx",
     ),
+    "orders by quantity": ListPlan("orders", _page("quantity"), "trade_order_quantity_ndx"),
+    "orders by quantity, least first": ListPlan(
+        "orders", _page("quantity", descending=False), "trade_order_quantity_ndx"
+    ),
+    "orders by quantity, behind a row": ListPlan(
+        "orders", _page("quantity", after=(QUANTITIES // 2, ROWS // 2)), "trade_order_quantity_ndx"
+    ),
+    "orders by quantity, least first, behind a row": ListPlan(
+        "orders",
+        _page("quantity", after=(QUANTITIES // 2, ROWS // 2), descending=False),
+        "trade_order_quantity_ndx",
+    ),
+    "orders by quantity, in the middle, by offset": ListPlan(
+        "orders", _page("quantity", offset=ROWS // 2), "trade_order_quantity_ndx", ROWS // 2
+    ),
+    "orders of a quantity and more": ListPlan(
+        "orders",
+        _page("quantity", Filter("quantity", Test.AT_LEAST, (QUANTITIES // 2,)), descending=False),
+        "trade_order_quantity_ndx",
+    ),
     "executions": ListPlan("executions", _page("id"), "execution_pkey"),
     "executions behind a row": ListPlan("executions", _page("id", after=(ROWS // 2,)), "execution_pkey"),
     "executions by time": ListPlan("executions", _page("executionTimestamp"), "execution_timestamp_ndx"),
@@ -85,11 +111,30 @@ LIST_PLANS = {
     ),
 }
 
+
+def _by_name(field: str, index: str, groups: int, names: tuple[str, ...]) -> Iterator[tuple[str, ListPlan]]:
+    """Both ways, from the beginning and behind a row of each name."""
+    for descending in (False, True):
+        for after in ((), *((name, ROWS // 2) for name in names)):
+            page = _page(field, after=after, descending=descending)
+            way = "-" if descending else ""
+            yield f"orders by {way}{field} {after}", ListPlan("orders", page, index, groups * (LIMIT + 1))
+
+
+LIST_PLANS |= {
+    **dict(
+        _by_name("blotter.abbreviation", "trade_order_blotter_ndx", BLOTTERS, ("", "Default", "EQ", "HOLD"))
+    ),
+    **dict(_by_name("orderType", "trade_order_type_ndx", ORDER_TYPES, ("BUY", "SELL", "SHORT"))),
+}
+
 FILL = (
     f"""INSERT INTO trade_order
-        (order_id, portfolio_id, order_type, security_id, quantity, quantity_sent, submitted, trade_timestamp)
-        SELECT {ROWS} - n, 'P' || n % {PORTFOLIOS}, 'BUY', 'S' || n % {SECURITIES}, 10, 10, true,
-               timestamptz '2026-01-01Z' + n * interval '10 s'
+        (order_id, portfolio_id, order_type, security_id, quantity, quantity_sent, submitted, trade_timestamp,
+         blotter_id)
+        SELECT {ROWS} - n, 'P' || n % {PORTFOLIOS}, (ARRAY['BUY', 'SELL', 'SHORT'])[1 + n % {ORDER_TYPES}],
+               'S' || n % {SECURITIES}, n % {QUANTITIES}, 10, true,
+               timestamptz '2026-01-01Z' + n * interval '10 s', nullif(n % {BLOTTERS}, 0)
         FROM generate_series(1, {ROWS}) n""",
     """INSERT INTO execution
         (execution_status_id, trade_type_id, trade_order_id, destination_id, quantity_ordered, quantity_placed,

@@ -107,6 +107,7 @@ def test_every_http_exception_of_the_framework_is_told() -> None:
         (domain.InFlight("m"), 409, "IN_FLIGHT"),
         (domain.TooMany("m"), 413, "TOO_MANY"),
         (domain.Overloaded("m", retry_after_s=2.5), 503, "OVERLOADED"),
+        (domain.TooSlow("m"), 503, "TOO_SLOW"),
         (NotAccepted(_result("ITEM_REFUSED", SubmitStatus.FAILED)), 400, "NOT_ACCEPTED"),
         (NotAccepted(_result("DOWNSTREAM_UNAUTHORIZED")), 500, "NOT_ACCEPTED"),
         (NotAccepted(_result("BUDGET_SPENT")), 502, "NOT_ACCEPTED"),
@@ -133,7 +134,7 @@ async def test_errors_over_http(
     }
     assert body["error"] == body["message"] == body["detail"] != ""
     assert body["requestId"] == answer.headers["x-request-id"]
-    assert ("retry-after" in answer.headers) == (status == 503 and code != "NOT_ACCEPTED")
+    assert ("retry-after" in answer.headers) == (status == 503 and code not in {"NOT_ACCEPTED", "TOO_SLOW"})
     assert b"secret" not in answer.raw
     assert b"Traceback" not in answer.raw
 

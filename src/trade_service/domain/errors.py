@@ -128,6 +128,12 @@ class Overloaded(DomainError):
         self.retry_after_s = retry_after_s
 
 
+class TooSlow(DomainError):
+    """Finding what was asked for took longer than the store may take; asked in another way it can be had."""
+
+    code = "TOO_SLOW"
+
+
 class NotSubmittable(DomainError):
     """The execution is held back or called off, so it is not sent."""
 

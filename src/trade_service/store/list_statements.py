@@ -17,7 +17,7 @@ from sqlalchemy.types import TypeEngine
 
 from trade_service.domain.reference import STATUS_NEW
 from trade_service.store import order_sql as sql
-from trade_service.store.list_walks import ids_by_name
+from trade_service.store.list_walks import Walk, ids_by_name, walk_in_use, walk_of_all
 from trade_service.store.tables import INSTANT
 from trade_service.trading.listing.model import Filter, Kind, ListQuery, SortKey, Test
 
@@ -53,8 +53,8 @@ class Column(msgspec.Struct, frozen=True):
     """The id column that a filter tests instead, and the table in which it finds the ids."""
     is_id: bool = False
     """Whether it is a char(24) of another service."""
-    named: str = ""
-    """Of a name: the orders' column that points to it, and the table that has it."""
+    walk: Walk | None = None
+    """How a list that is sorted by it goes from name to name."""
 
 
 class Source(msgspec.Struct, frozen=True):
@@ -66,22 +66,22 @@ class Source(msgspec.Struct, frozen=True):
     indexed: frozenset[str]
     """Fields by which PostgreSQL finds or sorts rows without reading the whole table."""
     rows: str
-    """Selects the ids of the rows whose order has `w.id` in a column."""
+    """Selects id and value of the rows whose order has the value `w.id` in a column."""
     answer: str
     """Selects from the page, a sub-select named as the alias, whose sort values are k0, k1, ..."""
 
 
-def _named(alias: str, table: str, id_column: str, name: str) -> Column:
+def _named(alias: str, table: str, id_column: str, name: str, walk: Walk | None = None) -> Column:
     join = f"LEFT JOIN {table} {alias} ON {alias}.id = {id_column}"
     expression = f"coalesce({alias}.{name}, '') COLLATE \"C\""
-    return Column(expression, Kind.TEXT, (join,), lookup=f"{id_column} {table}")
+    return Column(expression, Kind.TEXT, (join,), lookup=f"{id_column} {table}", walk=walk)
 
 
 def _directory(alias: str, table: str, id_column: str, *joins: str) -> Column:
     """The name that another service gave, or the id that stands in for it."""
     join = f"LEFT JOIN {table} {alias} ON {alias}.id = {id_column}"
     name = f'coalesce({alias}.name, rtrim({id_column})) COLLATE "C"'
-    return Column(name, Kind.TEXT, (*joins, join), named=f"{id_column.removeprefix('o.')} {table}")
+    return Column(name, Kind.TEXT, (*joins, join), walk=walk_in_use(id_column.removeprefix("o."), table))
 
 
 ORDERS = Source(
@@ -90,19 +90,22 @@ ORDERS = Source(
     columns={
         "id": Column("o.id", Kind.INTEGER),
         "orderId": Column("o.order_id", Kind.INTEGER),
-        "orderType": Column('rtrim(o.order_type) COLLATE "C"', Kind.TEXT),
+        "orderType": Column('rtrim(o.order_type) COLLATE "C"', Kind.TEXT, walk=walk_in_use("order_type")),
         "quantity": Column("o.quantity", Kind.DECIMAL),
         "quantitySent": Column("o.quantity_sent", Kind.DECIMAL),
         "tradeTimestamp": Column("o.trade_timestamp", Kind.INSTANT),
         "submitted": Column("coalesce(o.submitted, false)", Kind.FLAG),
-        "blotter.abbreviation": _named("b", "blotter", "o.blotter_id", "abbreviation"),
+        "blotter.abbreviation": _named(
+            "b", "blotter", "o.blotter_id", "abbreviation", walk_of_all("blotter_id", "blotter")
+        ),
         "security.ticker": _directory("sn", "security_name", "o.security_id"),
         "portfolio.name": _directory("pn", "portfolio_name", "o.portfolio_id"),
         "securityId": Column("o.security_id", Kind.TEXT, is_id=True),
         "portfolioId": Column("o.portfolio_id", Kind.TEXT, is_id=True),
     },
-    indexed=frozenset({"id", "orderId", "tradeTimestamp", "securityId", "portfolioId"}),
-    rows="SELECT t.id FROM trade_order t WHERE t.{column} = w.id",
+    indexed=frozenset({"id", "orderId", "quantity", "tradeTimestamp", "securityId", "portfolioId"}),
+    # An array: what simply equals one value needs no sorting by it, as PostgreSQL sees. See `ids_by_name`.
+    rows="SELECT t.id, t.{column} AS value FROM trade_order t WHERE t.{column} = ANY(ARRAY[w.id])",
     answer=f"SELECT {sql.ORDER_COLUMNS}, {{keys}} FROM ({{page}}) o ORDER BY {{order}}",
 )
 
@@ -133,7 +136,7 @@ EXECUTIONS = Source(
         {"id", "executionTimestamp", "tradeOrderId", "securityId", "portfolioId", "executionServiceId"}
     ),
     rows="""
-SELECT x.id FROM trade_order t
+SELECT x.id, t.{column} AS value FROM trade_order t
 CROSS JOIN LATERAL (SELECT x.id FROM execution x WHERE x.trade_order_id = t.id OFFSET 0) x
 WHERE t.{column} = w.id
 """,
@@ -192,8 +195,13 @@ def filter_values(filters: Sequence[Filter]) -> dict[str, object]:
 
 def reads_whole_table(source: Source, query: ListQuery) -> bool:
     """Whether a page can only be made by reading (and sorting) all rows."""
-    indexed = query.sort[0].field in source.indexed or _goes_by_name(source, shape_of(query))
+    indexed = query.sort[0].field in source.indexed or _walk(source, shape_of(query)) is not None
     return not indexed and not finds_by_index(source, query.filters)
+
+
+def fast_sorts(source: Source) -> list[str]:
+    """The fields by which a list of any size is sorted fast."""
+    return [name for name, column in source.columns.items() if name in source.indexed or column.walk]
 
 
 def finds_by_index(source: Source, filters: Sequence[Filter]) -> bool:
@@ -216,11 +224,10 @@ def page_statement(source_name: str, shape: Shape) -> TextClause:
 
 def _page(source: Source, shape: Shape) -> str:
     """Selects the rows and k0, k1, ..."""
-    if _goes_by_name(source, shape):
-        column, table = source.columns[shape.sort[0].field].named.split()
+    if (walk := _walk(source, shape)) is not None:
         first, second = (key.descending for key in shape.sort)
-        rows = source.rows.format(column=column)
-        ids = ids_by_name(table, column, rows, descending=(first, second), after_cursor=shape.after_cursor)
+        rows = source.rows.format(column=walk.column)
+        ids = ids_by_name(walk, rows, descending=(first, second), after_cursor=shape.after_cursor)
     elif shape.far:
         ids = _sorted_rows(source, shape, "id")
     else:
@@ -232,10 +239,10 @@ def _page(source: Source, shape: Shape) -> str:
     )
 
 
-def _goes_by_name(source: Source, shape: Shape) -> bool:
-    """Whether each name's rows can be found without those of the others."""
-    named = source.columns[shape.sort[0].field].named != ""
-    return named and len(shape.sort) == 2 and not shape.tests and shape.walked
+def _walk(source: Source, shape: Shape) -> Walk | None:
+    """How to go from name to name, where each one's rows can be found without those of the others."""
+    walk = source.columns[shape.sort[0].field].walk
+    return walk if len(shape.sort) == 2 and not shape.tests and shape.walked else None
 
 
 def _sorted_rows(source: Source, shape: Shape, wanted: str) -> str:

@@ -6,12 +6,21 @@ from typing import Any
 from sqlalchemy import Row, TextClause
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from trade_service.domain.errors import TooSlow
 from trade_service.store import list_statements as statements
 from trade_service.store import order_sql as sql
-from trade_service.store.engine import autocommitted, is_out_of_time, timed, whole_tables
+from trade_service.store.engine import autocommitted, is_out_of_time, settings_of, timed, whole_tables
 from trade_service.store.execution_reads import to_order, to_stored
 from trade_service.submission.ports import StoreUnavailable
-from trade_service.trading.listing.model import ExecutionRows, ListQuery, OrderRows, Rows, Selection
+from trade_service.trading.listing.model import (
+    FIELDS,
+    ExecutionRows,
+    ListName,
+    ListQuery,
+    OrderRows,
+    Rows,
+    Selection,
+)
 
 _EXECUTION_WIDTH = sql.ORDER_WIDTH + sql.EXECUTION_WIDTH
 
@@ -32,16 +41,31 @@ class PostgresListReads:
         rows, last = await self._page("executions", query, _EXECUTION_WIDTH)
         return Rows([to_stored(row) for row in rows], last)
 
-    async def _page(self, source: str, query: ListQuery, width: int) -> tuple[Sequence[Any], Any]:
+    async def _page(self, source: ListName, query: ListQuery, width: int) -> tuple[Sequence[Any], Any]:
         """The rows, and the sort values of the last one where others follow it."""
         statement = statements.page_statement(source, statements.shape_of(query))
         whole = statements.reads_whole_table(statements.SOURCES[source], query)
-        async with (whole_tables if whole else autocommitted)(self._engine) as connection:
-            rows = (await connection.execute(statement, statements.page_values(query))).all()
+        try:
+            async with (whole_tables if whole else autocommitted)(self._engine) as connection:
+                rows = (await connection.execute(statement, statements.page_values(query))).all()
+        except StoreUnavailable as error:
+            if is_out_of_time(error) and (whole or query.filters):
+                raise self._too_slow(source, query) from error
+            raise
         if len(rows) <= query.limit:
             return rows, None
         rows = rows[: query.limit]
         return rows, tuple(rows[-1][width:])
+
+    def _too_slow(self, source: ListName, query: ListQuery) -> TooSlow:
+        fast = statements.fast_sorts(statements.SOURCES[source])
+        fields = ", ".join(name for name, field in FIELDS[source].items() if field.sortable and name in fast)
+        return TooSlow(
+            f"the {source} were not found and sorted by {query.sort[0].field} within the "
+            f"{settings_of(self._engine).statement_timeout_s:g} s of database.statement_timeout_s: without "
+            f"filters they come fast in the order of {fields}; "
+            "a filter by id, portfolio or security leaves fewer to sort"
+        )
 
 
 class PostgresListCounts:

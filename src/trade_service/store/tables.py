@@ -70,6 +70,10 @@ trade_order = sa.Table(
     sa.Index("trade_order_security_ndx", "security_id", "id"),
     # Query: lists sorted by time.
     sa.Index("trade_order_timestamp_ndx", "trade_timestamp", "id"),
+    # Query: lists sorted by quantity, by blotter and by order type.
+    sa.Index("trade_order_quantity_ndx", "quantity", "id"),
+    sa.Index("trade_order_blotter_ndx", "blotter_id", "id"),
+    sa.Index("trade_order_type_ndx", "order_type", "id"),
     postgresql_with={"fillfactor": FILL_FACTOR},
 )
 

@@ -103,6 +103,7 @@ STATUS_OF: dict[type[DomainError], int] = {
     domain.NotRequeueable: 409,
     domain.TooMany: 413,
     domain.Overloaded: 503,
+    domain.TooSlow: 503,
     NotAccepted: 502,
 }
 """NotAccepted's status depends on its reason, see `status_of_result`; 502 is its last resort."""

@@ -96,6 +96,7 @@ EXECUTION_FIELDS = _fields(
     Field(PORTFOLIO_NAME, Kind.TEXT),
     Field("executionServiceId", Kind.INTEGER, sortable=False),
 )
+FIELDS: Mapping[ListName, Mapping[str, Field]] = {"orders": ORDER_FIELDS, "executions": EXECUTION_FIELDS}
 
 
 class Filter(msgspec.Struct, frozen=True):

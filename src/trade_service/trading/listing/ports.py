@@ -6,7 +6,10 @@ from trade_service.trading.listing.model import ExecutionRows, ListQuery, OrderR
 
 
 class ListReads(Protocol):
-    """Pages. Names in filters have become ids by then."""
+    """Pages. Names in filters have become ids by then.
+
+    Either method raises TooSlow for a page that only reading very much would make.
+    """
 
     async def orders(self, query: ListQuery) -> OrderRows:
         """One page, in one statement of constant size."""
