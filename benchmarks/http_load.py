@@ -1,9 +1,10 @@
 """`make bench-http`: requests a second and latencies over HTTP, and what becomes of them under overload.
 
-The installed commands, each a process of its own: `simulate`, and `serve` with its embedded PostgreSQL in a folder
-that is removed afterwards. First 100 clients, each asking again as soon as it is answered. Then submissions at a
-fixed rate, five times what was measured, whether answered or not: what is still accepted a second, how the rest is
-refused, and how long readiness takes meanwhile.
+The installed commands, each a process of its own: `simulate`, and `serve` on a PostgreSQL in a folder that is
+removed afterwards. First 100 clients, each asking again as soon as it is answered; submissions in turn with the
+bare loop and with the bare submission on the same database, of which they reach a share. Then submissions at a
+fixed rate, five times what was measured, whether answered or not: what is still accepted a second, how the rest
+is refused, and how long readiness takes meanwhile.
 """
 
 import argparse
@@ -23,8 +24,13 @@ import aiohttp
 import msgspec
 import uvloop
 
+from benchmarks import bare_submission
+from trade_service.bench import bare_loop
+from trade_service.bench.filling import fill, filler_on
 from trade_service.bench.machine import described, this_machine
 from trade_service.cli.demo_folder import database_folder, make_demo_folder, remove_demo_folder
+from trade_service.settings import load_settings
+from trade_service.store.embedded import EmbeddedPostgres
 
 COMMAND = Path(sys.executable).with_name("trade-service")
 CLIENTS = 100
@@ -36,6 +42,9 @@ SERVED_AT_ONCE = 64
 SUBMIT = "/api/v1/tradeOrders/batch/submit"
 READINESS = "/actuator/health/readiness"
 START_S = 60.0
+ROUNDS = 3
+BARE = 20_000
+"""Executions in each run of the bare loop."""
 
 Ask = Callable[[], Awaitable[int]]
 
@@ -65,11 +74,11 @@ async def command(*arguments: str, ready: str, **environment: str) -> AsyncItera
 
 
 @asynccontextmanager
-async def service(folder: Path, downstream: str, **environment: str) -> AsyncIterator[str]:
+async def service(dsn: str, downstream: str, **environment: str) -> AsyncIterator[str]:
     """The address of the service."""
     fixed = {
         "EXECUTION_SERVICE_BASE_URL": downstream,
-        "TRADE_SERVICE_DATABASE_DATA_DIR": str(folder),
+        "DATABASE_URL": dsn,
         "LOG_LEVEL": "ERROR",
     }
     async with command("serve", "--port", "0", ready="Serving on", **fixed, **environment) as address:
@@ -202,11 +211,35 @@ def _batches(api: Api, order_ids: list[int]) -> Ask:
     return ask
 
 
-async def measure(session: aiohttp.ClientSession, folder: Path, seconds: float) -> dict[str, object]:
+async def shares(
+    submit: Ask, dsn: str, downstream: str, order_ids: list[int], seconds: float
+) -> dict[str, object]:
+    """What submissions over HTTP reach of the bare loop and of the bare submission, all three in turn."""
+    runs, workers = [], load_settings({}, None, {}).settings.batch.max_concurrent
+    rates: dict[str, list[float]] = {"over HTTP": [], "bare submission": [], "bare loop": []}
+    async with filler_on(dsn) as engine:
+        for _ in range(ROUNDS):
+            runs.append(await closed_loop(submit, seconds / ROUNDS))
+            rates["over HTTP"].append(BATCH * float(str(runs[-1]["accepted/s"])))
+            bare = await bare_submission.run(dsn, downstream, order_ids, workers, seconds / ROUNDS)
+            rates["bare submission"].append(bare.rate)
+            ids = await fill(engine, BARE)
+            rates["bare loop"].append((await bare_loop.run(dsn, downstream, ids, workers)).rate)
+    medians = {name: statistics.median(of) for name, of in rates.items()}
+    return {
+        "runs": runs,
+        "executions/s": {name: [round(rate) for rate in of] for name, of in rates.items()},
+        "share of": {
+            name: round(medians["over HTTP"] / medians[name], 2) for name in ("bare submission", "bare loop")
+        },
+    }
+
+
+async def measure(session: aiohttp.ClientSession, dsn: str, seconds: float) -> dict[str, object]:
     """All figures."""
     figures: dict[str, object] = {"machine": described(this_machine())}
     async with command("simulate", "--port", "0", ready="http://") as downstream:
-        async with service(folder, downstream) as address:
+        async with service(dsn, downstream) as address:
             api = Api(session, address)
             order_ids = await api.orders(ORDERS)
             submit = _batches(api, order_ids)
@@ -221,9 +254,11 @@ async def measure(session: aiohttp.ClientSession, folder: Path, seconds: float) 
             for name, path in reads.items():
                 figures[name] = await closed_loop(partial(api.get, path), seconds)
                 print(name, figures[name], file=sys.stderr, flush=True)
-            figures[f"POST batch/submit of {BATCH}"] = await closed_loop(submit, seconds)
+            figures[f"POST batch/submit of {BATCH}"] = await shares(
+                submit, dsn, downstream, order_ids, seconds
+            )
         bound = {"TRADE_SERVICE_SERVER_MAX_CONCURRENT_REQUESTS": str(SERVED_AT_ONCE)}
-        async with service(folder, downstream, **bound) as address:
+        async with service(dsn, downstream, **bound) as address:
             api = Api(session, address)
             submit = _batches(api, order_ids)
             usual = await closed_loop(submit, seconds / 2)
@@ -243,8 +278,11 @@ async def main(arguments: argparse.Namespace) -> None:
     timeout = aiohttp.ClientTimeout(total=120)
     folder = make_demo_folder()
     try:
-        async with aiohttp.ClientSession(connector=connector, timeout=timeout) as session:
-            figures = await measure(session, database_folder(folder), arguments.seconds)
+        async with (
+            EmbeddedPostgres.running(database_folder(folder)) as postgres,
+            aiohttp.ClientSession(connector=connector, timeout=timeout) as session,
+        ):
+            figures = await measure(session, postgres.dsn, arguments.seconds)
     finally:
         await remove_demo_folder(folder)
     print(msgspec.json.format(msgspec.json.encode(figures, enc_hook=str), indent=2).decode())

@@ -6,14 +6,15 @@ from collections.abc import AsyncIterator
 from contextlib import suppress
 
 import asyncpg
+import msgspec
 import pytest
 import sqlalchemy as sa
 from sqlalchemy import bindparam, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from tests.support.database import TestServer
-from trade_service.store.direct import DirectStatement
-from trade_service.store.engine import StoreSettings, autocommitted, create_engine, transaction
+from trade_service.store.direct import DirectStatement, direct_transaction
+from trade_service.store.engine import StoreSettings, autocommitted, create_engine, settings_of, transaction
 from trade_service.store.pool import pool_state
 from trade_service.submission.ports import StoreUnavailable
 
@@ -22,6 +23,9 @@ SLEEP = DirectStatement(
     text("SELECT pg_backend_pid() FROM pg_sleep(:seconds)").bindparams(bindparam("seconds", type_=sa.Float))
 )
 BROKEN = DirectStatement(text("SELECT 1 / 0"))
+NOTE = DirectStatement(text("INSERT INTO note DEFAULT VALUES RETURNING true"))
+NOTES = DirectStatement(text("SELECT count(*) FROM note"))
+TRANSACTION = DirectStatement(text("SELECT pg_current_xact_id()::text"))
 
 
 @pytest.fixture
@@ -178,6 +182,85 @@ async def test_behind_a_pooler_it_runs_in_a_transaction(empty_database_url: str)
     await engine.dispose()
 
 
+@pytest.fixture
+async def noted(narrow: AsyncEngine) -> AsyncEngine:
+    """The same, with a table to write to."""
+    async with transaction(narrow) as connection:
+        await connection.execute(text("CREATE TABLE note (at timestamptz DEFAULT now())"))
+    return narrow
+
+
+async def _notes(engine: AsyncEngine) -> int:
+    return int((await NOTES.fetch(engine, {}))[0][0])
+
+
+@pytest.mark.parametrize("prepared", [True, False])
+async def test_direct_statements_are_one_transaction(noted: AsyncEngine, prepared: bool) -> None:
+    engine = create_engine(
+        msgspec.structs.replace(settings_of(noted), pool_size=2, prepared_statements=prepared)
+    )
+    async with direct_transaction(engine) as fetch:
+        numbers = [(await fetch(TRANSACTION, {}))[0][0] for _ in range(2)]
+        await fetch(NOTE, {})
+        assert await _notes(noted) == 0
+    assert numbers[0] == numbers[1]
+    assert await _notes(noted) == 1
+    assert pool_state(engine)[::2] == (0, 0)
+    await engine.dispose()
+
+
+async def _note_and(then: DirectStatement, engine: AsyncEngine) -> None:
+    async with direct_transaction(engine) as fetch:
+        await fetch(NOTE, {})
+        await fetch(then, {"seconds": 60.0})
+
+
+async def test_a_direct_transaction_that_fails_leaves_nothing_and_costs_no_connection(
+    noted: AsyncEngine,
+) -> None:
+    before = await _pid(noted)
+    with pytest.raises(asyncpg.DivisionByZeroError):
+        await _note_and(BROKEN, noted)
+    assert await _notes(noted) == 0
+    assert await _pid(noted) == before
+
+
+async def test_a_direct_transaction_whose_body_fails_leaves_nothing(noted: AsyncEngine) -> None:
+    async def refuse() -> None:
+        async with direct_transaction(noted) as fetch:
+            await fetch(NOTE, {})
+            raise LookupError
+
+    with pytest.raises(LookupError):
+        await refuse()
+    assert await _notes(noted) == 0
+    assert pool_state(noted) == (0, 1, 0)
+
+
+async def test_a_direct_transaction_whose_caller_went_away_leaves_nothing(noted: AsyncEngine) -> None:
+    asleep = asyncio.create_task(_note_and(SLEEP, noted))
+    async with asyncio.timeout(10):
+        while pool_state(noted)[0] == 0:
+            await asyncio.sleep(0)
+    asleep.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await asleep
+    assert await _notes(noted) == 0
+    assert pool_state(noted) == (0, 1, 0)
+
+
+async def test_a_direct_transaction_that_hides_an_error_is_told(noted: AsyncEngine) -> None:
+    async def hide() -> None:
+        async with direct_transaction(noted) as fetch:
+            await fetch(NOTE, {})
+            with suppress(asyncpg.DivisionByZeroError):
+                await fetch(BROKEN, {})
+
+    with pytest.raises(AssertionError, match="was not passed on"):
+        await hide()
+    assert await _notes(noted) == 0
+
+
 @pytest.mark.parametrize("seed", range(2))
 async def test_no_connection_gets_lost_however_many_go_away(empty_database_url: str, seed: int) -> None:
     dice = random.Random(seed)
@@ -185,8 +268,13 @@ async def test_no_connection_gets_lost_however_many_go_away(empty_database_url: 
 
     async def ask() -> None:
         with suppress(StoreUnavailable):
-            if dice.random() < 0.5:
+            way = dice.randrange(3)
+            if way == 0:
                 await SLEEP.fetch(engine, {"seconds": dice.random() / 200})
+                return
+            if way == 1:
+                async with direct_transaction(engine) as fetch:
+                    await fetch(SLEEP, {"seconds": dice.random() / 200})
                 return
             async with (autocommitted if dice.random() < 0.5 else transaction)(engine) as connection:
                 await connection.execute(text("SELECT pg_sleep(0.002)"))

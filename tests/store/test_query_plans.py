@@ -136,7 +136,7 @@ HOT = {
         {"order_ids": _QUEUED, "quantities": [1] * BATCH, "quantities_sent": [10] * BATCH}
         | {"submitted": [True] * BATCH, "limit_prices": [None] * BATCH}
         | {f"{name}_ids": [1] * BATCH for name in ("status", "blotter", "trade_type", "destination")}
-        | {"ticket_id": _FRESH, "owner": "one"}
+        | {"ticket_id": _FRESH, "owner": "one", "grace_ms": 1}
     ),
     "execution_reads.READ": Case({"ids": _QUEUED}),
     "execution_reads.ENQUEUE": Case({"ids": _QUEUED, "ticket_id": _FRESH, "owner": "one"}),

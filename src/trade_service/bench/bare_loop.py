@@ -8,9 +8,9 @@ import asyncio
 import math
 import time
 from collections import deque
-from collections.abc import Sequence
-from contextlib import AsyncExitStack
-from typing import TypeAlias
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Any
 
 import aiohttp
 import asyncpg
@@ -43,7 +43,10 @@ UPDATE submission_attempt SET state = 'answered', closed_at = now(), next_action
 """
 
 
-Statement: TypeAlias = "PreparedStatement[asyncpg.Record]"
+_CLOCK = SystemClock()
+_ENCODER = msgspec.json.Encoder(decimal_format="number")
+_DECODER = msgspec.json.Decoder(BatchExecutionResponse)
+_HEADERS = {"Content-Type": "application/json"}
 
 
 class Bare(msgspec.Struct, frozen=True):
@@ -55,6 +58,39 @@ class Bare(msgspec.Struct, frozen=True):
     """Executions a second."""
 
 
+class Sender:
+    """One worker of the loop, as warm as the engine is when it is timed: statements prepared, connections open."""
+
+    def __init__(
+        self,
+        session: aiohttp.ClientSession,
+        claim: "PreparedStatement[Any]",
+        record: "PreparedStatement[Any]",
+    ) -> None:
+        self._session = session
+        self._claim = claim
+        self._record = record
+
+    @classmethod
+    async def ready(cls, connection: asyncpg.Connection, session: aiohttp.ClientSession) -> "Sender":
+        """A worker with a connection to the database of its own."""
+        # Opens a connection of the session by its cheapest call.
+        async with session.get("/api/v1/executions?limit=1") as answer:
+            await answer.read()
+        return cls(session, await connection.prepare(CLAIM), await connection.prepare(RECORD))
+
+    async def send(self, execution_ids: list[int]) -> None:
+        """Claims, calls and records one batch."""
+        attempt_id = _CLOCK.new_attempt_id()
+        rows = await self._claim.fetch(attempt_id, execution_ids)
+        posts = [ExecutionPost("NEW", "BUY", "ML", row[3], row[1], row[2], row[0], 1) for row in rows]
+        body = _ENCODER.encode(BatchExecutionRequest(posts))
+        async with self._session.post("/api/v1/executions/batch", data=body, headers=_HEADERS) as answer:
+            results = _DECODER.decode(await answer.read()).results or []
+        pairs = [(r.execution.trade_service_execution_id, r.execution.id) for r in results if r.execution]
+        await self._record.fetch(attempt_id, [p[0] for p in pairs], [p[1] for p in pairs])
+
+
 async def run(
     dsn: str,
     base_url: str,
@@ -64,38 +100,32 @@ async def run(
     limit_s: float = math.inf,
 ) -> Bare:
     """Submits `ids` with so many workers; begins no batch after `limit_s`."""
-    batches = deque(ids[i : i + batch_size] for i in range(0, len(ids), batch_size))
-    encoder = msgspec.json.Encoder(decimal_format="number")
-    decoder = msgspec.json.Decoder(BatchExecutionResponse)
-    clock, done = SystemClock(), 0
+    batches = deque(list(ids[i : i + batch_size]) for i in range(0, len(ids), batch_size))
+    done = 0
 
-    async def work(session: aiohttp.ClientSession, claim: Statement, record: Statement) -> None:
+    async def work(sender: Sender) -> None:
         nonlocal done
         while batches and time.perf_counter() - begun < limit_s:
-            attempt_id, batch = clock.new_attempt_id(), list(batches.popleft())
+            batch = batches.popleft()
             done += len(batch)
-            rows = await claim.fetch(attempt_id, batch)
-            posts = [ExecutionPost("NEW", "BUY", "ML", row[3], row[1], row[2], row[0], 1) for row in rows]
-            body = encoder.encode(BatchExecutionRequest(posts))
-            headers = {"Content-Type": "application/json"}
-            async with session.post("/api/v1/executions/batch", data=body, headers=headers) as answer:
-                results = decoder.decode(await answer.read()).results or []
-            pairs = [(r.execution.trade_service_execution_id, r.execution.id) for r in results if r.execution]
-            await record.fetch(attempt_id, [p[0] for p in pairs], [p[1] for p in pairs])
+            await sender.send(batch)
 
-    async with AsyncExitStack() as stack:
-        pool = await stack.enter_async_context(asyncpg.create_pool(dsn, min_size=workers, max_size=workers))
-        session = await stack.enter_async_context(aiohttp.ClientSession(base_url))
-        connections = [await stack.enter_async_context(pool.acquire()) for _ in range(workers)]
-        # As warm as the engine is when it is timed: statements prepared, connections open.
-        prepared = [(await one.prepare(CLAIM), await one.prepare(RECORD)) for one in connections]
-        await asyncio.gather(*(_connect(session) for _ in range(workers)))
+    async with connections(dsn, base_url, workers) as (links, session):
+        senders = await asyncio.gather(*(Sender.ready(link, session) for link in links))
         begun = time.perf_counter()
-        await asyncio.gather(*(work(session, *statements) for statements in prepared))
+        await asyncio.gather(*map(work, senders))
         return Bare(done, done / (time.perf_counter() - begun))
 
 
-async def _connect(session: aiohttp.ClientSession) -> None:
-    """Opens a connection of the session by its cheapest call."""
-    async with session.get("/api/v1/executions?limit=1") as answer:
-        await answer.read()
+@asynccontextmanager
+async def connections(
+    dsn: str, base_url: str, workers: int
+) -> AsyncIterator[tuple[list[asyncpg.Connection], aiohttp.ClientSession]]:
+    """So many connections to the database, and a session with the Execution Service."""
+    async with AsyncExitStack() as stack:
+        session = await stack.enter_async_context(aiohttp.ClientSession(base_url))
+        links: list[asyncpg.Connection] = []
+        for _ in range(workers):
+            links.append(await asyncpg.connect(dsn))
+            stack.push_async_callback(links[-1].close)
+        yield links, session

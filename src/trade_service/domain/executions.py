@@ -59,7 +59,7 @@ def may_become(old: SubmissionState, new: SubmissionState) -> bool:
     return new in TRANSITIONS[old]
 
 
-class NewExecution(msgspec.Struct, frozen=True):
+class NewExecution(msgspec.Struct, frozen=True, gc=False):
     """An execution to be written; nothing of it is placed or filled yet."""
 
     execution_status_id: int
@@ -71,7 +71,7 @@ class NewExecution(msgspec.Struct, frozen=True):
     limit_price: Decimal | None
 
 
-class Execution(msgspec.Struct, frozen=True):
+class Execution(msgspec.Struct, frozen=True, gc=False):
     """An execution as stored."""
 
     id: int

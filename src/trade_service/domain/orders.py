@@ -17,7 +17,7 @@ SUBMITTED_WHEN_LEFT = Decimal("0.01")
 """An order counts as submitted when no more than this is left (the clients' API contract)."""
 
 
-class NewTradeOrder(msgspec.Struct, frozen=True):
+class NewTradeOrder(msgspec.Struct, frozen=True, gc=False):
     """A trade order to be created; already checked by `checked_order`."""
 
     order_id: int
@@ -30,7 +30,7 @@ class NewTradeOrder(msgspec.Struct, frozen=True):
     blotter_id: int | None = None
 
 
-class TradeOrder(msgspec.Struct, frozen=True):
+class TradeOrder(msgspec.Struct, frozen=True, gc=False):
     """A trade order as stored."""
 
     id: int
@@ -52,7 +52,7 @@ class TradeOrder(msgspec.Struct, frozen=True):
         return self.quantity - self.quantity_sent
 
 
-class Submission(msgspec.Struct, frozen=True):
+class Submission(msgspec.Struct, frozen=True, gc=False):
     """The wish to send `quantity` of one trade order to one destination."""
 
     trade_order_id: int

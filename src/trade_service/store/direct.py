@@ -5,13 +5,14 @@ worth (decision 0018). Where every batch pays it, the statement is compiled once
 connection under SQLAlchemy's pool; everything else goes the usual way.
 """
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from typing import Any, Protocol
 
 import asyncpg
 import sqlalchemy as sa
 from sqlalchemy.dialects import registry
-from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from sqlalchemy.pool import PoolProxiedConnection
 
 from trade_service.store.engine import settings_of, store_errors, transaction
@@ -36,22 +37,82 @@ class DirectStatement:
         """
         if not settings_of(engine).prepared_statements:
             async with transaction(engine) as connection:
-                return (await connection.execute(self._statement, values)).all()
-        async with store_errors():
-            borrowed = await borrow(engine)
-            if _driver(borrowed).is_closed():
-                _give_back(borrowed)  # The server closed it while it was idle: that is no reason to fail.
-                borrowed = await borrow(engine)
-            try:
-                return await _driver(borrowed).fetch(self._text, *[values[name] for name in self._names])
-            except asyncpg.PostgresError:
-                raise  # An answer: the connection is as good as before, unless the server closed it.
-            except BaseException:
-                # No answer, or nobody who waits for it: nobody else shall get it.
-                borrowed.invalidate()
-                raise
-            finally:
-                _give_back(borrowed)
+                return await self.fetch_by(connection, values)
+        async with store_errors(), _borrowed(engine) as driver:
+            return await self.fetch_on(driver, values)
+
+    async def fetch_on(self, driver: asyncpg.Connection, values: Mapping[str, object]) -> Sequence[Any]:
+        """Its rows, from a connection of the driver."""
+        rows: Sequence[Any] = await driver.fetch(self._text, *[values[name] for name in self._names])
+        return rows
+
+    async def fetch_by(self, connection: AsyncConnection, values: Mapping[str, object]) -> Sequence[Any]:
+        """Its rows by SQLAlchemy's way, from a connection of its."""
+        return (await connection.execute(self._statement, values)).all()
+
+
+class Fetch(Protocol):
+    """Runs a statement in a transaction that somebody else began and will end."""
+
+    async def __call__(self, statement: DirectStatement, values: Mapping[str, object], /) -> Sequence[Any]:
+        """Its rows, to be read by position."""
+        ...
+
+
+def fetch_by(connection: AsyncConnection) -> Fetch:
+    """Direct statements among others, in a transaction of SQLAlchemy's."""
+
+    async def fetch(statement: DirectStatement, values: Mapping[str, object]) -> Sequence[Any]:
+        return await statement.fetch_by(connection, values)
+
+    return fetch
+
+
+@asynccontextmanager
+async def direct_transaction(engine: AsyncEngine) -> AsyncIterator[Fetch]:
+    """A transaction whose statements all are direct ones: committed at the end, rolled back on any error.
+
+    Raises StoreUnavailable when the database does not answer or could not do it.
+    """
+    if not settings_of(engine).prepared_statements:
+        async with transaction(engine) as connection:
+            yield fetch_by(connection)
+        return
+    async with store_errors(), _borrowed(engine) as driver:
+
+        async def fetch(statement: DirectStatement, values: Mapping[str, object]) -> Sequence[Any]:
+            return await statement.fetch_on(driver, values)
+
+        await driver.execute("BEGIN;")
+        try:
+            yield fetch
+        except asyncpg.PostgresError:
+            # Whatever else is raised takes the connection with it, and the server rolls back.
+            if not driver.is_closed():
+                await driver.execute("ROLLBACK;")
+            raise
+        # A transaction that has failed answers its COMMIT with ROLLBACK, and with no error.
+        ended = await driver.execute("COMMIT;")
+        assert ended == "COMMIT", f"an error inside of a transaction was not passed on: it ended with {ended}"
+
+
+@asynccontextmanager
+async def _borrowed(engine: AsyncEngine) -> AsyncIterator[asyncpg.Connection]:
+    """A connection of the driver's; nobody else gets it again unless the server has answered all it was asked."""
+    borrowed = await borrow(engine)
+    if _driver(borrowed).is_closed():
+        _give_back(borrowed)  # The server closed it while it was idle: that is no reason to fail.
+        borrowed = await borrow(engine)
+    try:
+        yield _driver(borrowed)
+    except asyncpg.PostgresError:
+        raise  # An answer: the connection is as good as before, unless the server closed it.
+    except BaseException:
+        # No answer, or nobody who waits for it: nobody else shall get it.
+        borrowed.invalidate()
+        raise
+    finally:
+        _give_back(borrowed)
 
 
 def _driver(borrowed: PoolProxiedConnection) -> asyncpg.Connection:
@@ -61,7 +122,7 @@ def _driver(borrowed: PoolProxiedConnection) -> asyncpg.Connection:
 
 
 def _give_back(borrowed: PoolProxiedConnection) -> None:
-    """Waits for nothing: no transaction was begun, and what is given up is closed without a goodbye."""
-    if borrowed.is_valid and _driver(borrowed).is_closed():
+    """Waits for nothing: no transaction is open, and what is given up is closed without a goodbye."""
+    if borrowed.is_valid and (_driver(borrowed).is_closed() or _driver(borrowed).is_in_transaction()):
         borrowed.invalidate()
     borrowed.close()

@@ -122,9 +122,10 @@ def is_unavailable(error: BaseException) -> bool:
     return meaning_of(error) is Meaning.AWAY
 
 
-def sqlstate(error: DBAPIError) -> str | None:
-    """The five-character SQLSTATE of an error."""
-    state = getattr(_raised_by_driver(error), "sqlstate", None)
+def sqlstate(error: DBAPIError | asyncpg.PostgresError) -> str | None:
+    """The five-character SQLSTATE of an error, whichever way the statement went."""
+    raised = _raised_by_driver(error) if isinstance(error, DBAPIError) else error
+    state = getattr(raised, "sqlstate", None)
     return state if isinstance(state, str) else None
 
 

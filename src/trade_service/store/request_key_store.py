@@ -9,6 +9,7 @@ from sqlalchemy import Integer, LargeBinary, String, bindparam, text
 from sqlalchemy.dialects.postgresql import JSONB, UUID
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from trade_service.store.direct import Fetch, direct_transaction, fetch_by
 from trade_service.store.engine import autocommitted, transaction
 from trade_service.trading.request_keys import (
     Created,
@@ -126,6 +127,17 @@ async def keyed_statement(engine: AsyncEngine) -> AsyncIterator[tuple[AsyncConne
         return
     async with autocommitted(engine) as connection:
         yield connection, Making()
+
+
+@asynccontextmanager
+async def keyed_fetching(engine: AsyncEngine) -> AsyncIterator[tuple[Fetch, Making]]:
+    """The same for direct statements: without a key the whole transaction goes straight to the driver."""
+    if key_to_keep() is not None:
+        async with keyed_transaction(engine) as (connection, making):
+            yield fetch_by(connection), making
+        return
+    async with direct_transaction(engine) as fetch:
+        yield fetch, Making()
 
 
 class PostgresRequestKeyStore:

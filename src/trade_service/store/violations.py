@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import asyncpg
 from sqlalchemy.exc import DBAPIError
 
 from trade_service.domain.errors import DomainError
@@ -39,7 +40,7 @@ def taken_as(error: DomainError) -> Iterator[None]:
 def _as(state: str, told: Exception) -> Iterator[None]:
     try:
         yield
-    except DBAPIError as error:
+    except (DBAPIError, asyncpg.PostgresError) as error:
         if sqlstate(error) != state:
             raise
         raise told from error

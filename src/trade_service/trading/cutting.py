@@ -5,7 +5,14 @@ from collections.abc import Sequence
 from trade_service.domain.errors import DomainError, InvalidInput, TooMany
 from trade_service.domain.executions import NewExecution
 from trade_service.domain.money import checked, positive
-from trade_service.domain.orders import Submission, TradeOrder, checked_order, taken, trade_type_of
+from trade_service.domain.orders import (
+    ORDER_TYPES,
+    Submission,
+    TradeOrder,
+    checked_order,
+    taken,
+    trade_type_of,
+)
 from trade_service.domain.reference import STATUS_NEW, ReferenceData
 from trade_service.submission.ports import StoreUnavailable
 from trade_service.trading.model import BlotterLine, Piece
@@ -20,10 +27,12 @@ def cutter(reference: ReferenceData) -> Cut:
     if status_new is None:
         raise StoreUnavailable(f"the table execution_status lacks {STATUS_NEW}: add it and try again")
 
+    trade_types = {name: reference.trade_type_named(name) for name in ORDER_TYPES}
+
     def cut(order: TradeOrder, submission: Submission) -> Piece:
         _known_destination(reference, submission.destination_id)
         name = trade_type_of(order)
-        trade_type = reference.trade_type_named(name)
+        trade_type = trade_types[name]
         if trade_type is None:
             raise InvalidInput.of("orderType", name, "must be the abbreviation of a trade type that exists")
         after = taken(order, submission.quantity)

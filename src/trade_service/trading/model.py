@@ -10,14 +10,14 @@ from trade_service.domain.reference import Blotter, Destination, ExecutionStatus
 from trade_service.submission.model import ExecutionSubmitResult
 
 
-class Piece(msgspec.Struct, frozen=True):
+class Piece(msgspec.Struct, frozen=True, gc=False):
     """What a submission makes of a trade order: the order afterwards, and the execution to be written."""
 
     order: TradeOrder
     execution: NewExecution
 
 
-class StoredExecution(msgspec.Struct, frozen=True):
+class StoredExecution(msgspec.Struct, frozen=True, gc=False):
     """An execution and its trade order as the database holds them."""
 
     execution: Execution
@@ -47,7 +47,7 @@ class Filled(msgspec.Struct, frozen=True):
     """A state that had given the quantity back means that the order lost it again."""
 
 
-class ExecutionView(msgspec.Struct, frozen=True):
+class ExecutionView(msgspec.Struct, frozen=True, gc=False):
     """An execution with all that it points to, as clients read it."""
 
     execution: Execution

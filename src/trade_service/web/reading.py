@@ -2,7 +2,7 @@
 
 import re
 from decimal import Decimal, InvalidOperation
-from typing import Annotated, Any, Generic, TypeVar
+from typing import Annotated, Any, Generic, Protocol, TypeVar, runtime_checkable
 
 import msgspec
 from litestar import Request
@@ -25,6 +25,18 @@ _FALSE = frozenset({"false", "0", "no", "off", ""})
 _JSON = re.compile(r"application/(?:[\w.+-]+\+)?json", re.IGNORECASE)
 
 
+@runtime_checkable
+class SaidOnce(Protocol):
+    """A body that can tell from its quotation marks alone that it says nothing twice.
+
+    Looking for repeated names reads a body a second time, and more slowly: ten times the time of the first.
+    """
+
+    def fewest_quotes(self) -> int:
+        """How many quotation marks a text has at the least that says this; every further name adds two."""
+        ...
+
+
 class JsonReader(Generic[T]):
     """Reads bodies of one shape. Unknown fields are ignored; numbers stay exact."""
 
@@ -42,7 +54,8 @@ class JsonReader(Generic[T]):
             if not body.isascii():
                 body.decode("utf-8")
             decoded = self._decoder.decode(body)
-            refuse_repeated_names(body)
+            if not (isinstance(decoded, SaidOnce) and body.count(b'"') == decoded.fewest_quotes()):
+                refuse_repeated_names(body)
             return decoded
         except msgspec.ValidationError as error:
             raise explained(str(error), body) from None

@@ -24,7 +24,7 @@ ExactText = Annotated[str, msgspec.Meta(pattern=r"^-?[0-9]+\.[0-9]{2,8}$")]
 """A decimal as clients of v1 read it in executions."""
 
 
-class TradeOrderAnswer(msgspec.Struct, frozen=True, rename="camel"):
+class TradeOrderAnswer(msgspec.Struct, frozen=True, rename="camel", gc=False):
     """A trade order; its decimals are JSON numbers."""
 
     id: int
@@ -59,7 +59,7 @@ class TradeOrderAnswer(msgspec.Struct, frozen=True, rename="camel"):
         )
 
 
-class ExecutionAnswer(msgspec.Struct, frozen=True, rename="camel"):
+class ExecutionAnswer(msgspec.Struct, frozen=True, rename="camel", gc=False):
     """An execution; its four decimals are strings with at least two decimals."""
 
     id: int
@@ -127,7 +127,7 @@ class BulkAnswer(msgspec.Struct, frozen=True, rename="camel"):
         return cls("SUCCESS", f"{total} of {total} trade orders created", total, total, 0, results)
 
 
-class SubmitResultAnswer(msgspec.Struct, frozen=True, rename="camel"):
+class SubmitResultAnswer(msgspec.Struct, frozen=True, rename="camel", gc=False):
     """What became of one submission of a batch."""
 
     trade_order_id: int

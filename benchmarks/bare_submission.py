@@ -1,0 +1,55 @@
+"""The bare limit of a submission: cut 100 orders, then what the bare loop does with the executions.
+
+As durable as the service, and with none of its logic: no request is read, nothing is checked, nothing answered,
+and between the cut and the claim nothing says that the executions are to be sent.
+"""
+
+import asyncio
+import itertools
+import time
+from collections.abc import Sequence
+
+import asyncpg
+
+from trade_service.bench.bare_loop import Bare, Sender, connections
+
+LOCK = """
+SELECT id, quantity, quantity_sent, limit_price FROM trade_order WHERE id = ANY($1::int[]) ORDER BY id
+FOR NO KEY UPDATE
+"""
+CUT = """
+WITH cut AS (
+    INSERT INTO execution (execution_status_id, blotter_id, trade_type_id, trade_order_id, destination_id,
+                           quantity_ordered, quantity_placed, limit_price, submission_state)
+    SELECT 1, 1, 1, id, 1, 1, 0, limit_price, 'none'
+    FROM unnest($1::int[], $2::numeric[]) AS t(id, limit_price)
+    RETURNING id, trade_order_id
+), orders AS (
+    UPDATE trade_order o SET quantity_sent = quantity_sent + 1, submitted = false, version = version + 1
+    FROM cut c WHERE o.id = c.trade_order_id
+)
+SELECT id FROM cut
+"""
+BATCH = 100
+
+
+async def run(dsn: str, base_url: str, order_ids: Sequence[int], workers: int, seconds: float) -> Bare:
+    """Cuts one piece of each order and sends it, again and again, with so many workers."""
+    starts = itertools.cycle(range(0, len(order_ids) - BATCH + 1, BATCH))
+    done = 0
+
+    async def work(link: asyncpg.Connection, sender: Sender) -> None:
+        nonlocal done
+        while time.perf_counter() - begun < seconds:
+            start = next(starts)
+            async with link.transaction():
+                orders = await link.fetch(LOCK, list(order_ids[start : start + BATCH]))
+                cut = await link.fetch(CUT, [row[0] for row in orders], [row[3] for row in orders])
+            await sender.send([row[0] for row in cut])
+            done += len(cut)
+
+    async with connections(dsn, base_url, workers) as (links, session):
+        senders = await asyncio.gather(*(Sender.ready(link, session) for link in links))
+        begun = time.perf_counter()
+        await asyncio.gather(*(work(*pair) for pair in zip(links, senders, strict=True)))
+        return Bare(done, done / (time.perf_counter() - begun))
