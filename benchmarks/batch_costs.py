@@ -16,6 +16,7 @@ import psutil
 import uvloop
 from prometheus_client import CollectorRegistry
 
+from benchmarks.processor import processor_s
 from trade_service.bench import bare_loop
 from trade_service.bench.children import simulator
 from trade_service.bench.filling import fill
@@ -60,14 +61,7 @@ class Spent(msgspec.Struct):
     @classmethod
     def now(cls) -> "Spent":
         """Up to now, for processes that live."""
-        by_name = dict.fromkeys(("postgres", "simulate"), 0.0)
-        for process in psutil.process_iter(["name", "cmdline", "cpu_times"]):
-            name = f"{process.info['name']} {' '.join(process.info['cmdline'] or ())}"
-            spent = process.info["cpu_times"]
-            for key in by_name:
-                if key in name and spent is not None:
-                    by_name[key] += spent.user + spent.system
-                    break
+        by_name = processor_s("postgres", "simulate")
         idle = psutil.cpu_times()
         return cls(
             time.perf_counter(),

@@ -25,6 +25,7 @@ import msgspec
 import uvloop
 
 from benchmarks import bare_submission
+from benchmarks.processor import processor_s
 from trade_service.bench import bare_loop
 from trade_service.bench.filling import fill, filler_on
 from trade_service.bench.machine import described, this_machine
@@ -43,6 +44,7 @@ SUBMIT = "/api/v1/tradeOrders/batch/submit"
 READINESS = "/actuator/health/readiness"
 START_S = 60.0
 ROUNDS = 3
+PROCESSES = ("postgres", "simulate", "serve", "http_load")
 BARE = 20_000
 """Executions in each run of the bare loop."""
 
@@ -152,6 +154,7 @@ async def closed_loop(ask: Ask, seconds: float) -> dict[str, object]:
             group.create_task(client())
     whole_s = time.perf_counter() - began
     return {
+        "requests": len(took_ms),
         "requests/s": round(len(took_ms) / whole_s),
         "accepted/s": round(statuses[200] / whole_s, 1),
         **_percentiles(took_ms),
@@ -219,7 +222,12 @@ async def shares(
     rates: dict[str, list[float]] = {"over HTTP": [], "bare submission": [], "bare loop": []}
     async with filler_on(dsn) as engine:
         for _ in range(ROUNDS):
+            before = processor_s(*PROCESSES)
             runs.append(await closed_loop(submit, seconds / ROUNDS))
+            after, batches = processor_s(*PROCESSES), float(str(runs[-1]["requests"]))
+            runs[-1]["processor ms a request"] = {
+                name: round(1000 * (after[name] - before[name]) / batches, 2) for name in PROCESSES
+            }
             rates["over HTTP"].append(BATCH * float(str(runs[-1]["accepted/s"])))
             bare = await bare_submission.run(dsn, downstream, order_ids, workers, seconds / ROUNDS)
             rates["bare submission"].append(bare.rate)
