@@ -1,5 +1,6 @@
 """The description of the API is whole by itself, and so is the page that shows it."""
 
+import json
 import re
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
@@ -72,6 +73,61 @@ async def test_every_reference_leads_somewhere(api: Any) -> None:
         place = api
         for step in reference.removeprefix("#/").split("/"):
             place = place[step]
+
+
+async def test_every_link_names_an_operation_and_what_that_takes(api: Any) -> None:
+    known = {one["operationId"]: one for *_, one in operations(api)}
+    links = api["components"]["links"]
+    assert len(links) > 25
+    for name, link in links.items():
+        target = known[link["operationId"]]
+        needed = {one["name"] for one in target["parameters"] if one.get("required")}
+        taken = {one["name"] for one in target["parameters"]}
+        assert needed <= link.get("parameters", {}).keys() <= taken, name
+        for field in link.get("requestBody", {}):
+            assert field in fields_of(api, target["requestBody"]), name
+
+
+async def test_every_value_that_a_link_takes_is_in_the_answer_that_it_follows(api: Any) -> None:
+    followed = set()
+    for _, _, one in operations(api):
+        for status, answer in one["responses"].items():
+            for name, reference in answer.get("links", {}).items():
+                assert reference == {"$ref": f"#/components/links/{name}"}
+                followed.add(name)
+                for expression in re.findall(
+                    r"[$]response[^\"]+", json.dumps(api["components"]["links"][name])
+                ):
+                    pointer = expression.removeprefix("$response.body#/")
+                    assert in_body(api, answer, pointer.split("/")), (one["operationId"], status, name)
+    assert followed == api["components"]["links"].keys()
+
+
+def fields_of(api: Any, body: Any) -> dict[str, Any]:
+    """The properties of what a body or an answer holds."""
+    return properties(api, body["content"]["application/json"]["schema"])
+
+
+def properties(api: Any, schema: Any) -> dict[str, Any]:
+    """The properties of an object, or of the objects that a list or a choice holds."""
+    found: dict[str, Any] = {}
+    if "$ref" in schema:
+        found |= properties(api, api["components"]["schemas"][schema["$ref"].rsplit("/", 1)[1]])
+    for one in (schema.get("items", {}), *schema.get("anyOf", ())):
+        found |= properties(api, one) if one else {}
+    return found | schema.get("properties", {})
+
+
+def in_body(api: Any, answer: Any, way: list[str]) -> bool:
+    """Whether a pointer leads to a field of an answer; the places of lists are numbers."""
+    known = fields_of(api, answer)
+    for step in way:
+        if step.isdigit():
+            continue
+        if step not in known:
+            return False
+        known = properties(api, known[step])
+    return True
 
 
 async def test_every_example_is_what_its_schema_says(api: Any) -> None:

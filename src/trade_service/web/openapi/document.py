@@ -22,6 +22,7 @@ from trade_service.web.access import role_of
 from trade_service.web.errors import ProblemBody
 from trade_service.web.openapi.errors import error_examples, error_responses
 from trade_service.web.openapi.examples import EXAMPLES
+from trade_service.web.openapi.links import all_links, links_of
 from trade_service.web.openapi.texts import ABOUT, HEADERS, MEANING, TAGS
 from trade_service.web.rendering import PROBLEM_JSON, encoded
 from trade_service.web.telling import ID, JSON, TELLS, Telling
@@ -110,6 +111,7 @@ def openapi_document(app: Litestar, *, secured: bool) -> dict[str, Any]:
         "schemas": schemas.components,
         "responses": error_responses(),
         "headers": HEADERS,
+        "links": all_links(),
     }
     if secured:
         components["securitySchemes"] = _SCHEMES
@@ -179,6 +181,8 @@ def _responses(told: Told, schemas: Schemas) -> dict[str, Any]:
         responses[str(status)] = {"description": MEANING[status], "headers": headers}
         if shape is not None:
             responses[str(status)]["content"] = schemas.content(shape, told.telling.media_type)
+        if links := links_of(told.operation_id, status):
+            responses[str(status)]["links"] = links
     for status in told.errors:
         responses[str(status)] = {"$ref": f"#/components/responses/Error{status}"}
         if told.telling.refusal is not None:
