@@ -8,6 +8,7 @@ ROUNDS ?= 50
 SEEDS ?= 10000
 ROUNDS_TELEMETRY ?= 200
 EXAMPLES ?= 50
+ROUNDS_FUZZ ?= 50
 
 .PHONY: help run serve test world chaos lint audit-deps format bench bench-batch bench-lists bench-telemetry clean lock recording fuzz bench-http bench-start
 
@@ -44,8 +45,8 @@ world: $(STAMP) ## the engine in seeded worlds on virtual time (SEEDS=10000 FIRS
 chaos: $(STAMP) ## real processes killed, paused, restarted, cut off; then an audit (ROUNDS=50 SEED=...)
 	@$(BIN)/python -m tests.chaos --rounds $(ROUNDS) $(if $(SEED),--seed $(SEED))
 
-fuzz: $(STAMP) ## schemathesis asks the service for all that its description names (EXAMPLES=50)
-	@FUZZ_EXAMPLES=$(EXAMPLES) FUZZ_PHASES=examples,coverage,fuzzing $(BIN)/python -m pytest tests/web/test_conformance.py
+fuzz: $(STAMP) ## schemathesis asks the service for all that its description names (EXAMPLES=50 ROUNDS_FUZZ=50)
+	@FUZZ_EXAMPLES=$(EXAMPLES) FUZZ_PHASES=examples,coverage,fuzzing FUZZ_SEEDS=$(ROUNDS_FUZZ) $(BIN)/python -m pytest tests/web/test_conformance.py
 
 lint: $(STAMP) ## style, types, layers, ratchets, known vulnerabilities (AUDIT=required)
 	@$(BIN)/ruff check .

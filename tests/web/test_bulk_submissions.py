@@ -214,6 +214,7 @@ async def test_its_attempts_tell_what_was_sent_and_what_became_of_it(live: Live)
     outcomes = [outcome for attempt in attempts for outcome in attempt["outcomes"]]
     assert {outcome["executionId"] for outcome in outcomes} == failed
     assert {outcome["state"] for outcome in outcomes} == {"rejected"}
+    assert (await live.client.get(f"{location}/attempts?after=&limit=")).body["attempts"] == attempts
     wrong = await live.client.get(f"{location}/attempts?after=yesterday")
     assert (wrong.status, wrong.body["message"]) == (
         400,

@@ -105,7 +105,8 @@ async def test_every_value_that_a_link_takes_is_in_the_answer_that_it_follows(ap
 
 def fields_of(api: Any, body: Any) -> dict[str, Any]:
     """The properties of what a body or an answer holds."""
-    return properties(api, body["content"]["application/json"]["schema"])
+    schema: Any = body["content"]["application/json"]["schema"]
+    return properties(api, schema)
 
 
 def properties(api: Any, schema: Any) -> dict[str, Any]:
@@ -115,7 +116,8 @@ def properties(api: Any, schema: Any) -> dict[str, Any]:
         found |= properties(api, api["components"]["schemas"][schema["$ref"].rsplit("/", 1)[1]])
     for one in (schema.get("items", {}), *schema.get("anyOf", ())):
         found |= properties(api, one) if one else {}
-    return found | schema.get("properties", {})
+    own: dict[str, Any] = schema.get("properties", {})
+    return found | own
 
 
 def in_body(api: Any, answer: Any, way: list[str]) -> bool:

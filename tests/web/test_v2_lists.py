@@ -193,3 +193,17 @@ async def test_openapi_names_every_parameter(live: Live) -> None:
     assert {"limit", "offset", "sort", "cursor", "portfolio.name", "quantity.min", "submitted"} <= names
     (limit,) = (p for p in paths["/api/v2/executions"]["get"]["parameters"] if p["name"] == "limit")
     assert (limit["schema"]["minimum"], limit["schema"]["maximum"], limit["in"]) == (1, 1000, "query")
+
+
+async def test_what_may_be_left_out_may_be_empty(live: Live) -> None:
+    """Forms send what was not filled in, and the description says that they may."""
+    lists = 0
+    for path, item in (await live.client.get("/schema/openapi.json")).body["paths"].items():
+        parameters = [one for one in item.get("get", {}).get("parameters", ()) if one["in"] == "query"]
+        if not parameters or "{" in path:
+            continue
+        lists += 1
+        assert all(one["allowEmptyValue"] for one in parameters), path
+        empty = await live.client.get(f"{path}?{'&'.join(one['name'] + '=' for one in parameters)}")
+        assert (empty.status, empty.raw) == (200, (await live.client.get(path)).raw), path
+    assert lists == 4

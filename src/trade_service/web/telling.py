@@ -78,8 +78,15 @@ ID = integer(-(2**31), 2**31 - 1)
 
 
 def query(name: str, description: str, schema: Schema, *, required: bool = False) -> Parameter:
-    """A parameter of the query."""
-    return Parameter(name, "query", description=description, schema=schema, required=required)
+    """A parameter of the query. One that may be left out may be empty: forms send what was not filled in."""
+    return Parameter(
+        name,
+        "query",
+        description=description,
+        schema=schema,
+        required=required,
+        allow_empty_value=not required,
+    )
 
 
 def header(name: str, description: str, schema: Schema) -> Parameter:

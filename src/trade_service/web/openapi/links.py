@@ -13,6 +13,7 @@ import msgspec
 
 _REFERENCE = "#/components/links/{name}"
 _ID, _VERSION = "$response.body#/id", "$response.body#/version"
+_QUANTITY, _ORDERED = "$response.body#/quantity", "$response.body#/quantityOrdered"
 
 
 class Link(msgspec.Struct, frozen=True):
@@ -50,8 +51,8 @@ def all_links() -> dict[str, dict[str, Any]]:
     return {name: link.told() for name, link in sorted(links.items())}
 
 
-def _of_one(thing: str, operations: str) -> tuple[Link, Link, Link]:
-    """Read, changed and deleted by the id and the version that were answered."""
+def _of_one(thing: str, operations: str, **kept: str) -> tuple[Link, Link, Link]:
+    """Read, changed and deleted by the id and the version that were answered; `kept` are fields that stay."""
     words = "".join(f" {one.lower()}" if one.isupper() else one for one in thing).strip()
     by_id = {"id": _ID}
     return (
@@ -61,7 +62,7 @@ def _of_one(thing: str, operations: str) -> tuple[Link, Link, Link]:
             f"put{operations}ById",
             f"Changes the {words}: the version has to be the one that was answered.",
             by_id,
-            {"id": _ID, "version": _VERSION},
+            {"id": _ID, "version": _VERSION, **kept},
         ),
         Link(
             f"delete{thing}",
@@ -72,6 +73,11 @@ def _of_one(thing: str, operations: str) -> tuple[Link, Link, Link]:
     )
 
 
+def _read(name: str, target: str, what: str, pointer: str) -> tuple[Link]:
+    """Read by an id that is somewhere in the answer."""
+    return (Link(name, target, f"Reads {what}.", {"id": f"$response.body#/{pointer}"}),)
+
+
 def _after(links: Iterable[Link], *answers: tuple[str, int]) -> dict[tuple[str, int], tuple[Link, ...]]:
     """The same links after each of these answers; nothing is read again right after it was read."""
     return {
@@ -80,40 +86,44 @@ def _after(links: Iterable[Link], *answers: tuple[str, int]) -> dict[tuple[str, 
     }
 
 
-def _reference(thing: str, collection: str, of_one: str) -> dict[tuple[str, int], tuple[Link, ...]]:
-    one = _of_one(thing, of_one)
-    return _after(one, (f"post{collection}", 201), (f"get{of_one}ById", 200), (f"put{of_one}ById", 200))
+def _reference(
+    thing: str, collection: str, of_one: str, *uses: Link
+) -> dict[tuple[str, int], tuple[Link, ...]]:
+    links = (*_of_one(thing, of_one), *uses)
+    return _after(links, (f"post{collection}", 201), (f"get{of_one}ById", 200), (f"put{of_one}ById", 200))
 
 
 _ORDER = (
     *_of_one("TradeOrder", "V1TradeOrders"),
-    Link("readTradeOrderV2", "getV2TradeOrdersById", "Reads the trade order with names.", {"id": _ID}),
+    *_read("readTradeOrderV2", "getV2TradeOrdersById", "the trade order with names", "id"),
     Link(
         "submitTradeOrder",
         "postV1TradeOrdersByIdSubmit",
-        "Sends a part of the trade order.",
+        "Sends the whole trade order.",
         {"id": _ID},
+        {"quantity": _QUANTITY},
     ),
     Link(
         "createExecution",
         "postV1Executions",
-        "Writes an execution of the trade order by hand.",
-        body={"tradeOrderId": _ID},
+        "Writes an execution of the whole trade order by hand.",
+        body={"tradeOrderId": _ID, "quantityOrdered": _QUANTITY},
     ),
     Link(
         "createExecutionV2",
         "postV2Executions",
-        "Writes an execution of the trade order by hand, answered with names.",
-        body={"tradeOrderId": _ID},
+        "Writes an execution of the whole trade order by hand, answered with names.",
+        body={"tradeOrderId": _ID, "quantityOrdered": _QUANTITY},
     ),
 )
-_FIRST_ORDER = (
-    Link(
-        "readFirstTradeOrder",
-        "getV1TradeOrdersById",
-        "Reads the first of the trade orders.",
-        {"id": "$response.body#/results/0/tradeOrder/id"},
-    ),
+_ORDERS_BLOTTER = Link(
+    "createTradeOrder", "postV1TradeOrders", "Creates a trade order in the blotter.", body={"blotterId": _ID}
+)
+_SUBMIT_TO = Link(
+    "submitToDestination",
+    "postV1TradeOrdersBatchSubmit",
+    "Sends trade orders to the destination.",
+    body={"submissions": [{"destinationId": _ID}]},
 )
 _ANY_EXECUTION = (
     Link("submitExecution", "postV1ExecutionByIdSubmit", "Sends the execution.", {"id": _ID}),
@@ -126,33 +136,36 @@ _ANY_EXECUTION = (
     Link(
         "fillExecution",
         "putV1ExecutionsByIdFill",
-        "Reports a fill: the version has to be the one that was answered.",
+        "Reports that all was filled: the version has to be the one that was answered.",
         {"id": _ID},
-        {"version": _VERSION},
+        {"executionStatus": "FULL", "quantityFilled": _ORDERED, "version": _VERSION},
     ),
-    Link(
-        "readAttempts",
-        "getV2ExecutionsByIdAttempts",
-        "Reads how the execution was sent.",
-        {"id": _ID},
-    ),
-    Link(
-        "readTradeOrderOfExecution",
+    *_read("readAttempts", "getV2ExecutionsByIdAttempts", "how the execution was sent", "id"),
+    *_read(
+        "readOrderOfExecution",
         "getV1TradeOrdersById",
-        "Reads the trade order that it is a part of.",
-        {"id": "$response.body#/tradeOrder/id"},
+        "the trade order that it is a part of",
+        "tradeOrder/id",
     ),
 )
-_EXECUTION = (*_of_one("Execution", "V1Executions"), *_ANY_EXECUTION)
-_EXECUTION_V2 = (*_of_one("ExecutionV2", "V2Executions"), *_ANY_EXECUTION)
-_BY_SUBMISSION = {"id": "$response.body#/submissionId"}
+_KEPT = {
+    "executionStatusId": "$response.body#/executionStatus/id",
+    "tradeOrderId": "$response.body#/tradeOrder/id",
+    "destinationId": "$response.body#/destination/id",
+    "quantityOrdered": _ORDERED,
+}
+_EXECUTION = (*_of_one("Execution", "V1Executions", **_KEPT), *_ANY_EXECUTION)
+_EXECUTION_V2 = (*_of_one("ExecutionV2", "V2Executions", **_KEPT), *_ANY_EXECUTION)
 _SUBMISSION = (
-    Link("readSubmission", "getV2SubmissionsById", "Reads how far it is, and its results.", _BY_SUBMISSION),
-    Link("readSubmissionAttempts", "getV2SubmissionsByIdAttempts", "Reads what was sent.", _BY_SUBMISSION),
+    *_read("readSubmission", "getV2SubmissionsById", "how far it is, and its results", "submissionId"),
+    *_read("readSubmissionAttempts", "getV2SubmissionsByIdAttempts", "what was sent", "submissionId"),
+)
+_FIRST_ORDER = _read(
+    "readFirstCreated", "getV1TradeOrdersById", "the first of the trade orders", "results/0/tradeOrder/id"
 )
 _LINKS: Mapping[tuple[str, int], tuple[Link, ...]] = {
-    **_reference("Blotter", "V1Blotters", "V1Blotters"),
-    **_reference("Destination", "V1Destinations", "V1Destinations"),
+    **_reference("Blotter", "V1Blotters", "V1Blotters", _ORDERS_BLOTTER),
+    **_reference("Destination", "V1Destinations", "V1Destinations", _SUBMIT_TO),
     **_reference("ExecutionStatus", "V1ExecutionStatuses", "V1ExecutionStatuses"),
     **_reference("TradeType", "V1TradeTypes", "V1TradeType"),
     **_after(
@@ -163,6 +176,22 @@ _LINKS: Mapping[tuple[str, int], tuple[Link, ...]] = {
         ("getV2TradeOrdersById", 200),
     ),
     **_after(_FIRST_ORDER, ("postV1TradeOrdersBulk", 201), ("postV2TradeOrdersBatchCreate", 201)),
+    **_after(
+        _read("readFirstOrder", "getV1TradeOrdersById", "the first of the page", "0/id"),
+        ("getV1TradeOrders", 200),
+    ),
+    **_after(
+        _read("readFirstOrderV2", "getV2TradeOrdersById", "the first of the page", "tradeOrders/0/id"),
+        ("getV2TradeOrders", 200),
+    ),
+    **_after(
+        _read("readFirstExecution", "getV1ExecutionsById", "the first of the page", "0/id"),
+        ("getV1Executions", 200),
+    ),
+    **_after(
+        _read("readFirstExecutionV2", "getV2ExecutionsById", "the first of the page", "executions/0/id"),
+        ("getV2Executions", 200),
+    ),
     **_after(
         _EXECUTION,
         ("postV1TradeOrdersByIdSubmit", 201),

@@ -10,6 +10,16 @@ function el(tag, attributes, ...children) {
   return node;
 }
 
+// Text with what stands between backticks as code.
+function prose(text) {
+  return (text || "").split("`").map((part, number) => (number % 2 ? el("code", {}, part) : part));
+}
+
+// Every paragraph of a text by itself; where its lines break in the source means nothing.
+function paragraphs(text, attributes) {
+  return (text || "").split(/\n\s*\n/).map((one) => el("p", attributes, ...prose(one)));
+}
+
 function resolved(value) {
   while (value && value.$ref) {
     value = value.$ref.slice(2).split("/").reduce((place, step) => place[step], api);
@@ -48,7 +58,7 @@ function shape(schema, seen = []) {
   const rows = Object.entries(real.properties).map(([field, one]) => {
     const within = shape(one, [...seen, name]);
     const needed = (real.required || []).includes(field) ? "" : el("span", { class: "dim" }, " optional");
-    const told = el("td", {}, words(one), one.description ? el("div", { class: "dim" }, one.description) : "");
+    const told = el("td", {}, words(one), one.description ? el("div", { class: "dim" }, ...prose(one.description)) : "");
     if (within instanceof Node && within.childNodes.length) {
       told.append(el("details", {}, el("summary", { class: "dim" }, "fields"), within));
     }
@@ -69,33 +79,42 @@ function parameters(operation) {
   if (!(operation.parameters || []).length) return "";
   const rows = operation.parameters.map((one) => {
     const where = el("span", { class: "dim" }, ` ${one.in}${one.required ? "" : ", optional"}`);
-    const told = el("td", {}, words(one.schema), el("div", { class: "dim" }, one.description || ""));
+    const told = el("td", {}, words(one.schema), el("div", { class: "dim" }, ...prose(one.description)));
     return el("tr", {}, el("td", {}, el("code", {}, one.name), where), told);
   });
   return el("section", {}, el("h3", {}, "Parameters"), el("table", {}, ...rows));
 }
 
+// What a client goes on with after an answer.
+function links(answer) {
+  const all = Object.values(answer.links || {}).map(resolved);
+  if (!all.length) return "";
+  const rows = all.map((link) => el("li", {},
+    el("a", { href: "#" + link.operationId }, link.operationId), " ", el("span", { class: "dim" }, link.description)));
+  return el("div", {}, el("span", { class: "dim" }, "Goes on with:"), el("ul", { class: "links" }, ...rows));
+}
+
 function answers(operation) {
   const all = Object.entries(operation.responses).map(([status, given]) => {
     const answer = resolved(given);
-    const summary = el("summary", {}, el("code", {}, status), " ", answer.description || "");
+    const summary = el("summary", {}, el("code", {}, status), " ", ...prose(answer.description));
     const headers = Object.keys(answer.headers || {});
     const told = headers.length ? el("div", { class: "dim" }, "Headers: " + headers.join(", ")) : "";
-    return el("details", { class: "answer" }, summary, told, ...content(answer));
+    return el("details", { class: "answer" }, summary, told, ...content(answer), links(answer));
   });
   return el("section", {}, el("h3", {}, "Answers"), ...all);
 }
 
 function operationNode(path, method, operation) {
   const summary = el("summary", {}, el("span", { class: "method " + method }, method),
-    el("span", { class: "path" }, path), el("span", { class: "dim" }, operation.summary || ""));
+    el("span", { class: "path" }, path), el("span", { class: "dim" }, ...prose(operation.summary)));
   const node = el("details", { class: "operation", id: operation.operationId }, summary);
   // Filled when it is first opened: the page is there at once.
   node.addEventListener("toggle", () => {
     if (!node.open || node.childNodes.length > 1) return;
     const body = operation.requestBody;
     node.append(el("div", { class: "inside" },
-      el("p", { class: "text" }, operation.description || ""),
+      ...paragraphs(operation.description),
       parameters(operation),
       body ? el("section", {}, el("h3", {}, "Body"), ...content(body)) : "",
       answers(operation)));
@@ -108,7 +127,7 @@ function show() {
   const main = document.getElementById("operations");
   const index = document.getElementById("index");
   document.getElementById("title").textContent = `${api.info.title} ${api.info.version}`;
-  main.replaceChildren(el("p", { class: "about text" }, api.info.description));
+  main.replaceChildren(...paragraphs(api.info.description, { class: "about" }));
   const nodes = [];
   for (const tag of api.tags) {
     main.append(el("h2", {}, tag.name), el("div", { class: "dim" }, tag.description));
@@ -133,6 +152,7 @@ function show() {
   const open = () => {
     const node = document.getElementById(decodeURIComponent(location.hash.slice(1)));
     if (!node || node.tagName !== "DETAILS") return;
+    node.hidden = false;
     node.open = true;
     node.scrollIntoView();
   };

@@ -154,10 +154,8 @@ class SubmissionRoutes(Routes):
         """
         identity = _identity(submission_id)
         limit = _count(request, "limit", _DEFAULT_PAGE, 1, MAX_PAGE)
-        after = request.query_params.get("after")
-        found = await self._submissions.attempts(
-            identity, None if after is None else _attempt_id(after), limit
-        )
+        after = read_once(request, "after")
+        found = await self._submissions.attempts(identity, _attempt_id(after) if after else None, limit)
         return answer(SubmissionAttemptsAnswer.of(found, limit))
 
     async def events(self, request: Request[Any, Any, Any], submission_id: FromPath[str]) -> Stream:
