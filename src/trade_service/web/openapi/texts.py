@@ -40,7 +40,7 @@ MEANING = {
     429: "More requests than one client may make: Retry-After tells when to go on.",
     500: "A defect or the configuration is at fault: the log has the cause under the request id.",
     502: "The Execution Service failed after all retries; nothing was accepted.",
-    503: "The database or the Execution Service is away, or there is too much to do: try again.",
+    503: "The database or the Execution Service is away, or there is too much to do: try again. Or `TOO_SLOW`.",
     504: "The Execution Service was silent for too long; nothing was accepted.",
 }
 """Every status that a route may answer with."""
