@@ -11,6 +11,7 @@ from tests.support.plans import Probe, connected
 from tests.support.trading import run_sql
 from trade_service.store import list_statements as statements
 from trade_service.store.engine import StoreSettings, create_engine
+from trade_service.trading.listing.model import ListQuery, SortKey, total_order
 
 MOST_TOUCHED = 4 * (LIMIT + 1)
 """Each row, and what an execution points to; with room for entries beside them."""
@@ -57,3 +58,12 @@ def test_the_shape_decides_the_words() -> None:
         "orders", other
     )
     assert "S7" not in str(statements.page_statement("orders", other))
+
+
+def test_far_behind_many_rows_only_orders_go_from_name_to_name() -> None:
+    """An offset that PostgreSQL has to sort for reads the whole table."""
+    sort = total_order((SortKey("security.ticker"),))
+    near, far = (ListQuery(offset=statements.WALKED_ROWS + more, sort=sort) for more in (0, 1))
+    reads = statements.reads_whole_table
+    assert [reads(statements.ORDERS, query) for query in (near, far)] == [False, False]
+    assert [reads(statements.EXECUTIONS, query) for query in (near, far)] == [False, True]

@@ -32,7 +32,7 @@ _BIND_TYPES: Mapping[Kind, TypeEngine[Any]] = {
 _OPERATORS = {Test.AT_LEAST: ">=", Test.AT_MOST: "<="}
 FAR_OFFSET = 100
 WALKED_ROWS = 100_000
-"""An offset beyond it is sorted to at once: executions are looked up order by order otherwise."""
+"""Behind more of them executions are sorted at once: they are looked up order by order otherwise."""
 SAMPLED_ROWS = 30_000
 """An estimate reads so many."""
 ROWS_OF_A_PAGE = 40
@@ -67,6 +67,8 @@ class Source(msgspec.Struct, frozen=True):
     """Fields by which PostgreSQL finds or sorts rows without reading the whole table."""
     rows: str
     """Selects id and value of the rows whose order has the value `w.id` in a column."""
+    walked_far: bool
+    """Whether going from name to name beats sorting however many rows come before the page."""
     answer: str
     """Selects from the page, a sub-select named as the alias, whose sort values are k0, k1, ..."""
 
@@ -106,6 +108,7 @@ ORDERS = Source(
     indexed=frozenset({"id", "orderId", "quantity", "tradeTimestamp", "securityId", "portfolioId"}),
     # An array: what simply equals one value needs no sorting by it, as PostgreSQL sees. See `ids_by_name`.
     rows="SELECT t.id, t.{column} AS value FROM trade_order t WHERE t.{column} = ANY(ARRAY[w.id])",
+    walked_far=True,
     answer=f"SELECT {sql.ORDER_COLUMNS}, {{keys}} FROM ({{page}}) o ORDER BY {{order}}",
 )
 
@@ -140,6 +143,7 @@ SELECT x.id, t.{column} AS value FROM trade_order t
 CROSS JOIN LATERAL (SELECT x.id FROM execution x WHERE x.trade_order_id = t.id OFFSET 0) x
 WHERE t.{column} = w.id
 """,
+    walked_far=False,
     answer=f"""
 SELECT {sql.ORDER_COLUMNS}, {sql.EXECUTION_COLUMNS}, {sql.STATE_SHOWN}, {{keys}}
 FROM ({{page}}) e
@@ -242,7 +246,8 @@ def _page(source: Source, shape: Shape) -> str:
 def _walk(source: Source, shape: Shape) -> Walk | None:
     """How to go from name to name, where each one's rows can be found without those of the others."""
     walk = source.columns[shape.sort[0].field].walk
-    return walk if len(shape.sort) == 2 and not shape.tests and shape.walked else None
+    near = shape.walked or source.walked_far
+    return walk if len(shape.sort) == 2 and not shape.tests and near else None
 
 
 def _sorted_rows(source: Source, shape: Shape, wanted: str) -> str:
