@@ -38,6 +38,10 @@ CLIENTS = 100
 BATCH = 100
 ORDERS = 20_000
 OVERLOAD = 5
+LATENCIES_MS = (0, 5, 20)
+IDS = 100_000_000
+"""Enough for the orders, and for the executions of one Execution Service: each has its own books."""
+WARM_UP_S = 2.0
 SERVED_AT_ONCE = 64
 """Bound of the service that is overloaded: its default is meant for more than this machine."""
 SUBMIT = "/api/v1/tradeOrders/batch/submit"
@@ -90,10 +94,10 @@ async def service(dsn: str, downstream: str, **environment: str) -> AsyncIterato
 class Api:
     """Calls of the service."""
 
-    def __init__(self, session: aiohttp.ClientSession, address: str) -> None:
+    def __init__(self, session: aiohttp.ClientSession, address: str, first_order_id: int) -> None:
         self._session = session
         self._address = address
-        self._order_ids = itertools.count(1)
+        self._order_ids = itertools.count(first_order_id)
         self.retry_after: Counter[str] = Counter()
 
     async def get(self, path: str) -> int:
@@ -215,9 +219,25 @@ def _batches(api: Api, order_ids: list[int]) -> Ask:
 
 
 async def shares(
-    submit: Ask, dsn: str, downstream: str, order_ids: list[int], seconds: float
+    session: aiohttp.ClientSession, dsn: str, latency_ms: int, first_id: int, seconds: float
 ) -> dict[str, object]:
     """What submissions over HTTP reach of the bare loop and of the bare submission, all three in turn."""
+    options = ("--port", "0", "--latency-ms", str(latency_ms), "--first-id", str(first_id))
+    async with (
+        command("simulate", *options, ready="http://") as downstream,
+        service(dsn, downstream) as address,
+    ):
+        api = Api(session, address, first_id)
+        order_ids = await api.orders(ORDERS)
+        submit = _batches(api, order_ids)
+        await closed_loop(submit, WARM_UP_S)
+        return await in_turn(submit, dsn, downstream, order_ids, seconds)
+
+
+async def in_turn(
+    submit: Ask, dsn: str, downstream: str, order_ids: list[int], seconds: float
+) -> dict[str, object]:
+    """The rounds of the three, and the shares of their medians."""
     runs, workers = [], load_settings({}, None, {}).settings.batch.max_concurrent
     rates: dict[str, list[float]] = {"over HTTP": [], "bare submission": [], "bare loop": []}
     async with filler_on(dsn) as engine:
@@ -246,9 +266,14 @@ async def shares(
 async def measure(session: aiohttp.ClientSession, dsn: str, seconds: float) -> dict[str, object]:
     """All figures."""
     figures: dict[str, object] = {"machine": described(this_machine())}
-    async with command("simulate", "--port", "0", ready="http://") as downstream:
+    for place, latency_ms in enumerate(LATENCIES_MS):
+        name = f"POST batch/submit of {BATCH}, a call takes {latency_ms} ms"
+        figures[name] = await shares(session, dsn, latency_ms, 1 + place * IDS, seconds)
+        print(name, figures[name], file=sys.stderr, flush=True)
+    first_id = str(1 + len(LATENCIES_MS) * IDS)
+    async with command("simulate", "--port", "0", "--first-id", first_id, ready="http://") as downstream:
         async with service(dsn, downstream) as address:
-            api = Api(session, address)
+            api = Api(session, address, 1 + len(LATENCIES_MS) * IDS)
             order_ids = await api.orders(ORDERS)
             submit = _batches(api, order_ids)
             assert await submit() == 200
@@ -262,12 +287,9 @@ async def measure(session: aiohttp.ClientSession, dsn: str, seconds: float) -> d
             for name, path in reads.items():
                 figures[name] = await closed_loop(partial(api.get, path), seconds)
                 print(name, figures[name], file=sys.stderr, flush=True)
-            figures[f"POST batch/submit of {BATCH}"] = await shares(
-                submit, dsn, downstream, order_ids, seconds
-            )
         bound = {"TRADE_SERVICE_SERVER_MAX_CONCURRENT_REQUESTS": str(SERVED_AT_ONCE)}
         async with service(dsn, downstream, **bound) as address:
-            api = Api(session, address)
+            api = Api(session, address, 1)
             submit = _batches(api, order_ids)
             usual = await closed_loop(submit, seconds / 2)
             rate = OVERLOAD * float(str(usual["accepted/s"]))
