@@ -4,22 +4,41 @@ import uuid
 from typing import Any
 
 import schemathesis
+from schemathesis.generation import GenerationMode
 from schemathesis.generation.meta import TestPhase
 
 KEY = "Idempotency-Key"
+SEEDED = {"destinationId": 6, "executionStatusId": 10, "tradeTypeId": 5}
+"""How many there are from the start, by the field that points to one."""
 
 
 @schemathesis.hook
 def before_call(
     context: schemathesis.HookContext, case: schemathesis.Case[Any], kwargs: dict[str, Any]
 ) -> None:
-    """Gives every call of a scenario a key of its own, where it has one that can be.
+    """Lets a scenario come further than its first call."""
+    if case.meta is None or case.meta.phase.name != TestPhase.STATEFUL:
+        return
+    _renew_key(case)
+    if case.meta.generation.mode is GenerationMode.POSITIVE and isinstance(case.body, dict):
+        _make_acceptable(case.body)
+
+
+def _renew_key(case: schemathesis.Case[Any]) -> None:
+    """Gives every call a key of its own, where it has one that can be.
 
     A scenario is tried again with the same values. With the same key the answer would be that of the first try,
     which created what the first try has deleted since.
     """
-    if case.meta is None or case.meta.phase.name != TestPhase.STATEFUL or not case.headers:
-        return
-    key = case.headers.get(KEY)
+    key = case.headers.get(KEY) if case.headers else None
     if isinstance(key, str) and 0 < len(key) <= 255 and key.isascii() and key.isprintable():
         case.headers[KEY] = uuid.uuid4().hex
+
+
+def _make_acceptable(body: dict[str, Any]) -> None:
+    """What no schema says: what is pointed to exists, decimals have eight places, and 7.0 is no id."""
+    for name, value in body.items():
+        if isinstance(value, float):
+            value = body[name] = int(value) if value.is_integer() else round(value, 8)
+        if name in SEEDED and isinstance(value, int) and not 0 < value <= SEEDED[name]:
+            body[name] = 1

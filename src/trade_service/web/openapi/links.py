@@ -94,7 +94,13 @@ def _reference(
 
 
 _ORDER = (
-    *_of_one("TradeOrder", "V1TradeOrders"),
+    *_of_one(
+        "TradeOrder",
+        "V1TradeOrders",
+        orderId="$response.body#/orderId",
+        orderType="$response.body#/orderType",
+        quantity=_QUANTITY,
+    ),
     *_read("readTradeOrderV2", "getV2TradeOrdersById", "the trade order with names", "id"),
     Link(
         "submitTradeOrder",
