@@ -180,3 +180,12 @@ async def test_options_names_every_method_of_a_path(client: Client, api: Any) ->
         assert answer.status == 204
         allowed = {method.lower() for method in answer.headers["allow"].split(", ")}
         assert allowed == {*api["paths"][path], "head", "options"}
+
+
+async def test_every_moment_is_told_as_one(api: Any) -> None:
+    moments = re.compile(r".*(Timestamp|At|Since|Until)|since|until")
+    for shape, schema in api["components"]["schemas"].items():
+        for name, field in schema.get("properties", {}).items():
+            if moments.fullmatch(name):
+                (told,) = (one for one in field.get("anyOf", [field]) if one["type"] != "null")
+                assert told == {"type": "string", "format": "date-time"}, (shape, name)

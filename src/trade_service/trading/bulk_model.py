@@ -5,6 +5,7 @@ from datetime import datetime
 import msgspec
 
 from trade_service.domain.executions import FINAL, GAVE_BACK, SubmissionState
+from trade_service.domain.instants import Moment
 from trade_service.submission.codes import OutcomeCode
 from trade_service.submission.model import (
     ALREADY,
@@ -63,8 +64,8 @@ class BulkAttempt(msgspec.Struct, frozen=True, rename="camel"):
     state: str
     """queued: a durable intent; sent: its call may be on the wire; answered: recorded."""
     owner: str
-    started_at: datetime
-    closed_at: datetime | None
+    started_at: Moment
+    closed_at: Moment | None
     kind: str | None
     code: str | None
     message: str | None

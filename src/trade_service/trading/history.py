@@ -1,10 +1,9 @@
 """The history of one execution, as its journal tells it."""
 
-from datetime import datetime
-
 import msgspec
 
 from trade_service.domain.executions import SubmissionState
+from trade_service.domain.instants import Moment
 from trade_service.submission.by_hand import Case
 from trade_service.submission.model import AttemptId
 
@@ -26,10 +25,10 @@ class AttemptHistory(msgspec.Struct, frozen=True, rename="camel"):
     owner: str
     size: int
     """Executions of the attempt."""
-    started_at: datetime
-    lease_until: datetime | None
-    closed_at: datetime | None
-    next_action_at: datetime | None
+    started_at: Moment
+    lease_until: Moment | None
+    closed_at: Moment | None
+    next_action_at: Moment | None
     """None: nothing is left to do for it."""
     floor_id: int
     floor_void: bool
@@ -48,7 +47,7 @@ class AttemptHistory(msgspec.Struct, frozen=True, rename="camel"):
 class Evidence(msgspec.Struct, frozen=True, rename="camel"):
     """What came to light, or was done by a person, beside the attempts."""
 
-    found_at: datetime
+    found_at: Moment
     source: str
     """operator, answer, look_up or fill."""
     code: str

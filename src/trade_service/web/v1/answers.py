@@ -1,12 +1,12 @@
 """Bodies that clients of v1 read."""
 
 from collections.abc import Iterable, Sequence
-from datetime import datetime
 from decimal import Decimal
 from typing import Annotated
 
 import msgspec
 
+from trade_service.domain.instants import Moment
 from trade_service.domain.money import plain, with_two_decimals
 from trade_service.domain.orders import TradeOrder
 from trade_service.domain.reference import Blotter, Destination, ExecutionStatus, TradeType
@@ -35,7 +35,7 @@ class TradeOrderAnswer(msgspec.Struct, frozen=True, rename="camel", gc=False):
     quantity: Decimal
     quantity_sent: Decimal
     limit_price: Decimal | None
-    trade_timestamp: datetime
+    trade_timestamp: Moment
     blotter: Blotter | None
     submitted: bool
     version: int
@@ -63,7 +63,7 @@ class ExecutionAnswer(msgspec.Struct, frozen=True, rename="camel", gc=False):
     """An execution; its four decimals are strings with at least two decimals."""
 
     id: int
-    execution_timestamp: datetime
+    execution_timestamp: Moment
     execution_status: ExecutionStatus
     blotter: Blotter | None
     trade_type: TradeType | None

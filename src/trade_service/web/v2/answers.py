@@ -1,11 +1,11 @@
 """Bodies that clients of v2 read. Decimals are JSON numbers."""
 
 from collections.abc import Sequence
-from datetime import datetime
 from decimal import Decimal
 
 import msgspec
 
+from trade_service.domain.instants import Moment
 from trade_service.domain.money import plain
 from trade_service.domain.orders import TradeOrder
 from trade_service.domain.reference import Blotter, Destination, ExecutionStatus, TradeType
@@ -39,7 +39,7 @@ class TradeOrderV2(msgspec.Struct, frozen=True, rename="camel"):
     quantity: Decimal
     quantity_sent: Decimal
     limit_price: Decimal | None
-    trade_timestamp: datetime
+    trade_timestamp: Moment
     blotter: Blotter | None
     submitted: bool
     version: int
@@ -87,7 +87,7 @@ class ExecutionV2(msgspec.Struct, frozen=True, rename="camel"):
     """An execution."""
 
     id: int
-    execution_timestamp: datetime
+    execution_timestamp: Moment
     execution_status: ExecutionStatus
     blotter: Blotter | None
     trade_type: TradeType | None

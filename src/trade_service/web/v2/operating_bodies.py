@@ -1,19 +1,21 @@
 """Bodies that operators send and read."""
 
 from collections.abc import Sequence
-from datetime import datetime
 from decimal import Decimal
+from typing import Annotated
 
 import msgspec
 
 from trade_service.domain.errors import InvalidInput
 from trade_service.domain.executions import GAVE_BACK, SubmissionState
+from trade_service.domain.instants import Moment
 from trade_service.domain.money import plain
 from trade_service.submission.by_hand import Case, Sighting, waits_for
 from trade_service.trading.history import AttemptHistory, Evidence, History
 from trade_service.trading.requeueing import MAX_REQUEUE, Requeued, RequeueFilter
 from trade_service.web.reading import Int32
-from trade_service.web.v1.requests import instant
+from trade_service.web.telling import one_of
+from trade_service.web.v1.requests import Instant, instant
 
 ACCEPTED, NOT_ACCEPTED = "ACCEPTED", "NOT_ACCEPTED"
 
@@ -21,7 +23,7 @@ ACCEPTED, NOT_ACCEPTED = "ACCEPTED", "NOT_ACCEPTED"
 class ResolvePost(msgspec.Struct, rename="camel"):
     """What somebody knows of an unknown outcome."""
 
-    outcome: str
+    outcome: Annotated[str, one_of(ACCEPTED, NOT_ACCEPTED)]
     reason: str
     execution_service_id: Int32 | None = None
     operator: str = ""
@@ -46,8 +48,8 @@ class FilterPost(msgspec.Struct, rename="camel", forbid_unknown_fields=True):
     codes: list[str] = []
     order_ids: list[Int32] = []
     destinations: list[str] = []
-    since: str | None = None
-    until: str | None = None
+    since: Instant | None = None
+    until: Instant | None = None
 
     def to_domain(self) -> RequeueFilter:
         """The filter; raises InvalidInput for a state or a timestamp that is none."""
@@ -179,7 +181,7 @@ class AttemptsAnswer(msgspec.Struct, frozen=True, rename="camel"):
     execution_service_id: int | None
     waits_for: str | None
     """What an open one waits for, in words."""
-    open_since: datetime | None
+    open_since: Moment | None
     attempts: tuple[AttemptHistory, ...]
     evidence: tuple[Evidence, ...]
 

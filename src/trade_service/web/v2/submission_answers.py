@@ -1,11 +1,11 @@
 """Bodies that clients of bulk submissions send and read."""
 
 from collections.abc import Iterable
-from datetime import datetime
 from typing import Any
 
 import msgspec
 
+from trade_service.domain.instants import Moment
 from trade_service.submission.model import BulkSubmitResult, ExecutionSubmitResult, SubmitStatus
 from trade_service.trading.bulk_model import BulkAttempt, BulkItem, BulkProgress
 from trade_service.web.reading import Int32
@@ -80,7 +80,7 @@ class ProgressAnswer(msgspec.Struct, frozen=True, rename="camel"):
 
     submission_id: str
     status: str
-    created_at: datetime
+    created_at: Moment
     total_requested: int
     successful: int
     failed: int
@@ -122,7 +122,7 @@ class SubmissionAnswer(msgspec.Struct, frozen=True, rename="camel"):
 
     submission_id: str
     status: str
-    created_at: datetime
+    created_at: Moment
     total_requested: int
     successful: int
     failed: int
