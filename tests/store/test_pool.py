@@ -25,6 +25,10 @@ SLEEP = DirectStatement(
 BROKEN = DirectStatement(text("SELECT 1 / 0"))
 NOTE = DirectStatement(text("INSERT INTO note DEFAULT VALUES RETURNING true"))
 NOTES = DirectStatement(text("SELECT count(*) FROM note"))
+RUNNING = """
+SELECT EXISTS (SELECT FROM pg_stat_activity
+WHERE datname = current_database() AND pid <> pg_backend_pid() AND state = 'active' AND query LIKE '%pg_sleep%')
+"""
 TRANSACTION = DirectStatement(text("SELECT pg_current_xact_id()::text"))
 
 
@@ -237,16 +241,25 @@ async def test_a_direct_transaction_whose_body_fails_leaves_nothing(noted: Async
     assert pool_state(noted) == (0, 1, 0)
 
 
-async def test_a_direct_transaction_whose_caller_went_away_leaves_nothing(noted: AsyncEngine) -> None:
+@pytest.mark.parametrize("times", [1, 2])
+async def test_a_direct_transaction_whose_caller_went_away_leaves_nothing(
+    noted: AsyncEngine, empty_database_url: str, times: int
+) -> None:
+    link = await asyncpg.connect(empty_database_url)
     asleep = asyncio.create_task(_note_and(SLEEP, noted))
     async with asyncio.timeout(10):
-        while pool_state(noted)[0] == 0:
+        while not await link.fetchval(RUNNING):
             await asyncio.sleep(0)
-    asleep.cancel()
+    for _ in range(times):
+        asleep.cancel()
+        await asyncio.sleep(0)
     with pytest.raises(asyncio.CancelledError):
         await asleep
+    if times == 1:
+        assert not await link.fetchval(RUNNING), "the statement goes on, and holds its locks"
     assert await _notes(noted) == 0
     assert pool_state(noted) == (0, 1, 0)
+    await link.close()
 
 
 async def test_a_direct_transaction_that_hides_an_error_is_told(noted: AsyncEngine) -> None:

@@ -14,6 +14,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import registry
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from sqlalchemy.pool import PoolProxiedConnection
+from sqlalchemy.util import greenlet_spawn
 
 from trade_service.store.engine import settings_of, store_errors, transaction
 from trade_service.store.pool import borrow
@@ -108,8 +109,9 @@ async def _borrowed(engine: AsyncEngine) -> AsyncIterator[asyncpg.Connection]:
     except asyncpg.PostgresError:
         raise  # An answer: the connection is as good as before, unless the server closed it.
     except BaseException:
-        # No answer, or nobody who waits for it: nobody else shall get it.
-        borrowed.invalidate()
+        # No answer, or nobody who waits for it: nobody else shall get it. A goodbye is worth its wait of 2 s at
+        # the most: it ends the statement, which would go on at the server with the locks that it has.
+        await greenlet_spawn(borrowed.invalidate)
         raise
     finally:
         _give_back(borrowed)
@@ -122,7 +124,7 @@ def _driver(borrowed: PoolProxiedConnection) -> asyncpg.Connection:
 
 
 def _give_back(borrowed: PoolProxiedConnection) -> None:
-    """Waits for nothing: no transaction is open, and what is given up is closed without a goodbye."""
+    """Waits for nothing: no statement runs, and what is given up here is closed without a goodbye."""
     if borrowed.is_valid and (_driver(borrowed).is_closed() or _driver(borrowed).is_in_transaction()):
         borrowed.invalidate()
     borrowed.close()
