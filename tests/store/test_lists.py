@@ -17,6 +17,7 @@ from tests.support.lists import Lists, execution_fields, insert_mixed, lists_on,
 from tests.support.trading import counted_statements, run_sql
 from trade_service.domain.errors import TooSlow
 from trade_service.store.engine import StoreSettings, create_engine
+from trade_service.store.list_statements import WALKED_ROWS
 from trade_service.store.list_store import PostgresListReads
 from trade_service.submission.ports import StoreUnavailable
 from trade_service.trading.listing.model import (
@@ -35,6 +36,7 @@ from trade_service.trading.listing.totals import TotalsSettings
 ORDERS = 90
 EXECUTIONS = 120
 WHOLE = ListQuery(limit=1000)
+FAR = ListQuery(offset=WALKED_ROWS + 1, sort=total_order((SortKey("security.ticker"),)))
 _TEXTS = (
     "BUY",
     "SELL",
@@ -197,6 +199,10 @@ async def test_totals_beyond_the_bound_are_counted_again_behind_the_back(engine:
             "security.ticker, portfolio.name;",
         ),
         ("orders", ListQuery(filters=(Filter("submitted", Test.ANY_OF, (True,)),)), "sorted by id within"),
+        *(
+            (which, FAR, "by security.ticker within .*: a cursor passes")
+            for which in ("orders", "executions")
+        ),
     ],
 )
 async def test_a_page_that_takes_too_long_says_how_it_would_not(

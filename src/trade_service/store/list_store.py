@@ -49,7 +49,7 @@ class PostgresListReads:
             async with (whole_tables if whole else autocommitted)(self._engine) as connection:
                 rows = (await connection.execute(statement, statements.page_values(query))).all()
         except StoreUnavailable as error:
-            if is_out_of_time(error) and (whole or query.filters):
+            if is_out_of_time(error) and (whole or query.filters or _is_far(query)):
                 raise self._too_slow(source, query) from error
             raise
         if len(rows) <= query.limit:
@@ -60,12 +60,18 @@ class PostgresListReads:
     def _too_slow(self, source: ListName, query: ListQuery) -> TooSlow:
         fast = statements.fast_sorts(statements.SOURCES[source])
         fields = ", ".join(name for name, field in FIELDS[source].items() if field.sortable and name in fast)
+        far = "a cursor passes over no rows, an offset over each; " if _is_far(query) else ""
         return TooSlow(
             f"the {source} were not found and sorted by {query.sort[0].field} within the "
-            f"{settings_of(self._engine).statement_timeout_s:g} s of database.statement_timeout_s: without "
+            f"{settings_of(self._engine).statement_timeout_s:g} s of database.statement_timeout_s: {far}without "
             f"filters they come fast in the order of {fields}; "
             "a filter by id, portfolio or security leaves fewer to sort"
         )
+
+
+def _is_far(query: ListQuery) -> bool:
+    """Whether so many rows come before the page that passing over them takes long itself."""
+    return query.cursor is None and query.offset > statements.WALKED_ROWS
 
 
 class PostgresListCounts:
