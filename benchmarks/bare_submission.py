@@ -33,9 +33,10 @@ SELECT id FROM cut
 BATCH = 100
 
 
-async def run(dsn: str, base_url: str, order_ids: Sequence[int], workers: int, seconds: float) -> Bare:
-    """Cuts one piece of each order and sends it, again and again, with so many workers."""
-    starts = itertools.cycle(range(0, len(order_ids) - BATCH + 1, BATCH))
+async def run(dsn: str, base_url: str, order_ids: Sequence[int], senders: int, seconds: float) -> Bare:
+    """Cuts one piece of each order and sends it, again and again; so many batches are under way at once, and as
+    many more are cut or wait meanwhile."""
+    turn, starts = asyncio.Semaphore(senders), itertools.cycle(range(0, len(order_ids) - BATCH + 1, BATCH))
     done = 0
 
     async def work(link: asyncpg.Connection, sender: Sender) -> None:
@@ -45,11 +46,12 @@ async def run(dsn: str, base_url: str, order_ids: Sequence[int], workers: int, s
             async with link.transaction():
                 orders = await link.fetch(LOCK, list(order_ids[start : start + BATCH]))
                 cut = await link.fetch(CUT, [row[0] for row in orders], [row[3] for row in orders])
-            await sender.send([row[0] for row in cut])
+            async with turn:
+                await sender.send([row[0] for row in cut])
             done += len(cut)
 
-    async with connections(dsn, base_url, workers) as (links, session):
-        senders = await asyncio.gather(*(Sender.ready(link, session) for link in links))
+    async with connections(dsn, base_url, 2 * senders) as (links, session):
+        ready = await asyncio.gather(*(Sender.ready(link, session) for link in links))
         begun = time.perf_counter()
-        await asyncio.gather(*(work(*pair) for pair in zip(links, senders, strict=True)))
+        await asyncio.gather(*(work(*pair) for pair in zip(links, ready, strict=True)))
         return Bare(done, done / (time.perf_counter() - begun))
