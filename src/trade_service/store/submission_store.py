@@ -1,6 +1,7 @@
 """PostgreSQL as the submission's store: one statement a step."""
 
 from collections.abc import Collection, Mapping, Sequence
+from operator import itemgetter
 from typing import Any
 
 import sqlalchemy as sa
@@ -30,6 +31,9 @@ from trade_service.submission.ports import Clock
 
 _RECENT_ATTEMPTS = 200
 _STATES = {state.value: state for state in SubmissionState}
+_CLAIMED, _ACCEPTED = SubmissionState.CLAIMED, SubmissionState.ACCEPTED
+_EXECUTION_ID = itemgetter(4)
+"""Of a row of CLAIM."""
 
 _IDS = bindparam("ids", type_=ARRAY(Integer))
 _ATTEMPT_ID = bindparam("attempt_id", type_=UUID(as_uuid=False))
@@ -58,15 +62,23 @@ _SETTLING: tuple[sa.BindParameter[Any], ...] = (
     bindparam("finding_codes", type_=ARRAY(String)),
     bindparam("finding_messages", type_=ARRAY(Text)),
 )
-RECORD = text(sql.RECORD).bindparams(
-    *_SETTLING,
+_ANSWER: tuple[sa.BindParameter[Any], ...] = (
     bindparam("kind", type_=String),
     bindparam("code", type_=String),
     bindparam("message", type_=Text),
     *(bindparam(name, type_=SmallInteger) for name in ("http_status", "next_batch_size")),
     *(bindparam(name, type_=Integer) for name in ("duration_ms", "top_id")),
 )
+RECORD = text(sql.RECORD).bindparams(*_SETTLING, *_ANSWER)
 _RECORD = DirectStatement(RECORD)
+RECORD_ACCEPTED = text(sql.RECORD_ACCEPTED).bindparams(
+    bindparam("ids", type_=Text),
+    _ATTEMPT_ID,
+    bindparam("service_ids", type_=Text),
+    *(bindparam(name, type_=Integer) for name in ("status_new", "status_sent")),
+    *_ANSWER,
+)
+_RECORD_ACCEPTED = DirectStatement(RECORD_ACCEPTED)
 RECORD_LOOK_UP = text(sql.RECORD_LOOK_UP).bindparams(*_SETTLING, bindparam("top_id", type_=Integer))
 TAKE_DUE = text(sql.TAKE_DUE).bindparams(
     bindparam("owner", type_=String),
@@ -121,7 +133,7 @@ class PostgresSubmissionStore:
             "give_up_after_ms": attempt.give_up_after_ms,
             "streak": attempt.streak,
         }
-        rows = await _CLAIM.fetch(self._engine, values)
+        rows = sorted(await _CLAIM.fetch(self._engine, values), key=_EXECUTION_ID)
         # Rows are unpacked by position: at 100 a batch, access by name costs as much as the statement.
         items = tuple(ClaimedExecution(*item) for _, _, _, claimed, *item in rows if claimed)
         refused = [_not_claimed(row[0], row[1], row[2], row[4]) for row in rows if not row[3]]
@@ -143,6 +155,8 @@ class PostgresSubmissionStore:
                 "duration_ms": round(closing.duration_ms),
                 "top_id": closing.top_id,
             }
+            if _accepts_all(closing) and (rows := await _RECORD_ACCEPTED.fetch(self._engine, values)):
+                return tuple(_recorded_accepted(*row) for row in rows)
             rows = await _RECORD.fetch(self._engine, values)
         else:
             rows = await self._run(RECORD_LOOK_UP, **values, top_id=closing.top_id)
@@ -271,6 +285,20 @@ def _recorded(
         changed,
         owned_as if other_state_before is None else _STATES[other_state_before],
         duplicate_of,
+    )
+
+
+def _accepts_all(closing: AttemptClosing) -> bool:
+    """Whether nothing but acceptances is to be recorded, and nothing to be told of them."""
+    return closing.next_action_in_ms is None and all(
+        o.state is _ACCEPTED and o.execution_service_id is not None and o.code == "OK"
+        for o in closing.outcomes
+    )
+
+
+def _recorded_accepted(execution_id: int, service_id: int, version: int, status_id: int) -> Recorded:
+    return Recorded(
+        execution_id, _ACCEPTED, service_id, version, status_id, changed=True, state_before=_CLAIMED
     )
 
 
