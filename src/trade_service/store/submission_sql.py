@@ -212,7 +212,7 @@ WITH locked AS MATERIALIZED (
 SELECT id, execution_service_id, version, execution_status_id FROM after
 """
 """What RECORD does where all of an attempt was accepted, and all of it still is as it was claimed: nearly always.
-Else it does nothing and returns no row. It saves a quarter of RECORD's time."""
+Else it does nothing and returns no row. It takes a seventh less time than RECORD."""
 
 RECORD_LOOK_UP = SETTLE.format(
     attempt="look_ups = look_ups + 1, top_id = greatest(top_id, :top_id)",

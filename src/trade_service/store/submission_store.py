@@ -144,21 +144,13 @@ class PostgresSubmissionStore:
 
     async def record(self, closing: AttemptClosing) -> tuple[Recorded, ...]:
         """See SubmissionStore."""
-        values = self._settling(closing)
-        if closing.owned_as is SubmissionState.CLAIMED:
-            values |= {
-                "kind": closing.kind.value,
-                "code": closing.code,
-                "message": _clean(closing.message),
-                "http_status": closing.http_status,
-                "next_batch_size": closing.next_batch_size,
-                "duration_ms": round(closing.duration_ms),
-                "top_id": closing.top_id,
-            }
+        if closing.owned_as is _CLAIMED:
+            values = self._told(closing) | _answer(closing)
             if _accepts_all(closing) and (rows := await _RECORD_ACCEPTED.fetch(self._engine, values)):
                 return tuple(_recorded_accepted(*row) for row in rows)
-            rows = await _RECORD.fetch(self._engine, values)
+            rows = await _RECORD.fetch(self._engine, values | _settling(closing))
         else:
+            values = self._told(closing) | _settling(closing)
             rows = await self._run(RECORD_LOOK_UP, **values, top_id=closing.top_id)
         told = {outcome.execution_id: outcome for outcome in closing.outcomes}
         return tuple(_recorded(told[row[0]], closing.owned_as, *row[1:]) for row in rows)
@@ -232,22 +224,38 @@ class PostgresSubmissionStore:
             result = await connection.execute(statement, values)
             return result.all() if result.returns_rows else ()
 
-    def _settling(self, closing: AttemptClosing) -> dict[str, Any]:
-        outcomes = closing.outcomes
-        findings = [outcome for outcome in outcomes if outcome.code != "OK"]
+    def _told(self, closing: AttemptClosing) -> dict[str, Any]:
         return {
             "attempt_id": closing.attempt_id,
-            "ids": spelled_array([outcome.execution_id for outcome in outcomes]),
-            "states": spelled_array([outcome.state for outcome in outcomes]),
-            "service_ids": spelled_array([outcome.execution_service_id for outcome in outcomes]),
-            "owned_as": closing.owned_as.value,
-            "refund": 0 if closing.spent else 1,
+            "ids": spelled_array([outcome.execution_id for outcome in closing.outcomes]),
+            "service_ids": spelled_array([outcome.execution_service_id for outcome in closing.outcomes]),
             "status_new": self._status_new,
             "status_sent": self._status_sent,
-            "submitted_when_left": SUBMITTED_WHEN_LEFT,
-            "next_action_in_ms": closing.next_action_in_ms,
-            **_finding_arrays(findings),
         }
+
+
+def _answer(closing: AttemptClosing) -> dict[str, Any]:
+    return {
+        "kind": closing.kind.value,
+        "code": closing.code,
+        "message": _clean(closing.message),
+        "http_status": closing.http_status,
+        "next_batch_size": closing.next_batch_size,
+        "duration_ms": round(closing.duration_ms),
+        "top_id": closing.top_id,
+    }
+
+
+def _settling(closing: AttemptClosing) -> dict[str, Any]:
+    findings = [outcome for outcome in closing.outcomes if outcome.code != "OK"]
+    return {
+        "states": spelled_array([outcome.state for outcome in closing.outcomes]),
+        "owned_as": closing.owned_as.value,
+        "refund": 0 if closing.spent else 1,
+        "submitted_when_left": SUBMITTED_WHEN_LEFT,
+        "next_action_in_ms": closing.next_action_in_ms,
+        **_finding_arrays(findings),
+    }
 
 
 def _finding_arrays(findings: Sequence[ItemOutcome]) -> Mapping[str, list[Any]]:
