@@ -46,7 +46,7 @@ WITH asked AS MATERIALIZED (
     HAVING count(*) > 0
 ), consumed AS (
     DELETE FROM submission_attempt t
-    WHERE t.id = ANY(ARRAY(SELECT DISTINCT attempt_id FROM asked WHERE submission_state = 'queued'))
+    WHERE t.id = ANY(ARRAY(SELECT attempt_id FROM asked WHERE submission_state = 'queued'))
       AND t.state = 'queued'
       AND t.execution_ids <@ (SELECT array_agg(id) FROM mine)
 )
