@@ -49,18 +49,23 @@ WITH asked AS MATERIALIZED (
     WHERE t.id = ANY(ARRAY(SELECT attempt_id FROM asked WHERE submission_state = 'queued'))
       AND t.state = 'queued'
       AND t.execution_ids <@ (SELECT array_agg(id) FROM mine)
+), traded AS MATERIALIZED (
+    -- All in one go: looked up one by one they took a tenth of the statement's time.
+    SELECT o.id, rtrim(o.security_id) AS security_id
+    FROM trade_order o
+    WHERE o.id = ANY(ARRAY(SELECT trade_order_id FROM mine))
 )
 SELECT CASE WHEN m.id IS NULL THEN a.submission_state END AS submission_state, a.execution_service_id,
        CASE WHEN m.id IS NULL AND a.submission_state = 'none'
             THEN (SELECT s.abbreviation FROM execution_status s
                   WHERE s.id = a.execution_status_id AND s.abbreviation IN ({WITHDRAWN})) END AS withdrawn,
        m.id IS NOT NULL AS claimed, a.id, tt.abbreviation AS trade_type, d.abbreviation AS destination,
-       (SELECT rtrim(o.security_id) FROM trade_order o WHERE o.id = m.trade_order_id) AS security_id,
-       m.quantity_ordered, m.limit_price, m.attempts_spent,
+       o.security_id, m.quantity_ordered, m.limit_price, m.attempts_spent,
        -- extract() makes a numeric of it, which takes longer than the rest of the row.
        date_part('epoch', m.give_up_at - now()) AS budget_left_s
 FROM asked a
 LEFT JOIN mine m ON m.id = a.id
+LEFT JOIN traded o ON o.id = m.trade_order_id
 LEFT JOIN trade_type tt ON tt.id = m.trade_type_id
 LEFT JOIN destination d ON d.id = m.destination_id
 """
