@@ -2,10 +2,13 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from decimal import Decimal
 from functools import lru_cache
 
 import msgspec
+import sqlalchemy as sa
 from sqlalchemy import Text, bindparam, text
+from sqlalchemy.dialects.postgresql.asyncpg import AsyncAdapt_asyncpg_connection
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
@@ -58,7 +61,7 @@ def create_engine(settings: StoreSettings) -> AsyncEngine:
     else:
         connect_args |= {"statement_cache_size": 0, "prepared_statement_cache_size": 0}
         connect_args["prepared_statement_name_func"] = lambda: ""
-    return create_async_engine(
+    engine = create_async_engine(
         "postgresql+asyncpg://",
         poolclass=FairPool,
         pool_size=settings.pool_size,
@@ -67,6 +70,18 @@ def create_engine(settings: StoreSettings) -> AsyncEngine:
         connect_args=connect_args,
         json_serializer=lambda value: msgspec.json.encode(value).decode(),
         execution_options={_SETTINGS: settings},
+    )
+    sa.event.listen(engine.sync_engine, "connect", _read_numbers_as_text)
+    return engine
+
+
+def _read_numbers_as_text(connection: AsyncAdapt_asyncpg_connection, _record: object) -> None:
+    """Has a new connection make decimals of their digits, which takes the driver a third of the time that
+    PostgreSQL's binary form does; either way they are exact."""
+    connection.run_async(
+        lambda driver: driver.set_type_codec(
+            "numeric", schema="pg_catalog", encoder=str, decoder=Decimal, format="text"
+        )
     )
 
 
