@@ -239,4 +239,4 @@ async def snapshot(url: str) -> dict[str, dict[int, dict[str, Any]]]:
         await link.close()
 
 
-_OURS = {"submission_state", "attempt_id", "attempts_spent", "give_up_at"}
+_OURS = {"submission_state", "attempt_id", "attempts_spent", "give_up_at", "budget_ms"}

@@ -107,6 +107,8 @@ execution = sa.Table(
     sa.Column("attempt_id", UUID(as_uuid=False)),
     sa.Column("attempts_spent", sa.SmallInteger, nullable=False, server_default="0"),
     sa.Column("give_up_at", INSTANT),
+    # What was left of the time budget when it stopped; NULL while it runs.
+    sa.Column("budget_ms", sa.Integer),
     # Query: EXECUTIONS_OF, and whether an order that is to be deleted has any.
     sa.Index("execution_trade_order_ndx", "trade_order_id"),
     # Query: lists sorted by time.
@@ -153,6 +155,8 @@ submission_attempt = sa.Table(
     sa.Column("finding_states", ARRAY(sa.String(9)), nullable=False, server_default="{}"),
     sa.Column("finding_codes", ARRAY(sa.String(60)), nullable=False, server_default="{}"),
     sa.Column("finding_messages", ARRAY(sa.Text), nullable=False, server_default="{}"),
+    sa.Column("epoch", sa.Integer, nullable=False, server_default="1"),
+    sa.Column("retry_count", sa.SmallInteger, nullable=False, server_default="0"),
     # Query: TAKE_DUE, VOID_FLOORS.
     sa.Index(
         "submission_attempt_due_ndx",
@@ -160,6 +164,25 @@ submission_attempt = sa.Table(
         postgresql_where=sa.text("next_action_at IS NOT NULL"),
     ),
     postgresql_with={"fillfactor": 80},
+)
+
+downstream = sa.Table(
+    "downstream",
+    metadata,
+    sa.Column("id", sa.SmallInteger, primary_key=True, server_default="1"),
+    sa.Column("epoch", sa.Integer, nullable=False, server_default="1"),
+    sa.Column("base_url", sa.Text),
+    sa.Column("high_water_id", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("high_water_execution_id", sa.BigInteger),
+    sa.Column("suspected_at", INSTANT),
+    sa.Column("suspicion", sa.Text),
+    sa.Column("suspected_id", sa.Integer),
+    sa.Column("suspected_execution_id", sa.Integer),
+    sa.Column("blocked_at", INSTANT),
+    sa.Column("blocked_reason", sa.Text),
+    sa.Column("fills_checked_at", INSTANT),
+    sa.Column("fills_offset", sa.Integer, nullable=False, server_default="0"),
+    sa.CheckConstraint("id = 1", name="downstream_id_check"),
 )
 
 bulk_submission = sa.Table(
