@@ -45,6 +45,12 @@ class Plan(msgspec.Struct, frozen=True):
     scanned: frozenset[str]
     """Big tables that a sequential scan read."""
     indexes: frozenset[str]
+    by_index: frozenset[tuple[str, str]]
+    """Big tables, each with an index by which some of its rows were found."""
+
+    def indexes_of(self, table: str) -> frozenset[str]:
+        """The indexes by which rows of a table were found."""
+        return frozenset(index for found, index in self.by_index if found == table)
 
 
 class Probe:
@@ -108,7 +114,19 @@ def _plan(root: Mapping[str, Any]) -> Plan:
         looped=max(_rows(node) for node in nodes),
         scanned=BIG_TABLES.intersection(_table(node) for node in nodes if node["Node Type"] == "Seq Scan"),
         indexes=frozenset(node["Index Name"] for node in nodes if "Index Name" in node),
+        by_index=frozenset(
+            (_table(node), index) for node in nodes if _table(node) in BIG_TABLES for index in _indexes(node)
+        ),
     )
+
+
+def _indexes(node: Mapping[str, Any]) -> Iterator[str]:
+    """The indexes of a scan; those of a bitmap are in the nodes below it."""
+    if "Index Name" in node:
+        yield node["Index Name"]
+    elif node["Node Type"] in ("Bitmap Heap Scan", "BitmapAnd", "BitmapOr", "Bitmap Index Scan"):
+        for child in node.get("Plans", ()):
+            yield from _indexes(child)
 
 
 def _nodes(node: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:

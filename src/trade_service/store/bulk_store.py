@@ -11,9 +11,9 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from trade_service.domain.errors import NotFound
 from trade_service.domain.executions import SubmissionState
 from trade_service.store.engine import autocommitted, transaction
-from trade_service.store.order_sql import TICKET_GRACE_MS
+from trade_service.store.order_sql import IS_FRESH, TICKET_GRACE_MS
 from trade_service.store.request_key_store import keyed_statement
-from trade_service.store.submission_sql import WITHDRAWN, WITHDRAWN_IDS
+from trade_service.store.submission_sql import WITHDRAWN
 from trade_service.submission.model import AttemptId
 from trade_service.submission.ports import SubmissionStore
 from trade_service.trading.bulk_model import (
@@ -35,18 +35,17 @@ CLOCK_SKEW_MS = 300_000
 BEGIN = text(f"""
 WITH asked AS MATERIALIZED (
     SELECT id, place FROM unnest(cast(:ids AS int[])) WITH ORDINALITY AS t(id, place)
-), fresh AS MATERIALIZED (
-    SELECT e.id, e.attempt_id
+), known AS MATERIALIZED (
+    SELECT e.id, {IS_FRESH} AS is_fresh
     FROM execution e
-    WHERE e.id = ANY(cast(:ids AS int[])) AND e.submission_state = 'none'
-        AND e.execution_service_id IS NULL AND e.quantity_placed <= 0
-        AND e.execution_status_id <> ALL({WITHDRAWN_IDS})
+    WHERE e.id = ANY(cast(:ids AS int[]))
     ORDER BY e.id
     FOR NO KEY UPDATE
 ), numbered AS MATERIALIZED (
     SELECT id, (cast(:ticket_ids AS uuid[]))[1 + (row_number() OVER (ORDER BY id) - 1) / {_TICKET_SIZE}]
                    AS ticket_id
-    FROM fresh
+    FROM known
+    WHERE is_fresh
 ), queued AS (
     UPDATE execution e
     SET submission_state = 'queued', attempt_id = n.ticket_id

@@ -115,15 +115,21 @@ JOIN execution_status s ON s.id = e.execution_status_id
 WHERE e.id = ANY(:ids)
 """
 
+IS_FRESH = f"""
+    (e.submission_state = 'none' AND e.execution_service_id IS NULL AND e.quantity_placed <= 0
+     AND e.execution_status_id <> ALL({WITHDRAWN_IDS}))
+"""
+"""Whether an execution was never submitted and may be."""
+
 ENQUEUE = f"""
-WITH fresh AS MATERIALIZED (
-    SELECT e.id
+WITH asked AS MATERIALIZED (
+    SELECT e.id, {IS_FRESH} AS is_fresh
     FROM execution e
-    WHERE e.id = ANY(:ids) AND e.submission_state = 'none'
-        AND e.execution_service_id IS NULL AND e.quantity_placed <= 0
-        AND e.execution_status_id <> ALL({WITHDRAWN_IDS})
+    WHERE e.id = ANY(:ids)
     ORDER BY e.id
     FOR NO KEY UPDATE
+), fresh AS MATERIALIZED (
+    SELECT id FROM asked WHERE is_fresh
 ), queued AS (
     UPDATE execution e
     SET submission_state = 'queued', attempt_id = :ticket_id
