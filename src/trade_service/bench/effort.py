@@ -29,7 +29,7 @@ class Effort(msgspec.Struct, frozen=True, kw_only=True):
     """Of the capacity that was found before: the offered rates, one after the other."""
     replicas: tuple[int, ...] = (1, 2, 4)
     replica_executions: int = 20_000
-    table_rows: tuple[int, ...] = (10_000, 300_000)
+    table_rows: tuple[int, ...] = (0, 200_000, 1_000_000)
 
 
 DEFAULT = Effort(name="default")
