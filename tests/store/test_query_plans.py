@@ -206,6 +206,7 @@ HOT = {
     "name_store.REMEMBER_SECURITIES": Case({"ids": _IDS, "names": _IDS}),
     "reference_store.LOAD": Case(),
     "database_status.VERSION": Case(),
+    "promises.PROMISES": Case(),
 }
 READS_EVERYTHING = {
     # Of the API keys, of which there are a few.

@@ -76,13 +76,13 @@ class PostgresProxy:
 
 
 @asynccontextmanager
-async def proxied(url: str) -> AsyncIterator[tuple[str, PostgresProxy]]:
+async def proxied(url: str, proxy: PostgresProxy | None = None) -> AsyncIterator[tuple[str, PostgresProxy]]:
     """The URL of the same database by way of a proxy, and that proxy."""
+    proxy = proxy or PostgresProxy()
     address = make_url(url)
     parts = urlsplit(url)
     host = address.host or parse_qs(parts.query).get("host", ["127.0.0.1"])[0]
     port = int(address.port or parse_qs(parts.query).get("port", ["5432"])[0])
-    proxy = PostgresProxy()
     server = await asyncio.start_server(lambda r, w: proxy.serve(host, port, r, w), "127.0.0.1", 0)
     try:
         at = f"127.0.0.1:{server.sockets[0].getsockname()[1]}"

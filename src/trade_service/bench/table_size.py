@@ -12,9 +12,9 @@ from trade_service.bench.stage import Stage, services_on
 
 ABOUT = (
     "Throughput beside so many executions that were sent before, with an Execution Service that answers at once: "
-    "indexes are deeper and tables larger, but a submission touches only its own rows. Many at once in batches, and "
-    "one caller that waits for each. The statistics are those of production: nearly all is accepted, and the table "
-    "was analysed without a vacuum."
+    "indexes are deeper and tables larger, but a submission touches only its own rows. Many at once in batches, "
+    "and one caller that waits for each. The statistics are those of production: nearly all is accepted, and the "
+    "table was analysed without a vacuum."
 )
 CHUNK = 250_000
 GOAL = 0.85
@@ -31,7 +31,9 @@ async def measure(stage: Stage, scenario: Scenario) -> None:
     effort = stage.effort
     chart = scenario.chart("Throughput", "executions in the table", "executions/s")
     bare, line = chart.line("bare loop", limit=True), chart.line("engine")
-    single = scenario.chart("One by one", "executions in the table", "executions/s").line("engine, one caller")
+    single = scenario.chart("One by one", "executions in the table", "executions/s").line(
+        "engine, one caller"
+    )
     async with (
         stage.database() as dsn,
         stage.downstream(0.0) as base_url,

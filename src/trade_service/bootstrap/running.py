@@ -23,6 +23,7 @@ from trade_service.store.engine import StoreSettings, create_engine, single_conn
 from trade_service.store.given_up import PostgresGivenUp
 from trade_service.store.migrate import MigrationError, check, migrate
 from trade_service.store.operator_store import PostgresOperatorStore
+from trade_service.store.promises import require_promises
 from trade_service.store.reference_store import PostgresReferenceReads
 from trade_service.submission.clock import SystemClock
 from trade_service.submission.events import EventBus
@@ -93,6 +94,7 @@ async def operating(settings: Settings, progress: Progress) -> AsyncIterator[Ope
         prepared_database(settings, progress) as engine,
         ExecutionServiceClient(client_settings(settings), clock) as books,
     ):
+        await _check_promises(engine, settings, progress)
         store = PostgresOperatorStore(engine, clock, *status_ids(await PostgresReferenceReads(engine).load()))
         yield OperatorService(store, books, events, settings.submission.look_up_max_pages)
 
@@ -101,10 +103,11 @@ async def operating(settings: Settings, progress: Progress) -> AsyncIterator[Ope
 async def running_services(settings: Settings, progress: Progress) -> AsyncIterator[Services]:
     """The whole service at work: migrated database, senders, recovery; drained and closed at the end.
 
-    Raises StoreUnavailable, EmbeddedPostgresError or MigrationError when it cannot start.
+    Raises StoreUnavailable, UnsafeDatabase, EmbeddedPostgresError or MigrationError when it cannot start.
     """
     async with AsyncExitStack() as stack:
         engine = await stack.enter_async_context(open_database(settings, progress))
+        await _check_promises(engine, settings, progress)
         await migrate(engine, progress)
         tracing = await stack.enter_async_context(exported_traces(settings))
         gateway = await stack.enter_async_context(_client(settings, tracing))
@@ -131,6 +134,11 @@ async def running_services(settings: Settings, progress: Progress) -> AsyncItera
         await services.submissions.start()
         async with _at_work(services, background):
             yield services
+
+
+async def _check_promises(engine: AsyncEngine, settings: Settings, progress: Progress) -> None:
+    for warning in await require_promises(engine, settings.database.allow_data_loss):
+        progress(f"trade-service: warning: the database: {warning}")
 
 
 def _logged(services: Services, stack: AsyncExitStack) -> Loop:

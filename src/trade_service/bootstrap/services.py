@@ -33,6 +33,7 @@ from trade_service.store.name_store import PostgresNameStore
 from trade_service.store.operator_store import PostgresOperatorStore
 from trade_service.store.order_changes import PostgresOrderChanges
 from trade_service.store.order_store import PostgresOrderStore
+from trade_service.store.promises import check_writable
 from trade_service.store.reference_changes import PostgresReferenceChanges
 from trade_service.store.reference_store import PostgresReferenceReads
 from trade_service.store.request_key_store import PostgresRequestKeyStore
@@ -141,7 +142,8 @@ class Services:
         return max(LAST_GRACE_S, self.settings.server.shutdown_grace_s - elapsed_s)
 
     async def check_database(self) -> None:
-        """Raises StoreUnavailable, saying why, unless the database answers and has all its migrations."""
+        """Raises StoreUnavailable, saying why, unless the database takes writes and has all its migrations."""
+        await check_writable(self._probes, self.engine, self.settings.database.allow_data_loss)
         if (await check(self._probes)).pending:
             raise StoreUnavailable(
                 "the database lacks migrations of this release: run `trade-service db migrate`"

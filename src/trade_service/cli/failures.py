@@ -9,6 +9,7 @@ from trade_service.serving import CannotListen
 from trade_service.settings import SettingsError
 from trade_service.store.embedded import EmbeddedPostgresError
 from trade_service.store.migrations import MigrationError
+from trade_service.store.promises import UnsafeDatabase
 from trade_service.submission.ports import StoreUnavailable
 
 
@@ -26,6 +27,8 @@ def expected_message(error: BaseException) -> str | None:
         case CommandError() | CannotStart() | CannotListen() | SettingsError():
             return str(cause)
         case EmbeddedPostgresError() | MigrationError() | BenchError() | ResultsError():
+            return str(cause)
+        case UnsafeDatabase():
             return str(cause)
         case DomainError():
             return cause.message

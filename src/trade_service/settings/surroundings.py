@@ -109,6 +109,12 @@ class DatabaseSettings(Section, frozen=True, kw_only=True):
     prepared_statements: Annotated[
         bool, about("Keep prepared statements; false behind PgBouncer in transaction mode.")
     ] = True
+    allow_data_loss: Annotated[
+        bool,
+        about(
+            "Start even if the server may lose what it committed: fsync off, unlogged tables. For tests only."
+        ),
+    ] = False
     data_dir: (
         Annotated[
             str, about("Folder of the embedded PostgreSQL.", min_length=1, none="the user's data folder")

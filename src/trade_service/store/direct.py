@@ -16,8 +16,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from sqlalchemy.pool import PoolProxiedConnection
 from sqlalchemy.util import greenlet_spawn
 
-from trade_service.store.engine import settings_of, store_errors, transaction
-from trade_service.store.pool import borrow
+from trade_service.store.engine import BEGIN, settings_of, store_errors, transaction
+from trade_service.store.failures import READ_ONLY
+from trade_service.store.pool import borrow, leave_server
 
 _DIALECT: sa.Dialect = registry.load("postgresql.asyncpg")()
 
@@ -84,7 +85,7 @@ async def direct_transaction(engine: AsyncEngine) -> AsyncIterator[Fetch]:
         async def fetch(statement: DirectStatement, values: Mapping[str, object]) -> Sequence[Any]:
             return await statement.fetch_on(driver, values)
 
-        await driver.execute("BEGIN;")
+        await driver.execute(BEGIN)
         try:
             yield fetch
         except asyncpg.PostgresError:
@@ -106,8 +107,11 @@ async def _borrowed(engine: AsyncEngine) -> AsyncIterator[asyncpg.Connection]:
         borrowed = await borrow(engine)
     try:
         yield _driver(borrowed)
-    except asyncpg.PostgresError:
-        raise  # An answer: the connection is as good as before, unless the server closed it.
+    except asyncpg.PostgresError as error:
+        # An answer: the connection is as good as before, unless the server closed it or must not write any more.
+        if error.sqlstate == READ_ONLY:
+            await leave_server(engine, borrowed, error)
+        raise
     except BaseException:
         # No answer, or nobody who waits for it: nobody else shall get it. A goodbye is worth its wait of 2 s at
         # the most: it ends the statement, which would go on at the server with the locks that it has.

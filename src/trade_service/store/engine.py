@@ -4,18 +4,26 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from decimal import Decimal
 from functools import lru_cache
+from typing import TYPE_CHECKING, Any
 
+import asyncpg
 import msgspec
 import sqlalchemy as sa
 from sqlalchemy import Text, bindparam, text
 from sqlalchemy.dialects.postgresql.asyncpg import AsyncAdapt_asyncpg_connection
+from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
-from trade_service.store.failures import DRIVER_ROOTS, is_unavailable, sqlstate
+from trade_service.store.failures import DRIVER_ROOTS, READ_ONLY, is_unavailable, sqlstate
 from trade_service.store.pool import FairPool
 from trade_service.submission.ports import StoreUnavailable
+
+if TYPE_CHECKING:
+    _Connection = asyncpg.Connection[asyncpg.Record]
+else:
+    _Connection = asyncpg.Connection
 
 
 class StoreSettings(msgspec.Struct, frozen=True):
@@ -32,6 +40,39 @@ class StoreSettings(msgspec.Struct, frozen=True):
     """False behind a PgBouncer in transaction mode: it then gets no start-up parameters and no statements
     outside a transaction, at the price of two more round trips a statement."""
     application_name: str = "trade-service"
+
+
+WEAK = "'off', 'local'"
+"""Values of synchronous_commit with which a commit may be lost. `local` is raised also where no standby is named:
+there `on` means the same, until one is."""
+
+BEGIN = "BEGIN ISOLATION LEVEL READ COMMITTED;"
+
+_SESSION = f"""
+SELECT set_config('default_transaction_isolation', 'read committed', false),
+       set_config('synchronous_commit',
+                  CASE WHEN current_setting('synchronous_commit') IN ({WEAK}) THEN 'on'
+                       ELSE current_setting('synchronous_commit') END, false)
+WHERE pg_backend_pid() = {{pid}}
+"""
+"""Also where it is strong: a reload of the server's configuration changes only what a session did not set."""
+
+_TRANSACTION = f"""
+SELECT set_config('synchronous_commit', 'on', true) WHERE current_setting('synchronous_commit') IN ({WEAK})
+"""
+
+
+class PooledConnection(_Connection):
+    """A connection by way of a PgBouncer, where nothing that is set for a session can be relied on.
+
+    Each transaction sets what it needs, in the same message as its BEGIN.
+    """
+
+    async def execute(self, query: str, *args: Any, timeout: float | None = None) -> str:  # noqa: ASYNC109
+        """As the driver's."""
+        if query.startswith("BEGIN"):
+            query += _TRANSACTION
+        return await super().execute(query, *args, timeout=timeout)
 
 
 _ANSWER_MARGIN_S = 5.0
@@ -60,6 +101,7 @@ def create_engine(settings: StoreSettings) -> AsyncEngine:
         }
     else:
         connect_args |= {"statement_cache_size": 0, "prepared_statement_cache_size": 0}
+        connect_args["connection_class"] = PooledConnection
         connect_args["prepared_statement_name_func"] = lambda: ""
     engine = create_async_engine(
         "postgresql+asyncpg://",
@@ -67,12 +109,35 @@ def create_engine(settings: StoreSettings) -> AsyncEngine:
         pool_size=settings.pool_size,
         max_overflow=0,
         pool_timeout=settings.pool_timeout_s,
+        isolation_level="READ COMMITTED",
         connect_args=connect_args,
         json_serializer=lambda value: msgspec.json.encode(value).decode(),
         execution_options={_SETTINGS: settings},
     )
     sa.event.listen(engine.sync_engine, "connect", _read_numbers_as_text)
+    if settings.prepared_statements:
+        sa.event.listen(engine.sync_engine, "connect", _commit_durably)
+    sa.event.listen(engine.sync_engine, "handle_error", _leave_read_only_servers)
     return engine
+
+
+def _commit_durably(connection: AsyncAdapt_asyncpg_connection, _record: object) -> None:
+    """Has a new session wait for its commits, and isolate its statements, as this service relies on.
+
+    Not where a pooler stands between, which gives its clients process ids of its own: the session is not ours
+    alone, and `promises` looks at what it has by default.
+    """
+    connection.run_async(lambda driver: driver.execute(_SESSION.format(pid=driver.get_server_pid())))
+
+
+def _leave_read_only_servers(context: ExceptionContext) -> None:
+    """A server that became read-only is no longer the one to write to: all connections are made anew.
+
+    `direct` does the same for statements that do not come this way.
+    """
+    error = context.sqlalchemy_exception
+    if isinstance(error, DBAPIError) and sqlstate(error) == READ_ONLY:
+        context.is_disconnect = True
 
 
 def _read_numbers_as_text(connection: AsyncAdapt_asyncpg_connection, _record: object) -> None:

@@ -9,6 +9,9 @@ from enum import StrEnum
 import asyncpg
 from sqlalchemy.exc import DBAPIError
 
+READ_ONLY = "25006"
+"""The server refuses to write: after a failover a connection may lead to one that is a standby now."""
+
 
 class Meaning(StrEnum):
     """What an error of the database means."""
@@ -67,7 +70,7 @@ SQLSTATE_CLASSES: dict[str, Meaning] = {
 """By the first two characters of the SQLSTATE."""
 
 SQLSTATES: dict[str, Meaning] = {
-    "25006": Meaning.AWAY,  # read-only: a standby that is not promoted yet
+    READ_ONLY: Meaning.AWAY,
     "25P03": Meaning.AWAY,  # idle in a transaction for too long: disconnected
     "25P04": Meaning.AWAY,  # transaction time-out: disconnected
     "55006": Meaning.AWAY,  # object in use

@@ -92,6 +92,8 @@ async def _move(database: AsyncEngine | str, say: Progress, target: str) -> Migr
     async with _patient_engine(database) as engine:
         before = await check(engine)
         _check_known(before)
+        if target == "head":
+            await _check_encoding(engine)
         if target == "head" and not before.pending:
             return MigrationReport(before.current, before.current)
         say("Bringing the database to this release ...")
@@ -164,6 +166,19 @@ async def _adopted(connection: AsyncConnection) -> int:
         sa.text("SELECT coalesce(sum(cardinality(execution_ids)), 0) FROM submission_attempt WHERE adopted")
     )
     return int(found)
+
+
+async def _check_encoding(engine: AsyncEngine) -> None:
+    async with autocommitted(engine) as connection:
+        encoding = await connection.scalar(sa.text("SELECT current_setting('server_encoding')"))
+    if encoding != _ENCODING:
+        raise MigrationError(
+            f"the database is encoded in {encoding}, which does not hold all text that clients send: nothing was "
+            f"changed. Dump it, create one with ENCODING '{_ENCODING}' TEMPLATE template0, and load it there"
+        )
+
+
+_ENCODING = "UTF8"
 
 
 def _check_known(state: SchemaState) -> None:

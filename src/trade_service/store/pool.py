@@ -1,13 +1,14 @@
 """A pool of connections whose waiters are served in the order in which they came."""
 
 import asyncio
+import time
 from collections import deque
 from contextlib import suppress
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 from sqlalchemy.pool import AsyncAdaptedQueuePool, ConnectionPoolEntry, PoolProxiedConnection
 from sqlalchemy.pool.base import _ConnectionRecord
-from sqlalchemy.util import await_only
+from sqlalchemy.util import await_only, greenlet_spawn
 from sqlalchemy.util.queue import Empty, Full, QueueCommon
 
 
@@ -113,6 +114,10 @@ class FairPool(AsyncAdaptedQueuePool):
             return None
         return self.connect()
 
+    def renew(self) -> None:
+        """Every connection of now is closed, once it is idle, before the pool would lend it again."""
+        self._invalidate_time = time.time()
+
 
 def _pool_of(engine: AsyncEngine) -> FairPool:
     pool = engine.pool
@@ -131,6 +136,16 @@ async def borrow(engine: AsyncEngine) -> PoolProxiedConnection:
     except engine.dialect.loaded_dbapi.Error as error:
         # Only an engine's own connections turn it into what `failures` knows; the driver's stands behind it.
         raise error.__cause__ or error from None
+
+
+def renew(engine: AsyncEngine) -> None:
+    """Has the pool open all of its connections anew, each when it is next asked for."""
+    _pool_of(engine).renew()
+
+
+async def leave_server(engine: AsyncEngine, borrowed: PoolProxiedConnection, error: Exception) -> None:
+    """Closes a borrowed connection, and has the pool open those anew that are not younger than it."""
+    await greenlet_spawn(_pool_of(engine)._invalidate, borrowed, error)
 
 
 def pool_state(engine: AsyncEngine) -> tuple[int, int, int]:

@@ -1,0 +1,279 @@
+"""What PostgreSQL has to promise: set where it can be set, looked at where it cannot."""
+
+import asyncio
+import struct
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from urllib.parse import urlsplit
+
+import asyncpg
+import pytest
+import sqlalchemy as sa
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from tests.e2e.command import Cli, bare_environment
+from tests.support.cluster import cluster
+from tests.support.database import TestServer
+from tests.support.leftovers import passable_folder
+from tests.support.postgres_proxy import PostgresProxy, proxied
+from tests.support.trading import run_sql
+from trade_service.store.direct import DirectStatement, direct_transaction
+from trade_service.store.engine import StoreSettings, autocommitted, create_engine, transaction
+from trade_service.store.migrate import MigrationError, check, migrate
+from trade_service.store.pool import pool_state
+from trade_service.store.promises import UnsafeDatabase, check_writable, promises_of, require_promises
+from trade_service.submission.ports import StoreUnavailable
+
+RAISED = {
+    "off": "on",
+    "local": "on",
+    "remote_write": "remote_write",
+    "on": "on",
+    "remote_apply": "remote_apply",
+}
+"""What becomes of every value of synchronous_commit."""
+
+Way = Callable[[AsyncEngine, sa.TextClause], Awaitable[tuple[object, ...]]]
+PID = text("SELECT pg_backend_pid()")
+SET = text("SELECT current_setting('synchronous_commit'), current_setting('transaction_isolation')")
+DEFAULT = text(
+    "SELECT current_setting('synchronous_commit'), current_setting('default_transaction_isolation')"
+)
+NOTE = text("INSERT INTO note DEFAULT VALUES RETURNING pg_current_wal_insert_lsn() - '0/0'")
+NOTE_TABLE = "CREATE TABLE note (at timestamptz DEFAULT now())"
+MAKE_READ_ONLY = text("SELECT set_config('default_transaction_read_only', 'on', false)")
+
+
+async def by_transaction(engine: AsyncEngine, statement: sa.TextClause) -> tuple[object, ...]:
+    async with transaction(engine) as connection:
+        return tuple((await connection.execute(statement)).one())
+
+
+async def by_autocommit(engine: AsyncEngine, statement: sa.TextClause) -> tuple[object, ...]:
+    async with autocommitted(engine) as connection:
+        return tuple((await connection.execute(statement)).one())
+
+
+async def by_driver(engine: AsyncEngine, statement: sa.TextClause) -> tuple[object, ...]:
+    return tuple((await DirectStatement(statement).fetch(engine, {}))[0])
+
+
+async def by_driver_in_transaction(engine: AsyncEngine, statement: sa.TextClause) -> tuple[object, ...]:
+    async with direct_transaction(engine) as fetch:
+        return tuple((await fetch(DirectStatement(statement), {}))[0])
+
+
+WAYS = [by_transaction, by_autocommit, by_driver, by_driver_in_transaction]
+
+
+@asynccontextmanager
+async def engine_on(url: str, *, prepared: bool = True, pool_size: int = 2) -> AsyncIterator[AsyncEngine]:
+    engine = create_engine(StoreSettings(url, prepared_statements=prepared, pool_size=pool_size))
+    yield engine
+    await engine.dispose()
+
+
+async def by_default(server: TestServer, url: str, **settings: str) -> None:
+    """What sessions of a database begin with."""
+    for name, value in settings.items():
+        await server.execute(f"ALTER DATABASE \"{urlsplit(url).path[1:]}\" SET {name} = '{value}'")
+
+
+@pytest.mark.parametrize("prepared", [True, False])
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize(("found", "used"), RAISED.items())
+async def test_commits_are_durable_and_isolation_is_known(
+    postgres: TestServer, empty_database_url: str, prepared: bool, way: Way, found: str, used: str
+) -> None:
+    defaults = {"synchronous_commit": found, "default_transaction_isolation": "serializable"}
+    await by_default(postgres, empty_database_url, **defaults)
+    async with engine_on(empty_database_url, prepared=prepared) as engine:
+        for _ in range(2):
+            assert await way(engine, SET) == (used, "read committed")
+
+
+@pytest.mark.parametrize("prepared", [True, False])
+@pytest.mark.parametrize("way", WAYS)
+async def test_what_was_committed_is_flushed(
+    postgres: TestServer, empty_database_url: str, prepared: bool, way: Way
+) -> None:
+    await by_default(postgres, empty_database_url, synchronous_commit="off")
+    link = await asyncpg.connect(empty_database_url)
+    async with engine_on(empty_database_url, prepared=prepared) as engine:
+        await run_sql(engine, NOTE_TABLE)
+        for _ in range(20):
+            (written,) = await way(engine, NOTE)
+            flushed = await link.fetchval("SELECT pg_current_wal_flush_lsn() - '0/0'")
+            assert flushed > written
+    await link.close()
+
+
+async def test_a_session_that_others_may_share_is_left_as_it_was(
+    postgres: TestServer, empty_database_url: str
+) -> None:
+    defaults = {"synchronous_commit": "off", "default_transaction_isolation": "serializable"}
+    await by_default(postgres, empty_database_url, **defaults)
+    async with engine_on(empty_database_url, prepared=False, pool_size=1) as engine:
+        await by_transaction(engine, SET)
+        borrowed = await engine.raw_connection()
+        driver = borrowed.driver_connection
+        assert driver is not None
+        assert tuple(await driver.fetchrow(DEFAULT.text)) == ("off", "serializable")
+        borrowed.close()
+
+
+async def test_a_reload_of_the_server_lowers_nothing(postgres: TestServer, empty_database_url: str) -> None:
+    async with engine_on(empty_database_url) as engine, engine_on(empty_database_url) as probe:
+        before = await by_driver(engine, PID)
+        try:
+            await _reload(postgres, "ALTER SYSTEM SET synchronous_commit = 'off'", probe, "off")
+            assert await by_driver(engine, SET) == ("on", "read committed")
+            await check_writable(probe, engine, allow_data_loss=False)
+            assert await by_driver(engine, PID) == before
+            await _reload(
+                postgres, "ALTER SYSTEM SET synchronous_commit = 'remote_apply'", probe, "remote_apply"
+            )
+            await check_writable(probe, engine, allow_data_loss=False)
+            assert await by_driver(engine, SET) == ("remote_apply", "read committed")
+            after = await by_driver(engine, PID)
+            await check_writable(probe, engine, allow_data_loss=False)
+            assert await by_driver(engine, PID) == after != before
+        finally:
+            await _reload(postgres, "ALTER SYSTEM RESET synchronous_commit", probe, "on")
+
+
+async def _reload(server: TestServer, statement: str, probe: AsyncEngine, value: str) -> None:
+    await server.execute(statement)
+    await server.execute("SELECT pg_reload_conf()")
+    now = text("SELECT reset_val FROM pg_settings WHERE name = 'synchronous_commit'")
+    async with asyncio.timeout(10):
+        while await by_driver(probe, now) != (value,):
+            await asyncio.sleep(0.01)
+
+
+class Pooler(PostgresProxy):
+    """Gives its clients a process id of its own."""
+
+    async def carry_answers(self, source: asyncio.StreamReader, target: asyncio.StreamWriter) -> None:
+        """As they come, but for the key."""
+        head = b"K" + struct.pack("!I", 12)
+        while data := await source.read(65536):
+            at = data.find(head)
+            if at >= 0:
+                at += len(head)
+                data = data[:at] + struct.pack("!I", 4_000_000) + data[at + 4 :]
+            target.write(data)
+
+
+async def test_a_pooler_that_nobody_told_of_is_noticed(postgres: TestServer, database_url: str) -> None:
+    async with proxied(database_url, Pooler()) as (url, _):
+        async with engine_on(url) as engine:
+            assert await require_promises(engine, allow_data_loss=False) == ()
+        await by_default(postgres, database_url, synchronous_commit="off")
+        async with engine_on(url) as engine:
+            with pytest.raises(UnsafeDatabase, match=r"synchronous_commit is off, and a pooler shares"):
+                await require_promises(engine, allow_data_loss=False)
+            assert (await by_autocommit(engine, DEFAULT))[0] == "off"
+        async with engine_on(url, prepared=False) as engine:
+            assert await require_promises(engine, allow_data_loss=False) == ()
+        await by_default(
+            postgres, database_url, synchronous_commit="on", default_transaction_isolation="serializable"
+        )
+        async with engine_on(url) as engine:
+            with pytest.raises(
+                UnsafeDatabase, match="transactions are serializable by default, and a pooler"
+            ):
+                await require_promises(engine, allow_data_loss=False)
+
+
+@pytest.mark.parametrize(
+    ("statement", "named"),
+    [
+        ("ALTER TABLE submission_attempt SET UNLOGGED", "submission_attempt"),
+        ("ALTER TABLE submission_evidence SET UNLOGGED", "submission_evidence, submission_evidence_id_seq"),
+        ("ALTER TABLE trade_service_alembic_version SET UNLOGGED", "trade_service_alembic_version"),
+        ("ALTER SEQUENCE execution_id_seq SET UNLOGGED", "execution_id_seq"),
+    ],
+)
+async def test_tables_that_a_crash_empties_are_refused(
+    engine: AsyncEngine, statement: str, named: str
+) -> None:
+    assert await require_promises(engine, allow_data_loss=False) == ()
+    await run_sql(engine, statement)
+    with pytest.raises(
+        UnsafeDatabase, match=rf"unlogged, and emptied by a crash: {named}\. .*allow_data_loss"
+    ):
+        await require_promises(engine, allow_data_loss=False)
+    assert await require_promises(engine, allow_data_loss=True)
+    with pytest.raises(UnsafeDatabase, match="not safe any more"):
+        await check_writable(engine, engine, allow_data_loss=False)
+    await check_writable(engine, engine, allow_data_loss=True)
+
+
+async def test_an_unlogged_table_of_others_is_theirs(engine: AsyncEngine) -> None:
+    await run_sql(engine, "CREATE UNLOGGED TABLE somebody (id serial PRIMARY KEY)")
+    assert await require_promises(engine, allow_data_loss=False) == ()
+
+
+async def test_a_server_that_syncs_nothing_is_refused_unless_somebody_insists() -> None:
+    with passable_folder("tspromises") as folder:
+        async with cluster(folder, {"fsync": "off", "full_page_writes": "off"}) as server:
+            environment = bare_environment(folder) | {"DATABASE_URL": server.url}
+            refused = await Cli(folder, environment).run("serve", "--port", "0")
+            assert refused.code == 2
+            assert "fsync is off" in refused.complaint
+            assert "database.allow_data_loss" in refused.complaint
+            assert await server.ask("SELECT to_regclass('execution')") is None
+            insisting = Cli(folder, environment).under(TRADE_SERVICE_DATABASE_ALLOW_DATA_LOSS="true")
+            async with await insisting.start("serve", "--port", "0") as running:
+                await running.line_with("Serving on")
+                running.process.terminate()
+                said = (await running.ended()).err
+            assert "warning: the database: fsync is off" in said
+            assert "warning: the database: full_page_writes is off" in said
+
+
+async def test_a_database_that_cannot_hold_all_text_is_refused(postgres: TestServer) -> None:
+    name = "latin1_of_a_test"
+    options = "ENCODING 'LATIN1' TEMPLATE template0 LOCALE_PROVIDER libc LOCALE 'C'"
+    await postgres.execute(f"CREATE DATABASE {name} {options}")
+    try:
+        with pytest.raises(MigrationError, match=r"encoded in LATIN1, .* nothing was changed"):
+            await migrate(postgres.url_of(name))
+        async with engine_on(postgres.url_of(name)) as engine:
+            assert (await check(engine)).current is None
+    finally:
+        await postgres.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.mark.parametrize("prepared", [True, False])
+@pytest.mark.parametrize("way", WAYS)
+async def test_a_connection_that_may_not_write_leaves_the_pool_with_all_others(
+    empty_database_url: str, prepared: bool, way: Way
+) -> None:
+    async with engine_on(empty_database_url, prepared=prepared) as engine:
+        await run_sql(engine, NOTE_TABLE)
+        async with transaction(engine) as one, transaction(engine) as other:
+            old = {await connection.scalar(PID) for connection in (one, other)}
+            for connection in (one, other):
+                await connection.execute(MAKE_READ_ONLY)
+        with pytest.raises(StoreUnavailable, match="read-only transaction"):
+            await way(engine, NOTE)
+        assert await way(engine, NOTE)
+        async with transaction(engine) as one, transaction(engine) as other:
+            assert not old & {await connection.scalar(PID) for connection in (one, other)}
+            assert await other.scalar(NOTE)
+        assert pool_state(engine)[::2] == (0, 0)
+
+
+async def test_readiness_tells_of_a_read_only_database_and_leaves_it(
+    postgres: TestServer, database_url: str
+) -> None:
+    async with engine_on(database_url, pool_size=1) as probe, engine_on(database_url) as work:
+        await check_writable(probe, work, allow_data_loss=False)
+        await by_autocommit(probe, MAKE_READ_ONLY)
+        with pytest.raises(StoreUnavailable, match="the database is read-only"):
+            await check_writable(probe, work, allow_data_loss=False)
+        await check_writable(probe, work, allow_data_loss=False)
+        assert not (await promises_of(probe)).read_only

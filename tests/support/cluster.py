@@ -1,0 +1,123 @@
+"""Clusters that a test sets up as it likes, durability included: the embedded server would refuse that."""
+
+import asyncio
+import os
+import signal
+import subprocess
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import asyncpg
+import msgspec
+
+from trade_service.store.embedded_binaries import Binaries, usable_binaries
+from trade_service.store.embedded_folder import Folder
+
+USER = "trade"
+DATABASE = "postgres"
+START_LIMIT_S = 30.0
+STANDBY = "standby"
+"""The name by which a standby is known to its primary."""
+
+
+class Cluster(msgspec.Struct):
+    """A server on a Unix socket of its own; `process` is None while it is down."""
+
+    folder: Path
+    binaries: Binaries
+    process: "subprocess.Popen[bytes] | None" = None
+
+    @property
+    def socket(self) -> str:
+        """Its Unix socket."""
+        return f"{self.folder}/.s.PGSQL.5432"
+
+    @property
+    def url(self) -> str:
+        """Straight to it."""
+        return f"postgresql://{USER}@/{DATABASE}?host={self.folder}"
+
+    async def start(self, settings: Mapping[str, str]) -> None:
+        """Starts it and waits until it answers."""
+        given = {
+            "listen_addresses": "", "unix_socket_directories": str(self.folder), "shared_buffers": "16MB",
+            "io_method": "sync", "log_min_messages": "fatal",
+        } | dict(settings)  # fmt: skip
+        words = [word for name, value in given.items() for word in ("-c", f"{name}={value}")]
+        with (self.folder / "log").open("ab") as log:
+            self.process = self.binaries.launch(
+                "postgres", "-D", str(self.folder / "data"), *words, stdout=log, stderr=log
+            )
+        async with asyncio.timeout(START_LIMIT_S):
+            while not await self._answers():
+                assert self.process.poll() is None, (self.folder / "log").read_text()
+                await asyncio.sleep(0.02)
+
+    async def _answers(self) -> bool:
+        try:
+            await self.ask("SELECT 1")
+        except (OSError, asyncpg.PostgresError):
+            return False
+        return True
+
+    async def ask(self, statement: str) -> object:
+        """The first value of what a statement returns, each time by a connection of its own."""
+        link = await asyncpg.connect(self.url, ssl=False, timeout=START_LIMIT_S)
+        try:
+            return await link.fetchval(statement)
+        finally:
+            await link.close(timeout=START_LIMIT_S)
+
+    def kill(self) -> None:
+        """As a machine that loses its power, but for what its disk holds: every process of it ends at once."""
+        if self.process is not None:
+            os.killpg(self.process.pid, signal.SIGKILL)
+            self.process.wait()
+            self.process = None
+
+
+async def _run(binaries: Binaries, program: str, *arguments: str) -> None:
+    process = binaries.launch(program, *arguments, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    _, error = await asyncio.to_thread(process.communicate)
+    assert process.returncode == 0, error.decode()
+
+
+def _folder(path: Path, binaries: Binaries) -> Path:
+    path.mkdir(mode=0o700)
+    if binaries.account is not None:
+        os.chown(path, binaries.account.uid, binaries.account.gid)
+    return path
+
+
+@asynccontextmanager
+async def cluster(folder: Path, settings: Mapping[str, str]) -> AsyncIterator[Cluster]:
+    """A new cluster in a folder that any user can pass, running with these settings; killed at the end."""
+    binaries = await asyncio.to_thread(usable_binaries, Folder(folder))
+    made = Cluster(_folder(folder / "primary", binaries), binaries)
+    await _run(
+        binaries, "initdb", "-D", str(made.folder / "data"), "-U", USER, "-E", "UTF8", "-N", "--auth=trust",
+        "--no-instructions", "--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--locale=C",
+    )  # fmt: skip
+    try:
+        await made.start(settings)
+        yield made
+    finally:
+        made.kill()
+
+
+@asynccontextmanager
+async def standby_of(primary: Cluster, settings: Mapping[str, str]) -> AsyncIterator[Cluster]:
+    """A standby that follows a primary; the primary does not wait for it yet."""
+    binaries = primary.binaries
+    made = Cluster(_folder(primary.folder.parent / "standby", binaries), binaries)
+    came_from = f"host={primary.folder} user={USER} application_name={STANDBY}"
+    await _run(
+        binaries, "pg_basebackup", "-D", str(made.folder / "data"), "-d", came_from, "-R", "-X", "stream",
+        "-c", "fast", "-N",
+    )  # fmt: skip
+    try:
+        await made.start({**settings, "primary_conninfo": came_from})
+        yield made
+    finally:
+        made.kill()
