@@ -107,17 +107,17 @@ async def cluster(folder: Path, settings: Mapping[str, str]) -> AsyncIterator[Cl
 
 
 @asynccontextmanager
-async def standby_of(primary: Cluster, settings: Mapping[str, str]) -> AsyncIterator[Cluster]:
-    """A standby that follows a primary; the primary does not wait for it yet."""
+async def standby_of(primary: Cluster, port: int) -> AsyncIterator[Cluster]:
+    """A standby that follows a primary by way of a relay on this port; the primary does not wait for it yet."""
     binaries = primary.binaries
     made = Cluster(_folder(primary.folder.parent / "standby", binaries), binaries)
-    came_from = f"host={primary.folder} user={USER} application_name={STANDBY}"
+    follows = f"host=127.0.0.1 port={port} sslmode=disable user={USER} application_name={STANDBY}"
     await _run(
-        binaries, "pg_basebackup", "-D", str(made.folder / "data"), "-d", came_from, "-R", "-X", "stream",
-        "-c", "fast", "-N",
+        binaries, "pg_basebackup", "-D", str(made.folder / "data"), "-d", f"host={primary.folder} user={USER}",
+        "-R", "-X", "stream", "-c", "fast", "-N",
     )  # fmt: skip
     try:
-        await made.start({**settings, "primary_conninfo": came_from})
+        await made.start({"primary_conninfo": follows})
         yield made
     finally:
         made.kill()
