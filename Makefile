@@ -9,8 +9,9 @@ SEEDS ?= 10000
 ROUNDS_TELEMETRY ?= 200
 EXAMPLES ?= 50
 ROUNDS_FUZZ ?= 50
+ROUNDS_FAILOVER ?= 20
 
-.PHONY: help run serve test world chaos lint audit-deps format bench bench-batch bench-lists bench-telemetry clean lock recording fuzz bench-http bench-start
+.PHONY: help run serve test world chaos lint audit-deps format bench bench-batch bench-lists bench-telemetry clean lock recording fuzz failover bench-http bench-start
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -44,6 +45,9 @@ world: $(STAMP) ## the engine in seeded worlds on virtual time (SEEDS=10000 FIRS
 
 chaos: $(STAMP) ## real processes killed, paused, restarted, cut off; then an audit (ROUNDS=50 SEED=...)
 	@$(BIN)/python -m tests.chaos --rounds $(ROUNDS) $(if $(SEED),--seed $(SEED))
+
+failover: $(STAMP) ## a synchronous standby promoted under load: nothing lost, nothing twice (ROUNDS_FAILOVER=20)
+	@FAILOVER_ROUNDS=$(ROUNDS_FAILOVER) $(BIN)/python -m pytest tests/chaos/test_failover.py
 
 fuzz: $(STAMP) ## schemathesis asks the service for all that its description names (EXAMPLES=50 ROUNDS_FUZZ=50)
 	@FUZZ_EXAMPLES=$(EXAMPLES) FUZZ_PHASES=examples,coverage,fuzzing FUZZ_SEEDS=$(ROUNDS_FUZZ) $(BIN)/python -m pytest tests/web/test_conformance.py

@@ -42,23 +42,24 @@ class StoreSettings(msgspec.Struct, frozen=True):
     application_name: str = "trade-service"
 
 
-WEAK = "'off', 'local'"
+WEAK_COMMITS = ("off", "local")
 """Values of synchronous_commit with which a commit may be lost. `local` is raised also where no standby is named:
 there `on` means the same, until one is."""
 
+_WEAK = ", ".join(f"'{value}'" for value in WEAK_COMMITS)
 BEGIN = "BEGIN ISOLATION LEVEL READ COMMITTED;"
 
 _SESSION = f"""
 SELECT set_config('default_transaction_isolation', 'read committed', false),
        set_config('synchronous_commit',
-                  CASE WHEN current_setting('synchronous_commit') IN ({WEAK}) THEN 'on'
+                  CASE WHEN current_setting('synchronous_commit') IN ({_WEAK}) THEN 'on'
                        ELSE current_setting('synchronous_commit') END, false)
 WHERE pg_backend_pid() = {{pid}}
 """
 """Also where it is strong: a reload of the server's configuration changes only what a session did not set."""
 
 _TRANSACTION = f"""
-SELECT set_config('synchronous_commit', 'on', true) WHERE current_setting('synchronous_commit') IN ({WEAK})
+SELECT set_config('synchronous_commit', 'on', true) WHERE current_setting('synchronous_commit') IN ({_WEAK})
 """
 
 

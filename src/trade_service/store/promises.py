@@ -9,7 +9,7 @@ from sqlalchemy import String, bindparam, text
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from trade_service.store.engine import autocommitted
+from trade_service.store.engine import WEAK_COMMITS, autocommitted
 from trade_service.store.migrations import VERSION_TABLE
 from trade_service.store.pool import renew
 from trade_service.store.tables import metadata
@@ -18,7 +18,6 @@ from trade_service.submission.ports import StoreUnavailable
 INSIST = "database.allow_data_loss"
 _COMMITS = ("off", "local", "remote_write", "on", "remote_apply")
 """Values of synchronous_commit, the weakest first."""
-_STRONG = _COMMITS.index("remote_write")
 
 PROMISES = text("""
 WITH ours AS MATERIALIZED (
@@ -72,7 +71,7 @@ async def promises_of(engine: AsyncEngine) -> Promises:
     if row.unlogged:
         broken.append(f"unlogged, and emptied by a crash: {', '.join(row.unlogged)}")
     # Set by `engine`, but for sessions that a pooler shares.
-    if _COMMITS.index(row.commits) < _STRONG:
+    if row.commits in WEAK_COMMITS:
         broken.append(f"synchronous_commit is {row.commits}{_ADVICE}")
     if row.isolation != "read committed":
         broken.append(f"transactions are {row.isolation} by default{_ADVICE}")
@@ -80,8 +79,12 @@ async def promises_of(engine: AsyncEngine) -> Promises:
         tuple(broken),
         () if row.full_page_writes else (_TORN_PAGES,),
         row.read_only,
-        not pooled and _COMMITS.index(row.commits_by_default) > _COMMITS.index(row.commits),
+        not pooled and _strength(row.commits_by_default) > _strength(row.commits),
     )
+
+
+def _strength(commits: str) -> int:
+    return _COMMITS.index(commits) if commits in _COMMITS else len(_COMMITS)
 
 
 _ADVICE = (
