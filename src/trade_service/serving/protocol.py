@@ -1,4 +1,4 @@
-"""uvicorn's HTTP/1.1 protocol with the bounds on a request's head that it lacks."""
+"""uvicorn's HTTP/1.1 protocol with bounds on a request's head, and deaf to offers to change the protocol."""
 
 import asyncio
 import secrets
@@ -58,13 +58,24 @@ def _refusal(status: int, message: str) -> bytes:
     return head.encode() + body
 
 
+_FRAMING = (b"transfer-encoding", b"content-length")
+"""The headers that say where a request's body ends (RFC 9112, section 6.3)."""
+
+
 class BoundedProtocol(HttpToolsProtocol):
-    """A connection whose request heads are bounded in size and time; what breaks HTTP is told in JSON."""
+    """A connection whose request heads are bounded in size and time; what breaks HTTP is told in JSON.
+
+    An offer to upgrade is ignored (RFC 9110, section 7.8). The parser stops reading HTTP behind the head of a
+    request that has one, so a new parser reads on from there: it is given the same framing without the offer.
+    Trailers are ignored too: nothing in a body may pass for a header.
+    """
 
     limits = ServerLimits()
     _in_head = False
     _head_bytes = 0
     _refused = False
+    _resuming = False
+    """Whether a new parser reads a head that the application knows already."""
     _head_timer: asyncio.TimerHandle | None = None
 
     @classmethod
@@ -88,7 +99,11 @@ class BoundedProtocol(HttpToolsProtocol):
             return
         if self._in_head:
             self._head_bytes += len(data)
-        super().data_received(data)
+        self._unset_keepalive_if_required()
+        try:
+            self._parse(data)
+        except httptools.HttpParserError:
+            self.send_400_response("Invalid HTTP request received.")
         if self._in_head and not self._refused:
             if self._head_bytes > self.limits.max_header_bytes:
                 self._refuse_large_head()
@@ -97,11 +112,26 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def on_message_begin(self) -> None:
         """A request begins."""
+        if self._resuming:
+            return
         super().on_message_begin()
         self._in_head, self._head_bytes = True, 0
 
+    def on_url(self, url: bytes) -> None:
+        """A part of the address."""
+        if not self._resuming:
+            super().on_url(url)
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """A header, or a trailer, which is not kept."""
+        if self._in_head:
+            super().on_header(name, value)
+
     def on_headers_complete(self) -> None:
         """The head is complete: the last moment to refuse it."""
+        if self._resuming:
+            self._resuming = False
+            return
         self._in_head = False
         self._stop_head_timer()
         size = len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)
@@ -113,9 +143,33 @@ class BoundedProtocol(HttpToolsProtocol):
             raise httptools.HttpParserError("too many connections")
         super().on_headers_complete()
 
+    def on_message_complete(self) -> None:
+        """The body is complete, unless the parser only takes what follows the head for another protocol."""
+        if not self.parser.should_upgrade():
+            super().on_message_complete()
+
     def send_400_response(self, msg: str) -> None:
         """Answers what the parser does not understand."""
         self._refuse(400, msg.rstrip(".") + ": it does not follow HTTP/1.1")
+
+    def _parse(self, data: bytes) -> None:
+        """Reads `data` to its end, however many requests in it offer to upgrade."""
+        rest = memoryview(data)
+        while not self._refused:
+            try:
+                self.parser.feed_data(rest)
+                return
+            except httptools.HttpParserUpgrade as offer:
+                rest = rest[offer.args[0] :]
+                self._resume()
+
+    def _resume(self) -> None:
+        """Puts a new parser behind the head that was read last."""
+        framing = [b"%b: %b\r\n" % header for header in self.headers if header[0] in _FRAMING]
+        self.parser = httptools.HttpRequestParser(self)
+        self.parser.set_dangerous_leniencies(lenient_data_after_close=True)
+        self._resuming = True
+        self.parser.feed_data(b"POST / HTTP/1.1\r\n" + b"".join(framing) + b"\r\n")
 
     def _refuse_large_head(self) -> None:
         limit = self.limits.max_header_bytes
