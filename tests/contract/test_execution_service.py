@@ -47,7 +47,7 @@ async def test_impossible_reports_name_the_field(live: Live) -> None:
         ({"quantityFilled": -1}, "quantityFilled"),
         ({"quantityFilled": "100.50000001"}, "quantityFilled"),
         ({"quantityFilled": "many"}, "quantityFilled"),
-        ({"version": "1"}, "version"),
+        ({"version": "1.0"}, "version"),
     ):
         assert field in await refused(live.client, "PUT", path, 400, "INVALID_INPUT", good | change)
     await refused(live.client, "GET", "/executions/987654", 404, "NOT_FOUND")

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from tests.contract.calls import EXECUTION_FIELDS, TRADE_ORDER_FIELDS, ask, refused
+from tests.support.trading import run_sql
 from tests.web.live import Live
 
 RESULT_FIELDS = {"tradeOrderId", "status", "message", "execution", "requestIndex"}
@@ -62,7 +63,10 @@ class TestOneOrder:
         await ask(live.client, "POST", path, 400, {"quantity": 1, "destinationId": 999})
         good = {"quantity": 1, "destinationId": 1}
         await refused(live.client, "POST", "/tradeOrders/987654/submit", 404, "NOT_FOUND", good)
-        strange = await live.order(orderType="BARTER")
+        strange = await live.order()
+        await run_sql(
+            live.services.engine, "UPDATE trade_order SET order_type = 'BARTER' WHERE id = :id", id=strange
+        )
         assert (
             "orderType"
             in (await ask(live.client, "POST", f"/tradeOrders/{strange}/submit", 400, good))["message"]

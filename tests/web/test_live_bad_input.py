@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from tests.support.database import TestServer
-from tests.support.trading import value_of
+from tests.support.trading import run_sql, value_of
 from tests.web.live import BATCH, BULK, ORDERS, Live, behave, live_alone, order_body
 from tests.web.support import Answer
 from trade_service.settings.surroundings import ServerSettings
@@ -50,7 +50,7 @@ NO_NUMBERS: list[tuple[object, str, str]] = [
     ),
 ]
 NO_INTEGERS: list[tuple[object, str, str]] = [
-    ("1", "'1'", "must be an integer"),
+    *((text, repr(text), "must be an integer") for text in ("x", "1.0", " 1", "1e0", "+1", "01", "")),
     (1.5, "1.5", "must be an integer"),
     (True, "true", "must be an integer"),
     (None, "null", "must be an integer"),
@@ -60,6 +60,13 @@ NO_TEXTS: list[tuple[object, str, str]] = [(5, "5", "must be text"), (None, "nul
 NO_TIMES = [
     *("yesterday", "2024-02-30T00:00:00Z", "2024-01-01T25:00:00Z", "2024-01-01T00:00:00", "2024-01-01"),
     *("9999-12-31T23:59:59-14:00", "0001-01-01T00:00:00+14:00", ""),
+]
+NO_SECONDS: list[tuple[object, str, str]] = [
+    (-1, "'-1'", "must be seconds since 1970, from 0 to 7258118400"),
+    (1741600800123, "'1741600800123'", "must be seconds since 1970, from 0 to 7258118400"),
+    (msgspec.Raw(b"1e400"), "'1E+400'", "must be seconds since 1970, from 0 to 7258118400"),
+    (True, "true", "must be an ISO 8601 timestamp with an offset"),
+    ([], "a list of 0", "must be an ISO 8601 timestamp with an offset"),
 ]
 
 
@@ -123,16 +130,28 @@ def order_faults() -> dict[str, list[tuple[object, str, str]]]:
     times = [(one, repr(one), "must be an ISO 8601 timestamp with an offset") for one in NO_TIMES]
     return {
         "orderId": NO_INTEGERS,
-        "portfolioId": [*NO_TEXTS, *blank, (long, repr(long), "must have at most 24 characters")],
-        "orderType": [*NO_TEXTS, *blank, (long, repr(long), "must have at most 10 characters")],
+        "portfolioId": [
+            *NO_TEXTS,
+            *blank,
+            (long, repr(long), "must have at most 24 characters"),
+            ("P1\u200e", r"'P1\u200e'", "must not contain control or invisible characters"),
+        ],
+        "orderType": [
+            *NO_TEXTS,
+            *blank,
+            (long, repr(long), "must have at most 10 characters"),
+            ("BU\u00adY", r"'BU\xadY'", "must not contain control or invisible characters"),
+        ],
         "securityId": [
             *NO_TEXTS,
             ("a\0b", r"'a\x00b'", "must not contain a NUL character"),
+            ("AAPL\u200b", r"'AAPL\u200b'", "must not contain control or invisible characters"),
+            ("A\x1b[31mB\nC", r"'A\x1b[31mB\nC'", "must not contain control or invisible characters"),
         ],
         "quantity": [*NO_NUMBERS, *not_positive],
         "limitPrice": [*(one for one in NO_NUMBERS if one[0] is not None), *not_positive],
         "blotterId": [(given, value, rule) for given, value, rule in NO_INTEGERS if given is not None],
-        "tradeTimestamp": [*times, (5, "5", "must be text or null")],
+        "tradeTimestamp": [*times, *NO_SECONDS],
     }
 
 
@@ -196,7 +215,10 @@ async def test_a_submission(live: Live) -> None:
 
 
 async def test_an_order_of_a_type_that_nobody_knows_is_not_submitted(live: Live, shared: Live) -> None:
-    order_id = await shared.order(100, orderType="WEIRD")
+    order_id = await shared.order(100)
+    await run_sql(
+        live.services.engine, "UPDATE trade_order SET order_type = 'WEIRD' WHERE id = :id", id=order_id
+    )
     try:
         answer = await live.submit(order_id, 1)
         assert answer.status == 400

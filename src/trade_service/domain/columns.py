@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 
 from trade_service.domain.errors import InvalidInput
 from trade_service.domain.executions import is_possible_id
+from trade_service.domain.invisible import visible
 
 EARLIEST = datetime(2, 1, 1, tzinfo=UTC)
 LATEST = datetime(9998, 12, 31, tzinfo=UTC)
@@ -18,6 +19,12 @@ def checked_text(value: str, field: str, limit: int) -> None:
         raise InvalidInput.of(field, value, f"must have at most {limit} characters")
     if "\x00" in value:
         raise InvalidInput.of(field, value, "must not contain a NUL character")
+
+
+def checked_identifier(value: str, field: str, limit: int) -> None:
+    """The same, and raises InvalidInput for invisible characters as well (`visible`)."""
+    checked_text(value, field, limit)
+    visible(value, field)
 
 
 def database_int(value: int, field: str) -> None:

@@ -94,7 +94,7 @@ class QuantityExceeded(DomainError):
     code = "QUANTITY_EXCEEDED"
 
 
-class UnknownOrderType(DomainError):
+class UnknownOrderType(InvalidInput):
     """The order's type maps to no trade type."""
 
     code = "UNKNOWN_ORDER_TYPE"

@@ -14,7 +14,14 @@ from trade_service.domain.columns import checked_instant, database_int
 from trade_service.domain.errors import AlreadySent, InFlight, InUse, InvalidInput
 from trade_service.domain.executions import GAVE_BACK, OPEN, Execution, SubmissionState
 from trade_service.domain.money import ZERO, checked, not_negative, positive
-from trade_service.domain.orders import NewTradeOrder, TradeOrder, given_back, is_submitted, taken
+from trade_service.domain.orders import (
+    NewTradeOrder,
+    TradeOrder,
+    given_back,
+    is_submitted,
+    spelled_type,
+    taken,
+)
 from trade_service.domain.reference import STATUS_NEW, WITHDRAWN_STATUSES
 
 UNSENT_STATUSES = WITHDRAWN_STATUSES | {STATUS_NEW}
@@ -164,7 +171,7 @@ def changed_order(old: TradeOrder, values: NewTradeOrder, use: OrderUse) -> Trad
         old,
         order_id=values.order_id,
         portfolio_id=values.portfolio_id.rstrip(),
-        order_type=values.order_type.rstrip(),
+        order_type=spelled_type(values.order_type),
         security_id=values.security_id.rstrip(),
         quantity=values.quantity,
         limit_price=values.limit_price,
@@ -174,7 +181,7 @@ def changed_order(old: TradeOrder, values: NewTradeOrder, use: OrderUse) -> Trad
     )
     for field, before, after in (
         ("securityId", old.security_id, new.security_id),
-        ("orderType", old.order_type, new.order_type),
+        ("orderType", spelled_type(old.order_type), new.order_type),
     ):
         if before != after and use.any is not None:
             raise InUse(

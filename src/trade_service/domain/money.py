@@ -16,6 +16,9 @@ _SMALLEST = Decimal("1E-8")
 NUMERAL = r"[ \t\n\r\f\v]*[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?[ \t\n\r\f\v]*"
 """What other languages read as the same number: Python takes `1_000` and other scripts' digits too."""
 _NUMERAL = re.compile(NUMERAL, re.ASCII)
+_FLOAT_DIGITS = 15
+"""Binary floating point prints 15 to 17 significant digits of a value that it cannot hold."""
+_FLOAT_ERROR = Decimal("1E-9")
 _SPELLED_NUMBERS = 4_096
 """The same few quantities and prices are answered again and again; spelling one takes 2 µs."""
 
@@ -23,8 +26,10 @@ _SPELLED_NUMBERS = 4_096
 def parse_decimal(value: object, field: str) -> Decimal:
     """Reads a JSON number or numeric string into an exact `Decimal` that fits decimal(18,8).
 
-    Raises InvalidInput naming `field` for anything else: NaN, infinity, text, a ninth decimal,
-    an eleventh digit before the point. Binary floats are refused since they are not exact.
+    A `Decimal` is a JSON number, which may be what a client's binary floating point made of another one
+    (`without_float_error`); a string is exact. Raises InvalidInput naming `field` for anything else: NaN,
+    infinity, text, a ninth decimal, an eleventh digit before the point. Binary floats are refused since they
+    are not exact.
     """
     if isinstance(value, bool) or not isinstance(value, int | str | Decimal):
         raise InvalidInput.of(field, value, "must be a number")
@@ -36,7 +41,22 @@ def parse_decimal(value: object, field: str) -> Decimal:
         number = Decimal(value)
     except InvalidOperation:
         raise InvalidInput.of(field, value, "must be a number") from None
-    return checked(number, field)
+    return checked(without_float_error(number) if isinstance(value, Decimal) else number, field)
+
+
+def without_float_error(number: Decimal) -> Decimal:
+    """The value of eight decimals that a calculation in binary floating point turned into `number`.
+
+    In JavaScript 0.3 - 0.1 is 0.19999999999999998. A number is taken for such a result when it has at least 15
+    significant digits and lies within 1e-9 of a value other than zero that fits; every other one stays as it is.
+    """
+    if not number.is_finite() or number.adjusted() >= MAX_INTEGER_DIGITS:
+        return number
+    nearest = number.quantize(_SMALLEST)
+    if not nearest or abs(number - nearest) > _FLOAT_ERROR:
+        return number
+    digits = str(number).upper().partition("E")[0].replace(".", "").strip("-0")
+    return nearest if len(digits) >= _FLOAT_DIGITS else number
 
 
 def checked(number: Decimal, field: str) -> Decimal:

@@ -5,7 +5,7 @@ from decimal import Decimal
 
 import msgspec
 
-from trade_service.domain.columns import checked_instant, checked_text, database_int
+from trade_service.domain.columns import checked_identifier, checked_instant, database_int
 from trade_service.domain.errors import QuantityExceeded, UnknownOrderType
 from trade_service.domain.money import checked, positive
 
@@ -18,7 +18,7 @@ SUBMITTED_WHEN_LEFT = Decimal("0.01")
 
 
 class NewTradeOrder(msgspec.Struct, frozen=True, gc=False):
-    """A trade order to be created; already checked by `checked_order`."""
+    """A trade order to be created; `checked_order` checks it."""
 
     order_id: int
     portfolio_id: str
@@ -65,17 +65,24 @@ def trade_type_of(order: TradeOrder | NewTradeOrder) -> str:
 
     Raises UnknownOrderType.
     """
-    given = order.order_type.strip()
-    name = given.upper()
+    name = spelled_type(order.order_type)
     if name not in ORDER_TYPES:
+        rule = f"must be one of {', '.join(sorted(ORDER_TYPES))}"
         raise UnknownOrderType(
-            f"orderType: must be one of {', '.join(sorted(ORDER_TYPES))}; "
-            f"the trade order with orderId {order.order_id} has {given!r}",
+            f"orderType: {rule}; the trade order with orderId {order.order_id} has {name!r}",
             field="orderType",
-            value=given,
+            value=name,
+            rule=rule,
             orderId=order.order_id,
         )
     return name
+
+
+def spelled_type(order_type: str) -> str:
+    """A known type trimmed and in upper case, whatever its case; another one trimmed."""
+    given = order_type.strip()
+    name = given.upper()
+    return name if name in ORDER_TYPES and given.isascii() else given
 
 
 def taken(order: TradeOrder, quantity: Decimal, field: str = "quantity") -> TradeOrder:
@@ -107,14 +114,14 @@ def is_submitted(quantity: Decimal, quantity_sent: Decimal) -> bool:
 
 
 def checked_order(order: NewTradeOrder) -> NewTradeOrder:
-    """`order` when it keeps the rules of the database's columns; raises InvalidInput otherwise.
+    """`order` with its type as it is stored; raises InvalidInput unless it keeps the rules.
 
-    An unknown order type is taken, as the earlier service did, and refused when it is submitted.
+    Those are of the database's columns, of identifiers (`visible`) and of order types: UnknownOrderType.
     """
     database_int(order.order_id, "orderId")
-    checked_text(order.portfolio_id, "portfolioId", MAX_ID_CHARS)
-    checked_text(order.order_type, "orderType", MAX_ORDER_TYPE_CHARS)
-    checked_text(order.security_id, "securityId", MAX_ID_CHARS)
+    checked_identifier(order.portfolio_id, "portfolioId", MAX_ID_CHARS)
+    checked_identifier(order.order_type.strip() or order.order_type, "orderType", MAX_ORDER_TYPE_CHARS)
+    checked_identifier(order.security_id, "securityId", MAX_ID_CHARS)
     positive(checked(order.quantity, "quantity"), "quantity")
     if order.limit_price is not None:
         positive(checked(order.limit_price, "limitPrice"), "limitPrice")
@@ -122,7 +129,8 @@ def checked_order(order: NewTradeOrder) -> NewTradeOrder:
         database_int(order.blotter_id, "blotterId")
     if order.trade_timestamp is not None:
         checked_instant(order.trade_timestamp, "tradeTimestamp")
-    return order
+    name = trade_type_of(order)
+    return order if name == order.order_type else msgspec.structs.replace(order, order_type=name)
 
 
 def _with_sent(order: TradeOrder, quantity_sent: Decimal) -> TradeOrder:

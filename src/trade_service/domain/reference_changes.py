@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from trade_service.domain.columns import checked_text
+from trade_service.domain.columns import checked_identifier, checked_text
 from trade_service.domain.errors import AlreadyExists, InUse
 from trade_service.domain.orders import ORDER_TYPES
 from trade_service.domain.reference import (
@@ -55,7 +55,7 @@ class ReferenceValues(msgspec.Struct, frozen=True):
 
 def checked_reference(kind: ReferenceKind, values: ReferenceValues) -> ReferenceValues:
     """`values` without blanks around them; raises InvalidInput for what the columns do not take."""
-    checked_text(values.abbreviation, "abbreviation", kind.abbreviation_limit)
+    checked_identifier(values.abbreviation, "abbreviation", kind.abbreviation_limit)
     checked_text(values.text, kind.text_field, kind.text_limit)
     return ReferenceValues(values.abbreviation.strip(), values.text.strip())
 

@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from trade_service.domain.errors import AlreadyExists, DomainError, NotFound
 from trade_service.domain.executions import Execution, SubmissionState, is_possible_id
 from trade_service.domain.money import ZERO
-from trade_service.domain.orders import NewTradeOrder, Submission, TradeOrder, is_submitted
+from trade_service.domain.orders import NewTradeOrder, Submission, TradeOrder, is_submitted, spelled_type
 from trade_service.store import order_sql as sql
 from trade_service.store.arrays import spelled_array
 from trade_service.store.direct import DirectStatement, Fetch, fetch_by
@@ -236,7 +236,7 @@ def _difference(order: TradeOrder, new: NewTradeOrder) -> str | None:
     """The first of the fields that make two orders the same trade in which these two differ."""
     fields = {
         "portfolioId": (order.portfolio_id, new.portfolio_id.rstrip()),
-        "orderType": (order.order_type, new.order_type.rstrip()),
+        "orderType": (spelled_type(order.order_type), spelled_type(new.order_type)),
         "securityId": (order.security_id, new.security_id.rstrip()),
         "quantity": (order.quantity, new.quantity),
         "limitPrice": (order.limit_price, new.limit_price),

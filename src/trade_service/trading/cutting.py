@@ -89,7 +89,6 @@ def line_errors(lines: Sequence[BlotterLine], reference: ReferenceData) -> dict[
     for index, line in enumerate(lines):
         try:
             checked_order(line.order)
-            trade_type_of(line.order)
             _known_destination(reference, line.destination_id)
             if line.order.blotter_id is not None and line.order.blotter_id not in reference.blotters:
                 raise InvalidInput.of(

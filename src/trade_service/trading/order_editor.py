@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from trade_service.domain.errors import InvalidInput, NotFound, TooMany
 from trade_service.domain.execution_changes import changed_order, refuse_order_deletion
+from trade_service.domain.invisible import visible
 from trade_service.domain.orders import NewTradeOrder, TradeOrder, checked_order
 from trade_service.domain.reference import Blotter, ReferenceData
 from trade_service.trading.ports import OrderChanges
@@ -28,7 +29,7 @@ class TradeOrderEditor:
         the one sent), AlreadyExists for a taken order id, InFlight while an execution of it is on its way, and
         InUse for another security or order type once it has executions.
         """
-        checked_order(values)
+        values = checked_order(values)
         blotter_id = values.blotter_id
 
         async def update(reference: ReferenceData) -> tuple[TradeOrder, Blotter | None]:
@@ -51,7 +52,7 @@ class TradeOrderEditor:
         NotFound for an unknown blotter.
         """
         _check_ids(trade_order_ids)
-        named = abbreviation.strip()
+        named = visible(abbreviation, "blotterAbbreviation").strip()
 
         async def move(reference: ReferenceData) -> list[TradeOrder]:
             blotter = _blotter_named(reference, named)

@@ -71,13 +71,14 @@ class TradeOrderService:
             raise TooMany(message, field="tradeOrders", value=len(orders), limit=MAX_ORDERS)
         if not orders:
             raise InvalidInput.of("tradeOrders", None, f"must be 1 to {MAX_ORDERS}")
+        checked = []
         for index, order in enumerate(orders):
             try:
-                checked_order(order)
+                checked.append(checked_order(order))
             except InvalidInput as error:
                 raise error.at(index, "tradeOrders") from None
         try:
-            return await self._create(orders)
+            return await self._create(checked)
         except (NotFound, AlreadyExists) as error:
             raise error.at(_index_of(error), "tradeOrders") from None
 
@@ -250,7 +251,11 @@ class TradeOrderService:
 
         async def place(reference: ReferenceData) -> list[PlacedLine]:
             errors = line_errors(lines, reference)
-            good = [line for index, line in enumerate(lines) if index not in errors]
+            good = [
+                msgspec.structs.replace(line, order=checked_order(line.order))
+                for index, line in enumerate(lines)
+                if index not in errors
+            ]
             ticket_id = self._clock.new_attempt_id()
             placed = iter(await self._store.place(good, ticket_id, cutter(reference)) if good else ())
             return [

@@ -2,7 +2,7 @@
 
 import re
 from decimal import Decimal, InvalidOperation
-from typing import Annotated, Any, Generic, Protocol, TypeVar, runtime_checkable
+from typing import Any, Generic, Protocol, TypeVar, runtime_checkable
 
 import msgspec
 from litestar import Request
@@ -12,11 +12,9 @@ from trade_service.domain.errors import InvalidInput
 from trade_service.web.codes import HttpCode
 from trade_service.web.errors import RequestRefused
 from trade_service.web.explaining import Verbatim, explained, not_json, refuse_repeated_names, too_deep
+from trade_service.web.integers import integers_of_texts, is_text_for_integer
 
 T = TypeVar("T")
-
-Int32 = Annotated[int, msgspec.Meta(ge=-(2**31), le=2**31 - 1)]
-"""Ids and versions: the database's integers."""
 
 _ID = re.compile(r"-?[0-9]{1,19}")
 _INTEGER = re.compile(r"[+-]?[0-9]{1,10}", re.ASCII)
@@ -38,11 +36,12 @@ class SaidOnce(Protocol):
 
 
 class JsonReader(Generic[T]):
-    """Reads bodies of one shape. Unknown fields are ignored; numbers stay exact."""
+    """Reads bodies of one shape. Unknown fields are ignored; numbers stay exact; "7" is read as an integer."""
 
     def __init__(self, shape: type[T]) -> None:
         self.shape = shape
         self._decoder = msgspec.json.Decoder(shape, float_hook=_number)
+        self._integers = integers_of_texts(shape)
 
     async def read(self, request: Request[Any, Any, Any]) -> T:
         """The body of `request`; raises what `body_of` and `decode` raise."""
@@ -53,7 +52,7 @@ class JsonReader(Generic[T]):
         try:
             if not body.isascii():
                 body.decode("utf-8")
-            decoded = self._decoder.decode(body)
+            decoded = self._decoded(body)
             if not (isinstance(decoded, SaidOnce) and body.count(b'"') == decoded.fewest_quotes()):
                 refuse_repeated_names(body)
             return decoded
@@ -66,6 +65,14 @@ class JsonReader(Generic[T]):
             raise not_json(str(error), body) from None
         except RecursionError:
             raise too_deep(body) from None
+
+    def _decoded(self, body: bytes) -> T:
+        try:
+            return self._decoder.decode(body)
+        except msgspec.ValidationError as error:
+            if not is_text_for_integer(str(error)):
+                raise
+        return msgspec.convert(self._integers(_ANYTHING.decode(body)), self.shape)
 
 
 async def body_of(request: Request[Any, Any, Any]) -> bytes:
@@ -153,3 +160,6 @@ def _number(text: str) -> Decimal | str:
         return Decimal(text)
     except InvalidOperation:
         return text
+
+
+_ANYTHING = msgspec.json.Decoder(Any, float_hook=_number)

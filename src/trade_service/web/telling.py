@@ -9,7 +9,10 @@ from typing import Any, Self
 import msgspec
 from litestar.openapi.spec import OpenAPIType, Parameter, Schema
 
+from trade_service.domain.instants import MAX_SECONDS
+from trade_service.domain.invisible import VISIBLE_TEXT
 from trade_service.domain.money import MAX_INTEGER_DIGITS, MAX_TEXT, NUMERAL
+from trade_service.domain.orders import ORDER_TYPES
 from trade_service.web.reading import JsonReader
 
 TELLS = "tells"
@@ -54,6 +57,17 @@ def text(most: int) -> msgspec.Meta:
     return msgspec.Meta(extra_json_schema={"pattern": r"\S", "maxLength": most})
 
 
+def identifier(most: int) -> msgspec.Meta:
+    """The same without characters that nobody sees."""
+    return msgspec.Meta(extra_json_schema={"pattern": VISIBLE_TEXT, "maxLength": most})
+
+
+def order_type() -> msgspec.Meta:
+    """A known order type, in any case and with blanks around it."""
+    names = ("".join(f"[{letter}{letter.lower()}]" for letter in name) for name in sorted(ORDER_TYPES))
+    return msgspec.Meta(extra_json_schema={"pattern": rf"^\s*({'|'.join(names)})\s*$"})
+
+
 def items(most: int) -> msgspec.Meta:
     """A list that is not empty; the domain refuses others in its own words."""
     return msgspec.Meta(extra_json_schema={"minItems": 1, "maxItems": most})
@@ -64,8 +78,11 @@ def one_of(*values: str) -> msgspec.Meta:
     return msgspec.Meta(extra_json_schema={"enum": list(values)})
 
 
-INSTANT = msgspec.Meta(extra_json_schema={"format": "date-time"})
-"""A text that names a moment."""
+INSTANTS: list[dict[str, Any]] = [
+    {"type": "string", "format": "date-time"},
+    {"type": "number", "minimum": 0, "maximum": MAX_SECONDS, "description": "Seconds since 1970."},
+]
+"""What bodies may hold where a moment is meant."""
 
 
 def integer(least: int, most: int) -> Schema:

@@ -210,9 +210,18 @@ def _path_parameter(name: str) -> Parameter:
 
 
 def _exact(schema: Any) -> Any:
-    """The schema with decimals as they are answered: JSON numbers, digit for digit."""
-    if isinstance(schema, dict):
-        if schema.get("format") == "decimal":
-            return {"type": "number"}
-        return {key: _exact(value) for key, value in schema.items()}
-    return [_exact(one) for one in schema] if isinstance(schema, list) else schema
+    """The schema with decimals as they are answered (JSON numbers, digit for digit) and integers as they are
+    read: those with a pattern also as text."""
+    if isinstance(schema, list):
+        return [_exact(one) for one in schema]
+    if not isinstance(schema, dict):
+        return schema
+    if schema.get("format") == "decimal":
+        return {"type": "number"}
+    if schema.get("type") == "integer" and "pattern" in schema:
+        number = {key: value for key, value in schema.items() if key != "pattern"}
+        return {"anyOf": [number, {"type": "string", "pattern": schema["pattern"]}]}
+    exact = {key: _exact(value) for key, value in schema.items()}
+    if "anyOf" in exact:
+        exact["anyOf"] = [option for one in exact["anyOf"] for option in one.get("anyOf", [one])]
+    return exact

@@ -18,16 +18,17 @@ from trade_service.domain.reference_changes import (
 from trade_service.trading.request_keys import Created
 from trade_service.web.access import OPERATOR, READER
 from trade_service.web.idempotency import Idempotency
-from trade_service.web.reading import Int32, JsonReader, read_id, read_version, same_id
+from trade_service.web.integers import Int32
+from trade_service.web.reading import JsonReader, read_id, read_version, same_id
 from trade_service.web.rendering import answer
 from trade_service.web.services import Routes, WebServices
-from trade_service.web.telling import VERSION, tells, text
+from trade_service.web.telling import VERSION, identifier, tells, text
 
 
 class NamedPost(msgspec.Struct, rename="camel"):
     """A blotter to be created."""
 
-    abbreviation: Annotated[str, text(BLOTTER.abbreviation_limit)]
+    abbreviation: Annotated[str, identifier(BLOTTER.abbreviation_limit)]
     name: Annotated[str, text(BLOTTER.text_limit)]
 
     def to_domain(self) -> ReferenceValues:
@@ -38,7 +39,7 @@ class NamedPost(msgspec.Struct, rename="camel"):
 class DescribedPost(msgspec.Struct, rename="camel"):
     """A destination, trade type or execution status to be created."""
 
-    abbreviation: Annotated[str, text(DESTINATION.abbreviation_limit)]
+    abbreviation: Annotated[str, identifier(DESTINATION.abbreviation_limit)]
     description: Annotated[str, text(DESTINATION.text_limit)]
 
     def to_domain(self) -> ReferenceValues:

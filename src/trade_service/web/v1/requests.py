@@ -8,13 +8,14 @@ import msgspec
 
 from trade_service.domain.errors import InvalidInput
 from trade_service.domain.execution_changes import ExecutionValues
+from trade_service.domain.instants import moment_of_seconds
 from trade_service.domain.money import parse_decimal
-from trade_service.domain.orders import MAX_ID_CHARS, MAX_ORDER_TYPE_CHARS, NewTradeOrder, Submission
+from trade_service.domain.orders import MAX_ID_CHARS, NewTradeOrder, Submission
 from trade_service.trading.cutting import MAX_SUBMISSIONS
 from trade_service.trading.trade_orders import MAX_ORDERS
 from trade_service.web.explaining import shown
-from trade_service.web.reading import Int32
-from trade_service.web.telling import INSTANT, decimals, items, text
+from trade_service.web.integers import Int32
+from trade_service.web.telling import INSTANTS, decimals, identifier, items, order_type, text
 
 Number = Annotated[Any, msgspec.Meta(extra_json_schema={"anyOf": decimals(minimum=0)})]
 """A number or a numeric string, which `exact` reads: msgspec's own Decimal takes `1_000` and other
@@ -26,10 +27,14 @@ OptionalNumber = Annotated[
 OptionalPositive = Annotated[
     Any, msgspec.Meta(extra_json_schema={"anyOf": [*decimals(exclusiveMinimum=0), {"type": "null"}]})
 ]
-Identity = Annotated[str, text(MAX_ID_CHARS)]
-Instant = Annotated[str, INSTANT]
+Identity = Annotated[str, identifier(MAX_ID_CHARS)]
+OptionalInstant = Annotated[Any, msgspec.Meta(extra_json_schema={"anyOf": [*INSTANTS, {"type": "null"}]})]
+"""ISO 8601 text, or a number of seconds since 1970, which `instant_or_none` reads."""
 
-_TIMESTAMP_RULE = "must be an ISO 8601 timestamp with an offset, such as 2024-06-10T12:00:00Z"
+_TIMESTAMP_RULE = (
+    "must be an ISO 8601 timestamp with an offset, such as 2024-06-10T12:00:00Z, "
+    "or a number of seconds since 1970"
+)
 _MAX_TIMESTAMP_CHARS = 40
 
 
@@ -38,16 +43,15 @@ class TradeOrderPost(msgspec.Struct, rename="camel"):
 
     order_id: Int32
     portfolio_id: Identity
-    order_type: Annotated[str, text(MAX_ORDER_TYPE_CHARS)]
+    order_type: Annotated[str, order_type()]
     security_id: Identity
     quantity: Positive
     limit_price: OptionalPositive = None
-    trade_timestamp: Instant | None = None
+    trade_timestamp: OptionalInstant = None
     blotter_id: Int32 | None = None
 
     def to_domain(self) -> NewTradeOrder:
         """The order; raises InvalidInput for a decimal or timestamp that cannot be stored exactly."""
-        stamp = self.trade_timestamp
         return NewTradeOrder(
             order_id=self.order_id,
             portfolio_id=self.portfolio_id,
@@ -55,7 +59,7 @@ class TradeOrderPost(msgspec.Struct, rename="camel"):
             security_id=self.security_id,
             quantity=exact(self.quantity, "quantity"),
             limit_price=exact_or_none(self.limit_price, "limitPrice"),
-            trade_timestamp=None if stamp is None else instant(stamp, "tradeTimestamp"),
+            trade_timestamp=instant_or_none(self.trade_timestamp, "tradeTimestamp"),
             blotter_id=self.blotter_id,
         )
 
@@ -144,11 +148,10 @@ class ExecutionPost(msgspec.Struct, rename="camel", kw_only=True):
     blotter_id: Int32 | None = None
     trade_type_id: Int32 | None = None
     execution_service_id: Int32 | None = None
-    execution_timestamp: Instant | None = None
+    execution_timestamp: OptionalInstant = None
 
     def to_domain(self) -> ExecutionValues:
         """The values; raises InvalidInput for a decimal or timestamp that cannot be stored exactly."""
-        stamp = self.execution_timestamp
         return ExecutionValues(
             execution_status_id=self.execution_status_id,
             trade_order_id=self.trade_order_id,
@@ -160,7 +163,7 @@ class ExecutionPost(msgspec.Struct, rename="camel", kw_only=True):
             blotter_id=self.blotter_id,
             trade_type_id=self.trade_type_id,
             execution_service_id=self.execution_service_id,
-            execution_timestamp=None if stamp is None else instant(stamp, "executionTimestamp"),
+            execution_timestamp=instant_or_none(self.execution_timestamp, "executionTimestamp"),
         )
 
 
@@ -191,8 +194,18 @@ def exact_or_none(number: Number, field: str) -> Decimal | None:
     return None if number is None else exact(number, field)
 
 
-def instant(text: str, field: str) -> datetime:
-    """The moment that `text` names, in UTC; raises InvalidInput."""
+def instant_or_none(given: OptionalInstant, field: str) -> datetime | None:
+    """The moment that ISO 8601 text or a number of seconds since 1970 names, in UTC; raises InvalidInput."""
+    if given is None:
+        return None
+    if isinstance(given, str):
+        return _instant_of_text(given, field)
+    if isinstance(given, bool | list | dict):
+        raise InvalidInput.of(field, shown(given), _TIMESTAMP_RULE)
+    return moment_of_seconds(given, field)
+
+
+def _instant_of_text(text: str, field: str) -> datetime:
     try:
         if len(text) > _MAX_TIMESTAMP_CHARS:
             raise InvalidInput.of(field, text, _TIMESTAMP_RULE)

@@ -8,7 +8,7 @@ import msgspec
 from trade_service.domain.errors import NotFound
 from trade_service.trading.listing.service import NamedOrder
 from trade_service.trading.order_editor import MAX_ORDERS
-from trade_service.web.reading import Int32
+from trade_service.web.integers import Int32
 from trade_service.web.telling import items
 from trade_service.web.v2.answers import TradeOrderV2
 

@@ -9,13 +9,14 @@ import msgspec
 from trade_service.domain.errors import InvalidInput
 from trade_service.domain.executions import GAVE_BACK, SubmissionState
 from trade_service.domain.instants import Moment
+from trade_service.domain.invisible import visible
 from trade_service.domain.money import plain
 from trade_service.submission.by_hand import Case, Sighting, waits_for
 from trade_service.trading.history import AttemptHistory, Evidence, History
 from trade_service.trading.requeueing import MAX_REQUEUE, Requeued, RequeueFilter
-from trade_service.web.reading import Int32
+from trade_service.web.integers import Int32
 from trade_service.web.telling import one_of
-from trade_service.web.v1.requests import Instant, instant
+from trade_service.web.v1.requests import OptionalInstant, instant_or_none
 
 ACCEPTED, NOT_ACCEPTED = "ACCEPTED", "NOT_ACCEPTED"
 
@@ -48,8 +49,8 @@ class FilterPost(msgspec.Struct, rename="camel", forbid_unknown_fields=True):
     codes: list[str] = []
     order_ids: list[Int32] = []
     destinations: list[str] = []
-    since: Instant | None = None
-    until: Instant | None = None
+    since: OptionalInstant = None
+    until: OptionalInstant = None
 
     def to_domain(self) -> RequeueFilter:
         """The filter; raises InvalidInput for a state or a timestamp that is none."""
@@ -60,10 +61,10 @@ class FilterPost(msgspec.Struct, rename="camel", forbid_unknown_fields=True):
         return RequeueFilter(
             states=[known[state] for state in self.states] or sorted(GAVE_BACK),
             codes=self.codes,
-            since=None if self.since is None else instant(self.since, "since"),
-            until=None if self.until is None else instant(self.until, "until"),
+            since=instant_or_none(self.since, "since"),
+            until=instant_or_none(self.until, "until"),
             order_ids=self.order_ids,
-            destinations=self.destinations,
+            destinations=[visible(one, "destinations") for one in self.destinations],
         )
 
 

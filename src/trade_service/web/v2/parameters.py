@@ -10,7 +10,7 @@ from litestar import Request
 
 from trade_service.domain.errors import InvalidInput
 from trade_service.domain.executions import is_possible_id
-from trade_service.domain.money import parse_decimal
+from trade_service.domain.money import parse_decimal, without_float_error
 from trade_service.trading.listing.model import (
     MAX_LIMIT,
     MAX_VALUES,
@@ -111,7 +111,7 @@ def _text(value: object, name: str) -> str:
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, str | int | Decimal):
-        return f"{value:f}" if isinstance(value, Decimal) else str(value)
+        return f"{without_float_error(value):f}" if isinstance(value, Decimal) else str(value)
     raise InvalidInput.of(name, shown(value), "must be a text, a number, true or false, or a list of them")
 
 

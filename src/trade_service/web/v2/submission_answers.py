@@ -8,7 +8,7 @@ import msgspec
 from trade_service.domain.instants import Moment
 from trade_service.submission.model import BulkSubmitResult, ExecutionSubmitResult, SubmitStatus
 from trade_service.trading.bulk_model import BulkAttempt, BulkItem, BulkProgress
-from trade_service.web.reading import Int32
+from trade_service.web.integers import Int32
 
 RUNNING, FINISHED = "RUNNING", "FINISHED"
 
