@@ -86,6 +86,20 @@ def test_an_unknown_order_type_is_refused_with_the_known_ones() -> None:
         trade_type_of(msgspec.structs.replace(NEW, order_type="HOLD"))
 
 
+@given(st.sampled_from(sorted(ORDER_TYPES)), st.sampled_from([str.lower, str.upper, str.title]))
+def test_an_order_is_stored_with_its_type_in_one_spelling(name: str, spell: Any) -> None:
+    order = msgspec.structs.replace(NEW, order_type=f"     {spell(name)}     ")
+    assert checked_order(order).order_type == name
+
+
+@pytest.mark.parametrize("given_type", ["HOLD", "BUYS", "B UY", "\u017fELL", "ＢＵＹ"])
+def test_an_order_of_another_type_is_refused(given_type: str) -> None:
+    """Also of one that only some ways of writing in upper case turn into a known one."""
+    with pytest.raises(UnknownOrderType, match="orderType: must be one of BUY, COVER") as refused:
+        checked_order(msgspec.structs.replace(NEW, order_type=given_type))
+    assert {"field", "value", "rule"} <= refused.value.details.keys()
+
+
 def test_a_sound_order_passes_unchanged() -> None:
     assert checked_order(NEW) is NEW
 

@@ -85,7 +85,8 @@ async def test_a_batch_costs_six_statements_and_one_call(engine: AsyncEngine, si
 async def test_answers_come_in_request_order_and_refusals_give_back(engine: AsyncEngine) -> None:
     async with desk_on(engine) as desk:
         good, bad = await desk.some_orders(3), await desk.some_orders(3, security="BAD")
-        hold = await desk.order(order_type="HOLD")
+        hold = await desk.order()
+        await run_sql(engine, "UPDATE trade_order SET order_type = 'HOLD' WHERE id = :id", id=hold.id)
         desk.gateway.scripts.append(refuse("BAD"))
         wishes = [w for pair in zip(all_of(bad), all_of(good), strict=True) for w in pair]
         wishes += [*all_of([hold]), Submission(2**33, Decimal(1), 1)]
