@@ -1,6 +1,7 @@
 """What the order service calls: it creates trade orders, singly and in bulk."""
 
 from tests.contract.calls import TRADE_ORDER_FIELDS, ask, refused
+from tests.support.trading import run_sql
 from tests.web.live import DIGITS, Live, order_body
 
 
@@ -58,3 +59,54 @@ async def test_a_bulk_is_created_all_or_nothing(live: Live) -> None:
     assert [(one["status"], one["tradeOrder"]) for one in envelope["results"]] == [("FAILURE", None)] * 2
     assert "tradeOrders[1]: orderId" in envelope["message"]
     await ask(live.client, "POST", "/tradeOrders", 201, fresh)
+
+
+async def test_an_unknown_type_is_refused_wherever_an_order_is_written(live: Live) -> None:
+    order_id = await live.order()
+    written = await live.read_order(order_id)
+    odd = order_body(orderType="SWAP")
+    for method, path, body in (
+        ("POST", "/api/v1/tradeOrders", odd),
+        ("PUT", f"/api/v1/tradeOrders/{order_id}", odd | {"version": 1}),
+        ("POST", "/api/v1/tradeOrders/bulk", {"tradeOrders": [order_body(), odd]}),
+        ("POST", "/api/v2/tradeOrders/batch/create", {"tradeOrders": [order_body(), odd]}),
+    ):
+        answer = await live.client.call(method, path, body)
+        assert (answer.status, answer.body["code"]) == (400, "UNKNOWN_ORDER_TYPE"), answer.raw
+        details = answer.body["details"]
+        assert (details["field"], details["value"]) == ("orderType", "SWAP")
+        assert details["rule"] == "must be one of BUY, COVER, EXRC, SELL, SHORT"
+        if "tradeOrders" in body:
+            assert (answer.body["status"], details["index"]) == ("FAILURE", 1)
+            assert [one["tradeOrder"] for one in answer.body["results"]] == [None, None]
+    assert await live.read_order(order_id) == written
+
+
+async def test_a_known_type_is_stored_in_one_spelling_and_found_in_any(live: Live) -> None:
+    order = await ask(live.client, "POST", "/tradeOrders", 201, order_body(orderType="  sHoRt  "))
+    assert order["orderType"] == "SHORT"
+    form = order_body(orderType=" cover", version=order["version"])
+    order = await ask(live.client, "PUT", f"/tradeOrders/{order['id']}", 200, form)
+    assert order["orderType"] == "COVER"
+    for spelled in ("COVER", "cover", "Cover,buy"):
+        answer = await live.client.get(f"/api/v2/tradeOrders?id={order['id']}&orderType={spelled}")
+        assert [one["orderType"] for one in answer.body["tradeOrders"]] == ["COVER"]
+
+
+async def test_types_that_the_earlier_service_stored_stay_readable(live: Live) -> None:
+    order_id = await live.order()
+    await live.submit(order_id, 10)
+    for stored, given, status in (("buy", "Buy", 200), ("BARTER", "BARTER", 400)):
+        await run_sql(
+            live.services.engine,
+            f"UPDATE trade_order SET order_type = '{stored}' WHERE id = :id",
+            id=order_id,
+        )
+        order = await live.read_order(order_id)
+        assert order["orderType"] == stored
+        found = await live.client.get(f"/api/v2/tradeOrders?id={order_id}&orderType={stored.swapcase()}")
+        assert [one["orderType"] for one in found.body["tradeOrders"]] == [stored]
+        form = order_body(orderId=order["orderId"], orderType=given, version=order["version"])
+        answer = await live.client.put(f"/api/v1/tradeOrders/{order_id}", form)
+        assert answer.status == status, answer.raw
+    assert (await live.read_order(order_id))["orderType"] == "BARTER"
