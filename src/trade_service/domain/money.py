@@ -53,7 +53,7 @@ def without_float_error(number: Decimal) -> Decimal:
     if not number.is_finite() or number.adjusted() >= MAX_INTEGER_DIGITS:
         return number
     nearest = number.quantize(_SMALLEST)
-    if not nearest or abs(number - nearest) > _FLOAT_ERROR:
+    if not nearest or nearest == number or abs(number - nearest) > _FLOAT_ERROR:
         return number
     digits = str(number).upper().partition("E")[0].replace(".", "").strip("-0")
     return nearest if len(digits) >= _FLOAT_DIGITS else number
