@@ -6,10 +6,10 @@ ABOUT = """Takes trade orders, cuts executions from them and submits those in bu
 
 Decimals are decimal(18,8), exact from end to end: JSON numbers in trade orders and in version 2, strings with
 at least two decimals in the executions of version 1. Bodies may have them as numbers or as numeric strings; a
-number that binary floating point has blurred, such as 0.19999999999999998, is the value of eight decimals beside it.
-Timestamps are ISO 8601 with an offset; bodies may have them as numbers of seconds since 1970, and integers as text.
-Unknown fields of bodies are ignored. Every error is one body, `application/problem+json`, with `error`, `message`,
-`details` and a stable `code`; every answer has an id in `X-Request-ID`."""
+number that binary floating point has blurred, such as 0.19999999999999998, is the value of eight decimals next
+to it. Timestamps are ISO 8601 with an offset. Bodies may have timestamps as numbers of seconds since 1970, and
+integers as text. Unknown fields of bodies are ignored. Every error is one body, `application/problem+json`, with
+`error`, `message`, `details` and a stable `code`; every answer has an id in `X-Request-ID`."""
 
 TAGS = {
     "Trade orders": "Version 1: created, changed, and submitted one by one or in batches.",
