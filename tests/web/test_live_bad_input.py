@@ -175,6 +175,38 @@ async def test_an_order(live: Live) -> None:
     assert "index" not in answer.body["details"]
 
 
+@pytest.mark.parametrize(
+    ("method", "path", "body", "field"),
+    [
+        ("POST", "/api/v1/blotters", {"abbreviation": "E\u00adQ", "name": "x"}, "abbreviation"),
+        ("POST", "/api/v1/destinations", {"abbreviation": "M\x07L", "description": "x"}, "abbreviation"),
+        (
+            *("PUT", "/api/v2/tradeOrders/batch/move"),
+            {"tradeOrderIds": [ORDER], "blotterAbbreviation": "E\u200bQ"},
+            "blotterAbbreviation",
+        ),
+        (
+            *("POST", "/api/v2/executions/requeue"),
+            {"reason": "r", "operator": "desk", "filter": {"destinations": ["M\u200eL"]}},
+            "destinations",
+        ),
+        (
+            *("POST", "/api/v2/executions/requeue"),
+            {"reason": "r", "operator": "de\u202esk", "executionIds": [EXECUTION]},
+            "operator",
+        ),
+    ],
+)
+async def test_an_identifier_with_characters_that_nobody_sees(
+    live: Live, method: str, path: str, body: dict[str, Any], field: str
+) -> None:
+    answer = await live.client.call(method, path, body)
+    assert answer.status == 400, answer.raw
+    assert answer.body["message"].startswith(f"{field}: must not contain control or invisible characters")
+    assert answer.body["details"]["field"] == field
+    assert answer.raw.decode().isprintable()
+
+
 async def test_a_bulk_is_refused_as_a_whole(live: Live) -> None:
     faults = {name: cases[:3] for name, cases in order_faults().items() if name != "blotterId"}
     await refused(live, "POST", BULK, order_body(), faults, wrap="tradeOrders")

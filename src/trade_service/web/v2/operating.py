@@ -7,6 +7,7 @@ from litestar.params import FromPath
 
 from trade_service.domain.errors import NotRequeueable
 from trade_service.domain.executions import OPEN
+from trade_service.domain.invisible import visible
 from trade_service.submission.by_hand import Resolution, outcome_state
 from trade_service.trading.requeueing import Requeue
 from trade_service.web.access import OPERATOR, READER, principal_of
@@ -60,7 +61,7 @@ class OperatingRoutes(Routes):
         """
         identity = read_id(execution_id, "id")
         told = await _RESOLVE.read(request)
-        actor = principal_of(request.scope) or told.operator
+        actor = principal_of(request.scope) or visible(told.operator, "operator")
         resolution = Resolution(identity, told.accepted_as(), actor, told.reason)
         looked = await self._operators.look(resolution)
         before = looked.case
@@ -76,7 +77,8 @@ class OperatingRoutes(Routes):
         """
         told = await _REQUEUE.read(request)
         wanted, more = told.wanted(), False
-        requeue = Requeue(principal_of(request.scope) or told.operator, told.reason, told.dry_run)
+        actor = principal_of(request.scope) or visible(told.operator, "operator")
+        requeue = Requeue(actor, told.reason, told.dry_run)
         ids = told.execution_ids or []
         if wanted is not None:
             ids, more = await self._operators.select(wanted)
