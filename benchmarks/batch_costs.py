@@ -41,7 +41,14 @@ from trade_service.submission.messages import (
     RemoteExecution,
     Security,
 )
-from trade_service.submission.model import AttemptClosing, ClaimedExecution, GatewayReply, Recorded, ReplyKind
+from trade_service.submission.model import (
+    AttemptClosing,
+    ClaimedExecution,
+    GatewayReply,
+    NewAttempt,
+    Recorded,
+    ReplyKind,
+)
 from trade_service.submission.stream import Stream
 
 BATCH = 100
@@ -116,9 +123,10 @@ def steps() -> dict[str, int]:
     response = wire.decode_batch_answer(body)
     readings = processor.process_response(sent, response, 201)
     reply = GatewayReply(ReplyKind.ANSWERED, "OK", "answered 201", 201, response, None, 3.0)
+    attempt = NewAttempt("attempt", "owner", 1000, 1000, 0, 1000)
 
     def close() -> AttemptClosing:
-        return handler.close_reply("attempt", reply, sent, readings, (), 0, clock.dice)
+        return handler.close_reply(attempt, reply, sent, readings, (), clock.dice)
 
     closing = close()
     recorded = [

@@ -222,7 +222,7 @@ async def shares(
     session: aiohttp.ClientSession, dsn: str, latency_ms: int, first_id: int, seconds: float
 ) -> dict[str, object]:
     """What submissions over HTTP reach of the bare loop and of the bare submission, all three in turn."""
-    options = ("--port", "0", "--latency-ms", str(latency_ms), "--first-id", str(first_id))
+    options = ("--port", "0", "--fresh", "--latency-ms", str(latency_ms), "--first-id", str(first_id))
     async with (
         command("simulate", *options, ready="http://") as downstream,
         service(dsn, downstream) as address,
@@ -271,7 +271,8 @@ async def measure(session: aiohttp.ClientSession, dsn: str, seconds: float) -> d
         figures[name] = await shares(session, dsn, latency_ms, 1 + place * IDS, seconds)
         print(name, figures[name], file=sys.stderr, flush=True)
     first_id = str(1 + len(LATENCIES_MS) * IDS)
-    async with command("simulate", "--port", "0", "--first-id", first_id, ready="http://") as downstream:
+    options = ("--port", "0", "--fresh", "--first-id", first_id)
+    async with command("simulate", *options, ready="http://") as downstream:
         async with service(dsn, downstream) as address:
             api = Api(session, address, 1 + len(LATENCIES_MS) * IDS)
             order_ids = await api.orders(ORDERS)

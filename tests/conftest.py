@@ -7,11 +7,28 @@ import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from tests.support.database import TestServer, migrated_template, running_server
+from trade_service.simulator import server, state
+from trade_service.simulator.profiles import PROFILES
 from trade_service.store.engine import StoreSettings, create_engine
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # A shell has what it starts in the background ignore it, and so would the commands that tests interrupt.
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--simulator-profile",
+        choices=list(PROFILES),
+        help="The profile of every stand-in that runs in the tests' process, whatever its settings say.",
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    chosen = config.getoption("--simulator-profile")
+    if chosen is not None:
+        for module in (server, state):
+            vars(module)["PROFILES"] = dict.fromkeys(PROFILES, PROFILES[chosen])
 
 
 @pytest.fixture(scope="session")

@@ -6,13 +6,15 @@ from typing import Any, Protocol
 
 import msgspec
 
+from tests.support.attempts import new_attempt
 from trade_service.domain.errors import DomainError
 from trade_service.domain.orders import NewTradeOrder, Submission, TradeOrder
 from trade_service.submission.model import AttemptId
-from trade_service.submission.ports import SubmissionStore
-from trade_service.trading.model import StoredExecution
+from trade_service.submission.ports import DownstreamStore, SubmissionStore
+from trade_service.trading.model import Filled, StoredExecution
 from trade_service.trading.operator_ports import OperatorStore
 from trade_service.trading.ports import Cut, ExecutionReads
+from trade_service.trading.restoring import RestoreStore
 
 OWNER = "one"
 """Who tickets and taken-over attempts belong to."""
@@ -53,6 +55,7 @@ class ExecutionRow(msgspec.Struct, frozen=True):
     attempt_id: AttemptId | None
     attempts_spent: int
     gives_up_in_s: float | None
+    budget_ms: int | None
     status_id: int
     service_id: int | None
     quantity: Decimal
@@ -80,9 +83,9 @@ class AttemptRow(msgspec.Struct, frozen=True):
     closed_in_s: float | None
     """When its own answer was recorded."""
     floor_id: int
-    floor_void: bool
+    epoch: int
     top_id: int | None
-    streak: int
+    retry_count: int
     adopted: bool
     next_batch_size: int | None
     observer: str | None
@@ -128,6 +131,8 @@ class Ledger(Protocol):
     orders: OrderWrites
     reads: ExecutionReads
     operators: OperatorStore
+    downstream: DownstreamStore
+    restores: RestoreStore
 
     async def add_orders(self, count: int = 1, quantity: int = 10) -> list[int]:
         """Orders of security S1, S2, ... whose whole quantity is sent; returns their ids in order."""
@@ -196,3 +201,11 @@ async def order_of(ledger: Ledger, execution_id: int) -> tuple[Decimal, bool, in
     everything = await ledger.everything()
     order = everything.orders[everything.executions[execution_id].order_id]
     return order.quantity_sent, order.submitted, order.version
+
+
+async def report_fill(
+    ledger: Ledger, execution_id: int, status_id: int, quantity_filled: Decimal, version: int
+) -> Filled:
+    """A fill report as the store gets it."""
+    look_up_id = new_attempt().attempt_id
+    return await ledger.reads.fill(execution_id, status_id, quantity_filled, version, look_up_id)

@@ -18,13 +18,15 @@ from tests.behaviour.ledger import (
 )
 from tests.world.store import MemoryOrderStore, MemoryStore
 from tests.world.store_books import Books
+from tests.world.store_downstream import MemoryDownstreamStore, MemoryRestoreStore
 from tests.world.store_operators import MemoryOperatorStore
 from tests.world.store_rows import BookedAttempt, BookedExecution
 from trade_service.domain.executions import SubmissionState
 from trade_service.domain.orders import NewTradeOrder
-from trade_service.submission.ports import SubmissionStore
+from trade_service.submission.ports import DownstreamStore, SubmissionStore
 from trade_service.trading.operator_ports import OperatorStore
 from trade_service.trading.ports import ExecutionReads
+from trade_service.trading.restoring import RestoreStore
 
 
 class MemoryLedger:
@@ -37,6 +39,8 @@ class MemoryLedger:
         self.submissions: SubmissionStore = store
         self.reads: ExecutionReads = store
         self.operators: OperatorStore = MemoryOperatorStore(self.books, new_attempt_id, lambda: self.now_s)
+        self.downstream: DownstreamStore = MemoryDownstreamStore(self.books)
+        self.restores: RestoreStore = MemoryRestoreStore(self.books, new_attempt_id)
         self.orders: OrderWrites = MemoryOrderStore(self.books, OWNER)
 
     async def add_orders(self, count: int = 1, quantity: int = 10) -> list[int]:
@@ -104,6 +108,7 @@ class MemoryLedger:
             row.attempt_id,
             row.attempts_spent,
             self._in(row.give_up_at),
+            row.budget_ms,
             row.status_id,
             row.service_id,
             row.quantity,
@@ -128,9 +133,9 @@ class MemoryLedger:
             self._in(attempt.settle_from),
             self._in(attempt.closed_at),
             attempt.floor_id,
-            attempt.floor_void,
+            attempt.epoch,
             attempt.top_id,
-            attempt.streak,
+            attempt.retry_count,
             attempt.adopted,
             attempt.next_batch_size,
             attempt.observer,

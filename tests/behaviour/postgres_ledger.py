@@ -18,15 +18,18 @@ from tests.behaviour.ledger import (
 )
 from tests.support.rows import NEW, SENT, insert_orders, insert_pieces
 from trade_service.store import tables
+from trade_service.store.downstream_store import PostgresDownstreamStore
 from trade_service.store.execution_reads import PostgresExecutionReads, to_order
 from trade_service.store.operator_store import PostgresOperatorStore
 from trade_service.store.order_sql import ORDER_COLUMNS
 from trade_service.store.order_store import PostgresOrderStore
+from trade_service.store.restore_store import PostgresRestoreStore
 from trade_service.store.submission_store import PostgresSubmissionStore
 from trade_service.submission.clock import SystemClock
-from trade_service.submission.ports import SubmissionStore
+from trade_service.submission.ports import DownstreamStore, SubmissionStore
 from trade_service.trading.operator_ports import OperatorStore
 from trade_service.trading.ports import ExecutionReads
+from trade_service.trading.restoring import RestoreStore
 
 _COLUMN = {
     "state": "submission_state",
@@ -50,7 +53,7 @@ WHERE give_up_at IS NOT NULL
 """
 _EXECUTIONS = """
 SELECT id, trade_order_id, submission_state, attempt_id::text, attempts_spent,
-       extract(epoch FROM give_up_at - now())::float8, execution_status_id, execution_service_id,
+       extract(epoch FROM give_up_at - now())::float8, budget_ms, execution_status_id, execution_service_id,
        quantity_ordered, quantity_placed, quantity_filled, limit_price, trade_type_id, destination_id,
        blotter_id, version
 FROM execution
@@ -61,8 +64,8 @@ SELECT id::text, state, owner, execution_ids,
        extract(epoch FROM next_action_at - now())::float8, extract(epoch FROM lease_until - now())::float8,
        settle_ms, extract(epoch FROM settle_from - now())::float8,
        extract(epoch FROM closed_at - now())::float8,
-       floor_id, floor_void, top_id, streak, adopted, next_batch_size, observer, look_ups, kind, code, message,
-       http_status, duration_ms, finding_ids, finding_states, finding_codes, finding_messages
+       floor_id, epoch, top_id, retry_count, adopted, next_batch_size, observer, look_ups, kind, code,
+       message, http_status, duration_ms, finding_ids, finding_states, finding_codes, finding_messages
 FROM submission_attempt
 ORDER BY id
 """
@@ -96,8 +99,10 @@ class PostgresLedger:
         self.submissions: SubmissionStore = PostgresSubmissionStore(
             engine, _Clock(new_attempt_id), OWNER, SETTLE_MS, status_new=NEW, status_sent=SENT
         )
-        self.reads: ExecutionReads = PostgresExecutionReads(engine, OWNER)
+        self.reads: ExecutionReads = PostgresExecutionReads(engine, OWNER, SETTLE_MS)
         self.operators: OperatorStore = PostgresOperatorStore(engine, _Clock(new_attempt_id), NEW, SENT)
+        self.downstream: DownstreamStore = PostgresDownstreamStore(engine)
+        self.restores: RestoreStore = PostgresRestoreStore(engine, _Clock(new_attempt_id))
         self.orders: OrderWrites = PostgresOrderStore(engine, OWNER)
 
     async def add_orders(self, count: int = 1, quantity: int = 10) -> list[int]:

@@ -4,7 +4,16 @@ from decimal import Decimal
 
 import pytest
 
-from tests.behaviour.ledger import Ledger, attempt_row, evidence, execution, fresh, order_of, states
+from tests.behaviour.ledger import (
+    Ledger,
+    attempt_row,
+    evidence,
+    execution,
+    fresh,
+    order_of,
+    report_fill,
+    states,
+)
 from tests.support.attempts import claimed, closing
 from tests.support.rows import PART, SENT
 from trade_service.domain.errors import EvidenceConflict, InFlight, NotFound
@@ -187,8 +196,8 @@ async def test_a_late_answer_and_a_late_fill_leave_their_trace(ledger: Ledger) -
     assert await evidence(ledger) == ()
     for _ in range(2):
         await ledger.submissions.record(closing(attempt.attempt_id, {ids[0]: "accepted"}))
-    await ledger.reads.fill(ids[1], PART, Decimal(4), 1)
-    await ledger.reads.fill(ids[2], PART, Decimal(4), 2)
+    await report_fill(ledger, ids[1], PART, Decimal(4), 1)
+    await report_fill(ledger, ids[2], PART, Decimal(4), 2)
     assert [
         (one.execution_id, one.source, one.code, one.state_before, one.state, one.service_id)
         for one in await evidence(ledger)

@@ -24,7 +24,7 @@ async def _ticket(ledger: Ledger, ids: list[int]) -> str:
 async def test_fresh_executions_are_loaded_and_the_attempt_is_written(ledger: Ledger) -> None:
     ids = await fresh(ledger, 3)
     attempt, claim = await claimed(
-        ledger.submissions, ids[::-1], lease_ms=30_000, settle_ms=5_000, streak=2, owner="two"
+        ledger.submissions, ids[::-1], lease_ms=30_000, settle_ms=5_000, retry_count=2, owner="two"
     )
 
     assert claim.not_claimed == ()
@@ -40,10 +40,42 @@ async def test_fresh_executions_are_loaded_and_the_attempt_is_written(ledger: Le
         assert row.gives_up_in_s == pytest.approx(3600, abs=10)
     written = await attempt_row(ledger, attempt.attempt_id)
     assert (written.state, written.owner, written.execution_ids) == ("sent", "two", tuple(ids))
-    assert (written.settle_ms, written.floor_id, written.floor_void) == (5_000, 7, False)
-    assert (written.streak, written.adopted, written.look_ups, written.findings) == (2, False, 0, ())
+    assert (written.settle_ms, written.floor_id, written.epoch) == (5_000, 7, 1)
+    assert (written.retry_count, written.adopted, written.look_ups, written.findings) == (2, False, 0, ())
     assert (written.closed_in_s, written.kind, written.settle_from_in_s) == (None, None, None)
     assert written.due_in_s == written.lease_in_s == pytest.approx(30, abs=10)
+
+
+async def test_only_an_attempt_that_counts_spends(ledger: Ledger) -> None:
+    ids = await fresh(ledger, 2)
+    attempt, claim = await claimed(ledger.submissions, ids, counted=False)
+    assert [item.attempts_spent for item in claim.items] == [0, 0]
+    await ledger.submissions.record(
+        closing(attempt.attempt_id, dict.fromkeys(ids, "retry"), next_action_in_ms=0)
+    )
+    assert [(await execution(ledger, i)).attempts_spent for i in ids] == [0, 0]
+    alone = await ledger.submissions.claim(new_attempt(), ids[:1], RECOVERED)
+    assert [item.attempts_spent for item in alone.items] == [1]
+
+
+async def test_a_time_budget_that_stood_still_goes_on_with_the_next_claim(ledger: Ledger) -> None:
+    ids = await fresh(ledger, 2)
+    attempt, _ = await claimed(ledger.submissions, ids, give_up_after_ms=1_000_000)
+    await ledger.elapse(100)
+    told = {ids[0]: "retry", ids[1]: "unknown"}
+    await ledger.submissions.record(
+        closing(attempt.attempt_id, told, pauses_budget=True, next_action_in_ms=0)
+    )
+    await ledger.elapse(5000)
+    for execution_id in ids:
+        row = await execution(ledger, execution_id)
+        assert row.gives_up_in_s is None
+        assert row.budget_ms == pytest.approx(900_000, abs=10_000)
+    again = await ledger.submissions.claim(new_attempt(give_up_after_ms=9), ids[:1], RECOVERED)
+    assert again.items[0].budget_left_s == pytest.approx(900, abs=10)
+    row = await execution(ledger, ids[0])
+    assert row.budget_ms is None
+    assert row.gives_up_in_s == pytest.approx(900, abs=10)
 
 
 async def test_budget_of_time_is_counted_from_the_first_claim_and_that_of_attempts_from_each(

@@ -12,6 +12,7 @@ from tests.behaviour.ledger import (
     execution,
     fresh,
     order_of,
+    report_fill,
     states,
 )
 from tests.support.attempts import claimed, closing, new_attempt
@@ -70,7 +71,7 @@ async def test_a_lease_that_passed_makes_unknown(ledger: Ledger) -> None:
         500_000,
         False,
     )
-    assert (due.settled, due.floor_void, due.look_ups, due.streak) == (False, False, 0, 0)
+    assert (due.settled, due.epoch, due.look_ups, due.calls) == (False, 1, 0, 1)
     assert due.lease_ms == 60_000
     assert [(item.execution_id, item.state) for item in due.items] == [(i, _S.UNKNOWN) for i in ids]
     item = due.items[0]
@@ -163,7 +164,7 @@ async def test_each_attempt_comes_with_what_it_still_owns(ledger: Ledger) -> Non
         (ids[2], _S.UNKNOWN),
         (ids[5], _S.ACCEPTED),
     ]
-    assert (due.next_batch_size, due.streak) == (3, 1)
+    assert (due.next_batch_size, due.calls) == (3, 1)
 
 
 async def test_the_items_of_several_attempts_are_kept_apart(ledger: Ledger) -> None:
@@ -185,17 +186,70 @@ async def test_an_attempt_that_owns_nothing_any_more_comes_without_items(ledger:
     assert await states(ledger, ids) == ["claimed"]
 
 
+@pytest.mark.parametrize("kind", ReplyKind)
 @pytest.mark.parametrize(
-    ("kind", "streak"),
-    [(kind, 3 if kind is ReplyKind.NOT_SENT else 0) for kind in ReplyKind],
+    ("code", "before", "calls"), [("CODE", 2, 3), ("CODE", 1000, 1000), ("CIRCUIT_OPEN", 2, 2)]
 )
-async def test_a_streak_goes_on_while_nothing_leaves(ledger: Ledger, kind: ReplyKind, streak: int) -> None:
-    ids = await fresh(ledger)
-    attempt, _ = await claimed(ledger.submissions, ids, streak=2)
-    await ledger.submissions.record(
-        closing(attempt.attempt_id, {ids[0]: "retry"}, kind=kind, next_action_in_ms=0)
+async def test_calls_in_a_row_are_counted_and_what_the_circuit_held_back_was_none(
+    ledger: Ledger, kind: ReplyKind, code: str, before: int, calls: int
+) -> None:
+    ids = await fresh(ledger, 2)
+    attempt, _ = await claimed(ledger.submissions, ids, retry_count=before)
+    told = closing(
+        attempt.attempt_id,
+        dict.fromkeys(ids, "retry"),
+        kind=kind,
+        code=code,
+        message="answered",
+        http_status=500,
+        next_action_in_ms=0,
     )
-    assert (await _one_due(ledger)).streak == streak
+    await ledger.submissions.record(told)
+    await ledger.elapse(40)
+    due = await _one_due(ledger)
+    assert (due.retry_count, due.calls, due.size) == (before, calls, 2)
+    assert (due.kind, due.code, due.message, due.http_status) == (kind, code, "answered", 500)
+    assert due.age_s == pytest.approx(40, abs=10)
+
+
+async def test_what_nobody_called_about_is_no_call(ledger: Ledger) -> None:
+    ids = await fresh(ledger)
+    await ledger.reads.enqueue(ids, new_attempt().attempt_id)
+    await ledger.elapse(6)
+    ticket = await _one_due(ledger)
+    assert (ticket.kind, ticket.calls, ticket.message, ticket.size) == (None, 0, "", 1)
+
+
+async def test_time_budgets_of_what_waits_for_a_retry_stand_still(ledger: Ledger) -> None:
+    ids = await fresh(ledger, 3)
+    attempt, _ = await claimed(ledger.submissions, ids, give_up_after_ms=1_000_000)
+    told = {ids[0]: "retry", ids[1]: "unknown", ids[2]: "accepted"}
+    await ledger.submissions.record(closing(attempt.attempt_id, told, next_action_in_ms=0))
+    await ledger.elapse(100)
+    await ledger.submissions.pause_budgets(attempt.attempt_id)
+    await ledger.elapse(5000)
+    await ledger.submissions.pause_budgets(attempt.attempt_id)
+    waiting, unknown, done = [await execution(ledger, i) for i in ids]
+    assert waiting.gives_up_in_s is None
+    assert waiting.budget_ms == pytest.approx(900_000, abs=10_000)
+    assert (unknown.budget_ms, done.budget_ms) == (None, None)
+    assert unknown.gives_up_in_s is not None
+    due = await _one_due(ledger)
+    assert [item.budget_left_s for item in due.items] == [
+        pytest.approx(900, abs=10),
+        pytest.approx(-4100, abs=10),
+    ]
+
+
+async def test_a_budget_that_is_spent_leaves_a_moment_when_it_stops(ledger: Ledger) -> None:
+    """What waited while nothing could be accepted gets a call afterwards."""
+    ids = await fresh(ledger)
+    attempt, _ = await claimed(ledger.submissions, ids, give_up_after_ms=1_000)
+    await ledger.submissions.record(closing(attempt.attempt_id, {ids[0]: "retry"}, next_action_in_ms=0))
+    await ledger.elapse(100)
+    await ledger.submissions.pause_budgets(attempt.attempt_id)
+    assert (await execution(ledger, ids[0])).budget_ms == 1
+    assert (await _one_due(ledger)).items[0].budget_left_s > 0
 
 
 async def test_queued_work_is_left_to_its_writer_for_a_grace(ledger: Ledger) -> None:
@@ -205,7 +259,7 @@ async def test_queued_work_is_left_to_its_writer_for_a_grace(ledger: Ledger) -> 
     assert await _taken(ledger, "two") == []
     await ledger.elapse(6)
     due = await _one_due(ledger)
-    assert (due.attempt_id, due.settled, due.streak, due.floor_id) == (ticket, False, 0, 0)
+    assert (due.attempt_id, due.settled, due.calls, due.floor_id) == (ticket, False, 0, 0)
     assert [(item.execution_id, item.state) for item in due.items] == [(i, _S.QUEUED) for i in ids]
     assert due.items[0].budget_left_s == float("inf")
     row = await attempt_row(ledger, ticket)
@@ -225,7 +279,7 @@ async def test_a_budget_that_is_over_is_told_as_negative(ledger: Ledger) -> None
 async def test_what_a_fill_proved_in_the_meantime_is_not_unknown(ledger: Ledger) -> None:
     ids = await fresh(ledger, 2)
     await claimed(ledger.submissions, ids, lease_ms=0)
-    await ledger.reads.fill(ids[0], PART, Decimal(1), 1)
+    await report_fill(ledger, ids[0], PART, Decimal(1), 1)
     due = await _one_due(ledger)
     assert [(item.execution_id, item.state) for item in due.items] == [
         (ids[0], _S.ACCEPTED),
@@ -287,29 +341,6 @@ async def test_take_over_of_nothing_doubtful_writes_no_attempt(ledger: Ledger) -
     assert await attempt_ids(ledger) == []
 
 
-async def test_a_restart_of_the_downstreams_ids_voids_the_floors_of_open_attempts(ledger: Ledger) -> None:
-    low, high, closed = [
-        (await claimed(ledger.submissions, [i], floor_id=floor, lease_ms=0))[0].attempt_id
-        for i, floor in zip(await fresh(ledger, 3), (7, 8, 9), strict=True)
-    ]
-    await ledger.submissions.postpone(closed, None)
-    for _ in range(2):
-        await ledger.submissions.void_floors(7)
-    voided = {i: (await attempt_row(ledger, i)).floor_void for i in (low, high, closed)}
-    assert voided == {low: False, high: True, closed: False}
-    taken = await ledger.submissions.take_due("two", 10, 0, 0)
-    assert {due.attempt_id: due.floor_void for due in taken} == {low: False, high: True}
-    await ledger.submissions.void_floors(100)
-    assert (await attempt_row(ledger, high)).floor_void
-
-
-async def test_a_restart_of_the_downstreams_ids_also_voids_attempts_without_a_floor(ledger: Ledger) -> None:
-    (execution_id,) = await fresh(ledger)
-    attempt, _ = await claimed(ledger.submissions, [execution_id], floor_id=0, lease_ms=0)
-    await ledger.submissions.void_floors(100)
-    assert (await attempt_row(ledger, attempt.attempt_id)).floor_void
-
-
 async def test_what_a_look_up_saw_is_known_from_then_on(ledger: Ledger) -> None:
     (execution_id,) = await fresh(ledger)
     attempt, _ = await claimed(ledger.submissions, [execution_id], floor_id=40, lease_ms=0)
@@ -318,14 +349,16 @@ async def test_what_a_look_up_saw_is_known_from_then_on(ledger: Ledger) -> None:
         found = closing(attempt.attempt_id, {}, _S.UNKNOWN, next_action_in_ms=0, top_id=seen)
         await ledger.submissions.record(found)
         assert (await attempt_row(ledger, attempt.attempt_id)).top_id == known
-        assert await ledger.submissions.last_top_id() == known
+        assert (await ledger.downstream.read()).known_id == known
 
 
-async def test_last_top_id_is_the_greatest_that_recent_attempts_knew(ledger: Ledger) -> None:
-    assert await ledger.submissions.last_top_id() == 0
+async def test_the_known_id_is_the_greatest_that_recent_attempts_of_this_epoch_saw(ledger: Ledger) -> None:
+    assert (await ledger.downstream.read()).known_id == 0
     first, second = await fresh(ledger, 2)
     attempt, _ = await claimed(ledger.submissions, [first], floor_id=40)
-    assert await ledger.submissions.last_top_id() == 40
+    assert (await ledger.downstream.read()).known_id == 40
     await ledger.submissions.record(closing(attempt.attempt_id, {first: "accepted"}, top_id=55))
     await claimed(ledger.submissions, [second], floor_id=50)
-    assert await ledger.submissions.last_top_id() == 55
+    assert (await ledger.downstream.read()).known_id == 55
+    await ledger.downstream.begin_epoch(1, "http://new", 3, None)
+    assert (await ledger.downstream.read()).known_id == 3

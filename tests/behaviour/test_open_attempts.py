@@ -4,7 +4,7 @@ from decimal import Decimal
 
 import pytest
 
-from tests.behaviour.ledger import Ledger, attempt_row, execution, fresh, order_of, states
+from tests.behaviour.ledger import Ledger, attempt_row, execution, fresh, order_of, report_fill, states
 from tests.support.attempts import RECOVERED, claimed, closing, new_attempt
 from tests.support.rows import PART
 from trade_service.domain.executions import OPEN, SubmissionState
@@ -81,7 +81,7 @@ async def test_what_a_fill_proved_keeps_it_open_until_its_id_is_known(
 ) -> None:
     ids = await fresh(ledger)
     attempt, _ = await claimed(ledger.submissions, ids)
-    await ledger.reads.fill(ids[0], PART, Decimal(1), 1)
+    await report_fill(ledger, ids[0], PART, Decimal(1), 1)
     await ledger.submissions.record(closing(attempt.attempt_id, {ids[0]: told} if told else {}))
     assert await _due_in_s(ledger, attempt.attempt_id) == pytest.approx(60, abs=10)
     later = closing(attempt.attempt_id, {ids[0]: told} if told else {}, next_action_in_ms=900_000)
@@ -122,7 +122,7 @@ async def test_a_look_up_leaves_the_answer_and_adds_its_findings(ledger: Ledger)
     assert {one.execution_id: one.state for one in recorded} == outcomes
     assert {one.state_before for one in recorded} == {_S.UNKNOWN}
     after = await attempt_row(ledger, attempt.attempt_id)
-    for field in ("kind", "code", "message", "http_status", "duration_ms", "next_batch_size"):
+    for field in ("kind", "code", "message", "http_status", "duration_ms"):
         assert getattr(after, field) == getattr(before, field), field
     assert (before.top_id, after.top_id) == (9, 12)
     assert (after.kind, after.code, after.duration_ms, after.look_ups) == ("lost", "TIMEOUT", 3000, 1)

@@ -6,7 +6,16 @@ from decimal import Decimal
 import msgspec
 import pytest
 
-from tests.behaviour.ledger import Ledger, attempt_ids, attempt_row, execution, fresh, order_of, states
+from tests.behaviour.ledger import (
+    Ledger,
+    attempt_ids,
+    attempt_row,
+    execution,
+    fresh,
+    order_of,
+    report_fill,
+    states,
+)
 from tests.support.attempts import claimed, closing, new_attempt
 from tests.support.rows import PART
 from tests.support.trading import MOMENT, new_order
@@ -183,37 +192,13 @@ async def test_what_the_earlier_service_sent_meanwhile_is_not_enqueued(
     assert await attempt_ids(ledger) == []
 
 
-@pytest.mark.parametrize("state", [None, *sorted(SubmissionState)])
-async def test_a_fill_proves_acceptance_from_every_state(
-    ledger: Ledger, state: SubmissionState | None
-) -> None:
-    (execution_id,) = await fresh(ledger, 1, state)
-    gave_back = state in (_S.REJECTED, _S.EXHAUSTED)
-    if gave_back:
-        order_id = (await execution(ledger, execution_id)).order_id
-        await ledger.change_order(order_id, quantity_sent=Decimal(0), submitted=False)
-    shown = (await ledger.reads.get(execution_id)).execution.submission_state
-    assert shown is (state or _S.UNKNOWN)
-    filled = await ledger.reads.fill(execution_id, PART, Decimal("0.00000001"), 1)
-    after, order = filled.stored.execution, filled.stored.order
-    assert filled.state_before is shown
-    assert (after.submission_state, after.execution_status_id, after.version) == (_S.ACCEPTED, PART, 2)
-    assert after.quantity_filled == Decimal("0.00000001")
-    assert after.quantity_placed == (0 if state is _S.ACCEPTED else 10)
-    assert (order.quantity_sent, order.submitted, order.version) == (Decimal(10), True, 2 if gave_back else 1)
-    assert await ledger.reads.get(execution_id) == filled.stored
-    again = await ledger.reads.fill(execution_id, PART, Decimal(10), 2)
-    assert (again.state_before, again.stored.execution.version) == (_S.ACCEPTED, 3)
-    assert again.stored.order == order
-
-
 async def test_a_fill_after_the_quantity_was_used_otherwise_overruns_the_order(ledger: Ledger) -> None:
     ids = await fresh(ledger)
     attempt, _ = await claimed(ledger.submissions, ids)
     await ledger.submissions.record(closing(attempt.attempt_id, {ids[0]: "rejected"}))
     order_id = (await execution(ledger, ids[0])).order_id
     await ledger.orders.submit([Submission(order_id, Decimal(10), 1)], _ticket(), CUT)
-    filled = await ledger.reads.fill(ids[0], PART, Decimal(1), 1)
+    filled = await report_fill(ledger, ids[0], PART, Decimal(1), 1)
     assert filled.state_before is _S.REJECTED
     assert (filled.stored.order.quantity_sent, filled.stored.order.quantity) == (Decimal(20), Decimal(10))
     assert await order_of(ledger, ids[0]) == (Decimal(20), True, 4)
@@ -230,7 +215,7 @@ async def test_a_fill_wakes_a_closed_attempt_whose_execution_has_no_id_yet(ledge
     due_in_s = []
     for execution_id in (nameless, named, open_):
         version = (await execution(ledger, execution_id)).version
-        await ledger.reads.fill(execution_id, PART, Decimal(1), version)
+        await report_fill(ledger, execution_id, PART, Decimal(1), version)
         due_in_s.append((await attempt_row(ledger, attempts[execution_id])).due_in_s)
     assert due_in_s[0] == pytest.approx(0, abs=10)
     assert due_in_s[1] is None
@@ -240,25 +225,25 @@ async def test_a_fill_wakes_a_closed_attempt_whose_execution_has_no_id_yet(ledge
 
 
 async def test_impossible_fills_change_nothing(ledger: Ledger) -> None:
-    (execution_id,) = await fresh(ledger)
+    (execution_id,) = await fresh(ledger, 1, "accepted")
     before = await ledger.everything()
     for version in (2, 0, -1, 2**40):
         with pytest.raises(VersionConflict) as conflict:
-            await ledger.reads.fill(execution_id, PART, Decimal(1), version)
+            await report_fill(ledger, execution_id, PART, Decimal(1), version)
         assert (conflict.value.details["given"], conflict.value.details["current"]) == (version, 1)
     with pytest.raises(VersionConflict):
-        await ledger.reads.fill(execution_id, PART, Decimal(11), 2)
+        await report_fill(ledger, execution_id, PART, Decimal(11), 2)
     with pytest.raises(InvalidInput, match="above the quantity ordered, 10"):
-        await ledger.reads.fill(execution_id, PART, Decimal("10.00000001"), 1)
+        await report_fill(ledger, execution_id, PART, Decimal("10.00000001"), 1)
     with pytest.raises(InvalidInput, match="negative"):
-        await ledger.reads.fill(execution_id, PART, Decimal(-1), 1)
+        await report_fill(ledger, execution_id, PART, Decimal(-1), 1)
     for unknown in (999, 2**31):
         with pytest.raises(NotFound):
-            await ledger.reads.fill(unknown, PART, Decimal(1), 1)
+            await report_fill(ledger, unknown, PART, Decimal(1), 1)
         with pytest.raises(NotFound):
             await ledger.reads.get(unknown)
     assert await ledger.everything() == before
-    whole = await ledger.reads.fill(execution_id, PART, Decimal(10), 1)
+    whole = await report_fill(ledger, execution_id, PART, Decimal(10), 1)
     assert whole.stored.execution.quantity_filled == 10
 
 

@@ -5,7 +5,16 @@ from decimal import Decimal
 import msgspec
 import pytest
 
-from tests.behaviour.ledger import Ledger, attempt_ids, attempt_row, execution, fresh, order_of, states
+from tests.behaviour.ledger import (
+    Ledger,
+    attempt_ids,
+    attempt_row,
+    execution,
+    fresh,
+    order_of,
+    report_fill,
+    states,
+)
 from tests.support.attempts import RECOVERED, claimed, closing, new_attempt
 from tests.support.rows import NEW, PART, SENT
 from trade_service.domain.executions import SubmissionState
@@ -259,7 +268,7 @@ async def test_a_second_acceptance_is_told_with_the_first_id(ledger: Ledger) -> 
 async def test_a_fill_before_the_answer_keeps_its_status(ledger: Ledger) -> None:
     ids = await fresh(ledger)
     attempt, _ = await claimed(ledger.submissions, ids)
-    await ledger.reads.fill(ids[0], PART, Decimal(4), 1)
+    await report_fill(ledger, ids[0], PART, Decimal(4), 1)
     (recorded,) = await ledger.submissions.record(closing(attempt.attempt_id, {ids[0]: "accepted"}))
     assert recorded == Recorded(
         ids[0], _S.ACCEPTED, 1000 + ids[0], 2, PART, changed=True, state_before=_S.ACCEPTED
@@ -319,3 +328,45 @@ async def test_an_acceptance_without_an_id_leaves_the_id_that_is_known(ledger: L
     ):
         (recorded,) = await ledger.submissions.record(msgspec.structs.replace(named, outcomes=outcomes))
         assert (recorded.changed, recorded.execution_service_id, recorded.version) == (changed, service_id, 2)
+
+
+@pytest.mark.parametrize(("settle_ms", "after"), [(None, 60_000), (500, 500), (90_000, 60_000)])
+async def test_an_answer_may_shorten_the_settle_time(
+    ledger: Ledger, settle_ms: int | None, after: int
+) -> None:
+    ids = await fresh(ledger)
+    attempt, _ = await claimed(ledger.submissions, ids)
+    told = closing(attempt.attempt_id, {ids[0]: "unknown"}, settle_ms=settle_ms, next_action_in_ms=0)
+    await ledger.submissions.record(told)
+    assert (await attempt_row(ledger, attempt.attempt_id)).settle_ms == after
+
+
+async def test_a_look_up_says_how_large_a_retry_may_be(ledger: Ledger) -> None:
+    ids = await fresh(ledger, 3)
+    attempt, _ = await claimed(ledger.submissions, ids)
+    told = closing(attempt.attempt_id, dict.fromkeys(ids, "unknown"), next_action_in_ms=0)
+    await ledger.submissions.record(told)
+    absent = closing(
+        attempt.attempt_id,
+        dict.fromkeys(ids, "retry"),
+        SubmissionState.UNKNOWN,
+        next_batch_size=2,
+        next_action_in_ms=0,
+    )
+    await ledger.submissions.record(absent)
+    assert (await attempt_row(ledger, attempt.attempt_id)).next_batch_size == 2
+
+
+async def test_a_look_up_stops_the_time_budget_of_what_it_found_absent(ledger: Ledger) -> None:
+    ids = await fresh(ledger, 2)
+    attempt, _ = await claimed(ledger.submissions, ids, give_up_after_ms=1_000_000)
+    told = closing(attempt.attempt_id, dict.fromkeys(ids, "unknown"), next_action_in_ms=0)
+    await ledger.submissions.record(told)
+    found = {ids[0]: "retry", ids[1]: "exhausted"}
+    await ledger.submissions.record(
+        closing(attempt.attempt_id, found, SubmissionState.UNKNOWN, pauses_budget=True, next_action_in_ms=0)
+    )
+    waiting, ended = [await execution(ledger, i) for i in ids]
+    assert waiting.gives_up_in_s is None
+    assert waiting.budget_ms == pytest.approx(1_000_000, abs=10_000)
+    assert ended.budget_ms is None

@@ -37,6 +37,7 @@ async def test_the_quantity_is_taken_again_and_the_execution_is_looked_up(ledger
     assert (told.ended.state, told.ended.code, told.ended.message) == (state, "CODE", "said so")
     row = await execution(ledger, execution_id)
     assert (row.state, row.attempts_spent, row.gives_up_in_s) == ("unknown", 0, None)
+    assert row.budget_ms is None
     assert await order_of(ledger, execution_id) == (*ALL_SENT, 3)
     assert row.attempt_id is not None
     entry = await attempt_row(ledger, row.attempt_id)
@@ -75,14 +76,14 @@ async def test_the_floor_is_that_of_the_first_attempt(ledger: Ledger) -> None:
     assert floors == {first: 7, second: 9}
 
 
-async def test_a_restart_of_the_ids_is_not_forgotten(ledger: Ledger) -> None:
+async def test_a_new_epoch_of_the_ledger_is_not_forgotten(ledger: Ledger) -> None:
     (execution_id,) = await fresh(ledger)
     attempt, _ = await claimed(ledger.submissions, [execution_id])
-    await ledger.submissions.void_floors(3)
+    await ledger.downstream.begin_epoch(1, "http://new", 3, None)
     await ledger.submissions.record(closing(attempt.attempt_id, {execution_id: "rejected"}))
     await requeued(ledger, execution_id)
     (due,) = await ledger.submissions.take_due("two", 10, 0, 0)
-    assert due.floor_void
+    assert due.epoch < (await ledger.downstream.read()).epoch
 
 
 async def test_a_dry_run_changes_nothing(ledger: Ledger) -> None:

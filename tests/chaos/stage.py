@@ -34,6 +34,8 @@ SETTINGS = {
     "TRADE_SERVICE_DATABASE_CONNECT_TIMEOUT_S": "2",
     "TRADE_SERVICE_DATABASE_STATEMENT_TIMEOUT_S": "5",
     "TRADE_SERVICE_LOG_FORMAT": "json",
+    # Each replica has a relay of its own before the one stand-in.
+    "TRADE_SERVICE_EXECUTION_SERVICE_SAME_LEDGER": "true",
 }
 """Times that a round can wait for, in the order that the defaults have: call < lease < lease and settle."""
 SERVE = ("serve", "--port", "0")

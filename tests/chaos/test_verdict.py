@@ -134,11 +134,15 @@ def test_the_simulators_file_is_read_as_it_is_written(tmp_path: Path) -> None:
         f'{{"line":"accepted","executions":[{post % (8, "0.1")},{post % (9, "2")}]}}\n'
         '{"line":"filled","id":5}\n'
         f'{{"line":"accepted","executions":[{post % (8, "1e2")}]}}\n'
+        f'{{"line":"accepted","firstId":20,"executions":[{post % (3, "4")}]}}\n'
+        f'{{"line":"accepted","executions":[{post % (4, "4")}]}}\n'
     )
     assert [(row.service_id, row.execution, row.quantity) for row in their_books(path)] == [
         (5, 8, Decimal("0.1")),
         (6, 9, Decimal(2)),
         (7, 8, Decimal(100)),
+        (20, 3, Decimal(4)),
+        (21, 4, Decimal(4)),
     ]
 
 

@@ -93,10 +93,17 @@ async def our_books(database: Database) -> tuple[list[Order], list[Execution]]:
 
 
 def their_books(path: Path) -> list[Row]:
-    """The simulator's file: the first line names the first id, every accepted execution takes the next."""
+    """The simulator's file: the first line names the first id, and every accepted execution takes the next; a line
+    that names one itself comes after ids that were lost."""
     opened, *lines = (json.loads(line, parse_float=Decimal) for line in path.read_bytes().splitlines())
-    posts = [post for line in lines if line["line"] == "accepted" for post in line["executions"]]
-    return [_row(service_id, post) for service_id, post in enumerate(posts, opened["firstId"])]
+    rows: list[Row] = []
+    next_id = opened["firstId"]
+    for line in lines:
+        if line["line"] == "accepted":
+            next_id = line.get("firstId", next_id)
+            rows += [_row(service_id, post) for service_id, post in enumerate(line["executions"], next_id)]
+            next_id += len(line["executions"])
+    return rows
 
 
 def judge(

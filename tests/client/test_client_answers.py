@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import msgspec
 import pytest
 from structlog.testing import capture_logs
 
@@ -114,13 +115,13 @@ async def test_a_400_that_may_not_be_a_refusal_is_never_taken_for_one(body: byte
         (200, ReplyKind.UNCLEAR, "DOWNSTREAM_UNEXPECTED_STATUS"),
         (202, ReplyKind.UNCLEAR, "DOWNSTREAM_UNEXPECTED_STATUS"),
         (204, ReplyKind.UNCLEAR, "DOWNSTREAM_UNEXPECTED_STATUS"),
-        (301, ReplyKind.CONFIGURATION, "DOWNSTREAM_REDIRECT"),
-        (302, ReplyKind.CONFIGURATION, "DOWNSTREAM_REDIRECT"),
+        (301, ReplyKind.UNCLEAR, "DOWNSTREAM_REDIRECT"),
+        (302, ReplyKind.UNCLEAR, "DOWNSTREAM_REDIRECT"),
         (303, ReplyKind.UNCLEAR, "DOWNSTREAM_REDIRECT"),
-        (304, ReplyKind.CONFIGURATION, "DOWNSTREAM_REDIRECT"),
+        (304, ReplyKind.UNCLEAR, "DOWNSTREAM_REDIRECT"),
         (307, ReplyKind.CONFIGURATION, "DOWNSTREAM_REDIRECT"),
         (308, ReplyKind.CONFIGURATION, "DOWNSTREAM_REDIRECT"),
-        (399, ReplyKind.CONFIGURATION, "DOWNSTREAM_REDIRECT"),
+        (399, ReplyKind.UNCLEAR, "DOWNSTREAM_REDIRECT"),
         (401, ReplyKind.CONFIGURATION, "DOWNSTREAM_UNAUTHORIZED"),
         (403, ReplyKind.CONFIGURATION, "DOWNSTREAM_UNAUTHORIZED"),
         (404, ReplyKind.CONFIGURATION, "DOWNSTREAM_NOT_FOUND"),
@@ -152,7 +153,11 @@ async def test_other_statuses_speak_for_themselves(status: int, kind: ReplyKind,
 def test_no_status_but_the_batch_s_own_can_accept_or_refuse_items() -> None:
     for status in set(range(100, 600)) - BATCH_ANSWERS - REFUSALS:
         assert not needs_body(status)
-        assert of_status(status)[0] is not ReplyKind.ANSWERED
+        kind = of_status(status)[0]
+        assert kind is not ReplyKind.ANSWERED
+        if status in range(300, 400):
+            # Only these two ask for the same request elsewhere: any other may follow what was done.
+            assert (kind is ReplyKind.CONFIGURATION) == (status in (307, 308))
 
 
 async def test_the_service_s_own_words_are_passed_on_shortened() -> None:
@@ -215,3 +220,42 @@ async def test_a_request_that_breaks_the_contract_is_refused_whole_and_never_sen
         assert server.connections == 0
     assert (reply.kind, reply.code) == (ReplyKind.REFUSED_WHOLE, "INVALID_REQUEST")
     assert "must hold 1 to 100 items; got 101" in reply.message
+
+
+async def test_a_batch_answer_with_a_byte_order_mark_is_read() -> None:
+    plain, marked = await _reply_to(201, ALL_CREATED), await _reply_to(201, b"\xef\xbb\xbf" + ALL_CREATED)
+    assert marked.kind is ReplyKind.ANSWERED
+    assert marked.response == plain.response
+
+
+def _report(**changes: object) -> bytes:
+    return msgspec.json.encode(msgspec.json.decode(FAILED) | changes)
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "failed"),
+    [
+        (500, FAILED, True),
+        (500, _report(validationErrors=None, path="uri=/api/o/connection"), True),
+        (500, _report(message="ERROR: new row violates check constraint"), True),
+        (503, FAILED, False),
+        (503, _report(status=503), False),
+        (500, _report(status=503), False),
+        (501, _report(status=501), False),
+        (500, _report(message="Could not COMMIT JPA transaction"), False),
+        (500, _report(message="An I/O error occurred while sending to the backend."), False),
+        (500, _report(message="Unable to acquire JDBC Connection"), False),
+        (500, _report(message="Transaction silently rolled back: marked as rollback-only"), False),
+        (500, _report(error="connection reset"), False),
+        (500, _report(message=None), False),
+        (500, b'{"status":500,"message":"failed"}', False),
+        (500, b"<html>upstream failed</html>", False),
+        (500, b"[]", False),
+        (500, b"", False),
+        (201, FAILED, False),
+    ],
+)
+async def test_only_a_500_of_the_service_s_own_handler_says_that_its_transaction_has_ended(
+    status: int, body: bytes, *, failed: bool
+) -> None:
+    assert (await _reply_to(status, body)).handler_failed is failed

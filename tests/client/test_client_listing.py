@@ -27,7 +27,8 @@ async def test_a_page_is_read() -> None:
     async with raw_server(answering(200, PAGE)) as server, client(server.base_url) as gateway:
         listing = await gateway.list_newest(200, 100)
         assert (listing.code, listing.message) == ("OK", "")
-        head = server.requests[0][0].split(b"\r\n")[0]
+        head, *headers = server.requests[0][0].split(b"\r\n")
+    assert b"cache-control: no-cache" in [header.lower() for header in headers]
     assert head == b"GET /api/v1/executions?offset=200&limit=100&sortBy=-id HTTP/1.1"
     assert listing.page is not None
     assert [row.id for row in listing.page.content] == [7003, 7002]

@@ -10,9 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trade_service.simulator.books import Books, Query, QueryError, VersionConflictError
+from trade_service.simulator.books import Books, Entry, VersionConflictError
 from trade_service.simulator.checks import Amounts, from_e8
-from trade_service.simulator.messages import Execution, ExecutionPost
+from trade_service.simulator.listing import Query, QueryError
+from trade_service.simulator.messages import ExecutionPost
+from trade_service.simulator.profiles import PUBLISHED
 
 START = datetime(2026, 11, 24, 10, 30, tzinfo=UTC)
 
@@ -42,7 +44,7 @@ def filled(table: list[Row], first_id: int = 1) -> Books:
             trade_id,
             1,
         )
-        books.accept([item], [(quantity, price)], START + timedelta(seconds=place // 2))
+        books.accept([item], [(quantity, price or None)], START + timedelta(seconds=place // 2))
     return books
 
 
@@ -73,11 +75,15 @@ def test_books_give_back_what_was_accepted_and_how_often(table: list[Row], first
     assert books.by_id(first_id + len(table)) is None
 
 
-KEYS: dict[str, Callable[[Execution], object]] = {
+def ticker_of(entry: Entry) -> str | None:
+    return PUBLISHED.stored(entry).ticker
+
+
+KEYS: dict[str, Callable[[Entry], object]] = {
     "id": lambda e: e.id,
     "quantity": lambda e: e.quantity,
     "receivedTimestamp": lambda e: e.received_timestamp,
-    "ticker": lambda e: e.ticker or "",
+    "ticker": lambda e: ticker_of(e) or "",
     "tradeType": lambda e: e.trade_type,
 }
 
@@ -100,12 +106,12 @@ def test_a_page_is_a_slice_of_the_filtered_and_sorted_whole(
 ) -> None:
     books = filled(table)
     whole = [shown for n in range(len(table)) if (shown := books.by_id(1 + n))]
-    whole = [e for e in whole if trade_type in (None, e.trade_type) and ticker in (None, e.ticker)]
+    whole = [e for e in whole if trade_type in (None, e.trade_type) and ticker in (None, ticker_of(e))]
     for name, descending in reversed(keys):
         whole.sort(key=KEYS[name], reverse=descending)  # type: ignore[arg-type]
     sort_by = ",".join(("-" if descending else "") + name for name, descending in keys)
-    page = books.page(Query(offset, limit, sort_by, trade_type=trade_type, ticker=ticker))
-    assert page.content == whole[offset : offset + limit]
+    page = PUBLISHED.page(books, Query(offset, limit, sort_by, trade_type=trade_type, ticker=ticker))
+    assert page.content == [PUBLISHED.stored(e) for e in whole[offset : offset + limit]]
     pagination = page.pagination
     assert (pagination.offset, pagination.limit) == (offset, limit)
     assert pagination.total_elements == len(whole)
@@ -117,13 +123,13 @@ def test_a_page_is_a_slice_of_the_filtered_and_sorted_whole(
 
 def test_status_and_destination_filter_too() -> None:
     books = filled([("NEW", "BUY", "NYSE", "AAPL", 1, 0, 1), ("PENDING", "BUY", "ML", "AAPL", 1, 0, 2)])
-    assert [e.id for e in books.page(Query(execution_status="PENDING")).content] == [2]
-    assert [e.id for e in books.page(Query(destination="NYSE")).content] == [1]
+    assert [e.id for e in PUBLISHED.page(books, Query(execution_status="PENDING")).content] == [2]
+    assert [e.id for e in PUBLISHED.page(books, Query(destination="NYSE")).content] == [1]
 
 
 def test_an_unknown_sort_field_is_named() -> None:
     with pytest.raises(QueryError, match="sortBy: unknown field 'price'"):
-        simple(1).page(Query(sort_by="-id,price"))
+        PUBLISHED.page(simple(1), Query(sort_by="-id,price"))
 
 
 def test_a_fill_changes_status_and_version_and_checks_the_version() -> None:
@@ -140,20 +146,25 @@ def test_a_fill_changes_status_and_version_and_checks_the_version() -> None:
     assert books.fill(2, Decimal(1), None, 1) is None
 
 
-def test_entries_run_upwards_after_an_id() -> None:
+def test_rows_run_upwards_after_an_id_and_past_gaps() -> None:
     books = filled([("NEW", "BUY", "NYSE", "AAPL", 10**8, price, 7) for price in (0, 1)], first_id=50)
-    assert list(books.entries(0, 10)) == [
-        (50, 7, "AAPL", "BUY", "NYSE", "1.00000000", None),
-        (51, 7, "AAPL", "BUY", "NYSE", "1.00000000", "1E-8"),
-    ]
-    assert [row[0] for row in books.entries(50, 10)] == [51]
-    assert [row[0] for row in books.entries(0, 1)] == [50]
-    assert list(books.entries(51, 10)) == []
+    books.skip(3)
+    books.accept(
+        [ExecutionPost("NEW", "BUY", "NYSE", "AAPL", Decimal(1), None, 8, 1)], [(10**8, None)], START
+    )
+    assert [row.id for row in books.after(0, 10)] == [50, 51, 55]
+    assert [row.id for row in books.after(50, 10)] == [51, 55]
+    assert [row.id for row in books.after(0, 1)] == [50]
+    assert [row.id for row in books.after(52, 10)] == [55]
+    assert list(books.after(55, 10)) == []
+    assert [row.id for row in books.get(8)] == [55]
+    assert books.by_id(52) is None
+    assert (books.total, books.next_id) == (3, 56)
 
 
 def test_a_million_executions_would_fit_in_a_hundred_megabytes() -> None:
     item = ExecutionPost("NEW", "BUY", "NYSE", "AAPL", Decimal(1), None, 7, 1)
-    amounts: list[Amounts] = [(10**8, 0)] * 100
+    amounts: list[Amounts] = [(10**8, None)] * 100
     books = Books()
     tracemalloc.start()
     try:

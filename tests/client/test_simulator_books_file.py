@@ -13,10 +13,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trade_service.simulator.books import Books, Query
+from trade_service.simulator.books import Books, Entry
 from trade_service.simulator.books_file import BooksFile, BooksFileError
-from trade_service.simulator.checks import check_all
-from trade_service.simulator.messages import Execution, ExecutionPost
+from trade_service.simulator.checks import amounts_of
+from trade_service.simulator.messages import ExecutionPost
 from trade_service.simulator.server import running_simulator
 
 NOW = datetime(2026, 11, 24, 10, 30, 0, 123456, tzinfo=UTC)
@@ -29,35 +29,42 @@ def post(trade_id: int, quantity: str = "1.5", price: str | None = "9.00000001")
 
 def enter(file: BooksFile, books: Books, posts: Sequence[ExecutionPost]) -> None:
     """One commit, as the simulator's state makes it."""
-    file.accepted(posts, NOW)
-    books.accept(posts, check_all(posts), NOW)  # type: ignore[arg-type]  # all of them are good
+    file.accepted(posts, NOW, books.next_id)
+    books.accept(posts, [found for post in posts if (found := amounts_of(post))], NOW)
 
 
-def content(books: Books) -> list[Execution]:
-    return books.page(Query(limit=1000)).content
+def content(books: Books) -> list[Entry]:
+    return list(books.after(0, 1000))
 
 
-commits = st.lists(st.lists(st.integers(1, 9), min_size=1, max_size=4), max_size=5)
+commits = st.lists(
+    st.tuples(st.lists(st.integers(1, 9), min_size=1, max_size=4), st.integers(0, 3)), max_size=5
+)
+"""Of each commit the executions, and how many ids were lost before it."""
 
 
 @given(commits, st.integers(1, 2**31), st.data())
 def test_a_file_cut_anywhere_holds_its_whole_commits(
-    table: list[list[int]], first_id: int, data: st.DataObject
+    table: list[tuple[list[int], int]], first_id: int, data: st.DataObject
 ) -> None:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "books"
         file, books = BooksFile.open(path, first_id)
         ends = {path.stat().st_size: content(books)}
-        for trade_ids in table:
+        next_ids = {path.stat().st_size: first_id}
+        for trade_ids, lost in table:
+            books.skip(lost)
             enter(file, books, [post(trade_id) for trade_id in trade_ids])
             ends[path.stat().st_size] = content(books)
+            next_ids[path.stat().st_size] = books.next_id
         file.close()
         cut = data.draw(st.integers(min(ends), max(ends)))
         os.truncate(path, cut)
 
         again, found = BooksFile.open(path, 77)
-        assert content(found) == ends[max(end for end in ends if end <= cut)]
-        assert found.next_id == first_id + found.total, "the file's first id counts"
+        whole = max(end for end in ends if end <= cut)
+        assert content(found) == ends[whole]
+        assert found.next_id == next_ids[whole], "the file's first id counts"
         enter(again, found, [post(5, "2", None)])
         again.close()
         file, found_again = BooksFile.open(path, 1)
@@ -112,6 +119,16 @@ def test_what_the_disk_does_not_take_leaves_no_trace(tmp_path: Path, monkeypatch
     assert [row.trade_service_execution_id for row in content(found)] == [1, 3]
 
 
+def test_a_file_has_one_user_at_a_time(tmp_path: Path) -> None:
+    path = tmp_path / "books"
+    file, _ = BooksFile.open(path, 1)
+    with pytest.raises(BooksFileError, match=r"another process keeps its books in .*books: stop it"):
+        BooksFile.open(path, 1)
+    file.close()
+    again, _ = BooksFile.open(path, 1)
+    again.close()
+
+
 async def test_books_fills_and_ids_go_on_in_the_next_run(tmp_path: Path) -> None:
     path = tmp_path / "books"
     item: dict[str, Any] = {
@@ -123,7 +140,7 @@ async def test_books_fills_and_ids_go_on_in_the_next_run(tmp_path: Path) -> None
             for trade_id in (5, 6):
                 body = {"executions": [item | {"tradeServiceExecutionId": trade_id}]}
                 await (await http.post(f"{simulator.base_url}/api/v1/executions/batch", json=body)).read()
-            fill = {"quantityFilled": 4, "averagePrice": 2.5, "version": 1}
+            fill = {"quantityFilled": 4, "averagePrice": 2.5, "version": 2}
             await (await http.put(f"{simulator.base_url}/api/v1/execution/2", json=fill)).read()
             before = content(simulator.books)
         assert [row.execution_status for row in before] == ["NEW", "PART"]

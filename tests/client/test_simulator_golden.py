@@ -1,4 +1,4 @@
-"""The simulator's own messages against the golden JSON of the Execution Service's wire."""
+"""The simulator's own messages against the golden JSON of the Execution Service's published document."""
 
 import json
 import random
@@ -10,10 +10,11 @@ from typing import Any
 import msgspec
 import pytest
 
-from trade_service.simulator.behaviour import Call, error_body, respond
-from trade_service.simulator.books import Books, Query
-from trade_service.simulator.checks import check_all
+from trade_service.simulator.behaviour import Call, respond
+from trade_service.simulator.books import Books
+from trade_service.simulator.checks import amounts_of
 from trade_service.simulator.faults import OK
+from trade_service.simulator.listing import Query
 from trade_service.simulator.messages import (
     BatchExecutionResponse,
     ErrorBody,
@@ -22,9 +23,11 @@ from trade_service.simulator.messages import (
     decode_batch,
     encode,
 )
+from trade_service.simulator.profiles import PUBLISHED
 
 GOLDEN = Path(__file__).parent.parent / "golden"
 NOW = datetime.fromisoformat("2026-11-24T10:30:00.123456Z")
+NOW_NS = round(NOW.timestamp()) * 1_000_000_000 + 123_456_000
 PATH = "/api/v1/executions/batch"
 
 
@@ -38,11 +41,13 @@ def exact(body: bytes) -> Any:
 
 
 def posts() -> list[ExecutionPost | None]:
-    return decode_batch(golden("batch_request.json")).executions
+    found = decode_batch(golden("batch_request.json")).executions
+    assert found is not None
+    return found
 
 
 def answered(item_faults: dict[int, str]) -> tuple[int, bytes]:
-    verdict = respond(Call(posts(), OK, item_faults, 7001, NOW, PATH), random.Random(1))
+    verdict = respond(Call(posts(), OK, item_faults, 7001, NOW_NS, PATH, PUBLISHED), random.Random(1))
     return verdict.status, encode(verdict.body)
 
 
@@ -105,12 +110,14 @@ def test_a_malformed_request_is_answered_in_the_other_shape() -> None:
         msgspec.structs.replace(item, trade_type="SHORT") if n == 1 and item else item
         for n, item in enumerate(posts())
     ]
-    verdict = respond(Call(items, OK, {}, 7001, NOW, PATH, refuse_bad_items=True), random.Random(1))
+    verdict = respond(
+        Call(items, OK, {}, 7001, NOW_NS, PATH, PUBLISHED, refuse_bad_items=True), random.Random(1)
+    )
     assert exact(encode(verdict.body)) == exact(golden("batch_answer_400_malformed.json"))
 
 
 def test_a_server_error_has_no_validation_errors() -> None:
-    body = error_body(500, "An unexpected error occurred while processing your request", PATH, NOW)
+    body = PUBLISHED.error(500, "An unexpected error occurred while processing your request", PATH, NOW_NS)
     assert exact(encode(body)) == exact(golden("batch_answer_500.json"))
 
 
@@ -118,10 +125,10 @@ def test_the_books_show_the_golden_page() -> None:
     books = Books(first_id=7001)
     items = [item for item in posts() if item is not None]
     items[1] = msgspec.structs.replace(items[1], quantity=Decimal("2000.5"))
-    amounts = [fate for fate in check_all(items) if isinstance(fate[0], int)]
+    amounts = [found for item in items if (found := amounts_of(item))]
     books.accept(items, amounts, NOW)
     books.fill(7002, Decimal("1000.25"), Decimal("410.12345678"), 1)
-    page = books.page(Query(limit=2, sort_by="-id"))
+    page = PUBLISHED.page(books, Query(limit=2, sort_by="-id"))
     assert exact(encode(page)) == exact(golden("executions_page.json"))
 
 

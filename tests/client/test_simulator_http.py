@@ -10,6 +10,7 @@ import aiohttp
 import pytest
 
 from trade_service.simulator.faults import FAULTS
+from trade_service.simulator.profiles import PROFILES
 from trade_service.simulator.server import RunningSimulator, SimulatorSettings, running_simulator
 
 BATCH = "/api/v1/executions/batch"
@@ -25,9 +26,16 @@ async def http() -> AsyncIterator[aiohttp.ClientSession]:
         yield session
 
 
+@pytest.fixture(params=PROFILES)
+async def simulator(request: pytest.FixtureRequest) -> AsyncIterator[RunningSimulator]:
+    """In either profile."""
+    async with running_simulator(SimulatorSettings(profile=request.param, huge_bytes=2**34)) as running:
+        yield running
+
+
 @pytest.fixture
-async def simulator() -> AsyncIterator[RunningSimulator]:
-    async with running_simulator(SimulatorSettings(huge_bytes=2**34)) as running:
+async def published() -> AsyncIterator[RunningSimulator]:
+    async with running_simulator(SimulatorSettings(profile="published")) as running:
         yield running
 
 
@@ -159,12 +167,12 @@ async def test_what_the_client_sees_and_what_the_books_hold(
 
 
 async def test_a_good_batch_is_created_and_can_be_looked_up(
-    http: aiohttp.ClientSession, simulator: RunningSimulator
+    http: aiohttp.ClientSession, published: RunningSimulator
 ) -> None:
-    status, answer = await post(http, simulator, {"executions": [item(8, quantity=0.125), item(9)]})
+    status, answer = await post(http, published, {"executions": [item(8, quantity=0.125), item(9)]})
     assert status == 201
     assert [r["execution"]["id"] for r in answer["results"]] == [1, 2]
-    status, page = await get(http, simulator, f"{LIST}?sortBy=-id&limit=1")
+    status, page = await get(http, published, f"{LIST}?sortBy=-id&limit=1")
     assert status == 200
     assert [e["tradeServiceExecutionId"] for e in page["content"]] == [9]
     assert page["pagination"] == {
@@ -176,11 +184,11 @@ async def test_a_good_batch_is_created_and_can_be_looked_up(
         "hasNext": True,
         "hasPrevious": False,
     }
-    status, one = await get(http, simulator, "/api/v1/execution/1")
+    status, one = await get(http, published, "/api/v1/execution/1")
     assert (status, one["quantity"]) == (200, Decimal("0.125"))
     assert one == {**answer["results"][0]["execution"], "quantity": Decimal("0.12500000")}
-    assert (await get(http, simulator, "/api/v1/execution/3"))[0] == 404
-    assert (await get(http, simulator, "/api/v1/execution/x"))[0] == 404
+    assert (await get(http, published, "/api/v1/execution/3"))[0] == 404
+    assert (await get(http, published, "/api/v1/execution/x"))[0] == 404
 
 
 async def test_it_is_not_idempotent_whatever_the_key(
@@ -216,19 +224,19 @@ async def test_it_is_not_idempotent_whatever_the_key(
     ],
 )
 async def test_an_unreadable_request_is_malformed_in_the_other_shape(
-    http: aiohttp.ClientSession, simulator: RunningSimulator, body: bytes
+    http: aiohttp.ClientSession, published: RunningSimulator, body: bytes
 ) -> None:
-    async with http.post(simulator.base_url + BATCH, data=body) as response:
+    async with http.post(published.base_url + BATCH, data=body) as response:
         assert response.status == 400
         answer = await response.json()
     assert {"timestamp", "status", "error", "message", "path", "validationErrors"} == set(answer)
     assert (answer["status"], answer["path"]) == (400, BATCH)
-    assert simulator.books.total == 0
+    assert published.books.total == 0
 
 
 async def test_bad_items_fail_alone_or_make_the_whole_request_malformed(http: aiohttp.ClientSession) -> None:
     body = {"executions": [item(1), None, item(3, tradeType="SHORT"), {**item(4), "unheardOf": [1]}]}
-    async with running_simulator() as simulator:
+    async with running_simulator(SimulatorSettings(profile="published")) as simulator:
         status, answer = await post(http, simulator, body)
         assert (status, answer["status"]) == (207, "PARTIAL_SUCCESS")
         assert [r["status"] for r in answer["results"]] == ["SUCCESS", "FAILED", "FAILED", "SUCCESS"]
@@ -236,27 +244,27 @@ async def test_bad_items_fail_alone_or_make_the_whole_request_malformed(http: ai
         assert simulator.books.accepted_counts() == {1: 1, 4: 1}
         status, answer = await post(http, simulator, {"executions": [item(3, quantity=0)]})
         assert (status, answer["status"], len(answer["results"])) == (400, "FAILED", 1)
-    async with running_simulator(SimulatorSettings(refuse_bad_items=True)) as simulator:
+    async with running_simulator(SimulatorSettings(profile="published", refuse_bad_items=True)) as simulator:
         status, answer = await post(http, simulator, body)
         assert (status, simulator.books.total) == (400, 0)
         assert set(answer["validationErrors"]) == {"executions[1].execution", "executions[2].tradeType"}
 
 
 async def test_the_single_call_is_in_the_same_books(
-    http: aiohttp.ClientSession, simulator: RunningSimulator
+    http: aiohttp.ClientSession, published: RunningSimulator
 ) -> None:
-    status, answer = await post(http, simulator, item(6), LIST)
+    status, answer = await post(http, published, item(6), LIST)
     assert (status, answer["id"], answer["tradeServiceExecutionId"]) == (201, 1, 6)
-    status, answer = await post(http, simulator, item(7, quantity=-1), LIST)
+    status, answer = await post(http, published, item(7, quantity=-1), LIST)
     assert (status, answer["error"]) == (400, "Bad Request")
-    await post(http, simulator, batch(6))
-    assert simulator.books.accepted_counts() == {6: 2}
-    assert (simulator.calls["single"], simulator.calls["batch"]) == (2, 1)
+    await post(http, published, batch(6))
+    assert published.books.accepted_counts() == {6: 2}
+    assert (published.calls["single"], published.calls["batch"]) == (2, 1)
 
 
-async def test_fill_data(http: aiohttp.ClientSession, simulator: RunningSimulator) -> None:
-    await post(http, simulator, batch(1))
-    url = f"{simulator.base_url}/api/v1/execution/1"
+async def test_fill_data(http: aiohttp.ClientSession, published: RunningSimulator) -> None:
+    await post(http, published, batch(1))
+    url = f"{published.base_url}/api/v1/execution/1"
     async with http.put(url, data=b'{"quantityFilled": 0.1, "averagePrice": 2.5, "version": 1}') as response:
         assert response.status == 200
         filled = json.loads(await response.read(), parse_float=Decimal)
@@ -280,16 +288,18 @@ async def test_fill_data(http: aiohttp.ClientSession, simulator: RunningSimulato
     ],
 )
 async def test_wrong_queries_are_named(
-    http: aiohttp.ClientSession, simulator: RunningSimulator, query: str, word: str
+    http: aiohttp.ClientSession, published: RunningSimulator, query: str, word: str
 ) -> None:
-    status, answer = await get(http, simulator, f"{LIST}?{query}")
+    status, answer = await get(http, published, f"{LIST}?{query}")
     assert status == 400
     assert word in answer["message"]
 
 
 async def test_offsets_can_be_rounded_down_to_whole_pages(http: aiohttp.ClientSession) -> None:
     for aligned, expected in ((False, [4, 5]), (True, [3, 4])):
-        async with running_simulator(SimulatorSettings(page_aligned_offsets=aligned)) as simulator:
+        async with running_simulator(
+            SimulatorSettings(profile="published", page_aligned_offsets=aligned)
+        ) as simulator:
             await post(http, simulator, batch(1, 2, 3, 4, 5, 6))
             _, page = await get(http, simulator, f"{LIST}?offset=3&limit=2")
             assert [e["id"] for e in page["content"]] == expected

@@ -212,7 +212,11 @@ async def test_nothing_changes_under_what_is_in_flight(live: Live, state: str) -
         message = await refused(live.client, method, path, 409, "IN_FLIGHT", body)
         assert f"execution {made['id']}" in message
     report = {"executionStatus": "PART", "quantityFilled": 1, "version": 1}
-    await ask(live.client, "PUT", f"/executions/{made['id']}/fill", 200, report)
+    fill = f"/executions/{made['id']}/fill"
+    if state == "queued":  # It was never sent.
+        await refused(live.client, "PUT", fill, 409, "FILL_OF_UNSENT", report)
+    else:
+        await ask(live.client, "PUT", fill, 200, report)
 
 
 class TestLists:

@@ -56,7 +56,7 @@ def success(index: int | None, remote_id: int | None, execution_id: int | None) 
     return ExecutionResult(index, "SUCCESS", None, remote(remote_id, execution_id))
 
 
-def failure(index: int | None, message: str = "Security not found") -> ExecutionResult:
+def failure(index: int | None, message: str = "Security ID is required") -> ExecutionResult:
     """A result that says that the item at `index` was not created."""
     return ExecutionResult(index, "FAILED", message, None)
 
@@ -69,6 +69,6 @@ def answer(*results: ExecutionResult) -> BatchExecutionResponse:
     )
 
 
-def page(rows: list[RemoteExecution], total: int) -> RemoteExecutionPage:
+def page(rows: list[RemoteExecution], total: int, *, has_next: bool = False) -> RemoteExecutionPage:
     """A page of the listing."""
-    return RemoteExecutionPage(rows, RemotePagination(has_next=False, total_elements=total))
+    return RemoteExecutionPage(rows, RemotePagination(has_next, total))

@@ -11,8 +11,8 @@ from trade_service.submission.admission import Admission
 from trade_service.submission.breaker import CircuitSettings, CircuitState
 from trade_service.submission.clock import SystemClock
 from trade_service.submission.coalescer import Coalescer
-from trade_service.submission.events import CircuitEvent, EventBus, SubmissionEvent
-from trade_service.submission.model import GatewayReply, ReplyKind
+from trade_service.submission.events import AlarmEvent, CircuitEvent, EventBus, SubmissionEvent
+from trade_service.submission.model import PUT_OFF_MESSAGE, GatewayReply, ReplyKind
 from trade_service.submission.work_queue import Work, WorkQueue
 
 SETTINGS = CircuitSettings(
@@ -20,6 +20,7 @@ SETTINGS = CircuitSettings(
 )
 GOOD = GatewayReply(ReplyKind.ANSWERED, "OK", "", 201)
 LOST = GatewayReply(ReplyKind.LOST, "DOWNSTREAM_READ_TIMEOUT", "")
+UNAUTHORIZED = GatewayReply(ReplyKind.CONFIGURATION, "DOWNSTREAM_UNAUTHORIZED", "POST answered 401", 401)
 
 
 class TickingClock(SystemClock):
@@ -38,10 +39,12 @@ class TickingClock(SystemClock):
         return 0.5
 
 
-def admission_on(clock: TickingClock, max_concurrent: int = 4) -> tuple[Admission, list[SubmissionEvent]]:
+def admission_on(
+    clock: TickingClock, max_concurrent: int = 4, settings: CircuitSettings = SETTINGS
+) -> tuple[Admission, list[SubmissionEvent]]:
     events, seen = EventBus(), list[SubmissionEvent]()
     events.subscribe(seen.append)
-    return Admission(clock, events, SETTINGS, max_concurrent), seen
+    return Admission(clock, events, settings, max_concurrent), seen
 
 
 def call(admission: Admission, reply: GatewayReply, clock: TickingClock, took_s: float = 0.0) -> None:
@@ -137,6 +140,10 @@ def test_with_nothing_on_its_way_a_sender_waits_for_time_alone(tick_s: float, re
         assert admission.slot_in_s(0) <= 3
 
 
+async def at_once() -> None:
+    """Claims are allowed."""
+
+
 @pytest.mark.parametrize("tick_s", [0.0001, 0.003, 0.004, 0.006, 0.009])
 async def test_a_pause_that_ends_while_it_is_looked_at_ends(tick_s: float) -> None:
     clock = TickingClock(tick_s)
@@ -147,7 +154,7 @@ async def test_a_pause_that_ends_while_it_is_looked_at_ends(tick_s: float) -> No
         sent.set()
 
     call(admission, throttled(0.01), clock)
-    coalescer = Coalescer(queue, process, admission, 10, 4, 0, clock.sleep)
+    coalescer = Coalescer(queue, process, admission, at_once, 10, 4, 0, clock.sleep)
     running = asyncio.create_task(coalescer.run())
     queue.offer(Work((1,)))
     async with asyncio.timeout(5):
@@ -173,7 +180,7 @@ async def test_no_more_senders_work_than_the_limit_allows() -> None:
 
     call(admission, LOST, clock)
     clock.now += 1
-    coalescer = Coalescer(queue, process, admission, 1, 4, 0, clock.sleep)
+    coalescer = Coalescer(queue, process, admission, at_once, 1, 4, 0, clock.sleep)
     running = asyncio.create_task(coalescer.run())
     queue.offer(Work(tuple(range(50))))
     async with asyncio.timeout(5):
@@ -181,3 +188,73 @@ async def test_no_more_senders_work_than_the_limit_allows() -> None:
     assert max(most) == 2
     running.cancel()
     await asyncio.gather(running, return_exceptions=True)
+
+
+def alarms(seen: list[SubmissionEvent]) -> list[str]:
+    return [event.code for event in seen if isinstance(event, AlarmEvent)]
+
+
+def test_a_service_that_refuses_us_raises_one_alarm_until_it_takes_calls_again() -> None:
+    clock = TickingClock()
+    admission, seen = admission_on(clock)
+    assert (admission.is_refused, admission.put_off_message) == (False, PUT_OFF_MESSAGE)
+    for _ in range(3):
+        call(admission, UNAUTHORIZED, clock)
+        assert admission.is_refused
+        assert "POST answered 401" in admission.put_off_message
+        assert admission.put_off_message.startswith("pending, do not resubmit")
+        clock.now += 60
+    assert alarms(seen) == ["DOWNSTREAM_REFUSES_US"]
+    call(admission, GOOD, clock)
+    assert (admission.is_refused, admission.put_off_message) == (False, PUT_OFF_MESSAGE)
+    call(admission, UNAUTHORIZED, clock)
+    assert alarms(seen) == ["DOWNSTREAM_REFUSES_US"] * 2
+
+
+def test_an_outage_after_a_refusal_is_an_outage() -> None:
+    clock = TickingClock()
+    admission, _ = admission_on(clock)
+    call(admission, UNAUTHORIZED, clock)
+    clock.now += 60
+    call(admission, LOST, clock)
+    assert (admission.is_refused, admission.put_off_message) == (False, PUT_OFF_MESSAGE)
+
+
+def test_late_answers_of_calls_begun_before_do_not_end_a_refusal() -> None:
+    clock = TickingClock()
+    admission, _ = admission_on(clock)
+    before = admission.admit()
+    assert before is not None
+    call(admission, UNAUTHORIZED, clock)
+    admission.note(before, GOOD, clock.now)
+    assert admission.is_refused
+
+
+def test_without_a_circuit_a_refusal_is_told_and_an_outage_is_seen_all_the_same() -> None:
+    clock = TickingClock()
+    off = CircuitSettings(slow_call_ms=1000, enabled=False, window_calls=4, minimum_calls=2)
+    admission, seen = admission_on(clock, settings=off)
+    call(admission, UNAUTHORIZED, clock)
+    assert (admission.is_refused, alarms(seen)) == (True, ["DOWNSTREAM_REFUSES_US"])
+    call(admission, GOOD, clock)
+    assert not admission.is_refused
+    clock.now = 200
+    for _ in range(2):
+        call(admission, LOST, clock)
+    assert admission.is_outage(since=200)
+    assert not admission.is_outage(since=200.1)
+    assert admission.circuit.state is CircuitState.CLOSED
+
+
+def test_an_outage_is_over_for_calls_that_began_after_the_circuit_had_opened_and_closed() -> None:
+    clock = TickingClock()
+    admission, _ = admission_on(clock)
+    assert not admission.is_outage(since=0)
+    call(admission, LOST, clock)
+    assert not admission.is_outage(since=0), "one failure is none"
+    call(admission, LOST, clock)
+    clock.now += 60
+    assert admission.is_outage(since=clock.now), "while it is not closed"
+    call(admission, GOOD, clock)
+    assert admission.is_outage(since=100)
+    assert not admission.is_outage(since=101)

@@ -171,3 +171,24 @@ def test_whatever_the_order_every_extra_acceptance_is_counted(numbers: list[int]
         assert log.counts[FindingKind.TWICE] == len(numbers) - len(set(numbers))
         assert log.counts[FindingKind.MISSING] == 40 - len(set(numbers))
         assert log.counts[FindingKind.DIFFERENT] == 0
+
+
+def test_trailing_blanks_are_no_difference() -> None:
+    padded = remote(1, security=Security("AAPL".ljust(24), None), destination="ML ")
+    assert compare([padded], [own(1)]).is_clean
+
+
+@pytest.mark.parametrize("quantity", [None, "NaN", "1e999999", "1." + "9" * 5000, "-Infinity"])
+def test_an_odd_quantity_is_a_finding_in_words(quantity: str | None) -> None:
+    value = None if quantity is None else Decimal(quantity)
+    (finding,) = compare([remote(1, quantity=value)], [own(1)]).findings
+    assert finding.kind is FindingKind.DIFFERENT
+    assert "quantity is 100 here and" in finding.message
+    assert len(finding.message) < 250
+
+
+@pytest.mark.parametrize("row_id", [0, -1, 2**31, 10**30])
+def test_a_row_with_an_impossible_id_is_a_finding_and_matches_nothing(row_id: int) -> None:
+    log = compare([remote(1, row_id=row_id)], [own(1)])
+    assert log.counts == {FindingKind.IMPOSSIBLE_ID: 1, FindingKind.MISSING: 1}
+    assert str(row_id) in log.findings[0].message

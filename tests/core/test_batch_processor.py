@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Callable
+from decimal import Decimal
 
 import msgspec
 import pytest
@@ -10,10 +11,11 @@ from hypothesis import strategies as st
 
 from tests.core.factories import answer, claimed, failure, remote, success
 from trade_service.domain.executions import SubmissionState
+from trade_service.execution_service import wire
 from trade_service.submission import batch_processor
 from trade_service.submission.batch_processor import ExecutionBatchProcessor, effective_batch_size
 from trade_service.submission.messages import BatchExecutionResponse, ExecutionResult
-from trade_service.submission.model import ItemReading, Verdict
+from trade_service.submission.model import ClaimedExecution, ItemReading, Verdict
 
 PROCESSOR = ExecutionBatchProcessor()
 SENT = [claimed(i) for i in (11, 12, 13, 14, 15)]
@@ -84,9 +86,11 @@ SPOILED = [
     lambda results: [msgspec.structs.replace(results[0], request_index=None), *results[1:]],
     lambda results: [msgspec.structs.replace(results[0], request_index=1), *results[1:]],
     lambda results: [msgspec.structs.replace(results[0], status="FAILED"), *results[1:]],
-    lambda results: [*results[:4], failure(4, "Security not found")],
+    lambda results: [*results[:4], failure(4, "Security ID is required")],
     lambda results: [_without(results[0], id=0), *results[1:]],
     lambda results: [_without(results[0], id=None), *results[1:]],
+    lambda results: [_without(results[0], id=2**31), *results[1:]],
+    lambda results: [_without(results[0], id=101), *results[1:]],
     lambda results: [_without(results[0], trade_service_execution_id=12), *results[1:]],
     lambda results: [_without(results[0], trade_service_execution_id=None), *results[1:]],
 ]
@@ -112,10 +116,10 @@ def test_201_with_all_results_accepts_all() -> None:
 
 def test_only_the_failed_items_of_a_mixed_answer_are_failed() -> None:
     results = all_good()
-    results[2] = failure(2, "Security not found")
+    results[2] = failure(2, "Security ID is required")
     readings = read(answer(*results))
     assert readings[13].verdict is Verdict.REFUSED
-    assert readings[13].message == "Security not found"
+    assert readings[13].message == "Security ID is required"
     assert [r.verdict for i, r in readings.items() if i != 13] == [Verdict.ACCEPTED] * 4
     failed = PROCESSOR.extract_failed_executions(tuple(readings.values()))
     assert [r.execution_id for r in failed] == [13]
@@ -157,10 +161,19 @@ def test_a_failure_where_an_index_shifted_is_not_believed() -> None:
     ],
 )
 def test_a_contradiction_touches_its_own_item_only(extra: ExecutionResult, touched: int) -> None:
-    results = [success(index, 100 + index, None) for index in range(5)]
+    results = all_good()
+    results[touched] = success(touched, 100 + touched, None)
     expected = ["accepted"] * 5
     expected[touched] = "unclear"
     assert verdicts(answer(*results, extra)) == expected
+
+
+def test_a_success_that_names_no_execution_proves_nothing() -> None:
+    """Hazard 3 again: an index alone vouches for nothing."""
+    nameless = [success(index, 100 + index, None) for index in range(5)]
+    assert verdicts(answer(*nameless), CREATED) == ["unclear"] * 5
+    assert verdicts(answer(*all_good()[:4], nameless[4]), CREATED) == ["accepted"] * 4 + ["unclear"]
+    assert "accepted" not in verdicts(answer(*nameless[:4], failure(4)))
 
 
 @pytest.mark.parametrize("index", [-1, 5, 100, None])
@@ -189,6 +202,64 @@ def test_a_missing_result_leaves_its_item_unclear() -> None:
 )
 def test_an_odd_result_is_unclear(odd: ExecutionResult) -> None:
     assert verdicts(answer(odd, *all_good()[1:])) == ["unclear"] + ["accepted"] * 4
+
+
+def test_an_id_that_cannot_be_stored_leaves_its_item_unclear_and_no_other() -> None:
+    results = all_good()
+    results[0] = success(0, 3_000_000_000, 11)
+    readings = read(answer(*results), CREATED)
+    assert [r.verdict.value for r in readings.values()] == ["unclear"] + ["accepted"] * 4
+    assert "3000000000" in readings[11].message
+
+
+def test_one_id_for_two_leaves_both_unclear_and_no_other() -> None:
+    results = all_good()
+    results[3] = success(3, 101, SENT[3].execution_id)
+    expected = ["accepted", "unclear", "accepted", "unclear", "accepted"]
+    assert verdicts(answer(*results), CREATED) == expected
+
+
+def test_an_id_that_another_service_s_execution_has_as_well_is_unclear() -> None:
+    assert verdicts(answer(*all_good(), success(None, 100, 4711)))[0] == "unclear"
+
+
+@pytest.mark.parametrize("number", ["NaN", "sNaN", "Infinity", "-Infinity", "0", "-1"])
+@pytest.mark.parametrize("field", ["quantity", "limit_price"])
+def test_a_number_that_cannot_be_sent_is_rejected_alone(field: str, number: str) -> None:
+    odd = msgspec.structs.replace(claimed(2), **{field: Decimal(number)})
+    processor = ExecutionBatchProcessor(unsendable=wire.unsendable)
+    request, sent, refused = processor.build_batch_request([claimed(1), odd, claimed(3)])
+    assert [item.execution_id for item in sent] == [1, 3]
+    assert [post.trade_service_execution_id for post in request.executions] == [1, 3]
+    assert [(r.execution_id, r.code) for r in refused] == [(2, "NOT_REPRESENTABLE")]
+
+
+ODD_ITEMS = st.builds(
+    lambda number, changes: msgspec.structs.replace(claimed(number), **changes),
+    st.integers(1, 1000),
+    st.sampled_from(
+        [
+            {}, {}, {"quantity": Decimal("NaN")}, {"quantity": Decimal("1E+20")}, {"quantity": None},
+            {"limit_price": "x"}, {"security_id": "y" * 25}, {"destination": "\ud800"}, {"destination": None},
+            {"quantity": Decimal("0.000000001")}, {"trade_type": None}, {"security_id": 7},
+        ]
+    ),
+)  # fmt: skip
+
+
+@given(st.lists(ODD_ITEMS, max_size=12, unique_by=lambda item: item.execution_id))
+def test_one_bad_item_never_takes_the_others_along(items: list[ClaimedExecution]) -> None:
+    processor = ExecutionBatchProcessor(unsendable=wire.unsendable)
+    request, sent, refused = processor.build_batch_request(items)
+    good = [item for item in items if item == claimed(item.execution_id)]
+    assert list(sent) == good
+    assert [post.trade_service_execution_id for post in request.executions] == [i.execution_id for i in good]
+    assert {r.execution_id for r in refused} == {i.execution_id for i in items} - {
+        i.execution_id for i in good
+    }
+    assert all(r.state is SubmissionState.REJECTED and r.message for r in refused)
+    if good:
+        wire.encode_batch_request(request)
 
 
 def test_a_failure_inside_a_201_contradicts_it() -> None:

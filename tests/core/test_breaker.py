@@ -38,16 +38,31 @@ def note(
     is_slow: bool = False,
     retry_after_s: float | None = None,
     dice: float = 0.0,
+    is_repeat: bool = False,
 ) -> None:
     breaker.note(
-        permit, rating, is_slow=is_slow, code="CODE", retry_after_s=retry_after_s, now=now, dice=dice
+        permit,
+        rating,
+        is_slow=is_slow,
+        code="CODE",
+        retry_after_s=retry_after_s,
+        now=now,
+        dice=dice,
+        is_repeat=is_repeat,
     )
 
 
-def call(breaker: CircuitBreaker, rating: CallRating, now: float = 0.0, *, is_slow: bool = False) -> None:
+def call(
+    breaker: CircuitBreaker,
+    rating: CallRating,
+    now: float = 0.0,
+    *,
+    is_slow: bool = False,
+    is_repeat: bool = False,
+) -> None:
     permit = breaker.admit(now)
     assert permit is not None
-    note(breaker, permit, rating, now, is_slow=is_slow)
+    note(breaker, permit, rating, now, is_slow=is_slow, is_repeat=is_repeat)
     breaker.release(permit)
 
 
@@ -328,3 +343,22 @@ def test_whatever_happens_few_probes_go_out_and_it_closes_after_healing(
         assert driven.out, "closed lets everything through"
         driven.finish((0, CallRating.GOOD, False, None, 0.5))
     assert breaker.state is CircuitState.CLOSED
+
+
+def test_what_fails_alone_again_and_again_opens_nothing_while_other_calls_get_through() -> None:
+    breaker = CircuitBreaker(SETTINGS)
+    for second in range(100):
+        if second % 6 == 0:
+            call(breaker, CallRating.GOOD, second)
+        call(breaker, CallRating.BAD, second, is_repeat=True)
+    assert breaker.state is CircuitState.CLOSED
+
+
+def test_what_fails_alone_again_and_again_counts_once_nothing_gets_through() -> None:
+    breaker = CircuitBreaker(SETTINGS)
+    call(breaker, CallRating.GOOD, 0)
+    later = SETTINGS.open_max_ms / 1000
+    for _ in range(SETTINGS.window_calls):
+        if breaker.state is CircuitState.CLOSED:
+            call(breaker, CallRating.BAD, later, is_repeat=True)
+    assert breaker.state is CircuitState.OPEN

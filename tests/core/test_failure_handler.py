@@ -9,20 +9,26 @@ from hypothesis import strategies as st
 from tests.core.factories import claimed, open_item
 from trade_service.domain.executions import SubmissionState, may_become
 from trade_service.submission.failure_handler import (
+    OUTAGE_TRIES,
+    PARTS,
     SPENDS_BUDGET,
     STATE_OF,
     Decision,
     ExecutionFailureHandler,
+    Hold,
     RetryPolicy,
+    retry_size,
 )
 from trade_service.submission.model import (
     AttemptClosing,
     GatewayReply,
     ItemOutcome,
     ItemReading,
+    NewAttempt,
     ReplyKind,
     Verdict,
 )
+from trade_service.submission.refusals import KNOWN_REFUSALS
 
 POLICY = RetryPolicy(max_attempts=5, initial_delay_ms=1000, multiplier=2.0, max_delay_ms=30_000)
 HANDLER = ExecutionFailureHandler(POLICY)
@@ -33,9 +39,16 @@ def reply(kind: ReplyKind, retry_after_s: float | None = None) -> GatewayReply:
     return GatewayReply(kind, "CODE", "the reason", 500, retry_after_s=retry_after_s)
 
 
-def close(kind: ReplyKind, size: int, retry_after_s: float | None = None, streak: int = 0) -> AttemptClosing:
+def attempt(*, counted: bool = False, retry_count: int = 0) -> NewAttempt:
+    return NewAttempt("attempt", "one", 1000, 1000, 0, 1000, retry_count, counted)
+
+
+def close(
+    kind: ReplyKind, size: int, retry_after_s: float | None = None, retry_count: int = 0
+) -> AttemptClosing:
     sent = [claimed(i) for i in range(1, size + 1)]
-    return HANDLER.close_reply("attempt", reply(kind, retry_after_s), sent, (), (), streak, HIGH)
+    new = attempt(retry_count=retry_count)
+    return HANDLER.close_reply(new, reply(kind, retry_after_s), sent, (), (), HIGH)
 
 
 def states(closing: AttemptClosing) -> set[SubmissionState]:
@@ -51,7 +64,6 @@ def test_the_maps_are_total() -> None:
     ("kind", "size", "state"),
     [
         (ReplyKind.NOT_SENT, 3, SubmissionState.RETRY),
-        (ReplyKind.CONFIGURATION, 3, SubmissionState.EXHAUSTED),
         (ReplyKind.REFUSED_WHOLE, 3, SubmissionState.RETRY),
         (ReplyKind.REFUSED_WHOLE, 1, SubmissionState.REJECTED),
         (ReplyKind.UNCLEAR, 3, SubmissionState.UNKNOWN),
@@ -83,7 +95,6 @@ def test_a_refused_batch_is_halved_at_once_until_the_guilty_one_stands_alone() -
     while size > 1:
         closing = close(ReplyKind.REFUSED_WHOLE, size)
         assert closing.next_action_in_ms == 0
-        assert not closing.spent
         assert closing.next_batch_size is not None
         assert closing.next_batch_size < size
         size, halvings = closing.next_batch_size, halvings + 1
@@ -93,26 +104,55 @@ def test_a_refused_batch_is_halved_at_once_until_the_guilty_one_stands_alone() -
     assert alone.next_action_in_ms is None
 
 
-@pytest.mark.parametrize(
-    ("message", "decision"),
-    [
-        ("Security not found", Decision.REJECT),
-        ("quantity must be positive", Decision.REJECT),
-        ("Connection timeout to database", Decision.LOOK_UP),
-        ("Service temporarily unavailable", Decision.LOOK_UP),
-        ("deadlock detected", Decision.LOOK_UP),
-        ("Internal error", Decision.LOOK_UP),
-    ],
-)
-def test_a_failed_item_is_judged_by_its_message(message: str, decision: Decision) -> None:
-    reading = ItemReading(1, Verdict.REFUSED, "ITEM_REFUSED", message)
-    assert HANDLER.decide_reading(reading) is decision
+DATABASE_SPEAKING = [
+    "Database error: Database error at index 3: Failed to insert execution after 3 attempts",
+    "An I/O error occurred while sending to the backend.",
+    "Could not commit JPA transaction",
+    "Broken pipe",
+    "the Execution Service gave no reason",
+    "",
+    "Security not found",
+    "Quantity is required, said the database",
+]
 
 
-def test_settings_extend_the_transient_words() -> None:
-    handler = ExecutionFailureHandler(RetryPolicy(transient_words=("Gremlins",)))
-    reading = ItemReading(1, Verdict.REFUSED, "ITEM_REFUSED", "gremlins in the engine")
-    assert handler.decide_reading(reading) is Decision.LOOK_UP
+def _decided(message: str, *more: str) -> Decision:
+    handler = ExecutionFailureHandler(RetryPolicy(refusal_messages=more))
+    return handler.decide_reading(ItemReading(1, Verdict.REFUSED, "ITEM_REFUSED", message))
+
+
+@pytest.mark.parametrize("message", KNOWN_REFUSALS)
+def test_a_known_refusal_rejects_in_any_case_and_between_blanks(message: str) -> None:
+    for spelled in (message, message.upper(), f"  {message.lower()}\n"):
+        assert _decided(spelled) is Decision.REJECT
+    assert _decided(f"{message} (rolled back)") is Decision.LOOK_UP
+
+
+@pytest.mark.parametrize("message", DATABASE_SPEAKING)
+def test_whatever_is_no_known_refusal_proves_nothing(message: str) -> None:
+    assert _decided(message) is Decision.LOOK_UP
+
+
+@given(st.text())
+def test_no_text_but_the_listed_ones_rejects(message: str) -> None:
+    listed = message.strip().casefold() in {text.casefold() for text in KNOWN_REFUSALS}
+    assert (_decided(message) is Decision.REJECT) == listed
+
+
+def test_a_setting_adds_refusals_with_wildcards() -> None:
+    more = ("Security * is not traded", "gremlins")
+    assert _decided("security AAPL (a.b) is NOT traded", *more) is Decision.REJECT
+    assert _decided("Gremlins", *more) is Decision.REJECT
+    assert _decided("gremlins in the engine", *more) is Decision.LOOK_UP
+    assert _decided("Security AAPL is not traded today", *more) is Decision.LOOK_UP
+
+
+def test_what_proves_nothing_is_told_as_unclear() -> None:
+    reading = ItemReading(1, Verdict.REFUSED, "ITEM_REFUSED", "Broken pipe")
+    answered = GatewayReply(ReplyKind.ANSWERED, "OK", "", 207)
+    (outcome,) = HANDLER.close_reply(attempt(), answered, [claimed(1)], [reading], (), LOW).outcomes
+    assert (outcome.state, outcome.code) == (SubmissionState.UNKNOWN, "ITEM_UNCLEAR")
+    assert "Broken pipe" in outcome.message
 
 
 def test_only_an_answered_batch_sends_its_few_failures_back_alone() -> None:
@@ -123,7 +163,7 @@ def test_only_an_answered_batch_sends_its_few_failures_back_alone() -> None:
             for i in range(10)
         ]
         answered = GatewayReply(ReplyKind.ANSWERED, "OK", "", 207)
-        return HANDLER.close_reply("a", answered, sent, readings, (), 0, LOW)
+        return HANDLER.close_reply(attempt(), answered, sent, readings, (), LOW)
 
     assert closing(3).next_batch_size == 1
     assert closing(4).next_batch_size == 2
@@ -139,7 +179,7 @@ def test_failed_items_of_an_answered_batch_end_alone_whatever_their_number(faile
     while size > 1:
         readings = [ItemReading(i, Verdict.UNCLEAR, "ITEM_UNCLEAR", "why") for i in range(size)]
         sent = [claimed(i) for i in range(size)]
-        smaller = handler.close_reply("a", answered, sent, readings, (), 0, LOW).next_batch_size
+        smaller = handler.close_reply(attempt(), answered, sent, readings, (), LOW).next_batch_size
         if few == 0:
             assert smaller is None
             return
@@ -151,7 +191,7 @@ def test_failed_items_of_an_answered_batch_end_alone_whatever_their_number(faile
 
 def test_what_could_not_be_sent_is_recorded_with_the_rest() -> None:
     unsendable = ItemOutcome(9, SubmissionState.REJECTED, "NOT_REPRESENTABLE", "why")
-    closing = HANDLER.close_reply("a", reply(ReplyKind.LOST), [claimed(1)], (), [unsendable], 0, LOW)
+    closing = HANDLER.close_reply(attempt(), reply(ReplyKind.LOST), [claimed(1)], (), [unsendable], LOW)
     assert [(o.execution_id, o.state) for o in closing.outcomes] == [
         (1, SubmissionState.UNKNOWN),
         (9, SubmissionState.REJECTED),
@@ -174,7 +214,7 @@ def test_retry_after_is_honoured_and_capped() -> None:
 
 def test_attempts_that_never_left_lengthen_the_backoff() -> None:
     short = close(ReplyKind.NOT_SENT, 2).next_action_in_ms
-    long = close(ReplyKind.NOT_SENT, 2, streak=3).next_action_in_ms
+    long = close(ReplyKind.NOT_SENT, 2, retry_count=3).next_action_in_ms
     assert short is not None
     assert long is not None
     assert long > 4 * short
@@ -216,7 +256,7 @@ def test_every_closing_is_legal_and_leaves_nothing_forgotten(
     kind: ReplyKind, size: int, spent: int, left_s: float, dice: random.Random
 ) -> None:
     sent = [claimed(i, spent, left_s) for i in range(size)]
-    closing = HANDLER.close_reply("a", reply(kind), sent, (), (), 0, dice.random)
+    closing = HANDLER.close_reply(attempt(), reply(kind), sent, (), (), dice.random)
     assert [o.execution_id for o in closing.outcomes] == [item.execution_id for item in sent]
     assert all(may_become(SubmissionState.CLAIMED, o.state) for o in closing.outcomes)
     open_ones = states(closing) & {SubmissionState.RETRY, SubmissionState.UNKNOWN}
@@ -229,7 +269,7 @@ def test_what_the_circuit_held_back_waits_without_spending_or_is_given_up_when_i
 ) -> None:
     held = [claimed(i, spent, seconds) for i, seconds in enumerate(left_s)]
     wrong = ItemOutcome(99, SubmissionState.REJECTED, "NOT_REPRESENTABLE", "cannot be said")
-    closing = HANDLER.close_unsent("a", "4 of 4 calls failed", held, [wrong], wait_ms)
+    closing = HANDLER.close_unsent(attempt(counted=True), Hold("4 of 4 calls failed", wait_ms), held, [wrong])
     assert [o.execution_id for o in closing.outcomes] == [*range(len(held)), 99]
     assert (closing.kind, closing.code, closing.spent) == (ReplyKind.NOT_SENT, "CIRCUIT_OPEN", False)
     assert "4 of 4 calls failed" in closing.message
@@ -238,3 +278,134 @@ def test_what_the_circuit_held_back_waits_without_spending_or_is_given_up_when_i
         assert outcome.code == "CIRCUIT_OPEN"
         assert ("do not resubmit" in outcome.message) == (seconds > 0)
     assert closing.next_action_in_ms == (wait_ms if max(left_s) > 0 else None)
+
+
+@given(st.lists(st.floats(-10, 600), min_size=1, max_size=20))
+def test_what_waits_for_a_configuration_is_never_given_up_for_its_time(left_s: list[float]) -> None:
+    held = [claimed(i, 0, seconds) for i, seconds in enumerate(left_s)]
+    hold = Hold("401", 100, "pending, do not resubmit: 401", pauses_budget=True)
+    closing = HANDLER.close_unsent(attempt(), hold, held, ())
+    assert states(closing) == {SubmissionState.RETRY}
+    assert {outcome.message for outcome in closing.outcomes} == {hold.message}
+    assert (closing.pauses_budget, closing.next_action_in_ms) == (True, 100)
+
+
+@pytest.mark.parametrize(
+    ("http_status", "decision"),
+    [
+        (401, Decision.RETRY),
+        (403, Decision.LOOK_UP),
+        (404, Decision.LOOK_UP),
+        (405, Decision.RETRY),
+        (415, Decision.RETRY),
+        (307, Decision.RETRY),
+        (308, Decision.RETRY),
+        (None, Decision.RETRY),
+    ],
+)
+@pytest.mark.parametrize("left_s", [60.0, -1.0])
+def test_a_wrong_configuration_waits_and_spends_nothing(
+    http_status: int | None, decision: Decision, left_s: float
+) -> None:
+    """A gateway may have put a 403 or 404 in the place of an answer."""
+    refused = GatewayReply(ReplyKind.CONFIGURATION, "CODE", "POST answered it", http_status)
+    items = [claimed(i, 99, left_s) for i in range(3)]
+    assert {HANDLER.decide_reply(refused, item, 3) for item in items} == {decision}
+    closing = HANDLER.close_reply(attempt(counted=True), refused, items, (), (), LOW)
+    assert (closing.pauses_budget, closing.spent) == (True, False)
+    for outcome in closing.outcomes:
+        assert "pending, do not resubmit" in outcome.message
+        assert "POST answered it" in outcome.message
+
+
+@pytest.mark.parametrize("kind", ReplyKind)
+@pytest.mark.parametrize("counted", [False, True])
+def test_only_what_a_claim_counted_is_given_back(kind: ReplyKind, *, counted: bool) -> None:
+    closing = HANDLER.close_reply(attempt(counted=counted), reply(kind), [claimed(1)], (), (), LOW)
+    assert closing.spent is (SPENDS_BUDGET[kind] or not counted)
+    assert closing.pauses_budget is (kind is ReplyKind.CONFIGURATION)
+
+
+@pytest.mark.parametrize(("policy_ms", "failed"), [(None, True), (700, False), (700, True)])
+def test_only_a_failed_handler_shortens_the_settle_time(policy_ms: int | None, *, failed: bool) -> None:
+    handler = ExecutionFailureHandler(RetryPolicy(answered_settle_ms=policy_ms))
+    answered = GatewayReply(ReplyKind.UNCLEAR, "CODE", "why", 500, handler_failed=failed)
+    closing = handler.close_reply(attempt(), answered, [claimed(1)], (), (), LOW)
+    assert closing.settle_ms == (policy_ms if failed else None)
+
+
+def test_time_that_stands_still_does_not_give_up_what_is_proven_absent() -> None:
+    late = open_item(1, attempts_spent=1, budget_left_s=-5)
+    assert HANDLER.decide_absent(late, adopted=False, paused=True) is SubmissionState.RETRY
+    spent = open_item(1, attempts_spent=5, budget_left_s=-5)
+    assert HANDLER.decide_absent(spent, adopted=False, paused=True) is SubmissionState.EXHAUSTED
+
+
+RETRY_SIZES = [
+    # kind, status, size, tries before, outage, size of the retry
+    ("unclear", 500, 100, 0, False, 10),
+    ("unclear", 503, 95, 0, False, 10),
+    ("unclear", 500, 11, 0, False, 2),
+    ("unclear", 500, 10, 1, False, 1),
+    ("unclear", 500, 2, 5, False, 1),
+    ("unclear", 500, 100, 0, True, None),
+    ("unclear", 500, 10, OUTAGE_TRIES - 1, True, None),
+    ("unclear", 500, 100, OUTAGE_TRIES, True, 10),
+    ("unclear", 201, 100, 0, False, None),
+    ("unclear", 201, 100, 1, False, 50),
+    ("unclear", None, 3, 1, False, 2),
+    ("lost", None, 100, 0, False, None),
+    ("lost", None, 100, 1, False, 50),
+    ("lost", 502, 25, 1, False, 13),
+    ("lost", 504, 25, 0, False, None),
+    ("lost", None, 100, 1, True, None),
+    ("lost", None, 100, OUTAGE_TRIES, True, 50),
+    ("configuration", 404, 100, 0, False, None),
+    ("not_sent", 429, 100, 4, False, None),
+    ("refused_whole", 400, 100, 4, False, None),
+    ("answered", 207, 100, 4, False, None),
+    ("requeued", None, 100, 0, False, None),
+    (None, None, 100, 0, False, None),
+]
+
+
+@pytest.mark.parametrize(("kind", "status", "size", "tries", "outage", "expected"), RETRY_SIZES)
+def test_how_many_a_retry_sends_at_once(
+    kind: str | None, status: int | None, size: int, tries: int, *, outage: bool, expected: int | None
+) -> None:
+    assert retry_size(kind, status, size, tries, outage=outage) == expected
+
+
+def test_the_table_of_retry_sizes_is_total() -> None:
+    assert {row[0] for row in RETRY_SIZES} == {*ReplyKind, "requeued", None}
+
+
+@given(
+    kind=st.sampled_from([*ReplyKind, None]),
+    status=st.sampled_from([None, 200, 401, 404, 500, 502, 503, 504, 599]),
+    size=st.integers(1, 100),
+    tries=st.integers(0, 1000),
+    outage=st.booleans(),
+)
+def test_a_retry_is_whole_or_smaller_and_never_more_than_parts_or_halves(
+    kind: ReplyKind | None, status: int | None, size: int, tries: int, *, outage: bool
+) -> None:
+    smaller = retry_size(kind, status, size, tries, outage=outage)
+    if smaller is None:
+        return
+    assert kind in (ReplyKind.UNCLEAR, ReplyKind.LOST)
+    assert 1 <= smaller < size
+    parts = -(-size // smaller)
+    assert parts <= max(2, PARTS)
+    assert not outage or tries >= OUTAGE_TRIES
+
+
+@given(st.integers(2, 100), st.sampled_from([500, None]))
+def test_the_one_at_fault_is_alone_after_few_calls(size: int, status: int | None) -> None:
+    """Two rounds after an answer, one for each halving and one more after silence."""
+    kind, tries = ReplyKind.LOST if status is None else ReplyKind.UNCLEAR, 0
+    rest = size
+    while rest > 1:
+        rest = retry_size(kind, status, rest, tries, outage=False) or rest
+        tries += 1
+    assert tries <= (8 if status is None else 2)

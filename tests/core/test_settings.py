@@ -387,3 +387,17 @@ def test_a_home_directory_is_understood() -> None:
 def test_settings_are_frozen() -> None:
     with pytest.raises(AttributeError):
         Settings().server.port = 1  # type: ignore[misc]
+
+
+def test_words_that_marked_passing_failures_are_ignored_with_one_warning() -> None:
+    loaded = load_settings({"TRADE_SERVICE_EXECUTION_SERVICE_TRANSIENT_MESSAGE_PATTERNS": "gremlins"})
+    (warning,) = loaded.warnings
+    assert "TRANSIENT_MESSAGE_PATTERNS" in warning
+    assert "is ignored" in warning
+    assert "refusal_messages" in warning
+
+
+@pytest.mark.parametrize("text", ["*", " ** ", "known,*"])
+def test_a_refusal_that_every_message_matches_is_refused(text: str) -> None:
+    with pytest.raises(SettingsError, match="none of them blank or of"):
+        load_settings({"TRADE_SERVICE_EXECUTION_SERVICE_REFUSAL_MESSAGES": text})

@@ -2,7 +2,6 @@
 
 import random
 from collections import Counter
-from datetime import UTC, datetime
 from decimal import Decimal
 
 import pytest
@@ -20,7 +19,7 @@ from trade_service.simulator.behaviour import (
     single_answer,
     size_refusal,
 )
-from trade_service.simulator.checks import Refusal, check_all, from_e8
+from trade_service.simulator.checks import Fate, Refusal, from_e8
 from trade_service.simulator.faults import (
     FAULTS,
     OK,
@@ -30,6 +29,7 @@ from trade_service.simulator.faults import (
     FaultPlanError,
     parse_step,
 )
+from trade_service.simulator.manners import Manners
 from trade_service.simulator.messages import (
     FAILED,
     SUCCESS,
@@ -38,14 +38,16 @@ from trade_service.simulator.messages import (
     ExecutionPost,
     ExecutionResult,
 )
+from trade_service.simulator.profiles import PUBLISHED, REAL
 from trade_service.simulator.settings import SimulatorSettings, parse_fault_rates
 
-NOW = datetime(2026, 11, 24, 10, 30, tzinfo=UTC)
+NOW_NS = 1_795_516_200_000_000_000
 PATH = "/api/v1/executions/batch"
 FIRST_ID = 5_000
 
 money = st.integers(1, 10**18 - 1).map(from_e8)
 seeds = st.integers(0, 2**32)
+both = st.sampled_from([REAL, PUBLISHED])
 
 
 def post(trade_id: int = 1, quantity: str = "100", limit_price: str | None = None) -> ExecutionPost:
@@ -75,10 +77,15 @@ def run(
     seed: int = 0,
     item_faults: dict[int, str] | None = None,
     refuse_bad_items: bool = False,
+    manners: Manners = PUBLISHED,
 ) -> Verdict:
     step = parse_step(entry)
-    call = Call(posts, step, item_faults or {}, FIRST_ID, NOW, PATH, refuse_bad_items)
+    call = Call(posts, step, item_faults or {}, FIRST_ID, NOW_NS, PATH, manners, refuse_bad_items)
     return respond(call, random.Random(seed))
+
+
+def check_all(posts: list[ExecutionPost | None]) -> list[Fate]:
+    return PUBLISHED.check_all(posts, singly=False)
 
 
 def answer(verdict: Verdict) -> BatchExecutionResponse:
@@ -97,11 +104,11 @@ def trade_ids(verdict: Verdict) -> list[int | None]:
     return [item.trade_service_execution_id for item in verdict.accepted]
 
 
-@given(good_batches())
+@given(good_batches(), both)
 def test_without_faults_every_item_is_accepted_once_and_reported_at_its_index(
-    batch: list[ExecutionPost],
+    batch: list[ExecutionPost], manners: Manners
 ) -> None:
-    verdict = run(batch)
+    verdict = run(batch, manners=manners)
     assert verdict.status == 201
     assert list(verdict.accepted) == batch
     assert [from_e8(amounts[0]) for amounts in verdict.amounts] == [item.quantity for item in batch]
@@ -113,28 +120,28 @@ def test_without_faults_every_item_is_accepted_once_and_reported_at_its_index(
         assert result.execution.quantity == batch[index].quantity
 
 
-@given(mixed_batches())
+@given(mixed_batches(), both)
 def test_bad_items_fail_alone_and_the_status_tells_how_many(
-    mixed: tuple[list[ExecutionPost], set[int]],
+    mixed: tuple[list[ExecutionPost], set[int]], manners: Manners
 ) -> None:
     batch, bad = mixed
-    verdict = run(batch)
+    verdict = run(batch, manners=manners)
     assert verdict.status == (201 if not bad else 400 if len(bad) == len(batch) else 207)
     body = answer(verdict)
     assert (body.total_requested, body.failed) == (len(batch), len(bad))
     assert body.successful + body.failed == body.total_requested
     assert [result.request_index for result in results(verdict)] == list(range(len(batch)))
     assert {result.request_index for result in results(verdict) if result.status == FAILED} == bad
-    assert all("tradeType" in (r.message or "") for r in results(verdict) if r.status == FAILED)
+    assert all("BUY or SELL" in (r.message or "") for r in results(verdict) if r.status == FAILED)
     assert trade_ids(verdict) == [1_000 + i for i in range(len(batch)) if i not in bad]
 
 
-@given(mixed_batches(), st.sampled_from(sorted(FAULTS)), seeds)
+@given(mixed_batches(), st.sampled_from(sorted(FAULTS)), seeds, both)
 def test_under_every_fault_the_books_get_good_items_once_and_only_what_the_table_says(
-    mixed: tuple[list[ExecutionPost], set[int]], name: str, seed: int
+    mixed: tuple[list[ExecutionPost], set[int]], name: str, seed: int, manners: Manners
 ) -> None:
     batch, bad = mixed
-    verdict = run(batch, name, seed)
+    verdict = run(batch, name, seed, manners=manners)
     good = [1_000 + i for i in range(len(batch)) if i not in bad]
     accepted = trade_ids(verdict)
     assert len(verdict.amounts) == len(accepted)
@@ -153,14 +160,14 @@ def test_under_every_fault_the_books_get_good_items_once_and_only_what_the_table
             assert len(accepted) == max(len(good) - 1, 0)
         case Commit.ALL | Commit.LATE:
             assert accepted == good
-    assert run(batch, name, seed) == verdict, "the same seed gives the same verdict"
+    assert run(batch, name, seed, manners=manners) == verdict, "the same seed gives the same verdict"
 
 
-@given(good_batches(), st.integers(0, 99), seeds)
+@given(good_batches(), st.integers(0, 99), seeds, both)
 def test_a_shifted_answer_reports_later_successes_one_place_too_early(
-    batch: list[ExecutionPost], place: int, seed: int
+    batch: list[ExecutionPost], place: int, seed: int, manners: Manners
 ) -> None:
-    verdict = run(batch, f"shifted_index:{place}", seed)
+    verdict = run(batch, f"shifted_index:{place}", seed, manners=manners)
     lost = min(place, max(len(batch) - 2, 0))
     assert trade_ids(verdict) == [1_000 + i for i in range(len(batch)) if i != lost]
     found = results(verdict)
@@ -267,8 +274,8 @@ def test_each_rule_names_its_field(item: ExecutionPost | None, field: str, rule:
 )
 def test_good_decimals_are_kept_digit_for_digit(text: str) -> None:
     (amounts,) = check_all([post(quantity=text, limit_price=text)])
-    assert not isinstance(amounts, Refusal)
-    assert from_e8(amounts[0]) == from_e8(amounts[1]) == Decimal(text)
+    assert isinstance(amounts, tuple)
+    assert [from_e8(int(units or 0)) for units in amounts] == [Decimal(text)] * 2
 
 
 def test_longest_texts_and_all_words_are_accepted() -> None:
@@ -276,12 +283,12 @@ def test_longest_texts_and_all_words_are_accepted() -> None:
         item = replace(
             post(), execution_status=status, destination="D" * 20, security_id="S" * 24, trade_type="SELL"
         )
-        assert check_all([item]) == [(100 * 10**8, 0)]
+        assert check_all([item]) == [(100 * 10**8, None)]
 
 
 @pytest.mark.parametrize(("size", "refused"), [(0, True), (1, False), (100, False), (101, True)])
 def test_batch_size(size: int, refused: bool) -> None:
-    body = size_refusal(size, PATH, NOW)
+    body = size_refusal(PUBLISHED, size, PATH, NOW_NS)
     assert (body is not None) == refused
     if body is not None:
         assert body.status == 400
@@ -289,15 +296,20 @@ def test_batch_size(size: int, refused: bool) -> None:
         assert set(body.validation_errors) == {"executions"}
 
 
+def single(item: ExecutionPost, entry: str = "ok") -> tuple[int, object]:
+    call = Call([item], parse_step(entry), {}, FIRST_ID, NOW_NS, PATH, PUBLISHED, singly=True)
+    return single_answer(respond(call, random.Random(0)), call)
+
+
 def test_the_single_call_answers_with_the_execution_or_the_reason() -> None:
-    status, body = single_answer(run([post(9)]), PATH, NOW)
+    status, body = single(post(9))
     assert status == 201
     assert getattr(body, "trade_service_execution_id", None) == 9
-    status, body = single_answer(run([post(9, quantity="0")]), PATH, NOW)
+    status, body = single(post(9, quantity="0"))
     assert status == 400
     assert isinstance(body, ErrorBody)
     assert "quantity" in body.message
-    assert single_answer(run([post(9)], "error_503"), PATH, NOW)[0] == 503
+    assert single(post(9), "error_503")[0] == 503
 
 
 def test_a_script_is_followed_in_order_and_then_the_rates() -> None:

@@ -10,10 +10,12 @@ from tests.support.attempts import closing, new_attempt
 from tests.support.gateway import FakeGateway
 from tests.world.store import MemoryStore
 from tests.world.store_books import Books
+from tests.world.store_downstream import MemoryDownstreamStore
 from trade_service.domain.executions import SubmissionState
 from trade_service.submission.admission import Admission
 from trade_service.submission.board import OutcomeBoard
 from trade_service.submission.breaker import CircuitSettings
+from trade_service.submission.downstream_gate import DownstreamGate, GateSettings
 from trade_service.submission.events import EventBus
 from trade_service.submission.failure_handler import ExecutionFailureHandler, RetryPolicy
 from trade_service.submission.recovery import Recovery, RecoverySettings
@@ -57,22 +59,22 @@ class Scene:
         order_id = self.books.add_order(Decimal(10), "S1")
         self.execution_id = self.books.add_execution(order_id, Decimal(10))
         self.store = MemoryStore(self.books, "owner", self.hands.new_attempt_id, 0)
-        self.attempt = new_attempt(
-            lease_ms=round(LEASE_S * 1000), settle_ms=round(SETTLE_S * 1000), floor_id=0
-        )
+        self.attempt = new_attempt(lease_ms=round(LEASE_S * 1000), settle_ms=round(SETTLE_S * 1000))
         self.observer = self.new_observer()
 
     def new_observer(self) -> Recovery:
-        events = EventBus()
+        events, gateway, downstream = EventBus(), FakeGateway(), MemoryDownstreamStore(self.books)
         return Recovery(
             self.store,
-            FakeGateway(),
+            gateway,
             self.hands,
             ExecutionFailureHandler(RetryPolicy()),
             WorkQueue(10),
             OutcomeBoard(),
             events,
             Admission(self.hands, events, CircuitSettings(1000), 1),
+            DownstreamGate(downstream, gateway, self.hands, events, GateSettings("http://ledger")),
+            downstream,
             RecoverySettings("observer", 10, 1.0, 10, 0, 0, 10, 600_000),
         )
 

@@ -1,5 +1,6 @@
 """The JSON of the Execution Service's messages: exact, checked, and tolerant where nothing hangs on it."""
 
+import contextlib
 import json
 import re
 from decimal import Decimal
@@ -17,8 +18,10 @@ from trade_service.execution_service.wire import (
     UnreadableAnswer,
     decode_batch_answer,
     decode_page,
+    decode_row,
     encode_batch_request,
     said,
+    unsendable,
 )
 from trade_service.submission.messages import BatchExecutionRequest, ExecutionPost, ExecutionResult
 
@@ -294,7 +297,7 @@ def test_results_of_another_type_are_no_results_but_not_missing_either() -> None
 
 @pytest.mark.parametrize(
     "body",
-    [b"", b"   ", b"[]", b"null", b'"x"', b"17", b"<html>", b'{"results":[', b"{}{}", b"\xef\xbb\xbf{}",
+    [b"", b"   ", b"[]", b"null", b'"x"', b"17", b"<html>", b'{"results":[', b"{}{}", b"\xff\xfe{\x00}\x00",
      b'{"status":"\xff"}', b'{"deep":' + b"[" * 100_000],
     ids=range(12),
 )  # fmt: skip
@@ -363,3 +366,65 @@ def test_whatever_one_result_holds_the_next_one_is_read(
     results = _results(json.dumps({**odd, "execution": odd.get("execution", execution)}), GOOD)
     assert results[-1].execution is not None
     assert (results[-1].status, results[-1].execution.id) == ("SUCCESS", 9)
+
+
+MARK = b"\xef\xbb\xbf"
+
+
+def test_a_byte_order_mark_is_read_over() -> None:
+    batch = b'{"results":[{"requestIndex":0,"status":"SUCCESS","execution":{"id":102}}]}'
+    assert decode_batch_answer(MARK + batch) == decode_batch_answer(batch)
+    row = b'{"id":7,"tradeServiceExecutionId":1,"quantity":2}'
+    listing = b'{"content":[%s],"pagination":{"hasNext":false}}' % row
+    assert decode_page(MARK + listing) == decode_page(listing)
+    assert decode_row(MARK + row).content == decode_page(listing).content
+    assert said(MARK + b'{"message":"no"}') == "no"
+
+
+ODD_NUMBERS = [b"1e2000000", b"1e99999999999999999999", b"-1e-99999999999999999999", b"NaN", b'"NaN"', b"1e400",
+               b'"1e99999999999999999999"', b"9" * 5000, b"1." + b"9" * 50_000, b"true", b"[]", b"{}"]  # fmt: skip
+
+
+@pytest.mark.parametrize("number", ODD_NUMBERS, ids=range(len(ODD_NUMBERS)))
+@pytest.mark.parametrize(
+    "field", ["id", "tradeServiceExecutionId", "quantity", "limitPrice", "receivedTimestamp"]
+)
+def test_no_number_does_more_than_make_its_page_unreadable(field: str, number: bytes) -> None:
+    row = {"id": b"5", "quantity": b"1"} | {field: number}
+    text = b",".join(b'"%s":%s' % (name.encode(), value) for name, value in row.items())
+    with contextlib.suppress(UnreadableAnswer):
+        decode_page(b'{"content":[{%s}],"pagination":{"hasNext":false}}' % text)
+    with contextlib.suppress(UnreadableAnswer):
+        decode_row(b"{%s}" % text)
+
+
+@pytest.mark.parametrize("number", [b"1e99999999999999999999", b"3000000000", b"[]", b"1e400"])
+def test_an_odd_number_of_one_result_spoils_no_other(number: bytes) -> None:
+    odd = '{"requestIndex":0,"status":"SUCCESS","execution":{"id":%s,"tradeServiceExecutionId":101}}'
+    _, second = _results(odd % number.decode(), GOOD)
+    assert second.execution is not None
+    assert (second.status, second.execution.id) == ("SUCCESS", 9)
+
+
+def _odd_posts() -> st.SearchStrategy[ExecutionPost]:
+    """Posts of which some cannot be written, for any reason."""
+    numbers = st.sampled_from([Decimal(10), Decimal("1E+3"), Decimal("NaN"), Decimal("Infinity"), Decimal(0),
+                               Decimal("-1"), Decimal("1E-9"), Decimal("99999999999"), None, "many"])  # fmt: skip
+    texts = st.sampled_from(["ML", "AAPL", "x" * 30, "\ud800", None, 5])
+    return st.builds(
+        ExecutionPost, st.just("NEW"), st.just("BUY"), texts, texts, numbers, st.none() | numbers,
+        st.sampled_from([1, 2**31, 0, None]), st.just(1),
+    )  # fmt: skip
+
+
+@given(st.lists(_odd_posts() | st.just(_post()), min_size=1, max_size=8))
+def test_what_cannot_be_written_is_found_alone_and_the_rest_is_written(posts: list[ExecutionPost]) -> None:
+    faults = unsendable(posts)
+    assert all(rule for rule in faults.values())
+    rest = [one for index, one in enumerate(posts) if index not in faults]
+    assert not unsendable(rest)
+    if rest:
+        encode_batch_request(BatchExecutionRequest(rest))
+    for index in faults:
+        with pytest.raises((InvalidInput, TypeError, ArithmeticError, AttributeError, ValueError)):
+            encode_batch_request(BatchExecutionRequest([posts[index]]))

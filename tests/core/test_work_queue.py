@@ -58,11 +58,11 @@ async def test_put_waits_for_room() -> None:
 
 async def test_a_recovered_piece_is_cut_but_never_joined() -> None:
     queue = WorkQueue(1000)
-    queue.offer(Work((1, 2, 3), recovered=True, streak=2))
+    queue.offer(Work((1, 2, 3), recovered=True, retry_count=2))
     queue.offer(Work((4,), recovered=True))
     taken = [await queue.take(2) for _ in range(3)]
     assert [work.execution_ids for work in taken] == [(1, 2), (3,), (4,)]
-    assert [work.streak for work in taken] == [2, 2, 0]
+    assert [work.retry_count for work in taken] == [2, 2, 0]
 
 
 async def test_fresh_and_recovered_work_take_turns() -> None:

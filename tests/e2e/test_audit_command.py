@@ -63,6 +63,7 @@ async def test_every_planted_fault_is_found(
         "missing_downstream": 1,
         "extra_downstream": 1,
         "different": 2,
+        "impossible_id": 0,
     }
     assert report["notes"] == {"in_flight": 1, "foreign": 2}
     found = {(finding["kind"], finding["id"]) for finding in report["findings"]}
@@ -71,7 +72,7 @@ async def test_every_planted_fault_is_found(
 
     shown = await cli.run("audit")
     assert shown.code == 1
-    assert "execution 1: accepted as 21 and also as 1: cancel one of the two there" in shown.out
+    assert "execution 1: accepted as 1 and also as 21: cancel one of the two there" in shown.out
     assert "trade order 4 (orderId 4): quantitySent is 100, its executions hold 0" in shown.out
 
 

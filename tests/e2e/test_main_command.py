@@ -35,6 +35,8 @@ def test_help_lists_all_commands(capsys: pytest.CaptureFixture[str]) -> None:
         (["audit", "--nope"], "See `trade-service audit --help`"),
         (["simulate", "--fault", "reset_after=2"], "must be between 0 and 1"),
         (["simulate", "--fault", "gremlins=0.1"], "unknown fault 'gremlins'"),
+        (["simulate", "--poison", ""], "poison '' must have 1 to 100 characters"),
+        (["simulate", "--fresh", "--books", "books"], "leave out --fresh or --books"),
         (["demo", "--orders", "0"], "--orders"),
     ],
 )
@@ -94,6 +96,47 @@ async def test_the_simulator_forgets_nothing_when_it_is_killed(bare_cli: Cli) ->
         async with await bare_cli.start(*simulate) as running:
             async with session.get(f"{await url_of(running)}/simulator/books") as answer:
                 assert (await answer.json())["total"] == 1
+
+
+async def total(url: str) -> int:
+    async with aiohttp.ClientSession() as session:
+        async with session.get(f"{url}/simulator/books") as answer:
+            return int((await answer.json())["total"])
+
+
+async def test_books_are_kept_in_the_users_folder_from_one_start_to_the_next(bare_cli: Cli) -> None:
+    simulate = ("simulate", "--port", "0")
+    for accepted in (0, 1):
+        async with await bare_cli.start(*simulate) as running:
+            url = await url_of(running)
+            line = await running.line_with("Its books are in ")
+            assert f"({accepted} executions so far)" in line
+            assert line.split()[4].startswith(bare_cli.environment["HOME"])
+            assert line.split()[4].endswith("execution-service-books.jsonl")
+            assert await total(url) == accepted
+            async with aiohttp.ClientSession() as session:
+                async with session.post(f"{url}/api/v1/executions/batch", json=BATCH) as answer:
+                    assert answer.status == 201
+            second = await bare_cli.run(*simulate)
+            assert second.code == 2
+            assert "another process keeps its books in" in second.complaint
+            async with await bare_cli.start(*simulate, "--fresh") as other:
+                assert await total(await url_of(other)) == 0
+            running.send(signal.SIGINT)
+            await running.ended()
+
+
+async def test_the_profile_and_poison_are_options(bare_cli: Cli) -> None:
+    statuses = []
+    for options in (("--poison", "I*"), ("--profile", "published"), ()):
+        async with await bare_cli.start("simulate", "--port", "0", "--fresh", *options) as running:
+            url = await url_of(running)
+            async with aiohttp.ClientSession() as session:
+                async with session.post(f"{url}/api/v1/executions/batch", json=BATCH) as answer:
+                    statuses.append(answer.status)
+                async with session.get(f"{url}/api/v1/execution/1x") as answer:
+                    statuses.append(answer.status)
+    assert statuses == [500, 500, 201, 404, 201, 500]
 
 
 async def test_a_file_that_is_no_books_is_left_alone(bare_cli: Cli) -> None:

@@ -30,11 +30,11 @@ ANN = Requeue("ann", "they are open again")
 
 
 class Shut(FakeGateway):
-    """Its books cannot be read until they are opened."""
+    """Its books can be read once, by the engine when it starts, and then not until they are opened."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.shut = True
+        self.shut = False
 
     async def list_newest(self, offset: int, limit: int) -> Listing:
         return Listing(None, "X", "shut") if self.shut else await super().list_newest(offset, limit)
@@ -43,6 +43,8 @@ class Shut(FakeGateway):
 @asynccontextmanager
 async def at_work(engine: AsyncEngine, gateway: FakeGateway) -> AsyncIterator[tuple[Heart, OperatorService]]:
     async with beating(engine, gateway) as heart:
+        if isinstance(gateway, Shut):
+            gateway.shut = True
         yield heart, operators_on(engine, gateway)
 
 

@@ -20,6 +20,7 @@ async def test_an_unknown_outcome_is_seen_and_settled(
     cli: Cli, simulator: RunningSimulator, engine: AsyncEngine
 ) -> None:
     simulator.script(["reset_after"])
+    simulator.script_lookups(["ok"])  # Nothing is sent before the ledger was read once.
     simulator.lookup_faults = {"error_503": 1.0}
     assert (await cli.run("submit", cli.write(order(1)), "--wait-s", "0.3")).code == 1
     simulator.lookup_faults = {}

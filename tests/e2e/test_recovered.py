@@ -38,11 +38,11 @@ async def test_a_recovery_is_told_with_its_attempts_and_only_then(engine: AsyncE
 
 async def test_who_is_given_up_is_told_once(engine: AsyncEngine) -> None:
     gateway = FakeGateway()
-    gateway.scripts.append(fail(ReplyKind.CONFIGURATION, "DOWNSTREAM_UNAUTHORIZED"))
-    async with beating(engine, gateway) as heart:
-        ids = await executions_in(engine, 3)
-        assert (await heart.service.submit_executions_bulk(ids)).failed == 3
+    gateway.usual = fail(ReplyKind.LOST, "LOST")
+    async with beating(engine, gateway, max_attempts=2) as heart:
+        ids = await executions_in(engine, 1)
+        assert (await heart.service.submit_executions_bulk(ids)).failed == 1
         (told,) = [event for event in heart.events if isinstance(event, ExhaustedEvent)]
     assert sorted(told.execution_ids) == ids
-    assert told.code == "DOWNSTREAM_UNAUTHORIZED"
-    assert "given up" in told.message
+    assert told.code == "BUDGET_SPENT"
+    assert "Given up" in told.message

@@ -13,7 +13,7 @@ from tests.support.attempts import claimed
 from tests.support.gateway import FakeGateway, fail, refuse
 from tests.support.heart import beating, executions_in, states_of, until
 from tests.support.rows import store_on
-from tests.support.trading import run_sql
+from tests.support.trading import run_sql, value_of
 from trade_service.store.execution_reads import PostgresExecutionReads
 from trade_service.submission.clock import SystemClock
 from trade_service.submission.events import AlarmEvent, LookUpEvent
@@ -123,8 +123,14 @@ async def test_an_impossible_id_in_the_books_stops_nobody(engine: AsyncEngine, i
         )
         gateway.scripts.append(LOST)
         result = await heart.service.submit_executions_bulk(ids, wait_s=1.5)
-        assert result.pending == 2
-        assert len(gateway.calls) == 1
+        assert (result.pending, result.successful) == (1, 1), (
+            "the other one was proven absent, and sent again"
+        )
+        assert gateway.calls == [tuple(ids), (ids[1],)]
+        alarms = [event for event in heart.events if isinstance(event, AlarmEvent)]
+        assert {(alarm.code, alarm.execution_ids) for alarm in alarms} >= {
+            ("DOWNSTREAM_ID_IMPOSSIBLE", (ids[0],))
+        }
         gateway.tamper = lambda listing: listing
         again = await heart.service.submit_executions_bulk(ids)
         assert again.successful == 2
@@ -136,12 +142,15 @@ async def test_a_reset_is_not_forgotten_when_the_new_ids_pass_the_old(engine: As
     async with beating(engine, gateway) as heart:
         known = await executions_in(engine, 5)
         await heart.service.submit_executions_bulk(known)
+        async with asyncio.timeout(15):
+            while await value_of(engine, "SELECT high_water_id FROM downstream") < gateway.books[-1].id:
+                await asyncio.sleep(0.01)  # It is the floor of later attempts within a second.
         lost = await executions_in(engine, 1)
         gateway.scripts.append(LOST_AND_ACCEPTED)
         gateway.books[:] = []
         gateway.first_id = 1
         await heart.service.submit_executions_bulk(lost, wait_s=0.5)
-        await until(lambda: any(isinstance(event, AlarmEvent) for event in heart.events))
+        await until(lambda: "DOWNSTREAM_RESET" in {e.code for e in heart.events if isinstance(e, AlarmEvent)})
         gateway.first_id = 5000
         result = await heart.service.submit_executions_bulk(await executions_in(engine, 3))
         assert result.successful == 3
@@ -180,7 +189,7 @@ async def test_a_backlog_and_callers_get_their_turns(engine: AsyncEngine) -> Non
     """More retries are due than the queue holds: callers are not refused, nor served after all of them."""
     gateway, limit, size = FakeGateway(), 40, 5
     backlog = await executions_in(engine, 4 * limit)
-    reads = PostgresExecutionReads(engine, "gone")
+    reads = PostgresExecutionReads(engine, "gone", 60_000)
     for start in range(0, len(backlog), size):
         await reads.enqueue(backlog[start : start + size], SystemClock().new_attempt_id())
     await run_sql(engine, "UPDATE submission_attempt SET next_action_at = now()")
@@ -213,7 +222,7 @@ async def test_a_full_queue_holds_up_no_look_up(engine: AsyncEngine) -> None:
     await run_sql(
         engine, f"UPDATE trade_order SET security_id = 'S{lost}' WHERE id = (SELECT max(id) FROM trade_order)"
     )
-    reads = PostgresExecutionReads(engine, "gone")
+    reads = PostgresExecutionReads(engine, "gone", 60_000)
     for start in range(0, len(backlog), size):
         await reads.enqueue(backlog[start : start + size], SystemClock().new_attempt_id())
     await run_sql(engine, "UPDATE submission_attempt SET next_action_at = now() WHERE state = 'queued'")

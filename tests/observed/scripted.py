@@ -50,8 +50,11 @@ async def scripted_run(postgres: TestServer, template: str) -> Scripted:
         await _parts(live, 2, "reset_before")
         await _parts(live, 1, *["item_fail_transient:0"] * FEW_TRIES.max_attempts)
         stuck = await _stuck(live)
-        live.simulator.reset()  # Its ids begin anew, which is an alarm.
+        live.simulator.reset()  # Its ids begin anew: a sign of it is one alarm, the second look's ruling another.
         await _parts(live, 1)
+        await _seen(
+            live, lambda scrape: bool(scrape.total("trade_service_alarms_total", code="DOWNSTREAM_RESET"))
+        )
         await until(lambda: live.services.coalescer.in_flight == 0)
         end, text = await scraped(live)
         return Scripted(under_way, stuck, end, text)

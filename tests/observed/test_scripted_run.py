@@ -233,8 +233,16 @@ def test_health(end: Scrape) -> None:
     assert end.by("trade_service_alarms_total", "code") == {
         "ACCEPTED_TWICE": 0,
         "ACCEPTED_LATE": 0,
+        "DOWNSTREAM_SUSPECTED": 1,
         "DOWNSTREAM_RESET": 1,
+        "DOWNSTREAM_UNREAD": 0,
+        "DOWNSTREAM_MOVED": 0,
+        "DATABASE_RESTORED": 0,
         "LOOK_UP_DOUBTFUL": 0,
+        "DOWNSTREAM_REFUSES_US": 0,
+        "DOWNSTREAM_ID_IMPOSSIBLE": 0,
+        "FILL_OF_UNSENT": 0,
+        "FILL_REFUSED": 0,
     }
     assert end.by("trade_service_circuit_state", "state") == {"closed": 1, "open": 0, "half_open": 0}
     assert end.total("trade_service_last_success_timestamp_seconds") > 1_700_000_000

@@ -24,7 +24,7 @@ async def test_counts_by_state_and_ages(engine: AsyncEngine) -> None:
     states = {ids[0]: "accepted", ids[1]: "retry", ids[2]: "unknown", ids[3]: "unknown"}
     await store.record(closing(attempt.attempt_id, states, next_action_in_ms=60_000))
     await claimed(store, ids[4:7])
-    await PostgresExecutionReads(engine, "one").enqueue(ids[7:9], SystemClock().new_attempt_id())
+    await PostgresExecutionReads(engine, "one", 60_000).enqueue(ids[7:9], SystemClock().new_attempt_id())
     await run_sql(engine, "UPDATE submission_attempt SET started_at = now() - interval '100 s'")
 
     backlog = await PostgresBacklog(engine, 100).read()

@@ -63,6 +63,7 @@ async def test_who_is_given_up_after_retries_is_logged_with_the_whole_history(en
     told = {line["execution_id"]: line for line in lines if line["event"] == "execution_given_up"}
     assert sorted(told) == ids
     for line in told.values():
-        assert (line["log_level"], line["attempts"], line["attempts_left_out"]) == ("error", 2, None)
-        assert [one["code"] for one in line["history"]] == ["DOWNSTREAM_READ_TIMEOUT"] * 2
-        assert [one["found"][-1] for one in line["history"]] == ["PROVEN_ABSENT", "BUDGET_SPENT"]
+        assert (line["log_level"], line["attempts"], line["attempts_left_out"]) == ("error", 4, None)
+        assert [one["code"] for one in line["history"]] == ["DOWNSTREAM_READ_TIMEOUT"] * 4
+        # Twice in company, which spends nothing, and twice alone.
+        assert [one["found"][-1] for one in line["history"]] == [*["PROVEN_ABSENT"] * 3, "BUDGET_SPENT"]

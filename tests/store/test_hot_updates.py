@@ -12,10 +12,11 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from tests.support.attempts import FRESH, RECOVERED, closing, new_attempt
+from tests.support.attempts import FRESH, RECOVERED, claimed, closing, new_attempt
 from tests.support.rows import insert_executions, store_on
 from tests.support.trading import OWNER, all_of, new_order, run_sql
 from trade_service.domain.executions import SubmissionState
+from trade_service.store.downstream_store import PostgresDownstreamStore
 from trade_service.store.engine import StoreSettings, create_engine
 from trade_service.store.order_store import PostgresOrderStore
 from trade_service.store.reference_store import PostgresReferenceReads
@@ -145,8 +146,8 @@ async def test_what_changes_no_due_time_of_an_attempt_is_hot(
     engine: AsyncEngine, store: PostgresSubmissionStore
 ) -> None:
     for n in range(10):
-        await store.claim(new_attempt(floor_id=50 + n), await insert_executions(engine, 1), FRESH)
-    await store.void_floors(40)
+        await claimed(store, await insert_executions(engine, 1), floor_id=50 + n)
+    await PostgresDownstreamStore(engine).begin_epoch(1, "http://new", 3, None)
     assert await updates_of(engine, "submission_attempt") == Updates(10, 10)
 
 

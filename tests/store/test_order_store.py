@@ -12,6 +12,7 @@ from tests.support.trading import MOMENT, OWNER, counted_statements, new_order, 
 from trade_service.domain.errors import (
     AlreadyExists,
     DomainError,
+    FillOfUnsent,
     InvalidInput,
     NotFound,
     QuantityExceeded,
@@ -43,7 +44,7 @@ def store(engine: AsyncEngine) -> PostgresOrderStore:
 
 @pytest.fixture
 def reads(engine: AsyncEngine) -> PostgresExecutionReads:
-    return PostgresExecutionReads(engine, OWNER)
+    return PostgresExecutionReads(engine, OWNER, 60_000)
 
 
 def ticket() -> str:
@@ -322,58 +323,61 @@ async def put_into(engine: AsyncEngine, execution_id: int, state: str | None) ->
         await run_sql(engine, "UPDATE trade_order SET quantity_sent = 0, submitted = false")
 
 
-@pytest.mark.parametrize("state", [None, *(s.value for s in SubmissionState)])
-async def test_a_fill_proves_acceptance_from_every_state(
+async def test_impossible_fills_change_nothing(
     engine: AsyncEngine,
     store: PostgresOrderStore,
     reads: PostgresExecutionReads,
     reference: ReferenceData,
-    state: str | None,
 ) -> None:
-    execution_id = (await one_execution(store, reference, EXACT)).execution.id
-    await put_into(engine, execution_id, state)
-    shown = (await reads.get(execution_id)).execution.submission_state
-    assert shown == (state or "unknown")
-    filled = await reads.fill(execution_id, 5, Decimal("0.00000001"), 1)
-    execution, order = filled.stored.execution, filled.stored.order
-    assert filled.state_before is shown
-    assert execution.submission_state is SubmissionState.ACCEPTED
-    assert (execution.execution_status_id, execution.version) == (5, 2)
-    assert execution.quantity_filled == Decimal("0.00000001")
-    assert execution.quantity_placed == (0 if state == "accepted" else Decimal(EXACT))
-    assert (order.quantity_sent, order.submitted) == (Decimal(EXACT), True)
-    assert await reads.get(execution_id) == filled.stored
-
-
-async def test_impossible_fills_change_nothing(
-    store: PostgresOrderStore, reads: PostgresExecutionReads, reference: ReferenceData
-) -> None:
-    before = await one_execution(store, reference)
-    execution_id = before.execution.id
+    execution_id = (await one_execution(store, reference)).execution.id
+    await put_into(engine, execution_id, "accepted")
+    before = await reads.get(execution_id)
     with pytest.raises(VersionConflict) as conflict:
-        await reads.fill(execution_id, 5, Decimal(1), 2)
+        await reads.fill(execution_id, 5, Decimal(1), 2, ticket())
     assert (conflict.value.details["given"], conflict.value.details["current"]) == (2, 1)
     with pytest.raises(VersionConflict):
-        await reads.fill(execution_id, 5, Decimal(1), 2**40)
+        await reads.fill(execution_id, 5, Decimal(1), 2**40, ticket())
     with pytest.raises(InvalidInput, match="above the quantity ordered, 100"):
-        await reads.fill(execution_id, 5, Decimal("100.00000001"), 1)
+        await reads.fill(execution_id, 5, Decimal("100.00000001"), 1, ticket())
     with pytest.raises(InvalidInput, match="negative"):
-        await reads.fill(execution_id, 5, Decimal(-1), 1)
+        await reads.fill(execution_id, 5, Decimal(-1), 1, ticket())
     for unknown in (999, 2**31):
         with pytest.raises(NotFound):
-            await reads.fill(unknown, 5, Decimal(1), 1)
+            await reads.fill(unknown, 5, Decimal(1), 1, ticket())
     assert await reads.get(execution_id) == before
 
 
 async def test_of_two_fills_with_one_version_one_wins(
-    store: PostgresOrderStore, reads: PostgresExecutionReads, reference: ReferenceData
+    engine: AsyncEngine,
+    store: PostgresOrderStore,
+    reads: PostgresExecutionReads,
+    reference: ReferenceData,
 ) -> None:
     execution_id = (await one_execution(store, reference)).execution.id
+    await put_into(engine, execution_id, "claimed")
     answers = await asyncio.gather(
-        *(reads.fill(execution_id, 5, Decimal(i), 1) for i in range(10)), return_exceptions=True
+        *(reads.fill(execution_id, 5, Decimal(i), 1, ticket()) for i in range(10)), return_exceptions=True
     )
     assert sum(isinstance(answer, VersionConflict) for answer in answers) == 9
     assert (await reads.get(execution_id)).execution.version == 2
+
+
+async def test_of_many_fills_of_what_is_queued_none_makes_it_accepted(
+    engine: AsyncEngine,
+    store: PostgresOrderStore,
+    reads: PostgresExecutionReads,
+    reference: ReferenceData,
+) -> None:
+    """One that waits for another's lock sees what that one wrote, not what was there when it began."""
+    execution_id = (await one_execution(store, reference)).execution.id
+    answers = await asyncio.gather(
+        *(reads.fill(execution_id, 5, Decimal(1), version, ticket()) for version in (1, 2) * 5),
+        return_exceptions=True,
+    )
+    assert {type(answer) for answer in answers} == {FillOfUnsent, VersionConflict}
+    execution = (await reads.get(execution_id)).execution
+    assert (execution.submission_state, execution.version) == (SubmissionState.UNKNOWN, 2)
+    assert await value_of(engine, "SELECT count(*) FROM submission_attempt WHERE code = 'FILL_REPORTED'") == 1
 
 
 async def test_an_old_row_shows_what_it_proves(

@@ -73,6 +73,7 @@ def cases(rows: int) -> dict[str, dict[str, Any]]:
         "service_ids": service_ids,
         "owned_as": "claimed",
         "refund": 0,
+        "pauses_budget": False,
         "status_new": 1,
         "status_sent": 2,
         "submitted_when_left": "0.01",
@@ -85,11 +86,11 @@ def cases(rows: int) -> dict[str, dict[str, Any]]:
     unknown = {"ids": ids["unknown"], "attempt_id": attempt_of("unknown"), "owned_as": "unknown"}
     return {
         "submission_store.CLAIM": {"ids": ids["queued"], "claimable": ["none", "queued"]}
-        | {"give_up_after_ms": 1, "lease_ms": 1, "floor_id": 0, "streak": 0}
+        | {"give_up_after_ms": 1, "lease_ms": 1, "epoch": 1, "retry_count": 0, "counted": 0}
         | attempt,
-        "submission_store.RECORD": told | answer,
+        "submission_store.RECORD": told | answer | {"settle_ms": 1},
         "submission_store.RECORD_ACCEPTED": told | answer,
-        "submission_store.RECORD_LOOK_UP": told | unknown,
+        "submission_store.RECORD_LOOK_UP": told | unknown | {"epoch": 1},
         "submission_store.MARK_LOST": {"ids": ids["claimed"], "attempt_ids": [attempt_of("claimed")]},
         "submission_store.OPEN_ITEMS": {"ids": ids["unknown"], "attempt_ids": [attempt_of("unknown")]},
         "submission_store.STATES": {"ids": ids["unknown"]},

@@ -64,6 +64,7 @@ _FILL = (
 )
 _UNKNOWN_FROM = ATTEMPTS - 50 + 1
 _UNKNOWN = list(range(ORDERS - 50 * EACH + 1, ORDERS - 50 * EACH + 1 + BATCH))
+_ACCEPTED = list(range(1, BATCH + 1))
 _QUEUED = list(range(ORDERS - BATCH + 1, ORDERS + 1))
 _OWNERS = [f"01900000-0000-7000-8000-{a:012x}" for a in range(_UNKNOWN_FROM, _UNKNOWN_FROM + BATCH // EACH)]
 _FRESH = "01a00000-0000-7000-8000-000000000001"
@@ -109,20 +110,22 @@ _IDS = [f"S{n}" for n in range(BATCH)]
 HOT = {
     "submission_store.CLAIM": Case(
         {"ids": _QUEUED, "claimable": ["none", "queued"], "give_up_after_ms": 1, "lease_ms": 1}
-        | {"floor_id": 0, "streak": 0}
+        | {"epoch": 1, "retry_count": 0, "counted": 1}
         | _ATTEMPT
     ),
     "submission_store.RECORD": Case(_OUTCOMES | _ANSWER | {"duration_ms": 3, "top_id": 4}),
     "submission_store.RECORD_ACCEPTED": Case(_OUTCOMES | _ANSWER | {"duration_ms": 3, "top_id": 4}),
-    "submission_store.RECORD_LOOK_UP": Case(_OUTCOMES),
+    "submission_store.RECORD_LOOK_UP": Case(_OUTCOMES | {"epoch": 1}),
     "submission_store.TAKE_DUE": Case({"owner": "one", "limit": 10, "hold_ms": 1, "grace_ms": 1}),
     "submission_store.UNDER_WAY": Case({"limit": 10}),
     "submission_store.MARK_LOST": Case({"ids": _UNKNOWN, "attempt_ids": _OWNERS}),
     "submission_store.OPEN_ITEMS": Case({"ids": _UNKNOWN, "attempt_ids": _OWNERS}),
     "submission_store.STATES": Case({"ids": _UNKNOWN}),
     "submission_store.POSTPONE": Case({"attempt_id": _OWNERS[0], "delay_ms": 1}),
-    "submission_store.VOID_FLOORS": Case({"above": 3}),
-    "submission_store.LAST_TOP_ID": Case({"attempts": 200}),
+    "submission_store.PAUSE_BUDGETS": Case({"attempt_id": _OWNERS[0]}),
+    "downstream_store.READ": Case(),
+    "downstream_store.HELD_AS_UNSENT": Case({"ids": _UNKNOWN}),
+    "downstream_store.ADVANCE": Case({"beyond": 1, "since_s": 0.0, "reason": "why"}),
     "submission_store.TAKE_OVER": Case({"ids": _QUEUED, "status_new": 1} | _ATTEMPT),
     "order_store.GET_ORDER": Case({"id": 7}),
     "order_store.LOCK_ORDERS": Case({"ids": _QUEUED}),
@@ -141,7 +144,19 @@ HOT = {
     ),
     "execution_reads.READ": Case({"ids": _QUEUED}),
     "execution_reads.ENQUEUE": Case({"ids": _QUEUED, "ticket_id": _FRESH, "owner": "one"}),
-    "execution_reads.FILL": Case({"id": _UNKNOWN[0], "version": 1, "quantity_filled": 1, "status_id": 5}),
+    "execution_reads.FILL": Case(
+        {"id": _UNKNOWN[0], "version": 1, "quantity_filled": 1, "status_id": 5, "look_up_id": _FRESH}
+        | {"owner": "one", "settle_ms": 1}
+    ),
+    "fill_store.BEGIN": Case({"every_s": 1}),
+    "fill_store.END": Case({"offset": 100}),
+    "fill_store.HELD": Case({"ids": _UNKNOWN}),
+    "fill_store.STORE": Case(
+        {"ids": _ACCEPTED, "service_ids": _ACCEPTED, "versions": [1] * BATCH, "status_ids": [5] * BATCH}
+        | {"quantities": [1] * BATCH, "messages": ["why"] * BATCH}
+    ),
+    "fill_store.NEW_REFUSALS": Case({"ids": _UNKNOWN, "service_ids": _UNKNOWN, "messages": ["why"] * BATCH}),
+    "fill_store.NOTE_REFUSED": Case({"ids": _UNKNOWN, "service_ids": _UNKNOWN, "messages": ["why"] * BATCH}),
     "bulk_store.BEGIN": Case(
         {"id": _FRESH, "ids": _QUEUED, "ticket_ids": [_FRESH], "owner": "one", "grace_ms": 0}
     ),
@@ -177,8 +192,12 @@ HOT = {
     "operator_store.ENDED": Case({"ids": _UNKNOWN}),
     "operator_store.REQUEUE": Case(
         {"ids": _UNKNOWN, "attempt_ids": [_FRESH] * BATCH, "floor_ids": [0] * BATCH, "settle_ms": [0] * BATCH}
-        | {"floors_void": [False] * BATCH, "settle_from": [None] * BATCH, "actor": "ann", "reason": "why"}
+        | {"epochs": [1] * BATCH, "settle_from": [None] * BATCH, "actor": "ann", "reason": "why"}
         | {"order_ids": _UNKNOWN, "quantities_sent": [10] * BATCH, "submitted": [True] * BATCH}
+    ),
+    "restore_store.RECOVER": Case(
+        {"ids": _UNKNOWN, "leases": [None] * BATCH, "attempt_id": _FRESH, "adopted": False, "settle_ms": 1}
+        | {"actor": "ann", "reason": "why"}
     ),
     "operator_store.EVIDENCE_OF": Case({"id": 7, "limit": BATCH}),
     "order_store.GET_ORDERS": Case({"ids": _QUEUED}),
@@ -211,6 +230,10 @@ HOT = {
 READS_EVERYTHING = {
     # Of the API keys, of which there are a few.
     *(f"key_store.{name}" for name in ("ACTIVE", "ALL", "ADD", "REVOKE")),
+    # Of every open attempt, once in the life of the Execution Service's ledger.
+    "downstream_store.BEGIN_EPOCH",
+    "restore_store.COUNT_OPEN",
+    "restore_store.LOCK_OPEN",
     "operator_store.UNKNOWNS",
     "operator_store.HOLDER",
     "operator_store.FIRST_ATTEMPTS",
@@ -236,6 +259,12 @@ READS_EVERYTHING = {
     "database_status.STATES",
 }
 """For people, who ask now and then."""
+ONE_ROW = {
+    *(f"downstream_store.{name}" for name in ("RAISE", "NOTE_LEDGER", "SUSPECT", "DISMISS", "BLOCK")),
+    "downstream_store.LEAVE_GAP",
+    "restore_store.UNBLOCK",
+}
+"""Of the table `downstream`, which has no other, or of a sequence."""
 NOT_A_QUERY = {"engine._SCAN", "engine._TIMED", "given_up._IN_TIME"}
 
 MODES = ("force_generic_plan", "force_custom_plan")
@@ -303,7 +332,7 @@ async def complaints(engine: AsyncEngine, link: Link, mode: str, random_page_cos
 
 
 def test_every_statement_of_the_store_is_listed_here() -> None:
-    assert set(store_statements()) == set(HOT) | READS_EVERYTHING | NOT_A_QUERY
+    assert set(store_statements()) == set(HOT) | READS_EVERYTHING | ONE_ROW | NOT_A_QUERY
 
 
 def test_the_store_makes_no_statement_on_the_way() -> None:

@@ -38,7 +38,8 @@ async def test_claim_and_record_are_one_round_trip_each(wire: Wire) -> None:
 
     async with counted_statements(engine) as statements:
         begun = proxy.round_trips
-        attempt, claim = await claimed(store, ids)
+        attempt = new_attempt()
+        claim = await store.claim(attempt, ids, FRESH)
         after_claim = proxy.round_trips
         await store.record(closing(attempt.attempt_id, dict.fromkeys(ids, "accepted")))
         after_record = proxy.round_trips
@@ -56,7 +57,8 @@ async def test_without_prepared_statements_each_step_is_a_transaction_of_its_own
     try:
         store = store_on(plain)
         async with counted_statements(plain) as statements:
-            attempt, claim = await claimed(store, ids)
+            attempt = new_attempt()
+            claim = await store.claim(attempt, ids, FRESH)
             await store.record(closing(attempt.attempt_id, {ids[0]: "accepted"}))
         async with autocommitted(plain) as connection:
             names = await connection.scalar(sa.text("SELECT count(*) FROM pg_prepared_statements"))

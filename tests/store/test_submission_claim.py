@@ -38,7 +38,7 @@ async def _attempts(engine: AsyncEngine) -> int:
 
 async def test_claim_of_fresh_executions_loads_them_and_writes_the_attempt(engine: AsyncEngine) -> None:
     ids = await insert_executions(engine, 3)
-    attempt, claim = await claimed(store_on(engine), ids, lease_ms=30_000, settle_ms=5_000, streak=2)
+    attempt, claim = await claimed(store_on(engine), ids, lease_ms=30_000, settle_ms=5_000, retry_count=2)
 
     assert claim.not_claimed == ()
     assert [item.execution_id for item in claim.items] == ids
@@ -49,7 +49,7 @@ async def test_claim_of_fresh_executions_loads_them_and_writes_the_attempt(engin
     assert await states_of(engine, ids) == ["claimed"] * 3
     row = await row_of(engine, "submission_attempt", attempt.attempt_id)
     assert (row.state, row.owner, row.execution_ids, row.settle_ms) == ("sent", "one", ids, 5_000)
-    assert (row.floor_id, row.streak, row.adopted, row.closed_at) == (7, 2, False, None)
+    assert (row.floor_id, row.retry_count, row.adopted, row.closed_at) == (7, 2, False, None)
     assert row.lease_until == row.next_action_at
     assert (row.lease_until - row.started_at).total_seconds() == 30
 

@@ -49,7 +49,7 @@ async def test_expired_lease_makes_unknown(engine: AsyncEngine, store: PostgresS
         60_000,
         False,
     )
-    assert (due.settled, due.look_ups, due.streak) == (False, 0, 0)
+    assert (due.settled, due.look_ups, due.calls) == (False, 0, 1)
     assert [(item.execution_id, item.state) for item in due.items] == [(i, "unknown") for i in ids]
     item = due.items[0]
     assert (item.trade_type, item.destination, item.security_id) == ("BUY", "ML", "S1")
@@ -127,7 +127,7 @@ async def test_items_are_those_that_the_attempt_still_owns(
     await store.claim(new_attempt(), ids[3:], (SubmissionState.RETRY,))
     (due,) = await store.take_due("two", 10, 60_000, 0)
     assert [(item.execution_id, item.state) for item in due.items] == [(ids[1], "retry"), (ids[2], "unknown")]
-    assert (due.next_batch_size, due.streak) == (3, 1)
+    assert (due.next_batch_size, due.calls) == (3, 1)
 
 
 async def test_postpone_and_close(engine: AsyncEngine, store: PostgresSubmissionStore) -> None:
@@ -167,15 +167,3 @@ async def test_take_over(engine: AsyncEngine, store: PostgresSubmissionStore) ->
     assert (due.adopted, due.floor_id, due.settle_ms) == (True, 0, 60_000)
     assert [(item.execution_id, item.state) for item in due.items] == [(unproven, "unknown")]
     assert due.items[0].budget_left_s == float("inf")
-
-
-async def test_last_top_id_is_the_greatest_that_recent_attempts_knew(
-    engine: AsyncEngine, store: PostgresSubmissionStore
-) -> None:
-    assert await store.last_top_id() == 0
-    first, second = await insert_executions(engine, 2)
-    attempt, _ = await claimed(store, [first], floor_id=40)
-    assert await store.last_top_id() == 40
-    await store.record(closing(attempt.attempt_id, {first: "accepted"}, top_id=55))
-    await claimed(store, [second], floor_id=50)
-    assert await store.last_top_id() == 55

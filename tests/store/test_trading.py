@@ -10,14 +10,16 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from tests.support.gateway import FakeGateway, fail, refuse
 from tests.support.heart import states_of, until
 from tests.support.trading import (
-    CONSERVATION,
-    Desk,
     all_of,
+    conserved,
     counted_statements,
     desk_on,
     new_order,
+    none_executions,
     run_sql,
+    until_named,
     value_of,
+    view_in,
 )
 from trade_service.domain.errors import (
     AlreadyExists,
@@ -35,17 +37,7 @@ from trade_service.submission.events import AlarmEvent
 from trade_service.submission.messages import ExecutionPost
 from trade_service.submission.model import ReplyKind, SubmitStatus
 from trade_service.submission.ports import StoreUnavailable
-from trade_service.trading.model import BlotterLine, ExecutionView, NotAccepted, SubmittedOrder
-
-
-def view_in(answer: SubmittedOrder) -> ExecutionView:
-    assert answer.error is None
-    assert answer.view is not None
-    return answer.view
-
-
-async def conserved(engine: AsyncEngine) -> bool:
-    return bool(await value_of(engine, CONSERVATION) == 0)
+from trade_service.trading.model import BlotterLine, NotAccepted
 
 
 async def test_one_order_is_cut_sent_and_answered_as_stored(engine: AsyncEngine) -> None:
@@ -96,7 +88,7 @@ async def test_answers_come_in_request_order_and_refusals_give_back(engine: Asyn
         kinds = [type(a.error) for a in answers]
         assert kinds == [NotAccepted, type(None)] * 3 + [UnknownOrderType, NotFound]
         assert isinstance(answers[0].error, NotAccepted)
-        assert "Security not found" in answers[0].error.message
+        assert "Security ID is required" in answers[0].error.message
         assert answers[0].error.result.state is SubmissionState.REJECTED
         assert all((a.view is None) == (a.error is not None) for a in answers)
         for order in bad:
@@ -132,12 +124,14 @@ async def test_a_lost_answer_is_looked_up_and_answered(engine: AsyncEngine) -> N
         assert set(desk.gateway.times_accepted().values()) == {1}
 
 
-async def test_a_configuration_error_gives_everything_back(engine: AsyncEngine) -> None:
+async def test_a_configuration_error_is_told_at_once_and_waits(engine: AsyncEngine) -> None:
     async with desk_on(engine) as desk:
         desk.gateway.scripts.append(fail(ReplyKind.CONFIGURATION, "UNAUTHORIZED"))
         answers = await desk.orders.submit_orders(all_of(await desk.some_orders(5)))
-        assert all(isinstance(a.error, NotAccepted) for a in answers)
-        assert await value_of(engine, "SELECT sum(quantity_sent) FROM trade_order") == 0
+        assert {a.result.status for a in answers if a.result is not None} == {SubmitStatus.PENDING}
+        assert [a.error for a in answers] == [None] * 5
+        assert await value_of(engine, "SELECT sum(quantity_sent) FROM trade_order") == 500
+        await until(lambda: len(desk.gateway.books) == 5)
 
 
 async def test_what_is_still_under_way_is_pending_and_goes_on(engine: AsyncEngine) -> None:
@@ -255,12 +249,6 @@ async def test_what_a_dead_process_wrote_is_sent_by_another(engine: AsyncEngine)
     assert sorted(gateway.times_accepted().values()) == [1, 1, 1]
 
 
-async def none_executions(desk: Desk, count: int, security: str = "S") -> list[int]:
-    orders = await desk.some_orders(count, security=security)
-    answers = await desk.orders.submit_orders(all_of(orders), send=False)
-    return [view_in(answer).execution.id for answer in answers]
-
-
 async def test_one_execution_asked_for_by_many_is_sent_once(engine: AsyncEngine) -> None:
     async with desk_on(engine) as desk:
         desk.gateway.hold()
@@ -292,7 +280,7 @@ async def test_a_refused_execution_says_why(engine: AsyncEngine) -> None:
         result = await desk.executions.submit_execution(execution_id)
         assert result.status is SubmitStatus.FAILED
         assert result.error is not None
-        assert "Security not found" in result.error
+        assert "Security ID is required" in result.error
         again = await desk.executions.submit_execution(execution_id)
         assert (again.status, again.result.code) == (SubmitStatus.FAILED, "ALREADY_REJECTED")
         assert len(desk.gateway.calls) == 1
@@ -442,17 +430,6 @@ async def test_a_fill_of_what_was_given_up_gets_its_id_by_look_up(engine: AsyncE
         await until_named(engine)
 
 
-async def until_named(engine: AsyncEngine) -> None:
-    """Until all executions have their id at the Execution Service, and nothing is looked for any more."""
-    query = (
-        "SELECT bool_and(execution_service_id IS NOT NULL) AND NOT EXISTS "
-        "(SELECT FROM submission_attempt WHERE next_action_at IS NOT NULL) FROM execution"
-    )
-    async with asyncio.timeout(10):
-        while not await value_of(engine, query):
-            await asyncio.sleep(0.01)
-
-
 async def test_impossible_fills_are_refused_by_name(engine: AsyncEngine) -> None:
     async with desk_on(engine) as desk:
         (execution_id,) = await none_executions(desk, 1)
@@ -468,8 +445,17 @@ async def test_impossible_fills_are_refused_by_name(engine: AsyncEngine) -> None
             assert refused.value.details["field"] == field
         with pytest.raises(VersionConflict):
             await desk.executions.fill(execution_id, "PART", Decimal(1), 7)
-        with pytest.raises(NotFound):
-            await desk.executions.fill(999, "PART", Decimal(1), 1)
+        with pytest.raises(VersionConflict):
+            await desk.executions.fill(execution_id, "PART", Decimal("100.01"), 7)
+        for quantity in ("1", "-1"):
+            with pytest.raises(NotFound):
+                await desk.executions.fill(999, "PART", Decimal(quantity), 1)
+        alarms = [e for e in desk.heart.events if isinstance(e, AlarmEvent)]
+        assert [(a.code, a.execution_ids) for a in alarms] == [("FILL_REFUSED", (execution_id,))] * 2
+        for alarm, reported in zip(alarms, ("-1", "100.01"), strict=True):
+            assert f"a quantityFilled of {reported} for execution {execution_id}" in alarm.message
+            assert "of which 100 was ordered" in alarm.message
+            assert "quantityFilled stays 0 here" in alarm.message
 
 
 async def test_orders_are_created_all_or_none_and_errors_name_the_index(engine: AsyncEngine) -> None:

@@ -3,7 +3,10 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from tests.support.trading import run_sql
+from tests.world.store import MemoryStore
 from trade_service.domain.executions import SubmissionState
+from trade_service.store.submission_store import PostgresSubmissionStore
 from trade_service.submission.clock import SystemClock
 from trade_service.submission.model import (
     AttemptClosing,
@@ -26,16 +29,29 @@ def new_attempt(**changes: Any) -> NewAttempt:
         "owner": "one",
         "lease_ms": 60_000,
         "settle_ms": 60_000,
-        "floor_id": 7,
+        "epoch": 1,
         "give_up_after_ms": 3_600_000,
+        "counted": True,
     }
     return NewAttempt(**(values | changes))
 
 
-async def claimed(store: SubmissionStore, ids: Sequence[int], **changes: Any) -> tuple[NewAttempt, Claim]:
-    """Claims fresh executions with a new attempt."""
+async def claimed(
+    store: SubmissionStore, ids: Sequence[int], floor_id: int = 7, **changes: Any
+) -> tuple[NewAttempt, Claim]:
+    """Claims fresh executions with a new attempt while `floor_id` is the greatest id known in the ledger."""
+    await know(store, floor_id)
     attempt = new_attempt(**changes)
     return attempt, await store.claim(attempt, ids, FRESH)
+
+
+async def know(store: SubmissionStore, floor_id: int) -> None:
+    """Sets the greatest id that the database knows in the ledger."""
+    if isinstance(store, MemoryStore):
+        store._books.downstream.high_water_id = floor_id
+        return
+    assert isinstance(store, PostgresSubmissionStore)
+    await run_sql(store._engine, "UPDATE downstream SET high_water_id = :floor_id", floor_id=floor_id)
 
 
 def closing(

@@ -87,7 +87,7 @@ class FakeGateway:
         return Listing(RemoteExecutionPage([row for row in self.books if row.id == service_id]))
 
 
-def refuse(*securities: str, message: str = "Security not found") -> Script:
+def refuse(*securities: str, message: str = "Security ID is required") -> Script:
     """Accepts all but the executions of these securities."""
 
     def reply(gateway: FakeGateway, posts: Sequence[ExecutionPost]) -> GatewayReply:

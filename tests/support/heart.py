@@ -9,7 +9,9 @@ import msgspec
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from trade_service.execution_service import wire
 from trade_service.execution_service.client import ClientSettings, ExecutionServiceClient
+from trade_service.store.downstream_store import PostgresDownstreamStore
 from trade_service.store.submission_store import PostgresSubmissionStore
 from trade_service.submission.admission import Admission
 from trade_service.submission.batch_processor import ExecutionBatchProcessor
@@ -17,6 +19,7 @@ from trade_service.submission.board import OutcomeBoard
 from trade_service.submission.breaker import CircuitSettings
 from trade_service.submission.clock import SystemClock
 from trade_service.submission.coalescer import Coalescer
+from trade_service.submission.downstream_gate import DownstreamGate, GateSettings
 from trade_service.submission.events import BatchSubmissionEvent, EventBus, Listener, SubmissionEvent
 from trade_service.submission.failure_handler import ExecutionFailureHandler, RetryPolicy
 from trade_service.submission.ports import ExecutionGateway
@@ -69,6 +72,7 @@ async def beating(
     max_concurrent: int = 4,
     max_attempts: int = 5,
     wait_s: float = 20.0,
+    give_up_after_ms: int = 60_000,
     queue_limit: int = 20_000,
     circuit: CircuitSettings = NO_CIRCUIT,
     listeners: Sequence[Listener] = (),
@@ -80,20 +84,24 @@ async def beating(
     handler = ExecutionFailureHandler(
         RetryPolicy(max_attempts=max_attempts, initial_delay_ms=20, max_delay_ms=100, look_up_delay_ms=50)
     )
-    processor = ExecutionBatchProcessor(batch_size)
+    processor = ExecutionBatchProcessor(batch_size, unsendable=wire.unsendable)
+    downstream = PostgresDownstreamStore(engine)
+    gate = DownstreamGate(downstream, gateway, clock, events, GateSettings("http://ledger"))
     times = SubmissionSettings(
         owner=owner,
         lease_ms=2 * CALL_MS + 200,
         call_ms=2 * CALL_MS,
         settle_ms=SETTLE_MS,
-        give_up_after_ms=60_000,
+        give_up_after_ms=give_up_after_ms,
         wait_s=wait_s,
         window=16 * batch_size,
     )
     service = BulkExecutionSubmissionService(
-        store, gateway, clock, processor, handler, queue, board, events, admission, times
+        store, gateway, clock, processor, handler, queue, board, events, admission, gate, times
     )
-    coalescer = Coalescer(queue, service.process_batch, admission, batch_size, max_concurrent, 0, clock.sleep)
+    coalescer = Coalescer(
+        queue, service.process_batch, admission, gate.wait_open, batch_size, max_concurrent, 0, clock.sleep
+    )
     pacing = RecoverySettings(
         owner=owner,
         batch_size=batch_size,
@@ -102,16 +110,18 @@ async def beating(
         hold_ms=1000,
         observer_grace_ms=500,
         look_up_max_pages=1000,
-        give_up_after_ms=60_000,
+        give_up_after_ms=give_up_after_ms,
     )
-    recovery = Recovery(store, gateway, clock, handler, queue, board, events, admission, pacing)
+    recovery = Recovery(
+        store, gateway, clock, handler, queue, board, events, admission, gate, downstream, pacing
+    )
     service.on_open = recovery.due_in
     seen: list[SubmissionEvent] = []
     for listener in (seen.append, *listeners):
         events.subscribe(listener)
-    await service.start()
+    await gate.start(5.0)
     async with asyncio.TaskGroup() as group:
-        tasks = [group.create_task(coalescer.run()), group.create_task(recovery.run())]
+        tasks = [group.create_task(run()) for run in (gate.run, coalescer.run, recovery.run)]
         try:
             yield Heart(engine, service, queue, board, seen, admission)
         finally:

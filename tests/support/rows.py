@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from trade_service.store.submission_store import PostgresSubmissionStore
 from trade_service.submission.clock import SystemClock
 
-NEW, SENT, PART = 1, 2, 5
+NEW, SENT, WORK, FULL, PART, HOLD = 1, 2, 3, 4, 5, 6
 """Ids of execution statuses."""
 
 _ORDERS = """

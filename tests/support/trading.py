@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from tests.support.gateway import FakeGateway
-from tests.support.heart import Heart, beating
+from tests.support.heart import SETTLE_MS, Heart, beating
 from trade_service.domain.orders import NewTradeOrder, Submission, TradeOrder
 from trade_service.store.execution_changes import PostgresExecutionChanges
 from trade_service.store.execution_reads import PostgresExecutionReads
@@ -24,6 +24,7 @@ from trade_service.submission.clock import SystemClock
 from trade_service.trading.editors import Editors
 from trade_service.trading.execution_editor import ExecutionEditor
 from trade_service.trading.executions import ExecutionService
+from trade_service.trading.model import ExecutionView, SubmittedOrder
 from trade_service.trading.order_editor import TradeOrderEditor
 from trade_service.trading.reference import ReferenceCache
 from trade_service.trading.reference_editor import ReferenceEditor
@@ -84,7 +85,7 @@ async def desk_on(
             gateway,
             heart,
             TradeOrderService(PostgresOrderStore(engine, OWNER), *shared),
-            ExecutionService(PostgresExecutionReads(engine, OWNER), *shared),
+            ExecutionService(PostgresExecutionReads(engine, OWNER, SETTLE_MS), *shared),
             Editors(
                 TradeOrderEditor(PostgresOrderChanges(engine), references),
                 ExecutionEditor(PostgresExecutionChanges(engine), references),
@@ -109,8 +110,9 @@ async def run_sql(engine: AsyncEngine, statement: str, **values: object) -> None
 async def counted_statements(engine: AsyncEngine) -> AsyncIterator[list[str]]:
     """Every statement that goes to the server, BEGIN and COMMIT included.
 
-    The driver logs what it is handed, SQLAlchemy what it prepares. Left out are recovery's polls, and
-    the look into the catalogue that a connection's first use of an array type costs the driver.
+    The driver logs what it is handed, SQLAlchemy what it prepares. Left out are recovery's polls, what is
+    noted of the Execution Service's ledger (once a second at most, however much is sent), and the look into the
+    catalogue that a connection's first use of an array type costs the driver.
     """
     statements: list[str] = []
     over = False
@@ -141,7 +143,8 @@ async def counted_statements(engine: AsyncEngine) -> AsyncIterator[list[str]]:
 _CATALOGUE = "typeinfo_tree"
 _JIT = "set_config('jit'"
 _POLLS = ("WHERE next_action_at <= now()", "WHERE next_action_at IS NOT NULL AND state = 'sent'")
-_NOT_COUNTED = (_CATALOGUE, _JIT, *_POLLS)
+_LEDGER = ("FROM downstream d\n", "SET high_water_id = ")
+_NOT_COUNTED = (_CATALOGUE, _JIT, *_POLLS, *_LEDGER)
 
 CONSERVATION = """
 SELECT coalesce(sum(abs(o.quantity_sent - coalesce(e.held, 0))), 0)
@@ -154,3 +157,33 @@ LEFT JOIN (
 ) e ON e.trade_order_id = o.id
 """
 """Zero when every order's quantity_sent is the sum over the executions that hold quantity of it."""
+
+
+def view_in(answer: SubmittedOrder) -> ExecutionView:
+    """The execution of an order that was submitted."""
+    assert answer.error is None
+    assert answer.view is not None
+    return answer.view
+
+
+async def conserved(engine: AsyncEngine) -> bool:
+    """Whether every order's quantity sent is what its executions hold."""
+    return bool(await value_of(engine, CONSERVATION) == 0)
+
+
+async def none_executions(desk: Desk, count: int, security: str = "S") -> list[int]:
+    """Executions that were cut and not sent; returns their ids."""
+    orders = await desk.some_orders(count, security=security)
+    answers = await desk.orders.submit_orders(all_of(orders), send=False)
+    return [view_in(answer).execution.id for answer in answers]
+
+
+async def until_named(engine: AsyncEngine) -> None:
+    """Until all executions have their id at the Execution Service, and nothing is looked for any more."""
+    query = (
+        "SELECT bool_and(execution_service_id IS NOT NULL) AND NOT EXISTS "
+        "(SELECT FROM submission_attempt WHERE next_action_at IS NOT NULL) FROM execution"
+    )
+    async with asyncio.timeout(10):
+        while not await value_of(engine, query):
+            await asyncio.sleep(0.01)

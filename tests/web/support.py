@@ -188,6 +188,8 @@ class FakeUseCases:
     async def get(self, needed: Callable[[ReferenceData], bool] | None = None) -> ReferenceData:
         return REFERENCE
 
+    claims_wait_for = ""
+
     async def check_database(self) -> None:
         await self._called("check_database")
 

@@ -297,9 +297,9 @@ async def test_what_was_not_accepted_for_good_is_told_again_in_the_same_words(pa
 
 async def test_an_execution_that_was_not_accepted_is_told_again_too(pair: Pair) -> None:
     request, key = await an_execution(pair.one), new_key()
-    pair.one.simulator.script(["unauthorized_401"])
+    pair.one.simulator.script(["item_fail_permanent"])
     first = await ask(pair.one, request, key)
-    assert (first.status, first.body["code"]) == (500, "NOT_ACCEPTED")
+    assert (first.status, first.body["code"]) == (400, "NOT_ACCEPTED")
     same(await ask(pair.two, request, key), first)
 
 

@@ -55,3 +55,35 @@ async def test_callers_are_told_at_once_and_their_executions_wait_as_retry(
         for order_id in (single, *batch):
             assert await live.left_of(order_id) == (Decimal(0), True), "what waits is not given back"
         await live.accounts_agree()
+
+
+async def test_callers_read_why_while_the_service_turns_every_call_away(
+    postgres: TestServer, template_database: str
+) -> None:
+    """The first batch and the next ones alike; afterwards everything goes out by itself."""
+    quick = CircuitSettings(open_ms=200, open_max_ms=400)
+    async with live_alone(postgres, template_database, circuit=quick) as live:
+        first, *batch = await live.orders(4)
+        live.simulator.script(["unauthorized_401"] * 1000)
+        async with asyncio.timeout(AT_ONCE_S):
+            one = await live.submit(first)
+            many = await live.batch(*((order_id, 100) for order_id in batch))
+            again = await live.client.post(f"/api/v1/execution/{one.body['id']}/submit")
+        assert (one.status, many.status, many.body["status"], many.body["failed"]) == (201, 200, "SUCCESS", 0)
+        assert again.status == 200
+        for message in (
+            one.headers["x-submission-message"],
+            again.headers["x-submission-message"],
+            *(result["message"] for result in many.body["results"]),
+        ):
+            assert (
+                "pending, do not resubmit: the Execution Service takes nothing from this service" in message
+            )
+            assert "answered 401" in message
+        assert {one.headers["x-submission-state"], many.headers["x-submission-state"]} == {"retry"}
+        live.simulator.script([])
+        executions = [one.body["id"], *(result["execution"]["id"] for result in many.body["results"])]
+        async with asyncio.timeout(20):
+            while {await live.state_of(execution_id) for execution_id in executions} != {"accepted"}:
+                await asyncio.sleep(0.05)
+        await live.accounts_agree()

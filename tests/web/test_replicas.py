@@ -120,7 +120,6 @@ FAILING = [
     "error_503",
     "gateway_502_before",
     "gateway_504_before",
-    "unauthorized_401",
     "refuse",
 ]
 

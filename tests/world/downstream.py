@@ -1,5 +1,6 @@
 """The Execution Service of the seeded world, with every hazard of its contract."""
 
+import codecs
 import json
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -10,6 +11,7 @@ import msgspec
 
 from tests.world.loop import WorldLoop
 from tests.world.weather import Weather
+from trade_service.domain.fills import Fill
 from trade_service.execution_service.answers import Answer
 
 _encoder = msgspec.json.Encoder(decimal_format="number")
@@ -17,14 +19,37 @@ _encoder = msgspec.json.Encoder(decimal_format="number")
 Deliver = Callable[[Answer | Exception], None]
 Post = Mapping[str, Any]
 
-TRANSIENT_MESSAGES = (
-    "deadlock detected",
-    "Connection is not available, request timed out",
-    "temporary failure",
+DATABASE_MESSAGES = (
+    "Database error: Database error at index 3: Failed to insert execution after 3 attempts due to deadlock",
+    "An I/O error occurred while sending to the backend.",
+    "Could not commit JPA transaction",
+    "Broken pipe",
+    "",
 )
-PERMANENT_MESSAGES = ("Security not found", "Quantity exceeds the limit of the desk")
+"""What it says of an item when its own database fails: nothing of the item."""
+REFUSALS = ("Invalid trade type. Must be BUY or SELL", "Quantity must be greater than zero")
+CURSED, SILENT = ("CURSED", "SILENT"), "SILENT"
+"""Securities that make a batch fail whole, whatever else it holds: with a 500, or without an answer."""
+NEVER_TAKEN = (*CURSED, "POISON")
+UNEXPECTED = "An unexpected error occurred while processing your request"
+UNFINISHED = ("Could not commit JPA transaction", "An I/O error occurred while sending to the backend.")
+"""Of a handler that does not know how its transaction ended."""
+FILTERED, FILTERED_LATE = (403, 404), 0.3
+"""Statuses that a gateway may put in the place of an answer, and how often the work was done all the same."""
 FAILED_EARLY = 0.5
-"""How often a transient item failure happens after its commit all the same."""
+"""How often an item that its database failed is committed all the same."""
+PADDED = 24
+MAX_OTHERS = 60
+IMPOSSIBLE_ID = 2**31 + 7
+
+
+OTHERS_POST: Post = {
+    "tradeType": "SELL", "destination": "RBC", "securityId": "OTHER", "quantity": Decimal(7), "limitPrice": None,
+    "tradeServiceExecutionId": None,
+}  # fmt: skip
+
+
+NOT_FILLED = Fill("NEW", Decimal(0))
 
 
 class Row(msgspec.Struct, frozen=True):
@@ -41,7 +66,7 @@ class Row(msgspec.Struct, frozen=True):
     @property
     def execution_id(self) -> int:
         """Our id."""
-        return int(self.post["tradeServiceExecutionId"])
+        return int(self.post["tradeServiceExecutionId"] or 0)
 
 
 class Request(msgspec.Struct, frozen=True):
@@ -65,12 +90,22 @@ class Downstream:
         self._next_id = first_id
         self._life = 0
         self.rows: dict[int, Row] = {}
-        self.ever: dict[int, Row] = {}
-        """Those of all lives."""
+        self.ever: dict[int, set[int]] = {}
+        """Whose each id was, in all lives."""
         self.times_accepted: Counter[int] = Counter()
         """Without copies."""
+        self.published: Counter[int] = Counter()
+        """What its market was told, without copies: inside the transaction, before the commit."""
+        self.phantoms: Counter[int] = Counter()
+        """Publications whose transaction failed."""
+        self._others: list[int] = []
+        """Rows that other senders made and may delete."""
+        self.fills: dict[int, Fill] = {}
+        """Of those rows to which something has happened in the market."""
         self.on_commit: Callable[[Row], None] = lambda _row: None
+        self.on_list: Callable[[Sequence[int]], None] = lambda _ids: None
         self.calls = 0
+        self.calls_in_outage = 0
 
     @property
     def was_reset(self) -> bool:
@@ -80,7 +115,8 @@ class Downstream:
     def put(self, post: Post, attempt_id: str) -> Row:
         """A row that somebody else made; returns it."""
         row = self._allocate(post, attempt_id)
-        self.rows[row.id] = self.ever[row.id] = row
+        self.rows[row.id] = row
+        self.ever.setdefault(row.id, set()).add(row.execution_id)
         return row
 
     def lose_everything(self) -> None:
@@ -88,11 +124,24 @@ class Downstream:
         self._life += 1
         self._next_id = 0
         self.rows.clear()
+        self._others.clear()
+        self.fills.clear()
+
+    def put_impossible(self) -> None:
+        """A row with an id that nothing can have, which every listing begins with."""
+        row = Row(IMPOSSIBLE_ID, OTHERS_POST, "somebody else")
+        self.rows[row.id] = row
+
+    def overtake(self, service_id: int) -> None:
+        """Other clients bring so many executions that new ids pass `service_id`."""
+        while self._next_id <= service_id:
+            self.put(OTHERS_POST, "another client")
 
     def receive(self, body: bytes, attempt_id: str, deliver: Deliver) -> None:
         """A batch call whose bytes begin to leave: decides its fate; `deliver` gets the answer, if any comes."""
         weather, rates = self._weather, self._weather.rates
         self.calls += 1
+        self.calls_in_outage += self._loop.time() < weather.outage_until
         if weather.happens(rates.lost_request):
             if weather.happens(rates.reset):
                 self._loop.call_outside(weather.between(0.001, 1), deliver, ConnectionResetError("reset"))
@@ -109,27 +158,54 @@ class Downstream:
         travel = weather.between(0.001, 1.0 if weather.happens(rates.slow_answer) else 0.02)
         self._loop.call_outside(held_up + travel, self._work, request)
 
-    def newest(self, offset: int, limit: int) -> bytes:
-        """A page of its listing as it is now."""
-        return self._page(sorted(self.rows, reverse=True), offset, limit)
+    def newest(self, offset: int, limit: int, below: int | None = None) -> bytes:
+        """A page of its listing as it is now, or as it was before the row `below` where it is stale.
+
+        Rows of others may be gone when the next one is read.
+        """
+        weather, rates = self._weather, self._weather.rates
+        start = offset // limit * limit if weather.manners.rounds else offset
+        ids = sorted(self.rows, reverse=True)
+        ids = ids if below is None else [i for i in ids if i < below]
+        page = self._page(ids, start, limit)
+        if page["content"] and weather.happens(rates.short_page):
+            page["content"] = page["content"][: weather.dice.randrange(len(page["content"]))]
+            page["pagination"] = weather.dice.choice((None, {"hasNext": True}))
+        while self._others and weather.happens(rates.deleted_row):
+            del self.rows[self._others.pop(weather.dice.randrange(len(self._others)))]
+        self.on_list(ids[start : start + limit])
+        return _encode(page)
 
     def only(self, service_id: int) -> bytes:
         """A page that holds nothing but the row of that id, if there is one."""
-        return self._page([service_id] if service_id in self.rows else [], 0, 1)
+        return _encode(self._page([service_id] if service_id in self.rows else [], 0, 1))
 
-    def _page(self, ids: Sequence[int], offset: int, limit: int) -> bytes:
-        content = [self._shown(self.rows[i]) for i in ids[offset : offset + limit]]
+    def _page(self, ids: Sequence[int], offset: int, limit: int) -> dict[str, Any]:
+        content = [self._listed(self.rows[i]) for i in ids[offset : offset + limit]]
         paging = {
             "offset": offset,
             "limit": limit,
             "totalElements": len(ids),
             "hasNext": offset + limit < len(ids),
         }
-        return _encode({"content": content, "pagination": paging})
+        return {"content": content, "pagination": paging}
+
+    def _listed(self, row: Row) -> dict[str, Any]:
+        """A row as its listing shows it, which is not quite as the answer to a batch does."""
+        shown = self._shown(row)
+        if self._weather.manners.pads:
+            padded = str(row.post["securityId"]).ljust(PADDED)
+            shown |= {"securityId": padded, "security": {"securityId": padded, "ticker": None}}
+        return shown
 
     def _work(self, request: Request) -> None:
         weather, rates, posts = self._weather, self._weather.rates, request.posts
-        if self._loop.time() < weather.storm_until:
+        if self._loop.time() < weather.refused_until:
+            self._refuse(request)
+        elif self._loop.time() < weather.outage_until:
+            if not weather.outage_is_silent:
+                self._answer(request, weather.dice.choice((500, 503)), _report(500, UNEXPECTED))
+        elif self._loop.time() < weather.storm_until:
             self._answer(request, weather.dice.choice((429, 503)), b'{"message":"no capacity"}')
         elif weather.happens(rates.throttled):
             self._answer(request, 429, b"", retry_after=weather.dice.choice((None, "1", "3")))
@@ -137,9 +213,16 @@ class Downstream:
             self._answer(
                 request, weather.dice.choice((400, 413)), b'{"status":400,"message":"Validation failed"}'
             )
+        elif weather.happens(rates.redirected):
+            self._commit_first(request, len(request.posts))
+            self._answer(request, weather.dice.choice((301, 302, 303)), b"")
         elif weather.happens(rates.unavailable):
             self._commit_some(request)
-            self._answer(request, weather.dice.choice((500, 502, 503, 504)), b'{"message":"no capacity"}')
+            status = weather.dice.choice((500, 502, 503, 504))
+            self._answer(request, status, _report(status, weather.dice.choice(UNFINISHED)))
+        elif any(post["securityId"] in CURSED for post in posts):
+            if not any(post["securityId"] == SILENT for post in posts):
+                self._answer(request, 500, _report(500, UNEXPECTED))
         else:
             self._process(request)
 
@@ -151,17 +234,19 @@ class Downstream:
         for index, post in enumerate(request.posts):
             message = self._refusal(post)
             result = {"requestIndex": index, "status": "FAILED", "message": message, "execution": None}
-            if message is None or (message in TRANSIENT_MESSAGES and weather.happens(FAILED_EARLY)):
+            if message is None or (message in DATABASE_MESSAGES and weather.happens(FAILED_EARLY)):
                 row = self._allocate(post, request.attempt_id)
                 self._commit_later(delay, row)
                 if weather.happens(rates.copied_request):
                     copy = msgspec.structs.replace(self._allocate(post, request.attempt_id), is_copy=True)
                     self._commit_later(delay, copy)
+            elif message in DATABASE_MESSAGES and weather.happens(rates.phantom):
+                self._publish(post, committed=False)
             if message is None:
                 result |= {"status": "SUCCESS", "execution": self._shown(row)}
             results.append(result)
         if weather.happens(rates.error_500):
-            error = b'{"status":500,"error":"Internal Server Error"}'
+            error = _report(500, UNFINISHED[0] if delay else UNEXPECTED)
             self._answer(request, 500, error, 0.0 if answered_early else delay)
             return
         good = sum(result["status"] == "SUCCESS" for result in results)
@@ -171,19 +256,33 @@ class Downstream:
     def _refusal(self, post: Post) -> str | None:
         weather, rates = self._weather, self._weather.rates
         if post["securityId"].startswith("BAD"):
-            return PERMANENT_MESSAGES[len(post["securityId"]) % 2]
+            return REFUSALS[len(post["securityId"]) % 2]
         if weather.happens(rates.transient_item):
-            return weather.dice.choice(TRANSIENT_MESSAGES)
+            return weather.dice.choice(DATABASE_MESSAGES)
         return None
+
+    def _refuse(self, request: Request) -> None:
+        """Turned away at the door; or a gateway puts its own answer in the place of one after the work."""
+        weather = self._weather
+        if weather.refusal in FILTERED and weather.dice.random() < FILTERED_LATE:
+            delay = self._commit_delay(request)
+            for post in request.posts:
+                if not post["securityId"].startswith("BAD") and post["securityId"] not in NEVER_TAKEN:
+                    self._commit_later(delay, self._allocate(post, request.attempt_id))
+        self._answer(request, weather.refusal, b"")
 
     def _commit_some(self, request: Request) -> None:
         """Before an error some rows may have been committed, or be committed afterwards."""
         weather, posts = self._weather, request.posts
-        if not weather.happens(weather.rates.partial_commit):
-            return
+        if weather.happens(weather.rates.partial_commit):
+            self._commit_first(request, weather.dice.randint(0, len(posts)))
+        elif weather.happens(weather.rates.phantom):
+            self._publish(posts[0], committed=False)
+
+    def _commit_first(self, request: Request, count: int) -> None:
         delay = self._commit_delay(request)
-        for post in posts[: weather.dice.randint(0, len(posts))]:
-            if not post["securityId"].startswith("BAD"):
+        for post in request.posts[:count]:
+            if not post["securityId"].startswith("BAD") and post["securityId"] not in NEVER_TAKEN:
                 self._commit_later(delay, self._allocate(post, request.attempt_id))
 
     def _commit_delay(self, request: Request) -> float:
@@ -199,7 +298,14 @@ class Downstream:
         self._next_id += self._weather.dice.choice((1, 1, 1, 2))
         return Row(self._next_id, post, attempt_id, self._life)
 
+    def _publish(self, post: Post, *, committed: bool) -> None:
+        execution_id = int(post["tradeServiceExecutionId"])
+        self.published[execution_id] += 1
+        self.phantoms[execution_id] += not committed
+
     def _commit_later(self, delay: float, row: Row) -> None:
+        if not row.is_copy:
+            self._publish(row.post, committed=True)
         if delay:
             self._loop.call_outside(delay, self._commit, row)
         else:
@@ -207,8 +313,16 @@ class Downstream:
 
     def _commit(self, row: Row) -> None:
         if row.life != self._life:
+            self.phantoms[row.execution_id] += not row.is_copy
             return
-        self.rows[row.id] = self.ever[row.id] = row
+        if len(self._others) < MAX_OTHERS and self._weather.happens(self._weather.rates.other_sender):
+            self._others += [
+                self.put(OTHERS_POST, "somebody else").id for _ in range(self._weather.dice.randint(1, 8))
+            ]
+            # Ids that were seen once are never missing at the top: that is how a reset is told.
+            self.put(OTHERS_POST, "somebody else")
+        self.rows[row.id] = row
+        self.ever.setdefault(row.id, set()).add(row.execution_id)
         if not row.is_copy:
             self.times_accepted[row.execution_id] += 1
         self.on_commit(row)
@@ -230,7 +344,14 @@ class Downstream:
         }
         if not weather.happens(rates.odd_answer):
             return _encode(body)
-        return _ODDITIES[weather.dice.randrange(len(_ODDITIES))](body, weather)
+        return self._make_odd(body)
+
+    def _make_odd(self, body: dict[str, Any]) -> bytes:
+        weather = self._weather
+        number = weather.manners.favourite
+        if number is None:
+            number = weather.dice.randrange(len(_ODDITIES))
+        return _ODDITIES[number % len(_ODDITIES)](body, weather)
 
     def _answer(
         self, request: Request, status: int, body: bytes, after: float = 0.0, retry_after: str | None = None
@@ -250,12 +371,12 @@ class Downstream:
         if request.life == self._life:
             request.deliver(answer)
 
-    @staticmethod
-    def _shown(row: Row) -> dict[str, Any]:
-        post = row.post
+    def _shown(self, row: Row) -> dict[str, Any]:
+        post, fill = row.post, self.fills.get(row.id, NOT_FILLED)
         return {
             "id": row.id,
-            "executionStatus": "NEW",
+            "executionStatus": fill.status,
+            "quantityFilled": fill.quantity,
             "tradeType": post["tradeType"],
             "destination": post["destination"],
             "security": {"securityId": post["securityId"], "ticker": post["securityId"]},
@@ -264,6 +385,12 @@ class Downstream:
             "tradeServiceExecutionId": post["tradeServiceExecutionId"],
             "version": 1,
         }
+
+
+def _report(status: int, message: str) -> bytes:
+    """A failure as the service's own handler reports it."""
+    report = {"timestamp": "2026-01-01T00:00:00Z", "status": status, "error": "Error", "message": message}
+    return _encode(report | {"path": "uri=/api/v1/executions/batch", "validationErrors": None})
 
 
 def _encode(value: object) -> bytes:
@@ -316,4 +443,26 @@ def _exchanged(body: dict[str, Any], weather: Weather) -> bytes:
     return _encode(body)
 
 
-_ODDITIES = (_fewer, _none, _truncated, _repeated, _out_of_range, _without_id, _reordered, _exchanged)
+def _one_id_for_two(body: dict[str, Any], weather: Weather) -> bytes:
+    created = [result for result in body["results"] if result["execution"]]
+    if len(created) > 1:
+        one, other = weather.dice.sample(created, 2)
+        one["execution"] = dict(one["execution"], id=other["execution"]["id"])
+    return _encode(body)
+
+
+def _impossible_id(body: dict[str, Any], weather: Weather) -> bytes:
+    result = weather.dice.choice(body["results"])
+    if result["execution"] is not None:
+        result["execution"] = dict(result["execution"], id=IMPOSSIBLE_ID)
+    return _encode(body)
+
+
+def _with_mark(body: dict[str, Any], _: Weather) -> bytes:
+    return codecs.BOM_UTF8 + _encode(body)
+
+
+_ODDITIES = (
+    _fewer, _none, _truncated, _repeated, _out_of_range, _without_id, _reordered, _exchanged, _one_id_for_two,
+    _impossible_id, _with_mark,
+)  # fmt: skip

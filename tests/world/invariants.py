@@ -1,26 +1,45 @@
 """What has to hold in every world, after each step and at its end."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from decimal import Decimal
 
 import msgspec
 
-from tests.world.downstream import Downstream, Row
+from tests.world.downstream import CURSED, Downstream, Row
 from tests.world.loop import WorldLoop
 from tests.world.scenario import Told
 from tests.world.store_books import Books
-from tests.world.store_rows import PART, BookedAttempt, BookedExecution, Change, attempts_open
+from tests.world.store_rows import (
+    FULL,
+    PART,
+    REFERENCE,
+    BookedAttempt,
+    BookedExecution,
+    Change,
+    attempts_open,
+)
+from tests.world.weather import Weather
 from trade_service.domain.executions import FINAL, GAVE_BACK, OPEN, SubmissionState, may_become
-from trade_service.submission.codes import AlarmCode
-from trade_service.submission.events import AlarmEvent, SubmissionEvent
+from trade_service.domain.fills import FINAL_STATUSES, Fill
+from trade_service.submission.breaker import CircuitState
+from trade_service.submission.codes import AlarmCode, OutcomeCode
+from trade_service.submission.events import AlarmEvent, CircuitEvent, SubmissionEvent
 from trade_service.submission.failure_handler import SPENDS_BUDGET
 from trade_service.submission.model import REQUEUED_KIND, SubmitStatus
 
 _S = SubmissionState
 
+SIGN_S = 1.0
+"""How soon a sign of a reset stops claims, as long as its process and the database are well."""
 MAY_BE_ACCEPTED = (_S.CLAIMED, _S.UNKNOWN)
 """Only while its execution is in one of these may the Execution Service come to accept it."""
 SPENDING = tuple(kind for kind, spends in SPENDS_BUDGET.items() if spends)
+PROBES = 2
+"""Good ones in a row that close a circuit, each of a single execution."""
+MOST_CALLS_IN_OUTAGE = 60
+"""Of one process: those that open its circuit, and probes."""
+NO_CALLS = ("TAKEN_OVER", "FILL_REPORTED")
+"""Codes of attempts that only look up."""
 PROVEN_ABSENT = (_S.RETRY, _S.REJECTED, _S.EXHAUSTED, _S.NONE)
 
 
@@ -28,26 +47,45 @@ class Invariants:
     """Watches one world; the first broken invariant counts, the rest may follow from it."""
 
     def __init__(
-        self, loop: WorldLoop, books: Books, downstream: Downstream, told: Told, max_attempts: int
+        self,
+        loop: WorldLoop,
+        books: Books,
+        downstream: Downstream,
+        told: Told,
+        max_attempts: int,
+        weather: Weather,
     ) -> None:
         self._loop = loop
         self._books = books
         self._downstream = downstream
         self._told = told
         self._max_attempts = max_attempts
+        self._weather = weather
+        self._latest_s = float("-inf")
+        """The latest that the database's clock ever showed."""
+        self._opened_at: float | None = None
+        """When a circuit first opened, by the same clock."""
         self._touched: set[int] = set()
-        self._alarms: list[AlarmEvent] = []
+        self._alarmed: dict[str, set[int]] = {code: set() for code in AlarmCode}
+        """Executions by the alarms that named them."""
         self.failure: str | None = None
         self.filled: set[int] = set()
         """Executions whose fill report was answered with 200."""
         self.inherited: set[int] = set()
         """Executions that the earlier service wrote."""
-        books.on_change = self._on_change
+        self._lost_attempts: set[str] = set()
+        self._signs: list[tuple[int, float, Callable[[], bool]]] = []
+        self.has_previous_release = False
+        self.puzzling: set[int] = set()
+        """Of these, those that a row downstream may or may not belong to: only a person may conclude."""
+        books.on_fetched = self._on_fetched
 
     def listen(self, event: SubmissionEvent) -> None:
         """Takes what a replica tells its listeners."""
         if isinstance(event, AlarmEvent):
-            self._alarms.append(event)
+            self._alarmed[event.code].update(event.execution_ids)
+        elif isinstance(event, CircuitEvent) and event.state is CircuitState.OPEN and self._opened_at is None:
+            self._opened_at = self._books._now_s()
 
     def after_commit(self, row: Row) -> None:
         """The Execution Service has accepted something: once, in time, and written down before."""
@@ -57,6 +95,8 @@ class Invariants:
             self.broken(
                 f"execution {execution_id} was accepted {times} times, now by attempt {row.attempt_id}"
             )
+        if row.attempt_id in self._lost_attempts:
+            return
         attempt = self._books.attempts.get(row.attempt_id)
         if attempt is None or execution_id not in attempt.execution_ids:
             self.broken(
@@ -66,8 +106,17 @@ class Invariants:
         if state not in MAY_BE_ACCEPTED:
             self.broken(f"execution {execution_id} was accepted while it was {state}")
 
+    def forget_what_was_lost(self) -> None:
+        """Our database is about to be restored: what was told after the backup may not hold any more."""
+        self._lost_attempts |= set(self._books.attempts)
+        self._told.requeued.update(list(self._books.executions))
+        self._told.promised.clear()
+        self.filled.clear()
+        self._touched.clear()
+
     def after_statement(self) -> None:
         """A statement of the database is over: each order's quantity is the sum of its executions."""
+        self._latest_s = max(self._latest_s, self._books._now_s())
         for order_id in self._touched:
             self._check_quantity(order_id)
         self._touched.clear()
@@ -84,8 +133,13 @@ class Invariants:
             for i, one in self._books.executions.items()
             if one.state in OPEN and i not in stuck
         }
+        if self._books.downstream.blocked_reason is not None:
+            return open_ or {"recover": "nobody has recovered this database"}
         attempts = (self._books.attempts[attempt_id] for attempt_id in attempts_open(self._books.attempts))
-        return open_ or {a.id: "attempt not closed" for a in attempts if stuck.isdisjoint(a.execution_ids)}
+        unclosed: dict[int | str, str] = {
+            a.id: "attempt not closed" for a in attempts if stuck.isdisjoint(a.execution_ids)
+        }
+        return open_ or unclosed or self._behind()
 
     def check_end(self) -> None:
         """Everything is over: nothing was lost, and the journal tells why each execution became what it is."""
@@ -99,7 +153,12 @@ class Invariants:
                 self._check_trail(one, change)
         for order_id in self._books.orders:
             self._check_quantity(order_id)
+        for execution_id, times in self._downstream.published.items():
+            if times - self._downstream.phantoms[execution_id] > 1:
+                self.broken(f"the market was told {times} times of execution {execution_id}")
         self._check_told(stuck)
+        if self._weather.is_total_outage:
+            self._check_outage()
 
     def broken(self, failure: str) -> None:
         """Notes the failure and ends the world."""
@@ -107,31 +166,117 @@ class Invariants:
             self.failure = f"{failure} (at {self._loop.time():.3f} s)"
             self._loop.stop()
 
-    def _on_change(self, execution_id: int, before: SubmissionState, after: SubmissionState) -> None:
+    def on_change(self, execution_id: int, before: SubmissionState, after: SubmissionState) -> None:
+        """An execution's state has changed, in the middle of a statement."""
         self._touched.add(self._books.executions[execution_id].order_id)
         if before is not after and not may_become(before, after):
             self.broken(f"execution {execution_id} went from {before} to {after}")
+        if after is _S.CLAIMED:
+            self._check_claim(execution_id)
+        status_id = self._books.executions[execution_id].status_id
+        if execution_id in self.filled and status_id not in (PART, FULL):
+            self.broken(f"the fill of execution {execution_id} was overwritten by status {status_id}")
         accepted = self._downstream.times_accepted[execution_id]
         if after is _S.ACCEPTED and not accepted:
             self.broken(f"execution {execution_id} is called accepted and was not")
         if after in PROVEN_ABSENT and accepted:
             self.broken(f"execution {execution_id} was accepted and is called {after}")
+        if after is _S.EXHAUSTED:
+            self._check_exhausted(self._books.executions[execution_id])
+
+    def _check_exhausted(self, one: BookedExecution) -> None:
+        """Nobody is given up in company, and nobody innocent for the time that others took."""
+        attempts = self._books.attempts.values()
+        alone = sum(a.execution_ids == (one.id,) and _may_have_spent(a) for a in attempts)
+        if alone >= self._max_attempts:
+            return
+        latest_s = max(self._latest_s, self._books._now_s())
+        if one.give_up_at is None or one.give_up_at > latest_s:
+            self.broken(f"execution {one.id} is given up after {alone} attempts of its own, and in time")
+        security = self._books.orders[one.order_id].security_id
+        if "jump" not in self._weather.mishaps and security not in CURSED:
+            self.broken(f"execution {one.id} of {security} is given up after {alone} attempts, for its time")
+
+    def _check_outage(self) -> None:
+        """A batch that failed while everything did goes again whole, but for what probes took of it."""
+        if self._downstream.calls_in_outage > MOST_CALLS_IN_OUTAGE:
+            self.broken(f"{self._downstream.calls_in_outage} calls were made in an outage")
+        opened_at = self._opened_at
+        if opened_at is None:
+            return
+        ordered = sorted(self._books.attempts.values(), key=lambda a: (a.started_at, a.id))
+        for attempt in ordered:
+            if attempt.started_at > opened_at or not self._proven_absent(attempt, opened_at):
+                continue
+            after = [a for a in ordered if (a.started_at, a.id) > (attempt.started_at, attempt.id)]
+            following = [
+                next((a for a in after if i in a.execution_ids), None) for i in attempt.execution_ids
+            ]
+            alone = sum(a is not None and _went_alone(a) for a in following)
+            if alone > PROBES:
+                self.broken(f"attempt {attempt.id} failed in an outage, {alone} went again alone")
+
+    def _proven_absent(self, attempt: BookedAttempt, since: float) -> bool:
+        """Whether a look-up, later than `since`, made retries of what an attempt was asked for."""
+        changes = (c for i in attempt.execution_ids for c in self._books.history.get(i, ()))
+        return any(
+            (c.attempt_id, c.before, c.after) == (attempt.id, _S.UNKNOWN, _S.RETRY) and c.at_s > since
+            for c in changes
+        )
+
+    def _check_claim(self, execution_id: int) -> None:
+        ledger, now = self._books.downstream, self._loop.time()
+        if self.has_previous_release:
+            return
+        if ledger.suspicion is not None or ledger.blocked_reason is not None:
+            self.broken(f"execution {execution_id} was claimed while the ledger was in doubt")
+        for epoch, at, is_alive in self._signs:
+            if epoch == ledger.epoch and now > at + SIGN_S and is_alive():
+                self.broken(
+                    f"execution {execution_id} was claimed {now - at:.1f} s after an id that was known"
+                )
+
+    def note_sign(self, is_alive: Callable[[], bool]) -> None:
+        """An acceptance under an id that was known before was recorded by a process that may have died since."""
+        self._signs.append((self._books.downstream.epoch, self._loop.time(), is_alive))
+
+    def _on_fetched(self, execution_id: int, before: Fill, after: Fill) -> None:
+        if after.quantity < before.quantity or before.status in FINAL_STATUSES:
+            self.broken(f"the fill of execution {execution_id} went back from {before} to {after}")
+
+    def _behind(self) -> dict[int | str, str]:
+        """Executions whose fill is not that of the Execution Service's books, nor told to be impossible."""
+        refused = self._alarmed[AlarmCode.FILL_REFUSED]
+        behind: dict[int | str, str] = {}
+        for one in self._books.executions.values():
+            row = self._downstream.rows.get(one.service_id or 0)
+            fill = None if row is None else self._downstream.fills.get(row.id)
+            if (
+                row is None
+                or row.execution_id != one.id
+                or fill is None
+                or one.state not in (None, _S.ACCEPTED)
+            ):
+                continue
+            if not 0 <= fill.quantity <= one.quantity:
+                if one.id not in refused:
+                    behind[one.id] = f"nobody was told of its impossible fill {fill}"
+            elif (one.filled, REFERENCE.statuses[one.status_id].abbreviation) != (fill.quantity, fill.status):
+                behind[one.id] = f"filled {one.filled}, not {fill}"
+        return behind
 
     def _stuck(self) -> frozenset[int]:
-        """Executions of which an alarm told that the Execution Service was reset: only a person may conclude."""
-        if not self._downstream.was_reset:
-            return frozenset()
+        """Executions of which an alarm told that only a person may conclude, for a reason that is there."""
         executions = self._books.executions
-        alarmed = {
-            execution_id
-            for alarm in self._alarms
-            if alarm.code == AlarmCode.DOWNSTREAM_RESET
-            for execution_id in alarm.execution_ids
-        }
-        unknown = {i for i in alarmed if executions[i].state is _S.UNKNOWN}
-        # Of others a fill told that they are accepted: only their ids went with the rows.
+        doubtful = self.puzzling & self._alarmed[AlarmCode.LOOK_UP_DOUBTFUL]
+        puzzled = {i for i in doubtful if executions[i].state is _S.UNKNOWN}
+        # Of some a fill told that they are accepted, and no row is surely theirs.
         nameless = {i for i, one in executions.items() if one.state is _S.ACCEPTED and one.service_id is None}
-        return frozenset(unknown | nameless)
+        if self._books.downstream.epoch == 1:
+            return frozenset(puzzled | (nameless & self.puzzling))
+        alarmed = self._alarmed[AlarmCode.DOWNSTREAM_RESET]
+        unknown = {i for i in alarmed if executions[i].state is _S.UNKNOWN}
+        return frozenset(puzzled | unknown | nameless)
 
     def _check_execution(self, one: BookedExecution) -> None:
         execution_id, attempts = one.id, self._books.attempts.values()
@@ -141,18 +286,22 @@ class Invariants:
         if (one.state is _S.ACCEPTED) != bool(accepted):
             self.broken(f"execution {execution_id} ended {one.state} and was accepted {accepted} times")
         if one.state is _S.ACCEPTED and execution_id not in self.inherited:
-            remote = self._downstream.ever.get(one.service_id or 0)
-            if remote is None or remote.execution_id != execution_id:
+            if execution_id not in self._downstream.ever.get(one.service_id or 0, ()):
                 self.broken(f"execution {execution_id} bears id {one.service_id}, which is not its own")
             if one.placed != one.quantity:
                 self.broken(f"execution {execution_id} of {one.quantity} is accepted, {one.placed} placed")
         spent = sum(
-            execution_id in a.execution_ids and a.kind in SPENDING and not a.adopted for a in attempts
+            execution_id in a.execution_ids
+            and a.kind in SPENDING
+            and a.code not in NO_CALLS
+            and not a.adopted
+            and a.counted
+            for a in attempts
         )
         budget = self._max_attempts * (1 + self._told.requeued[execution_id])
         if spent > budget:
             self.broken(f"execution {execution_id} spent {spent} of {budget} attempts")
-        if execution_id in self.filled and one.status_id != PART:
+        if execution_id in self.filled and one.status_id not in (PART, FULL):
             self.broken(f"the fill of execution {execution_id} was overwritten by status {one.status_id}")
 
     def _check_trail(self, one: BookedExecution, change: Change) -> None:
@@ -192,15 +341,30 @@ class Invariants:
             if accepted != (status is SubmitStatus.SUCCESS):
                 self.broken(f"a caller was told {status} of execution {execution_id}, accepted: {accepted}")
         # What the earlier service never sent waits for a person to send it.
-        for execution_id in self._told.promised - stuck - self.inherited:
+        for execution_id in self._told.promised - self._told.unasked - stuck - self.inherited:
             if self._books.executions[execution_id].state not in FINAL:
                 self.broken(f"execution {execution_id} was promised and forgotten")
+
+
+def _may_have_spent(attempt: BookedAttempt) -> bool:
+    """One that was called lost stays counted, even when its owner says afterwards that it sent nothing."""
+    lost = any(found.code == "OWNER_LOST" for found in attempt.findings)
+    return not attempt.adopted and (attempt.kind in SPENDING or lost)
+
+
+def _went_alone(attempt: BookedAttempt) -> bool:
+    """Whether it was made for one execution, and not since a probe takes no more."""
+    return len(attempt.execution_ids) == 1 and (attempt.counted or attempt.code == OutcomeCode.CIRCUIT_OPEN)
 
 
 def _explains(attempt: BookedAttempt, execution_id: int, change: Change) -> bool:
     """Whether the journal of an attempt or ticket holds the reason of a change."""
     if attempt.kind == REQUEUED_KIND and change.before in GAVE_BACK:
         return change.after is _S.UNKNOWN
+    if attempt.code == "RECOVERED" and change.after is _S.UNKNOWN:
+        return True
+    if change.after is _S.UNKNOWN and change.before in (_S.QUEUED, _S.RETRY):
+        return attempt.code == "FILL_REPORTED"
     if change.after is _S.QUEUED:
         return attempt.state == "queued"
     if change.after is _S.CLAIMED:

@@ -1,5 +1,6 @@
 """Planted mistakes: each of them makes the world fail, or the world proves nothing."""
 
+import operator
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
@@ -7,16 +8,35 @@ from unittest import mock
 
 import msgspec
 
-from tests.world import replica
+from tests.world import replica, store_downstream, store_orders
 from tests.world.store_books import Books
+from tests.world.store_fills import MemoryFillStore
 from tests.world.store_orders import OrderBooks
-from tests.world.store_rows import SENT, BookedAttempt, BookedExecution
+from tests.world.store_rows import SENT, BookedAttempt, BookedDownstream, BookedExecution
 from tests.world.weather import Timing
-from trade_service.domain.executions import SubmissionState
-from trade_service.submission import failure_handler, look_up, recovery, service
+from trade_service.domain.executions import SubmissionState, held_as_never_sent
+from trade_service.domain.fills import Fill
+from trade_service.execution_service import answers, wire
+from trade_service.execution_service.errors import ClientCode
+from trade_service.submission import (
+    absence,
+    batch_processor,
+    downstream_gate,
+    failure_handler,
+    look_up,
+    recovery,
+    service,
+)
+from trade_service.submission.admission import Admission
 from trade_service.submission.batch_processor import ExecutionBatchProcessor
 from trade_service.submission.failure_handler import Decision, ExecutionFailureHandler
-from trade_service.submission.messages import BatchExecutionResponse
+from trade_service.submission.listing_walk import Ask, ListingWalk
+from trade_service.submission.messages import (
+    BatchExecutionResponse,
+    RemoteExecution,
+    RemoteExecutionPage,
+    RemotePagination,
+)
 from trade_service.submission.model import (
     AttemptClosing,
     Claim,
@@ -25,9 +45,12 @@ from trade_service.submission.model import (
     GatewayReply,
     ItemOutcome,
     ItemReading,
+    OpenItem,
     ReplyKind,
     Verdict,
 )
+from trade_service.trading import fill_check
+from trade_service.trading.fill_check import FillCheck
 
 MAX_ID = 2**31 - 1
 
@@ -72,9 +95,9 @@ def decide_error(
 _decide_reading = ExecutionFailureHandler.decide_reading
 
 
-def decide_transient(self: ExecutionFailureHandler, reading: ItemReading) -> Decision:
-    """Takes a failed item's transient message for a promise that it was not committed."""
-    if reading.verdict is Verdict.REFUSED and self.is_transient(reading.message):
+def decide_failed(self: ExecutionFailureHandler, reading: ItemReading) -> Decision:
+    """Takes a failed item's message that is no refusal for a promise that it was not committed."""
+    if reading.verdict is Verdict.REFUSED and not self.is_refusal(reading.message):
         return Decision.RETRY
     return _decide_reading(self, reading)
 
@@ -153,33 +176,135 @@ async def send_late(
     return await _send(self, attempt, claim, float("inf"), permit)
 
 
-_new_attempt = service.BulkExecutionSubmissionService._new_attempt
-
-
-def attempt_without_floor(self: Any, streak: int) -> Any:
+def claim_below_the_future(self: Books, attempt: Any, ids: Sequence[int], claimable: Any) -> Claim:
     """Believes to know ids that are yet to come: a look-up then stops too early."""
-    attempt = _new_attempt(self, streak)
-    return msgspec.structs.replace(attempt, floor_id=attempt.floor_id + 3)
+    claim = _claim(self, attempt, ids, claimable)
+    if claim.items:
+        self.attempts[attempt.attempt_id].floor_id += 3
+    return claim
+
+
+class CarelessPass(look_up.LookUpPass):
+    """A pass that never doubts the ledger."""
+
+    def contradicts(self, anchor_id: int, execution_id: int | None) -> bool:
+        return False
 
 
 async def look_up_carelessly(*args: Any) -> look_up.LookUpPass:
     """Takes what a pass did not see for absent, even when the pass broke off."""
     seen = await look_up.look_up(*args)
-    if seen.problem:
-        seen.problem, seen.read_down_to, seen.pages, seen.top_id = "", 0, 1, MAX_ID
-    return seen
+    if not seen.problem:
+        return seen
+    careless = CarelessPass(**{name: getattr(seen, name) for name in seen.__struct_fields__})
+    careless.problem, careless.read_down_to, careless.pages, careless.top_id = "", 0, 1, MAX_ID
+    return careless
 
 
-async def look_up_after_reset(*args: Any) -> look_up.LookUpPass:
-    """Does not notice that ids began again."""
-    seen = await look_up.look_up(*args)
-    seen.top_id = MAX_ID
-    return seen
+def settle_without_signs(_self: Any, floor_id: int, closing: AttemptClosing, recorded: Any) -> None:
+    """Does not notice that an acceptance bears an id that was known before."""
+    _settle(_self, 0, closing, recorded)
+
+
+_settle = service.BulkExecutionSubmissionService._settle
+
+
+async def advance_nothing(*_args: Any) -> bool:
+    """Lets a restored database give out ids that the ledger holds."""
+    return False
+
+
+async def know_all(*_args: Any) -> None:
+    """Takes it on trust that this database knows what it has sent."""
+
+
+async def unblock_only(self: Any, beyond: int, *_args: Any) -> int:
+    """Recovers a restored database without doubting what it holds as not sent."""
+    self._books.downstream.blocked_reason = None
+    self._books.last_execution_id = max(self._books.last_execution_id, beyond)
+    return 0
+
+
+_due = Books._due
+
+
+def due_in_this_epoch(self: Books, attempt: BookedAttempt, now: float) -> DueAttempt:
+    """Takes every attempt for one of the present epoch."""
+    return msgspec.structs.replace(_due(self, attempt, now), epoch=self.downstream.epoch)
+
+
+_take, _extend = ListingWalk.take, ListingWalk._extend
+
+
+def take_short_page(self: ListingWalk, ask: Ask, page: RemoteExecutionPage) -> list[RemoteExecution]:
+    """Takes a page that is not full for the last one."""
+    said = RemotePagination(has_next=len(page.content) == ask.limit)
+    return _take(self, ask, RemoteExecutionPage(page.content, said))
+
+
+def extend_always(self: ListingWalk, page: RemoteExecutionPage) -> list[RemoteExecution] | None:
+    """Believes that a page follows the one before it."""
+    ids = [row.id or 0 for row in page.content]
+    if self.covered is not None and ids:
+        self.covered = min(self.covered, ids[0] + 1)
+    if not ids and self.covered is not None:
+        self.ended = True
+        return []
+    return _extend(self, page)
+
+
+def matches_below_floor(seen: Any, items: Any, _floor_id: int) -> Any:
+    """Takes a row of another life for ours."""
+    return look_up.matches(seen, items, 0)
+
+
+def agrees_without(term: str, item: OpenItem, remote: RemoteExecution) -> bool:
+    """Does not compare one of the terms."""
+    return _agrees(item, msgspec.structs.replace(remote, **{term: getattr(item, term)}))
+
+
+_agrees = look_up.agrees
 
 
 def is_foreign(self: BookedExecution) -> bool:
     """Takes what the earlier service sent in the meantime for its own."""
     return self.state is None
+
+
+async def check_nothing(_self: FillCheck) -> None:
+    """Leaves lost what was lost."""
+
+
+async def alarm_nobody(_self: FillCheck, _held: object) -> None:
+    """Skips a quantity in the books that is impossible."""
+
+
+async def go_on_nowhere(_self: MemoryFillStore, _offset: int) -> None:
+    """Begins every pass where the first one began."""
+
+
+def fill_as_in_books(stored: Fill, books: Fill) -> Fill | None:
+    """Believes the books, however old the page that was read."""
+    return None if stored == books else books
+
+
+def believe_the_repeated(
+    state: SubmissionState | None, *, is_placed: bool, is_adopted: bool, fill_reported: bool
+) -> bool:
+    """Forgets that an unknown outcome comes from a doubtful report alone."""
+    del fill_reported
+    return held_as_never_sent(state, is_placed=is_placed, is_adopted=is_adopted, fill_reported=False)
+
+
+_new_look_up = OrderBooks.new_look_up
+
+
+def look_up_new_rows(
+    self: OrderBooks, attempt_id: str, owner: str, execution_id: int, settle_ms: int
+) -> BookedAttempt:
+    """Looks for what was never sent only among rows that are yet to come."""
+    look_up = _new_look_up(self, attempt_id, owner, execution_id, settle_ms)
+    return msgspec.structs.replace(look_up, floor_id=self.last_top_id())  # type: ignore[attr-defined]
 
 
 def always(*, value: object) -> Callable[..., Any]:
@@ -196,6 +321,36 @@ def _bound(function: Callable[..., Any], argument: object) -> Callable[..., Any]
     return lambda *args: function(argument, *args)
 
 
+def claim_counting_all(self: Books, attempt: Any, ids: Sequence[int], claimable: Any) -> Claim:
+    """Lets an attempt spend of the budget of everything that it sends together."""
+    return _claim(self, msgspec.structs.replace(attempt, counted=True), ids, claimable)
+
+
+def decide_configuration(
+    as_: Decision, self: ExecutionFailureHandler, reply: GatewayReply, item: ClaimedExecution, size: int
+) -> Decision:
+    """Takes what the Execution Service turns away for the end, or for proof of absence."""
+    return as_ if reply.kind is ReplyKind.CONFIGURATION else _decide_reply(self, reply, item, size)
+
+
+def retry_silence_whole(
+    kind: str | None, http_status: int | None, size: int, retry_count: int, *, outage: bool
+) -> int | None:
+    """Sends again whole what was never answered, however often."""
+    if kind == ReplyKind.LOST:
+        return None
+    return failure_handler.retry_size(kind, http_status, size, retry_count, outage=outage)
+
+
+_close_reply = ExecutionFailureHandler.close_reply
+
+
+def close_settled_early(self: Any, attempt: Any, reply: GatewayReply, *args: Any) -> AttemptClosing:
+    """Waits as little after a 503 as after the failure of the service's own handler."""
+    early = reply.handler_failed or reply.http_status == 503
+    return _close_reply(self, attempt, msgspec.structs.replace(reply, handler_failed=early), *args)
+
+
 MUTANTS: dict[str, Patch] = {
     "match by position": _replace(ExecutionBatchProcessor, "process_response", match_by_position),
     "silence is a failure": _replace(
@@ -205,7 +360,30 @@ MUTANTS: dict[str, Patch] = {
         ExecutionFailureHandler, "decide_reply", _bound(decide_silence, Decision.RETRY)
     ),
     "a 500 is a retry": _replace(ExecutionFailureHandler, "decide_reply", decide_error),
-    "a transient item is a retry": _replace(ExecutionFailureHandler, "decide_reading", decide_transient),
+    "a failed item is a retry": _replace(ExecutionFailureHandler, "decide_reading", decide_failed),
+    "an unknown message is a refusal": _replace(ExecutionFailureHandler, "is_refusal", always(value=True)),
+    "one id for two is accepted": partial(
+        mock.patch.multiple,
+        batch_processor,
+        _contested=always(value=()),
+        _plain_acceptances=always(value=None),
+    ),
+    "an impossible id is accepted": partial(
+        mock.patch.multiple,
+        batch_processor,
+        is_service_id=always(value=True),
+        _plain_acceptances=always(value=None),
+    ),
+    "a 301 says that nothing was accepted": partial(
+        mock.patch.dict, answers.OF_STATUS, {301: (ReplyKind.CONFIGURATION, ClientCode.REDIRECT)}
+    ),
+    "no floor in `matches`": _replace(recovery, "matches", matches_below_floor),
+    "`agrees` without quantity": _replace(look_up, "agrees", _bound(agrees_without, "quantity")),
+    "`agrees` without destination": _replace(look_up, "agrees", _bound(agrees_without, "destination")),
+    "`doubtful` off": _replace(recovery, "doubtful", always(value=None)),
+    "trailing blanks are compared": _replace(look_up, "same_identifier", operator.eq),
+    "short pages are believed": _replace(ListingWalk, "take", take_short_page),
+    "no boundary check": _replace(ListingWalk, "_extend", extend_always),
     "no write-ahead": _replace(Books, "claim", claim_unwritten),
     "not found is trusted at once": _replace(recovery.Recovery, "_is_settled", always(value=True)),
     "the settle time is too short": _replace(
@@ -226,17 +404,66 @@ MUTANTS: dict[str, Patch] = {
     "quantity is not given back": _replace(Books, "_apply", keep_quantity),
     "unknown is sent again": _replace(Books, "claim", claim_unknown),
     "a pass that broke off proves absence": _replace(recovery, "look_up", look_up_carelessly),
-    "a reset of the Execution Service is not noticed": _replace(recovery, "look_up", look_up_after_reset),
-    "what the earlier service sent is fresh": _replace(BookedExecution, "is_foreign", property(is_foreign)),
-    "the floor is too high": _replace(
-        service.BulkExecutionSubmissionService, "_new_attempt", attempt_without_floor
+    "a reset of the Execution Service is not noticed": _replace(
+        downstream_gate.DownstreamGate, "suspect", always(value=None)
     ),
+    "an acceptance below the floor says nothing": _replace(
+        service.BulkExecutionSubmissionService, "_settle", settle_without_signs
+    ),
+    "a stale or foreign listing proves absence": _replace(
+        recovery.Recovery, "_is_beyond_doubt", always(value=True)
+    ),
+    "absence counts in every epoch": _replace(Books, "_due", due_in_this_epoch),
+    "claims go on while the ledger is in doubt": _replace(
+        BookedDownstream, "is_open", property(always(value=True))
+    ),
+    "a restored database trusts itself": _replace(
+        downstream_gate.DownstreamGate, "_check_what_is_new", know_all
+    ),
+    "a restored database gives ids again": _replace(
+        store_downstream.MemoryDownstreamStore, "advance_sequence", advance_nothing
+    ),
+    "a recovery doubts nothing": _replace(store_downstream.MemoryRestoreStore, "recover", unblock_only),
+    "what the earlier service sent is fresh": _replace(BookedExecution, "is_foreign", property(is_foreign)),
+    "the floor is too high": _replace(Books, "claim", claim_below_the_future),
     "an attempt is closed too early": _replace(Books, "_close", close_for_good),
     "the wish to submit is not kept": _replace(OrderBooks, "_write_ticket", always(value=None)),
     "nobody recovers": _replace(recovery.Recovery, "step", recovery.Recovery._ask_for_settled_elsewhere),
+    "a fill of what was never sent is believed": _replace(
+        OrderBooks, "is_held_as_never_sent", always(value=False)
+    ),
+    "a repeated fill of what was never sent is believed": _replace(
+        store_orders, "held_as_never_sent", believe_the_repeated
+    ),
+    "what is said to be filled is sent without a look-up": _replace(OrderBooks, "_doubt", always(value=None)),
+    "what is said to be filled is sought among new rows": _replace(
+        OrderBooks, "new_look_up", look_up_new_rows
+    ),
+    "lost fills are not fetched": _replace(FillCheck, "once", check_nothing),
+    "the window over the books stands still": _replace(MemoryFillStore, "end_fill_check", go_on_nowhere),
+    "a fill goes back to an old page": _replace(fill_check, "newer_fill", fill_as_in_books),
+    "a fetched fill overwrites a newer one": _replace(
+        MemoryFillStore, "_is_as_it_was", staticmethod(always(value=True))
+    ),
+    "nobody is told of an impossible fill": _replace(FillCheck, "_alarm_impossible", alarm_nobody),
     "unclear is taken for accepted": _replace(
         failure_handler,
         "STATE_OF",
         {**failure_handler.STATE_OF, Decision.LOOK_UP: SubmissionState.ACCEPTED},
     ),
+    "company spends the budget": _replace(Books, "claim", claim_counting_all),
+    "a batch that failed is never split": _replace(absence, "retry_size", always(value=None)),
+    "an outage splits every batch": _replace(Admission, "is_outage", always(value=False)),
+    "silence never halves a batch": _replace(absence, "retry_size", retry_silence_whole),
+    "a wrong configuration gives up": _replace(
+        ExecutionFailureHandler, "decide_reply", _bound(decide_configuration, Decision.EXHAUST)
+    ),
+    "a 404 is a retry": _replace(
+        ExecutionFailureHandler, "decide_reply", _bound(decide_configuration, Decision.RETRY)
+    ),
+    "time goes on while the configuration is wrong": _replace(Books, "_pause_budget", always(value=None)),
+    "a 503 settles as soon as a failed handler": _replace(
+        ExecutionFailureHandler, "close_reply", close_settled_early
+    ),
+    "a failed commit settles at once": _replace(wire, "TRANSACTION_WORDS", ()),
 }

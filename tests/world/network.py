@@ -19,6 +19,8 @@ from trade_service.submission.model import AttemptId, GatewayReply, ReplyKind
 from trade_service.submission.ports import Listing, StoreUnavailable
 
 CALL = "POST batch"
+FRESH_S = 10.0
+"""How long listings are fresh after a stale one: two in a row could not be told from a reset."""
 
 
 class WorldClock:
@@ -55,7 +57,16 @@ class WorldGateway:
     What an answer or a failure proves is decided by the code of the real client.
     """
 
-    def __init__(self, loop: WorldLoop, weather: Weather, downstream: Downstream, clock: WorldClock) -> None:
+    def __init__(
+        self,
+        loop: WorldLoop,
+        weather: Weather,
+        downstream: Downstream,
+        clock: WorldClock,
+        known_id: Callable[[], int],
+    ) -> None:
+        """`known_id` is the id that the database knows: a stale listing lacks it."""
+        self._known_id = known_id
         self._loop = loop
         self._weather = weather
         self._timing = weather.timing
@@ -95,7 +106,7 @@ class WorldGateway:
         if weather.happens(rates.no_page):
             await asyncio.sleep(weather.between(0.01, self._timing.total_s))
             return Listing(None, ClientCode.UNAVAILABLE.value, "no page")
-        page = self._downstream.newest(offset, limit)
+        page = self._downstream.newest(offset, limit, self._stale_below())
         await asyncio.sleep(weather.between(0.001, 1.0 if weather.happens(rates.slow_answer) else 0.02))
         return Listing(wire.decode_page(page))
 
@@ -106,6 +117,14 @@ class WorldGateway:
         if weather.happens(weather.rates.no_page):
             return Listing(None, ClientCode.UNAVAILABLE.value, "no answer")
         return Listing(wire.decode_page(self._downstream.only(service_id)))
+
+    def _stale_below(self) -> int | None:
+        """A stale listing comes now and then; the second look, a second later, gets a fresh one."""
+        now, weather = self._loop.time(), self._weather
+        if not weather.happens(weather.rates.stale_page) or now < weather.fresh_until or not self._known_id():
+            return None
+        weather.fresh_until = now + FRESH_S
+        return self._known_id()
 
     async def _connect(self) -> bool:
         weather, rates = self._weather, self._weather.rates
@@ -152,7 +171,8 @@ class FaultyStore:
             if weather.happens(rates.store_before) or self._loop.time() < weather.database_away_until:
                 raise StoreUnavailable("the connection broke before the statement arrived")
             if weather.happens(rates.store_late):
-                self._loop.call_outside(weather.between(0.01, 5), self._happen_late, method, args, kwargs)
+                late_s, database = weather.between(0.01, 5), weather.databases
+                self._loop.call_outside(late_s, self._happen_late, database, method, args, kwargs)
                 await asyncio.sleep(weather.between(0.001, 2))
                 raise StoreUnavailable("the connection broke while the statement waited for a lock")
             result = await method(*args, **kwargs)
@@ -165,8 +185,10 @@ class FaultyStore:
         setattr(self, name, call)
         return call
 
-    def _happen_late(self, method: Callable[..., Any], args: Any, kwargs: Any) -> None:
+    def _happen_late(self, database: int, method: Callable[..., Any], args: Any, kwargs: Any) -> None:
         """A statement whose caller is gone; what it answers or refuses reaches nobody."""
+        if database != self._weather.databases:
+            return  # A restored database knows nothing of it.
         with contextlib.suppress(StopIteration, DomainError):
             method(*args, **kwargs).send(None)
         self._on_statement()

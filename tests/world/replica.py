@@ -8,11 +8,13 @@ from typing import Any
 from tests.world.loop import PROCESS, Process, WorldLoop
 from tests.world.network import FaultyStore, WorldClock, WorldGateway
 from tests.world.weather import Timing
+from trade_service.execution_service import wire
 from trade_service.submission.admission import Admission
 from trade_service.submission.batch_processor import ExecutionBatchProcessor
 from trade_service.submission.board import OutcomeBoard
 from trade_service.submission.breaker import CircuitSettings
 from trade_service.submission.coalescer import Coalescer
+from trade_service.submission.downstream_gate import DownstreamGate, GateSettings
 from trade_service.submission.events import EventBus
 from trade_service.submission.failure_handler import ExecutionFailureHandler, RetryPolicy
 from trade_service.submission.ports import StoreUnavailable
@@ -20,12 +22,14 @@ from trade_service.submission.recovery import Recovery, RecoverySettings
 from trade_service.submission.service import BulkExecutionSubmissionService, SubmissionSettings
 from trade_service.submission.work_queue import WorkQueue
 from trade_service.trading.executions import ExecutionService
+from trade_service.trading.fill_check import FillCheck, FillCheckSettings
 from trade_service.trading.operating import OperatorService
 from trade_service.trading.reference import ReferenceCache
 from trade_service.trading.trade_orders import TradeOrderService
 
 GRACE_S = 2.0
 LOOK_UP_MAX_PAGES = 50
+FILL_CHECK = FillCheckSettings(every_s=7.0, pages=3)
 
 
 class Replica:
@@ -39,6 +43,8 @@ class Replica:
         gateway: WorldGateway,
         store: FaultyStore,
         operator_store: FaultyStore,
+        downstream_store: FaultyStore,
+        fill_store: FaultyStore,
         timing: Timing,
         *,
         batch_size: int,
@@ -46,15 +52,18 @@ class Replica:
     ) -> None:
         self.process = Process(name)
         self.gateway = gateway
+        self.clock = clock
+        self.settle_ms = round(timing.settle_s * 1000)
         self._loop = loop
         self._context = copy_context()
         self._context.run(PROCESS.set, self.process)
-        self._stopping = False
+        self._stopping = self._started = False
         events, board, queue = EventBus(), OutcomeBoard(), WorkQueue(500)
         self.events = events
-        handler = ExecutionFailureHandler(retry_policy(max_attempts))
-        processor = ExecutionBatchProcessor(batch_size)
+        handler = ExecutionFailureHandler(retry_policy(max_attempts, timing))
+        processor = ExecutionBatchProcessor(batch_size, unsendable=wire.unsendable)
         admission = Admission(clock, events, circuit_settings(timing), 2)
+        self.gate = gate = DownstreamGate(downstream_store, gateway, clock, events, GateSettings("ledger"))
         self.service = BulkExecutionSubmissionService(
             store,
             gateway,
@@ -65,10 +74,11 @@ class Replica:
             board,
             events,
             admission,
+            gate,
             submission_settings(name, timing, batch_size),
         )
         self._coalescer = Coalescer(
-            queue, self.service.process_batch, admission, batch_size, 2, 0.0, clock.sleep
+            queue, self.service.process_batch, admission, gate.wait_open, batch_size, 2, 0.0, clock.sleep
         )
         self._recovery = Recovery(
             store,
@@ -79,6 +89,8 @@ class Replica:
             board,
             events,
             admission,
+            gate,
+            downstream_store,
             recovery_settings(name, timing, batch_size),
         )
         self.service.on_open = self._recovery.due_in
@@ -87,12 +99,18 @@ class Replica:
         cache = ReferenceCache(store, 30.0, clock)
         self.orders = TradeOrderService(store, cache, self.service, queue, clock)
         self.executions = ExecutionService(store, cache, self.service, queue, clock)
+        self._fill_check = FillCheck(fill_store, gateway, cache, events, clock.sleep, FILL_CHECK)
         self.spawn(self._main())
+
+    @property
+    def lives(self) -> bool:
+        """Whether it runs and is not on its way out."""
+        return not (self.process.dead or self._stopping)
 
     @property
     def serves(self) -> bool:
         """Whether callers reach it."""
-        return not (self.process.dead or self._stopping)
+        return self._started and self.lives
 
     def spawn(self, coroutine: Coroutine[Any, Any, object]) -> "asyncio.Task[Any]":
         """Runs a coroutine in this process."""
@@ -106,20 +124,23 @@ class Replica:
     async def _main(self) -> None:
         while True:
             try:
-                await self.service.start()
+                await self.gate.start(3.0)
                 break
             except StoreUnavailable:
                 await asyncio.sleep(1)
+        self._started = True
         async with asyncio.TaskGroup() as group:
+            group.create_task(self.gate.run())
             group.create_task(self._coalescer.run())
             group.create_task(self._recovery.run())
+            group.create_task(self._fill_check.run())
 
     async def _stop(self) -> None:
         await self._coalescer.drain(GRACE_S)
         self._loop.kill(self.process)
 
 
-def retry_policy(max_attempts: int) -> RetryPolicy:
+def retry_policy(max_attempts: int, timing: Timing) -> RetryPolicy:
     """Quick pacing: virtual time is cheap, but not for nothing."""
     return RetryPolicy(
         max_attempts=max_attempts,
@@ -127,6 +148,9 @@ def retry_policy(max_attempts: int) -> RetryPolicy:
         max_delay_ms=3000,
         look_up_delay_ms=300,
         look_up_max_delay_ms=5000,
+        answered_settle_ms=None
+        if timing.answered_settle_s is None
+        else round(timing.answered_settle_s * 1000),
     )
 
 
@@ -134,8 +158,8 @@ def circuit_settings(timing: Timing) -> CircuitSettings:
     """A circuit that opens and closes several times in a world's time of troubles."""
     return CircuitSettings(
         slow_call_ms=round(timing.total_s * 500),
-        window_calls=10,
-        minimum_calls=5,
+        window_calls=2 * timing.circuit_calls,
+        minimum_calls=timing.circuit_calls,
         open_ms=500,
         open_max_ms=5000,
         retry_after_max_ms=10_000,

@@ -8,9 +8,10 @@ import structlog
 
 from tests.world.invariants import Outcome
 from tests.world.world import Mishap, World
-from trade_service.submission import look_up
+from trade_service.submission import listing_walk
+from trade_service.trading import fill_check
 
-PAGE = 7
+PAGE = 10
 
 
 class Tally(msgspec.Struct):
@@ -71,7 +72,7 @@ def run_worlds(worlds: Iterable[tuple[int, Mishap | None]], *, until_failure: bo
     )
     try:
         # Books of a few dozen rows shall fill several pages.
-        with mock.patch.object(look_up, "PAGE", PAGE):
+        with mock.patch.object(listing_walk, "PAGE", PAGE), mock.patch.object(fill_check, "PAGE", PAGE):
             for seed, mishap in worlds:
                 tally.count(World(seed, mishap).run())
                 if until_failure and tally.failures:

@@ -8,11 +8,18 @@ from decimal import Decimal
 import msgspec
 
 from tests.world.replica import Replica
-from trade_service.domain.errors import DomainError, NotFound
+from tests.world.store_books import Books
+from tests.world.store_downstream import MemoryDownstreamStore, MemoryRestoreStore
+from tests.world.store_rows import Change
+from tests.world.weather import Weather
+from trade_service.domain.errors import DomainError, FillOfUnsent, InvalidInput, NotFound, VersionConflict
+from trade_service.domain.executions import SubmissionState
+from trade_service.domain.fills import Fill
 from trade_service.domain.orders import Submission
 from trade_service.submission.model import ExecutionSubmitResult, SubmitStatus
 from trade_service.submission.ports import StoreUnavailable
 from trade_service.trading.requeueing import Requeue, RequeueFilter
+from trade_service.trading.restoring import DatabaseRestorer, LedgerUnreadable
 
 PIECE = Decimal(5)
 
@@ -23,6 +30,8 @@ class Told(msgspec.Struct):
     final: dict[int, SubmitStatus] = msgspec.field(default_factory=dict)
     promised: set[int] = msgspec.field(default_factory=set)
     """Told to be pending: it has to become final by itself."""
+    unasked: set[int] = msgspec.field(default_factory=set)
+    """Never submitted as far as a restored database knew."""
     contradictions: list[str] = msgspec.field(default_factory=list)
     requeued: Counter[int] = msgspec.field(default_factory=Counter)
     """How often an operator may have begun each execution anew: what was told before is not true for ever."""
@@ -79,15 +88,44 @@ async def requeue_all(replica: Replica, told: Told) -> None:
         return
 
 
-async def report_fill(replica: Replica, execution_id: int, reported: Callable[[int], None]) -> None:
-    """The Execution Service's PUT execution/{id}/fill: reads the version, and once more on a conflict."""
+async def recover_database(replica: Replica, books: Books, told: Told) -> None:
+    """An operator's `trade-service recover`."""
+    stores = MemoryRestoreStore(books, replica.clock.new_attempt_id), MemoryDownstreamStore(books)
+    restorer = DatabaseRestorer(*stores, replica.gateway, replica.settle_ms, 1000)
+    try:
+        plan = await restorer.look()
+        await restorer.recover(plan, "operator", "restored a backup")
+    except (StoreUnavailable, DomainError, LedgerUnreadable):
+        return
+    told.requeued.update(list(books.executions))
+    # What was never submitted goes back to `none`, whoever asked for it at that very moment.
+    told.unasked |= {i for i, changes in books.history.items() if _was_unasked(changes)}
+
+
+def _was_unasked(changes: Sequence[Change]) -> bool:
+    last = changes[-1]
+    return last.before is SubmissionState.NONE and last.after is SubmissionState.UNKNOWN
+
+
+async def report_fill(
+    replica: Replica, execution_id: int, fill: Fill, weather: Weather, reported: Callable[[int], None]
+) -> None:
+    """The Execution Service's PUT execution/{id}/fill: reads the version, and once more on a 409.
+
+    After anything else, such as a 503 or silence, it gives up.
+    """
     for _ in range(2):
+        if weather.happens(weather.rates.report_lost):
+            return
         try:
             view = await replica.executions.get_execution(execution_id)
-            await replica.executions.fill(execution_id, "PART", Decimal(1), view.execution.version)
+            version = view.execution.version
+            await replica.executions.fill(execution_id, fill.status, fill.quantity, version)
             reported(execution_id)
             return
         except NotFound:
-            raise
-        except (StoreUnavailable, DomainError):
+            return  # A restored database may not have it any more; no other loses an execution.
+        except (VersionConflict, FillOfUnsent):
             await asyncio.sleep(0.5)
+        except (StoreUnavailable, InvalidInput):
+            return

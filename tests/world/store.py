@@ -7,6 +7,8 @@ commit and crashes come from whoever stands between these ports and their caller
 from collections.abc import Callable, Collection, Sequence
 from decimal import Decimal
 
+import msgspec
+
 from tests.world.store_books import Books
 from tests.world.store_rows import REFERENCE
 from trade_service.domain.errors import DomainError
@@ -65,6 +67,10 @@ class MemoryStore:
         """See SubmissionStore."""
         self._books.postpone(attempt_id, delay_ms)
 
+    async def pause_budgets(self, attempt_id: AttemptId) -> None:
+        """See SubmissionStore."""
+        self._books.pause_budgets(attempt_id)
+
     async def states(self, execution_ids: Sequence[int]) -> tuple[NotClaimed, ...]:
         """See SubmissionStore."""
         return self._books.states(execution_ids)
@@ -73,14 +79,6 @@ class MemoryStore:
         """See SubmissionStore."""
         assert self._new_attempt_id is not None, f"nothing is foreign here: {execution_ids}"
         self._books.take_over(execution_ids, self._new_attempt_id(), self._owner, self._settle_ms)
-
-    async def void_floors(self, above: int) -> None:
-        """See SubmissionStore."""
-        self._books.void_floors(above)
-
-    async def last_top_id(self) -> int:
-        """See SubmissionStore."""
-        return self._books.last_top_id()
 
     async def submit(
         self, submissions: Sequence[Submission], ticket_id: AttemptId | None, cut: Cut
@@ -100,9 +98,17 @@ class MemoryStore:
         """See ExecutionReads."""
         self._books.enqueue(execution_ids, ticket_id, self._owner)
 
-    async def fill(self, execution_id: int, status_id: int, quantity_filled: Decimal, version: int) -> Filled:
+    async def fill(
+        self,
+        execution_id: int,
+        status_id: int,
+        quantity_filled: Decimal,
+        version: int,
+        look_up_id: AttemptId,
+    ) -> Filled:
         """See ExecutionReads."""
-        return self._books.fill(execution_id, status_id, quantity_filled, version)
+        look_up = self._books.new_look_up(look_up_id, self._owner, execution_id, self._settle_ms)
+        return self._books.fill(execution_id, status_id, quantity_filled, version, look_up)
 
     async def load(self) -> ReferenceData:
         """See ReferenceReads."""
@@ -133,3 +139,27 @@ class MemoryOrderStore:
     async def executions(self, execution_ids: Sequence[int]) -> dict[int, StoredExecution]:
         """See OrderStore."""
         return dict(self._books.stored_executions(execution_ids))
+
+
+class PreviousReleaseStore(MemoryStore):
+    """Claims as the previous release does: by a floor learned at its start, whatever the shared state says."""
+
+    def __init__(
+        self,
+        books: Books,
+        owner: str,
+        new_attempt_id: Callable[[], AttemptId],
+        settle_ms: int,
+        floor_id: int,
+    ) -> None:
+        """`floor_id`: the greatest id that its first listing showed."""
+        super().__init__(books, owner, new_attempt_id, settle_ms)
+        self._floor_id = floor_id
+
+    async def claim(
+        self, attempt: NewAttempt, execution_ids: Sequence[int], claimable: Collection[SubmissionState]
+    ) -> Claim:
+        """Its attempts belong to the first epoch, since its statement names none."""
+        first = msgspec.structs.replace(attempt, epoch=1)
+        claim = self._books.claim_above(first, execution_ids, claimable, self._floor_id)
+        return msgspec.structs.replace(claim, floor_id=self._books.downstream.high_water_id)

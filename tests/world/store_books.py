@@ -6,7 +6,6 @@ waits, so each method happens at once; what a network makes of that is somebody 
 
 from collections.abc import Collection, Iterable, Sequence
 from decimal import Decimal
-from heapq import nlargest
 
 from tests.world.store_orders import OrderBooks
 from tests.world.store_rows import NEW, REFERENCE, SENT, BookedAttempt, BookedExecution
@@ -28,7 +27,6 @@ from trade_service.submission.model import (
 
 _S = SubmissionState
 _RECOVERABLE = (_S.QUEUED, _S.RETRY, _S.UNKNOWN)
-_RECENT_ATTEMPTS = 200
 
 
 class Books(OrderBooks):
@@ -36,28 +34,43 @@ class Books(OrderBooks):
 
     def claim(self, attempt: NewAttempt, ids: Sequence[int], claimable: Collection[SubmissionState]) -> Claim:
         """See SubmissionStore."""
-        now = self._now_s()
+        ledger = self.downstream
+        is_open = ledger.is_open and ledger.epoch == attempt.epoch
+        return self.claim_above(attempt, ids, claimable, ledger.high_water_id if is_open else None)
+
+    def claim_above(
+        self,
+        attempt: NewAttempt,
+        ids: Sequence[int],
+        claimable: Collection[SubmissionState],
+        floor_id: int | None,
+    ) -> Claim:
+        """A claim with this floor; with None nothing is claimed."""
+        now, is_open = self._now_s(), floor_id is not None
         items: list[ClaimedExecution] = []
         refused: list[NotClaimed] = []
         tickets: list[AttemptId] = []
         for row in self._rows(ids):
             if row.state is _S.QUEUED and row.attempt_id is not None:
                 tickets.append(row.attempt_id)
-            if row.is_foreign or row.state not in claimable or row.withdrawn is not None:
+            claims = is_open and not row.is_foreign and row.state in claimable and row.withdrawn is None
+            if not claims:
                 refused.append(_not_claimed(row, foreign=row.is_foreign))
                 continue
             row.attempt_id = attempt.attempt_id
-            row.attempts_spent += 1
+            row.attempts_spent += attempt.counted
             if row.give_up_at is None:
-                row.give_up_at = now + attempt.give_up_after_ms / 1000
+                budget_ms = attempt.give_up_after_ms if row.budget_ms is None else row.budget_ms
+                row.give_up_at = now + budget_ms / 1000
+            row.budget_ms = None
             self._become(row, _S.CLAIMED, attempt.attempt_id)
             items.append(self._claimed(row, row.give_up_at - now))
         refused += [NotClaimed(i, None) for i in ids if i not in self.executions]
         if items:
             mine = tuple(item.execution_id for item in items)
             self._consume(tickets, mine)
-            self._write_attempt(attempt, mine, now)
-        return Claim(tuple(items), tuple(refused))
+            self._write_attempt(attempt, mine, now, floor_id or 0)
+        return Claim(tuple(items), tuple(refused), floor_id)
 
     def record(self, closing: AttemptClosing) -> tuple[Recorded, ...]:
         """See SubmissionStore."""
@@ -75,6 +88,10 @@ class Books(OrderBooks):
         attempt = self.attempts.get(closing.attempt_id)
         if attempt is not None:
             self._close(attempt, closing, recorded)
+            if closing.owned_as is _S.CLAIMED and attempt.epoch == self.downstream.epoch:
+                ids = [o.execution_service_id for o in closing.outcomes if o.execution_service_id is not None]
+                if ids and min(ids) <= attempt.floor_id:
+                    self.on_sign()
         return recorded
 
     def take_due(self, owner: str, limit: int, hold_ms: int, grace_ms: int) -> tuple[DueAttempt, ...]:
@@ -121,6 +138,17 @@ class Books(OrderBooks):
             at = None if delay_ms is None else self._now_s() + delay_ms / 1000
             self.attempts[attempt_id].next_action_at = at
 
+    def pause_budgets(self, attempt_id: AttemptId) -> None:
+        """See SubmissionStore."""
+        if attempt_id in self.attempts:
+            for row in self._owned(self.attempts[attempt_id], (_S.QUEUED, _S.RETRY)):
+                self._pause_budget(row)
+
+    def _pause_budget(self, row: BookedExecution) -> None:
+        if row.give_up_at is not None:
+            left_ms = round((row.give_up_at - self._now_s()) * 1000)
+            row.budget_ms, row.give_up_at = max(1, left_ms), None
+
     def states(self, ids: Sequence[int]) -> tuple[NotClaimed, ...]:
         """See SubmissionStore."""
         return tuple(_not_claimed(row, foreign=row.state is None) for row in self._rows(ids))
@@ -144,6 +172,7 @@ class Books(OrderBooks):
             owner,
             tuple(row.id for row in unproven),
             now,
+            started_at=now,
             settle_ms=settle_ms,
             settle_from=now,
             adopted=True,
@@ -153,19 +182,7 @@ class Books(OrderBooks):
             message="rows of the earlier service whose outcome is unknown",
         )
 
-    def void_floors(self, above: int) -> None:
-        """See SubmissionStore."""
-        for attempt in self.attempts.values():
-            is_below = 0 < attempt.floor_id <= above
-            if attempt.next_action_at is not None and not is_below:
-                attempt.floor_void = True
-
-    def last_top_id(self) -> int:
-        """See SubmissionStore."""
-        recent = (self.attempts[attempt_id] for attempt_id in nlargest(_RECENT_ATTEMPTS, self.attempts))
-        return max((max(attempt.top_id or 0, attempt.floor_id) for attempt in recent), default=0)
-
-    def _write_attempt(self, attempt: NewAttempt, ids: tuple[int, ...], now: float) -> None:
+    def _write_attempt(self, attempt: NewAttempt, ids: tuple[int, ...], now: float, floor_id: int) -> None:
         assert attempt.attempt_id not in self.attempts, f"attempt {attempt.attempt_id} exists"
         until = now + attempt.lease_ms / 1000
         self.attempts[attempt.attempt_id] = BookedAttempt(
@@ -174,12 +191,20 @@ class Books(OrderBooks):
             attempt.owner,
             ids,
             until,
+            started_at=now,
             lease_until=until,
             lease_ms=attempt.lease_ms,
             settle_ms=attempt.settle_ms,
-            floor_id=attempt.floor_id,
-            streak=attempt.streak,
+            floor_id=floor_id,
+            floor_execution_id=self._named_by(floor_id),
+            epoch=attempt.epoch,
+            retry_count=attempt.retry_count,
+            counted=attempt.counted,
         )
+
+    def _named_by(self, floor_id: int) -> int | None:
+        ledger = self.downstream
+        return ledger.high_water_execution_id if floor_id == ledger.high_water_id else None
 
     def under_way(self, limit: int) -> tuple[AttemptId, ...]:
         """Attempts whose owners have recorded nothing yet."""
@@ -200,12 +225,14 @@ class Books(OrderBooks):
         if told.state is _S.ACCEPTED:
             changes = before is not _S.ACCEPTED or service_before is None
         else:
-            changes = self._is_owned(row, closing)
+            changes = self._is_owned(row, closing) and self._still_proves(closing)
         if changes:
             self._apply(row, told, refund=0 if closing.spent else 1)
             if told.state is _S.ACCEPTED:
                 source = "answer" if closing.owned_as is _S.CLAIMED else "look_up"
                 self._note_late(source, row, closing.attempt_id)
+            if closing.pauses_budget and told.state in (_S.RETRY, _S.UNKNOWN):
+                self._pause_budget(row)
             self._become(row, told.state, closing.attempt_id)
         doubled = None not in (told.execution_service_id, service_before) and (
             told.execution_service_id != service_before
@@ -225,6 +252,12 @@ class Books(OrderBooks):
     def _is_owned(row: BookedExecution, closing: AttemptClosing) -> bool:
         """The fencing token: negative evidence counts only for who owns the execution, and as what."""
         return row.attempt_id == closing.attempt_id and row.state is closing.owned_as
+
+    def _still_proves(self, closing: AttemptClosing) -> bool:
+        """Absence is recorded only while the ledger that was read is beyond doubt."""
+        if closing.owned_as is _S.CLAIMED or closing.epoch is None:
+            return True
+        return self.downstream.is_open and self.downstream.epoch == closing.epoch
 
     def _apply(self, row: BookedExecution, told: ItemOutcome, refund: int) -> None:
         """Everything but the state."""
@@ -251,8 +284,11 @@ class Books(OrderBooks):
             attempt.kind, attempt.code, attempt.message = closing.kind.value, closing.code, closing.message
             attempt.http_status, attempt.duration_ms = closing.http_status, round(closing.duration_ms)
             attempt.top_id, attempt.next_batch_size = closing.top_id, closing.next_batch_size
+            if closing.settle_ms is not None:
+                attempt.settle_ms = min(attempt.settle_ms, closing.settle_ms)
         else:
             attempt.look_ups += 1
+            attempt.next_batch_size = closing.next_batch_size
             attempt.top_id = max(attempt.top_id or 0, closing.top_id or 0) or None
         if self._owns_something_open(attempt, closing, recorded):
             attempt.next_action_at = now if attempt.next_action_at is None else attempt.next_action_at
@@ -286,15 +322,22 @@ class Books(OrderBooks):
         return DueAttempt(
             attempt_id=attempt.id,
             floor_id=attempt.floor_id,
+            floor_execution_id=attempt.floor_execution_id,
             settle_ms=attempt.settle_ms,
             settled=settle_from is not None and settle_from + attempt.settle_ms / 1000 <= now,
-            floor_void=attempt.floor_void,
+            epoch=attempt.epoch,
             look_ups=attempt.look_ups,
             next_batch_size=attempt.next_batch_size,
-            streak=attempt.streak + 1 if attempt.kind == ReplyKind.NOT_SENT else 0,
+            retry_count=attempt.retry_count,
             adopted=attempt.adopted,
             lease_ms=attempt.lease_ms if attempt.code == "OWNER_LOST" else 0,
             requeued=attempt.kind == REQUEUED_KIND,
+            size=len(attempt.execution_ids),
+            age_s=now - attempt.started_at,
+            kind=attempt.kind,
+            code=attempt.code,
+            message=attempt.message or "",
+            http_status=attempt.http_status,
             items=tuple(
                 self._open_item(row, now) for row in rows if row.state is not _S.ACCEPTED or _is_nameless(row)
             ),
@@ -314,7 +357,8 @@ class Books(OrderBooks):
         )
 
     def _open_item(self, row: BookedExecution, now: float) -> OpenItem:
-        left = float("inf") if row.give_up_at is None else row.give_up_at - now
+        left = float("inf") if row.budget_ms is None else row.budget_ms / 1000
+        left = left if row.give_up_at is None else row.give_up_at - now
         return OpenItem(row.id, row.state_shown, *self._traded(row), row.attempts_spent, left)
 
     def _traded(self, row: BookedExecution) -> tuple[str | None, str, str, Decimal]:

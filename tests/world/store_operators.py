@@ -71,6 +71,7 @@ class MemoryOperatorStore:
         state = outcome_state(case, resolution)
         attempt = books.attempts.get(case.attempt_id or "")
         look_ups, findings = (attempt.look_ups, list(attempt.findings)) if attempt else (0, [])
+        next_batch_size = attempt.next_batch_size if attempt else None
         evidence = list(books.evidence)
         books.record(
             AttemptClosing(
@@ -80,6 +81,7 @@ class MemoryOperatorStore:
                 kind=ReplyKind.ANSWERED,
                 code="",
                 message="",
+                next_batch_size=next_batch_size,
             )
         )
         if attempt is not None:
@@ -121,7 +123,7 @@ class MemoryOperatorStore:
         gone = [Requeued(i, None, None, NotFound.of("execution", i)) for i in missing]
         return [*decided.results, *gone]
 
-    def _enter(self, rows: list[BookedExecution], floor: tuple[int, bool], requeue: Requeue) -> None:
+    def _enter(self, rows: list[BookedExecution], floor: tuple[int, int], requeue: Requeue) -> None:
         entry_id, now = self._new_attempt_id(), self._now_s()
         sent = [attempt for row in rows for attempt in self._sent(row)]
         settled = [at for a in sent if (at := a.settle_from or a.lease_until) is not None]
@@ -131,10 +133,11 @@ class MemoryOperatorStore:
             requeue.actor,
             tuple(row.id for row in rows),
             now,
+            started_at=now,
             settle_ms=max((attempt.settle_ms for attempt in sent), default=0),
             settle_from=max(settled, default=now),
             floor_id=floor[0],
-            floor_void=floor[1],
+            epoch=floor[1],
             closed_at=now,
             kind=REQUEUED_KIND,
             code="REQUEUED",
@@ -153,16 +156,18 @@ class MemoryOperatorStore:
                     message=requeue.reason,
                 )
             )
-            row.attempt_id, row.attempts_spent, row.give_up_at = entry_id, 0, None
+            row.attempt_id, row.attempts_spent = entry_id, 0
+            row.give_up_at = row.budget_ms = None
             self._books._become(row, _S.UNKNOWN, entry_id)
 
     def _sent(self, row: BookedExecution) -> list[BookedAttempt]:
         attempts = self._books.attempts.values()
         return [a for a in attempts if row.id in a.execution_ids and a.state != "queued"]
 
-    def _first_floor(self, row: BookedExecution) -> tuple[int, bool]:
+    def _first_floor(self, row: BookedExecution) -> tuple[int, int]:
         sent = self._sent(row)
-        return (sent[0].floor_id, any(a.floor_void for a in sent)) if sent else (0, False)
+        epoch = self._books.downstream.epoch
+        return (sent[0].floor_id, min(a.epoch for a in sent)) if sent else (0, epoch)
 
     def _case(self, row: BookedExecution) -> Case:
         books, now = self._books, self._now_s()
@@ -189,7 +194,7 @@ class MemoryOperatorStore:
             None if a is None else a.kind,
             None if a is None else a.code,
             0 if a is None else a.floor_id,
-            a is not None and a.floor_void,
+            a is not None and a.epoch < books.downstream.epoch,
             a is not None and a.adopted,
             a is not None and a.kind == REQUEUED_KIND,
             0 if a is None else a.look_ups,

@@ -7,11 +7,17 @@ import msgspec
 
 from tests.world.store_rows import BookedAttempt, BookedExecution, Tables
 from trade_service.domain.errors import AlreadyExists, DomainError, NotFound, VersionConflict
-from trade_service.domain.executions import GAVE_BACK, SubmissionState, checked_fill
+from trade_service.domain.executions import (
+    GAVE_BACK,
+    SubmissionState,
+    checked_fill,
+    fill_of_unsent,
+    held_as_never_sent,
+)
 from trade_service.domain.money import not_negative
 from trade_service.domain.orders import NewTradeOrder, Submission, TradeOrder
 from trade_service.store.order_sql import TICKET_GRACE_MS
-from trade_service.submission.model import AttemptId
+from trade_service.submission.model import AttemptId, ReplyKind
 from trade_service.trading.model import Filled, Piece, StoredExecution
 from trade_service.trading.ports import Cut
 
@@ -73,14 +79,24 @@ class OrderBooks(Tables):
             self._become(row, _S.QUEUED, ticket_id)
         self._write_ticket(ticket_id, owner, [row.id for row in fresh])
 
-    def fill(self, execution_id: int, status_id: int, quantity: Decimal, version: int) -> Filled:
-        """See ExecutionReads."""
+    def fill(
+        self,
+        execution_id: int,
+        status_id: int,
+        quantity: Decimal,
+        version: int,
+        look_up: BookedAttempt,
+    ) -> Filled:
+        """See ExecutionReads; `look_up` is the attempt that is written where a look-up has to explain the fill."""
         not_negative(quantity, "quantityFilled")
         shown = self.execution(execution_id).execution
         if shown.version != version:
             raise VersionConflict.of("execution", execution_id, version, shown.version)
         checked_fill(shown, quantity)
         row = self.executions[execution_id]
+        if self.is_held_as_never_sent(row):
+            self._doubt(row, look_up)
+            raise fill_of_unsent(execution_id, shown.submission_state)
         before = row.state
         row.status_id, row.filled, row.version = status_id, quantity, row.version + 1
         if before is not _S.ACCEPTED:
@@ -90,11 +106,53 @@ class OrderBooks(Tables):
             self._new_version([row.order_id])
         self._note_late("fill", row, row.attempt_id)
         self._become(row, _S.ACCEPTED, None)
-        self._ask_for_its_id(row)
+        self._ask_for_its_id(row, look_up)
         return Filled(self.stored(row), shown.submission_state)
 
-    def _ask_for_its_id(self, row: BookedExecution) -> None:
-        """Wakes the attempt of an execution that a fill proved to be accepted: its id is to be looked up."""
+    def new_look_up(
+        self, attempt_id: AttemptId, owner: str, execution_id: int, settle_ms: int
+    ) -> BookedAttempt:
+        """The attempt of a look-up that a fill report asks for, not written yet."""
+        now = self._now_s()
+        return BookedAttempt(
+            attempt_id,
+            "answered",
+            owner,
+            (execution_id,),
+            now,
+            settle_ms=settle_ms,
+            settle_from=now,
+            epoch=self.downstream.epoch,
+            closed_at=now,
+            kind=ReplyKind.LOST.value,
+            code="FILL_REPORTED",
+            message="a fill was reported",
+        )
+
+    def is_held_as_never_sent(self, row: BookedExecution) -> bool:
+        """Whether a fill of it proves nothing."""
+        attempt = self.attempts.get(row.attempt_id or "")
+        return held_as_never_sent(
+            row.state,
+            is_placed=row.is_placed,
+            is_adopted=attempt is not None and attempt.adopted,
+            fill_reported=attempt is not None and attempt.code == "FILL_REPORTED",
+        )
+
+    def _doubt(self, row: BookedExecution, look_up: BookedAttempt) -> None:
+        """What waits to be sent is looked up first."""
+        if row.state not in (_S.QUEUED, _S.RETRY):
+            return
+        row.attempt_id = look_up.id
+        row.version += 1
+        self.attempts[look_up.id] = look_up
+        self._become(row, _S.UNKNOWN, look_up.id)
+
+    def _ask_for_its_id(self, row: BookedExecution, look_up: BookedAttempt) -> None:
+        """Has the id of an execution looked up that a fill proved to be accepted."""
+        if row.service_id is None and row.attempt_id is None:
+            row.attempt_id = look_up.id
+            self.attempts[look_up.id] = msgspec.structs.replace(look_up, adopted=True)
         attempt = self.attempts.get(row.attempt_id or "")
         if row.service_id is None and attempt is not None and attempt.next_action_at is None:
             attempt.next_action_at = self._now_s()
@@ -129,8 +187,9 @@ class OrderBooks(Tables):
     def _write_ticket(self, ticket_id: AttemptId, owner: str, ids: Sequence[int]) -> None:
         if ids:
             assert ticket_id not in self.attempts, f"attempt {ticket_id} exists"
-            due_at = self._now_s() + TICKET_GRACE_MS / 1000
-            self.attempts[ticket_id] = BookedAttempt(ticket_id, "queued", owner, tuple(ids), due_at)
+            now = self._now_s()
+            due_at = now + TICKET_GRACE_MS / 1000
+            self.attempts[ticket_id] = BookedAttempt(ticket_id, "queued", owner, tuple(ids), due_at, now)
 
 
 def _by_order_id(order: NewTradeOrder) -> int:

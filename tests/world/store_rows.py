@@ -1,6 +1,7 @@
 """The tables of the world's database, and what keeps them together: money, history, reference data."""
 
 from collections.abc import Callable, Collection, Iterable, Mapping
+from copy import deepcopy
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from itertools import count
@@ -9,6 +10,7 @@ from typing import Any
 import msgspec
 
 from trade_service.domain.executions import GAVE_BACK, Execution, SubmissionState, old_row_is_accepted
+from trade_service.domain.fills import Fill
 from trade_service.domain.orders import NewTradeOrder, TradeOrder, is_submitted
 from trade_service.domain.reference import (
     WITHDRAWN_STATUSES,
@@ -18,13 +20,14 @@ from trade_service.domain.reference import (
     ReferenceData,
     TradeType,
 )
+from trade_service.submission.downstream import Suspicion
 from trade_service.submission.model import AttemptId, ItemOutcome
 from trade_service.trading.model import StoredExecution
 
 _S = SubmissionState
 
 EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
-NEW, SENT, WORK, PART, HOLD = 1, 2, 3, 5, 6
+NEW, SENT, WORK, FULL, PART, HOLD = 1, 2, 3, 4, 5, 6
 """Ids of execution statuses."""
 DESTINATION = "ML"
 """Of most executions."""
@@ -41,6 +44,7 @@ REFERENCE = ReferenceData(
         NEW: ExecutionStatus(NEW, "NEW", "New", 1),
         SENT: ExecutionStatus(SENT, "SENT", "Sent", 1),
         WORK: ExecutionStatus(WORK, "WORK", "In progress", 1),
+        FULL: ExecutionStatus(FULL, "FULL", "Filled", 1),
         PART: ExecutionStatus(PART, "PART", "Partial fill", 1),
         HOLD: ExecutionStatus(HOLD, "HOLD", "Hold", 1),
     },
@@ -60,6 +64,7 @@ class BookedExecution(msgspec.Struct):
     attempt_id: AttemptId | None = None
     attempts_spent: int = 0
     give_up_at: float | None = None
+    budget_ms: int | None = None
     status_id: int = NEW
     service_id: int | None = None
     placed: Decimal = Decimal(0)
@@ -108,14 +113,18 @@ class BookedAttempt(msgspec.Struct):
     owner: str
     execution_ids: tuple[int, ...]
     next_action_at: float | None
+    started_at: float = 0.0
     lease_until: float | None = None
     lease_ms: int = 0
     settle_ms: int = 0
     settle_from: float | None = None
     floor_id: int = 0
-    floor_void: bool = False
+    floor_execution_id: int | None = None
+    epoch: int = 1
     top_id: int | None = None
-    streak: int = 0
+    retry_count: int = 0
+    counted: bool = False
+    """Not a column: whether its claim counted against the budget."""
     adopted: bool = False
     next_batch_size: int | None = None
     observer: str | None = None
@@ -127,6 +136,25 @@ class BookedAttempt(msgspec.Struct):
     http_status: int | None = None
     duration_ms: int | None = None
     findings: list[ItemOutcome] = msgspec.field(default_factory=list)
+
+
+class BookedDownstream(msgspec.Struct):
+    """The row of the table downstream."""
+
+    epoch: int = 1
+    base_url: str | None = None
+    high_water_id: int = 0
+    high_water_execution_id: int | None = None
+    first_id: int = 0
+    first_execution_id: int | None = None
+    suspected_at: float | None = None
+    suspicion: Suspicion | None = None
+    blocked_reason: str | None = None
+
+    @property
+    def is_open(self) -> bool:
+        """Whether executions may be claimed."""
+        return self.suspicion is None and self.blocked_reason is None
 
 
 class BookedEvidence(msgspec.Struct, frozen=True):
@@ -154,22 +182,45 @@ class Change(msgspec.Struct, frozen=True, gc=False):
     at_s: float
 
 
+_BACKED_UP = (
+    "_order_ids", "last_execution_id", "orders", "executions", "attempts", "consumed", "downstream", "evidence",
+    "history",
+)  # fmt: skip
+
+
 class Tables:
     """All rows, and the history of every execution's state."""
 
     def __init__(self, now_s: Callable[[], float]) -> None:
-        self._now_s = now_s
+        self._now_s = self.now_s = now_s
         self._order_ids = count(1)
-        self._execution_ids = count(1)
+        self.last_execution_id = 0
+        """Of the sequence."""
         self.orders: dict[int, TradeOrder] = {}
         self.executions: dict[int, BookedExecution] = {}
         self.attempts: dict[AttemptId, BookedAttempt] = {}
         self.consumed: dict[AttemptId, BookedAttempt] = {}
         """Tickets whose executions were all claimed: gone for the program, kept for whoever asks why."""
+        self.downstream = BookedDownstream()
         self.evidence: list[BookedEvidence] = []
         self.history: dict[int, list[Change]] = {}
+        self.fills_checked_at: float | None = None
+        self.fills_offset = 0
+        self.on_fetched: Callable[[int, Fill, Fill], None] = lambda _i, _old, _new: None
+        """Told of every fill that was fetched from the Execution Service's books: before and after."""
         self.on_change: Callable[[int, SubmissionState, SubmissionState], None] = lambda _i, _old, _new: None
         """Told of every change of an execution that is this service's own."""
+        self.on_sign: Callable[[], None] = lambda: None
+        """Told when an acceptance is recorded under an id that was known before its attempt."""
+
+    def backup(self) -> dict[str, Any]:
+        """A copy of all rows, as a backup of the database holds them."""
+        return {name: deepcopy(getattr(self, name)) for name in _BACKED_UP}
+
+    def restore(self, backup: dict[str, Any]) -> None:
+        """Puts the rows of a backup in the place of all rows."""
+        for name, rows in backup.items():
+            setattr(self, name, deepcopy(rows))
 
     def put_order(self, new: NewTradeOrder) -> TradeOrder:
         """A new row of trade_order, of which nothing was sent."""
@@ -194,7 +245,8 @@ class Tables:
         self, order_id: int, quantity: Decimal, state: SubmissionState | None, **fields: Any
     ) -> BookedExecution:
         """A new row of execution; the order is another step."""
-        row = BookedExecution(next(self._execution_ids), order_id, quantity, self._today(), state, **fields)
+        self.last_execution_id += 1
+        row = BookedExecution(self.last_execution_id, order_id, quantity, self._today(), state, **fields)
         self.executions[row.id] = row
         return row
 

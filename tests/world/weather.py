@@ -26,7 +26,19 @@ class Rates(msgspec.Struct):
     transient_item: float = 0.0
     bad_item: float = 0.0
     refused_whole: float = 0.0
+    redirected: float = 0.0
+    phantom: float = 0.0
+    """It published to its market, and the transaction failed: a stated assumption says that it does not."""
+    # Its listing
     no_page: float = 0.0
+    stale_page: float = 0.0
+    short_page: float = 0.0
+    other_sender: float = 0.0
+    deleted_row: float = 0.0
+    # Its reports of fills
+    report_lost: float = 0.0
+    impossible_fill: float = 0.0
+    unsent_fill: float = 0.0
     # Its answers
     shifted: float = 0.0
     odd_answer: float = 0.0
@@ -34,9 +46,10 @@ class Rates(msgspec.Struct):
     store_before: float = 0.0
     store_after: float = 0.0
     store_late: float = 0.0
-    # Rows of the earlier service, and fill reports of accepted executions: they are no faults
+    # Rows of the earlier service, fill reports of accepted executions, fills while the books are read: no faults
     foreign: float = 0.0
     fill: float = 0.3
+    busy_market: float = 0.0
 
 
 class Timing(msgspec.Struct, frozen=True):
@@ -49,6 +62,10 @@ class Timing(msgspec.Struct, frozen=True):
     """The Execution Service commits no later than this after the last moment at which bytes left."""
     wait_s: float = 15.0
     give_up_s: float = 600.0
+    circuit_calls: int = 5
+    """How many calls it takes at least to open the circuit."""
+    answered_settle_s: float | None = None
+    """After a 500 of the Execution Service's own handler that does not speak of its transaction's end."""
     poll_s: float = 3.0
 
     @property
@@ -62,17 +79,54 @@ class Timing(msgspec.Struct, frozen=True):
         return self.call_s + self.margin_s
 
 
-_FAULTS = tuple(name for name in Rates.__struct_fields__ if name not in ("foreign", "fill"))
+_FILLS = ("fill", "busy_market", "report_lost", "impossible_fill", "unsent_fill")
+"""Drawn apart: they add to whatever else is wrong, and take nothing of its place."""
+_FAULTS = tuple(name for name in Rates.__struct_fields__ if name not in ("foreign", *_FILLS))
 _STORMS = (
     # Faults that have to come together to do harm.
     {"lost_answer": 0.5, "late_commit": 0.6, "slow_request": 0.3},
     {"lost_answer": 0.5, "no_page": 0.8, "late_commit": 0.5},
     {"store_after": 0.2, "store_late": 0.2, "lost_answer": 0.2, "late_commit": 0.3},
     {"unavailable": 0.4, "partial_commit": 0.8, "late_commit": 0.5},
+    {"lost_answer": 0.4, "stale_page": 0.5, "late_commit": 0.3},
+    {"unavailable": 0.6, "partial_commit": 1.0, "late_commit": 0.9},
     {"transient_item": 0.4, "shifted": 0.8, "odd_answer": 0.3},
+    {"transient_item": 0.5, "error_500": 0.2, "late_commit": 0.3},
 )
-MISHAPS = ("kill", "pause", "stumble", "suspend", "stop", "outage", "jump", "storm")
+_HABITS = (
+    # What harms only beside other faults, so that it is drawn for itself.
+    {"other_sender": 0.7, "deleted_row": 0.8},
+    {"other_sender": 0.7, "deleted_row": 0.8, "lost_answer": 0.5, "late_commit": 0.5},
+    {"other_sender": 0.5, "short_page": 0.3},
+    {"short_page": 0.7, "lost_answer": 0.5},
+    {"odd_answer": 0.7},
+    {"redirected": 0.2},
+)
+HABIT_RATE = 0.2
+REFUSALS = (401, 403, 404, 405, 415)
+LONG_REFUSAL_RATE = 0.04
+"""In how many worlds somebody corrects the configuration only after the time budget of an execution."""
+POISONED_RATE = 0.08
+"""In how many worlds there is surely an execution that makes every batch fail that holds it."""
+TOTAL_OUTAGE_RATE = 0.06
+"""In how many worlds nothing goes wrong but that every call of a time fails."""
+MISHAPS = ("kill", "pause", "stumble", "suspend", "stop", "outage", "jump", "storm", "refusal")
 """What befalls one process, the database, or the Execution Service."""
+
+
+class Manners(msgspec.Struct, frozen=True):
+    """How the Execution Service of a world behaves, which is no fault and does not heal."""
+
+    pads: bool
+    """Its listing pads security ids with blanks."""
+    rounds: bool
+    """It rounds an offset down to a whole page."""
+    alike: bool
+    """All orders are for one security: executions differ in nothing but their ids."""
+    favourite: int | None
+    """One kind of odd answer that it gives again and again, by its number; else any."""
+    impossible_row: bool
+    """Its books hold a row whose id no execution can have."""
 
 
 class Weather:
@@ -83,17 +137,52 @@ class Weather:
         self.healed = False
         self.database_away_until = 0.0
         """Virtual time until which the database answers nobody."""
+        self.databases = 1
+        """How many there have been: one more after each restore."""
+        self.fresh_until = 0.0
+        """Virtual time until which no listing is stale."""
         self.storm_until = 0.0
         """Virtual time until which the Execution Service takes no orders."""
+        self.refused_until = 0.0
+        """Virtual time until which every call is turned away with `refusal`."""
+        self.refusal = self.dice.choice(REFUSALS)
+        self.outage_until = 0.0
+        """Virtual time until which every call fails and commits nothing."""
+        self.outage_is_silent = self.dice.random() < 0.3
+        kind = self.dice.random()
+        self.has_long_refusal = kind < LONG_REFUSAL_RATE
+        self.is_total_outage = LONG_REFUSAL_RATE <= kind < LONG_REFUSAL_RATE + TOTAL_OUTAGE_RATE
+        self.is_poisoned = kind >= 1 - POISONED_RATE
         self.timing = self._draw_timing()
         self.mishaps = self._draw_mishaps()
         self._rates = self._draw_rates()
+        flip = self.dice.choice
+        coin = (False, True)
+        self.manners = Manners(
+            flip(coin),
+            flip(coin),
+            alike=flip(coin),
+            favourite=flip((None, flip(range(100)))),
+            impossible_row=flip((False,) * 4 + (True,)),
+        )
+        if self.is_poisoned:
+            self._rates = Rates(fill=self._rates.fill)
+        if self.is_total_outage or self.has_long_refusal:
+            self.mishaps, self._rates = (), Rates(lost_answer=self.dice.choice((0.0, 0.1)))
+            self._rates.lost_answer *= self.has_long_refusal
         self._calm = Rates(bad_item=self._rates.bad_item, fill=self._rates.fill)
 
     @property
     def rates(self) -> Rates:
         """The present rates: only fills remain after healing, and what is wrong with an item itself."""
         return self._calm if self.healed else self._rates
+
+    @property
+    def database_is_sound(self) -> bool:
+        """Whether the database and the processes do their work in time: what is to be marked there is marked."""
+        rates = self._rates
+        faulty = rates.store_before or rates.store_after or rates.store_late
+        return not faulty and {"outage", "pause", "stumble", "suspend"}.isdisjoint(self.mishaps)
 
     def happens(self, rate: float) -> bool:
         """Whether something of that rate happens now."""
@@ -106,7 +195,9 @@ class Weather:
     def heal(self) -> None:
         """Ends all troubles."""
         self.healed = True
-        self.database_away_until = self.storm_until = 0.0
+        self.database_away_until = self.storm_until = self.outage_until = 0.0
+        if not self.has_long_refusal:
+            self.refused_until = 0.0
 
     def _draw_timing(self) -> Timing:
         dice = self.dice
@@ -116,6 +207,10 @@ class Weather:
             settle_s=dice.choice((2.0, 8.0, 16.0)),
             wait_s=dice.choice((2.0, 15.0)),
             poll_s=dice.choice((2.0, 5.0)),
+            answered_settle_s=dice.choice((None, 0.3)),
+            give_up_s=90.0 if self.has_long_refusal else 600.0,
+            # Else probes, which take one execution each, would find the one at fault.
+            circuit_calls=40 if self.is_poisoned else 5,
         )
 
     def _draw_mishaps(self) -> tuple[str, ...]:
@@ -131,15 +226,30 @@ class Weather:
     def _draw_rates(self) -> Rates:
         """Some worlds are calm, some have few faults often, some have everything."""
         dice = self.dice
-        rates = Rates(fill=dice.choice((0.0, 0.3, 0.9)), foreign=dice.choice((0.0, 0.0, 0.5)))
+        rates = Rates(
+            fill=dice.choice((0.0, 0.3, 0.9)),
+            foreign=dice.choice((0.0, 0.5)),
+            busy_market=dice.choice((0.0, 0.2, 0.5)),
+            report_lost=dice.choice((0.0, 0.3, 0.8)),
+            impossible_fill=dice.choice((0.0, 0.0, 0.0, 0.2)),
+            unsent_fill=dice.choice((0.0, 0.0, 0.3, 0.8)),
+        )
         mood = dice.random()
         if mood < 0.3:
             for name in dice.sample(_FAULTS, dice.randint(1, 3)):
                 setattr(rates, name, dice.choice((0.1, 0.3, 0.6)))
-        elif mood < 0.55:
-            for name, rate in dice.choice(_STORMS).items():
+        elif mood < 0.65:
+            storm = dice.choice(_STORMS)
+            for name, rate in storm.items():
                 setattr(rates, name, rate)
+            if "late_commit" in storm:
+                # The settle time by a clock that jumps is over too early just when it matters.
+                self.mishaps += ("jump",) * 8
         elif mood < 0.95:
             for name in _FAULTS:
                 setattr(rates, name, dice.choice((0.0, 0.0, 0.05, 0.2)))
+        for habit in _HABITS:
+            if mood < 0.95 and dice.random() < HABIT_RATE:
+                for name, rate in habit.items():
+                    setattr(rates, name, rate)
         return rates

@@ -5,41 +5,62 @@ states move legally, and whatever happens downstream was written down before. Af
 everything has to finish.
 """
 
+from collections.abc import Sequence
+from contextlib import suppress
 from decimal import Decimal
 from typing import Any
 
-from tests.world.downstream import Downstream, Row
+from tests.world.downstream import CURSED, IMPOSSIBLE_ID, NOT_FILLED, OTHERS_POST, Downstream, Row
 from tests.world.invariants import Invariants, Outcome
-from tests.world.loop import WorldLoop
+from tests.world.loop import PROCESS, WorldLoop
 from tests.world.network import FaultyStore, WorldClock, WorldGateway
 from tests.world.replica import Replica
 from tests.world.scenario import (
     PIECE,
     Told,
+    recover_database,
     report_fill,
     requeue_all,
     submit_execution,
     submit_many,
     submit_orders,
 )
-from tests.world.store import MemoryStore
+from tests.world.store import MemoryStore, PreviousReleaseStore
 from tests.world.store_books import Books
+from tests.world.store_downstream import MemoryDownstreamStore
+from tests.world.store_fills import MemoryFillStore
 from tests.world.store_operators import MemoryOperatorStore
-from tests.world.store_rows import DESTINATION, SENT
+from tests.world.store_rows import DESTINATION, FULL, PART, SENT, BookedExecution
 from tests.world.weather import Weather
+from trade_service.domain.errors import FillOfUnsent, InvalidInput
 from trade_service.domain.executions import SubmissionState
+from trade_service.domain.fills import Fill
 
 TROUBLE_S = 30.0
 """How long it goes wrong."""
 HEALING_S = 7200.0
 """How long everything may take to finish afterwards; virtual time costs little."""
+ALIKE = "S"
+"""The security of all orders where they are alike."""
 LOOK_EVERY_S = 0.5
 REPLICAS = 3
 """At most."""
-RESET_RATE = 0.05
+RESET_RATE = 0.15
 """In how many worlds the Execution Service's database is made anew."""
+OTHERS_RATE = 0.1
+"""In how many worlds other systems send so much that our rows are not among the newest."""
+OTHERS = 30
 HIGH_ID = 10_000
-"""Where ids begin in those worlds: an alarm is promised only while the new ids are below the old."""
+"""Where ids begin in some worlds: so far behind, new ids stay below the old."""
+RESTORE_RATE = 0.08
+"""In how many of the others our own database is restored from a backup."""
+PREVIOUS_RATE = 0.1
+"""In how many of the rest some replicas are of the previous release."""
+CALLS_AFTER_RESTORE = 6
+READ_S = 10.0
+"""How long reading the ledger may take after a restore."""
+RECOVER_EVERY_S = 20.0
+"""How often somebody looks whether readiness names `trade-service recover`."""
 
 Mishap = tuple[str, int]
 """What befalls the first process, and at which of its steps."""
@@ -56,20 +77,40 @@ class World:
         dice = self.weather.dice
         self._database_offset_s = 1_000_000.0
         self._is_to_be_reset = dice.random() < RESET_RATE
-        first_id = HIGH_ID if self._is_to_be_reset else dice.choice((0, 50, HIGH_ID))
+        may_restore = not (self._is_to_be_reset or self.weather.is_total_outage)
+        self._restores = may_restore and dice.random() < RESTORE_RATE
+        self._has_previous = not (self._is_to_be_reset or self._restores) and dice.random() < PREVIOUS_RATE
+        self._backup: dict[str, Any] = {}
+        self._closed_until = 0.0
+        first_id = dice.choice((0, 50, HIGH_ID))
         self.downstream = Downstream(self.loop, self.weather, first_id)
         self.books = Books(self._now_s)
         self.told = Told()
         self._batch_size = dice.choice((1, 3, 5, 10))
+        if self.weather.is_total_outage or self.weather.is_poisoned:
+            self._batch_size = 5
         self._max_attempts = dice.choice((2, 5, 5))
-        self.invariants = Invariants(self.loop, self.books, self.downstream, self.told, self._max_attempts)
+        self.invariants = Invariants(
+            self.loop, self.books, self.downstream, self.told, self._max_attempts, self.weather
+        )
         self.downstream.on_commit = self._on_commit
-        self._replicas: list[Replica | None] = [None] * dice.randint(1, REPLICAS)
+        self.invariants.has_previous_release = self._has_previous
+        if self.weather.database_is_sound:
+            self.books.on_sign = self._on_sign
+        self.downstream.on_list = self._move_market
+        self.books.on_change = self._on_change
+        self._clock = WorldClock(self.loop, self.weather, boot=0.0)
+        replicas = 1 if self.weather.is_total_outage else dice.randint(1, REPLICAS)
+        self._replicas: list[Replica | None] = [None] * replicas
         self._births = 0
         self._kills = 0
         self._pauses = 0
-        self._put_strangers()
-        self._order_ids = self._make_orders(dice.randint(1, 8))
+        self._strangers = self._put_strangers()
+        few = not (self.weather.is_total_outage or self.weather.is_poisoned)
+        self._order_ids = self._make_orders(dice.randint(1, 8) if few else 8)
+        if self.weather.manners.alike:
+            # An id is used twice only by what was made before the ledger was first read.
+            self.books.last_execution_id = max(self.books.last_execution_id, *self._strangers, 0)
 
     def run(self) -> Outcome:
         """Runs to the end, or to the first broken invariant."""
@@ -101,44 +142,69 @@ class World:
             self.invariants.broken(f"not finished {HEALING_S:g} s after healing: {open_}")
 
     def _look(self) -> None:
-        if self.invariants.is_over():
+        if self.invariants.is_over() and self.loop.time() > self._closed_until + READ_S:
             self.loop.stop()
         else:
             self.loop.call_outside(LOOK_EVERY_S, self._look)
 
     # How it begins
 
-    def _put_strangers(self) -> None:
-        """Rows of another life of our database, whose ids happen to be those of ours."""
-        for execution_id in range(1, self.weather.dice.choice((1, 1, 4, 12))):
-            self.downstream.put(_post(execution_id, "OLD"), "another life")
+    def _put_strangers(self) -> frozenset[int]:
+        """Rows of another life of our database, whose ids happen to be those of ours: returns these.
+
+        Their terms are ours too where only the floor tells them apart, so where it is always known.
+        """
+        weather = self.weather
+        if weather.manners.impossible_row:
+            self.downstream.put_impossible()
+        rates = weather.rates
+        # A look-up with floor 0 cannot tell them apart: after a recovery, or a fill of what was never sent.
+        known_floor = not (self._is_to_be_reset or self._restores or rates.unsent_fill)
+        security = ALIKE if weather.manners.alike and known_floor else "OLD"
+        ids = range(1, weather.dice.choice((1, 1, 4, 12)))
+        for execution_id in ids:
+            self.downstream.put(_post(execution_id, security), "another life")
+        return frozenset(ids)
 
     def _make_orders(self, count: int) -> list[int]:
         dice, rates = self.weather.dice, self.weather.rates
         order_ids = []
         for number in range(count):
-            security = f"S{number}"
-            if self.weather.happens(rates.bad_item):
-                security = dice.choice(("BAD", "BAD!", "POISON"))
+            security = ALIKE if self.weather.manners.alike else f"S{number}"
+            if self.weather.is_poisoned and not number:
+                security = dice.choice(CURSED)
+            elif self.weather.happens(rates.bad_item):
+                security = dice.choice(("BAD", "BAD!", "POISON", *CURSED))
             quantity = PIECE * dice.randint(1, 4)
             order_id = self.books.add_order(quantity, security)
             order_ids.append(order_id)
             if dice.random() < 0.5:
                 execution_id = self.books.add_execution(order_id, PIECE)
-                if self.weather.happens(rates.foreign):
+                if execution_id not in self._strangers and self.weather.happens(rates.foreign):
                     self._make_foreign(execution_id, security)
         return order_ids
 
     def _make_foreign(self, execution_id: int, security: str) -> None:
         """The earlier service wrote this row, and may have sent it, whether the row tells or not."""
         row = self.books.executions[execution_id]
-        kind = self.weather.dice.choice(("sent", "sent meanwhile", "lost", "never sent"))
+        kind = self.weather.dice.choice(
+            ("sent", "sent meanwhile", "lost", "lost otherwise", "never sent", "taken")
+        )
         self.invariants.inherited.add(execution_id)
         row.state = SubmissionState.NONE if kind == "sent meanwhile" else None
         if kind == "never sent":
             return
-        remote = self.downstream.put(_post(execution_id, security), "the earlier service")
+        post = _post(execution_id, security)
+        if kind in ("lost otherwise", "taken"):
+            # The earlier service sent something else than it stored; or it is another life's. Nobody can tell.
+            post |= self.weather.dice.choice(({"quantity": PIECE + 1}, {"destination": "RBC"}))
+            self.invariants.puzzling.add(execution_id)
+        if kind == "taken":
+            self.downstream.put(post, "another life")
+            return
+        remote = self.downstream.put(post, "the earlier service")
         self.downstream.times_accepted[execution_id] = 1
+        self._trade(remote)
         if kind == "sent":
             row.service_id, row.status_id = remote.id, SENT
         elif kind == "sent meanwhile":
@@ -150,9 +216,20 @@ class World:
             self.loop.call_outside(dice.random(), self._start, index)
         for _ in range(dice.randint(4, 24)):
             self.loop.call_outside(1 + dice.random() * (TROUBLE_S - 5), self._call)
+        if self.weather.has_long_refusal:
+            self.loop.call_outside(dice.random() * TROUBLE_S, self._refuse_for_long)
+        if self.weather.is_total_outage:
+            self.weather.outage_until = TROUBLE_S
+        if dice.random() < OTHERS_RATE:
+            self.loop.call_outside(dice.random() * TROUBLE_S, self._put_others)
+        for _ in range(4):
+            self.loop.call_outside(dice.random() * TROUBLE_S, self._fill_some_unsent)
         for what in self.weather.mishaps:
             self.loop.call_outside(dice.random() * TROUBLE_S, self._befall, what)
         self.loop.call_outside(TROUBLE_S, self._heal)
+        self.loop.call_outside(RECOVER_EVERY_S, self._recover)
+        if self._restores:
+            self.loop.call_outside(1 + dice.random() * 8, self._back_up)
 
     # What happens
 
@@ -162,23 +239,34 @@ class World:
 
     def _start(self, index: int) -> None:
         present = self._replicas[index]
-        if present is not None and present.serves:
+        if present is not None and present.lives:
+            return
+        if self.loop.time() < self._closed_until:
+            self.loop.call_outside(self._closed_until - self.loop.time(), self._start, index)
             return
         self._births += 1
         name = f"replica-{index}-{self._births}"
         clock = WorldClock(self.loop, self.weather, boot=1000.0 * self._births)
-        store = MemoryStore(
-            self.books, name, clock.new_attempt_id, round(self.weather.timing.settle_s * 1000)
-        )
+        is_previous = self._has_previous and self.weather.dice.random() < 0.5
+        settle_ms = round(self.weather.timing.settle_s * 1000)
+        store = MemoryStore(self.books, name, clock.new_attempt_id, settle_ms)
+        if is_previous:
+            floor_id = max((i for i in self.downstream.rows if i < IMPOSSIBLE_ID), default=0)
+            store = PreviousReleaseStore(self.books, name, clock.new_attempt_id, settle_ms, floor_id)
+        fills = MemoryFillStore(self.books, self._move_market_at_once)
         operators = MemoryOperatorStore(self.books, clock.new_attempt_id, self._now_s)
         watch = self.invariants.after_statement
         replica = Replica(
             name,
             self.loop,
             clock,
-            WorldGateway(self.loop, self.weather, self.downstream, clock),
+            WorldGateway(
+                self.loop, self.weather, self.downstream, clock, lambda: self.books.downstream.high_water_id
+            ),
             FaultyStore(self.loop, self.weather, store, watch),
             FaultyStore(self.loop, self.weather, operators, watch),
+            FaultyStore(self.loop, self.weather, MemoryDownstreamStore(self.books), watch),
+            FaultyStore(self.loop, self.weather, fills, watch),
             self.weather.timing,
             batch_size=self._batch_size,
             max_attempts=self._max_attempts,
@@ -237,6 +325,8 @@ class World:
             self._database_offset_s += dice.choice((-1, 1)) * weather.between(0.1, 600)
         elif what == "storm":
             weather.storm_until = now + weather.between(0.5, 12)
+        elif what == "refusal":
+            weather.refused_until = max(weather.refused_until, now + weather.between(0.5, 25))
         elif serving:
             replica = dice.choice(serving)
             if what == "stop":
@@ -246,10 +336,15 @@ class World:
             else:
                 replica.process.befall(what, dice.randint(1, 200))
 
+    def _refuse_for_long(self) -> None:
+        """Longer than any time budget lasts."""
+        timing = self.weather.timing
+        self.weather.refused_until = self.loop.time() + timing.give_up_s * (1 + self.weather.dice.random())
+
     def _heal(self) -> None:
         self.weather.heal()
         for index, replica in enumerate(self._replicas):
-            if replica is None or not replica.serves:
+            if replica is None or not replica.lives:
                 self._start(index)
             else:
                 replica.gateway.stumbles = False
@@ -259,20 +354,154 @@ class World:
         self.invariants.after_commit(row)
         if self._is_to_be_reset and self.weather.dice.random() < 0.3:
             self.loop.call_outside(self.weather.between(0, 1), self._reset)
-        if self.weather.happens(self.weather.rates.fill):
-            self.loop.call_outside(self.weather.between(0.0, 10), self._fill, row.execution_id)
+        self._trade(row)
+
+    def _trade(self, row: Row) -> None:
+        """The market may fill it, once or twice."""
+        for _ in range(2):
+            if self.weather.happens(self.weather.rates.fill):
+                self.loop.call_outside(self.weather.between(0.0, 10), self._fill, row)
+
+    def _on_sign(self) -> None:
+        process = PROCESS.get()
+        self.invariants.note_sign(lambda: process is not None and not process.dead)
 
     def _reset(self) -> None:
         """Once some id was on record: before, nobody could tell new ids from old."""
-        if self._is_to_be_reset and self.books.last_top_id():
+        if self._is_to_be_reset and self.books.downstream.high_water_id:
             self._is_to_be_reset = False
+            newest = max(self.downstream.ever)
             self.downstream.lose_everything()
+            if newest < HIGH_ID and self.weather.happens(0.5):
+                # Before anybody looks, new ids have passed all that were known.
+                self.loop.call_outside(self.weather.between(0, 5), self.downstream.overtake, newest)
 
-    def _fill(self, execution_id: int) -> None:
+    def _back_up(self) -> None:
+        if self.books.downstream.base_url is None:
+            # A database that has never read the ledger has nothing by which to tell that it is old.
+            self.loop.call_outside(1.0, self._back_up)
+            return
+        self._backup = self.books.backup()
+        self.loop.call_outside(0.5 + self.weather.dice.random() * 10, self._restore)
+
+    def _restore(self) -> None:
+        """Nobody starts on a restored database before what was sent from the lost one has had its time."""
+        timing = self.weather.timing
+        self._closed_until = self.loop.time() + timing.lease_s + timing.settle_s + 1
+        for index, replica in enumerate(self._replicas):
+            if replica is not None and replica.lives:
+                self.loop.kill(replica.process)
+            else:
+                self._start(index)
+        self.invariants.forget_what_was_lost()
+        for _ in range(CALLS_AFTER_RESTORE):
+            at = self._closed_until + self.weather.between(1, 40)
+            self.loop.call_outside(at - self.loop.time(), self._call)
+        self.books.restore(self._backup)
+        self.weather.databases += 1
+
+    def _recover(self) -> None:
+        """An operator does what readiness says."""
         serving = self._serving()
-        if serving:
+        if self.books.downstream.blocked_reason is not None and serving:
             replica = self.weather.dice.choice(serving)
-            replica.spawn(report_fill(replica, execution_id, self.invariants.filled.add))
+            replica.spawn(recover_database(replica, self.books, self.told))
+        self.loop.call_outside(RECOVER_EVERY_S, self._recover)
+
+    def _fill(self, row: Row) -> None:
+        """The Execution Service books a fill, then reports it to some replica; it never reports it again."""
+        fill, serving = self._booked(row), self._serving()
+        if fill is not None and serving:
+            replica, reported = self.weather.dice.choice(serving), self.invariants.filled.add
+            replica.spawn(report_fill(replica, row.execution_id, fill, self.weather, reported))
+
+    def _booked(self, row: Row) -> Fill | None:
+        dice, downstream = self.weather.dice, self.downstream
+        before = downstream.fills.get(row.id, NOT_FILLED).quantity
+        if downstream.rows.get(row.id) is not row or row.is_copy or before < 0:
+            return None
+        quantity = min(PIECE, before + dice.choice((1, 1, 1, PIECE)))
+        if self.weather.happens(self.weather.rates.impossible_fill):
+            quantity = dice.choice((Decimal(-1), PIECE + 1))
+        fill = Fill("FULL" if quantity >= PIECE else "PART", quantity)
+        downstream.fills[row.id] = fill
+        return fill
+
+    def _move_market(self, read: Sequence[int]) -> None:
+        """Right after rows were read one of them may be filled further: what was read is old when it arrives."""
+        row = self._filled_further(read)
+        if row is not None:
+            self._fill(row)
+
+    def _move_market_at_once(self, read: Sequence[int]) -> None:
+        """The same, and its report is handled before anything else happens."""
+        row = self._filled_further(read)
+        ours = None if row is None else self.books.executions.get(row.execution_id)
+        is_accepted = ours is not None and ours.state is SubmissionState.ACCEPTED
+        if row is not None and ours is not None and is_accepted and (fill := self._booked(row)):
+            with suppress(InvalidInput):
+                self._handle_fill(ours, FULL if fill.status == "FULL" else PART, fill.quantity)
+                self.invariants.filled.add(ours.id)
+
+    def _filled_further(self, read: Sequence[int]) -> Row | None:
+        rows, fills = self.downstream.rows, self.downstream.fills
+        open_ = [i for i in read if i in fills and fills[i].quantity < PIECE]
+        if not open_ or not self.weather.happens(self.weather.rates.busy_market):
+            return None
+        return rows[self.weather.dice.choice(open_)]
+
+    def _handle_fill(self, row: BookedExecution, status_id: int, quantity: Decimal) -> None:
+        """Some replica handles a report at this very moment."""
+        settle_ms = round(self.weather.timing.settle_s * 1000)
+        look_up = self.books.new_look_up(self._clock.new_attempt_id(), "some replica", row.id, settle_ms)
+        self.books.fill(row.id, status_id, quantity, row.version, look_up)
+
+    def _put_others(self) -> None:
+        """Other systems send many executions of their own."""
+        for _ in range(OTHERS):
+            self.downstream.put(OTHERS_POST, "another system")
+
+    def _on_change(self, execution_id: int, before: SubmissionState, after: SubmissionState) -> None:
+        self.invariants.on_change(execution_id, before, after)
+        waits = after in (SubmissionState.QUEUED, SubmissionState.RETRY)
+        if waits and self.weather.happens(self.weather.rates.unsent_fill):
+            self.loop.call_outside(0.0, self._fill_unsent, execution_id)
+
+    def _fill_some_unsent(self) -> None:
+        unsent = [i for i, row in self.books.executions.items() if row.state is SubmissionState.NONE]
+        if unsent and self.weather.happens(self.weather.rates.unsent_fill):
+            self._fill_unsent(self.weather.dice.choice(unsent))
+
+    def _is_held_as_never_sent(self, row: BookedExecution) -> bool:
+        """Whether no call was ever to carry it: of its attempts there are only tickets and look-ups for fills."""
+        if row.id in self.invariants.inherited or self.downstream.times_accepted[row.id]:
+            return False
+        attempts = self.books.attempts.values()
+        return all(
+            a.state == "queued" or a.code == "FILL_REPORTED" for a in attempts if row.id in a.execution_ids
+        )
+
+    def _fill_unsent(self, execution_id: int) -> None:
+        """A fill of what was never sent is reported, twice as after a 409, and handled at this very moment.
+
+        The books may have what waits to be sent: our database was restored to a state from before that.
+        """
+        row, dice = self.books.executions[execution_id], self.weather.dice
+        if self._is_to_be_reset or self.downstream.was_reset or not self._is_held_as_never_sent(row):
+            return
+        if row.state is SubmissionState.QUEUED and dice.random() < 0.5:
+            security = self.books.orders[row.order_id].security_id
+            self.downstream.put(_post(execution_id, security), "before the restore")
+            self.downstream.times_accepted[execution_id] = 1
+        for _ in range(2):
+            try:
+                self._handle_fill(row, PART, Decimal(1))
+                self.invariants.broken(
+                    f"a fill of execution {execution_id}, which was never sent, was believed"
+                )
+            except FillOfUnsent:
+                pass
+        self.invariants.after_statement()
 
 
 def _post(execution_id: int, security: str) -> dict[str, Any]:

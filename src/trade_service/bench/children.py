@@ -100,7 +100,7 @@ async def simulator(latency_ms: float, keeper_of: Path | None = None) -> AsyncIt
     Every call takes `latency_ms`. As the keeper of a folder it removes that at its end.
     """
     end = ("--until-input-ends",) if keeper_of is None else ("--keeper-of", str(keeper_of))
-    arguments = ("--port", "0", "--latency-ms", str(latency_ms), "--latency-jitter", "0", *end)
+    arguments = ("--port", "0", "--fresh", "--latency-ms", str(latency_ms), "--latency-jitter", "0", *end)
     async with child("trade_service.cli.main", "simulate", *arguments) as process:
         line = await line_of(process, "the stand-in Execution Service")
         yield next(word for word in line.split() if word.startswith("http")).rstrip(",")

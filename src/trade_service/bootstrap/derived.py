@@ -5,9 +5,11 @@ from trade_service.directory.client import DirectorySettings
 from trade_service.execution_service.client import ClientSettings
 from trade_service.settings import Settings
 from trade_service.submission.breaker import CircuitSettings
-from trade_service.submission.failure_handler import TRANSIENT_WORDS, RetryPolicy
+from trade_service.submission.downstream_gate import GateSettings
+from trade_service.submission.failure_handler import RetryPolicy
 from trade_service.submission.recovery import RecoverySettings
 from trade_service.submission.service import SubmissionSettings
+from trade_service.trading.fill_check import FillCheckSettings
 from trade_service.trading.idempotency import IdempotencyPolicy
 from trade_service.trading.listing.names import NamesSettings
 from trade_service.trading.listing.totals import TotalsSettings
@@ -29,7 +31,8 @@ def retry_policy(settings: Settings) -> RetryPolicy:
         max_delay_ms=retry.max_delay_ms,
         retry_failed_individually=settings.batch.retry_failed_individually,
         look_up_max_delay_ms=settings.submission.look_up_max_delay_ms,
-        transient_words=TRANSIENT_WORDS + settings.execution_service.transient_message_patterns,
+        refusal_messages=settings.execution_service.refusal_messages,
+        answered_settle_ms=settings.execution_service.answered_settle_ms,
     )
 
 
@@ -47,6 +50,16 @@ def circuit_settings(settings: Settings) -> CircuitSettings:
         open_max_ms=circuit.open_max_ms,
         half_open_probes=circuit.half_open_probes,
         retry_after_max_ms=circuit.retry_after_max_ms,
+    )
+
+
+def gate_settings(settings: Settings) -> GateSettings:
+    """Where the ledger of the Execution Service is."""
+    downstream = settings.execution_service
+    return GateSettings(
+        base_url=downstream.base_url.rstrip("/"),
+        same_ledger=downstream.same_ledger,
+        max_pages=settings.submission.look_up_max_pages,
     )
 
 
@@ -77,6 +90,11 @@ def recovery_settings(settings: Settings, owner: str) -> RecoverySettings:
         look_up_max_pages=settings.submission.look_up_max_pages,
         give_up_after_ms=round(settings.retry.give_up_after_s * 1000),
     )
+
+
+def fill_check_settings(settings: Settings) -> FillCheckSettings:
+    """How fills that were not reported are looked for."""
+    return FillCheckSettings(every_s=settings.fills.check_every_s, pages=settings.fills.check_pages)
 
 
 def idempotency_policy(settings: Settings) -> IdempotencyPolicy:

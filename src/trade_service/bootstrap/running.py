@@ -18,6 +18,7 @@ from trade_service.observability.extensions import installed_listeners
 from trade_service.observability.given_up_log import GivenUpLog
 from trade_service.observability.submission_log import SubmissionLog
 from trade_service.settings import Settings
+from trade_service.store.downstream_store import PostgresDownstreamStore
 from trade_service.store.embedded import EmbeddedPostgres, default_data_dir
 from trade_service.store.engine import StoreSettings, create_engine, single_connection
 from trade_service.store.given_up import PostgresGivenUp
@@ -25,12 +26,17 @@ from trade_service.store.migrate import MigrationError, check, migrate
 from trade_service.store.operator_store import PostgresOperatorStore
 from trade_service.store.promises import require_promises
 from trade_service.store.reference_store import PostgresReferenceReads
+from trade_service.store.restore_store import PostgresRestoreStore
 from trade_service.submission.clock import SystemClock
 from trade_service.submission.events import EventBus
 from trade_service.trading.operating import OperatorService
+from trade_service.trading.restoring import DatabaseRestorer
 
 if TYPE_CHECKING:
     from trade_service.observability.tracing import Tracing
+
+FIRST_READ_S = 3.0
+"""How long a start waits for the Execution Service's ledger; what comes in before it is read is queued."""
 
 Progress = Callable[[str], None]
 Loop = Callable[[], Coroutine[Any, Any, None]]
@@ -100,6 +106,23 @@ async def operating(settings: Settings, progress: Progress) -> AsyncIterator[Ope
 
 
 @asynccontextmanager
+async def restoring(settings: Settings, progress: Progress) -> AsyncIterator[DatabaseRestorer]:
+    """What recovers a restored database, whether or not the service runs beside it; raises as `operating` does."""
+    clock = SystemClock()
+    async with (
+        prepared_database(settings, progress) as engine,
+        ExecutionServiceClient(client_settings(settings), clock) as ledger,
+    ):
+        yield DatabaseRestorer(
+            PostgresRestoreStore(engine, clock),
+            PostgresDownstreamStore(engine),
+            ledger,
+            settings.settle_time_ms,
+            settings.submission.look_up_max_pages,
+        )
+
+
+@asynccontextmanager
 async def running_services(settings: Settings, progress: Progress) -> AsyncIterator[Services]:
     """The whole service at work: migrated database, senders, recovery; drained and closed at the end.
 
@@ -122,6 +145,8 @@ async def running_services(settings: Settings, progress: Progress) -> AsyncItera
         given_up = GivenUpLog(PostgresGivenUp(engine, round(settings.retry.give_up_after_s * 1000)))
         services.events.subscribe(given_up)
         background: list[Loop] = [services.names.run, log, given_up.run]
+        if settings.fills.check_every_s:
+            background.append(services.fill_check().run)
         if services.registry is not None:
             if settings.batch.metrics_enabled:
                 background.append(measure(services, services.registry).run)
@@ -131,7 +156,7 @@ async def running_services(settings: Settings, progress: Progress) -> AsyncItera
         if tracing is not None:
             services.events.subscribe(tracing.batches)
         services.listeners = await stack.enter_async_context(installed_listeners(services.events))
-        await services.submissions.start()
+        await services.gate.start(FIRST_READ_S)
         async with _at_work(services, background):
             yield services
 
@@ -164,6 +189,7 @@ async def _at_work(services: Services, background: Sequence[Loop]) -> AsyncItera
         loops: list[Loop] = [
             services.coalescer.run,
             services.recovery.run,
+            services.gate.run,
             *(sweep.run for sweep in sweeps(services)),
             *background,
         ]

@@ -12,6 +12,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from trade_service.bootstrap.derived import (
     circuit_settings,
     directory_settings,
+    fill_check_settings,
+    gate_settings,
     idempotency_policy,
     names_settings,
     recovery_settings,
@@ -21,12 +23,15 @@ from trade_service.bootstrap.derived import (
 )
 from trade_service.directory.client import DirectoryClient
 from trade_service.domain.reference import STATUS_NEW, STATUS_SENT, ReferenceData
+from trade_service.execution_service import wire
 from trade_service.execution_service.client import ExecutionServiceClient
 from trade_service.observability.logs import LogLevel
 from trade_service.settings import Settings
 from trade_service.store.bulk_store import PostgresBulkSubmissionStore
+from trade_service.store.downstream_store import PostgresDownstreamStore
 from trade_service.store.execution_changes import PostgresExecutionChanges
 from trade_service.store.execution_reads import PostgresExecutionReads
+from trade_service.store.fill_store import PostgresFillStore
 from trade_service.store.list_store import PostgresListCounts, PostgresListReads
 from trade_service.store.migrate import check
 from trade_service.store.name_store import PostgresNameStore
@@ -43,6 +48,7 @@ from trade_service.submission.batch_processor import ExecutionBatchProcessor
 from trade_service.submission.board import OutcomeBoard
 from trade_service.submission.clock import SystemClock
 from trade_service.submission.coalescer import Coalescer
+from trade_service.submission.downstream_gate import DownstreamGate
 from trade_service.submission.events import EventBus
 from trade_service.submission.failure_handler import ExecutionFailureHandler
 from trade_service.submission.ports import StoreUnavailable
@@ -53,6 +59,7 @@ from trade_service.trading.bulk_submissions import BulkSubmissions
 from trade_service.trading.editors import Editors
 from trade_service.trading.execution_editor import ExecutionEditor
 from trade_service.trading.executions import ExecutionService
+from trade_service.trading.fill_check import FillCheck
 from trade_service.trading.idempotency import IdempotentRequests
 from trade_service.trading.listing.names import Names
 from trade_service.trading.listing.service import ListService
@@ -87,7 +94,16 @@ def status_ids(reference: ReferenceData) -> tuple[int, int]:
 
 
 class Services:
-    """Everything that runs, for whoever serves it."""
+    """Everything that runs, for whoever serves it. What is only declared here is made by `wire`."""
+
+    bulk_store: PostgresBulkSubmissionStore
+    submissions: BulkExecutionSubmissionService
+    coalescer: Coalescer
+    recovery: Recovery
+    orders: TradeOrderService
+    executions: ExecutionService
+    bulk_submissions: BulkSubmissions
+    operators: OperatorService
 
     def __init__(
         self, settings: Settings, engine: AsyncEngine, gateway: ExecutionServiceClient, probes: AsyncEngine
@@ -111,6 +127,8 @@ class Services:
         self.admission = Admission(
             self.clock, self.events, circuit_settings(settings), settings.batch.max_concurrent
         )
+        self.downstream = PostgresDownstreamStore(engine)
+        self.gate = DownstreamGate(self.downstream, gateway, self.clock, self.events, gate_settings(settings))
         self.references = ReferenceCache(PostgresReferenceReads(engine), REFERENCE_TTL_S, self.clock)
         self.directory = DirectoryClient(directory_settings(settings), self.clock)
         self.names = Names(self.directory, PostgresNameStore(engine), self.clock, names_settings(settings))
@@ -118,14 +136,6 @@ class Services:
         self.lists = ListService(PostgresListReads(engine), self.references, self.names, self.totals)
         self.key_store = PostgresRequestKeyStore(engine)
         self.keys = IdempotentRequests(self.key_store, self.clock, idempotency_policy(settings))
-        self.bulk_store: PostgresBulkSubmissionStore
-        self.submissions: BulkExecutionSubmissionService
-        self.coalescer: Coalescer
-        self.recovery: Recovery
-        self.orders: TradeOrderService
-        self.executions: ExecutionService
-        self.bulk_submissions: BulkSubmissions
-        self.operators: OperatorService
         self.stopping = False
         self._stop_began = 0.0
 
@@ -140,6 +150,11 @@ class Services:
         """What is left of the grace; the last step of a stop always gets a moment."""
         elapsed_s = self.clock.boottime() - self._stop_began
         return max(LAST_GRACE_S, self.settings.server.shutdown_grace_s - elapsed_s)
+
+    @property
+    def claims_wait_for(self) -> str:
+        """Why no execution is sent at present; empty while they are sent."""
+        return self.gate.reason
 
     async def check_database(self) -> None:
         """Raises StoreUnavailable, saying why, unless the database takes writes and has all its migrations."""
@@ -172,7 +187,7 @@ class Services:
             self.clock,
         )
         self.executions = ExecutionService(
-            PostgresExecutionReads(self.engine, self.owner),
+            PostgresExecutionReads(self.engine, self.owner, settings.settle_time_ms),
             self.references,
             self.submissions,
             self.queue,
@@ -185,6 +200,17 @@ class Services:
             self.lists,
             self.clock,
             self.recovery.due_in,
+        )
+
+    def fill_check(self) -> FillCheck:
+        """What fetches fills whose reports were lost."""
+        return FillCheck(
+            PostgresFillStore(self.engine),
+            self.gateway,
+            self.references,
+            self.events,
+            self.clock.sleep,
+            fill_check_settings(self.settings),
         )
 
     def editors(self) -> Editors:
@@ -202,18 +228,20 @@ class Services:
             store,
             self.gateway,
             self.clock,
-            ExecutionBatchProcessor(batch_size, settings.execution_service.trade_types),
+            ExecutionBatchProcessor(batch_size, settings.execution_service.trade_types, wire.unsendable),
             self.handler,
             self.queue,
             self.board,
             self.events,
             self.admission,
+            self.gate,
             submission_settings(settings, self.owner),
         )
         self.coalescer = Coalescer(
             self.queue,
             self.submissions.process_batch,
             self.admission,
+            self.gate.wait_open,
             batch_size,
             settings.batch.max_concurrent,
             settings.batch.linger_ms / 1000,
@@ -228,6 +256,8 @@ class Services:
             self.board,
             self.events,
             self.admission,
+            self.gate,
+            self.downstream,
             recovery_settings(settings, self.owner),
         )
         self.submissions.on_open = self.recovery.due_in

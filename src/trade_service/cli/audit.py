@@ -15,6 +15,7 @@ from trade_service.bootstrap.running import prepared_database
 from trade_service.cli.audit_run import AuditReport, run_audit
 from trade_service.cli.running import config_option, run_until_done, say, settings_for
 from trade_service.cli.summary import result_console
+from trade_service.domain.money import shown
 from trade_service.execution_service.client import ExecutionServiceClient
 from trade_service.settings import Settings
 from trade_service.store.audit_reads import AuditReads
@@ -33,6 +34,7 @@ _KINDS = {
     "missing_downstream": "lost: accepted here, absent there",
     "extra_downstream": "there, but not accepted here",
     "different": "different there",
+    "impossible_id": "there under an id that no execution can have",
 }
 _NOTES = {
     "in_flight": "executions that are there already and still open here: the next look-up settles them",
@@ -55,7 +57,7 @@ def audit(*, as_json: bool, no_downstream: bool, toml_path: Path | None) -> None
     Exit code 0 when all is well, 1 when something was found.
     """
     settings = settings_for(toml_path, quiet_level="ERROR").settings
-    report = run_until_done(lambda: _audit(settings, with_downstream=not no_downstream))
+    report = run_until_done(lambda: audit_books(settings, with_downstream=not no_downstream))
     if as_json:
         click.echo(msgspec.json.format(msgspec.json.encode(report)))
     else:
@@ -71,7 +73,7 @@ def print_audit(report: AuditReport, console: Console) -> None:
     plain = {"highlight": False, "soft_wrap": True}
     console.print(
         f"{balance.submitted:,} submitted = {states}{never}; {balance.orders:,} orders, quantity sent "
-        f"{balance.quantity_sent.normalize():f}, held by executions {balance.quantity_held.normalize():f}",
+        f"{shown(balance.quantity_sent)}, held by executions {shown(balance.quantity_held)}",
         **plain,  # type: ignore[arg-type]  # both are flags
     )
     table = Table(title="Audit", title_justify="left", show_edge=False, pad_edge=False)
@@ -103,7 +105,8 @@ def _print_findings(report: AuditReport, console: Console) -> None:
             console.print(f"  ... and {count - len(shown):,} more: {_KINDS[kind]}", highlight=False)
 
 
-async def _audit(settings: Settings, *, with_downstream: bool) -> AuditReport:
+async def audit_books(settings: Settings, *, with_downstream: bool) -> AuditReport:
+    """Audits the database of the settings, beside the Execution Service's ledger where asked for."""
     database = msgspec.structs.replace(settings.database, statement_timeout_s=STATEMENT_TIMEOUT_S)
     settings = msgspec.structs.replace(settings, database=database)
     async with AsyncExitStack() as stack:

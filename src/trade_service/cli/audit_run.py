@@ -1,14 +1,18 @@
 """Runs an audit: our own books first, then those of the Execution Service, page by page beside ours."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 
 import msgspec
 
 from trade_service.cli.command_error import CommandError
+from trade_service.domain.executions import is_service_id
+from trade_service.domain.money import shown
 from trade_service.execution_service.client import ExecutionServiceClient
 from trade_service.store.audit_reads import AuditReads, Balance
-from trade_service.submission.messages import RemoteExecution
+from trade_service.submission.look_up import BooksReading
+from trade_service.submission.messages import RemoteExecution, RemoteExecutionPage
+from trade_service.submission.ports import Listing
 from trade_service.trading.audit import (
     SHOWN,
     AcceptedExecution,
@@ -19,13 +23,14 @@ from trade_service.trading.audit import (
     NoteKind,
 )
 
-PAGE = 100
-"""The most that the Execution Service lists at once."""
-PAGES_AT_ONCE = 8
 LIST_TRIES = 3
 LIST_PAUSE_S = 0.5
 CANDIDATES = 100_000
 """Executions that seem to be missing downstream and are asked for again; past this many it is no race."""
+
+ASKED_ONE_BY_ONE = 1000
+_UNREADABLE = "the Execution Service's books cannot be read"
+_ADVICE = "check its address with `trade-service config`, or audit our own books alone with --no-downstream"
 
 Progress = Callable[[int], None]
 
@@ -73,7 +78,7 @@ async def _audit_own(reads: AuditReads, log: AuditLog) -> Balance:
     for order in await reads.wrong_orders(SHOWN):
         message = (
             f"trade order {order.id} (orderId {order.order_id}): quantitySent is "
-            f"{order.quantity_sent.normalize():f}, its executions hold {order.quantity_held.normalize():f}"
+            f"{shown(order.quantity_sent)}, its executions hold {shown(order.quantity_held)}"
         )
         log.find(FindingKind.QUANTITY, order.id, message)
     log.set_count(FindingKind.QUANTITY, balance.wrong_orders)
@@ -95,10 +100,11 @@ async def _audit_own(reads: AuditReads, log: AuditLog) -> Balance:
 async def _compare(
     reads: AuditReads, downstream: ExecutionServiceClient, comparison: BooksComparison, progress: Progress
 ) -> None:
-    offset = 0
-    async for rows in _all_rows(downstream, offset):
+    books = _PatientBooks(downstream)
+    top_id = 0
+    async for rows in _rows(books, 0):
+        top_id = max([top_id, *(row_id for row in rows if is_service_id(row_id := row.id or 0))])
         await _compare_rows(reads, comparison, rows)
-        offset += len(rows)
         progress(comparison.rows)
     missing: list[AcceptedExecution] = []
     async for page in reads.accepted():
@@ -109,61 +115,75 @@ async def _compare(
             comparison.tell_missing(missing)
             missing.clear()
     if missing:
-        # What was accepted here after the listing had been read stands in the listing's tail by now.
-        async for rows in _all_rows(downstream, offset):
-            await _compare_rows(reads, comparison, rows)
-    comparison.tell_missing([accepted for accepted in missing if comparison.is_missing(accepted)])
+        missing = await _ask_again(reads, books, comparison, missing, top_id)
+    comparison.tell_missing(missing)
+
+
+async def _ask_again(
+    reads: AuditReads,
+    books: "_PatientBooks",
+    comparison: BooksComparison,
+    missing: Sequence[AcceptedExecution],
+    top_id: int,
+) -> list[AcceptedExecution]:
+    """Those that are missing even now: what was accepted while the books were read is above `top_id` there,
+    and what was committed late is found by its id."""
+    async for rows in _rows(books, top_id):
+        await _compare_rows(reads, comparison, [row for row in rows if (row.id or 0) > top_id])
+    still = [accepted for accepted in missing if comparison.is_missing(accepted)]
+    for accepted in still[:ASKED_ONE_BY_ONE]:
+        known = accepted.execution_service_id
+        if known is None or not is_service_id(known):
+            continue
+        page = await books.find(known)
+        rows = [
+            row for row in page.content if row.id == known and row.trade_service_execution_id == accepted.id
+        ]
+        await _compare_rows(reads, comparison, rows[:1])
+    return [accepted for accepted in still if comparison.is_missing(accepted)]
 
 
 async def _compare_rows(
     reads: AuditReads, comparison: BooksComparison, rows: Sequence[RemoteExecution]
 ) -> None:
-    ids = {row.trade_service_execution_id for row in rows if row.trade_service_execution_id is not None}
+    # Only ids that our column can hold can be ours, and can be asked for.
+    ids = {ours for row in rows if is_service_id(ours := row.trade_service_execution_id or 0)}
     comparison.compare(rows, await reads.own(sorted(ids)))
 
 
-async def _all_rows(downstream: ExecutionServiceClient, offset: int) -> AsyncIterator[list[RemoteExecution]]:
-    """The listing by ascending id from an offset on: new rows come at its end, so that no page shifts."""
-    last_id = 0
-    while True:
-        offsets = [offset + place * PAGE for place in range(PAGES_AT_ONCE)]
-        async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(_page(downstream, at)) for at in offsets]
-        pages = [task.result() for task in tasks]
-        rows: list[RemoteExecution] = []
-        for page in pages:
-            rows += page
-            if len(page) < PAGE:
-                break
-        last_id = _ascending(rows, last_id)
+async def _rows(books: "_PatientBooks", floor_id: int) -> AsyncIterator[Sequence[RemoteExecution]]:
+    """Every row above `floor_id`, and some below it, once each, newest first."""
+    reading = BooksReading(books, floor_id)
+    async for _, rows in reading.run():
         if rows:
             yield rows
-        if len(rows) < PAGE * PAGES_AT_ONCE:
-            return
-        offset += len(rows)
+    if reading.walk.problem:
+        raise CommandError(f"{_UNREADABLE} ({reading.walk.problem}): {_ADVICE}")
 
 
-async def _page(downstream: ExecutionServiceClient, offset: int) -> list[RemoteExecution]:
-    pause_s = LIST_PAUSE_S
-    for tries_left in reversed(range(LIST_TRIES)):
-        listing = await downstream.list_oldest(offset, PAGE)
-        if listing.page is not None:
-            return listing.page.content
-        if tries_left:
+class _PatientBooks:
+    """The Execution Service's books; a page that fails is asked for again."""
+
+    def __init__(self, downstream: ExecutionServiceClient) -> None:
+        self._downstream = downstream
+
+    async def list_newest(self, offset: int, limit: int) -> Listing:
+        return await self._read(lambda: self._downstream.list_newest(offset, limit))
+
+    async def find(self, service_id: int) -> RemoteExecutionPage:
+        """The row of that id, or none; raises CommandError when the service does not say."""
+        listing = await self._read(lambda: self._downstream.find(service_id))
+        if listing.page is None:
+            raise CommandError(f"{_UNREADABLE} ({listing.message}): {_ADVICE}")
+        return listing.page
+
+    @staticmethod
+    async def _read(call: Callable[[], Awaitable[Listing]]) -> Listing:
+        pause_s = LIST_PAUSE_S
+        for _ in range(LIST_TRIES - 1):
+            listing = await call()
+            if listing.page is not None:
+                return listing
             await asyncio.sleep(pause_s)
             pause_s *= 2
-    raise CommandError(
-        f"the Execution Service's books cannot be read ({listing.message}): check its address with "
-        "`trade-service config`, or audit our own books alone with --no-downstream"
-    )
-
-
-def _ascending(rows: Sequence[RemoteExecution], last_id: int) -> int:
-    for row in rows:
-        if row.id is None or row.id <= last_id:
-            raise CommandError(
-                f"the Execution Service's listing is not sorted by id ({row.id} follows {last_id}): it "
-                "cannot be compared"
-            )
-        last_id = row.id
-    return last_id
+        return await call()

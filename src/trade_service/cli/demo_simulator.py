@@ -63,7 +63,7 @@ async def demo_simulator(
     """Runs it; when this process ends, however that happens, it removes the folder and ends."""
     script = fault_script(orders, seed)
     command = [
-        sys.executable, "-m", "trade_service.cli.main", "simulate", "--port", "0",
+        sys.executable, "-m", "trade_service.cli.main", "simulate", "--port", "0", "--fresh",
         "--latency-ms", str(latency_ms), "--seed", str(seed),
         "--script", ",".join(script),
         *(("--until-input-ends",) if keep else ("--keeper-of", str(folder))),

@@ -11,6 +11,7 @@ from trade_service.store.embedded import EmbeddedPostgresError
 from trade_service.store.migrations import MigrationError
 from trade_service.store.promises import UnsafeDatabase
 from trade_service.submission.ports import StoreUnavailable
+from trade_service.trading.restoring import LedgerUnreadable
 
 
 def cause_of(error: BaseException) -> BaseException:
@@ -28,7 +29,7 @@ def expected_message(error: BaseException) -> str | None:
             return str(cause)
         case EmbeddedPostgresError() | MigrationError() | BenchError() | ResultsError():
             return str(cause)
-        case UnsafeDatabase():
+        case UnsafeDatabase() | LedgerUnreadable():
             return str(cause)
         case DomainError():
             return cause.message

@@ -33,6 +33,7 @@ COMMANDS = {
         "List executions whose outcome is unknown, and what each waits for.",
     ),
     "show": ("trade_service.cli.show:show", "Show how one execution came to be what it is."),
+    "recover": ("trade_service.cli.recover:recover", "Recover a database that was restored from a backup."),
     "resolve": ("trade_service.cli.resolve:resolve", "Settle an unknown outcome by hand."),
     "requeue": ("trade_service.cli.requeue:requeue", "Submit again what was rejected or given up."),
     "db": ("trade_service.cli.db:db", "Look after the database: status, migrate, start, reset."),
@@ -49,7 +50,7 @@ COMMANDS = {
 }
 GROUPS: list[CommandGroupDict] = [
     {"name": "The work", "commands": ["serve", "submit", "top", "audit"]},
-    {"name": "When something went wrong", "commands": ["unknowns", "show", "resolve", "requeue"]},
+    {"name": "When something went wrong", "commands": ["unknowns", "show", "resolve", "requeue", "recover"]},
     {"name": "Trying it out", "commands": ["demo", "simulate", "bench"]},
     {"name": "Looking after it", "commands": ["db", "keys", "config"]},
 ]

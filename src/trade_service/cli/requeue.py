@@ -18,6 +18,7 @@ from trade_service.cli.running import config_option, run_until_done, say, settin
 from trade_service.cli.summary import result_console
 from trade_service.domain.errors import shorten
 from trade_service.domain.executions import GAVE_BACK, SubmissionState
+from trade_service.domain.money import shown
 from trade_service.settings import Settings
 from trade_service.submission.by_hand import check_words
 from trade_service.trading.operating import OperatorService
@@ -158,8 +159,8 @@ def _row(one: Requeued) -> tuple[str | Text, ...]:
     return (
         str(one.execution_id),
         str(ended.order_id),
-        f"{ended.quantity.normalize():f}",
-        f"{one.room.normalize():f}",
+        shown(ended.quantity),
+        shown(one.room),
         f"{ended.state}, {ended.code}",
         Text(shorten(" ".join(ended.message.split()), MESSAGE_WIDTH)),
         then,

@@ -13,6 +13,7 @@ from trade_service.cli.operators import age
 from trade_service.cli.running import config_option, run_until_done, say, settings_for
 from trade_service.cli.summary import result_console
 from trade_service.domain.executions import OPEN
+from trade_service.domain.money import shown
 from trade_service.settings import Settings
 from trade_service.submission.by_hand import Case, waits_for
 from trade_service.trading.history import AttemptHistory, Evidence, History
@@ -61,8 +62,8 @@ def _now(case: Case) -> list[str]:
     )
     lines = [
         f"execution {case.execution_id} is {case.state}; {known_as}",
-        f"  {case.trade_type or 'no trade type'} {case.quantity.normalize():f} {case.security_id} at "
-        f"{case.destination}, filled {case.quantity_filled.normalize():f}; trade order {case.trade_order_id} "
+        f"  {case.trade_type or 'no trade type'} {shown(case.quantity)} {case.security_id} at "
+        f"{case.destination}, filled {shown(case.quantity_filled)}; trade order {case.trade_order_id} "
         f"(orderId {case.order_id})",
     ]
     if case.state in OPEN:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import platformdirs
 import rich_click as click
 from rich.console import Console
 from rich.table import Table
@@ -14,12 +15,14 @@ from trade_service.cli.command_error import CommandError
 from trade_service.cli.running import run_until_stopped
 from trade_service.simulator.books_file import BooksFileError
 from trade_service.simulator.faults import FAULTS, FaultPlanError
+from trade_service.simulator.profiles import PROFILES, ProfileName
 from trade_service.simulator.server import RunningSimulator, SimulatorSettings, running_simulator
 from trade_service.simulator.settings import parse_fault_rates
 
 SHOWN_REPEATS = 20
 LATENCY_JITTER = 0.5
 LATE_COMMIT_MS = 300
+BOOKS_FILE = "execution-service-books.jsonl"
 
 
 def _list_faults(ctx: click.Context, _: click.Parameter, wanted: object) -> None:
@@ -53,8 +56,24 @@ def _fault_options(command: Callable[..., Any]) -> Callable[..., Any]:
         click.option("--script", default="", metavar="A,B:1,...", help="Faults of the first calls, in order."),
         click.option("--lookup-fault", "lookup_faults", multiple=True, metavar="NAME=RATE",
                      help="The same for GET calls."),
+        click.option("--poison", multiple=True, metavar="PATTERN",
+                     help="Security ids, with * and ?, whose row its database refuses: the whole batch gets 500, "
+                          "and nothing of it is kept; repeatable."),
         click.option("--fault", "faults", multiple=True, metavar="NAME=RATE",
                      help="A fault of submissions; repeatable."),
+    ):  # fmt: skip
+        command = option(command)
+    return command
+
+
+def _books_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    for option in (
+        click.option("--fresh", is_flag=True,
+                     help="Begin with empty books and keep them in memory: forgotten at the end."),
+        click.option("--books", "books_path", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE",
+                     help="Keep the books in this file instead of the one in your data folder: written before an "
+                          "answer leaves, read at the start."),
+        click.option("--first-id", default=1, show_default=True, help="Id of the first execution in new books."),
     ):  # fmt: skip
         command = option(command)
     return command
@@ -63,39 +82,61 @@ def _fault_options(command: Callable[..., Any]) -> Callable[..., Any]:
 @click.command()
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.option("--port", default=8084, show_default=True, type=click.IntRange(0, 65535), help="0: a free one.")
+@click.option("--profile", default="real", show_default=True, type=click.Choice(list(PROFILES)),
+              help="real: as the deployed service behaves; published: as its OpenAPI document reads.")  # fmt: skip
 @_latency_options
 @_fault_options
-@click.option("--first-id", default=1, show_default=True, help="Id of the first execution it accepts.")
-@click.option("--books", "books_path", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE",
-              help="Keep the books in a file: written before an answer leaves, read at the start.")  # fmt: skip
+@_books_options
 @click.option("--until-input-ends", is_flag=True, hidden=True,
               help="Stop when standard input ends: with whoever started it, however that ends.")  # fmt: skip
 @click.option("--keeper-of", type=click.Path(path_type=Path), hidden=True,
               help="The same, and then remove this folder of a demo or a benchmark.")  # fmt: skip
 def simulate(
-    host: str, port: int, latency_ms: float, item_latency_ms: float, latency_jitter: float,
-    faults: tuple[str, ...], lookup_faults: tuple[str, ...], script: str, seed: int, first_id: int,
-    books_path: Path | None, keeper_of: Path | None, *, until_input_ends: bool,
+    host: str, port: int, profile: ProfileName, latency_ms: float, item_latency_ms: float,
+    latency_jitter: float, faults: tuple[str, ...], poison: tuple[str, ...], lookup_faults: tuple[str, ...],
+    script: str, seed: int, first_id: int, books_path: Path | None, keeper_of: Path | None, *,
+    fresh: bool, until_input_ends: bool,
 ) -> None:  # fmt: skip
     """Run a stand-in Execution Service with seeded faults.
 
-    It speaks the Execution Service's contract, keeps books of what it accepted and prints them at the end.
+    It behaves like the deployed Execution Service, keeps books of what it accepted from one start to the next, and
+    prints them at the end.
     """
     settings = _settings(
-        seed=seed, first_id=first_id, call_latency_ms=latency_ms, item_latency_ms=item_latency_ms,
-        latency_jitter=latency_jitter, faults=faults, lookup_faults=lookup_faults, script=script,
+        profile=profile, seed=seed, first_id=first_id, call_latency_ms=latency_ms,
+        item_latency_ms=item_latency_ms, latency_jitter=latency_jitter, faults=faults, poison=list(poison),
+        lookup_faults=lookup_faults, script=script,
     )  # fmt: skip
+    books = _books_path(books_path, fresh=fresh)
     kept = until_input_ends or keeper_of is not None
     try:
         run_until_stopped(
-            lambda stopping: _simulate(settings, host, port, stopping, books_path, until_input_ends=kept)
+            lambda stopping: _simulate(settings, host, port, stopping, books, until_input_ends=kept)
         )
     except BooksFileError as error:
-        raise CommandError(str(error)) from None
+        raise CommandError(f"{error} with --books, or use --fresh") from None
     if keeper_of is not None:
         from trade_service.cli.demo_folder import remove_demo_folder
 
         asyncio.run(remove_demo_folder(keeper_of))
+
+
+def _books_path(given: Path | None, *, fresh: bool) -> Path | None:
+    """The file of the books; None: in memory."""
+    if fresh:
+        if given is not None:
+            raise CommandError("--fresh keeps no file: leave out --fresh or --books")
+        return None
+    if given is not None:
+        return given
+    folder = platformdirs.user_data_path("globeco-trade-service", appauthor=False)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise CommandError(
+            f"cannot keep books in {folder} ({error.strerror}): name a file with --books, or use --fresh"
+        ) from error
+    return folder / BOOKS_FILE
 
 
 def _settings(
@@ -120,6 +161,9 @@ async def _simulate(
     try:
         async with running_simulator(settings, host, port, books_path) as simulator:
             click.echo(f"Stand-in Execution Service on {simulator.base_url}, Ctrl-C stops it")
+            if books_path is not None:
+                held = f"{simulator.books.total:,} executions so far"
+                click.echo(f"Its books are in {books_path} ({held}); --fresh begins with empty ones")
             sys.stdout.flush()
             if until_input_ends:
                 await _until_parent_is_gone(stopping)

@@ -140,6 +140,12 @@ class NotSubmittable(DomainError):
     code = "NOT_SUBMITTABLE"
 
 
+class FillOfUnsent(DomainError):
+    """A fill of an execution that was never sent was reported: nothing of it was stored."""
+
+    code = "FILL_OF_UNSENT"
+
+
 class EvidenceConflict(DomainError):
     """What an operator says of an execution contradicts what is known of it: nothing was changed."""
 

@@ -6,7 +6,7 @@ from enum import StrEnum
 
 import msgspec
 
-from trade_service.domain.errors import InvalidInput
+from trade_service.domain.errors import FillOfUnsent, InvalidInput
 from trade_service.domain.money import not_negative
 from trade_service.domain.reference import STATUS_NEW
 
@@ -40,18 +40,19 @@ OPEN = frozenset(
 
 _S = SubmissionState
 TRANSITIONS: dict[SubmissionState, frozenset[SubmissionState]] = {
-    _S.NONE: frozenset({_S.QUEUED, _S.CLAIMED, _S.ACCEPTED}),
-    _S.QUEUED: frozenset({_S.CLAIMED, _S.REJECTED, _S.ACCEPTED}),
+    _S.NONE: frozenset({_S.QUEUED, _S.CLAIMED, _S.ACCEPTED, _S.UNKNOWN}),
+    _S.QUEUED: frozenset({_S.CLAIMED, _S.REJECTED, _S.ACCEPTED, _S.UNKNOWN}),
     _S.CLAIMED: frozenset({_S.ACCEPTED, _S.REJECTED, _S.RETRY, _S.UNKNOWN, _S.EXHAUSTED}),
-    _S.RETRY: frozenset({_S.CLAIMED, _S.EXHAUSTED, _S.ACCEPTED}),
+    _S.RETRY: frozenset({_S.CLAIMED, _S.EXHAUSTED, _S.ACCEPTED, _S.UNKNOWN}),
     _S.UNKNOWN: frozenset({_S.ACCEPTED, _S.RETRY, _S.EXHAUSTED, _S.NONE}),
     _S.ACCEPTED: frozenset(),
     _S.REJECTED: frozenset({_S.ACCEPTED, _S.UNKNOWN}),
     _S.EXHAUSTED: frozenset({_S.ACCEPTED, _S.UNKNOWN}),
 }
 """Positive evidence (an id, a fill) leads to ACCEPTED from anywhere; an operator may requeue what
-ended without acceptance, which is looked up before it is sent; an execution taken over from the earlier
-service that proves absent downstream goes back to NONE. Nothing leaves ACCEPTED."""
+ended without acceptance, which is looked up before it is sent; in a database restored from a backup everything
+that is not final becomes unknown, and so does what was never sent when a fill of it is reported; an execution
+taken over from the earlier service that proves absent downstream goes back to NONE. Nothing leaves ACCEPTED."""
 
 
 def may_become(old: SubmissionState, new: SubmissionState) -> bool:
@@ -90,9 +91,49 @@ class Execution(msgspec.Struct, frozen=True, gc=False):
     submission_state: SubmissionState
 
 
+MAX_SERVICE_ID = 2**31 - 1
+"""Greatest id that the Execution Service can give: its ids, like ours, are 32-bit integers."""
+MAX_FOLLOWED_ID = 2_000_000_000
+"""New executions begin after the greatest id of ours in the ledger, up to this one: a row of somebody else with a
+greater one would leave us without ids."""
+
+
 def is_possible_id(number: int) -> bool:
     """Whether `number` fits the database's ids and versions: nothing has one that does not."""
     return -(2**31) <= number < 2**31
+
+
+def is_service_id(number: int) -> bool:
+    """Whether the Execution Service can have given this id, and our column can hold it: 1 to 2^31 - 1."""
+    return 1 <= number <= MAX_SERVICE_ID
+
+
+def held_as_never_sent(
+    state: SubmissionState | None, *, is_placed: bool, is_adopted: bool, fill_reported: bool
+) -> bool:
+    """Whether this service wrote an execution and never sent it, so that a fill of it proves nothing.
+
+    `state` is None for a row of the earlier service. `is_placed`: it has a service id or a quantity placed.
+    `is_adopted`: its attempt took it over from the earlier service. `fill_reported`: its attempt was written
+    for an earlier fill report of what was never sent, and nobody claimed it since.
+    """
+    if state in (SubmissionState.NONE, SubmissionState.QUEUED):
+        return not (is_placed or is_adopted)
+    return state not in (None, SubmissionState.ACCEPTED) and fill_reported and not is_adopted
+
+
+def fill_of_unsent(execution_id: int, state: SubmissionState) -> FillOfUnsent:
+    """The error of a fill reported of an execution that is held as never sent."""
+    then = {
+        SubmissionState.NONE: "look for it there before it is submitted",
+        SubmissionState.EXHAUSTED: "requeue it if it is there: it is looked up first",
+    }.get(state, "it is looked up before it is sent")
+    return FillOfUnsent(
+        f"execution {execution_id} is {state} and was never sent, but a fill of it is reported: nothing was "
+        f"stored, {then}",
+        id=execution_id,
+        state=state,
+    )
 
 
 def old_row_is_accepted(execution_service_id: int | None, quantity_placed: Decimal, status: str) -> bool:

@@ -4,7 +4,7 @@ import re
 from decimal import Decimal, InvalidOperation
 from functools import lru_cache
 
-from trade_service.domain.errors import InvalidInput
+from trade_service.domain.errors import InvalidInput, shorten
 
 MAX_INTEGER_DIGITS = 10
 """decimal(18,8) leaves ten digits before the point (the database's columns)."""
@@ -80,6 +80,11 @@ def positive(number: Decimal, field: str) -> Decimal:
     return number
 
 
+def is_positive(number: Decimal) -> bool:
+    """Whether it is above zero; what is no number, which a database may hold, is not."""
+    return not number.is_nan() and number > ZERO
+
+
 def not_negative(number: Decimal, field: str) -> Decimal:
     """`number` when zero or above; raises InvalidInput otherwise."""
     if number < ZERO:
@@ -100,6 +105,16 @@ def with_two_decimals(number: Decimal) -> str:
     """The v1 spelling of an execution's decimals: at least two decimals, as many as the value has."""
     whole, _, decimals = format(number or ZERO, "f").partition(".")
     return f"{whole}.{decimals.rstrip('0').ljust(2, '0')}"
+
+
+def shown(number: Decimal | None) -> str:
+    """Any number for people, however odd: no trailing zeros, NaN as it is, never more than a line."""
+    if number is None:
+        return "None"
+    text = _spelled(number)
+    if "." in text and "E" not in text:
+        text = text.rstrip("0").rstrip(".")
+    return shorten(text)
 
 
 def _spelled(number: Decimal) -> str:

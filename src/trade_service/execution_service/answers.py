@@ -14,6 +14,7 @@ from trade_service.submission.model import GatewayReply, ReplyKind
 
 MAX_RETRY_AFTER_S = 3600.0
 _MAX_MESSAGE = 300
+_SERVER_ERROR = 500
 _BATCH_STATUSES = frozenset({"SUCCESS", "PARTIAL_SUCCESS", "FAILED"})
 
 BATCH_ANSWERS = frozenset({201, 207})
@@ -22,8 +23,10 @@ REFUSALS = frozenset({400, 422})
 """None created: with a result for each item, or the request as a whole refused."""
 
 OF_STATUS: Mapping[int, tuple[ReplyKind, ClientCode]] = {
-    # A 303 is what a server may send after having done what a POST asked for (RFC 9110, 15.4.4).
-    303: (ReplyKind.UNCLEAR, ClientCode.REDIRECT),
+    # These two ask to send the same request elsewhere (RFC 9110, 15.4.8 and 15.4.9). Any other redirect may
+    # follow what a POST asked for: 303 says so, 301 and 302 are commonly sent in its place (15.4.2 to 15.4.4).
+    307: (ReplyKind.CONFIGURATION, ClientCode.REDIRECT),
+    308: (ReplyKind.CONFIGURATION, ClientCode.REDIRECT),
     401: (ReplyKind.CONFIGURATION, ClientCode.UNAUTHORIZED),
     403: (ReplyKind.CONFIGURATION, ClientCode.UNAUTHORIZED),
     404: (ReplyKind.CONFIGURATION, ClientCode.NOT_FOUND),
@@ -57,7 +60,7 @@ def of_status(status: int) -> tuple[ReplyKind, ClientCode]:
     if found is not None:
         return found
     if 300 <= status < 400:
-        return ReplyKind.CONFIGURATION, ClientCode.REDIRECT
+        return ReplyKind.UNCLEAR, ClientCode.REDIRECT
     return ReplyKind.UNCLEAR, ClientCode.UNEXPECTED_STATUS
 
 
@@ -76,7 +79,10 @@ def read_batch(answer: Answer, call: str) -> GatewayReply:
     if answer.status in REFUSALS:
         return _read_refusal(answer, call)
     kind, code = of_status(answer.status)
-    return _reply(answer, kind, code, describe(answer, call))
+    reply = _reply(answer, kind, code, describe(answer, call))
+    if answer.status == _SERVER_ERROR and wire.handler_failed(answer.body or b""):
+        return msgspec.structs.replace(reply, handler_failed=True)
+    return reply
 
 
 def describe(answer: Answer, call: str) -> str:

@@ -26,6 +26,8 @@ _BATCH_PATH = "/api/v1/executions/batch"
 _LIST_PATH = "/api/v1/executions"
 _ONE_PATH = "/api/v1/execution"
 _OK = 200
+_FRESH = {"Cache-Control": "no-cache"}
+"""A look-up concludes from absence: no cache on the way may answer with an older listing."""
 
 HeadersOf = Callable[[AttemptId], Mapping[str, str]]
 
@@ -101,24 +103,12 @@ class ExecutionServiceClient:
         return msgspec.structs.replace(reply, duration_ms=duration_ms)
 
     async def list_newest(self, offset: int, limit: int) -> Listing:
-        """One page of the service's executions, greatest id first; or the code and message of the failure."""
-        return await self._list_sorted("-id", offset, limit)
+        """One page of the service's executions, greatest id first; or the code and message of the failure.
 
-    async def list_oldest(self, offset: int, limit: int) -> Listing:
-        """The same, smallest id first: pages that do not shift while executions are added."""
-        return await self._list_sorted("id", offset, limit)
-
-    async def find(self, service_id: int) -> Listing:
-        """The execution of that id as a page of one; an empty page when the service says there is none."""
-        url = self._one_url / str(service_id)
-        listing = await self._list(url, f"GET {_shown(url)}", wire.decode_row)
-        if listing.code == ClientCode.NOT_FOUND:
-            return Listing(RemoteExecutionPage([]))
-        return listing
-
-    async def _list_sorted(self, sort_by: str, offset: int, limit: int) -> Listing:
+        `-id` is the one order that all its builds understand the same way: some answer `id` newest first.
+        """
         began = self._clock.boottime()
-        url = self._list_url.with_query({"offset": offset, "limit": limit, "sortBy": sort_by})
+        url = self._list_url.with_query({"offset": offset, "limit": limit, "sortBy": "-id"})
         listing = await self._list(url, f"GET {_shown(url)}")
         tell = log.debug if listing.page is not None else log.warning
         tell(
@@ -129,6 +119,14 @@ class ExecutionServiceClient:
             message=listing.message,
             duration_ms=round((self._clock.boottime() - began) * 1000, 3),
         )
+        return listing
+
+    async def find(self, service_id: int) -> Listing:
+        """The execution of that id as a page of one; an empty page when the service says there is none."""
+        url = self._one_url / str(service_id)
+        listing = await self._list(url, f"GET {_shown(url)}", wire.decode_row)
+        if listing.code == ClientCode.NOT_FOUND:
+            return Listing(RemoteExecutionPage([]))
         return listing
 
     async def _send(self, body: GuardedBody, attempt_id: AttemptId) -> GatewayReply:
@@ -157,7 +155,7 @@ class ExecutionServiceClient:
     ) -> Listing:
         http = self._opened()
         try:
-            answer = await http.call("GET", url)
+            answer = await http.call("GET", url, _FRESH)
             if answer.trouble is not None:
                 raise answer.trouble
             if answer.status != _OK:

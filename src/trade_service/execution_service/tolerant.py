@@ -6,7 +6,7 @@ whole page unreadable, since a look-up concludes from what a page does not show.
 """
 
 from collections.abc import Mapping
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from functools import cache
 from typing import Any, TypeVar
 
@@ -28,7 +28,19 @@ _NAMES_IT = frozenset({"id", "trade_service_execution_id"})
 _IDENTIFIES = _NAMES_IT | {"security", "security_id", "trade_type", "quantity", "destination"}
 """What a look-up goes by, beside the ids (`submission.look_up.agrees`)."""
 
-_any_decoder = msgspec.json.Decoder(float_hook=Decimal)
+WRONG_TYPE = (msgspec.ValidationError, InvalidOperation)
+"""What decoding raises for a field that is not what it should be: a number may be beyond any decimal."""
+
+
+def _number(text: str) -> object:
+    """The exact number; for one that no decimal can hold, something that is no number."""
+    try:
+        return Decimal(text)
+    except InvalidOperation:
+        return [text]
+
+
+_any_decoder = msgspec.json.Decoder(float_hook=_number)
 _S = TypeVar("_S", bound=msgspec.Struct)
 _Object = Mapping[str, Any]
 
@@ -100,7 +112,7 @@ def _read(kind: type[_S], fields: _Object, needed: frozenset[str], skip: frozens
             continue
         try:
             values[field.name] = msgspec.convert(value, field.type, strict=False)
-        except msgspec.ValidationError as error:
+        except WRONG_TYPE as error:
             if field.name in needed:
                 raise UnreadableAnswer(f"{field.encode_name}: {error}") from error
     return kind(**values)

@@ -4,13 +4,15 @@ Answers are read in one strict pass. Only one that breaks a type goes through th
 `tolerant`, so that a single odd field spoils at most its own item.
 """
 
+import codecs
+import contextlib
 import re
 from collections.abc import Sequence
 from decimal import Decimal
 
 import msgspec
 
-from trade_service.domain.errors import InvalidInput
+from trade_service.domain.errors import InvalidInput, shorten
 from trade_service.execution_service import tolerant
 from trade_service.execution_service.tolerant import UnreadableAnswer
 from trade_service.submission.messages import (
@@ -20,7 +22,9 @@ from trade_service.submission.messages import (
     RemoteExecutionPage,
 )
 
-__all__ = ["UnreadableAnswer", "decode_batch_answer", "decode_page", "encode_batch_request", "said"]
+__all__ = [
+    "UnreadableAnswer", "decode_batch_answer", "decode_page", "encode_batch_request", "said", "unsendable",
+]  # fmt: skip
 
 MAX_ITEMS = 100
 MAX_SECURITY_ID = 24
@@ -33,6 +37,8 @@ _MAX_ADJUSTED, _MIN_ADJUSTED = 9, -_MAX_DECIMALS
 """Exponents of the first digit that decimal(18,8) can hold."""
 _NUMBER_RULE = "must be a positive decimal(18,8): at most 10 digits before the point and 8 after it"
 _NULL = msgspec.Raw(b"null")
+_UNFORESEEN = (ArithmeticError, TypeError, ValueError, AttributeError, OverflowError)
+"""What a value of the wrong kind makes the encoder raise."""
 
 
 class _Item(msgspec.Struct, frozen=True, rename="camel", gc=False):
@@ -55,6 +61,20 @@ class _ErrorBody(msgspec.Struct, frozen=True):
     error: str | None = None
 
 
+class _FailureReport(msgspec.Struct, frozen=True):
+    """The body that the service's own handler gives to a 5xx; every member is required."""
+
+    timestamp: str | int | float
+    status: int
+    error: str
+    message: str
+    path: str
+
+
+TRANSACTION_WORDS = ("commit", "i/o", "connection", "rollback")
+"""In the message of a failure, in any case of letters: the end of its transaction may not be known."""
+_SERVER_ERROR = 500
+
 _PLAIN_NUMBERS = re.compile(r"(?:(?=[0.]*[1-9])[0-9]{1,10}(?:\.[0-9]{1,8})?(?:,|$))+")
 """A list of positive decimal(18,8), each spelled without an exponent."""
 
@@ -62,6 +82,7 @@ _encoder = msgspec.json.Encoder(decimal_format="number")
 _answer_decoder = msgspec.json.Decoder(BatchExecutionResponse)
 _page_decoder = msgspec.json.Decoder(RemoteExecutionPage)
 _error_decoder = msgspec.json.Decoder(_ErrorBody)
+_failure_decoder = msgspec.json.Decoder(_FailureReport)
 
 
 def encode_batch_request(request: BatchExecutionRequest) -> bytes:
@@ -82,11 +103,37 @@ def encode_batch_request(request: BatchExecutionRequest) -> bytes:
         raise InvalidInput.of("executions", error.object, "must hold valid Unicode text") from error
 
 
+def unsendable(posts: Sequence[ExecutionPost]) -> dict[int, str]:
+    """The posts that `encode_batch_request` would refuse, by their place, each with the rule that it breaks.
+
+    Whatever is wrong with one, an error that nobody foresaw included, is told of that one alone.
+    """
+    with contextlib.suppress(*_UNFORESEEN):
+        if not posts or (_is_plain(posts) and _encoder.encode(_texts(posts))):
+            return {}
+    faults = {}
+    for index, post in enumerate(posts):
+        try:
+            _encoder.encode(_item(post, index))
+        except InvalidInput as error:
+            faults[index] = error.message.removeprefix(f"executions[{index}].")
+        except UnicodeEncodeError:
+            faults[index] = "its text is no valid Unicode"
+        except _UNFORESEEN as error:
+            faults[index] = f"it cannot be written as JSON: {shorten(repr(error))}"
+    return faults
+
+
+def _texts(posts: Sequence[ExecutionPost]) -> list[str]:
+    return [text for post in posts for text in (post.destination, post.security_id)]
+
+
 def decode_batch_answer(body: bytes) -> BatchExecutionResponse:
     """The answer of a batch call; raises UnreadableAnswer when the body is no JSON object."""
+    body = _without_mark(body)
     try:
         return _answer_decoder.decode(body)
-    except msgspec.ValidationError:
+    except tolerant.WRONG_TYPE:
         return tolerant.read_batch_answer(body)
     except tolerant.MALFORMED as error:
         raise UnreadableAnswer(str(error)) from error
@@ -98,9 +145,10 @@ def decode_page(body: bytes) -> RemoteExecutionPage:
     A look-up concludes from absence: a row whose id, owner, security, side, quantity or destination
     cannot be read must never be skipped over.
     """
+    body = _without_mark(body)
     try:
         page = _page_decoder.decode(body)
-    except msgspec.ValidationError:
+    except tolerant.WRONG_TYPE:
         page = tolerant.read_page(body)
     except tolerant.MALFORMED as error:
         raise UnreadableAnswer(str(error)) from error
@@ -114,17 +162,34 @@ def decode_page(body: bytes) -> RemoteExecutionPage:
 
 def decode_row(body: bytes) -> RemoteExecutionPage:
     """One execution as a page of one; raises as `decode_page` does."""
-    return decode_page(b'{"content":[' + body + b"]}")
+    return decode_page(b'{"content":[' + _without_mark(body) + b"]}")
 
 
 def said(body: bytes) -> str:
     """The message in an error body, whatever its shape; empty when there is none."""
     try:
-        error = _error_decoder.decode(body)
+        error = _error_decoder.decode(_without_mark(body))
     except tolerant.MALFORMED:
         text = body[:1000].decode("utf-8", "replace")
         return " ".join(text.split())
     return error.message or error.error or ""
+
+
+def _without_mark(body: bytes) -> bytes:
+    """The body without the byte order mark that some servers and proxies put before UTF-8."""
+    return body.removeprefix(codecs.BOM_UTF8)
+
+
+def handler_failed(body: bytes) -> bool:
+    """Whether a body is the report of a 500 by the service's own handler, in its shape, and says nothing of the
+    end of its transaction: words in `TRANSACTION_WORDS` mean that it may yet be committed.
+    """
+    try:
+        report = _failure_decoder.decode(body)
+    except tolerant.MALFORMED:
+        return False
+    text = f"{report.error} {report.message}".lower()
+    return report.status == _SERVER_ERROR and not any(word in text for word in TRANSACTION_WORDS)
 
 
 def _is_plain(posts: Sequence[ExecutionPost]) -> bool:

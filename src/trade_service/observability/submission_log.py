@@ -14,6 +14,7 @@ from trade_service.submission.events import (
     BatchSubmissionEvent,
     CircuitEvent,
     ExhaustedEvent,
+    FillsCheckedEvent,
     LookUpEvent,
     RecoveredEvent,
     SubmissionEvent,
@@ -110,12 +111,26 @@ def _log_other(event: SubmissionEvent) -> None:
                 executions=len(event.execution_ids),
                 execution_ids=event.execution_ids[:IDS_A_LINE],
             )
+        case FillsCheckedEvent():
+            _log_fills(event)
         case AlarmEvent():
             ids = event.execution_ids[:IDS_A_LINE]
             _log.error("alarm", code=event.code, message=event.message, execution_ids=ids)
         case CircuitEvent():
             write = _log.error if event.state is CircuitState.OPEN else _log.info
             write(f"circuit_{event.state}", reason=event.reason or None, probe_in_ms=event.probe_in_ms)
+
+
+def _log_fills(event: FillsCheckedEvent) -> None:
+    write = _log.info if event.execution_ids or event.problem else _log.debug
+    write(
+        "fills_checked",
+        pages=event.pages,
+        compared=event.compared,
+        fetched=len(event.execution_ids),
+        execution_ids=event.execution_ids[:IDS_A_LINE],
+        problem=event.problem or None,
+    )
 
 
 def _log_batch(event: BatchSubmissionEvent) -> None:

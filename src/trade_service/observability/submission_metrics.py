@@ -18,6 +18,7 @@ from trade_service.submission.events import (
     BatchSubmissionEvent,
     CircuitEvent,
     ExhaustedEvent,
+    FillsCheckedEvent,
     LookUpEvent,
     RecoveredEvent,
     SubmissionEvent,
@@ -54,6 +55,8 @@ class BulkExecutionMetrics:
                 self._recovered.labels(event.how).inc(len(event.execution_ids))
             case ExhaustedEvent():
                 self._exhausted.inc(len(event.execution_ids))
+            case FillsCheckedEvent():
+                self._fetched_fills.inc(len(event.execution_ids))
             case AlarmEvent():
                 self._alarms.labels(event.code).inc()
             case CircuitEvent():
@@ -149,6 +152,11 @@ class BulkExecutionMetrics:
     def _make_health_metrics(self, registry: CollectorRegistry) -> None:
         self._alarms = Counter(
             "trade_service_alarms", "What a person has to look at.", ("code",), registry=registry
+        )
+        self._fetched_fills = Counter(
+            "trade_service_fetched_fills",
+            "Fills found in the Execution Service's books, since their reports had been lost.",
+            registry=registry,
         )
         self._last_success = Gauge(
             "trade_service_last_success_timestamp_seconds",

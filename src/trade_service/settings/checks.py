@@ -82,6 +82,13 @@ def patterns(values: tuple[str, ...]) -> tuple[str, ...]:
     return values
 
 
+def refusals(values: tuple[str, ...]) -> tuple[str, ...]:
+    """Whole messages, each with more in it than wildcards: what every message matches refuses everything."""
+    if not all(value.replace("*", "").strip() for value in values):
+        raise ValueError("a list of messages, none of them blank or of * alone")
+    return values
+
+
 def _split_http(value: str, rule: str) -> SplitResult:
     try:
         parts = urlsplit(value)

@@ -10,7 +10,7 @@ import msgspec
 
 from trade_service.settings.convert import convert
 from trade_service.settings.model import FIELDS, SECTIONS, Settings
-from trade_service.settings.rules import cap_batch, check_auth, check_together, complete_database
+from trade_service.settings.rules import cap_batch, check_auth, check_together, complete_database, unused
 from trade_service.settings.sources import read_environment, read_file, read_overrides
 
 _NO_OVERRIDES: Mapping[str, object] = MappingProxyType({})
@@ -56,6 +56,6 @@ def load_settings(
     return LoadedSettings(
         settings=settings,
         origins=MappingProxyType({name: raws[name].origin if name in raws else "default" for name in FIELDS}),
-        warnings=(*warnings, *batch_warnings, *database_warnings),
+        warnings=(*warnings, *unused(labels), *batch_warnings, *database_warnings),
         file=file,
     )

@@ -10,6 +10,7 @@ from trade_service.settings.sending import (
     CircuitSettings,
     ExecutionBatchSettings,
     ExecutionServiceSettings,
+    FillSettings,
     RetrySettings,
     SubmissionSettings,
 )
@@ -38,6 +39,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     retry: RetrySettings = RetrySettings()
     circuit: CircuitSettings = CircuitSettings()
     submission: SubmissionSettings = SubmissionSettings()
+    fills: FillSettings = FillSettings()
     idempotency: IdempotencySettings = IdempotencySettings()
     security_service: SecurityServiceSettings = SecurityServiceSettings()
     portfolio_service: PortfolioServiceSettings = PortfolioServiceSettings()

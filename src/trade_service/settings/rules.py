@@ -48,6 +48,17 @@ def cap_batch(
     return msgspec.structs.replace(batch, size=size, max_size=max_size), warnings
 
 
+def unused(labels: Mapping[str, str]) -> list[str]:
+    """A warning for each setting that is given and no longer used."""
+    name = "execution_service.transient_message_patterns"
+    if name not in labels:
+        return []
+    return [
+        f"{labels[name]} is ignored: a failed item is looked up whatever its message says, unless it is a known "
+        "refusal; add refusals of your own with execution_service.refusal_messages"
+    ]
+
+
 def complete_database(
     database: DatabaseSettings, labels: Mapping[str, str]
 ) -> tuple[DatabaseSettings, list[str]]:

@@ -31,6 +31,13 @@ class ExecutionServiceSettings(Section, frozen=True, kw_only=True):
         ]
         | None
     ) = None
+    same_ledger: Annotated[
+        bool,
+        about(
+            "The Execution Service at a changed base_url has the same ledger as before, or replicas reach one "
+            "ledger through different addresses."
+        ),
+    ] = False
     max_connections: Annotated[
         int, about("Connections kept at most; at least batch.max_concurrent.", ge=1, le=1000)
     ] = 32
@@ -44,10 +51,32 @@ class ExecutionServiceSettings(Section, frozen=True, kw_only=True):
     transient_message_patterns: Annotated[
         tuple[str, ...],
         about(
-            "More words that mark the message of a failed item as worth a retry (in any case of letters).",
+            "No longer used, accepted with a warning: every message but a known refusal is looked up.",
             check=checks.patterns,
         ),
     ] = ()
+    refusal_messages: Annotated[
+        tuple[str, ...],
+        about(
+            "More messages that prove that the Execution Service refused an item and created nothing: whole "
+            "messages in any case of letters, `*` stands for any text.",
+            check=checks.refusals,
+        ),
+    ] = ()
+
+    answered_settle_ms: (
+        Annotated[
+            int,
+            about(
+                "Settle time after a 500 of the service's own handler; see docs/failures.md for when a shorter "
+                "one is safe.",
+                ge=0,
+                le=3_600_000,
+                none="the settle time",
+            ),
+        ]
+        | None
+    ) = None
 
     @property
     def effective_total_timeout_ms(self) -> int:
@@ -207,3 +236,20 @@ class SubmissionSettings(Section, frozen=True, kw_only=True):
     bulk_keep_s: Annotated[
         int, about("How long bulk submissions can be asked for, since their begin.", ge=60, le=31_536_000)
     ] = 604_800
+
+
+class FillSettings(Section, frozen=True, kw_only=True):
+    """Fills whose reports were lost: they are fetched from the Execution Service's books."""
+
+    check_every_s: Annotated[
+        float, about("Pause between two passes, of whichever replica; 0 for none.", ge=0, le=86_400)
+    ] = 300.0
+    check_pages: Annotated[
+        int,
+        about(
+            "Pages of 100 that a pass reads at most: half of them the newest, half further back, where the last "
+            "pass stopped.",
+            ge=2,
+            le=10_000,
+        ),
+    ] = 10

@@ -3,17 +3,16 @@
 `respond` decides what enters the books and what leaves on the wire; the HTTP skin only carries it out.
 """
 
+import re
 from collections.abc import Mapping, Sequence
-from datetime import datetime
-from decimal import Decimal
-from functools import lru_cache
-from http import HTTPStatus
 from typing import Final
 
-from msgspec import UNSET, Struct, UnsetType, field
+from msgspec import Struct, field
+from msgspec.structs import replace
 
-from trade_service.simulator.checks import MAX_BATCH_ITEMS, Amounts, Refusal, check_all
+from trade_service.simulator.checks import BROKEN, Amounts, Broken, Fate, Refusal
 from trade_service.simulator.faults import FAULTS, Channel, Commit, Dice, Fault, Step
+from trade_service.simulator.manners import Manners
 from trade_service.simulator.messages import (
     FAILED,
     PARTIAL_SUCCESS,
@@ -23,33 +22,41 @@ from trade_service.simulator.messages import (
     Execution,
     ExecutionPost,
     ExecutionResult,
-    Security,
 )
+from trade_service.simulator.profiles import REAL
 from trade_service.simulator.tampering import TAMPERING
 
 TRANSIENT_MESSAGE: Final = "Database error: connection timeout to database"
-PERMANENT_MESSAGE: Final = "Security not found: {security_id}"
 DATABASE_MESSAGE: Final = "Database error: could not execute statement"
+UNEXPECTED: Final = "An unexpected error occurred while processing your request"
 
-_ZERO: Final = Decimal(0)
+_NOTHING_SAID: Final = frozenset({Channel.RESET, Channel.HANG, Channel.ERROR})
 
 
 class Call(Struct, frozen=True):
-    """One submission as the behaviour sees it. ``first_id`` is the id the next accepted execution gets."""
+    """One submission as the behaviour sees it. ``first_id`` is the id the next accepted execution gets.
+
+    - ``poison``: a row whose security id matches fails in the database.
+    - ``singly``: it came by the call that takes one execution.
+    """
 
     posts: Sequence[ExecutionPost | None]
     step: Step
     item_faults: Mapping[int, str]
     first_id: int
-    now: datetime
+    now_ns: int
     path: str
+    manners: Manners = REAL
     refuse_bad_items: bool = False
+    poison: re.Pattern[str] | None = None
+    singly: bool = False
 
 
 class Verdict(Struct, frozen=True):
     """What to commit and what to send.
 
-    ``accepted`` and ``amounts`` run in parallel; ``late`` means: commit after a delay.
+    ``accepted`` and ``amounts`` run in parallel; ``late`` means: commit after a delay. ``ids_lost``: so many
+    ids were used up by a transaction that was rolled back.
     """
 
     accepted: Sequence[ExecutionPost]
@@ -59,34 +66,21 @@ class Verdict(Struct, frozen=True):
     status: int
     body: BatchExecutionResponse | ErrorBody | None
     headers: dict[str, str] = field(default_factory=dict)
-
-
-@lru_cache(maxsize=10_000)
-def security_of(security_id: str) -> Security:
-    """With the ticker the deployed service derives: the id's first five characters that are no digits."""
-    return Security(security_id, "".join(char for char in security_id if not char.isdigit())[:5] or None)
-
-
-def error_body(
-    status: int, message: str, path: str, now: datetime, errors: dict[str, str] | UnsetType | None = UNSET
-) -> ErrorBody:
-    """The body of every error but a 400 with results; ``errors`` go into ``validationErrors``."""
-    return ErrorBody(now, status, HTTPStatus(status).phrase, message, path, errors)
+    ids_lost: int = 0
 
 
 def fault_message(fault: Fault) -> str:
     """What an error body says: nothing useful for a 5xx, as the deployed service."""
-    if fault.status >= 500:
-        return "An unexpected error occurred while processing your request"
-    return f"simulated: {fault.text}"
+    return UNEXPECTED if fault.status >= 500 else f"simulated: {fault.text}"
 
 
-def size_refusal(items: int, path: str, now: datetime) -> ErrorBody | None:
-    """The malformed answer to a batch of no or too many items, else None."""
-    if 1 <= items <= MAX_BATCH_ITEMS:
+def size_refusal(manners: Manners, items: int | None, path: str, now_ns: int) -> ErrorBody | None:
+    """The malformed answer to a batch of no or too many items, or of no list (None); else None."""
+    rule = manners.list_rule(items)
+    if rule is None:
         return None
-    rule = "must not be empty" if items == 0 else f"must not exceed {MAX_BATCH_ITEMS} items, got {items}"
-    return error_body(400, f"Validation failed: executions {rule}", path, now, {"executions": rule})
+    message = f"Validation failed: executions {rule}"
+    return manners.error(400, message, path, now_ns, {"executions": rule})
 
 
 def latency_ms(call_ms: float, item_ms: float, items: int, jitter: float, dice: Dice) -> float:
@@ -110,18 +104,20 @@ def overload(in_flight: int, capacity: int, dice: Dice) -> tuple[float, Step | N
 
 def respond(call: Call, dice: Dice) -> Verdict:
     """The books' and the wire's part of one submission of 1 to 100 items."""
-    checked = check_all(call.posts)
+    checked = call.manners.check_all(call.posts, singly=call.singly)
     refused = {index: fate for index, fate in enumerate(checked) if isinstance(fate, Refusal)}
     if refused and call.refuse_bad_items:
         return _refuse_whole(call, refused)
-    failures = {index: f"{fate.field} {fate.rule}" for index, fate in refused.items()}
-    good = [index for index in range(len(checked)) if index not in failures]
-    slots = list(good)
+    failures = {index: fate.message for index, fate in refused.items()}
+    slots = [index for index in range(len(checked)) if index not in failures]
     for index, name in call.item_faults.items():
         post = call.posts[index]
         if index not in failures and post is not None:
-            failures[index] = _item_message(name, post)
+            failures[index] = _item_message(name, post, call.manners)
             slots.remove(index)
+    broken = _first_broken(call, checked, slots)
+    if broken is not None:
+        return _roll_back(call, broken + 1)
     stored = slots
     if call.step.fault.name == "shifted_index" and len(slots) > 0:
         lost = _shifted(slots, call.step, dice)
@@ -129,7 +125,7 @@ def respond(call: Call, dice: Dice) -> Verdict:
         stored = [index for index in slots if index != lost]
     committed = _committed(stored, call.step, dice)
     accepted = [post for index in committed if (post := call.posts[index]) is not None]
-    amounts = [fate for index in committed if not isinstance(fate := checked[index], Refusal)]
+    amounts = [fate for index in committed if not isinstance(fate := checked[index], Refusal | Broken)]
     late = call.step.fault.commit is Commit.LATE
     channel = call.step.fault.channel
     if channel not in (Channel.RESULTS, Channel.TRUNCATED):
@@ -139,7 +135,7 @@ def respond(call: Call, dice: Dice) -> Verdict:
     return Verdict(accepted, amounts, late, channel, status, answer)
 
 
-def single_answer(verdict: Verdict, path: str, now: datetime) -> tuple[int, Execution | ErrorBody | None]:
+def single_answer(verdict: Verdict, call: Call) -> tuple[int, Execution | ErrorBody | None]:
     """A batch of one as ``POST /api/v1/executions`` answers it: 201 with the execution, or an error."""
     body = verdict.body
     if not isinstance(body, BatchExecutionResponse):
@@ -148,20 +144,40 @@ def single_answer(verdict: Verdict, path: str, now: datetime) -> tuple[int, Exec
     if result is not None and result.execution is not None:
         return 201, result.execution
     message = result.message if result is not None and result.message else "Execution was not created"
-    return 400, error_body(400, message, path, now)
+    return 400, call.manners.error(400, message, call.path, call.now_ns)
+
+
+def _first_broken(call: Call, checked: Sequence[Fate], slots: Sequence[int]) -> int | None:
+    """The place among ``slots`` of the first row that the database refuses."""
+    poison = call.poison
+    if call.step.fault.commit is Commit.NONE or (poison is None and BROKEN not in checked):
+        return None
+    for place, index in enumerate(slots):
+        post = call.posts[index]
+        poisoned = poison is not None and post is not None and poison.fullmatch(post.security_id or "")
+        if poisoned or checked[index] is BROKEN:
+            return place
+    return None
+
+
+def _roll_back(call: Call, ids_lost: int) -> Verdict:
+    """One row fails in the database: nothing of the batch is committed, whatever else was to happen."""
+    fault = call.step.fault
+    if fault.channel in _NOTHING_SAID:
+        return replace(_without_results(call, (), (), late=False), ids_lost=ids_lost)
+    body = call.manners.error(500, UNEXPECTED, call.path, call.now_ns)
+    return Verdict((), (), late=False, channel=Channel.ERROR, status=500, body=body, ids_lost=ids_lost)
 
 
 def _refuse_whole(call: Call, refused: Mapping[int, Refusal]) -> Verdict:
     errors = {f"executions[{index}].{fate.field}": fate.rule for index, fate in refused.items()}
     message = "Validation failed: " + ", ".join(f"{place} {rule}" for place, rule in errors.items())
-    body = error_body(400, message, call.path, call.now, errors)
+    body = call.manners.error(400, message, call.path, call.now_ns, errors)
     return Verdict(accepted=(), amounts=(), late=False, channel=Channel.ERROR, status=400, body=body)
 
 
-def _item_message(name: str, post: ExecutionPost) -> str:
-    if name == "item_fail_transient":
-        return TRANSIENT_MESSAGE
-    return PERMANENT_MESSAGE.format(security_id=post.security_id)
+def _item_message(name: str, post: ExecutionPost, manners: Manners) -> str:
+    return TRANSIENT_MESSAGE if name == "item_fail_transient" else manners.permanent_message(post)
 
 
 def _shifted(slots: Sequence[int], step: Step, dice: Dice) -> int:
@@ -190,8 +206,8 @@ def _without_results(
     fault = call.step.fault
     if fault.channel is not Channel.ERROR:
         return Verdict(accepted, amounts, late, fault.channel, fault.status, None)
-    errors = {"executions": "refused"} if fault.name == "malformed_400" else UNSET
-    body = error_body(fault.status, fault_message(fault), call.path, call.now, errors)
+    errors = {"executions": "refused"} if fault.name == "malformed_400" else None
+    body = call.manners.error(fault.status, fault_message(fault), call.path, call.now_ns, errors)
     headers = {}
     if fault.name == "redirect_307":
         headers["Location"] = f"{call.path}?redirected=true"
@@ -207,7 +223,7 @@ def _answer(
     dice: Dice,
 ) -> BatchExecutionResponse:
     """``slots`` are the places successes are reported at; a shifted answer has one more than successes."""
-    executions = [show(call.first_id + place, post, call.now) for place, post in enumerate(accepted)]
+    executions = call.manners.created(call.first_id, accepted, call.now_ns, singly=call.singly)
     by_index = {index: ExecutionResult(index, FAILED, message, None) for index, message in failures.items()}
     for index, execution in zip(slots, executions, strict=False):
         by_index[index] = ExecutionResult(index, SUCCESS, None, execution)
@@ -225,28 +241,6 @@ def _answer(
     answer = BatchExecutionResponse(status, message, total, successful, total - successful, results)
     tamper = TAMPERING.get(call.step.fault.name)
     return answer if tamper is None else tamper(answer, results, call.step.argument, dice)
-
-
-def show(execution_id: int, post: ExecutionPost, now: datetime) -> Execution:
-    """A freshly created execution as the answer shows it; ``post`` has passed `check_all`."""
-    security = security_of(post.security_id or "")
-    return Execution(
-        id=execution_id,
-        execution_status=post.execution_status or "",
-        trade_type=post.trade_type or "",
-        destination=post.destination or "",
-        security=security,
-        quantity=post.quantity or _ZERO,
-        limit_price=post.limit_price,
-        received_timestamp=now,
-        sent_timestamp=now,
-        trade_service_execution_id=post.trade_service_execution_id,
-        quantity_filled=_ZERO,
-        average_price=None,
-        version=1,
-        ticker=security.ticker,
-        security_id=security.security_id,
-    )
 
 
 def _left_over(index: int, dice: Dice) -> ExecutionResult:

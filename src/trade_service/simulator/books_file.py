@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import Final, Self
 
 import msgspec
+from msgspec import UNSET, UnsetType
 
-from trade_service.simulator.books import Books, VersionConflictError
-from trade_service.simulator.checks import Refusal, check_all
+from trade_service.simulator.books import Books, VersionOf, version_one
+from trade_service.simulator.checks import Amounts, amounts_of
 from trade_service.simulator.messages import ExecutionPost, encode
 
 
@@ -29,10 +30,12 @@ class _Opened(msgspec.Struct, tag="opened", tag_field="line", rename="camel"):
 
 
 class _Accepted(msgspec.Struct, tag="accepted", tag_field="line", rename="camel"):
-    """One commit: executions that got the next ids, in order."""
+    """One commit: executions that got the next ids, in order; the first is named where ids were skipped."""
 
     received_timestamp: datetime
     executions: list[ExecutionPost]
+    first_id: int | UnsetType = UNSET
+    singly: bool | UnsetType = UNSET
 
 
 class _Filled(msgspec.Struct, tag="filled", tag_field="line", rename="camel"):
@@ -50,29 +53,35 @@ _decode: Final[Callable[[bytes], _Opened | _Accepted | _Filled]] = msgspec.json.
 
 
 class BooksFile:
-    """An open file of books. Every write blocks until the disk has it; raises OSError when it cannot."""
+    """An open file of books, locked. Every write blocks until the disk has it; raises OSError when it cannot."""
 
-    def __init__(self, fd: int) -> None:
+    def __init__(self, fd: int, version_of: VersionOf) -> None:
         self._fd = fd
+        self._version_of = version_of
         self._size = os.fstat(fd).st_size
+        self._next_id = 0
 
     @classmethod
-    def open(cls, path: Path, first_id: int) -> tuple[Self, Books]:
+    def open(cls, path: Path, first_id: int, version_of: VersionOf = version_one) -> tuple[Self, Books]:
         """The file, and the books in it; a new one gets books that begin with `first_id`.
 
-        Raises BooksFileError when it cannot be used, or holds something else.
+        Raises BooksFileError when it cannot be used, another process uses it, or it holds something else.
         """
         try:
             fd = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o644)
         except OSError as error:
             raise BooksFileError(f"{path} cannot hold books ({error.strerror}): name another file") from error
         try:
+            _lock(fd, path)
             content = path.read_bytes()
             whole = content[: content.rfind(b"\n") + 1]
-            books = _read_back(path, whole.splitlines()) if whole else None
+            books = _read_back(path, whole.splitlines(), version_of) if whole else None
             os.ftruncate(fd, len(whole))
-            file = cls(fd)
-            return file, books or file.begin(first_id)
+            file = cls(fd, version_of)
+            if books is None:
+                books = file.begin(first_id)
+            file._next_id = books.next_id
+            return file, books
         except BaseException:
             os.close(fd)
             raise
@@ -82,11 +91,16 @@ class BooksFile:
         os.ftruncate(self._fd, 0)
         self._size = 0
         self._append(_Opened(first_id))
-        return Books(first_id)
+        self._next_id = first_id
+        return Books(first_id, self._version_of)
 
-    def accepted(self, posts: Sequence[ExecutionPost], now: datetime) -> None:
-        """Writes one commit."""
-        self._append(_Accepted(now, list(posts)))
+    def accepted(
+        self, posts: Sequence[ExecutionPost], now: datetime, first_id: int, *, singly: bool = False
+    ) -> None:
+        """Writes one commit, whose first execution has the id `first_id`."""
+        named = UNSET if first_id == self._next_id else first_id
+        self._append(_Accepted(now, list(posts), named, singly or UNSET))
+        self._next_id = first_id + len(posts)
 
     def filled(self, execution_id: int, filled: Decimal, average_price: Decimal | None, version: int) -> None:
         """Writes a fill."""
@@ -109,12 +123,23 @@ class BooksFile:
         self._size += len(data)
 
 
-def _read_back(path: Path, lines: Sequence[bytes]) -> Books:
+def _lock(fd: int, path: Path) -> None:
+    import fcntl  # not on Windows
+
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise BooksFileError(
+            f"another process keeps its books in {path}: stop it, or name another file"
+        ) from None
+
+
+def _read_back(path: Path, lines: Sequence[bytes], version_of: VersionOf) -> Books:
     books: Books | None = None
     for number, text in enumerate(lines, 1):
         try:
-            books = _entered(books, _decode(text))
-        except (ValueError, VersionConflictError) as error:
+            books = _entered(books, _decode(text), version_of)
+        except ValueError as error:
             raise BooksFileError(
                 f"line {number} of {path} is no line of the simulator's books ({error}): name another file"
             ) from error
@@ -122,20 +147,30 @@ def _read_back(path: Path, lines: Sequence[bytes]) -> Books:
     return books
 
 
-def _entered(books: Books | None, line: _Opened | _Accepted | _Filled) -> Books:
+def _entered(books: Books | None, line: _Opened | _Accepted | _Filled, version_of: VersionOf) -> Books:
     match line:
         case _Opened() if books is None:
-            return Books(line.first_id)
+            return Books(line.first_id, version_of)
         case _Accepted() if books is not None:
-            checked = check_all(line.executions)
-            amounts = [one for one in checked if not isinstance(one, Refusal)]
-            if len(amounts) < len(checked):
-                raise ValueError("an execution in it cannot have been accepted")
-            books.accept(line.executions, amounts, line.received_timestamp)
+            _accept(books, line)
             return books
         case _Filled() if books is not None:
-            if books.fill(line.id, line.quantity_filled, line.average_price, line.version) is None:
+            if books.refill(line.id, line.quantity_filled, line.average_price, line.version) is None:
                 raise ValueError(f"there is no execution {line.id}")
             return books
         case _:
             raise ValueError("the first line, and no other, opens the books")
+
+
+def _accept(books: Books, line: _Accepted) -> None:
+    amounts: list[Amounts] = []
+    for post in line.executions:
+        found = amounts_of(post)
+        if found is None or not post.security_id:
+            raise ValueError("an execution in it cannot have been accepted")
+        amounts.append(found)
+    if line.first_id is not UNSET:
+        if line.first_id < books.next_id:
+            raise ValueError(f"the id {line.first_id} comes after {books.next_id - 1}")
+        books.skip(line.first_id - books.next_id)
+    books.accept(line.executions, amounts, line.received_timestamp, singly=line.singly is True)

@@ -1,7 +1,7 @@
-"""The checks the Execution Service makes on one execution, and exact money as scaled integers. Pure."""
+"""What is good in an item and what is wrong with it, and exact money as scaled integers. Pure."""
 
-from collections.abc import Sequence
-from decimal import Context, Decimal, Inexact, localcontext
+from decimal import ROUND_HALF_UP, Context, Decimal, InvalidOperation, Overflow
+from enum import Enum
 from typing import Final, NamedTuple
 
 from trade_service.simulator.messages import ExecutionPost
@@ -12,26 +12,34 @@ MAX_BATCH_ITEMS: Final = 100
 
 _E8: Final = Decimal(10**8)
 _LIMIT_E8: Final = Decimal(10**18)
-_ZERO: Final = Decimal(0)
-# Inexact is trapped: a number with more digits than the context holds is refused, never rounded in silence.
-_EXACT: Final = Context(prec=40, traps=[Inexact])
+_LEAST_E8: Final = -_LIMIT_E8
+_MOST: Final = 10**18
+_UNIT: Final = Decimal("1E-8")
+_ROUNDING: Final = Context(prec=40, rounding=ROUND_HALF_UP)
 
 
-Amounts = tuple[int, int]
-"""Quantity and limit price of a good item in units of 10**-8; a limit price of 0 stands for none."""
+Amounts = tuple[int, int | None]
+"""Quantity and limit price of a good item in units of 10**-8."""
 
 
 class Refusal(NamedTuple):
-    """Why an item is refused: the field's name on the wire and the rule it breaks."""
+    """Why an item is refused: the field's name on the wire, the rule it breaks, and the item's message."""
 
     field: str
     rule: str
+    message: str
 
 
-def check_all(posts: Sequence[ExecutionPost | None]) -> list[Amounts | Refusal]:
-    """For each item the amounts of a good one, or the first rule that a bad one breaks."""
-    with localcontext(_EXACT):
-        return [_check(post) for post in posts]
+class Broken(Enum):
+    """An item that passes the checks and fails in the database."""
+
+    BROKEN = "the database refuses the row"
+
+
+BROKEN: Final = Broken.BROKEN
+
+Fate = Amounts | Refusal | Broken
+"""What becomes of an item before any fault is injected."""
 
 
 def from_e8(units: int) -> Decimal:
@@ -39,63 +47,27 @@ def from_e8(units: int) -> Decimal:
     return Decimal(units).scaleb(-8)
 
 
-def _to_e8(value: Decimal) -> int | None:
-    """``value`` in units of 10**-8, or None when it is no positive decimal(18,8). Needs the exact context."""
-    if not value.is_finite():
-        return None
+def column(value: Decimal) -> int | None:
+    """``value`` as a decimal(18,8) column stores it, in units of 10**-8; None when the column overflows."""
     try:
         scaled = value * _E8
-    except Inexact:
-        return None
-    if not _ZERO < scaled < _LIMIT_E8:
+        if not _LEAST_E8 < scaled < _LIMIT_E8:
+            return None
+    except (InvalidOperation, Overflow):
+        # Not a number, or beyond what the arithmetic holds.
         return None
     units = int(scaled)
-    return units if units == scaled else None
+    if units != scaled:
+        units = int(value.quantize(_UNIT, context=_ROUNDING).scaleb(8, context=_ROUNDING))
+    return units if -_MOST < units < _MOST else None
 
 
-def _check(post: ExecutionPost | None) -> Amounts | Refusal:
-    if post is None:
-        return Refusal("execution", "must not be null")
-    text = _text_refusal(post)
-    if text is not None:
-        return text
-    if post.quantity is None:
-        return Refusal("quantity", "is required")
-    quantity = _to_e8(post.quantity)
+def amounts_of(post: ExecutionPost) -> Amounts | None:
+    """The columns of an item with a quantity; None when one of them overflows or the quantity is missing."""
+    quantity = None if post.quantity is None else column(post.quantity)
     if quantity is None:
-        return _number_refusal("quantity", post.quantity)
+        return None
     if post.limit_price is None:
-        return quantity, 0
-    limit_price = _to_e8(post.limit_price)
-    if limit_price is None:
-        return _number_refusal("limitPrice", post.limit_price)
-    return quantity, limit_price
-
-
-def _text_refusal(post: ExecutionPost) -> Refusal | None:
-    # Two look-ups settle the two short vocabularies in the common case; only a stranger is measured.
-    if post.execution_status not in STATUSES:
-        rule = f"must be one of {', '.join(sorted(STATUSES))}, got {post.execution_status}"
-        return _length_refusal("executionStatus", post.execution_status, 20) or Refusal(
-            "executionStatus", rule
-        )
-    if post.trade_type not in TRADE_TYPES:
-        rule = f"must be BUY or SELL, got {post.trade_type}"
-        return _length_refusal("tradeType", post.trade_type, 10) or Refusal("tradeType", rule)
-    return _length_refusal("destination", post.destination, 20) or _length_refusal(
-        "securityId", post.security_id, 24
-    )
-
-
-def _length_refusal(field: str, value: str | None, longest: int) -> Refusal | None:
-    if not value or value.isspace():
-        return Refusal(field, "is required")
-    if len(value) > longest:
-        return Refusal(field, f"must not exceed {longest} characters, got {len(value)}")
-    return None
-
-
-def _number_refusal(field: str, value: Decimal) -> Refusal:
-    if value.is_finite() and value <= 0:
-        return Refusal(field, f"must be greater than 0, got {value}")
-    return Refusal(field, "must be a number of at most 10 digits before and 8 after the point")
+        return quantity, None
+    limit_price = column(post.limit_price)
+    return None if limit_price is None else (quantity, limit_price)

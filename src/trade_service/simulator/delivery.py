@@ -5,22 +5,39 @@ import socket
 import struct
 from typing import Final
 
-from aiohttp import web
+from aiohttp import HttpVersion11, web
 
 from trade_service.simulator.faults import Channel
+from trade_service.simulator.manners import Manners
 from trade_service.simulator.messages import encode
 from trade_service.simulator.state import SimulatorState
 
 _JSON: Final = "application/json"
+_TOMCAT_CLOSES_AFTER: Final = frozenset({400, 408, 411, 413, 414, 500, 501, 503})
 _RESET_ON_CLOSE: Final = struct.pack("ii", 1, 0)
 _HANG_POLL_S: Final = 0.05
 _CHUNK: Final = b"x" * 65_536
 _HTML: Final = b"<html><head><title>Welcome</title></head><body>The service is being upgraded.</body></html>"
 
 
-def json_answer(status: int, message: object, headers: dict[str, str] | None = None) -> web.Response:
+def json_answer(status: int, message: object) -> web.Response:
     """A whole JSON answer."""
-    return web.Response(status=status, body=encode(message), content_type=_JSON, headers=headers)
+    return web.Response(status=status, body=encode(message), content_type=_JSON)
+
+
+def spoken(
+    request: web.Request, manners: Manners, status: int, payload: bytes, headers: dict[str, str] | None = None
+) -> web.Response:
+    """A whole JSON answer, or one without a body, framed as the profile's server frames it."""
+    if not payload:
+        return web.Response(status=status, headers=headers)
+    response = web.Response(status=status, body=payload, content_type=_JSON, headers=headers)
+    if manners.like_tomcat:
+        if request.version >= HttpVersion11:
+            response.enable_chunked_encoding()
+        if status in _TOMCAT_CLOSES_AFTER:
+            response.force_close()
+    return response
 
 
 async def deliver(
@@ -46,7 +63,7 @@ async def deliver(
         case Channel.HUGE:
             return await _flood(request, state, status)
         case Channel.RESULTS | Channel.ERROR:
-            return web.Response(status=status, body=payload, content_type=_JSON, headers=headers)
+            return spoken(request, state.manners, status, payload, headers)
 
 
 def reset(request: web.Request) -> web.Response:

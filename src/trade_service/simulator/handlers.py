@@ -1,17 +1,16 @@
 """The Execution Service's own endpoints: read a call, ask the pure behaviour, carry out its verdict."""
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Sequence
-from datetime import UTC, datetime
-from typing import Final
 
 import msgspec
 from aiohttp import web
+from msgspec.structs import replace
 
 from trade_service.simulator.behaviour import (
     Call,
     Verdict,
-    error_body,
     fault_message,
     latency_ms,
     overload,
@@ -19,13 +18,12 @@ from trade_service.simulator.behaviour import (
     single_answer,
     size_refusal,
 )
-from trade_service.simulator.books import Query, QueryError, VersionConflictError
-from trade_service.simulator.delivery import deliver, json_answer, reset
+from trade_service.simulator.books import VersionConflictError
+from trade_service.simulator.delivery import deliver, reset, spoken
 from trade_service.simulator.faults import OK, Channel, Step
+from trade_service.simulator.listing import QueryError, read_query
+from trade_service.simulator.manners import Problem
 from trade_service.simulator.messages import (
-    BatchExecutionResponse,
-    ErrorBody,
-    Execution,
     ExecutionPost,
     decode_batch,
     decode_post,
@@ -34,7 +32,8 @@ from trade_service.simulator.messages import (
 )
 from trade_service.simulator.state import Seen, SimulatorState
 
-MAX_PAGE: Final = 100
+Posts = Sequence[ExecutionPost | None]
+"""Executions as they arrived, where they could be read."""
 
 
 class Handlers:
@@ -42,8 +41,10 @@ class Handlers:
 
     def __init__(self, state: SimulatorState) -> None:
         self._state = state
+        self._manners = state.manners
 
     def routes(self) -> list[web.RouteDef]:
+        """The last one takes whatever no other one took."""
         return [
             web.post("/api/v1/executions/batch", self.batch),
             web.post("/api/v1/executions", self.single),
@@ -51,6 +52,7 @@ class Handlers:
             web.get("/api/v1/execution/{id}", self.get_execution),
             web.put("/api/v1/execution/{id}", self.put_execution),
             web.get("/actuator/health", self.health),
+            web.route("*", "/{rest:.*}", self.no_route),
         ]
 
     async def batch(self, request: web.Request) -> web.StreamResponse:
@@ -70,15 +72,15 @@ class Handlers:
         if step.fault.channel is Channel.REFUSE:
             self._note(Seen(endpoint, 0, step.fault.name, key, trace))
             return reset(request)
-        posts = self._read(await request.read(), endpoint, request.path)
-        items = 0 if isinstance(posts, ErrorBody) else len(posts)
+        posts = self._read(request, await request.read(), endpoint)
+        items = 0 if isinstance(posts, web.Response) else len(posts)
         self._note(Seen(endpoint, items, step.fault.name, key, trace))
-        if isinstance(posts, ErrorBody):
-            return json_answer(posts.status, posts)
+        if isinstance(posts, web.Response):
+            return posts
         state.in_flight += 1
         try:
-            verdict = await self._process(posts, step, request.path)
-            return await self._send(request, verdict, step, endpoint)
+            call, verdict, step = await self._process(request.path, endpoint, posts, step)
+            return await self._send(request, call, verdict, step)
         finally:
             state.in_flight -= 1
 
@@ -90,16 +92,27 @@ class Handlers:
             state.batch_sizes[seen.items] += 1
         state.arrived.advance()
 
-    def _read(self, body: bytes, endpoint: str, path: str) -> Sequence[ExecutionPost | None] | ErrorBody:
+    def _read(self, request: web.Request, body: bytes, endpoint: str) -> Posts | web.Response:
+        """The executions of a body, or the answer to one that has none."""
+        if not self._is_json(request):
+            return self._problem(request, Problem.UNREADABLE, f"no JSON but {request.content_type}")
         try:
-            if endpoint == "single":
-                return [decode_post(body)]
-            posts = decode_batch(body).executions
+            posts = [decode_post(body)] if endpoint == "single" else decode_batch(body).executions
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
-            return error_body(400, f"Malformed JSON request: {error}", path, datetime.now(UTC), None)
-        return size_refusal(len(posts), path, datetime.now(UTC)) or posts
+            return self._problem(request, Problem.UNREADABLE, str(error))
+        items = None if posts is None else len(posts)
+        refusal = size_refusal(self._manners, items, request.path, time.time_ns())
+        if refusal is not None:
+            return self._answer(request, refusal.status, refusal)
+        return posts or []
 
-    async def _process(self, posts: Sequence[ExecutionPost | None], step: Step, path: str) -> Verdict:
+    def _is_json(self, request: web.Request) -> bool:
+        kind = request.content_type
+        return kind == "application/json" or kind.endswith("+json") or not self._manners.like_tomcat
+
+    async def _process(
+        self, path: str, endpoint: str, posts: Posts, step: Step
+    ) -> tuple[Call, Verdict, Step]:
         state, settings = self._state, self._state.settings
         item_faults = state.submissions.item_faults(step, len(posts))
         delay_ms = latency_ms(
@@ -118,25 +131,29 @@ class Handlers:
             await asyncio.sleep(delay_ms * slower / 1000)
         if not state.gate_before.is_set():
             await state.gate_before.wait()
-        now = datetime.now(UTC)
-        call = Call(posts, step, item_faults, state.books.next_id, now, path, settings.refuse_bad_items)
+        call = Call(
+            posts, step, item_faults, state.books.next_id, time.time_ns(), path, self._manners,
+            settings.refuse_bad_items, state.poison, singly=endpoint == "single",
+        )  # fmt: skip
         verdict = respond(call, state.dice)
-        if verdict.late:
-            late_ms = settings.late_commit_ms if step.argument is None else step.argument
-            state.commit_later(verdict.accepted, verdict.amounts, late_ms / 1000)
-        else:
-            state.commit(verdict.accepted, verdict.amounts, now)
+        self._commit(call, verdict)
         if not state.gate_after.is_set():
             await state.gate_after.wait()
-        return verdict
+        return call, verdict, step
+
+    def _commit(self, call: Call, verdict: Verdict) -> None:
+        state, argument = self._state, call.step.argument
+        state.books.skip(verdict.ids_lost)
+        if verdict.late:
+            late_ms = state.settings.late_commit_ms if argument is None else argument
+            state.commit_later(verdict.accepted, verdict.amounts, late_ms / 1000, singly=call.singly)
+        else:
+            state.commit(verdict.accepted, verdict.amounts, call.now_ns, singly=call.singly)
 
     async def _send(
-        self, request: web.Request, verdict: Verdict, step: Step, endpoint: str
+        self, request: web.Request, call: Call, verdict: Verdict, step: Step
     ) -> web.StreamResponse:
-        status: int = verdict.status
-        body: BatchExecutionResponse | ErrorBody | Execution | None = verdict.body
-        if endpoint == "single":
-            status, body = single_answer(verdict, request.path, datetime.now(UTC))
+        status, body = single_answer(verdict, call) if call.singly else (verdict.status, verdict.body)
         headers = {**verdict.headers, **self._throttle(step)}
         payload = b"" if body is None else encode(body)
         return await deliver(request, self._state, verdict.channel, status, payload, headers)
@@ -152,10 +169,13 @@ class Handlers:
 
         async def answer() -> web.Response:
             try:
-                page = self._state.books.page(self._query(request))
+                query = read_query(request.query)
+                if self._state.settings.page_aligned_offsets:
+                    query = replace(query, offset=query.offset - query.offset % query.limit)
+                page = self._manners.page(self._state.books, query)
             except QueryError as error:
-                return self._error(request, 400, str(error))
-            return json_answer(200, page)
+                return self._problem(request, Problem.BAD_QUERY, str(error))
+            return self._answer(request, 200, page)
 
         return await self._look_up(request, "list", answer)
 
@@ -163,26 +183,41 @@ class Handlers:
         """``GET /api/v1/execution/{id}``."""
 
         async def answer() -> web.Response:
-            execution = self._state.books.by_id(_path_id(request))
-            if execution is None:
-                return self._error(request, 404, f"Execution {request.match_info['id']} not found")
-            return json_answer(200, execution)
+            execution_id = _path_id(request)
+            if execution_id is None and self._manners.like_tomcat:
+                return self._problem(request, Problem.BAD_QUERY, "the id is no number")
+            entry = None if execution_id is None else self._state.books.by_id(execution_id)
+            if entry is None:
+                return self._unknown(request)
+            return self._answer(request, 200, self._manners.stored(entry))
 
         return await self._look_up(request, "get", answer)
 
     async def put_execution(self, request: web.Request) -> web.StreamResponse:
         """``PUT /api/v1/execution/{id}``: fill data."""
         self._state.calls["put"] += 1
+        body = await request.read()
+        if not self._is_json(request):
+            return self._problem(request, Problem.UNREADABLE, f"no JSON but {request.content_type}")
         try:
-            fill = decode_put(await request.read())
-            execution = self._state.fill(_path_id(request), fill)
+            fill = decode_put(body)
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
-            return self._error(request, 400, f"Malformed JSON request: {error}")
+            return self._problem(request, Problem.UNREADABLE, str(error))
+        amounts = self._manners.fill_amounts(fill)
+        execution_id = _path_id(request)
+        if amounts is None or (execution_id is None and self._manners.like_tomcat):
+            return self._problem(request, Problem.UNREADABLE, "an amount or the id is out of range")
+        try:
+            entry = None if execution_id is None else self._state.fill(execution_id, *amounts, fill.version)
         except VersionConflictError as error:
-            return self._error(request, 409, str(error))
-        if execution is None:
-            return self._error(request, 404, f"Execution {request.match_info['id']} not found")
-        return json_answer(200, execution)
+            return self._problem(request, Problem.OTHER_VERSION, str(error))
+        if entry is None:
+            return self._unknown(request)
+        return self._answer(request, 200, self._manners.stored(entry))
+
+    async def no_route(self, request: web.Request) -> web.StreamResponse:
+        """Every other path, and every other method of those above."""
+        return self._problem(request, Problem.NO_ROUTE, f"{request.method} {request.path} does not exist")
 
     async def health(self, _: web.Request) -> web.Response:
         """``GET /actuator/health``."""
@@ -215,36 +250,23 @@ class Handlers:
         payload = response.body if isinstance(response.body, bytes) else b""
         return await deliver(request, state, channel, response.status, payload, {})
 
-    def _query(self, request: web.Request) -> Query:
-        given = request.query
-        limit = _number("limit", given.get("limit", "50"), 1, MAX_PAGE)
-        offset = _number("offset", given.get("offset", "0"), 0, 2**31 - 1)
-        if self._state.settings.page_aligned_offsets:
-            offset -= offset % limit
-        return Query(
-            offset=offset,
-            limit=limit,
-            sort_by=given.get("sortBy") or "id",
-            execution_status=given.get("executionStatus"),
-            trade_type=given.get("tradeType"),
-            destination=given.get("destination"),
-            ticker=given.get("ticker"),
+    def _error(self, request: web.Request, status: int, message: str) -> web.Response:
+        return self._answer(
+            request, status, self._manners.error(status, message, request.path, time.time_ns())
         )
 
-    def _error(self, request: web.Request, status: int, message: str) -> web.Response:
-        return json_answer(status, error_body(status, message, request.path, datetime.now(UTC)))
+    def _unknown(self, request: web.Request) -> web.Response:
+        return self._problem(request, Problem.UNKNOWN_ID, f"Execution {request.match_info['id']} not found")
+
+    def _problem(self, request: web.Request, problem: Problem, detail: str) -> web.Response:
+        status, body = self._manners.problem(problem, detail, request.path, time.time_ns())
+        return self._answer(request, status, body)
+
+    def _answer(self, request: web.Request, status: int, message: object) -> web.Response:
+        """``message`` None: no body."""
+        return spoken(request, self._manners, status, b"" if message is None else encode(message))
 
 
-def _number(name: str, text: str, lowest: int, highest: int) -> int:
-    try:
-        value = int(text)
-    except ValueError:
-        raise QueryError(f"{name}: {text!r} is not a whole number") from None
-    if not lowest <= value <= highest:
-        raise QueryError(f"{name} must be between {lowest} and {highest}, got {value}")
-    return value
-
-
-def _path_id(request: web.Request) -> int:
+def _path_id(request: web.Request) -> int | None:
     text = request.match_info["id"]
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else -1
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else None

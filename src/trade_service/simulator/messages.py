@@ -1,10 +1,10 @@
-"""The simulator's own wire messages, written from the Execution Service's published OpenAPI document.
+"""The simulator's own wire messages, written from the Execution Service's published OpenAPI document and from
+recorded exchanges.
 
 They share nothing with the client's messages on purpose: a common type would hide a common mistake.
 Both sides are checked against the same golden JSON files instead.
 """
 
-from datetime import datetime
 from decimal import Decimal
 from typing import Annotated, Final
 
@@ -32,9 +32,9 @@ class ExecutionPost(Struct, frozen=True, rename="camel", gc=False):
 
 
 class BatchExecutionRequest(Struct, frozen=True, rename="camel"):
-    """Body of ``POST /api/v1/executions/batch``; 1 to 100 items."""
+    """Body of ``POST /api/v1/executions/batch``; 1 to 100 items. None: the list is null or missing."""
 
-    executions: list[ExecutionPost | None]
+    executions: list[ExecutionPost | None] | None = None
 
 
 class Security(Struct, frozen=True, rename="camel", gc=False):
@@ -45,7 +45,10 @@ class Security(Struct, frozen=True, rename="camel", gc=False):
 
 
 class Execution(Struct, frozen=True, rename="camel", gc=False):
-    """One stored execution as the service shows it. ``ticker`` and ``securityId`` repeat ``security``."""
+    """One stored execution as the service shows it. ``securityId`` and ``ticker`` repeat ``security``.
+
+    Timestamps are text: the profiles write them with different numbers of digits.
+    """
 
     id: int
     execution_status: str
@@ -54,14 +57,14 @@ class Execution(Struct, frozen=True, rename="camel", gc=False):
     security: Security
     quantity: Decimal
     limit_price: Decimal | None
-    received_timestamp: datetime
-    sent_timestamp: datetime | None
+    received_timestamp: str
+    sent_timestamp: str | None
     trade_service_execution_id: int | None
     quantity_filled: Decimal
     average_price: Decimal | None
     version: int
-    ticker: str | None
     security_id: str
+    ticker: str | None
 
 
 class ExecutionResult(Struct, frozen=True, rename="camel", gc=False):
@@ -112,9 +115,9 @@ class ExecutionPage(Struct, frozen=True, rename="camel"):
 
 
 class ErrorBody(Struct, frozen=True, rename="camel"):
-    """Every error but the 400 with results. Only a malformed request carries ``validationErrors``."""
+    """Every error but the 400 with results. Only a malformed request names fields in ``validationErrors``."""
 
-    timestamp: datetime
+    timestamp: str
     status: int
     error: str
     message: str

@@ -5,6 +5,7 @@ from typing import Final
 import msgspec
 from aiohttp import web
 
+from trade_service.simulator.books import Entry
 from trade_service.simulator.delivery import json_answer
 from trade_service.simulator.settings import decode_change
 from trade_service.simulator.state import SimulatorState
@@ -53,10 +54,12 @@ class OperatorHandlers:
             return json_answer(400, {"error": "afterId and limit must be whole numbers"})
         if not 1 <= limit <= MAX_ENTRIES:
             return json_answer(400, {"error": f"limit must be between 1 and {MAX_ENTRIES}, got {limit}"})
-        rows = list(self._state.books.entries(after_id, limit))
-        last = rows[-1][0] if rows else None
-        more = last is not None and last + 1 < self._state.books.next_id
-        return json_answer(200, {"entries": rows, "nextAfterId": last if more else None})
+        books = self._state.books
+        rows = list(books.after(after_id, limit))
+        last = rows[-1].id if rows else None
+        more = last is not None and any(True for _ in books.after(last, 1))
+        shown = [_shown(row) for row in rows]
+        return json_answer(200, {"entries": shown, "nextAfterId": last if more else None})
 
     async def calls(self, _: web.Request) -> web.Response:
         """Calls by endpoint, batches by size, faults met by name, submissions in flight."""
@@ -96,3 +99,15 @@ class OperatorHandlers:
         """Empty the books and the counters, and go back to the settings' faults and seed."""
         self._state.reset()
         return web.Response(status=204)
+
+
+def _shown(row: Entry) -> tuple[int, int | None, str, str, str, str, str | None]:
+    return (
+        row.id,
+        row.trade_service_execution_id,
+        row.security_id,
+        row.trade_type,
+        row.destination,
+        str(row.quantity),
+        None if row.limit_price is None else str(row.limit_price),
+    )

@@ -11,7 +11,8 @@ from trade_service.simulator.books import Books
 from trade_service.simulator.books_file import BooksFile
 from trade_service.simulator.handlers import Handlers
 from trade_service.simulator.operators import OperatorHandlers
-from trade_service.simulator.settings import SimulatorSettings
+from trade_service.simulator.profiles import PROFILES
+from trade_service.simulator.settings import SimulatorSettings, poison_pattern
 from trade_service.simulator.state import Seen, SimulatorState
 
 __all__ = ["RunningSimulator", "SimulatorSettings", "build_app", "running_simulator"]
@@ -26,11 +27,12 @@ def build_app(settings: SimulatorSettings, books_path: Path | None = None) -> we
 
     With ``books_path`` the books are kept in that file. Raises `BooksFileError`.
     """
-    file, books = BooksFile.open(books_path, settings.first_id) if books_path else (None, None)
+    version_of = PROFILES[settings.profile].version_of
+    file, books = BooksFile.open(books_path, settings.first_id, version_of) if books_path else (None, None)
     state = SimulatorState(settings, books, file)
     app = web.Application(client_max_size=_MAX_BODY_BYTES)
     app[_STATE] = state
-    app.add_routes([*Handlers(state).routes(), *OperatorHandlers(state).routes()])
+    app.add_routes([*OperatorHandlers(state).routes(), *Handlers(state).routes()])
 
     async def stop(_: web.Application) -> None:
         state.stop()
@@ -104,6 +106,10 @@ class RunningSimulator:
     def in_flight(self) -> int:
         """Submissions read and not yet answered."""
         return self._state.in_flight
+
+    def poison(self, *patterns: str) -> None:
+        """From now on these security ids fail in the database, as `SimulatorSettings.poison` says."""
+        self._state.poison = poison_pattern(patterns)
 
     def script(self, entries: Iterable[str]) -> None:
         """Faults of the next submissions, in order, e.g. ``["reset_after", "ok", "slow:250"]``."""

@@ -1,26 +1,36 @@
 """Settings of the stand-in Execution Service: latency, faults, seed."""
 
+import re
 from collections.abc import Iterable
+from fnmatch import translate
 
 import msgspec
 from msgspec import Struct, field
 
 from trade_service.simulator.faults import FaultPlanError, check_rates, parse_step
+from trade_service.simulator.profiles import PROFILES, ProfileName
+
+_MAX_POISON = 100
+_MAX_POISON_LENGTH = 100
 
 
 class SimulatorSettings(Struct, frozen=True, kw_only=True, rename="camel", forbid_unknown_fields=True):
     """Raises `FaultPlanError` (a ``ValueError``) naming the wrong value.
 
+    - ``profile``: whose manners it has, ``real`` or ``published`` (`profiles`).
     - ``faults``: rate 0..1 by fault (`faults.FAULTS`), per call, or per item where the table says so.
     - ``script``: faults of the first calls, in order, each ``"name"`` or ``"name:argument"``.
     - ``lookup_faults``, ``lookup_script``: the same for GET calls.
     - ``latency_jitter``: share by which a latency is spread to both sides, 0..1.
     - ``capacity``: calls in flight past which answers slow down and, past twice as many, are 5xx (0: never).
     - ``refuse_bad_items``: a bad item makes the whole request malformed instead of failing alone.
-    - ``page_aligned_offsets``: an offset is rounded down to a multiple of the limit, as the deployed service
-      does for most sort orders.
+    - ``page_aligned_offsets``: with the profile ``published`` too, an offset is rounded down to a multiple of
+      the limit.
+    - ``poison``: patterns (``*``, ``?``, ``[...]``) of security ids whose rows fail in the database: the whole
+      batch is answered with 500, and nothing of it is committed.
     """
 
+    profile: ProfileName = "real"
     seed: int = 1
     first_id: int = 1
     call_latency_ms: float = 0.0
@@ -33,6 +43,7 @@ class SimulatorSettings(Struct, frozen=True, kw_only=True, rename="camel", forbi
     lookup_script: list[str] = field(default_factory=list)
     refuse_bad_items: bool = False
     page_aligned_offsets: bool = False
+    poison: list[str] = field(default_factory=list)
     capacity: int = 0
     slow_ms: float = 2_000.0
     late_commit_ms: float = 1_000.0
@@ -44,6 +55,9 @@ class SimulatorSettings(Struct, frozen=True, kw_only=True, rename="camel", forbi
         check_rates(self.lookup_faults)
         for entry in (*self.script, *self.lookup_script):
             parse_step(entry)
+        if self.profile not in PROFILES:
+            raise FaultPlanError(f"profile must be {' or '.join(PROFILES)}, got {self.profile}")
+        poison_pattern(self.poison)
         _check_range("first_id", self.first_id, 1, 2**31 - 1)
         _check_range("latency_jitter", self.latency_jitter, 0, 1)
         for name in ("call_latency_ms", "item_latency_ms", "lookup_latency_ms", "slow_ms", "late_commit_ms"):
@@ -65,6 +79,17 @@ class FaultChange(Struct, frozen=True, rename="camel", forbid_unknown_fields=Tru
 def _check_range(name: str, value: float, lowest: float, highest: float) -> None:
     if not lowest <= value <= highest:
         raise FaultPlanError(f"{name} must be between {lowest:g} and {highest:g}, got {value:g}")
+
+
+def poison_pattern(patterns: Iterable[str]) -> re.Pattern[str] | None:
+    """One expression for all patterns, to match whole ids; None when there are none. Raises `FaultPlanError`."""
+    wanted = list(patterns)
+    if len(wanted) > _MAX_POISON:
+        raise FaultPlanError(f"poison takes at most {_MAX_POISON} patterns, got {len(wanted)}")
+    for pattern in wanted:
+        if not 0 < len(pattern) <= _MAX_POISON_LENGTH:
+            raise FaultPlanError(f"poison {pattern!r} must have 1 to {_MAX_POISON_LENGTH} characters")
+    return re.compile("|".join(map(translate, wanted))) if wanted else None
 
 
 def parse_fault_rates(entries: Iterable[str]) -> dict[str, float]:

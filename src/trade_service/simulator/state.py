@@ -2,17 +2,20 @@
 
 import asyncio
 import random
+import time
 from collections import Counter, deque
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Final, NamedTuple
 
-from trade_service.simulator.books import Books
+from trade_service.simulator.books import Books, Entry
 from trade_service.simulator.books_file import BooksFile
 from trade_service.simulator.checks import Amounts
 from trade_service.simulator.faults import FaultPlan
-from trade_service.simulator.messages import Execution, ExecutionPost, ExecutionPut
-from trade_service.simulator.settings import FaultChange, SimulatorSettings
+from trade_service.simulator.instants import to_datetime
+from trade_service.simulator.messages import ExecutionPost
+from trade_service.simulator.profiles import PROFILES
+from trade_service.simulator.settings import FaultChange, SimulatorSettings, poison_pattern
 
 SEEN_KEPT: Final = 1_000
 
@@ -25,6 +28,14 @@ class Seen(NamedTuple):
     fault: str
     idempotency_key: str | None
     traceparent: str | None = None
+
+
+class Late(NamedTuple):
+    """Executions whose commit is still to come."""
+
+    posts: Sequence[ExecutionPost]
+    amounts: Sequence[Amounts]
+    singly: bool
 
 
 class Milestones:
@@ -62,6 +73,7 @@ class SimulatorState:
         self, settings: SimulatorSettings, books: Books | None = None, file: BooksFile | None = None
     ) -> None:
         self.settings = settings
+        self.manners = PROFILES[settings.profile]
         self._file = file
         self.in_flight = 0
         self.stopped = asyncio.Event()
@@ -69,19 +81,23 @@ class SimulatorState:
         self.gate_after = asyncio.Event()
         self.gate_before.set()
         self.gate_after.set()
-        self._late: dict[asyncio.TimerHandle, tuple[Sequence[ExecutionPost], Sequence[Amounts]]] = {}
-        self._begin(books or Books(settings.first_id))
+        self._late: dict[asyncio.TimerHandle, Late] = {}
+        self._begin(books or self._empty_books())
 
     def reset(self) -> None:
         """Forget everything: empty books, the settings' faults and seed, no commit still to come."""
         self.drop_late()
-        first_id = self.settings.first_id
-        self._begin(Books(first_id) if self._file is None else self._file.begin(first_id))
+        file = self._file
+        self._begin(self._empty_books() if file is None else file.begin(self.settings.first_id))
+
+    def _empty_books(self) -> Books:
+        return Books(self.settings.first_id, self.manners.version_of)
 
     def _begin(self, books: Books) -> None:
         settings = self.settings
         self.dice = random.Random(settings.seed)
         self.books = books
+        self.poison = poison_pattern(settings.poison)
         self.submissions = FaultPlan(self.dice, settings.faults, settings.script)
         self.lookups = FaultPlan(self.dice, settings.lookup_faults, settings.lookup_script)
         self.calls: Counter[str] = Counter()
@@ -103,42 +119,48 @@ class SimulatorState:
         if change.lookup_script is not None:
             self.lookups.set_script(change.lookup_script)
 
-    def commit(self, posts: Sequence[ExecutionPost], amounts: Sequence[Amounts], now: datetime) -> None:
-        """Enter executions in the books, received ``now``; in their file first. Raises OSError."""
+    def commit(
+        self, posts: Sequence[ExecutionPost], amounts: Sequence[Amounts], now_ns: int, *, singly: bool = False
+    ) -> None:
+        """Enter executions in the books, received ``now_ns``; in their file first. Raises OSError."""
         if posts:
+            now = to_datetime(now_ns)
             if self._file is not None:
-                self._file.accepted(posts, now)
-            self.books.accept(posts, amounts, now)
+                self._file.accepted(posts, now, self.books.next_id, singly=singly)
+            self.books.accept(posts, amounts, now, singly=singly)
             self.accepted.advance(len(posts))
 
-    def fill(self, execution_id: int, fill: ExecutionPut) -> Execution | None:
+    def fill(
+        self, execution_id: int, filled: Decimal, average_price: Decimal | None, version: int
+    ) -> Entry | None:
         """Store a fill; None when there is no such id. Raises `VersionConflictError` and OSError."""
-        given = (execution_id, fill.quantity_filled, fill.average_price, fill.version)
-        execution = self.books.fill(*given)
-        if execution is not None and self._file is not None:
-            self._file.filled(*given)
-        return execution
+        entry = self.books.fill(execution_id, filled, average_price, version)
+        if entry is not None and self._file is not None:
+            self._file.filled(execution_id, filled, average_price, version)
+        return entry
 
     def commit_later(
-        self, posts: Sequence[ExecutionPost], amounts: Sequence[Amounts], delay_s: float
+        self, posts: Sequence[ExecutionPost], amounts: Sequence[Amounts], delay_s: float, *, singly: bool
     ) -> None:
         """Enter executions in the books after ``delay_s``, whether or not anybody still waits for it."""
 
         def due() -> None:
-            due_posts, due_amounts = self._late.pop(handle)
-            self.commit(due_posts, due_amounts, datetime.now(UTC))
+            self._commit(self._late.pop(handle))
 
         handle = asyncio.get_running_loop().call_later(delay_s, due)
-        self._late[handle] = (posts, amounts)
+        self._late[handle] = Late(posts, amounts, singly)
 
     def flush_late(self) -> int:
         """Do every commit still to come now; how many executions that were."""
         waiting = list(self._late.items())
         self._late.clear()
-        for handle, (posts, amounts) in waiting:
+        for handle, late in waiting:
             handle.cancel()
-            self.commit(posts, amounts, datetime.now(UTC))
-        return sum(len(posts) for _, (posts, _) in waiting)
+            self._commit(late)
+        return sum(len(late.posts) for _, late in waiting)
+
+    def _commit(self, late: Late) -> None:
+        self.commit(late.posts, late.amounts, time.time_ns(), singly=late.singly)
 
     def drop_late(self) -> None:
         """Forget the commits still to come."""

@@ -10,7 +10,13 @@ from sqlalchemy.dialects.postgresql import ARRAY, UUID
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from trade_service.domain.errors import DomainError, InvalidInput, NotFound, VersionConflict
-from trade_service.domain.executions import Execution, SubmissionState, checked_fill, is_possible_id
+from trade_service.domain.executions import (
+    Execution,
+    SubmissionState,
+    checked_fill,
+    fill_of_unsent,
+    is_possible_id,
+)
 from trade_service.domain.money import not_negative
 from trade_service.domain.orders import SUBMITTED_WHEN_LEFT, TradeOrder
 from trade_service.domain.reference import STATUS_NEW
@@ -29,6 +35,9 @@ FILL = text(sql.FILL).bindparams(
     bindparam("quantity_filled", type_=sa.Numeric),
     bindparam("submitted_when_left", SUBMITTED_WHEN_LEFT, type_=sa.Numeric),
     bindparam("status_new_name", STATUS_NEW, type_=String),
+    bindparam("look_up_id", type_=UUID(as_uuid=False)),
+    bindparam("owner", type_=String),
+    bindparam("settle_ms", type_=Integer),
 )
 ENQUEUE = text(sql.ENQUEUE).bindparams(
     bindparam("ids", type_=ARRAY(Integer)),
@@ -44,9 +53,11 @@ NO_VERSION = 0
 class PostgresExecutionReads:
     """The port ExecutionReads on PostgreSQL; see there for what each method promises."""
 
-    def __init__(self, engine: AsyncEngine, owner: str) -> None:
+    def __init__(self, engine: AsyncEngine, owner: str, settle_ms: int) -> None:
+        """`settle_ms` is of the look-ups that fill reports ask for."""
         self._engine = engine
         self._owner = owner
+        self._settle_ms = settle_ms
 
     async def get(self, execution_id: int) -> StoredExecution:
         """See ExecutionReads."""
@@ -64,7 +75,14 @@ class PostgresExecutionReads:
                 making.created = Created(tuple(i if i in existing else None for i in execution_ids))
             await connection.execute(ENQUEUE, values)
 
-    async def fill(self, execution_id: int, status_id: int, quantity_filled: Decimal, version: int) -> Filled:
+    async def fill(
+        self,
+        execution_id: int,
+        status_id: int,
+        quantity_filled: Decimal,
+        version: int,
+        look_up_id: AttemptId,
+    ) -> Filled:
         """See ExecutionReads."""
         not_negative(quantity_filled, "quantityFilled")
         if not is_possible_id(execution_id):
@@ -74,11 +92,16 @@ class PostgresExecutionReads:
             "status_id": status_id,
             "quantity_filled": quantity_filled,
             "version": version if is_possible_id(version) else NO_VERSION,
+            "look_up_id": look_up_id,
+            "owner": self._owner,
+            "settle_ms": self._settle_ms,
         }
         async with autocommitted(self._engine) as connection:
             row = (await connection.execute(FILL, values)).one_or_none()
         if row is None:
             raise _why_not(await self.get(execution_id), quantity_filled, version)
+        if row.is_unsent:
+            raise fill_of_unsent(execution_id, SubmissionState(row.state_before))
         return Filled(to_stored(row), SubmissionState(row.state_before))
 
 

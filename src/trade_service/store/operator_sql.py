@@ -13,7 +13,8 @@ _CASE = f"""
     o.id AS trade_order_id, o.order_id, rtrim(o.security_id) AS security_id, tt.abbreviation AS trade_type,
     d.abbreviation AS destination, e.quantity_ordered, e.quantity_filled, e.attempts_spent,
     a.id::text AS attempt_id, a.started_at, extract(epoch FROM now() - a.started_at)::float8 AS open_s,
-    a.kind, a.code, coalesce(a.floor_id, 0) AS floor_id, coalesce(a.floor_void, false) AS floor_void,
+    a.kind, a.code, coalesce(a.floor_id, 0) AS floor_id,
+    coalesce(a.floor_void OR a.epoch < (SELECT epoch FROM downstream), false) AS floor_void,
     coalesce(a.adopted, false) AS adopted, coalesce(a.kind = 'requeued', false) AS requeued,
     coalesce(a.look_ups, 0) AS look_ups,
     extract(epoch FROM a.settle_from + a.settle_ms * interval '1 ms' - now())::float8 AS settles_in_s,
@@ -54,6 +55,7 @@ ONE_AT_A_TIME = "SELECT pg_advisory_xact_lock(:key, :service_id)"
 """Nobody else says of another execution that it has the same id, until this transaction ends."""
 
 RESOLVE = SETTLE.format(
+    fence="",
     attempt="look_ups = look_ups",
     news="false",
     evidence="""
@@ -69,12 +71,12 @@ RESOLVE = SETTLE.format(
 FIRST_ATTEMPTS = """
 SELECT DISTINCT ON (m.execution_id)
        m.execution_id, m.floor_id,
-       bool_or(m.floor_void) OVER per_execution AS floor_void,
+       min(m.epoch) OVER per_execution AS epoch,
        max(m.settle_ms) OVER per_execution AS settle_ms,
        max(coalesce(m.settle_from, m.lease_until)) OVER per_execution AS settle_from
 FROM (
-    SELECT x.execution_id, t.id, t.started_at, t.floor_id, t.floor_void, t.settle_ms, t.settle_from,
-           t.lease_until
+    SELECT x.execution_id, t.id, t.started_at, t.floor_id, CASE WHEN t.floor_void THEN 0 ELSE t.epoch END AS epoch,
+           t.settle_ms, t.settle_from, t.lease_until
     FROM submission_attempt t CROSS JOIN LATERAL unnest(t.execution_ids) x(execution_id)
     WHERE x.execution_id = ANY(:ids) AND t.state <> 'queued'
 ) m
@@ -136,8 +138,8 @@ LIMIT :limit
 REQUEUE = """
 WITH wanted AS MATERIALIZED (
     SELECT *
-    FROM unnest(:ids, cast(:attempt_ids AS uuid[]), :floor_ids, :floors_void, :settle_ms, :settle_from)
-        AS t(id, attempt_id, floor_id, floor_void, settle_ms, settle_from)
+    FROM unnest(:ids, cast(:attempt_ids AS uuid[]), :floor_ids, :epochs, :settle_ms, :settle_from)
+        AS t(id, attempt_id, floor_id, epoch, settle_ms, settle_from)
 ), evidence AS (
     INSERT INTO submission_evidence
         (execution_id, source, code, attempt_id, state_before, state, actor, message)
@@ -146,15 +148,17 @@ WITH wanted AS MATERIALIZED (
     WHERE e.id = ANY(:ids)
 ), again AS (
     UPDATE execution e
-    SET submission_state = 'unknown', attempt_id = w.attempt_id, attempts_spent = 0, give_up_at = NULL
+    SET submission_state = 'unknown', attempt_id = w.attempt_id, attempts_spent = 0, give_up_at = NULL,
+        budget_ms = NULL
     FROM wanted w
     WHERE e.id = w.id
 ), entries AS (
     INSERT INTO submission_attempt
-        (id, state, owner, execution_ids, settle_ms, settle_from, floor_id, floor_void, next_action_at,
+        (id, state, owner, execution_ids, settle_ms, settle_from, floor_id, epoch, next_action_at,
          closed_at, kind, code, message)
     SELECT attempt_id, 'answered', :actor, array_agg(id ORDER BY id), max(settle_ms),
-           coalesce(max(settle_from), now()), min(floor_id), bool_or(floor_void), now(), now(), 'requeued',
+           coalesce(max(settle_from), now()), min(floor_id),
+           coalesce(min(epoch), (SELECT epoch FROM downstream)), now(), now(), 'requeued',
            'REQUEUED', :reason
     FROM wanted
     GROUP BY attempt_id
@@ -168,8 +172,9 @@ WHERE o.id = p.id
 
 ATTEMPTS_OF = """
 SELECT t.id::text, t.state, t.owner, cardinality(t.execution_ids) AS size, t.started_at, t.lease_until,
-       t.closed_at, t.next_action_at, t.floor_id, t.floor_void, t.adopted, t.look_ups, t.kind, t.code,
-       t.message, t.http_status, t.duration_ms, t.finding_ids, t.finding_states, t.finding_codes,
+       t.closed_at, t.next_action_at, t.floor_id,
+       t.floor_void OR t.epoch < (SELECT epoch FROM downstream) AS floor_void, t.adopted, t.look_ups, t.kind,
+       t.code, t.message, t.http_status, t.duration_ms, t.finding_ids, t.finding_states, t.finding_codes,
        t.finding_messages
 FROM submission_attempt t
 WHERE t.execution_ids @> ARRAY[cast(:id AS integer)]

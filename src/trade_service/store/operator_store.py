@@ -50,6 +50,7 @@ RESOLVE = text(sql.RESOLVE).bindparams(
     bindparam("service_ids", type_=ARRAY(Integer)),
     bindparam("owned_as", SubmissionState.UNKNOWN.value, type_=String),
     bindparam("refund", 0, type_=Integer),
+    bindparam("pauses_budget", value=False, type_=Boolean),
     *(bindparam(name, type_=Integer) for name in ("status_new", "status_sent")),
     bindparam("submitted_when_left", SUBMITTED_WHEN_LEFT, type_=sa.Numeric),
     bindparam("next_action_in_ms", None, type_=sa.Float),
@@ -72,8 +73,8 @@ FIND_ENDED = text(sql.FIND_ENDED).bindparams(
 REQUEUE = text(sql.REQUEUE).bindparams(
     _IDS,
     bindparam("attempt_ids", type_=ARRAY(UUID(as_uuid=False))),
-    *(bindparam(name, type_=ARRAY(Integer)) for name in ("floor_ids", "settle_ms", "order_ids")),
-    *(bindparam(name, type_=ARRAY(Boolean)) for name in ("floors_void", "submitted")),
+    *(bindparam(name, type_=ARRAY(Integer)) for name in ("floor_ids", "epochs", "settle_ms", "order_ids")),
+    bindparam("submitted", type_=ARRAY(Boolean)),
     bindparam("settle_from", type_=ARRAY(INSTANT)),
     bindparam("quantities_sent", type_=ARRAY(sa.Numeric)),
     bindparam("actor", type_=String),
@@ -87,7 +88,8 @@ class _First(msgspec.Struct, frozen=True):
     """Of an execution's first attempt the floor, of all of them when they had to have arrived."""
 
     floor_id: int = 0
-    floor_void: bool = False
+    epoch: int | None = None
+    """The oldest of its attempts; None when it has none."""
     settle_ms: int = 0
     settle_from: datetime | None = None
 
@@ -197,9 +199,9 @@ class PostgresOperatorStore:
     def _entries(self, ids: Iterable[int], firsts: dict[int, _First]) -> list[tuple[int, AttemptId, _First]]:
         """Each execution with the entry of the journal that it comes under: one floor an entry."""
 
-        def floor(execution_id: int) -> tuple[int, bool]:
+        def floor(execution_id: int) -> tuple[int, int]:
             first = firsts.get(execution_id, _First())
-            return first.floor_id, first.floor_void
+            return first.floor_id, -1 if first.epoch is None else first.epoch
 
         entries = []
         for _, group in groupby(sorted(ids, key=floor), key=floor):
@@ -247,7 +249,7 @@ def _values(
         "ids": [execution_id for execution_id, _, _ in entries],
         "attempt_ids": [entry_id for _, entry_id, _ in entries],
         "floor_ids": [first.floor_id for _, _, first in entries],
-        "floors_void": [first.floor_void for _, _, first in entries],
+        "epochs": [first.epoch for _, _, first in entries],
         "settle_ms": [first.settle_ms for _, _, first in entries],
         "settle_from": [first.settle_from for _, _, first in entries],
         "order_ids": [order.id for order in orders],

@@ -144,9 +144,20 @@ HAVING count(*) > 0
 
 EXISTING = "SELECT id FROM execution WHERE id = ANY(:ids)"
 
+HELD_AS_NEVER_SENT = """
+    coalesce(CASE WHEN e.submission_state IN ('none', 'queued')
+        THEN e.execution_service_id IS NULL AND e.quantity_placed <= 0
+             AND NOT EXISTS (SELECT FROM submission_attempt t WHERE t.id = e.attempt_id AND t.adopted)
+        WHEN e.submission_state <> 'accepted'
+        THEN EXISTS (SELECT FROM submission_attempt t
+                     WHERE t.id = e.attempt_id AND t.code = 'FILL_REPORTED' AND NOT t.adopted)
+        END, false)
+"""
+"""As domain.executions.held_as_never_sent."""
+
 FILL = f"""
 WITH before AS MATERIALIZED (
-    SELECT e.id, e.submission_state, {STATE_SHOWN} AS state_shown
+    SELECT e.id, e.submission_state, {STATE_SHOWN} AS state_shown, {HELD_AS_NEVER_SENT} AS is_unsent
     FROM execution e
     JOIN execution_status s ON s.id = e.execution_status_id
     WHERE e.id = :id AND e.version = :version AND e.quantity_ordered >= :quantity_filled
@@ -158,10 +169,33 @@ WITH before AS MATERIALIZED (
         quantity_placed = CASE WHEN b.submission_state = 'accepted' THEN e.quantity_placed
                                ELSE e.quantity_ordered END,
         submission_state = 'accepted',
+        attempt_id = CASE WHEN e.execution_service_id IS NULL THEN coalesce(e.attempt_id, :look_up_id)
+                          ELSE e.attempt_id END,
         version = e.version + 1
     FROM before b
-    WHERE e.id = :id
+    WHERE e.id = :id AND NOT b.is_unsent
     RETURNING e.*
+), doubted AS (
+    -- The version keeps a report that waited for this one from taking it for an execution that was sent.
+    UPDATE execution e
+    SET submission_state = 'unknown', attempt_id = :look_up_id, version = e.version + 1
+    FROM before b
+    WHERE e.id = :id AND b.is_unsent AND b.submission_state IN ('queued', 'retry')
+    RETURNING e.id
+), to_look_up AS (
+    SELECT id, false AS adopted, 'a fill was reported before it was sent: it is looked up first' AS message
+    FROM doubted
+    UNION ALL
+    SELECT id, true, 'a fill was reported, and its id at the Execution Service is not known'
+    FROM after
+    WHERE execution_service_id IS NULL AND attempt_id = :look_up_id
+), look_up AS (
+    INSERT INTO submission_attempt
+        (id, state, owner, execution_ids, settle_ms, settle_from, floor_id, epoch, adopted, next_action_at,
+         closed_at, kind, code, message)
+    SELECT :look_up_id, 'answered', :owner, ARRAY[l.id], :settle_ms, now(),
+           0, d.epoch, adopted, now(), now(), 'lost', 'FILL_REPORTED', message
+    FROM to_look_up l, downstream d
 ), nameless AS (
     -- Which id it has there is still to be looked up.
     UPDATE submission_attempt t
@@ -189,10 +223,10 @@ WITH before AS MATERIALIZED (
     WHERE o.id = g.id
     RETURNING o.*
 )
-SELECT {ORDER_COLUMNS}, {EXECUTION_COLUMNS}, e.submission_state, b.state_shown AS state_before
-FROM after e
-JOIN before b ON b.id = e.id
-JOIN (
+SELECT {ORDER_COLUMNS}, {EXECUTION_COLUMNS}, e.submission_state, b.state_shown AS state_before, b.is_unsent
+FROM before b
+LEFT JOIN after e ON e.id = b.id
+LEFT JOIN (
     SELECT * FROM retaken
     UNION ALL
     SELECT o.*
@@ -200,7 +234,10 @@ JOIN (
     WHERE o.id = (SELECT trade_order_id FROM after) AND NOT EXISTS (SELECT FROM retaken)
 ) o ON o.id = e.trade_order_id
 """
-"""One statement; no row when the execution does not exist, has another version or was ordered for less."""
+"""One statement; no row when the execution does not exist, has another version or was ordered for less.
+
+Of what is held as never sent nothing is stored; what waits to be sent is looked up first.
+"""
 
 LOCK_EXECUTION = f"""
 SELECT {EXECUTION_COLUMNS}, {STATE_SHOWN}

@@ -20,7 +20,11 @@ WITHDRAWN_IDS = f"ARRAY(SELECT id FROM execution_status WHERE abbreviation IN ({
 """Statuses with which nothing is sent that was not on its way before; read once a statement."""
 
 CLAIM = f"""
-WITH asked AS MATERIALIZED (
+WITH gate AS MATERIALIZED (
+    SELECT epoch, high_water_id, high_water_execution_id
+    FROM downstream
+    WHERE epoch = :epoch AND suspected_at IS NULL AND blocked_at IS NULL
+), asked AS MATERIALIZED (
     SELECT e.id, e.attempt_id, e.execution_service_id, e.execution_status_id,
            -- Ours and never submitted, yet placed: the earlier service sent it in the meantime.
            CASE WHEN e.submission_state <> 'none' OR e.execution_service_id IS NULL AND e.quantity_placed = 0
@@ -33,20 +37,25 @@ WITH asked AS MATERIALIZED (
     UPDATE execution e
     SET submission_state = 'claimed',
         attempt_id = :attempt_id,
-        attempts_spent = e.attempts_spent + 1,
-        give_up_at = coalesce(e.give_up_at, now() + :give_up_after_ms * interval '1 ms')
+        attempts_spent = e.attempts_spent + :counted,
+        give_up_at = coalesce(e.give_up_at,
+                              now() + coalesce(e.budget_ms, :give_up_after_ms) * interval '1 ms'),
+        budget_ms = NULL
     WHERE e.id = ANY(ARRAY(
         SELECT id FROM asked
         WHERE submission_state = ANY(:claimable)
           AND (submission_state <> 'none' OR execution_status_id <> ALL({WITHDRAWN_IDS}))
     ))
+      AND EXISTS (SELECT FROM gate)
     RETURNING e.id, e.trade_order_id, e.trade_type_id, e.destination_id, e.quantity_ordered, e.limit_price,
               e.attempts_spent, e.give_up_at
 ), journal AS (
     INSERT INTO submission_attempt
-        (id, state, owner, execution_ids, lease_until, settle_ms, floor_id, streak, next_action_at)
+        (id, state, owner, execution_ids, lease_until, settle_ms, floor_id, floor_execution_id, epoch,
+         retry_count, next_action_at)
     SELECT :attempt_id, 'sent', :owner, array_agg(id ORDER BY id), now() + :lease_ms * interval '1 ms',
-           :settle_ms, :floor_id, :streak, now() + :lease_ms * interval '1 ms'
+           :settle_ms, (SELECT high_water_id FROM gate), (SELECT high_water_execution_id FROM gate),
+           (SELECT epoch FROM gate), :retry_count, now() + :lease_ms * interval '1 ms'
     FROM mine
     HAVING count(*) > 0
 ), consumed AS (
@@ -67,7 +76,8 @@ SELECT CASE WHEN m.id IS NULL THEN a.submission_state END AS submission_state, a
        m.id IS NOT NULL AS claimed, a.id, tt.abbreviation AS trade_type, d.abbreviation AS destination,
        o.security_id, m.quantity_ordered, m.limit_price, m.attempts_spent,
        -- extract() makes a numeric of it, which takes longer than the rest of the row.
-       date_part('epoch', m.give_up_at - now()) AS budget_left_s
+       date_part('epoch', m.give_up_at - now()) AS budget_left_s,
+       (SELECT high_water_id FROM gate) AS floor_id
 FROM asked a
 LEFT JOIN mine m ON m.id = a.id
 LEFT JOIN traded o ON o.id = m.trade_order_id
@@ -75,6 +85,9 @@ LEFT JOIN trade_type tt ON tt.id = m.trade_type_id
 LEFT JOIN destination d ON d.id = m.destination_id
 """
 """One statement: the attempt is durable and owns its executions before the first byte leaves."""
+
+_BUDGET_LEFT_MS = """least(greatest(extract(epoch FROM e.give_up_at - now()) * 1000, 1), 2147483647)::int"""
+"""What is left of a time budget that stops: never nothing, so that what waited gets a call afterwards."""
 
 SETTLE = """
 WITH locked AS MATERIALIZED (
@@ -88,7 +101,7 @@ WITH locked AS MATERIALIZED (
     SELECT l.*, t.state AS told_state, t.service_id AS told_service_id,
            CASE WHEN t.state = 'accepted'
                 THEN l.state IS DISTINCT FROM 'accepted' OR l.service_id IS NULL
-                ELSE l.attempt_id = :attempt_id AND l.state = :owned_as
+                ELSE l.attempt_id = :attempt_id AND l.state = :owned_as {fence}
            END AS changes,
            t.state = 'accepted' AND l.state IS DISTINCT FROM 'accepted' AS becomes_accepted
     FROM locked l
@@ -98,6 +111,10 @@ WITH locked AS MATERIALIZED (
     UPDATE execution e
     SET submission_state = b.told_state,
         attempts_spent = e.attempts_spent - CASE WHEN b.told_state = 'accepted' THEN 0 ELSE :refund END,
+        budget_ms = CASE WHEN :pauses_budget AND b.told_state IN ('retry', 'unknown') AND e.give_up_at IS NOT NULL
+                         THEN {budget_left_ms} ELSE e.budget_ms END,
+        give_up_at = CASE WHEN :pauses_budget AND b.told_state IN ('retry', 'unknown') THEN NULL
+                          ELSE e.give_up_at END,
         execution_service_id = coalesce(b.told_service_id, e.execution_service_id),
         execution_status_id = CASE WHEN b.becomes_accepted AND e.execution_status_id = :status_new
                                    THEN :status_sent ELSE e.execution_status_id END,
@@ -170,7 +187,7 @@ SELECT b.id, b.version + CASE WHEN b.becomes_accepted THEN 1 ELSE 0 END AS versi
        nullif(coalesce(b.state, 'none'), :owned_as) AS other_state_before,
        CASE WHEN b.told_service_id <> b.service_id THEN b.service_id END AS duplicate_of
 FROM before b
-"""
+""".replace("{budget_left_ms}", _BUDGET_LEFT_MS)
 
 _LATE = """
     INSERT INTO submission_evidence
@@ -185,7 +202,8 @@ _ANSWERED = """state = 'answered', closed_at = now(), settle_from = now(), kind 
         next_batch_size = :next_batch_size, top_id = :top_id"""
 
 RECORD = SETTLE.format(
-    attempt=_ANSWERED,
+    fence="",
+    attempt=f"{_ANSWERED}, settle_ms = least(settle_ms, :settle_ms)",
     news="closed_at IS NULL",
     evidence=_LATE.format(source="answer"),
 )
@@ -227,7 +245,11 @@ SELECT id, execution_service_id, version, execution_status_id FROM after
 Else it does nothing and returns no row. It takes a fifth less time than RECORD."""
 
 RECORD_LOOK_UP = SETTLE.format(
-    attempt="look_ups = look_ups + 1, top_id = greatest(top_id, :top_id)",
+    fence="""AND (cast(:epoch AS integer) IS NULL OR EXISTS (
+                    SELECT FROM downstream
+                    WHERE epoch = :epoch AND suspected_at IS NULL AND blocked_at IS NULL))""",
+    attempt="""look_ups = look_ups + 1, top_id = greatest(top_id, :top_id),
+        next_batch_size = :next_batch_size""",
     news="true",
     evidence=_LATE.format(source="look_up"),
 )
@@ -255,9 +277,11 @@ SET next_action_at = now() + :hold_ms * interval '1 ms',
                    ELSE t.message END,
     settle_from = CASE WHEN t.state = 'sent' THEN t.lease_until ELSE t.settle_from END
 WHERE t.id = ANY(ARRAY(SELECT id FROM due))
-RETURNING t.id, t.floor_id, t.floor_void, t.settle_ms, t.look_ups, t.next_batch_size, t.adopted, t.execution_ids,
+RETURNING t.id, t.floor_id, t.floor_execution_id, CASE WHEN t.floor_void THEN 0 ELSE t.epoch END AS epoch,
+          t.settle_ms, t.look_ups, t.next_batch_size, t.adopted, t.execution_ids,
           coalesce(t.settle_from + t.settle_ms * interval '1 ms' <= now(), false) AS settled,
-          CASE WHEN t.kind = 'not_sent' THEN t.streak + 1 ELSE 0 END AS streak,
+          t.retry_count, cardinality(t.execution_ids) AS size, t.kind, t.code, t.message, t.http_status,
+          extract(epoch FROM now() - t.started_at)::float8 AS age_s,
           CASE WHEN t.code = 'OWNER_LOST' THEN round(extract(epoch FROM t.lease_until - t.started_at) * 1000)::int
                ELSE 0 END AS lease_ms,
           coalesce(t.kind = 'requeued', false) AS requeued
@@ -302,7 +326,9 @@ OPEN_ITEMS = """
 SELECT e.attempt_id, e.id, e.submission_state, tt.abbreviation AS trade_type, d.abbreviation AS destination,
        (SELECT rtrim(o.security_id) FROM trade_order o WHERE o.id = e.trade_order_id) AS security_id,
        e.quantity_ordered, e.attempts_spent,
-       coalesce(extract(epoch FROM e.give_up_at - now())::float8, 'infinity') AS budget_left_s
+       -- The previous release sets give_up_at and leaves budget_ms as it was.
+       coalesce(extract(epoch FROM e.give_up_at - now())::float8, e.budget_ms / 1000.0::float8, 'infinity')
+           AS budget_left_s
 FROM execution e
 JOIN destination d ON d.id = e.destination_id
 LEFT JOIN trade_type tt ON tt.id = e.trade_type_id
@@ -328,19 +354,18 @@ SET next_action_at = now() + cast(:delay_ms AS float8) * interval '1 ms'
 WHERE id = :attempt_id
 """
 
-VOID_FLOORS = """
-WITH open AS MATERIALIZED (
-    SELECT id FROM submission_attempt
-    WHERE next_action_at IS NOT NULL AND (floor_id > :above OR floor_id = 0) AND NOT floor_void
-), void AS MATERIALIZED (
-    SELECT id FROM submission_attempt WHERE id = ANY(ARRAY(SELECT id FROM open)) ORDER BY id FOR NO KEY UPDATE
+PAUSE_BUDGETS = f"""
+WITH waiting AS MATERIALIZED (
+    SELECT e.id
+    FROM execution e
+    WHERE e.id = ANY(ARRAY(SELECT unnest(t.execution_ids) FROM submission_attempt t WHERE t.id = :attempt_id))
+      AND e.attempt_id = :attempt_id AND e.submission_state IN ('queued', 'retry') AND e.give_up_at IS NOT NULL
+    ORDER BY e.id
+    FOR NO KEY UPDATE
 )
-UPDATE submission_attempt t SET floor_void = true WHERE t.id = ANY(ARRAY(SELECT id FROM void))
-"""
-
-LAST_TOP_ID = """
-SELECT coalesce(max(greatest(top_id, floor_id)), 0)
-FROM (SELECT top_id, floor_id FROM submission_attempt ORDER BY id DESC LIMIT :attempts) recent
+UPDATE execution e
+SET budget_ms = {_BUDGET_LEFT_MS}, give_up_at = NULL
+WHERE e.id = ANY(ARRAY(SELECT id FROM waiting))
 """
 
 TAKE_OVER = """
@@ -365,11 +390,11 @@ WITH foreign_rows AS MATERIALIZED (
     RETURNING e.id
 )
 INSERT INTO submission_attempt
-    (id, state, owner, execution_ids, settle_ms, settle_from, floor_id, adopted, next_action_at, closed_at,
-     kind, code, message)
-SELECT :attempt_id, 'answered', :owner, array_agg(id ORDER BY id), :settle_ms, now(), 0, true, now(), now(),
-       'lost', 'TAKEN_OVER', 'rows of the earlier service whose outcome is unknown'
+    (id, state, owner, execution_ids, settle_ms, settle_from, floor_id, adopted, next_action_at,
+     closed_at, kind, code, message)
+SELECT :attempt_id, 'answered', :owner, array_agg(id ORDER BY id), :settle_ms, now(), 0,
+       true, now(), now(), 'lost', 'TAKEN_OVER', 'rows of the earlier service whose outcome is unknown'
 FROM unproven
 HAVING count(*) > 0
 """
-"""Rows of the earlier service: accepted where they prove it, else unknown with floor 0."""
+"""Rows of the earlier service, sent at an unknown time: accepted if proven, else unknown with floor 0, epoch 1."""

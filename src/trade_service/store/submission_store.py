@@ -29,7 +29,6 @@ from trade_service.submission.model import (
 )
 from trade_service.submission.ports import Clock
 
-_RECENT_ATTEMPTS = 200
 _STATES = {state.value: state for state in SubmissionState}
 _CLAIMED, _ACCEPTED = SubmissionState.CLAIMED, SubmissionState.ACCEPTED
 _EXECUTION_ID = itemgetter(4)
@@ -44,8 +43,8 @@ CLAIM = text(sql.CLAIM).bindparams(
     _ATTEMPT_ID,
     bindparam("claimable", type_=ARRAY(String)),
     bindparam("owner", type_=String),
-    *(bindparam(name, type_=Integer) for name in ("give_up_after_ms", "lease_ms", "settle_ms", "floor_id")),
-    bindparam("streak", type_=SmallInteger),
+    *(bindparam(name, type_=Integer) for name in ("give_up_after_ms", "lease_ms", "settle_ms", "epoch")),
+    *(bindparam(name, type_=SmallInteger) for name in ("retry_count", "counted")),
 )
 _CLAIM = DirectStatement(CLAIM)
 _SETTLING: tuple[sa.BindParameter[Any], ...] = (
@@ -55,6 +54,7 @@ _SETTLING: tuple[sa.BindParameter[Any], ...] = (
     bindparam("service_ids", type_=Text),
     bindparam("owned_as", type_=String),
     *(bindparam(name, type_=Integer) for name in ("refund", "status_new", "status_sent")),
+    bindparam("pauses_budget", type_=sa.Boolean),
     bindparam("submitted_when_left", type_=sa.Numeric),
     bindparam("next_action_in_ms", type_=sa.Float),
     bindparam("finding_ids", type_=ARRAY(Integer)),
@@ -69,7 +69,7 @@ _ANSWER: tuple[sa.BindParameter[Any], ...] = (
     *(bindparam(name, type_=SmallInteger) for name in ("http_status", "next_batch_size")),
     *(bindparam(name, type_=Integer) for name in ("duration_ms", "top_id")),
 )
-RECORD = text(sql.RECORD).bindparams(*_SETTLING, *_ANSWER)
+RECORD = text(sql.RECORD).bindparams(*_SETTLING, *_ANSWER, bindparam("settle_ms", type_=Integer))
 _RECORD = DirectStatement(RECORD)
 RECORD_ACCEPTED = text(sql.RECORD_ACCEPTED).bindparams(
     bindparam("ids", type_=Text),
@@ -79,7 +79,11 @@ RECORD_ACCEPTED = text(sql.RECORD_ACCEPTED).bindparams(
     *_ANSWER,
 )
 _RECORD_ACCEPTED = DirectStatement(RECORD_ACCEPTED)
-RECORD_LOOK_UP = text(sql.RECORD_LOOK_UP).bindparams(*_SETTLING, bindparam("top_id", type_=Integer))
+RECORD_LOOK_UP = text(sql.RECORD_LOOK_UP).bindparams(
+    *_SETTLING,
+    *(bindparam(name, type_=Integer) for name in ("top_id", "epoch")),
+    bindparam("next_batch_size", type_=SmallInteger),
+)
 TAKE_DUE = text(sql.TAKE_DUE).bindparams(
     bindparam("owner", type_=String),
     *(bindparam(name, type_=Integer) for name in ("limit", "hold_ms", "grace_ms")),
@@ -89,8 +93,7 @@ MARK_LOST = text(sql.MARK_LOST).bindparams(_IDS, _ATTEMPT_IDS)
 OPEN_ITEMS = text(sql.OPEN_ITEMS).bindparams(_IDS, _ATTEMPT_IDS)
 STATES = text(sql.STATES).bindparams(_IDS)
 POSTPONE = text(sql.POSTPONE).bindparams(_ATTEMPT_ID, bindparam("delay_ms", type_=sa.Float))
-VOID_FLOORS = text(sql.VOID_FLOORS).bindparams(bindparam("above", type_=Integer))
-LAST_TOP_ID = text(sql.LAST_TOP_ID)
+PAUSE_BUDGETS = text(sql.PAUSE_BUDGETS).bindparams(_ATTEMPT_ID)
 TAKE_OVER = text(sql.TAKE_OVER).bindparams(
     _IDS,
     _ATTEMPT_ID,
@@ -129,18 +132,19 @@ class PostgresSubmissionStore:
             "owner": attempt.owner,
             "lease_ms": attempt.lease_ms,
             "settle_ms": attempt.settle_ms,
-            "floor_id": attempt.floor_id,
+            "epoch": attempt.epoch,
             "give_up_after_ms": attempt.give_up_after_ms,
-            "streak": attempt.streak,
+            "retry_count": attempt.retry_count,
+            "counted": int(attempt.counted),
         }
         rows = sorted(await _CLAIM.fetch(self._engine, values), key=_EXECUTION_ID)
         # Rows are unpacked by position: at 100 a batch, access by name costs as much as the statement.
-        items = tuple(ClaimedExecution(*item) for _, _, _, claimed, *item in rows if claimed)
+        items = tuple(ClaimedExecution(*item) for _, _, _, claimed, *item, _ in rows if claimed)
         refused = [_not_claimed(row[0], row[1], row[2], row[4]) for row in rows if not row[3]]
         if len(rows) < len(execution_ids):
             known = {row[4] for row in rows}
             refused.extend(NotClaimed(i, None) for i in execution_ids if i not in known)
-        return Claim(items, tuple(refused))
+        return Claim(items, tuple(refused), rows[0][-1] if rows else 0)
 
     async def record(self, closing: AttemptClosing) -> tuple[Recorded, ...]:
         """See SubmissionStore."""
@@ -148,10 +152,16 @@ class PostgresSubmissionStore:
             values = self._told(closing) | _answer(closing)
             if _accepts_all(closing) and (rows := await _RECORD_ACCEPTED.fetch(self._engine, values)):
                 return tuple(_recorded_accepted(*row) for row in rows)
-            rows = await _RECORD.fetch(self._engine, values | _settling(closing))
+            values |= _settling(closing) | {"settle_ms": closing.settle_ms}
+            rows = await _RECORD.fetch(self._engine, values)
         else:
             values = self._told(closing) | _settling(closing)
-            rows = await self._run(RECORD_LOOK_UP, **values, top_id=closing.top_id)
+            values |= {
+                "top_id": closing.top_id,
+                "epoch": closing.epoch,
+                "next_batch_size": closing.next_batch_size,
+            }
+            rows = await self._run(RECORD_LOOK_UP, **values)
         told = {outcome.execution_id: outcome for outcome in closing.outcomes}
         return tuple(_recorded(told[row[0]], closing.owned_as, *row[1:]) for row in rows)
 
@@ -172,16 +182,23 @@ class PostgresSubmissionStore:
             DueAttempt(
                 attempt_id=str(row.id),
                 floor_id=row.floor_id,
+                floor_execution_id=row.floor_execution_id,
                 settle_ms=row.settle_ms,
                 settled=row.settled,
-                floor_void=row.floor_void,
+                epoch=row.epoch,
                 look_ups=row.look_ups,
                 next_batch_size=row.next_batch_size,
-                streak=row.streak,
+                retry_count=row.retry_count,
                 adopted=row.adopted,
                 items=tuple(items.get(str(row.id), ())),
                 lease_ms=row.lease_ms,
                 requeued=row.requeued,
+                size=row.size,
+                age_s=row.age_s,
+                kind=row.kind,
+                code=row.code,
+                message=row.message or "",
+                http_status=row.http_status,
             )
             for row in due
         )
@@ -193,6 +210,10 @@ class PostgresSubmissionStore:
     async def postpone(self, attempt_id: AttemptId, delay_ms: int | None) -> None:
         """See SubmissionStore."""
         await self._run(POSTPONE, attempt_id=attempt_id, delay_ms=delay_ms)
+
+    async def pause_budgets(self, attempt_id: AttemptId) -> None:
+        """See SubmissionStore."""
+        await self._run(PAUSE_BUDGETS, attempt_id=attempt_id)
 
     async def states(self, execution_ids: Sequence[int]) -> tuple[NotClaimed, ...]:
         """See SubmissionStore."""
@@ -209,15 +230,6 @@ class PostgresSubmissionStore:
             settle_ms=self._settle_ms,
             status_new=self._status_new,
         )
-
-    async def void_floors(self, above: int) -> None:
-        """See SubmissionStore."""
-        await self._run(VOID_FLOORS, above=above)
-
-    async def last_top_id(self) -> int:
-        """See SubmissionStore."""
-        rows = await self._run(LAST_TOP_ID, attempts=_RECENT_ATTEMPTS)
-        return int(rows[0][0])
 
     async def _run(self, statement: sa.TextClause, **values: object) -> Sequence[Any]:
         async with autocommitted(self._engine) as connection:
@@ -252,6 +264,7 @@ def _settling(closing: AttemptClosing) -> dict[str, Any]:
         "states": spelled_array([outcome.state for outcome in closing.outcomes]),
         "owned_as": closing.owned_as.value,
         "refund": 0 if closing.spent else 1,
+        "pauses_budget": closing.pauses_budget,
         "submitted_when_left": SUBMITTED_WHEN_LEFT,
         "next_action_in_ms": closing.next_action_in_ms,
         **_finding_arrays(findings),

@@ -156,6 +156,7 @@ submission_attempt = sa.Table(
     sa.Column("finding_codes", ARRAY(sa.String(60)), nullable=False, server_default="{}"),
     sa.Column("finding_messages", ARRAY(sa.Text), nullable=False, server_default="{}"),
     sa.Column("epoch", sa.Integer, nullable=False, server_default="1"),
+    sa.Column("floor_execution_id", sa.BigInteger),
     sa.Column("retry_count", sa.SmallInteger, nullable=False, server_default="0"),
     # Query: TAKE_DUE, VOID_FLOORS.
     sa.Index(
@@ -174,7 +175,10 @@ downstream = sa.Table(
     sa.Column("base_url", sa.Text),
     sa.Column("high_water_id", sa.Integer, nullable=False, server_default="0"),
     sa.Column("high_water_execution_id", sa.BigInteger),
+    sa.Column("first_id", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("first_execution_id", sa.BigInteger),
     sa.Column("suspected_at", INSTANT),
+    sa.Column("suspected_sign", sa.String(8)),
     sa.Column("suspicion", sa.Text),
     sa.Column("suspected_id", sa.Integer),
     sa.Column("suspected_execution_id", sa.Integer),
@@ -202,7 +206,7 @@ submission_evidence = sa.Table(
     sa.Column("execution_id", sa.Integer, primary_key=True, autoincrement=False),
     sa.Column("id", sa.BigInteger, sa.Identity(always=True), primary_key=True),
     sa.Column("found_at", INSTANT, nullable=False, server_default=sa.func.now()),
-    # operator, answer, look_up or fill.
+    # operator, answer, look_up, fill or books.
     sa.Column("source", sa.String(8), nullable=False),
     sa.Column("code", sa.String(60), nullable=False),
     sa.Column("attempt_id", UUID(as_uuid=False)),

@@ -15,9 +15,10 @@ from trade_service.submission.breaker import (
     Permit,
     rating_of,
 )
+from trade_service.submission.codes import AlarmCode
 from trade_service.submission.concurrency import ConcurrencyLimit, Load
-from trade_service.submission.events import CircuitEvent, EventBus
-from trade_service.submission.model import GatewayReply, ReplyKind
+from trade_service.submission.events import AlarmEvent, CircuitEvent, EventBus
+from trade_service.submission.model import PUT_OFF_MESSAGE, GatewayReply, ReplyKind, refused_message
 from trade_service.submission.ports import Clock
 
 UNAVAILABLE_STATUS = 503
@@ -34,6 +35,7 @@ class Admission:
         self._slow_call_ms = settings.slow_call_ms
         self._breaker = CircuitBreaker(settings)
         self._limit = ConcurrencyLimit(max_concurrent, settings.retry_after_max_ms / 1000)
+        self._refusal = ""
 
     @property
     def circuit(self) -> CircuitEvent:
@@ -41,6 +43,20 @@ class Admission:
         until = self._breaker.until
         probe_in_ms = None if until is None else max(0, round((until - self._clock.boottime()) * 1000))
         return CircuitEvent(self._breaker.state, self._breaker.reason, until, probe_in_ms)
+
+    @property
+    def is_refused(self) -> bool:
+        """Whether the Execution Service takes nothing until the configuration is corrected."""
+        return self._breaker.refused
+
+    @property
+    def put_off_message(self) -> str:
+        """What to say of an execution that the circuit did not let through."""
+        return refused_message(self._refusal) if self.is_refused else PUT_OFF_MESSAGE
+
+    def is_outage(self, since: float) -> bool:
+        """Whether calls failed in general since that time of the boot clock: one that failed proves little."""
+        return self._breaker.state is not CircuitState.CLOSED or self._breaker.opened_at >= since
 
     @property
     def concurrency_limit(self) -> int:
@@ -62,10 +78,14 @@ class Admission:
         """Ends a permit, whether or not a call was made with it."""
         self._breaker.release(permit)
 
-    def note(self, permit: Permit, reply: GatewayReply, began: float) -> None:
-        """Takes the reply to a call that began at `began` by the boot clock."""
+    def note(self, permit: Permit, reply: GatewayReply, began: float, *, is_repeat: bool = False) -> None:
+        """Takes the reply to a call that began at `began` by the boot clock.
+
+        `is_repeat`: the call carried one execution that had failed alone before.
+        """
         now, dice = self._clock.boottime(), self._clock.dice()
         before, rating = self._breaker.state, rating_of(reply)
+        was_refused = self.is_refused
         is_slow = (now - began) * 1000 >= self._slow_call_ms
         self._breaker.note(
             permit,
@@ -75,6 +95,7 @@ class Admission:
             retry_after_s=reply.retry_after_s,
             now=now,
             dice=dice,
+            is_repeat=is_repeat,
         )
         self._limit.note(
             _load_of(reply, rating, is_slow),
@@ -84,6 +105,10 @@ class Admission:
             dice=dice,
         )
         self._tell_change(before)
+        if rating is CallRating.HOPELESS:
+            self._refusal = reply.message
+        if self.is_refused and not was_refused:
+            self._alarm_refused(reply)
 
     def slot_in_s(self, in_flight: int) -> float:
         """How long a sender waits before it may take work while `in_flight` others are at theirs.
@@ -110,6 +135,14 @@ class Admission:
         if not waiting and self._breaker.may_call(self._clock.boottime()):
             return None
         return self.put_off_ms()
+
+    def _alarm_refused(self, reply: GatewayReply) -> None:
+        message = (
+            f"the Execution Service takes nothing from this service: {reply.message} ({reply.code}). Correct the "
+            "configuration; until then everything waits, its time budget stands still, and single calls try "
+            "whether it works again"
+        )
+        self._events.emit(AlarmEvent(AlarmCode.DOWNSTREAM_REFUSES_US, message))
 
     def _tell_change(self, before: CircuitState) -> None:
         if self._breaker.state is not before:

@@ -19,21 +19,22 @@ from trade_service.submission.model import (
 
 _EXHAUSTED = SubmissionState.EXHAUSTED
 _PENDING = SubmitStatus.PENDING
+_CIRCUIT_OPEN = OutcomeCode.CIRCUIT_OPEN
 
 
 def recovered(
     attempt_id: AttemptId,
     how: str,
     items: Sequence[ClaimedExecution | OpenItem],
-    streak: int,
+    calls: int,
     budget_s: float,
 ) -> RecoveredEvent:
-    """The event of `items`, at least one, which took more than a first attempt; `budget_s` is their whole time."""
+    """The event of `items`, at least one, which took `calls` in a row; `budget_s` is their whole time."""
     return RecoveredEvent(
         attempt_id=attempt_id,
         how=how,
         execution_ids=tuple(item.execution_id for item in items),
-        attempts=max(item.attempts_spent for item in items) + streak,
+        attempts=max(calls, *(item.attempts_spent for item in items)),
         since_first_s=max(0.0, budget_s - min(item.budget_left_s for item in items)),
     )
 
@@ -51,7 +52,7 @@ def announce(
     board.settle(results)
     pending = [result for result in results if result.status is _PENDING]
     if pending:
-        board.put_off(result for result in pending if result.code == OutcomeCode.CIRCUIT_OPEN)
+        board.put_off(result for result in pending if closing.pauses_budget or result.code == _CIRCUIT_OPEN)
         board.settled_elsewhere(result.execution_id for result in pending)
     notable = [row for row in recorded if (row.changed and _is_notable(row)) or row.duplicate_of is not None]
     if notable:

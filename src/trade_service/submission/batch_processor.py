@@ -1,10 +1,12 @@
 """ExecutionBatchProcessor: plans batches, builds a request, reads an answer strictly. Pure."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from itertools import islice
 
-from trade_service.domain.executions import SubmissionState
+from trade_service.domain.errors import shorten
+from trade_service.domain.executions import MAX_SERVICE_ID, SubmissionState, is_service_id
+from trade_service.domain.money import shown
 from trade_service.domain.reference import STATUS_NEW
 from trade_service.submission.codes import OutcomeCode
 from trade_service.submission.messages import (
@@ -30,6 +32,14 @@ _ACCEPTED = Verdict.ACCEPTED
 _ZERO = Decimal(0)
 
 
+Unsendable = Callable[[Sequence[ExecutionPost]], Mapping[int, str]]
+"""Tells which posts cannot be written, by their place, with the rule that each breaks."""
+
+
+def _nothing_unsendable(_posts: Sequence[ExecutionPost]) -> Mapping[int, str]:
+    return {}
+
+
 def effective_batch_size(size: int, maximum: int = API_MAX_BATCH) -> int:
     """The batch size that is used for a configured one: at most `maximum` and 100, 50 if below one."""
     return min(size if size >= 1 else FALLBACK_BATCH, maximum, API_MAX_BATCH)
@@ -41,7 +51,14 @@ class ExecutionBatchProcessor:
     `trade_types` are those that the Execution Service takes (its contract: BUY and SELL only).
     """
 
-    def __init__(self, batch_size: int = API_MAX_BATCH, trade_types: Iterable[str] = ("BUY", "SELL")) -> None:
+    def __init__(
+        self,
+        batch_size: int = API_MAX_BATCH,
+        trade_types: Iterable[str] = ("BUY", "SELL"),
+        unsendable: Unsendable = _nothing_unsendable,
+    ) -> None:
+        """`unsendable` is the gateway's own check of what it can write."""
+        self._unsendable = unsendable
         self.batch_size = effective_batch_size(batch_size)
         self._trade_types = frozenset(trade_types)
 
@@ -60,13 +77,19 @@ class ExecutionBatchProcessor:
         make the service refuse the whole batch.
         """
         refused = {item.execution_id: rule for item in items if (rule := self._broken_rule(item))}
-        sent = tuple(item for item in items if item.execution_id not in refused) if refused else tuple(items)
-        request = BatchExecutionRequest([_post(item) for item in sent])
+        sent = [item for item in items if item.execution_id not in refused] if refused else items
+        posts = [_post(item) for item in sent]
+        faults = self._unsendable(posts)
+        if faults:
+            refused |= {sent[index].execution_id: rule for index, rule in faults.items()}
+            sent = [item for index, item in enumerate(sent) if index not in faults]
+            posts = [post for index, post in enumerate(posts) if index not in faults]
+        request = BatchExecutionRequest(posts)
         outcomes = tuple(
             ItemOutcome(execution_id, SubmissionState.REJECTED, OutcomeCode.NOT_REPRESENTABLE, rule)
             for execution_id, rule in refused.items()
         )
-        return request, sent, outcomes
+        return request, tuple(sent), outcomes
 
     def process_response(
         self, sent: Sequence[ClaimedExecution], response: BatchExecutionResponse, http_status: int
@@ -81,8 +104,9 @@ class ExecutionBatchProcessor:
         if plain is not None:
             return plain
         named, indexed = _sort_out(sent, response.results or ())
+        contested = _contested(response.results or ())
         return tuple(
-            _judge(item, named.get(index, ()), indexed.get(index, ()), http_status)
+            _judge(item, named.get(index, ()), indexed.get(index, ()), http_status, contested)
             for index, item in enumerate(sent)
         )
 
@@ -95,10 +119,15 @@ class ExecutionBatchProcessor:
         if item.trade_type not in self._trade_types:
             known = " or ".join(sorted(self._trade_types))
             return f"tradeType: the Execution Service takes {known} only; got {item.trade_type or 'nothing'}"
-        if item.quantity <= _ZERO:
-            return f"quantity: must be greater than zero; got {item.quantity:f}"
-        if item.limit_price is not None and item.limit_price <= _ZERO:
-            return f"limitPrice: must be greater than zero or absent; got {item.limit_price:f}"
+        try:
+            # What is no number, which a database may hold, cannot be compared.
+            if item.quantity.is_nan() or item.quantity <= _ZERO:
+                return f"quantity: must be greater than zero; got {shown(item.quantity)}"
+            price = item.limit_price
+            if price is not None and (price.is_nan() or price <= _ZERO):
+                return f"limitPrice: must be greater than zero or absent; got {shown(price)}"
+        except (ArithmeticError, AttributeError, TypeError, ValueError) as error:
+            return f"it cannot be read from the database: {shorten(repr(error))}"
         return None
 
 
@@ -126,6 +155,7 @@ def _plain_acceptances(
     if len(results) != len(sent):
         return None
     readings = []
+    service_ids = set()
     for index, (item, result) in enumerate(zip(sent, results, strict=True)):
         remote = result.execution
         if (
@@ -134,11 +164,12 @@ def _plain_acceptances(
             or result.request_index != index
             or result.status != _SUCCESS
             or remote.id is None
-            or remote.id < 1
+            or not 1 <= remote.id <= MAX_SERVICE_ID
         ):
             return None
+        service_ids.add(remote.id)
         readings.append(ItemReading(item.execution_id, _ACCEPTED, _OK, _SAID_YES, remote.id))
-    return tuple(readings)
+    return tuple(readings) if len(service_ids) == len(sent) else None
 
 
 def _sort_out(
@@ -168,13 +199,27 @@ def _sort_out(
     return named, trusted
 
 
+def _contested(results: Sequence[ExecutionResult]) -> Collection[int]:
+    """The Execution Service's ids that the answer gives to more than one execution: one of them is wrong."""
+    owners: dict[int, set[int | None]] = {}
+    for result in results:
+        remote = result.execution
+        if remote is not None and remote.id is not None:
+            owners.setdefault(remote.id, set()).add(remote.trade_service_execution_id)
+    return {service_id for service_id, claims in owners.items() if len(claims) > 1}
+
+
 def _judge(
     item: ClaimedExecution,
     named: Sequence[ExecutionResult],
     indexed: Sequence[ExecutionResult],
     http_status: int,
+    contested: Collection[int],
 ) -> ItemReading:
-    """The reading of one item; a result that names it outweighs those that only claim its index."""
+    """The reading of one item; a result that names it outweighs those that only claim its index.
+
+    A success has to name it: indexes may have shifted.
+    """
     claims = named or indexed
     if len(claims) != 1:
         why = "the answer holds no result for it" if not claims else f"the answer holds {len(claims)} results"
@@ -184,8 +229,16 @@ def _judge(
     if not named and remote is not None and remote.trade_service_execution_id is not None:
         return _unclear(item, f"its result names execution {remote.trade_service_execution_id}")
     if result.status == _SUCCESS:
-        if remote is None or remote.id is None or remote.id < 1:
+        if remote is None or remote.id is None:
             return _unclear(item, "its success carries no id")
+        if not is_service_id(remote.id):
+            return _unclear(
+                item, f"its success carries the id {shorten(str(remote.id))}, which none can have"
+            )
+        if not named:
+            return _unclear(item, "its success names no execution")
+        if remote.id in contested:
+            return _unclear(item, f"the answer gives the id {remote.id} to another execution as well")
         return ItemReading(item.execution_id, _ACCEPTED, _OK, _SAID_YES, remote.id)
     if result.status == _FAILED and remote is None and http_status != _ALL_CREATED:
         message = (result.message or "").strip() or "the Execution Service gave no reason"

@@ -96,11 +96,23 @@ class CircuitBreaker:
         self._good_probes = 0
         self._until = 0.0
         self._reason = ""
+        self._opened_at = self._good_at = float("-inf")
+        self._refused = False
 
     @property
     def state(self) -> CircuitState:
         """The state; an open circuit whose time is over becomes half-open with the next call."""
         return self._state
+
+    @property
+    def refused(self) -> bool:
+        """Whether the last telling call was turned away for a reason that only a new configuration ends."""
+        return self._refused
+
+    @property
+    def opened_at(self) -> float:
+        """When the circuit last opened; -inf before the first time."""
+        return self._opened_at
 
     @property
     def until(self) -> float | None:
@@ -149,10 +161,21 @@ class CircuitBreaker:
         retry_after_s: float | None,
         now: float,
         dice: float,
+        is_repeat: bool = False,
     ) -> None:
-        """Takes what came of a call. One begun before the circuit last changed is no evidence any more."""
+        """Takes what came of a call. One begun before the circuit last changed is no evidence any more.
+
+        `is_repeat`: it carried one execution that had failed alone before. While other calls get through, its
+        failure speaks of that execution: a few that can never succeed would hold up everybody else.
+        """
         if not self._settings.enabled:
+            self._note_disabled(rating, is_slow=is_slow, code=code, now=now)
             return
+        if rating is CallRating.GOOD:
+            self._good_at = now
+        elif rating is CallRating.BAD and is_repeat and not permit.is_probe:
+            gets_through = now - self._good_at < self._settings.open_max_ms / 1000
+            rating = CallRating.NEUTRAL if gets_through else rating
         if not self.holds(permit):
             if self._state is CircuitState.OPEN and retry_after_s is not None:
                 self._until = max(self._until, now + self._bounded_s(retry_after_s))
@@ -161,10 +184,12 @@ class CircuitBreaker:
             self._probed(rating, is_slow, code) if permit.is_probe else self._counted(rating, is_slow, code)
         )
         if reason:
+            self._refused = rating is CallRating.HOPELESS
             self._open(reason, retry_after_s, now, dice)
         elif self._good_probes >= self._settings.half_open_probes:
             self._openings = 0
             self._reason = ""
+            self._refused = False
             self._change(CircuitState.CLOSED)
 
     def wait_s(self, now: float, dice: float) -> float:
@@ -208,8 +233,17 @@ class CircuitBreaker:
         self._good_probes += 1
         return ""
 
+    def _note_disabled(self, rating: CallRating, *, is_slow: bool, code: str, now: float) -> None:
+        """Notes when the circuit would have opened: the retries of an outage ask for it all the same."""
+        if rating is not CallRating.NEUTRAL:
+            self._refused = rating is CallRating.HOPELESS
+        if self._counted(rating, is_slow, code):
+            self._opened_at = now
+            self._clear()
+
     def _open(self, reason: str, retry_after_s: float | None, now: float, dice: float) -> None:
         self._openings += 1
+        self._opened_at = now
         self._reason = reason
         wait_s = self._step_s() * (0.5 + 0.5 * dice)
         if retry_after_s is not None:
@@ -229,5 +263,8 @@ class CircuitBreaker:
         self._state = state
         self._epoch += 1
         self._probing = self._good_probes = 0
+        self._clear()
+
+    def _clear(self) -> None:
         self._window.clear()
         self._failed = self._slow = 0

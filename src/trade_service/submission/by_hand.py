@@ -7,12 +7,12 @@ from enum import StrEnum
 import msgspec
 
 from trade_service.domain.errors import DomainError, EvidenceConflict, InFlight, InvalidInput
-from trade_service.domain.executions import GAVE_BACK, SubmissionState
-from trade_service.submission.look_up import LookUpPass, agrees, doubtful, matches
+from trade_service.domain.executions import GAVE_BACK, MAX_SERVICE_ID, SubmissionState, is_service_id
+from trade_service.domain.money import is_positive, shown
+from trade_service.submission.look_up import LookUpPass, agrees, doubtful, matches, why_doubtful
 from trade_service.submission.model import AttemptId, OpenItem
 from trade_service.submission.ports import Listing
 
-MAX_ID = 2**31 - 1
 MAX_ACTOR = 80
 MAX_REASON = 2000
 
@@ -154,7 +154,7 @@ def sight_of_absence(case: Case, seen: LookUpPass) -> Sighting:
     if row_id is not None:
         message = (
             f"execution {row_id} of the Execution Service bears the id of execution {case.execution_id} and "
-            "differs in security, side, quantity or destination, or does not show them"
+            f"{why_doubtful(seen, case.execution_id)}"
         )
         return Sighting(Sight.DOUBTS, message)
     if seen.problem:
@@ -187,7 +187,7 @@ def sight_of_row(case: Case, service_id: int, listing: Listing) -> Sighting:
     if not agrees(case.item, row):
         message = (
             f"execution {service_id} of the Execution Service bears the id of execution {case.execution_id}, but "
-            f"is {row.trade_type} {row.quantity} {row.security_name} at {row.destination}"
+            f"is {row.trade_type} {shown(row.quantity)} {row.security_name} at {row.destination}"
         )
         return Sighting(Sight.DOUBTS, message)
     return Sighting(Sight.CONFIRMS, f"the Execution Service has it as {service_id}")
@@ -217,7 +217,11 @@ OVERDUE_S = 30.0
 
 def _check_not_accepted(case: Case) -> None:
     name = f"execution {case.execution_id}"
-    if case.execution_service_id is not None or case.state is _S.ACCEPTED or case.quantity_filled > 0:
+    if (
+        case.execution_service_id is not None
+        or case.state is _S.ACCEPTED
+        or is_positive(case.quantity_filled)
+    ):
         known = case.execution_service_id
         proof = "a fill" if known is None else f"its id there, {known},"
         raise _conflict(f"{name} was accepted, {proof} proves it", case)
@@ -237,8 +241,8 @@ def _check_not_accepted(case: Case) -> None:
 
 
 def _check_accepted(case: Case, service_id: int) -> None:
-    if not 1 <= service_id <= MAX_ID:
-        raise InvalidInput.of("executionServiceId", service_id, f"must be from 1 to {MAX_ID}")
+    if not is_service_id(service_id):
+        raise InvalidInput.of("executionServiceId", service_id, f"must be from 1 to {MAX_SERVICE_ID}")
     known = case.execution_service_id
     if known is None:
         return

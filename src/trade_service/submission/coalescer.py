@@ -19,7 +19,7 @@ PAUSE_AFTER_STORE_FAILURE_S = 1.0
 class Coalescer:
     """Runs `max_concurrent` senders on one queue; each takes up to a full batch as soon as it is free.
 
-    How many of them work at once is the admission's to say.
+    The admission says how many of them work at once; `may_claim` returns once executions may be claimed at all.
     """
 
     def __init__(
@@ -27,6 +27,7 @@ class Coalescer:
         queue: WorkQueue,
         process: Callable[[Work], Awaitable[object]],
         admission: Admission,
+        may_claim: Callable[[], Awaitable[None]],
         batch_size: int,
         max_concurrent: int,
         linger_s: float,
@@ -35,6 +36,7 @@ class Coalescer:
         self._queue = queue
         self._process = process
         self._admission = admission
+        self._may_claim = may_claim
         self._batch_size = batch_size
         self._max_concurrent = max_concurrent
         self._linger_s = linger_s
@@ -86,6 +88,7 @@ class Coalescer:
         """The next batch, once there is work and then a free slot; whose turn it is counts as in flight after."""
         async with self._turn:
             await self._queue.ready(self._batch_size, self._linger_s)
+            await self._may_claim()
             # Asked once a round: between two questions a pause may end, and nobody would wake this sender.
             while (wait_s := self._admission.slot_in_s(self._in_flight)) > 0:
                 self._freed.clear()

@@ -13,6 +13,7 @@ from trade_service.submission.breaker import CircuitState
 from trade_service.submission.model import AttemptId, ItemOutcome, ReplyKind
 
 _log = structlog.get_logger(__name__)
+MAX_ALARMS_KEPT = 10_000
 
 
 class BatchBegunEvent(msgspec.Struct, frozen=True):
@@ -100,6 +101,18 @@ class ExhaustedEvent(msgspec.Struct, frozen=True):
     execution_ids: tuple[int, ...]
 
 
+class FillsCheckedEvent(msgspec.Struct, frozen=True):
+    """One pass compared the fills in the downstream's books with ours."""
+
+    pages: int
+    compared: int
+    """Executions of the books that were found here."""
+    execution_ids: tuple[int, ...]
+    """Those whose fill was stored, since its report had been lost."""
+    problem: str
+    """Why the pass ended early; empty when it did not."""
+
+
 class CircuitEvent(msgspec.Struct, frozen=True):
     """The circuit around the Execution Service changed."""
 
@@ -118,6 +131,7 @@ SubmissionEvent = (
     | LookUpEvent
     | RecoveredEvent
     | ExhaustedEvent
+    | FillsCheckedEvent
     | AlarmEvent
     | CircuitEvent
 )
@@ -143,3 +157,21 @@ class EventBus:
             except Exception:  # noqa: BLE001  # the promise of this class; logged with its trace
                 self.failures += 1
                 _log.exception("listener_failed", listener=repr(listener), event_type=type(event).__name__)
+
+
+class AlarmsOnce:
+    """Emits each alarm about the same executions once: look-ups follow one another every few seconds."""
+
+    def __init__(self, events: EventBus) -> None:
+        self._events = events
+        self._emitted: set[tuple[str, tuple[int, ...]]] = set()
+
+    def emit(self, alarm: AlarmEvent) -> None:
+        """Calls every listener, unless the same alarm was emitted before."""
+        key = (alarm.code, alarm.execution_ids)
+        if key in self._emitted:
+            return
+        if len(self._emitted) >= MAX_ALARMS_KEPT:
+            self._emitted.clear()
+        self._emitted.add(key)
+        self._events.emit(alarm)

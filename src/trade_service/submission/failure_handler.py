@@ -18,23 +18,20 @@ from trade_service.submission.model import (
     GatewayReply,
     ItemOutcome,
     ItemReading,
+    NewAttempt,
     OpenItem,
     ReplyKind,
     Verdict,
+    refused_message,
 )
+from trade_service.submission.refusals import Refusals
 
 _ACCEPTED = SubmissionState.ACCEPTED
 _SAID_YES = Verdict.ACCEPTED
+_SERVER_ERROR = 500
 
 Dice = Callable[[], float]
 """Yields a number in [0, 1)."""
-
-TRANSIENT_WORDS = (
-    "timeout", "timed out", "time-out", "connection", "unavailable", "deadlock", "temporar", "internal error",
-    "internal server error", "try again", "too many", "could not serialize", "lock",
-)  # fmt: skip
-"""A failed item whose message holds one of these says nothing of the execution itself. Such a failure
-happened at the service's database, where rows may have been committed: it is looked up, not resent."""
 
 
 class Decision(StrEnum):
@@ -60,12 +57,21 @@ STATE_OF: dict[Decision, SubmissionState] = {
 SPENDS_BUDGET: dict[ReplyKind, bool] = {
     ReplyKind.ANSWERED: True,
     ReplyKind.NOT_SENT: False,
-    ReplyKind.CONFIGURATION: True,
+    ReplyKind.CONFIGURATION: False,
     ReplyKind.REFUSED_WHOLE: False,
     ReplyKind.UNCLEAR: True,
     ReplyKind.LOST: True,
 }
-"""Only an attempt that may have reached the service's books counts against an execution's budget."""
+"""Only an attempt that may have reached the service's books counts against an execution's budget, and only one
+that sent it alone (`NewAttempt.counted`)."""
+
+PARTS = 10
+"""A batch that failed is retried in so many parts, and such a part in single executions."""
+OUTAGE_TRIES = 3
+"""After so many calls in a row even what fails in an outage is split: the circuit may open for no other reason
+than batches that nobody splits."""
+FILTERED_STATUSES = frozenset({403, 404})
+"""A gateway may put these in the place of an answer that the service gave after its work."""
 
 
 class RetryPolicy(msgspec.Struct, frozen=True):
@@ -79,7 +85,41 @@ class RetryPolicy(msgspec.Struct, frozen=True):
     """Failed items of an answered batch go back alone when at most this many, else in two halves; 0: together."""
     look_up_delay_ms: int = 500
     look_up_max_delay_ms: int = 60_000
-    transient_words: tuple[str, ...] = TRANSIENT_WORDS
+    refusal_messages: tuple[str, ...] = ()
+    """More messages that refuse an item, beside `refusals.KNOWN_REFUSALS`; `*` stands for any text."""
+    answered_settle_ms: int | None = None
+    """Settle time after a 500 of the service's own handler; None: as after any other failure."""
+
+
+def retry_size(
+    kind: str | None, http_status: int | None, size: int, retry_count: int, *, outage: bool
+) -> int | None:
+    """How many executions at most a retry sends in one call after a look-up proved them absent; None: all.
+
+    `size`: how many the failed call carried. `retry_count`: how many calls failed in a row before it. `outage`:
+    whether calls failed in general around that time. One execution may make the service fail the whole batch,
+    so an answered 5xx is followed by parts and then by single executions, and repeated silence by halves. In an
+    outage nobody is to blame: the batch goes again whole.
+    """
+    answered = kind == ReplyKind.UNCLEAR and http_status is not None and http_status >= _SERVER_ERROR
+    silent = not answered and kind in (ReplyKind.LOST, ReplyKind.UNCLEAR)
+    if size <= 1 or not (answered or silent):
+        return None
+    if (outage and retry_count < OUTAGE_TRIES) or (silent and retry_count == 0):
+        return None
+    if silent:
+        return (size + 1) // 2
+    return -(-size // PARTS) if size > PARTS else 1
+
+
+class Hold(msgspec.Struct, frozen=True):
+    """Why and how long the open circuit holds a batch back."""
+
+    reason: str
+    wait_ms: int
+    message: str = PUT_OFF_MESSAGE
+    """What callers read."""
+    pauses_budget: bool = False
 
 
 class ExecutionFailureHandler:
@@ -87,7 +127,7 @@ class ExecutionFailureHandler:
 
     def __init__(self, policy: RetryPolicy) -> None:
         self._policy = policy
-        self._transient = tuple(word.lower() for word in policy.transient_words)
+        self._refusals = Refusals(policy.refusal_messages)
 
     def decide_reply(self, reply: GatewayReply, item: ClaimedExecution, batch_size: int) -> Decision:
         """The decision for one execution of a batch that was not answered item by item."""
@@ -95,7 +135,8 @@ class ExecutionFailureHandler:
             case ReplyKind.NOT_SENT:
                 return Decision.RETRY if item.budget_left_s > 0 else Decision.EXHAUST
             case ReplyKind.CONFIGURATION:
-                return Decision.EXHAUST
+                filtered = reply.http_status in FILTERED_STATUSES
+                return Decision.LOOK_UP if filtered else Decision.RETRY
             case ReplyKind.REFUSED_WHOLE:
                 return Decision.HALVE if batch_size > 1 else Decision.REJECT
             case ReplyKind.UNCLEAR | ReplyKind.LOST | ReplyKind.ANSWERED:
@@ -105,35 +146,34 @@ class ExecutionFailureHandler:
         """The decision for one execution of an answered batch."""
         if reading.verdict is Verdict.ACCEPTED:
             return Decision.ACCEPT
-        if reading.verdict is Verdict.REFUSED and not self.is_transient(reading.message):
+        if reading.verdict is Verdict.REFUSED and self.is_refusal(reading.message):
             return Decision.REJECT
         return Decision.LOOK_UP
 
-    def decide_absent(self, item: OpenItem, *, adopted: bool) -> SubmissionState:
-        """What an execution becomes once it is proven absent downstream."""
+    def decide_absent(self, item: OpenItem, *, adopted: bool, paused: bool = False) -> SubmissionState:
+        """What an execution becomes once it is proven absent downstream; `paused`: its time stands still."""
         if adopted:
             # An order of the earlier service may be months old: only a person sends it again.
             return SubmissionState.NONE
-        if item.attempts_spent >= self._policy.max_attempts or item.budget_left_s <= 0:
+        if item.attempts_spent >= self._policy.max_attempts or (item.budget_left_s <= 0 and not paused):
             return SubmissionState.EXHAUSTED
         return SubmissionState.RETRY
 
-    def is_transient(self, message: str) -> bool:
-        """Whether a failed item's message speaks of the service's troubles, not of the execution."""
-        text = message.lower()
-        return any(word in text for word in self._transient)
+    def is_refusal(self, message: str) -> bool:
+        """Whether a failed item's message proves that it was not created; any other proves nothing."""
+        return message in self._refusals
 
     def close_reply(
         self,
-        attempt_id: AttemptId,
+        attempt: NewAttempt,
         reply: GatewayReply,
         sent: Sequence[ClaimedExecution],
         readings: Sequence[ItemReading],
         unsendable: Iterable[ItemOutcome],
-        streak: int,
         dice: Dice,
     ) -> AttemptClosing:
         """What to record for a reply: every execution's outcome and when to look again."""
+        attempt_id = attempt.attempt_id
         if reply.kind is ReplyKind.ANSWERED:
             outcomes = [self._read_outcome(reading, attempt_id) for reading in readings]
         else:
@@ -149,34 +189,35 @@ class ExecutionFailureHandler:
             message=reply.message,
             http_status=reply.http_status,
             duration_ms=reply.duration_ms,
-            next_action_in_ms=self._next_action_ms(reply, outcomes, sent, streak, dice),
+            next_action_in_ms=self._next_action_ms(reply, outcomes, sent, attempt.retry_count, dice),
             next_batch_size=self._next_batch_size(reply, outcomes, len(sent)),
-            spent=SPENDS_BUDGET[reply.kind],
+            spent=SPENDS_BUDGET[reply.kind] or not attempt.counted,
+            pauses_budget=reply.kind is ReplyKind.CONFIGURATION,
+            settle_ms=self._policy.answered_settle_ms if reply.handler_failed else None,
             top_id=max(ids) if ids else None,
         )
 
     def close_unsent(
         self,
-        attempt_id: AttemptId,
-        reason: str,
+        attempt: NewAttempt,
+        hold: Hold,
         held: Sequence[ClaimedExecution],
         unsendable: Iterable[ItemOutcome],
-        wait_ms: int,
     ) -> AttemptClosing:
-        """What to record for a batch that the open circuit held back: it is due again in `wait_ms`."""
-        message = f"not sent, the Execution Service is not called now: {reason}"
-        reply = GatewayReply(ReplyKind.NOT_SENT, OutcomeCode.CIRCUIT_OPEN, message)
-        outcomes = [self._reply_outcome(reply, item, len(held), attempt_id) for item in held]
+        """What to record for a batch that the open circuit held back."""
+        message = f"not sent, the Execution Service is not called now: {hold.reason}"
+        outcomes = [_held_outcome(hold, item, message, attempt.attempt_id) for item in held]
         waiting = any(outcome.state is SubmissionState.RETRY for outcome in outcomes)
         return AttemptClosing(
-            attempt_id=attempt_id,
+            attempt_id=attempt.attempt_id,
             owned_as=SubmissionState.CLAIMED,
             outcomes=(*outcomes, *unsendable),
-            kind=reply.kind,
-            code=reply.code,
+            kind=ReplyKind.NOT_SENT,
+            code=OutcomeCode.CIRCUIT_OPEN,
             message=message,
-            next_action_in_ms=wait_ms if waiting else None,
-            spent=SPENDS_BUDGET[reply.kind],
+            next_action_in_ms=hold.wait_ms if waiting else None,
+            spent=not attempt.counted,
+            pauses_budget=hold.pauses_budget,
         )
 
     def backoff_ms(self, tries: int, dice: Dice, retry_after_s: float | None = None) -> int:
@@ -206,18 +247,19 @@ class ExecutionFailureHandler:
                 reading.execution_service_id,
             )
         state = STATE_OF[self.decide_reading(reading)]
-        message = reading.message
+        code, message = reading.code, reading.message
         if state is SubmissionState.UNKNOWN:
             message = f"{message} (attempt {attempt_id}): it is looked up before anything is sent again"
-        return ItemOutcome(reading.execution_id, state, reading.code, message, reading.execution_service_id)
+            code = OutcomeCode.ITEM_UNCLEAR
+        return ItemOutcome(reading.execution_id, state, code, message, reading.execution_service_id)
 
     def _reply_outcome(
         self, reply: GatewayReply, item: ClaimedExecution, batch_size: int, attempt_id: AttemptId
     ) -> ItemOutcome:
         decision = self.decide_reply(reply, item, batch_size)
-        if decision is Decision.RETRY and reply.code == OutcomeCode.CIRCUIT_OPEN:
-            return ItemOutcome(item.execution_id, STATE_OF[decision], reply.code, PUT_OFF_MESSAGE)
         message = f"{reply.message} (attempt {attempt_id}): {_NEXT_STEP[decision]}"
+        if reply.kind is ReplyKind.CONFIGURATION:
+            message = refused_message(reply.message)
         return ItemOutcome(item.execution_id, STATE_OF[decision], reply.code, message)
 
     def _next_action_ms(
@@ -225,7 +267,7 @@ class ExecutionFailureHandler:
         reply: GatewayReply,
         outcomes: Sequence[ItemOutcome],
         sent: Sequence[ClaimedExecution],
-        streak: int,
+        retry_count: int,
         dice: Dice,
     ) -> int | None:
         states = {outcome.state for outcome in outcomes}
@@ -235,7 +277,7 @@ class ExecutionFailureHandler:
             return None
         if reply.kind is ReplyKind.REFUSED_WHOLE:
             return 0
-        tries = streak + max((item.attempts_spent for item in sent), default=1)
+        tries = max(retry_count + 1, *(item.attempts_spent for item in sent))
         return self.backoff_ms(tries, dice, reply.retry_after_s)
 
     def _next_batch_size(
@@ -248,6 +290,13 @@ class ExecutionFailureHandler:
         if reply.kind is not ReplyKind.ANSWERED or not unsettled or not few:
             return None
         return 1 if unsettled <= few else (unsettled + 1) // 2
+
+
+def _held_outcome(hold: Hold, item: ClaimedExecution, why: str, attempt_id: AttemptId) -> ItemOutcome:
+    if item.budget_left_s > 0 or hold.pauses_budget:
+        return ItemOutcome(item.execution_id, SubmissionState.RETRY, OutcomeCode.CIRCUIT_OPEN, hold.message)
+    message = f"{why} (attempt {attempt_id}): {_NEXT_STEP[Decision.EXHAUST]}"
+    return ItemOutcome(item.execution_id, SubmissionState.EXHAUSTED, OutcomeCode.CIRCUIT_OPEN, message)
 
 
 _NEXT_STEP = {

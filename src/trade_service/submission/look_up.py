@@ -1,86 +1,185 @@
-"""One pass over the Execution Service's books: who is there, and how far back was read."""
+"""One pass over the Execution Service's books: which executions are there, and how far back it read."""
 
-from collections.abc import Iterable, Mapping
-from itertools import pairwise
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 
 import msgspec
 
-from trade_service.domain.executions import is_possible_id
+from trade_service.domain.executions import MAX_FOLLOWED_ID, is_service_id
+from trade_service.submission.downstream import (
+    DownstreamState,
+    Suspicion,
+    anchor_suspicion,
+    listing_suspicion,
+)
+from trade_service.submission.listing_walk import ListingWalk
 from trade_service.submission.messages import RemoteExecution
 from trade_service.submission.model import OpenItem
 from trade_service.submission.ports import Listings
 
-PAGE = 100
-OVERLAP = 1
-"""Pages shift while rows are inserted; each page has to show the last row of the one before."""
+_IMPOSSIBLE_KEPT = 20
 
 
 class LookUpPass(msgspec.Struct):
     """What one pass saw; ids are the Execution Service's."""
 
     found: dict[int, list[RemoteExecution]]
-    """By our execution id, newest first."""
+    """By our execution id; a row may come more than once."""
     top_id: int = 0
+    top_execution_id: int | None = None
+    """The tradeServiceExecutionId of the row with `top_id`."""
+    max_execution_id: int = 0
+    """Greatest possible tradeServiceExecutionId of all rows."""
     read_down_to: int | None = None
     """Every row with at least this id was read; 0 when the pass reached the end, None when it saw nothing."""
     pages: int = 0
     problem: str = ""
+    impossible: dict[int, int | None] = msgspec.field(default_factory=dict)
+    """Rows whose ids nothing can have (the first few), with their tradeServiceExecutionIds."""
+    spoiled: dict[int, int] = msgspec.field(default_factory=dict)
+    """Of `found`, those that a row with an impossible id names, with that id."""
+    contested: dict[int, int] = msgspec.field(default_factory=dict)
+    """Of `found`, those that share a downstream id with another execution, with that id."""
+    owners: dict[int, int] = msgspec.field(default_factory=dict)
+    """Our execution by downstream id, as far as `found` goes."""
+    lowest_id: int | None = None
+    """Of all rows that were read."""
+    anchor_ids: frozenset[int] = frozenset()
+    """Rows by which the ledger is recognised."""
+    anchors: dict[int, int | None] = msgspec.field(default_factory=dict)
+    """Those of them that are there, with the execution that each names."""
+
+    def contradicts(self, anchor_id: int, execution_id: int | None) -> bool:
+        """Whether the row `anchor_id`, which named `execution_id` before, is another one now or is missing."""
+        if not anchor_id or execution_id is None:
+            return False
+        if anchor_id in self.anchors:
+            return self.anchors[anchor_id] != execution_id
+        was_passed = self.read_down_to == 0 or (self.lowest_id is not None and self.lowest_id <= anchor_id)
+        return was_passed and not self.problem
 
     def is_complete_to(self, floor_id: int) -> bool:
         """Whether every row above `floor_id` was read."""
         return self.read_down_to is not None and self.read_down_to <= floor_id + 1
 
+    def collect(self, rows: Iterable[RemoteExecution]) -> None:
+        """Takes rows as they come, in any order and repeatedly."""
+        for row in rows:
+            if row.id is None:
+                continue
+            ours, service_id = row.trade_service_execution_id, row.id
+            if not is_service_id(service_id):
+                self._set_aside(service_id, ours)
+                continue
+            if service_id > self.top_id:
+                self.top_id, self.top_execution_id = service_id, ours
+            self.lowest_id = service_id if self.lowest_id is None else min(self.lowest_id, service_id)
+            if service_id in self.anchor_ids:
+                self.anchors[service_id] = ours
+            if ours is None:
+                continue
+            if self.max_execution_id < ours <= MAX_FOLLOWED_ID:
+                self.max_execution_id = ours
+            if ours in self.found:
+                self.found[ours].append(row)
+                owner = self.owners.setdefault(service_id, ours)
+                if owner != ours:
+                    self.contested[owner] = self.contested[ours] = service_id
 
-async def look_up(gateway: Listings, wanted: Iterable[int], floor_id: int, max_pages: int) -> LookUpPass:
+    def _set_aside(self, service_id: int, ours: int | None) -> None:
+        if len(self.impossible) < _IMPOSSIBLE_KEPT:
+            self.impossible[service_id] = ours
+        if ours is not None and ours in self.found:
+            self.spoiled[ours] = service_id
+
+
+class BooksReading:
+    """A walk over the listing against the real service: pages as they come, in constant memory."""
+
+    def __init__(self, books: Listings, floor_id: int = 0, max_pages: int | None = None) -> None:
+        """`max_pages` counts every page that is read; None: as many as it takes."""
+        self._books = books
+        self._max_pages = max_pages
+        self.walk = ListingWalk(floor_id)
+        self.pages = 0
+
+    async def run(self) -> AsyncIterator[tuple[Sequence[RemoteExecution], Sequence[RemoteExecution]]]:
+        """Yields for each page its rows, and the rows that extend what was read, which come once each.
+
+        Ends with `walk.problem` set when the listing cannot be read without a gap.
+        """
+        walk = self.walk
+        while (ask := walk.next_ask()) is not None:
+            if self.pages == self._max_pages:
+                walk.problem = f"not finished after {self._max_pages} pages"
+                return
+            listing = await self._books.list_newest(ask.offset, ask.limit)
+            if listing.page is None:
+                walk.problem = listing.message or listing.code
+                return
+            fresh = walk.take(ask, listing.page)
+            # Rows of a page that proves no absence are there all the same.
+            self.pages += not walk.problem
+            yield listing.page.content, fresh
+
+
+async def look_up(
+    books: Listings, wanted: Iterable[int], floor_id: int, max_pages: int, anchor_ids: Iterable[int] = ()
+) -> LookUpPass:
     """Reads newest first, back to the first row at or below `floor_id`, collecting rows of `wanted`.
 
-    A pass that fails, or that sees rows disappear between two pages, ends with its `problem` told.
+    Notes the rows of `anchor_ids` where it meets them. A pass that fails, or that cannot read without a gap, says
+    so in its `problem`.
     """
-    seen = LookUpPass(found={execution_id: [] for execution_id in wanted})
-    offset = 0
-    last_id: int | None = None
-    aligned = False
-    while seen.pages < max_pages:
-        listing = await gateway.list_newest(offset, PAGE)
-        if listing.page is None:
-            seen.problem = listing.message
-            return seen
-        rows = listing.page.content
-        ids = [row.id or 0 for row in rows]
-        seen.problem = _problem(ids, last_id, must_overlap=not aligned)
-        if seen.problem:
-            return seen
-        _collect(seen, rows)
-        if len(rows) < PAGE and listing.page.pagination is not None and listing.page.pagination.has_next:
-            seen.problem = f"a page of {len(rows)} executions, not {PAGE}, says that more follow"
-            return seen
-        # Some versions round an offset down to a whole page: then the same page came again.
-        aligned = aligned or (offset % PAGE != 0 and ids[-1:] == [last_id])
-        # So many rows may have been inserted meanwhile that this page is all newer: go on from there.
-        last_id = min(ids[-1], last_id or ids[-1]) if ids else None
-        if last_id is None or len(rows) < PAGE or last_id <= floor_id:
-            seen.read_down_to = floor_id + 1 if last_id is not None and last_id <= floor_id else 0
-            return seen
-        seen.read_down_to = last_id
-        offset = (offset // PAGE + 1) * PAGE if aligned else offset + PAGE - OVERLAP
-    seen.problem = f"not finished after {max_pages} pages"
+    found: dict[int, list[RemoteExecution]] = {execution_id: [] for execution_id in wanted}
+    seen = LookUpPass(found=found, anchor_ids=frozenset(anchor_ids))
+    reading = BooksReading(books, floor_id, max_pages)
+    async for rows, _ in reading.run():
+        seen.collect(rows)
+    seen.pages = reading.pages
+    seen.problem, seen.read_down_to = reading.walk.problem, reading.walk.read_down_to
     return seen
+
+
+def sign_of_another_ledger(
+    state: DownstreamState, seen: LookUpPass, anchors: Mapping[int, int | None]
+) -> Suspicion | None:
+    """What in a pass says that the ledger is not the one that `state` knew before the pass began.
+
+    `anchors`: known rows, with the executions that they named; None where that is not known.
+    """
+    if seen.top_id < state.known_id:
+        return listing_suspicion(state.known_id, seen.top_id)
+    for anchor_id, execution_id in anchors.items():
+        if execution_id is not None and seen.contradicts(anchor_id, execution_id):
+            return anchor_suspicion(anchor_id, execution_id)
+    return None
+
+
+def same_identifier(ours: str | None, theirs: str | None) -> bool:
+    """Whether two identifiers are the same; trailing blanks do not count, the Execution Service pads.
+
+    The one place where its texts are compared with ours. None equals None alone.
+    """
+    if ours is None or theirs is None:
+        return ours is theirs
+    return ours.rstrip(" ") == theirs.rstrip(" ")
 
 
 def agrees(item: OpenItem, remote: RemoteExecution) -> bool:
     """Whether a downstream row with our id is ours: ids restart when either database is reset."""
     return (
-        remote.security_name == item.security_id
-        and remote.trade_type == item.trade_type
+        same_identifier(item.security_id, remote.security_name)
+        and same_identifier(item.trade_type, remote.trade_type)
         and remote.quantity == item.quantity
-        and remote.destination == item.destination
+        and same_identifier(item.destination, remote.destination)
     )
 
 
 def matches(seen: LookUpPass, items: Iterable[OpenItem], floor_id: int) -> Mapping[int, list[int]]:
     """The downstream ids of each item, ascending: none, one, or more when it was accepted twice.
 
-    Rows at or below `floor_id` were there before the attempt: they are another life's, however alike.
+    Rows at or below `floor_id` were there before the attempt: they are another life's, however alike. Of an
+    id that two executions share nothing is concluded.
     """
     return {
         item.execution_id: sorted(
@@ -90,6 +189,8 @@ def matches(seen: LookUpPass, items: Iterable[OpenItem], floor_id: int) -> Mappi
                 if row.id is not None and row.id > floor_id and agrees(item, row)
             }
         )
+        if item.execution_id not in seen.contested
+        else []
         for item in items
     }
 
@@ -100,32 +201,25 @@ def doubtful(seen: LookUpPass, item: OpenItem, floor_id: int) -> int | None:
     That is any that bears our id and came after a known floor: ids restarted long ago explain a stranger
     among old rows, not among those made since the attempt. Among old rows it is one whose terms are not all
     shown, and one of the same security: the earlier service may have sent another quantity than it stored,
-    and a trade type that was deleted since is not known here any more.
+    and a trade type that was deleted since is not known here any more. So is a row with an impossible id, or
+    with an id that it shares with another execution.
     """
+    for odd in (seen.spoiled, seen.contested):
+        if item.execution_id in odd:
+            return odd[item.execution_id]
     for row in seen.found.get(item.execution_id, ()):
         if row.id is None or row.id <= floor_id or agrees(item, row):
             continue
         hidden = None in (row.security_name, row.trade_type, row.quantity, row.destination)
-        if floor_id > 0 or hidden or row.security_name == item.security_id:
+        if floor_id > 0 or hidden or same_identifier(item.security_id, row.security_name):
             return row.id
     return None
 
 
-def _problem(ids: list[int], last_id: int | None, *, must_overlap: bool) -> str:
-    """Why a page cannot follow one that ended at `last_id`; empty when it can."""
-    impossible = next((i for i in ids if i < 1 or not is_possible_id(i)), None)
-    if impossible is not None:
-        return f"the listing holds the impossible id {impossible}"
-    if any(newer <= older for newer, older in pairwise(ids)):
-        return "the listing is not sorted by descending id"
-    if must_overlap and last_id is not None and (not ids or ids[0] < last_id):
-        return f"execution {last_id} disappeared from the listing between two pages"
-    return ""
-
-
-def _collect(seen: LookUpPass, rows: list[RemoteExecution]) -> None:
-    seen.pages += 1
-    for row in rows:
-        seen.top_id = max(seen.top_id, row.id or 0)
-        if row.trade_service_execution_id in seen.found:
-            seen.found[row.trade_service_execution_id].append(row)
+def why_doubtful(seen: LookUpPass, execution_id: int) -> str:
+    """How a row that is `doubtful` differs from the execution, to follow "the row"."""
+    if execution_id in seen.spoiled:
+        return "has an id that no execution can have"
+    if execution_id in seen.contested:
+        return "bears the id of another execution as well"
+    return "differs in security, side, quantity or destination, or does not show them"

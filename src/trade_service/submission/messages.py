@@ -46,6 +46,7 @@ class RemoteExecution(msgspec.Struct, frozen=True, rename="camel", gc=False):
     security: Security | None = None
     security_id: str | None = None
     quantity: Decimal | None = None
+    quantity_filled: Decimal | None = None
     limit_price: Decimal | None = None
     received_timestamp: str | float | None = None
     trade_service_execution_id: int | None = None
@@ -54,7 +55,9 @@ class RemoteExecution(msgspec.Struct, frozen=True, rename="camel", gc=False):
     @property
     def security_name(self) -> str | None:
         """The security's id from wherever this version of the service puts it."""
-        return self.security.security_id if self.security is not None else self.security_id
+        if self.security is not None and self.security.security_id is not None:
+            return self.security.security_id
+        return self.security_id
 
 
 class ExecutionResult(msgspec.Struct, frozen=True, rename="camel", gc=False):

@@ -26,7 +26,7 @@ class ClaimedExecution(msgspec.Struct, frozen=True, gc=False):
     quantity: Decimal
     limit_price: Decimal | None
     attempts_spent: int
-    """Attempts that count against the budget, the present one included."""
+    """Attempts that count against the budget, the present one included if it counts."""
     budget_left_s: float
     """Seconds until the execution is given up, at the time of the claim, by the database's clock."""
 
@@ -43,6 +43,9 @@ class NotClaimed(msgspec.Struct, frozen=True, gc=False):
     """The status that keeps an execution in state `none` from being sent, such as HOLD."""
 
 
+MAX_RETRY_COUNT = 1000
+
+
 class NewAttempt(msgspec.Struct, frozen=True):
     """What is written about an attempt before its first byte leaves."""
 
@@ -50,11 +53,13 @@ class NewAttempt(msgspec.Struct, frozen=True):
     owner: str
     lease_ms: int
     settle_ms: int
-    floor_id: int
-    """Greatest id known downstream before this attempt: a look-up reads no further back. 0 = to the end."""
+    epoch: int
+    """The life of the Execution Service's ledger that this process has read; nothing is claimed in another."""
     give_up_after_ms: int
-    streak: int = 0
-    """Attempts in a row before this one that provably did not leave: they lengthen the backoff."""
+    retry_count: int = 0
+    """Calls in a row for these executions before this one that did not settle them; at most MAX_RETRY_COUNT."""
+    counted: bool = False
+    """Whether it counts against the budget of its execution. Only an attempt for a single execution may."""
 
 
 class Claim(msgspec.Struct, frozen=True):
@@ -62,6 +67,9 @@ class Claim(msgspec.Struct, frozen=True):
 
     items: tuple[ClaimedExecution, ...]
     not_claimed: tuple[NotClaimed, ...]
+    floor_id: int | None = 0
+    """Greatest id known in the ledger before this attempt: a look-up reads no further back. 0: to the end.
+    None: nothing could be claimed, since the ledger is suspected, blocked, or in another epoch."""
 
 
 class ReplyKind(StrEnum):
@@ -94,6 +102,8 @@ class GatewayReply(msgspec.Struct, frozen=True):
     duration_ms: float = 0.0
     own_doing: bool = False
     """Whether the Execution Service had no part in it: our own deadline or our own pool kept it from leaving."""
+    handler_failed: bool = False
+    """Whether the service's own handler answered 500 and does not blame the end of its transaction."""
 
 
 class Verdict(StrEnum):
@@ -145,9 +155,15 @@ class AttemptClosing(msgspec.Struct, frozen=True):
     next_batch_size: int | None = None
     """Retries of this attempt go out in batches of at most this many."""
     spent: bool = True
-    """Whether the attempt counts against the executions' budgets."""
+    """False gives back the attempt that the claim counted against the execution's budget."""
+    pauses_budget: bool = False
+    """Whether the time budgets of executions that stay open stand still until they are claimed again."""
+    settle_ms: int | None = None
+    """A shorter settle time of the attempt; None leaves it as it is."""
     top_id: int | None = None
-    """Greatest downstream id seen: the floor of later attempts."""
+    """Greatest downstream id seen."""
+    epoch: int | None = None
+    """Of a look-up: the life of the ledger that it read. Absence is recorded only while that one lasts."""
 
 
 class Recorded(msgspec.Struct, frozen=True, gc=False):
@@ -182,14 +198,17 @@ class DueAttempt(msgspec.Struct, frozen=True):
 
     attempt_id: AttemptId
     floor_id: int
+    floor_execution_id: int | None
+    """The execution that the row `floor_id` named: by it the ledger is recognised. None where it is not known."""
     settle_ms: int
     settled: bool
     """By the database's clock: the settle time has passed since the last moment bytes could leave."""
-    floor_void: bool
-    """The downstream's ids restarted since the floor was noted: only presence can still be proven."""
+    epoch: int
+    """The life of the ledger in which it was claimed: in a later one only presence can still be proven."""
     look_ups: int
     next_batch_size: int | None
-    streak: int
+    retry_count: int
+    """Calls in a row for its executions before it that did not settle them."""
     adopted: bool
     """Made for rows of the earlier service: absence leads back to `none`, never to a retry."""
     items: tuple[OpenItem, ...]
@@ -197,6 +216,21 @@ class DueAttempt(msgspec.Struct, frozen=True):
     """How long its owner may have sent from the claim on, where it did not record what came of it; else 0."""
     requeued: bool = False
     """Made by an operator's requeue: what a look-up finds had been accepted before, and given up all the same."""
+    size: int = 0
+    """How many executions it was made for."""
+    age_s: float = 0.0
+    """Seconds since its claim, by the database's clock."""
+    kind: str | None = None
+    """A ReplyKind, REQUEUED_KIND, or None for a ticket."""
+    code: str | None = None
+    message: str = ""
+    http_status: int | None = None
+
+    @property
+    def calls(self) -> int:
+        """Calls in a row, this attempt's included if it made one, that did not settle its executions."""
+        no_call = self.kind is None or self.requeued or self.code == OutcomeCode.CIRCUIT_OPEN
+        return self.retry_count if no_call else min(self.retry_count + 1, MAX_RETRY_COUNT)
 
 
 class SubmitStatus(StrEnum):
@@ -230,6 +264,14 @@ PUT_OFF_MESSAGE = (
     f"{PENDING_MESSAGE}: the Execution Service is not called now since its last calls failed or were too "
     "slow; it is sent by itself later"
 )
+
+
+def refused_message(reason: str) -> str:
+    """The message of an execution that waits until the Execution Service lets us in again."""
+    return (
+        f"{PENDING_MESSAGE}: the Execution Service takes nothing from this service until its configuration is "
+        f"corrected ({reason}); it is sent by itself then"
+    )
 
 
 class ExecutionSubmitResult(msgspec.Struct, frozen=True, gc=False):
@@ -276,9 +318,17 @@ class ExecutionSubmitResult(msgspec.Struct, frozen=True, gc=False):
         return cls(execution_id, SubmitStatus.PENDING, state, OutcomeCode.PENDING, PENDING_MESSAGE)
 
     @classmethod
-    def put_off(cls, execution_id: int, state: SubmissionState) -> "ExecutionSubmitResult":
-        """The result of an execution that waits since the circuit is open."""
-        return cls(execution_id, SubmitStatus.PENDING, state, OutcomeCode.CIRCUIT_OPEN, PUT_OFF_MESSAGE)
+    def put_off(
+        cls, execution_id: int, state: SubmissionState, message: str = PUT_OFF_MESSAGE
+    ) -> "ExecutionSubmitResult":
+        """The result of an execution that waits since the circuit is open; `message` says why."""
+        return cls(execution_id, SubmitStatus.PENDING, state, OutcomeCode.CIRCUIT_OPEN, message)
+
+    @classmethod
+    def held(cls, execution_id: int, state: SubmissionState, reason: str) -> "ExecutionSubmitResult":
+        """The result of an execution that waits since nothing may be claimed, for `reason`."""
+        message = f"{PENDING_MESSAGE}: {reason}; it is sent automatically once that is settled"
+        return cls(execution_id, SubmitStatus.PENDING, state, OutcomeCode.LEDGER_CLOSED, message)
 
     @classmethod
     def withdrawn(cls, execution_id: int, status: str) -> "ExecutionSubmitResult":

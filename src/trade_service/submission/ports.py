@@ -6,6 +6,7 @@ from typing import Protocol
 import msgspec
 
 from trade_service.domain.executions import SubmissionState
+from trade_service.submission.downstream import DownstreamState, Suspicion
 from trade_service.submission.messages import BatchExecutionRequest, RemoteExecutionPage
 from trade_service.submission.model import (
     AttemptClosing,
@@ -68,6 +69,10 @@ class SubmissionStore(Protocol):
         """Sets when an attempt is due again; None closes it."""
         ...
 
+    async def pause_budgets(self, attempt_id: AttemptId) -> None:
+        """Stops the time budgets of executions that wait for an attempt's retry until they are claimed again."""
+        ...
+
     async def states(self, execution_ids: Sequence[int]) -> tuple[NotClaimed, ...]:
         """The present submission states of executions; ids that do not exist are left out."""
         ...
@@ -76,13 +81,57 @@ class SubmissionStore(Protocol):
         """Takes over rows written by the earlier service: accepted where they prove it, else unknown."""
         ...
 
-    async def void_floors(self, above: int) -> None:
-        """The downstream's ids restarted: absence proves nothing any more for open attempts whose floor
-        is greater than `above`, even when the new ids have passed it, nor for those without a floor."""
+
+class DownstreamStore(Protocol):
+    """What all replicas know of the Execution Service's ledger. Every method may raise StoreUnavailable."""
+
+    async def read(self) -> DownstreamState:
+        """The present state. Its high-water id includes what recent attempts of this epoch have seen."""
         ...
 
-    async def last_top_id(self) -> int:
-        """The greatest downstream id that recent attempts have seen; 0 when none has."""
+    async def raise_high_water(self, epoch: int, service_id: int, execution_id: int) -> None:
+        """Notes a greater known id, and the execution that its row names, while `epoch` lasts unsuspected."""
+        ...
+
+    async def suspect(self, epoch: int, suspicion: Suspicion) -> bool:
+        """Marks the ledger as suspected; False when it was already, or `epoch` is over."""
+        ...
+
+    async def dismiss(self, epoch: int, suspicion: Suspicion) -> None:
+        """Removes the mark that `suspicion` describes, and no other."""
+        ...
+
+    async def begin_epoch(
+        self, after: int, base_url: str, service_id: int, execution_id: int | None
+    ) -> tuple[int, ...] | None:
+        """Begins the epoch after `after`, with the newest row of the ledger; clears the mark.
+
+        Returns the executions whose outcome is unknown by then; None when another replica was first.
+        """
+        ...
+
+    async def note_ledger(self, epoch: int, base_url: str, service_id: int, execution_id: int | None) -> None:
+        """Notes where the ledger is read and a row of it, in one step, while `epoch` lasts unsuspected."""
+        ...
+
+    async def leave_gap(self, size: int) -> None:
+        """Lets new executions begin `size` ids further on."""
+        ...
+
+    async def held_as_unsent(self, execution_ids: Sequence[int]) -> tuple[int, ...]:
+        """Those of them that this database holds as not sent, ascending: `none`, `queued` or `retry`."""
+        ...
+
+    async def block(self, reason: str) -> None:
+        """Lets nothing be claimed until a person has recovered this database."""
+        ...
+
+    async def advance_sequence(self, beyond: int, since_s: float, reason: str) -> bool:
+        """Lets new executions begin after `beyond`, the greatest of our ids in the ledger.
+
+        Blocks claims with `reason` where executions are open that are older than `since_s` seconds; returns
+        whether it did.
+        """
         ...
 
 
@@ -94,7 +143,15 @@ class Listings(Protocol):
         ...
 
 
-class ExecutionGateway(Listings, Protocol):
+class Ledger(Listings, Protocol):
+    """The Execution Service's ledger: its listing, and single executions in it."""
+
+    async def find(self, service_id: int) -> Listing:
+        """The execution of that id as a page of one; an empty page when there is none."""
+        ...
+
+
+class ExecutionGateway(Ledger, Protocol):
     """The Execution Service. Never raises for what the network or the service does."""
 
     async def submit_batch(

@@ -5,20 +5,38 @@ whoever claims first win: taking the same thing twice is harmless.
 """
 
 import asyncio
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 
 import msgspec
 import structlog
 
 from trade_service.domain.executions import SubmissionState
+from trade_service.submission.absence import Circumstances, absent_outcome, next_batch_size, overdue_outcomes
 from trade_service.submission.admission import Admission
+from trade_service.submission.alarm_clock import AlarmClock
 from trade_service.submission.announce import announce, recovered
 from trade_service.submission.board import OutcomeBoard
-from trade_service.submission.codes import AlarmCode, OutcomeCode
-from trade_service.submission.events import AlarmEvent, EventBus, LookUpEvent
+from trade_service.submission.codes import OutcomeCode
+from trade_service.submission.downstream import DownstreamState
+from trade_service.submission.downstream_gate import DownstreamGate
+from trade_service.submission.events import AlarmsOnce, EventBus
 from trade_service.submission.failure_handler import ExecutionFailureHandler
-from trade_service.submission.look_up import LookUpPass, doubtful, look_up, matches
+from trade_service.submission.look_up import (
+    LookUpPass,
+    doubtful,
+    look_up,
+    matches,
+    sign_of_another_ledger,
+)
+from trade_service.submission.look_up_events import (
+    accepted_twice,
+    doubtful_row,
+    impossible_ids,
+    ledger_began_anew,
+    looked_up,
+    requeued_though_accepted,
+)
 from trade_service.submission.model import (
     AttemptClosing,
     AttemptId,
@@ -28,11 +46,20 @@ from trade_service.submission.model import (
     OpenItem,
     ReplyKind,
 )
-from trade_service.submission.ports import Clock, ExecutionGateway, StoreUnavailable, SubmissionStore
+from trade_service.submission.ports import (
+    Clock,
+    DownstreamStore,
+    ExecutionGateway,
+    StoreUnavailable,
+    SubmissionStore,
+)
 from trade_service.submission.watching import AttemptWatch
 from trade_service.submission.work_queue import Work, WorkQueue
 
 _log = structlog.get_logger(__name__)
+
+CLOSED_PAUSE_MS = 1000
+"""How long work is left where it is while nothing may be claimed."""
 
 _RESENDABLE = frozenset({SubmissionState.QUEUED, SubmissionState.RETRY})
 _TO_LOOK_UP = frozenset({SubmissionState.UNKNOWN, SubmissionState.ACCEPTED})
@@ -71,6 +98,8 @@ class Recovery:
         board: OutcomeBoard,
         events: EventBus,
         admission: Admission,
+        gate: DownstreamGate,
+        downstream: DownstreamStore,
         settings: RecoverySettings,
     ) -> None:
         self._store = store
@@ -81,19 +110,18 @@ class Recovery:
         self._board = board
         self._events = events
         self._admission = admission
+        self._gate = gate
+        self._downstream = downstream
         self._settings = settings
         self._watch = AttemptWatch(clock)
-        self._wake = asyncio.Event()
-        self._wake_at: float | None = None
+        self._alarm_clock = AlarmClock(clock)
         self._to_look_up: dict[str, DueAttempt] = {}
         self._look_up_wanted = asyncio.Event()
+        self._alarms = AlarmsOnce(events)
 
     def due_in(self, delay_ms: int) -> None:
-        """Tells the loop that something will be due: it looks then, not only at its next poll."""
-        at = self._clock.boottime() + delay_ms / 1000
-        if self._wake_at is None or at < self._wake_at:
-            self._wake_at = at
-            self._wake.set()
+        """Makes the loop look in `delay_ms`, not only at its next poll."""
+        self._alarm_clock.set_in(delay_ms)
 
     async def run(self) -> None:
         """Drives and looks up until cancelled; a database that is away is waited for."""
@@ -125,20 +153,26 @@ class Recovery:
         conclusive = {a.attempt_id for a in attempts if self._is_settled(a)}
         sought = {a.attempt_id: _to_look_up(a) for a in attempts}
         wanted = [item.execution_id for items in sought.values() for item in items]
-        floor_id = min(attempt.floor_id for attempt in attempts)
-        # Asked for before the pass: it has to see whatever was known by then.
-        known = await self._store.last_top_id()
-        seen = await look_up(self._gateway, wanted, floor_id, self._settings.look_up_max_pages)
-        void = {a.attempt_id for a in attempts if a.floor_void or _is_reset(seen, a.floor_id or known)}
-        if any(attempt.attempt_id in void and not attempt.floor_void for attempt in attempts):
-            await self._store.void_floors(seen.top_id)
+        # The row of the floor itself is read as well: by it the ledger is recognised.
+        floor_id = max(0, min(attempt.floor_id for attempt in attempts) - 1)
+        # Read before the pass: it has to see whatever was known by then.
+        state = await self._downstream.read()
+        anchors = {
+            state.first_id: state.first_execution_id,
+            state.high_water_id: state.high_water_execution_id,
+        }
+        anchors |= {a.floor_id: a.floor_execution_id for a in attempts if a.epoch == state.epoch}
+        seen = await look_up(self._gateway, wanted, floor_id, self._settings.look_up_max_pages, anchors)
+        if seen.impossible:
+            self._alarms.emit(impossible_ids(seen.impossible, seen.spoiled))
+        proves = self._is_beyond_doubt(state, seen, anchors)
         closings = [
             self._conclude(
                 attempt,
                 sought[attempt.attempt_id],
                 seen,
-                settled=attempt.attempt_id in conclusive,
-                reset=attempt.attempt_id in void,
+                state,
+                settled=proves and attempt.attempt_id in conclusive,
             )
             for attempt in attempts
         ]
@@ -146,11 +180,11 @@ class Recovery:
             with _contained(closing.attempt_id):
                 await self._record(closing)
                 self._tell_recovered(attempt, sought[attempt.attempt_id], closing)
-        self._tell(seen, closings, len(wanted))
+        self._events.emit(looked_up(seen, closings, len(wanted)))
 
     async def _drive(self) -> None:
         while True:
-            await self._until_due()
+            await self._alarm_clock.wait(self._settings.poll_s)
             try:
                 taken = await self.step()
             except StoreUnavailable as error:
@@ -168,21 +202,6 @@ class Recovery:
             except StoreUnavailable as error:
                 _log.warning("look_up_not_recorded", error=str(error))
 
-    async def _until_due(self) -> None:
-        poll_at = self._clock.boottime() + self._settings.poll_s
-        while True:
-            at = poll_at if self._wake_at is None else min(poll_at, self._wake_at)
-            pause = at - self._clock.boottime()
-            if pause <= 0:
-                break
-            self._wake.clear()
-            try:
-                async with asyncio.timeout(pause):
-                    await self._wake.wait()
-            except TimeoutError:
-                break
-        self._wake_at = None
-
     async def _drive_on(self, attempt: DueAttempt, held_until: float) -> None:
         if not attempt.items:
             self._watch.forget(attempt.attempt_id)
@@ -190,6 +209,7 @@ class Recovery:
             return
         resend = [item for item in attempt.items if item.state in _RESENDABLE]
         overdue = [i for i in resend if i.budget_left_s <= 0 and i.state is SubmissionState.RETRY]
+        overdue = [] if self._admission.is_refused else overdue
         if overdue:
             await self._give_up(attempt, overdue)
         if _to_look_up(attempt):
@@ -200,9 +220,11 @@ class Recovery:
 
     async def _resend(self, attempt: DueAttempt, items: Sequence[OpenItem], held_until: float) -> None:
         """Queues executions for the senders, or lets them wait for the circuit where they are."""
-        hold_back_ms = self._admission.hold_back_ms(len(self._queue)) if items else None
+        hold_back_ms = self._hold_back_ms() if items else None
         if hold_back_ms is not None:
-            self._board.put_off(ExecutionSubmitResult.put_off(i.execution_id, i.state) for i in items)
+            self._board.put_off(self._put_off(item) for item in items)
+            if self._admission.is_refused:
+                await self._store.pause_budgets(attempt.attempt_id)
             if not _to_look_up(attempt):
                 await self._store.postpone(attempt.attempt_id, hold_back_ms)
                 self.due_in(hold_back_ms)
@@ -211,60 +233,84 @@ class Recovery:
         with suppress(TimeoutError):
             async with asyncio.timeout_at(held_until):
                 for batch in _cut([item.execution_id for item in items], size):
-                    await self._queue.put(Work(batch, recovered=True, streak=attempt.streak))
+                    await self._queue.put(Work(batch, recovered=True, retry_count=attempt.calls))
+
+    def _hold_back_ms(self) -> int | None:
+        return self._admission.hold_back_ms(len(self._queue)) if self._gate.is_open else CLOSED_PAUSE_MS
+
+    def _put_off(self, item: OpenItem) -> ExecutionSubmitResult:
+        if self._gate.is_open:
+            message = self._admission.put_off_message
+            return ExecutionSubmitResult.put_off(item.execution_id, item.state, message)
+        return ExecutionSubmitResult.held(item.execution_id, item.state, self._gate.reason)
 
     async def _give_up(self, attempt: DueAttempt, overdue: Sequence[OpenItem]) -> None:
-        outcomes = tuple(
-            ItemOutcome(
-                item.execution_id,
-                SubmissionState.EXHAUSTED,
-                OutcomeCode.BUDGET_SPENT,
-                f"never accepted in {item.attempts_spent} attempts, and its time is up: given up; "
-                "the quantity goes back to the order",
-            )
-            for item in overdue
-        )
-        await self._record(self._closing(attempt, SubmissionState.RETRY, outcomes, self._settings.hold_ms))
+        outcomes, again_ms = overdue_outcomes(attempt, overdue), self._settings.hold_ms
+        await self._record(self._closing(attempt, SubmissionState.RETRY, outcomes, again_ms))
 
     def _is_settled(self, attempt: DueAttempt) -> bool:
         """Whether absence in a pass begun now is conclusive: by the database's clock and by our own."""
         return attempt.settled and self._watch.left_ms(attempt) <= 0
 
+    def _is_beyond_doubt(
+        self, state: DownstreamState, seen: LookUpPass, anchors: Mapping[int, int | None]
+    ) -> bool:
+        """Whether absence from a pass may prove anything; a sign that the ledger began anew closes the gate."""
+        if seen.pages == 0:
+            return False
+        self._gate.note_ours(seen.max_execution_id)
+        suspicion = sign_of_another_ledger(state, seen, anchors)
+        if suspicion is not None:
+            self._gate.suspect(suspicion)
+            return False
+        if seen.top_execution_id is not None:
+            self._gate.note_seen(seen.top_id, seen.top_execution_id)
+        return state.suspicion is None and state.blocked_reason is None
+
     def _conclude(
-        self, attempt: DueAttempt, items: Sequence[OpenItem], seen: LookUpPass, *, settled: bool, reset: bool
+        self,
+        attempt: DueAttempt,
+        items: Sequence[OpenItem],
+        seen: LookUpPass,
+        state: DownstreamState,
+        *,
+        settled: bool,
     ) -> AttemptClosing:
         """What a pass proves for one attempt's executions, and when to look again.
 
         Those that a fill proved to be accepted are there: only under which id is asked.
         """
-        if reset:
-            self._alarm_reset(attempt, seen, items)
+        reset = attempt.epoch < state.epoch
         found = matches(seen, items, attempt.floor_id)
+        if reset and any(not found.get(item.execution_id) for item in items):
+            self._alarms.emit(ledger_began_anew(attempt, seen.top_id, items))
         absent_counts = settled and not reset and not seen.problem and seen.is_complete_to(attempt.floor_id)
-        unknown, outcomes = SubmissionState.UNKNOWN, []
+        unknown, outcomes, now = SubmissionState.UNKNOWN, [], self._circumstances(attempt)
         for item in items:
             ids = found.get(item.execution_id) or []
             if ids:
                 outcomes.append(self._found(attempt, item, ids))
             elif absent_counts and item.state is unknown and not self._is_doubtful(attempt, item, seen):
-                outcomes.append(self._absent(attempt, item))
+                outcomes.append(absent_outcome(self._handler, attempt, item, now))
         next_ms = self._next_ms(attempt, items, outcomes)
         closing = self._closing(attempt, SubmissionState.UNKNOWN, tuple(outcomes), next_ms)
-        return msgspec.structs.replace(closing, top_id=seen.top_id or None)
+        return msgspec.structs.replace(
+            closing,
+            top_id=seen.top_id or None,
+            epoch=state.epoch,
+            next_batch_size=next_batch_size(attempt, now),
+            pauses_budget=now.put_off_message is not None,
+        )
+
+    def _circumstances(self, attempt: DueAttempt) -> Circumstances:
+        message = self._admission.put_off_message if self._admission.is_refused else None
+        return Circumstances(self._admission.is_outage(self._watch.claimed_at(attempt)), message)
 
     def _found(self, attempt: DueAttempt, item: OpenItem, ids: Sequence[int]) -> ItemOutcome:
         if len(ids) > 1:
-            message = (
-                f"execution {item.execution_id} was accepted {len(ids)} times, as {list(ids)}: "
-                "cancel all but the first at the Execution Service"
-            )
-            self._events.emit(AlarmEvent(AlarmCode.ACCEPTED_TWICE, message, (item.execution_id,)))
+            self._events.emit(accepted_twice(item, ids))
         if attempt.requeued:
-            message = (
-                f"execution {item.execution_id} was requeued, and the Execution Service had it as {ids[0]} all "
-                "along: nothing was sent again; check its order and whatever took its place"
-            )
-            self._events.emit(AlarmEvent(AlarmCode.ACCEPTED_LATE, message, (item.execution_id,)))
+            self._events.emit(requeued_though_accepted(item, ids[0]))
         message = f"found by look-up as {ids[0]}"
         code = OutcomeCode.FOUND_BY_LOOK_UP
         return ItemOutcome(item.execution_id, SubmissionState.ACCEPTED, code, message, ids[0])
@@ -273,23 +319,8 @@ class Recovery:
         row_id = doubtful(seen, item, attempt.floor_id)
         if row_id is None:
             return False
-        message = (
-            f"execution {row_id} of the Execution Service bears the id of execution {item.execution_id}, which "
-            "is unknown, but differs in security, side, quantity or destination, or does not show them: "
-            "nothing is concluded; resolve this execution by hand"
-        )
-        self._events.emit(AlarmEvent(AlarmCode.LOOK_UP_DOUBTFUL, message, (item.execution_id,)))
+        self._alarms.emit(doubtful_row(item, row_id, seen))
         return True
-
-    def _absent(self, attempt: DueAttempt, item: OpenItem) -> ItemOutcome:
-        state = self._handler.decide_absent(item, adopted=attempt.adopted)
-        code = OutcomeCode.BUDGET_SPENT if state is SubmissionState.EXHAUSTED else OutcomeCode.PROVEN_ABSENT
-        next_step = {
-            SubmissionState.RETRY: "it is sent again",
-            SubmissionState.EXHAUSTED: f"given up after {item.attempts_spent} attempts",
-        }.get(state, "it can be submitted")
-        message = f"proven absent downstream by a look-up: {next_step}"
-        return ItemOutcome(item.execution_id, state, code, message)
 
     def _next_ms(
         self, attempt: DueAttempt, items: Sequence[OpenItem], outcomes: Sequence[ItemOutcome]
@@ -299,7 +330,8 @@ class Recovery:
             settle_in = self._watch.left_ms(attempt)
             return min(delay, settle_in + 1) if settle_in > 0 else delay
         if any(outcome.state is SubmissionState.RETRY for outcome in outcomes):
-            return self._handler.backoff_ms(max(i.attempts_spent for i in items), self._clock.dice)
+            tries = max(attempt.calls, *(item.attempts_spent for item in items))
+            return self._handler.backoff_ms(tries, self._clock.dice)
         return self._settings.hold_ms if len(items) < len(attempt.items) else None
 
     @staticmethod
@@ -339,32 +371,7 @@ class Recovery:
         found = [item for item in items if item.execution_id in accepted]
         if found and not (attempt.requeued or attempt.adopted):
             budget_s = self._settings.give_up_after_ms / 1000
-            self._events.emit(recovered(closing.attempt_id, "look_up", found, attempt.streak, budget_s))
-
-    def _alarm_reset(self, attempt: DueAttempt, seen: LookUpPass, items: Sequence[OpenItem]) -> None:
-        message = (
-            f"the Execution Service's ids restarted after attempt {attempt.attempt_id}, before which "
-            f"{attempt.floor_id} was known (newest now: {seen.top_id}): its database was reset or restored, so "
-            "absence proves nothing; resolve these executions by hand"
-        )
-        self._events.emit(
-            AlarmEvent(AlarmCode.DOWNSTREAM_RESET, message, tuple(i.execution_id for i in items))
-        )
-
-    def _tell(self, seen: LookUpPass, closings: Sequence[AttemptClosing], wanted: int) -> None:
-        outcomes = [outcome for closing in closings for outcome in closing.outcomes]
-        found = sum(outcome.state is SubmissionState.ACCEPTED for outcome in outcomes)
-        self._events.emit(
-            LookUpEvent(
-                attempts=len(closings),
-                wanted=wanted,
-                found=found,
-                absent=len(outcomes) - found,
-                still_unknown=wanted - len(outcomes),
-                pages=seen.pages,
-                problem=seen.problem,
-            )
-        )
+            self._events.emit(recovered(closing.attempt_id, "look_up", found, attempt.calls, budget_s))
 
 
 @contextmanager
@@ -376,11 +383,6 @@ def _contained(attempt_id: AttemptId) -> Iterator[None]:
         raise
     except Exception:  # noqa: BLE001  # logged with its trace; one attempt must not stop all recovery
         _log.exception("attempt_not_driven_on", attempt_id=attempt_id)
-
-
-def _is_reset(seen: LookUpPass, known: int) -> bool:
-    """Whether a pass shows that ids began again: all that it saw is below what was known before it."""
-    return seen.pages > 0 and seen.top_id < known
 
 
 def _to_look_up(attempt: DueAttempt) -> list[OpenItem]:

@@ -16,9 +16,11 @@ from trade_service.submission.announce import announce, recovered
 from trade_service.submission.batch_processor import ExecutionBatchProcessor
 from trade_service.submission.board import OutcomeBoard, Watch
 from trade_service.submission.breaker import Permit
-from trade_service.submission.codes import AlarmCode, OutcomeCode
+from trade_service.submission.codes import OutcomeCode
+from trade_service.submission.downstream import answer_suspicion
+from trade_service.submission.downstream_gate import DownstreamGate
 from trade_service.submission.events import AlarmEvent, BatchBegunEvent, BatchSubmissionEvent, EventBus
-from trade_service.submission.failure_handler import ExecutionFailureHandler
+from trade_service.submission.failure_handler import ExecutionFailureHandler, Hold
 from trade_service.submission.model import (
     AttemptClosing,
     BulkSubmitResult,
@@ -42,6 +44,9 @@ CLAIMABLE_FRESH = (SubmissionState.NONE, SubmissionState.QUEUED)
 CLAIMABLE_RECOVERED = (SubmissionState.QUEUED, SubmissionState.RETRY)
 RECORD_TRIES = 5
 """How often a record is repeated while the database does not answer; then lease and look-up settle it."""
+
+CLOSED_WAIT_S = 2.0
+"""How long a caller waits while nothing may be claimed: a second look at the ledger takes about as long."""
 
 
 class SubmissionSettings(msgspec.Struct, frozen=True):
@@ -79,6 +84,7 @@ class BulkExecutionSubmissionService:
         board: OutcomeBoard,
         events: EventBus,
         admission: Admission,
+        gate: DownstreamGate,
         settings: SubmissionSettings,
     ) -> None:
         self._store = store
@@ -90,22 +96,10 @@ class BulkExecutionSubmissionService:
         self._board = board
         self._events = events
         self._admission = admission
+        self._gate = gate
         self._settings = settings
-        self._floor = 0
         self.on_open: Callable[[int], None] = lambda _delay_ms: None
         """Told when an attempt stays open, and in how many milliseconds it is due."""
-
-    async def start(self) -> None:
-        """Learns the floor of later look-ups: the greatest id that is known downstream by now."""
-        known = await self._store.last_top_id()
-        listing = await self._gateway.list_newest(0, 1)
-        if listing.page is None:
-            self._floor = known
-            return
-        top = max((row.id or 0 for row in listing.page.content), default=0)
-        if top < known:
-            await self._reset_seen(known, top)
-        self._floor = top
 
     async def submit_executions_bulk(
         self, execution_ids: Sequence[int], wait_s: float | None = None
@@ -131,7 +125,7 @@ class BulkExecutionSubmissionService:
         `request_index` is the place of the id in `execution_ids`, counted without repetitions. At most
         `settings.window` executions are under way at once; each is waited for `wait_s` at the longest.
         """
-        wait = self._settings.wait_s if wait_s is None else wait_s
+        wait = self._wait_s(wait_s, patient=patient)
         stream = Stream(self._board.new_watch(patient=patient), self._clock, wait)
         try:
             for batch in self._processor.plan_batches(execution_ids):
@@ -168,7 +162,7 @@ class BulkExecutionSubmissionService:
     async def results_of(self, watch: Watch, wait_s: float | None = None) -> dict[int, ExecutionSubmitResult]:
         """The results of all executions of a watch, PENDING for those not final within `wait_s`."""
         try:
-            async with asyncio.timeout(self._settings.wait_s if wait_s is None else wait_s):
+            async with asyncio.timeout(self._wait_s(wait_s, patient=False)):
                 await watch.all()
         except TimeoutError:
             now = await self._results_now(sorted(watch.open))
@@ -191,18 +185,24 @@ class BulkExecutionSubmissionService:
     async def _process(self, work: Work, permit: Permit | None) -> BatchSubmissionEvent | None:
         """`process_batch` with leave to call, or without: then everything is recorded as waiting."""
         begun = self._clock.boottime()
-        attempt = self._new_attempt(work.streak)
+        attempt = self._new_attempt(work, permit)
         self._events.emit(BatchBegunEvent(attempt.attempt_id, len(work.execution_ids), work.origins.traces))
         claimable = CLAIMABLE_RECOVERED if work.recovered else CLAIMABLE_FRESH
+        least_floor_id = self._gate.high_water_id
         claim = await self._store.claim(attempt, work.execution_ids, claimable)
+        if claim.floor_id is None:
+            self._gate.note_refused()
+            if not work.recovered:
+                self._queue.accept(work)
+            return None
         await self._tell_not_claimed(claim.not_claimed, put_off=permit is None)
-        if not claim.items:
+        if not claim.items or self._gate.is_older_database(claim.floor_id, least_floor_id):
             return None
         claimed_at = self._clock.boottime()
         closing = await self._send(attempt, claim, begun + self._settings.write_ms / 1000, permit)
         answered_at = self._clock.boottime()
         recorded = await self._record(closing)
-        await self._settle(attempt, closing, recorded)
+        self._settle(claim.floor_id, closing, recorded)
         event = _event(
             work, closing, (claimed_at - begun) * 1000, (self._clock.boottime() - answered_at) * 1000
         )
@@ -214,14 +214,15 @@ class BulkExecutionSubmissionService:
     def _tell_recovered(self, work: Work, claim: Claim, closing: AttemptClosing) -> None:
         """Only for work of recovery: what a process left before its first attempt was never in trouble."""
         accepted = {o.execution_id for o in closing.outcomes if o.state is SubmissionState.ACCEPTED}
+        calls = work.retry_count + 1
         retried = [
             item
             for item in claim.items
-            if item.execution_id in accepted and item.attempts_spent + work.streak > 1
+            if item.execution_id in accepted and max(calls, item.attempts_spent) > 1
         ]
         if retried:
             budget_s = self._settings.give_up_after_ms / 1000
-            self._events.emit(recovered(closing.attempt_id, "retry", retried, work.streak, budget_s))
+            self._events.emit(recovered(closing.attempt_id, "retry", retried, calls, budget_s))
 
     async def _next_results(self, stream: Stream) -> list[ExecutionSubmitResult]:
         overdue = await stream.wait()
@@ -230,16 +231,19 @@ class BulkExecutionSubmissionService:
             stream.watch.results.update({r.execution_id: r for r in await self._results_now(overdue)})
         return stream.take()
 
-    def _new_attempt(self, streak: int) -> NewAttempt:
+    def _new_attempt(self, work: Work, permit: Permit | None) -> NewAttempt:
+        """Only an execution that is sent alone, and not to try a broken circuit, spends of its budget."""
         settings = self._settings
+        is_call = permit is not None and not permit.is_probe
         return NewAttempt(
             attempt_id=self._clock.new_attempt_id(),
             owner=settings.owner,
             lease_ms=settings.lease_ms,
             settle_ms=settings.settle_ms,
-            floor_id=self._floor,
+            epoch=self._gate.epoch,
             give_up_after_ms=settings.give_up_after_ms,
-            streak=streak,
+            retry_count=work.retry_count,
+            counted=is_call and len(work.execution_ids) == 1,
         )
 
     async def _send(
@@ -247,19 +251,23 @@ class BulkExecutionSubmissionService:
     ) -> AttemptClosing:
         request, sent, unsendable = self._processor.build_batch_request(claim.items)
         if sent and (permit is None or not self._admission.holds(permit)):
-            reason, wait_ms = self._admission.circuit.reason, self._admission.put_off_ms()
-            return self._handler.close_unsent(attempt.attempt_id, reason, sent, unsendable, wait_ms)
+            return self._handler.close_unsent(attempt, self._hold(), sent, unsendable)
         if sent and permit is not None:
             called_at = self._clock.boottime()
             reply = await self._gateway.submit_batch(request, attempt.attempt_id, write_before)
-            self._admission.note(permit, reply, called_at)
+            is_repeat = attempt.counted and claim.items[0].attempts_spent > 1
+            self._admission.note(permit, reply, called_at, is_repeat=is_repeat)
         else:
             reply = GatewayReply(
                 ReplyKind.REFUSED_WHOLE, OutcomeCode.NOT_REPRESENTABLE, "nothing of the batch can be sent"
             )
         readings = self._read(sent, reply)
-        return self._handler.close_reply(
-            attempt.attempt_id, reply, sent, readings, unsendable, attempt.streak, self._clock.dice
+        return self._handler.close_reply(attempt, reply, sent, readings, unsendable, self._clock.dice)
+
+    def _hold(self) -> Hold:
+        admission = self._admission
+        return Hold(
+            admission.circuit.reason, admission.put_off_ms(), admission.put_off_message, admission.is_refused
         )
 
     def _read(self, sent: Sequence[ClaimedExecution], reply: GatewayReply) -> tuple[ItemReading, ...]:
@@ -286,26 +294,22 @@ class BulkExecutionSubmissionService:
                 await self._clock.sleep(pause_ms / 1000)
         return await self._store.record(closing)
 
-    async def _settle(
-        self, attempt: NewAttempt, closing: AttemptClosing, recorded: Sequence[Recorded]
-    ) -> None:
+    def _settle(self, floor_id: int, closing: AttemptClosing, recorded: Sequence[Recorded]) -> None:
         announce(self._board, self._events, closing, recorded)
         if closing.next_action_in_ms is not None:
             self.on_open(closing.next_action_in_ms)
-        ids = [o.execution_service_id for o in closing.outcomes if o.execution_service_id is not None]
-        if ids and min(ids) <= attempt.floor_id:
-            self._floor = min(ids)
-            await self._reset_seen(attempt.floor_id, min(ids))
-        elif ids:
-            self._floor = max(self._floor, *ids)
-
-    async def _reset_seen(self, known: int, seen: int) -> None:
-        message = (
-            f"the Execution Service's ids restarted: {known} was known and {seen} came later. Its database "
-            "was reset or restored; outcomes that are still unknown have to be resolved by hand"
-        )
-        self._events.emit(AlarmEvent(AlarmCode.DOWNSTREAM_RESET, message))
-        await self._store.void_floors(seen - 1)
+        ids = {
+            outcome.execution_service_id: outcome.execution_id
+            for outcome in closing.outcomes
+            if outcome.execution_service_id is not None
+        }
+        if not ids:
+            return
+        lowest, greatest = min(ids), max(ids)
+        if lowest <= floor_id:
+            self._gate.suspect(answer_suspicion(floor_id, lowest, ids[lowest]))
+        else:
+            self._gate.note_seen(greatest, ids[greatest])
 
     async def _tell_not_claimed(self, refused: Sequence[NotClaimed], *, put_off: bool) -> None:
         foreign = [row.execution_id for row in refused if row.foreign]
@@ -317,7 +321,8 @@ class BulkExecutionSubmissionService:
         self._board.settle(result for result in results.values() if result is not None)
         if put_off:
             waiting = [(row.execution_id, row.state) for row in refused if row.state is SubmissionState.RETRY]
-            self._board.put_off(ExecutionSubmitResult.put_off(*one) for one in waiting)
+            message = self._admission.put_off_message
+            self._board.put_off(ExecutionSubmitResult.put_off(*one, message) for one in waiting)
         self._board.settled_elsewhere(i for i, result in results.items() if result is None)
 
     async def _results_now(self, execution_ids: Sequence[int]) -> list[ExecutionSubmitResult]:
@@ -325,16 +330,25 @@ class BulkExecutionSubmissionService:
         try:
             rows = {row.execution_id: row for row in await self._store.states(execution_ids)}
         except StoreUnavailable:
-            return [ExecutionSubmitResult.pending(i, SubmissionState.QUEUED) for i in execution_ids]
-        return [_result_now(rows.get(i, NotClaimed(i, None))) for i in execution_ids]
+            return [self._pending(i, SubmissionState.QUEUED) for i in execution_ids]
+        return [self._result_now(rows.get(i, NotClaimed(i, None))) for i in execution_ids]
 
+    def _result_now(self, row: NotClaimed) -> ExecutionSubmitResult:
+        final = ExecutionSubmitResult.not_claimed(row)
+        if final is not None:
+            return final
+        state = row.state if row.state in OPEN else SubmissionState.QUEUED
+        return self._pending(row.execution_id, state)
 
-def _result_now(row: NotClaimed) -> ExecutionSubmitResult:
-    final = ExecutionSubmitResult.not_claimed(row)
-    if final is not None:
-        return final
-    state = row.state if row.state in OPEN else SubmissionState.QUEUED
-    return ExecutionSubmitResult.pending(row.execution_id, state)
+    def _pending(self, execution_id: int, state: SubmissionState) -> ExecutionSubmitResult:
+        if self._gate.is_open or state is not SubmissionState.QUEUED:
+            return ExecutionSubmitResult.pending(execution_id, state)
+        return ExecutionSubmitResult.held(execution_id, state, self._gate.reason)
+
+    def _wait_s(self, wait_s: float | None, *, patient: bool) -> float:
+        """How long a caller waits; while nothing may be claimed only a patient one waits long."""
+        wait = self._settings.wait_s if wait_s is None else wait_s
+        return wait if patient or self._gate.is_open else min(wait, CLOSED_WAIT_S)
 
 
 def _event(work: Work, closing: AttemptClosing, claim_ms: float, record_ms: float) -> BatchSubmissionEvent:

@@ -16,6 +16,7 @@ class AttemptWatch:
         self._clock = clock
         self._under_way: dict[AttemptId, float] = {}
         self._since: dict[tuple[AttemptId, bool], float] = {}
+        self._claimed_at: dict[AttemptId, float] = {}
 
     def note_under_way(self, attempt_ids: Iterable[AttemptId]) -> None:
         """Takes the calls that are under way now, all of them.
@@ -31,6 +32,11 @@ class AttemptWatch:
         now = self._clock.boottime()
         since = self._under_way.get(attempt.attempt_id, now) if attempt.lease_ms else now
         self._since.setdefault(_watched_as(attempt), since)
+        self._claimed_at.setdefault(attempt.attempt_id, now - attempt.age_s)
+
+    def claimed_at(self, attempt: DueAttempt) -> float:
+        """When the attempt was claimed, unless the database's clock jumped since: no proof rests on it."""
+        return self._claimed_at.get(attempt.attempt_id, self._clock.boottime())
 
     def left_ms(self, attempt: DueAttempt) -> int:
         """How much longer it has to be watched: 0 or less when absence counts.
@@ -44,6 +50,7 @@ class AttemptWatch:
 
     def forget(self, attempt_id: AttemptId) -> None:
         """Ends the watch of an attempt that is closed."""
+        self._claimed_at.pop(attempt_id, None)
         for recorded in (False, True):
             self._since.pop((attempt_id, recorded), None)
 

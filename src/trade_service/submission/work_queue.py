@@ -19,7 +19,8 @@ class Work(msgspec.Struct, frozen=True):
 
     execution_ids: tuple[int, ...]
     recovered: bool = False
-    streak: int = 0
+    retry_count: int = 0
+    """Calls in a row for these executions that did not settle them."""
     callers: int = 1
     """How many requests the executions were collected from."""
     queued_ms: float = 0.0
@@ -172,4 +173,4 @@ class WorkQueue:
         self._recovered_count -= len(batch) if recovered else 0
         self._drained.set()
         queued_ms = (time.monotonic() - first.since_s) * 1000
-        return Work(tuple(batch), recovered, first.work.streak, callers, queued_ms, Origins.of(origins))
+        return Work(tuple(batch), recovered, first.work.retry_count, callers, queued_ms, Origins.of(origins))

@@ -13,7 +13,9 @@ from enum import StrEnum
 
 import msgspec
 
-from trade_service.domain.executions import SubmissionState
+from trade_service.domain.executions import SubmissionState, is_service_id
+from trade_service.domain.money import shown
+from trade_service.submission.look_up import same_identifier
 from trade_service.submission.messages import RemoteExecution
 from trade_service.trading.seen_ids import SeenIds
 
@@ -41,6 +43,8 @@ class FindingKind(StrEnum):
     EXTRA = "extra_downstream"
     """Accepted there, while our books say that it was not."""
     DIFFERENT = "different"
+    IMPOSSIBLE_ID = "impossible_id"
+    """A downstream row under an id that cannot be, such as one beyond 32 bits."""
 
 
 class NoteKind(StrEnum):
@@ -129,6 +133,11 @@ class BooksComparison:
         """Takes downstream rows, and our executions of those numbers."""
         for row in rows:
             self.rows += 1
+            if not is_service_id(row.id or 0):
+                whose = row.trade_service_execution_id
+                message = f"the Execution Service holds execution {whose} under the impossible id {row.id}"
+                self._log.find(FindingKind.IMPOSSIBLE_ID, whose, message)
+                continue
             ours = own.get(row.trade_service_execution_id or 0)
             if ours is None:
                 self._log.notes[NoteKind.FOREIGN] += 1
@@ -198,21 +207,19 @@ class BooksComparison:
 
 
 def _differences(row: RemoteExecution, ours: OwnExecution) -> list[str]:
-    pairs: dict[str, tuple[object, object]] = {
+    texts = {
         "security": (ours.security_id, row.security_name),
         "trade type": (ours.trade_type, row.trade_type),
-        "quantity": (ours.quantity.normalize(), None if row.quantity is None else row.quantity.normalize()),
         "destination": (ours.destination, row.destination),
     }
-    return [
-        f"{name} is {_shown(here)} here and {_shown(there)} there"
-        for name, (here, there) in pairs.items()
-        if here != there
+    told = [
+        f"{name} is {here} here and {there} there"
+        for name, (here, there) in texts.items()
+        if not same_identifier(here, there)
     ]
-
-
-def _shown(value: object) -> str:
-    return f"{value:f}" if isinstance(value, Decimal) else str(value)
+    if ours.quantity != row.quantity:
+        told.append(f"quantity is {shown(ours.quantity)} here and {shown(row.quantity)} there")
+    return told
 
 
 def _is_older(row: RemoteExecution, ours: OwnExecution) -> bool:
@@ -222,6 +229,6 @@ def _is_older(row: RemoteExecution, ours: OwnExecution) -> bool:
         return False
     try:
         moment = datetime.fromisoformat(received)
-    except ValueError:
+        return moment.tzinfo is not None and moment < ours.created - CLOCK_SKEW
+    except (ValueError, OverflowError):
         return False
-    return moment.tzinfo is not None and moment < ours.created - CLOCK_SKEW

@@ -6,9 +6,9 @@ from decimal import Decimal
 import msgspec
 import structlog
 
-from trade_service.domain.errors import InvalidInput, NotFound, NotSubmittable, TooMany
-from trade_service.domain.executions import GAVE_BACK, OPEN, SubmissionState, is_possible_id
-from trade_service.domain.money import checked, not_negative
+from trade_service.domain.errors import FillOfUnsent, InvalidInput, NotFound, NotSubmittable, TooMany
+from trade_service.domain.executions import GAVE_BACK, OPEN, SubmissionState, checked_fill, is_possible_id
+from trade_service.domain.money import checked
 from trade_service.submission.codes import AlarmCode, OutcomeCode
 from trade_service.submission.events import AlarmEvent
 from trade_service.submission.model import (
@@ -21,7 +21,8 @@ from trade_service.submission.model import (
 from trade_service.submission.ports import Clock, StoreUnavailable
 from trade_service.submission.service import BulkExecutionSubmissionService
 from trade_service.submission.work_queue import Work, WorkQueue
-from trade_service.trading.model import ExecutionView, Filled
+from trade_service.trading.fill_alarms import fill_refused
+from trade_service.trading.model import ExecutionView, Filled, StoredExecution
 from trade_service.trading.ports import ExecutionReads
 from trade_service.trading.reference import ReferenceCache
 from trade_service.trading.request_keys import key_to_keep
@@ -122,20 +123,47 @@ class ExecutionService:
     ) -> ExecutionView:
         """Stores what the Execution Service reports of an execution.
 
-        A report that overtakes the answer to our own request proves acceptance. Raises InvalidInput for
-        an unknown status and a quantity that is negative or above the one ordered, NotFound,
-        VersionConflict.
+        A report that overtakes the answer to our own request proves acceptance. Raises FillOfUnsent for an
+        execution that is held as never sent, InvalidInput for an unknown status and a quantity that is negative
+        or above the one ordered, NotFound, VersionConflict. The first and an impossible quantity raise an alarm:
+        the Execution Service's books differ from ours.
         """
-        not_negative(checked(quantity_filled, "quantityFilled"), "quantityFilled")
+        checked(quantity_filled, "quantityFilled")
+        if quantity_filled < 0:
+            self._refuse(await self._reads.get(execution_id), quantity_filled)
         reference = await self._references.having(lambda r: r.status_named(status_abbreviation) is not None)
         status = reference.status_named(status_abbreviation)
         if status is None:
             known = ", ".join(sorted(one.abbreviation for one in reference.statuses.values()))
             raise InvalidInput.of("executionStatus", status_abbreviation, f"must be one of {known}")
-        filled = await self._reads.fill(execution_id, status.id, quantity_filled, version)
+        filled = await self._fill(execution_id, status.id, quantity_filled, version)
         if filled.state_before in GAVE_BACK:
             self._alarm_late(filled)
         return (await views_of(self._references, [filled.stored]))[0]
+
+    async def _fill(
+        self, execution_id: int, status_id: int, quantity_filled: Decimal, version: int
+    ) -> Filled:
+        look_up_id = self._clock.new_attempt_id()
+        try:
+            return await self._reads.fill(execution_id, status_id, quantity_filled, version, look_up_id)
+        except FillOfUnsent as error:
+            message = f"{error.message} (quantityFilled {quantity_filled:f})"
+            self._submissions.alarm(AlarmEvent(AlarmCode.FILL_OF_UNSENT, message, (execution_id,)))
+            raise
+        except InvalidInput:
+            self._refuse(await self._reads.get(execution_id), quantity_filled)
+            raise
+
+    def _refuse(self, stored: StoredExecution, quantity_filled: Decimal) -> None:
+        """Raises InvalidInput, with an alarm, for a quantity that the execution cannot have."""
+        execution = stored.execution
+        try:
+            checked_fill(execution, quantity_filled)
+        except InvalidInput:
+            here = (execution.quantity_filled, execution.quantity_ordered)
+            self._submissions.alarm(fill_refused(execution.id, quantity_filled, *here))
+            raise
 
     async def _submit(
         self, execution_ids: Sequence[int], wait_s: float | None

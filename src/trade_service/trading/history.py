@@ -49,7 +49,7 @@ class Evidence(msgspec.Struct, frozen=True, rename="camel"):
 
     found_at: Moment
     source: str
-    """operator, answer, look_up or fill."""
+    """operator, answer, look_up, fill or books."""
     code: str
     attempt_id: AttemptId | None
     state_before: SubmissionState | None

@@ -1,7 +1,6 @@
 """OperatorService: what people see of executions that did not end well, and do about them."""
 
 from collections.abc import Callable, Sequence
-from typing import Protocol
 
 import msgspec
 
@@ -20,7 +19,7 @@ from trade_service.submission.by_hand import (
 from trade_service.submission.codes import AlarmCode
 from trade_service.submission.events import AlarmEvent, EventBus
 from trade_service.submission.look_up import look_up
-from trade_service.submission.ports import Listing, Listings
+from trade_service.submission.ports import Ledger
 from trade_service.trading.history import History, Unknowns
 from trade_service.trading.operator_ports import OperatorStore
 from trade_service.trading.requeueing import (
@@ -36,14 +35,6 @@ MAX_LISTED = 1000
 """Unknown outcomes, attempts or pieces of evidence that are shown at once."""
 
 
-class Books(Listings, Protocol):
-    """The Execution Service's books, and single executions in them."""
-
-    async def find(self, service_id: int) -> Listing:
-        """The execution of that id as a page of one; an empty page when there is none."""
-        ...
-
-
 class Looked(msgspec.Struct, frozen=True):
     """What both books say to a resolution before it is done."""
 
@@ -54,7 +45,7 @@ class Looked(msgspec.Struct, frozen=True):
 class OperatorService:
     """Shows, resolves and requeues. Every method may raise StoreUnavailable."""
 
-    def __init__(self, store: OperatorStore, books: Books, events: EventBus, look_up_max_pages: int) -> None:
+    def __init__(self, store: OperatorStore, books: Ledger, events: EventBus, look_up_max_pages: int) -> None:
         self._store = store
         self._books = books
         self._events = events

@@ -99,13 +99,25 @@ class ExecutionReads(Protocol):
         """
         ...
 
-    async def fill(self, execution_id: int, status_id: int, quantity_filled: Decimal, version: int) -> Filled:
+    async def fill(
+        self,
+        execution_id: int,
+        status_id: int,
+        quantity_filled: Decimal,
+        version: int,
+        look_up_id: AttemptId,
+    ) -> Filled:
         """Stores a fill report: status, quantity filled, version + 1; one statement.
 
         A fill of an execution that is not yet accepted proves its acceptance: it becomes `accepted`,
         quantityPlaced = quantityOrdered, and an order whose quantity had been given back loses it again,
-        beyond its quantity if need be. Raises NotFound, VersionConflict, and InvalidInput for a quantity
-        that is negative or above the one ordered.
+        beyond its quantity if need be. Where its id at the Execution Service is not known and no attempt of its
+        own finds it, the attempt `look_up_id` does.
+
+        Raises FillOfUnsent for an execution that is held as never sent (`held_as_never_sent`): one that is
+        `queued` or `retry` becomes `unknown` under the attempt `look_up_id` and is looked up from the beginning
+        of the Execution Service's books before it is sent. Raises NotFound, VersionConflict, and InvalidInput
+        for a quantity that is negative or above the one ordered.
         """
         ...
 

@@ -99,6 +99,7 @@ STATUS_OF: dict[type[DomainError], int] = {
     domain.InFlight: 409,
     domain.AlreadySent: 409,
     domain.InUse: 409,
+    domain.FillOfUnsent: 409,
     domain.EvidenceConflict: 409,
     domain.NotRequeueable: 409,
     domain.TooMany: 413,

@@ -56,7 +56,10 @@ class HealthRoutes(Routes):
         return answer(_UP)
 
     async def ready(self) -> Response[Report]:
-        """Whether requests should be sent here: 200 UP, 503 DOWN with the reason."""
+        """Whether requests should be sent here: 200 UP, 503 DOWN with the reason.
+
+        While orders are taken but not sent, `components.submission` says why.
+        """
         if self._health.stopping:
             return _down("service", "the service is stopping")
         try:
@@ -66,7 +69,12 @@ class HealthRoutes(Routes):
             return _down("db", f"the database did not answer within {self._timeout_s:g} s")
         except StoreUnavailable as error:
             return _down("db", str(error))
-        return answer(Report("UP", components={"db": _UP}))
+        waits_for = self._health.claims_wait_for
+        if not waits_for:
+            return answer(Report("UP", components={"db": _UP, "submission": _UP}))
+        # Orders are taken and fills recorded all the same: without replicas both would be lost.
+        held = Report("OUT_OF_SERVICE", details={"reason": waits_for})
+        return answer(Report("UP", message=waits_for, components={"db": _UP, "submission": held}))
 
 
 def _down(component: str, reason: str) -> Response[Report]:

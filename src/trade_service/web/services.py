@@ -85,6 +85,11 @@ class Health(Protocol):
         """Whether the service is on its way out: it still answers, and should get no new work."""
         ...
 
+    @property
+    def claims_wait_for(self) -> str:
+        """Why no execution is sent at present although all are taken; empty while they are sent."""
+        ...
+
     async def check_database(self) -> None:
         """Raises StoreUnavailable, saying why, unless the database answers and has all its migrations."""
         ...

@@ -188,4 +188,6 @@ def pending_headers(results: Iterable[ExecutionSubmitResult | None]) -> dict[str
     states = sorted({str(one.state or "queued") for one in pending})
     messages = {one.message for one in pending}
     message = messages.pop() if len(messages) == 1 else PENDING_MESSAGE
+    # It may quote the Execution Service: a header takes printable ASCII only.
+    message = "".join(one if " " <= one <= "~" else "?" for one in message)
     return {SUBMISSION_STATE: ",".join(states), SUBMISSION_MESSAGE: message}

@@ -18,7 +18,10 @@ _UPGRADE = (
         base_url text,
         high_water_id integer NOT NULL DEFAULT 0,
         high_water_execution_id bigint,
+        first_id integer NOT NULL DEFAULT 0,
+        first_execution_id bigint,
         suspected_at timestamptz,
+        suspected_sign varchar(8),
         suspicion text,
         suspected_id integer,
         suspected_execution_id integer,
@@ -31,6 +34,7 @@ _UPGRADE = (
         FROM (SELECT top_id, floor_id FROM submission_attempt ORDER BY id DESC LIMIT {_RECENT_ATTEMPTS}) recent""",
     """ALTER TABLE submission_attempt
         ADD COLUMN epoch integer NOT NULL DEFAULT 1,
+        ADD COLUMN floor_execution_id bigint,
         ADD COLUMN retry_count smallint NOT NULL DEFAULT 0""",
     "UPDATE submission_attempt SET epoch = 0 WHERE next_action_at IS NOT NULL AND floor_void",
     "ALTER TABLE execution ADD COLUMN budget_ms integer",
@@ -38,7 +42,7 @@ _UPGRADE = (
 
 _DOWNGRADE = (
     "ALTER TABLE execution DROP COLUMN budget_ms",
-    "ALTER TABLE submission_attempt DROP COLUMN retry_count, DROP COLUMN epoch",
+    "ALTER TABLE submission_attempt DROP COLUMN retry_count, DROP COLUMN floor_execution_id, DROP COLUMN epoch",
     "DROP TABLE downstream",
 )
 

@@ -1,0 +1,389 @@
+"""DownstreamGate: nothing is claimed before the ledger was read, nor while it is in doubt."""
+
+import asyncio
+import contextlib
+
+import msgspec
+import structlog
+
+from trade_service.domain.executions import is_service_id
+from trade_service.submission.codes import AlarmCode
+from trade_service.submission.downstream import (
+    DownstreamState,
+    LedgerLook,
+    Ruling,
+    Sign,
+    Suspicion,
+    listing_suspicion,
+    rule_on_suspicion,
+    same_address,
+)
+from trade_service.submission.events import AlarmEvent, EventBus
+from trade_service.submission.ledger_reader import (
+    LedgerPage,
+    LedgerReader,
+    LedgerUnread,
+    execution_id_of,
+    id_of,
+)
+from trade_service.submission.listing_walk import PAGE
+from trade_service.submission.ports import Clock, DownstreamStore, Ledger, StoreUnavailable
+
+_log = structlog.get_logger(__name__)
+
+RAISE_EVERY_S = 1.0
+SECOND_LOOK_AFTER_S = 1.0
+"""A second look sooner than that could meet the same stale answer."""
+ALARM_AFTER_S = 30.0
+FIRST_RETRY_S, LAST_RETRY_S = 0.2, 5.0
+ID_MARGIN = 1000
+"""New execution ids begin so far after the greatest in the ledger: what is still on its way there has one too."""
+ID_GAP = 20_000
+"""The least gap; its size is random, since a lost life of the database may have left one too."""
+BLOCKED_POLL_S = 2.0
+"""How often a blocked or foreign state is read again: somebody else has to end it."""
+
+UNREAD = "the Execution Service's ledger has not been read yet"
+RECOVER = "run `trade-service recover`"
+
+
+class GateSettings(msgspec.Struct, frozen=True):
+    """Where the ledger is."""
+
+    base_url: str
+    same_ledger: bool = False
+    """The ledger at a changed `base_url` is the one that was read before."""
+    max_pages: int = 1000
+
+
+class DownstreamGate:
+    """Open while this process may claim. `run` keeps it, on one loop; the rest is called from the same loop."""
+
+    def __init__(
+        self, store: DownstreamStore, gateway: Ledger, clock: Clock, events: EventBus, settings: GateSettings
+    ) -> None:
+        self._store = store
+        self._reader = LedgerReader(gateway)
+        self._clock = clock
+        self._events = events
+        self._settings = settings
+        self._began = clock.boottime()
+        self._epoch = 0
+        self._has_read = False
+        self._failures = 0
+        self._alarmed: set[str] = set()
+        self._sign: Suspicion | None = None
+        self._beyond = 0
+        self._high_water = (0, 0)
+        self._stored_high_water = 0
+        self._raise_at = 0.0
+        self._opened = asyncio.Event()
+        self._woken = asyncio.Event()
+        self._woken.set()
+        self.reason = UNREAD
+        """Why it is closed, in words for people; empty while it is open."""
+
+    @property
+    def is_open(self) -> bool:
+        """Whether executions may be claimed."""
+        return self._opened.is_set()
+
+    @property
+    def epoch(self) -> int:
+        """The life of the ledger that this process has read; 0 before it has."""
+        return self._epoch
+
+    @property
+    def high_water_id(self) -> int:
+        """The high-water id that the database holds by now: the least floor of a claim that begins now."""
+        return self._stored_high_water
+
+    async def wait_open(self) -> None:
+        """Returns when executions may be claimed."""
+        await self._opened.wait()
+
+    def note_seen(self, service_id: int, execution_id: int) -> None:
+        """Takes an id that the ledger holds and the execution that its row names.
+
+        It becomes the floor of later attempts within a second. A row that names no execution of anybody is no
+        floor: the ledger could not be recognised by it.
+        """
+        if service_id > self._high_water[0] and is_service_id(execution_id):
+            self._high_water = (service_id, execution_id)
+            if self._opened.is_set():
+                self._woken.set()
+
+    def note_ours(self, execution_id: int) -> None:
+        """Takes the greatest of our execution ids that a pass saw: this database must have made it."""
+        if execution_id > self._beyond:
+            self._beyond = execution_id
+            self._woken.set()
+
+    def suspect(self, suspicion: Suspicion) -> None:
+        """Closes at once; the mark is made durable by `run`, and a second look follows."""
+        if self._sign is None:
+            self._sign = suspicion
+            self._close(suspicion.reason)
+            message = f"{suspicion.reason}: nothing is sent until a second look has decided"
+            ids = (
+                (suspicion.execution_id,) if suspicion.sign is Sign.ANSWER and suspicion.execution_id else ()
+            )
+            self._events.emit(AlarmEvent(AlarmCode.DOWNSTREAM_SUSPECTED, message, ids))
+        self._woken.set()
+
+    def is_older_database(self, floor_id: int, least_id: int) -> bool:
+        """Whether a claim's floor is below `high_water_id` when it began: the database went back in time.
+
+        Nothing may be sent then; the ledger is read afresh.
+        """
+        if floor_id >= least_id:
+            return False
+        self._close(
+            "this database is older than it was a moment ago: the Execution Service's ledger is read afresh"
+        )
+        self._has_read = False
+        self._woken.set()
+        return True
+
+    def note_refused(self) -> None:
+        """A claim found the shared state closed, or in another epoch: it is read again."""
+        self._close("the Execution Service's ledger is being looked at by another process")
+        self._woken.set()
+
+    async def start(self, patience_s: float) -> None:
+        """Tries to read the ledger once before anything is queued; a failure leaves the gate closed.
+
+        Where this database may have been restored from a backup, executions that are made before the ledger was
+        read then begin after a gap: a lost life of this database may have used the ids that follow.
+        """
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(patience_s):
+                await self._attend()
+        if not self._has_read and (await self._store.read()).base_url is not None:
+            await self._store.leave_gap(round(ID_GAP * (1 + 9 * self._clock.dice())))
+
+    async def run(self) -> None:
+        """Reads, looks again and notes what is known, until cancelled."""
+        while True:
+            try:
+                pause_s = await self._attend()
+            except StoreUnavailable as error:
+                _log.warning("downstream_state_waits_for_database", error=str(error))
+                pause_s = RAISE_EVERY_S
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(pause_s):
+                    await self._woken.wait()
+
+    async def _attend(self) -> float | None:
+        """Does what is due; returns in how many seconds something will be, None when nothing is."""
+        self._woken.clear()
+        try:
+            pause_s = await self._look_after()
+        except LedgerUnread as error:
+            self._note_failure(str(error))
+            return self._retry_s()
+        self._failures = 0
+        return pause_s
+
+    async def _look_after(self) -> float | None:
+        if self._sign is not None:
+            await self._store.suspect(self._epoch, self._sign)
+            self._sign = None
+        state = await self._store.read()
+        if state.suspicion is not None and self._is_ours(state):
+            return await self._settle_suspicion(state, state.suspicion)
+        if not self._has_read:
+            if not await self._first_look(state):
+                return SECOND_LOOK_AFTER_S
+            state = await self._store.read()
+            self._has_read, self._epoch, self._stored_high_water = True, state.epoch, 0
+        beyond = self._beyond
+        if beyond > state.last_execution_id:
+            await self._advance(state, beyond)
+            state = await self._store.read()
+        if self._beyond == beyond:
+            self._beyond = 0
+        return await self._follow(state)
+
+    async def _settle_suspicion(self, state: DownstreamState, suspicion: Suspicion) -> float:
+        self._close(suspicion.reason)
+        wait_s = SECOND_LOOK_AFTER_S - suspicion.age_s
+        if wait_s <= 0:
+            await self._second_look(state, suspicion)
+        return max(0.0, wait_s)
+
+    async def _follow(self, state: DownstreamState) -> float | None:
+        """Opens or closes as the shared state says, and raises the high-water id."""
+        if state.suspicion is not None:
+            self._close(state.suspicion.reason)
+            return SECOND_LOOK_AFTER_S
+        if state.blocked_reason is not None:
+            self._close(state.blocked_reason)
+            self._alarm_once(AlarmCode.DATABASE_RESTORED, state.blocked_reason)
+            return BLOCKED_POLL_S
+        if not self._is_ours(state):
+            reason = (
+                f"the ledger of this database is at {state.base_url}, and this process asks "
+                f"{self._settings.base_url}: all replicas have to ask the same Execution Service. Restart those "
+                "that do not, or set execution_service.same_ledger if the two are one"
+            )
+            self._close(reason)
+            self._alarm_once(AlarmCode.DOWNSTREAM_MOVED, reason)
+            return BLOCKED_POLL_S
+        if state.epoch != self._epoch:
+            self._epoch, self._high_water = state.epoch, (0, 0)
+        self._stored_high_water = state.high_water_id
+        self._open()
+        return await self._raise()
+
+    async def _raise(self) -> float | None:
+        service_id, execution_id = self._high_water
+        if service_id <= self._stored_high_water:
+            return None
+        wait_s = self._raise_at - self._clock.boottime()
+        if wait_s > 0:
+            return wait_s
+        self._raise_at = self._clock.boottime() + RAISE_EVERY_S
+        await self._store.raise_high_water(self._epoch, service_id, execution_id)
+        self._stored_high_water = service_id
+        return None
+
+    async def _first_look(self, state: DownstreamState) -> bool:
+        """Reads what is new since the ledger was last known; False when a second look has to come first."""
+        page = await self._reader.page(0)
+        top = page.top
+        top_id, top_execution_id = (0, None) if top is None else (id_of(top), execution_id_of(top) or None)
+        if not self._is_ours(state):
+            await self._move(state, top_id, top_execution_id)
+            return True
+        if top_id < state.known_id:
+            await self._store.suspect(state.epoch, listing_suspicion(state.known_id, top_id))
+            return False
+        if state.base_url is not None:
+            await self._check_what_is_new(state.high_water_id, page)
+        if page.greatest_of_ours > state.last_execution_id:
+            await self._advance(state, page.greatest_of_ours)
+        # The ledger is recognised by a row that names an execution; without any, its newest row is the floor.
+        named = max((row for row in page.rows if execution_id_of(row)), key=id_of, default=None)
+        row_id, row_execution_id = (top_id, None) if named is None else (id_of(named), execution_id_of(named))
+        if named is None and state.high_water_id:
+            row_id = 0
+        await self._store.note_ledger(state.epoch, self._settings.base_url, row_id, row_execution_id)
+        return True
+
+    async def _check_what_is_new(self, floor_id: int, page: LedgerPage) -> None:
+        """Reads down to `floor_id`; blocks claims where a row is an execution that this database has not sent.
+
+        Such a row was sent after the backup from which this database was restored.
+        """
+        for offset in range(PAGE, self._settings.max_pages * PAGE, PAGE):
+            newer = sorted({execution_id_of(row) for row in page.rows if id_of(row) > floor_id} - {0})
+            unsent = await self._store.held_as_unsent(newer) if newer else ()
+            if unsent:
+                await self._store.block(
+                    f"the Execution Service's ledger holds execution {unsent[0]}, which this database holds as "
+                    f"not sent: it was restored from a backup, or it is not the only sender. {RECOVER}"
+                )
+                return
+            if not page.has_next or not page.rows or id_of(page.rows[-1]) <= floor_id:
+                return
+            page = await self._reader.page(offset)
+
+    async def _move(self, state: DownstreamState, top_id: int, execution_id: int | None) -> None:
+        unknown = await self._store.begin_epoch(state.epoch, self._settings.base_url, top_id, execution_id)
+        if unknown:
+            message = (
+                f"the Execution Service was at {state.base_url} and is at {self._settings.base_url} now: for "
+                f"{len(unknown)} executions whose outcome is unknown, absence from the new ledger proves nothing. "
+                f"Resolve them by hand; if it is the same ledger, {RECOVER} with --same-ledger"
+            )
+            self._events.emit(AlarmEvent(AlarmCode.DOWNSTREAM_MOVED, message, unknown))
+
+    async def _advance(self, state: DownstreamState, beyond: int) -> None:
+        """The ledger knows executions that this database has not made: it was restored, or is not alone.
+
+        Reads back as far as it may, since executions are not accepted in the order of their ids.
+        """
+        page = None
+        for offset in range(0, self._settings.max_pages * PAGE, PAGE):
+            page = await self._reader.page(offset)
+            beyond = max(beyond, page.greatest_of_ours)
+            if not page.has_next:
+                break
+        found = (
+            f"the Execution Service's ledger holds execution {beyond} of ours, and this database has made "
+            f"{state.last_execution_id} at most"
+        )
+        reason = (
+            f"{found}: it was restored from a backup, or it is not the only sender. Executions that are open here "
+            f"may have been accepted: {RECOVER}"
+        )
+        since_s = self._clock.boottime() - self._began
+        if not await self._store.advance_sequence(beyond + ID_MARGIN, since_s, reason):
+            message = f"{found}: no execution was open, so new ones begin after {beyond + ID_MARGIN}"
+            self._events.emit(AlarmEvent(AlarmCode.DATABASE_RESTORED, message))
+
+    async def _second_look(self, state: DownstreamState, suspicion: Suspicion) -> None:
+        """Decides a suspicion."""
+        top = (await self._reader.page(0)).top
+        anchor = await self._reader.row(state.high_water_id)
+        suspect = None if suspicion.sign is Sign.LISTING else await self._reader.row(suspicion.service_id)
+        top_id = 0 if top is None else id_of(top)
+        look = LedgerLook(
+            top_id,
+            anchor_found=anchor is not None,
+            anchor_execution_id=None if anchor is None else anchor.trade_service_execution_id,
+            suspect_execution_id=None if suspect is None else suspect.trade_service_execution_id,
+        )
+        match rule_on_suspicion(state, look):
+            case Ruling.SAME_LEDGER:
+                await self._store.dismiss(state.epoch, suspicion)
+                _log.warning("suspicion_dismissed", reason=suspicion.reason, top_id=top_id)
+            case Ruling.LOOK_AGAIN:
+                await self._store.dismiss(state.epoch, suspicion)
+                await self._store.suspect(state.epoch, listing_suspicion(state.known_id, top_id))
+            case Ruling.NEW_EPOCH:
+                await self._begin_epoch(state, top_id, None if top is None else execution_id_of(top) or None)
+
+    async def _begin_epoch(self, state: DownstreamState, top_id: int, execution_id: int | None) -> None:
+        unknown = await self._store.begin_epoch(state.epoch, state.base_url or "", top_id, execution_id)
+        if unknown is not None:
+            message = (
+                f"the Execution Service's ledger was reset or restored: {state.known_id} was its newest id, "
+                f"now it is {top_id}. Sending goes on in a new epoch; absence proves nothing for {len(unknown)} "
+                "executions whose outcome is unknown: resolve them by hand"
+            )
+            self._events.emit(AlarmEvent(AlarmCode.DOWNSTREAM_RESET, message, unknown))
+
+    def _note_failure(self, problem: str) -> None:
+        self._failures += 1
+        if not self._has_read:
+            self._close(f"{UNREAD}: {problem}")
+        if self._clock.boottime() - self._began >= ALARM_AFTER_S:
+            self._alarm_once(AlarmCode.DOWNSTREAM_UNREAD, f"{self.reason}. Nothing is sent until it was read")
+
+    def _retry_s(self) -> float:
+        step_s: float = min(LAST_RETRY_S, FIRST_RETRY_S * 2 ** min(self._failures, 16))
+        return step_s * (0.5 + 0.5 * self._clock.dice())
+
+    def _is_ours(self, state: DownstreamState) -> bool:
+        return (
+            state.base_url is None
+            or self._settings.same_ledger
+            or same_address(state.base_url, self._settings.base_url)
+        )
+
+    def _open(self) -> None:
+        if self._sign is None:
+            self._opened.set()
+            self._alarmed.clear()
+            self.reason = ""
+
+    def _close(self, reason: str) -> None:
+        self._opened.clear()
+        self.reason = reason
+
+    def _alarm_once(self, code: AlarmCode, message: str) -> None:
+        if code not in self._alarmed:
+            self._alarmed.add(code)
+            self._events.emit(AlarmEvent(code, message))

@@ -1,0 +1,252 @@
+"""FillCheck: fills whose reports were lost are fetched from the Execution Service's books.
+
+The Execution Service reports a fill once, and once more after a 409: a report that met a restart, a 503 or a
+time-out never comes again. One process at a time reads a bounded number of pages in every interval: one half from
+the newest on, the other half in a window that moves through all the books. A row that a pass misses is seen by a
+later one.
+"""
+
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from decimal import Decimal
+from typing import Protocol
+
+import msgspec
+import structlog
+
+from trade_service.domain.errors import shorten
+from trade_service.domain.executions import is_possible_id
+from trade_service.domain.fills import UNFILLED_STATUS, Fill, is_possible_fill, newer_fill
+from trade_service.domain.reference import ReferenceData
+from trade_service.submission.events import EventBus, FillsCheckedEvent
+from trade_service.submission.messages import RemoteExecution, RemoteExecutionPage
+from trade_service.submission.ports import Listings, StoreUnavailable
+from trade_service.trading.fill_alarms import fill_refused
+from trade_service.trading.reference import ReferenceCache
+
+_log = structlog.get_logger(__name__)
+
+PAGE = 100
+"""Rows a page; offsets are whole pages, to which some builds of the Execution Service round them down."""
+
+
+class HeldFill(msgspec.Struct, frozen=True, gc=False):
+    """An accepted execution as far as its fill is concerned."""
+
+    execution_id: int
+    execution_service_id: int
+    status_id: int
+    quantity_filled: Decimal
+    quantity_ordered: Decimal
+    version: int
+
+
+class FetchedFill(msgspec.Struct, frozen=True, gc=False):
+    """A fill to be stored, based on a version of its execution."""
+
+    execution_id: int
+    execution_service_id: int
+    version: int
+    status_id: int
+    quantity_filled: Decimal
+    message: str
+
+
+class RefusedFill(msgspec.Struct, frozen=True, gc=False):
+    """A quantity filled in the books that its execution cannot have."""
+
+    execution_id: int
+    execution_service_id: int
+    message: str
+
+
+class FillStore(Protocol):
+    """What the check needs of the database. Every method is one statement and may raise StoreUnavailable."""
+
+    async def begin_fill_check(self, every_s: float) -> int | None:
+        """Where the moving window goes on, as an offset into the books.
+
+        None when a pass began less than `every_s` ago, by whichever process.
+        """
+        ...
+
+    async def end_fill_check(self, offset: int) -> None:
+        """Where the window of the next pass begins."""
+        ...
+
+    async def held_fills(self, execution_ids: Sequence[int]) -> list[HeldFill]:
+        """Those of the executions that the Execution Service accepted under a known id."""
+        ...
+
+    async def store_fetched(self, fills: Sequence[FetchedFill]) -> list[int]:
+        """Stores fills as reports of them would be, with evidence; returns the executions that were changed.
+
+        One that has another version by now stays as it is.
+        """
+        ...
+
+    async def new_refusals(self, fills: Sequence[RefusedFill]) -> list[int]:
+        """Those of the executions of which there is not the same evidence yet."""
+        ...
+
+    async def note_refused(self, fills: Sequence[RefusedFill]) -> None:
+        """Writes evidence."""
+        ...
+
+
+class FillCheckSettings(msgspec.Struct, frozen=True):
+    """How often and how much is read."""
+
+    every_s: float
+    pages: int
+    """At most, by one pass; at least 2."""
+
+
+class _Pass(msgspec.Struct):
+    pages: int = 0
+    compared: int = 0
+    stored: list[int] = msgspec.field(default_factory=list)
+    problem: str = ""
+
+
+class FillCheck:
+    """The pass and the loop around it."""
+
+    def __init__(
+        self,
+        store: FillStore,
+        books: Listings,
+        references: ReferenceCache,
+        events: EventBus,
+        sleep: Callable[[float], Awaitable[None]],
+        settings: FillCheckSettings,
+    ) -> None:
+        self._store = store
+        self._books = books
+        self._references = references
+        self._events = events
+        self._sleep = sleep
+        self._settings = settings
+
+    async def run(self) -> None:
+        """Checks until cancelled; a database that is away is waited for."""
+        while True:
+            try:
+                await self.once()
+            except StoreUnavailable as error:
+                _log.warning("fill_check_waits_for_database", error=str(error))
+            await self._sleep(self._settings.every_s)
+
+    async def once(self) -> FillsCheckedEvent | None:
+        """One pass; None when another process made one in this interval. Raises StoreUnavailable."""
+        window = await self._store.begin_fill_check(self._settings.every_s)
+        if window is None:
+            return None
+        done = _Pass()
+        newest = (self._settings.pages + 1) // 2
+        after = await self._read(done, 0, newest)
+        if not done.problem:
+            if after:
+                after = await self._read(done, max(window, after), self._settings.pages - newest)
+            await self._store.end_fill_check(after)
+        event = FillsCheckedEvent(done.pages, done.compared, tuple(done.stored), done.problem)
+        self._events.emit(event)
+        return event
+
+    async def _read(self, done: _Pass, offset: int, pages: int) -> int:
+        """Reads and compares `pages` pages; returns where to go on, 0 when the books end there.
+
+        A page that cannot be read ends the pass. The next one begins with it, and the one after that behind it:
+        a page that can never be read stops nothing.
+        """
+        start = offset
+        for _ in range(pages):
+            listing = await self._books.list_newest(offset, PAGE)
+            if listing.page is None:
+                done.problem = listing.message
+                return offset if offset > start else offset + PAGE
+            done.pages += 1
+            await self._compare(done, listing.page.content)
+            if _is_last(listing.page):
+                return 0
+            offset += PAGE
+        return offset
+
+    async def _compare(self, done: _Pass, rows: Iterable[RemoteExecution]) -> None:
+        there = {(row.trade_service_execution_id or 0, row.id): row for row in rows if _may_be_news(row)}
+        if not there:
+            return
+        held = [
+            (one, there[one.execution_id, one.execution_service_id])
+            for one in await self._store.held_fills(sorted({execution_id for execution_id, _ in there}))
+            if (one.execution_id, one.execution_service_id) in there
+        ]
+        done.compared += len(held)
+        await self._alarm_impossible(held)
+        reference = await self._references.get()
+        news = [fill for one, row in held if (fill := _news(one, row, reference)) is not None]
+        if news:
+            done.stored += await self._store.store_fetched(news)
+
+    async def _alarm_impossible(self, held: Iterable[tuple[HeldFill, RemoteExecution]]) -> None:
+        """Once for every value; twice rather than never when the process ends in between."""
+        impossible = {
+            one.execution_id: (one, _quantity(row))
+            for one, row in held
+            if not is_possible_fill(_quantity(row), one.quantity_ordered)
+        }
+        refused = {i: _refused(one, quantity) for i, (one, quantity) in impossible.items()}
+        if not refused:
+            return
+        new = await self._store.new_refusals(list(refused.values()))
+        for execution_id in new:
+            one, quantity = impossible[execution_id]
+            here = (one.quantity_filled, one.quantity_ordered)
+            self._events.emit(fill_refused(execution_id, quantity, *here))
+        if new:
+            await self._store.note_refused([refused[i] for i in new])
+
+
+def _is_last(page: RemoteExecutionPage) -> bool:
+    has_next = None if page.pagination is None else page.pagination.has_next
+    return not page.content or (len(page.content) < PAGE if has_next is None else not has_next)
+
+
+def _may_be_news(row: RemoteExecution) -> bool:
+    """Whether the row could be an execution of ours to which something has happened."""
+    ids = (row.id, row.trade_service_execution_id)
+    if any(i is None or i < 1 or not is_possible_id(i) for i in ids):
+        return False
+    quantity = row.quantity_filled
+    if quantity is None or not quantity.is_finite():
+        return False
+    return quantity != 0 or row.execution_status not in (None, UNFILLED_STATUS)
+
+
+def _quantity(row: RemoteExecution) -> Decimal:
+    return row.quantity_filled or Decimal(0)
+
+
+def _refused(held: HeldFill, quantity: Decimal) -> RefusedFill:
+    message = f"quantityFilled {shorten(str(quantity))} in the books, {held.quantity_ordered} ordered"
+    return RefusedFill(held.execution_id, held.execution_service_id, message)
+
+
+def _news(held: HeldFill, row: RemoteExecution, reference: ReferenceData) -> FetchedFill | None:
+    """What is to be stored of a row; a status that is not known here leaves ours as it is."""
+    quantity = _quantity(row)
+    status = reference.statuses.get(held.status_id)
+    if status is None or not is_possible_fill(quantity, held.quantity_ordered):
+        return None
+    known = reference.status_named(row.execution_status or "") or status
+    stored = Fill(status.abbreviation, held.quantity_filled)
+    new = newer_fill(stored, Fill(known.abbreviation, quantity))
+    if new is None:
+        return None
+    message = (
+        f"quantityFilled {held.quantity_filled.normalize():f} became {quantity.normalize():f}, status "
+        f"{status.abbreviation} became {new.status}"
+    )
+    status_id = status.id if new.status == status.abbreviation else known.id
+    return FetchedFill(
+        held.execution_id, held.execution_service_id, held.version, status_id, quantity, message
+    )

@@ -1,0 +1,98 @@
+"""Recovers a database that is older than the Execution Service's ledger: restored from a backup, most likely."""
+
+from collections.abc import Mapping
+from typing import Protocol
+
+import msgspec
+
+from trade_service.domain.executions import SubmissionState
+from trade_service.submission.by_hand import check_words
+from trade_service.submission.downstream import DownstreamState
+from trade_service.submission.look_up import look_up
+from trade_service.submission.ports import DownstreamStore, Ledger
+
+
+class LedgerUnreadable(Exception):
+    """The Execution Service's ledger could not be read to its end, so nothing was changed."""
+
+
+class RestorePlan(msgspec.Struct, frozen=True):
+    """What a recovery would do."""
+
+    state: DownstreamState
+    greatest_execution_id: int
+    """Of ours, in the ledger; 0 when it holds none."""
+    open_by_state: Mapping[SubmissionState, int]
+    """Executions that are not final: each becomes unknown and is looked up in the whole ledger."""
+    of_earlier_epochs: Mapping[SubmissionState, int]
+    """Executions that were sent before the ledger was reset or moved: absence from this one proves nothing."""
+
+    @property
+    def first_new_id(self) -> int:
+        """Where new executions begin afterwards."""
+        return max(self.greatest_execution_id, self.state.last_execution_id) + 1
+
+
+class RestoreStore(Protocol):
+    """What recovering needs of a store. Every method may raise StoreUnavailable."""
+
+    async def open_by_state(self) -> tuple[Mapping[SubmissionState, int], Mapping[SubmissionState, int]]:
+        """How many executions are in each state that is not final: of this epoch, and of earlier ones."""
+        ...
+
+    async def recover(
+        self, beyond: int, settle_ms: int, actor: str, reason: str, *, same_ledger: bool
+    ) -> int:
+        """Makes every execution that is not final `unknown` with floor 0, in one transaction.
+
+        Leaves those alone that were sent in an earlier epoch, unless its ledger was the same.
+
+        Lets new executions begin after `beyond`, allows claims again, and keeps who did it and why as evidence.
+        Absence counts once `settle_ms` have passed since the last moment at which bytes could have left. What was
+        never submitted goes back to `none` when it proves absent. Returns how many executions changed.
+        """
+        ...
+
+
+class DatabaseRestorer:
+    """Looks at the whole ledger, then recovers. Every method may raise StoreUnavailable.
+
+    Example:
+        plan = await restorer.look()
+        changed = await restorer.recover(plan, "ann", "restored the backup of 6:00")
+    """
+
+    def __init__(
+        self,
+        store: RestoreStore,
+        downstream: DownstreamStore,
+        ledger: Ledger,
+        settle_ms: int,
+        max_pages: int,
+    ) -> None:
+        self._store = store
+        self._downstream = downstream
+        self._ledger = ledger
+        self._settle_ms = settle_ms
+        self._max_pages = max_pages
+
+    async def look(self) -> RestorePlan:
+        """Reads the ledger to its end. Changes nothing. Raises LedgerUnreadable."""
+        seen = await look_up(self._ledger, (), 0, self._max_pages)
+        if seen.problem:
+            raise LedgerUnreadable(
+                f"the Execution Service's ledger could not be read to its end: {seen.problem}. Nothing was "
+                "changed; check execution_service.base_url and try again"
+            )
+        state = await self._downstream.read()
+        return RestorePlan(state, seen.max_execution_id, *await self._store.open_by_state())
+
+    async def recover(self, plan: RestorePlan, actor: str, reason: str, *, same_ledger: bool = False) -> int:
+        """Carries out a plan; returns how many executions became unknown. Raises InvalidInput.
+
+        `same_ledger` is a person's word that executions of earlier epochs were sent to this ledger.
+        """
+        check_words(actor, reason)
+        return await self._store.recover(
+            plan.greatest_execution_id, self._settle_ms, actor, reason, same_ledger=same_ledger
+        )

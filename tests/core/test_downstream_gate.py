@@ -1,0 +1,314 @@
+"""The gate before claims, on the in-memory database and a scripted ledger."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from decimal import Decimal
+
+import msgspec
+
+from tests.support.gateway import FakeGateway
+from tests.world.store_books import Books
+from tests.world.store_downstream import MemoryDownstreamStore
+from trade_service.domain.executions import MAX_SERVICE_ID
+from trade_service.submission.codes import AlarmCode
+from trade_service.submission.downstream import Sign, answer_suspicion
+from trade_service.submission.downstream_gate import DownstreamGate, GateSettings
+from trade_service.submission.events import AlarmEvent, EventBus, SubmissionEvent
+from trade_service.submission.messages import ExecutionPost
+from trade_service.submission.ports import Listing
+
+
+class FastClock:
+    """Seconds that pass as soon as somebody waits for them."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def boottime(self) -> float:
+        return self.now
+
+    def dice(self) -> float:
+        return 0.0
+
+    def new_attempt_id(self) -> str:
+        return "00000000-0000-7000-8000-000000000001"
+
+    async def sleep(self, seconds: float) -> None:
+        self.now += seconds
+
+
+class Ledger(FakeGateway):
+    """A ledger that may be away, or not say how long its listing is."""
+
+    away = False
+    says_nothing_of_pages = False
+
+    async def list_newest(self, offset: int, limit: int) -> Listing:
+        if self.away:
+            return Listing(None, "X", "connection refused")
+        listing = await super().list_newest(offset, limit)
+        if self.says_nothing_of_pages and listing.page is not None:
+            return Listing(msgspec.structs.replace(listing.page, pagination=None))
+        return listing
+
+
+class Scene:
+    def __init__(self, base_url: str = "http://one", *, same_ledger: bool = False) -> None:
+        self.clock = FastClock()
+        self.books = Books(lambda: 1_000_000.0 + self.clock.now)
+        self.store = MemoryDownstreamStore(self.books)
+        self.ledger = Ledger()
+        self.ledger.first_id = 1
+        self.alarms: list[AlarmEvent] = []
+        self.gate = self.new_gate(base_url, same_ledger=same_ledger)
+
+    def new_gate(self, base_url: str = "http://one", *, same_ledger: bool = False) -> DownstreamGate:
+        events = EventBus()
+        events.subscribe(self._hear)
+        settings = GateSettings(base_url, same_ledger)
+        return DownstreamGate(self.store, self.ledger, self.clock, events, settings)
+
+    def _hear(self, event: SubmissionEvent) -> None:
+        if isinstance(event, AlarmEvent):
+            self.alarms.append(event)
+
+    def put(self, *execution_ids: int) -> None:
+        for execution_id in execution_ids:
+            self.ledger.accept(ExecutionPost("NEW", "BUY", "ML", "S1", Decimal(10), None, execution_id, 1))
+
+    def own(self, count: int = 1) -> list[int]:
+        order_id = self.books.add_order(Decimal(10 * count), "S1")
+        return [self.books.add_execution(order_id, Decimal(10)) for _ in range(count)]
+
+    @property
+    def codes(self) -> list[str]:
+        return [alarm.code for alarm in self.alarms]
+
+    async def attend(self, gate: DownstreamGate | None = None) -> None:
+        """Lets the gate do what is due, its own pauses included."""
+        one = gate or self.gate
+        for _ in range(20):
+            pause_s = await one._attend()
+            if pause_s is None or (one.is_open and pause_s):
+                return
+            self.clock.now += pause_s
+
+
+def opened(gate: DownstreamGate) -> bool:
+    """Asked anew each time: it changes behind the type checker's back."""
+    return gate.is_open
+
+
+async def test_nothing_is_claimed_before_the_ledger_was_read() -> None:
+    scene = Scene()
+    scene.ledger.away = True
+    await scene.gate.start(1.0)
+    assert not opened(scene.gate)
+    assert "connection refused" in scene.gate.reason
+    scene.ledger.away = False
+    scene.put(0)
+    await scene.attend()
+    assert opened(scene.gate)
+    assert scene.gate.reason == ""
+    assert scene.books.downstream.high_water_id == 1
+
+
+async def test_a_ledger_that_stays_unread_raises_one_alarm_after_half_a_minute() -> None:
+    scene = Scene()
+    scene.ledger.away = True
+    await scene.gate.start(1.0)
+    scene.clock.now += 29
+    await scene.gate._attend()
+    assert scene.codes == []
+    for _ in range(3):
+        scene.clock.now += 5
+        await scene.gate._attend()
+    assert scene.codes == [AlarmCode.DOWNSTREAM_UNREAD]
+
+
+async def test_a_listing_without_pagination_is_not_read() -> None:
+    scene = Scene()
+    scene.ledger.says_nothing_of_pages = True
+    await scene.gate.start(1.0)
+    assert not opened(scene.gate)
+    assert "more executions follow" in scene.gate.reason
+
+
+async def test_an_empty_page_is_dismissed_by_a_second_look() -> None:
+    scene = Scene()
+    scene.put(0, 0, 0)
+    await scene.gate.start(1.0)
+    rows, scene.ledger.books = scene.ledger.books, []
+    restarted = scene.new_gate()
+    await restarted.start(1.0)
+    assert not opened(restarted)
+    assert scene.books.downstream.suspicion is not None
+    scene.ledger.books = rows
+    await scene.attend(restarted)
+    assert opened(restarted)
+    state = await scene.store.read()
+    assert (state.epoch, state.suspicion) == (1, None)
+
+
+async def test_a_ledger_that_stays_empty_begins_a_new_epoch() -> None:
+    scene = Scene()
+    scene.put(0, 0, 0)
+    await scene.gate.start(1.0)
+    scene.ledger.books.clear()
+    restarted = scene.new_gate()
+    await restarted.start(1.0)
+    await scene.attend(restarted)
+    assert opened(restarted)
+    assert restarted.epoch == scene.books.downstream.epoch == 2
+    assert scene.books.downstream.high_water_id == 0
+
+
+async def test_a_known_id_in_an_answer_closes_the_gate_at_once_and_durably() -> None:
+    scene = Scene()
+    scene.put(0, 0, 0)
+    await scene.gate.start(1.0)
+    other = scene.new_gate()
+    await other.start(1.0)
+    scene.gate.suspect(answer_suspicion(3, 2, 9))
+    assert not opened(scene.gate)
+    await scene.gate._attend()
+    marked = scene.books.downstream.suspicion
+    assert marked is not None
+    assert (marked.sign, marked.service_id, marked.execution_id) == (Sign.ANSWER, 2, 9)
+    other.note_refused()
+    await other._attend()
+    assert not opened(other)
+    await scene.attend(other)
+    assert opened(other)
+    assert scene.codes == [AlarmCode.DOWNSTREAM_SUSPECTED]
+
+
+async def test_a_changed_address_begins_a_new_epoch_and_shuts_out_the_old_one() -> None:
+    scene = Scene()
+    await scene.gate.start(1.0)
+    moved = scene.new_gate("http://two")
+    await moved.start(1.0)
+    assert opened(moved)
+    assert (scene.books.downstream.epoch, scene.books.downstream.base_url) == (2, "http://two")
+    scene.gate.note_refused()
+    await scene.gate._attend()
+    assert not opened(scene.gate)
+    assert AlarmCode.DOWNSTREAM_MOVED in scene.codes
+
+
+async def test_the_same_ledger_at_another_address_goes_on() -> None:
+    scene = Scene()
+    await scene.gate.start(1.0)
+    moved = scene.new_gate("http://two", same_ledger=True)
+    await moved.start(1.0)
+    assert opened(moved)
+    assert scene.books.downstream.epoch == 1
+
+
+async def test_old_books_of_another_life_only_move_the_ids() -> None:
+    scene = Scene()
+    scene.put(4999, 5000)
+    await scene.gate.start(1.0)
+    assert opened(scene.gate)
+    assert scene.codes == [AlarmCode.DATABASE_RESTORED]
+    assert scene.own()[0] > 5000
+
+
+async def test_a_row_that_was_never_sent_blocks_until_somebody_recovers() -> None:
+    scene = Scene()
+    (execution_id,) = scene.own()
+    scene.put(0)
+    await scene.gate.start(1.0)
+    scene.put(execution_id)
+    restarted = scene.new_gate()
+    await restarted.start(1.0)
+    assert not opened(restarted)
+    assert "trade-service recover" in restarted.reason
+    scene.books.downstream.blocked_reason = None
+    await scene.attend(restarted)
+    assert opened(restarted)
+
+
+async def test_a_database_that_went_back_in_time_is_not_trusted() -> None:
+    scene = Scene()
+    scene.put(0)
+    await scene.gate.start(1.0)
+    backup = scene.books.backup()
+    (execution_id,) = scene.own()
+    scene.put(0, execution_id)
+    scene.gate.note_seen(3, execution_id)
+    await scene.attend()
+    assert scene.books.downstream.high_water_id == 3
+    least_id = scene.gate.high_water_id
+    scene.books.restore(backup)
+    scene.own()
+    assert scene.gate.is_older_database(scene.books.downstream.high_water_id, least_id)
+    assert not opened(scene.gate)
+    await scene.gate._attend()
+    assert "trade-service recover" in scene.gate.reason
+
+
+async def test_a_claim_that_began_before_the_high_water_id_rose_is_sent() -> None:
+    scene = Scene()
+    scene.put(0)
+    await scene.gate.start(1.0)
+    least_id = scene.gate.high_water_id
+    floor_id = scene.books.downstream.high_water_id
+    (execution_id,) = scene.own()
+    scene.put(0, execution_id)
+    scene.gate.note_seen(3, execution_id)
+    await scene.attend()
+    assert scene.gate.high_water_id == 3
+    assert not scene.gate.is_older_database(floor_id, least_id)
+
+
+async def test_the_high_water_id_is_stored_at_most_once_a_second() -> None:
+    scene = Scene()
+    await scene.gate.start(1.0)
+    stored = []
+    for service_id in range(1, 11):
+        scene.put(0)
+        scene.gate.note_seen(service_id, 7)
+        await scene.gate._attend()
+        stored.append(scene.books.downstream.high_water_id)
+    assert len(set(stored)) <= 2
+    scene.clock.now += 1
+    await scene.gate._attend()
+    assert scene.books.downstream.high_water_id == 10
+
+
+@asynccontextmanager
+async def running(gate: DownstreamGate) -> AsyncIterator[None]:
+    task = asyncio.create_task(gate.run())
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+async def test_who_waits_goes_on_once_the_ledger_is_read() -> None:
+    scene = Scene()
+    scene.ledger.away = True
+    await scene.gate.start(1.0)
+    async with running(scene.gate):
+        waiting = asyncio.create_task(scene.gate.wait_open())
+        scene.ledger.away = False
+        async with asyncio.timeout(10):
+            await waiting
+
+
+async def test_execution_ids_of_others_do_not_use_up_ours() -> None:
+    for odd in (MAX_SERVICE_ID, 10**20, -1):
+        scene = Scene()
+        await scene.attend()
+        scene.own()
+        scene.put(7, odd)
+        await scene.attend(scene.new_gate())
+        assert (await scene.store.read()).last_execution_id == 7 + 1000
+        scene.ledger.books.clear()
+        scene.put(odd)
+        restarted = scene.new_gate()
+        await scene.attend(restarted)
+        assert opened(restarted)

@@ -1,0 +1,192 @@
+"""`trade-service recover`: a database restored to an older state beside the Execution Service's present ledger."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+from urllib.parse import urlsplit
+
+import aiohttp
+import pytest
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from tests.e2e.command import Cli, Running, order
+from tests.support.database import TestServer
+from tests.support.heart import executions_in
+from tests.support.trading import CONSERVATION, run_sql, value_of
+from trade_service.simulator.server import RunningSimulator
+from trade_service.store.engine import StoreSettings, create_engine
+from trade_service.store.execution_reads import PostgresExecutionReads
+from trade_service.submission.clock import SystemClock
+
+WHY = ("--reason", "restored the backup of 6:00", "--operator", "ann")
+SUBMIT = "/api/v2/executions/submit"
+READINESS = "/api/v1/health/readiness"
+GIVE_UP_MS = 600_000
+
+
+@asynccontextmanager
+async def pool_on(url: str) -> AsyncIterator[AsyncEngine]:
+    """A pool that is gone at the end: a database is only copied while nobody is connected to it."""
+    engine = create_engine(StoreSettings(url))
+    try:
+        yield engine
+    finally:
+        await engine.dispose()
+
+
+async def leave_open(engine: AsyncEngine) -> None:
+    """Executions 4 and 5 are queued, each by itself; 6 to 8 were never submitted. Nothing of it is due."""
+    queued = await executions_in(engine, 2)
+    reads = PostgresExecutionReads(engine, "gone", GIVE_UP_MS)
+    for execution_id in queued:
+        await reads.enqueue([execution_id], SystemClock().new_attempt_id())
+    await run_sql(engine, "UPDATE submission_attempt SET next_action_at = now() + interval '1 h'")
+    assert queued + await executions_in(engine, 3) == [4, 5, 6, 7, 8]
+
+
+async def states(engine: AsyncEngine, *ids: int) -> list[str]:
+    """Submission states in the order of the ids."""
+    return [await value_of(engine, f"SELECT submission_state FROM execution WHERE id = {i}") for i in ids]
+
+
+async def url_of(running: Running) -> str:
+    return (await running.line_with("Serving on ")).split()[2].rstrip(";")
+
+
+async def ask(url: str, body: Any = None) -> Any:
+    """The answer to a POST of `body`, or to a GET."""
+    async with (
+        aiohttp.ClientSession() as session,
+        session.request("GET" if body is None else "POST", url, json=body) as answer,
+    ):
+        return await answer.json()
+
+
+async def accepted_before_the_backup(cli: Cli) -> None:
+    assert (await cli.run("submit", cli.write(*(order(n) for n in (1, 2, 3))))).code == 0
+
+
+async def accepted_after_the_backup(cli: Cli) -> None:
+    assert (await cli.run("submit", cli.write(order(101), order(102), name="later.csv"))).code == 0
+
+
+async def test_nothing_is_sent_until_a_restored_database_was_recovered(
+    cli: Cli, postgres: TestServer, database_url: str, simulator: RunningSimulator
+) -> None:
+    await accepted_before_the_backup(cli)
+    async with pool_on(database_url) as engine:
+        await leave_open(engine)
+    async with postgres.database(urlsplit(database_url).path[1:]) as backup, pool_on(backup) as restored:
+        async with await cli.start("serve", "--port", "0") as first:
+            answer = await ask(f"{await url_of(first)}{SUBMIT}", {"executionIds": [4, 6]})
+            assert answer["successful"] == 2, answer
+        await accepted_after_the_backup(cli)
+        assert sorted(simulator.books.accepted_counts()) == [1, 2, 3, 4, 6, 9, 10]
+        await run_sql(restored, "UPDATE submission_attempt SET next_action_at = now() WHERE state = 'queued'")
+
+        cli = cli.under(DATABASE_URL=backup)
+        async with await cli.start("serve", "--port", "0") as running:
+            url = await url_of(running)
+            await _held_back(url, simulator, restored)
+            await _recovered(cli, restored)
+            async with asyncio.timeout(60):
+                while (await states(restored, 4, 5, 6, 7, 8)) != ["accepted"] * 4 + ["none"]:
+                    await asyncio.sleep(0.1)
+            assert "message" not in await ask(f"{url}{READINESS}")
+            (new_id,) = await executions_in(restored, 1)
+            assert (await ask(f"{url}{SUBMIT}", {"executionIds": [new_id]}))["successful"] == 1
+        assert new_id > 10, "the ids that the lost life of the database gave out are not given out again"
+        counts = simulator.books.accepted_counts()
+        assert counts == dict.fromkeys([1, 2, 3, 4, 5, 6, 7, 9, 10, new_id], 1)
+        for execution_id in (4, 5, 6, 7):
+            (row,) = simulator.books.get(execution_id)
+            held = f"SELECT execution_service_id FROM execution WHERE id = {execution_id}"
+            assert await value_of(restored, held) == row.id
+        assert await value_of(restored, CONSERVATION) == 0
+        audit = await cli.run("audit", "--json")
+        assert audit.code == 0, audit
+        report = json.loads(audit.out)
+        assert (report["clean"], report["notes"]["foreign"]) == (True, 2), report
+
+
+@pytest.mark.parametrize("sign", ["held as not sent", "not made"])
+async def test_one_sign_of_an_older_database_is_enough(
+    cli: Cli, postgres: TestServer, database_url: str, simulator: RunningSimulator, sign: str
+) -> None:
+    await accepted_before_the_backup(cli)
+    async with pool_on(database_url) as engine:
+        await leave_open(engine)
+    async with postgres.database(urlsplit(database_url).path[1:]) as backup, pool_on(backup) as restored:
+        if sign == "not made":
+            await accepted_after_the_backup(cli)
+        else:
+            async with await cli.start("serve", "--port", "0") as first:
+                await ask(f"{await url_of(first)}{SUBMIT}", {"executionIds": [4, 6]})
+        assert simulator.books.total == 5
+        await run_sql(restored, "UPDATE submission_attempt SET next_action_at = now() WHERE state = 'queued'")
+        async with await cli.under(DATABASE_URL=backup).start("serve", "--port", "0") as running:
+            await _held_back(await url_of(running), simulator, restored)
+
+
+async def _held_back(url: str, simulator: RunningSimulator, restored: AsyncEngine) -> None:
+    """Readiness names the command; what is due and what is submitted now waits."""
+    calls = simulator.calls["batch"]
+    report = await ask(f"{url}{READINESS}")
+    assert "trade-service recover" in report["message"]
+    assert report["components"]["submission"]["status"] == "OUT_OF_SERVICE"
+    (result,) = (await ask(f"{url}{SUBMIT}", {"executionIds": [7]}))["results"]
+    assert result["code"] == "LEDGER_CLOSED"
+    assert "trade-service recover" in result["message"]
+    assert simulator.calls["batch"] == calls
+    assert await states(restored, 4, 5, 6, 7, 8) == ["queued", "queued", "none", "queued", "none"]
+
+
+async def _recovered(cli: Cli, restored: AsyncEngine) -> None:
+    """The command says what it would do, asks, does it once, and audits."""
+    dry = await cli.run("recover", "--dry-run")
+    assert dry.code == 0, dry
+    assert "3 queued" in dry.out
+    assert "2 none" in dry.out
+    assert "nothing was changed" in dry.out
+    asked = await cli.run("recover", *WHY)
+    assert (asked.code, "give --yes" in asked.complaint) == (2, True), asked
+    unexplained = await cli.run("recover", "--yes")
+    assert (unexplained.code, "reason" in unexplained.complaint) == (2, True), unexplained
+    assert await states(restored, 4, 5, 6, 7, 8) == ["queued", "queued", "none", "queued", "none"]
+
+    done = await cli.run("recover", "--yes", *WHY)
+    assert (done.code, "5 executions are unknown now" in done.out) == (0, True), done
+    shown = (await cli.run("show", "5")).out
+    assert "RECOVERED by ann" in shown
+    assert "restored the backup of 6:00" in shown
+
+
+async def test_where_nothing_was_open_a_restored_database_goes_on_by_itself(
+    cli: Cli, postgres: TestServer, database_url: str, simulator: RunningSimulator
+) -> None:
+    await accepted_before_the_backup(cli)
+    async with postgres.database(urlsplit(database_url).path[1:]) as backup:
+        await accepted_after_the_backup(cli)
+        cli = cli.under(DATABASE_URL=backup)
+        async with await cli.start("serve", "--port", "0") as running, pool_on(backup) as restored:
+            url = await url_of(running)
+            assert "message" not in await ask(f"{url}{READINESS}")
+            ids = await executions_in(restored, 2)
+            assert (await ask(f"{url}{SUBMIT}", {"executionIds": ids}))["successful"] == 2
+            audit = await cli.run("audit")
+        assert audit.code == 0, audit
+    assert min(ids) > 5, "4 and 5 were given out by the lost life of the database"
+    assert simulator.books.accepted_counts() == dict.fromkeys([1, 2, 3, 4, 5, *ids], 1)
+
+
+async def test_a_ledger_that_cannot_be_read_changes_nothing(cli: Cli, database_url: str) -> None:
+    async with pool_on(database_url) as engine:
+        await executions_in(engine, 1)
+        await run_sql(engine, "UPDATE downstream SET blocked_at = now(), blocked_reason = 'restored'")
+        away = cli.under(EXECUTION_SERVICE_BASE_URL="http://127.0.0.1:9")
+        ended = await away.run("recover", "--yes", *WHY)
+        assert (ended.code, "could not be read" in ended.complaint) == (2, True), ended
+        assert await states(engine, 1) == ["none"]
+        assert await value_of(engine, "SELECT blocked_reason FROM downstream") == "restored"
