@@ -10,7 +10,8 @@ import msgspec
 from tests.support.gateway import FakeGateway
 from tests.world.store_books import Books
 from tests.world.store_downstream import MemoryDownstreamStore
-from trade_service.domain.executions import MAX_SERVICE_ID
+from tests.world.store_rows import BookedAttempt
+from trade_service.domain.executions import MAX_SERVICE_ID, SubmissionState
 from trade_service.submission.codes import AlarmCode
 from trade_service.submission.downstream import Sign, answer_suspicion
 from trade_service.submission.downstream_gate import DownstreamGate, GateSettings
@@ -261,6 +262,40 @@ async def test_a_claim_that_began_before_the_high_water_id_rose_is_sent() -> Non
     await scene.attend()
     assert scene.gate.high_water_id == 3
     assert not scene.gate.is_older_database(floor_id, least_id)
+
+
+async def test_ids_of_a_later_life_close_the_gate_before_the_ledger_is_read_back() -> None:
+    scene = Scene()
+    scene.put(0)
+    await scene.gate.start(1.0)
+    scene.clock.now += 86_400
+    (execution_id,) = scene.own()
+    row, now = scene.books.executions[execution_id], scene.books.now_s()
+    row.state, row.attempt_id = SubmissionState.QUEUED, "a"
+    scene.books.attempts["a"] = BookedAttempt("a", "queued", "one", (execution_id,), now, started_at=now - 1)
+    scene.ledger.away = True
+    scene.gate.note_ours(99_999)
+    await scene.gate._attend()
+    assert not opened(scene.gate)
+    assert scene.books.downstream.blocked_reason
+    assert "99999" in scene.gate.reason
+    scene.ledger.away = False
+    await scene.gate._attend()
+    assert "trade-service recover" in scene.gate.reason
+    assert scene.codes == [AlarmCode.DATABASE_RESTORED]
+
+
+async def test_a_failed_reading_back_keeps_the_gate_closed_where_nothing_is_open() -> None:
+    scene = Scene()
+    scene.put(0, 4000)
+    await scene.gate.start(1.0)
+    scene.ledger.away = True
+    scene.gate.note_ours(99_999)
+    await scene.gate._attend()
+    assert not opened(scene.gate)
+    scene.ledger.away = False
+    await scene.attend()
+    assert opened(scene.gate)
 
 
 async def test_the_high_water_id_is_stored_at_most_once_a_second() -> None:

@@ -104,6 +104,7 @@ class Downstream:
         """Of those rows to which something has happened in the market."""
         self.on_commit: Callable[[Row], None] = lambda _row: None
         self.on_list: Callable[[Sequence[int]], None] = lambda _ids: None
+        self.on_call: Callable[[str], None] = lambda _attempt_id: None
         self.calls = 0
         self.calls_in_outage = 0
 
@@ -141,6 +142,7 @@ class Downstream:
         """A batch call whose bytes begin to leave: decides its fate; `deliver` gets the answer, if any comes."""
         weather, rates = self._weather, self._weather.rates
         self.calls += 1
+        self.on_call(attempt_id)
         self.calls_in_outage += self._loop.time() < weather.outage_until
         if weather.happens(rates.lost_request):
             if weather.happens(rates.reset):

@@ -78,7 +78,10 @@ class Invariants:
         self.has_previous_release = False
         self.puzzling: set[int] = set()
         """Of these, those that a row downstream may or may not belong to: only a person may conclude."""
+        self._claimed_at: dict[str, float] = {}
+        """When each attempt was claimed, by the world's time."""
         books.on_fetched = self._on_fetched
+        downstream.on_call = self._check_call
 
     def listen(self, event: SubmissionEvent) -> None:
         """Takes what a replica tells its listeners."""
@@ -224,8 +227,18 @@ class Invariants:
             for c in changes
         )
 
+    def _check_call(self, attempt_id: str) -> None:
+        """Bytes may leave until the call's time is up, and none after the lease."""
+        timing, claimed_at = self._weather.timing, self._claimed_at.get(attempt_id)
+        late_s = (
+            -1.0 if claimed_at is None else self._loop.time() + timing.total_s - claimed_at - timing.lease_s
+        )
+        if late_s > 0:
+            self.broken(f"bytes of attempt {attempt_id} may leave {late_s:.1f} s after its lease")
+
     def _check_claim(self, execution_id: int) -> None:
         ledger, now = self._books.downstream, self._loop.time()
+        self._claimed_at.setdefault(self._books.executions[execution_id].attempt_id or "", now)
         if self.has_previous_release:
             return
         if ledger.suspicion is not None or ledger.blocked_reason is not None:

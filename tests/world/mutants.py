@@ -3,6 +3,7 @@
 import operator
 from collections.abc import Callable, Sequence
 from functools import partial
+from operator import attrgetter
 from typing import Any
 from unittest import mock
 
@@ -115,6 +116,11 @@ def claim_unwritten(self: Books, attempt: Any, ids: Sequence[int], claimable: An
 def claim_unknown(self: Books, attempt: Any, ids: Sequence[int], claimable: Any) -> Claim:
     """Claims what may have been accepted as if it was fresh."""
     return _claim(self, attempt, ids, (*claimable, SubmissionState.UNKNOWN))
+
+
+def claim_unlocked(self: Books, attempt: Any, ids: Sequence[int], claimable: Any) -> Claim:
+    """Lets two claims own the same executions, as they could without row locks."""
+    return _claim(self, attempt, ids, (*claimable, SubmissionState.CLAIMED))
 
 
 def claim_without_spending(self: Books, attempt: Any, ids: Sequence[int], claimable: Any) -> Claim:
@@ -390,11 +396,15 @@ MUTANTS: dict[str, Patch] = {
         replica, "submission_settings", _bound(settings_with, {"settle_ms": 300})
     ),
     "only the database's clock counts": _replace(recovery.Recovery, "_is_settled", settled_by_database),
+    "a claim locks nothing": _replace(Books, "claim", claim_unlocked),
     "no fencing": _replace(Books, "_is_owned", staticmethod(always(value=True))),
     "the lease is shorter than the request": _replace(
         replica,
         "submission_settings",
         _bound(settings_with, {"lease_ms": 400, "call_ms": 0, "settle_ms": 5000}),
+    ),
+    "a byte may leave until the lease is over": _replace(
+        service.SubmissionSettings, "write_ms", property(attrgetter("lease_ms"))
     ),
     "the lease is not looked at before sending": _replace(
         service.BulkExecutionSubmissionService, "_send", send_late

@@ -44,13 +44,15 @@ class MemoryDownstreamStore:
             books.last_execution_id,
         )
 
-    async def raise_high_water(self, epoch: int, service_id: int, execution_id: int) -> None:
+    async def raise_high_water(self, epoch: int, service_id: int, execution_id: int) -> bool:
         """See DownstreamStore."""
         ledger = self._books.downstream
-        if ledger.epoch == epoch and ledger.high_water_id < service_id and ledger.suspicion is None:
-            ledger.high_water_id, ledger.high_water_execution_id = service_id, execution_id
-            if not ledger.first_id:
-                ledger.first_id, ledger.first_execution_id = service_id, execution_id
+        if ledger.epoch != epoch or ledger.high_water_id >= service_id or ledger.suspicion is not None:
+            return False
+        ledger.high_water_id, ledger.high_water_execution_id = service_id, execution_id
+        if not ledger.first_id:
+            ledger.first_id, ledger.first_execution_id = service_id, execution_id
+        return True
 
     async def suspect(self, epoch: int, suspicion: Suspicion) -> bool:
         """See DownstreamStore."""

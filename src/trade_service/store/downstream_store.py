@@ -38,6 +38,7 @@ RAISE = text(
         first_execution_id = CASE WHEN first_id = 0 THEN cast(:execution_id AS bigint)
                                   ELSE first_execution_id END
     WHERE epoch = :epoch AND high_water_id < :service_id AND suspected_at IS NULL
+    RETURNING high_water_id
     """
 ).bindparams(
     bindparam("epoch", type_=Integer),
@@ -181,9 +182,10 @@ class PostgresDownstreamStore:
             epoch, base_url, high, high_of, known, first, first_of, suspicion, blocked, last
         )
 
-    async def raise_high_water(self, epoch: int, service_id: int, execution_id: int) -> None:
-        """Notes a greater known id."""
-        await self._run(RAISE, epoch=epoch, service_id=service_id, execution_id=execution_id)
+    async def raise_high_water(self, epoch: int, service_id: int, execution_id: int) -> bool:
+        """Notes a greater known id; returns whether it was stored."""
+        rows = await self._run(RAISE, epoch=epoch, service_id=service_id, execution_id=execution_id)
+        return bool(rows)
 
     async def suspect(self, epoch: int, suspicion: Suspicion) -> bool:
         """Marks the ledger as suspected."""

@@ -67,18 +67,16 @@ class DownstreamGate:
         self._clock = clock
         self._events = events
         self._settings = settings
-        self._began = clock.boottime()
+        self._began = self._failing_since = clock.boottime()
         self._epoch = 0
-        self._has_read = False
+        self._has_read, self._is_starting, self._is_to_read_back = False, True, False
         self._failures = 0
         self._alarmed: set[str] = set()
         self._sign: Suspicion | None = None
         self._beyond = 0
         self._high_water = (0, 0)
-        self._stored_high_water = 0
-        self._raise_at = 0.0
-        self._opened = asyncio.Event()
-        self._woken = asyncio.Event()
+        self._stored_high_water, self._raise_at = 0, 0.0
+        self._opened, self._woken = asyncio.Event(), asyncio.Event()
         self._woken.set()
         self.reason = UNREAD
         """Why it is closed, in words for people; empty while it is open."""
@@ -192,6 +190,8 @@ class DownstreamGate:
         state = await self._store.read()
         if state.suspicion is not None and self._is_ours(state):
             return await self._settle_suspicion(state, state.suspicion)
+        if (state.epoch, state.high_water_id) < (self._epoch, self._stored_high_water):
+            self.is_older_database(state.high_water_id, self._stored_high_water)
         if not self._has_read:
             if not await self._first_look(state):
                 return SECOND_LOOK_AFTER_S
@@ -200,7 +200,10 @@ class DownstreamGate:
         beyond = self._beyond
         if beyond > state.last_execution_id:
             await self._advance(state, beyond)
+        if self._is_to_read_back:
+            await self._read_back()
             state = await self._store.read()
+        self._is_starting = False
         if self._beyond == beyond:
             self._beyond = 0
         return await self._follow(state)
@@ -223,9 +226,8 @@ class DownstreamGate:
             return BLOCKED_POLL_S
         if not self._is_ours(state):
             reason = (
-                f"the ledger of this database is at {state.base_url}, and this process asks "
-                f"{self._settings.base_url}: all replicas have to ask the same Execution Service. Restart those "
-                "that do not, or set execution_service.same_ledger if the two are one"
+                f"this database's ledger is at {state.base_url}, and this process asks {self._settings.base_url}: "
+                "restart the replicas that ask a wrong one, or set execution_service.same_ledger if both are one"
             )
             self._close(reason)
             self._alarm_once(AlarmCode.DOWNSTREAM_MOVED, reason)
@@ -244,15 +246,14 @@ class DownstreamGate:
         if wait_s > 0:
             return wait_s
         self._raise_at = self._clock.boottime() + RAISE_EVERY_S
-        await self._store.raise_high_water(self._epoch, service_id, execution_id)
-        self._stored_high_water = service_id
+        if await self._store.raise_high_water(self._epoch, service_id, execution_id):
+            self._stored_high_water = service_id
         return None
 
     async def _first_look(self, state: DownstreamState) -> bool:
         """Reads what is new since the ledger was last known; False when a second look has to come first."""
         page = await self._reader.page(0)
-        top = page.top
-        top_id, top_execution_id = (0, None) if top is None else (id_of(top), execution_id_of(top) or None)
+        top_id, top_execution_id = page.top
         if not self._is_ours(state):
             await self._move(state, top_id, top_execution_id)
             return True
@@ -293,23 +294,17 @@ class DownstreamGate:
         unknown = await self._store.begin_epoch(state.epoch, self._settings.base_url, top_id, execution_id)
         if unknown:
             message = (
-                f"the Execution Service was at {state.base_url} and is at {self._settings.base_url} now: for "
-                f"{len(unknown)} executions whose outcome is unknown, absence from the new ledger proves nothing. "
-                f"Resolve them by hand; if it is the same ledger, {RECOVER} with --same-ledger"
+                f"the Execution Service was at {state.base_url} and is at {self._settings.base_url} now: absence "
+                f"there proves nothing for {len(unknown)} executions whose outcome is unknown. Resolve them by "
+                f"hand; if it is the same ledger, {RECOVER} with --same-ledger"
             )
             self._events.emit(AlarmEvent(AlarmCode.DOWNSTREAM_MOVED, message, unknown))
 
     async def _advance(self, state: DownstreamState, beyond: int) -> None:
         """The ledger knows executions that this database has not made: it was restored, or is not alone.
 
-        Reads back as far as it may, since executions are not accepted in the order of their ids.
+        Whatever is open is blocked at once. Only what this process queued while it started cannot be meant.
         """
-        page = None
-        for offset in range(0, self._settings.max_pages * PAGE, PAGE):
-            page = await self._reader.page(offset)
-            beyond = max(beyond, page.greatest_of_ours)
-            if not page.has_next:
-                break
         found = (
             f"the Execution Service's ledger holds execution {beyond} of ours, and this database has made "
             f"{state.last_execution_id} at most"
@@ -318,17 +313,31 @@ class DownstreamGate:
             f"{found}: it was restored from a backup, or it is not the only sender. Executions that are open here "
             f"may have been accepted: {RECOVER}"
         )
-        since_s = self._clock.boottime() - self._began
+        self._close(reason)
+        self._is_to_read_back = True
+        since_s = self._clock.boottime() - self._began if self._is_starting else 0.0
         if not await self._store.advance_sequence(beyond + ID_MARGIN, since_s, reason):
             message = f"{found}: no execution was open, so new ones begin after {beyond + ID_MARGIN}"
             self._events.emit(AlarmEvent(AlarmCode.DATABASE_RESTORED, message))
 
+    async def _read_back(self) -> None:
+        """Reads back as far as it may, since executions are not accepted in the order of their ids."""
+        beyond = 0
+        for number in range(self._settings.max_pages):
+            page = await self._reader.page(number * PAGE)
+            beyond = max(beyond, page.greatest_of_ours)
+            if not page.has_next:
+                break
+        state = await self._store.read()
+        if beyond > state.last_execution_id:
+            await self._advance(state, beyond)
+        self._is_to_read_back = False
+
     async def _second_look(self, state: DownstreamState, suspicion: Suspicion) -> None:
         """Decides a suspicion."""
-        top = (await self._reader.page(0)).top
+        top_id, top_execution_id = (await self._reader.page(0)).top
         anchor = await self._reader.row(state.high_water_id)
         suspect = None if suspicion.sign is Sign.LISTING else await self._reader.row(suspicion.service_id)
-        top_id = 0 if top is None else id_of(top)
         look = LedgerLook(
             top_id,
             anchor_found=anchor is not None,
@@ -343,7 +352,7 @@ class DownstreamGate:
                 await self._store.dismiss(state.epoch, suspicion)
                 await self._store.suspect(state.epoch, listing_suspicion(state.known_id, top_id))
             case Ruling.NEW_EPOCH:
-                await self._begin_epoch(state, top_id, None if top is None else execution_id_of(top) or None)
+                await self._begin_epoch(state, top_id, top_execution_id)
 
     async def _begin_epoch(self, state: DownstreamState, top_id: int, execution_id: int | None) -> None:
         unknown = await self._store.begin_epoch(state.epoch, state.base_url or "", top_id, execution_id)
@@ -356,14 +365,16 @@ class DownstreamGate:
             self._events.emit(AlarmEvent(AlarmCode.DOWNSTREAM_RESET, message, unknown))
 
     def _note_failure(self, problem: str) -> None:
+        now = self._clock.boottime()
+        self._failing_since = self._failing_since if self._failures else now
         self._failures += 1
         if not self._has_read:
             self._close(f"{UNREAD}: {problem}")
-        if self._clock.boottime() - self._began >= ALARM_AFTER_S:
+        if now - self._failing_since >= ALARM_AFTER_S:
             self._alarm_once(AlarmCode.DOWNSTREAM_UNREAD, f"{self.reason}. Nothing is sent until it was read")
 
     def _retry_s(self) -> float:
-        step_s: float = min(LAST_RETRY_S, FIRST_RETRY_S * 2 ** min(self._failures, 16))
+        step_s = min(LAST_RETRY_S, FIRST_RETRY_S * 2.0 ** min(self._failures, 16))
         return step_s * (0.5 + 0.5 * self._clock.dice())
 
     def _is_ours(self, state: DownstreamState) -> bool:

@@ -19,9 +19,10 @@ class LedgerPage(msgspec.Struct, frozen=True):
     has_next: bool
 
     @property
-    def top(self) -> RemoteExecution | None:
-        """The row with the greatest id."""
-        return max(self.rows, key=id_of, default=None)
+    def top(self) -> tuple[int, int | None]:
+        """The greatest id, 0 when there is no row, and the execution of ours that its row names."""
+        row = max(self.rows, key=id_of, default=None)
+        return (0, None) if row is None else (id_of(row), execution_id_of(row) or None)
 
     @property
     def greatest_of_ours(self) -> int:

@@ -89,8 +89,11 @@ class DownstreamStore(Protocol):
         """The present state. Its high-water id includes what recent attempts of this epoch have seen."""
         ...
 
-    async def raise_high_water(self, epoch: int, service_id: int, execution_id: int) -> None:
-        """Notes a greater known id, and the execution that its row names, while `epoch` lasts unsuspected."""
+    async def raise_high_water(self, epoch: int, service_id: int, execution_id: int) -> bool:
+        """Notes a greater known id, and the execution that its row names, while `epoch` lasts unsuspected.
+
+        Returns whether it did.
+        """
         ...
 
     async def suspect(self, epoch: int, suspicion: Suspicion) -> bool:
