@@ -1,5 +1,7 @@
 """What all replicas know of the Execution Service's ledger, on PostgreSQL and in memory."""
 
+import asyncio
+
 import pytest
 
 from tests.behaviour.ledger import Ledger, attempt_row, evidence, fresh, states
@@ -156,6 +158,15 @@ async def test_rows_of_the_earlier_service_block_nothing(ledger: Ledger) -> None
     await ledger.submissions.take_over([execution_id])
     await ledger.elapse(10)
     assert not await ledger.downstream.advance_sequence(5000, 0.0, "restored")
+
+
+async def test_the_sequence_never_goes_back_whoever_moves_it_at_once(ledger: Ledger) -> None:
+    (first,) = await fresh(ledger)
+    moves = [ledger.downstream.leave_gap(1000 + 10 * number) for number in range(20)]
+    advances = [ledger.downstream.advance_sequence(first + 500, 0.0, "restored") for _ in range(5)]
+    await asyncio.gather(*moves, *advances)
+    state = await ledger.downstream.read()
+    assert state.last_execution_id >= first + sum(1000 + 10 * number for number in range(20))
 
 
 async def test_a_gap_moves_the_sequence(ledger: Ledger) -> None:

@@ -14,6 +14,15 @@ from trade_service.submission.downstream import DownstreamState, Sign, Suspicion
 
 _RECENT_ATTEMPTS = 200
 _SEQUENCE = "cast(pg_get_serial_sequence('execution', 'id') AS regclass)"
+LAST_ID = f"coalesce(pg_sequence_last_value({_SEQUENCE}), 0)"
+ONE_AT_A_TIME = "SELECT epoch FROM downstream FOR NO KEY UPDATE"
+"""Two processes that move the sequence at once could move it back; one that merely counts on cannot."""
+ADVANCED = f"""
+    SELECT setval({_SEQUENCE}, cast(:beyond AS bigint))
+    FROM alone
+    WHERE {LAST_ID} < cast(:beyond AS bigint)
+"""
+"""Moves the sequence of execution ids forward; `alone` is ONE_AT_A_TIME."""
 
 READ = text(
     f"""
@@ -26,7 +35,7 @@ READ = text(
                FROM (SELECT top_id, floor_id, epoch FROM submission_attempt ORDER BY id DESC
                      LIMIT {_RECENT_ATTEMPTS}) r
                WHERE r.epoch = d.epoch)),
-           coalesce(pg_sequence_last_value({_SEQUENCE}), 0)
+           {LAST_ID}
     FROM downstream d
     """
 )
@@ -120,8 +129,10 @@ NOTE_LEDGER = text(
 )
 LEAVE_GAP = text(
     f"""
-    SELECT setval({_SEQUENCE}, pg_sequence_last_value({_SEQUENCE}) + cast(:size AS bigint))
-    WHERE pg_sequence_last_value({_SEQUENCE}) < {MAX_FOLLOWED_ID}
+    WITH alone AS MATERIALIZED ({ONE_AT_A_TIME})
+    SELECT setval({_SEQUENCE}, {LAST_ID} + cast(:size AS bigint))
+    FROM alone
+    WHERE {LAST_ID} < {MAX_FOLLOWED_ID}
     """
 ).bindparams(bindparam("size", type_=BigInteger))
 HELD_AS_UNSENT = text(
@@ -139,7 +150,7 @@ BLOCK = text(
 ).bindparams(bindparam("reason", type_=Text))
 ADVANCE = text(
     f"""
-    WITH open AS MATERIALIZED (
+    WITH alone AS MATERIALIZED ({ONE_AT_A_TIME}), open AS MATERIALIZED (
         SELECT EXISTS (
             SELECT FROM submission_attempt a
             CROSS JOIN LATERAL (
@@ -154,9 +165,7 @@ ADVANCE = text(
         UPDATE downstream SET blocked_at = coalesce(blocked_at, now()), blocked_reason = :reason
         WHERE (SELECT found FROM open)
     )
-    SELECT found,
-           setval({_SEQUENCE}, greatest(cast(:beyond AS bigint), pg_sequence_last_value({_SEQUENCE})))
-    FROM open
+    SELECT found, ({ADVANCED}) FROM open
     """
 ).bindparams(
     bindparam("beyond", type_=BigInteger),

@@ -9,6 +9,7 @@ from sqlalchemy.dialects.postgresql import ARRAY, UUID
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from trade_service.domain.executions import SubmissionState
+from trade_service.store.downstream_store import ADVANCED, ONE_AT_A_TIME
 from trade_service.store.engine import whole_tables
 from trade_service.store.tables import INSTANT
 from trade_service.submission.ports import Clock
@@ -75,11 +76,10 @@ RECOVER = text(
     bindparam("reason", type_=Text),
 )
 UNBLOCK = text(
-    """
-    WITH unblocked AS (UPDATE downstream SET blocked_at = NULL, blocked_reason = NULL)
-    SELECT setval(s.name, greatest(cast(:beyond AS bigint), pg_sequence_last_value(s.name), 1))
-    FROM (SELECT cast(pg_get_serial_sequence('execution', 'id') AS regclass) AS name) s
-    WHERE cast(:beyond AS bigint) > 0
+    f"""
+    WITH alone AS MATERIALIZED ({ONE_AT_A_TIME}),
+    unblocked AS (UPDATE downstream SET blocked_at = NULL, blocked_reason = NULL)
+    {ADVANCED}
     """
 ).bindparams(bindparam("beyond", type_=BigInteger))
 

@@ -263,7 +263,10 @@ class DownstreamGate:
         if state.base_url is not None:
             await self._check_what_is_new(state.high_water_id, page)
         if page.greatest_of_ours > state.last_execution_id:
-            await self._advance(state, page.greatest_of_ours)
+            # Others may have made and sent executions since `state` was read.
+            now = await self._store.read()
+            if page.greatest_of_ours > now.last_execution_id:
+                await self._advance(now, page.greatest_of_ours)
         # The ledger is recognised by a row that names an execution; without any, its newest row is the floor.
         named = max((row for row in page.rows if execution_id_of(row)), key=id_of, default=None)
         row_id, row_execution_id = (top_id, None) if named is None else (id_of(named), execution_id_of(named))
@@ -273,10 +276,7 @@ class DownstreamGate:
         return True
 
     async def _check_what_is_new(self, floor_id: int, page: LedgerPage) -> None:
-        """Reads down to `floor_id`; blocks claims where a row is an execution that this database has not sent.
-
-        Such a row was sent after the backup from which this database was restored.
-        """
+        """Blocks claims where a row above `floor_id` is unsent here: it was sent after this database's backup."""
         for offset in range(PAGE, self._settings.max_pages * PAGE, PAGE):
             newer = sorted({execution_id_of(row) for row in page.rows if id_of(row) > floor_id} - {0})
             unsent = await self._store.held_as_unsent(newer) if newer else ()
