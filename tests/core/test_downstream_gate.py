@@ -1,7 +1,7 @@
 """The gate before claims, on the in-memory database and a scripted ledger."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from decimal import Decimal
 
@@ -44,8 +44,12 @@ class Ledger(FakeGateway):
 
     away = False
     says_nothing_of_pages = False
+    meanwhile: Callable[[], None] | None = None
+    """What others do while a page is asked for."""
 
     async def list_newest(self, offset: int, limit: int) -> Listing:
+        if self.meanwhile is not None:
+            self.meanwhile()
         if self.away:
             return Listing(None, "X", "connection refused")
         listing = await super().list_newest(offset, limit)
@@ -283,6 +287,23 @@ async def test_ids_of_a_later_life_close_the_gate_before_the_ledger_is_read_back
     await scene.gate._attend()
     assert "trade-service recover" in scene.gate.reason
     assert scene.codes == [AlarmCode.DATABASE_RESTORED]
+
+
+async def test_what_others_send_during_the_first_look_is_no_sign_of_a_later_life() -> None:
+    scene = Scene()
+    scene.put(0)
+    await scene.gate.start(1.0)
+
+    def send() -> None:
+        (execution_id,) = scene.own()
+        scene.books.executions[execution_id].state = SubmissionState.ACCEPTED
+        scene.put(execution_id)
+
+    scene.ledger.meanwhile = send
+    other = scene.new_gate()
+    await scene.attend(other)
+    assert opened(other)
+    assert scene.codes == []
 
 
 async def test_a_failed_reading_back_keeps_the_gate_closed_where_nothing_is_open() -> None:
