@@ -235,6 +235,24 @@ async def test_execution_ids_near_the_end_of_their_range_are_not_followed() -> N
     assert (seen.top_id, seen.max_execution_id) == (152, 10_150)
 
 
+@pytest.mark.parametrize(
+    ("offset", "rows_there", "total", "is_right"),
+    [
+        (0, 100, 100, True),
+        (400, 4, 404, True),
+        (500, 0, 404, True),
+        (0, 50, 404, False),
+        (400, 100, 404, False),
+    ],
+)
+def test_a_last_page_has_to_end_where_the_listing_does(
+    offset: int, rows_there: int, total: int, *, is_right: bool
+) -> None:
+    last = page(rows(1, rows_there)[::-1], total)
+    problem = listing_walk.page_problem(last, listing_walk.Ask(offset, PAGE))
+    assert (problem == "") is is_right, problem
+
+
 async def test_rows_with_impossible_ids_count_for_nothing_and_block_no_other() -> None:
     odd = [remote(2**31, 7), remote(3_000_000_000, None), remote(-4, 8)]
     books = Books([*odd, *rows(1, 150)])

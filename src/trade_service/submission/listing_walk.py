@@ -141,6 +141,8 @@ def page_problem(page: RemoteExecutionPage, ask: Ask) -> str:
         return f"a page of at most {limit} executions holds {len(ids)}"
     if len(ids) < limit and has_next:
         return f"a page of {len(ids)} executions, not {limit}, says that more follow"
-    if not has_next and total is not None and total > ask.offset + len(ids):
-        return f"a page that ends at execution {ask.offset + len(ids)} of {total} says that none follows"
+    reached = ask.offset + len(ids)
+    # Fewer than were counted: the page is not the one that was asked for. Past the end it is empty.
+    if not has_next and total is not None and (total > reached or (ids and total < reached)):
+        return f"a page that ends at execution {reached} of {total} says that none follows"
     return ""
