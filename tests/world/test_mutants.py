@@ -5,7 +5,7 @@ import pytest
 from tests.world.mutants import MUTANTS
 from tests.world.run import run_seeds
 
-SEEDS = 400
+SEEDS = 300
 """Most fail within the first ten; a world in which all that a mistake needs comes together may be rare."""
 
 

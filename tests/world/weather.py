@@ -245,6 +245,9 @@ class Weather:
             if "late_commit" in storm:
                 # The settle time by a clock that jumps is over too early just when it matters.
                 self.mishaps += ("jump",) * 8
+            if "slow_request" in storm:
+                # The last permitted moment to write matters only to requests that are slow as well.
+                self.mishaps += ("stumble",) * 8
         elif mood < 0.95:
             for name in _FAULTS:
                 setattr(rates, name, dice.choice((0.0, 0.0, 0.05, 0.2)))

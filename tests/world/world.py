@@ -367,8 +367,8 @@ class World:
         self.invariants.note_sign(lambda: process is not None and not process.dead)
 
     def _reset(self) -> None:
-        """Once some id was on record: before, nobody could tell new ids from old."""
-        if self._is_to_be_reset and self.books.downstream.high_water_id:
+        """Once a row that names an execution was on record: before, nobody could tell new ids from old."""
+        if self._is_to_be_reset and self.books.downstream.first_execution_id is not None:
             self._is_to_be_reset = False
             newest = max(self.downstream.ever)
             self.downstream.lose_everything()
