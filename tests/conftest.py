@@ -6,9 +6,9 @@ from collections.abc import AsyncIterator
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from execution_simulator import server, state
+from execution_simulator.profiles import PROFILES
 from tests.support.database import TestServer, migrated_template, running_server
-from trade_service.simulator import server, state
-from trade_service.simulator.profiles import PROFILES
 from trade_service.store.engine import StoreSettings, create_engine
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:

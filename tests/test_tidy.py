@@ -11,8 +11,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
-SOURCE = ROOT / "src" / "trade_service"
-SOURCES = sorted(p for p in SOURCE.rglob("*.py") if "versions" not in p.parts)
+SOURCES = sorted(p for p in (ROOT / "src").rglob("*.py") if "versions" not in p.parts)
 TESTS = sorted((ROOT / "tests").rglob("*.py")) + sorted((ROOT / "benchmarks").rglob("*.py"))
 
 MAX_FUNCTION_LINES = 70
@@ -107,7 +106,7 @@ def test_no_single_submission_call() -> None:
     callers = [
         str(path.relative_to(ROOT))
         for path in SOURCES
-        if "simulator" not in path.parts
+        if "execution_simulator" not in path.parts
         and re.search(r"post\([^)]*api/v1/executions[\"']", path.read_text("utf-8"))
     ]
     assert not callers

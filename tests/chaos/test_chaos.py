@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from execution_simulator.settings import SimulatorSettings
 from tests.chaos.__main__ import keep, line_of, summary_of
 from tests.chaos.processes import Child, ProcessFault
 from tests.chaos.relay import Relay
@@ -19,7 +20,6 @@ from tests.chaos.round import Recovery, Report, run_round
 from tests.chaos.storm import SHORT, Kind, Strength, fault_script, plan_of
 from tests.e2e.command import bare_environment
 from tests.support.leftovers import alive_in, files_in, passable_folder
-from trade_service.simulator.settings import SimulatorSettings
 
 SEEDS = (1, 2)
 ROOT = Path(__file__).parents[2]

@@ -13,12 +13,12 @@ from pathlib import Path
 import asyncpg
 import pytest
 
+from execution_simulator.server import SimulatorSettings, running_simulator
 from tests.chaos.relay import Address, Relay
 from tests.support.cluster import STANDBY, USER, Cluster, cluster, standby_of
 from tests.support.leftovers import passable_folder
 from tests.support.trading import CONSERVATION
 from tests.web.live import Live, live_service
-from trade_service.simulator.server import SimulatorSettings, running_simulator
 from trade_service.store.migrate import migrate
 
 ROUNDS = int(os.environ.get("FAILOVER_ROUNDS", "1"))

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from execution_simulator.server import SimulatorSettings, running_simulator
 from tests.client.raw_server import (
     ATTEMPT,
     DEADLINE_S,
@@ -17,7 +18,6 @@ from tests.client.raw_server import (
     closed_port,
     raw_server,
 )
-from trade_service.simulator.server import SimulatorSettings, running_simulator
 from trade_service.submission.model import ReplyKind
 
 PAGE = (Path(__file__).parent.parent / "golden" / "executions_page.json").read_bytes()

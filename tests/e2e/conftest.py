@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from execution_simulator.server import RunningSimulator, SimulatorSettings, running_simulator
 from tests.e2e.command import FAST, Cli, bare_environment
-from trade_service.simulator.server import RunningSimulator, SimulatorSettings, running_simulator
 
 
 @pytest.fixture

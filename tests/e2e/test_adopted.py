@@ -6,9 +6,9 @@ from typing import Any
 import asyncpg
 import pytest
 
+from execution_simulator.server import SimulatorSettings, running_simulator
 from tests.support import earlier
 from tests.web.live import ORDERS, Live, live_service, order_body
-from trade_service.simulator.server import SimulatorSettings, running_simulator
 from trade_service.store.migrate import downgrade, migrate
 
 

@@ -7,8 +7,8 @@ import aiohttp
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from execution_simulator.server import RunningSimulator
 from tests.e2e.command import Cli, order
-from trade_service.simulator.server import RunningSimulator
 
 
 async def post(simulator: RunningSimulator, trade_id: int | None, **changes: Any) -> None:

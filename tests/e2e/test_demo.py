@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from execution_simulator.faults import FAULTS
 from tests.e2e.command import Cli
 from tests.support.leftovers import alive_in, files_in, passable_folder
 from trade_service.cli.demo_simulator import CLASSES, demo_simulator, fault_script
-from trade_service.simulator.faults import FAULTS
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 import pytest
 from sqlalchemy.engine import make_url
 
+from execution_simulator.server import SimulatorSettings, running_simulator
 from tests.client.raw_server import Conversation, RawServer, raw_server
 from tests.e2e.command import FAST
 from tests.support.database import TestServer
@@ -17,7 +18,6 @@ from trade_service.bootstrap.derived import client_settings, retry_policy
 from trade_service.bootstrap.running import running_services
 from trade_service.bootstrap.web import web_app
 from trade_service.settings import Settings, load_settings
-from trade_service.simulator.server import SimulatorSettings, running_simulator
 from trade_service.submission.failure_handler import ExecutionFailureHandler
 
 LIMIT_S = 20.0

@@ -12,13 +12,13 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from execution_simulator.faults import FAULTS
+from execution_simulator.server import RunningSimulator, running_simulator
+from execution_simulator.settings import SimulatorSettings
 from tests.support.gateway import FakeGateway
 from tests.support.heart import Heart, beating, executions_in, heart_on, states_of, until
 from trade_service.domain.errors import Overloaded
 from trade_service.domain.executions import SubmissionState
-from trade_service.simulator.faults import FAULTS
-from trade_service.simulator.server import RunningSimulator, running_simulator
-from trade_service.simulator.settings import SimulatorSettings
 from trade_service.submission.events import AlarmEvent
 from trade_service.submission.model import SubmitStatus
 from trade_service.submission.work_queue import Work

@@ -6,8 +6,8 @@ from typing import Any
 
 import aiohttp
 
+from execution_simulator.server import RunningSimulator
 from tests.e2e.command import Cli, Running
-from trade_service.simulator.server import RunningSimulator
 
 KEY = {"Idempotency-Key": "8e03978e-40d5-43dd-bc93-6894a57f9324"}
 IMPATIENT = {"TRADE_SERVICE_SERVER_REQUEST_TIMEOUT_S": "4", "TRADE_SERVICE_SUBMISSION_WAIT_S": "3"}

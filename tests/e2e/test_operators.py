@@ -4,9 +4,9 @@ import asyncio
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from execution_simulator.server import RunningSimulator
 from tests.e2e.command import Cli, order
 from tests.support.trading import CONSERVATION, value_of
-from trade_service.simulator.server import RunningSimulator
 
 WHY = ("--reason", "asked their desk", "--operator", "ann")
 

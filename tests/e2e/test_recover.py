@@ -11,11 +11,11 @@ import aiohttp
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from execution_simulator.server import RunningSimulator
 from tests.e2e.command import Cli, Running, order
 from tests.support.database import TestServer
 from tests.support.heart import executions_in
 from tests.support.trading import CONSERVATION, run_sql, value_of
-from trade_service.simulator.server import RunningSimulator
 from trade_service.store.engine import StoreSettings, create_engine
 from trade_service.store.execution_reads import PostgresExecutionReads
 from trade_service.submission.clock import SystemClock

@@ -9,10 +9,10 @@ import aiohttp
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from execution_simulator.server import RunningSimulator
 from tests.e2e.command import Cli, order
 from tests.support.heart import states_of as state_counts
 from trade_service.cli.main import run
-from trade_service.simulator.server import RunningSimulator
 
 
 async def get(url: str) -> int:

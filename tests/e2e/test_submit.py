@@ -10,9 +10,9 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from execution_simulator.server import RunningSimulator
 from tests.e2e.command import Cli, order
 from trade_service.cli.main import run
-from trade_service.simulator.server import RunningSimulator
 
 EXACT = "1234567890.12345678"
 

@@ -9,12 +9,12 @@ import asyncpg
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from execution_simulator.server import RunningSimulator, running_simulator
 from tests.support import earlier
 from tests.support.heart import Heart, heart_on
 from tests.support.plans import Link
 from tests.support.trading import run_sql, value_of
 from trade_service.domain.executions import SubmissionState
-from trade_service.simulator.server import RunningSimulator, running_simulator
 from trade_service.store.audit_reads import AuditReads
 from trade_service.store.engine import StoreSettings, create_engine
 from trade_service.store.migrate import migrate

@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from execution_simulator.server import RunningSimulator, SimulatorSettings, running_simulator
 from tests.support.gateway import FakeGateway
 from tests.support.heart import client_settings, heart_on
 from tests.support.rows import FULL, HOLD, PART, SENT, WORK, insert_executions, row_of
 from tests.support.trading import run_sql, value_of
 from trade_service.execution_service.client import ExecutionServiceClient
-from trade_service.simulator.server import RunningSimulator, SimulatorSettings, running_simulator
 from trade_service.store.fill_store import PostgresFillStore
 from trade_service.store.reference_store import PostgresReferenceReads
 from trade_service.submission.clock import SystemClock

@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 
+from execution_simulator.server import RunningSimulator, SimulatorSettings, running_simulator
 from tests.support.database import TestServer
 from tests.support.trading import CONSERVATION, value_of
 from tests.web.support import Answer, Client, listening
@@ -23,7 +24,6 @@ from trade_service.settings.sending import (
     SubmissionSettings,
 )
 from trade_service.settings.surroundings import DatabaseSettings, ServerSettings
-from trade_service.simulator.server import RunningSimulator, SimulatorSettings, running_simulator
 
 ORDERS = "/api/v1/tradeOrders"
 BATCH = f"{ORDERS}/batch/submit"

@@ -8,13 +8,13 @@ from typing import Any
 import msgspec
 import pytest
 
+from execution_simulator.server import SimulatorSettings, running_simulator
 from tests.support.database import TestServer
 from tests.support.trading import counted_statements, run_sql, value_of
 from tests.web.live import BATCH, BULK, ORDERS, Live, behave, live_service, order_body
 from tests.web.support import Answer
 from trade_service.settings.sending import SubmissionSettings
 from trade_service.settings.surroundings import IdempotencySettings
-from trade_service.simulator.server import SimulatorSettings, running_simulator
 
 KEYS = count(1)
 QUICK = SubmissionSettings(

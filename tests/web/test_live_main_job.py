@@ -9,11 +9,11 @@ from decimal import Decimal
 import msgspec
 import pytest
 
+from execution_simulator.server import SimulatorSettings, running_simulator
 from tests.support.database import TestServer
 from tests.web.live import DIGITS, Live, behave, live_alone, live_service, quick_settings
 from tests.web.support import Answer
 from trade_service.settings.sending import RetrySettings
-from trade_service.simulator.server import SimulatorSettings, running_simulator
 
 NO_SEND = "?noExecuteSubmit=true"
 

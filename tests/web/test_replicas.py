@@ -7,10 +7,10 @@ from typing import Any
 import msgspec
 import pytest
 
+from execution_simulator.server import SimulatorSettings, running_simulator
 from tests.support.database import TestServer
 from tests.web.live import ORDERS, Live, behave, live_service, order_body
 from trade_service.settings.sending import RetrySettings
-from trade_service.simulator.server import SimulatorSettings, running_simulator
 
 REFERENCES = {
     "blotters": ("blotters", "name"),

@@ -11,13 +11,13 @@ import rich_click as click
 from rich.console import Console
 from rich.table import Table
 
+from execution_simulator.books_file import BooksFileError
+from execution_simulator.faults import FAULTS, FaultPlanError
+from execution_simulator.profiles import PROFILES, ProfileName
+from execution_simulator.server import RunningSimulator, SimulatorSettings, running_simulator
+from execution_simulator.settings import parse_fault_rates
 from trade_service.cli.command_error import CommandError
 from trade_service.cli.running import run_until_stopped
-from trade_service.simulator.books_file import BooksFileError
-from trade_service.simulator.faults import FAULTS, FaultPlanError
-from trade_service.simulator.profiles import PROFILES, ProfileName
-from trade_service.simulator.server import RunningSimulator, SimulatorSettings, running_simulator
-from trade_service.simulator.settings import parse_fault_rates
 
 SHOWN_REPEATS = 20
 LATENCY_JITTER = 0.5

@@ -10,10 +10,10 @@ from typing import Final
 from msgspec import Struct, field
 from msgspec.structs import replace
 
-from trade_service.simulator.checks import BROKEN, Amounts, Broken, Fate, Refusal
-from trade_service.simulator.faults import FAULTS, Channel, Commit, Dice, Fault, Step
-from trade_service.simulator.manners import Manners
-from trade_service.simulator.messages import (
+from execution_simulator.checks import BROKEN, Amounts, Broken, Fate, Refusal
+from execution_simulator.faults import FAULTS, Channel, Commit, Dice, Fault, Step
+from execution_simulator.manners import Manners
+from execution_simulator.messages import (
     FAILED,
     PARTIAL_SUCCESS,
     SUCCESS,
@@ -23,8 +23,8 @@ from trade_service.simulator.messages import (
     ExecutionPost,
     ExecutionResult,
 )
-from trade_service.simulator.profiles import REAL
-from trade_service.simulator.tampering import TAMPERING
+from execution_simulator.profiles import REAL
+from execution_simulator.tampering import TAMPERING
 
 TRANSIENT_MESSAGE: Final = "Database error: connection timeout to database"
 DATABASE_MESSAGE: Final = "Database error: could not execute statement"

@@ -10,11 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trade_service.simulator.books import Books, Entry, VersionConflictError
-from trade_service.simulator.checks import Amounts, from_e8
-from trade_service.simulator.listing import Query, QueryError
-from trade_service.simulator.messages import ExecutionPost
-from trade_service.simulator.profiles import PUBLISHED
+from execution_simulator.books import Books, Entry, VersionConflictError
+from execution_simulator.checks import Amounts, from_e8
+from execution_simulator.listing import Query, QueryError
+from execution_simulator.messages import ExecutionPost
+from execution_simulator.profiles import PUBLISHED
 
 START = datetime(2026, 11, 24, 10, 30, tzinfo=UTC)
 

@@ -6,7 +6,7 @@ from typing import Final
 
 from msgspec import Struct
 
-from trade_service.simulator.books import Books, Entry
+from execution_simulator.books import Books, Entry
 
 MAX_PAGE: Final = 100
 

@@ -10,8 +10,8 @@ from typing import Final
 
 from msgspec import Struct
 
-from trade_service.simulator.checks import Amounts, from_e8
-from trade_service.simulator.messages import ExecutionPost
+from execution_simulator.checks import Amounts, from_e8
+from execution_simulator.messages import ExecutionPost
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)

@@ -7,10 +7,10 @@ from typing import Final
 
 from aiohttp import HttpVersion11, web
 
-from trade_service.simulator.faults import Channel
-from trade_service.simulator.manners import Manners
-from trade_service.simulator.messages import encode
-from trade_service.simulator.state import SimulatorState
+from execution_simulator.faults import Channel
+from execution_simulator.manners import Manners
+from execution_simulator.messages import encode
+from execution_simulator.state import SimulatorState
 
 _JSON: Final = "application/json"
 _TOMCAT_CLOSES_AFTER: Final = frozenset({400, 408, 411, 413, 414, 500, 501, 503})

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from msgspec import UNSET, UnsetType
 from msgspec.structs import replace
 
-from trade_service.simulator.behaviour import (
+from execution_simulator.behaviour import (
     Call,
     Verdict,
     latency_ms,
@@ -19,8 +19,8 @@ from trade_service.simulator.behaviour import (
     single_answer,
     size_refusal,
 )
-from trade_service.simulator.checks import Fate, Refusal, from_e8
-from trade_service.simulator.faults import (
+from execution_simulator.checks import Fate, Refusal, from_e8
+from execution_simulator.faults import (
     FAULTS,
     OK,
     Channel,
@@ -29,8 +29,8 @@ from trade_service.simulator.faults import (
     FaultPlanError,
     parse_step,
 )
-from trade_service.simulator.manners import Manners
-from trade_service.simulator.messages import (
+from execution_simulator.manners import Manners
+from execution_simulator.messages import (
     FAILED,
     SUCCESS,
     BatchExecutionResponse,
@@ -38,8 +38,8 @@ from trade_service.simulator.messages import (
     ExecutionPost,
     ExecutionResult,
 )
-from trade_service.simulator.profiles import PUBLISHED, REAL
-from trade_service.simulator.settings import SimulatorSettings, parse_fault_rates
+from execution_simulator.profiles import PUBLISHED, REAL
+from execution_simulator.settings import SimulatorSettings, parse_fault_rates
 
 NOW_NS = 1_795_516_200_000_000_000
 PATH = "/api/v1/executions/batch"

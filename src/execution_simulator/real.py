@@ -11,8 +11,8 @@ from functools import lru_cache
 from http import HTTPStatus
 from typing import Final
 
-from trade_service.simulator.books import Books, Entry
-from trade_service.simulator.checks import (
+from execution_simulator.books import Books, Entry
+from execution_simulator.checks import (
     BROKEN,
     MAX_BATCH_ITEMS,
     STATUSES,
@@ -25,10 +25,10 @@ from trade_service.simulator.checks import (
     column,
     from_e8,
 )
-from trade_service.simulator.instants import iso_microseconds, iso_nanoseconds
-from trade_service.simulator.listing import SORT_FIELDS, Keys, Query, select, split_sort
-from trade_service.simulator.manners import Problem
-from trade_service.simulator.messages import (
+from execution_simulator.instants import iso_microseconds, iso_nanoseconds
+from execution_simulator.listing import SORT_FIELDS, Keys, Query, select, split_sort
+from execution_simulator.manners import Problem
+from execution_simulator.messages import (
     ErrorBody,
     Execution,
     ExecutionPage,

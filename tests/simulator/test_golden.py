@@ -10,12 +10,12 @@ from typing import Any
 import msgspec
 import pytest
 
-from trade_service.simulator.behaviour import Call, respond
-from trade_service.simulator.books import Books
-from trade_service.simulator.checks import amounts_of
-from trade_service.simulator.faults import OK
-from trade_service.simulator.listing import Query
-from trade_service.simulator.messages import (
+from execution_simulator.behaviour import Call, respond
+from execution_simulator.books import Books
+from execution_simulator.checks import amounts_of
+from execution_simulator.faults import OK
+from execution_simulator.listing import Query
+from execution_simulator.messages import (
     BatchExecutionResponse,
     ErrorBody,
     ExecutionPage,
@@ -23,7 +23,7 @@ from trade_service.simulator.messages import (
     decode_batch,
     encode,
 )
-from trade_service.simulator.profiles import PUBLISHED
+from execution_simulator.profiles import PUBLISHED
 
 GOLDEN = Path(__file__).parent.parent / "golden"
 NOW = datetime.fromisoformat("2026-11-24T10:30:00.123456Z")

@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final, Literal
 
-from trade_service.simulator.manners import Manners
-from trade_service.simulator.published import Published
-from trade_service.simulator.real import Real
+from execution_simulator.manners import Manners
+from execution_simulator.published import Published
+from execution_simulator.real import Real
 
 ProfileName = Literal["real", "published"]
 """``real``: as the deployed service was seen to behave; ``published``: as its OpenAPI document reads."""

@@ -4,7 +4,7 @@ from decimal import ROUND_HALF_UP, Context, Decimal, InvalidOperation, Overflow
 from enum import Enum
 from typing import Final, NamedTuple
 
-from trade_service.simulator.messages import ExecutionPost
+from execution_simulator.messages import ExecutionPost
 
 STATUSES: Final = frozenset({"NEW", "PENDING", "FILLED", "CANCELLED", "REJECTED"})
 TRADE_TYPES: Final = frozenset({"BUY", "SELL"})

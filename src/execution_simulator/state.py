@@ -8,14 +8,14 @@ from collections.abc import Sequence
 from decimal import Decimal
 from typing import Final, NamedTuple
 
-from trade_service.simulator.books import Books, Entry
-from trade_service.simulator.books_file import BooksFile
-from trade_service.simulator.checks import Amounts
-from trade_service.simulator.faults import FaultPlan
-from trade_service.simulator.instants import to_datetime
-from trade_service.simulator.messages import ExecutionPost
-from trade_service.simulator.profiles import PROFILES
-from trade_service.simulator.settings import FaultChange, SimulatorSettings, poison_pattern
+from execution_simulator.books import Books, Entry
+from execution_simulator.books_file import BooksFile
+from execution_simulator.checks import Amounts
+from execution_simulator.faults import FaultPlan
+from execution_simulator.instants import to_datetime
+from execution_simulator.messages import ExecutionPost
+from execution_simulator.profiles import PROFILES
+from execution_simulator.settings import FaultChange, SimulatorSettings, poison_pattern
 
 SEEN_KEPT: Final = 1_000
 

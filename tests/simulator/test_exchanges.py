@@ -10,7 +10,7 @@ import aiohttp
 import pytest
 from yarl import URL
 
-from trade_service.simulator.server import running_simulator
+from execution_simulator.server import running_simulator
 
 RECORDED: Final = [
     json.loads(line)

@@ -7,8 +7,8 @@ from fnmatch import translate
 import msgspec
 from msgspec import Struct, field
 
-from trade_service.simulator.faults import FaultPlanError, check_rates, parse_step
-from trade_service.simulator.profiles import PROFILES, ProfileName
+from execution_simulator.faults import FaultPlanError, check_rates, parse_step
+from execution_simulator.profiles import PROFILES, ProfileName
 
 _MAX_POISON = 100
 _MAX_POISON_LENGTH = 100

@@ -5,10 +5,10 @@ from typing import Final
 import msgspec
 from aiohttp import web
 
-from trade_service.simulator.books import Entry
-from trade_service.simulator.delivery import json_answer
-from trade_service.simulator.settings import decode_change
-from trade_service.simulator.state import SimulatorState
+from execution_simulator.books import Entry
+from execution_simulator.delivery import json_answer
+from execution_simulator.settings import decode_change
+from execution_simulator.state import SimulatorState
 
 MAX_ENTRIES: Final = 10_000
 

@@ -14,9 +14,9 @@ from typing import Final, Self
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from trade_service.simulator.books import Books, VersionOf, version_one
-from trade_service.simulator.checks import Amounts, amounts_of
-from trade_service.simulator.messages import ExecutionPost, encode
+from execution_simulator.books import Books, VersionOf, version_one
+from execution_simulator.checks import Amounts, amounts_of
+from execution_simulator.messages import ExecutionPost, encode
 
 
 class BooksFileError(Exception):

@@ -5,10 +5,10 @@ from decimal import Decimal
 from enum import Enum
 from typing import Protocol
 
-from trade_service.simulator.books import Books, Entry
-from trade_service.simulator.checks import Fate
-from trade_service.simulator.listing import Query
-from trade_service.simulator.messages import ErrorBody, Execution, ExecutionPage, ExecutionPost, ExecutionPut
+from execution_simulator.books import Books, Entry
+from execution_simulator.checks import Fate
+from execution_simulator.listing import Query
+from execution_simulator.messages import ErrorBody, Execution, ExecutionPage, ExecutionPost, ExecutionPut
 
 
 class Problem(Enum):

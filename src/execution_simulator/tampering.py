@@ -10,8 +10,8 @@ from typing import Final
 from msgspec import UNSET, UnsetType
 from msgspec.structs import replace
 
-from trade_service.simulator.faults import Dice
-from trade_service.simulator.messages import BatchExecutionResponse, ExecutionResult
+from execution_simulator.faults import Dice
+from execution_simulator.messages import BatchExecutionResponse, ExecutionResult
 
 Results = list[ExecutionResult]
 

@@ -9,9 +9,9 @@ from typing import Any
 import aiohttp
 import pytest
 
-from trade_service.simulator.faults import FAULTS
-from trade_service.simulator.profiles import PROFILES
-from trade_service.simulator.server import RunningSimulator, SimulatorSettings, running_simulator
+from execution_simulator.faults import FAULTS
+from execution_simulator.profiles import PROFILES
+from execution_simulator.server import RunningSimulator, SimulatorSettings, running_simulator
 
 BATCH = "/api/v1/executions/batch"
 LIST = "/api/v1/executions"

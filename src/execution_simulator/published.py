@@ -10,12 +10,12 @@ from typing import Final
 from msgspec import UNSET
 from msgspec.structs import replace
 
-from trade_service.simulator.books import Books, Entry
-from trade_service.simulator.checks import MAX_BATCH_ITEMS, STATUSES, TRADE_TYPES, Amounts, Fate, Refusal
-from trade_service.simulator.instants import iso_fixed, to_datetime
-from trade_service.simulator.listing import SORT_FIELDS, Keys, Query, QueryError, select, split_sort
-from trade_service.simulator.manners import Problem
-from trade_service.simulator.messages import (
+from execution_simulator.books import Books, Entry
+from execution_simulator.checks import MAX_BATCH_ITEMS, STATUSES, TRADE_TYPES, Amounts, Fate, Refusal
+from execution_simulator.instants import iso_fixed, to_datetime
+from execution_simulator.listing import SORT_FIELDS, Keys, Query, QueryError, select, split_sort
+from execution_simulator.manners import Problem
+from execution_simulator.messages import (
     ErrorBody,
     Execution,
     ExecutionPage,

@@ -7,13 +7,13 @@ from typing import Final
 
 from aiohttp import web
 
-from trade_service.simulator.books import Books
-from trade_service.simulator.books_file import BooksFile
-from trade_service.simulator.handlers import Handlers
-from trade_service.simulator.operators import OperatorHandlers
-from trade_service.simulator.profiles import PROFILES
-from trade_service.simulator.settings import SimulatorSettings, poison_pattern
-from trade_service.simulator.state import Seen, SimulatorState
+from execution_simulator.books import Books
+from execution_simulator.books_file import BooksFile
+from execution_simulator.handlers import Handlers
+from execution_simulator.operators import OperatorHandlers
+from execution_simulator.profiles import PROFILES
+from execution_simulator.settings import SimulatorSettings, poison_pattern
+from execution_simulator.state import Seen, SimulatorState
 
 __all__ = ["RunningSimulator", "SimulatorSettings", "build_app", "running_simulator"]
 

@@ -10,7 +10,7 @@ from typing import Any
 import aiohttp
 import pytest
 
-from trade_service.simulator.server import RunningSimulator, SimulatorSettings, running_simulator
+from execution_simulator.server import RunningSimulator, SimulatorSettings, running_simulator
 
 BATCH = "/api/v1/executions/batch"
 LIST = "/api/v1/executions"

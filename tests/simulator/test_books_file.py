@@ -13,11 +13,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trade_service.simulator.books import Books, Entry
-from trade_service.simulator.books_file import BooksFile, BooksFileError
-from trade_service.simulator.checks import amounts_of
-from trade_service.simulator.messages import ExecutionPost
-from trade_service.simulator.server import running_simulator
+from execution_simulator.books import Books, Entry
+from execution_simulator.books_file import BooksFile, BooksFileError
+from execution_simulator.checks import amounts_of
+from execution_simulator.messages import ExecutionPost
+from execution_simulator.server import running_simulator
 
 NOW = datetime(2026, 11, 24, 10, 30, 0, 123456, tzinfo=UTC)
 

@@ -8,7 +8,7 @@ import msgspec
 from aiohttp import web
 from msgspec.structs import replace
 
-from trade_service.simulator.behaviour import (
+from execution_simulator.behaviour import (
     Call,
     Verdict,
     fault_message,
@@ -18,19 +18,19 @@ from trade_service.simulator.behaviour import (
     single_answer,
     size_refusal,
 )
-from trade_service.simulator.books import VersionConflictError
-from trade_service.simulator.delivery import deliver, reset, spoken
-from trade_service.simulator.faults import OK, Channel, Step
-from trade_service.simulator.listing import QueryError, read_query
-from trade_service.simulator.manners import Problem
-from trade_service.simulator.messages import (
+from execution_simulator.books import VersionConflictError
+from execution_simulator.delivery import deliver, reset, spoken
+from execution_simulator.faults import OK, Channel, Step
+from execution_simulator.listing import QueryError, read_query
+from execution_simulator.manners import Problem
+from execution_simulator.messages import (
     ExecutionPost,
     decode_batch,
     decode_post,
     decode_put,
     encode,
 )
-from trade_service.simulator.state import Seen, SimulatorState
+from execution_simulator.state import Seen, SimulatorState
 
 Posts = Sequence[ExecutionPost | None]
 """Executions as they arrived, where they could be read."""

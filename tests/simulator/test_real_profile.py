@@ -12,13 +12,13 @@ from hypothesis import strategies as st
 from msgspec import json
 from msgspec.structs import replace
 
-from trade_service.simulator.behaviour import UNEXPECTED, Call, Verdict, respond
-from trade_service.simulator.books import Books, VersionConflictError
-from trade_service.simulator.checks import BROKEN, Refusal, column, from_e8
-from trade_service.simulator.faults import FAULTS, Channel, Commit, FaultPlanError, parse_step
-from trade_service.simulator.instants import iso_microseconds, iso_nanoseconds, to_datetime
-from trade_service.simulator.listing import Query
-from trade_service.simulator.messages import (
+from execution_simulator.behaviour import UNEXPECTED, Call, Verdict, respond
+from execution_simulator.books import Books, VersionConflictError
+from execution_simulator.checks import BROKEN, Refusal, column, from_e8
+from execution_simulator.faults import FAULTS, Channel, Commit, FaultPlanError, parse_step
+from execution_simulator.instants import iso_microseconds, iso_nanoseconds, to_datetime
+from execution_simulator.listing import Query
+from execution_simulator.messages import (
     BatchExecutionResponse,
     ErrorBody,
     Execution,
@@ -26,8 +26,8 @@ from trade_service.simulator.messages import (
     ExecutionPut,
     encode,
 )
-from trade_service.simulator.profiles import REAL
-from trade_service.simulator.settings import SimulatorSettings, poison_pattern
+from execution_simulator.profiles import REAL
+from execution_simulator.settings import SimulatorSettings, poison_pattern
 
 PATH = "/api/v1/executions/batch"
 NOW_NS = 1_795_516_200_123_456_500
