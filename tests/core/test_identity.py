@@ -20,9 +20,9 @@ from jwt.algorithms import ECAlgorithm, RSAAlgorithm
 
 from trade_service.domain.access import ApiKey, CredentialsNotCheckable, NotAuthenticated, Principal, Role
 from trade_service.identity.api_keys import ApiKeys, make_key
-from trade_service.identity.refreshed import Refreshed
 from trade_service.identity.signing_keys import SigningKey, keys_of_file, parsed_keys
 from trade_service.identity.tokens import TokenRules, Tokens
+from trade_service.single_flight import SingleFlightCache
 
 RSA_KEY = rsa.generate_private_key(public_exponent=65537, key_size=2048)
 OTHER_RSA_KEY = rsa.generate_private_key(public_exponent=65537, key_size=2048)
@@ -55,7 +55,9 @@ def tokens(content: bytes = jwks(jwk(RSA_KEY.public_key(), "a")), rules: TokenRu
     async def load() -> Sequence[SigningKey]:
         return parsed_keys(content, "the keys")
 
-    return Tokens(rules, Refreshed(load, 600, 30))
+    return Tokens(
+        rules, SingleFlightCache("keys", load, CredentialsNotCheckable, max_age_s=600, pause_s=30, stale_s=0)
+    )
 
 
 # --- tokens ---
@@ -233,81 +235,3 @@ async def test_unknown_keys_do_not_become_reads() -> None:
         with pytest.raises(NotAuthenticated):
             await checker.principal(make_key("x", Role.READER).text)
     assert keys.reads <= 2
-
-
-# --- kept for a while ---
-
-
-class Source:
-    """A source that counts how often it is asked, and a clock to go with it."""
-
-    def __init__(self) -> None:
-        self.now = 100.0
-        self.reads = 0
-        self.failure: Exception | None = None
-
-    async def load(self) -> int:
-        self.reads += 1
-        await asyncio.sleep(0)
-        if self.failure is not None:
-            raise self.failure
-        return self.reads
-
-    def kept(self, stale_s: float = 0.0) -> Refreshed[int]:
-        return Refreshed(self.load, 10, 2, stale_s, monotonic=lambda: self.now)
-
-
-async def test_many_callers_cause_one_read() -> None:
-    source = Source()
-    kept = source.kept()
-    assert set(await asyncio.gather(*(kept.get(bool) for _ in range(100)))) == {1}
-    source.now += 9.9
-    assert await kept.get(bool) == 1
-    source.now += 0.1
-    assert set(await asyncio.gather(*(kept.get(bool) for _ in range(100)))) == {2}
-
-
-async def test_what_is_not_enough_is_read_again_but_not_at_will() -> None:
-    source = Source()
-    kept = source.kept()
-    for _ in range(20):
-        await kept.get(lambda _: False)
-    assert source.reads == 1
-    source.now += 2
-    assert await kept.get(lambda value: value > 1) == 2
-
-
-async def test_an_older_value_does_only_while_there_is_no_newer_one() -> None:
-    source = Source()
-    kept = source.kept(stale_s=100)
-    await kept.get(bool)
-    source.failure = CredentialsNotCheckable("away")
-    source.now += 50
-    assert await kept.get(bool) == 1
-    assert await kept.get(bool) == 1
-    assert source.reads == 2, "not asked again within the pause"
-    source.now += 60
-    with pytest.raises(CredentialsNotCheckable):
-        await kept.get(bool)
-
-
-async def test_a_source_that_is_away_is_not_hammered() -> None:
-    source = Source()
-    source.failure = CredentialsNotCheckable("away")
-    kept = source.kept()
-    for _ in range(20):
-        with pytest.raises(CredentialsNotCheckable):
-            await kept.get(bool)
-    assert source.reads == 1
-    source.failure, source.now = None, source.now + 2
-    assert await kept.get(bool) == 2
-
-
-async def test_a_caller_that_leaves_takes_nobody_along() -> None:
-    source = Source()
-    kept = source.kept()
-    first = asyncio.create_task(kept.get(bool))
-    second = asyncio.create_task(kept.get(bool))
-    await asyncio.sleep(0)
-    first.cancel()
-    assert await second == 1

@@ -11,10 +11,10 @@ import aiohttp
 
 from trade_service.bootstrap.services import CannotStart
 from trade_service.domain.access import CredentialsNotCheckable
-from trade_service.identity.refreshed import Refreshed
 from trade_service.identity.signing_keys import SigningKey, keys_at, keys_of_file
 from trade_service.identity.tokens import TokenRules, Tokens
 from trade_service.settings import AuthSettings
+from trade_service.single_flight import SingleFlightCache
 
 OLD_KEYS_S = 86_400.0
 """How long public keys are believed while their source does not answer."""
@@ -24,7 +24,14 @@ OLD_KEYS_S = 86_400.0
 async def token_checks(auth: AuthSettings) -> AsyncIterator[Tokens]:
     """What checks tokens; raises CannotStart when the file of keys cannot be used."""
     async with aiohttp.ClientSession() as session:
-        keys = Refreshed(_load(auth, session), auth.jwt_keys_max_age_s, auth.jwt_keys_pause_s, OLD_KEYS_S)
+        keys = SingleFlightCache(
+            "signing keys",
+            _load(auth, session),
+            CredentialsNotCheckable,
+            max_age_s=auth.jwt_keys_max_age_s,
+            pause_s=auth.jwt_keys_pause_s,
+            stale_s=OLD_KEYS_S,
+        )
         if auth.jwt_keys_file is not None:
             await _first_read(keys)
         yield Tokens(_rules(auth), keys)
@@ -38,7 +45,7 @@ def _load(
     return partial(asyncio.to_thread, keys_of_file, cast(Path, auth.jwt_keys_path))
 
 
-async def _first_read(keys: Refreshed[Sequence[SigningKey]]) -> None:
+async def _first_read(keys: SingleFlightCache[Sequence[SigningKey]]) -> None:
     """A file is there or it is not; an address may answer later."""
     try:
         await keys.get(bool)

@@ -12,7 +12,8 @@ from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
 from trade_service.domain.access import ApiKey, NotAuthenticated, Principal, Role
-from trade_service.identity.refreshed import Refreshed
+from trade_service.single_flight import SingleFlightCache
+from trade_service.submission.ports import StoreUnavailable
 
 _KEY = re.compile(r"ts_(?P<id>[0-9a-f]{12})_(?P<secret>[A-Za-z0-9_-]{43})")
 _NO_DIGEST = bytes(32)
@@ -50,7 +51,14 @@ class ApiKeys:
 
     def __init__(self, reads: KeyReads, max_age_s: float) -> None:
         self._reads = reads
-        self._keys = Refreshed(self._load, max_age_s, MISS_PAUSE_S if max_age_s else 0.0)
+        self._keys = SingleFlightCache(
+            "API keys",
+            self._load,
+            StoreUnavailable,
+            max_age_s=max_age_s,
+            pause_s=MISS_PAUSE_S if max_age_s else 0.0,
+            stale_s=0.0,
+        )
 
     async def principal(self, credential: str | None) -> Principal:
         """Whoever the key belongs to; raises NotAuthenticated and StoreUnavailable."""

@@ -7,8 +7,8 @@ import jwt
 import msgspec
 
 from trade_service.domain.access import GIVEN_ROLES, NotAuthenticated, Principal, Role
-from trade_service.identity.refreshed import Refreshed
 from trade_service.identity.signing_keys import SigningKey
+from trade_service.single_flight import SingleFlightCache
 
 MAX_TOKEN_CHARS = 16_384
 MAX_NAME_CHARS = 100
@@ -31,7 +31,7 @@ class TokenRules(msgspec.Struct, frozen=True, kw_only=True):
 class Tokens:
     """Checks tokens."""
 
-    def __init__(self, rules: TokenRules, keys: Refreshed[Sequence[SigningKey]]) -> None:
+    def __init__(self, rules: TokenRules, keys: SingleFlightCache[Sequence[SigningKey]]) -> None:
         self._rules = rules
         self._keys = keys
 

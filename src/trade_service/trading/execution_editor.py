@@ -89,8 +89,7 @@ class ExecutionEditor:
     async def _written(
         self, write: Callable[[ReferenceData], Awaitable[StoredExecution]], values: ExecutionValues
     ) -> ExecutionView:
-        await self._references.having(lambda reference: _unknown(reference, values) is None)
-        stored = await self._references.used_by(write, lambda _: True)
+        stored = await self._references.used_by(write, lambda data: _unknown(data, values) is None)
         return (await views_of(self._references, [stored]))[0]
 
 

@@ -131,7 +131,7 @@ class ExecutionService:
         checked(quantity_filled, "quantityFilled")
         if quantity_filled < 0:
             self._refuse(await self._reads.get(execution_id), quantity_filled)
-        reference = await self._references.having(lambda r: r.status_named(status_abbreviation) is not None)
+        reference = await self._references.current(lambda r: r.status_named(status_abbreviation) is not None)
         status = reference.status_named(status_abbreviation)
         if status is None:
             known = ", ".join(sorted(one.abbreviation for one in reference.statuses.values()))

@@ -40,9 +40,9 @@ class TradeOrderEditor:
             )
             return order, None if blotter_id is None else reference.blotters[blotter_id]
 
-        if blotter_id is not None:
-            await self._references.having(lambda data: blotter_id in data.blotters)
-        return await self._references.used_by(update, lambda _: True)
+        return await self._references.used_by(
+            update, lambda data: blotter_id is None or blotter_id in data.blotters
+        )
 
     async def move_orders(self, trade_order_ids: Sequence[int], abbreviation: str) -> list[TradeOrder | None]:
         """Puts 1 to 1000 orders into the blotter of that abbreviation; None for one that does not exist.
@@ -60,8 +60,8 @@ class TradeOrderEditor:
                 raise NotFound.in_field("blotterAbbreviation", "blotter", named)
             return await self._changes.move(trade_order_ids, blotter.id)
 
-        await self._references.having(lambda data: _blotter_named(data, named) is not None)
-        moved = {order.id: order for order in await self._references.used_by(move, lambda _: True)}
+        orders = await self._references.used_by(move, lambda data: _blotter_named(data, named) is not None)
+        moved = {order.id: order for order in orders}
         return [moved.get(trade_order_id) for trade_order_id in trade_order_ids]
 
     async def delete_order(self, trade_order_id: int, version: int) -> None:

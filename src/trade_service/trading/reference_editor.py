@@ -30,7 +30,7 @@ class ReferenceEditor:
 
     async def get_all(self, kind: ReferenceKind) -> list[Reference]:
         """All of the kind, by id, as of now: other replicas' changes included."""
-        data = await self._references.refreshed()
+        data = await self._references.reload()
         if kind is BLOTTER:
             return [*data.blotters.values()]
         if kind is TRADE_TYPE:
@@ -76,6 +76,6 @@ class ReferenceEditor:
     async def _renew(self) -> None:
         """Nobody who asks this process hereafter gets the old data; what was written stands in any case."""
         try:
-            await self._references.refreshed()
+            await self._references.reload()
         except StoreUnavailable as error:
             _log.warning("reference_data_stays_old_for_a_while", error=str(error))

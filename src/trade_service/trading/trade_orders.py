@@ -90,7 +90,7 @@ class TradeOrderService:
             return order, None
         reference = await self._references.get()
         if blotter_id not in reference.blotters:
-            reference = await self._references.refreshed()
+            reference = await self._references.reload()
         return order, reference.blotters.get(blotter_id)
 
     async def get_orders(self, trade_order_ids: Sequence[int]) -> list[TradeOrder]:

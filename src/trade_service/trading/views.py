@@ -16,7 +16,7 @@ async def views_of(references: ReferenceCache, stored: Sequence[StoredExecution]
     """
     reference = await references.get()
     if not _covers(reference, stored):
-        reference = await references.refreshed()
+        reference = await references.reload()
     return [_view(reference, one) for one in stored]
 
 

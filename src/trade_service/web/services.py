@@ -98,7 +98,7 @@ class Health(Protocol):
 class References(Protocol):
     """Reference data, kept in memory."""
 
-    async def get(self, needed: Callable[[ReferenceData], bool] | None = None) -> ReferenceData:
+    async def get(self, is_enough: Callable[[ReferenceData], bool] = ...) -> ReferenceData:
         """All of it; read anew when it lacks what is `needed`."""
         ...
 

@@ -145,7 +145,7 @@ class ListService:
 
     async def _blotters(self, orders: Sequence[TradeOrder]) -> dict[int, Blotter]:
         wanted = {order.blotter_id for order in orders} - {None}
-        return (await self._references.having(lambda data: wanted <= data.blotters.keys())).blotters
+        return (await self._references.current(lambda data: wanted <= data.blotters.keys())).blotters
 
     async def _book(self, orders: Sequence[TradeOrder], patience: Patience) -> NameBook:
         return await self._names.book(
