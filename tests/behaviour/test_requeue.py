@@ -7,7 +7,7 @@ import pytest
 from tests.behaviour.ledger import Ledger, attempt_row, evidence, execution, fresh, order_of, states
 from tests.support.attempts import RECOVERED, claimed, closing, new_attempt
 from trade_service.domain.errors import NotFound, NotRequeueable, QuantityExceeded
-from trade_service.domain.executions import GAVE_BACK, SubmissionState
+from trade_service.domain.executions import QUANTITY_RETURNED, SubmissionState
 from trade_service.trading.requeueing import Requeue, Requeued, RequeueFilter, plan_requeue
 
 _S = SubmissionState
@@ -26,7 +26,7 @@ async def requeued(ledger: Ledger, *ids: int, requeue: Requeue = ANN) -> list[Re
     return await ledger.operators.requeue(ids, requeue, plan_requeue)
 
 
-@pytest.mark.parametrize("state", sorted(GAVE_BACK))
+@pytest.mark.parametrize("state", sorted(QUANTITY_RETURNED))
 async def test_the_quantity_is_taken_again_and_the_execution_is_looked_up(ledger: Ledger, state: str) -> None:
     (execution_id,) = await fresh(ledger)
     await ended(ledger, [execution_id], 7, state)
@@ -110,7 +110,7 @@ async def test_the_first_ones_get_the_room_that_their_order_has(ledger: Ledger) 
     assert await order_of(ledger, ids[0]) == (Decimal(35), False, 3)
 
 
-@pytest.mark.parametrize("state", sorted(set(SubmissionState) - GAVE_BACK))
+@pytest.mark.parametrize("state", sorted(set(SubmissionState) - QUANTITY_RETURNED))
 async def test_only_what_ended_without_acceptance_is_requeued(ledger: Ledger, state: SubmissionState) -> None:
     ids = await fresh(ledger, 2)
     await ended(ledger, ids)

@@ -20,7 +20,7 @@ from tests.client.raw_server import (
     closed_port,
     raw_server,
 )
-from tests.client.test_client_answers import ALL_CREATED
+from tests.client.test_reply_interpretation import ALL_CREATED
 from trade_service.submission.clock import SystemClock
 from trade_service.submission.model import GatewayReply, ReplyKind
 

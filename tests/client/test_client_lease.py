@@ -13,7 +13,7 @@ from tests.client.raw_server import (
     raw_server,
     settings,
 )
-from tests.client.test_client_answers import ALL_CREATED
+from tests.client.test_reply_interpretation import ALL_CREATED
 from trade_service.execution_service.client import ExecutionServiceClient
 from trade_service.submission.clock import SystemClock
 from trade_service.submission.model import ReplyKind

@@ -7,6 +7,7 @@ import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.support.execution_rules import may_become
 from trade_service.domain.errors import DomainError
 from trade_service.domain.execution_changes import (
     ExecutionValues,
@@ -16,7 +17,7 @@ from trade_service.domain.execution_changes import (
     refuse_deletion,
     state_of_new,
 )
-from trade_service.domain.executions import GAVE_BACK, OPEN, Execution, SubmissionState, may_become
+from trade_service.domain.executions import OPEN, QUANTITY_RETURNED, Execution, SubmissionState
 from trade_service.domain.money import ZERO
 from trade_service.domain.orders import TradeOrder, taken
 
@@ -75,7 +76,7 @@ class Books(msgspec.Struct):
             (
                 one.quantity_ordered
                 for one in self.executions.values()
-                if one.trade_order_id == order_id and one.submission_state not in GAVE_BACK
+                if one.trade_order_id == order_id and one.submission_state not in QUANTITY_RETURNED
             ),
             ZERO,
         )

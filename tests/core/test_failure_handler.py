@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.core.factories import claimed, open_item
-from trade_service.domain.executions import SubmissionState, may_become
+from tests.support.execution_rules import may_become
+from trade_service.domain.executions import SubmissionState
 from trade_service.submission.failure_handler import (
     OUTAGE_TRIES,
     PARTS,

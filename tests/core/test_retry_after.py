@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trade_service.execution_service.answers import MAX_RETRY_AFTER_S, retry_after_s
+from trade_service.execution_service.reply_interpretation import MAX_RETRY_AFTER_S, retry_after_s
 
 NOW = datetime(2026, 10, 21, 7, 28, tzinfo=UTC)
 

@@ -23,7 +23,7 @@ from trade_service.trading.request_keys import (
     claiming,
     digest,
 )
-from trade_service.trading.sweeping import Sweep
+from trade_service.trading.retention import Sweep
 
 POLICY = IdempotencyPolicy(lease_ms=60_000, keep_s=86_400, max_answer_bytes=100)
 LIMIT = 3

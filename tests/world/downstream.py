@@ -12,7 +12,7 @@ import msgspec
 from tests.world.loop import WorldLoop
 from tests.world.weather import Weather
 from trade_service.domain.fills import Fill
-from trade_service.execution_service.answers import Answer
+from trade_service.execution_service.reply_interpretation import Answer
 
 _encoder = msgspec.json.Encoder(decimal_format="number")
 

@@ -5,6 +5,7 @@ from decimal import Decimal
 
 import msgspec
 
+from tests.support.execution_rules import may_become
 from tests.world.downstream import CURSED, Downstream, Row
 from tests.world.loop import WorldLoop
 from tests.world.scenario import Told
@@ -19,7 +20,7 @@ from tests.world.store_rows import (
     attempts_open,
 )
 from tests.world.weather import Weather
-from trade_service.domain.executions import FINAL, GAVE_BACK, OPEN, SubmissionState, may_become
+from trade_service.domain.executions import FINAL, OPEN, QUANTITY_RETURNED, SubmissionState
 from trade_service.domain.fills import FINAL_STATUSES, Fill
 from trade_service.submission.breaker import CircuitState
 from trade_service.submission.codes import AlarmCode, OutcomeCode
@@ -336,7 +337,7 @@ class Invariants:
     def _check_quantity(self, order_id: int) -> None:
         order, executions = self._books.orders[order_id], self._books.executions.values()
         held = sum(
-            (e.quantity for e in executions if e.order_id == order_id and e.state not in GAVE_BACK),
+            (e.quantity for e in executions if e.order_id == order_id and e.state not in QUANTITY_RETURNED),
             Decimal(0),
         )
         if order.quantity_sent != held:
@@ -372,7 +373,7 @@ def _went_alone(attempt: BookedAttempt) -> bool:
 
 def _explains(attempt: BookedAttempt, execution_id: int, change: Change) -> bool:
     """Whether the journal of an attempt or ticket holds the reason of a change."""
-    if attempt.kind == REQUEUED_KIND and change.before in GAVE_BACK:
+    if attempt.kind == REQUEUED_KIND and change.before in QUANTITY_RETURNED:
         return change.after is _S.UNKNOWN
     if attempt.code == "RECOVERED" and change.after is _S.UNKNOWN:
         return True

@@ -9,15 +9,16 @@ from unittest import mock
 
 import msgspec
 
+from tests.support.execution_rules import held_as_never_sent
 from tests.world import replica, store_downstream, store_orders
 from tests.world.store_books import Books
 from tests.world.store_fills import MemoryFillStore
 from tests.world.store_orders import OrderBooks
 from tests.world.store_rows import SENT, BookedAttempt, BookedDownstream, BookedExecution
 from tests.world.weather import Timing
-from trade_service.domain.executions import SubmissionState, held_as_never_sent
+from trade_service.domain.executions import SubmissionState
 from trade_service.domain.fills import Fill
-from trade_service.execution_service import answers, wire
+from trade_service.execution_service import reply_interpretation, wire
 from trade_service.execution_service.errors import ClientCode
 from trade_service.submission import (
     absence,
@@ -381,7 +382,7 @@ MUTANTS: dict[str, Patch] = {
         _plain_acceptances=always(value=None),
     ),
     "a 301 says that nothing was accepted": partial(
-        mock.patch.dict, answers.OF_STATUS, {301: (ReplyKind.CONFIGURATION, ClientCode.REDIRECT)}
+        mock.patch.dict, reply_interpretation.OF_STATUS, {301: (ReplyKind.CONFIGURATION, ClientCode.REDIRECT)}
     ),
     "no floor in `matches`": _replace(recovery, "matches", matches_below_floor),
     "`agrees` without quantity": _replace(look_up, "agrees", _bound(agrees_without, "quantity")),

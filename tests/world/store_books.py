@@ -9,7 +9,7 @@ from decimal import Decimal
 
 from tests.world.store_orders import OrderBooks
 from tests.world.store_rows import NEW, REFERENCE, SENT, BookedAttempt, BookedExecution
-from trade_service.domain.executions import GAVE_BACK, OPEN, SubmissionState
+from trade_service.domain.executions import OPEN, QUANTITY_RETURNED, SubmissionState
 from trade_service.submission.model import (
     REQUEUED_KIND,
     AttemptClosing,
@@ -83,7 +83,7 @@ class Books(OrderBooks):
         self._new_version(
             self.executions[one.execution_id].order_id
             for one in recorded
-            if one.changed and (one.state in GAVE_BACK) != (one.state_before in GAVE_BACK)
+            if one.changed and (one.state in QUANTITY_RETURNED) != (one.state_before in QUANTITY_RETURNED)
         )
         attempt = self.attempts.get(closing.attempt_id)
         if attempt is not None:
@@ -271,8 +271,8 @@ class Books(OrderBooks):
                 row.version += 1
         else:
             row.attempts_spent -= refund
-        if (told.state in GAVE_BACK) != (before in GAVE_BACK):
-            self._move(row.order_id, -row.quantity if told.state in GAVE_BACK else row.quantity)
+        if (told.state in QUANTITY_RETURNED) != (before in QUANTITY_RETURNED):
+            self._move(row.order_id, -row.quantity if told.state in QUANTITY_RETURNED else row.quantity)
 
     def _close(self, attempt: BookedAttempt, closing: AttemptClosing, recorded: Sequence[Recorded]) -> None:
         now = self._now_s()

@@ -5,14 +5,14 @@ from decimal import Decimal
 
 import msgspec
 
+from tests.support.execution_rules import held_as_never_sent
 from tests.world.store_rows import BookedAttempt, BookedExecution, Tables
 from trade_service.domain.errors import AlreadyExists, DomainError, NotFound, VersionConflict
 from trade_service.domain.executions import (
-    GAVE_BACK,
+    QUANTITY_RETURNED,
     SubmissionState,
     checked_fill,
     fill_of_unsent,
-    held_as_never_sent,
 )
 from trade_service.domain.money import not_negative
 from trade_service.domain.orders import NewTradeOrder, Submission, TradeOrder
@@ -101,7 +101,7 @@ class OrderBooks(Tables):
         row.status_id, row.filled, row.version = status_id, quantity, row.version + 1
         if before is not _S.ACCEPTED:
             row.placed = row.quantity
-        if before in GAVE_BACK:
+        if before in QUANTITY_RETURNED:
             self._move(row.order_id, row.quantity)
             self._new_version([row.order_id])
         self._note_late("fill", row, row.attempt_id)

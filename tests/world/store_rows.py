@@ -9,7 +9,8 @@ from typing import Any
 
 import msgspec
 
-from trade_service.domain.executions import GAVE_BACK, Execution, SubmissionState, old_row_is_accepted
+from tests.support.execution_rules import proves_acceptance
+from trade_service.domain.executions import QUANTITY_RETURNED, Execution, SubmissionState
 from trade_service.domain.fills import Fill
 from trade_service.domain.orders import NewTradeOrder, TradeOrder, is_submitted
 from trade_service.domain.reference import (
@@ -95,7 +96,7 @@ class BookedExecution(msgspec.Struct):
     def is_proven(self) -> bool:
         """Whether it proves, as a row of the earlier service, that it was accepted."""
         status = REFERENCE.statuses[self.status_id].abbreviation
-        return old_row_is_accepted(self.service_id, self.placed, status)
+        return proves_acceptance(self.service_id, self.placed, status)
 
     @property
     def state_shown(self) -> SubmissionState:
@@ -283,7 +284,7 @@ class Tables:
 
     def _note_late(self, source: str, row: BookedExecution, attempt_id: AttemptId | None) -> None:
         """What had been given up turned out to be accepted; to be called before the row changes its state."""
-        if row.state in GAVE_BACK:
+        if row.state in QUANTITY_RETURNED:
             self.evidence.append(
                 BookedEvidence(
                     row.id,

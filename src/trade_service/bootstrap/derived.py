@@ -1,8 +1,8 @@
 """What each part is told of the settings: plain values, derived in one place."""
 
 from trade_service import __version__
-from trade_service.directory.client import DirectorySettings
 from trade_service.execution_service.client import ClientSettings
+from trade_service.reference_services.client import ReferenceServicesSettings
 from trade_service.settings import Settings
 from trade_service.submission.breaker import CircuitSettings
 from trade_service.submission.downstream_gate import GateSettings
@@ -121,10 +121,10 @@ def client_settings(settings: Settings) -> ClientSettings:
     )
 
 
-def directory_settings(settings: Settings) -> DirectorySettings:
+def reference_services_settings(settings: Settings) -> ReferenceServicesSettings:
     """How the services of portfolios and securities are called."""
     names = settings.names
-    return DirectorySettings(
+    return ReferenceServicesSettings(
         portfolio_url=settings.portfolio_service.base_url,
         security_url=settings.security_service.base_url,
         timeout_s=names.timeout_ms / 1000,

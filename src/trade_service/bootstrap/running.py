@@ -139,7 +139,7 @@ async def running_services(settings: Settings, progress: Progress) -> AsyncItera
         services = Services(settings, engine, gateway, probes)
         services.tracing = tracing
         await services.wire()
-        for part in (services.directory, services.names, services.totals):
+        for part in (services.reference_services, services.names, services.totals):
             await stack.enter_async_context(part)
         log = _logged(services, stack)
         given_up = GivenUpLog(PostgresGivenUp(engine, round(settings.retry.give_up_after_s * 1000)))

@@ -11,21 +11,21 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from trade_service.bootstrap.derived import (
     circuit_settings,
-    directory_settings,
     fill_check_settings,
     gate_settings,
     idempotency_policy,
     names_settings,
     recovery_settings,
+    reference_services_settings,
     retry_policy,
     submission_settings,
     totals_settings,
 )
-from trade_service.directory.client import DirectoryClient
 from trade_service.domain.reference import STATUS_NEW, STATUS_SENT, ReferenceData
 from trade_service.execution_service import wire
 from trade_service.execution_service.client import ExecutionServiceClient
 from trade_service.observability.logs import LogLevel
+from trade_service.reference_services.client import ReferenceServicesClient
 from trade_service.settings import Settings
 from trade_service.store.bulk_store import PostgresBulkSubmissionStore
 from trade_service.store.downstream_store import PostgresDownstreamStore
@@ -130,8 +130,10 @@ class Services:
         self.downstream = PostgresDownstreamStore(engine)
         self.gate = DownstreamGate(self.downstream, gateway, self.clock, self.events, gate_settings(settings))
         self.references = ReferenceCache(PostgresReferenceReads(engine), REFERENCE_TTL_S, self.clock)
-        self.directory = DirectoryClient(directory_settings(settings), self.clock)
-        self.names = Names(self.directory, PostgresNameStore(engine), self.clock, names_settings(settings))
+        self.reference_services = ReferenceServicesClient(reference_services_settings(settings), self.clock)
+        self.names = Names(
+            self.reference_services, PostgresNameStore(engine), self.clock, names_settings(settings)
+        )
         self.totals = Totals(PostgresListCounts(engine), self.clock, totals_settings(settings))
         self.lists = ListService(PostgresListReads(engine), self.references, self.names, self.totals)
         self.key_store = PostgresRequestKeyStore(engine)

@@ -1,7 +1,7 @@
 """What is removed once its time is over."""
 
 from trade_service.bootstrap.services import Services
-from trade_service.trading.sweeping import Sweep
+from trade_service.trading.retention import Sweep
 
 
 def sweeps(services: Services) -> list[Sweep]:

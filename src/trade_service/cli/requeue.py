@@ -17,7 +17,7 @@ from trade_service.cli.operators import NOT_DONE, confirmed, operator_option, re
 from trade_service.cli.running import config_option, run_until_done, say, settings_for
 from trade_service.cli.summary import result_console
 from trade_service.domain.errors import shorten
-from trade_service.domain.executions import GAVE_BACK, SubmissionState
+from trade_service.domain.executions import QUANTITY_RETURNED, SubmissionState
 from trade_service.domain.money import shown
 from trade_service.settings import Settings
 from trade_service.submission.by_hand import check_words
@@ -32,7 +32,7 @@ _SELECTORS = (
         "--state",
         "states",
         multiple=True,
-        type=click.Choice(sorted(state.value for state in GAVE_BACK)),
+        type=click.Choice(sorted(state.value for state in QUANTITY_RETURNED)),
         help="Only these.",
     ),
     click.option(
@@ -82,7 +82,7 @@ def requeue(
     if not dry_run:
         check_words(operator, reason)
     wanted = RequeueFilter(
-        tuple(SubmissionState(state) for state in states or sorted(GAVE_BACK)),
+        tuple(SubmissionState(state) for state in states or sorted(QUANTITY_RETURNED)),
         codes, _with_offset(since), _with_offset(until), orders, destinations,
     )  # fmt: skip
     run = _Run(result_console(), Requeue(operator, reason), yes=yes, dry_run=dry_run)

@@ -12,7 +12,7 @@ import msgspec
 
 from trade_service.domain.columns import checked_instant, database_int
 from trade_service.domain.errors import AlreadySent, InFlight, InUse, InvalidInput
-from trade_service.domain.executions import GAVE_BACK, OPEN, Execution, SubmissionState
+from trade_service.domain.executions import OPEN, QUANTITY_RETURNED, Execution, SubmissionState
 from trade_service.domain.money import ZERO, checked, not_negative, positive
 from trade_service.domain.orders import (
     NewTradeOrder,
@@ -250,7 +250,7 @@ def _keep_what_was_sent(old: Execution, new: Execution) -> None:
 
 
 def _held(execution: Execution) -> Decimal:
-    return ZERO if execution.submission_state in GAVE_BACK else execution.quantity_ordered
+    return ZERO if execution.submission_state in QUANTITY_RETURNED else execution.quantity_ordered
 
 
 def _or(given: Decimal | None, otherwise: Decimal) -> Decimal:

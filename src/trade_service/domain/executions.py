@@ -8,7 +8,6 @@ import msgspec
 
 from trade_service.domain.errors import FillOfUnsent, InvalidInput
 from trade_service.domain.money import not_negative
-from trade_service.domain.reference import STATUS_NEW
 
 
 class SubmissionState(StrEnum):
@@ -33,31 +32,10 @@ class SubmissionState(StrEnum):
 
 
 FINAL = frozenset({SubmissionState.ACCEPTED, SubmissionState.REJECTED, SubmissionState.EXHAUSTED})
-GAVE_BACK = frozenset({SubmissionState.REJECTED, SubmissionState.EXHAUSTED})
+QUANTITY_RETURNED = frozenset({SubmissionState.REJECTED, SubmissionState.EXHAUSTED})
 OPEN = frozenset(
     {SubmissionState.QUEUED, SubmissionState.CLAIMED, SubmissionState.RETRY, SubmissionState.UNKNOWN}
 )
-
-_S = SubmissionState
-TRANSITIONS: dict[SubmissionState, frozenset[SubmissionState]] = {
-    _S.NONE: frozenset({_S.QUEUED, _S.CLAIMED, _S.ACCEPTED, _S.UNKNOWN}),
-    _S.QUEUED: frozenset({_S.CLAIMED, _S.REJECTED, _S.ACCEPTED, _S.UNKNOWN}),
-    _S.CLAIMED: frozenset({_S.ACCEPTED, _S.REJECTED, _S.RETRY, _S.UNKNOWN, _S.EXHAUSTED}),
-    _S.RETRY: frozenset({_S.CLAIMED, _S.EXHAUSTED, _S.ACCEPTED, _S.UNKNOWN}),
-    _S.UNKNOWN: frozenset({_S.ACCEPTED, _S.RETRY, _S.EXHAUSTED, _S.NONE}),
-    _S.ACCEPTED: frozenset(),
-    _S.REJECTED: frozenset({_S.ACCEPTED, _S.UNKNOWN}),
-    _S.EXHAUSTED: frozenset({_S.ACCEPTED, _S.UNKNOWN}),
-}
-"""Positive evidence (an id, a fill) leads to ACCEPTED from anywhere; an operator may requeue what
-ended without acceptance, which is looked up before it is sent; in a database restored from a backup everything
-that is not final becomes unknown, and so does what was never sent when a fill of it is reported; an execution
-taken over from the earlier service that proves absent downstream goes back to NONE. Nothing leaves ACCEPTED."""
-
-
-def may_become(old: SubmissionState, new: SubmissionState) -> bool:
-    """Whether the transition is legal."""
-    return new in TRANSITIONS[old]
 
 
 class NewExecution(msgspec.Struct, frozen=True, gc=False):
@@ -108,20 +86,6 @@ def is_service_id(number: int) -> bool:
     return 1 <= number <= MAX_SERVICE_ID
 
 
-def held_as_never_sent(
-    state: SubmissionState | None, *, is_placed: bool, is_adopted: bool, fill_reported: bool
-) -> bool:
-    """Whether this service wrote an execution and never sent it, so that a fill of it proves nothing.
-
-    `state` is None for a row of the earlier service. `is_placed`: it has a service id or a quantity placed.
-    `is_adopted`: its attempt took it over from the earlier service. `fill_reported`: its attempt was written
-    for an earlier fill report of what was never sent, and nobody claimed it since.
-    """
-    if state in (SubmissionState.NONE, SubmissionState.QUEUED):
-        return not (is_placed or is_adopted)
-    return state not in (None, SubmissionState.ACCEPTED) and fill_reported and not is_adopted
-
-
 def fill_of_unsent(execution_id: int, state: SubmissionState) -> FillOfUnsent:
     """The error of a fill reported of an execution that is held as never sent."""
     then = {
@@ -134,11 +98,6 @@ def fill_of_unsent(execution_id: int, state: SubmissionState) -> FillOfUnsent:
         id=execution_id,
         state=state,
     )
-
-
-def old_row_is_accepted(execution_service_id: int | None, quantity_placed: Decimal, status: str) -> bool:
-    """Whether a row of the earlier service proves that the Execution Service had taken it."""
-    return execution_service_id is not None or quantity_placed > 0 or status != STATUS_NEW
 
 
 def checked_fill(execution: Execution, quantity_filled: Decimal) -> Decimal:

@@ -6,9 +6,9 @@ import aiohttp
 import msgspec
 from yarl import URL
 
-from trade_service.execution_service.answers import Answer
 from trade_service.execution_service.body import GuardedBody, read_bounded
 from trade_service.execution_service.errors import AnsweredUnasked
+from trade_service.execution_service.reply_interpretation import Answer
 
 _SEND_BUFFER_BYTES = 256 * 1024
 """Holds any batch whole: a request leaves in one system call or, to our knowledge, not at all."""

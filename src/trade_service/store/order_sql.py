@@ -153,7 +153,7 @@ HELD_AS_NEVER_SENT = """
                      WHERE t.id = e.attempt_id AND t.code = 'FILL_REPORTED' AND NOT t.adopted)
         END, false)
 """
-"""As domain.executions.held_as_never_sent."""
+"""Whether this service wrote the execution and never sent it: a fill of it proves nothing."""
 
 FILL = f"""
 WITH before AS MATERIALIZED (

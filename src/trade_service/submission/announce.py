@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from trade_service.domain.executions import GAVE_BACK, SubmissionState
+from trade_service.domain.executions import QUANTITY_RETURNED, SubmissionState
 from trade_service.submission.board import OutcomeBoard
 from trade_service.submission.codes import AlarmCode, OutcomeCode
 from trade_service.submission.events import AlarmEvent, EventBus, ExhaustedEvent, RecoveredEvent
@@ -61,7 +61,7 @@ def announce(
 
 def _is_notable(row: Recorded) -> bool:
     """Whether what changed is an end without acceptance, or an acceptance after one."""
-    return row.state is _EXHAUSTED or row.state_before in GAVE_BACK
+    return row.state is _EXHAUSTED or row.state_before in QUANTITY_RETURNED
 
 
 def _tell_what_matters(
@@ -73,7 +73,7 @@ def _tell_what_matters(
     late = tuple(
         row.execution_id
         for row in recorded
-        if row.changed and row.state is SubmissionState.ACCEPTED and row.state_before in GAVE_BACK
+        if row.changed and row.state is SubmissionState.ACCEPTED and row.state_before in QUANTITY_RETURNED
     )
     exhausted = tuple(
         row.execution_id for row in recorded if row.state is SubmissionState.EXHAUSTED and row.changed

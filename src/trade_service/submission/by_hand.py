@@ -7,7 +7,7 @@ from enum import StrEnum
 import msgspec
 
 from trade_service.domain.errors import DomainError, EvidenceConflict, InFlight, InvalidInput
-from trade_service.domain.executions import GAVE_BACK, MAX_SERVICE_ID, SubmissionState, is_service_id
+from trade_service.domain.executions import MAX_SERVICE_ID, QUANTITY_RETURNED, SubmissionState, is_service_id
 from trade_service.domain.money import is_positive, shown
 from trade_service.submission.look_up import LookUpPass, agrees, doubtful, matches, why_doubtful
 from trade_service.submission.model import AttemptId, OpenItem
@@ -225,7 +225,7 @@ def _check_not_accepted(case: Case) -> None:
         known = case.execution_service_id
         proof = "a fill" if known is None else f"its id there, {known},"
         raise _conflict(f"{name} was accepted, {proof} proves it", case)
-    if case.state in GAVE_BACK:
+    if case.state in QUANTITY_RETURNED:
         raise _conflict(
             f"{name} is {case.state} already: that is 'not accepted', nothing is left to do", case
         )

@@ -4,7 +4,7 @@ from datetime import datetime
 
 import msgspec
 
-from trade_service.domain.executions import FINAL, GAVE_BACK, SubmissionState
+from trade_service.domain.executions import FINAL, QUANTITY_RETURNED, SubmissionState
 from trade_service.domain.instants import Moment
 from trade_service.submission.codes import OutcomeCode
 from trade_service.submission.model import (
@@ -119,6 +119,6 @@ class BulkItem(msgspec.Struct, frozen=True):
             return OutcomeCode.OK, "accepted"
         if state is SubmissionState.NONE:
             return OutcomeCode.PROVEN_ABSENT, _UNSENT_MESSAGE
-        if state in GAVE_BACK:
+        if state in QUANTITY_RETURNED:
             return self.code or ALREADY[state], self.message or f"was {state} before"
         return self.code or OutcomeCode.PENDING, self.message or PENDING_MESSAGE

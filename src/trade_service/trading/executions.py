@@ -7,7 +7,13 @@ import msgspec
 import structlog
 
 from trade_service.domain.errors import FillOfUnsent, InvalidInput, NotFound, NotSubmittable, TooMany
-from trade_service.domain.executions import GAVE_BACK, OPEN, SubmissionState, checked_fill, is_possible_id
+from trade_service.domain.executions import (
+    OPEN,
+    QUANTITY_RETURNED,
+    SubmissionState,
+    checked_fill,
+    is_possible_id,
+)
 from trade_service.domain.money import checked
 from trade_service.submission.codes import AlarmCode, OutcomeCode
 from trade_service.submission.events import AlarmEvent
@@ -137,7 +143,7 @@ class ExecutionService:
             known = ", ".join(sorted(one.abbreviation for one in reference.statuses.values()))
             raise InvalidInput.of("executionStatus", status_abbreviation, f"must be one of {known}")
         filled = await self._fill(execution_id, status.id, quantity_filled, version)
-        if filled.state_before in GAVE_BACK:
+        if filled.state_before in QUANTITY_RETURNED:
             self._alarm_late(filled)
         return (await views_of(self._references, [filled.stored]))[0]
 

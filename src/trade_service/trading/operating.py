@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 import msgspec
 
 from trade_service.domain.errors import InvalidInput, NotFound, TooMany
-from trade_service.domain.executions import GAVE_BACK
+from trade_service.domain.executions import QUANTITY_RETURNED
 from trade_service.submission.by_hand import (
     Case,
     Resolution,
@@ -87,7 +87,7 @@ class OperatorService:
         check_sighting(looked.sighting, insist=insist)
         before = await self._store.resolve(resolution, looked.case)
         self.on_open(0)
-        if before.state in GAVE_BACK:
+        if before.state in QUANTITY_RETURNED:
             message = (
                 f"execution {resolution.execution_id} was {before.state} and turned out to be accepted as "
                 f"{resolution.accepted_as}, says {resolution.actor}: its order's quantity was taken again, check "

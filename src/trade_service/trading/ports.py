@@ -114,7 +114,7 @@ class ExecutionReads(Protocol):
         beyond its quantity if need be. Where its id at the Execution Service is not known and no attempt of its
         own finds it, the attempt `look_up_id` does.
 
-        Raises FillOfUnsent for an execution that is held as never sent (`held_as_never_sent`): one that is
+        Raises FillOfUnsent for an execution that was never sent: one that is
         `queued` or `retry` becomes `unknown` under the attempt `look_up_id` and is looked up from the beginning
         of the Execution Service's books before it is sent. Raises NotFound, VersionConflict, and InvalidInput
         for a quantity that is negative or above the one ordered.

@@ -7,7 +7,7 @@ from decimal import Decimal
 import msgspec
 
 from trade_service.domain.errors import DomainError, InvalidInput, NotRequeueable
-from trade_service.domain.executions import GAVE_BACK, SubmissionState
+from trade_service.domain.executions import QUANTITY_RETURNED, SubmissionState
 from trade_service.domain.orders import TradeOrder, taken
 
 MAX_REQUEUE = 1000
@@ -19,7 +19,7 @@ _S = SubmissionState
 class RequeueFilter(msgspec.Struct, frozen=True):
     """Which executions are meant; what is None or empty matches all."""
 
-    states: Collection[SubmissionState] = tuple(sorted(GAVE_BACK))
+    states: Collection[SubmissionState] = tuple(sorted(QUANTITY_RETURNED))
     codes: Collection[str] = ()
     """Why they ended, as `show` tells it."""
     since: datetime | None = None
@@ -102,8 +102,8 @@ def plan_requeue(ended: Sequence[Ended], orders: Mapping[int, TradeOrder]) -> Re
 def checked_filter(wanted: RequeueFilter) -> RequeueFilter:
     """The filter itself; raises InvalidInput for a state that no requeue starts from and an empty period."""
     for state in wanted.states:
-        if state not in GAVE_BACK:
-            raise InvalidInput.of("state", str(state), f"must be {' or '.join(sorted(GAVE_BACK))}")
+        if state not in QUANTITY_RETURNED:
+            raise InvalidInput.of("state", str(state), f"must be {' or '.join(sorted(QUANTITY_RETURNED))}")
     for field, moment in (("since", wanted.since), ("until", wanted.until)):
         if moment is not None and moment.tzinfo is None:
             raise InvalidInput.of(field, moment.isoformat(), "must have an offset from UTC, such as Z")
@@ -113,11 +113,11 @@ def checked_filter(wanted: RequeueFilter) -> RequeueFilter:
 
 
 def _check_state(one: Ended) -> None:
-    if one.state in GAVE_BACK:
+    if one.state in QUANTITY_RETURNED:
         return
     told = _NOT_ENDED[one.state]
     raise NotRequeueable(
-        f"execution {one.execution_id} is {one.state}, and only {' or '.join(sorted(GAVE_BACK))} ones are "
+        f"execution {one.execution_id} is {one.state}, and only {' or '.join(sorted(QUANTITY_RETURNED))} ones are "
         f"requeued: {told}",
         executionId=one.execution_id,
         state=one.state,

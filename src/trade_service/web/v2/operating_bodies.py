@@ -7,7 +7,7 @@ from typing import Annotated
 import msgspec
 
 from trade_service.domain.errors import InvalidInput
-from trade_service.domain.executions import GAVE_BACK, SubmissionState
+from trade_service.domain.executions import QUANTITY_RETURNED, SubmissionState
 from trade_service.domain.instants import Moment
 from trade_service.domain.invisible import visible
 from trade_service.domain.money import plain
@@ -57,9 +57,9 @@ class FilterPost(msgspec.Struct, rename="camel", forbid_unknown_fields=True):
         known = {state.value: state for state in SubmissionState}
         for state in self.states:
             if state not in known:
-                raise InvalidInput.of("states", state, f"must be {' or '.join(sorted(GAVE_BACK))}")
+                raise InvalidInput.of("states", state, f"must be {' or '.join(sorted(QUANTITY_RETURNED))}")
         return RequeueFilter(
-            states=[known[state] for state in self.states] or sorted(GAVE_BACK),
+            states=[known[state] for state in self.states] or sorted(QUANTITY_RETURNED),
             codes=self.codes,
             since=instant_or_none(self.since, "since"),
             until=instant_or_none(self.until, "until"),

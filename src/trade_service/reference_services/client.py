@@ -1,4 +1,4 @@
-"""DirectoryClient: the names of portfolios and securities over HTTP, with a breaker for each service."""
+"""ReferenceServicesClient: the names of portfolios and securities over HTTP, with a breaker for each service."""
 
 from collections.abc import Mapping
 from types import TracebackType
@@ -10,7 +10,7 @@ import msgspec
 import structlog
 from yarl import URL
 
-from trade_service.directory.messages import Portfolio, Portfolios, Securities, Security
+from trade_service.reference_services.messages import Portfolio, Portfolios, Securities, Security
 from trade_service.submission.breaker import CallRating, CircuitBreaker, CircuitSettings
 from trade_service.submission.ports import Clock
 from trade_service.trading.listing.names import NameKind, NamesUnavailable
@@ -21,7 +21,7 @@ _NOT_FOUND = 404
 _OK = 200
 
 
-class DirectorySettings(msgspec.Struct, frozen=True, kw_only=True):
+class ReferenceServicesSettings(msgspec.Struct, frozen=True, kw_only=True):
     """How to reach the two services."""
 
     portfolio_url: str
@@ -44,10 +44,10 @@ class _Service(msgspec.Struct):
     circuit: CircuitBreaker
 
 
-class DirectoryClient:
+class ReferenceServicesClient:
     """The two services: `trading.listing.names.NameSource`. `async with` opens and closes its connections."""
 
-    def __init__(self, settings: DirectorySettings, clock: Clock) -> None:
+    def __init__(self, settings: ReferenceServicesSettings, clock: Clock) -> None:
         self._settings = settings
         self._clock = clock
         portfolios, securities = URL(settings.portfolio_url), URL(settings.security_url)
@@ -151,7 +151,7 @@ class DirectoryClient:
 
     async def _call(self, url: URL) -> bytes | None:
         if self._session is None:
-            raise RuntimeError("DirectoryClient is not open: use it within `async with`")
+            raise RuntimeError("ReferenceServicesClient is not open: use it within `async with`")
         shown = url.with_user(None)
         limit = self._settings.max_response_bytes
         try:

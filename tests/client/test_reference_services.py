@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from tests.client.raw_server import Conversation, answering, closed_port, raw_server
-from trade_service.directory.client import DirectoryClient, DirectorySettings
+from trade_service.reference_services.client import ReferenceServicesClient, ReferenceServicesSettings
 from trade_service.submission.breaker import CircuitSettings
 from trade_service.submission.clock import SystemClock
 from trade_service.trading.listing.names import NameKind, NamesUnavailable
@@ -20,16 +20,16 @@ SECURITIES = b'{"securities":[' + SECURITY + b"]}"
 
 
 @asynccontextmanager
-async def directory(url: str, **changes: object) -> AsyncIterator[DirectoryClient]:
+async def directory(url: str, **changes: object) -> AsyncIterator[ReferenceServicesClient]:
     """A client whose both services are at one address, with a circuit that never opens."""
-    settings = DirectorySettings(
+    settings = ReferenceServicesSettings(
         portfolio_url=url,
         security_url=url,
         timeout_s=5.0,
         circuit=CircuitSettings(slow_call_ms=60_000, enabled=False),
     )
     settings = msgspec.structs.replace(settings, **changes)
-    async with DirectoryClient(settings, SystemClock()) as client:
+    async with ReferenceServicesClient(settings, SystemClock()) as client:
         yield client
 
 

@@ -7,7 +7,12 @@ import pytest
 from structlog.testing import capture_logs
 
 from tests.client.raw_server import ATTEMPT, FOREVER, answering, batch, client, raw_server
-from trade_service.execution_service.answers import BATCH_ANSWERS, REFUSALS, needs_body, of_status
+from trade_service.execution_service.reply_interpretation import (
+    BATCH_ANSWERS,
+    REFUSALS,
+    needs_body,
+    of_status,
+)
 from trade_service.submission.model import GatewayReply, ReplyKind
 
 GOLDEN = Path(__file__).parent.parent / "golden"
