@@ -23,8 +23,8 @@ from trade_service.bench.machine import described, this_machine
 from trade_service.bench.stage import services_on
 from trade_service.bootstrap.web import web_app
 from trade_service.cli.demo_folder import database_folder, make_demo_folder, remove_demo_folder
+from trade_service.http_server import serve_asgi
 from trade_service.observability.logs import configure_logs
-from trade_service.serving import serve_asgi
 from trade_service.store.embedded import EmbeddedPostgres
 
 WARM_UP = 10

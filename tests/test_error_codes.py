@@ -11,7 +11,7 @@ import pytest
 import trade_service.trading.model  # noqa: F401  # its error is one of the domain's
 from trade_service.domain.errors import DomainError
 from trade_service.execution_service.errors import ClientCode
-from trade_service.serving.protocol import REFUSALS
+from trade_service.http_server.protocol import REFUSALS
 from trade_service.submission.codes import AlarmCode, EvidenceCode, OutcomeCode
 from trade_service.web.codes import HttpCode
 from trade_service.web.errors import STATUS_OF, STATUS_OF_REASON

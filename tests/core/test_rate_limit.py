@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from trade_service.web.errors import RequestRefused
-from trade_service.web.rates import RateLimit
+from trade_service.web.rate_limit import RateLimit
 
 
 class Clock:

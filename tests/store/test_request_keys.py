@@ -37,9 +37,9 @@ def requests_on(engine: AsyncEngine) -> IdempotentRequests:
 
 
 async def claim_of(engine: AsyncEngine, request: KeyedRequest = REQUEST) -> KeyClaim:
-    standing = await requests_on(engine).standing(request)
-    assert isinstance(standing, KeyClaim)
-    return standing
+    status = await requests_on(engine).key_status(request)
+    assert isinstance(status, KeyClaim)
+    return status
 
 
 async def pass_leases(engine: AsyncEngine) -> None:
@@ -71,7 +71,7 @@ async def test_the_later_of_two_waits_for_the_earlier_and_gives_way(engine: Asyn
     with pytest.raises(KeyTaken):
         await later
     assert await value_of(engine, ORDERS) == 0
-    assert isinstance(await requests_on(engine).standing(REQUEST), StillRunning)
+    assert isinstance(await requests_on(engine).key_status(REQUEST), StillRunning)
 
 
 async def until_waiting(engine: AsyncEngine) -> None:
@@ -88,17 +88,17 @@ async def test_whoever_lost_its_lease_changes_nothing_more(engine: AsyncEngine) 
     paused = await claim_of(engine)
     with claiming(paused):
         await store.create([new_order(1)])
-    assert isinstance(await keys.standing(REQUEST), StillRunning)
+    assert isinstance(await keys.key_status(REQUEST), StillRunning)
     await pass_leases(engine)
     heir = await claim_of(engine)
     assert heir.created == paused.created
-    assert isinstance(await keys.standing(REQUEST), StillRunning), "one at a time takes over"
+    assert isinstance(await keys.key_status(REQUEST), StillRunning), "one at a time takes over"
     await keys.let_go(paused)
     await keys.keep(paused, KeptAnswer(200, {}, b"of the paused one"))
-    assert isinstance(await keys.standing(REQUEST), StillRunning)
+    assert isinstance(await keys.key_status(REQUEST), StillRunning)
     answer = KeptAnswer(201, {"Location": "/x"}, b"\x00{}\xff")
     await keys.keep(heir, answer)
-    assert await keys.standing(REQUEST) == answer
+    assert await keys.key_status(REQUEST) == answer
 
 
 async def test_an_answer_that_is_too_large_is_not_kept(engine: AsyncEngine) -> None:

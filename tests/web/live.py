@@ -15,7 +15,7 @@ from tests.web.support import Answer, Client, listening
 from trade_service.bootstrap.running import running_services
 from trade_service.bootstrap.services import Services
 from trade_service.bootstrap.web import web_app
-from trade_service.serving import ServerLimits
+from trade_service.http_server import ServerLimits
 from trade_service.settings import Settings
 from trade_service.settings.sending import (
     CircuitSettings,

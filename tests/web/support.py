@@ -22,22 +22,20 @@ from trade_service.domain.reference import (
     ReferenceData,
     TradeType,
 )
-from trade_service.serving import serve_asgi
+from trade_service.http_server import serve_asgi
 from trade_service.submission.model import (
     PENDING_MESSAGE,
     ExecutionSubmitResult,
     SubmitResult,
     SubmitStatus,
 )
-from trade_service.trading.bulk_submissions import BulkSubmissions
 from trade_service.trading.editors import Editors
-from trade_service.trading.idempotency import Standing, StillRunning
-from trade_service.trading.listing.service import ListService
+from trade_service.trading.idempotency import KeyStatus, StillRunning
 from trade_service.trading.model import ExecutionView, SubmittedOrder
 from trade_service.trading.operating import OperatorService
 from trade_service.trading.request_keys import Created, KeptAnswer, KeyClaim, KeyedRequest
 from trade_service.web.app import create_app
-from trade_service.web.services import WebServices, WebSettings
+from trade_service.web.dependencies import WebServices, WebSettings
 
 DEADLINE_S = 10.0
 MOMENT = datetime(2026, 1, 30, 15, 30, tzinfo=UTC)
@@ -149,8 +147,8 @@ class FakeUseCases:
         await self._called("resume_orders", list(submissions), created, send, wait_s)
         return [self.submitted(one, index) for index, one in enumerate(submissions)]
 
-    async def standing(self, request: KeyedRequest) -> Standing:
-        await self._called("standing", request)
+    async def key_status(self, request: KeyedRequest) -> KeyStatus:
+        await self._called("key_status", request)
         return StillRunning(0)
 
     async def keep(self, claim: KeyClaim, answer: KeptAnswer) -> None:
@@ -195,8 +193,18 @@ class FakeUseCases:
 
     def services(self) -> WebServices:
         """These fakes as what the web needs."""
-        bulk, lists = cast(BulkSubmissions, self), cast(ListService, self)
-        return WebServices(self, self, self, self, bulk, _NO_EDITORS, _NO_OPERATORS, lists, self)
+        fakes = cast(Any, self)
+        return WebServices(
+            orders=fakes,
+            executions=fakes,
+            references=fakes,
+            health=self,
+            bulk_submissions=fakes,
+            editors=_NO_EDITORS,
+            operators=_NO_OPERATORS,
+            lists=fakes,
+            keys=fakes,
+        )
 
 
 class Answer(msgspec.Struct):

@@ -24,9 +24,9 @@ from trade_service.settings.surroundings import ServerSettings
 from trade_service.trading.editors import Editors
 from trade_service.web.access import READER, UndeclaredRole, check_roles, declared_roles
 from trade_service.web.app import create_app
+from trade_service.web.cors import Origins
+from trade_service.web.dependencies import WebSettings
 from trade_service.web.errors import RequestRefused
-from trade_service.web.origins import Origins
-from trade_service.web.services import WebSettings
 
 ORDER = "/api/v1/tradeOrders/7"
 NAMES = {role.title: role for role in GIVEN_ROLES}

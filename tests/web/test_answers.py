@@ -11,7 +11,7 @@ from trade_service.domain.executions import SubmissionState
 from trade_service.domain.orders import NewTradeOrder, Submission
 from trade_service.submission.model import ExecutionSubmitResult, SubmitResult, SubmitStatus
 from trade_service.trading.model import SubmittedOrder
-from trade_service.web.services import WebSettings
+from trade_service.web.dependencies import WebSettings
 
 ORDER_JSON = (
     b'{"id":7,"orderId":70,"portfolioId":"P1","orderType":"BUY","securityId":"S1",'

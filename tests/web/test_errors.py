@@ -18,6 +18,7 @@ from trade_service.submission.model import ExecutionSubmitResult, SubmitResult, 
 from trade_service.submission.ports import StoreUnavailable
 from trade_service.trading.model import NotAccepted, SubmittedOrder
 from trade_service.trading.ports import StaleReference
+from trade_service.web.dependencies import WebSettings
 from trade_service.web.errors import (
     STATUS_OF,
     STATUS_OF_REASON,
@@ -25,7 +26,6 @@ from trade_service.web.errors import (
     problem_of,
     status_of_result,
 )
-from trade_service.web.services import WebSettings
 
 ORDER = "/api/v1/tradeOrders/7"
 PART = {"quantity": "50.00", "destinationId": 1}

@@ -11,9 +11,9 @@ import pytest
 
 from tests.web.support import Client, FakeUseCases, served
 from trade_service.domain.access import Principal, Role
+from trade_service.web.dependencies import WebSettings
 from trade_service.web.errors import STATUS_OF, STATUS_OF_REASON
 from trade_service.web.openapi.texts import MEANING, TAGS
-from trade_service.web.services import WebSettings
 
 
 class OneReader:

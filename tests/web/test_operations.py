@@ -11,7 +11,7 @@ from tests.web.support import Client, FakeUseCases, served
 from trade_service.bootstrap.web import WebMetrics
 from trade_service.domain.access import Role
 from trade_service.observability.http_metrics import register_connections
-from trade_service.web.services import WebSettings
+from trade_service.web.dependencies import WebSettings
 
 TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
 SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2, 5, 10)

@@ -13,8 +13,8 @@ from trade_service.domain.errors import InvalidInput
 from trade_service.trading.listing.model import EXECUTION_FIELDS
 from trade_service.web.integers import INTEGER_TEXT, LEAST, MOST, up_to
 from trade_service.web.openapi.examples import EXAMPLES
-from trade_service.web.reading import JsonReader
 from trade_service.web.rendering import encoded
+from trade_service.web.request_parsing import JsonReader
 from trade_service.web.v1.requests import (
     BatchSubmit,
     ExecutionPost,
@@ -22,7 +22,7 @@ from trade_service.web.v1.requests import (
     TradeOrderPost,
 )
 from trade_service.web.v2.parameters import read_filters
-from trade_service.web.v2.submission_answers import ExecutionsSubmit
+from trade_service.web.v2.submission_bodies import ExecutionsSubmit
 
 READER = JsonReader(BatchSubmit)
 Pairs = list[tuple[str, str]]

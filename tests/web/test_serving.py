@@ -5,8 +5,8 @@ import socket
 import time
 from typing import Any
 
-from trade_service.serving import ServerLimits, _config, _Server
-from trade_service.serving.sockets import listening_sockets
+from trade_service.http_server import ServerLimits, _config, _Server
+from trade_service.http_server.sockets import listening_sockets
 
 GRACE_S = 20.0
 

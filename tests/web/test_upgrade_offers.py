@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from trade_service.serving import serve_asgi
+from trade_service.http_server import serve_asgi
 
 DEADLINE_S = 10.0
 OFFER = (

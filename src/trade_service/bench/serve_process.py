@@ -6,7 +6,7 @@ import sys
 from trade_service.bench.children import run_child
 from trade_service.bench.stage import services_on
 from trade_service.bootstrap.web import web_app
-from trade_service.serving import serve_asgi
+from trade_service.http_server import serve_asgi
 
 
 def tell(url: str) -> None:

@@ -14,7 +14,7 @@ from trade_service.observability.http_metrics import HttpMetrics, register_conne
 from trade_service.settings import Settings
 from trade_service.store.pool import pool_state
 from trade_service.web.app import create_app
-from trade_service.web.services import WebServices, WebSettings
+from trade_service.web.dependencies import WebServices, WebSettings
 
 
 class WebMetrics(HttpMetrics, Exposition):

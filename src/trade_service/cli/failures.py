@@ -5,7 +5,7 @@ from trade_service.bench.results import ResultsError
 from trade_service.bootstrap.services import CannotStart
 from trade_service.cli.command_error import CommandError
 from trade_service.domain.errors import DomainError
-from trade_service.serving import CannotListen
+from trade_service.http_server import CannotListen
 from trade_service.settings import SettingsError
 from trade_service.store.embedded import EmbeddedPostgresError
 from trade_service.store.migrations import MigrationError

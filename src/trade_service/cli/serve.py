@@ -13,7 +13,7 @@ from trade_service.bootstrap.services import Services
 from trade_service.bootstrap.web import web_app
 from trade_service.cli.db import described
 from trade_service.cli.running import config_option, on_signal, run_until_stopped, say, settings_for
-from trade_service.serving import ServerLimits, serve_asgi
+from trade_service.http_server import ServerLimits, serve_asgi
 from trade_service.settings import Settings
 from trade_service.settings.masking import mask_url
 

@@ -25,7 +25,7 @@ from trade_service.store.engine import autocommitted
 from trade_service.store.request_key_store import keyed_statement
 from trade_service.submission.model import AttemptId
 from trade_service.trading.model import Filled, StoredExecution
-from trade_service.trading.request_keys import Created, key_to_keep
+from trade_service.trading.request_keys import Created, current_key
 
 READ = text(sql.READ_EXECUTIONS).bindparams(
     bindparam("ids", type_=ARRAY(Integer)), bindparam("status_new_name", STATUS_NEW, type_=String)
@@ -70,7 +70,7 @@ class PostgresExecutionReads:
         """See ExecutionReads."""
         values = {"ids": list(execution_ids), "ticket_id": ticket_id, "owner": self._owner}
         async with keyed_statement(self._engine) as (connection, making):
-            if key_to_keep() is not None:
+            if current_key() is not None:
                 existing = set(await connection.scalars(EXISTING, {"ids": values["ids"]}))
                 making.created = Created(tuple(i if i in existing else None for i in execution_ids))
             await connection.execute(ENQUEUE, values)

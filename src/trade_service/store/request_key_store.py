@@ -18,7 +18,7 @@ from trade_service.trading.request_keys import (
     KeyClaim,
     KeyedRequest,
     KeyTaken,
-    key_to_keep,
+    current_key,
 )
 
 _ID = bindparam("id", type_=LargeBinary)
@@ -106,7 +106,7 @@ async def keyed_transaction(engine: AsyncEngine) -> AsyncIterator[tuple[AsyncCon
     raises KeyTaken before it has read or locked anything. The body has to set `created`; when that is
     nothing, the key stays free. Without a key it is a plain transaction.
     """
-    claim, making = key_to_keep(), Making()
+    claim, making = current_key(), Making()
     async with transaction(engine) as connection:
         if claim is not None:
             await _begin(connection, claim)
@@ -121,7 +121,7 @@ async def keyed_transaction(engine: AsyncEngine) -> AsyncIterator[tuple[AsyncCon
 @asynccontextmanager
 async def keyed_statement(engine: AsyncEngine) -> AsyncIterator[tuple[AsyncConnection, Making]]:
     """The same for what is one statement: without a key it is its own transaction, in one round trip."""
-    if key_to_keep() is not None:
+    if current_key() is not None:
         async with keyed_transaction(engine) as both:
             yield both
         return
@@ -132,7 +132,7 @@ async def keyed_statement(engine: AsyncEngine) -> AsyncIterator[tuple[AsyncConne
 @asynccontextmanager
 async def keyed_fetching(engine: AsyncEngine) -> AsyncIterator[tuple[Fetch, Making]]:
     """The same for direct statements: without a key the whole transaction goes straight to the driver."""
-    if key_to_keep() is not None:
+    if current_key() is not None:
         async with keyed_transaction(engine) as (connection, making):
             yield fetch_by(connection), making
         return

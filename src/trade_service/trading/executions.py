@@ -31,7 +31,7 @@ from trade_service.trading.fill_alarms import fill_refused
 from trade_service.trading.model import ExecutionView, Filled, StoredExecution
 from trade_service.trading.ports import ExecutionReads
 from trade_service.trading.reference import ReferenceCache
-from trade_service.trading.request_keys import key_to_keep
+from trade_service.trading.request_keys import current_key
 from trade_service.trading.views import views_of
 
 _log = structlog.get_logger(__name__)
@@ -176,7 +176,7 @@ class ExecutionService:
     ) -> dict[int, ExecutionSubmitResult]:
         possible = [execution_id for execution_id in execution_ids if is_possible_id(execution_id)]
         with self._queue.room_for(len(possible)):
-            keyed = key_to_keep() is not None
+            keyed = current_key() is not None
             if keyed:  # The key stands for the intent to send, so that is made durable with it.
                 await self._reads.enqueue(possible, self._clock.new_attempt_id())
             # No await from here until the work is taken: whoever joins the watch relies on it.

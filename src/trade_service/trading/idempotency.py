@@ -33,7 +33,7 @@ class StillRunning(msgspec.Struct, frozen=True):
     """How long its lease still lasts."""
 
 
-Standing: TypeAlias = KeyClaim | KeptAnswer | Reused | StillRunning
+KeyStatus: TypeAlias = KeyClaim | KeptAnswer | Reused | StillRunning
 """How a request stands: a claim without `created` is the first of its key, one with `created` goes on from
 what is on record."""
 
@@ -46,7 +46,7 @@ class IdempotentRequests:
         self._clock = clock
         self._policy = policy
 
-    async def standing(self, request: KeyedRequest) -> Standing:
+    async def key_status(self, request: KeyedRequest) -> KeyStatus:
         """What is to become of a request. Raises StoreUnavailable.
 
         Nothing is written for a new key before something is created under it; of two that come at the same

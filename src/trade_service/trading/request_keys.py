@@ -110,7 +110,7 @@ def claiming(claim: KeyClaim) -> Iterator[None]:
         _CLAIM.reset(token)
 
 
-def key_to_keep() -> KeyClaim | None:
+def current_key() -> KeyClaim | None:
     """The claim of the request being served, unless it has no key or the key is on record already."""
     claim = _CLAIM.get()
     return None if claim is None or claim.created is not None else claim

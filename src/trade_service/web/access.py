@@ -17,9 +17,9 @@ from litestar.types import ASGIApp, HTTPScope, Receive, Scope, Send
 
 from trade_service.domain.access import CredentialsNotCheckable, NotAuthenticated, Principal, Role
 from trade_service.web.codes import HttpCode
+from trade_service.web.cors import Origins
 from trade_service.web.errors import RequestRefused
-from trade_service.web.origins import Origins
-from trade_service.web.rates import RateLimit
+from trade_service.web.rate_limit import RateLimit
 
 _ROLE = "role"
 _READING = frozenset({"GET", "HEAD", "OPTIONS"})

@@ -6,22 +6,22 @@ from litestar import Litestar, Router
 from litestar.types import Middleware
 
 from trade_service.web.access import Gate, check_roles
+from trade_service.web.cors import Origins
+from trade_service.web.dependencies import WebServices, WebSettings
 from trade_service.web.errors import allow_header, respond_to_error
 from trade_service.web.health import HealthRoutes
 from trade_service.web.idempotency import REPLAYED
 from trade_service.web.limits import Limits, RequestContext
-from trade_service.web.loggers import LoggerRoutes
+from trade_service.web.log_level import LoggerRoutes
 from trade_service.web.measuring import AllMethods, HeadAsGet, MeasuredRequests
 from trade_service.web.openapi.routes import SchemaRoutes
 from trade_service.web.operations import InfoRoutes, MetricsRoutes
-from trade_service.web.origins import Origins
-from trade_service.web.rates import RateLimit
-from trade_service.web.services import WebServices, WebSettings
-from trade_service.web.v1.answers import SUBMISSION_MESSAGE, SUBMISSION_STATE
+from trade_service.web.rate_limit import RateLimit
 from trade_service.web.v1.bulk import BulkRoutes
 from trade_service.web.v1.executions import ExecutionRoutes
 from trade_service.web.v1.paging import TOTAL_HEADERS
 from trade_service.web.v1.references import ReferenceRoutes
+from trade_service.web.v1.responses import SUBMISSION_MESSAGE, SUBMISSION_STATE
 from trade_service.web.v1.trade_orders import TradeOrderRoutes
 from trade_service.web.v2.executions import ExecutionListRoutes
 from trade_service.web.v2.operating import OperatingRoutes

@@ -8,8 +8,8 @@ from litestar import Response, Router, get
 
 from trade_service.submission.ports import StoreUnavailable
 from trade_service.web.access import ANYONE
+from trade_service.web.dependencies import Health, Routes, WebSettings
 from trade_service.web.rendering import answer
-from trade_service.web.services import Health, Routes, WebSettings
 from trade_service.web.telling import tells
 
 LIVENESS_PATHS = ("/api/v1/health/liveness", "/actuator/health/liveness")

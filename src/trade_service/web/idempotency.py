@@ -13,7 +13,7 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.openapi.spec import OpenAPIType, Schema
 
 from trade_service.domain.errors import InvalidInput
-from trade_service.trading.idempotency import Reused, Standing, StillRunning
+from trade_service.trading.idempotency import IdempotentRequests, KeyStatus, Reused, StillRunning
 from trade_service.trading.model import NotAccepted
 from trade_service.trading.request_keys import (
     Created,
@@ -27,11 +27,10 @@ from trade_service.trading.request_keys import (
 from trade_service.web.access import principal_of
 from trade_service.web.codes import HttpCode
 from trade_service.web.errors import RequestRefused, problem_of, respond_to_error
-from trade_service.web.reading import bytes_of
 from trade_service.web.rendering import RawResponse
-from trade_service.web.services import RequestKeys
+from trade_service.web.request_parsing import bytes_of
 from trade_service.web.telling import TELLS, Telling, header
-from trade_service.web.v1.answers import SUBMISSION_STATE
+from trade_service.web.v1.responses import SUBMISSION_STATE
 
 IDEMPOTENCY_KEY = "Idempotency-Key"
 REPLAYED = "Idempotent-Replayed"
@@ -53,7 +52,7 @@ Again: TypeAlias = Callable[[Created], Awaitable[Response[Any]]]
 class Idempotency:
     """Makes routes that take a key."""
 
-    def __init__(self, keys: RequestKeys) -> None:
+    def __init__(self, keys: IdempotentRequests) -> None:
         self._keys = keys
 
     def post(
@@ -79,20 +78,20 @@ class Idempotency:
     async def _serve(
         self, request: Request[Any, Any, Any], asked: KeyedRequest, act: Act, again: Again
     ) -> Response[Any]:
-        standing = await self._keys.standing(asked)
-        if isinstance(standing, KeyClaim) and standing.created is None:
+        key_status = await self._keys.key_status(asked)
+        if isinstance(key_status, KeyClaim) and key_status.created is None:
             try:
-                return await self._work(request, standing, act)
+                return await self._work(request, key_status, act)
             except KeyTaken:
-                standing = await self._keys.standing(asked)
-        match standing:
+                key_status = await self._keys.key_status(asked)
+        match key_status:
             case KeptAnswer():
-                response = _response(standing)
+                response = _response(key_status)
             case KeyClaim(created=Created() as created):
-                response = await self._work(request, standing, partial(again, created))
+                response = await self._work(request, key_status, partial(again, created))
             case _:
                 # Nothing can be said here of what the key stands for: no route's own words for failure fit.
-                return respond_to_error(request, _refusal(asked.key, standing))
+                return respond_to_error(request, _refusal(asked.key, key_status))
         response.headers[REPLAYED] = "true"
         return response
 
@@ -165,16 +164,16 @@ def _is_outcome(error: Exception) -> bool:
     return problem_of(error, "POST", "").code == NotAccepted.code
 
 
-def _refusal(key: str, standing: Standing) -> RequestRefused:
+def _refusal(key: str, key_status: KeyStatus) -> RequestRefused:
     """Why a repeat is not answered: its key stands for something else, or for what still runs."""
-    if isinstance(standing, Reused):
+    if isinstance(key_status, Reused):
         rule = "must be new for a new request, and this one came before with another path, query or body"
         return RequestRefused.of(422, HttpCode.IDEMPOTENCY_KEY_REUSED, IDEMPOTENCY_KEY, key, rule)
     message = (
         f"{IDEMPOTENCY_KEY}: a request with the key {key!r} is still running, and this one did nothing: "
         "repeat it in a moment for the answer"
     )
-    left_s = standing.left_ms / 1000 if isinstance(standing, StillRunning) else 0.0
+    left_s = key_status.left_ms / 1000 if isinstance(key_status, StillRunning) else 0.0
     return RequestRefused(409, HttpCode.IDEMPOTENCY_KEY_RUNNING, message, min(left_s, RETRY_AFTER_MAX_S))
 
 

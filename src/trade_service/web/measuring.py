@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from litestar.enums import HttpMethod, ScopeType
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
-from trade_service.web.services import Metrics
+from trade_service.web.dependencies import Metrics
 
 
 class MeasuredRequests:

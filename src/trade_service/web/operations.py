@@ -10,8 +10,8 @@ from trade_service import __version__
 from trade_service.domain.access import Role
 from trade_service.domain.errors import InvalidInput, NotFound
 from trade_service.web.access import ANYONE, for_role
+from trade_service.web.dependencies import Metrics, Routes
 from trade_service.web.rendering import RawResponse, answer
-from trade_service.web.services import Metrics, Routes
 from trade_service.web.telling import query, tells
 
 INFO = {

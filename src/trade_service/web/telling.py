@@ -13,7 +13,7 @@ from trade_service.domain.instants import MAX_SECONDS
 from trade_service.domain.invisible import VISIBLE_TEXT
 from trade_service.domain.money import MAX_INTEGER_DIGITS, MAX_TEXT, NUMERAL
 from trade_service.domain.orders import ORDER_TYPES
-from trade_service.web.reading import JsonReader
+from trade_service.web.request_parsing import JsonReader
 
 TELLS = "tells"
 """Where a handler's options have it."""

@@ -6,13 +6,6 @@ from decimal import Decimal
 from typing import Any
 
 from trade_service.domain.reference import Blotter, Destination, ExecutionStatus, TradeType
-from trade_service.web.v1.answers import (
-    BatchSubmitAnswer,
-    BulkAnswer,
-    ExecutionAnswer,
-    SubmitResultAnswer,
-    TradeOrderAnswer,
-)
 from trade_service.web.v1.references import DescribedPost, DescribedPut, NamedPost, NamedPut
 from trade_service.web.v1.requests import (
     BatchSubmission,
@@ -25,7 +18,16 @@ from trade_service.web.v1.requests import (
     TradeOrderPut,
     TradeOrderSubmit,
 )
-from trade_service.web.v2.answers import (
+from trade_service.web.v1.responses import (
+    BatchSubmitAnswer,
+    BulkAnswer,
+    ExecutionAnswer,
+    SubmitResultAnswer,
+    TradeOrderAnswer,
+)
+from trade_service.web.v2.batches import BatchMove
+from trade_service.web.v2.operating_bodies import NOT_ACCEPTED, RequeuePost, ResolvePost
+from trade_service.web.v2.responses import (
     ExecutionPage,
     ExecutionV2,
     OrderOfExecution,
@@ -35,9 +37,7 @@ from trade_service.web.v2.answers import (
     TradeOrderPage,
     TradeOrderV2,
 )
-from trade_service.web.v2.batches import BatchMove
-from trade_service.web.v2.operating_bodies import NOT_ACCEPTED, RequeuePost, ResolvePost
-from trade_service.web.v2.submission_answers import ExecutionsSubmit
+from trade_service.web.v2.submission_bodies import ExecutionsSubmit
 
 _MOMENT = datetime(2026, 1, 30, 15, 30, tzinfo=UTC)
 _STAMP = "2026-01-30T15:30:00Z"

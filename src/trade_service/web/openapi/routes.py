@@ -7,9 +7,9 @@ from typing import Any
 from litestar import Request, Response, Router, get
 
 from trade_service.web.access import ANYONE, Everybody
+from trade_service.web.dependencies import Routes, WebServices
 from trade_service.web.openapi.document import openapi_document
 from trade_service.web.rendering import RawResponse, encoded
-from trade_service.web.services import Routes, WebServices
 
 PAGE_POLICY = (
     "default-src 'none'; connect-src 'self'; script-src 'self'; style-src 'self'; img-src data:; "

@@ -10,14 +10,14 @@ from trade_service.domain.errors import DomainError
 from trade_service.domain.orders import TradeOrder
 from trade_service.trading.request_keys import Created
 from trade_service.web.access import TRADER
+from trade_service.web.dependencies import Routes, WebServices
 from trade_service.web.errors import ErrorBody, Problem, error_fields, logged_problem, request_id_of
 from trade_service.web.idempotency import Idempotency
-from trade_service.web.reading import JsonReader, body_of
 from trade_service.web.rendering import RawResponse, answer, encoded
-from trade_service.web.services import Routes, WebServices
+from trade_service.web.request_parsing import JsonReader, body_of
 from trade_service.web.telling import tells
-from trade_service.web.v1.answers import BulkAnswer, BulkResult, TradeOrderAnswer
 from trade_service.web.v1.requests import LooseBulk, TradeOrderBulkPost
+from trade_service.web.v1.responses import BulkAnswer, BulkResult, TradeOrderAnswer
 
 MAX_RESULTS = 1000
 """A list that is too long is counted, not answered item by item."""

@@ -10,20 +10,20 @@ from trade_service.trading.model import NotAccepted
 from trade_service.trading.request_keys import Created
 from trade_service.web.access import READER, TRADER
 from trade_service.web.codes import HttpCode
+from trade_service.web.dependencies import Routes, WebServices, WebSettings
 from trade_service.web.errors import RequestRefused, status_of_result
 from trade_service.web.idempotency import Idempotency
-from trade_service.web.reading import JsonReader, read_id, read_version, same_id
 from trade_service.web.rendering import answer
-from trade_service.web.services import Routes, WebServices, WebSettings
+from trade_service.web.request_parsing import JsonReader, read_id, read_version, same_id
 from trade_service.web.telling import VERSION, tells
-from trade_service.web.v1.answers import (
+from trade_service.web.v1.paging import PAGE, TOTAL_HEADERS, read_page, total_headers
+from trade_service.web.v1.requests import ExecutionPost, ExecutionPut, FillPut, exact
+from trade_service.web.v1.responses import (
     SUBMISSION_MESSAGE,
     SUBMISSION_STATE,
     ExecutionAnswer,
     pending_headers,
 )
-from trade_service.web.v1.paging import PAGE, TOTAL_HEADERS, read_page, total_headers
-from trade_service.web.v1.requests import ExecutionPost, ExecutionPut, FillPut, exact
 
 _POST = JsonReader(ExecutionPost)
 _PUT = JsonReader(ExecutionPut)

@@ -8,7 +8,7 @@ from litestar import Request
 from trade_service.domain.errors import InvalidInput
 from trade_service.domain.executions import is_possible_id
 from trade_service.trading.listing.model import MAX_LIMIT, Filter, ListQuery, Test, Total
-from trade_service.web.reading import integer_in, read_once
+from trade_service.web.request_parsing import integer_in, read_once
 from trade_service.web.telling import ID, integer, query
 
 TOTAL_COUNT = "X-Total-Count"

@@ -17,11 +17,11 @@ from trade_service.domain.reference_changes import (
 )
 from trade_service.trading.request_keys import Created
 from trade_service.web.access import OPERATOR, READER
+from trade_service.web.dependencies import Routes, WebServices
 from trade_service.web.idempotency import Idempotency
 from trade_service.web.integers import Int32
-from trade_service.web.reading import JsonReader, read_id, read_version, same_id
 from trade_service.web.rendering import answer
-from trade_service.web.services import Routes, WebServices
+from trade_service.web.request_parsing import JsonReader, read_id, read_version, same_id
 from trade_service.web.telling import VERSION, identifier, tells, text
 
 

@@ -13,7 +13,7 @@ from trade_service.domain.money import parse_decimal
 from trade_service.domain.orders import MAX_ID_CHARS, NewTradeOrder, Submission
 from trade_service.trading.cutting import MAX_SUBMISSIONS
 from trade_service.trading.trade_orders import MAX_ORDERS
-from trade_service.web.explaining import shown
+from trade_service.web.body_errors import shown
 from trade_service.web.integers import Int32
 from trade_service.web.telling import INSTANTS, decimals, identifier, items, order_type, text
 
@@ -111,7 +111,7 @@ class BatchSubmit(msgspec.Struct, rename="camel"):
     submissions: Annotated[list[BatchSubmission], items(MAX_SUBMISSIONS)]
 
     def fewest_quotes(self) -> int:
-        """See SaidOnce: around each field's name, and around each quantity that is text."""
+        """See HasQuoteCount: around each field's name, and around each quantity that is text."""
         texts = sum(isinstance(one.quantity, str) for one in self.submissions)
         names = len(self.__struct_fields__) + len(BatchSubmission.__struct_fields__) * len(self.submissions)
         return 2 * (names + texts)

@@ -11,19 +11,11 @@ from trade_service.domain.orders import Submission, TradeOrder
 from trade_service.trading.model import SubmittedOrder
 from trade_service.trading.request_keys import Created
 from trade_service.web.access import READER, TRADER
+from trade_service.web.dependencies import Routes, WebServices, WebSettings
 from trade_service.web.idempotency import Idempotency
-from trade_service.web.reading import JsonReader, read_flag, read_id, read_version, same_id
 from trade_service.web.rendering import answer
-from trade_service.web.services import Routes, WebServices, WebSettings
+from trade_service.web.request_parsing import JsonReader, read_flag, read_id, read_version, same_id
 from trade_service.web.telling import NO_SEND, VERSION, tells
-from trade_service.web.v1.answers import (
-    SUBMISSION_MESSAGE,
-    SUBMISSION_STATE,
-    BatchSubmitAnswer,
-    ExecutionAnswer,
-    TradeOrderAnswer,
-    pending_headers,
-)
 from trade_service.web.v1.paging import (
     ORDER_ID_PARAMETER,
     PAGE,
@@ -33,6 +25,14 @@ from trade_service.web.v1.paging import (
     total_headers,
 )
 from trade_service.web.v1.requests import BatchSubmit, TradeOrderPost, TradeOrderPut, TradeOrderSubmit
+from trade_service.web.v1.responses import (
+    SUBMISSION_MESSAGE,
+    SUBMISSION_STATE,
+    BatchSubmitAnswer,
+    ExecutionAnswer,
+    TradeOrderAnswer,
+    pending_headers,
+)
 
 _ORDER = JsonReader(TradeOrderPost)
 _PUT = JsonReader(TradeOrderPut)

@@ -10,7 +10,7 @@ from trade_service.trading.listing.service import NamedOrder
 from trade_service.trading.order_editor import MAX_ORDERS
 from trade_service.web.integers import Int32
 from trade_service.web.telling import items
-from trade_service.web.v2.answers import TradeOrderV2
+from trade_service.web.v2.responses import TradeOrderV2
 
 
 class BatchMove(msgspec.Struct, rename="camel"):

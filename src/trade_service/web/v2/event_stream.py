@@ -12,7 +12,7 @@ from trade_service.web.codes import HttpCode
 from trade_service.web.errors import OVERLOAD_RETRY_AFTER_S, RequestRefused
 from trade_service.web.rendering import encoded
 from trade_service.web.v2.stream_settings import StreamSettings
-from trade_service.web.v2.submission_answers import ExecutionResultAnswer, ProgressAnswer
+from trade_service.web.v2.submission_bodies import ExecutionResultAnswer, ProgressAnswer
 
 PIECE = 500
 """Results that are read and written at once."""

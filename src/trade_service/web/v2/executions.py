@@ -9,15 +9,15 @@ from trade_service.trading.listing.model import EXECUTION_FIELDS
 from trade_service.trading.model import ExecutionView
 from trade_service.trading.request_keys import Created
 from trade_service.web.access import READER, TRADER
+from trade_service.web.dependencies import Routes, WebServices
 from trade_service.web.idempotency import Idempotency
-from trade_service.web.reading import JsonReader, read_id, read_version, same_id
 from trade_service.web.rendering import answer
-from trade_service.web.services import Routes, WebServices
+from trade_service.web.request_parsing import JsonReader, read_id, read_version, same_id
 from trade_service.web.telling import VERSION, tells
 from trade_service.web.v1.requests import ExecutionPost, ExecutionPut
-from trade_service.web.v2.answers import ExecutionPage, ExecutionV2
 from trade_service.web.v2.documented import list_parameters
 from trade_service.web.v2.parameters import given_in, read_list_query
+from trade_service.web.v2.responses import ExecutionPage, ExecutionV2
 
 _POST = JsonReader(ExecutionPost)
 _PUT = JsonReader(ExecutionPut)

@@ -11,9 +11,9 @@ from trade_service.domain.invisible import visible
 from trade_service.submission.by_hand import Resolution, outcome_state
 from trade_service.trading.requeueing import Requeue
 from trade_service.web.access import OPERATOR, READER, principal_of
-from trade_service.web.reading import JsonReader, read_id
+from trade_service.web.dependencies import Routes, WebServices
 from trade_service.web.rendering import answer
-from trade_service.web.services import Routes, WebServices
+from trade_service.web.request_parsing import JsonReader, read_id
 from trade_service.web.telling import tells
 from trade_service.web.v2.operating_bodies import (
     AttemptsAnswer,

@@ -23,8 +23,8 @@ from trade_service.trading.listing.model import (
     Value,
     total_order,
 )
-from trade_service.web.explaining import Verbatim, shown
-from trade_service.web.reading import integer_in, read_flag_text
+from trade_service.web.body_errors import RawJson, shown
+from trade_service.web.request_parsing import integer_in, read_flag_text
 from trade_service.web.v2 import cursors
 
 DEFAULT_LIMIT = 50
@@ -142,7 +142,7 @@ def _filters(given: Given, fields: Mapping[str, Field]) -> Iterator[Filter]:
             if test is not Test.ANY_OF or field.kind is Kind.FLAG:
                 texts = [(known, text) for known, text in texts if text.strip()]
                 if len(texts) > 1:
-                    both = Verbatim(" and ".join(repr(text[:40]) for _, text in texts[:3]))
+                    both = RawJson(" and ".join(repr(text[:40]) for _, text in texts[:3]))
                     raise InvalidInput.of(name, both, "must be given once")
                 values: tuple[Value, ...] = tuple(_value(field.kind, text, known) for known, text in texts)
             else:
@@ -156,7 +156,7 @@ def _values(kind: Kind, name: str, texts: Sequence[tuple[str, str]]) -> tuple[Va
     parts = [(known, part.strip()) for known, text in texts for part in text.split(",")]
     values = tuple(dict.fromkeys(_value(kind, part, known) for known, part in parts if part))
     if len(values) > MAX_VALUES:
-        raise InvalidInput.of(name, Verbatim(len(values)), f"must have at most {MAX_VALUES} values")
+        raise InvalidInput.of(name, RawJson(len(values)), f"must have at most {MAX_VALUES} values")
     return values
 
 
@@ -202,6 +202,6 @@ def _integer(given: Given, name: str, default: int, least: int, most: int) -> in
 def _single(given: Given, name: str) -> str:
     texts = [text.strip() for text in given.get(name, ()) if text.strip()]
     if len(texts) > 1:
-        both = Verbatim(" and ".join(repr(text[:40]) for text in texts[:3]))
+        both = RawJson(" and ".join(repr(text[:40]) for text in texts[:3]))
         raise InvalidInput.of(name, both, "must be given once")
     return texts[0] if texts else ""

@@ -18,16 +18,16 @@ from trade_service.trading.bulk_submissions import MAX_EXECUTIONS, MAX_PAGE
 from trade_service.trading.listing.model import EXECUTION_FIELDS
 from trade_service.trading.request_keys import Created
 from trade_service.web.access import READER, TRADER
-from trade_service.web.explaining import Verbatim
+from trade_service.web.body_errors import RawJson
+from trade_service.web.dependencies import Routes, WebServices, WebSettings
 from trade_service.web.idempotency import Idempotency
-from trade_service.web.reading import JsonReader, integer_in, read_once
 from trade_service.web.rendering import answer
-from trade_service.web.services import Routes, WebServices, WebSettings
+from trade_service.web.request_parsing import JsonReader, integer_in, read_once
 from trade_service.web.telling import header, integer, query, tells
-from trade_service.web.v1.answers import SUBMISSION_MESSAGE, SUBMISSION_STATE, pending_headers
+from trade_service.web.v1.responses import SUBMISSION_MESSAGE, SUBMISSION_STATE, pending_headers
 from trade_service.web.v2.event_stream import EventStreams
 from trade_service.web.v2.parameters import read_filters
-from trade_service.web.v2.submission_answers import (
+from trade_service.web.v2.submission_bodies import (
     ExecutionsSubmit,
     ExecutionsSubmitAnswer,
     ProgressAnswer,
@@ -122,7 +122,7 @@ class SubmissionRoutes(Routes):
         """The ids that were given, or those that meet the filter."""
         if asked.filter is not None:
             if asked.execution_ids is not None:
-                raise InvalidInput.of("filter", Verbatim("both"), "must be left out beside executionIds")
+                raise InvalidInput.of("filter", RawJson("both"), "must be left out beside executionIds")
             return await self._submissions.matching(read_filters(asked.filter, EXECUTION_FIELDS))
         if not asked.execution_ids:
             raise InvalidInput.of("executionIds", None, f"must be 1 to {MAX_EXECUTIONS}, or filter be given")

@@ -10,17 +10,17 @@ from trade_service.domain.orders import TradeOrder
 from trade_service.trading.listing.model import ORDER_FIELDS
 from trade_service.trading.request_keys import Created
 from trade_service.web.access import READER, TRADER
+from trade_service.web.dependencies import Routes, WebServices
 from trade_service.web.idempotency import Idempotency
-from trade_service.web.reading import JsonReader, body_of, read_id
 from trade_service.web.rendering import answer
-from trade_service.web.services import Routes, WebServices
+from trade_service.web.request_parsing import JsonReader, body_of, read_id
 from trade_service.web.telling import tells
 from trade_service.web.v1.bulk import BULK_BODY, BulkRefusal, refuse_bulk
 from trade_service.web.v1.requests import TradeOrderBulkPost
-from trade_service.web.v2.answers import TradeOrderPage, TradeOrderV2
 from trade_service.web.v2.batches import BatchCreateAnswer, BatchMove, BatchMoveAnswer
 from trade_service.web.v2.documented import list_parameters
 from trade_service.web.v2.parameters import given_in, read_list_query
+from trade_service.web.v2.responses import TradeOrderPage, TradeOrderV2
 
 _BULK = JsonReader(TradeOrderBulkPost)
 _MOVE = JsonReader(BatchMove)

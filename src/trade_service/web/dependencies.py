@@ -1,80 +1,21 @@
-"""What the web needs from the use cases, and its own limits."""
+"""What the HTTP application needs: use cases, limits, and what the process tells about itself."""
 
-from collections.abc import Callable, Mapping, Sequence
-from decimal import Decimal
+from collections.abc import Mapping
 from typing import Protocol, Self
 
 import msgspec
 
 from trade_service.domain.access import Role
-from trade_service.domain.orders import NewTradeOrder, Submission, TradeOrder
-from trade_service.domain.reference import Blotter, ReferenceData
-from trade_service.submission.model import SubmitResult
 from trade_service.trading.bulk_submissions import BulkSubmissions
 from trade_service.trading.editors import Editors
-from trade_service.trading.idempotency import Standing
+from trade_service.trading.executions import ExecutionService
+from trade_service.trading.idempotency import IdempotentRequests
 from trade_service.trading.listing.service import ListService
-from trade_service.trading.model import ExecutionView, SubmittedOrder
 from trade_service.trading.operating import OperatorService
-from trade_service.trading.request_keys import Created, KeptAnswer, KeyClaim, KeyedRequest
+from trade_service.trading.reference import ReferenceCache
+from trade_service.trading.trade_orders import TradeOrderService
 from trade_service.web.access import Authenticator, Everybody
 from trade_service.web.v2.stream_settings import StreamSettings
-
-
-class TradeOrders(Protocol):
-    """The use cases of trade orders; `TradeOrderService` says what each raises."""
-
-    async def create_order(self, new: NewTradeOrder) -> TradeOrder:
-        """Creates one trade order."""
-        ...
-
-    async def create_orders_bulk(self, orders: Sequence[NewTradeOrder]) -> list[TradeOrder]:
-        """Creates all of them or none."""
-        ...
-
-    async def get_order(self, trade_order_id: int) -> tuple[TradeOrder, Blotter | None]:
-        """The order and its blotter."""
-        ...
-
-    async def get_orders(self, trade_order_ids: Sequence[int]) -> list[TradeOrder]:
-        """The orders in the order of their ids as given."""
-        ...
-
-    async def submit_order(
-        self, submission: Submission, send: bool = True, wait_s: float | None = None
-    ) -> SubmittedOrder:
-        """Cuts an execution from one trade order and sends it."""
-        ...
-
-    async def submit_orders(
-        self, submissions: Sequence[Submission], send: bool = True, wait_s: float | None = None
-    ) -> list[SubmittedOrder]:
-        """The same for many, each for itself."""
-        ...
-
-    async def resume_orders(
-        self, submissions: Sequence[Submission], created: Created, send: bool, wait_s: float | None = None
-    ) -> list[SubmittedOrder]:
-        """What `submit_orders` answers, for submissions that were cut before."""
-        ...
-
-
-class Executions(Protocol):
-    """The use cases of executions; `ExecutionService` says what each raises."""
-
-    async def submit_execution(self, execution_id: int, wait_s: float | None = None) -> SubmitResult:
-        """Sends one execution."""
-        ...
-
-    async def get_execution(self, execution_id: int) -> ExecutionView:
-        """The execution with all that it points to."""
-        ...
-
-    async def fill(
-        self, execution_id: int, status_abbreviation: str, quantity_filled: Decimal, version: int
-    ) -> ExecutionView:
-        """Stores a fill report."""
-        ...
 
 
 class Health(Protocol):
@@ -92,30 +33,6 @@ class Health(Protocol):
 
     async def check_database(self) -> None:
         """Raises StoreUnavailable, saying why, unless the database answers and has all its migrations."""
-        ...
-
-
-class References(Protocol):
-    """Reference data, kept in memory."""
-
-    async def get(self, is_enough: Callable[[ReferenceData], bool] = ...) -> ReferenceData:
-        """All of it; read anew when it lacks what is `needed`."""
-        ...
-
-
-class RequestKeys(Protocol):
-    """The use cases of keys; `IdempotentRequests` says what each raises."""
-
-    async def standing(self, request: KeyedRequest) -> Standing:
-        """What is to become of a request."""
-        ...
-
-    async def keep(self, claim: KeyClaim, answer: KeptAnswer) -> None:
-        """Keeps the final answer for repeats."""
-        ...
-
-    async def let_go(self, claim: KeyClaim) -> None:
-        """Ends the claim without a final answer."""
         ...
 
 
@@ -164,15 +81,15 @@ class LogLevel(Protocol):
 class WebServices(msgspec.Struct, frozen=True):
     """The use cases that are served."""
 
-    orders: TradeOrders
-    executions: Executions
-    references: References
+    orders: TradeOrderService
+    executions: ExecutionService
+    references: ReferenceCache
     health: Health
     bulk_submissions: BulkSubmissions
     editors: Editors
     operators: OperatorService
     lists: ListService
-    keys: RequestKeys
+    keys: IdempotentRequests
     authenticator: Authenticator = Everybody()
     metrics: Metrics | None = None
     """None when nothing is measured."""

@@ -26,7 +26,7 @@ _OUT_OF_RANGE = "Integer value out of range"
 """Said of integers of thousands of digits, of whatever type the field is."""
 
 
-class Verbatim(str):
+class RawJson(str):
     """JSON that is shown as it stood in the body, without Python's quotes."""
 
     __slots__ = ()
@@ -80,19 +80,19 @@ def refuse_repeated_names(body: bytes) -> None:
 def shown(value: object) -> object:
     """A value of a body as an error tells it: short, and in words of JSON."""
     if isinstance(value, list):
-        return Verbatim(f"a list of {len(value)}")
+        return RawJson(f"a list of {len(value)}")
     if isinstance(value, dict):
-        return Verbatim("an object")
+        return RawJson("an object")
     if value is None or isinstance(value, bool):
-        return Verbatim(json.dumps(value))
+        return RawJson(json.dumps(value))
     # Half of a surrogate pair is valid JSON, and no text that could be answered.
     text = str(value)[:100].encode("utf-8", "replace").decode("utf-8")
-    return text if isinstance(value, str) and not isinstance(value, Verbatim) else Verbatim(text)
+    return text if isinstance(value, str) and not isinstance(value, RawJson) else RawJson(text)
 
 
 def _parsed(body: bytes) -> Any:
     try:
-        return json.loads(body, object_pairs_hook=_unrepeated, parse_int=Verbatim, parse_float=Verbatim)
+        return json.loads(body, object_pairs_hook=_unrepeated, parse_int=RawJson, parse_float=RawJson)
     except RecursionError:
         raise too_deep(body) from None
     except ValueError as error:
@@ -107,7 +107,7 @@ def _unrepeated(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
             if name in seen:
                 both = f"{shown(seen[name])!r} and {shown(value)!r}"
                 field = shorten(str(shown(name)))
-                raise InvalidInput.of(field, Verbatim(both), "must be given once in an object")
+                raise InvalidInput.of(field, RawJson(both), "must be given once in an object")
             seen[name] = value
     return found
 

@@ -9,9 +9,9 @@ from litestar import Request
 from litestar.exceptions.http_exceptions import RequestEntityTooLarge
 
 from trade_service.domain.errors import InvalidInput
+from trade_service.web.body_errors import RawJson, explained, not_json, refuse_repeated_names, too_deep
 from trade_service.web.codes import HttpCode
 from trade_service.web.errors import RequestRefused
-from trade_service.web.explaining import Verbatim, explained, not_json, refuse_repeated_names, too_deep
 from trade_service.web.integers import integers_of_texts, is_text_for_integer
 
 T = TypeVar("T")
@@ -24,7 +24,7 @@ _JSON = re.compile(r"application/(?:[\w.+-]+\+)?json", re.IGNORECASE)
 
 
 @runtime_checkable
-class SaidOnce(Protocol):
+class HasQuoteCount(Protocol):
     """A body that can tell from its quotation marks alone that it says nothing twice.
 
     Looking for repeated names reads a body a second time, and more slowly: ten times the time of the first.
@@ -53,14 +53,14 @@ class JsonReader(Generic[T]):
             if not body.isascii():
                 body.decode("utf-8")
             decoded = self._decoded(body)
-            if not (isinstance(decoded, SaidOnce) and body.count(b'"') == decoded.fewest_quotes()):
+            if not (isinstance(decoded, HasQuoteCount) and body.count(b'"') == decoded.fewest_quotes()):
                 refuse_repeated_names(body)
             return decoded
         except msgspec.ValidationError as error:
             raise explained(str(error), body) from None
         except UnicodeDecodeError as error:
             rule = f"must be UTF-8, and byte {error.start} is not"
-            raise InvalidInput.of("body", Verbatim(f"0x{body[error.start]:02x}"), rule) from None
+            raise InvalidInput.of("body", RawJson(f"0x{body[error.start]:02x}"), rule) from None
         except msgspec.DecodeError as error:
             raise not_json(str(error), body) from None
         except RecursionError:
@@ -99,7 +99,7 @@ async def bytes_of(request: Request[Any, Any, Any]) -> bytes:
     except RequestEntityTooLarge:
         limit = request.app.request_max_body_size
         rule = f"must have at most {limit} bytes (server.max_body_bytes), so send it in parts"
-        size = Verbatim(request.headers.get("content-length", "more"))
+        size = RawJson(request.headers.get("content-length", "more"))
         raise RequestRefused.of(413, HttpCode.BODY_TOO_LARGE, "body", size, rule) from None
 
 
@@ -128,7 +128,7 @@ def read_once(request: Request[Any, Any, Any], name: str) -> str | None:
     """A parameter of the query, None when it is left out; raises InvalidInput when it is repeated."""
     given = request.query_params.getall(name, [])
     if len(given) > 1:
-        raise InvalidInput.of(name, Verbatim(" and ".join(map(repr, given))[:100]), "must be given once")
+        raise InvalidInput.of(name, RawJson(" and ".join(map(repr, given))[:100]), "must be given once")
     return str(given[0]) if given else None
 
 

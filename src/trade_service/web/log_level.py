@@ -8,9 +8,9 @@ from litestar.params import FromPath
 
 from trade_service.domain.errors import InvalidInput, NotFound
 from trade_service.web.access import OPERATOR
-from trade_service.web.reading import JsonReader
+from trade_service.web.dependencies import LogLevel, Routes
 from trade_service.web.rendering import answer
-from trade_service.web.services import LogLevel, Routes
+from trade_service.web.request_parsing import JsonReader
 from trade_service.web.telling import tells
 
 ROOT = "ROOT"

@@ -8,8 +8,8 @@ from typing import Any
 
 import uvicorn
 
-from trade_service.serving.protocol import BoundedProtocol, ServerLimits
-from trade_service.serving.sockets import CannotListen, listening_sockets
+from trade_service.http_server.protocol import BoundedProtocol, ServerLimits
+from trade_service.http_server.sockets import CannotListen, listening_sockets
 
 __all__ = ["CannotListen", "ServerLimits", "serve_asgi"]
 
