@@ -4,7 +4,6 @@ import asyncio
 import math
 import time
 from collections.abc import Awaitable, Callable, Collection, Coroutine, Hashable
-from types import TracebackType
 from typing import Any, Generic, Self, TypeVar
 
 import structlog
@@ -37,12 +36,7 @@ class SingleFlight(Generic[Result]):
     async def __aenter__(self) -> Self:
         return self
 
-    async def __aexit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         tasks = set(self._tasks.values())
         for task in tasks:
             task.cancel()

@@ -11,7 +11,7 @@ from tests.client.raw_server import Conversation, answering, closed_port, raw_se
 from trade_service.reference_services.client import ReferenceServicesClient, ReferenceServicesSettings
 from trade_service.submission.breaker import CircuitSettings
 from trade_service.submission.clock import SystemClock
-from trade_service.trading.listing.names import NameKind, NamesUnavailable
+from trade_service.trading.listing.display_names import NameKind, NamesUnavailable
 
 PORTFOLIO = b'{"portfolioId":"P1","name":" Growth ","dateCreated":"2024-01-01","version":1}'
 SECURITY = b'{"securityId":"S1","ticker":"IBM","securityType":{"name":"stock"},"version":1}'

@@ -8,8 +8,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from tests.support.lists import NAMES, FakeDirectory, Lists, insert_mixed, lists_on
 from tests.support.trading import counted_statements, run_sql, value_of
+from trade_service.trading.listing.display_names import NameKind
 from trade_service.trading.listing.model import Filter, ListQuery, SortKey, Test, total_order
-from trade_service.trading.listing.names import NameKind
 
 DEADLINE_S = 10.0
 BY_TICKER = ListQuery(limit=2, sort=total_order((SortKey("security.ticker"),)))
@@ -124,7 +124,7 @@ async def test_filters_find_all_ids_of_a_name(lists: Lists) -> None:
 async def test_a_name_that_nobody_listed_yet_is_searched_for(rows: AsyncEngine) -> None:
     lists = lists_on(rows, complete_every_s=1e9)
     async with lists.names, lists.totals:
-        await lists.names.complete(S, lists.names.patience())
+        await lists.names.complete(S, lists.names.budget())
         await run_sql(rows, "UPDATE trade_order SET security_id = 'S9' WHERE id = 5")
         lists.directory.names[S]["S9"] = "MSFT"
         page = await lists.service.list_orders(named("security.ticker", "msft"))

@@ -12,10 +12,15 @@ from trade_service.store.list_store import PostgresListCounts, PostgresListReads
 from trade_service.store.name_store import PostgresNameStore
 from trade_service.store.reference_store import PostgresReferenceReads
 from trade_service.submission.clock import SystemClock
+from trade_service.trading.listing.display_names import (
+    DisplayNames,
+    NameKind,
+    NamesSettings,
+    NamesUnavailable,
+)
 from trade_service.trading.listing.model import Filter, SortKey, Test, Value
-from trade_service.trading.listing.names import NameKind, Names, NamesSettings, NamesUnavailable
+from trade_service.trading.listing.row_counts import RowCounts, RowCountSettings
 from trade_service.trading.listing.service import ListService
-from trade_service.trading.listing.totals import Totals, TotalsSettings
 from trade_service.trading.reference import ReferenceCache
 
 _ORDERS = """
@@ -75,23 +80,28 @@ class Lists(msgspec.Struct):
 
     engine: AsyncEngine
     directory: FakeDirectory
-    names: Names
-    totals: Totals
+    names: DisplayNames
+    totals: RowCounts
     service: ListService
 
 
-FEW = TotalsSettings(counted_up_to=50, fresh_s=0.0)
+FEW = RowCountSettings(counted_up_to=50, fresh_s=0.0)
 """Every larger total is shown once more before it is counted again."""
 
 
 def lists_on(
-    engine: AsyncEngine, directory: FakeDirectory | None = None, totals: TotalsSettings = FEW, **options: Any
+    engine: AsyncEngine,
+    directory: FakeDirectory | None = None,
+    totals: RowCountSettings = FEW,
+    **options: Any,
 ) -> Lists:
     """Lists whose names come from `directory`; the options are those of NamesSettings."""
     clock = SystemClock()
     source = directory or FakeDirectory(NAMES)
-    names = Names(source, PostgresNameStore(engine), clock, NamesSettings(**{"memory_s": 0.0, **options}))
-    counts = Totals(PostgresListCounts(engine), clock, totals)
+    names = DisplayNames(
+        source, PostgresNameStore(engine), clock, NamesSettings(**{"memory_s": 0.0, **options})
+    )
+    counts = RowCounts(PostgresListCounts(engine), clock, totals)
     references = ReferenceCache(PostgresReferenceReads(engine), 30.0, clock)
     service = ListService(PostgresListReads(engine), references, names, counts)
     return Lists(engine, source, names, counts, service)

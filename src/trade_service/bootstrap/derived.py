@@ -11,8 +11,8 @@ from trade_service.submission.recovery import RecoverySettings
 from trade_service.submission.service import SubmissionSettings
 from trade_service.trading.fill_check import FillCheckSettings
 from trade_service.trading.idempotency import IdempotencyPolicy
-from trade_service.trading.listing.names import NamesSettings
-from trade_service.trading.listing.totals import TotalsSettings
+from trade_service.trading.listing.display_names import NamesSettings
+from trade_service.trading.listing.row_counts import RowCountSettings
 
 WINDOW_BATCHES = 4
 """A stream keeps this many batches for each sender under way: enough that none waits for work."""
@@ -149,10 +149,10 @@ LONGEST_COUNT_S = 300.0
 """Where statements have no time-out."""
 
 
-def totals_settings(settings: Settings) -> TotalsSettings:
+def totals_settings(settings: Settings) -> RowCountSettings:
     """When lists are counted."""
     lists = settings.lists
-    return TotalsSettings(
+    return RowCountSettings(
         counted_up_to=lists.counted_up_to,
         wait_s=lists.count_wait_ms / 1000,
         fresh_s=lists.total_fresh_s,

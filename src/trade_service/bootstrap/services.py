@@ -61,9 +61,9 @@ from trade_service.trading.execution_editor import ExecutionEditor
 from trade_service.trading.executions import ExecutionService
 from trade_service.trading.fill_check import FillCheck
 from trade_service.trading.idempotency import IdempotentRequests
-from trade_service.trading.listing.names import Names
+from trade_service.trading.listing.display_names import DisplayNames
+from trade_service.trading.listing.row_counts import RowCounts
 from trade_service.trading.listing.service import ListService
-from trade_service.trading.listing.totals import Totals
 from trade_service.trading.operating import OperatorService
 from trade_service.trading.order_editor import TradeOrderEditor
 from trade_service.trading.reference import ReferenceCache
@@ -131,10 +131,10 @@ class Services:
         self.gate = DownstreamGate(self.downstream, gateway, self.clock, self.events, gate_settings(settings))
         self.references = ReferenceCache(PostgresReferenceReads(engine), REFERENCE_TTL_S, self.clock)
         self.reference_services = ReferenceServicesClient(reference_services_settings(settings), self.clock)
-        self.names = Names(
+        self.names = DisplayNames(
             self.reference_services, PostgresNameStore(engine), self.clock, names_settings(settings)
         )
-        self.totals = Totals(PostgresListCounts(engine), self.clock, totals_settings(settings))
+        self.totals = RowCounts(PostgresListCounts(engine), self.clock, totals_settings(settings))
         self.lists = ListService(PostgresListReads(engine), self.references, self.names, self.totals)
         self.key_store = PostgresRequestKeyStore(engine)
         self.keys = IdempotentRequests(self.key_store, self.clock, idempotency_policy(settings))

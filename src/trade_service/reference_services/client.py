@@ -13,7 +13,7 @@ from yarl import URL
 from trade_service.reference_services.messages import Portfolio, Portfolios, Securities, Security
 from trade_service.submission.breaker import CallRating, CircuitBreaker, CircuitSettings
 from trade_service.submission.ports import Clock
-from trade_service.trading.listing.names import NameKind, NamesUnavailable
+from trade_service.trading.listing.display_names import NameKind, NamesUnavailable
 
 _log = structlog.get_logger(__name__)
 

@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from trade_service.store.engine import autocommitted
 from trade_service.store.list_walks import ids_in_use
-from trade_service.trading.listing.names import ID_LENGTH, KnownName, NameKind
+from trade_service.trading.listing.display_names import ID_LENGTH, KnownName, NameKind
 
 _IDS = ARRAY(sa.CHAR(ID_LENGTH))
 _TEXTS = ARRAY(sa.Text)

@@ -1,4 +1,4 @@
-"""What a list may be asked, and what a page of it holds. Pure."""
+"""Queries of lists and the pages that answer them. Pure."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -14,7 +14,7 @@ from trade_service.trading.model import StoredExecution
 
 MAX_LIMIT = 1000
 MAX_VALUES = 1000
-"""Values that one filter takes; the database gets them as one array."""
+"""The most values of one filter; the database gets them as one array."""
 
 ListName: TypeAlias = Literal["orders", "executions"]
 Value: TypeAlias = int | str | bool | Decimal | datetime
@@ -23,7 +23,7 @@ Other = TypeVar("Other")
 
 
 class Kind(StrEnum):
-    """What a field holds, and with it what compares with it."""
+    """The type of a field, and of the values it compares with."""
 
     INTEGER = "integer"
     DECIMAL = "decimal"
@@ -38,13 +38,13 @@ class Test(StrEnum):
     __test__ = False
 
     ANY_OF = "any_of"
-    """Equal to one of the values; text in any case of letters."""
+    """Equal to one of the values; text ignoring case."""
     AT_LEAST = "at_least"
     AT_MOST = "at_most"
 
 
 class Field(msgspec.Struct, frozen=True):
-    """A field that a list is sorted or filtered by."""
+    """A field that clients sort or filter by."""
 
     name: str
     """As clients spell it."""
@@ -64,10 +64,10 @@ SECURITY_TICKER = "security.ticker"
 PORTFOLIO_ID = "portfolioId"
 SECURITY_ID = "securityId"
 ID_OF_NAME = {PORTFOLIO_NAME: PORTFOLIO_ID, SECURITY_TICKER: SECURITY_ID}
-"""A filter by a name becomes one by the ids that bear it."""
+"""A filter by name becomes a filter by the ids with that name."""
 
 SUBMISSION_STATE = "submissionState"
-"""Of executions; no client filters by it."""
+"""A field of executions for internal filters."""
 
 ORDER_FIELDS = _fields(
     Field("id", Kind.INTEGER),
@@ -100,12 +100,12 @@ FIELDS: Mapping[ListName, Mapping[str, Field]] = {"orders": ORDER_FIELDS, "execu
 
 
 class Filter(msgspec.Struct, frozen=True):
-    """One condition; a list's rows meet all of its filters."""
+    """One condition; the rows of a list meet all of its filters."""
 
     field: str
     test: Test
     values: tuple[Value, ...]
-    """One value for the tests of a range."""
+    """A single value for the tests of a range."""
 
 
 class SortKey(msgspec.Struct, frozen=True):
@@ -116,17 +116,17 @@ class SortKey(msgspec.Struct, frozen=True):
 
 
 class Cursor(msgspec.Struct, frozen=True):
-    """The place behind a row: a page that begins there costs the same wherever it is."""
+    """The position after a row: a page that begins there costs the same wherever it is."""
 
     sort: tuple[SortKey, ...]
     values: tuple[Value, ...]
-    """Of the row, key by key."""
+    """The row's values of the sort keys."""
     position: int
-    """How many rows came before the place when it was made."""
+    """How many rows came before it when it was made."""
 
 
 class ListQuery(msgspec.Struct, frozen=True):
-    """One page of a list; `cursor` or `offset` says where it begins."""
+    """One page of a list, which begins at `cursor` if there is one, else at `offset`."""
 
     limit: int = 50
     offset: int = 0
@@ -153,15 +153,15 @@ class Total(msgspec.Struct, frozen=True):
 
     rows: int
     is_estimate: bool
-    """Whether they were neither counted for this page nor a short while ago."""
+    """Whether they were not counted recently."""
 
 
 class Rows(msgspec.Struct, Generic[Row], frozen=True):
-    """Rows of a page as stored."""
+    """The rows of a page as stored."""
 
     rows: list[Row]
     last: tuple[Value, ...] | None
-    """The sort values of the last row, when others follow it."""
+    """The last row's values of the sort keys, when more rows follow."""
 
 
 OrderRows: TypeAlias = Rows[TradeOrder]
@@ -169,7 +169,7 @@ ExecutionRows: TypeAlias = Rows[StoredExecution]
 
 
 class Page(msgspec.Struct, Generic[Row], frozen=True):
-    """A page as clients read it."""
+    """A page as clients see it."""
 
     items: list[Row]
     total: Total
@@ -179,11 +179,15 @@ class Page(msgspec.Struct, Generic[Row], frozen=True):
     next: Cursor | None
     """None on the last page."""
 
+    def of(self, items: list[Other]) -> "Page[Other]":
+        """The same page of other items."""
+        return Page(items, self.total, self.position, self.limit, self.next)
+
 
 def total_order(sort: tuple[SortKey, ...]) -> tuple[SortKey, ...]:
-    """The keys, completed by the id in the direction of the last of them: no two rows are equal.
+    """The keys, completed by the id in the direction of the last key, so that no two rows are equal.
 
-    What stands behind the id decides nothing and is left out. Raises InvalidInput for a field named twice.
+    Keys after the id decide nothing and are dropped. Raises InvalidInput for a field named twice.
     """
     names = [key.field for key in sort]
     for name in names:

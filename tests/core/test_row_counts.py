@@ -11,12 +11,12 @@ from tests.world.loop import WorldLoop
 from trade_service.submission.clock import SystemClock
 from trade_service.submission.ports import StoreUnavailable
 from trade_service.trading.listing.model import Filter, Selection, Test, Total
-from trade_service.trading.listing.totals import Totals, TotalsSettings
+from trade_service.trading.listing.row_counts import RowCounts, RowCountSettings
 
 BOUND = 10
 WAIT_S, FRESH_S, MAX_AGE_S = 0.25, 5.0, 60.0
 COUNT_MAX_S = 30.0
-SETTINGS = TotalsSettings(
+SETTINGS = RowCountSettings(
     counted_up_to=BOUND,
     wait_s=WAIT_S,
     fresh_s=FRESH_S,
@@ -79,7 +79,7 @@ class Table(SystemClock):
 class Asking:
     """Totals of a table, and how long each answer took."""
 
-    def __init__(self, totals: Totals, table: Table) -> None:
+    def __init__(self, totals: RowCounts, table: Table) -> None:
         self.totals = totals
         self.table = table
 
@@ -104,7 +104,7 @@ def played(
     table = Table(loop, rows, count_s, guess, guess_s)
 
     async def told() -> None:
-        async with Totals(table, table, SETTINGS) as totals:
+        async with RowCounts(table, table, SETTINGS) as totals:
             await story(Asking(totals, table))
 
     task = loop.create_task(told())

@@ -1,0 +1,323 @@
+"""Names of portfolios and securities, kept in the database so that lists can sort and filter by them.
+
+Two other services own the names. Every name they return is stored with its time, where all replicas see it,
+and is fetched again when a list shows it and it is older than `ttl_s`. While those services are away the
+stored name is still shown, and an id stands in for a name that was never fetched. One request waits at most
+`wait_s` for names in total.
+"""
+
+import asyncio
+from collections import OrderedDict, deque
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from enum import StrEnum
+from typing import Protocol, Self, TypeAlias, TypeVar
+
+import msgspec
+import structlog
+
+from trade_service.single_flight import SingleFlight
+from trade_service.submission.ports import Clock, StoreUnavailable
+
+_log = structlog.get_logger(__name__)
+
+ID_LENGTH = 24
+"""Length of the other services' ids, as our columns have it."""
+MAX_NAME = 200
+_STORED_AT_ONCE = 500
+_MAX_IN_FLIGHT = 10
+"""Times `ids_at_once`: the most ids being fetched at any moment, for all requests together."""
+
+
+class NameKind(StrEnum):
+    """What a name belongs to."""
+
+    PORTFOLIO = "portfolio"
+    SECURITY = "security"
+
+
+NameKey: TypeAlias = tuple[NameKind, str]
+
+
+class NamesUnavailable(Exception):
+    """The service that owns the names did not answer, or not usefully."""
+
+
+class NameSource(Protocol):
+    """The services that own the names."""
+
+    async def name_of(self, kind: NameKind, identity: str) -> str | None:
+        """The name; None when there is no such id. Raises NamesUnavailable."""
+        ...
+
+    async def search(self, kind: NameKind, name: str) -> Mapping[str, str]:
+        """Ids and names of those with exactly this name. Raises NamesUnavailable."""
+        ...
+
+    def is_away(self, kind: NameKind) -> bool:
+        """Whether a call is known to fail at the moment."""
+        ...
+
+
+class KnownName(msgspec.Struct, frozen=True):
+    """What the database has stored for an id."""
+
+    name: str | None
+    """None when the owning service said that there is no such id."""
+    age_s: float
+
+
+class NameStore(Protocol):
+    """The names in the database. Every method is one statement and may raise StoreUnavailable."""
+
+    async def known(
+        self, portfolio_ids: Collection[str], security_ids: Collection[str]
+    ) -> Mapping[NameKey, KnownName]:
+        """What is stored for these ids."""
+        ...
+
+    async def remember(self, kind: NameKind, names: Mapping[str, str | None]) -> None:
+        """Stores the names, as of now. An id reported as unknown keeps the name it had."""
+        ...
+
+    async def ids_of(self, kind: NameKind, texts: Sequence[str]) -> Mapping[str, str]:
+        """Ids, and the names that lists show for them, where the name is one of the texts, ignoring case.
+
+        An id without a name is shown as itself.
+        """
+        ...
+
+    async def nameless(self, kind: NameKind, limit: int, older_than_s: float) -> list[str]:
+        """Ids that trade orders use and that have no stored name, followed by those with the oldest names."""
+        ...
+
+    async def forget(self, kind: NameKind, kept: int) -> None:
+        """Deletes all but the `kept` most recently fetched names."""
+        ...
+
+
+class NamesSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """Limits on fetching and keeping names; times in seconds."""
+
+    wait_s: float = 1.0
+    ttl_s: float = 300.0
+    calls_at_once: int = 16
+    """For each of the two services."""
+    ids_at_once: int = 1000
+    """The most ids fetched by one task; the rest are left to later requests."""
+    max_kept: int = 200_000
+    """Names of a kind in the database."""
+    memory_s: float = 10.0
+    """How long a name is shown without reading the database again."""
+    kept_in_memory: int = 50_000
+    pause_s: float = 60.0
+    """Between two rounds in the background."""
+    unseen_ttl_s: float = 3600.0
+    """Age at which a name that no list shows is fetched again."""
+    complete_every_s: float = 10.0
+    """Sorting by names looks for ids without a name no more often than this."""
+
+
+class WaitBudget(msgspec.Struct):
+    """How much longer one request may wait for names, over all its waits."""
+
+    left_s: float
+
+
+class NameBook(msgspec.Struct, frozen=True):
+    """Names at one moment; an id stands in for a missing name."""
+
+    names: Mapping[NameKey, str | None]
+
+    def portfolio(self, identity: str) -> str:
+        """The name of a portfolio."""
+        return self.names.get((NameKind.PORTFOLIO, identity)) or identity
+
+    def security(self, identity: str) -> str:
+        """The ticker of a security."""
+        return self.names.get((NameKind.SECURITY, identity)) or identity
+
+
+class _Recent(msgspec.Struct, frozen=True):
+    name: str | None
+    at: float
+
+
+class DisplayNames:
+    """The names that lists show. Leaving `async with` cancels the fetches under way."""
+
+    def __init__(self, source: NameSource, store: NameStore, clock: Clock, settings: NamesSettings) -> None:
+        self._source = source
+        self._store = store
+        self._clock = clock
+        self._settings = settings
+        self._fetches: SingleFlight[None] = SingleFlight("names", StoreUnavailable)
+        self._recent: OrderedDict[NameKey, _Recent] = OrderedDict()
+        self._searched: OrderedDict[NameKey, float] = OrderedDict()
+        self._completed = dict.fromkeys(NameKind, float("-inf"))
+        self._slots = {kind: asyncio.Semaphore(settings.calls_at_once) for kind in NameKind}
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *exc: object) -> None:
+        await self._fetches.__aexit__(*exc)
+
+    async def run(self) -> None:
+        """Fetches the names of ids in trade orders before any list shows them; runs until cancelled."""
+        settings = self._settings
+        while True:
+            await self._clock.sleep(settings.pause_s)
+            for kind in NameKind:
+                try:
+                    ids = await self._store.nameless(kind, settings.ids_at_once, settings.unseen_ttl_s)
+                    if tasks := self._fetch(kind, ids):
+                        await asyncio.wait(tasks)
+                    await self._store.forget(kind, settings.max_kept)
+                except StoreUnavailable as error:
+                    _log.warning("names_not_kept", kind=kind.value, error=str(error))
+
+    def budget(self) -> WaitBudget:
+        """The waiting time of a new request."""
+        return WaitBudget(self._settings.wait_s)
+
+    async def book(
+        self, portfolio_ids: Collection[str], security_ids: Collection[str], budget: WaitBudget
+    ) -> NameBook:
+        """The names of these ids: those that are stored, and those fetched within the budget.
+
+        Raises StoreUnavailable.
+        """
+        fresh_from = self._clock.boottime() - self._settings.memory_s
+        keys = [(NameKind.PORTFOLIO, i) for i in portfolio_ids] + [
+            (NameKind.SECURITY, i) for i in security_ids
+        ]
+        names = {
+            key: recent.name
+            for key in keys
+            if (recent := self._recent.get(key)) is not None and recent.at > fresh_from
+        }
+        if missing := [key for key in keys if key not in names]:
+            names |= await self._read(missing, budget)
+        return NameBook(names)
+
+    async def _read(self, keys: Sequence[NameKey], budget: WaitBudget) -> dict[NameKey, str | None]:
+        """What the database has of these, and what the services return within the budget."""
+        ids = {kind: [identity for of, identity in keys if of is kind] for kind in NameKind}
+        known = await self._store.known(ids[NameKind.PORTFOLIO], ids[NameKind.SECURITY])
+        old = {key for key, found in known.items() if found.age_s > self._settings.ttl_s}
+        for key, found in known.items():
+            if key not in old:
+                self._keep(key, found.name)
+        waiting: set[asyncio.Task[None]] = set()
+        for kind in NameKind:
+            if not self._source.is_away(kind):
+                waiting |= self._fetch(kind, [i for i in ids[kind] if (kind, i) not in known])
+                self._fetch(kind, [i for i in ids[kind] if (kind, i) in old])
+        await self._wait(waiting, budget)
+        fetched = {key: self._recent[key].name for key in keys if key not in known and key in self._recent}
+        return {key: found.name for key, found in known.items()} | fetched
+
+    async def ids_of(self, kind: NameKind, texts: Sequence[str], budget: WaitBudget) -> set[str]:
+        """The ids that lists show under one of these names; raises StoreUnavailable."""
+        await self.complete(kind, budget)
+        found = await self._store.ids_of(kind, texts)
+        shown = {name.lower() for identity, name in found.items() if identity != name}
+        unknown = [text for text in texts if text.lower() not in shown and not self._was_searched(kind, text)]
+        if unknown:
+            await self._wait({self._search(kind, text) for text in unknown}, budget)
+            found = await self._store.ids_of(kind, texts)
+        return set(found)
+
+    async def complete(self, kind: NameKind, budget: WaitBudget) -> None:
+        """Fetches, within the budget, names that ids in trade orders still lack."""
+        now = self._clock.boottime()
+        if now - self._completed[kind] >= self._settings.complete_every_s:
+            self._completed[kind] = now
+            ids = await self._store.nameless(kind, self._settings.ids_at_once, float("inf"))
+            await self._wait(self._fetch(kind, ids), budget)
+
+    async def _wait(self, tasks: Collection[asyncio.Task[None]], budget: WaitBudget) -> None:
+        """Waits while the budget lasts; the tasks go on after that."""
+        if tasks:
+            began = self._clock.boottime()
+            await asyncio.wait(tasks, timeout=budget.left_s)
+            budget.left_s = max(0.0, budget.left_s - (self._clock.boottime() - began))
+
+    def _fetch(self, kind: NameKind, ids: Iterable[str]) -> set[asyncio.Task[None]]:
+        """The tasks that fetch these names, started for ids that are not being fetched yet."""
+        keys = [(kind, identity) for identity in ids]
+        running = {task for key in keys if (task := self._fetches.running(key)) is not None}
+        room = min(
+            self._settings.ids_at_once, _MAX_IN_FLIGHT * self._settings.ids_at_once - len(self._fetches)
+        )
+        fresh = [key for key in keys if self._fetches.running(key) is None][: max(0, room)]
+        if fresh:
+            running.add(self._fetches.start(fresh, lambda: self._fetched(kind, [i for _, i in fresh])))
+        return running
+
+    async def _fetched(self, kind: NameKind, ids: Sequence[str]) -> None:
+        queue = deque(ids)
+        names: dict[str, str | None] = {}
+        async with asyncio.TaskGroup() as group:
+            for _ in range(min(self._settings.calls_at_once, len(queue))):
+                group.create_task(self._drain(kind, queue, names))
+        await self._store_names(kind, names)
+
+    async def _drain(self, kind: NameKind, queue: deque[str], names: dict[str, str | None]) -> None:
+        while queue:
+            identity = queue.popleft()
+            try:
+                async with self._slots[kind]:
+                    name = await self._source.name_of(kind, identity)
+            except NamesUnavailable as error:
+                _log.debug("name_not_told", kind=kind.value, id=identity, error=str(error))
+                if self._source.is_away(kind):
+                    queue.clear()
+                continue
+            names[identity] = name
+            self._keep((kind, identity), name)
+            if len(names) >= _STORED_AT_ONCE:
+                part = dict(names)
+                names.clear()
+                await self._store_names(kind, part)
+
+    def _search(self, kind: NameKind, text: str) -> asyncio.Task[None]:
+        return self._fetches.join(("search", kind, text), lambda: self._searched_now(kind, text))
+
+    async def _searched_now(self, kind: NameKind, text: str) -> None:
+        try:
+            async with self._slots[kind]:
+                names = await self._source.search(kind, text)
+        except NamesUnavailable as error:
+            _log.debug("name_not_searched", kind=kind.value, name=text, error=str(error))
+            return
+        _put(self._searched, (kind, text), self._clock.boottime(), self._settings.ids_at_once)
+        await self._store_names(kind, names)
+
+    def _was_searched(self, kind: NameKind, text: str) -> bool:
+        searched_at = self._searched.get((kind, text))
+        return searched_at is not None and self._clock.boottime() - searched_at < self._settings.ttl_s
+
+    async def _store_names(self, kind: NameKind, names: Mapping[str, str | None]) -> None:
+        kept = {
+            identity: None if name is None else name.replace("\x00", "")[:MAX_NAME]
+            for identity, name in names.items()
+            if len(identity) <= ID_LENGTH
+        }
+        if kept:
+            await self._store.remember(kind, kept)
+
+    def _keep(self, key: NameKey, name: str | None) -> None:
+        """For those who wait for a fetch that is not complete, and for the next pages."""
+        _put(self._recent, key, _Recent(name, self._clock.boottime()), self._settings.kept_in_memory)
+
+
+Entry = TypeVar("Entry")
+
+
+def _put(kept: OrderedDict[NameKey, Entry], key: NameKey, entry: Entry, limit: int) -> None:
+    """Adds an entry as the newest one; beyond the limit the oldest is dropped."""
+    kept[key] = entry
+    kept.move_to_end(key)
+    if len(kept) > limit:
+        kept.popitem(last=False)
