@@ -22,19 +22,17 @@ from sqlalchemy import make_url, text
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from tests.support.leftovers import quick_disk
-from trade_service.store import embedded_binaries, embedded_locks, embedded_process
+from trade_service.store import embedded, embedded_binaries, embedded_folder, embedded_server
 from trade_service.store.embedded import (
     ROOT_DATA_DIR,
     EmbeddedPostgres,
     EmbeddedPostgresError,
     default_data_dir,
     delete_data,
-    find_running,
     is_running,
 )
 from trade_service.store.embedded_binaries import Account, barrier, installed_package, unprivileged_account
-from trade_service.store.embedded_folder import explained, folder_at
-from trade_service.store.embedded_locks import start_locked, try_lock, unlock
+from trade_service.store.embedded_folder import Folder, explained, start_locked, try_lock, unlock
 
 DEADLINE_S = 60.0
 AS_ROOT = os.geteuid() == 0
@@ -240,11 +238,10 @@ async def test_a_second_process_shares_the_server_and_the_last_one_stops_it(
         assert await other.ready() == (server.pid, server.dsn)
     assert alive(server.pid), "stopped although another process uses it"
     assert await run(server.dsn, "SELECT n FROM t") == 1
-    found = await find_running(data_dir)
-    assert found == server
+    assert is_running(data_dir)
     await other.leave()
     assert not alive(server.pid)
-    assert await find_running(data_dir) is None
+    assert not is_running(data_dir)
 
 
 async def test_the_server_outlives_the_process_that_started_it(
@@ -377,7 +374,7 @@ async def test_a_copy_of_a_running_data_folder_is_never_mistaken_for_it(data_dir
 async def test_deleting_refuses_what_is_not_ours_or_in_use(base: Path, data_dir: Path) -> None:
     foreign = base / "foreign"
     (foreign / "pgdata").mkdir(parents=True)
-    with pytest.raises(EmbeddedPostgresError, match="no data folder"):
+    with pytest.raises(EmbeddedPostgresError, match="not a data folder"):
         await delete_data(foreign)
     assert [entry.name for entry in foreign.iterdir()] == ["pgdata"]
     with pytest.raises(EmbeddedPostgresError, match="not empty"):
@@ -447,8 +444,8 @@ async def test_data_of_another_version_or_without_its_password_is_refused(data_d
 async def test_a_folder_held_by_an_unseen_server_is_left_alone(
     data_dir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(embedded_process, "UNSEEN_LIMIT_S", 0.1)
-    monkeypatch.setattr(embedded_process, "UNSEEN_STOP_S", 0.1)
+    monkeypatch.setattr(embedded, "UNSEEN_LIMIT_S", 0.1)
+    monkeypatch.setattr(embedded_server, "UNSEEN_STOP_S", 0.1)
     held = try_lock(data_dir / "server.lock", exclusive=True)
     assert held is not None
     try:
@@ -461,9 +458,9 @@ async def test_a_folder_held_by_an_unseen_server_is_left_alone(
 
 
 async def test_waiting_for_another_process_is_told(data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(embedded_locks, "PATIENCE_S", 0.0)
+    monkeypatch.setattr(embedded_folder, "PATIENCE_S", 0.0)
     told: list[str] = []
-    async with start_locked(folder_at(data_dir), told.append):
+    async with start_locked(Folder(data_dir), told.append):
         waiting = asyncio.create_task(entered(EmbeddedPostgres.running(data_dir, progress=told.append)))
         await until(lambda: bool(told))
         waiting.cancel()
@@ -475,8 +472,8 @@ async def test_waiting_for_another_process_is_told(data_dir: Path, monkeypatch: 
 async def test_a_server_that_does_not_stop_is_reported(
     data_dir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(embedded_process, "FAST_STOP_S", 0.1)
-    monkeypatch.setattr(embedded_process, "IMMEDIATE_STOP_S", 0.1)
+    monkeypatch.setattr(embedded_server, "FAST_STOP_S", 0.1)
+    monkeypatch.setattr(embedded_server, "IMMEDIATE_STOP_S", 0.1)
     with pytest.raises(EmbeddedPostgresError, match="did not stop") as raised:
         async with EmbeddedPostgres.running(data_dir) as server:
             os.kill(server.pid, signal.SIGSTOP)
@@ -495,7 +492,7 @@ async def test_a_server_that_does_not_stop_is_reported(
     ],
 )
 def test_errors_of_the_disk_say_what_to_do(tmp_path: Path, number: int, advice: str) -> None:
-    with pytest.raises(EmbeddedPostgresError, match=advice) as raised, explained(folder_at(tmp_path)):
+    with pytest.raises(EmbeddedPostgresError, match=advice) as raised, explained(Folder(tmp_path)):
         raise OSError(number, os.strerror(number), str(tmp_path / "password"))
     assert str(tmp_path / "password") in str(raised.value)
     assert "DATABASE_URL" in str(raised.value)

@@ -1,14 +1,14 @@
-"""The embedded PostgreSQL: a real server for development, tests and first use, with no installation.
+"""The embedded PostgreSQL: a real server for development, tests and first use, without an installation.
 
-Its data stays in one folder between starts. Several processes may use that folder at once: the first starts
-the server, the others share it, the last stops it. A process that is killed leaves no lock behind; the server
-it leaves running is found and shared by the next one.
+Its data stays in one folder between starts. Several processes may use that folder at once: the first starts the
+server, the others share it, the last stops it. A process that is killed leaves no lock behind; the next one finds
+the server it left running and shares it.
 """
 
 import asyncio
 import contextlib
 import os
-import secrets
+import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
@@ -20,36 +20,35 @@ import platformdirs
 
 from trade_service.store.embedded_binaries import barrier, unprivileged_account, usable_binaries
 from trade_service.store.embedded_folder import (
-    TEMPORARY_PREFIX,
+    PATIENCE_S,
+    POLL_S,
     EmbeddedPostgresError,
     Folder,
     Say,
     explained,
-    folder_at,
+    is_last_user,
     keep_owner,
+    lock_as_user,
     read_password,
+    release,
     remove,
-    remove_leftovers,
+    start_locked,
+    try_lock,
+    unlock,
 )
-from trade_service.store.embedded_launch import (
-    PortTakenError,
+from trade_service.store.embedded_server import (
+    DATABASE,
+    PidFile,
     check_settings,
+    check_start_failure,
     check_version,
     init_cluster,
+    is_alive,
     launch_server,
     log_size,
-    start_failure,
-)
-from trade_service.store.embedded_locks import lock_as_user, start_locked, try_lock, unlock
-from trade_service.store.embedded_process import (
-    CONNECT_TIMEOUT_S,
-    DATABASE,
-    Address,
-    is_alive,
     read_pid_file,
     running_pid,
     stop_server,
-    wait_until_ready,
 )
 
 __all__ = [
@@ -57,7 +56,6 @@ __all__ = [
     "EmbeddedPostgresError",
     "default_data_dir",
     "delete_data",
-    "find_running",
     "is_running",
 ]
 
@@ -66,14 +64,31 @@ ROOT_DATA_DIR = Path("/var/lib") / APPLICATION
 LEAVE_WAIT_S = 30.0
 DELETE_WAIT_S = 5.0
 START_ATTEMPTS = 5
+CONNECT_TIMEOUT_S = 5.0
+PROGRESS_EVERY_S = 5.0
+UNSEEN_LIMIT_S = 30.0
+_DESCRIBE = """
+SELECT current_setting('data_directory'), current_setting('server_version'),
+       EXISTS (SELECT FROM pg_database WHERE datname = $1)
+"""
 
 
 def _silent(_: str) -> None:
-    """Nobody listens to the progress."""
+    """Ignores progress."""
 
 
 class EmbeddedPostgres(msgspec.Struct, frozen=True):
-    """A running server. `dsn` suits asyncpg, SQLAlchemy (with the driver's name put in) and psql."""
+    """A running server.
+
+    Args:
+        dsn: For asyncpg, SQLAlchemy (with the driver's name put in) and psql.
+        version: Such as "18.4".
+        pid: Its main process.
+
+    Example:
+        async with EmbeddedPostgres.running(Path("data")) as server:
+            connection = await asyncpg.connect(server.dsn)
+    """
 
     dsn: str
     version: str
@@ -86,163 +101,174 @@ class EmbeddedPostgres(msgspec.Struct, frozen=True):
     @classmethod
     @asynccontextmanager
     async def running(
-        cls, data_dir: Path, *, progress: Say | None = None, settings: Mapping[str, str] | None = None
+        cls, data_dir: Path, *, progress: Say = _silent, settings: Mapping[str, str] | None = None
     ) -> AsyncIterator[Self]:
-        """Use the server of `data_dir`: started if need be, stopped by whoever leaves last.
+        """Uses the server of `data_dir`: starts it if necessary; the last user to leave stops it.
 
-        `progress` gets a line for people whenever something takes long. `settings` are PostgreSQL's (name to
-        value) and count only where this call starts the server.
+        `progress` gets a line for the user whenever something takes long. `settings` are PostgreSQL's (name to
+        value) and apply only if this call starts the server.
 
         Raises:
-            EmbeddedPostgresError: it cannot run, or could not be stopped; the message says what to do.
+            EmbeddedPostgresError: It cannot run, or could not be stopped; the message says what to do.
         """
         check_settings(settings or {})
-        folder, say = folder_at(data_dir), progress or _silent
-        with explained(folder):
-            async with start_locked(folder, say):
-                user = await lock_as_user(folder)
-                try:
-                    server = await cls._connect_or_start(folder, say, settings or {})
-                except BaseException:
-                    await _leave(folder, user, say)
-                    raise
-        try:
-            yield server
-        finally:
-            await _leave_in_turn(folder, user, say)
+        folder = Folder(data_dir)
+        async with AsyncExitStack() as stack:
+            with explained(folder):
+                async with start_locked(folder, progress):
+                    user = await lock_as_user(folder)
+                    stack.callback(os.close, user)
+                    try:
+                        server = await cls._connect_or_start(folder, progress, settings or {})
+                    except BaseException:
+                        await _leave(folder, user)
+                        raise
+            try:
+                yield server
+            finally:
+                async with start_locked(folder, progress, wait_s=LEAVE_WAIT_S):
+                    await _leave(folder, user)
 
     @classmethod
     async def _connect_or_start(cls, folder: Folder, say: Say, settings: Mapping[str, str]) -> Self:
         password = read_password(folder)
         for _ in range(START_ATTEMPTS):
-            address = await wait_until_ready(folder, password, say)
-            if address is None:
-                address = await _start(folder, password, say, settings)
-            if address is not None:
-                return await cls._log_in(folder, address, password)
+            if server := await cls._when_ready(folder, password, say):
+                return server
+            log_from = log_size(folder)
+            if await _start(folder, password, say, settings):
+                if server := await cls._when_ready(folder, password, say):
+                    return server
+                check_start_failure(folder, log_from)
         raise EmbeddedPostgresError(
             f"The PostgreSQL of {folder.path} found no free port on 127.0.0.1 in {START_ATTEMPTS} attempts: "
             "try again."
         )
 
     @classmethod
-    async def _log_in(cls, folder: Folder, address: Address, password: str) -> Self:
-        """Make sure that the database exists and describe the server."""
-        try:
-            version = await _prepare_database(address.dsn(password, "postgres"))
-        except asyncpg.PostgresError as error:
-            raise EmbeddedPostgresError(
-                f"The PostgreSQL of {folder.path} runs, but not well ({error}): see {folder.log}, or set "
-                "DATABASE_URL to a PostgreSQL of your own."
-            ) from error
-        pid = running_pid(folder)
-        if pid is None:  # It answers, but lives in another container: only its own pid file knows it.
-            claim = read_pid_file(folder)
-            pid = claim.pid if claim else 0
-        return cls(dsn=address.dsn(password), version=version, pid=pid)
+    async def _when_ready(cls, folder: Folder, password: str, say: Say) -> Self | None:
+        """The live server as soon as it answers; None when there is none.
+
+        Crash recovery may take long: there is no limit while the server lives, only a line of progress at times.
+
+        Raises:
+            EmbeddedPostgresError: Something holds the folder, but is no server this process can see and reach.
+        """
+        began_s = time.monotonic()
+        reported_s, seen_s = began_s - PROGRESS_EVERY_S + PATIENCE_S, began_s
+        while is_alive(folder):
+            claim, pid, now_s = read_pid_file(folder), running_pid(folder), time.monotonic()
+            # A stale file may name a port that another process uses by now; a socket in our folder is ours. The
+            # pid of a server in another container cannot be proven, but the socket is proof enough.
+            trusted = claim and claim.host and (claim.pid == pid or claim.host == str(folder.sockets))
+            if claim and trusted and (version := await _log_in(folder, claim, password)):
+                return cls(dsn=claim.dsn(password), version=version, pid=claim.pid)
+            if pid is not None:
+                seen_s = now_s
+            elif now_s - seen_s > UNSEEN_LIMIT_S:
+                raise EmbeddedPostgresError(
+                    f"{folder.path} is held by a PostgreSQL that cannot be reached from here, perhaps in another "
+                    "container, or left over from one that was killed: stop it, or choose another data folder."
+                )
+            if now_s - reported_s > PROGRESS_EVERY_S:
+                reported_s = now_s
+                say(f"PostgreSQL is starting; recovery may take a while ({now_s - began_s:.0f} s) ...")
+            await asyncio.sleep(POLL_S)
+        return None
 
 
-async def _prepare_database(dsn: str) -> str:
-    """Create our database unless it is there; the server's version."""
-    link = await asyncpg.connect(dsn, ssl=False, timeout=CONNECT_TIMEOUT_S)
+async def _log_in(folder: Folder, claim: PidFile, password: str) -> str | None:
+    """The server's version, or None while it refuses connections; creates our database if it is missing."""
     try:
-        if not await link.fetchval("SELECT true FROM pg_database WHERE datname = $1", DATABASE):
-            await link.execute(f'CREATE DATABASE "{DATABASE}"')
-        return str(await link.fetchval("SHOW server_version"))
-    finally:
-        await link.close(timeout=CONNECT_TIMEOUT_S)
-
-
-async def _start(folder: Folder, password: str, say: Say, settings: Mapping[str, str]) -> Address | None:
-    """Start the server, with a new cluster if there is none; None when it is worth another attempt."""
-    server_lock = try_lock(folder.server_lock, exclusive=True)
-    if server_lock is None:
+        link = await asyncpg.connect(claim.dsn(password, "postgres"), ssl=False, timeout=CONNECT_TIMEOUT_S)
+    except asyncpg.InvalidAuthorizationSpecificationError as error:
+        raise EmbeddedPostgresError(
+            f"The PostgreSQL of {folder.path} refuses its own password ({error}): restore {folder.password} "
+            "from a backup, or start afresh with `trade-service db reset`."
+        ) from error
+    except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
         return None
     try:
+        (served, version, exists), *_ = await link.fetch(_DESCRIBE, DATABASE)
+        if Path(served) != folder.cluster:
+            raise EmbeddedPostgresError(
+                f"The PostgreSQL that {folder.path} names serves {served}: is this folder a copy of that one? "
+                f"Delete {folder.cluster / 'postmaster.pid'} and start again."
+            )
+        if not exists:
+            await link.execute(f'CREATE DATABASE "{DATABASE}"')
+    except asyncpg.PostgresError as error:
+        raise EmbeddedPostgresError(
+            f"The PostgreSQL of {folder.path} runs, but not well ({error}): see {folder.log}, or set "
+            "DATABASE_URL to a PostgreSQL of your own."
+        ) from error
+    finally:
+        await link.close(timeout=CONNECT_TIMEOUT_S)
+    return str(version)
+
+
+async def _start(folder: Folder, password: str, say: Say, settings: Mapping[str, str]) -> bool:
+    """Starts the server, with a new cluster if there is none; False when its last processes still end."""
+    server_lock = try_lock(folder.server_lock, exclusive=True)
+    if server_lock is None:
+        return False
+    try:
         keep_owner(folder, folder.server_lock)
-        await asyncio.to_thread(remove_leftovers, folder)
+        for path in folder.temporary():
+            await asyncio.to_thread(remove, path)
         binaries = await asyncio.to_thread(usable_binaries, folder)
         if not folder.cluster.exists():
             say(f"Creating a PostgreSQL {binaries.version} database in {folder.path} ...")
             await init_cluster(folder, binaries, password, server_lock)
         check_version(folder, binaries)
-        log_from = log_size(folder)
-        child = launch_server(folder, binaries, settings, server_lock)
+        await launch_server(folder, binaries, settings, server_lock)
     finally:
         os.close(server_lock)
-    address = await wait_until_ready(folder, password, say, child)
-    if address is None and not isinstance(failure := start_failure(folder, log_from), PortTakenError):
-        raise failure
-    return address
+    return True
 
 
-async def _leave(folder: Folder, user: int, say: Say) -> None:
-    """Stop using the server, and stop it if nobody else does. Call it with `start.lock` held."""
-    unlock(user)
-    alone = try_lock(folder.users_lock, exclusive=True)
-    if alone is None:
-        return
+async def _leave(folder: Folder, user: int) -> None:
+    """Stops using the server, and stops it if this was the last user. The caller holds `start.lock`."""
     try:
-        if is_alive(folder):
-            await stop_server(folder, say)
+        if is_last_user(user) and is_alive(folder):
+            await stop_server(folder)
     finally:
-        unlock(alone)
-
-
-async def _leave_in_turn(folder: Folder, user: int, say: Say) -> None:
-    async with AsyncExitStack() as turn:
-        try:
-            await turn.enter_async_context(start_locked(folder, say, wait_s=LEAVE_WAIT_S))
-        except BaseException:
-            unlock(user)
-            raise
-        await _leave(folder, user, say)
+        release(user)
 
 
 def default_data_dir() -> Path:
-    """The user's data folder for this application; for root one that an unprivileged server can reach."""
+    """The user's data folder for this application; for root, one that an unprivileged server can reach."""
     path = platformdirs.user_data_path(APPLICATION, appauthor=False)
     account = unprivileged_account(None)
     return ROOT_DATA_DIR if account and barrier(path, account) else path
 
 
 def is_running(data_dir: Path) -> bool:
-    """Whether a server works on `data_dir`, be it used or left behind.
+    """Whether a server works on `data_dir`, in use or left behind.
 
     Raises:
-        EmbeddedPostgresError: the folder cannot be read.
+        EmbeddedPostgresError: The folder cannot be read.
     """
-    folder = folder_at(data_dir)
+    folder = Folder(data_dir)
     with explained(folder):
         return folder.marker.exists() and is_alive(folder)
 
 
-async def find_running(data_dir: Path) -> EmbeddedPostgres | None:
-    """The server of `data_dir` if one runs, without starting it or counting as its user."""
-    folder = folder_at(data_dir)
-    with explained(folder):
-        if not is_running(data_dir):
-            return None
-        password = read_password(folder)
-        address = await wait_until_ready(folder, password, _silent)
-        return await EmbeddedPostgres._log_in(folder, address, password) if address else None
-
-
 async def delete_data(data_dir: Path) -> bool:
-    """Delete the database and everything else the embedded server put into `data_dir`; ask the user before.
+    """Deletes the database and everything else the embedded server put into `data_dir`.
 
-    Foreign files in the folder stay. False when there is no such folder.
+    Ask the user first. Other files in the folder stay. False when there is no such folder.
 
     Raises:
-        EmbeddedPostgresError: it is no data folder of ours, or somebody uses the server.
+        EmbeddedPostgresError: It is not a data folder of ours, or the server is in use.
     """
-    folder = folder_at(data_dir)
+    folder = Folder(data_dir)
     if not folder.path.exists():
         return False
     with explained(folder):
         if not folder.marker.is_file():
             raise EmbeddedPostgresError(
-                f"{folder.path} is no data folder of the embedded PostgreSQL (no file {folder.marker.name}): "
+                f"{folder.path} is not a data folder of the embedded PostgreSQL (no file {folder.marker.name}): "
                 "nothing was deleted. Name the right folder."
             )
         async with start_locked(folder, _silent, wait_s=DELETE_WAIT_S):
@@ -254,7 +280,7 @@ async def delete_data(data_dir: Path) -> bool:
                 )
             try:
                 if is_alive(folder):
-                    await stop_server(folder, _silent)
+                    await stop_server(folder)
                 await asyncio.to_thread(_delete, folder)
             finally:
                 unlock(alone)
@@ -262,9 +288,9 @@ async def delete_data(data_dir: Path) -> bool:
 
 
 def _delete(folder: Folder) -> None:
-    if folder.cluster.exists():  # Half a cluster must never bear its name.
-        folder.cluster.rename(folder.path / f"{TEMPORARY_PREFIX}{secrets.token_hex(4)}")
+    if folder.cluster.exists():  # Half a cluster must never have its name.
+        folder.cluster.rename(folder.new_temporary())
     for path in folder.ours():
         remove(path)
-    with contextlib.suppress(OSError):  # Foreign files keep the folder.
+    with contextlib.suppress(OSError):  # Other files keep the folder.
         folder.path.rmdir()

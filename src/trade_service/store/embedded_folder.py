@@ -1,15 +1,27 @@
-"""The data folder of the embedded PostgreSQL: what lies in it and who owns it."""
+"""The data folder of the embedded PostgreSQL: its layout, its password and the locks that guard it.
 
+All locks are `flock`s, so the kernel releases them when their holder dies, however it dies:
+
+- `start.lock` is held while a process starts, stops or deletes the server.
+- `users.lock` is held shared by every user of the server; a process that gets it exclusively is the last user.
+- `server.lock` is inherited by the server and its children, so it is held as long as one of them lives. A pid
+  cannot prove that: pids are reused, and differ between containers.
+"""
+
+import asyncio
 import contextlib
 import errno
 import os
 import secrets
 import shutil
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+import sys
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 
-import msgspec
+if sys.platform != "win32":  # prepare_folder refuses to run there
+    import fcntl
 
 Say = Callable[[str], None]
 
@@ -18,72 +30,48 @@ MARKER_TEXT = (
     "`trade-service db reset` deletes it; do not delete or move single files.\n"
 )
 TEMPORARY_PREFIX = "tmp-"
+POLL_S = 0.02
+PATIENCE_S = 2.0
+"""Waiting longer than this is reported to the user."""
 
 
 class EmbeddedPostgresError(Exception):
     """The embedded PostgreSQL cannot do what was asked; the message says what to do."""
 
 
-class Folder(msgspec.Struct, frozen=True):
-    """The names inside one data folder; `path` is absolute."""
+class Folder:
+    """The paths inside one data folder. Nothing is created; links are resolved, as the server does."""
 
-    path: Path
+    def __init__(self, data_dir: Path) -> None:
+        self.path = data_dir.expanduser().resolve()
+        self.marker = self.path / "EMBEDDED_POSTGRES"
+        self.start_lock = self.path / "start.lock"
+        self.users_lock = self.path / "users.lock"
+        self.server_lock = self.path / "server.lock"
+        self.password = self.path / "password"
+        self.log = self.path / "server.log"
+        self.old_log = self.path / "server.log.1"
+        self.sockets = self.path / "run"
+        self.binaries = self.path / "binaries"
+        self.cluster = self.path / "pgdata"
 
-    @property
-    def marker(self) -> Path:
-        return self.path / "EMBEDDED_POSTGRES"
+    def temporary(self) -> list[Path]:
+        """What an interrupted initdb, copy or deletion left behind."""
+        return sorted(self.path.glob(f"{TEMPORARY_PREFIX}*"))
 
-    @property
-    def start_lock(self) -> Path:
-        return self.path / "start.lock"
-
-    @property
-    def users_lock(self) -> Path:
-        return self.path / "users.lock"
-
-    @property
-    def server_lock(self) -> Path:
-        return self.path / "server.lock"
-
-    @property
-    def password(self) -> Path:
-        return self.path / "password"
-
-    @property
-    def log(self) -> Path:
-        return self.path / "server.log"
-
-    @property
-    def sockets(self) -> Path:
-        return self.path / "run"
-
-    @property
-    def binaries(self) -> Path:
-        return self.path / "binaries"
-
-    @property
-    def cluster(self) -> Path:
-        return self.path / "pgdata"
+    def new_temporary(self) -> Path:
+        """A name for something unfinished."""
+        return self.path / f"{TEMPORARY_PREFIX}{secrets.token_hex(4)}"
 
     def ours(self) -> list[Path]:
-        """All that is put here but the cluster, in an order that lets an interrupted deletion be repeated."""
-        temporary = sorted(self.path.glob(f"{TEMPORARY_PREFIX}*"))
+        """Everything but the cluster, in an order that lets an interrupted deletion be repeated."""
         files = (self.password, self.log, self.old_log, self.users_lock, self.server_lock)
-        return [*temporary, self.sockets, self.binaries, *files, self.marker, self.start_lock]
-
-    @property
-    def old_log(self) -> Path:
-        return self.path / "server.log.1"
-
-
-def folder_at(data_dir: Path) -> Folder:
-    """The layout of `data_dir`; nothing is created. Links are resolved: a server knows its real path."""
-    return Folder(path=Path(data_dir).expanduser().resolve())
+        return [*self.temporary(), self.sockets, self.binaries, *files, self.marker, self.start_lock]
 
 
 @contextmanager
 def explained(folder: Folder) -> Iterator[None]:
-    """Turn an `OSError` in the data folder into an error that names the folder and says what to do."""
+    """Turns an `OSError` in the data folder into an error that names the path and says what to do."""
     try:
         yield
     except OSError as error:
@@ -103,10 +91,10 @@ def explained(folder: Folder) -> Iterator[None]:
 
 
 def prepare_folder(folder: Folder) -> None:
-    """Create and mark the data folder, or accept one that is marked.
+    """Creates and marks the data folder, or accepts one that is marked.
 
     Raises:
-        EmbeddedPostgresError: it holds somebody else's files, or is no folder.
+        EmbeddedPostgresError: It holds other files, or is not a folder.
     """
     if os.name == "nt":
         raise EmbeddedPostgresError(
@@ -116,39 +104,26 @@ def prepare_folder(folder: Folder) -> None:
     folder.path.mkdir(parents=True, exist_ok=True)
     if folder.marker.exists():
         return
-    foreign = [entry.name for entry in folder.path.iterdir() if entry != folder.start_lock]
-    if foreign:
+    others = [entry.name for entry in folder.path.iterdir() if entry != folder.start_lock]
+    if others:
         raise EmbeddedPostgresError(
-            f"{folder.path} is not empty ({sorted(foreign)[0]}) and no data folder of the embedded "
+            f"{folder.path} is not empty ({min(others)}) and is not a data folder of the embedded "
             f"PostgreSQL (no file {folder.marker.name}): choose an empty or a new folder."
         )
-    # As root the server runs as another user, who must pass through here but may not list or change anything.
+    # Under root the server runs as another user, who must be able to traverse this folder but not change it.
     folder.path.chmod(0o711 if os.geteuid() == 0 else 0o700)
     folder.marker.write_text(MARKER_TEXT, encoding="utf-8")
 
 
 def keep_owner(folder: Folder, path: Path) -> None:
-    """When root works in another user's data folder, what it adds must stay that user's."""
+    """Gives a new file to the owner of the data folder: root may be working in another user's folder."""
     if os.geteuid() == 0:
         owner = folder.path.stat()
         os.chown(path, owner.st_uid, owner.st_gid, follow_symlinks=False)
 
 
-def create_private(folder: Folder, path: Path, text: str) -> None:
-    """Write a file of mode 0600 that is there whole or not at all, even after a power cut."""
-    draft = path.with_name(f"{TEMPORARY_PREFIX}{secrets.token_hex(4)}")
-    fd = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(fd, "w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(fd)
-    keep_owner(folder, draft)
-    draft.rename(path)
-    sync_folder(folder.path)
-
-
 def sync_folder(path: Path) -> None:
-    """Make renames in `path` durable."""
+    """Makes renames in `path` durable."""
     fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(fd)
@@ -157,10 +132,10 @@ def sync_folder(path: Path) -> None:
 
 
 def read_password(folder: Folder) -> str:
-    """The server's password; made when there is neither password nor cluster.
+    """The server's password; created while there is neither a password nor a cluster.
 
     Raises:
-        EmbeddedPostgresError: the cluster is there, its password is not.
+        EmbeddedPostgresError: There is a cluster but no password.
     """
     with contextlib.suppress(FileNotFoundError):
         if password := folder.password.read_text(encoding="utf-8").strip():
@@ -170,19 +145,116 @@ def read_password(folder: Folder) -> str:
             f"{folder.password} is missing or empty, so nobody can log in to the data beside it: restore "
             "that file from a backup, or start afresh with `trade-service db reset`."
         )
-    create_private(folder, folder.password, secrets.token_urlsafe(24))
-    return read_password(folder)
+    password, draft = secrets.token_urlsafe(24), folder.new_temporary()
+    # Written in full and synced before it gets its name: a power failure must not leave half of it.
+    draft.touch(mode=0o600, exist_ok=False)
+    with draft.open("w", encoding="utf-8") as file:
+        file.write(password)
+        file.flush()
+        os.fsync(file.fileno())
+    keep_owner(folder, draft)
+    draft.rename(folder.password)
+    sync_folder(folder.path)
+    return password
 
 
 def remove(path: Path) -> None:
-    """Delete a file, a link or a folder tree; absent is fine."""
+    """Deletes a file, a link or a folder tree, if it exists."""
     if path.is_dir() and not path.is_symlink():
         shutil.rmtree(path)
     else:
         path.unlink(missing_ok=True)
 
 
-def remove_leftovers(folder: Folder) -> None:
-    """Delete what an interrupted initdb, copy or deletion left. Call it with `server.lock` held."""
-    for path in folder.path.glob(f"{TEMPORARY_PREFIX}*"):
-        remove(path)
+def try_lock(path: Path, *, exclusive: bool) -> int | None:
+    """Takes a `flock` on `path` and returns its descriptor, or None while another process holds it."""
+    while True:
+        fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(fd, (fcntl.LOCK_EX if exclusive else fcntl.LOCK_SH) | fcntl.LOCK_NB)
+            with contextlib.suppress(FileNotFoundError):
+                if os.path.samestat(os.fstat(fd), path.stat()):
+                    return fd
+        except BlockingIOError:
+            os.close(fd)
+            return None
+        except BaseException:
+            os.close(fd)
+            raise
+        os.close(fd)  # The file was deleted between open and lock: a lock on it guards nothing.
+
+
+def release(fd: int) -> None:
+    """Releases a lock, even where a forked child still has the descriptor."""
+    fcntl.flock(fd, fcntl.LOCK_UN)
+
+
+def unlock(fd: int) -> None:
+    """Releases a lock and closes its descriptor."""
+    release(fd)
+    os.close(fd)
+
+
+def is_locked(path: Path) -> bool:
+    """Whether another process holds `path` exclusively."""
+    if not path.exists():
+        return False
+    fd = try_lock(path, exclusive=False)
+    if fd is None:
+        return True
+    unlock(fd)
+    return False
+
+
+async def lock_as_user(folder: Folder) -> int:
+    """Registers as a user of the server with a shared lock; others hold it exclusively only for moments."""
+    while (fd := try_lock(folder.users_lock, exclusive=False)) is None:  # noqa: ASYNC110 (other processes' lock)
+        await asyncio.sleep(POLL_S)
+    keep_owner(folder, folder.users_lock)
+    return fd
+
+
+def is_last_user(user: int) -> bool:
+    """Whether the holder of this lock is the only user; its lock is then exclusive."""
+    try:
+        fcntl.flock(user, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+@asynccontextmanager
+async def start_locked(folder: Folder, say: Say, *, wait_s: float | None = None) -> AsyncIterator[None]:
+    """Holds `start.lock`, so that no other process starts, stops or deletes this server meanwhile.
+
+    Creates the data folder first. Waits `wait_s`, or without limit: the holder may be in a long recovery.
+
+    Raises:
+        EmbeddedPostgresError: Still held after `wait_s`, or the folder is not ours.
+    """
+    began_s = time.monotonic()
+    reported = False
+    while True:
+        prepare_folder(folder)
+        with contextlib.suppress(FileNotFoundError):  # deleted meanwhile: create it again
+            fd = try_lock(folder.start_lock, exclusive=True)
+            if fd is not None:
+                if folder.marker.exists():
+                    break
+                unlock(fd)
+                continue
+        waited_s = time.monotonic() - began_s
+        if wait_s is not None and waited_s > wait_s:
+            raise EmbeddedPostgresError(
+                f"Another process has been starting or stopping the database in {folder.path} for "
+                f"{wait_s:.0f} s: try again when it has finished."
+            )
+        if not reported and waited_s > PATIENCE_S:
+            reported = True
+            say(f"Waiting for another process that starts or stops the database in {folder.path} ...")
+        await asyncio.sleep(POLL_S)
+    try:
+        keep_owner(folder, folder.start_lock)
+        yield
+    finally:
+        unlock(fd)
