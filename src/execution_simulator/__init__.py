@@ -1,1 +1,1 @@
-"""A stand-in Execution Service: its contract, seeded faults, and books of what was accepted how often."""
+"""A simulated Execution Service: same contract, seeded faults, and a ledger of what it accepted how often."""

@@ -1,4 +1,4 @@
-"""How an answer reaches the client, or does not: resets, hangs, cuts, floods."""
+"""Delivers an answer, or fails to: resets, hangs, truncation, endless bodies."""
 
 import asyncio
 import socket
@@ -8,8 +8,8 @@ from typing import Final
 from aiohttp import HttpVersion11, web
 
 from execution_simulator.faults import Channel
-from execution_simulator.manners import Manners
-from execution_simulator.messages import encode
+from execution_simulator.payloads import encode
+from execution_simulator.profiles.base import Profile
 from execution_simulator.state import SimulatorState
 
 _JSON: Final = "application/json"
@@ -21,18 +21,18 @@ _HTML: Final = b"<html><head><title>Welcome</title></head><body>The service is b
 
 
 def json_answer(status: int, message: object) -> web.Response:
-    """A whole JSON answer."""
+    """A complete JSON answer."""
     return web.Response(status=status, body=encode(message), content_type=_JSON)
 
 
-def spoken(
-    request: web.Request, manners: Manners, status: int, payload: bytes, headers: dict[str, str] | None = None
+def framed(
+    request: web.Request, profile: Profile, status: int, payload: bytes, headers: dict[str, str] | None = None
 ) -> web.Response:
-    """A whole JSON answer, or one without a body, framed as the profile's server frames it."""
+    """A complete JSON answer, or one without a body, framed as the profile's server does."""
     if not payload:
         return web.Response(status=status, headers=headers)
     response = web.Response(status=status, body=payload, content_type=_JSON, headers=headers)
-    if manners.like_tomcat:
+    if profile.like_tomcat:
         if request.version >= HttpVersion11:
             response.enable_chunked_encoding()
         if status in _TOMCAT_CLOSES_AFTER:
@@ -48,7 +48,7 @@ async def deliver(
     payload: bytes,
     headers: dict[str, str],
 ) -> web.StreamResponse:
-    """Send ``payload`` the way ``channel`` says."""
+    """Sends ``payload`` as ``channel`` demands."""
     match channel:
         case Channel.REFUSE | Channel.RESET:
             return reset(request)
@@ -63,11 +63,11 @@ async def deliver(
         case Channel.HUGE:
             return await _flood(request, state, status)
         case Channel.RESULTS | Channel.ERROR:
-            return spoken(request, state.manners, status, payload, headers)
+            return framed(request, state.profile, status, payload, headers)
 
 
 def reset(request: web.Request) -> web.Response:
-    """Abort the connection with a TCP reset; the returned response goes nowhere."""
+    """Aborts the connection with a TCP reset; the returned response is never sent."""
     transport = request.transport
     if transport is not None:
         connection = transport.get_extra_info("socket")
@@ -78,7 +78,7 @@ def reset(request: web.Request) -> web.Response:
 
 
 async def _hang(request: web.Request, state: SimulatorState) -> web.Response:
-    """No answer until the client has gone or the simulator stops; aiohttp tells a handler of neither."""
+    """Sends nothing until the client disconnects or the simulator stops; aiohttp signals neither to a handler."""
     while request.transport is not None and not state.stopped.is_set():
         try:
             await asyncio.wait_for(state.stopped.wait(), _HANG_POLL_S)
@@ -88,7 +88,7 @@ async def _hang(request: web.Request, state: SimulatorState) -> web.Response:
 
 
 async def _truncate(request: web.Request, status: int, payload: bytes) -> web.StreamResponse:
-    """Half of the promised body, then an orderly end of the connection."""
+    """Sends half of the announced body, then closes the connection cleanly."""
     response = web.StreamResponse(status=status, headers={"Content-Type": _JSON})
     response.content_length = len(payload)
     await response.prepare(request)
@@ -99,7 +99,7 @@ async def _truncate(request: web.Request, status: int, payload: bytes) -> web.St
 
 
 async def _flood(request: web.Request, state: SimulatorState, status: int) -> web.StreamResponse:
-    """A chunked body of ``huge_bytes``, unless the client hangs up first."""
+    """Sends a chunked body of ``huge_bytes``, unless the client disconnects first."""
     response = web.StreamResponse(status=status, headers={"Content-Type": _JSON})
     response.enable_chunked_encoding()
     try:

@@ -1,6 +1,6 @@
-"""Every way the stand-in can misbehave, as one table, and the plan that picks one a call. Pure and seeded.
+"""The table of faults, and the plan that picks one for each call. Pure and seeded.
 
-A fault is named ``name`` or, in a script, ``name:argument``; the table says what the argument means.
+A script names a fault as ``name`` or ``name:argument``; the table explains the argument.
 """
 
 from collections import deque
@@ -12,8 +12,8 @@ from typing import Any, Final, Protocol
 from msgspec import Struct
 
 
-class Dice(Protocol):
-    """What the behaviour needs of chance; ``random.Random(seed)`` fits."""
+class RandomSource(Protocol):
+    """The randomness that the behaviour needs, such as ``random.Random(seed)``."""
 
     def random(self) -> float: ...
 
@@ -23,12 +23,12 @@ class Dice(Protocol):
 
 
 class Commit(Enum):
-    """Which good items of a call end in the books."""
+    """Which valid items of a call are committed."""
 
     NONE = "none"
     ALL = "all"
     PART = "part"
-    MAYBE = "all or none, by the dice"
+    MAYBE = "all or none, at random"
     LATE = "all, some time after the call"
 
 
@@ -39,15 +39,15 @@ class Channel(Enum):
     ERROR = "an error body"
     REFUSE = "a reset before the body is read"
     RESET = "a reset after the body was read"
-    HANG = "nothing until the client gives up"
-    TRUNCATED = "half of the answer, then the end of the connection"
+    HANG = "nothing until the client disconnects"
+    TRUNCATED = "half of the answer, then the connection closes"
     GARBAGE_HTML = "201 with a page of HTML"
-    GARBAGE_JSON = "201 with something that is no JSON"
-    HUGE = "201 with a body that does not end"
+    GARBAGE_JSON = "201 with invalid JSON"
+    HUGE = "201 with an endless body"
 
 
 class Fault(Struct, frozen=True):
-    """One row of the table. ``per_item``: its rate is per item, not per call."""
+    """One row of the table. ``per_item``: its rate applies per item, not per call."""
 
     name: str
     commit: Commit
@@ -58,7 +58,7 @@ class Fault(Struct, frozen=True):
 
 
 class Step(Struct, frozen=True):
-    """What one call meets. ``argument`` is given by a script only."""
+    """The fault of one call; only scripts give an ``argument``."""
 
     fault: Fault
     argument: float | None = None
@@ -66,18 +66,20 @@ class Step(Struct, frozen=True):
 
 
 class FaultPlanError(ValueError):
-    """A rate or a script that cannot be followed; the message names the entry and the rule."""
+    """An invalid rate or script; the message names the entry and the rule."""
 
 
 def _rows() -> Iterable[Fault]:
     c, ch = Commit, Channel
     yield Fault("ok", c.ALL, ch.RESULTS, 0, "no fault")
-    yield Fault("slow", c.ALL, ch.RESULTS, 0, "answers late; argument: milliseconds")
+    yield Fault("slow", c.ALL, ch.RESULTS, 0, "slow answer; argument: milliseconds")
     yield Fault("refuse", c.NONE, ch.REFUSE, 0, "connection reset before the body is read")
     yield Fault("reset_before", c.NONE, ch.RESET, 0, "body read, nothing committed, connection reset")
     yield Fault("reset_after", c.ALL, ch.RESET, 0, "committed, connection reset")
-    yield Fault("hang_before", c.NONE, ch.HANG, 0, "nothing committed, no answer until the client gives up")
-    yield Fault("hang_after", c.ALL, ch.HANG, 0, "committed, no answer until the client gives up")
+    yield Fault(
+        "hang_before", c.NONE, ch.HANG, 0, "nothing committed, no answer until the client disconnects"
+    )
+    yield Fault("hang_after", c.ALL, ch.HANG, 0, "committed, no answer until the client disconnects")
     yield Fault("late_commit", c.LATE, ch.HANG, 0, "no answer, committed later; argument: milliseconds")
     yield Fault("error_500_before", c.NONE, ch.ERROR, 500, "nothing committed, 500")
     yield Fault("error_500_partial", c.PART, ch.ERROR, 500, "some committed, 500; argument: how many")
@@ -86,9 +88,7 @@ def _rows() -> Iterable[Fault]:
     yield Fault("error_503_after", c.ALL, ch.ERROR, 503, "committed, 503")
     for status in (502, 504):
         name = f"gateway_{status}"
-        yield Fault(
-            name, c.MAYBE, ch.ERROR, status, f"{status} from a gateway; committed or not, by the dice"
-        )
+        yield Fault(name, c.MAYBE, ch.ERROR, status, f"{status} from a gateway; committed or not, at random")
         yield Fault(f"{name}_before", c.NONE, ch.ERROR, status, f"{status} from a gateway, nothing committed")
         yield Fault(f"{name}_after", c.ALL, ch.ERROR, status, f"{status} from a gateway, committed")
         yield Fault(
@@ -103,33 +103,33 @@ def _rows() -> Iterable[Fault]:
     yield Fault(
         "redirect_307", c.NONE, ch.ERROR, 307, "307 to the same path; following it creates the executions"
     )
-    yield Fault("malformed_400", c.NONE, ch.ERROR, 400, "the whole request refused, without results")
-    yield Fault("truncated", c.ALL, ch.TRUNCATED, 0, "committed, the answer cut in mid-body")
+    yield Fault("malformed_400", c.NONE, ch.ERROR, 400, "whole request rejected, without results")
+    yield Fault("truncated", c.ALL, ch.TRUNCATED, 0, "committed, answer truncated in mid-body")
     yield Fault("garbage", c.ALL, ch.GARBAGE_HTML, 201, "committed, 201 with a page of HTML")
-    yield Fault("garbage_json", c.ALL, ch.GARBAGE_JSON, 201, "committed, 201 with a body that is no JSON")
-    yield Fault("huge", c.ALL, ch.HUGE, 201, "committed, 201 with a body that does not end")
+    yield Fault("garbage_json", c.ALL, ch.GARBAGE_JSON, 201, "committed, 201 with invalid JSON")
+    yield Fault("huge", c.ALL, ch.HUGE, 201, "committed, 201 with an endless body")
     yield from _answer_rows()
 
 
 def _answer_rows() -> Iterable[Fault]:
-    """Faults of the results alone: hazards 3 to 5 of the Execution Service's contract, and failing items."""
+    """Faults in the results only: hazards 3 to 5 of the Execution Service's contract, and failing items."""
     for name, text in (
         ("no_results_201", "an answer without results; argument: 0 missing, 1 null, 2 empty"),
         (
             "shifted_index",
-            "an item fails at its database, later successes come one place too early; argument: which",
+            "an item fails in the database and shifts later successes by one; argument: which item",
         ),
         ("fewer_results", "results are missing; argument: how many"),
         ("repeated_index", "a result repeats another's index"),
-        ("index_out_of_range", "a result carries an index outside the request"),
+        ("index_out_of_range", "a result has an index outside the request"),
         ("wrong_counts", "successful and failed disagree with the results"),
         ("missing_execution", "a success without its execution"),
-        ("reordered_results", "a right answer whose results come in another order"),
+        ("reordered_results", "a correct answer with its results in another order"),
     ):
         yield Fault(name, Commit.ALL, Channel.RESULTS, 0, text)
     for name, text in (
-        ("item_fail_transient", "an item fails for a passing reason; argument: which item"),
-        ("item_fail_permanent", "an item fails for a lasting reason; argument: which item"),
+        ("item_fail_transient", "an item fails for a transient reason; argument: which item"),
+        ("item_fail_permanent", "an item fails for a permanent reason; argument: which item"),
     ):
         yield Fault(name, Commit.ALL, Channel.RESULTS, 0, text, per_item=True)
 
@@ -146,7 +146,7 @@ def _fault(name: str) -> Fault:
 
 
 def parse_step(entry: str) -> Step:
-    """A script's entry, ``"reset_after"`` or ``"slow:250"``. Raises `FaultPlanError`."""
+    """Parses a script entry such as ``"reset_after"`` or ``"slow:250"``. Raises `FaultPlanError`."""
     name, colon, argument = entry.partition(":")
     fault = _fault(name.strip())
     if not colon:
@@ -161,7 +161,7 @@ def parse_step(entry: str) -> Step:
 
 
 def check_rates(rates: Mapping[str, float]) -> None:
-    """Raises `FaultPlanError`: unknown fault, rate outside 0..1, call rates that add up to more than 1."""
+    """Raises `FaultPlanError` for an unknown fault, a rate outside 0..1, or call rates that exceed 1 in total."""
     total = 0.0
     for name, rate in rates.items():
         fault = _fault(name)
@@ -173,25 +173,28 @@ def check_rates(rates: Mapping[str, float]) -> None:
 
 
 class FaultPlan:
-    """Picks the fault of each call: first the script's entries in order, then by rate."""
+    """Picks the fault of each call: the script's entries in order, then by rate.
 
-    def __init__(self, dice: Dice, rates: Mapping[str, float], script: Iterable[str]) -> None:
-        self._dice = dice
+    Raises `FaultPlanError` for invalid rates or script entries.
+    """
+
+    def __init__(self, rng: RandomSource, rates: Mapping[str, float], script: Iterable[str]) -> None:
+        self._dice = rng
         self.set_rates(rates)
         self.set_script(script)
 
     @property
     def rates(self) -> dict[str, float]:
-        """The rates in force, by fault."""
+        """The active rates by fault."""
         return dict(self._rates)
 
     @property
     def script_left(self) -> list[str]:
-        """Names of the script's entries still to come."""
+        """The faults of the remaining script entries."""
         return [step.fault.name for step in self._script]
 
     def set_rates(self, rates: Mapping[str, float]) -> None:
-        """Raises `FaultPlanError`; then the old rates stay."""
+        """Replaces the rates, or keeps them and raises `FaultPlanError`."""
         check_rates(rates)
         self._rates = {name: rate for name, rate in rates.items() if rate > 0}
         self._ceilings: list[tuple[float, Step]] = []
@@ -206,7 +209,7 @@ class FaultPlan:
                 self._ceilings.append((ceiling, Step(FAULTS[name])))
 
     def set_script(self, script: Iterable[str]) -> None:
-        """Raises `FaultPlanError`; then the old script stays."""
+        """Replaces the script, or keeps it and raises `FaultPlanError`."""
         self._script = deque([parse_step(entry) for entry in script])
 
     def next_step(self) -> Step:
@@ -219,7 +222,7 @@ class FaultPlan:
         return next((step for ceiling, step in self._ceilings if roll < ceiling), OK)
 
     def item_faults(self, step: Step, items: int) -> dict[int, str]:
-        """Item faults of one call, by index. A scripted call meets its script alone, whatever the rates."""
+        """Item faults of one call by index. A scripted call ignores the rates."""
         if step.scripted:
             if not step.fault.per_item or not items:
                 return {}

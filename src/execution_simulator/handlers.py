@@ -1,4 +1,4 @@
-"""The Execution Service's own endpoints: read a call, ask the pure behaviour, carry out its verdict."""
+"""The Execution Service's own endpoints: parse a call, let the pure behaviour decide, carry out its verdict."""
 
 import asyncio
 import time
@@ -18,33 +18,33 @@ from execution_simulator.behaviour import (
     single_answer,
     size_refusal,
 )
-from execution_simulator.books import VersionConflictError
-from execution_simulator.delivery import deliver, reset, spoken
+from execution_simulator.delivery import deliver, framed, reset
 from execution_simulator.faults import OK, Channel, Step
+from execution_simulator.ledger import VersionConflictError
 from execution_simulator.listing import QueryError, read_query
-from execution_simulator.manners import Problem
-from execution_simulator.messages import (
+from execution_simulator.payloads import (
     ExecutionPost,
     decode_batch,
     decode_post,
     decode_put,
     encode,
 )
+from execution_simulator.profiles.base import Problem
 from execution_simulator.state import Seen, SimulatorState
 
 Posts = Sequence[ExecutionPost | None]
-"""Executions as they arrived, where they could be read."""
+"""Executions as received."""
 
 
 class Handlers:
-    """Endpoints over one state."""
+    """The Execution Service's endpoints."""
 
     def __init__(self, state: SimulatorState) -> None:
         self._state = state
-        self._manners = state.manners
+        self._profile = state.profile
 
     def routes(self) -> list[web.RouteDef]:
-        """The last one takes whatever no other one took."""
+        """The last route catches everything else."""
         return [
             web.post("/api/v1/executions/batch", self.batch),
             web.post("/api/v1/executions", self.single),
@@ -60,7 +60,7 @@ class Handlers:
         return await self._submit(request, "batch")
 
     async def single(self, request: web.Request) -> web.StreamResponse:
-        """``POST /api/v1/executions``: one execution a call; counted in the same books."""
+        """``POST /api/v1/executions``: one execution per call, stored in the same ledger."""
         return await self._submit(request, "single")
 
     async def _submit(self, request: web.Request, endpoint: str) -> web.StreamResponse:
@@ -93,22 +93,24 @@ class Handlers:
         state.arrived.advance()
 
     def _read(self, request: web.Request, body: bytes, endpoint: str) -> Posts | web.Response:
-        """The executions of a body, or the answer to one that has none."""
+        """The executions of a body, or the error answer."""
         if not self._is_json(request):
-            return self._problem(request, Problem.UNREADABLE, f"no JSON but {request.content_type}")
+            return self._problem(
+                request, Problem.UNREADABLE, f"content type {request.content_type} is not JSON"
+            )
         try:
             posts = [decode_post(body)] if endpoint == "single" else decode_batch(body).executions
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             return self._problem(request, Problem.UNREADABLE, str(error))
         items = None if posts is None else len(posts)
-        refusal = size_refusal(self._manners, items, request.path, time.time_ns())
+        refusal = size_refusal(self._profile, items, request.path, time.time_ns())
         if refusal is not None:
             return self._answer(request, refusal.status, refusal)
         return posts or []
 
     def _is_json(self, request: web.Request) -> bool:
         kind = request.content_type
-        return kind == "application/json" or kind.endswith("+json") or not self._manners.like_tomcat
+        return kind == "application/json" or kind.endswith("+json") or not self._profile.like_tomcat
 
     async def _process(
         self, path: str, endpoint: str, posts: Posts, step: Step
@@ -120,9 +122,9 @@ class Handlers:
             settings.item_latency_ms,
             len(posts),
             settings.latency_jitter,
-            state.dice,
+            state.rng,
         )
-        slower, forced = overload(state.in_flight, settings.capacity, state.dice)
+        slower, forced = overload(state.in_flight, settings.capacity, state.rng)
         if forced is not None and step is OK:
             step = forced
         if step.fault.name == "slow":
@@ -132,10 +134,10 @@ class Handlers:
         if not state.gate_before.is_set():
             await state.gate_before.wait()
         call = Call(
-            posts, step, item_faults, state.books.next_id, time.time_ns(), path, self._manners,
+            posts, step, item_faults, state.ledger.next_id, time.time_ns(), path, self._profile,
             settings.refuse_bad_items, state.poison, singly=endpoint == "single",
         )  # fmt: skip
-        verdict = respond(call, state.dice)
+        verdict = respond(call, state.rng)
         self._commit(call, verdict)
         if not state.gate_after.is_set():
             await state.gate_after.wait()
@@ -143,7 +145,7 @@ class Handlers:
 
     def _commit(self, call: Call, verdict: Verdict) -> None:
         state, argument = self._state, call.step.argument
-        state.books.skip(verdict.ids_lost)
+        state.ledger.skip(verdict.ids_lost)
         if verdict.late:
             late_ms = state.settings.late_commit_ms if argument is None else argument
             state.commit_later(verdict.accepted, verdict.amounts, late_ms / 1000, singly=call.singly)
@@ -172,40 +174,42 @@ class Handlers:
                 query = read_query(request.query)
                 if self._state.settings.page_aligned_offsets:
                     query = replace(query, offset=query.offset - query.offset % query.limit)
-                page = self._manners.page(self._state.books, query)
+                page = self._profile.page(self._state.ledger, query)
             except QueryError as error:
                 return self._problem(request, Problem.BAD_QUERY, str(error))
             return self._answer(request, 200, page)
 
-        return await self._look_up(request, "list", answer)
+        return await self._read_call(request, "list", answer)
 
     async def get_execution(self, request: web.Request) -> web.StreamResponse:
         """``GET /api/v1/execution/{id}``."""
 
         async def answer() -> web.Response:
             execution_id = _path_id(request)
-            if execution_id is None and self._manners.like_tomcat:
-                return self._problem(request, Problem.BAD_QUERY, "the id is no number")
-            entry = None if execution_id is None else self._state.books.by_id(execution_id)
+            if execution_id is None and self._profile.like_tomcat:
+                return self._problem(request, Problem.BAD_QUERY, "the id is not a number")
+            entry = None if execution_id is None else self._state.ledger.by_id(execution_id)
             if entry is None:
                 return self._unknown(request)
-            return self._answer(request, 200, self._manners.stored(entry))
+            return self._answer(request, 200, self._profile.stored(entry))
 
-        return await self._look_up(request, "get", answer)
+        return await self._read_call(request, "get", answer)
 
     async def put_execution(self, request: web.Request) -> web.StreamResponse:
         """``PUT /api/v1/execution/{id}``: fill data."""
         self._state.calls["put"] += 1
         body = await request.read()
         if not self._is_json(request):
-            return self._problem(request, Problem.UNREADABLE, f"no JSON but {request.content_type}")
+            return self._problem(
+                request, Problem.UNREADABLE, f"content type {request.content_type} is not JSON"
+            )
         try:
             fill = decode_put(body)
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             return self._problem(request, Problem.UNREADABLE, str(error))
-        amounts = self._manners.fill_amounts(fill)
+        amounts = self._profile.fill_amounts(fill)
         execution_id = _path_id(request)
-        if amounts is None or (execution_id is None and self._manners.like_tomcat):
+        if amounts is None or (execution_id is None and self._profile.like_tomcat):
             return self._problem(request, Problem.UNREADABLE, "an amount or the id is out of range")
         try:
             entry = None if execution_id is None else self._state.fill(execution_id, *amounts, fill.version)
@@ -213,10 +217,10 @@ class Handlers:
             return self._problem(request, Problem.OTHER_VERSION, str(error))
         if entry is None:
             return self._unknown(request)
-        return self._answer(request, 200, self._manners.stored(entry))
+        return self._answer(request, 200, self._profile.stored(entry))
 
     async def no_route(self, request: web.Request) -> web.StreamResponse:
-        """Every other path, and every other method of those above."""
+        """Any other path or method."""
         return self._problem(request, Problem.NO_ROUTE, f"{request.method} {request.path} does not exist")
 
     async def health(self, _: web.Request) -> web.Response:
@@ -224,7 +228,7 @@ class Handlers:
         self._state.calls["health"] += 1
         return web.json_response({"status": "UP"})
 
-    async def _look_up(
+    async def _read_call(
         self, request: web.Request, endpoint: str, answer: Callable[[], Awaitable[web.Response]]
     ) -> web.StreamResponse:
         state, settings = self._state, self._state.settings
@@ -232,7 +236,7 @@ class Handlers:
         step = state.lookups.next_step()
         if step is not OK:
             state.faults_met[f"lookup {step.fault.name}"] += 1
-        delay_ms = latency_ms(settings.lookup_latency_ms, 0, 0, settings.latency_jitter, state.dice)
+        delay_ms = latency_ms(settings.lookup_latency_ms, 0, 0, settings.latency_jitter, state.rng)
         if step.fault.name == "slow":
             delay_ms += settings.slow_ms if step.argument is None else step.argument
         if delay_ms:
@@ -252,19 +256,19 @@ class Handlers:
 
     def _error(self, request: web.Request, status: int, message: str) -> web.Response:
         return self._answer(
-            request, status, self._manners.error(status, message, request.path, time.time_ns())
+            request, status, self._profile.error(status, message, request.path, time.time_ns())
         )
 
     def _unknown(self, request: web.Request) -> web.Response:
         return self._problem(request, Problem.UNKNOWN_ID, f"Execution {request.match_info['id']} not found")
 
     def _problem(self, request: web.Request, problem: Problem, detail: str) -> web.Response:
-        status, body = self._manners.problem(problem, detail, request.path, time.time_ns())
+        status, body = self._profile.problem(problem, detail, request.path, time.time_ns())
         return self._answer(request, status, body)
 
     def _answer(self, request: web.Request, status: int, message: object) -> web.Response:
-        """``message`` None: no body."""
-        return spoken(request, self._manners, status, b"" if message is None else encode(message))
+        """An answer with a JSON body, or without one if ``message`` is None."""
+        return framed(request, self._profile, status, b"" if message is None else encode(message))
 
 
 def _path_id(request: web.Request) -> int | None:

@@ -1,4 +1,4 @@
-"""``GET /api/v1/executions``: what both profiles share of selecting, sorting and paging. Pure."""
+"""Selects, sorts and pages for ``GET /api/v1/executions``, as both profiles do. Pure."""
 
 from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
@@ -6,12 +6,12 @@ from typing import Final
 
 from msgspec import Struct
 
-from execution_simulator.books import Books, Entry
+from execution_simulator.ledger import Entry, Ledger
 
 MAX_PAGE: Final = 100
 
 Keys = Sequence[tuple[str, bool]]
-"""Names of sort fields, each with whether it descends."""
+"""Sort fields, each with a flag for descending order."""
 
 SORT_FIELDS: Final[Mapping[str, Callable[[Entry], object]]] = MappingProxyType(
     {
@@ -25,15 +25,15 @@ SORT_FIELDS: Final[Mapping[str, Callable[[Entry], object]]] = MappingProxyType(
         "ticker": lambda row: row.security_id,
     }
 )
-"""A profile may sort by another ticker. What was sent at once is sorted by when it was received."""
+"""A profile may derive the ticker differently. Executions are sent on receipt, so both timestamps sort alike."""
 
 
 class QueryError(ValueError):
-    """A query parameter breaks a rule; the message names it."""
+    """A query parameter is invalid; the message names it."""
 
 
 class Query(Struct, frozen=True):
-    """Parameters of ``GET /api/v1/executions``; a filter of None lets everything pass."""
+    """Parameters of ``GET /api/v1/executions``; a filter of None matches everything."""
 
     offset: int = 0
     limit: int = 50
@@ -45,7 +45,7 @@ class Query(Struct, frozen=True):
 
 
 def read_query(given: Mapping[str, str]) -> Query:
-    """The parameters of a URL. Raises `QueryError`."""
+    """Parses the query string. Raises `QueryError`."""
     return Query(
         offset=_number("offset", given.get("offset") or "0", 0, 2**31 - 1),
         limit=_number("limit", given.get("limit") or "50", 1, MAX_PAGE),
@@ -58,25 +58,27 @@ def read_query(given: Mapping[str, str]) -> Query:
 
 
 def split_sort(sort_by: str) -> list[tuple[str, bool]]:
-    """Each field of ``sortBy`` and whether it descends, unknown ones included."""
+    """The fields of ``sortBy``, unknown ones included, each with a flag for descending order."""
     parts = [part.strip() for part in sort_by.split(",")]
     return [(part.removeprefix("-"), part.startswith("-")) for part in parts]
 
 
 def select(
-    books: Books,
+    ledger: Ledger,
     keys: Keys,
     fields: Mapping[str, Callable[[Entry], object]],
     passes: Callable[[Entry], bool] | None,
     window: range,
 ) -> tuple[list[Entry], int]:
-    """The rows in ``window`` of all that pass, sorted, and how many pass; by id and unfiltered at the cost of
-    the window alone."""
+    """The sorted rows within ``window`` of those that pass, and how many pass.
+
+    Sorted by id and unfiltered, it reads only the window.
+    """
     if passes is None and keys[0][0] == "id":
-        total = books.total
+        total = ledger.total
         places = range(min(window.start, total), min(window.stop, total))
-        return [books.at(total - 1 - place if keys[0][1] else place) for place in places], total
-    rows = [row for row in map(books.at, range(books.total)) if passes is None or passes(row)]
+        return [ledger.at(total - 1 - place if keys[0][1] else place) for place in places], total
+    rows = [row for row in map(ledger.at, range(ledger.total)) if passes is None or passes(row)]
     for name, descending in reversed(keys):
         rows.sort(key=fields[name], reverse=descending)  # type: ignore[arg-type]  # every field compares
     return rows[window.start : window.stop], len(rows)

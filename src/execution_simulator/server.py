@@ -1,4 +1,4 @@
-"""Runs the stand-in Execution Service: as an aiohttp application, or in process for tests."""
+"""Runs the simulator as an aiohttp application, or within this process for tests."""
 
 from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
@@ -7,10 +7,10 @@ from typing import Final
 
 from aiohttp import web
 
-from execution_simulator.books import Books
-from execution_simulator.books_file import BooksFile
+from execution_simulator.control import ControlHandlers
 from execution_simulator.handlers import Handlers
-from execution_simulator.operators import OperatorHandlers
+from execution_simulator.ledger import Ledger
+from execution_simulator.ledger_file import LedgerFile
 from execution_simulator.profiles import PROFILES
 from execution_simulator.settings import SimulatorSettings, poison_pattern
 from execution_simulator.state import Seen, SimulatorState
@@ -23,16 +23,16 @@ _STOP_S: Final = 0.2
 
 
 def build_app(settings: SimulatorSettings, books_path: Path | None = None) -> web.Application:
-    """The application; its shutdown lets held and hanging calls go. Needs a running event loop.
+    """Builds the application; its shutdown releases held and hanging calls. Needs a running event loop.
 
-    With ``books_path`` the books are kept in that file. Raises `BooksFileError`.
+    With ``books_path`` the ledger is kept in that file. Raises `LedgerFileError`.
     """
     version_of = PROFILES[settings.profile].version_of
-    file, books = BooksFile.open(books_path, settings.first_id, version_of) if books_path else (None, None)
-    state = SimulatorState(settings, books, file)
+    file, ledger = LedgerFile.open(books_path, settings.first_id, version_of) if books_path else (None, None)
+    state = SimulatorState(settings, ledger, file)
     app = web.Application(client_max_size=_MAX_BODY_BYTES)
     app[_STATE] = state
-    app.add_routes([*OperatorHandlers(state).routes(), *Handlers(state).routes()])
+    app.add_routes([*ControlHandlers(state).routes(), *Handlers(state).routes()])
 
     async def stop(_: web.Application) -> None:
         state.stop()
@@ -47,7 +47,12 @@ def build_app(settings: SimulatorSettings, books_path: Path | None = None) -> we
 
 
 class RunningSimulator:
-    """A listening simulator, in this process. Every wait has a deadline and says how far it came."""
+    """A listening simulator in this process. Every wait has a deadline.
+
+    >>> async with running_simulator(SimulatorSettings(faults={"reset_after": 0.1})) as simulator:
+    ...     await send_batches_to(simulator.base_url)
+    ...     assert max(simulator.books.accepted_counts().values()) == 1
+    """
 
     def __init__(self, state: SimulatorState, runner: web.AppRunner, host: str, port: int) -> None:
         self._state = state
@@ -61,12 +66,13 @@ class RunningSimulator:
         return f"http://{self._host}:{self._port}"
 
     @property
-    def books(self) -> Books:
-        return self._state.books
+    def books(self) -> Ledger:
+        """The ledger of accepted executions."""
+        return self._state.ledger
 
     @property
     def faults(self) -> dict[str, float]:
-        """Rates of the faults of submissions; assign to change them."""
+        """Fault rates of submissions; assign to change them."""
         return self._state.submissions.rates
 
     @faults.setter
@@ -75,7 +81,7 @@ class RunningSimulator:
 
     @property
     def lookup_faults(self) -> dict[str, float]:
-        """Rates of the faults of GET calls; assign to change them."""
+        """Fault rates of GET calls; assign to change them."""
         return self._state.lookups.rates
 
     @lookup_faults.setter
@@ -89,12 +95,12 @@ class RunningSimulator:
 
     @property
     def batch_sizes(self) -> dict[int, int]:
-        """How many batches of each size arrived."""
+        """Number of batches by size."""
         return dict(self._state.batch_sizes)
 
     @property
     def faults_met(self) -> dict[str, int]:
-        """How many calls met each fault."""
+        """Number of calls by injected fault."""
         return {name: count for name, count in self._state.faults_met.items() if name != "ok"}
 
     @property
@@ -104,48 +110,48 @@ class RunningSimulator:
 
     @property
     def in_flight(self) -> int:
-        """Submissions read and not yet answered."""
+        """Submissions received but not yet answered."""
         return self._state.in_flight
 
     def poison(self, *patterns: str) -> None:
-        """From now on these security ids fail in the database, as `SimulatorSettings.poison` says."""
+        """Replaces the poisoned security ids (`SimulatorSettings.poison`)."""
         self._state.poison = poison_pattern(patterns)
 
     def script(self, entries: Iterable[str]) -> None:
-        """Faults of the next submissions, in order, e.g. ``["reset_after", "ok", "slow:250"]``."""
+        """Sets the faults of the next submissions in order, e.g. ``["reset_after", "ok", "slow:250"]``."""
         self._state.submissions.set_script(entries)
 
     def script_lookups(self, entries: Iterable[str]) -> None:
-        """Faults of the next GET calls, in order."""
+        """Sets the faults of the next GET calls in order."""
         self._state.lookups.set_script(entries)
 
     def hold(self, *, committed: bool = False) -> None:
-        """Keep submissions from now on in flight until `release`: before the commit, or after it."""
+        """Holds new submissions before their commit, or after it, until `release`."""
         (self._state.gate_after if committed else self._state.gate_before).clear()
 
     def release(self) -> None:
-        """Let held submissions go on."""
+        """Resumes held submissions."""
         self._state.gate_before.set()
         self._state.gate_after.set()
 
     async def calls_reached(self, submissions: int, timeout_s: float = 10.0) -> None:
-        """Wait until so many submissions have arrived since the start or `reset`. Raises ``TimeoutError``."""
+        """Waits for this many submissions since the start or `reset`. Raises ``TimeoutError``."""
         await self._state.arrived.reached(submissions, timeout_s, "submissions arrived")
 
     async def accepted_reached(self, executions: int, timeout_s: float = 10.0) -> None:
-        """Wait until the books hold so many executions. Raises ``TimeoutError``."""
+        """Waits until this many executions have been accepted. Raises ``TimeoutError``."""
         await self._state.accepted.reached(executions, timeout_s, "executions accepted")
 
     def flush_late(self) -> int:
-        """Do every late commit now; how many executions that were."""
+        """Performs all pending commits now; returns the number of executions."""
         return self._state.flush_late()
 
     def reset(self) -> None:
-        """Empty books and counters, the settings' faults and seed."""
+        """Clears ledger and counters, and restores the faults and the seed of the settings."""
         self._state.reset()
 
     async def close_door(self) -> None:
-        """Stop listening and reset every connection: new ones are refused, as by a dead process."""
+        """Stops listening and resets every connection, like a crashed process."""
         for site in self._runner.sites:
             await site.stop()
         for connection in self._runner.server.connections if self._runner.server else ():
@@ -153,7 +159,7 @@ class RunningSimulator:
                 connection.transport.abort()
 
     async def open_door(self) -> None:
-        """Listen again on the same port."""
+        """Listens on the same port again."""
         await web.TCPSite(self._runner, self._host, self._port).start()
 
 
@@ -164,10 +170,10 @@ async def running_simulator(
     port: int = 0,
     books_path: Path | None = None,
 ) -> AsyncIterator[RunningSimulator]:
-    """Listen on ``host``:``port`` (0: any free port). Leaving does not wait for calls that hang or sleep.
+    """Runs a simulator on ``host``:``port`` (0: any free port). Exit does not wait for hanging or sleeping calls.
 
-    With ``books_path`` the books of an earlier run go on, and survive this one, whatever ends it. Raises
-    `BooksFileError`.
+    With ``books_path`` the ledger survives from one run to the next, even after `kill -9`. Raises
+    `LedgerFileError`.
     """
     app = build_app(settings or SimulatorSettings(), books_path)
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=_STOP_S)

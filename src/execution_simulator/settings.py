@@ -1,4 +1,4 @@
-"""Settings of the stand-in Execution Service: latency, faults, seed."""
+"""The simulator's settings: profile, latency, faults, seed."""
 
 import re
 from collections.abc import Iterable
@@ -15,19 +15,18 @@ _MAX_POISON_LENGTH = 100
 
 
 class SimulatorSettings(Struct, frozen=True, kw_only=True, rename="camel", forbid_unknown_fields=True):
-    """Raises `FaultPlanError` (a ``ValueError``) naming the wrong value.
+    """Settings of one simulator. Raises `FaultPlanError` (a ``ValueError``) naming the invalid value.
 
-    - ``profile``: whose manners it has, ``real`` or ``published`` (`profiles`).
-    - ``faults``: rate 0..1 by fault (`faults.FAULTS`), per call, or per item where the table says so.
-    - ``script``: faults of the first calls, in order, each ``"name"`` or ``"name:argument"``.
+    - ``profile``: ``real`` or ``published`` (`profiles`).
+    - ``faults``: rates 0..1 by fault (`faults.FAULTS`), per call, or per item for item faults.
+    - ``script``: faults of the first calls in order, each ``"name"`` or ``"name:argument"``.
     - ``lookup_faults``, ``lookup_script``: the same for GET calls.
-    - ``latency_jitter``: share by which a latency is spread to both sides, 0..1.
-    - ``capacity``: calls in flight past which answers slow down and, past twice as many, are 5xx (0: never).
-    - ``refuse_bad_items``: a bad item makes the whole request malformed instead of failing alone.
-    - ``page_aligned_offsets``: with the profile ``published`` too, an offset is rounded down to a multiple of
-      the limit.
+    - ``latency_jitter``: share 0..1 by which latencies vary in either direction.
+    - ``capacity``: calls in flight beyond which answers slow down and, beyond twice that, turn 5xx (0: unlimited).
+    - ``refuse_bad_items``: an invalid item fails the whole request instead of itself.
+    - ``page_aligned_offsets``: offsets round down to multiples of the limit in profile ``published`` too.
     - ``poison``: patterns (``*``, ``?``, ``[...]``) of security ids whose rows fail in the database: the whole
-      batch is answered with 500, and nothing of it is committed.
+      batch gets 500, and nothing of it is committed.
     """
 
     profile: ProfileName = "real"
@@ -68,7 +67,7 @@ class SimulatorSettings(Struct, frozen=True, kw_only=True, rename="camel", forbi
 
 
 class FaultChange(Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
-    """Body of ``PUT /simulator/faults``: what is given replaces what was in force, the rest stays."""
+    """Body of ``PUT /simulator/faults``: fields that are present replace the active plan, others keep it."""
 
     faults: dict[str, float] | None = None
     script: list[str] | None = None
@@ -82,7 +81,7 @@ def _check_range(name: str, value: float, lowest: float, highest: float) -> None
 
 
 def poison_pattern(patterns: Iterable[str]) -> re.Pattern[str] | None:
-    """One expression for all patterns, to match whole ids; None when there are none. Raises `FaultPlanError`."""
+    """One expression that matches ids of any pattern; None without patterns. Raises `FaultPlanError`."""
     wanted = list(patterns)
     if len(wanted) > _MAX_POISON:
         raise FaultPlanError(f"poison takes at most {_MAX_POISON} patterns, got {len(wanted)}")
@@ -93,7 +92,7 @@ def poison_pattern(patterns: Iterable[str]) -> re.Pattern[str] | None:
 
 
 def parse_fault_rates(entries: Iterable[str]) -> dict[str, float]:
-    """``["reset_after=0.01,slow=0.1", "huge=0.2"]`` to rates by fault. Raises `FaultPlanError`."""
+    """Parses ``["reset_after=0.01,slow=0.1", "huge=0.2"]`` to rates by fault. Raises `FaultPlanError`."""
     rates: dict[str, float] = {}
     for entry in (part.strip() for text in entries for part in text.split(",") if part.strip()):
         name, _, rate = entry.partition("=")
@@ -111,5 +110,5 @@ _change_decoder = msgspec.json.Decoder(FaultChange)
 
 
 def decode_change(body: bytes) -> FaultChange:
-    """Raises ``msgspec.DecodeError`` when the body is no change of faults."""
+    """Raises ``msgspec.DecodeError`` if the body is not a change of faults."""
     return _change_decoder.decode(body)

@@ -1,4 +1,4 @@
-"""What one stand-in remembers while it runs: books, fault plans, counters, latches, commits still to come."""
+"""The state of a running simulator: ledger, fault plans, counters, gates, pending commits."""
 
 import asyncio
 import random
@@ -8,12 +8,11 @@ from collections.abc import Sequence
 from decimal import Decimal
 from typing import Final, NamedTuple
 
-from execution_simulator.books import Books, Entry
-from execution_simulator.books_file import BooksFile
-from execution_simulator.checks import Amounts
+from execution_simulator.columns import Amounts, to_datetime
 from execution_simulator.faults import FaultPlan
-from execution_simulator.instants import to_datetime
-from execution_simulator.messages import ExecutionPost
+from execution_simulator.ledger import Entry, Ledger
+from execution_simulator.ledger_file import LedgerFile
+from execution_simulator.payloads import ExecutionPost
 from execution_simulator.profiles import PROFILES
 from execution_simulator.settings import FaultChange, SimulatorSettings, poison_pattern
 
@@ -21,7 +20,7 @@ SEEN_KEPT: Final = 1_000
 
 
 class Seen(NamedTuple):
-    """One submission as it arrived. ``items`` is 0 when the body was not read or not readable."""
+    """One submission as it arrived. ``items`` is 0 if the body was not read or is unreadable."""
 
     endpoint: str
     items: int
@@ -31,7 +30,7 @@ class Seen(NamedTuple):
 
 
 class Late(NamedTuple):
-    """Executions whose commit is still to come."""
+    """Executions whose commit is pending."""
 
     posts: Sequence[ExecutionPost]
     amounts: Sequence[Amounts]
@@ -39,7 +38,7 @@ class Late(NamedTuple):
 
 
 class Milestones:
-    """A counter that can be waited for."""
+    """A counter that callers can wait on."""
 
     def __init__(self) -> None:
         self.value = 0
@@ -54,7 +53,7 @@ class Milestones:
             self._waiting = [(goal, future) for goal, future in self._waiting if not future.done()]
 
     async def reached(self, goal: int, timeout_s: float, what: str) -> None:
-        """Raises ``TimeoutError`` that says how far it came."""
+        """Waits for ``goal``. Raises ``TimeoutError`` with the value reached."""
         if self.value >= goal:
             return
         future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -67,13 +66,13 @@ class Milestones:
 
 
 class SimulatorState:
-    """Lives on one event loop; nothing here blocks or does I/O but the books' file, where there is one."""
+    """Belongs to one event loop. Only the ledger file, if there is one, does I/O."""
 
     def __init__(
-        self, settings: SimulatorSettings, books: Books | None = None, file: BooksFile | None = None
+        self, settings: SimulatorSettings, ledger: Ledger | None = None, file: LedgerFile | None = None
     ) -> None:
         self.settings = settings
-        self.manners = PROFILES[settings.profile]
+        self.profile = PROFILES[settings.profile]
         self._file = file
         self.in_flight = 0
         self.stopped = asyncio.Event()
@@ -82,24 +81,24 @@ class SimulatorState:
         self.gate_before.set()
         self.gate_after.set()
         self._late: dict[asyncio.TimerHandle, Late] = {}
-        self._begin(books or self._empty_books())
+        self._begin(ledger or self._empty_ledger())
 
     def reset(self) -> None:
-        """Forget everything: empty books, the settings' faults and seed, no commit still to come."""
+        """Clears ledger, counters and pending commits, and restores the faults and the seed of the settings."""
         self.drop_late()
         file = self._file
-        self._begin(self._empty_books() if file is None else file.begin(self.settings.first_id))
+        self._begin(self._empty_ledger() if file is None else file.begin(self.settings.first_id))
 
-    def _empty_books(self) -> Books:
-        return Books(self.settings.first_id, self.manners.version_of)
+    def _empty_ledger(self) -> Ledger:
+        return Ledger(self.settings.first_id, self.profile.version_of)
 
-    def _begin(self, books: Books) -> None:
+    def _begin(self, ledger: Ledger) -> None:
         settings = self.settings
-        self.dice = random.Random(settings.seed)
-        self.books = books
+        self.rng = random.Random(settings.seed)
+        self.ledger = ledger
         self.poison = poison_pattern(settings.poison)
-        self.submissions = FaultPlan(self.dice, settings.faults, settings.script)
-        self.lookups = FaultPlan(self.dice, settings.lookup_faults, settings.lookup_script)
+        self.submissions = FaultPlan(self.rng, settings.faults, settings.script)
+        self.lookups = FaultPlan(self.rng, settings.lookup_faults, settings.lookup_script)
         self.calls: Counter[str] = Counter()
         self.batch_sizes: Counter[int] = Counter()
         self.faults_met: Counter[str] = Counter()
@@ -108,9 +107,9 @@ class SimulatorState:
         self.accepted = Milestones()
 
     def change(self, change: FaultChange) -> None:
-        """Raises `FaultPlanError`; then nothing has changed."""
+        """Applies a change completely, or raises `FaultPlanError`."""
         rates, script = self.submissions.rates, change.script
-        FaultPlan(self.dice, change.lookup_faults or {}, [*(change.lookup_script or ()), *(script or ())])
+        FaultPlan(self.rng, change.lookup_faults or {}, [*(change.lookup_script or ()), *(script or ())])
         self.submissions.set_rates(rates if change.faults is None else change.faults)
         if script is not None:
             self.submissions.set_script(script)
@@ -122,19 +121,19 @@ class SimulatorState:
     def commit(
         self, posts: Sequence[ExecutionPost], amounts: Sequence[Amounts], now_ns: int, *, singly: bool = False
     ) -> None:
-        """Enter executions in the books, received ``now_ns``; in their file first. Raises OSError."""
+        """Commits executions received at ``now_ns``, to the file first. Raises OSError."""
         if posts:
             now = to_datetime(now_ns)
             if self._file is not None:
-                self._file.accepted(posts, now, self.books.next_id, singly=singly)
-            self.books.accept(posts, amounts, now, singly=singly)
+                self._file.accepted(posts, now, self.ledger.next_id, singly=singly)
+            self.ledger.accept(posts, amounts, now, singly=singly)
             self.accepted.advance(len(posts))
 
     def fill(
         self, execution_id: int, filled: Decimal, average_price: Decimal | None, version: int
     ) -> Entry | None:
-        """Store a fill; None when there is no such id. Raises `VersionConflictError` and OSError."""
-        entry = self.books.fill(execution_id, filled, average_price, version)
+        """Stores a fill; None if the id is unknown. Raises `VersionConflictError` and OSError."""
+        entry = self.ledger.fill(execution_id, filled, average_price, version)
         if entry is not None and self._file is not None:
             self._file.filled(execution_id, filled, average_price, version)
         return entry
@@ -142,7 +141,7 @@ class SimulatorState:
     def commit_later(
         self, posts: Sequence[ExecutionPost], amounts: Sequence[Amounts], delay_s: float, *, singly: bool
     ) -> None:
-        """Enter executions in the books after ``delay_s``, whether or not anybody still waits for it."""
+        """Commits executions after ``delay_s``, even if the client has disconnected by then."""
 
         def due() -> None:
             self._commit(self._late.pop(handle))
@@ -151,7 +150,7 @@ class SimulatorState:
         self._late[handle] = Late(posts, amounts, singly)
 
     def flush_late(self) -> int:
-        """Do every commit still to come now; how many executions that were."""
+        """Performs all pending commits now; returns the number of executions."""
         waiting = list(self._late.items())
         self._late.clear()
         for handle, late in waiting:
@@ -163,13 +162,13 @@ class SimulatorState:
         self.commit(late.posts, late.amounts, time.time_ns(), singly=late.singly)
 
     def drop_late(self) -> None:
-        """Forget the commits still to come."""
+        """Discards the pending commits."""
         for handle in self._late:
             handle.cancel()
         self._late.clear()
 
     def stop(self) -> None:
-        """Let every held and hanging call go."""
+        """Releases every held and hanging call."""
         self.drop_late()
         self.stopped.set()
         self.gate_before.set()

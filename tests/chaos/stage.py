@@ -97,7 +97,7 @@ async def staged(folder: Path, dice: random.Random) -> AsyncIterator[Stage]:
     environment = bare_environment(folder) | SETTINGS
     async with AsyncExitStack() as stack:
         database = await stack.enter_async_context(Database.running(folder / "postgres"))
-        simulator = Child("simulator", folder, environment, "Stand-in Execution Service on ")
+        simulator = Child("simulator", folder, environment, "Execution Service simulator on ")
         stack.push_async_callback(simulator.kill)
         replicas = []
         for number in range(1, REPLICAS + 1):

@@ -133,7 +133,7 @@ async def check_again_and_again(child: Child) -> None:
 
 
 async def test_a_process_that_ends_by_itself_is_found(tmp_path: Path) -> None:
-    child = Child("simulator", tmp_path, bare_environment(tmp_path), "Stand-in Execution Service on ")
+    child = Child("simulator", tmp_path, bare_environment(tmp_path), "Execution Service simulator on ")
     try:
         await child.start(("simulate", "--port", "0"))
         assert child.url is not None

@@ -64,7 +64,7 @@ BATCH = {
 
 async def url_of(running: Running) -> str:
     """Where a simulator that has just been started listens."""
-    line = await running.line_with("Stand-in Execution Service on ")
+    line = await running.line_with("Execution Service simulator on ")
     return next(word for word in line.split() if word.startswith("http")).rstrip(",")
 
 
@@ -109,17 +109,17 @@ async def test_books_are_kept_in_the_users_folder_from_one_start_to_the_next(bar
     for accepted in (0, 1):
         async with await bare_cli.start(*simulate) as running:
             url = await url_of(running)
-            line = await running.line_with("Its books are in ")
+            line = await running.line_with("Its ledger is ")
             assert f"({accepted} executions so far)" in line
-            assert line.split()[4].startswith(bare_cli.environment["HOME"])
-            assert line.split()[4].endswith("execution-service-books.jsonl")
+            assert line.split()[3].startswith(bare_cli.environment["HOME"])
+            assert line.split()[3].endswith("execution-service-books.jsonl")
             assert await total(url) == accepted
             async with aiohttp.ClientSession() as session:
                 async with session.post(f"{url}/api/v1/executions/batch", json=BATCH) as answer:
                     assert answer.status == 201
             second = await bare_cli.run(*simulate)
             assert second.code == 2
-            assert "another process keeps its books in" in second.complaint
+            assert "another simulator keeps its ledger in" in second.complaint
             async with await bare_cli.start(*simulate, "--fresh") as other:
                 assert await total(await url_of(other)) == 0
             running.send(signal.SIGINT)

@@ -1,4 +1,4 @@
-"""The stand-in's pure behaviour: what is committed and what is answered, under every fault."""
+"""The pure behaviour: what each fault commits and answers."""
 
 import random
 from collections import Counter
@@ -19,7 +19,7 @@ from execution_simulator.behaviour import (
     single_answer,
     size_refusal,
 )
-from execution_simulator.checks import Fate, Refusal, from_e8
+from execution_simulator.columns import from_e8
 from execution_simulator.faults import (
     FAULTS,
     OK,
@@ -29,8 +29,7 @@ from execution_simulator.faults import (
     FaultPlanError,
     parse_step,
 )
-from execution_simulator.manners import Manners
-from execution_simulator.messages import (
+from execution_simulator.payloads import (
     FAILED,
     SUCCESS,
     BatchExecutionResponse,
@@ -39,6 +38,7 @@ from execution_simulator.messages import (
     ExecutionResult,
 )
 from execution_simulator.profiles import PUBLISHED, REAL
+from execution_simulator.profiles.base import Fate, Profile, Refusal
 from execution_simulator.settings import SimulatorSettings, parse_fault_rates
 
 NOW_NS = 1_795_516_200_000_000_000
@@ -77,10 +77,10 @@ def run(
     seed: int = 0,
     item_faults: dict[int, str] | None = None,
     refuse_bad_items: bool = False,
-    manners: Manners = PUBLISHED,
+    profile: Profile = PUBLISHED,
 ) -> Verdict:
     step = parse_step(entry)
-    call = Call(posts, step, item_faults or {}, FIRST_ID, NOW_NS, PATH, manners, refuse_bad_items)
+    call = Call(posts, step, item_faults or {}, FIRST_ID, NOW_NS, PATH, profile, refuse_bad_items)
     return respond(call, random.Random(seed))
 
 
@@ -106,9 +106,9 @@ def trade_ids(verdict: Verdict) -> list[int | None]:
 
 @given(good_batches(), both)
 def test_without_faults_every_item_is_accepted_once_and_reported_at_its_index(
-    batch: list[ExecutionPost], manners: Manners
+    batch: list[ExecutionPost], profile: Profile
 ) -> None:
-    verdict = run(batch, manners=manners)
+    verdict = run(batch, profile=profile)
     assert verdict.status == 201
     assert list(verdict.accepted) == batch
     assert [from_e8(amounts[0]) for amounts in verdict.amounts] == [item.quantity for item in batch]
@@ -121,11 +121,11 @@ def test_without_faults_every_item_is_accepted_once_and_reported_at_its_index(
 
 
 @given(mixed_batches(), both)
-def test_bad_items_fail_alone_and_the_status_tells_how_many(
-    mixed: tuple[list[ExecutionPost], set[int]], manners: Manners
+def test_invalid_items_fail_alone_and_the_status_reflects_their_number(
+    mixed: tuple[list[ExecutionPost], set[int]], profile: Profile
 ) -> None:
     batch, bad = mixed
-    verdict = run(batch, manners=manners)
+    verdict = run(batch, profile=profile)
     assert verdict.status == (201 if not bad else 400 if len(bad) == len(batch) else 207)
     body = answer(verdict)
     assert (body.total_requested, body.failed) == (len(batch), len(bad))
@@ -137,11 +137,11 @@ def test_bad_items_fail_alone_and_the_status_tells_how_many(
 
 
 @given(mixed_batches(), st.sampled_from(sorted(FAULTS)), seeds, both)
-def test_under_every_fault_the_books_get_good_items_once_and_only_what_the_table_says(
-    mixed: tuple[list[ExecutionPost], set[int]], name: str, seed: int, manners: Manners
+def test_every_fault_commits_valid_items_once_and_as_the_table_says(
+    mixed: tuple[list[ExecutionPost], set[int]], name: str, seed: int, profile: Profile
 ) -> None:
     batch, bad = mixed
-    verdict = run(batch, name, seed, manners=manners)
+    verdict = run(batch, name, seed, profile=profile)
     good = [1_000 + i for i in range(len(batch)) if i not in bad]
     accepted = trade_ids(verdict)
     assert len(verdict.amounts) == len(accepted)
@@ -160,14 +160,14 @@ def test_under_every_fault_the_books_get_good_items_once_and_only_what_the_table
             assert len(accepted) == max(len(good) - 1, 0)
         case Commit.ALL | Commit.LATE:
             assert accepted == good
-    assert run(batch, name, seed, manners=manners) == verdict, "the same seed gives the same verdict"
+    assert run(batch, name, seed, profile=profile) == verdict, "the same seed gives the same verdict"
 
 
 @given(good_batches(), st.integers(0, 99), seeds, both)
-def test_a_shifted_answer_reports_later_successes_one_place_too_early(
-    batch: list[ExecutionPost], place: int, seed: int, manners: Manners
+def test_a_shifted_answer_reports_later_successes_one_index_too_early(
+    batch: list[ExecutionPost], place: int, seed: int, profile: Profile
 ) -> None:
-    verdict = run(batch, f"shifted_index:{place}", seed, manners=manners)
+    verdict = run(batch, f"shifted_index:{place}", seed, profile=profile)
     lost = min(place, max(len(batch) - 2, 0))
     assert trade_ids(verdict) == [1_000 + i for i in range(len(batch)) if i != lost]
     found = results(verdict)
@@ -179,7 +179,7 @@ def test_a_shifted_answer_reports_later_successes_one_place_too_early(
     assert answer(verdict).failed == 1
 
 
-def test_a_shift_leaves_items_refused_earlier_in_their_places() -> None:
+def test_a_shift_keeps_the_indexes_of_refused_items() -> None:
     batch = [post(i) for i in range(5)]
     batch[1] = replace(batch[1], quantity=Decimal(0))
     verdict = run(batch, "shifted_index:1")
@@ -191,7 +191,7 @@ def test_a_shift_leaves_items_refused_earlier_in_their_places() -> None:
 
 
 @given(good_batches(), seeds)
-def test_wrong_answers_are_wrong_in_the_named_way_alone(batch: list[ExecutionPost], seed: int) -> None:
+def test_falsified_answers_are_wrong_only_in_the_named_way(batch: list[ExecutionPost], seed: int) -> None:
     size = len(batch)
     assert answer(run(batch, "no_results_201:0", seed)).results is UNSET
     assert answer(run(batch, "no_results_201:1", seed)).results is None
@@ -214,7 +214,7 @@ def test_wrong_answers_are_wrong_in_the_named_way_alone(batch: list[ExecutionPos
     )
 
 
-def test_item_faults_fail_their_item_with_a_telling_message() -> None:
+def test_item_faults_fail_their_item_with_a_specific_message() -> None:
     verdict = run(
         [post(1), post(2), post(3)], item_faults={0: "item_fail_transient", 2: "item_fail_permanent"}
     )
@@ -227,7 +227,7 @@ def test_item_faults_fail_their_item_with_a_telling_message() -> None:
     assert trade_ids(verdict) == [2]
 
 
-def test_a_bad_item_can_make_the_whole_request_malformed() -> None:
+def test_an_invalid_item_can_fail_the_whole_request() -> None:
     verdict = run([post(1), replace(post(2), quantity=Decimal(-1))], refuse_bad_items=True)
     assert verdict.status == 400
     assert isinstance(verdict.body, ErrorBody)
@@ -278,7 +278,7 @@ def test_good_decimals_are_kept_digit_for_digit(text: str) -> None:
     assert [from_e8(int(units or 0)) for units in amounts] == [Decimal(text)] * 2
 
 
-def test_longest_texts_and_all_words_are_accepted() -> None:
+def test_longest_texts_and_all_enum_values_are_accepted() -> None:
     for status in ("NEW", "PENDING", "FILLED", "CANCELLED", "REJECTED"):
         item = replace(
             post(), execution_status=status, destination="D" * 20, security_id="S" * 24, trade_type="SELL"
@@ -301,7 +301,7 @@ def single(item: ExecutionPost, entry: str = "ok") -> tuple[int, object]:
     return single_answer(respond(call, random.Random(0)), call)
 
 
-def test_the_single_call_answers_with_the_execution_or_the_reason() -> None:
+def test_the_single_endpoint_answers_with_the_execution_or_the_reason() -> None:
     status, body = single(post(9))
     assert status == 201
     assert getattr(body, "trade_service_execution_id", None) == 9
@@ -312,7 +312,7 @@ def test_the_single_call_answers_with_the_execution_or_the_reason() -> None:
     assert single(post(9), "error_503")[0] == 503
 
 
-def test_a_script_is_followed_in_order_and_then_the_rates() -> None:
+def test_the_script_runs_in_order_before_the_rates_apply() -> None:
     plan = FaultPlan(random.Random(1), {"error_503": 1.0}, ["reset_after", "slow:250", "ok"])
     steps = [plan.next_step() for _ in range(5)]
     assert [step.fault.name for step in steps] == ["reset_after", "slow", "ok", "error_503", "error_503"]
@@ -320,14 +320,14 @@ def test_a_script_is_followed_in_order_and_then_the_rates() -> None:
     assert plan.script_left == []
 
 
-def test_a_scripted_call_meets_no_item_faults_by_rate() -> None:
+def test_scripted_calls_ignore_item_fault_rates() -> None:
     plan = FaultPlan(random.Random(1), {"item_fail_transient": 1.0}, ["ok", "item_fail_permanent:2"])
     assert plan.item_faults(plan.next_step(), 5) == {}
     assert plan.item_faults(plan.next_step(), 5) == {2: "item_fail_permanent"}
     assert plan.item_faults(plan.next_step(), 2) == {0: "item_fail_transient", 1: "item_fail_transient"}
 
 
-def test_rates_are_met_about_as_often_as_asked_and_repeat_with_the_seed() -> None:
+def test_fault_frequencies_match_the_rates_and_repeat_with_the_seed() -> None:
     def faults(seed: int) -> list[str]:
         plan = FaultPlan(random.Random(seed), {"reset_after": 0.2, "huge": 0.1}, [])
         return [plan.next_step().fault.name for _ in range(2_000)]
@@ -350,14 +350,14 @@ def test_rates_are_met_about_as_often_as_asked_and_repeat_with_the_seed() -> Non
         ({"reset_after": 0.6, "huge": 0.6}, "must not add up to more than 1"),
     ],
 )
-def test_wrong_rates_are_named(rates: dict[str, float], message: str) -> None:
+def test_invalid_rates_are_named(rates: dict[str, float], message: str) -> None:
     with pytest.raises(FaultPlanError, match=message):
         SimulatorSettings(faults=rates)
     with pytest.raises(FaultPlanError, match=message):
         SimulatorSettings(lookup_faults=rates)
 
 
-def test_wrong_scripts_and_numbers_are_named() -> None:
+def test_invalid_scripts_and_numbers_are_named() -> None:
     with pytest.raises(FaultPlanError, match="unknown fault 'nope'"):
         SimulatorSettings(script=["ok", "nope"])
     with pytest.raises(FaultPlanError, match="'much' is not a number"):
@@ -384,20 +384,20 @@ def test_rates_from_the_command_line() -> None:
 
 @given(seeds)
 def test_latency_grows_with_items_and_stays_within_the_jitter(seed: int) -> None:
-    dice = random.Random(seed)
-    assert latency_ms(20, 0.5, 100, 0, dice) == 70
-    assert 35 <= latency_ms(20, 0.5, 100, 0.5, dice) <= 105
-    assert latency_ms(0, 0, 100, 0.5, dice) == 0
+    rng = random.Random(seed)
+    assert latency_ms(20, 0.5, 100, 0, rng) == 70
+    assert 35 <= latency_ms(20, 0.5, 100, 0.5, rng) <= 105
+    assert latency_ms(0, 0, 100, 0.5, rng) == 0
 
 
 @given(seeds)
 def test_overload_first_slows_down_and_then_fails(seed: int) -> None:
-    dice = random.Random(seed)
-    assert overload(1_000, 0, dice) == (1.0, None)
-    assert overload(4, 4, dice) == (1.0, None)
-    factor, step = overload(8, 4, dice)
+    rng = random.Random(seed)
+    assert overload(1_000, 0, rng) == (1.0, None)
+    assert overload(4, 4, rng) == (1.0, None)
+    factor, step = overload(8, 4, rng)
     assert (factor, step) == (4.0, None)
-    factor, step = overload(9, 4, dice)
+    factor, step = overload(9, 4, rng)
     assert factor > 4
     assert step is not None
     assert step.fault.status in (500, 503)

@@ -1,4 +1,4 @@
-"""The stand-in against exchanges recorded from the real Execution Service: each replayed over HTTP, in order."""
+"""Replays exchanges recorded from the real Execution Service against the simulator over HTTP, in order."""
 
 import json
 import re
@@ -19,9 +19,9 @@ RECORDED: Final = [
     .splitlines()
 ]
 HEADERS: Final = ("Content-Type", "Content-Length", "Transfer-Encoding", "Connection")
-"""Those that a client acts on."""
+"""The headers that clients act on."""
 DIFFERENT: Final[Mapping[str, str]] = {}
-"""Exchanges that the stand-in answers in another way, by name, each with its reason. None."""
+"""Exchanges that the simulator answers differently, by name, with the reason. None so far."""
 
 _TIMESTAMP: Final = re.compile(r'"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.(\d{1,9}))?Z)"')
 
@@ -67,8 +67,8 @@ async def test_every_recorded_exchange_is_answered_as_the_real_service_answered_
                     assert same_moment.setdefault(theirs, ours) == ours, f"{name}: other executions at once"
 
 
-async def test_nine_digits_are_told_and_six_are_kept() -> None:
-    """Over several calls, for a clock may stand on a whole microsecond."""
+async def test_nine_digits_are_answered_and_six_are_stored() -> None:
+    """Needs several calls, because a clock may hit a whole microsecond."""
     request = RECORDED[1]["request"]
     told: list[str] = []
     async with running_simulator() as simulator, aiohttp.ClientSession() as http:

@@ -11,11 +11,11 @@ import msgspec
 import pytest
 
 from execution_simulator.behaviour import Call, respond
-from execution_simulator.books import Books
-from execution_simulator.checks import amounts_of
+from execution_simulator.columns import amounts_of
 from execution_simulator.faults import OK
+from execution_simulator.ledger import Ledger
 from execution_simulator.listing import Query
-from execution_simulator.messages import (
+from execution_simulator.payloads import (
     BatchExecutionResponse,
     ErrorBody,
     ExecutionPage,
@@ -36,7 +36,7 @@ def golden(name: str) -> bytes:
 
 
 def exact(body: bytes) -> Any:
-    """JSON with every number exact, so that a float in between would show."""
+    """Parses JSON with exact numbers, so that any float on the way would show."""
     return json.loads(body, parse_float=Decimal)
 
 
@@ -105,7 +105,7 @@ def test_the_behaviour_answers_the_golden_request_with_the_golden_answer(
     assert exact(body) == exact(golden(name))
 
 
-def test_a_malformed_request_is_answered_in_the_other_shape() -> None:
+def test_a_malformed_request_gets_the_error_body() -> None:
     items = [
         msgspec.structs.replace(item, trade_type="SHORT") if n == 1 and item else item
         for n, item in enumerate(posts())
@@ -121,8 +121,8 @@ def test_a_server_error_has_no_validation_errors() -> None:
     assert exact(encode(body)) == exact(golden("batch_answer_500.json"))
 
 
-def test_the_books_show_the_golden_page() -> None:
-    books = Books(first_id=7001)
+def test_the_listing_matches_the_golden_page() -> None:
+    books = Ledger(first_id=7001)
     items = [item for item in posts() if item is not None]
     items[1] = msgspec.structs.replace(items[1], quantity=Decimal("2000.5"))
     amounts = [found for item in items if (found := amounts_of(item))]
@@ -132,7 +132,7 @@ def test_the_books_show_the_golden_page() -> None:
     assert exact(encode(page)) == exact(golden("executions_page.json"))
 
 
-def test_numbers_leave_as_json_numbers() -> None:
+def test_decimals_become_json_numbers() -> None:
     _, body = answered({})
     assert b'"quantity":1234567890.12345678' in body
     assert b'"limitPrice":9999999999.99999999' in body

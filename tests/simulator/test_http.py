@@ -1,4 +1,4 @@
-"""The stand-in over real HTTP: what the client sees, and what the books hold, under each fault."""
+"""The simulator over real HTTP: what the client sees and what the ledger holds under each fault."""
 
 import asyncio
 import json
@@ -142,12 +142,12 @@ SEEN_AND_ACCEPTED = {
 }
 
 
-def test_every_fault_is_tried_over_http() -> None:
+def test_every_fault_has_an_http_case() -> None:
     assert {entry.partition(":")[0] for entry in SEEN_AND_ACCEPTED} == set(FAULTS)
 
 
 @pytest.mark.parametrize("entry", SEEN_AND_ACCEPTED)
-async def test_what_the_client_sees_and_what_the_books_hold(
+async def test_client_view_and_ledger_under_each_fault(
     http: aiohttp.ClientSession, simulator: RunningSimulator, entry: str
 ) -> None:
     seen, accepted = SEEN_AND_ACCEPTED[entry]
@@ -166,7 +166,7 @@ async def test_what_the_client_sees_and_what_the_books_hold(
     assert simulator.books.total == counts.total() + 3
 
 
-async def test_a_good_batch_is_created_and_can_be_looked_up(
+async def test_a_valid_batch_is_created_and_listed(
     http: aiohttp.ClientSession, published: RunningSimulator
 ) -> None:
     status, answer = await post(http, published, {"executions": [item(8, quantity=0.125), item(9)]})
@@ -191,9 +191,7 @@ async def test_a_good_batch_is_created_and_can_be_looked_up(
     assert (await get(http, published, "/api/v1/execution/x"))[0] == 404
 
 
-async def test_it_is_not_idempotent_whatever_the_key(
-    http: aiohttp.ClientSession, simulator: RunningSimulator
-) -> None:
+async def test_idempotency_keys_are_ignored(http: aiohttp.ClientSession, simulator: RunningSimulator) -> None:
     for _ in range(2):
         headers = {"Idempotency-Key": "the-same"}
         async with http.post(simulator.base_url + BATCH, json=batch(5), headers=headers) as response:
@@ -223,7 +221,7 @@ async def test_it_is_not_idempotent_whatever_the_key(
         json.dumps(batch(*range(101))).encode(),
     ],
 )
-async def test_an_unreadable_request_is_malformed_in_the_other_shape(
+async def test_an_unreadable_request_gets_the_error_body_without_results(
     http: aiohttp.ClientSession, published: RunningSimulator, body: bytes
 ) -> None:
     async with http.post(published.base_url + BATCH, data=body) as response:
@@ -234,7 +232,7 @@ async def test_an_unreadable_request_is_malformed_in_the_other_shape(
     assert published.books.total == 0
 
 
-async def test_bad_items_fail_alone_or_make_the_whole_request_malformed(http: aiohttp.ClientSession) -> None:
+async def test_invalid_items_fail_alone_or_fail_the_whole_request(http: aiohttp.ClientSession) -> None:
     body = {"executions": [item(1), None, item(3, tradeType="SHORT"), {**item(4), "unheardOf": [1]}]}
     async with running_simulator(SimulatorSettings(profile="published")) as simulator:
         status, answer = await post(http, simulator, body)
@@ -250,7 +248,7 @@ async def test_bad_items_fail_alone_or_make_the_whole_request_malformed(http: ai
         assert set(answer["validationErrors"]) == {"executions[1].execution", "executions[2].tradeType"}
 
 
-async def test_the_single_call_is_in_the_same_books(
+async def test_single_executions_share_the_ledger(
     http: aiohttp.ClientSession, published: RunningSimulator
 ) -> None:
     status, answer = await post(http, published, item(6), LIST)
@@ -287,7 +285,7 @@ async def test_fill_data(http: aiohttp.ClientSession, published: RunningSimulato
         ("sortBy=price", "sortBy"),
     ],
 )
-async def test_wrong_queries_are_named(
+async def test_invalid_query_parameters_are_named(
     http: aiohttp.ClientSession, published: RunningSimulator, query: str, word: str
 ) -> None:
     status, answer = await get(http, published, f"{LIST}?{query}")
@@ -295,7 +293,7 @@ async def test_wrong_queries_are_named(
     assert word in answer["message"]
 
 
-async def test_offsets_can_be_rounded_down_to_whole_pages(http: aiohttp.ClientSession) -> None:
+async def test_offsets_can_round_down_to_whole_pages(http: aiohttp.ClientSession) -> None:
     for aligned, expected in ((False, [4, 5]), (True, [3, 4])):
         async with running_simulator(
             SimulatorSettings(profile="published", page_aligned_offsets=aligned)
@@ -305,11 +303,9 @@ async def test_offsets_can_be_rounded_down_to_whole_pages(http: aiohttp.ClientSe
             assert [e["id"] for e in page["content"]] == expected
 
 
-async def test_look_ups_fail_by_their_own_script(
-    http: aiohttp.ClientSession, simulator: RunningSimulator
-) -> None:
+async def test_reads_have_their_own_script(http: aiohttp.ClientSession, simulator: RunningSimulator) -> None:
     await post(http, simulator, batch(1))
-    # Two resets, for aiohttp itself tries a GET a second time when its connection breaks.
+    # Two resets because aiohttp retries a GET once on a broken connection.
     resets = ["reset_after", "refuse"]
     simulator.script_lookups(["error_503", *resets, "truncated", "garbage", "hang_after", "throttle_429:3"])
     assert (await get(http, simulator, LIST))[0] == 503
@@ -331,7 +327,7 @@ async def test_look_ups_fail_by_their_own_script(
     assert (await get(http, simulator, "/api/v1/execution/1"))[0] == 404
 
 
-async def test_headers_of_throttling_and_redirects(
+async def test_throttling_and_redirect_headers(
     http: aiohttp.ClientSession, simulator: RunningSimulator
 ) -> None:
     simulator.script(["throttle_429:7", "throttle_429", "redirect_307"])
@@ -345,7 +341,7 @@ async def test_headers_of_throttling_and_redirects(
     assert simulator.books.total == 0
 
 
-async def test_a_late_commit_comes_after_the_client_gave_up(
+async def test_a_late_commit_follows_the_client_timeout(
     http: aiohttp.ClientSession, simulator: RunningSimulator
 ) -> None:
     simulator.script(["late_commit:450", "gateway_504_late:3600000"])
@@ -374,7 +370,7 @@ async def test_a_call_can_be_held_in_flight(
     assert simulator.in_flight == 0
 
 
-async def test_a_client_that_gives_up_does_not_undo_the_call(
+async def test_a_client_timeout_does_not_undo_the_call(
     http: aiohttp.ClientSession, simulator: RunningSimulator
 ) -> None:
     simulator.hold()
@@ -384,12 +380,12 @@ async def test_a_client_that_gives_up_does_not_undo_the_call(
     await simulator.accepted_reached(3)
 
 
-async def test_waiting_in_vain_says_how_far_it_came(simulator: RunningSimulator) -> None:
+async def test_a_wait_that_times_out_reports_progress(simulator: RunningSimulator) -> None:
     with pytest.raises(TimeoutError, match=r"0 of 2 submissions arrived within 0\.01 s"):
         await simulator.calls_reached(2, timeout_s=0.01)
 
 
-async def test_a_closed_door_refuses_and_opens_again(
+async def test_a_closed_door_refuses_until_it_reopens(
     http: aiohttp.ClientSession, simulator: RunningSimulator
 ) -> None:
     await post(http, simulator, batch(1))
@@ -402,7 +398,7 @@ async def test_a_closed_door_refuses_and_opens_again(
     assert simulator.books.accepted_counts() == {1: 1, 3: 1}
 
 
-async def test_leaving_does_not_wait_for_calls_that_hang_or_sleep(http: aiohttp.ClientSession) -> None:
+async def test_shutdown_does_not_wait_for_hanging_or_sleeping_calls(http: aiohttp.ClientSession) -> None:
     settings = SimulatorSettings(script=["hang_before", "slow:3600000", "ok"])
     loop = asyncio.get_running_loop()
     async with running_simulator(settings) as simulator:
@@ -414,7 +410,7 @@ async def test_leaving_does_not_wait_for_calls_that_hang_or_sleep(http: aiohttp.
     assert sum(isinstance(answer, GONE) for answer in answers) == 2
 
 
-async def test_overload_is_slow_and_then_fails(http: aiohttp.ClientSession) -> None:
+async def test_overload_slows_down_and_then_fails(http: aiohttp.ClientSession) -> None:
     async with running_simulator(SimulatorSettings(capacity=1)) as simulator:
         simulator.hold()
         calls = [asyncio.create_task(post(http, simulator, batch(n))) for n in range(4)]
@@ -440,7 +436,7 @@ async def test_latency_does_not_block_the_loop(http: aiohttp.ClientSession) -> N
         assert loop.time() - started >= 0.01
 
 
-async def test_operators_change_the_plan_and_read_the_books(
+async def test_control_endpoints_change_the_plan_and_show_the_ledger(
     http: aiohttp.ClientSession, simulator: RunningSimulator
 ) -> None:
     url = f"{simulator.base_url}/simulator/faults"
@@ -475,7 +471,7 @@ async def test_operators_change_the_plan_and_read_the_books(
     assert entries["nextAfterId"] is None
 
 
-async def test_entries_are_read_in_steps(http: aiohttp.ClientSession, simulator: RunningSimulator) -> None:
+async def test_entries_are_paged(http: aiohttp.ClientSession, simulator: RunningSimulator) -> None:
     await post(http, simulator, batch(10, 11, 12))
     seen: list[int] = []
     after: int | None = 0
@@ -488,7 +484,7 @@ async def test_entries_are_read_in_steps(http: aiohttp.ClientSession, simulator:
         assert (await get(http, simulator, f"/simulator/books/entries?{query}"))[0] == 400
 
 
-async def test_reset_forgets_everything(http: aiohttp.ClientSession) -> None:
+async def test_reset_restores_the_initial_state(http: aiohttp.ClientSession) -> None:
     settings = SimulatorSettings(first_id=900, faults={"gateway_502": 0.5}, seed=3)
     async with running_simulator(settings) as simulator:
         first = [(await post(http, simulator, batch(n)))[0] for n in range(10)]

@@ -1,4 +1,4 @@
-"""The stand-in with the manners of the deployed service over HTTP, beyond the recorded exchanges."""
+"""The real profile over HTTP, beyond the recorded exchanges."""
 
 import asyncio
 import json
@@ -44,7 +44,7 @@ def item(trade_id: int, **changes: Any) -> dict[str, Any]:
 
 
 class Talk:
-    """Calls that give back status and body."""
+    """Makes calls that return status and body."""
 
     def __init__(self, http: aiohttp.ClientSession, simulator: RunningSimulator) -> None:
         self._http = http
@@ -74,7 +74,7 @@ def talk(http: aiohttp.ClientSession, simulator: RunningSimulator) -> Talk:
         b'{"executions": [{"destination": "\xff"}]}',
     ],
 )  # fmt: skip
-async def test_what_cannot_be_read_is_an_unexpected_error(
+async def test_unreadable_bodies_are_unexpected_errors(
     talk: Talk, simulator: RunningSimulator, body: bytes
 ) -> None:
     for method, path in (("POST", BATCH), ("POST", LIST), ("PUT", "/api/v1/execution/1")):
@@ -84,7 +84,7 @@ async def test_what_cannot_be_read_is_an_unexpected_error(
 
 
 @pytest.mark.parametrize("query", ["limit=101", "limit=0", "limit=x", "offset=-1", "offset=1.5"])
-async def test_wrong_queries_are_unexpected_errors(talk: Talk, query: str) -> None:
+async def test_invalid_queries_are_unexpected_errors(talk: Talk, query: str) -> None:
     assert (await talk("GET", f"{LIST}?{query}"))[0] == 500
 
 
@@ -97,7 +97,7 @@ async def test_unknown_paths_and_methods_are_unexpected_errors(talk: Talk, metho
     assert (status, answer["path"]) == (500, f"uri={path}")
 
 
-async def test_one_poisoned_row_takes_the_whole_batch_with_it_and_uses_up_ids(
+async def test_one_poisoned_row_fails_the_whole_batch_and_consumes_ids(
     talk: Talk, simulator: RunningSimulator
 ) -> None:
     simulator.poison("SEC3", "BAD*")
@@ -112,7 +112,7 @@ async def test_one_poisoned_row_takes_the_whole_batch_with_it_and_uses_up_ids(
     assert (await talk.send(item(3)))[0] == 201
 
 
-async def test_a_fill_reads_like_a_listing_and_its_version_is_one_ahead(talk: Talk) -> None:
+async def test_a_fill_is_listed_with_its_version_incremented(talk: Talk) -> None:
     await talk.send(item(1, quantity=2))
     path = "/api/v1/execution/1"
     for wrong in ({"quantityFilled": 1, "version": 1}, {"quantityFilled": 1}, {"version": 2}):
@@ -129,7 +129,7 @@ async def test_a_fill_reads_like_a_listing_and_its_version_is_one_ahead(talk: Ta
     assert (await talk("PUT", "/api/v1/execution/x", {"quantityFilled": 1, "version": 1}))[0] == 500
 
 
-async def test_the_single_call_fails_at_the_table_alone(talk: Talk, simulator: RunningSimulator) -> None:
+async def test_single_executions_only_meet_table_constraints(talk: Talk, simulator: RunningSimulator) -> None:
     status, execution = await talk("POST", LIST, item(7, tradeType="SHORT", quantity=-1))
     assert (status, execution["version"], execution["averagePrice"]) == (201, 1, None)
     assert execution["sentTimestamp"] == execution["receivedTimestamp"]
@@ -143,7 +143,7 @@ async def test_the_single_call_fails_at_the_table_alone(talk: Talk, simulator: R
     ("fault", "closes"),
     [("error_500_after", True), ("error_503", True), ("malformed_400", True), ("throttle_429", False)],
 )
-async def test_errors_close_the_connection_where_the_server_of_the_service_does(
+async def test_errors_close_the_connection_as_tomcat_does(
     http: aiohttp.ClientSession, simulator: RunningSimulator, fault: str, closes: bool
 ) -> None:
     simulator.script([fault])
@@ -153,7 +153,7 @@ async def test_errors_close_the_connection_where_the_server_of_the_service_does(
         assert {"uri=" + BATCH} == {(await answer.json())["path"]}
 
 
-async def test_an_old_client_gets_no_chunks(simulator: RunningSimulator) -> None:
+async def test_http_1_0_clients_get_no_chunks(simulator: RunningSimulator) -> None:
     host, port = simulator.base_url.removeprefix("http://").split(":")
     reader, writer = await asyncio.open_connection(host, int(port))
     writer.write(f"GET {LIST} HTTP/1.0\r\n\r\n".encode())
@@ -164,7 +164,7 @@ async def test_an_old_client_gets_no_chunks(simulator: RunningSimulator) -> None
     assert json.loads(body)["content"] == []
 
 
-async def test_what_came_singly_and_lost_ids_are_read_back_from_the_file(tmp_path: Path) -> None:
+async def test_single_executions_and_lost_ids_survive_a_restart(tmp_path: Path) -> None:
     path = tmp_path / "books"
     settings = SimulatorSettings(poison=["BAD"])
     pages: list[tuple[int, Any]] = []
@@ -183,7 +183,7 @@ async def test_what_came_singly_and_lost_ids_are_read_back_from_the_file(tmp_pat
     assert [row["version"] for row in pages[0][1]["content"]] == [2, 1]
 
 
-async def test_books_of_the_one_profile_can_be_opened_by_the_other(tmp_path: Path) -> None:
+async def test_each_profile_opens_ledgers_of_the_other(tmp_path: Path) -> None:
     path = tmp_path / "books"
     async with aiohttp.ClientSession() as http:
         async with running_simulator(books_path=path) as simulator:

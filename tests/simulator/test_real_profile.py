@@ -1,4 +1,4 @@
-"""What the deployed Execution Service does with one call, beyond its published document: pure."""
+"""The real profile's pure behaviour, beyond the published document."""
 
 import random
 from collections.abc import Sequence
@@ -12,13 +12,18 @@ from hypothesis import strategies as st
 from msgspec import json
 from msgspec.structs import replace
 
-from execution_simulator.behaviour import UNEXPECTED, Call, Verdict, respond
-from execution_simulator.books import Books, VersionConflictError
-from execution_simulator.checks import BROKEN, Refusal, column, from_e8
+from execution_simulator.behaviour import Call, Verdict, respond
+from execution_simulator.columns import (
+    column,
+    from_e8,
+    iso_microseconds,
+    iso_nanoseconds,
+    to_datetime,
+)
 from execution_simulator.faults import FAULTS, Channel, Commit, FaultPlanError, parse_step
-from execution_simulator.instants import iso_microseconds, iso_nanoseconds, to_datetime
+from execution_simulator.ledger import Ledger, VersionConflictError
 from execution_simulator.listing import Query
-from execution_simulator.messages import (
+from execution_simulator.payloads import (
     BatchExecutionResponse,
     ErrorBody,
     Execution,
@@ -27,6 +32,7 @@ from execution_simulator.messages import (
     encode,
 )
 from execution_simulator.profiles import REAL
+from execution_simulator.profiles.base import BROKEN, UNEXPECTED, Refusal
 from execution_simulator.settings import SimulatorSettings, poison_pattern
 
 PATH = "/api/v1/executions/batch"
@@ -70,7 +76,7 @@ def refusal(item: ExecutionPost | None) -> str | None:
             post(execution_status="WORK"),
             "Invalid execution status. Must be NEW, PENDING, FILLED, CANCELLED, or REJECTED",
         ),
-        # Of several rules the first one in the service's own order: missing, too long, too small, unknown.
+        # The first violated rule in the service's own order: missing, too long, too small, unknown.
         (post(execution_status="WORK", trade_type="SHORT"), "Invalid trade type. Must be BUY or SELL"),
         (post(trade_type="SHORT", quantity=Decimal(0)), "Quantity must be greater than zero"),
         (post(quantity=Decimal(0), destination="D" * 21), "Destination cannot exceed 20 characters"),
@@ -78,7 +84,7 @@ def refusal(item: ExecutionPost | None) -> str | None:
         (post(security_id="", execution_status=""), "Execution status is required"),
     ],
 )
-def test_each_refusal_has_the_words_of_the_service(item: ExecutionPost | None, message: str) -> None:
+def test_refusals_use_the_service_s_messages(item: ExecutionPost | None, message: str) -> None:
     assert refusal(item) == message
 
 
@@ -94,7 +100,7 @@ def test_each_refusal_has_the_words_of_the_service(item: ExecutionPost | None, m
         post(security_id="S" * 24, destination="D" * 20),
     ],
 )
-def test_what_the_published_document_forbids_and_the_service_takes(item: ExecutionPost) -> None:
+def test_the_service_accepts_what_its_document_forbids(item: ExecutionPost) -> None:
     assert run([item]).status == 201
 
 
@@ -112,7 +118,7 @@ def test_what_the_published_document_forbids_and_the_service_takes(item: Executi
         post(destination="M\0L"),
     ],
 )
-def test_a_row_that_the_database_refuses_fails_the_whole_batch(item: ExecutionPost) -> None:
+def test_a_row_that_the_database_rejects_fails_the_whole_batch(item: ExecutionPost) -> None:
     assert REAL.check_all([item], singly=False) == [BROKEN]
     verdict = run([post(1), post(2, trade_type="SHORT"), item, post(3)])
     assert (verdict.status, verdict.accepted, verdict.channel) == (500, (), Channel.ERROR)
@@ -143,7 +149,7 @@ def test_poison_is_a_pattern_of_whole_ids(pattern: str, matched: str) -> None:
     assert run([post(security_id=f"not {matched}")], poison=poison_pattern([pattern])).status == 201
 
 
-def test_wrong_poison_and_profiles_are_named() -> None:
+def test_invalid_poison_and_profiles_are_named() -> None:
     with pytest.raises(FaultPlanError, match="poison '' must have 1 to 100 characters"):
         SimulatorSettings(poison=[""])
     with pytest.raises(FaultPlanError, match="at most 100 patterns, got 101"):
@@ -163,7 +169,7 @@ def created(item: ExecutionPost, **more: Any) -> Execution:
 
 def stored(item: ExecutionPost, **more: Any) -> Execution:
     verdict = run([item], **more)
-    books = Books(500, REAL.version_of)
+    books = Ledger(500, REAL.version_of)
     books.accept(verdict.accepted, verdict.amounts, to_datetime(NOW_NS), **more)
     entry = books.by_id(500)
     assert entry is not None
@@ -180,7 +186,7 @@ def stored(item: ExecutionPost, **more: Any) -> Execution:
         ("A1B2C3D4E5F6", "ABCDE", None),
     ],
 )
-def test_ids_are_padded_and_tickers_asked_for_only_by_reads(
+def test_only_reads_pad_ids_and_resolve_tickers(
     security_id: str, answered: str | None, listed: str | None
 ) -> None:
     fresh, kept = created(post(security_id=security_id)), stored(post(security_id=security_id))
@@ -192,14 +198,14 @@ def test_ids_are_padded_and_tickers_asked_for_only_by_reads(
 
 
 @pytest.mark.parametrize(("given_version", "answered", "kept"), [(1, 1, 2), (None, 0, 1), (7, 7, 8)])
-def test_the_database_is_one_version_ahead_of_the_answer(
+def test_the_stored_version_is_one_ahead_of_the_answer(
     given_version: int | None, answered: int, kept: int
 ) -> None:
     item = post(version=given_version)
     assert (created(item).version, stored(item).version) == (answered, kept)
 
 
-def test_the_single_call_checks_nothing_but_the_columns() -> None:
+def test_the_single_endpoint_only_checks_the_columns() -> None:
     item = post(trade_type="SHORT", quantity=Decimal(-1), version=None)
     fresh, kept = created(item, singly=True), stored(item, singly=True)
     assert (fresh.version, kept.version) == (1, 1)
@@ -236,7 +242,7 @@ def test_numbers_are_written_as_java_writes_them(value: str, text: str) -> None:
 
 
 @given(st.integers(0, 4_102_444_800_000_000_000))
-def test_timestamps_lose_their_last_zeros_and_reads_round_to_the_microsecond(now_ns: int) -> None:
+def test_timestamps_drop_trailing_zeros_and_reads_round_to_the_microsecond(now_ns: int) -> None:
     long, short = iso_nanoseconds(now_ns), iso_microseconds(to_datetime(now_ns))
     for text, digits in ((long, 9), (short, 6)):
         fraction = text[19:-1]
@@ -249,8 +255,8 @@ def test_timestamps_lose_their_last_zeros_and_reads_round_to_the_microsecond(now
     assert datetime.fromisoformat(short) == EPOCH + timedelta(microseconds=(now_ns + 500) // 1000)
 
 
-def books_of(count: int, lost: Sequence[int] = ()) -> Books:
-    books = Books(1, REAL.version_of)
+def ledger_of(count: int, lost: Sequence[int] = ()) -> Ledger:
+    books = Ledger(1, REAL.version_of)
     for n in range(count):
         books.skip(1 if n in lost else 0)
         item = post(n, destination=("ML", "NYSE")[n % 2], trade_type=("BUY", "SELL", "SELL")[n % 3])
@@ -263,10 +269,10 @@ def books_of(count: int, lost: Sequence[int] = ()) -> Books:
     st.sampled_from(["id", "-id", "id,id", "nope", "-nope,-id", " id", "receivedTimestamp", "", ","]),
     st.sampled_from([None, "ML", "ml"]),
 )  # fmt: skip
-def test_pages_are_whole_but_for_the_plain_sort_by_id(
+def test_offsets_round_to_pages_except_when_sorted_by_id(
     count: int, offset: int, limit: int, lost: set[int], sort_by: str, destination: str | None
 ) -> None:
-    books = books_of(count, sorted(lost))
+    books = ledger_of(count, sorted(lost))
     page = REAL.page(books, Query(offset, limit, sort_by, destination=destination))
     plain = sort_by == "id"
     rows = [row for row in books.after(0, 100) if destination is None or row.destination == "ML"]
@@ -286,8 +292,8 @@ def test_pages_are_whole_but_for_the_plain_sort_by_id(
     assert pagination.has_previous == (pagination.current_page > 0)
 
 
-def test_the_plain_sort_counts_wrongly_past_an_offset_within_the_last_page() -> None:
-    pagination = REAL.page(books_of(20), Query(19, 3, "id")).pagination
+def test_sorting_by_id_miscounts_when_the_offset_is_within_the_last_page() -> None:
+    pagination = REAL.page(ledger_of(20), Query(19, 3, "id")).pagination
     assert (pagination.total_elements, pagination.total_pages) == (19, 7)
 
 
@@ -301,15 +307,13 @@ def test_the_plain_sort_counts_wrongly_past_an_offset_within_the_last_page() -> 
         ({"sort_by": "id", "destination": ""}, 0), ({"sort_by": "id", "ticker": "NONE"}, 0),
     ],
 )  # fmt: skip
-def test_filters_are_exact_in_the_plain_sort_and_rough_in_every_other(
-    query: dict[str, str], found: int
-) -> None:
-    page = REAL.page(books_of(10), Query(**{"sort_by": "-id"} | query))  # type: ignore[arg-type]
+def test_filters_are_exact_when_sorted_by_id_and_loose_otherwise(query: dict[str, str], found: int) -> None:
+    page = REAL.page(ledger_of(10), Query(**{"sort_by": "-id"} | query))  # type: ignore[arg-type]
     assert page.pagination.total_elements == found
 
 
-def test_fills_are_rounded_and_stored_whatever_they_are() -> None:
-    books = books_of(2)
+def test_fills_are_rounded_and_stored_without_validation() -> None:
+    books = ledger_of(2)
     for filled, status in (("-1", "PART"), ("0.999999999", "FULL"), ("2", "FULL")):
         entry = books.by_id(1)
         assert entry is not None

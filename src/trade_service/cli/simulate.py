@@ -1,4 +1,4 @@
-"""`trade-service simulate`: the stand-in Execution Service until it is stopped."""
+"""`trade-service simulate`: runs the Execution Service simulator until it is stopped."""
 
 import asyncio
 import sys
@@ -11,8 +11,8 @@ import rich_click as click
 from rich.console import Console
 from rich.table import Table
 
-from execution_simulator.books_file import BooksFileError
 from execution_simulator.faults import FAULTS, FaultPlanError
+from execution_simulator.ledger_file import LedgerFileError
 from execution_simulator.profiles import PROFILES, ProfileName
 from execution_simulator.server import RunningSimulator, SimulatorSettings, running_simulator
 from execution_simulator.settings import parse_fault_rates
@@ -36,13 +36,13 @@ def _list_faults(ctx: click.Context, _: click.Parameter, wanted: object) -> None
 
 
 def _latency_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    jitter_help = "Share by which each of these times is spread to both sides."
+    jitter_help = "Share by which these latencies vary up or down."
     for option in (
         click.option("--latency-jitter", default=LATENCY_JITTER, show_default=True,
                      type=click.FloatRange(0, 1), help=jitter_help),
         click.option("--item-latency-ms", default=0.0, show_default=True,
-                     help="Time more for each execution of a call."),
-        click.option("--latency-ms", default=0.0, show_default=True, help="Time that each call takes."),
+                     help="Additional latency per execution of a call."),
+        click.option("--latency-ms", default=0.0, show_default=True, help="Latency of each call."),
     ):  # fmt: skip
         command = option(command)
     return command
@@ -51,14 +51,14 @@ def _latency_options(command: Callable[..., Any]) -> Callable[..., Any]:
 def _fault_options(command: Callable[..., Any]) -> Callable[..., Any]:
     for option in (
         click.option("--list-faults", is_flag=True, is_eager=True, callback=_list_faults,
-                     expose_value=False, help="List all faults and stop."),
+                     expose_value=False, help="List all faults and exit."),
         click.option("--seed", default=1, show_default=True, help="The same seed gives the same faults."),
         click.option("--script", default="", metavar="A,B:1,...", help="Faults of the first calls, in order."),
         click.option("--lookup-fault", "lookup_faults", multiple=True, metavar="NAME=RATE",
                      help="The same for GET calls."),
         click.option("--poison", multiple=True, metavar="PATTERN",
-                     help="Security ids, with * and ?, whose row its database refuses: the whole batch gets 500, "
-                          "and nothing of it is kept; repeatable."),
+                     help="Security ids (with * and ?) whose rows fail in the database: the whole batch gets 500 "
+                          "and nothing of it is committed; repeatable."),
         click.option("--fault", "faults", multiple=True, metavar="NAME=RATE",
                      help="A fault of submissions; repeatable."),
     ):  # fmt: skip
@@ -69,11 +69,11 @@ def _fault_options(command: Callable[..., Any]) -> Callable[..., Any]:
 def _books_options(command: Callable[..., Any]) -> Callable[..., Any]:
     for option in (
         click.option("--fresh", is_flag=True,
-                     help="Begin with empty books and keep them in memory: forgotten at the end."),
+                     help="Start with an empty ledger and keep it in memory only."),
         click.option("--books", "books_path", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE",
-                     help="Keep the books in this file instead of the one in your data folder: written before an "
-                          "answer leaves, read at the start."),
-        click.option("--first-id", default=1, show_default=True, help="Id of the first execution in new books."),
+                     help="Keep the ledger in this file instead of the one in your data folder. It is read at the "
+                          "start and written before each answer."),
+        click.option("--first-id", default=1, show_default=True, help="First execution id of a new ledger."),
     ):  # fmt: skip
         command = option(command)
     return command
@@ -81,26 +81,28 @@ def _books_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 @click.command()
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
-@click.option("--port", default=8084, show_default=True, type=click.IntRange(0, 65535), help="0: a free one.")
+@click.option(
+    "--port", default=8084, show_default=True, type=click.IntRange(0, 65535), help="0: any free port."
+)
 @click.option("--profile", default="real", show_default=True, type=click.Choice(list(PROFILES)),
-              help="real: as the deployed service behaves; published: as its OpenAPI document reads.")  # fmt: skip
+              help="real: the deployed service's behaviour; published: its OpenAPI document.")  # fmt: skip
 @_latency_options
 @_fault_options
 @_books_options
 @click.option("--until-input-ends", is_flag=True, hidden=True,
-              help="Stop when standard input ends: with whoever started it, however that ends.")  # fmt: skip
+              help="Stop at the end of standard input, and so with the parent process.")  # fmt: skip
 @click.option("--keeper-of", type=click.Path(path_type=Path), hidden=True,
-              help="The same, and then remove this folder of a demo or a benchmark.")  # fmt: skip
+              help="The same, and then remove this folder of a demo or benchmark.")  # fmt: skip
 def simulate(
     host: str, port: int, profile: ProfileName, latency_ms: float, item_latency_ms: float,
     latency_jitter: float, faults: tuple[str, ...], poison: tuple[str, ...], lookup_faults: tuple[str, ...],
     script: str, seed: int, first_id: int, books_path: Path | None, keeper_of: Path | None, *,
     fresh: bool, until_input_ends: bool,
 ) -> None:  # fmt: skip
-    """Run a stand-in Execution Service with seeded faults.
+    """Run an Execution Service simulator with seeded faults.
 
-    It behaves like the deployed Execution Service, keeps books of what it accepted from one start to the next, and
-    prints them at the end.
+    It behaves like the deployed Execution Service, keeps a ledger of accepted executions across restarts, and
+    prints a summary at the end.
     """
     settings = _settings(
         profile=profile, seed=seed, first_id=first_id, call_latency_ms=latency_ms,
@@ -113,7 +115,7 @@ def simulate(
         run_until_stopped(
             lambda stopping: _simulate(settings, host, port, stopping, books, until_input_ends=kept)
         )
-    except BooksFileError as error:
+    except LedgerFileError as error:
         raise CommandError(f"{error} with --books, or use --fresh") from None
     if keeper_of is not None:
         from trade_service.cli.demo_folder import remove_demo_folder
@@ -122,10 +124,10 @@ def simulate(
 
 
 def _books_path(given: Path | None, *, fresh: bool) -> Path | None:
-    """The file of the books; None: in memory."""
+    """The ledger file; None keeps the ledger in memory."""
     if fresh:
         if given is not None:
-            raise CommandError("--fresh keeps no file: leave out --fresh or --books")
+            raise CommandError("--fresh uses no file: omit --fresh or --books")
         return None
     if given is not None:
         return given
@@ -134,7 +136,7 @@ def _books_path(given: Path | None, *, fresh: bool) -> Path | None:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise CommandError(
-            f"cannot keep books in {folder} ({error.strerror}): name a file with --books, or use --fresh"
+            f"cannot keep the ledger in {folder} ({error.strerror}): name a file with --books, or use --fresh"
         ) from error
     return folder / BOOKS_FILE
 
@@ -160,16 +162,16 @@ async def _simulate(
 ) -> None:  # fmt: skip
     try:
         async with running_simulator(settings, host, port, books_path) as simulator:
-            click.echo(f"Stand-in Execution Service on {simulator.base_url}, Ctrl-C stops it")
+            click.echo(f"Execution Service simulator on {simulator.base_url}, Ctrl-C stops it")
             if books_path is not None:
                 held = f"{simulator.books.total:,} executions so far"
-                click.echo(f"Its books are in {books_path} ({held}); --fresh begins with empty ones")
+                click.echo(f"Its ledger is {books_path} ({held}); --fresh starts with an empty one")
             sys.stdout.flush()
             if until_input_ends:
                 await _until_parent_is_gone(stopping)
             else:
                 await stopping.wait()
-                _print_books(simulator)
+                _print_ledger(simulator)
     except OSError as error:
         raise CommandError(
             f"cannot listen on {host}:{port}: {error.strerror}; choose another --port"
@@ -177,7 +179,7 @@ async def _simulate(
 
 
 async def _until_parent_is_gone(stopping: asyncio.Event) -> None:
-    """Whatever ends the parent, kill -9 included, ends our standard input."""
+    """Waits for the end of standard input, which any end of the parent closes, `kill -9` included."""
     loop = asyncio.get_running_loop()
     reader = asyncio.StreamReader()
     transport, _ = await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
@@ -188,13 +190,13 @@ async def _until_parent_is_gone(stopping: asyncio.Event) -> None:
     transport.close()
 
 
-def _print_books(simulator: RunningSimulator) -> None:
+def _print_ledger(simulator: RunningSimulator) -> None:
     console = Console()
     counts = simulator.books.accepted_counts()
     twice = {key: count for key, count in sorted(counts.items()) if count > 1}
-    table = Table("", "count", title="Books of the stand-in Execution Service", title_justify="left")
+    table = Table("", "count", title="Ledger of the Execution Service simulator", title_justify="left")
     table.add_row("executions accepted", f"{simulator.books.total:,}")
-    table.add_row("different executions", f"{len(counts):,}")
+    table.add_row("distinct executions", f"{len(counts):,}")
     table.add_row("accepted more than once", f"{len(twice):,}")
     for name, count in sorted(simulator.calls.items()):
         table.add_row(f"calls: {name}", f"{count:,}")

@@ -1,7 +1,7 @@
-"""The Execution Service as its published OpenAPI document reads. Pure."""
+"""The Execution Service as its published OpenAPI document describes it. Pure."""
 
 from collections.abc import Mapping, Sequence
-from decimal import Context, Decimal, Inexact, localcontext
+from decimal import Decimal
 from functools import lru_cache
 from http import HTTPStatus
 from types import MappingProxyType
@@ -10,50 +10,52 @@ from typing import Final
 from msgspec import UNSET
 from msgspec.structs import replace
 
-from execution_simulator.books import Books, Entry
-from execution_simulator.checks import MAX_BATCH_ITEMS, STATUSES, TRADE_TYPES, Amounts, Fate, Refusal
-from execution_simulator.instants import iso_fixed, to_datetime
+from execution_simulator.columns import Amounts, column, from_e8, iso_fixed, to_datetime
+from execution_simulator.ledger import Entry, Ledger
 from execution_simulator.listing import SORT_FIELDS, Keys, Query, QueryError, select, split_sort
-from execution_simulator.manners import Problem
-from execution_simulator.messages import (
+from execution_simulator.payloads import (
     ErrorBody,
     Execution,
     ExecutionPage,
     ExecutionPost,
     ExecutionPut,
-    Pagination,
     Security,
 )
+from execution_simulator.profiles.base import (
+    MAX_BATCH_ITEMS,
+    STATUSES,
+    TRADE_TYPES,
+    ZERO,
+    Fate,
+    Problem,
+    Profile,
+    Refusal,
+    letters_of,
+    pagination,
+    shown,
+)
 
-_E8: Final = Decimal(10**8)
-_LIMIT_E8: Final = Decimal(10**18)
-_ZERO: Final = Decimal(0)
-# Inexact is trapped: a number with more digits than the context holds is refused, never rounded in silence.
-_EXACT: Final = Context(prec=40, traps=[Inexact])
-
-_STATUS_OF: Final[Mapping[Problem, HTTPStatus]] = MappingProxyType(
+_STATUS_OF: Final[Mapping[Problem, int]] = MappingProxyType(
     {
-        Problem.UNREADABLE: HTTPStatus.BAD_REQUEST,
-        Problem.BAD_QUERY: HTTPStatus.BAD_REQUEST,
-        Problem.UNKNOWN_ID: HTTPStatus.NOT_FOUND,
-        Problem.OTHER_VERSION: HTTPStatus.CONFLICT,
-        Problem.NO_ROUTE: HTTPStatus.NOT_FOUND,
+        Problem.UNREADABLE: 400,
+        Problem.BAD_QUERY: 400,
+        Problem.UNKNOWN_ID: 404,
+        Problem.OTHER_VERSION: 409,
+        Problem.NO_ROUTE: 404,
     }
 )
 
 
-class Published:
-    """`Manners` of the published document: every column exact, every error with a status of its own."""
+class Published(Profile):
+    """The documented service: amounts must fit their columns exactly, and each error has its own status."""
 
     like_tomcat = False
 
     def check_all(self, posts: Sequence[ExecutionPost | None], *, singly: bool) -> list[Fate]:
-        """The first rule that each bad item breaks; nothing is ever left to the database."""
-        with localcontext(_EXACT):
-            return [_check(post) for post in posts]
+        """Reports the first violated rule of each bad item; nothing fails in the database."""
+        return [_check(post) for post in posts]
 
     def list_rule(self, items: int | None) -> str | None:
-        """1 to 100 items."""
         if items is None:
             return "must not be null"
         if 1 <= items <= MAX_BATCH_ITEMS:
@@ -61,92 +63,62 @@ class Published:
         return "must not be empty" if items == 0 else f"must not exceed {MAX_BATCH_ITEMS} items, got {items}"
 
     def permanent_message(self, post: ExecutionPost) -> str:
-        """Names the security."""
         return f"Security not found: {post.security_id}"
 
     def version_of(self, post: ExecutionPost, singly: bool) -> int:
-        """1, whatever the request says."""
+        """Always 1; the request's version is ignored."""
         return 1
 
     def created(
         self, first_id: int, posts: Sequence[ExecutionPost], now_ns: int, *, singly: bool
     ) -> list[Execution]:
-        """Sent as soon as received."""
+        """Shows the time of receipt as the time of sending too."""
         now = iso_fixed(to_datetime(now_ns))
-        shown = []
-        for execution_id, post in enumerate(posts, first_id):
-            security = _security_of(post.security_id or "")
-            execution = Execution(
-                id=execution_id,
-                execution_status=post.execution_status or "",
-                trade_type=post.trade_type or "",
-                destination=post.destination or "",
-                security=security,
-                quantity=post.quantity or _ZERO,
-                limit_price=post.limit_price,
-                received_timestamp=now,
-                sent_timestamp=now,
-                trade_service_execution_id=post.trade_service_execution_id,
-                quantity_filled=_ZERO,
-                average_price=None,
-                version=1,
-                security_id=security.security_id,
-                ticker=security.ticker,
-            )
-            shown.append(execution)
-        return shown
+        return [
+            shown(post, execution_id, _security_of(post.security_id or ""), now, now, ZERO, None, 1)
+            for execution_id, post in enumerate(posts, first_id)
+        ]
 
     def stored(self, entry: Entry) -> Execution:
-        """As it was created, and filled since."""
-        security = _security_of(entry.security_id)
         received = iso_fixed(entry.received_timestamp)
-        return Execution(
-            id=entry.id,
-            execution_status=entry.execution_status,
-            trade_type=entry.trade_type,
-            destination=entry.destination,
-            security=security,
-            quantity=entry.quantity,
-            limit_price=entry.limit_price,
-            received_timestamp=received,
-            sent_timestamp=received,
-            trade_service_execution_id=entry.trade_service_execution_id,
-            quantity_filled=entry.quantity_filled,
-            average_price=entry.average_price,
-            version=entry.version,
-            security_id=security.security_id,
-            ticker=security.ticker,
-        )
+        filled, price = entry.quantity_filled, entry.average_price
+        security = _security_of(entry.security_id)
+        return shown(entry, entry.id, security, received, received, filled, price, entry.version)
 
-    def page(self, books: Books, query: Query) -> ExecutionPage:
-        """Exact offsets; filters match exactly. Raises `QueryError` for a field that is none."""
+    def page(self, ledger: Ledger, query: Query) -> ExecutionPage:
+        """Offsets need not be multiples of the limit; filters match exactly."""
         filters = (query.execution_status, query.trade_type, query.destination, query.ticker)
-        window = range(query.offset, query.offset + query.limit)
+        end = query.offset + query.limit
 
         def passes(row: Entry) -> bool:
             found = (row.execution_status, row.trade_type, row.destination, _ticker_of(row))
             return all(not wanted or wanted == value for wanted, value in zip(filters, found, strict=True))
 
         rows, total = select(
-            books, _keys(query.sort_by), _SORT_FIELDS, passes if any(filters) else None, window
+            ledger,
+            _keys(query.sort_by),
+            _SORT_FIELDS,
+            passes if any(filters) else None,
+            range(query.offset, end),
         )
-        return ExecutionPage([self.stored(row) for row in rows], _pagination(query, total))
+        envelope = pagination(query, total, has_next=end < total, has_previous=query.offset > 0)
+        return ExecutionPage([self.stored(row) for row in rows], envelope)
 
     def fill_amounts(self, fill: ExecutionPut) -> tuple[Decimal, Decimal | None] | None:
-        """As they came."""
+        """Unchanged."""
         return fill.quantity_filled, fill.average_price
 
     def error(
         self, status: int, message: str, path: str, now_ns: int, errors: Mapping[str, str] | None = None
     ) -> ErrorBody:
-        """``validationErrors`` only where there are some."""
+        """Omits ``validationErrors`` if there are none."""
         now = iso_fixed(to_datetime(now_ns))
         phrase = HTTPStatus(status).phrase
         return ErrorBody(now, status, phrase, message, path, UNSET if errors is None else dict(errors))
 
     def problem(self, problem: Problem, detail: str, path: str, now_ns: int) -> tuple[int, ErrorBody | None]:
-        """The detail is told."""
-        status = _STATUS_OF[problem].value
+        """Always includes the detail."""
+        status = _STATUS_OF[problem]
         if problem is not Problem.UNREADABLE:
             return status, self.error(status, detail, path, now_ns)
         body = self.error(status, f"Malformed JSON request: {detail}", path, now_ns)
@@ -155,8 +127,7 @@ class Published:
 
 @lru_cache(maxsize=10_000)
 def _security_of(security_id: str) -> Security:
-    """With the ticker that answers derive: the id's first five characters that are no digits."""
-    return Security(security_id, "".join(char for char in security_id if not char.isdigit())[:5] or None)
+    return Security(security_id, letters_of(security_id) or None)
 
 
 def _ticker_of(row: Entry) -> str | None:
@@ -174,30 +145,10 @@ def _keys(sort_by: str) -> Keys:
     return keys
 
 
-def _pagination(query: Query, total: int) -> Pagination:
-    return Pagination(
-        offset=query.offset,
-        limit=query.limit,
-        total_elements=total,
-        total_pages=-(-total // query.limit),
-        current_page=query.offset // query.limit,
-        has_next=query.offset + query.limit < total,
-        has_previous=query.offset > 0,
-    )
-
-
-def _to_e8(value: Decimal) -> int | None:
-    """``value`` in units of 10**-8, or None when it is no positive decimal(18,8). Needs the exact context."""
-    if not value.is_finite():
-        return None
-    try:
-        scaled = value * _E8
-    except Inexact:
-        return None
-    if not _ZERO < scaled < _LIMIT_E8:
-        return None
-    units = int(scaled)
-    return units if units == scaled else None
+def _positive_e8(value: Decimal) -> int | None:
+    """``value`` in units of 10**-8; None unless it is a positive number that decimal(18,8) holds exactly."""
+    units = column(value)
+    return units if units is not None and units > 0 and from_e8(units) == value else None
 
 
 def _check(post: ExecutionPost | None) -> Amounts | Refusal:
@@ -208,12 +159,12 @@ def _check(post: ExecutionPost | None) -> Amounts | Refusal:
         return text
     if post.quantity is None:
         return _refusal("quantity", "is required")
-    quantity = _to_e8(post.quantity)
+    quantity = _positive_e8(post.quantity)
     if quantity is None:
         return _number_refusal("quantity", post.quantity)
     if post.limit_price is None:
         return quantity, None
-    limit_price = _to_e8(post.limit_price)
+    limit_price = _positive_e8(post.limit_price)
     if limit_price is None:
         return _number_refusal("limitPrice", post.limit_price)
     return quantity, limit_price
@@ -224,7 +175,7 @@ def _refusal(field: str, rule: str) -> Refusal:
 
 
 def _text_refusal(post: ExecutionPost) -> Refusal | None:
-    # Two look-ups settle the two short vocabularies in the common case; only a stranger is measured.
+    # Two set lookups settle the two short vocabularies in the common case; lengths only matter for other words.
     if post.execution_status not in STATUSES:
         rule = f"must be one of {', '.join(sorted(STATUSES))}, got {post.execution_status}"
         return _length_refusal("executionStatus", post.execution_status, 20) or _refusal(

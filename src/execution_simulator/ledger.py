@@ -1,4 +1,4 @@
-"""What the stand-in accepted, and how often: columns of machine integers, about 50 bytes an execution."""
+"""The ledger of accepted executions: columns of machine integers, about 50 bytes per execution."""
 
 from array import array
 from bisect import bisect_left, bisect_right
@@ -10,8 +10,8 @@ from typing import Final
 
 from msgspec import Struct
 
-from execution_simulator.checks import Amounts, from_e8
-from execution_simulator.messages import ExecutionPost
+from execution_simulator.columns import Amounts, from_e8
+from execution_simulator.payloads import ExecutionPost
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
@@ -19,15 +19,15 @@ _NULL: Final = -(2**63)
 _NOT_FILLED: Final = Decimal(0)
 
 VersionOf = Callable[[ExecutionPost, bool], int]
-"""The version that the row of an execution has, by the request and whether it came singly."""
+"""The version of a new row, given the request and whether it was sent singly."""
 
 
 class VersionConflictError(Exception):
-    """A fill names another version than the stored one."""
+    """A fill's version differs from the stored one."""
 
 
 class Entry(Struct, frozen=True):
-    """One row. ``filled``: a fill was stored; ``singly``: it came by the call that takes one execution."""
+    """One row. ``filled``: it has a fill; ``singly``: it was sent to the endpoint for one execution."""
 
     id: int
     execution_status: str
@@ -46,7 +46,7 @@ class Entry(Struct, frozen=True):
 
 
 class _Fill(Struct, frozen=True):
-    """What a fill changed; kept beside the columns, for few executions have one."""
+    """The values that a fill changed, kept beside the columns because few executions have one."""
 
     execution_status: str
     quantity_filled: Decimal
@@ -55,7 +55,7 @@ class _Fill(Struct, frozen=True):
 
 
 class _Kind(Struct, frozen=True):
-    """The few combinations of words and version that executions arrive with, stored once."""
+    """One combination of text columns and version; there are few, so each is stored once."""
 
     execution_status: str
     trade_type: str
@@ -65,16 +65,19 @@ class _Kind(Struct, frozen=True):
 
 
 def version_one(_: ExecutionPost, __: bool) -> int:
-    """Every new row has version 1."""
+    """Gives every new row version 1."""
     return 1
 
 
-class Books:
-    """Append-only; ids ascend, with gaps where some were skipped. ``tradeServiceExecutionId`` is no unique key."""
+class Ledger:
+    """Append-only rows with ascending ids; skipped ids leave gaps. ``tradeServiceExecutionId`` is not unique.
+
+    ``first_id`` is the id of the first row, ``version_of`` decides the version of each new one.
+    """
 
     def __init__(self, first_id: int = 1, version_of: VersionOf = version_one) -> None:
         self.next_id = first_id
-        """The id the next accepted execution gets."""
+        """The id of the next accepted execution."""
         self._version_of = version_of
         self._ids = array("q")
         self._trade_ids = array("q")
@@ -91,7 +94,7 @@ class Books:
 
     @property
     def total(self) -> int:
-        """How many executions were accepted, repeats included."""
+        """The number of accepted executions, duplicates included."""
         return len(self._ids)
 
     def accept(
@@ -102,7 +105,7 @@ class Books:
         *,
         singly: bool = False,
     ) -> None:
-        """Enter checked executions in order; ``amounts`` are theirs."""
+        """Appends validated executions in order, with their ``amounts``."""
         received_us = (now - _EPOCH) // _MICROSECOND
         self._ids.extend(range(self.next_id, self.next_id + len(posts)))
         self.next_id += len(posts)
@@ -119,17 +122,17 @@ class Books:
         )
 
     def skip(self, ids: int) -> None:
-        """Use up so many ids for nothing, as a transaction that was rolled back does."""
+        """Consumes ids without rows, as a rolled-back transaction does."""
         self.next_id += ids
 
     def accepted_counts(self) -> Counter[int]:
-        """How often each ``tradeServiceExecutionId`` was accepted. Counts anew: some 0.1 s a million."""
+        """How often each ``tradeServiceExecutionId`` was accepted. Recounts: about 0.1 s per million."""
         counts = Counter(self._trade_ids)
         counts.pop(_NULL, None)
         return counts
 
     def get(self, trade_service_execution_id: int) -> list[Entry]:
-        """All acceptances of one ``tradeServiceExecutionId``, oldest first. Scans: some 20 ms a million."""
+        """All rows of one ``tradeServiceExecutionId``, oldest first. Scans: about 20 ms per million."""
         rows = []
         start = 0
         try:
@@ -140,19 +143,19 @@ class Books:
             return rows
 
     def by_id(self, execution_id: int) -> Entry | None:
-        """The execution of that id, or None."""
+        """The execution with this id, or None."""
         row = self._row(execution_id)
         return None if row is None else self.at(row)
 
     def after(self, execution_id: int, limit: int) -> Iterator[Entry]:
-        """Up to ``limit`` rows after an id, ascending."""
+        """Up to ``limit`` rows with greater ids, ascending."""
         start = bisect_right(self._ids, execution_id)
         return map(self.at, range(start, min(start + limit, self.total)))
 
     def fill(
         self, execution_id: int, filled: Decimal, average_price: Decimal | None, version: int
     ) -> Entry | None:
-        """Store a fill (the total so far); None when there is no such id. Raises `VersionConflictError`."""
+        """Stores a fill (the total so far); None if the id is unknown. Raises `VersionConflictError`."""
         row = self._row(execution_id)
         if row is None:
             return None
@@ -164,12 +167,12 @@ class Books:
     def refill(
         self, execution_id: int, filled: Decimal, average_price: Decimal | None, version: int
     ) -> Entry | None:
-        """The same for a fill that was stored before: whatever version it was based on."""
+        """Restores a fill from the ledger file, without comparing versions."""
         row = self._row(execution_id)
         return None if row is None else self._fill(row, self.at(row), filled, average_price, version)
 
     def at(self, row: int) -> Entry:
-        """The execution in that place, counted from 0."""
+        """The execution at this position, counted from 0."""
         kind = self._kinds[self._kind_codes[row]]
         trade_id = self._trade_ids[row]
         price = self._limit_prices[row]

@@ -1,8 +1,7 @@
-"""The simulator's own wire messages, written from the Execution Service's published OpenAPI document and from
-recorded exchanges.
+"""The simulator's JSON messages, after the Execution Service's published OpenAPI document and recorded exchanges.
 
-They share nothing with the client's messages on purpose: a common type would hide a common mistake.
-Both sides are checked against the same golden JSON files instead.
+They deliberately share nothing with the client's messages: a shared type would hide a shared mistake. Both sides
+are tested against the same golden JSON files instead.
 """
 
 from decimal import Decimal
@@ -19,7 +18,7 @@ FAILED: Final = "FAILED"
 
 
 class ExecutionPost(Struct, frozen=True, rename="camel", gc=False):
-    """One execution to create. Every field may be missing: that is answered per item, not per request."""
+    """One execution to create. A missing field fails the item, not the request."""
 
     execution_status: str | None = None
     trade_type: str | None = None
@@ -32,22 +31,22 @@ class ExecutionPost(Struct, frozen=True, rename="camel", gc=False):
 
 
 class BatchExecutionRequest(Struct, frozen=True, rename="camel"):
-    """Body of ``POST /api/v1/executions/batch``; 1 to 100 items. None: the list is null or missing."""
+    """Body of ``POST /api/v1/executions/batch``: 1 to 100 items, or None if the list is null or missing."""
 
     executions: list[ExecutionPost | None] | None = None
 
 
 class Security(Struct, frozen=True, rename="camel", gc=False):
-    """What the service knows of a security; the ticker is null when it cannot be resolved."""
+    """A security; the ticker is null if it cannot be resolved."""
 
     security_id: str
     ticker: str | None
 
 
 class Execution(Struct, frozen=True, rename="camel", gc=False):
-    """One stored execution as the service shows it. ``securityId`` and ``ticker`` repeat ``security``.
+    """One execution as the service shows it. ``securityId`` and ``ticker`` repeat ``security``.
 
-    Timestamps are text: the profiles write them with different numbers of digits.
+    Timestamps are text because the profiles write different numbers of digits.
     """
 
     id: int
@@ -68,7 +67,7 @@ class Execution(Struct, frozen=True, rename="camel", gc=False):
 
 
 class ExecutionResult(Struct, frozen=True, rename="camel", gc=False):
-    """What became of one item: ``message`` is null on success, ``execution`` is null on failure."""
+    """The outcome of one item: ``message`` is null on success, ``execution`` on failure."""
 
     request_index: int
     status: str
@@ -77,7 +76,7 @@ class ExecutionResult(Struct, frozen=True, rename="camel", gc=False):
 
 
 class BatchExecutionResponse(Struct, frozen=True, rename="camel"):
-    """Body of 201, 207 and of a 400 with results; ``results`` may be null or missing (hazard 5)."""
+    """Body of 201, 207 and 400 with results; ``results`` may be null or missing (hazard 5)."""
 
     status: str
     message: str
@@ -115,7 +114,7 @@ class ExecutionPage(Struct, frozen=True, rename="camel"):
 
 
 class ErrorBody(Struct, frozen=True, rename="camel"):
-    """Every error but the 400 with results. Only a malformed request names fields in ``validationErrors``."""
+    """Every error except 400 with results. ``validationErrors`` is only filled for malformed requests."""
 
     timestamp: str
     status: int
@@ -132,20 +131,20 @@ _put_decoder = msgspec.json.Decoder(ExecutionPut)
 
 
 def encode(message: object) -> bytes:
-    """JSON of any message; decimals leave as JSON numbers, digit for digit."""
+    """Encodes any message; decimals become JSON numbers, digit for digit."""
     return _encoder.encode(message)
 
 
 def decode_batch(body: bytes) -> BatchExecutionRequest:
-    """Raises ``msgspec.DecodeError`` when the body is no batch."""
+    """Raises ``msgspec.DecodeError`` if the body is not a batch."""
     return _batch_decoder.decode(body)
 
 
 def decode_post(body: bytes) -> ExecutionPost:
-    """Raises ``msgspec.DecodeError`` when the body is no execution."""
+    """Raises ``msgspec.DecodeError`` if the body is not an execution."""
     return _post_decoder.decode(body)
 
 
 def decode_put(body: bytes) -> ExecutionPut:
-    """Raises ``msgspec.DecodeError`` when the body is no fill."""
+    """Raises ``msgspec.DecodeError`` if the body is not a fill."""
     return _put_decoder.decode(body)

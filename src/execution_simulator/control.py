@@ -1,20 +1,20 @@
-"""Endpoints for tests and for the audit; the real Execution Service has none of them."""
+"""Control endpoints for tests and the audit. The real Execution Service has none of them."""
 
 from typing import Final
 
 import msgspec
 from aiohttp import web
 
-from execution_simulator.books import Entry
 from execution_simulator.delivery import json_answer
+from execution_simulator.ledger import Entry
 from execution_simulator.settings import decode_change
 from execution_simulator.state import SimulatorState
 
 MAX_ENTRIES: Final = 10_000
 
 
-class OperatorHandlers:
-    """``/simulator/*`` over one state."""
+class ControlHandlers:
+    """The routes under ``/simulator``."""
 
     def __init__(self, state: SimulatorState) -> None:
         self._state = state
@@ -30,23 +30,23 @@ class OperatorHandlers:
         ]
 
     async def books(self, _: web.Request) -> web.Response:
-        """Totals, and every tradeServiceExecutionId accepted more than once with how often."""
-        books = self._state.books
-        counts = books.accepted_counts()
+        """Totals, and how often each tradeServiceExecutionId accepted more than once was accepted."""
+        ledger = self._state.ledger
+        counts = ledger.accepted_counts()
         return json_answer(
             200,
             {
-                "total": books.total,
+                "total": ledger.total,
                 "distinct": len(counts),
-                "withoutTradeServiceExecutionId": books.total - counts.total(),
-                "nextId": books.next_id,
+                "withoutTradeServiceExecutionId": ledger.total - counts.total(),
+                "nextId": ledger.next_id,
                 "acceptedMoreThanOnce": {str(key): count for key, count in counts.items() if count > 1},
             },
         )
 
     async def entries(self, request: web.Request) -> web.Response:
-        """``?afterId=0&limit=10000``: rows by ascending id, each ``[id, tradeServiceExecutionId, securityId,
-        tradeType, destination, "quantity", "limitPrice"|null]``; ``nextAfterId`` is null at the end."""
+        """``?afterId=0&limit=10000``: rows in ascending id order, each ``[id, tradeServiceExecutionId, securityId,
+        tradeType, destination, "quantity", "limitPrice"|null]``; ``nextAfterId`` is null on the last page."""
         try:
             after_id = int(request.query.get("afterId", "0"))
             limit = int(request.query.get("limit", str(MAX_ENTRIES)))
@@ -54,15 +54,15 @@ class OperatorHandlers:
             return json_answer(400, {"error": "afterId and limit must be whole numbers"})
         if not 1 <= limit <= MAX_ENTRIES:
             return json_answer(400, {"error": f"limit must be between 1 and {MAX_ENTRIES}, got {limit}"})
-        books = self._state.books
-        rows = list(books.after(after_id, limit))
+        ledger = self._state.ledger
+        rows = list(ledger.after(after_id, limit))
         last = rows[-1].id if rows else None
-        more = last is not None and any(True for _ in books.after(last, 1))
+        more = last is not None and any(True for _ in ledger.after(last, 1))
         shown = [_shown(row) for row in rows]
         return json_answer(200, {"entries": shown, "nextAfterId": last if more else None})
 
     async def calls(self, _: web.Request) -> web.Response:
-        """Calls by endpoint, batches by size, faults met by name, submissions in flight."""
+        """Calls by endpoint, batches by size, injected faults by name, submissions in flight."""
         state = self._state
         return json_answer(
             200,
@@ -75,7 +75,7 @@ class OperatorHandlers:
         )
 
     async def get_faults(self, _: web.Request) -> web.Response:
-        """The plan in force."""
+        """The active fault plan."""
         state = self._state
         return json_answer(
             200,
@@ -88,7 +88,7 @@ class OperatorHandlers:
         )
 
     async def put_faults(self, request: web.Request) -> web.Response:
-        """Change the plan; 400 that names the wrong entry changes nothing."""
+        """Changes the fault plan, or answers 400 naming the bad entry and changes nothing."""
         try:
             self._state.change(decode_change(await request.read()))
         except (msgspec.DecodeError, ValueError) as error:
@@ -96,7 +96,7 @@ class OperatorHandlers:
         return await self.get_faults(request)
 
     async def reset(self, _: web.Request) -> web.Response:
-        """Empty the books and the counters, and go back to the settings' faults and seed."""
+        """Clears ledger and counters, and restores the faults and the seed of the settings."""
         self._state.reset()
         return web.Response(status=204)
 

@@ -1,4 +1,4 @@
-"""The stand-in's books in a file: what was told to anybody is read back, whatever ended the process."""
+"""The ledger file: every answered commit is read back, however the process ended."""
 
 import os
 import tempfile
@@ -13,10 +13,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from execution_simulator.books import Books, Entry
-from execution_simulator.books_file import BooksFile, BooksFileError
-from execution_simulator.checks import amounts_of
-from execution_simulator.messages import ExecutionPost
+from execution_simulator.columns import amounts_of
+from execution_simulator.ledger import Entry, Ledger
+from execution_simulator.ledger_file import LedgerFile, LedgerFileError
+from execution_simulator.payloads import ExecutionPost
 from execution_simulator.server import running_simulator
 
 NOW = datetime(2026, 11, 24, 10, 30, 0, 123456, tzinfo=UTC)
@@ -27,29 +27,29 @@ def post(trade_id: int, quantity: str = "1.5", price: str | None = "9.00000001")
     return ExecutionPost("NEW", "BUY", "ML", "IBM", Decimal(quantity), limit_price, trade_id, 1)
 
 
-def enter(file: BooksFile, books: Books, posts: Sequence[ExecutionPost]) -> None:
-    """One commit, as the simulator's state makes it."""
+def enter(file: LedgerFile, books: Ledger, posts: Sequence[ExecutionPost]) -> None:
+    """Makes one commit as `SimulatorState` does."""
     file.accepted(posts, NOW, books.next_id)
     books.accept(posts, [found for post in posts if (found := amounts_of(post))], NOW)
 
 
-def content(books: Books) -> list[Entry]:
+def content(books: Ledger) -> list[Entry]:
     return list(books.after(0, 1000))
 
 
 commits = st.lists(
     st.tuples(st.lists(st.integers(1, 9), min_size=1, max_size=4), st.integers(0, 3)), max_size=5
 )
-"""Of each commit the executions, and how many ids were lost before it."""
+"""The executions of each commit, and the ids lost before it."""
 
 
 @given(commits, st.integers(1, 2**31), st.data())
-def test_a_file_cut_anywhere_holds_its_whole_commits(
+def test_a_truncated_file_keeps_its_complete_commits(
     table: list[tuple[list[int], int]], first_id: int, data: st.DataObject
 ) -> None:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "books"
-        file, books = BooksFile.open(path, first_id)
+        file, books = LedgerFile.open(path, first_id)
         ends = {path.stat().st_size: content(books)}
         next_ids = {path.stat().st_size: first_id}
         for trade_ids, lost in table:
@@ -61,13 +61,13 @@ def test_a_file_cut_anywhere_holds_its_whole_commits(
         cut = data.draw(st.integers(min(ends), max(ends)))
         os.truncate(path, cut)
 
-        again, found = BooksFile.open(path, 77)
+        again, found = LedgerFile.open(path, 77)
         whole = max(end for end in ends if end <= cut)
         assert content(found) == ends[whole]
         assert found.next_id == next_ids[whole], "the file's first id counts"
         enter(again, found, [post(5, "2", None)])
         again.close()
-        file, found_again = BooksFile.open(path, 1)
+        file, found_again = LedgerFile.open(path, 1)
         file.close()
         assert content(found_again) == content(found)
 
@@ -90,46 +90,46 @@ def test_a_file_cut_anywhere_holds_its_whole_commits(
         ),
     ],
 )
-def test_a_file_of_something_else_is_named_and_left_alone(tmp_path: Path, text: str, word: str) -> None:
+def test_other_files_are_named_and_left_unchanged(tmp_path: Path, text: str, word: str) -> None:
     path = tmp_path / "orders.csv"
     path.write_text(text + "the last line has no end", encoding="utf-8")
-    with pytest.raises(BooksFileError, match=rf"{word} of .*orders\.csv"):
-        BooksFile.open(path, 1)
+    with pytest.raises(LedgerFileError, match=rf"{word} of .*orders\.csv"):
+        LedgerFile.open(path, 1)
     assert path.read_text("utf-8") == text + "the last line has no end"
 
 
-def test_a_place_without_files_is_named(tmp_path: Path) -> None:
-    with pytest.raises(BooksFileError, match=r"nowhere.* cannot hold books"):
-        BooksFile.open(tmp_path / "nowhere" / "books", 1)
+def test_an_unusable_path_is_named(tmp_path: Path) -> None:
+    with pytest.raises(LedgerFileError, match=r"nowhere.* cannot hold the ledger"):
+        LedgerFile.open(tmp_path / "nowhere" / "books", 1)
 
 
-def test_what_the_disk_does_not_take_leaves_no_trace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failed_write_leaves_no_trace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "books"
-    file, books = BooksFile.open(path, 1)
+    file, books = LedgerFile.open(path, 1)
     enter(file, books, [post(1)])
     write = os.write
     monkeypatch.setattr(os, "write", lambda fd, data: write(fd, data[:20]))
-    with pytest.raises(OSError, match="only a part"):
+    with pytest.raises(OSError, match="only part"):
         enter(file, books, [post(2)])
     monkeypatch.undo()
     enter(file, books, [post(3)])
     file.close()
-    again, found = BooksFile.open(path, 1)
+    again, found = LedgerFile.open(path, 1)
     again.close()
     assert [row.trade_service_execution_id for row in content(found)] == [1, 3]
 
 
-def test_a_file_has_one_user_at_a_time(tmp_path: Path) -> None:
+def test_a_file_is_locked(tmp_path: Path) -> None:
     path = tmp_path / "books"
-    file, _ = BooksFile.open(path, 1)
-    with pytest.raises(BooksFileError, match=r"another process keeps its books in .*books: stop it"):
-        BooksFile.open(path, 1)
+    file, _ = LedgerFile.open(path, 1)
+    with pytest.raises(LedgerFileError, match=r"another simulator keeps its ledger in .*books: stop it"):
+        LedgerFile.open(path, 1)
     file.close()
-    again, _ = BooksFile.open(path, 1)
+    again, _ = LedgerFile.open(path, 1)
     again.close()
 
 
-async def test_books_fills_and_ids_go_on_in_the_next_run(tmp_path: Path) -> None:
+async def test_rows_fills_and_ids_survive_a_restart(tmp_path: Path) -> None:
     path = tmp_path / "books"
     item: dict[str, Any] = {
         "executionStatus": "NEW", "tradeType": "BUY", "destination": "ML", "securityId": "IBM",
