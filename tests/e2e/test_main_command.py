@@ -36,7 +36,7 @@ def test_help_lists_all_commands(capsys: pytest.CaptureFixture[str]) -> None:
         (["simulate", "--fault", "reset_after=2"], "must be between 0 and 1"),
         (["simulate", "--fault", "gremlins=0.1"], "unknown fault 'gremlins'"),
         (["simulate", "--poison", ""], "poison '' must have 1 to 100 characters"),
-        (["simulate", "--fresh", "--books", "books"], "leave out --fresh or --books"),
+        (["simulate", "--fresh", "--books", "books"], "omit --fresh or --books"),
         (["demo", "--orders", "0"], "--orders"),
     ],
 )
