@@ -30,7 +30,7 @@ from trade_service.bench import bare_loop
 from trade_service.bench.filling import fill, filler_on
 from trade_service.bench.machine import described, this_machine
 from trade_service.cli.demo_folder import database_folder, make_demo_folder, remove_demo_folder
-from trade_service.settings import load_settings
+from trade_service.settings.load import load_settings
 from trade_service.store.embedded import EmbeddedPostgres
 
 COMMAND = Path(sys.executable).with_name("trade-service")

@@ -18,7 +18,7 @@ import pytest
 from tests.support.database import TestServer
 from tests.web.live import ORDERS, Live, live_alone, order_body
 from tests.web.support import DEADLINE_S, connected
-from trade_service.settings.surroundings import ServerSettings
+from trade_service.web.web_settings import ServerSettings
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "client-traffic.jsonl"
 VERSION = 3

@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trade_service.settings import LoadedSettings, SettingsError, load_settings
-from trade_service.settings.masking import mask_url
+from trade_service.masking import mask_url
+from trade_service.settings.load import LoadedSettings, load_settings
+from trade_service.settings.sources import SettingsError
 
 
 def load(url: str, **more: str) -> LoadedSettings:

@@ -9,11 +9,10 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from trade_service.settings import LoadedSettings, Settings, SettingsError, load_settings
-from trade_service.settings.convert import convert
-from trade_service.settings.fields import Field
-from trade_service.settings.model import FIELDS
-from trade_service.settings.sources import Raw
+from trade_service.section import Field
+from trade_service.settings.load import LoadedSettings, convert, load_settings
+from trade_service.settings.model import FIELDS, Settings
+from trade_service.settings.sources import Raw, SettingsError
 
 NUMERIC = [field for field in FIELDS.values() if field.base in (int, float)]
 CONTRACT_ALIASES = {
@@ -108,7 +107,7 @@ def test_every_older_variable_name_is_read(variable: str) -> None:
 def test_every_setting_has_a_native_variable_and_a_meaning(field: Field) -> None:
     native = f"TRADE_SERVICE_{field.section}_{field.key}".upper()
     assert load_settings({native: text_for(field)}).origins[field.name] == f"environment {native}"
-    assert field.description.endswith(".")
+    assert field.about.help.endswith(".")
 
 
 def test_native_name_wins_over_the_alias_and_says_so() -> None:
@@ -314,8 +313,9 @@ def test_settings_that_contradict_each_other_are_refused(environ: dict[str, str]
 
 
 def test_a_slow_call_is_one_of_half_the_read_time_out_unless_said_otherwise() -> None:
-    assert load_settings({"EXECUTION_SERVICE_READ_TIMEOUT": "9000"}).settings.slow_call_ms == 4500
-    assert load_settings({"TRADE_SERVICE_CIRCUIT_SLOW_CALL_MS": "70"}).settings.slow_call_ms == 70
+    half, given = {"EXECUTION_SERVICE_READ_TIMEOUT": "9000"}, {"TRADE_SERVICE_CIRCUIT_SLOW_CALL_MS": "70"}
+    assert load_settings(half).settings.engine.effective_circuit.slow_call_ms == 4500
+    assert load_settings(given).settings.engine.effective_circuit.slow_call_ms == 70
 
 
 def test_an_unknown_override_is_refused() -> None:
@@ -369,13 +369,13 @@ def test_an_empty_variable_is_not_set_but_an_empty_list_is_empty() -> None:
 def test_derived_time_outs_follow_the_others() -> None:
     settings = load_settings({"EXECUTION_SERVICE_READ_TIMEOUT": "2000"}).settings
     assert settings.execution_service.effective_total_timeout_ms == 17_000
-    assert settings.settle_time_ms == 4000
+    assert settings.engine.settle_ms == 4000
     environ = {
         "TRADE_SERVICE_SUBMISSION_SETTLE_TIME_MS": "5",
         "TRADE_SERVICE_EXECUTION_SERVICE_TOTAL_TIMEOUT_MS": "6",
     }
     settings = load_settings(environ).settings
-    assert (settings.settle_time_ms, settings.execution_service.effective_total_timeout_ms) == (5, 6)
+    assert (settings.engine.settle_ms, settings.execution_service.effective_total_timeout_ms) == (5, 6)
 
 
 def test_a_home_directory_is_understood() -> None:

@@ -11,10 +11,11 @@ from click.testing import CliRunner
 from rich.pretty import pretty_repr
 
 from trade_service.cli.config import config
-from trade_service.settings import SettingsError, load_settings, settings_reference
-from trade_service.settings.masking import mask_url
+from trade_service.masking import mask_url
+from trade_service.settings.load import load_settings
 from trade_service.settings.model import FIELDS
-from trade_service.settings.report import rows
+from trade_service.settings.report import rows, settings_reference
+from trade_service.settings.sources import SettingsError
 
 SECRET = "hunter2secret"
 REPOSITORY = Path(__file__).parents[2]

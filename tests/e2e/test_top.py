@@ -9,8 +9,8 @@ from execution_simulator.server import RunningSimulator
 from tests.e2e.command import Cli
 from tests.support.database import TestServer
 from tests.web.live import live_alone
-from trade_service.settings.access import MetricsSettings
-from trade_service.settings.sending import ExecutionBatchSettings
+from trade_service.observability.telemetry_settings import MetricsSettings
+from trade_service.submission.engine_settings import ExecutionBatchSettings
 
 QUICK = ("--every", "0.2", "--times", "2")
 ORDER = {"orderId": 1, "portfolioId": "P", "orderType": "BUY", "securityId": "IBM", "quantity": 5}

@@ -9,8 +9,8 @@ from tests.support.database import TestServer
 from tests.support.heart import until
 from tests.web.live import Live, behave, live_alone
 from trade_service.cli.top_figures import Scrape
-from trade_service.settings.sending import RetrySettings
-from trade_service.settings.surroundings import TelemetrySettings
+from trade_service.observability.telemetry_settings import TelemetrySettings
+from trade_service.submission.engine_settings import RetrySettings
 
 QUICK_GAUGES = TelemetrySettings(backlog_every_s=0.1)
 FEW_TRIES = RetrySettings(max_attempts=3, initial_delay_ms=20, max_delay_ms=100)

@@ -16,14 +16,15 @@ from trade_service.bootstrap.running import running_services
 from trade_service.bootstrap.services import Services
 from trade_service.bootstrap.web import web_app
 from trade_service.http_server import ServerLimits
-from trade_service.settings import Settings
-from trade_service.settings.sending import (
+from trade_service.settings.model import Settings
+from trade_service.store.store_settings import StoreSettings
+from trade_service.submission.engine_settings import (
     CircuitSettings,
     ExecutionServiceSettings,
     RetrySettings,
     SubmissionSettings,
 )
-from trade_service.settings.surroundings import DatabaseSettings, ServerSettings
+from trade_service.web.web_settings import ServerSettings
 
 ORDERS = "/api/v1/tradeOrders"
 BATCH = f"{ORDERS}/batch/submit"
@@ -121,7 +122,7 @@ def quick_settings(database_url: str, execution_service_url: str) -> Settings:
     """Times that a test can wait for, and no circuit: most tests want every call to be made."""
     return Settings(
         server=ServerSettings(shutdown_grace_s=2.0),
-        database=DatabaseSettings(url=database_url, pool_timeout_s=2.0, statement_timeout_s=5.0),
+        database=StoreSettings(url=database_url, pool_timeout_s=2.0, statement_timeout_s=5.0),
         execution_service=ExecutionServiceSettings(
             base_url=execution_service_url, connect_timeout_ms=500, read_timeout_ms=1000
         ),

@@ -19,14 +19,15 @@ from trade_service.domain.access import (
     Role,
 )
 from trade_service.domain.errors import NotFound
-from trade_service.settings import AuthSettings, Settings
-from trade_service.settings.surroundings import ServerSettings
+from trade_service.identity.auth_settings import AuthSettings
+from trade_service.settings.model import Settings
 from trade_service.trading.editors import Editors
 from trade_service.web.access import READER, UndeclaredRole, check_roles, declared_roles
 from trade_service.web.app import create_app
 from trade_service.web.cors import Origins
 from trade_service.web.dependencies import WebSettings
 from trade_service.web.errors import RequestRefused
+from trade_service.web.web_settings import ServerSettings
 
 ORDER = "/api/v1/tradeOrders/7"
 NAMES = {role.title: role for role in GIVEN_ROLES}

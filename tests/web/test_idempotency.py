@@ -13,8 +13,8 @@ from tests.support.database import TestServer
 from tests.support.trading import counted_statements, run_sql, value_of
 from tests.web.live import BATCH, BULK, ORDERS, Live, behave, live_service, order_body
 from tests.web.support import Answer
-from trade_service.settings.sending import SubmissionSettings
-from trade_service.settings.surroundings import IdempotencySettings
+from trade_service.submission.engine_settings import SubmissionSettings
+from trade_service.trading.trading_settings import IdempotencySettings
 
 KEYS = count(1)
 QUICK = SubmissionSettings(

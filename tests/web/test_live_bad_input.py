@@ -11,7 +11,7 @@ from tests.support.database import TestServer
 from tests.support.trading import run_sql, value_of
 from tests.web.live import BATCH, BULK, ORDERS, Live, behave, live_alone, order_body
 from tests.web.support import Answer
-from trade_service.settings.surroundings import ServerSettings
+from trade_service.web.web_settings import ServerSettings
 
 MAX_BODY_BYTES = 200_000
 EVERYTHING = """

@@ -5,7 +5,7 @@ from decimal import Decimal
 
 from tests.support.database import TestServer
 from tests.web.live import live_alone
-from trade_service.settings.sending import CircuitSettings
+from trade_service.submission.engine_settings import CircuitSettings
 
 AT_ONCE_S = 4.0
 """Half of what a caller waits at most."""

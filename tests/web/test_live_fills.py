@@ -6,7 +6,7 @@ from decimal import Decimal
 from tests.support.database import TestServer
 from tests.support.trading import value_of
 from tests.web.live import BATCH, live_alone
-from trade_service.settings.sending import FillSettings
+from trade_service.trading.trading_settings import FillSettings
 
 
 async def test_a_fill_of_what_was_never_sent_is_a_conflict(

@@ -13,7 +13,7 @@ from execution_simulator.server import SimulatorSettings, running_simulator
 from tests.support.database import TestServer
 from tests.web.live import DIGITS, Live, behave, live_alone, live_service, quick_settings
 from tests.web.support import Answer
-from trade_service.settings.sending import RetrySettings
+from trade_service.submission.engine_settings import RetrySettings
 
 NO_SEND = "?noExecuteSubmit=true"
 

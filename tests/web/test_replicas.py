@@ -10,7 +10,7 @@ import pytest
 from execution_simulator.server import SimulatorSettings, running_simulator
 from tests.support.database import TestServer
 from tests.web.live import ORDERS, Live, behave, live_service, order_body
-from trade_service.settings.sending import RetrySettings
+from trade_service.submission.engine_settings import RetrySettings
 
 REFERENCES = {
     "blotters": ("blotters", "name"),

@@ -9,7 +9,7 @@ import pytest
 from tests.client.raw_server import Conversation, Script, raw_server
 from tests.support.database import TestServer
 from tests.web.live import Live, live_alone
-from trade_service.settings.surroundings import (
+from trade_service.trading.trading_settings import (
     NamesSettings,
     PortfolioServiceSettings,
     SecurityServiceSettings,

@@ -16,7 +16,7 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span
 from execution_simulator.server import RunningSimulator, SimulatorSettings, running_simulator
 from tests.support.database import TestServer
 from tests.web.live import Live, live_service
-from trade_service.settings.surroundings import TelemetrySettings
+from trade_service.observability.telemetry_settings import TelemetrySettings
 
 TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
 CALLER = "00f067aa0ba902b7"

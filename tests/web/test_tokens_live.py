@@ -8,7 +8,7 @@ from tests.client.raw_server import Conversation, raw_server
 from tests.core.test_identity import OTHER_RSA_KEY, RSA_KEY, RULES, jwk, jwks, signed
 from tests.support.database import TestServer
 from tests.web.live import ORDERS, Live, live_alone, order_body
-from trade_service.settings import AuthSettings
+from trade_service.identity.auth_settings import AuthSettings
 
 SECRET = "s3cr3t"
 

@@ -9,8 +9,8 @@ import pytest
 from tests.client.raw_server import Conversation, raw_server
 from tests.support.database import TestServer
 from tests.web.live import Live, live_alone
-from trade_service.settings.surroundings import PortfolioServiceSettings, SecurityServiceSettings
 from trade_service.store.list_store import PostgresListCounts
+from trade_service.trading.trading_settings import PortfolioServiceSettings, SecurityServiceSettings
 
 NAMES = {
     "portfolio/P1": b'{"portfolioId":"P1","name":"Growth"}',

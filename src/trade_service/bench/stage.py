@@ -13,7 +13,7 @@ from trade_service.bench.effort import Effort
 from trade_service.bench.filling import FILL_TIMEOUT_S
 from trade_service.bootstrap.running import running_services
 from trade_service.bootstrap.services import Services
-from trade_service.settings import load_settings
+from trade_service.settings.load import load_settings
 from trade_service.store.migrate import migrate
 
 CONNECT_S = 10.0

@@ -7,7 +7,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from trade_service.bootstrap.services import CannotStart
 from trade_service.identity.api_keys import ApiKeys
-from trade_service.settings import Settings
+from trade_service.settings.model import Settings
 from trade_service.store.key_store import PostgresKeys
 from trade_service.web.access import Authenticator, Everybody
 

@@ -3,7 +3,7 @@
 from trade_service import __version__
 from trade_service.execution_service.client import ClientSettings
 from trade_service.reference_services.client import ReferenceServicesSettings
-from trade_service.settings import Settings
+from trade_service.settings.model import Settings
 from trade_service.submission.breaker import CircuitSettings
 from trade_service.submission.downstream_gate import GateSettings
 from trade_service.submission.failure_handler import RetryPolicy
@@ -44,7 +44,7 @@ def circuit_settings(settings: Settings) -> CircuitSettings:
         window_calls=circuit.window_calls,
         minimum_calls=circuit.minimum_calls,
         failure_rate_pct=circuit.failure_rate_pct,
-        slow_call_ms=settings.slow_call_ms,
+        slow_call_ms=settings.engine.effective_circuit.slow_call_ms or 1,
         slow_rate_pct=circuit.slow_rate_pct,
         open_ms=circuit.open_ms,
         open_max_ms=circuit.open_max_ms,
@@ -71,7 +71,7 @@ def submission_settings(settings: Settings, owner: str) -> SubmissionSettings:
         owner=owner,
         lease_ms=call_ms + settings.submission.lease_margin_ms,
         call_ms=call_ms,
-        settle_ms=settings.settle_time_ms,
+        settle_ms=settings.engine.settle_ms,
         give_up_after_ms=round(settings.retry.give_up_after_s * 1000),
         wait_s=settings.submission.wait_s,
         window=WINDOW_BATCHES * settings.batch.max_concurrent * settings.batch.effective_size,

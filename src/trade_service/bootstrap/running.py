@@ -17,7 +17,7 @@ from trade_service.execution_service.client import ExecutionServiceClient
 from trade_service.observability.extensions import installed_listeners
 from trade_service.observability.given_up_log import GivenUpLog
 from trade_service.observability.submission_log import SubmissionLog
-from trade_service.settings import Settings
+from trade_service.settings.model import Settings
 from trade_service.store.downstream_store import PostgresDownstreamStore
 from trade_service.store.embedded import EmbeddedPostgres, default_data_dir
 from trade_service.store.engine import StoreSettings, create_engine, single_connection
@@ -117,7 +117,7 @@ async def restoring(settings: Settings, progress: Progress) -> AsyncIterator[Dat
             PostgresRestoreStore(engine, clock),
             PostgresDownstreamStore(engine),
             ledger,
-            settings.settle_time_ms,
+            settings.engine.settle_ms,
             settings.submission.look_up_max_pages,
         )
 

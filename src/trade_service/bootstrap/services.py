@@ -26,7 +26,7 @@ from trade_service.execution_service import wire
 from trade_service.execution_service.client import ExecutionServiceClient
 from trade_service.observability.logs import LogLevel
 from trade_service.reference_services.client import ReferenceServicesClient
-from trade_service.settings import Settings
+from trade_service.settings.model import Settings
 from trade_service.store.bulk_store import PostgresBulkSubmissionStore
 from trade_service.store.downstream_store import PostgresDownstreamStore
 from trade_service.store.execution_changes import PostgresExecutionChanges
@@ -171,7 +171,7 @@ class Services:
         settings = self.settings
         new_id, sent_id = status_ids(await self.references.get())
         store = PostgresSubmissionStore(
-            self.engine, self.clock, self.owner, settings.settle_time_ms, new_id, sent_id
+            self.engine, self.clock, self.owner, settings.engine.settle_ms, new_id, sent_id
         )
         self._wire_submission(store)
         self.operators = OperatorService(
@@ -189,7 +189,7 @@ class Services:
             self.clock,
         )
         self.executions = ExecutionService(
-            PostgresExecutionReads(self.engine, self.owner, settings.settle_time_ms),
+            PostgresExecutionReads(self.engine, self.owner, settings.engine.settle_ms),
             self.references,
             self.submissions,
             self.queue,

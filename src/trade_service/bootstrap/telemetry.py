@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from prometheus_client import CollectorRegistry
 
 from trade_service import __version__
-from trade_service.settings import Settings
+from trade_service.settings.model import Settings
 from trade_service.submission.clock import SystemClock
 
 EXPORT_S = 3.0

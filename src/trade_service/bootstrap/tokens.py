@@ -11,9 +11,9 @@ import aiohttp
 
 from trade_service.bootstrap.services import CannotStart
 from trade_service.domain.access import CredentialsNotCheckable
+from trade_service.identity.auth_settings import AuthSettings
 from trade_service.identity.signing_keys import SigningKey, keys_at, keys_of_file
 from trade_service.identity.tokens import TokenRules, Tokens
-from trade_service.settings import AuthSettings
 from trade_service.single_flight import SingleFlightCache
 
 OLD_KEYS_S = 86_400.0

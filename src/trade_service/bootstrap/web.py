@@ -11,7 +11,7 @@ from trade_service.bootstrap.services import Services
 from trade_service.domain.access import Role
 from trade_service.observability.exposition import Exposition
 from trade_service.observability.http_metrics import HttpMetrics, register_connections
-from trade_service.settings import Settings
+from trade_service.settings.model import Settings
 from trade_service.store.pool import pool_state
 from trade_service.web.app import create_app
 from trade_service.web.dependencies import WebServices, WebSettings

@@ -17,7 +17,7 @@ from trade_service.cli.running import config_option, run_until_done, say, settin
 from trade_service.cli.summary import result_console
 from trade_service.domain.money import shown
 from trade_service.execution_service.client import ExecutionServiceClient
-from trade_service.settings import Settings
+from trade_service.settings.model import Settings
 from trade_service.store.audit_reads import AuditReads
 from trade_service.submission.clock import SystemClock
 

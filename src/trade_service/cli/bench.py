@@ -17,8 +17,8 @@ from trade_service.cli.bench_view import print_comparison
 from trade_service.cli.running import run_until_done
 from trade_service.cli.summary import result_console
 from trade_service.observability.logs import configure_logs
-from trade_service.settings import load_settings
-from trade_service.settings.checks import base_url
+from trade_service.section import root_url
+from trade_service.settings.load import load_settings
 
 INCOMPLETE = 1
 
@@ -27,7 +27,7 @@ def _address(_: click.Context, parameter: click.Parameter, value: str | None) ->
     if value is None:
         return None
     try:
-        return base_url(value)
+        return root_url(value)
     except ValueError as error:
         raise click.BadParameter(f"must be {error}", param_hint=parameter.opts[0]) from None
 

@@ -11,7 +11,7 @@ import msgspec
 from trade_service.bench.effort import Effort
 from trade_service.bench.stage import Target
 from trade_service.cli.command_error import CommandError
-from trade_service.settings.masking import mask_url
+from trade_service.masking import mask_url
 
 LOAD = "load"
 

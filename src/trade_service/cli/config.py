@@ -12,8 +12,9 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from trade_service.settings import LoadedSettings, SettingsError, load_settings, settings_reference
-from trade_service.settings.report import as_data, rows
+from trade_service.settings.load import LoadedSettings, load_settings
+from trade_service.settings.report import as_data, rows, settings_reference
+from trade_service.settings.sources import SettingsError
 
 _WIDTH_WITHOUT_TERMINAL = 160
 _EXIT_BAD_SETTINGS = 2

@@ -21,16 +21,16 @@ from trade_service.cli.running import run_until_done
 from trade_service.cli.summary import print_outcomes, print_sentence, print_survived, result_console
 from trade_service.cli.tally import ErrorFile, Survived, Tally
 from trade_service.observability.logs import configure_logs
-from trade_service.settings import (
-    DatabaseSettings,
+from trade_service.settings.model import Settings
+from trade_service.store.audit_reads import AuditReads
+from trade_service.store.store_settings import StoreSettings
+from trade_service.submission.engine_settings import (
     ExecutionServiceSettings,
     RetrySettings,
-    ServerSettings,
-    Settings,
     SubmissionSettings,
 )
-from trade_service.store.audit_reads import AuditReads
 from trade_service.trading.blotter_file import LineRules
+from trade_service.web.web_settings import ServerSettings
 
 ORDERS = 5_000
 WAIT_S = 120.0
@@ -121,7 +121,7 @@ def demo_settings(folder: Path, base_url: str) -> Settings:
     """Short times, so that what is lost is looked up within seconds; nothing of the user's is read."""
     return Settings(
         server=ServerSettings(shutdown_grace_s=5.0),
-        database=DatabaseSettings(data_dir=str(database_folder(folder))),
+        database=StoreSettings(data_dir=str(database_folder(folder))),
         execution_service=ExecutionServiceSettings(
             base_url=base_url, connect_timeout_ms=1_000, read_timeout_ms=1_000
         ),

@@ -6,7 +6,7 @@ from trade_service.bootstrap.services import CannotStart
 from trade_service.cli.command_error import CommandError
 from trade_service.domain.errors import DomainError
 from trade_service.http_server import CannotListen
-from trade_service.settings import SettingsError
+from trade_service.settings.sources import SettingsError
 from trade_service.store.embedded import EmbeddedPostgresError
 from trade_service.store.migrations import MigrationError
 from trade_service.store.promises import UnsafeDatabase

@@ -13,7 +13,7 @@ from trade_service.cli.command_error import CommandError
 from trade_service.cli.running import config_option, run_until_done, say, settings_for
 from trade_service.domain.access import GIVEN_ROLES, ApiKey, Role
 from trade_service.identity.api_keys import make_key
-from trade_service.settings import Settings
+from trade_service.settings.model import Settings
 from trade_service.store.key_store import PostgresKeys
 
 ROLES = [role.title for role in GIVEN_ROLES]

@@ -19,7 +19,7 @@ from trade_service.cli.summary import result_console
 from trade_service.domain.errors import shorten
 from trade_service.domain.executions import QUANTITY_RETURNED, SubmissionState
 from trade_service.domain.money import shown
-from trade_service.settings import Settings
+from trade_service.settings.model import Settings
 from trade_service.submission.by_hand import check_words
 from trade_service.trading.operating import OperatorService
 from trade_service.trading.requeueing import MAX_REQUEUE, Requeue, Requeued, RequeueFilter

@@ -13,8 +13,7 @@ import msgspec
 import rich_click as click
 
 from trade_service.observability.logs import configure_logs
-from trade_service.settings import LoadedSettings, load_settings
-from trade_service.settings.known_secrets import known_secrets
+from trade_service.settings.load import LoadedSettings, load_settings
 
 T = TypeVar("T")
 
@@ -42,7 +41,7 @@ def settings_for(
         level = quiet_level
         log = msgspec.structs.replace(loaded.settings.log, level=level)
         loaded = msgspec.structs.replace(loaded, settings=msgspec.structs.replace(loaded.settings, log=log))
-    secrets = known_secrets(loaded.settings, os.environ)
+    secrets = loaded.settings.secrets(os.environ)
     configure_logs(level, loaded.settings.log.format, secrets)
     for warning in loaded.warnings:
         say(f"trade-service: warning: {warning}")

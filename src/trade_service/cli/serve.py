@@ -14,8 +14,8 @@ from trade_service.bootstrap.web import web_app
 from trade_service.cli.db import described
 from trade_service.cli.running import config_option, on_signal, run_until_stopped, say, settings_for
 from trade_service.http_server import ServerLimits, serve_asgi
-from trade_service.settings import Settings
-from trade_service.settings.masking import mask_url
+from trade_service.masking import mask_url
+from trade_service.settings.model import Settings
 
 LULL_S = 3.0
 """Where others may send requests: the time from 'not ready' to 'not listening', for them to notice."""

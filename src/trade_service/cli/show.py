@@ -14,7 +14,7 @@ from trade_service.cli.running import config_option, run_until_done, say, settin
 from trade_service.cli.summary import result_console
 from trade_service.domain.executions import OPEN
 from trade_service.domain.money import shown
-from trade_service.settings import Settings
+from trade_service.settings.model import Settings
 from trade_service.submission.by_hand import Case, waits_for
 from trade_service.trading.history import AttemptHistory, Evidence, History
 

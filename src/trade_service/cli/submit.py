@@ -30,7 +30,7 @@ from trade_service.cli.summary import (
     result_console,
 )
 from trade_service.cli.tally import ErrorFile, Survived, Tally
-from trade_service.settings import Settings
+from trade_service.settings.model import Settings
 from trade_service.store.blotter_preview import BlotterPreview, never_submitted
 from trade_service.store.reference_store import PostgresReferenceReads
 from trade_service.trading.blotter_file import HeaderError, LineRules

@@ -13,7 +13,7 @@ from rich.text import Text
 from trade_service.cli.command_error import CommandError
 from trade_service.cli.running import run_until_done
 from trade_service.cli.top_figures import STAGES, Figures, Scrape
-from trade_service.settings.checks import base_url
+from trade_service.section import root_url
 
 TIMEOUT_S = 5.0
 MAX_BYTES = 10_000_000
@@ -39,7 +39,7 @@ def top(url: str, every_s: float, times: int | None, key: str | None) -> None:
     each look is printed below the last.
     """
     try:
-        address = base_url(url)
+        address = root_url(url)
     except ValueError as error:
         raise click.BadParameter(f"must be {error}", param_hint="--url") from None
     run_until_done(lambda: _watch(address, every_s, times, key))

@@ -1,6 +1,4 @@
-"""One form for the database's address, whatever framework wrote it."""
-
-from __future__ import annotations
+"""Converts the database URLs of several frameworks to one form."""
 
 import re
 from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit
@@ -24,7 +22,7 @@ _INSTEAD = {
 
 
 class DatabaseUrl(msgspec.Struct, frozen=True):
-    """The parts of an address; `hosts` as written (`host:port`, several with commas), the rest decoded."""
+    """The parts of a URL; `hosts` as written (`host:port`, several with commas), the rest decoded."""
 
     username: str | None
     password: str | None
@@ -42,7 +40,7 @@ class DatabaseUrl(msgspec.Struct, frozen=True):
 
 
 def parse_database_url(value: str) -> tuple[DatabaseUrl, tuple[str, ...]]:
-    """The address, and remarks on what of it has no effect. Raises ValueError: the rule, not the value."""
+    """The URL, and remarks on parameters without effect; raises ValueError with the rule, without the value."""
     is_jdbc = value.lower().startswith("jdbc:")
     rest = value[5:] if is_jdbc else value
     if is_jdbc and not rest.lower().startswith("postgresql://"):
@@ -108,7 +106,7 @@ def _parameters(query: str, is_jdbc: bool) -> tuple[dict[str, str], tuple[str, .
 
 
 def _ssl_mode(key: str, text: str) -> str:
-    """`ssl=true` demands a verified certificate (as the JDBC driver and asyncpg do); a mode stays itself."""
+    """`ssl=true` requires a verified certificate, as in the JDBC driver; modes stay as they are."""
     if key == "sslfactory":
         return "require" if text.endswith("NonValidatingFactory") else ""
     return {"true": "verify-full", "": "verify-full", "false": ""}.get(text.lower(), text)

@@ -1,39 +1,43 @@
-"""The tree of all settings. A setting's type, range, default and meaning stand in its declaration."""
+"""The settings tree: composes the sections that the components declare."""
 
-from __future__ import annotations
+from collections.abc import Iterator, Mapping
+from urllib.parse import unquote, urlsplit
 
 import msgspec
 
-from trade_service.settings.access import AuthSettings, MetricsSettings, RateLimitSettings
-from trade_service.settings.fields import Field, Section, fields_of
-from trade_service.settings.sending import (
+from trade_service.identity.auth_settings import AuthSettings
+from trade_service.masking import is_secret_parameter
+from trade_service.observability.telemetry_settings import LogSettings, MetricsSettings, TelemetrySettings
+from trade_service.section import Field, Section, fields_of
+from trade_service.store.store_settings import StoreSettings
+from trade_service.submission.engine_settings import (
     CircuitSettings,
+    EngineSettings,
     ExecutionBatchSettings,
     ExecutionServiceSettings,
-    FillSettings,
     RetrySettings,
     SubmissionSettings,
 )
-from trade_service.settings.surroundings import (
-    DatabaseSettings,
+from trade_service.trading.trading_settings import (
+    FillSettings,
     IdempotencySettings,
     ListSettings,
-    LogSettings,
     NamesSettings,
     PortfolioServiceSettings,
     SecurityServiceSettings,
-    ServerSettings,
-    TelemetrySettings,
 )
+from trade_service.web.web_settings import RateLimitSettings, ServerSettings
+
+_HEADER_VARIABLES = tuple(f"OTEL_EXPORTER_OTLP_{kind}HEADERS" for kind in ("", "TRACES_", "METRICS_"))
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
-    """The whole tree. `Settings()` holds the defaults; `load_settings` reads and checks the rest."""
+    """All settings. `Settings()` holds the defaults; `load_settings` reads the sources."""
 
     server: ServerSettings = ServerSettings()
     auth: AuthSettings = AuthSettings()
     rate_limit: RateLimitSettings = RateLimitSettings()
-    database: DatabaseSettings = DatabaseSettings()
+    database: StoreSettings = StoreSettings()
     execution_service: ExecutionServiceSettings = ExecutionServiceSettings()
     batch: ExecutionBatchSettings = ExecutionBatchSettings()
     retry: RetrySettings = RetrySettings()
@@ -50,18 +54,30 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     telemetry: TelemetrySettings = TelemetrySettings()
 
     @property
-    def settle_time_ms(self) -> int:
-        """`submission.settle_time_ms`, or twice the read time-out where it is not set."""
-        if self.submission.settle_time_ms is not None:
-            return self.submission.settle_time_ms
-        return 2 * self.execution_service.read_timeout_ms
+    def engine(self) -> EngineSettings:
+        """The sections of the submission engine."""
+        return EngineSettings(
+            execution_service=self.execution_service,
+            batch=self.batch,
+            retry=self.retry,
+            circuit=self.circuit,
+            submission=self.submission,
+        )
 
-    @property
-    def slow_call_ms(self) -> int:
-        """`circuit.slow_call_ms`, or half the read time-out where it is not set."""
-        if self.circuit.slow_call_ms is not None:
-            return self.circuit.slow_call_ms
-        return max(1, self.execution_service.read_timeout_ms // 2)
+    def value(self, field: Field) -> object:
+        """The value of a setting."""
+        return getattr(getattr(self, field.section), field.key)
+
+    def secrets(self, environ: Mapping[str, str]) -> frozenset[str]:
+        """Secret settings, secret parts of addresses and OpenTelemetry's headers, encoded and decoded."""
+        found: set[str] = set()
+        for field in FIELDS.values():
+            value = self.value(field)
+            if isinstance(value, str):
+                found |= {value} if field.about.secret else set(_secrets_in_address(value))
+        for variable in _HEADER_VARIABLES:
+            found |= set(_secrets_in_headers(environ.get(variable, "")))
+        return frozenset({*found, *map(unquote, found)} - {""})
 
 
 SECTIONS: dict[str, type[Section]] = {
@@ -71,3 +87,25 @@ SECTIONS: dict[str, type[Section]] = {
 FIELDS: dict[str, Field] = {
     field.name: field for section, struct in SECTIONS.items() for field in fields_of(section, struct)
 }
+
+
+def _secrets_in_address(text: str) -> Iterator[str]:
+    if "://" not in text:
+        return
+    parts = urlsplit(text)
+    login = parts.netloc.rpartition("@")[0]
+    user, _, password = login.partition(":")
+    yield password
+    if parts.scheme in {"http", "https"} and not password:
+        yield user
+    for pair in parts.query.split("&"):  # not decoded, since libraries log addresses as they were given
+        name, _, value = pair.partition("=")
+        if is_secret_parameter(name):
+            yield value
+
+
+def _secrets_in_headers(text: str) -> Iterator[str]:
+    """The values, and whole entries that lack a name: a library that rejects such an entry quotes it."""
+    for part in text.split(","):
+        name, equals, value = part.partition("=")
+        yield (value if equals else name).strip()

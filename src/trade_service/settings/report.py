@@ -1,12 +1,10 @@
-"""The settings for people and machines: rows of the `config` command, the page of the documentation."""
-
-from __future__ import annotations
+"""Shows the settings: the `config` command and docs/settings.md."""
 
 import msgspec
 
-from trade_service.settings.fields import Field
+from trade_service.section import Field
 from trade_service.settings.load import LoadedSettings
-from trade_service.settings.model import FIELDS, SECTIONS, Settings
+from trade_service.settings.model import FIELDS, SECTIONS
 from trade_service.settings.sources import CONFIG_VARIABLE, DEFAULT_FILE
 
 _HEAD = f"""# Settings
@@ -42,7 +40,7 @@ class Row(msgspec.Struct, frozen=True):
 def rows(loaded: LoadedSettings) -> list[Row]:
     """Every setting in the order of its declaration."""
     return [
-        Row(name, field.show(_value(loaded.settings, field)), loaded.origins[name])
+        Row(name, field.show(loaded.settings.value(field)), loaded.origins[name])
         for name, field in FIELDS.items()
     ]
 
@@ -71,18 +69,14 @@ def settings_reference() -> str:
 def _line(field: Field) -> str:
     names = "<br>".join(f"`{name}`" for name in field.env_names)
     default = field.show(field.default)
-    value = f"none: {field.none_means}" if field.default is None and field.none_means else f"`{default}`"
-    low, high = field.meta.ge, field.meta.le
+    value = f"none: {field.about.none}" if field.default is None and field.about.none else f"`{default}`"
+    low, high = field.about.low, field.about.high
     limits = "" if low is None or high is None else f" From {low} to {high}."
-    return f"| `{field.key}` | {names} | {value} | {field.description}{limits} |\n"
+    return f"| `{field.key}` | {names} | {value} | {field.about.help}{limits} |\n"
 
 
 def _plain(field: Field, loaded: LoadedSettings) -> object:
-    value = _value(loaded.settings, field)
+    value = loaded.settings.value(field)
     if isinstance(value, tuple):
         return list(value)
     return field.show(value) if isinstance(value, str) else value
-
-
-def _value(settings: Settings, field: Field) -> object:
-    return getattr(getattr(settings, field.section), field.key)

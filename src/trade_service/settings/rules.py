@@ -1,18 +1,17 @@
-"""Rules that join several settings, and values that are corrected with a warning instead of refused."""
-
-from __future__ import annotations
+"""Rules across settings, and values that are corrected with a warning."""
 
 from collections.abc import Mapping
+from typing import cast
 
 import msgspec
 
-from trade_service.settings.access import AuthSettings
+from trade_service.identity.auth_settings import AuthSettings
+from trade_service.masking import quoted
 from trade_service.settings.database_url import parse_database_url
-from trade_service.settings.errors import SettingsError
-from trade_service.settings.masking import quoted
-from trade_service.settings.model import Settings
-from trade_service.settings.sending import BATCH_LIMIT, ExecutionBatchSettings
-from trade_service.settings.surroundings import DatabaseSettings
+from trade_service.settings.model import FIELDS, Settings
+from trade_service.settings.sources import SettingsError
+from trade_service.store.store_settings import StoreSettings
+from trade_service.submission.engine_settings import BATCH_LIMIT, ExecutionBatchSettings
 
 _SIZE_BELOW_ONE = 50
 
@@ -20,9 +19,9 @@ _SIZE_BELOW_ONE = 50
 def cap_batch(
     batch: ExecutionBatchSettings, labels: Mapping[str, str]
 ) -> tuple[ExecutionBatchSettings, list[str]]:
-    """Sizes within the Execution Service's limit, and a warning for each one corrected.
+    """Sizes within the Execution Service's limit, and a warning for each correction.
 
-    `max_size` outside 1..100 becomes 100; `size` below 1 becomes 50; `size` above `max_size` becomes that.
+    `max_size` outside 1..100 becomes 100; `size` below 1 becomes 50, above `max_size` becomes `max_size`.
     """
     warnings: list[str] = []
     max_size, size = batch.max_size, batch.size
@@ -49,7 +48,7 @@ def cap_batch(
 
 
 def unused(labels: Mapping[str, str]) -> list[str]:
-    """A warning for each setting that is given and no longer used."""
+    """A warning for each setting that is set but no longer used."""
     name = "execution_service.transient_message_patterns"
     if name not in labels:
         return []
@@ -59,12 +58,10 @@ def unused(labels: Mapping[str, str]) -> list[str]:
     ]
 
 
-def complete_database(
-    database: DatabaseSettings, labels: Mapping[str, str]
-) -> tuple[DatabaseSettings, list[str]]:
-    """The URL in one form with the credentials in it, and warnings on what has no effect.
+def complete_database(database: StoreSettings, labels: Mapping[str, str]) -> tuple[StoreSettings, list[str]]:
+    """The canonical URL with credentials, and warnings about values without effect; raises SettingsError.
 
-    Credentials in the URL win over `username` and `password`. Raises SettingsError.
+    Credentials in the URL win over `username` and `password`.
     """
     if database.url is None:
         lonely = [labels[name] for name in ("database.username", "database.password") if name in labels]
@@ -88,8 +85,8 @@ def complete_database(
     return msgspec.structs.replace(database, url=url.text()), warnings
 
 
-def check_together(settings: Settings, labels: Mapping[str, str]) -> None:
-    """Raise SettingsError where two settings contradict each other."""
+def check_pairs(settings: Settings, labels: Mapping[str, str]) -> None:
+    """Raises SettingsError where two settings contradict each other."""
     for low, high, strictly in (
         ("retry.initial_delay_ms", "retry.max_delay_ms", False),
         ("circuit.minimum_calls", "circuit.window_calls", False),
@@ -97,7 +94,7 @@ def check_together(settings: Settings, labels: Mapping[str, str]) -> None:
         ("batch.max_concurrent", "execution_service.max_connections", False),
         ("submission.wait_s", "server.request_timeout_s", True),
     ):
-        least, most = _value(settings, low), _value(settings, high)
+        least, most = (cast(float, settings.value(FIELDS[name])) for name in (low, high))
         if most > least or (most == least and not strictly):
             continue
         high_label, low_label = labels.get(high, f"{high} (default)"), labels.get(low, f"{low} (default)")
@@ -106,7 +103,7 @@ def check_together(settings: Settings, labels: Mapping[str, str]) -> None:
 
 
 def check_auth(auth: AuthSettings, labels: Mapping[str, str]) -> None:
-    """Raise SettingsError unless tokens, where they are asked for, can be checked."""
+    """Raises SettingsError where tokens are required but cannot be checked."""
     if auth.mode != "jwt":
         return
     label = labels.get("auth.mode", "auth.mode")
@@ -115,9 +112,3 @@ def check_auth(auth: AuthSettings, labels: Mapping[str, str]) -> None:
             raise SettingsError(f"{label} is 'jwt': auth.{key} must be set, it says whose tokens are taken")
     if (auth.jwt_keys_file is None) == (auth.jwt_jwks_url is None):
         raise SettingsError(f"{label} is 'jwt': one of auth.jwt_keys_file and auth.jwt_jwks_url must be set")
-
-
-def _value(settings: Settings, name: str) -> float:
-    section, _, key = name.partition(".")
-    value: float = getattr(getattr(settings, section), key)
-    return value

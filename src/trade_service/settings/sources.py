@@ -1,6 +1,4 @@
-"""Where values come from: the TOML file, the environment, the command line. Nothing is converted here."""
-
-from __future__ import annotations
+"""Reads raw values from the TOML file, the environment and the command line."""
 
 import difflib
 import re
@@ -10,24 +8,27 @@ from pathlib import Path
 
 import msgspec
 
-from trade_service.settings.errors import SettingsError
-from trade_service.settings.fields import ENV_PREFIX, Field
-from trade_service.settings.masking import quoted
+from trade_service.masking import quoted
+from trade_service.section import ENV_PREFIX, Field
 from trade_service.settings.model import FIELDS, SECTIONS
 
 CONFIG_VARIABLE = f"{ENV_PREFIX}CONFIG"
 DEFAULT_FILE = "trade-service.toml"
 _MAX_FILE_BYTES = 1_000_000
 
-# Kubernetes puts the address of every Service of the namespace into each container's environment; that of
-# a Service named "trade-service" begins like our own variables.
+# Kubernetes adds the address of every Service of the namespace to the environment of each container; those
+# of a Service named "trade-service" share our prefix.
 _SERVICE_LINK = re.compile(
     r"TRADE_SERVICE_(?:[A-Z0-9_]+_)?(?:SERVICE_HOST|SERVICE_PORT(?:_\w+)?|PORT_\d+_(?:TCP|UDP|SCTP)(?:_\w+)?)"
 )
 
 
+class SettingsError(Exception):
+    """An invalid setting. The message is one line: the variable (or file and key), its value and the rule."""
+
+
 class Raw(msgspec.Struct, frozen=True):
-    """A value as found. `origin` is for the table, `label` begins an error; `is_text` marks untyped text."""
+    """A value as found. `origin` is for the table, `label` starts an error; `is_text` marks untyped text."""
 
     value: object
     origin: str
@@ -36,10 +37,10 @@ class Raw(msgspec.Struct, frozen=True):
 
 
 def read_file(environ: Mapping[str, str], toml_path: Path | None) -> tuple[Path | None, dict[str, Raw]]:
-    """The file in use, if any, and its values by dotted name.
+    """The file in use, if any, and its values by dotted name; raises SettingsError.
 
-    A path given, or named by TRADE_SERVICE_CONFIG, must exist; `trade-service.toml` in the working
-    directory is read when it does. Raises SettingsError.
+    `toml_path` and the path in TRADE_SERVICE_CONFIG must exist; `trade-service.toml` in the working
+    directory need not.
     """
     named_by = "--config"
     if toml_path is None and environ.get(CONFIG_VARIABLE, "").strip():
@@ -53,7 +54,7 @@ def read_file(environ: Mapping[str, str], toml_path: Path | None) -> tuple[Path 
 
 
 def read_environment(environ: Mapping[str, str]) -> tuple[dict[str, Raw], list[str]]:
-    """The values of known variables by dotted name, and warnings on shadowed, empty and unknown ones."""
+    """Values of known variables by dotted name, and warnings about shadowed, empty and unknown variables."""
     found: dict[str, Raw] = {}
     warnings: list[str] = []
     for field in FIELDS.values():
@@ -70,7 +71,7 @@ def read_environment(environ: Mapping[str, str]) -> tuple[dict[str, Raw], list[s
 
 
 def read_overrides(overrides: Mapping[str, object]) -> dict[str, Raw]:
-    """Values of command-line options by dotted name; None stands for an option that was not given."""
+    """Values of command-line options by dotted name; None means not given."""
     for name in overrides:
         if name not in FIELDS:
             hint = _nearest(name, {known: known for known in FIELDS})
@@ -92,7 +93,7 @@ def _unknown_variables(environ: Mapping[str, str]) -> list[str]:
 
 
 def _variable_hint(name: str) -> str:
-    """Compared without the common prefix, which would make any two names look alike."""
+    """The nearest variable, compared without the common prefix, which makes any two names look alike."""
     proposals: dict[str, str] = {}
     for field in FIELDS.values():
         native, *aliases = field.env_names
@@ -152,11 +153,11 @@ def _known(section: str, key: str, path: str) -> Field:
 
 
 def _hint(word: str, names: list[str]) -> str:
-    """Compare with the last part of dotted names, but propose the whole name."""
+    """Compares the last part of dotted names, but proposes the whole name."""
     return _nearest(word, {name.rpartition(".")[2]: name for name in reversed(names)})
 
 
 def _nearest(word: str, proposals: Mapping[str, str]) -> str:
-    """The proposal whose key is nearest to the word, as a closing remark, or nothing."""
+    """The proposal whose key is nearest to the word, as the end of a message; empty where none is near."""
     near = difflib.get_close_matches(word[:100], list(proposals), n=1, cutoff=0.6)
     return f"; did you mean {proposals[near[0]]}?" if near else ""

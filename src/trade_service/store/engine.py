@@ -18,6 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 
 from trade_service.store.failures import DRIVER_ROOTS, READ_ONLY, is_unavailable, sqlstate
 from trade_service.store.pool import FairPool
+from trade_service.store.store_settings import StoreSettings as StoreSettings
 from trade_service.submission.ports import StoreUnavailable
 
 if TYPE_CHECKING:
@@ -26,21 +27,7 @@ else:
     _Connection = asyncpg.Connection
 
 
-class StoreSettings(msgspec.Struct, frozen=True):
-    """How to reach PostgreSQL."""
-
-    url: str
-    """postgresql://user:password@host:port/database"""
-    pool_size: int = 8
-    pool_timeout_s: float = 10.0
-    connect_timeout_s: float = 10.0
-    statement_timeout_s: float = 30.0
-    """0 for none."""
-    prepared_statements: bool = True
-    """False behind a PgBouncer in transaction mode: it then gets no start-up parameters and no statements
-    outside a transaction, at the price of two more round trips a statement."""
-    application_name: str = "trade-service"
-
+APPLICATION_NAME = "trade-service"
 
 WEAK_COMMITS = ("off", "local")
 """Values of synchronous_commit with which a commit may be lost. `local` is raised also where no standby is named:
@@ -93,7 +80,7 @@ def create_engine(settings: StoreSettings) -> AsyncEngine:
     }
     if settings.prepared_statements:
         connect_args["server_settings"] = {
-            "application_name": settings.application_name,
+            "application_name": APPLICATION_NAME,
             "statement_timeout": str(round(timeout_s * 1000)),
             "jit": "off",
             # Plans of prepared statements are kept, those of foreign keys too: one that was made while a table

@@ -1,6 +1,4 @@
-"""Nothing secret leaves through a message, a table or a repr."""
-
-from __future__ import annotations
+"""Masks secrets in messages, tables and reprs."""
 
 import re
 
@@ -13,16 +11,16 @@ _WITH_USER = re.compile(r"(//[^:/?#@\s]*):.*@", re.DOTALL)
 _WITHOUT_SCHEME = re.compile(r"^(['\"]?[^:/?#@\s]*):.*@", re.DOTALL)
 # "//name:something" without "@": a port is digits; anything else may be a password whose host is missing.
 _NO_PORT = re.compile(r"(//[^:/?#@\[\s]*):(?!\d{1,5}(?:[/?#,'\"]|$))[^/?#'\"]+")
-# A user alone is a token where the scheme is http; of a database it is a name.
+# A user alone is a token in an http URL, and only a name in a database URL.
 _TOKEN_AS_USER = re.compile(r"(https?://)[^:/?#@\s]+@", re.IGNORECASE)
 _SECRET_NAME = r"(?:pass|pwd|secret|token|key|sig|auth|credential)[\w.-]{0,40}"
 _PARAMETER = re.compile(rf"({_SECRET_NAME}=)[^&#\s'\"]*", re.IGNORECASE)
 
 
 def mask_url(text: str) -> str:
-    """The text with the password or token of a URL in it, or of a URL's parameters, replaced.
+    """Masks passwords, tokens and secret parameters of a URL in the text.
 
-    Works on malformed URLs too: those are the ones that error messages show.
+    Also masks malformed URLs, since those are the ones that error messages show.
     """
     with_user = _WITH_USER if "//" in text else _WITHOUT_SCHEME
     masked = with_user.sub(rf"\1:{MASK}@", text)
@@ -33,12 +31,12 @@ def mask_url(text: str) -> str:
 
 
 def is_secret_parameter(name: str) -> bool:
-    """Whether the name of a URL's parameter says that its value is secret."""
+    """Whether a URL parameter of this name holds a secret."""
     return re.search(_SECRET_NAME, name, re.IGNORECASE) is not None
 
 
 def shown(value: object, *, secret: bool = False) -> str:
-    """A value as it may be shown: masked, and no line break or control character in it."""
+    """The value masked and free of line breaks and control characters."""
     if secret:
         return MASK
     text = mask_url(str(value))
@@ -46,7 +44,7 @@ def shown(value: object, *, secret: bool = False) -> str:
 
 
 def quoted(value: object, *, secret: bool = False) -> str:
-    """A wrong value for an error: on one line, masked, shortened; of a table only that it is one."""
+    """An invalid value for an error message: on one line, masked and shortened; tables are not shown."""
     if secret:
         return MASK
     if isinstance(value, dict):

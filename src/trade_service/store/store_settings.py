@@ -1,0 +1,54 @@
+"""Settings of the database."""
+
+from pathlib import Path
+from typing import Annotated
+
+from trade_service.section import Section, Setting
+
+
+class StoreSettings(Section, frozen=True):
+    """PostgreSQL. After loading, `url` is complete: postgresql://user:password@host:port/database?params."""
+
+    url: Annotated[
+        str | None,
+        Setting(
+            "Database to use: postgresql://user:password@host:5432/database.",
+            env=("DATABASE_URL", "SPRING_DATASOURCE_URL"),
+            none="the embedded PostgreSQL",
+        ),
+    ] = None
+    username: Annotated[
+        str | None,
+        Setting("User, if not in the URL.", env=("SPRING_DATASOURCE_USERNAME",), none="as the URL says"),
+    ] = None
+    password: Annotated[
+        str | None,
+        Setting(
+            "Password, if not in the URL.",
+            env=("SPRING_DATASOURCE_PASSWORD",),
+            none="as the URL says",
+            secret=True,
+        ),
+    ] = None
+    pool_size: Annotated[int, Setting("Maximum number of connections per process.", 1, 500)] = 8
+    pool_timeout_s: Annotated[float, Setting("Maximum wait for a free connection.", 0.1, 600)] = 10.0
+    connect_timeout_s: Annotated[float, Setting("Maximum time to connect.", 0.1, 600)] = 10.0
+    statement_timeout_s: Annotated[float, Setting("Maximum time of a statement.", 0.1, 3600)] = 30.0
+    prepared_statements: Annotated[
+        bool, Setting("Keep prepared statements; set to false behind PgBouncer in transaction mode.")
+    ] = True
+    allow_data_loss: Annotated[
+        bool,
+        Setting(
+            "Start even if the server may lose committed data: fsync off, unlogged tables. For tests only."
+        ),
+    ] = False
+    data_dir: Annotated[
+        str | None,
+        Setting("Folder of the embedded PostgreSQL.", min_length=1, none="the user's data folder"),
+    ] = None
+
+    @property
+    def data_path(self) -> Path | None:
+        """`data_dir` as a path, a leading ~ replaced by the home directory."""
+        return None if self.data_dir is None else Path(self.data_dir).expanduser()
