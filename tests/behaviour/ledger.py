@@ -11,8 +11,8 @@ from trade_service.domain.errors import DomainError
 from trade_service.domain.orders import NewTradeOrder, Submission, TradeOrder
 from trade_service.submission.model import AttemptId
 from trade_service.submission.ports import DownstreamStore, SubmissionStore
+from trade_service.trading.history import OperatorStore
 from trade_service.trading.model import Filled, StoredExecution
-from trade_service.trading.operator_ports import OperatorStore
 from trade_service.trading.ports import Cut, ExecutionReads
 from trade_service.trading.restoring import RestoreStore
 

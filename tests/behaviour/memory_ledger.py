@@ -24,7 +24,7 @@ from tests.world.store_rows import BookedAttempt, BookedExecution
 from trade_service.domain.executions import SubmissionState
 from trade_service.domain.orders import NewTradeOrder
 from trade_service.submission.ports import DownstreamStore, SubmissionStore
-from trade_service.trading.operator_ports import OperatorStore
+from trade_service.trading.history import OperatorStore
 from trade_service.trading.ports import ExecutionReads
 from trade_service.trading.restoring import RestoreStore
 

@@ -1,27 +1,45 @@
-"""What is written to the log of what happened."""
+"""The log lines of submissions."""
 
 import asyncio
 import math
+from collections.abc import Sequence
+from datetime import UTC, datetime
 
 import pytest
+import structlog
 from hypothesis import given
 from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
 from tests.core.test_submission_metrics import batch
 from trade_service.domain.executions import SubmissionState
-from trade_service.observability.flood import Flood
-from trade_service.observability.submission_log import SubmissionLog
+from trade_service.observability.submission_log import (
+    ATTEMPTS_A_LINE,
+    QUEUE_LIMIT,
+    READ_AT_ONCE,
+    TICK_S,
+    Flood,
+    ReadHistories,
+    SubmissionLog,
+)
 from trade_service.submission.breaker import CircuitState
 from trade_service.submission.codes import OutcomeCode
-from trade_service.submission.events import BatchSubmissionEvent, CircuitEvent, ExhaustedEvent, RecoveredEvent
+from trade_service.submission.events import (
+    AlarmEvent,
+    BatchSubmissionEvent,
+    CircuitEvent,
+    ExhaustedEvent,
+    RecoveredEvent,
+)
 from trade_service.submission.model import ItemOutcome, ReplyKind
+from trade_service.submission.ports import StoreUnavailable
+from trade_service.trading.history import PastAttempt
 
 _S = SubmissionState
 
 
 class Clock:
-    """Time that a test makes pass."""
+    """A clock that the test advances."""
 
     def __init__(self) -> None:
         self.seconds = 100.0
@@ -43,11 +61,11 @@ def test_an_opening_circuit_is_an_error_and_a_closing_one_is_not() -> None:
     assert (logs[0]["reason"], logs[0]["probe_in_ms"]) == ("4 of 4 calls failed", 2000)
 
 
-def test_who_recovered_and_who_was_given_up_is_named() -> None:
+def test_recovered_and_exhausted_executions_are_named() -> None:
     many = tuple(range(250))
     with capture_logs() as logs:
         SubmissionLog(Clock())(RecoveredEvent("a", "look_up", (7, 8), 2, 3.14159))
-        SubmissionLog(Clock())(ExhaustedEvent("b", OutcomeCode.BUDGET_SPENT, "given up", many))
+        SubmissionLog(Clock())(ExhaustedEvent("b", OutcomeCode.BUDGET_SPENT, "budget spent", many))
     back, gone = logs
     assert (back["event"], back["log_level"], back["how"]) == ("executions_recovered", "info", "look_up")
     assert (back["execution_ids"], back["attempts"], back["since_first_s"]) == ((7, 8), 2, 3.1)
@@ -59,8 +77,8 @@ def test_who_recovered_and_who_was_given_up_is_named() -> None:
     assert (gone["executions"], gone["execution_ids"]) == (250, many[:100])
 
 
-def test_a_failed_batch_is_told_with_its_context() -> None:
-    failure = ItemOutcome(7, SubmissionState.UNKNOWN, "DOWNSTREAM_ERROR_500", "500: it is looked up")
+def test_a_failed_batch_is_logged_with_its_context() -> None:
+    failure = ItemOutcome(7, SubmissionState.UNKNOWN, "DOWNSTREAM_ERROR_500", "500: it is reconciled")
     event = BatchSubmissionEvent(
         attempt_id="a",
         size=1,
@@ -87,10 +105,10 @@ def test_a_failed_batch_is_told_with_its_context() -> None:
     assert (batch["execution_ids"], batch["reason"]) == ([7], "the call answered 500")
     assert (batch["call_ms"], batch["http_status"], one["http_status"]) == (2.0, 500, 500)
     assert (one["execution_id"], one["attempt_id"], one["code"]) == (7, "a", "DOWNSTREAM_ERROR_500")
-    assert one["reason"].endswith("it is looked up")
+    assert one["reason"].endswith("it is reconciled")
 
 
-def test_a_batch_that_was_put_off_is_one_quiet_line() -> None:
+def test_a_deferred_batch_is_one_quiet_line() -> None:
     event = BatchSubmissionEvent(
         attempt_id="a",
         size=50,
@@ -114,7 +132,7 @@ def test_a_batch_that_was_put_off_is_one_quiet_line() -> None:
     with capture_logs() as logs:
         SubmissionLog(Clock())(event)
     assert [(line["event"], line["log_level"], line["size"]) for line in logs] == [
-        ("batch_put_off", "info", 50)
+        ("batch_deferred", "info", 50)
     ]
 
 
@@ -130,9 +148,9 @@ def test_a_flood_of_equal_failures_is_summed_up_and_none_is_left_out_of_the_coun
         log(batch(2, *refused[:2]))
         log.close()
         log.close()
-    told = [(line["event"], line.get("code"), line.get("more")) for line in logs]
+    written = [(line["event"], line.get("code"), line.get("more")) for line in logs]
     one, batches = "execution_not_accepted", ("batch_submitted", "OK", None)
-    assert told == [
+    assert written == [
         batches,
         *[(one, "ITEM_REFUSED", None)] * 3,
         batches,
@@ -146,12 +164,10 @@ def test_a_flood_of_equal_failures_is_summed_up_and_none_is_left_out_of_the_coun
 async def test_a_flood_that_ends_is_summed_up_at_the_end_of_its_window() -> None:
     clock = Clock()
     log = SubmissionLog(clock, lines=1, window_s=10.0)
-    naps = 0
+    end = clock.seconds + 2 * 10.0
 
     async def sleep(seconds: float) -> None:
-        nonlocal naps
-        naps += 1
-        if naps == 3:
+        if clock.seconds >= end:
             raise asyncio.CancelledError
         clock.seconds += seconds
 
@@ -159,8 +175,8 @@ async def test_a_flood_that_ends_is_summed_up_at_the_end_of_its_window() -> None
         log(batch(5, *[(_S.REJECTED, "ITEM_REFUSED")] * 5))
         with pytest.raises(asyncio.CancelledError):
             await log.run(sleep)
-    (told,) = [line for line in logs if line["event"] == "more_executions_not_accepted"]
-    assert (told["code"], told["more"], told["window_s"]) == ("ITEM_REFUSED", 4, 10.0)
+    (summed,) = [line for line in logs if line["event"] == "more_executions_not_accepted"]
+    assert (summed["code"], summed["more"], summed["window_s"]) == ("ITEM_REFUSED", 4, 10.0)
 
 
 @given(st.lists(st.tuples(st.sampled_from("abc"), st.floats(0, 8)), max_size=200), st.integers(0, 5))
@@ -180,3 +196,73 @@ def test_lines_name_the_requests_that_asked() -> None:
     with capture_logs() as logs:
         SubmissionLog(Clock())(failing)
     assert [(line["request_ids"], line["submission_ids"]) for line in logs] == [(("r1", "r2"), ("s1",))] * 2
+
+
+NOW = datetime(2026, 1, 30, tzinfo=UTC)
+
+
+class Scripted:
+    """Histories of `count` attempts; with a negative count the store is unavailable."""
+
+    def __init__(self, count: int) -> None:
+        self.count = count
+        self.asked: list[int] = []
+
+    async def __call__(self, execution_ids: Sequence[int]) -> dict[int, list[PastAttempt]]:
+        self.asked.append(len(execution_ids))
+        if self.count < 0:
+            raise StoreUnavailable("away")
+        attempts = [PastAttempt(str(n), NOW, "lost", "CODE", 504, ()) for n in range(self.count)]
+        return dict.fromkeys(execution_ids, attempts)
+
+
+async def histories_of(
+    reads: ReadHistories, *events: ExhaustedEvent | AlarmEvent
+) -> list[structlog.typing.EventDict]:
+    """What one round of the loop writes after these events."""
+    log = SubmissionLog(Clock(), histories=reads)
+    for event in events:
+        log(event)
+    naps = iter([TICK_S])
+
+    async def sleep(seconds: float) -> None:
+        if next(naps, None) != seconds:
+            raise asyncio.CancelledError
+
+    with capture_logs() as lines, pytest.raises(asyncio.CancelledError):
+        await log.run(sleep)
+    return list(lines)
+
+
+def exhausted(count: int, first: int = 1) -> ExhaustedEvent:
+    return ExhaustedEvent("a", "BUDGET_SPENT", "why", tuple(range(first, first + count)))
+
+
+async def test_each_exhausted_execution_has_one_line_with_a_bounded_history() -> None:
+    short = await histories_of(Scripted(3), exhausted(2), AlarmEvent("X", "not of interest", (7,)))
+    assert [line["execution_id"] for line in short] == [1, 2]
+    assert [one["attempt_id"] for one in short[0]["history"]] == ["0", "1", "2"]
+    assert short[0]["history"][0] == {
+        "attempt_id": "0",
+        "at": "2026-01-30T00:00:00.000+00:00",
+        "outcome": "lost",
+        "code": "CODE",
+        "http_status": 504,
+        "found": [],
+    }
+    (long,) = await histories_of(Scripted(50), exhausted(1))
+    assert (long["attempts"], long["attempts_left_out"]) == (50, 50 - ATTEMPTS_A_LINE)
+    assert [long["history"][place]["attempt_id"] for place in (0, -1)] == ["0", "49"]
+
+
+async def test_histories_are_read_in_bounded_batches_and_the_excess_is_counted() -> None:
+    reads = Scripted(1)
+    lines = await histories_of(reads, exhausted(QUEUE_LIMIT - 1), exhausted(5, QUEUE_LIMIT))
+    assert max(reads.asked) == READ_AT_ONCE
+    assert sum(line["event"] == "exhausted_execution_history" for line in lines) == QUEUE_LIMIT
+    assert lines[-1] == {"event": "more_executions_exhausted", "log_level": "error", "executions": 4}
+
+
+async def test_an_unavailable_store_is_logged_and_does_not_stop_the_loop() -> None:
+    (line,) = await histories_of(Scripted(-1), exhausted(2))
+    assert (line["event"], line["execution_ids"], line["error"]) == ("histories_not_read", [1, 2], "away")

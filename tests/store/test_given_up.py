@@ -1,6 +1,7 @@
-"""How executions came to be given up, as the journal tells it and as the log does."""
+"""The attempts of exhausted executions, in the journal and in the log."""
 
 import asyncio
+import time
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 from structlog.testing import capture_logs
@@ -10,14 +11,14 @@ from tests.support.gateway import FakeGateway, fail
 from tests.support.heart import beating, executions_in, until
 from tests.support.rows import insert_executions, store_on
 from tests.support.trading import run_sql
-from trade_service.observability.given_up_log import GivenUpLog
+from trade_service.observability.submission_log import SubmissionLog
 from trade_service.store.given_up import PostgresGivenUp
 from trade_service.submission.model import ReplyKind
 
 HOUR_MS = 3_600_000
 
 
-async def test_an_execution_tells_its_attempts_in_order_and_no_others(engine: AsyncEngine) -> None:
+async def test_the_attempts_of_an_execution_are_read_in_order(engine: AsyncEngine) -> None:
     store = store_on(engine)
     one, other = await insert_executions(engine, 2)
     first, _ = await claimed(store, [one, other])
@@ -46,23 +47,23 @@ async def test_attempts_from_before_the_first_claim_are_not_looked_through(engin
     assert await PostgresGivenUp(engine, HOUR_MS).tries_of([999]) == {999: []}
 
 
-async def test_who_is_given_up_after_retries_is_logged_with_the_whole_history(engine: AsyncEngine) -> None:
+async def test_an_exhausted_execution_is_logged_with_its_whole_history(engine: AsyncEngine) -> None:
     gateway = FakeGateway()
     gateway.usual = fail(ReplyKind.LOST, "DOWNSTREAM_READ_TIMEOUT")
-    log = GivenUpLog(PostgresGivenUp(engine, 60_000))
+    log = SubmissionLog(time.monotonic, histories=PostgresGivenUp(engine, 60_000).tries_of)
     with capture_logs() as lines:
         async with (
             beating(engine, gateway, max_attempts=2, listeners=[log]) as heart,
             asyncio.TaskGroup() as group,
         ):
-            running = group.create_task(log.run())
+            running = group.create_task(log.run(lambda _s: asyncio.sleep(0.05)))
             ids = await executions_in(engine, 2)
             assert (await heart.service.submit_executions_bulk(ids)).failed == 2
-            await until(lambda: sum(line["event"] == "execution_given_up" for line in lines) == 2)
+            await until(lambda: sum(line["event"] == "exhausted_execution_history" for line in lines) == 2)
             running.cancel()
-    told = {line["execution_id"]: line for line in lines if line["event"] == "execution_given_up"}
-    assert sorted(told) == ids
-    for line in told.values():
+    written = {line["execution_id"]: line for line in lines if line["event"] == "exhausted_execution_history"}
+    assert sorted(written) == ids
+    for line in written.values():
         assert (line["log_level"], line["attempts"], line["attempts_left_out"]) == ("error", 4, None)
         assert [one["code"] for one in line["history"]] == ["DOWNSTREAM_READ_TIMEOUT"] * 4
         # Twice in company, which spends nothing, and twice alone.

@@ -8,9 +8,8 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from tests.web.support import Client, FakeUseCases, served
-from trade_service.bootstrap.web import WebMetrics
 from trade_service.domain.access import Role
-from trade_service.observability.http_metrics import register_connections
+from trade_service.observability.metrics import WebMetrics, register_connections
 from trade_service.web.dependencies import WebSettings
 
 TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"

@@ -3,7 +3,7 @@
 from prometheus_client import CollectorRegistry
 
 from trade_service.bootstrap.services import Services
-from trade_service.observability.gauges import BacklogGauges, Readings, register_readings
+from trade_service.observability.metrics import BacklogGauges, Readings, register_readings
 from trade_service.observability.submission_metrics import BulkExecutionMetrics
 from trade_service.store.backlog import PostgresBacklog
 
@@ -17,7 +17,7 @@ def measure(services: Services, registry: CollectorRegistry) -> BacklogGauges:
     register_readings(registry, _readings(services))
     every_s = services.settings.telemetry.backlog_every_s
     return BacklogGauges(
-        registry, PostgresBacklog(services.engine, BACKLOG_ATTEMPTS), every_s, services.clock.sleep
+        registry, PostgresBacklog(services.engine, BACKLOG_ATTEMPTS).read, every_s, services.clock.sleep
     )
 
 

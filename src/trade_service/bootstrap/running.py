@@ -15,7 +15,6 @@ from trade_service.bootstrap.sweeps import sweeps
 from trade_service.bootstrap.telemetry import exported_traces, pushed_metrics
 from trade_service.execution_service.client import ExecutionServiceClient
 from trade_service.observability.extensions import installed_listeners
-from trade_service.observability.given_up_log import GivenUpLog
 from trade_service.observability.submission_log import SubmissionLog
 from trade_service.settings.model import Settings
 from trade_service.store.downstream_store import PostgresDownstreamStore
@@ -142,9 +141,7 @@ async def running_services(settings: Settings, progress: Progress) -> AsyncItera
         for part in (services.reference_services, services.names, services.totals):
             await stack.enter_async_context(part)
         log = _logged(services, stack)
-        given_up = GivenUpLog(PostgresGivenUp(engine, round(settings.retry.give_up_after_s * 1000)))
-        services.events.subscribe(given_up)
-        background: list[Loop] = [services.names.run, log, given_up.run]
+        background: list[Loop] = [services.names.run, log]
         if settings.fills.check_every_s:
             background.append(services.fill_check().run)
         if services.registry is not None:
@@ -169,7 +166,8 @@ async def _check_promises(engine: AsyncEngine, settings: Settings, progress: Pro
 def _logged(services: Services, stack: AsyncExitStack) -> Loop:
     """Everything that happens is logged, until the very end; what is returned has to be run."""
     log, clock = services.settings.log, services.clock
-    writes = SubmissionLog(clock.boottime, log.failure_lines, log.failure_window_s)
+    histories = PostgresGivenUp(services.engine, round(services.settings.retry.give_up_after_s * 1000))
+    writes = SubmissionLog(clock.boottime, log.failure_lines, log.failure_window_s, histories.tries_of)
     services.events.subscribe(writes)
     stack.callback(writes.close)
     return lambda: writes.run(clock.sleep)

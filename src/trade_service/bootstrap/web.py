@@ -4,25 +4,15 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from litestar import Litestar
-from prometheus_client import CollectorRegistry
 
 from trade_service.bootstrap.access import authenticator
 from trade_service.bootstrap.services import Services
 from trade_service.domain.access import Role
-from trade_service.observability.exposition import Exposition
-from trade_service.observability.http_metrics import HttpMetrics, register_connections
+from trade_service.observability.metrics import WebMetrics, register_connections
 from trade_service.settings.model import Settings
 from trade_service.store.pool import pool_state
 from trade_service.web.app import create_app
 from trade_service.web.dependencies import WebServices, WebSettings
-
-
-class WebMetrics(HttpMetrics, Exposition):
-    """What the web measures and shows, on one registry."""
-
-    def __init__(self, registry: CollectorRegistry) -> None:
-        HttpMetrics.__init__(self, registry)
-        Exposition.__init__(self, registry)
 
 
 @asynccontextmanager
@@ -47,7 +37,7 @@ async def web_app(services: Services) -> AsyncIterator[Litestar]:
             web_settings(services.settings),
         )
         if services.tracing is not None:
-            from trade_service.observability.traced_requests import TracedRequests
+            from trade_service.observability.tracing import TracedRequests
 
             app.asgi_handler = TracedRequests(app.asgi_handler, services.tracing.provider)
         yield app

@@ -1,1 +1,1 @@
-"""Listeners on what happens: logs now, metrics and traces beside them."""
+"""Event listeners for logs, metrics and traces."""

@@ -1,8 +1,8 @@
-"""Listeners of others: they get every event, and can harm nothing.
+"""Event listeners of other distributions, isolated so that they cannot disturb a submission.
 
 A distribution declares one as an entry point of the group `trade_service.listeners`: a callable that takes an
-event. It is called in a thread of its own, one event after the other, from a bounded queue: one that is slow
-misses events, which are counted, and one that raises is logged.
+event. It is called in a thread of its own, one event after another, from a bounded queue: a slow one misses
+events, which are counted, and one that raises is logged.
 """
 
 import asyncio
@@ -20,11 +20,11 @@ _log = structlog.get_logger(__name__)
 
 GROUP = "trade_service.listeners"
 QUEUE_LIMIT = 10_000
-"""Events that wait for one listener."""
+"""Events waiting for one listener."""
 
 
 class ThreadedListener:
-    """Passes events on to a listener in a thread, and loses some rather than wait."""
+    """Calls a listener in a thread, and drops events rather than wait."""
 
     def __init__(self, name: str, listener: Listener, limit: int = QUEUE_LIMIT) -> None:
         self._name = name
@@ -37,18 +37,18 @@ class ThreadedListener:
         """Events at which the listener raised."""
 
     def __call__(self, event: SubmissionEvent) -> None:
-        """Takes an event; never waits, never raises."""
+        """Queues an event; never waits, never raises."""
         try:
             self._events.put_nowait(event)
         except queue.Full:
             self.missed += 1
 
     def start(self) -> None:
-        """Begins to pass events on."""
+        """Starts the thread."""
         self._thread.start()
 
     def close(self, timeout_s: float = 1.0) -> None:
-        """Ends after the events that wait now; a listener that hangs is left behind with its thread."""
+        """Stops after the queued events; a listener that hangs is left behind with its thread."""
         try:
             self._events.put_nowait(None)
         except queue.Full:
@@ -60,17 +60,14 @@ class ThreadedListener:
         while (event := self._events.get()) is not None:
             try:
                 self._listener(event)
-            except Exception:  # noqa: BLE001  # somebody else's code; logged with its trace
+            except Exception:  # noqa: BLE001  # third-party code; logged with its trace
                 self.failures += 1
                 _log.exception("listener_failed", listener=self._name, event_type=type(event).__name__)
 
 
 @asynccontextmanager
 async def installed_listeners(events: EventBus) -> AsyncIterator[list[ThreadedListener]]:
-    """Subscribes every listener that is installed beside this program, for as long as the context lasts.
-
-    One that cannot be loaded is logged and left out.
-    """
+    """Subscribes every installed listener and closes them at the end; one that cannot be loaded is logged."""
     found = [ThreadedListener(name, listener) for name, listener in _loaded()]
     for listener in found:
         listener.start()
@@ -86,5 +83,5 @@ def _loaded() -> Iterator[tuple[str, Listener]]:
     for entry in entry_points(group=GROUP):
         try:
             yield entry.name, entry.load()
-        except Exception:  # noqa: BLE001  # somebody else's code; logged with its trace
+        except Exception:  # noqa: BLE001  # third-party code; logged with its trace
             _log.exception("listener_not_loaded", listener=entry.name)

@@ -1,4 +1,4 @@
-"""Logs: structlog to standard error, JSON or readable."""
+"""Logging: structlog to standard error, as JSON or readable lines."""
 
 import logging
 import sys
@@ -9,20 +9,20 @@ import structlog
 _log = structlog.get_logger(__name__)
 
 _TRACEBACKS = structlog.processors.ExceptionRenderer(
-    # Local variables are whole batches of somebody's orders.
+    # Local variables may hold whole batches of orders.
     structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
 )
 
 
 class LibraryFormatter(logging.Formatter):
-    """What libraries log, which know nothing of our secrets and quote the addresses that fail."""
+    """Formats what libraries log without our secrets: they quote the addresses that fail."""
 
     def __init__(self, secrets: Collection[str]) -> None:
         super().__init__(logging.BASIC_FORMAT)
         self._secrets = sorted(secrets, key=len, reverse=True)
 
     def format(self, record: logging.LogRecord) -> str:
-        """The line and its traceback, without the secrets."""
+        """The line and its traceback with secrets masked."""
         text = super().format(record)
         for secret in self._secrets:
             text = text.replace(secret, "***")
@@ -30,10 +30,10 @@ class LibraryFormatter(logging.Formatter):
 
 
 def configure_logs(level: str, style: str, secrets: Collection[str] = ()) -> None:
-    """Sets up logging of the whole process.
+    """Configures logging for the process.
 
-    `level` is a name such as INFO; `style` is `json`, `console`, or `auto` for console on a terminal;
-    `secrets` are texts that libraries may not log.
+    `level` is a name such as INFO; `style` is `json`, `console`, or `auto` (console on a terminal, else JSON);
+    `secrets` are texts that library log lines must not show.
     """
     number = logging.getLevelNamesMapping()[level]
     as_json = style == "json" or (style == "auto" and not sys.stderr.isatty())
@@ -57,26 +57,26 @@ def configure_logs(level: str, style: str, secrets: Collection[str] = ()) -> Non
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
         cache_logger_on_first_use=False,
     )
-    of_libraries = logging.StreamHandler(sys.stderr)
-    of_libraries.setFormatter(LibraryFormatter(secrets))
-    logging.basicConfig(handlers=[of_libraries], level=max(number, logging.WARNING), force=True)
+    library_handler = logging.StreamHandler(sys.stderr)
+    library_handler.setFormatter(LibraryFormatter(secrets))
+    logging.basicConfig(handlers=[library_handler], level=max(number, logging.WARNING), force=True)
 
 
 class LogLevel:
-    """The level of the process, changed while it runs."""
+    """The process's log level, which can be changed while it runs."""
 
     def __init__(self, configured: str) -> None:
         self.configured = configured
-        """As the settings say."""
+        """From the settings."""
         self.effective = configured
 
     def change(self, level: str | None) -> None:
-        """Sets it to a name such as DEBUG; None is what the settings say."""
+        """Sets a level such as DEBUG; None returns to the configured one."""
         before, self.effective = self.effective, level or self.configured
         _log.warning("log_level_changed", before=before, after=self.effective)
         number = logging.getLevelNamesMapping()[self.effective]
         structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(number))
 
     def toggle_debug(self) -> None:
-        """To DEBUG, and from there back to what the settings say."""
+        """Switches between DEBUG and the configured level."""
         self.change(None if self.effective == "DEBUG" else "DEBUG")

@@ -1,4 +1,4 @@
-"""The registry's metrics as OTLP, for a push. Imported only where metrics are pushed."""
+"""Pushes the registry's metrics as OTLP. Imported only where metrics are pushed."""
 
 import asyncio
 import time
@@ -34,7 +34,7 @@ _Labels = frozenset[tuple[str, str]]
 
 
 class OtlpPush:
-    """Pushes all metrics every `every_s` seconds. A collector that is away is logged, and tried again then."""
+    """Pushes all metrics every `every_s` seconds; a failed push is logged and followed by the next one."""
 
     def __init__(
         self,
@@ -59,16 +59,16 @@ class OtlpPush:
             await self.push()
 
     async def push(self) -> bool:
-        """Pushes once, in a thread; False when the collector did not take it."""
+        """Pushes once, in a thread; False when the collector did not accept it."""
         data = self.metrics(time.time_ns())
         result = await asyncio.to_thread(self._exporter.export, data)
-        taken = result is MetricExportResult.SUCCESS
-        if not taken:
+        accepted = result is MetricExportResult.SUCCESS
+        if not accepted:
             _log.warning("metrics_not_pushed")
-        return taken
+        return accepted
 
     def metrics(self, now_ns: int) -> MetricsData:
-        """All metrics of the moment."""
+        """All metrics at this moment."""
         metrics = [m for family in self._registry.collect() for m in self._converted(family, now_ns)]
         scoped = ScopeMetrics(scope=self._scope, metrics=metrics, schema_url="")
         return MetricsData([ResourceMetrics(resource=self._resource, scope_metrics=[scoped], schema_url="")])
@@ -107,14 +107,14 @@ class OtlpPush:
                 sum=parts.get("sum", 0.0),
                 bucket_counts=counts,
                 explicit_bounds=bounds[:-1],
-                # Optional in OTLP, and nobody knows them here.
+                # Optional in OTLP, and Prometheus histograms do not have them.
                 min=cast(float, None),
                 max=cast(float, None),
             )
 
 
 def _grouped(samples: Iterable[Sample]) -> Mapping[_Labels, Mapping[float | str, float]]:
-    """By the labels of a histogram: its cumulative counts by upper bound, and its sum."""
+    """Cumulative counts by upper bound, and the sum, for each set of labels of a histogram."""
     groups: defaultdict[_Labels, dict[float | str, float]] = defaultdict(dict)
     for sample in samples:
         labels = dict(sample.labels)

@@ -1,12 +1,12 @@
-"""Log lines of the submission: one a batch, one a failed execution, one a look-up,
-one a recovery, one an exhaustion, one an alarm."""
+"""Log lines about submissions: batches, failed executions, reconciliation, recovery, exhaustion, alarms."""
 
 import math
-from collections.abc import Awaitable, Callable
+from collections import deque
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 
+import msgspec
 import structlog
 
-from trade_service.observability.flood import Flood
 from trade_service.submission.breaker import CircuitState
 from trade_service.submission.codes import OutcomeCode
 from trade_service.submission.events import (
@@ -19,41 +19,116 @@ from trade_service.submission.events import (
     RecoveredEvent,
     SubmissionEvent,
 )
+from trade_service.submission.ports import StoreUnavailable
+from trade_service.trading.history import PastAttempt
 
 _log = structlog.get_logger(__name__)
 
 IDS_A_LINE = 100
 """Execution ids that one line names."""
+ATTEMPTS_A_LINE = 20
+"""Attempts that one history shows; of a longer one, the first and the last."""
+QUEUE_LIMIT = 10_000
+"""Executions that may wait for their history; the rest are only counted."""
+READ_AT_ONCE = 100
+TICK_S = 1.0
+
+ReadHistories = Callable[[Sequence[int]], Awaitable[Mapping[int, Sequence[PastAttempt]]]]
+"""The attempts of executions since they were first claimed, oldest first. Raises StoreUnavailable."""
+
+
+class Suppressed(msgspec.Struct, frozen=True):
+    """Lines of one kind that were not written."""
+
+    kind: str
+    count: int
+    window_s: float
+
+
+class _Window(msgspec.Struct):
+    ends_at: float
+    seen: int = 0
+
+
+class Flood:
+    """Admits the first `lines` of each kind in every `window_s` seconds and counts the others.
+
+    Kinds must be few: codes, never texts.
+    """
+
+    def __init__(self, lines: int, window_s: float) -> None:
+        self._lines = lines
+        self._window_s = window_s
+        self._windows: dict[str, _Window] = {}
+
+    def admits(self, kind: str, now: float) -> bool:
+        """Whether to write one more of a kind. Call `ended` first: this only opens windows."""
+        window = self._windows.setdefault(kind, _Window(now + self._window_s))
+        window.seen += 1
+        return window.seen <= self._lines
+
+    def ended(self, now: float) -> list[Suppressed]:
+        """Closes the windows that ended by `now` (infinity: all) and returns what they suppressed."""
+        over = [(kind, window) for kind, window in self._windows.items() if window.ends_at <= now]
+        for kind, _ in over:
+            del self._windows[kind]
+        return [
+            Suppressed(kind, window.seen - self._lines, self._window_s)
+            for kind, window in over
+            if window.seen > self._lines
+        ]
 
 
 class SubmissionLog:
-    """A listener that writes what happened to the log.
+    """An event listener that writes the log.
 
-    Of executions that fail for the same reason only the first `lines` are written in every `window_s` seconds;
-    the others are counted, and summed up when the window ends. Each stands in its attempt's journal.
+    Of executions that fail with the same code only the first `lines` in every `window_s` seconds get a line; the
+    others are summed up when the window ends. Every failure is in its attempt's journal all the same.
+
+    With `histories`, each exhausted execution also gets a line with its attempts. These are read in `run`, outside
+    of the submission; what cannot be read is named and left to the journal.
+
+    Example:
+        log = SubmissionLog(clock.boottime)
+        events.subscribe(log)
+        ...  # run(clock.sleep) beside the senders
+        log.close()
     """
 
-    def __init__(self, now: Callable[[], float], lines: int = 20, window_s: float = 10.0) -> None:
+    def __init__(
+        self,
+        now: Callable[[], float],
+        lines: int = 20,
+        window_s: float = 10.0,
+        histories: ReadHistories | None = None,
+    ) -> None:
         self._now = now
         self._flood = Flood(lines, window_s)
-        self._window_s = window_s
+        self._histories = histories
+        self._exhausted: deque[int] = deque()
+        self._dropped = 0
 
     def __call__(self, event: SubmissionEvent) -> None:
-        """Takes one event."""
-        if isinstance(event, BatchSubmissionEvent):
-            _log_batch(event)
-            self._log_failures(event)
-        else:
-            _log_other(event)
+        """Logs one event."""
+        match event:
+            case BatchSubmissionEvent():
+                _log_batch(event)
+                self._log_failures(event)
+            case ExhaustedEvent():
+                _log_exhausted(event)
+                self._queue_histories(event.execution_ids)
+            case _:
+                _log_other(event)
 
     async def run(self, sleep: Callable[[float], Awaitable[None]]) -> None:
-        """Sums up until cancelled."""
+        """Writes sums and histories until cancelled."""
         while True:
-            await sleep(self._window_s)
+            await sleep(TICK_S)
             self._sum_up(self._now())
+            await self._log_histories()
 
     def close(self) -> None:
-        """Sums up what is left."""
+        """Writes the sums of the windows that are still open."""
         self._sum_up(math.inf)
 
     def _log_failures(self, event: BatchSubmissionEvent) -> None:
@@ -69,83 +144,49 @@ class SubmissionLog:
                     code=failure.code,
                     http_status=event.http_status,
                     reason=failure.message,
-                    **_asked_by(event),
+                    **_requests_of(event),
                 )
 
     def _sum_up(self, now: float) -> None:
-        for held in self._flood.ended(now):
+        for sum_ in self._flood.ended(now):
             _log.warning(
-                "more_executions_not_accepted", code=held.kind, more=held.count, window_s=held.window_s
+                "more_executions_not_accepted", code=sum_.kind, more=sum_.count, window_s=sum_.window_s
             )
 
+    def _queue_histories(self, execution_ids: Sequence[int]) -> None:
+        if self._histories is not None:
+            room = QUEUE_LIMIT - len(self._exhausted)
+            self._exhausted.extend(execution_ids[:room])
+            self._dropped += max(0, len(execution_ids) - room)
 
-def _log_other(event: SubmissionEvent) -> None:
-    match event:
-        case LookUpEvent():
-            _log.info(
-                "look_up",
-                attempts=event.attempts,
-                wanted=event.wanted,
-                found=event.found,
-                absent=event.absent,
-                still_unknown=event.still_unknown,
-                pages=event.pages,
-                problem=event.problem or None,
-            )
-        case RecoveredEvent():
-            _log.info(
-                "executions_recovered",
-                attempt_id=event.attempt_id,
-                how=event.how,
-                executions=len(event.execution_ids),
-                execution_ids=event.execution_ids[:IDS_A_LINE],
-                attempts=event.attempts,
-                since_first_s=round(event.since_first_s, 1),
-            )
-        case ExhaustedEvent():
-            _log.error(
-                "executions_exhausted",
-                attempt_id=event.attempt_id,
-                code=event.code,
-                reason=event.message,
-                executions=len(event.execution_ids),
-                execution_ids=event.execution_ids[:IDS_A_LINE],
-            )
-        case FillsCheckedEvent():
-            _log_fills(event)
-        case AlarmEvent():
-            ids = event.execution_ids[:IDS_A_LINE]
-            _log.error("alarm", code=event.code, message=event.message, execution_ids=ids)
-        case CircuitEvent():
-            write = _log.error if event.state is CircuitState.OPEN else _log.info
-            write(f"circuit_{event.state}", reason=event.reason or None, probe_in_ms=event.probe_in_ms)
-
-
-def _log_fills(event: FillsCheckedEvent) -> None:
-    write = _log.info if event.execution_ids or event.problem else _log.debug
-    write(
-        "fills_checked",
-        pages=event.pages,
-        compared=event.compared,
-        fetched=len(event.execution_ids),
-        execution_ids=event.execution_ids[:IDS_A_LINE],
-        problem=event.problem or None,
-    )
+    async def _log_histories(self) -> None:
+        while self._exhausted and self._histories is not None:
+            ids = [self._exhausted.popleft() for _ in range(min(READ_AT_ONCE, len(self._exhausted)))]
+            try:
+                histories = await self._histories(ids)
+            except StoreUnavailable as error:
+                _log.error("histories_not_read", execution_ids=ids, error=str(error))
+                continue
+            for execution_id in ids:
+                _log_history(execution_id, histories.get(execution_id, ()))
+        if self._dropped:
+            dropped, self._dropped = self._dropped, 0
+            _log.error("more_executions_exhausted", executions=dropped)
 
 
 def _log_batch(event: BatchSubmissionEvent) -> None:
     if event.code == OutcomeCode.CIRCUIT_OPEN:
-        # The circuit's own line told why; these may be many.
+        # Possibly many, and the circuit's own line already says why.
         _log.info(
-            "batch_put_off",
+            "batch_deferred",
             attempt_id=event.attempt_id,
             size=event.size,
             retrying=event.retrying,
-            **_asked_by(event),
+            **_requests_of(event),
         )
         return
     good = event.accepted == event.size
-    context = _asked_by(event)
+    context = _requests_of(event)
     if not good:
         context["reason"] = event.message
         context["execution_ids"] = [failure.execution_id for failure in event.failures[:IDS_A_LINE]]
@@ -172,6 +213,80 @@ def _log_batch(event: BatchSubmissionEvent) -> None:
     )
 
 
-def _asked_by(event: BatchSubmissionEvent) -> dict[str, object]:
+def _requests_of(event: BatchSubmissionEvent) -> dict[str, object]:
     known = {"request_ids": event.request_ids, "submission_ids": event.submission_ids}
     return {name: ids for name, ids in known.items() if ids}
+
+
+def _log_exhausted(event: ExhaustedEvent) -> None:
+    _log.error(
+        "executions_exhausted",
+        attempt_id=event.attempt_id,
+        code=event.code,
+        reason=event.message,
+        executions=len(event.execution_ids),
+        execution_ids=event.execution_ids[:IDS_A_LINE],
+    )
+
+
+def _log_history(execution_id: int, attempts: Sequence[PastAttempt]) -> None:
+    half = ATTEMPTS_A_LINE // 2
+    shown = attempts if len(attempts) <= ATTEMPTS_A_LINE else [*attempts[:half], *attempts[-half:]]
+    _log.error(
+        "exhausted_execution_history",
+        execution_id=execution_id,
+        attempts=len(attempts),
+        attempts_left_out=len(attempts) - len(shown) or None,
+        history=[
+            {
+                "attempt_id": one.attempt_id,
+                "at": one.started_at.isoformat(timespec="milliseconds"),
+                "outcome": one.kind,
+                "code": one.code,
+                "http_status": one.http_status,
+                "found": list(one.findings),
+            }
+            for one in shown
+        ],
+    )
+
+
+def _log_other(event: SubmissionEvent) -> None:
+    match event:
+        case LookUpEvent():
+            _log.info(
+                "reconciliation",
+                attempts=event.attempts,
+                wanted=event.wanted,
+                found=event.found,
+                absent=event.absent,
+                still_unknown=event.still_unknown,
+                pages=event.pages,
+                problem=event.problem or None,
+            )
+        case RecoveredEvent():
+            _log.info(
+                "executions_recovered",
+                attempt_id=event.attempt_id,
+                how=event.how,
+                executions=len(event.execution_ids),
+                execution_ids=event.execution_ids[:IDS_A_LINE],
+                attempts=event.attempts,
+                since_first_s=round(event.since_first_s, 1),
+            )
+        case FillsCheckedEvent():
+            write = _log.info if event.execution_ids or event.problem else _log.debug
+            write(
+                "fills_checked",
+                pages=event.pages,
+                compared=event.compared,
+                fetched=len(event.execution_ids),
+                execution_ids=event.execution_ids[:IDS_A_LINE],
+                problem=event.problem or None,
+            )
+        case AlarmEvent():
+            ids = event.execution_ids[:IDS_A_LINE]
+            _log.error("alarm", code=event.code, message=event.message, execution_ids=ids)
+        case CircuitEvent():
+            write = _log.error if event.state is CircuitState.OPEN else _log.info
+            write(f"circuit_{event.state}", reason=event.reason or None, probe_in_ms=event.probe_in_ms)

@@ -5,7 +5,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from trade_service.domain.executions import OPEN, SubmissionState
 from trade_service.store.engine import autocommitted
-from trade_service.trading.backlog import Backlog
+from trade_service.trading.history import Backlog
 
 BACKLOG = text("""
 WITH open AS MATERIALIZED (
@@ -39,7 +39,7 @@ class PostgresBacklog:
         self._attempts = attempts
 
     async def read(self) -> Backlog:
-        """See BacklogReads."""
+        """The backlog now; raises StoreUnavailable."""
         async with autocommitted(self._engine) as connection:
             rows = (await connection.execute(BACKLOG, {"attempts": self._attempts})).all()
         by_state = {row.submission_state: row for row in rows}

@@ -11,7 +11,7 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from trade_service.store.engine import transaction
-from trade_service.trading.given_up import Try
+from trade_service.trading.history import PastAttempt
 
 CLOCK_SKEW_MS = 300_000
 """How far the clock of a replica, which makes the ids, may be from the database's."""
@@ -49,14 +49,14 @@ _IN_TIME = text(f"SET LOCAL statement_timeout = {MOST_MS}")
 
 
 class PostgresGivenUp:
-    """The port GivenUpReads on PostgreSQL."""
+    """Reads the attempts of exhausted executions."""
 
     def __init__(self, engine: AsyncEngine, give_up_after_ms: int) -> None:
         self._engine = engine
         self._give_up_after_ms = give_up_after_ms
 
-    async def tries_of(self, execution_ids: Sequence[int]) -> dict[int, list[Try]]:
-        """See GivenUpReads. Raises StoreUnavailable also when the search takes too long."""
+    async def tries_of(self, execution_ids: Sequence[int]) -> dict[int, list[PastAttempt]]:
+        """Attempts by execution, oldest first. Raises StoreUnavailable, also when the search takes too long."""
         wanted = {
             "ids": list(execution_ids),
             "give_up_after_ms": self._give_up_after_ms,
@@ -66,8 +66,8 @@ class PostgresGivenUp:
         async with transaction(self._engine) as connection:
             await connection.execute(_IN_TIME)
             rows = (await connection.execute(TRIES, wanted)).all()
-        tries: dict[int, list[Try]] = {execution_id: [] for execution_id in execution_ids}
+        tries: dict[int, list[PastAttempt]] = {execution_id: [] for execution_id in execution_ids}
         for execution_id, attempt_id, started_at, kind, code, http_status, findings in rows:
-            found = Try(attempt_id, started_at, kind, code, http_status, tuple(findings))
+            found = PastAttempt(attempt_id, started_at, kind, code, http_status, tuple(findings))
             tries[execution_id].append(found)
         return tries

@@ -1,4 +1,4 @@
-"""The use cases by which clients change single rows by hand."""
+"""The use cases by which clients change single rows."""
 
 import msgspec
 
@@ -8,7 +8,7 @@ from trade_service.trading.reference_editor import ReferenceEditor
 
 
 class Editors(msgspec.Struct, frozen=True):
-    """One editor for each kind of row."""
+    """The editors of orders, executions and reference data."""
 
     orders: TradeOrderEditor
     executions: ExecutionEditor

@@ -1,4 +1,4 @@
-"""ExecutionEditor: executions that clients create, change and delete by hand."""
+"""ExecutionEditor: executions that clients create, change and delete directly."""
 
 from collections.abc import Awaitable, Callable, Mapping
 
@@ -23,18 +23,17 @@ from trade_service.trading.views import views_of
 
 
 class ExecutionEditor:
-    """Writes executions by hand; the quantity of each comes from its order and goes back to it."""
+    """Writes single executions; their quantities are taken from their orders and returned to them."""
 
     def __init__(self, changes: ExecutionChanges, references: ReferenceCache) -> None:
         self._changes = changes
         self._references = references
 
     async def create_execution(self, values: ExecutionValues) -> ExecutionView:
-        """Creates an execution and sends nothing: it can be submitted afterwards.
+        """Creates an execution without sending it: it can be submitted afterwards.
 
-        One that was sent before (it has a service id, a quantity placed or filled, or a status that comes from
-        trading) counts as accepted and is never sent. Raises InvalidInput, QuantityExceeded, and NotFound for
-        what it is to point to.
+        One with a service id, a quantity placed or filled, or a trading status was sent before: it counts as
+        accepted and is never sent. Raises InvalidInput, QuantityExceeded, and NotFound for a missing reference.
         """
         checked_values(values)
 
@@ -57,8 +56,9 @@ class ExecutionEditor:
     ) -> ExecutionView:
         """Changes an execution.
 
-        Raises NotFound, VersionConflict, InvalidInput, QuantityExceeded, InFlight, and AlreadySent for another
-        value of what was sent: status, quantities placed and filled, blotter and timestamp can always change.
+        Status, quantities placed and filled, blotter and timestamp can always change. Raises NotFound,
+        VersionConflict, InvalidInput, QuantityExceeded, InFlight, and AlreadySent for another value of a field
+        that was sent.
         """
         checked_values(values)
 
@@ -75,7 +75,7 @@ class ExecutionEditor:
         return await self._written(update, values)
 
     async def delete_execution(self, execution_id: int, version: int) -> None:
-        """Deletes an execution that was not sent; its order gets the quantity back.
+        """Deletes an execution that was not sent, and returns its quantity to its order.
 
         Raises NotFound, VersionConflict, InFlight, AlreadySent.
         """
@@ -100,7 +100,7 @@ def _check_known(reference: ReferenceData, values: ExecutionValues) -> None:
 
 
 def _unknown(reference: ReferenceData, values: ExecutionValues) -> NotFound | None:
-    """The error of the first reference that does not exist."""
+    """The error for the first missing reference."""
     for field, thing, identity, known in (
         ("executionStatusId", "execution status", values.execution_status_id, reference.statuses),
         ("destinationId", "destination", values.destination_id, reference.destinations),
@@ -113,7 +113,7 @@ def _unknown(reference: ReferenceData, values: ExecutionValues) -> NotFound | No
 
 
 def _with_trade_type(reference: ReferenceData, values: ExecutionValues, order: TradeOrder) -> ExecutionValues:
-    """The values with the order's trade type unless they name one."""
+    """The values, with the order's trade type as the default."""
     if values.trade_type_id is not None:
         return values
     trade_type = reference.trade_type_named(trade_type_of(order))

@@ -27,7 +27,7 @@ from trade_service.submission.model import (
 from trade_service.submission.ports import Clock, StoreUnavailable
 from trade_service.submission.service import BulkExecutionSubmissionService
 from trade_service.submission.work_queue import Work, WorkQueue
-from trade_service.trading.fill_alarms import fill_refused
+from trade_service.trading.fill_check import fill_refused
 from trade_service.trading.model import ExecutionView, Filled, StoredExecution
 from trade_service.trading.ports import ExecutionReads
 from trade_service.trading.reference import ReferenceCache

@@ -1,9 +1,8 @@
-"""FillCheck: fills whose reports were lost are fetched from the Execution Service's books.
+"""FillCheck fetches fills from the Execution Service's ledger whose reports were lost.
 
-The Execution Service reports a fill once, and once more after a 409: a report that met a restart, a 503 or a
-time-out never comes again. One process at a time reads a bounded number of pages in every interval: one half from
-the newest on, the other half in a window that moves through all the books. A row that a pass misses is seen by a
-later one.
+The Execution Service reports a fill once, and once more after a 409: a report that meets a restart, a 503 or a
+time-out is never repeated. In every interval one process reads a bounded number of pages, half of them from the
+newest on, half in a window that moves through the whole ledger. A row that one pass misses is seen by a later one.
 """
 
 from collections.abc import Awaitable, Callable, Iterable, Sequence
@@ -17,20 +16,20 @@ from trade_service.domain.errors import shorten
 from trade_service.domain.executions import is_possible_id
 from trade_service.domain.fills import UNFILLED_STATUS, Fill, is_possible_fill, newer_fill
 from trade_service.domain.reference import ReferenceData
-from trade_service.submission.events import EventBus, FillsCheckedEvent
+from trade_service.submission.codes import AlarmCode
+from trade_service.submission.events import AlarmEvent, EventBus, FillsCheckedEvent
 from trade_service.submission.messages import RemoteExecution, RemoteExecutionPage
 from trade_service.submission.ports import Listings, StoreUnavailable
-from trade_service.trading.fill_alarms import fill_refused
 from trade_service.trading.reference import ReferenceCache
 
 _log = structlog.get_logger(__name__)
 
 PAGE = 100
-"""Rows a page; offsets are whole pages, to which some builds of the Execution Service round them down."""
+"""Rows on a page; offsets are whole pages, because some builds of the Execution Service round them down."""
 
 
 class HeldFill(msgspec.Struct, frozen=True, gc=False):
-    """An accepted execution as far as its fill is concerned."""
+    """The stored fill of an accepted execution."""
 
     execution_id: int
     execution_service_id: int
@@ -41,7 +40,7 @@ class HeldFill(msgspec.Struct, frozen=True, gc=False):
 
 
 class FetchedFill(msgspec.Struct, frozen=True, gc=False):
-    """A fill to be stored, based on a version of its execution."""
+    """A fill to store if the execution still has this version."""
 
     execution_id: int
     execution_service_id: int
@@ -52,7 +51,7 @@ class FetchedFill(msgspec.Struct, frozen=True, gc=False):
 
 
 class RefusedFill(msgspec.Struct, frozen=True, gc=False):
-    """A quantity filled in the books that its execution cannot have."""
+    """A filled quantity in the ledger that is impossible for its execution."""
 
     execution_id: int
     execution_service_id: int
@@ -60,45 +59,45 @@ class RefusedFill(msgspec.Struct, frozen=True, gc=False):
 
 
 class FillStore(Protocol):
-    """What the check needs of the database. Every method is one statement and may raise StoreUnavailable."""
+    """The check's store. Every method is one statement and may raise StoreUnavailable."""
 
     async def begin_fill_check(self, every_s: float) -> int | None:
-        """Where the moving window goes on, as an offset into the books.
+        """Starts a pass and returns the moving window's offset in the ledger.
 
-        None when a pass began less than `every_s` ago, by whichever process.
+        None when any process started a pass less than `every_s` ago.
         """
         ...
 
     async def end_fill_check(self, offset: int) -> None:
-        """Where the window of the next pass begins."""
+        """Stores where the next pass's window begins."""
         ...
 
     async def held_fills(self, execution_ids: Sequence[int]) -> list[HeldFill]:
-        """Those of the executions that the Execution Service accepted under a known id."""
+        """The executions among these that were accepted under a known id."""
         ...
 
     async def store_fetched(self, fills: Sequence[FetchedFill]) -> list[int]:
-        """Stores fills as reports of them would be, with evidence; returns the executions that were changed.
+        """Stores fills like fill reports, with evidence; returns the executions that changed.
 
-        One that has another version by now stays as it is.
+        An execution whose version has changed is left alone.
         """
         ...
 
     async def new_refusals(self, fills: Sequence[RefusedFill]) -> list[int]:
-        """Those of the executions of which there is not the same evidence yet."""
+        """The executions among these that do not have the same evidence yet."""
         ...
 
     async def note_refused(self, fills: Sequence[RefusedFill]) -> None:
-        """Writes evidence."""
+        """Stores the refusals as evidence."""
         ...
 
 
 class FillCheckSettings(msgspec.Struct, frozen=True):
-    """How often and how much is read."""
+    """How often and how much to read."""
 
     every_s: float
     pages: int
-    """At most, by one pass; at least 2."""
+    """Upper limit for one pass; at least 2."""
 
 
 class _Pass(msgspec.Struct):
@@ -109,26 +108,29 @@ class _Pass(msgspec.Struct):
 
 
 class FillCheck:
-    """The pass and the loop around it."""
+    """Compares the ledger's fills with ours in bounded passes, and stores the newer ones.
+
+    Impossible quantities are refused with an alarm, once each.
+    """
 
     def __init__(
         self,
         store: FillStore,
-        books: Listings,
+        ledger: Listings,
         references: ReferenceCache,
         events: EventBus,
         sleep: Callable[[float], Awaitable[None]],
         settings: FillCheckSettings,
     ) -> None:
         self._store = store
-        self._books = books
+        self._ledger = ledger
         self._references = references
         self._events = events
         self._sleep = sleep
         self._settings = settings
 
     async def run(self) -> None:
-        """Checks until cancelled; a database that is away is waited for."""
+        """Checks until cancelled; waits while the database is unavailable."""
         while True:
             try:
                 await self.once()
@@ -137,7 +139,7 @@ class FillCheck:
             await self._sleep(self._settings.every_s)
 
     async def once(self) -> FillsCheckedEvent | None:
-        """One pass; None when another process made one in this interval. Raises StoreUnavailable."""
+        """Makes one pass; None when another process made one in this interval. Raises StoreUnavailable."""
         window = await self._store.begin_fill_check(self._settings.every_s)
         if window is None:
             return None
@@ -153,14 +155,14 @@ class FillCheck:
         return event
 
     async def _read(self, done: _Pass, offset: int, pages: int) -> int:
-        """Reads and compares `pages` pages; returns where to go on, 0 when the books end there.
+        """Reads and compares `pages` pages; returns the next offset, 0 at the end of the ledger.
 
-        A page that cannot be read ends the pass. The next one begins with it, and the one after that behind it:
-        a page that can never be read stops nothing.
+        An unreadable page ends the pass. The next pass retries it, and the one after that skips it, so a page that
+        is never readable blocks nothing.
         """
         start = offset
         for _ in range(pages):
-            listing = await self._books.list_newest(offset, PAGE)
+            listing = await self._ledger.list_newest(offset, PAGE)
             if listing.page is None:
                 done.problem = listing.message
                 return offset if offset > start else offset + PAGE
@@ -172,7 +174,7 @@ class FillCheck:
         return offset
 
     async def _compare(self, done: _Pass, rows: Iterable[RemoteExecution]) -> None:
-        there = {(row.trade_service_execution_id or 0, row.id): row for row in rows if _may_be_news(row)}
+        there = {(row.trade_service_execution_id or 0, row.id): row for row in rows if _may_be_newer(row)}
         if not there:
             return
         held = [
@@ -183,12 +185,12 @@ class FillCheck:
         done.compared += len(held)
         await self._alarm_impossible(held)
         reference = await self._references.get()
-        news = [fill for one, row in held if (fill := _news(one, row, reference)) is not None]
-        if news:
-            done.stored += await self._store.store_fetched(news)
+        newer = [fill for one, row in held if (fill := _newer(one, row, reference)) is not None]
+        if newer:
+            done.stored += await self._store.store_fetched(newer)
 
     async def _alarm_impossible(self, held: Iterable[tuple[HeldFill, RemoteExecution]]) -> None:
-        """Once for every value; twice rather than never when the process ends in between."""
+        """Alarms once for each value; a crash in between repeats the alarm rather than losing it."""
         impossible = {
             one.execution_id: (one, _quantity(row))
             for one, row in held
@@ -206,13 +208,23 @@ class FillCheck:
             await self._store.note_refused([refused[i] for i in new])
 
 
+def fill_refused(execution_id: int, reported: Decimal, stored: Decimal, ordered: Decimal) -> AlarmEvent:
+    """The alarm for a filled quantity in the ledger that is impossible for its execution."""
+    message = (
+        f"the Execution Service holds a quantityFilled of {shorten(str(reported))} for execution {execution_id}, "
+        f"of which {ordered.normalize():f} was ordered: it was not stored, quantityFilled stays "
+        f"{stored.normalize():f} here; correct the Execution Service's ledger"
+    )
+    return AlarmEvent(AlarmCode.FILL_REFUSED, message, (execution_id,))
+
+
 def _is_last(page: RemoteExecutionPage) -> bool:
     has_next = None if page.pagination is None else page.pagination.has_next
     return not page.content or (len(page.content) < PAGE if has_next is None else not has_next)
 
 
-def _may_be_news(row: RemoteExecution) -> bool:
-    """Whether the row could be an execution of ours to which something has happened."""
+def _may_be_newer(row: RemoteExecution) -> bool:
+    """Whether the row could be one of our executions with a fill or a later status."""
     ids = (row.id, row.trade_service_execution_id)
     if any(i is None or i < 1 or not is_possible_id(i) for i in ids):
         return False
@@ -227,12 +239,12 @@ def _quantity(row: RemoteExecution) -> Decimal:
 
 
 def _refused(held: HeldFill, quantity: Decimal) -> RefusedFill:
-    message = f"quantityFilled {shorten(str(quantity))} in the books, {held.quantity_ordered} ordered"
+    message = f"quantityFilled {shorten(str(quantity))} in the ledger, {held.quantity_ordered} ordered"
     return RefusedFill(held.execution_id, held.execution_service_id, message)
 
 
-def _news(held: HeldFill, row: RemoteExecution, reference: ReferenceData) -> FetchedFill | None:
-    """What is to be stored of a row; a status that is not known here leaves ours as it is."""
+def _newer(held: HeldFill, row: RemoteExecution, reference: ReferenceData) -> FetchedFill | None:
+    """The fill to store for a row, if any; an unknown status leaves ours unchanged."""
     quantity = _quantity(row)
     status = reference.statuses.get(held.status_id)
     if status is None or not is_possible_fill(quantity, held.quantity_ordered):

@@ -1,4 +1,4 @@
-"""Requests with a key: whether one may begin, is a repeat, or is still running."""
+"""Decides whether a request with an idempotency key is new, a repeat, or still running."""
 
 from typing import TypeAlias
 
@@ -13,33 +13,33 @@ _log = structlog.get_logger(__name__)
 
 
 class IdempotencyPolicy(msgspec.Struct, frozen=True):
-    """Times and bounds of keys."""
+    """Times and limits of keys."""
 
     lease_ms: int
-    """Longer than any request takes: a repeat that comes later finds nobody at work."""
+    """Longer than any request takes, so that a later repeat does not find the first one running."""
     keep_s: int
     max_answer_bytes: int
-    """A larger answer is put together anew from what was created."""
+    """A larger response is not stored; a repeat rebuilds it from what was created."""
 
 
 class Reused(msgspec.Struct, frozen=True):
-    """The key belongs to a request that asked for something else."""
+    """The key belongs to a different request."""
 
 
 class StillRunning(msgspec.Struct, frozen=True):
-    """The first request with this key, or a repeat of it, is being served."""
+    """Another request with this key is being served."""
 
     left_ms: int
-    """How long its lease still lasts."""
+    """The remaining time of its lease."""
 
 
 KeyStatus: TypeAlias = KeyClaim | KeptAnswer | Reused | StillRunning
-"""How a request stands: a claim without `created` is the first of its key, one with `created` goes on from
+"""The status of a key. A claim without `created` belongs to the first request, one with `created` continues from
 what is on record."""
 
 
 class IdempotentRequests:
-    """At most one request works under a key, on whichever replica; repeats get its answer."""
+    """Lets one request at a time work under a key, over all replicas; repeats get its response."""
 
     def __init__(self, store: RequestKeyStore, clock: Clock, policy: IdempotencyPolicy) -> None:
         self._store = store
@@ -47,10 +47,10 @@ class IdempotentRequests:
         self._policy = policy
 
     async def key_status(self, request: KeyedRequest) -> KeyStatus:
-        """What is to become of a request. Raises StoreUnavailable.
+        """The status of a request's key. Raises StoreUnavailable.
 
-        Nothing is written for a new key before something is created under it; of two that come at the same
-        moment the later transaction raises KeyTaken.
+        A new key is written together with what is created under it; of two simultaneous requests the later
+        transaction raises KeyTaken.
         """
         kept = await self._store.find(request)
         if kept is None:
@@ -66,7 +66,7 @@ class IdempotentRequests:
         return claim if await self._store.take_over(claim) else StillRunning(self._policy.lease_ms)
 
     async def keep(self, claim: KeyClaim, answer: KeptAnswer) -> None:
-        """Keeps the final answer for repeats. A store that does not answer only costs them some work."""
+        """Stores the final response for repeats; if the store is unavailable, they have to rebuild it."""
         if len(answer.body) > self._policy.max_answer_bytes:
             await self.let_go(claim)
             return
@@ -76,7 +76,7 @@ class IdempotentRequests:
             _log.warning("answer_not_kept", key=claim.request.key, error=str(error))
 
     async def let_go(self, claim: KeyClaim) -> None:
-        """No final answer came of it: the next repeat need not wait for the lease to pass."""
+        """Releases a claim without a final response, so that the next repeat need not wait for the lease."""
         if not claim.tried and claim.created is None:
             return
         try:

@@ -1,4 +1,4 @@
-"""OperatorService: what people see of executions that did not end well, and do about them."""
+"""OperatorService: inspect, resolve and requeue executions that did not end in acceptance."""
 
 from collections.abc import Callable, Sequence
 
@@ -20,8 +20,7 @@ from trade_service.submission.codes import AlarmCode
 from trade_service.submission.events import AlarmEvent, EventBus
 from trade_service.submission.look_up import look_up
 from trade_service.submission.ports import Ledger
-from trade_service.trading.history import History, Unknowns
-from trade_service.trading.operator_ports import OperatorStore
+from trade_service.trading.history import History, OperatorStore, Unknowns
 from trade_service.trading.requeueing import (
     MAX_REQUEUE,
     Requeue,
@@ -32,39 +31,46 @@ from trade_service.trading.requeueing import (
 )
 
 MAX_LISTED = 1000
-"""Unknown outcomes, attempts or pieces of evidence that are shown at once."""
+"""Limit of unknown outcomes, attempts and pieces of evidence in one result."""
 
 
 class Looked(msgspec.Struct, frozen=True):
-    """What both books say to a resolution before it is done."""
+    """Our record and the downstream evidence that a resolution is checked against."""
 
     case: Case
     sighting: Sighting
 
 
 class OperatorService:
-    """Shows, resolves and requeues. Every method may raise StoreUnavailable."""
+    """Shows, resolves and requeues executions. Every method may raise StoreUnavailable.
 
-    def __init__(self, store: OperatorStore, books: Ledger, events: EventBus, look_up_max_pages: int) -> None:
+    Example:
+        looked = await operators.look(resolution)  # reads our record and the downstream ledger
+        before = await operators.resolve(resolution, looked)
+    """
+
+    def __init__(
+        self, store: OperatorStore, ledger: Ledger, events: EventBus, look_up_max_pages: int
+    ) -> None:
         self._store = store
-        self._books = books
+        self._ledger = ledger
         self._events = events
         self._look_up_max_pages = look_up_max_pages
         self.on_open: Callable[[int], None] = lambda _delay_ms: None
-        """Told when recovery of this process has something to do, and in how many milliseconds."""
+        """Called with a delay in milliseconds when this process's recovery has work to do."""
 
     async def unknowns(self, limit: int = MAX_LISTED) -> Unknowns:
-        """Executions whose outcome is open and that nobody is sending, the oldest first."""
+        """Unresolved executions that no sender owns, oldest first."""
         return await self._store.unknowns(min(limit, MAX_LISTED))
 
     async def history(self, execution_id: int) -> History:
-        """How an execution came to be what it is; raises NotFound."""
+        """The attempts and evidence of an execution; raises NotFound."""
         return await self._store.history(execution_id, MAX_LISTED)
 
     async def look(self, resolution: Resolution) -> Looked:
-        """What both books say to a resolution now. Changes nothing.
+        """Reads what our record and the downstream ledger say about a resolution. Changes nothing.
 
-        Raises NotFound, InvalidInput, EvidenceConflict and InFlight for what our own books forbid.
+        Raises NotFound, InvalidInput, and EvidenceConflict or InFlight if our own record forbids it.
         """
         check_words(resolution.actor, resolution.reason)
         execution_id = resolution.execution_id
@@ -73,39 +79,39 @@ class OperatorService:
             raise NotFound.of("execution", execution_id)
         check_resolution(case, resolution)
         if resolution.accepted_as is not None:
-            row = await self._books.find(resolution.accepted_as)
+            row = await self._ledger.find(resolution.accepted_as)
             return Looked(case, sight_of_row(case, resolution.accepted_as, row))
-        seen = await look_up(self._books, [execution_id], case.floor, self._look_up_max_pages)
+        seen = await look_up(self._ledger, [execution_id], case.floor, self._look_up_max_pages)
         return Looked(case, sight_of_absence(case, seen))
 
     async def resolve(self, resolution: Resolution, looked: Looked, *, insist: bool = False) -> Case:
-        """Settles an execution by hand, after a `look`; returns what it was.
+        """Resolves an execution manually after a `look`; returns its previous state.
 
-        Nothing is settled against the Execution Service's books, unless they merely speak against it and
-        the operator insists. Raises what `look` raises.
+        The downstream ledger must agree. Where it only makes the resolution unlikely, `insist` overrides it.
+        Raises what `look` raises.
         """
         check_sighting(looked.sighting, insist=insist)
         before = await self._store.resolve(resolution, looked.case)
         self.on_open(0)
         if before.state in QUANTITY_RETURNED:
             message = (
-                f"execution {resolution.execution_id} was {before.state} and turned out to be accepted as "
-                f"{resolution.accepted_as}, says {resolution.actor}: its order's quantity was taken again, check "
-                "it for an overrun"
+                f"execution {resolution.execution_id} was {before.state}, but {resolution.actor} reports that it "
+                f"was accepted as {resolution.accepted_as}: its quantity was taken from its order again; check "
+                "that for an overrun"
             )
             self._events.emit(AlarmEvent(AlarmCode.ACCEPTED_LATE, message, (resolution.execution_id,)))
         return before
 
     async def select(self, wanted: RequeueFilter) -> tuple[list[int], bool]:
-        """The executions that a requeue by filter takes, and whether more match; raises InvalidInput."""
+        """The executions that a filter selects, and whether more match; raises InvalidInput."""
         found = await self._store.find_ended(checked_filter(wanted), MAX_REQUEUE + 1)
         return found[:MAX_REQUEUE], len(found) > MAX_REQUEUE
 
     async def requeue(self, execution_ids: Sequence[int], requeue: Requeue) -> list[Requeued]:
-        """Has executions submitted again: each is looked up from the floor of its first attempt, then sent.
+        """Submits executions again: each is reconciled from the floor of its first attempt, then sent.
 
-        Each for itself: one that did not end without acceptance, or whose order has no room, is told and left
-        as it is. Raises InvalidInput and TooMany for the request as a whole.
+        Each has its own result: one that did not end without acceptance, or whose order has no room, is reported
+        and left unchanged. Raises InvalidInput and TooMany for the request as a whole.
         """
         check_words(requeue.actor, requeue.reason)
         if not execution_ids:

@@ -1,4 +1,4 @@
-"""TradeOrderEditor: trade orders that clients change and delete by hand."""
+"""TradeOrderEditor: trade orders that clients change, move and delete."""
 
 from collections.abc import Sequence
 
@@ -14,7 +14,7 @@ MAX_ORDERS = 1000
 
 
 class TradeOrderEditor:
-    """Changes trade orders; what was sent of them only submissions and executions change."""
+    """Changes trade orders, except for the quantity sent: only submissions and executions change that."""
 
     def __init__(self, changes: OrderChanges, references: ReferenceCache) -> None:
         self._changes = changes
@@ -23,11 +23,11 @@ class TradeOrderEditor:
     async def update_order(
         self, trade_order_id: int, version: int, values: NewTradeOrder
     ) -> tuple[TradeOrder, Blotter | None]:
-        """Changes an order; returns it and its blotter. A timestamp of None stays as it is.
+        """Changes an order; returns it and its blotter. A timestamp of None keeps the old one.
 
         Raises NotFound (also for an unknown blotter), VersionConflict, InvalidInput (also for a quantity below
-        the one sent), AlreadyExists for a taken order id, InFlight while an execution of it is on its way, and
-        InUse for another security or order type once it has executions.
+        the quantity sent), AlreadyExists for a taken order id, InFlight while one of its executions is being sent,
+        and InUse for another security or order type once it has executions.
         """
         values = checked_order(values)
         blotter_id = values.blotter_id
@@ -45,11 +45,10 @@ class TradeOrderEditor:
         )
 
     async def move_orders(self, trade_order_ids: Sequence[int], abbreviation: str) -> list[TradeOrder | None]:
-        """Puts 1 to 1000 orders into the blotter of that abbreviation; None for one that does not exist.
+        """Moves 1 to 1000 orders to the blotter with that abbreviation; None for an order that does not exist.
 
-        What was sent of them stays as it is: an execution has the blotter that its order had when it was cut,
-        so that orders whose executions are under way can be moved as well. Raises InvalidInput, TooMany, and
-        NotFound for an unknown blotter.
+        Executions keep the blotter that their order had when they were sliced, so orders with executions in flight
+        can be moved as well. Raises InvalidInput, TooMany, and NotFound for an unknown blotter.
         """
         _check_ids(trade_order_ids)
         named = visible(abbreviation, "blotterAbbreviation").strip()
@@ -84,6 +83,6 @@ def _check_ids(trade_order_ids: Sequence[int]) -> None:
 
 
 def _blotter_named(reference: ReferenceData, abbreviation: str) -> Blotter | None:
-    """In any case of letters, where no other differs from it in that alone."""
+    """Ignores case, unless several abbreviations differ only in case."""
     alike = [b for b in reference.blotters.values() if b.abbreviation.lower() == abbreviation.lower()]
     return next((b for b in alike if b.abbreviation == abbreviation), alike[0] if len(alike) == 1 else None)

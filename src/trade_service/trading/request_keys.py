@@ -1,8 +1,8 @@
-"""Keys that clients give to their requests, so that a repeat creates and sends nothing again.
+"""Idempotency keys of clients' requests, so that a repeated request creates and sends nothing again.
 
-The key of the request that is being served stands in a context variable: whichever transaction creates
-something for it writes the key with it (`store.request_key_store.keyed_transaction`), and no use case or port
-has to pass it on. The tasks that send and recover run in contexts of their own and know of no key.
+A context variable holds the key of the current request: the transaction that creates something for the request
+writes the key as well (`store.request_key_store.keyed_transaction`), and no use case or port passes it on. Senders
+and recovery run in contexts of their own, without a key.
 """
 
 from collections.abc import Iterator, Mapping
@@ -14,7 +14,7 @@ import msgspec
 
 
 def digest(*parts: bytes) -> bytes:
-    """32 bytes that no other parts have."""
+    """32 bytes that identify the parts and their boundaries."""
     sha = sha256()
     for part in parts:
         sha.update(b"%d:" % len(part))
@@ -23,35 +23,35 @@ def digest(*parts: bytes) -> bytes:
 
 
 class KeyedRequest(msgspec.Struct, frozen=True):
-    """A request that came with a key."""
+    """A request with a key."""
 
     principal: str
-    """Whose key it is: every principal has names of its own."""
+    """The key's owner: every principal has a key space of its own."""
     scope: str
-    """Method and route: the same key means something else at another route."""
+    """Method and route: the same key is independent at another route."""
     key: str
     fingerprint: bytes
-    """32 bytes made from method, path, query and body: what tells a repeat from another request."""
+    """32 bytes made from method, path, query and body, which distinguish a repeat from another request."""
 
     @property
     def id(self) -> bytes:
-        """32 bytes that stand for principal, scope and key."""
+        """32 bytes that identify principal, scope and key."""
         return digest(self.principal.encode(), self.scope.encode(), self.key.encode())
 
 
 class Created(msgspec.Struct, frozen=True):
-    """What a transaction made of a request, item by item."""
+    """What a transaction created for a request, item by item."""
 
     ids: tuple[int | None, ...] = ()
-    """Of orders or executions, as the route knows; None for an item that was refused."""
+    """Ids of orders or executions, depending on the route; None for a refused item."""
     refusals: tuple[str | None, ...] = ()
-    """Why an item was refused; empty when none was."""
+    """Why each item was refused; empty when none was."""
     name: str | None = None
-    """Of what has an id that is no number."""
+    """The id of a creation that is not numbered."""
 
     @property
     def known_ids(self) -> tuple[int, ...]:
-        """The ids of what was created."""
+        """The ids without the refused items."""
         return tuple(one for one in self.ids if one is not None)
 
     @property
@@ -61,7 +61,7 @@ class Created(msgspec.Struct, frozen=True):
 
 
 class KeptAnswer(msgspec.Struct, frozen=True):
-    """An answer as it was given, for whoever asks again."""
+    """A response as it was sent, for repeats of the request."""
 
     status: int
     headers: Mapping[str, str]
@@ -69,28 +69,28 @@ class KeptAnswer(msgspec.Struct, frozen=True):
 
 
 class KeptRequest(msgspec.Struct, frozen=True):
-    """What the store knows of a key."""
+    """The stored state of a key."""
 
     fingerprint: bytes
     running_ms: int
-    """How long its lease still lasts by the database's clock; 0 when nobody works on it."""
+    """Remaining lease by the database's clock; 0 when no request is working on it."""
     created: Created
     answer: KeptAnswer | None
-    """None while no final answer is known, or when it was too large to be kept."""
+    """None before the final response, or when that was too large to store."""
 
 
 class KeyClaim(msgspec.Struct):
-    """A request's right to be the one that works under its key."""
+    """The exclusive right of a request to work under its key."""
 
     request: KeyedRequest
     holder: str
-    """A UUID: fences off one whose lease passed while it was paused."""
+    """A UUID that fences off a holder whose lease expired while it was paused."""
     lease_ms: int
     keep_s: int
     tried: bool = False
-    """A transaction tried to write the key: whether it did is not known before `created` is set."""
+    """A transaction tried to write the key; `created` is set once it is known to have succeeded."""
     created: Created | None = None
-    """What is on record under the key; None while nothing is."""
+    """What is on record under the key; None before that."""
 
 
 class KeyTaken(Exception):
@@ -102,7 +102,7 @@ _CLAIM: ContextVar[KeyClaim | None] = ContextVar("key_claim", default=None)
 
 @contextmanager
 def claiming(claim: KeyClaim) -> Iterator[None]:
-    """What is created inside is created under the key of `claim`."""
+    """Everything created in this context is recorded under the key of `claim`."""
     token = _CLAIM.set(claim)
     try:
         yield
@@ -111,6 +111,6 @@ def claiming(claim: KeyClaim) -> Iterator[None]:
 
 
 def current_key() -> KeyClaim | None:
-    """The claim of the request being served, unless it has no key or the key is on record already."""
+    """The current request's claim, unless it has no key or the key is already on record."""
     claim = _CLAIM.get()
     return None if claim is None or claim.created is not None else claim

@@ -1,4 +1,4 @@
-"""Executions that ended without acceptance are submitted again: which, and whether their orders have room."""
+"""Rules of requeueing: which executions may be submitted again, and whether their orders have room."""
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
@@ -11,28 +11,28 @@ from trade_service.domain.executions import QUANTITY_RETURNED, SubmissionState
 from trade_service.domain.orders import TradeOrder, taken
 
 MAX_REQUEUE = 1000
-"""Executions of one requeue, which is one transaction."""
+"""Limit of one requeue, which is one transaction."""
 
 _S = SubmissionState
 
 
 class RequeueFilter(msgspec.Struct, frozen=True):
-    """Which executions are meant; what is None or empty matches all."""
+    """Selects executions; a field that is None or empty matches all."""
 
     states: Collection[SubmissionState] = tuple(sorted(QUANTITY_RETURNED))
     codes: Collection[str] = ()
-    """Why they ended, as `show` tells it."""
+    """Codes of the reasons why they ended, as `show` prints them."""
     since: datetime | None = None
-    """Their newest attempt began then or later."""
+    """Earliest start of their newest attempt."""
     until: datetime | None = None
-    """Their newest attempt began before that."""
+    """Their newest attempt started before this time."""
     order_ids: Collection[int] = ()
-    """The clients' order ids, not the trade orders' own."""
+    """Clients' order ids, not trade order ids."""
     destinations: Collection[str] = ()
 
 
 class Ended(msgspec.Struct, frozen=True):
-    """An execution that is to be requeued, and why it ended."""
+    """An execution to requeue, and why it ended."""
 
     execution_id: int
     state: SubmissionState
@@ -44,46 +44,46 @@ class Ended(msgspec.Struct, frozen=True):
     quantity: Decimal
     attempts_spent: int
     last_tried: datetime | None
-    """When its newest attempt began."""
+    """Start of its newest attempt."""
     code: str
     message: str
 
 
 class Requeued(msgspec.Struct, frozen=True):
-    """What a requeue makes, or would make, of one execution."""
+    """The result, or the planned result, of requeueing one execution."""
 
     execution_id: int
     ended: Ended | None
     """None when it does not exist."""
     room: Decimal | None
-    """What its order had left for it, after the executions requeued before it."""
+    """What its order had left, after the executions requeued before it."""
     error: DomainError | None = None
-    """Why it is left as it is; None: its quantity is taken again, it is looked up, then sent."""
+    """Why it is not requeued; None: its quantity is taken again, it is reconciled, then sent."""
 
 
 class Requeue(msgspec.Struct, frozen=True):
-    """Who requeues, and why: both are kept as evidence."""
+    """Who requeues and why (both stored in the audit trail)."""
 
     actor: str
     reason: str
     dry_run: bool = False
-    """Only tells what it would do."""
+    """Reports the plan without changing anything."""
 
 
 Plan = Callable[[Sequence[Ended], Mapping[int, TradeOrder]], "RequeuePlan"]
-"""Decides from executions and their orders, both locked."""
+"""Decides from locked executions and their locked orders."""
 
 
 class RequeuePlan(msgspec.Struct, frozen=True):
-    """The decision for each execution, and the orders afterwards."""
+    """The decision for each execution, and the changed orders."""
 
     results: tuple[Requeued, ...]
     orders: Mapping[int, TradeOrder]
-    """Those of which quantity is taken, by trade order id."""
+    """Orders from which quantity is taken, by trade order id."""
 
 
 def plan_requeue(ended: Sequence[Ended], orders: Mapping[int, TradeOrder]) -> RequeuePlan:
-    """What becomes of each execution, in id order: the first ones get the room that their order has."""
+    """Decides in id order, so that the lowest ids get the room that an order has left."""
     after = dict(orders)
     changed: dict[int, TradeOrder] = {}
     results = []
@@ -100,7 +100,7 @@ def plan_requeue(ended: Sequence[Ended], orders: Mapping[int, TradeOrder]) -> Re
 
 
 def checked_filter(wanted: RequeueFilter) -> RequeueFilter:
-    """The filter itself; raises InvalidInput for a state that no requeue starts from and an empty period."""
+    """Returns the filter; raises InvalidInput for a state that cannot be requeued or an empty period."""
     for state in wanted.states:
         if state not in QUANTITY_RETURNED:
             raise InvalidInput.of("state", str(state), f"must be {' or '.join(sorted(QUANTITY_RETURNED))}")
@@ -115,20 +115,20 @@ def checked_filter(wanted: RequeueFilter) -> RequeueFilter:
 def _check_state(one: Ended) -> None:
     if one.state in QUANTITY_RETURNED:
         return
-    told = _NOT_ENDED[one.state]
+    reason = _NOT_ENDED[one.state]
     raise NotRequeueable(
-        f"execution {one.execution_id} is {one.state}, and only {' or '.join(sorted(QUANTITY_RETURNED))} ones are "
-        f"requeued: {told}",
+        f"execution {one.execution_id} is {one.state}, and only {' or '.join(sorted(QUANTITY_RETURNED))} ones can "
+        f"be requeued: {reason}",
         executionId=one.execution_id,
         state=one.state,
     )
 
 
 _NOT_ENDED = {
-    _S.NONE: "it was never submitted, so submit it",
-    _S.QUEUED: "it is sent by itself",
+    _S.NONE: "it was never submitted; submit it instead",
+    _S.QUEUED: "it will be sent without intervention",
     _S.CLAIMED: "it is being sent",
-    _S.RETRY: "it is sent again by itself",
-    _S.UNKNOWN: "it is being looked up, and goes on by itself or by `resolve`",
+    _S.RETRY: "it will be retried without intervention",
+    _S.UNKNOWN: "it is being reconciled; wait for that, or use `resolve`",
     _S.ACCEPTED: "the Execution Service has it",
 }

@@ -1,4 +1,4 @@
-"""Recovers a database that is older than the Execution Service's ledger: restored from a backup, most likely."""
+"""Recovers a database that is older than the Execution Service's ledger, such as one restored from a backup."""
 
 from collections.abc import Mapping
 from typing import Protocol
@@ -13,49 +13,48 @@ from trade_service.submission.ports import DownstreamStore, Ledger
 
 
 class LedgerUnreadable(Exception):
-    """The Execution Service's ledger could not be read to its end, so nothing was changed."""
+    """The ledger could not be read to its end; nothing was changed."""
 
 
 class RestorePlan(msgspec.Struct, frozen=True):
-    """What a recovery would do."""
+    """The effect that a recovery would have."""
 
     state: DownstreamState
     greatest_execution_id: int
-    """Of ours, in the ledger; 0 when it holds none."""
+    """The greatest of our execution ids in the ledger; 0 when it holds none."""
     open_by_state: Mapping[SubmissionState, int]
-    """Executions that are not final: each becomes unknown and is looked up in the whole ledger."""
+    """Executions that are not final: each becomes unknown and is reconciled against the whole ledger."""
     of_earlier_epochs: Mapping[SubmissionState, int]
-    """Executions that were sent before the ledger was reset or moved: absence from this one proves nothing."""
+    """Executions sent before the ledger was reset or moved: absence from this one proves nothing."""
 
     @property
     def first_new_id(self) -> int:
-        """Where new executions begin afterwards."""
+        """The first id of new executions afterwards."""
         return max(self.greatest_execution_id, self.state.last_execution_id) + 1
 
 
 class RestoreStore(Protocol):
-    """What recovering needs of a store. Every method may raise StoreUnavailable."""
+    """The recovery's store. Every method may raise StoreUnavailable."""
 
     async def open_by_state(self) -> tuple[Mapping[SubmissionState, int], Mapping[SubmissionState, int]]:
-        """How many executions are in each state that is not final: of this epoch, and of earlier ones."""
+        """Counts executions by open state: those of this epoch, and those of earlier ones."""
         ...
 
     async def recover(
         self, beyond: int, settle_ms: int, actor: str, reason: str, *, same_ledger: bool
     ) -> int:
-        """Makes every execution that is not final `unknown` with floor 0, in one transaction.
+        """Makes every open execution `unknown` with floor 0, in one transaction; returns how many changed.
 
-        Leaves those alone that were sent in an earlier epoch, unless its ledger was the same.
-
-        Lets new executions begin after `beyond`, allows claims again, and keeps who did it and why as evidence.
-        Absence counts once `settle_ms` have passed since the last moment at which bytes could have left. What was
-        never submitted goes back to `none` when it proves absent. Returns how many executions changed.
+        Executions sent in an earlier epoch are left alone unless `same_ledger`. New ids start after `beyond`,
+        claims are allowed again, and actor and reason are stored as evidence. Absence is conclusive once
+        `settle_ms` have passed since bytes could last have left. An execution that was never submitted returns
+        to `none` when it proves absent.
         """
         ...
 
 
 class DatabaseRestorer:
-    """Looks at the whole ledger, then recovers. Every method may raise StoreUnavailable.
+    """Reads the whole ledger, then recovers the database. Every method may raise StoreUnavailable.
 
     Example:
         plan = await restorer.look()
@@ -90,7 +89,7 @@ class DatabaseRestorer:
     async def recover(self, plan: RestorePlan, actor: str, reason: str, *, same_ledger: bool = False) -> int:
         """Carries out a plan; returns how many executions became unknown. Raises InvalidInput.
 
-        `same_ledger` is a person's word that executions of earlier epochs were sent to this ledger.
+        With `same_ledger` the operator vouches that executions of earlier epochs were sent to this ledger.
         """
         check_words(actor, reason)
         return await self._store.recover(

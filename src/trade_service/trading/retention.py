@@ -1,4 +1,4 @@
-"""Sweep: removes records whose time is over, in bounded pieces; every replica runs it."""
+"""Sweep: removes expired records in bounded batches; every replica runs it."""
 
 from collections.abc import Awaitable, Callable
 
@@ -10,7 +10,11 @@ _log = structlog.get_logger(__name__)
 
 
 class Sweep:
-    """One kind of records."""
+    """Removes one kind of record.
+
+    `remove_old` removes up to the given number of expired records with one statement and returns how many it
+    removed.
+    """
 
     def __init__(
         self,
@@ -20,7 +24,6 @@ class Sweep:
         limit: int,
         sleep: Callable[[float], Awaitable[None]],
     ) -> None:
-        """`remove_old` removes up to a number of old records with one statement and tells how many there were."""
         self._what = what
         self._remove_old = remove_old
         self._every_s = every_s
@@ -28,7 +31,7 @@ class Sweep:
         self._sleep = sleep
 
     async def run(self) -> None:
-        """Removes until cancelled; a database that is away is waited for."""
+        """Removes until cancelled; waits while the database is unavailable."""
         while True:
             await self._sleep(self._every_s)
             try:
@@ -40,7 +43,7 @@ class Sweep:
                 _log.info("old_records_removed", records=self._what, removed=removed)
 
     async def once(self) -> int:
-        """Removes all that are old by now; returns how many."""
+        """Removes everything that has expired by now; returns how many records."""
         total = 0
         while True:
             removed = await self._remove_old(self._limit)

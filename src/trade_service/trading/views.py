@@ -1,4 +1,4 @@
-"""Executions with all that they point to."""
+"""Executions joined with the reference data that they refer to."""
 
 from collections.abc import Iterable, Sequence
 
@@ -11,8 +11,8 @@ from trade_service.trading.reference import ReferenceCache
 async def views_of(references: ReferenceCache, stored: Sequence[StoredExecution]) -> list[ExecutionView]:
     """The executions as clients read them.
 
-    What they point to exists, so data that lacks it is older than they are and is read again. Raises
-    StoreUnavailable when that is needed and fails.
+    Everything that they refer to exists, so reference data that lacks it is older than they are and is read again.
+    Raises StoreUnavailable when that fails.
     """
     reference = await references.get()
     if not _covers(reference, stored):
@@ -39,7 +39,7 @@ def _view(reference: ReferenceData, stored: StoredExecution) -> ExecutionView:
     except KeyError as missing:
         message = f"execution {execution.id} changed while it was read: id {missing} is unknown, try again"
         raise StoreUnavailable(message) from missing
-    # A blotter or trade type that was deleted since the row was read is gone from the row as well.
+    # A blotter or trade type deleted since then is gone from the row as well.
     return ExecutionView(
         execution=execution,
         status=status,
