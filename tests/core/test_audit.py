@@ -1,4 +1,4 @@
-"""The comparison of the two books: each way to differ is found, and nothing else."""
+"""Comparing with the ledger: every kind of difference is found, and nothing else."""
 
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -15,8 +15,8 @@ from trade_service.trading.audit import (
     SHOWN,
     AcceptedExecution,
     AuditLog,
-    BooksComparison,
     FindingKind,
+    LedgerComparison,
     NoteKind,
     OwnExecution,
 )
@@ -53,19 +53,19 @@ def remote(number: int | None, row_id: int | None = None, **changes: Any) -> Rem
 
 def compare(remotes: list[RemoteExecution], owns: list[OwnExecution]) -> AuditLog:
     log = AuditLog()
-    comparison = BooksComparison(log)
+    comparison = LedgerComparison(log)
     comparison.compare(remotes, {execution.id: execution for execution in owns})
     accepted = [
-        AcceptedExecution(execution.id, execution.execution_service_id, old=False)
+        AcceptedExecution(execution.id, execution.execution_service_id, legacy=False)
         for execution in owns
         if execution.state is SubmissionState.ACCEPTED
     ]
-    comparison.tell_missing([execution for execution in accepted if comparison.is_missing(execution)])
+    comparison.add_missing([execution for execution in accepted if comparison.is_missing(execution)])
     assert comparison.rows == len(remotes)
     return log
 
 
-def test_equal_books_are_clean() -> None:
+def test_equal_ledgers_are_clean() -> None:
     log = compare([remote(1), remote(2)], [own(1), own(2)])
     assert log.is_clean
     assert not log.findings
@@ -147,11 +147,11 @@ def test_rows_of_an_earlier_life_of_our_database_are_notes() -> None:
 
 def test_rows_of_the_earlier_service_are_notes() -> None:
     log = AuditLog()
-    comparison = BooksComparison(log)
+    comparison = LedgerComparison(log)
     comparison.compare([remote(1)], {1: own(1, state=None)})
-    comparison.tell_missing([AcceptedExecution(2, 5, old=True)])
+    comparison.add_missing([AcceptedExecution(2, 5, legacy=True)])
     assert log.is_clean
-    assert log.notes == {NoteKind.OLD_ROWS: 2}
+    assert log.notes == {NoteKind.LEGACY_ROWS: 2}
 
 
 def test_findings_are_bounded_and_counts_exact() -> None:

@@ -1,4 +1,4 @@
-"""`trade-service audit` finds what is planted in either of the two books."""
+"""`trade-service audit` finds whatever is planted in the database or in the ledger."""
 
 import json
 from typing import Any
@@ -12,7 +12,7 @@ from tests.e2e.command import Cli, order
 
 
 async def post(simulator: RunningSimulator, trade_id: int | None, **changes: Any) -> None:
-    """Somebody else sends an execution, past this service."""
+    """Sends an execution directly, bypassing this service."""
     item = {
         "executionStatus": "NEW", "tradeType": "BUY", "destination": "ML", "securityId": "AAPL",
         "quantity": 100, "limitPrice": 190.25, "tradeServiceExecutionId": trade_id, "version": 1,
@@ -76,15 +76,17 @@ async def test_every_planted_fault_is_found(
     assert "trade order 4 (orderId 4): quantitySent is 100, its executions hold 0" in shown.out
 
 
-async def test_our_own_books_alone_need_no_execution_service(cli: Cli, simulator: RunningSimulator) -> None:
+async def test_auditing_the_database_alone_needs_no_execution_service(
+    cli: Cli, simulator: RunningSimulator
+) -> None:
     assert (await cli.run("submit", cli.write(order(1)))).code == 0
     away = cli.under(EXECUTION_SERVICE_BASE_URL="http://127.0.0.1:9")
     alone = await away.run("audit", "--no-downstream")
     assert alone.code == 0, alone
-    assert "books were not read" in alone.out
+    assert "ledger was not read" in alone.out
     refused = await away.run("audit")
     assert refused.code == 2
-    assert "books cannot be read" in refused.complaint
+    assert "ledger cannot be read" in refused.complaint
 
 
 async def test_a_database_that_is_not_set_up_is_not_touched(cli: Cli, empty_database_url: str) -> None:

@@ -15,7 +15,7 @@ from tests.support.heart import Heart, heart_on
 from tests.support.plans import Link
 from tests.support.trading import run_sql, value_of
 from trade_service.domain.executions import SubmissionState
-from trade_service.store.audit_reads import AuditReads
+from trade_service.store.audit_reads import PostgresAuditReads
 from trade_service.store.engine import StoreSettings, create_engine
 from trade_service.store.migrate import migrate
 from trade_service.submission.events import AlarmEvent
@@ -134,7 +134,7 @@ async def test_rows_without_outcome_are_looked_up_and_sent_by_a_person_only(
         given_back = {"quantity_sent": Decimal(0), "submitted": False, "version": 3}
         before["trade_order"][order_id] |= given_back
     assert after == before
-    reads = AuditReads(engine)
+    reads = PostgresAuditReads(engine)
     assert (await reads.stranded(10)).total == 0
     assert (await reads.balance()).wrong_orders == 0
 

@@ -11,7 +11,6 @@ from rich.panel import Panel
 from trade_service.bootstrap.running import running_services
 from trade_service.bootstrap.services import Services
 from trade_service.cli.audit import print_audit
-from trade_service.cli.audit_run import AuditReport, run_audit
 from trade_service.cli.blotter_source import blotter_source
 from trade_service.cli.demo_folder import database_folder, make_demo_folder, write_blotter
 from trade_service.cli.demo_simulator import DemoSimulator, demo_simulator
@@ -22,7 +21,7 @@ from trade_service.cli.summary import print_outcomes, print_sentence, print_surv
 from trade_service.cli.tally import ErrorFile, Survived, Tally
 from trade_service.observability.logs import configure_logs
 from trade_service.settings.model import Settings
-from trade_service.store.audit_reads import AuditReads
+from trade_service.store.audit_reads import PostgresAuditReads
 from trade_service.store.store_settings import StoreSettings
 from trade_service.submission.engine_settings import (
     ExecutionServiceSettings,
@@ -30,6 +29,7 @@ from trade_service.submission.engine_settings import (
     SubmissionSettings,
 )
 from trade_service.trading.blotter_file import LineRules
+from trade_service.trading.ledger_audit import AuditReport, run_audit
 from trade_service.web.web_settings import ServerSettings
 
 ORDERS = 5_000
@@ -95,8 +95,8 @@ async def _work(
     async with running_services(settings, lambda line: _step(out, line)) as services:
         _step(out, "Its PostgreSQL is ready")
         tally = await _submit(services, write_blotter(folder, orders), out)
-        _step(out, "Auditing: our books against those of the Execution Service")
-        report = await run_audit(AuditReads(services.engine), services.gateway, lambda _: None)
+        _step(out, "Auditing: the database against the Execution Service's ledger")
+        report = await run_audit(PostgresAuditReads(services.engine), services.gateway)
         print_audit(report, out)
     return report, tally
 

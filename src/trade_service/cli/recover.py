@@ -7,7 +7,7 @@ from pathlib import Path
 import rich_click as click
 
 from trade_service.bootstrap.running import restoring
-from trade_service.cli.audit import audit_books, print_audit
+from trade_service.cli.audit import audited, print_audit
 from trade_service.cli.operators import NOT_DONE, confirmed, operator_option, reason_option, yes_option
 from trade_service.cli.running import config_option, run_until_done, say, settings_for
 from trade_service.cli.summary import result_console
@@ -65,7 +65,7 @@ async def _recover(
             return False
         changed = await restorer.recover(plan, operator, reason, same_ledger=same_ledger)
     click.echo(f"{changed:,} executions are unknown now; a running service looks them up. Auditing ...")
-    print_audit(await audit_books(settings, with_downstream=True), result_console())
+    print_audit(await audited(settings, with_ledger=True), result_console())
     return True
 
 

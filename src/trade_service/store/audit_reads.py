@@ -1,10 +1,8 @@
 """What the audit reads from our own books. Only reads; each statement sees one moment."""
 
 from collections.abc import AsyncIterator, Sequence
-from decimal import Decimal
 from typing import Any
 
-import msgspec
 import sqlalchemy as sa
 from sqlalchemy import Integer, bindparam, text
 from sqlalchemy.dialects.postgresql import ARRAY
@@ -12,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from trade_service.domain.executions import SubmissionState
 from trade_service.store.engine import autocommitted, whole_tables
-from trade_service.trading.audit import AcceptedExecution, OwnExecution
+from trade_service.trading.audit import AcceptedExecution, Balance, Listed, OwnExecution, WrongOrder
 
 PAGE = 10_000
 
@@ -109,45 +107,8 @@ ORDER BY e.id
 _LIMIT_ID = 2**31
 
 
-class Balance(msgspec.Struct, frozen=True, rename="camel"):
-    """Our own books, counted in one statement."""
-
-    orders: int
-    executions: int
-    submitted: int
-    """Executions that were ever to be sent by this service."""
-    states: dict[str, int]
-    quantity_sent: Decimal
-    """Sum of quantitySent over all orders."""
-    quantity_held: Decimal
-    """Sum of the quantities of all executions that were not given back."""
-    wrong_orders: int
-    old_orders: int
-
-    @property
-    def is_balanced(self) -> bool:
-        """Whether every submitted execution is in exactly one of the states."""
-        return self.submitted == sum(count for state, count in self.states.items() if state != "none")
-
-
-class WrongOrder(msgspec.Struct, frozen=True):
-    """An order whose quantitySent is not the sum over its executions."""
-
-    id: int
-    order_id: int
-    quantity_sent: Decimal
-    quantity_held: Decimal
-
-
-class Listed(msgspec.Struct, frozen=True):
-    """The first of the executions that have something in common, with their state, and how many there are."""
-
-    executions: tuple[tuple[int, str], ...]
-    total: int
-
-
-class AuditReads:
-    """Our own books, for the audit. Raises StoreUnavailable."""
+class PostgresAuditReads:
+    """What an audit reads of this database. Raises StoreUnavailable."""
 
     def __init__(self, engine: AsyncEngine) -> None:
         self._engine = engine

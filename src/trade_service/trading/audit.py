@@ -1,8 +1,7 @@
-"""The audit: is what our books say the same as what the Execution Service's books say? Pure.
+"""Compares this database with the Execution Service's ledger, execution by execution. Pure.
 
-Downstream rows come once each, in any order, beside our own row of the same execution; then our accepted
-executions come, ascending. What is remembered in between are two sets of ids, so that a million executions
-take some hundred kilobytes.
+Ledger rows come once each, in any order, beside our row of the same execution; then our accepted executions come
+in ascending order. Only two sets of ids are remembered in between: a million executions take some hundred kB.
 """
 
 from collections import Counter
@@ -22,14 +21,14 @@ from trade_service.trading.seen_ids import SeenIds
 CLOCK_SKEW = timedelta(minutes=5)
 """By how much the clocks of the two services may differ."""
 SHOWN = 100
-"""Findings of a kind that are kept one by one; all of them are counted."""
+"""Findings of each kind that are kept; all of them are counted."""
 _REMEMBERED = 10_000
 
 _IN_FLIGHT = frozenset({SubmissionState.CLAIMED, SubmissionState.UNKNOWN})
 
 
 class FindingKind(StrEnum):
-    """What an audit finds wrong."""
+    """What can be wrong."""
 
     UNBALANCED = "unbalanced"
     """Submitted executions are not the sum of those in each state."""
@@ -37,34 +36,34 @@ class FindingKind(StrEnum):
     """An order's quantitySent is not the sum over its executions."""
     NO_ID = "accepted_without_id"
     STRANDED = "stranded"
-    """Not final, and no attempt will ever drive it on."""
+    """Not final, and no attempt will ever advance it."""
     TWICE = "accepted_twice"
     MISSING = "missing_downstream"
     EXTRA = "extra_downstream"
-    """Accepted there, while our books say that it was not."""
+    """Accepted by the Execution Service, but not according to this database."""
     DIFFERENT = "different"
     IMPOSSIBLE_ID = "impossible_id"
-    """A downstream row under an id that cannot be, such as one beyond 32 bits."""
+    """A ledger row with an id that cannot exist, such as one beyond 32 bits."""
 
 
 class NoteKind(StrEnum):
-    """What an audit mentions and nobody has to mend."""
+    """What is worth a mention but not wrong."""
 
     IN_FLIGHT = "in_flight"
     FOREIGN = "foreign"
-    """Downstream rows of other senders."""
+    """Ledger rows of other senders."""
     EARLIER_LIFE = "earlier_life"
-    """Downstream rows older than the execution of their number: our database was set up anew since."""
-    OLD_ROWS = "old_rows"
-    """Written by the earlier service."""
-    OLD_ORDERS = "old_orders"
+    """Ledger rows older than the execution with their number: this database was set up anew since."""
+    LEGACY_ROWS = "old_rows"
+    """Executions that the earlier service sent."""
+    LEGACY_ORDERS = "old_orders"
     """Orders of the earlier service whose quantitySent is not the sum over their executions."""
     IDLE_ATTEMPTS = "idle_attempts"
-    """Open attempts that own nothing any more; recovery closes them when they are due."""
+    """Open attempts that no longer own an execution; recovery closes them when they are due."""
 
 
 class Finding(msgspec.Struct, frozen=True, rename="camel"):
-    """One thing that is wrong; `id` is our execution's, or the trade order's for QUANTITY."""
+    """One thing that is wrong; `id` is the execution's, for QUANTITY the trade order's."""
 
     kind: FindingKind
     id: int | None
@@ -72,11 +71,11 @@ class Finding(msgspec.Struct, frozen=True, rename="camel"):
 
 
 class OwnExecution(msgspec.Struct, frozen=True):
-    """An execution as our books have it."""
+    """An execution as this database has it."""
 
     id: int
     state: SubmissionState | None
-    """None for a row of the earlier service that nobody took over."""
+    """None for a legacy row that was not adopted."""
     execution_service_id: int | None
     created: datetime
     trade_type: str | None
@@ -86,15 +85,54 @@ class OwnExecution(msgspec.Struct, frozen=True):
 
 
 class AcceptedExecution(msgspec.Struct, frozen=True):
-    """An execution that our books call accepted; `old` when the earlier service sent it."""
+    """An execution that this database calls accepted; `legacy` when the earlier service sent it."""
 
     id: int
     execution_service_id: int | None
-    old: bool
+    legacy: bool
+
+
+class Balance(msgspec.Struct, frozen=True, rename="camel"):
+    """Counts and quantities of everything in this database, read in one statement."""
+
+    orders: int
+    executions: int
+    submitted: int
+    """Executions that this service was ever asked to send."""
+    states: dict[str, int]
+    quantity_sent: Decimal
+    """Sum of quantitySent over all orders."""
+    quantity_held: Decimal
+    """Sum of the quantities of all executions whose quantity was not returned."""
+    wrong_orders: int
+    """Orders of this service whose quantitySent is not the sum over their executions."""
+    old_orders: int
+    """Those of the earlier service."""
+
+    @property
+    def is_balanced(self) -> bool:
+        """Whether every submitted execution is in exactly one state."""
+        return self.submitted == sum(count for state, count in self.states.items() if state != "none")
+
+
+class WrongOrder(msgspec.Struct, frozen=True):
+    """An order whose quantitySent is not the sum over its executions."""
+
+    id: int
+    order_id: int
+    quantity_sent: Decimal
+    quantity_held: Decimal
+
+
+class Listed(msgspec.Struct, frozen=True):
+    """The first of the executions that have something in common, with their state, and how many there are."""
+
+    executions: tuple[tuple[int, str], ...]
+    total: int
 
 
 class AuditLog:
-    """Findings and notes: all counted, the first of each kind kept."""
+    """Findings and notes. All are counted; the first findings of each kind are kept."""
 
     def __init__(self) -> None:
         self.findings: list[Finding] = []
@@ -102,13 +140,13 @@ class AuditLog:
         self.notes: Counter[NoteKind] = Counter()
 
     def find(self, kind: FindingKind, identity: int | None, message: str) -> None:
-        """Notes something wrong."""
+        """Adds a finding."""
         self.counts[kind] += 1
         if self.counts[kind] <= SHOWN:
             self.findings.append(Finding(kind, identity, message))
 
     def set_count(self, kind: FindingKind, count: int) -> None:
-        """Says how many there are of a kind of which only the first were noted one by one."""
+        """Sets the exact count of a kind of which only the first findings were added."""
         self.counts[kind] = max(count, self.counts[kind])
 
     @property
@@ -117,20 +155,27 @@ class AuditLog:
         return not self.counts.total()
 
 
-class BooksComparison:
-    """Compares the Execution Service's books with ours, row by row."""
+class LedgerComparison:
+    """Compares the Execution Service's ledger with this database, row by row.
+
+    Example:
+        comparison = LedgerComparison(log)
+        for rows in ledger_pages:
+            comparison.compare(rows, executions_of(rows))
+        comparison.add_missing([one for one in accepted if comparison.is_missing(one)])
+    """
 
     def __init__(self, log: AuditLog) -> None:
         self._log = log
         self._seen = SeenIds()
-        """Executions that have a row downstream."""
+        """Executions that have a ledger row."""
         self._matched = SeenIds()
-        """Those that have it under the id that we know."""
+        """Executions that have it under the id that this database knows."""
         self._other_ids: dict[int, int] = {}
         self.rows = 0
 
     def compare(self, rows: Iterable[RemoteExecution], own: Mapping[int, OwnExecution]) -> None:
-        """Takes downstream rows, and our executions of those numbers."""
+        """Compares ledger rows with the executions that they name."""
         for row in rows:
             self.rows += 1
             if not is_service_id(row.id or 0):
@@ -147,7 +192,7 @@ class BooksComparison:
                 self._compare_one(row, ours)
 
     def is_missing(self, accepted: AcceptedExecution) -> bool:
-        """Whether no downstream row came for an accepted execution; tells one known by another id."""
+        """Whether an accepted execution has no ledger row; one with another id is a finding."""
         if accepted.id in self._matched:
             return False
         if accepted.id not in self._seen:
@@ -161,15 +206,15 @@ class BooksComparison:
             self._log.find(FindingKind.DIFFERENT, accepted.id, message)
         return False
 
-    def tell_missing(self, missing: Sequence[AcceptedExecution]) -> None:
-        """Tells accepted executions that really have no row downstream."""
+    def add_missing(self, missing: Sequence[AcceptedExecution]) -> None:
+        """Adds findings for accepted executions that really have no ledger row."""
         for accepted in missing:
-            if accepted.old:
-                self._log.notes[NoteKind.OLD_ROWS] += 1
+            if accepted.legacy:
+                self._log.notes[NoteKind.LEGACY_ROWS] += 1
                 continue
             known = accepted.execution_service_id
             message = (
-                f"execution {accepted.id}: accepted here{'' if known is None else f' as {known}'}, and the "
+                f"execution {accepted.id}: accepted here{'' if known is None else f' as {known}'}, but the "
                 "Execution Service does not have it"
             )
             self._log.find(FindingKind.MISSING, accepted.id, message)
@@ -196,12 +241,12 @@ class BooksComparison:
 
     def _judge_state(self, row: RemoteExecution, ours: OwnExecution) -> None:
         if ours.state is None:
-            self._log.notes[NoteKind.OLD_ROWS] += 1
+            self._log.notes[NoteKind.LEGACY_ROWS] += 1
         elif ours.state in _IN_FLIGHT:
             self._log.notes[NoteKind.IN_FLIGHT] += 1
         elif ours.state is not SubmissionState.ACCEPTED:
             message = (
-                f"execution {ours.id}: the Execution Service has it as {row.id}, and here it is {ours.state}"
+                f"execution {ours.id}: the Execution Service has it as {row.id}, but here it is {ours.state}"
             )
             self._log.find(FindingKind.EXTRA, ours.id, message)
 
@@ -212,18 +257,18 @@ def _differences(row: RemoteExecution, ours: OwnExecution) -> list[str]:
         "trade type": (ours.trade_type, row.trade_type),
         "destination": (ours.destination, row.destination),
     }
-    told = [
+    found = [
         f"{name} is {here} here and {there} there"
         for name, (here, there) in texts.items()
         if not same_identifier(here, there)
     ]
     if ours.quantity != row.quantity:
-        told.append(f"quantity is {shown(ours.quantity)} here and {shown(row.quantity)} there")
-    return told
+        found.append(f"quantity is {shown(ours.quantity)} here and {shown(row.quantity)} there")
+    return found
 
 
 def _is_older(row: RemoteExecution, ours: OwnExecution) -> bool:
-    """Whether the row was there before our execution was made: then it is of another life of our books."""
+    """Whether the row existed before our execution: then it belongs to an earlier life of this database."""
     received = row.received_timestamp
     if not isinstance(received, str):
         return False
