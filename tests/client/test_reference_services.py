@@ -20,7 +20,7 @@ SECURITIES = b'{"securities":[' + SECURITY + b"]}"
 
 
 @asynccontextmanager
-async def directory(url: str, **changes: object) -> AsyncIterator[ReferenceServicesClient]:
+async def calling(url: str, **changes: object) -> AsyncIterator[ReferenceServicesClient]:
     """A client whose both services are at one address, with a circuit that never opens."""
     settings = ReferenceServicesSettings(
         portfolio_url=url,
@@ -56,7 +56,7 @@ def by_path(**answers: bytes) -> Callable[[Conversation], object]:
 
 async def test_names_and_tickers() -> None:
     script = by_path(portfolio=PORTFOLIO, security=SECURITY)
-    async with raw_server(script) as server, directory(server.base_url) as client:  # type: ignore[arg-type]
+    async with raw_server(script) as server, calling(server.base_url) as client:  # type: ignore[arg-type]
         assert await client.name_of(NameKind.PORTFOLIO, "P/1 ?") == "Growth"
         assert await client.name_of(NameKind.SECURITY, "S1") == "IBM"
     assert script.seen == ["/api/v1/portfolio/P%2F1%20%3F", "/api/v1/security/S1"]  # type: ignore[attr-defined]
@@ -64,7 +64,7 @@ async def test_names_and_tickers() -> None:
 
 async def test_a_search_keeps_what_has_exactly_the_name() -> None:
     script = by_path(portfolios=PORTFOLIOS, securities=SECURITIES)
-    async with raw_server(script) as server, directory(server.base_url) as client:  # type: ignore[arg-type]
+    async with raw_server(script) as server, calling(server.base_url) as client:  # type: ignore[arg-type]
         assert await client.search(NameKind.PORTFOLIO, "growth") == {"P1": "Growth"}
         assert await client.search(NameKind.SECURITY, "ibm&x=1") == {}
         assert await client.search(NameKind.SECURITY, "IBM") == {"S1": "IBM"}
@@ -76,7 +76,7 @@ async def test_a_search_keeps_what_has_exactly_the_name() -> None:
 
 
 async def test_what_does_not_exist_has_no_name() -> None:
-    async with raw_server(answering(404)) as server, directory(server.base_url) as client:
+    async with raw_server(answering(404)) as server, calling(server.base_url) as client:
         assert await client.name_of(NameKind.PORTFOLIO, "P1") is None
         assert await client.search(NameKind.SECURITY, "IBM") == {}
 
@@ -96,7 +96,7 @@ async def test_what_does_not_exist_has_no_name() -> None:
 )
 async def test_useless_answers_are_no_names(status: int, body: bytes) -> None:
     async with raw_server(answering(status, body)) as server:
-        async with directory(server.base_url, max_response_bytes=1000) as client:
+        async with calling(server.base_url, max_response_bytes=1000) as client:
             with pytest.raises(NamesUnavailable):
                 await client.name_of(NameKind.PORTFOLIO, "P1")
 
@@ -107,13 +107,13 @@ async def test_a_cut_answer_is_no_name() -> None:
         await talk.send(b"HTTP/1.1 200 OK\r\nContent-Length: 500\r\n\r\n" + PORTFOLIO[:20])
         talk.writer.close()
 
-    async with raw_server(script) as server, directory(server.base_url) as client:
+    async with raw_server(script) as server, calling(server.base_url) as client:
         with pytest.raises(NamesUnavailable):
             await client.name_of(NameKind.PORTFOLIO, "P1")
 
 
 async def test_silence_ends_with_the_time_out() -> None:
-    async with raw_server(Conversation.hold) as server, directory(server.base_url, timeout_s=0.05) as client:
+    async with raw_server(Conversation.hold) as server, calling(server.base_url, timeout_s=0.05) as client:
         with pytest.raises(NamesUnavailable, match="portfolio"):
             await client.name_of(NameKind.PORTFOLIO, "P1")
 
@@ -122,13 +122,13 @@ async def test_a_service_that_is_away_is_left_alone_and_the_other_is_not() -> No
     circuit = CircuitSettings(slow_call_ms=60_000, minimum_calls=3, window_calls=5, open_ms=600_000)
     async with raw_server(answering(200, SECURITY)) as server:
         away = f"http://127.0.0.1:{closed_port()}"
-        async with directory(server.base_url, portfolio_url=away, circuit=circuit) as client:
+        async with calling(server.base_url, portfolio_url=away, circuit=circuit) as client:
             for _ in range(3):
                 with pytest.raises(NamesUnavailable, match="Cannot connect"):
                     await client.name_of(NameKind.PORTFOLIO, "P1")
             assert client.is_away(NameKind.PORTFOLIO)
             assert not client.is_away(NameKind.SECURITY)
-            with pytest.raises(NamesUnavailable, match="left alone"):
+            with pytest.raises(NamesUnavailable, match="is not called for a while"):
                 await client.name_of(NameKind.PORTFOLIO, "P1")
             assert await client.name_of(NameKind.SECURITY, "S1") == "IBM"
 
@@ -146,7 +146,7 @@ async def test_a_cancelled_call_spends_no_probe() -> None:
         held.set()
         await talk.hold()
 
-    async with raw_server(script) as server, directory(server.base_url, circuit=circuit) as client:
+    async with raw_server(script) as server, calling(server.base_url, circuit=circuit) as client:
         with pytest.raises(NamesUnavailable):
             await client.name_of(NameKind.PORTFOLIO, "P1")
         await asyncio.sleep(0.01)  # The circuit is open for a millisecond.

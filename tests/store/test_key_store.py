@@ -32,7 +32,7 @@ async def test_keys_are_added_found_and_revoked(engine: AsyncEngine) -> None:
 
 async def test_a_replica_follows_what_another_one_revokes(engine: AsyncEngine) -> None:
     store, new = PostgresKeys(engine), make_key("portal", Role.READER)
-    replicas = [ApiKeys(store, 0), ApiKeys(store, 300)]
+    replicas = [ApiKeys(store.active, 0), ApiKeys(store.active, 300)]
     await store.add(new.key)
     for replica in replicas:
         assert await replica.principal(new.text) == Principal("portal", Role.READER)

@@ -30,7 +30,7 @@ async def authenticator(settings: Settings, engine: AsyncEngine) -> AsyncIterato
     auth = settings.auth
     match auth_mode(settings):
         case "api-key":
-            yield ApiKeys(PostgresKeys(engine), auth.api_key_max_age_s)
+            yield ApiKeys(PostgresKeys(engine).active, auth.api_key_max_age_s)
         case "jwt":
             from trade_service.bootstrap.tokens import token_checks
 

@@ -1,1 +1,1 @@
-"""Who asks: API keys and tokens, checked against what a table, a file or an address says."""
+"""Authentication by API keys and tokens."""

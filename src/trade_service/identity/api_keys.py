@@ -1,15 +1,15 @@
-"""API keys: random, told once, stored as digests.
+"""API keys: random, shown once, stored as digests.
 
-A key reads `ts_ID_SECRET`. The id finds the row; of the secret only its SHA-256 is kept, which is enough for
-256 random bits: there is nothing to guess that a slow hash would protect.
+A key reads `ts_ID_SECRET`. The id finds the row; of the secret only the SHA-256 is stored. That is enough for 256
+random bits, which cannot be guessed: a slow hash would add nothing.
 """
 
 import hashlib
 import hmac
 import re
 import secrets
-from collections.abc import Sequence
-from typing import NamedTuple, Protocol
+from collections.abc import Awaitable, Callable, Sequence
+from typing import NamedTuple
 
 from trade_service.domain.access import ApiKey, NotAuthenticated, Principal, Role
 from trade_service.single_flight import SingleFlightCache
@@ -18,39 +18,34 @@ from trade_service.submission.ports import StoreUnavailable
 _KEY = re.compile(r"ts_(?P<id>[0-9a-f]{12})_(?P<secret>[A-Za-z0-9_-]{43})")
 _NO_DIGEST = bytes(32)
 MISS_PAUSE_S = 1.0
-"""Keys that nothing is known of cause at most one read in this time."""
-
-
-class KeyReads(Protocol):
-    """Where keys are kept."""
-
-    async def active(self) -> Sequence[ApiKey]:
-        """Those that were not revoked. Raises StoreUnavailable."""
-        ...
+"""Unknown keys cause at most one read in this time."""
 
 
 class NewKey(NamedTuple):
-    """A key that was just made."""
+    """A key that was just created."""
 
     key: ApiKey
     text: str
-    """What its owner sends: this is the only time that anybody can see it."""
+    """What its owner sends. It cannot be shown again."""
 
     def __repr__(self) -> str:
         return f"NewKey({self.key.id})"
 
 
 def make_key(name: str, role: Role) -> NewKey:
-    """A new key of that name and role."""
+    """Creates a key with that name and role."""
     identity, secret = secrets.token_hex(6), secrets.token_urlsafe(32)
     return NewKey(ApiKey(identity, name, role, _digest(secret)), f"ts_{identity}_{secret}")
 
 
 class ApiKeys:
-    """Knows the active keys; a revoked one is refused after `max_age_s` seconds at the latest."""
+    """Authenticates requests by API key; a revoked key is refused after at most `max_age_s` seconds.
 
-    def __init__(self, reads: KeyReads, max_age_s: float) -> None:
-        self._reads = reads
+    `read_active` returns the keys that are not revoked; it may raise StoreUnavailable.
+    """
+
+    def __init__(self, read_active: Callable[[], Awaitable[Sequence[ApiKey]]], max_age_s: float) -> None:
+        self._read_active = read_active
         self._keys = SingleFlightCache(
             "API keys",
             self._load,
@@ -61,7 +56,7 @@ class ApiKeys:
         )
 
     async def principal(self, credential: str | None) -> Principal:
-        """Whoever the key belongs to; raises NotAuthenticated and StoreUnavailable."""
+        """The owner of a valid key; raises NotAuthenticated and StoreUnavailable."""
         if credential is None:
             raise NotAuthenticated("an API key is needed: Authorization: Bearer KEY, or X-API-Key: KEY")
         parts = _KEY.fullmatch(credential)
@@ -75,7 +70,7 @@ class ApiKeys:
         return Principal(key.name, key.role)
 
     async def _load(self) -> dict[str, ApiKey]:
-        return {key.id: key for key in await self._reads.active()}
+        return {key.id: key for key in await self._read_active()}
 
 
 def _digest(secret: str) -> bytes:

@@ -1,4 +1,4 @@
-"""The public keys that tokens are signed with: from a file, or from the address of an identity provider."""
+"""Public keys that verify tokens: from a file, or from the JWKS of an identity provider."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,7 +18,7 @@ TIMEOUT_S = 5.0
 
 
 class SigningKey(NamedTuple):
-    """A public key, and what its owner says of it; None for what it does not say."""
+    """A public key; None for attributes that its source does not state."""
 
     kid: str | None
     algorithm: str | None
@@ -27,7 +27,7 @@ class SigningKey(NamedTuple):
     key: Any
 
     def fits(self, kid: str | None, algorithm: str) -> bool:
-        """Whether a token of this key id and algorithm may be signed with it."""
+        """Whether it may have signed a token with this key id and algorithm."""
         kinds = {"RS": "RSA", "PS": "RSA", "ES": "EC", "Ed": "OKP"}
         named = self.kid is None or kid is None or self.kid == kid
         return named and self.algorithm in (None, algorithm) and kinds[algorithm[:2]] == self.kind
@@ -45,48 +45,41 @@ def keys_of_file(path: Path) -> Sequence[SigningKey]:
 
 
 async def keys_at(session: aiohttp.ClientSession, url: str) -> Sequence[SigningKey]:
-    """The keys of the JWKS at an address; raises CredentialsNotCheckable."""
+    """The keys of a JWKS URL; raises CredentialsNotCheckable."""
     place = "the address in auth.jwt_jwks_url"
+    content = bytearray()
     try:
         timeout = aiohttp.ClientTimeout(total=TIMEOUT_S)
         async with session.get(url, timeout=timeout, allow_redirects=False) as answer:
             if answer.status != 200:
                 raise CredentialsNotCheckable(f"{place} answered {answer.status}")
-            content = await _bounded(answer.content)
+            async for part in answer.content.iter_any():
+                content += part
+                if len(content) > MAX_BYTES:
+                    break
     except (aiohttp.ClientError, OSError, TimeoutError) as error:
         raise CredentialsNotCheckable(f"{place} does not answer: {type(error).__name__}") from error
-    return parsed_keys(content, place)
-
-
-async def _bounded(stream: aiohttp.StreamReader) -> bytes:
-    content = bytearray()
-    async for piece in stream.iter_any():
-        content += piece
-        if len(content) > MAX_BYTES:
-            break
-    return bytes(content)
+    return parsed_keys(bytes(content), place)
 
 
 def parsed_keys(content: bytes, place: str) -> Sequence[SigningKey]:
-    """The keys in PEM or JWKS; those of kinds that are not used here are left out.
-
-    Raises CredentialsNotCheckable when there is none.
-    """
+    """The usable keys in PEM or JWKS content; raises CredentialsNotCheckable when there is none."""
     if len(content) > MAX_BYTES:
         raise CredentialsNotCheckable(f"{place} has more than {MAX_BYTES} bytes")
     keys = [_of_pem(content, place)] if content.lstrip().startswith(b"-----") else _of_jwks(content, place)
     if not keys:
-        raise CredentialsNotCheckable(f"{place} has no public key that signs (RSA, EC or OKP)")
+        raise CredentialsNotCheckable(f"{place} has no public signing key (RSA, EC or OKP)")
     return keys
 
 
 def _of_pem(content: bytes, place: str) -> SigningKey:
     if b"PRIVATE KEY" in content:
-        raise CredentialsNotCheckable(f"{place} holds a private key: give the public one alone")
+        raise CredentialsNotCheckable(f"{place} holds a private key: provide only the public one")
     try:
-        is_certificate = b"BEGIN CERTIFICATE" in content
-        found = x509.load_pem_x509_certificate(content).public_key() if is_certificate else None
-        key = found or load_pem_public_key(content)
+        if b"BEGIN CERTIFICATE" in content:
+            key: Any = x509.load_pem_x509_certificate(content).public_key()
+        else:
+            key = load_pem_public_key(content)
     except ValueError as error:
         raise CredentialsNotCheckable(f"{place} holds no PEM public key or certificate") from error
     name = type(key).__name__
@@ -96,15 +89,15 @@ def _of_pem(content: bytes, place: str) -> SigningKey:
 def _of_jwks(content: bytes, place: str) -> list[SigningKey]:
     try:
         entries = msgspec.json.decode(content)["keys"]
-        if not isinstance(entries, list) or len(entries) > MAX_KEYS:
-            raise CredentialsNotCheckable(f"{place} must have a list of at most {MAX_KEYS} keys")
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, KeyError, TypeError) as error:
         raise CredentialsNotCheckable(f"{place} is neither PEM nor a JWKS, an object with keys") from error
+    if not isinstance(entries, list) or len(entries) > MAX_KEYS:
+        raise CredentialsNotCheckable(f"{place} must have a list of at most {MAX_KEYS} keys")
     return [key for entry in entries if (key := _of_jwk(entry)) is not None]
 
 
 def _of_jwk(entry: Any) -> SigningKey | None:
-    """None for what is no public key for signatures: shared secrets above all."""
+    """None for anything but a public signing key, above all for shared secrets and private keys."""
     if not isinstance(entry, dict) or entry.get("kty") not in ("RSA", "EC", "OKP") or "d" in entry:
         return None
     if entry.get("use", "sig") != "sig":

@@ -1,4 +1,4 @@
-"""JSON Web Tokens: who issued them, for whom, signed how and with which key is said by the settings alone."""
+"""JSON Web Tokens. Only the settings say which issuer, audience, algorithms and keys are trusted."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -16,27 +16,30 @@ _ROLES = {role.title: role for role in GIVEN_ROLES}
 
 
 class TokenRules(msgspec.Struct, frozen=True, kw_only=True):
-    """What a token must say."""
+    """What a token must contain to be accepted."""
 
     issuer: str
     audience: str
     algorithms: tuple[str, ...]
-    """Signatures by public key alone."""
+    """Only signatures with public keys."""
     roles_claim: str = "roles"
-    """Dotted path to the list, or the words, in which the role stands."""
+    """Dotted path to the claim with the roles: a list, or words separated by spaces."""
     leeway_s: float = 30.0
-    """How far clocks may be apart."""
+    """Tolerated clock difference."""
 
 
 class Tokens:
-    """Checks tokens."""
+    """Authenticates requests by token.
+
+    `keys` caches the trusted public keys; it is read again when a token's key is not among them.
+    """
 
     def __init__(self, rules: TokenRules, keys: SingleFlightCache[Sequence[SigningKey]]) -> None:
         self._rules = rules
         self._keys = keys
 
     async def principal(self, credential: str | None) -> Principal:
-        """Whoever the token is about; raises NotAuthenticated and CredentialsNotCheckable."""
+        """The subject of a valid token; raises NotAuthenticated and CredentialsNotCheckable."""
         if credential is None:
             raise NotAuthenticated("a token is needed: Authorization: Bearer TOKEN")
         algorithm, key = await self._key_of(credential)
@@ -65,18 +68,18 @@ class Tokens:
         algorithm, kid = header.get("alg"), header.get("kid")
         if algorithm not in self._rules.algorithms:
             allowed = ", ".join(self._rules.algorithms)
-            raise NotAuthenticated(f"the token is not signed in a way that is taken here: {allowed}")
+            raise NotAuthenticated(f"the token's signature algorithm is not accepted; use one of: {allowed}")
         keys = await self._keys.get(lambda known: any(key.fits(kid, algorithm) for key in known))
         fitting = [key for key in keys if key.fits(kid, algorithm)]
         if not fitting:
-            raise NotAuthenticated("the token is signed with a key that is not known here")
+            raise NotAuthenticated("the token is signed with an unknown key")
         if len(fitting) > 1:
-            raise NotAuthenticated("the token does not say which of the keys it is signed with (kid)")
+            raise NotAuthenticated("the token does not name its key (kid), and several keys fit")
         return algorithm, fitting[0]
 
 
 def _role(claims: Mapping[str, Any], path: str) -> Role:
-    """The highest role that the claim at the path names; ANYONE when it names none."""
+    """The highest role in the claim at `path`; ANYONE when there is none."""
     found: Any = claims
     for step in path.split("."):
         found = found.get(step) if isinstance(found, dict) else None
@@ -87,13 +90,13 @@ def _role(claims: Mapping[str, Any], path: str) -> Role:
 
 
 def _reason(error: Exception) -> str:
-    """What is wrong, without anything of what the token says."""
+    """What is wrong, without quoting the token."""
     reasons: dict[type[Exception], str] = {
         jwt.ExpiredSignatureError: "it has expired",
         jwt.ImmatureSignatureError: "it is not valid yet",
         jwt.InvalidIssuedAtError: "it is not valid yet",
         jwt.InvalidAudienceError: "it is for another audience",
-        jwt.InvalidIssuerError: "it is of another issuer",
+        jwt.InvalidIssuerError: "it is from another issuer",
         jwt.InvalidSignatureError: "its signature is wrong",
         jwt.MissingRequiredClaimError: "it lacks one of exp, iss, aud, sub",
     }

@@ -1,1 +1,1 @@
-"""The two services that own the names of portfolios and securities."""
+"""Clients of the services that own the names of portfolios and securities."""

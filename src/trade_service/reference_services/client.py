@@ -1,8 +1,7 @@
-"""ReferenceServicesClient: the names of portfolios and securities over HTTP, with a breaker for each service."""
+"""ReferenceServicesClient: names of portfolios and securities over HTTP, with a circuit breaker per service."""
 
 from collections.abc import Mapping
-from types import TracebackType
-from typing import Any, Self
+from typing import Self, TypeVar
 from urllib.parse import quote
 
 import aiohttp
@@ -10,7 +9,6 @@ import msgspec
 import structlog
 from yarl import URL
 
-from trade_service.reference_services.messages import Portfolio, Portfolios, Securities, Security
 from trade_service.submission.breaker import CallRating, CircuitBreaker, CircuitSettings
 from trade_service.submission.ports import Clock
 from trade_service.trading.listing.display_names import NameKind, NamesUnavailable
@@ -19,6 +17,7 @@ _log = structlog.get_logger(__name__)
 
 _NOT_FOUND = 404
 _OK = 200
+_Shape = TypeVar("_Shape")
 
 
 class ReferenceServicesSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -27,7 +26,7 @@ class ReferenceServicesSettings(msgspec.Struct, frozen=True, kw_only=True):
     portfolio_url: str
     security_url: str
     timeout_s: float = 2.0
-    """Of a whole call."""
+    """For a whole call."""
     max_connections: int = 16
     """To each service."""
     max_response_bytes: int = 1_000_000
@@ -35,17 +34,41 @@ class ReferenceServicesSettings(msgspec.Struct, frozen=True, kw_only=True):
     user_agent: str = "trade-service"
 
 
+class _Portfolio(msgspec.Struct, frozen=True, rename={"id": "portfolioId"}):
+    name: str
+    id: str = ""
+
+
+class _Security(msgspec.Struct, frozen=True, rename={"id": "securityId", "name": "ticker"}):
+    name: str
+    id: str = ""
+
+
+class _Portfolios(msgspec.Struct, frozen=True, rename={"found": "portfolios"}):
+    found: list[_Portfolio]
+
+
+class _Securities(msgspec.Struct, frozen=True, rename={"found": "securities"}):
+    found: list[_Security]
+
+
 class _Service(msgspec.Struct):
-    """One of the two: where its things are, and how it does."""
+    """One of the two services: its addresses, messages and circuit."""
 
     one: URL
     many: URL
     parameter: str
+    shape_of_one: type[_Portfolio | _Security]
+    shape_of_many: type[_Portfolios | _Securities]
     circuit: CircuitBreaker
 
 
 class ReferenceServicesClient:
-    """The two services: `trading.listing.names.NameSource`. `async with` opens and closes its connections."""
+    """Reads names from the two services (`NameSource`). `async with` opens and closes its connections.
+
+    Every call raises NamesUnavailable when the service fails, responds with something unreadable, or its circuit
+    is open. The circuits spare a service that is down and let callers see it (`is_away`).
+    """
 
     def __init__(self, settings: ReferenceServicesSettings, clock: Clock) -> None:
         self._settings = settings
@@ -56,12 +79,16 @@ class ReferenceServicesClient:
                 portfolios / "api/v1/portfolio",
                 portfolios / "api/v2/portfolios",
                 "name",
+                _Portfolio,
+                _Portfolios,
                 CircuitBreaker(settings.circuit),
             ),
             NameKind.SECURITY: _Service(
                 securities / "api/v1/security",
                 securities / "api/v2/securities",
                 "ticker",
+                _Security,
+                _Securities,
                 CircuitBreaker(settings.circuit),
             ),
         }
@@ -77,51 +104,41 @@ class ReferenceServicesClient:
         )
         return self
 
-    async def __aexit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         if self._session is not None:
             session, self._session = self._session, None
             await session.close()
 
     async def name_of(self, kind: NameKind, identity: str) -> str | None:
-        """See NameSource."""
-        if identity in (".", ".."):  # Which an address would take for a way up.
+        """The name or ticker of that id, None when there is none."""
+        if identity in (".", ".."):  # A URL would resolve these as path segments.
             return None
-        one = URL(f"{self._services[kind].one}/{quote(identity, safe='')}", encoded=True)
-        body = await self._get(kind, one)
-        if body is None:
-            return None
-        if kind is NameKind.PORTFOLIO:
-            return _decoded(body, Portfolio).name.strip() or None
-        return _decoded(body, Security).ticker.strip() or None
+        service = self._services[kind]
+        body = await self._get(kind, URL(f"{service.one}/{quote(identity, safe='')}", encoded=True))
+        return None if body is None else _decoded(body, service.shape_of_one).name.strip() or None
 
     async def search(self, kind: NameKind, name: str) -> Mapping[str, str]:
-        """See NameSource. What the service found beyond the exact name is left out."""
+        """Ids and names with exactly this name in any case: the services also return similar ones."""
         service = self._services[kind]
         body = await self._get(kind, service.many.with_query({service.parameter: name}))
         if body is None:
             return {}
-        if kind is NameKind.PORTFOLIO:
-            found = {p.portfolio_id: p.name.strip() for p in _decoded(body, Portfolios).portfolios}
-        else:
-            found = {s.security_id: s.ticker.strip() for s in _decoded(body, Securities).securities}
-        return {i: shown for i, shown in found.items() if i and shown.lower() == name.lower()}
+        found = {one.id: one.name.strip() for one in _decoded(body, service.shape_of_many).found}
+        return {
+            identity: shown for identity, shown in found.items() if identity and shown.lower() == name.lower()
+        }
 
     def is_away(self, kind: NameKind) -> bool:
-        """See NameSource."""
+        """Whether the circuit of this service is open."""
         return not self._services[kind].circuit.may_call(self._clock.boottime())
 
     async def _get(self, kind: NameKind, url: URL) -> bytes | None:
-        """The body; None when there is no such thing."""
+        """The body; None for a 404."""
         circuit = self._services[kind].circuit
         began = self._clock.boottime()
         permit = circuit.admit(began)
         if permit is None:
-            raise NamesUnavailable(f"the {kind} service is left alone for a while: {circuit.reason}")
+            raise NamesUnavailable(f"the {kind} service is not called for a while: {circuit.reason}")
         rating, code = CallRating.NEUTRAL, "CANCELLED"
         try:
             body = await self._call(url)
@@ -132,21 +149,23 @@ class ReferenceServicesClient:
             raise
         finally:
             now = self._clock.boottime()
-            slow = (now - began) * 1000 >= self._settings.circuit.slow_call_ms
-            told = circuit.state
+            before = circuit.state
             circuit.note(
                 permit,
                 rating,
-                is_slow=slow,
+                is_slow=(now - began) * 1000 >= self._settings.circuit.slow_call_ms,
                 code=code,
                 retry_after_s=None,
                 now=now,
                 dice=self._clock.dice(),
             )
             circuit.release(permit)
-            if circuit.state is not told:
+            if circuit.state is not before:
                 _log.warning(
-                    "directory_circuit", service=kind.value, state=circuit.state, reason=circuit.reason
+                    "reference_service_circuit",
+                    service=kind.value,
+                    state=circuit.state,
+                    reason=circuit.reason,
                 )
 
     async def _call(self, url: URL) -> bytes | None:
@@ -170,8 +189,8 @@ class ReferenceServicesClient:
             raise NamesUnavailable(f"GET {shown}: {str(error) or type(error).__name__}") from error
 
 
-def _decoded(body: bytes, shape: type[Any]) -> Any:
+def _decoded(body: bytes, shape: type[_Shape]) -> _Shape:
     try:
         return msgspec.json.decode(body, type=shape)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise NamesUnavailable(f"the answer cannot be read: {error}") from error
+        raise NamesUnavailable(f"the response cannot be read: {error}") from error
