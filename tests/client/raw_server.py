@@ -7,11 +7,11 @@ import struct
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from decimal import Decimal
+from typing import Any
 
-import msgspec
-
-from trade_service.execution_service.client import ClientSettings, ExecutionServiceClient
+from trade_service.execution_service.client import ExecutionServiceClient
 from trade_service.submission.clock import SystemClock
+from trade_service.submission.engine_settings import ExecutionServiceSettings
 from trade_service.submission.messages import BatchExecutionRequest, ExecutionPost
 
 DEADLINE_S = 10.0
@@ -125,22 +125,25 @@ def answering(
     return script
 
 
-def settings(base_url: str, **changes: object) -> ClientSettings:
-    """Time-outs long enough never to pass, unless `changes` says otherwise."""
-    return msgspec.convert(
-        {
-            "base_url": base_url,
-            "connect_timeout_s": DEADLINE_S,
-            "read_timeout_s": DEADLINE_S,
-            "total_timeout_s": DEADLINE_S,
-            **changes,
-        },
-        ClientSettings,
-        strict=False,
+def settings(
+    base_url: str,
+    *,
+    connect_timeout_s: float = DEADLINE_S,
+    read_timeout_s: float = DEADLINE_S,
+    total_timeout_s: float = DEADLINE_S,
+    **changes: int,
+) -> ExecutionServiceSettings:
+    """Time-outs long enough never to pass, unless given."""
+    return ExecutionServiceSettings(
+        base_url=base_url,
+        connect_timeout_ms=round(connect_timeout_s * 1000),
+        read_timeout_ms=round(read_timeout_s * 1000),
+        total_timeout_ms=round(total_timeout_s * 1000),
+        **changes,  # type: ignore[arg-type]
     )
 
 
-def client(base_url: str, **changes: object) -> ExecutionServiceClient:
+def client(base_url: str, **changes: Any) -> ExecutionServiceClient:
     """A client with the real clock, not opened yet."""
     return ExecutionServiceClient(settings(base_url, **changes), SystemClock())
 

@@ -11,7 +11,7 @@ import aiohttp.http_exceptions as http_errors
 import pytest
 
 from trade_service.domain.errors import InvalidInput
-from trade_service.execution_service.client import ClientSettings, ExecutionServiceClient
+from trade_service.execution_service.client import ExecutionServiceClient
 from trade_service.execution_service.errors import (
     FAILURES,
     AnsweredUnasked,
@@ -20,6 +20,7 @@ from trade_service.execution_service.errors import (
     classify,
 )
 from trade_service.submission.clock import SystemClock
+from trade_service.submission.engine_settings import ExecutionServiceSettings
 from trade_service.submission.model import ReplyKind
 
 
@@ -93,4 +94,4 @@ def test_every_code_is_unique_and_explained() -> None:
 )
 def test_an_address_that_cannot_work_is_refused_at_once(address: str) -> None:
     with pytest.raises(InvalidInput, match="http or https address"):
-        ExecutionServiceClient(ClientSettings(base_url=address), SystemClock())
+        ExecutionServiceClient(ExecutionServiceSettings(base_url=address), SystemClock())

@@ -4,14 +4,14 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
-import msgspec
 import pytest
 
 from tests.client.raw_server import Conversation, answering, closed_port, raw_server
-from trade_service.reference_services.client import ReferenceServicesClient, ReferenceServicesSettings
+from trade_service.reference_services.client import ReferenceServicesClient
 from trade_service.submission.breaker import CircuitSettings
 from trade_service.submission.clock import SystemClock
 from trade_service.trading.listing.display_names import NameKind, NamesUnavailable
+from trade_service.trading.trading_settings import NamesSettings
 
 PORTFOLIO = b'{"portfolioId":"P1","name":" Growth ","dateCreated":"2024-01-01","version":1}'
 SECURITY = b'{"securityId":"S1","ticker":"IBM","securityType":{"name":"stock"},"version":1}'
@@ -19,17 +19,28 @@ PORTFOLIOS = b'{"portfolios":[' + PORTFOLIO + b',{"portfolioId":"P2","name":"Gro
 SECURITIES = b'{"securities":[' + SECURITY + b"]}"
 
 
+NO_CIRCUIT = CircuitSettings(slow_call_ms=60_000, enabled=False)
+
+
 @asynccontextmanager
-async def calling(url: str, **changes: object) -> AsyncIterator[ReferenceServicesClient]:
-    """A client whose both services are at one address, with a circuit that never opens."""
-    settings = ReferenceServicesSettings(
-        portfolio_url=url,
-        security_url=url,
-        timeout_s=5.0,
-        circuit=CircuitSettings(slow_call_ms=60_000, enabled=False),
-    )
-    settings = msgspec.structs.replace(settings, **changes)
-    async with ReferenceServicesClient(settings, SystemClock()) as client:
+async def calling(
+    url: str,
+    *,
+    portfolio_url: str = "",
+    timeout_ms: int = 5_000,
+    circuit: CircuitSettings = NO_CIRCUIT,
+    max_response_bytes: int = 100_000,
+) -> AsyncIterator[ReferenceServicesClient]:
+    """A client whose services are both at one address, with a circuit that never opens."""
+    settings = NamesSettings(timeout_ms=timeout_ms)
+    async with ReferenceServicesClient(
+        portfolio_url or url,
+        url,
+        settings,
+        SystemClock(),
+        circuit=circuit,
+        max_response_bytes=max_response_bytes,
+    ) as client:
         yield client
 
 
@@ -113,7 +124,7 @@ async def test_a_cut_answer_is_no_name() -> None:
 
 
 async def test_silence_ends_with_the_time_out() -> None:
-    async with raw_server(Conversation.hold) as server, calling(server.base_url, timeout_s=0.05) as client:
+    async with raw_server(Conversation.hold) as server, calling(server.base_url, timeout_ms=50) as client:
         with pytest.raises(NamesUnavailable, match="portfolio"):
             await client.name_of(NameKind.PORTFOLIO, "P1")
 

@@ -7,6 +7,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from tests.client.raw_server import ATTEMPT, FOREVER, answering, batch, client, raw_server
+from trade_service import __version__
 from trade_service.execution_service.reply_interpretation import (
     BATCH_ANSWERS,
     REFUSALS,
@@ -183,7 +184,7 @@ async def test_retry_after_is_kept(status: int) -> None:
 
 async def test_the_request_carries_what_it_should() -> None:
     async with raw_server(answering(201, ALL_CREATED)) as server:
-        async with client(server.base_url + "/prefix/", user_agent="trade-service/9") as gateway:
+        async with client(server.base_url + "/prefix/") as gateway:
             await gateway.submit_batch(batch(), ATTEMPT, FOREVER)
         head, body = server.requests[0]
     lines = head.decode().split("\r\n")
@@ -191,7 +192,7 @@ async def test_the_request_carries_what_it_should() -> None:
     headers = dict(line.split(": ", 1) for line in lines[1:] if line)
     assert headers["Idempotency-Key"] == headers["X-Request-ID"] == ATTEMPT
     assert headers["Content-Type"] == headers["Accept"] == "application/json"
-    assert headers["User-Agent"] == "trade-service/9"
+    assert headers["User-Agent"] == f"trade-service/{__version__}"
     assert headers["Content-Length"] == str(len(body))
 
 

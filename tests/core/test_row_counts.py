@@ -11,20 +11,18 @@ from tests.world.loop import WorldLoop
 from trade_service.submission.clock import SystemClock
 from trade_service.submission.ports import StoreUnavailable
 from trade_service.trading.listing.model import Filter, Selection, Test, Total
-from trade_service.trading.listing.row_counts import RowCounts, RowCountSettings
+from trade_service.trading.listing.row_counts import COUNTS_AT_ONCE, RowCounts
+from trade_service.trading.trading_settings import ListSettings
 
 BOUND = 10
 WAIT_S, FRESH_S, MAX_AGE_S = 0.25, 5.0, 60.0
 COUNT_MAX_S = 30.0
-SETTINGS = RowCountSettings(
+QUEUED = 3
+SETTINGS = ListSettings(
     counted_up_to=BOUND,
-    wait_s=WAIT_S,
-    fresh_s=FRESH_S,
-    max_age_s=MAX_AGE_S,
-    estimate_age_s=3600.0,
-    count_max_s=COUNT_MAX_S,
-    at_once=2,
-    queued=3,
+    count_wait_ms=round(WAIT_S * 1000),
+    total_fresh_s=FRESH_S,
+    total_max_age_s=MAX_AGE_S,
 )
 ROWS = Selection("orders")
 
@@ -104,7 +102,7 @@ def played(
     table = Table(loop, rows, count_s, guess, guess_s)
 
     async def told() -> None:
-        async with RowCounts(table, table, SETTINGS) as totals:
+        async with RowCounts(table, table, SETTINGS, count_max_s=COUNT_MAX_S, queued=QUEUED) as totals:
             await story(Asking(totals, table))
 
     task = loop.create_task(told())
@@ -257,8 +255,8 @@ def test_large_counts_take_turns_and_too_many_are_left_out() -> None:
         await asking.table.sleep(60.0)
 
     table = played(story, rows=1000, count_s=10.0, guess=900)
-    assert table.most_under_way == SETTINGS.at_once
-    assert table.counts.count(None) == SETTINGS.at_once + SETTINGS.queued
+    assert table.most_under_way == COUNTS_AT_ONCE
+    assert table.counts.count(None) == COUNTS_AT_ONCE + QUEUED
 
 
 def test_what_a_page_begins_is_counted_unless_it_is_known() -> None:

@@ -14,7 +14,7 @@ from tests.support.database import TestServer
 from tests.support.postgres_proxy import proxied
 from tests.web.live import Live
 from tests.web.support import listening
-from trade_service.bootstrap.derived import client_settings, retry_policy
+from trade_service.bootstrap.derived import retry_policy
 from trade_service.bootstrap.running import running_services
 from trade_service.bootstrap.web import web_app
 from trade_service.settings.load import load_settings
@@ -225,5 +225,5 @@ def test_variables_of_what_the_client_and_the_core_prove_elsewhere() -> None:
     settings = load_settings(
         {f"{PREFIX}CONNECT_TIMEOUT": "1234", f"{PREFIX}RETRY_FAILED_INDIVIDUALLY": "5"}
     ).settings
-    assert client_settings(settings).connect_timeout_s == 1.234
+    assert settings.execution_service.connect_timeout_ms == 1234
     assert retry_policy(settings).retry_failed_individually == 5

@@ -20,8 +20,9 @@ from trade_service.submission.clock import SystemClock
 from trade_service.submission.events import AlarmEvent, EventBus, FillsCheckedEvent, SubmissionEvent
 from trade_service.submission.messages import RemoteExecution
 from trade_service.submission.ports import Listing, Listings
-from trade_service.trading.fill_check import PAGE, FetchedFill, FillCheck, FillCheckSettings, RefusedFill
+from trade_service.trading.fill_check import PAGE, FetchedFill, FillCheck, RefusedFill
 from trade_service.trading.reference import ReferenceCache
+from trade_service.trading.trading_settings import FillSettings
 
 SERVICE_ID = 500
 EVERY_S = 60.0
@@ -36,7 +37,7 @@ class Checked:
         bus, clock = EventBus(), SystemClock()
         bus.subscribe(self.events.append)
         references = ReferenceCache(PostgresReferenceReads(engine), 30.0, clock)
-        settings = FillCheckSettings(every_s, pages)
+        settings = FillSettings(every_s, pages)
         self.check = FillCheck(self.store, books, references, bus, clock.sleep, settings)
 
     @property

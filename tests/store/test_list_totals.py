@@ -16,7 +16,7 @@ from trade_service.store import list_statements as statements
 from trade_service.store.engine import StoreSettings, create_engine
 from trade_service.store.list_store import PostgresListCounts
 from trade_service.trading.listing.model import Filter, ListName, ListQuery, Selection, Test
-from trade_service.trading.listing.row_counts import RowCountSettings
+from trade_service.trading.trading_settings import ListSettings
 
 ROWS = 120_000
 LONG_S = 60.0
@@ -96,7 +96,7 @@ async def test_counts_and_estimates_end_in_time_and_leave_the_connection_as_it_w
 
 async def test_a_large_total_is_estimated_then_counted(full: AsyncEngine) -> None:
     """The real store under the real totals: the wait is too short for any count of so many."""
-    lists = lists_on(full, totals=RowCountSettings(counted_up_to=50, wait_s=0.0))
+    lists = lists_on(full, totals=ListSettings(counted_up_to=50, count_wait_ms=0))
     query = ListQuery(limit=5, filters=SELECTIONS["one order type"][1])
     async with lists.names, lists.totals, asyncio.timeout(30):
         first = (await lists.service.list_orders(query)).total

@@ -32,7 +32,7 @@ from trade_service.trading.listing.model import (
     Test,
     total_order,
 )
-from trade_service.trading.listing.row_counts import RowCountSettings
+from trade_service.trading.trading_settings import ListSettings
 
 ORDERS = 90
 EXECUTIONS = 120
@@ -159,7 +159,7 @@ async def test_a_page_costs_the_same_statements_whatever_it_holds(
     async with postgres.database(template_database) as url:
         engine = create_engine(StoreSettings(url))
         await insert_mixed(engine, 1005, 1005)
-        lists = lists_on(engine, totals=RowCountSettings())
+        lists = lists_on(engine, totals=ListSettings())
         read = lists.service.list_orders if which == "orders" else lists.service.list_executions
         async with lists.names, lists.totals:
             await read(WHOLE)  # Names and reference data are read once.

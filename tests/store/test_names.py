@@ -84,7 +84,7 @@ async def test_an_old_name_is_asked_for_again_and_not_waited_for(rows: AsyncEngi
 
 
 async def test_a_slow_service_holds_a_list_up_no_longer_than_allowed(rows: AsyncEngine) -> None:
-    lists = lists_on(rows, wait_s=0.05)
+    lists = lists_on(rows, wait_ms=50)
     gate = asyncio.Event()
     lists.directory.gate = gate.wait
     async with lists.names, lists.totals:
@@ -106,7 +106,7 @@ async def test_what_is_told_in_time_is_shown_beside_what_is_not(rows: AsyncEngin
                 await asyncio.Event().wait()
             return await super().name_of(kind, identity)
 
-    lists = lists_on(rows, Halting(NAMES), wait_s=0.3)
+    lists = lists_on(rows, Halting(NAMES), wait_ms=300)
     async with lists.names, lists.totals:
         assert set(await tickers(lists, ListQuery())) == {"S0", "AAPL", "IBM", "S3"}
 
@@ -138,7 +138,7 @@ async def test_a_name_that_nobody_listed_yet_is_searched_for(rows: AsyncEngine) 
 async def test_rounds_in_the_background_name_everything_and_forget_beyond_the_limit(
     rows: AsyncEngine,
 ) -> None:
-    lists = lists_on(rows, max_kept=2, pause_s=0.01)
+    lists = lists_on(rows, max_kept=2, poll_s=0.01)
     async with lists.names, asyncio.TaskGroup() as group:
         task = group.create_task(lists.names.run())
         async with asyncio.timeout(DEADLINE_S):

@@ -13,7 +13,7 @@ from trade_service.store.order_store import PostgresOrderStore
 from trade_service.store.request_key_store import PostgresRequestKeyStore, keyed_transaction
 from trade_service.submission.clock import SystemClock
 from trade_service.submission.ports import StoreUnavailable
-from trade_service.trading.idempotency import IdempotencyPolicy, IdempotentRequests, StillRunning
+from trade_service.trading.idempotency import IdempotentRequests, StillRunning
 from trade_service.trading.request_keys import (
     Created,
     KeptAnswer,
@@ -24,8 +24,9 @@ from trade_service.trading.request_keys import (
     digest,
 )
 from trade_service.trading.retention import Sweep
+from trade_service.trading.trading_settings import IdempotencySettings
 
-POLICY = IdempotencyPolicy(lease_ms=60_000, keep_s=86_400, max_answer_bytes=100)
+SETTINGS = IdempotencySettings(max_answer_bytes=100)
 LIMIT = 3
 REQUEST = KeyedRequest("", "POST /orders", "key", digest(b"body"))
 KEYS = "SELECT count(*) FROM idempotency_key"
@@ -33,7 +34,7 @@ ORDERS = "SELECT count(*) FROM trade_order"
 
 
 def requests_on(engine: AsyncEngine) -> IdempotentRequests:
-    return IdempotentRequests(PostgresRequestKeyStore(engine), SystemClock(), POLICY)
+    return IdempotentRequests(PostgresRequestKeyStore(engine), SystemClock(), SETTINGS, 60.0)
 
 
 async def claim_of(engine: AsyncEngine, request: KeyedRequest = REQUEST) -> KeyClaim:

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from trade_service.execution_service import wire
-from trade_service.execution_service.client import ClientSettings, ExecutionServiceClient
+from trade_service.execution_service.client import ExecutionServiceClient
 from trade_service.store.downstream_store import PostgresDownstreamStore
 from trade_service.store.submission_store import PostgresSubmissionStore
 from trade_service.submission.admission import Admission
@@ -20,6 +20,7 @@ from trade_service.submission.breaker import CircuitSettings
 from trade_service.submission.clock import SystemClock
 from trade_service.submission.coalescer import Coalescer
 from trade_service.submission.downstream_gate import DownstreamGate, GateSettings
+from trade_service.submission.engine_settings import ExecutionServiceSettings
 from trade_service.submission.events import BatchSubmissionEvent, EventBus, Listener, SubmissionEvent
 from trade_service.submission.failure_handler import ExecutionFailureHandler, RetryPolicy
 from trade_service.submission.ports import ExecutionGateway
@@ -49,16 +50,15 @@ class Heart(msgspec.Struct):
         return [event for event in self.events if isinstance(event, BatchSubmissionEvent)]
 
 
-def client_settings(base_url: str) -> ClientSettings:
+def client_settings(base_url: str) -> ExecutionServiceSettings:
     """Time-outs that a test can wait for."""
-    return ClientSettings(
+    return ExecutionServiceSettings(
         base_url=base_url,
-        connect_timeout_s=CALL_MS / 1000,
-        read_timeout_s=CALL_MS / 1000,
-        total_timeout_s=CALL_MS / 1000,
+        connect_timeout_ms=CALL_MS,
+        read_timeout_ms=CALL_MS,
+        total_timeout_ms=CALL_MS,
         max_connections=16,
         max_response_bytes=1_000_000,
-        user_agent="test",
     )
 
 

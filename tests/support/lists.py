@@ -15,13 +15,13 @@ from trade_service.submission.clock import SystemClock
 from trade_service.trading.listing.display_names import (
     DisplayNames,
     NameKind,
-    NamesSettings,
     NamesUnavailable,
 )
 from trade_service.trading.listing.model import Filter, SortKey, Test, Value
-from trade_service.trading.listing.row_counts import RowCounts, RowCountSettings
+from trade_service.trading.listing.row_counts import RowCounts
 from trade_service.trading.listing.service import ListService
 from trade_service.trading.reference import ReferenceCache
+from trade_service.trading.trading_settings import ListSettings, NamesSettings
 
 _ORDERS = """
 INSERT INTO trade_order
@@ -85,21 +85,28 @@ class Lists(msgspec.Struct):
     service: ListService
 
 
-FEW = RowCountSettings(counted_up_to=50, fresh_s=0.0)
+FEW = ListSettings(counted_up_to=50, total_fresh_s=0.0)
 """Every larger total is shown once more before it is counted again."""
 
 
 def lists_on(
     engine: AsyncEngine,
     directory: FakeDirectory | None = None,
-    totals: RowCountSettings = FEW,
+    totals: ListSettings = FEW,
+    memory_s: float = 0.0,
+    complete_every_s: float = 10.0,
     **options: Any,
 ) -> Lists:
-    """Lists whose names come from `directory`; the options are those of NamesSettings."""
+    """Lists whose names come from `directory`; `options` are those of NamesSettings."""
     clock = SystemClock()
     source = directory or FakeDirectory(NAMES)
     names = DisplayNames(
-        source, PostgresNameStore(engine), clock, NamesSettings(**{"memory_s": 0.0, **options})
+        source,
+        PostgresNameStore(engine),
+        clock,
+        NamesSettings(**options),
+        memory_s=memory_s,
+        complete_every_s=complete_every_s,
     )
     counts = RowCounts(PostgresListCounts(engine), clock, totals)
     references = ReferenceCache(PostgresReferenceReads(engine), 30.0, clock)

@@ -22,14 +22,15 @@ from trade_service.submission.recovery import Recovery, RecoverySettings
 from trade_service.submission.service import BulkExecutionSubmissionService, SubmissionSettings
 from trade_service.submission.work_queue import WorkQueue
 from trade_service.trading.executions import ExecutionService
-from trade_service.trading.fill_check import FillCheck, FillCheckSettings
+from trade_service.trading.fill_check import FillCheck
 from trade_service.trading.operating import OperatorService
 from trade_service.trading.reference import ReferenceCache
 from trade_service.trading.trade_orders import TradeOrderService
+from trade_service.trading.trading_settings import FillSettings
 
 GRACE_S = 2.0
 LOOK_UP_MAX_PAGES = 50
-FILL_CHECK = FillCheckSettings(every_s=7.0, pages=3)
+FILL_CHECK = FillSettings(check_every_s=7.0, check_pages=3)
 
 
 class Replica:

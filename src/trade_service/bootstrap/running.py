@@ -6,9 +6,9 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from trade_service.bootstrap.derived import client_settings
 from trade_service.bootstrap.metrics import measure
 from trade_service.bootstrap.services import Services, status_ids
 from trade_service.bootstrap.sweeps import sweeps
@@ -19,7 +19,7 @@ from trade_service.observability.submission_log import SubmissionLog
 from trade_service.settings.model import Settings
 from trade_service.store.downstream_store import PostgresDownstreamStore
 from trade_service.store.embedded import EmbeddedPostgres, default_data_dir
-from trade_service.store.engine import StoreSettings, create_engine, single_connection
+from trade_service.store.engine import create_engine, single_connection
 from trade_service.store.given_up import PostgresGivenUp
 from trade_service.store.migrate import MigrationError, check, migrate
 from trade_service.store.operator_store import PostgresOperatorStore
@@ -57,16 +57,7 @@ async def open_database(settings: Settings, progress: Progress) -> AsyncIterator
                 EmbeddedPostgres.running(data_dir(settings), progress=progress)
             )
             url = server.dsn
-        engine = create_engine(
-            StoreSettings(
-                url=url,
-                pool_size=database.pool_size,
-                pool_timeout_s=database.pool_timeout_s,
-                connect_timeout_s=database.connect_timeout_s,
-                statement_timeout_s=database.statement_timeout_s,
-                prepared_statements=database.prepared_statements,
-            )
-        )
+        engine = create_engine(msgspec.structs.replace(database, url=url))
         stack.push_async_callback(engine.dispose)
         yield engine
 
@@ -97,7 +88,7 @@ async def operating(settings: Settings, progress: Progress) -> AsyncIterator[Ope
     events.subscribe(SubmissionLog(clock.boottime))
     async with (
         prepared_database(settings, progress) as engine,
-        ExecutionServiceClient(client_settings(settings), clock) as books,
+        ExecutionServiceClient(settings.execution_service, clock) as books,
     ):
         await _check_promises(engine, settings, progress)
         store = PostgresOperatorStore(engine, clock, *status_ids(await PostgresReferenceReads(engine).load()))
@@ -110,7 +101,7 @@ async def restoring(settings: Settings, progress: Progress) -> AsyncIterator[Dat
     clock = SystemClock()
     async with (
         prepared_database(settings, progress) as engine,
-        ExecutionServiceClient(client_settings(settings), clock) as ledger,
+        ExecutionServiceClient(settings.execution_service, clock) as ledger,
     ):
         yield DatabaseRestorer(
             PostgresRestoreStore(engine, clock),
@@ -175,8 +166,8 @@ def _logged(services: Services, stack: AsyncExitStack) -> Loop:
 
 def _client(settings: Settings, tracing: "Tracing | None") -> ExecutionServiceClient:
     if tracing is None:
-        return ExecutionServiceClient(client_settings(settings), SystemClock())
-    return ExecutionServiceClient(client_settings(settings), SystemClock(), tracing.batches.headers_of)
+        return ExecutionServiceClient(settings.execution_service, SystemClock())
+    return ExecutionServiceClient(settings.execution_service, SystemClock(), tracing.batches.headers_of)
 
 
 @asynccontextmanager

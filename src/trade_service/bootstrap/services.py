@@ -11,15 +11,10 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from trade_service.bootstrap.derived import (
     circuit_settings,
-    fill_check_settings,
     gate_settings,
-    idempotency_policy,
-    names_settings,
     recovery_settings,
-    reference_services_settings,
     retry_policy,
     submission_settings,
-    totals_settings,
 )
 from trade_service.domain.reference import STATUS_NEW, STATUS_SENT, ReferenceData
 from trade_service.execution_service import wire
@@ -130,14 +125,26 @@ class Services:
         self.downstream = PostgresDownstreamStore(engine)
         self.gate = DownstreamGate(self.downstream, gateway, self.clock, self.events, gate_settings(settings))
         self.references = ReferenceCache(PostgresReferenceReads(engine), REFERENCE_TTL_S, self.clock)
-        self.reference_services = ReferenceServicesClient(reference_services_settings(settings), self.clock)
-        self.names = DisplayNames(
-            self.reference_services, PostgresNameStore(engine), self.clock, names_settings(settings)
+        self.reference_services = ReferenceServicesClient(
+            settings.portfolio_service.base_url,
+            settings.security_service.base_url,
+            settings.names,
+            self.clock,
         )
-        self.totals = RowCounts(PostgresListCounts(engine), self.clock, totals_settings(settings))
+        self.names = DisplayNames(
+            self.reference_services, PostgresNameStore(engine), self.clock, settings.names
+        )
+        self.totals = RowCounts(
+            PostgresListCounts(engine),
+            self.clock,
+            settings.lists,
+            count_max_s=settings.database.statement_timeout_s,
+        )
         self.lists = ListService(PostgresListReads(engine), self.references, self.names, self.totals)
         self.key_store = PostgresRequestKeyStore(engine)
-        self.keys = IdempotentRequests(self.key_store, self.clock, idempotency_policy(settings))
+        self.keys = IdempotentRequests(
+            self.key_store, self.clock, settings.idempotency, settings.server.request_timeout_s
+        )
         self.stopping = False
         self._stop_began = 0.0
 
@@ -212,7 +219,7 @@ class Services:
             self.references,
             self.events,
             self.clock.sleep,
-            fill_check_settings(self.settings),
+            self.settings.fills,
         )
 
     def editors(self) -> Editors:

@@ -10,7 +10,6 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from trade_service.bootstrap.derived import client_settings
 from trade_service.bootstrap.running import prepared_database
 from trade_service.cli.command_error import CommandError
 from trade_service.cli.running import config_option, run_until_done, say, settings_for
@@ -75,7 +74,7 @@ async def audited(settings: Settings, *, with_ledger: bool) -> AuditReport:
         engine = await stack.enter_async_context(prepared_database(settings, say))
         ledger = None
         if with_ledger:
-            client = ExecutionServiceClient(client_settings(settings), SystemClock())
+            client = ExecutionServiceClient(settings.execution_service, SystemClock())
             ledger = await stack.enter_async_context(client)
         try:
             return await run_audit(PostgresAuditReads(engine), ledger, _say_progress)

@@ -12,13 +12,12 @@ from trade_service.domain.errors import InvalidInput, shorten
 from trade_service.execution_service import wire
 from trade_service.execution_service.body import GuardedBody, Stage
 from trade_service.execution_service.errors import ClientCode, classify, code_of
-from trade_service.execution_service.exchange import ClientSettings, HttpExchange
+from trade_service.execution_service.exchange import HttpExchange
 from trade_service.execution_service.reply_interpretation import describe, needs_body, of_status, read_batch
+from trade_service.submission.engine_settings import ExecutionServiceSettings
 from trade_service.submission.messages import BatchExecutionRequest, RemoteExecutionPage
 from trade_service.submission.model import AttemptId, GatewayReply, ReplyKind
 from trade_service.submission.ports import Clock, Listing
-
-__all__ = ["ClientSettings", "ExecutionServiceClient"]
 
 log = structlog.get_logger(__name__)
 
@@ -43,7 +42,9 @@ class ExecutionServiceClient:
     comes back as a value that says what it proves. Only cancellation passes through.
     """
 
-    def __init__(self, settings: ClientSettings, clock: Clock, headers_of: HeadersOf = _no_headers) -> None:
+    def __init__(
+        self, settings: ExecutionServiceSettings, clock: Clock, headers_of: HeadersOf = _no_headers
+    ) -> None:
         """`headers_of` adds to the headers of an attempt's call, as traces do.
 
         Raises InvalidInput when `settings.base_url` is no http or https address.
@@ -188,14 +189,14 @@ class ExecutionServiceClient:
         settings = self._settings
         match code:
             case ClientCode.READ_TIMEOUT:
-                return f"no answer within {settings.read_timeout_s:g} s"
+                return f"no answer within {settings.read_timeout_ms / 1000:g} s"
             case ClientCode.TOTAL_TIMEOUT:
-                return f"no whole answer within {settings.total_timeout_s:g} s"
+                return f"no whole answer within {settings.effective_total_timeout_ms / 1000:g} s"
             case ClientCode.CONNECT_TIMEOUT:
-                return f"no connection within {settings.connect_timeout_s:g} s"
+                return f"no connection within {settings.connect_timeout_ms / 1000:g} s"
             case ClientCode.POOL_EXHAUSTED:
                 busy = f"all {settings.max_connections} connections were busy"
-                return f"{busy} for {settings.connect_timeout_s:g} s"
+                return f"{busy} for {settings.connect_timeout_ms / 1000:g} s"
             case ClientCode.BODY_TOO_LARGE:
                 return f"the answer is larger than {settings.max_response_bytes} bytes"
             case ClientCode.BAD_ADDRESS | ClientCode.LEASE_PASSED:

@@ -3,31 +3,20 @@
 import socket
 
 import aiohttp
-import msgspec
 from yarl import URL
 
+from trade_service import __version__
 from trade_service.execution_service.body import GuardedBody, read_bounded
 from trade_service.execution_service.errors import AnsweredUnasked
 from trade_service.execution_service.reply_interpretation import Answer
+from trade_service.submission.engine_settings import ExecutionServiceSettings
 
 _SEND_BUFFER_BYTES = 256 * 1024
 """Holds any batch whole: a request leaves in one system call or, to our knowledge, not at all."""
 
 
-class ClientSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """How to reach the Execution Service; times in seconds."""
-
-    base_url: str
-    connect_timeout_s: float = 15.0
-    """For a connection: a free place in the pool, name, TCP and TLS together."""
-    read_timeout_s: float = 30.0
-    """Longest silence while an answer is due."""
-    total_timeout_s: float = 45.0
-    max_connections: int = 32
-    max_response_bytes: int = 8_000_000
-    keepalive_timeout_s: float = 4.0
-    """Idle connections are given up after this time: before the other side closes them (5 s is common)."""
-    user_agent: str = "trade-service"
+_KEEPALIVE_S = 4.0
+"""Idle connections are closed after this time: before the other side closes them (5 s is common)."""
 
 
 class HttpExchange:
@@ -36,26 +25,26 @@ class HttpExchange:
     aiohttp repeats a request on a fresh connection only when its method is idempotent, which POST is not.
     """
 
-    def __init__(self, settings: ClientSettings) -> None:
+    def __init__(self, settings: ExecutionServiceSettings) -> None:
         self._settings = settings
         self._calls = 0
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(
                 limit=settings.max_connections,
-                keepalive_timeout=settings.keepalive_timeout_s,
+                keepalive_timeout=_KEEPALIVE_S,
                 socket_factory=self._open_socket,
             ),
             timeout=aiohttp.ClientTimeout(
-                total=settings.total_timeout_s,
-                connect=settings.connect_timeout_s,
-                sock_read=settings.read_timeout_s,
+                total=settings.effective_total_timeout_ms / 1000,
+                connect=settings.connect_timeout_ms / 1000,  # pool, name, TCP and TLS together
+                sock_read=settings.read_timeout_ms / 1000,
                 # Else time-outs above 5 s are rounded up to whole seconds.
                 ceil_threshold=float("inf"),
             ),
             headers={
                 "Accept": "application/json",
                 "Accept-Encoding": "identity",
-                "User-Agent": settings.user_agent,
+                "User-Agent": f"trade-service/{__version__}",
             },
             cookie_jar=aiohttp.DummyCookieJar(),
         )
@@ -116,6 +105,6 @@ class HttpExchange:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_BUFFER_BYTES)
         user_timeout = getattr(socket, "TCP_USER_TIMEOUT", None)
         if user_timeout is not None:
-            total_ms = max(1, round(self._settings.total_timeout_s * 1000))
+            total_ms = max(1, self._settings.effective_total_timeout_ms)
             sock.setsockopt(socket.IPPROTO_TCP, user_timeout, total_ms)
         return sock

@@ -9,9 +9,11 @@ import msgspec
 import structlog
 from yarl import URL
 
+from trade_service import __version__
 from trade_service.submission.breaker import CallRating, CircuitBreaker, CircuitSettings
 from trade_service.submission.ports import Clock
 from trade_service.trading.listing.display_names import NameKind, NamesUnavailable
+from trade_service.trading.trading_settings import NamesSettings
 
 _log = structlog.get_logger(__name__)
 
@@ -20,18 +22,8 @@ _OK = 200
 _Shape = TypeVar("_Shape")
 
 
-class ReferenceServicesSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """How to reach the two services."""
-
-    portfolio_url: str
-    security_url: str
-    timeout_s: float = 2.0
-    """For a whole call."""
-    max_connections: int = 16
-    """To each service."""
-    max_response_bytes: int = 1_000_000
-    circuit: CircuitSettings = CircuitSettings(slow_call_ms=1_500, minimum_calls=5, open_ms=2_000)
-    user_agent: str = "trade-service"
+CIRCUIT = CircuitSettings(slow_call_ms=1_500, minimum_calls=5, open_ms=2_000)
+MAX_RESPONSE_BYTES = 1_000_000
 
 
 class _Portfolio(msgspec.Struct, frozen=True, rename={"id": "portfolioId"}):
@@ -70,10 +62,21 @@ class ReferenceServicesClient:
     is open. The circuits spare a service that is down and let callers see it (`is_away`).
     """
 
-    def __init__(self, settings: ReferenceServicesSettings, clock: Clock) -> None:
+    def __init__(
+        self,
+        portfolio_url: str,
+        security_url: str,
+        settings: NamesSettings,
+        clock: Clock,
+        *,
+        circuit: CircuitSettings = CIRCUIT,
+        max_response_bytes: int = MAX_RESPONSE_BYTES,
+    ) -> None:
         self._settings = settings
         self._clock = clock
-        portfolios, securities = URL(settings.portfolio_url), URL(settings.security_url)
+        self._circuit = circuit
+        self._max_response_bytes = max_response_bytes
+        portfolios, securities = URL(portfolio_url), URL(security_url)
         self._services = {
             NameKind.PORTFOLIO: _Service(
                 portfolios / "api/v1/portfolio",
@@ -81,7 +84,7 @@ class ReferenceServicesClient:
                 "name",
                 _Portfolio,
                 _Portfolios,
-                CircuitBreaker(settings.circuit),
+                CircuitBreaker(circuit),
             ),
             NameKind.SECURITY: _Service(
                 securities / "api/v1/security",
@@ -89,7 +92,7 @@ class ReferenceServicesClient:
                 "ticker",
                 _Security,
                 _Securities,
-                CircuitBreaker(settings.circuit),
+                CircuitBreaker(circuit),
             ),
         }
         self._session: aiohttp.ClientSession | None = None
@@ -98,8 +101,8 @@ class ReferenceServicesClient:
         settings = self._settings
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(limit=0, limit_per_host=settings.max_connections),
-            timeout=aiohttp.ClientTimeout(total=settings.timeout_s, ceil_threshold=float("inf")),
-            headers={"Accept": "application/json", "User-Agent": settings.user_agent},
+            timeout=aiohttp.ClientTimeout(total=settings.timeout_ms / 1000, ceil_threshold=float("inf")),
+            headers={"Accept": "application/json", "User-Agent": f"trade-service/{__version__}"},
             cookie_jar=aiohttp.DummyCookieJar(),
         )
         return self
@@ -153,7 +156,7 @@ class ReferenceServicesClient:
             circuit.note(
                 permit,
                 rating,
-                is_slow=(now - began) * 1000 >= self._settings.circuit.slow_call_ms,
+                is_slow=(now - began) * 1000 >= self._circuit.slow_call_ms,
                 code=code,
                 retry_after_s=None,
                 now=now,
@@ -172,7 +175,7 @@ class ReferenceServicesClient:
         if self._session is None:
             raise RuntimeError("ReferenceServicesClient is not open: use it within `async with`")
         shown = url.with_user(None)
-        limit = self._settings.max_response_bytes
+        limit = self._max_response_bytes
         try:
             async with self._session.get(url, allow_redirects=False) as response:
                 if response.status == _NOT_FOUND:

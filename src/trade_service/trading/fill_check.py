@@ -21,6 +21,7 @@ from trade_service.submission.events import AlarmEvent, EventBus, FillsCheckedEv
 from trade_service.submission.messages import RemoteExecution, RemoteExecutionPage
 from trade_service.submission.ports import Listings, StoreUnavailable
 from trade_service.trading.reference import ReferenceCache
+from trade_service.trading.trading_settings import FillSettings
 
 _log = structlog.get_logger(__name__)
 
@@ -92,14 +93,6 @@ class FillStore(Protocol):
         ...
 
 
-class FillCheckSettings(msgspec.Struct, frozen=True):
-    """How often and how much to read."""
-
-    every_s: float
-    pages: int
-    """Upper limit for one pass; at least 2."""
-
-
 class _Pass(msgspec.Struct):
     pages: int = 0
     compared: int = 0
@@ -120,7 +113,7 @@ class FillCheck:
         references: ReferenceCache,
         events: EventBus,
         sleep: Callable[[float], Awaitable[None]],
-        settings: FillCheckSettings,
+        settings: FillSettings,
     ) -> None:
         self._store = store
         self._ledger = ledger
@@ -136,19 +129,19 @@ class FillCheck:
                 await self.once()
             except StoreUnavailable as error:
                 _log.warning("fill_check_waits_for_database", error=str(error))
-            await self._sleep(self._settings.every_s)
+            await self._sleep(self._settings.check_every_s)
 
     async def once(self) -> FillsCheckedEvent | None:
         """Makes one pass; None when another process made one in this interval. Raises StoreUnavailable."""
-        window = await self._store.begin_fill_check(self._settings.every_s)
+        window = await self._store.begin_fill_check(self._settings.check_every_s)
         if window is None:
             return None
         done = _Pass()
-        newest = (self._settings.pages + 1) // 2
+        newest = (self._settings.check_pages + 1) // 2
         after = await self._read(done, 0, newest)
         if not done.problem:
             if after:
-                after = await self._read(done, max(window, after), self._settings.pages - newest)
+                after = await self._read(done, max(window, after), self._settings.check_pages - newest)
             await self._store.end_fill_check(after)
         event = FillsCheckedEvent(done.pages, done.compared, tuple(done.stored), done.problem)
         self._events.emit(event)

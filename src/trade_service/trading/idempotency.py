@@ -8,18 +8,12 @@ import structlog
 from trade_service.submission.ports import Clock, StoreUnavailable
 from trade_service.trading.ports import RequestKeyStore
 from trade_service.trading.request_keys import KeptAnswer, KeyClaim, KeyedRequest
+from trade_service.trading.trading_settings import IdempotencySettings
 
 _log = structlog.get_logger(__name__)
 
-
-class IdempotencyPolicy(msgspec.Struct, frozen=True):
-    """Times and limits of keys."""
-
-    lease_ms: int
-    """Longer than any request takes, so that a later repeat does not find the first one running."""
-    keep_s: int
-    max_answer_bytes: int
-    """A larger response is not stored; a repeat rebuilds it from what was created."""
+LEASE_MARGIN_MS = 1000
+"""How much longer a key's lease lasts than any request: a later repeat never finds the first one running."""
 
 
 class Reused(msgspec.Struct, frozen=True):
@@ -41,10 +35,13 @@ what is on record."""
 class IdempotentRequests:
     """Lets one request at a time work under a key, over all replicas; repeats get its response."""
 
-    def __init__(self, store: RequestKeyStore, clock: Clock, policy: IdempotencyPolicy) -> None:
+    def __init__(
+        self, store: RequestKeyStore, clock: Clock, settings: IdempotencySettings, request_timeout_s: float
+    ) -> None:
         self._store = store
         self._clock = clock
-        self._policy = policy
+        self._settings = settings
+        self._lease_ms = round(request_timeout_s * 1000) + LEASE_MARGIN_MS
 
     async def key_status(self, request: KeyedRequest) -> KeyStatus:
         """The status of a request's key. Raises StoreUnavailable.
@@ -63,11 +60,11 @@ class IdempotentRequests:
             return StillRunning(kept.running_ms)
         claim = self._claim(request)
         claim.created = kept.created
-        return claim if await self._store.take_over(claim) else StillRunning(self._policy.lease_ms)
+        return claim if await self._store.take_over(claim) else StillRunning(self._lease_ms)
 
     async def keep(self, claim: KeyClaim, answer: KeptAnswer) -> None:
         """Stores the final response for repeats; if the store is unavailable, they have to rebuild it."""
-        if len(answer.body) > self._policy.max_answer_bytes:
+        if len(answer.body) > self._settings.max_answer_bytes:
             await self.let_go(claim)
             return
         try:
@@ -85,5 +82,4 @@ class IdempotentRequests:
             _log.warning("key_not_let_go", key=claim.request.key, error=str(error))
 
     def _claim(self, request: KeyedRequest) -> KeyClaim:
-        policy = self._policy
-        return KeyClaim(request, self._clock.new_attempt_id(), policy.lease_ms, policy.keep_s)
+        return KeyClaim(request, self._clock.new_attempt_id(), self._lease_ms, self._settings.keep_s)

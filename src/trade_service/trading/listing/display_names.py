@@ -3,7 +3,7 @@
 Two other services own the names. Every name they return is stored with its time, where all replicas see it,
 and is fetched again when a list shows it and it is older than `ttl_s`. While those services are away the
 stored name is still shown, and an id stands in for a name that was never fetched. One request waits at most
-`wait_s` for names in total.
+`wait_ms` for names in total.
 """
 
 import asyncio
@@ -17,6 +17,7 @@ import structlog
 
 from trade_service.single_flight import SingleFlight
 from trade_service.submission.ports import Clock, StoreUnavailable
+from trade_service.trading.trading_settings import NamesSettings
 
 _log = structlog.get_logger(__name__)
 
@@ -24,8 +25,13 @@ ID_LENGTH = 24
 """Length of the other services' ids, as our columns have it."""
 MAX_NAME = 200
 _STORED_AT_ONCE = 500
+IDS_AT_ONCE = 1000
+"""The most ids fetched by one task; the rest are left to later requests."""
+KEPT_IN_MEMORY = 50_000
+UNSEEN_TTL_S = 3600.0
+"""Age at which a name that no list shows is fetched again."""
 _MAX_IN_FLIGHT = 10
-"""Times `ids_at_once`: the most ids being fetched at any moment, for all requests together."""
+"""Times `IDS_AT_ONCE`: the most ids being fetched at any moment, for all requests together."""
 
 
 class NameKind(StrEnum):
@@ -95,28 +101,6 @@ class NameStore(Protocol):
         ...
 
 
-class NamesSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """Limits on fetching and keeping names; times in seconds."""
-
-    wait_s: float = 1.0
-    ttl_s: float = 300.0
-    calls_at_once: int = 16
-    """For each of the two services."""
-    ids_at_once: int = 1000
-    """The most ids fetched by one task; the rest are left to later requests."""
-    max_kept: int = 200_000
-    """Names of a kind in the database."""
-    memory_s: float = 10.0
-    """How long a name is shown without reading the database again."""
-    kept_in_memory: int = 50_000
-    pause_s: float = 60.0
-    """Between two rounds in the background."""
-    unseen_ttl_s: float = 3600.0
-    """Age at which a name that no list shows is fetched again."""
-    complete_every_s: float = 10.0
-    """Sorting by names looks for ids without a name no more often than this."""
-
-
 class WaitBudget(msgspec.Struct):
     """How much longer one request may wait for names, over all its waits."""
 
@@ -145,16 +129,31 @@ class _Recent(msgspec.Struct, frozen=True):
 class DisplayNames:
     """The names that lists show. Leaving `async with` cancels the fetches under way."""
 
-    def __init__(self, source: NameSource, store: NameStore, clock: Clock, settings: NamesSettings) -> None:
+    def __init__(
+        self,
+        source: NameSource,
+        store: NameStore,
+        clock: Clock,
+        settings: NamesSettings,
+        *,
+        memory_s: float = 10.0,
+        complete_every_s: float = 10.0,
+    ) -> None:
+        """`memory_s`: how long a name is shown without reading the database again.
+
+        `complete_every_s`: sorting by names fetches missing names no more often than this.
+        """
         self._source = source
         self._store = store
         self._clock = clock
         self._settings = settings
+        self._memory_s = memory_s
+        self._complete_every_s = complete_every_s
         self._fetches: SingleFlight[None] = SingleFlight("names", StoreUnavailable)
         self._recent: OrderedDict[NameKey, _Recent] = OrderedDict()
         self._searched: OrderedDict[NameKey, float] = OrderedDict()
         self._completed = dict.fromkeys(NameKind, float("-inf"))
-        self._slots = {kind: asyncio.Semaphore(settings.calls_at_once) for kind in NameKind}
+        self._slots = {kind: asyncio.Semaphore(settings.max_connections) for kind in NameKind}
 
     async def __aenter__(self) -> Self:
         return self
@@ -166,10 +165,10 @@ class DisplayNames:
         """Fetches the names of ids in trade orders before any list shows them; runs until cancelled."""
         settings = self._settings
         while True:
-            await self._clock.sleep(settings.pause_s)
+            await self._clock.sleep(settings.poll_s)
             for kind in NameKind:
                 try:
-                    ids = await self._store.nameless(kind, settings.ids_at_once, settings.unseen_ttl_s)
+                    ids = await self._store.nameless(kind, IDS_AT_ONCE, UNSEEN_TTL_S)
                     if tasks := self._fetch(kind, ids):
                         await asyncio.wait(tasks)
                     await self._store.forget(kind, settings.max_kept)
@@ -178,7 +177,7 @@ class DisplayNames:
 
     def budget(self) -> WaitBudget:
         """The waiting time of a new request."""
-        return WaitBudget(self._settings.wait_s)
+        return WaitBudget(self._settings.wait_ms / 1000)
 
     async def book(
         self, portfolio_ids: Collection[str], security_ids: Collection[str], budget: WaitBudget
@@ -187,7 +186,7 @@ class DisplayNames:
 
         Raises StoreUnavailable.
         """
-        fresh_from = self._clock.boottime() - self._settings.memory_s
+        fresh_from = self._clock.boottime() - self._memory_s
         keys = [(NameKind.PORTFOLIO, i) for i in portfolio_ids] + [
             (NameKind.SECURITY, i) for i in security_ids
         ]
@@ -231,9 +230,9 @@ class DisplayNames:
     async def complete(self, kind: NameKind, budget: WaitBudget) -> None:
         """Fetches, within the budget, names that ids in trade orders still lack."""
         now = self._clock.boottime()
-        if now - self._completed[kind] >= self._settings.complete_every_s:
+        if now - self._completed[kind] >= self._complete_every_s:
             self._completed[kind] = now
-            ids = await self._store.nameless(kind, self._settings.ids_at_once, float("inf"))
+            ids = await self._store.nameless(kind, IDS_AT_ONCE, float("inf"))
             await self._wait(self._fetch(kind, ids), budget)
 
     async def _wait(self, tasks: Collection[asyncio.Task[None]], budget: WaitBudget) -> None:
@@ -247,9 +246,7 @@ class DisplayNames:
         """The tasks that fetch these names, started for ids that are not being fetched yet."""
         keys = [(kind, identity) for identity in ids]
         running = {task for key in keys if (task := self._fetches.running(key)) is not None}
-        room = min(
-            self._settings.ids_at_once, _MAX_IN_FLIGHT * self._settings.ids_at_once - len(self._fetches)
-        )
+        room = min(IDS_AT_ONCE, _MAX_IN_FLIGHT * IDS_AT_ONCE - len(self._fetches))
         fresh = [key for key in keys if self._fetches.running(key) is None][: max(0, room)]
         if fresh:
             running.add(self._fetches.start(fresh, lambda: self._fetched(kind, [i for _, i in fresh])))
@@ -259,7 +256,7 @@ class DisplayNames:
         queue = deque(ids)
         names: dict[str, str | None] = {}
         async with asyncio.TaskGroup() as group:
-            for _ in range(min(self._settings.calls_at_once, len(queue))):
+            for _ in range(min(self._settings.max_connections, len(queue))):
                 group.create_task(self._drain(kind, queue, names))
         await self._store_names(kind, names)
 
@@ -291,7 +288,7 @@ class DisplayNames:
         except NamesUnavailable as error:
             _log.debug("name_not_searched", kind=kind.value, name=text, error=str(error))
             return
-        _put(self._searched, (kind, text), self._clock.boottime(), self._settings.ids_at_once)
+        _put(self._searched, (kind, text), self._clock.boottime(), IDS_AT_ONCE)
         await self._store_names(kind, names)
 
     def _was_searched(self, kind: NameKind, text: str) -> bool:
@@ -309,7 +306,7 @@ class DisplayNames:
 
     def _keep(self, key: NameKey, name: str | None) -> None:
         """For those who wait for a fetch that is not complete, and for the next pages."""
-        _put(self._recent, key, _Recent(name, self._clock.boottime()), self._settings.kept_in_memory)
+        _put(self._recent, key, _Recent(name, self._clock.boottime()), KEPT_IN_MEMORY)
 
 
 Entry = TypeVar("Entry")

@@ -10,9 +10,16 @@ import structlog
 from trade_service.single_flight import SingleFlight
 from trade_service.submission.ports import Clock, StoreUnavailable
 from trade_service.trading.listing.model import Selection, Total
+from trade_service.trading.trading_settings import ListSettings
 
 _log = structlog.get_logger(__name__)
 _NEVER = float("-inf")
+
+ESTIMATE_AGE_S = 3_600.0
+"""A remembered total older than this is no longer used."""
+KEPT_TOTALS = 500
+COUNTS_AT_ONCE = 2
+"""Large counts running at the same time."""
 
 
 class ListCounts(Protocol):
@@ -28,29 +35,6 @@ class ListCounts(Protocol):
     async def estimate(self, selection: Selection, within_s: float) -> int | None:
         """Estimates it from a sample of the table, at the same small cost however large that is."""
         ...
-
-
-class RowCountSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """When rows are counted again, and how long callers wait for a count; times in seconds."""
-
-    counted_up_to: int = 10_000
-    """Totals up to this are counted for each page: a few milliseconds at most."""
-    wait_s: float = 0.25
-    """The longest wait for a count. A count that takes longer is remembered, however small its result: finding
-    a few rows may mean reading all of them."""
-    fresh_s: float = 5.0
-    """A remembered total older than this is counted again in the background."""
-    max_age_s: float = 60.0
-    """A remembered total older than this is an estimate."""
-    estimate_age_s: float = 3_600.0
-    """A remembered total older than this is no longer used."""
-    count_max_s: float = 30.0
-    """A count that takes longer is abandoned, and not tried again for `max_age_s`."""
-    kept: int = 500
-    at_once: int = 2
-    """Large counts running at the same time."""
-    queued: int = 20
-    """Large counts waiting for their turn; beyond that none is started."""
 
 
 class _Known(msgspec.Struct):
@@ -70,15 +54,29 @@ class _Known(msgspec.Struct):
 class RowCounts:
     """Totals of lists, by list and filters. Leaving `async with` cancels running counts."""
 
-    def __init__(self, counts: ListCounts, clock: Clock, settings: RowCountSettings) -> None:
+    def __init__(
+        self,
+        counts: ListCounts,
+        clock: Clock,
+        settings: ListSettings,
+        *,
+        count_max_s: float = 30.0,
+        queued: int = 20,
+    ) -> None:
+        """`count_max_s`: a count that takes longer is abandoned, and not tried again for `total_max_age_s`.
+
+        `queued`: large counts waiting for their turn; beyond that none is started.
+        """
         self._counts = counts
         self._clock = clock
         self._settings = settings
+        self._wait_s = settings.count_wait_ms / 1000
+        self._count_max_s = count_max_s
         self._known: OrderedDict[Selection, _Known] = OrderedDict()
         self._running: SingleFlight[int | None] = SingleFlight("count", StoreUnavailable)
         self._samples: SingleFlight[None] = SingleFlight("estimate", StoreUnavailable)
-        self._slots = asyncio.Semaphore(settings.at_once)
-        self._places = asyncio.Semaphore(settings.at_once + settings.queued)
+        self._slots = asyncio.Semaphore(COUNTS_AT_ONCE)
+        self._places = asyncio.Semaphore(COUNTS_AT_ONCE + queued)
 
     async def __aenter__(self) -> Self:
         return self
@@ -96,12 +94,12 @@ class RowCounts:
     async def of(self, selection: Selection, least: int) -> Total:
         """The total; never less than `least`, the rows known to exist.
 
-        Waits for a count until `wait_s` after it began, then as long for an estimate. Never fails.
+        Waits for a count until `count_wait_ms` after it began, then as long for an estimate. Never fails.
         """
         known = self._known.get(selection)
         if known is not None and self._is_current(known):
             self._known.move_to_end(selection)
-            if self._since_s(known.counted_at) > self._settings.fresh_s and self._may_count(known):
+            if self._since_s(known.counted_at) > self._settings.total_fresh_s and self._may_count(known):
                 self._count(selection)
             return _total(known.counted, least)
         counted = await self._counted_in_time(selection)
@@ -115,7 +113,7 @@ class RowCounts:
         while self._may_count(known := self._known_of(selection)):
             count = self._count(selection)
             began = known.started_at
-            await asyncio.wait([count], timeout=max(0.0, self._settings.wait_s - self._since_s(began)))
+            await asyncio.wait([count], timeout=max(0.0, self._wait_s - self._since_s(began)))
             if not count.done() or count.cancelled() or count.exception() is not None:
                 return None
             counted = count.result()
@@ -134,7 +132,7 @@ class RowCounts:
         """None when there are too many rows to count, or too many other counts are waiting."""
         settings = self._settings
         if not self._is_current(known):
-            few = await self._counts.count(selection, settings.wait_s, settings.counted_up_to + 1)
+            few = await self._counts.count(selection, self._wait_s, settings.counted_up_to + 1)
             if few is not None and few <= settings.counted_up_to:
                 self._known.pop(selection, None)
                 return few
@@ -143,11 +141,11 @@ class RowCounts:
             return None
         async with self._places, self._slots:
             began = self._clock.boottime()
-            counted = await self._counts.count(selection, settings.count_max_s, None)
+            counted = await self._counts.count(selection, self._count_max_s, None)
         if counted is None:
             known.abandoned_at = self._clock.boottime()
-            _log.warning("count_given_up", list=selection.source, after_s=settings.count_max_s)
-        elif counted <= settings.counted_up_to and self._since_s(began) <= settings.wait_s:
+            _log.warning("count_given_up", list=selection.source, after_s=self._count_max_s)
+        elif counted <= settings.counted_up_to and self._since_s(began) <= self._wait_s:
             self._known.pop(selection, None)
         else:
             known.counted, known.counted_at = counted, began
@@ -156,15 +154,15 @@ class RowCounts:
     async def _estimated(self, selection: Selection) -> int:
         """An older total if there is one, otherwise the estimate from a sample."""
         known = self._known_of(selection)
-        if self._since_s(known.counted_at) <= self._settings.estimate_age_s:
+        if self._since_s(known.counted_at) <= ESTIMATE_AGE_S:
             return known.counted
-        if self._since_s(known.estimated_at) > self._settings.max_age_s:
+        if self._since_s(known.estimated_at) > self._settings.total_max_age_s:
             sample = self._samples.join(selection, lambda: self._sampled(selection, known))
-            await asyncio.wait([sample], timeout=self._settings.wait_s)
+            await asyncio.wait([sample], timeout=self._wait_s)
         return max(known.estimated, known.least)
 
     async def _sampled(self, selection: Selection, known: _Known) -> None:
-        estimate = await self._counts.estimate(selection, self._settings.wait_s)
+        estimate = await self._counts.estimate(selection, self._wait_s)
         if estimate is not None:
             known.estimated, known.estimated_at = estimate, self._clock.boottime()
 
@@ -172,15 +170,15 @@ class RowCounts:
         """The entry of a selection; beyond `kept` entries, the least recently used one is dropped."""
         known = self._known.setdefault(selection, _Known())
         self._known.move_to_end(selection)
-        while len(self._known) > self._settings.kept:
+        while len(self._known) > KEPT_TOTALS:
             self._known.popitem(last=False)
         return known
 
     def _is_current(self, known: _Known) -> bool:
-        return self._since_s(known.counted_at) <= self._settings.max_age_s
+        return self._since_s(known.counted_at) <= self._settings.total_max_age_s
 
     def _may_count(self, known: _Known) -> bool:
-        return self._since_s(known.abandoned_at) > self._settings.max_age_s
+        return self._since_s(known.abandoned_at) > self._settings.total_max_age_s
 
     def _since_s(self, moment: float) -> float:
         return self._clock.boottime() - moment
