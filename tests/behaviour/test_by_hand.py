@@ -1,4 +1,4 @@
-"""OperatorStore: an unknown outcome settled by hand, and what is seen of it."""
+"""OperatorStore: manual resolution of unknown outcomes, and how operators see them."""
 
 from decimal import Decimal
 
@@ -41,7 +41,7 @@ async def resolved(
     return await ledger.operators.resolve(Resolution(execution_id, accepted_as, "ann", "phoned them"), seen)
 
 
-async def test_accepted_by_hand(ledger: Ledger) -> None:
+async def test_resolved_as_accepted(ledger: Ledger) -> None:
     (execution_id,), attempt_id = await unknown(ledger)
     before = await resolved(ledger, execution_id, 77)
     assert (before.state, before.attempt_id, before.floor_id) == (_S.UNKNOWN, attempt_id, 7)
@@ -66,7 +66,7 @@ async def test_accepted_by_hand(ledger: Ledger) -> None:
     assert (attempt.due_in_s, attempt.look_ups, len(attempt.findings)) == (None, 0, 1)
 
 
-async def test_not_accepted_by_hand_gives_the_quantity_back_once(ledger: Ledger) -> None:
+async def test_resolved_as_not_accepted_returns_the_quantity_once(ledger: Ledger) -> None:
     ids, attempt_id = await unknown(ledger, 2)
     await resolved(ledger, ids[0], None)
     assert await states(ledger, ids) == ["exhausted", "unknown"]
@@ -79,7 +79,7 @@ async def test_not_accepted_by_hand_gives_the_quantity_back_once(ledger: Ledger)
     assert (await attempt_row(ledger, attempt_id)).due_in_s is None
 
 
-async def test_a_row_of_the_earlier_service_goes_back_to_none(ledger: Ledger) -> None:
+async def test_an_adopted_row_goes_back_to_none(ledger: Ledger) -> None:
     ids = await fresh(ledger, 1, None)
     with pytest.raises(EvidenceConflict, match="submit it"):
         await resolved(ledger, ids[0], None)
@@ -93,7 +93,9 @@ async def test_a_row_of_the_earlier_service_goes_back_to_none(ledger: Ledger) ->
 
 
 @pytest.mark.parametrize("state", sorted(set(SubmissionState) - {_S.UNKNOWN}))
-async def test_not_accepted_is_only_said_of_the_unknown(ledger: Ledger, state: SubmissionState) -> None:
+async def test_only_unknown_executions_resolve_as_not_accepted(
+    ledger: Ledger, state: SubmissionState
+) -> None:
     (execution_id,), _ = await unknown(ledger)
     await ledger.change_execution(execution_id, state=state)
     with pytest.raises((EvidenceConflict, InFlight), match=state):
@@ -103,7 +105,7 @@ async def test_not_accepted_is_only_said_of_the_unknown(ledger: Ledger, state: S
     assert await evidence(ledger) == ()
 
 
-async def test_not_accepted_is_not_said_before_the_settle_time(ledger: Ledger) -> None:
+async def test_nothing_resolves_as_not_accepted_before_the_settle_time(ledger: Ledger) -> None:
     (execution_id,) = await fresh(ledger)
     attempt, _ = await claimed(ledger.submissions, [execution_id])
     await ledger.submissions.record(
@@ -116,7 +118,7 @@ async def test_not_accepted_is_not_said_before_the_settle_time(ledger: Ledger) -
 
 
 @pytest.mark.parametrize("state", [None, *sorted(set(SubmissionState) - {_S.ACCEPTED})])
-async def test_an_id_settles_whatever_the_state(ledger: Ledger, state: SubmissionState | None) -> None:
+async def test_an_id_settles_every_state(ledger: Ledger, state: SubmissionState | None) -> None:
     (execution_id,), _ = await unknown(ledger)
     await ledger.change_execution(execution_id, state=state)
     gave_back = state in ("rejected", "exhausted")
@@ -127,12 +129,12 @@ async def test_an_id_settles_whatever_the_state(ledger: Ledger, state: Submissio
     row = await execution(ledger, execution_id)
     assert (row.state, row.service_id) == ("accepted", 5)
     sent, _, _ = await order_of(ledger, execution_id)
-    assert sent == (Decimal(20) if gave_back else Decimal(10)), "beyond the order's quantity if need be"
+    assert sent == (Decimal(20) if gave_back else Decimal(10)), "even beyond the order's quantity"
     (kept,) = await evidence(ledger)
     assert (kept.code, kept.state_before) == ("RESOLVED", state)
 
 
-async def test_what_contradicts_our_books_is_refused(ledger: Ledger) -> None:
+async def test_a_resolution_that_contradicts_our_ledger_is_refused(ledger: Ledger) -> None:
     ids, attempt_id = await unknown(ledger, 2)
     await ledger.submissions.record(
         closing(attempt_id, {ids[0]: "accepted"}, _S.UNKNOWN, service_ids={ids[0]: 50}, next_action_in_ms=0)
@@ -151,8 +153,8 @@ async def test_what_contradicts_our_books_is_refused(ledger: Ledger) -> None:
     assert await evidence(ledger) == ()
 
 
-async def test_a_look_up_and_a_resolution_agree_on_one_truth(ledger: Ledger) -> None:
-    """Whoever is second finds that the execution is no longer what it was."""
+async def test_of_a_look_up_and_a_resolution_only_the_first_counts(ledger: Ledger) -> None:
+    """The second one finds the execution already changed."""
     (first, second), attempt_id = await unknown(ledger, 2)
     seen = await _case(ledger, second)
     await resolved(ledger, first, None)
@@ -172,7 +174,7 @@ async def test_a_look_up_and_a_resolution_agree_on_one_truth(ledger: Ledger) -> 
     ]
 
 
-async def test_what_was_sent_again_meanwhile_is_looked_at_again(ledger: Ledger) -> None:
+async def test_a_resolution_of_an_outdated_attempt_is_refused(ledger: Ledger) -> None:
     (execution_id,), attempt_id = await unknown(ledger)
     seen = await _case(ledger, execution_id)
     await ledger.submissions.record(
@@ -188,7 +190,7 @@ async def test_what_was_sent_again_meanwhile_is_looked_at_again(ledger: Ledger) 
         await resolved(ledger, execution_id, None, seen)
 
 
-async def test_a_late_answer_and_a_late_fill_leave_their_trace(ledger: Ledger) -> None:
+async def test_a_late_answer_and_a_late_fill_leave_evidence(ledger: Ledger) -> None:
     ids = await fresh(ledger, 3)
     attempt, _ = await claimed(ledger.submissions, ids)
     told = {ids[0]: "rejected", ids[1]: "exhausted", ids[2]: "accepted"}
@@ -207,7 +209,7 @@ async def test_a_late_answer_and_a_late_fill_leave_their_trace(ledger: Ledger) -
     ]
 
 
-async def test_unknowns_are_listed_with_what_a_lost_owner_left(ledger: Ledger) -> None:
+async def test_unknowns_include_claims_of_a_lost_owner(ledger: Ledger) -> None:
     ids, _ = await unknown(ledger, 2)
     (lost,) = await fresh(ledger)
     await claimed(ledger.submissions, [lost], lease_ms=50_000)

@@ -1,4 +1,4 @@
-"""What all replicas know of the Execution Service's ledger, on PostgreSQL and in memory."""
+"""The state of the Execution Service's ledger that all replicas share."""
 
 import asyncio
 
@@ -119,7 +119,7 @@ async def test_absence_is_not_recorded_while_the_ledger_is_in_doubt(ledger: Ledg
     assert (await attempt_row(ledger, attempt.attempt_id)).due_in_s is not None
 
 
-async def test_what_is_held_as_unsent_is_named(ledger: Ledger) -> None:
+async def test_unsent_executions_are_named(ledger: Ledger) -> None:
     ids = await fresh(ledger, 5)
     none, queued, retry, claimed_id, accepted = ids
     await ledger.reads.enqueue([queued], new_attempt().attempt_id)
@@ -131,7 +131,7 @@ async def test_what_is_held_as_unsent_is_named(ledger: Ledger) -> None:
     assert await ledger.downstream.held_as_unsent([*ids, 10**6]) == (none, queued, retry)
 
 
-async def test_the_sequence_advances_and_claims_go_on_where_nothing_is_open(ledger: Ledger) -> None:
+async def test_the_sequence_advances_without_blocking_when_nothing_is_open(ledger: Ledger) -> None:
     (execution_id,) = await fresh(ledger)
     assert not await ledger.downstream.advance_sequence(5000, 0.0, "restored")
     state = await ledger.downstream.read()
@@ -143,7 +143,7 @@ async def test_the_sequence_advances_and_claims_go_on_where_nothing_is_open(ledg
 async def test_open_executions_that_are_older_block_claims(
     ledger: Ledger, since_s: float, *, blocks: bool
 ) -> None:
-    """What was queued after this process began is none of a lost life's."""
+    """Executions queued after this process started do not belong to a lost database."""
     (execution_id,) = await fresh(ledger)
     await ledger.reads.enqueue([execution_id], new_attempt().attempt_id)
     await ledger.elapse(10)
@@ -152,15 +152,15 @@ async def test_open_executions_that_are_older_block_claims(
     assert (state.last_execution_id, state.blocked_reason) == (5000, "restored" if blocks else None)
 
 
-async def test_rows_of_the_earlier_service_block_nothing(ledger: Ledger) -> None:
-    """They are looked up to the end of the ledger anyway."""
+async def test_adopted_rows_do_not_block(ledger: Ledger) -> None:
+    """Their look-up reads the whole ledger anyway."""
     (execution_id,) = await fresh(ledger, state=None)
     await ledger.submissions.take_over([execution_id])
     await ledger.elapse(10)
     assert not await ledger.downstream.advance_sequence(5000, 0.0, "restored")
 
 
-async def test_the_sequence_never_goes_back_whoever_moves_it_at_once(ledger: Ledger) -> None:
+async def test_concurrent_moves_never_set_the_sequence_back(ledger: Ledger) -> None:
     (first,) = await fresh(ledger)
     moves = [ledger.downstream.leave_gap(1000 + 10 * number) for number in range(20)]
     advances = [ledger.downstream.advance_sequence(first + 500, 0.0, "restored") for _ in range(5)]
@@ -175,7 +175,7 @@ async def test_a_gap_moves_the_sequence(ledger: Ledger) -> None:
     assert await fresh(ledger) == [execution_id + 1001]
 
 
-async def test_a_recovery_makes_all_that_is_not_final_unknown_and_looks_it_up_from_the_start(
+async def test_a_recovery_makes_open_executions_unknown_with_floor_zero(
     ledger: Ledger,
 ) -> None:
     none, queued, claimed_id, unknown, rejected, accepted = ids = await fresh(ledger, 6)
@@ -201,7 +201,7 @@ async def test_a_recovery_makes_all_that_is_not_final_unknown_and_looks_it_up_fr
     assert (state.blocked_reason, state.last_execution_id) == (None, 9000)
 
 
-async def test_a_recovery_leaves_alone_what_was_sent_before_a_reset_unless_the_ledger_is_the_same(
+async def test_a_recovery_skips_executions_sent_before_a_reset_unless_the_ledger_is_the_same(
     ledger: Ledger,
 ) -> None:
     unknown, queued = ids = await fresh(ledger, 2)
@@ -220,7 +220,7 @@ async def test_a_recovery_leaves_alone_what_was_sent_before_a_reset_unless_the_l
     assert {everything.attempts[str(everything.executions[i].attempt_id)].epoch for i in ids} == {2}
 
 
-async def test_who_recovered_is_kept(ledger: Ledger) -> None:
+async def test_a_recovery_leaves_evidence(ledger: Ledger) -> None:
     (execution_id,) = await fresh(ledger)
     await ledger.restores.recover(0, 60_000, "ann", "backup of 6:00", same_ledger=False)
     (kept,) = await evidence(ledger)

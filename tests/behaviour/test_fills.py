@@ -1,4 +1,4 @@
-"""ExecutionReads.fill: what a fill report proves, by the state of its execution and by how that came about."""
+"""ExecutionReads.fill: what a fill report proves, for each state and origin of an execution."""
 
 from collections.abc import Awaitable, Callable
 from decimal import Decimal
@@ -29,7 +29,7 @@ STATES: tuple[SubmissionState | None, ...] = (None, *SubmissionState)
 
 
 class Outcome(Enum):
-    """What comes of a report."""
+    """The effect of a report."""
 
     STORED = "stored"
     REFUSED = "refused"
@@ -37,26 +37,26 @@ class Outcome(Enum):
 
 
 async def never_tried(ledger: Ledger) -> int:
-    """Of which there is no attempt: written by hand, or by the earlier service."""
+    """An execution without attempts: edited by a client, or written by the legacy service."""
     return (await fresh(ledger))[0]
 
 
 async def sent(ledger: Ledger) -> int:
-    """Which this service claimed to send it."""
+    """An execution that this service claimed."""
     (execution_id,) = await fresh(ledger)
     await claimed(ledger.submissions, [execution_id])
     return execution_id
 
 
 async def adopted(ledger: Ledger) -> int:
-    """Which was taken over from the earlier service, with an unknown outcome."""
+    """An adopted execution with an unknown outcome."""
     (execution_id,) = await fresh(ledger, 1, None)
     await ledger.submissions.take_over([execution_id])
     return execution_id
 
 
 async def doubted(ledger: Ledger) -> int:
-    """Of which a fill was reported while it waited to be sent."""
+    """An execution whose fill was reported while it waited to be sent."""
     (execution_id,) = await fresh(ledger, 1, "queued")
     with pytest.raises(FillOfUnsent):
         await report_fill(ledger, execution_id, PART, Decimal(1), 1)
@@ -64,14 +64,14 @@ async def doubted(ledger: Ledger) -> int:
 
 
 async def placed(ledger: Ledger) -> int:
-    """Which another program sent."""
+    """An execution that another program sent."""
     execution_id = await never_tried(ledger)
     await ledger.change_execution(execution_id, placed=Decimal(1))
     return execution_id
 
 
 async def named(ledger: Ledger) -> int:
-    """Whose id at the Execution Service another program wrote."""
+    """An execution whose service id another program wrote."""
     execution_id = await never_tried(ledger)
     await ledger.change_execution(execution_id, service_id=5)
     return execution_id
@@ -95,7 +95,7 @@ EXPECTED = dict.fromkeys(product((k.__name__ for k in KINDS), STATES), Outcome.S
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
 @pytest.mark.parametrize("state", STATES)
-async def test_what_a_fill_proves_of_every_state_of_every_kind(
+async def test_what_a_fill_proves_for_every_state_and_origin(
     ledger: Ledger, kind: Callable[[Ledger], Awaitable[int]], state: SubmissionState | None
 ) -> None:
     execution_id = await kind(ledger)
@@ -173,7 +173,7 @@ async def _assert_looked_up(ledger: Ledger, execution_id: int, version: int) -> 
     assert attempt.settle_from_in_s == pytest.approx(0, abs=10)
 
 
-async def test_of_what_is_looked_up_only_the_books_say_what_became(ledger: Ledger) -> None:
+async def test_a_doubted_execution_is_settled_by_its_look_up_alone(ledger: Ledger) -> None:
     found, absent = await doubted(ledger), await doubted(ledger)
     for execution_id, state in ((found, "accepted"), (absent, "retry")):
         owner = (await execution(ledger, execution_id)).attempt_id
@@ -187,7 +187,7 @@ async def test_of_what_is_looked_up_only_the_books_say_what_became(ledger: Ledge
     assert filled.stored.execution.submission_state is _S.ACCEPTED
 
 
-async def test_what_is_looked_up_is_claimed_by_nobody_and_its_ticket_ends(ledger: Ledger) -> None:
+async def test_a_doubted_execution_is_not_claimed_and_its_queued_attempt_ends(ledger: Ledger) -> None:
     ids = await fresh(ledger, 2)
     ticket_id = new_attempt().attempt_id
     await ledger.reads.enqueue(ids, ticket_id)

@@ -1,4 +1,4 @@
-"""OperatorStore.requeue: what ended without acceptance is looked up from its first floor, then sent."""
+"""OperatorStore.requeue: rejected and exhausted executions are looked up from their first floor, then sent."""
 
 from decimal import Decimal
 
@@ -27,7 +27,7 @@ async def requeued(ledger: Ledger, *ids: int, requeue: Requeue = ANN) -> list[Re
 
 
 @pytest.mark.parametrize("state", sorted(QUANTITY_RETURNED))
-async def test_the_quantity_is_taken_again_and_the_execution_is_looked_up(ledger: Ledger, state: str) -> None:
+async def test_a_requeue_retakes_the_quantity_and_looks_the_execution_up(ledger: Ledger, state: str) -> None:
     (execution_id,) = await fresh(ledger)
     await ended(ledger, [execution_id], 7, state)
     await ledger.elapse(1000)
@@ -76,7 +76,7 @@ async def test_the_floor_is_that_of_the_first_attempt(ledger: Ledger) -> None:
     assert floors == {first: 7, second: 9}
 
 
-async def test_a_new_epoch_of_the_ledger_is_not_forgotten(ledger: Ledger) -> None:
+async def test_a_requeue_keeps_the_epoch_of_the_attempts(ledger: Ledger) -> None:
     (execution_id,) = await fresh(ledger)
     attempt, _ = await claimed(ledger.submissions, [execution_id])
     await ledger.downstream.begin_epoch(1, "http://new", 3, None)
@@ -97,7 +97,7 @@ async def test_a_dry_run_changes_nothing(ledger: Ledger) -> None:
     assert await evidence(ledger) == ()
 
 
-async def test_the_first_ones_get_the_room_that_their_order_has(ledger: Ledger) -> None:
+async def test_the_lowest_ids_get_the_quantity_left_in_their_order(ledger: Ledger) -> None:
     (order_id,) = await ledger.add_orders(1, quantity=40)
     ids = await ledger.add_pieces([order_id], 4)
     await ended(ledger, ids)
@@ -111,7 +111,9 @@ async def test_the_first_ones_get_the_room_that_their_order_has(ledger: Ledger) 
 
 
 @pytest.mark.parametrize("state", sorted(set(SubmissionState) - QUANTITY_RETURNED))
-async def test_only_what_ended_without_acceptance_is_requeued(ledger: Ledger, state: SubmissionState) -> None:
+async def test_only_rejected_and_exhausted_executions_are_requeued(
+    ledger: Ledger, state: SubmissionState
+) -> None:
     ids = await fresh(ledger, 2)
     await ended(ledger, ids)
     await ledger.change_execution(ids[0], state=state)
@@ -123,7 +125,7 @@ async def test_only_what_ended_without_acceptance_is_requeued(ledger: Ledger, st
     assert await states(ledger, ids) == [state, "unknown"]
 
 
-async def test_a_second_requeue_finds_it_under_way(ledger: Ledger) -> None:
+async def test_a_second_requeue_is_refused(ledger: Ledger) -> None:
     (execution_id,) = await fresh(ledger)
     await ended(ledger, [execution_id])
     await requeued(ledger, execution_id)
@@ -133,7 +135,7 @@ async def test_a_second_requeue_finds_it_under_way(ledger: Ledger) -> None:
     assert len(await evidence(ledger)) == 1
 
 
-async def test_what_had_been_accepted_is_found_and_not_sent(ledger: Ledger) -> None:
+async def test_a_requeued_execution_that_was_accepted_is_not_sent(ledger: Ledger) -> None:
     (execution_id,) = await fresh(ledger)
     await ended(ledger, [execution_id])
     await requeued(ledger, execution_id)
@@ -144,7 +146,7 @@ async def test_what_had_been_accepted_is_found_and_not_sent(ledger: Ledger) -> N
     assert (await attempt_row(ledger, due.attempt_id)).due_in_s is None
 
 
-async def test_those_that_ended_are_found_by_what_is_known_of_them(ledger: Ledger) -> None:
+async def test_ended_executions_are_found_by_filter(ledger: Ledger) -> None:
     ids = await fresh(ledger, 4)
     await ended(ledger, ids[:2])
     await ended(ledger, ids[2:3], state="exhausted")

@@ -1,4 +1,4 @@
-"""Totals on virtual time: which of them are remembered, and that nobody waits long for one."""
+"""Row counts on virtual time: which results are remembered, and how long a caller waits."""
 
 from collections.abc import Callable, Coroutine
 from typing import Any
@@ -28,7 +28,7 @@ ROWS = Selection("orders")
 
 
 class Table(SystemClock):
-    """Rows that take their time to be counted, and a guess at them; the loop's clock."""
+    """Rows that take time to count, an estimate of them, and the loop's clock."""
 
     def __init__(
         self, loop: WorldLoop, rows: int, count_s: float, guess: int = 0, guess_s: float = 0.01
@@ -36,7 +36,7 @@ class Table(SystemClock):
         self.loop = loop
         self.rows = rows
         self.count_s = count_s
-        """To count the first eleven takes as long as to count them all where they are no more than ten."""
+        """Up to ten rows, a bounded count takes as long as a full one."""
         self.guess = guess
         self.guess_s = guess_s
         self.away = False
@@ -49,7 +49,7 @@ class Table(SystemClock):
         return self.loop.time()
 
     async def count(self, selection: Selection, within_s: float, bound: int | None = None) -> int | None:
-        """The port's: the rows at the beginning of the count."""
+        """Returns the rows at the start of the count."""
         self.counts.append(bound)
         rows = self.rows
         took_s = 0.01 if bound is not None and rows >= bound else self.count_s
@@ -66,7 +66,6 @@ class Table(SystemClock):
         return rows if bound is None else min(rows, bound)
 
     async def estimate(self, selection: Selection, within_s: float) -> int | None:
-        """The port's."""
         self.samples += 1
         if self.away:
             raise StoreUnavailable("away")
@@ -75,14 +74,14 @@ class Table(SystemClock):
 
 
 class Asking:
-    """Totals of a table, and how long each answer took."""
+    """Asks for totals of a table and checks how long each answer takes."""
 
     def __init__(self, totals: RowCounts, table: Table) -> None:
         self.totals = totals
         self.table = table
 
     async def total(self, least: int = 0, selection: Selection = ROWS) -> Total:
-        """The answer, within the time that a page may wait."""
+        """The total; fails when it takes longer than a page may wait."""
         began = self.table.boottime()
         total = await self.totals.of(selection, least)
         assert self.table.boottime() - began <= 2 * WAIT_S + 0.001
@@ -97,15 +96,15 @@ def played(
     guess: int = 0,
     guess_s: float = 0.01,
 ) -> Table:
-    """Plays the story on virtual time."""
+    """Runs the story on virtual time."""
     loop = WorldLoop()
     table = Table(loop, rows, count_s, guess, guess_s)
 
-    async def told() -> None:
+    async def run() -> None:
         async with RowCounts(table, table, SETTINGS, count_max_s=COUNT_MAX_S, queued=QUEUED) as totals:
             await story(Asking(totals, table))
 
-    task = loop.create_task(told())
+    task = loop.create_task(run())
     task.add_done_callback(lambda _: loop.stop())
     assert loop.run(1e6)
     loop.close()
@@ -126,7 +125,7 @@ def about(rows: int) -> Total:
     [(BOUND, 0.01, BOUND - 1), (BOUND + 1, 0.01, BOUND + 1)],
     ids=["few", "many"],
 )
-def test_what_is_dear_to_count_is_remembered(rows: int, count_s: float, shown_next: int) -> None:
+def test_an_expensive_count_is_remembered(rows: int, count_s: float, shown_next: int) -> None:
     async def story(asking: Asking) -> None:
         assert await asking.total() == exactly(rows)
         asking.table.rows -= rows - BOUND + 1
@@ -135,7 +134,7 @@ def test_what_is_dear_to_count_is_remembered(rows: int, count_s: float, shown_ne
     played(story, rows, count_s)
 
 
-def test_few_rows_that_take_long_to_be_found_are_estimated_then_remembered_then_forgotten() -> None:
+def test_a_slow_count_of_few_rows_is_estimated_then_remembered_then_forgotten() -> None:
     async def story(asking: Asking) -> None:
         table = asking.table
         assert await asking.total(least=2) == about(2)
@@ -150,15 +149,15 @@ def test_few_rows_that_take_long_to_be_found_are_estimated_then_remembered_then_
     played(story, rows=3, count_s=1.0)
 
 
-def test_nobody_waits_for_a_count_that_takes_long_and_it_is_counted_once() -> None:
+def test_a_slow_count_runs_once_and_delays_callers_once() -> None:
     async def story(asking: Asking) -> None:
         table = asking.table
         assert await asking.total() == about(900)
         assert table.boottime() >= WAIT_S
         for _ in range(20):
             began = table.boottime()
-            assert await asking.total() == about(900), "the same, as long as it is counted"
-            assert table.boottime() - began < 0.001, "nobody waits for the same count again"
+            assert await asking.total() == about(900), "the same while the count runs"
+            assert table.boottime() - began < 0.001, "no second wait for the same count"
             await table.sleep(0.4)
         await table.sleep(2.0)
         assert await asking.total() == exactly(1000)
@@ -168,7 +167,7 @@ def test_nobody_waits_for_a_count_that_takes_long_and_it_is_counted_once() -> No
     assert table.samples == 1
 
 
-def test_an_estimate_is_no_less_than_what_a_count_or_the_page_has_come_to() -> None:
+def test_an_estimate_is_never_below_the_rows_already_counted_or_shown() -> None:
     async def story(asking: Asking) -> None:
         assert await asking.total(least=5) == about(BOUND + 1)
         assert await asking.total(least=77) == about(77)
@@ -177,7 +176,7 @@ def test_an_estimate_is_no_less_than_what_a_count_or_the_page_has_come_to() -> N
 
 
 @pytest.mark.parametrize("guess_s", [0.01, 5.0])
-def test_while_nothing_can_be_counted_the_page_shows_what_it_proves(guess_s: float) -> None:
+def test_without_a_count_the_total_is_what_the_page_proves(guess_s: float) -> None:
     async def story(asking: Asking) -> None:
         asking.table.away = True
         assert await asking.total(least=8) == about(8)
@@ -187,7 +186,7 @@ def test_while_nothing_can_be_counted_the_page_shows_what_it_proves(guess_s: flo
     played(story, rows=1000, count_s=10.0, guess=900, guess_s=guess_s)
 
 
-def test_a_total_that_was_remembered_too_long_is_an_estimate_until_it_is_counted_again() -> None:
+def test_an_old_total_is_an_estimate_until_it_is_counted_again() -> None:
     async def story(asking: Asking) -> None:
         table = asking.table
         await asking.total()
@@ -196,17 +195,17 @@ def test_a_total_that_was_remembered_too_long_is_an_estimate_until_it_is_counted
         table.rows = 1200
         await table.sleep(MAX_AGE_S)
         assert await asking.total() == about(1000)
-        assert table.samples == 1, "there was something better"
+        assert table.samples == 1, "the old total is better than a sample"
         await table.sleep(2.0)
         assert await asking.total() == exactly(1200)
         table.rows = 1300
         await table.sleep(3600.0)
-        assert await asking.total() == about(1100), "an hour is too long"
+        assert await asking.total() == about(1100), "after an hour it is no longer used"
 
     played(story, rows=1000, count_s=1.0, guess=1100)
 
 
-def test_a_remembered_total_is_counted_again_behind_the_back() -> None:
+def test_a_remembered_total_is_refreshed_in_the_background() -> None:
     async def story(asking: Asking) -> None:
         table = asking.table
         assert await asking.total() == exactly(1000)
@@ -220,10 +219,10 @@ def test_a_remembered_total_is_counted_again_behind_the_back() -> None:
         assert await asking.total(least=1005) == about(1005)
 
     table = played(story, rows=1000, count_s=0.1)
-    assert table.counts == [BOUND + 1, None, None], "that there are many is known by then"
+    assert table.counts == [BOUND + 1, None, None], "no bounded count where there are known to be many"
 
 
-def test_a_count_in_vain_is_not_repeated_soon() -> None:
+def test_an_abandoned_count_is_not_repeated_soon() -> None:
     async def story(asking: Asking) -> None:
         table = asking.table
         for _ in range(10):
@@ -231,11 +230,11 @@ def test_a_count_in_vain_is_not_repeated_soon() -> None:
             await table.sleep(8.0)
 
     table = played(story, rows=1000, count_s=COUNT_MAX_S + 1, guess=900)
-    assert table.counts == [BOUND + 1, None], "80 seconds are less than the count and a minute"
+    assert table.counts == [BOUND + 1, None], "80 seconds are less than the count and the pause after it"
 
 
-def test_few_rows_are_those_after_the_request() -> None:
-    """A count that was under way does for who asked before, not for who has added a row since."""
+def test_a_small_count_includes_rows_added_before_the_request() -> None:
+    """A running count answers earlier requests, but not one made after a row was added."""
 
     async def story(asking: Asking) -> None:
         table = asking.table
@@ -247,7 +246,7 @@ def test_few_rows_are_those_after_the_request() -> None:
     played(story, rows=3, count_s=0.1)
 
 
-def test_large_counts_take_turns_and_too_many_are_left_out() -> None:
+def test_large_counts_take_turns_and_excess_ones_are_skipped() -> None:
     async def story(asking: Asking) -> None:
         for number in range(20):
             page = Selection("orders", (Filter("orderId", Test.ANY_OF, (number,)),))
@@ -259,7 +258,7 @@ def test_large_counts_take_turns_and_too_many_are_left_out() -> None:
     assert table.counts.count(None) == COUNTS_AT_ONCE + QUEUED
 
 
-def test_what_a_page_begins_is_counted_unless_it_is_known() -> None:
+def test_begin_counts_unless_the_total_is_remembered() -> None:
     async def story(asking: Asking) -> None:
         asking.totals.begin(ROWS)
         asking.totals.begin(ROWS)
@@ -277,10 +276,10 @@ def test_what_a_page_begins_is_counted_unless_it_is_known() -> None:
     guess_s=st.sampled_from([0.0, 0.2, 0.3]),
     asked=st.lists(st.tuples(st.integers(0, 40), st.sampled_from([0.0, 0.1, 3.0, 61.0, 4000.0])), max_size=8),
 )
-def test_whatever_is_asked_when(
+def test_any_sequence_of_requests(
     rows: int, count_s: float, guess: int, guess_s: float, asked: list[tuple[int, float]]
 ) -> None:
-    """No answer takes longer than two waits or is less than what the page proves; the exact ones are right."""
+    """Answers arrive within two waits and never below what the page proves; exact ones are exact."""
 
     async def story(asking: Asking) -> None:
         for least, pause_s in asked:
