@@ -60,12 +60,12 @@ async def test_a_connection_that_is_closing_or_spoke_unasked_gets_nothing(transp
     with pytest.raises(NothingLeft):
         await body.write(inside)
     assert (body.stage, body.may_have_left, writer.written) == (Stage.STALE, False, 0)
-    body.give_up()
+    body.abandon()
 
 
-async def test_a_body_given_up_before_its_turn_gets_no_turn() -> None:
+async def test_an_abandoned_body_is_not_sent() -> None:
     body, writer = GuardedBody(b"{}", SystemClock(), FOREVER), Writer(StandIn())
-    body.give_up()
+    body.abandon()
     inside: Any = writer
     with pytest.raises(NothingLeft):
         await body.write(inside)
@@ -73,7 +73,7 @@ async def test_a_body_given_up_before_its_turn_gets_no_turn() -> None:
 
 
 @pytest.mark.filterwarnings("ignore:Sending a large body:ResourceWarning")
-async def test_giving_up_drops_what_has_not_left_even_from_a_closed_connection() -> None:
+async def test_abandoning_drops_unsent_bytes_even_from_a_closed_connection() -> None:
     """aiohttp closes a failed connection first, which by itself would go on sending."""
     over = asyncio.Event()
     received = 0
@@ -93,7 +93,7 @@ async def test_giving_up_drops_what_has_not_left_even_from_a_closed_connection()
         kept_back = stream.transport.get_write_buffer_size()
         assert kept_back > 0
         stream.close()
-        body.give_up()
+        body.abandon()
         over.set()
         await asyncio.wait_for(server.ended.wait(), DEADLINE_S)
         assert received <= LARGE - kept_back

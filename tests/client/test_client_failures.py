@@ -204,9 +204,9 @@ async def _drip(talk: Conversation) -> None:
     ("script", "limit", "code", "status", "told"),
     [
         (_silent, "read_timeout_s", "DOWNSTREAM_READ_TIMEOUT", None, "no answer within 0.1 s"),
-        (_silent, "total_timeout_s", "DOWNSTREAM_TOTAL_TIMEOUT", None, "no whole answer within 0.1 s"),
+        (_silent, "total_timeout_s", "DOWNSTREAM_TOTAL_TIMEOUT", None, "no complete answer within 0.1 s"),
         (_silent_in_answer, "read_timeout_s", "DOWNSTREAM_READ_TIMEOUT", 201, "no answer within 0.1 s"),
-        (_drip, "total_timeout_s", "DOWNSTREAM_TOTAL_TIMEOUT", 201, "no whole answer within 0.1 s"),
+        (_drip, "total_timeout_s", "DOWNSTREAM_TOTAL_TIMEOUT", 201, "no complete answer within 0.1 s"),
     ],
 )
 async def test_an_answer_that_does_not_come_in_time_is_a_loss_and_its_connection_is_reset(

@@ -14,13 +14,13 @@ from hypothesis import strategies as st
 
 from trade_service.domain.errors import InvalidInput
 from trade_service.execution_service import wire
+from trade_service.execution_service.tolerant import UnreadableAnswer
 from trade_service.execution_service.wire import (
-    UnreadableAnswer,
     decode_batch_answer,
     decode_page,
     decode_row,
     encode_batch_request,
-    said,
+    error_message,
     unsendable,
 )
 from trade_service.submission.messages import BatchExecutionRequest, ExecutionPost, ExecutionResult
@@ -215,12 +215,12 @@ def test_the_golden_page_is_read() -> None:
 
 
 def test_the_golden_errors_are_told() -> None:
-    assert said(_golden("batch_answer_500.json")).startswith("An unexpected error occurred")
-    assert "tradeType must be BUY or SELL" in said(_golden("batch_answer_400_malformed.json"))
-    assert said(b"<html>\n  <h1>Bad\tGateway</h1>\n</html>") == "<html> <h1>Bad Gateway</h1> </html>"
-    assert said(b'{"error":"Not Found"}') == "Not Found"
-    assert said(b'{"message":"","error":null}') == ""
-    assert said(b"\xff\xfe") == "��"
+    assert error_message(_golden("batch_answer_500.json")).startswith("An unexpected error occurred")
+    assert "tradeType must be BUY or SELL" in error_message(_golden("batch_answer_400_malformed.json"))
+    assert error_message(b"<html>\n  <h1>Bad\tGateway</h1>\n</html>") == "<html> <h1>Bad Gateway</h1> </html>"
+    assert error_message(b'{"error":"Not Found"}') == "Not Found"
+    assert error_message(b'{"message":"","error":null}') == ""
+    assert error_message(b"\xff\xfe") == "��"
 
 
 @pytest.mark.parametrize(
@@ -342,7 +342,7 @@ def test_no_body_does_more_than_be_unreadable(body: bytes) -> None:
             decode(body)
         except UnreadableAnswer:
             continue
-    said(body)
+    error_message(body)
 
 
 JSON_VALUES = st.recursive(
@@ -378,7 +378,7 @@ def test_a_byte_order_mark_is_read_over() -> None:
     listing = b'{"content":[%s],"pagination":{"hasNext":false}}' % row
     assert decode_page(MARK + listing) == decode_page(listing)
     assert decode_row(MARK + row).content == decode_page(listing).content
-    assert said(MARK + b'{"message":"no"}') == "no"
+    assert error_message(MARK + b'{"message":"no"}') == "no"
 
 
 ODD_NUMBERS = [b"1e2000000", b"1e99999999999999999999", b"-1e-99999999999999999999", b"NaN", b'"NaN"', b"1e400",

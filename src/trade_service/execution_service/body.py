@@ -1,4 +1,4 @@
-"""The two bodies of a call: ours, guarded until its last moment, and the answer's, bounded while read."""
+"""The bodies of a call: the request's, which expires until its first byte, and the answer's, bounded."""
 
 import asyncio
 import contextlib
@@ -16,26 +16,26 @@ _LINGER_ZERO = struct.pack("ii", 1, 0)
 
 
 class NothingLeft(Exception):
-    """Raised instead of the first write; the reason is in `GuardedBody.stage`."""
+    """Raised in place of the first write; `GuardedBody.stage` has the reason."""
 
 
 class Stage(StrEnum):
-    """How far a request body has come."""
+    """Progress of a request body."""
 
     WAITING = "waiting"
     TOO_LATE = "too_late"
-    """The time in which it might be sent had passed."""
+    """The lease had ended."""
     STALE = "stale"
-    """The connection was closed, or held bytes nobody had asked for."""
+    """The connection was closed, or had received bytes before the request."""
     HANDED_OVER = "handed_over"
     """Bytes may have left."""
 
 
 class GuardedBody(aiohttp.BytesPayload):
-    """A request body that refuses to leave after `write_before` (the clock's boot time, in seconds).
+    """A request body that is not sent after `write_before` (seconds of the boot clock).
 
-    aiohttp keeps the request's head back until the body's first write, so this is the last moment
-    before any byte of the request leaves: a process that was frozen until too late sends nothing.
+    aiohttp buffers the request's head until the body's first write, so the check happens right before any byte
+    leaves: a process that was frozen past its lease sends nothing.
     """
 
     def __init__(self, body: bytes, clock: Clock, write_before: float) -> None:
@@ -43,7 +43,7 @@ class GuardedBody(aiohttp.BytesPayload):
         self._clock = clock
         self._write_before = write_before
         self._transport: asyncio.WriteTransport | None = None
-        self._given_up = False
+        self._is_abandoned = False
         self.stage = Stage.WAITING
 
     @property
@@ -56,7 +56,7 @@ class GuardedBody(aiohttp.BytesPayload):
         self._transport = transport = writer.transport
         if transport is None or transport.is_closing() or _holds_stray_bytes(transport):
             self.stage = Stage.STALE
-        elif self._given_up or self._clock.boottime() >= self._write_before:
+        elif self._is_abandoned or self._clock.boottime() >= self._write_before:
             self.stage = Stage.TOO_LATE
         else:
             self.stage = Stage.HANDED_OVER
@@ -65,30 +65,30 @@ class GuardedBody(aiohttp.BytesPayload):
         raise NothingLeft
 
     async def write_with_length(self, writer: AbstractStreamWriter, _content_length: int | None) -> None:
-        """The same as `write`: the announced length is the body's own."""
+        """Like `write`: the announced length is the body's own."""
         await self.write(writer)
 
-    def give_up(self) -> None:
-        """Makes sure that nothing leaves from now on: what is not written stays, what is buffered is dropped.
+    def abandon(self) -> None:
+        """Makes sure that nothing is sent from now on.
 
-        Closing would go on sending what the socket still holds; a reset discards it.
+        Closing the connection would still send what the socket has buffered; a reset discards it.
         """
-        self._given_up = True
+        self._is_abandoned = True
         transport = self._transport
         if transport is None:
             return
         sock = transport.get_extra_info("socket")
         if sock is not None:
-            # uvloop has a closed socket speak up with ValueError.
+            # uvloop raises ValueError for a closed socket.
             with contextlib.suppress(OSError, ValueError):
                 sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _LINGER_ZERO)
         transport.abort()
 
 
 async def read_bounded(response: aiohttp.ClientResponse, max_bytes: int) -> bytes:
-    """The answer's whole body; raises BodyTooLarge as soon as more than `max_bytes` have come.
+    """The answer's whole body; raises BodyTooLarge as soon as more than `max_bytes` have arrived.
 
-    What Content-Length promises is not believed.
+    Content-Length is not trusted.
     """
     content = response.content
     first = await content.readany()
@@ -106,9 +106,6 @@ async def read_bounded(response: aiohttp.ClientResponse, max_bytes: int) -> byte
 
 
 def _holds_stray_bytes(transport: asyncio.WriteTransport) -> bool:
-    """Whether the server has spoken on this connection before being asked.
-
-    Such bytes would be taken for the answer to this request.
-    """
+    """Whether bytes have arrived on this connection before the request: they would be taken for its answer."""
     protocol = getattr(transport, "get_protocol", lambda: None)()
     return bool(getattr(protocol, "should_close", False))

@@ -1,7 +1,6 @@
-"""ExecutionServiceClient: one HTTP call in, one value out, whatever the network or the service does."""
+"""ExecutionServiceClient: turns every HTTP call, whatever happens to it, into a value that says what it proves."""
 
 from collections.abc import Callable, Mapping
-from types import TracebackType
 from typing import Self
 
 import msgspec
@@ -15,6 +14,7 @@ from trade_service.execution_service.errors import ClientCode, classify, code_of
 from trade_service.execution_service.exchange import HttpExchange
 from trade_service.execution_service.reply_interpretation import describe, needs_body, of_status, read_batch
 from trade_service.submission.engine_settings import ExecutionServiceSettings
+from trade_service.execution_service.tolerant import UnreadableAnswer
 from trade_service.submission.messages import BatchExecutionRequest, RemoteExecutionPage
 from trade_service.submission.model import AttemptId, GatewayReply, ReplyKind
 from trade_service.submission.ports import Clock, Listing
@@ -26,7 +26,7 @@ _LIST_PATH = "/api/v1/executions"
 _ONE_PATH = "/api/v1/execution"
 _OK = 200
 _FRESH = {"Cache-Control": "no-cache"}
-"""A look-up concludes from absence: no cache on the way may answer with an older listing."""
+"""Reconciliation draws conclusions from absence, so no cache may answer with an older listing."""
 
 HeadersOf = Callable[[AttemptId], Mapping[str, str]]
 
@@ -36,18 +36,23 @@ def _no_headers(_attempt_id: AttemptId) -> Mapping[str, str]:
 
 
 class ExecutionServiceClient:
-    """The Execution Service over HTTP: `submission.ports.ExecutionGateway`.
+    """The Execution Service over HTTP (`submission.ports.ExecutionGateway`).
 
-    `async with` opens and closes its connections. Nothing is sent twice, and what happens on the way
-    comes back as a value that says what it proves. Only cancellation passes through.
+    Nothing is sent twice, and no call raises: failures come back as values that say what they prove. Only
+    cancellation propagates.
+
+    Example:
+        async with ExecutionServiceClient(settings, SystemClock()) as client:
+            reply = await client.submit_batch(request, attempt_id, write_before)
+            if reply.kind is ReplyKind.ANSWERED: ...
     """
 
     def __init__(
         self, settings: ExecutionServiceSettings, clock: Clock, headers_of: HeadersOf = _no_headers
     ) -> None:
-        """`headers_of` adds to the headers of an attempt's call, as traces do.
+        """`headers_of` returns additional headers for an attempt's call, such as those of a trace.
 
-        Raises InvalidInput when `settings.base_url` is no http or https address.
+        Raises InvalidInput if `settings.base_url` is not an http or https address.
         """
         self._settings = settings
         self._clock = clock
@@ -63,12 +68,7 @@ class ExecutionServiceClient:
         self._http = HttpExchange(self._settings)
         return self
 
-    async def __aexit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         if self._http is not None:
             http, self._http = self._http, None
             await http.close()
@@ -76,9 +76,10 @@ class ExecutionServiceClient:
     async def submit_batch(
         self, request: BatchExecutionRequest, attempt_id: AttemptId, write_before: float
     ) -> GatewayReply:
-        """Sends one batch, unless the clock's boot time reaches `write_before` before its first byte leaves.
+        """Sends one batch, unless the boot clock reaches `write_before` before its first byte leaves.
 
-        A request that breaks the contract is not sent: REFUSED_WHOLE, so that the one at fault is found.
+        A request that breaks the contract is not sent and returns REFUSED_WHOLE, so that the engine isolates the
+        invalid execution.
         """
         began = self._clock.boottime()
         try:
@@ -90,9 +91,10 @@ class ExecutionServiceClient:
         else:
             reply = await self._send(body, attempt_id)
         duration_ms = (self._clock.boottime() - began) * 1000
-        tell = log.debug if reply.kind is ReplyKind.ANSWERED else log.warning
-        tell(
-            "batch submitted" if reply.kind is ReplyKind.ANSWERED else "batch not confirmed",
+        good = reply.kind is ReplyKind.ANSWERED
+        write = log.debug if good else log.warning
+        write(
+            "batch submitted" if good else "batch not confirmed",
             attempt_id=attempt_id,
             size=len(request.executions),
             status=reply.http_status,
@@ -106,13 +108,13 @@ class ExecutionServiceClient:
     async def list_newest(self, offset: int, limit: int) -> Listing:
         """One page of the service's executions, greatest id first; or the code and message of the failure.
 
-        `-id` is the one order that all its builds understand the same way: some answer `id` newest first.
+        All builds sort alike by `-id`; by `id`, some return the newest first as well.
         """
         began = self._clock.boottime()
         url = self._list_url.with_query({"offset": offset, "limit": limit, "sortBy": "-id"})
         listing = await self._list(url, f"GET {_shown(url)}")
-        tell = log.debug if listing.page is not None else log.warning
-        tell(
+        write = log.debug if listing.page is not None else log.warning
+        write(
             "listing read" if listing.page is not None else "listing not read",
             offset=offset,
             limit=limit,
@@ -123,7 +125,7 @@ class ExecutionServiceClient:
         return listing
 
     async def find(self, service_id: int) -> Listing:
-        """The execution of that id as a page of one; an empty page when the service says there is none."""
+        """The execution with that id as a page of one; an empty page when there is none."""
         url = self._one_url / str(service_id)
         listing = await self._list(url, f"GET {_shown(url)}", wire.decode_row)
         if listing.code == ClientCode.NOT_FOUND:
@@ -142,14 +144,14 @@ class ExecutionServiceClient:
         try:
             answer = await http.call("POST", self._batch_url, headers, body)
             complete = answer.body is not None
-            if answer.trouble is not None and needs_body(answer.status):
-                return self._failed(answer.trouble, body, answer.status, crowded)
+            if answer.read_error is not None and needs_body(answer.status):
+                return self._failed(answer.read_error, body, answer.status, crowded)
             return read_batch(answer, self._batch_call)
-        except Exception as error:  # noqa: BLE001  # the total map: each one becomes a value that tells it
+        except Exception as error:  # noqa: BLE001  # the map is total: every error becomes a value
             return self._failed(error, body, None, crowded)
         finally:
             if not complete:
-                body.give_up()
+                body.abandon()
 
     async def _list(
         self, url: URL, call: str, decode: Callable[[bytes], RemoteExecutionPage] = wire.decode_page
@@ -157,12 +159,12 @@ class ExecutionServiceClient:
         http = self._opened()
         try:
             answer = await http.call("GET", url, _FRESH)
-            if answer.trouble is not None:
-                raise answer.trouble
+            if answer.read_error is not None:
+                raise answer.read_error
             if answer.status != _OK:
                 return Listing(None, of_status(answer.status)[1].value, describe(answer, call))
             return Listing(decode(answer.body or b""))
-        except wire.UnreadableAnswer as error:
+        except UnreadableAnswer as error:
             message = f"{call} answered with a body that cannot be read: {shorten(str(error))}"
             return Listing(None, ClientCode.UNREADABLE.value, message)
         except Exception as error:  # noqa: BLE001  # as above
@@ -191,7 +193,7 @@ class ExecutionServiceClient:
             case ClientCode.READ_TIMEOUT:
                 return f"no answer within {settings.read_timeout_ms / 1000:g} s"
             case ClientCode.TOTAL_TIMEOUT:
-                return f"no whole answer within {settings.effective_total_timeout_ms / 1000:g} s"
+                return f"no complete answer within {settings.effective_total_timeout_ms / 1000:g} s"
             case ClientCode.CONNECT_TIMEOUT:
                 return f"no connection within {settings.connect_timeout_ms / 1000:g} s"
             case ClientCode.POOL_EXHAUSTED:
@@ -203,7 +205,7 @@ class ExecutionServiceClient:
                 # The first may carry the address's credentials, the second only aiohttp's wrapping.
                 return code.meaning
             case ClientCode.CLIENT_FAULT:
-                log.error("unforeseen error in the client", exc_info=error)
+                log.error("unexpected error in the client", exc_info=error)
         detail = shorten(str(error) or type(error).__name__)
         return f"{code.meaning.rstrip('.')} ({detail})"
 
@@ -219,5 +221,5 @@ def _base_url(text: str) -> URL:
 
 
 def _shown(url: URL) -> str:
-    """The address without its user and password."""
+    """The address without user and password."""
     return str(url.with_user(None) if url.absolute else url)

@@ -1,4 +1,4 @@
-"""One HTTP exchange with the Execution Service: connections, time-outs, sockets; raises as aiohttp does."""
+"""One HTTP exchange with the Execution Service: connections, time-outs, sockets."""
 
 import socket
 
@@ -12,7 +12,7 @@ from trade_service.execution_service.reply_interpretation import Answer
 from trade_service.submission.engine_settings import ExecutionServiceSettings
 
 _SEND_BUFFER_BYTES = 256 * 1024
-"""Holds any batch whole: a request leaves in one system call or, to our knowledge, not at all."""
+"""Large enough for any batch, so that a request is handed to the kernel in one system call."""
 
 
 _KEEPALIVE_S = 4.0
@@ -20,9 +20,9 @@ _KEEPALIVE_S = 4.0
 
 
 class HttpExchange:
-    """A pool of connections. Made on the loop that uses it; redirects are not followed.
+    """A pool of connections, created on the loop that uses it. Raises aiohttp's errors; follows no redirects.
 
-    aiohttp repeats a request on a fresh connection only when its method is idempotent, which POST is not.
+    aiohttp repeats a request on a fresh connection only for idempotent methods, so never a POST.
     """
 
     def __init__(self, settings: ExecutionServiceSettings) -> None:
@@ -38,7 +38,7 @@ class HttpExchange:
                 total=settings.effective_total_timeout_ms / 1000,
                 connect=settings.connect_timeout_ms / 1000,  # pool, name, TCP and TLS together
                 sock_read=settings.read_timeout_ms / 1000,
-                # Else time-outs above 5 s are rounded up to whole seconds.
+                # By default, time-outs above 5 s are rounded up to whole seconds.
                 ceil_threshold=float("inf"),
             ),
             headers={
@@ -51,19 +51,19 @@ class HttpExchange:
 
     @property
     def is_crowded(self) -> bool:
-        """Whether a call that starts now has to wait for a connection of another one."""
+        """Whether all connections are in use, so that a new call waits for one."""
         return self._calls >= self._settings.max_connections
 
     async def close(self) -> None:
-        """Closes every connection; calls under way fail."""
+        """Closes every connection; calls in progress fail."""
         await self._session.close()
 
     async def call(
         self, method: str, url: URL, headers: dict[str, str] | None = None, body: GuardedBody | None = None
     ) -> Answer:
-        """The status, and the body where it came whole (else the trouble it had).
+        """Sends a request and returns the answer, with its body or the error of reading it.
 
-        Raises AnsweredUnasked for an answer that was there before the request was.
+        Raises AnsweredUnasked for an answer that arrived before the request was sent.
         """
         self._calls += 1
         try:
@@ -82,23 +82,23 @@ class HttpExchange:
 
     async def _read(self, response: aiohttp.ClientResponse) -> Answer:
         content: bytes | None = None
-        trouble: Exception | None = None
+        read_error: Exception | None = None
         try:
             content = await read_bounded(response, self._settings.max_response_bytes)
-        except Exception as error:  # noqa: BLE001  # told by the caller, who knows what the status proves
-            trouble = error
+        except Exception as error:  # noqa: BLE001  # the caller knows what the status proves without it
+            read_error = error
         headers = response.headers
         return Answer(
             status=response.status,
             body=content,
-            trouble=trouble,
+            read_error=read_error,
             content_type=headers.get("Content-Type", ""),
             retry_after=headers.get("Retry-After"),
             date=headers.get("Date"),
         )
 
     def _open_socket(self, address: aiohttp.AddrInfoType) -> socket.socket:
-        """A socket whose unacknowledged bytes die with the call, even when this process is frozen."""
+        """A socket that drops unacknowledged bytes at the end of the call, even if this process is frozen."""
         family, kind, protocol, _, _ = address
         sock = socket.socket(family, kind, protocol)
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)

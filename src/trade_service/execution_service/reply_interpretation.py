@@ -1,4 +1,4 @@
-"""What an HTTP answer of the Execution Service proves: its status first, its body where the status asks."""
+"""What an HTTP answer of the Execution Service proves, by its status and, where that is not enough, its body."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -9,6 +9,7 @@ import msgspec
 from trade_service.domain.errors import shorten
 from trade_service.execution_service import wire
 from trade_service.execution_service.errors import ClientCode
+from trade_service.execution_service.tolerant import UnreadableAnswer
 from trade_service.submission.messages import BatchExecutionResponse
 from trade_service.submission.model import GatewayReply, ReplyKind
 
@@ -18,13 +19,13 @@ _SERVER_ERROR = 500
 _BATCH_STATUSES = frozenset({"SUCCESS", "PARTIAL_SUCCESS", "FAILED"})
 
 BATCH_ANSWERS = frozenset({201, 207})
-"""All created, some created."""
+"""All created; some created."""
 REFUSALS = frozenset({400, 422})
-"""None created: with a result for each item, or the request as a whole refused."""
+"""None created: either a result for each item, or the whole request refused."""
 
 OF_STATUS: Mapping[int, tuple[ReplyKind, ClientCode]] = {
-    # These two ask to send the same request elsewhere (RFC 9110, 15.4.8 and 15.4.9). Any other redirect may
-    # follow what a POST asked for: 303 says so, 301 and 302 are commonly sent in its place (15.4.2 to 15.4.4).
+    # Only these two prove that the request was not processed (RFC 9110, 15.4.8 and 15.4.9): 303 follows a
+    # processed POST, and 301 and 302 are commonly sent in its place (15.4.2 to 15.4.4).
     307: (ReplyKind.CONFIGURATION, ClientCode.REDIRECT),
     308: (ReplyKind.CONFIGURATION, ClientCode.REDIRECT),
     401: (ReplyKind.CONFIGURATION, ClientCode.UNAUTHORIZED),
@@ -39,23 +40,23 @@ OF_STATUS: Mapping[int, tuple[ReplyKind, ClientCode]] = {
     503: (ReplyKind.UNCLEAR, ClientCode.UNAVAILABLE),
     504: (ReplyKind.LOST, ClientCode.GATEWAY_TIMEOUT),
 }
-"""Statuses that say all by themselves. 406 is not here: a server may find out that it cannot show its
-answer in an accepted form after having done the work."""
+"""Statuses that decide without a body. 406 is not among them: a server may find out only after the work that it
+cannot return an acceptable representation."""
 
 
 class Answer(msgspec.Struct, frozen=True):
-    """An answer as it came: `body` is None when it could not be read to its end, for the `trouble` named."""
+    """An HTTP answer; `body` is None when reading it failed with `read_error`."""
 
     status: int
     body: bytes | None
-    trouble: Exception | None = None
+    read_error: Exception | None = None
     content_type: str = ""
     retry_after: str | None = None
     date: str | None = None
 
 
 def of_status(status: int) -> tuple[ReplyKind, ClientCode]:
-    """What a status proves of a batch call whatever its body says; UNCLEAR for those nobody foresaw."""
+    """What a status proves about a batch call, whatever its body; UNCLEAR for unexpected ones."""
     found = OF_STATUS.get(status)
     if found is not None:
         return found
@@ -65,14 +66,14 @@ def of_status(status: int) -> tuple[ReplyKind, ClientCode]:
 
 
 def needs_body(status: int) -> bool:
-    """Whether the body decides what a batch call's answer proves."""
+    """Whether a batch call's answer needs its body to be interpreted."""
     return status in BATCH_ANSWERS or status in REFUSALS
 
 
 def read_batch(answer: Answer, call: str) -> GatewayReply:
-    """The reply that an answer of the batch call amounts to; `call` names it in messages.
+    """Interprets the answer to a batch call; `call` names the call in messages.
 
-    The body must be there where `needs_body` says so.
+    The body must be present if `needs_body`.
     """
     if answer.status in BATCH_ANSWERS:
         return _read_results(answer, call)
@@ -86,15 +87,15 @@ def read_batch(answer: Answer, call: str) -> GatewayReply:
 
 
 def describe(answer: Answer, call: str) -> str:
-    """A message naming the call, the status and what the service said of it, shortened."""
-    text = wire.said(answer.body) if answer.body else ""
+    """A message with the call, the status and the service's own error message, shortened."""
+    text = wire.error_message(answer.body) if answer.body else ""
     return f"{call} answered {answer.status}" + (f": {shorten(text, _MAX_MESSAGE)}" if text else "")
 
 
 def retry_after_s(value: str | None, date: str | None, now: datetime) -> float | None:
-    """Seconds of a Retry-After header: a count or an HTTP date, at most an hour; None when unusable.
+    """The seconds of a Retry-After header (a number or an HTTP date), at most an hour; None when unusable.
 
-    A date counts from the answer's own Date header, where there is one: clocks differ.
+    A date is compared with the answer's own Date header if there is one, since clocks differ.
     """
     if value is None:
         return None
@@ -111,20 +112,20 @@ def retry_after_s(value: str | None, date: str | None, now: datetime) -> float |
 def _read_results(answer: Answer, call: str) -> GatewayReply:
     try:
         response = wire.decode_batch_answer(answer.body or b"")
-    except wire.UnreadableAnswer as error:
+    except UnreadableAnswer as error:
         return _unreadable(answer, call, error)
     return _reply(answer, ReplyKind.ANSWERED, ClientCode.OK, f"{call} answered {answer.status}", response)
 
 
 def _read_refusal(answer: Answer, call: str) -> GatewayReply:
-    """A 400 or 422: results make it an answer item by item, everything else a refusal of the whole.
+    """A 400 or 422: with results it is an answer item by item, otherwise the whole request is refused.
 
-    A body that was meant to be JSON and is not could have held results: it proves nothing.
+    A body that is broken JSON proves nothing: it could have contained results.
     """
     body = answer.body or b""
     try:
         response = wire.decode_batch_answer(body)
-    except wire.UnreadableAnswer as error:
+    except UnreadableAnswer as error:
         meant_as_json = "json" in answer.content_type.lower() or body.lstrip()[:1] in (b"{", b"[")
         if body and meant_as_json:
             return _unreadable(answer, call, error)
@@ -135,7 +136,7 @@ def _read_refusal(answer: Answer, call: str) -> GatewayReply:
 
 
 def _is_batch_answer(response: BatchExecutionResponse) -> bool:
-    """Whether a body has the batch's shape: without results, its items are then unclear, not refused."""
+    """Whether a body has the shape of a batch answer; if it lacks results, its items are unclear, not refused."""
     counts = (response.total_requested, response.successful, response.failed)
     return (
         response.results is not None

@@ -1,8 +1,8 @@
-"""The slow, tolerant reading of an answer that breaks a type somewhere.
+"""Tolerant decoding of an answer in which some field has the wrong type.
 
-A field of the wrong type reads as absent when nothing is decided by it. Where something is decided by
-it, a result loses its status, which makes its item unclear and no other; a row of a listing makes the
-whole page unreadable, since a look-up concludes from what a page does not show.
+Such a field reads as absent unless a decision depends on it. If one does, a result loses its status, which makes
+its own item unclear; a row of a listing makes the whole page unreadable, since reconciliation draws conclusions
+from what a page does not contain.
 """
 
 from collections.abc import Mapping
@@ -26,14 +26,14 @@ MALFORMED = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 _NAMES_IT = frozenset({"id", "trade_service_execution_id"})
 _IDENTIFIES = _NAMES_IT | {"security", "security_id", "trade_type", "quantity", "destination"}
-"""What a look-up goes by, beside the ids (`submission.look_up.agrees`)."""
+"""Fields by which reconciliation matches a row, beside its ids."""
 
 WRONG_TYPE = (msgspec.ValidationError, InvalidOperation)
-"""What decoding raises for a field that is not what it should be: a number may be beyond any decimal."""
+"""Errors of decoding a field of the wrong type; a number may be too large for any decimal."""
 
 
 def _number(text: str) -> object:
-    """The exact number; for one that no decimal can hold, something that is no number."""
+    """The exact number; a list for one that no decimal can hold, which fails the type check."""
     try:
         return Decimal(text)
     except InvalidOperation:
@@ -46,11 +46,11 @@ _Object = Mapping[str, Any]
 
 
 class UnreadableAnswer(Exception):
-    """A body that is not the message it should be; says why."""
+    """A body is not the expected message; says why."""
 
 
 def read_batch_answer(body: bytes) -> BatchExecutionResponse:
-    """The answer of a batch call, each result as far as it can be read. Raises UnreadableAnswer."""
+    """The answer to a batch call, each result as far as it is readable. Raises UnreadableAnswer."""
     fields = _object(_decode(body), "the answer")
     answer = _read(BatchExecutionResponse, fields, frozenset(), skip=frozenset({"results"}))
     results = fields.get("results")
@@ -62,7 +62,7 @@ def read_batch_answer(body: bytes) -> BatchExecutionResponse:
 
 
 def read_page(body: bytes) -> RemoteExecutionPage:
-    """A page of the listing. Raises UnreadableAnswer when what identifies a row cannot be read."""
+    """A page of the listing. Raises UnreadableAnswer when an identifying field of a row is unreadable."""
     fields = _object(_decode(body), "the page")
     rows = fields.get("content")
     if not isinstance(rows, list):
@@ -86,7 +86,7 @@ def _result(fields: _Object) -> ExecutionResult:
             execution = _execution(remote, _NAMES_IT)
             return msgspec.structs.replace(result, message=message, execution=execution)
         except UnreadableAnswer:
-            # Keep whom it names, if that much can be read, so that the right item becomes unclear.
+            # Keep the id if that much is readable, so that the right item becomes unclear.
             execution = _execution(remote, frozenset())
             return msgspec.structs.replace(result, message=message, execution=execution, status=None)
     return msgspec.structs.replace(result, message=message, status=None)
@@ -99,12 +99,12 @@ def _execution(fields: _Object, needed: frozenset[str]) -> RemoteExecution:
         inner = needed & {"security_id"}
         return msgspec.structs.replace(execution, security=_read(Security, security, inner))
     if security is not None and "security" in needed:
-        raise UnreadableAnswer("security is no object")
+        raise UnreadableAnswer("security is not an object")
     return execution
 
 
 def _read(kind: type[_S], fields: _Object, needed: frozenset[str], skip: frozenset[str] = frozenset()) -> _S:
-    """A struct of those fields that have their type; raises UnreadableAnswer for a `needed` one."""
+    """A struct of the fields with the right type; raises UnreadableAnswer for a `needed` one without."""
     values = {}
     for field in _fields(kind):
         value = fields.get(field.encode_name)
@@ -132,5 +132,5 @@ def _decode(body: bytes) -> object:
 
 def _object(value: object, name: str) -> _Object:
     if not isinstance(value, dict):
-        raise UnreadableAnswer(f"{name} is no JSON object")
+        raise UnreadableAnswer(f"{name} is not a JSON object")
     return value

@@ -1,7 +1,7 @@
-"""JSON of the Execution Service's messages: exact decimals both ways, checked on the way out.
+"""JSON of the Execution Service's messages: exact decimals both ways, checked before sending.
 
-Answers are read in one strict pass. Only one that breaks a type goes through the tolerant reading of
-`tolerant`, so that a single odd field spoils at most its own item.
+Answers are decoded in one strict pass. Only an answer with a field of the wrong type goes through `tolerant`, so
+that one odd field affects at most its own item.
 """
 
 import codecs
@@ -22,27 +22,23 @@ from trade_service.submission.messages import (
     RemoteExecutionPage,
 )
 
-__all__ = [
-    "UnreadableAnswer", "decode_batch_answer", "decode_page", "encode_batch_request", "said", "unsendable",
-]  # fmt: skip
-
 MAX_ITEMS = 100
 MAX_SECURITY_ID = 24
 MAX_TEXT = 20
-"""Longest executionStatus, tradeType and destination (the Execution Service's contract)."""
+"""Limit of executionStatus, tradeType and destination in the Execution Service's contract."""
 MAX_INT32 = 2**31 - 1
 
 _MAX_DECIMALS = 8
 _MAX_ADJUSTED, _MIN_ADJUSTED = 9, -_MAX_DECIMALS
-"""Exponents of the first digit that decimal(18,8) can hold."""
+"""Exponents of the first digit that fit decimal(18,8)."""
 _NUMBER_RULE = "must be a positive decimal(18,8): at most 10 digits before the point and 8 after it"
 _NULL = msgspec.Raw(b"null")
-_UNFORESEEN = (ArithmeticError, TypeError, ValueError, AttributeError, OverflowError)
-"""What a value of the wrong kind makes the encoder raise."""
+_UNFORESEEN = (ArithmeticError, TypeError, ValueError, AttributeError)
+"""Errors of the encoder for a value of the wrong type."""
 
 
 class _Item(msgspec.Struct, frozen=True, rename="camel", gc=False):
-    """An execution with its numbers already spelled."""
+    """An execution with its numbers already written out."""
 
     execution_status: str
     trade_type: str
@@ -55,14 +51,14 @@ class _Item(msgspec.Struct, frozen=True, rename="camel", gc=False):
 
 
 class _ErrorBody(msgspec.Struct, frozen=True):
-    """What an error answer says of itself."""
+    """The message of an error response."""
 
     message: str | None = None
     error: str | None = None
 
 
 class _FailureReport(msgspec.Struct, frozen=True):
-    """The body that the service's own handler gives to a 5xx; every member is required."""
+    """The body that the service's own handler writes for a 5xx; every member is required."""
 
     timestamp: str | int | float
     status: int
@@ -72,11 +68,11 @@ class _FailureReport(msgspec.Struct, frozen=True):
 
 
 TRANSACTION_WORDS = ("commit", "i/o", "connection", "rollback")
-"""In the message of a failure, in any case of letters: the end of its transaction may not be known."""
+"""Words in a failure message, in any case, after which the outcome of the transaction is not known."""
 _SERVER_ERROR = 500
 
 _PLAIN_NUMBERS = re.compile(r"(?:(?=[0.]*[1-9])[0-9]{1,10}(?:\.[0-9]{1,8})?(?:,|$))+")
-"""A list of positive decimal(18,8), each spelled without an exponent."""
+"""A list of positive decimal(18,8), each written without an exponent."""
 
 _encoder = msgspec.json.Encoder(decimal_format="number")
 _answer_decoder = msgspec.json.Decoder(BatchExecutionResponse)
@@ -86,10 +82,10 @@ _failure_decoder = msgspec.json.Decoder(_FailureReport)
 
 
 def encode_batch_request(request: BatchExecutionRequest) -> bytes:
-    """The body of `POST /api/v1/executions/batch`; numbers digit for digit, never with an exponent.
+    """The body of `POST /api/v1/executions/batch`; numbers keep their digits and have no exponent.
 
-    Raises InvalidInput naming the field for what the Execution Service's contract forbids: no item or
-    more than 100, text that is too long, a number that is not a positive decimal(18,8).
+    Raises InvalidInput naming the field that breaks the Execution Service's contract: no items or more than 100,
+    text that is too long, a number that is not a positive decimal(18,8).
     """
     count = len(request.executions)
     if not 1 <= count <= MAX_ITEMS:
@@ -104,12 +100,14 @@ def encode_batch_request(request: BatchExecutionRequest) -> bytes:
 
 
 def unsendable(posts: Sequence[ExecutionPost]) -> dict[int, str]:
-    """The posts that `encode_batch_request` would refuse, by their place, each with the rule that it breaks.
+    """The posts that `encode_batch_request` would refuse, by index, each with the rule that it breaks.
 
-    Whatever is wrong with one, an error that nobody foresaw included, is told of that one alone.
+    A fault in one post, even an unexpected error, does not affect the others.
     """
     with contextlib.suppress(*_UNFORESEEN):
-        if not posts or (_is_plain(posts) and _encoder.encode(_texts(posts))):
+        if not posts or (
+            _is_plain(posts) and _encoder.encode([(post.destination, post.security_id) for post in posts])
+        ):
             return {}
     faults = {}
     for index, post in enumerate(posts):
@@ -118,19 +116,15 @@ def unsendable(posts: Sequence[ExecutionPost]) -> dict[int, str]:
         except InvalidInput as error:
             faults[index] = error.message.removeprefix(f"executions[{index}].")
         except UnicodeEncodeError:
-            faults[index] = "its text is no valid Unicode"
+            faults[index] = "its text is not valid Unicode"
         except _UNFORESEEN as error:
             faults[index] = f"it cannot be written as JSON: {shorten(repr(error))}"
     return faults
 
 
-def _texts(posts: Sequence[ExecutionPost]) -> list[str]:
-    return [text for post in posts for text in (post.destination, post.security_id)]
-
-
 def decode_batch_answer(body: bytes) -> BatchExecutionResponse:
-    """The answer of a batch call; raises UnreadableAnswer when the body is no JSON object."""
-    body = _without_mark(body)
+    """The answer to a batch call; raises UnreadableAnswer when the body is not a JSON object."""
+    body = _without_bom(body)
     try:
         return _answer_decoder.decode(body)
     except tolerant.WRONG_TYPE:
@@ -140,12 +134,12 @@ def decode_batch_answer(body: bytes) -> BatchExecutionResponse:
 
 
 def decode_page(body: bytes) -> RemoteExecutionPage:
-    """A page of the listing; raises UnreadableAnswer when a row cannot be told to be ours or not.
+    """A page of the listing; raises UnreadableAnswer when it is not clear whether a row is ours.
 
-    A look-up concludes from absence: a row whose id, owner, security, side, quantity or destination
-    cannot be read must never be skipped over.
+    Reconciliation draws conclusions from absence, so a row whose id, owner, security, side, quantity or
+    destination is unreadable must not be skipped.
     """
-    body = _without_mark(body)
+    body = _without_bom(body)
     try:
         page = _page_decoder.decode(body)
     except tolerant.WRONG_TYPE:
@@ -161,28 +155,29 @@ def decode_page(body: bytes) -> RemoteExecutionPage:
 
 
 def decode_row(body: bytes) -> RemoteExecutionPage:
-    """One execution as a page of one; raises as `decode_page` does."""
-    return decode_page(b'{"content":[' + _without_mark(body) + b"]}")
+    """One execution as a page of one; raises like `decode_page`."""
+    return decode_page(b'{"content":[' + _without_bom(body) + b"]}")
 
 
-def said(body: bytes) -> str:
-    """The message in an error body, whatever its shape; empty when there is none."""
+def error_message(body: bytes) -> str:
+    """The message in an error body of any shape; empty when there is none."""
     try:
-        error = _error_decoder.decode(_without_mark(body))
+        error = _error_decoder.decode(_without_bom(body))
     except tolerant.MALFORMED:
         text = body[:1000].decode("utf-8", "replace")
         return " ".join(text.split())
     return error.message or error.error or ""
 
 
-def _without_mark(body: bytes) -> bytes:
+def _without_bom(body: bytes) -> bytes:
     """The body without the byte order mark that some servers and proxies put before UTF-8."""
     return body.removeprefix(codecs.BOM_UTF8)
 
 
 def handler_failed(body: bytes) -> bool:
-    """Whether a body is the report of a 500 by the service's own handler, in its shape, and says nothing of the
-    end of its transaction: words in `TRANSACTION_WORDS` mean that it may yet be committed.
+    """Whether a 500's body comes from the service's own handler and shows that its transaction was rolled back.
+
+    With one of `TRANSACTION_WORDS` in it, the transaction may still be committed.
     """
     try:
         report = _failure_decoder.decode(body)
@@ -193,9 +188,9 @@ def handler_failed(body: bytes) -> bool:
 
 
 def _is_plain(posts: Sequence[ExecutionPost]) -> bool:
-    """Whether all posts keep the rules, and all numbers are written plainly, as their own text.
+    """Whether all posts keep the rules and all numbers are already written without an exponent.
 
-    Looked at column by column since this runs for every batch; what is not plain is looked at one by one.
+    Checked by column, since this runs for every batch; only other batches are checked item by item.
     """
     statuses, trade_types, destinations, security_ids, quantities, prices, ids, _ = zip(
         *map(msgspec.structs.astuple, posts), strict=True
@@ -211,45 +206,7 @@ def _is_plain(posts: Sequence[ExecutionPost]) -> bool:
 
 
 def _item(post: ExecutionPost, index: int) -> _Item:
-    if (
-        len(post.destination) > MAX_TEXT
-        or len(post.security_id) > MAX_SECURITY_ID
-        or len(post.trade_type) > MAX_TEXT
-        or len(post.execution_status) > MAX_TEXT
-        or not 0 < post.trade_service_execution_id <= MAX_INT32
-    ):
-        raise _broken_rule(post, index)
-    return _Item(
-        post.execution_status,
-        post.trade_type,
-        post.destination,
-        post.security_id,
-        _number(post.quantity, index, "quantity"),
-        _NULL if post.limit_price is None else _number(post.limit_price, index, "limitPrice"),
-        post.trade_service_execution_id,
-        post.version,
-    )
-
-
-def _number(value: Decimal, index: int, field: str) -> msgspec.Raw:
-    """The digits as they are held, without an exponent; zeros behind the eighth decimal trimmed."""
-    # Written out, an exponent such as 1E+999999 would take a megabyte: adjusted() tells before.
-    if (
-        value.is_finite()
-        and value
-        and not value.is_signed()
-        and _MIN_ADJUSTED <= value.adjusted() <= _MAX_ADJUSTED
-    ):
-        whole, point, decimals = format(value, "f").partition(".")
-        if len(decimals) > _MAX_DECIMALS:
-            decimals = decimals.rstrip("0")
-        if len(decimals) <= _MAX_DECIMALS:
-            return msgspec.Raw(whole + point + decimals if decimals else whole)
-    raise InvalidInput.of(f"executions[{index}].{field}", str(value), _NUMBER_RULE)
-
-
-def _broken_rule(post: ExecutionPost, index: int) -> InvalidInput:
-    """The first rule on text or ids that `post` breaks."""
+    """The post with its numbers written out; raises InvalidInput for the first broken rule."""
     for name, text, limit in (
         ("executionStatus", post.execution_status, MAX_TEXT),
         ("tradeType", post.trade_type, MAX_TEXT),
@@ -257,11 +214,31 @@ def _broken_rule(post: ExecutionPost, index: int) -> InvalidInput:
         ("securityId", post.security_id, MAX_SECURITY_ID),
     ):
         if len(text) > limit:
-            return InvalidInput.of(
-                f"executions[{index}].{name}", text, f"must have at most {limit} characters"
-            )
-    return InvalidInput.of(
-        f"executions[{index}].tradeServiceExecutionId",
-        post.trade_service_execution_id,
-        f"must be a number from 1 to {MAX_INT32}",
+            rule = f"must have at most {limit} characters"
+            raise InvalidInput.of(f"executions[{index}].{name}", text, rule)
+    identity = post.trade_service_execution_id
+    if not 0 < identity <= MAX_INT32:
+        rule = f"must be a number from 1 to {MAX_INT32}"
+        raise InvalidInput.of(f"executions[{index}].tradeServiceExecutionId", identity, rule)
+    return _Item(
+        post.execution_status,
+        post.trade_type,
+        post.destination,
+        post.security_id,
+        _number(post.quantity, index, "quantity"),
+        _NULL if post.limit_price is None else _number(post.limit_price, index, "limitPrice"),
+        identity,
+        post.version,
     )
+
+
+def _number(value: Decimal, index: int, field: str) -> msgspec.Raw:
+    """The value's own digits without an exponent, and without zeros after the eighth decimal."""
+    # Checked before formatting: written out, 1E+999999 would take a megabyte.
+    if value.is_finite() and value > 0 and _MIN_ADJUSTED <= value.adjusted() <= _MAX_ADJUSTED:
+        whole, point, decimals = format(value, "f").partition(".")
+        if len(decimals) > _MAX_DECIMALS:
+            decimals = decimals.rstrip("0")
+        if len(decimals) <= _MAX_DECIMALS:
+            return msgspec.Raw(whole + point + decimals if decimals else whole)
+    raise InvalidInput.of(f"executions[{index}].{field}", str(value), _NUMBER_RULE)
