@@ -19,7 +19,6 @@ from trade_service.execution_service.errors import (
     ClientCode,
     classify,
 )
-from trade_service.execution_service.exchange import ClientSettings
 from trade_service.submission.clock import SystemClock
 from trade_service.submission.engine_settings import ExecutionServiceSettings
 from trade_service.submission.model import ReplyKind

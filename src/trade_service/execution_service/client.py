@@ -13,8 +13,8 @@ from trade_service.execution_service.body import GuardedBody, Stage
 from trade_service.execution_service.errors import ClientCode, classify, code_of
 from trade_service.execution_service.exchange import HttpExchange
 from trade_service.execution_service.reply_interpretation import describe, needs_body, of_status, read_batch
-from trade_service.submission.engine_settings import ExecutionServiceSettings
 from trade_service.execution_service.tolerant import UnreadableAnswer
+from trade_service.submission.engine_settings import ExecutionServiceSettings
 from trade_service.submission.messages import BatchExecutionRequest, RemoteExecutionPage
 from trade_service.submission.model import AttemptId, GatewayReply, ReplyKind
 from trade_service.submission.ports import Clock, Listing
