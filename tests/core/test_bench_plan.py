@@ -7,7 +7,7 @@ import pytest
 from trade_service.bench.effort import QUICK
 from trade_service.bench.stage import Target
 from trade_service.cli.bench_plan import Plan, check_plan, is_here
-from trade_service.cli.command_error import CommandError
+from trade_service.cli.running import CommandError
 
 OURS = Target()
 

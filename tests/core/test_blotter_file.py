@@ -12,8 +12,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from trade_service.domain.reference import Blotter, Destination, ReferenceData
-from trade_service.trading.blotter_file import BlotterReader, HeaderError, LineError, LineRules
-from trade_service.trading.blotter_lines import MAX_LINE_BYTES
+from trade_service.trading.blotter_file import (
+    MAX_LINE_BYTES,
+    BlotterReader,
+    HeaderError,
+    LineError,
+    LineRules,
+)
 from trade_service.trading.model import BlotterLine
 from trade_service.trading.seen_ids import SeenIds
 
@@ -234,13 +239,14 @@ def test_the_shipped_blotter_is_good() -> None:
 
 
 def test_a_long_file_needs_no_more_memory_than_a_short_one() -> None:
-    class Endless:
-        """A file of so many lines that never exists as a whole; every tenth line is bad."""
+    class Endless(io.BytesIO):
+        """A file of `lines` lines that never exists as a whole; every tenth line is bad."""
 
         def __init__(self, lines: int) -> None:
+            super().__init__()
             self._lines = iter(range(-1, lines))
 
-        def readline(self, size: int = -1, /) -> bytes:
+        def readline(self, size: int | None = -1, /) -> bytes:
             number = next(self._lines, None)
             if number is None:
                 return b""

@@ -10,7 +10,7 @@ import pytest
 from execution_simulator.faults import FAULTS
 from tests.e2e.command import Cli
 from tests.support.leftovers import alive_in, files_in, passable_folder
-from trade_service.cli.demo_simulator import CLASSES, demo_simulator, fault_script
+from trade_service.cli.demo import CLASSES, demo_simulator, fault_script
 
 
 @pytest.fixture
@@ -44,7 +44,7 @@ async def test_it_shows_the_main_job_and_leaves_nothing(bare_cli: Cli, temporary
 async def test_whatever_ends_it_nothing_stays(bare_cli: Cli, temporary: Path, number: signal.Signals) -> None:
     demo = bare_cli.under(TMPDIR=str(temporary))
     async with await demo.start("demo", "--latency-ms", "200") as running:
-        await running.line_with("Its PostgreSQL is ready")
+        await running.line_with("PostgreSQL is ready")
         assert alive_in(temporary)
         running.send(number)
         await running.process.wait()

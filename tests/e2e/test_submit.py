@@ -2,7 +2,9 @@
 
 import asyncio
 import csv
+import os
 import signal
+from asyncio.subprocess import PIPE
 from collections import Counter
 from decimal import Decimal
 
@@ -11,7 +13,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from execution_simulator.server import RunningSimulator
-from tests.e2e.command import Cli, order
+from tests.e2e.command import COMMAND, Cli, Running, order
 from trade_service.cli.main import run
 
 EXACT = "1234567890.12345678"
@@ -230,3 +232,22 @@ async def test_a_long_pipe_is_read_as_it_comes(cli: Cli, simulator: RunningSimul
     ended = await cli.run("submit", "-", stdin=content)
     assert ended.code == 0, ended
     assert simulator.books.total == 2000
+
+
+async def test_a_silent_pipe_does_not_keep_an_interrupted_command(cli: Cli) -> None:
+    reading, writing = os.pipe()
+    try:
+        os.write(writing, (cli.folder / cli.write(order(1))).read_bytes())
+        process = await asyncio.create_subprocess_exec(
+            COMMAND, "submit", "-", stdin=reading, stdout=PIPE, stderr=PIPE, cwd=cli.folder, env=cli.environment
+        )  # fmt: skip
+        async with Running(process) as running:
+            with pytest.raises(TimeoutError):
+                await asyncio.wait_for(process.wait(), 3.0)
+            running.send(signal.SIGINT)
+            ended = await running.ended()
+    finally:
+        os.close(reading)
+        os.close(writing)
+    assert ended.code == 130, ended
+    assert "Traceback" not in ended.err

@@ -11,9 +11,8 @@ from rich.table import Table
 from rich.text import Text
 
 from trade_service.bootstrap.running import prepared_database
-from trade_service.cli.command_error import CommandError
-from trade_service.cli.running import config_option, run_until_done, say, settings_for
-from trade_service.cli.summary import result_console
+from trade_service.cli.interaction import result_console
+from trade_service.cli.running import CommandError, config_option, run_until_done, say, settings_for
 from trade_service.domain.money import shown
 from trade_service.execution_service.client import ExecutionServiceClient
 from trade_service.settings.model import Settings

@@ -14,8 +14,8 @@ from trade_service.bench.results import read_results
 from trade_service.bench.stage import Target
 from trade_service.cli.bench_plan import LOAD, Plan, check_plan
 from trade_service.cli.bench_view import print_comparison
+from trade_service.cli.interaction import result_console
 from trade_service.cli.running import run_until_done
-from trade_service.cli.summary import result_console
 from trade_service.observability.logs import configure_logs
 from trade_service.section import root_url
 from trade_service.settings.load import load_settings

@@ -10,7 +10,7 @@ import msgspec
 
 from trade_service.bench.effort import Effort
 from trade_service.bench.stage import Target
-from trade_service.cli.command_error import CommandError
+from trade_service.cli.running import CommandError
 from trade_service.masking import mask_url
 
 LOAD = "load"

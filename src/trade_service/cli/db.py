@@ -7,8 +7,14 @@ from pathlib import Path
 import rich_click as click
 
 from trade_service.bootstrap.running import data_dir, open_database
-from trade_service.cli.command_error import CommandError
-from trade_service.cli.running import config_option, run_until_done, run_until_stopped, say, settings_for
+from trade_service.cli.running import (
+    CommandError,
+    config_option,
+    run_until_done,
+    run_until_stopped,
+    say,
+    settings_for,
+)
 from trade_service.masking import mask_url
 from trade_service.settings.model import Settings
 from trade_service.store.database_status import contents_of, server_of

@@ -1,9 +1,15 @@
-"""`trade-service demo`: the main job on real input, through a service that fails in many ways."""
+"""`trade-service demo`: submits real orders through a service that fails in many ways, and audits the result."""
 
+import asyncio
+import random
 import sys
 import time
+from asyncio.subprocess import DEVNULL, PIPE
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
+import msgspec
 import rich_click as click
 from rich.console import Console
 from rich.panel import Panel
@@ -11,14 +17,12 @@ from rich.panel import Panel
 from trade_service.bootstrap.running import running_services
 from trade_service.bootstrap.services import Services
 from trade_service.cli.audit import print_audit
-from trade_service.cli.blotter_source import blotter_source
+from trade_service.cli.blotter_submission import BlotterSource, Submitting
 from trade_service.cli.demo_folder import database_folder, make_demo_folder, write_blotter
-from trade_service.cli.demo_simulator import DemoSimulator, demo_simulator
-from trade_service.cli.pipeline import Submitting
-from trade_service.cli.progress import shown_progress
-from trade_service.cli.running import run_until_done
-from trade_service.cli.summary import print_outcomes, print_sentence, print_survived, result_console
-from trade_service.cli.tally import ErrorFile, Survived, Tally
+from trade_service.cli.interaction import result_console
+from trade_service.cli.running import CommandError, run_until_done
+from trade_service.cli.submit_view import print_incidents, print_outcomes, print_sentence, shown_progress
+from trade_service.cli.tally import Incidents, Tally
 from trade_service.observability.logs import configure_logs
 from trade_service.settings.model import Settings
 from trade_service.store.audit_reads import PostgresAuditReads
@@ -35,26 +39,56 @@ from trade_service.web.web_settings import ServerSettings
 ORDERS = 5_000
 WAIT_S = 120.0
 NOT_ALL_GOOD = 1
+BATCH = 100
+FAULTY_CALLS = 5
+"""One in this many calls fails."""
+START_S = 30.0
+STOP_S = 60.0
+CLASSES = (
+    "reset_after",
+    "error_500_partial",
+    "shifted_index",
+    "throttle_429",
+    "truncated",
+    "error_503",
+    "no_results_201",
+    "reset_before",
+    "fewer_results",
+    "gateway_504_late",
+    "item_fail_transient",
+    "hang_after",
+    "repeated_index",
+    "gateway_502",
+)
+RATES = ("reset_after=0.01", "error_500_partial=0.01", "shifted_index=0.01", "error_503=0.005")
+"""Faults of the calls after the script, which repeat what the script broke."""
+
+
+class DemoSimulator(msgspec.Struct, frozen=True):
+    """Where the simulator listens, and the faults in its script."""
+
+    base_url: str
+    faults: tuple[str, ...]
 
 
 @click.command()
 @click.option(
-    "--orders", default=ORDERS, show_default=True, type=click.IntRange(1, 1_000_000), help="How many orders."
+    "--orders", default=ORDERS, show_default=True, type=click.IntRange(1, 1_000_000), help="Number of orders."
 )
 @click.option(
     "--latency-ms",
     default=20.0,
     show_default=True,
     type=click.FloatRange(0, 10_000),
-    help="Time that each call of the Execution Service takes.",
+    help="Duration of each call of the Execution Service.",
 )
 @click.option("--seed", default=7, show_default=True, help="The same seed gives the same faults.")
-@click.option("--keep", is_flag=True, help="Keep the database, and say where it is.")  # fmt: skip
+@click.option("--keep", is_flag=True, help="Keep the database and print where it is.")  # fmt: skip
 def demo(*, orders: int, latency_ms: float, seed: int, keep: bool) -> None:
-    """Show the main job: a blotter of real tickers through an Execution Service that fails in many ways.
+    """Submit a blotter of real tickers to an Execution Service that fails in many ways, then audit the result.
 
-    Needs nothing and leaves nothing: a PostgreSQL and a stand-in Execution Service of its own run in a
-    temporary folder, whatever the settings say. Exit code 0 when everything was accepted exactly once.
+    Needs no setup and leaves nothing behind: it runs its own PostgreSQL and Execution Service simulator in a
+    temporary folder and ignores your settings. Exit code 0 if everything was accepted exactly once.
     """
     configure_logs("ERROR", "auto")
     folder = make_demo_folder()
@@ -72,8 +106,10 @@ async def _demo(folder: Path, orders: int, latency_ms: float, seed: int, out: Co
         )
     )
     async with demo_simulator(folder, orders, latency_ms, seed, keep=keep) as simulator:
-        _step(out, f"A stand-in Execution Service runs on {simulator.base_url}, {latency_ms:g} ms a call")
-        _step(out, f"It will fail one call in five: {', '.join(simulator.faults)}")
+        _step(
+            out, f"The Execution Service simulator runs on {simulator.base_url}, {latency_ms:g} ms per call"
+        )
+        _step(out, f"One call in five will fail: {', '.join(simulator.faults)}")
         report, tally = await _work(folder, orders, simulator, out)
     if keep:
         where = database_folder(folder)
@@ -93,7 +129,7 @@ async def _work(
 ) -> tuple[AuditReport, Tally]:
     settings = demo_settings(folder, simulator.base_url)
     async with running_services(settings, lambda line: _step(out, line)) as services:
-        _step(out, "Its PostgreSQL is ready")
+        _step(out, "PostgreSQL is ready")
         tally = await _submit(services, write_blotter(folder, orders), out)
         _step(out, "Auditing: the database against the Execution Service's ledger")
         report = await run_audit(PostgresAuditReads(services.engine), services.gateway)
@@ -103,22 +139,22 @@ async def _work(
 
 async def _submit(services: Services, blotter: Path, out: Console) -> Tally:
     began = time.monotonic()
-    tally, survived = Tally(), Survived()
-    services.events.subscribe(survived)
+    tally, incidents = Tally(), Incidents()
+    services.events.subscribe(incidents)
     rules = LineRules.of(await services.references.get(), services.settings.execution_service.trade_types)
-    with ErrorFile(None) as errors:
-        async with blotter_source(str(blotter), rules) as source, shown_progress(tally, survived, out):
-            await Submitting(services, tally, errors, WAIT_S).submit_blotter(source)
+    source = await BlotterSource.open(str(blotter), rules)
+    async with shown_progress(tally, incidents, out):
+        await Submitting(services, tally, WAIT_S).submit_blotter(source)
     print_outcomes(tally, out)
-    print_survived(survived, out)
+    print_incidents(incidents, out)
     print_sentence(tally, time.monotonic() - began, out)
-    for alarm in survived.alarms:
+    for alarm in incidents.alarms:
         out.print(f"alarm: {alarm}", style="bold red", markup=False, soft_wrap=True)
     return tally
 
 
 def demo_settings(folder: Path, base_url: str) -> Settings:
-    """Short times, so that what is lost is looked up within seconds; nothing of the user's is read."""
+    """Short times, so that lost answers are reconciled within seconds; the user's settings are not read."""
     return Settings(
         server=ServerSettings(shutdown_grace_s=5.0),
         database=StoreSettings(data_dir=str(database_folder(folder))),
@@ -134,3 +170,54 @@ def demo_settings(folder: Path, base_url: str) -> Settings:
 
 def _step(out: Console, line: str) -> None:
     out.print(f"[bold cyan]>[/] {line}", highlight=False, soft_wrap=True)
+
+
+def fault_script(orders: int, seed: int) -> list[str]:
+    """The faults of the first calls: one call in `FAULTY_CALLS` fails, each class in turn."""
+    randomness = random.Random(seed)
+    calls = -(-orders // BATCH)
+    script = ["ok"] * calls
+    count = max(1, calls // FAULTY_CALLS)
+    for turn in range(count):
+        first, last = turn * calls // count, (turn + 1) * calls // count
+        script[randomness.randrange(first, max(last, first + 1))] = CLASSES[turn % len(CLASSES)]
+    return script
+
+
+@asynccontextmanager
+async def demo_simulator(
+    folder: Path, orders: int, latency_ms: float, seed: int, *, keep: bool
+) -> AsyncIterator[DemoSimulator]:
+    """Runs the simulator as a process that removes the folder and ends when this process ends, however it ends."""
+    script = fault_script(orders, seed)
+    command = [
+        sys.executable, "-m", "trade_service.cli.main", "simulate", "--port", "0", "--fresh",
+        "--latency-ms", str(latency_ms), "--seed", str(seed),
+        "--script", ",".join(script),
+        *(("--until-input-ends",) if keep else ("--keeper-of", str(folder))),
+    ]  # fmt: skip
+    for rate in RATES:
+        command += ["--fault", rate]
+    process = await asyncio.create_subprocess_exec(
+        *command, stdin=PIPE, stdout=PIPE, stderr=DEVNULL, start_new_session=True
+    )
+    assert process.stdin is not None
+    assert process.stdout is not None
+    try:
+        try:
+            async with asyncio.timeout(START_S):
+                line = (await process.stdout.readline()).decode()
+        except TimeoutError:
+            line = ""
+        address = next((word for word in line.split() if word.startswith("http")), None)
+        if address is None:
+            raise CommandError("the Execution Service simulator did not start: try `trade-service simulate`")
+        yield DemoSimulator(address.rstrip(","), tuple(sorted({step for step in script if step != "ok"})))
+    finally:
+        process.stdin.close()
+        try:
+            async with asyncio.timeout(STOP_S):
+                await process.wait()
+        except TimeoutError:
+            process.kill()
+            await process.wait()

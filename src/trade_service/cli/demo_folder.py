@@ -1,4 +1,4 @@
-"""The folder of a demo: made, filled, and removed with all that runs in it."""
+"""The temporary folder of a demo or a benchmark: created, filled, and removed with everything that runs in it."""
 
 import asyncio
 import shutil
@@ -15,21 +15,21 @@ _BLOTTER = "sp500_blotter.csv"
 
 
 def make_demo_folder(prefix: str = PREFIX) -> Path:
-    """A new temporary folder; others may pass it, since for root the database runs as another user."""
+    """A new temporary folder that other users can traverse: under root the database runs as another user."""
     folder = Path(tempfile.mkdtemp(prefix=prefix))
     folder.chmod(0o711)
     return folder
 
 
 def database_folder(folder: Path) -> Path:
-    """Where a demo's database lies."""
+    """Where the database of a demo is."""
     return folder / "postgres"
 
 
 async def remove_demo_folder(folder: Path) -> None:
-    """Stops the database of a demo if it still runs, and removes everything.
+    """Stops the database if it still runs, and removes everything.
 
-    A demo that was killed may have left a database that is just being created: that is waited for.
+    A demo that was killed may have left a database that is still being created; this waits for it.
     """
     for _ in range(REMOVE_TRIES):
         try:
@@ -41,7 +41,7 @@ async def remove_demo_folder(folder: Path) -> None:
 
 
 def write_blotter(folder: Path, orders: int) -> Path:
-    """The shipped blotter, cut or repeated under new order ids to so many orders."""
+    """Writes the shipped blotter, truncated or repeated under new order ids to give `orders` orders."""
     text = resources.files("trade_service").joinpath("data", _BLOTTER).read_text("utf-8")
     header, *lines = text.splitlines()
     first_id = int(lines[0].partition(",")[0])

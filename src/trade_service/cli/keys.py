@@ -9,8 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from trade_service.bootstrap.running import prepared_database
-from trade_service.cli.command_error import CommandError
-from trade_service.cli.running import config_option, run_until_done, say, settings_for
+from trade_service.cli.running import CommandError, config_option, run_until_done, say, settings_for
 from trade_service.domain.access import GIVEN_ROLES, ApiKey, Role
 from trade_service.identity.api_keys import make_key
 from trade_service.settings.model import Settings

@@ -8,9 +8,15 @@ import rich_click as click
 
 from trade_service.bootstrap.running import restoring
 from trade_service.cli.audit import audited, print_audit
-from trade_service.cli.operators import NOT_DONE, confirmed, operator_option, reason_option, yes_option
+from trade_service.cli.interaction import (
+    NOT_DONE,
+    confirmed,
+    operator_option,
+    reason_option,
+    result_console,
+    yes_option,
+)
 from trade_service.cli.running import config_option, run_until_done, say, settings_for
-from trade_service.cli.summary import result_console
 from trade_service.domain.executions import SubmissionState
 from trade_service.settings.model import Settings
 from trade_service.submission.by_hand import check_words

@@ -13,9 +13,15 @@ from rich.table import Table
 from rich.text import Text
 
 from trade_service.bootstrap.running import operating
-from trade_service.cli.operators import NOT_DONE, confirmed, operator_option, reason_option, yes_option
+from trade_service.cli.interaction import (
+    NOT_DONE,
+    confirmed,
+    operator_option,
+    reason_option,
+    result_console,
+    yes_option,
+)
 from trade_service.cli.running import config_option, run_until_done, say, settings_for
-from trade_service.cli.summary import result_console
 from trade_service.domain.errors import shorten
 from trade_service.domain.executions import QUANTITY_RETURNED, SubmissionState
 from trade_service.domain.money import shown

@@ -6,7 +6,7 @@ from pathlib import Path
 import rich_click as click
 
 from trade_service.bootstrap.running import operating
-from trade_service.cli.operators import NOT_DONE, confirmed, operator_option, reason_option, yes_option
+from trade_service.cli.interaction import NOT_DONE, confirmed, operator_option, reason_option, yes_option
 from trade_service.cli.running import config_option, run_until_done, say, settings_for
 from trade_service.settings.model import Settings
 from trade_service.submission.by_hand import Resolution, Sight, check_sighting

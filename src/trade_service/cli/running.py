@@ -1,4 +1,4 @@
-"""What every command that does work shares: settings, the loop, signals, lines for people."""
+"""What the commands share: settings, the event loop, signals, messages to the user."""
 
 import asyncio
 import contextlib
@@ -23,17 +23,21 @@ config_option = click.option(
 )
 
 
+class CommandError(Exception):
+    """A command cannot do what was asked; the message is one line that says what to do."""
+
+
 def say(line: str) -> None:
-    """Tells people something: on standard error, so that standard output holds results alone."""
+    """Prints a message for the user on standard error; standard output is for results."""
     click.echo(line, err=True)
 
 
 def settings_for(
     toml_path: Path | None, overrides: Mapping[str, object] | None = None, quiet_level: str | None = None
 ) -> LoadedSettings:
-    """The settings of this run, with logs set up and warnings told.
+    """Loads the settings, configures logs and prints warnings.
 
-    `quiet_level` is the log level of a command that shows by itself what happens, unless one was asked for.
+    `quiet_level` is the default log level of a command that reports progress itself.
     """
     loaded = load_settings(os.environ, toml_path, overrides or {})
     level = loaded.settings.log.level
@@ -49,9 +53,11 @@ def settings_for(
 
 
 def run_until_done(main: Callable[[], Coroutine[Any, Any, T]]) -> T:
-    """Runs a coroutine to its end. Ctrl-C and SIGTERM cancel it: it hands over and cleans up.
+    """Runs a coroutine to its end. Ctrl-C and SIGTERM cancel it, so that it hands over its work and cleans up.
 
-    Raises KeyboardInterrupt after Ctrl-C, and SystemExit with 143 after SIGTERM.
+    Raises:
+        KeyboardInterrupt: After Ctrl-C.
+        SystemExit: With code 143 after SIGTERM.
     """
     terminated = False
 
@@ -77,10 +83,7 @@ def run_until_done(main: Callable[[], Coroutine[Any, Any, T]]) -> T:
 
 
 def run_until_stopped(main: Callable[[asyncio.Event], Coroutine[Any, Any, T]]) -> T:
-    """Runs a coroutine that goes on until its event is set, which Ctrl-C and SIGTERM do.
-
-    A second signal cancels it.
-    """
+    """Runs a coroutine until its event is set, by Ctrl-C or SIGTERM. A second signal cancels it."""
 
     async def guarded() -> T:
         stopping = asyncio.Event()
@@ -99,7 +102,7 @@ def run_until_stopped(main: Callable[[asyncio.Event], Coroutine[Any, Any, T]]) -
 
 
 def on_signal(number: signal.Signals, action: Callable[[], None]) -> None:
-    """Calls `action` on the loop; where loops take no signals, Ctrl-C cancels as it does by default."""
+    """Calls `action` on the loop at a signal; on platforms without such handlers Ctrl-C cancels as usual."""
     with contextlib.suppress(NotImplementedError):
         asyncio.get_running_loop().add_signal_handler(number, action)
 
@@ -110,7 +113,7 @@ def _run(coroutine: Coroutine[Any, Any, T]) -> T:
 
 
 def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
-    """uvloop where it exists: half of the loop's cost."""
+    """uvloop where it exists: it halves the cost of the loop."""
     if sys.platform == "win32":
         return None
     import uvloop

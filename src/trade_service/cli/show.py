@@ -9,9 +9,8 @@ from rich.console import Console
 from rich.text import Text
 
 from trade_service.bootstrap.running import operating
-from trade_service.cli.operators import age
+from trade_service.cli.interaction import age, result_console
 from trade_service.cli.running import config_option, run_until_done, say, settings_for
-from trade_service.cli.summary import result_console
 from trade_service.domain.executions import OPEN
 from trade_service.domain.money import shown
 from trade_service.settings.model import Settings

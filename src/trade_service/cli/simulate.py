@@ -16,8 +16,7 @@ from execution_simulator.ledger_file import LedgerFileError
 from execution_simulator.profiles import PROFILES, ProfileName
 from execution_simulator.server import RunningSimulator, SimulatorSettings, running_simulator
 from execution_simulator.settings import parse_fault_rates
-from trade_service.cli.command_error import CommandError
-from trade_service.cli.running import run_until_stopped
+from trade_service.cli.running import CommandError, run_until_stopped
 
 SHOWN_REPEATS = 20
 LATENCY_JITTER = 0.5

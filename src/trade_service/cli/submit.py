@@ -1,4 +1,4 @@
-"""`trade-service submit`: a blotter file, or everything that was never submitted."""
+"""`trade-service submit`: submits a blotter file, or everything that was never submitted."""
 
 import contextlib
 import sys
@@ -11,25 +11,25 @@ from rich.console import Console
 
 from trade_service.bootstrap.running import prepared_database, running_services
 from trade_service.bootstrap.services import Services
-from trade_service.cli.blotter_source import (
+from trade_service.cli.blotter_submission import (
     CHUNK_LINES,
     BlotterSource,
-    blotter_source,
+    Submitting,
+    check_blotter,
     kept,
     require_readable,
 )
-from trade_service.cli.command_error import CommandError
-from trade_service.cli.pipeline import Submitting, check_blotter
-from trade_service.cli.progress import shown_progress
-from trade_service.cli.running import config_option, run_until_done, say, settings_for
-from trade_service.cli.summary import (
+from trade_service.cli.interaction import result_console
+from trade_service.cli.running import CommandError, config_option, run_until_done, say, settings_for
+from trade_service.cli.submit_view import (
     print_bad_lines,
     print_dry_run,
     print_outcomes,
     print_sentence,
-    result_console,
+    shown_progress,
 )
-from trade_service.cli.tally import ErrorFile, Survived, Tally
+from trade_service.cli.tally import Incidents, Tally, error_writer
+from trade_service.domain.reference import ReferenceData
 from trade_service.settings.model import Settings
 from trade_service.store.blotter_preview import BlotterPreview, never_submitted
 from trade_service.store.reference_store import PostgresReferenceReads
@@ -41,32 +41,32 @@ NOT_ALL_ACCEPTED = 1
 
 @click.command()
 @click.argument("file", required=False)
-@click.option("--all-new", is_flag=True, help="Submit all executions that no attempt ever owned.")
-@click.option("--strict", is_flag=True, help="Check all lines first, and send nothing if one is bad.")
-@click.option("--dry-run", is_flag=True, help="Check all lines, also against the database; write nothing.")
+@click.option("--all-new", is_flag=True, help="Submit all executions that were never submitted.")
+@click.option("--strict", is_flag=True, help="Check all lines first; send nothing if one is bad.")
+@click.option("--dry-run", is_flag=True, help="Check all lines, also against the database; change nothing.")
 @click.option(
     "--errors",
     "errors_path",
     type=click.Path(path_type=Path, dir_okay=False),
-    help="Write all bad lines to this file, as CSV.",
+    help="Write all bad lines to this CSV file.",
 )
 @click.option(
     "--wait-s",
     default=WAIT_S,
     show_default=True,
     type=click.FloatRange(min=0),
-    help="Longest wait for an execution's outcome; then it counts as pending.",
+    help="How long to wait for an execution's outcome; after that it counts as pending.",
 )
 @config_option
 def submit(
     file: str | None, all_new: bool, strict: bool, dry_run: bool, errors_path: Path | None, wait_s: float,
     toml_path: Path | None,
 ) -> None:  # fmt: skip
-    """Submit a blotter FILE (CSV; - reads standard input), or all that was never submitted.
+    """Submit a blotter FILE (CSV; - reads standard input), or everything that was never submitted.
 
-    Each line is an order: order_id, portfolio_id, order_type, security_id, quantity, destination, and
-    limit_price, trade_timestamp, blotter where wanted. Running the same file again takes up where it
-    stopped; nothing is sent twice. Exit code 0 only if every line was good and every execution accepted.
+    Each line is an order: order_id, portfolio_id, order_type, security_id, quantity, destination, and optionally
+    limit_price, trade_timestamp, blotter. Run the same file again to continue where it stopped; nothing is sent
+    twice. Exit code 0 only if every line was good and every execution was accepted.
     """
     if (file is None) != all_new:
         raise click.UsageError("Name a FILE (or - for standard input), or give --all-new, and not both.")
@@ -89,80 +89,73 @@ class _Submit:
         self._settings = settings
         self._errors_path = errors_path
         self._wait_s = wait_s
-        self._tally = Tally()
-        self._survived = Survived()
         self._out = result_console()
-        self._err = Console(stderr=True)
 
     async def blotter(self, name: str, shown: str, *, strict: bool, dry_run: bool) -> int:
-        """Checks or submits a file; the exit code."""
+        """Checks or submits a file; returns the exit code."""
         try:
-            with ErrorFile(self._errors_path) as errors:
+            with error_writer(self._errors_path) as write_errors:
                 if strict or dry_run:
-                    code = await self._check(name, errors, dry_run=dry_run)
+                    code = await self._check(name, Tally(write_errors), dry_run=dry_run)
                     if dry_run or code:
                         return code
-                    self._tally = Tally()
-                return await self._submit_file(name, errors)
+                return await self._submit_file(name, Tally(write_errors))
         except HeaderError as error:
             raise CommandError(f"{shown} cannot be read: {error}") from None
 
     async def all_new(self) -> int:
-        """Submits what was never submitted; the exit code."""
-        with ErrorFile(None) as errors:
-            async with running_services(self._settings, say) as services:
-                pages = never_submitted(services.engine, CHUNK_LINES)
-                return await self._drive(services, errors, lambda work: work.submit_ids(pages))
-
-    async def _submit_file(self, name: str, errors: ErrorFile) -> int:
+        """Submits what was never submitted; returns the exit code."""
         async with running_services(self._settings, say) as services:
-            reference = await services.references.get()
-            rules = LineRules.of(reference, self._settings.execution_service.trade_types)
-            async with blotter_source(name, rules) as source:
-                self._tell_ignored(source)
-                return await self._drive(services, errors, lambda work: work.submit_blotter(source))
+            pages = never_submitted(services.engine, CHUNK_LINES)
+            return await self._drive(services, Tally(), lambda work: work.submit_ids(pages))
+
+    async def _submit_file(self, name: str, tally: Tally) -> int:
+        async with running_services(self._settings, say) as services:
+            source = await self._open(name, await services.references.get())
+            return await self._drive(services, tally, lambda work: work.submit_blotter(source))
 
     async def _drive(
-        self, services: Services, errors: ErrorFile, work: Callable[[Submitting], Awaitable[None]]
+        self, services: Services, tally: Tally, work: Callable[[Submitting], Awaitable[None]]
     ) -> int:
         began = time.monotonic()
-        services.events.subscribe(self._survived)
+        incidents = Incidents()
+        services.events.subscribe(incidents)
         try:
-            async with shown_progress(self._tally, self._survived, self._err):
-                await work(Submitting(services, self._tally, errors, self._wait_s))
+            async with shown_progress(tally, incidents, Console(stderr=True)):
+                await work(Submitting(services, tally, self._wait_s))
         finally:
-            self._report(time.monotonic() - began)
-        return 0 if self._tally.is_all_good else NOT_ALL_ACCEPTED
+            self._report(tally, time.monotonic() - began)
+        return 0 if tally.is_all_good else NOT_ALL_ACCEPTED
 
-    async def _check(self, name: str, errors: ErrorFile, *, dry_run: bool) -> int:
+    async def _check(self, name: str, tally: Tally, *, dry_run: bool) -> int:
         async with prepared_database(self._settings, say) as engine:
             reference = await PostgresReferenceReads(engine).load()
-            rules = LineRules.of(reference, self._settings.execution_service.trade_types)
-            async with blotter_source(name, rules) as source:
-                self._tell_ignored(source)
-                checked = await check_blotter(source, BlotterPreview(engine), self._tally, errors)
-        print_bad_lines(self._tally, self._out, self._errors_name)
+            source = await self._open(name, reference)
+            checked = await check_blotter(source, BlotterPreview(engine), tally)
+        print_bad_lines(tally, self._out, self._errors_name)
         if dry_run:
-            print_dry_run(self._tally, checked, reference, self._out)
-        elif self._tally.bad_lines:
-            self._out.print("Nothing was sent, since --strict was given.", style="bold red")
-        return NOT_ALL_ACCEPTED if self._tally.bad_lines else 0
+            print_dry_run(tally, checked, reference, self._out)
+        elif tally.bad_lines:
+            self._out.print("Nothing was sent because of --strict.", style="bold red")
+        return NOT_ALL_ACCEPTED if tally.bad_lines else 0
 
-    def _report(self, elapsed_s: float) -> None:
-        tally = self._tally
+    async def _open(self, name: str, reference: ReferenceData) -> BlotterSource:
+        rules = LineRules.of(reference, self._settings.execution_service.trade_types)
+        source = await BlotterSource.open(name, rules)
+        if source.header.ignored:
+            say(f"trade-service: warning: unknown columns are ignored: {', '.join(source.header.ignored)}")
+        return source
+
+    def _report(self, tally: Tally, elapsed_s: float) -> None:
         print_outcomes(tally, self._out)
         print_bad_lines(tally, self._out, self._errors_name)
         print_sentence(tally, elapsed_s, self._out)
-        open_ones = tally.executions - tally.told
-        if open_ones:
+        unfinished = tally.executions - tally.finished
+        if unfinished:
             say(
-                f"trade-service: stopped while {open_ones:,} executions had no result. Nothing is lost: the "
-                "same command takes up where it stopped, and sends nothing twice"
+                f"trade-service: stopped while {unfinished:,} executions had no result. Nothing is lost: run the "
+                "same command again to continue; nothing is sent twice"
             )
-
-    def _tell_ignored(self, source: BlotterSource) -> None:
-        if source.header.ignored:
-            say(f"trade-service: warning: unknown columns are ignored: {', '.join(source.header.ignored)}")
 
     @property
     def _errors_name(self) -> str | None:

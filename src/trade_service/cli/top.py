@@ -10,8 +10,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from trade_service.cli.command_error import CommandError
-from trade_service.cli.running import run_until_done
+from trade_service.cli.running import CommandError, run_until_done
 from trade_service.cli.top_figures import STAGES, Figures, Scrape
 from trade_service.section import root_url
 

@@ -10,9 +10,8 @@ from rich.table import Table
 from rich.text import Text
 
 from trade_service.bootstrap.running import operating
-from trade_service.cli.operators import age
+from trade_service.cli.interaction import age, result_console
 from trade_service.cli.running import config_option, run_until_done, say, settings_for
-from trade_service.cli.summary import result_console
 from trade_service.settings.model import Settings
 from trade_service.submission.by_hand import waits_for
 from trade_service.trading.history import Unknowns

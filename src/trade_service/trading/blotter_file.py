@@ -4,11 +4,12 @@ Pure but for the file it is given. The first line names the columns, in any orde
 with its number, the field, the value and the rule, and stops none of the others.
 """
 
+import csv
 import re
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from datetime import datetime
 from decimal import Decimal
-from typing import Any
+from typing import Any, BinaryIO
 
 import msgspec
 
@@ -16,14 +17,6 @@ from trade_service.domain.errors import InvalidInput, shorten
 from trade_service.domain.money import parse_decimal, positive
 from trade_service.domain.orders import NewTradeOrder, checked_order
 from trade_service.domain.reference import ReferenceData
-from trade_service.trading.blotter_lines import (
-    BadLine,
-    ByteLines,
-    decode,
-    delimiter_of,
-    numbered_lines,
-    split,
-)
 from trade_service.trading.model import BlotterLine
 from trade_service.trading.seen_ids import SeenIds
 
@@ -34,6 +27,11 @@ _WHOLE_NUMBER = re.compile(r"[+-]?\d{1,18}", re.ASCII)
 _NUMBER_CHARACTERS = re.compile(r"[0-9eE.+-]*")
 _FIRST_YEAR, _LAST_YEAR = 1900, 9998
 _SHOWN_HEADER = 200
+MAX_LINE_BYTES = 16_384
+"""No line of a blotter needs more; a longer one is reported and skipped without being held in memory."""
+_BOM = b"\xef\xbb\xbf"
+_WIDE_BOMS = (b"\xff\xfe", b"\xfe\xff")
+_DELIMITERS = ",;\t"
 
 
 class LineError(msgspec.Struct, frozen=True):
@@ -105,10 +103,10 @@ def parse_header(line: bytes | None) -> Header:
     if not line or not line.strip():
         raise HeaderError(f"{'its first line is' if line == b'' else 'it is'} empty: {wanted}")
     try:
-        text = decode(line)
-        delimiter = delimiter_of(text)
-        names = [name.strip() for name in split(text, delimiter)]
-    except BadLine as error:
+        text = _decode(line)
+        delimiter = _delimiter_of(text)
+        names = [name.strip() for name in _split(text, delimiter)]
+    except _BadLine as error:
         raise HeaderError(f"its first line {error}; {wanted}") from None
     fields = tuple(_COLUMNS.get(re.sub(r"[\s_-]", "", name).lower()) for name in names)
     known = [field for field in fields if field is not None]
@@ -128,8 +126,8 @@ def parse_header(line: bytes | None) -> Header:
 class BlotterReader:
     """The orders of one file, line by line. Raises HeaderError at once; OSError while it is read."""
 
-    def __init__(self, stream: ByteLines, rules: LineRules) -> None:
-        self._lines = numbered_lines(stream)
+    def __init__(self, stream: BinaryIO, rules: LineRules) -> None:
+        self._lines = _numbered_lines(stream)
         self._rules = rules
         self._seen = SeenIds()
         _, first = next(self._lines, (0, None))
@@ -157,12 +155,12 @@ class BlotterReader:
     def _parse(self, number: int, raw: bytes | None, errors: list[LineError]) -> BlotterLine | None:
         header = self.header
         try:
-            texts = split(decode(raw), header.delimiter)
+            texts = _split(_decode(raw), header.delimiter)
             if len(texts) != len(header.fields):
-                raise BadLine(
+                raise _BadLine(
                     f"must have {len(header.fields)} values, as the first line has; it has {len(texts)}"
                 )
-        except BadLine as error:
+        except _BadLine as error:
             errors.append(LineError(number, "line", _shown_line(raw), str(error)))
             return None
         values: dict[str, Any] = {}
@@ -290,3 +288,50 @@ _PARSERS: Mapping[str, Callable[[str, LineRules], object]] = {
     "trade_timestamp": _timestamp,
     "blotter": _blotter,
 }
+
+
+class _BadLine(Exception):
+    """A line that cannot be split into values; the message is the rule that it breaks."""
+
+
+def _numbered_lines(stream: BinaryIO) -> Iterator[tuple[int, bytes | None]]:
+    """Every line with its number from 1, without its line end; None in place of one that is too long."""
+    number = 0
+    while piece := stream.readline(MAX_LINE_BYTES + 1):
+        number += 1
+        if number == 1:
+            piece = piece.removeprefix(_BOM)
+        too_long = len(piece) > MAX_LINE_BYTES and not piece.endswith(b"\n")
+        rest = piece
+        while too_long and rest and not rest.endswith(b"\n"):
+            rest = stream.readline(MAX_LINE_BYTES + 1)
+        yield number, None if too_long else piece.rstrip(b"\r\n")
+
+
+def _decode(line: bytes | None) -> str:
+    """The text of a line; raises BadLine when it is too long or not UTF-8."""
+    if line is None:
+        raise _BadLine(f"must have at most {MAX_LINE_BYTES} bytes")
+    try:
+        return line.decode("utf-8")
+    except UnicodeDecodeError as error:
+        hint = "; the file seems to be UTF-16, save it as UTF-8" if line.startswith(_WIDE_BOMS) else ""
+        raise _BadLine(
+            f"must be UTF-8; byte {error.start + 1} of the line is 0x{line[error.start]:02X}{hint}"
+        ) from None
+
+
+def _delimiter_of(header: str) -> str:
+    """What separates the values: comma, semicolon or tabulator, whichever the header has most of."""
+    return max(_DELIMITERS, key=header.count)
+
+
+def _split(text: str, delimiter: str) -> list[str]:
+    """The values of a line; raises BadLine when its quoting is wrong."""
+    if '"' not in text:
+        return text.split(delimiter)
+    try:
+        rows = list(csv.reader([text], delimiter=delimiter, strict=True))
+    except csv.Error as error:
+        raise _BadLine(f"must have its quoted values closed on the same line ({error})") from None
+    return rows[0] if rows else []
