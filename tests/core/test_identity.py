@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import jwt
+import msgspec
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
@@ -20,15 +21,17 @@ from jwt.algorithms import ECAlgorithm, RSAAlgorithm
 
 from trade_service.domain.access import ApiKey, CredentialsNotCheckable, NotAuthenticated, Principal, Role
 from trade_service.identity.api_keys import ApiKeys, make_key
+from trade_service.identity.auth_settings import AuthSettings
 from trade_service.identity.signing_keys import SigningKey, keys_of_file, parsed_keys
-from trade_service.identity.tokens import TokenRules, Tokens
+from trade_service.identity.tokens import Tokens
 from trade_service.single_flight import SingleFlightCache
 
 RSA_KEY = rsa.generate_private_key(public_exponent=65537, key_size=2048)
 OTHER_RSA_KEY = rsa.generate_private_key(public_exponent=65537, key_size=2048)
 EC_KEY = ec.generate_private_key(ec.SECP256R1())
 PEM = RSA_KEY.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
-RULES = TokenRules(issuer="https://id.example", audience="trade", algorithms=("RS256", "ES256"))
+ISSUER, AUDIENCE = "https://id.example", "trade"
+SETTINGS = AuthSettings(jwt_issuer=ISSUER, jwt_audience=AUDIENCE, jwt_algorithms=("RS256", "ES256"))
 
 
 def jwk(key: Any, kid: str | None, **more: object) -> dict[str, object]:
@@ -43,7 +46,7 @@ def jwks(*entries: Mapping[str, object]) -> bytes:
 
 def claims(**changes: object) -> dict[str, object]:
     now = int(time.time())
-    sound = {"iss": RULES.issuer, "aud": "trade", "sub": "ann", "exp": now + 60, "roles": ["trader"]}
+    sound = {"iss": ISSUER, "aud": AUDIENCE, "sub": "ann", "exp": now + 60, "roles": ["trader"]}
     return {name: value for name, value in {**sound, **changes}.items() if value is not None}
 
 
@@ -51,12 +54,15 @@ def signed(key: Any = RSA_KEY, algorithm: str = "RS256", kid: str | None = "a", 
     return jwt.encode(claims(**changes), key, algorithm, headers=None if kid is None else {"kid": kid})
 
 
-def tokens(content: bytes = jwks(jwk(RSA_KEY.public_key(), "a")), rules: TokenRules = RULES) -> Tokens:
+def tokens(
+    content: bytes = jwks(jwk(RSA_KEY.public_key(), "a")), settings: AuthSettings = SETTINGS
+) -> Tokens:
     async def load() -> Sequence[SigningKey]:
         return parsed_keys(content, "the keys")
 
     return Tokens(
-        rules, SingleFlightCache("keys", load, CredentialsNotCheckable, max_age_s=600, pause_s=30, stale_s=0)
+        settings,
+        SingleFlightCache("keys", load, CredentialsNotCheckable, max_age_s=600, pause_s=30, stale_s=0),
     )
 
 
@@ -87,10 +93,8 @@ async def test_the_highest_role_counts(said: object, role: Role) -> None:
 
 
 async def test_roles_may_be_nested() -> None:
-    rules = TokenRules(
-        issuer=RULES.issuer, audience="trade", algorithms=("RS256",), roles_claim="realm_access.roles"
-    )
-    checked = tokens(rules=rules)
+    nested = msgspec.structs.replace(SETTINGS, jwt_roles_claim="realm_access.roles")
+    checked = tokens(settings=nested)
     assert (await checked.principal(signed(realm_access={"roles": ["operator"]}))).role is Role.OPERATOR
     assert (await checked.principal(signed(realm_access="operator"))).role is Role.ANYONE
 
@@ -130,9 +134,14 @@ async def test_anything_else_is_refused(token: Any, reason: str) -> None:
 async def test_a_public_key_is_no_shared_secret() -> None:
     """The classic confusion: HS256 over the PEM that everybody has. No setting can allow it."""
     forged = _forged_with(PEM)
-    lenient = TokenRules(issuer=RULES.issuer, audience="trade", algorithms=("RS256", "ES256"))
     with pytest.raises(NotAuthenticated):
-        await tokens(PEM, lenient).principal(forged)
+        await tokens(PEM).principal(forged)
+
+
+@pytest.mark.parametrize("missing", ["jwt_issuer", "jwt_audience"])
+def test_tokens_need_an_issuer_and_an_audience(missing: str) -> None:
+    with pytest.raises(ValueError, match=missing):
+        tokens(settings=msgspec.structs.replace(SETTINGS, **{missing: None}))
 
 
 def _forged_with(secret: bytes) -> str:

@@ -15,7 +15,7 @@ import pytest
 from sqlalchemy.engine import make_url
 
 from tests.client.raw_server import Conversation, RawServer, raw_server
-from tests.core.test_identity import RSA_KEY, RULES, jwk, jwks, signed
+from tests.core.test_identity import AUDIENCE, ISSUER, RSA_KEY, jwk, jwks, signed
 from tests.e2e.command import FAST, LIMIT_S, Cli, bare_environment
 from tests.support.database import TestServer
 from tests.support.postgres_proxy import proxied
@@ -172,8 +172,8 @@ async def surroundings(
             "TRADE_SERVICE_SERVER_MAX_BODY_BYTES": "2000",
             "EXECUTION_SERVICE_RETRY_MAX_ATTEMPTS": "1",
             "TRADE_SERVICE_SUBMISSION_WAIT_S": "0.5",
-            "TRADE_SERVICE_AUTH_JWT_ISSUER": RULES.issuer,
-            "TRADE_SERVICE_AUTH_JWT_AUDIENCE": RULES.audience,
+            "TRADE_SERVICE_AUTH_JWT_ISSUER": ISSUER,
+            "TRADE_SERVICE_AUTH_JWT_AUDIENCE": AUDIENCE,
             "TRADE_SERVICE_AUTH_API_KEY_MAX_AGE_S": "0.1",
             "TRADE_SERVICE_DATABASE_POOL_TIMEOUT_S": "1",
             "TRADE_SERVICE_NAMES_TIMEOUT_MS": "200",

@@ -11,7 +11,6 @@ from tests.support.database import TestServer
 from tests.support.trading import counted_statements, run_sql, value_of
 from tests.web.live import Live, behave, live_alone, live_service
 from tests.web.support import Answer, Client
-from trade_service.bootstrap.sweeps import sweeps
 
 SUBMIT = "/api/v2/executions/submit"
 ASYNC = {"Prefer": "respond-async"}
@@ -243,7 +242,7 @@ async def test_old_submissions_are_removed_and_their_executions_stay(live: Live)
     engine, old_id = live.services.engine, old.rpartition("/")[2]
     age = "UPDATE bulk_submission SET created_at = now() - interval '8 days' WHERE id = cast(:id AS uuid)"
     await run_sql(engine, age, id=old_id)
-    _, sweep = sweeps(live.services)
+    _, sweep = live.services.sweeps()
     assert await sweep.once() == 1
     assert ((await live.client.get(old)).status, (await live.client.get(young)).status) == (404, 200)
     assert await live.state_of(ids[0]) == "accepted"

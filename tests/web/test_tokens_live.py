@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from tests.client.raw_server import Conversation, raw_server
-from tests.core.test_identity import OTHER_RSA_KEY, RSA_KEY, RULES, jwk, jwks, signed
+from tests.core.test_identity import AUDIENCE, ISSUER, OTHER_RSA_KEY, RSA_KEY, jwk, jwks, signed
 from tests.support.database import TestServer
 from tests.web.live import ORDERS, Live, live_alone, order_body
 from trade_service.identity.auth_settings import AuthSettings
@@ -39,8 +39,8 @@ async def live(postgres: TestServer, template_database: str, issuer: Issuer) -> 
     async with raw_server(issuer.converse) as server:
         auth = AuthSettings(
             mode="jwt",
-            jwt_issuer=RULES.issuer,
-            jwt_audience=RULES.audience,
+            jwt_issuer=ISSUER,
+            jwt_audience=AUDIENCE,
             jwt_jwks_url=f"{server.base_url}/keys?token={SECRET}",
             jwt_keys_pause_s=1.0,
         )

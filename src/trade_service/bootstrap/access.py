@@ -1,11 +1,12 @@
-"""Who is let in, as the settings say."""
+"""Authentication as the settings say."""
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from trade_service.bootstrap.services import CannotStart
+from trade_service.domain.access import CredentialsNotCheckable
 from trade_service.identity.api_keys import ApiKeys
 from trade_service.settings.model import Settings
 from trade_service.store.key_store import PostgresKeys
@@ -13,7 +14,7 @@ from trade_service.web.access import Authenticator, Everybody
 
 
 def auth_mode(settings: Settings) -> str:
-    """The mode in force; raises CannotStart where it has to be chosen and was not."""
+    """The mode in force; raises CannotStart where it must be chosen and was not."""
     if settings.auth.mode is not None:
         return settings.auth.mode
     if settings.server.is_loopback:
@@ -26,15 +27,19 @@ def auth_mode(settings: Settings) -> str:
 
 @asynccontextmanager
 async def authenticator(settings: Settings, engine: AsyncEngine) -> AsyncIterator[Authenticator]:
-    """What checks credentials; raises CannotStart when it has nothing to check them against."""
+    """Checks the credentials of requests; raises CannotStart when its key file cannot be used."""
     auth = settings.auth
     match auth_mode(settings):
         case "api-key":
             yield ApiKeys(PostgresKeys(engine).active, auth.api_key_max_age_s)
         case "jwt":
-            from trade_service.bootstrap.tokens import token_checks
+            from trade_service.identity.tokens import checked_tokens  # Cryptography is slow to import.
 
-            async with token_checks(auth) as tokens:
+            async with AsyncExitStack() as stack:
+                try:
+                    tokens = await stack.enter_async_context(checked_tokens(auth))
+                except CredentialsNotCheckable as error:
+                    raise CannotStart(str(error)) from None
                 yield tokens
         case _:
             yield Everybody()

@@ -11,7 +11,6 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from trade_service.bootstrap.metrics import measure
 from trade_service.bootstrap.services import Services, status_ids
-from trade_service.bootstrap.sweeps import sweeps
 from trade_service.bootstrap.telemetry import exported_traces, pushed_metrics
 from trade_service.execution_service.client import ExecutionServiceClient
 from trade_service.observability.extensions import installed_listeners
@@ -179,7 +178,7 @@ async def _at_work(services: Services, background: Sequence[Loop]) -> AsyncItera
             services.coalescer.run,
             services.recovery.run,
             services.gate.run,
-            *(sweep.run for sweep in sweeps(services)),
+            *(sweep.run for sweep in services.sweeps()),
             *background,
         ]
         tasks = [group.create_task(loop()) for loop in loops]

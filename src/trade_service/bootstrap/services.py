@@ -4,6 +4,7 @@ import os
 import secrets
 import socket
 from collections.abc import Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 from prometheus_client import CollectorRegistry
@@ -63,6 +64,7 @@ from trade_service.trading.operating import OperatorService
 from trade_service.trading.order_editor import TradeOrderEditor
 from trade_service.trading.reference import ReferenceCache
 from trade_service.trading.reference_editor import ReferenceEditor
+from trade_service.trading.retention import Sweep
 from trade_service.trading.trade_orders import TradeOrderService
 
 if TYPE_CHECKING:
@@ -221,6 +223,17 @@ class Services:
             self.clock.sleep,
             self.settings.fills,
         )
+
+    def sweeps(self) -> list[Sweep]:
+        """Remove expired records."""
+        keys, keep_s = self.settings.idempotency, self.settings.submission.bulk_keep_s
+        return [
+            Sweep(what, remove_old, keys.sweep_s, keys.sweep_limit, self.clock.sleep)
+            for what, remove_old in (
+                ("idempotency keys", self.key_store.remove_old),
+                ("bulk submissions", partial(self.bulk_store.remove_old, keep_s)),
+            )
+        ]
 
     def editors(self) -> Editors:
         """What changes single rows by hand."""

@@ -1,6 +1,5 @@
 """Settings of authentication."""
 
-from pathlib import Path
 from typing import Annotated, Literal
 
 from trade_service.section import Section, Setting, http_url
@@ -60,8 +59,3 @@ class AuthSettings(Section, frozen=True):
         str, Setting("Claim that holds the role; dotted where nested.", min_length=1)
     ] = "roles"
     jwt_leeway_s: Annotated[float, Setting("Tolerated difference from the issuer's clock.", 0, 300)] = 30.0
-
-    @property
-    def jwt_keys_path(self) -> Path | None:
-        """`jwt_keys_file` as a path, a leading ~ replaced by the home directory."""
-        return None if self.jwt_keys_file is None else Path(self.jwt_keys_file).expanduser()
