@@ -1,4 +1,4 @@
-"""Fixtures of the command: a database and a stand-in Execution Service for each test that asks."""
+"""Fixtures: a database and an Execution Service simulator for each test that needs them."""
 
 from collections.abc import AsyncIterator
 from pathlib import Path

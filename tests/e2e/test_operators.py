@@ -34,7 +34,7 @@ async def test_an_unknown_outcome_is_seen_and_settled(
     assert "The Execution Service has it as 1." in asked.out
     assert await state(engine) == "unknown"
     done = await cli.run("resolve", "1", "--accepted-as", "1", "--yes", *WHY)
-    assert (done.code, "settled as accepted as 1" in done.out) == (0, True), done
+    assert (done.code, "resolved as accepted as 1" in done.out) == (0, True), done
     assert await state(engine) == "accepted"
 
     shown = (await cli.run("show", "1")).out

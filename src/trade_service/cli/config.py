@@ -1,4 +1,4 @@
-"""`trade-service config`: every setting in force and where it came from."""
+"""`trade-service config`: shows every setting and where it came from."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`trade-service db`: the database's state, its migrations, its end."""
+"""`trade-service db`: status, migration, start and deletion of the database."""
 
 import asyncio
 import sys
@@ -27,13 +27,13 @@ NOT_DONE = 1
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 def db() -> None:
-    """Look after the database: the embedded PostgreSQL, or the one that DATABASE_URL names."""
+    """Manage the database: the embedded PostgreSQL, or the one that DATABASE_URL names."""
 
 
 @db.command()
 @config_option
 def status(toml_path: Path | None) -> None:
-    """Show which database is used, its version, its migrations, and what is in it."""
+    """Show which database is used, its version, its migrations and its contents."""
     settings = settings_for(toml_path, quiet_level="ERROR").settings
     click.echo(f"database     {described(settings)}")
     if settings.database.url is None and not _exists(settings):
@@ -47,7 +47,7 @@ def status(toml_path: Path | None) -> None:
 @db.command()
 @config_option
 def migrate(toml_path: Path | None) -> None:
-    """Bring the database to this release; also one of the earlier service, in place."""
+    """Migrate the database to this release, in place; also a database of the earlier service."""
     settings = settings_for(toml_path, quiet_level="ERROR").settings
     run_until_done(lambda: _migrate(settings))
 
@@ -55,25 +55,27 @@ def migrate(toml_path: Path | None) -> None:
 @db.command()
 @config_option
 def start(toml_path: Path | None) -> None:
-    """Keep the embedded PostgreSQL running until stopped, for psql and other programs."""
+    """Run the embedded PostgreSQL until stopped, for psql and other programs."""
     settings = settings_for(toml_path, quiet_level="ERROR").settings
-    _refuse_external(settings, "It runs by itself; start it by its own means.")
+    _refuse_external(settings, "start it with its own tools.")
     run_until_stopped(lambda stopping: _keep_running(settings, stopping))
 
 
 @db.command()
-@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
 @config_option
 def reset(*, yes: bool, toml_path: Path | None) -> None:
-    """Delete the embedded PostgreSQL's database, with all orders and executions."""
+    """Delete the database of the embedded PostgreSQL, with all orders and executions."""
     settings = settings_for(toml_path, quiet_level="ERROR").settings
-    _refuse_external(settings, "Drop and create it by its own means, then run `trade-service db migrate`.")
+    _refuse_external(settings, "drop and create it with its own tools, then run `trade-service db migrate`.")
     folder = data_dir(settings)
     if not folder.exists():
         click.echo(f"There is nothing to delete: {folder} does not exist.")
         return
     if not yes and not sys.stdin.isatty():
-        raise CommandError(f"deleting the database in {folder} needs a yes: give --yes")
+        raise CommandError(
+            f"there is no terminal to confirm the deletion of the database in {folder} on: give --yes"
+        )
     if not yes and not click.confirm(f"Delete the database in {folder}, with all orders and executions?"):
         click.echo("Nothing was deleted.")
         sys.exit(NOT_DONE)
@@ -82,7 +84,7 @@ def reset(*, yes: bool, toml_path: Path | None) -> None:
 
 
 def described(settings: Settings) -> str:
-    """Which database the settings mean; nothing secret."""
+    """The database that the settings name, without secrets."""
     url = settings.database.url
     return f"embedded PostgreSQL in {data_dir(settings)}" if url is None else mask_url(url)
 
@@ -95,7 +97,7 @@ def _exists(settings: Settings) -> bool:
 def _refuse_external(settings: Settings, advice: str) -> None:
     if settings.database.url is not None:
         raise CommandError(
-            f"this is for the embedded PostgreSQL, and the settings name {described(settings)}: {advice}"
+            f"this is for the embedded PostgreSQL, but the settings name {described(settings)}: {advice}"
         )
 
 
@@ -105,10 +107,12 @@ async def _print_status(settings: Settings) -> None:
         state = await check(engine)
         click.echo(f"version      PostgreSQL {version}, database {name}")
         if not state.known:
-            click.echo(f"migrations   at {state.current}, made by a later release than this one")
+            click.echo(f"migrations   at {state.current}, set by a later release")
         elif state.pending:
             now = "none yet" if state.current is None else f"at {state.current}"
-            click.echo(f"migrations   {now}, {state.needed} is needed: run `trade-service db migrate`")
+            click.echo(
+                f"migrations   {now}, this release needs {state.needed}: run `trade-service db migrate`"
+            )
             return
         else:
             click.echo(f"migrations   up to date ({state.current})")
@@ -131,7 +135,7 @@ async def _migrate(settings: Settings) -> None:
 
 async def _keep_running(settings: Settings, stopping: asyncio.Event) -> None:
     async with EmbeddedPostgres.running(data_dir(settings), progress=say) as server:
-        click.echo(f"PostgreSQL {server.version} runs in {data_dir(settings)}, Ctrl-C stops it.")
+        click.echo(f"PostgreSQL {server.version} is running in {data_dir(settings)}; Ctrl-C stops it.")
         click.echo(f"psql '{server.dsn}'")
         click.echo(f"DATABASE_URL={server.dsn}")
         sys.stdout.flush()

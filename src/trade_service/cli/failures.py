@@ -1,4 +1,4 @@
-"""Which failures are expected, and the one line that is said of each."""
+"""The failures that are expected, and the line to print for each."""
 
 from trade_service.bench.children import BenchError
 from trade_service.bench.results import ResultsError
@@ -15,14 +15,14 @@ from trade_service.trading.restoring import LedgerUnreadable
 
 
 def cause_of(error: BaseException) -> BaseException:
-    """The first failure inside of groups of them: what tasks raise comes in a group."""
+    """The first failure inside exception groups, which tasks raise."""
     while isinstance(error, BaseExceptionGroup):
         error = error.exceptions[0]
     return error
 
 
 def expected_message(error: BaseException) -> str | None:
-    """What to tell of a failure that may happen to anybody; None for one that is a defect."""
+    """The message for an expected failure; None for a defect."""
     cause = cause_of(error)
     match cause:
         case CommandError() | CannotStart() | CannotListen() | SettingsError():

@@ -1,4 +1,4 @@
-"""`trade-service keys`: API keys are made, listed and revoked."""
+"""`trade-service keys`: creates, lists and revokes API keys."""
 
 from datetime import datetime
 from pathlib import Path
@@ -22,28 +22,28 @@ _WIDTH = 120
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 def keys() -> None:
-    """Make, list and revoke the API keys of auth.mode api-key."""
+    """Create, list and revoke API keys (auth.mode api-key)."""
 
 
 @keys.command()
 @click.argument("name")
-@click.option("--role", type=click.Choice(ROLES), required=True, help="What the key allows.")
+@click.option("--role", type=click.Choice(ROLES), required=True, help="Role that the key grants.")
 @config_option
 def create(name: str, role: str, toml_path: Path | None) -> None:
-    """Make a key for NAME and print it: it is not kept and cannot be shown again."""
+    """Create a key for NAME and print it. It is not stored and cannot be shown again."""
     if not (name.isprintable() and name.strip() == name and 1 <= len(name) <= MAX_NAME_CHARS):
         raise CommandError(f"the name must be 1 to {MAX_NAME_CHARS} printable characters, got {name[:80]!r}")
     settings = settings_for(toml_path, quiet_level="ERROR").settings
     new = make_key(name, Role[role.upper()])
     run_until_done(lambda: _add(settings, new.key))
-    say(f"Key {new.key.id} for {name}, role {role}. It is shown this once:")
+    say(f"Key {new.key.id} for {name}, role {role}. It is shown only once:")
     click.echo(new.text)
 
 
 @keys.command(name="list")
 @config_option
 def list_keys(toml_path: Path | None) -> None:
-    """List all keys, revoked ones too."""
+    """List all keys, including revoked ones."""
     settings = settings_for(toml_path, quiet_level="ERROR").settings
     found = run_until_done(lambda: _all(settings))
     table = Table("id", "name", "role", "created", "revoked")
@@ -58,7 +58,7 @@ def list_keys(toml_path: Path | None) -> None:
 @click.argument("which", metavar="NAME_OR_ID")
 @config_option
 def revoke(which: str, toml_path: Path | None) -> None:
-    """Revoke a key: every replica refuses it within auth.api_key_max_age_s."""
+    """Revoke a key. Every replica refuses it after at most auth.api_key_max_age_s."""
     settings = settings_for(toml_path, quiet_level="ERROR").settings
     for key in run_until_done(lambda: _revoke(settings, which)):
         click.echo(f"Revoked key {key.id} of {key.name}.")

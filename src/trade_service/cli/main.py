@@ -19,40 +19,43 @@ BROKEN_PIPE = 141
 COMMANDS = {
     "demo": (
         "trade_service.cli.demo:demo",
-        "Show the main job: 5,000 orders through a faulty service, audited.",
+        "Submit 5,000 orders through a faulty Execution Service, then audit the result.",
     ),
     "serve": ("trade_service.cli.serve:serve", "Serve the HTTP API until stopped."),
-    "submit": ("trade_service.cli.submit:submit", "Submit a blotter file, or all that was never submitted."),
+    "submit": (
+        "trade_service.cli.submit:submit",
+        "Submit a blotter file, or everything that was never submitted.",
+    ),
     "top": (
         "trade_service.cli.top:top",
-        "Watch a running service: what flows, how fast, what fails and why.",
+        "Watch a running service: throughput, latency, failures and their reasons.",
     ),
-    "audit": ("trade_service.cli.audit:audit", "Prove that nothing is lost and nothing was accepted twice."),
+    "audit": ("trade_service.cli.audit:audit", "Prove that nothing was lost and nothing was accepted twice."),
     "unknowns": (
         "trade_service.cli.unknowns:unknowns",
-        "List executions whose outcome is unknown, and what each waits for.",
+        "List executions with an unknown outcome, and what each waits for.",
     ),
-    "show": ("trade_service.cli.show:show", "Show how one execution came to be what it is."),
+    "show": ("trade_service.cli.show:show", "Show the history of one execution."),
     "recover": ("trade_service.cli.recover:recover", "Recover a database that was restored from a backup."),
-    "resolve": ("trade_service.cli.resolve:resolve", "Settle an unknown outcome by hand."),
-    "requeue": ("trade_service.cli.requeue:requeue", "Submit again what was rejected or given up."),
-    "db": ("trade_service.cli.db:db", "Look after the database: status, migrate, start, reset."),
+    "resolve": ("trade_service.cli.resolve:resolve", "Resolve an unknown outcome manually."),
+    "requeue": ("trade_service.cli.requeue:requeue", "Submit rejected or exhausted executions again."),
+    "db": ("trade_service.cli.db:db", "Manage the database: status, migrate, start, reset."),
     "simulate": (
         "trade_service.cli.simulate:simulate",
-        "Run a stand-in Execution Service with seeded faults.",
+        "Run an Execution Service simulator with seeded faults.",
     ),
     "bench": (
         "trade_service.cli.bench:bench",
-        "Measure throughput, batch sizes, load and memory on this machine; compare two runs.",
+        "Benchmark this machine and write a report.",
     ),
-    "keys": ("trade_service.cli.keys:keys", "Make, list and revoke API keys."),
+    "keys": ("trade_service.cli.keys:keys", "Create, list and revoke API keys."),
     "config": ("trade_service.cli.config:config", "Show every setting and where it came from."),
 }
 GROUPS: list[CommandGroupDict] = [
-    {"name": "The work", "commands": ["serve", "submit", "top", "audit"]},
-    {"name": "When something went wrong", "commands": ["unknowns", "show", "resolve", "requeue", "recover"]},
+    {"name": "Daily work", "commands": ["serve", "submit", "top", "audit"]},
+    {"name": "Troubleshooting", "commands": ["unknowns", "show", "resolve", "requeue", "recover"]},
     {"name": "Trying it out", "commands": ["demo", "simulate", "bench"]},
-    {"name": "Looking after it", "commands": ["db", "keys", "config"]},
+    {"name": "Administration", "commands": ["db", "keys", "config"]},
 ]
 
 
@@ -62,11 +65,11 @@ class LazyGroup(click.RichGroup):
     _listing = False
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002  # click's signature
-        """The commands, in the order of the help."""
+        """The commands, in the order of the help page."""
         return list(COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
-        """The command of that name; for the list of all of them its name and summary alone."""
+        """The command of that name; on the help page only its name and summary."""
         if cmd_name not in COMMANDS:
             return None
         place, summary = COMMANDS[cmd_name]
@@ -77,7 +80,7 @@ class LazyGroup(click.RichGroup):
         return command
 
     def format_help(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """The help of the group, from the summaries."""
+        """Writes the help page from the summaries."""
         self._listing = True
         try:
             super().format_help(ctx, formatter)  # type: ignore[arg-type]  # the base narrows both
@@ -89,11 +92,11 @@ class LazyGroup(click.RichGroup):
 @click.rich_config(help_config=click.RichHelpConfiguration(command_groups={"trade-service": GROUPS}))
 @click.version_option(__version__, prog_name="trade-service")
 def cli() -> None:
-    """Takes trade orders, cuts executions and submits those in bulk: nothing lost, nothing twice."""
+    """Takes trade orders, slices them into executions and submits those in bulk: nothing lost, nothing twice."""
 
 
 def run(arguments: Sequence[str]) -> int:
-    """Runs one command and returns its exit code; what is expected to fail prints one line."""
+    """Runs one command and returns its exit code; an expected failure prints one line."""
     try:
         code = cli.main(args=list(arguments), prog_name="trade-service", standalone_mode=False)
     except NoArgsIsHelpError as error:
@@ -120,14 +123,14 @@ def run(arguments: Sequence[str]) -> int:
 
 
 def main() -> None:
-    """The entry point."""
+    """Runs the command line."""
     sys.exit(run(sys.argv[1:]))
 
 
 def _imported(module: str) -> ModuleType:
-    """A module and all that it needs, without looking for garbage meanwhile: it is a fifth of the time, in vain.
+    """Imports a module without garbage collection, which would take a fifth of the time and find nothing.
 
-    What was loaded stays for good, so later collections leave it out.
+    Modules stay loaded, so later collections skip them as well.
     """
     gc.disable()
     try:

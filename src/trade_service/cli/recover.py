@@ -1,4 +1,4 @@
-"""`trade-service recover`: brings a database that is older than the Execution Service's ledger up to it."""
+"""`trade-service recover`: reconciles a restored database with the Execution Service's newer ledger."""
 
 import sys
 from collections.abc import Mapping
@@ -24,11 +24,11 @@ from trade_service.trading.restoring import RestorePlan
 
 
 @click.command()
-@click.option("--dry-run", is_flag=True, help="Show what would be done, and do nothing.")
+@click.option("--dry-run", is_flag=True, help="Show what would be done; change nothing.")
 @click.option(
     "--same-ledger",
     is_flag=True,
-    help="What was sent before a reset or a move of the ledger was sent to this one: look it up here too.",
+    help="Executions sent before a reset or move of the ledger were sent to this one: reconcile them with it too.",
 )
 @reason_option
 @operator_option
@@ -40,13 +40,14 @@ def recover(
     """Recover a database that was restored from a backup.
 
     Use it when readiness or an alarm names it: the Execution Service's ledger holds executions that this
-    database does not know, so nothing is sent. The command reads the whole ledger, lets new executions begin
-    after the greatest id in it, makes every execution that is not final unknown, so that it is looked up before
-    it is sent, and audits both sides. A running service goes on by itself. Exit code 0 only if it was done.
+    database does not know, so nothing is sent. The command reads the whole ledger, starts new execution ids
+    after the greatest one in it, sets every execution that is not final to unknown, so that it is reconciled
+    before it is sent, and audits both sides. A running service continues by itself. Exit code 0 only if it was
+    done.
 
-    What was sent before the ledger was reset or moved (alarms DOWNSTREAM_RESET and DOWNSTREAM_MOVED) stays as it
-    is: absence from this ledger proves nothing about it. If the alarm was wrong and the ledger is the same, say
-    so with --same-ledger. After a true reset that would send again what the old ledger had accepted.
+    Executions sent before the ledger was reset or moved (alarms DOWNSTREAM_RESET and DOWNSTREAM_MOVED) stay
+    unchanged: absence from this ledger proves nothing about them. If the alarm was wrong and the ledger is the
+    same, say so with --same-ledger. After a real reset that would send again what the old ledger had accepted.
     """
     settings = settings_for(toml_path, quiet_level="ERROR").settings
     if not dry_run:
@@ -70,21 +71,21 @@ async def _recover(
             click.echo("Nothing was changed.")
             return False
         changed = await restorer.recover(plan, operator, reason, same_ledger=same_ledger)
-    click.echo(f"{changed:,} executions are unknown now; a running service looks them up. Auditing ...")
+    click.echo(f"{changed:,} executions are unknown now; a running service reconciles them. Auditing ...")
     print_audit(await audited(settings, with_ledger=True), result_console())
     return True
 
 
 def _show(plan: RestorePlan, *, same_ledger: bool) -> None:
     state = plan.state
-    click.echo(state.blocked_reason or "Nothing is wrong as far as this database knows.")
+    click.echo(state.blocked_reason or "This database records no problem.")
     click.echo(
-        f"The ledger's greatest execution id of ours is {plan.greatest_execution_id:,}, this database has made "
-        f"{state.last_execution_id:,}: new executions will begin at {plan.first_new_id:,}."
+        f"Our greatest execution id in the ledger is {plan.greatest_execution_id:,}, in this database "
+        f"{state.last_execution_id:,}: new ids will start at {plan.first_new_id:,}."
     )
-    click.echo(f"Executions that are not final and become unknown: {_listed(plan.open_by_state)}.")
+    click.echo(f"Executions that are not final and will become unknown: {_listed(plan.open_by_state)}.")
     if plan.of_earlier_epochs:
-        fate = "become unknown as well" if same_ledger else "stay as they are: resolve them by hand"
+        fate = "become unknown too" if same_ledger else "stay unchanged: resolve them manually"
         click.echo(
             f"Sent before the ledger was reset or moved: {_listed(plan.of_earlier_epochs)}; they {fate}."
         )

@@ -1,4 +1,4 @@
-"""`trade-service requeue`: what was rejected or given up is submitted again."""
+"""`trade-service requeue`: submits rejected or exhausted executions again."""
 
 import sys
 from collections import Counter
@@ -39,25 +39,32 @@ _SELECTORS = (
         "states",
         multiple=True,
         type=click.Choice(sorted(state.value for state in QUANTITY_RETURNED)),
-        help="Only these.",
+        help="Only executions in this state; repeatable.",
     ),
     click.option(
-        "--code", "codes", multiple=True, help="Only what ended with this code, as `show` tells it."
+        "--code",
+        "codes",
+        multiple=True,
+        help="Only executions that ended with this code (see `show`); repeatable.",
     ),
     click.option(
         "--since",
         type=click.DateTime(_MOMENTS),
         metavar="TIME",
-        help="Last tried then or later, such as 2026-03-02T08:00:00; UTC unless it has an offset.",
+        help="Only last attempts at this time or later, such as 2026-03-02T08:00:00; UTC unless it has an offset.",
     ),
-    click.option("--until", type=click.DateTime(_MOMENTS), metavar="TIME", help="Last tried before that."),
-    click.option("--order", "orders", multiple=True, type=int, help="Only of the order with this order id."),
-    click.option("--destination", "destinations", multiple=True, help="Only for this destination."),
+    click.option(
+        "--until", type=click.DateTime(_MOMENTS), metavar="TIME", help="Only last attempts before this time."
+    ),
+    click.option(
+        "--order", "orders", multiple=True, type=int, help="Only the order with this order id; repeatable."
+    ),
+    click.option("--destination", "destinations", multiple=True, help="Only this destination; repeatable."),
 )
 
 
 def _selecting(command: Callable[..., Any]) -> Callable[..., Any]:
-    """The options that select executions; all of them have to match."""
+    """Adds the options that select executions; an execution must match all of them."""
     for option in reversed(_SELECTORS):
         command = option(command)
     return command
@@ -66,7 +73,7 @@ def _selecting(command: Callable[..., Any]) -> Callable[..., Any]:
 @click.command()
 @click.argument("execution_ids", type=int, nargs=-1)
 @_selecting
-@click.option("--dry-run", is_flag=True, help="Only show what it would do.")
+@click.option("--dry-run", is_flag=True, help="Show what would be done; change nothing.")
 @reason_option
 @operator_option
 @yes_option
@@ -76,15 +83,15 @@ def requeue(
     until: datetime | None, orders: tuple[int, ...], destinations: tuple[str, ...], dry_run: bool, reason: str,
     operator: str, yes: bool, toml_path: Path | None,
 ) -> None:  # fmt: skip
-    """Submit again what was rejected or given up: EXECUTION_IDS, or all that match the options.
+    """Submit rejected or exhausted executions again: EXECUTION_IDS, or all that match the options.
 
-    Shows what it would do, then asks. Takes the quantity again, as far as the order has room, and has a
-    running service look each execution up first: one that had been accepted after all is found, and not
-    sent twice. That takes the settle time. Exit code 0 only if all were requeued.
+    Shows what it would do, then asks for confirmation. Takes the quantity from the order again if it still has
+    enough. A running service then reconciles each execution before it sends it, so one that was accepted after
+    all is not sent twice; this takes the settle time. Exit code 0 only if all were requeued.
     """
     filtered = any((states, codes, since, until, orders, destinations))
     if bool(execution_ids) == filtered:
-        raise click.UsageError("Name EXECUTION_IDS, or give options that select them, and not both.")
+        raise click.UsageError("Give EXECUTION_IDS or options that select them, but not both.")
     if not dry_run:
         check_words(operator, reason)
     wanted = RequeueFilter(
@@ -107,30 +114,32 @@ class _Run:
         self._dry_run = dry_run
 
     async def requeue(self, settings: Settings, what: tuple[int, ...] | RequeueFilter) -> bool:
-        """Shows, asks, requeues; whether all went."""
+        """Shows a preview, asks, requeues; returns whether all were requeued."""
         async with operating(settings, say) as operators:
             ids, more = (
                 await operators.select(what) if isinstance(what, RequeueFilter) else (list(what), False)
             )
             if not ids:
-                self._console.print("Nothing matches.", style="bold green")
+                self._console.print("No execution matches.", style="bold green")
                 return True
             preview = await self._preview(operators, ids)
             good = sum(one.error is None for one in preview)
             if more:
-                self._console.print(f"More match than the {MAX_REQUEUE:,} of one requeue: repeat it then.")
+                self._console.print(
+                    f"More than {MAX_REQUEUE:,} executions match: run the command again for the rest."
+                )
             if self._dry_run or not good:
                 return good == len(preview)
             if not confirmed(f"Requeue {good:,} executions?", yes=self._yes):
                 self._console.print("Nothing was changed.")
                 return False
             results = await operators.requeue(ids, self._requeue)
-        return self._told(results)
+        return self._reported(results)
 
     async def _preview(self, operators: OperatorService, ids: Sequence[int]) -> list[Requeued]:
         dry = Requeue(self._requeue.actor or "-", self._requeue.reason or "dry run", dry_run=True)
         preview = await operators.requeue(ids, dry)
-        table = Table(title="A requeue would do this", title_justify="left", show_edge=False, pad_edge=False)
+        table = Table(title="Preview", title_justify="left", show_edge=False, pad_edge=False)
         for name in ("execution", "order id", "quantity", "order has"):
             table.add_column(name, justify="right")
         for name in ("ended", "why", "then"):
@@ -144,12 +153,12 @@ class _Run:
         self._console.print(f"{good:,} of {len(preview):,} can be requeued.", highlight=False)
         return preview
 
-    def _told(self, results: Sequence[Requeued]) -> bool:
+    def _reported(self, results: Sequence[Requeued]) -> bool:
         good = sum(one.error is None for one in results)
         refusals = Counter(one.error.code for one in results if one.error is not None)
         refused = "".join(f", {count:,} refused ({code})" for code, count in refusals.items())
         self._console.print(
-            f"{good:,} requeued{refused}. A running service looks them up, then sends them.",
+            f"{good:,} requeued{refused}. A running service reconciles them, then sends them.",
             style="bold green" if good == len(results) else "bold red",
             highlight=False,
             soft_wrap=True,
@@ -158,7 +167,7 @@ class _Run:
 
 
 def _row(one: Requeued) -> tuple[str | Text, ...]:
-    then = Text("taken again, looked up, sent" if one.error is None else one.error.message)
+    then = Text("quantity taken, reconciled, sent" if one.error is None else one.error.message)
     ended = one.ended
     if ended is None or one.room is None:
         return str(one.execution_id), "-", "-", "-", "-", "-", then

@@ -1,4 +1,4 @@
-"""`trade-service resolve`: an unknown outcome is settled by hand, with evidence."""
+"""`trade-service resolve`: resolves an unknown outcome manually, with evidence."""
 
 import sys
 from pathlib import Path
@@ -14,22 +14,25 @@ from trade_service.submission.by_hand import Resolution, Sight, check_sighting
 
 @click.command()
 @click.argument("execution_id", type=int)
-@click.option("--accepted-as", type=int, help="It was accepted: its id at the Execution Service.")
-@click.option("--not-accepted", is_flag=True, help="It was not; its quantity goes back to the order.")
+@click.option("--accepted-as", type=int, help="It was accepted; its id at the Execution Service.")
+@click.option(
+    "--not-accepted", is_flag=True, help="It was not accepted; its quantity is returned to the order."
+)
 @reason_option
 @operator_option
-@click.option("--force", is_flag=True, help="Also where the Execution Service's books speak against it.")
+@click.option("--force", is_flag=True, help="Resolve even if the Execution Service's ledger contradicts it.")
 @yes_option
 @config_option
 def resolve(
     *, execution_id: int, accepted_as: int | None, not_accepted: bool, reason: str, operator: str, force: bool,
     yes: bool, toml_path: Path | None,
 ) -> None:  # fmt: skip
-    """Settle the unknown outcome of EXECUTION_ID by hand, with a reason that is kept.
+    """Resolve the unknown outcome of EXECUTION_ID manually, with a reason that is stored.
 
-    First shows what the Execution Service's books say now, then asks. What contradicts them, or what is
-    known here, is refused. The service may run or not; whoever waits for the outcome is told. Nothing is
-    sent: what was not accepted can be sent again with `requeue`. Exit code 0 only if it was settled.
+    First shows what the Execution Service's ledger says now, then asks for confirmation. A resolution that
+    contradicts the ledger or the recorded state is refused. The service may be running or not; callers waiting
+    for the outcome get it. Nothing is sent: use `requeue` to send again what was not accepted. Exit code 0 only
+    if it was resolved.
     """
     if (accepted_as is None) != not_accepted:
         raise click.UsageError("Give --accepted-as ID or --not-accepted, and not both.")
@@ -47,21 +50,21 @@ async def _resolve(settings: Settings, resolution: Resolution, *, force: bool, y
         click.echo(f"{looked.sighting.message[:1].upper()}{looked.sighting.message[1:]}.")
         check_sighting(looked.sighting, insist=force)
         outcome = "not accepted" if accepted_as is None else f"accepted as {accepted_as}"
-        unseen = "" if looked.sighting.sight is Sight.CONFIRMS else ", though that does not confirm it"
-        if not confirmed(f"Settle execution {execution_id} as {outcome}{unseen}?", yes=yes):
+        unseen = (
+            "" if looked.sighting.sight is Sight.CONFIRMS else ", although the ledger does not confirm it"
+        )
+        if not confirmed(f"Resolve execution {execution_id} as {outcome}{unseen}?", yes=yes):
             click.echo("Nothing was changed.")
             return False
         await operators.resolve(resolution, looked, insist=force)
     after = (
         "" if accepted_as is not None else _not_sent(adopted=looked.case.adopted, execution_id=execution_id)
     )
-    click.echo(f"Execution {execution_id} is settled as {outcome}.{after}")
+    click.echo(f"Execution {execution_id} is resolved as {outcome}.{after}")
     return True
 
 
 def _not_sent(*, adopted: bool, execution_id: int) -> str:
     if adopted:
-        return f" It is of the earlier service; POST /api/v1/execution/{execution_id}/submit would send it."
-    return (
-        f" Its quantity is back with the order; `trade-service requeue {execution_id}` would send it again."
-    )
+        return f" The earlier service wrote it; POST /api/v1/execution/{execution_id}/submit sends it."
+    return f" Its quantity was returned to the order; `trade-service requeue {execution_id}` sends it again."

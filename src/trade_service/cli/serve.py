@@ -1,4 +1,4 @@
-"""`trade-service serve`: the HTTP API until it is stopped."""
+"""`trade-service serve`: serves the HTTP API until stopped."""
 
 import asyncio
 import signal
@@ -18,7 +18,7 @@ from trade_service.masking import mask_url
 from trade_service.settings.model import Settings
 
 LULL_S = 3.0
-"""Where others may send requests: the time from 'not ready' to 'not listening', for them to notice."""
+"""On addresses that others reach: the time between not ready and not listening, for load balancers to notice."""
 
 
 @click.command()
@@ -28,16 +28,16 @@ LULL_S = 3.0
 def serve(host: str | None, port: int | None, toml_path: Path | None) -> None:
     """Serve the HTTP API until stopped.
 
-    Ctrl-C or SIGTERM stop it: not ready any more, requests and batches in flight finished, exit code 0.
-    SIGUSR1 sets the log level to DEBUG, and from there back.
+    Ctrl-C or SIGTERM stops it: it reports not ready, finishes requests and batches in flight, and exits with
+    code 0. SIGUSR1 switches the log level to DEBUG and back.
     """
     if hasattr(signal, "SIGUSR1"):
-        signal.signal(signal.SIGUSR1, signal.SIG_IGN)  # Until there is a level to change: it would end us.
+        signal.signal(signal.SIGUSR1, signal.SIG_IGN)  # Its default action ends the process.
     settings = settings_for(toml_path, {"server.host": host, "server.port": port}).settings
     if auth_mode(settings) == "none" and not settings.server.is_loopback:
         say(
-            f"trade-service: warning: {settings.server.host} is not this machine alone, and auth.mode is none: "
-            "whoever reaches it may trade"
+            f"trade-service: warning: other machines can reach {settings.server.host}, and auth.mode is none: "
+            "anybody who reaches it may trade"
         )
     run_until_stopped(lambda stopping: _serve(settings, stopping))
 
@@ -51,15 +51,15 @@ async def _serve(settings: Settings, stopping: asyncio.Event) -> None:
             settings.server.host,
             settings.server.port,
             stop=stopping,
-            ready=lambda url: _tell_ready(settings, url),
-            stopping=lambda: _tell_stopping(services),
+            ready=lambda url: _say_ready(settings, url),
+            stopping=lambda: _say_stopping(services),
             lull_s=0.0 if settings.server.is_loopback else LULL_S,
             grace_s=settings.server.shutdown_grace_s,
             limits=ServerLimits(max_header_bytes=settings.server.max_header_bytes),
         )
 
 
-def _tell_ready(settings: Settings, url: str) -> None:
+def _say_ready(settings: Settings, url: str) -> None:
     downstream = mask_url(settings.execution_service.base_url)
     click.echo(
         f"Serving on {url}; database: {described(settings)}; Execution Service: {downstream}; "
@@ -68,6 +68,6 @@ def _tell_ready(settings: Settings, url: str) -> None:
     sys.stdout.flush()
 
 
-def _tell_stopping(services: Services) -> None:
+def _say_stopping(services: Services) -> None:
     services.begin_stop()
     say("Stopping: finishing what is in flight ...")

@@ -1,4 +1,4 @@
-"""`trade-service show`: how one execution came to be what it is."""
+"""`trade-service show`: the history of one execution."""
 
 from datetime import datetime
 from pathlib import Path
@@ -20,10 +20,10 @@ from trade_service.trading.history import AttemptHistory, Evidence, History
 
 @click.command()
 @click.argument("execution_id", type=int)
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON instead of text.")
 @config_option
 def show(*, execution_id: int, as_json: bool, toml_path: Path | None) -> None:
-    """Show how an execution came to be what it is: attempts, answers, look-ups, evidence, in order."""
+    """Show the history of an execution: attempts, answers, reconciliation and evidence, in order."""
     settings = settings_for(toml_path, quiet_level="ERROR").settings
     history = run_until_done(lambda: _history(settings, execution_id))
     if as_json:
@@ -38,7 +38,7 @@ async def _history(settings: Settings, execution_id: int) -> History:
 
 
 def print_history(history: History, console: Console) -> None:
-    """What it is now, then what happened."""
+    """Prints the current state, then the events."""
     case = history.case
     for line in _now(case):
         console.print(Text(line), soft_wrap=True)
@@ -79,19 +79,19 @@ def _attempt_lines(attempt: AttemptHistory) -> list[str]:
     what = "entry" if attempt.kind == "requeued" or attempt.adopted else "attempt"
     lines = [f"{what} {attempt.attempt_id} by {attempt.owner}, {others}"]
     if attempt.kind is None:
-        lines.append("no outcome is recorded yet")
+        lines.append("no outcome yet")
     else:
         said = f": {attempt.message}" if attempt.message else ""
         lines.append(f"{attempt.kind}, {attempt.code}{status}{took}{said}")
     lines += [f"-> {found.state}, {found.code}: {found.message}" for found in attempt.outcomes]
     if attempt.look_ups:
-        lines.append(f"{attempt.look_ups} look-ups above id {attempt.floor_id}")
+        lines.append(f"{attempt.look_ups} reconciliations above id {attempt.floor_id}")
     return lines
 
 
 def _evidence_lines(one: Evidence) -> list[str]:
-    who = f" by {one.actor}" if one.actor else f", told by: {one.source}"
-    before = "a row of the earlier service" if one.state_before is None else one.state_before
+    who = f" by {one.actor}" if one.actor else f", source: {one.source}"
+    before = "a legacy row" if one.state_before is None else one.state_before
     known = "" if one.execution_service_id is None else f" as {one.execution_service_id}"
     lines = [f"{one.code}{who}", f"{before} -> {one.state}{known}"]
     return [*lines, one.message] if one.message else lines

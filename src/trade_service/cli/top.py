@@ -17,25 +17,32 @@ from trade_service.section import root_url
 TIMEOUT_S = 5.0
 MAX_BYTES = 10_000_000
 OLD_S = 60.0
-"""An unknown outcome that is older is shown in red."""
+"""Older unknown outcomes are shown in red."""
 
 
 class Away(CommandError):
-    """Nobody answers; a service that is restarted is back in a moment."""
+    """The service does not answer; it may be restarting."""
 
 
 @click.command()
 @click.option("--url", default="http://127.0.0.1:8082", show_default=True, help="Address of the service.")
 @click.option(
-    "--every", "every_s", type=click.FloatRange(0.1, 3600), default=1.0, show_default=True, help="Seconds."
+    "--every",
+    "every_s",
+    type=click.FloatRange(0.1, 3600),
+    default=1.0,
+    show_default=True,
+    help="Seconds between updates.",
 )
-@click.option("--times", type=click.IntRange(1), help="How often to look, then end.  [default: until Ctrl-C]")
-@click.option("--key", envvar="TRADE_SERVICE_API_KEY", help="API key, where the service asks for one.")
+@click.option(
+    "--times", type=click.IntRange(1), help="Number of updates before it ends.  [default: until Ctrl-C]"
+)
+@click.option("--key", envvar="TRADE_SERVICE_API_KEY", help="API key, if the service requires one.")
 def top(url: str, every_s: float, times: int | None, key: str | None) -> None:
-    """Watch a running service: what flows, how fast, what fails and why.
+    """Watch a running service: throughput, latency, failures and their reasons.
 
-    It goes on when the service is away for a while. On a terminal the view is renewed in place; elsewhere
-    each look is printed below the last.
+    It continues when the service is away for a while. A terminal shows the view in place; elsewhere each update
+    is printed below the last.
     """
     try:
         address = root_url(url)
@@ -72,7 +79,7 @@ async def _scrape(session: aiohttp.ClientSession, url: str) -> Scrape:
         async with session.get(f"{url}/metrics") as response:
             text, status = await _text(response, url), response.status
     except (aiohttp.ClientError, TimeoutError) as error:
-        reason = str(error) or "no answer in time"
+        reason = str(error) or "timed out"
         raise Away(f"{url} does not answer ({reason}): is the service running there?") from error
     if status in (401, 403):
         raise CommandError(f"{url}/metrics answers {status}: give a key with --key")
@@ -83,10 +90,10 @@ async def _scrape(session: aiohttp.ClientSession, url: str) -> Scrape:
     try:
         scrape = Scrape.of(text, time.monotonic())
     except ValueError:
-        raise CommandError(f"{url}/metrics is no Prometheus text: is it a trade service?") from None
+        raise CommandError(f"{url}/metrics is not Prometheus text: is it a trade service?") from None
     if not scrape.has("trade_service_calls_total"):
         raise CommandError(
-            f"{url}/metrics has nothing of batches: is it a trade service, with batch.metrics_enabled "
+            f"{url}/metrics has no batch metrics: is it a trade service, with batch.metrics_enabled "
             "(EXECUTION_SERVICE_BATCH_METRICS_ENABLED) true?"
         )
     return scrape
@@ -102,7 +109,7 @@ async def _text(response: aiohttp.ClientResponse, url: str) -> str:
 
 
 def rendered(url: str, figures: Figures) -> Group:
-    """The view."""
+    """One update of the view."""
     return Group(Text(f"Trade service at {url}", style="bold"), _flow(figures), _reasons(figures))
 
 
@@ -155,8 +162,8 @@ def _stages(figures: Figures) -> str:
 
 def _reasons(figures: Figures) -> Table | Text:
     if not figures.reasons:
-        return Text("nothing failed since the service started", style="dim")
-    table = Table("not plainly accepted", "executions", box=None, pad_edge=False, header_style="dim")
+        return Text("no failures since the service started", style="dim")
+    table = Table("not accepted at once", "executions", box=None, pad_edge=False, header_style="dim")
     for code, count in figures.reasons:
         table.add_row(code, f"{count:,.0f}")
     return table

@@ -1,4 +1,4 @@
-"""What `trade-service top` shows, computed from two scrapes of a running service's metrics. Pure."""
+"""Computes what `trade-service top` shows from two scrapes of a service's metrics. Pure."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
@@ -15,10 +15,10 @@ class _Grown(Protocol):
 
 
 class Scrape(msgspec.Struct, frozen=True):
-    """All samples of one scrape."""
+    """The samples of one scrape."""
 
     at_s: float
-    """Of a clock that only grows."""
+    """Of a monotonic clock."""
     samples: Mapping[Key, float]
 
     @classmethod
@@ -43,7 +43,7 @@ class Scrape(msgspec.Struct, frozen=True):
         )
 
     def by(self, name: str, label: str) -> dict[str, float]:
-        """The sums by the values of one label."""
+        """The sum for each value of one label."""
         sums: defaultdict[str, float] = defaultdict(float)
         for (n, have), value in self.samples.items():
             if n == name:
@@ -52,18 +52,18 @@ class Scrape(msgspec.Struct, frozen=True):
 
 
 class Figures(msgspec.Struct, frozen=True):
-    """One moment: rates a second over the time between two scrapes, and what stands now."""
+    """Rates per second between two scrapes, and gauges of the second."""
 
     accepted_rate: float
     failed_rate: float
     recovered_rate: float
-    """Accepted only by a retry or a look-up; those of a look-up are not in `accepted_rate`."""
+    """Accepted only after a retry or reconciliation; the latter are not in `accepted_rate`."""
     calls_rate: float
     requests_rate: float
     executions_a_batch: float | None
-    """Over the same time; None when no batch went out."""
+    """Between the scrapes; None when no batch was sent."""
     stage_ms: Mapping[str, float]
-    """Mean time of each stage of a batch, of those stages that had any."""
+    """Mean time of each stage of a batch that occurred."""
     open_executions: Mapping[str, float]
     queue: float
     queue_limit: float
@@ -73,11 +73,11 @@ class Figures(msgspec.Struct, frozen=True):
     oldest_unknown_s: float
     alarms: float
     reasons: tuple[tuple[str, float], ...]
-    """Codes of what was not plainly accepted, with how many since the service started; the most first."""
+    """Codes other than OK with their counts since the service started, the most frequent first."""
 
     @classmethod
     def between(cls, before: Scrape, after: Scrape) -> "Figures":
-        """The figures at `after`. A service that was restarted in between counts from nothing."""
+        """The figures at `after`. A service that was restarted in between counts from zero."""
         elapsed_s = max(after.at_s - before.at_s, 1e-9)
 
         def grown(name: str, **labels: str) -> float:

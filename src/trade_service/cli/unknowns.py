@@ -1,4 +1,4 @@
-"""`trade-service unknowns`: what is open, for how long, and what it waits for."""
+"""`trade-service unknowns`: lists executions with an unknown outcome."""
 
 import sys
 from pathlib import Path
@@ -27,10 +27,10 @@ SOME = 1
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
 @config_option
 def unknowns(*, limit: int, as_json: bool, toml_path: Path | None) -> None:
-    """List executions whose outcome is unknown, the oldest first, and what each waits for.
+    """List executions with an unknown outcome, the oldest first, and what each waits for.
 
-    The service looks them up by itself, again and again. One that stays is for you: `show` it, ask the
-    Execution Service's people, then `resolve` it. Exit code 0 when there is none, else 1.
+    The service keeps reconciling them by itself. If one stays, `show` it, ask the Execution Service's team, then
+    `resolve` it. Exit code 0 if there are none, else 1.
     """
     settings = settings_for(toml_path, quiet_level="ERROR").settings
     found = run_until_done(lambda: _unknowns(settings, limit))
@@ -67,5 +67,5 @@ def _print(found: Unknowns, console: Console) -> None:
             Text(waits_for(case)),
         )
     console.print(table)
-    shown = "" if len(found.cases) == found.total else f" (the oldest {len(found.cases):,} are shown)"
+    shown = "" if len(found.cases) == found.total else f" (showing the oldest {len(found.cases):,})"
     console.print(f"{found.total:,} unknown{shown}.", style="bold yellow", highlight=False)
