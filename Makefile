@@ -1,4 +1,4 @@
-# Everything a newcomer needs: `make run` shows the main job, `make test` proves it.
+# Start here: `make run` is the demo, `make test` runs the tests.
 .DEFAULT_GOAL := help
 PYTHON ?= python3
 VENV := .venv
@@ -6,19 +6,19 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 ROUNDS ?= 50
 SEEDS ?= 10000
-ROUNDS_TELEMETRY ?= 200
 EXAMPLES ?= 50
 ROUNDS_FUZZ ?= 50
 ROUNDS_FAILOVER ?= 20
 
-.PHONY: help run serve test world chaos lint audit-deps format bench bench-batch bench-lists bench-telemetry clean lock recording fuzz failover bench-http bench-start
+.PHONY: help run serve test checks-short world chaos failover fuzz lint audit-deps format bench bench-more bench-short \
+	bench-lists bench-http bench-start bench-batch bench-telemetry recording lock clean
 
-help: ## this list
+help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
 
 $(STAMP): pyproject.toml requirements.lock
-	@command -v $(PYTHON) >/dev/null || { echo "Python 3.11 or later is needed: install it, or name it with PYTHON=..."; exit 1; }
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or later is needed; $(PYTHON) is older. Name another with PYTHON=..."; exit 1; }
+	@command -v $(PYTHON) >/dev/null || { echo "Python 3.11 or later is needed: install it, or set PYTHON=..."; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or later is needed; $(PYTHON) is older. Set PYTHON=... to another one."; exit 1; }
 	@echo "Installing into $(VENV) (once)..."
 	@if command -v uv >/dev/null; then \
 		uv venv --quiet --allow-existing --python $(PYTHON) $(VENV) && \
@@ -31,7 +31,7 @@ $(STAMP): pyproject.toml requirements.lock
 	fi
 	@touch $@
 
-run: $(STAMP) ## the main job: database, simulator, 5,000 orders submitted and audited
+run: $(STAMP) ## the demo: database, simulator, 5,000 orders submitted and audited
 	@$(BIN)/trade-service demo
 
 serve: $(STAMP) ## the service on 127.0.0.1:8082 with its own PostgreSQL
@@ -40,19 +40,26 @@ serve: $(STAMP) ## the service on 127.0.0.1:8082 with its own PostgreSQL
 test: $(STAMP) ## all tests
 	@$(BIN)/python -m pytest -n 2 --dist loadgroup
 
-world: $(STAMP) ## the engine in seeded worlds on virtual time (SEEDS=10000 FIRST=0)
+checks-short: ## the short form of every longer check, one after the other: about 5 minutes
+	@$(MAKE) --no-print-directory world SEEDS=2000
+	@$(MAKE) --no-print-directory chaos ROUNDS=2
+	@$(MAKE) --no-print-directory failover ROUNDS_FAILOVER=2
+	@$(MAKE) --no-print-directory fuzz EXAMPLES=5 ROUNDS_FUZZ=3
+	@$(MAKE) --no-print-directory bench-short
+
+world: $(STAMP) ## simulate the engine in seeded worlds on virtual time (SEEDS=10000 FIRST=0)
 	@$(BIN)/python -m tests.world --seeds $(SEEDS) $(if $(FIRST),--first $(FIRST))
 
-chaos: $(STAMP) ## real processes killed, paused, restarted, cut off; then an audit (ROUNDS=50 SEED=...)
+chaos: $(STAMP) ## kill, pause, restart and cut off real processes, then audit (ROUNDS=50 SEED=...)
 	@$(BIN)/python -m tests.chaos --rounds $(ROUNDS) $(if $(SEED),--seed $(SEED))
 
-failover: $(STAMP) ## a synchronous standby promoted under load: nothing lost, nothing twice (ROUNDS_FAILOVER=20)
+failover: $(STAMP) ## promote a synchronous standby under load, then audit (ROUNDS_FAILOVER=20)
 	@FAILOVER_ROUNDS=$(ROUNDS_FAILOVER) $(BIN)/python -m pytest tests/chaos/test_failover.py
 
-fuzz: $(STAMP) ## schemathesis asks the service for all that its description names (EXAMPLES=50 ROUNDS_FUZZ=50)
+fuzz: $(STAMP) ## schemathesis against the running service's OpenAPI document (EXAMPLES=50 ROUNDS_FUZZ=50)
 	@FUZZ_EXAMPLES=$(EXAMPLES) FUZZ_PHASES=examples,coverage,fuzzing FUZZ_SEEDS=$(ROUNDS_FUZZ) $(BIN)/python -m pytest tests/web/test_conformance.py
 
-lint: $(STAMP) ## style, types, layers, ratchets, known vulnerabilities (AUDIT=required)
+lint: $(STAMP) ## style, types, import contracts, ratchets, known vulnerabilities (AUDIT=required)
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
@@ -60,37 +67,44 @@ lint: $(STAMP) ## style, types, layers, ratchets, known vulnerabilities (AUDIT=r
 	@$(BIN)/python -m pytest tests/test_tidy.py tests/test_lock.py
 	@$(BIN)/python -m tests.advisories $(if $(filter required,$(AUDIT)),--required)
 
-audit-deps: $(STAMP) ## known vulnerabilities of the locked packages; fails when they cannot be asked for
+audit-deps: $(STAMP) ## known vulnerabilities of the locked packages; fails if the database is unreachable
 	@$(BIN)/python -m tests.advisories --required
 
-format: $(STAMP) ## put the code into the house style
+format: $(STAMP) ## format the code
 	@$(BIN)/ruff check --fix-only --quiet .
 	@$(BIN)/ruff format --quiet .
 
-bench: $(STAMP) ## the figures of the README, measured here
-	@$(BIN)/python -m benchmarks.run
+bench: $(STAMP) ## measure the figures of the README
+	@$(BIN)/python -m benchmarks --full --only engine --only memory
 
-bench-lists: $(STAMP) ## the same lists over 10 thousand and 10 million rows (LARGE=...)
-	@$(BIN)/python -m benchmarks.lists $(if $(LARGE),--large $(LARGE))
+bench-more: $(STAMP) ## other questions: callers, replicas, table (ONLY="callers table" PRESET=--full)
+	@$(BIN)/python -m benchmarks $(PRESET) $(addprefix --only ,$(or $(ONLY),callers replicas table))
 
-bench-http: $(STAMP) ## requests a second, latencies and overload over HTTP, 100 clients (SECONDS=...)
-	@$(BIN)/python -m benchmarks.http_load $(if $(SECONDS),--seconds $(SECONDS))
+bench-lists: $(STAMP) ## measure lists of 10 thousand and 10 million rows (LARGE=...)
+	@LARGE=$(LARGE) $(BIN)/python -m benchmarks --full --only lists
 
-bench-start: $(STAMP) ## from the start of serve until it is ready, on a database that runs, and its idle memory
-	@$(BIN)/python -m benchmarks.start
+bench-http: $(STAMP) ## measure the API under 100 clients and under overload (SECONDS=...)
+	@SECONDS=$(SECONDS) $(BIN)/python -m benchmarks --full --only http
 
-bench-batch: $(STAMP) ## where the time of a batch goes, by process and by step, beside the bare loop
-	@$(BIN)/python -m benchmarks.batch_costs
+bench-start: $(STAMP) ## measure start-up time and idle memory
+	@$(BIN)/python -m benchmarks --only start
 
-bench-telemetry: $(STAMP) ## what metrics and traces cost, beside an engine without them (ROUNDS_TELEMETRY=200)
-	@$(BIN)/python -m benchmarks.telemetry_cost --rounds $(ROUNDS_TELEMETRY)
+bench-batch: $(STAMP) ## measure where the time of a batch goes, by process and by step
+	@$(BIN)/python -m benchmarks --only batch
 
-recording: $(STAMP) ## draw docs/demo.svg from a run of the demo
+bench-telemetry: $(STAMP) ## measure the cost of metrics and traces (ROUNDS_TELEMETRY=200)
+	@ROUNDS=$(ROUNDS_TELEMETRY) $(BIN)/python -m benchmarks --full --only telemetry
+
+bench-short: $(STAMP) ## every benchmark for an instant, to see that it works
+	@folder=$$(mktemp -d) && $(BIN)/python -m benchmarks --quick --output $$folder/short; \
+		status=$$?; rm -rf $$folder; exit $$status
+
+recording: $(STAMP) ## render docs/demo.svg from a run of the demo
 	@$(BIN)/python -m benchmarks.record_demo
 
 lock: $(STAMP) ## pin the newest allowed dependencies (needs uv)
 	@uv pip compile --quiet --universal --generate-hashes --no-header --no-annotate --no-emit-index-url --extra dev -o requirements.lock pyproject.toml
 
-clean: ## remove what make made here (never the user's database)
+clean: ## remove what make created here (never a database)
 	@rm -rf $(VENV) dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,7 +1,7 @@
-"""The bare limit of a submission: cut 100 orders, then what the bare loop does with the executions.
+"""The bare submission: slice 100 orders, then do what the bare loop does with the executions.
 
-As durable as the service, and with none of its logic: no request is read, nothing is checked, nothing answered,
-and between the cut and the claim nothing says that the executions are to be sent.
+As durable as the service but without its logic: no request is parsed or validated, no answer is written, and
+between slicing and claim nothing records that the executions are to be sent.
 """
 
 import asyncio
@@ -17,8 +17,8 @@ LOCK = """
 SELECT id, quantity, quantity_sent, limit_price FROM trade_order WHERE id = ANY($1::int[]) ORDER BY id
 FOR NO KEY UPDATE
 """
-CUT = """
-WITH cut AS (
+SLICE = """
+WITH slice AS (
     INSERT INTO execution (execution_status_id, blotter_id, trade_type_id, trade_order_id, destination_id,
                            quantity_ordered, quantity_placed, limit_price, submission_state)
     SELECT 1, 1, 1, id, 1, 1, 0, limit_price, 'none'
@@ -26,16 +26,17 @@ WITH cut AS (
     RETURNING id, trade_order_id
 ), orders AS (
     UPDATE trade_order o SET quantity_sent = quantity_sent + 1, submitted = false, version = version + 1
-    FROM cut c WHERE o.id = c.trade_order_id
+    FROM slice s WHERE o.id = s.trade_order_id
 )
-SELECT id FROM cut
+SELECT id FROM slice
 """
 BATCH = 100
 
 
 async def run(dsn: str, base_url: str, order_ids: Sequence[int], senders: int, seconds: float) -> Bare:
-    """Cuts one piece of each order and sends it, again and again; so many batches are under way at once, and as
-    many more are cut or wait meanwhile."""
+    """Slices and sends one unit of each order, over and over, with `senders` batches in flight and as many in
+    preparation.
+    """
     turn, starts = asyncio.Semaphore(senders), itertools.cycle(range(0, len(order_ids) - BATCH + 1, BATCH))
     done = 0
 
@@ -45,10 +46,10 @@ async def run(dsn: str, base_url: str, order_ids: Sequence[int], senders: int, s
             start = next(starts)
             async with link.transaction():
                 orders = await link.fetch(LOCK, list(order_ids[start : start + BATCH]))
-                cut = await link.fetch(CUT, [row[0] for row in orders], [row[3] for row in orders])
+                slices = await link.fetch(SLICE, [row[0] for row in orders], [row[3] for row in orders])
             async with turn:
-                await sender.send([row[0] for row in cut])
-            done += len(cut)
+                await sender.send([row[0] for row in slices])
+            done += len(slices)
 
     async with connections(dsn, base_url, 2 * senders) as (links, session):
         ready = await asyncio.gather(*(Sender.ready(link, session) for link in links))

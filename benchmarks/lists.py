@@ -1,40 +1,25 @@
-"""`make bench-lists`: the same pages of trade orders and of executions over few rows and over very many.
+"""The same pages of trade orders and of executions over few rows and over very many."""
 
-Over HTTP on this machine, with the embedded PostgreSQL; names are in the database already. For each page the
-median of its repetitions, small and large, their ratio, and what the first request of the large one took: nobody
-has asked for its total before, so that one waits for it, or is told an estimate.
-"""
-
-import argparse
-import asyncio
 import contextlib
+import os
 import statistics
 import time
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
-from typing import TypeAlias
 
 import aiohttp
 import msgspec
-import uvloop
 
-from benchmarks.list_tables import filled, say
-from trade_service.bench.machine import described, this_machine
-from trade_service.bench.stage import services_on
-from trade_service.bootstrap.web import web_app
-from trade_service.cli.demo_folder import database_folder, make_demo_folder, remove_demo_folder
-from trade_service.http_server import serve_asgi
-from trade_service.observability.logs import configure_logs
-from trade_service.store.embedded import EmbeddedPostgres
+from benchmarks.list_tables import fill_lists
+from trade_service.bench.environment import Environment, serving
+from trade_service.bench.results import Better, Scenario
+from trade_service.bench.seeding import connected
+from trade_service.bench.subprocesses import BenchError
 
 WARM_UP = 10
 PAGE_S = 6.0
-"""A page that takes long is repeated for this time, or not at all."""
+"""Slow pages are repeated no longer than this."""
 COUNTED_S = 120.0
-"""Counting a whole table takes less."""
+"""Time limit for counting a whole table."""
 AWAY = "http://127.0.0.1:9"
-
-Figures: TypeAlias = dict[str, float]
 
 BOTH = {
     "default sort, 50 rows": "",
@@ -84,29 +69,61 @@ LISTS = {
         "sorted by quantity filled": "sort=-quantityFilled",
     },
 }
-"""Pages by list and name; 50 rows where nothing else is said."""
+"""Pages by list and name; 50 rows unless they say otherwise."""
 
 
-@asynccontextmanager
-async def served(dsn: str) -> AsyncIterator[str]:
-    """The address of the whole service on a database."""
-    overrides = {"security_service.base_url": AWAY, "portfolio_service.base_url": AWAY}
-    async with (
-        services_on(dsn, AWAY, **overrides) as services,
-        web_app(services) as app,
-        asyncio.TaskGroup() as group,
-    ):
-        stop = asyncio.Event()
-        address: asyncio.Future[str] = asyncio.get_running_loop().create_future()
-        group.create_task(serve_asgi(app, "127.0.0.1", 0, stop=stop, ready=address.set_result, grace_s=1.0))
-        try:
-            yield await address
-        finally:
-            stop.set()
+async def lists(environment: Environment, scenario: Scenario) -> None:
+    """Pages of `GET /api/v2/tradeOrders` and `GET /api/v2/executions` over a small and a large table, over
+    HTTP, with all display names known: the median of each page. Both tables are read in turn, request by
+    request. The first request of a list that was never counted waits for its total, or gets an estimate.
+    """
+    pick = environment.preset.pick
+    small, usual = pick((2_500, 5_000), (10_000, 300_000), (10_000, 10_000_000))
+    sizes, repetitions = (small, int(os.environ.get("LARGE") or usual)), pick(2, 50, 50)
+    services = {"security_service.base_url": AWAY, "portfolio_service.base_url": AWAY}
+    async with contextlib.AsyncExitStack() as stack:
+        session = await stack.enter_async_context(aiohttp.ClientSession())
+        urls = []
+        for rows in sizes:
+            dsn = await stack.enter_async_context(environment.database())
+            async with connected(dsn) as link:
+                await fill_lists(link, rows, environment.step)
+            urls.append(await stack.enter_async_context(serving(dsn, AWAY, **services)))
+        for which, pages in LISTS.items():
+            tables = [
+                Table(session, f"{url}/api/v2/{which}", rows) for url, rows in zip(urls, sizes, strict=True)
+            ]
+            for table in tables:
+                await table.find_middle()
+            chart = scenario.chart(f"Pages of {which}", "rows", "ms", log=True)
+            for name, query in pages.items():
+                environment.step(f"{which}: {name}")
+                await _repeat(tables, name, query, repetitions)
+                line = chart.line(name, Better.LESS)
+                for table in tables:
+                    line.add(table.rows, round(table.median_ms(name), 2))
+            ratios = {name: tables[-1].median_ms(name) / tables[0].median_ms(name) for name in pages}
+            beyond = {name: tables[-1].times_ms[name][0] - tables[-1].median_ms(name) for name in pages}
+            slowest, first = max(ratios, key=ratios.__getitem__), max(beyond, key=beyond.__getitem__)
+            scenario.find(
+                f"{which}: the large table takes {statistics.median(ratios.values()):.2f} times as long "
+                f"(median of {len(pages)} pages), at most {ratios[slowest]:.1f} times ({slowest}); "
+                f"first requests took up to {beyond[first]:.0f} ms more than their median ({first})."
+            )
+
+
+async def _repeat(tables: "list[Table]", name: str, query: str, repetitions: int) -> None:
+    """Reads a page of all tables in turn, so that they meet the same conditions."""
+    began = time.perf_counter()
+    for repetition in range(WARM_UP + repetitions):
+        if repetition and time.perf_counter() - began > PAGE_S:
+            break
+        for table in tables if repetition % 2 else reversed(tables):
+            await table.timed(name, query)
 
 
 class Table:
-    """A list at one size, served."""
+    """One list at one size."""
 
     def __init__(self, session: aiohttp.ClientSession, url: str, rows: int) -> None:
         self._session = session
@@ -116,108 +133,34 @@ class Table:
         self._places: dict[str, str] = {}
 
     async def get(self, query: str) -> dict[str, dict[str, object]]:
-        """A page."""
+        """Reads a page. Raises BenchError unless it succeeds."""
         async with self._session.get(f"{self._url}?{query}") as response:
-            body: dict[str, dict[str, object]] = msgspec.json.decode(await response.read())
-            assert response.status == 200, body
-            return body
+            text = await response.read()
+        if response.status != 200:
+            raise BenchError(f"{self._url}?{query}: {response.status} {text[:200].decode(errors='replace')}")
+        body: dict[str, dict[str, object]] = msgspec.json.decode(text)
+        return body
 
     async def find_middle(self) -> None:
-        """Finds out where the pages in the middle begin."""
+        """Determines where the pages in the middle start."""
         middle = self.rows // 2
-        async with asyncio.timeout(COUNTED_S):
-            pagination = await self._counted(f"limit=1000&offset={middle - 1000}")
-        assert pagination["totalElements"] == self.rows, f"{pagination} told of {self.rows}"
+        query = f"limit=1000&offset={middle - 1000}"
+        deadline = time.monotonic() + COUNTED_S
+        while (pagination := (await self.get(query))["pagination"])["totalIsEstimate"]:
+            if time.monotonic() > deadline:
+                raise BenchError(f"{self._url} was not counted within {COUNTED_S:g} s")
+        if pagination["totalElements"] != self.rows:
+            raise BenchError(f"{self._url} has {pagination['totalElements']} rows, not {self.rows}")
         self._places = {"middle": str(middle), "cursor": str(pagination["nextCursor"])}
 
-    async def _counted(self, query: str) -> dict[str, object]:
-        """The pagination of a page once its rows have been counted."""
-        while True:
-            pagination = (await self.get(query))["pagination"]
-            if not pagination["totalIsEstimate"]:
-                return pagination
-
     async def timed(self, name: str, query: str) -> None:
-        """Gets a page and notes the milliseconds."""
+        """Reads a page and records the milliseconds."""
         words = query.format_map(self._places)
         began = time.perf_counter()
         await self.get(words)
         self.times_ms.setdefault(name, []).append((time.perf_counter() - began) * 1000)
 
     def median_ms(self, name: str) -> float:
-        """Of a page, once it is warm."""
+        """The median of a page after the warm-up."""
         times = self.times_ms[name]
         return statistics.median(times[min(WARM_UP, len(times) // 2) :])
-
-
-async def compare(urls: dict[int, str], which: str, repetitions: int) -> dict[str, Figures]:
-    """Both sizes in turn, request by request, so that they meet the same machine."""
-    async with contextlib.AsyncExitStack() as stack:
-        session = await stack.enter_async_context(aiohttp.ClientSession())
-        tables = []
-        for rows, url in urls.items():
-            address = await stack.enter_async_context(served(url))
-            tables.append(Table(session, f"{address}/api/v2/{which}", rows))
-            await tables[-1].find_middle()
-        found = {}
-        for name, query in LISTS[which].items():
-            began = time.perf_counter()
-            for repetition in range(WARM_UP + repetitions):
-                if repetition and time.perf_counter() - began > PAGE_S:
-                    break
-                for table in tables if repetition % 2 else reversed(tables):
-                    await table.timed(name, query)
-            found[name] = _figures(tables, name)
-            say(f"{which}: {name}: {found[name]}")
-        return found
-
-
-def _figures(tables: Sequence[Table], name: str) -> Figures:
-    """Median milliseconds and their ratio; of the first request what it took, and how much more."""
-    medians = [table.median_ms(name) for table in tables]
-    figures = {f"{table.rows:,}": round(ms, 2) for table, ms in zip(tables, medians, strict=True)}
-    first_ms = tables[-1].times_ms[name][0]
-    return figures | {
-        "ratio": round(medians[-1] / medians[0], 2),
-        "first": round(first_ms, 1),
-        "first beyond": round(first_ms - medians[-1], 1),
-    }
-
-
-def as_table(which: str, pages: dict[str, Figures]) -> str:
-    """The figures in Markdown."""
-    heads = list(next(iter(pages.values())))
-    lines = [[f"`{which}`, ms", *heads], ["---", *("---:" for _ in heads)]]
-    lines += [[name, *(f"{figure:,}" for figure in figures.values())] for name, figures in pages.items()]
-    return "\n".join(f"| {' | '.join(cells)} |" for cells in lines) + "\n"
-
-
-async def main(arguments: argparse.Namespace) -> None:
-    """Measures both sizes; prints tables, and the same with what it was measured on as a JSON document."""
-    configure_logs("ERROR", "console")
-    report: dict[str, object] = {"machine": described(this_machine())}
-    folder = make_demo_folder()
-    try:
-        async with EmbeddedPostgres.running(database_folder(folder)) as postgres:
-            report["postgresql"] = postgres.version
-            urls = {}
-            for rows in (arguments.small, arguments.large):
-                urls[rows], report[f"{rows:,} rows"] = await filled(postgres.dsn, rows)
-            for which in LISTS:
-                report[which] = pages = await compare(urls, which, arguments.repetitions)
-                print(as_table(which, pages))
-                most = max(pages, key=lambda name: pages[name]["first beyond"])
-                print(
-                    f"First requests took up to {pages[most]['first beyond']} ms more than the median: {most}.\n"
-                )
-    finally:
-        await remove_demo_folder(folder)
-    print(msgspec.json.format(msgspec.json.encode(report), indent=2).decode())
-
-
-if __name__ == "__main__":
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.lists", description=__doc__)
-    parser.add_argument("--small", type=int, default=10_000, help="rows of the small table")
-    parser.add_argument("--large", type=int, default=10_000_000, help="rows of the large table")
-    parser.add_argument("--repetitions", type=int, default=50)
-    uvloop.run(main(parser.parse_args()))

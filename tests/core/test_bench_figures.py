@@ -6,7 +6,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trade_service.bench.figures import place, quantile, recommended_size, short, summary
 from trade_service.bench.machine import described, this_machine
 from trade_service.bench.results import (
     FORMAT,
@@ -14,10 +13,15 @@ from trade_service.bench.results import (
     Results,
     ResultsError,
     Scenario,
+    place,
+    quantile,
     read_results,
+    recommended_size,
+    short,
+    summary,
     write_results,
 )
-from trade_service.cli.bench_view import bar
+from trade_service.cli.bench_tables import bar
 
 rates = st.floats(0.1, 1e6)
 
@@ -97,7 +101,7 @@ def results_with(scenario: Scenario) -> Results:
     )
 
 
-def test_results_survive_their_file(tmp_path: Path) -> None:
+def test_results_round_trip_through_their_file(tmp_path: Path) -> None:
     scenario = Scenario("size", "Which batch size?", "")
     line = scenario.chart("Throughput", "batch size", "executions/s").line("engine", Better.MORE)
     for value in (1.5, 2.5):
@@ -112,17 +116,17 @@ def test_results_survive_their_file(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{", '{"format": 1}', "\xff"])
-def test_another_file_is_told_apart(tmp_path: Path, text: str) -> None:
+def test_other_files_are_refused(tmp_path: Path, text: str) -> None:
     (tmp_path / "a.json").write_text(text, "latin-1")
-    with pytest.raises(ResultsError, match=r"a\.json: no results"):
+    with pytest.raises(ResultsError, match=r"a\.json: not a result"):
         read_results(tmp_path / "a.json")
 
 
-def test_a_later_format_is_told_apart(tmp_path: Path) -> None:
+def test_other_formats_are_refused(tmp_path: Path) -> None:
     later = results_with(Scenario("size", "", ""))
     later.format = 2
     write_results(later, tmp_path / "a.json")
-    with pytest.raises(ResultsError, match="written in format 2"):
+    with pytest.raises(ResultsError, match="has format 2"):
         read_results(tmp_path / "a.json")
 
 

@@ -1,4 +1,4 @@
-"""Open-loop load: who leaves when, and what latency counts from."""
+"""Open-loop load: when requests leave, and where latency starts."""
 
 import asyncio
 import time
@@ -6,18 +6,16 @@ import time
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from trade_service.bench import open_loop
-from trade_service.bench.memory_process import Pauses
-from trade_service.bench.open_loop import Arrival, Outcome, Step, StepFigures, arrivals, fire
+from trade_service.bench import load_generator
+from trade_service.bench.load_generator import Arrival, Outcome, Step, StepFigures, arrivals, fire
+from trade_service.bench.memory import Pauses
 
 steps = st.lists(st.builds(Step, st.floats(1, 500), st.floats(0.1, 2)), min_size=1, max_size=5)
 
 
 @settings(max_examples=30)
 @given(steps, st.integers(0, 1000))
-def test_arrivals_are_fixed_beforehand_in_order_and_within_their_steps(
-    planned: list[Step], seed: int
-) -> None:
+def test_arrivals_are_deterministic_ordered_and_within_their_steps(planned: list[Step], seed: int) -> None:
     found = arrivals(planned, seed)
     assert found == arrivals(planned, seed)
     assert [one.at_s for one in found] == sorted(one.at_s for one in found)
@@ -26,16 +24,16 @@ def test_arrivals_are_fixed_beforehand_in_order_and_within_their_steps(
         assert begun <= one.at_s <= begun + planned[one.step].seconds
 
 
-def test_as_many_leave_as_the_rate_says() -> None:
+def test_arrivals_match_the_rate() -> None:
     count = len(arrivals([Step(1000, 10)], seed=1))
     assert 9_500 < count < 10_500
 
 
 async def test_a_late_start_counts_as_latency() -> None:
-    """A generator that is held up sends late; the wait before that is not left out."""
+    """A blocked generator sends late; its delay is part of the latency."""
 
     async def send() -> Outcome:
-        time.sleep(0.05)  # noqa: ASYNC251  # holds up everything, as a busy machine does
+        time.sleep(0.05)  # noqa: ASYNC251  # blocks the loop, as a busy machine does
         return Outcome.GOOD
 
     (figures,) = await fire([Step(1000, 0.003)], [Arrival(0.001 * n, 0) for n in range(3)], send)
@@ -43,14 +41,14 @@ async def test_a_late_start_counts_as_latency() -> None:
     assert max(figures.latencies_ms) >= 140
 
 
-async def test_requests_leave_whether_or_not_others_are_answered() -> None:
-    on_the_way, most, all_here = 0, 0, asyncio.Event()
+async def test_requests_do_not_wait_for_other_answers() -> None:
+    in_flight, most, all_here = 0, 0, asyncio.Event()
 
     async def send() -> Outcome:
-        nonlocal on_the_way, most
-        on_the_way += 1
-        most = max(most, on_the_way)
-        if on_the_way == 20:
+        nonlocal in_flight, most
+        in_flight += 1
+        most = max(most, in_flight)
+        if in_flight == 20:
             all_here.set()
         await asyncio.wait_for(all_here.wait(), 30)
         return Outcome.SHED
@@ -61,7 +59,7 @@ async def test_requests_leave_whether_or_not_others_are_answered() -> None:
     assert figures.latency_ms(0.5) is None
 
 
-async def test_what_the_generator_cannot_send_is_told() -> None:
+async def test_requests_beyond_the_limit_count_as_not_sent() -> None:
     go, left = asyncio.Event(), 0
 
     async def send() -> Outcome:
@@ -70,10 +68,10 @@ async def test_what_the_generator_cannot_send_is_told() -> None:
         await go.wait()
         return Outcome.GOOD
 
-    count = open_loop.MOST_OPEN + 7
+    count = load_generator.MOST_OPEN + 7
     firing = asyncio.ensure_future(fire([Step(1, 1)], [Arrival(0.0, 0)] * count, send))
     async with asyncio.timeout(30):
-        while left < open_loop.MOST_OPEN:
+        while left < load_generator.MOST_OPEN:
             await asyncio.sleep(0.01)
     go.set()
     (figures,) = await firing
@@ -81,7 +79,7 @@ async def test_what_the_generator_cannot_send_is_told() -> None:
     assert figures.outcomes[Outcome.NOT_SENT] == 7
 
 
-def test_rates_are_those_of_the_step() -> None:
+def test_rates_count_per_second_of_the_step() -> None:
     figures = StepFigures(2.0)
     figures.outcomes |= {Outcome.GOOD: 6, Outcome.SHED: 3, Outcome.BAD: 1}
     assert figures.rate(Outcome.GOOD) == 3.0

@@ -1,24 +1,12 @@
-"""What a benchmark is allowed to do without asking, and what it refuses."""
+"""What a benchmark does without asking, and what it refuses."""
 
 from pathlib import Path
 
 import pytest
 
-from trade_service.bench.effort import QUICK
-from trade_service.bench.stage import Target
-from trade_service.cli.bench_plan import Plan, check_plan, is_here
+from trade_service.bench.environment import Target
+from trade_service.cli.bench import check, is_here
 from trade_service.cli.running import CommandError
-
-OURS = Target()
-
-
-def plan(
-    target: Target = OURS,
-    scenarios: tuple[str, ...] = ("load",),
-    database_url: str | None = None,
-    output: Path | None = None,
-) -> Plan:
-    return Plan(QUICK, scenarios, output, database_url, target)
 
 
 @pytest.mark.parametrize(
@@ -32,32 +20,34 @@ def plan(
         ("postgresql:///x?host=elsewhere", False),
     ],
 )
-def test_what_leads_off_this_machine_is_known(url: str, here: bool) -> None:
+def test_databases_on_other_machines_need_confirmation(url: str, here: bool) -> None:
     assert is_here(url) is here
-    assert bool(check_plan(plan(database_url=url))) is not here
+    assert bool(check(Target(), ("load",), url, None)) is not here
 
 
-def test_nothing_is_asked_where_nothing_is_given() -> None:
-    assert check_plan(plan(scenarios=("size", "load"))) == ""
+def test_a_run_without_targets_needs_no_confirmation() -> None:
+    assert check(Target(), ("size", "load"), None, None) == ""
 
 
-def test_what_may_trade_is_asked_about_and_no_password_is_shown() -> None:
+def test_targets_need_confirmation_and_passwords_are_masked() -> None:
     given = Target(execution_service_url="http://me:secret@127.0.0.1:8084")
-    question = check_plan(plan(given))
-    assert "which may trade them" in question
-    assert "secret" not in question
-    assert "up to its overload" in check_plan(plan(Target(service_url="http://127.0.0.1:8082")))
+    warning = check(given, ("load",), None, None)
+    assert "which may trade them" in warning
+    assert "secret" not in warning
+    assert "beyond its capacity" in check(Target(service_url="http://127.0.0.1:8082"), ("load",), None, None)
 
 
 @pytest.mark.parametrize(
-    ("wrong", "complaint"),
+    ("target", "questions", "database_url", "output", "complaint"),
     [
-        (plan(Target(service_url="http://x"), database_url="postgresql://127.0.0.1/x"), "give it alone"),
-        (plan(Target("http://y", "http://x")), "give it alone"),
-        (plan(Target(service_url="http://x"), scenarios=("size",)), "--only load"),
-        (plan(output=Path("/no/such/place/x")), "there is no folder"),
+        (Target(service_url="http://x"), ("load",), "postgresql://127.0.0.1/x", None, "use it alone"),
+        (Target("http://y", "http://x"), ("load",), None, None, "use it alone"),
+        (Target(service_url="http://x"), ("size",), None, None, "--only load"),
+        (Target(), ("load",), None, Path("/no/such/place/x"), "does not exist"),
     ],
 )
-def test_a_plan_that_cannot_be_is_refused(wrong: Plan, complaint: str) -> None:
+def test_contradictory_options_are_refused(
+    target: Target, questions: tuple[str, ...], database_url: str | None, output: Path | None, complaint: str
+) -> None:
     with pytest.raises(CommandError, match=complaint):
-        check_plan(wrong)
+        check(target, questions, database_url, output)

@@ -10,11 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.core.test_bench_figures import results_with
+from trade_service.bench.chart import drawn, nice_step, scale_of
 from trade_service.bench.compare import compare
-from trade_service.bench.picture import drawn
 from trade_service.bench.report import report
 from trade_service.bench.results import Better, Chart, Point, Results, Scenario, Series
-from trade_service.bench.scale import nice_step, scale_of
 
 values = st.floats(0, 1e9, allow_subnormal=False)
 
@@ -62,11 +61,11 @@ def test_a_greater_value_stands_higher() -> None:
     ]
 
 
-def test_a_chart_without_values_is_no_picture() -> None:
+def test_a_chart_without_values_draws_nothing() -> None:
     assert drawn(chart_of()) == ""
 
 
-def test_the_page_holds_all_that_it_shows() -> None:
+def test_the_page_is_self_contained() -> None:
     scenario = Scenario("size", "Which <batch> & size?", "about", [chart_of(Point(10, [1.0, 3.0]))])
     scenario.find("Use 10.", good=True)
     scenario.find("Not 1.", good=False)
@@ -102,7 +101,7 @@ def test_the_page_holds_all_that_it_shows() -> None:
         ([0.0], [1.0], Better.LESS, "worse"),
     ],
 )
-def test_a_change_counts_when_the_runs_do_not_overlap(
+def test_a_change_counts_if_the_runs_do_not_overlap(
     before: list[float], after: list[float], better: Better, verdict: str
 ) -> None:
     old, new = (chart_of(Point(10, values), better=better) for values in (before, after))
@@ -110,13 +109,13 @@ def test_a_change_counts_when_the_runs_do_not_overlap(
     assert change.verdict == verdict
 
 
-def test_ratios_are_after_by_before() -> None:
+def test_ratios_divide_after_by_before() -> None:
     comparison = compare(results_of(chart_of(Point(10, [50.0]))), results_of(chart_of(Point(10, [100.0]))))
     assert comparison.changes[0].ratio == 2.0
     assert comparison.differences == ()
 
 
-def test_what_only_one_run_measured_is_told() -> None:
+def test_figures_of_only_one_run_are_listed() -> None:
     before, after = (
         results_of(chart_of(Point(10, [1.0]), Point(20, [1.0]))),
         results_of(chart_of(Point(10, [1.0]))),

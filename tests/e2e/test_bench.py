@@ -1,4 +1,4 @@
-"""`trade-service bench` on the real thing, and nothing left of it."""
+"""`trade-service bench` end to end, leaving nothing behind."""
 
 import asyncio
 import signal
@@ -7,14 +7,14 @@ from tests.core.test_bench_report import chart_of, results_of
 from tests.e2e.command import Cli
 from tests.e2e.test_demo import gone
 from tests.support.leftovers import alive_in, files_in, passable_folder
-from trade_service.bench.play import PLAYS
 from trade_service.bench.results import Point, read_results, write_results
+from trade_service.bench.runner import QUESTIONS
 
 BUSY_S = 240.0
-"""A quarter of a minute where nothing else runs; other tests do."""
+"""A quarter of a minute on an idle machine; other tests run too."""
 
 
-async def test_a_quick_run_answers_every_question_and_leaves_its_results_alone(bare_cli: Cli) -> None:
+async def test_a_quick_run_answers_every_question_and_leaves_only_its_results(bare_cli: Cli) -> None:
     with passable_folder("bench") as temporary:
         cli = bare_cli.under(TMPDIR=str(temporary), DATABASE_URL="mysql://unused")
         ended = await cli.run("bench", "--quick", "--output", "found", limit_s=BUSY_S)
@@ -23,7 +23,7 @@ async def test_a_quick_run_answers_every_question_and_leaves_its_results_alone(b
         assert alive_in(temporary) == []
     results = read_results(cli.folder / "found.json")
     assert not results.interrupted
-    assert [scenario.key for scenario in results.scenarios] == list(PLAYS)
+    assert [scenario.key for scenario in results.scenarios] == list(QUESTIONS)
     for scenario in results.scenarios:
         assert scenario.complete, scenario.problem
         assert scenario.findings
@@ -42,7 +42,7 @@ async def test_two_runs_are_compared(bare_cli: Cli) -> None:
     assert "0.80" in compared.out
 
 
-async def test_an_interrupted_run_keeps_what_it_found(bare_cli: Cli) -> None:
+async def test_an_interrupted_run_keeps_its_results(bare_cli: Cli) -> None:
     with passable_folder("bench") as temporary:
         async with await bare_cli.under(TMPDIR=str(temporary)).start(
             "bench", "--only", "size", "--output", "found"
@@ -58,14 +58,14 @@ async def test_an_interrupted_run_keeps_what_it_found(bare_cli: Cli) -> None:
     assert read_results(bare_cli.folder / "found.json").interrupted
 
 
-async def test_a_run_that_cannot_be_is_refused(bare_cli: Cli) -> None:
+async def test_contradictory_options_are_refused(bare_cli: Cli) -> None:
     ended = await bare_cli.run("bench", "--url", "http://127.0.0.1:1", "--only", "size")
     assert ended.code == 2, ended
     assert "can only be measured with --only load" in ended.complaint
 
 
-async def test_load_goes_elsewhere_only_when_that_is_confirmed(bare_cli: Cli) -> None:
+async def test_load_on_a_target_needs_confirmation(bare_cli: Cli) -> None:
     ended = await bare_cli.run("bench", "--execution-service-url", "http://192.0.2.1:8084", stdin=b"n\n")
     assert ended.code == 130, ended
-    assert "http://192.0.2.1:8084, which may trade them. Go on?" in ended.err
+    assert "http://192.0.2.1:8084, which may trade them. Continue?" in ended.err
     assert not list(bare_cli.folder.glob("bench-*"))

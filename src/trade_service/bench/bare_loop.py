@@ -1,7 +1,7 @@
-"""The bare limit: claim, one HTTP call, record, with the same durability and no logic at all.
+"""The bare loop: claim, one HTTP call, record, with the same durability and no logic at all.
 
-No retry, no reading of answers beyond decoding, no fencing beyond the attempt's id, no look-up, no waiting
-callers: what is left is what PostgreSQL, the network and the other end cost.
+Without retries, interpretation, fencing, reconciliation and waiting callers, only the costs of PostgreSQL, the
+network and the Execution Service remain.
 """
 
 import asyncio
@@ -33,11 +33,11 @@ SELECT m.id, m.quantity_ordered, m.limit_price, rtrim(o.security_id)
 FROM mine m JOIN trade_order o ON o.id = m.trade_order_id
 """
 RECORD = """
-WITH told AS (SELECT * FROM unnest($2::int[], $3::int[]) AS t(id, service_id)), sent AS (
+WITH answered AS (SELECT * FROM unnest($2::int[], $3::int[]) AS t(id, service_id)), sent AS (
     UPDATE execution e
     SET submission_state = 'accepted', execution_service_id = t.service_id, execution_status_id = 2,
         quantity_placed = quantity_ordered, version = version + 1
-    FROM told t WHERE e.id = t.id AND e.attempt_id = $1
+    FROM answered t WHERE e.id = t.id AND e.attempt_id = $1
 )
 UPDATE submission_attempt SET state = 'answered', closed_at = now(), next_action_at = NULL WHERE id = $1
 """
@@ -50,16 +50,16 @@ _HEADERS = {"Content-Type": "application/json"}
 
 
 class Bare(msgspec.Struct, frozen=True):
-    """What a run of the bare loop did."""
+    """The result of a run."""
 
     done: int
-    """Of the ids, counted from the first one."""
+    """The number of ids submitted, from the first on."""
     rate: float
-    """Executions a second."""
+    """Executions per second."""
 
 
 class Sender:
-    """One worker of the loop, as warm as the engine is when it is timed: statements prepared, connections open."""
+    """One worker, as warm as the engine: statements prepared, connections open."""
 
     def __init__(
         self,
@@ -73,14 +73,14 @@ class Sender:
 
     @classmethod
     async def ready(cls, connection: asyncpg.Connection, session: aiohttp.ClientSession) -> "Sender":
-        """A worker with a connection to the database of its own."""
-        # Opens a connection of the session by its cheapest call.
+        """A warmed-up worker on its own database connection."""
+        # The cheapest call opens a connection of the session.
         async with session.get("/api/v1/executions?limit=1") as answer:
             await answer.read()
         return cls(session, await connection.prepare(CLAIM), await connection.prepare(RECORD))
 
     async def send(self, execution_ids: list[int]) -> None:
-        """Claims, calls and records one batch."""
+        """Claims, sends and records one batch."""
         attempt_id = _CLOCK.new_attempt_id()
         rows = await self._claim.fetch(attempt_id, execution_ids)
         posts = [ExecutionPost("NEW", "BUY", "ML", row[3], row[1], row[2], row[0], 1) for row in rows]
@@ -99,7 +99,7 @@ async def run(
     batch_size: int = 100,
     limit_s: float = math.inf,
 ) -> Bare:
-    """Submits `ids` with so many workers; begins no batch after `limit_s`."""
+    """Submits `ids` with some workers; starts no batch after `limit_s`."""
     batches = deque(list(ids[i : i + batch_size]) for i in range(0, len(ids), batch_size))
     done = 0
 
@@ -121,7 +121,7 @@ async def run(
 async def connections(
     dsn: str, base_url: str, workers: int
 ) -> AsyncIterator[tuple[list[asyncpg.Connection], aiohttp.ClientSession]]:
-    """So many connections to the database, and a session with the Execution Service."""
+    """A database connection per worker, and a session with the Execution Service."""
     async with AsyncExitStack() as stack:
         session = await stack.enter_async_context(aiohttp.ClientSession(base_url))
         links: list[asyncpg.Connection] = []

@@ -1,4 +1,4 @@
-"""Two runs beside one another, ratio by ratio. Pure."""
+"""Compares two runs figure by figure. Pure."""
 
 from collections.abc import Iterator
 
@@ -7,11 +7,11 @@ import msgspec
 from trade_service.bench.results import Better, Chart, Results, Series
 
 NOISE = 0.05
-"""A change of a median by less is no change, whatever its repetitions say."""
+"""Smaller changes of a median do not count, whatever the repetitions."""
 
 
 class Change(msgspec.Struct, frozen=True):
-    """One measurement of both runs."""
+    """One figure in both runs."""
 
     scenario: str
     chart: str
@@ -22,30 +22,30 @@ class Change(msgspec.Struct, frozen=True):
     before: float
     after: float
     verdict: str
-    """`better`, `worse`, `same`, or nothing where the figure is neither good nor bad."""
+    """`better`, `worse` or `same`; empty for a figure without a better direction."""
 
     @property
     def ratio(self) -> float | None:
-        """After by before; None where there was nothing before."""
+        """After divided by before; None if before is 0."""
         return self.after / self.before if self.before else None
 
 
 class Comparison(msgspec.Struct, frozen=True):
-    """All that both runs measured, and what only one of them did."""
+    """The figures in both runs, and those in only one of them."""
 
     changes: tuple[Change, ...]
     only_before: tuple[str, ...]
     only_after: tuple[str, ...]
     differences: tuple[str, ...]
-    """In machine, database or effort: reasons why the figures may differ without any cause in the service."""
+    """Differences between the runs themselves, such as machine or preset, that may explain different figures."""
 
     def count(self, verdict: str) -> int:
-        """How many changes have it."""
+        """The number of changes with this verdict."""
         return sum(change.verdict == verdict for change in self.changes)
 
 
 def compare(before: Results, after: Results) -> Comparison:
-    """Holds each measurement of `after` against the same one of `before`."""
+    """Compares each figure of `after` with the same one of `before`."""
     old, new = dict(_measured(before)), dict(_measured(after))
     changes = tuple(change for key, one in new.items() if key in old for change in _changes(old[key], one))
     return Comparison(
@@ -83,7 +83,7 @@ def _changes(old: One, new: One) -> Iterator[Change]:
 
 
 def _verdict(before: float, after: float, better: Better, *, apart: bool) -> str:
-    """A change counts when the repetitions of both runs do not overlap and the medians differ by enough."""
+    """A change counts if the repetitions do not overlap and the medians differ enough."""
     if better is Better.NEITHER:
         return ""
     if not apart or abs(after - before) < NOISE * abs(before):

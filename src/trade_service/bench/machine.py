@@ -1,14 +1,26 @@
-"""The machine that the figures come from."""
+"""The machine that produced the figures."""
 
 import os
 import platform
 from pathlib import Path
 
-from trade_service.bench.results import Machine
+import msgspec
+
+
+class Machine(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Hardware, system and load."""
+
+    cores: int
+    processor: str
+    memory_mb: int
+    system: str
+    python: str
+    load_before: float
+    """Load average before the start: other work lowers the figures."""
 
 
 def this_machine() -> Machine:
-    """Cores, processor, memory and load; what the system does not tell is 0 or its plain name."""
+    """Describes this machine; unknown figures are 0."""
     return Machine(
         cores=_cores(),
         processor=_processor(),
@@ -20,7 +32,7 @@ def this_machine() -> Machine:
 
 
 def described(machine: Machine) -> str:
-    """One line."""
+    """The machine in one line."""
     memory = f", {machine.memory_mb / 1024:.0f} GB" if machine.memory_mb else ""
     return (
         f"{machine.cores} cores ({machine.processor}{memory}), {machine.python}, {machine.system}, "
@@ -29,7 +41,7 @@ def described(machine: Machine) -> str:
 
 
 def _cores() -> int:
-    """Those that this process may use, which a container may limit."""
+    """Cores that this process may use, which a container may limit."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1

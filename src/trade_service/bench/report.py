@@ -1,14 +1,12 @@
-"""The report: one HTML file that holds all it shows, works offline, and suits light and dark. Pure."""
+"""The report: one self-contained HTML file that works offline, for light and dark. Pure."""
 
 import re
 from collections.abc import Iterator
 from html import escape
 
-from trade_service.bench.figures import Summary, place, short
+from trade_service.bench.chart import axis_of, coloured, drawn
 from trade_service.bench.machine import described
-from trade_service.bench.picture import coloured, drawn
-from trade_service.bench.results import Chart, Finding, Results, Scenario
-from trade_service.bench.scale import axis_of
+from trade_service.bench.results import Chart, Finding, Results, Scenario, Summary, place, short
 
 STYLE = """
 :root { color-scheme: light dark;
@@ -48,12 +46,12 @@ th, td { padding: .2rem .7rem .2rem 0; text-align: right; font-variant-numeric: 
 
 
 def report(results: Results) -> str:
-    """The whole page."""
+    """The complete page."""
     parts = [
         "<!DOCTYPE html>",
         '<html lang="en">',
         '<head><meta charset="utf-8"/><meta name="viewport" content="width=device-width, initial-scale=1"/>',
-        f"<title>Trade service: measurements of {escape(results.started_at)}</title>",
+        f"<title>Trade service benchmark of {escape(results.started_at)}</title>",
         f"<style>{STYLE}</style></head>",
         "<body>",
         *_head(results),
@@ -64,20 +62,19 @@ def report(results: Results) -> str:
 
 
 def _head(results: Results) -> Iterator[str]:
-    yield "<h1>Trade service: measurements</h1>"
+    yield "<h1>Trade service benchmark</h1>"
     yield f'<p class="soft">{escape(described(results.machine))}</p>'
     downstream = f"Execution Service: {results.downstream}" if results.downstream else ""
     facts = (
-        f"version {results.version}", results.database, downstream, f"effort: {results.effort}",
+        f"version {results.version}", results.database, downstream, f"preset: {results.effort}",
         results.started_at, f"{results.seconds:,.0f} s",
     )  # fmt: skip
     yield f'<p class="soft">{escape(" · ".join(fact for fact in facts if fact))}</p>'
     if results.interrupted:
-        yield '<p class="bad">This run was interrupted: it holds what was found until then.</p>'
+        yield '<p class="bad">This run was interrupted; these are the results until then.</p>'
     yield (
-        "<p>Points are medians, whiskers reach from the least to the greatest repetition. The dashed line is the "
-        "bare loop, measured in the same run: what PostgreSQL, the network and the other end cost without any "
-        "logic.</p>"
+        "<p>Points are medians; whiskers span the repetitions. The dashed line is the bare loop, measured in the "
+        "same run: the cost of PostgreSQL, the network and the Execution Service without any logic.</p>"
     )
     links = (f'<a href="#{escape(one.key)}">{escape(one.title)}</a>' for one in results.scenarios)
     yield f"<nav>{' '.join(links)}</nav>"
@@ -87,7 +84,7 @@ def _scenario(scenario: Scenario) -> Iterator[str]:
     yield f'<section id="{escape(scenario.key)}"><h2>{escape(scenario.title)}</h2>'
     yield f'<p class="soft">{_with_code(scenario.about)}</p>'
     if scenario.problem:
-        yield f'<p class="bad">Not all was measured: {escape(scenario.problem)}</p>'
+        yield f'<p class="bad">Incomplete: {escape(scenario.problem)}</p>'
     yield '<ul class="found">'
     yield from (_finding(finding) for finding in scenario.findings)
     yield '</ul><div class="charts">'
@@ -97,7 +94,7 @@ def _scenario(scenario: Scenario) -> Iterator[str]:
 
 
 def _with_code(text: str) -> str:
-    """Text in which what stands between backticks is code."""
+    """Escapes text, and marks what is between backticks as code."""
     return re.sub(r"`([^`]+)`", r"<code>\1</code>", escape(text))
 
 
@@ -120,7 +117,7 @@ def _figure(chart: Chart) -> Iterator[str]:
 
 
 def _table(chart: Chart) -> Iterator[str]:
-    yield f"<details><summary>Figures ({escape(chart.unit)}; least to greatest)</summary><table><tr>"
+    yield f"<details><summary>Figures ({escape(chart.unit)}; minimum to maximum)</summary><table><tr>"
     yield f'<th scope="col">{escape(chart.x_title)}</th>'
     yield from (f'<th scope="col">{escape(series.name)}</th>' for series in chart.series)
     yield "</tr>"

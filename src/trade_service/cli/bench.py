@@ -1,115 +1,229 @@
-"""`trade-service bench`: measurements for users, and the comparison of two of them."""
+"""`trade-service bench`: measures this machine, or compares two measurements."""
 
+import datetime
 import sys
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import rich_click as click
+from rich.console import Console
 
 from trade_service.bench.compare import compare
-from trade_service.bench.effort import DEFAULT, FULL, QUICK, Effort
-from trade_service.bench.play import PLAYS
+from trade_service.bench.environment import Report, Server, Target
+from trade_service.bench.machine import described, this_machine
+from trade_service.bench.preset import PRESETS
 from trade_service.bench.results import read_results
-from trade_service.bench.stage import Target
-from trade_service.cli.bench_plan import LOAD, Plan, check_plan
-from trade_service.cli.bench_view import print_comparison
+from trade_service.bench.runner import QUESTIONS, Plan, Question, run
+from trade_service.bench.subprocesses import simulator
+from trade_service.cli.bench_tables import print_comparison, print_scenario
+from trade_service.cli.demo_folder import database_folder, make_demo_folder
 from trade_service.cli.interaction import result_console
-from trade_service.cli.running import run_until_done
+from trade_service.cli.running import CommandError, run_until_done, say
+from trade_service.masking import mask_url
 from trade_service.observability.logs import configure_logs
 from trade_service.section import root_url
 from trade_service.settings.load import load_settings
+from trade_service.store.embedded import EmbeddedPostgres
 
 INCOMPLETE = 1
+LOAD = "load"
+PREFIX = "trade-service-bench-"
+IN_CHECKOUT = ("callers", "replicas", "table")
+"""Questions that a checkout answers with `make bench-more`."""
 
 
-def _address(_: click.Context, parameter: click.Parameter, value: str | None) -> str | None:
-    if value is None:
-        return None
+def bench_command(questions: Mapping[str, Question]) -> click.Group:
+    """The command for these questions."""
+
+    @click.group(invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
+    @click.option("--quick", "preset", flag_value="quick", help="Seconds: only a smoke test.")
+    @click.option("--full", "preset", flag_value="full", help="Everything, for a quiet night.")
+    @click.option("--only", multiple=True, type=_OneOf(list(questions)), help="This question; repeatable.")
+    @click.option("--output", type=click.Path(path_type=Path), metavar="STEM",
+                  help="Write STEM.json and STEM.html.  [default: bench-<time> here]")  # fmt: skip
+    @_target_options
+    @click.pass_context
+    def bench(
+        context: click.Context, /, preset: str | None, only: tuple[str, ...], output: Path | None, *,
+        database_url: str | None, yes: bool, **target: str | None,
+    ) -> None:  # fmt: skip
+        """Measure throughput, latency and memory of the service on this machine.
+
+        Starts its own PostgreSQL and Execution Service simulators in a temporary folder, ignores your settings,
+        and removes everything afterwards. Takes about 3 minutes. Ctrl-C stops it and keeps the results so far.
+        """
+        if context.invoked_subcommand is not None:
+            return
+        configure_logs("CRITICAL", "auto")
+        given = Target(**target)
+        chosen = only or (tuple(questions) if given.service_url is None else (LOAD,))
+        url = _database(database_url)
+        warnings = check(given, chosen, url, output)
+        if warnings and not yes:
+            click.confirm(f"{warnings} Continue?", abort=True, err=True)
+        stem = output or Path(f"bench-{datetime.datetime.now().astimezone():%Y%m%d-%H%M%S}")
+        plan = Plan(
+            PRESETS[preset or "default"],
+            {key: questions[key] for key in chosen},
+            stem,
+            given,
+            _downstream(given),
+        )
+        complete = run_until_done(lambda: _measure(plan, url, result_console()))
+        sys.exit(0 if complete else INCOMPLETE)
+
+    bench.add_command(compare_files)
+    return bench
+
+
+class _OneOf(click.Choice[str]):
+    """A choice that names the replacement for questions that moved to the repository."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        if value in IN_CHECKOUT and value not in self.choices:
+            self.fail(f"{value!r} is measured in a checkout: make bench-more ONLY={value}", param, ctx)
+        return super().convert(value, param, ctx)
+
+
+def _url(_: click.Context, parameter: click.Parameter, value: str | None) -> str | None:
     try:
-        return root_url(value)
+        return None if value is None else root_url(value)
     except ValueError as error:
         raise click.BadParameter(f"must be {error}", param_hint=parameter.opts[0]) from None
 
 
-SERVICE_HELP = (
-    "A trade service that runs: only the scenario `load`, against it. Orders are created there and submitted."
-)
-EXECUTION_SERVICE_HELP = (
-    "An Execution Service to send to: executions are created there. Latencies are then what they are."
-)
-DATABASE_HELP = (
-    "A PostgreSQL to measure on, as a user that may create databases: databases are made there for the run "
-    "and dropped."
-)
-OUTPUT_HELP = "Where STEM.json and STEM.html are written.  [default: bench-<time> here]"
-
-
 def _target_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """What is measured in place of what the command starts itself."""
+    """What to measure instead of what the command starts itself."""
     for option in (
-        click.option("--yes", is_flag=True, help="Do not ask before load goes to what was given."),
+        click.option("--yes", is_flag=True, help="Do not ask before sending load to a given target."),
         click.option("--key", envvar="TRADE_SERVICE_API_KEY", help="API key for --url."),
-        click.option("--url", "service_url", callback=_address, help=SERVICE_HELP),
-        click.option("--execution-service-url", callback=_address, help=EXECUTION_SERVICE_HELP),
-        click.option("--database-url", help=DATABASE_HELP),
-    ):
+        click.option("--url", "service_url", callback=_url,
+                     help="A running trade service: creates orders there and submits them (only `load`)."),
+        click.option("--execution-service-url", callback=_url,
+                     help="An Execution Service to use: executions are created there; its latency counts."),
+        click.option("--database-url",
+                     help="A PostgreSQL to use, as a user that may create databases: the run creates databases "
+                          "there and drops them."),
+    ):  # fmt: skip
         command = option(command)
     return command
 
 
-@click.group(invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
-@click.option("--quick", "effort", flag_value="quick", help="Seconds: only to see that it works.")
-@click.option("--full", "effort", flag_value="full", help="Everything, long enough for a quiet night.")
-@click.option("--only", multiple=True, type=click.Choice(list(PLAYS)), help="This scenario; repeatable.")
-@click.option("--output", type=click.Path(path_type=Path), metavar="STEM", help=OUTPUT_HELP)
-@_target_options
-@click.pass_context
-def bench(
-    context: click.Context, effort: str | None, only: tuple[str, ...], output: Path | None, *,
-    database_url: str | None, execution_service_url: str | None, service_url: str | None, key: str | None,
-    yes: bool,
-) -> None:  # fmt: skip
-    """Measure on this machine what the service does in a second, with how much, and up to where.
-
-    Starts a PostgreSQL and stand-in Execution Services of its own in a temporary folder, measures, and removes
-    them; no setting counts. About 3 minutes. Ctrl-C ends it and keeps what was found so far.
-    """
-    if context.invoked_subcommand is not None:
-        return
-    configure_logs("CRITICAL", "auto")
-    target = Target(execution_service_url, service_url, key)
-    everything = tuple(PLAYS) if service_url is None else (LOAD,)
-    plan = Plan(_effort(effort), only or everything, output, _database(database_url), target)
-    question = check_plan(plan)
-    if question and not yes:
-        click.confirm(f"{question} Go on?", abort=True, err=True)
-    from trade_service.cli.bench_run import measure
-
-    results = run_until_done(lambda: measure(plan, result_console()))
-    sys.exit(0 if all(scenario.complete for scenario in results.scenarios) else INCOMPLETE)
-
-
-def _database(url: str | None) -> str | None:
-    """The URL in full, in whichever spelling it was given; raises SettingsError."""
-    return None if url is None else load_settings({}, None, {"database.url": url}).settings.database.url
-
-
-def _effort(name: str | None) -> Effort:
-    return {"quick": QUICK, "full": FULL}.get(name or "", DEFAULT)
-
-
-@bench.command("compare")
+@click.command("compare")
 @click.argument("before", type=click.Path(path_type=Path, exists=True, dir_okay=False))
 @click.argument("after", type=click.Path(path_type=Path, exists=True, dir_okay=False))
-@click.option("--strict", is_flag=True, help="Exit code 1 when something became worse.")
+@click.option("--strict", is_flag=True, help="Exit with 1 if a figure got worse.")
 def compare_files(before: Path, after: Path, *, strict: bool) -> None:
-    """Compare two result files, ratio by ratio: AFTER against BEFORE.
+    """Compare two result files figure by figure: AFTER against BEFORE.
 
-    A figure is better or worse when the repetitions of the two runs do not overlap and their medians differ by 5 %
-    or more; all else is the same, as far as these runs can tell.
+    A figure is better or worse if the repetitions of the two runs do not overlap and their medians differ by at
+    least 5 %; otherwise it is the same, as far as these runs can show.
     """
     comparison = compare(read_results(before), read_results(after))
     print_comparison(comparison, result_console())
     if strict and comparison.count("worse"):
         sys.exit(INCOMPLETE)
+
+
+def _database(url: str | None) -> str | None:
+    """The URL in canonical form. Raises SettingsError."""
+    return None if url is None else load_settings({}, None, {"database.url": url}).settings.database.url
+
+
+def is_here(url: str) -> bool:
+    """Whether a URL names this machine; one without a host does not."""
+    host = urlsplit(url).hostname or ""
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def check(target: Target, questions: tuple[str, ...], database_url: str | None, output: Path | None) -> str:
+    """Returns warnings to confirm; empty if the run only touches what it starts itself.
+
+    Raises CommandError for options that exclude one another.
+    """
+    if target.service_url is not None and (database_url or target.execution_service_url):
+        raise CommandError(
+            "--url measures a service with its own database and Execution Service: use it alone"
+        )
+    if target.service_url is not None and questions != (LOAD,):
+        raise CommandError(f"--url: a running service can only be measured with --only {LOAD}")
+    if output is not None and not output.absolute().parent.is_dir():
+        raise CommandError(f"--output: folder {output.absolute().parent} does not exist")
+    return " ".join(_warnings(target, database_url))
+
+
+def _warnings(target: Target, database_url: str | None) -> Iterable[str]:
+    if target.service_url is not None:
+        yield f"Creates orders at {mask_url(target.service_url)} and submits them, beyond its capacity."
+    if target.execution_service_url is not None:
+        yield (
+            f"Sends tens of thousands of executions to {mask_url(target.execution_service_url)}, which may trade "
+            "them."
+        )
+    if database_url is not None and not is_here(database_url):
+        yield f"Creates, fills and drops databases at {mask_url(database_url)}."
+
+
+def _downstream(target: Target) -> str:
+    if target.service_url is not None:
+        return f"that of {mask_url(target.service_url)}"
+    given = target.execution_service_url
+    return "simulator" if given is None else mask_url(given)
+
+
+async def _measure(plan: Plan, database_url: str | None, out: Console) -> bool:
+    """Runs a plan, printing each question as it finishes; returns whether all are complete."""
+    out.print(
+        f"[bold]trade-service bench[/] ({plan.preset.name}): {described(this_machine())}", soft_wrap=True
+    )
+    try:
+        with _progress(out) as report:
+            server = _server(plan.target, database_url, report)
+            results = await run(plan, server, report, lambda scenario: print_scenario(scenario, out))
+    finally:
+        out.print(f"Written: {plan.stem}.json and {plan.stem}.html", highlight=False, soft_wrap=True)
+    return all(scenario.complete for scenario in results.scenarios)
+
+
+@asynccontextmanager
+async def _server(target: Target, database_url: str | None, report: Report) -> AsyncIterator[Server | None]:
+    """The given PostgreSQL, else one in a temporary folder; None for a service with its own database."""
+    if target.service_url is not None or database_url is not None:
+        yield None if database_url is None else Server(database_url)
+        return
+    report("", "starting PostgreSQL")
+    folder = make_demo_folder(PREFIX)
+    # The simulator outlives even a killed benchmark, and then removes the folder.
+    async with (
+        simulator(0.0, keeper_of=folder),
+        EmbeddedPostgres.running(database_folder(folder), progress=lambda line: report("", line)) as postgres,
+    ):
+        yield Server(postgres.dsn)
+
+
+@contextmanager
+def _progress(out: Console) -> Iterator[Report]:
+    """Shows the current step on a terminal, and one line per question elsewhere."""
+    if out.is_terminal:
+        with out.status("") as status:
+            yield lambda title, line: status.update(f"{title}: {line}" if title else line)
+        return
+    last = ""
+
+    def report(title: str, _: str) -> None:
+        nonlocal last
+        if title != last:
+            say(f"Measuring: {title} ...")
+        last = title
+
+    yield report
+
+
+bench = bench_command(QUESTIONS)

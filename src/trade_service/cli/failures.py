@@ -1,7 +1,7 @@
 """The failures that are expected, and the line to print for each."""
 
-from trade_service.bench.children import BenchError
 from trade_service.bench.results import ResultsError
+from trade_service.bench.subprocesses import BenchError
 from trade_service.bootstrap.services import CannotStart
 from trade_service.cli.running import CommandError
 from trade_service.domain.errors import DomainError

@@ -1,17 +1,71 @@
-"""Charts as SVG, drawn by ourselves: no library, no network, and readable in light and dark. Pure."""
+"""Renders charts as SVG without a library, for light and dark pages. Pure."""
 
+import math
 from collections.abc import Iterator, Sequence
 from html import escape
 
-from trade_service.bench.figures import place, short
-from trade_service.bench.results import Chart, Point, Series
-from trade_service.bench.scale import Scale, axis_of, scale_of
+import msgspec
+
+from trade_service.bench.results import Chart, Point, Series, place, short
 
 WIDTH, HEIGHT = 640, 300
 LEFT, RIGHT, TOP, BOTTOM = 74, 18, 14, 46
 COLOURS = 6
-"""Classes c0 to c5 of the page's style; the bare loop has its own."""
+"""CSS classes c0 to c5; the bare loop has its own."""
 MOST_LABELS = 14
+WANTED_TICKS = 5
+HEADROOM = 1.05
+
+
+class Scale(msgspec.Struct, frozen=True):
+    """Maps values between `low` and `high` to shares of the chart's height."""
+
+    low: float
+    high: float
+    ticks: tuple[float, ...]
+    log: bool = False
+
+    def share(self, value: float) -> float:
+        """0 at the bottom, 1 at the top; values beyond are clamped."""
+        if self.log:
+            value = max(value, self.low)
+            share = math.log(value / self.low) / math.log(self.high / self.low)
+        else:
+            share = (value - self.low) / (self.high - self.low)
+        return min(1.0, max(0.0, share))
+
+
+def scale_of(chart: Chart) -> Scale:
+    """A scale that covers every value of a chart."""
+    values = [value for series in chart.series for point in series.points for value in point.values]
+    above = [value for value in values if value > 0]
+    if chart.log and above:
+        return _log_scale(min(above), max(above))
+    return _linear_scale(max(above, default=1.0))
+
+
+def _linear_scale(greatest: float) -> Scale:
+    step = nice_step(greatest / WANTED_TICKS)
+    high = max(step, math.ceil(greatest * HEADROOM / step) * step)
+    count = round(high / step)
+    return Scale(0.0, high, tuple(step * number for number in range(count + 1)))
+
+
+def _log_scale(least: float, greatest: float) -> Scale:
+    first, last = math.floor(math.log10(least)), math.ceil(math.log10(greatest))
+    last = max(last, first + 1)
+    return Scale(10.0**first, 10.0**last, tuple(10.0**power for power in range(first, last + 1)), log=True)
+
+
+def nice_step(step: float) -> float:
+    """The smallest 1, 2 or 5 times a power of ten that is at least `step` (> 0)."""
+    power = 10.0 ** math.floor(math.log10(step))
+    return next(digit * power for digit in (1, 2, 5, 10) if digit * power >= step * (1 - 1e-9))
+
+
+def axis_of(chart: Chart) -> Sequence[float]:
+    """The positions on the axis in order, drawn equidistantly."""
+    return sorted({point.x for series in chart.series for point in series.points})
 
 
 def drawn(chart: Chart) -> str:
@@ -31,7 +85,7 @@ def drawn(chart: Chart) -> str:
 
 
 def coloured(chart: Chart) -> list[tuple[Series, str]]:
-    """The series with the class of each: the same in the picture and beside it."""
+    """The series with their CSS classes, the same in chart and key."""
     number, found = 0, []
     for series in chart.series:
         found.append((series, "limit" if series.limit else f"c{number % COLOURS}"))
@@ -74,7 +128,7 @@ def _line(series: Series, colour: str, axis: Sequence[float], scale: Scale, unit
 
 
 def _point(series: Series, point: Point, axis: Sequence[float], scale: Scale, unit: str) -> Iterator[str]:
-    """The median, a whisker from the least to the greatest repetition, and the words of a pointer above it."""
+    """The median, a whisker between the extremes, and a tooltip."""
     figure, x = point.summary, _x(axis, point.x)
     if figure.high > figure.low:
         yield f'<line x1="{x}" x2="{x}" y1="{_y(scale, figure.low)}" y2="{_y(scale, figure.high)}"/>'

@@ -1,4 +1,4 @@
-"""Results of a benchmark on a terminal: a table with bars for each chart, and what was found."""
+"""Prints benchmark results: a table with bars per chart, and the findings."""
 
 import math
 from collections.abc import Sequence
@@ -9,18 +9,18 @@ from rich.table import Table
 from rich.text import Text
 
 from trade_service.bench.compare import Change, Comparison
-from trade_service.bench.figures import Summary, place, short
-from trade_service.bench.results import Chart, Scenario
+from trade_service.bench.results import Chart, Scenario, Summary, place, short
 
 BAR_WIDTH = 10
+MOST_COLUMNS = 6
 _EIGHTHS = " ▏▎▍▌▋▊▉█"
 _VERDICT_STYLES = {"better": "green", "worse": "red"}
 _DECADES = 4
-"""A bar on a logarithmic scale is empty so many powers of ten below the greatest."""
+"""Powers of ten below the maximum at which a logarithmic bar is empty."""
 
 
 def bar(value: float, greatest: float, width: int = BAR_WIDTH, *, log: bool = False) -> str:
-    """A bar of up to `width` characters, in eighths of one; values above nothing show at least one eighth."""
+    """A bar of up to `width` characters in steps of an eighth; positive values show at least one eighth."""
     if value <= 0 or greatest <= 0:
         return ""
     share = value / greatest
@@ -32,17 +32,17 @@ def bar(value: float, greatest: float, width: int = BAR_WIDTH, *, log: bool = Fa
 
 
 def print_scenario(scenario: Scenario, out: Console) -> None:
-    """All of a scenario."""
+    """Prints one question with its charts and findings."""
     out.print()
     out.rule(Text(f"{scenario.title} ({scenario.seconds:.0f} s)", style="bold"), align="left")
     for chart in scenario.charts:
         if any(series.points for series in chart.series):
-            out.print(_table(chart))
+            out.print(_table(chart) if len(chart.series) <= MOST_COLUMNS else _long_table(chart))
     for finding in scenario.findings:
         style = {True: "bold green", False: "bold red", None: "bold"}[finding.good]
         out.print(Text(f"> {finding.text}", style=style), soft_wrap=True)
     if scenario.problem:
-        out.print(Text(f"> Not all was measured: {scenario.problem}", style="bold red"), soft_wrap=True)
+        out.print(Text(f"> Incomplete: {scenario.problem}", style="bold red"), soft_wrap=True)
 
 
 def _table(chart: Chart) -> Table:
@@ -61,6 +61,19 @@ def _table(chart: Chart) -> Table:
     return table
 
 
+def _long_table(chart: Chart) -> Table:
+    """A row per series, for charts with many of them."""
+    table = Table(title=f"{chart.title} ({chart.unit}; median)", title_justify="left", show_edge=False)
+    table.add_column(chart.x_title)
+    axis = sorted({point.x for series in chart.series for point in series.points})
+    for x in axis:
+        table.add_column(place(x), justify="right")
+    for series in chart.series:
+        medians = series.medians()
+        table.add_row(series.name, *(short(medians[x]) if x in medians else "" for x in axis))
+    return table
+
+
 def _cell(figure: Summary | None, greatest: float, *, log: bool) -> str:
     if figure is None:
         return ""
@@ -69,7 +82,7 @@ def _cell(figure: Summary | None, greatest: float, *, log: bool) -> str:
 
 
 def print_comparison(comparison: Comparison, out: Console) -> None:
-    """A table for each chart that both runs have, and how many figures changed."""
+    """Prints a table per chart in both runs, and how many figures changed."""
     for difference in comparison.differences:
         out.print(Text(f"The runs differ in {difference}", style="yellow"), soft_wrap=True)
     for (scenario, chart), changes in groupby(comparison.changes, lambda one: (one.scenario, one.chart)):

@@ -1,0 +1,91 @@
+"""The README's figures: engine against bare loop, statements per batch, 100 orders through `batch/submit`."""
+
+import asyncio
+import statistics
+import time
+from decimal import Decimal
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.pool import ConnectionPoolEntry
+
+from trade_service.bench import bare_loop
+from trade_service.bench.environment import Environment, services_on
+from trade_service.bench.results import Better, Scenario, short
+from trade_service.bench.runs import engine_rate, runs_on
+from trade_service.bootstrap.services import Services
+from trade_service.domain.orders import NewTradeOrder, Submission
+
+FIRST_ORDER_ID = 1_000_000_000
+ORDERS = 100
+
+
+class StatementCounter:
+    """Counts the statements that reach the driver, BEGIN and COMMIT included."""
+
+    def __init__(self, services: Services) -> None:
+        self.count = 0
+        engine = services.engine.sync_engine
+        sa.event.listen(engine, "before_cursor_execute", self._note)  # What SQLAlchemy prepares.
+        sa.event.listen(engine, "checkout", self._listen)
+
+    def _note(self, *_: object) -> None:
+        self.count += 1
+
+    def _listen(self, connection: Any, record: ConnectionPoolEntry, _proxy: object) -> None:
+        """The driver's query log has the direct statements, BEGIN and COMMIT."""
+        if not record.info.setdefault("counted", False):
+            record.info["counted"] = True
+            connection.driver_connection.add_query_logger(self._note)
+
+
+async def engine(environment: Environment, scenario: Scenario) -> None:
+    """Engine and bare loop in turn on the same tables, with an Execution Service that answers at once: a fixed
+    number of executions per run. Then the statements per batch, and 100 trade orders through `batch/submit`
+    until SENT.
+    """
+    count = environment.preset.pick(1_000, 20_000, 50_000)
+    chart = scenario.chart("Throughput", "executions per run", "executions/s")
+    bare, line = chart.line("bare loop", limit=True), chart.line("engine")
+    async with runs_on(environment, 0.0, count) as runs:
+        async with runs.services() as services:
+            for repetition in range(environment.preset.pick(2, 3, 5)):
+                environment.step(f"repetition {repetition + 1}")
+                line.add(count, await engine_rate(services, await runs.supply.take(count)))
+                ids, workers = await runs.supply.take(count), services.settings.batch.max_concurrent
+                bare.add(count, (await bare_loop.run(runs.dsn, runs.base_url, ids, workers)).rate)
+            ids = await runs.supply.take(count)
+            counter = StatementCounter(services)  # Counting takes time, so nothing is timed from here on.
+            await engine_rate(services, ids)
+        rate, limit = line.medians()[count], bare.medians()[count]
+        scenario.find(
+            f"The engine reaches {rate / limit:.0%} of the bare loop ({short(rate)} of {short(limit)} "
+            f"executions/s), with {counter.count / (count / 100):.2f} statements per batch of 100."
+        )
+        environment.step("trade orders")
+        await _orders(scenario, runs.dsn, runs.base_url, environment.preset.pick(3, 21, 21))
+
+
+async def _orders(scenario: Scenario, dsn: str, base_url: str, repetitions: int) -> None:
+    """100 trade orders through batch/submit: statements, and milliseconds until all are SENT."""
+    times = scenario.chart("100 orders through batch/submit", "orders", "ms").line("until SENT", Better.LESS)
+    # Recovery polls once a second, which would be counted at random.
+    async with services_on(dsn, base_url, **{"submission.recovery_poll_ms": 600_000}) as services:
+        counter, statements = StatementCounter(services), set[int]()
+        for repetition in range(repetitions):
+            first = FIRST_ORDER_ID + repetition * ORDERS
+            orders = await services.orders.create_orders_bulk(
+                [NewTradeOrder(first + i, "PORTFOLIO", "BUY", "AAPL", Decimal(100)) for i in range(ORDERS)]
+            )
+            counter.count = 0
+            begun = time.perf_counter()
+            results = await services.orders.submit_orders([Submission(o.id, Decimal(100), 1) for o in orders])
+            times.add(ORDERS, (time.perf_counter() - begun) * 1000)
+            assert all(result.error is None for result in results)
+            await asyncio.sleep(0)  # The driver logs one turn of the loop later.
+            if repetition:  # The first repetition also loads the reference data.
+                statements.add(counter.count)
+    median_ms = statistics.median(times.medians().values())
+    scenario.find(
+        f"{ORDERS} orders take {sorted(statements)} statements and {short(median_ms)} ms until SENT."
+    )

@@ -1,0 +1,179 @@
+"""The API under 100 clients, beside the bare loop and the bare submission, and under overload."""
+
+import asyncio
+import os
+import time
+from functools import partial
+
+import asyncpg
+
+from benchmarks import bare_submission
+from benchmarks.batch_costs import processor_s
+from trade_service.bench import bare_loop
+from trade_service.bench.environment import Environment, serving
+from trade_service.bench.load_generator import (
+    Caller,
+    Outcome,
+    Send,
+    Step,
+    StepFigures,
+    arrivals,
+    fire,
+    new_caller,
+    saturate,
+    session_with,
+)
+from trade_service.bench.results import Better, Chart, Scenario, short
+from trade_service.bench.seeding import connected, seed
+from trade_service.bench.subprocesses import simulator
+
+CLIENTS = 100
+BATCH = 100
+OVERLOAD = 5
+SENDERS = 4
+WARM_UP_S = 2.0
+IDS = 100_000_000
+"""Distance between the first ids of the simulators: each has its own ledger, and all serve one database."""
+SERVED_AT_ONCE = 64
+"""Concurrency limit of the overloaded service: the default is meant for larger machines."""
+READINESS = "/actuator/health/readiness"
+PROCESSES = {
+    "postgres": "PostgreSQL",
+    "simulate": "simulator",
+    "serve": "service",
+    "benchmarks": "load generator",
+}
+SEED = 5
+
+
+async def http(environment: Environment, scenario: Scenario) -> None:
+    """Processes of their own for service, simulator and PostgreSQL, and 100 clients that send again as soon as
+    they are answered. Submissions of 100 orders run in turn with the bare loop and with the bare submission on
+    the same tables. Then reads; then submissions at five times the measured rate, whether answered or not,
+    against a service that handles 64 requests at once.
+    """
+    pick = environment.preset.pick
+    seconds = float(os.environ.get("SECONDS") or pick(0.5, 6.0, 12.0))
+    orders, bare = pick(2_000, 20_000, 20_000), pick(500, 20_000, 20_000)
+    rounds = Rounds(scenario, environment, seconds / 3, bare)
+    async with environment.database() as dsn, connected(dsn) as link:
+        for place, latency_ms in enumerate(pick((0,), (0, 5, 20), (0, 5, 20))):
+            async with (
+                simulator(latency_ms, "--first-id", str(1 + place * IDS)) as base_url,
+                serving(dsn, base_url) as url,
+                session_with(url) as session,
+            ):
+                caller = await new_caller(session, orders, BATCH)
+                await rounds.run(caller, dsn, base_url, link, latency_ms)
+                if latency_ms == 0:
+                    await _read(environment, scenario, caller, seconds)
+        async with (
+            simulator(0.0, "--first-id", str(1 + 9 * IDS)) as base_url,
+            serving(dsn, base_url, **{"server.max_concurrent_requests": SERVED_AT_ONCE}) as url,
+            session_with(url) as session,
+        ):
+            environment.step(f"{OVERLOAD} times the capacity")
+            caller = await new_caller(session, orders, BATCH)
+            await _overload(scenario, caller, seconds)
+
+
+class Rounds:
+    """Measures submissions over HTTP, the bare submission and the bare loop in turn."""
+
+    def __init__(self, scenario: Scenario, environment: Environment, seconds: float, bare: int) -> None:
+        self._scenario = scenario
+        self._environment = environment
+        self._seconds = seconds
+        self._bare = bare
+        chart = scenario.chart("Submissions of 100 orders", "call latency, ms", "executions/s")
+        self._loop = chart.line("bare loop", limit=True)
+        self._over_http, self._submission = chart.line("over HTTP"), chart.line("bare submission")
+        self._times = scenario.chart("Latency of submissions", "call latency, ms", "ms")
+        self._costs = scenario.chart("Processor time per request", "call latency, ms", "ms")
+
+    async def run(
+        self, caller: Caller, dsn: str, base_url: str, link: asyncpg.Connection, latency_ms: float
+    ) -> None:
+        """All rounds with one call latency."""
+        await saturate(caller.send, CLIENTS, min(WARM_UP_S, self._seconds))
+        for _ in range(self._environment.preset.pick(1, 3, 3)):
+            self._environment.step(f"submissions, {latency_ms:g} ms per call")
+            before = processor_s(*PROCESSES)
+            found = await saturate(caller.send, CLIENTS, self._seconds)
+            requests = max(1, sum(found.outcomes.values()))
+            for name, used_s in processor_s(*PROCESSES).items():
+                cost = self._costs.line_of(PROCESSES[name], Better.LESS)
+                cost.add(latency_ms, round(1000 * (used_s - before[name]) / requests, 2))
+            self._over_http.add(latency_ms, BATCH * found.rate(Outcome.GOOD))
+            _percentiles(self._times, latency_ms, found)
+            bare = await bare_submission.run(dsn, base_url, caller.order_ids, SENDERS, self._seconds)
+            self._submission.add(latency_ms, bare.rate)
+            ids = await seed(link, self._bare)
+            self._loop.add(latency_ms, (await bare_loop.run(dsn, base_url, ids, SENDERS)).rate)
+        rates = [line.medians()[latency_ms] for line in (self._over_http, self._submission, self._loop)]
+        self._scenario.find(
+            f"At {latency_ms:g} ms per call, submissions over HTTP reach {short(rates[0])} executions/s: "
+            f"{rates[0] / rates[1]:.0%} of the bare submission, {rates[0] / rates[2]:.0%} of the bare loop."
+        )
+
+
+def _percentiles(chart: Chart, x: float, figures: StepFigures) -> None:
+    for share, name in ((0.5, "median"), (0.99, "99th percentile"), (1.0, "slowest")):
+        latency_ms = figures.latency_ms(share)
+        if latency_ms is not None:
+            chart.line_of(name, Better.LESS).add(x, round(latency_ms, 1))
+
+
+async def _read(environment: Environment, scenario: Scenario, caller: Caller, seconds: float) -> None:
+    reads = {
+        "v1 trade order by id": f"/api/v1/tradeOrders/{caller.order_ids[7]}",
+        "v1 execution by id": "/api/v1/executions/1",
+        "v2 trade orders, 50 rows": "/api/v2/tradeOrders?sort=-id",
+        "v2 executions, 50 rows": "/api/v2/executions?sort=-id",
+        "v2 trade orders, 1,000 rows": "/api/v2/tradeOrders?limit=1000",
+    }
+    rates = scenario.chart("Reads", "clients", "requests/s")
+    for name, path in reads.items():
+        environment.step(name)
+        found = await saturate(partial(caller.get, path), CLIENTS, seconds)
+        rates.line(name).add(CLIENTS, found.rate(Outcome.GOOD))
+        median_ms, p99_ms = found.latency_ms(0.5) or 0.0, found.latency_ms(0.99) or 0.0
+        scenario.find(
+            f"{name}: {short(found.rate(Outcome.GOOD))} requests/s, median {short(median_ms)} ms, 99 % within "
+            f"{short(p99_ms)} ms.",
+            good=None if found.outcomes[Outcome.BAD] == 0 else False,
+        )
+
+
+async def _overload(scenario: Scenario, caller: Caller, seconds: float) -> None:
+    """Submissions at several times the capacity, while a probe reads the readiness."""
+    usual = await saturate(caller.send, CLIENTS, seconds / 2)
+    step = Step(OVERLOAD * usual.rate(Outcome.GOOD), seconds)
+    probe = asyncio.ensure_future(_probe(partial(caller.get, READINESS), seconds))
+    (over,) = await fire([step], arrivals([step], SEED), caller.send)
+    probed = await probe
+    rates = scenario.chart(f"Overload, {SERVED_AT_ONCE} served at once", "times the capacity", "requests/s")
+    for multiple, found in ((1, usual), (OVERLOAD, over)):
+        rates.line_of("succeeded").add(multiple, found.rate(Outcome.GOOD))
+        rates.line_of("refused with 503", Better.NEITHER).add(multiple, found.rate(Outcome.SHED))
+        _percentiles(scenario.chart(f"Latency at {multiple} times the capacity", "run", "ms"), 1, found)
+    refused = over.rate(Outcome.SHED) / max(over.rate(), 1e-9)
+    ready_ms = probed.latency_ms(0.99) or 0.0
+    retry_after = ", ".join(f"{count:,} of {value} s" for value, count in caller.retry_after.items())
+    scenario.find(
+        f"At {OVERLOAD} times the capacity it still accepts {short(over.rate(Outcome.GOOD))} requests/s "
+        f"({short(usual.rate(Outcome.GOOD))} before), refuses {refused:.0%} with 503 (Retry-After: "
+        f"{retry_after or 'none'}), and answers readiness within {short(ready_ms)} ms "
+        f"({probed.outcomes[Outcome.BAD]} failed); {over.outcomes[Outcome.BAD]} requests failed otherwise.",
+        good=over.outcomes[Outcome.BAD] == 0,
+    )
+
+
+async def _probe(send: Send, seconds: float) -> StepFigures:
+    """Reads ten times a second."""
+    figures, begun = StepFigures(seconds), time.perf_counter()
+    while (sent := time.perf_counter()) - begun < seconds:
+        figures.outcomes[await send()] += 1
+        figures.latencies_ms.append((time.perf_counter() - sent) * 1000)
+        await asyncio.sleep(0.1)
+    return figures
