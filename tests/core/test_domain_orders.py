@@ -16,7 +16,7 @@ from trade_service.domain.orders import (
     NewTradeOrder,
     TradeOrder,
     checked_order,
-    given_back,
+    returned,
     taken,
     trade_type_of,
 )
@@ -48,7 +48,7 @@ def test_what_is_taken_never_exceeds_the_order_and_comes_back_whole(
         assert order.quantity_sent == sum(cut)
         assert order.available >= 0
     for piece in reversed(cut):
-        order = given_back(order, piece)
+        order = returned(order, piece)
     assert order.quantity_sent == 0
     assert order.submitted is (bool(cut) and quantity <= Decimal("0.01"))
 
@@ -59,7 +59,7 @@ def test_what_is_taken_never_exceeds_the_order_and_comes_back_whole(
 def test_an_order_is_submitted_when_at_most_a_hundredth_is_left(left: str, submitted: bool) -> None:
     after = taken(ORDER, ORDER.quantity - Decimal(left))
     assert after.submitted is submitted
-    assert given_back(after, Decimal(50)).submitted is False
+    assert returned(after, Decimal(50)).submitted is False
 
 
 @pytest.mark.parametrize("quantity", ["0", "-1", "-0.00000001"])

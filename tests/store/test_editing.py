@@ -189,7 +189,7 @@ async def test_of_what_was_sent_only_its_progress_changes(desk: Desk) -> None:
         with pytest.raises(AlreadySent) as error:
             await editor.update_execution(execution.id, execution.version, as_it_is(execution, **changes))
         assert error.value.details["field"] == field
-    with pytest.raises(AlreadySent, match="its record has to stay"):
+    with pytest.raises(AlreadySent, match="it cannot be deleted"):
         await editor.delete_execution(execution.id, execution.version)
 
 

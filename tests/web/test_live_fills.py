@@ -20,8 +20,8 @@ async def test_a_fill_of_what_was_never_sent_is_a_conflict(
         answer = await live.client.put(path, {"executionStatus": "PART", "quantityFilled": 30, "version": 1})
         assert (answer.status, answer.body["code"]) == (409, "FILL_OF_UNSENT")
         assert answer.body["error"] == (
-            f"execution {execution_id} is none and was never sent, but a fill of it is reported: nothing was "
-            "stored, look for it there before it is submitted"
+            f"execution {execution_id} is none and was never sent, so its fill was not stored; look for "
+            "it at the Execution Service before submitting it"
         )
         assert answer.body["details"] == {"id": execution_id, "state": "none"}
         assert await live.state_of(execution_id) == "none"

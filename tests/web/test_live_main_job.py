@@ -238,7 +238,7 @@ async def test_a_fill_is_taken_after_the_version_is_read_again(live: Live) -> No
     stale = await live.client.put(path, {"executionStatus": "PART", "quantityFilled": 30, "version": 1})
     assert stale.status == 409
     assert stale.body["error"] == (
-        f"execution {execution_id} has version 2, not 1: read it again and repeat the change on what it holds now"
+        f"execution {execution_id} has version 2, not 1: read it again and repeat the change"
     )
     version = (await live.read_execution(execution_id))["version"]
     part = await live.client.put(path, {"executionStatus": "PART", "quantityFilled": 30, "version": version})

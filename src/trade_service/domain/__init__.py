@@ -1,1 +1,1 @@
-"""Nouns, rules, legal transitions and exact money. Pure: no clock, dice, I/O or HTTP."""
+"""Orders, executions, reference data and their rules. Pure: no clock, randomness, I/O or HTTP."""

@@ -1,4 +1,4 @@
-"""Who asks, and what they may do."""
+"""Principals, their roles and their credentials."""
 
 from datetime import datetime
 from enum import IntEnum
@@ -6,19 +6,19 @@ from typing import NamedTuple
 
 
 class Role(IntEnum):
-    """What somebody may do; each role may do all that the ones below it may."""
+    """What a caller may do; each role includes the ones below it."""
 
     ANYONE = 0
-    """Needs no credential: probes, and whatever else is told to the world."""
+    """No credential needed: probes and other public information."""
     READER = 1
     TRADER = 2
-    """Creates, changes, submits."""
+    """May create, change and submit."""
     OPERATOR = 3
-    """Decides by hand what the service cannot, and looks after it."""
+    """May resolve executions manually and operate the service."""
 
     @property
     def title(self) -> str:
-        """The name in settings, tokens and messages."""
+        """Its name in settings, tokens and messages."""
         return self.name.lower()
 
 
@@ -27,14 +27,14 @@ GIVEN_ROLES = (Role.READER, Role.TRADER, Role.OPERATOR)
 
 
 class Principal(NamedTuple):
-    """Somebody who was let in."""
+    """An authenticated caller."""
 
     name: str
     role: Role
 
 
 class ApiKey(NamedTuple):
-    """A key that somebody holds; of its secret nothing but the digest is kept."""
+    """A stored API key; only the digest of its secret is stored."""
 
     id: str
     name: str
@@ -45,8 +45,8 @@ class ApiKey(NamedTuple):
 
 
 class NotAuthenticated(Exception):
-    """There is no credential, or it is not valid; the message says which, and nothing of the credential."""
+    """The credential is missing or invalid; the message says which, without quoting it."""
 
 
 class CredentialsNotCheckable(Exception):
-    """What credentials are checked against cannot be reached: neither valid nor not."""
+    """The source that verifies credentials is unavailable, so their validity is unknown."""

@@ -1,4 +1,4 @@
-"""What the database's columns take, told with field, value and rule."""
+"""Checks that a value fits its database column; errors name field, value and rule."""
 
 from datetime import UTC, datetime
 
@@ -8,7 +8,7 @@ from trade_service.domain.invisible import visible
 
 EARLIEST = datetime(2, 1, 1, tzinfo=UTC)
 LATEST = datetime(9998, 12, 31, tzinfo=UTC)
-"""A day's distance from where an offset would carry a date out of the calendar."""
+"""Far enough from the calendar's ends that no offset carries a date beyond them."""
 
 
 def checked_text(value: str, field: str, limit: int) -> None:
@@ -22,7 +22,7 @@ def checked_text(value: str, field: str, limit: int) -> None:
 
 
 def checked_identifier(value: str, field: str, limit: int) -> None:
-    """The same, and raises InvalidInput for invisible characters as well (`visible`)."""
+    """Like `checked_text`, and raises InvalidInput for invisible characters too."""
     checked_text(value, field, limit)
     visible(value, field)
 
@@ -34,7 +34,7 @@ def database_int(value: int, field: str) -> None:
 
 
 def checked_instant(value: datetime, field: str) -> None:
-    """Raises InvalidInput unless `value` has an offset and is of a year that every calendar has."""
+    """Raises InvalidInput unless `value` has an offset and is between EARLIEST and LATEST."""
     if value.tzinfo is None:
         raise InvalidInput.of(field, value.isoformat(), "must have an offset from UTC, such as Z")
     if not EARLIEST <= value <= LATEST:

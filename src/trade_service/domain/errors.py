@@ -1,7 +1,7 @@
-"""What can be wrong in terms of the trade, never of HTTP (the web layer holds the one map to statuses).
+"""Domain errors. They carry no HTTP status: the web layer has the one map to statuses.
 
-Every error names the thing, the value and the rule in `message`; `code` is stable; `details` carries the
-same facts for machines.
+`message` names the thing, the value and the rule for people, `details` has the same facts for programs, and
+`code` is stable.
 """
 
 from collections.abc import Mapping
@@ -9,7 +9,7 @@ from typing import ClassVar, Self
 
 
 class DomainError(Exception):
-    """Base of everything the service refuses; `code` is stable, `message` is for people."""
+    """Base class of everything that the service refuses."""
 
     code: ClassVar[str] = "DOMAIN_ERROR"
 
@@ -19,20 +19,20 @@ class DomainError(Exception):
         self.details: Mapping[str, object] = details
 
     def at(self, index: int, where: str) -> Self:
-        """This error itself, said of the item at `index` (from 0) of the list `where`."""
+        """This error, made to refer to the item at `index` (from 0) of the list `where`."""
         self.message = f"{where}[{index}]: {self.message}"
         self.args = (self.message,)
         self.details = {**self.details, "index": index}
         return self
 
     def alone(self) -> Self:
-        """This error itself, said of the only item of a list that the caller knows nothing of."""
+        """This error without its index, for a caller that sent a single item."""
         self.details = {name: value for name, value in self.details.items() if name != "index"}
         return self
 
 
 class InvalidInput(DomainError):
-    """A value breaks a rule that the caller can mend: details hold field, value and rule."""
+    """A value breaks a rule; details have field, value and rule."""
 
     code = "INVALID_INPUT"
 
@@ -44,13 +44,13 @@ class InvalidInput(DomainError):
 
 
 class TooMany(DomainError):
-    """A list or body is over its limit; nothing of it was taken."""
+    """A list or body exceeds its limit; nothing of it was processed."""
 
     code = "TOO_MANY"
 
 
 class NotFound(DomainError):
-    """The named thing does not exist."""
+    """The thing does not exist."""
 
     code = "NOT_FOUND"
 
@@ -60,7 +60,7 @@ class NotFound(DomainError):
 
     @classmethod
     def in_field(cls, field: str, thing: str, identity: object) -> "NotFound":
-        """The same of a thing that a field of a body names."""
+        """The error for a thing that a field of the body refers to."""
         message = f"{field}: {thing} {identity} does not exist"
         return cls(message, field=field, value=identity, thing=thing, id=identity)
 
@@ -72,15 +72,14 @@ class AlreadyExists(DomainError):
 
 
 class VersionConflict(DomainError):
-    """Optimistic lock: the row changed since the caller read it."""
+    """Optimistic locking: the row has changed since the caller read it."""
 
     code = "VERSION_CONFLICT"
 
     @classmethod
     def of(cls, thing: str, identity: object, given: int, current: int) -> "VersionConflict":
         return cls(
-            f"{thing} {identity} has version {current}, not {given}: "
-            "read it again and repeat the change on what it holds now",
+            f"{thing} {identity} has version {current}, not {given}: read it again and repeat the change",
             thing=thing,
             id=identity,
             given=given,
@@ -89,37 +88,37 @@ class VersionConflict(DomainError):
 
 
 class QuantityExceeded(DomainError):
-    """More was asked for than the trade order has left."""
+    """The trade order does not have this quantity left."""
 
     code = "QUANTITY_EXCEEDED"
 
 
 class UnknownOrderType(InvalidInput):
-    """The order's type maps to no trade type."""
+    """The order's type is not a known trade type."""
 
     code = "UNKNOWN_ORDER_TYPE"
 
 
 class InFlight(DomainError):
-    """The execution may be at the Execution Service right now, so it cannot be changed."""
+    """The execution may be at the Execution Service, so it cannot be changed now."""
 
     code = "IN_FLIGHT"
 
 
 class AlreadySent(DomainError):
-    """The Execution Service has the execution, so what was sent of it stands."""
+    """The execution was sent, so the fields that were sent cannot change."""
 
     code = "ALREADY_SENT"
 
 
 class InUse(DomainError):
-    """Others point to the thing, or the service cannot do without it: details say which."""
+    """Other rows refer to the thing, or the service requires it; details say which."""
 
     code = "IN_USE"
 
 
 class Overloaded(DomainError):
-    """The bounded queue is full: nothing was taken, try again after `retry_after_s`."""
+    """The queue is full: nothing was accepted, try again after `retry_after_s`."""
 
     code = "OVERLOADED"
 
@@ -129,35 +128,35 @@ class Overloaded(DomainError):
 
 
 class TooSlow(DomainError):
-    """Finding what was asked for took longer than the store may take; asked in another way it can be had."""
+    """The query took too long; a narrower one may succeed."""
 
     code = "TOO_SLOW"
 
 
 class NotSubmittable(DomainError):
-    """The execution is held back or called off, so it is not sent."""
+    """The execution is on hold or cancelled, so it is not sent."""
 
     code = "NOT_SUBMITTABLE"
 
 
 class FillOfUnsent(DomainError):
-    """A fill of an execution that was never sent was reported: nothing of it was stored."""
+    """A fill was reported for an execution that was never sent; it was not stored."""
 
     code = "FILL_OF_UNSENT"
 
 
 class EvidenceConflict(DomainError):
-    """What an operator says of an execution contradicts what is known of it: nothing was changed."""
+    """An operator's statement contradicts the recorded state; nothing was changed."""
 
     code = "EVIDENCE_CONFLICT"
 
 
 class NotRequeueable(DomainError):
-    """The execution did not end without acceptance, so it cannot be requeued."""
+    """Only executions that ended without acceptance can be requeued."""
 
     code = "NOT_REQUEUEABLE"
 
 
 def shorten(text: str, limit: int = 80) -> str:
-    """`text`, cut to `limit` characters with an ellipsis: a message never echoes a whole body."""
+    """`text` in at most `limit` characters, so that a message never repeats a whole body."""
     return text if len(text) <= limit else text[: limit - 1] + "…"

@@ -1,7 +1,8 @@
-"""The rules by which clients create, change and delete executions and trade orders by hand.
+"""Rules by which clients create, change and delete executions and trade orders directly.
 
-Quantities are conserved: an order's quantitySent is the sum of quantityOrdered over its executions, less those
-that gave theirs back. Whoever creates an execution takes from the order, whoever deletes one gives back.
+Quantities are conserved: an order's quantitySent is the sum of quantityOrdered over its executions, except for
+those whose quantity was returned. Creating an execution takes its quantity from the order, deleting one returns
+it.
 """
 
 from collections.abc import Mapping
@@ -17,24 +18,24 @@ from trade_service.domain.money import ZERO, checked, not_negative, positive
 from trade_service.domain.orders import (
     NewTradeOrder,
     TradeOrder,
-    given_back,
     is_submitted,
+    returned,
     spelled_type,
     taken,
 )
 from trade_service.domain.reference import STATUS_NEW, WITHDRAWN_STATUSES
 
 UNSENT_STATUSES = WITHDRAWN_STATUSES | {STATUS_NEW}
-"""Statuses that an execution may have without ever having been sent; all others come from trading it."""
+"""Statuses of executions that were never sent; all others result from trading."""
 
 _ORDERED = "quantityOrdered"
 
 
 class ExecutionValues(msgspec.Struct, frozen=True):
-    """An execution as a client wants it.
+    """The values that a client requests for an execution.
 
-    What is None of trade type, quantities placed and filled, service id and timestamp stays as it is; in a
-    new execution it is the order's trade type, zero, none and now.
+    A trade type, quantity placed or filled, service id or timestamp of None keeps the old value; in a new
+    execution it means the order's trade type, zero, none and now.
     """
 
     execution_status_id: int
@@ -51,15 +52,15 @@ class ExecutionValues(msgspec.Struct, frozen=True):
 
 
 class OrderUse(msgspec.Struct, frozen=True):
-    """Executions of a trade order that bear on changing it, by id; None where there is none."""
+    """Ids of executions that restrict changes to their trade order; None where there is none."""
 
     any: int | None
     in_flight: int | None
-    """One that may be at the Execution Service right now, or is on its way there."""
+    """One that may be at the Execution Service, or is being sent."""
 
 
 def checked_values(values: ExecutionValues) -> ExecutionValues:
-    """`values` when they keep the rules that need no other row; raises InvalidInput otherwise."""
+    """Returns `values`; raises InvalidInput for a broken rule that involves no other row."""
     for number, field in (
         (values.execution_status_id, "executionStatusId"),
         (values.trade_order_id, "tradeOrderId"),
@@ -86,20 +87,19 @@ def checked_values(values: ExecutionValues) -> ExecutionValues:
 
 
 def state_of_new(values: ExecutionValues, status: str) -> SubmissionState:
-    """`accepted` when the client says in any way that the Execution Service has it, else `none`.
+    """`accepted` if any value implies that the execution was sent, else `none`.
 
-    Erring on the side of `accepted`: what is taken for sent is never sent a second time.
+    If in doubt, `accepted`: an execution that counts as sent is never sent again.
     """
     placed, filled = values.quantity_placed or ZERO, values.quantity_filled or ZERO
-    told = values.execution_service_id is not None or placed > 0 or filled > 0
-    return SubmissionState.ACCEPTED if told or status not in UNSENT_STATUSES else SubmissionState.NONE
+    traded = values.execution_service_id is not None or placed > 0 or filled > 0
+    return SubmissionState.ACCEPTED if traded or status not in UNSENT_STATUSES else SubmissionState.NONE
 
 
 def changed_execution(old: Execution, values: ExecutionValues, status: str) -> Execution:
-    """`old` with the values of a client; the version stays.
+    """`old` with a client's values and the same version; `status` is the new status's abbreviation.
 
-    Raises InFlight, and AlreadySent for another value of what was sent. `status` is the abbreviation of the new
-    status.
+    Raises InFlight, and AlreadySent for a change to a field that was sent.
     """
     state = _settled_state(old)
     service_id = values.execution_service_id
@@ -126,10 +126,10 @@ def changed_execution(old: Execution, values: ExecutionValues, status: str) -> E
 
 
 def refuse_deletion(execution: Execution) -> None:
-    """Raises InFlight or AlreadySent unless nothing is lost with the execution."""
+    """Raises InFlight or AlreadySent if the execution was, or may have been, sent."""
     if _settled_state(execution) is SubmissionState.ACCEPTED:
         raise AlreadySent(
-            f"execution {execution.id} was sent to the Execution Service, so its record has to stay: "
+            f"execution {execution.id} was sent to the Execution Service, so it cannot be deleted: "
             "cancel it there, and set its status here",
             id=execution.id,
             executionServiceId=execution.execution_service_id,
@@ -137,9 +137,9 @@ def refuse_deletion(execution: Execution) -> None:
 
 
 def orders_after(old: Execution, new: Execution | None, orders: Mapping[int, TradeOrder]) -> list[TradeOrder]:
-    """The orders whose quantitySent differs once `old` is replaced by `new`, or is deleted.
+    """The orders whose quantitySent changes when `new` replaces `old` (None: `old` is deleted).
 
-    Raises QuantityExceeded when an order has not enough left.
+    Raises QuantityExceeded when an order does not have enough left.
     """
     moved: dict[int, Decimal] = {}
     for execution, sign in ((old, -1), (new, 1)):
@@ -152,16 +152,16 @@ def orders_after(old: Execution, new: Execution | None, orders: Mapping[int, Tra
         if quantity > 0:
             after.append(taken(order, quantity, _ORDERED))
         elif quantity < 0:
-            # The earlier service's orders may have sent less than their executions hold.
-            after.append(given_back(order, min(-quantity, order.quantity_sent)))
+            # A legacy order may have a smaller quantitySent than its executions add up to.
+            after.append(returned(order, min(-quantity, order.quantity_sent)))
     return after
 
 
 def changed_order(old: TradeOrder, values: NewTradeOrder, use: OrderUse) -> TradeOrder:
-    """`old` with the values of a client; quantitySent and the version stay.
+    """`old` with a client's values, and the same quantitySent and version.
 
-    Raises InFlight, InvalidInput for a quantity below the one sent, and InUse for another security or type
-    while there are executions, which were or would be sent by them.
+    Raises InFlight, InvalidInput for a quantity below the quantity sent, and InUse for another security or type
+    while the order has executions, since these were or will be sent with them.
     """
     _refuse_in_flight(old, use, "changed")
     if values.quantity < old.quantity_sent:
@@ -209,20 +209,20 @@ def refuse_order_deletion(order: TradeOrder, use: OrderUse) -> None:
 def _refuse_in_flight(order: TradeOrder, use: OrderUse, done: str) -> None:
     if use.in_flight is not None:
         raise InFlight(
-            f"trade order {order.id} cannot be {done} while its execution {use.in_flight} is on its way to the "
-            "Execution Service: try again when that is settled",
+            f"trade order {order.id} cannot be {done} while its execution {use.in_flight} is being sent to the "
+            "Execution Service: try again when its outcome is known",
             id=order.id,
             executionId=use.in_flight,
         )
 
 
 def _settled_state(execution: Execution) -> SubmissionState:
-    """The state of an execution that is not in flight; raises InFlight."""
+    """The state of an execution that is not in flight; raises InFlight otherwise."""
     state = execution.submission_state
     if state in OPEN:
         raise InFlight(
-            f"execution {execution.id} is {state}, so it may be at the Execution Service or on its way there: "
-            "it cannot be changed or deleted before that is settled; fills are taken",
+            f"execution {execution.id} is {state}, so it may be at the Execution Service or being sent: it "
+            "cannot be changed or deleted until its outcome is known; fills are accepted",
             id=execution.id,
             state=state,
         )

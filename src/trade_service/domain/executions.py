@@ -1,4 +1,4 @@
-"""Executions, their submission state and its legal transitions."""
+"""Executions and their submission state."""
 
 from datetime import datetime
 from decimal import Decimal
@@ -11,24 +11,24 @@ from trade_service.domain.money import not_negative
 
 
 class SubmissionState(StrEnum):
-    """How far the submission of an execution is, beside its business status."""
+    """The progress of an execution's submission, independent of its business status."""
 
     NONE = "none"
-    """Never submitted, and written by this service."""
+    """Never submitted, and created by this service."""
     QUEUED = "queued"
-    """To be submitted: the intent is durable, no attempt owns it yet."""
+    """Waiting for a sender: the intent is durable, but no attempt owns it yet."""
     CLAIMED = "claimed"
-    """An attempt owns it; its request may be on the wire."""
+    """Owned by an attempt whose request may be in progress."""
     RETRY = "retry"
-    """Provably not accepted; due again at a time."""
+    """Provably not accepted, and due for another attempt."""
     UNKNOWN = "unknown"
-    """May have been accepted; only a look-up, a fill report or an operator may decide."""
+    """Possibly accepted; only reconciliation, a fill report or an operator decides."""
     ACCEPTED = "accepted"
-    """The Execution Service has it."""
+    """Accepted by the Execution Service."""
     REJECTED = "rejected"
-    """Refused for a reason that will not change; the order's quantity was given back."""
+    """Refused permanently; its quantity was returned to the order."""
     EXHAUSTED = "exhausted"
-    """Provably not accepted and the budget is spent; the quantity was given back."""
+    """Provably not accepted, with no retry budget left; its quantity was returned to the order."""
 
 
 FINAL = frozenset({SubmissionState.ACCEPTED, SubmissionState.REJECTED, SubmissionState.EXHAUSTED})
@@ -39,7 +39,7 @@ OPEN = frozenset(
 
 
 class NewExecution(msgspec.Struct, frozen=True, gc=False):
-    """An execution to be written; nothing of it is placed or filled yet."""
+    """An execution to insert; nothing of it is placed or filled yet."""
 
     execution_status_id: int
     blotter_id: int | None
@@ -70,40 +70,41 @@ class Execution(msgspec.Struct, frozen=True, gc=False):
 
 
 MAX_SERVICE_ID = 2**31 - 1
-"""Greatest id that the Execution Service can give: its ids, like ours, are 32-bit integers."""
+"""Greatest id of the Execution Service: its ids, like ours, are 32-bit integers."""
 MAX_FOLLOWED_ID = 2_000_000_000
-"""New executions begin after the greatest id of ours in the ledger, up to this one: a row of somebody else with a
-greater one would leave us without ids."""
+"""New ids start after the greatest of ours in the ledger, but only up to this limit: a foreign row with a
+greater id
+would leave us without ids."""
 
 
 def is_possible_id(number: int) -> bool:
-    """Whether `number` fits the database's ids and versions: nothing has one that does not."""
+    """Whether `number` fits the database's ids and versions."""
     return -(2**31) <= number < 2**31
 
 
 def is_service_id(number: int) -> bool:
-    """Whether the Execution Service can have given this id, and our column can hold it: 1 to 2^31 - 1."""
+    """Whether `number` can be an id of the Execution Service: 1 to 2^31 - 1."""
     return 1 <= number <= MAX_SERVICE_ID
 
 
 def fill_of_unsent(execution_id: int, state: SubmissionState) -> FillOfUnsent:
-    """The error of a fill reported of an execution that is held as never sent."""
+    """The error for a fill of an execution that was never sent."""
     then = {
-        SubmissionState.NONE: "look for it there before it is submitted",
-        SubmissionState.EXHAUSTED: "requeue it if it is there: it is looked up first",
-    }.get(state, "it is looked up before it is sent")
+        SubmissionState.NONE: "look for it at the Execution Service before submitting it",
+        SubmissionState.EXHAUSTED: "requeue it if it is there: it is reconciled first",
+    }.get(state, "it is reconciled before it is sent")
     return FillOfUnsent(
-        f"execution {execution_id} is {state} and was never sent, but a fill of it is reported: nothing was "
-        f"stored, {then}",
+        f"execution {execution_id} is {state} and was never sent, so its fill was not stored; {then}",
         id=execution_id,
         state=state,
     )
 
 
 def checked_fill(execution: Execution, quantity_filled: Decimal) -> Decimal:
-    """`quantity_filled` when the report is possible; raises InvalidInput otherwise.
+    """Returns `quantity_filled`; raises InvalidInput when it is impossible.
 
-    The bound is the quantity ordered, not the one placed: a fill may overtake our own answer.
+    The limit is the quantity ordered, not the one placed, since a fill may arrive before the answer to our
+    request.
     """
     not_negative(quantity_filled, "quantityFilled")
     if quantity_filled > execution.quantity_ordered:

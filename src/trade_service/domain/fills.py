@@ -1,4 +1,4 @@
-"""What the Execution Service's books say of an execution's fill, held against what is stored. Pure."""
+"""Compares the stored fill of an execution with the one in the Execution Service's ledger."""
 
 from decimal import Decimal
 
@@ -19,22 +19,22 @@ _RANKS = {
     "CNCLD": 5,
     "DEL": 5,
 }
-"""How far trading has come, by status; of two with the same rank neither follows the other."""
+"""Progress of trading by status; of two statuses with the same rank neither follows the other."""
 FINAL_STATUSES = frozenset({"FULL", "CPART", "CNCLD", "DEL"})
-"""With which trading is over: nothing that the books say changes them."""
+"""Statuses after trading has ended; the ledger never changes them."""
 UNFILLED_STATUS = "NEW"
-"""Of an execution in the books to which nothing has happened yet."""
+"""The status of an execution in the ledger before anything has happened to it."""
 
 
 class Fill(msgspec.Struct, frozen=True, gc=False):
-    """Business status and the quantity filled so far."""
+    """Business status and filled quantity."""
 
     status: str
     quantity: Decimal
 
 
 def is_possible_fill(quantity: Decimal, ordered: Decimal) -> bool:
-    """Whether an execution of `ordered` can have that quantity filled, and the database can hold it."""
+    """Whether `quantity` of `ordered` can be filled and fits the database."""
     try:
         checked(quantity, "quantityFilled")
     except InvalidInput:
@@ -42,16 +42,16 @@ def is_possible_fill(quantity: Decimal, ordered: Decimal) -> bool:
     return 0 <= quantity <= ordered
 
 
-def newer_fill(stored: Fill, books: Fill) -> Fill | None:
-    """What is to be stored when the books hold `books`, whose status is known here; None for no change.
+def newer_fill(stored: Fill, ledger: Fill) -> Fill | None:
+    """The fill to store, or None when the ledger's is not newer. The ledger's status must be a known one.
 
-    More filled there is news, and so is a later status with the same quantity. Nothing goes backwards: the
-    quantity never falls, a status is never replaced by an earlier one, and a final one never.
+    A greater quantity is newer, and so is a later status with the same quantity. The quantity never falls, no
+    status is replaced by an earlier one, and a final status never changes.
     """
-    if stored.status in FINAL_STATUSES or books.quantity < stored.quantity:
+    if stored.status in FINAL_STATUSES or ledger.quantity < stored.quantity:
         return None
-    old, new = _RANKS.get(stored.status), _RANKS.get(books.status)
-    if books.quantity == stored.quantity:
-        return books if old is not None and new is not None and new > old else None
+    old, new = _RANKS.get(stored.status), _RANKS.get(ledger.status)
+    if ledger.quantity == stored.quantity:
+        return ledger if old is not None and new is not None and new > old else None
     is_earlier = old is not None and new is not None and new < old
-    return Fill(stored.status if is_earlier else books.status, books.quantity)
+    return Fill(stored.status if is_earlier else ledger.status, ledger.quantity)

@@ -1,7 +1,6 @@
-"""Characters that no identifier needs: they show nothing, or change how their neighbours are shown.
+"""Rejects invisible characters in identifiers, and those that change how their neighbours are displayed.
 
-Two identifiers that look alike but differ in such a character are two things to every database, and one to
-everybody who reads them.
+Two identifiers that differ only in such a character are different to a database and look the same to people.
 """
 
 import re
@@ -17,19 +16,21 @@ _ASTRAL = (
     "\\U000110bd\\U000110cd\\U00013430-\\U0001343f\\U0001bca0-\\U0001bca3\\U0001d173-\\U0001d17a"
     "\\U000e0000-\\U000e0fff"
 )
-"""Unicode's control (Cc), format (Cf) and separator (Zl, Zp) characters, and what else it calls ignorable by
-default: fillers and variation selectors."""
+"""Unicode's control (Cc), format (Cf) and separator (Zl, Zp) characters, and the other characters that are
+ignorable
+by default: fillers and variation selectors."""
 
 VISIBLE_TEXT = rf"^[^{_PLAIN}]*[^\s{_PLAIN}][^{_PLAIN}]*$"
-"""A text that is not blank and has none of them, as a pattern of JSON Schema: without those above U+FFFF, which
-not every reader of patterns takes in a class."""
+"""A JSON Schema pattern for text that is not blank and has no such character. It omits those above U+FFFF, which
+not
+every regex engine accepts in a class."""
 _INVISIBLE = re.compile(f"[{_PLAIN}{_ASTRAL}]")
 
 
 def visible(value: str, field: str) -> str:
-    """`value` itself; raises InvalidInput when it has control, format, bidi or other invisible characters.
+    """Returns `value`; raises InvalidInput when it has control, format, bidi or other invisible characters.
 
-    The error shows them by their escapes, so that they do nothing to the terminal or page that it is read on.
+    The error escapes them, so that they cannot affect the terminal or page that shows it.
     """
     if found := _INVISIBLE.search(value):
         rule = f"must not contain control or invisible characters, and U+{ord(found[0]):04X} is one"

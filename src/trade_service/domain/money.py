@@ -7,29 +7,29 @@ from functools import lru_cache
 from trade_service.domain.errors import InvalidInput, shorten
 
 MAX_INTEGER_DIGITS = 10
-"""decimal(18,8) leaves ten digits before the point (the database's columns)."""
+"""Digits before the point in the database's decimal(18,8)."""
 MAX_DECIMALS = 8
 ZERO = Decimal(0)
 MAX_TEXT = 64
-"""No decimal(18,8) needs more characters; longer text is refused before it is parsed."""
+"""Longer than any decimal(18,8); longer text is rejected before parsing."""
 _SMALLEST = Decimal("1E-8")
 NUMERAL = r"[ \t\n\r\f\v]*[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?[ \t\n\r\f\v]*"
-"""What other languages read as the same number: Python takes `1_000` and other scripts' digits too."""
+"""Numbers that other languages read alike; Python also accepts `1_000` and digits of other scripts."""
 _NUMERAL = re.compile(NUMERAL, re.ASCII)
 _FLOAT_DIGITS = 15
-"""Binary floating point prints 15 to 17 significant digits of a value that it cannot hold."""
+"""Binary floating point prints at least 15 significant digits of a value that it cannot represent."""
 _FLOAT_ERROR = Decimal("1E-9")
 _SPELLED_NUMBERS = 4_096
-"""The same few quantities and prices are answered again and again; spelling one takes 2 µs."""
+"""Cached numbers: the same few quantities and prices recur, and formatting one takes 2 µs."""
 
 
 def parse_decimal(value: object, field: str) -> Decimal:
     """Reads a JSON number or numeric string into an exact `Decimal` that fits decimal(18,8).
 
-    A `Decimal` is a JSON number, which may be what a client's binary floating point made of another one
-    (`without_float_error`); a string is exact. Raises InvalidInput naming `field` for anything else: NaN,
-    infinity, text, a ninth decimal, an eleventh digit before the point. Binary floats are refused since they
-    are not exact.
+    A `Decimal` comes from a JSON number, which may carry a client's floating-point error
+    (`without_float_error`); a string is taken exactly. Raises InvalidInput naming `field` for anything else:
+    NaN, infinity, text, a ninth decimal, an eleventh digit before the point, and Python floats, which are not
+    exact.
     """
     if isinstance(value, bool) or not isinstance(value, int | str | Decimal):
         raise InvalidInput.of(field, value, "must be a number")
@@ -45,10 +45,10 @@ def parse_decimal(value: object, field: str) -> Decimal:
 
 
 def without_float_error(number: Decimal) -> Decimal:
-    """The value of eight decimals that a calculation in binary floating point turned into `number`.
+    """`number` rounded to eight decimals if it looks like the result of binary floating-point arithmetic.
 
-    In JavaScript 0.3 - 0.1 is 0.19999999999999998. A number is taken for such a result when it has at least 15
-    significant digits and lies within 1e-9 of a value other than zero that fits; every other one stays as it is.
+    In JavaScript 0.3 - 0.1 is 0.19999999999999998. A number counts as such a result when it has at least 15
+    significant digits and lies within 1e-9 of a non-zero value that fits; any other is returned unchanged.
     """
     if not number.is_finite() or number.adjusted() >= MAX_INTEGER_DIGITS:
         return number
@@ -60,7 +60,7 @@ def without_float_error(number: Decimal) -> Decimal:
 
 
 def checked(number: Decimal, field: str) -> Decimal:
-    """`number` itself when it fits decimal(18,8); raises InvalidInput otherwise."""
+    """Returns `number` (zero as 0); raises InvalidInput unless it fits decimal(18,8)."""
     if not number.is_finite():
         raise InvalidInput.of(field, str(number), "must be a finite number")
     if number == 0:
@@ -74,19 +74,19 @@ def checked(number: Decimal, field: str) -> Decimal:
 
 
 def positive(number: Decimal, field: str) -> Decimal:
-    """`number` when above zero; raises InvalidInput otherwise."""
+    """Returns `number`; raises InvalidInput unless it is above zero."""
     if number <= ZERO:
         raise InvalidInput.of(field, str(number), "must be greater than zero")
     return number
 
 
 def is_positive(number: Decimal) -> bool:
-    """Whether it is above zero; what is no number, which a database may hold, is not."""
+    """Whether `number` is above zero; a NaN, which a database may hold, is not."""
     return not number.is_nan() and number > ZERO
 
 
 def not_negative(number: Decimal, field: str) -> Decimal:
-    """`number` when zero or above; raises InvalidInput otherwise."""
+    """Returns `number`; raises InvalidInput if it is negative."""
     if number < ZERO:
         raise InvalidInput.of(field, str(number), "must not be negative")
     return number
@@ -94,7 +94,7 @@ def not_negative(number: Decimal, field: str) -> Decimal:
 
 @lru_cache(maxsize=_SPELLED_NUMBERS)
 def plain(number: Decimal) -> Decimal:
-    """The same value without trailing zeros, and spelled out above a millionth: for a JSON number."""
+    """The value for a JSON number: no trailing zeros, and no exponent above a millionth."""
     whole, point, decimals = format(number, "f").partition(".")
     decimals = decimals.rstrip("0")
     return Decimal(whole + point + decimals) if decimals else Decimal(whole) or ZERO
@@ -102,13 +102,13 @@ def plain(number: Decimal) -> Decimal:
 
 @lru_cache(maxsize=_SPELLED_NUMBERS)
 def with_two_decimals(number: Decimal) -> str:
-    """The v1 spelling of an execution's decimals: at least two decimals, as many as the value has."""
+    """The v1 format of an execution's numbers: at least two decimals, more if the value has them."""
     whole, _, decimals = format(number or ZERO, "f").partition(".")
     return f"{whole}.{decimals.rstrip('0').ljust(2, '0')}"
 
 
 def shown(number: Decimal | None) -> str:
-    """Any number for people, however odd: no trailing zeros, NaN as it is, never more than a line."""
+    """Any number for people: no trailing zeros, NaN as is, at most one line."""
     if number is None:
         return "None"
     text = _spelled(number)
@@ -118,5 +118,5 @@ def shown(number: Decimal | None) -> str:
 
 
 def _spelled(number: Decimal) -> str:
-    """As people write it: with an exponent only where there would be too many zeros."""
+    """With an exponent only where it would otherwise have too many zeros."""
     return f"{number:f}" if abs(number.adjusted()) <= MAX_TEXT else str(number)

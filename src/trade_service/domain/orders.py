@@ -1,4 +1,4 @@
-"""Trade orders and the rules of their submission."""
+"""Trade orders and their submission rules."""
 
 from datetime import datetime
 from decimal import Decimal
@@ -11,14 +11,14 @@ from trade_service.domain.money import checked, positive
 
 ORDER_TYPES = frozenset({"BUY", "SELL", "SHORT", "COVER", "EXRC"})
 MAX_ID_CHARS = 24
-"""Of portfolios and securities."""
+"""Limit of portfolio and security ids."""
 MAX_ORDER_TYPE_CHARS = 10
 SUBMITTED_WHEN_LEFT = Decimal("0.01")
-"""An order counts as submitted when no more than this is left (the clients' API contract)."""
+"""An order counts as submitted when no more than this is left (contract of the clients' API)."""
 
 
 class NewTradeOrder(msgspec.Struct, frozen=True, gc=False):
-    """A trade order to be created; `checked_order` checks it."""
+    """A trade order to create; `checked_order` checks it."""
 
     order_id: int
     portfolio_id: str
@@ -48,12 +48,12 @@ class TradeOrder(msgspec.Struct, frozen=True, gc=False):
 
     @property
     def available(self) -> Decimal:
-        """What may still be submitted: quantity less what was sent."""
+        """The quantity that can still be submitted."""
         return self.quantity - self.quantity_sent
 
 
 class Submission(msgspec.Struct, frozen=True, gc=False):
-    """The wish to send `quantity` of one trade order to one destination."""
+    """A request to send `quantity` of one trade order to one destination."""
 
     trade_order_id: int
     quantity: Decimal
@@ -61,10 +61,7 @@ class Submission(msgspec.Struct, frozen=True, gc=False):
 
 
 def trade_type_of(order: TradeOrder | NewTradeOrder) -> str:
-    """The abbreviation of the trade type that the order's type maps to (any case, trimmed).
-
-    Raises UnknownOrderType.
-    """
+    """The trade type's abbreviation for the order's type (any case, trimmed); raises UnknownOrderType."""
     name = spelled_type(order.order_type)
     if name not in ORDER_TYPES:
         rule = f"must be one of {', '.join(sorted(ORDER_TYPES))}"
@@ -79,16 +76,16 @@ def trade_type_of(order: TradeOrder | NewTradeOrder) -> str:
 
 
 def spelled_type(order_type: str) -> str:
-    """A known type trimmed and in upper case, whatever its case; another one trimmed."""
+    """The type trimmed, and in upper case if it is a known one."""
     given = order_type.strip()
     name = given.upper()
     return name if name in ORDER_TYPES and given.isascii() else given
 
 
 def taken(order: TradeOrder, quantity: Decimal, field: str = "quantity") -> TradeOrder:
-    """The order after `quantity` of it went into an execution; `field` is what the caller calls it.
+    """The order after taking `quantity` for an execution; `field` is the caller's name of the quantity.
 
-    Raises InvalidInput for a quantity not above zero and QuantityExceeded for more than is left.
+    Raises InvalidInput unless the quantity is positive, and QuantityExceeded when less is left.
     """
     positive(quantity, field)
     if quantity > order.available:
@@ -103,20 +100,20 @@ def taken(order: TradeOrder, quantity: Decimal, field: str = "quantity") -> Trad
     return _with_sent(order, order.quantity_sent + quantity)
 
 
-def given_back(order: TradeOrder, quantity: Decimal) -> TradeOrder:
-    """The order after an execution of `quantity` was definitely not accepted."""
+def returned(order: TradeOrder, quantity: Decimal) -> TradeOrder:
+    """The order after `quantity` of an execution was returned to it."""
     return _with_sent(order, order.quantity_sent - quantity)
 
 
 def is_submitted(quantity: Decimal, quantity_sent: Decimal) -> bool:
-    """Whether nothing worth submitting is left."""
+    """Whether the order counts as submitted."""
     return quantity - quantity_sent <= SUBMITTED_WHEN_LEFT
 
 
 def checked_order(order: NewTradeOrder) -> NewTradeOrder:
-    """`order` with its type as it is stored; raises InvalidInput unless it keeps the rules.
+    """`order` with its type as it is stored.
 
-    Those are of the database's columns, of identifiers (`visible`) and of order types: UnknownOrderType.
+    Raises InvalidInput for a value that does not fit its column or has invisible characters, and UnknownOrderType.
     """
     database_int(order.order_id, "orderId")
     checked_identifier(order.portfolio_id, "portfolioId", MAX_ID_CHARS)

@@ -1,10 +1,10 @@
-"""Reference data: what orders and executions point to by id."""
+"""Reference data that orders and executions refer to by id."""
 
 import msgspec
 
 
 class Blotter(msgspec.Struct, frozen=True, rename="camel"):
-    """A desk's book of orders."""
+    """A desk's group of orders."""
 
     id: int
     abbreviation: str
@@ -13,7 +13,7 @@ class Blotter(msgspec.Struct, frozen=True, rename="camel"):
 
 
 class Described(msgspec.Struct, frozen=True, rename="camel"):
-    """Shape shared by trade types, destinations and execution statuses."""
+    """The common fields of trade types, destinations and execution statuses."""
 
     id: int
     abbreviation: str
@@ -26,7 +26,7 @@ class TradeType(Described, frozen=True, rename="camel"):
 
 
 class Destination(Described, frozen=True, rename="camel"):
-    """Where an execution is to be traded."""
+    """A market or broker to which executions are sent."""
 
 
 class ExecutionStatus(Described, frozen=True, rename="camel"):
@@ -34,7 +34,7 @@ class ExecutionStatus(Described, frozen=True, rename="camel"):
 
 
 class ReferenceData(msgspec.Struct, frozen=True):
-    """All reference data at one moment, by id."""
+    """All reference data at one instant, by id."""
 
     blotters: dict[int, Blotter]
     trade_types: dict[int, TradeType]
@@ -42,15 +42,15 @@ class ReferenceData(msgspec.Struct, frozen=True):
     statuses: dict[int, ExecutionStatus]
 
     def trade_type_named(self, abbreviation: str) -> TradeType | None:
-        """The trade type of that abbreviation."""
+        """The trade type with that abbreviation."""
         return next((t for t in self.trade_types.values() if t.abbreviation == abbreviation), None)
 
     def status_named(self, abbreviation: str) -> ExecutionStatus | None:
-        """The execution status of that abbreviation."""
+        """The execution status with that abbreviation."""
         return next((s for s in self.statuses.values() if s.abbreviation == abbreviation), None)
 
 
 STATUS_NEW = "NEW"
 STATUS_SENT = "SENT"
 WITHDRAWN_STATUSES = frozenset({"HOLD", "CNCL", "CNCLD", "DEL"})
-"""Of executions that somebody holds back or called off: as long as they have one, they are not sent."""
+"""Executions with one of these are on hold or cancelled and are not sent."""

@@ -1,7 +1,7 @@
-"""The rules by which clients change reference data.
+"""Rules by which clients change reference data.
 
-Executions are sent, looked up and audited by the abbreviations of their trade type and destination, and fills
-name a status by its own: an abbreviation stays as long as anything points to it.
+Executions are sent, reconciled and audited by the abbreviations of their trade type and destination, and fills
+name a status by its abbreviation. So an abbreviation cannot change while anything refers to it.
 """
 
 from collections.abc import Sequence
@@ -29,13 +29,13 @@ class ReferenceKind(msgspec.Struct, frozen=True):
     thing: str
     shape: type[Blotter] | type[TradeType] | type[Destination] | type[ExecutionStatus]
     text_field: str
-    """What clients call the text beside the abbreviation."""
+    """The clients' name of the text beside the abbreviation."""
     abbreviation_limit: int
     text_limit: int
     renamed_in_use: bool = False
-    """Whether the abbreviation may change while rows point to it."""
+    """Whether the abbreviation may change while rows refer to it."""
     needed: frozenset[str] = frozenset()
-    """Abbreviations that the service cannot do without."""
+    """Abbreviations that the service requires."""
 
 
 BLOTTER = ReferenceKind("blotter", Blotter, "name", 20, 100, renamed_in_use=True)
@@ -47,14 +47,14 @@ EXECUTION_STATUS = ReferenceKind(
 
 
 class ReferenceValues(msgspec.Struct, frozen=True):
-    """What clients write of reference data: `text` is the name of a blotter, the description of all else."""
+    """The values that clients write; `text` is the name of a blotter and the description of anything else."""
 
     abbreviation: str
     text: str
 
 
 def checked_reference(kind: ReferenceKind, values: ReferenceValues) -> ReferenceValues:
-    """`values` without blanks around them; raises InvalidInput for what the columns do not take."""
+    """`values` without surrounding blanks; raises InvalidInput unless they fit their columns."""
     checked_identifier(values.abbreviation, "abbreviation", kind.abbreviation_limit)
     checked_text(values.text, kind.text_field, kind.text_limit)
     return ReferenceValues(values.abbreviation.strip(), values.text.strip())
@@ -63,7 +63,7 @@ def checked_reference(kind: ReferenceKind, values: ReferenceValues) -> Reference
 def refuse_taken(
     kind: ReferenceKind, values: ReferenceValues, rows: Sequence[Reference], but_for: int | None = None
 ) -> None:
-    """Raises AlreadyExists when another row of `rows` has the abbreviation: rows are found by it."""
+    """Raises AlreadyExists when another row has the abbreviation, which identifies a row."""
     for row in rows:
         if row.id != but_for and row.abbreviation == values.abbreviation:
             raise AlreadyExists(
@@ -77,9 +77,9 @@ def refuse_taken(
 def needs_unused(
     kind: ReferenceKind, old: Reference, values: ReferenceValues | None, rows: Sequence[Reference]
 ) -> bool:
-    """Whether changing `old` into `values` (None: deleting it) needs that nothing points to it.
+    """Whether changing `old` into `values` (None: deleting it) is only allowed while nothing refers to it.
 
-    `rows` are all of the kind, by id. Raises AlreadyExists, and InUse for what the service cannot do without.
+    `rows` are all rows of the kind, by id. Raises AlreadyExists, and InUse for a row that the service requires.
     """
     if values is not None:
         refuse_taken(kind, values, rows, old.id)
@@ -99,10 +99,10 @@ def needs_unused(
 
 
 def in_use(kind: ReferenceKind, old: Reference, user: str, user_id: int, deleted: bool) -> InUse:
-    """The error that names one row, `user` `user_id`, that points to `old`."""
+    """The error that names one row, `user` `user_id`, that refers to `old`."""
     ruled = "cannot be deleted" if deleted else f"must keep its abbreviation, {old.abbreviation!r}"
     return InUse(
-        f"{kind.thing} {old.id} is used by {user} {user_id}, and maybe others: it {ruled}",
+        f"{kind.thing} {old.id} is used by {user} {user_id}, and possibly others: it {ruled}",
         id=old.id,
         usedBy=user,
         usedById=user_id,
