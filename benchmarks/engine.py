@@ -3,11 +3,9 @@
 import asyncio
 import statistics
 import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from decimal import Decimal
-from typing import Any
-
-import sqlalchemy as sa
-from sqlalchemy.pool import ConnectionPoolEntry
 
 from trade_service.bench import bare_loop
 from trade_service.bench.environment import Environment, services_on
@@ -15,6 +13,7 @@ from trade_service.bench.results import Better, Scenario, short
 from trade_service.bench.runs import engine_rate, runs_on
 from trade_service.bootstrap.services import Services
 from trade_service.domain.orders import NewTradeOrder, Submission
+from trade_service.store.database import Session
 
 FIRST_ORDER_ID = 1_000_000_000
 ORDERS = 100
@@ -25,18 +24,18 @@ class StatementCounter:
 
     def __init__(self, services: Services) -> None:
         self.count = 0
-        engine = services.engine.sync_engine
-        sa.event.listen(engine, "before_cursor_execute", self._note)  # What SQLAlchemy prepares.
-        sa.event.listen(engine, "checkout", self._listen)
+        self._lend = services.database._lent
+        vars(services.database)["_lent"] = self._lent
 
-    def _note(self, *_: object) -> None:
+    def _note(self, _query: object) -> None:
         self.count += 1
 
-    def _listen(self, connection: Any, record: ConnectionPoolEntry, _proxy: object) -> None:
-        """The driver's query log has the direct statements, BEGIN and COMMIT."""
-        if not record.info.setdefault("counted", False):
-            record.info["counted"] = True
-            connection.driver_connection.add_query_logger(self._note)
+    @asynccontextmanager
+    async def _lent(self) -> AsyncIterator[Session]:
+        async with self._lend() as session:
+            session.connection.add_query_logger(self._note)
+            yield session
+            session.connection.remove_query_logger(self._note)
 
 
 async def engine(environment: Environment, scenario: Scenario) -> None:

@@ -4,12 +4,12 @@ import signal
 from collections.abc import AsyncIterator
 
 import pytest
-from sqlalchemy.ext.asyncio import AsyncEngine
 
 from execution_simulator import server, state
 from execution_simulator.profiles import PROFILES
 from tests.support.database import TestServer, migrated_template, running_server
-from trade_service.store.engine import StoreSettings, create_engine
+from trade_service.store.database import Database
+from trade_service.store.store_settings import StoreSettings
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # A shell has what it starts in the background ignore it, and so would the commands that tests interrupt.
@@ -66,10 +66,10 @@ async def database_url(postgres: TestServer, template_database: str) -> AsyncIte
 
 
 @pytest.fixture
-async def engine(database_url: str) -> AsyncIterator[AsyncEngine]:
+async def database(database_url: str) -> AsyncIterator[Database]:
     """A pool on `database_url`."""
-    pool = create_engine(StoreSettings(database_url))
+    pool = Database(StoreSettings(database_url))
     try:
         yield pool
     finally:
-        await pool.dispose()
+        await pool.close()

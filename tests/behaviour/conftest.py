@@ -14,4 +14,4 @@ def ledger(request: pytest.FixtureRequest) -> Ledger:
     new_attempt_id = SystemClock().new_attempt_id
     if request.param == "memory":
         return MemoryLedger(new_attempt_id)
-    return PostgresLedger(request.getfixturevalue("engine"), new_attempt_id)
+    return PostgresLedger(request.getfixturevalue("database"), new_attempt_id)

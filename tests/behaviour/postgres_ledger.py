@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.ext.asyncio import AsyncEngine
 
 from tests.behaviour.ledger import (
     OWNER,
@@ -18,6 +17,7 @@ from tests.behaviour.ledger import (
 )
 from tests.support.rows import NEW, SENT, insert_orders, insert_pieces
 from trade_service.store import tables
+from trade_service.store.database import Database
 from trade_service.store.downstream_store import PostgresDownstreamStore
 from trade_service.store.execution_reads import PostgresExecutionReads, to_order
 from trade_service.store.operator_store import PostgresOperatorStore
@@ -94,26 +94,26 @@ class _Clock(SystemClock):
 class PostgresLedger:
     """A Ledger on a real database."""
 
-    def __init__(self, engine: AsyncEngine, new_attempt_id: NewAttemptId) -> None:
-        self._engine = engine
+    def __init__(self, database: Database, new_attempt_id: NewAttemptId) -> None:
+        self._database = database
         self.submissions: SubmissionStore = PostgresSubmissionStore(
-            engine, _Clock(new_attempt_id), OWNER, SETTLE_MS, status_new=NEW, status_sent=SENT
+            database, _Clock(new_attempt_id), OWNER, SETTLE_MS, status_new=NEW, status_sent=SENT
         )
-        self.reads: ExecutionReads = PostgresExecutionReads(engine, OWNER, SETTLE_MS)
-        self.operators: OperatorStore = PostgresOperatorStore(engine, _Clock(new_attempt_id), NEW, SENT)
-        self.downstream: DownstreamStore = PostgresDownstreamStore(engine)
-        self.restores: RestoreStore = PostgresRestoreStore(engine, _Clock(new_attempt_id))
-        self.orders: OrderWrites = PostgresOrderStore(engine, OWNER)
+        self.reads: ExecutionReads = PostgresExecutionReads(database, OWNER, SETTLE_MS)
+        self.operators: OperatorStore = PostgresOperatorStore(database, _Clock(new_attempt_id), NEW, SENT)
+        self.downstream: DownstreamStore = PostgresDownstreamStore(database)
+        self.restores: RestoreStore = PostgresRestoreStore(database, _Clock(new_attempt_id))
+        self.orders: OrderWrites = PostgresOrderStore(database, OWNER)
 
     async def add_orders(self, count: int = 1, quantity: int = 10) -> list[int]:
         """See Ledger."""
-        return await insert_orders(self._engine, count, quantity)
+        return await insert_orders(self._database, count, quantity)
 
     async def add_pieces(
         self, order_ids: Sequence[int], each: int = 1, state: str | None = "none"
     ) -> list[int]:
         """See Ledger."""
-        return await insert_pieces(self._engine, order_ids, each, state)
+        return await insert_pieces(self._database, order_ids, each, state)
 
     async def change_execution(self, execution_id: int, **fields: Any) -> None:
         """See Ledger."""
@@ -139,7 +139,7 @@ class PostgresLedger:
 
     async def everything(self) -> Everything:
         """See Ledger."""
-        async with self._engine.connect() as connection:
+        async with self._database.legacy.connect() as connection:
             orders = [
                 to_order(row)
                 for row in await connection.execute(sa.text(f"SELECT {ORDER_COLUMNS} FROM trade_order o"))
@@ -155,7 +155,7 @@ class PostgresLedger:
         )
 
     async def _execute(self, *statements: sa.Executable) -> None:
-        async with self._engine.begin() as connection:
+        async with self._database.legacy.begin() as connection:
             for statement in statements:
                 await connection.execute(statement)
 

@@ -98,7 +98,7 @@ async def test_types_that_the_earlier_service_stored_stay_readable(live: Live) -
     await live.submit(order_id, 10)
     for stored, given, status in (("buy", "Buy", 200), ("BARTER", "BARTER", 400)):
         await run_sql(
-            live.services.engine,
+            live.services.database,
             f"UPDATE trade_order SET order_type = '{stored}' WHERE id = :id",
             id=order_id,
         )

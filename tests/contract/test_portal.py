@@ -197,7 +197,7 @@ async def test_nothing_changes_under_what_is_in_flight(live: Live, state: str) -
     order = await order_of(live)
     made = await ask(live.client, "POST", "/executions", 201, execution_body(order))
     await run_sql(
-        live.services.engine,
+        live.services.database,
         "UPDATE execution SET submission_state = :state WHERE id = :id",
         state=state,
         id=made["id"],

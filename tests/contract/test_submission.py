@@ -65,7 +65,7 @@ class TestOneOrder:
         await refused(live.client, "POST", "/tradeOrders/987654/submit", 404, "NOT_FOUND", good)
         strange = await live.order()
         await run_sql(
-            live.services.engine, "UPDATE trade_order SET order_type = 'BARTER' WHERE id = :id", id=strange
+            live.services.database, "UPDATE trade_order SET order_type = 'BARTER' WHERE id = :id", id=strange
         )
         assert (
             "orderType"

@@ -5,10 +5,10 @@ from typing import Any
 
 import aiohttp
 from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncEngine
 
 from execution_simulator.server import RunningSimulator
 from tests.e2e.command import Cli, order
+from trade_service.store.database import Database
 
 
 async def post(simulator: RunningSimulator, trade_id: int | None, **changes: Any) -> None:
@@ -25,14 +25,14 @@ async def post(simulator: RunningSimulator, trade_id: int | None, **changes: Any
         assert answer.status == 201
 
 
-async def change(engine: AsyncEngine, *statements: str) -> None:
-    async with engine.begin() as connection:
+async def change(database: Database, *statements: str) -> None:
+    async with database.legacy.begin() as connection:
         for statement in statements:
             await connection.execute(text(statement))
 
 
 async def test_every_planted_fault_is_found(
-    cli: Cli, simulator: RunningSimulator, engine: AsyncEngine
+    cli: Cli, simulator: RunningSimulator, database: Database
 ) -> None:
     assert (await cli.run("submit", cli.write(*(order(n) for n in range(1, 21))))).code == 0
     await post(simulator, 1)
@@ -40,7 +40,7 @@ async def test_every_planted_fault_is_found(
     await post(simulator, None)
     await post(simulator, 4711)
     await change(
-        engine,
+        database,
         "UPDATE execution SET execution_service_id = 900 WHERE id = 3",
         "UPDATE execution SET submission_state = 'rejected' WHERE id = 4",
         "UPDATE execution SET execution_service_id = NULL WHERE id = 5",

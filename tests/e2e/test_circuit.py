@@ -9,10 +9,10 @@ from collections.abc import Sequence
 import msgspec
 import pytest
 import sqlalchemy as sa
-from sqlalchemy.ext.asyncio import AsyncEngine
 
 from tests.support.gateway import FakeGateway, fail, refuse
 from tests.support.heart import Heart, beating, executions_in, states_of, until
+from trade_service.store.database import Database
 from trade_service.store.execution_reads import PostgresExecutionReads
 from trade_service.store.reference_store import PostgresReferenceReads
 from trade_service.submission.breaker import CircuitSettings, CircuitState
@@ -80,30 +80,30 @@ def put_off(heart: Heart) -> list[BatchSubmissionEvent]:
     return [batch for batch in heart.batches if batch.code == OutcomeCode.CIRCUIT_OPEN]
 
 
-async def open_circuit(heart: Heart, engine: AsyncEngine, gateway: FakeGateway) -> list[int]:
+async def open_circuit(heart: Heart, database: Database, gateway: FakeGateway) -> list[int]:
     """Makes the circuit open with one hopeless call; the execution that met it."""
     usual, gateway.usual = gateway.usual, UNAUTHORIZED
-    ids = await executions_in(engine, 1)
+    ids = await executions_in(database, 1)
     await heart.service.submit_executions_bulk(ids)
     assert heart.admission.circuit.state is CircuitState.OPEN
     gateway.usual = usual
     return ids
 
 
-async def all_accepted(engine: AsyncEngine, gateway: FakeGateway, ids: Sequence[int]) -> None:
+async def all_accepted(database: Database, gateway: FakeGateway, ids: Sequence[int]) -> None:
     """Returns when nothing is open; fails unless each was accepted exactly once."""
     async with asyncio.timeout(30):
-        while (await states_of(engine)).get("accepted", 0) < len(ids):
+        while (await states_of(database)).get("accepted", 0) < len(ids):
             await asyncio.sleep(0.02)
     assert {i: n for i, n in gateway.times_accepted().items() if n != 1} == {}, "accepted twice"
     assert set(gateway.times_accepted()) == set(ids)
 
 
-async def stops_waiting(engine: AsyncEngine, least_s: float) -> None:
+async def stops_waiting(database: Database, least_s: float) -> None:
     """Returns when no attempt is due within `least_s`: nobody has anything to do."""
     async with asyncio.timeout(10):
         while True:
-            async with engine.connect() as connection:
+            async with database.legacy.connect() as connection:
                 due_in = await connection.scalar(
                     sa.text(
                         "SELECT extract(epoch FROM min(next_action_at) - now())::float8 FROM submission_attempt"
@@ -123,12 +123,12 @@ TOLD_TO_WAIT = {(SubmitStatus.PENDING, "CIRCUIT_OPEN")}
 
 @pytest.mark.parametrize("outage", [REFUSED, LOST, OUT_OF_ORDER], ids=["refused", "lost", "503"])
 async def test_an_outage_costs_few_calls_and_after_it_everything_is_accepted_once(
-    engine: AsyncEngine, outage: object
+    database: Database, outage: object
 ) -> None:
     gateway = Watched()
     gateway.usual = outage  # type: ignore[assignment]
-    async with beating(engine, gateway, circuit=QUICK, batch_size=10) as heart:
-        ids = await executions_in(engine, 200)
+    async with beating(database, gateway, circuit=QUICK, batch_size=10) as heart:
+        ids = await executions_in(database, 200)
         first = asyncio.create_task(heart.service.submit_executions_bulk(ids[:100]))
         await until(lambda: heart.admission.circuit.state is CircuitState.OPEN)
         opened_at = asyncio.get_running_loop().time()
@@ -143,30 +143,30 @@ async def test_an_outage_costs_few_calls_and_after_it_everything_is_accepted_onc
         probes = len(gateway.calls) - len(batches)
         assert probes <= 2 + lasted_s / (QUICK.open_ms / 2 / 1000), "and a probe risks one execution"
         gateway.usual = refuse()
-        await all_accepted(engine, gateway, ids)
+        await all_accepted(database, gateway, ids)
     assert circuit_events(heart)[-2:] == [CircuitState.HALF_OPEN, CircuitState.CLOSED]
 
 
-async def test_what_the_circuit_held_back_spends_no_attempt(engine: AsyncEngine) -> None:
+async def test_what_the_circuit_held_back_spends_no_attempt(database: Database) -> None:
     gateway = Watched()
-    async with beating(engine, gateway, circuit=QUICK, batch_size=10, max_attempts=1) as heart:
-        lost = await open_circuit(heart, engine, gateway)
+    async with beating(database, gateway, circuit=QUICK, batch_size=10, max_attempts=1) as heart:
+        lost = await open_circuit(heart, database, gateway)
         gateway.usual = REFUSED
-        ids = await executions_in(engine, 30)
+        ids = await executions_in(database, 30)
         assert told((await heart.service.submit_executions_bulk(ids)).results) == TOLD_TO_WAIT
         await until(lambda: circuit_events(heart).count(CircuitState.OPEN) >= 3)
         gateway.usual = refuse()
-        await all_accepted(engine, gateway, [*lost, *ids])
-    async with engine.connect() as connection:
+        await all_accepted(database, gateway, [*lost, *ids])
+    async with database.legacy.connect() as connection:
         spent = await connection.execute(sa.text("SELECT max(attempts_spent) FROM execution"))
         assert spent.scalar_one() <= 1, "its own, with which it was accepted"
 
 
-async def test_callers_are_told_at_once_and_told_what_it_means(engine: AsyncEngine) -> None:
+async def test_callers_are_told_at_once_and_told_what_it_means(database: Database) -> None:
     gateway = Watched()
-    async with beating(engine, gateway, circuit=FOR_LONG, batch_size=10) as heart:
-        await open_circuit(heart, engine, gateway)
-        ids = await executions_in(engine, 25)
+    async with beating(database, gateway, circuit=FOR_LONG, batch_size=10) as heart:
+        await open_circuit(heart, database, gateway)
+        ids = await executions_in(database, 25)
         async with asyncio.timeout(5):
             result = await heart.service.submit_executions_bulk(ids)
             assert (result.status, result.pending) == ("SUCCESS", 25)
@@ -178,15 +178,15 @@ async def test_callers_are_told_at_once_and_told_what_it_means(engine: AsyncEngi
             assert told(again.results) == TOLD_TO_WAIT, "also who asks for what waits already"
             streamed = [one async for one in heart.service.stream_executions(ids)]
             assert told(streamed) == TOLD_TO_WAIT
-        assert (await states_of(engine)) == {"retry": 26}, "what is pending is on record"
+        assert (await states_of(database)) == {"retry": 26}, "what is pending is on record"
         assert len(heart.board) == 0
 
 
-async def test_a_patient_stream_waits_for_the_end(engine: AsyncEngine) -> None:
+async def test_a_patient_stream_waits_for_the_end(database: Database) -> None:
     gateway = Watched()
-    async with beating(engine, gateway, circuit=QUICK, batch_size=10) as heart:
-        await open_circuit(heart, engine, gateway)
-        ids = await executions_in(engine, 25)
+    async with beating(database, gateway, circuit=QUICK, batch_size=10) as heart:
+        await open_circuit(heart, database, gateway)
+        ids = await executions_in(database, 25)
         results = [one async for one in heart.service.stream_executions(ids, patient=True)]
         assert {one.status for one in results} == {SubmitStatus.SUCCESS}
 
@@ -194,41 +194,41 @@ async def test_a_patient_stream_waits_for_the_end(engine: AsyncEngine) -> None:
 
 
 async def test_who_waits_for_a_retry_is_told_when_it_is_due_and_the_circuit_is_open(
-    engine: AsyncEngine,
+    database: Database,
 ) -> None:
     gateway = Watched()
     gateway.usual = REFUSED
     one_call = msgspec.structs.replace(FOR_LONG, minimum_calls=1)
-    async with beating(engine, gateway, circuit=one_call) as heart:
-        ids = await executions_in(engine, 5)
+    async with beating(database, gateway, circuit=one_call) as heart:
+        ids = await executions_in(database, 5)
         async with asyncio.timeout(5):
             assert told((await heart.service.submit_executions_bulk(ids)).results) == TOLD_TO_WAIT
         assert len(gateway.calls) == len(heart.batches) == 1
 
 
-async def test_work_that_waits_for_the_circuit_costs_nothing(engine: AsyncEngine) -> None:
+async def test_work_that_waits_for_the_circuit_costs_nothing(database: Database) -> None:
     """A backlog of tickets and retries neither spins nor is claimed while the circuit is open."""
     gateway = Watched()
-    async with beating(engine, gateway, circuit=FOR_LONG, batch_size=10) as heart:
-        await open_circuit(heart, engine, gateway)
+    async with beating(database, gateway, circuit=FOR_LONG, batch_size=10) as heart:
+        await open_circuit(heart, database, gateway)
         calls = len(gateway.calls)
-        retries, queued = await executions_in(engine, 50), await executions_in(engine, 50)
+        retries, queued = await executions_in(database, 50), await executions_in(database, 50)
         await heart.service.submit_executions_bulk(retries)
-        reads = PostgresExecutionReads(engine, "test", 60_000)
+        reads = PostgresExecutionReads(database, "test", 60_000)
         for start in range(0, 50, 10):
             await reads.enqueue(queued[start : start + 10], SystemClock().new_attempt_id())
-        async with engine.begin() as connection:
+        async with database.legacy.begin() as connection:
             await connection.execute(
                 sa.text(
                     "UPDATE submission_attempt SET next_action_at = now() WHERE next_action_at IS NOT NULL"
                 )
             )
         recorded = len(heart.batches)
-        await stops_waiting(engine, least_s=60)
+        await stops_waiting(database, least_s=60)
         assert len(heart.batches) == recorded, "nothing was claimed"
         assert len(gateway.calls) == calls
-        assert await states_of(engine) == {"queued": 50, "retry": 51}
-        async with engine.connect() as connection:
+        assert await states_of(database) == {"queued": 50, "retry": 51}
+        async with database.legacy.connect() as connection:
             spread = await connection.scalar(
                 sa.text("SELECT count(DISTINCT date_trunc('second', next_action_at)) FROM submission_attempt")
             )
@@ -246,14 +246,20 @@ REFUSALS = {
 
 @pytest.mark.parametrize("status", REFUSALS)
 async def test_a_wrong_configuration_gives_nobody_up_and_all_goes_by_itself_once_it_is_corrected(
-    engine: AsyncEngine, status: int
+    database: Database, status: int
 ) -> None:
     gateway = Watched()
     gateway.usual = REFUSALS[status]
     async with beating(
-        engine, gateway, circuit=QUICK, batch_size=10, max_concurrent=2, max_attempts=1, give_up_after_ms=900
+        database,
+        gateway,
+        circuit=QUICK,
+        batch_size=10,
+        max_concurrent=2,
+        max_attempts=1,
+        give_up_after_ms=900,
     ) as heart:
-        ids = await executions_in(engine, 60)
+        ids = await executions_in(database, 60)
         async with asyncio.timeout(5):
             results = (await heart.service.submit_executions_bulk(ids)).results
         assert {one.status for one in results} == {SubmitStatus.PENDING}
@@ -263,30 +269,30 @@ async def test_a_wrong_configuration_gives_nobody_up_and_all_goes_by_itself_once
         began = loop.time()
         await until(lambda: circuit_events(heart).count(CircuitState.OPEN) >= 8)
         assert loop.time() - began > 0.9, "longer than the time budget"
-        assert not (await states_of(engine)).keys() & {"exhausted", "rejected"}
+        assert not (await states_of(database)).keys() & {"exhausted", "rejected"}
         gateway.usual = refuse()
-        await all_accepted(engine, gateway, ids)
+        await all_accepted(database, gateway, ids)
     alarms = [event.code for event in heart.events if isinstance(event, AlarmEvent)]
     assert alarms == ["DOWNSTREAM_REFUSES_US"]
 
 
-async def test_a_filtered_answer_is_looked_up(engine: AsyncEngine) -> None:
+async def test_a_filtered_answer_is_looked_up(database: Database) -> None:
     """A gateway put its 404 in the place of an answer that came after the work."""
     gateway = Watched()
     gateway.scripts.append(
         fail(ReplyKind.CONFIGURATION, "DOWNSTREAM_NOT_FOUND", accepted=True, http_status=404)
     )
-    async with beating(engine, gateway, circuit=QUICK, batch_size=10) as heart:
-        ids = await executions_in(engine, 10)
+    async with beating(database, gateway, circuit=QUICK, batch_size=10) as heart:
+        ids = await executions_in(database, 10)
         await heart.service.submit_executions_bulk(ids)
-        await all_accepted(engine, gateway, ids)
+        await all_accepted(database, gateway, ids)
 
 
-async def test_look_ups_go_on_while_the_circuit_is_open_and_do_not_close_it(engine: AsyncEngine) -> None:
+async def test_look_ups_go_on_while_the_circuit_is_open_and_do_not_close_it(database: Database) -> None:
     gateway = Watched()
     gateway.usual = LOST_AND_ACCEPTED
-    async with beating(engine, gateway, circuit=FOR_LONG, batch_size=1) as heart:
-        ids = await executions_in(engine, 8)
+    async with beating(database, gateway, circuit=FOR_LONG, batch_size=1) as heart:
+        ids = await executions_in(database, 8)
         results = (await heart.service.submit_executions_bulk(ids)).results
         accepted = {one.execution_id for one in results if one.status is SubmitStatus.SUCCESS}
         assert len(accepted) >= 4
@@ -296,11 +302,11 @@ async def test_look_ups_go_on_while_the_circuit_is_open_and_do_not_close_it(engi
         assert circuit_events(heart) == [CircuitState.OPEN]
 
 
-async def test_retry_after_is_honoured_by_every_sender(engine: AsyncEngine) -> None:
+async def test_retry_after_is_honoured_by_every_sender(database: Database) -> None:
     gateway = Watched()
     throttled = fail(ReplyKind.NOT_SENT, "DOWNSTREAM_THROTTLED", http_status=429, retry_after_s=0.6)
-    async with beating(engine, gateway, circuit=QUICK, batch_size=10) as heart:
-        ids = await executions_in(engine, 200)
+    async with beating(database, gateway, circuit=QUICK, batch_size=10) as heart:
+        ids = await executions_in(database, 200)
         gateway.scripts.append(throttled)
         heart.queue.offer(Work(tuple(ids[:10])))
         await until(lambda: len(heart.batches) == 1)
@@ -312,12 +318,12 @@ async def test_retry_after_is_honoured_by_every_sender(engine: AsyncEngine) -> N
         assert heart.admission.concurrency_limit == 4
 
 
-async def test_the_retry_after_of_an_outage_keeps_the_circuit_open(engine: AsyncEngine) -> None:
+async def test_the_retry_after_of_an_outage_keeps_the_circuit_open(database: Database) -> None:
     gateway = Watched()
     gateway.usual = fail(ReplyKind.UNCLEAR, "DOWNSTREAM_UNAVAILABLE", http_status=503, retry_after_s=60)
     one_call = msgspec.structs.replace(QUICK, minimum_calls=1)
-    async with beating(engine, gateway, circuit=one_call) as heart:
-        ids = await executions_in(engine, 10)
+    async with beating(database, gateway, circuit=one_call) as heart:
+        ids = await executions_in(database, 10)
         heart.queue.offer(Work(tuple(ids[:5])))
         await until(lambda: circuit_events(heart) == [CircuitState.OPEN])
         probe_in_ms = heart.admission.circuit.probe_in_ms
@@ -327,12 +333,12 @@ async def test_the_retry_after_of_an_outage_keeps_the_circuit_open(engine: Async
 
 
 async def test_a_slow_service_is_called_less_at_once_and_more_again_when_it_is_quick(
-    engine: AsyncEngine,
+    database: Database,
 ) -> None:
     gateway = Watched()
     slow = CircuitSettings(enabled=False, slow_call_ms=200)
-    async with beating(engine, gateway, circuit=slow, batch_size=5, max_concurrent=8) as heart:
-        ids = await executions_in(engine, 1200)
+    async with beating(database, gateway, circuit=slow, batch_size=5, max_concurrent=8) as heart:
+        ids = await executions_in(database, 1200)
         parts = (ids[start : start + 100] for start in range(0, len(ids), 100))
         gateway.delay_s = 0.22
         await eight_at_once(heart, gateway, next(parts))
@@ -357,29 +363,29 @@ async def eight_at_once(heart: Heart, gateway: Watched, ids: Sequence[int]) -> N
     assert max(gateway.at_once[before:]) == 8
 
 
-async def test_slow_calls_open_the_circuit_too(engine: AsyncEngine) -> None:
+async def test_slow_calls_open_the_circuit_too(database: Database) -> None:
     gateway = Watched()
     gateway.delay_s = 0.03
     slow = msgspec.structs.replace(QUICK, slow_call_ms=20)
-    async with beating(engine, gateway, circuit=slow, batch_size=1) as heart:
-        ids = await executions_in(engine, 30)
+    async with beating(database, gateway, circuit=slow, batch_size=1) as heart:
+        ids = await executions_in(database, 30)
         result = await heart.service.submit_executions_bulk(ids)
         assert result.pending > 0
         assert "20 ms or longer" in next(e.reason for e in heart.events if isinstance(e, CircuitEvent))
         gateway.delay_s = 0
-        await all_accepted(engine, gateway, ids)
+        await all_accepted(database, gateway, ids)
 
 
-async def test_the_use_case_tells_at_once_without_writing_the_intent_again(engine: AsyncEngine) -> None:
+async def test_the_use_case_tells_at_once_without_writing_the_intent_again(database: Database) -> None:
     gateway = Watched()
-    async with beating(engine, gateway, circuit=FOR_LONG) as heart:
-        await open_circuit(heart, engine, gateway)
+    async with beating(database, gateway, circuit=FOR_LONG) as heart:
+        await open_circuit(heart, database, gateway)
         clock = SystemClock()
-        references = ReferenceCache(PostgresReferenceReads(engine), 30, clock)
+        references = ReferenceCache(PostgresReferenceReads(database), 30, clock)
         service = ExecutionService(
-            PostgresExecutionReads(engine, "test", 60_000), references, heart.service, heart.queue, clock
+            PostgresExecutionReads(database, "test", 60_000), references, heart.service, heart.queue, clock
         )
-        ids = await executions_in(engine, 4)
+        ids = await executions_in(database, 4)
         async with asyncio.timeout(5):
             one = await service.submit_execution(ids[0])
             assert (one.status, one.error, one.result.code) == (SubmitStatus.PENDING, None, "CIRCUIT_OPEN")

@@ -10,7 +10,6 @@ from decimal import Decimal
 
 import pytest
 import sqlalchemy as sa
-from sqlalchemy.ext.asyncio import AsyncEngine
 
 from execution_simulator.faults import FAULTS
 from execution_simulator.server import RunningSimulator, running_simulator
@@ -19,6 +18,7 @@ from tests.support.gateway import FakeGateway
 from tests.support.heart import Heart, beating, executions_in, heart_on, states_of, until
 from trade_service.domain.errors import Overloaded
 from trade_service.domain.executions import SubmissionState
+from trade_service.store.database import Database
 from trade_service.submission.events import AlarmEvent
 from trade_service.submission.model import SubmitStatus
 from trade_service.submission.work_queue import Work
@@ -29,16 +29,16 @@ REJECTING = {"item_fail_permanent"}
 
 
 async def assert_settled(
-    engine: AsyncEngine, simulator: RunningSimulator, *, accepted: set[int], total: int
+    database: Database, simulator: RunningSimulator, *, accepted: set[int], total: int
 ) -> None:
     """The books and the database agree, quantities are conserved, and nothing is left open."""
     counts = simulator.books.accepted_counts()
     assert {i: n for i, n in counts.items() if n != 1} == {}, "accepted twice"
     assert set(counts) == accepted
-    states = await states_of(engine)
+    states = await states_of(database)
     assert states.get("accepted", 0) == len(accepted)
     assert sum(states.get(s, 0) for s in ("rejected", "exhausted")) == total - len(accepted)
-    async with engine.connect() as connection:
+    async with database.legacy.connect() as connection:
         odd = await connection.execute(
             sa.text(
                 "SELECT e.id FROM execution e JOIN trade_order o ON o.id = e.trade_order_id WHERE "
@@ -53,9 +53,9 @@ async def assert_settled(
 
 
 @pytest.mark.parametrize("count", [1, 2, 99, 100, 101, 250])
-async def test_executions_go_out_in_full_batches(engine: AsyncEngine, count: int) -> None:
-    async with running_simulator() as simulator, heart_on(engine, simulator.base_url) as heart:
-        ids = await executions_in(engine, count)
+async def test_executions_go_out_in_full_batches(database: Database, count: int) -> None:
+    async with running_simulator() as simulator, heart_on(database, simulator.base_url) as heart:
+        ids = await executions_in(database, count)
         asked = list(reversed(ids))
         result = await heart.service.submit_executions_bulk(asked)
         assert [r.execution_id for r in result.results] == asked
@@ -63,38 +63,38 @@ async def test_executions_go_out_in_full_batches(engine: AsyncEngine, count: int
         assert (result.status, result.successful, result.pending) == ("SUCCESS", count, 0)
         full, rest = divmod(count, 100)
         assert sorted(b.size for b in heart.batches) == sorted([100] * full + [rest] * (rest > 0))
-        await assert_settled(engine, simulator, accepted=set(ids), total=count)
+        await assert_settled(database, simulator, accepted=set(ids), total=count)
 
 
 @pytest.mark.parametrize("fault", sorted(set(FAULTS) - {"ok"}))
-async def test_no_fault_loses_or_doubles_an_execution(engine: AsyncEngine, fault: str) -> None:
+async def test_no_fault_loses_or_doubles_an_execution(database: Database, fault: str) -> None:
     settings = SimulatorSettings(
         seed=7, slow_ms=20, late_commit_ms=150, retry_after_s=0, huge_bytes=3_000_000
     )
-    async with running_simulator(settings) as simulator, heart_on(engine, simulator.base_url) as heart:
+    async with running_simulator(settings) as simulator, heart_on(database, simulator.base_url) as heart:
         simulator.script([fault, "ok", fault])
-        ids = await executions_in(engine, 250)
+        ids = await executions_in(database, 250)
         result = await heart.service.submit_executions_bulk(ids)
         accepted = {r.execution_id for r in result.results if r.status is SubmitStatus.SUCCESS}
         if fault in PUT_OFF:
             assert (result.successful, result.failed) in ((50, 0), (100, 0), (150, 0)), "two batches met it"
             accepted = set(ids)
             async with asyncio.timeout(20):
-                while await states_of(engine) != {"accepted": 250}:
+                while await states_of(database) != {"accepted": 250}:
                     await asyncio.sleep(0.02)
         else:
             assert result.pending == 0, [r for r in result.results if r.status is SubmitStatus.PENDING][:3]
-        await assert_settled(engine, simulator, accepted=accepted, total=250)
+        await assert_settled(database, simulator, accepted=accepted, total=250)
         if fault not in REJECTING:
             assert len(accepted) == 250, [r for r in result.results if r.execution_id not in accepted][:3]
 
 
-async def test_a_batch_refused_whole_loses_only_its_guilty_execution(engine: AsyncEngine) -> None:
+async def test_a_batch_refused_whole_loses_only_its_guilty_execution(database: Database) -> None:
     """The stand-in refuses a whole request for one bad item and does not say which: halving finds it."""
     settings = SimulatorSettings(refuse_bad_items=True)
-    async with running_simulator(settings) as simulator, heart_on(engine, simulator.base_url) as heart:
-        ids = await executions_in(engine, 100)
-        async with engine.begin() as connection:
+    async with running_simulator(settings) as simulator, heart_on(database, simulator.base_url) as heart:
+        ids = await executions_in(database, 100)
+        async with database.legacy.begin() as connection:
             # A security id that only the Execution Service objects to: blank once it is trimmed.
             await connection.execute(
                 sa.text(
@@ -104,39 +104,39 @@ async def test_a_batch_refused_whole_loses_only_its_guilty_execution(engine: Asy
         result = await heart.service.submit_executions_bulk(ids)
         failed = [r for r in result.results if r.status is SubmitStatus.FAILED]
         assert [(r.execution_id, r.state) for r in failed] == [(ids[0], SubmissionState.REJECTED)]
-        await assert_settled(engine, simulator, accepted=set(ids[1:]), total=100)
+        await assert_settled(database, simulator, accepted=set(ids[1:]), total=100)
 
 
-async def test_a_service_that_is_away_is_waited_for(engine: AsyncEngine) -> None:
-    async with running_simulator() as simulator, heart_on(engine, simulator.base_url) as heart:
-        ids = await executions_in(engine, 30)
+async def test_a_service_that_is_away_is_waited_for(database: Database) -> None:
+    async with running_simulator() as simulator, heart_on(database, simulator.base_url) as heart:
+        ids = await executions_in(database, 30)
         await simulator.close_door()
         submitting = asyncio.create_task(heart.service.submit_executions_bulk(ids))
         await until(lambda: sum(b.kind == "not_sent" for b in heart.batches) >= 8)
         await simulator.open_door()
         result = await submitting
         assert result.successful == 30
-        await assert_settled(engine, simulator, accepted=set(ids), total=30)
-        async with engine.connect() as connection:
+        await assert_settled(database, simulator, accepted=set(ids), total=30)
+        async with database.legacy.connect() as connection:
             spent = await connection.scalar(sa.text("SELECT max(attempts_spent) FROM execution"))
         assert spent == 0, "what never left spends no attempt, nor what was sent in company"
 
 
-async def test_a_budget_is_spent_and_the_quantity_goes_back(engine: AsyncEngine) -> None:
+async def test_a_budget_is_spent_and_the_quantity_goes_back(database: Database) -> None:
     async with running_simulator() as simulator:
-        async with heart_on(engine, simulator.base_url, max_attempts=2) as heart:
+        async with heart_on(database, simulator.base_url, max_attempts=2) as heart:
             simulator.faults = {"reset_before": 1.0}
-            ids = await executions_in(engine, 5)
+            ids = await executions_in(database, 5)
             result = await heart.service.submit_executions_bulk(ids)
             assert {r.status for r in result.results} == {SubmitStatus.RETRY_EXHAUSTED}
             assert {r.code for r in result.results} == {"BUDGET_SPENT"}
-            await assert_settled(engine, simulator, accepted=set(), total=5)
+            await assert_settled(database, simulator, accepted=set(), total=5)
 
 
-async def test_concurrent_single_callers_share_batches(engine: AsyncEngine) -> None:
+async def test_concurrent_single_callers_share_batches(database: Database) -> None:
     async with running_simulator(SimulatorSettings(call_latency_ms=20)) as simulator:
-        async with heart_on(engine, simulator.base_url, max_concurrent=2) as heart:
-            ids = await executions_in(engine, 500)
+        async with heart_on(database, simulator.base_url, max_concurrent=2) as heart:
+            ids = await executions_in(database, 500)
 
             async def submit_one(execution_id: int) -> SubmitStatus:
                 watch, fresh = heart.service.watch([execution_id])
@@ -146,26 +146,26 @@ async def test_concurrent_single_callers_share_batches(engine: AsyncEngine) -> N
             statuses = await asyncio.gather(*(submit_one(i) for i in ids))
             assert set(statuses) == {SubmitStatus.SUCCESS}
             assert len(heart.batches) <= 10, "coalesced"
-            await assert_settled(engine, simulator, accepted=set(ids), total=500)
+            await assert_settled(database, simulator, accepted=set(ids), total=500)
 
 
-async def test_the_same_execution_asked_for_by_many_is_sent_once(engine: AsyncEngine) -> None:
+async def test_the_same_execution_asked_for_by_many_is_sent_once(database: Database) -> None:
     async with running_simulator(SimulatorSettings(call_latency_ms=30)) as simulator:
         async with (
-            heart_on(engine, simulator.base_url, owner="one") as one,
-            heart_on(engine, simulator.base_url, owner="two") as two,
+            heart_on(database, simulator.base_url, owner="one") as one,
+            heart_on(database, simulator.base_url, owner="two") as two,
         ):
-            ids = await executions_in(engine, 120)
+            ids = await executions_in(database, 120)
             results = await asyncio.gather(
                 *(h.service.submit_executions_bulk(ids) for h in (one, two, one, two)),
             )
             assert [r.successful for r in results] == [120] * 4
-            await assert_settled(engine, simulator, accepted=set(ids), total=120)
+            await assert_settled(database, simulator, accepted=set(ids), total=120)
 
 
-async def test_a_caller_that_stops_waiting_is_told_pending_and_the_work_goes_on(engine: AsyncEngine) -> None:
-    async with running_simulator() as simulator, heart_on(engine, simulator.base_url) as heart:
-        ids = await executions_in(engine, 3)
+async def test_a_caller_that_stops_waiting_is_told_pending_and_the_work_goes_on(database: Database) -> None:
+    async with running_simulator() as simulator, heart_on(database, simulator.base_url) as heart:
+        ids = await executions_in(database, 3)
         simulator.script(["reset_after"])
         simulator.script_lookups(["error_503"] * 4)
         result = await heart.service.submit_executions_bulk(ids, wait_s=0.15)
@@ -174,32 +174,32 @@ async def test_a_caller_that_stops_waiting_is_told_pending_and_the_work_goes_on(
         }
         again = await heart.service.submit_executions_bulk(ids)
         assert again.successful == 3
-        await assert_settled(engine, simulator, accepted=set(ids), total=3)
+        await assert_settled(database, simulator, accepted=set(ids), total=3)
 
 
-async def test_a_process_that_dies_leaves_nothing_lost(engine: AsyncEngine) -> None:
+async def test_a_process_that_dies_leaves_nothing_lost(database: Database) -> None:
     """Its calls were on the wire; another replica finds out what became of them."""
     async with running_simulator() as simulator:
-        ids = await executions_in(engine, 200)
+        ids = await executions_in(database, 200)
         simulator.hold(committed=True)
-        async with heart_on(engine, simulator.base_url, owner="dies") as heart:
+        async with heart_on(database, simulator.base_url, owner="dies") as heart:
             for start in (0, 100):
                 heart.queue.offer(Work(tuple(ids[start : start + 100])))
             await simulator.accepted_reached(200)
         simulator.release()
-        assert (await states_of(engine)) == {"claimed": 200}
-        async with heart_on(engine, simulator.base_url, owner="survivor") as heart:
+        assert (await states_of(database)) == {"claimed": 200}
+        async with heart_on(database, simulator.base_url, owner="survivor") as heart:
             result = await heart.service.submit_executions_bulk(ids)
             assert result.successful == 200
-        await assert_settled(engine, simulator, accepted=set(ids), total=200)
+        await assert_settled(database, simulator, accepted=set(ids), total=200)
 
 
-async def test_a_downstream_that_was_reset_concludes_nothing(engine: AsyncEngine) -> None:
+async def test_a_downstream_that_was_reset_concludes_nothing(database: Database) -> None:
     async with running_simulator(SimulatorSettings(first_id=1000)) as simulator:
-        async with heart_on(engine, simulator.base_url) as heart:
-            known = await executions_in(engine, 2)
+        async with heart_on(database, simulator.base_url) as heart:
+            known = await executions_in(database, 2)
             await heart.service.submit_executions_bulk(known)
-            lost = await executions_in(engine, 1)
+            lost = await executions_in(database, 1)
             simulator.script(["reset_before"])
             simulator.script_lookups(["error_503"] * 2)
             pending = asyncio.create_task(heart.service.submit_executions_bulk(lost, wait_s=1.5))
@@ -210,7 +210,7 @@ async def test_a_downstream_that_was_reset_concludes_nothing(engine: AsyncEngine
             await until(lambda: "DOWNSTREAM_RESET" in _alarms(heart))
             assert list(_alarms(heart)) == ["DOWNSTREAM_SUSPECTED", "DOWNSTREAM_RESET"]
             assert _alarms(heart)["DOWNSTREAM_RESET"] == tuple(lost)
-            fresh = await executions_in(engine, 1)
+            fresh = await executions_in(database, 1)
             assert (await heart.service.submit_executions_bulk(fresh)).successful == 1
 
 
@@ -218,9 +218,9 @@ def _alarms(heart: Heart) -> dict[str, tuple[int, ...]]:
     return {event.code: event.execution_ids for event in heart.events if isinstance(event, AlarmEvent)}
 
 
-async def test_a_million_ids_are_not_held_at_once(engine: AsyncEngine) -> None:
-    async with running_simulator() as simulator, heart_on(engine, simulator.base_url) as heart:
-        ids = await executions_in(engine, 3000)
+async def test_a_million_ids_are_not_held_at_once(database: Database) -> None:
+    async with running_simulator() as simulator, heart_on(database, simulator.base_url) as heart:
+        ids = await executions_in(database, 3000)
         drawn = 0
 
         def draw() -> Iterator[int]:
@@ -237,10 +237,10 @@ async def test_a_million_ids_are_not_held_at_once(engine: AsyncEngine) -> None:
         assert came == 3000
 
 
-async def test_a_full_queue_refuses_and_takes_nothing(engine: AsyncEngine) -> None:
+async def test_a_full_queue_refuses_and_takes_nothing(database: Database) -> None:
     async with running_simulator() as simulator:
-        async with heart_on(engine, simulator.base_url, queue_limit=100, max_concurrent=1) as heart:
-            ids = await executions_in(engine, 300)
+        async with heart_on(database, simulator.base_url, queue_limit=100, max_concurrent=1) as heart:
+            ids = await executions_in(database, 300)
             simulator.hold()
             heart.queue.offer(Work(tuple(ids[:100])))
             await simulator.calls_reached(1)
@@ -252,23 +252,23 @@ async def test_a_full_queue_refuses_and_takes_nothing(engine: AsyncEngine) -> No
             assert rest.successful == 300
 
 
-async def test_quantities_arrive_digit_for_digit(engine: AsyncEngine) -> None:
+async def test_quantities_arrive_digit_for_digit(database: Database) -> None:
     exact = Decimal("1234567890.12345678")
-    async with running_simulator() as simulator, heart_on(engine, simulator.base_url) as heart:
-        ids = await executions_in(engine, 1, exact)
+    async with running_simulator() as simulator, heart_on(database, simulator.base_url) as heart:
+        ids = await executions_in(database, 1, exact)
         await heart.service.submit_executions_bulk(ids)
         assert simulator.books.get(ids[0])[0].quantity == exact
 
 
-async def test_one_that_cannot_be_sent_takes_no_other_along(engine: AsyncEngine) -> None:
+async def test_one_that_cannot_be_sent_takes_no_other_along(database: Database) -> None:
     """A database may hold what is no number: it is rejected with its reason, the rest goes out in one call."""
     gateway = FakeGateway()
-    ids = await executions_in(engine, 5)
-    async with engine.begin() as connection:
+    ids = await executions_in(database, 5)
+    async with database.legacy.begin() as connection:
         await connection.execute(
             sa.text("UPDATE execution SET quantity_ordered = 'NaN' WHERE id = :id"), {"id": ids[2]}
         )
-    async with beating(engine, gateway) as heart:
+    async with beating(database, gateway) as heart:
         result = await heart.service.submit_executions_bulk(ids)
     good = [i for i in ids if i != ids[2]]
     assert gateway.calls == [tuple(good)]

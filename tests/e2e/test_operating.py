@@ -7,12 +7,12 @@ from decimal import Decimal
 
 import msgspec
 import pytest
-from sqlalchemy.ext.asyncio import AsyncEngine
 
 from tests.support.gateway import FakeGateway, fail, refuse
 from tests.support.heart import Heart, beating, executions_in, states_of, until
 from tests.support.trading import CONSERVATION, value_of
 from trade_service.domain.errors import DomainError, EvidenceConflict, NotRequeueable, QuantityExceeded
+from trade_service.store.database import Database
 from trade_service.store.operator_store import PostgresOperatorStore
 from trade_service.submission.by_hand import Resolution, Sight, Sighting
 from trade_service.submission.clock import SystemClock
@@ -41,16 +41,16 @@ class Shut(FakeGateway):
 
 
 @asynccontextmanager
-async def at_work(engine: AsyncEngine, gateway: FakeGateway) -> AsyncIterator[tuple[Heart, OperatorService]]:
-    async with beating(engine, gateway) as heart:
+async def at_work(database: Database, gateway: FakeGateway) -> AsyncIterator[tuple[Heart, OperatorService]]:
+    async with beating(database, gateway) as heart:
         if isinstance(gateway, Shut):
             gateway.shut = True
-        yield heart, operators_on(engine, gateway)
+        yield heart, operators_on(database, gateway)
 
 
-def operators_on(engine: AsyncEngine, gateway: FakeGateway) -> OperatorService:
+def operators_on(database: Database, gateway: FakeGateway) -> OperatorService:
     """As a process of its own has it: it tells no engine of what it does."""
-    return OperatorService(PostgresOperatorStore(engine, SystemClock(), 1, 2), gateway, EventBus(), 100)
+    return OperatorService(PostgresOperatorStore(database, SystemClock(), 1, 2), gateway, EventBus(), 100)
 
 
 def alarms(heart: Heart, code: AlarmCode) -> list[AlarmEvent]:
@@ -72,12 +72,12 @@ async def settle(operators: OperatorService, resolution: Resolution, *, insist: 
 
 @pytest.mark.parametrize("accepted_as", [1000, None])
 async def test_a_caller_of_another_process_gets_its_answer(
-    engine: AsyncEngine, accepted_as: int | None
+    database: Database, accepted_as: int | None
 ) -> None:
     gateway = Shut()
     gateway.scripts.append(LOST if accepted_as is None else LOST_AND_ACCEPTED)
-    async with at_work(engine, gateway) as (heart, operators):
-        (execution_id,) = await executions_in(engine, 1)
+    async with at_work(database, gateway) as (heart, operators):
+        (execution_id,) = await executions_in(database, 1)
         caller = asyncio.create_task(heart.service.submit_executions_bulk([execution_id]))
         async with asyncio.timeout(15):
             while (await operators.unknowns()).total == 0:
@@ -88,38 +88,38 @@ async def test_a_caller_of_another_process_gets_its_answer(
         (result,) = (await caller).results
         wanted = SubmitStatus.SUCCESS if accepted_as else SubmitStatus.RETRY_EXHAUSTED
         assert (result.status, result.execution_service_id) == (wanted, accepted_as)
-    assert await value_of(engine, CONSERVATION) == 0
+    assert await value_of(database, CONSERVATION) == 0
     assert (await operators.unknowns()).total == 0
 
 
-async def test_a_look_up_finds_what_was_called_not_accepted(engine: AsyncEngine) -> None:
+async def test_a_look_up_finds_what_was_called_not_accepted(database: Database) -> None:
     gateway = Shut()
     gateway.scripts.append(LOST_AND_ACCEPTED)
-    async with at_work(engine, gateway) as (heart, operators):
-        ids = await executions_in(engine, 1)
+    async with at_work(database, gateway) as (heart, operators):
+        ids = await executions_in(database, 1)
         await heart.service.submit_executions_bulk(ids, wait_s=0.3)
         await settle(operators, Resolution(ids[0], None, "ann", "they say no"))
-        assert await states_of(engine) == {"exhausted": 1}
+        assert await states_of(database) == {"exhausted": 1}
         gateway.shut = False
         (told,) = await operators.requeue(ids, ANN)
         assert told.error is None
         await until(lambda: bool(alarms(heart, AlarmCode.ACCEPTED_LATE)))
         async with asyncio.timeout(15):
-            while await states_of(engine) != {"accepted": 1}:
+            while await states_of(database) != {"accepted": 1}:
                 await asyncio.sleep(0.02)
     assert set(gateway.times_accepted().values()) == {1}
-    assert await value_of(engine, CONSERVATION) == 0
+    assert await value_of(database, CONSERVATION) == 0
     history = await operators.history(ids[0])
     assert [one.code for one in history.evidence] == ["RESOLVED", "REQUEUED"]
     assert [attempt.kind for attempt in history.attempts] == ["lost", "requeued"]
     assert history.attempts[-1].outcomes[-1].code == "FOUND_BY_LOOK_UP"
 
 
-async def test_what_was_refused_goes_out_once_after_a_look_up(engine: AsyncEngine) -> None:
+async def test_what_was_refused_goes_out_once_after_a_look_up(database: Database) -> None:
     gateway = FakeGateway()
     gateway.scripts.append(refuse("S1", "S2", "S3"))
-    async with at_work(engine, gateway) as (heart, operators):
-        ids = await executions_in(engine, 3)
+    async with at_work(database, gateway) as (heart, operators):
+        ids = await executions_in(database, 3)
         assert (await heart.service.submit_executions_bulk(ids)).failed == 3
         selected, more = await operators.select(RequeueFilter(codes=["ITEM_REFUSED"]))
         assert (selected, more) == (ids, False)
@@ -129,34 +129,34 @@ async def test_what_was_refused_goes_out_once_after_a_look_up(engine: AsyncEngin
         refused = [one.error for results in both for one in results if one.error is not None]
         assert all(isinstance(error, NotRequeueable) for error in refused)
         async with asyncio.timeout(15):
-            while await states_of(engine) != {"accepted": 3}:
+            while await states_of(database) != {"accepted": 3}:
                 await asyncio.sleep(0.02)
         assert not alarms(heart, AlarmCode.ACCEPTED_LATE)
     assert set(gateway.times_accepted().values()) == {1}
-    assert await value_of(engine, CONSERVATION) == 0
+    assert await value_of(database, CONSERVATION) == 0
 
 
-async def test_an_order_without_room_refuses(engine: AsyncEngine) -> None:
+async def test_an_order_without_room_refuses(database: Database) -> None:
     gateway = FakeGateway()
     gateway.scripts.append(refuse("S1"))
-    async with at_work(engine, gateway) as (heart, operators):
-        ids = await executions_in(engine, 1)
+    async with at_work(database, gateway) as (heart, operators):
+        ids = await executions_in(database, 1)
         await heart.service.submit_executions_bulk(ids)
-        async with engine.begin() as connection:
+        async with database.legacy.begin() as connection:
             await connection.exec_driver_sql("UPDATE trade_order SET quantity_sent = 1")
         for requeue in (msgspec.structs.replace(ANN, dry_run=True), ANN):
             (told,) = await operators.requeue(ids, requeue)
             assert isinstance(told.error, QuantityExceeded)
-        assert await states_of(engine) == {"rejected": 1}
+        assert await states_of(database) == {"rejected": 1}
 
 
-async def test_operators_and_look_ups_at_once_leave_one_truth(engine: AsyncEngine) -> None:
+async def test_operators_and_look_ups_at_once_leave_one_truth(database: Database) -> None:
     """Whatever comes first: each execution ends accepted once, or given back; no quantity goes astray."""
     gateway = FakeGateway()
     gateway.scripts.extend([LOST, LOST_AND_ACCEPTED])
-    async with beating(engine, gateway, batch_size=20, max_concurrent=1) as heart:
-        operators = operators_on(engine, gateway)
-        ids = await executions_in(engine, 40)
+    async with beating(database, gateway, batch_size=20, max_concurrent=1) as heart:
+        operators = operators_on(database, gateway)
+        ids = await executions_in(database, 40)
         caller = asyncio.create_task(heart.service.submit_executions_bulk(ids, wait_s=0.2))
         await until(lambda: len(heart.batches) >= 2)
 
@@ -172,17 +172,17 @@ async def test_operators_and_look_ups_at_once_leave_one_truth(engine: AsyncEngin
         if ended:
             await asyncio.gather(operators.requeue(ended, ANN), operators.requeue(ended, ANN))
         async with asyncio.timeout(20):
-            while await states_of(engine) != {"accepted": 40}:
+            while await states_of(database) != {"accepted": 40}:
                 await asyncio.sleep(0.05)
     assert set(gateway.times_accepted().values()) == {1}
-    assert await value_of(engine, CONSERVATION) == 0
+    assert await value_of(database, CONSERVATION) == 0
 
 
-async def test_the_books_there_are_asked_first(engine: AsyncEngine) -> None:
+async def test_the_books_there_are_asked_first(database: Database) -> None:
     gateway = Shut()
     gateway.scripts.append(LOST)
-    async with at_work(engine, gateway) as (heart, operators):
-        ids = await executions_in(engine, 2)
+    async with at_work(database, gateway) as (heart, operators):
+        ids = await executions_in(database, 2)
         await heart.service.submit_executions_bulk(ids, wait_s=0.3)
         others = gateway.accept(ExecutionPost("NEW", "BUY", "ML", "S2", Decimal(10), None, ids[1], 1)).id
         alike = gateway.accept(ExecutionPost("NEW", "BUY", "ML", "S1", Decimal(9), None, ids[0], 1)).id

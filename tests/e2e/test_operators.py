@@ -2,22 +2,21 @@
 
 import asyncio
 
-from sqlalchemy.ext.asyncio import AsyncEngine
-
 from execution_simulator.server import RunningSimulator
 from tests.e2e.command import Cli, order
 from tests.support.trading import CONSERVATION, value_of
+from trade_service.store.database import Database
 
 WHY = ("--reason", "asked their desk", "--operator", "ann")
 
 
-async def state(engine: AsyncEngine) -> str:
-    found: str = await value_of(engine, "SELECT submission_state FROM execution WHERE id = 1")
+async def state(database: Database) -> str:
+    found: str = await value_of(database, "SELECT submission_state FROM execution WHERE id = 1")
     return found
 
 
 async def test_an_unknown_outcome_is_seen_and_settled(
-    cli: Cli, simulator: RunningSimulator, engine: AsyncEngine
+    cli: Cli, simulator: RunningSimulator, database: Database
 ) -> None:
     simulator.script(["reset_after"])
     simulator.script_lookups(["ok"])  # Nothing is sent before the ledger was read once.
@@ -32,10 +31,10 @@ async def test_an_unknown_outcome_is_seen_and_settled(
     asked = await cli.run("resolve", "1", "--accepted-as", "1", *WHY)
     assert (asked.code, "give --yes" in asked.complaint) == (2, True), asked
     assert "The Execution Service has it as 1." in asked.out
-    assert await state(engine) == "unknown"
+    assert await state(database) == "unknown"
     done = await cli.run("resolve", "1", "--accepted-as", "1", "--yes", *WHY)
     assert (done.code, "resolved as accepted as 1" in done.out) == (0, True), done
-    assert await state(engine) == "accepted"
+    assert await state(database) == "accepted"
 
     shown = (await cli.run("show", "1")).out
     assert "execution 1 is accepted; at the Execution Service 1" in shown
@@ -44,21 +43,21 @@ async def test_an_unknown_outcome_is_seen_and_settled(
 
 
 async def test_what_was_rejected_is_requeued(
-    cli: Cli, simulator: RunningSimulator, engine: AsyncEngine
+    cli: Cli, simulator: RunningSimulator, database: Database
 ) -> None:
     simulator.script(["malformed_400"])
     assert (await cli.run("submit", cli.write(order(1)))).code == 1
     dry = await cli.run("requeue", "--state", "rejected", "--code", "DOWNSTREAM_REFUSED_REQUEST", "--dry-run")
     assert (dry.code, "1 of 1 can be requeued." in dry.out) == (0, True), dry
-    assert await state(engine) == "rejected"
+    assert await state(database) == "rejected"
     done = await cli.run("requeue", "1", "2", "--yes", *WHY)
     assert (done.code, "1 requeued, 1 refused (NOT_FOUND)" in done.out) == (1, True), done
-    assert await state(engine) == "unknown"
+    assert await state(database) == "unknown"
     async with await cli.start("serve", "--port", "0"), asyncio.timeout(60):
-        while await state(engine) != "accepted":
+        while await state(database) != "accepted":
             await asyncio.sleep(0.1)
     assert simulator.books.accepted_counts() == {1: 1}
-    assert await value_of(engine, CONSERVATION) == 0
+    assert await value_of(database, CONSERVATION) == 0
     shown = (await cli.run("show", "1")).out
     for words in ("DOWNSTREAM_REFUSED_REQUEST", "REQUEUED by ann", "PROVEN_ABSENT"):
         assert words in shown, shown

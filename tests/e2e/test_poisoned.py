@@ -5,10 +5,10 @@ from collections.abc import Sequence
 
 import msgspec
 import sqlalchemy as sa
-from sqlalchemy.ext.asyncio import AsyncEngine
 
 from tests.support.gateway import FakeGateway, refuse
 from tests.support.heart import SETTLE_MS, Heart, beating, executions_in, states_of
+from trade_service.store.database import Database
 from trade_service.submission.breaker import CircuitSettings
 from trade_service.submission.messages import ExecutionPost
 from trade_service.submission.model import GatewayReply, ReplyKind, SubmitStatus
@@ -35,9 +35,9 @@ def poisoned(*execution_ids: int) -> FakeGateway:
     return gateway
 
 
-async def all_but(engine: AsyncEngine, exhausted: int, accepted: int) -> None:
+async def all_but(database: Database, exhausted: int, accepted: int) -> None:
     async with asyncio.timeout(30):
-        while await states_of(engine) != {"exhausted": exhausted, "accepted": accepted}:
+        while await states_of(database) != {"exhausted": exhausted, "accepted": accepted}:
             await asyncio.sleep(0.02)
 
 
@@ -45,8 +45,8 @@ def sizes(gateway: FakeGateway) -> list[int]:
     return [len(call) for call in gateway.calls]
 
 
-async def given_up(engine: AsyncEngine) -> list[tuple[int, int, str]]:
-    async with engine.connect() as connection:
+async def given_up(database: Database) -> list[tuple[int, int, str]]:
+    async with database.legacy.connect() as connection:
         rows = await connection.execute(
             sa.text(
                 "SELECT e.id, e.attempts_spent, a.finding_messages[cardinality(a.finding_messages)] "
@@ -57,10 +57,10 @@ async def given_up(engine: AsyncEngine) -> list[tuple[int, int, str]]:
         return [tuple(row) for row in rows]
 
 
-async def test_ninety_nine_innocents_are_accepted_within_two_settle_times(engine: AsyncEngine) -> None:
-    ids = await executions_in(engine, 100)
+async def test_ninety_nine_innocents_are_accepted_within_two_settle_times(database: Database) -> None:
+    ids = await executions_in(database, 100)
     gateway = poisoned(ids[42])
-    async with beating(engine, gateway, circuit=CIRCUIT, max_attempts=3) as heart:
+    async with beating(database, gateway, circuit=CIRCUIT, max_attempts=3) as heart:
         loop = asyncio.get_running_loop()
         began = loop.time()
         result = await heart.service.submit_executions_bulk(ids, wait_s=0)
@@ -71,36 +71,36 @@ async def test_ninety_nine_innocents_are_accepted_within_two_settle_times(engine
         assert loop.time() - began < 2 * SETTLE_MS / 1000 + 3
         assert sizes(gateway)[0] == 100
         assert sorted(sizes(gateway)[1:11]) == [10] * 10
-        await all_but(engine, 1, 99)
+        await all_but(database, 1, 99)
         assert {call for call in gateway.calls if ids[42] in call and len(call) == 1} == {(ids[42],)}
         assert sizes(gateway) == [100, *[10] * 10, *[1] * (10 + 2)]
         assert set(gateway.times_accepted().values()) == {1}
         assert result.failed == 0
-    assert await given_up(engine) == [(ids[42], 3, GIVEN_UP)]
+    assert await given_up(database) == [(ids[42], 3, GIVEN_UP)]
 
 
-async def test_each_of_several_at_fault_ends_alone(engine: AsyncEngine) -> None:
-    ids = await executions_in(engine, 40)
+async def test_each_of_several_at_fault_ends_alone(database: Database) -> None:
+    ids = await executions_in(database, 40)
     guilty = [ids[0], ids[17], ids[39]]
     async with beating(
-        engine, poisoned(*guilty), circuit=NEVER_OPENS, batch_size=20, max_attempts=3
+        database, poisoned(*guilty), circuit=NEVER_OPENS, batch_size=20, max_attempts=3
     ) as heart:
         result = await heart.service.submit_executions_bulk(ids, wait_s=15)
         statuses = {one.execution_id: one.status for one in result.results}
     assert {i for i, status in statuses.items() if status is SubmitStatus.RETRY_EXHAUSTED} == set(guilty)
     assert {one.message for one in result.results if one.execution_id in guilty} == {GIVEN_UP}
-    assert await states_of(engine) == {"accepted": 37, "exhausted": 3}
+    assert await states_of(database) == {"accepted": 37, "exhausted": 3}
 
 
 async def test_where_nearly_every_batch_is_poisoned_they_are_split_although_the_circuit_opens(
-    engine: AsyncEngine,
+    database: Database,
 ) -> None:
     """No outage, though it looks like one: single executions get through."""
-    ids = await executions_in(engine, 100)
+    ids = await executions_in(database, 100)
     guilty = ids[::10]
     quick = msgspec.structs.replace(CIRCUIT, window_calls=6, minimum_calls=4, open_ms=50, open_max_ms=100)
     gateway = poisoned(*guilty)
-    async with beating(engine, gateway, circuit=quick, batch_size=10, max_attempts=1) as heart:
+    async with beating(database, gateway, circuit=quick, batch_size=10, max_attempts=1) as heart:
         await _submitted(heart, ids)
         async with asyncio.timeout(30):
             while len(gateway.books) < 90:

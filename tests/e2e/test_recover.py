@@ -9,15 +9,15 @@ from urllib.parse import urlsplit
 
 import aiohttp
 import pytest
-from sqlalchemy.ext.asyncio import AsyncEngine
 
 from execution_simulator.server import RunningSimulator
 from tests.e2e.command import Cli, Running, order
 from tests.support.database import TestServer
 from tests.support.heart import executions_in
 from tests.support.trading import CONSERVATION, run_sql, value_of
-from trade_service.store.engine import StoreSettings, create_engine
+from trade_service.store.database import Database
 from trade_service.store.execution_reads import PostgresExecutionReads
+from trade_service.store.store_settings import StoreSettings
 from trade_service.submission.clock import SystemClock
 
 WHY = ("--reason", "restored the backup of 6:00", "--operator", "ann")
@@ -27,28 +27,28 @@ GIVE_UP_MS = 600_000
 
 
 @asynccontextmanager
-async def pool_on(url: str) -> AsyncIterator[AsyncEngine]:
+async def pool_on(url: str) -> AsyncIterator[Database]:
     """A pool that is gone at the end: a database is only copied while nobody is connected to it."""
-    engine = create_engine(StoreSettings(url))
+    database = Database(StoreSettings(url))
     try:
-        yield engine
+        yield database
     finally:
-        await engine.dispose()
+        await database.close()
 
 
-async def leave_open(engine: AsyncEngine) -> None:
+async def leave_open(database: Database) -> None:
     """Executions 4 and 5 are queued, each by itself; 6 to 8 were never submitted. Nothing of it is due."""
-    queued = await executions_in(engine, 2)
-    reads = PostgresExecutionReads(engine, "gone", GIVE_UP_MS)
+    queued = await executions_in(database, 2)
+    reads = PostgresExecutionReads(database, "gone", GIVE_UP_MS)
     for execution_id in queued:
         await reads.enqueue([execution_id], SystemClock().new_attempt_id())
-    await run_sql(engine, "UPDATE submission_attempt SET next_action_at = now() + interval '1 h'")
-    assert queued + await executions_in(engine, 3) == [4, 5, 6, 7, 8]
+    await run_sql(database, "UPDATE submission_attempt SET next_action_at = now() + interval '1 h'")
+    assert queued + await executions_in(database, 3) == [4, 5, 6, 7, 8]
 
 
-async def states(engine: AsyncEngine, *ids: int) -> list[str]:
+async def states(database: Database, *ids: int) -> list[str]:
     """Submission states in the order of the ids."""
-    return [await value_of(engine, f"SELECT submission_state FROM execution WHERE id = {i}") for i in ids]
+    return [await value_of(database, f"SELECT submission_state FROM execution WHERE id = {i}") for i in ids]
 
 
 async def url_of(running: Running) -> str:
@@ -76,8 +76,8 @@ async def test_nothing_is_sent_until_a_restored_database_was_recovered(
     cli: Cli, postgres: TestServer, database_url: str, simulator: RunningSimulator
 ) -> None:
     await accepted_before_the_backup(cli)
-    async with pool_on(database_url) as engine:
-        await leave_open(engine)
+    async with pool_on(database_url) as database:
+        await leave_open(database)
     async with postgres.database(urlsplit(database_url).path[1:]) as backup, pool_on(backup) as restored:
         async with await cli.start("serve", "--port", "0") as first:
             answer = await ask(f"{await url_of(first)}{SUBMIT}", {"executionIds": [4, 6]})
@@ -116,8 +116,8 @@ async def test_one_sign_of_an_older_database_is_enough(
     cli: Cli, postgres: TestServer, database_url: str, simulator: RunningSimulator, sign: str
 ) -> None:
     await accepted_before_the_backup(cli)
-    async with pool_on(database_url) as engine:
-        await leave_open(engine)
+    async with pool_on(database_url) as database:
+        await leave_open(database)
     async with postgres.database(urlsplit(database_url).path[1:]) as backup, pool_on(backup) as restored:
         if sign == "not made":
             await accepted_after_the_backup(cli)
@@ -130,7 +130,7 @@ async def test_one_sign_of_an_older_database_is_enough(
             await _held_back(await url_of(running), simulator, restored)
 
 
-async def _held_back(url: str, simulator: RunningSimulator, restored: AsyncEngine) -> None:
+async def _held_back(url: str, simulator: RunningSimulator, restored: Database) -> None:
     """Readiness names the command; what is due and what is submitted now waits."""
     calls = simulator.calls["batch"]
     report = await ask(f"{url}{READINESS}")
@@ -143,7 +143,7 @@ async def _held_back(url: str, simulator: RunningSimulator, restored: AsyncEngin
     assert await states(restored, 4, 5, 6, 7, 8) == ["queued", "queued", "none", "queued", "none"]
 
 
-async def _recovered(cli: Cli, restored: AsyncEngine) -> None:
+async def _recovered(cli: Cli, restored: Database) -> None:
     """The command says what it would do, asks, does it once, and audits."""
     dry = await cli.run("recover", "--dry-run")
     assert dry.code == 0, dry
@@ -182,11 +182,11 @@ async def test_where_nothing_was_open_a_restored_database_goes_on_by_itself(
 
 
 async def test_a_ledger_that_cannot_be_read_changes_nothing(cli: Cli, database_url: str) -> None:
-    async with pool_on(database_url) as engine:
-        await executions_in(engine, 1)
-        await run_sql(engine, "UPDATE downstream SET blocked_at = now(), blocked_reason = 'restored'")
+    async with pool_on(database_url) as database:
+        await executions_in(database, 1)
+        await run_sql(database, "UPDATE downstream SET blocked_at = now(), blocked_reason = 'restored'")
         away = cli.under(EXECUTION_SERVICE_BASE_URL="http://127.0.0.1:9")
         ended = await away.run("recover", "--yes", *WHY)
         assert (ended.code, "could not be read" in ended.complaint) == (2, True), ended
-        assert await states(engine, 1) == ["none"]
-        assert await value_of(engine, "SELECT blocked_reason FROM downstream") == "restored"
+        assert await states(database, 1) == ["none"]
+        assert await value_of(database, "SELECT blocked_reason FROM downstream") == "restored"

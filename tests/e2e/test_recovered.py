@@ -1,9 +1,8 @@
 """Whoever reads the log learns who was accepted only after trouble, and who was given up."""
 
-from sqlalchemy.ext.asyncio import AsyncEngine
-
 from tests.support.gateway import FakeGateway, fail
 from tests.support.heart import beating, executions_in, until
+from trade_service.store.database import Database
 from trade_service.submission.events import ExhaustedEvent, RecoveredEvent
 from trade_service.submission.model import ReplyKind
 
@@ -11,18 +10,18 @@ LOST = fail(ReplyKind.LOST, "LOST")
 LOST_AND_ACCEPTED = fail(ReplyKind.LOST, "LOST", accepted=True)
 
 
-async def test_a_recovery_is_told_with_its_attempts_and_only_then(engine: AsyncEngine) -> None:
+async def test_a_recovery_is_told_with_its_attempts_and_only_then(database: Database) -> None:
     gateway = FakeGateway()
-    async with beating(engine, gateway) as heart:
-        smooth = await executions_in(engine, 2)
+    async with beating(database, gateway) as heart:
+        smooth = await executions_in(database, 2)
         assert (await heart.service.submit_executions_bulk(smooth)).successful == 2
         assert not [event for event in heart.events if isinstance(event, RecoveredEvent)]
 
         gateway.scripts.append(LOST)
-        retried = await executions_in(engine, 2)
+        retried = await executions_in(database, 2)
         assert (await heart.service.submit_executions_bulk(retried)).successful == 2
         gateway.scripts.append(LOST_AND_ACCEPTED)
-        found = await executions_in(engine, 1)
+        found = await executions_in(database, 1)
         assert (await heart.service.submit_executions_bulk(found)).successful == 1
 
         def told() -> list[RecoveredEvent]:
@@ -36,11 +35,11 @@ async def test_a_recovery_is_told_with_its_attempts_and_only_then(engine: AsyncE
     assert all(0 < event.since_first_s < 60 for event in told())
 
 
-async def test_who_is_given_up_is_told_once(engine: AsyncEngine) -> None:
+async def test_who_is_given_up_is_told_once(database: Database) -> None:
     gateway = FakeGateway()
     gateway.usual = fail(ReplyKind.LOST, "LOST")
-    async with beating(engine, gateway, max_attempts=2) as heart:
-        ids = await executions_in(engine, 1)
+    async with beating(database, gateway, max_attempts=2) as heart:
+        ids = await executions_in(database, 1)
         assert (await heart.service.submit_executions_bulk(ids)).failed == 1
         (told,) = [event for event in heart.events if isinstance(event, ExhaustedEvent)]
     assert sorted(told.execution_ids) == ids

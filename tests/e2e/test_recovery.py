@@ -7,13 +7,13 @@ from decimal import Decimal
 
 import msgspec
 import pytest
-from sqlalchemy.ext.asyncio import AsyncEngine
 
 from tests.support.attempts import claimed
 from tests.support.gateway import FakeGateway, fail, refuse
 from tests.support.heart import beating, executions_in, states_of, until
 from tests.support.rows import store_on
 from tests.support.trading import run_sql, value_of
+from trade_service.store.database import Database
 from trade_service.store.execution_reads import PostgresExecutionReads
 from trade_service.submission.clock import SystemClock
 from trade_service.submission.events import AlarmEvent, LookUpEvent
@@ -62,36 +62,36 @@ LOST_AND_ACCEPTED = fail(ReplyKind.LOST, "LOST", accepted=True)
     ],
 )
 async def test_a_new_row_with_our_id_is_never_taken_for_absence(
-    engine: AsyncEngine, hidden: dict[str, object]
+    database: Database, hidden: dict[str, object]
 ) -> None:
     gateway = Misleading(each_row(lambda row: msgspec.structs.replace(row, **hidden)))
     gateway.accept(post(999))  # What is known before the attempt: a row after it that bears our id is new.
     gateway.scripts.append(LOST_AND_ACCEPTED)
-    async with beating(engine, gateway) as heart:
-        ids = await executions_in(engine, 2)
+    async with beating(database, gateway) as heart:
+        ids = await executions_in(database, 2)
         result = await heart.service.submit_executions_bulk(ids, wait_s=1.5)
         assert result.pending == 2
-        assert await states_of(engine) == {"unknown": 2}
+        assert await states_of(database) == {"unknown": 2}
         assert len(gateway.calls) == 1, "sent again although it may have been accepted"
         gateway.tamper = lambda listing: listing
         assert (await heart.service.submit_executions_bulk(ids)).successful == 2
         assert set(gateway.times_accepted().values()) == {1}
 
 
-async def test_a_row_from_before_the_attempt_proves_nothing(engine: AsyncEngine) -> None:
+async def test_a_row_from_before_the_attempt_proves_nothing(database: Database) -> None:
     """Our database was made anew, the Execution Service's was not: its old rows bear our ids."""
     gateway = FakeGateway()
-    ids = await executions_in(engine, 3)
+    ids = await executions_in(database, 3)
     old = {gateway.accept(post(execution_id)).id for execution_id in ids}
     gateway.scripts.append(LOST)
-    async with beating(engine, gateway) as heart:
+    async with beating(database, gateway) as heart:
         result = await heart.service.submit_executions_bulk(ids)
         assert result.successful == 3
         assert {r.execution_service_id for r in result.results}.isdisjoint(old)
         assert len(gateway.calls) == 2, "the first was lost"
 
 
-async def test_a_short_page_is_no_end_while_it_says_that_more_follow(engine: AsyncEngine) -> None:
+async def test_a_short_page_is_no_end_while_it_says_that_more_follow(database: Database) -> None:
     def only_fifty(listing: Listing) -> Listing:
         assert listing.page is not None
         assert listing.page.pagination is not None
@@ -103,20 +103,20 @@ async def test_a_short_page_is_no_end_while_it_says_that_more_follow(engine: Asy
 
     gateway = Misleading(only_fifty)
     gateway.scripts.append(LOST_AND_ACCEPTED)
-    async with beating(engine, gateway) as heart:
-        ids = await executions_in(engine, 80)
+    async with beating(database, gateway) as heart:
+        ids = await executions_in(database, 80)
         await heart.service.submit_executions_bulk(ids, wait_s=1.5)
-        assert await states_of(engine) == {"accepted": 50, "unknown": 30}
+        assert await states_of(database) == {"accepted": 50, "unknown": 30}
         assert len(gateway.calls) == 1
         passes = [event for event in heart.events if isinstance(event, LookUpEvent)]
         assert "more" in passes[-1].problem
 
 
 @pytest.mark.parametrize("impossible", [0, -1, 2**31, 2**70])
-async def test_an_impossible_id_in_the_books_stops_nobody(engine: AsyncEngine, impossible: int) -> None:
+async def test_an_impossible_id_in_the_books_stops_nobody(database: Database, impossible: int) -> None:
     gateway = Misleading()
-    async with beating(engine, gateway) as heart:
-        ids = await executions_in(engine, 2)
+    async with beating(database, gateway) as heart:
+        ids = await executions_in(database, 2)
         first = gateway.accept(post(ids[0]))
         gateway.tamper = each_row(
             lambda row: msgspec.structs.replace(row, id=impossible) if row.id == first.id else row
@@ -137,25 +137,25 @@ async def test_an_impossible_id_in_the_books_stops_nobody(engine: AsyncEngine, i
         assert set(gateway.times_accepted().values()) == {1}
 
 
-async def test_a_reset_is_not_forgotten_when_the_new_ids_pass_the_old(engine: AsyncEngine) -> None:
+async def test_a_reset_is_not_forgotten_when_the_new_ids_pass_the_old(database: Database) -> None:
     gateway = FakeGateway()
-    async with beating(engine, gateway) as heart:
-        known = await executions_in(engine, 5)
+    async with beating(database, gateway) as heart:
+        known = await executions_in(database, 5)
         await heart.service.submit_executions_bulk(known)
         async with asyncio.timeout(15):
-            while await value_of(engine, "SELECT high_water_id FROM downstream") < gateway.books[-1].id:
+            while await value_of(database, "SELECT high_water_id FROM downstream") < gateway.books[-1].id:
                 await asyncio.sleep(0.01)  # It is the floor of later attempts within a second.
-        lost = await executions_in(engine, 1)
+        lost = await executions_in(database, 1)
         gateway.scripts.append(LOST_AND_ACCEPTED)
         gateway.books[:] = []
         gateway.first_id = 1
         await heart.service.submit_executions_bulk(lost, wait_s=0.5)
         await until(lambda: "DOWNSTREAM_RESET" in {e.code for e in heart.events if isinstance(e, AlarmEvent)})
         gateway.first_id = 5000
-        result = await heart.service.submit_executions_bulk(await executions_in(engine, 3))
+        result = await heart.service.submit_executions_bulk(await executions_in(database, 3))
         assert result.successful == 3
         await heart.service.submit_executions_bulk(lost, wait_s=1.5)
-        assert await states_of(engine) == {"accepted": 8, "unknown": 1}
+        assert await states_of(database) == {"accepted": 8, "unknown": 1}
         assert gateway.times_accepted()[lost[0]] == 1
 
 
@@ -168,35 +168,35 @@ def answer_and_forget(gateway: FakeGateway, posts: Sequence[ExecutionPost]) -> G
 
 
 async def test_a_reset_is_noticed_also_for_an_attempt_before_which_no_id_was_known(
-    engine: AsyncEngine,
+    database: Database,
 ) -> None:
     """Another attempt's answer told an id that the books do not hold any more: absence proves nothing."""
     gateway = FakeGateway()
     gateway.scripts.extend([LOST_AND_ACCEPTED, answer_and_forget])
     gateway.hold()
-    async with beating(engine, gateway, batch_size=1) as heart:
-        ids = await executions_in(engine, 2)
+    async with beating(database, gateway, batch_size=1) as heart:
+        ids = await executions_in(database, 2)
         waiting = asyncio.ensure_future(heart.service.submit_executions_bulk(ids, wait_s=1.5))
         await until(lambda: len(gateway.calls) == 2)
         gateway.open.set()
         await waiting
         await until(lambda: any(isinstance(e, AlarmEvent) and e.execution_ids for e in heart.events))
-        assert await states_of(engine) == {"accepted": 1, "unknown": 1}
+        assert await states_of(database) == {"accepted": 1, "unknown": 1}
         assert len(gateway.calls) == 2
 
 
-async def test_a_backlog_and_callers_get_their_turns(engine: AsyncEngine) -> None:
+async def test_a_backlog_and_callers_get_their_turns(database: Database) -> None:
     """More retries are due than the queue holds: callers are not refused, nor served after all of them."""
     gateway, limit, size = FakeGateway(), 40, 5
-    backlog = await executions_in(engine, 4 * limit)
-    reads = PostgresExecutionReads(engine, "gone", 60_000)
+    backlog = await executions_in(database, 4 * limit)
+    reads = PostgresExecutionReads(database, "gone", 60_000)
     for start in range(0, len(backlog), size):
         await reads.enqueue(backlog[start : start + size], SystemClock().new_attempt_id())
-    await run_sql(engine, "UPDATE submission_attempt SET next_action_at = now()")
+    await run_sql(database, "UPDATE submission_attempt SET next_action_at = now()")
     gateway.hold()
-    async with beating(engine, gateway, batch_size=size, max_concurrent=1, queue_limit=limit) as heart:
+    async with beating(database, gateway, batch_size=size, max_concurrent=1, queue_limit=limit) as heart:
         await until(lambda: len(heart.queue) >= limit // 2 - size)
-        fresh = await executions_in(engine, limit)
+        fresh = await executions_in(database, limit)
         heart.queue.require_room(len(fresh))
         waiting = asyncio.create_task(heart.service.submit_executions_bulk(fresh))
         await until(lambda: len(heart.queue) >= limit)
@@ -206,29 +206,30 @@ async def test_a_backlog_and_callers_get_their_turns(engine: AsyncEngine) -> Non
         turns = 2 * len(fresh) // size + 2
         assert last < turns, "every other call was a caller's"
         async with asyncio.timeout(15):
-            while (await states_of(engine)) != {"accepted": len(backlog) + len(fresh)}:
+            while (await states_of(database)) != {"accepted": len(backlog) + len(fresh)}:
                 await asyncio.sleep(0.02)
     assert set(gateway.times_accepted().values()) == {1}
 
 
-async def test_a_full_queue_holds_up_no_look_up(engine: AsyncEngine) -> None:
+async def test_a_full_queue_holds_up_no_look_up(database: Database) -> None:
     """Nothing is sent while every call hangs, and more waits than there is room for: what is unknown is found."""
     gateway, size = FakeGateway(), 5
-    backlog, (lost,) = await executions_in(engine, 40), await executions_in(engine, 1)
-    store = store_on(engine, "gone")
+    backlog, (lost,) = await executions_in(database, 40), await executions_in(database, 1)
+    store = store_on(database, "gone")
     gateway.first_id = 8
     gateway.accept(post(lost))
     await claimed(store, [lost], lease_ms=1500)
     await run_sql(
-        engine, f"UPDATE trade_order SET security_id = 'S{lost}' WHERE id = (SELECT max(id) FROM trade_order)"
+        database,
+        f"UPDATE trade_order SET security_id = 'S{lost}' WHERE id = (SELECT max(id) FROM trade_order)",
     )
-    reads = PostgresExecutionReads(engine, "gone", 60_000)
+    reads = PostgresExecutionReads(database, "gone", 60_000)
     for start in range(0, len(backlog), size):
         await reads.enqueue(backlog[start : start + size], SystemClock().new_attempt_id())
-    await run_sql(engine, "UPDATE submission_attempt SET next_action_at = now() WHERE state = 'queued'")
+    await run_sql(database, "UPDATE submission_attempt SET next_action_at = now() WHERE state = 'queued'")
     gateway.hold()
-    async with beating(engine, gateway, batch_size=size, max_concurrent=1, queue_limit=20):
+    async with beating(database, gateway, batch_size=size, max_concurrent=1, queue_limit=20):
         async with asyncio.timeout(10):
-            while not (await states_of(engine)).get("accepted"):
+            while not (await states_of(database)).get("accepted"):
                 await asyncio.sleep(0.02)
     assert len(gateway.calls) == 1

@@ -7,12 +7,12 @@ import time
 
 import aiohttp
 import pytest
-from sqlalchemy.ext.asyncio import AsyncEngine
 
 from execution_simulator.server import RunningSimulator
 from tests.e2e.command import Cli, order
 from tests.support.heart import states_of as state_counts
 from trade_service.cli.main import run
+from trade_service.store.database import Database
 
 
 async def get(url: str) -> int:
@@ -63,7 +63,7 @@ async def test_a_stop_finishes_what_is_in_flight(cli: Cli, simulator: RunningSim
 
 
 async def test_a_stop_hands_over_what_its_grace_does_not_suffice_for(
-    cli: Cli, simulator: RunningSimulator, engine: AsyncEngine
+    cli: Cli, simulator: RunningSimulator, database: Database
 ) -> None:
     """One call hangs beyond the grace, the others were not begun: another replica ends all of them, once."""
     slow = cli.under(
@@ -93,12 +93,12 @@ async def test_a_stop_hands_over_what_its_grace_does_not_suffice_for(
         await asyncio.gather(waiting, return_exceptions=True)
     assert ended.code == 0, ended
     assert took_s < 1 + 4, "the grace, and a moment"
-    assert await state_counts(engine) == {"claimed": 1, "queued": 4}
+    assert await state_counts(database) == {"claimed": 1, "queued": 4}
     simulator.release()
     async with await cli.start("serve", "--port", "0") as other:
         await other.line_with("Serving on ")
         async with asyncio.timeout(30):
-            while await state_counts(engine) != {"accepted": 5}:
+            while await state_counts(database) != {"accepted": 5}:
                 await asyncio.sleep(0.1)
         assert (await cli.run("audit")).code == 0
     assert set(simulator.books.accepted_counts().values()) == {1}

@@ -10,17 +10,17 @@ from decimal import Decimal
 
 import pytest
 from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncEngine
 
 from execution_simulator.server import RunningSimulator
 from tests.e2e.command import COMMAND, Cli, Running, order
 from trade_service.cli.main import run
+from trade_service.store.database import Database
 
 EXACT = "1234567890.12345678"
 
 
-async def count(engine: AsyncEngine, statement: str) -> int:
-    async with engine.connect() as connection:
+async def count(database: Database, statement: str) -> int:
+    async with database.legacy.connect() as connection:
         return int(await connection.scalar(text(statement)) or 0)
 
 
@@ -82,13 +82,11 @@ async def test_an_order_id_of_another_trade_is_a_bad_line(cli: Cli, simulator: R
     assert simulator.books.total == 2
 
 
-async def test_strict_sends_all_or_nothing(
-    cli: Cli, simulator: RunningSimulator, engine: AsyncEngine
-) -> None:
+async def test_strict_sends_all_or_nothing(cli: Cli, simulator: RunningSimulator, database: Database) -> None:
     refused = await cli.run("submit", "--strict", cli.write(order(1), order(2, "0")))
     assert refused.code == 1
     assert "Nothing was sent" in refused.out
-    assert await count(engine, "SELECT count(*) FROM trade_order") == 0
+    assert await count(database, "SELECT count(*) FROM trade_order") == 0
     good = (cli.folder / cli.write(order(1), order(2))).read_bytes()
     sent = await cli.run("submit", "--strict", "-", stdin=good)
     assert sent.code == 0, sent
@@ -96,7 +94,7 @@ async def test_strict_sends_all_or_nothing(
 
 
 async def test_a_dry_run_tells_and_writes_nothing(
-    cli: Cli, simulator: RunningSimulator, engine: AsyncEngine
+    cli: Cli, simulator: RunningSimulator, database: Database
 ) -> None:
     assert (await cli.run("submit", cli.write(order(1), order(2)))).code == 0
     dry = await cli.run("submit", "--dry-run", cli.write(order(1), order(2, "3"), order(3), order(4, "x")))
@@ -104,7 +102,7 @@ async def test_a_dry_run_tells_and_writes_nothing(
     assert "1 new orders, 0 known ones with something left to send, 1 known ones sent before" in dry.out
     assert "2 bad lines" in dry.out
     assert "is taken by an order with another quantity" in dry.out
-    assert await count(engine, "SELECT count(*) FROM trade_order") == 2
+    assert await count(database, "SELECT count(*) FROM trade_order") == 2
     assert simulator.books.total == 2
     assert (await cli.run("submit", "--dry-run", cli.write(order(3)))).code == 0
 
@@ -133,9 +131,9 @@ async def test_a_service_that_is_away_leaves_executions_pending_for_the_next_run
 
 
 async def test_all_new_submits_what_was_never_submitted(
-    cli: Cli, simulator: RunningSimulator, engine: AsyncEngine
+    cli: Cli, simulator: RunningSimulator, database: Database
 ) -> None:
-    async with engine.begin() as connection:
+    async with database.legacy.begin() as connection:
         await connection.execute(
             text(
                 "INSERT INTO trade_order (order_id, portfolio_id, order_type, security_id, quantity,"

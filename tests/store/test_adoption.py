@@ -10,9 +10,10 @@ from tests.support import earlier
 from tests.support.database import TestServer
 from tests.support.plans import Link
 from trade_service.store import migrate as migrations
-from trade_service.store.engine import StoreSettings, create_engine
+from trade_service.store.database import Database
 from trade_service.store.migrate import MigrationError, check, downgrade, migrate
 from trade_service.store.migrations import VERSION_TABLE
+from trade_service.store.store_settings import StoreSettings
 
 INDEXES = "SELECT indexname, indexdef FROM pg_indexes WHERE schemaname = 'public'"
 COLUMNS = """
@@ -249,9 +250,9 @@ async def test_many_processes_at_once_migrate_once(old_url: str, link: Link) -> 
     reports = await asyncio.gather(*(migrate(old_url) for _ in range(4)))
     assert sorted(report.changed for report in reports) == [False, False, False, True]
     assert await link.fetchval("SELECT count(*) FROM submission_attempt") == 1
-    engine = create_engine(StoreSettings(old_url))
-    assert not (await check(engine)).pending
-    await engine.dispose()
+    database = Database(StoreSettings(old_url))
+    assert not (await check(database)).pending
+    await database.close()
 
 
 async def test_tables_in_use_are_not_waited_for_long(

@@ -7,7 +7,6 @@ from decimal import Decimal
 import aiohttp
 import asyncpg
 import pytest
-from sqlalchemy.ext.asyncio import AsyncEngine
 
 from execution_simulator.server import RunningSimulator, running_simulator
 from tests.support import earlier
@@ -16,8 +15,9 @@ from tests.support.plans import Link
 from tests.support.trading import run_sql, value_of
 from trade_service.domain.executions import SubmissionState
 from trade_service.store.audit_reads import PostgresAuditReads
-from trade_service.store.engine import StoreSettings, create_engine
+from trade_service.store.database import Database
 from trade_service.store.migrate import migrate
+from trade_service.store.store_settings import StoreSettings
 from trade_service.submission.events import AlarmEvent
 
 STRANGERS = 150
@@ -59,14 +59,14 @@ async def simulator() -> AsyncIterator[RunningSimulator]:
 
 
 @pytest.fixture
-async def engine(empty_database_url: str, simulator: RunningSimulator) -> AsyncIterator[AsyncEngine]:
+async def database(empty_database_url: str, simulator: RunningSimulator) -> AsyncIterator[Database]:
     """The earlier service's database, adopted; the settle time is over."""
     await earlier.build(empty_database_url)
     await migrate(empty_database_url)
-    pool = create_engine(StoreSettings(empty_database_url))
+    pool = Database(StoreSettings(empty_database_url))
     await run_sql(pool, "UPDATE submission_attempt SET settle_ms = 0")
     yield pool
-    await pool.dispose()
+    await pool.close()
 
 
 @pytest.fixture
@@ -76,15 +76,15 @@ async def old_service(empty_database_url: str) -> AsyncIterator[Link]:
     await connection.close()
 
 
-async def states(engine: AsyncEngine) -> dict[int, str]:
-    found = await value_of(engine, "SELECT json_object_agg(id, submission_state) FROM execution")
+async def states(database: Database) -> dict[int, str]:
+    found = await value_of(database, "SELECT json_object_agg(id, submission_state) FROM execution")
     return {int(execution_id): state for execution_id, state in found.items()}
 
 
-async def until_states(engine: AsyncEngine, wanted: Mapping[int, str]) -> None:
+async def until_states(database: Database, wanted: Mapping[int, str]) -> None:
     """Waits for the heart to bring executions there."""
     async with asyncio.timeout(15):
-        while not wanted.items() <= (await states(engine)).items():
+        while not wanted.items() <= (await states(database)).items():
             await asyncio.sleep(0.01)
 
 
@@ -105,12 +105,12 @@ SETTLED = (
 
 
 async def test_rows_without_outcome_are_looked_up_and_sent_by_a_person_only(
-    engine: AsyncEngine, simulator: RunningSimulator, empty_database_url: str
+    database: Database, simulator: RunningSimulator, empty_database_url: str
 ) -> None:
     ids = {row[0]: await sent_by_the_earlier_service(simulator, *row) for row in IN_BOOKS}
     before = await earlier.snapshot(empty_database_url)
-    async with heart_on(engine, simulator.base_url) as heart:
-        await until_states(engine, SETTLED)
+    async with heart_on(database, simulator.base_url) as heart:
+        await until_states(database, SETTLED)
         assert simulator.calls.get("batch", 0) == 0, "nothing is sent by itself"
         assert {("LOOK_UP_DOUBTFUL", execution_id) for execution_id in DOUBTFUL} <= alarms(heart)
 
@@ -134,22 +134,22 @@ async def test_rows_without_outcome_are_looked_up_and_sent_by_a_person_only(
         given_back = {"quantity_sent": Decimal(0), "submitted": False, "version": 3}
         before["trade_order"][order_id] |= given_back
     assert after == before
-    reads = PostgresAuditReads(engine)
+    reads = PostgresAuditReads(database)
     assert (await reads.stranded(10)).total == 0
     assert (await reads.balance()).wrong_orders == 0
 
 
 async def test_what_the_earlier_service_writes_later_is_taken_over_when_it_is_submitted(
-    engine: AsyncEngine, simulator: RunningSimulator, old_service: Link
+    database: Database, simulator: RunningSimulator, old_service: Link
 ) -> None:
     order_id = await old_service.fetchval(earlier.INSERT_ORDER, 999)
     sent, lost, never = [await old_service.fetchval(earlier.INSERT_EXECUTION, order_id, 30) for _ in range(3)]
     ids = {i: await sent_by_the_earlier_service(simulator, i, "BUY", "ML", "S99", "30") for i in (sent, lost)}
     await old_service.execute(earlier.MARK_SENT, sent, ids[sent], 1)
-    async with heart_on(engine, simulator.base_url) as heart:
+    async with heart_on(database, simulator.base_url) as heart:
         early = await heart.service.submit_executions_bulk([sent, lost, never], wait_s=0.1)
         assert [r.state for r in early.results] == ["accepted", "unknown", "unknown"]
-        await until_states(engine, {sent: "accepted", lost: "accepted", never: "none"})
+        await until_states(database, {sent: "accepted", lost: "accepted", never: "none"})
         result = await heart.service.submit_executions_bulk([sent, lost, never])
     assert [r.state for r in result.results] == [SubmissionState.ACCEPTED] * 3
     assert [r.execution_service_id for r in result.results[:2]] == [ids[sent], ids[lost]]
@@ -159,14 +159,14 @@ async def test_what_the_earlier_service_writes_later_is_taken_over_when_it_is_su
 
 
 async def test_it_may_send_what_this_service_found_to_be_absent(
-    engine: AsyncEngine, simulator: RunningSimulator, old_service: Link
+    database: Database, simulator: RunningSimulator, old_service: Link
 ) -> None:
     """Side by side for a while: what it marks as sent is not sent again."""
-    async with heart_on(engine, simulator.base_url) as heart:
-        await until_states(engine, dict.fromkeys(earlier.UNPROVEN, "none"))
+    async with heart_on(database, simulator.base_url) as heart:
+        await until_states(database, dict.fromkeys(earlier.UNPROVEN, "none"))
         service_id = await sent_by_the_earlier_service(simulator, 3, "SELL", "JPM", "S4", "40")
         await old_service.execute(earlier.MARK_SENT, 3, service_id, 1)
         (result,) = (await heart.service.submit_executions_bulk([3])).results
         assert (result.state, result.execution_service_id) == (SubmissionState.ACCEPTED, service_id)
-        await until_states(engine, {3: "accepted"})
+        await until_states(database, {3: "accepted"})
     assert times_accepted(simulator) == {3: 1}

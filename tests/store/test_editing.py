@@ -7,7 +7,6 @@ from typing import Any
 
 import msgspec
 import pytest
-from sqlalchemy.ext.asyncio import AsyncEngine
 
 from tests.support.rows import insert_executions
 from tests.support.trading import CONSERVATION, Desk, desk_on, new_order, run_sql, value_of
@@ -26,6 +25,7 @@ from trade_service.domain.errors import (
 from trade_service.domain.execution_changes import ExecutionValues
 from trade_service.domain.executions import Execution, SubmissionState
 from trade_service.domain.orders import NewTradeOrder, TradeOrder
+from trade_service.store.database import Database
 from trade_service.submission.model import SubmitStatus
 
 NEW, SENT, HOLD, CNCL, FULL = 1, 2, 6, 7, 4
@@ -33,10 +33,10 @@ IMPOSSIBLE = 2**40
 
 
 @pytest.fixture
-async def desk(engine: AsyncEngine) -> AsyncIterator[Desk]:
-    async with desk_on(engine) as desk:
+async def desk(database: Database) -> AsyncIterator[Desk]:
+    async with desk_on(database) as desk:
         yield desk
-        assert await value_of(engine, CONSERVATION) == 0
+        assert await value_of(database, CONSERVATION) == 0
 
 
 def values(order: TradeOrder, quantity: str = "40", **changes: Any) -> ExecutionValues:
@@ -194,9 +194,9 @@ async def test_of_what_was_sent_only_its_progress_changes(desk: Desk) -> None:
 
 
 @pytest.mark.parametrize("state", ["queued", "claimed", "retry", "unknown", None])
-async def test_what_is_in_flight_stands(engine: AsyncEngine, state: str | None) -> None:
-    async with desk_on(engine) as desk:
-        [execution_id] = await insert_executions(engine, 1, state)
+async def test_what_is_in_flight_stands(database: Database, state: str | None) -> None:
+    async with desk_on(database) as desk:
+        [execution_id] = await insert_executions(database, 1, state)
         execution = (await desk.executions.get_execution(execution_id)).execution
         order = (await desk.orders.get_order(execution.trade_order_id))[0]
         editors = desk.editors
@@ -213,12 +213,12 @@ async def test_what_is_in_flight_stands(engine: AsyncEngine, state: str | None) 
 
 @pytest.mark.parametrize("state", ["rejected", "exhausted"])
 async def test_what_gave_its_quantity_back_gives_nothing_twice(
-    desk: Desk, engine: AsyncEngine, state: str
+    desk: Desk, database: Database, state: str
 ) -> None:
     editor, order = desk.editors.executions, await desk.order()
     ids = [(await editor.create_execution(values(order))).execution.id for _ in range(2)]
-    await run_sql(engine, "UPDATE execution SET submission_state = :state", state=state)
-    await run_sql(engine, "UPDATE trade_order SET quantity_sent = 0")
+    await run_sql(database, "UPDATE execution SET submission_state = :state", state=state)
+    await run_sql(database, "UPDATE trade_order SET quantity_sent = 0")
     await editor.update_execution(ids[0], 1, values(order, "70"))
     assert await sent_of(desk, order) == "0"
     await editor.update_execution(ids[1], 1, values(order, execution_service_id=9))

@@ -6,7 +6,6 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from sqlalchemy.ext.asyncio import AsyncEngine
 
 from execution_simulator.server import RunningSimulator, SimulatorSettings, running_simulator
 from tests.support.gateway import FakeGateway
@@ -14,6 +13,7 @@ from tests.support.heart import client_settings, heart_on
 from tests.support.rows import FULL, HOLD, PART, SENT, WORK, insert_executions, row_of
 from tests.support.trading import run_sql, value_of
 from trade_service.execution_service.client import ExecutionServiceClient
+from trade_service.store.database import Database
 from trade_service.store.fill_store import PostgresFillStore
 from trade_service.store.reference_store import PostgresReferenceReads
 from trade_service.submission.clock import SystemClock
@@ -31,12 +31,12 @@ EVERY_S = 60.0
 class Checked:
     """A check on these books, and what it told."""
 
-    def __init__(self, engine: AsyncEngine, books: Listings, pages: int = 10, every_s: float = 0.0) -> None:
-        self.store = PostgresFillStore(engine)
+    def __init__(self, database: Database, books: Listings, pages: int = 10, every_s: float = 0.0) -> None:
+        self.store = PostgresFillStore(database)
         self.events: list[SubmissionEvent] = []
         bus, clock = EventBus(), SystemClock()
         bus.subscribe(self.events.append)
-        references = ReferenceCache(PostgresReferenceReads(engine), 30.0, clock)
+        references = ReferenceCache(PostgresReferenceReads(database), 30.0, clock)
         settings = FillSettings(every_s, pages)
         self.check = FillCheck(self.store, books, references, bus, clock.sleep, settings)
 
@@ -77,11 +77,11 @@ class Books(FakeGateway):
 
 
 @pytest.fixture
-async def execution_id(engine: AsyncEngine) -> int:
+async def execution_id(database: Database) -> int:
     """An accepted execution of 10, in status SENT."""
-    (execution_id,) = await insert_executions(engine, 1, "accepted")
+    (execution_id,) = await insert_executions(database, 1, "accepted")
     await run_sql(
-        engine,
+        database,
         "UPDATE execution SET execution_service_id = :id, execution_status_id = :status, quantity_placed = 10",
         id=SERVICE_ID,
         status=SENT,
@@ -89,13 +89,13 @@ async def execution_id(engine: AsyncEngine) -> int:
     return execution_id
 
 
-async def fill_of(engine: AsyncEngine, execution_id: int) -> tuple[Any, int, int]:
-    row = await row_of(engine, "execution", execution_id)
+async def fill_of(database: Database, execution_id: int) -> tuple[Any, int, int]:
+    row = await row_of(database, "execution", execution_id)
     return row.quantity_filled, row.execution_status_id, row.version
 
 
-async def evidence_of(engine: AsyncEngine, execution_id: int) -> Sequence[Any]:
-    async with engine.connect() as connection:
+async def evidence_of(database: Database, execution_id: int) -> Sequence[Any]:
+    async with database.legacy.connect() as connection:
         found = await connection.exec_driver_sql(
             "SELECT source, code, state_before, state, service_id, message FROM submission_evidence "
             f"WHERE execution_id = {execution_id} ORDER BY id"
@@ -103,18 +103,18 @@ async def evidence_of(engine: AsyncEngine, execution_id: int) -> Sequence[Any]:
         return found.all()
 
 
-async def test_a_lost_report_is_fetched_once_with_evidence(engine: AsyncEngine, execution_id: int) -> None:
+async def test_a_lost_report_is_fetched_once_with_evidence(database: Database, execution_id: int) -> None:
     books = Books()
     books.put(execution_id, SERVICE_ID, Decimal("2.5"), "PART")
-    checked = Checked(engine, books)
+    checked = Checked(database, books)
     assert await checked.once() == FillsCheckedEvent(1, 1, (execution_id,), "")
-    assert await fill_of(engine, execution_id) == (Decimal("2.5"), PART, 2)
+    assert await fill_of(database, execution_id) == (Decimal("2.5"), PART, 2)
     message = "quantityFilled 0 became 2.5, status SENT became PART"
-    assert await evidence_of(engine, execution_id) == [
+    assert await evidence_of(database, execution_id) == [
         ("books", "FILL_FETCHED", "accepted", "accepted", SERVICE_ID, message)
     ]
     assert await checked.once() == FillsCheckedEvent(1, 1, (), "")
-    assert await fill_of(engine, execution_id) == (Decimal("2.5"), PART, 2)
+    assert await fill_of(database, execution_id) == (Decimal("2.5"), PART, 2)
 
 
 @pytest.mark.parametrize(
@@ -133,55 +133,53 @@ async def test_a_lost_report_is_fetched_once_with_evidence(engine: AsyncEngine, 
     ],
 )
 async def test_what_is_stored_of_what_the_books_hold(
-    engine: AsyncEngine,
+    database: Database,
     execution_id: int,
     ours: tuple[str, int],
     there: tuple[str, str | None],
     after: tuple[str, int],
 ) -> None:
     await run_sql(
-        engine,
+        database,
         "UPDATE execution SET quantity_filled = :filled, execution_status_id = :status",
         filled=Decimal(ours[0]),
         status=ours[1],
     )
     books = Books()
     books.put(execution_id, SERVICE_ID, Decimal(there[0]), there[1])
-    done = await Checked(engine, books).once()
+    done = await Checked(database, books).once()
     changed = after != ours
     assert done.execution_ids == ((execution_id,) if changed else ())
-    assert await fill_of(engine, execution_id) == (Decimal(after[0]), after[1], 1 + changed)
+    assert await fill_of(database, execution_id) == (Decimal(after[0]), after[1], 1 + changed)
 
 
 @pytest.mark.parametrize("state", ["none", "queued", "claimed", "retry", "unknown", "rejected", "exhausted"])
-async def test_only_accepted_executions_are_filled(
-    engine: AsyncEngine, execution_id: int, state: str
-) -> None:
+async def test_only_accepted_executions_are_filled(database: Database, execution_id: int, state: str) -> None:
     books = Books()
     books.put(execution_id, SERVICE_ID, Decimal(1), "PART")
-    checked = Checked(engine, books)
-    await run_sql(engine, "UPDATE execution SET submission_state = :state", state=state)
+    checked = Checked(database, books)
+    await run_sql(database, "UPDATE execution SET submission_state = :state", state=state)
     assert (await checked.once()).compared == 0
-    await run_sql(engine, "UPDATE execution SET submission_state = 'accepted', execution_service_id = NULL")
+    await run_sql(database, "UPDATE execution SET submission_state = 'accepted', execution_service_id = NULL")
     assert (await checked.once()).compared == 0
-    await run_sql(engine, "UPDATE execution SET execution_service_id = 7")
+    await run_sql(database, "UPDATE execution SET execution_service_id = 7")
     assert (await checked.once()).compared == 0
-    assert await fill_of(engine, execution_id) == (0, SENT, 1)
+    assert await fill_of(database, execution_id) == (0, SENT, 1)
 
 
 async def test_a_row_of_the_earlier_service_is_taken_over_with_its_fill(
-    engine: AsyncEngine, execution_id: int
+    database: Database, execution_id: int
 ) -> None:
-    await run_sql(engine, "UPDATE execution SET submission_state = NULL, quantity_placed = 0")
+    await run_sql(database, "UPDATE execution SET submission_state = NULL, quantity_placed = 0")
     books = Books()
     books.put(execution_id, SERVICE_ID, Decimal(1), "PART")
-    assert (await Checked(engine, books).once()).execution_ids == (execution_id,)
-    row = await row_of(engine, "execution", execution_id)
+    assert (await Checked(database, books).once()).execution_ids == (execution_id,)
+    row = await row_of(database, "execution", execution_id)
     assert (row.submission_state, row.quantity_placed, row.quantity_filled) == ("accepted", 10, 1)
 
 
 async def test_of_an_execution_that_is_there_twice_its_own_row_counts(
-    engine: AsyncEngine, execution_id: int
+    database: Database, execution_id: int
 ) -> None:
     books = Books()
     books.put(execution_id, SERVICE_ID - 1, Decimal(9), "PART")
@@ -191,17 +189,17 @@ async def test_of_an_execution_that_is_there_twice_its_own_row_counts(
     books.put(execution_id, 2**40, Decimal(8), "PART")
     books.put(execution_id, SERVICE_ID, None, "PART")
     books.put(execution_id, SERVICE_ID, Decimal("NaN"), "PART")
-    await Checked(engine, books).once()
-    assert await fill_of(engine, execution_id) == (1, PART, 2)
+    await Checked(database, books).once()
+    assert await fill_of(database, execution_id) == (1, PART, 2)
 
 
 @pytest.mark.parametrize("quantity", ["10.00000001", "-1", "1E+400000"])
 async def test_an_impossible_quantity_is_an_alarm_once_a_value(
-    engine: AsyncEngine, execution_id: int, quantity: str
+    database: Database, execution_id: int, quantity: str
 ) -> None:
     books = Books()
     books.put(execution_id, SERVICE_ID, Decimal(quantity), "PART")
-    checked, other = Checked(engine, books), Checked(engine, books)
+    checked, other = Checked(database, books), Checked(database, books)
     for _ in range(2):
         assert (await checked.once()).execution_ids == ()
         await other.once()
@@ -212,8 +210,8 @@ async def test_an_impossible_quantity_is_an_alarm_once_a_value(
     message = checked.alarms[0].message
     assert f"a quantityFilled of {quantity} for execution {execution_id}, of which 10 was ordered" in message
     assert "quantityFilled stays 0 here" in message
-    assert await fill_of(engine, execution_id) == (0, SENT, 1)
-    assert [row.code for row in await evidence_of(engine, execution_id)] == ["FILL_REFUSED"]
+    assert await fill_of(database, execution_id) == (0, SENT, 1)
+    assert [row.code for row in await evidence_of(database, execution_id)] == ["FILL_REFUSED"]
     books.books.clear()
     books.put(execution_id, SERVICE_ID, Decimal(11), "FULL")
     await other.once()
@@ -223,43 +221,43 @@ async def test_an_impossible_quantity_is_an_alarm_once_a_value(
     assert (await other.once()).execution_ids == (execution_id,)
 
 
-async def test_what_changed_since_it_was_read_is_left_alone(engine: AsyncEngine, execution_id: int) -> None:
-    store = PostgresFillStore(engine)
+async def test_what_changed_since_it_was_read_is_left_alone(database: Database, execution_id: int) -> None:
+    store = PostgresFillStore(database)
     (held,) = await store.held_fills([execution_id, 999])
     assert (held.quantity_filled, held.quantity_ordered) == (Decimal(0), Decimal(10))
-    await run_sql(engine, "UPDATE execution SET quantity_filled = 7, version = version + 1")
+    await run_sql(database, "UPDATE execution SET quantity_filled = 7, version = version + 1")
     fill = FetchedFill(execution_id, SERVICE_ID, held.version, PART, Decimal(5), "")
     assert await store.store_fetched([fill]) == []
-    assert await fill_of(engine, execution_id) == (7, SENT, 2)
-    assert await evidence_of(engine, execution_id) == []
+    assert await fill_of(database, execution_id) == (7, SENT, 2)
+    assert await evidence_of(database, execution_id) == []
 
 
-async def test_refusals_are_known_by_their_value(engine: AsyncEngine, execution_id: int) -> None:
-    store = PostgresFillStore(engine)
+async def test_refusals_are_known_by_their_value(database: Database, execution_id: int) -> None:
+    store = PostgresFillStore(database)
     first, second = (RefusedFill(execution_id, SERVICE_ID, text) for text in ("11", "12"))
     await store.note_refused([first])
     assert await store.new_refusals([first]) == []
     assert await store.new_refusals([second]) == [execution_id]
 
 
-async def test_one_process_at_a_time_checks(engine: AsyncEngine, execution_id: int) -> None:
+async def test_one_process_at_a_time_checks(database: Database, execution_id: int) -> None:
     books = Books()
     books.put(execution_id, SERVICE_ID, Decimal(1), "PART")
-    checks = [Checked(engine, books, every_s=EVERY_S) for _ in range(5)]
+    checks = [Checked(database, books, every_s=EVERY_S) for _ in range(5)]
     done = await asyncio.gather(*(one.check.once() for one in checks))
     assert sum(one is not None for one in done) == 1
     assert books.asked == [0]
-    await run_sql(engine, "UPDATE downstream SET fills_checked_at = fills_checked_at - interval '59 s'")
+    await run_sql(database, "UPDATE downstream SET fills_checked_at = fills_checked_at - interval '59 s'")
     assert await checks[0].check.once() is None
-    await run_sql(engine, "UPDATE downstream SET fills_checked_at = fills_checked_at - interval '1 s'")
+    await run_sql(database, "UPDATE downstream SET fills_checked_at = fills_checked_at - interval '1 s'")
     assert await checks[0].check.once() is not None
 
 
-async def test_a_window_moves_through_all_the_books(engine: AsyncEngine) -> None:
+async def test_a_window_moves_through_all_the_books(database: Database) -> None:
     books = Books()
     for number in range(6 * PAGE + 1):
         books.put(number + 1, number + 1, Decimal(0), "NEW")
-    checked = Checked(engine, books, pages=3)
+    checked = Checked(database, books, pages=3)
     asked = []
     for _ in range(4):
         books.asked.clear()
@@ -272,12 +270,12 @@ async def test_a_window_moves_through_all_the_books(engine: AsyncEngine) -> None
     assert [offset // PAGE for offset in books.asked] == [0, 1, 6, 0, 1, 2]
 
 
-async def test_a_page_that_cannot_be_read_ends_the_pass_and_stops_no_later_one(engine: AsyncEngine) -> None:
+async def test_a_page_that_cannot_be_read_ends_the_pass_and_stops_no_later_one(database: Database) -> None:
     books = Books()
     for number in range(6 * PAGE):
         books.put(number + 1, number + 1, Decimal(0), "NEW")
     books.unreadable = {4 * PAGE}
-    checked = Checked(engine, books, pages=4)
+    checked = Checked(database, books, pages=4)
     asked = []
     for _ in range(3):
         books.asked.clear()
@@ -297,18 +295,18 @@ async def simulator() -> AsyncIterator[RunningSimulator]:
 
 
 async def test_over_http_what_was_filled_while_nobody_listened_is_fetched(
-    engine: AsyncEngine, simulator: RunningSimulator
+    database: Database, simulator: RunningSimulator
 ) -> None:
-    ids = await insert_executions(engine, 3)
-    async with heart_on(engine, simulator.base_url) as heart:
+    ids = await insert_executions(database, 3)
+    async with heart_on(database, simulator.base_url) as heart:
         await heart.service.submit_executions_bulk(ids)
     part, full, over = (simulator.books.get(i)[0] for i in ids)
     for row, filled in ((part, "2.5"), (full, "10"), (over, "10.5")):
         simulator.books.fill(row.id, Decimal(filled), Decimal(3), row.version)
     async with ExecutionServiceClient(client_settings(simulator.base_url), SystemClock()) as client:
-        checked = Checked(engine, client)
+        checked = Checked(database, client)
         assert (await checked.once()).execution_ids == (ids[0], ids[1])
-        assert [await fill_of(engine, i) for i in ids] == [
+        assert [await fill_of(database, i) for i in ids] == [
             (Decimal("2.5"), PART, 3),
             (10, FULL, 3),
             (0, SENT, 2),
@@ -316,4 +314,4 @@ async def test_over_http_what_was_filled_while_nobody_listened_is_fetched(
         assert [alarm.execution_ids for alarm in checked.alarms] == [(ids[2],)]
         simulator.script_lookups(["error_503"])
         assert (await checked.once()).problem
-    assert await value_of(engine, "SELECT count(*) FROM submission_evidence") == 3
+    assert await value_of(database, "SELECT count(*) FROM submission_evidence") == 3

@@ -3,7 +3,6 @@
 import asyncio
 import time
 
-from sqlalchemy.ext.asyncio import AsyncEngine
 from structlog.testing import capture_logs
 
 from tests.support.attempts import RECOVERED, claimed, closing, new_attempt
@@ -12,21 +11,22 @@ from tests.support.heart import beating, executions_in, until
 from tests.support.rows import insert_executions, store_on
 from tests.support.trading import run_sql
 from trade_service.observability.submission_log import SubmissionLog
+from trade_service.store.database import Database
 from trade_service.store.given_up import PostgresGivenUp
 from trade_service.submission.model import ReplyKind
 
 HOUR_MS = 3_600_000
 
 
-async def test_the_attempts_of_an_execution_are_read_in_order(engine: AsyncEngine) -> None:
-    store = store_on(engine)
-    one, other = await insert_executions(engine, 2)
+async def test_the_attempts_of_an_execution_are_read_in_order(database: Database) -> None:
+    store = store_on(database)
+    one, other = await insert_executions(database, 2)
     first, _ = await claimed(store, [one, other])
     await store.record(closing(first.attempt_id, {one: "retry", other: "accepted"}, next_action_in_ms=0))
     second = new_attempt()
     await store.claim(second, [one], RECOVERED)
     await store.record(closing(second.attempt_id, {one: "exhausted"}, http_status=401, code="WHY"))
-    tries = await PostgresGivenUp(engine, HOUR_MS).tries_of([one, other])
+    tries = await PostgresGivenUp(database, HOUR_MS).tries_of([one, other])
     assert [one.attempt_id for one in tries[one]] == [first.attempt_id, second.attempt_id]
     assert [(t.code, t.http_status, t.findings) for t in tries[one]] == [
         ("OK", 207, ("CODE",)),
@@ -35,29 +35,29 @@ async def test_the_attempts_of_an_execution_are_read_in_order(engine: AsyncEngin
     assert [t.findings for t in tries[other]] == [()]
 
 
-async def test_attempts_from_before_the_first_claim_are_not_looked_through(engine: AsyncEngine) -> None:
+async def test_attempts_from_before_the_first_claim_are_not_looked_through(database: Database) -> None:
     """The range of the journal that is read begins where the execution was first claimed."""
-    store = store_on(engine)
-    (one,) = await insert_executions(engine, 1)
+    store = store_on(database)
+    (one,) = await insert_executions(database, 1)
     attempt, _ = await claimed(store, [one])
     await store.record(closing(attempt.attempt_id, {one: "exhausted"}))
-    assert len((await PostgresGivenUp(engine, HOUR_MS).tries_of([one]))[one]) == 1
-    await run_sql(engine, "UPDATE execution SET give_up_at = now() + interval '2 hours'")
-    assert (await PostgresGivenUp(engine, HOUR_MS).tries_of([one]))[one] == []
-    assert await PostgresGivenUp(engine, HOUR_MS).tries_of([999]) == {999: []}
+    assert len((await PostgresGivenUp(database, HOUR_MS).tries_of([one]))[one]) == 1
+    await run_sql(database, "UPDATE execution SET give_up_at = now() + interval '2 hours'")
+    assert (await PostgresGivenUp(database, HOUR_MS).tries_of([one]))[one] == []
+    assert await PostgresGivenUp(database, HOUR_MS).tries_of([999]) == {999: []}
 
 
-async def test_an_exhausted_execution_is_logged_with_its_whole_history(engine: AsyncEngine) -> None:
+async def test_an_exhausted_execution_is_logged_with_its_whole_history(database: Database) -> None:
     gateway = FakeGateway()
     gateway.usual = fail(ReplyKind.LOST, "DOWNSTREAM_READ_TIMEOUT")
-    log = SubmissionLog(time.monotonic, histories=PostgresGivenUp(engine, 60_000).tries_of)
+    log = SubmissionLog(time.monotonic, histories=PostgresGivenUp(database, 60_000).tries_of)
     with capture_logs() as lines:
         async with (
-            beating(engine, gateway, max_attempts=2, listeners=[log]) as heart,
+            beating(database, gateway, max_attempts=2, listeners=[log]) as heart,
             asyncio.TaskGroup() as group,
         ):
             running = group.create_task(log.run(lambda _s: asyncio.sleep(0.05)))
-            ids = await executions_in(engine, 2)
+            ids = await executions_in(database, 2)
             assert (await heart.service.submit_executions_bulk(ids)).failed == 2
             await until(lambda: sum(line["event"] == "exhausted_execution_history" for line in lines) == 2)
             running.cancel()

@@ -10,16 +10,16 @@ from typing import NamedTuple
 import msgspec
 import pytest
 import sqlalchemy as sa
-from sqlalchemy.ext.asyncio import AsyncEngine
 
 from tests.support.attempts import FRESH, RECOVERED, claimed, closing, new_attempt
 from tests.support.rows import insert_executions, store_on
 from tests.support.trading import OWNER, all_of, new_order, run_sql
 from trade_service.domain.executions import SubmissionState
+from trade_service.store.database import Database
 from trade_service.store.downstream_store import PostgresDownstreamStore
-from trade_service.store.engine import StoreSettings, create_engine
 from trade_service.store.order_store import PostgresOrderStore
 from trade_service.store.reference_store import PostgresReferenceReads
+from trade_service.store.store_settings import StoreSettings
 from trade_service.store.submission_store import PostgresSubmissionStore
 from trade_service.submission.clock import SystemClock
 from trade_service.submission.model import ReplyKind
@@ -43,32 +43,33 @@ class Updates(NamedTuple):
 
 
 @pytest.fixture
-async def engine(database_url: str) -> AsyncIterator[AsyncEngine]:
+async def database(database_url: str) -> AsyncIterator[Database]:
     """One session, which can then tell all that it counted; and no vacuum that tidies up in between."""
-    pool = create_engine(StoreSettings(database_url, pool_size=1))
+    pool = Database(StoreSettings(database_url, pool_size=1))
     for table in ("trade_order", "execution", "submission_attempt"):
         await run_sql(pool, f"ALTER TABLE {table} SET (autovacuum_enabled = false)")
     yield pool
-    await pool.dispose()
+    await pool.close()
 
 
 @pytest.fixture
-def store(engine: AsyncEngine) -> PostgresSubmissionStore:
-    return store_on(engine)
+def store(database: Database) -> PostgresSubmissionStore:
+    return store_on(database)
 
 
-async def updates_of(engine: AsyncEngine, table: str) -> Updates:
+async def updates_of(database: Database, table: str) -> Updates:
+    await run_sql(database, "SELECT pg_stat_force_next_flush()")
     query = sa.text("SELECT n_tup_upd, n_tup_hot_upd FROM pg_stat_user_tables WHERE relname = :table")
-    async with engine.connect() as connection:
+    async with database.legacy.connect() as connection:
         await connection.execute(sa.text("SELECT pg_stat_force_next_flush()"))
         await connection.commit()
         return Updates(*(await connection.execute(query, {"table": table})).one())
 
 
-async def cut_batches(engine: AsyncEngine) -> list[list[int]]:
+async def cut_batches(database: Database) -> list[list[int]]:
     """Queued executions of new orders, as `tradeOrders/batch/submit` writes them; their ids."""
-    orders = PostgresOrderStore(engine, OWNER)
-    cut = cutter(await PostgresReferenceReads(engine).load())
+    orders = PostgresOrderStore(database, OWNER)
+    cut = cutter(await PostgresReferenceReads(database).load())
     batches = []
     for start in range(0, ORDERS, BATCH):
         created = await orders.create([new_order(start + n) for n in range(BATCH)])
@@ -100,63 +101,63 @@ async def lose(store: PostgresSubmissionStore, ids: list[int]) -> None:
     await store.record(msgspec.structs.replace(absent, next_action_in_ms=60_000))
 
 
-async def test_submitted_at_once(engine: AsyncEngine, store: PostgresSubmissionStore) -> None:
-    for ids in await cut_batches(engine):
+async def test_submitted_at_once(database: Database, store: PostgresSubmissionStore) -> None:
+    for ids in await cut_batches(database):
         await submit(store, ids, FRESH)
 
-    executions = await updates_of(engine, "execution")
+    executions = await updates_of(database, "execution")
     assert executions.all == 2 * ORDERS
     assert executions.share >= 0.9
-    orders = await updates_of(engine, "trade_order")
+    orders = await updates_of(database, "trade_order")
     assert orders.all == ORDERS
     assert orders.share >= 0.9
     # When an attempt is next due is indexed, and recording changes that: not HOT, but once a batch.
-    assert (await updates_of(engine, "submission_attempt")).all == BATCHES
+    assert (await updates_of(database, "submission_attempt")).all == BATCHES
 
 
 async def test_submitted_with_a_lost_answer_a_look_up_and_a_retry(
-    engine: AsyncEngine, store: PostgresSubmissionStore
+    database: Database, store: PostgresSubmissionStore
 ) -> None:
-    batches = await cut_batches(engine)
+    batches = await cut_batches(database)
     for ids in batches:
         await lose(store, ids)
     for ids in batches:
         await submit(store, ids, RECOVERED)
 
-    executions = await updates_of(engine, "execution")
+    executions = await updates_of(database, "execution")
     assert executions.all == 5 * ORDERS
     assert executions.share >= 0.9
     # The first attempt of a batch: recorded, taken, recorded; its second: recorded.
-    assert (await updates_of(engine, "submission_attempt")).all == 4 * BATCHES
+    assert (await updates_of(database, "submission_attempt")).all == 4 * BATCHES
 
 
-async def test_refused_and_given_back(engine: AsyncEngine, store: PostgresSubmissionStore) -> None:
-    for ids in await cut_batches(engine):
+async def test_refused_and_given_back(database: Database, store: PostgresSubmissionStore) -> None:
+    for ids in await cut_batches(database):
         attempt = new_attempt()
         await store.claim(attempt, ids, FRESH)
         await store.record(closing(attempt.attempt_id, dict.fromkeys(ids, "rejected")))
 
-    assert (await updates_of(engine, "execution")).share >= 0.9
-    orders = await updates_of(engine, "trade_order")
+    assert (await updates_of(database, "execution")).share >= 0.9
+    orders = await updates_of(database, "trade_order")
     assert orders.all == 2 * ORDERS
     assert orders.share >= 0.9
 
 
 async def test_what_changes_no_due_time_of_an_attempt_is_hot(
-    engine: AsyncEngine, store: PostgresSubmissionStore
+    database: Database, store: PostgresSubmissionStore
 ) -> None:
     for n in range(10):
-        await claimed(store, await insert_executions(engine, 1), floor_id=50 + n)
-    await PostgresDownstreamStore(engine).begin_epoch(1, "http://new", 3, None)
-    assert await updates_of(engine, "submission_attempt") == Updates(10, 10)
+        await claimed(store, await insert_executions(database, 1), floor_id=50 + n)
+    await PostgresDownstreamStore(database).begin_epoch(1, "http://new", 3, None)
+    assert await updates_of(database, "submission_attempt") == Updates(10, 10)
 
 
 async def test_an_index_on_the_submission_state_would_end_that(
-    engine: AsyncEngine, store: PostgresSubmissionStore
+    database: Database, store: PostgresSubmissionStore
 ) -> None:
-    await run_sql(engine, "CREATE INDEX ON execution (submission_state)")
-    for ids in await cut_batches(engine):
+    await run_sql(database, "CREATE INDEX ON execution (submission_state)")
+    for ids in await cut_batches(database):
         await submit(store, ids, FRESH)
-    executions = await updates_of(engine, "execution")
+    executions = await updates_of(database, "execution")
     assert executions.all == 2 * ORDERS
     assert executions.share < 0.1

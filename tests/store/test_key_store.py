@@ -1,16 +1,16 @@
 """API keys in PostgreSQL."""
 
 import pytest
-from sqlalchemy.ext.asyncio import AsyncEngine
 
 from trade_service.domain.access import Principal, Role
 from trade_service.domain.errors import AlreadyExists, NotFound
 from trade_service.identity.api_keys import ApiKeys, make_key
+from trade_service.store.database import Database
 from trade_service.store.key_store import PostgresKeys
 
 
-async def test_keys_are_added_found_and_revoked(engine: AsyncEngine) -> None:
-    store = PostgresKeys(engine)
+async def test_keys_are_added_found_and_revoked(database: Database) -> None:
+    store = PostgresKeys(database)
     portal, desk = make_key("portal", Role.TRADER), make_key("desk", Role.OPERATOR)
     for new in (portal, desk):
         await store.add(new.key)
@@ -30,8 +30,8 @@ async def test_keys_are_added_found_and_revoked(engine: AsyncEngine) -> None:
     ]
 
 
-async def test_a_replica_follows_what_another_one_revokes(engine: AsyncEngine) -> None:
-    store, new = PostgresKeys(engine), make_key("portal", Role.READER)
+async def test_a_replica_follows_what_another_one_revokes(database: Database) -> None:
+    store, new = PostgresKeys(database), make_key("portal", Role.READER)
     replicas = [ApiKeys(store.active, 0), ApiKeys(store.active, 300)]
     await store.add(new.key)
     for replica in replicas:

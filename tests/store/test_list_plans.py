@@ -3,14 +3,14 @@
 from collections.abc import AsyncIterator
 
 import pytest
-from sqlalchemy.ext.asyncio import AsyncEngine
 
 from tests.support.database import TestServer
 from tests.support.list_plans import FILL, LIMIT, LIST_PLANS
 from tests.support.plans import Probe, connected
 from tests.support.trading import run_sql
 from trade_service.store import list_statements as statements
-from trade_service.store.engine import StoreSettings, create_engine
+from trade_service.store.database import Database
+from trade_service.store.store_settings import StoreSettings
 from trade_service.trading.listing.model import ListQuery, SortKey, total_order
 
 MOST_TOUCHED = 4 * (LIMIT + 1)
@@ -18,19 +18,19 @@ MOST_TOUCHED = 4 * (LIMIT + 1)
 
 
 @pytest.fixture(scope="module")
-async def full(postgres: TestServer, template_database: str) -> AsyncIterator[AsyncEngine]:
+async def full(postgres: TestServer, template_database: str) -> AsyncIterator[Database]:
     async with postgres.database(template_database) as url:
-        engine = create_engine(StoreSettings(url))
+        database = Database(StoreSettings(url))
         for statement in FILL:
-            await run_sql(engine, statement)
-        await run_sql(engine, "ANALYZE")
-        yield engine
-        await engine.dispose()
+            await run_sql(database, statement)
+        await run_sql(database, "ANALYZE")
+        yield database
+        await database.close()
 
 
 @pytest.mark.parametrize("mode", ["force_generic_plan", "force_custom_plan"])
 @pytest.mark.parametrize("random_page_cost", ["1.1", "4"])
-async def test_pages_come_off_an_index_in_order(full: AsyncEngine, mode: str, random_page_cost: str) -> None:
+async def test_pages_come_off_an_index_in_order(full: Database, mode: str, random_page_cost: str) -> None:
     wrong = {}
     async with connected(full) as link:
         await link.execute(f"SET plan_cache_mode = {mode}")

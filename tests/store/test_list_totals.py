@@ -6,15 +6,15 @@ from collections.abc import AsyncIterator
 
 import pytest
 from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncEngine
 
 from tests.support.database import TestServer
 from tests.support.lists import insert_mixed, lists_on
 from tests.support.plans import Probe, connected
 from tests.support.trading import run_sql
 from trade_service.store import list_statements as statements
-from trade_service.store.engine import StoreSettings, create_engine
+from trade_service.store.database import Database
 from trade_service.store.list_store import PostgresListCounts
+from trade_service.store.store_settings import StoreSettings
 from trade_service.trading.listing.model import Filter, ListName, ListQuery, Selection, Test
 from trade_service.trading.trading_settings import ListSettings
 
@@ -31,18 +31,18 @@ SELECTIONS = {
 
 
 @pytest.fixture(scope="module")
-async def full(postgres: TestServer, template_database: str) -> AsyncIterator[AsyncEngine]:
+async def full(postgres: TestServer, template_database: str) -> AsyncIterator[Database]:
     async with postgres.database(template_database) as url:
-        engine = create_engine(StoreSettings(url))
-        await insert_mixed(engine, ROWS, ROWS)
-        await run_sql(engine, "ANALYZE")
-        yield engine
-        await engine.dispose()
+        database = Database(StoreSettings(url))
+        await insert_mixed(database, ROWS, ROWS)
+        await run_sql(database, "ANALYZE")
+        yield database
+        await database.close()
 
 
 @pytest.mark.parametrize(("source", "filters"), SELECTIONS.values(), ids=SELECTIONS)
 async def test_a_sample_tells_about_how_many_there_are(
-    full: AsyncEngine, source: ListName, filters: tuple[Filter, ...]
+    full: Database, source: ListName, filters: tuple[Filter, ...]
 ) -> None:
     counts, selection = PostgresListCounts(full), Selection(source, filters)
     exact = await counts.count(selection, LONG_S)
@@ -55,7 +55,7 @@ async def test_a_sample_tells_about_how_many_there_are(
 
 @pytest.mark.parametrize(("source", "filters"), SELECTIONS.values(), ids=SELECTIONS)
 async def test_a_sample_reads_about_as_many_rows_however_many_there_are(
-    full: AsyncEngine, source: ListName, filters: tuple[Filter, ...]
+    full: Database, source: ListName, filters: tuple[Filter, ...]
 ) -> None:
     shape = statements.count_shape(filters, bounded=False)
     async with connected(full) as link:
@@ -69,19 +69,19 @@ async def test_a_sample_reads_about_as_many_rows_however_many_there_are(
             assert max(plan.touched.values()) <= 1.2 * statements.SAMPLED_ROWS, plan.text
 
 
-async def test_a_table_that_nobody_has_analysed_is_sampled_too(engine: AsyncEngine) -> None:
-    counts, everything = PostgresListCounts(engine), Selection("orders")
+async def test_a_table_that_nobody_has_analysed_is_sampled_too(database: Database) -> None:
+    counts, everything = PostgresListCounts(database), Selection("orders")
     assert await counts.estimate(everything, LONG_S) == 0
-    await insert_mixed(engine, 300, 0)
+    await insert_mixed(database, 300, 0)
     assert await counts.estimate(everything, LONG_S) == 300, "a small table is read whole"
 
 
 async def test_counts_and_estimates_end_in_time_and_leave_the_connection_as_it_was(
-    engine: AsyncEngine,
+    database: Database,
 ) -> None:
-    await insert_mixed(engine, 300, 0)
-    counts, filtered = PostgresListCounts(engine), Selection("orders", SELECTIONS["one order type"][1])
-    async with engine.begin() as other:
+    await insert_mixed(database, 300, 0)
+    counts, filtered = PostgresListCounts(database), Selection("orders", SELECTIONS["one order type"][1])
+    async with database.legacy.begin() as other:
         await other.execute(text("LOCK TABLE trade_order IN ACCESS EXCLUSIVE MODE"))
         began = time.monotonic()
         assert await counts.count(filtered, 0.05, 10) is None
@@ -89,12 +89,12 @@ async def test_counts_and_estimates_end_in_time_and_leave_the_connection_as_it_w
         assert await counts.estimate(filtered, 0.05) is None
         assert time.monotonic() - began < 5.0
     assert await counts.count(filtered, LONG_S) == 100
-    async with engine.connect() as connection:
+    async with database.legacy.connect() as connection:
         shown = await connection.execute(text("SHOW statement_timeout"))
         assert shown.scalar_one() == "30s"
 
 
-async def test_a_large_total_is_estimated_then_counted(full: AsyncEngine) -> None:
+async def test_a_large_total_is_estimated_then_counted(full: Database) -> None:
     """The real store under the real totals: the wait is too short for any count of so many."""
     lists = lists_on(full, totals=ListSettings(counted_up_to=50, count_wait_ms=0))
     query = ListQuery(limit=5, filters=SELECTIONS["one order type"][1])

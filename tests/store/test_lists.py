@@ -10,15 +10,15 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncEngine
 
 from tests.support.database import TestServer
 from tests.support.lists import Lists, execution_fields, insert_mixed, lists_on, naive, order_fields
 from tests.support.trading import counted_statements, run_sql
 from trade_service.domain.errors import TooSlow
-from trade_service.store.engine import StoreSettings, create_engine
+from trade_service.store.database import Database
 from trade_service.store.list_statements import WALKED_ROWS
 from trade_service.store.list_store import PostgresListReads
+from trade_service.store.store_settings import StoreSettings
 from trade_service.submission.ports import StoreUnavailable
 from trade_service.trading.listing import service
 from trade_service.trading.listing.model import (
@@ -65,12 +65,12 @@ _VALUES: Mapping[Kind, SearchStrategy[Any]] = {
 @pytest.fixture(scope="module")
 async def lists(postgres: TestServer, template_database: str) -> AsyncIterator[Lists]:
     async with postgres.database(template_database) as url:
-        engine = create_engine(StoreSettings(url))
-        await insert_mixed(engine, ORDERS, EXECUTIONS)
-        lists = lists_on(engine)
+        database = Database(StoreSettings(url))
+        await insert_mixed(database, ORDERS, EXECUTIONS)
+        lists = lists_on(database)
         async with lists.names, lists.totals:
             yield lists
-        await engine.dispose()
+        await database.close()
 
 
 def queries(fields: Mapping[str, Field]) -> SearchStrategy[ListQuery]:
@@ -142,12 +142,12 @@ async def test_a_walk_by_cursor_meets_each_row_once_while_others_come_and_go(lis
             break
         query = ListQuery(limit=17, sort=sort, cursor=page.next)
         await run_sql(
-            lists.engine,
+            lists.database,
             "INSERT INTO trade_order (order_id, portfolio_id, order_type, security_id, quantity) "
             "SELECT max(order_id) + 1, 'P1', 'BUY', 'S1', 100 FROM trade_order",
         )
     assert sorted(seen) == before
-    await run_sql(lists.engine, "DELETE FROM trade_order WHERE quantity = 100")
+    await run_sql(lists.database, "DELETE FROM trade_order WHERE quantity = 100")
 
 
 @pytest.mark.parametrize("which", ["orders", "executions"])
@@ -157,28 +157,28 @@ async def test_a_page_costs_the_same_statements_whatever_it_holds(
     # A slow page has its rows counted beside it, by statements that depend on how slow it is.
     monkeypatch.setattr(service, "HEAD_START_S", 60.0)
     async with postgres.database(template_database) as url:
-        engine = create_engine(StoreSettings(url))
-        await insert_mixed(engine, 1005, 1005)
-        lists = lists_on(engine, totals=ListSettings())
+        database = Database(StoreSettings(url))
+        await insert_mixed(database, 1005, 1005)
+        lists = lists_on(database, totals=ListSettings())
         read = lists.service.list_orders if which == "orders" else lists.service.list_executions
         async with lists.names, lists.totals:
             await read(WHOLE)  # Names and reference data are read once.
             counts = []
-            async with counted_statements(engine) as statements:
+            async with counted_statements(database) as statements:
                 for limit in (2, 1000):
                     statements.clear()
                     assert len((await read(ListQuery(limit=limit))).items) == limit
                     counts.append(len(statements))
-        await engine.dispose()
+        await database.close()
     assert counts[0] == counts[1] <= 8, counts
 
 
-async def test_totals_beyond_the_bound_are_counted_again_behind_the_back(engine: AsyncEngine) -> None:
-    await insert_mixed(engine, 60, 0)
-    lists = lists_on(engine)
+async def test_totals_beyond_the_bound_are_counted_again_behind_the_back(database: Database) -> None:
+    await insert_mixed(database, 60, 0)
+    lists = lists_on(database)
     async with lists.names, lists.totals:
         assert (await lists.service.list_orders(ListQuery(limit=5))).total.rows == 60
-        await run_sql(engine, "DELETE FROM trade_order WHERE id > 55")
+        await run_sql(database, "DELETE FROM trade_order WHERE id > 55")
         totals = set()
         while 55 not in totals:
             totals.add((await lists.service.list_orders(ListQuery(limit=5))).total.rows)
@@ -209,31 +209,31 @@ async def test_totals_beyond_the_bound_are_counted_again_behind_the_back(engine:
     ],
 )
 async def test_a_page_that_takes_too_long_says_how_it_would_not(
-    engine: AsyncEngine, database_url: str, which: str, query: ListQuery, told: str
+    database: Database, database_url: str, which: str, query: ListQuery, told: str
 ) -> None:
-    reads = PostgresListReads(hasty := create_engine(StoreSettings(database_url, statement_timeout_s=0.2)))
-    async with engine.begin() as other:
+    reads = PostgresListReads(hasty := Database(StoreSettings(database_url, statement_timeout_s=0.2)))
+    async with database.legacy.begin() as other:
         await other.execute(text("LOCK TABLE trade_order, execution IN ACCESS EXCLUSIVE MODE"))
         with pytest.raises(TooSlow, match=told):
             await (reads.orders if which == "orders" else reads.executions)(query)
-    await hasty.dispose()
+    await hasty.close()
 
 
 async def test_a_page_off_an_index_that_takes_too_long_is_the_databases_trouble(
-    engine: AsyncEngine, database_url: str
+    database: Database, database_url: str
 ) -> None:
-    reads = PostgresListReads(hasty := create_engine(StoreSettings(database_url, statement_timeout_s=0.2)))
-    async with engine.begin() as other:
+    reads = PostgresListReads(hasty := Database(StoreSettings(database_url, statement_timeout_s=0.2)))
+    async with database.legacy.begin() as other:
         await other.execute(text("LOCK TABLE trade_order IN ACCESS EXCLUSIVE MODE"))
         with pytest.raises(StoreUnavailable, match="statement timeout"):
             await reads.orders(ListQuery(sort=total_order((SortKey("quantity"),))))
-    await hasty.dispose()
+    await hasty.close()
 
 
-async def test_blotters_that_share_an_abbreviation_are_one_name(engine: AsyncEngine) -> None:
-    await insert_mixed(engine, 60, 0)
-    await run_sql(engine, "UPDATE blotter SET abbreviation = 'EQ' WHERE abbreviation = 'HOLD'")
-    lists = lists_on(engine)
+async def test_blotters_that_share_an_abbreviation_are_one_name(database: Database) -> None:
+    await insert_mixed(database, 60, 0)
+    await run_sql(database, "UPDATE blotter SET abbreviation = 'EQ' WHERE abbreviation = 'HOLD'")
+    lists = lists_on(database)
     async with lists.names, lists.totals:
         for descending in (False, True):
             sort = total_order((SortKey("blotter.abbreviation", descending),))

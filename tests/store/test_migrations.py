@@ -4,15 +4,15 @@ import sqlalchemy as sa
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy.ext.asyncio import AsyncEngine
 
 from trade_service.store.alembic_run import configured
+from trade_service.store.database import Database
 from trade_service.store.migrate import MIGRATIONS, revisions
 from trade_service.store.migrations import VERSION_TABLE
 from trade_service.store.tables import metadata
 
 
-async def test_migrated_schema_is_the_declared_one(engine: AsyncEngine) -> None:
+async def test_migrated_schema_is_the_declared_one(database: Database) -> None:
     def differences(connection: sa.Connection) -> object:
         options = {
             "compare_type": True,
@@ -21,7 +21,7 @@ async def test_migrated_schema_is_the_declared_one(engine: AsyncEngine) -> None:
         }
         return compare_metadata(MigrationContext.configure(connection, opts=options), metadata)
 
-    async with engine.connect() as connection:
+    async with database.legacy.connect() as connection:
         assert await connection.run_sync(differences) == []
 
 

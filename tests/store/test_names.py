@@ -4,10 +4,10 @@ import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
-from sqlalchemy.ext.asyncio import AsyncEngine
 
 from tests.support.lists import NAMES, FakeDirectory, Lists, insert_mixed, lists_on
 from tests.support.trading import counted_statements, run_sql, value_of
+from trade_service.store.database import Database
 from trade_service.trading.listing.display_names import NameKind
 from trade_service.trading.listing.model import Filter, ListQuery, SortKey, Test, total_order
 
@@ -17,13 +17,13 @@ P, S = NameKind.PORTFOLIO, NameKind.SECURITY
 
 
 @pytest.fixture
-async def rows(engine: AsyncEngine) -> AsyncEngine:
-    await insert_mixed(engine, 12, 0)
-    return engine
+async def rows(database: Database) -> Database:
+    await insert_mixed(database, 12, 0)
+    return database
 
 
 @pytest.fixture
-async def lists(rows: AsyncEngine) -> AsyncIterator[Lists]:
+async def lists(rows: Database) -> AsyncIterator[Lists]:
     lists = lists_on(rows)
     async with lists.names, lists.totals:
         yield lists
@@ -41,7 +41,7 @@ async def test_the_whole_result_is_sorted_by_name_before_anything_was_listed(lis
     assert await tickers(lists, BY_TICKER) == ["AAPL", "AAPL"]
 
 
-async def test_an_id_is_asked_for_once_and_then_remembered_by_all(lists: Lists, rows: AsyncEngine) -> None:
+async def test_an_id_is_asked_for_once_and_then_remembered_by_all(lists: Lists, rows: Database) -> None:
     await asyncio.gather(*(lists.service.list_orders(ListQuery()) for _ in range(5)))
     assert sorted(lists.directory.asked) == sorted(
         [(P, f"P{n}") for n in range(3)] + [(S, f"S{n}") for n in range(4)]
@@ -52,7 +52,7 @@ async def test_an_id_is_asked_for_once_and_then_remembered_by_all(lists: Lists, 
     assert other.directory.asked == []
 
 
-async def test_ids_stand_in_while_the_services_are_away(rows: AsyncEngine) -> None:
+async def test_ids_stand_in_while_the_services_are_away(rows: Database) -> None:
     lists = lists_on(rows)
     lists.directory.away = True
     async with lists.names, lists.totals:
@@ -64,7 +64,7 @@ async def test_ids_stand_in_while_the_services_are_away(rows: AsyncEngine) -> No
         assert set(await tickers(lists, ListQuery())) == {"IBM", "AAPL", "S3"}
 
 
-async def test_a_name_that_was_known_is_shown_on_while_they_are_away(rows: AsyncEngine) -> None:
+async def test_a_name_that_was_known_is_shown_on_while_they_are_away(rows: Database) -> None:
     lists = lists_on(rows, ttl_s=0.0)
     async with lists.names, lists.totals:
         await lists.service.list_orders(ListQuery())
@@ -73,7 +73,7 @@ async def test_a_name_that_was_known_is_shown_on_while_they_are_away(rows: Async
             assert set(await tickers(lists, ListQuery())) == {"IBM", "AAPL", "S3"}
 
 
-async def test_an_old_name_is_asked_for_again_and_not_waited_for(rows: AsyncEngine) -> None:
+async def test_an_old_name_is_asked_for_again_and_not_waited_for(rows: Database) -> None:
     lists = lists_on(rows, ttl_s=0.0)
     async with lists.names, lists.totals:
         await lists.service.list_orders(ListQuery())
@@ -83,7 +83,7 @@ async def test_an_old_name_is_asked_for_again_and_not_waited_for(rows: AsyncEngi
                 pass
 
 
-async def test_a_slow_service_holds_a_list_up_no_longer_than_allowed(rows: AsyncEngine) -> None:
+async def test_a_slow_service_holds_a_list_up_no_longer_than_allowed(rows: Database) -> None:
     lists = lists_on(rows, wait_ms=50)
     gate = asyncio.Event()
     lists.directory.gate = gate.wait
@@ -99,7 +99,7 @@ async def test_a_slow_service_holds_a_list_up_no_longer_than_allowed(rows: Async
                 pass
 
 
-async def test_what_is_told_in_time_is_shown_beside_what_is_not(rows: AsyncEngine) -> None:
+async def test_what_is_told_in_time_is_shown_beside_what_is_not(rows: Database) -> None:
     class Halting(FakeDirectory):
         async def name_of(self, kind: NameKind, identity: str) -> str | None:
             if identity == "S0":
@@ -121,7 +121,7 @@ async def test_filters_find_all_ids_of_a_name(lists: Lists) -> None:
     assert (await lists.service.list_orders(named("portfolio.name", "P1"))).total.rows == 0
 
 
-async def test_a_name_that_nobody_listed_yet_is_searched_for(rows: AsyncEngine) -> None:
+async def test_a_name_that_nobody_listed_yet_is_searched_for(rows: Database) -> None:
     lists = lists_on(rows, complete_every_s=1e9)
     async with lists.names, lists.totals:
         await lists.names.complete(S, lists.names.budget())
@@ -136,7 +136,7 @@ async def test_a_name_that_nobody_listed_yet_is_searched_for(rows: AsyncEngine) 
 
 
 async def test_rounds_in_the_background_name_everything_and_forget_beyond_the_limit(
-    rows: AsyncEngine,
+    rows: Database,
 ) -> None:
     lists = lists_on(rows, max_kept=2, poll_s=0.01)
     async with lists.names, asyncio.TaskGroup() as group:
@@ -150,7 +150,7 @@ async def test_rounds_in_the_background_name_everything_and_forget_beyond_the_li
         task.cancel()
 
 
-async def test_an_id_that_exists_no_more_keeps_its_name(rows: AsyncEngine) -> None:
+async def test_an_id_that_exists_no_more_keeps_its_name(rows: Database) -> None:
     lists = lists_on(rows, ttl_s=0.0)
     async with lists.names, lists.totals:
         await lists.service.list_orders(ListQuery())
@@ -162,7 +162,7 @@ async def test_an_id_that_exists_no_more_keeps_its_name(rows: AsyncEngine) -> No
         assert "AAPL" in await tickers(lists, ListQuery())
 
 
-async def test_for_a_moment_a_name_is_shown_from_memory(rows: AsyncEngine) -> None:
+async def test_for_a_moment_a_name_is_shown_from_memory(rows: Database) -> None:
     lists = lists_on(rows, memory_s=60.0)
     async with lists.names, lists.totals:
         first = await tickers(lists, ListQuery())
@@ -171,7 +171,7 @@ async def test_for_a_moment_a_name_is_shown_from_memory(rows: AsyncEngine) -> No
     assert len(statements) == 1
 
 
-async def test_a_name_that_the_database_cannot_hold_is_cut_and_cleaned(rows: AsyncEngine) -> None:
+async def test_a_name_that_the_database_cannot_hold_is_cut_and_cleaned(rows: Database) -> None:
     strange = FakeDirectory({S: {"S0": "A\x00B", "S1": "x" * 300}})
     lists = lists_on(rows, strange)
     async with lists.names, lists.totals:

@@ -6,7 +6,6 @@ from decimal import Decimal
 
 import msgspec
 import pytest
-from sqlalchemy.ext.asyncio import AsyncEngine
 
 from tests.support.trading import MOMENT, OWNER, counted_statements, new_order, run_sql, value_of
 from trade_service.domain.errors import (
@@ -21,6 +20,7 @@ from trade_service.domain.errors import (
 from trade_service.domain.executions import SubmissionState
 from trade_service.domain.orders import NewTradeOrder, Submission
 from trade_service.domain.reference import Blotter, Destination, ReferenceData
+from trade_service.store.database import Database
 from trade_service.store.execution_reads import PostgresExecutionReads
 from trade_service.store.order_store import PostgresOrderStore
 from trade_service.store.reference_store import PostgresReferenceReads
@@ -33,18 +33,18 @@ EXACT = "1234567890.12345678"
 
 
 @pytest.fixture
-async def reference(engine: AsyncEngine) -> ReferenceData:
-    return await PostgresReferenceReads(engine).load()
+async def reference(database: Database) -> ReferenceData:
+    return await PostgresReferenceReads(database).load()
 
 
 @pytest.fixture
-def store(engine: AsyncEngine) -> PostgresOrderStore:
-    return PostgresOrderStore(engine, OWNER)
+def store(database: Database) -> PostgresOrderStore:
+    return PostgresOrderStore(database, OWNER)
 
 
 @pytest.fixture
-def reads(engine: AsyncEngine) -> PostgresExecutionReads:
-    return PostgresExecutionReads(engine, OWNER, 60_000)
+def reads(database: Database) -> PostgresExecutionReads:
+    return PostgresExecutionReads(database, OWNER, 60_000)
 
 
 def ticket() -> str:
@@ -106,7 +106,7 @@ async def test_an_unknown_order_is_not_found(store: PostgresOrderStore, trade_or
 
 
 async def test_what_is_cut_is_what_is_stored(
-    engine: AsyncEngine,
+    database: Database,
     store: PostgresOrderStore,
     reads: PostgresExecutionReads,
     reference: ReferenceData,
@@ -132,11 +132,11 @@ async def test_what_is_cut_is_what_is_stored(
         "SELECT execution_ids FROM submission_attempt WHERE id = :id AND state = 'queued' AND owner = 'test'"
     )
     due += " AND next_action_at BETWEEN now() + interval '1 s' AND now() + interval '5 s'"
-    assert await value_of(engine, due, id=ticket_id) == ids
+    assert await value_of(database, due, id=ticket_id) == ids
 
 
 async def test_one_refusal_leaves_the_others_alone(
-    engine: AsyncEngine, store: PostgresOrderStore, reference: ReferenceData
+    database: Database, store: PostgresOrderStore, reference: ReferenceData
 ) -> None:
     orders = await store.create([new_order(1), new_order(2), new_order(3, order_type="HOLD")])
     wishes = [
@@ -152,15 +152,15 @@ async def test_one_refusal_leaves_the_others_alone(
         "InvalidInput",
         "UnknownOrderType",
     ]
-    assert await value_of(engine, "SELECT count(*) FROM execution") == 0
-    assert await value_of(engine, "SELECT count(*) FROM submission_attempt") == 0
+    assert await value_of(database, "SELECT count(*) FROM execution") == 0
+    assert await value_of(database, "SELECT count(*) FROM submission_attempt") == 0
     wishes[0] = Submission(orders[0].id, Decimal(100), 1)
     assert isinstance((await store.submit(wishes, ticket(), cutter(reference)))[0], StoredExecution)
-    assert await value_of(engine, "SELECT sum(quantity_sent) FROM trade_order") == 100
+    assert await value_of(database, "SELECT sum(quantity_sent) FROM trade_order") == 100
 
 
 async def test_without_a_ticket_nothing_is_to_be_sent_until_it_is_enqueued(
-    engine: AsyncEngine,
+    database: Database,
     store: PostgresOrderStore,
     reads: PostgresExecutionReads,
     reference: ReferenceData,
@@ -169,17 +169,17 @@ async def test_without_a_ticket_nothing_is_to_be_sent_until_it_is_enqueued(
     (answer,) = written(await store.submit([Submission(order.id, Decimal(1), 1)], None, cutter(reference)))
     execution_id = answer.execution.id
     assert answer.execution.submission_state is SubmissionState.NONE
-    assert await value_of(engine, "SELECT count(*) FROM submission_attempt") == 0
+    assert await value_of(database, "SELECT count(*) FROM submission_attempt") == 0
     for _ in range(2):
         await reads.enqueue([execution_id, 999], ticket())
         assert (await reads.get(execution_id)).execution.submission_state is SubmissionState.QUEUED
-        assert await value_of(engine, "SELECT array_agg(execution_ids) FROM submission_attempt") == [
+        assert await value_of(database, "SELECT array_agg(execution_ids) FROM submission_attempt") == [
             [execution_id]
         ]
 
 
 async def test_fifty_submissions_of_one_order_never_exceed_it(
-    engine: AsyncEngine, store: PostgresOrderStore, reference: ReferenceData
+    database: Database, store: PostgresOrderStore, reference: ReferenceData
 ) -> None:
     (order,) = await store.create([new_order(1, "100")])
     cut = cutter(reference)
@@ -190,7 +190,7 @@ async def test_fifty_submissions_of_one_order_never_exceed_it(
     assert len(cut_from) == 13
     assert sum(isinstance(one, QuantityExceeded) for (one,) in answers) == 37
     assert (await store.get(order.id)).quantity_sent == Decimal("97.5")
-    assert await value_of(engine, "SELECT sum(quantity_ordered) FROM execution") == Decimal("97.5")
+    assert await value_of(database, "SELECT sum(quantity_ordered) FROM execution") == Decimal("97.5")
 
 
 async def test_overlapping_batches_in_any_order_do_not_deadlock(
@@ -204,26 +204,26 @@ async def test_overlapping_batches_in_any_order_do_not_deadlock(
 
 
 async def test_a_destination_that_vanished_is_told_apart_and_nothing_is_written(
-    engine: AsyncEngine, store: PostgresOrderStore, reference: ReferenceData
+    database: Database, store: PostgresOrderStore, reference: ReferenceData
 ) -> None:
     orders = await store.create([new_order(1), new_order(2)])
-    await run_sql(engine, "DELETE FROM destination WHERE id = 6")
+    await run_sql(database, "DELETE FROM destination WHERE id = 6")
     wishes = [Submission(orders[0].id, Decimal(1), 1), Submission(orders[1].id, Decimal(1), 6)]
     with pytest.raises(StaleReference):
         await store.submit(wishes, ticket(), cutter(reference))
-    assert await value_of(engine, "SELECT sum(quantity_sent) FROM trade_order") == 0
+    assert await value_of(database, "SELECT sum(quantity_sent) FROM trade_order") == 0
     with pytest.raises(StaleReference):
         await store.create([msgspec.structs.replace(new_order(3), blotter_id=77)])
 
 
 @pytest.mark.parametrize("size", [1, 100])
 async def test_a_batch_is_cut_in_four_statements(
-    engine: AsyncEngine, store: PostgresOrderStore, reference: ReferenceData, size: int
+    database: Database, store: PostgresOrderStore, reference: ReferenceData, size: int
 ) -> None:
     orders = await store.create([new_order(order_id) for order_id in range(size)])
     wishes = [Submission(order.id, Decimal(1), 1) for order in orders]
     await store.submit(wishes, ticket(), cutter(reference))
-    async with counted_statements(engine) as statements:
+    async with counted_statements(database) as statements:
         await store.submit(wishes, ticket(), cutter(reference))
     assert len(statements) == 4, statements
     assert sum(statement.startswith("BEGIN") for statement in statements) == 1
@@ -231,7 +231,7 @@ async def test_a_batch_is_cut_in_four_statements(
 
 
 async def test_placing_again_takes_up_what_is_there(
-    engine: AsyncEngine, store: PostgresOrderStore, reference: ReferenceData
+    database: Database, store: PostgresOrderStore, reference: ReferenceData
 ) -> None:
     lines = [BlotterLine(2 + i, new_order(i), 1) for i in range(10)]
     cut = cutter(reference)
@@ -244,23 +244,23 @@ async def test_placing_again_takes_up_what_is_there(
     assert await store.place(lines, ticket(), cut) == [
         msgspec.structs.replace(line, new=False) for line in again
     ]
-    assert await value_of(engine, "SELECT count(*) FROM execution") == 10
+    assert await value_of(database, "SELECT count(*) FROM execution") == 10
 
 
 async def test_placing_cuts_what_is_left_and_passes_over_what_was_refused(
-    engine: AsyncEngine, store: PostgresOrderStore, reference: ReferenceData
+    database: Database, store: PostgresOrderStore, reference: ReferenceData
 ) -> None:
     cut = cutter(reference)
     part, back = await store.create([new_order(1, "100"), new_order(2, "50")])
     wishes = [Submission(part.id, Decimal(40), 1), Submission(back.id, Decimal(50), 1)]
     held, rejected = written(await store.submit(wishes, ticket(), cut))
     await run_sql(
-        engine,
+        database,
         "UPDATE execution SET submission_state = 'rejected' WHERE id = :id",
         id=rejected.execution.id,
     )
     await run_sql(
-        engine, "UPDATE trade_order SET quantity_sent = 0, submitted = false WHERE id = :id", id=back.id
+        database, "UPDATE trade_order SET quantity_sent = 0, submitted = false WHERE id = :id", id=back.id
     )
     lines = [BlotterLine(1, new_order(1, "100"), 2), BlotterLine(2, new_order(2, "50"), 2)]
     one, two = await store.place(lines, ticket(), cut)
@@ -268,7 +268,7 @@ async def test_placing_cuts_what_is_left_and_passes_over_what_was_refused(
     assert len(one.execution_ids) == 2
     assert rejected.execution.id not in two.execution_ids
     assert await value_of(
-        engine, "SELECT array_agg(quantity_ordered ORDER BY id) FROM execution WHERE destination_id = 2"
+        database, "SELECT array_agg(quantity_ordered ORDER BY id) FROM execution WHERE destination_id = 2"
     ) == [Decimal(60), Decimal(50)]
 
 
@@ -296,7 +296,7 @@ async def test_an_order_id_with_another_trade_is_an_error_of_its_line(
 
 
 async def test_two_runs_of_one_file_cut_each_order_once(
-    engine: AsyncEngine, store: PostgresOrderStore, reference: ReferenceData
+    database: Database, store: PostgresOrderStore, reference: ReferenceData
 ) -> None:
     lines = [BlotterLine(i + 1, new_order(i), 1) for i in range(100)]
     runs = await asyncio.gather(
@@ -304,7 +304,7 @@ async def test_two_runs_of_one_file_cut_each_order_once(
     )
     found = [{line.order_id: line.execution_ids for line in run} for run in runs]
     assert found.count(found[0]) == 4
-    assert await value_of(engine, "SELECT count(*) FROM execution") == 100
+    assert await value_of(database, "SELECT count(*) FROM execution") == 100
 
 
 async def one_execution(
@@ -315,22 +315,25 @@ async def one_execution(
     return written(await store.submit([wish], ticket(), cutter(reference)))[0]
 
 
-async def put_into(engine: AsyncEngine, execution_id: int, state: str | None) -> None:
+async def put_into(database: Database, execution_id: int, state: str | None) -> None:
     await run_sql(
-        engine, "UPDATE execution SET submission_state = :state WHERE id = :id", state=state, id=execution_id
+        database,
+        "UPDATE execution SET submission_state = :state WHERE id = :id",
+        state=state,
+        id=execution_id,
     )
     if state in ("rejected", "exhausted"):
-        await run_sql(engine, "UPDATE trade_order SET quantity_sent = 0, submitted = false")
+        await run_sql(database, "UPDATE trade_order SET quantity_sent = 0, submitted = false")
 
 
 async def test_impossible_fills_change_nothing(
-    engine: AsyncEngine,
+    database: Database,
     store: PostgresOrderStore,
     reads: PostgresExecutionReads,
     reference: ReferenceData,
 ) -> None:
     execution_id = (await one_execution(store, reference)).execution.id
-    await put_into(engine, execution_id, "accepted")
+    await put_into(database, execution_id, "accepted")
     before = await reads.get(execution_id)
     with pytest.raises(VersionConflict) as conflict:
         await reads.fill(execution_id, 5, Decimal(1), 2, ticket())
@@ -348,13 +351,13 @@ async def test_impossible_fills_change_nothing(
 
 
 async def test_of_two_fills_with_one_version_one_wins(
-    engine: AsyncEngine,
+    database: Database,
     store: PostgresOrderStore,
     reads: PostgresExecutionReads,
     reference: ReferenceData,
 ) -> None:
     execution_id = (await one_execution(store, reference)).execution.id
-    await put_into(engine, execution_id, "claimed")
+    await put_into(database, execution_id, "claimed")
     answers = await asyncio.gather(
         *(reads.fill(execution_id, 5, Decimal(i), 1, ticket()) for i in range(10)), return_exceptions=True
     )
@@ -363,7 +366,7 @@ async def test_of_two_fills_with_one_version_one_wins(
 
 
 async def test_of_many_fills_of_what_is_queued_none_makes_it_accepted(
-    engine: AsyncEngine,
+    database: Database,
     store: PostgresOrderStore,
     reads: PostgresExecutionReads,
     reference: ReferenceData,
@@ -377,22 +380,24 @@ async def test_of_many_fills_of_what_is_queued_none_makes_it_accepted(
     assert {type(answer) for answer in answers} == {FillOfUnsent, VersionConflict}
     execution = (await reads.get(execution_id)).execution
     assert (execution.submission_state, execution.version) == (SubmissionState.UNKNOWN, 2)
-    assert await value_of(engine, "SELECT count(*) FROM submission_attempt WHERE code = 'FILL_REPORTED'") == 1
+    assert (
+        await value_of(database, "SELECT count(*) FROM submission_attempt WHERE code = 'FILL_REPORTED'") == 1
+    )
 
 
 async def test_an_old_row_shows_what_it_proves(
-    engine: AsyncEngine,
+    database: Database,
     store: PostgresOrderStore,
     reads: PostgresExecutionReads,
     reference: ReferenceData,
 ) -> None:
     execution_id = (await one_execution(store, reference)).execution.id
-    await put_into(engine, execution_id, None)
+    await put_into(database, execution_id, None)
     for change in ("execution_service_id = 5", "quantity_placed = 1", "execution_status_id = 2"):
         assert (await reads.get(execution_id)).execution.submission_state is SubmissionState.UNKNOWN
-        await run_sql(engine, f"UPDATE execution SET {change}")
+        await run_sql(database, f"UPDATE execution SET {change}")
         assert (await reads.get(execution_id)).execution.submission_state is SubmissionState.ACCEPTED
         await run_sql(
-            engine,
+            database,
             "UPDATE execution SET execution_service_id = NULL, quantity_placed = 0, execution_status_id = 1",
         )

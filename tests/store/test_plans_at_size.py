@@ -10,13 +10,13 @@ from math import inf
 from typing import Any
 
 import pytest
-from sqlalchemy.ext.asyncio import AsyncEngine
 
 from tests.store.test_query_plans import HOT, MODES, MOST_TOUCHED, ORDERS
 from tests.support.database import TestServer
 from tests.support.plans import Plan, Probe, connected, store_statements
 from tests.support.trading import run_sql
-from trade_service.store.engine import StoreSettings, create_engine
+from trade_service.store.database import Database
+from trade_service.store.store_settings import StoreSettings
 
 SIZES = (1_000, 200_000, 1_000_000)
 BATCH = 100
@@ -85,17 +85,17 @@ def cases(rows: int) -> dict[str, dict[str, Any]]:
     attempt = {"attempt_id": FRESH, "owner": "one", "settle_ms": 1}
     unknown = {"ids": ids["unknown"], "attempt_id": attempt_of("unknown"), "owned_as": "unknown"}
     return {
-        "submission_store.CLAIM": {"ids": ids["queued"], "claimable": ["none", "queued"]}
+        "submission.claim": {"ids": ids["queued"], "claimable": ["none", "queued"]}
         | {"give_up_after_ms": 1, "lease_ms": 1, "epoch": 1, "retry_count": 0, "counted": 0}
         | attempt,
-        "submission_store.RECORD": told | answer | {"settle_ms": 1},
-        "submission_store.RECORD_ACCEPTED": told | answer,
-        "submission_store.RECORD_LOOK_UP": told | unknown | {"epoch": 1},
-        "submission_store.MARK_LOST": {"ids": ids["claimed"], "attempt_ids": [attempt_of("claimed")]},
-        "submission_store.OPEN_ITEMS": {"ids": ids["unknown"], "attempt_ids": [attempt_of("unknown")]},
-        "submission_store.STATES": {"ids": ids["unknown"]},
-        "submission_store.TAKE_DUE": {"owner": "one", "limit": 10, "hold_ms": 1, "grace_ms": 1},
-        "submission_store.TAKE_OVER": {"ids": ids["none"], "status_new": 1} | attempt,
+        "submission.record": told | answer | {"settle_ms": 1},
+        "submission.record_accepted": told | answer,
+        "submission.record_look_up": told | unknown | {"epoch": 1},
+        "submission.mark_lost": {"ids": ids["claimed"], "attempt_ids": [attempt_of("claimed")]},
+        "submission.open_items": {"ids": ids["unknown"], "attempt_ids": [attempt_of("unknown")]},
+        "submission.states": {"ids": ids["unknown"]},
+        "submission.take_due": {"owner": "one", "limit": 10, "hold_ms": 1, "grace_ms": 1},
+        "submission.adopt": {"ids": ids["none"], "status_new": 1} | attempt,
         "execution_reads.READ": {"ids": ids["none"]},
         "execution_reads.ENQUEUE": {"ids": ids["none"], "ticket_id": FRESH, "owner": "one"},
         "execution_reads.EXISTING": {"ids": ids["none"]},
@@ -114,25 +114,25 @@ def cases(rows: int) -> dict[str, dict[str, Any]]:
 @pytest.fixture(scope="module", params=SIZES, ids=lambda rows: f"{rows:,}")
 async def sized(
     request: pytest.FixtureRequest, postgres: TestServer, template_database: str
-) -> AsyncIterator[tuple[int, AsyncEngine]]:
+) -> AsyncIterator[tuple[int, Database]]:
     """So many accepted executions, analysed; then a batch of each kind that the statistics know nothing of."""
     rows: int = request.param
     async with postgres.database(template_database) as url:
-        engine = create_engine(StoreSettings(url, statement_timeout_s=300))
+        database = Database(StoreSettings(url, statement_timeout_s=300))
         for table in ("execution", "submission_attempt", "trade_order"):
-            await run_sql(engine, f"ALTER TABLE {table} SET (autovacuum_enabled = false)")
-        await run_sql(engine, "ALTER TABLE execution DISABLE TRIGGER ALL")  # Keys right by construction.
-        await run_sql(engine, _ORDERS)
-        await run_sql(engine, _ACCEPTED.format(orders=ORDERS, rows=rows))
-        await run_sql(engine, _ATTEMPTS.format(rows=max(rows, 500_000)))
-        await run_sql(engine, "ALTER TABLE execution ENABLE TRIGGER ALL")
-        await run_sql(engine, "ANALYZE")
+            await run_sql(database, f"ALTER TABLE {table} SET (autovacuum_enabled = false)")
+        await run_sql(database, "ALTER TABLE execution DISABLE TRIGGER ALL")  # Keys right by construction.
+        await run_sql(database, _ORDERS)
+        await run_sql(database, _ACCEPTED.format(orders=ORDERS, rows=rows))
+        await run_sql(database, _ATTEMPTS.format(rows=max(rows, 500_000)))
+        await run_sql(database, "ALTER TABLE execution ENABLE TRIGGER ALL")
+        await run_sql(database, "ANALYZE")
         for state in STATES:
             names = {"state": state, "attempt": attempt_of(state), "batch": BATCH}
-            await run_sql(engine, _BATCH.format(**names))
-            await run_sql(engine, _ITS_ATTEMPT.format(**names))
-        yield rows, engine
-        await engine.dispose()
+            await run_sql(database, _BATCH.format(**names))
+            await run_sql(database, _ITS_ATTEMPT.format(**names))
+        yield rows, database
+        await database.close()
 
 
 def complaint(name: str, plan: Plan, most: float) -> str | None:
@@ -144,16 +144,16 @@ def complaint(name: str, plan: Plan, most: float) -> str | None:
 
 
 @pytest.mark.parametrize("mode", MODES)
-async def test_executions_are_found_by_their_primary_key(sized: tuple[int, AsyncEngine], mode: str) -> None:
-    rows, engine = sized
+async def test_executions_are_found_by_their_primary_key(sized: tuple[int, Database], mode: str) -> None:
+    rows, database = sized
     found, statements, ours = {}, store_statements(), cases(rows)
-    async with connected(engine) as link:
+    async with connected(database) as link:
         await link.execute(f"SET plan_cache_mode = {mode}")
         # The others find nothing, or other executions than they would: that changes no plan.
         for name, values in ({name: case.values for name, case in HOT.items()} | ours).items():
             # Behind a PgBouncer nobody turns it off.
             await link.execute(f"SET enable_seqscan = {'on' if name in ours else 'off'}")
-            probe = Probe(engine, link, name, statements[name])
+            probe = Probe(database, link, name, statements[name])
             await probe.prepare()
             if wrong := complaint(name, await probe.plan(values), MOST_TOUCHED if name in ours else inf):
                 found[name] = wrong

@@ -8,71 +8,66 @@ from contextlib import suppress
 import asyncpg
 import msgspec
 import pytest
-import sqlalchemy as sa
-from sqlalchemy import bindparam, text
-from sqlalchemy.ext.asyncio import AsyncEngine
 
 from tests.support.database import TestServer
-from trade_service.store.direct import DirectStatement, direct_transaction
-from trade_service.store.engine import StoreSettings, autocommitted, create_engine, settings_of, transaction
-from trade_service.store.pool import pool_state
+from trade_service.store.database import Database
+from trade_service.store.statements import Statement
+from trade_service.store.store_settings import StoreSettings
 from trade_service.submission.ports import StoreUnavailable
 
-PID = DirectStatement(text("SELECT pg_backend_pid()"))
-SLEEP = DirectStatement(
-    text("SELECT pg_backend_pid() FROM pg_sleep(:seconds)").bindparams(bindparam("seconds", type_=sa.Float))
-)
-BROKEN = DirectStatement(text("SELECT 1 / 0"))
-NOTE = DirectStatement(text("INSERT INTO note DEFAULT VALUES RETURNING true"))
-NOTES = DirectStatement(text("SELECT count(*) FROM note"))
+PID = Statement.parsed("SELECT pg_backend_pid()")
+SLEEP = Statement.parsed("SELECT pg_backend_pid() FROM pg_sleep(:seconds)")
+BROKEN = Statement.parsed("SELECT 1 / 0")
+NOTE = Statement.parsed("INSERT INTO note DEFAULT VALUES RETURNING true")
+NOTES = Statement.parsed("SELECT count(*) FROM note")
 RUNNING = """
 SELECT EXISTS (SELECT FROM pg_stat_activity
 WHERE datname = current_database() AND pid <> pg_backend_pid() AND state = 'active' AND query LIKE '%pg_sleep%')
 """
-TRANSACTION = DirectStatement(text("SELECT pg_current_xact_id()::text"))
+TRANSACTION = Statement.parsed("SELECT pg_current_xact_id()::text")
 
 
 @pytest.fixture
-async def narrow(empty_database_url: str) -> AsyncIterator[AsyncEngine]:
+async def narrow(empty_database_url: str) -> AsyncIterator[Database]:
     """A pool of a single connection."""
-    engine = create_engine(StoreSettings(url=empty_database_url, pool_size=1, pool_timeout_s=20.0))
-    yield engine
-    await engine.dispose()
+    database = Database(StoreSettings(url=empty_database_url, pool_size=1, pool_timeout_s=20.0))
+    yield database
+    await database.close()
 
 
-async def _until_waiting(engine: AsyncEngine, count: int) -> None:
+async def _until_waiting(database: Database, count: int) -> None:
     async with asyncio.timeout(10):
-        while pool_state(engine)[2] < count:
+        while database.pool_state[2] < count:
             await asyncio.sleep(0)
 
 
-async def _pid(engine: AsyncEngine) -> int:
-    return int((await PID.fetch(engine, {}))[0][0])
+async def _pid(database: Database) -> int:
+    return int((await database.fetch(PID))[0][0])
 
 
-async def test_who_waited_longest_is_served_first_even_while_others_come(narrow: AsyncEngine) -> None:
+async def test_who_waited_longest_is_served_first_even_while_others_come(narrow: Database) -> None:
     served: list[int] = []
 
     async def use(who: int) -> None:
-        async with autocommitted(narrow):
+        async with narrow.session():
             served.append(who)
 
     async with asyncio.TaskGroup() as group:
-        async with autocommitted(narrow):
+        async with narrow.session():
             for who in range(5):
                 group.create_task(use(who))
                 await _until_waiting(narrow, who + 1)
         # The connection is on its way to the first of them; this one comes before it has woken up.
         await use(5)
     assert served == [0, 1, 2, 3, 4, 5]
-    assert pool_state(narrow) == (0, 1, 0)
+    assert narrow.pool_state == (0, 1, 0)
 
 
 async def test_a_waiter_that_is_cancelled_while_it_is_served_passes_the_connection_on(
-    narrow: AsyncEngine,
+    narrow: Database,
 ) -> None:
     async with asyncio.TaskGroup() as group:
-        async with autocommitted(narrow):
+        async with narrow.session():
             first = group.create_task(_pid(narrow))
             await _until_waiting(narrow, 1)
             second = group.create_task(_pid(narrow))
@@ -80,17 +75,17 @@ async def test_a_waiter_that_is_cancelled_while_it_is_served_passes_the_connecti
         first.cancel()
     assert first.cancelled()
     assert await second == await _pid(narrow)
-    assert pool_state(narrow) == (0, 1, 0)
+    assert narrow.pool_state == (0, 1, 0)
 
 
 async def test_who_waits_too_long_is_told_and_takes_nothing_away(empty_database_url: str) -> None:
-    engine = create_engine(StoreSettings(url=empty_database_url, pool_size=1, pool_timeout_s=0.05))
-    async with autocommitted(engine):
+    database = Database(StoreSettings(url=empty_database_url, pool_size=1, pool_timeout_s=0.05))
+    async with database.session():
         with pytest.raises(StoreUnavailable, match="the pool is exhausted"):
-            await _pid(engine)
-    assert await _pid(engine)
-    assert pool_state(engine) == (0, 1, 0)
-    await engine.dispose()
+            await _pid(database)
+    assert await _pid(database)
+    assert database.pool_state == (0, 1, 0)
+    await database.close()
 
 
 async def test_a_server_that_hangs_up_on_who_connects_is_away() -> None:
@@ -99,28 +94,28 @@ async def test_a_server_that_hangs_up_on_who_connects_is_away() -> None:
 
     async with await asyncio.start_server(hang_up, "127.0.0.1", 0) as server:
         port = server.sockets[0].getsockname()[1]
-        engine = create_engine(StoreSettings(url=f"postgresql://a@127.0.0.1:{port}/b?sslmode=disable"))
+        database = Database(StoreSettings(url=f"postgresql://a@127.0.0.1:{port}/b?sslmode=disable"))
         with pytest.raises(StoreUnavailable):
-            await _pid(engine)
-        await engine.dispose()
+            await _pid(database)
+        await database.close()
 
 
 async def test_a_database_that_is_not_there_is_away(postgres: TestServer) -> None:
-    engine = create_engine(StoreSettings(url=postgres.url_of("nobody_made_it")))
+    database = Database(StoreSettings(url=postgres.url_of("nobody_made_it")))
     with pytest.raises(StoreUnavailable):
-        await _pid(engine)
-    await engine.dispose()
+        await _pid(database)
+    await database.close()
 
 
-async def test_an_error_of_the_statement_costs_no_connection(narrow: AsyncEngine) -> None:
+async def test_an_error_of_the_statement_costs_no_connection(narrow: Database) -> None:
     before = await _pid(narrow)
     with pytest.raises(asyncpg.DivisionByZeroError):
-        await BROKEN.fetch(narrow, {})
+        await narrow.fetch(BROKEN)
     assert await _pid(narrow) == before
 
 
 async def test_a_connection_that_the_server_closes_is_given_up(
-    narrow: AsyncEngine, empty_database_url: str
+    narrow: Database, empty_database_url: str
 ) -> None:
     before = await _pid(narrow)
     link = await asyncpg.connect(empty_database_url)
@@ -135,92 +130,85 @@ async def test_a_connection_that_the_server_closes_is_given_up(
 
 
 async def test_a_connection_that_was_closed_while_it_was_idle_is_replaced(
-    narrow: AsyncEngine, empty_database_url: str
+    narrow: Database, empty_database_url: str
 ) -> None:
     before = await _pid(narrow)
     link = await asyncpg.connect(empty_database_url)
     await link.fetchval("SELECT pg_terminate_backend($1, 10000)", before)
     await link.close()
-    borrowed = await narrow.raw_connection()
-    driver = borrowed.driver_connection
-    assert isinstance(driver, asyncpg.Connection)
     async with asyncio.timeout(10):
-        while not driver.is_closed():
+        while narrow.pool_state.idle:
             await asyncio.sleep(0)
-    borrowed.close()
     assert await _pid(narrow) != before
 
 
-async def _failure(engine: AsyncEngine) -> Exception | None:
+async def _failure(database: Database) -> Exception | None:
     try:
-        await SLEEP.fetch(engine, {"seconds": 60.0})
+        await database.fetch(SLEEP, seconds=60.0)
     except Exception as error:  # noqa: BLE001  # the result of the test
         return error
     return None
 
 
-async def test_a_connection_whose_caller_went_away_is_given_up(narrow: AsyncEngine) -> None:
+async def test_a_connection_whose_caller_went_away_is_given_up(narrow: Database) -> None:
     before = await _pid(narrow)
-    asleep = asyncio.create_task(SLEEP.fetch(narrow, {"seconds": 60.0}))
+    asleep = asyncio.create_task(narrow.fetch(SLEEP, seconds=60.0))
     async with asyncio.timeout(10):
-        while pool_state(narrow)[0] == 0:
+        while narrow.pool_state[0] == 0:
             await asyncio.sleep(0)
     asleep.cancel()
     with pytest.raises(asyncio.CancelledError):
         await asleep
     assert await _pid(narrow) != before
-    assert pool_state(narrow) == (0, 1, 0)
+    assert narrow.pool_state == (0, 1, 0)
 
 
 async def test_an_answer_that_does_not_come_in_time_is_told(empty_database_url: str) -> None:
-    engine = create_engine(StoreSettings(url=empty_database_url, statement_timeout_s=0.2))
+    database = Database(StoreSettings(url=empty_database_url, statement_timeout_s=0.2))
     with pytest.raises(StoreUnavailable, match="statement timeout"):
-        await SLEEP.fetch(engine, {"seconds": 60.0})
-    assert await _pid(engine)
-    await engine.dispose()
+        await database.fetch(SLEEP, seconds=60.0)
+    assert await _pid(database)
+    await database.close()
 
 
 async def test_behind_a_pooler_it_runs_in_a_transaction(empty_database_url: str) -> None:
-    engine = create_engine(StoreSettings(url=empty_database_url, prepared_statements=False))
-    assert (await SLEEP.fetch(engine, {"seconds": 0.0}))[0][0]
-    await engine.dispose()
+    database = Database(StoreSettings(url=empty_database_url, prepared_statements=False))
+    assert (await database.fetch(SLEEP, seconds=0.0))[0][0]
+    await database.close()
 
 
 @pytest.fixture
-async def noted(narrow: AsyncEngine) -> AsyncEngine:
+async def noted(narrow: Database) -> Database:
     """The same, with a table to write to."""
-    async with transaction(narrow) as connection:
-        await connection.execute(text("CREATE TABLE note (at timestamptz DEFAULT now())"))
+    await narrow.execute(Statement.parsed("CREATE TABLE note (at timestamptz DEFAULT now())"))
     return narrow
 
 
-async def _notes(engine: AsyncEngine) -> int:
-    return int((await NOTES.fetch(engine, {}))[0][0])
+async def _notes(database: Database) -> int:
+    return int((await database.fetch(NOTES))[0][0])
 
 
 @pytest.mark.parametrize("prepared", [True, False])
-async def test_direct_statements_are_one_transaction(noted: AsyncEngine, prepared: bool) -> None:
-    engine = create_engine(
-        msgspec.structs.replace(settings_of(noted), pool_size=2, prepared_statements=prepared)
-    )
-    async with direct_transaction(engine) as fetch:
-        numbers = [(await fetch(TRANSACTION, {}))[0][0] for _ in range(2)]
-        await fetch(NOTE, {})
+async def test_the_statements_of_a_transaction_are_one(noted: Database, prepared: bool) -> None:
+    database = Database(msgspec.structs.replace(noted.settings, pool_size=2, prepared_statements=prepared))
+    async with database.transaction() as session:
+        numbers = [(await session.fetch(TRANSACTION))[0][0] for _ in range(2)]
+        await session.fetch(NOTE)
         assert await _notes(noted) == 0
     assert numbers[0] == numbers[1]
     assert await _notes(noted) == 1
-    assert pool_state(engine)[::2] == (0, 0)
-    await engine.dispose()
+    assert database.pool_state[::2] == (0, 0)
+    await database.close()
 
 
-async def _note_and(then: DirectStatement, engine: AsyncEngine) -> None:
-    async with direct_transaction(engine) as fetch:
-        await fetch(NOTE, {})
-        await fetch(then, {"seconds": 60.0})
+async def _note_and(then: Statement, database: Database) -> None:
+    async with database.transaction() as session:
+        await session.fetch(NOTE)
+        await session.fetch(then, seconds=60.0)
 
 
-async def test_a_direct_transaction_that_fails_leaves_nothing_and_costs_no_connection(
-    noted: AsyncEngine,
+async def test_a_transaction_that_fails_leaves_nothing_and_costs_no_connection(
+    noted: Database,
 ) -> None:
     before = await _pid(noted)
     with pytest.raises(asyncpg.DivisionByZeroError):
@@ -229,21 +217,21 @@ async def test_a_direct_transaction_that_fails_leaves_nothing_and_costs_no_conne
     assert await _pid(noted) == before
 
 
-async def test_a_direct_transaction_whose_body_fails_leaves_nothing(noted: AsyncEngine) -> None:
+async def test_a_transaction_whose_body_fails_leaves_nothing(noted: Database) -> None:
     async def refuse() -> None:
-        async with direct_transaction(noted) as fetch:
-            await fetch(NOTE, {})
+        async with noted.transaction() as session:
+            await session.fetch(NOTE)
             raise LookupError
 
     with pytest.raises(LookupError):
         await refuse()
     assert await _notes(noted) == 0
-    assert pool_state(noted) == (0, 1, 0)
+    assert noted.pool_state == (0, 1, 0)
 
 
 @pytest.mark.parametrize("times", [1, 2])
-async def test_a_direct_transaction_whose_caller_went_away_leaves_nothing(
-    noted: AsyncEngine, empty_database_url: str, times: int
+async def test_a_transaction_whose_caller_went_away_leaves_nothing(
+    noted: Database, empty_database_url: str, times: int
 ) -> None:
     link = await asyncpg.connect(empty_database_url)
     asleep = asyncio.create_task(_note_and(SLEEP, noted))
@@ -258,18 +246,18 @@ async def test_a_direct_transaction_whose_caller_went_away_leaves_nothing(
     if times == 1:
         assert not await link.fetchval(RUNNING), "the statement goes on, and holds its locks"
     assert await _notes(noted) == 0
-    assert pool_state(noted) == (0, 1, 0)
+    assert noted.pool_state == (0, 1, 0)
     await link.close()
 
 
-async def test_a_direct_transaction_that_hides_an_error_is_told(noted: AsyncEngine) -> None:
+async def test_a_transaction_that_hides_an_error_is_told(noted: Database) -> None:
     async def hide() -> None:
-        async with direct_transaction(noted) as fetch:
-            await fetch(NOTE, {})
+        async with noted.transaction() as session:
+            await session.fetch(NOTE)
             with suppress(asyncpg.DivisionByZeroError):
-                await fetch(BROKEN, {})
+                await session.fetch(BROKEN)
 
-    with pytest.raises(AssertionError, match="was not passed on"):
+    with pytest.raises(AssertionError, match="hid an error"):
         await hide()
     assert await _notes(noted) == 0
 
@@ -277,20 +265,19 @@ async def test_a_direct_transaction_that_hides_an_error_is_told(noted: AsyncEngi
 @pytest.mark.parametrize("seed", range(2))
 async def test_no_connection_gets_lost_however_many_go_away(empty_database_url: str, seed: int) -> None:
     dice = random.Random(seed)
-    engine = create_engine(StoreSettings(url=empty_database_url, pool_size=3, pool_timeout_s=0.03))
+    database = Database(StoreSettings(url=empty_database_url, pool_size=3, pool_timeout_s=0.03))
 
     async def ask() -> None:
         with suppress(StoreUnavailable):
             way = dice.randrange(3)
             if way == 0:
-                await SLEEP.fetch(engine, {"seconds": dice.random() / 200})
+                await database.fetch(SLEEP, seconds=dice.random() / 200)
                 return
             if way == 1:
-                async with direct_transaction(engine) as fetch:
-                    await fetch(SLEEP, {"seconds": dice.random() / 200})
+                async with database.transaction() as session:
+                    await session.fetch(SLEEP, seconds=dice.random() / 200)
                 return
-            async with (autocommitted if dice.random() < 0.5 else transaction)(engine) as connection:
-                await connection.execute(text("SELECT pg_sleep(0.002)"))
+            await database.execute(SLEEP, seconds=0.002)
 
     async def ask_with_little_patience() -> None:
         with suppress(TimeoutError):
@@ -301,8 +288,8 @@ async def test_no_connection_gets_lost_however_many_go_away(empty_database_url: 
         async with asyncio.TaskGroup() as group:
             for _ in range(20):
                 group.create_task(ask_with_little_patience())
-    assert pool_state(engine)[::2] == (0, 0)
+    assert database.pool_state[::2] == (0, 0)
     async with asyncio.timeout(10):
-        await asyncio.gather(*(_pid(engine) for _ in range(3)))
-    assert pool_state(engine) == (0, 3, 0)
-    await engine.dispose()
+        await asyncio.gather(*(_pid(database) for _ in range(3)))
+    assert database.pool_state == (0, 3, 0)
+    await database.close()

@@ -8,9 +8,6 @@ from urllib.parse import urlsplit
 
 import asyncpg
 import pytest
-import sqlalchemy as sa
-from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncEngine
 
 from tests.e2e.command import Cli, bare_environment
 from tests.support.cluster import cluster
@@ -18,11 +15,11 @@ from tests.support.database import TestServer
 from tests.support.leftovers import passable_folder
 from tests.support.postgres_proxy import PostgresProxy, proxied
 from tests.support.trading import run_sql
-from trade_service.store.direct import DirectStatement, direct_transaction
-from trade_service.store.engine import StoreSettings, autocommitted, create_engine, transaction
+from trade_service.store.database import Database
 from trade_service.store.migrate import MigrationError, check, migrate
-from trade_service.store.pool import pool_state
 from trade_service.store.promises import UnsafeDatabase, check_writable, promises_of, require_promises
+from trade_service.store.statements import Statement
+from trade_service.store.store_settings import StoreSettings
 from trade_service.submission.ports import StoreUnavailable
 
 RAISED = {
@@ -34,44 +31,38 @@ RAISED = {
 }
 """What becomes of every value of synchronous_commit."""
 
-Way = Callable[[AsyncEngine, sa.TextClause], Awaitable[tuple[object, ...]]]
-PID = text("SELECT pg_backend_pid()")
-SET = text("SELECT current_setting('synchronous_commit'), current_setting('transaction_isolation')")
-DEFAULT = text(
+Way = Callable[[Database, Statement], Awaitable[tuple[object, ...]]]
+PID = Statement.parsed("SELECT pg_backend_pid()")
+SET = Statement.parsed(
+    "SELECT current_setting('synchronous_commit'), current_setting('transaction_isolation')"
+)
+DEFAULT = Statement.parsed(
     "SELECT current_setting('synchronous_commit'), current_setting('default_transaction_isolation')"
 )
-NOTE = text("INSERT INTO note DEFAULT VALUES RETURNING pg_current_wal_insert_lsn() - '0/0'")
+NOTE = Statement.parsed("INSERT INTO note DEFAULT VALUES RETURNING pg_current_wal_insert_lsn() - '0/0'")
 NOTE_TABLE = "CREATE TABLE note (at timestamptz DEFAULT now())"
-MAKE_READ_ONLY = text("SELECT set_config('default_transaction_read_only', 'on', false)")
+MAKE_READ_ONLY = Statement.parsed("SELECT set_config('default_transaction_read_only', 'on', false)")
 
 
-async def by_transaction(engine: AsyncEngine, statement: sa.TextClause) -> tuple[object, ...]:
-    async with transaction(engine) as connection:
-        return tuple((await connection.execute(statement)).one())
+async def in_transaction(database: Database, statement: Statement) -> tuple[object, ...]:
+    async with database.transaction() as session:
+        (row,) = await session.fetch(statement)
+    return tuple(row)
 
 
-async def by_autocommit(engine: AsyncEngine, statement: sa.TextClause) -> tuple[object, ...]:
-    async with autocommitted(engine) as connection:
-        return tuple((await connection.execute(statement)).one())
+async def alone(database: Database, statement: Statement) -> tuple[object, ...]:
+    (row,) = await database.fetch(statement)
+    return tuple(row)
 
 
-async def by_driver(engine: AsyncEngine, statement: sa.TextClause) -> tuple[object, ...]:
-    return tuple((await DirectStatement(statement).fetch(engine, {}))[0])
-
-
-async def by_driver_in_transaction(engine: AsyncEngine, statement: sa.TextClause) -> tuple[object, ...]:
-    async with direct_transaction(engine) as fetch:
-        return tuple((await fetch(DirectStatement(statement), {}))[0])
-
-
-WAYS = [by_transaction, by_autocommit, by_driver, by_driver_in_transaction]
+WAYS = [in_transaction, alone]
 
 
 @asynccontextmanager
-async def engine_on(url: str, *, prepared: bool = True, pool_size: int = 2) -> AsyncIterator[AsyncEngine]:
-    engine = create_engine(StoreSettings(url, prepared_statements=prepared, pool_size=pool_size))
-    yield engine
-    await engine.dispose()
+async def database_on(url: str, *, prepared: bool = True, pool_size: int = 2) -> AsyncIterator[Database]:
+    database = Database(StoreSettings(url, prepared_statements=prepared, pool_size=pool_size))
+    yield database
+    await database.close()
 
 
 async def by_default(server: TestServer, url: str, **settings: str) -> None:
@@ -88,9 +79,9 @@ async def test_commits_are_durable_and_isolation_is_known(
 ) -> None:
     defaults = {"synchronous_commit": found, "default_transaction_isolation": "serializable"}
     await by_default(postgres, empty_database_url, **defaults)
-    async with engine_on(empty_database_url, prepared=prepared) as engine:
+    async with database_on(empty_database_url, prepared=prepared) as database:
         for _ in range(2):
-            assert await way(engine, SET) == (used, "read committed")
+            assert await way(database, SET) == (used, "read committed")
 
 
 @pytest.mark.parametrize("prepared", [True, False])
@@ -100,10 +91,10 @@ async def test_what_was_committed_is_flushed(
 ) -> None:
     await by_default(postgres, empty_database_url, synchronous_commit="off")
     link = await asyncpg.connect(empty_database_url)
-    async with engine_on(empty_database_url, prepared=prepared) as engine:
-        await run_sql(engine, NOTE_TABLE)
+    async with database_on(empty_database_url, prepared=prepared) as database:
+        await run_sql(database, NOTE_TABLE)
         for _ in range(20):
-            (written,) = await way(engine, NOTE)
+            (written,) = await way(database, NOTE)
             flushed = await link.fetchval("SELECT pg_current_wal_flush_lsn() - '0/0'")
             assert flushed > written
     await link.close()
@@ -114,41 +105,38 @@ async def test_a_session_that_others_may_share_is_left_as_it_was(
 ) -> None:
     defaults = {"synchronous_commit": "off", "default_transaction_isolation": "serializable"}
     await by_default(postgres, empty_database_url, **defaults)
-    async with engine_on(empty_database_url, prepared=False, pool_size=1) as engine:
-        await by_transaction(engine, SET)
-        borrowed = await engine.raw_connection()
-        driver = borrowed.driver_connection
-        assert driver is not None
-        assert tuple(await driver.fetchrow(DEFAULT.text)) == ("off", "serializable")
-        borrowed.close()
+    async with database_on(empty_database_url, prepared=False, pool_size=1) as database:
+        await in_transaction(database, SET)
+        async with database._lent() as session:
+            assert [tuple(row) for row in await session.fetch(DEFAULT)] == [("off", "serializable")]
 
 
 async def test_a_reload_of_the_server_lowers_nothing(postgres: TestServer, empty_database_url: str) -> None:
-    async with engine_on(empty_database_url) as engine, engine_on(empty_database_url) as probe:
-        before = await by_driver(engine, PID)
+    async with database_on(empty_database_url) as database, database_on(empty_database_url) as probe:
+        before = await alone(database, PID)
         try:
             await _reload(postgres, "ALTER SYSTEM SET synchronous_commit = 'off'", probe, "off")
-            assert await by_driver(engine, SET) == ("on", "read committed")
-            await check_writable(probe, engine, allow_data_loss=False)
-            assert await by_driver(engine, PID) == before
+            assert await alone(database, SET) == ("on", "read committed")
+            await check_writable(probe, database, allow_data_loss=False)
+            assert await alone(database, PID) == before
             await _reload(
                 postgres, "ALTER SYSTEM SET synchronous_commit = 'remote_apply'", probe, "remote_apply"
             )
-            await check_writable(probe, engine, allow_data_loss=False)
-            assert await by_driver(engine, SET) == ("remote_apply", "read committed")
-            after = await by_driver(engine, PID)
-            await check_writable(probe, engine, allow_data_loss=False)
-            assert await by_driver(engine, PID) == after != before
+            await check_writable(probe, database, allow_data_loss=False)
+            assert await alone(database, SET) == ("remote_apply", "read committed")
+            after = await alone(database, PID)
+            await check_writable(probe, database, allow_data_loss=False)
+            assert await alone(database, PID) == after != before
         finally:
             await _reload(postgres, "ALTER SYSTEM RESET synchronous_commit", probe, "on")
 
 
-async def _reload(server: TestServer, statement: str, probe: AsyncEngine, value: str) -> None:
+async def _reload(server: TestServer, statement: str, probe: Database, value: str) -> None:
     await server.execute(statement)
     await server.execute("SELECT pg_reload_conf()")
-    now = text("SELECT reset_val FROM pg_settings WHERE name = 'synchronous_commit'")
+    now = Statement.parsed("SELECT reset_val FROM pg_settings WHERE name = 'synchronous_commit'")
     async with asyncio.timeout(10):
-        while await by_driver(probe, now) != (value,):
+        while await alone(probe, now) != (value,):
             await asyncio.sleep(0.01)
 
 
@@ -168,23 +156,23 @@ class Pooler(PostgresProxy):
 
 async def test_a_pooler_that_nobody_told_of_is_noticed(postgres: TestServer, database_url: str) -> None:
     async with proxied(database_url, Pooler()) as (url, _):
-        async with engine_on(url) as engine:
-            assert await require_promises(engine, allow_data_loss=False) == ()
+        async with database_on(url) as database:
+            assert await require_promises(database, allow_data_loss=False) == ()
         await by_default(postgres, database_url, synchronous_commit="off")
-        async with engine_on(url) as engine:
+        async with database_on(url) as database:
             with pytest.raises(UnsafeDatabase, match=r"synchronous_commit is off, and a pooler shares"):
-                await require_promises(engine, allow_data_loss=False)
-            assert (await by_autocommit(engine, DEFAULT))[0] == "off"
-        async with engine_on(url, prepared=False) as engine:
-            assert await require_promises(engine, allow_data_loss=False) == ()
+                await require_promises(database, allow_data_loss=False)
+            assert (await alone(database, DEFAULT))[0] == "off"
+        async with database_on(url, prepared=False) as database:
+            assert await require_promises(database, allow_data_loss=False) == ()
         await by_default(
             postgres, database_url, synchronous_commit="on", default_transaction_isolation="serializable"
         )
-        async with engine_on(url) as engine:
+        async with database_on(url) as database:
             with pytest.raises(
                 UnsafeDatabase, match="transactions are serializable by default, and a pooler"
             ):
-                await require_promises(engine, allow_data_loss=False)
+                await require_promises(database, allow_data_loss=False)
 
 
 @pytest.mark.parametrize(
@@ -197,23 +185,23 @@ async def test_a_pooler_that_nobody_told_of_is_noticed(postgres: TestServer, dat
     ],
 )
 async def test_tables_that_a_crash_empties_are_refused(
-    engine: AsyncEngine, statement: str, named: str
+    database: Database, statement: str, named: str
 ) -> None:
-    assert await require_promises(engine, allow_data_loss=False) == ()
-    await run_sql(engine, statement)
+    assert await require_promises(database, allow_data_loss=False) == ()
+    await run_sql(database, statement)
     with pytest.raises(
         UnsafeDatabase, match=rf"unlogged, and emptied by a crash: {named}\. .*allow_data_loss"
     ):
-        await require_promises(engine, allow_data_loss=False)
-    assert await require_promises(engine, allow_data_loss=True)
+        await require_promises(database, allow_data_loss=False)
+    assert await require_promises(database, allow_data_loss=True)
     with pytest.raises(UnsafeDatabase, match="not safe any more"):
-        await check_writable(engine, engine, allow_data_loss=False)
-    await check_writable(engine, engine, allow_data_loss=True)
+        await check_writable(database, database, allow_data_loss=False)
+    await check_writable(database, database, allow_data_loss=True)
 
 
-async def test_an_unlogged_table_of_others_is_theirs(engine: AsyncEngine) -> None:
-    await run_sql(engine, "CREATE UNLOGGED TABLE somebody (id serial PRIMARY KEY)")
-    assert await require_promises(engine, allow_data_loss=False) == ()
+async def test_an_unlogged_table_of_others_is_theirs(database: Database) -> None:
+    await run_sql(database, "CREATE UNLOGGED TABLE somebody (id serial PRIMARY KEY)")
+    assert await require_promises(database, allow_data_loss=False) == ()
 
 
 async def test_a_server_that_syncs_nothing_is_refused_unless_somebody_insists() -> None:
@@ -241,8 +229,8 @@ async def test_a_database_that_cannot_hold_all_text_is_refused(postgres: TestSer
     try:
         with pytest.raises(MigrationError, match=r"encoded in LATIN1, .* nothing was changed"):
             await migrate(postgres.url_of(name))
-        async with engine_on(postgres.url_of(name)) as engine:
-            assert (await check(engine)).current is None
+        async with database_on(postgres.url_of(name)) as database:
+            assert (await check(database)).current is None
     finally:
         await postgres.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
@@ -252,27 +240,27 @@ async def test_a_database_that_cannot_hold_all_text_is_refused(postgres: TestSer
 async def test_a_connection_that_may_not_write_leaves_the_pool_with_all_others(
     empty_database_url: str, prepared: bool, way: Way
 ) -> None:
-    async with engine_on(empty_database_url, prepared=prepared) as engine:
-        await run_sql(engine, NOTE_TABLE)
-        async with transaction(engine) as one, transaction(engine) as other:
-            old = {await connection.scalar(PID) for connection in (one, other)}
-            for connection in (one, other):
-                await connection.execute(MAKE_READ_ONLY)
+    async with database_on(empty_database_url, prepared=prepared) as database:
+        await run_sql(database, NOTE_TABLE)
+        async with database.transaction() as one, database.transaction() as other:
+            old = {await session.fetch_value(PID) for session in (one, other)}
+            for session in (one, other):
+                await session.fetch(MAKE_READ_ONLY)
         with pytest.raises(StoreUnavailable, match="read-only transaction"):
-            await way(engine, NOTE)
-        assert await way(engine, NOTE)
-        async with transaction(engine) as one, transaction(engine) as other:
-            assert not old & {await connection.scalar(PID) for connection in (one, other)}
-            assert await other.scalar(NOTE)
-        assert pool_state(engine)[::2] == (0, 0)
+            await way(database, NOTE)
+        assert await way(database, NOTE)
+        async with database.transaction() as one, database.transaction() as other:
+            assert not old & {await session.fetch_value(PID) for session in (one, other)}
+            assert await other.fetch_value(NOTE)
+        assert database.pool_state[::2] == (0, 0)
 
 
 async def test_readiness_tells_of_a_read_only_database_and_leaves_it(
     postgres: TestServer, database_url: str
 ) -> None:
-    async with engine_on(database_url, pool_size=1) as probe, engine_on(database_url) as work:
+    async with database_on(database_url, pool_size=1) as probe, database_on(database_url) as work:
         await check_writable(probe, work, allow_data_loss=False)
-        await by_autocommit(probe, MAKE_READ_ONLY)
+        await alone(probe, MAKE_READ_ONLY)
         with pytest.raises(StoreUnavailable, match="the database is read-only"):
             await check_writable(probe, work, allow_data_loss=False)
         await check_writable(probe, work, allow_data_loss=False)

@@ -13,14 +13,15 @@ from typing import Any
 
 import msgspec
 import pytest
-from sqlalchemy.ext.asyncio import AsyncEngine
 
 import trade_service.store
 from tests.support.database import TestServer
 from tests.support.list_plans import LIST_PLANS
 from tests.support.plans import BIG_TABLES, Link, Plan, Probe, connected, store_statements
 from tests.support.trading import run_sql
-from trade_service.store.engine import StoreSettings, create_engine
+from trade_service.store.database import Database
+from trade_service.store.statements import load
+from trade_service.store.store_settings import StoreSettings
 
 ORDERS = 50_000
 ATTEMPTS = 5_000
@@ -108,25 +109,25 @@ _EXECUTION = {
 _IDS = [f"S{n}" for n in range(BATCH)]
 
 HOT = {
-    "submission_store.CLAIM": Case(
+    "submission.claim": Case(
         {"ids": _QUEUED, "claimable": ["none", "queued"], "give_up_after_ms": 1, "lease_ms": 1}
         | {"epoch": 1, "retry_count": 0, "counted": 1}
         | _ATTEMPT
     ),
-    "submission_store.RECORD": Case(_OUTCOMES | _ANSWER | {"duration_ms": 3, "top_id": 4}),
-    "submission_store.RECORD_ACCEPTED": Case(_OUTCOMES | _ANSWER | {"duration_ms": 3, "top_id": 4}),
-    "submission_store.RECORD_LOOK_UP": Case(_OUTCOMES | {"epoch": 1}),
-    "submission_store.TAKE_DUE": Case({"owner": "one", "limit": 10, "hold_ms": 1, "grace_ms": 1}),
-    "submission_store.UNDER_WAY": Case({"limit": 10}),
-    "submission_store.MARK_LOST": Case({"ids": _UNKNOWN, "attempt_ids": _OWNERS}),
-    "submission_store.OPEN_ITEMS": Case({"ids": _UNKNOWN, "attempt_ids": _OWNERS}),
-    "submission_store.STATES": Case({"ids": _UNKNOWN}),
-    "submission_store.POSTPONE": Case({"attempt_id": _OWNERS[0], "delay_ms": 1}),
-    "submission_store.PAUSE_BUDGETS": Case({"attempt_id": _OWNERS[0]}),
+    "submission.record": Case(_OUTCOMES | _ANSWER | {"duration_ms": 3, "top_id": 4}),
+    "submission.record_accepted": Case(_OUTCOMES | _ANSWER | {"duration_ms": 3, "top_id": 4}),
+    "submission.record_look_up": Case(_OUTCOMES | {"epoch": 1}),
+    "submission.take_due": Case({"owner": "one", "limit": 10, "hold_ms": 1, "grace_ms": 1}),
+    "submission.under_way": Case({"limit": 10}),
+    "submission.mark_lost": Case({"ids": _UNKNOWN, "attempt_ids": _OWNERS}),
+    "submission.open_items": Case({"ids": _UNKNOWN, "attempt_ids": _OWNERS}),
+    "submission.states": Case({"ids": _UNKNOWN}),
+    "submission.postpone": Case({"attempt_id": _OWNERS[0], "delay_ms": 1}),
+    "submission.pause_budgets": Case({"attempt_id": _OWNERS[0]}),
     "downstream_store.READ": Case(),
     "downstream_store.HELD_AS_UNSENT": Case({"ids": _UNKNOWN}),
     "downstream_store.ADVANCE": Case({"beyond": 1, "since_s": 0.0, "reason": "why"}),
-    "submission_store.TAKE_OVER": Case({"ids": _QUEUED, "status_new": 1} | _ATTEMPT),
+    "submission.adopt": Case({"ids": _QUEUED, "status_new": 1} | _ATTEMPT),
     "order_store.GET_ORDER": Case({"id": 7}),
     "order_store.LOCK_ORDERS": Case({"ids": _QUEUED}),
     "order_store.LOCK_ORDERS_BY_ORDER_ID": Case({"order_ids": _QUEUED}),
@@ -225,7 +226,7 @@ HOT = {
     "name_store.REMEMBER_SECURITIES": Case({"ids": _IDS, "names": _IDS}),
     "reference_store.LOAD": Case(),
     "database_status.VERSION": Case(),
-    "promises.PROMISES": Case(),
+    "promises.promises": Case(),
 }
 READS_EVERYTHING = {
     # Of the API keys, of which there are a few.
@@ -265,7 +266,10 @@ ONE_ROW = {
     "restore_store.UNBLOCK",
 }
 """Of the table `downstream`, which has no other, or of a sequence."""
-NOT_A_QUERY = {"engine._SCAN", "engine._TIMED", "given_up._IN_TIME"}
+NOT_A_QUERY = {
+    *("engine._SCAN", "engine._TIMED", "given_up._IN_TIME"),
+    *(f"migrate.{name}" for name in load("migrate")),
+}
 
 MODES = ("force_generic_plan", "force_custom_plan")
 """What a prepared statement gets: plans for any values after five runs, for the given ones before."""
@@ -274,36 +278,36 @@ RANDOM_PAGE_COSTS = ("1.1", "4")
 
 
 @asynccontextmanager
-async def many_rows(server: TestServer, template: str, *, filled: bool = True) -> AsyncIterator[AsyncEngine]:
+async def many_rows(server: TestServer, template: str, *, filled: bool = True) -> AsyncIterator[Database]:
     """A database whose statistics only the test brings up to date."""
     async with server.database(template) as url:
-        engine = create_engine(StoreSettings(url))
+        database = Database(StoreSettings(url))
         for table in BIG_TABLES:
-            await run_sql(engine, f"ALTER TABLE {table} SET (autovacuum_enabled = false)")
+            await run_sql(database, f"ALTER TABLE {table} SET (autovacuum_enabled = false)")
         if filled:
-            await fill(engine)
-        yield engine
-        await engine.dispose()
+            await fill(database)
+        yield database
+        await database.close()
 
 
-async def fill(engine: AsyncEngine) -> None:
+async def fill(database: Database) -> None:
     for statement in _FILL:
-        await run_sql(engine, statement)
+        await run_sql(database, statement)
 
 
 @pytest.fixture(scope="module")
-async def known(postgres: TestServer, template_database: str) -> AsyncIterator[AsyncEngine]:
+async def known(postgres: TestServer, template_database: str) -> AsyncIterator[Database]:
     """Many rows, and the planner knows of them."""
-    async with many_rows(postgres, template_database) as engine:
-        await run_sql(engine, "ANALYZE")
-        yield engine
+    async with many_rows(postgres, template_database) as database:
+        await run_sql(database, "ANALYZE")
+        yield database
 
 
 @pytest.fixture(scope="module")
-async def unknown(postgres: TestServer, template_database: str) -> AsyncIterator[AsyncEngine]:
+async def unknown(postgres: TestServer, template_database: str) -> AsyncIterator[Database]:
     """Many rows, of which the planner knows nothing yet."""
-    async with many_rows(postgres, template_database) as engine:
-        yield engine
+    async with many_rows(postgres, template_database) as database:
+        yield database
 
 
 def complain(plan: Plan, case: Case) -> str | None:
@@ -316,14 +320,14 @@ def complain(plan: Plan, case: Case) -> str | None:
     return None
 
 
-async def complaints(engine: AsyncEngine, link: Link, mode: str, random_page_cost: str) -> dict[str, str]:
+async def complaints(database: Database, link: Link, mode: str, random_page_cost: str) -> dict[str, str]:
     """What is wrong with the plan of each hot statement."""
     await link.execute(f"SET plan_cache_mode = {mode}")
     await link.execute(f"SET random_page_cost = {random_page_cost}")
     found = {}
     for name, statement in store_statements().items():
         if (case := HOT.get(name)) is not None:
-            probe = Probe(engine, link, name, statement)
+            probe = Probe(database, link, name, statement)
             await probe.prepare()
             if complaint := complain(await probe.plan(case.values), case):
                 found[name] = complaint
@@ -364,9 +368,7 @@ def test_the_store_makes_no_statement_on_the_way() -> None:
 
 @pytest.mark.parametrize("random_page_cost", RANDOM_PAGE_COSTS)
 @pytest.mark.parametrize("mode", MODES)
-async def test_hot_statements_find_rows_by_index(
-    known: AsyncEngine, mode: str, random_page_cost: str
-) -> None:
+async def test_hot_statements_find_rows_by_index(known: Database, mode: str, random_page_cost: str) -> None:
     async with connected(known) as link:
         await link.execute("SET enable_seqscan = on")  # Behind a PgBouncer nobody turns it off.
         assert not await complaints(known, link, mode, random_page_cost)
@@ -375,7 +377,7 @@ async def test_hot_statements_find_rows_by_index(
 @pytest.mark.parametrize("random_page_cost", RANDOM_PAGE_COSTS)
 @pytest.mark.parametrize("mode", MODES)
 async def test_so_they_do_before_there_are_statistics(
-    unknown: AsyncEngine, mode: str, random_page_cost: str
+    unknown: Database, mode: str, random_page_cost: str
 ) -> None:
     async with connected(unknown) as link:
         assert not await complaints(unknown, link, mode, random_page_cost)
@@ -384,10 +386,10 @@ async def test_so_they_do_before_there_are_statistics(
 INDEXES = {
     "trade_order_pkey": "order_store.LOCK_ORDERS",
     "trade_order_order_id_ndx": "order_store.LOCK_ORDERS_BY_ORDER_ID",
-    "execution_pkey": "submission_store.CLAIM",
+    "execution_pkey": "submission.claim",
     "execution_trade_order_ndx": "order_store.EXECUTIONS_OF",
-    "submission_attempt_pkey": "submission_store.RECORD",
-    "submission_attempt_due_ndx": "submission_store.TAKE_DUE",
+    "submission_attempt_pkey": "submission.record",
+    "submission_attempt_due_ndx": "submission.take_due",
     "bulk_submission_pkey": "bulk_store.PROGRESS",
     "idempotency_key_pkey": "request_key_store.FIND_KEY",
     "idempotency_key_expires_ndx": "request_key_store.REMOVE_OLD_KEYS",
@@ -397,7 +399,7 @@ KEPT_UNIQUE = {"api_key_name_ndx"}
 """Indexes of small tables, which are there for what they forbid."""
 
 
-async def test_no_index_but_those_that_a_hot_statement_needs(known: AsyncEngine) -> None:
+async def test_no_index_but_those_that_a_hot_statement_needs(known: Database) -> None:
     """An adopted database has the same: see test_adoption."""
     async with connected(known) as link:
         rows = await link.fetch("SELECT indexname, tablename FROM pg_indexes WHERE schemaname = 'public'")
@@ -416,14 +418,14 @@ async def test_no_index_but_those_that_a_hot_statement_needs(known: AsyncEngine)
 async def test_plans_kept_from_the_empty_database_do_once_it_is_full(
     postgres: TestServer, template_database: str, random_page_cost: str
 ) -> None:
-    async with many_rows(postgres, template_database, filled=False) as engine, connected(engine) as link:
+    async with many_rows(postgres, template_database, filled=False) as database, connected(database) as link:
         await link.execute("SET plan_cache_mode = force_generic_plan")
         await link.execute(f"SET random_page_cost = {random_page_cost}")
-        probes = {name: Probe(engine, link, name, store_statements()[name]) for name in HOT}
+        probes = {name: Probe(database, link, name, store_statements()[name]) for name in HOT}
         for name, probe in probes.items():
             await probe.prepare()
             await probe.only_plan(HOT[name].values)
-        await fill(engine)
+        await fill(database)
         plans = {name: await probe.plan(HOT[name].values) for name, probe in probes.items()}
     found = {name: complaint for name, plan in plans.items() if (complaint := complain(plan, HOT[name]))}
     assert not found

@@ -6,12 +6,12 @@ from typing import Any
 import msgspec
 import pytest
 import sqlalchemy as sa
-from sqlalchemy.ext.asyncio import AsyncEngine
 
 from tests.support.attempts import claimed, closing
 from tests.support.rows import insert_executions, row_of, store_on
 from tests.support.trading import run_sql
 from trade_service.store import submission_store
+from trade_service.store.database import Database
 from trade_service.submission.model import Recorded
 
 SIZE = 3
@@ -51,39 +51,39 @@ FROM submission_attempt WHERE id = cast(:id AS uuid)"""
 @pytest.mark.parametrize("times", [1, 2])
 @pytest.mark.parametrize("between", BETWEEN)
 async def test_both_ways_end_alike(
-    engine: AsyncEngine, monkeypatch: pytest.MonkeyPatch, between: str, times: int
+    database: Database, monkeypatch: pytest.MonkeyPatch, between: str, times: int
 ) -> None:
-    short = await _told(engine, BETWEEN[between], times)
+    short = await _told(database, BETWEEN[between], times)
     monkeypatch.setattr(submission_store, "_accepts_all", lambda _closing: False)
-    assert short == await _told(engine, BETWEEN[between], times)
+    assert short == await _told(database, BETWEEN[between], times)
 
 
-async def test_what_is_told_beside_the_attempts_own_takes_the_general_way(engine: AsyncEngine) -> None:
+async def test_what_is_told_beside_the_attempts_own_takes_the_general_way(database: Database) -> None:
     """It is counted as an acceptance whoever owns it."""
-    store = store_on(engine)
-    ids = await insert_executions(engine, SIZE + 1)
+    store = store_on(database)
+    ids = await insert_executions(database, SIZE + 1)
     attempt, _ = await claimed(store, ids[:SIZE])
     recorded = await store.record(closing(attempt.attempt_id, dict.fromkeys(ids, "accepted")))
     assert [one.changed for one in recorded] == [True] * (SIZE + 1)
-    assert (await row_of(engine, "execution", ids[SIZE])).submission_state == "accepted"
+    assert (await row_of(database, "execution", ids[SIZE])).submission_state == "accepted"
 
 
-async def _told(engine: AsyncEngine, between: str | None, times: int) -> Sequence[object]:
+async def _told(database: Database, between: str | None, times: int) -> Sequence[object]:
     """What a record returns and leaves behind: ids as places, moments as whether there is one."""
-    store = store_on(engine)
-    ids = await insert_executions(engine, SIZE)
+    store = store_on(database)
+    ids = await insert_executions(database, SIZE)
     attempt, _ = await claimed(store, ids)
     if between is not None:
-        await run_sql(engine, between, id=ids[1])
+        await run_sql(database, between, id=ids[1])
     told = closing(attempt.attempt_id, dict.fromkeys(ids, "accepted"), top_id=5, duration_ms=12.6)
     for _ in range(times):
         recorded = await store.record(told)
     places = {execution_id: place for place, execution_id in enumerate(ids)}
     return [
         {msgspec.structs.replace(one, **_placed(one, places)) for one in recorded},
-        await _rows(engine, EXECUTIONS, ids=ids, attempt_id=attempt.attempt_id),
-        await _rows(engine, ORDERS, ids=ids),
-        await _rows(engine, ATTEMPT, id=attempt.attempt_id),
+        await _rows(database, EXECUTIONS, ids=ids, attempt_id=attempt.attempt_id),
+        await _rows(database, ORDERS, ids=ids),
+        await _rows(database, ATTEMPT, id=attempt.attempt_id),
     ]
 
 
@@ -96,6 +96,6 @@ def _placed(one: Recorded, places: Mapping[int, int]) -> dict[str, int | None]:
     }
 
 
-async def _rows(engine: AsyncEngine, statement: str, **values: Any) -> list[Any]:
-    async with engine.connect() as connection:
+async def _rows(database: Database, statement: str, **values: Any) -> list[Any]:
+    async with database.legacy.connect() as connection:
         return [*(await connection.execute(sa.text(statement), values)).all()]

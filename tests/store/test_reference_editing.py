@@ -3,7 +3,6 @@
 import asyncio
 
 import pytest
-from sqlalchemy.ext.asyncio import AsyncEngine
 
 from tests.support.rows import insert_executions, insert_orders
 from tests.support.trading import Desk, desk_on, value_of
@@ -18,6 +17,7 @@ from trade_service.domain.reference_changes import (
     ReferenceKind,
     ReferenceValues,
 )
+from trade_service.store.database import Database
 from trade_service.trading.model import NotAccepted
 
 KINDS = [BLOTTER, TRADE_TYPE, DESTINATION, EXECUTION_STATUS]
@@ -25,8 +25,8 @@ kinds = pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.thing)
 
 
 @kinds
-async def test_created_read_changed_and_deleted(engine: AsyncEngine, kind: ReferenceKind) -> None:
-    async with desk_on(engine) as desk:
+async def test_created_read_changed_and_deleted(database: Database, kind: ReferenceKind) -> None:
+    async with desk_on(database) as desk:
         editor = desk.editors.references
         before = await editor.get_all(kind)
         made = await editor.create(kind, ReferenceValues(" NEU ", "New one"))
@@ -49,8 +49,8 @@ async def test_created_read_changed_and_deleted(engine: AsyncEngine, kind: Refer
 
 
 @kinds
-async def test_an_abbreviation_is_somebodys(engine: AsyncEngine, kind: ReferenceKind) -> None:
-    async with desk_on(engine) as desk:
+async def test_an_abbreviation_is_somebodys(database: Database, kind: ReferenceKind) -> None:
+    async with desk_on(database) as desk:
         editor = desk.editors.references
         first = (await editor.get_all(kind))[0]
         with pytest.raises(AlreadyExists, match=f"taken by {kind.thing} {first.id}"):
@@ -71,16 +71,16 @@ async def test_an_abbreviation_is_somebodys(engine: AsyncEngine, kind: Reference
 
 
 @kinds
-async def test_what_is_used_is_neither_deleted_nor_renamed(engine: AsyncEngine, kind: ReferenceKind) -> None:
-    async with desk_on(engine) as desk:
+async def test_what_is_used_is_neither_deleted_nor_renamed(database: Database, kind: ReferenceKind) -> None:
+    async with desk_on(database) as desk:
         editor = desk.editors.references
         made = await editor.create(kind, ReferenceValues("USED", "Used"))
-        [execution_id] = await insert_executions(engine, 1, "accepted")
+        [execution_id] = await insert_executions(database, 1, "accepted")
         column = {"execution status": "execution_status_id"}.get(
             kind.thing, f"{kind.thing}_id".replace(" ", "_")
         )
         query = f"UPDATE execution SET {column} = {made.id} RETURNING id"
-        async with engine.begin() as connection:
+        async with database.legacy.begin() as connection:
             await connection.exec_driver_sql(query)
         with pytest.raises(
             InUse, match=f"{made.id} is used by execution {execution_id}, .* cannot be deleted"
@@ -93,12 +93,12 @@ async def test_what_is_used_is_neither_deleted_nor_renamed(engine: AsyncEngine, 
         else:
             with pytest.raises(InUse, match=r"must keep its abbreviation, 'USED'"):
                 await renaming
-        assert await value_of(engine, f"SELECT {column} FROM execution") == made.id
+        assert await value_of(database, f"SELECT {column} FROM execution") == made.id
 
 
-async def test_a_blotter_of_orders_stays(engine: AsyncEngine) -> None:
-    async with desk_on(engine) as desk:
-        [order_id] = await insert_orders(engine)
+async def test_a_blotter_of_orders_stays(database: Database) -> None:
+    async with desk_on(database) as desk:
+        [order_id] = await insert_orders(database)
         with pytest.raises(InUse, match=f"blotter 2 is used by trade order {order_id}"):
             await desk.editors.references.delete(BLOTTER, 2, 1)
 
@@ -108,9 +108,9 @@ async def test_a_blotter_of_orders_stays(engine: AsyncEngine) -> None:
     [(EXECUTION_STATUS, 1, "New"), (EXECUTION_STATUS, 2, "Sent"), (TRADE_TYPE, 3, "Sell to Open")],
 )
 async def test_what_submission_needs_stays(
-    engine: AsyncEngine, kind: ReferenceKind, identity: int, text: str
+    database: Database, kind: ReferenceKind, identity: int, text: str
 ) -> None:
-    async with desk_on(engine) as desk:
+    async with desk_on(database) as desk:
         editor = desk.editors.references
         name = (await editor.get(kind, identity)).abbreviation
         with pytest.raises(InUse, match=f"is {name}, without which nothing can be submitted"):
@@ -125,8 +125,8 @@ async def another_replica(desk: Desk) -> None:
     await desk.orders.get_order((await desk.order()).id)
 
 
-async def test_replicas_see_each_others_changes(engine: AsyncEngine) -> None:
-    async with desk_on(engine) as one, desk_on(engine, owner="two") as two:
+async def test_replicas_see_each_others_changes(database: Database) -> None:
+    async with desk_on(database) as one, desk_on(database, owner="two") as two:
         await another_replica(two)
         made = await one.editors.references.create(DESTINATION, ReferenceValues("NEU", "New one"))
         assert made in await two.editors.references.get_all(DESTINATION)
@@ -141,8 +141,8 @@ async def test_replicas_see_each_others_changes(engine: AsyncEngine) -> None:
         assert await two.editors.references.get(DESTINATION, made.id) == changed
 
 
-async def test_a_destination_deleted_elsewhere_takes_no_order(engine: AsyncEngine) -> None:
-    async with desk_on(engine) as one, desk_on(engine, owner="two") as two:
+async def test_a_destination_deleted_elsewhere_takes_no_order(database: Database) -> None:
+    async with desk_on(database) as one, desk_on(database, owner="two") as two:
         made = await one.editors.references.create(DESTINATION, ReferenceValues("GONE", "Soon"))
         assert isinstance(await two.editors.references.get(DESTINATION, made.id), Destination)
         await one.editors.references.delete(DESTINATION, made.id, 1)
@@ -153,8 +153,8 @@ async def test_a_destination_deleted_elsewhere_takes_no_order(engine: AsyncEngin
         assert answer.error.details["field"] == "destinationId"
 
 
-async def test_this_process_knows_at_once(engine: AsyncEngine) -> None:
-    async with desk_on(engine) as desk:
+async def test_this_process_knows_at_once(database: Database) -> None:
+    async with desk_on(database) as desk:
         editor = desk.editors.references
         order = await desk.order()
         assert order.blotter_id == 2

@@ -4,11 +4,8 @@ from inspect import isclass
 
 import asyncpg
 import pytest
-import sqlalchemy as sa
-from sqlalchemy.exc import DBAPIError
-from sqlalchemy.ext.asyncio import AsyncEngine
 
-from trade_service.store.engine import autocommitted, store_errors, transaction
+from trade_service.store.database import Database
 from trade_service.store.failures import (
     DRIVER_ERRORS,
     DRIVER_ROOTS,
@@ -17,6 +14,8 @@ from trade_service.store.failures import (
     Meaning,
     meaning_of,
 )
+from trade_service.store.statements import Statement
+from trade_service.store.store_settings import StoreSettings
 from trade_service.submission.ports import StoreUnavailable
 
 RAISED = sorted(
@@ -71,40 +70,45 @@ def test_what_a_state_means(state: str, meaning: Meaning) -> None:
 
 
 @pytest.mark.parametrize("kind", [asyncpg.InterfaceError, asyncpg.TargetServerAttributeNotMatched])
-async def test_what_the_driver_raises_unwrapped_is_told_too(kind: type[Exception]) -> None:
+async def test_what_the_driver_raises_itself_means_the_same(
+    database: Database, kind: type[Exception]
+) -> None:
     with pytest.raises(StoreUnavailable, match="why"):
-        async with store_errors():
+        async with database.session():
             raise kind("why")
 
 
 @pytest.mark.parametrize(
     ("statement", "state"),
     [
-        ("SELECT cast(:value AS int4)", "22000"),
-        ("SELECT 1 / (:value - :value)", "22012"),
-        ("SELECT :value FROM no_such_table", "42P01"),
+        ("SELECT :value::int", "22000"),
+        ("SELECT 1 / (:value::int - :value)", "22012"),
+        ("SELECT :value::int FROM no_such_table", "42P01"),
     ],
 )
-async def test_a_defect_is_shown_as_what_it_is(engine: AsyncEngine, statement: str, state: str) -> None:
+async def test_a_defect_is_shown_as_what_it_is(database: Database, statement: str, state: str) -> None:
     """A value that does not fit, a division by zero, a missing table: none of them does any better later."""
     value = 2**40 if state == "22000" else 1
-    asked = sa.text(statement).bindparams(sa.bindparam("value", value, sa.Integer))
-    with pytest.raises(DBAPIError) as caught:
-        async with autocommitted(engine) as connection:
-            await connection.execute(asked)
-    assert f"{meaning_of(caught.value)}" == "defect"
-    assert getattr(caught.value.orig, "sqlstate", None) == state
+    with pytest.raises(asyncpg.PostgresError) as caught:
+        await database.fetch(Statement.parsed(statement), value=value)
+    assert meaning_of(caught.value) is Meaning.DEFECT
+    assert caught.value.sqlstate == state
 
 
-async def test_a_plan_from_before_a_migration_is_made_anew(engine: AsyncEngine) -> None:
+async def test_a_plan_from_before_a_migration_is_made_anew(database_url: str) -> None:
     """What a replica gets that was running while another one added a column."""
-    everything = sa.text("SELECT * FROM blotter")
-    async with autocommitted(engine) as connection:
-        await connection.execute(everything)
-        async with transaction(engine) as other:
-            await other.execute(sa.text("ALTER TABLE blotter ADD COLUMN extra integer"))
-    with pytest.raises(StoreUnavailable, match="cached statement plan is invalid"):
-        async with autocommitted(engine) as connection:
-            await connection.execute(everything)
-    async with autocommitted(engine) as connection:
-        assert (await connection.execute(everything)).first()
+    everything = Statement.parsed("SELECT * FROM blotter")
+    async with Database(StoreSettings(database_url, pool_size=1)) as database:
+        for extra in ("one", "two"):
+            await database.fetch(everything)
+            link = await asyncpg.connect(database_url)
+            await link.execute(f"ALTER TABLE blotter ADD COLUMN {extra} integer")
+            await link.close()
+            if extra == "one":
+                rows = await database.fetch(everything)
+            else:
+                with pytest.raises(StoreUnavailable, match="cached statement plan is invalid"):
+                    async with database.transaction() as session:
+                        await session.fetch(everything)
+                rows = await database.fetch(everything)
+            assert extra in rows[0]

@@ -4,39 +4,40 @@ import asyncio
 import socket
 from collections.abc import AsyncIterator
 
+import asyncpg
 import pytest
-import sqlalchemy as sa
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from tests.support.attempts import FRESH, claimed, closing, new_attempt
 from tests.support.postgres_proxy import PostgresProxy, proxied
 from tests.support.rows import insert_executions, states_of, store_on
 from tests.support.trading import counted_statements, run_sql
-from trade_service.store.engine import StoreSettings, autocommitted, create_engine, transaction
+from trade_service.store.database import Database, Session
+from trade_service.store.statements import Statement
+from trade_service.store.store_settings import StoreSettings
 from trade_service.submission.ports import StoreUnavailable
 
-Wire = tuple[AsyncEngine, PostgresProxy]
+Wire = tuple[Database, PostgresProxy]
 
 
 @pytest.fixture
 async def wire(database_url: str) -> AsyncIterator[Wire]:
     """A pool of one connection by way of a proxy, connected and warm."""
     async with proxied(database_url) as (url, proxy):
-        engine = create_engine(StoreSettings(url, pool_size=1))
+        database = Database(StoreSettings(url, pool_size=1))
         try:
-            yield engine, proxy
+            yield database, proxy
         finally:
-            await engine.dispose()
+            await database.close()
 
 
 async def test_claim_and_record_are_one_round_trip_each(wire: Wire) -> None:
-    engine, proxy = wire
-    store = store_on(engine)
-    warm, *ids = await insert_executions(engine, 101)
+    database, proxy = wire
+    store = store_on(database)
+    warm, *ids = await insert_executions(database, 101)
     attempt, _ = await claimed(store, [warm])
     await store.record(closing(attempt.attempt_id, {warm: "accepted"}))
 
-    async with counted_statements(engine) as statements:
+    async with counted_statements(database) as statements:
         begun = proxy.round_trips
         attempt = new_attempt()
         claim = await store.claim(attempt, ids, FRESH)
@@ -50,51 +51,50 @@ async def test_claim_and_record_are_one_round_trip_each(wire: Wire) -> None:
 
 
 async def test_without_prepared_statements_each_step_is_a_transaction_of_its_own(
-    database_url: str, engine: AsyncEngine
+    database_url: str, database: Database
 ) -> None:
-    ids = await insert_executions(engine, 1)
-    plain = create_engine(StoreSettings(database_url, prepared_statements=False))
+    ids = await insert_executions(database, 1)
+    plain = Database(StoreSettings(database_url, prepared_statements=False))
     try:
         store = store_on(plain)
         async with counted_statements(plain) as statements:
             attempt = new_attempt()
             claim = await store.claim(attempt, ids, FRESH)
             await store.record(closing(attempt.attempt_id, {ids[0]: "accepted"}))
-        async with autocommitted(plain) as connection:
-            names = await connection.scalar(sa.text("SELECT count(*) FROM pg_prepared_statements"))
+        names = await plain.fetch_value(Statement.parsed("SELECT count(*) FROM pg_prepared_statements"))
     finally:
-        await plain.dispose()
+        await plain.close()
     assert len(claim.items) == 1
     ends = [words.split()[0] for words in statements if words.startswith(("BEGIN", "COMMIT"))]
     assert ends == ["BEGIN", "COMMIT;"] * 2
     assert len(statements) == 6
     assert names <= 1  # The unnamed one that asks.
-    assert await states_of(engine, ids) == ["accepted"]
+    assert await states_of(database, ids) == ["accepted"]
 
 
 async def test_closed_port() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-    engine = create_engine(StoreSettings(f"postgresql://u:p@127.0.0.1:{port}/d"))
+    database = Database(StoreSettings(f"postgresql://u:p@127.0.0.1:{port}/d"))
     with pytest.raises(StoreUnavailable, match="does not answer"):
-        await store_on(engine).states([1])
-    await engine.dispose()
+        await store_on(database).states([1])
+    await database.close()
 
 
 async def test_refused_login(database_url: str) -> None:
-    wrong = create_engine(StoreSettings(database_url.replace("/test_", "/no_such_")))
+    wrong = Database(StoreSettings(database_url.replace("/test_", "/no_such_")))
     with pytest.raises(StoreUnavailable, match=r"database .* does not exist"):
         await store_on(wrong).states([1])
-    await wrong.dispose()
+    await wrong.close()
 
 
-async def test_server_that_ends_the_session(engine: AsyncEngine, wire: Wire) -> None:
+async def test_server_that_ends_the_session(database: Database, wire: Wire) -> None:
     there, _ = wire
-    (execution_id,) = await insert_executions(engine, 1)
+    (execution_id,) = await insert_executions(database, 1)
     store = store_on(there)
     assert await store.states([execution_id])
     await run_sql(
-        engine,
+        database,
         "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
         "WHERE pid <> pg_backend_pid() AND datname = current_database()",
     )
@@ -103,23 +103,25 @@ async def test_server_that_ends_the_session(engine: AsyncEngine, wire: Wire) -> 
     assert await store.states([execution_id])
 
 
-async def test_session_ended_in_the_middle_of_a_statement(engine: AsyncEngine, wire: Wire) -> None:
+async def test_session_ended_in_the_middle_of_a_statement(database: Database, wire: Wire) -> None:
     there, _ = wire
-    (execution_id,) = await insert_executions(engine, 1)
+    (execution_id,) = await insert_executions(database, 1)
     store = store_on(there)
-    async with transaction(engine) as other:
-        await other.execute(sa.text("SELECT FROM execution FOR UPDATE"))
+    async with database.transaction() as other:
+        await other.fetch(Statement.parsed("SELECT FROM execution FOR UPDATE"))
         claiming = asyncio.create_task(store.claim(new_attempt(), [execution_id], FRESH))
         await _until_waiting(other)
-        await other.execute(sa.text("SELECT pg_terminate_backend(pid) FROM pg_locks WHERE NOT granted"))
+        await other.fetch(
+            Statement.parsed("SELECT pg_terminate_backend(pid) FROM pg_locks WHERE NOT granted")
+        )
         with pytest.raises(StoreUnavailable):
             await claiming
-    assert await states_of(engine, [execution_id]) == ["none"]
+    assert await states_of(database, [execution_id]) == ["none"]
 
 
 async def test_connection_reset(wire: Wire) -> None:
-    engine, proxy = wire
-    store = store_on(engine)
+    database, proxy = wire
+    store = store_on(database)
     await store.states([1])
     proxy.cut()
     with pytest.raises(StoreUnavailable):
@@ -128,43 +130,42 @@ async def test_connection_reset(wire: Wire) -> None:
 
 
 async def test_answer_that_does_not_come(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("trade_service.store.engine._ANSWER_MARGIN_S", 0.0)
+    monkeypatch.setattr("trade_service.store.database._ANSWER_MARGIN_S", 0.0)
     async with proxied(database_url) as (url, proxy):
-        engine = create_engine(StoreSettings(url, pool_size=1, statement_timeout_s=1.0))
-        store = store_on(engine)
+        database = Database(StoreSettings(url, pool_size=1, statement_timeout_s=1.0))
+        store = store_on(database)
         await store.states([1])
         proxy.stalled.clear()
         with pytest.raises(StoreUnavailable, match="time-out"):
             await store.states([1])
         proxy.stalled.set()
         assert await store.states([1]) == ()
-        await engine.dispose()
+        await database.close()
 
 
 async def test_statement_that_takes_too_long(database_url: str) -> None:
-    engine = create_engine(StoreSettings(database_url, statement_timeout_s=0.05))
+    database = Database(StoreSettings(database_url, statement_timeout_s=0.05))
     with pytest.raises(StoreUnavailable, match="statement timeout"):
-        async with autocommitted(engine) as connection:
-            await connection.execute(sa.text("SELECT pg_sleep(5)"))
-    await engine.dispose()
+        await database.fetch(Statement.parsed("SELECT pg_sleep(5)"))
+    await database.close()
 
 
 async def test_exhausted_pool(database_url: str) -> None:
-    engine = create_engine(StoreSettings(database_url, pool_size=1, pool_timeout_s=0.05))
-    async with autocommitted(engine):
+    database = Database(StoreSettings(database_url, pool_size=1, pool_timeout_s=0.05))
+    async with database.session():
         with pytest.raises(StoreUnavailable, match="pool is exhausted"):
-            await store_on(engine).states([1])
-    await engine.dispose()
+            await store_on(database).states([1])
+    await database.close()
 
 
-async def test_statement_that_is_wrong_is_not_the_databases_absence(engine: AsyncEngine) -> None:
-    with pytest.raises(sa.exc.ProgrammingError):
-        async with autocommitted(engine) as connection:
-            await connection.execute(sa.text("SELECT no_such_column"))
+async def test_statement_that_is_wrong_is_not_the_databases_absence(database: Database) -> None:
+    with pytest.raises(asyncpg.UndefinedColumnError):
+        await database.fetch(Statement.parsed("SELECT no_such_column"))
 
 
-async def _until_waiting(connection: AsyncConnection) -> None:
+async def _until_waiting(session: Session) -> None:
     """Until another session waits for a lock."""
+    waiting = Statement.parsed("SELECT count(*) FROM pg_locks WHERE NOT granted")
     async with asyncio.timeout(20):
-        while not await connection.scalar(sa.text("SELECT count(*) FROM pg_locks WHERE NOT granted")):
+        while not await session.fetch_value(waiting):
             await asyncio.sleep(0.01)

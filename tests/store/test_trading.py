@@ -5,7 +5,6 @@ from decimal import Decimal
 
 import msgspec
 import pytest
-from sqlalchemy.ext.asyncio import AsyncEngine
 
 from tests.support.gateway import FakeGateway, fail, refuse
 from tests.support.heart import states_of, until
@@ -33,6 +32,7 @@ from trade_service.domain.errors import (
 )
 from trade_service.domain.executions import SubmissionState
 from trade_service.domain.orders import Submission
+from trade_service.store.database import Database
 from trade_service.submission.events import AlarmEvent
 from trade_service.submission.messages import ExecutionPost
 from trade_service.submission.model import ReplyKind, SubmitStatus
@@ -40,8 +40,8 @@ from trade_service.submission.ports import StoreUnavailable
 from trade_service.trading.model import BlotterLine, NotAccepted
 
 
-async def test_one_order_is_cut_sent_and_answered_as_stored(engine: AsyncEngine) -> None:
-    async with desk_on(engine) as desk:
+async def test_one_order_is_cut_sent_and_answered_as_stored(database: Database) -> None:
+    async with desk_on(database) as desk:
         order = await desk.order("1234567890.12345678", " sell ")
         answer = await desk.orders.submit_order(Submission(order.id, Decimal("1234567890.11345678"), 4))
         view = view_in(answer)
@@ -58,13 +58,13 @@ async def test_one_order_is_cut_sent_and_answered_as_stored(engine: AsyncEngine)
 
 
 @pytest.mark.parametrize("size", [1, 100])
-async def test_a_batch_costs_six_statements_and_one_call(engine: AsyncEngine, size: int) -> None:
-    async with desk_on(engine) as desk:
+async def test_a_batch_costs_six_statements_and_one_call(database: Database, size: int) -> None:
+    async with desk_on(database) as desk:
         submissions = [
             msgspec.structs.replace(s, quantity=Decimal(10)) for s in all_of(await desk.some_orders(size))
         ]
         await desk.orders.submit_orders(submissions)
-        async with counted_statements(engine) as statements:
+        async with counted_statements(database) as statements:
             await desk.orders.submit_orders(submissions)
             statements.clear()
             answers = await desk.orders.submit_orders(submissions)
@@ -74,11 +74,11 @@ async def test_a_batch_costs_six_statements_and_one_call(engine: AsyncEngine, si
         assert len(desk.gateway.calls) == 3
 
 
-async def test_answers_come_in_request_order_and_refusals_give_back(engine: AsyncEngine) -> None:
-    async with desk_on(engine) as desk:
+async def test_answers_come_in_request_order_and_refusals_give_back(database: Database) -> None:
+    async with desk_on(database) as desk:
         good, bad = await desk.some_orders(3), await desk.some_orders(3, security="BAD")
         hold = await desk.order()
-        await run_sql(engine, "UPDATE trade_order SET order_type = 'HOLD' WHERE id = :id", id=hold.id)
+        await run_sql(database, "UPDATE trade_order SET order_type = 'HOLD' WHERE id = :id", id=hold.id)
         desk.gateway.scripts.append(refuse("BAD"))
         wishes = [w for pair in zip(all_of(bad), all_of(good), strict=True) for w in pair]
         wishes += [*all_of([hold]), Submission(2**33, Decimal(1), 1)]
@@ -94,13 +94,13 @@ async def test_answers_come_in_request_order_and_refusals_give_back(engine: Asyn
         for order in bad:
             now, _ = await desk.orders.get_order(order.id)
             assert (now.available, now.submitted) == (now.quantity, False)
-        assert await conserved(engine)
+        assert await conserved(database)
         again = await desk.orders.submit_orders(all_of(bad))
         assert all(view_in(a).order.submitted for a in again)
 
 
-async def test_fifty_submissions_of_one_order_send_exactly_what_it_has(engine: AsyncEngine) -> None:
-    async with desk_on(engine) as desk:
+async def test_fifty_submissions_of_one_order_send_exactly_what_it_has(database: Database) -> None:
+    async with desk_on(database) as desk:
         order = await desk.order("100")
         wish = Submission(order.id, Decimal("7.5"), 1)
         answers = await asyncio.gather(*(desk.orders.submit_order(wish) for _ in range(50)))
@@ -110,11 +110,11 @@ async def test_fifty_submissions_of_one_order_send_exactly_what_it_has(engine: A
         assert sorted(desk.gateway.times_accepted().values()) == [1] * 13
         assert sum(row.quantity or 0 for row in desk.gateway.books) == Decimal("97.5")
         assert len(desk.gateway.calls) < 13
-        assert await conserved(engine)
+        assert await conserved(database)
 
 
-async def test_a_lost_answer_is_looked_up_and_answered(engine: AsyncEngine) -> None:
-    async with desk_on(engine) as desk:
+async def test_a_lost_answer_is_looked_up_and_answered(database: Database) -> None:
+    async with desk_on(database) as desk:
         desk.gateway.scripts.append(fail(ReplyKind.LOST, "READ_TIMEOUT", accepted=True))
         answers = await desk.orders.submit_orders(all_of(await desk.some_orders(5)))
         for answer in answers:
@@ -124,18 +124,18 @@ async def test_a_lost_answer_is_looked_up_and_answered(engine: AsyncEngine) -> N
         assert set(desk.gateway.times_accepted().values()) == {1}
 
 
-async def test_a_configuration_error_is_told_at_once_and_waits(engine: AsyncEngine) -> None:
-    async with desk_on(engine) as desk:
+async def test_a_configuration_error_is_told_at_once_and_waits(database: Database) -> None:
+    async with desk_on(database) as desk:
         desk.gateway.scripts.append(fail(ReplyKind.CONFIGURATION, "UNAUTHORIZED"))
         answers = await desk.orders.submit_orders(all_of(await desk.some_orders(5)))
         assert {a.result.status for a in answers if a.result is not None} == {SubmitStatus.PENDING}
         assert [a.error for a in answers] == [None] * 5
-        assert await value_of(engine, "SELECT sum(quantity_sent) FROM trade_order") == 500
+        assert await value_of(database, "SELECT sum(quantity_sent) FROM trade_order") == 500
         await until(lambda: len(desk.gateway.books) == 5)
 
 
-async def test_what_is_still_under_way_is_pending_and_goes_on(engine: AsyncEngine) -> None:
-    async with desk_on(engine) as desk:
+async def test_what_is_still_under_way_is_pending_and_goes_on(database: Database) -> None:
+    async with desk_on(database) as desk:
         desk.gateway.hold()
         order = await desk.order()
         asking = asyncio.create_task(desk.orders.submit_order(all_of([order])[0], wait_s=0.2))
@@ -156,19 +156,19 @@ async def test_what_is_still_under_way_is_pending_and_goes_on(engine: AsyncEngin
         assert now.execution.submission_state is SubmissionState.ACCEPTED
 
 
-async def test_without_sending_the_executions_are_only_written(engine: AsyncEngine) -> None:
-    async with desk_on(engine) as desk:
+async def test_without_sending_the_executions_are_only_written(database: Database) -> None:
+    async with desk_on(database) as desk:
         answers = await desk.orders.submit_orders(all_of(await desk.some_orders(3)), send=False)
         ids = [view_in(answer).execution.id for answer in answers]
         assert all(answer.result is None for answer in answers)
-        assert await states_of(engine) == {"none": 3}
+        assert await states_of(database) == {"none": 3}
         bulk = await desk.executions.submit_executions_batch(ids)
         assert (bulk.status, bulk.successful) == ("SUCCESS", 3)
-        assert await states_of(engine) == {"accepted": 3}
+        assert await states_of(database) == {"accepted": 3}
 
 
-async def test_a_batch_is_refused_as_a_whole_before_anything_is_written(engine: AsyncEngine) -> None:
-    async with desk_on(engine) as desk:
+async def test_a_batch_is_refused_as_a_whole_before_anything_is_written(database: Database) -> None:
+    async with desk_on(database) as desk:
         wishes = all_of(await desk.some_orders(101))
         cases: list[tuple[list[Submission], type[Exception], str]] = [
             ([], InvalidInput, "submissions: must be 1 to 100"),
@@ -183,12 +183,12 @@ async def test_a_batch_is_refused_as_a_whole_before_anything_is_written(engine: 
                 await desk.orders.submit_orders(submissions)
         with pytest.raises(InvalidInput, match=r"^quantity: must be greater than zero"):
             await desk.orders.submit_order(Submission(wishes[0].trade_order_id, Decimal(0), 1))
-        assert await value_of(engine, "SELECT count(*) FROM execution") == 0
+        assert await value_of(database, "SELECT count(*) FROM execution") == 0
         assert desk.gateway.calls == []
 
 
-async def test_unknown_destinations_are_refused_one_by_one(engine: AsyncEngine) -> None:
-    async with desk_on(engine) as desk:
+async def test_unknown_destinations_are_refused_one_by_one(database: Database) -> None:
+    async with desk_on(database) as desk:
         first, second = await desk.some_orders(2)
         wishes = [Submission(first.id, Decimal(1), 77), Submission(second.id, Decimal(1), 1)]
         unknown, good = await desk.orders.submit_orders(wishes)
@@ -197,12 +197,12 @@ async def test_unknown_destinations_are_refused_one_by_one(engine: AsyncEngine) 
         assert view_in(good).execution.destination_id == 1
 
 
-async def test_reference_data_that_is_newer_or_gone_is_read_again(engine: AsyncEngine) -> None:
-    async with desk_on(engine) as desk:
+async def test_reference_data_that_is_newer_or_gone_is_read_again(database: Database) -> None:
+    async with desk_on(database) as desk:
         first, second = await desk.some_orders(2)
-        await run_sql(engine, "DELETE FROM destination WHERE id = 6")
-        await run_sql(engine, "INSERT INTO blotter (id, abbreviation, name) VALUES (9, 'NEW', 'New')")
-        await run_sql(engine, "UPDATE trade_order SET blotter_id = 9 WHERE id = :id", id=second.id)
+        await run_sql(database, "DELETE FROM destination WHERE id = 6")
+        await run_sql(database, "INSERT INTO blotter (id, abbreviation, name) VALUES (9, 'NEW', 'New')")
+        await run_sql(database, "UPDATE trade_order SET blotter_id = 9 WHERE id = :id", id=second.id)
         wishes = [Submission(first.id, Decimal(1), 6), Submission(second.id, Decimal(1), 1)]
         gone, good = await desk.orders.submit_orders(wishes)
         assert isinstance(gone.error, InvalidInput)
@@ -211,21 +211,21 @@ async def test_reference_data_that_is_newer_or_gone_is_read_again(engine: AsyncE
         assert view.blotter.abbreviation == "NEW"
 
 
-async def test_no_room_in_the_queue_refuses_before_anything_is_written(engine: AsyncEngine) -> None:
-    async with desk_on(engine, max_concurrent=0, queue_limit=150) as desk:
+async def test_no_room_in_the_queue_refuses_before_anything_is_written(database: Database) -> None:
+    async with desk_on(database, max_concurrent=0, queue_limit=150) as desk:
         wishes = all_of(await desk.some_orders(200))
         await desk.orders.submit_orders(wishes[:100], wait_s=0.0)
         with pytest.raises(Overloaded):
             await desk.orders.submit_orders(wishes[100:])
-        assert await value_of(engine, "SELECT count(*) FROM execution") == 100
-        ids = await value_of(engine, "SELECT array_agg(id) FROM execution")
+        assert await value_of(database, "SELECT count(*) FROM execution") == 100
+        ids = await value_of(database, "SELECT array_agg(id) FROM execution")
         with pytest.raises(Overloaded):
             await desk.executions.submit_executions_batch(ids)
         assert len(desk.heart.board) == 0
 
 
-async def test_a_caller_that_goes_away_leaves_its_executions_to_be_sent(engine: AsyncEngine) -> None:
-    async with desk_on(engine) as desk:
+async def test_a_caller_that_goes_away_leaves_its_executions_to_be_sent(database: Database) -> None:
+    async with desk_on(database) as desk:
         desk.gateway.hold()
         asking = asyncio.create_task(desk.orders.submit_orders(all_of(await desk.some_orders(3))))
         await desk.gateway.called.wait()
@@ -234,23 +234,23 @@ async def test_a_caller_that_goes_away_leaves_its_executions_to_be_sent(engine: 
             await asking
         desk.gateway.open.set()
         await until(lambda: len(desk.heart.batches) == 1)
-        assert await states_of(engine) == {"accepted": 3}
+        assert await states_of(database) == {"accepted": 3}
 
 
-async def test_what_a_dead_process_wrote_is_sent_by_another(engine: AsyncEngine) -> None:
-    async with desk_on(engine, max_concurrent=0) as dead:
+async def test_what_a_dead_process_wrote_is_sent_by_another(database: Database) -> None:
+    async with desk_on(database, max_concurrent=0) as dead:
         orders = await dead.some_orders(3)
         await dead.orders.submit_orders(all_of(orders), wait_s=0.0)
-    await run_sql(engine, "UPDATE submission_attempt SET next_action_at = now()")
+    await run_sql(database, "UPDATE submission_attempt SET next_action_at = now()")
     gateway = FakeGateway()
-    async with desk_on(engine, gateway) as alive:
+    async with desk_on(database, gateway) as alive:
         await until(lambda: len(alive.heart.batches) == 1)
-        assert await states_of(engine) == {"accepted": 3}
+        assert await states_of(database) == {"accepted": 3}
     assert sorted(gateway.times_accepted().values()) == [1, 1, 1]
 
 
-async def test_one_execution_asked_for_by_many_is_sent_once(engine: AsyncEngine) -> None:
-    async with desk_on(engine) as desk:
+async def test_one_execution_asked_for_by_many_is_sent_once(database: Database) -> None:
+    async with desk_on(database) as desk:
         desk.gateway.hold()
         (execution_id,) = await none_executions(desk, 1)
         asking = [asyncio.create_task(desk.executions.submit_execution(execution_id)) for _ in range(20)]
@@ -265,16 +265,16 @@ async def test_one_execution_asked_for_by_many_is_sent_once(engine: AsyncEngine)
         assert len(desk.gateway.books) == 1
 
 
-async def test_single_callers_share_batches(engine: AsyncEngine) -> None:
-    async with desk_on(engine, max_concurrent=1) as desk:
+async def test_single_callers_share_batches(database: Database) -> None:
+    async with desk_on(database, max_concurrent=1) as desk:
         ids = await none_executions(desk, 80)
         results = await asyncio.gather(*(desk.executions.submit_execution(i) for i in ids))
         assert all(r.status is SubmitStatus.SUCCESS for r in results)
         assert len(desk.gateway.calls) <= 3
 
 
-async def test_a_refused_execution_says_why(engine: AsyncEngine) -> None:
-    async with desk_on(engine) as desk:
+async def test_a_refused_execution_says_why(database: Database) -> None:
+    async with desk_on(database) as desk:
         (execution_id,) = await none_executions(desk, 1, security="BAD")
         desk.gateway.scripts.append(refuse("BAD"))
         result = await desk.executions.submit_execution(execution_id)
@@ -287,8 +287,8 @@ async def test_a_refused_execution_says_why(engine: AsyncEngine) -> None:
 
 
 @pytest.mark.parametrize("execution_id", [999, -1, 2**31])
-async def test_an_unknown_execution_is_not_found(engine: AsyncEngine, execution_id: int) -> None:
-    async with desk_on(engine) as desk:
+async def test_an_unknown_execution_is_not_found(database: Database, execution_id: int) -> None:
+    async with desk_on(database) as desk:
         with pytest.raises(NotFound):
             await desk.executions.submit_execution(execution_id)
         with pytest.raises(NotFound):
@@ -296,9 +296,9 @@ async def test_an_unknown_execution_is_not_found(engine: AsyncEngine, execution_
 
 
 async def test_bulk_results_keep_the_callers_order_with_repetitions_and_strangers(
-    engine: AsyncEngine,
+    database: Database,
 ) -> None:
-    async with desk_on(engine) as desk:
+    async with desk_on(database) as desk:
         ids = await none_executions(desk, 30)
         asked = [ids[3], 999, *reversed(ids), ids[3], 2**40]
         for submit in (desk.executions.submit_executions, desk.executions.submit_executions_batch):
@@ -314,42 +314,42 @@ async def test_bulk_results_keep_the_callers_order_with_repetitions_and_stranger
             await desk.executions.submit_executions_batch([])
 
 
-async def test_pending_is_said_only_of_what_is_on_record(engine: AsyncEngine) -> None:
-    async with desk_on(engine, max_concurrent=0) as stuck:
+async def test_pending_is_said_only_of_what_is_on_record(database: Database) -> None:
+    async with desk_on(database, max_concurrent=0) as stuck:
         ids = await none_executions(stuck, 6)
         one = await stuck.executions.submit_execution(ids[0], wait_s=0.05)
         assert (one.status, one.error) == (SubmitStatus.PENDING, None)
-        assert await states_of(engine) == {"queued": 1, "none": 5}
+        assert await states_of(database) == {"queued": 1, "none": 5}
         bulk = await stuck.executions.submit_executions(ids[:3], wait_s=0.05)
         assert (bulk.status, bulk.pending) == ("SUCCESS", 3)
-        assert await states_of(engine) == {"queued": 3, "none": 3}
+        assert await states_of(database) == {"queued": 3, "none": 3}
         streamed = [r async for r in stuck.executions.stream_executions(ids, wait_s=0.05)]
         assert {r.status for r in streamed} == {SubmitStatus.PENDING}
         assert sorted(r.request_index for r in streamed) == list(range(6))
-        assert await states_of(engine) == {"queued": 6}
-    await run_sql(engine, "UPDATE submission_attempt SET next_action_at = now()")
-    async with desk_on(engine) as alive:
+        assert await states_of(database) == {"queued": 6}
+    await run_sql(database, "UPDATE submission_attempt SET next_action_at = now()")
+    async with desk_on(database) as alive:
         await until(lambda: len(alive.gateway.books) == 6)
     assert set(alive.gateway.times_accepted().values()) == {1}
 
 
 async def test_what_cannot_be_put_on_record_is_not_promised(
-    engine: AsyncEngine, monkeypatch: pytest.MonkeyPatch
+    database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def away(*_: object) -> None:
         raise StoreUnavailable("away")
 
-    async with desk_on(engine, max_concurrent=0) as desk:
+    async with desk_on(database, max_concurrent=0) as desk:
         ids = await none_executions(desk, 2)
-        await run_sql(engine, "UPDATE execution SET submission_state = 'unknown' WHERE id = :id", id=ids[1])
+        await run_sql(database, "UPDATE execution SET submission_state = 'unknown' WHERE id = :id", id=ids[1])
         monkeypatch.setattr(desk.executions, "_reads", type("Away", (), {"enqueue": staticmethod(away)}))
         fresh, on_record = (await desk.executions.submit_executions(ids, wait_s=0.05)).results
         assert (fresh.status, fresh.code) == (SubmitStatus.FAILED, "STORE_UNAVAILABLE")
         assert (on_record.status, on_record.state) == (SubmitStatus.PENDING, SubmissionState.UNKNOWN)
 
 
-async def test_a_fill_overtakes_the_answer_and_is_kept(engine: AsyncEngine) -> None:
-    async with desk_on(engine) as desk:
+async def test_a_fill_overtakes_the_answer_and_is_kept(database: Database) -> None:
+    async with desk_on(database) as desk:
         desk.gateway.hold()
         asking = asyncio.create_task(desk.orders.submit_order(all_of([await desk.order()])[0]))
         await desk.gateway.called.wait()
@@ -366,8 +366,8 @@ async def test_a_fill_overtakes_the_answer_and_is_kept(engine: AsyncEngine) -> N
         assert (full.status.abbreviation, full.execution.version) == ("FULL", 3)
 
 
-async def test_fills_and_records_at_once_lose_nothing(engine: AsyncEngine) -> None:
-    async with desk_on(engine, batch_size=10) as desk:
+async def test_fills_and_records_at_once_lose_nothing(database: Database) -> None:
+    async with desk_on(database, batch_size=10) as desk:
         desk.gateway.hold()
         asking = asyncio.create_task(desk.orders.submit_orders(all_of(await desk.some_orders(40))))
         await until(lambda: len(desk.gateway.calls) == 4)
@@ -385,29 +385,27 @@ async def test_fills_and_records_at_once_lose_nothing(engine: AsyncEngine) -> No
         await asyncio.gather(*(report(i) for i in reversed(ids)))
         answers = await asking
         assert all(view_in(a).execution.execution_service_id is not None for a in answers)
-        assert await value_of(engine, "SELECT count(*) FROM execution WHERE quantity_filled = 1") == 40
-        assert await value_of(engine, "SELECT count(execution_service_id) FROM execution") == 40
-        assert await conserved(engine)
+        assert await value_of(database, "SELECT count(*) FROM execution WHERE quantity_filled = 1") == 40
+        assert await value_of(database, "SELECT count(execution_service_id) FROM execution") == 40
+        assert await conserved(database)
 
 
-async def test_a_fill_of_what_was_given_up_takes_the_quantity_again_and_alarms(engine: AsyncEngine) -> None:
-    async with desk_on(engine) as desk:
+async def test_a_fill_of_what_was_given_up_takes_the_quantity_again_and_alarms(database: Database) -> None:
+    async with desk_on(database) as desk:
         (execution_id,) = await none_executions(desk, 1, security="BAD")
         desk.gateway.scripts.append(refuse("BAD"))
         await desk.executions.submit_execution(execution_id)
         view = await desk.executions.fill(execution_id, "FULL", Decimal(100), 1)
         assert (view.order.available, view.order.submitted) == (Decimal(0), True)
-        assert await conserved(engine)
+        assert await conserved(database)
         alarms = [e for e in desk.heart.events if isinstance(e, AlarmEvent)]
         assert [(a.code, a.execution_ids) for a in alarms] == [("ACCEPTED_LATE", (execution_id,))]
 
 
 @pytest.mark.parametrize("others", [0, 3])
-async def test_a_fill_whose_answer_never_came_gets_its_id_by_look_up(
-    engine: AsyncEngine, others: int
-) -> None:
+async def test_a_fill_whose_answer_never_came_gets_its_id_by_look_up(database: Database, others: int) -> None:
     """The report proves acceptance and does not tell the id: without that no books can be compared."""
-    async with desk_on(engine) as desk:
+    async with desk_on(database) as desk:
         desk.gateway.scripts.append(fail(ReplyKind.LOST, "LOST", accepted=True))
         desk.gateway.hold()
         asking = asyncio.create_task(desk.orders.submit_orders(all_of(await desk.some_orders(1 + others))))
@@ -416,22 +414,22 @@ async def test_a_fill_whose_answer_never_came_gets_its_id_by_look_up(
         await desk.executions.fill(ids[0], "PART", Decimal(1), 1)
         desk.gateway.open.set()
         await asking
-        await until_named(engine)
-        assert await value_of(engine, "SELECT version FROM execution WHERE id = :id", id=ids[0]) == 2
+        await until_named(database)
+        assert await value_of(database, "SELECT version FROM execution WHERE id = :id", id=ids[0]) == 2
 
 
-async def test_a_fill_of_what_was_given_up_gets_its_id_by_look_up(engine: AsyncEngine) -> None:
-    async with desk_on(engine) as desk:
+async def test_a_fill_of_what_was_given_up_gets_its_id_by_look_up(database: Database) -> None:
+    async with desk_on(database) as desk:
         (execution_id,) = await none_executions(desk, 1, security="BAD")
         desk.gateway.scripts.append(refuse("BAD"))
         await desk.executions.submit_execution(execution_id)
         desk.gateway.accept(ExecutionPost("NEW", "BUY", "ML", "BAD", Decimal(100), None, execution_id, 1))
         await desk.executions.fill(execution_id, "FULL", Decimal(100), 1)
-        await until_named(engine)
+        await until_named(database)
 
 
-async def test_impossible_fills_are_refused_by_name(engine: AsyncEngine) -> None:
-    async with desk_on(engine) as desk:
+async def test_impossible_fills_are_refused_by_name(database: Database) -> None:
+    async with desk_on(database) as desk:
         (execution_id,) = await none_executions(desk, 1)
         for status, quantity, field in (
             ("FILLED", "1", "executionStatus"),
@@ -458,8 +456,8 @@ async def test_impossible_fills_are_refused_by_name(engine: AsyncEngine) -> None
             assert "quantityFilled stays 0 here" in alarm.message
 
 
-async def test_orders_are_created_all_or_none_and_errors_name_the_index(engine: AsyncEngine) -> None:
-    async with desk_on(engine) as desk:
+async def test_orders_are_created_all_or_none_and_errors_name_the_index(database: Database) -> None:
+    async with desk_on(database) as desk:
         good = [new_order(i) for i in range(1000)]
         for index, bad, error in (
             (7, msgspec.structs.replace(good[7], quantity=Decimal(0)), InvalidInput),
@@ -474,18 +472,18 @@ async def test_orders_are_created_all_or_none_and_errors_name_the_index(engine: 
             await desk.orders.create_orders_bulk([])
         with pytest.raises(TooMany):
             await desk.orders.create_orders_bulk([*good, new_order(1000)])
-        assert await value_of(engine, "SELECT count(*) FROM trade_order") == 0
+        assert await value_of(database, "SELECT count(*) FROM trade_order") == 0
         created = await desk.orders.create_orders_bulk(good)
         assert [order.order_id for order in created] == list(range(1000))
         one = await desk.orders.create_order(new_order(1000))
         assert one.order_id == 1000
 
 
-async def test_a_blotter_is_taken_up_where_a_killed_run_stopped(engine: AsyncEngine) -> None:
+async def test_a_blotter_is_taken_up_where_a_killed_run_stopped(database: Database) -> None:
     lines = [BlotterLine(2 + i, new_order(i), 1 + i % 6) for i in range(350)]
-    async with desk_on(engine, max_concurrent=0) as killed:
+    async with desk_on(database, max_concurrent=0) as killed:
         await killed.orders.place_blotter(lines[:150])
-    async with desk_on(engine) as desk:
+    async with desk_on(database) as desk:
         placed = await desk.orders.place_blotter(lines)
         assert [line.line for line in placed] == [line.line for line in lines]
         assert [line.new for line in placed] == [False] * 150 + [True] * 200
@@ -498,11 +496,11 @@ async def test_a_blotter_is_taken_up_where_a_killed_run_stopped(engine: AsyncEng
         results = [r async for r in desk.executions.stream_executions(ids)]
         assert {r.code for r in results} == {"ALREADY_ACCEPTED"}
         assert sorted(desk.gateway.times_accepted().values()) == [1] * 350
-        assert await conserved(engine)
+        assert await conserved(database)
 
 
-async def test_a_bad_blotter_line_leaves_the_others_alone(engine: AsyncEngine) -> None:
-    async with desk_on(engine) as desk:
+async def test_a_bad_blotter_line_leaves_the_others_alone(database: Database) -> None:
+    async with desk_on(database) as desk:
         changes: list[dict[str, object]] = [
             {},
             {"order_type": "HOLD"},
@@ -520,5 +518,5 @@ async def test_a_bad_blotter_line_leaves_the_others_alone(engine: AsyncEngine) -
         assert [line.line for line in placed] == [line.line for line in lines]
         errors = [None if line.error is None else line.error.details["field"] for line in placed]
         assert errors == [None, "orderType", "quantity", "blotterId", "orderId", None, "destinationId"]
-        assert await value_of(engine, "SELECT count(*) FROM trade_order") == 2
-        assert await states_of(engine) == {"queued": 2}
+        assert await value_of(database, "SELECT count(*) FROM trade_order") == 2
+        assert await states_of(database) == {"queued": 2}

@@ -51,7 +51,7 @@ async def know(store: SubmissionStore, floor_id: int) -> None:
         store._books.downstream.high_water_id = floor_id
         return
     assert isinstance(store, PostgresSubmissionStore)
-    await run_sql(store._engine, "UPDATE downstream SET high_water_id = :floor_id", floor_id=floor_id)
+    await run_sql(store._database, "UPDATE downstream SET high_water_id = :floor_id", floor_id=floor_id)
 
 
 def closing(

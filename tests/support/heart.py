@@ -6,12 +6,12 @@ from contextlib import asynccontextmanager
 from decimal import Decimal
 
 import msgspec
-import sqlalchemy as sa
-from sqlalchemy.ext.asyncio import AsyncEngine
 
 from trade_service.execution_service import wire
 from trade_service.execution_service.client import ExecutionServiceClient
+from trade_service.store.database import Database
 from trade_service.store.downstream_store import PostgresDownstreamStore
+from trade_service.store.statements import Statement
 from trade_service.store.submission_store import PostgresSubmissionStore
 from trade_service.submission.admission import Admission
 from trade_service.submission.batch_processor import ExecutionBatchProcessor
@@ -37,7 +37,7 @@ NO_CIRCUIT = CircuitSettings(enabled=False, slow_call_ms=60_000)
 class Heart(msgspec.Struct):
     """A replica at work."""
 
-    engine: AsyncEngine
+    database: Database
     service: BulkExecutionSubmissionService
     queue: WorkQueue
     board: OutcomeBoard
@@ -64,7 +64,7 @@ def client_settings(base_url: str) -> ExecutionServiceSettings:
 
 @asynccontextmanager
 async def beating(
-    engine: AsyncEngine,
+    database: Database,
     gateway: ExecutionGateway,
     *,
     owner: str = "test",
@@ -79,13 +79,13 @@ async def beating(
 ) -> AsyncIterator[Heart]:
     """A heart with senders and recovery running, on an open gateway; without a circuit unless given one."""
     clock, events, board, queue = SystemClock(), EventBus(), OutcomeBoard(), WorkQueue(queue_limit)
-    store = PostgresSubmissionStore(engine, clock, owner, SETTLE_MS, 1, 2)
+    store = PostgresSubmissionStore(database, clock, owner, SETTLE_MS, 1, 2)
     admission = Admission(clock, events, circuit, max_concurrent)
     handler = ExecutionFailureHandler(
         RetryPolicy(max_attempts=max_attempts, initial_delay_ms=20, max_delay_ms=100, look_up_delay_ms=50)
     )
     processor = ExecutionBatchProcessor(batch_size, unsendable=wire.unsendable)
-    downstream = PostgresDownstreamStore(engine)
+    downstream = PostgresDownstreamStore(database)
     gate = DownstreamGate(downstream, gateway, clock, events, GateSettings("http://ledger"))
     times = SubmissionSettings(
         owner=owner,
@@ -123,41 +123,42 @@ async def beating(
     async with asyncio.TaskGroup() as group:
         tasks = [group.create_task(run()) for run in (gate.run, coalescer.run, recovery.run)]
         try:
-            yield Heart(engine, service, queue, board, seen, admission)
+            yield Heart(database, service, queue, board, seen, admission)
         finally:
             for task in tasks:
                 task.cancel()
 
 
 @asynccontextmanager
-async def heart_on(engine: AsyncEngine, base_url: str, **options: object) -> AsyncIterator[Heart]:
+async def heart_on(database: Database, base_url: str, **options: object) -> AsyncIterator[Heart]:
     """A heart whose gateway is the real client on `base_url`."""
     async with ExecutionServiceClient(client_settings(base_url), SystemClock()) as client:
-        async with beating(engine, client, **options) as heart:  # type: ignore[arg-type]
+        async with beating(database, client, **options) as heart:  # type: ignore[arg-type]
             yield heart
 
 
-async def executions_in(engine: AsyncEngine, count: int, quantity: Decimal = Decimal(10)) -> list[int]:
+async def executions_in(database: Database, count: int, quantity: Decimal = Decimal(10)) -> list[int]:
     """`count` executions, each cut from an order of its own, never submitted; their ids."""
-    async with engine.begin() as connection:
-        orders = await connection.execute(
-            sa.text(
-                "INSERT INTO trade_order (order_id, portfolio_id, order_type, security_id, quantity, "
-                "quantity_sent, submitted) SELECT (SELECT coalesce(max(order_id), 0) FROM trade_order) + i, "
-                "'P', 'BUY', 'S' || i, :quantity, :quantity, true FROM generate_series(1, :count) i "
-                "RETURNING id"
-            ),
-            {"count": count, "quantity": quantity},
-        )
-        rows = await connection.execute(
-            sa.text(
-                "INSERT INTO execution (execution_status_id, trade_type_id, trade_order_id, destination_id, "
-                "quantity_ordered, quantity_placed, submission_state) "
-                "SELECT 1, 1, o, 1, :quantity, 0, 'none' FROM unnest(cast(:orders AS int[])) o RETURNING id"
-            ),
-            {"orders": [row.id for row in orders], "quantity": quantity},
-        )
-        return sorted(row.id for row in rows)
+    orders = await database.fetch(_INSERT_ORDERS, count=count, quantity=quantity)
+    rows = await database.fetch(_INSERT_EXECUTIONS, orders=[row[0] for row in orders], quantity=quantity)
+    return sorted(row[0] for row in rows)
+
+
+_INSERT_ORDERS = Statement.parsed("""
+INSERT INTO trade_order (order_id, portfolio_id, order_type, security_id, quantity, quantity_sent, submitted)
+SELECT (SELECT coalesce(max(order_id), 0) FROM trade_order) + i, 'P', 'BUY', 'S' || i, :quantity::numeric,
+       :quantity, true
+FROM generate_series(1, :count::int) i
+RETURNING id
+""")
+_INSERT_EXECUTIONS = Statement.parsed("""
+INSERT INTO execution
+    (execution_status_id, trade_type_id, trade_order_id, destination_id, quantity_ordered, quantity_placed,
+     submission_state)
+SELECT 1, 1, o, 1, :quantity::numeric, 0, 'none' FROM unnest(:orders::int[]) o
+RETURNING id
+""")
+_STATES = Statement.parsed("SELECT submission_state, count(*) FROM execution GROUP BY 1")
 
 
 async def until(condition: Callable[[], bool], timeout_s: float = 15.0) -> None:
@@ -167,10 +168,6 @@ async def until(condition: Callable[[], bool], timeout_s: float = 15.0) -> None:
             await asyncio.sleep(0.005)
 
 
-async def states_of(engine: AsyncEngine) -> dict[str, int]:
+async def states_of(database: Database) -> dict[str, int]:
     """How many executions are in each submission state."""
-    async with engine.connect() as connection:
-        rows = await connection.execute(
-            sa.text("SELECT submission_state, count(*) FROM execution GROUP BY 1")
-        )
-        return {row[0]: row[1] for row in rows}
+    return {row[0]: row[1] for row in await database.fetch(_STATES)}

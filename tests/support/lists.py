@@ -5,9 +5,9 @@ from functools import cmp_to_key
 from typing import Any
 
 import msgspec
-from sqlalchemy.ext.asyncio import AsyncEngine
 
 from tests.support.trading import run_sql
+from trade_service.store.database import Database
 from trade_service.store.list_store import PostgresListCounts, PostgresListReads
 from trade_service.store.name_store import PostgresNameStore
 from trade_service.store.reference_store import PostgresReferenceReads
@@ -78,7 +78,7 @@ class FakeDirectory:
 class Lists(msgspec.Struct):
     """The lists on a real database."""
 
-    engine: AsyncEngine
+    database: Database
     directory: FakeDirectory
     names: DisplayNames
     totals: RowCounts
@@ -90,7 +90,7 @@ FEW = ListSettings(counted_up_to=50, total_fresh_s=0.0)
 
 
 def lists_on(
-    engine: AsyncEngine,
+    database: Database,
     directory: FakeDirectory | None = None,
     totals: ListSettings = FEW,
     memory_s: float = 0.0,
@@ -102,23 +102,23 @@ def lists_on(
     source = directory or FakeDirectory(NAMES)
     names = DisplayNames(
         source,
-        PostgresNameStore(engine),
+        PostgresNameStore(database),
         clock,
         NamesSettings(**options),
         memory_s=memory_s,
         complete_every_s=complete_every_s,
     )
-    counts = RowCounts(PostgresListCounts(engine), clock, totals)
-    references = ReferenceCache(PostgresReferenceReads(engine), 30.0, clock)
-    service = ListService(PostgresListReads(engine), references, names, counts)
-    return Lists(engine, source, names, counts, service)
+    counts = RowCounts(PostgresListCounts(database), clock, totals)
+    references = ReferenceCache(PostgresReferenceReads(database), 30.0, clock)
+    service = ListService(PostgresListReads(database), references, names, counts)
+    return Lists(database, source, names, counts, service)
 
 
-async def insert_mixed(engine: AsyncEngine, orders: int, executions: int) -> None:
+async def insert_mixed(database: Database, orders: int, executions: int) -> None:
     """Rows with ties, gaps and blanks in every field."""
-    await run_sql(engine, _ORDERS, count=orders)
+    await run_sql(database, _ORDERS, count=orders)
     if executions:
-        await run_sql(engine, _EXECUTIONS, count=executions, orders=orders)
+        await run_sql(database, _EXECUTIONS, count=executions, orders=orders)
 
 
 Read = Mapping[str, Callable[[Any], Value]]

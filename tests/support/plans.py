@@ -7,30 +7,30 @@ from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager
 from decimal import Decimal
 from importlib import import_module
+from pathlib import Path
 from typing import Any, TypeAlias
 
 import asyncpg
 import msgspec
 from sqlalchemy import TextClause
-from sqlalchemy.ext.asyncio import AsyncEngine
 
 import trade_service.store
+from trade_service.store.database import Connection, Database
+from trade_service.store.statements import Statement, load
 
 BIG_TABLES = frozenset(
     {"trade_order", "execution", "submission_attempt", "idempotency_key", "bulk_submission"}
 )
 """The tables that grow with use."""
 
-Link: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
+Link: TypeAlias = "asyncpg.Connection[asyncpg.Record] | Connection"
 
 
 @asynccontextmanager
-async def connected(engine: AsyncEngine) -> AsyncIterator[Link]:
-    """The driver's own connection, which SQLAlchemy has decode JSON."""
-    async with engine.connect() as connection:
-        link = (await connection.get_raw_connection()).driver_connection
-        assert link is not None
-        yield link
+async def connected(database: Database) -> AsyncIterator[Link]:
+    """A connection of the driver, with the settings of the pool."""
+    async with database.session() as session:
+        yield session.connection
 
 
 class Plan(msgspec.Struct, frozen=True):
@@ -56,10 +56,15 @@ class Plan(msgspec.Struct, frozen=True):
 class Probe:
     """A statement of the store as a prepared statement of the server, in the very words the driver sends."""
 
-    def __init__(self, engine: AsyncEngine, link: Link, name: str, statement: TextClause) -> None:
+    def __init__(self, database: Database, link: Link, name: str, statement: TextClause | Statement) -> None:
         self._link = link
         self._name = f'"{name}"'
-        compiled = statement.compile(engine.sync_engine)
+        self._defaults: dict[str, object] = {}
+        if isinstance(statement, Statement):
+            self._words, self._parameters = statement.text, statement.parameters
+            self._defaults = dict.fromkeys(statement.parameters)
+            return
+        compiled = statement.compile(database.legacy.sync_engine)
         self._words = str(compiled)
         self._parameters = tuple(getattr(compiled, "positiontup", None) or ())
         self._defaults = {name: bind.value for name, bind in compiled.binds.items()}
@@ -92,9 +97,14 @@ class Probe:
         return f"{self._name}({arguments})" if arguments else self._name
 
 
-def store_statements() -> dict[str, TextClause]:
-    """Every statement that the store holds ready, by module and name."""
-    found: dict[str, TextClause] = {}
+def store_statements() -> dict[str, TextClause | Statement]:
+    """Every statement that the store holds ready, by file or module and name."""
+    folder = Path(trade_service.store.__path__[0], "sql")
+    found: dict[str, TextClause | Statement] = {
+        f"{file.stem}.{name}": statement
+        for file in folder.glob("*.sql")
+        for name, statement in load(file.stem).items()
+    }
     for module in pkgutil.iter_modules(trade_service.store.__path__):
         for name, value in vars(import_module(f"trade_service.store.{module.name}")).items():
             if isinstance(value, TextClause) and not any(value is known for known in found.values()):

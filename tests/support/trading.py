@@ -9,17 +9,18 @@ from typing import Any
 
 import msgspec
 import sqlalchemy as sa
-from sqlalchemy.ext.asyncio import AsyncEngine
 
 from tests.support.gateway import FakeGateway
 from tests.support.heart import SETTLE_MS, Heart, beating
 from trade_service.domain.orders import NewTradeOrder, Submission, TradeOrder
+from trade_service.store.database import Database, Session
 from trade_service.store.execution_changes import PostgresExecutionChanges
 from trade_service.store.execution_reads import PostgresExecutionReads
 from trade_service.store.order_changes import PostgresOrderChanges
 from trade_service.store.order_store import PostgresOrderStore
 from trade_service.store.reference_changes import PostgresReferenceChanges
 from trade_service.store.reference_store import PostgresReferenceReads
+from trade_service.store.statements import Statement
 from trade_service.submission.clock import SystemClock
 from trade_service.trading.editors import Editors
 from trade_service.trading.execution_editor import ExecutionEditor
@@ -37,7 +38,7 @@ OWNER = "test"
 class Desk(msgspec.Struct):
     """The use cases, with a heart that sends to a gateway in memory."""
 
-    engine: AsyncEngine
+    database: Database
     gateway: FakeGateway
     heart: Heart
     orders: TradeOrderService
@@ -52,7 +53,7 @@ class Desk(msgspec.Struct):
         self, count: int, quantity: str = "100", order_type: str = "BUY", security: str = "S"
     ) -> list[TradeOrder]:
         """New trade orders, alike but for their order ids."""
-        first = await value_of(self.engine, "SELECT coalesce(max(order_id), 0) + 1 FROM trade_order")
+        first = await value_of(self.database, "SELECT coalesce(max(order_id), 0) + 1 FROM trade_order")
         return await self.orders.create_orders_bulk(
             [new_order(first + i, quantity, order_type, security) for i in range(count)]
         )
@@ -72,42 +73,40 @@ def all_of(orders: Sequence[TradeOrder], destination_id: int = 1) -> list[Submis
 
 @asynccontextmanager
 async def desk_on(
-    engine: AsyncEngine, gateway: FakeGateway | None = None, **options: Any
+    database: Database, gateway: FakeGateway | None = None, **options: Any
 ) -> AsyncIterator[Desk]:
     """A desk; the options are those of `beating`."""
     gateway = gateway or FakeGateway()
     clock = SystemClock()
-    async with beating(engine, gateway, **options) as heart:
-        references = ReferenceCache(PostgresReferenceReads(engine), 30.0, clock)
+    async with beating(database, gateway, **options) as heart:
+        references = ReferenceCache(PostgresReferenceReads(database), 30.0, clock)
         shared = (references, heart.service, heart.queue, clock)
         yield Desk(
-            engine,
+            database,
             gateway,
             heart,
-            TradeOrderService(PostgresOrderStore(engine, OWNER), *shared),
-            ExecutionService(PostgresExecutionReads(engine, OWNER, SETTLE_MS), *shared),
+            TradeOrderService(PostgresOrderStore(database, OWNER), *shared),
+            ExecutionService(PostgresExecutionReads(database, OWNER, SETTLE_MS), *shared),
             Editors(
-                TradeOrderEditor(PostgresOrderChanges(engine), references),
-                ExecutionEditor(PostgresExecutionChanges(engine), references),
-                ReferenceEditor(PostgresReferenceChanges(engine), references),
+                TradeOrderEditor(PostgresOrderChanges(database), references),
+                ExecutionEditor(PostgresExecutionChanges(database), references),
+                ReferenceEditor(PostgresReferenceChanges(database), references),
             ),
         )
 
 
-async def value_of(engine: AsyncEngine, query: str, **values: object) -> Any:
+async def value_of(database: Database, query: str, **values: object) -> Any:
     """The first value that a query returns."""
-    async with engine.connect() as connection:
-        return (await connection.execute(sa.text(query), values)).scalar_one()
+    return await database.fetch_value(Statement.parsed(query), **values)
 
 
-async def run_sql(engine: AsyncEngine, statement: str, **values: object) -> None:
+async def run_sql(database: Database, statement: str, **values: object) -> None:
     """Runs a statement and commits."""
-    async with engine.begin() as connection:
-        await connection.execute(sa.text(statement), values)
+    await database.execute(Statement.parsed(statement), **values)
 
 
 @asynccontextmanager
-async def counted_statements(engine: AsyncEngine) -> AsyncIterator[list[str]]:
+async def counted_statements(database: Database) -> AsyncIterator[list[str]]:
     """Every statement that goes to the server, BEGIN and COMMIT included.
 
     The driver logs what it is handed, SQLAlchemy what it prepares. Left out are recovery's polls, what is
@@ -129,15 +128,29 @@ async def counted_statements(engine: AsyncEngine) -> AsyncIterator[list[str]]:
             record.info["logged"] = True
             connection.driver_connection.add_query_logger(lambda log: note(log.query))
 
-    sa.event.listen(engine.sync_engine, "before_cursor_execute", prepared)
-    sa.event.listen(engine.sync_engine, "checkout", checked_out)
+    lend = database._lent
+
+    @asynccontextmanager
+    async def listened() -> AsyncIterator[Session]:
+        def log(query: Any) -> None:
+            note(query.query)
+
+        async with lend() as session:
+            session.connection.add_query_logger(log)
+            yield session
+            session.connection.remove_query_logger(log)
+
+    vars(database)["_lent"] = listened
+    sa.event.listen(database.legacy.sync_engine, "before_cursor_execute", prepared)
+    sa.event.listen(database.legacy.sync_engine, "checkout", checked_out)
     try:
         yield statements
         await asyncio.sleep(0)  # The driver logs a turn of the loop later.
     finally:
-        over = True  # The connections keep their loggers.
-        sa.event.remove(engine.sync_engine, "before_cursor_execute", prepared)
-        sa.event.remove(engine.sync_engine, "checkout", checked_out)
+        over = True  # Some connections keep their loggers.
+        del vars(database)["_lent"]
+        sa.event.remove(database.legacy.sync_engine, "before_cursor_execute", prepared)
+        sa.event.remove(database.legacy.sync_engine, "checkout", checked_out)
 
 
 _CATALOGUE = "typeinfo_tree"
@@ -166,9 +179,9 @@ def view_in(answer: SubmittedOrder) -> ExecutionView:
     return answer.view
 
 
-async def conserved(engine: AsyncEngine) -> bool:
+async def conserved(database: Database) -> bool:
     """Whether every order's quantity sent is what its executions hold."""
-    return bool(await value_of(engine, CONSERVATION) == 0)
+    return bool(await value_of(database, CONSERVATION) == 0)
 
 
 async def none_executions(desk: Desk, count: int, security: str = "S") -> list[int]:
@@ -178,12 +191,12 @@ async def none_executions(desk: Desk, count: int, security: str = "S") -> list[i
     return [view_in(answer).execution.id for answer in answers]
 
 
-async def until_named(engine: AsyncEngine) -> None:
+async def until_named(database: Database) -> None:
     """Until all executions have their id at the Execution Service, and nothing is looked for any more."""
     query = (
         "SELECT bool_and(execution_service_id IS NOT NULL) AND NOT EXISTS "
         "(SELECT FROM submission_attempt WHERE next_action_at IS NOT NULL) FROM execution"
     )
     async with asyncio.timeout(10):
-        while not await value_of(engine, query):
+        while not await value_of(database, query):
             await asyncio.sleep(0.01)

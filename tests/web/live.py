@@ -100,20 +100,20 @@ class Live(msgspec.Struct):
     async def executions_of(self, order_id: int) -> int:
         """How many executions were cut from an order."""
         count: int = await value_of(
-            self.services.engine, "SELECT count(*) FROM execution WHERE trade_order_id = :id", id=order_id
+            self.services.database, "SELECT count(*) FROM execution WHERE trade_order_id = :id", id=order_id
         )
         return count
 
     async def state_of(self, execution_id: int) -> str:
         """The submission state of an execution, as stored."""
         state: str = await value_of(
-            self.services.engine, "SELECT submission_state FROM execution WHERE id = :id", id=execution_id
+            self.services.database, "SELECT submission_state FROM execution WHERE id = :id", id=execution_id
         )
         return state
 
     async def accounts_agree(self) -> None:
         """Every order has sent what its executions hold, and nothing was accepted twice downstream."""
-        assert await value_of(self.services.engine, CONSERVATION) == 0
+        assert await value_of(self.services.database, CONSERVATION) == 0
         counts = self.simulator.books.accepted_counts()
         assert {one: times for one, times in counts.items() if times != 1} == {}
 

@@ -227,21 +227,21 @@ async def test_all_of_it_is_written_in_a_constant_number_of_statements(live: Liv
     counts = []
     for count in (1, 150):
         ids = await executions(live, count)
-        async with counted_statements(live.services.engine) as statements:
+        async with counted_statements(live.services.database) as statements:
             await live.client.post(SUBMIT, {"executionIds": ids}, headers=ASYNC)
         counts.append([s for s in statements if "bulk_submission" in s or "foreign_rows" in s])
     live.simulator.release()
     assert [len(one) for one in counts] == [3, 3]
-    assert await value_of(live.services.engine, "SELECT count(*) FROM bulk_submission") > 0
+    assert await value_of(live.services.database, "SELECT count(*) FROM bulk_submission") > 0
 
 
 async def test_old_submissions_are_removed_and_their_executions_stay(live: Live) -> None:
     behave(live.simulator)
     ids = await executions(live, 2)
     old, young = [(await live.client.post(SUBMIT, {"executionIds": [i]})).headers["location"] for i in ids]
-    engine, old_id = live.services.engine, old.rpartition("/")[2]
+    database, old_id = live.services.database, old.rpartition("/")[2]
     age = "UPDATE bulk_submission SET created_at = now() - interval '8 days' WHERE id = cast(:id AS uuid)"
-    await run_sql(engine, age, id=old_id)
+    await run_sql(database, age, id=old_id)
     _, sweep = live.services.sweeps()
     assert await sweep.once() == 1
     assert ((await live.client.get(old)).status, (await live.client.get(young)).status) == (404, 200)
@@ -270,11 +270,11 @@ def _problem(answer: Answer) -> tuple[int, str]:
 )
 async def test_bad_input_is_told_and_writes_nothing(live: Live, body: Any, status: int, words: str) -> None:
     count = "SELECT count(*) FROM bulk_submission"
-    before = await value_of(live.services.engine, count)
+    before = await value_of(live.services.database, count)
     code, message = _problem(await live.client.post(SUBMIT, body))
     assert code == status, message
     assert words in message
-    assert await value_of(live.services.engine, count) == before
+    assert await value_of(live.services.database, count) == before
 
 
 @pytest.mark.parametrize(

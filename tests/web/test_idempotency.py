@@ -34,9 +34,9 @@ class Pair(msgspec.Struct):
 
     async def counts(self) -> tuple[int, int, int]:
         """Orders, executions, and what the Execution Service accepted."""
-        engine = self.one.services.engine
-        orders = await value_of(engine, "SELECT count(*) FROM trade_order")
-        executions = await value_of(engine, "SELECT count(*) FROM execution")
+        database = self.one.services.database
+        orders = await value_of(database, "SELECT count(*) FROM trade_order")
+        executions = await value_of(database, "SELECT count(*) FROM execution")
         return orders, executions, self.one.simulator.books.total
 
 
@@ -280,7 +280,7 @@ async def test_a_key_under_which_nothing_was_created_stays_free(pair: Pair) -> N
         assert (await ask(pair.one, (path, refused), key)).status == 400
     assert (await ask(pair.two, ("/api/v1/execution/999999/submit", None), key)).status == 404
     assert (await ask(pair.two, (path, part), key)).status == 201
-    assert await value_of(pair.one.services.engine, KEPT, key=key) == 1
+    assert await value_of(pair.one.services.database, KEPT, key=key) == 1
 
 
 KEPT = "SELECT count(*) FROM idempotency_key WHERE key = :key"
@@ -326,7 +326,7 @@ async def test_a_repeat_of_what_was_pending_learns_the_outcome(pair: Pair, make:
 
 async def test_without_a_key_nothing_is_asked_of_the_database(pair: Pair) -> None:
     costs = []
-    async with counted_statements(pair.one.services.engine) as statements:
+    async with counted_statements(pair.one.services.database) as statements:
         for headers in ({}, {}, {"Idempotency-Key": new_key()}):
             path, body = await a_batch(pair.one)
             statements.clear()
@@ -361,11 +361,11 @@ async def test_a_process_that_died_blocks_a_key_no_longer_than_its_lease(pair: P
     """What a kill leaves: a lease that nobody works under, no answer."""
     request, key = await a_submission(pair.one), new_key()
     assert (await ask(pair.one, request, key)).status == 201
-    engine, name = pair.one.services.engine, {"key": key}
+    database, name = pair.one.services.database, {"key": key}
     killed = "UPDATE idempotency_key SET status = NULL, running_until = now() + :left WHERE key = :key"
-    await run_sql(engine, killed.replace(":left", "interval '3 s'"), **name)
+    await run_sql(database, killed.replace(":left", "interval '3 s'"), **name)
     assert (await ask(pair.two, request, key)).headers["retry-after"] in ("1", "2", "3")
-    await run_sql(engine, killed.replace(":left", "interval '0 s'"), **name)
+    await run_sql(database, killed.replace(":left", "interval '0 s'"), **name)
     before = await pair.counts()
     repeat = await ask(pair.two, request, key)
     assert (repeat.status, repeat.body["executionStatus"]["abbreviation"]) == (201, "SENT")

@@ -84,10 +84,10 @@ async def shared(postgres: TestServer, template_database: str) -> AsyncIterator[
 async def live(shared: Live) -> AsyncIterator[Live]:
     """The service; fails when a test leaves a trace in the database or downstream."""
     behave(shared.simulator)
-    engine, books = shared.services.engine, shared.simulator.books
-    before = (await value_of(engine, EVERYTHING), books.total)
+    database, books = shared.services.database, shared.simulator.books
+    before = (await value_of(database, EVERYTHING), books.total)
     yield shared
-    assert (await value_of(engine, EVERYTHING), books.total) == before, "something was written"
+    assert (await value_of(database, EVERYTHING), books.total) == before, "something was written"
 
 
 def assert_told(answer: Answer, status: int, field: str, value: str, rule: str) -> None:
@@ -249,7 +249,7 @@ async def test_a_submission(live: Live) -> None:
 async def test_an_order_of_a_type_that_nobody_knows_is_not_submitted(live: Live, shared: Live) -> None:
     order_id = await shared.order(100)
     await run_sql(
-        live.services.engine, "UPDATE trade_order SET order_type = 'WEIRD' WHERE id = :id", id=order_id
+        live.services.database, "UPDATE trade_order SET order_type = 'WEIRD' WHERE id = :id", id=order_id
     )
     try:
         answer = await live.submit(order_id, 1)

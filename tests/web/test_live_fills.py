@@ -15,7 +15,7 @@ async def test_a_fill_of_what_was_never_sent_is_a_conflict(
     async with live_alone(postgres, template_database) as live:
         part = {"tradeOrderId": await live.order(), "quantity": 100, "destinationId": 1}
         await live.client.post(f"{BATCH}?noExecuteSubmit=true", {"submissions": [part]})
-        execution_id = await value_of(live.services.engine, "SELECT id FROM execution")
+        execution_id = await value_of(live.services.database, "SELECT id FROM execution")
         path = f"/api/v1/executions/{execution_id}/fill"
         answer = await live.client.put(path, {"executionStatus": "PART", "quantityFilled": 30, "version": 1})
         assert (answer.status, answer.body["code"]) == (409, "FILL_OF_UNSENT")
@@ -51,5 +51,5 @@ async def test_no_pass_is_made_where_the_settings_say_so(
 ) -> None:
     async with live_alone(postgres, template_database, fills=FillSettings(check_every_s=0)) as live:
         await live.submit(await live.order())
-        engine = live.services.engine
-        assert await value_of(engine, "SELECT fills_checked_at FROM downstream") is None
+        database = live.services.database
+        assert await value_of(database, "SELECT fills_checked_at FROM downstream") is None

@@ -80,24 +80,26 @@ async def test_orders_move_each_for_itself(live: Live) -> None:
 async def test_what_is_under_way_keeps_the_blotter_it_was_cut_with(live: Live) -> None:
     order_id = await live.order(10, blotterId=2)
     execution_id = (await live.submit(order_id, 4)).body["id"]
-    engine = live.services.engine
-    await run_sql(engine, "UPDATE execution SET submission_state = 'unknown' WHERE id = :id", id=execution_id)
+    database = live.services.database
+    await run_sql(
+        database, "UPDATE execution SET submission_state = 'unknown' WHERE id = :id", id=execution_id
+    )
     row = "SELECT to_jsonb(e) FROM execution e WHERE id = :id"
-    before = await value_of(engine, row, id=execution_id)
+    before = await value_of(database, row, id=execution_id)
     assert (await move(live, [order_id], "HOLD")).status == 200
-    assert await value_of(engine, row, id=execution_id) == before
+    assert await value_of(database, row, id=execution_id) == before
     order = await live.read_order(order_id)
     assert (order["quantitySent"], order["blotter"]["abbreviation"]) == (4, "HOLD")
     assert (await live.read_execution(execution_id))["blotter"]["abbreviation"] == "EQ"
     await run_sql(
-        engine, "UPDATE execution SET submission_state = 'accepted' WHERE id = :id", id=execution_id
+        database, "UPDATE execution SET submission_state = 'accepted' WHERE id = :id", id=execution_id
     )
 
 
 async def test_a_move_costs_the_same_statements_for_one_and_for_many(live: Live) -> None:
     ids = await live.orders(100)
     counts = []
-    async with counted_statements(live.services.engine) as statements:
+    async with counted_statements(live.services.database) as statements:
         for chosen, blotter in ((ids[:1], "FI"), (ids, "EQ")):
             statements.clear()
             assert (await move(live, chosen, blotter)).status == 200

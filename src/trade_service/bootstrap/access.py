@@ -3,12 +3,11 @@
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 
-from sqlalchemy.ext.asyncio import AsyncEngine
-
 from trade_service.bootstrap.services import CannotStart
 from trade_service.domain.access import CredentialsNotCheckable
 from trade_service.identity.api_keys import ApiKeys
 from trade_service.settings.model import Settings
+from trade_service.store.database import Database
 from trade_service.store.key_store import PostgresKeys
 from trade_service.web.access import Authenticator, Everybody
 
@@ -26,12 +25,12 @@ def auth_mode(settings: Settings) -> str:
 
 
 @asynccontextmanager
-async def authenticator(settings: Settings, engine: AsyncEngine) -> AsyncIterator[Authenticator]:
+async def authenticator(settings: Settings, database: Database) -> AsyncIterator[Authenticator]:
     """Checks the credentials of requests; raises CannotStart when its key file cannot be used."""
     auth = settings.auth
     match auth_mode(settings):
         case "api-key":
-            yield ApiKeys(PostgresKeys(engine).active, auth.api_key_max_age_s)
+            yield ApiKeys(PostgresKeys(database).active, auth.api_key_max_age_s)
         case "jwt":
             from trade_service.identity.tokens import checked_tokens  # Cryptography is slow to import.
 

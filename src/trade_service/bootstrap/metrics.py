@@ -17,7 +17,7 @@ def measure(services: Services, registry: CollectorRegistry) -> BacklogGauges:
     register_readings(registry, _readings(services))
     every_s = services.settings.telemetry.backlog_every_s
     return BacklogGauges(
-        registry, PostgresBacklog(services.engine, BACKLOG_ATTEMPTS).read, every_s, services.clock.sleep
+        registry, PostgresBacklog(services.database, BACKLOG_ATTEMPTS).read, every_s, services.clock.sleep
     )
 
 

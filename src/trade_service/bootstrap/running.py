@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import msgspec
-from sqlalchemy.ext.asyncio import AsyncEngine
 
 from trade_service.bootstrap.metrics import measure
 from trade_service.bootstrap.services import Services, status_ids
@@ -16,9 +15,9 @@ from trade_service.execution_service.client import ExecutionServiceClient
 from trade_service.observability.extensions import installed_listeners
 from trade_service.observability.submission_log import SubmissionLog
 from trade_service.settings.model import Settings
+from trade_service.store.database import Database
 from trade_service.store.downstream_store import PostgresDownstreamStore
 from trade_service.store.embedded import EmbeddedPostgres, default_data_dir
-from trade_service.store.engine import create_engine, single_connection
 from trade_service.store.given_up import PostgresGivenUp
 from trade_service.store.migrate import MigrationError, check, migrate
 from trade_service.store.operator_store import PostgresOperatorStore
@@ -46,35 +45,33 @@ def data_dir(settings: Settings) -> Path:
 
 
 @asynccontextmanager
-async def open_database(settings: Settings, progress: Progress) -> AsyncIterator[AsyncEngine]:
+async def open_database(settings: Settings, progress: Progress) -> AsyncIterator[Database]:
     """A pool on the database of the settings: the one named, else the embedded one, started if need be."""
-    database = settings.database
+    section = settings.database
     async with AsyncExitStack() as stack:
-        url = database.url
+        url = section.url
         if url is None:
             server = await stack.enter_async_context(
                 EmbeddedPostgres.running(data_dir(settings), progress=progress)
             )
             url = server.dsn
-        engine = create_engine(msgspec.structs.replace(database, url=url))
-        stack.push_async_callback(engine.dispose)
-        yield engine
+        yield await stack.enter_async_context(Database(msgspec.structs.replace(section, url=url)))
 
 
 @asynccontextmanager
-async def prepared_database(settings: Settings, progress: Progress) -> AsyncIterator[AsyncEngine]:
+async def prepared_database(settings: Settings, progress: Progress) -> AsyncIterator[Database]:
     """A database to read from: ours is set up if need be, one of the user's has to be set up already.
 
     Raises MigrationError when it is not.
     """
-    async with open_database(settings, progress) as engine:
-        if settings.database.url is not None and (await check(engine)).pending:
+    async with open_database(settings, progress) as database:
+        if settings.database.url is not None and (await check(database)).pending:
             raise MigrationError(
                 "the database is not set up for this release: run `trade-service db migrate`, or start the "
                 "service, before reading from it"
             )
-        await migrate(engine, progress)
-        yield engine
+        await migrate(database, progress)
+        yield database
 
 
 @asynccontextmanager
@@ -86,11 +83,13 @@ async def operating(settings: Settings, progress: Progress) -> AsyncIterator[Ope
     events, clock = EventBus(), SystemClock()
     events.subscribe(SubmissionLog(clock.boottime))
     async with (
-        prepared_database(settings, progress) as engine,
+        prepared_database(settings, progress) as database,
         ExecutionServiceClient(settings.execution_service, clock) as books,
     ):
-        await _check_promises(engine, settings, progress)
-        store = PostgresOperatorStore(engine, clock, *status_ids(await PostgresReferenceReads(engine).load()))
+        await _check_promises(database, settings, progress)
+        store = PostgresOperatorStore(
+            database, clock, *status_ids(await PostgresReferenceReads(database).load())
+        )
         yield OperatorService(store, books, events, settings.submission.look_up_max_pages)
 
 
@@ -99,12 +98,12 @@ async def restoring(settings: Settings, progress: Progress) -> AsyncIterator[Dat
     """What recovers a restored database, whether or not the service runs beside it; raises as `operating` does."""
     clock = SystemClock()
     async with (
-        prepared_database(settings, progress) as engine,
+        prepared_database(settings, progress) as database,
         ExecutionServiceClient(settings.execution_service, clock) as ledger,
     ):
         yield DatabaseRestorer(
-            PostgresRestoreStore(engine, clock),
-            PostgresDownstreamStore(engine),
+            PostgresRestoreStore(database, clock),
+            PostgresDownstreamStore(database),
             ledger,
             settings.engine.settle_ms,
             settings.submission.look_up_max_pages,
@@ -118,14 +117,14 @@ async def running_services(settings: Settings, progress: Progress) -> AsyncItera
     Raises StoreUnavailable, UnsafeDatabase, EmbeddedPostgresError or MigrationError when it cannot start.
     """
     async with AsyncExitStack() as stack:
-        engine = await stack.enter_async_context(open_database(settings, progress))
-        await _check_promises(engine, settings, progress)
-        await migrate(engine, progress)
+        database = await stack.enter_async_context(open_database(settings, progress))
+        await _check_promises(database, settings, progress)
+        await migrate(database, progress)
         tracing = await stack.enter_async_context(exported_traces(settings))
         gateway = await stack.enter_async_context(_client(settings, tracing))
-        probes = single_connection(engine)  # A busy pool is no reason to be called not ready.
-        stack.push_async_callback(probes.dispose)
-        services = Services(settings, engine, gateway, probes)
+        # A busy pool is no reason to be called not ready.
+        probes = await stack.enter_async_context(database.narrowed())
+        services = Services(settings, database, gateway, probes)
         services.tracing = tracing
         await services.wire()
         for part in (services.reference_services, services.names, services.totals):
@@ -148,15 +147,15 @@ async def running_services(settings: Settings, progress: Progress) -> AsyncItera
             yield services
 
 
-async def _check_promises(engine: AsyncEngine, settings: Settings, progress: Progress) -> None:
-    for warning in await require_promises(engine, settings.database.allow_data_loss):
+async def _check_promises(database: Database, settings: Settings, progress: Progress) -> None:
+    for warning in await require_promises(database, settings.database.allow_data_loss):
         progress(f"trade-service: warning: the database: {warning}")
 
 
 def _logged(services: Services, stack: AsyncExitStack) -> Loop:
     """Everything that happens is logged, until the very end; what is returned has to be run."""
     log, clock = services.settings.log, services.clock
-    histories = PostgresGivenUp(services.engine, round(services.settings.retry.give_up_after_s * 1000))
+    histories = PostgresGivenUp(services.database, round(services.settings.retry.give_up_after_s * 1000))
     writes = SubmissionLog(clock.boottime, log.failure_lines, log.failure_window_s, histories.tries_of)
     services.events.subscribe(writes)
     stack.callback(writes.close)

@@ -8,7 +8,6 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from prometheus_client import CollectorRegistry
-from sqlalchemy.ext.asyncio import AsyncEngine
 
 from trade_service.bootstrap.derived import (
     circuit_settings,
@@ -24,6 +23,7 @@ from trade_service.observability.logs import LogLevel
 from trade_service.reference_services.client import ReferenceServicesClient
 from trade_service.settings.model import Settings
 from trade_service.store.bulk_store import PostgresBulkSubmissionStore
+from trade_service.store.database import Database
 from trade_service.store.downstream_store import PostgresDownstreamStore
 from trade_service.store.execution_changes import PostgresExecutionChanges
 from trade_service.store.execution_reads import PostgresExecutionReads
@@ -103,10 +103,10 @@ class Services:
     operators: OperatorService
 
     def __init__(
-        self, settings: Settings, engine: AsyncEngine, gateway: ExecutionServiceClient, probes: AsyncEngine
+        self, settings: Settings, database: Database, gateway: ExecutionServiceClient, probes: Database
     ) -> None:
         self.settings = settings
-        self.engine = engine
+        self.database = database
         self._probes = probes
         self.gateway = gateway
         self.clock = SystemClock()
@@ -124,9 +124,9 @@ class Services:
         self.admission = Admission(
             self.clock, self.events, circuit_settings(settings), settings.batch.max_concurrent
         )
-        self.downstream = PostgresDownstreamStore(engine)
+        self.downstream = PostgresDownstreamStore(database)
         self.gate = DownstreamGate(self.downstream, gateway, self.clock, self.events, gate_settings(settings))
-        self.references = ReferenceCache(PostgresReferenceReads(engine), REFERENCE_TTL_S, self.clock)
+        self.references = ReferenceCache(PostgresReferenceReads(database), REFERENCE_TTL_S, self.clock)
         self.reference_services = ReferenceServicesClient(
             settings.portfolio_service.base_url,
             settings.security_service.base_url,
@@ -134,16 +134,16 @@ class Services:
             self.clock,
         )
         self.names = DisplayNames(
-            self.reference_services, PostgresNameStore(engine), self.clock, settings.names
+            self.reference_services, PostgresNameStore(database), self.clock, settings.names
         )
         self.totals = RowCounts(
-            PostgresListCounts(engine),
+            PostgresListCounts(database),
             self.clock,
             settings.lists,
             count_max_s=settings.database.statement_timeout_s,
         )
-        self.lists = ListService(PostgresListReads(engine), self.references, self.names, self.totals)
-        self.key_store = PostgresRequestKeyStore(engine)
+        self.lists = ListService(PostgresListReads(database), self.references, self.names, self.totals)
+        self.key_store = PostgresRequestKeyStore(database)
         self.keys = IdempotentRequests(
             self.key_store, self.clock, settings.idempotency, settings.server.request_timeout_s
         )
@@ -169,7 +169,7 @@ class Services:
 
     async def check_database(self) -> None:
         """Raises StoreUnavailable, saying why, unless the database takes writes and has all its migrations."""
-        await check_writable(self._probes, self.engine, self.settings.database.allow_data_loss)
+        await check_writable(self._probes, self.database, self.settings.database.allow_data_loss)
         if (await check(self._probes)).pending:
             raise StoreUnavailable(
                 "the database lacks migrations of this release: run `trade-service db migrate`"
@@ -180,31 +180,31 @@ class Services:
         settings = self.settings
         new_id, sent_id = status_ids(await self.references.get())
         store = PostgresSubmissionStore(
-            self.engine, self.clock, self.owner, settings.engine.settle_ms, new_id, sent_id
+            self.database, self.clock, self.owner, settings.engine.settle_ms, new_id, sent_id
         )
         self._wire_submission(store)
         self.operators = OperatorService(
-            PostgresOperatorStore(self.engine, self.clock, new_id, sent_id),
+            PostgresOperatorStore(self.database, self.clock, new_id, sent_id),
             self.gateway,
             self.events,
             settings.submission.look_up_max_pages,
         )
         self.operators.on_open = self.recovery.due_in
         self.orders = TradeOrderService(
-            PostgresOrderStore(self.engine, self.owner),
+            PostgresOrderStore(self.database, self.owner),
             self.references,
             self.submissions,
             self.queue,
             self.clock,
         )
         self.executions = ExecutionService(
-            PostgresExecutionReads(self.engine, self.owner, settings.engine.settle_ms),
+            PostgresExecutionReads(self.database, self.owner, settings.engine.settle_ms),
             self.references,
             self.submissions,
             self.queue,
             self.clock,
         )
-        self.bulk_store = PostgresBulkSubmissionStore(self.engine, store, self.owner)
+        self.bulk_store = PostgresBulkSubmissionStore(self.database, store, self.owner)
         self.bulk_submissions = BulkSubmissions(
             self.bulk_store,
             self.executions,
@@ -216,7 +216,7 @@ class Services:
     def fill_check(self) -> FillCheck:
         """What fetches fills whose reports were lost."""
         return FillCheck(
-            PostgresFillStore(self.engine),
+            PostgresFillStore(self.database),
             self.gateway,
             self.references,
             self.events,
@@ -238,9 +238,9 @@ class Services:
     def editors(self) -> Editors:
         """What changes single rows by hand."""
         return Editors(
-            TradeOrderEditor(PostgresOrderChanges(self.engine), self.references),
-            ExecutionEditor(PostgresExecutionChanges(self.engine), self.references),
-            ReferenceEditor(PostgresReferenceChanges(self.engine), self.references),
+            TradeOrderEditor(PostgresOrderChanges(self.database), self.references),
+            ExecutionEditor(PostgresExecutionChanges(self.database), self.references),
+            ReferenceEditor(PostgresReferenceChanges(self.database), self.references),
         )
 
     def _wire_submission(self, store: PostgresSubmissionStore) -> None:

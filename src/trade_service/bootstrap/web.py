@@ -10,7 +10,6 @@ from trade_service.bootstrap.services import Services
 from trade_service.domain.access import Role
 from trade_service.observability.metrics import WebMetrics, register_connections
 from trade_service.settings.model import Settings
-from trade_service.store.pool import pool_state
 from trade_service.web.app import create_app
 from trade_service.web.dependencies import WebServices, WebSettings
 
@@ -18,7 +17,7 @@ from trade_service.web.dependencies import WebServices, WebSettings
 @asynccontextmanager
 async def web_app(services: Services) -> AsyncIterator[Litestar]:
     """The HTTP application over running services; raises CannotStart."""
-    async with authenticator(services.settings, services.engine) as gatekeeper:
+    async with authenticator(services.settings, services.database) as gatekeeper:
         app = create_app(
             WebServices(
                 services.orders,
@@ -46,7 +45,7 @@ async def web_app(services: Services) -> AsyncIterator[Litestar]:
 def _metrics(services: Services) -> WebMetrics | None:
     if services.registry is None:
         return None
-    register_connections(services.registry, lambda: pool_state(services.engine))
+    register_connections(services.registry, lambda: services.database.pool_state)
     return WebMetrics(services.registry)
 
 

@@ -132,7 +132,7 @@ async def _work(
         _step(out, "PostgreSQL is ready")
         tally = await _submit(services, write_blotter(folder, orders), out)
         _step(out, "Auditing: the database against the Execution Service's ledger")
-        report = await run_audit(PostgresAuditReads(services.engine), services.gateway)
+        report = await run_audit(PostgresAuditReads(services.database), services.gateway)
         print_audit(report, out)
     return report, tally
 

@@ -106,7 +106,7 @@ class _Submit:
     async def all_new(self) -> int:
         """Submits what was never submitted; returns the exit code."""
         async with running_services(self._settings, say) as services:
-            pages = never_submitted(services.engine, CHUNK_LINES)
+            pages = never_submitted(services.database, CHUNK_LINES)
             return await self._drive(services, Tally(), lambda work: work.submit_ids(pages))
 
     async def _submit_file(self, name: str, tally: Tally) -> int:

@@ -1,15 +1,49 @@
-"""Alembic at work; imported only where there is something to migrate: it costs start-up time."""
+"""Alembic at work, with SQLAlchemy: imported only where there is something to migrate."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 from alembic import command
 from alembic.config import Config
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import create_async_engine
+from sqlalchemy.pool import StaticPool
+
+if TYPE_CHECKING:
+    from trade_service.store.database import Connection
 
 
-def run_migrations(connection: sa.Connection, migrations: Path, target: str) -> None:
-    """Takes the database up to `head`, or down to another revision, inside the connection's transaction."""
-    config = configured(migrations)
+async def run_migrations(connection: "Connection", migrations: Path, target: str) -> None:
+    """Takes the database up to `head`, or down to another revision, inside the connection's open transaction.
+
+    Raises what asyncpg raises.
+    """
+
+    async def lent() -> "Connection":
+        return connection
+
+    def connect() -> DBAPIConnection:
+        driver: Any = engine.dialect.loaded_dbapi
+        adapted: DBAPIConnection = driver.connect(
+            async_creator_fn=lent, prepared_statement_cache_size=0, prepared_statement_name_func=lambda: ""
+        )
+        return adapted
+
+    # AUTOCOMMIT: the transaction is ours. The pool is not disposed of, which would close the connection.
+    engine = create_async_engine(
+        "postgresql+asyncpg://", creator=connect, poolclass=StaticPool, isolation_level="AUTOCOMMIT"
+    )
+    try:
+        async with engine.connect() as wrapped:
+            await wrapped.run_sync(_run, configured(migrations), target)
+    except DBAPIError as error:
+        # SQLAlchemy wraps asyncpg's error twice.
+        raise (error.orig and error.orig.__cause__) or error from error
+
+
+def _run(connection: sa.Connection, config: Config, target: str) -> None:
     config.attributes["connection"] = connection
     if target == "head":
         command.upgrade(config, target)

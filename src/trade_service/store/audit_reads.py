@@ -6,9 +6,9 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy import Integer, bindparam, text
 from sqlalchemy.dialects.postgresql import ARRAY
-from sqlalchemy.ext.asyncio import AsyncEngine
 
 from trade_service.domain.executions import SubmissionState
+from trade_service.store.database import Database
 from trade_service.store.engine import autocommitted, whole_tables
 from trade_service.trading.audit import AcceptedExecution, Balance, Listed, OwnExecution, WrongOrder
 
@@ -110,8 +110,8 @@ _LIMIT_ID = 2**31
 class PostgresAuditReads:
     """What an audit reads of this database. Raises StoreUnavailable."""
 
-    def __init__(self, engine: AsyncEngine) -> None:
-        self._engine = engine
+    def __init__(self, database: Database) -> None:
+        self._database = database
 
     async def balance(self) -> Balance:
         """Counts and quantities of everything."""
@@ -149,7 +149,7 @@ class PostgresAuditReads:
     async def own(self, execution_ids: Sequence[int]) -> dict[int, OwnExecution]:
         """Our executions of those ids; numbers that are no id of ours are left out."""
         ids = [execution_id for execution_id in execution_ids if 0 < execution_id < _LIMIT_ID]
-        async with autocommitted(self._engine) as connection:
+        async with autocommitted(self._database) as connection:
             rows = (await connection.execute(OWN, {"ids": ids})).all()
         return {
             row.id: OwnExecution(
@@ -175,5 +175,5 @@ class PostgresAuditReads:
             after = rows[-1].id
 
     async def _run(self, statement: sa.TextClause, **values: object) -> Sequence[Any]:
-        async with whole_tables(self._engine) as connection:
+        async with whole_tables(self._database) as connection:
             return (await connection.execute(statement, values)).all()

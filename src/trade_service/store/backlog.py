@@ -1,9 +1,9 @@
 """What is open in the database now, for gauges."""
 
 from sqlalchemy import Integer, bindparam, text
-from sqlalchemy.ext.asyncio import AsyncEngine
 
 from trade_service.domain.executions import OPEN, SubmissionState
+from trade_service.store.database import Database
 from trade_service.store.engine import autocommitted
 from trade_service.trading.history import Backlog
 
@@ -34,13 +34,13 @@ GROUP BY submission_state
 class PostgresBacklog:
     """Reads the backlog through the attempts that are not closed; what lies beyond `attempts` is not counted."""
 
-    def __init__(self, engine: AsyncEngine, attempts: int) -> None:
-        self._engine = engine
+    def __init__(self, database: Database, attempts: int) -> None:
+        self._database = database
         self._attempts = attempts
 
     async def read(self) -> Backlog:
         """The backlog now; raises StoreUnavailable."""
-        async with autocommitted(self._engine) as connection:
+        async with autocommitted(self._database) as connection:
             rows = (await connection.execute(BACKLOG, {"attempts": self._attempts})).all()
         by_state = {row.submission_state: row for row in rows}
         unknown, retry = by_state.get(SubmissionState.UNKNOWN), by_state.get(SubmissionState.RETRY)

@@ -5,11 +5,11 @@ from collections.abc import AsyncIterator, Sequence
 import msgspec
 from sqlalchemy import Integer, bindparam, text
 from sqlalchemy.dialects.postgresql import ARRAY
-from sqlalchemy.ext.asyncio import AsyncEngine
 
 from trade_service.domain.errors import DomainError
 from trade_service.domain.money import ZERO
 from trade_service.domain.orders import is_submitted
+from trade_service.store.database import Database
 from trade_service.store.engine import autocommitted
 from trade_service.store.execution_reads import to_order
 from trade_service.store.order_sql import ORDER_COLUMNS
@@ -40,13 +40,13 @@ class SeenLine(msgspec.Struct, frozen=True):
 class BlotterPreview:
     """Lines held against the orders that exist. Raises StoreUnavailable."""
 
-    def __init__(self, engine: AsyncEngine) -> None:
-        self._engine = engine
+    def __init__(self, database: Database) -> None:
+        self._database = database
 
     async def check(self, lines: Sequence[BlotterLine]) -> list[SeenLine]:
         """What placing each line would do, in their order."""
         ids = [line.order.order_id for line in lines]
-        async with autocommitted(self._engine) as connection:
+        async with autocommitted(self._database) as connection:
             rows = (await connection.execute(KNOWN_ORDERS, {"order_ids": ids})).all()
         known = {order.order_id: order for order in map(to_order, rows)}
         seen = []
@@ -60,11 +60,11 @@ class BlotterPreview:
         return seen
 
 
-async def never_submitted(engine: AsyncEngine, page: int) -> AsyncIterator[list[int]]:
+async def never_submitted(database: Database, page: int) -> AsyncIterator[list[int]]:
     """Ids of all executions that no attempt ever owned, ascending, `page` at a time at most."""
     after: int | None = 0
     while after is not None:
-        async with autocommitted(engine) as connection:
+        async with autocommitted(database) as connection:
             row = (await connection.execute(NEVER_SUBMITTED, {"after": after, "limit": _SCANNED})).one()
         ids, after = row.ids or [], row.last
         for start in range(0, len(ids), page):

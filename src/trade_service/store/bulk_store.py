@@ -6,10 +6,10 @@ from typing import Any
 
 from sqlalchemy import Float, Integer, String, bindparam, text
 from sqlalchemy.dialects.postgresql import ARRAY, UUID
-from sqlalchemy.ext.asyncio import AsyncEngine
 
 from trade_service.domain.errors import NotFound
 from trade_service.domain.executions import SubmissionState
+from trade_service.store.database import Database
 from trade_service.store.engine import autocommitted, transaction
 from trade_service.store.order_sql import IS_FRESH, TICKET_GRACE_MS
 from trade_service.store.request_key_store import keyed_statement
@@ -176,8 +176,8 @@ WHERE id = ANY(ARRAY(
 class PostgresBulkSubmissionStore:
     """The port BulkSubmissionStore on PostgreSQL; see there for what each method promises."""
 
-    def __init__(self, engine: AsyncEngine, submissions: SubmissionStore, owner: str) -> None:
-        self._engine = engine
+    def __init__(self, database: Database, submissions: SubmissionStore, owner: str) -> None:
+        self._database = database
         self._submissions = submissions
         self._owner = owner
 
@@ -198,13 +198,13 @@ class PostgresBulkSubmissionStore:
             "owner": self._owner,
             "grace_ms": 0 if by_recovery else TICKET_GRACE_MS,
         }
-        async with keyed_statement(self._engine) as (connection, making):
+        async with keyed_statement(self._database) as (connection, making):
             await connection.execute(BEGIN, values)
             making.created = Created(name=submission_id)
 
     async def execution_ids(self, submission_id: BulkSubmissionId) -> list[int]:
         """See BulkSubmissionStore."""
-        async with autocommitted(self._engine) as connection:
+        async with autocommitted(self._database) as connection:
             ids: list[int] | None = (await connection.execute(EXECUTION_IDS, {"id": submission_id})).scalar()
         if ids is None:
             raise _missing(submission_id)
@@ -212,7 +212,7 @@ class PostgresBulkSubmissionStore:
 
     async def progress(self, submission_id: BulkSubmissionId) -> BulkProgress:
         """See BulkSubmissionStore."""
-        async with autocommitted(self._engine) as connection:
+        async with autocommitted(self._database) as connection:
             row = (await connection.execute(PROGRESS, {"id": submission_id})).one_or_none()
         if row is None:
             raise _missing(submission_id)
@@ -224,13 +224,13 @@ class PostgresBulkSubmissionStore:
     ) -> list[BulkItem]:
         """See BulkSubmissionStore."""
         values = {"id": submission_id, "places": list(request_indexes)}
-        async with autocommitted(self._engine) as connection:
+        async with autocommitted(self._database) as connection:
             rows = (await connection.execute(ITEMS, values)).all()
         return [_item(row) for row in rows]
 
     async def settled(self, submission_id: BulkSubmissionId, seen: int, limit: int) -> list[int]:
         """See BulkSubmissionStore. Whoever asks notes what has settled: the row's lock makes it one order."""
-        async with transaction(self._engine) as connection:
+        async with transaction(self._database) as connection:
             row = (await connection.execute(LOCK_SETTLED, {"id": submission_id})).one_or_none()
             if row is None:
                 raise _missing(submission_id)
@@ -245,13 +245,13 @@ class PostgresBulkSubmissionStore:
     ) -> list[BulkAttempt]:
         """See BulkSubmissionStore."""
         values = {"id": submission_id, "after": after or _shortly_before(submission_id), "limit": limit}
-        async with autocommitted(self._engine) as connection:
+        async with autocommitted(self._database) as connection:
             rows = (await connection.execute(ATTEMPTS, values)).all()
         return [_attempt(row) for row in rows]
 
     async def remove_old(self, keep_s: float, limit: int) -> int:
         """See BulkSubmissionStore."""
-        async with autocommitted(self._engine) as connection:
+        async with autocommitted(self._database) as connection:
             return (await connection.execute(REMOVE_OLD, {"keep_s": keep_s, "limit": limit})).rowcount
 
 

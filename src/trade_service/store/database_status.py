@@ -2,8 +2,8 @@
 
 import msgspec
 from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncEngine
 
+from trade_service.store.database import Database
 from trade_service.store.engine import autocommitted, whole_tables
 
 VERSION = text("SELECT current_setting('server_version') AS server, current_database() AS database")
@@ -30,16 +30,16 @@ class Contents(msgspec.Struct, frozen=True):
     """By submission state."""
 
 
-async def server_of(engine: AsyncEngine) -> tuple[str, str]:
+async def server_of(database: Database) -> tuple[str, str]:
     """The server's version and the database's name. Raises StoreUnavailable."""
-    async with autocommitted(engine) as connection:
+    async with autocommitted(database) as connection:
         row = (await connection.execute(VERSION)).one()
     return row.server, row.database
 
 
-async def contents_of(engine: AsyncEngine) -> Contents:
+async def contents_of(database: Database) -> Contents:
     """Counts everything; the tables must exist. Raises StoreUnavailable."""
-    async with whole_tables(engine) as connection:
+    async with whole_tables(database) as connection:
         counts = (await connection.execute(COUNTS)).one()
         states = (await connection.execute(STATES)).all()
     return Contents(

@@ -16,7 +16,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from sqlalchemy.pool import PoolProxiedConnection
 from sqlalchemy.util import greenlet_spawn
 
-from trade_service.store.engine import BEGIN, settings_of, store_errors, transaction
+from trade_service.store.database import Database
+from trade_service.store.engine import BEGIN, legacy_engine, settings_of, store_errors, transaction
 from trade_service.store.failures import READ_ONLY
 from trade_service.store.pool import borrow, leave_server
 
@@ -32,11 +33,12 @@ class DirectStatement:
         self._text = compiled.string
         self._names = tuple(compiled.positiontup or ())
 
-    async def fetch(self, engine: AsyncEngine, values: Mapping[str, object]) -> Sequence[Any]:
+    async def fetch(self, engine: Database | AsyncEngine, values: Mapping[str, object]) -> Sequence[Any]:
         """Runs it as a transaction of its own; returns its rows, to be read by position.
 
         Raises StoreUnavailable when the database does not answer or could not do it.
         """
+        engine = legacy_engine(engine)
         if not settings_of(engine).prepared_statements:
             async with transaction(engine) as connection:
                 return await self.fetch_by(connection, values)
@@ -71,11 +73,12 @@ def fetch_by(connection: AsyncConnection) -> Fetch:
 
 
 @asynccontextmanager
-async def direct_transaction(engine: AsyncEngine) -> AsyncIterator[Fetch]:
+async def direct_transaction(engine: Database | AsyncEngine) -> AsyncIterator[Fetch]:
     """A transaction whose statements all are direct ones: committed at the end, rolled back on any error.
 
     Raises StoreUnavailable when the database does not answer or could not do it.
     """
+    engine = legacy_engine(engine)
     if not settings_of(engine).prepared_statements:
         async with transaction(engine) as connection:
             yield fetch_by(connection)

@@ -6,9 +6,9 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy import BigInteger, Float, Integer, Text, bindparam, text
 from sqlalchemy.dialects.postgresql import ARRAY
-from sqlalchemy.ext.asyncio import AsyncEngine
 
 from trade_service.domain.executions import MAX_FOLLOWED_ID
+from trade_service.store.database import Database
 from trade_service.store.engine import autocommitted
 from trade_service.submission.downstream import DownstreamState, Sign, Suspicion
 
@@ -177,8 +177,8 @@ ADVANCE = text(
 class PostgresDownstreamStore:
     """The port DownstreamStore on PostgreSQL."""
 
-    def __init__(self, engine: AsyncEngine) -> None:
-        self._engine = engine
+    def __init__(self, database: Database) -> None:
+        self._database = database
 
     async def read(self) -> DownstreamState:
         """The present state."""
@@ -246,6 +246,6 @@ class PostgresDownstreamStore:
         return bool(blocks)
 
     async def _run(self, statement: sa.TextClause, **values: object) -> Sequence[Any]:
-        async with autocommitted(self._engine) as connection:
+        async with autocommitted(self._database) as connection:
             result = await connection.execute(statement, values)
             return result.all() if result.returns_rows else ()

@@ -16,9 +16,10 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
+from trade_service.store.database import Database
 from trade_service.store.failures import DRIVER_ROOTS, READ_ONLY, is_unavailable, sqlstate
 from trade_service.store.pool import FairPool
-from trade_service.store.store_settings import StoreSettings as StoreSettings
+from trade_service.store.store_settings import StoreSettings
 from trade_service.submission.ports import StoreUnavailable
 
 if TYPE_CHECKING:
@@ -138,13 +139,12 @@ def _read_numbers_as_text(connection: AsyncAdapt_asyncpg_connection, _record: ob
     )
 
 
-def single_connection(engine: AsyncEngine) -> AsyncEngine:
-    """One more connection to the same database, which does not wait for those of the pool."""
-    settings: StoreSettings = engine.get_execution_options()[_SETTINGS]
-    return create_engine(msgspec.structs.replace(settings, pool_size=1))
-
-
 _SETTINGS = "store_settings"
+
+
+def legacy_engine(database: Database | AsyncEngine) -> AsyncEngine:
+    """SQLAlchemy's pool on the same database, until every module uses `database`."""
+    return database.legacy if isinstance(database, Database) else database
 
 
 def settings_of(engine: AsyncEngine) -> StoreSettings:
@@ -155,12 +155,13 @@ def settings_of(engine: AsyncEngine) -> StoreSettings:
 
 
 @asynccontextmanager
-async def autocommitted(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
+async def autocommitted(database: Database | AsyncEngine) -> AsyncIterator[AsyncConnection]:
     """A connection on which every statement is its own transaction: one round trip each.
 
     Behind a PgBouncer it is a transaction after all: between two messages outside one, the connection may
     get another server, which does not know the statement.
     """
+    engine = legacy_engine(database)
     if not settings_of(engine).prepared_statements:
         async with transaction(engine) as connection:
             yield connection
@@ -176,14 +177,14 @@ def _with_autocommit(engine: AsyncEngine) -> AsyncEngine:
 
 
 @asynccontextmanager
-async def transaction(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
+async def transaction(database: Database | AsyncEngine) -> AsyncIterator[AsyncConnection]:
     """A connection in a transaction: committed at the end, rolled back on any error."""
-    async with store_errors(), engine.begin() as connection, _given_up(connection):
+    async with store_errors(), legacy_engine(database).begin() as connection, _given_up(connection):
         yield connection
 
 
 @asynccontextmanager
-async def whole_tables(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
+async def whole_tables(engine: Database | AsyncEngine) -> AsyncIterator[AsyncConnection]:
     """A transaction whose statements may read a table from end to end, as counting does."""
     async with transaction(engine) as connection:
         await connection.execute(_SCAN)
@@ -191,7 +192,9 @@ async def whole_tables(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
 
 
 @asynccontextmanager
-async def timed(engine: AsyncEngine, within_s: float, *, scans: bool) -> AsyncIterator[AsyncConnection]:
+async def timed(
+    engine: Database | AsyncEngine, within_s: float, *, scans: bool
+) -> AsyncIterator[AsyncConnection]:
     """A transaction whose statements the server ends after this time: see `is_out_of_time`.
 
     They may read a table from end to end where `scans` says so.

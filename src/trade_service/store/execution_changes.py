@@ -6,7 +6,7 @@ import msgspec
 import sqlalchemy as sa
 from sqlalchemy import Integer, String, bindparam, text
 from sqlalchemy.dialects.postgresql import ARRAY
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from trade_service.domain.errors import NotFound, VersionConflict
 from trade_service.domain.execution_changes import ExecutionValues
@@ -16,6 +16,7 @@ from trade_service.domain.orders import TradeOrder
 from trade_service.domain.reference import STATUS_NEW
 from trade_service.store import order_sql as sql
 from trade_service.store import order_store
+from trade_service.store.database import Database
 from trade_service.store.engine import transaction
 from trade_service.store.execution_reads import to_order
 from trade_service.store.request_key_store import keyed_transaction
@@ -48,13 +49,13 @@ MOVE_QUANTITIES = text(sql.MOVE_QUANTITIES).bindparams(
 class PostgresExecutionChanges:
     """The port ExecutionChanges on PostgreSQL; see there for what each method promises."""
 
-    def __init__(self, engine: AsyncEngine) -> None:
-        self._engine = engine
+    def __init__(self, database: Database) -> None:
+        self._database = database
 
     async def create(self, values: ExecutionValues, decide: Decide) -> StoredExecution:
         """See ExecutionChanges."""
         with stale_references():
-            async with keyed_transaction(self._engine) as (connection, making):
+            async with keyed_transaction(self._database) as (connection, making):
                 order = (await _lock_orders(connection, values.trade_order_id))[values.trade_order_id]
                 addition = decide(order)
                 row = (await connection.execute(INSERT_EXECUTION, _of_addition(addition))).one()
@@ -68,7 +69,7 @@ class PostgresExecutionChanges:
     ) -> StoredExecution:
         """See ExecutionChanges."""
         with stale_references():
-            async with transaction(self._engine) as connection:
+            async with transaction(self._database) as connection:
                 old = await _lock(connection, execution_id, version)
                 orders = await _lock_orders(connection, old.trade_order_id, trade_order_id)
                 changed = decide(old, orders)
@@ -80,7 +81,7 @@ class PostgresExecutionChanges:
 
     async def delete(self, execution_id: int, version: int, decide: Change) -> None:
         """See ExecutionChanges."""
-        async with transaction(self._engine) as connection:
+        async with transaction(self._database) as connection:
             old = await _lock(connection, execution_id, version)
             changed = decide(old, await _lock_orders(connection, old.trade_order_id))
             await connection.execute(DELETE_EXECUTION, {"id": execution_id})

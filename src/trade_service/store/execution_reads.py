@@ -7,7 +7,6 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy import Integer, String, bindparam, text
 from sqlalchemy.dialects.postgresql import ARRAY, UUID
-from sqlalchemy.ext.asyncio import AsyncEngine
 
 from trade_service.domain.errors import DomainError, InvalidInput, NotFound, VersionConflict
 from trade_service.domain.executions import (
@@ -21,6 +20,7 @@ from trade_service.domain.money import not_negative
 from trade_service.domain.orders import SUBMITTED_WHEN_LEFT, TradeOrder
 from trade_service.domain.reference import STATUS_NEW
 from trade_service.store import order_sql as sql
+from trade_service.store.database import Database
 from trade_service.store.engine import autocommitted
 from trade_service.store.request_key_store import keyed_statement
 from trade_service.submission.model import AttemptId
@@ -53,15 +53,15 @@ NO_VERSION = 0
 class PostgresExecutionReads:
     """The port ExecutionReads on PostgreSQL; see there for what each method promises."""
 
-    def __init__(self, engine: AsyncEngine, owner: str, settle_ms: int) -> None:
+    def __init__(self, database: Database, owner: str, settle_ms: int) -> None:
         """`settle_ms` is of the look-ups that fill reports ask for."""
-        self._engine = engine
+        self._database = database
         self._owner = owner
         self._settle_ms = settle_ms
 
     async def get(self, execution_id: int) -> StoredExecution:
         """See ExecutionReads."""
-        stored = (await read_executions(self._engine, [execution_id])).get(execution_id)
+        stored = (await read_executions(self._database, [execution_id])).get(execution_id)
         if stored is None:
             raise NotFound.of("execution", execution_id)
         return stored
@@ -69,7 +69,7 @@ class PostgresExecutionReads:
     async def enqueue(self, execution_ids: Sequence[int], ticket_id: AttemptId) -> None:
         """See ExecutionReads."""
         values = {"ids": list(execution_ids), "ticket_id": ticket_id, "owner": self._owner}
-        async with keyed_statement(self._engine) as (connection, making):
+        async with keyed_statement(self._database) as (connection, making):
             if current_key() is not None:
                 existing = set(await connection.scalars(EXISTING, {"ids": values["ids"]}))
                 making.created = Created(tuple(i if i in existing else None for i in execution_ids))
@@ -96,7 +96,7 @@ class PostgresExecutionReads:
             "owner": self._owner,
             "settle_ms": self._settle_ms,
         }
-        async with autocommitted(self._engine) as connection:
+        async with autocommitted(self._database) as connection:
             row = (await connection.execute(FILL, values)).one_or_none()
         if row is None:
             raise _why_not(await self.get(execution_id), quantity_filled, version)
@@ -105,10 +105,10 @@ class PostgresExecutionReads:
         return Filled(to_stored(row), SubmissionState(row.state_before))
 
 
-async def read_executions(engine: AsyncEngine, execution_ids: Sequence[int]) -> dict[int, StoredExecution]:
+async def read_executions(database: Database, execution_ids: Sequence[int]) -> dict[int, StoredExecution]:
     """The executions that exist, with their orders, by id."""
     ids = [execution_id for execution_id in execution_ids if is_possible_id(execution_id)]
-    async with autocommitted(engine) as connection:
+    async with autocommitted(database) as connection:
         rows = (await connection.execute(READ, {"ids": ids})).all()
     stored = (to_stored(row) for row in rows)
     return {one.execution.id: one for one in stored}

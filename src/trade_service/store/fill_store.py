@@ -6,8 +6,8 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy import Integer, Text, bindparam, text
 from sqlalchemy.dialects.postgresql import ARRAY
-from sqlalchemy.ext.asyncio import AsyncEngine
 
+from trade_service.store.database import Database
 from trade_service.store.engine import autocommitted
 from trade_service.trading.fill_check import FetchedFill, HeldFill, RefusedFill
 
@@ -92,8 +92,8 @@ ORDER BY t.id
 class PostgresFillStore:
     """See FillStore for what each method promises."""
 
-    def __init__(self, engine: AsyncEngine) -> None:
-        self._engine = engine
+    def __init__(self, database: Database) -> None:
+        self._database = database
 
     async def begin_fill_check(self, every_s: float) -> int | None:
         """See FillStore."""
@@ -130,7 +130,7 @@ class PostgresFillStore:
         await self._run(NOTE_REFUSED, **_told(fills))
 
     async def _run(self, statement: sa.TextClause, **values: object) -> Sequence[Any]:
-        async with autocommitted(self._engine) as connection:
+        async with autocommitted(self._database) as connection:
             result = await connection.execute(statement, values)
             return result.all() if result.returns_rows else ()
 

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 
 from sqlalchemy import Integer, bindparam, text
 from sqlalchemy.dialects.postgresql import ARRAY
-from sqlalchemy.ext.asyncio import AsyncEngine
 
+from trade_service.store.database import Database
 from trade_service.store.engine import transaction
 from trade_service.trading.history import PastAttempt
 
@@ -51,8 +51,8 @@ _IN_TIME = text(f"SET LOCAL statement_timeout = {MOST_MS}")
 class PostgresGivenUp:
     """Reads the attempts of exhausted executions."""
 
-    def __init__(self, engine: AsyncEngine, give_up_after_ms: int) -> None:
-        self._engine = engine
+    def __init__(self, database: Database, give_up_after_ms: int) -> None:
+        self._database = database
         self._give_up_after_ms = give_up_after_ms
 
     async def tries_of(self, execution_ids: Sequence[int]) -> dict[int, list[PastAttempt]]:
@@ -63,7 +63,7 @@ class PostgresGivenUp:
             "skew_ms": CLOCK_SKEW_MS,
             "limit": MOST_ROWS,
         }
-        async with transaction(self._engine) as connection:
+        async with transaction(self._database) as connection:
             await connection.execute(_IN_TIME)
             rows = (await connection.execute(TRIES, wanted)).all()
         tries: dict[int, list[PastAttempt]] = {execution_id: [] for execution_id in execution_ids}

@@ -4,12 +4,12 @@ from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import Row, TextClause
-from sqlalchemy.ext.asyncio import AsyncEngine
 
 from trade_service.domain.errors import TooSlow
 from trade_service.store import list_statements as statements
 from trade_service.store import order_sql as sql
-from trade_service.store.engine import autocommitted, is_out_of_time, settings_of, timed, whole_tables
+from trade_service.store.database import Database
+from trade_service.store.engine import autocommitted, is_out_of_time, timed, whole_tables
 from trade_service.store.execution_reads import to_order, to_stored
 from trade_service.submission.ports import StoreUnavailable
 from trade_service.trading.listing.model import (
@@ -28,8 +28,8 @@ _EXECUTION_WIDTH = sql.ORDER_WIDTH + sql.EXECUTION_WIDTH
 class PostgresListReads:
     """The port ListReads on PostgreSQL; see there for what each method promises."""
 
-    def __init__(self, engine: AsyncEngine) -> None:
-        self._engine = engine
+    def __init__(self, database: Database) -> None:
+        self._database = database
 
     async def orders(self, query: ListQuery) -> OrderRows:
         """See ListReads."""
@@ -46,7 +46,7 @@ class PostgresListReads:
         statement = statements.page_statement(source, statements.shape_of(query))
         whole = statements.reads_whole_table(statements.SOURCES[source], query)
         try:
-            async with (whole_tables if whole else autocommitted)(self._engine) as connection:
+            async with (whole_tables if whole else autocommitted)(self._database) as connection:
                 rows = (await connection.execute(statement, statements.page_values(query))).all()
         except StoreUnavailable as error:
             if is_out_of_time(error) and (whole or query.filters or _is_far(query)):
@@ -63,7 +63,7 @@ class PostgresListReads:
         far = "a cursor passes over no rows, an offset over each; " if _is_far(query) else ""
         return TooSlow(
             f"the {source} were not found and sorted by {query.sort[0].field} within the "
-            f"{settings_of(self._engine).statement_timeout_s:g} s of database.statement_timeout_s: {far}without "
+            f"{self._database.settings.statement_timeout_s:g} s of database.statement_timeout_s: {far}without "
             f"filters they come fast in the order of {fields}; "
             "a filter by id, portfolio or security leaves fewer to sort"
         )
@@ -77,8 +77,8 @@ def _is_far(query: ListQuery) -> bool:
 class PostgresListCounts:
     """The port ListCounts on PostgreSQL; see there for what each method promises."""
 
-    def __init__(self, engine: AsyncEngine) -> None:
-        self._engine = engine
+    def __init__(self, database: Database) -> None:
+        self._database = database
 
     async def count(self, selection: Selection, within_s: float, bound: int | None = None) -> int | None:
         """See ListCounts."""
@@ -89,7 +89,7 @@ class PostgresListCounts:
         )
         values = statements.filter_values(filters) | ({"limit": bound} if bounded else {})
         if bounded and not filters:  # So many entries of an index.
-            async with autocommitted(self._engine) as connection:
+            async with autocommitted(self._database) as connection:
                 return int((await connection.execute(statement, values)).scalar_one())
         found = statements.finds_by_index(statements.SOURCES[selection.source], filters)
         row = await self._timed(statement, values, within_s, scans=not (bounded and found))
@@ -112,7 +112,7 @@ class PostgresListCounts:
     ) -> Row[Any] | None:
         """The one row of the answer; None when it took too long."""
         try:
-            async with timed(self._engine, within_s, scans=scans) as connection:
+            async with timed(self._database, within_s, scans=scans) as connection:
                 return (await connection.execute(statement, values)).one()
         except StoreUnavailable as error:
             if is_out_of_time(error):

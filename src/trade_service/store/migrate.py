@@ -1,24 +1,18 @@
-"""Bringing the database to the shape that this release needs, and telling whether it has it."""
+"""Brings the database to the schema that this release needs, and reads which one it has."""
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from functools import lru_cache
+from functools import cache
 from pathlib import Path
 
+import asyncpg
 import msgspec
-import sqlalchemy as sa
-from sqlalchemy.exc import DBAPIError
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from trade_service.store.engine import (
-    StoreSettings,
-    autocommitted,
-    create_engine,
-    settings_of,
-    transaction,
-)
-from trade_service.store.failures import is_unavailable, sqlstate
+from trade_service.store.database import Database, Session
+from trade_service.store.failures import is_unavailable
 from trade_service.store.migrations import VERSION_TABLE, MigrationError
+from trade_service.store.statements import load
+from trade_service.store.store_settings import StoreSettings
 
 __all__ = ["MigrationError", "MigrationReport", "SchemaState", "check", "downgrade", "migrate", "revisions"]
 
@@ -28,14 +22,15 @@ LOCK_TIMEOUT_S = 15
 MIGRATION_LOCK = 0x7472_6164_655F_7376
 """Key of the lock that lets one process migrate at a time; held until its transaction ends."""
 
+_SQL = load("migrate")
 Progress = Callable[[str], None]
 
 
 class SchemaState(msgspec.Struct, frozen=True):
-    """The shape that a database has, beside the one that this release needs."""
+    """The schema revision of a database, and the one that this release needs."""
 
     current: str | None
-    """None when this service never migrated the database."""
+    """None if this service never migrated the database."""
     needed: str
     known: bool
     """False when a later release migrated the database."""
@@ -52,7 +47,7 @@ class MigrationReport(msgspec.Struct, frozen=True):
     before: str | None
     after: str | None
     adopted_unknown: int = 0
-    """Rows of the earlier service whose outcome a look-up has to find out."""
+    """Legacy executions whose outcome reconciliation has to find."""
 
     @property
     def changed(self) -> bool:
@@ -60,14 +55,14 @@ class MigrationReport(msgspec.Struct, frozen=True):
         return self.before != self.after
 
 
-async def check(engine: AsyncEngine) -> SchemaState:
-    """The state of the database's schema. Raises StoreUnavailable."""
-    async with autocommitted(engine) as connection:
-        return await _state(connection)
+async def check(database: Database) -> SchemaState:
+    """The revision of the database's schema. Raises StoreUnavailable."""
+    async with database.session() as session:
+        return await _state(session)
 
 
-async def migrate(database: AsyncEngine | str, progress: Progress | None = None) -> MigrationReport:
-    """Migrates the database at an engine's or a URL's address to this release: in one transaction, or not.
+async def migrate(database: Database | str, progress: Progress | None = None) -> MigrationReport:
+    """Migrates a database, or the one at a URL, to this release: in one transaction, or not at all.
 
     Safe to call from many processes at once: one migrates, the others wait and find nothing to do.
 
@@ -79,7 +74,7 @@ async def migrate(database: AsyncEngine | str, progress: Progress | None = None)
 
 
 async def downgrade(
-    database: AsyncEngine | str, revision: str, progress: Progress | None = None
+    database: Database | str, revision: str, progress: Progress | None = None
 ) -> MigrationReport:
     """Takes the database back to an older `revision` (`base`: none): additions go, users' data stays.
 
@@ -88,89 +83,64 @@ async def downgrade(
     return await _move(database, progress or _silent, revision)
 
 
-async def _move(database: AsyncEngine | str, say: Progress, target: str) -> MigrationReport:
-    async with _patient_engine(database) as engine:
-        before = await check(engine)
+async def _move(database: Database | str, say: Progress, target: str) -> MigrationReport:
+    settings = StoreSettings(database) if isinstance(database, str) else database.settings
+    # One long transaction, without time-outs and prepared statements.
+    settings = msgspec.structs.replace(
+        settings, pool_size=1, statement_timeout_s=0, prepared_statements=False
+    )
+    async with Database(settings) as patient:
+        before = await check(patient)
         _check_known(before)
         if target == "head":
-            await _check_encoding(engine)
+            await _check_encoding(patient)
         if target == "head" and not before.pending:
             return MigrationReport(before.current, before.current)
         say("Bringing the database to this release ...")
-        async with transaction(engine) as connection, _explained():
-            await _take_turn(connection, say)
-            before = await _state(connection)
+        async with patient.transaction() as session, _explained():
+            await _take_turn(session, say)
+            before = await _state(session)
             _check_known(before)
-            await connection.run_sync(_run_alembic, target)
-            after = await _state(connection)
-            unknown = await _adopted(connection) if before.current is None else 0
+            await _run_alembic(session, target)
+            after = await _state(session)
+            unknown = await session.fetch_value(_SQL["adopted"]) if before.current is None else 0
         if unknown:
-            say(f"{unknown} executions of the earlier service have no outcome: they will be looked up.")
+            say(f"{unknown} legacy executions have no known outcome: reconciliation will look for them.")
         return MigrationReport(before.current, after.current, unknown)
 
 
-@asynccontextmanager
-async def _patient_engine(database: AsyncEngine | str) -> AsyncIterator[AsyncEngine]:
-    """A connection for one long transaction, without time-outs and prepared statements."""
-    settings = StoreSettings(database) if isinstance(database, str) else settings_of(database)
-    engine = create_engine(
-        msgspec.structs.replace(settings, pool_size=1, statement_timeout_s=0, prepared_statements=False)
-    )
-    try:
-        yield engine
-    finally:
-        await engine.dispose()
-
-
-async def _take_turn(connection: AsyncConnection, say: Progress) -> None:
+async def _take_turn(session: Session, say: Progress) -> None:
     """One process at a time, for the length of the transaction: PgBouncer may pool transactions."""
-    await connection.execute(sa.text("SET LOCAL statement_timeout = 0"))
-    await connection.execute(sa.text("SET LOCAL lock_timeout = 0"))
-    key = {"key": MIGRATION_LOCK}
-    if not await connection.scalar(sa.text("SELECT pg_try_advisory_xact_lock(:key)"), key):
+    await session.fetch(_SQL["no_timeouts"])
+    if not await session.fetch_value(_SQL["try_lock"], key=MIGRATION_LOCK):
         say("Another process is migrating the database: waiting for it ...")
-        await connection.execute(sa.text("SELECT pg_advisory_xact_lock(:key)"), key)
-    await connection.execute(sa.text(f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT_S}s'"))
+        await session.fetch(_SQL["lock"], key=MIGRATION_LOCK)
+    await session.fetch(_SQL["lock_timeout"], timeout=f"{LOCK_TIMEOUT_S}s")
 
 
-def _run_alembic(connection: sa.Connection, target: str) -> None:
-    """Loads Alembic, which is slow to load and has nothing to do at most starts."""
+async def _run_alembic(session: Session, target: str) -> None:
+    """Imports Alembic and SQLAlchemy, which takes half a second, only where there is something to migrate."""
     from trade_service.store.alembic_run import run_migrations
 
-    run_migrations(connection, MIGRATIONS, target)
+    await run_migrations(session.connection, MIGRATIONS, target)
 
 
-@lru_cache(maxsize=1)
+@cache
 def revisions() -> tuple[str, ...]:
-    """All revisions that this release knows, the newest first: they are in the names of the migrations' files."""
+    """All revisions that this release knows, newest first, from the names of the migration files."""
     names = (path.name for path in (MIGRATIONS / "versions").glob("v*.py"))
     return tuple(sorted((name[1:].partition("_")[0] for name in names), reverse=True))
 
 
-async def _state(connection: AsyncConnection) -> SchemaState:
-    # Reading a table makes the server look at what others have committed; to_regclass alone would answer
-    # from what it knew before it waited for them.
-    exists = await connection.scalar(
-        sa.text("SELECT EXISTS (SELECT FROM pg_class WHERE oid = to_regclass(:name))"),
-        {"name": VERSION_TABLE},
-    )
-    current = (
-        await connection.scalar(sa.text(f"SELECT max(version_num) FROM {VERSION_TABLE}")) if exists else None
-    )
+async def _state(session: Session) -> SchemaState:
+    exists = await session.fetch_value(_SQL["has_version"], table=VERSION_TABLE)
+    current = await session.fetch_value(_SQL["version"]) if exists else None
     known = revisions()
     return SchemaState(current, known[0], current is None or current in known)
 
 
-async def _adopted(connection: AsyncConnection) -> int:
-    found = await connection.scalar(
-        sa.text("SELECT coalesce(sum(cardinality(execution_ids)), 0) FROM submission_attempt WHERE adopted")
-    )
-    return int(found)
-
-
-async def _check_encoding(engine: AsyncEngine) -> None:
-    async with autocommitted(engine) as connection:
-        encoding = await connection.scalar(sa.text("SELECT current_setting('server_encoding')"))
+async def _check_encoding(database: Database) -> None:
+    encoding = await database.fetch_value(_SQL["encoding"])
     if encoding != _ENCODING:
         raise MigrationError(
             f"the database is encoded in {encoding}, which does not hold all text that clients send: nothing was "
@@ -193,19 +163,19 @@ def _check_known(state: SchemaState) -> None:
 async def _explained() -> AsyncIterator[None]:
     try:
         yield
-    except DBAPIError as error:
-        state = sqlstate(error) or ""
+    except asyncpg.PostgresError as error:
+        state = error.sqlstate or ""
         if state not in _ADVICE and is_unavailable(error):
             raise
         advice = _ADVICE.get(state, "the database refused a step of the migration: nothing was changed")
-        raise MigrationError(f"{advice} ({error.orig})") from error
+        raise MigrationError(f"{advice} ({error})") from error
 
 
 _ADVICE = {
     "42501": "this user may not change the tables: nothing was changed. Connect as their owner",
     "55P03": (
-        f"somebody else has held the tables for {LOCK_TIMEOUT_S} s: nothing was changed. Stop the earlier "
-        "service and whatever else uses the database, then start again"
+        f"another session has held the tables for {LOCK_TIMEOUT_S} s: nothing was changed. Stop the earlier "
+        "service and everything else that uses the database, then start again"
     ),
 }
 

@@ -5,8 +5,8 @@ from collections.abc import Collection, Mapping, Sequence
 import sqlalchemy as sa
 from sqlalchemy import bindparam, text
 from sqlalchemy.dialects.postgresql import ARRAY
-from sqlalchemy.ext.asyncio import AsyncEngine
 
+from trade_service.store.database import Database
 from trade_service.store.engine import autocommitted
 from trade_service.store.list_walks import ids_in_use
 from trade_service.trading.listing.display_names import ID_LENGTH, KnownName, NameKind
@@ -93,36 +93,36 @@ _CENTURY_S = 3.2e9
 class PostgresNameStore:
     """The port NameStore on PostgreSQL; see there for what each method promises."""
 
-    def __init__(self, engine: AsyncEngine) -> None:
-        self._engine = engine
+    def __init__(self, database: Database) -> None:
+        self._database = database
 
     async def known(
         self, portfolio_ids: Collection[str], security_ids: Collection[str]
     ) -> Mapping[tuple[NameKind, str], KnownName]:
         """See NameStore."""
         values = {"portfolio_ids": list(portfolio_ids), "security_ids": list(security_ids)}
-        async with autocommitted(self._engine) as connection:
+        async with autocommitted(self._database) as connection:
             rows = (await connection.execute(KNOWN, values)).all()
         return {(NameKind(row.kind), row.id): KnownName(row.name, row.age_s) for row in rows}
 
     async def remember(self, kind: NameKind, names: Mapping[str, str | None]) -> None:
         """See NameStore."""
-        async with autocommitted(self._engine) as connection:
+        async with autocommitted(self._database) as connection:
             await connection.execute(_REMEMBER[kind], {"ids": list(names), "names": list(names.values())})
 
     async def ids_of(self, kind: NameKind, texts: Sequence[str]) -> Mapping[str, str]:
         """See NameStore."""
-        async with autocommitted(self._engine) as connection:
+        async with autocommitted(self._database) as connection:
             rows = (await connection.execute(_NAMED[kind], {"texts": list(texts)})).all()
         return {row[0]: row[1] for row in rows}
 
     async def nameless(self, kind: NameKind, limit: int, older_than_s: float) -> list[str]:
         """See NameStore."""
         values = {"limit": limit, "older_than_s": min(older_than_s, _CENTURY_S)}
-        async with autocommitted(self._engine) as connection:
+        async with autocommitted(self._database) as connection:
             return list((await connection.execute(_NAMELESS[kind], values)).scalars())
 
     async def forget(self, kind: NameKind, kept: int) -> None:
         """See NameStore."""
-        async with autocommitted(self._engine) as connection:
+        async with autocommitted(self._database) as connection:
             await connection.execute(_FORGET[kind], {"kept": kept})

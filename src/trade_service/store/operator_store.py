@@ -9,7 +9,7 @@ import msgspec
 import sqlalchemy as sa
 from sqlalchemy import BigInteger, Boolean, Integer, String, Text, bindparam, text
 from sqlalchemy.dialects.postgresql import ARRAY, UUID
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from trade_service.domain.errors import EvidenceConflict, InFlight, NotFound
 from trade_service.domain.executions import SubmissionState, is_possible_id
@@ -17,6 +17,7 @@ from trade_service.domain.orders import SUBMITTED_WHEN_LEFT
 from trade_service.domain.reference import STATUS_NEW
 from trade_service.store import operator_sql as sql
 from trade_service.store import order_store
+from trade_service.store.database import Database
 from trade_service.store.engine import autocommitted, transaction, whole_tables
 from trade_service.store.execution_reads import to_order
 from trade_service.store.tables import INSTANT
@@ -97,20 +98,20 @@ class _First(msgspec.Struct, frozen=True):
 class PostgresOperatorStore:
     """The port OperatorStore on PostgreSQL; see there for what each method promises."""
 
-    def __init__(self, engine: AsyncEngine, clock: Clock, status_new: int, status_sent: int) -> None:
-        self._engine = engine
+    def __init__(self, database: Database, clock: Clock, status_new: int, status_sent: int) -> None:
+        self._database = database
         self._clock = clock
         self._status_new = status_new
         self._status_sent = status_sent
 
     async def cases(self, execution_ids: Sequence[int]) -> dict[int, Case]:
         """See OperatorStore."""
-        async with autocommitted(self._engine) as connection:
+        async with autocommitted(self._database) as connection:
             return await _cases(connection, execution_ids)
 
     async def unknowns(self, limit: int) -> Unknowns:
         """See OperatorStore."""
-        async with autocommitted(self._engine) as connection:
+        async with autocommitted(self._database) as connection:
             rows = (await connection.execute(UNKNOWNS, {"limit": limit})).all()
             cases = await _cases(connection, [row.id for row in rows])
         found = (cases[row.id] for row in rows if row.id in cases)
@@ -119,7 +120,7 @@ class PostgresOperatorStore:
     async def history(self, execution_id: int, limit: int) -> History:
         """See OperatorStore."""
         wanted = {"id": execution_id, "limit": limit}
-        async with whole_tables(self._engine) as connection:
+        async with whole_tables(self._database) as connection:
             case = (await _cases(connection, [execution_id])).get(execution_id)
             if case is None:
                 raise NotFound.of("execution", execution_id)
@@ -134,7 +135,7 @@ class PostgresOperatorStore:
     async def resolve(self, resolution: Resolution, seen: Case) -> Case:
         """See OperatorStore."""
         execution_id = resolution.execution_id
-        async with whole_tables(self._engine) as connection:
+        async with whole_tables(self._database) as connection:
             if resolution.accepted_as is not None:
                 await _refuse_taken(connection, execution_id, resolution.accepted_as)
             await connection.execute(LOCK, {"ids": [execution_id]})
@@ -170,15 +171,15 @@ class PostgresOperatorStore:
             "until": wanted.until,
             "limit": limit,
         }
-        async with whole_tables(self._engine) as connection:
+        async with whole_tables(self._database) as connection:
             return list((await connection.execute(FIND_ENDED, values)).scalars())
 
     async def requeue(self, execution_ids: Sequence[int], requeue: Requeue, plan: Plan) -> list[Requeued]:
         """See OperatorStore."""
         ids = sorted({execution_id for execution_id in execution_ids if is_possible_id(execution_id)})
-        async with whole_tables(self._engine) as connection:
+        async with whole_tables(self._database) as connection:
             firsts = await _firsts(connection, ids)
-        async with transaction(self._engine) as connection:
+        async with transaction(self._database) as connection:
             await connection.execute(LOCK, {"ids": ids})
             ended = [_ended(row) for row in await connection.execute(ENDED, {"ids": ids})]
             order_ids = sorted({one.trade_order_id for one in ended})

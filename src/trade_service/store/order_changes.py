@@ -6,7 +6,7 @@ import msgspec
 import sqlalchemy as sa
 from sqlalchemy import Integer, String, Text, bindparam, text
 from sqlalchemy.dialects.postgresql import ARRAY
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from trade_service.domain.errors import AlreadyExists, InUse, NotFound, VersionConflict
 from trade_service.domain.execution_changes import OrderUse
@@ -15,6 +15,7 @@ from trade_service.domain.orders import TradeOrder
 from trade_service.domain.reference import STATUS_NEW
 from trade_service.store import order_sql as sql
 from trade_service.store import order_store
+from trade_service.store.database import Database
 from trade_service.store.engine import transaction
 from trade_service.store.execution_reads import to_order
 from trade_service.store.tables import INSTANT
@@ -39,14 +40,14 @@ DELETE_ORDER = text(sql.DELETE_ORDER).bindparams(bindparam("id", type_=Integer))
 class PostgresOrderChanges:
     """The port OrderChanges on PostgreSQL; see there for what each method promises."""
 
-    def __init__(self, engine: AsyncEngine) -> None:
-        self._engine = engine
+    def __init__(self, database: Database) -> None:
+        self._database = database
 
     async def update(
         self, trade_order_id: int, version: int, decide: Callable[[TradeOrder, OrderUse], TradeOrder]
     ) -> TradeOrder:
         """See OrderChanges."""
-        async with transaction(self._engine) as connection:
+        async with transaction(self._database) as connection:
             order = await _lock(connection, trade_order_id, version)
             new = decide(order, await _use_of(connection, trade_order_id))
             values = msgspec.structs.asdict(new)
@@ -61,7 +62,7 @@ class PostgresOrderChanges:
     async def move(self, trade_order_ids: Sequence[int], blotter_id: int) -> list[TradeOrder]:
         """See OrderChanges."""
         ids = [one for one in trade_order_ids if is_possible_id(one)]
-        async with transaction(self._engine) as connection:
+        async with transaction(self._database) as connection:
             orders = {
                 order.id: order
                 for order in map(to_order, await connection.execute(order_store.LOCK_ORDERS, {"ids": ids}))
@@ -78,7 +79,7 @@ class PostgresOrderChanges:
         self, trade_order_id: int, version: int, decide: Callable[[TradeOrder, OrderUse], None]
     ) -> None:
         """See OrderChanges."""
-        async with transaction(self._engine) as connection:
+        async with transaction(self._database) as connection:
             order = await _lock(connection, trade_order_id, version)
             decide(order, await _use_of(connection, trade_order_id))
             message = f"trade order {trade_order_id} got an execution meanwhile: it cannot be deleted"

@@ -7,7 +7,7 @@ import msgspec
 import sqlalchemy as sa
 from sqlalchemy import Integer, String, bindparam, text
 from sqlalchemy.dialects.postgresql import ARRAY, UUID
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from trade_service.domain.errors import AlreadyExists, DomainError, NotFound
 from trade_service.domain.executions import Execution, SubmissionState, is_possible_id
@@ -15,6 +15,7 @@ from trade_service.domain.money import ZERO
 from trade_service.domain.orders import NewTradeOrder, Submission, TradeOrder, is_submitted, spelled_type
 from trade_service.store import order_sql as sql
 from trade_service.store.arrays import spelled_array
+from trade_service.store.database import Database
 from trade_service.store.direct import DirectStatement, Fetch, fetch_by
 from trade_service.store.engine import autocommitted, transaction
 from trade_service.store.execution_reads import read_executions, to_order
@@ -60,14 +61,14 @@ _CUT = DirectStatement(CUT)
 class PostgresOrderStore:
     """The port OrderStore on PostgreSQL; see there for what each method promises."""
 
-    def __init__(self, engine: AsyncEngine, owner: str) -> None:
-        self._engine = engine
+    def __init__(self, database: Database, owner: str) -> None:
+        self._database = database
         self._owner = owner
 
     async def create(self, orders: Sequence[NewTradeOrder]) -> list[TradeOrder]:
         """See OrderStore."""
         with stale_references():
-            async with keyed_transaction(self._engine) as (connection, making):
+            async with keyed_transaction(self._database) as (connection, making):
                 created = {order.order_id: order for order in await _insert(connection, orders)}
                 if len(created) < len(orders):
                     raise _first_taken(orders, created)
@@ -77,7 +78,7 @@ class PostgresOrderStore:
     async def get(self, trade_order_id: int) -> TradeOrder:
         """See OrderStore."""
         if is_possible_id(trade_order_id):
-            async with autocommitted(self._engine) as connection:
+            async with autocommitted(self._database) as connection:
                 row = (await connection.execute(GET_ORDER, {"id": trade_order_id})).one_or_none()
             if row is not None:
                 return to_order(row)
@@ -85,7 +86,7 @@ class PostgresOrderStore:
 
     async def orders(self, trade_order_ids: Sequence[int]) -> dict[int, TradeOrder]:
         """See OrderStore."""
-        async with autocommitted(self._engine) as connection:
+        async with autocommitted(self._database) as connection:
             rows = (await connection.execute(GET_ORDERS, {"ids": list(trade_order_ids)})).all()
         return {order.id: order for order in map(to_order, rows)}
 
@@ -95,7 +96,7 @@ class PostgresOrderStore:
         """See OrderStore."""
         ids = [s.trade_order_id for s in submissions if is_possible_id(s.trade_order_id)]
         with stale_references():
-            async with keyed_fetching(self._engine) as (fetch, making):
+            async with keyed_fetching(self._database) as (fetch, making):
                 rows = await fetch(_LOCK_ORDERS, {"ids": ids})
                 orders = {order.id: order for order in map(to_order, rows)}
                 pieces = [_piece(orders.get(s.trade_order_id), s, cut) for s in submissions]
@@ -108,7 +109,7 @@ class PostgresOrderStore:
     async def place(self, lines: Sequence[BlotterLine], ticket_id: AttemptId, cut: Cut) -> list[PlacedLine]:
         """See OrderStore."""
         with stale_references():
-            async with transaction(self._engine) as connection:
+            async with transaction(self._database) as connection:
                 orders = {
                     order.order_id: order for order in await _insert(connection, [x.order for x in lines])
                 }
@@ -126,7 +127,7 @@ class PostgresOrderStore:
 
     async def executions(self, execution_ids: Sequence[int]) -> dict[int, StoredExecution]:
         """See OrderStore."""
-        return await read_executions(self._engine, execution_ids)
+        return await read_executions(self._database, execution_ids)
 
     async def _write(
         self, fetch: Fetch, pieces: Sequence[Piece], ticket_id: AttemptId | None

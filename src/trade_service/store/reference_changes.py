@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from sqlalchemy import Integer, String, bindparam, text
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from trade_service.domain.errors import NotFound, VersionConflict
 from trade_service.domain.reference_changes import (
@@ -17,6 +17,7 @@ from trade_service.domain.reference_changes import (
     ReferenceValues,
     in_use,
 )
+from trade_service.store.database import Database
 from trade_service.store.engine import whole_tables
 from trade_service.store.request_key_store import keyed_transaction
 from trade_service.trading.request_keys import Created
@@ -87,14 +88,14 @@ _USERS = {
 class PostgresReferenceChanges:
     """The port ReferenceChanges on PostgreSQL; see there for what each method promises."""
 
-    def __init__(self, engine: AsyncEngine) -> None:
-        self._engine = engine
+    def __init__(self, database: Database) -> None:
+        self._database = database
 
     async def create(
         self, kind: ReferenceKind, values: ReferenceValues, decide: Callable[[Sequence[Reference]], None]
     ) -> Reference:
         """See ReferenceChanges."""
-        async with keyed_transaction(self._engine) as (connection, making):
+        async with keyed_transaction(self._database) as (connection, making):
             decide(await _in_turn(connection, kind))
             given = {"abbreviation": values.abbreviation, "text": values.text}
             created = kind.shape(*(await connection.execute(_INSERT[kind.thing], given)).one())
@@ -110,7 +111,7 @@ class PostgresReferenceChanges:
         decide: Callable[[Reference, Sequence[Reference]], bool],
     ) -> Reference:
         """See ReferenceChanges."""
-        async with whole_tables(self._engine) as connection:
+        async with whole_tables(self._database) as connection:
             rows = await _in_turn(connection, kind)
             old = _find(kind, rows, identity, version)
             if decide(old, rows):
@@ -126,7 +127,7 @@ class PostgresReferenceChanges:
         decide: Callable[[Reference, Sequence[Reference]], bool],
     ) -> None:
         """See ReferenceChanges."""
-        async with whole_tables(self._engine) as connection:
+        async with whole_tables(self._database) as connection:
             rows = await _in_turn(connection, kind)
             old = _find(kind, rows, identity, version)
             if decide(old, rows):

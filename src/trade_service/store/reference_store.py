@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from typing import Any, TypeVar
 
 from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncEngine
 
 from trade_service.domain.reference import Blotter, Destination, ExecutionStatus, ReferenceData, TradeType
+from trade_service.store.database import Database
 from trade_service.store.engine import autocommitted
 
 LOAD = text("""
@@ -24,12 +24,12 @@ Kind = TypeVar("Kind", Blotter, TradeType, Destination, ExecutionStatus)
 class PostgresReferenceReads:
     """The port ReferenceReads on PostgreSQL."""
 
-    def __init__(self, engine: AsyncEngine) -> None:
-        self._engine = engine
+    def __init__(self, database: Database) -> None:
+        self._database = database
 
     async def load(self) -> ReferenceData:
         """See ReferenceReads."""
-        async with autocommitted(self._engine) as connection:
+        async with autocommitted(self._database) as connection:
             rows = (await connection.execute(LOAD)).all()
         return ReferenceData(
             blotters=_of_kind(rows, "blotter", Blotter),

@@ -7,8 +7,9 @@ from typing import Any
 import msgspec
 from sqlalchemy import Integer, LargeBinary, String, bindparam, text
 from sqlalchemy.dialects.postgresql import JSONB, UUID
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncConnection
 
+from trade_service.store.database import Database
 from trade_service.store.direct import Fetch, direct_transaction, fetch_by
 from trade_service.store.engine import autocommitted, transaction
 from trade_service.trading.request_keys import (
@@ -99,7 +100,7 @@ class Making:
 
 
 @asynccontextmanager
-async def keyed_transaction(engine: AsyncEngine) -> AsyncIterator[tuple[AsyncConnection, Making]]:
+async def keyed_transaction(database: Database) -> AsyncIterator[tuple[AsyncConnection, Making]]:
     """A transaction that creates what the request being served asks for, and writes the request's key.
 
     The key comes first: of two transactions with the same one, the later waits for the earlier and then
@@ -107,7 +108,7 @@ async def keyed_transaction(engine: AsyncEngine) -> AsyncIterator[tuple[AsyncCon
     nothing, the key stays free. Without a key it is a plain transaction.
     """
     claim, making = current_key(), Making()
-    async with transaction(engine) as connection:
+    async with transaction(database) as connection:
         if claim is not None:
             await _begin(connection, claim)
         yield connection, making
@@ -119,36 +120,36 @@ async def keyed_transaction(engine: AsyncEngine) -> AsyncIterator[tuple[AsyncCon
 
 
 @asynccontextmanager
-async def keyed_statement(engine: AsyncEngine) -> AsyncIterator[tuple[AsyncConnection, Making]]:
+async def keyed_statement(database: Database) -> AsyncIterator[tuple[AsyncConnection, Making]]:
     """The same for what is one statement: without a key it is its own transaction, in one round trip."""
     if current_key() is not None:
-        async with keyed_transaction(engine) as both:
+        async with keyed_transaction(database) as both:
             yield both
         return
-    async with autocommitted(engine) as connection:
+    async with autocommitted(database) as connection:
         yield connection, Making()
 
 
 @asynccontextmanager
-async def keyed_fetching(engine: AsyncEngine) -> AsyncIterator[tuple[Fetch, Making]]:
+async def keyed_fetching(database: Database) -> AsyncIterator[tuple[Fetch, Making]]:
     """The same for direct statements: without a key the whole transaction goes straight to the driver."""
     if current_key() is not None:
-        async with keyed_transaction(engine) as (connection, making):
+        async with keyed_transaction(database) as (connection, making):
             yield fetch_by(connection), making
         return
-    async with direct_transaction(engine) as fetch:
+    async with direct_transaction(database) as fetch:
         yield fetch, Making()
 
 
 class PostgresRequestKeyStore:
     """The port RequestKeyStore on PostgreSQL; see there for what each method promises."""
 
-    def __init__(self, engine: AsyncEngine) -> None:
-        self._engine = engine
+    def __init__(self, database: Database) -> None:
+        self._database = database
 
     async def find(self, request: KeyedRequest) -> KeptRequest | None:
         """See RequestKeyStore."""
-        async with autocommitted(self._engine) as connection:
+        async with autocommitted(self._database) as connection:
             row = (await connection.execute(FIND_KEY, _id(request))).one_or_none()
         if row is None:
             return None
@@ -159,23 +160,23 @@ class PostgresRequestKeyStore:
     async def take_over(self, claim: KeyClaim) -> bool:
         """See RequestKeyStore."""
         values = {"lease_ms": claim.lease_ms, "holder": claim.holder}
-        async with autocommitted(self._engine) as connection:
+        async with autocommitted(self._database) as connection:
             return (await connection.execute(TAKE_OVER_KEY, _id(claim.request) | values)).rowcount == 1
 
     async def keep(self, claim: KeyClaim, answer: KeptAnswer) -> None:
         """See RequestKeyStore."""
         values = {**msgspec.structs.asdict(answer), "holder": claim.holder}
-        async with autocommitted(self._engine) as connection:
+        async with autocommitted(self._database) as connection:
             await connection.execute(KEEP_ANSWER, _id(claim.request) | values)
 
     async def let_go(self, claim: KeyClaim) -> None:
         """See RequestKeyStore."""
-        async with autocommitted(self._engine) as connection:
+        async with autocommitted(self._database) as connection:
             await connection.execute(LET_GO_KEY, _id(claim.request) | {"holder": claim.holder})
 
     async def remove_old(self, limit: int) -> int:
         """See RequestKeyStore."""
-        async with autocommitted(self._engine) as connection:
+        async with autocommitted(self._database) as connection:
             return (await connection.execute(REMOVE_OLD_KEYS, {"limit": limit})).rowcount
 
 

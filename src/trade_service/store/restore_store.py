@@ -6,9 +6,9 @@ from typing import Any
 
 from sqlalchemy import BigInteger, Boolean, Integer, String, Text, bindparam, text
 from sqlalchemy.dialects.postgresql import ARRAY, UUID
-from sqlalchemy.ext.asyncio import AsyncEngine
 
 from trade_service.domain.executions import SubmissionState
+from trade_service.store.database import Database
 from trade_service.store.downstream_store import ADVANCED, ONE_AT_A_TIME
 from trade_service.store.engine import whole_tables
 from trade_service.store.tables import INSTANT
@@ -87,13 +87,13 @@ UNBLOCK = text(
 class PostgresRestoreStore:
     """The port RestoreStore; both methods may read the whole table of executions."""
 
-    def __init__(self, engine: AsyncEngine, clock: Clock) -> None:
-        self._engine = engine
+    def __init__(self, database: Database, clock: Clock) -> None:
+        self._database = database
         self._clock = clock
 
     async def open_by_state(self) -> tuple[Mapping[SubmissionState, int], Mapping[SubmissionState, int]]:
         """How many executions are in each state that is not final: of this epoch, and of earlier ones."""
-        async with whole_tables(self._engine) as connection:
+        async with whole_tables(self._database) as connection:
             rows = (await connection.execute(COUNT_OPEN)).all()
         of_this, of_earlier = (
             {SubmissionState(state): count for state, is_earlier, count in rows if is_earlier is wanted}
@@ -105,7 +105,7 @@ class PostgresRestoreStore:
         self, beyond: int, settle_ms: int, actor: str, reason: str, *, same_ledger: bool
     ) -> int:
         """Makes every execution that is not final unknown with floor 0."""
-        async with whole_tables(self._engine) as connection:
+        async with whole_tables(self._database) as connection:
             rows = (await connection.execute(LOCK_OPEN, {"same_ledger": same_ledger})).all()
             for adopted in (False, True):
                 of_a_kind = (row for row in rows if row.adopted is adopted)

@@ -4,17 +4,13 @@ from collections.abc import Collection, Mapping, Sequence
 from operator import itemgetter
 from typing import Any
 
-import sqlalchemy as sa
-from sqlalchemy import Integer, SmallInteger, String, Text, bindparam, text
-from sqlalchemy.dialects.postgresql import ARRAY, UUID
-from sqlalchemy.ext.asyncio import AsyncEngine
+import asyncpg
 
 from trade_service.domain.executions import SubmissionState
 from trade_service.domain.orders import SUBMITTED_WHEN_LEFT
-from trade_service.store import submission_sql as sql
 from trade_service.store.arrays import spelled_array
-from trade_service.store.direct import DirectStatement
-from trade_service.store.engine import autocommitted
+from trade_service.store.database import Database
+from trade_service.store.statements import load
 from trade_service.submission.model import (
     AttemptClosing,
     AttemptId,
@@ -32,74 +28,11 @@ from trade_service.submission.ports import Clock
 _STATES = {state.value: state for state in SubmissionState}
 _CLAIMED, _ACCEPTED = SubmissionState.CLAIMED, SubmissionState.ACCEPTED
 _EXECUTION_ID = itemgetter(4)
-"""Of a row of CLAIM."""
+"""Of a row of `claim`."""
+_OF_DUE_ATTEMPT = frozenset(DueAttempt.__struct_fields__) - {"attempt_id", "items"}
+"""Fields that are columns of `take_due`."""
 
-_IDS = bindparam("ids", type_=ARRAY(Integer))
-_ATTEMPT_ID = bindparam("attempt_id", type_=UUID(as_uuid=False))
-_ATTEMPT_IDS = bindparam("attempt_ids", type_=ARRAY(UUID(as_uuid=False)))
-
-CLAIM = text(sql.CLAIM).bindparams(
-    bindparam("ids", type_=Text),
-    _ATTEMPT_ID,
-    bindparam("claimable", type_=ARRAY(String)),
-    bindparam("owner", type_=String),
-    *(bindparam(name, type_=Integer) for name in ("give_up_after_ms", "lease_ms", "settle_ms", "epoch")),
-    *(bindparam(name, type_=SmallInteger) for name in ("retry_count", "counted")),
-)
-_CLAIM = DirectStatement(CLAIM)
-_SETTLING: tuple[sa.BindParameter[Any], ...] = (
-    bindparam("ids", type_=Text),
-    _ATTEMPT_ID,
-    bindparam("states", type_=Text),
-    bindparam("service_ids", type_=Text),
-    bindparam("owned_as", type_=String),
-    *(bindparam(name, type_=Integer) for name in ("refund", "status_new", "status_sent")),
-    bindparam("pauses_budget", type_=sa.Boolean),
-    bindparam("submitted_when_left", type_=sa.Numeric),
-    bindparam("next_action_in_ms", type_=sa.Float),
-    bindparam("finding_ids", type_=ARRAY(Integer)),
-    bindparam("finding_states", type_=ARRAY(String)),
-    bindparam("finding_codes", type_=ARRAY(String)),
-    bindparam("finding_messages", type_=ARRAY(Text)),
-)
-_ANSWER: tuple[sa.BindParameter[Any], ...] = (
-    bindparam("kind", type_=String),
-    bindparam("code", type_=String),
-    bindparam("message", type_=Text),
-    *(bindparam(name, type_=SmallInteger) for name in ("http_status", "next_batch_size")),
-    *(bindparam(name, type_=Integer) for name in ("duration_ms", "top_id")),
-)
-RECORD = text(sql.RECORD).bindparams(*_SETTLING, *_ANSWER, bindparam("settle_ms", type_=Integer))
-_RECORD = DirectStatement(RECORD)
-RECORD_ACCEPTED = text(sql.RECORD_ACCEPTED).bindparams(
-    bindparam("ids", type_=Text),
-    _ATTEMPT_ID,
-    bindparam("service_ids", type_=Text),
-    *(bindparam(name, type_=Integer) for name in ("status_new", "status_sent")),
-    *_ANSWER,
-)
-_RECORD_ACCEPTED = DirectStatement(RECORD_ACCEPTED)
-RECORD_LOOK_UP = text(sql.RECORD_LOOK_UP).bindparams(
-    *_SETTLING,
-    *(bindparam(name, type_=Integer) for name in ("top_id", "epoch")),
-    bindparam("next_batch_size", type_=SmallInteger),
-)
-TAKE_DUE = text(sql.TAKE_DUE).bindparams(
-    bindparam("owner", type_=String),
-    *(bindparam(name, type_=Integer) for name in ("limit", "hold_ms", "grace_ms")),
-)
-UNDER_WAY = text(sql.UNDER_WAY).bindparams(bindparam("limit", type_=Integer))
-MARK_LOST = text(sql.MARK_LOST).bindparams(_IDS, _ATTEMPT_IDS)
-OPEN_ITEMS = text(sql.OPEN_ITEMS).bindparams(_IDS, _ATTEMPT_IDS)
-STATES = text(sql.STATES).bindparams(_IDS)
-POSTPONE = text(sql.POSTPONE).bindparams(_ATTEMPT_ID, bindparam("delay_ms", type_=sa.Float))
-PAUSE_BUDGETS = text(sql.PAUSE_BUDGETS).bindparams(_ATTEMPT_ID)
-TAKE_OVER = text(sql.TAKE_OVER).bindparams(
-    _IDS,
-    _ATTEMPT_ID,
-    bindparam("owner", type_=String),
-    *(bindparam(name, type_=Integer) for name in ("status_new", "settle_ms")),
-)
+_SQL = load("submission")
 
 
 class PostgresSubmissionStore:
@@ -107,14 +40,14 @@ class PostgresSubmissionStore:
 
     def __init__(
         self,
-        engine: AsyncEngine,
+        database: Database,
         clock: Clock,
         owner: str,
         settle_ms: int,
         status_new: int,
         status_sent: int,
     ) -> None:
-        self._engine = engine
+        self._database = database
         self._clock = clock
         self._owner = owner
         self._settle_ms = settle_ms
@@ -124,7 +57,6 @@ class PostgresSubmissionStore:
     async def claim(
         self, attempt: NewAttempt, execution_ids: Sequence[int], claimable: Collection[SubmissionState]
     ) -> Claim:
-        """See SubmissionStore."""
         values = {
             "ids": spelled_array(execution_ids),
             "claimable": [state.value for state in claimable],
@@ -137,7 +69,7 @@ class PostgresSubmissionStore:
             "retry_count": attempt.retry_count,
             "counted": int(attempt.counted),
         }
-        rows = sorted(await _CLAIM.fetch(self._engine, values), key=_EXECUTION_ID)
+        rows = sorted(await self._database.fetch(_SQL["claim"], **values), key=_EXECUTION_ID)
         # Rows are unpacked by position: at 100 a batch, access by name costs as much as the statement.
         items = tuple(ClaimedExecution(*item) for _, _, _, claimed, *item, _ in rows if claimed)
         refused = [_not_claimed(row[0], row[1], row[2], row[4]) for row in rows if not row[3]]
@@ -147,13 +79,14 @@ class PostgresSubmissionStore:
         return Claim(items, tuple(refused), rows[0][-1] if rows else 0)
 
     async def record(self, closing: AttemptClosing) -> tuple[Recorded, ...]:
-        """See SubmissionStore."""
         if closing.owned_as is _CLAIMED:
             values = self._told(closing) | _answer(closing)
-            if _accepts_all(closing) and (rows := await _RECORD_ACCEPTED.fetch(self._engine, values)):
-                return tuple(_recorded_accepted(*row) for row in rows)
+            if _accepts_all(closing):
+                accepted = await self._database.fetch(_SQL["record_accepted"], **values)
+                if accepted:
+                    return tuple(_recorded_accepted(*row) for row in accepted)
             values |= _settling(closing) | {"settle_ms": closing.settle_ms}
-            rows = await _RECORD.fetch(self._engine, values)
+            rows = await self._database.fetch(_SQL["record"], **values)
         else:
             values = self._told(closing) | _settling(closing)
             values |= {
@@ -161,80 +94,48 @@ class PostgresSubmissionStore:
                 "epoch": closing.epoch,
                 "next_batch_size": closing.next_batch_size,
             }
-            rows = await self._run(RECORD_LOOK_UP, **values)
+            rows = await self._database.fetch(_SQL["record_look_up"], **values)
         told = {outcome.execution_id: outcome for outcome in closing.outcomes}
         return tuple(_recorded(told[row[0]], closing.owned_as, *row[1:]) for row in rows)
 
     async def take_due(self, owner: str, limit: int, hold_ms: int, grace_ms: int) -> tuple[DueAttempt, ...]:
-        """See SubmissionStore."""
-        due = await self._run(TAKE_DUE, owner=owner, limit=limit, hold_ms=hold_ms, grace_ms=grace_ms)
+        due = await self._database.fetch(
+            _SQL["take_due"], owner=owner, limit=limit, hold_ms=hold_ms, grace_ms=grace_ms
+        )
         if not due:
             return ()
         which = {
-            "ids": sorted({i for row in due for i in row.execution_ids}),
-            "attempt_ids": [str(row.id) for row in due],
+            "ids": sorted({i for row in due for i in row["execution_ids"]}),
+            "attempt_ids": [row["id"] for row in due],
         }
-        await self._run(MARK_LOST, **which)
+        await self._database.fetch(_SQL["mark_lost"], **which)
         items: dict[str, list[OpenItem]] = {}
-        for row in await self._run(OPEN_ITEMS, **which):
-            items.setdefault(str(row.attempt_id), []).append(_open_item(row))
-        return tuple(
-            DueAttempt(
-                attempt_id=str(row.id),
-                floor_id=row.floor_id,
-                floor_execution_id=row.floor_execution_id,
-                settle_ms=row.settle_ms,
-                settled=row.settled,
-                epoch=row.epoch,
-                look_ups=row.look_ups,
-                next_batch_size=row.next_batch_size,
-                retry_count=row.retry_count,
-                adopted=row.adopted,
-                items=tuple(items.get(str(row.id), ())),
-                lease_ms=row.lease_ms,
-                requeued=row.requeued,
-                size=row.size,
-                age_s=row.age_s,
-                kind=row.kind,
-                code=row.code,
-                message=row.message or "",
-                http_status=row.http_status,
-            )
-            for row in due
-        )
+        for row in await self._database.fetch(_SQL["open_items"], **which):
+            items.setdefault(str(row["attempt_id"]), []).append(_open_item(*row))
+        return tuple(_due_attempt(row, items.get(str(row["id"]), ())) for row in due)
 
     async def under_way(self, limit: int) -> tuple[AttemptId, ...]:
-        """See SubmissionStore."""
-        return tuple(str(row[0]) for row in await self._run(UNDER_WAY, limit=limit))
+        return tuple(str(row[0]) for row in await self._database.fetch(_SQL["under_way"], limit=limit))
 
     async def postpone(self, attempt_id: AttemptId, delay_ms: int | None) -> None:
-        """See SubmissionStore."""
-        await self._run(POSTPONE, attempt_id=attempt_id, delay_ms=delay_ms)
+        await self._database.fetch(_SQL["postpone"], attempt_id=attempt_id, delay_ms=delay_ms)
 
     async def pause_budgets(self, attempt_id: AttemptId) -> None:
-        """See SubmissionStore."""
-        await self._run(PAUSE_BUDGETS, attempt_id=attempt_id)
+        await self._database.fetch(_SQL["pause_budgets"], attempt_id=attempt_id)
 
     async def states(self, execution_ids: Sequence[int]) -> tuple[NotClaimed, ...]:
-        """See SubmissionStore."""
-        rows = await self._run(STATES, ids=list(execution_ids))
+        rows = await self._database.fetch(_SQL["states"], ids=list(execution_ids))
         return tuple(_not_claimed(*row) for row in rows)
 
     async def take_over(self, execution_ids: Sequence[int]) -> None:
-        """See SubmissionStore."""
-        await self._run(
-            TAKE_OVER,
+        await self._database.fetch(
+            _SQL["adopt"],
             ids=list(execution_ids),
             attempt_id=self._clock.new_attempt_id(),
             owner=self._owner,
             settle_ms=self._settle_ms,
             status_new=self._status_new,
         )
-
-    async def _run(self, statement: sa.TextClause, **values: object) -> Sequence[Any]:
-        async with autocommitted(self._engine) as connection:
-            result = await connection.execute(statement, values)
-            return result.all() if result.returns_rows else ()
 
     def _told(self, closing: AttemptClosing) -> dict[str, Any]:
         return {
@@ -331,14 +232,10 @@ def _not_claimed(
     return NotClaimed(execution_id, _STATES[state], service_id, withdrawn=withdrawn)
 
 
-def _open_item(row: Any) -> OpenItem:
-    return OpenItem(
-        row.id,
-        _STATES[row.submission_state],
-        row.trade_type,
-        row.destination,
-        row.security_id,
-        row.quantity_ordered,
-        row.attempts_spent,
-        row.budget_left_s,
-    )
+def _open_item(_attempt_id: object, execution_id: int, state: str, *rest: Any) -> OpenItem:
+    return OpenItem(execution_id, _STATES[state], *rest)
+
+
+def _due_attempt(row: asyncpg.Record, items: Sequence[OpenItem]) -> DueAttempt:
+    values = {name: row[name] for name in _OF_DUE_ATTEMPT}
+    return DueAttempt(attempt_id=str(row["id"]), items=tuple(items), **values)

@@ -1,0 +1,375 @@
+"""PostgreSQL through asyncpg: a pool with fair turns, whose sessions all keep the promises made here."""
+
+import asyncio
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from decimal import Decimal
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, NamedTuple, Self, TypeAlias
+
+import asyncpg
+import msgspec
+
+from trade_service.store.failures import DRIVER_ROOTS, READ_ONLY, is_unavailable
+from trade_service.store.statements import Statement
+from trade_service.store.store_settings import StoreSettings
+from trade_service.submission.ports import StoreUnavailable
+
+if TYPE_CHECKING:
+    from asyncpg.pool import PoolConnectionProxy
+    from sqlalchemy.ext.asyncio import AsyncEngine
+
+    _Pool = asyncpg.Pool[asyncpg.Record]
+    _New = asyncpg.Connection[asyncpg.Record]
+
+Connection: TypeAlias = "PoolConnectionProxy[asyncpg.Record]"
+"""A connection of asyncpg, lent by the pool."""
+
+APPLICATION_NAME = "trade-service"
+
+WEAK_COMMITS = ("off", "local")
+"""Values of synchronous_commit that may lose a commit. `local` is raised also where no standby is named:
+there `on` means the same, until one is."""
+
+_WEAK = ", ".join(f"'{value}'" for value in WEAK_COMMITS)
+_BEGIN = "BEGIN ISOLATION LEVEL READ COMMITTED;"
+_DURABLE_SESSION = f"""
+SELECT set_config('default_transaction_isolation', 'read committed', false),
+       set_config('synchronous_commit',
+                  CASE WHEN current_setting('synchronous_commit') IN ({_WEAK}) THEN 'on'
+                       ELSE current_setting('synchronous_commit') END, false)
+WHERE pg_backend_pid() = {{pid}}
+"""
+"""Set even where it is strong enough: a reload of the server's configuration changes only what a session did not
+set. Not where an undeclared pooler stands between, which gives its clients process ids of its own and shares the
+session with others: `promises` reports that."""
+_DURABLE_TRANSACTION = f"""
+SELECT set_config('synchronous_commit', 'on', true) WHERE current_setting('synchronous_commit') IN ({_WEAK});
+"""
+"""Behind a PgBouncer no setting of a session lasts, so it travels in the same message as BEGIN."""
+
+_ANSWER_MARGIN_S = 5.0
+"""How much longer than the server we wait for an answer before we give up: the network may be gone."""
+_GOODBYE_S = 2.0
+"""How long closing a connection may take. It is worth waiting for: closing cancels a statement that still runs,
+with the locks it holds."""
+_QUERY_CANCELED = "57014"
+
+
+class PoolState(NamedTuple):
+    """Connections in use, idle connections, and callers waiting for one."""
+
+    in_use: int
+    idle: int
+    waiting: int
+
+
+class Session:
+    """One connection; see `Database.session` and `Database.transaction`."""
+
+    def __init__(self, connection: Connection) -> None:
+        self.connection = connection
+        self.is_unanswered = False
+        """Whether a statement was sent and the server's answer has not been read."""
+
+    async def fetch(self, statement: Statement, **values: object) -> list[asyncpg.Record]:
+        """All rows of a statement."""
+        arguments = statement.arguments(values)
+        self.is_unanswered = True
+        rows = await self.connection.fetch(statement.text, *arguments)
+        self.is_unanswered = False
+        return rows
+
+    async def fetch_row(self, statement: Statement, **values: object) -> asyncpg.Record | None:
+        """The only row of a statement; None where it has none."""
+        rows = await self.fetch(statement, **values)
+        assert len(rows) <= 1, f"{len(rows)} rows where one was expected"
+        return rows[0] if rows else None
+
+    async def fetch_value(self, statement: Statement, **values: object) -> Any:
+        """The first column of the only row; None where there is no row."""
+        row = await self.fetch_row(statement, **values)
+        return None if row is None else row[0]
+
+    async def execute(self, statement: Statement, **values: object) -> int:
+        """Runs a statement; returns how many rows it affected."""
+        count = (await self._run(statement.text, *statement.arguments(values))).rpartition(" ")[2]
+        return int(count) if count.isdecimal() else 0
+
+    async def begin(self, settings: str) -> None:
+        """Begins a transaction, with settings that last as long as it does."""
+        await self._run(_BEGIN + settings)
+
+    async def commit(self) -> None:
+        """Ends the transaction. A failed one answers COMMIT with ROLLBACK, and with no error."""
+        ended = await self._run("COMMIT;")
+        assert ended == "COMMIT", f"the transaction hid an error: COMMIT was answered with {ended}"
+
+    async def roll_back(self) -> None:
+        """Undoes the transaction, unless closing the connection will."""
+        if not self.is_unanswered and not self.connection.is_closed():
+            await self._run("ROLLBACK;")
+
+    async def _run(self, query: str, *arguments: object) -> str:
+        self.is_unanswered = True
+        status = await self.connection.execute(query, *arguments)
+        self.is_unanswered = False
+        return status
+
+
+class Database:
+    """A pool of connections to one database. It connects when it is first used.
+
+    Connections are lent in the order in which callers asked for them. A connection is closed instead of lent
+    again if the server's answer was not read to the end: after a time-out, a lost network or a cancelled caller.
+
+    Every method raises StoreUnavailable when the database does not answer or could not do it now; errors that
+    would occur again are raised as asyncpg raises them.
+
+    Example:
+        async with Database(StoreSettings("postgresql://user@host/trades")) as database:
+            rows = await database.fetch(SQL["get_orders"], ids=[1, 2])
+            async with database.transaction() as session:
+                await session.fetch(SQL["lock_orders"], ids=[1, 2])
+                await session.execute(SQL["delete_order"], id=1)
+    """
+
+    def __init__(self, settings: StoreSettings) -> None:
+        self.settings = settings
+        self._pool: _Pool | None = None
+        self._legacy: AsyncEngine | None = None
+        self._turns = asyncio.Semaphore(settings.pool_size)
+        self._in_use = 0
+        self._waiting = 0
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    @property
+    def pool_state(self) -> PoolState:
+        """What the pool's connections are doing."""
+        idle = 0 if self._pool is None else self._pool.get_idle_size()
+        state = PoolState(self._in_use, idle, self._waiting)
+        if self._legacy is None:
+            return state
+        from trade_service.store.pool import pool_state
+
+        return PoolState(*(a + b for a, b in zip(state, pool_state(self._legacy), strict=True)))
+
+    @property
+    def legacy(self) -> "AsyncEngine":
+        """SQLAlchemy's pool on the same database, for modules that do not use this one yet."""
+        if self._legacy is None:
+            from trade_service.store.engine import create_engine
+
+            self._legacy = create_engine(self.settings)
+        return self._legacy
+
+    def narrowed(self, pool_size: int = 1) -> "Database":
+        """Another pool on the same database, whose users do not wait for those of this one."""
+        return Database(msgspec.structs.replace(self.settings, pool_size=pool_size))
+
+    async def fetch(self, statement: Statement, **values: object) -> list[asyncpg.Record]:
+        """All rows of a statement that is a transaction of its own: one round trip."""
+        async with self.session() as session:
+            return await session.fetch(statement, **values)
+
+    async def fetch_row(self, statement: Statement, **values: object) -> asyncpg.Record | None:
+        """The only row of a statement that is a transaction of its own; None where it has none."""
+        async with self.session() as session:
+            return await session.fetch_row(statement, **values)
+
+    async def fetch_value(self, statement: Statement, **values: object) -> Any:
+        """The first column of the only row of a statement that is a transaction of its own."""
+        async with self.session() as session:
+            return await session.fetch_value(statement, **values)
+
+    async def execute(self, statement: Statement, **values: object) -> int:
+        """Runs a statement as a transaction of its own; returns how many rows it affected."""
+        async with self.session() as session:
+            return await session.execute(statement, **values)
+
+    @asynccontextmanager
+    async def session(self) -> AsyncIterator[Session]:
+        """A connection on which every statement is a transaction of its own.
+
+        Behind a PgBouncer they share a transaction: between two messages outside of one, the connection may get
+        another server, which does not know the statement.
+        """
+        if self.settings.prepared_statements:
+            async with self._lent() as session:
+                yield session
+        else:
+            async with self.transaction() as session:
+                yield session
+
+    @asynccontextmanager
+    async def transaction(
+        self, *, scans: bool = False, within_s: float | None = None
+    ) -> AsyncIterator[Session]:
+        """A connection in a READ COMMITTED transaction: committed at the end, rolled back on any error.
+
+        Args:
+            scans: whether its statements may read a table from end to end, as counting does.
+            within_s: when the server ends a statement that runs longer; see `is_out_of_time`.
+        """
+        settings = "" if self.settings.prepared_statements else _DURABLE_TRANSACTION
+        if scans:
+            settings += "SET LOCAL enable_seqscan = on;"
+        elif within_s is not None and not self.settings.prepared_statements:
+            settings += "SET LOCAL enable_seqscan = off;"
+        if within_s is not None:
+            settings += f"SET LOCAL statement_timeout = {max(1, round(within_s * 1000))};"
+        async with self._lent() as session:
+            await session.begin(settings)
+            try:
+                yield session
+            except Exception:
+                await session.roll_back()
+                raise
+            await session.commit()
+
+    async def renew(self) -> None:
+        """Opens every connection anew before it is lent again."""
+        if self._pool is not None:
+            await self._pool.expire_connections()
+
+    async def close(self) -> None:
+        """Closes all connections; a later use opens new ones."""
+        if self._legacy is not None:
+            await self._legacy.dispose()
+        pool, self._pool = self._pool, None
+        if pool is None:
+            return
+        try:
+            async with asyncio.timeout(_GOODBYE_S):
+                await pool.close()
+        except TimeoutError:
+            pool.terminate()
+
+    @asynccontextmanager
+    async def _lent(self) -> AsyncIterator[Session]:
+        """A connection of the pool, and the one place where errors of the driver get their meaning."""
+        await self._take_turn()
+        self._in_use += 1
+        try:
+            pool = self._pool or await self._open()
+            connection = await pool.acquire()
+            try:
+                async with _closed_unless_answered(connection) as session:
+                    yield session
+            finally:
+                await pool.release(connection)
+        except DRIVER_ROOTS as error:
+            if isinstance(error, asyncpg.PostgresError) and error.sqlstate == READ_ONLY:
+                # After a failover all connections may lead to a server that is a standby now.
+                await self.renew()
+            if not is_unavailable(error):
+                raise
+            raise StoreUnavailable(f"the database does not answer or could not do it: {error}") from error
+        except OSError as error:
+            raise StoreUnavailable(f"the database does not answer: {str(error) or 'time-out'}") from error
+        finally:
+            self._in_use -= 1
+            self._turns.release()
+
+    async def _take_turn(self) -> None:
+        if not self._turns.locked():
+            await self._turns.acquire()  # At once.
+            return
+        self._waiting += 1
+        try:
+            async with asyncio.timeout(self.settings.pool_timeout_s):
+                await self._turns.acquire()
+        except TimeoutError as error:
+            message = "no database connection became free in time: the pool is exhausted"
+            raise StoreUnavailable(message) from error
+        finally:
+            self._waiting -= 1
+
+    async def _open(self) -> "_Pool":
+        """Makes the pool, without connecting. Nothing is awaited in between, so there is only one."""
+        settings = self.settings
+        timeout_s = settings.statement_timeout_s
+        server_settings = {
+            "application_name": APPLICATION_NAME,
+            "statement_timeout": str(round(timeout_s * 1000)),
+            "jit": "off",
+            # Plans of prepared statements are kept, those of foreign keys too: one that was made while a table
+            # was small would go on to read all of it, for up to a minute after it has grown.
+            "enable_seqscan": "off",
+        }
+        self._pool = pool = asyncpg.create_pool(
+            settings.url,
+            min_size=0,
+            max_size=settings.pool_size,
+            max_queries=sys.maxsize,
+            max_inactive_connection_lifetime=0,
+            init=self._prepare,
+            reset=_keep,
+            timeout=settings.connect_timeout_s,
+            command_timeout=timeout_s + _ANSWER_MARGIN_S if timeout_s else None,
+            statement_cache_size=_KEPT_STATEMENTS if settings.prepared_statements else 0,
+            server_settings=server_settings if settings.prepared_statements else None,
+        )
+        await pool
+        return pool
+
+    async def _prepare(self, connection: "_New") -> None:
+        """Sets up a new connection."""
+        # Decimals are read from their digits, which takes less than half the time of PostgreSQL's binary form;
+        # either way they are exact.
+        await connection.set_type_codec(
+            "numeric", schema="pg_catalog", encoder=str, decoder=Decimal, format="text"
+        )
+        for kind in ("json", "jsonb"):
+            await connection.set_type_codec(
+                kind, schema="pg_catalog", encoder=_json, decoder=msgspec.json.decode, format="text"
+            )
+        if self.settings.prepared_statements:
+            await connection.execute(_DURABLE_SESSION.format(pid=connection.get_server_pid()))
+
+
+_KEPT_STATEMENTS = 300
+"""More than the store has, so that lists with ever new filters and sort orders do not push the hot ones out."""
+
+
+def _json(value: object) -> str:
+    return msgspec.json.encode(value).decode()
+
+
+async def _keep(_connection: "_New") -> None:
+    """A connection is given back as it is: nothing here changes a session for longer than a transaction."""
+
+
+@asynccontextmanager
+async def _closed_unless_answered(connection: Connection) -> AsyncIterator[Session]:
+    session = Session(connection)
+    try:
+        yield session
+    except asyncpg.PostgresError as error:
+        # An answer: the connection is as good as before, unless the server must not write any more.
+        if error.sqlstate == READ_ONLY:
+            await _close(connection)
+        raise
+    except BaseException as error:
+        if session.is_unanswered or not isinstance(error, Exception):
+            await _close(connection)
+        raise
+
+
+async def _close(connection: Connection) -> None:
+    with suppress(OSError, *DRIVER_ROOTS):
+        await connection.close(timeout=_GOODBYE_S)
+
+
+def is_out_of_time(error: StoreUnavailable) -> bool:
+    """Whether the server ended a statement for its time-out, and nothing else is the matter."""
+    cause = error.__cause__
+    return isinstance(cause, asyncpg.PostgresError) and cause.sqlstate == _QUERY_CANCELED
