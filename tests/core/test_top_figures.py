@@ -4,8 +4,7 @@ import pytest
 from prometheus_client import CollectorRegistry, Gauge, generate_latest
 
 from tests.core.test_submission_metrics import batch
-from trade_service.cli.top import rendered
-from trade_service.cli.top_figures import Figures, Scrape
+from trade_service.cli.top import Figures, Scrape, rendered
 from trade_service.domain.executions import SubmissionState
 from trade_service.observability.submission_metrics import BulkExecutionMetrics
 from trade_service.submission.breaker import CircuitState

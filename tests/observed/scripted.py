@@ -8,7 +8,7 @@ import msgspec
 from tests.support.database import TestServer
 from tests.support.heart import until
 from tests.web.live import Live, behave, live_alone
-from trade_service.cli.top_figures import Scrape
+from trade_service.cli.top import Scrape
 from trade_service.observability.telemetry_settings import TelemetrySettings
 from trade_service.submission.engine_settings import RetrySettings
 

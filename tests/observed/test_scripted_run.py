@@ -12,7 +12,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from tests.observed.scripted import Scripted, scripted_run
 from tests.support.database import TestServer
-from trade_service.cli.top_figures import Scrape
+from trade_service.cli.top import Scrape
 
 ROOT = Path(__file__).parents[2]
 ALERTS = ROOT / "deploy/prometheus/alerts.yml"

@@ -7,11 +7,10 @@ from pathlib import Path
 import msgspec
 import rich_click as click
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
 from trade_service.bootstrap.running import prepared_database
-from trade_service.cli.interaction import result_console
+from trade_service.cli.interaction import result_console, result_table
 from trade_service.cli.running import CommandError, config_option, run_until_done, say, settings_for
 from trade_service.domain.money import shown
 from trade_service.execution_service.client import ExecutionServiceClient
@@ -100,9 +99,7 @@ def print_audit(report: AuditReport, console: Console) -> None:
         f"{shown(balance.quantity_sent)}, held by executions {shown(balance.quantity_held)}",
         **plain,  # type: ignore[arg-type]  # both are flags
     )
-    table = Table(title="Audit", title_justify="left", show_edge=False, pad_edge=False)
-    table.add_column("checked")
-    table.add_column("found", justify="right")
+    table = result_table("Audit", "checked", "found>")
     for kind, count in report.counts.items():
         table.add_row(_KINDS[kind], f"{count:,}", style="red" if count else "green")
     console.print(table)

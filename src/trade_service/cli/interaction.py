@@ -2,14 +2,19 @@
 
 import getpass
 import sys
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any, TypeVar
 
 import rich_click as click
 from rich.console import Console
 from rich.table import Table
 
-from trade_service.cli.running import CommandError
+from trade_service.bootstrap.running import operating
+from trade_service.cli.running import CommandError, run_until_done, say, settings_for
+from trade_service.trading.operating import OperatorService
+
+T = TypeVar("T")
 
 WIDTH_WITHOUT_TERMINAL = 140
 MINUTE_S = 60
@@ -26,6 +31,17 @@ def operator_option(command: Callable[..., Any]) -> Callable[..., Any]:
     return click.option(
         "--operator", default=_user, help="Your name, stored in the audit trail.  [default: your user name]"
     )(command)
+
+
+def as_operator(toml_path: Path | None, work: Callable[[OperatorService], Awaitable[T]]) -> T:
+    """Runs an operator's work on the database of the settings, whether or not the service is running."""
+    settings = settings_for(toml_path, quiet_level="ERROR").settings
+
+    async def run() -> T:
+        async with operating(settings, say) as operators:
+            return await work(operators)
+
+    return run_until_done(run)
 
 
 def result_console() -> Console:

@@ -1,7 +1,9 @@
 """`trade-service keys`: creates, lists and revokes API keys."""
 
+from collections.abc import Awaitable, Callable
 from datetime import datetime
 from pathlib import Path
+from typing import TypeVar
 
 import rich_click as click
 from rich.console import Console
@@ -10,10 +12,11 @@ from rich.text import Text
 
 from trade_service.bootstrap.running import prepared_database
 from trade_service.cli.running import CommandError, config_option, run_until_done, say, settings_for
-from trade_service.domain.access import GIVEN_ROLES, ApiKey, Role
+from trade_service.domain.access import GIVEN_ROLES, Role
 from trade_service.identity.api_keys import make_key
-from trade_service.settings.model import Settings
 from trade_service.store.key_store import PostgresKeys
+
+T = TypeVar("T")
 
 ROLES = [role.title for role in GIVEN_ROLES]
 MAX_NAME_CHARS = 60
@@ -33,9 +36,8 @@ def create(name: str, role: str, toml_path: Path | None) -> None:
     """Create a key for NAME and print it. It is not stored and cannot be shown again."""
     if not (name.isprintable() and name.strip() == name and 1 <= len(name) <= MAX_NAME_CHARS):
         raise CommandError(f"the name must be 1 to {MAX_NAME_CHARS} printable characters, got {name[:80]!r}")
-    settings = settings_for(toml_path, quiet_level="ERROR").settings
     new = make_key(name, Role[role.upper()])
-    run_until_done(lambda: _add(settings, new.key))
+    _on_keys(toml_path, lambda stored: stored.add(new.key))
     say(f"Key {new.key.id} for {name}, role {role}. It is shown only once:")
     click.echo(new.text)
 
@@ -44,10 +46,8 @@ def create(name: str, role: str, toml_path: Path | None) -> None:
 @config_option
 def list_keys(toml_path: Path | None) -> None:
     """List all keys, including revoked ones."""
-    settings = settings_for(toml_path, quiet_level="ERROR").settings
-    found = run_until_done(lambda: _all(settings))
     table = Table("id", "name", "role", "created", "revoked")
-    for key in found:
+    for key in _on_keys(toml_path, PostgresKeys.all):
         style = "dim" if key.revoked_at else None
         cells = (key.id, key.name, key.role.title, _moment(key.created_at), _moment(key.revoked_at))
         table.add_row(*map(Text, cells), style=style)
@@ -59,8 +59,7 @@ def list_keys(toml_path: Path | None) -> None:
 @config_option
 def revoke(which: str, toml_path: Path | None) -> None:
     """Revoke a key. Every replica refuses it after at most auth.api_key_max_age_s."""
-    settings = settings_for(toml_path, quiet_level="ERROR").settings
-    for key in run_until_done(lambda: _revoke(settings, which)):
+    for key in _on_keys(toml_path, lambda stored: stored.revoke(which)):
         click.echo(f"Revoked key {key.id} of {key.name}.")
 
 
@@ -68,16 +67,11 @@ def _moment(moment: datetime | None) -> str:
     return "" if moment is None else moment.strftime("%Y-%m-%d %H:%M")
 
 
-async def _add(settings: Settings, key: ApiKey) -> None:
-    async with prepared_database(settings, say) as engine:
-        await PostgresKeys(engine).add(key)
+def _on_keys(toml_path: Path | None, work: Callable[[PostgresKeys], Awaitable[T]]) -> T:
+    settings = settings_for(toml_path, quiet_level="ERROR").settings
 
+    async def run() -> T:
+        async with prepared_database(settings, say) as engine:
+            return await work(PostgresKeys(engine))
 
-async def _all(settings: Settings) -> list[ApiKey]:
-    async with prepared_database(settings, say) as engine:
-        return await PostgresKeys(engine).all()
-
-
-async def _revoke(settings: Settings, which: str) -> list[ApiKey]:
-    async with prepared_database(settings, say) as engine:
-        return await PostgresKeys(engine).revoke(which)
+    return run_until_done(run)

@@ -2,30 +2,28 @@
 
 import sys
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import rich_click as click
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
-from trade_service.bootstrap.running import operating
 from trade_service.cli.interaction import (
     NOT_DONE,
+    as_operator,
     confirmed,
     operator_option,
     reason_option,
     result_console,
+    result_table,
     yes_option,
 )
-from trade_service.cli.running import config_option, run_until_done, say, settings_for
+from trade_service.cli.running import config_option, options
 from trade_service.domain.errors import shorten
 from trade_service.domain.executions import QUANTITY_RETURNED, SubmissionState
 from trade_service.domain.money import shown
-from trade_service.settings.model import Settings
 from trade_service.submission.by_hand import check_words
 from trade_service.trading.operating import OperatorService
 from trade_service.trading.requeueing import MAX_REQUEUE, Requeue, Requeued, RequeueFilter
@@ -33,7 +31,7 @@ from trade_service.trading.requeueing import MAX_REQUEUE, Requeue, Requeued, Req
 SHOWN = 200
 MESSAGE_WIDTH = 80
 _MOMENTS = ["%Y-%m-%dT%H:%M:%S%z", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d"]
-_SELECTORS = (
+_selecting = options(
     click.option(
         "--state",
         "states",
@@ -61,13 +59,6 @@ _SELECTORS = (
     ),
     click.option("--destination", "destinations", multiple=True, help="Only this destination; repeatable."),
 )
-
-
-def _selecting(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Adds the options that select executions; an execution must match all of them."""
-    for option in reversed(_SELECTORS):
-        command = option(command)
-    return command
 
 
 @click.command()
@@ -99,8 +90,7 @@ def requeue(
         codes, _with_offset(since), _with_offset(until), orders, destinations,
     )  # fmt: skip
     run = _Run(result_console(), Requeue(operator, reason), yes=yes, dry_run=dry_run)
-    settings = settings_for(toml_path, quiet_level="ERROR").settings
-    done = run_until_done(lambda: run.requeue(settings, execution_ids or wanted))
+    done = as_operator(toml_path, lambda operators: run.requeue(operators, execution_ids or wanted))
     sys.exit(0 if done else NOT_DONE)
 
 
@@ -113,37 +103,32 @@ class _Run:
         self._yes = yes
         self._dry_run = dry_run
 
-    async def requeue(self, settings: Settings, what: tuple[int, ...] | RequeueFilter) -> bool:
+    async def requeue(self, operators: OperatorService, what: tuple[int, ...] | RequeueFilter) -> bool:
         """Shows a preview, asks, requeues; returns whether all were requeued."""
-        async with operating(settings, say) as operators:
-            ids, more = (
-                await operators.select(what) if isinstance(what, RequeueFilter) else (list(what), False)
+        ids, more = await operators.select(what) if isinstance(what, RequeueFilter) else (list(what), False)
+        if not ids:
+            self._console.print("No execution matches.", style="bold green")
+            return True
+        preview = await self._preview(operators, ids)
+        good = sum(one.error is None for one in preview)
+        if more:
+            self._console.print(
+                f"More than {MAX_REQUEUE:,} executions match: run the command again for the rest."
             )
-            if not ids:
-                self._console.print("No execution matches.", style="bold green")
-                return True
-            preview = await self._preview(operators, ids)
-            good = sum(one.error is None for one in preview)
-            if more:
-                self._console.print(
-                    f"More than {MAX_REQUEUE:,} executions match: run the command again for the rest."
-                )
-            if self._dry_run or not good:
-                return good == len(preview)
-            if not confirmed(f"Requeue {good:,} executions?", yes=self._yes):
-                self._console.print("Nothing was changed.")
-                return False
-            results = await operators.requeue(ids, self._requeue)
+        if self._dry_run or not good:
+            return good == len(preview)
+        if not confirmed(f"Requeue {good:,} executions?", yes=self._yes):
+            self._console.print("Nothing was changed.")
+            return False
+        results = await operators.requeue(ids, self._requeue)
         return self._reported(results)
 
     async def _preview(self, operators: OperatorService, ids: Sequence[int]) -> list[Requeued]:
         dry = Requeue(self._requeue.actor or "-", self._requeue.reason or "dry run", dry_run=True)
         preview = await operators.requeue(ids, dry)
-        table = Table(title="Preview", title_justify="left", show_edge=False, pad_edge=False)
-        for name in ("execution", "order id", "quantity", "order has"):
-            table.add_column(name, justify="right")
-        for name in ("ended", "why", "then"):
-            table.add_column(name, overflow="fold")
+        table = result_table(
+            "Preview", "execution>", "order id>", "quantity>", "order has>", "ended", "why", "then"
+        )
         for one in preview[:SHOWN]:
             table.add_row(*_row(one), style=None if one.error is None else "red")
         self._console.print(table)

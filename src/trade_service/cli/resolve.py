@@ -5,11 +5,17 @@ from pathlib import Path
 
 import rich_click as click
 
-from trade_service.bootstrap.running import operating
-from trade_service.cli.interaction import NOT_DONE, confirmed, operator_option, reason_option, yes_option
-from trade_service.cli.running import config_option, run_until_done, say, settings_for
-from trade_service.settings.model import Settings
+from trade_service.cli.interaction import (
+    NOT_DONE,
+    as_operator,
+    confirmed,
+    operator_option,
+    reason_option,
+    yes_option,
+)
+from trade_service.cli.running import config_option
 from trade_service.submission.by_hand import Resolution, Sight, check_sighting
+from trade_service.trading.operating import OperatorService
 
 
 @click.command()
@@ -36,27 +42,23 @@ def resolve(
     """
     if (accepted_as is None) != not_accepted:
         raise click.UsageError("Give --accepted-as ID or --not-accepted, and not both.")
-    settings = settings_for(toml_path, quiet_level="ERROR").settings
     resolution = Resolution(execution_id, accepted_as, operator, reason)
-    done = run_until_done(lambda: _resolve(settings, resolution, force=force, yes=yes))
+    done = as_operator(toml_path, lambda operators: _resolve(operators, resolution, force=force, yes=yes))
     sys.exit(0 if done else NOT_DONE)
 
 
-async def _resolve(settings: Settings, resolution: Resolution, *, force: bool, yes: bool) -> bool:
+async def _resolve(operators: OperatorService, resolution: Resolution, *, force: bool, yes: bool) -> bool:
     execution_id, accepted_as = resolution.execution_id, resolution.accepted_as
-    async with operating(settings, say) as operators:
-        looked = await operators.look(resolution)
-        click.echo(f"Execution {execution_id} is {looked.case.state} (orderId {looked.case.order_id}).")
-        click.echo(f"{looked.sighting.message[:1].upper()}{looked.sighting.message[1:]}.")
-        check_sighting(looked.sighting, insist=force)
-        outcome = "not accepted" if accepted_as is None else f"accepted as {accepted_as}"
-        unseen = (
-            "" if looked.sighting.sight is Sight.CONFIRMS else ", although the ledger does not confirm it"
-        )
-        if not confirmed(f"Resolve execution {execution_id} as {outcome}{unseen}?", yes=yes):
-            click.echo("Nothing was changed.")
-            return False
-        await operators.resolve(resolution, looked, insist=force)
+    looked = await operators.look(resolution)
+    click.echo(f"Execution {execution_id} is {looked.case.state} (orderId {looked.case.order_id}).")
+    click.echo(f"{looked.sighting.message[:1].upper()}{looked.sighting.message[1:]}.")
+    check_sighting(looked.sighting, insist=force)
+    outcome = "not accepted" if accepted_as is None else f"accepted as {accepted_as}"
+    unseen = "" if looked.sighting.sight is Sight.CONFIRMS else ", although the ledger does not confirm it"
+    if not confirmed(f"Resolve execution {execution_id} as {outcome}{unseen}?", yes=yes):
+        click.echo("Nothing was changed.")
+        return False
+    await operators.resolve(resolution, looked, insist=force)
     after = (
         "" if accepted_as is not None else _not_sent(adopted=looked.case.adopted, execution_id=execution_id)
     )

@@ -23,6 +23,17 @@ config_option = click.option(
 )
 
 
+def options(*decorators: Callable[..., Any]) -> Callable[..., Any]:
+    """One decorator out of several, in the order of the help page."""
+
+    def decorated(command: Callable[..., Any]) -> Callable[..., Any]:
+        for decorate in reversed(decorators):
+            command = decorate(command)
+        return command
+
+    return decorated
+
+
 class CommandError(Exception):
     """A command cannot do what was asked; the message is one line that says what to do."""
 

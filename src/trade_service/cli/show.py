@@ -8,12 +8,10 @@ import rich_click as click
 from rich.console import Console
 from rich.text import Text
 
-from trade_service.bootstrap.running import operating
-from trade_service.cli.interaction import age, result_console
-from trade_service.cli.running import config_option, run_until_done, say, settings_for
+from trade_service.cli.interaction import age, as_operator, result_console
+from trade_service.cli.running import config_option
 from trade_service.domain.executions import OPEN
 from trade_service.domain.money import shown
-from trade_service.settings.model import Settings
 from trade_service.submission.by_hand import Case, waits_for
 from trade_service.trading.history import AttemptHistory, Evidence, History
 
@@ -24,17 +22,11 @@ from trade_service.trading.history import AttemptHistory, Evidence, History
 @config_option
 def show(*, execution_id: int, as_json: bool, toml_path: Path | None) -> None:
     """Show the history of an execution: attempts, answers, reconciliation and evidence, in order."""
-    settings = settings_for(toml_path, quiet_level="ERROR").settings
-    history = run_until_done(lambda: _history(settings, execution_id))
+    history = as_operator(toml_path, lambda operators: operators.history(execution_id))
     if as_json:
         click.echo(msgspec.json.format(msgspec.json.encode(history)))
     else:
         print_history(history, result_console())
-
-
-async def _history(settings: Settings, execution_id: int) -> History:
-    async with operating(settings, say) as operators:
-        return await operators.history(execution_id)
 
 
 def print_history(history: History, console: Console) -> None:

@@ -2,7 +2,6 @@
 
 import asyncio
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +15,7 @@ from execution_simulator.ledger_file import LedgerFileError
 from execution_simulator.profiles import PROFILES, ProfileName
 from execution_simulator.server import RunningSimulator, SimulatorSettings, running_simulator
 from execution_simulator.settings import parse_fault_rates
-from trade_service.cli.running import CommandError, run_until_stopped
+from trade_service.cli.running import CommandError, options, run_until_stopped
 
 SHOWN_REPEATS = 20
 LATENCY_JITTER = 0.5
@@ -34,48 +33,38 @@ def _list_faults(ctx: click.Context, _: click.Parameter, wanted: object) -> None
     ctx.exit()
 
 
-def _latency_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    jitter_help = "Share by which these latencies vary up or down."
-    for option in (
-        click.option("--latency-jitter", default=LATENCY_JITTER, show_default=True,
-                     type=click.FloatRange(0, 1), help=jitter_help),
-        click.option("--item-latency-ms", default=0.0, show_default=True,
-                     help="Additional latency per execution of a call."),
-        click.option("--latency-ms", default=0.0, show_default=True, help="Latency of each call."),
-    ):  # fmt: skip
-        command = option(command)
-    return command
+_latency_options = options(
+    click.option("--latency-ms", default=0.0, show_default=True, help="Latency of each call."),
+    click.option("--item-latency-ms", default=0.0, show_default=True,
+                 help="Additional latency per execution of a call."),
+    click.option("--latency-jitter", default=LATENCY_JITTER, show_default=True,
+                 type=click.FloatRange(0, 1), help="Share by which these latencies vary up or down."),
+)  # fmt: skip
 
 
-def _fault_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    for option in (
-        click.option("--list-faults", is_flag=True, is_eager=True, callback=_list_faults,
-                     expose_value=False, help="List all faults and exit."),
-        click.option("--seed", default=1, show_default=True, help="The same seed gives the same faults."),
-        click.option("--script", default="", metavar="A,B:1,...", help="Faults of the first calls, in order."),
-        click.option("--lookup-fault", "lookup_faults", multiple=True, metavar="NAME=RATE",
-                     help="The same for GET calls."),
-        click.option("--poison", multiple=True, metavar="PATTERN",
-                     help="Security ids (with * and ?) whose rows fail in the database: the whole batch gets 500 "
-                          "and nothing of it is committed; repeatable."),
-        click.option("--fault", "faults", multiple=True, metavar="NAME=RATE",
-                     help="A fault of submissions; repeatable."),
-    ):  # fmt: skip
-        command = option(command)
-    return command
+_fault_options = options(
+    click.option("--fault", "faults", multiple=True, metavar="NAME=RATE",
+                 help="A fault of submissions; repeatable."),
+    click.option("--poison", multiple=True, metavar="PATTERN",
+                 help="Security ids (with * and ?) whose rows fail in the database: the whole batch gets 500 "
+                      "and nothing of it is committed; repeatable."),
+    click.option("--lookup-fault", "lookup_faults", multiple=True, metavar="NAME=RATE",
+                 help="A fault of GET calls; repeatable."),
+    click.option("--script", default="", metavar="A,B:1,...", help="Faults of the first calls, in order."),
+    click.option("--seed", default=1, show_default=True, help="The same seed gives the same faults."),
+    click.option("--list-faults", is_flag=True, is_eager=True, callback=_list_faults,
+                 expose_value=False, help="List all faults and exit."),
+)  # fmt: skip
 
 
-def _books_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    for option in (
-        click.option("--fresh", is_flag=True,
-                     help="Start with an empty ledger and keep it in memory only."),
-        click.option("--books", "books_path", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE",
-                     help="Keep the ledger in this file instead of the one in your data folder. It is read at the "
-                          "start and written before each answer."),
-        click.option("--first-id", default=1, show_default=True, help="First execution id of a new ledger."),
-    ):  # fmt: skip
-        command = option(command)
-    return command
+_books_options = options(
+    click.option("--first-id", default=1, show_default=True, help="First execution id of a new ledger."),
+    click.option("--books", "books_path", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE",
+                 help="Keep the ledger in this file instead of the one in your data folder. It is read at the "
+                      "start and written before each answer."),
+    click.option("--fresh", is_flag=True,
+                 help="Start with an empty ledger and keep it in memory only."),
+)  # fmt: skip
 
 
 @click.command()

@@ -6,13 +6,10 @@ from pathlib import Path
 import msgspec
 import rich_click as click
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
-from trade_service.bootstrap.running import operating
-from trade_service.cli.interaction import age, result_console
-from trade_service.cli.running import config_option, run_until_done, say, settings_for
-from trade_service.settings.model import Settings
+from trade_service.cli.interaction import age, as_operator, result_console, result_table
+from trade_service.cli.running import config_option
 from trade_service.submission.by_hand import waits_for
 from trade_service.trading.history import Unknowns
 from trade_service.trading.operating import MAX_LISTED
@@ -32,8 +29,7 @@ def unknowns(*, limit: int, as_json: bool, toml_path: Path | None) -> None:
     The service keeps reconciling them by itself. If one stays, `show` it, ask the Execution Service's team, then
     `resolve` it. Exit code 0 if there are none, else 1.
     """
-    settings = settings_for(toml_path, quiet_level="ERROR").settings
-    found = run_until_done(lambda: _unknowns(settings, limit))
+    found = as_operator(toml_path, lambda operators: operators.unknowns(limit))
     if as_json:
         rows = [{**msgspec.structs.asdict(case), "waits_for": waits_for(case)} for case in found.cases]
         text = msgspec.json.encode({"total": found.total, "unknowns": rows})
@@ -43,20 +39,11 @@ def unknowns(*, limit: int, as_json: bool, toml_path: Path | None) -> None:
     sys.exit(SOME if found.total else 0)
 
 
-async def _unknowns(settings: Settings, limit: int) -> Unknowns:
-    async with operating(settings, say) as operators:
-        return await operators.unknowns(limit)
-
-
 def _print(found: Unknowns, console: Console) -> None:
     if not found.total:
         console.print("No outcome is unknown.", style="bold green")
         return
-    table = Table(show_edge=False, pad_edge=False)
-    for name in ("execution", "order id", "open for"):
-        table.add_column(name, justify="right")
-    for name in ("state", "since", "waits for"):
-        table.add_column(name, overflow="fold")
+    table = result_table(None, "execution>", "order id>", "open for>", "state", "since", "waits for")
     for case in found.cases:
         table.add_row(
             str(case.execution_id),
