@@ -12,7 +12,7 @@ import pytest
 
 from trade_service.domain.errors import InvalidInput
 from trade_service.execution_service.client import ExecutionServiceClient
-from trade_service.execution_service.errors import (
+from trade_service.execution_service.client_errors import (
     FAILURES,
     AnsweredUnasked,
     BodyTooLarge,
@@ -46,7 +46,9 @@ def test_aiohttp_has_the_errors_that_were_looked_at() -> None:
 
 @pytest.mark.parametrize("kind", CLIENT_ERRORS)
 def test_every_error_of_aiohttp_has_its_own_line(kind: type[Exception]) -> None:
-    assert kind in FAILURES, f"aiohttp can raise {kind.__name__}: say in errors.FAILURES what it proves"
+    assert kind in FAILURES, (
+        f"aiohttp can raise {kind.__name__}: say in client_errors.FAILURES what it proves"
+    )
 
 
 @pytest.mark.parametrize("kind", CLIENT_ERRORS + HTTP_ERRORS + OTHERS)

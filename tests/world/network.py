@@ -12,7 +12,7 @@ from tests.world.loop import PROCESS, WorldLoop
 from tests.world.weather import Weather
 from trade_service.domain.errors import DomainError, InvalidInput
 from trade_service.execution_service import wire
-from trade_service.execution_service.errors import ClientCode, classify
+from trade_service.execution_service.client_errors import ClientCode, classify
 from trade_service.execution_service.reply_interpretation import Answer, read_batch
 from trade_service.submission.messages import BatchExecutionRequest
 from trade_service.submission.model import AttemptId, GatewayReply, ReplyKind

@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager
 
 from litestar import Litestar
 
-from trade_service.bootstrap.access import authenticator
+from trade_service.bootstrap.authentication import authenticator
 from trade_service.bootstrap.services import Services
 from trade_service.domain.access import Role
 from trade_service.observability.metrics import WebMetrics, register_connections

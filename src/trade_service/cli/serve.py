@@ -7,7 +7,7 @@ from pathlib import Path
 
 import rich_click as click
 
-from trade_service.bootstrap.access import auth_mode
+from trade_service.bootstrap.authentication import auth_mode
 from trade_service.bootstrap.running import running_services
 from trade_service.bootstrap.services import Services
 from trade_service.bootstrap.web import web_app

@@ -9,7 +9,7 @@ from enum import StrEnum
 import aiohttp
 from aiohttp.abc import AbstractStreamWriter
 
-from trade_service.execution_service.errors import BodyTooLarge
+from trade_service.execution_service.client_errors import BodyTooLarge
 from trade_service.submission.ports import Clock
 
 _LINGER_ZERO = struct.pack("ii", 1, 0)

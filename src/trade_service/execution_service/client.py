@@ -10,7 +10,7 @@ from yarl import URL
 from trade_service.domain.errors import InvalidInput, shorten
 from trade_service.execution_service import wire
 from trade_service.execution_service.body import GuardedBody, Stage
-from trade_service.execution_service.errors import ClientCode, classify, code_of
+from trade_service.execution_service.client_errors import ClientCode, classify, code_of
 from trade_service.execution_service.exchange import HttpExchange
 from trade_service.execution_service.reply_interpretation import describe, needs_body, of_status, read_batch
 from trade_service.execution_service.tolerant import UnreadableAnswer

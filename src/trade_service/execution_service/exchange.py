@@ -7,7 +7,7 @@ from yarl import URL
 
 from trade_service import __version__
 from trade_service.execution_service.body import GuardedBody, read_bounded
-from trade_service.execution_service.errors import AnsweredUnasked
+from trade_service.execution_service.client_errors import AnsweredUnasked
 from trade_service.execution_service.reply_interpretation import Answer
 from trade_service.submission.engine_settings import ExecutionServiceSettings
 

@@ -8,7 +8,7 @@ import msgspec
 
 from trade_service.domain.errors import shorten
 from trade_service.execution_service import wire
-from trade_service.execution_service.errors import ClientCode
+from trade_service.execution_service.client_errors import ClientCode
 from trade_service.execution_service.tolerant import UnreadableAnswer
 from trade_service.submission.messages import BatchExecutionResponse
 from trade_service.submission.model import GatewayReply, ReplyKind
