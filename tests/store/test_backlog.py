@@ -1,16 +1,16 @@
-"""What gauges are told of the open executions."""
+"""The backlog that the gauges show."""
 
 from tests.support.attempts import claimed, closing
 from tests.support.rows import insert_executions, store_on
 from tests.support.trading import run_sql
 from trade_service.domain.executions import OPEN
-from trade_service.store.backlog import PostgresBacklog
+from trade_service.store.attempt_reads import PostgresBacklog
 from trade_service.store.database import Database
 from trade_service.store.execution_reads import PostgresExecutionReads
 from trade_service.submission.clock import SystemClock
 
 
-async def test_an_empty_database_has_none(database: Database) -> None:
+async def test_an_empty_database_has_no_backlog(database: Database) -> None:
     backlog = await PostgresBacklog(database, 100).read()
     assert backlog.executions == dict.fromkeys(OPEN, 0)
     assert (backlog.oldest_unknown_s, backlog.retry_overdue_s) == (0.0, 0.0)

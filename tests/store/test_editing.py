@@ -1,4 +1,4 @@
-"""Trade orders and executions changed by hand, on real PostgreSQL: quantities are conserved, what flies stays."""
+"""Trade orders and executions that clients edit: quantities are conserved, and nothing in flight changes."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -78,7 +78,7 @@ async def sent_of(desk: Desk, order: TradeOrder) -> str:
     return f"{(await desk.orders.get_order(order.id))[0].quantity_sent.normalize():f}"
 
 
-async def test_an_execution_takes_moves_and_gives_back_quantity(desk: Desk) -> None:
+async def test_an_execution_takes_moves_and_returns_quantity(desk: Desk) -> None:
     one, other = await desk.some_orders(2)
     view = await desk.editors.executions.create_execution(
         values(one, blotter_id=3, limit_price=Decimal("1.5"))
@@ -102,7 +102,7 @@ async def test_an_execution_takes_moves_and_gives_back_quantity(desk: Desk) -> N
         await desk.executions.get_execution(execution_id)
 
 
-async def test_what_was_created_by_hand_is_sent_like_any_other(desk: Desk) -> None:
+async def test_a_created_execution_is_sent_like_any_other(desk: Desk) -> None:
     order = await desk.order()
     created = await desk.editors.executions.create_execution(values(order))
     result = await desk.executions.submit_execution(created.execution.id)
@@ -110,7 +110,7 @@ async def test_what_was_created_by_hand_is_sent_like_any_other(desk: Desk) -> No
     assert [row.quantity for row in desk.gateway.books] == [40]
 
 
-async def test_no_more_than_the_order_has_left(desk: Desk) -> None:
+async def test_an_execution_takes_no_more_than_its_order_has_left(desk: Desk) -> None:
     order, editor = await desk.order(), desk.editors.executions
     first = await editor.create_execution(values(order, "60"))
     with pytest.raises(QuantityExceeded, match=r"quantityOrdered: trade order .* has 40 left of 100"):
@@ -137,7 +137,7 @@ async def test_no_more_than_the_order_has_left(desk: Desk) -> None:
         ({"quantity_filled": Decimal("0.5")}, SubmissionState.ACCEPTED),
     ],
 )
-async def test_what_a_client_says_was_sent_is_never_sent_again(
+async def test_an_execution_created_as_sent_is_never_sent_again(
     desk: Desk, changes: dict[str, Any], state: SubmissionState
 ) -> None:
     editor = desk.editors.executions
@@ -153,7 +153,7 @@ async def test_what_a_client_says_was_sent_is_never_sent_again(
 
 
 @pytest.mark.parametrize("status_id", [HOLD, CNCL])
-async def test_what_a_client_holds_back_is_not_sent(desk: Desk, status_id: int) -> None:
+async def test_an_execution_on_hold_is_not_sent(desk: Desk, status_id: int) -> None:
     created = await desk.editors.executions.create_execution(
         values(await desk.order(), execution_status_id=status_id)
     )
@@ -164,7 +164,7 @@ async def test_what_a_client_holds_back_is_not_sent(desk: Desk, status_id: int) 
     assert desk.gateway.books == []
 
 
-async def test_of_what_was_sent_only_its_progress_changes(desk: Desk) -> None:
+async def test_only_the_progress_of_a_sent_execution_changes(desk: Desk) -> None:
     editor, order = desk.editors.executions, await desk.order()
     created = await editor.create_execution(values(order, limit_price=Decimal(2)))
     await desk.executions.submit_execution(created.execution.id)
@@ -194,7 +194,7 @@ async def test_of_what_was_sent_only_its_progress_changes(desk: Desk) -> None:
 
 
 @pytest.mark.parametrize("state", ["queued", "claimed", "retry", "unknown", None])
-async def test_what_is_in_flight_stands(database: Database, state: str | None) -> None:
+async def test_an_execution_in_flight_cannot_be_changed(database: Database, state: str | None) -> None:
     async with desk_on(database) as desk:
         [execution_id] = await insert_executions(database, 1, state)
         execution = (await desk.executions.get_execution(execution_id)).execution
@@ -212,9 +212,7 @@ async def test_what_is_in_flight_stands(database: Database, state: str | None) -
 
 
 @pytest.mark.parametrize("state", ["rejected", "exhausted"])
-async def test_what_gave_its_quantity_back_gives_nothing_twice(
-    desk: Desk, database: Database, state: str
-) -> None:
+async def test_a_returned_quantity_is_not_returned_twice(desk: Desk, database: Database, state: str) -> None:
     editor, order = desk.editors.executions, await desk.order()
     ids = [(await editor.create_execution(values(order))).execution.id for _ in range(2)]
     await run_sql(database, "UPDATE execution SET submission_state = :state", state=state)
@@ -227,8 +225,8 @@ async def test_what_gave_its_quantity_back_gives_nothing_twice(
     assert await sent_of(desk, order) == "40"
 
 
-async def test_a_deletion_meets_a_submission_at_once(desk: Desk) -> None:
-    """One of both wins, and nothing is sent of what was deleted."""
+async def test_a_deletion_and_a_submission_at_once(desk: Desk) -> None:
+    """One of them wins, and a deleted execution is never sent."""
     editor, order = desk.editors.executions, await desk.order("1000")
     for _ in range(5):
         execution_id = (await editor.create_execution(values(order))).execution.id
@@ -275,7 +273,7 @@ async def test_impossible_executions_are_refused(
     assert await sent_of(desk, order) == "1"
 
 
-async def test_an_order_changes_but_for_what_was_sent(desk: Desk) -> None:
+async def test_an_order_changes_except_for_its_sent_quantity(desk: Desk) -> None:
     order, editor = await desk.order(), desk.editors.orders
     await desk.editors.executions.create_execution(values(order))
     order = (await desk.orders.get_order(order.id))[0]
@@ -310,7 +308,7 @@ async def test_an_order_changes_but_for_what_was_sent(desk: Desk) -> None:
             await editor.update_order(identity, 1, wanted(changed))
 
 
-async def test_an_order_is_deleted_with_its_last_execution_gone(desk: Desk) -> None:
+async def test_an_order_is_deleted_once_its_last_execution_is_gone(desk: Desk) -> None:
     order, editors = await desk.order(), desk.editors
     created = await editors.executions.create_execution(values(order))
     with pytest.raises(InUse, match=f"has executions, such as {created.execution.id}"):
@@ -325,7 +323,7 @@ async def test_an_order_is_deleted_with_its_last_execution_gone(desk: Desk) -> N
         await desk.orders.get_order(order.id)
 
 
-async def test_an_order_without_executions_changes_altogether(desk: Desk) -> None:
+async def test_every_field_of_an_order_without_executions_changes(desk: Desk) -> None:
     order = await desk.order()
     other = new_order(order.order_id, "7", "SELL", "OTHER")
     changed, _ = await desk.editors.orders.update_order(order.id, 1, other)

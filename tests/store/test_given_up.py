@@ -11,8 +11,8 @@ from tests.support.heart import beating, executions_in, until
 from tests.support.rows import insert_executions, store_on
 from tests.support.trading import run_sql
 from trade_service.observability.submission_log import SubmissionLog
+from trade_service.store.attempt_reads import PostgresGivenUp
 from trade_service.store.database import Database
-from trade_service.store.given_up import PostgresGivenUp
 from trade_service.submission.model import ReplyKind
 
 HOUR_MS = 3_600_000
@@ -35,8 +35,8 @@ async def test_the_attempts_of_an_execution_are_read_in_order(database: Database
     assert [t.findings for t in tries[other]] == [()]
 
 
-async def test_attempts_from_before_the_first_claim_are_not_looked_through(database: Database) -> None:
-    """The range of the journal that is read begins where the execution was first claimed."""
+async def test_attempts_before_the_first_claim_are_not_read(database: Database) -> None:
+    """The journal is read from the first claim of the execution."""
     store = store_on(database)
     (one,) = await insert_executions(database, 1)
     attempt, _ = await claimed(store, [one])

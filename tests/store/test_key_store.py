@@ -30,7 +30,7 @@ async def test_keys_are_added_found_and_revoked(database: Database) -> None:
     ]
 
 
-async def test_a_replica_follows_what_another_one_revokes(database: Database) -> None:
+async def test_a_key_revoked_by_one_replica_is_refused_by_others(database: Database) -> None:
     store, new = PostgresKeys(database), make_key("portal", Role.READER)
     replicas = [ApiKeys(store.active, 0), ApiKeys(store.active, 300)]
     await store.add(new.key)

@@ -1,4 +1,4 @@
-"""The plans of the lists that have to stay fast: rows come off an index in their order."""
+"""Query plans of lists that must stay fast: an index delivers the rows in order."""
 
 from collections.abc import AsyncIterator
 
@@ -14,7 +14,7 @@ from trade_service.store.store_settings import StoreSettings
 from trade_service.trading.listing.model import ListQuery, SortKey, total_order
 
 MOST_TOUCHED = 4 * (LIMIT + 1)
-"""Each row, and what an execution points to; with room for entries beside them."""
+"""Each row and the rows an execution refers to, with room for neighbouring index entries."""
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +30,9 @@ async def full(postgres: TestServer, template_database: str) -> AsyncIterator[Da
 
 @pytest.mark.parametrize("mode", ["force_generic_plan", "force_custom_plan"])
 @pytest.mark.parametrize("random_page_cost", ["1.1", "4"])
-async def test_pages_come_off_an_index_in_order(full: Database, mode: str, random_page_cost: str) -> None:
+async def test_pages_are_read_from_an_index_in_order(
+    full: Database, mode: str, random_page_cost: str
+) -> None:
     wrong = {}
     async with connected(full) as link:
         await link.execute(f"SET plan_cache_mode = {mode}")
@@ -50,20 +52,20 @@ async def test_pages_come_off_an_index_in_order(full: Database, mode: str, rando
     assert not wrong, "\n\n".join(f"{name} {text}" for name, text in wrong.items())
 
 
-def test_the_shape_decides_the_words() -> None:
-    """Values are bound, never spelled: the same list is the same prepared statement."""
+def test_the_text_depends_on_the_shape_alone() -> None:
+    """Values are parameters: the same list is the same prepared statement."""
     one = LIST_PLANS["orders of a security"].query
     other = statements.shape_of(one)
     assert statements.page_statement("orders", statements.shape_of(one)) is statements.page_statement(
         "orders", other
     )
-    assert "S7" not in str(statements.page_statement("orders", other))
+    assert "S7" not in statements.page_statement("orders", other).text
 
 
-def test_far_behind_many_rows_only_orders_go_from_name_to_name() -> None:
-    """An offset that PostgreSQL has to sort for reads the whole table."""
+def test_with_a_far_offset_only_orders_go_from_name_to_name() -> None:
+    """An offset into a sorted result reads the whole table."""
     sort = total_order((SortKey("security.ticker"),))
-    near, far = (ListQuery(offset=statements.WALKED_ROWS + more, sort=sort) for more in (0, 1))
+    near, far = (ListQuery(offset=statements.SCANNED_ROWS + more, sort=sort) for more in (0, 1))
     reads = statements.reads_whole_table
     assert [reads(statements.ORDERS, query) for query in (near, far)] == [False, False]
     assert [reads(statements.EXECUTIONS, query) for query in (near, far)] == [False, True]

@@ -1,11 +1,10 @@
-"""Counts and estimates of lists on a real database: what a sample tells, and that both end in time."""
+"""Counts and estimates of lists on a real database: accuracy of samples, and time limits."""
 
 import asyncio
 import time
 from collections.abc import AsyncIterator
 
 import pytest
-from sqlalchemy import text
 
 from tests.support.database import TestServer
 from tests.support.lists import insert_mixed, lists_on
@@ -14,6 +13,7 @@ from tests.support.trading import run_sql
 from trade_service.store import list_statements as statements
 from trade_service.store.database import Database
 from trade_service.store.list_store import PostgresListCounts
+from trade_service.store.statements import Statement
 from trade_service.store.store_settings import StoreSettings
 from trade_service.trading.listing.model import Filter, ListName, ListQuery, Selection, Test
 from trade_service.trading.trading_settings import ListSettings
@@ -41,7 +41,7 @@ async def full(postgres: TestServer, template_database: str) -> AsyncIterator[Da
 
 
 @pytest.mark.parametrize(("source", "filters"), SELECTIONS.values(), ids=SELECTIONS)
-async def test_a_sample_tells_about_how_many_there_are(
+async def test_a_sample_estimates_the_number_of_rows(
     full: Database, source: ListName, filters: tuple[Filter, ...]
 ) -> None:
     counts, selection = PostgresListCounts(full), Selection(source, filters)
@@ -54,7 +54,7 @@ async def test_a_sample_tells_about_how_many_there_are(
 
 
 @pytest.mark.parametrize(("source", "filters"), SELECTIONS.values(), ids=SELECTIONS)
-async def test_a_sample_reads_about_as_many_rows_however_many_there_are(
+async def test_a_sample_reads_about_the_same_number_of_rows_from_any_table(
     full: Database, source: ListName, filters: tuple[Filter, ...]
 ) -> None:
     shape = statements.count_shape(filters, bounded=False)
@@ -69,33 +69,31 @@ async def test_a_sample_reads_about_as_many_rows_however_many_there_are(
             assert max(plan.touched.values()) <= 1.2 * statements.SAMPLED_ROWS, plan.text
 
 
-async def test_a_table_that_nobody_has_analysed_is_sampled_too(database: Database) -> None:
+async def test_a_table_without_statistics_is_sampled_too(database: Database) -> None:
     counts, everything = PostgresListCounts(database), Selection("orders")
     assert await counts.estimate(everything, LONG_S) == 0
     await insert_mixed(database, 300, 0)
     assert await counts.estimate(everything, LONG_S) == 300, "a small table is read whole"
 
 
-async def test_counts_and_estimates_end_in_time_and_leave_the_connection_as_it_was(
+async def test_counts_and_estimates_end_in_time_and_restore_the_connection(
     database: Database,
 ) -> None:
     await insert_mixed(database, 300, 0)
     counts, filtered = PostgresListCounts(database), Selection("orders", SELECTIONS["one order type"][1])
-    async with database.legacy.begin() as other:
-        await other.execute(text("LOCK TABLE trade_order IN ACCESS EXCLUSIVE MODE"))
+    async with database.transaction() as other:
+        await other.execute(Statement.parsed("LOCK TABLE trade_order IN ACCESS EXCLUSIVE MODE"))
         began = time.monotonic()
         assert await counts.count(filtered, 0.05, 10) is None
         assert await counts.count(filtered, 0.05) is None
         assert await counts.estimate(filtered, 0.05) is None
         assert time.monotonic() - began < 5.0
     assert await counts.count(filtered, LONG_S) == 100
-    async with database.legacy.connect() as connection:
-        shown = await connection.execute(text("SHOW statement_timeout"))
-        assert shown.scalar_one() == "30s"
+    assert await database.fetch_value(Statement.parsed("SHOW statement_timeout")) == "30s"
 
 
 async def test_a_large_total_is_estimated_then_counted(full: Database) -> None:
-    """The real store under the real totals: the wait is too short for any count of so many."""
+    """Store and row counts together: the wait is too short for a count of this many rows."""
     lists = lists_on(full, totals=ListSettings(counted_up_to=50, count_wait_ms=0))
     query = ListQuery(limit=5, filters=SELECTIONS["one order type"][1])
     async with lists.names, lists.totals, asyncio.timeout(30):

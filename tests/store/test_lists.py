@@ -1,4 +1,4 @@
-"""Lists on a real database, beside the same lists made the naive way."""
+"""Lists on a real database, compared with the same lists computed naively."""
 
 from collections.abc import AsyncIterator, Callable, Mapping
 from decimal import Decimal
@@ -16,7 +16,7 @@ from tests.support.lists import Lists, execution_fields, insert_mixed, lists_on,
 from tests.support.trading import counted_statements, run_sql
 from trade_service.domain.errors import TooSlow
 from trade_service.store.database import Database
-from trade_service.store.list_statements import WALKED_ROWS
+from trade_service.store.list_statements import SCANNED_ROWS
 from trade_service.store.list_store import PostgresListReads
 from trade_service.store.store_settings import StoreSettings
 from trade_service.submission.ports import StoreUnavailable
@@ -37,7 +37,7 @@ from trade_service.trading.trading_settings import ListSettings
 ORDERS = 90
 EXECUTIONS = 120
 WHOLE = ListQuery(limit=1000)
-FAR = ListQuery(offset=WALKED_ROWS + 1, sort=total_order((SortKey("security.ticker"),)))
+FAR = ListQuery(offset=SCANNED_ROWS + 1, sort=total_order((SortKey("security.ticker"),)))
 _TEXTS = (
     "BUY",
     "SELL",
@@ -104,13 +104,13 @@ many = settings(
 
 @many
 @given(query=queries(ORDER_FIELDS))
-async def test_orders_are_those_of_the_naive_way(lists: Lists, query: ListQuery) -> None:
+async def test_orders_equal_the_naive_result(lists: Lists, query: ListQuery) -> None:
     await agree(lists.service.list_orders, order_fields, query)
 
 
 @many
 @given(query=queries(EXECUTION_FIELDS))
-async def test_executions_are_those_of_the_naive_way(lists: Lists, query: ListQuery) -> None:
+async def test_executions_equal_the_naive_result(lists: Lists, query: ListQuery) -> None:
     await agree(lists.service.list_executions, execution_fields, query)
 
 
@@ -131,7 +131,7 @@ async def agree(
         assert (following.position, following.total.rows) == (end, len(expected))
 
 
-async def test_a_walk_by_cursor_meets_each_row_once_while_others_come_and_go(lists: Lists) -> None:
+async def test_paging_by_cursor_reads_each_row_once_while_others_come_and_go(lists: Lists) -> None:
     sort = total_order((SortKey("quantity", descending=True), SortKey("orderType")))
     before = [one.order.id for one in (await lists.service.list_orders(WHOLE)).items]
     query, seen = ListQuery(limit=17, sort=sort), []
@@ -151,7 +151,7 @@ async def test_a_walk_by_cursor_meets_each_row_once_while_others_come_and_go(lis
 
 
 @pytest.mark.parametrize("which", ["orders", "executions"])
-async def test_a_page_costs_the_same_statements_whatever_it_holds(
+async def test_every_page_costs_the_same_number_of_statements(
     postgres: TestServer, template_database: str, monkeypatch: pytest.MonkeyPatch, which: str
 ) -> None:
     # A slow page has its rows counted beside it, by statements that depend on how slow it is.
@@ -173,7 +173,7 @@ async def test_a_page_costs_the_same_statements_whatever_it_holds(
     assert counts[0] == counts[1] <= 8, counts
 
 
-async def test_totals_beyond_the_bound_are_counted_again_behind_the_back(database: Database) -> None:
+async def test_totals_beyond_the_bound_are_refreshed_in_the_background(database: Database) -> None:
     await insert_mixed(database, 60, 0)
     lists = lists_on(database)
     async with lists.names, lists.totals:
@@ -192,23 +192,20 @@ async def test_totals_beyond_the_bound_are_counted_again_behind_the_back(databas
             "executions",
             ListQuery(sort=total_order((SortKey("quantityOrdered"),))),
             r"executions .* sorted by quantityOrdered within the 0\.2 s of database\.statement_timeout_s: "
-            "without filters they come fast in the order of id, executionTimestamp, tradeOrderId, "
+            "without filters they are sorted quickly by id, executionTimestamp, tradeOrderId, "
             "security.ticker, portfolio.name; a filter by id, portfolio or security",
         ),
         (
             "orders",
             ListQuery(sort=total_order((SortKey("quantitySent"),))),
-            "in the order of id, orderId, orderType, quantity, tradeTimestamp, blotter.abbreviation, "
+            "sorted quickly by id, orderId, orderType, quantity, tradeTimestamp, blotter.abbreviation, "
             "security.ticker, portfolio.name;",
         ),
         ("orders", ListQuery(filters=(Filter("submitted", Test.ANY_OF, (True,)),)), "sorted by id within"),
-        *(
-            (which, FAR, "by security.ticker within .*: a cursor passes")
-            for which in ("orders", "executions")
-        ),
+        *((which, FAR, "by security.ticker within .*: a cursor skips") for which in ("orders", "executions")),
     ],
 )
-async def test_a_page_that_takes_too_long_says_how_it_would_not(
+async def test_a_page_that_takes_too_long_suggests_a_faster_query(
     database: Database, database_url: str, which: str, query: ListQuery, told: str
 ) -> None:
     reads = PostgresListReads(hasty := Database(StoreSettings(database_url, statement_timeout_s=0.2)))
@@ -219,7 +216,7 @@ async def test_a_page_that_takes_too_long_says_how_it_would_not(
     await hasty.close()
 
 
-async def test_a_page_off_an_index_that_takes_too_long_is_the_databases_trouble(
+async def test_a_page_read_by_index_that_takes_too_long_is_a_database_failure(
     database: Database, database_url: str
 ) -> None:
     reads = PostgresListReads(hasty := Database(StoreSettings(database_url, statement_timeout_s=0.2)))
@@ -230,7 +227,7 @@ async def test_a_page_off_an_index_that_takes_too_long_is_the_databases_trouble(
     await hasty.close()
 
 
-async def test_blotters_that_share_an_abbreviation_are_one_name(database: Database) -> None:
+async def test_blotters_with_the_same_abbreviation_sort_as_one(database: Database) -> None:
     await insert_mixed(database, 60, 0)
     await run_sql(database, "UPDATE blotter SET abbreviation = 'EQ' WHERE abbreviation = 'HOLD'")
     lists = lists_on(database)

@@ -1,4 +1,4 @@
-"""Names in lists: whole results, old names while the services are away, and nobody waits for long."""
+"""Names in lists: complete results, stored names while the services are away, short waits."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -37,11 +37,11 @@ async def tickers(lists: Lists, query: ListQuery) -> list[str]:
     return [one.ticker for one in (await lists.service.list_orders(query)).items]
 
 
-async def test_the_whole_result_is_sorted_by_name_before_anything_was_listed(lists: Lists) -> None:
+async def test_the_first_list_is_already_sorted_by_name(lists: Lists) -> None:
     assert await tickers(lists, BY_TICKER) == ["AAPL", "AAPL"]
 
 
-async def test_an_id_is_asked_for_once_and_then_remembered_by_all(lists: Lists, rows: Database) -> None:
+async def test_an_id_is_fetched_once_for_all_replicas(lists: Lists, rows: Database) -> None:
     await asyncio.gather(*(lists.service.list_orders(ListQuery()) for _ in range(5)))
     assert sorted(lists.directory.asked) == sorted(
         [(P, f"P{n}") for n in range(3)] + [(S, f"S{n}") for n in range(4)]
@@ -64,7 +64,7 @@ async def test_ids_stand_in_while_the_services_are_away(rows: Database) -> None:
         assert set(await tickers(lists, ListQuery())) == {"IBM", "AAPL", "S3"}
 
 
-async def test_a_name_that_was_known_is_shown_on_while_they_are_away(rows: Database) -> None:
+async def test_a_stored_name_is_shown_while_the_services_are_away(rows: Database) -> None:
     lists = lists_on(rows, ttl_s=0.0)
     async with lists.names, lists.totals:
         await lists.service.list_orders(ListQuery())
@@ -73,7 +73,7 @@ async def test_a_name_that_was_known_is_shown_on_while_they_are_away(rows: Datab
             assert set(await tickers(lists, ListQuery())) == {"IBM", "AAPL", "S3"}
 
 
-async def test_an_old_name_is_asked_for_again_and_not_waited_for(rows: Database) -> None:
+async def test_an_old_name_is_fetched_again_without_a_wait(rows: Database) -> None:
     lists = lists_on(rows, ttl_s=0.0)
     async with lists.names, lists.totals:
         await lists.service.list_orders(ListQuery())
@@ -83,7 +83,7 @@ async def test_an_old_name_is_asked_for_again_and_not_waited_for(rows: Database)
                 pass
 
 
-async def test_a_slow_service_holds_a_list_up_no_longer_than_allowed(rows: Database) -> None:
+async def test_a_slow_service_delays_a_list_only_by_the_wait_budget(rows: Database) -> None:
     lists = lists_on(rows, wait_ms=50)
     gate = asyncio.Event()
     lists.directory.gate = gate.wait
@@ -99,7 +99,7 @@ async def test_a_slow_service_holds_a_list_up_no_longer_than_allowed(rows: Datab
                 pass
 
 
-async def test_what_is_told_in_time_is_shown_beside_what_is_not(rows: Database) -> None:
+async def test_names_fetched_in_time_are_shown_without_the_late_ones(rows: Database) -> None:
     class Halting(FakeDirectory):
         async def name_of(self, kind: NameKind, identity: str) -> str | None:
             if identity == "S0":
@@ -121,7 +121,7 @@ async def test_filters_find_all_ids_of_a_name(lists: Lists) -> None:
     assert (await lists.service.list_orders(named("portfolio.name", "P1"))).total.rows == 0
 
 
-async def test_a_name_that_nobody_listed_yet_is_searched_for(rows: Database) -> None:
+async def test_a_filter_searches_for_a_name_that_is_not_stored(rows: Database) -> None:
     lists = lists_on(rows, complete_every_s=1e9)
     async with lists.names, lists.totals:
         await lists.names.complete(S, lists.names.budget())
@@ -135,7 +135,7 @@ async def test_a_name_that_nobody_listed_yet_is_searched_for(rows: Database) -> 
         assert len(lists.directory.asked) == asked + 1
 
 
-async def test_rounds_in_the_background_name_everything_and_forget_beyond_the_limit(
+async def test_background_rounds_fetch_missing_names_and_delete_beyond_the_limit(
     rows: Database,
 ) -> None:
     lists = lists_on(rows, max_kept=2, poll_s=0.01)
@@ -150,7 +150,7 @@ async def test_rounds_in_the_background_name_everything_and_forget_beyond_the_li
         task.cancel()
 
 
-async def test_an_id_that_exists_no_more_keeps_its_name(rows: Database) -> None:
+async def test_an_id_that_no_longer_exists_keeps_its_name(rows: Database) -> None:
     lists = lists_on(rows, ttl_s=0.0)
     async with lists.names, lists.totals:
         await lists.service.list_orders(ListQuery())
@@ -162,7 +162,7 @@ async def test_an_id_that_exists_no_more_keeps_its_name(rows: Database) -> None:
         assert "AAPL" in await tickers(lists, ListQuery())
 
 
-async def test_for_a_moment_a_name_is_shown_from_memory(rows: Database) -> None:
+async def test_a_recent_name_is_shown_without_reading_the_database(rows: Database) -> None:
     lists = lists_on(rows, memory_s=60.0)
     async with lists.names, lists.totals:
         first = await tickers(lists, ListQuery())
@@ -171,7 +171,7 @@ async def test_for_a_moment_a_name_is_shown_from_memory(rows: Database) -> None:
     assert len(statements) == 1
 
 
-async def test_a_name_that_the_database_cannot_hold_is_cut_and_cleaned(rows: Database) -> None:
+async def test_a_name_that_the_database_cannot_hold_is_truncated_and_cleaned(rows: Database) -> None:
     strange = FakeDirectory({S: {"S0": "A\x00B", "S1": "x" * 300}})
     lists = lists_on(rows, strange)
     async with lists.names, lists.totals:

@@ -45,6 +45,24 @@ async def _pid(database: Database) -> int:
     return int((await database.fetch(PID))[0][0])
 
 
+async def test_a_statement_that_fails_rolls_its_transaction_back(
+    narrow: Database, caplog: pytest.LogCaptureFixture
+) -> None:
+    await narrow.execute(Statement.parsed("CREATE TABLE note (id serial)"))
+    pid = await _pid(narrow)
+
+    async def fail() -> None:
+        async with narrow.transaction() as session:
+            await session.fetch(NOTE)
+            await session.fetch(BROKEN)
+
+    with pytest.raises(asyncpg.DivisionByZeroError):
+        await fail()
+    assert await narrow.fetch_value(NOTES) == 0
+    assert await _pid(narrow) == pid, "the connection is as good as before"
+    assert not caplog.records, "asyncpg found no open transaction on the returned connection"
+
+
 async def test_who_waited_longest_is_served_first_even_while_others_come(narrow: Database) -> None:
     served: list[int] = []
 

@@ -161,9 +161,9 @@ HOT = {
     "bulk_store.BEGIN": Case(
         {"id": _FRESH, "ids": _QUEUED, "ticket_ids": [_FRESH], "owner": "one", "grace_ms": 0}
     ),
-    "backlog.BACKLOG": Case({"attempts": 10}),
+    "attempts.backlog": Case({"attempts": 10}),
     "bulk_store.EXECUTION_IDS": Case({"id": _BULK}),
-    "given_up.TRIES": Case({"ids": _QUEUED, "give_up_after_ms": 1, "skew_ms": 1, "limit": 10}),
+    "attempts.tries": Case({"ids": _QUEUED, "give_up_after_ms": 1, "skew_ms": 1, "limit": 10}),
     "bulk_store.PROGRESS": Case({"id": _BULK}),
     "bulk_store.ITEMS": Case({"id": _BULK, "places": list(range(BATCH))}),
     "bulk_store.LOCK_SETTLED": Case({"id": _BULK}),
@@ -196,7 +196,7 @@ HOT = {
         | {"epochs": [1] * BATCH, "settle_from": [None] * BATCH, "actor": "ann", "reason": "why"}
         | {"order_ids": _UNKNOWN, "quantities_sent": [10] * BATCH, "submitted": [True] * BATCH}
     ),
-    "restore_store.RECOVER": Case(
+    "restore.recover": Case(
         {"ids": _UNKNOWN, "leases": [None] * BATCH, "attempt_id": _FRESH, "adopted": False, "settle_ms": 1}
         | {"actor": "ann", "reason": "why"}
     ),
@@ -216,58 +216,58 @@ HOT = {
     ),
     "request_key_store.LET_GO_KEY": Case({"id": "7", "holder": _FRESH}),
     "request_key_store.REMOVE_OLD_KEYS": Case({"limit": BATCH}),
-    "blotter_preview.KNOWN_ORDERS": Case({"order_ids": _QUEUED}),
-    "blotter_preview.NEVER_SUBMITTED": Case({"after": 5, "limit": BATCH}),
-    "audit_reads.OWN": Case({"ids": _QUEUED}),
+    "blotter.known_orders": Case({"order_ids": _QUEUED}),
+    "blotter.never_submitted": Case({"after": 5, "limit": BATCH}),
+    "audit.own": Case({"ids": _QUEUED}),
     # Which attempts are the earlier service's: at most one in ten thousand rows, read once a page.
-    "audit_reads.ACCEPTED": Case({"after": 5, "limit": BATCH}, frozenset({"submission_attempt"})),
-    "name_store.KNOWN": Case({"portfolio_ids": _IDS, "security_ids": _IDS}),
-    "name_store.REMEMBER_PORTFOLIOS": Case({"ids": _IDS, "names": _IDS}),
-    "name_store.REMEMBER_SECURITIES": Case({"ids": _IDS, "names": _IDS}),
+    "audit.accepted": Case({"after": 5, "limit": BATCH}, frozenset({"submission_attempt"})),
+    "names.known": Case({"portfolio_ids": _IDS, "security_ids": _IDS}),
+    "names.remember_portfolio": Case({"ids": _IDS, "names": _IDS}),
+    "names.remember_security": Case({"ids": _IDS, "names": _IDS}),
     "reference_store.LOAD": Case(),
-    "database_status.VERSION": Case(),
+    "audit.server": Case(),
     "promises.promises": Case(),
 }
 READS_EVERYTHING = {
     # Of the API keys, of which there are a few.
-    *(f"key_store.{name}" for name in ("ACTIVE", "ALL", "ADD", "REVOKE")),
+    *(f"api_keys.{name}" for name in load("api_keys")),
     # Of every open attempt, once in the life of the Execution Service's ledger.
     "downstream_store.BEGIN_EPOCH",
-    "restore_store.COUNT_OPEN",
-    "restore_store.LOCK_OPEN",
+    "restore.count_open",
+    "restore.lock_open",
     "operator_store.UNKNOWNS",
     "operator_store.HOLDER",
     "operator_store.FIRST_ATTEMPTS",
     "operator_store.FIND_ENDED",
     "operator_store.ATTEMPTS_OF",
     # Of every name, now and then; the orders are passed over from one id to the next.
-    "name_store.PORTFOLIOS_NAMED",
-    "name_store.SECURITIES_NAMED",
-    "name_store.NAMELESS_PORTFOLIOS",
-    "name_store.NAMELESS_SECURITIES",
-    "name_store.FORGET_PORTFOLIOS",
-    "name_store.FORGET_SECURITIES",
-    "audit_reads.BALANCE",
-    "audit_reads.WRONG_ORDERS",
-    "audit_reads.WITHOUT_ID",
-    "audit_reads.STRANDED",
-    "audit_reads.IDLE_ATTEMPTS",
+    "names.ids_of_portfolio",
+    "names.ids_of_security",
+    "names.nameless_portfolio",
+    "names.nameless_security",
+    "names.forget_portfolio",
+    "names.forget_security",
+    "audit.balance",
+    "audit.wrong_orders",
+    "audit.accepted_without_id",
+    "audit.stranded",
+    "audit.idle_attempts",
     "reference_changes.BLOTTER_USERS",
     "reference_changes.TRADE_TYPE_USERS",
     "reference_changes.DESTINATION_USERS",
     "reference_changes.STATUS_USERS",
-    "database_status.COUNTS",
-    "database_status.STATES",
+    "audit.counts",
+    "audit.states",
 }
 """For people, who ask now and then."""
 ONE_ROW = {
     *(f"downstream_store.{name}" for name in ("RAISE", "NOTE_LEDGER", "SUSPECT", "DISMISS", "BLOCK")),
     "downstream_store.LEAVE_GAP",
-    "restore_store.UNBLOCK",
+    "restore.unblock",
 }
 """Of the table `downstream`, which has no other, or of a sequence."""
 NOT_A_QUERY = {
-    *("engine._SCAN", "engine._TIMED", "given_up._IN_TIME"),
+    *("engine._SCAN", "engine._TIMED"),
     *(f"migrate.{name}" for name in load("migrate")),
 }
 

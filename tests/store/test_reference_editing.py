@@ -49,7 +49,7 @@ async def test_created_read_changed_and_deleted(database: Database, kind: Refere
 
 
 @kinds
-async def test_an_abbreviation_is_somebodys(database: Database, kind: ReferenceKind) -> None:
+async def test_a_taken_abbreviation_is_refused(database: Database, kind: ReferenceKind) -> None:
     async with desk_on(database) as desk:
         editor = desk.editors.references
         first = (await editor.get_all(kind))[0]
@@ -71,7 +71,7 @@ async def test_an_abbreviation_is_somebodys(database: Database, kind: ReferenceK
 
 
 @kinds
-async def test_what_is_used_is_neither_deleted_nor_renamed(database: Database, kind: ReferenceKind) -> None:
+async def test_used_rows_are_neither_deleted_nor_renamed(database: Database, kind: ReferenceKind) -> None:
     async with desk_on(database) as desk:
         editor = desk.editors.references
         made = await editor.create(kind, ReferenceValues("USED", "Used"))
@@ -96,7 +96,7 @@ async def test_what_is_used_is_neither_deleted_nor_renamed(database: Database, k
         assert await value_of(database, f"SELECT {column} FROM execution") == made.id
 
 
-async def test_a_blotter_of_orders_stays(database: Database) -> None:
+async def test_a_blotter_with_orders_is_not_deleted(database: Database) -> None:
     async with desk_on(database) as desk:
         [order_id] = await insert_orders(database)
         with pytest.raises(InUse, match=f"blotter 2 is used by trade order {order_id}"):
@@ -107,7 +107,7 @@ async def test_a_blotter_of_orders_stays(database: Database) -> None:
     ("kind", "identity", "text"),
     [(EXECUTION_STATUS, 1, "New"), (EXECUTION_STATUS, 2, "Sent"), (TRADE_TYPE, 3, "Sell to Open")],
 )
-async def test_what_submission_needs_stays(
+async def test_rows_that_submission_needs_stay(
     database: Database, kind: ReferenceKind, identity: int, text: str
 ) -> None:
     async with desk_on(database) as desk:
@@ -121,7 +121,7 @@ async def test_what_submission_needs_stays(
 
 
 async def another_replica(desk: Desk) -> None:
-    """Its cache is full, and young enough not to be read again."""
+    """Its cache is filled and too young to be read again."""
     await desk.orders.get_order((await desk.order()).id)
 
 
@@ -141,7 +141,7 @@ async def test_replicas_see_each_others_changes(database: Database) -> None:
         assert await two.editors.references.get(DESTINATION, made.id) == changed
 
 
-async def test_a_destination_deleted_elsewhere_takes_no_order(database: Database) -> None:
+async def test_a_destination_deleted_by_another_replica_gets_no_execution(database: Database) -> None:
     async with desk_on(database) as one, desk_on(database, owner="two") as two:
         made = await one.editors.references.create(DESTINATION, ReferenceValues("GONE", "Soon"))
         assert isinstance(await two.editors.references.get(DESTINATION, made.id), Destination)
@@ -153,7 +153,7 @@ async def test_a_destination_deleted_elsewhere_takes_no_order(database: Database
         assert answer.error.details["field"] == "destinationId"
 
 
-async def test_this_process_knows_at_once(database: Database) -> None:
+async def test_a_change_is_visible_in_this_process_at_once(database: Database) -> None:
     async with desk_on(database) as desk:
         editor = desk.editors.references
         order = await desk.order()

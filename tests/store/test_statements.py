@@ -48,7 +48,9 @@ def _names() -> Iterator[tuple[str, str]]:
 @pytest.mark.parametrize(("file", "name"), list(_names()))
 def test_every_statement_is_used(file: str, name: str) -> None:
     users = [path.read_text() for path in STORE.glob("*.py") if f'load("{file}")' in path.read_text()]
-    assert any(f'SQL["{name}"]' in text for text in users), f"sql/{file}.sql: nothing uses {name}"
+    # A name may be composed, as in SQL[f"insert_{table}"].
+    uses = [re.sub(r"{.*}", r"\\w+", use) for text in users for use in re.findall(r'SQL\[f?"(.*?)"]', text)]
+    assert any(re.fullmatch(use, name) for use in uses), f"sql/{file}.sql: nothing uses {name}"
 
 
 async def test_postgresql_prepares_every_statement(database: Database) -> None:

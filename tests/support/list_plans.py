@@ -1,4 +1,4 @@
-"""Pages that have to be fast however large the tables are, and the index that each of them goes by."""
+"""Pages that must be fast at any table size, and the index that each one uses."""
 
 from collections.abc import Iterator
 
@@ -12,18 +12,18 @@ PORTFOLIOS = 100
 SECURITIES = 300
 QUANTITIES = 500
 BLOTTERS = 5
-"""Four, and the orders that have none."""
+"""Four blotters, and none."""
 ORDER_TYPES = 3
 
 
 class ListPlan(msgspec.Struct, frozen=True):
-    """A page, and how it is to be found."""
+    """A page, and the index it must use."""
 
     source: str
     query: ListQuery
     index: str
     passed: int = 0
-    """Rows that may be touched besides: of an offset, of other names, or of the same range of pages."""
+    """Rows that may be touched in addition: for an offset, for other names, or in the same range of pages."""
 
 
 def _page(
@@ -113,7 +113,7 @@ LIST_PLANS = {
 
 
 def _by_name(field: str, index: str, groups: int, names: tuple[str, ...]) -> Iterator[tuple[str, ListPlan]]:
-    """Both ways, from the beginning and behind a row of each name."""
+    """In both directions, from the beginning and after a row of each name."""
     for descending in (False, True):
         for after in ((), *((name, ROWS // 2) for name in names)):
             page = _page(field, after=after, descending=descending)

@@ -1,4 +1,4 @@
-"""Rows for lists, and the same lists made the naive way: all rows read, sorted and filtered in Python."""
+"""Rows for lists, and lists computed naively: all rows read, sorted and filtered in Python."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cmp_to_key
@@ -49,7 +49,7 @@ NAMES: Mapping[NameKind, Mapping[str, str]] = {
 
 
 class FakeDirectory:
-    """Answers from a dictionary, or is away; notes what it is asked."""
+    """Answers from a dictionary, or is unavailable; records the ids and names it is asked for."""
 
     def __init__(self, names: Mapping[NameKind, Mapping[str, str]]) -> None:
         self.names = {kind: dict(names.get(kind, {})) for kind in NameKind}
@@ -86,7 +86,7 @@ class Lists(msgspec.Struct):
 
 
 FEW = ListSettings(counted_up_to=50, total_fresh_s=0.0)
-"""Every larger total is shown once more before it is counted again."""
+"""Every larger total is shown once more before it is refreshed."""
 
 
 def lists_on(
@@ -122,11 +122,11 @@ async def insert_mixed(database: Database, orders: int, executions: int) -> None
 
 
 Read = Mapping[str, Callable[[Any], Value]]
-"""How a field is read of a row."""
+"""Reads a field of a row."""
 
 
 def order_fields(row: Any) -> Mapping[str, Value]:
-    """What lists sort and filter by, of a NamedOrder."""
+    """The fields of a NamedOrder that lists sort and filter by."""
     order = row.order
     return {
         "id": order.id,
@@ -143,7 +143,7 @@ def order_fields(row: Any) -> Mapping[str, Value]:
 
 
 def execution_fields(row: Any) -> Mapping[str, Value]:
-    """The same of a NamedExecution."""
+    """The fields of a NamedExecution that lists sort and filter by."""
     execution, view = row.view.execution, row.view
     return {
         "id": execution.id,

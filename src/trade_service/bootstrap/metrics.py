@@ -5,7 +5,7 @@ from prometheus_client import CollectorRegistry
 from trade_service.bootstrap.services import Services
 from trade_service.observability.metrics import BacklogGauges, Readings, register_readings
 from trade_service.observability.submission_metrics import BulkExecutionMetrics
-from trade_service.store.backlog import PostgresBacklog
+from trade_service.store.attempt_reads import PostgresBacklog
 
 BACKLOG_ATTEMPTS = 10_000
 """Open attempts that the backlog is counted over at most."""

@@ -15,10 +15,10 @@ from trade_service.execution_service.client import ExecutionServiceClient
 from trade_service.observability.extensions import installed_listeners
 from trade_service.observability.submission_log import SubmissionLog
 from trade_service.settings.model import Settings
+from trade_service.store.attempt_reads import PostgresGivenUp
 from trade_service.store.database import Database
 from trade_service.store.downstream_store import PostgresDownstreamStore
 from trade_service.store.embedded import EmbeddedPostgres, default_data_dir
-from trade_service.store.given_up import PostgresGivenUp
 from trade_service.store.migrate import MigrationError, check, migrate
 from trade_service.store.operator_store import PostgresOperatorStore
 from trade_service.store.promises import require_promises

@@ -17,7 +17,7 @@ from trade_service.cli.running import (
 )
 from trade_service.masking import mask_url
 from trade_service.settings.model import Settings
-from trade_service.store.database_status import contents_of, server_of
+from trade_service.store.audit_reads import contents_of, server_of
 from trade_service.store.embedded import EmbeddedPostgres, delete_data, is_running
 from trade_service.store.migrate import check
 from trade_service.store.migrate import migrate as migrate_database

@@ -1,36 +1,25 @@
-"""What placing blotter lines would do, and which executions nobody ever submitted. Only reads."""
+"""What placing the lines of a blotter would do, and which executions were never submitted. Only reads."""
 
 from collections.abc import AsyncIterator, Sequence
 
 import msgspec
-from sqlalchemy import Integer, bindparam, text
-from sqlalchemy.dialects.postgresql import ARRAY
 
 from trade_service.domain.errors import DomainError
 from trade_service.domain.money import ZERO
 from trade_service.domain.orders import is_submitted
 from trade_service.store.database import Database
-from trade_service.store.engine import autocommitted
 from trade_service.store.execution_reads import to_order
-from trade_service.store.order_sql import ORDER_COLUMNS
 from trade_service.store.order_store import taken_by_another
+from trade_service.store.statements import load
 from trade_service.trading.model import BlotterLine
 
-KNOWN_ORDERS = text(
-    f"SELECT {ORDER_COLUMNS} FROM trade_order o WHERE o.order_id = ANY(:order_ids)"
-).bindparams(bindparam("order_ids", type_=ARRAY(Integer)))
-NEVER_SUBMITTED = text("""
-SELECT max(id) AS last, array_agg(id ORDER BY id) FILTER (WHERE submission_state IN ('none', 'queued')) AS ids
-FROM (SELECT id, submission_state FROM execution WHERE id > :after ORDER BY id LIMIT :limit) page
-""").bindparams(*(bindparam(name, type_=Integer) for name in ("after", "limit")))
-
-
+SQL = load("blotter")
 _SCANNED = 10_000
-"""Rows looked at by one statement, however many of them are wanted."""
+"""Rows read by one statement."""
 
 
 class SeenLine(msgspec.Struct, frozen=True):
-    """What would become of one line."""
+    """What placing one line would do."""
 
     is_new: bool
     to_send: bool
@@ -38,16 +27,16 @@ class SeenLine(msgspec.Struct, frozen=True):
 
 
 class BlotterPreview:
-    """Lines held against the orders that exist. Raises StoreUnavailable."""
+    """Compares lines with the orders that exist. Raises StoreUnavailable."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     async def check(self, lines: Sequence[BlotterLine]) -> list[SeenLine]:
         """What placing each line would do, in their order."""
-        ids = [line.order.order_id for line in lines]
-        async with autocommitted(self._database) as connection:
-            rows = (await connection.execute(KNOWN_ORDERS, {"order_ids": ids})).all()
+        rows = await self._database.fetch(
+            SQL["known_orders"], order_ids=[line.order.order_id for line in lines]
+        )
         known = {order.order_id: order for order in map(to_order, rows)}
         seen = []
         for line in lines:
@@ -61,11 +50,9 @@ class BlotterPreview:
 
 
 async def never_submitted(database: Database, page: int) -> AsyncIterator[list[int]]:
-    """Ids of all executions that no attempt ever owned, ascending, `page` at a time at most."""
+    """Ids of all executions that no attempt ever owned, ascending, at most `page` at a time."""
     after: int | None = 0
     while after is not None:
-        async with autocommitted(database) as connection:
-            row = (await connection.execute(NEVER_SUBMITTED, {"after": after, "limit": _SCANNED})).one()
-        ids, after = row.ids or [], row.last
-        for start in range(0, len(ids), page):
+        ((after, ids),) = await database.fetch(SQL["never_submitted"], after=after, limit=_SCANNED)
+        for start in range(0, len(ids or ()), page):
             yield ids[start : start + page]

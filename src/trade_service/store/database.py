@@ -77,7 +77,11 @@ class Session:
         """All rows of a statement."""
         arguments = statement.arguments(values)
         self.is_unanswered = True
-        rows = await self.connection.fetch(statement.text, *arguments)
+        try:
+            rows = await self.connection.fetch(statement.text, *arguments)
+        except asyncpg.PostgresError:
+            self.is_unanswered = False
+            raise
         self.is_unanswered = False
         return rows
 
@@ -113,7 +117,11 @@ class Session:
 
     async def _run(self, query: str, *arguments: object) -> str:
         self.is_unanswered = True
-        status = await self.connection.execute(query, *arguments)
+        try:
+            status = await self.connection.execute(query, *arguments)
+        except asyncpg.PostgresError:
+            self.is_unanswered = False
+            raise
         self.is_unanswered = False
         return status
 

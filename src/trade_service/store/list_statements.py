@@ -1,44 +1,40 @@
-"""The statements of lists, put together from the fields that a request names.
+"""The statements of lists, composed from the fields that a request names.
 
-The one place of the store where statements are made on the way: filters and sort keys combine freely. What
-clients send is never part of the words, only of the values; the words depend on the `Shape` alone, so that
-the same list is the same prepared statement whatever is searched for.
+The only statements that are composed at run time: filters and sort keys combine freely. Clients' text is never
+part of a statement, only of its values; the statement depends on the `Shape` alone, so that the same list is the
+same prepared statement whatever is searched for.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
-from typing import Any
 
 import msgspec
-import sqlalchemy as sa
-from sqlalchemy import TextClause, bindparam, text
-from sqlalchemy.dialects.postgresql import ARRAY
-from sqlalchemy.types import TypeEngine
 
 from trade_service.domain.reference import STATUS_NEW
-from trade_service.store import order_sql as sql
-from trade_service.store.list_walks import Walk, ids_by_name, walk_in_use, walk_of_all
-from trade_service.store.tables import INSTANT
+from trade_service.store.skip_scan import SkipScan, ids_by_name, over_table, over_used_values
+from trade_service.store.statements import Statement, fragments_of
 from trade_service.trading.listing.model import Filter, Kind, ListQuery, SortKey, Test
 
-_CHAR_24 = sa.CHAR(24)
-_BIND_TYPES: Mapping[Kind, TypeEngine[Any]] = {
-    Kind.INTEGER: sa.Integer(),
-    Kind.DECIMAL: sa.Numeric(),
-    Kind.TEXT: sa.Text(),
-    Kind.INSTANT: INSTANT,
-    Kind.FLAG: sa.Boolean(),
+_SHARED = fragments_of("shared")
+_ORDER_COLUMNS = _SHARED["order_columns"]
+_EXECUTION_COLUMNS = f"{_SHARED['execution_columns']}, {_SHARED['state_shown']}"
+_TYPES: Mapping[Kind, str] = {
+    Kind.INTEGER: "int",
+    Kind.DECIMAL: "numeric",
+    Kind.TEXT: "text",
+    Kind.INSTANT: "timestamptz",
+    Kind.FLAG: "boolean",
 }
 _OPERATORS = {Test.AT_LEAST: ">=", Test.AT_MOST: "<="}
 FAR_OFFSET = 100
-WALKED_ROWS = 100_000
-"""Behind more of them executions are sorted at once: they are looked up order by order otherwise."""
+SCANNED_ROWS = 100_000
+"""After more of them executions are sorted all at once; otherwise they are read order by order."""
 SAMPLED_ROWS = 30_000
-"""An estimate reads so many."""
+"""How many an estimate reads."""
 ROWS_OF_A_PAGE = 40
-"""Where nobody has counted yet."""
+"""The assumption before the planner has statistics."""
 _ORDER_OF_EXECUTION = "JOIN trade_order o ON o.id = e.trade_order_id"
-# OFFSET keeps it a look-up an execution.
+# OFFSET keeps it one index read per execution.
 _ORDER_LOOKED_UP = "CROSS JOIN LATERAL (SELECT * FROM trade_order t WHERE t.id = e.trade_order_id OFFSET 0) o"
 
 
@@ -48,17 +44,22 @@ class Column(msgspec.Struct, frozen=True):
     expression: str
     kind: Kind
     joins: tuple[str, ...] = ()
-    """What the expression needs beside the list's own table."""
+    """What the expression needs besides the list's own table."""
     lookup: str = ""
-    """The id column that a filter tests instead, and the table in which it finds the ids."""
+    """The id column that a filter tests instead, and the table with the ids of names."""
     is_id: bool = False
-    """Whether it is a char(24) of another service."""
-    walk: Walk | None = None
-    """How a list that is sorted by it goes from name to name."""
+    """Whether it is a char(24) id of another service."""
+    scan: SkipScan | None = None
+    """How a list sorted by it goes from name to name."""
+
+    @property
+    def type(self) -> str:
+        """Its values' type in PostgreSQL."""
+        return "char(24)" if self.is_id else _TYPES[self.kind]
 
 
 class Source(msgspec.Struct, frozen=True):
-    """A list: its table, its fields, and what of its rows is answered."""
+    """A list: its table, its fields, and the columns of its answer."""
 
     table: str
     alias: str
@@ -67,23 +68,23 @@ class Source(msgspec.Struct, frozen=True):
     """Fields by which PostgreSQL finds or sorts rows without reading the whole table."""
     rows: str
     """Selects id and value of the rows whose order has the value `w.id` in a column."""
-    walked_far: bool
+    scanned_far: bool
     """Whether going from name to name beats sorting however many rows come before the page."""
     answer: str
     """Selects from the page, a sub-select named as the alias, whose sort values are k0, k1, ..."""
 
 
-def _named(alias: str, table: str, id_column: str, name: str, walk: Walk | None = None) -> Column:
+def _named(alias: str, table: str, id_column: str, name: str, scan: SkipScan | None = None) -> Column:
     join = f"LEFT JOIN {table} {alias} ON {alias}.id = {id_column}"
     expression = f"coalesce({alias}.{name}, '') COLLATE \"C\""
-    return Column(expression, Kind.TEXT, (join,), lookup=f"{id_column} {table}", walk=walk)
+    return Column(expression, Kind.TEXT, (join,), lookup=f"{id_column} {table}", scan=scan)
 
 
 def _directory(alias: str, table: str, id_column: str, *joins: str) -> Column:
-    """The name that another service gave, or the id that stands in for it."""
+    """The name that another service owns, or the id in its place."""
     join = f"LEFT JOIN {table} {alias} ON {alias}.id = {id_column}"
     name = f'coalesce({alias}.name, rtrim({id_column})) COLLATE "C"'
-    return Column(name, Kind.TEXT, (*joins, join), walk=walk_in_use(id_column.removeprefix("o."), table))
+    return Column(name, Kind.TEXT, (*joins, join), scan=over_used_values(id_column.removeprefix("o."), table))
 
 
 ORDERS = Source(
@@ -92,13 +93,15 @@ ORDERS = Source(
     columns={
         "id": Column("o.id", Kind.INTEGER),
         "orderId": Column("o.order_id", Kind.INTEGER),
-        "orderType": Column('rtrim(o.order_type) COLLATE "C"', Kind.TEXT, walk=walk_in_use("order_type")),
+        "orderType": Column(
+            'rtrim(o.order_type) COLLATE "C"', Kind.TEXT, scan=over_used_values("order_type")
+        ),
         "quantity": Column("o.quantity", Kind.DECIMAL),
         "quantitySent": Column("o.quantity_sent", Kind.DECIMAL),
         "tradeTimestamp": Column("o.trade_timestamp", Kind.INSTANT),
         "submitted": Column("coalesce(o.submitted, false)", Kind.FLAG),
         "blotter.abbreviation": _named(
-            "b", "blotter", "o.blotter_id", "abbreviation", walk_of_all("blotter_id", "blotter")
+            "b", "blotter", "o.blotter_id", "abbreviation", over_table("blotter_id", "blotter")
         ),
         "security.ticker": _directory("sn", "security_name", "o.security_id"),
         "portfolio.name": _directory("pn", "portfolio_name", "o.portfolio_id"),
@@ -106,10 +109,10 @@ ORDERS = Source(
         "portfolioId": Column("o.portfolio_id", Kind.TEXT, is_id=True),
     },
     indexed=frozenset({"id", "orderId", "quantity", "tradeTimestamp", "securityId", "portfolioId"}),
-    # An array: what simply equals one value needs no sorting by it, as PostgreSQL sees. See `ids_by_name`.
+    # An array: PostgreSQL would drop a sort by a column that equals one value. See `ids_by_name`.
     rows="SELECT t.id, t.{column} AS value FROM trade_order t WHERE t.{column} = ANY(ARRAY[w.id])",
-    walked_far=True,
-    answer=f"SELECT {sql.ORDER_COLUMNS}, {{keys}} FROM ({{page}}) o ORDER BY {{order}}",
+    scanned_far=True,
+    answer=f"SELECT {_ORDER_COLUMNS}, {{keys}} FROM ({{page}}) o ORDER BY {{order}}",
 )
 
 EXECUTIONS = Source(
@@ -143,9 +146,9 @@ SELECT x.id, t.{column} AS value FROM trade_order t
 CROSS JOIN LATERAL (SELECT x.id FROM execution x WHERE x.trade_order_id = t.id OFFSET 0) x
 WHERE t.{column} = w.id
 """,
-    walked_far=False,
+    scanned_far=False,
     answer=f"""
-SELECT {sql.ORDER_COLUMNS}, {sql.EXECUTION_COLUMNS}, {sql.STATE_SHOWN}, {{keys}}
+SELECT {_ORDER_COLUMNS}, {_EXECUTION_COLUMNS}, {{keys}}
 FROM ({{page}}) e
 {_ORDER_LOOKED_UP}
 JOIN execution_status s ON s.id = e.execution_status_id
@@ -155,25 +158,25 @@ ORDER BY {{order}}
 
 
 class Shape(msgspec.Struct, frozen=True):
-    """What the words of a page's statement depend on."""
+    """Everything that the text of a page's statement depends on."""
 
     sort: tuple[SortKey, ...]
     tests: tuple[tuple[str, Test, bool], ...]
-    """Field and test of each filter, and whether it has a single value."""
+    """Field and test of each filter, and whether it has one value."""
     after_cursor: bool = False
     far: bool = False
-    """Whether many rows come before the page: they are passed over by their index alone where it has all."""
-    walked: bool = True
+    """Whether many rows come before the page, which an index alone can skip."""
+    scanned: bool = True
     """Whether the page is near enough to go from name to name."""
     bounded: bool = True
-    """Of a count: whether it stops somewhere."""
+    """Whether a count stops at a limit."""
 
 
 def shape_of(query: ListQuery) -> Shape:
     """The shape of a page."""
     after_cursor = query.cursor is not None
     far = not after_cursor and query.offset >= FAR_OFFSET
-    return Shape(query.sort, _tests(query.filters), after_cursor, far, walked=query.offset <= WALKED_ROWS)
+    return Shape(query.sort, _tests(query.filters), after_cursor, far, scanned=query.offset <= SCANNED_ROWS)
 
 
 def count_shape(filters: Sequence[Filter], *, bounded: bool) -> Shape:
@@ -182,15 +185,15 @@ def count_shape(filters: Sequence[Filter], *, bounded: bool) -> Shape:
 
 
 def page_values(query: ListQuery) -> dict[str, object]:
-    """What is bound to a page's statement. It reads one row more than the page has: are there others?"""
-    values = filter_values(query.filters) | {"limit": query.limit + 1}
+    """The values of a page's statement, which reads one row more to learn whether others follow."""
+    values = filter_values(query.filters) | {"limit": query.limit + 1, "status_new_name": STATUS_NEW}
     if query.cursor is None:
         return values | {"offset": query.offset}
     return values | {f"c{place}": value for place, value in enumerate(query.cursor.values)}
 
 
 def filter_values(filters: Sequence[Filter]) -> dict[str, object]:
-    """What is bound to the filters of a statement."""
+    """The values of the filters of a statement."""
     return {
         f"f{place}": list(one.values) if one.test is Test.ANY_OF and len(one.values) > 1 else one.values[0]
         for place, one in enumerate(filters)
@@ -198,14 +201,14 @@ def filter_values(filters: Sequence[Filter]) -> dict[str, object]:
 
 
 def reads_whole_table(source: Source, query: ListQuery) -> bool:
-    """Whether a page can only be made by reading (and sorting) all rows."""
-    indexed = query.sort[0].field in source.indexed or _walk(source, shape_of(query)) is not None
+    """Whether a page takes reading (and sorting) all rows."""
+    indexed = query.sort[0].field in source.indexed or _scan(source, shape_of(query)) is not None
     return not indexed and not finds_by_index(source, query.filters)
 
 
 def fast_sorts(source: Source) -> list[str]:
-    """The fields by which a list of any size is sorted fast."""
-    return [name for name, column in source.columns.items() if name in source.indexed or column.walk]
+    """The fields by which a list of any size is sorted quickly."""
+    return [name for name, column in source.columns.items() if name in source.indexed or column.scan]
 
 
 def finds_by_index(source: Source, filters: Sequence[Filter]) -> bool:
@@ -214,24 +217,24 @@ def finds_by_index(source: Source, filters: Sequence[Filter]) -> bool:
 
 
 @lru_cache(maxsize=1000)
-def page_statement(source_name: str, shape: Shape) -> TextClause:
+def page_statement(source_name: str, shape: Shape) -> Statement:
     """Reads one page: rows as `Source.answer` says, then the values of the sort keys."""
     source = SOURCES[source_name]
     directions = ["DESC" if key.descending else "ASC" for key in shape.sort]
-    words = source.answer.format(
+    text = source.answer.format(
         keys=", ".join(f"{source.alias}.k{place}" for place in range(len(directions))),
         page=_page(source, shape),
         order=", ".join(f"{source.alias}.k{place} {way}" for place, way in enumerate(directions)),
     )
-    return _bound(words, source, shape)
+    return Statement.parsed(text)
 
 
 def _page(source: Source, shape: Shape) -> str:
     """Selects the rows and k0, k1, ..."""
-    if (walk := _walk(source, shape)) is not None:
+    if (scan := _scan(source, shape)) is not None:
         first, second = (key.descending for key in shape.sort)
-        rows = source.rows.format(column=walk.column)
-        ids = ids_by_name(walk, rows, descending=(first, second), after_cursor=shape.after_cursor)
+        rows = source.rows.format(column=scan.column)
+        ids = ids_by_name(scan, rows, descending=(first, second), after_cursor=shape.after_cursor)
     elif shape.far:
         ids = _sorted_rows(source, shape, "id")
     else:
@@ -243,11 +246,11 @@ def _page(source: Source, shape: Shape) -> str:
     )
 
 
-def _walk(source: Source, shape: Shape) -> Walk | None:
-    """How to go from name to name, where each one's rows can be found without those of the others."""
-    walk = source.columns[shape.sort[0].field].walk
-    near = shape.walked or source.walked_far
-    return walk if len(shape.sort) == 2 and not shape.tests and near else None
+def _scan(source: Source, shape: Shape) -> SkipScan | None:
+    """How to go from name to name, where each name's rows can be found without those of the others."""
+    scan = source.columns[shape.sort[0].field].scan
+    near = shape.scanned or source.scanned_far
+    return scan if len(shape.sort) == 2 and not shape.tests and near else None
 
 
 def _sorted_rows(source: Source, shape: Shape, wanted: str) -> str:
@@ -263,33 +266,30 @@ def _sorted_rows(source: Source, shape: Shape, wanted: str) -> str:
 
 
 @lru_cache(maxsize=1000)
-def count_statement(source_name: str, shape: Shape) -> TextClause:
+def count_statement(source_name: str, shape: Shape) -> Statement:
     """Counts the rows that meet the filters, up to a limit where the shape is bounded."""
     source = SOURCES[source_name]
     rows = (
         f"FROM {source.table} {source.alias} {_joins(source, shape)}{_where([*_conditions(source, shape)])}"
     )
-    words = (
-        f"SELECT count(*) FROM (SELECT {rows} LIMIT :limit) counted"
-        if shape.bounded
-        else f"SELECT count(*) {rows}"
-    )
-    return _bound(words, source, shape)
+    if shape.bounded:
+        return Statement.parsed(f"SELECT count(*) FROM (SELECT {rows} LIMIT :limit) counted")
+    return Statement.parsed(f"SELECT count(*) {rows}")
 
 
 @lru_cache(maxsize=1000)
-def sample_statement(source_name: str, shape: Shape) -> TextClause:
-    """Of a sample of the table's pages: how many rows were read, how many of them meet the filters, what share
-    of the table that was meant to be, and how many rows the whole table has.
+def sample_statement(source_name: str, shape: Shape) -> Statement:
+    """Reads a sample of the table's pages: how many rows it has, how many of them meet the filters, which share of
+    the table was to be read, and how many rows the whole table has.
     """
     source = SOURCES[source_name]
     joins = _joins(source, shape).replace(_ORDER_OF_EXECUTION, _ORDER_LOOKED_UP)
     met = " AND ".join(_conditions(source, shape)) or "true"
-    words = f"""
+    return Statement.parsed(f"""
 WITH size AS MATERIALIZED (
     SELECT d.table_rows, least(100, 100.0 * {SAMPLED_ROWS} / greatest(d.table_rows, 1)) AS percent
     FROM (
-        -- As the planner reckons: what was last seen of a page, times the pages there are now.
+        -- As the planner estimates: rows of a page when it was last analyzed, times the pages there are now.
         SELECT CASE WHEN c.reltuples > 0 THEN c.reltuples / c.relpages ELSE {ROWS_OF_A_PAGE} END
             * pg_relation_size(c.oid) / current_setting('block_size')::integer AS table_rows
         FROM pg_class c WHERE c.oid = '{source.table}'::regclass
@@ -298,8 +298,7 @@ WITH size AS MATERIALIZED (
 SELECT count(*) AS read, count(*) FILTER (WHERE {met}) AS met,
     (SELECT percent FROM size) AS percent, (SELECT table_rows FROM size) AS table_rows
 FROM {source.table} {source.alias} TABLESAMPLE SYSTEM ((SELECT percent FROM size)) REPEATABLE (0) {joins}
-"""
-    return _bound(words, source, shape)
+""")
 
 
 def _tests(filters: Sequence[Filter]) -> tuple[tuple[str, Test, bool], ...]:
@@ -307,7 +306,7 @@ def _tests(filters: Sequence[Filter]) -> tuple[tuple[str, Test, bool], ...]:
 
 
 def _joins(source: Source, shape: Shape) -> str:
-    """Each join once, those of the sort keys and of filters that test no look-up."""
+    """Each join once: those of the sort keys and of filters that test the column itself."""
     names = [key.field for key in shape.sort]
     names += [name for name, *_ in shape.tests if not source.columns[name].lookup]
     return " ".join(dict.fromkeys(join for name in names for join in source.columns[name].joins))
@@ -320,7 +319,8 @@ def _where(conditions: Sequence[str]) -> str:
 def _conditions(source: Source, shape: Shape) -> Iterator[str]:
     for place, (name, test, single) in enumerate(shape.tests):
         column = source.columns[name]
-        bind = f":f{place}"
+        many = test is Test.ANY_OF and not single
+        bind = f":f{place}::{column.type}{'[]' if many else ''}"
         if test is not Test.ANY_OF:
             yield f"{column.expression} {_OPERATORS[test]} {bind}"
         elif column.lookup:
@@ -331,13 +331,12 @@ def _conditions(source: Source, shape: Shape) -> Iterator[str]:
             yield _same_text(column.expression, bind, single)
         else:
             # One value for itself: only then does an index on it and the id also give the order.
-            # As char: compared as text, blanks and all, an id would not be found by its index.
-            one = f"cast({bind} AS char(24))" if column.is_id else bind
-            yield f"{column.expression} = {one}" if single else f"{column.expression} = ANY({bind})"
+            # An id as char(24): compared as text, blanks and all, it would not be found by its index.
+            yield f"{column.expression} = {bind}" if single else f"{column.expression} = ANY({bind})"
 
 
 def _same_text(expression: str, bind: str, single: bool) -> str:
-    """Equal in any case of letters, as the database tells."""
+    """Equal but for case, as the database folds it."""
     if single:
         return f"lower({expression}) = lower({bind})"
     return f"lower({expression}) = ANY(ARRAY(SELECT lower(v) FROM unnest({bind}) v))"
@@ -345,34 +344,17 @@ def _same_text(expression: str, bind: str, single: bool) -> str:
 
 def _behind(source: Source, sort: Sequence[SortKey]) -> str:
     """Rows that come after the cursor's."""
-    keys = [source.columns[key.field].expression for key in sort]
+    columns = [source.columns[key.field] for key in sort]
+    keys = [column.expression for column in columns]
+    binds = [f":c{place}::{_TYPES[column.kind]}" for place, column in enumerate(columns)]
     if len({key.descending for key in sort}) == 1:  # An index can begin there.
         sign = "<" if sort[0].descending else ">"
-        return f"({', '.join(keys)}) {sign} ({', '.join(f':c{place}' for place in range(len(keys)))})"
+        return f"({', '.join(keys)}) {sign} ({', '.join(binds)})"
     cases = []
     for place, key in enumerate(sort):
-        same = [f"{keys[before]} = :c{before}" for before in range(place)]
-        cases.append(" AND ".join([*same, f"{keys[place]} {'<' if key.descending else '>'} :c{place}"]))
+        same = [f"{keys[before]} = {binds[before]}" for before in range(place)]
+        cases.append(" AND ".join([*same, f"{keys[place]} {'<' if key.descending else '>'} {binds[place]}"]))
     return "(" + " OR ".join(f"({case})" for case in cases) + ")"
-
-
-def _bound(words: str, source: Source, shape: Shape) -> TextClause:
-    binds: list[sa.BindParameter[Any]] = []
-    if ":limit" in words:
-        binds.append(bindparam("limit", type_=sa.BigInteger))
-    if ":offset" in words:
-        binds.append(bindparam("offset", type_=sa.BigInteger))
-    if ":status_new_name" in words:
-        binds.append(bindparam("status_new_name", STATUS_NEW, type_=sa.String))
-    for place, (name, test, single) in enumerate(shape.tests):
-        column = source.columns[name]
-        one: TypeEngine[Any] = _CHAR_24 if column.is_id else _BIND_TYPES[column.kind]
-        many = test is Test.ANY_OF and not single
-        binds.append(bindparam(f"f{place}", type_=ARRAY(one) if many else one))
-    if shape.after_cursor:
-        kinds = [source.columns[key.field].kind for key in shape.sort]
-        binds += [bindparam(f"c{place}", type_=_BIND_TYPES[kind]) for place, kind in enumerate(kinds)]
-    return text(words).bindparams(*binds)
 
 
 SOURCES: Mapping[str, Source] = {"orders": ORDERS, "executions": EXECUTIONS}
