@@ -22,8 +22,7 @@ from trade_service.trading.listing.model import (
     total_order,
 )
 from trade_service.web.v2 import cursors
-from trade_service.web.v2.documented import list_parameters
-from trade_service.web.v2.parameters import filter_names, read_list_query
+from trade_service.web.v2.parameters import filter_names, list_parameters, read_list_query
 
 
 def orders(**given: str | list[str]) -> ListQuery:

@@ -262,7 +262,9 @@ async def served(
     services: WebServices, settings: WebSettings | None = None, **options: Any
 ) -> AsyncIterator[Client]:
     """A client of the application over these use cases; the options are those of `serve_asgi`."""
-    async with listening(create_app(services, settings or WebSettings()), **options) as client:
+    async with listening(
+        create_app(msgspec.structs.replace(services, settings=settings or WebSettings())), **options
+    ) as client:
         yield client
 
 

@@ -68,8 +68,9 @@ async def app() -> Litestar:
         lists=nothing,
         keys=nothing,
         authenticator=NamedRoles(),
+        settings=WebSettings(cors_allow_origins=("https://portal.example",)),
     )
-    return create_app(services, WebSettings(cors_allow_origins=("https://portal.example",)))
+    return create_app(services)
 
 
 @pytest.fixture(scope="module")

@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 
 from trade_service.domain.errors import InvalidInput
 from trade_service.trading.listing.model import EXECUTION_FIELDS
+from trade_service.web.dto import StrictDecoder
 from trade_service.web.integers import INTEGER_TEXT, LEAST, MOST, up_to
 from trade_service.web.openapi.examples import EXAMPLES
 from trade_service.web.rendering import encoded
-from trade_service.web.request_parsing import JsonReader
 from trade_service.web.v1.requests import (
     BatchSubmit,
     ExecutionPost,
@@ -24,7 +24,7 @@ from trade_service.web.v1.requests import (
 from trade_service.web.v2.parameters import read_filters
 from trade_service.web.v2.submission_bodies import ExecutionsSubmit
 
-READER = JsonReader(BatchSubmit)
+READER = StrictDecoder(BatchSubmit)
 Pairs = list[tuple[str, str]]
 
 
@@ -108,7 +108,7 @@ def with_texts(value: Any) -> Any:
 @pytest.mark.parametrize("shape", BODIES)
 def test_every_integer_of_every_body_may_be_text(shape: Any) -> None:
     """A total table: the bodies that the description has examples of."""
-    reader: JsonReader[Any] = JsonReader(shape)
+    reader: StrictDecoder[Any] = StrictDecoder(shape)
     plain = json.loads(encoded(EXAMPLES[shape]))
     as_text = with_texts(plain)
     read = reader.decode(json.dumps(as_text).encode())
@@ -137,10 +137,10 @@ def test_text_of_an_integer_that_no_column_holds_is_refused() -> None:
 
 def test_text_is_read_as_an_integer_only_where_one_is_meant() -> None:
     order = {"orderId": "7", "portfolioId": "1", "orderType": "BUY", "securityId": "2", "quantity": "3"}
-    read = JsonReader(TradeOrderBulkPost).decode(json.dumps({"tradeOrders": [order]}).encode())
+    read = StrictDecoder(TradeOrderBulkPost).decode(json.dumps({"tradeOrders": [order]}).encode())
     [new] = read.to_domain()
     assert (new.order_id, new.portfolio_id, new.security_id) == (7, "1", "2")
-    filters = JsonReader(ExecutionsSubmit).decode(b'{"executionIds": ["7"], "filter": {"id": "8"}}')
+    filters = StrictDecoder(ExecutionsSubmit).decode(b'{"executionIds": ["7"], "filter": {"id": "8"}}')
     assert (filters.execution_ids, filters.filter) == ([7], {"id": "8"})
 
 
@@ -175,15 +175,17 @@ def test_numbers_that_floats_have_blurred_are_read_wherever_a_decimal_is() -> No
                 (ExecutionPost, new_execution),
                 (BatchSubmit, part),
             ):
-                reader: JsonReader[Any] = JsonReader(shape)
+                reader: StrictDecoder[Any] = StrictDecoder(shape)
                 with pytest.raises(InvalidInput, match="must have at most 8 decimals"):
                     reader.decode(body).to_domain()
             continue
-        created = JsonReader(TradeOrderPost).decode(new_order).to_domain()
+        created = StrictDecoder(TradeOrderPost).decode(new_order).to_domain()
         assert (created.quantity, created.limit_price) == (meant, meant)
-        values = JsonReader(ExecutionPost).decode(new_execution).to_domain()
+        values = StrictDecoder(ExecutionPost).decode(new_execution).to_domain()
         assert (values.quantity_ordered, values.quantity_filled) == (meant, meant)
         assert READER.decode(part).to_domain()[0].quantity == meant
-    asked = JsonReader(ExecutionsSubmit).decode(b'{"filter": {"quantityOrdered.min": 0.19999999999999998}}')
+    asked = StrictDecoder(ExecutionsSubmit).decode(
+        b'{"filter": {"quantityOrdered.min": 0.19999999999999998}}'
+    )
     [condition] = read_filters(asked.filter or {}, EXECUTION_FIELDS)
     assert condition.values == (meant,)

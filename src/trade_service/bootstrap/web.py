@@ -32,8 +32,8 @@ async def web_app(services: Services) -> AsyncIterator[Litestar]:
                 gatekeeper,
                 _metrics(services),
                 services.log_level,
-            ),
-            web_settings(services.settings),
+                web_settings(services.settings),
+            )
         )
         if services.tracing is not None:
             from trade_service.observability.tracing import TracedRequests

@@ -1,4 +1,4 @@
-"""An ASGI application served by uvicorn inside a process that keeps its own signals and its own end."""
+"""Serves an ASGI application with uvicorn, inside a process that handles its own signals and shutdown."""
 
 import asyncio
 import contextlib
@@ -17,7 +17,7 @@ ASGIApplication = Callable[[Any, Any, Any], Awaitable[None]]
 
 _TICK_S = 1.0
 """How often the server's Date header is renewed."""
-_SEE_OFF_S = 0.1
+_CLOSE_IDLE_S = 0.1
 
 
 def _nothing() -> None:
@@ -38,10 +38,10 @@ async def serve_asgi(
 ) -> None:
     """Serves `app` until `stop` is set, and returns once everything is closed.
 
-    `ready` is told the URL when connections are accepted; with port 0 it names the port that was free.
-    After `stop`: `stopping` is called (readiness off), `lull_s` pass in which new requests are still
-    served, then no connection is accepted any more and requests have `grace_s` to end. Cancelling it drops
-    every request and connection at once. Raises CannotListen.
+    Calls `ready` with the URL once connections are accepted; port 0 chooses a free port. After `stop`, calls
+    `stopping` (readiness off), serves new requests for another `lull_s`, then accepts no more connections and
+    gives requests `grace_s` to finish. Cancelling it drops every request and connection at once.
+    Raises CannotListen.
     """
     bounds = limits or ServerLimits()
     sockets = await listening_sockets(host, port)
@@ -76,7 +76,7 @@ def _config(app: ASGIApplication, limits: ServerLimits, grace_s: float) -> uvico
 
 
 class _Server(uvicorn.Server):
-    """Stops by an event, not by signals, and wakes up once a second in place of ten times."""
+    """Stops on an event, not on signals, and wakes up once a second instead of ten times."""
 
     def __init__(
         self, config: uvicorn.Config, stop: asyncio.Event, stopping: Callable[[], None], lull_s: float
@@ -93,7 +93,7 @@ class _Server(uvicorn.Server):
         yield
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """As uvicorn's, but a failure is an exception, not the end of the process."""
+        """Raises RuntimeError where uvicorn would exit the process."""
         try:
             await super().startup(sockets)
         except SystemExit as error:
@@ -102,7 +102,7 @@ class _Server(uvicorn.Server):
             self.on_started()
 
     async def main_loop(self) -> None:
-        """Returns when it is time to stop."""
+        """Returns when serving is to stop."""
         while not self._stop.is_set() and not await self.on_tick(0):
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(_TICK_S):
@@ -111,28 +111,28 @@ class _Server(uvicorn.Server):
         await asyncio.sleep(self._lull_s)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """As uvicorn's, and waits for the requests that it cancelled."""
+        """Also waits for the requests that it cancelled."""
         async with asyncio.TaskGroup() as group:
-            seeing_off = group.create_task(self._see_off())
+            closing = group.create_task(self._close_idle())
             await super().shutdown(sockets)
-            seeing_off.cancel()
-        left = list(self.server_state.tasks)
-        if left:
-            await asyncio.wait(left, timeout=_TICK_S)
+            closing.cancel()
+        remaining = list(self.server_state.tasks)
+        if remaining:
+            await asyncio.wait(remaining, timeout=_TICK_S)
 
-    async def _see_off(self) -> None:
-        """Ends every connection after the request that it is at.
+    async def _close_idle(self) -> None:
+        """Closes every connection after its current request.
 
-        uvicorn does so once: a connection accepted at that very moment would be served until the grace is
-        over, and then be cut in mid-request.
+        uvicorn does so once: a connection accepted at that moment would be served until the grace period ends, and
+        then be cut off in the middle of a request.
         """
         while True:
-            await asyncio.sleep(_SEE_OFF_S)
+            await asyncio.sleep(_CLOSE_IDLE_S)
             for connection in list(self.server_state.connections):
                 connection.shutdown()
 
     def abandon(self) -> None:
-        """Lets go of whatever an orderly end has left: all of it when serving was cancelled."""
+        """Drops what an orderly shutdown has left: everything when serving was cancelled."""
         for task in list(self.server_state.tasks):
             task.cancel()
         for connection in list(self.server_state.connections):

@@ -1,4 +1,4 @@
-"""uvicorn's HTTP/1.1 protocol with bounds on a request's head, and deaf to offers to change the protocol."""
+"""uvicorn's HTTP/1.1 protocol, with bounds on a request's head; it ignores offers to upgrade."""
 
 import asyncio
 import secrets
@@ -12,13 +12,13 @@ _log = structlog.get_logger(__name__)
 
 
 class ServerLimits(msgspec.Struct, frozen=True, kw_only=True):
-    """Bounds on what connections may hold on to."""
+    """Bounds on the resources of connections."""
 
     max_header_bytes: int = 65_536
     header_timeout_s: float = 15.0
     """From the connection, or from a request's first byte, to the end of its head."""
     keep_alive_s: int = 75
-    """Longer than what clients and proxies keep idle connections, so that they close first."""
+    """Longer than clients and proxies keep idle connections, so that they close first."""
     max_connections: int = 10_000
     backlog: int = 2048
 
@@ -29,11 +29,11 @@ REFUSALS = {
     503: ("Service Unavailable", "OVERLOADED"),
     431: ("Request Header Fields Too Large", "HEAD_TOO_LARGE"),
 }
-"""Title and code of what is refused before there is a request."""
+"""Title and code of what is refused before a request exists."""
 
 
 def _refusal(status: int, message: str) -> bytes:
-    """A whole answer to what is not even a request; it is logged, since no application sees it."""
+    """The whole response to what is no request yet; logged here, since the application never sees it."""
     title, code = REFUSALS[status]
     request_id = secrets.token_hex(16)
     _log.info("request_refused", request_id=request_id, status=status, code=code)
@@ -63,11 +63,11 @@ _FRAMING = (b"transfer-encoding", b"content-length")
 
 
 class BoundedProtocol(HttpToolsProtocol):
-    """A connection whose request heads are bounded in size and time; what breaks HTTP is told in JSON.
+    """A connection whose request heads are bounded in size and time; violations of HTTP are answered in JSON.
 
-    An offer to upgrade is ignored (RFC 9110, section 7.8). The parser stops reading HTTP behind the head of a
-    request that has one, so a new parser reads on from there: it is given the same framing without the offer.
-    Trailers are ignored too: nothing in a body may pass for a header.
+    Offers to upgrade are ignored (RFC 9110, section 7.8). The parser stops after the head of a request with such
+    an offer, so a new parser takes over, with the same framing and without the offer. Trailers are ignored too:
+    nothing in a body may pass for a header.
     """
 
     limits = ServerLimits()
@@ -75,7 +75,7 @@ class BoundedProtocol(HttpToolsProtocol):
     _head_bytes = 0
     _refused = False
     _resuming = False
-    """Whether a new parser reads a head that the application knows already."""
+    """Whether a new parser is reading a head that was already parsed."""
     _head_timer: asyncio.TimerHandle | None = None
 
     @classmethod
@@ -84,17 +84,17 @@ class BoundedProtocol(HttpToolsProtocol):
         return type("BoundedProtocol", (cls,), {"limits": limits})
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """A client connected: it has to say what it wants in time."""
+        """Starts the clock for the head of the first request."""
         super().connection_made(transport)
         self._start_head_timer()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """The connection is gone."""
+        """Stops the clock."""
         self._stop_head_timer()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        """Counts what belongs to a head that is not complete, which the parser keeps in memory."""
+        """Counts the bytes of an incomplete head, which the parser keeps in memory."""
         if self._refused:
             return
         if self._in_head:
@@ -111,24 +111,24 @@ class BoundedProtocol(HttpToolsProtocol):
                 self._start_head_timer()
 
     def on_message_begin(self) -> None:
-        """A request begins."""
+        """Begins a request."""
         if self._resuming:
             return
         super().on_message_begin()
         self._in_head, self._head_bytes = True, 0
 
     def on_url(self, url: bytes) -> None:
-        """A part of the address."""
+        """Takes a part of the address."""
         if not self._resuming:
             super().on_url(url)
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """A header, or a trailer, which is not kept."""
+        """Takes a header, and ignores a trailer."""
         if self._in_head:
             super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
-        """The head is complete: the last moment to refuse it."""
+        """Refuses a complete head that breaks a bound."""
         if self._resuming:
             self._resuming = False
             return
@@ -144,16 +144,16 @@ class BoundedProtocol(HttpToolsProtocol):
         super().on_headers_complete()
 
     def on_message_complete(self) -> None:
-        """The body is complete, unless the parser only takes what follows the head for another protocol."""
+        """Ends the body, unless the parser mistakes what follows the head for another protocol."""
         if not self.parser.should_upgrade():
             super().on_message_complete()
 
     def send_400_response(self, msg: str) -> None:
-        """Answers what the parser does not understand."""
+        """Answers what the parser cannot parse."""
         self._refuse(400, msg.rstrip(".") + ": it does not follow HTTP/1.1")
 
     def _parse(self, data: bytes) -> None:
-        """Reads `data` to its end, however many requests in it offer to upgrade."""
+        """Parses all of `data`, however many requests in it offer to upgrade."""
         rest = memoryview(data)
         while not self._refused:
             try:
@@ -164,7 +164,7 @@ class BoundedProtocol(HttpToolsProtocol):
                 self._resume()
 
     def _resume(self) -> None:
-        """Puts a new parser behind the head that was read last."""
+        """Replaces the parser after the head that it read last."""
         framing = [b"%b: %b\r\n" % header for header in self.headers if header[0] in _FRAMING]
         self.parser = httptools.HttpRequestParser(self)
         self.parser.set_dangerous_leniencies(lenient_data_after_close=True)

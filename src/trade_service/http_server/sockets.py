@@ -1,4 +1,4 @@
-"""Bound sockets, or a clear word on why there are none."""
+"""Binds listening sockets, with clear errors."""
 
 import asyncio
 import errno

@@ -1,8 +1,8 @@
-"""Who may call which route: every route declares a role, and nothing is served that does not.
+"""Who may call which route: every route declares a role, and a route without one is not served.
 
-A handler, or the router around it, declares its role with one of `ANYONE`, `READER`, `TRADER`, `OPERATOR`:
+A handler, its controller or its router declares the role:
 
-    get("/{trade_order_id:str}", opt=READER)(self.read)
+    @get("/{trade_order_id:str}", opt=READER)
 """
 
 from collections.abc import Iterator, Mapping
@@ -10,8 +10,9 @@ from typing import Any, Protocol
 
 import structlog
 from litestar import Litestar
+from litestar.connection import ASGIConnection
 from litestar.enums import HttpMethod, ScopeType
-from litestar.handlers import HTTPRouteHandler
+from litestar.handlers import BaseRouteHandler, HTTPRouteHandler
 from litestar.routes import HTTPRoute
 from litestar.types import ASGIApp, HTTPScope, Receive, Scope, Send
 
@@ -35,7 +36,7 @@ CHECK_RETRY_AFTER_S = 2
 
 
 def for_role(role: Role) -> dict[str, Role]:
-    """The declaration of a role that is known only at the start."""
+    """Declares a role that only the settings know."""
     return {_ROLE: role}
 
 
@@ -50,10 +51,10 @@ class UndeclaredRole(Exception):
 
 
 class Authenticator(Protocol):
-    """Finds out who asks."""
+    """Identifies callers."""
 
     async def principal(self, credential: str | None) -> Principal:
-        """Whoever a key or token belongs to; None stands for none given.
+        """The owner of a key or token; None means that none was given.
 
         Raises NotAuthenticated and CredentialsNotCheckable.
         """
@@ -61,15 +62,19 @@ class Authenticator(Protocol):
 
 
 class Everybody:
-    """Lets everybody do everything: where only this machine is served, or where somebody chose it."""
+    """Grants every request full access: loopback-only servers, or auth.mode = none."""
 
     async def principal(self, credential: str | None) -> Principal:  # noqa: ARG002  # the protocol's
-        """The same for all."""
+        """An operator without a name."""
         return Principal("", Role.OPERATOR)
 
 
-class Gate:
-    """The ASGI layer in front of every route."""
+class Authentication:
+    """Middleware: identifies the caller of every route that is not open to anyone.
+
+    Raises RequestRefused: 401 without a valid credential, 403 for a change requested by a page of a foreign
+    origin, 429 over the rate limit, 503 where credentials cannot be checked.
+    """
 
     def __init__(self, authenticator: Authenticator, rates: RateLimit, origins: Origins) -> None:
         self._authenticator = authenticator
@@ -77,32 +82,32 @@ class Gate:
         self._origins = origins
 
     def __call__(self, app: ASGIApp) -> ASGIApp:
-        """`app` for those who may; raises RequestRefused with 401, 403 or 429 for others, and for their pages."""
+        """Wraps `app`, as Litestar asks of a middleware."""
 
-        async def guarded(scope: Scope, receive: Receive, send: Send) -> None:
+        async def authenticated(scope: Scope, receive: Receive, send: Send) -> None:
             is_http = scope["type"] == ScopeType.HTTP
             needed = role_of(scope["route_handler"], str(scope.get("method"))) if is_http else None
-            if needed is None:  # The application's start refuses these: this is the second lock.
+            if needed is None:  # Start-up refuses such routes; this is the second lock.
                 raise UndeclaredRole([scope["path"]])
             if needed > Role.ANYONE:
                 if str(scope.get("method")) not in _READING:
                     self._check_origin(scope)
-                await self._let_in(scope, needed)
+                await self._identify(scope)
             await app(scope, receive, send)
 
-        return guarded
+        return authenticated
 
     def _check_origin(self, scope: Scope) -> None:
         headers = {name: value.decode("latin-1") for name, value in scope["headers"]}
         if b"origin" in headers:
             self._origins.check(headers[b"origin"], headers.get(b"host", ""))
 
-    async def _let_in(self, scope: Scope, needed: Role) -> None:
+    async def _identify(self, scope: Scope) -> None:
         address = (scope["client"] or ("",))[0]
         try:
             principal = await self._authenticator.principal(credential_of(scope["headers"]))
         except NotAuthenticated as error:
-            self._rates.take(address)  # Guessing is slowed down as well.
+            self._rates.take(address)  # Slows down guessing as well.
             headers = {"WWW-Authenticate": CHALLENGE}
             raise RequestRefused(401, HttpCode.NOT_AUTHENTICATED, str(error), headers=headers) from None
         except CredentialsNotCheckable as error:
@@ -110,18 +115,26 @@ class Gate:
             code = HttpCode.CREDENTIALS_NOT_CHECKABLE
             raise RequestRefused(503, code, message, CHECK_RETRY_AFTER_S) from None
         self._rates.take(f"principal {principal.name}" if principal.name else address)
-        scope["state"][_PRINCIPAL] = principal.name
+        scope["state"][_PRINCIPAL] = principal
         if principal.name:
             structlog.contextvars.bind_contextvars(principal=principal.name)
-        if principal.role < needed:
-            message = f"this needs the role {needed.title}; {principal.name} has {principal.role.title}"
-            details = {"needed": needed.title, "role": principal.role.title}
-            raise RequestRefused(403, HttpCode.NOT_PERMITTED, message, details=details)
+
+
+async def require_role(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:
+    """Guard: raises RequestRefused (403) unless the caller has the role that the route declares."""
+    principal: Principal | None = connection.scope["state"].get(_PRINCIPAL)
+    needed = role_of(handler, str(connection.scope.get("method")))
+    if principal is None or needed is None or principal.role >= needed:
+        return  # Without a principal the route is open to anyone: `Authentication` saw to that.
+    message = f"this needs the role {needed.title}; {principal.name} has {principal.role.title}"
+    details = {"needed": needed.title, "role": principal.role.title}
+    raise RequestRefused(403, HttpCode.NOT_PERMITTED, message, details=details)
 
 
 def principal_of(scope: HTTPScope) -> str:
-    """The name of whoever asks; empty where everybody may do everything."""
-    return str(scope["state"].get(_PRINCIPAL, ""))
+    """The caller's name; empty where every request has full access."""
+    principal: Principal | None = scope["state"].get(_PRINCIPAL)
+    return "" if principal is None else principal.name
 
 
 def role_of(handler: object, method: str) -> Role | None:
@@ -133,7 +146,7 @@ def role_of(handler: object, method: str) -> Role | None:
 
 
 def declared_roles(app: Litestar) -> Iterator[tuple[str, str, Role | None]]:
-    """Method, path template and role of everything that is served."""
+    """Method, path template and role of every route."""
     for route in app.routes:
         if not isinstance(route, HTTPRoute):
             yield "ANY", route.path_format, None
@@ -150,11 +163,11 @@ def check_roles(app: Litestar) -> None:
 
 
 def credential_of(headers: Any) -> str | None:
-    """The key or token of a request; raises NotAuthenticated when there are several, or it is another kind."""
-    found = [(name, value) for name, value in headers if name in _READERS]
+    """The key or token of a request; raises NotAuthenticated for several, and for another scheme."""
+    found = [(name, value) for name, value in headers if name in _CREDENTIALS]
     if len(found) > 1:
         raise NotAuthenticated("give one credential: Authorization or X-API-Key, once")
-    return _READERS[found[0][0]](found[0][1].decode("latin-1")) if found else None
+    return _CREDENTIALS[found[0][0]](found[0][1].decode("latin-1")) if found else None
 
 
 def _bearer(value: str) -> str:
@@ -164,4 +177,4 @@ def _bearer(value: str) -> str:
     return credential.strip()
 
 
-_READERS: Mapping[bytes, Any] = {b"authorization": _bearer, b"x-api-key": str.strip}
+_CREDENTIALS: Mapping[bytes, Any] = {b"authorization": _bearer, b"x-api-key": str.strip}

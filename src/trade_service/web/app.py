@@ -3,31 +3,57 @@
 from typing import cast
 
 from litestar import Litestar, Router
+from litestar.datastructures import State
+from litestar.middleware import AbstractMiddleware
 from litestar.types import Middleware
 
-from trade_service.web.access import Gate, check_roles
+from trade_service.web.access import Authentication, Everybody, check_roles, for_role, require_role
 from trade_service.web.cors import Origins
-from trade_service.web.dependencies import WebServices, WebSettings
+from trade_service.web.dependencies import WebServices, provided
+from trade_service.web.dto import StrictBodies, StrictRequest
 from trade_service.web.errors import allow_header, respond_to_error
-from trade_service.web.health import HealthRoutes
-from trade_service.web.idempotency import REPLAYED
-from trade_service.web.limits import Limits, RequestContext
-from trade_service.web.log_level import LoggerRoutes
-from trade_service.web.measuring import AllMethods, HeadAsGet, MeasuredRequests
-from trade_service.web.openapi.routes import SchemaRoutes
-from trade_service.web.operations import InfoRoutes, MetricsRoutes
+from trade_service.web.health import HealthController
+from trade_service.web.idempotency import KEYS, REPLAYED
+from trade_service.web.limits import Limits
+from trade_service.web.log_level import LogLevelController
+from trade_service.web.openapi.routes import Document, SchemaController
+from trade_service.web.operations import InfoController, MetricsController
 from trade_service.web.rate_limit import RateLimit
-from trade_service.web.v1.bulk import BulkRoutes
-from trade_service.web.v1.executions import ExecutionRoutes
+from trade_service.web.request_context import RequestContext
+from trade_service.web.v1.executions import ExecutionController
 from trade_service.web.v1.paging import TOTAL_HEADERS
-from trade_service.web.v1.references import ReferenceRoutes
+from trade_service.web.v1.references import (
+    BlotterController,
+    DestinationController,
+    ExecutionStatusController,
+    OneTradeTypeController,
+    TradeTypeController,
+)
 from trade_service.web.v1.responses import SUBMISSION_MESSAGE, SUBMISSION_STATE
-from trade_service.web.v1.trade_orders import TradeOrderRoutes
-from trade_service.web.v2.executions import ExecutionListRoutes
-from trade_service.web.v2.operating import OperatingRoutes
-from trade_service.web.v2.submissions import SubmissionRoutes
-from trade_service.web.v2.trade_orders import TradeOrderListRoutes
+from trade_service.web.v1.trade_orders import BulkController, TradeOrderController
+from trade_service.web.v2.event_stream import EventStreams
+from trade_service.web.v2.executions import NamedExecutionController
+from trade_service.web.v2.operating import OperatorController
+from trade_service.web.v2.submissions import SubmissionController, SubmissionEventController
+from trade_service.web.v2.trade_orders import NamedBatchController, NamedOrderController
 
+V1 = [
+    TradeOrderController,
+    BulkController,
+    ExecutionController,
+    BlotterController,
+    DestinationController,
+    ExecutionStatusController,
+    TradeTypeController,
+    OneTradeTypeController,
+]
+V2 = [
+    SubmissionController,
+    OperatorController,
+    NamedOrderController,
+    NamedBatchController,
+    NamedExecutionController,
+]
 EXPOSED_HEADERS = [
     SUBMISSION_STATE,
     SUBMISSION_MESSAGE,
@@ -39,14 +65,20 @@ EXPOSED_HEADERS = [
 ]
 
 
-def create_app(services: WebServices, settings: WebSettings) -> Litestar:
+def create_app(services: WebServices) -> Litestar:
     """The application over `services`. It starts nothing itself, and answers as soon as it is called."""
+    settings = services.settings
     rates = RateLimit(settings.requests_per_s, settings.request_burst, settings.max_clients)
     origins = Origins(settings.cors_allow_origins)
-    gate = Gate(services.authenticator, rates, origins)
     app = Litestar(
-        route_handlers=_routes(services, settings),
-        middleware=[cast(Middleware, gate)],
+        route_handlers=_routers(services),
+        dependencies={"services": provided(services)},
+        middleware=[cast(Middleware, Authentication(services.authenticator, rates, origins))],
+        guards=[require_role],
+        plugins=[StrictBodies()],
+        request_class=StrictRequest,
+        return_dto=None,
+        state=State({KEYS: services.keys}),
         exception_handlers={Exception: respond_to_error},
         cors_config=origins.cors(EXPOSED_HEADERS),
         openapi_config=None,
@@ -55,39 +87,34 @@ def create_app(services: WebServices, settings: WebSettings) -> Litestar:
         debug=False,
     )
     check_roles(app)
-    # Outermost, since a middleware would not see requests that no route matches.
-    methods = {route.path_format: allow_header(route.methods) for route in app.routes}
-    inner = HeadAsGet(AllMethods(app.asgi_handler, methods))
-    measured = inner if services.metrics is None else MeasuredRequests(inner, services.metrics)
-    app.asgi_handler = RequestContext(measured)
+    allowed = {route.path_format: allow_header(route.methods) for route in app.routes}
+    cors = cast(AbstractMiddleware, app.asgi_handler)
+    app.asgi_handler = RequestContext(cors.app, cors, allowed, services.metrics)
     return app
 
 
-def _routes(services: WebServices, settings: WebSettings) -> list[Router]:
-    """All that is served, bounded together but for streams and probes."""
+def _routers(services: WebServices) -> list[Router]:
+    """All routes. Those of the API are bounded together, but for streams and probes."""
+    settings = services.settings
     limits = cast(Middleware, Limits(settings.max_concurrent_requests, settings.request_timeout_s))
-    submissions = SubmissionRoutes(services, settings)
-    v1 = [
-        TradeOrderRoutes(services, settings).router(),
-        BulkRoutes(services).router(),
-        ExecutionRoutes(services, settings).router(),
-        ReferenceRoutes(services).router(),
+    streams = EventStreams(services.bulk_submissions, settings.streams, lambda: services.health.stopping)
+    document = Document(secured=not isinstance(services.authenticator, Everybody))
+    routers = [
+        Router("/api/v1", route_handlers=V1, middleware=[limits]),
+        Router("/api/v2", route_handlers=V2, middleware=[limits]),
+        Router(
+            "/api/v2",
+            route_handlers=[SubmissionEventController],
+            dependencies={"streams": provided(streams)},
+        ),
+        Router("/", route_handlers=[HealthController, InfoController]),
+        Router("/", route_handlers=[SchemaController], dependencies={"document": provided(document)}),
     ]
-    v2 = [
-        submissions.router(),
-        OperatingRoutes(services).router(),
-        TradeOrderListRoutes(services).router(),
-        ExecutionListRoutes(services).router(),
-    ]
-    measured = [] if services.metrics is None else [services.metrics]
-    levels = [] if services.log_level is None else [services.log_level]
-    return [
-        Router("/api/v1", route_handlers=v1, middleware=[limits]),
-        Router("/api/v2", route_handlers=v2, middleware=[limits]),
-        Router("/api/v2", route_handlers=[submissions.stream_router()]),
-        HealthRoutes(services.health, settings).router(),
-        InfoRoutes().router(),
-        SchemaRoutes(services).router(),
-        *(LoggerRoutes(level).router() for level in levels),
-        *(MetricsRoutes(metrics, settings.metrics_role).router() for metrics in measured),
-    ]
+    if services.log_level is not None:
+        level = {"level": provided(services.log_level)}
+        routers.append(Router("/", route_handlers=[LogLevelController], dependencies=level))
+    if services.metrics is not None:
+        metrics = {"metrics": provided(services.metrics)}
+        opt = for_role(settings.metrics_role)
+        routers.append(Router("/", route_handlers=[MetricsController], dependencies=metrics, opt=opt))
+    return routers

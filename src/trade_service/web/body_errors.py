@@ -1,6 +1,6 @@
-"""What is wrong with a JSON body, told with its field, its value and the rule.
+"""Errors of JSON bodies, with field, value and rule.
 
-The decoder says what it expected and where; the value that stood there is looked up in the body.
+The decoder reports what it expected and where; the value is then found in the body.
 """
 
 import json
@@ -23,11 +23,11 @@ _WORDS = {
     "null": "null",
 }
 _OUT_OF_RANGE = "Integer value out of range"
-"""Said of integers of thousands of digits, of whatever type the field is."""
+"""The decoder's message for integers of thousands of digits, in fields of any type."""
 
 
 class RawJson(str):
-    """JSON that is shown as it stood in the body, without Python's quotes."""
+    """A value shown as it was in the body, without Python's quotes."""
 
     __slots__ = ()
 
@@ -36,9 +36,9 @@ class RawJson(str):
 
 
 def explained(message: str, body: bytes) -> InvalidInput:
-    """The error for what the decoder says of a body that does not have the right shape.
+    """The error for a body of the wrong shape, from the decoder's message.
 
-    The decoder stops at the first fault: where there are worse ones behind it, they are told instead.
+    The decoder stops at the first fault; a body that is not JSON at all behind it is reported as that.
     """
     place = _PLACE.fullmatch(message)
     what, path = (place["what"], place["path"] or "") if place else (message, "")
@@ -57,13 +57,13 @@ def explained(message: str, body: bytes) -> InvalidInput:
 
 
 def not_json(message: str, body: bytes) -> InvalidInput:
-    """The error for a body that is no JSON at all."""
-    told = message if _ACRONYM.match(message) else message[:1].lower() + message[1:]
-    return InvalidInput.of("body", _beginning(body), f"must be valid JSON: {told}")
+    """The error for a body that is not JSON."""
+    reason = message if _ACRONYM.match(message) else message[:1].lower() + message[1:]
+    return InvalidInput.of("body", _beginning(body), f"must be valid JSON: {reason}")
 
 
 def too_deep(body: bytes) -> InvalidInput:
-    """The error for a body that is nested deeper than anything that is read here."""
+    """The error for a body that is nested too deeply."""
     rule = "must not be nested deeper than a few hundred levels"
     return InvalidInput.of("body", _beginning(body), rule)
 
@@ -71,21 +71,21 @@ def too_deep(body: bytes) -> InvalidInput:
 def refuse_repeated_names(body: bytes) -> None:
     """Raises InvalidInput when an object of the body has the same name twice.
 
-    Readers differ on which of the two counts (RFC 8259, section 4), so that whoever checked or signed such a
-    request may have read another quantity than the one that would be traded.
+    Parsers differ on which of the two counts (RFC 8259, section 4), so a proxy that checked or signed such a
+    request may have read another quantity than the one to be traded.
     """
     _parsed(body)
 
 
 def shown(value: object) -> object:
-    """A value of a body as an error tells it: short, and in words of JSON."""
+    """A value of a body as an error shows it: short, and in terms of JSON."""
     if isinstance(value, list):
         return RawJson(f"a list of {len(value)}")
     if isinstance(value, dict):
         return RawJson("an object")
     if value is None or isinstance(value, bool):
         return RawJson(json.dumps(value))
-    # Half of a surrogate pair is valid JSON, and no text that could be answered.
+    # Half of a surrogate pair is valid JSON, but cannot be encoded in the response.
     text = str(value)[:100].encode("utf-8", "replace").decode("utf-8")
     return text if isinstance(value, str) and not isinstance(value, RawJson) else RawJson(text)
 

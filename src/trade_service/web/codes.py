@@ -1,13 +1,13 @@
-"""The codes of requests that are refused whatever they ask for; the code table lists them with the others."""
+"""Codes of requests that are refused whatever they ask for; the code table in the docs lists them all."""
 
 from enum import StrEnum
 
 
 class HttpCode(StrEnum):
-    """What is wrong with a request itself, or with the service."""
+    """Faults of the request itself, or of the service."""
 
     BAD_REQUEST = "BAD_REQUEST"
-    """What came is no request that the service understands."""
+    """The request is malformed."""
     NO_SUCH_ADDRESS = "NO_SUCH_ADDRESS"
     METHOD_NOT_ALLOWED = "METHOD_NOT_ALLOWED"
     BODY_TOO_LARGE = "BODY_TOO_LARGE"
@@ -16,17 +16,17 @@ class HttpCode(StrEnum):
     NOT_AUTHENTICATED = "NOT_AUTHENTICATED"
     NOT_PERMITTED = "NOT_PERMITTED"
     ORIGIN_NOT_ALLOWED = "ORIGIN_NOT_ALLOWED"
-    """A web page from elsewhere asks for a change."""
+    """A page of a foreign origin asks for a change."""
     CREDENTIALS_NOT_CHECKABLE = "CREDENTIALS_NOT_CHECKABLE"
-    """What keys or tokens are checked against cannot be reached."""
+    """The source that keys or tokens are checked against is unavailable."""
     TOO_MANY_REQUESTS = "TOO_MANY_REQUESTS"
     CLIENT_GONE = "CLIENT_GONE"
     OVERLOADED = "OVERLOADED"
-    """As many requests as may be are being served, or as many executions as may wait are waiting."""
+    """The limit on concurrent requests or on waiting executions is reached."""
     REQUEST_TIMEOUT = "REQUEST_TIMEOUT"
     STORE_UNAVAILABLE = "STORE_UNAVAILABLE"
     INTERNAL_ERROR = "INTERNAL_ERROR"
     IDEMPOTENCY_KEY_REUSED = "IDEMPOTENCY_KEY_REUSED"
-    """The key came before with another request."""
+    """Another request used the key before."""
     IDEMPOTENCY_KEY_RUNNING = "IDEMPOTENCY_KEY_RUNNING"
-    """The first request with the key, or a repeat of it, is being served."""
+    """The first request with the key, or a repeat, is still running."""

@@ -1,4 +1,4 @@
-"""Which web pages may call: a browser tells a page's origin with every request that changes anything."""
+"""Which web pages may call: browsers send the origin of a page with every request that changes anything."""
 
 import re
 from collections.abc import Sequence
@@ -13,10 +13,10 @@ _OF_THIS_MACHINE = r"https?://(localhost|127\.0\.0\.1|\[::1\])(:[0-9]{1,5})?"
 
 
 class Origins:
-    """The origins that are allowed; None stands for those of pages that this machine serves itself.
+    """The allowed origins; None allows the pages that this machine serves itself.
 
-    The headers of CORS alone do not keep a page from calling: a POST without a body, or with one of plain
-    text, is sent without asking first.
+    CORS headers alone do not keep a page from calling: browsers send a POST without a body, or with plain text,
+    without a preflight request.
     """
 
     def __init__(self, allowed: Sequence[str] | None) -> None:
@@ -24,13 +24,13 @@ class Origins:
         self._own = re.compile(_OF_THIS_MACHINE, re.IGNORECASE) if allowed is None else None
 
     def cors(self, expose_headers: list[str]) -> CORSConfig:
-        """The same as headers."""
+        """The same, as Litestar's CORS settings."""
         if self._allowed is None:
             return CORSConfig([], allow_origin_regex=_OF_THIS_MACHINE, expose_headers=expose_headers)
         return CORSConfig(list(self._allowed), expose_headers=expose_headers)
 
     def check(self, origin: str, host: str) -> None:
-        """Raises RequestRefused (403) for the change that a page of another origin asks for."""
+        """Raises RequestRefused (403) for a change requested by a page of another origin."""
         if self._allows(origin, host):
             return
         rule = "must be one of server.cors_allow_origins: pages from elsewhere change nothing here"

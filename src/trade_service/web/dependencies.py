@@ -1,9 +1,12 @@
-"""What the HTTP application needs: use cases, limits, and what the process tells about itself."""
+"""What handlers depend on: use cases, limits, and what the process knows of itself."""
 
 from collections.abc import Mapping
-from typing import Protocol, Self
+from typing import Any, Protocol, TypeAlias, TypeVar
 
 import msgspec
+from litestar import Request
+from litestar.di import NamedDependency, Provide
+from litestar.params import SkipValidation
 
 from trade_service.domain.access import Role
 from trade_service.trading.bulk_submissions import BulkSubmissions
@@ -15,29 +18,28 @@ from trade_service.trading.operating import OperatorService
 from trade_service.trading.reference import ReferenceCache
 from trade_service.trading.trade_orders import TradeOrderService
 from trade_service.web.access import Authenticator, Everybody
-from trade_service.web.v2.stream_settings import StreamSettings
 
 
 class Health(Protocol):
-    """What the probes ask."""
+    """The state that probes report."""
 
     @property
     def stopping(self) -> bool:
-        """Whether the service is on its way out: it still answers, and should get no new work."""
+        """Whether shutdown has begun: requests are still served, and no new ones should come."""
         ...
 
     @property
     def claims_wait_for(self) -> str:
-        """Why no execution is sent at present although all are taken; empty while they are sent."""
+        """Why no execution is being sent although all are accepted; empty while they are sent."""
         ...
 
     async def check_database(self) -> None:
-        """Raises StoreUnavailable, saying why, unless the database answers and has all its migrations."""
+        """Raises StoreUnavailable, with the reason, unless the database answers and is migrated."""
         ...
 
 
 class Metrics(Protocol):
-    """What is measured of requests, and all that is measured."""
+    """Metrics of requests, and the exposition of all metrics."""
 
     @property
     def content_type(self) -> str:
@@ -45,15 +47,15 @@ class Metrics(Protocol):
         ...
 
     def begun(self) -> None:
-        """A request came."""
+        """Counts a request that arrived."""
         ...
 
     def ended(self, method: str, template: str | None, status: int, seconds: float) -> None:
-        """It was answered; `template` is None when no route serves it."""
+        """Records a response; `template` is None when no route matched."""
         ...
 
     def text(self) -> bytes:
-        """All of it, in Prometheus' text format."""
+        """All metrics in Prometheus' text format."""
         ...
 
     def names(self) -> list[str]:
@@ -70,16 +72,48 @@ class LogLevel(Protocol):
 
     @property
     def effective(self) -> str:
-        """The one in force: DEBUG, INFO, WARNING, ERROR or CRITICAL."""
+        """The level in force: DEBUG, INFO, WARNING, ERROR or CRITICAL."""
         ...
 
     def change(self, level: str | None) -> None:
-        """Sets it; None is what the settings say."""
+        """Sets the level; None restores the one in the settings."""
         ...
 
 
+class StreamSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """Bounds of event streams."""
+
+    max_streams: int = 50
+    poll_s: float = 0.5
+    heartbeat_s: float = 15.0
+    max_s: float = 900.0
+    """Then a stream ends: its client reconnects and continues after the last event it has."""
+
+
+class WebSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """Limits of the HTTP application."""
+
+    max_body_bytes: int = 10_000_000
+    request_timeout_s: float = 30.0
+    """Must exceed `wait_s`: otherwise submissions that are merely slow answer 503 instead of 'pending'."""
+    max_concurrent_requests: int = 2000
+    requests_per_s: float = 0.0
+    """Of one client; 0 for no limit."""
+    request_burst: int = 200
+    max_clients: int = 10_000
+    metrics_role: Role = Role.ANYONE
+    """The role that reading metrics needs."""
+    cors_allow_origins: tuple[str, ...] | None = ("*",)
+    """None: pages of this machine."""
+    wait_s: float = 25.0
+    """How long a submission waits for its outcome before it is answered as pending."""
+    streams: StreamSettings = StreamSettings()
+    probe_timeout_s: float = 2.0
+    """How long readiness waits for the database."""
+
+
 class WebServices(msgspec.Struct, frozen=True):
-    """The use cases that are served."""
+    """The use cases behind the routes, and the settings of the application."""
 
     orders: TradeOrderService
     executions: ExecutionService
@@ -95,32 +129,16 @@ class WebServices(msgspec.Struct, frozen=True):
     """None when nothing is measured."""
     log_level: LogLevel | None = None
     """None where it cannot be changed."""
+    settings: WebSettings = WebSettings()
 
 
-class WebSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """Limits of what is served."""
-
-    max_body_bytes: int = 10_000_000
-    request_timeout_s: float = 30.0
-    """Has to exceed `wait_s`: else submissions that are merely slow answer 503 in place of 'pending'."""
-    max_concurrent_requests: int = 2000
-    requests_per_s: float = 0.0
-    """Of one client; 0 for no limit."""
-    request_burst: int = 200
-    max_clients: int = 10_000
-    metrics_role: Role = Role.ANYONE
-    """Who may read metrics."""
-    cors_allow_origins: tuple[str, ...] | None = ("*",)
-    """None: pages of this machine."""
-    wait_s: float = 25.0
-    """How long a submission is waited for before it is answered as pending."""
-    streams: StreamSettings = StreamSettings()
-    probe_timeout_s: float = 2.0
-    """How long readiness waits for the database."""
+T = TypeVar("T")
+Injected: TypeAlias = NamedDependency[SkipValidation[T]]
+"""A handler's parameter that is provided by name."""
+Services: TypeAlias = Injected[WebServices]
+HttpRequest: TypeAlias = Request[Any, Any, Any]
 
 
-class Routes:
-    """Base of what serves routes: Litestar copies its handlers deeply, and must not copy the services."""
-
-    def __deepcopy__(self, memo: dict[int, object]) -> Self:
-        return self
+def provided(value: object) -> Provide:
+    """A dependency that is the same for every request."""
+    return Provide(lambda: value, sync_to_thread=False)

@@ -1,7 +1,7 @@
-"""The one map from what goes wrong to HTTP, and the one shape of every error's body.
+"""The one map from exceptions to HTTP, and the one shape of every error's body.
 
-Bodies are application/problem+json (RFC 9457) and carry `error`, `message` and `details` beside it, which
-is what the service's earlier clients read.
+Bodies are application/problem+json (RFC 9457), with the `error`, `message` and `details` that clients of the
+legacy service read.
 """
 
 import math
@@ -21,7 +21,7 @@ from trade_service.submission.model import ExecutionSubmitResult, SubmitStatus
 from trade_service.submission.ports import StoreUnavailable
 from trade_service.trading.model import NotAccepted
 from trade_service.web.codes import HttpCode
-from trade_service.web.rendering import PROBLEM_JSON, RawResponse, encoded
+from trade_service.web.rendering import PROBLEM_JSON, ApiResponse
 
 _log = structlog.get_logger(__name__)
 
@@ -30,7 +30,7 @@ OVERLOAD_RETRY_AFTER_S = 1
 
 
 class RequestRefused(Exception):
-    """The request itself, not what it asks for, cannot be served."""
+    """The request itself cannot be served, whatever it asks for."""
 
     def __init__(
         self,
@@ -52,12 +52,12 @@ class RequestRefused(Exception):
     @classmethod
     def of(cls, status: int, code: str, field: str, value: object, rule: str) -> Self:
         """A refusal that reads `field: rule; got value`."""
-        told = domain.InvalidInput.of(field, value, rule)
-        return cls(status, code, told.message, details=told.details)
+        invalid = domain.InvalidInput.of(field, value, rule)
+        return cls(status, code, invalid.message, details=invalid.details)
 
 
 class ErrorBody(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
-    """What the body of every error has."""
+    """The fields of every error."""
 
     type: str
     title: str
@@ -71,13 +71,13 @@ class ErrorBody(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
 
 
 class ProblemBody(ErrorBody, frozen=True, kw_only=True):
-    """RFC 9457, and beside it what earlier clients read."""
+    """An error: RFC 9457, and the fields that legacy clients read."""
 
     status: int
 
 
 class Problem(msgspec.Struct, frozen=True):
-    """An error as HTTP tells it."""
+    """An error before it is rendered."""
 
     status: int
     code: str
@@ -110,7 +110,7 @@ STATUS_OF: dict[type[DomainError], int] = {
 """NotAccepted's status depends on its reason, see `status_of_result`; 502 is its last resort."""
 
 STATUS_OF_REASON: dict[str, int] = {
-    # Refused, and nothing here will change that
+    # Refused for good
     OutcomeCode.NOT_FOUND: 404,
     OutcomeCode.NOT_SUBMITTABLE: 400,
     OutcomeCode.ALREADY_REJECTED: 400,
@@ -128,7 +128,7 @@ STATUS_OF_REASON: dict[str, int] = {
     "DOWNSTREAM_CLIENT_FAULT": 500,
     "INVALID_REQUEST": 500,
     "DOWNSTREAM_ERROR_500": 500,
-    # Not to be reached, or without capacity
+    # Unreachable, or without capacity
     "DOWNSTREAM_NAME_NOT_RESOLVED": 503,
     "DOWNSTREAM_REFUSED_CONNECTION": 503,
     "DOWNSTREAM_UNREACHABLE": 503,
@@ -143,7 +143,7 @@ STATUS_OF_REASON: dict[str, int] = {
     "DOWNSTREAM_GATEWAY_TIMEOUT": 504,
     "DOWNSTREAM_READ_TIMEOUT": 504,
     "DOWNSTREAM_TOTAL_TIMEOUT": 504,
-    # Broken answers, and tries spent in whatever way
+    # Broken replies, and exhausted retries of any kind
     "DOWNSTREAM_BAD_GATEWAY": 502,
     "DOWNSTREAM_CONNECTION_LOST": 502,
     "DOWNSTREAM_TRUNCATED": 502,
@@ -152,20 +152,20 @@ STATUS_OF_REASON: dict[str, int] = {
     "DOWNSTREAM_UNEXPECTED_STATUS": 502,
     OutcomeCode.BUDGET_SPENT: 502,
 }
-"""Why an execution ended without acceptance, as the status of the request that waited for it."""
+"""The status of a request that waited for an execution, by the code with which it ended unaccepted."""
 
 
 def status_of_result(result: ExecutionSubmitResult) -> int:
     """The status for an execution that was definitely not accepted.
 
-    Rejected is the caller's fault (400) unless its code says otherwise; given up is the downstream's (502).
+    Rejected is the caller's fault (400) unless its code says otherwise; exhausted is the downstream's (502).
     """
     otherwise = 502 if result.status is SubmitStatus.RETRY_EXHAUSTED else 400
     return STATUS_OF_REASON.get(result.code, otherwise)
 
 
 def problem_of(error: Exception, method: str, path: str) -> Problem:
-    """What HTTP tells of any exception of a request; of an unforeseen one nothing but that it happened."""
+    """Maps any exception of a request; an unexpected one discloses nothing."""
     if isinstance(error, DomainError):
         return _domain_problem(error)
     if isinstance(error, StoreUnavailable):
@@ -176,7 +176,7 @@ def problem_of(error: Exception, method: str, path: str) -> Problem:
         return Problem(error.status, error.code, error.message, error.details, headers)
     if isinstance(error, HTTPException) and error.status_code < 500:
         return _http_problem(error, method, path)
-    message = "the service failed in a way that nobody foresaw: its log has the cause under the request id"
+    message = "unexpected internal error; see the service log for this request id"
     return Problem(500, HttpCode.INTERNAL_ERROR, message)
 
 
@@ -199,17 +199,17 @@ def error_fields(problem: Problem, request_id: str) -> dict[str, Any]:
     }
 
 
-def respond_to_error(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
-    """The answer to any exception."""
+def respond_to_error(request: Request[Any, Any, Any], error: Exception) -> Response[Any]:
+    """The response to any exception."""
     problem = logged_problem(request, error)
     body = problem_body(problem, request_id_of(request))
-    return RawResponse(
-        encoded(body), status_code=problem.status, media_type=PROBLEM_JSON, headers=dict(problem.headers)
+    return ApiResponse(
+        body, status_code=problem.status, media_type=PROBLEM_JSON, headers=dict(problem.headers)
     )
 
 
 def logged_problem(request: Request[Any, Any, Any], error: Exception) -> Problem:
-    """`problem_of` the exception, with its trace in the log when it was not foreseen."""
+    """`problem_of` the exception; logs the traceback of an unexpected one."""
     problem = problem_of(error, request.method, request.scope["path"])
     if problem.code == HttpCode.INTERNAL_ERROR:
         _log.error("request_failed", exc_info=error)
@@ -219,25 +219,25 @@ def logged_problem(request: Request[Any, Any, Any], error: Exception) -> Problem
 
 
 def request_id_of(request: Request[Any, Any, Any]) -> str:
-    """The id that the request came with or was given."""
+    """The id of the request, from its header or generated."""
     return str(request.scope["state"].get("request_id", ""))
 
 
 def _domain_problem(error: DomainError) -> Problem:
     if isinstance(error, NotAccepted):
         result = error.result
-        if result.code == HttpCode.STORE_UNAVAILABLE:  # Nothing is known of its end, least of all this one.
+        if result.code == HttpCode.STORE_UNAVAILABLE:  # Its outcome is not known, least of all to us.
             message = f"execution {result.execution_id}: {result.message}"
             return Problem(503, result.code, message, error.details, _retry_after(STORE_RETRY_AFTER_S))
         return Problem(status_of_result(result), error.code, error.message, error.details)
-    # A subclass that nobody entered is still the caller's to hear about: its nearest ancestor's status.
+    # A subclass missing from the table has the status of its nearest ancestor.
     status = next(STATUS_OF[cls] for cls in type(error).__mro__ if cls in STATUS_OF)
     headers = _retry_after(error.retry_after_s if isinstance(error, domain.Overloaded) else None)
     return Problem(status, error.code, error.message, error.details, headers)
 
 
 def allow_header(methods: Iterable[str]) -> str:
-    """The methods of an address as the header Allow has them: HEAD is answered wherever GET is."""
+    """The header Allow of an address: HEAD is answered wherever GET is."""
     return ", ".join(sorted({*methods} | ({"HEAD"} if "GET" in methods else set())))
 
 
@@ -245,14 +245,14 @@ def _http_problem(error: HTTPException, method: str, path: str) -> Problem:
     headers = dict(error.headers or {})
     if error.status_code == HTTPStatus.NOT_FOUND:
         rule = "there is nothing at this address, see /schema/openapi.json for what there is"
-        told = RequestRefused.of(404, HttpCode.NO_SUCH_ADDRESS, "path", path, rule)
+        refused = RequestRefused.of(404, HttpCode.NO_SUCH_ADDRESS, "path", path, rule)
     elif error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
         headers["allow"] = allow_header(headers.get("allow", "").split(", "))
         rule = f"this address takes {headers['allow']}"
-        told = RequestRefused.of(405, HttpCode.METHOD_NOT_ALLOWED, "method", method, rule)
+        refused = RequestRefused.of(405, HttpCode.METHOD_NOT_ALLOWED, "method", method, rule)
     else:
-        told = RequestRefused(error.status_code, HttpCode.BAD_REQUEST, error.detail)
-    return Problem(told.status, told.code, told.message, told.details, headers)
+        refused = RequestRefused(error.status_code, HttpCode.BAD_REQUEST, error.detail)
+    return Problem(refused.status, refused.code, refused.message, refused.details, headers)
 
 
 def _retry_after(seconds: float | None) -> dict[str, str]:

@@ -1,25 +1,25 @@
-"""Probes, at the addresses of this service and at those that deployments of the earlier one ask."""
+"""Probes, at the addresses of this service and at those that deployments of the legacy service ask."""
 
 import asyncio
 from typing import Any
 
 import msgspec
-from litestar import Response, Router, get
+from litestar import Controller, Response
 
 from trade_service.submission.ports import StoreUnavailable
 from trade_service.web.access import ANYONE
-from trade_service.web.dependencies import Health, Routes, WebSettings
+from trade_service.web.dependencies import Services
 from trade_service.web.rendering import answer
-from trade_service.web.telling import tells
+from trade_service.web.route_docs import documented
+from trade_service.web.routing import get
 
 LIVENESS_PATHS = ("/api/v1/health/liveness", "/actuator/health/liveness")
 READINESS_PATHS = ("/api/v1/health/readiness", "/actuator/health/readiness", "/actuator/health")
 STARTUP_PATH = "/api/v1/health/startup"
-PROBE_PREFIXES = ("/api/v1/health", "/actuator/health")
 
 
 class Report(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What a probe reads: UP or DOWN, and why."""
+    """A probe's response: UP or DOWN, and why."""
 
     status: str
     error: str | None = None
@@ -31,48 +31,36 @@ class Report(msgspec.Struct, frozen=True, omit_defaults=True):
 _UP = Report("UP")
 
 
-class HealthRoutes(Routes):
-    """Liveness depends on nothing; readiness on the database and on not being on the way out."""
+class HealthController(Controller):
+    """Liveness depends on nothing; readiness on the database and on not shutting down."""
 
-    def __init__(self, health: Health, settings: WebSettings) -> None:
-        self._health = health
-        self._timeout_s = settings.probe_timeout_s
+    tags = ("Health",)
 
-    def router(self) -> Router:
-        """The routes."""
-        return Router(
-            "/",
-            route_handlers=[
-                get([*LIVENESS_PATHS, STARTUP_PATH], opt=ANYONE)(self.alive),
-                get(list(READINESS_PATHS), opt=ANYONE | tells(answers={200: Report, 503: Report}))(
-                    self.ready
-                ),
-            ],
-            tags=["Health"],
-        )
-
+    @get([*LIVENESS_PATHS, STARTUP_PATH], opt=ANYONE)
     async def alive(self) -> Response[Report]:
         """The process answers."""
         return answer(_UP)
 
-    async def ready(self) -> Response[Report]:
-        """Whether requests should be sent here: 200 UP, 503 DOWN with the reason.
+    @get(list(READINESS_PATHS), opt=ANYONE | documented(answers={200: Report, 503: Report}))
+    async def ready(self, services: Services) -> Response[Report]:
+        """Whether to send requests here: 200 UP, 503 DOWN with the reason.
 
-        While orders are taken but not sent, `components.submission` says why.
+        While orders are accepted but not sent, `components.submission` has the reason.
         """
-        if self._health.stopping:
+        health, timeout_s = services.health, services.settings.probe_timeout_s
+        if health.stopping:
             return _down("service", "the service is stopping")
         try:
-            async with asyncio.timeout(self._timeout_s):
-                await self._health.check_database()
+            async with asyncio.timeout(timeout_s):
+                await health.check_database()
         except TimeoutError:
-            return _down("db", f"the database did not answer within {self._timeout_s:g} s")
+            return _down("db", f"the database did not answer within {timeout_s:g} s")
         except StoreUnavailable as error:
             return _down("db", str(error))
-        waits_for = self._health.claims_wait_for
+        waits_for = health.claims_wait_for
         if not waits_for:
             return answer(Report("UP", components={"db": _UP, "submission": _UP}))
-        # Orders are taken and fills recorded all the same: without replicas both would be lost.
+        # Still UP: orders are accepted and fills recorded, which without ready replicas would be lost.
         held = Report("OUT_OF_SERVICE", details={"reason": waits_for})
         return answer(Report("UP", message=waits_for, components={"db": _UP, "submission": held}))
 

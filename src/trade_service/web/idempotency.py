@@ -1,14 +1,12 @@
 """The header Idempotency-Key on requests that create or send: read, replayed, kept. docs/idempotency.md."""
 
+import inspect
 import re
 from collections.abc import Awaitable, Callable, Mapping
-from enum import Enum
 from functools import partial, wraps
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, cast
 
-import msgspec
-from litestar import Request, Response, post
-from litestar.enums import MediaType
+from litestar import Response
 from litestar.handlers import HTTPRouteHandler
 from litestar.openapi.spec import OpenAPIType, Schema
 
@@ -26,161 +24,199 @@ from trade_service.trading.request_keys import (
 )
 from trade_service.web.access import principal_of
 from trade_service.web.codes import HttpCode
+from trade_service.web.dependencies import HttpRequest, WebServices
+from trade_service.web.dto import StrictRequest
 from trade_service.web.errors import RequestRefused, problem_of, respond_to_error
-from trade_service.web.rendering import RawResponse
-from trade_service.web.request_parsing import bytes_of
-from trade_service.web.telling import TELLS, Telling, header
+from trade_service.web.rendering import ApiResponse
+from trade_service.web.route_docs import header, with_key
+from trade_service.web.routing import post
 from trade_service.web.v1.responses import SUBMISSION_STATE
 
 IDEMPOTENCY_KEY = "Idempotency-Key"
 REPLAYED = "Idempotent-Replayed"
-"""`true` in an answer to a repeat."""
+"""`true` in the response to a repeat."""
+KEYS = "keys"
+"""Where the application's state has IdempotentRequests."""
 
 MAX_KEY_CHARS = 255
 RETRY_AFTER_MAX_S = 5.0
-"""A request that runs is mostly done long before its lease has passed."""
+"""A request that runs has mostly finished long before its lease ends."""
 
 _CONTENT_TYPE = "Content-Type"
 _KEY = re.compile(rf"[\x20-\x7e]{{1,{MAX_KEY_CHARS}}}")
 _RULE = f"must be 1 to {MAX_KEY_CHARS} printable ASCII characters, a UUID for example, and given once"
-
-Handler: TypeAlias = Callable[..., Awaitable[Response[Any]]]
-Act: TypeAlias = Callable[[], Awaitable[Response[Any]]]
-Again: TypeAlias = Callable[[Created], Awaitable[Response[Any]]]
-
-
-class Idempotency:
-    """Makes routes that take a key."""
-
-    def __init__(self, keys: IdempotentRequests) -> None:
-        self._keys = keys
-
-    def post(
-        self, path: str, act: Handler, again: Handler, *, opt: Mapping[str, Any], **options: Any
-    ) -> HTTPRouteHandler:
-        """A POST route that is served by `act`, which takes the request and the values of its path.
-
-        `again` takes the same and what was created, and answers from that a repeat for which no answer is
-        kept: it creates nothing, and sends nothing twice.
-        """
-
-        @wraps(act)
-        async def serve(request: Request[Any, Any, Any], **values: Any) -> Response[Any]:
-            if IDEMPOTENCY_KEY not in request.headers:
-                return await act(request, **values)
-            asked = await _asked(request)
-            return await self._serve(
-                request, asked, partial(act, request, **values), partial(again, request, **values)
-            )
-
-        return post(path, opt=_told(opt), **options)(serve)
-
-    async def _serve(
-        self, request: Request[Any, Any, Any], asked: KeyedRequest, act: Act, again: Again
-    ) -> Response[Any]:
-        key_status = await self._keys.key_status(asked)
-        if isinstance(key_status, KeyClaim) and key_status.created is None:
-            try:
-                return await self._work(request, key_status, act)
-            except KeyTaken:
-                key_status = await self._keys.key_status(asked)
-        match key_status:
-            case KeptAnswer():
-                response = _response(key_status)
-            case KeyClaim(created=Created() as created):
-                response = await self._work(request, key_status, partial(again, created))
-            case _:
-                # Nothing can be said here of what the key stands for: no route's own words for failure fit.
-                return respond_to_error(request, _refusal(asked.key, key_status))
-        response.headers[REPLAYED] = "true"
-        return response
-
-    async def _work(self, request: Request[Any, Any, Any], claim: KeyClaim, act: Act) -> Response[Any]:
-        """What `act` answers; kept for repeats when it is final and something was created.
-
-        A cancelled request keeps its lease, which does not outlast the longest time of a request by much.
-        """
-        try:
-            with claiming(claim):
-                response = await act()
-        except KeyTaken:
-            raise
-        except Exception as error:
-            if claim.created is None or not _is_outcome(error):
-                await self._keys.let_go(claim)
-                raise
-            response = respond_to_error(request, error)
-        if claim.created is None:
-            return response
-        answer = _kept(response)
-        if SUBMISSION_STATE in answer.headers:
-            await self._keys.let_go(claim)  # Pending: a repeat is told how it stands then.
-        else:
-            await self._keys.keep(claim, answer)
-        return _response(answer)
-
-
 _HEADER = header(
     IDEMPOTENCY_KEY,
     "A repeat with the same key creates and sends nothing again; it gets the first request's answer.",
     Schema(type=OpenAPIType.STRING, pattern=rf"^[\x20-\x7e]{{1,{MAX_KEY_CHARS}}}$"),
 )
 
+Handler: TypeAlias = Callable[..., Awaitable[Response[Any]]]
+Replay: TypeAlias = Callable[[Created | None], Awaitable[Response[Any]]]
+"""Serves a request, given what an earlier request with its key created."""
+_CLAIM = "key_claim"
+"""Where the request's state keeps its claim."""
 
-def _told(opt: Mapping[str, Any]) -> dict[str, Any]:
-    """The options of a handler, with what a key adds to what it tells."""
-    telling: Telling = opt.get(TELLS, Telling())
-    keyed = msgspec.structs.replace(
-        telling,
-        parameters=(*telling.parameters, _HEADER),
-        errors=(*telling.errors, 409, 413, 422),
-        headers=(*telling.headers, REPLAYED),
-    )
-    return {**opt, TELLS: keyed}
+
+def keyed_post(path: str, *, opt: Mapping[str, Any], **options: Any) -> Callable[[Handler], HTTPRouteHandler]:
+    """Declares a POST route that takes an Idempotency-Key.
+
+    The handler's last parameter `created` is None for a first request. For a repeat of which no response is
+    kept it is what the first request created: the handler then creates nothing, and sends nothing twice.
+
+        @keyed_post("/", opt=TRADER)
+        async def create(self, services: Services, data: OrderPost, created: Created | None) -> ...: ...
+    """
+
+    def decorate(handler: Handler) -> HTTPRouteHandler:
+        known = inspect.signature(handler).parameters
+
+        @wraps(handler)
+        async def serve(
+            controller: Any, request: HttpRequest, services: WebServices, **values: Any
+        ) -> Response[Any]:
+            if "request" in known:
+                values["request"] = request
+            replay = partial(_call, partial(handler, controller, services=services, **values))
+            claim: KeyClaim | None = request.scope["state"].get(_CLAIM)
+            if claim is None:
+                return await replay(None)
+            return await _serve_keyed(services.keys, request, claim, replay)
+
+        _hide_created(serve, handler)
+        return post(
+            path, opt=with_key(opt, _HEADER, REPLAYED), before_request=cast(Any, _find_key), **options
+        )(serve)
+
+    return decorate
+
+
+async def _call(handler: Handler, created: Created | None) -> Response[Any]:
+    return await handler(created=created)
+
+
+def _hide_created(serve: Any, handler: Handler) -> None:
+    """Has Litestar see the handler's parameters, and the request in place of `created`."""
+    request = inspect.Parameter("request", inspect.Parameter.KEYWORD_ONLY, annotation=HttpRequest)
+    parameters = dict(inspect.signature(handler).parameters)
+    del parameters["created"]
+    parameters.setdefault("request", request)
+    serve.__signature__ = inspect.signature(handler).replace(parameters=list(parameters.values()))
+    annotations = {name: hint for name, hint in handler.__annotations__.items() if name != "created"}
+    serve.__annotations__ = {"request": HttpRequest, **annotations}
+
+
+async def _find_key(request: StrictRequest) -> Response[Any] | None:
+    """The response to a repeat that needs no work; None where the handler has to run.
+
+    It comes before the body is decoded: what a key stands for is compared byte by byte.
+    """
+    if IDEMPOTENCY_KEY not in request.headers:
+        return None
+    keyed = await _fingerprinted(request)
+    keys: IdempotentRequests = request.app.state[KEYS]
+    status = await keys.key_status(keyed)
+    if isinstance(status, KeyClaim):
+        request.scope["state"][_CLAIM] = status
+        return None
+    return _answered(request, keyed.key, status)
+
+
+async def _serve_keyed(
+    keys: IdempotentRequests, request: HttpRequest, claim: KeyClaim, replay: Replay
+) -> Response[Any]:
+    if claim.created is None:
+        try:
+            return await _work(keys, request, claim, replay)
+        except KeyTaken:
+            status = await keys.key_status(claim.request)
+            if not isinstance(status, KeyClaim) or status.created is None:
+                return _answered(request, claim.request.key, status)
+            claim = status
+    response = await _work(keys, request, claim, replay)
+    response.headers[REPLAYED] = "true"
+    return response
+
+
+def _answered(request: HttpRequest, key: str, status: KeyStatus) -> Response[Any]:
+    """The kept response, or why there is none."""
+    if not isinstance(status, KeptAnswer):
+        # Nothing is known here of what the key stands for, so no route's own error envelope fits.
+        return respond_to_error(request, _refusal(key, status))
+    response = _response(status)
+    response.headers[REPLAYED] = "true"
+    return response
+
+
+async def _work(
+    keys: IdempotentRequests, request: HttpRequest, claim: KeyClaim, replay: Replay
+) -> Response[Any]:
+    """The handler's response; kept for repeats when it is final and something was created.
+
+    A cancelled request keeps its lease, which ends soon after the longest time of a request.
+    """
+    try:
+        with claiming(claim):
+            response = await replay(claim.created)
+    except KeyTaken:
+        raise
+    except Exception as error:
+        if claim.created is None or not _is_outcome(error):
+            await keys.let_go(claim)
+            raise
+        response = respond_to_error(request, error)
+    if claim.created is None:
+        return response
+    answer = _kept(response)
+    if SUBMISSION_STATE in answer.headers:
+        await keys.let_go(claim)  # Pending: a repeat gets the state of its time.
+    else:
+        await keys.keep(claim, answer)
+    return _response(answer)
 
 
 def fingerprint(method: str, path: str, query: bytes, body: bytes) -> bytes:
-    """What tells one request from another, whatever their keys: 32 bytes."""
+    """32 bytes that distinguish one request from another, whatever their keys."""
     return digest(method.encode(), path.rstrip("/").encode(), query, body)
 
 
-async def _asked(request: Request[Any, Any, Any]) -> KeyedRequest:
-    """The request as its key knows it; raises InvalidInput for a key that is none."""
+async def _fingerprinted(request: StrictRequest) -> KeyedRequest:
+    """The request as its key identifies it; raises InvalidInput for an invalid key."""
     keys = request.headers.getall(IDEMPOTENCY_KEY)
     if len(keys) != 1 or not _KEY.fullmatch(keys[0]):
         raise InvalidInput.of(IDEMPOTENCY_KEY, " and ".join(keys)[:100], _RULE)
     scope = request.scope
-    body = await bytes_of(request)
     return KeyedRequest(
         principal=principal_of(scope),
         scope=f"{request.method} {scope['path_template']}",
         key=keys[0],
-        fingerprint=fingerprint(request.method, scope["path"], scope["query_string"], body),
+        fingerprint=fingerprint(
+            request.method, scope["path"], scope["query_string"], await request.raw_body()
+        ),
     )
 
 
 def _is_outcome(error: Exception) -> bool:
-    """Whether an error tells how what was created ended, and not merely that it is not known."""
+    """Whether an error is the outcome of what was created, not merely a failure to learn it."""
     return problem_of(error, "POST", "").code == NotAccepted.code
 
 
-def _refusal(key: str, key_status: KeyStatus) -> RequestRefused:
-    """Why a repeat is not answered: its key stands for something else, or for what still runs."""
-    if isinstance(key_status, Reused):
+def _refusal(key: str, status: KeyStatus) -> RequestRefused:
+    """Why a repeat is not answered: another request has its key, or the first one still runs."""
+    if isinstance(status, Reused):
         rule = "must be new for a new request, and this one came before with another path, query or body"
         return RequestRefused.of(422, HttpCode.IDEMPOTENCY_KEY_REUSED, IDEMPOTENCY_KEY, key, rule)
     message = (
         f"{IDEMPOTENCY_KEY}: a request with the key {key!r} is still running, and this one did nothing: "
         "repeat it in a moment for the answer"
     )
-    left_s = key_status.left_ms / 1000 if isinstance(key_status, StillRunning) else 0.0
+    left_s = status.left_ms / 1000 if isinstance(status, StillRunning) else 0.0
     return RequestRefused(409, HttpCode.IDEMPOTENCY_KEY_RUNNING, message, min(left_s, RETRY_AFTER_MAX_S))
 
 
 def _kept(response: Response[Any]) -> KeptAnswer:
-    """The answer in bytes."""
-    given = response.media_type or MediaType.JSON
-    media_type = given.value if isinstance(given, Enum) else str(given)
+    assert isinstance(response, ApiResponse)
+    media_type = str(response.media_type)
     headers = {**response.headers, _CONTENT_TYPE: media_type}
     body = response.render(response.content, media_type)
     return KeptAnswer(response.status_code or 200, headers, body)
@@ -189,4 +225,4 @@ def _kept(response: Response[Any]) -> KeptAnswer:
 def _response(answer: KeptAnswer) -> Response[Any]:
     headers = dict(answer.headers)
     media_type = headers.pop(_CONTENT_TYPE)
-    return RawResponse(answer.body, status_code=answer.status, headers=headers, media_type=media_type)
+    return ApiResponse(answer.body, status_code=answer.status, headers=headers, media_type=media_type)

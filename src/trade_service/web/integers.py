@@ -1,7 +1,7 @@
-"""Integers of bodies, which clients also send as text: "7" is 7, as it was for the earlier service.
+"""Integers of bodies, which clients also send as text: "7" is 7, as for the legacy service.
 
-Bodies are read strictly first, which costs nothing more. Only one that has text in place of an integer is read
-again, with that text replaced wherever its shape wants an integer and takes no text.
+Bodies are decoded strictly first. Only a body with text in place of an integer is decoded again, with the text
+converted wherever its shape has an integer and takes no text.
 """
 
 import re
@@ -13,11 +13,11 @@ from msgspec import inspect
 
 LEAST, MOST = -(2**31), 2**31 - 1
 _SPELLED = re.compile(r"0|-?[1-9][0-9]{0,17}", re.ASCII)
-"""One spelling for each integer: no sign that says nothing, no leading zeros, no blanks."""
+"""One spelling for each integer: no plus sign, no leading zeros, no blanks."""
 _INSTEAD_OF_INTEGER = re.compile(r"Expected `int[^`]*`, got `str`")
 
 Reader = Callable[[Any], Any]
-"""Gives a decoded value back, with integers in place of texts."""
+"""Returns a decoded value with integers in place of texts."""
 
 
 def up_to(most: int) -> str:
@@ -33,19 +33,19 @@ def up_to(most: int) -> str:
 
 
 INTEGER_TEXT = f"^(0|{up_to(MOST)}|-({up_to(-LEAST)}))$"
-"""The texts that are read as an Int32, as a pattern of JSON Schema."""
+"""The texts that are read as an Int32, as a JSON Schema pattern."""
 
 Int32 = Annotated[int, msgspec.Meta(ge=LEAST, le=MOST, extra_json_schema={"pattern": INTEGER_TEXT})]
-"""Ids and versions: the database's integers, or the text of one."""
+"""Ids and versions: integers of the database, or their text."""
 
 
 def integers_of_texts(shape: Any) -> Reader:
-    """What turns texts into integers in a decoded body of that shape."""
+    """Returns the converter of decoded bodies of that shape."""
     return _reader(inspect.type_info(shape)) or _unchanged
 
 
 def is_text_for_integer(message: str) -> bool:
-    """Whether msgspec says with `message` that it found text in place of an integer."""
+    """Whether msgspec's `message` reports text in place of an integer."""
     return _INSTEAD_OF_INTEGER.match(message) is not None
 
 
@@ -58,7 +58,7 @@ def _integer(value: Any) -> Any:
 
 
 def _reader(of: inspect.Type) -> Reader | None:
-    """None when nothing of that type holds integers."""
+    """The converter of a type; None when it holds no integers."""
     match of:
         case inspect.Metadata():
             return _reader(of.type)

@@ -1,20 +1,19 @@
-"""The log level, read and changed while the service runs, as Spring's Actuator does it."""
+"""/actuator/loggers: the log level, read and changed at run time, as Spring's Actuator does it."""
 
 from typing import Any
 
 import msgspec
-from litestar import Request, Response, Router, get, post
-from litestar.params import FromPath
+from litestar import Controller, Response
+from litestar.params import FromPath, JSONBody
 
 from trade_service.domain.errors import InvalidInput, NotFound
 from trade_service.web.access import OPERATOR
-from trade_service.web.dependencies import LogLevel, Routes
+from trade_service.web.dependencies import Injected, LogLevel
 from trade_service.web.rendering import answer
-from trade_service.web.request_parsing import JsonReader
-from trade_service.web.telling import tells
+from trade_service.web.routing import get, post
 
 ROOT = "ROOT"
-OURS = {
+LEVELS = {
     "OFF": "CRITICAL",
     "ERROR": "ERROR",
     "WARN": "WARNING",
@@ -22,60 +21,48 @@ OURS = {
     "DEBUG": "DEBUG",
     "TRACE": "DEBUG",
 }
-"""Ours by Spring's names; OFF leaves what is critical, and there is nothing below DEBUG."""
-_THEIRS = {"CRITICAL": "OFF", "ERROR": "ERROR", "WARNING": "WARN", "INFO": "INFO", "DEBUG": "DEBUG"}
+"""Our levels by Spring's names. OFF still logs what is critical, and nothing is below DEBUG."""
+_SPRING = {"CRITICAL": "OFF", "ERROR": "ERROR", "WARNING": "WARN", "INFO": "INFO", "DEBUG": "DEBUG"}
 
 
 class LevelPost(msgspec.Struct, frozen=True, rename="camel"):
-    """A new level; null is what the settings say."""
+    """A new level; null restores the one in the settings."""
 
     configured_level: str | None = None
 
 
-_LEVEL = JsonReader(LevelPost)
+class LogLevelController(Controller):
+    """One logger, ROOT: the level is that of the whole process."""
 
+    path = "/actuator/loggers"
+    opt = OPERATOR
+    tags = ("Operations",)
 
-class LoggerRoutes(Routes):
-    """One logger, ROOT: the level is the whole process's."""
+    @get("/")
+    async def all(self, level: Injected[LogLevel]) -> Response[dict[str, Any]]:
+        """The known levels, and the one in force."""
+        return answer({"levels": list(LEVELS), "loggers": {ROOT: _shown(level)}})
 
-    def __init__(self, level: LogLevel) -> None:
-        self._level = level
-
-    def router(self) -> Router:
-        """The routes."""
-        return Router(
-            "/actuator/loggers",
-            route_handlers=[
-                get("/")(self.all),
-                get("/{name:str}")(self.one),
-                post("/{name:str}", status_code=204, opt=tells(body=_LEVEL))(self.change),
-            ],
-            opt=OPERATOR,
-            tags=["Operations"],
-        )
-
-    async def all(self) -> Response[dict[str, Any]]:
-        """The levels that there are, and the one in force."""
-        return answer({"levels": list(OURS), "loggers": {ROOT: self._told()}})
-
-    async def one(self, name: FromPath[str]) -> Response[dict[str, Any]]:
+    @get("/{name:str}")
+    async def one(self, level: Injected[LogLevel], name: FromPath[str]) -> Response[dict[str, Any]]:
         """The level in force."""
         _require_root(name)
-        return answer(self._told())
+        return answer(_shown(level))
 
-    async def change(self, request: Request[Any, Any, Any], name: FromPath[str]) -> None:
-        """Sets the level until the next change or restart; without one, to what the settings say."""
+    @post("/{name:str}", status_code=204)
+    async def change(self, level: Injected[LogLevel], name: FromPath[str], data: JSONBody[LevelPost]) -> None:
+        """Sets the level until the next change or restart; null restores the one in the settings."""
         _require_root(name)
-        wanted = (await _LEVEL.read(request)).configured_level
-        if wanted is not None and wanted.upper() not in OURS:
-            raise InvalidInput.of(
-                "configuredLevel", wanted[:80], f"must be one of {', '.join(OURS)}, or null"
-            )
-        self._level.change(None if wanted is None else OURS[wanted.upper()])
+        wanted = data.configured_level
+        if wanted is not None and wanted.upper() not in LEVELS:
+            rule = f"must be one of {', '.join(LEVELS)}, or null"
+            raise InvalidInput.of("configuredLevel", wanted[:80], rule)
+        level.change(None if wanted is None else LEVELS[wanted.upper()])
 
-    def _told(self) -> dict[str, str]:
-        level = _THEIRS[self._level.effective]
-        return {"configuredLevel": level, "effectiveLevel": level}
+
+def _shown(level: LogLevel) -> dict[str, str]:
+    shown = _SPRING[level.effective]
+    return {"configuredLevel": shown, "effectiveLevel": shown}
 
 
 def _require_root(name: str) -> None:

@@ -1,24 +1,23 @@
-"""Metrics and build information, at the addresses that deployments of the earlier service ask."""
+"""Metrics and build information, at the addresses that deployments of the legacy service ask."""
 
 from typing import Any
 
-from litestar import Request, Response, Router, get
+from litestar import Controller, Response
 from litestar.openapi.spec import OpenAPIType, Schema
 from litestar.params import FromPath
 
 from trade_service import __version__
-from trade_service.domain.access import Role
 from trade_service.domain.errors import InvalidInput, NotFound
-from trade_service.web.access import ANYONE, for_role
-from trade_service.web.dependencies import Metrics, Routes
-from trade_service.web.rendering import RawResponse, answer
-from trade_service.web.telling import query, tells
+from trade_service.web.access import ANYONE
+from trade_service.web.dependencies import HttpRequest, Injected, Metrics
+from trade_service.web.rendering import ApiResponse, answer
+from trade_service.web.route_docs import documented, query
+from trade_service.web.routing import get
 
 INFO = {
     "app": {"name": "trade-service", "description": "Trade orders, and executions submitted in batches"},
     "build": {"artifact": "globeco-trade-service", "name": "trade-service", "version": __version__},
 }
-
 
 _TAG = query(
     "tag",
@@ -27,50 +26,40 @@ _TAG = query(
 )
 
 
-class InfoRoutes(Routes):
-    """Which program this is."""
+class InfoController(Controller):
+    """Build information."""
 
-    def router(self) -> Router:
-        """The routes."""
-        return Router("/actuator", route_handlers=[get("/info", opt=ANYONE)(self.info)], tags=["Operations"])
+    path = "/actuator/info"
+    tags = ("Operations",)
 
+    @get("/", opt=ANYONE)
     async def info(self) -> Response[dict[str, Any]]:
         """Name and version."""
         return answer(INFO)
 
 
-class MetricsRoutes(Routes):
-    """What is measured in this process."""
+class MetricsController(Controller):
+    """The metrics of this process."""
 
-    def __init__(self, metrics: Metrics, role: Role) -> None:
-        self._metrics = metrics
-        self._role = role
+    tags = ("Operations",)
 
-    def router(self) -> Router:
-        """The routes."""
-        return Router(
-            "/",
-            route_handlers=[
-                get(["/metrics", "/actuator/prometheus"], opt=tells(media_type="text/plain"))(self.text),
-                get("/actuator/metrics")(self.names),
-                get("/actuator/metrics/{name:str}", opt=tells(parameters=(_TAG,)))(self.read),
-            ],
-            opt=for_role(self._role),
-            tags=["Operations"],
-        )
+    @get(["/metrics", "/actuator/prometheus"], opt=documented(media_type="text/plain"))
+    async def text(self, metrics: Injected[Metrics]) -> Response[bytes]:
+        """All metrics, in Prometheus' text format."""
+        return ApiResponse(metrics.text(), media_type=metrics.content_type)
 
-    async def text(self) -> Response[bytes]:
-        """All metrics, as Prometheus reads them."""
-        return RawResponse(self._metrics.text(), media_type=self._metrics.content_type)
-
-    async def names(self) -> Response[dict[str, list[str]]]:
+    @get("/actuator/metrics")
+    async def names(self, metrics: Injected[Metrics]) -> Response[dict[str, list[str]]]:
         """The names of all metrics."""
-        return answer({"names": self._metrics.names()})
+        return answer({"names": metrics.names()})
 
-    async def read(self, request: Request[Any, Any, Any], name: FromPath[str]) -> Response[dict[str, Any]]:
-        """One metric, summed over the series with the tags that are asked for: `tag=status:200`."""
+    @get("/actuator/metrics/{name:str}", opt=documented(parameters=(_TAG,)))
+    async def read(
+        self, request: HttpRequest, metrics: Injected[Metrics], name: FromPath[str]
+    ) -> Response[dict[str, Any]]:
+        """One metric, summed over the series with the given tags: `tag=status:200`."""
         tags = dict(_tag(str(text)) for text in request.query_params.getall("tag", []))
-        found = self._metrics.read(name, tags)
+        found = metrics.read(name, tags)
         if found is None:
             raise NotFound.of("metric", f"{name[:80]} with these tags" if tags else name[:80])
         return answer(found)

@@ -1,4 +1,4 @@
-"""How often one client may ask: a bucket of tokens for each, and a bounded number of buckets."""
+"""A token bucket for each client, and a bounded number of buckets."""
 
 import time
 from collections import OrderedDict
@@ -9,9 +9,9 @@ from trade_service.web.errors import RequestRefused
 
 
 class RateLimit:
-    """Each client has `burst` requests, and gets `requests_per_s` more a second. Zero means no limit.
+    """Each client has `burst` requests, and gains `requests_per_s` a second. Zero means no limit.
 
-    The client that was not seen for longest is forgotten when there are more than `max_clients`.
+    Past `max_clients`, the least recently seen client is forgotten.
     """
 
     def __init__(
@@ -26,7 +26,7 @@ class RateLimit:
         self._max_clients = max_clients
         self._monotonic = monotonic
         self._buckets: OrderedDict[str, tuple[float, float]] = OrderedDict()
-        """By client, what was left at which moment."""
+        """By client: the tokens left, and when they were counted."""
 
     def take(self, client: str) -> None:
         """Counts a request; raises RequestRefused (429) when the client has none left."""

@@ -1,4 +1,4 @@
-"""The trace that a request belongs to, as W3C's `traceparent` says; what is malformed is ignored."""
+"""The trace that a request belongs to, from W3C's `traceparent`; a malformed one is ignored."""
 
 import re
 import secrets
@@ -13,7 +13,7 @@ _SHAPE = re.compile(
 
 
 class Trace(NamedTuple):
-    """A trace, and the part in it that this request is."""
+    """A trace, and the span of this request in it."""
 
     trace_id: str
     span_id: str
@@ -21,12 +21,12 @@ class Trace(NamedTuple):
 
     @property
     def header(self) -> bytes:
-        """As it is answered."""
+        """The header of the response."""
         return f"00-{self.trace_id}-{self.span_id}-{self.flags}".encode()
 
 
 def trace_of(headers: Iterable[tuple[bytes, bytes]]) -> Trace | None:
-    """The trace that a request brought along; None without one, or with one that cannot be read."""
+    """The trace in a request's headers; None without one, or for one that cannot be read."""
     found = [value for name, value in headers if name == TRACEPARENT]
     match = _SHAPE.fullmatch(found[0]) if len(found) == 1 else None
     if match is None or (match["version"] == b"00" and match["more"]):

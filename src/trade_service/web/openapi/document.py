@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from functools import cached_property
 from types import NoneType
-from typing import Any, get_args, get_type_hints
+from typing import Any, get_args
 
 import msgspec
 from litestar import Litestar
@@ -25,7 +25,7 @@ from trade_service.web.openapi.examples import EXAMPLES
 from trade_service.web.openapi.links import all_links, links_of
 from trade_service.web.openapi.texts import ABOUT, HEADERS, MEANING, TAGS
 from trade_service.web.rendering import PROBLEM_JSON, encoded
-from trade_service.web.telling import ID, JSON, TELLS, Telling
+from trade_service.web.route_docs import DOCS, ID, JSON, RouteDocs
 
 _COMPONENT = "#/components/schemas/{name}"
 _IN_PATH = re.compile(r"\{(\w+)\}")
@@ -45,7 +45,7 @@ class Told(msgspec.Struct, frozen=True, dict=True):
     method: str
     template: str
     handler: HTTPRouteHandler
-    telling: Telling
+    docs: RouteDocs
     role: Role
 
     @property
@@ -62,31 +62,37 @@ class Told(msgspec.Struct, frozen=True, dict=True):
         )
         return self.method + "".join(re.sub(r"\W", "", name) for name in names)
 
+    @property
+    def body(self) -> Any:
+        """The shape of the request's body; None without one."""
+        field = self.handler.parsed_data_field
+        return None if field is None else field.annotation
+
     @cached_property
     def answers(self) -> Mapping[int, Any]:
         """The shapes of what is no error, by status."""
-        if self.telling.answers:
-            return self.telling.answers
-        returned = get_type_hints(self.handler.fn)["return"]
+        if self.docs.answers:
+            return self.docs.answers
+        returned = self.handler.parsed_return_field.annotation
         return {self.handler.status_code: None if returned is NoneType else get_args(returned)[0]}
 
     @property
     def parameters(self) -> list[Parameter]:
         """What the path, the query and the headers hold."""
         in_path = (_path_parameter(name) for name in _IN_PATH.findall(self.template))
-        return [*in_path, *self.telling.parameters]
+        return [*in_path, *self.docs.parameters]
 
     @property
     def errors(self) -> set[int]:
         """The statuses of errors."""
-        errors = {500, *self.telling.errors} - self.answers.keys()
+        errors = {500, *self.docs.errors} - self.answers.keys()
         if self.role > Role.ANYONE:
             errors |= {401, 403, 429, 503}
         if self.parameters:
             errors.add(400)
         if _IN_PATH.search(self.template):
             errors.add(404)
-        if self.telling.body is not None:
+        if self.body is not None:
             errors |= {400, 408, 413, 415}
         return errors
 
@@ -94,10 +100,10 @@ class Told(msgspec.Struct, frozen=True, dict=True):
     def shapes(self) -> Iterator[Any]:
         """All that have a schema."""
         yield from (shape for shape in self.answers.values() if shape is not None)
-        if self.telling.body is not None:
-            yield self.telling.body.shape
-        if self.telling.refusal is not None:
-            yield self.telling.refusal
+        if self.body is not None:
+            yield self.body
+        if self.docs.refusal is not None:
+            yield self.docs.refusal
 
 
 def openapi_document(app: Litestar, *, secured: bool) -> dict[str, Any]:
@@ -151,8 +157,8 @@ def _told(app: Litestar) -> Iterator[Told]:
         for method, (handler, _) in route.route_handler_map.items():
             role = role_of(handler, str(method))
             if method != HttpMethod.OPTIONS and role is not None:
-                telling = handler.opt.get(TELLS, Telling())
-                yield Told(str(method).lower(), route.path_format, handler, telling, role)
+                docs = handler.opt.get(DOCS, RouteDocs())
+                yield Told(str(method).lower(), route.path_format, handler, docs, role)
 
 
 def _operation(told: Told, schemas: Schemas, secured: bool) -> dict[str, Any]:
@@ -166,8 +172,8 @@ def _operation(told: Told, schemas: Schemas, secured: bool) -> dict[str, Any]:
         "parameters": [one.to_schema() for one in told.parameters],
         "responses": dict(sorted(_responses(told, schemas).items())),
     }
-    if told.telling.body is not None:
-        operation["requestBody"] = {"required": True, "content": schemas.content(told.telling.body.shape)}
+    if told.body is not None:
+        operation["requestBody"] = {"required": True, "content": schemas.content(told.body)}
     if secured:
         operation["security"] = _SECURITY if told.role > Role.ANYONE else []
     return operation
@@ -176,18 +182,18 @@ def _operation(told: Told, schemas: Schemas, secured: bool) -> dict[str, Any]:
 def _responses(told: Told, schemas: Schemas) -> dict[str, Any]:
     responses: dict[str, Any] = {}
     for status, shape in told.answers.items():
-        names = ("X-Request-ID", *told.telling.headers)
+        names = ("X-Request-ID", *told.docs.headers)
         headers = {name: {"$ref": f"#/components/headers/{name}"} for name in names}
         responses[str(status)] = {"description": MEANING[status], "headers": headers}
         if shape is not None:
-            responses[str(status)]["content"] = schemas.content(shape, told.telling.media_type)
+            responses[str(status)]["content"] = schemas.content(shape, told.docs.media_type)
         if links := links_of(told.operation_id, status):
             responses[str(status)]["links"] = links
     for status in told.errors:
         responses[str(status)] = {"$ref": f"#/components/responses/Error{status}"}
-        if told.telling.refusal is not None:
+        if told.docs.refusal is not None:
             problem = error_examples(status)
-            envelope = schemas.content(told.telling.refusal)
+            envelope = schemas.content(told.docs.refusal)
             responses[str(status)] = {
                 "description": MEANING[status],
                 "headers": {"X-Request-ID": {"$ref": "#/components/headers/X-Request-ID"}},

@@ -6,6 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 from trade_service.domain.reference import Blotter, Destination, ExecutionStatus, TradeType
+from trade_service.web.batches import created
 from trade_service.web.v1.references import DescribedPost, DescribedPut, NamedPost, NamedPut
 from trade_service.web.v1.requests import (
     BatchSubmission,
@@ -25,7 +26,6 @@ from trade_service.web.v1.responses import (
     SubmitResultAnswer,
     TradeOrderAnswer,
 )
-from trade_service.web.v2.batches import BatchMove
 from trade_service.web.v2.operating_bodies import NOT_ACCEPTED, RequeuePost, ResolvePost
 from trade_service.web.v2.responses import (
     ExecutionPage,
@@ -38,6 +38,7 @@ from trade_service.web.v2.responses import (
     TradeOrderV2,
 )
 from trade_service.web.v2.submission_bodies import ExecutionsSubmit
+from trade_service.web.v2.trade_orders import BatchMove
 
 _MOMENT = datetime(2026, 1, 30, 15, 30, tzinfo=UTC)
 _STAMP = "2026-01-30T15:30:00Z"
@@ -97,7 +98,7 @@ _VALUES: list[object] = [
     ExecutionPost(**_EXECUTION_POST),
     ExecutionPut(**_EXECUTION_POST, version=1, id=9),
     FillPut("PART", Decimal(50), 2),
-    BulkAnswer.of([_ORDER]),
+    BulkAnswer.of(created([_ORDER]), "trade orders created"),
     BatchSubmitAnswer(
         *("SUCCESS", "1 successful, 0 failed of 1", 1, 1, 0),
         [SubmitResultAnswer(7, "SUCCESS", "trade order submitted", _EXECUTION, 0)],

@@ -1,61 +1,63 @@
-"""/schema: the description of the API, as JSON and as a page that needs nothing from elsewhere."""
+"""/schema: the OpenAPI document, and a page that shows it and loads nothing from elsewhere."""
 
 from functools import cache
 from importlib.resources import files
-from typing import Any
 
-from litestar import Request, Response, Router, get
+from litestar import Controller, Litestar, Response
 
-from trade_service.web.access import ANYONE, Everybody
-from trade_service.web.dependencies import Routes, WebServices
+from trade_service.web.access import ANYONE
+from trade_service.web.dependencies import HttpRequest, Injected
 from trade_service.web.openapi.document import openapi_document
-from trade_service.web.rendering import RawResponse, encoded
+from trade_service.web.rendering import ApiResponse, encoded
+from trade_service.web.routing import get
 
 PAGE_POLICY = (
     "default-src 'none'; connect-src 'self'; script-src 'self'; style-src 'self'; img-src data:; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
-"""The page loads nothing but its own script, its style and the description."""
+"""The page loads only its own script, its style and the document."""
 
 
-class SchemaRoutes(Routes):
-    """The description, and the page that shows it."""
+class Document:
+    """The document of an application, made at the first request for it."""
 
-    def __init__(self, services: WebServices) -> None:
-        self._secured = not isinstance(services.authenticator, Everybody)
-        self._document: bytes | None = None
+    def __init__(self, *, secured: bool) -> None:
+        self._secured = secured
+        self._made: bytes | None = None
 
-    def router(self) -> Router:
-        """The routes."""
-        return Router(
-            "/schema",
-            route_handlers=[
-                get("/openapi.json")(self.document),
-                get("/")(self.page),
-                get("/page.js")(self.script),
-                get("/page.css")(self.style),
-            ],
-            opt=ANYONE,
-        )
+    def of(self, app: Litestar) -> bytes:
+        """OpenAPI 3.1 as JSON."""
+        if self._made is None:
+            self._made = encoded(openapi_document(app, secured=self._secured))
+        return self._made
 
-    async def document(self, request: Request[Any, Any, Any]) -> Response[bytes]:
-        """OpenAPI 3.1, made once."""
-        if self._document is None:
-            self._document = encoded(openapi_document(request.app, secured=self._secured))
-        return RawResponse(self._document, media_type="application/vnd.oai.openapi+json")
 
+class SchemaController(Controller):
+    """The document and its page."""
+
+    path = "/schema"
+    opt = ANYONE
+
+    @get("/openapi.json")
+    async def openapi(self, request: HttpRequest, document: Injected[Document]) -> Response[bytes]:
+        """OpenAPI 3.1."""
+        return ApiResponse(document.of(request.app), media_type="application/vnd.oai.openapi+json")
+
+    @get("/")
     async def page(self) -> Response[bytes]:
         """The page."""
         headers = {"Content-Security-Policy": PAGE_POLICY, "X-Content-Type-Options": "nosniff"}
-        return RawResponse(_file("page.html"), media_type="text/html", headers=headers)
+        return ApiResponse(_file("page.html"), media_type="text/html", headers=headers)
 
+    @get("/page.js")
     async def script(self) -> Response[bytes]:
-        """What the page does."""
-        return RawResponse(_file("page.js"), media_type="text/javascript")
+        """The page's script."""
+        return ApiResponse(_file("page.js"), media_type="text/javascript")
 
+    @get("/page.css")
     async def style(self) -> Response[bytes]:
-        """How the page looks."""
-        return RawResponse(_file("page.css"), media_type="text/css")
+        """The page's style."""
+        return ApiResponse(_file("page.css"), media_type="text/css")
 
 
 @cache

@@ -8,8 +8,8 @@ from litestar import Request
 from trade_service.domain.errors import InvalidInput
 from trade_service.domain.executions import is_possible_id
 from trade_service.trading.listing.model import MAX_LIMIT, Filter, ListQuery, Test, Total
-from trade_service.web.request_parsing import integer_in, read_once
-from trade_service.web.telling import ID, integer, query
+from trade_service.web.request_parsing import read_count, read_once
+from trade_service.web.route_docs import ID, integer, query
 
 TOTAL_COUNT = "X-Total-Count"
 TOTAL_IS_ESTIMATE = "X-Total-Is-Estimate"
@@ -21,13 +21,9 @@ _INTEGER = re.compile(r"[+-]?[0-9]{1,10}", re.ASCII)
 
 
 def read_page(request: Request[Any, Any, Any]) -> ListQuery:
-    """The page that `limit` and `offset` ask for, by id; what is left out is the most that is answered at once.
-
-    Raises InvalidInput.
-    """
-    limit = _integer(request, "limit", 1, MAX_LIMIT)
-    offset = _integer(request, "offset", 0, MAX_OFFSET)
-    return ListQuery(MAX_LIMIT if limit is None else limit, offset or 0)
+    """The page that `limit` and `offset` ask for, by id; raises InvalidInput."""
+    limit = read_count(request, "limit", MAX_LIMIT, 1, MAX_LIMIT)
+    return ListQuery(limit, read_count(request, "offset", 0, 0, MAX_OFFSET))
 
 
 def read_order_filter(request: Request[Any, Any, Any]) -> tuple[Filter, ...]:
@@ -43,11 +39,6 @@ def read_order_filter(request: Request[Any, Any, Any]) -> tuple[Filter, ...]:
 def total_headers(total: Total) -> dict[str, str]:
     """The number of all rows, and whether it is an estimate."""
     return {TOTAL_COUNT: str(total.rows)} | ({TOTAL_IS_ESTIMATE: "true"} if total.is_estimate else {})
-
-
-def _integer(request: Request[Any, Any, Any], name: str, least: int, most: int) -> int | None:
-    given = (read_once(request, name) or "").strip()
-    return integer_in(given, name, least, most) if given else None
 
 
 PAGE = (

@@ -1,4 +1,4 @@
-"""Bodies that clients of v1 send, and what they mean. Decimals come as numbers or numeric strings."""
+"""Request bodies of v1, and their conversion to the domain. Decimals come as numbers or numeric strings."""
 
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -15,11 +15,11 @@ from trade_service.trading.cutting import MAX_SUBMISSIONS
 from trade_service.trading.trade_orders import MAX_ORDERS
 from trade_service.web.body_errors import shown
 from trade_service.web.integers import Int32
-from trade_service.web.telling import INSTANTS, decimals, identifier, items, order_type, text
+from trade_service.web.route_docs import INSTANTS, decimals, identifier, items, order_type, text
 
 Number = Annotated[Any, msgspec.Meta(extra_json_schema={"anyOf": decimals(minimum=0)})]
-"""A number or a numeric string, which `exact` reads: msgspec's own Decimal takes `1_000` and other
-scripts' digits too."""
+"""A number or a numeric string, read by `exact`: msgspec's own Decimal also accepts `1_000` and digits of other
+scripts."""
 Positive = Annotated[Any, msgspec.Meta(extra_json_schema={"anyOf": decimals(exclusiveMinimum=0)})]
 OptionalNumber = Annotated[
     Any, msgspec.Meta(extra_json_schema={"anyOf": [*decimals(minimum=0), {"type": "null"}]})
@@ -29,7 +29,7 @@ OptionalPositive = Annotated[
 ]
 Identity = Annotated[str, identifier(MAX_ID_CHARS)]
 OptionalInstant = Annotated[Any, msgspec.Meta(extra_json_schema={"anyOf": [*INSTANTS, {"type": "null"}]})]
-"""ISO 8601 text, or a number of seconds since 1970, which `instant_or_none` reads."""
+"""ISO 8601 text, or a number of seconds since 1970; read by `instant_or_none`."""
 
 _TIMESTAMP_RULE = (
     "must be an ISO 8601 timestamp with an offset, such as 2024-06-10T12:00:00Z, "
@@ -39,7 +39,7 @@ _MAX_TIMESTAMP_CHARS = 40
 
 
 class TradeOrderPost(msgspec.Struct, rename="camel"):
-    """A trade order to be created."""
+    """A trade order to create."""
 
     order_id: Int32
     portfolio_id: Identity
@@ -65,7 +65,7 @@ class TradeOrderPost(msgspec.Struct, rename="camel"):
 
 
 class TradeOrderBulkPost(msgspec.Struct, rename="camel"):
-    """Trade orders to be created, all or none."""
+    """Trade orders to create, all or none."""
 
     trade_orders: Annotated[list[TradeOrderPost], items(MAX_ORDERS)]
 
@@ -81,13 +81,13 @@ class TradeOrderBulkPost(msgspec.Struct, rename="camel"):
 
 
 class LooseBulk(msgspec.Struct, rename="camel"):
-    """The same, read only to count it."""
+    """The same, decoded only to count its orders."""
 
     trade_orders: list[msgspec.Raw] = []
 
 
 class TradeOrderSubmit(msgspec.Struct, rename="camel"):
-    """The part of one trade order to be sent."""
+    """The part of a trade order to send."""
 
     quantity: Positive
     destination_id: Int32
@@ -106,12 +106,12 @@ class BatchSubmission(msgspec.Struct, rename="camel", gc=False):
 
 
 class BatchSubmit(msgspec.Struct, rename="camel"):
-    """Parts of up to 100 trade orders to be sent."""
+    """Parts of up to 100 trade orders to send."""
 
     submissions: Annotated[list[BatchSubmission], items(MAX_SUBMISSIONS)]
 
     def fewest_quotes(self) -> int:
-        """See HasQuoteCount: around each field's name, and around each quantity that is text."""
+        """Two around each name, and two around each quantity that is text."""
         texts = sum(isinstance(one.quantity, str) for one in self.submissions)
         names = len(self.__struct_fields__) + len(BatchSubmission.__struct_fields__) * len(self.submissions)
         return 2 * (names + texts)
@@ -129,14 +129,14 @@ class BatchSubmit(msgspec.Struct, rename="camel"):
 
 
 class TradeOrderPut(TradeOrderPost, kw_only=True):
-    """A trade order as it is to be; what was sent of it is not the client's to say."""
+    """A trade order after a change; clients do not change what was sent of it."""
 
     version: Int32
     id: Int32 | None = None
 
 
 class ExecutionPost(msgspec.Struct, rename="camel", kw_only=True):
-    """An execution to be created."""
+    """An execution to create."""
 
     execution_status_id: Int32
     trade_order_id: Int32
@@ -168,14 +168,14 @@ class ExecutionPost(msgspec.Struct, rename="camel", kw_only=True):
 
 
 class ExecutionPut(ExecutionPost, kw_only=True):
-    """An execution as it is to be."""
+    """An execution after a change."""
 
     version: Int32
     id: Int32 | None = None
 
 
 class FillPut(msgspec.Struct, rename="camel"):
-    """What the Execution Service reports of an execution."""
+    """A fill report of the Execution Service."""
 
     execution_status: Annotated[str, text(20)]
     quantity_filled: Number
@@ -190,7 +190,7 @@ def exact(number: Number, field: str) -> Decimal:
 
 
 def exact_or_none(number: Number, field: str) -> Decimal | None:
-    """The same, with null for null."""
+    """The same for an optional number."""
     return None if number is None else exact(number, field)
 
 

@@ -1,8 +1,8 @@
-"""Bodies that clients of v1 read."""
+"""Response bodies of v1."""
 
 from collections.abc import Iterable, Sequence
 from decimal import Decimal
-from typing import Annotated
+from typing import Annotated, Self
 
 import msgspec
 
@@ -12,16 +12,13 @@ from trade_service.domain.orders import TradeOrder
 from trade_service.domain.reference import Blotter, Destination, ExecutionStatus, TradeType
 from trade_service.submission.model import PENDING_MESSAGE, ExecutionSubmitResult, SubmitStatus
 from trade_service.trading.model import ExecutionView, SubmittedOrder
-from trade_service.web.telling import one_of
+from trade_service.web.batches import FAILURE, SUCCESS, BatchAnswer, OrderResult, ResultStatus, Tally
 
 SUBMISSION_STATE = "X-Submission-State"
 SUBMISSION_MESSAGE = "X-Submission-Message"
 
-
-ResultStatus = Annotated[str, one_of("SUCCESS", "FAILURE")]
-BatchStatus = Annotated[str, one_of("SUCCESS", "PARTIAL", "FAILURE")]
 ExactText = Annotated[str, msgspec.Meta(pattern=r"^-?[0-9]+\.[0-9]{2,8}$")]
-"""A decimal as clients of v1 read it in executions."""
+"""A decimal in the executions of v1."""
 
 
 class TradeOrderAnswer(msgspec.Struct, frozen=True, rename="camel", gc=False):
@@ -42,7 +39,7 @@ class TradeOrderAnswer(msgspec.Struct, frozen=True, rename="camel", gc=False):
 
     @classmethod
     def of(cls, order: TradeOrder, blotter: Blotter | None) -> "TradeOrderAnswer":
-        """The order as clients read it."""
+        """Presents an order."""
         return cls(
             id=order.id,
             order_id=order.order_id,
@@ -78,7 +75,7 @@ class ExecutionAnswer(msgspec.Struct, frozen=True, rename="camel", gc=False):
 
     @classmethod
     def of(cls, view: ExecutionView) -> "ExecutionAnswer":
-        """The execution as clients read it."""
+        """Presents an execution."""
         execution = view.execution
         price = execution.limit_price
         return cls(
@@ -98,37 +95,16 @@ class ExecutionAnswer(msgspec.Struct, frozen=True, rename="camel", gc=False):
         )
 
 
-class BulkResult(msgspec.Struct, frozen=True, rename="camel"):
-    """What became of one order of a bulk."""
-
-    request_index: int
-    status: ResultStatus
-    message: str
-    trade_order: TradeOrderAnswer | None
+class BulkResult(OrderResult[TradeOrderAnswer], frozen=True):
+    """One trade order of a bulk."""
 
 
-class BulkAnswer(msgspec.Struct, frozen=True, rename="camel"):
-    """All orders of a bulk were created."""
-
-    status: BatchStatus
-    message: str
-    total_requested: int
-    successful: int
-    failed: int
-    results: list[BulkResult]
-
-    @classmethod
-    def of(cls, orders: Sequence[TradeOrderAnswer]) -> "BulkAnswer":
-        """The answer for orders that were all created."""
-        results = [
-            BulkResult(index, "SUCCESS", "trade order created", order) for index, order in enumerate(orders)
-        ]
-        total = len(results)
-        return cls("SUCCESS", f"{total} of {total} trade orders created", total, total, 0, results)
+class BulkAnswer(BatchAnswer[OrderResult[TradeOrderAnswer]], frozen=True):
+    """All trade orders of a bulk were created."""
 
 
 class SubmitResultAnswer(msgspec.Struct, frozen=True, rename="camel", gc=False):
-    """What became of one submission of a batch."""
+    """The outcome of one submission of a batch."""
 
     trade_order_id: int
     status: ResultStatus
@@ -138,56 +114,46 @@ class SubmitResultAnswer(msgspec.Struct, frozen=True, rename="camel", gc=False):
 
     @classmethod
     def of(cls, submitted: SubmittedOrder) -> "SubmitResultAnswer":
-        """The result as clients read it: what is pending is no failure."""
+        """Presents a result; a pending one is no failure."""
         view, error = submitted.view, submitted.error
         if error is not None:
-            message, status = error.message, "FAILURE"
+            message, status = error.message, FAILURE
         elif submitted.result is None:
-            message, status = "execution created, not sent", "SUCCESS"
+            message, status = "execution created, not sent", SUCCESS
         else:
-            message, status = "trade order submitted", "SUCCESS"
+            message, status = "trade order submitted", SUCCESS
             if submitted.result.status is SubmitStatus.PENDING:
                 message = submitted.result.message
         execution = None if view is None else ExecutionAnswer.of(view)
         return cls(submitted.trade_order_id, status, message, execution, submitted.request_index)
 
 
-class BatchSubmitAnswer(msgspec.Struct, frozen=True, rename="camel"):
-    """What became of a batch of submissions, in request order."""
-
-    status: BatchStatus
-    message: str
-    total_requested: int
-    successful: int
-    failed: int
-    results: list[SubmitResultAnswer]
+class BatchSubmitAnswer(BatchAnswer[SubmitResultAnswer], frozen=True):
+    """The outcomes of a batch of submissions."""
 
     @classmethod
-    def of(cls, submitted: Sequence[SubmittedOrder]) -> "BatchSubmitAnswer":
-        """Counts and sums up the results."""
-        results = [SubmitResultAnswer.of(one) for one in submitted]
-        failed = sum(result.status == "FAILURE" for result in results)
-        successful = len(results) - failed
-        status = "PARTIAL" if failed and successful else "FAILURE" if failed else "SUCCESS"
-        message = f"{successful} successful, {failed} failed of {len(results)}"
+    def summary(cls, submitted: Sequence[SubmittedOrder]) -> Self:
+        """Counts and sums up the outcomes."""
+        tally = Tally.of(results := [SubmitResultAnswer.of(one) for one in submitted])
+        message = f"{tally.successful} successful, {tally.failed} failed of {tally.total}"
         if pending := len(pending_results(one.result for one in submitted)):
             message += f"; {pending} of the successful {PENDING_MESSAGE}"
-        return cls(status, message, len(results), successful, failed, results)
+        return cls(tally.status, message, tally.total, tally.successful, tally.failed, results)
 
 
 def pending_results(results: Iterable[ExecutionSubmitResult | None]) -> list[ExecutionSubmitResult]:
-    """Those that are still under way."""
+    """The results that are not final."""
     return [one for one in results if one is not None and one.status is SubmitStatus.PENDING]
 
 
 def pending_headers(results: Iterable[ExecutionSubmitResult | None]) -> dict[str, str]:
-    """Tells in headers what the bodies of earlier clients have no field for; empty when nothing is open."""
+    """Headers for what v1 bodies have no field for; empty when nothing is pending."""
     pending = pending_results(results)
     if not pending:
         return {}
     states = sorted({str(one.state or "queued") for one in pending})
     messages = {one.message for one in pending}
     message = messages.pop() if len(messages) == 1 else PENDING_MESSAGE
-    # It may quote the Execution Service: a header takes printable ASCII only.
+    # It may quote the Execution Service, and a header takes printable ASCII only.
     message = "".join(one if " " <= one <= "~" else "?" for one in message)
     return {SUBMISSION_STATE: ",".join(states), SUBMISSION_MESSAGE: message}

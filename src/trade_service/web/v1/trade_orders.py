@@ -1,21 +1,22 @@
 """/api/v1/tradeOrders: listed, created, read, changed, and submitted."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import msgspec
-from litestar import Request, Response, Router, delete, get, put
-from litestar.params import FromPath
+from litestar import Controller, Response
+from litestar.params import FromPath, JSONBody
 
-from trade_service.domain.orders import Submission, TradeOrder
-from trade_service.trading.model import SubmittedOrder
+from trade_service.domain.orders import TradeOrder
 from trade_service.trading.request_keys import Created
 from trade_service.web.access import READER, TRADER
-from trade_service.web.dependencies import Routes, WebServices, WebSettings
-from trade_service.web.idempotency import Idempotency
+from trade_service.web.batches import created as created_results
+from trade_service.web.dependencies import HttpRequest, Services
+from trade_service.web.idempotency import keyed_post
+from trade_service.web.order_batches import OrderBatchController
 from trade_service.web.rendering import answer
-from trade_service.web.request_parsing import JsonReader, read_flag, read_id, read_version, same_id
-from trade_service.web.telling import NO_SEND, VERSION, tells
+from trade_service.web.request_parsing import id_of, read_flag, read_id, read_version
+from trade_service.web.route_docs import NO_SEND, VERSION, documented
+from trade_service.web.routing import delete, get, put
 from trade_service.web.v1.paging import (
     ORDER_ID_PARAMETER,
     PAGE,
@@ -29,163 +30,127 @@ from trade_service.web.v1.responses import (
     SUBMISSION_MESSAGE,
     SUBMISSION_STATE,
     BatchSubmitAnswer,
+    BulkAnswer,
     ExecutionAnswer,
     TradeOrderAnswer,
     pending_headers,
 )
 
-_ORDER = JsonReader(TradeOrderPost)
-_PUT = JsonReader(TradeOrderPut)
-_SUBMIT = JsonReader(TradeOrderSubmit)
-_BATCH = JsonReader(BatchSubmit)
-_LIST = tells(parameters=(*PAGE, ORDER_ID_PARAMETER), headers=TOTAL_HEADERS)
-_SINGLE = tells(
-    body=_SUBMIT,
-    parameters=(NO_SEND,),
-    errors=(409, 502, 504),
-    headers=(SUBMISSION_STATE, SUBMISSION_MESSAGE),
-)
-_MANY = tells(
-    body=_BATCH,
+_PENDING_HEADERS = (SUBMISSION_STATE, SUBMISSION_MESSAGE)
+_SINGLE = documented(parameters=(NO_SEND,), errors=(409, 502, 504), headers=_PENDING_HEADERS)
+_MANY = documented(
     parameters=(NO_SEND,),
     answers={200: BatchSubmitAnswer, 207: BatchSubmitAnswer},
-    headers=(SUBMISSION_STATE, SUBMISSION_MESSAGE),
+    headers=_PENDING_HEADERS,
 )
 
 
-class TradeOrderRoutes(Routes):
+class TradeOrderController(Controller):
     """Trade orders one by one, and their submission in batches."""
 
-    def __init__(self, services: WebServices, settings: WebSettings) -> None:
-        self._orders = services.orders
-        self._lists = services.lists
-        self._editor = services.editors.orders
-        self._references = services.references
-        self._wait_s = settings.wait_s
-        self._keyed = Idempotency(services.keys)
+    path = "/tradeOrders"
+    tags = ("Trade orders",)
 
-    def router(self) -> Router:
-        """The routes."""
-        keyed = self._keyed
-        return Router(
-            "/tradeOrders",
-            route_handlers=[
-                get("/", opt=READER | _LIST)(self.list_orders),
-                keyed.post(
-                    "/", self.create, self.created, opt=TRADER | tells(body=_ORDER, errors=(404, 409))
-                ),
-                get("/{trade_order_id:str}", opt=READER)(self.read),
-                put("/{trade_order_id:str}", opt=TRADER | tells(body=_PUT, errors=(409,)))(self.update),
-                delete("/{trade_order_id:str}", opt=TRADER | tells(parameters=(VERSION,), errors=(409,)))(
-                    self.delete
-                ),
-                keyed.post("/{trade_order_id:str}/submit", self.submit, self.submitted, opt=TRADER | _SINGLE),
-                keyed.post(
-                    "/batch/submit",
-                    self.submit_batch,
-                    self.submitted_batch,
-                    opt=TRADER | _MANY,
-                    status_code=200,
-                ),
-            ],
-            tags=["Trade orders"],
-        )
-
-    async def list_orders(self, request: Request[Any, Any, Any]) -> Response[list[TradeOrderAnswer]]:
-        """A page of trade orders by id, 1000 at the most; the header X-Total-Count tells how many there are."""
+    @get("/", opt=READER | documented(parameters=(*PAGE, ORDER_ID_PARAMETER), headers=TOTAL_HEADERS))
+    async def list_orders(self, request: HttpRequest, services: Services) -> Response[list[TradeOrderAnswer]]:
+        """A page of trade orders by id, 1000 at the most; X-Total-Count has the number of all."""
         query = msgspec.structs.replace(read_page(request), filters=read_order_filter(request))
-        page = await self._lists.plain_orders(query)
+        page = await services.lists.plain_orders(query)
         orders = [TradeOrderAnswer.of(order, blotter) for order, blotter in page.items]
         return answer(orders, headers=total_headers(page.total))
 
-    async def create(self, request: Request[Any, Any, Any]) -> Response[TradeOrderAnswer]:
-        """Creates a trade order."""
-        new = (await _ORDER.read(request)).to_domain()
-        return await self._answer(await self._orders.create_order(new))
-
-    async def created(self, _request: Request[Any, Any, Any], created: Created) -> Response[TradeOrderAnswer]:
-        """The order that an earlier request created."""
-        (order,) = await self._orders.get_orders(created.known_ids)
-        return await self._answer(order)
-
-    async def _answer(self, order: TradeOrder) -> Response[TradeOrderAnswer]:
-        blotter_id = order.blotter_id
-        if blotter_id is None:
-            return answer(TradeOrderAnswer.of(order, None), 201)
-        reference = await self._references.get(lambda data: blotter_id in data.blotters)
-        return answer(TradeOrderAnswer.of(order, reference.blotters.get(blotter_id)), 201)
-
-    async def read(self, trade_order_id: FromPath[str]) -> Response[TradeOrderAnswer]:
-        """Reads a trade order."""
-        order, blotter = await self._orders.get_order(read_id(trade_order_id, "id"))
-        return answer(TradeOrderAnswer.of(order, blotter))
-
-    async def update(
-        self, request: Request[Any, Any, Any], trade_order_id: FromPath[str]
+    @keyed_post("/", opt=TRADER | documented(errors=(404, 409)))
+    async def create(
+        self, services: Services, data: JSONBody[TradeOrderPost], created: Created | None
     ) -> Response[TradeOrderAnswer]:
-        """Changes a trade order; what was sent of it stands."""
-        identity = read_id(trade_order_id, "id")
-        wanted = await _PUT.read(request)
-        same_id(identity, wanted.id)
-        order, blotter = await self._editor.update_order(identity, wanted.version, wanted.to_domain())
+        """Creates a trade order."""
+        if created is None:
+            orders = [await services.orders.create_order(data.to_domain())]
+        else:
+            orders = await services.orders.get_orders(created.known_ids)
+        (body,) = await _with_blotters(services, orders)
+        return answer(body, 201)
+
+    @get("/{trade_order_id:str}", opt=READER)
+    async def read(self, services: Services, trade_order_id: FromPath[str]) -> Response[TradeOrderAnswer]:
+        """Reads a trade order."""
+        order, blotter = await services.orders.get_order(read_id(trade_order_id))
         return answer(TradeOrderAnswer.of(order, blotter))
 
-    async def delete(self, request: Request[Any, Any, Any], trade_order_id: FromPath[str]) -> None:
+    @put("/{trade_order_id:str}", opt=TRADER | documented(errors=(409,)))
+    async def update(
+        self, services: Services, trade_order_id: FromPath[str], data: JSONBody[TradeOrderPut]
+    ) -> Response[TradeOrderAnswer]:
+        """Changes a trade order; what was sent of it stays."""
+        identity = id_of(trade_order_id, data.id)
+        order, blotter = await services.editors.orders.update_order(identity, data.version, data.to_domain())
+        return answer(TradeOrderAnswer.of(order, blotter))
+
+    @delete("/{trade_order_id:str}", opt=TRADER | documented(parameters=(VERSION,), errors=(409,)))
+    async def delete(self, request: HttpRequest, services: Services, trade_order_id: FromPath[str]) -> None:
         """Deletes a trade order that has no executions."""
-        await self._editor.delete_order(read_id(trade_order_id, "id"), read_version(request))
+        await services.editors.orders.delete_order(read_id(trade_order_id), read_version(request))
 
+    @keyed_post("/{trade_order_id:str}/submit", opt=TRADER | _SINGLE)
     async def submit(
-        self, request: Request[Any, Any, Any], trade_order_id: FromPath[str]
+        self,
+        request: HttpRequest,
+        services: Services,
+        trade_order_id: FromPath[str],
+        data: JSONBody[TradeOrderSubmit],
+        created: Created | None,
     ) -> Response[ExecutionAnswer]:
-        """Cuts an execution from a trade order and sends it.
+        """Slices an execution from a trade order and sends it.
 
-        With `noExecuteSubmit=true` it is only written. An outcome that stays open for as long as the server
-        waits is answered with the execution as it is, and told in the header X-Submission-State.
+        With `noExecuteSubmit=true` it is only written. An execution without an outcome after the time that the
+        server waits is answered as it is, and the header X-Submission-State says so.
         """
-        submission, send = await _single(request, trade_order_id)
-        return _submitted(await self._orders.submit_order(submission, send, self._wait_s))
-
-    async def submitted(
-        self, request: Request[Any, Any, Any], created: Created, trade_order_id: FromPath[str]
-    ) -> Response[ExecutionAnswer]:
-        """What came of the execution that an earlier request cut."""
-        submission, send = await _single(request, trade_order_id)
-        (submitted,) = await self._orders.resume_orders([submission], created, send, self._wait_s)
-        return _submitted(submitted)
-
-    async def submit_batch(self, request: Request[Any, Any, Any]) -> Response[BatchSubmitAnswer]:
-        """Cuts an execution from each of up to 100 trade orders and sends them, each for itself.
-
-        200 when all or none succeeded, 207 else; what is still open counts as success and is told in the
-        header X-Submission-State.
-        """
+        orders, wait_s = services.orders, services.settings.wait_s
         send = not read_flag(request, NO_SEND.name)
-        submissions = (await _BATCH.read(request)).to_domain()
-        return _submitted_batch(await self._orders.submit_orders(submissions, send, self._wait_s))
+        submission = data.to_domain(read_id(trade_order_id))
+        if created is None:
+            submitted = await orders.submit_order(submission, send, wait_s)
+        else:
+            (submitted,) = await orders.resume_orders([submission], created, send, wait_s)
+        if submitted.view is None:
+            raise submitted.error or AssertionError("a submission has neither a view nor an error")
+        return answer(ExecutionAnswer.of(submitted.view), 201, pending_headers([submitted.result]))
 
-    async def submitted_batch(
-        self, request: Request[Any, Any, Any], created: Created
+    @keyed_post("/batch/submit", opt=TRADER | _MANY, status_code=200)
+    async def submit_batch(
+        self, request: HttpRequest, services: Services, data: JSONBody[BatchSubmit], created: Created | None
     ) -> Response[BatchSubmitAnswer]:
-        """What came of the executions that an earlier request cut."""
+        """Slices an execution from each of up to 100 trade orders and sends them, each for itself.
+
+        200 when all or none succeeded, 207 otherwise; what is pending counts as success, and the header
+        X-Submission-State says so.
+        """
+        orders, wait_s = services.orders, services.settings.wait_s
         send = not read_flag(request, NO_SEND.name)
-        submissions = (await _BATCH.read(request)).to_domain()
-        return _submitted_batch(await self._orders.resume_orders(submissions, created, send, self._wait_s))
+        submissions = data.to_domain()
+        if created is None:
+            submitted = await orders.submit_orders(submissions, send, wait_s)
+        else:
+            submitted = await orders.resume_orders(submissions, created, send, wait_s)
+        body = BatchSubmitAnswer.summary(submitted)
+        return answer(body, body.http_status, pending_headers(one.result for one in submitted))
 
 
-async def _single(request: Request[Any, Any, Any], trade_order_id: str) -> tuple[Submission, bool]:
-    """A submission of one order, and whether it is to be sent."""
-    identity = read_id(trade_order_id, "id")
-    send = not read_flag(request, NO_SEND.name)
-    return (await _SUBMIT.read(request)).to_domain(identity), send
+class BulkController(OrderBatchController[BulkAnswer]):
+    """Trade orders in bulk."""
+
+    path = "/tradeOrders/bulk"
+    tags = ("Trade orders",)
+
+    async def present(self, services: Services, orders: Sequence[TradeOrder]) -> BulkAnswer:
+        """The orders with their blotters."""
+        results = created_results(await _with_blotters(services, orders))
+        return BulkAnswer.of(results, "trade orders created")
 
 
-def _submitted(submitted: SubmittedOrder) -> Response[ExecutionAnswer]:
-    if submitted.view is None:
-        raise submitted.error or AssertionError("a submission came to neither a view nor an error")
-    return answer(ExecutionAnswer.of(submitted.view), 201, pending_headers([submitted.result]))
-
-
-def _submitted_batch(submitted: Sequence[SubmittedOrder]) -> Response[BatchSubmitAnswer]:
-    body = BatchSubmitAnswer.of(submitted)
-    status = 207 if body.status == "PARTIAL" else 200
-    return answer(body, status, pending_headers(one.result for one in submitted))
+async def _with_blotters(services: Services, orders: Sequence[TradeOrder]) -> list[TradeOrderAnswer]:
+    wanted = {order.blotter_id for order in orders} - {None}
+    if not wanted:
+        return [TradeOrderAnswer.of(order, None) for order in orders]
+    blotters = (await services.references.get(lambda data: wanted <= data.blotters.keys())).blotters
+    return [TradeOrderAnswer.of(order, blotters.get(order.blotter_id or 0)) for order in orders]

@@ -1,4 +1,4 @@
-"""Cursors as clients carry them: opaque text that says behind which row a page begins. Pure."""
+"""Cursors as clients carry them: opaque text that names the row before a page. Pure."""
 
 import base64
 from collections.abc import Mapping
@@ -37,7 +37,7 @@ def encode(cursor: Cursor) -> str:
 
 
 def decode(text: str, fields: Mapping[str, Field]) -> Cursor:
-    """The cursor; raises InvalidInput for anything that `encode` did not make of such a list."""
+    """The cursor; raises InvalidInput for anything that `encode` did not make for such a list."""
     try:
         if len(text) > MAX_CHARS:
             raise ValueError

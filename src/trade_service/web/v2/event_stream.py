@@ -9,13 +9,13 @@ from trade_service.submission.ports import StoreUnavailable
 from trade_service.trading.bulk_model import BulkItem, BulkProgress
 from trade_service.trading.bulk_submissions import BulkSubmissions
 from trade_service.web.codes import HttpCode
+from trade_service.web.dependencies import StreamSettings
 from trade_service.web.errors import OVERLOAD_RETRY_AFTER_S, RequestRefused
 from trade_service.web.rendering import encoded
-from trade_service.web.v2.stream_settings import StreamSettings
 from trade_service.web.v2.submission_bodies import ExecutionResultAnswer, ProgressAnswer
 
 PIECE = 500
-"""Results that are read and written at once."""
+"""Results read and written at once."""
 RECONNECT_MS = 1000
 
 
@@ -77,7 +77,7 @@ class EventStreams:
 
 
 def _results(items: list[BulkItem], seen: int) -> bytes:
-    """An event for each; its id is how many results have been told with it."""
+    """An event for each; its id is the number of results up to it."""
     return b"".join(
         _event("result", ExecutionResultAnswer.of(item.result()), seen + number)
         for number, item in enumerate(items, 1)

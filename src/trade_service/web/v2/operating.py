@@ -1,9 +1,7 @@
-"""/api/v2/executions: what operators see of those that did not end well, and do about them."""
+"""/api/v2/executions: histories of executions, and what operators do about those that did not end well."""
 
-from typing import Any
-
-from litestar import Request, Response, Router, get, post
-from litestar.params import FromPath
+from litestar import Controller, Response
+from litestar.params import FromPath, JSONBody
 
 from trade_service.domain.errors import NotRequeueable
 from trade_service.domain.executions import OPEN
@@ -11,10 +9,12 @@ from trade_service.domain.invisible import visible
 from trade_service.submission.by_hand import Resolution, outcome_state
 from trade_service.trading.requeueing import Requeue
 from trade_service.web.access import OPERATOR, READER, principal_of
-from trade_service.web.dependencies import Routes, WebServices
+from trade_service.web.batches import FAILURE, PARTIAL
+from trade_service.web.dependencies import HttpRequest, Services
 from trade_service.web.rendering import answer
-from trade_service.web.request_parsing import JsonReader, read_id
-from trade_service.web.telling import tells
+from trade_service.web.request_parsing import read_id
+from trade_service.web.route_docs import documented
+from trade_service.web.routing import get, post
 from trade_service.web.v2.operating_bodies import (
     AttemptsAnswer,
     RequeueAnswer,
@@ -23,71 +23,63 @@ from trade_service.web.v2.operating_bodies import (
     ResolvePost,
 )
 
-_RESOLVE = JsonReader(ResolvePost)
-_REQUEUE = JsonReader(RequeuePost)
-_RESOLVES = tells(body=_RESOLVE, errors=(409,))
-_REQUEUES = tells(body=_REQUEUE, answers={200: RequeueAnswer, 207: RequeueAnswer}, errors=(404, 409))
+_REQUEUES = documented(answers={200: RequeueAnswer, 207: RequeueAnswer}, errors=(404, 409))
 
 
-class OperatingRoutes(Routes):
+class OperatorController(Controller):
     """Histories, resolutions and requeues."""
 
-    def __init__(self, services: WebServices) -> None:
-        self._operators = services.operators
+    path = "/executions"
+    tags = ("Operators",)
 
-    def router(self) -> Router:
-        """The routes."""
-        return Router(
-            "/executions",
-            route_handlers=[
-                get("/{execution_id:str}/attempts", opt=READER)(self.attempts),
-                post("/{execution_id:str}/resolve", status_code=200, opt=OPERATOR | _RESOLVES)(self.resolve),
-                post("/requeue", status_code=200, opt=OPERATOR | _REQUEUES)(self.requeue),
-            ],
-            tags=["Operators"],
-        )
-
-    async def attempts(self, execution_id: FromPath[str]) -> Response[AttemptsAnswer]:
-        """How an execution came to be what it is: attempts with their outcomes, and evidence beside them."""
-        history = await self._operators.history(read_id(execution_id, "id"))
+    @get("/{execution_id:str}/attempts", opt=READER)
+    async def attempts(self, services: Services, execution_id: FromPath[str]) -> Response[AttemptsAnswer]:
+        """The history of an execution: attempts with their outcomes, and the evidence that was recorded."""
+        history = await services.operators.history(read_id(execution_id))
         return answer(AttemptsAnswer.of(history, is_open=history.case.state in OPEN))
 
+    @post("/{execution_id:str}/resolve", status_code=200, opt=OPERATOR | documented(errors=(409,)))
     async def resolve(
-        self, request: Request[Any, Any, Any], execution_id: FromPath[str]
+        self,
+        request: HttpRequest,
+        services: Services,
+        execution_id: FromPath[str],
+        data: JSONBody[ResolvePost],
     ) -> Response[ResolveAnswer]:
-        """Settles an unknown outcome by hand, after a look into the Execution Service's books.
+        """Resolves an unknown outcome manually, after checking the Execution Service's ledger.
 
-        409 for what contradicts either book. With `dryRun` nothing is changed, and told what the look saw.
+        409 for what contradicts the ledger or the recorded state. With `dryRun` nothing changes, and the response
+        says what the check found.
         """
-        identity = read_id(execution_id, "id")
-        told = await _RESOLVE.read(request)
-        actor = principal_of(request.scope) or visible(told.operator, "operator")
-        resolution = Resolution(identity, told.accepted_as(), actor, told.reason)
-        looked = await self._operators.look(resolution)
+        identity, operators = read_id(execution_id), services.operators
+        actor = principal_of(request.scope) or visible(data.operator, "operator")
+        resolution = Resolution(identity, data.accepted_as(), actor, data.reason)
+        looked = await operators.look(resolution)
         before = looked.case
-        if not told.dry_run:
-            before = await self._operators.resolve(resolution, looked, insist=told.force)
-        state, done = outcome_state(before, resolution), not told.dry_run
+        if not data.dry_run:
+            before = await operators.resolve(resolution, looked, insist=data.force)
+        state, done = outcome_state(before, resolution), not data.dry_run
         return answer(ResolveAnswer.of(before, state, resolution.accepted_as, looked.sighting, done=done))
 
-    async def requeue(self, request: Request[Any, Any, Any]) -> Response[RequeueAnswer]:
-        """Has executions submitted again that were rejected or given up, by ids or by a filter.
+    @post("/requeue", status_code=200, opt=OPERATOR | _REQUEUES)
+    async def requeue(
+        self, request: HttpRequest, services: Services, data: JSONBody[RequeuePost]
+    ) -> Response[RequeueAnswer]:
+        """Submits rejected or exhausted executions again, by ids or by a filter.
 
-        200 when all were, 207 when some were, 409 when none was; with `dryRun` 200 and what would be done.
+        200 when all were requeued, 207 when some were, 409 when none was; with `dryRun` 200 and what would happen.
         """
-        told = await _REQUEUE.read(request)
-        wanted, more = told.wanted(), False
-        actor = principal_of(request.scope) or visible(told.operator, "operator")
-        requeue = Requeue(actor, told.reason, told.dry_run)
-        ids = told.execution_ids or []
+        wanted, more, operators = data.wanted(), False, services.operators
+        actor = principal_of(request.scope) or visible(data.operator, "operator")
+        requeue = Requeue(actor, data.reason, data.dry_run)
+        ids = data.execution_ids or []
         if wanted is not None:
-            ids, more = await self._operators.select(wanted)
+            ids, more = await operators.select(wanted)
         matches_nothing = wanted is not None and not ids
-        results = [] if matches_nothing else await self._operators.requeue(ids, requeue)
-        summary = RequeueAnswer.of(results, dry_run=told.dry_run, more=more)
-        if summary.status == "FAILURE" and not told.dry_run:
+        results = [] if matches_nothing else await operators.requeue(ids, requeue)
+        summary = RequeueAnswer.of(results, dry_run=data.dry_run, more=more)
+        if summary.status == FAILURE and not data.dry_run:
             first = summary.results[0].message
             message = f"none of {summary.total_requested} executions was requeued: {first}"
             raise NotRequeueable(message, results=summary.results)
-        partial = summary.status == "PARTIAL" and not told.dry_run
-        return answer(summary, 207 if partial else 200)
+        return answer(summary, 207 if summary.status == PARTIAL and not data.dry_run else 200)

@@ -1,4 +1,4 @@
-"""Bodies that operators send and read."""
+"""Request and response bodies of operators."""
 
 from collections.abc import Sequence
 from decimal import Decimal
@@ -14,26 +14,28 @@ from trade_service.domain.money import plain
 from trade_service.submission.by_hand import Case, Sighting, waits_for
 from trade_service.trading.history import AttemptHistory, Evidence, History
 from trade_service.trading.requeueing import MAX_REQUEUE, Requeued, RequeueFilter
+from trade_service.web.batches import Tally
 from trade_service.web.integers import Int32
-from trade_service.web.telling import one_of
+from trade_service.web.route_docs import one_of
 from trade_service.web.v1.requests import OptionalInstant, instant_or_none
 
 ACCEPTED, NOT_ACCEPTED = "ACCEPTED", "NOT_ACCEPTED"
+REQUEUED, REFUSED = "REQUEUED", "REFUSED"
 
 
 class ResolvePost(msgspec.Struct, rename="camel"):
-    """What somebody knows of an unknown outcome."""
+    """A manual resolution of an unknown outcome."""
 
     outcome: Annotated[str, one_of(ACCEPTED, NOT_ACCEPTED)]
     reason: str
     execution_service_id: Int32 | None = None
     operator: str = ""
-    """Who says so, where the service does not know who asks."""
+    """Who resolves it, where the service does not authenticate callers."""
     force: bool = False
     dry_run: bool = False
 
     def accepted_as(self) -> int | None:
-        """The id that is told, None for not accepted; raises InvalidInput when the two contradict each other."""
+        """The id in the Execution Service, None for not accepted; raises InvalidInput for a contradiction."""
         if self.outcome not in (ACCEPTED, NOT_ACCEPTED):
             raise InvalidInput.of("outcome", self.outcome, f"must be {ACCEPTED} or {NOT_ACCEPTED}")
         if (self.outcome == ACCEPTED) != (self.execution_service_id is not None):
@@ -43,7 +45,7 @@ class ResolvePost(msgspec.Struct, rename="camel"):
 
 
 class FilterPost(msgspec.Struct, rename="camel", forbid_unknown_fields=True):
-    """Which executions are meant. A name that is none of these is refused: it would widen what is sent."""
+    """Selects executions. An unknown name is refused: ignored, it would widen what is sent."""
 
     states: list[str] = []
     codes: list[str] = []
@@ -53,7 +55,7 @@ class FilterPost(msgspec.Struct, rename="camel", forbid_unknown_fields=True):
     until: OptionalInstant = None
 
     def to_domain(self) -> RequeueFilter:
-        """The filter; raises InvalidInput for a state or a timestamp that is none."""
+        """The filter; raises InvalidInput for an unknown state and an invalid timestamp."""
         known = {state.value: state for state in SubmissionState}
         for state in self.states:
             if state not in known:
@@ -69,7 +71,7 @@ class FilterPost(msgspec.Struct, rename="camel", forbid_unknown_fields=True):
 
 
 class RequeuePost(msgspec.Struct, rename="camel"):
-    """What is to be submitted again: ids, or a filter; exactly one of the two."""
+    """Executions to submit again: ids or a filter, exactly one of the two."""
 
     reason: str
     execution_ids: list[Int32] | None = None
@@ -78,7 +80,7 @@ class RequeuePost(msgspec.Struct, rename="camel"):
     dry_run: bool = False
 
     def wanted(self) -> RequeueFilter | None:
-        """The filter, None where ids are given; raises InvalidInput unless it is one of the two."""
+        """The filter, None where ids are given; raises InvalidInput unless exactly one of the two is given."""
         if (self.execution_ids is None) == (self.filter is None):
             rule = f"must be 1 to {MAX_REQUEUE} ids, or left out for a filter"
             raise InvalidInput.of("executionIds", self.execution_ids, rule)
@@ -86,14 +88,14 @@ class RequeuePost(msgspec.Struct, rename="camel"):
 
 
 class LookUpAnswer(msgspec.Struct, frozen=True, rename="camel"):
-    """What the Execution Service's books said."""
+    """What the Execution Service's ledger says."""
 
     sight: str
     message: str
 
 
 class ResolveAnswer(msgspec.Struct, frozen=True, rename="camel"):
-    """What was resolved, or would be."""
+    """The resolution that was made, or that a dry run would make."""
 
     execution_id: int
     resolved: bool
@@ -108,13 +110,13 @@ class ResolveAnswer(msgspec.Struct, frozen=True, rename="camel"):
         cls, before: Case, state: SubmissionState, accepted_as: int | None, sighting: Sighting, *, done: bool
     ) -> "ResolveAnswer":
         """The execution before and after."""
-        told = f"execution {before.execution_id} {'is' if done else 'would be'} settled as {state}"
+        message = f"execution {before.execution_id} {'is' if done else 'would be'} settled as {state}"
         look_up = LookUpAnswer(sighting.sight, sighting.message)
-        return cls(before.execution_id, done, before.state, state, accepted_as, look_up, told)
+        return cls(before.execution_id, done, before.state, state, accepted_as, look_up, message)
 
 
 class RequeueResult(msgspec.Struct, frozen=True, rename="camel"):
-    """What became of one execution, or would."""
+    """The outcome for one execution, or what a dry run expects."""
 
     execution_id: int
     status: str
@@ -130,14 +132,14 @@ class RequeueResult(msgspec.Struct, frozen=True, rename="camel"):
 
     @classmethod
     def of(cls, one: Requeued) -> "RequeueResult":
-        """The result as operators read it."""
+        """Presents a result."""
         ended, error = one.ended, one.error
         message = (
             "its quantity is taken again; it is looked up, then sent" if error is None else error.message
         )
         return cls(
             one.execution_id,
-            "REQUEUED" if error is None else "REFUSED",
+            REQUEUED if error is None else REFUSED,
             "OK" if error is None else error.code,
             message,
             None if ended is None else ended.state,
@@ -150,7 +152,7 @@ class RequeueResult(msgspec.Struct, frozen=True, rename="camel"):
 
 
 class RequeueAnswer(msgspec.Struct, frozen=True, rename="camel"):
-    """What became of all of them, or would."""
+    """The outcomes for all executions, or what a dry run expects."""
 
     status: str
     message: str
@@ -164,31 +166,28 @@ class RequeueAnswer(msgspec.Struct, frozen=True, rename="camel"):
 
     @classmethod
     def of(cls, requeued: Sequence[Requeued], *, dry_run: bool, more: bool) -> "RequeueAnswer":
-        """Sums up as a batch of submissions does."""
+        """Counts and sums up the results."""
         results = [RequeueResult.of(one) for one in requeued]
-        good = sum(one.status == "REQUEUED" for one in results)
-        failed = len(results) - good
-        status = "SUCCESS" if not failed else "PARTIAL" if good else "FAILURE"
-        verb = "can be requeued" if dry_run else "requeued"
-        message = f"{good} of {len(results)} {verb}"
-        return cls(status, message, dry_run, len(results), good, failed, more, results)
+        status, total, good, failed = Tally.of(results, REFUSED)
+        message = f"{good} of {total} {'can be requeued' if dry_run else 'requeued'}"
+        return cls(status, message, dry_run, total, good, failed, more, results)
 
 
 class AttemptsAnswer(msgspec.Struct, frozen=True, rename="camel"):
-    """How an execution came to be what it is; each list in the order of time."""
+    """The history of an execution; each list in order of time."""
 
     execution_id: int
     state: str
     execution_service_id: int | None
     waits_for: str | None
-    """What an open one waits for, in words."""
+    """What an open execution waits for, in words."""
     open_since: Moment | None
     attempts: tuple[AttemptHistory, ...]
     evidence: tuple[Evidence, ...]
 
     @classmethod
     def of(cls, history: History, *, is_open: bool) -> "AttemptsAnswer":
-        """The history as it is read."""
+        """Presents a history."""
         case = history.case
         return cls(
             case.execution_id,

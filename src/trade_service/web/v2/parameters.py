@@ -1,4 +1,4 @@
-"""Query parameters of the lists, read into a `ListQuery`. Pure."""
+"""Query parameters of the lists: read into a `ListQuery`, and described for OpenAPI."""
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 from litestar import Request
+from litestar.openapi.spec import OpenAPIType, Parameter, Schema
 
 from trade_service.domain.errors import InvalidInput
 from trade_service.domain.executions import is_possible_id
@@ -24,7 +25,8 @@ from trade_service.trading.listing.model import (
     total_order,
 )
 from trade_service.web.body_errors import RawJson, shown
-from trade_service.web.request_parsing import integer_in, read_flag_text
+from trade_service.web.request_parsing import flag_in, integer_in
+from trade_service.web.route_docs import integer, query
 from trade_service.web.v2 import cursors
 
 DEFAULT_LIMIT = 50
@@ -33,8 +35,12 @@ MAX_TEXT = 200
 _INTEGER = re.compile(r"[+-]?[0-9]{1,10}", re.ASCII)
 _SUFFIX = {Test.AT_LEAST: ".min", Test.AT_MOST: ".max"}
 
+_DECIMAL = r"^([+-]?([0-9]{1,10}(\.[0-9]{0,8})?|\.[0-9]{1,8}))?$"
+_INTEGERS = r"^([0-9]{1,9}(,[0-9]{1,9})*)?$"
+"""Either may be empty: forms send what was not filled in."""
+
 Given = Mapping[str, Sequence[str]]
-"""Query parameters: what was given under each name."""
+"""Query parameters: the values under each name."""
 
 
 def given_in(request: Request[Any, Any, Any]) -> Given:
@@ -43,7 +49,7 @@ def given_in(request: Request[Any, Any, Any]) -> Given:
 
 
 def filter_names(field: Field) -> Iterator[tuple[str, Test, tuple[str, ...]]]:
-    """The parameters that filter by a field: name, test, and what else clients call it."""
+    """The parameters that filter by a field: name, test, and aliases."""
     for test in field.filters:
         if test is Test.ANY_OF:
             yield field.name, test, tuple(_aliases(field.name))
@@ -58,9 +64,9 @@ def filter_names(field: Field) -> Iterator[tuple[str, Test, tuple[str, ...]]]:
 
 
 def read_list_query(given: Given, fields: Mapping[str, Field]) -> ListQuery:
-    """What a list is asked; raises InvalidInput naming parameter, value and rule.
+    """The query of a list; raises InvalidInput naming parameter, value and rule.
 
-    Names that no parameter has are ignored, as are empty values: forms send those.
+    Unknown names are ignored, and so are empty values: forms send those.
     """
     limit = _integer(given, "limit", DEFAULT_LIMIT, 1, MAX_LIMIT)
     offset = _integer(given, "offset", 0, 0, MAX_OFFSET)
@@ -79,20 +85,19 @@ def read_list_query(given: Given, fields: Mapping[str, Field]) -> ListQuery:
     return ListQuery(limit, 0, cursor.sort, filters, cursor)
 
 
-def read_filters(asked: Mapping[str, Any], fields: Mapping[str, Field]) -> tuple[Filter, ...]:
-    """The conditions of a body, named as the parameters are: texts, numbers, flags, or lists of them.
+def read_filters(conditions: Mapping[str, Any], fields: Mapping[str, Field]) -> tuple[Filter, ...]:
+    """The conditions of a body, under the names of the parameters: texts, numbers, flags, or lists of them.
 
-    Raises InvalidInput for no condition and for a name that no parameter has: what was mistyped must not
-    widen what is sent.
+    Raises InvalidInput for no condition and for an unknown name: a typing error must not widen what is sent.
     """
     known = {
         one for field in fields.values() for name, _, more in filter_names(field) for one in (name, *more)
     }
-    for name in asked.keys() - known:
+    for name in conditions.keys() - known:
         raise InvalidInput.of(
             "filter", name[:100], f"must hold only {', '.join(sorted(_plain_names(fields)))}"
         )
-    given = {name: [_text(one, name) for one in _listed(value)] for name, value in asked.items()}
+    given = {name: [_text(one, name) for one in _listed(value)] for name, value in conditions.items()}
     filters = tuple(_filters(given, fields))
     if not filters:
         raise InvalidInput.of("filter", None, "must have at least one condition")
@@ -169,7 +174,7 @@ def _value(kind: Kind, text: str, name: str) -> Value:
         case Kind.DECIMAL:
             return parse_decimal(text.strip(), name)
         case Kind.FLAG:
-            return read_flag_text(text, name)
+            return flag_in(text, name)
         case Kind.TEXT:
             if len(text) > MAX_TEXT or "\x00" in text:
                 rule = f"must be texts of at most {MAX_TEXT} characters without NUL, separated by commas"
@@ -205,3 +210,48 @@ def _single(given: Given, name: str) -> str:
         both = RawJson(" and ".join(repr(text[:40]) for text in texts[:3]))
         raise InvalidInput.of(name, both, "must be given once")
     return texts[0] if texts else ""
+
+
+def list_parameters(fields: Mapping[str, Field]) -> tuple[Parameter, ...]:
+    """Every query parameter of a list, under the names of the contract."""
+    sortable = ", ".join(name for name, field in fields.items() if field.sortable)
+    parameters = [
+        query("limit", f"Rows of a page; {DEFAULT_LIMIT} when left out.", integer(1, MAX_LIMIT)),
+        query(
+            "offset",
+            "Rows left out before the page; any number, not only whole pages.",
+            integer(0, MAX_OFFSET),
+        ),
+        query(
+            "sort",
+            f"Comma list of {sortable}; - in front for descending. Rows that are equal come by id.",
+            Schema(type=OpenAPIType.STRING, examples=["-id"]),
+        ),
+        query(
+            "cursor",
+            "The `nextCursor` of the page before, in place of offset: equally fast however deep.",
+            Schema(type=OpenAPIType.STRING),
+        ),
+    ]
+    for field in fields.values():
+        for name, test, aliases in filter_names(field):
+            text = f"{_MEANING[test]} Also spelled {', '.join(aliases)}." if aliases else _MEANING[test]
+            parameters.append(query(name, text, _schema(field.kind, test)))
+    return tuple(parameters)
+
+
+_MEANING = {
+    Test.ANY_OF: "Equal to one of these, separated by commas; text in any case of letters.",
+    Test.AT_LEAST: "At least this.",
+    Test.AT_MOST: "At most this.",
+}
+
+
+def _schema(kind: Kind, test: Test) -> Schema:
+    if kind is Kind.FLAG:
+        return Schema(type=OpenAPIType.BOOLEAN)
+    if kind is Kind.DECIMAL:
+        return Schema(type=OpenAPIType.STRING, pattern=_DECIMAL, description=f"decimal(18,8), {test.value}")
+    if kind is Kind.INTEGER:
+        return Schema(type=OpenAPIType.STRING, pattern=_INTEGERS)
+    return Schema(type=OpenAPIType.STRING)

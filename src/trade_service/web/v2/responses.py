@@ -1,28 +1,30 @@
-"""Bodies that clients of v2 read. Decimals are JSON numbers."""
+"""Response bodies of v2. Decimals are JSON numbers."""
 
 from collections.abc import Sequence
 from decimal import Decimal
 
 import msgspec
 
+from trade_service.domain.errors import NotFound
 from trade_service.domain.instants import Moment
 from trade_service.domain.money import plain
 from trade_service.domain.orders import TradeOrder
 from trade_service.domain.reference import Blotter, Destination, ExecutionStatus, TradeType
 from trade_service.trading.listing.model import Page
 from trade_service.trading.listing.service import NamedExecution, NamedOrder
+from trade_service.web.batches import FAILURE, SUCCESS, BatchAnswer, OrderResult, ResultStatus
 from trade_service.web.v2 import cursors
 
 
 class PortfolioAnswer(msgspec.Struct, frozen=True, rename="camel"):
-    """A portfolio; its id stands in for a name that nobody knows."""
+    """A portfolio; where its name is unknown, its id stands in."""
 
     portfolio_id: str
     name: str
 
 
 class SecurityAnswer(msgspec.Struct, frozen=True, rename="camel"):
-    """A security; its id stands in for a ticker that nobody knows."""
+    """A security; where its ticker is unknown, its id stands in."""
 
     security_id: str
     ticker: str
@@ -46,7 +48,7 @@ class TradeOrderV2(msgspec.Struct, frozen=True, rename="camel"):
 
     @classmethod
     def of(cls, named: NamedOrder) -> "TradeOrderV2":
-        """The order as clients read it."""
+        """Presents an order."""
         order = named.order
         return cls(
             id=order.id,
@@ -65,7 +67,7 @@ class TradeOrderV2(msgspec.Struct, frozen=True, rename="camel"):
 
 
 class OrderOfExecution(msgspec.Struct, frozen=True, rename="camel"):
-    """What an execution shows of its trade order."""
+    """The trade order of an execution, in short."""
 
     id: int
     order_id: int
@@ -74,7 +76,7 @@ class OrderOfExecution(msgspec.Struct, frozen=True, rename="camel"):
 
     @classmethod
     def of(cls, order: TradeOrder, portfolio_name: str, ticker: str) -> "OrderOfExecution":
-        """The order in short."""
+        """Presents an order in short."""
         return cls(
             order.id,
             order.order_id,
@@ -102,7 +104,7 @@ class ExecutionV2(msgspec.Struct, frozen=True, rename="camel"):
 
     @classmethod
     def of(cls, named: NamedExecution) -> "ExecutionV2":
-        """The execution as clients read it."""
+        """Presents an execution."""
         view, execution = named.view, named.view.execution
         return cls(
             id=execution.id,
@@ -125,7 +127,7 @@ class Pagination(msgspec.Struct, frozen=True, rename="camel"):
     """Where a page stands in the whole result."""
 
     total_elements: int
-    """Where there are very many, of a moment at most a minute ago."""
+    """For very long lists a count that is at most a minute old."""
     total_is_estimate: bool
     """Whether `totalElements` is an estimate, while the rows are being counted; `hasNext` is always exact."""
     total_pages: int
@@ -160,7 +162,7 @@ class TradeOrderPage(msgspec.Struct, frozen=True, rename="camel"):
 
     @classmethod
     def of(cls, page: Page[NamedOrder]) -> "TradeOrderPage":
-        """The page as clients read it."""
+        """Presents a page."""
         return cls([TradeOrderV2.of(one) for one in page.items], Pagination.of(page))
 
 
@@ -172,8 +174,34 @@ class ExecutionPage(msgspec.Struct, frozen=True, rename="camel"):
 
     @classmethod
     def of(cls, page: Page[NamedExecution]) -> "ExecutionPage":
-        """The page as clients read it."""
+        """Presents a page."""
         return cls([ExecutionV2.of(one) for one in page.items], Pagination.of(page))
+
+
+class BatchCreateAnswer(BatchAnswer[OrderResult[TradeOrderV2]], frozen=True):
+    """All trade orders were created."""
+
+
+class MovedResult(msgspec.Struct, frozen=True, rename="camel"):
+    """One trade order of a batch that moves orders."""
+
+    trade_order_id: int
+    request_index: int
+    status: ResultStatus
+    message: str
+    trade_order: TradeOrderV2 | None
+
+    @classmethod
+    def of(cls, index: int, trade_order_id: int, named: NamedOrder | None) -> "MovedResult":
+        """The result for an order that was moved, or for None, which does not exist."""
+        if named is None:
+            message = NotFound.of("trade order", trade_order_id).message
+            return cls(trade_order_id, index, FAILURE, message, None)
+        return cls(trade_order_id, index, SUCCESS, "trade order moved", TradeOrderV2.of(named))
+
+
+class BatchMoveAnswer(BatchAnswer[MovedResult], frozen=True):
+    """The outcomes of a batch that moves orders."""
 
 
 def _plain(number: Decimal | None) -> Decimal | None:

@@ -1,4 +1,4 @@
-"""Bodies that clients of bulk submissions send and read."""
+"""Request and response bodies of bulk submissions."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -14,14 +14,14 @@ RUNNING, FINISHED = "RUNNING", "FINISHED"
 
 
 class ExecutionsSubmit(msgspec.Struct, rename="camel"):
-    """Which executions are to be sent: ids, or a filter; exactly one of the two."""
+    """Executions to send: ids or a filter, exactly one of the two."""
 
     execution_ids: list[Int32] | None = None
     filter: dict[str, Any] | None = None
 
 
 class ExecutionResultAnswer(msgspec.Struct, frozen=True, rename="camel"):
-    """What became of one execution. What is pending is no failure, and goes on by itself."""
+    """The outcome of one execution. A pending one is no failure, and continues by itself."""
 
     request_index: int
     execution_id: int
@@ -33,7 +33,7 @@ class ExecutionResultAnswer(msgspec.Struct, frozen=True, rename="camel"):
 
     @classmethod
     def of(cls, result: ExecutionSubmitResult) -> "ExecutionResultAnswer":
-        """The result as clients read it."""
+        """Presents a result."""
         good = result.status in (SubmitStatus.SUCCESS, SubmitStatus.PENDING)
         return cls(
             request_index=result.request_index,
@@ -47,7 +47,7 @@ class ExecutionResultAnswer(msgspec.Struct, frozen=True, rename="camel"):
 
 
 class ExecutionsSubmitAnswer(msgspec.Struct, frozen=True, rename="camel"):
-    """What became of all executions that were asked for, in request order."""
+    """The outcomes of all executions, in request order."""
 
     submission_id: str
     status: str
@@ -56,12 +56,12 @@ class ExecutionsSubmitAnswer(msgspec.Struct, frozen=True, rename="camel"):
     successful: int
     failed: int
     pending: int
-    """Of the successful, those whose outcome is still open."""
+    """The number of successful ones whose outcome is still open."""
     results: list[ExecutionResultAnswer]
 
     @classmethod
     def of(cls, submission_id: str, bulk: BulkSubmitResult) -> "ExecutionsSubmitAnswer":
-        """Sums up as the batch of trade orders does."""
+        """Presents a result; pending executions count as successful, as in a batch of trade orders."""
         successful = bulk.successful + bulk.pending
         return cls(
             submission_id,
@@ -76,7 +76,7 @@ class ExecutionsSubmitAnswer(msgspec.Struct, frozen=True, rename="camel"):
 
 
 class ProgressAnswer(msgspec.Struct, frozen=True, rename="camel"):
-    """How far a bulk submission is."""
+    """The progress of a bulk submission."""
 
     submission_id: str
     status: str
@@ -88,8 +88,8 @@ class ProgressAnswer(msgspec.Struct, frozen=True, rename="camel"):
 
     @classmethod
     def of(cls, progress: BulkProgress) -> "ProgressAnswer":
-        """The progress as clients read it; here what is pending counts as neither."""
-        return cls(
+        """Presents the progress; pending executions count as neither successful nor failed."""
+        return ProgressAnswer(
             progress.submission_id,
             FINISHED if progress.is_finished else RUNNING,
             progress.created_at,
@@ -101,7 +101,7 @@ class ProgressAnswer(msgspec.Struct, frozen=True, rename="camel"):
 
 
 class SubmissionPagination(msgspec.Struct, frozen=True, rename="camel"):
-    """Where a page of results stands among all of them."""
+    """The position of a page of results."""
 
     total_elements: int
     total_pages: int
@@ -112,40 +112,26 @@ class SubmissionPagination(msgspec.Struct, frozen=True, rename="camel"):
 
     @classmethod
     def of(cls, total: int, offset: int, limit: int) -> "SubmissionPagination":
-        """The same fields as every page of version 2."""
+        """Counts pages."""
         pages = -(-total // limit)
         return cls(total, pages, offset // limit, limit, offset + limit < total, offset > 0)
 
 
-class SubmissionAnswer(msgspec.Struct, frozen=True, rename="camel"):
+class SubmissionAnswer(ProgressAnswer, frozen=True):
     """A bulk submission and a page of its results, in request order."""
 
-    submission_id: str
-    status: str
-    created_at: Moment
-    total_requested: int
-    successful: int
-    failed: int
-    pending: int
     results: list[ExecutionResultAnswer]
     pagination: SubmissionPagination
 
     @classmethod
-    def of(
+    def page(
         cls, progress: BulkProgress, items: Iterable[BulkItem], offset: int, limit: int
     ) -> "SubmissionAnswer":
-        """One page."""
-        told = ProgressAnswer.of(progress)
+        """Presents one page."""
         return cls(
-            told.submission_id,
-            told.status,
-            told.created_at,
-            told.total_requested,
-            told.successful,
-            told.failed,
-            told.pending,
-            [ExecutionResultAnswer.of(item.result()) for item in items],
-            SubmissionPagination.of(told.total_requested, offset, limit),
+            **msgspec.structs.asdict(ProgressAnswer.of(progress)),
+            results=[ExecutionResultAnswer.of(item.result()) for item in items],
+            pagination=SubmissionPagination.of(progress.total_requested, offset, limit),
         )
 
 

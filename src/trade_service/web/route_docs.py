@@ -1,6 +1,6 @@
-"""What routes tell of themselves beside their signatures: the description of the API is made of it.
+"""What routes declare beyond their signatures; the OpenAPI document is made of it.
 
-get("/", opt=READER | tells(parameters=PAGE))(self.list_orders)
+@get("/", opt=READER | documented(parameters=PAGE))
 """
 
 from collections.abc import Mapping
@@ -13,52 +13,61 @@ from trade_service.domain.instants import MAX_SECONDS
 from trade_service.domain.invisible import VISIBLE_TEXT
 from trade_service.domain.money import MAX_INTEGER_DIGITS, MAX_TEXT, NUMERAL
 from trade_service.domain.orders import ORDER_TYPES
-from trade_service.web.request_parsing import JsonReader
 
-TELLS = "tells"
-"""Where a handler's options have it."""
+DOCS = "docs"
+"""The key of a handler's `opt`."""
 
 JSON = "application/json"
 
 
-class Telling(msgspec.Struct, frozen=True, kw_only=True):
+class RouteDocs(msgspec.Struct, frozen=True, kw_only=True):
     """What the signature of a handler leaves open."""
 
-    body: JsonReader[Any] | None = None
-    """What reads the body."""
     parameters: tuple[Parameter, ...] = ()
     answers: Mapping[int, Any] = {}
-    """The shapes that are answered by status; empty where the handler's signature says it."""
+    """Shapes of the responses by status; empty where the handler's return annotation is enough."""
     errors: tuple[int, ...] = ()
     """Statuses of errors beside those that every such route has."""
     headers: tuple[str, ...] = ()
-    """Headers of answers that are no errors."""
+    """Headers of responses that are no errors."""
     media_type: str = JSON
     refusal: Any = None
-    """The shape of errors that are told in an envelope of the route's own."""
+    """The shape of errors where the route has an envelope of its own."""
 
     def __deepcopy__(self, memo: dict[int, object]) -> Self:
         return self
 
 
-def tells(**told: Any) -> dict[str, Telling]:
-    """The options of a handler that tell `Telling(**told)`."""
-    return {TELLS: Telling(**told)}
+def documented(**docs: Any) -> dict[str, RouteDocs]:
+    """The `opt` of a handler with `RouteDocs(**docs)`."""
+    return {DOCS: RouteDocs(**docs)}
+
+
+def with_key(opt: Mapping[str, Any], key: Parameter, replayed: str) -> dict[str, Any]:
+    """The `opt` of a handler, with what an Idempotency-Key adds to its docs."""
+    docs: RouteDocs = opt.get(DOCS, RouteDocs())
+    keyed = msgspec.structs.replace(
+        docs,
+        parameters=(*docs.parameters, key),
+        errors=(*docs.errors, 409, 413, 422),
+        headers=(*docs.headers, replayed),
+    )
+    return {**opt, DOCS: keyed}
 
 
 def decimals(**bound: int) -> list[dict[str, Any]]:
-    """What bodies may hold where a decimal(18,8) is meant."""
+    """The JSON schemas of a decimal(18,8) in a body."""
     number = {"type": "number", "exclusiveMaximum": 10**MAX_INTEGER_DIGITS, **bound}
     return [number, {"type": "string", "pattern": f"^{NUMERAL}$", "maxLength": MAX_TEXT}]
 
 
 def text(most: int) -> msgspec.Meta:
-    """A text that is not blank; the domain refuses others in its own words."""
+    """A text that is not blank; the domain rejects others with its own message."""
     return msgspec.Meta(extra_json_schema={"pattern": r"\S", "maxLength": most})
 
 
 def identifier(most: int) -> msgspec.Meta:
-    """The same without characters that nobody sees."""
+    """The same without invisible characters."""
     return msgspec.Meta(extra_json_schema={"pattern": VISIBLE_TEXT, "maxLength": most})
 
 
@@ -69,7 +78,7 @@ def order_type() -> msgspec.Meta:
 
 
 def items(most: int) -> msgspec.Meta:
-    """A list that is not empty; the domain refuses others in its own words."""
+    """A list that is not empty; the domain rejects others with its own message."""
     return msgspec.Meta(extra_json_schema={"minItems": 1, "maxItems": most})
 
 
@@ -82,7 +91,7 @@ INSTANTS: list[dict[str, Any]] = [
     {"type": "string", "format": "date-time"},
     {"type": "number", "minimum": 0, "maximum": MAX_SECONDS, "description": "Seconds since 1970."},
 ]
-"""What bodies may hold where a moment is meant."""
+"""The JSON schemas of a timestamp in a body."""
 
 
 def integer(least: int, most: int) -> Schema:
@@ -95,7 +104,7 @@ ID = integer(-(2**31), 2**31 - 1)
 
 
 def query(name: str, description: str, schema: Schema, *, required: bool = False) -> Parameter:
-    """A parameter of the query. One that may be left out may be empty: forms send what was not filled in."""
+    """A query parameter. An optional one may be empty: forms send fields that were not filled in."""
     return Parameter(
         name,
         "query",
@@ -107,7 +116,7 @@ def query(name: str, description: str, schema: Schema, *, required: bool = False
 
 
 def header(name: str, description: str, schema: Schema) -> Parameter:
-    """A header that may be given."""
+    """An optional header."""
     return Parameter(name, "header", description=description, schema=schema, required=False)
 
 
