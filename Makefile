@@ -83,8 +83,8 @@ bench-more: $(STAMP) ## other questions: callers, replicas, table (ONLY="callers
 bench-lists: $(STAMP) ## measure lists of 10 thousand and 10 million rows (LARGE=...)
 	@LARGE=$(LARGE) $(BIN)/python -m benchmarks --full --only lists
 
-bench-http: $(STAMP) ## measure the API under 100 clients and under overload (SECONDS=...)
-	@SECONDS=$(SECONDS) $(BIN)/python -m benchmarks --full --only http
+bench-http: $(STAMP) ## measure the API under 100 clients, and under overload (SECONDS=...)
+	@SECONDS=$(SECONDS) $(BIN)/python -m benchmarks --full --only http --only load
 
 bench-start: $(STAMP) ## measure start-up time and idle memory
 	@$(BIN)/python -m benchmarks --only start
@@ -100,7 +100,7 @@ bench-short: $(STAMP) ## every benchmark for an instant, to see that it works
 		status=$$?; rm -rf $$folder; exit $$status
 
 recording: $(STAMP) ## render docs/demo.svg from a run of the demo
-	@$(BIN)/python -m benchmarks.record_demo
+	@$(BIN)/python -m tools.record_demo
 
 lock: $(STAMP) ## pin the newest allowed dependencies (needs uv)
 	@uv pip compile --quiet --universal --generate-hashes --no-header --no-annotate --no-emit-index-url --extra dev -o requirements.lock pyproject.toml

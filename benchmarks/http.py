@@ -1,8 +1,6 @@
-"""The API under 100 clients, beside the bare loop and the bare submission, and under overload."""
+"""The API under 100 clients, beside the bare loop and the bare submission."""
 
-import asyncio
 import os
-import time
 from functools import partial
 
 import asyncpg
@@ -14,11 +12,7 @@ from trade_service.bench.environment import Environment, serving
 from trade_service.bench.load_generator import (
     Caller,
     Outcome,
-    Send,
-    Step,
     StepFigures,
-    arrivals,
-    fire,
     new_caller,
     saturate,
     session_with,
@@ -29,28 +23,22 @@ from trade_service.bench.subprocesses import simulator
 
 CLIENTS = 100
 BATCH = 100
-OVERLOAD = 5
 SENDERS = 4
 WARM_UP_S = 2.0
 IDS = 100_000_000
 """Distance between the first ids of the simulators: each has its own ledger, and all serve one database."""
-SERVED_AT_ONCE = 64
-"""Concurrency limit of the overloaded service: the default is meant for larger machines."""
-READINESS = "/actuator/health/readiness"
 PROCESSES = {
     "postgres": "PostgreSQL",
     "simulate": "simulator",
     "serve": "service",
     "benchmarks": "load generator",
 }
-SEED = 5
 
 
 async def http(environment: Environment, scenario: Scenario) -> None:
-    """Processes of their own for service, simulator and PostgreSQL, and 100 clients that send again as soon as
+    """Service, simulator and PostgreSQL in processes of their own, and 100 clients that send again as soon as
     they are answered. Submissions of 100 orders run in turn with the bare loop and with the bare submission on
-    the same tables. Then reads; then submissions at five times the measured rate, whether answered or not,
-    against a service that handles 64 requests at once.
+    the same tables. Then reads.
     """
     pick = environment.preset.pick
     seconds = float(os.environ.get("SECONDS") or pick(0.5, 6.0, 12.0))
@@ -67,14 +55,6 @@ async def http(environment: Environment, scenario: Scenario) -> None:
                 await rounds.run(caller, dsn, base_url, link, latency_ms)
                 if latency_ms == 0:
                     await _read(environment, scenario, caller, seconds)
-        async with (
-            simulator(0.0, "--first-id", str(1 + 9 * IDS)) as base_url,
-            serving(dsn, base_url, **{"server.max_concurrent_requests": SERVED_AT_ONCE}) as url,
-            session_with(url) as session,
-        ):
-            environment.step(f"{OVERLOAD} times the capacity")
-            caller = await new_caller(session, orders, BATCH)
-            await _overload(scenario, caller, seconds)
 
 
 class Rounds:
@@ -143,37 +123,3 @@ async def _read(environment: Environment, scenario: Scenario, caller: Caller, se
             f"{short(p99_ms)} ms.",
             good=None if found.outcomes[Outcome.BAD] == 0 else False,
         )
-
-
-async def _overload(scenario: Scenario, caller: Caller, seconds: float) -> None:
-    """Submissions at several times the capacity, while a probe reads the readiness."""
-    usual = await saturate(caller.send, CLIENTS, seconds / 2)
-    step = Step(OVERLOAD * usual.rate(Outcome.GOOD), seconds)
-    probe = asyncio.ensure_future(_probe(partial(caller.get, READINESS), seconds))
-    (over,) = await fire([step], arrivals([step], SEED), caller.send)
-    probed = await probe
-    rates = scenario.chart(f"Overload, {SERVED_AT_ONCE} served at once", "times the capacity", "requests/s")
-    for multiple, found in ((1, usual), (OVERLOAD, over)):
-        rates.line_of("succeeded").add(multiple, found.rate(Outcome.GOOD))
-        rates.line_of("refused with 503", Better.NEITHER).add(multiple, found.rate(Outcome.SHED))
-        _percentiles(scenario.chart(f"Latency at {multiple} times the capacity", "run", "ms"), 1, found)
-    refused = over.rate(Outcome.SHED) / max(over.rate(), 1e-9)
-    ready_ms = probed.latency_ms(0.99) or 0.0
-    retry_after = ", ".join(f"{count:,} of {value} s" for value, count in caller.retry_after.items())
-    scenario.find(
-        f"At {OVERLOAD} times the capacity it still accepts {short(over.rate(Outcome.GOOD))} requests/s "
-        f"({short(usual.rate(Outcome.GOOD))} before), refuses {refused:.0%} with 503 (Retry-After: "
-        f"{retry_after or 'none'}), and answers readiness within {short(ready_ms)} ms "
-        f"({probed.outcomes[Outcome.BAD]} failed); {over.outcomes[Outcome.BAD]} requests failed otherwise.",
-        good=over.outcomes[Outcome.BAD] == 0,
-    )
-
-
-async def _probe(send: Send, seconds: float) -> StepFigures:
-    """Reads ten times a second."""
-    figures, begun = StepFigures(seconds), time.perf_counter()
-    while (sent := time.perf_counter()) - begun < seconds:
-        figures.outcomes[await send()] += 1
-        figures.latencies_ms.append((time.perf_counter() - sent) * 1000)
-        await asyncio.sleep(0.1)
-    return figures

@@ -14,7 +14,7 @@ import pytest
 ROOT = Path(__file__).parent.parent
 SOURCES = sorted(p for p in (ROOT / "src").rglob("*.py") if "versions" not in p.parts)
 PROSE = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md")), *sorted((ROOT / "src").rglob("*.sql"))]
-TESTS = sorted((ROOT / "tests").rglob("*.py")) + sorted((ROOT / "benchmarks").rglob("*.py"))
+TESTS = sorted(p for room in ("tests", "benchmarks", "tools") for p in (ROOT / room).rglob("*.py"))
 
 MAX_FUNCTION_LINES = 45
 MAX_TEST_FUNCTION_LINES = 70

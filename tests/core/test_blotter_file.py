@@ -7,9 +7,9 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from benchmarks.make_blotter import FIRST_ORDER_ID, ORDERS, SHIPPED, TICKERS, blotter_lines
 from hypothesis import given
 from hypothesis import strategies as st
+from tools.make_blotter import FIRST_ORDER_ID, ORDERS, SHIPPED, TICKERS, blotter_lines
 
 from trade_service.domain.reference import Blotter, Destination, ReferenceData
 from trade_service.trading.blotter_file import (

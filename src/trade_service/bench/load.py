@@ -1,7 +1,9 @@
 """Load on the HTTP API, up to overload and back."""
 
+import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from functools import partial
 
 from trade_service.bench.environment import Environment, serving
 from trade_service.bench.load_generator import (
@@ -12,6 +14,7 @@ from trade_service.bench.load_generator import (
     arrivals,
     fire,
     new_caller,
+    probe,
     saturate,
     session_with,
 )
@@ -23,6 +26,7 @@ SUBMISSIONS = 10
 CALLERS = 32
 AT_ONCE = 128
 SEED = 20
+READINESS = "/actuator/health/readiness"
 SLOWER_MS = 100.0
 """A recovered service is at most twice as slow as before, or slower by at most this."""
 
@@ -51,9 +55,18 @@ async def load(environment: Environment, scenario: Scenario) -> None:
         )
         steps = [Step(multiple * capacity, step_s) for multiple in multiples]
         environment.step(f"{len(steps)} steps, up to {max(multiples):g} times the capacity")
-        figures = await fire(steps, arrivals(steps, SEED), caller.send)
+        figures, ready = await asyncio.gather(
+            fire(steps, arrivals(steps, SEED), caller.send),
+            probe(partial(caller.get, READINESS), step_s * len(steps)),
+        )
     _show(scenario, figures)
     _conclude(scenario, multiples, figures, caller.last_error)
+    advice = ", ".join(f"{count:,} times {value} s" for value, count in caller.retry_after.items())
+    scenario.find(
+        f"Readiness was answered within {short(ready.latency_ms(0.99) or 0.0)} ms (99 %), "
+        f"{ready.outcomes[Outcome.GOOD]} of {sum(ready.outcomes.values())} times with 200; Retry-After of refused "
+        f"requests: {advice or 'none'}."
+    )
 
 
 @asynccontextmanager

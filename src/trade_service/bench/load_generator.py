@@ -133,6 +133,17 @@ async def saturate(send: Send, callers: int, seconds: float, warm_up_s: float = 
     return figures
 
 
+async def probe(send: Send, seconds: float) -> StepFigures:
+    """Sends ten requests a second, one after the other."""
+    figures, begun = StepFigures(seconds), time.perf_counter()
+    while (sent := time.perf_counter()) - begun < seconds:
+        outcome = await send()
+        figures.outcomes[outcome] += 1
+        figures.latencies_ms.append((time.perf_counter() - sent) * 1000)
+        await asyncio.sleep(0.1)
+    return figures
+
+
 class Caller:
     """Submits parts of its orders over HTTP, `submissions` orders per request, in turn."""
 

@@ -54,7 +54,7 @@ def bench_command(questions: Mapping[str, Question]) -> click.Group:
         """Measure throughput, latency and memory of the service on this machine.
 
         Starts its own PostgreSQL and Execution Service simulators in a temporary folder, ignores your settings,
-        and removes everything afterwards. Takes about 3 minutes. Ctrl-C stops it and keeps the results so far.
+        and removes everything afterwards. Takes about 2 minutes. Ctrl-C stops it and keeps the results so far.
         """
         if context.invoked_subcommand is not None:
             return
@@ -85,7 +85,7 @@ class _OneOf(click.Choice[str]):
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
         if value in IN_CHECKOUT and value not in self.choices:
-            self.fail(f"{value!r} is measured in a checkout: make bench-more ONLY={value}", param, ctx)
+            self.fail(f"{value!r} needs a checkout: run `make bench-more ONLY={value}` there.", param, ctx)
         return super().convert(value, param, ctx)
 
 

@@ -1,4 +1,4 @@
-"""`make recording`: runs the demo in a terminal and draws what it shows as docs/demo.svg."""
+"""`make recording`: runs the demo in a terminal and renders its output as docs/demo.svg."""
 
 import os
 import pty
@@ -14,11 +14,11 @@ COLUMNS, ROWS = 104, 60
 TARGET = Path(__file__).parent.parent / "docs" / "demo.svg"
 _CONTROL = re.compile(r"\x1b\[(\d*)([AK])|\x1b\[\?25[lh]|(\r\n|\n|\r)")
 _FONT = re.compile(r"@font-face \{.*?\}|<!-- Generated with Rich [^>]*-->", re.DOTALL)
-"""Fonts from elsewhere: the picture shows without a network."""
+"""Remote fonts, which the picture must not need."""
 
 
 def screen_of(output: str) -> list[str]:
-    """The lines that a terminal shows after `output`: line ends, erasures and cursor-ups are followed."""
+    """The lines that a terminal shows after `output`, applying line ends, erasures and cursor movements."""
     lines, row, position = [""], 0, 0
     for match in _CONTROL.finditer(output):
         _write(lines, row, output[position : match.start()])
@@ -40,7 +40,7 @@ def _write(lines: list[str], row: int, text: str) -> None:
 
 
 def main() -> None:
-    """Runs `trade-service demo` and writes the picture; fails when the demo does."""
+    """Runs `trade-service demo` and writes the picture; fails if the demo does."""
     chunks: list[bytes] = []
 
     def read(descriptor: int) -> bytes:
@@ -52,7 +52,7 @@ def main() -> None:
     command = str(Path(sys.executable).parent / "trade-service")
     status = pty.spawn([command, "demo", *sys.argv[1:]], read)
     if status:
-        sys.exit(f"the demo failed (status {status}): no picture was made")
+        sys.exit(f"the demo failed (status {status}); no picture written")
     lines = [line.rstrip() for line in screen_of(b"".join(chunks).decode())]
     console = Console(record=True, width=COLUMNS, file=StringIO(), force_terminal=True)
     console.print(Text("$ make run"))

@@ -1,6 +1,6 @@
-"""Writes the blotter that ships with the service: `python -m benchmarks.make_blotter [FILE]`.
+"""Generates the sample blotter that ships with the service: `python -m tools.make_blotter [FILE]`.
 
-The same seed gives the same file, byte for byte; a test holds the shipped one against this.
+The same seed gives the same file, byte for byte; a test compares the shipped one.
 """
 
 import random
@@ -48,45 +48,45 @@ TICKERS = _LISTED.split()
 def blotter_lines(
     seed: int = SEED, orders: int = ORDERS, first_order_id: int = FIRST_ORDER_ID
 ) -> Iterator[str]:
-    """The header and one line an order, without line ends."""
-    dice = random.Random(seed)
-    portfolios = [f"{dice.getrandbits(96):024x}" for _ in range(PORTFOLIOS)]
-    prices = {ticker: round(min(max(dice.lognormvariate(4.8, 0.8), 8.0), 4000.0), 2) for ticker in TICKERS}
+    """The header and one line per order, without line ends."""
+    rng = random.Random(seed)
+    portfolios = [f"{rng.getrandbits(96):024x}" for _ in range(PORTFOLIOS)]
+    prices = {ticker: round(min(max(rng.lognormvariate(4.8, 0.8), 8.0), 4000.0), 2) for ticker in TICKERS}
     yield HEADER
     for number in range(orders):
-        ticker = dice.choice(TICKERS)
-        side = "BUY" if dice.random() < 0.55 else "SELL"
-        price = f"{prices[ticker] * dice.uniform(0.97, 1.03):.2f}" if dice.random() < 0.7 else ""
+        ticker = rng.choice(TICKERS)
+        side = "BUY" if rng.random() < 0.55 else "SELL"
+        price = f"{prices[ticker] * rng.uniform(0.97, 1.03):.2f}" if rng.random() < 0.7 else ""
         minute, second = divmod(number * 3 // 2 % TRADING_DAY_S, 60)
         moment = f"2026-01-30T{14 + minute // 60:02d}:{minute % 60:02d}:{second:02d}Z"
         values = (
             str(first_order_id + number),
-            dice.choice(portfolios),
+            rng.choice(portfolios),
             side,
             ticker,
-            "1234567890.12345678" if number == orders // 2 else _quantity(dice),
+            "1234567890.12345678" if number == orders // 2 else _quantity(rng),
             price,
             moment,
             "EQ",
-            dice.choice(DESTINATIONS),
+            rng.choice(DESTINATIONS),
         )
         yield ",".join(values)
 
 
-def _quantity(dice: random.Random) -> str:
-    """Round lots mostly, odd lots sometimes, fractions of a share now and then."""
-    kind = dice.random()
+def _quantity(rng: random.Random) -> str:
+    """Mostly round lots, sometimes odd lots, occasionally fractions of a share."""
+    kind = rng.random()
     if kind < 0.75:
-        return str(100 * dice.randint(1, 60))
+        return str(100 * rng.randint(1, 60))
     if kind < 0.92:
-        return str(dice.randint(1, 999))
+        return str(rng.randint(1, 999))
     if kind < 0.97:
-        return f"{dice.randint(1, 400)}.5"
-    return f"{dice.randint(1, 90)}.{dice.randint(1, 9999):04d}".rstrip("0")
+        return f"{rng.randint(1, 400)}.5"
+    return f"{rng.randint(1, 90)}.{rng.randint(1, 9999):04d}".rstrip("0")
 
 
 def main() -> None:
-    """Writes the file that ships, or the one named."""
+    """Writes the shipped file, or the given one."""
     target = Path(sys.argv[1]) if len(sys.argv) > 1 else SHIPPED
     target.parent.mkdir(parents=True, exist_ok=True)
     target.write_bytes("".join(f"{line}\n" for line in blotter_lines()).encode())
