@@ -5,11 +5,13 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+import stamina
 from hypothesis import given
 from hypothesis import strategies as st
 
 from trade_service.domain.executions import SubmissionState
-from trade_service.submission.messages import RemoteExecution, Security
+from trade_service.submission.messages import RemoteExecution, RemoteExecutionPage, Security
+from trade_service.submission.ports import Listing
 from trade_service.trading.audit import (
     CLOCK_SKEW,
     SHOWN,
@@ -20,6 +22,8 @@ from trade_service.trading.audit import (
     NoteKind,
     OwnExecution,
 )
+from trade_service.trading.ledger_audit import _LedgerAudit
+from trade_service.trading.restoring import LedgerUnreadable
 
 CREATED = datetime(2026, 1, 30, 12, tzinfo=UTC)
 
@@ -192,3 +196,20 @@ def test_a_row_with_an_impossible_id_is_a_finding_and_matches_nothing(row_id: in
     log = compare([remote(1, row_id=row_id)], [own(1)])
     assert log.counts == {FindingKind.IMPOSSIBLE_ID: 1, FindingKind.MISSING: 1}
     assert str(row_id) in log.findings[0].message
+
+
+@pytest.mark.parametrize("failures", [0, 2, 3])
+async def test_a_page_that_cannot_be_read_is_tried_three_times(failures: int) -> None:
+    page = RemoteExecutionPage([])
+    listings = [Listing(None, "LOST", "reset")] * failures + [Listing(page)]
+
+    async def read() -> Listing:
+        return listings.pop(0)
+
+    with stamina.set_testing(True, attempts=3, cap=True):
+        if failures < 3:
+            assert await _LedgerAudit._page(read) is page
+        else:
+            with pytest.raises(LedgerUnreadable, match="reset"):
+                await _LedgerAudit._page(read)
+    assert len(listings) == (1 if failures == 3 else 0)

@@ -1,11 +1,11 @@
 """Runs an audit: this database alone first, then the Execution Service's ledger beside it, page by page."""
 
-import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from functools import partial
 from typing import Protocol
 
 import msgspec
+import stamina
 
 from trade_service.domain.executions import is_service_id
 from trade_service.domain.money import shown
@@ -27,8 +27,6 @@ from trade_service.trading.audit import (
 )
 from trade_service.trading.restoring import LedgerUnreadable
 
-LIST_TRIES = 3
-LIST_PAUSE_S = 0.5
 CANDIDATES = 100_000
 """Executions that seem to be missing from the ledger and are checked again; more than that is not a race."""
 
@@ -197,15 +195,12 @@ class _LedgerAudit:
         return Listing(await self._page(partial(self._ledger.list_newest, offset, limit)))
 
     @staticmethod
+    @stamina.retry(on=LedgerUnreadable, attempts=3, timeout=None, wait_initial=0.5, wait_jitter=0.5)
     async def _page(call: Callable[[], Awaitable[Listing]]) -> RemoteExecutionPage:
-        """A page of the ledger; one that fails is read again, a few times."""
-        for attempt in range(1, LIST_TRIES + 1):
-            listing = await call()
-            if listing.page is not None:
-                return listing.page
-            if attempt < LIST_TRIES:
-                await asyncio.sleep(LIST_PAUSE_S * attempt)
-        raise _unreadable(listing.message or listing.code)
+        listing = await call()
+        if listing.page is None:
+            raise _unreadable(listing.message or listing.code)
+        return listing.page
 
 
 def _unreadable(problem: str) -> LedgerUnreadable:
