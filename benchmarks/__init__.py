@@ -1,1 +1,1 @@
-"""Measurements that anybody can repeat: `make bench`."""
+"""Further benchmarks, run from a checkout: `make bench`."""

@@ -11,7 +11,7 @@ from trade_service.bench import bare_loop
 from trade_service.bench.environment import Environment, serving
 from trade_service.bench.load_generator import (
     Caller,
-    Outcome,
+    RequestOutcome,
     StepFigures,
     new_caller,
     saturate,
@@ -84,7 +84,7 @@ class Rounds:
             for name, used_s in processor_s(*PROCESSES).items():
                 cost = self._costs.line_of(PROCESSES[name], Better.LESS)
                 cost.add(latency_ms, round(1000 * (used_s - before[name]) / requests, 2))
-            self._over_http.add(latency_ms, BATCH * found.rate(Outcome.GOOD))
+            self._over_http.add(latency_ms, BATCH * found.rate(RequestOutcome.GOOD))
             _percentiles(self._times, latency_ms, found)
             bare = await bare_submission.run(dsn, base_url, caller.order_ids, SENDERS, self._seconds)
             self._submission.add(latency_ms, bare.rate)
@@ -116,10 +116,10 @@ async def _read(environment: Environment, scenario: Scenario, caller: Caller, se
     for name, path in reads.items():
         environment.step(name)
         found = await saturate(partial(caller.get, path), CLIENTS, seconds)
-        rates.line(name).add(CLIENTS, found.rate(Outcome.GOOD))
+        rates.line(name).add(CLIENTS, found.rate(RequestOutcome.GOOD))
         median_ms, p99_ms = found.latency_ms(0.5) or 0.0, found.latency_ms(0.99) or 0.0
         scenario.find(
-            f"{name}: {short(found.rate(Outcome.GOOD))} requests/s, median {short(median_ms)} ms, 99 % within "
-            f"{short(p99_ms)} ms.",
-            good=None if found.outcomes[Outcome.BAD] == 0 else False,
+            f"{name}: {short(found.rate(RequestOutcome.GOOD))} requests/s, median {short(median_ms)} ms, "
+            f"99 % within {short(p99_ms)} ms.",
+            good=None if found.outcomes[RequestOutcome.BAD] == 0 else False,
         )

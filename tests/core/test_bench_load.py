@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from trade_service.bench import load_generator
-from trade_service.bench.load_generator import Arrival, Outcome, Step, StepFigures, arrivals, fire
+from trade_service.bench.load_generator import Arrival, RequestOutcome, Step, StepFigures, arrivals, fire
 from trade_service.bench.memory import Pauses
 
 steps = st.lists(st.builds(Step, st.floats(1, 500), st.floats(0.1, 2)), min_size=1, max_size=5)
@@ -32,9 +32,9 @@ def test_arrivals_match_the_rate() -> None:
 async def test_a_late_start_counts_as_latency() -> None:
     """A blocked generator sends late; its delay is part of the latency."""
 
-    async def send() -> Outcome:
+    async def send() -> RequestOutcome:
         time.sleep(0.05)  # noqa: ASYNC251  # blocks the loop, as a busy machine does
-        return Outcome.GOOD
+        return RequestOutcome.GOOD
 
     (figures,) = await fire([Step(1000, 0.003)], [Arrival(0.001 * n, 0) for n in range(3)], send)
     assert len(figures.latencies_ms) == 3
@@ -44,29 +44,29 @@ async def test_a_late_start_counts_as_latency() -> None:
 async def test_requests_do_not_wait_for_other_answers() -> None:
     in_flight, most, all_here = 0, 0, asyncio.Event()
 
-    async def send() -> Outcome:
+    async def send() -> RequestOutcome:
         nonlocal in_flight, most
         in_flight += 1
         most = max(most, in_flight)
         if in_flight == 20:
             all_here.set()
         await asyncio.wait_for(all_here.wait(), 30)
-        return Outcome.SHED
+        return RequestOutcome.SHED
 
     (figures,) = await fire([Step(1000, 0.02)], [Arrival(0.001 * n, 0) for n in range(20)], send)
     assert most == 20
-    assert figures.outcomes[Outcome.SHED] == 20
+    assert figures.outcomes[RequestOutcome.SHED] == 20
     assert figures.latency_ms(0.5) is None
 
 
 async def test_requests_beyond_the_limit_count_as_not_sent() -> None:
     go, left = asyncio.Event(), 0
 
-    async def send() -> Outcome:
+    async def send() -> RequestOutcome:
         nonlocal left
         left += 1
         await go.wait()
-        return Outcome.GOOD
+        return RequestOutcome.GOOD
 
     count = load_generator.MOST_OPEN + 7
     firing = asyncio.ensure_future(fire([Step(1, 1)], [Arrival(0.0, 0)] * count, send))
@@ -75,15 +75,15 @@ async def test_requests_beyond_the_limit_count_as_not_sent() -> None:
             await asyncio.sleep(0.01)
     go.set()
     (figures,) = await firing
-    assert figures.outcomes[Outcome.GOOD] + figures.outcomes[Outcome.NOT_SENT] == count
-    assert figures.outcomes[Outcome.NOT_SENT] == 7
+    assert figures.outcomes[RequestOutcome.GOOD] + figures.outcomes[RequestOutcome.NOT_SENT] == count
+    assert figures.outcomes[RequestOutcome.NOT_SENT] == 7
 
 
 def test_rates_count_per_second_of_the_step() -> None:
     figures = StepFigures(2.0)
-    figures.outcomes |= {Outcome.GOOD: 6, Outcome.SHED: 3, Outcome.BAD: 1}
-    assert figures.rate(Outcome.GOOD) == 3.0
-    assert figures.rate(Outcome.SHED, Outcome.BAD) == 2.0
+    figures.outcomes |= {RequestOutcome.GOOD: 6, RequestOutcome.SHED: 3, RequestOutcome.BAD: 1}
+    assert figures.rate(RequestOutcome.GOOD) == 3.0
+    assert figures.rate(RequestOutcome.SHED, RequestOutcome.BAD) == 2.0
     assert figures.rate() == 5.0
 
 

@@ -62,25 +62,25 @@ async def test_every_recorded_exchange_is_answered_as_the_real_service_answered_
             shape, moments = shaped(got, read)
             assert (name, answer.status, headers) == (name, wanted["status"], wanted["headers"])
             assert (name, shape) == (name, expected)
-            for theirs, ours in zip(their_moments, moments, strict=True):
+            for recorded, ours in zip(their_moments, moments, strict=True):
                 if "uri=" not in shape:
-                    assert same_moment.setdefault(theirs, ours) == ours, f"{name}: other executions at once"
+                    assert same_moment.setdefault(recorded, ours) == ours, f"{name}: other executions at once"
 
 
 async def test_nine_digits_are_answered_and_six_are_stored() -> None:
     """Needs several calls, because a clock may hit a whole microsecond."""
     request = RECORDED[1]["request"]
-    told: list[str] = []
+    answered: list[str] = []
     async with running_simulator() as simulator, aiohttp.ClientSession() as http:
         for _ in range(20):
             url = simulator.base_url + request["path"]
             headers = request["headers"]
             async with http.post(url, data=request["body"].encode(), headers=headers) as answer:
                 results = (await answer.json())["results"]
-            told += [result["execution"]["receivedTimestamp"] for result in results]
+            answered += [result["execution"]["receivedTimestamp"] for result in results]
         async with http.get(f"{simulator.base_url}/api/v1/executions?sortBy=id,id&limit=100") as answer:
             kept = [row["receivedTimestamp"] for row in (await answer.json())["content"]]
-    assert max(len(text) for text in told) == len("2026-11-30T08:35:48.965196703Z")
-    for long, short in zip(told, kept, strict=True):
+    assert max(len(text) for text in answered) == len("2026-11-30T08:35:48.965196703Z")
+    for long, short in zip(answered, kept, strict=True):
         rounded = round(float("0" + long[19:-1]) * 1_000_000)
         assert float("0" + short[19:-1]) * 1_000_000 == pytest.approx(rounded % 1_000_000)

@@ -8,7 +8,7 @@ from functools import partial
 from trade_service.bench.environment import Environment, serving
 from trade_service.bench.load_generator import (
     Caller,
-    Outcome,
+    RequestOutcome,
     Step,
     StepFigures,
     arrivals,
@@ -64,8 +64,8 @@ async def load(environment: Environment, scenario: Scenario) -> None:
     advice = ", ".join(f"{count:,} times {value} s" for value, count in caller.retry_after.items())
     scenario.find(
         f"Readiness was answered within {short(ready.latency_ms(0.99) or 0.0)} ms (99 %), "
-        f"{ready.outcomes[Outcome.GOOD]} of {sum(ready.outcomes.values())} times with 200; Retry-After of refused "
-        f"requests: {advice or 'none'}."
+        f"{ready.outcomes[RequestOutcome.GOOD]} of {sum(ready.outcomes.values())} times with 200; "
+        f"Retry-After of refused requests: {advice or 'none'}."
     )
 
 
@@ -86,9 +86,9 @@ async def _service(environment: Environment) -> AsyncIterator[str]:
 async def _capacity(caller: Caller, seconds: float) -> float:
     """Good requests per second of a few callers without pauses."""
     found = await saturate(caller.send, CALLERS, seconds / 2, warm_up_s=seconds / 2)
-    if not found.outcomes[Outcome.GOOD]:
+    if not found.outcomes[RequestOutcome.GOOD]:
         raise BenchError(f"no request of the load succeeded: {caller.last_error or 'all were refused'}")
-    return found.rate(Outcome.GOOD)
+    return found.rate(RequestOutcome.GOOD)
 
 
 def _show(scenario: Scenario, figures: Sequence[StepFigures]) -> None:
@@ -100,9 +100,9 @@ def _show(scenario: Scenario, figures: Sequence[StepFigures]) -> None:
              ((0.5, "median"), (0.99, "99th percentile"), (1.0, "slowest"))}  # fmt: skip
     for number, step in enumerate(figures, 1):
         offered.add(number, round(step.rate(), 1))
-        good.add(number, round(step.rate(Outcome.GOOD), 1))
-        shed.add(number, round(step.rate(Outcome.SHED), 1))
-        bad.add(number, round(step.rate(Outcome.BAD, Outcome.NOT_SENT), 1))
+        good.add(number, round(step.rate(RequestOutcome.GOOD), 1))
+        shed.add(number, round(step.rate(RequestOutcome.SHED), 1))
+        bad.add(number, round(step.rate(RequestOutcome.BAD, RequestOutcome.NOT_SENT), 1))
         for share, line in lines.items():
             latency_ms = step.latency_ms(share)
             if latency_ms is not None:
@@ -114,24 +114,24 @@ def _conclude(
 ) -> None:
     top = max(range(len(multiples)), key=multiples.__getitem__)
     peak, before, after = figures[top], figures[0], figures[-1]
-    failed = sum(step.outcomes[Outcome.BAD] for step in figures)
+    failed = sum(step.outcomes[RequestOutcome.BAD] for step in figures)
     p99_ms = peak.latency_ms(0.99)
     served = "nothing"
     if p99_ms is not None:
-        served = f"{short(peak.rate(Outcome.GOOD))} requests/s, 99 % within {short(p99_ms)} ms"
-    refused = peak.rate(Outcome.SHED) / max(peak.rate(), 1e-9)
+        served = f"{short(peak.rate(RequestOutcome.GOOD))} requests/s, 99 % within {short(p99_ms)} ms"
+    refused = peak.rate(RequestOutcome.SHED) / max(peak.rate(), 1e-9)
     scenario.find(
         f"At {multiples[top]:g} times the capacity it refuses {refused:.0%} with 503 and serves {served}.",
-        good=peak.outcomes[Outcome.SHED] > 0,
+        good=peak.outcomes[RequestOutcome.SHED] > 0,
     )
     scenario.find(
         f"{failed:,} requests failed otherwise{f' ({last_error})' if failed else ''}.", good=failed == 0
     )
     was_ms, is_ms = before.latency_ms(0.99), after.latency_ms(0.99)
     if was_ms is not None and is_ms is not None:
-        recovered = is_ms <= max(2 * was_ms, was_ms + SLOWER_MS) and not after.outcomes[Outcome.SHED]
+        recovered = is_ms <= max(2 * was_ms, was_ms + SLOWER_MS) and not after.outcomes[RequestOutcome.SHED]
         scenario.find(
             f"After the overload 99 % of requests take at most {short(is_ms)} ms ({short(was_ms)} ms before), and "
-            f"{after.outcomes[Outcome.SHED]:,} are refused.",
+            f"{after.outcomes[RequestOutcome.SHED]:,} are refused.",
             good=recovered,
         )

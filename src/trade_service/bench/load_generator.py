@@ -31,7 +31,7 @@ SUBMIT_TIMEOUT = aiohttp.ClientTimeout(total=40)
 _JSON = {"Content-Type": "application/json"}
 
 
-class Outcome(StrEnum):
+class RequestOutcome(StrEnum):
     """The outcome of one request."""
 
     GOOD = "good"
@@ -43,7 +43,7 @@ class Outcome(StrEnum):
     """The load generator was overloaded."""
 
 
-Send: TypeAlias = Callable[[], Awaitable[Outcome]]
+Send: TypeAlias = Callable[[], Awaitable[RequestOutcome]]
 """Sends one request; must not raise and must end in time."""
 
 
@@ -65,12 +65,14 @@ class StepFigures(msgspec.Struct):
     """The outcomes of one step, and the latencies of its good requests from planned start to last byte."""
 
     seconds: float
-    outcomes: dict[Outcome, int] = msgspec.field(default_factory=lambda: dict.fromkeys(Outcome, 0))
+    outcomes: dict[RequestOutcome, int] = msgspec.field(
+        default_factory=lambda: dict.fromkeys(RequestOutcome, 0)
+    )
     latencies_ms: list[float] = msgspec.field(default_factory=list)
 
-    def rate(self, *outcomes: Outcome) -> float:
+    def rate(self, *outcomes: RequestOutcome) -> float:
         """Requests per second with these outcomes, or with any."""
-        return sum(self.outcomes[one] for one in outcomes or Outcome) / self.seconds
+        return sum(self.outcomes[one] for one in outcomes or RequestOutcome) / self.seconds
 
     def latency_ms(self, share: float) -> float | None:
         """A quantile of the good requests; None if there are none."""
@@ -99,14 +101,14 @@ async def fire(steps: Sequence[Step], planned: Sequence[Arrival], send: Send) ->
         outcome = await send()
         in_flight -= 1
         figures[arrival.step].outcomes[outcome] += 1
-        if outcome is Outcome.GOOD:
+        if outcome is RequestOutcome.GOOD:
             figures[arrival.step].latencies_ms.append((time.perf_counter() - begun - arrival.at_s) * 1000)
 
     async with asyncio.TaskGroup() as group:
         for arrival in planned:
             await asyncio.sleep(max(0.0, arrival.at_s - (time.perf_counter() - begun)))
             if in_flight >= MOST_OPEN:
-                figures[arrival.step].outcomes[Outcome.NOT_SENT] += 1
+                figures[arrival.step].outcomes[RequestOutcome.NOT_SENT] += 1
                 continue
             in_flight += 1
             group.create_task(one(arrival))
@@ -123,7 +125,7 @@ async def saturate(send: Send, callers: int, seconds: float, warm_up_s: float = 
             ended = time.perf_counter()
             if ended - begun >= warm_up_s:
                 figures.outcomes[outcome] += 1
-                if outcome is Outcome.GOOD:
+                if outcome is RequestOutcome.GOOD:
                     figures.latencies_ms.append((ended - sent) * 1000)
 
     async with asyncio.TaskGroup() as group:
@@ -165,15 +167,15 @@ class Caller:
         self.retry_after: Counter[str] = Counter()
         """Refusals by their Retry-After."""
 
-    async def send(self) -> Outcome:
+    async def send(self) -> RequestOutcome:
         """Sends one request; never raises for failures of the network or the service."""
         return await self._request("POST", SUBMIT, next(self._bodies))
 
-    async def get(self, path: str) -> Outcome:
+    async def get(self, path: str) -> RequestOutcome:
         """Reads `path`."""
         return await self._request("GET", path)
 
-    async def _request(self, method: str, path: str, body: bytes | None = None) -> Outcome:
+    async def _request(self, method: str, path: str, body: bytes | None = None) -> RequestOutcome:
         try:
             async with self._session.request(
                 method, path, data=body, headers=_JSON if body else None, timeout=SUBMIT_TIMEOUT
@@ -181,15 +183,15 @@ class Caller:
                 text = await answer.read()
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             self.last_error = str(error) or type(error).__name__
-            return Outcome.BAD
+            return RequestOutcome.BAD
         accepted = body is None or answer.status != 200 or _successes(text) == self.submissions
         if answer.status == 200 and accepted:
-            return Outcome.GOOD
+            return RequestOutcome.GOOD
         if answer.status in SHEDDING:
             self.retry_after[answer.headers.get("Retry-After", "none")] += 1
-            return Outcome.SHED
+            return RequestOutcome.SHED
         self.last_error = f"{answer.status}: {text[:200].decode(errors='replace')}"
-        return Outcome.BAD
+        return RequestOutcome.BAD
 
 
 class _Answer(msgspec.Struct):

@@ -6,7 +6,7 @@ from html import escape
 
 from trade_service.bench.chart import axis_of, coloured, drawn
 from trade_service.bench.machine import described
-from trade_service.bench.results import Chart, Finding, Results, Scenario, Summary, place, short
+from trade_service.bench.results import Chart, Conclusion, Results, Scenario, Summary, place, short
 
 STYLE = """
 :root { color-scheme: light dark;
@@ -98,7 +98,7 @@ def _with_code(text: str) -> str:
     return re.sub(r"`([^`]+)`", r"<code>\1</code>", escape(text))
 
 
-def _finding(finding: Finding) -> str:
+def _finding(finding: Conclusion) -> str:
     if finding.good is None:
         return f"<li>{escape(finding.text)}</li>"
     style, mark = ("good", "✓") if finding.good else ("bad", "✗")

@@ -132,7 +132,7 @@ class Chart(msgspec.Struct, forbid_unknown_fields=True):
         return found or self.line(name, better)
 
 
-class Finding(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class Conclusion(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One sentence about the results; `good` is None if it is neither good nor bad."""
 
     text: str
@@ -146,7 +146,7 @@ class Scenario(msgspec.Struct, forbid_unknown_fields=True):
     title: str
     about: str
     charts: list[Chart] = msgspec.field(default_factory=list)
-    findings: list[Finding] = msgspec.field(default_factory=list)
+    findings: list[Conclusion] = msgspec.field(default_factory=list)
     seconds: float = 0.0
     complete: bool = False
     problem: str = ""
@@ -160,7 +160,7 @@ class Scenario(msgspec.Struct, forbid_unknown_fields=True):
 
     def find(self, text: str, *, good: bool | None = None) -> None:
         """Adds a finding."""
-        self.findings.append(Finding(text, good))
+        self.findings.append(Conclusion(text, good))
 
 
 class Results(msgspec.Struct, forbid_unknown_fields=True):
