@@ -1,4 +1,4 @@
-"""The reader of blotter files: every bad line is told, every good one passes, in constant memory."""
+"""The blotter reader reports every bad line and reads every good one, in constant memory."""
 
 import io
 import tracemalloc
@@ -88,7 +88,7 @@ def test_spellings_of_the_same_line(content: str) -> None:
     assert [line.order for line in good] == [line.order for line in read(f"{HEADER}\n{GOOD}\n")[0]]
 
 
-def test_columns_come_in_any_order_and_unknown_ones_are_ignored_once() -> None:
+def test_columns_come_in_any_order_and_unknown_ones_are_ignored() -> None:
     header = b"note,destination,quantity,securityId,ORDER_TYPE,portfolio id,order-id,note2"
     content = header + b"\nx,INST,5,T,SELL,P,9,y\n"
     reader = BlotterReader(io.BytesIO(content), RULES)
@@ -140,7 +140,7 @@ def test_columns_come_in_any_order_and_unknown_ones_are_ignored_once() -> None:
         ("destination", "NYSE", "must be one of ML, INST"),
     ],
 )
-def test_a_bad_value_is_told_with_line_field_value_and_rule(field: str, value: str, rule: str) -> None:
+def test_a_bad_value_is_reported_with_line_field_value_and_rule(field: str, value: str, rule: str) -> None:
     good, (error,) = read(with_value(**{field: value}))
     assert good == []
     assert (error.line, error.field) == (2, field)
@@ -149,7 +149,7 @@ def test_a_bad_value_is_told_with_line_field_value_and_rule(field: str, value: s
     assert len(error.value) <= 80
 
 
-def test_every_bad_value_of_a_line_is_told_in_the_files_own_words() -> None:
+def test_every_bad_value_of_a_line_is_reported_in_the_files_own_spelling() -> None:
     content = (
         "orderId,portfolioId,orderType,securityId,quantity,destination\n5,,BUY,IBM,0,NYSE\n6,,BUY,IBM,1,ML\n"
     )
@@ -175,7 +175,7 @@ def test_every_bad_value_of_a_line_is_told_in_the_files_own_words() -> None:
     ],
     ids=["few", "many", "utf-8", "quote", "long"],
 )
-def test_a_line_that_cannot_be_split_harms_no_other(line: bytes, rule: str) -> None:
+def test_a_line_that_cannot_be_split_does_not_affect_others(line: bytes, rule: str) -> None:
     good, (error,) = read(HEADER.encode() + b"\n8" + GOOD[1:].encode() + b"\n" + line + b"\n" + GOOD.encode())
     assert [line.order.order_id for line in good] == [8, 7]
     assert [line.line for line in good] == [2, 4]
@@ -183,12 +183,12 @@ def test_a_line_that_cannot_be_split_harms_no_other(line: bytes, rule: str) -> N
     assert rule in error.rule
 
 
-def test_what_is_no_text_is_shown_without_escapes() -> None:
+def test_binary_content_is_shown_without_escapes() -> None:
     _, (error,) = read(HEADER.encode() + b"\n7,P\xff1,BUY")
     assert str(error).endswith("byte 4 of the line is 0xFF; got '7,P\N{REPLACEMENT CHARACTER}1,BUY'")
 
 
-def test_an_order_id_stands_in_a_file_once() -> None:
+def test_an_order_id_may_not_repeat_in_a_file() -> None:
     bad_first = GOOD.replace("AAPL", "")
     good, bad = read("\n".join([HEADER, bad_first, GOOD, GOOD, GOOD.replace("7,", "8,", 1)]))
     assert [(line.line, line.order.order_id) for line in good] == [(3, 7), (5, 8)]
@@ -208,13 +208,13 @@ def test_an_order_id_stands_in_a_file_once() -> None:
         (b"x" * (MAX_LINE_BYTES + 5), "empty"),
     ],
 )
-def test_a_header_that_cannot_be_used_stops_at_once(content: bytes, rule: str) -> None:
+def test_an_unusable_header_is_refused_at_once(content: bytes, rule: str) -> None:
     with pytest.raises(HeaderError, match=r"the first line must name|leave one of them") as caught:
         read(content)
     assert rule in str(caught.value)
 
 
-def test_the_shipped_blotter_is_what_its_script_writes() -> None:
+def test_the_shipped_blotter_matches_its_script() -> None:
     assert SHIPPED.read_bytes().decode() == "".join(f"{line}\n" for line in blotter_lines())
 
 

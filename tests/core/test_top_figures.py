@@ -17,7 +17,7 @@ def scrape(registry: CollectorRegistry, at_s: float) -> Scrape:
     return Scrape.of(generate_latest(registry).decode(), at_s)
 
 
-def test_rates_are_of_the_time_between_and_the_rest_is_of_now() -> None:
+def test_rates_cover_the_time_between_the_scrapes_and_gauges_the_last_one() -> None:
     registry = CollectorRegistry()
     metrics = BulkExecutionMetrics(registry)
     Gauge("trade_service_queue_executions", "waiting", registry=registry).set(7)
@@ -37,7 +37,7 @@ def test_rates_are_of_the_time_between_and_the_rest_is_of_now() -> None:
     assert figures.reasons == (("ITEM_REFUSED", 1.0), ("ITEM_UNCLEAR", 1.0))
 
 
-def test_a_restarted_service_counts_from_nothing() -> None:
+def test_a_restarted_service_counts_from_zero() -> None:
     old, new = CollectorRegistry(), CollectorRegistry()
     BulkExecutionMetrics(old)(batch(100))
     BulkExecutionMetrics(new)(batch(10))
@@ -53,6 +53,6 @@ def test_an_idle_service_can_be_shown() -> None:
     assert rendered("http://localhost", figures) is not None
 
 
-def test_what_is_no_prometheus_text_is_refused() -> None:
+def test_other_text_than_prometheus_is_refused() -> None:
     with pytest.raises(ValueError, match=r"\S"):
         Scrape.of("<html>{}</html>", 0.0)

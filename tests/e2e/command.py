@@ -1,4 +1,4 @@
-"""The installed command, run as its users run it: a process, with settings from its environment alone."""
+"""Runs the installed command as users do: as a process configured by its environment."""
 
 import asyncio
 import os
@@ -27,7 +27,7 @@ HEADER = "order_id,portfolio_id,order_type,security_id,quantity,limit_price,blot
 
 
 class Ended(msgspec.Struct, frozen=True):
-    """A command that came to its end."""
+    """A command that has ended."""
 
     code: int
     out: str
@@ -43,7 +43,7 @@ class Ended(msgspec.Struct, frozen=True):
 
 
 class Running:
-    """A command that runs; whatever a test does to it, it does not outlive the test."""
+    """A running command; it never outlives the test."""
 
     def __init__(self, process: Process) -> None:
         self.process = process
@@ -80,7 +80,7 @@ class Running:
 
 
 class Cli(msgspec.Struct, frozen=True):
-    """The command with its surroundings."""
+    """The command with its folder and environment."""
 
     folder: Path
     environment: Mapping[str, str]
@@ -114,7 +114,7 @@ class Cli(msgspec.Struct, frozen=True):
 
 
 def bare_environment(home: Path) -> dict[str, str]:
-    """Nothing of the tester's own settings."""
+    """An environment without the developer's own settings."""
     return {"PATH": os.environ["PATH"], "HOME": str(home), "LANG": "C.UTF-8"}
 
 

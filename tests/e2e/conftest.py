@@ -17,12 +17,12 @@ async def simulator() -> AsyncIterator[RunningSimulator]:
 
 @pytest.fixture
 def cli(tmp_path: Path, database_url: str, simulator: RunningSimulator) -> Cli:
-    """The command on a database of its own, with the simulator as Execution Service."""
+    """The command on its own database, with the simulator as Execution Service."""
     settings = {"DATABASE_URL": database_url, "EXECUTION_SERVICE_BASE_URL": simulator.base_url}
     return Cli(tmp_path, bare_environment(tmp_path) | FAST | settings)
 
 
 @pytest.fixture
 def bare_cli(tmp_path: Path) -> Cli:
-    """The command with no settings at all."""
+    """The command without settings."""
     return Cli(tmp_path, bare_environment(tmp_path))

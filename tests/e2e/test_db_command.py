@@ -1,4 +1,4 @@
-"""`trade-service db` on the embedded PostgreSQL and on one of the user's own."""
+"""`trade-service db` on the embedded PostgreSQL and on the user's own."""
 
 import signal
 from collections.abc import Iterator

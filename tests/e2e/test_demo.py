@@ -1,4 +1,4 @@
-"""`trade-service demo`: the whole main job, and nothing left of it."""
+"""`trade-service demo` does the whole main job and leaves nothing behind."""
 
 import asyncio
 import signal
@@ -15,7 +15,7 @@ from trade_service.cli.demo import CLASSES, demo_simulator, fault_script
 
 @pytest.fixture
 def temporary() -> Iterator[Path]:
-    """A folder for temporary files that the database's user can pass."""
+    """A temporary folder that the database's user can traverse."""
     with passable_folder("demo") as folder:
         yield folder
 
@@ -41,7 +41,7 @@ async def test_it_shows_the_main_job_and_leaves_nothing(bare_cli: Cli, temporary
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
-async def test_whatever_ends_it_nothing_stays(bare_cli: Cli, temporary: Path, number: signal.Signals) -> None:
+async def test_however_it_ends_nothing_stays(bare_cli: Cli, temporary: Path, number: signal.Signals) -> None:
     demo = bare_cli.under(TMPDIR=str(temporary))
     async with await demo.start("demo", "--latency-ms", "200") as running:
         await running.line_with("PostgreSQL is ready")
@@ -63,7 +63,7 @@ async def test_a_demo_that_keeps_its_folder_removes_nothing_at_all(
     assert files_in(tmp_path) == ["of the user"]
 
 
-def test_the_faults_of_a_demo_exist_and_each_gets_its_turn() -> None:
+def test_the_faults_of_a_demo_exist_and_all_occur() -> None:
     assert set(CLASSES) <= set(FAULTS)
     script = fault_script(10_000, seed=1)
     assert len(script) == 100

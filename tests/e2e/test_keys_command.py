@@ -1,4 +1,4 @@
-"""API keys from their making to their end, with real processes; and how the start asks for a choice."""
+"""API keys from creation to revocation, with real processes; and the choice of auth.mode that `serve` requires."""
 
 import asyncio
 
@@ -17,7 +17,7 @@ async def status_of(url: str, key: str | None) -> int:
         return answer.status
 
 
-async def test_a_key_is_made_used_and_revoked(cli: Cli) -> None:
+async def test_a_key_is_created_used_and_revoked(cli: Cli) -> None:
     made = await cli.run("keys", "create", "portal", "--role", "reader")
     assert made.code == 0, made
     key = made.out.strip()
@@ -44,14 +44,14 @@ async def test_a_key_is_made_used_and_revoked(cli: Cli) -> None:
     assert (await cli.run("keys", "revoke", "portal")).complaint.endswith("portal does not exist")
 
 
-async def test_an_address_that_others_reach_asks_for_a_choice(bare_cli: Cli) -> None:
+async def test_an_address_that_others_reach_requires_a_choice(bare_cli: Cli) -> None:
     ended = await bare_cli.run("serve", "--host", "0.0.0.0", "--port", "0")
     assert ended.code == 2
     assert "choose who may trade with auth.mode (TRADE_SERVICE_AUTH_MODE)" in ended.complaint
 
 
 @pytest.mark.parametrize(
-    ("more", "told"),
+    ("more", "reported"),
     [
         ({}, "auth.jwt_issuer must be set"),
         ({"JWT_ISSUER": "i", "JWT_AUDIENCE": "a"}, "one of auth.jwt_keys_file and auth.jwt_jwks_url"),
@@ -60,11 +60,11 @@ async def test_an_address_that_others_reach_asks_for_a_choice(bare_cli: Cli) -> 
         ({"MODE": "maybe"}, "it must be one of none, api-key, jwt"),
     ],
 )
-def test_half_of_a_choice_is_one_line(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], more: dict[str, str], told: str
+def test_an_incomplete_choice_is_reported_in_one_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], more: dict[str, str], reported: str
 ) -> None:
     for name, value in {"MODE": "jwt", **more}.items():
         monkeypatch.setenv(f"TRADE_SERVICE_AUTH_{name}", value)
     assert run(["serve", "--port", "0"]) == 2
     (line,) = capsys.readouterr().err.splitlines()
-    assert told in line
+    assert reported in line

@@ -1,4 +1,4 @@
-"""The command itself: help, version, mistakes; and the simulator as a process."""
+"""The command itself: help, version, usage errors; and the simulator as a process."""
 
 import importlib
 import signal
@@ -13,7 +13,7 @@ from trade_service.cli import main
 
 
 @pytest.mark.parametrize(("name", "place"), [(name, place) for name, (place, _) in main.COMMANDS.items()])
-def test_the_list_says_what_each_command_says_of_itself(name: str, place: str) -> None:
+def test_every_command_exists_and_belongs_to_a_group(name: str, place: str) -> None:
     module, _, attribute = place.partition(":")
     command = getattr(importlib.import_module(module), attribute)
     assert isinstance(command, click.Command)
@@ -40,7 +40,9 @@ def test_help_lists_all_commands(capsys: pytest.CaptureFixture[str]) -> None:
         (["demo", "--orders", "0"], "--orders"),
     ],
 )
-def test_mistakes_are_one_line(capsys: pytest.CaptureFixture[str], arguments: list[str], words: str) -> None:
+def test_usage_errors_are_one_line(
+    capsys: pytest.CaptureFixture[str], arguments: list[str], words: str
+) -> None:
     assert main.run(arguments) == 2
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith("trade-service: ")

@@ -1,4 +1,4 @@
-"""The commands of operators, as processes: an unknown outcome is seen and settled, a rejection is requeued."""
+"""The operators' commands as processes: an unknown outcome is resolved, a rejected execution requeued."""
 
 import asyncio
 
@@ -15,7 +15,7 @@ async def state(database: Database) -> str:
     return found
 
 
-async def test_an_unknown_outcome_is_seen_and_settled(
+async def test_an_unknown_outcome_is_listed_and_resolved(
     cli: Cli, simulator: RunningSimulator, database: Database
 ) -> None:
     simulator.script(["reset_after"])
@@ -42,7 +42,7 @@ async def test_an_unknown_outcome_is_seen_and_settled(
         assert words in shown, shown
 
 
-async def test_what_was_rejected_is_requeued(
+async def test_a_rejected_execution_is_requeued(
     cli: Cli, simulator: RunningSimulator, database: Database
 ) -> None:
     simulator.script(["malformed_400"])
@@ -63,7 +63,7 @@ async def test_what_was_rejected_is_requeued(
         assert words in shown, shown
 
 
-async def test_what_a_command_needs_is_told(cli: Cli) -> None:
+async def test_missing_arguments_and_unknown_executions_are_reported(cli: Cli) -> None:
     neither = await cli.run("resolve", "1", *WHY)
     assert "--accepted-as ID or --not-accepted" in neither.complaint
     nobody = await cli.run("resolve", "7", "--not-accepted", *WHY)

@@ -1,4 +1,4 @@
-"""`trade-service recover`: a database restored to an older state beside the Execution Service's present ledger."""
+"""`trade-service recover`: a restored, older database and the Execution Service's current ledger."""
 
 import asyncio
 import json
@@ -28,7 +28,7 @@ GIVE_UP_MS = 600_000
 
 @asynccontextmanager
 async def pool_on(url: str) -> AsyncIterator[Database]:
-    """A pool that is gone at the end: a database is only copied while nobody is connected to it."""
+    """A pool that is closed at the end: a database can only be copied while it has no connections."""
     database = Database(StoreSettings(url))
     try:
         yield database
@@ -37,7 +37,7 @@ async def pool_on(url: str) -> AsyncIterator[Database]:
 
 
 async def leave_open(database: Database) -> None:
-    """Executions 4 and 5 are queued, each by itself; 6 to 8 were never submitted. Nothing of it is due."""
+    """Queues executions 4 and 5 separately; 6 to 8 were never submitted. Nothing is due."""
     queued = await executions_in(database, 2)
     reads = PostgresExecutionReads(database, "gone", GIVE_UP_MS)
     for execution_id in queued:
@@ -72,7 +72,7 @@ async def accepted_after_the_backup(cli: Cli) -> None:
     assert (await cli.run("submit", cli.write(order(101), order(102), name="later.csv"))).code == 0
 
 
-async def test_nothing_is_sent_until_a_restored_database_was_recovered(
+async def test_nothing_is_sent_until_a_restored_database_is_recovered(
     cli: Cli, postgres: TestServer, database_url: str, simulator: RunningSimulator
 ) -> None:
     await accepted_before_the_backup(cli)
@@ -97,7 +97,7 @@ async def test_nothing_is_sent_until_a_restored_database_was_recovered(
             assert "message" not in await ask(f"{url}{READINESS}")
             (new_id,) = await executions_in(restored, 1)
             assert (await ask(f"{url}{SUBMIT}", {"executionIds": [new_id]}))["successful"] == 1
-        assert new_id > 10, "the ids that the lost life of the database gave out are not given out again"
+        assert new_id > 10, "ids assigned by the lost state of the database are not assigned again"
         counts = simulator.books.accepted_counts()
         assert counts == dict.fromkeys([1, 2, 3, 4, 5, 6, 7, 9, 10, new_id], 1)
         for execution_id in (4, 5, 6, 7):
@@ -131,7 +131,7 @@ async def test_one_sign_of_an_older_database_is_enough(
 
 
 async def _held_back(url: str, simulator: RunningSimulator, restored: Database) -> None:
-    """Readiness names the command; what is due and what is submitted now waits."""
+    """Readiness names the command; due and new executions wait."""
     calls = simulator.calls["batch"]
     report = await ask(f"{url}{READINESS}")
     assert "trade-service recover" in report["message"]
@@ -144,7 +144,7 @@ async def _held_back(url: str, simulator: RunningSimulator, restored: Database) 
 
 
 async def _recovered(cli: Cli, restored: Database) -> None:
-    """The command says what it would do, asks, does it once, and audits."""
+    """The command shows what it would do, asks, does it once, and audits."""
     dry = await cli.run("recover", "--dry-run")
     assert dry.code == 0, dry
     assert "3 queued" in dry.out
@@ -163,7 +163,7 @@ async def _recovered(cli: Cli, restored: Database) -> None:
     assert "restored the backup of 6:00" in shown
 
 
-async def test_where_nothing_was_open_a_restored_database_goes_on_by_itself(
+async def test_a_restored_database_without_open_executions_continues_without_recovery(
     cli: Cli, postgres: TestServer, database_url: str, simulator: RunningSimulator
 ) -> None:
     await accepted_before_the_backup(cli)
@@ -177,7 +177,7 @@ async def test_where_nothing_was_open_a_restored_database_goes_on_by_itself(
             assert (await ask(f"{url}{SUBMIT}", {"executionIds": ids}))["successful"] == 2
             audit = await cli.run("audit")
         assert audit.code == 0, audit
-    assert min(ids) > 5, "4 and 5 were given out by the lost life of the database"
+    assert min(ids) > 5, "the lost state of the database had assigned 4 and 5"
     assert simulator.books.accepted_counts() == dict.fromkeys([1, 2, 3, 4, 5, *ids], 1)
 
 

@@ -1,4 +1,4 @@
-"""`trade-service serve`: starts, serves, stops; what is wrong is one line."""
+"""`trade-service serve`: starts, serves, stops, and reports problems in one line."""
 
 import asyncio
 import signal
@@ -29,7 +29,7 @@ async def test_it_serves_until_it_is_stopped(
         assert f"Execution Service: {simulator.base_url}" in line
         url = line.split()[2].rstrip(";")
         assert await get(f"{url}/api/v1/health/readiness") == 200
-        # Beside it, on the same database, the other command does its work.
+        # Another command works on the same database at the same time.
         assert (await cli.run("submit", cli.write(order(1), order(2)))).code == 0
         assert await get(f"{url}/api/v1/executions/1") == 200
         running.send(number)
@@ -62,10 +62,10 @@ async def test_a_stop_finishes_what_is_in_flight(cli: Cli, simulator: RunningSim
     assert ended.code == 0, ended
 
 
-async def test_a_stop_hands_over_what_its_grace_does_not_suffice_for(
+async def test_a_stop_hands_over_what_does_not_finish_within_its_grace(
     cli: Cli, simulator: RunningSimulator, database: Database
 ) -> None:
-    """One call hangs beyond the grace, the others were not begun: another replica ends all of them, once."""
+    """One call outlasts the grace, the others have not begun: another replica finishes all of them, once."""
     slow = cli.under(
         EXECUTION_SERVICE_READ_TIMEOUT="3000",
         EXECUTION_SERVICE_BATCH_SIZE="1",
@@ -105,7 +105,7 @@ async def test_a_stop_hands_over_what_its_grace_does_not_suffice_for(
     assert simulator.books.total == 5
 
 
-async def test_a_taken_port_is_one_line(cli: Cli) -> None:
+async def test_a_taken_port_is_reported_in_one_line(cli: Cli) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
@@ -118,7 +118,7 @@ async def test_a_taken_port_is_one_line(cli: Cli) -> None:
     ("variable", "value"),
     [("EXECUTION_SERVICE_BATCH_SIZE", "many"), ("DATABASE_URL", "mysql://u:geheim@x/y")],
 )
-def test_wrong_settings_are_one_line(
+def test_wrong_settings_are_reported_in_one_line(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], variable: str, value: str
 ) -> None:
     monkeypatch.setenv(variable, value)

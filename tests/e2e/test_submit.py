@@ -1,4 +1,4 @@
-"""`trade-service submit`, as a process, on a real database and real sockets."""
+"""`trade-service submit` as a process, on a real database and real sockets."""
 
 import asyncio
 import csv
@@ -48,7 +48,7 @@ async def test_a_file_is_accepted_and_a_second_run_sends_nothing(
     assert "Clean. 250 executions" in audit.out
 
 
-async def test_bad_lines_are_told_and_the_good_ones_go(cli: Cli, simulator: RunningSimulator) -> None:
+async def test_bad_lines_are_reported_and_good_ones_are_sent(cli: Cli, simulator: RunningSimulator) -> None:
     blotter = cli.write(
         order(1), order(2, "NaN"), order(3, destination="NYSE"), "4,P1", order(1), order(5, "1.123456789")
     )
@@ -93,7 +93,7 @@ async def test_strict_sends_all_or_nothing(cli: Cli, simulator: RunningSimulator
     assert simulator.books.total == 2
 
 
-async def test_a_dry_run_tells_and_writes_nothing(
+async def test_a_dry_run_reports_and_writes_nothing(
     cli: Cli, simulator: RunningSimulator, database: Database
 ) -> None:
     assert (await cli.run("submit", cli.write(order(1), order(2)))).code == 0
@@ -107,7 +107,7 @@ async def test_a_dry_run_tells_and_writes_nothing(
     assert (await cli.run("submit", "--dry-run", cli.write(order(3)))).code == 0
 
 
-async def test_refused_executions_are_summed_up_by_code(cli: Cli, simulator: RunningSimulator) -> None:
+async def test_refused_executions_are_counted_by_code(cli: Cli, simulator: RunningSimulator) -> None:
     simulator.script(["item_fail_permanent:1"])
     ended = await cli.run("submit", cli.write(order(1), order(2), order(3)))
     assert ended.code == 1
@@ -118,7 +118,7 @@ async def test_refused_executions_are_summed_up_by_code(cli: Cli, simulator: Run
     assert "1 rejected" in audit.out
 
 
-async def test_a_service_that_is_away_leaves_executions_pending_for_the_next_run(
+async def test_an_unreachable_service_leaves_executions_pending_for_the_next_run(
     cli: Cli, simulator: RunningSimulator
 ) -> None:
     blotter = cli.write(order(1), order(2))
@@ -157,7 +157,7 @@ async def test_all_new_submits_what_was_never_submitted(
     assert "nothing to submit" in again.out
 
 
-async def test_killed_in_mid_air_the_next_run_takes_up_and_doubles_nothing(
+async def test_after_a_kill_the_next_run_continues_without_duplicates(
     cli: Cli, simulator: RunningSimulator
 ) -> None:
     blotter = cli.write(*(order(n) for n in range(1, 601)))
@@ -171,14 +171,14 @@ async def test_killed_in_mid_air_the_next_run_takes_up_and_doubles_nothing(
     again = await cli.run("submit", blotter)
     assert again.code == 0, again
     assert "600 accepted" in again.out
-    # Ids of a transaction that was cut off are never used again: the numbers alone have gaps.
+    # Ids of an aborted transaction are never used again, so there are gaps.
     assert len(simulator.books.accepted_counts()) == simulator.books.total == 600
     audit = await cli.run("audit")
     assert audit.code == 0, audit
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-async def test_a_signal_hands_the_work_over(
+async def test_a_signal_hands_over_the_work(
     cli: Cli, simulator: RunningSimulator, number: signal.Signals, code: int
 ) -> None:
     blotter = cli.write(*(order(n) for n in range(1, 901)))
@@ -197,7 +197,7 @@ async def test_a_signal_hands_the_work_over(
     assert len(simulator.books.accepted_counts()) == simulator.books.total == 900
 
 
-async def test_a_file_without_its_columns_is_one_line(cli: Cli) -> None:
+async def test_a_file_without_its_columns_is_reported_in_one_line(cli: Cli) -> None:
     (cli.folder / "headless.csv").write_text("order_id\n1\n")
     ended = await cli.run("submit", "headless.csv")
     assert ended.code == 2
@@ -215,7 +215,7 @@ async def test_a_file_without_its_columns_is_one_line(cli: Cli) -> None:
         (["a.csv", "--wait-s", "soon"], "--wait-s"),
     ],
 )
-def test_what_cannot_be_done_is_one_line(
+def test_wrong_arguments_are_reported_in_one_line(
     capsys: pytest.CaptureFixture[str], arguments: list[str], complaint: str
 ) -> None:
     assert run(["submit", *arguments]) == 2

@@ -1,4 +1,4 @@
-"""`trade-service top` against real services; what is measured of one that was told to measure less."""
+"""`trade-service top` against real services, and against one with fewer metrics."""
 
 import re
 import signal
@@ -15,7 +15,7 @@ from trade_service.submission.engine_settings import ExecutionBatchSettings
 QUICK = ("--every", "0.2", "--times", "2")
 ORDER = {"orderId": 1, "portfolioId": "P", "orderType": "BUY", "securityId": "IBM", "quantity": 5}
 IMPORTS = {"PYTHONPROFILEIMPORTTIME": "1"}
-"""Makes Python tell on standard error what it imports."""
+"""Makes Python log its imports on standard error."""
 
 
 async def test_a_guarded_service_is_watched_with_a_key(cli: Cli) -> None:
@@ -43,21 +43,21 @@ async def test_a_guarded_service_is_watched_with_a_key(cli: Cli) -> None:
         running.send(signal.SIGTERM)
         ended = await running.ended()
     assert ended.code == 0
-    assert "health/liveness" in ended.err, "requests of probes are told at DEBUG"
-    assert "trade_service.observability" in ended.err, "imports are told"
+    assert "health/liveness" in ended.err, "requests of probes are logged at DEBUG"
+    assert "trade_service.observability" in ended.err, "imports are logged"
     # Litestar looks at the names of OpenTelemetry by itself; what traces and exports is not loaded.
     for module in ("opentelemetry.sdk", "opentelemetry.exporter", "trade_service.observability.tracing"):
         assert module not in ended.err, module
 
 
-async def test_what_is_no_trade_service_is_told(cli: Cli, simulator: RunningSimulator) -> None:
-    told = (await cli.run("top", "--url", simulator.base_url, *QUICK)).complaint
-    assert re.search("answers (404|500): is it a trade service", told)
-    told = (await cli.run("top", "--url", "http://127.0.0.1:9", *QUICK)).complaint
-    assert "does not answer" in told
+async def test_another_kind_of_service_is_reported(cli: Cli, simulator: RunningSimulator) -> None:
+    complaint = (await cli.run("top", "--url", simulator.base_url, *QUICK)).complaint
+    assert re.search("answers (404|500): is it a trade service", complaint)
+    complaint = (await cli.run("top", "--url", "http://127.0.0.1:9", *QUICK)).complaint
+    assert "does not answer" in complaint
 
 
-async def test_a_service_that_measures_no_batches(
+async def test_a_service_without_batch_metrics(
     cli: Cli, postgres: TestServer, template_database: str
 ) -> None:
     off = ExecutionBatchSettings(metrics_enabled=False)
@@ -71,9 +71,7 @@ async def test_a_service_that_measures_no_batches(
     assert "(EXECUTION_SERVICE_BATCH_METRICS_ENABLED) true?" in ended.complaint
 
 
-async def test_a_service_that_measures_nothing(
-    cli: Cli, postgres: TestServer, template_database: str
-) -> None:
+async def test_a_service_without_metrics(cli: Cli, postgres: TestServer, template_database: str) -> None:
     async with live_alone(postgres, template_database, metrics=MetricsSettings(enabled=False)) as live:
         assert (await live.submit(await live.order())).status == 201
         assert (await live.client.get("/metrics")).status == 404

@@ -55,7 +55,7 @@ asyncio.run(main())
 
 
 class OtherUser:
-    """Another Python process that uses the server until it is told to leave, or killed."""
+    """Another Python process that uses the server until it is asked to leave, or killed."""
 
     def __init__(self, data_dir: Path, account: Account | None = None) -> None:
         identity = [str(account.uid), str(account.gid)] if account else []
@@ -95,7 +95,7 @@ def alive(pid: int) -> bool:
 
 
 def kill_server(pid: int) -> None:
-    """kill -9 for the whole server at once, as when the machine loses power."""
+    """kill -9 for the whole server at once, as in a power failure."""
     server = psutil.Process(pid)
     for process in [server, *server.children(recursive=True)]:
         with contextlib.suppress(psutil.NoSuchProcess):
@@ -113,14 +113,14 @@ async def run(dsn: str, *statements: str) -> object:
 
 
 async def entered(running: contextlib.AbstractAsyncContextManager[EmbeddedPostgres]) -> None:
-    """Start using the server and leave at once: for starts that are to fail."""
+    """Starts using the server and leaves at once; for starts that must fail."""
     async with running:
         pass
 
 
 @pytest.fixture(scope="module")
 def base() -> Iterator[Path]:
-    """A folder that the user whom root drops to can pass; pytest's own are closed."""
+    """A folder that an unprivileged user can traverse; pytest's own are private."""
     path = Path(tempfile.mkdtemp(prefix="trade-pg-", dir=quick_disk())).resolve()
     path.chmod(0o711)
     yield path
@@ -169,9 +169,9 @@ async def other_user() -> AsyncIterator[Callable[..., OtherUser]]:
 
 
 async def test_the_first_start_makes_a_private_utf8_database_with_durability_on(base: Path) -> None:
-    told: list[str] = []
+    reported: list[str] = []
     data_dir = base / "first"
-    async with EmbeddedPostgres.running(data_dir, progress=told.append) as server:
+    async with EmbeddedPostgres.running(data_dir, progress=reported.append) as server:
         assert server.version.startswith("18.")
         assert await run(server.dsn, "SHOW fsync") == "on"
         assert await run(server.dsn, "SHOW full_page_writes") == "on"
@@ -190,8 +190,8 @@ async def test_the_first_start_makes_a_private_utf8_database_with_durability_on(
         assert is_running(data_dir)
     assert not alive(server.pid)
     assert not is_running(data_dir)
-    assert len(told) == 1
-    assert str(data_dir) in told[0]
+    assert len(reported) == 1
+    assert str(data_dir) in reported[0]
 
 
 async def test_the_data_stays_between_starts(data_dir: Path) -> None:
@@ -215,19 +215,17 @@ async def test_the_dsn_suits_psql_and_sqlalchemy(data_dir: Path) -> None:
         await engine.dispose()
 
 
-async def test_settings_of_the_caller_count_except_those_of_durability_and_place(data_dir: Path) -> None:
-    async with EmbeddedPostgres.running(data_dir, settings={"max_connections": "17"}) as server:
-        assert await run(server.dsn, "SHOW max_connections") == "17"
-    for name, value in (
-        ("fsync", "off"),
-        ("full_page_writes", "off"),
-        ("port", "1"),
-        ("DATA_DIRECTORY", "/"),
-    ):
-        with pytest.raises(EmbeddedPostgresError, match=name):
-            await entered(EmbeddedPostgres.running(data_dir, settings={name: value}))
-    with pytest.raises(EmbeddedPostgresError, match="no_such_setting"):
-        await entered(EmbeddedPostgres.running(data_dir, settings={"no_such_setting": "1"}))
+async def test_durability_is_not_configurable_and_a_failed_start_shows_the_log(data_dir: Path) -> None:
+    configuration = data_dir / "pgdata" / "postgresql.auto.conf"
+    with configuration.open("a") as file:
+        file.write("fsync = off\nfull_page_writes = off\n")
+    async with EmbeddedPostgres.running(data_dir) as server:
+        assert await run(server.dsn, "SHOW fsync") == "on"
+        assert await run(server.dsn, "SHOW full_page_writes") == "on"
+    with configuration.open("a") as file:
+        file.write("no_such_setting = 1\n")
+    with pytest.raises(EmbeddedPostgresError, match=r"did not start .*no_such_setting"):
+        await entered(EmbeddedPostgres.running(data_dir))
 
 
 async def test_a_second_process_shares_the_server_and_the_last_one_stops_it(
@@ -256,9 +254,7 @@ async def test_the_server_outlives_the_process_that_started_it(
     assert not alive(pid)
 
 
-async def test_users_that_start_at_once_get_one_server(
-    base: Path, other_user: Callable[..., OtherUser]
-) -> None:
+async def test_concurrent_users_get_one_server(base: Path, other_user: Callable[..., OtherUser]) -> None:
     data_dir = base / "at once"
     others = [other_user(data_dir) for _ in range(2)]
     async with EmbeddedPostgres.running(data_dir) as server, EmbeddedPostgres.running(data_dir) as again:
@@ -297,7 +293,7 @@ async def test_after_a_kill_of_python_and_the_server_all_rows_are_there(
         assert await run(server.dsn, "SELECT count(*) FROM t") == 1501
 
 
-async def test_a_server_killed_under_its_user_is_started_again_for_the_next(data_dir: Path) -> None:
+async def test_a_server_that_was_killed_is_started_again_for_the_next_user(data_dir: Path) -> None:
     async with EmbeddedPostgres.running(data_dir) as first:
         kill_server(first.pid)
         async with EmbeddedPostgres.running(data_dir) as second:
@@ -308,7 +304,7 @@ async def test_a_server_killed_under_its_user_is_started_again_for_the_next(data
 
 
 @pytest.mark.parametrize("recovering", [False, True], ids=["after a clean stop", "after a crash"])
-async def test_a_stale_pid_file_that_names_a_live_stranger_harms_neither(
+async def test_a_stale_pid_file_that_names_another_live_process_is_harmless(
     data_dir: Path, recovering: bool
 ) -> None:
     owner = (data_dir / "pgdata").stat().st_uid
@@ -327,7 +323,7 @@ async def test_a_stale_pid_file_that_names_a_live_stranger_harms_neither(
             async with EmbeddedPostgres.running(data_dir) as server:
                 assert server.pid != stranger.pid
                 assert await run(server.dsn, "SELECT n FROM t") == 1
-            assert stranger.poll() is None, "the stranger was signalled"
+            assert stranger.poll() is None, "the other process was signalled"
         finally:
             stranger.kill()
 
@@ -337,7 +333,7 @@ async def test_a_stale_pid_file_that_names_a_live_stranger_harms_neither(
     [("with some spaces", True), ("long and spaced " * 8 + "é,:'\"%", False)],
     ids=["short", "long"],
 )
-async def test_any_path_will_do(base: Path, template: Path, name: str, by_socket: bool) -> None:
+async def test_any_path_works(base: Path, template: Path, name: str, by_socket: bool) -> None:
     data_dir = copied(template, base / name / "data")
     async with EmbeddedPostgres.running(data_dir) as server:
         assert ("host=%2F" in server.dsn) is by_socket
@@ -371,7 +367,7 @@ async def test_a_copy_of_a_running_data_folder_is_never_mistaken_for_it(data_dir
         assert await run(server.dsn, "SELECT n FROM t") == 1
 
 
-async def test_deleting_refuses_what_is_not_ours_or_in_use(base: Path, data_dir: Path) -> None:
+async def test_deleting_refuses_other_folders_and_servers_in_use(base: Path, data_dir: Path) -> None:
     foreign = base / "foreign"
     (foreign / "pgdata").mkdir(parents=True)
     with pytest.raises(EmbeddedPostgresError, match="not a data folder"):
@@ -457,16 +453,18 @@ async def test_a_folder_held_by_an_unseen_server_is_left_alone(
     assert not (data_dir / "pgdata" / "postmaster.pid").exists()
 
 
-async def test_waiting_for_another_process_is_told(data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_waiting_for_another_process_is_reported(
+    data_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(embedded_folder, "PATIENCE_S", 0.0)
-    told: list[str] = []
-    async with start_locked(Folder(data_dir), told.append):
-        waiting = asyncio.create_task(entered(EmbeddedPostgres.running(data_dir, progress=told.append)))
-        await until(lambda: bool(told))
+    reported: list[str] = []
+    async with start_locked(Folder(data_dir), reported.append):
+        waiting = asyncio.create_task(entered(EmbeddedPostgres.running(data_dir, progress=reported.append)))
+        await until(lambda: bool(reported))
         waiting.cancel()
         with pytest.raises(asyncio.CancelledError):
             await waiting
-    assert told == [f"Waiting for another process that starts or stops the database in {data_dir} ..."]
+    assert reported == [f"Waiting for another process that starts or stops the database in {data_dir} ..."]
 
 
 async def test_a_server_that_does_not_stop_is_reported(
@@ -491,7 +489,7 @@ async def test_a_server_that_does_not_stop_is_reported(
         (errno.EIO, "check"),
     ],
 )
-def test_errors_of_the_disk_say_what_to_do(tmp_path: Path, number: int, advice: str) -> None:
+def test_disk_errors_say_what_to_do(tmp_path: Path, number: int, advice: str) -> None:
     with pytest.raises(EmbeddedPostgresError, match=advice) as raised, explained(Folder(tmp_path)):
         raise OSError(number, os.strerror(number), str(tmp_path / "password"))
     assert str(tmp_path / "password") in str(raised.value)
@@ -517,7 +515,7 @@ async def test_missing_or_broken_binaries_are_reported(
 
 
 @pytest.mark.skipif(AS_ROOT, reason="only for an ordinary user")
-def test_an_ordinary_user_keeps_the_data_at_home() -> None:
+def test_an_ordinary_user_keeps_the_data_in_the_home_folder() -> None:
     assert default_data_dir().is_relative_to(Path.home())
 
 
@@ -537,7 +535,7 @@ class TestAsRoot:
         assert (data_dir / "pgdata").stat().st_uid == uid
         assert data_dir.stat().st_uid == 0
 
-    async def test_an_ordinary_user_runs_it_as_himself(
+    async def test_an_ordinary_user_runs_it_as_that_user(
         self, base: Path, other_user: Callable[..., OtherUser]
     ) -> None:
         account = unprivileged_account(None)

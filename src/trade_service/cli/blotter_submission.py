@@ -207,7 +207,7 @@ class Checked(msgspec.Struct):
 
 
 async def check_blotter(source: BlotterSource, preview: BlotterPreview, tally: Tally) -> Checked:
-    """Checks every line by itself and against the database."""
+    """Checks every line alone and against the database."""
     checked, columns = Checked(), source.header.columns
     async for chunk in source.chunks():
         _count(chunk, tally)

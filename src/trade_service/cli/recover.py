@@ -42,8 +42,8 @@ def recover(
     Use it when readiness or an alarm names it: the Execution Service's ledger holds executions that this
     database does not know, so nothing is sent. The command reads the whole ledger, starts new execution ids
     after the greatest one in it, sets every execution that is not final to unknown, so that it is reconciled
-    before it is sent, and audits both sides. A running service continues by itself. Exit code 0 only if it was
-    done.
+    before it is sent, and audits both sides. A running service continues without a restart. Exit code 0
+    only if it was done.
 
     Executions sent before the ledger was reset or moved (alarms DOWNSTREAM_RESET and DOWNSTREAM_MOVED) stay
     unchanged: absence from this ledger proves nothing about them. If the alarm was wrong and the ledger is the

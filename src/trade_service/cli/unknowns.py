@@ -26,8 +26,8 @@ SOME = 1
 def unknowns(*, limit: int, as_json: bool, toml_path: Path | None) -> None:
     """List executions with an unknown outcome, the oldest first, and what each waits for.
 
-    The service keeps reconciling them by itself. If one stays, `show` it, ask the Execution Service's team, then
-    `resolve` it. Exit code 0 if there are none, else 1.
+    The service keeps reconciling them. If one stays, `show` it, ask the Execution Service's team, then `resolve`
+    it. Exit code 0 if there are none, else 1.
     """
     found = as_operator(toml_path, lambda operators: operators.unknowns(limit))
     if as_json:

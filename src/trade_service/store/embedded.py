@@ -9,7 +9,7 @@ import asyncio
 import contextlib
 import os
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Self
@@ -39,7 +39,6 @@ from trade_service.store.embedded_folder import (
 from trade_service.store.embedded_server import (
     DATABASE,
     PidFile,
-    check_settings,
     check_start_failure,
     check_version,
     init_cluster,
@@ -100,18 +99,14 @@ class EmbeddedPostgres(msgspec.Struct, frozen=True):
 
     @classmethod
     @asynccontextmanager
-    async def running(
-        cls, data_dir: Path, *, progress: Say = _silent, settings: Mapping[str, str] | None = None
-    ) -> AsyncIterator[Self]:
+    async def running(cls, data_dir: Path, *, progress: Say = _silent) -> AsyncIterator[Self]:
         """Uses the server of `data_dir`: starts it if necessary; the last user to leave stops it.
 
-        `progress` gets a line for the user whenever something takes long. `settings` are PostgreSQL's (name to
-        value) and apply only if this call starts the server.
+        `progress` gets a line for the user whenever something takes long.
 
         Raises:
             EmbeddedPostgresError: It cannot run, or could not be stopped; the message says what to do.
         """
-        check_settings(settings or {})
         folder = Folder(data_dir)
         async with AsyncExitStack() as stack:
             with explained(folder):
@@ -119,7 +114,7 @@ class EmbeddedPostgres(msgspec.Struct, frozen=True):
                     user = await lock_as_user(folder)
                     stack.callback(os.close, user)
                     try:
-                        server = await cls._connect_or_start(folder, progress, settings or {})
+                        server = await cls._connect_or_start(folder, progress)
                     except BaseException:
                         await _leave(folder, user)
                         raise
@@ -130,13 +125,13 @@ class EmbeddedPostgres(msgspec.Struct, frozen=True):
                     await _leave(folder, user)
 
     @classmethod
-    async def _connect_or_start(cls, folder: Folder, say: Say, settings: Mapping[str, str]) -> Self:
+    async def _connect_or_start(cls, folder: Folder, say: Say) -> Self:
         password = read_password(folder)
         for _ in range(START_ATTEMPTS):
             if server := await cls._when_ready(folder, password, say):
                 return server
             log_from = log_size(folder)
-            if await _start(folder, password, say, settings):
+            if await _start(folder, password, say):
                 if server := await cls._when_ready(folder, password, say):
                     return server
                 check_start_failure(folder, log_from)
@@ -207,7 +202,7 @@ async def _log_in(folder: Folder, claim: PidFile, password: str) -> str | None:
     return str(version)
 
 
-async def _start(folder: Folder, password: str, say: Say, settings: Mapping[str, str]) -> bool:
+async def _start(folder: Folder, password: str, say: Say) -> bool:
     """Starts the server, with a new cluster if there is none; False when its last processes still end."""
     server_lock = try_lock(folder.server_lock, exclusive=True)
     if server_lock is None:
@@ -221,7 +216,7 @@ async def _start(folder: Folder, password: str, say: Say, settings: Mapping[str,
             say(f"Creating a PostgreSQL {binaries.version} database in {folder.path} ...")
             await init_cluster(folder, binaries, password, server_lock)
         check_version(folder, binaries)
-        await launch_server(folder, binaries, settings, server_lock)
+        await launch_server(folder, binaries, server_lock)
     finally:
         os.close(server_lock)
     return True

@@ -12,7 +12,6 @@ import signal
 import socket
 import subprocess
 import time
-from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import quote
 
@@ -42,13 +41,9 @@ SOCKET_PORT = 5432
 SOCKET_PATH_LIMIT_BYTES = 100
 PLAIN_PATH = re.compile(r"[A-Za-z0-9/_.~+ -]+")
 
-FIXED_SETTINGS = {"fsync": "on", "full_page_writes": "on"}
-"""Durability is not negotiable ..."""
-OWN_SETTINGS = frozenset(
-    ("data_directory", "port", "listen_addresses", "unix_socket_directories", "hba_file", "config_file")
-)
-"""... and neither is what is served where."""
-DEFAULT_SETTINGS = {
+SETTINGS = {
+    "fsync": "on",
+    "full_page_writes": "on",
     "shared_buffers": "128MB",
     "max_connections": "200",
     "max_wal_size": "1GB",
@@ -129,17 +124,6 @@ def is_alive(folder: Folder) -> bool:
     return running_pid(folder) is not None or is_locked(folder.server_lock)
 
 
-def check_settings(settings: Mapping[str, str]) -> None:
-    """Refuses settings that would cost durability or hide the server from its users."""
-    for name, value in settings.items():
-        key = name.lower()
-        if key in OWN_SETTINGS or (key in FIXED_SETTINGS and value.lower() != FIXED_SETTINGS[key]):
-            raise EmbeddedPostgresError(
-                f"Setting {name}={value} of the embedded PostgreSQL cannot be changed: leave it out, or set "
-                "DATABASE_URL to a PostgreSQL of your own."
-            )
-
-
 async def init_cluster(folder: Folder, binaries: Binaries, password: str, server_lock: int) -> None:
     """Creates the cluster under a temporary name and renames it: it exists in full or not at all."""
     draft = folder.new_temporary()
@@ -183,12 +167,10 @@ def check_version(folder: Folder, binaries: Binaries) -> None:
         )
 
 
-async def launch_server(
-    folder: Folder, binaries: Binaries, settings: Mapping[str, str], server_lock: int
-) -> None:
+async def launch_server(folder: Folder, binaries: Binaries, server_lock: int) -> None:
     """Starts `postgres`, detached; it and its children inherit `server_lock`. It is not ready yet on return."""
-    wanted = DEFAULT_SETTINGS | dict(settings) | FIXED_SETTINGS | _listening(folder, binaries)
-    options = [word for name, value in wanted.items() for word in ("-c", f"{name}={value}")]
+    settings = SETTINGS | _listening(folder, binaries)
+    options = [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
     command = [str(binaries.bin / "postgres"), "-D", str(folder.cluster), *options]
     # postgres refuses to start while the pid in a stale file is alive, whatever process that is by now. Here it
     # is proven not to be a server of this folder, and postgres ignores the pid it finds under this name; all its

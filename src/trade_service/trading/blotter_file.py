@@ -1,7 +1,7 @@
-"""Reads a blotter file: one order a line, each checked by itself, in constant memory.
+"""Reads a blotter file: one order per line, each checked alone, in constant memory.
 
-Pure but for the file it is given. The first line names the columns, in any order; every bad line is told
-with its number, the field, the value and the rule, and stops none of the others.
+Its only I/O is reading the given file. The first line names the columns, in any order. A bad line is reported with
+its number, field, value and rule, and does not stop the others.
 """
 
 import csv
@@ -35,7 +35,7 @@ _DELIMITERS = ",;\t"
 
 
 class LineError(msgspec.Struct, frozen=True):
-    """What is wrong with one line: `rule` says what `field` has to be, `value` is what it was, shortened."""
+    """An error in one line: `rule` says what `field` must be, `value` is its shortened value."""
 
     line: int
     field: str
@@ -49,21 +49,21 @@ class LineError(msgspec.Struct, frozen=True):
 
 
 class HeaderError(Exception):
-    """The first line does not name the columns, so that nothing can be read; the message says what to do."""
+    """The first line does not name the columns, so nothing can be read; the message says what to do."""
 
 
 class Header(msgspec.Struct, frozen=True):
-    """The columns of a file: for each place the field it feeds, or None for one that is ignored."""
+    """The columns of a file: the field of each, or None for an ignored column."""
 
     fields: tuple[str | None, ...]
     names: Mapping[str, str]
-    """How the file spells each field: errors speak its language."""
+    """How the file spells each field, for error messages."""
     ignored: tuple[str, ...]
     delimiter: str
 
     @property
     def columns(self) -> Mapping[str, str]:
-        """How the file spells the fields of an order: by the names that orders have elsewhere."""
+        """How the file spells the fields of an order, by their API names."""
         spelled = {_camel(field): name for field, name in self.names.items()}
         return spelled | {
             f"{field}Id": spelled[field] for field in ("blotter", "destination") if field in spelled
@@ -71,19 +71,19 @@ class Header(msgspec.Struct, frozen=True):
 
 
 class LineRules(msgspec.Struct, frozen=True):
-    """What the values of a line may name."""
+    """The names that a line may use."""
 
     blotters: Mapping[str, int]
-    """Ids by lower-case abbreviation, as in `destinations`."""
+    """Ids by lower-case abbreviation; `destinations` alike."""
     destinations: Mapping[str, int]
     trade_types: tuple[str, ...]
-    """The order types that can be sent."""
+    """Order types that the Execution Service accepts."""
     shown_blotters: str
     shown_destinations: str
 
     @classmethod
     def of(cls, reference: ReferenceData, trade_types: Collection[str]) -> "LineRules":
-        """The rules by the reference data and the trade types that the Execution Service accepts."""
+        """The rules from reference data and accepted trade types."""
         blotters = {row.abbreviation: row.id for row in reference.blotters.values()}
         destinations = {row.abbreviation: row.id for row in reference.destinations.values()}
         return cls(
@@ -96,7 +96,7 @@ class LineRules(msgspec.Struct, frozen=True):
 
 
 def parse_header(line: bytes | None) -> Header:
-    """Reads the first line; raises HeaderError naming what is missing, double or unreadable."""
+    """Parses the first line. Raises HeaderError for missing, repeated or unreadable columns."""
     wanted = (
         f"the first line must name the columns {', '.join(REQUIRED)} (and may name {', '.join(OPTIONAL)})"
     )
@@ -124,7 +124,16 @@ def parse_header(line: bytes | None) -> Header:
 
 
 class BlotterReader:
-    """The orders of one file, line by line. Raises HeaderError at once; OSError while it is read."""
+    """Reads the orders of one file, line by line.
+
+    Raises:
+        HeaderError: On construction, if the first line is not a header.
+        OSError: When the file cannot be read.
+
+    Example:
+        reader = BlotterReader(file, LineRules.of(reference, ("BUY", "SELL")))
+        good, errors, count = reader.read(500)
+    """
 
     def __init__(self, stream: BinaryIO, rules: LineRules) -> None:
         self._lines = _numbered_lines(stream)
@@ -134,9 +143,9 @@ class BlotterReader:
         self.header = parse_header(first)
 
     def read(self, limit: int) -> tuple[list[BlotterLine], list[LineError], int]:
-        """Up to `limit` more lines: the good ones, what is wrong with the others, how many there were.
+        """Reads up to `limit` more lines: returns the good ones, the errors of the others, and their number.
 
-        Empty lines count for nothing; zero lines mean the end of the file.
+        Empty lines do not count; zero lines mean the end of the file.
         """
         good: list[BlotterLine] = []
         errors: list[LineError] = []
@@ -291,11 +300,11 @@ _PARSERS: Mapping[str, Callable[[str, LineRules], object]] = {
 
 
 class _BadLine(Exception):
-    """A line that cannot be split into values; the message is the rule that it breaks."""
+    """A line that cannot be split into values; the message is the broken rule."""
 
 
 def _numbered_lines(stream: BinaryIO) -> Iterator[tuple[int, bytes | None]]:
-    """Every line with its number from 1, without its line end; None in place of one that is too long."""
+    """Numbers the lines from 1 and strips their line ends; None replaces a line that is too long."""
     number = 0
     while piece := stream.readline(MAX_LINE_BYTES + 1):
         number += 1
@@ -309,7 +318,7 @@ def _numbered_lines(stream: BinaryIO) -> Iterator[tuple[int, bytes | None]]:
 
 
 def _decode(line: bytes | None) -> str:
-    """The text of a line; raises BadLine when it is too long or not UTF-8."""
+    """Decodes a line. Raises _BadLine if it is too long or not UTF-8."""
     if line is None:
         raise _BadLine(f"must have at most {MAX_LINE_BYTES} bytes")
     try:
@@ -322,12 +331,12 @@ def _decode(line: bytes | None) -> str:
 
 
 def _delimiter_of(header: str) -> str:
-    """What separates the values: comma, semicolon or tabulator, whichever the header has most of."""
+    """The most frequent separator in the header: comma, semicolon or tab."""
     return max(_DELIMITERS, key=header.count)
 
 
 def _split(text: str, delimiter: str) -> list[str]:
-    """The values of a line; raises BadLine when its quoting is wrong."""
+    """Splits a line into values. Raises _BadLine for wrong quoting."""
     if '"' not in text:
         return text.split(delimiter)
     try:

@@ -1,15 +1,15 @@
-"""A set of whole numbers that stays small, whatever the numbers: a million order ids take some megabytes."""
+"""A compact set of whole numbers: a million order ids take a few megabytes at most."""
 
 from array import array
 from bisect import bisect_left
 
 _ARRAY_LIMIT = 4096
-"""Past this many of 65,536 neighbours, a bitmap of 8 KiB is smaller than their list."""
+"""With more than this many of 65,536 neighbours, a bitmap of 8 KiB is smaller than their list."""
 _BITMAP_BYTES = 8192
 
 
 class SeenIds:
-    """Whole numbers seen so far: sorted 16-bit remainders by high part, bitmaps where they are dense."""
+    """Whole numbers seen so far: lists of 16-bit remainders by high part, bitmaps where they are dense."""
 
     def __init__(self) -> None:
         self._lists: dict[int, array[int]] = {}
@@ -31,7 +31,7 @@ class SeenIds:
         return place < len(lows) and lows[place] == low
 
     def add(self, number: int) -> bool:
-        """Notes `number`; False when it had been seen before."""
+        """Adds a number; returns False if it was there already."""
         if number in self:
             return False
         self._count += 1
