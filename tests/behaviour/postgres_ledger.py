@@ -1,9 +1,7 @@
 """PostgreSQL under the behavioural suite: time passes by moving what is stored into the past."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
-
-import sqlalchemy as sa
 
 from tests.behaviour.ledger import (
     OWNER,
@@ -16,14 +14,14 @@ from tests.behaviour.ledger import (
     OrderWrites,
 )
 from tests.support.rows import NEW, SENT, insert_orders, insert_pieces
-from trade_service.store import tables
+from tests.support.trading import run_sql
 from trade_service.store.database import Database
 from trade_service.store.downstream_store import PostgresDownstreamStore
 from trade_service.store.execution_reads import PostgresExecutionReads, to_order
 from trade_service.store.operator_store import PostgresOperatorStore
-from trade_service.store.order_sql import ORDER_COLUMNS
 from trade_service.store.order_store import PostgresOrderStore
 from trade_service.store.restore_store import PostgresRestoreStore
+from trade_service.store.statements import Statement, expanded, fragments_of
 from trade_service.store.submission_store import PostgresSubmissionStore
 from trade_service.submission.clock import SystemClock
 from trade_service.submission.ports import DownstreamStore, SubmissionStore
@@ -41,25 +39,25 @@ _COLUMN = {
     "order_id": "trade_order_id",
 }
 """Of fields of ExecutionRow, where the column is called otherwise."""
-_ELAPSE_ATTEMPTS = """
+_ELAPSE_ATTEMPTS = Statement.parsed("""
 UPDATE submission_attempt
 SET started_at = started_at - b.y, lease_until = lease_until - b.y, settle_from = settle_from - b.y,
     next_action_at = next_action_at - b.y, closed_at = closed_at - b.y
 FROM (SELECT cast(:seconds AS float8) * interval '1 s' AS y) b
-"""
-_ELAPSE_EXECUTIONS = """
+""")
+_ELAPSE_EXECUTIONS = Statement.parsed("""
 UPDATE execution SET give_up_at = give_up_at - cast(:seconds AS float8) * interval '1 s'
 WHERE give_up_at IS NOT NULL
-"""
-_EXECUTIONS = """
+""")
+_EXECUTIONS = Statement.parsed("""
 SELECT id, trade_order_id, submission_state, attempt_id::text, attempts_spent,
        extract(epoch FROM give_up_at - now())::float8, budget_ms, execution_status_id, execution_service_id,
        quantity_ordered, quantity_placed, quantity_filled, limit_price, trade_type_id, destination_id,
        blotter_id, version
 FROM execution
 ORDER BY id
-"""
-_ATTEMPTS = """
+""")
+_ATTEMPTS = Statement.parsed("""
 SELECT id::text, state, owner, execution_ids,
        extract(epoch FROM next_action_at - now())::float8, extract(epoch FROM lease_until - now())::float8,
        settle_ms, extract(epoch FROM settle_from - now())::float8,
@@ -68,15 +66,18 @@ SELECT id::text, state, owner, execution_ids,
        message, http_status, duration_ms, finding_ids, finding_states, finding_codes, finding_messages
 FROM submission_attempt
 ORDER BY id
-"""
+""")
 
 
-_EVIDENCE = """
+_EVIDENCE = Statement.parsed("""
 SELECT execution_id, source, code, attempt_id::text, state_before, state, service_id_before, service_id, actor,
        message
 FROM submission_evidence
 ORDER BY id
-"""
+""")
+
+
+_ORDERS = Statement.parsed(expanded("SELECT {order_columns} FROM trade_order o", fragments_of("orders")))
 
 
 class _Clock(SystemClock):
@@ -117,36 +118,31 @@ class PostgresLedger:
 
     async def change_execution(self, execution_id: int, **fields: Any) -> None:
         """See Ledger."""
-        values = {_COLUMN.get(name, name): value for name, value in fields.items()}
-        rows = tables.execution
-        await self._execute(sa.update(rows).where(rows.c.id == execution_id).values(values))
+        await self._update(
+            "execution", execution_id, {_COLUMN.get(name, name): value for name, value in fields.items()}
+        )
 
     async def change_order(self, order_id: int, **fields: Any) -> None:
         """See Ledger."""
-        rows = tables.trade_order
-        await self._execute(sa.update(rows).where(rows.c.id == order_id).values(fields))
+        await self._update("trade_order", order_id, fields)
 
     async def delete_execution(self, execution_id: int) -> None:
         """See Ledger."""
-        await self._execute(sa.delete(tables.execution).where(tables.execution.c.id == execution_id))
+        await run_sql(self._database, "DELETE FROM execution WHERE id = :id", id=execution_id)
 
     async def elapse(self, seconds: float) -> None:
         """See Ledger."""
-        await self._execute(
-            sa.text(_ELAPSE_ATTEMPTS).bindparams(seconds=seconds),
-            sa.text(_ELAPSE_EXECUTIONS).bindparams(seconds=seconds),
-        )
+        async with self._database.transaction() as session:
+            await session.execute(_ELAPSE_ATTEMPTS, seconds=seconds)
+            await session.execute(_ELAPSE_EXECUTIONS, seconds=seconds)
 
     async def everything(self) -> Everything:
         """See Ledger."""
-        async with self._database.legacy.connect() as connection:
-            orders = [
-                to_order(row)
-                for row in await connection.execute(sa.text(f"SELECT {ORDER_COLUMNS} FROM trade_order o"))
-            ]
-            executions = [ExecutionRow(*row) for row in await connection.execute(sa.text(_EXECUTIONS))]
-            evidence = [EvidenceRow(*row) for row in await connection.execute(sa.text(_EVIDENCE))]
-            attempts = [_attempt(row) for row in await connection.execute(sa.text(_ATTEMPTS))]
+        async with self._database.transaction() as session:
+            orders = [to_order(row) for row in await session.fetch(_ORDERS)]
+            executions = [ExecutionRow(*row) for row in await session.fetch(_EXECUTIONS)]
+            evidence = [EvidenceRow(*row) for row in await session.fetch(_EVIDENCE)]
+            attempts = [_attempt(row) for row in await session.fetch(_ATTEMPTS)]
         return Everything(
             {order.id: order for order in orders},
             {row.id: row for row in executions},
@@ -154,10 +150,9 @@ class PostgresLedger:
             tuple(evidence),
         )
 
-    async def _execute(self, *statements: sa.Executable) -> None:
-        async with self._database.legacy.begin() as connection:
-            for statement in statements:
-                await connection.execute(statement)
+    async def _update(self, table: str, row_id: int, fields: Mapping[str, Any]) -> None:
+        changes = ", ".join(f"{name} = :{name}" for name in fields)
+        await run_sql(self._database, f"UPDATE {table} SET {changes} WHERE id = :row", row=row_id, **fields)
 
 
 def _attempt(row: Any) -> AttemptRow:

@@ -23,7 +23,7 @@ BATCH = 100
 STATES = ("none", "queued", "claimed", "unknown", "accepted")
 """Of the batches that come after the statistics; the last has no id yet, as a fill that came first leaves it."""
 OTHER_WAYS = {
-    "order_store.EXECUTIONS_OF": "execution_trade_order_ndx",
+    "orders.executions_of": "execution_trade_order_ndx",
     "order_changes.ORDER_USE": "execution_trade_order_ndx",
     "order_changes.DELETE_ORDER": "execution_trade_order_ndx",
 }

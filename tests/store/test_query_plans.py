@@ -124,20 +124,20 @@ HOT = {
     "submission.states": Case({"ids": _UNKNOWN}),
     "submission.postpone": Case({"attempt_id": _OWNERS[0], "delay_ms": 1}),
     "submission.pause_budgets": Case({"attempt_id": _OWNERS[0]}),
-    "downstream_store.READ": Case(),
-    "downstream_store.HELD_AS_UNSENT": Case({"ids": _UNKNOWN}),
-    "downstream_store.ADVANCE": Case({"beyond": 1, "since_s": 0.0, "reason": "why"}),
+    "downstream.read": Case(),
+    "downstream.held_as_unsent": Case({"ids": _UNKNOWN}),
+    "downstream.advance": Case({"beyond": 1, "since_s": 0.0, "reason": "why"}),
     "submission.adopt": Case({"ids": _QUEUED, "status_new": 1} | _ATTEMPT),
-    "order_store.GET_ORDER": Case({"id": 7}),
-    "order_store.LOCK_ORDERS": Case({"ids": _QUEUED}),
-    "order_store.LOCK_ORDERS_BY_ORDER_ID": Case({"order_ids": _QUEUED}),
-    "order_store.EXECUTIONS_OF": Case({"ids": _QUEUED}),
-    "order_store.INSERT_ORDERS": Case(
+    "orders.get_order": Case({"id": 7}),
+    "orders.lock_orders": Case({"ids": _QUEUED}),
+    "orders.lock_orders_by_order_id": Case({"order_ids": _QUEUED}),
+    "orders.executions_of": Case({"ids": _QUEUED}),
+    "orders.insert_orders": Case(
         {"order_ids": [ORDERS + n for n in range(BATCH // 2, 3 * BATCH // 2)]}
         | {name: ["1"] * BATCH for name in ("portfolio_ids", "order_types", "security_ids", "quantities")}
         | {name: [None] * BATCH for name in ("limit_prices", "trade_timestamps", "blotter_ids")}
     ),
-    "order_store.CUT": Case(
+    "orders.write_slices": Case(
         {"order_ids": _QUEUED, "quantities": [1] * BATCH, "quantities_sent": [10] * BATCH}
         | {"submitted": [True] * BATCH, "limit_prices": [None] * BATCH}
         | {f"{name}_ids": [1] * BATCH for name in ("status", "blotter", "trade_type", "destination")}
@@ -149,15 +149,15 @@ HOT = {
         {"id": _UNKNOWN[0], "version": 1, "quantity_filled": 1, "status_id": 5, "look_up_id": _FRESH}
         | {"owner": "one", "settle_ms": 1}
     ),
-    "fill_store.BEGIN": Case({"every_s": 1}),
-    "fill_store.END": Case({"offset": 100}),
-    "fill_store.HELD": Case({"ids": _UNKNOWN}),
-    "fill_store.STORE": Case(
+    "fills.begin_check": Case({"every_s": 1}),
+    "fills.end_check": Case({"offset": 100}),
+    "fills.held": Case({"ids": _UNKNOWN}),
+    "fills.store_fetched": Case(
         {"ids": _ACCEPTED, "service_ids": _ACCEPTED, "versions": [1] * BATCH, "status_ids": [5] * BATCH}
         | {"quantities": [1] * BATCH, "messages": ["why"] * BATCH}
     ),
-    "fill_store.NEW_REFUSALS": Case({"ids": _UNKNOWN, "service_ids": _UNKNOWN, "messages": ["why"] * BATCH}),
-    "fill_store.NOTE_REFUSED": Case({"ids": _UNKNOWN, "service_ids": _UNKNOWN, "messages": ["why"] * BATCH}),
+    "fills.new_refusals": Case({"ids": _UNKNOWN, "service_ids": _UNKNOWN, "messages": ["why"] * BATCH}),
+    "fills.note_refused": Case({"ids": _UNKNOWN, "service_ids": _UNKNOWN, "messages": ["why"] * BATCH}),
     "bulk_store.BEGIN": Case(
         {"id": _FRESH, "ids": _QUEUED, "ticket_ids": [_FRESH], "owner": "one", "grace_ms": 0}
     ),
@@ -201,21 +201,21 @@ HOT = {
         | {"actor": "ann", "reason": "why"}
     ),
     "operator_store.EVIDENCE_OF": Case({"id": 7, "limit": BATCH}),
-    "order_store.GET_ORDERS": Case({"ids": _QUEUED}),
+    "orders.get_orders": Case({"ids": _QUEUED}),
     "execution_reads.EXISTING": Case({"ids": _QUEUED}),
-    "request_key_store.INSERT_KEY": Case(
+    "request_keys.insert_key": Case(
         {"id": "new", "principal": "", "scope": "", "key": "", "fingerprint": "", "holder": _FRESH}
         | {"lease_ms": 1, "keep_s": 1}
     ),
-    "request_key_store.NOTE_CREATED": Case({"id": "7", "created": "{}"}),
-    "request_key_store.FREE_KEY": Case({"id": "7"}),
-    "request_key_store.FIND_KEY": Case({"id": "7"}),
-    "request_key_store.TAKE_OVER_KEY": Case({"id": "7", "holder": _FRESH, "lease_ms": 1}),
-    "request_key_store.KEEP_ANSWER": Case(
+    "request_keys.note_created": Case({"id": "7", "created": "{}"}),
+    "request_keys.free_key": Case({"id": "7"}),
+    "request_keys.find_key": Case({"id": "7"}),
+    "request_keys.take_over_key": Case({"id": "7", "holder": _FRESH, "lease_ms": 1}),
+    "request_keys.keep_answer": Case(
         {"id": "7", "holder": _FRESH, "status": 201, "headers": "{}", "body": ""}
     ),
-    "request_key_store.LET_GO_KEY": Case({"id": "7", "holder": _FRESH}),
-    "request_key_store.REMOVE_OLD_KEYS": Case({"limit": BATCH}),
+    "request_keys.let_go_key": Case({"id": "7", "holder": _FRESH}),
+    "request_keys.remove_old_keys": Case({"limit": BATCH}),
     "blotter.known_orders": Case({"order_ids": _QUEUED}),
     "blotter.never_submitted": Case({"after": 5, "limit": BATCH}),
     "audit.own": Case({"ids": _QUEUED}),
@@ -232,7 +232,7 @@ READS_EVERYTHING = {
     # Of the API keys, of which there are a few.
     *(f"api_keys.{name}" for name in load("api_keys")),
     # Of every open attempt, once in the life of the Execution Service's ledger.
-    "downstream_store.BEGIN_EPOCH",
+    "downstream.begin_epoch",
     "restore.count_open",
     "restore.lock_open",
     "operator_store.UNKNOWNS",
@@ -261,8 +261,8 @@ READS_EVERYTHING = {
 }
 """For people, who ask now and then."""
 ONE_ROW = {
-    *(f"downstream_store.{name}" for name in ("RAISE", "NOTE_LEDGER", "SUSPECT", "DISMISS", "BLOCK")),
-    "downstream_store.LEAVE_GAP",
+    *(f"downstream.{name}" for name in ("raise_high_water", "note_ledger", "suspect", "dismiss", "block")),
+    "downstream.leave_gap",
     "restore.unblock",
 }
 """Of the table `downstream`, which has no other, or of a sequence."""
@@ -384,15 +384,15 @@ async def test_so_they_do_before_there_are_statistics(
 
 
 INDEXES = {
-    "trade_order_pkey": "order_store.LOCK_ORDERS",
-    "trade_order_order_id_ndx": "order_store.LOCK_ORDERS_BY_ORDER_ID",
+    "trade_order_pkey": "orders.lock_orders",
+    "trade_order_order_id_ndx": "orders.lock_orders_by_order_id",
     "execution_pkey": "submission.claim",
-    "execution_trade_order_ndx": "order_store.EXECUTIONS_OF",
+    "execution_trade_order_ndx": "orders.executions_of",
     "submission_attempt_pkey": "submission.record",
     "submission_attempt_due_ndx": "submission.take_due",
     "bulk_submission_pkey": "bulk_store.PROGRESS",
-    "idempotency_key_pkey": "request_key_store.FIND_KEY",
-    "idempotency_key_expires_ndx": "request_key_store.REMOVE_OLD_KEYS",
+    "idempotency_key_pkey": "request_keys.find_key",
+    "idempotency_key_expires_ndx": "request_keys.remove_old_keys",
 }
 """Every index of a table that grows, and a statement that needs it."""
 KEPT_UNIQUE = {"api_key_name_ndx"}

@@ -106,8 +106,14 @@ def store_statements() -> dict[str, TextClause | Statement]:
         for name, statement in load(file.stem).items()
     }
     for module in pkgutil.iter_modules(trade_service.store.__path__):
+        if module.name == "legacy_keys":
+            continue
         for name, value in vars(import_module(f"trade_service.store.{module.name}")).items():
-            if isinstance(value, TextClause) and not any(value is known for known in found.values()):
+            if (
+                isinstance(value, TextClause)
+                and name != "LOCK_ORDERS"
+                and not any(value is known for known in found.values())
+            ):
                 found[f"{module.name}.{name}"] = value
     return found
 

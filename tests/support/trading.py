@@ -156,7 +156,7 @@ async def counted_statements(database: Database) -> AsyncIterator[list[str]]:
 _CATALOGUE = "typeinfo_tree"
 _JIT = "set_config('jit'"
 _POLLS = ("WHERE next_action_at <= now()", "WHERE next_action_at IS NOT NULL AND state = 'sent'")
-_LEDGER = ("FROM downstream d\n", "SET high_water_id = ")
+_LEDGER = ("FROM downstream d", "SET high_water_id = ")
 _NOT_COUNTED = (_CATALOGUE, _JIT, *_POLLS, *_LEDGER)
 
 CONSERVATION = """

@@ -16,7 +16,7 @@ from trade_service.domain.executions import (
 )
 from trade_service.domain.money import not_negative
 from trade_service.domain.orders import NewTradeOrder, Submission, TradeOrder
-from trade_service.store.order_sql import TICKET_GRACE_MS
+from trade_service.store.order_store import QUEUED_GRACE_MS
 from trade_service.submission.model import AttemptId, ReplyKind
 from trade_service.trading.model import Filled, Piece, StoredExecution
 from trade_service.trading.ports import Cut
@@ -188,7 +188,7 @@ class OrderBooks(Tables):
         if ids:
             assert ticket_id not in self.attempts, f"attempt {ticket_id} exists"
             now = self._now_s()
-            due_at = now + TICKET_GRACE_MS / 1000
+            due_at = now + QUEUED_GRACE_MS / 1000
             self.attempts[ticket_id] = BookedAttempt(ticket_id, "queued", owner, tuple(ids), due_at, now)
 
 

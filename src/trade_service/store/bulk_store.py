@@ -11,8 +11,8 @@ from trade_service.domain.errors import NotFound
 from trade_service.domain.executions import SubmissionState
 from trade_service.store.database import Database
 from trade_service.store.engine import autocommitted, transaction
+from trade_service.store.legacy_keys import legacy_keyed_statement
 from trade_service.store.order_sql import IS_FRESH, TICKET_GRACE_MS
-from trade_service.store.request_key_store import keyed_statement
 from trade_service.store.submission_sql import WITHDRAWN
 from trade_service.submission.model import AttemptId
 from trade_service.submission.ports import SubmissionStore
@@ -198,7 +198,7 @@ class PostgresBulkSubmissionStore:
             "owner": self._owner,
             "grace_ms": 0 if by_recovery else TICKET_GRACE_MS,
         }
-        async with keyed_statement(self._database) as (connection, making):
+        async with legacy_keyed_statement(self._database) as (connection, making):
             await connection.execute(BEGIN, values)
             making.created = Created(name=submission_id)
 

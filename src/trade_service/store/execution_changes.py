@@ -15,11 +15,10 @@ from trade_service.domain.money import ZERO
 from trade_service.domain.orders import TradeOrder
 from trade_service.domain.reference import STATUS_NEW
 from trade_service.store import order_sql as sql
-from trade_service.store import order_store
 from trade_service.store.database import Database
 from trade_service.store.engine import transaction
 from trade_service.store.execution_reads import to_order
-from trade_service.store.request_key_store import keyed_transaction
+from trade_service.store.legacy_keys import LOCK_ORDERS, legacy_keyed_transaction
 from trade_service.store.tables import INSTANT
 from trade_service.store.violations import stale_references
 from trade_service.trading.model import Addition, StoredExecution
@@ -55,7 +54,7 @@ class PostgresExecutionChanges:
     async def create(self, values: ExecutionValues, decide: Decide) -> StoredExecution:
         """See ExecutionChanges."""
         with stale_references():
-            async with keyed_transaction(self._database) as (connection, making):
+            async with legacy_keyed_transaction(self._database) as (connection, making):
                 order = (await _lock_orders(connection, values.trade_order_id))[values.trade_order_id]
                 addition = decide(order)
                 row = (await connection.execute(INSERT_EXECUTION, _of_addition(addition))).one()
@@ -104,9 +103,7 @@ async def _lock(connection: AsyncConnection, execution_id: int, version: int) ->
 async def _lock_orders(connection: AsyncConnection, *ids: int) -> dict[int, TradeOrder]:
     """The orders of these ids, all of which exist."""
     possible = sorted({order_id for order_id in ids if is_possible_id(order_id)})
-    orders = {
-        o.id: o for o in map(to_order, await connection.execute(order_store.LOCK_ORDERS, {"ids": possible}))
-    }
+    orders = {o.id: o for o in map(to_order, await connection.execute(LOCK_ORDERS, {"ids": possible}))}
     for order_id in ids:
         if order_id not in orders:
             raise NotFound.in_field("tradeOrderId", "trade order", order_id)

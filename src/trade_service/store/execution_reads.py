@@ -22,7 +22,7 @@ from trade_service.domain.reference import STATUS_NEW
 from trade_service.store import order_sql as sql
 from trade_service.store.database import Database
 from trade_service.store.engine import autocommitted
-from trade_service.store.request_key_store import keyed_statement
+from trade_service.store.legacy_keys import legacy_keyed_statement
 from trade_service.submission.model import AttemptId
 from trade_service.trading.model import Filled, StoredExecution
 from trade_service.trading.request_keys import Created, current_key
@@ -69,7 +69,7 @@ class PostgresExecutionReads:
     async def enqueue(self, execution_ids: Sequence[int], ticket_id: AttemptId) -> None:
         """See ExecutionReads."""
         values = {"ids": list(execution_ids), "ticket_id": ticket_id, "owner": self._owner}
-        async with keyed_statement(self._database) as (connection, making):
+        async with legacy_keyed_statement(self._database) as (connection, making):
             if current_key() is not None:
                 existing = set(await connection.scalars(EXISTING, {"ids": values["ids"]}))
                 making.created = Created(tuple(i if i in existing else None for i in execution_ids))

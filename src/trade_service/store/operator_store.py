@@ -16,10 +16,10 @@ from trade_service.domain.executions import SubmissionState, is_possible_id
 from trade_service.domain.orders import SUBMITTED_WHEN_LEFT
 from trade_service.domain.reference import STATUS_NEW
 from trade_service.store import operator_sql as sql
-from trade_service.store import order_store
 from trade_service.store.database import Database
 from trade_service.store.engine import autocommitted, transaction, whole_tables
 from trade_service.store.execution_reads import to_order
+from trade_service.store.legacy_keys import LOCK_ORDERS
 from trade_service.store.tables import INSTANT
 from trade_service.submission.by_hand import Case, Resolution, check_resolution, outcome_state
 from trade_service.submission.codes import EvidenceCode
@@ -185,9 +185,7 @@ class PostgresOperatorStore:
             order_ids = sorted({one.trade_order_id for one in ended})
             orders = {
                 order.id: order
-                for order in map(
-                    to_order, await connection.execute(order_store.LOCK_ORDERS, {"ids": order_ids})
-                )
+                for order in map(to_order, await connection.execute(LOCK_ORDERS, {"ids": order_ids}))
             }
             decided = plan(ended, orders)
             again = [one.execution_id for one in decided.results if one.error is None]

@@ -14,10 +14,10 @@ from trade_service.domain.executions import is_possible_id
 from trade_service.domain.orders import TradeOrder
 from trade_service.domain.reference import STATUS_NEW
 from trade_service.store import order_sql as sql
-from trade_service.store import order_store
 from trade_service.store.database import Database
 from trade_service.store.engine import transaction
 from trade_service.store.execution_reads import to_order
+from trade_service.store.legacy_keys import LOCK_ORDERS
 from trade_service.store.tables import INSTANT
 from trade_service.store.violations import stale_references, taken_as, used_as
 
@@ -65,7 +65,7 @@ class PostgresOrderChanges:
         async with transaction(self._database) as connection:
             orders = {
                 order.id: order
-                for order in map(to_order, await connection.execute(order_store.LOCK_ORDERS, {"ids": ids}))
+                for order in map(to_order, await connection.execute(LOCK_ORDERS, {"ids": ids}))
             }
             others = [order.id for order in orders.values() if order.blotter_id != blotter_id]
             if others:
@@ -89,7 +89,7 @@ class PostgresOrderChanges:
 
 async def _lock(connection: AsyncConnection, trade_order_id: int, version: int) -> TradeOrder:
     ids = [trade_order_id] if is_possible_id(trade_order_id) else []
-    row = (await connection.execute(order_store.LOCK_ORDERS, {"ids": ids})).one_or_none()
+    row = (await connection.execute(LOCK_ORDERS, {"ids": ids})).one_or_none()
     if row is None:
         raise NotFound.of("trade order", trade_order_id)
     order = to_order(row)

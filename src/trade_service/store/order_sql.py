@@ -31,80 +31,9 @@ STATE_SHOWN = """
 """
 """A row of the earlier service that nobody took over yet shows what taking it over will make of it."""
 
-GET_ORDER = f"SELECT {ORDER_COLUMNS} FROM trade_order o WHERE o.id = :id"
-
-GET_ORDERS = f"SELECT {ORDER_COLUMNS} FROM trade_order o WHERE o.id = ANY(:ids)"
-
 LOCK_ORDERS = f"""
 SELECT {ORDER_COLUMNS} FROM trade_order o WHERE o.id = ANY(:ids) ORDER BY o.id FOR NO KEY UPDATE
 """
-
-LOCK_ORDERS_BY_ORDER_ID = f"""
-SELECT {ORDER_COLUMNS} FROM trade_order o WHERE o.order_id = ANY(:order_ids) ORDER BY o.id FOR NO KEY UPDATE
-"""
-
-INSERT_ORDERS = f"""
-INSERT INTO trade_order AS o
-    (order_id, portfolio_id, order_type, security_id, quantity, limit_price, trade_timestamp, blotter_id)
-SELECT order_id, portfolio_id, order_type, security_id, quantity, limit_price,
-       coalesce(trade_timestamp, current_timestamp), blotter_id
-FROM unnest(:order_ids, :portfolio_ids, :order_types, :security_ids, :quantities, :limit_prices,
-            :trade_timestamps, :blotter_ids)
-    AS t(order_id, portfolio_id, order_type, security_id, quantity, limit_price, trade_timestamp, blotter_id)
-ORDER BY order_id
-ON CONFLICT (order_id) DO NOTHING
-RETURNING {ORDER_COLUMNS}
-"""
-"""In order-id order: two callers with the same orders wait for each other instead of deadlocking."""
-
-EXECUTIONS_OF = """
-SELECT o.id, held.ids
-FROM unnest(:ids) AS o(id)
-CROSS JOIN LATERAL (
-    SELECT array_agg(e.id ORDER BY e.id) AS ids
-    FROM execution e
-    WHERE e.trade_order_id = o.id
-      AND (e.submission_state IS NULL OR e.submission_state NOT IN ('rejected', 'exhausted'))
-) held
-WHERE held.ids IS NOT NULL
-"""
-"""Those that hold quantity of their orders. Order by order: while nothing is known of a new table, all
-executions of 100 orders would be taken for half of the table."""
-
-CUT = """
-WITH pieces AS MATERIALIZED (
-    SELECT *
-    FROM unnest(cast(:order_ids AS int[]), cast(:quantities_sent AS numeric[]), cast(:submitted AS bool[]),
-                cast(:status_ids AS int[]), cast(:blotter_ids AS int[]), cast(:trade_type_ids AS int[]),
-                cast(:destination_ids AS int[]), cast(:quantities AS numeric[]),
-                cast(:limit_prices AS numeric[]))
-        WITH ORDINALITY AS t(order_id, quantity_sent, submitted, status_id, blotter_id, trade_type_id,
-                             destination_id, quantity, limit_price, place)
-), cut AS (
-    INSERT INTO execution
-        (execution_status_id, blotter_id, trade_type_id, trade_order_id, destination_id, quantity_ordered,
-         quantity_placed, limit_price, submission_state, attempt_id)
-    SELECT status_id, blotter_id, trade_type_id, order_id, destination_id, quantity, 0, limit_price,
-           CASE WHEN :ticket_id IS NULL THEN 'none' ELSE 'queued' END, :ticket_id
-    FROM pieces
-    ORDER BY place
-    RETURNING id, execution_timestamp, trade_order_id, version
-), orders AS (
-    UPDATE trade_order o
-    SET quantity_sent = p.quantity_sent, submitted = p.submitted, version = o.version + 1
-    FROM pieces p
-    WHERE o.id = p.order_id
-    RETURNING o.id, o.version
-), ticket AS (
-    INSERT INTO submission_attempt (id, state, owner, execution_ids, next_action_at)
-    SELECT :ticket_id, 'queued', :owner, array_agg(id ORDER BY id), now() + :grace_ms * interval '1 ms'
-    FROM cut
-    HAVING :ticket_id IS NOT NULL
-)
-SELECT o.id AS order_id, c.id, c.execution_timestamp, c.version, o.version AS order_version
-FROM cut c JOIN orders o ON o.id = c.trade_order_id
-"""
-"""Executions, their orders and the durable intent to send them, on orders locked by this transaction."""
 
 READ_EXECUTIONS = f"""
 SELECT {ORDER_COLUMNS}, {EXECUTION_COLUMNS}, {STATE_SHOWN}

@@ -1,61 +1,29 @@
-"""PostgreSQL as the store of trade orders and of the executions cut from them."""
+"""PostgreSQL as the store of trade orders and of the executions sliced from them."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import asyncpg
 import msgspec
-import sqlalchemy as sa
-from sqlalchemy import Integer, String, bindparam, text
-from sqlalchemy.dialects.postgresql import ARRAY, UUID
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from trade_service.domain.errors import AlreadyExists, DomainError, NotFound
 from trade_service.domain.executions import Execution, SubmissionState, is_possible_id
 from trade_service.domain.money import ZERO
 from trade_service.domain.orders import NewTradeOrder, Submission, TradeOrder, is_submitted, spelled_type
-from trade_service.store import order_sql as sql
 from trade_service.store.arrays import spelled_array
-from trade_service.store.database import Database
-from trade_service.store.direct import DirectStatement, Fetch, fetch_by
-from trade_service.store.engine import autocommitted, transaction
+from trade_service.store.database import Database, Session
 from trade_service.store.execution_reads import read_executions, to_order
-from trade_service.store.request_key_store import keyed_fetching, keyed_transaction
-from trade_service.store.tables import INSTANT
+from trade_service.store.request_key_store import keyed_transaction
+from trade_service.store.statements import load
 from trade_service.store.violations import stale_references
 from trade_service.submission.model import AttemptId
 from trade_service.trading.model import BlotterLine, Piece, PlacedLine, StoredExecution
 from trade_service.trading.ports import Cut
 from trade_service.trading.request_keys import Created
 
-_INTEGERS = ARRAY(Integer)
-_NUMBERS = ARRAY(sa.Numeric)
-_TEXTS = ARRAY(sa.Text)
-
-GET_ORDER = text(sql.GET_ORDER).bindparams(bindparam("id", type_=Integer))
-GET_ORDERS = text(sql.GET_ORDERS).bindparams(bindparam("ids", type_=_INTEGERS))
-LOCK_ORDERS = text(sql.LOCK_ORDERS).bindparams(bindparam("ids", type_=_INTEGERS))
-LOCK_ORDERS_BY_ORDER_ID = text(sql.LOCK_ORDERS_BY_ORDER_ID).bindparams(
-    bindparam("order_ids", type_=_INTEGERS)
-)
-EXECUTIONS_OF = text(sql.EXECUTIONS_OF).bindparams(bindparam("ids", type_=_INTEGERS))
-INSERT_ORDERS = text(sql.INSERT_ORDERS).bindparams(
-    *(bindparam(name, type_=_INTEGERS) for name in ("order_ids", "blotter_ids")),
-    *(bindparam(name, type_=_TEXTS) for name in ("portfolio_ids", "order_types", "security_ids")),
-    *(bindparam(name, type_=_NUMBERS) for name in ("quantities", "limit_prices")),
-    bindparam("trade_timestamps", type_=ARRAY(INSTANT)),
-)
-CUT = text(sql.CUT).bindparams(
-    *(bindparam(name, type_=sa.Text) for name in ("order_ids", "status_ids", "blotter_ids", "submitted")),
-    *(bindparam(name, type_=sa.Text) for name in ("trade_type_ids", "destination_ids")),
-    *(bindparam(name, type_=sa.Text) for name in ("quantities_sent", "quantities", "limit_prices")),
-    bindparam("ticket_id", type_=UUID(as_uuid=False)),
-    bindparam("owner", type_=String),
-    bindparam("grace_ms", type_=Integer),
-)
-
-
-_LOCK_ORDERS = DirectStatement(LOCK_ORDERS)
-_CUT = DirectStatement(CUT)
+_SQL = load("orders")
+QUEUED_GRACE_MS = 5_000
+"""How long queued work is left to the process that wrote it before any recovery picks it up."""
 
 
 class PostgresOrderStore:
@@ -66,100 +34,97 @@ class PostgresOrderStore:
         self._owner = owner
 
     async def create(self, orders: Sequence[NewTradeOrder]) -> list[TradeOrder]:
-        """See OrderStore."""
         with stale_references():
-            async with keyed_transaction(self._database) as (connection, making):
-                created = {order.order_id: order for order in await _insert(connection, orders)}
+            async with keyed_transaction(self._database) as (session, making):
+                created = {order.order_id: order for order in await _insert(session, orders)}
                 if len(created) < len(orders):
                     raise _first_taken(orders, created)
                 making.created = Created(tuple(created[order.order_id].id for order in orders))
         return [created[order.order_id] for order in orders]
 
     async def get(self, trade_order_id: int) -> TradeOrder:
-        """See OrderStore."""
         if is_possible_id(trade_order_id):
-            async with autocommitted(self._database) as connection:
-                row = (await connection.execute(GET_ORDER, {"id": trade_order_id})).one_or_none()
+            row = await self._database.fetch_row(_SQL["get_order"], id=trade_order_id)
             if row is not None:
                 return to_order(row)
         raise NotFound.of("trade order", trade_order_id)
 
     async def orders(self, trade_order_ids: Sequence[int]) -> dict[int, TradeOrder]:
-        """See OrderStore."""
-        async with autocommitted(self._database) as connection:
-            rows = (await connection.execute(GET_ORDERS, {"ids": list(trade_order_ids)})).all()
+        rows = await self._database.fetch(_SQL["get_orders"], ids=list(trade_order_ids))
         return {order.id: order for order in map(to_order, rows)}
 
     async def submit(
         self, submissions: Sequence[Submission], ticket_id: AttemptId | None, cut: Cut
     ) -> list[StoredExecution | DomainError]:
-        """See OrderStore."""
         ids = [s.trade_order_id for s in submissions if is_possible_id(s.trade_order_id)]
         with stale_references():
-            async with keyed_fetching(self._database) as (fetch, making):
-                rows = await fetch(_LOCK_ORDERS, {"ids": ids})
-                orders = {order.id: order for order in map(to_order, rows)}
+            async with keyed_transaction(self._database) as (session, making):
+                orders = await lock_orders(session, ids)
                 pieces = [_piece(orders.get(s.trade_order_id), s, cut) for s in submissions]
                 to_write = [piece for piece in pieces if isinstance(piece, Piece)]
-                written = await self._write(fetch, to_write, ticket_id)
+                written = await self._write(session, to_write, ticket_id)
                 cuts = [written[piece.order.id] if isinstance(piece, Piece) else piece for piece in pieces]
                 making.created = _created(cuts)
         return cuts
 
     async def place(self, lines: Sequence[BlotterLine], ticket_id: AttemptId, cut: Cut) -> list[PlacedLine]:
-        """See OrderStore."""
         with stale_references():
-            async with transaction(self._database) as connection:
-                orders = {
-                    order.order_id: order for order in await _insert(connection, [x.order for x in lines])
-                }
+            async with self._database.transaction() as session:
+                orders = {order.order_id: order for order in await _insert(session, [x.order for x in lines])}
                 new = frozenset(orders)
-                known = await _lock_known(connection, [x.order for x in lines if x.order.order_id not in new])
+                known = await _lock_known(session, [x.order for x in lines if x.order.order_id not in new])
                 orders |= {order.order_id: order for order in known}
-                held = await _executions_of(connection, known)
+                held = await _executions_of(session, known)
                 pieces = [_rest(orders[x.order.order_id], x, cut) for x in lines]
                 to_write = [piece for piece in pieces if isinstance(piece, Piece)]
-                written = await self._write(fetch_by(connection), to_write, ticket_id)
+                written = await self._write(session, to_write, ticket_id)
         return [
             _placed(line, orders[line.order.order_id], piece, new, held, written)
             for line, piece in zip(lines, pieces, strict=True)
         ]
 
     async def executions(self, execution_ids: Sequence[int]) -> dict[int, StoredExecution]:
-        """See OrderStore."""
         return await read_executions(self._database, execution_ids)
 
     async def _write(
-        self, fetch: Fetch, pieces: Sequence[Piece], ticket_id: AttemptId | None
+        self, session: Session, pieces: Sequence[Piece], ticket_id: AttemptId | None
     ) -> dict[int, StoredExecution]:
         """Writes executions, orders and the ticket; what was written, by trade order id."""
         if not pieces:
             return {}
-        values = {
+        written = await session.fetch(
+            _SQL["write_slices"],
+            ticket_id=ticket_id,
+            owner=self._owner,
+            grace_ms=QUEUED_GRACE_MS,
             **_columns(pieces),
-            "ticket_id": ticket_id,
-            "owner": self._owner,
-            "grace_ms": sql.TICKET_GRACE_MS,
-        }
+        )
         # Rows are read by position, which costs a tenth of reading them by name.
-        rows = {row[0]: row for row in await fetch(_CUT, values)}
+        rows = {row[0]: row for row in written}
         state = SubmissionState.NONE if ticket_id is None else SubmissionState.QUEUED
         return {piece.order.id: _stored(piece, state, rows[piece.order.id]) for piece in pieces}
 
 
-async def _insert(connection: AsyncConnection, orders: Sequence[NewTradeOrder]) -> list[TradeOrder]:
+async def lock_orders(session: Session, order_ids: Sequence[int]) -> dict[int, TradeOrder]:
+    """Locks orders in id order until the transaction ends; returns them by id."""
+    rows = await session.fetch(_SQL["lock_orders"], ids=order_ids)
+    return {order.id: order for order in map(to_order, rows)}
+
+
+async def _insert(session: Session, orders: Sequence[NewTradeOrder]) -> list[TradeOrder]:
     """Inserts the orders whose order id is free; returns those."""
-    values = {
-        "order_ids": [order.order_id for order in orders],
-        "portfolio_ids": [order.portfolio_id for order in orders],
-        "order_types": [order.order_type for order in orders],
-        "security_ids": [order.security_id for order in orders],
-        "quantities": [order.quantity for order in orders],
-        "limit_prices": [order.limit_price for order in orders],
-        "trade_timestamps": [order.trade_timestamp for order in orders],
-        "blotter_ids": [order.blotter_id for order in orders],
-    }
-    return [to_order(row) for row in await connection.execute(INSERT_ORDERS, values)]
+    rows = await session.fetch(
+        _SQL["insert_orders"],
+        order_ids=[order.order_id for order in orders],
+        portfolio_ids=[order.portfolio_id for order in orders],
+        order_types=[order.order_type for order in orders],
+        security_ids=[order.security_id for order in orders],
+        quantities=[order.quantity for order in orders],
+        limit_prices=[order.limit_price for order in orders],
+        trade_timestamps=[order.trade_timestamp for order in orders],
+        blotter_ids=[order.blotter_id for order in orders],
+    )
+    return [to_order(row) for row in rows]
 
 
 def _first_taken(orders: Sequence[NewTradeOrder], created: Mapping[int, TradeOrder]) -> AlreadyExists:
@@ -178,19 +143,19 @@ def _first_taken(orders: Sequence[NewTradeOrder], created: Mapping[int, TradeOrd
     raise AssertionError("every order was created")
 
 
-async def _lock_known(connection: AsyncConnection, orders: Sequence[NewTradeOrder]) -> list[TradeOrder]:
+async def _lock_known(session: Session, orders: Sequence[NewTradeOrder]) -> list[TradeOrder]:
     if not orders:
         return []
-    values = {"order_ids": [order.order_id for order in orders]}
-    return [to_order(row) for row in await connection.execute(LOCK_ORDERS_BY_ORDER_ID, values)]
+    rows = await session.fetch(
+        _SQL["lock_orders_by_order_id"], order_ids=[order.order_id for order in orders]
+    )
+    return [to_order(row) for row in rows]
 
 
-async def _executions_of(
-    connection: AsyncConnection, orders: Sequence[TradeOrder]
-) -> dict[int, tuple[int, ...]]:
+async def _executions_of(session: Session, orders: Sequence[TradeOrder]) -> dict[int, tuple[int, ...]]:
     if not orders:
         return {}
-    rows = await connection.execute(EXECUTIONS_OF, {"ids": [order.id for order in orders]})
+    rows = await session.fetch(_SQL["executions_of"], ids=[order.id for order in orders])
     return {trade_order_id: tuple(ids) for trade_order_id, ids in rows}
 
 
@@ -276,8 +241,8 @@ def _columns(pieces: Sequence[Piece]) -> dict[str, str]:
     return {name: spelled_array(column) for name, column in columns.items()}
 
 
-def _stored(piece: Piece, state: SubmissionState, row: Sequence[Any]) -> StoredExecution:
-    """What was written, put together without reading it again; `row` is one that CUT returned."""
+def _stored(piece: Piece, state: SubmissionState, row: asyncpg.Record) -> StoredExecution:
+    """What was written, put together without reading it again; `row` is a row of `write_slices`."""
     _, execution_id, moment, version, order_version = row
     new = piece.execution
     # In the order of the fields: one by one and by name takes twice as long, and every execution pays it.

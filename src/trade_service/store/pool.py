@@ -1,14 +1,12 @@
 """A pool of connections whose waiters are served in the order in which they came."""
 
 import asyncio
-import time
 from collections import deque
 from contextlib import suppress
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 from sqlalchemy.pool import AsyncAdaptedQueuePool, ConnectionPoolEntry, PoolProxiedConnection
-from sqlalchemy.pool.base import _ConnectionRecord
-from sqlalchemy.util import await_only, greenlet_spawn
+from sqlalchemy.util import await_only
 from sqlalchemy.util.queue import Empty, Full, QueueCommon
 
 
@@ -24,11 +22,6 @@ class FairQueue(QueueCommon[ConnectionPoolEntry]):
         self.use_lifo = use_lifo
         self._idle: list[ConnectionPoolEntry] = []
         self._waiting: deque[asyncio.Future[ConnectionPoolEntry]] = deque()
-
-    @property
-    def first(self) -> ConnectionPoolEntry | None:
-        """The one that goes next; None when none is idle."""
-        return self._idle[-1] if self._idle else None
 
     def empty(self) -> bool:
         """Whether none is idle."""
@@ -104,48 +97,11 @@ class FairPool(AsyncAdaptedQueuePool):
         finally:
             self.pending -= 1
 
-    def connect_at_once(self) -> PoolProxiedConnection | None:
-        """A connection that is idle and open; None where one has to be waited for, or made."""
-        idle = self._pool
-        assert isinstance(idle, FairQueue)
-        first = idle.first
-        # Its own word for what `connect` would have to make anew.
-        if not isinstance(first, _ConnectionRecord) or first._is_hard_or_soft_invalidated():
-            return None
-        return self.connect()
-
-    def renew(self) -> None:
-        """Every connection of now is closed, once it is idle, before the pool would lend it again."""
-        self._invalidate_time = time.time()
-
 
 def _pool_of(engine: AsyncEngine) -> FairPool:
     pool = engine.pool
     assert isinstance(pool, FairPool)
     return pool
-
-
-async def borrow(engine: AsyncEngine) -> PoolProxiedConnection:
-    """A connection for whoever speaks to the driver itself; to be closed by them.
-
-    SQLAlchemy waits inside of greenlets, which cost several times what the pool does: an idle one needs none.
-    Raises what the driver raises when it cannot connect.
-    """
-    try:
-        return _pool_of(engine).connect_at_once() or await engine.raw_connection()
-    except engine.dialect.loaded_dbapi.Error as error:
-        # Only an engine's own connections turn it into what `failures` knows; the driver's stands behind it.
-        raise error.__cause__ or error from None
-
-
-def renew(engine: AsyncEngine) -> None:
-    """Has the pool open all of its connections anew, each when it is next asked for."""
-    _pool_of(engine).renew()
-
-
-async def leave_server(engine: AsyncEngine, borrowed: PoolProxiedConnection, error: Exception) -> None:
-    """Closes a borrowed connection, and has the pool open those anew that are not younger than it."""
-    await greenlet_spawn(_pool_of(engine)._invalidate, borrowed, error)
 
 
 def pool_state(engine: AsyncEngine) -> tuple[int, int, int]:

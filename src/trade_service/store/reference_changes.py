@@ -19,7 +19,7 @@ from trade_service.domain.reference_changes import (
 )
 from trade_service.store.database import Database
 from trade_service.store.engine import whole_tables
-from trade_service.store.request_key_store import keyed_transaction
+from trade_service.store.legacy_keys import legacy_keyed_transaction
 from trade_service.trading.request_keys import Created
 
 _TABLES = {
@@ -95,7 +95,7 @@ class PostgresReferenceChanges:
         self, kind: ReferenceKind, values: ReferenceValues, decide: Callable[[Sequence[Reference]], None]
     ) -> Reference:
         """See ReferenceChanges."""
-        async with keyed_transaction(self._database) as (connection, making):
+        async with legacy_keyed_transaction(self._database) as (connection, making):
             decide(await _in_turn(connection, kind))
             given = {"abbreviation": values.abbreviation, "text": values.text}
             created = kind.shape(*(await connection.execute(_INSERT[kind.thing], given)).one())

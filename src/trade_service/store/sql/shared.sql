@@ -122,3 +122,19 @@ SELECT b.id, b.version + CASE WHEN b.becomes_accepted THEN 1 ELSE 0 END AS versi
        nullif(coalesce(b.state, 'none'), :owned_as) AS other_state_before,
        CASE WHEN b.told_service_id <> b.service_id THEN b.service_id END AS duplicate_of
 FROM before b
+
+-- fragment: sequence
+pg_get_serial_sequence('execution', 'id')::regclass
+
+-- fragment: last_id
+coalesce(pg_sequence_last_value({sequence}), 0)
+
+-- fragment: one_at_a_time
+-- Two processes that move the sequence at once could move it back; one that only draws from it cannot.
+SELECT epoch FROM downstream FOR NO KEY UPDATE
+
+-- fragment: advanced
+-- Moves the sequence of execution ids forward; `alone` is `one_at_a_time`.
+SELECT setval({sequence}, :beyond::bigint)
+FROM alone
+WHERE {last_id} < :beyond::bigint
