@@ -29,12 +29,12 @@ from trade_service.domain.errors import (
 )
 from trade_service.domain.executions import SubmissionState
 from trade_service.domain.orders import NewTradeOrder, Submission, TradeOrder
-from trade_service.trading.cutting import cutter
 from trade_service.trading.model import Piece, StoredExecution
+from trade_service.trading.slicing import slicer
 
 _S = SubmissionState
 EXACT = "1234567890.12345678"
-CUT = cutter(REFERENCE)
+CUT = slicer(REFERENCE)
 
 
 def _ticket() -> str:

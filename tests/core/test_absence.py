@@ -68,13 +68,13 @@ def test_one_whose_time_is_up_says_so() -> None:
 
 def test_while_the_service_refuses_us_time_stands_still_and_callers_read_why() -> None:
     late = open_item(1, attempts_spent=1, budget_left_s=-1)
-    outcome = absent_outcome(HANDLER, due(), late, Circumstances(put_off_message="pending: 404"))
+    outcome = absent_outcome(HANDLER, due(), late, Circumstances(deferred_message="pending: 404"))
     assert (outcome.state, outcome.code) == (SubmissionState.RETRY, "PROVEN_ABSENT")
     assert outcome.message.endswith("pending: 404")
 
 
 def test_a_row_of_the_earlier_service_waits_for_a_person() -> None:
-    outcome = absent_outcome(HANDLER, due(adopted=True), open_item(1), Circumstances(put_off_message="no"))
+    outcome = absent_outcome(HANDLER, due(adopted=True), open_item(1), Circumstances(deferred_message="no"))
     assert outcome.state is SubmissionState.NONE
     assert outcome.message.endswith("it can be submitted")
 

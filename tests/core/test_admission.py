@@ -8,11 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from trade_service.submission.admission import Admission
-from trade_service.submission.breaker import CircuitSettings, CircuitState
+from trade_service.submission.circuit import CircuitSettings, CircuitState
 from trade_service.submission.clock import SystemClock
-from trade_service.submission.coalescer import Coalescer
 from trade_service.submission.events import AlarmEvent, CircuitEvent, EventBus, SubmissionEvent
 from trade_service.submission.model import PUT_OFF_MESSAGE, GatewayReply, ReplyKind
+from trade_service.submission.sender import Sender
 from trade_service.submission.work_queue import Work, WorkQueue
 
 SETTINGS = CircuitSettings(
@@ -48,10 +48,9 @@ def admission_on(
 
 
 def call(admission: Admission, reply: GatewayReply, clock: TickingClock, took_s: float = 0.0) -> None:
-    permit = admission.admit()
-    assert permit is not None
-    admission.note(permit, reply, clock.now - took_s)
-    admission.release(permit)
+    with admission.permit() as permit:
+        assert permit.is_granted
+        permit.note(reply, clock.now - took_s)
 
 
 def throttled(retry_after_s: float | None) -> GatewayReply:
@@ -62,11 +61,12 @@ def test_every_change_of_the_circuit_is_told() -> None:
     clock = TickingClock()
     admission, seen = admission_on(clock)
     call(admission, LOST, clock)
-    assert admission.circuit == CircuitEvent(CircuitState.CLOSED, "", None, None)
+    assert admission.state == CircuitEvent(CircuitState.CLOSED, "", None, None)
     call(admission, LOST, clock)
     reason = "2 of the last 2 calls failed, the last one with DOWNSTREAM_READ_TIMEOUT"
-    assert admission.circuit == CircuitEvent(CircuitState.OPEN, reason, 100.75, 750)
-    assert admission.admit() is None
+    assert admission.state == CircuitEvent(CircuitState.OPEN, reason, 100.75, 750)
+    with admission.permit() as permit:
+        assert not permit.is_granted
     clock.now = 101
     call(admission, GOOD, clock)
     assert [event.state for event in seen if isinstance(event, CircuitEvent)] == [
@@ -95,7 +95,7 @@ def test_what_lowers_the_limit(reply: GatewayReply, took_s: float, limit: int) -
     clock = TickingClock()
     admission, _ = admission_on(clock, 8)
     call(admission, reply, clock, took_s)
-    assert admission.concurrency_limit == limit
+    assert admission.circuit.limit == limit
 
 
 def test_senders_refuse_at_once_while_nothing_is_let_through() -> None:
@@ -115,19 +115,18 @@ def test_senders_refuse_at_once_while_nothing_is_let_through() -> None:
 def test_recovery_lets_out_a_probe_and_no_more_until_the_circuit_is_closed() -> None:
     clock = TickingClock()
     admission, _ = admission_on(clock)
-    assert admission.hold_back_ms(1000) is None
+    assert admission.recovery_waits_ms(1000) is None
     call(admission, LOST, clock)
     call(admission, LOST, clock)
-    assert admission.hold_back_ms(0) == 750 + 250
+    assert admission.recovery_waits_ms(0) == 750 + 250
     clock.now = 101
-    assert admission.hold_back_ms(0) is None
-    assert admission.hold_back_ms(1) == 750
-    probe = admission.admit()
-    assert probe is not None
-    assert admission.hold_back_ms(0) == 750
-    admission.note(probe, GOOD, clock.now)
-    admission.release(probe)
-    assert admission.hold_back_ms(1000) is None
+    assert admission.recovery_waits_ms(0) is None
+    assert admission.recovery_waits_ms(1) == 750
+    with admission.permit() as probe:
+        assert probe.is_probe
+        assert admission.recovery_waits_ms(0) == 750
+        probe.note(GOOD, clock.now)
+    assert admission.recovery_waits_ms(1000) is None
 
 
 @given(tick_s=st.floats(0, 0.5), retry_after_s=st.floats(0, 3))
@@ -154,9 +153,9 @@ async def test_a_pause_that_ends_while_it_is_looked_at_ends(tick_s: float) -> No
         sent.set()
 
     call(admission, throttled(0.01), clock)
-    coalescer = Coalescer(queue, process, admission, at_once, 10, 4, 0, clock.sleep)
-    running = asyncio.create_task(coalescer.run())
-    queue.offer(Work((1,)))
+    sender = Sender(queue, process, admission, at_once, 10, 4, 0, clock.sleep)
+    running = asyncio.create_task(sender.run())
+    queue.accept(Work((1,)))
     async with asyncio.timeout(5):
         await sent.wait()
     running.cancel()
@@ -180,9 +179,9 @@ async def test_no_more_senders_work_than_the_limit_allows() -> None:
 
     call(admission, LOST, clock)
     clock.now += 1
-    coalescer = Coalescer(queue, process, admission, at_once, 1, 4, 0, clock.sleep)
-    running = asyncio.create_task(coalescer.run())
-    queue.offer(Work(tuple(range(50))))
+    sender = Sender(queue, process, admission, at_once, 1, 4, 0, clock.sleep)
+    running = asyncio.create_task(sender.run())
+    queue.accept(Work(tuple(range(50))))
     async with asyncio.timeout(5):
         await done.wait()
     assert max(most) == 2
@@ -197,16 +196,16 @@ def alarms(seen: list[SubmissionEvent]) -> list[str]:
 def test_a_service_that_refuses_us_raises_one_alarm_until_it_takes_calls_again() -> None:
     clock = TickingClock()
     admission, seen = admission_on(clock)
-    assert (admission.is_refused, admission.put_off_message) == (False, PUT_OFF_MESSAGE)
+    assert (admission.is_refused, admission.deferred_message) == (False, PUT_OFF_MESSAGE)
     for _ in range(3):
         call(admission, UNAUTHORIZED, clock)
         assert admission.is_refused
-        assert "POST answered 401" in admission.put_off_message
-        assert admission.put_off_message.startswith("pending, do not resubmit")
+        assert "POST answered 401" in admission.deferred_message
+        assert admission.deferred_message.startswith("pending, do not resubmit")
         clock.now += 60
     assert alarms(seen) == ["DOWNSTREAM_REFUSES_US"]
     call(admission, GOOD, clock)
-    assert (admission.is_refused, admission.put_off_message) == (False, PUT_OFF_MESSAGE)
+    assert (admission.is_refused, admission.deferred_message) == (False, PUT_OFF_MESSAGE)
     call(admission, UNAUTHORIZED, clock)
     assert alarms(seen) == ["DOWNSTREAM_REFUSES_US"] * 2
 
@@ -217,16 +216,16 @@ def test_an_outage_after_a_refusal_is_an_outage() -> None:
     call(admission, UNAUTHORIZED, clock)
     clock.now += 60
     call(admission, LOST, clock)
-    assert (admission.is_refused, admission.put_off_message) == (False, PUT_OFF_MESSAGE)
+    assert (admission.is_refused, admission.deferred_message) == (False, PUT_OFF_MESSAGE)
 
 
 def test_late_answers_of_calls_begun_before_do_not_end_a_refusal() -> None:
     clock = TickingClock()
     admission, _ = admission_on(clock)
-    before = admission.admit()
-    assert before is not None
-    call(admission, UNAUTHORIZED, clock)
-    admission.note(before, GOOD, clock.now)
+    with admission.permit() as before:
+        call(admission, UNAUTHORIZED, clock)
+        assert not before.is_granted
+        before.note(GOOD, clock.now)
     assert admission.is_refused
 
 
@@ -243,7 +242,7 @@ def test_without_a_circuit_a_refusal_is_told_and_an_outage_is_seen_all_the_same(
         call(admission, LOST, clock)
     assert admission.is_outage(since=200)
     assert not admission.is_outage(since=200.1)
-    assert admission.circuit.state is CircuitState.CLOSED
+    assert admission.circuit.breaker.state is CircuitState.CLOSED
 
 
 def test_an_outage_is_over_for_calls_that_began_after_the_circuit_had_opened_and_closed() -> None:

@@ -15,21 +15,23 @@ from trade_service.execution_service import wire
 from trade_service.submission import batch_processor
 from trade_service.submission.batch_processor import ExecutionBatchProcessor, effective_batch_size
 from trade_service.submission.messages import BatchExecutionResponse, ExecutionResult
-from trade_service.submission.model import ClaimedExecution, ItemReading, Verdict
+from trade_service.submission.model import ClaimedExecution, ItemOutcome
+from trade_service.submission.refusals import KNOWN_REFUSALS, Refusals
 
-PROCESSOR = ExecutionBatchProcessor()
+PROCESSOR = ExecutionBatchProcessor(refusals=Refusals(["*"]))
+"""Takes every message of a failed item for a refusal."""
 SENT = [claimed(i) for i in (11, 12, 13, 14, 15)]
 CREATED, MIXED, NONE_CREATED = 201, 207, 400
 
 
-def read(response: BatchExecutionResponse, http_status: int = MIXED) -> dict[int, ItemReading]:
+def read(response: BatchExecutionResponse, http_status: int = MIXED) -> dict[int, ItemOutcome]:
     readings = PROCESSOR.process_response(SENT, response, http_status)
     assert [r.execution_id for r in readings] == [item.execution_id for item in SENT]
     return {r.execution_id: r for r in readings}
 
 
-def verdicts(response: BatchExecutionResponse, http_status: int = MIXED) -> list[str]:
-    return [r.verdict.value for r in read(response, http_status).values()]
+def states(response: BatchExecutionResponse, http_status: int = MIXED) -> list[str]:
+    return [r.state.value for r in read(response, http_status).values()]
 
 
 def all_good() -> list[ExecutionResult]:
@@ -110,7 +112,7 @@ def test_the_reading_of_the_ordinary_answer_is_the_general_one(
 
 def test_201_with_all_results_accepts_all() -> None:
     readings = read(answer(*all_good()), CREATED)
-    assert {r.verdict for r in readings.values()} == {Verdict.ACCEPTED}
+    assert {r.state for r in readings.values()} == {SubmissionState.ACCEPTED}
     assert [r.execution_service_id for r in readings.values()] == [100, 101, 102, 103, 104]
 
 
@@ -118,9 +120,9 @@ def test_only_the_failed_items_of_a_mixed_answer_are_failed() -> None:
     results = all_good()
     results[2] = failure(2, "Security ID is required")
     readings = read(answer(*results))
-    assert readings[13].verdict is Verdict.REFUSED
+    assert readings[13].state is SubmissionState.REJECTED
     assert readings[13].message == "Security ID is required"
-    assert [r.verdict for i, r in readings.items() if i != 13] == [Verdict.ACCEPTED] * 4
+    assert [r.state for i, r in readings.items() if i != 13] == [SubmissionState.ACCEPTED] * 4
     failed = PROCESSOR.extract_failed_executions(tuple(readings.values()))
     assert [r.execution_id for r in failed] == [13]
 
@@ -129,12 +131,12 @@ def test_results_in_any_order_are_matched_by_index() -> None:
     results = all_good()
     results[1] = failure(1)
     random.Random(3).shuffle(results)
-    assert verdicts(answer(*results)) == ["accepted", "refused", "accepted", "accepted", "accepted"]
+    assert states(answer(*results)) == ["accepted", "rejected", "accepted", "accepted", "accepted"]
 
 
 def test_no_results_make_every_item_unclear() -> None:
-    assert verdicts(BatchExecutionResponse(status="SUCCESS", results=None), CREATED) == ["unclear"] * 5
-    assert verdicts(answer(), CREATED) == ["unclear"] * 5
+    assert states(BatchExecutionResponse(status="SUCCESS", results=None), CREATED) == ["unknown"] * 5
+    assert states(answer(), CREATED) == ["unknown"] * 5
 
 
 def test_shifted_indexes_are_corrected_by_the_name_in_the_result() -> None:
@@ -144,12 +146,12 @@ def test_shifted_indexes_are_corrected_by_the_name_in_the_result() -> None:
     )
     readings = read(shifted)
     assert [r.execution_service_id for r in readings.values()] == [100, None, 101, 102, 103]
-    assert readings[12].verdict is Verdict.UNCLEAR, "a shifted index vouches for nothing"
+    assert readings[12].state is SubmissionState.UNKNOWN, "a shifted index vouches for nothing"
 
 
 def test_a_failure_where_an_index_shifted_is_not_believed() -> None:
     shifted = answer(success(0, 100, 11), success(1, 101, 13), success(2, 102, 14), failure(3), failure(4))
-    assert verdicts(shifted) == ["accepted", "unclear", "accepted", "accepted", "unclear"]
+    assert states(shifted) == ["accepted", "unknown", "accepted", "accepted", "unknown"]
 
 
 @pytest.mark.parametrize(
@@ -164,29 +166,29 @@ def test_a_contradiction_touches_its_own_item_only(extra: ExecutionResult, touch
     results = all_good()
     results[touched] = success(touched, 100 + touched, None)
     expected = ["accepted"] * 5
-    expected[touched] = "unclear"
-    assert verdicts(answer(*results, extra)) == expected
+    expected[touched] = "unknown"
+    assert states(answer(*results, extra)) == expected
 
 
 def test_a_success_that_names_no_execution_proves_nothing() -> None:
     """Hazard 3 again: an index alone vouches for nothing."""
     nameless = [success(index, 100 + index, None) for index in range(5)]
-    assert verdicts(answer(*nameless), CREATED) == ["unclear"] * 5
-    assert verdicts(answer(*all_good()[:4], nameless[4]), CREATED) == ["accepted"] * 4 + ["unclear"]
-    assert "accepted" not in verdicts(answer(*nameless[:4], failure(4)))
+    assert states(answer(*nameless), CREATED) == ["unknown"] * 5
+    assert states(answer(*all_good()[:4], nameless[4]), CREATED) == ["accepted"] * 4 + ["unknown"]
+    assert "accepted" not in states(answer(*nameless[:4], failure(4)))
 
 
 @pytest.mark.parametrize("index", [-1, 5, 100, None])
 def test_an_index_outside_the_request_leaves_its_item_unclear_and_the_others_alone(index: int | None) -> None:
     results = all_good()
     results[4] = success(index, 104, None)
-    assert verdicts(answer(*results)) == ["accepted"] * 4 + ["unclear"]
+    assert states(answer(*results)) == ["accepted"] * 4 + ["unknown"]
 
 
 def test_a_missing_result_leaves_its_item_unclear() -> None:
     results = all_good()
     del results[2]
-    assert verdicts(answer(*results)) == ["accepted", "accepted", "unclear", "accepted", "accepted"]
+    assert states(answer(*results)) == ["accepted", "accepted", "unknown", "accepted", "accepted"]
 
 
 @pytest.mark.parametrize(
@@ -201,26 +203,26 @@ def test_a_missing_result_leaves_its_item_unclear() -> None:
     ],
 )
 def test_an_odd_result_is_unclear(odd: ExecutionResult) -> None:
-    assert verdicts(answer(odd, *all_good()[1:])) == ["unclear"] + ["accepted"] * 4
+    assert states(answer(odd, *all_good()[1:])) == ["unknown"] + ["accepted"] * 4
 
 
 def test_an_id_that_cannot_be_stored_leaves_its_item_unclear_and_no_other() -> None:
     results = all_good()
     results[0] = success(0, 3_000_000_000, 11)
     readings = read(answer(*results), CREATED)
-    assert [r.verdict.value for r in readings.values()] == ["unclear"] + ["accepted"] * 4
+    assert [r.state.value for r in readings.values()] == ["unknown"] + ["accepted"] * 4
     assert "3000000000" in readings[11].message
 
 
 def test_one_id_for_two_leaves_both_unclear_and_no_other() -> None:
     results = all_good()
     results[3] = success(3, 101, SENT[3].execution_id)
-    expected = ["accepted", "unclear", "accepted", "unclear", "accepted"]
-    assert verdicts(answer(*results), CREATED) == expected
+    expected = ["accepted", "unknown", "accepted", "unknown", "accepted"]
+    assert states(answer(*results), CREATED) == expected
 
 
 def test_an_id_that_another_service_s_execution_has_as_well_is_unclear() -> None:
-    assert verdicts(answer(*all_good(), success(None, 100, 4711)))[0] == "unclear"
+    assert states(answer(*all_good(), success(None, 100, 4711)))[0] == "unknown"
 
 
 @pytest.mark.parametrize("number", ["NaN", "sNaN", "Infinity", "-Infinity", "0", "-1"])
@@ -263,13 +265,13 @@ def test_one_bad_item_never_takes_the_others_along(items: list[ClaimedExecution]
 
 
 def test_a_failure_inside_a_201_contradicts_it() -> None:
-    assert verdicts(answer(failure(0), *all_good()[1:]), CREATED)[0] == "unclear"
+    assert states(answer(failure(0), *all_good()[1:]), CREATED)[0] == "unknown"
 
 
 def test_a_400_with_results_fails_item_by_item() -> None:
     readings = read(answer(*(failure(i, f"reason {i}") for i in range(5))), NONE_CREATED)
     assert [r.message for r in readings.values()] == [f"reason {i}" for i in range(5)]
-    assert {r.verdict for r in readings.values()} == {Verdict.REFUSED}
+    assert {r.state for r in readings.values()} == {SubmissionState.REJECTED}
 
 
 results_strategy = st.lists(
@@ -294,7 +296,7 @@ def test_no_answer_accepts_what_it_does_not_prove(results: list[ExecutionResult]
     """Whatever comes: one reading an item, and an acceptance only where a success vouches for it."""
     response = answer(*results)
     for index, reading in enumerate(read(response, http_status).values()):
-        if reading.verdict is Verdict.ACCEPTED:
+        if reading.state is SubmissionState.ACCEPTED:
             vouching = [
                 r
                 for r in results
@@ -304,7 +306,7 @@ def test_no_answer_accepts_what_it_does_not_prove(results: list[ExecutionResult]
                 and r.execution.trade_service_execution_id in (reading.execution_id, None)
             ]
             assert vouching
-        if reading.verdict is Verdict.REFUSED:
+        if reading.state is SubmissionState.REJECTED:
             assert sum(r.request_index == index for r in results) == 1
 
 
@@ -320,3 +322,48 @@ def test_answers_with_unknown_fields_are_read() -> None:
     response = msgspec.json.decode(text, type=BatchExecutionResponse)
     assert response.results is not None
     assert response.results[0].request_index == 0
+
+
+DATABASE_SPEAKING = [
+    "Database error: Database error at index 3: Failed to insert execution after 3 attempts",
+    "An I/O error occurred while sending to the backend.",
+    "Could not commit JPA transaction",
+    "Broken pipe",
+    "the Execution Service gave no reason",
+    "",
+    "Security not found",
+    "Quantity is required, said the database",
+]
+
+
+def _decided(message: str, *more: str) -> SubmissionState:
+    """What a failed item with this message becomes."""
+    processor = ExecutionBatchProcessor(refusals=Refusals(more))
+    (outcome,) = processor.process_response([claimed(1)], answer(failure(0, message)), MIXED)
+    return outcome.state
+
+
+@pytest.mark.parametrize("message", KNOWN_REFUSALS)
+def test_a_known_refusal_rejects_in_any_case_and_between_blanks(message: str) -> None:
+    for spelled in (message, message.upper(), f"  {message.lower()}\n"):
+        assert _decided(spelled) is SubmissionState.REJECTED
+    assert _decided(f"{message} (rolled back)") is SubmissionState.UNKNOWN
+
+
+@pytest.mark.parametrize("message", DATABASE_SPEAKING)
+def test_whatever_is_no_known_refusal_proves_nothing(message: str) -> None:
+    assert _decided(message) is SubmissionState.UNKNOWN
+
+
+@given(st.text())
+def test_no_text_but_the_listed_ones_rejects(message: str) -> None:
+    listed = message.strip().casefold() in {text.casefold() for text in KNOWN_REFUSALS}
+    assert (_decided(message) is SubmissionState.REJECTED) == listed
+
+
+def test_a_setting_adds_refusals_with_wildcards() -> None:
+    more = ("Security * is not traded", "gremlins")
+    assert _decided("security AAPL (a.b) is NOT traded", *more) is SubmissionState.REJECTED
+    assert _decided("Gremlins", *more) is SubmissionState.REJECTED
+    assert _decided("gremlins in the engine", *more) is SubmissionState.UNKNOWN
+    assert _decided("Security AAPL is not traded today", *more) is SubmissionState.UNKNOWN

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trade_service.submission.breaker import (
+from trade_service.submission.circuit import (
     CallRating,
     CircuitBreaker,
     CircuitSettings,
@@ -37,7 +37,7 @@ def note(
     *,
     is_slow: bool = False,
     retry_after_s: float | None = None,
-    dice: float = 0.0,
+    random: float = 0.0,
     is_repeat: bool = False,
 ) -> None:
     breaker.note(
@@ -47,7 +47,7 @@ def note(
         code="CODE",
         retry_after_s=retry_after_s,
         now=now,
-        dice=dice,
+        random=random,
         is_repeat=is_repeat,
     )
 
@@ -66,11 +66,11 @@ def call(
     breaker.release(permit)
 
 
-def opened(now: float = 0.0, *, retry_after_s: float | None = None, dice: float = 0.0) -> CircuitBreaker:
+def opened(now: float = 0.0, *, retry_after_s: float | None = None, random: float = 0.0) -> CircuitBreaker:
     breaker = CircuitBreaker(SETTINGS)
     permit = breaker.admit(now)
     assert permit is not None
-    note(breaker, permit, CallRating.HOPELESS, now, retry_after_s=retry_after_s, dice=dice)
+    note(breaker, permit, CallRating.HOPELESS, now, retry_after_s=retry_after_s, random=random)
     breaker.release(permit)
     assert breaker.state is CircuitState.OPEN
     return breaker
@@ -160,7 +160,7 @@ def test_it_stays_open_longer_each_time_up_to_the_cap_and_starts_anew_once_close
         waits.append(breaker.until - now)
         now = breaker.until
         call(breaker, CallRating.BAD, now)
-    assert waits == pytest.approx([0.5, 1, 2, 4, 4, 4]), "half of the step, since the dice show 0"
+    assert waits == pytest.approx([0.5, 1, 2, 4, 4, 4]), "half of the step, since the random show 0"
     assert breaker.until is not None
     now = breaker.until
     call(breaker, CallRating.GOOD, now)
@@ -244,16 +244,16 @@ def test_one_that_is_switched_off_never_opens() -> None:
     assert breaker.state is CircuitState.CLOSED
 
 
-@given(dice=DICE)
-def test_what_waits_comes_back_when_the_circuit_may_be_tried_and_not_all_at_once(dice: float) -> None:
-    breaker = opened(dice=0.5)
+@given(random=DICE)
+def test_what_waits_comes_back_when_the_circuit_may_be_tried_and_not_all_at_once(random: float) -> None:
+    breaker = opened(random=0.5)
     until = breaker.until
     assert until is not None
-    assert until <= 0.25 + breaker.wait_s(0.25, dice) <= until + SETTINGS.open_ms / 1000
+    assert until <= 0.25 + breaker.wait_s(0.25, random) <= until + SETTINGS.open_ms / 1000
     assert breaker.wait_s(0.25, 0.9) - breaker.wait_s(0.25, 0.1) == pytest.approx(0.4)
     assert breaker.admit(until) is not None
     assert breaker.admit(until) is not None
-    assert 0.5 <= breaker.wait_s(until, dice) <= 1.0, "no hot loop while the probes are on their way"
+    assert 0.5 <= breaker.wait_s(until, random) <= 1.0, "no hot loop while the probes are on their way"
 
 
 STEPS = st.lists(
@@ -314,9 +314,17 @@ class Driven:
             assert isinstance(value, int)
             self.breaker.release(self.out.pop(value % len(self.out)))
             return
-        index, rating, is_slow, retry_after_s, dice = value
+        index, rating, is_slow, retry_after_s, random = value
         permit = self.out.pop(index % len(self.out))
-        note(self.breaker, permit, rating, self.now, is_slow=is_slow, retry_after_s=retry_after_s, dice=dice)
+        note(
+            self.breaker,
+            permit,
+            rating,
+            self.now,
+            is_slow=is_slow,
+            retry_after_s=retry_after_s,
+            random=random,
+        )
         self.breaker.release(permit)
 
 

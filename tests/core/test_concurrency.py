@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trade_service.submission.concurrency import ConcurrencyLimit, Load
+from trade_service.submission.circuit import ConcurrencyLimit, Load
 
 LOADS = st.sampled_from(list(Load))
 DICE = st.floats(0, 1, exclude_max=True)
@@ -20,10 +20,12 @@ def note(
     *,
     began: float | None = None,
     retry_after_s: float | None = None,
-    dice: float = 0.0,
+    random: float = 0.0,
 ) -> None:
     """By default a call that began and ended just now."""
-    limit.note(load, began=now if began is None else began, retry_after_s=retry_after_s, now=now, dice=dice)
+    limit.note(
+        load, began=now if began is None else began, retry_after_s=retry_after_s, now=now, random=random
+    )
 
 
 def test_it_begins_at_the_maximum_and_halves_down_to_one() -> None:
@@ -109,10 +111,10 @@ def test_whatever_happens_it_stays_within_its_bounds_and_comes_back(
     maximum: int, calls: list[tuple[Load, float, float, float | None, float]]
 ) -> None:
     limit, now = ConcurrencyLimit(maximum, 60), 1000.0
-    for load, later_s, lasted_s, retry_after_s, dice in calls:
+    for load, later_s, lasted_s, retry_after_s, random in calls:
         now += later_s
         before = limit.limit
-        note(limit, load, now, began=now - lasted_s, retry_after_s=retry_after_s, dice=dice)
+        note(limit, load, now, began=now - lasted_s, retry_after_s=retry_after_s, random=random)
         assert 1 <= limit.limit <= maximum
         assert limit.pause_s(now) <= 60.001
         if load in WORSE:

@@ -24,12 +24,9 @@ from trade_service.submission.model import (
     AttemptClosing,
     GatewayReply,
     ItemOutcome,
-    ItemReading,
     NewAttempt,
     ReplyKind,
-    Verdict,
 )
-from trade_service.submission.refusals import KNOWN_REFUSALS
 
 POLICY = RetryPolicy(max_attempts=5, initial_delay_ms=1000, multiplier=2.0, max_delay_ms=30_000)
 HANDLER = ExecutionFailureHandler(POLICY)
@@ -105,53 +102,14 @@ def test_a_refused_batch_is_halved_at_once_until_the_guilty_one_stands_alone() -
     assert alone.next_action_in_ms is None
 
 
-DATABASE_SPEAKING = [
-    "Database error: Database error at index 3: Failed to insert execution after 3 attempts",
-    "An I/O error occurred while sending to the backend.",
-    "Could not commit JPA transaction",
-    "Broken pipe",
-    "the Execution Service gave no reason",
-    "",
-    "Security not found",
-    "Quantity is required, said the database",
-]
+def unclear(execution_id: int, message: str = "why") -> ItemOutcome:
+    return ItemOutcome(execution_id, SubmissionState.UNKNOWN, "ITEM_UNCLEAR", message)
 
 
-def _decided(message: str, *more: str) -> Decision:
-    handler = ExecutionFailureHandler(RetryPolicy(refusal_messages=more))
-    return handler.decide_reading(ItemReading(1, Verdict.REFUSED, "ITEM_REFUSED", message))
-
-
-@pytest.mark.parametrize("message", KNOWN_REFUSALS)
-def test_a_known_refusal_rejects_in_any_case_and_between_blanks(message: str) -> None:
-    for spelled in (message, message.upper(), f"  {message.lower()}\n"):
-        assert _decided(spelled) is Decision.REJECT
-    assert _decided(f"{message} (rolled back)") is Decision.LOOK_UP
-
-
-@pytest.mark.parametrize("message", DATABASE_SPEAKING)
-def test_whatever_is_no_known_refusal_proves_nothing(message: str) -> None:
-    assert _decided(message) is Decision.LOOK_UP
-
-
-@given(st.text())
-def test_no_text_but_the_listed_ones_rejects(message: str) -> None:
-    listed = message.strip().casefold() in {text.casefold() for text in KNOWN_REFUSALS}
-    assert (_decided(message) is Decision.REJECT) == listed
-
-
-def test_a_setting_adds_refusals_with_wildcards() -> None:
-    more = ("Security * is not traded", "gremlins")
-    assert _decided("security AAPL (a.b) is NOT traded", *more) is Decision.REJECT
-    assert _decided("Gremlins", *more) is Decision.REJECT
-    assert _decided("gremlins in the engine", *more) is Decision.LOOK_UP
-    assert _decided("Security AAPL is not traded today", *more) is Decision.LOOK_UP
-
-
-def test_what_proves_nothing_is_told_as_unclear() -> None:
-    reading = ItemReading(1, Verdict.REFUSED, "ITEM_REFUSED", "Broken pipe")
+def test_an_unclear_item_says_what_happens_next() -> None:
     answered = GatewayReply(ReplyKind.ANSWERED, "OK", "", 207)
-    (outcome,) = HANDLER.close_reply(attempt(), answered, [claimed(1)], [reading], (), LOW).outcomes
+    items = [unclear(1, "Broken pipe")]
+    (outcome,) = HANDLER.close_reply(attempt(), answered, [claimed(1)], items, (), LOW).outcomes
     assert (outcome.state, outcome.code) == (SubmissionState.UNKNOWN, "ITEM_UNCLEAR")
     assert "Broken pipe" in outcome.message
 
@@ -159,12 +117,12 @@ def test_what_proves_nothing_is_told_as_unclear() -> None:
 def test_only_an_answered_batch_sends_its_few_failures_back_alone() -> None:
     def closing(failed: int) -> AttemptClosing:
         sent = [claimed(i) for i in range(10)]
-        readings = [
-            ItemReading(i, Verdict.UNCLEAR if i < failed else Verdict.ACCEPTED, "OK", "", 100 + i)
+        outcomes = [
+            unclear(i) if i < failed else ItemOutcome(i, SubmissionState.ACCEPTED, "OK", "", 100 + i)
             for i in range(10)
         ]
         answered = GatewayReply(ReplyKind.ANSWERED, "OK", "", 207)
-        return HANDLER.close_reply(attempt(), answered, sent, readings, (), LOW)
+        return HANDLER.close_reply(attempt(), answered, sent, outcomes, (), LOW)
 
     assert closing(3).next_batch_size == 1
     assert closing(4).next_batch_size == 2
@@ -178,9 +136,9 @@ def test_failed_items_of_an_answered_batch_end_alone_whatever_their_number(faile
     handler = ExecutionFailureHandler(RetryPolicy(retry_failed_individually=few))
     answered, rounds, size = GatewayReply(ReplyKind.ANSWERED, "OK", "", 207), 0, failed
     while size > 1:
-        readings = [ItemReading(i, Verdict.UNCLEAR, "ITEM_UNCLEAR", "why") for i in range(size)]
+        outcomes = [unclear(i) for i in range(size)]
         sent = [claimed(i) for i in range(size)]
-        smaller = handler.close_reply(attempt(), answered, sent, readings, (), LOW).next_batch_size
+        smaller = handler.close_reply(attempt(), answered, sent, outcomes, (), LOW).next_batch_size
         if few == 0:
             assert smaller is None
             return

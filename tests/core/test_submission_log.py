@@ -22,7 +22,7 @@ from trade_service.observability.submission_log import (
     ReadHistories,
     SubmissionLog,
 )
-from trade_service.submission.breaker import CircuitState
+from trade_service.submission.circuit import CircuitState
 from trade_service.submission.codes import OutcomeCode
 from trade_service.submission.events import (
     AlarmEvent,

@@ -15,7 +15,7 @@ from tests.support.heart import Heart, beating, executions_in, states_of, until
 from trade_service.store.database import Database
 from trade_service.store.execution_reads import PostgresExecutionReads
 from trade_service.store.reference_store import PostgresReferenceReads
-from trade_service.submission.breaker import CircuitSettings, CircuitState
+from trade_service.submission.circuit import CircuitSettings, CircuitState
 from trade_service.submission.clock import SystemClock
 from trade_service.submission.codes import OutcomeCode
 from trade_service.submission.events import AlarmEvent, BatchSubmissionEvent, CircuitEvent, LookUpEvent
@@ -85,7 +85,7 @@ async def open_circuit(heart: Heart, database: Database, gateway: FakeGateway) -
     usual, gateway.usual = gateway.usual, UNAUTHORIZED
     ids = await executions_in(database, 1)
     await heart.service.submit_executions_bulk(ids)
-    assert heart.admission.circuit.state is CircuitState.OPEN
+    assert heart.admission.state.state is CircuitState.OPEN
     gateway.usual = usual
     return ids
 
@@ -130,7 +130,7 @@ async def test_an_outage_costs_few_calls_and_after_it_everything_is_accepted_onc
     async with beating(database, gateway, circuit=QUICK, batch_size=10) as heart:
         ids = await executions_in(database, 200)
         first = asyncio.create_task(heart.service.submit_executions_bulk(ids[:100]))
-        await until(lambda: heart.admission.circuit.state is CircuitState.OPEN)
+        await until(lambda: heart.admission.state.state is CircuitState.OPEN)
         opened_at = asyncio.get_running_loop().time()
         async with asyncio.timeout(15):
             late = await heart.service.submit_executions_bulk(ids[100:])
@@ -176,10 +176,10 @@ async def test_callers_are_told_at_once_and_told_what_it_means(database: Databas
             }
             again = await heart.service.submit_executions_bulk(ids)
             assert told(again.results) == TOLD_TO_WAIT, "also who asks for what waits already"
-            streamed = [one async for one in heart.service.stream_executions(ids)]
+            streamed = [one async for one in heart.intake.stream(ids)]
             assert told(streamed) == TOLD_TO_WAIT
         assert (await states_of(database)) == {"retry": 26}, "what is pending is on record"
-        assert len(heart.board) == 0
+        assert len(heart.waiters) == 0
 
 
 async def test_a_patient_stream_waits_for_the_end(database: Database) -> None:
@@ -187,7 +187,7 @@ async def test_a_patient_stream_waits_for_the_end(database: Database) -> None:
     async with beating(database, gateway, circuit=QUICK, batch_size=10) as heart:
         await open_circuit(heart, database, gateway)
         ids = await executions_in(database, 25)
-        results = [one async for one in heart.service.stream_executions(ids, patient=True)]
+        results = [one async for one in heart.intake.stream(ids, wait_through_open_circuit=True)]
         assert {one.status for one in results} == {SubmitStatus.SUCCESS}
 
         assert len(put_off(heart)) > 0
@@ -308,14 +308,14 @@ async def test_retry_after_is_honoured_by_every_sender(database: Database) -> No
     async with beating(database, gateway, circuit=QUICK, batch_size=10) as heart:
         ids = await executions_in(database, 200)
         gateway.scripts.append(throttled)
-        heart.queue.offer(Work(tuple(ids[:10])))
+        heart.queue.accept(Work(tuple(ids[:10])))
         await until(lambda: len(heart.batches) == 1)
-        assert heart.admission.concurrency_limit == 2
+        assert heart.admission.circuit.limit == 2
         result = await heart.service.submit_executions_bulk(ids)
         assert result.successful == 200
         assert gateway.began[1] - gateway.began[0] >= 0.6
         assert circuit_events(heart) == [], "a service that asks for patience is not out of order"
-        assert heart.admission.concurrency_limit == 4
+        assert heart.admission.circuit.limit == 4
 
 
 async def test_the_retry_after_of_an_outage_keeps_the_circuit_open(database: Database) -> None:
@@ -324,9 +324,9 @@ async def test_the_retry_after_of_an_outage_keeps_the_circuit_open(database: Dat
     one_call = msgspec.structs.replace(QUICK, minimum_calls=1)
     async with beating(database, gateway, circuit=one_call) as heart:
         ids = await executions_in(database, 10)
-        heart.queue.offer(Work(tuple(ids[:5])))
+        heart.queue.accept(Work(tuple(ids[:5])))
         await until(lambda: circuit_events(heart) == [CircuitState.OPEN])
-        probe_in_ms = heart.admission.circuit.probe_in_ms
+        probe_in_ms = heart.admission.state.probe_in_ms
         assert probe_in_ms is not None
         assert 50_000 < probe_in_ms <= 60_000
         assert told((await heart.service.submit_executions_bulk(ids[5:])).results) == TOLD_TO_WAIT
@@ -342,11 +342,11 @@ async def test_a_slow_service_is_called_less_at_once_and_more_again_when_it_is_q
         parts = (ids[start : start + 100] for start in range(0, len(ids), 100))
         gateway.delay_s = 0.22
         await eight_at_once(heart, gateway, next(parts))
-        assert heart.admission.concurrency_limit == 1
+        assert heart.admission.circuit.limit == 1
         assert gateway.at_once[-3:] == [1, 1, 1]
         gateway.delay_s = 0.001
         # A neighbour that takes the processor makes some quick calls slow: then it takes more of them.
-        while heart.admission.concurrency_limit < 8:
+        while heart.admission.circuit.limit < 8:
             await heart.service.submit_executions_bulk(next(parts))
         await eight_at_once(heart, gateway, next(parts))
     assert set(gateway.times_accepted().values()) == {1}
@@ -383,7 +383,12 @@ async def test_the_use_case_tells_at_once_without_writing_the_intent_again(datab
         clock = SystemClock()
         references = ReferenceCache(PostgresReferenceReads(database), 30, clock)
         service = ExecutionService(
-            PostgresExecutionReads(database, "test", 60_000), references, heart.service, heart.queue, clock
+            PostgresExecutionReads(database, "test", 60_000),
+            references,
+            heart.service,
+            heart.intake,
+            heart.bus,
+            clock,
         )
         ids = await executions_in(database, 4)
         async with asyncio.timeout(5):

@@ -139,9 +139,8 @@ async def test_concurrent_single_callers_share_batches(database: Database) -> No
             ids = await executions_in(database, 500)
 
             async def submit_one(execution_id: int) -> SubmitStatus:
-                watch, fresh = heart.service.watch([execution_id])
-                heart.queue.offer(Work(tuple(fresh)))
-                return (await heart.service.results_of(watch))[execution_id].status
+                waiter = heart.intake.enqueue([execution_id])
+                return (await heart.intake.outcomes(waiter))[execution_id].status
 
             statuses = await asyncio.gather(*(submit_one(i) for i in ids))
             assert set(statuses) == {SubmitStatus.SUCCESS}
@@ -184,7 +183,7 @@ async def test_a_process_that_dies_leaves_nothing_lost(database: Database) -> No
         simulator.hold(committed=True)
         async with heart_on(database, simulator.base_url, owner="dies") as heart:
             for start in (0, 100):
-                heart.queue.offer(Work(tuple(ids[start : start + 100])))
+                heart.queue.accept(Work(tuple(ids[start : start + 100])))
             await simulator.accepted_reached(200)
         simulator.release()
         assert (await states_of(database)) == {"claimed": 200}
@@ -230,7 +229,7 @@ async def test_a_million_ids_are_not_held_at_once(database: Database) -> None:
                 yield execution_id
 
         came = 0
-        async for result in heart.service.stream_executions(draw()):
+        async for result in heart.intake.stream(draw()):
             came += 1
             assert result.status is SubmitStatus.SUCCESS
             assert drawn - came <= 1700, "window of 16 batches and the one being cut"
@@ -242,11 +241,11 @@ async def test_a_full_queue_refuses_and_takes_nothing(database: Database) -> Non
         async with heart_on(database, simulator.base_url, queue_limit=100, max_concurrent=1) as heart:
             ids = await executions_in(database, 300)
             simulator.hold()
-            heart.queue.offer(Work(tuple(ids[:100])))
+            heart.queue.accept(Work(tuple(ids[:100])))
             await simulator.calls_reached(1)
-            heart.queue.offer(Work(tuple(ids[100:200])))
-            with pytest.raises(Overloaded, match="try again"):
-                heart.queue.offer(Work(tuple(ids[200:])))
+            heart.queue.accept(Work(tuple(ids[100:200])))
+            with pytest.raises(Overloaded, match="try again"), heart.intake.reserve(100):
+                pytest.fail("there was no room")
             simulator.release()
             rest = await heart.service.submit_executions_bulk(ids)
             assert rest.successful == 300

@@ -55,7 +55,7 @@ async def scripted_run(postgres: TestServer, template: str) -> Scripted:
         await _seen(
             live, lambda scrape: bool(scrape.total("trade_service_alarms_total", code="DOWNSTREAM_RESET"))
         )
-        await until(lambda: live.services.coalescer.in_flight == 0)
+        await until(lambda: live.services.sender.in_flight == 0)
         end, text = await scraped(live)
         return Scripted(under_way, stuck, end, text)
 

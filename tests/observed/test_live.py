@@ -26,7 +26,7 @@ async def work(live: Live, rounds: int) -> None:
         for path in (f"/nothing/{orders[2]}", f"/api/v1/tradeOrders/{10**9 + orders[3]}"):
             assert (await live.client.get(path)).status == 404
         await live.client.call(f"BREW{orders[4]}", "/api/v1/tradeOrders")
-    await until(lambda: live.services.coalescer.in_flight == 0)
+    await until(lambda: live.services.sender.in_flight == 0)
 
 
 async def test_the_number_of_series_does_not_grow_with_the_work(

@@ -60,7 +60,7 @@ async def test_a_batch_of_many_requests_names_a_bounded_number(live: Live) -> No
         async with asyncio.TaskGroup() as group:
             for number, order_id in enumerate(orders):
                 group.create_task(submitted(live, order_id, f"r{number}"))
-            await until(lambda: len(live.services.board) == len(orders))
+            await until(lambda: len(live.services.waiters) == len(orders))
             live.simulator.release()
     batches = [line for line in logs if line["event"] == "batch_submitted" and not line["recovered"]]
     named = [request_id for line in batches for request_id in line["request_ids"]]

@@ -23,8 +23,8 @@ from trade_service.store.store_settings import StoreSettings
 from trade_service.store.submission_store import PostgresSubmissionStore
 from trade_service.submission.clock import SystemClock
 from trade_service.submission.model import ReplyKind
-from trade_service.trading.cutting import cutter
 from trade_service.trading.model import StoredExecution
+from trade_service.trading.slicing import slicer
 
 ORDERS = 3_000
 BATCH = 100
@@ -69,7 +69,7 @@ async def updates_of(database: Database, table: str) -> Updates:
 async def cut_batches(database: Database) -> list[list[int]]:
     """Queued executions of new orders, as `tradeOrders/batch/submit` writes them; their ids."""
     orders = PostgresOrderStore(database, OWNER)
-    cut = cutter(await PostgresReferenceReads(database).load())
+    cut = slicer(await PostgresReferenceReads(database).load())
     batches = []
     for start in range(0, ORDERS, BATCH):
         created = await orders.create([new_order(start + n) for n in range(BATCH)])

@@ -25,9 +25,9 @@ from trade_service.store.execution_reads import PostgresExecutionReads
 from trade_service.store.order_store import PostgresOrderStore
 from trade_service.store.reference_store import PostgresReferenceReads
 from trade_service.submission.clock import SystemClock
-from trade_service.trading.cutting import cutter
 from trade_service.trading.model import BlotterLine, StoredExecution
 from trade_service.trading.ports import StaleReference
+from trade_service.trading.slicing import slicer
 
 EXACT = "1234567890.12345678"
 
@@ -114,7 +114,7 @@ async def test_what_is_cut_is_what_is_stored(
     first, second = await store.create([new_order(1, EXACT), new_order(2, "10")])
     ticket_id = ticket()
     submissions = [Submission(second.id, Decimal("9.99"), 3), Submission(first.id, Decimal(EXACT), 1)]
-    answers = written(await store.submit(submissions, ticket_id, cutter(reference)))
+    answers = written(await store.submit(submissions, ticket_id, slicer(reference)))
     for answer, submission in zip(answers, submissions, strict=True):
         execution, order = answer.execution, answer.order
         assert await reads.get(execution.id) == answer
@@ -145,7 +145,7 @@ async def test_one_refusal_leaves_the_others_alone(
         Submission(orders[1].id, Decimal(1), 99),
         Submission(orders[2].id, Decimal(1), 1),
     ]
-    answers = await store.submit(wishes, ticket(), cutter(reference))
+    answers = await store.submit(wishes, ticket(), slicer(reference))
     assert [type(answer).__name__ for answer in answers] == [
         "QuantityExceeded",
         "NotFound",
@@ -155,7 +155,7 @@ async def test_one_refusal_leaves_the_others_alone(
     assert await value_of(database, "SELECT count(*) FROM execution") == 0
     assert await value_of(database, "SELECT count(*) FROM submission_attempt") == 0
     wishes[0] = Submission(orders[0].id, Decimal(100), 1)
-    assert isinstance((await store.submit(wishes, ticket(), cutter(reference)))[0], StoredExecution)
+    assert isinstance((await store.submit(wishes, ticket(), slicer(reference)))[0], StoredExecution)
     assert await value_of(database, "SELECT sum(quantity_sent) FROM trade_order") == 100
 
 
@@ -166,7 +166,7 @@ async def test_without_a_ticket_nothing_is_to_be_sent_until_it_is_enqueued(
     reference: ReferenceData,
 ) -> None:
     (order,) = await store.create([new_order(1)])
-    (answer,) = written(await store.submit([Submission(order.id, Decimal(1), 1)], None, cutter(reference)))
+    (answer,) = written(await store.submit([Submission(order.id, Decimal(1), 1)], None, slicer(reference)))
     execution_id = answer.execution.id
     assert answer.execution.submission_state is SubmissionState.NONE
     assert await value_of(database, "SELECT count(*) FROM submission_attempt") == 0
@@ -182,7 +182,7 @@ async def test_fifty_submissions_of_one_order_never_exceed_it(
     database: Database, store: PostgresOrderStore, reference: ReferenceData
 ) -> None:
     (order,) = await store.create([new_order(1, "100")])
-    cut = cutter(reference)
+    cut = slicer(reference)
     answers = await asyncio.gather(
         *(store.submit([Submission(order.id, Decimal("7.5"), 1)], ticket(), cut) for _ in range(50))
     )
@@ -199,7 +199,7 @@ async def test_overlapping_batches_in_any_order_do_not_deadlock(
     orders = await store.create([new_order(order_id) for order_id in range(100)])
     wishes = [Submission(order.id, Decimal(1), 1) for order in orders]
     turns = [wishes, wishes[::-1], wishes[50:] + wishes[:50], wishes[::2]] * 2
-    answers = await asyncio.gather(*(store.submit(turn, ticket(), cutter(reference)) for turn in turns))
+    answers = await asyncio.gather(*(store.submit(turn, ticket(), slicer(reference)) for turn in turns))
     assert sum(len(written(answer)) for answer in answers) == 700
 
 
@@ -210,7 +210,7 @@ async def test_a_destination_that_vanished_is_told_apart_and_nothing_is_written(
     await run_sql(database, "DELETE FROM destination WHERE id = 6")
     wishes = [Submission(orders[0].id, Decimal(1), 1), Submission(orders[1].id, Decimal(1), 6)]
     with pytest.raises(StaleReference):
-        await store.submit(wishes, ticket(), cutter(reference))
+        await store.submit(wishes, ticket(), slicer(reference))
     assert await value_of(database, "SELECT sum(quantity_sent) FROM trade_order") == 0
     with pytest.raises(StaleReference):
         await store.create([msgspec.structs.replace(new_order(3), blotter_id=77)])
@@ -222,9 +222,9 @@ async def test_a_batch_is_cut_in_four_statements(
 ) -> None:
     orders = await store.create([new_order(order_id) for order_id in range(size)])
     wishes = [Submission(order.id, Decimal(1), 1) for order in orders]
-    await store.submit(wishes, ticket(), cutter(reference))
+    await store.submit(wishes, ticket(), slicer(reference))
     async with counted_statements(database) as statements:
-        await store.submit(wishes, ticket(), cutter(reference))
+        await store.submit(wishes, ticket(), slicer(reference))
     assert len(statements) == 4, statements
     assert sum(statement.startswith("BEGIN") for statement in statements) == 1
     assert statements[-1] == "COMMIT;"
@@ -234,7 +234,7 @@ async def test_placing_again_takes_up_what_is_there(
     database: Database, store: PostgresOrderStore, reference: ReferenceData
 ) -> None:
     lines = [BlotterLine(2 + i, new_order(i), 1) for i in range(10)]
-    cut = cutter(reference)
+    cut = slicer(reference)
     first = await store.place(lines[:6], ticket(), cut)
     assert [line.new for line in first] == [True] * 6
     again = await store.place(lines, ticket(), cut)
@@ -250,7 +250,7 @@ async def test_placing_again_takes_up_what_is_there(
 async def test_placing_cuts_what_is_left_and_passes_over_what_was_refused(
     database: Database, store: PostgresOrderStore, reference: ReferenceData
 ) -> None:
-    cut = cutter(reference)
+    cut = slicer(reference)
     part, back = await store.create([new_order(1, "100"), new_order(2, "50")])
     wishes = [Submission(part.id, Decimal(40), 1), Submission(back.id, Decimal(50), 1)]
     held, rejected = written(await store.submit(wishes, ticket(), cut))
@@ -288,7 +288,7 @@ async def test_an_order_id_with_another_trade_is_an_error_of_its_line(
     (order,) = await store.create([new_order(1)])
     other = msgspec.structs.replace(new_order(1), **{field: value})
     lines = [BlotterLine(1, other, 1), BlotterLine(2, new_order(2), 1)]
-    wrong, right = await store.place(lines, ticket(), cutter(reference))
+    wrong, right = await store.place(lines, ticket(), slicer(reference))
     assert isinstance(wrong.error, AlreadyExists)
     assert wrong.error.details["difference"] == name
     assert (right.error, len(right.execution_ids)) == (None, 1)
@@ -300,7 +300,7 @@ async def test_two_runs_of_one_file_cut_each_order_once(
 ) -> None:
     lines = [BlotterLine(i + 1, new_order(i), 1) for i in range(100)]
     runs = await asyncio.gather(
-        *(store.place(lines[::step], ticket(), cutter(reference)) for step in (1, -1, 1, -1))
+        *(store.place(lines[::step], ticket(), slicer(reference)) for step in (1, -1, 1, -1))
     )
     found = [{line.order_id: line.execution_ids for line in run} for run in runs]
     assert found.count(found[0]) == 4
@@ -312,7 +312,7 @@ async def one_execution(
 ) -> StoredExecution:
     (order,) = await store.create([new_order(1, quantity)])
     wish = Submission(order.id, Decimal(quantity), 1)
-    return written(await store.submit([wish], ticket(), cutter(reference)))[0]
+    return written(await store.submit([wish], ticket(), slicer(reference)))[0]
 
 
 async def put_into(database: Database, execution_id: int, state: str | None) -> None:

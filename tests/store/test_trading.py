@@ -149,7 +149,7 @@ async def test_what_is_still_under_way_is_pending_and_goes_on(database: Database
             "pending, do not resubmit",
         )
         assert view.execution.submission_state is SubmissionState.CLAIMED
-        assert len(desk.heart.board) == 0
+        assert len(desk.heart.waiters) == 0
         desk.gateway.open.set()
         await until(lambda: len(desk.heart.batches) == 1)
         now = await desk.executions.get_execution(view.execution.id)
@@ -221,7 +221,7 @@ async def test_no_room_in_the_queue_refuses_before_anything_is_written(database:
         ids = await value_of(database, "SELECT array_agg(id) FROM execution")
         with pytest.raises(Overloaded):
             await desk.executions.submit_executions_batch(ids)
-        assert len(desk.heart.board) == 0
+        assert len(desk.heart.waiters) == 0
 
 
 async def test_a_caller_that_goes_away_leaves_its_executions_to_be_sent(database: Database) -> None:

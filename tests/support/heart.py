@@ -15,17 +15,18 @@ from trade_service.store.statements import Statement
 from trade_service.store.submission_store import PostgresSubmissionStore
 from trade_service.submission.admission import Admission
 from trade_service.submission.batch_processor import ExecutionBatchProcessor
-from trade_service.submission.board import OutcomeBoard
-from trade_service.submission.breaker import CircuitSettings
+from trade_service.submission.circuit import CircuitSettings
 from trade_service.submission.clock import SystemClock
-from trade_service.submission.coalescer import Coalescer
 from trade_service.submission.downstream_gate import DownstreamGate, GateSettings
 from trade_service.submission.engine_settings import ExecutionServiceSettings
 from trade_service.submission.events import BatchSubmissionEvent, EventBus, Listener, SubmissionEvent
 from trade_service.submission.failure_handler import ExecutionFailureHandler, RetryPolicy
+from trade_service.submission.intake import Intake, IntakeSettings
 from trade_service.submission.ports import ExecutionGateway
 from trade_service.submission.recovery import Recovery, RecoverySettings
+from trade_service.submission.sender import Sender
 from trade_service.submission.service import BulkExecutionSubmissionService, SubmissionSettings
+from trade_service.submission.waiters import Waiters
 from trade_service.submission.work_queue import WorkQueue
 
 SETTLE_MS = 300
@@ -40,7 +41,9 @@ class Heart(msgspec.Struct):
     database: Database
     service: BulkExecutionSubmissionService
     queue: WorkQueue
-    board: OutcomeBoard
+    waiters: Waiters
+    intake: Intake
+    bus: EventBus
     events: list[SubmissionEvent]
     admission: Admission
 
@@ -78,7 +81,7 @@ async def beating(
     listeners: Sequence[Listener] = (),
 ) -> AsyncIterator[Heart]:
     """A heart with senders and recovery running, on an open gateway; without a circuit unless given one."""
-    clock, events, board, queue = SystemClock(), EventBus(), OutcomeBoard(), WorkQueue(queue_limit)
+    clock, events, waiters, queue = SystemClock(), EventBus(), Waiters(), WorkQueue(queue_limit)
     store = PostgresSubmissionStore(database, clock, owner, SETTLE_MS, 1, 2)
     admission = Admission(clock, events, circuit, max_concurrent)
     handler = ExecutionFailureHandler(
@@ -93,13 +96,14 @@ async def beating(
         call_ms=2 * CALL_MS,
         settle_ms=SETTLE_MS,
         give_up_after_ms=give_up_after_ms,
-        wait_s=wait_s,
-        window=16 * batch_size,
+    )
+    intake = Intake(
+        store, clock, processor, queue, waiters, gate, IntakeSettings(wait_s, window=16 * batch_size)
     )
     service = BulkExecutionSubmissionService(
-        store, gateway, clock, processor, handler, queue, board, events, admission, gate, times
+        store, gateway, clock, processor, handler, queue, waiters, events, admission, gate, intake, times
     )
-    coalescer = Coalescer(
+    sender = Sender(
         queue, service.process_batch, admission, gate.wait_open, batch_size, max_concurrent, 0, clock.sleep
     )
     pacing = RecoverySettings(
@@ -113,7 +117,7 @@ async def beating(
         give_up_after_ms=give_up_after_ms,
     )
     recovery = Recovery(
-        store, gateway, clock, handler, queue, board, events, admission, gate, downstream, pacing
+        store, gateway, clock, handler, queue, waiters, events, admission, gate, downstream, pacing
     )
     service.on_open = recovery.due_in
     seen: list[SubmissionEvent] = []
@@ -121,9 +125,9 @@ async def beating(
         events.subscribe(listener)
     await gate.start(5.0)
     async with asyncio.TaskGroup() as group:
-        tasks = [group.create_task(run()) for run in (gate.run, coalescer.run, recovery.run)]
+        tasks = [group.create_task(run()) for run in (gate.run, sender.run, recovery.run)]
         try:
-            yield Heart(database, service, queue, board, seen, admission)
+            yield Heart(database, service, queue, waiters, intake, events, seen, admission)
         finally:
             for task in tasks:
                 task.cancel()

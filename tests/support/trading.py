@@ -80,13 +80,19 @@ async def desk_on(
     clock = SystemClock()
     async with beating(database, gateway, **options) as heart:
         references = ReferenceCache(PostgresReferenceReads(database), 30.0, clock)
-        shared = (references, heart.service, heart.queue, clock)
         yield Desk(
             database,
             gateway,
             heart,
-            TradeOrderService(PostgresOrderStore(database, OWNER), *shared),
-            ExecutionService(PostgresExecutionReads(database, OWNER, SETTLE_MS), *shared),
+            TradeOrderService(PostgresOrderStore(database, OWNER), references, heart.intake, clock),
+            ExecutionService(
+                PostgresExecutionReads(database, OWNER, SETTLE_MS),
+                references,
+                heart.service,
+                heart.intake,
+                heart.bus,
+                clock,
+            ),
             Editors(
                 TradeOrderEditor(PostgresOrderChanges(database), references),
                 ExecutionEditor(PostgresExecutionChanges(database), references),

@@ -22,7 +22,7 @@ from tests.world.store_rows import (
 from tests.world.weather import Weather
 from trade_service.domain.executions import FINAL, OPEN, QUANTITY_RETURNED, SubmissionState
 from trade_service.domain.fills import FINAL_STATUSES, Fill
-from trade_service.submission.breaker import CircuitState
+from trade_service.submission.circuit import CircuitState
 from trade_service.submission.codes import AlarmCode, OutcomeCode
 from trade_service.submission.events import AlarmEvent, CircuitEvent, SubmissionEvent
 from trade_service.submission.failure_handler import SPENDS_BUDGET

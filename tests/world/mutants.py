@@ -24,13 +24,14 @@ from trade_service.submission import (
     absence,
     batch_processor,
     downstream_gate,
+    downstream_scan,
     failure_handler,
-    look_up,
+    reconciliation,
     recovery,
     service,
 )
-from trade_service.submission.admission import Admission
 from trade_service.submission.batch_processor import ExecutionBatchProcessor
+from trade_service.submission.circuit import Circuit
 from trade_service.submission.failure_handler import Decision, ExecutionFailureHandler
 from trade_service.submission.listing_walk import Ask, ListingWalk
 from trade_service.submission.messages import (
@@ -46,35 +47,38 @@ from trade_service.submission.model import (
     DueAttempt,
     GatewayReply,
     ItemOutcome,
-    ItemReading,
     OpenItem,
     ReplyKind,
-    Verdict,
 )
+from trade_service.submission.refusals import Refusals
 from trade_service.trading import fill_check
 from trade_service.trading.fill_check import FillCheck
 
 MAX_ID = 2**31 - 1
+_S = SubmissionState
 
 Patch = Callable[[], Any]
 """Makes a context manager within which the mistake is there."""
 
 
 def match_by_position(
-    _self: object, sent: Sequence[ClaimedExecution], response: BatchExecutionResponse, _status: int
-) -> tuple[ItemReading, ...]:
-    """Believes the place of a result, whatever execution it names."""
+    self: ExecutionBatchProcessor,
+    sent: Sequence[ClaimedExecution],
+    response: BatchExecutionResponse,
+    _status: int,
+) -> tuple[ItemOutcome, ...]:
+    """Believes the index of a result, whatever execution it names."""
     results = {result.request_index: result for result in response.results or ()}
-    readings = []
+    outcomes = []
     for index, item in enumerate(sent):
         result = results.get(index)
         if result is None:
-            readings.append(ItemReading(item.execution_id, Verdict.UNCLEAR, "X", "no result"))
+            outcomes.append(ItemOutcome(item.execution_id, _S.UNKNOWN, "X", "no result"))
         elif result.execution is not None and result.execution.id:
-            readings.append(ItemReading(item.execution_id, Verdict.ACCEPTED, "OK", "", result.execution.id))
+            outcomes.append(ItemOutcome(item.execution_id, _S.ACCEPTED, "OK", "", result.execution.id))
         else:
-            readings.append(ItemReading(item.execution_id, Verdict.REFUSED, "X", "refused"))
-    return tuple(readings)
+            outcomes.append(self._failed_item(item, "refused"))
+    return tuple(outcomes)
 
 
 _decide_reply = ExecutionFailureHandler.decide_reply
@@ -94,14 +98,15 @@ def decide_error(
     return Decision.RETRY if reply.kind is ReplyKind.UNCLEAR else _decide_reply(self, reply, item, size)
 
 
-_decide_reading = ExecutionFailureHandler.decide_reading
+_failed_item = ExecutionBatchProcessor._failed_item
 
 
-def decide_failed(self: ExecutionFailureHandler, reading: ItemReading) -> Decision:
+def retry_failed_item(self: ExecutionBatchProcessor, item: ClaimedExecution, message: str) -> ItemOutcome:
     """Takes a failed item's message that is no refusal for a promise that it was not committed."""
-    if reading.verdict is Verdict.REFUSED and not self.is_refusal(reading.message):
-        return Decision.RETRY
-    return _decide_reading(self, reading)
+    outcome = _failed_item(self, item, message)
+    if outcome.state is SubmissionState.UNKNOWN:
+        return msgspec.structs.replace(outcome, state=SubmissionState.RETRY)
+    return outcome
 
 
 _claim = Books.claim
@@ -163,9 +168,9 @@ def close_for_good(self: Books, attempt: BookedAttempt, closing: AttemptClosing,
 _submission_settings = replica.submission_settings
 
 
-def settings_with(changes: dict[str, int], owner: str, timing: Timing, batch_size: int) -> Any:
+def settings_with(changes: dict[str, int], owner: str, timing: Timing) -> Any:
     """Times that do not fit the world's."""
-    return msgspec.structs.replace(_submission_settings(owner, timing, batch_size), **changes)
+    return msgspec.structs.replace(_submission_settings(owner, timing), **changes)
 
 
 def settled_by_database(_self: object, attempt: DueAttempt) -> bool:
@@ -176,11 +181,10 @@ def settled_by_database(_self: object, attempt: DueAttempt) -> bool:
 _send = service.BulkExecutionSubmissionService._send
 
 
-async def send_late(
-    self: Any, attempt: Any, claim: Claim, _write_before: float, permit: Any
-) -> AttemptClosing:
+async def send_late(self: Any, batch: service.Batch) -> GatewayReply | None:
     """Sends whatever happened to the lease since the claim."""
-    return await _send(self, attempt, claim, float("inf"), permit)
+    batch.began = float("inf")
+    return await _send(self, batch)
 
 
 def claim_below_the_future(self: Books, attempt: Any, ids: Sequence[int], claimable: Any) -> Claim:
@@ -191,29 +195,29 @@ def claim_below_the_future(self: Books, attempt: Any, ids: Sequence[int], claima
     return claim
 
 
-class CarelessPass(look_up.LookUpPass):
-    """A pass that never doubts the ledger."""
+class CarelessScan(downstream_scan.DownstreamScan):
+    """A scan that never doubts the ledger."""
 
     def contradicts(self, anchor_id: int, execution_id: int | None) -> bool:
         return False
 
 
-async def look_up_carelessly(*args: Any) -> look_up.LookUpPass:
+async def scan_carelessly(*args: Any) -> downstream_scan.DownstreamScan:
     """Takes what a pass did not see for absent, even when the pass broke off."""
-    seen = await look_up.look_up(*args)
+    seen = await downstream_scan.scan_downstream(*args)
     if not seen.problem:
         return seen
-    careless = CarelessPass(**{name: getattr(seen, name) for name in seen.__struct_fields__})
+    careless = CarelessScan(**{name: getattr(seen, name) for name in seen.__struct_fields__})
     careless.problem, careless.read_down_to, careless.pages, careless.top_id = "", 0, 1, MAX_ID
     return careless
 
 
-def settle_without_signs(_self: Any, floor_id: int, closing: AttemptClosing, recorded: Any) -> None:
-    """Does not notice that an acceptance bears an id that was known before."""
-    _settle(_self, 0, closing, recorded)
+def check_no_ids(self: Any, _low_water_id: int, closing: AttemptClosing) -> None:
+    """Does not notice that an acceptance has an id that was known before."""
+    _check_ids(self, 0, closing)
 
 
-_settle = service.BulkExecutionSubmissionService._settle
+_check_ids = service.BulkExecutionSubmissionService._check_ids
 
 
 async def advance_nothing(*_args: Any) -> bool:
@@ -262,7 +266,7 @@ def extend_always(self: ListingWalk, page: RemoteExecutionPage) -> list[RemoteEx
 
 def matches_below_floor(seen: Any, items: Any, _floor_id: int) -> Any:
     """Takes a row of another life for ours."""
-    return look_up.matches(seen, items, 0)
+    return downstream_scan.matches(seen, items, 0)
 
 
 def agrees_without(term: str, item: OpenItem, remote: RemoteExecution) -> bool:
@@ -270,7 +274,7 @@ def agrees_without(term: str, item: OpenItem, remote: RemoteExecution) -> bool:
     return _agrees(item, msgspec.structs.replace(remote, **{term: getattr(item, term)}))
 
 
-_agrees = look_up.agrees
+_agrees = downstream_scan.agrees
 
 
 def is_foreign(self: BookedExecution) -> bool:
@@ -367,8 +371,8 @@ MUTANTS: dict[str, Patch] = {
         ExecutionFailureHandler, "decide_reply", _bound(decide_silence, Decision.RETRY)
     ),
     "a 500 is a retry": _replace(ExecutionFailureHandler, "decide_reply", decide_error),
-    "a failed item is a retry": _replace(ExecutionFailureHandler, "decide_reading", decide_failed),
-    "an unknown message is a refusal": _replace(ExecutionFailureHandler, "is_refusal", always(value=True)),
+    "a failed item is a retry": _replace(ExecutionBatchProcessor, "_failed_item", retry_failed_item),
+    "an unknown message is a refusal": _replace(Refusals, "__contains__", always(value=True)),
     "one id for two is accepted": partial(
         mock.patch.multiple,
         batch_processor,
@@ -384,19 +388,25 @@ MUTANTS: dict[str, Patch] = {
     "a 301 says that nothing was accepted": partial(
         mock.patch.dict, reply_interpretation.OF_STATUS, {301: (ReplyKind.CONFIGURATION, ClientCode.REDIRECT)}
     ),
-    "no floor in `matches`": _replace(recovery, "matches", matches_below_floor),
-    "`agrees` without quantity": _replace(look_up, "agrees", _bound(agrees_without, "quantity")),
-    "`agrees` without destination": _replace(look_up, "agrees", _bound(agrees_without, "destination")),
-    "`doubtful` off": _replace(recovery, "doubtful", always(value=None)),
-    "trailing blanks are compared": _replace(look_up, "same_identifier", operator.eq),
+    "no floor in `matches`": _replace(reconciliation, "matches", matches_below_floor),
+    "`agrees` without quantity": _replace(downstream_scan, "agrees", _bound(agrees_without, "quantity")),
+    "`agrees` without destination": _replace(
+        downstream_scan, "agrees", _bound(agrees_without, "destination")
+    ),
+    "`doubtful` off": _replace(reconciliation, "doubtful", always(value=None)),
+    "trailing blanks are compared": _replace(downstream_scan, "same_identifier", operator.eq),
     "short pages are believed": _replace(ListingWalk, "take", take_short_page),
     "no boundary check": _replace(ListingWalk, "_extend", extend_always),
     "no write-ahead": _replace(Books, "claim", claim_unwritten),
-    "not found is trusted at once": _replace(recovery.Recovery, "_is_settled", always(value=True)),
+    "not found is trusted at once": _replace(
+        reconciliation.Reconciliation, "_is_settled", always(value=True)
+    ),
     "the settle time is too short": _replace(
         replica, "submission_settings", _bound(settings_with, {"settle_ms": 300})
     ),
-    "only the database's clock counts": _replace(recovery.Recovery, "_is_settled", settled_by_database),
+    "only the database's clock counts": _replace(
+        reconciliation.Reconciliation, "_is_settled", settled_by_database
+    ),
     "a claim locks nothing": _replace(Books, "claim", claim_unlocked),
     "no fencing": _replace(Books, "_is_owned", staticmethod(always(value=True))),
     "the lease is shorter than the request": _replace(
@@ -414,15 +424,15 @@ MUTANTS: dict[str, Patch] = {
     "a late answer overwrites the status": _replace(Books, "_apply", apply_always),
     "quantity is not given back": _replace(Books, "_apply", keep_quantity),
     "unknown is sent again": _replace(Books, "claim", claim_unknown),
-    "a pass that broke off proves absence": _replace(recovery, "look_up", look_up_carelessly),
+    "a pass that broke off proves absence": _replace(reconciliation, "scan_downstream", scan_carelessly),
     "a reset of the Execution Service is not noticed": _replace(
         downstream_gate.DownstreamGate, "suspect", always(value=None)
     ),
     "an acceptance below the floor says nothing": _replace(
-        service.BulkExecutionSubmissionService, "_settle", settle_without_signs
+        service.BulkExecutionSubmissionService, "_check_ids", check_no_ids
     ),
     "a stale or foreign listing proves absence": _replace(
-        recovery.Recovery, "_is_beyond_doubt", always(value=True)
+        reconciliation.Reconciliation, "_is_beyond_doubt", always(value=True)
     ),
     "absence counts in every epoch": _replace(Books, "_due", due_in_this_epoch),
     "claims go on while the ledger is in doubt": _replace(
@@ -439,7 +449,7 @@ MUTANTS: dict[str, Patch] = {
     "the floor is too high": _replace(Books, "claim", claim_below_the_future),
     "an attempt is closed too early": _replace(Books, "_close", close_for_good),
     "the wish to submit is not kept": _replace(OrderBooks, "_write_ticket", always(value=None)),
-    "nobody recovers": _replace(recovery.Recovery, "step", recovery.Recovery._ask_for_settled_elsewhere),
+    "nobody recovers": _replace(recovery.Recovery, "step", recovery.Recovery._poll_unsettled),
     "a fill of what was never sent is believed": _replace(
         OrderBooks, "is_held_as_never_sent", always(value=False)
     ),
@@ -464,7 +474,7 @@ MUTANTS: dict[str, Patch] = {
     ),
     "company spends the budget": _replace(Books, "claim", claim_counting_all),
     "a batch that failed is never split": _replace(absence, "retry_size", always(value=None)),
-    "an outage splits every batch": _replace(Admission, "is_outage", always(value=False)),
+    "an outage splits every batch": _replace(Circuit, "is_outage", always(value=False)),
     "silence never halves a batch": _replace(absence, "retry_size", retry_silence_whole),
     "a wrong configuration gives up": _replace(
         ExecutionFailureHandler, "decide_reply", _bound(decide_configuration, Decision.EXHAUST)

@@ -11,15 +11,16 @@ from tests.world.weather import Timing
 from trade_service.execution_service import wire
 from trade_service.submission.admission import Admission
 from trade_service.submission.batch_processor import ExecutionBatchProcessor
-from trade_service.submission.board import OutcomeBoard
-from trade_service.submission.breaker import CircuitSettings
-from trade_service.submission.coalescer import Coalescer
+from trade_service.submission.circuit import CircuitSettings
 from trade_service.submission.downstream_gate import DownstreamGate, GateSettings
 from trade_service.submission.events import EventBus
 from trade_service.submission.failure_handler import ExecutionFailureHandler, RetryPolicy
+from trade_service.submission.intake import Intake, IntakeSettings
 from trade_service.submission.ports import StoreUnavailable
 from trade_service.submission.recovery import Recovery, RecoverySettings
+from trade_service.submission.sender import Sender
 from trade_service.submission.service import BulkExecutionSubmissionService, SubmissionSettings
+from trade_service.submission.waiters import Waiters
 from trade_service.submission.work_queue import WorkQueue
 from trade_service.trading.executions import ExecutionService
 from trade_service.trading.fill_check import FillCheck
@@ -59,12 +60,14 @@ class Replica:
         self._context = copy_context()
         self._context.run(PROCESS.set, self.process)
         self._stopping = self._started = False
-        events, board, queue = EventBus(), OutcomeBoard(), WorkQueue(500)
+        events, waiters, queue = EventBus(), Waiters(), WorkQueue(500)
         self.events = events
         handler = ExecutionFailureHandler(retry_policy(max_attempts, timing))
         processor = ExecutionBatchProcessor(batch_size, unsendable=wire.unsendable)
         admission = Admission(clock, events, circuit_settings(timing), 2)
         self.gate = gate = DownstreamGate(downstream_store, gateway, clock, events, GateSettings("ledger"))
+        bounds = IntakeSettings(timing.wait_s, window=8 * batch_size)
+        intake = Intake(store, clock, processor, queue, waiters, gate, bounds)
         self.service = BulkExecutionSubmissionService(
             store,
             gateway,
@@ -72,13 +75,14 @@ class Replica:
             processor,
             handler,
             queue,
-            board,
+            waiters,
             events,
             admission,
             gate,
-            submission_settings(name, timing, batch_size),
+            intake,
+            submission_settings(name, timing),
         )
-        self._coalescer = Coalescer(
+        self._coalescer = Sender(
             queue, self.service.process_batch, admission, gate.wait_open, batch_size, 2, 0.0, clock.sleep
         )
         self._recovery = Recovery(
@@ -87,7 +91,7 @@ class Replica:
             clock,
             handler,
             queue,
-            board,
+            waiters,
             events,
             admission,
             gate,
@@ -98,8 +102,8 @@ class Replica:
         self.operators = OperatorService(operator_store, gateway, events, LOOK_UP_MAX_PAGES)
         self.operators.on_open = self._recovery.due_in
         cache = ReferenceCache(store, 30.0, clock)
-        self.orders = TradeOrderService(store, cache, self.service, queue, clock)
-        self.executions = ExecutionService(store, cache, self.service, queue, clock)
+        self.orders = TradeOrderService(store, cache, intake, clock)
+        self.executions = ExecutionService(store, cache, self.service, intake, events, clock)
         self._fill_check = FillCheck(fill_store, gateway, cache, events, clock.sleep, FILL_CHECK)
         self.spawn(self._main())
 
@@ -167,7 +171,7 @@ def circuit_settings(timing: Timing) -> CircuitSettings:
     )
 
 
-def submission_settings(owner: str, timing: Timing, batch_size: int) -> SubmissionSettings:
+def submission_settings(owner: str, timing: Timing) -> SubmissionSettings:
     """The times of an attempt, as bootstrap derives them."""
     return SubmissionSettings(
         owner=owner,
@@ -175,8 +179,6 @@ def submission_settings(owner: str, timing: Timing, batch_size: int) -> Submissi
         call_ms=round((timing.connect_s + timing.total_s) * 1000),
         settle_ms=round(timing.settle_s * 1000),
         give_up_after_ms=round(timing.give_up_s * 1000),
-        wait_s=timing.wait_s,
-        window=8 * batch_size,
     )
 
 

@@ -109,7 +109,7 @@ async def submit_one(services: Services, execution_id: int) -> None:
 async def _submit(services: Services, ids: Iterable[int]) -> tuple[int, str]:
     """The number of accepted executions, and the message of the last one that was not."""
     accepted, message = 0, ""
-    async for result in services.submissions.stream_executions(ids, wait_s=WAIT_S):
+    async for result in services.intake.stream(ids, wait_s=WAIT_S):
         accepted += result.code == OK
         message = message if result.code == OK else result.message
     return accepted, message

@@ -1,9 +1,10 @@
 """What each part is told of the settings: plain values, derived in one place."""
 
 from trade_service.settings.model import Settings
-from trade_service.submission.breaker import CircuitSettings
+from trade_service.submission.circuit import CircuitSettings
 from trade_service.submission.downstream_gate import GateSettings
 from trade_service.submission.failure_handler import RetryPolicy
+from trade_service.submission.intake import IntakeSettings
 from trade_service.submission.recovery import RecoverySettings
 from trade_service.submission.service import SubmissionSettings
 
@@ -21,7 +22,6 @@ def retry_policy(settings: Settings) -> RetryPolicy:
         max_delay_ms=retry.max_delay_ms,
         retry_failed_individually=settings.batch.retry_failed_individually,
         look_up_max_delay_ms=settings.submission.look_up_max_delay_ms,
-        refusal_messages=settings.execution_service.refusal_messages,
         answered_settle_ms=settings.execution_service.answered_settle_ms,
     )
 
@@ -63,6 +63,12 @@ def submission_settings(settings: Settings, owner: str) -> SubmissionSettings:
         call_ms=call_ms,
         settle_ms=settings.engine.settle_ms,
         give_up_after_ms=round(settings.retry.give_up_after_s * 1000),
+    )
+
+
+def intake_settings(settings: Settings) -> IntakeSettings:
+    """The bounds for callers."""
+    return IntakeSettings(
         wait_s=settings.submission.wait_s,
         window=WINDOW_BATCHES * settings.batch.max_concurrent * settings.batch.effective_size,
     )

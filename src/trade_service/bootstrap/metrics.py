@@ -25,7 +25,7 @@ def _readings(services: Services) -> Readings:
     return {
         "trade_service_batches_in_flight": (
             "Batches between claim and record.",
-            lambda: services.coalescer.in_flight,
+            lambda: services.sender.in_flight,
         ),
         "trade_service_queue_executions": (
             "Fresh executions that wait for a sender in this process.",
@@ -37,11 +37,11 @@ def _readings(services: Services) -> Readings:
         ),
         "trade_service_concurrency_limit": (
             "Batches that may be on the way at once now.",
-            lambda: services.admission.concurrency_limit,
+            lambda: services.admission.circuit.limit,
         ),
         "trade_service_waited_for_executions": (
             "Executions that callers of this process wait for.",
-            lambda: len(services.board),
+            lambda: len(services.waiters),
         ),
         "trade_service_listener_failures": (
             "Events at which a listener failed, since the start.",

@@ -174,7 +174,7 @@ async def _at_work(services: Services, background: Sequence[Loop]) -> AsyncItera
     failure: Exception | None = None
     async with asyncio.TaskGroup() as group:
         loops: list[Loop] = [
-            services.coalescer.run,
+            services.sender.run,
             services.recovery.run,
             services.gate.run,
             *(sweep.run for sweep in services.sweeps()),
@@ -188,7 +188,7 @@ async def _at_work(services: Services, background: Sequence[Loop]) -> AsyncItera
         finally:
             services.begin_stop()
             try:
-                await services.coalescer.drain(services.grace_left_s)
+                await services.sender.drain(services.grace_left_s)
             finally:
                 for task in tasks:
                     task.cancel()

@@ -12,6 +12,7 @@ from prometheus_client import CollectorRegistry
 from trade_service.bootstrap.derived import (
     circuit_settings,
     gate_settings,
+    intake_settings,
     recovery_settings,
     retry_policy,
     submission_settings,
@@ -41,15 +42,17 @@ from trade_service.store.request_key_store import PostgresRequestKeyStore
 from trade_service.store.submission_store import PostgresSubmissionStore
 from trade_service.submission.admission import Admission
 from trade_service.submission.batch_processor import ExecutionBatchProcessor
-from trade_service.submission.board import OutcomeBoard
 from trade_service.submission.clock import SystemClock
-from trade_service.submission.coalescer import Coalescer
 from trade_service.submission.downstream_gate import DownstreamGate
 from trade_service.submission.events import EventBus
 from trade_service.submission.failure_handler import ExecutionFailureHandler
+from trade_service.submission.intake import Intake
 from trade_service.submission.ports import StoreUnavailable
 from trade_service.submission.recovery import Recovery
+from trade_service.submission.refusals import Refusals
+from trade_service.submission.sender import Sender
 from trade_service.submission.service import BulkExecutionSubmissionService
+from trade_service.submission.waiters import Waiters
 from trade_service.submission.work_queue import WorkQueue
 from trade_service.trading.bulk_submissions import BulkSubmissions
 from trade_service.trading.editors import Editors
@@ -94,8 +97,9 @@ class Services:
     """Everything that runs, for whoever serves it. What is only declared here is made by `wire`."""
 
     bulk_store: PostgresBulkSubmissionStore
+    intake: Intake
     submissions: BulkExecutionSubmissionService
-    coalescer: Coalescer
+    sender: Sender
     recovery: Recovery
     orders: TradeOrderService
     executions: ExecutionService
@@ -118,7 +122,7 @@ class Services:
         self.tracing: Tracing | None = None
         self.listeners: Sequence[ThreadedListener] = ()
         """Those that are installed beside this program."""
-        self.board = OutcomeBoard()
+        self.waiters = Waiters()
         self.queue = WorkQueue(settings.batch.queue_limit)
         self.handler = ExecutionFailureHandler(retry_policy(settings))
         self.admission = Admission(
@@ -193,15 +197,15 @@ class Services:
         self.orders = TradeOrderService(
             PostgresOrderStore(self.database, self.owner),
             self.references,
-            self.submissions,
-            self.queue,
+            self.intake,
             self.clock,
         )
         self.executions = ExecutionService(
             PostgresExecutionReads(self.database, self.owner, settings.engine.settle_ms),
             self.references,
             self.submissions,
-            self.queue,
+            self.intake,
+            self.events,
             self.clock,
         )
         self.bulk_store = PostgresBulkSubmissionStore(self.database, store, self.owner)
@@ -246,20 +250,28 @@ class Services:
     def _wire_submission(self, store: PostgresSubmissionStore) -> None:
         settings = self.settings
         batch_size = settings.batch.effective_size
+        downstream = settings.execution_service
+        processor = ExecutionBatchProcessor(
+            batch_size, downstream.trade_types, wire.unsendable, Refusals(downstream.refusal_messages)
+        )
+        self.intake = Intake(
+            store, self.clock, processor, self.queue, self.waiters, self.gate, intake_settings(settings)
+        )
         self.submissions = BulkExecutionSubmissionService(
             store,
             self.gateway,
             self.clock,
-            ExecutionBatchProcessor(batch_size, settings.execution_service.trade_types, wire.unsendable),
+            processor,
             self.handler,
             self.queue,
-            self.board,
+            self.waiters,
             self.events,
             self.admission,
             self.gate,
+            self.intake,
             submission_settings(settings, self.owner),
         )
-        self.coalescer = Coalescer(
+        self.sender = Sender(
             self.queue,
             self.submissions.process_batch,
             self.admission,
@@ -269,17 +281,20 @@ class Services:
             settings.batch.linger_ms / 1000,
             self.clock.sleep,
         )
+        self._wire_recovery(store)
+
+    def _wire_recovery(self, store: PostgresSubmissionStore) -> None:
         self.recovery = Recovery(
             store,
             self.gateway,
             self.clock,
             self.handler,
             self.queue,
-            self.board,
+            self.waiters,
             self.events,
             self.admission,
             self.gate,
             self.downstream,
-            recovery_settings(settings, self.owner),
+            recovery_settings(self.settings, self.owner),
         )
         self.submissions.on_open = self.recovery.due_in

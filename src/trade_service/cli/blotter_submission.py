@@ -178,7 +178,7 @@ class Submitting:
         await self._follow(execution_ids)
 
     async def _follow(self, execution_ids: Sequence[int]) -> None:
-        results = self._services.submissions.stream_executions(execution_ids, self._wait_s, patient=True)
+        results = self._services.intake.stream(execution_ids, self._wait_s, wait_through_open_circuit=True)
         async for result in results:
             self._tally.add_result(result)
             self._leave(1)

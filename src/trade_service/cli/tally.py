@@ -9,7 +9,7 @@ from pathlib import Path
 import msgspec
 
 from trade_service.domain.errors import DomainError, shorten
-from trade_service.submission.breaker import CircuitState
+from trade_service.submission.circuit import CircuitState
 from trade_service.submission.codes import OutcomeCode
 from trade_service.submission.events import (
     AlarmEvent,

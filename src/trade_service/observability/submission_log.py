@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 import msgspec
 import structlog
 
-from trade_service.submission.breaker import CircuitState
+from trade_service.submission.circuit import CircuitState
 from trade_service.submission.codes import OutcomeCode
 from trade_service.submission.events import (
     AlarmEvent,

@@ -11,7 +11,7 @@ from functools import cache
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from trade_service.domain.executions import SubmissionState
-from trade_service.submission.breaker import CircuitState
+from trade_service.submission.circuit import CircuitState
 from trade_service.submission.codes import AlarmCode, OutcomeCode
 from trade_service.submission.events import (
     AlarmEvent,

@@ -10,7 +10,7 @@ import structlog
 from yarl import URL
 
 from trade_service import __version__
-from trade_service.submission.breaker import CallRating, CircuitBreaker, CircuitSettings
+from trade_service.submission.circuit import CallRating, CircuitBreaker, CircuitSettings
 from trade_service.submission.ports import Clock
 from trade_service.trading.listing.display_names import NameKind, NamesUnavailable
 from trade_service.trading.trading_settings import NamesSettings
@@ -160,7 +160,7 @@ class ReferenceServicesClient:
                 code=code,
                 retry_after_s=None,
                 now=now,
-                dice=self._clock.dice(),
+                random=self._clock.dice(),
             )
             circuit.release(permit)
             if circuit.state is not before:

@@ -15,7 +15,7 @@ class Circumstances(msgspec.Struct, frozen=True):
 
     outage: bool = False
     """They have failed in general at some moment since the attempt began."""
-    put_off_message: str | None = None
+    deferred_message: str | None = None
     """What to say while the Execution Service turns every call away; None while it does not. Until its
     configuration is corrected the time budgets stand still."""
 
@@ -24,14 +24,14 @@ def absent_outcome(
     handler: ExecutionFailureHandler, attempt: DueAttempt, item: OpenItem, now: Circumstances
 ) -> ItemOutcome:
     """The outcome of an execution that a look-up proved absent downstream."""
-    paused = now.put_off_message is not None
+    paused = now.deferred_message is not None
     state = handler.decide_absent(item, adopted=attempt.adopted, paused=paused)
     if state is SubmissionState.EXHAUSTED:
         why = _time_is_up(attempt) if item.budget_left_s <= 0 else _budget_is_spent(attempt, item)
         return ItemOutcome(item.execution_id, state, OutcomeCode.BUDGET_SPENT, why)
     next_step = "it is sent again" if state is SubmissionState.RETRY else "it can be submitted"
     if paused and state is SubmissionState.RETRY:
-        next_step = f"{now.put_off_message}"
+        next_step = f"{now.deferred_message}"
     message = f"proven absent downstream by a look-up: {next_step}"
     return ItemOutcome(item.execution_id, state, OutcomeCode.PROVEN_ABSENT, message)
 

@@ -1,4 +1,4 @@
-"""ExecutionBatchProcessor: plans batches, builds a request, reads an answer strictly. Pure."""
+"""ExecutionBatchProcessor: plans batches, builds requests and interprets answers strictly. Pure."""
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
@@ -15,25 +15,26 @@ from trade_service.submission.messages import (
     ExecutionPost,
     ExecutionResult,
 )
-from trade_service.submission.model import ClaimedExecution, ItemOutcome, ItemReading, Verdict
+from trade_service.submission.model import ClaimedExecution, ItemOutcome
+from trade_service.submission.refusals import Refusals
 
 API_MAX_BATCH = 100
-"""The Execution Service takes no more executions in one call."""
+"""Limit of the Execution Service for one call."""
 FALLBACK_BATCH = 50
 """What a configured size below one becomes (requirement 2.3)."""
 
 _SUCCESS = "SUCCESS"
 _FAILED = "FAILED"
 _ALL_CREATED = 201
-_SAID_YES = "accepted"
+_ACCEPTED_MESSAGE = "accepted"
 _FIRST_VERSION = 1
 _OK: str = OutcomeCode.OK.value
-_ACCEPTED = Verdict.ACCEPTED
+_ACCEPTED = SubmissionState.ACCEPTED
 _ZERO = Decimal(0)
 
 
 Unsendable = Callable[[Sequence[ExecutionPost]], Mapping[int, str]]
-"""Tells which posts cannot be written, by their place, with the rule that each breaks."""
+"""Returns the posts that cannot be encoded, by index, with the rule that each breaks."""
 
 
 def _nothing_unsendable(_posts: Sequence[ExecutionPost]) -> Mapping[int, str]:
@@ -41,14 +42,16 @@ def _nothing_unsendable(_posts: Sequence[ExecutionPost]) -> Mapping[int, str]:
 
 
 def effective_batch_size(size: int, maximum: int = API_MAX_BATCH) -> int:
-    """The batch size that is used for a configured one: at most `maximum` and 100, 50 if below one."""
+    """The batch size used for a configured one: at most `maximum` and 100; 50 if below one."""
     return min(size if size >= 1 else FALLBACK_BATCH, maximum, API_MAX_BATCH)
 
 
 class ExecutionBatchProcessor:
-    """Turns executions into requests and answers into readings.
+    """Turns claimed executions into a request, and its answer into an outcome for each of them.
 
-    `trade_types` are those that the Execution Service takes (its contract: BUY and SELL only).
+    Example:
+        request, sent, unsendable = processor.build_batch_request(claim.items)
+        outcomes = processor.process_response(sent, response, http_status)
     """
 
     def __init__(
@@ -56,14 +59,22 @@ class ExecutionBatchProcessor:
         batch_size: int = API_MAX_BATCH,
         trade_types: Iterable[str] = ("BUY", "SELL"),
         unsendable: Unsendable = _nothing_unsendable,
+        refusals: Refusals | None = None,
     ) -> None:
-        """`unsendable` is the gateway's own check of what it can write."""
+        """Creates a processor.
+
+        batch_size: executions in one call, see `effective_batch_size`.
+        trade_types: those that the Execution Service accepts.
+        unsendable: the gateway's own check of what it can encode.
+        refusals: messages that prove that an item was not created (default: the known ones).
+        """
         self._unsendable = unsendable
+        self._refusals = Refusals() if refusals is None else refusals
         self.batch_size = effective_batch_size(batch_size)
         self._trade_types = frozenset(trade_types)
 
     def plan_batches(self, execution_ids: Iterable[int]) -> Iterator[tuple[int, ...]]:
-        """Cuts ids into full batches and a last, smaller one, in constant memory."""
+        """Splits ids into full batches and a last, smaller one, in constant memory."""
         ids = iter(execution_ids)
         while batch := tuple(islice(ids, self.batch_size)):
             yield batch
@@ -93,12 +104,13 @@ class ExecutionBatchProcessor:
 
     def process_response(
         self, sent: Sequence[ClaimedExecution], response: BatchExecutionResponse, http_status: int
-    ) -> tuple[ItemReading, ...]:
-        """Reads an answer item by item, in the order of `sent`.
+    ) -> tuple[ItemOutcome, ...]:
+        """The outcome of each item, in the order of `sent`.
 
         Results are matched by `requestIndex` and verified with `execution.tradeServiceExecutionId`;
-        where the two disagree the latter wins. Whatever is missing, repeated, out of range or
-        contradictory is UNCLEAR for the items it touches and for no others.
+        where the two disagree the latter wins. Missing, repeated, out-of-range or contradictory results make
+        the items they affect `unknown`, and no others. A failed item is `rejected` only if its message is a
+        known refusal.
         """
         plain = _plain_acceptances(sent, response.results or ())
         if plain is not None:
@@ -106,14 +118,62 @@ class ExecutionBatchProcessor:
         named, indexed = _sort_out(sent, response.results or ())
         contested = _contested(response.results or ())
         return tuple(
-            _judge(item, named.get(index, ()), indexed.get(index, ()), http_status, contested)
+            self._judge(item, named.get(index, ()), indexed.get(index, ()), http_status, contested)
             for index, item in enumerate(sent)
         )
 
     @staticmethod
-    def extract_failed_executions(readings: Iterable[ItemReading]) -> tuple[ItemReading, ...]:
+    def extract_failed_executions(outcomes: Iterable[ItemOutcome]) -> tuple[ItemOutcome, ...]:
         """The items that an answer does not prove to be accepted."""
-        return tuple(reading for reading in readings if reading.verdict is not _ACCEPTED)
+        return tuple(outcome for outcome in outcomes if outcome.state is not _ACCEPTED)
+
+    def _judge(
+        self,
+        item: ClaimedExecution,
+        named: Sequence[ExecutionResult],
+        indexed: Sequence[ExecutionResult],
+        http_status: int,
+        contested: Collection[int],
+    ) -> ItemOutcome:
+        """The outcome of one item: a result that names it outweighs those that only claim its index.
+
+        A success must name it, since indexes may have shifted.
+        """
+        claims = named or indexed
+        if len(claims) != 1:
+            why = (
+                "the answer holds no result for it"
+                if not claims
+                else f"the answer holds {len(claims)} results"
+            )
+            return _unclear(item, why)
+        result = claims[0]
+        remote = result.execution
+        if not named and remote is not None and remote.trade_service_execution_id is not None:
+            return _unclear(item, f"its result names execution {remote.trade_service_execution_id}")
+        if result.status == _SUCCESS:
+            if remote is None or remote.id is None:
+                return _unclear(item, "its success carries no id")
+            if not is_service_id(remote.id):
+                return _unclear(
+                    item, f"its success carries the id {shorten(str(remote.id))}, which none can have"
+                )
+            if not named:
+                return _unclear(item, "its success names no execution")
+            if remote.id in contested:
+                return _unclear(item, f"the answer gives the id {remote.id} to another execution as well")
+            return ItemOutcome(item.execution_id, _ACCEPTED, _OK, _ACCEPTED_MESSAGE, remote.id)
+        if result.status == _FAILED and remote is None and http_status != _ALL_CREATED:
+            message = (result.message or "").strip() or "the Execution Service gave no reason"
+            return self._failed_item(item, message)
+        return _unclear(item, f"its result contradicts itself (status {result.status!r} in a {http_status})")
+
+    def _failed_item(self, item: ClaimedExecution, message: str) -> ItemOutcome:
+        """Any other message may come from the service's database: the row may have been committed."""
+        if message not in self._refusals:
+            return _unclear(item, message)
+        rejected = SubmissionState.REJECTED
+        return ItemOutcome(item.execution_id, rejected, OutcomeCode.ITEM_REFUSED, message)
 
     def _broken_rule(self, item: ClaimedExecution) -> str | None:
         if item.trade_type not in self._trade_types:
@@ -147,14 +207,14 @@ def _post(item: ClaimedExecution) -> ExecutionPost:
 
 def _plain_acceptances(
     sent: Sequence[ClaimedExecution], results: Sequence[ExecutionResult]
-) -> tuple[ItemReading, ...] | None:
-    """The readings of an answer that accepts each item at its own place and by its own name; None for others.
+) -> tuple[ItemOutcome, ...] | None:
+    """The outcomes of an answer that accepts each item at its own index and by its own id; None for others.
 
-    Nearly every answer is one of these: it says the same as the general reading, in one pass.
+    Nearly every answer is one of these. The general reading gives the same outcomes in several passes.
     """
     if len(results) != len(sent):
         return None
-    readings = []
+    outcomes = []
     service_ids = set()
     for index, (item, result) in enumerate(zip(sent, results, strict=True)):
         remote = result.execution
@@ -168,8 +228,8 @@ def _plain_acceptances(
         ):
             return None
         service_ids.add(remote.id)
-        readings.append(ItemReading(item.execution_id, _ACCEPTED, _OK, _SAID_YES, remote.id))
-    return tuple(readings) if len(service_ids) == len(sent) else None
+        outcomes.append(ItemOutcome(item.execution_id, _ACCEPTED, _OK, _ACCEPTED_MESSAGE, remote.id))
+    return tuple(outcomes) if len(service_ids) == len(sent) else None
 
 
 def _sort_out(
@@ -177,9 +237,9 @@ def _sort_out(
 ) -> tuple[dict[int, list[ExecutionResult]], dict[int, list[ExecutionResult]]]:
     """Results by item: those that name the item's own execution, and those that only claim its index.
 
-    A result that names one of ours at another's index proves that indexes have shifted from there on:
-    later results that name nothing are then put nowhere, which leaves their items UNCLEAR. A result
-    that names an execution outside the batch counts as a claim on its index, which spoils it.
+    A result that names one of ours at another's index proves that indexes have shifted from there on: later
+    results that name nothing are then dropped, which leaves their items `unknown`. A result that names an
+    execution outside the batch counts as a claim on its index, which spoils it.
     """
     index_of = {item.execution_id: index for index, item in enumerate(sent)}
     named: dict[int, list[ExecutionResult]] = {}
@@ -200,7 +260,7 @@ def _sort_out(
 
 
 def _contested(results: Sequence[ExecutionResult]) -> Collection[int]:
-    """The Execution Service's ids that the answer gives to more than one execution: one of them is wrong."""
+    """The downstream ids that the answer gives to more than one execution: at least one of them is wrong."""
     owners: dict[int, set[int | None]] = {}
     for result in results:
         remote = result.execution
@@ -209,42 +269,5 @@ def _contested(results: Sequence[ExecutionResult]) -> Collection[int]:
     return {service_id for service_id, claims in owners.items() if len(claims) > 1}
 
 
-def _judge(
-    item: ClaimedExecution,
-    named: Sequence[ExecutionResult],
-    indexed: Sequence[ExecutionResult],
-    http_status: int,
-    contested: Collection[int],
-) -> ItemReading:
-    """The reading of one item; a result that names it outweighs those that only claim its index.
-
-    A success has to name it: indexes may have shifted.
-    """
-    claims = named or indexed
-    if len(claims) != 1:
-        why = "the answer holds no result for it" if not claims else f"the answer holds {len(claims)} results"
-        return _unclear(item, why)
-    result = claims[0]
-    remote = result.execution
-    if not named and remote is not None and remote.trade_service_execution_id is not None:
-        return _unclear(item, f"its result names execution {remote.trade_service_execution_id}")
-    if result.status == _SUCCESS:
-        if remote is None or remote.id is None:
-            return _unclear(item, "its success carries no id")
-        if not is_service_id(remote.id):
-            return _unclear(
-                item, f"its success carries the id {shorten(str(remote.id))}, which none can have"
-            )
-        if not named:
-            return _unclear(item, "its success names no execution")
-        if remote.id in contested:
-            return _unclear(item, f"the answer gives the id {remote.id} to another execution as well")
-        return ItemReading(item.execution_id, _ACCEPTED, _OK, _SAID_YES, remote.id)
-    if result.status == _FAILED and remote is None and http_status != _ALL_CREATED:
-        message = (result.message or "").strip() or "the Execution Service gave no reason"
-        return ItemReading(item.execution_id, Verdict.REFUSED, OutcomeCode.ITEM_REFUSED, message)
-    return _unclear(item, f"its result contradicts itself (status {result.status!r} in a {http_status})")
-
-
-def _unclear(item: ClaimedExecution, why: str) -> ItemReading:
-    return ItemReading(item.execution_id, Verdict.UNCLEAR, OutcomeCode.ITEM_UNCLEAR, why)
+def _unclear(item: ClaimedExecution, why: str) -> ItemOutcome:
+    return ItemOutcome(item.execution_id, SubmissionState.UNKNOWN, OutcomeCode.ITEM_UNCLEAR, why)

@@ -9,7 +9,7 @@ import msgspec
 from trade_service.domain.errors import DomainError, EvidenceConflict, InFlight, InvalidInput
 from trade_service.domain.executions import MAX_SERVICE_ID, QUANTITY_RETURNED, SubmissionState, is_service_id
 from trade_service.domain.money import is_positive, shown
-from trade_service.submission.look_up import LookUpPass, agrees, doubtful, matches, why_doubtful
+from trade_service.submission.downstream_scan import DownstreamScan, agrees, doubtful, matches, why_doubtful
 from trade_service.submission.model import AttemptId, OpenItem
 from trade_service.submission.ports import Listing
 
@@ -144,7 +144,7 @@ def check_sighting(sighting: Sighting, *, insist: bool) -> None:
         raise EvidenceConflict(message, sight=sighting.sight)
 
 
-def sight_of_absence(case: Case, seen: LookUpPass) -> Sighting:
+def sight_of_absence(case: Case, seen: DownstreamScan) -> Sighting:
     """What a pass down to the case's floor says to 'it was not accepted'."""
     ids = matches(seen, [case.item], case.floor)[case.execution_id]
     if ids:

@@ -1,29 +1,38 @@
-"""What happened, for whoever listens: metrics, logs, progress bars.
+"""Events of the engine, for metrics, logs, traces and progress bars.
 
-A listener is called on the loop, right after the fact, and must be quick. One that raises is logged
-and counted, and never harms a submission.
+Listeners are called on the loop right after the fact and must be quick. An error of a listener is logged and
+counted; it never affects a submission.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import msgspec
 import structlog
 
-from trade_service.submission.breaker import CircuitState
+from trade_service.submission.circuit import CircuitState
 from trade_service.submission.model import AttemptId, ItemOutcome, ReplyKind
 
 _log = structlog.get_logger(__name__)
 MAX_ALARMS_KEPT = 10_000
 
 
+class RetriedExecution(msgspec.Struct, frozen=True, gc=False):
+    """An execution that was accepted, though not by its first attempt."""
+
+    execution_id: int
+    attempts: int
+    budget_left_s: float
+    """What was left of its time budget at its last claim."""
+
+
 class BatchBegunEvent(msgspec.Struct, frozen=True):
-    """A batch is about to be claimed. It ends in a BatchSubmissionEvent, or in none when nothing could be
-    claimed or the database did not answer."""
+    """A batch is about to be claimed. A BatchSubmissionEvent follows, unless nothing could be claimed or the
+    database did not answer."""
 
     attempt_id: AttemptId
     size: int
     origins: tuple[str, ...]
-    """The traceparents of the requests that it was collected from."""
+    """The traceparents of the requests it was collected from."""
 
 
 class BatchSubmissionEvent(msgspec.Struct, frozen=True):
@@ -41,24 +50,25 @@ class BatchSubmissionEvent(msgspec.Struct, frozen=True):
     unknown: int
     exhausted: int
     recovered: bool
-    """Whether the batch came from recovery: a retry, or work that another process left behind."""
+    """Whether the batch came from recovery: a retry, or work left behind by another process."""
     callers: int
     """How many requests the batch was collected from."""
     queued_ms: float
-    """How long the one that came first had waited for a sender."""
+    """How long the oldest of them waited for a sender."""
     claim_ms: float
     call_ms: float
     record_ms: float
     failures: tuple[ItemOutcome, ...]
     """The outcomes that are not an acceptance."""
     request_ids: tuple[str, ...] = ()
-    """Of the requests that it was collected from, the first few; none where recovery sent it."""
+    """Of the requests it was collected from, the first few; none if recovery sent it."""
     submission_ids: tuple[str, ...] = ()
-    """Of the bulk submissions that they belong to, likewise."""
+    """Of the bulk submissions they belong to, the first few."""
+    retried: tuple[RetriedExecution, ...] = ()
 
 
 class LookUpEvent(msgspec.Struct, frozen=True):
-    """One look-up pass over the downstream's books."""
+    """One reconciliation pass over the downstream's listing."""
 
     attempts: int
     wanted: int
@@ -67,11 +77,13 @@ class LookUpEvent(msgspec.Struct, frozen=True):
     still_unknown: int
     pages: int
     problem: str
-    """Why the pass was not complete; empty when it was."""
+    """Why the pass was not complete; empty if it was."""
+    recovered: Mapping[AttemptId, tuple[RetriedExecution, ...]] = {}
+    """The executions that were found accepted, by attempt."""
 
 
 class AlarmEvent(msgspec.Struct, frozen=True):
-    """Something that a person has to look at."""
+    """Something that needs a person's attention."""
 
     code: str
     message: str
@@ -79,20 +91,20 @@ class AlarmEvent(msgspec.Struct, frozen=True):
 
 
 class RecoveredEvent(msgspec.Struct, frozen=True):
-    """Executions were accepted although their first attempt did not settle them."""
+    """Executions were accepted, though not by their first attempt."""
 
     attempt_id: AttemptId
     how: str
     """retry or look_up."""
     execution_ids: tuple[int, ...]
     attempts: int
-    """The most that one of them took."""
+    """Of the execution that took most."""
     since_first_s: float
-    """The longest from an execution's first claim to its acceptance."""
+    """The longest time from an execution's first claim to its acceptance."""
 
 
 class ExhaustedEvent(msgspec.Struct, frozen=True):
-    """Executions were given up, provably not accepted."""
+    """Executions ended as exhausted: provably not accepted, with their budget spent."""
 
     attempt_id: AttemptId
     code: str
@@ -102,15 +114,15 @@ class ExhaustedEvent(msgspec.Struct, frozen=True):
 
 
 class FillsCheckedEvent(msgspec.Struct, frozen=True):
-    """One pass compared the fills in the downstream's books with ours."""
+    """One pass compared the fills in the downstream's ledger with ours."""
 
     pages: int
     compared: int
-    """Executions of the books that were found here."""
+    """Executions of the ledger that exist here."""
     execution_ids: tuple[int, ...]
-    """Those whose fill was stored, since its report had been lost."""
+    """Those whose fill was stored, since its report was lost."""
     problem: str
-    """Why the pass ended early; empty when it did not."""
+    """Why the pass ended early; empty if it did not."""
 
 
 class CircuitEvent(msgspec.Struct, frozen=True):
@@ -118,9 +130,9 @@ class CircuitEvent(msgspec.Struct, frozen=True):
 
     state: CircuitState
     reason: str
-    """Why it opened; empty when it closed."""
+    """Why it opened; empty if it closed."""
     until: float | None
-    """When an open one lets the first call through again, in seconds of the boot clock."""
+    """When an open circuit allows its first probe, in seconds of the boot clock."""
     probe_in_ms: int | None
     """The same, counted from the event."""
 
@@ -139,7 +151,7 @@ Listener = Callable[[SubmissionEvent], None]
 
 
 class EventBus:
-    """Tells every listener of every event."""
+    """Passes every event to every listener."""
 
     def __init__(self) -> None:
         self._listeners: list[Listener] = []
@@ -150,24 +162,24 @@ class EventBus:
         self._listeners.append(listener)
 
     def emit(self, event: SubmissionEvent) -> None:
-        """Calls every listener in turn, whatever the others do."""
+        """Calls every listener in turn; an error of one does not affect the others."""
         for listener in self._listeners:
             try:
                 listener(event)
-            except Exception:  # noqa: BLE001  # the promise of this class; logged with its trace
+            except Exception:  # noqa: BLE001  # a listener must not harm a submission; logged with its trace
                 self.failures += 1
                 _log.exception("listener_failed", listener=repr(listener), event_type=type(event).__name__)
 
 
 class AlarmsOnce:
-    """Emits each alarm about the same executions once: look-ups follow one another every few seconds."""
+    """Emits each alarm about the same executions once: reconciliation repeats every few seconds."""
 
     def __init__(self, events: EventBus) -> None:
         self._events = events
         self._emitted: set[tuple[str, tuple[int, ...]]] = set()
 
     def emit(self, alarm: AlarmEvent) -> None:
-        """Calls every listener, unless the same alarm was emitted before."""
+        """Emits the alarm, unless the same one was emitted before."""
         key = (alarm.code, alarm.execution_ids)
         if key in self._emitted:
             return
@@ -175,3 +187,29 @@ class AlarmsOnce:
             self._emitted.clear()
         self._emitted.add(key)
         self._events.emit(alarm)
+
+
+class RecoveredListener:
+    """Emits a RecoveredEvent for the retried and the reconciled executions of other events."""
+
+    def __init__(self, events: EventBus, give_up_after_ms: int) -> None:
+        """`give_up_after_ms`: the whole time budget of an execution, from which its age follows."""
+        self._events = events
+        self._budget_s = give_up_after_ms / 1000
+
+    def __call__(self, event: SubmissionEvent) -> None:
+        if isinstance(event, BatchSubmissionEvent) and event.retried:
+            self._emit(event.attempt_id, "retry", event.retried)
+        elif isinstance(event, LookUpEvent):
+            for attempt_id, found in event.recovered.items():
+                self._emit(attempt_id, "look_up", found)
+
+    def _emit(self, attempt_id: AttemptId, how: str, executions: tuple[RetriedExecution, ...]) -> None:
+        event = RecoveredEvent(
+            attempt_id=attempt_id,
+            how=how,
+            execution_ids=tuple(one.execution_id for one in executions),
+            attempts=max(one.attempts for one in executions),
+            since_first_s=max(0.0, self._budget_s - min(one.budget_left_s for one in executions)),
+        )
+        self._events.emit(event)

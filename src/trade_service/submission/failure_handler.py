@@ -17,17 +17,12 @@ from trade_service.submission.model import (
     ClaimedExecution,
     GatewayReply,
     ItemOutcome,
-    ItemReading,
     NewAttempt,
     OpenItem,
     ReplyKind,
-    Verdict,
     refused_message,
 )
-from trade_service.submission.refusals import Refusals
 
-_ACCEPTED = SubmissionState.ACCEPTED
-_SAID_YES = Verdict.ACCEPTED
 _SERVER_ERROR = 500
 
 Dice = Callable[[], float]
@@ -85,8 +80,6 @@ class RetryPolicy(msgspec.Struct, frozen=True):
     """Failed items of an answered batch go back alone when at most this many, else in two halves; 0: together."""
     look_up_delay_ms: int = 500
     look_up_max_delay_ms: int = 60_000
-    refusal_messages: tuple[str, ...] = ()
-    """More messages that refuse an item, beside `refusals.KNOWN_REFUSALS`; `*` stands for any text."""
     answered_settle_ms: int | None = None
     """Settle time after a 500 of the service's own handler; None: as after any other failure."""
 
@@ -127,7 +120,6 @@ class ExecutionFailureHandler:
 
     def __init__(self, policy: RetryPolicy) -> None:
         self._policy = policy
-        self._refusals = Refusals(policy.refusal_messages)
 
     def decide_reply(self, reply: GatewayReply, item: ClaimedExecution, batch_size: int) -> Decision:
         """The decision for one execution of a batch that was not answered item by item."""
@@ -142,14 +134,6 @@ class ExecutionFailureHandler:
             case ReplyKind.UNCLEAR | ReplyKind.LOST | ReplyKind.ANSWERED:
                 return Decision.LOOK_UP
 
-    def decide_reading(self, reading: ItemReading) -> Decision:
-        """The decision for one execution of an answered batch."""
-        if reading.verdict is Verdict.ACCEPTED:
-            return Decision.ACCEPT
-        if reading.verdict is Verdict.REFUSED and self.is_refusal(reading.message):
-            return Decision.REJECT
-        return Decision.LOOK_UP
-
     def decide_absent(self, item: OpenItem, *, adopted: bool, paused: bool = False) -> SubmissionState:
         """What an execution becomes once it is proven absent downstream; `paused`: its time stands still."""
         if adopted:
@@ -159,23 +143,22 @@ class ExecutionFailureHandler:
             return SubmissionState.EXHAUSTED
         return SubmissionState.RETRY
 
-    def is_refusal(self, message: str) -> bool:
-        """Whether a failed item's message proves that it was not created; any other proves nothing."""
-        return message in self._refusals
-
     def close_reply(
         self,
         attempt: NewAttempt,
         reply: GatewayReply,
         sent: Sequence[ClaimedExecution],
-        readings: Sequence[ItemReading],
+        answered: Sequence[ItemOutcome],
         unsendable: Iterable[ItemOutcome],
         dice: Dice,
     ) -> AttemptClosing:
-        """What to record for a reply: every execution's outcome and when to look again."""
+        """What to record for a reply: the outcome of every execution and the next action.
+
+        `answered`: the outcomes by item of an answered call; other replies are decided for the batch as a whole.
+        """
         attempt_id = attempt.attempt_id
         if reply.kind is ReplyKind.ANSWERED:
-            outcomes = [self._read_outcome(reading, attempt_id) for reading in readings]
+            outcomes = [_explained(outcome, attempt_id) for outcome in answered]
         else:
             outcomes = [self._reply_outcome(reply, item, len(sent), attempt_id) for item in sent]
         outcomes.extend(unsendable)
@@ -237,22 +220,6 @@ class ExecutionFailureHandler:
         pause: float = step * (0.5 + 0.5 * dice())
         return round(pause)
 
-    def _read_outcome(self, reading: ItemReading, attempt_id: AttemptId) -> ItemOutcome:
-        if reading.verdict is _SAID_YES:
-            return ItemOutcome(
-                reading.execution_id,
-                _ACCEPTED,
-                reading.code,
-                reading.message,
-                reading.execution_service_id,
-            )
-        state = STATE_OF[self.decide_reading(reading)]
-        code, message = reading.code, reading.message
-        if state is SubmissionState.UNKNOWN:
-            message = f"{message} (attempt {attempt_id}): it is looked up before anything is sent again"
-            code = OutcomeCode.ITEM_UNCLEAR
-        return ItemOutcome(reading.execution_id, state, code, message, reading.execution_service_id)
-
     def _reply_outcome(
         self, reply: GatewayReply, item: ClaimedExecution, batch_size: int, attempt_id: AttemptId
     ) -> ItemOutcome:
@@ -290,6 +257,13 @@ class ExecutionFailureHandler:
         if reply.kind is not ReplyKind.ANSWERED or not unsettled or not few:
             return None
         return 1 if unsettled <= few else (unsettled + 1) // 2
+
+
+def _explained(outcome: ItemOutcome, attempt_id: AttemptId) -> ItemOutcome:
+    if outcome.state is not SubmissionState.UNKNOWN:
+        return outcome
+    message = f"{outcome.message} (attempt {attempt_id}): {_NEXT_STEP[Decision.LOOK_UP]}"
+    return msgspec.structs.replace(outcome, message=message)
 
 
 def _held_outcome(hold: Hold, item: ClaimedExecution, why: str, attempt_id: AttemptId) -> ItemOutcome:

@@ -106,24 +106,6 @@ class GatewayReply(msgspec.Struct, frozen=True):
     """Whether the service's own handler answered 500 and does not blame the end of its transaction."""
 
 
-class Verdict(StrEnum):
-    """What an answer says of one item."""
-
-    ACCEPTED = "accepted"
-    REFUSED = "refused"
-    UNCLEAR = "unclear"
-
-
-class ItemReading(msgspec.Struct, frozen=True, gc=False):
-    """The strict reading of an answer for one item."""
-
-    execution_id: int
-    verdict: Verdict
-    code: str
-    message: str
-    execution_service_id: int | None = None
-
-
 REQUEUED_KIND = "requeued"
 """Of the journal's entry that a requeue writes, which never was a call; beside the kinds of replies."""
 

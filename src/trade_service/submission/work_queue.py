@@ -73,11 +73,6 @@ class WorkQueue:
                 retry_after_s=RETRY_AFTER_S,
             )
 
-    def offer(self, work: Work) -> None:
-        """Takes work at once, or raises Overloaded and takes nothing."""
-        self.require_room(len(work.execution_ids))
-        self._append(work)
-
     @contextmanager
     def room_for(self, count: int) -> Iterator[None]:
         """Keeps room for `count` executions that are being written, or raises Overloaded.

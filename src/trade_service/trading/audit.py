@@ -14,7 +14,7 @@ import msgspec
 
 from trade_service.domain.executions import SubmissionState, is_service_id
 from trade_service.domain.money import shown
-from trade_service.submission.look_up import same_identifier
+from trade_service.submission.downstream_scan import same_identifier
 from trade_service.submission.messages import RemoteExecution
 from trade_service.trading.seen_ids import SeenIds
 

@@ -16,7 +16,8 @@ from trade_service.domain.executions import (
 )
 from trade_service.domain.money import checked
 from trade_service.submission.codes import AlarmCode, OutcomeCode
-from trade_service.submission.events import AlarmEvent
+from trade_service.submission.events import AlarmEvent, EventBus
+from trade_service.submission.intake import Intake
 from trade_service.submission.model import (
     BulkSubmitResult,
     ExecutionSubmitResult,
@@ -26,7 +27,6 @@ from trade_service.submission.model import (
 )
 from trade_service.submission.ports import Clock, StoreUnavailable
 from trade_service.submission.service import BulkExecutionSubmissionService
-from trade_service.submission.work_queue import Work, WorkQueue
 from trade_service.trading.fill_check import fill_refused
 from trade_service.trading.model import ExecutionView, Filled, StoredExecution
 from trade_service.trading.ports import ExecutionReads
@@ -49,13 +49,15 @@ class ExecutionService:
         reads: ExecutionReads,
         references: ReferenceCache,
         submissions: BulkExecutionSubmissionService,
-        queue: WorkQueue,
+        intake: Intake,
+        events: EventBus,
         clock: Clock,
     ) -> None:
         self._reads = reads
         self._references = references
         self._submissions = submissions
-        self._queue = queue
+        self._intake = intake
+        self._events = events
         self._clock = clock
 
     async def submit_execution(self, execution_id: int, wait_s: float | None = None) -> SubmitResult:
@@ -108,7 +110,7 @@ class ExecutionService:
         their intent was made durable.
         """
         pending: list[ExecutionSubmitResult] = []
-        async for result in self._submissions.stream_executions(execution_ids, wait_s):
+        async for result in self._intake.stream(execution_ids, wait_s):
             if _is_kept(result):
                 yield result
                 continue
@@ -155,7 +157,7 @@ class ExecutionService:
             return await self._reads.fill(execution_id, status_id, quantity_filled, version, look_up_id)
         except FillOfUnsent as error:
             message = f"{error.message} (quantityFilled {quantity_filled:f})"
-            self._submissions.alarm(AlarmEvent(AlarmCode.FILL_OF_UNSENT, message, (execution_id,)))
+            self._events.emit(AlarmEvent(AlarmCode.FILL_OF_UNSENT, message, (execution_id,)))
             raise
         except InvalidInput:
             self._refuse(await self._reads.get(execution_id), quantity_filled)
@@ -168,21 +170,19 @@ class ExecutionService:
             checked_fill(execution, quantity_filled)
         except InvalidInput:
             here = (execution.quantity_filled, execution.quantity_ordered)
-            self._submissions.alarm(fill_refused(execution.id, quantity_filled, *here))
+            self._events.emit(fill_refused(execution.id, quantity_filled, *here))
             raise
 
     async def _submit(
         self, execution_ids: Sequence[int], wait_s: float | None
     ) -> dict[int, ExecutionSubmitResult]:
         possible = [execution_id for execution_id in execution_ids if is_possible_id(execution_id)]
-        with self._queue.room_for(len(possible)):
+        with self._intake.reserve(len(possible)):
             keyed = current_key() is not None
             if keyed:  # The key stands for the intent to send, so that is made durable with it.
                 await self._reads.enqueue(possible, self._clock.new_attempt_id())
-            # No await from here until the work is taken: whoever joins the watch relies on it.
-            watch, fresh = self._submissions.watch(possible)
-            self._queue.accept(Work(tuple(fresh)))
-        results = await self._submissions.results_of(watch, wait_s)
+            waiter = self._intake.enqueue(possible)
+        results = await self._intake.outcomes(waiter, wait_s)
         if not keyed:
             results = await self._durable(results)
         return results | {i: _not_found(i) for i in execution_ids if i not in results}
@@ -190,7 +190,7 @@ class ExecutionService:
     async def _durable(
         self, results: Mapping[int, ExecutionSubmitResult]
     ) -> dict[int, ExecutionSubmitResult]:
-        """The results, once every pending one is on record: what was never claimed is queued under a ticket.
+        """The results, once every pending one is on record: what was never claimed is durably queued.
 
         When the database does not answer, those it is not known of are FAILED instead: nothing is promised
         that only this process's memory holds.
@@ -219,7 +219,7 @@ class ExecutionService:
             f"Execution Service reports a fill of it: trade order {order.id} lost that quantity again, "
             "check it for an overrun"
         )
-        self._submissions.alarm(AlarmEvent(AlarmCode.ACCEPTED_LATE, message, (execution.id,)))
+        self._events.emit(AlarmEvent(AlarmCode.ACCEPTED_LATE, message, (execution.id,)))
 
 
 def _in_order(execution_ids: Sequence[int], results: Mapping[int, ExecutionSubmitResult]) -> BulkSubmitResult:

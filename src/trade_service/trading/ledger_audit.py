@@ -9,7 +9,7 @@ import stamina
 
 from trade_service.domain.executions import is_service_id
 from trade_service.domain.money import shown
-from trade_service.submission.look_up import BooksReading
+from trade_service.submission.downstream_scan import ListingReader
 from trade_service.submission.messages import RemoteExecution, RemoteExecutionPage
 from trade_service.submission.ports import Ledger, Listing
 from trade_service.trading.audit import (
@@ -184,7 +184,7 @@ class _LedgerAudit:
 
     async def _rows(self, low_water_id: int) -> AsyncIterator[Sequence[RemoteExecution]]:
         """Every row above `low_water_id`, and some below it, once each, newest first."""
-        reading = BooksReading(self, low_water_id)
+        reading = ListingReader(self, low_water_id)
         async for _, rows in reading.run():
             if rows:
                 yield rows

@@ -17,8 +17,8 @@ from trade_service.submission.by_hand import (
     sight_of_row,
 )
 from trade_service.submission.codes import AlarmCode
+from trade_service.submission.downstream_scan import scan_downstream
 from trade_service.submission.events import AlarmEvent, EventBus
-from trade_service.submission.look_up import look_up
 from trade_service.submission.ports import Ledger
 from trade_service.trading.history import History, OperatorStore, Unknowns
 from trade_service.trading.requeueing import (
@@ -81,7 +81,7 @@ class OperatorService:
         if resolution.accepted_as is not None:
             row = await self._ledger.find(resolution.accepted_as)
             return Looked(case, sight_of_row(case, resolution.accepted_as, row))
-        seen = await look_up(self._ledger, [execution_id], case.floor, self._look_up_max_pages)
+        seen = await scan_downstream(self._ledger, [execution_id], case.floor, self._look_up_max_pages)
         return Looked(case, sight_of_absence(case, seen))
 
     async def resolve(self, resolution: Resolution, looked: Looked, *, insist: bool = False) -> Case:

@@ -8,7 +8,7 @@ import msgspec
 from trade_service.domain.executions import SubmissionState
 from trade_service.submission.by_hand import check_words
 from trade_service.submission.downstream import DownstreamState
-from trade_service.submission.look_up import look_up
+from trade_service.submission.downstream_scan import scan_downstream
 from trade_service.submission.ports import DownstreamStore, Ledger
 
 
@@ -77,7 +77,7 @@ class DatabaseRestorer:
 
     async def look(self) -> RestorePlan:
         """Reads the ledger to its end. Changes nothing. Raises LedgerUnreadable."""
-        seen = await look_up(self._ledger, (), 0, self._max_pages)
+        seen = await scan_downstream(self._ledger, (), 0, self._max_pages)
         if seen.problem:
             raise LedgerUnreadable(
                 f"the Execution Service's ledger could not be read to its end: {seen.problem}. Nothing was "

@@ -1,4 +1,4 @@
-"""TradeOrderService: trade orders come in, executions are cut from them and sent."""
+"""TradeOrderService: creates trade orders, and slices executions from them that are sent."""
 
 from collections.abc import Mapping, Sequence
 
@@ -9,11 +9,9 @@ from trade_service.domain.errors import AlreadyExists, DomainError, InvalidInput
 from trade_service.domain.executions import SubmissionState
 from trade_service.domain.orders import NewTradeOrder, Submission, TradeOrder, checked_order
 from trade_service.domain.reference import STATUS_SENT, Blotter, ReferenceData
+from trade_service.submission.intake import Intake
 from trade_service.submission.model import AttemptId, ExecutionSubmitResult, SubmitStatus
 from trade_service.submission.ports import Clock, StoreUnavailable
-from trade_service.submission.service import BulkExecutionSubmissionService
-from trade_service.submission.work_queue import Work, WorkQueue
-from trade_service.trading.cutting import check_quantity, check_submissions, cutter, line_errors
 from trade_service.trading.model import (
     BlotterLine,
     NotAccepted,
@@ -21,34 +19,32 @@ from trade_service.trading.model import (
     StoredExecution,
     SubmittedOrder,
 )
-from trade_service.trading.ports import OrderStore
+from trade_service.trading.ports import OrderStore, StaleReference
 from trade_service.trading.reference import ReferenceCache
 from trade_service.trading.request_keys import Created
+from trade_service.trading.slicing import check_quantity, check_submissions, line_errors, slicer
 from trade_service.trading.views import views_of
 
 MAX_ORDERS = 1000
 _DEFINITELY_NOT = (SubmitStatus.FAILED, SubmitStatus.RETRY_EXHAUSTED)
 LINES_IN_A_TRANSACTION = 100
-"""As many as go out in one batch: its claim then consumes the ticket."""
+"""As many as one batch sends: its claim then consumes the queued attempt."""
 
 _log = structlog.get_logger(__name__)
 
 
 class TradeOrderService:
-    """Creates trade orders and submits them."""
+    """Creates trade orders and submits them.
 
-    def __init__(
-        self,
-        store: OrderStore,
-        references: ReferenceCache,
-        submissions: BulkExecutionSubmissionService,
-        queue: WorkQueue,
-        clock: Clock,
-    ) -> None:
+    Example:
+        order = await orders.create_order(NewTradeOrder(...))
+        answer = await orders.submit_order(Submission(order.id, order.quantity, destination_id))
+    """
+
+    def __init__(self, store: OrderStore, references: ReferenceCache, intake: Intake, clock: Clock) -> None:
         self._store = store
         self._references = references
-        self._submissions = submissions
-        self._queue = queue
+        self._intake = intake
         self._clock = clock
 
     async def create_order(self, new: NewTradeOrder) -> TradeOrder:
@@ -104,7 +100,7 @@ class TradeOrderService:
     async def submit_order(
         self, submission: Submission, send: bool = True, wait_s: float | None = None
     ) -> SubmittedOrder:
-        """Cuts an execution from one trade order and sends it; see `submit_orders`.
+        """Slices an execution from one trade order and sends it; see `submit_orders`.
 
         Raises InvalidInput for an impossible quantity.
         """
@@ -114,13 +110,13 @@ class TradeOrderService:
     async def submit_orders(
         self, submissions: Sequence[Submission], send: bool = True, wait_s: float | None = None
     ) -> list[SubmittedOrder]:
-        """Cuts an execution from each of 1 to 100 trade orders, sends them, and tells what came of each.
+        """Slices an execution from each of 1 to 100 trade orders, and sends them.
 
-        Answers in the order of `submissions`; an order that cannot be cut, or whose execution is definitely
-        not accepted, leaves the others alone. What is not final within `wait_s` (default: the settings')
-        is answered as stored, with a PENDING result, and goes on in the background. Without `send` the
-        executions are only written. Raises TooMany and InvalidInput for what refuses the batch as a whole
-        (`check_submissions`), Overloaded when too much waits already, StoreUnavailable.
+        Returns the answers in the order of `submissions`. An order that cannot be sliced, or whose execution is
+        definitely not accepted, does not affect the others. What is not final within `wait_s` (default: the
+        setting) is returned as stored, with a PENDING result, and goes on in the background. Without `send`
+        the executions are only written. Raises TooMany and InvalidInput for what invalidates the whole batch
+        (`check_submissions`), Overloaded if the queue is full, StoreUnavailable.
         """
         check_submissions(submissions)
         return await self._submit(submissions, send, wait_s)
@@ -128,32 +124,31 @@ class TradeOrderService:
     async def resume_orders(
         self, submissions: Sequence[Submission], created: Created, send: bool, wait_s: float | None = None
     ) -> list[SubmittedOrder]:
-        """What `submit_orders` answers, for submissions that an earlier request made `created` of.
+        """The answers of `submit_orders` for submissions of which an earlier request made `created`.
 
-        Cuts nothing. What was queued and not yet sent is sent, as that request would have, and what is open is
-        waited for. Raises Overloaded, StoreUnavailable.
+        Slices nothing. What was queued and not yet sent is sent, as by that request, and what is open is waited
+        for. Raises Overloaded, StoreUnavailable.
         """
         ids = created.known_ids
         stored = await self._store.executions(ids)
         refusals = created.refusals or (None,) * len(created.ids)
-        cut = [
+        slices = [
             DomainError(refusal or "")
             if execution_id is None
             else stored.get(execution_id) or NotFound.of("execution", execution_id)
             for execution_id, refusal in zip(created.ids, refusals, strict=True)
         ]
         if not send:
-            return await self._answers(submissions, cut, {})
-        self._queue.require_room(len(ids))
-        watch, fresh = self._submissions.watch(ids)
-        self._queue.offer(Work(tuple(fresh)))
-        return await self._answers(submissions, cut, await self._submissions.results_of(watch, wait_s))
+            return await self._answers(submissions, slices, {})
+        with self._intake.reserve(len(ids)):
+            waiter = self._intake.enqueue(ids)
+        return await self._answers(submissions, slices, await self._intake.outcomes(waiter, wait_s))
 
     async def place_blotter(self, lines: Sequence[BlotterLine]) -> list[PlacedLine]:
-        """Writes the orders of blotter lines and a queued execution for all of each; sends nothing itself.
+        """Writes the orders of blotter lines, and a queued execution for the whole of each; sends nothing.
 
-        Safe to repeat after any interruption: an order that is there already is taken up, and what is left
-        of it is cut. Answers in the order of `lines`; a line that breaks a rule leaves the others alone.
+        Safe to repeat after any interruption: an order that exists already is resumed, and what is left of it is
+        sliced. Returns the results in the order of `lines`; a line that breaks a rule does not affect the others.
         """
         placed: list[PlacedLine] = []
         for start in range(0, len(lines), LINES_IN_A_TRANSACTION):
@@ -161,56 +156,57 @@ class TradeOrderService:
         return placed
 
     async def _create(self, orders: Sequence[NewTradeOrder]) -> list[TradeOrder]:
-        blotter_ids = [order.blotter_id for order in orders]
-
-        async def create(reference: ReferenceData) -> list[TradeOrder]:
-            for index, blotter_id in enumerate(blotter_ids):
-                if blotter_id is not None and blotter_id not in reference.blotters:
-                    message = f"blotterId: blotter {blotter_id} does not exist"
-                    raise NotFound(message, thing="blotter", id=blotter_id, field="blotterId", index=index)
+        blotter_ids = {order.blotter_id for order in orders} - {None}
+        reference = await self._references.current(lambda r: blotter_ids <= r.blotters.keys())
+        try:
+            check_blotters(orders, reference)
             return await self._store.create(orders)
-
-        return await self._references.used_by(create, lambda r: {*blotter_ids} - {None} <= r.blotters.keys())
+        except StaleReference:
+            check_blotters(orders, await self._references.reload())
+            return await self._store.create(orders)
 
     async def _submit(
         self, submissions: Sequence[Submission], send: bool, wait_s: float | None
     ) -> list[SubmittedOrder]:
         if not send:
-            return await self._answers(submissions, await self._cut(submissions, None), {})
-        with self._queue.room_for(len(submissions)):
-            cut = await self._cut(submissions, self._clock.new_attempt_id())
-            # No await from here until the work is taken: what is written is sent, come what may. Should
-            # the process die now, its ticket tells recovery.
-            ids = [one.execution.id for one in cut if isinstance(one, StoredExecution)]
-            watch, fresh = self._submissions.watch(ids)
-            self._queue.accept(Work(tuple(fresh)))
-        return await self._answers(submissions, cut, await self._submissions.results_of(watch, wait_s))
+            return await self._answers(submissions, await self._slice(submissions, None), {})
+        with self._intake.reserve(len(submissions)):
+            slices = await self._slice(submissions, self._clock.new_attempt_id())
+            waiter = self._intake.enqueue(
+                one.execution.id for one in slices if isinstance(one, StoredExecution)
+            )
+        return await self._answers(submissions, slices, await self._intake.outcomes(waiter, wait_s))
 
-    async def _cut(
-        self, submissions: Sequence[Submission], ticket_id: AttemptId | None
+    async def _slice(
+        self, submissions: Sequence[Submission], queued_attempt_id: AttemptId | None
     ) -> list[StoredExecution | DomainError]:
+        """One transaction; with an attempt id the executions are durably queued, whatever happens next."""
         destinations = {submission.destination_id for submission in submissions}
-        return await self._references.used_by(
-            lambda reference: self._store.submit(submissions, ticket_id, cutter(reference)),
-            lambda reference: destinations <= reference.destinations.keys(),
-        )
+        reference = await self._references.current(lambda r: destinations <= r.destinations.keys())
+        try:
+            return await self._store.submit(submissions, queued_attempt_id, slicer(reference))
+        except StaleReference:
+            reference = await self._references.reload()
+            return await self._store.submit(submissions, queued_attempt_id, slicer(reference))
 
     async def _answers(
         self,
         submissions: Sequence[Submission],
-        cut: Sequence[StoredExecution | DomainError],
+        slices: Sequence[StoredExecution | DomainError],
         results: Mapping[int, ExecutionSubmitResult],
     ) -> list[SubmittedOrder]:
-        """One answer for each submission, from what was written and recorded: nothing is read again
-        but what others settled."""
-        written = [one for one in cut if isinstance(one, StoredExecution)]
+        """One answer for each submission, from what was written and recorded.
+
+        Only what other processes settled is read again.
+        """
+        written = [one for one in slices if isinstance(one, StoredExecution)]
         results = {i: result.settled_meanwhile() for i, result in results.items()}
         refused = {i: NotAccepted(r) for i, r in results.items() if r.status in _DEFINITELY_NOT}
         standing = [one for one in written if one.execution.id not in refused]
-        told = await self._as_told(standing, results)
-        views = {view.execution.id: view for view in await views_of(self._references, told)}
+        settled = await self._settled(standing, results)
+        views = {view.execution.id: view for view in await views_of(self._references, settled)}
         answers = []
-        for index, (submission, one) in enumerate(zip(submissions, cut, strict=True)):
+        for index, (submission, one) in enumerate(zip(submissions, slices, strict=True)):
             answer = SubmittedOrder(submission.trade_order_id, index)
             if isinstance(one, DomainError):
                 answer = msgspec.structs.replace(answer, error=one)
@@ -225,52 +221,64 @@ class TradeOrderService:
             answers.append(answer)
         return answers
 
-    async def _as_told(
+    async def _settled(
         self, written: Sequence[StoredExecution], results: Mapping[int, ExecutionSubmitResult]
     ) -> list[StoredExecution]:
         """Executions as they are after their results."""
         sent = (await self._references.get()).status_named(STATUS_SENT)
-        told = {one.execution.id: _told(one, results.get(one.execution.id)) for one in written}
+        settled = {one.execution.id: _after(one, results.get(one.execution.id)) for one in written}
         elsewhere = [
             execution_id
-            for execution_id in told
+            for execution_id in settled
             if (result := results.get(execution_id)) is not None
             and result.status is SubmitStatus.SUCCESS
             and (sent is None or result.status_id != sent.id)
         ]
         if elsewhere:
             try:
-                told |= await self._store.executions(elsewhere)
+                settled |= await self._store.executions(elsewhere)
             except StoreUnavailable as error:
                 _log.warning("answered_without_reading_again", executions=len(elsewhere), error=str(error))
-        return list(told.values())
+        return list(settled.values())
 
     async def _place(self, lines: Sequence[BlotterLine]) -> list[PlacedLine]:
         destinations = {line.destination_id for line in lines}
         blotters = {line.order.blotter_id for line in lines} - {None}
-
-        async def place(reference: ReferenceData) -> list[PlacedLine]:
-            errors = line_errors(lines, reference)
-            good = [
-                msgspec.structs.replace(line, order=checked_order(line.order))
-                for index, line in enumerate(lines)
-                if index not in errors
-            ]
-            ticket_id = self._clock.new_attempt_id()
-            placed = iter(await self._store.place(good, ticket_id, cutter(reference)) if good else ())
-            return [
-                PlacedLine(line.line, line.order.order_id, error=errors[index])
-                if index in errors
-                else next(placed)
-                for index, line in enumerate(lines)
-            ]
-
-        return await self._references.used_by(
-            place, lambda r: destinations <= r.destinations.keys() and blotters <= r.blotters.keys()
+        reference = await self._references.current(
+            lambda r: destinations <= r.destinations.keys() and blotters <= r.blotters.keys()
         )
+        try:
+            return await self._place_by(lines, reference)
+        except StaleReference:
+            return await self._place_by(lines, await self._references.reload())
+
+    async def _place_by(self, lines: Sequence[BlotterLine], reference: ReferenceData) -> list[PlacedLine]:
+        errors = line_errors(lines, reference)
+        good = [
+            msgspec.structs.replace(line, order=checked_order(line.order))
+            for index, line in enumerate(lines)
+            if index not in errors
+        ]
+        attempt_id = self._clock.new_attempt_id()
+        placed = iter(await self._store.place(good, attempt_id, slicer(reference)) if good else ())
+        return [
+            PlacedLine(line.line, line.order.order_id, error=errors[index])
+            if index in errors
+            else next(placed)
+            for index, line in enumerate(lines)
+        ]
 
 
-def _told(stored: StoredExecution, result: ExecutionSubmitResult | None) -> StoredExecution:
+def check_blotters(orders: Sequence[NewTradeOrder], reference: ReferenceData) -> None:
+    """Raises NotFound for the first order whose blotter does not exist."""
+    for index, order in enumerate(orders):
+        if order.blotter_id is not None and order.blotter_id not in reference.blotters:
+            message = f"blotterId: blotter {order.blotter_id} does not exist"
+            details = {"thing": "blotter", "id": order.blotter_id, "field": "blotterId", "index": index}
+            raise NotFound(message, **details)
+
+
+def _after(stored: StoredExecution, result: ExecutionSubmitResult | None) -> StoredExecution:
     if result is None:
         return stored
     execution = stored.execution

@@ -11,7 +11,7 @@ from trade_service.domain.execution_changes import ExecutionValues
 from trade_service.domain.instants import moment_of_seconds
 from trade_service.domain.money import parse_decimal
 from trade_service.domain.orders import MAX_ID_CHARS, NewTradeOrder, Submission
-from trade_service.trading.cutting import MAX_SUBMISSIONS
+from trade_service.trading.slicing import MAX_SUBMISSIONS
 from trade_service.trading.trade_orders import MAX_ORDERS
 from trade_service.web.body_errors import shown
 from trade_service.web.integers import Int32

@@ -19,7 +19,7 @@ from trade_service.submission.ports import Listings
 _IMPOSSIBLE_KEPT = 20
 
 
-class LookUpPass(msgspec.Struct):
+class DownstreamScan(msgspec.Struct):
     """What one pass saw; ids are the Execution Service's."""
 
     found: dict[int, list[RemoteExecution]]
@@ -92,7 +92,7 @@ class LookUpPass(msgspec.Struct):
             self.spoiled[ours] = service_id
 
 
-class BooksReading:
+class ListingReader:
     """A walk over the listing against the real service: pages as they come, in constant memory."""
 
     def __init__(self, books: Listings, floor_id: int = 0, max_pages: int | None = None) -> None:
@@ -122,17 +122,17 @@ class BooksReading:
             yield listing.page.content, fresh
 
 
-async def look_up(
+async def scan_downstream(
     books: Listings, wanted: Iterable[int], floor_id: int, max_pages: int, anchor_ids: Iterable[int] = ()
-) -> LookUpPass:
+) -> DownstreamScan:
     """Reads newest first, back to the first row at or below `floor_id`, collecting rows of `wanted`.
 
     Notes the rows of `anchor_ids` where it meets them. A pass that fails, or that cannot read without a gap, says
     so in its `problem`.
     """
     found: dict[int, list[RemoteExecution]] = {execution_id: [] for execution_id in wanted}
-    seen = LookUpPass(found=found, anchor_ids=frozenset(anchor_ids))
-    reading = BooksReading(books, floor_id, max_pages)
+    seen = DownstreamScan(found=found, anchor_ids=frozenset(anchor_ids))
+    reading = ListingReader(books, floor_id, max_pages)
     async for rows, _ in reading.run():
         seen.collect(rows)
     seen.pages = reading.pages
@@ -141,7 +141,7 @@ async def look_up(
 
 
 def sign_of_another_ledger(
-    state: DownstreamState, seen: LookUpPass, anchors: Mapping[int, int | None]
+    state: DownstreamState, seen: DownstreamScan, anchors: Mapping[int, int | None]
 ) -> Suspicion | None:
     """What in a pass says that the ledger is not the one that `state` knew before the pass began.
 
@@ -175,7 +175,7 @@ def agrees(item: OpenItem, remote: RemoteExecution) -> bool:
     )
 
 
-def matches(seen: LookUpPass, items: Iterable[OpenItem], floor_id: int) -> Mapping[int, list[int]]:
+def matches(seen: DownstreamScan, items: Iterable[OpenItem], floor_id: int) -> Mapping[int, list[int]]:
     """The downstream ids of each item, ascending: none, one, or more when it was accepted twice.
 
     Rows at or below `floor_id` were there before the attempt: they are another life's, however alike. Of an
@@ -195,7 +195,7 @@ def matches(seen: LookUpPass, items: Iterable[OpenItem], floor_id: int) -> Mappi
     }
 
 
-def doubtful(seen: LookUpPass, item: OpenItem, floor_id: int) -> int | None:
+def doubtful(seen: DownstreamScan, item: OpenItem, floor_id: int) -> int | None:
     """The downstream id of a row that may be the item although it does not agree: it forbids absence.
 
     That is any that bears our id and came after a known floor: ids restarted long ago explain a stranger
@@ -216,7 +216,7 @@ def doubtful(seen: LookUpPass, item: OpenItem, floor_id: int) -> int | None:
     return None
 
 
-def why_doubtful(seen: LookUpPass, execution_id: int) -> str:
+def why_doubtful(seen: DownstreamScan, execution_id: int) -> str:
     """How a row that is `doubtful` differs from the execution, to follow "the row"."""
     if execution_id in seen.spoiled:
         return "has an id that no execution can have"

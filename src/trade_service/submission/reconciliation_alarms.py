@@ -5,9 +5,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from trade_service.domain.errors import shorten
 from trade_service.domain.executions import MAX_SERVICE_ID, SubmissionState
 from trade_service.submission.codes import AlarmCode
-from trade_service.submission.events import AlarmEvent, LookUpEvent
-from trade_service.submission.look_up import LookUpPass, why_doubtful
-from trade_service.submission.model import AttemptClosing, DueAttempt, OpenItem
+from trade_service.submission.downstream_scan import DownstreamScan, why_doubtful
+from trade_service.submission.events import AlarmEvent, LookUpEvent, RetriedExecution
+from trade_service.submission.model import AttemptClosing, AttemptId, DueAttempt, OpenItem
 
 MAX_NAMED = 1000
 
@@ -43,7 +43,7 @@ def requeued_though_accepted(item: OpenItem, service_id: int) -> AlarmEvent:
     return AlarmEvent(AlarmCode.ACCEPTED_LATE, message, (item.execution_id,))
 
 
-def doubtful_row(item: OpenItem, row_id: int, seen: LookUpPass) -> AlarmEvent:
+def doubtful_row(item: OpenItem, row_id: int, seen: DownstreamScan) -> AlarmEvent:
     """The alarm of a row that may or may not be an execution of ours."""
     message = (
         f"execution {row_id} of the Execution Service bears the id of execution {item.execution_id}, which is "
@@ -63,7 +63,12 @@ def ledger_began_anew(attempt: DueAttempt, top_id: int, items: Sequence[OpenItem
     return AlarmEvent(AlarmCode.DOWNSTREAM_RESET, message, tuple(item.execution_id for item in items))
 
 
-def looked_up(seen: LookUpPass, closings: Sequence[AttemptClosing], wanted: int) -> LookUpEvent:
+def reconciled(
+    seen: DownstreamScan,
+    closings: Sequence[AttemptClosing],
+    wanted: int,
+    recovered: Mapping[AttemptId, tuple[RetriedExecution, ...]],
+) -> LookUpEvent:
     """The event of a pass for `wanted` executions."""
     outcomes = [outcome for closing in closings for outcome in closing.outcomes]
     found = sum(outcome.state is SubmissionState.ACCEPTED for outcome in outcomes)
@@ -75,4 +80,5 @@ def looked_up(seen: LookUpPass, closings: Sequence[AttemptClosing], wanted: int)
         still_unknown=wanted - len(outcomes),
         pages=seen.pages,
         problem=seen.problem,
+        recovered=recovered,
     )

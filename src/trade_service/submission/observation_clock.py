@@ -9,7 +9,7 @@ from trade_service.submission.model import AttemptId, DueAttempt
 from trade_service.submission.ports import Clock
 
 
-class AttemptWatch:
+class ObservationClock:
     """When this process first saw each attempt, in seconds of the boot clock."""
 
     def __init__(self, clock: Clock) -> None:

@@ -13,13 +13,13 @@ from tests.world.store_books import Books
 from tests.world.store_downstream import MemoryDownstreamStore
 from trade_service.domain.executions import SubmissionState
 from trade_service.submission.admission import Admission
-from trade_service.submission.board import OutcomeBoard
-from trade_service.submission.breaker import CircuitSettings
+from trade_service.submission.circuit import CircuitSettings
 from trade_service.submission.downstream_gate import DownstreamGate, GateSettings
 from trade_service.submission.events import EventBus
 from trade_service.submission.failure_handler import ExecutionFailureHandler, RetryPolicy
 from trade_service.submission.recovery import Recovery, RecoverySettings
 from trade_service.submission.service import CLAIMABLE_FRESH
+from trade_service.submission.waiters import Waiters
 from trade_service.submission.work_queue import WorkQueue
 
 LEASE_S, SETTLE_S = 60.0, 30.0
@@ -70,7 +70,7 @@ class Scene:
             self.hands,
             ExecutionFailureHandler(RetryPolicy()),
             WorkQueue(10),
-            OutcomeBoard(),
+            Waiters(),
             events,
             Admission(self.hands, events, CircuitSettings(1000), 1),
             DownstreamGate(downstream, gateway, self.hands, events, GateSettings("http://ledger")),
@@ -86,7 +86,7 @@ class Scene:
         self.hands.own_s += seconds
         one = observer or self.observer
         await one.step()
-        await one.look_up_once()
+        await one.reconciliation.once()
         return self.books.executions[self.execution_id].state
 
 

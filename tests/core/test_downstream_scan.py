@@ -13,17 +13,17 @@ from hypothesis import strategies as st
 from tests.core.factories import open_item, page, remote
 from trade_service.domain.executions import MAX_SERVICE_ID
 from trade_service.submission import listing_walk
-from trade_service.submission.listing_walk import PAGE, straddling_size
-from trade_service.submission.look_up import (
-    BooksReading,
-    LookUpPass,
+from trade_service.submission.downstream_scan import (
+    DownstreamScan,
+    ListingReader,
     agrees,
     doubtful,
-    look_up,
     matches,
     same_identifier,
+    scan_downstream,
     why_doubtful,
 )
+from trade_service.submission.listing_walk import PAGE, straddling_size
 from trade_service.submission.messages import (
     BatchExecutionRequest,
     RemoteExecution,
@@ -68,7 +68,7 @@ def rows(first: int, last: int) -> list[RemoteExecution]:
 @pytest.mark.parametrize("count", [0, 1, 99, 100, 101, 199, 200, 250, 1000])
 async def test_a_pass_to_the_end_sees_every_row(count: int, *, aligned: bool) -> None:
     books = Books(rows(1, count), aligned)
-    seen = await look_up(books, range(10_001, 10_001 + count), 0, 100)
+    seen = await scan_downstream(books, range(10_001, 10_001 + count), 0, 100)
     assert not seen.problem
     assert seen.is_complete_to(0)
     assert seen.top_id == count
@@ -77,7 +77,7 @@ async def test_a_pass_to_the_end_sees_every_row(count: int, *, aligned: bool) ->
 
 async def test_a_pass_reads_back_to_its_floor_only() -> None:
     books = Books(rows(1, 5000))
-    seen = await look_up(books, [14_990], 4900, 100)
+    seen = await scan_downstream(books, [14_990], 4900, 100)
     assert seen.is_complete_to(4900)
     assert not seen.is_complete_to(4800)
     assert len(books.offsets) == 1
@@ -92,7 +92,7 @@ async def test_rows_inserted_meanwhile_hide_nothing(inserted: int) -> None:
         books.rows += rows(top + 1, top + inserted)
 
     books.between = insert
-    seen = await look_up(books, range(10_001, 11_001), 0, 2000)
+    seen = await scan_downstream(books, range(10_001, 11_001), 0, 2000)
     assert seen.is_complete_to(0)
     assert all(seen.found.values())
 
@@ -100,7 +100,7 @@ async def test_rows_inserted_meanwhile_hide_nothing(inserted: int) -> None:
 async def test_rows_that_disappear_make_the_pass_inconclusive() -> None:
     books = Books(rows(1, 1000))
     books.between = lambda: books.rows.__delitem__(slice(-60, None))
-    seen = await look_up(books, [10_001], 0, 100)
+    seen = await scan_downstream(books, [10_001], 0, 100)
     assert "without a gap" in seen.problem
     assert not seen.is_complete_to(0)
 
@@ -135,7 +135,7 @@ class Tampered(Books):
 async def test_a_page_that_proves_nothing_ends_the_pass(
     changed: Callable[[RemoteExecutionPage], RemoteExecutionPage], problem: str
 ) -> None:
-    seen = await look_up(Tampered(rows(1, 250), changed), [10_001], 0, 100)
+    seen = await scan_downstream(Tampered(rows(1, 250), changed), [10_001], 0, 100)
     assert problem in seen.problem
     assert not seen.is_complete_to(0)
     assert not seen.pages
@@ -152,14 +152,14 @@ async def test_a_deleted_row_hides_no_other_one() -> None:
         books.rows = [row for row in books.rows if row.id != gone]
 
     books.between = delete_newest
-    seen = await look_up(books, range(10_001, 10_401), 0, 100)
+    seen = await scan_downstream(books, range(10_001, 10_401), 0, 100)
     assert not seen.problem
     assert all(seen.found.values())
 
 
 async def test_ids_that_follow_one_another_need_no_second_look_at_a_boundary() -> None:
     books = Books(rows(1, 500))
-    await look_up(books, [10_001], 0, 100)
+    await scan_downstream(books, [10_001], 0, 100)
     assert books.offsets == [0, 100, 200, 300, 400]
 
 
@@ -212,7 +212,7 @@ async def test_a_complete_pass_saw_every_row_that_was_there_and_stayed(
     ids = set(dice.sample(range(1, 200), count))
     with mock.patch.object(listing_walk, "PAGE", 10):
         books = ChangingBooks(sorted(ids), dice, aligned=aligned, calm=calm)
-        reading = BooksReading(books, floor_id, 200)
+        reading = ListingReader(books, floor_id, 200)
         shown: set[int] = set()
         fresh: list[int] = []
         async for page_rows, new in reading.run():
@@ -231,7 +231,7 @@ async def test_a_complete_pass_saw_every_row_that_was_there_and_stayed(
 
 async def test_execution_ids_near_the_end_of_their_range_are_not_followed() -> None:
     books = Books([*rows(1, 150), remote(151, MAX_SERVICE_ID), remote(152, 10**20)])
-    seen = await look_up(books, [10_001], 0, 100)
+    seen = await scan_downstream(books, [10_001], 0, 100)
     assert (seen.top_id, seen.max_execution_id) == (152, 10_150)
 
 
@@ -256,7 +256,7 @@ def test_a_last_page_has_to_end_where_the_listing_does(
 async def test_rows_with_impossible_ids_count_for_nothing_and_block_no_other() -> None:
     odd = [remote(2**31, 7), remote(3_000_000_000, None), remote(-4, 8)]
     books = Books([*odd, *rows(1, 150)])
-    seen = await look_up(books, [7, 8, 9, 10_001], 0, 100)
+    seen = await scan_downstream(books, [7, 8, 9, 10_001], 0, 100)
     assert not seen.problem
     assert seen.is_complete_to(0)
     assert (seen.top_id, seen.top_execution_id, seen.max_execution_id) == (150, 10_150, 10_150)
@@ -269,7 +269,7 @@ async def test_rows_with_impossible_ids_count_for_nothing_and_block_no_other() -
 
 
 def test_one_downstream_id_for_two_of_ours_proves_neither() -> None:
-    seen = LookUpPass(found={7: [], 8: [], 9: []})
+    seen = DownstreamScan(found={7: [], 8: [], 9: []})
     seen.collect([remote(5, 7), remote(6, 9)])
     seen.collect([remote(5, 8)])
     items = [open_item(7), open_item(8), open_item(9)]
@@ -290,7 +290,7 @@ def test_a_padded_row_agrees_whichever_side_is_padded() -> None:
     padded = msgspec.structs.replace(remote(1, 7), security=Security("S7".ljust(24), None))
     assert agrees(open_item(7), padded)
     assert agrees(msgspec.structs.replace(open_item(7), security_id="S7 "), remote(1, 7))
-    seen = LookUpPass(found={7: [msgspec.structs.replace(padded, quantity=Decimal(9))]})
+    seen = DownstreamScan(found={7: [msgspec.structs.replace(padded, quantity=Decimal(9))]})
     assert doubtful(seen, open_item(7), 0) == 1
 
 
@@ -301,13 +301,13 @@ async def test_a_failing_listing_concludes_nothing() -> None:
                 return Listing(None, "DOWNSTREAM_UNAVAILABLE", "away")
             return await super().list_newest(offset, limit)
 
-    seen = await look_up(Failing(rows(1, 300)), [10_001], 0, 100)
+    seen = await scan_downstream(Failing(rows(1, 300)), [10_001], 0, 100)
     assert seen.problem == "away"
     assert not seen.is_complete_to(0)
 
 
 async def test_a_pass_is_bounded() -> None:
-    seen = await look_up(Books(rows(1, 5 * PAGE)), [10_001], 0, 2)
+    seen = await scan_downstream(Books(rows(1, 5 * PAGE)), [10_001], 0, 2)
     assert "2 pages" in seen.problem
 
 
@@ -330,7 +330,7 @@ def test_a_row_of_another_life_with_our_id_is_not_ours(other: dict[str, object])
 async def test_an_execution_accepted_twice_shows_both_ids() -> None:
     books = Books([remote(1, 7), remote(2, 8), remote(3, 7)])
     items = [open_item(7), open_item(8), open_item(9)]
-    seen = await look_up(books, [7, 8, 9], 0, 10)
+    seen = await scan_downstream(books, [7, 8, 9], 0, 10)
     assert matches(seen, items, 0) == {7: [1, 3], 8: [2], 9: []}
 
 
@@ -349,7 +349,7 @@ def test_old_rows_of_the_same_security_or_half_shown_may_be_ours(
     changes: dict[str, object], *, is_doubtful: bool
 ) -> None:
     row = msgspec.structs.replace(remote(50, 7), **changes)
-    seen = LookUpPass(found={7: [row]})
+    seen = DownstreamScan(found={7: [row]})
     assert doubtful(seen, open_item(7), floor_id=0) == (50 if is_doubtful else None)
     assert doubtful(seen, open_item(7), floor_id=49) == (50 if changes else None)
     assert doubtful(seen, open_item(7), floor_id=50) is None

@@ -1,4 +1,4 @@
-"""The rules by which a submission cuts an execution from a trade order."""
+"""The rules by which a submission slices an execution from a trade order."""
 
 from collections.abc import Sequence
 
@@ -21,15 +21,15 @@ from trade_service.trading.ports import Cut
 MAX_SUBMISSIONS = 100
 
 
-def cutter(reference: ReferenceData) -> Cut:
-    """The decision of what a submission makes of a locked order, by this reference data."""
+def slicer(reference: ReferenceData) -> Cut:
+    """The rule that slices an execution from a locked order, by this reference data."""
     status_new = reference.status_named(STATUS_NEW)
     if status_new is None:
         raise StoreUnavailable(f"the table execution_status lacks {STATUS_NEW}: add it and try again")
 
     trade_types = {name: reference.trade_type_named(name) for name in ORDER_TYPES}
 
-    def cut(order: TradeOrder, submission: Submission) -> Piece:
+    def slice_order(order: TradeOrder, submission: Submission) -> Piece:
         _known_destination(reference, submission.destination_id)
         name = trade_type_of(order)
         trade_type = trade_types[name]
@@ -47,7 +47,7 @@ def cutter(reference: ReferenceData) -> Cut:
         )
         return Piece(after, execution)
 
-    return cut
+    return slice_order
 
 
 def check_quantity(submission: Submission) -> None:
@@ -56,7 +56,7 @@ def check_quantity(submission: Submission) -> None:
 
 
 def check_submissions(submissions: Sequence[Submission]) -> None:
-    """What refuses a batch as a whole, before anything is read or written.
+    """Checks a batch as a whole, before anything is read or written.
 
     Raises TooMany over 100, InvalidInput for none, for an impossible quantity (`check_quantity`) and for an
     order that is named twice.
@@ -83,7 +83,7 @@ def check_submissions(submissions: Sequence[Submission]) -> None:
 
 
 def line_errors(lines: Sequence[BlotterLine], reference: ReferenceData) -> dict[int, DomainError]:
-    """The rules that blotter lines break, by the line's place in `lines`."""
+    """The errors of blotter lines, by their index in `lines`."""
     errors: dict[int, DomainError] = {}
     first: dict[int, int] = {}
     for index, line in enumerate(lines):

@@ -1,0 +1,382 @@
+"""Whether, when and how often at once a service is called, judged by its earlier calls. Pure.
+
+CircuitBreaker judges failure rates and probes, ConcurrencyLimit the number of calls at once, Circuit both.
+Times are seconds of one monotonic clock, `random` is a number in [0, 1): both are arguments.
+"""
+
+import math
+from collections import deque
+from enum import StrEnum
+
+import msgspec
+
+from trade_service.submission.model import GatewayReply, ReplyKind
+
+THROTTLED_STATUS = 429
+UNAVAILABLE_STATUS = 503
+GROWTH = 2
+"""Each time the circuit opens again without having closed, it stays open this many times longer."""
+MAX_DOUBLINGS = 32
+DECREASE = 0.5
+FIRST_PAUSE_S = 0.1
+"""Pause after a 429 that does not say how long; it doubles from one to the next."""
+
+
+class CircuitState(StrEnum):
+    """Whether calls are made."""
+
+    CLOSED = "closed"
+    OPEN = "open"
+    HALF_OPEN = "half_open"
+    """Only a few probes are."""
+
+
+class CallRating(StrEnum):
+    """What one call says about the service's health."""
+
+    GOOD = "good"
+    """It answered, whether or not it accepted the executions."""
+    BAD = "bad"
+    """It failed, or the outcome is unclear."""
+    HOPELESS = "hopeless"
+    """It fails until the configuration is corrected."""
+    NEUTRAL = "neutral"
+    """Nothing: throttled, the request itself was at fault, or the call never reached the service."""
+
+
+class Load(StrEnum):
+    """What one call says about the service's capacity."""
+
+    FINE = "fine"
+    """Answered in good time."""
+    TOO_MUCH = "too_much"
+    """Lost, slow, or refused for lack of capacity."""
+    THROTTLED = "throttled"
+    """429."""
+    UNTOLD = "untold"
+    """Nothing."""
+
+
+class CircuitSettings(msgspec.Struct, frozen=True):
+    """When the circuit opens, and for how long; rates in percent of the last `window_calls` calls."""
+
+    slow_call_ms: int
+    enabled: bool = True
+    window_calls: int = 20
+    minimum_calls: int = 10
+    """Rates count only after this many calls; a HOPELESS one always does."""
+    failure_rate_pct: float = 50.0
+    slow_rate_pct: float = 80.0
+    open_ms: int = 2000
+    open_max_ms: int = 30_000
+    half_open_probes: int = 2
+    """Probes in flight at once, and the successful ones in a row that close the circuit."""
+    retry_after_max_ms: int = 300_000
+    """Upper bound for Retry-After."""
+
+
+class Permit(msgspec.Struct, frozen=True):
+    """Permission for one call, valid until the circuit changes."""
+
+    epoch: int
+    is_probe: bool
+
+
+def rating_of(reply: GatewayReply) -> CallRating:
+    """Rates a reply of the batch call, regardless of its duration."""
+    match reply.kind:
+        case ReplyKind.ANSWERED:
+            return CallRating.GOOD
+        case ReplyKind.REFUSED_WHOLE:
+            return CallRating.NEUTRAL
+        case ReplyKind.CONFIGURATION:
+            return CallRating.HOPELESS
+        case ReplyKind.NOT_SENT:
+            asked_for_patience = reply.http_status == THROTTLED_STATUS
+            return CallRating.NEUTRAL if asked_for_patience or reply.own_doing else CallRating.BAD
+        case ReplyKind.UNCLEAR | ReplyKind.LOST:
+            return CallRating.BAD
+
+
+class CircuitBreaker:
+    """Opens on the rate of failed or slow calls, closes after successful probes."""
+
+    def __init__(self, settings: CircuitSettings) -> None:
+        self._settings = settings
+        self.state = CircuitState.CLOSED
+        """An open circuit whose time is over becomes half-open with the next call."""
+        self.reason = ""
+        """Why it opened; empty while closed."""
+        self.opened_at = -math.inf
+        """When it last opened."""
+        self.refused = False
+        """Whether calls fail until the configuration is corrected."""
+        self._good_at = -math.inf
+        self._epoch = 0
+        self._window: deque[tuple[bool, bool]] = deque()
+        self._failed = self._slow = 0
+        self._openings = 0
+        self._probing = self._good_probes = 0
+        self._until = 0.0
+
+    @property
+    def until(self) -> float | None:
+        """When an open circuit allows its first probe; None in the other states."""
+        return self._until if self.state is CircuitState.OPEN else None
+
+    def may_call(self, now: float) -> bool:
+        """Whether `admit` would allow a call."""
+        if self.state is CircuitState.CLOSED:
+            return True
+        if self.state is CircuitState.OPEN:
+            return now >= self._until
+        return self._probing < self._settings.half_open_probes
+
+    def admit(self, now: float) -> Permit | None:
+        """A permit for one call, to be given back with `release`; None while calls are not allowed."""
+        if not self.may_call(now):
+            return None
+        if self.state is CircuitState.OPEN:
+            self._change(CircuitState.HALF_OPEN)
+        is_probe = self.state is CircuitState.HALF_OPEN
+        self._probing += is_probe
+        return Permit(self._epoch, is_probe)
+
+    def holds(self, permit: Permit) -> bool:
+        """Whether the permit is still valid."""
+        return permit.epoch == self._epoch
+
+    def release(self, permit: Permit) -> None:
+        """Ends a permit, used or not. At most once for each."""
+        if permit.is_probe and self.holds(permit):
+            self._probing -= 1
+
+    def note(
+        self,
+        permit: Permit,
+        rating: CallRating,
+        *,
+        is_slow: bool,
+        code: str,
+        retry_after_s: float | None,
+        now: float,
+        random: float,
+        is_repeat: bool = False,
+    ) -> None:
+        """Counts a call's result, unless the circuit changed since it began.
+
+        `is_repeat`: it carried one execution that had failed alone before. While other calls succeed, its failure
+        is blamed on that execution: otherwise a few that can never succeed would block all others.
+        """
+        if not self._settings.enabled:
+            self._note_disabled(rating, is_slow=is_slow, code=code, now=now)
+            return
+        if rating is CallRating.GOOD:
+            self._good_at = now
+        elif rating is CallRating.BAD and is_repeat and not permit.is_probe:
+            gets_through = now - self._good_at < self._settings.open_max_ms / 1000
+            rating = CallRating.NEUTRAL if gets_through else rating
+        if not self.holds(permit):
+            if self.state is CircuitState.OPEN and retry_after_s is not None:
+                self._until = max(self._until, now + self._bounded_s(retry_after_s))
+            return
+        reason = (
+            self._probed(rating, is_slow, code) if permit.is_probe else self._counted(rating, is_slow, code)
+        )
+        if reason:
+            self.refused = rating is CallRating.HOPELESS
+            self._open(reason, retry_after_s, now, random)
+        elif self._good_probes >= self._settings.half_open_probes:
+            self._openings = 0
+            self.reason = ""
+            self.refused = False
+            self._change(CircuitState.CLOSED)
+
+    def wait_s(self, now: float, random: float) -> float:
+        """How long a deferred call waits: until probes are allowed, then spread at random."""
+        first_step_s = self._settings.open_ms / 1000
+        if self.state is CircuitState.OPEN and now < self._until:
+            return self._until - now + random * self._step_s() / 2
+        return first_step_s * (0.5 + 0.5 * random)
+
+    def _counted(self, rating: CallRating, is_slow: bool, code: str) -> str:
+        """Why a call opens the closed circuit; empty if it does not."""
+        if rating is CallRating.HOPELESS:
+            return f"{code}: it will fail until the configuration is changed"
+        if rating is CallRating.NEUTRAL:
+            return ""
+        settings = self._settings
+        self._window.append((rating is CallRating.BAD, is_slow))
+        self._failed += rating is CallRating.BAD
+        self._slow += is_slow
+        if len(self._window) > settings.window_calls:
+            was_bad, was_slow = self._window.popleft()
+            self._failed -= was_bad
+            self._slow -= was_slow
+        calls = len(self._window)
+        if calls < settings.minimum_calls:
+            return ""
+        if self._failed * 100 >= settings.failure_rate_pct * calls:
+            return f"{self._failed} of the last {calls} calls failed, the last one with {code}"
+        if self._slow * 100 >= settings.slow_rate_pct * calls:
+            return f"{self._slow} of the last {calls} calls took {settings.slow_call_ms} ms or longer"
+        return ""
+
+    def _probed(self, rating: CallRating, is_slow: bool, code: str) -> str:
+        """Why a probe opens the circuit again; empty if it does not."""
+        if rating in (CallRating.BAD, CallRating.HOPELESS):
+            return f"a probe failed with {code}"
+        if rating is CallRating.NEUTRAL:
+            return ""
+        if is_slow:
+            return f"a probe took {self._settings.slow_call_ms} ms or longer"
+        self._good_probes += 1
+        return ""
+
+    def _note_disabled(self, rating: CallRating, *, is_slow: bool, code: str, now: float) -> None:
+        """Records when the circuit would have opened: retries still need to know about outages."""
+        if rating is not CallRating.NEUTRAL:
+            self.refused = rating is CallRating.HOPELESS
+        if self._counted(rating, is_slow, code):
+            self.opened_at = now
+            self._clear()
+
+    def _open(self, reason: str, retry_after_s: float | None, now: float, random: float) -> None:
+        self._openings += 1
+        self.opened_at = now
+        self.reason = reason
+        wait_s = self._step_s() * (0.5 + 0.5 * random)
+        if retry_after_s is not None:
+            wait_s = max(wait_s, self._bounded_s(retry_after_s))
+        self._until = now + wait_s
+        self._change(CircuitState.OPEN)
+
+    def _step_s(self) -> float:
+        doublings = min(max(self._openings, 1) - 1, MAX_DOUBLINGS)
+        step_ms: int = self._settings.open_ms * GROWTH**doublings
+        return min(self._settings.open_max_ms, step_ms) / 1000
+
+    def _bounded_s(self, retry_after_s: float) -> float:
+        return min(retry_after_s, self._settings.retry_after_max_ms / 1000)
+
+    def _change(self, state: CircuitState) -> None:
+        self.state = state
+        self._epoch += 1
+        self._probing = self._good_probes = 0
+        self._clear()
+
+    def _clear(self) -> None:
+        self._window.clear()
+        self._failed = self._slow = 0
+
+
+class ConcurrencyLimit:
+    """How many calls may be in flight, from 1 to `maximum`, and when the next may begin.
+
+    Additive increase, multiplicative decrease, as in TCP.
+    """
+
+    def __init__(self, maximum: int, max_pause_s: float) -> None:
+        self._maximum = maximum
+        self._max_pause_s = max_pause_s
+        self._limit = float(maximum)
+        self._decreased_at = float("-inf")
+        self._paused_until = float("-inf")
+        self._throttlings = 0
+
+    @property
+    def limit(self) -> int:
+        """How many calls may be in flight at once."""
+        return int(self._limit)
+
+    def pause_s(self, now: float) -> float:
+        """How long until a call may begin; 0 if one may now."""
+        return max(0.0, self._paused_until - now)
+
+    def note(
+        self, load: Load, *, began: float, retry_after_s: float | None, now: float, random: float
+    ) -> None:
+        """Counts a call that began at `began`.
+
+        Calls that began before the last decrease met the same load that caused it, so they do not lower the
+        limit again. A Retry-After always counts.
+        """
+        if retry_after_s is not None:
+            self._pause(now, retry_after_s)
+        if load is Load.UNTOLD or began < self._decreased_at:
+            return
+        if load is Load.FINE:
+            self._throttlings = 0
+            self._limit = min(self._maximum, self._limit + 1 / self._limit)
+            return
+        self._limit = max(1.0, self._limit * DECREASE)
+        self._decreased_at = now
+        if load is Load.THROTTLED and not retry_after_s:
+            step_s = FIRST_PAUSE_S * 2 ** min(self._throttlings, MAX_DOUBLINGS)
+            self._throttlings += 1
+            self._pause(now, step_s * (0.5 + 0.5 * random))
+
+    def _pause(self, now: float, seconds: float) -> None:
+        self._paused_until = max(self._paused_until, now + min(seconds, self._max_pause_s))
+
+
+class Circuit:
+    """Failure rates, probes and pace together."""
+
+    def __init__(self, settings: CircuitSettings, max_concurrent: int) -> None:
+        self.breaker = CircuitBreaker(settings)
+        self._slow_call_ms = settings.slow_call_ms
+        self._limit = ConcurrencyLimit(max_concurrent, settings.retry_after_max_ms / 1000)
+
+    @property
+    def limit(self) -> int:
+        """How many calls may be in flight at once."""
+        return self._limit.limit
+
+    def note(
+        self,
+        permit: Permit,
+        reply: GatewayReply,
+        began: float,
+        *,
+        now: float,
+        random: float,
+        is_repeat: bool = False,
+    ) -> None:
+        """Counts the reply to a call that began at `began`; `is_repeat` as in CircuitBreaker."""
+        rating, retry_after_s = rating_of(reply), reply.retry_after_s
+        is_slow = (now - began) * 1000 >= self._slow_call_ms
+        self.breaker.note(
+            permit,
+            rating,
+            is_slow=is_slow,
+            code=reply.code,
+            retry_after_s=retry_after_s,
+            now=now,
+            random=random,
+            is_repeat=is_repeat,
+        )
+        load = _load_of(reply, rating, is_slow)
+        self._limit.note(load, began=began, retry_after_s=retry_after_s, now=now, random=random)
+
+    def slot_in_s(self, in_flight: int, now: float) -> float:
+        """How long a sender waits before it takes work while `in_flight` others are busy.
+
+        0: not at all; infinite: until one of the others is done. While no call is allowed a sender need not
+        wait: what it takes is deferred, not sent.
+        """
+        if not self.breaker.may_call(now):
+            return 0.0
+        return math.inf if in_flight >= self.limit else self._limit.pause_s(now)
+
+    def is_outage(self, since: float) -> bool:
+        """Whether calls failed in general since then: a single failure proves little."""
+        return self.breaker.state is not CircuitState.CLOSED or self.breaker.opened_at >= since
+
+
+def _load_of(reply: GatewayReply, rating: CallRating, is_slow: bool) -> Load:
+    if reply.http_status == THROTTLED_STATUS:
+        return Load.THROTTLED
+    if reply.kind is ReplyKind.LOST or reply.http_status == UNAVAILABLE_STATUS or is_slow:
+        return Load.TOO_MUCH
+    return Load.FINE if rating is CallRating.GOOD else Load.UNTOLD
