@@ -109,7 +109,7 @@ async def test_fifty_submissions_of_one_order_send_exactly_what_it_has(database:
         assert sum(isinstance(a.error, QuantityExceeded) for a in answers) == 37
         assert sorted(desk.gateway.times_accepted().values()) == [1] * 13
         assert sum(row.quantity or 0 for row in desk.gateway.books) == Decimal("97.5")
-        assert len(desk.gateway.calls) < 13
+        assert len(desk.gateway.calls) <= 13
         assert await conserved(database)
 
 
