@@ -53,11 +53,8 @@ SHARED_CLASSES = {
     "CircuitSettings",
     "ExecutionPost",
     "Field",
-    "LogLevel",
-    "Origins",
     "Source",
     "SubmissionSettings",
-    "Tally",
 }
 """Public classes that two modules define: a ratchet, to be empty."""
 

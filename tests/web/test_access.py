@@ -24,7 +24,7 @@ from trade_service.settings.model import Settings
 from trade_service.trading.editors import Editors
 from trade_service.web.access import READER, UndeclaredRole, check_roles, declared_roles
 from trade_service.web.app import create_app
-from trade_service.web.cors import Origins
+from trade_service.web.cors import AllowedOrigins
 from trade_service.web.dependencies import WebSettings
 from trade_service.web.errors import RequestRefused
 from trade_service.web.web_settings import ServerSettings
@@ -213,11 +213,11 @@ async def test_a_page_that_the_service_itself_shows_may_call(client: Client) -> 
     ],
 )
 def test_without_a_choice_pages_of_this_machine_may_call(origin: str, allowed: bool) -> None:
-    origins = Origins(None)
+    origins = AllowedOrigins(None)
     with nullcontext() if allowed else pytest.raises(RequestRefused, match="cors_allow_origins"):
         origins.check(origin, "rebound.example:8082")
     assert origins.cors([]).is_origin_allowed(origin) is allowed
-    Origins(("*",)).check(origin, "")
+    AllowedOrigins(("*",)).check(origin, "")
 
 
 @pytest.mark.parametrize(

@@ -229,7 +229,7 @@ async def test_all_of_it_is_written_in_a_constant_number_of_statements(live: Liv
         ids = await executions(live, count)
         async with counted_statements(live.services.database) as statements:
             await live.client.post(SUBMIT, {"executionIds": ids}, headers=ASYNC)
-        counts.append([s for s in statements if "bulk_submission" in s or "foreign_rows" in s])
+        counts.append([s for s in statements if "bulk_submission" in s or "FROM legacy" in s])
     live.simulator.release()
     assert [len(one) for one in counts] == [3, 3]
     assert await value_of(live.services.database, "SELECT count(*) FROM bulk_submission") > 0

@@ -13,7 +13,7 @@ from tests.web.support import Client, FakeUseCases, served
 from trade_service.domain.access import Principal, Role
 from trade_service.web.dependencies import WebSettings
 from trade_service.web.errors import STATUS_OF, STATUS_OF_REASON
-from trade_service.web.openapi.texts import MEANING, TAGS
+from trade_service.web.openapi.document import description
 
 
 class OneReader:
@@ -56,7 +56,7 @@ async def test_every_operation_is_told_in_full(api: Any) -> None:
     for path, method, one in found:
         assert one["summary"].endswith("."), path
         assert len(one["tags"]) == 1, path
-        assert one["tags"][0] in TAGS, path
+        assert one["tags"][0] in description()["tags"], path
         by_id_alone = path == "/api/v1/execution/{id}/submit"
         assert ("requestBody" in one) == (method in ("post", "put") and not by_id_alone), path
         assert {f"{{{p['name']}}}" for p in one["parameters"] if p["in"] == "path"} == set(
@@ -141,7 +141,8 @@ async def test_every_example_is_what_its_schema_says(api: Any) -> None:
 
 
 def test_every_status_of_an_error_is_explained() -> None:
-    assert {*STATUS_OF.values(), *STATUS_OF_REASON.values()} <= MEANING.keys()
+    statuses = {*STATUS_OF.values(), *STATUS_OF_REASON.values()}
+    assert {str(status) for status in statuses} <= description()["meanings"].keys()
 
 
 async def test_credentials_are_told_where_they_are_asked_for(api: Any) -> None:

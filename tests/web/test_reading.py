@@ -13,14 +13,15 @@ from trade_service.domain.errors import InvalidInput
 from trade_service.trading.listing.model import EXECUTION_FIELDS
 from trade_service.web.dto import StrictDecoder
 from trade_service.web.integers import INTEGER_TEXT, LEAST, MOST, up_to
-from trade_service.web.openapi.examples import EXAMPLES
-from trade_service.web.rendering import encoded
+from trade_service.web.openapi.document import examples
+from trade_service.web.v1 import references, requests
 from trade_service.web.v1.requests import (
     BatchSubmit,
     ExecutionPost,
     TradeOrderBulkPost,
     TradeOrderPost,
 )
+from trade_service.web.v2 import operating_bodies, submission_bodies, trade_orders
 from trade_service.web.v2.parameters import read_filters
 from trade_service.web.v2.submission_bodies import ExecutionsSubmit
 
@@ -92,7 +93,9 @@ def test_what_clients_send_is_read_once(quantity: str) -> None:
     assert READER.decode(body.encode()).fewest_quotes() == body.count('"')
 
 
-BODIES = [shape for shape in EXAMPLES if shape.__name__.endswith(("Post", "Put", "Submit", "Move"))]
+MODULES = (references, requests, operating_bodies, submission_bodies, trade_orders)
+SHAPES = {name: shape for module in MODULES for name, shape in vars(module).items()}
+BODIES = [SHAPES[name] for name in examples() if name.endswith(("Post", "Put", "Submit", "Move"))]
 NOT_INTEGERS = ["1.0", " 1", "1 ", "+1", "1e0", "01", "-0", "", "x", "1_0", "\u0661", "true", "9" * 5000]
 
 
@@ -109,7 +112,7 @@ def with_texts(value: Any) -> Any:
 def test_every_integer_of_every_body_may_be_text(shape: Any) -> None:
     """A total table: the bodies that the description has examples of."""
     reader: StrictDecoder[Any] = StrictDecoder(shape)
-    plain = json.loads(encoded(EXAMPLES[shape]))
+    plain = examples()[shape.__name__]
     as_text = with_texts(plain)
     read = reader.decode(json.dumps(as_text).encode())
     if hasattr(read, "to_domain") and shape.__name__ != "TradeOrderSubmit":

@@ -18,7 +18,7 @@ from litestar.types import ASGIApp, HTTPScope, Receive, Scope, Send
 
 from trade_service.domain.access import CredentialsNotCheckable, NotAuthenticated, Principal, Role
 from trade_service.web.codes import HttpCode
-from trade_service.web.cors import Origins
+from trade_service.web.cors import AllowedOrigins
 from trade_service.web.errors import RequestRefused
 from trade_service.web.rate_limit import RateLimit
 
@@ -76,7 +76,7 @@ class Authentication:
     origin, 429 over the rate limit, 503 where credentials cannot be checked.
     """
 
-    def __init__(self, authenticator: Authenticator, rates: RateLimit, origins: Origins) -> None:
+    def __init__(self, authenticator: Authenticator, rates: RateLimit, origins: AllowedOrigins) -> None:
         self._authenticator = authenticator
         self._rates = rates
         self._origins = origins

@@ -8,7 +8,7 @@ from litestar.middleware import AbstractMiddleware
 from litestar.types import Middleware
 
 from trade_service.web.access import Authentication, Everybody, check_roles, for_role, require_role
-from trade_service.web.cors import Origins
+from trade_service.web.cors import AllowedOrigins
 from trade_service.web.dependencies import WebServices, provided
 from trade_service.web.dto import StrictBodies, StrictRequest
 from trade_service.web.errors import allow_header, respond_to_error
@@ -69,7 +69,7 @@ def create_app(services: WebServices) -> Litestar:
     """The application over `services`. It starts nothing itself, and answers as soon as it is called."""
     settings = services.settings
     rates = RateLimit(settings.requests_per_s, settings.request_burst, settings.max_clients)
-    origins = Origins(settings.cors_allow_origins)
+    origins = AllowedOrigins(settings.cors_allow_origins)
     app = Litestar(
         route_handlers=_routers(services),
         dependencies={"services": provided(services)},

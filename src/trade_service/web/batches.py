@@ -26,7 +26,7 @@ class HasStatus(Protocol):
 Result = TypeVar("Result", bound=HasStatus)
 
 
-class Tally(NamedTuple):
+class BatchCounts(NamedTuple):
     """How a batch went."""
 
     status: str
@@ -56,7 +56,7 @@ class BatchAnswer(msgspec.Struct, Generic[Result], frozen=True, rename="camel"):
     @classmethod
     def of(cls, results: Sequence[Result], done: str) -> Self:
         """The envelope; its message reads `2 of 3` and then what was `done`."""
-        tally = Tally.of(results)
+        tally = BatchCounts.of(results)
         message = f"{tally.successful} of {tally.total} {done}"
         return cls(tally.status, message, tally.total, tally.successful, tally.failed, results)
 
@@ -74,7 +74,7 @@ class OrderResult(msgspec.Struct, Generic[Order], frozen=True, rename="camel"):
     message: str
     trade_order: Order | None
 
-
-def created(orders: Sequence[Order]) -> list[OrderResult[Order]]:
-    """The results of a batch that created all of its orders."""
-    return [OrderResult(index, SUCCESS, "trade order created", order) for index, order in enumerate(orders)]
+    @classmethod
+    def created(cls, orders: Sequence[Order]) -> list[Self]:
+        """The results of a batch that created all of its orders."""
+        return [cls(index, SUCCESS, "trade order created", order) for index, order in enumerate(orders)]

@@ -12,7 +12,7 @@ EVERY = "*"
 _OF_THIS_MACHINE = r"https?://(localhost|127\.0\.0\.1|\[::1\])(:[0-9]{1,5})?"
 
 
-class Origins:
+class AllowedOrigins:
     """The allowed origins; None allows the pages that this machine serves itself.
 
     CORS headers alone do not keep a page from calling: browsers send a POST without a body, or with plain text,

@@ -67,7 +67,7 @@ class Metrics(Protocol):
         ...
 
 
-class LogLevel(Protocol):
+class AdjustableLogLevel(Protocol):
     """The level of the process's log."""
 
     @property
@@ -127,7 +127,7 @@ class WebServices(msgspec.Struct, frozen=True):
     authenticator: Authenticator = Everybody()
     metrics: Metrics | None = None
     """None when nothing is measured."""
-    log_level: LogLevel | None = None
+    log_level: AdjustableLogLevel | None = None
     """None where it cannot be changed."""
     settings: WebSettings = WebSettings()
 

@@ -8,7 +8,7 @@ from litestar.params import FromPath, JSONBody
 
 from trade_service.domain.errors import InvalidInput, NotFound
 from trade_service.web.access import OPERATOR
-from trade_service.web.dependencies import Injected, LogLevel
+from trade_service.web.dependencies import AdjustableLogLevel, Injected
 from trade_service.web.rendering import answer
 from trade_service.web.routing import get, post
 
@@ -39,18 +39,20 @@ class LogLevelController(Controller):
     tags = ("Operations",)
 
     @get("/")
-    async def all(self, level: Injected[LogLevel]) -> Response[dict[str, Any]]:
+    async def all(self, level: Injected[AdjustableLogLevel]) -> Response[dict[str, Any]]:
         """The known levels, and the one in force."""
         return answer({"levels": list(LEVELS), "loggers": {ROOT: _shown(level)}})
 
     @get("/{name:str}")
-    async def one(self, level: Injected[LogLevel], name: FromPath[str]) -> Response[dict[str, Any]]:
+    async def one(self, level: Injected[AdjustableLogLevel], name: FromPath[str]) -> Response[dict[str, Any]]:
         """The level in force."""
         _require_root(name)
         return answer(_shown(level))
 
     @post("/{name:str}", status_code=204)
-    async def change(self, level: Injected[LogLevel], name: FromPath[str], data: JSONBody[LevelPost]) -> None:
+    async def change(
+        self, level: Injected[AdjustableLogLevel], name: FromPath[str], data: JSONBody[LevelPost]
+    ) -> None:
         """Sets the level until the next change or restart; null restores the one in the settings."""
         _require_root(name)
         wanted = data.configured_level
@@ -60,7 +62,7 @@ class LogLevelController(Controller):
         level.change(None if wanted is None else LEVELS[wanted.upper()])
 
 
-def _shown(level: LogLevel) -> dict[str, str]:
+def _shown(level: AdjustableLogLevel) -> dict[str, str]:
     shown = _SPRING[level.effective]
     return {"configuredLevel": shown, "effectiveLevel": shown}
 

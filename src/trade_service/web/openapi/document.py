@@ -1,10 +1,17 @@
-"""OpenAPI 3.1 of everything that the application serves."""
+"""OpenAPI 3.1 of all routes: schemas from msgspec, the rest from the routes and from description.toml.
+
+Litestar's own generator has no links and no shared responses, names path parameters as the routes do (templates
+are labels of metrics and part of idempotency keys, so they stay), and describes msgspec's types differently.
+"""
 
 import inspect
+import json
 import re
+import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from functools import cached_property
+from functools import cache, cached_property
+from importlib.resources import files
 from types import NoneType
 from typing import Any, get_args
 
@@ -20,14 +27,10 @@ from trade_service import __version__
 from trade_service.domain.access import Role
 from trade_service.web.access import role_of
 from trade_service.web.errors import ProblemBody
-from trade_service.web.openapi.errors import error_examples, error_responses
-from trade_service.web.openapi.examples import EXAMPLES
-from trade_service.web.openapi.links import all_links, links_of
-from trade_service.web.openapi.texts import ABOUT, HEADERS, MEANING, TAGS
-from trade_service.web.rendering import PROBLEM_JSON, encoded
+from trade_service.web.openapi.errors import EXAMPLES_OF_ERRORS, error_content
+from trade_service.web.rendering import PROBLEM_JSON
 from trade_service.web.route_docs import DOCS, ID, JSON, RouteDocs
 
-_COMPONENT = "#/components/schemas/{name}"
 _IN_PATH = re.compile(r"\{(\w+)\}")
 _OWN_PATHS = "/schema"
 _SECURITY: list[dict[str, list[str]]] = [{"bearer": []}, {"apiKey": []}]
@@ -37,10 +40,24 @@ _SCHEMES = {
     "bearer": {"type": "http", "scheme": "bearer", "description": "An API key, or a JWT."},
     "apiKey": {"type": "apiKey", "in": "header", "name": "X-API-Key", "description": "An API key."},
 }
+_HEADERS_OF_ERRORS = {401: "WWW-Authenticate", 429: "Retry-After"}
 
 
-class Told(msgspec.Struct, frozen=True, dict=True):
-    """A route with all that is told of it."""
+@cache
+def description() -> Mapping[str, Any]:
+    """description.toml: tags, meanings of statuses, headers, links, and which links follow which response."""
+    return tomllib.loads(files(__package__).joinpath("description.toml").read_text("utf-8"))
+
+
+@cache
+def examples() -> Mapping[str, Any]:
+    """examples.json: an example of each of the main bodies, by the name of its shape."""
+    found: Mapping[str, Any] = json.loads(files(__package__).joinpath("examples.json").read_bytes())
+    return found
+
+
+class Operation(msgspec.Struct, frozen=True, dict=True):
+    """A route and one of its methods."""
 
     method: str
     template: str
@@ -50,11 +67,11 @@ class Told(msgspec.Struct, frozen=True, dict=True):
 
     @property
     def path(self) -> str:
-        """The path as clients know it: what is meant by its id is called id."""
+        """The path in public terms: an id is called id."""
         return _IN_PATH.sub(lambda found: f"{{{_public(found[1])}}}", self.template)
 
     @property
-    def operation_id(self) -> str:
+    def id(self) -> str:
         """Unique and stable: the method and the words of the path."""
         words = [word for word in self.path.strip("/").split("/") if word != "api"]
         names = (
@@ -70,7 +87,7 @@ class Told(msgspec.Struct, frozen=True, dict=True):
 
     @cached_property
     def answers(self) -> Mapping[int, Any]:
-        """The shapes of what is no error, by status."""
+        """The shapes of successful responses, by status."""
         if self.docs.answers:
             return self.docs.answers
         returned = self.handler.parsed_return_field.annotation
@@ -78,7 +95,7 @@ class Told(msgspec.Struct, frozen=True, dict=True):
 
     @property
     def parameters(self) -> list[Parameter]:
-        """What the path, the query and the headers hold."""
+        """The parameters in the path, the query and the headers."""
         in_path = (_path_parameter(name) for name in _IN_PATH.findall(self.template))
         return [*in_path, *self.docs.parameters]
 
@@ -98,45 +115,42 @@ class Told(msgspec.Struct, frozen=True, dict=True):
 
     @property
     def shapes(self) -> Iterator[Any]:
-        """All that have a schema."""
-        yield from (shape for shape in self.answers.values() if shape is not None)
-        if self.body is not None:
-            yield self.body
-        if self.docs.refusal is not None:
-            yield self.docs.refusal
+        """Every shape with a schema."""
+        yield from (shape for shape in (*self.answers.values(), self.body, self.docs.refusal) if shape)
 
 
 def openapi_document(app: Litestar, *, secured: bool) -> dict[str, Any]:
-    """The description of all routes of `app`; `secured` when callers have to say who they are."""
-    told = sorted(_told(app), key=lambda one: (one.path, _METHODS.index(one.method)))
-    schemas = Schemas(told)
+    """The document of all routes of `app`; `secured` when callers have to authenticate."""
+    operations = sorted(_operations(app), key=lambda one: (one.path, _METHODS.index(one.method)))
+    schemas = Schemas(operations)
     paths: dict[str, dict[str, Any]] = {}
-    for one in told:
-        paths.setdefault(one.path, {})[one.method] = _operation(one, schemas, secured)
+    for one in operations:
+        paths.setdefault(one.path, {})[one.method] = _operation_object(one, schemas, secured)
+    texts = description()
     components: dict[str, Any] = {
         "schemas": schemas.components,
-        "responses": error_responses(),
-        "headers": HEADERS,
-        "links": all_links(),
+        "responses": {f"Error{status}": _error_response(status) for status in EXAMPLES_OF_ERRORS},
+        "headers": texts["headers"],
+        "links": texts["links"],
     }
     if secured:
         components["securitySchemes"] = _SCHEMES
     return {
         "openapi": "3.1.0",
-        "info": {"title": "Trade Service", "version": __version__, "description": ABOUT},
+        "info": {"title": "Trade Service", "version": __version__, "description": texts["about"]},
         "servers": [{"url": "/"}],
-        "tags": [{"name": name, "description": text} for name, text in TAGS.items()],
+        "tags": [{"name": name, "description": text} for name, text in texts["tags"].items()],
         "paths": paths,
         "components": components,
     }
 
 
 class Schemas:
-    """The JSON schemas of all shapes, each named once."""
+    """The JSON schemas of all shapes, each under one name."""
 
-    def __init__(self, told: list[Told]) -> None:
-        shapes = list(dict.fromkeys([ProblemBody, *(shape for one in told for shape in one.shapes)]))
-        found, components = msgspec.json.schema_components(shapes, ref_template=_COMPONENT)
+    def __init__(self, operations: list[Operation]) -> None:
+        shapes = list(dict.fromkeys([ProblemBody, *(shape for one in operations for shape in one.shapes)]))
+        found, components = msgspec.json.schema_components(shapes, ref_template="#/components/schemas/{name}")
         self._found = dict(zip(shapes, map(_exact, found), strict=True))
         self.components: dict[str, Any] = {name: _exact(one) for name, one in sorted(components.items())}
 
@@ -145,12 +159,13 @@ class Schemas:
         if media_type != JSON:
             return {media_type: {"schema": {"type": "string"}}}
         body: dict[str, Any] = {"schema": self._found[shape]}
-        if shape in EXAMPLES:
-            body["example"] = msgspec.json.decode(encoded(EXAMPLES[shape]))
+        example = examples().get(getattr(shape, "__name__", ""))
+        if example is not None:
+            body["example"] = example
         return {media_type: body}
 
 
-def _told(app: Litestar) -> Iterator[Told]:
+def _operations(app: Litestar) -> Iterator[Operation]:
     for route in app.routes:
         if not isinstance(route, HTTPRoute) or route.path.startswith(_OWN_PATHS):
             continue
@@ -158,48 +173,56 @@ def _told(app: Litestar) -> Iterator[Told]:
             role = role_of(handler, str(method))
             if method != HttpMethod.OPTIONS and role is not None:
                 docs = handler.opt.get(DOCS, RouteDocs())
-                yield Told(str(method).lower(), route.path_format, handler, docs, role)
+                yield Operation(str(method).lower(), route.path_format, handler, docs, role)
 
 
-def _operation(told: Told, schemas: Schemas, secured: bool) -> dict[str, Any]:
-    summary, _, rest = inspect.cleandoc(told.handler.fn.__doc__ or "").partition("\n\n")
-    role = f"Needs the role {told.role.title}." if told.role > Role.ANYONE else "Open to everybody."
+def _operation_object(one: Operation, schemas: Schemas, secured: bool) -> dict[str, Any]:
+    summary, _, rest = inspect.cleandoc(one.handler.fn.__doc__ or "").partition("\n\n")
+    role = f"Needs the role {one.role.title}." if one.role > Role.ANYONE else "Open to everybody."
     operation: dict[str, Any] = {
-        "operationId": told.operation_id,
-        "tags": sorted({tag for layer in told.handler.ownership_layers for tag in layer.tags or ()}),
+        "operationId": one.id,
+        "tags": sorted(one.handler.resolve_tags()),
         "summary": " ".join(summary.split()),
         "description": "\n\n".join(text for text in (rest.strip(), role) if text),
-        "parameters": [one.to_schema() for one in told.parameters],
-        "responses": dict(sorted(_responses(told, schemas).items())),
+        "parameters": [parameter.to_schema() for parameter in one.parameters],
+        "responses": dict(sorted(_responses(one, schemas).items())),
     }
-    if told.body is not None:
-        operation["requestBody"] = {"required": True, "content": schemas.content(told.body)}
+    if one.body is not None:
+        operation["requestBody"] = {"required": True, "content": schemas.content(one.body)}
     if secured:
-        operation["security"] = _SECURITY if told.role > Role.ANYONE else []
+        operation["security"] = _SECURITY if one.role > Role.ANYONE else []
     return operation
 
 
-def _responses(told: Told, schemas: Schemas) -> dict[str, Any]:
+def _responses(one: Operation, schemas: Schemas) -> dict[str, Any]:
     responses: dict[str, Any] = {}
-    for status, shape in told.answers.items():
-        names = ("X-Request-ID", *told.docs.headers)
-        headers = {name: {"$ref": f"#/components/headers/{name}"} for name in names}
-        responses[str(status)] = {"description": MEANING[status], "headers": headers}
+    follow = description()["follow"].get(one.id, {})
+    for status, shape in one.answers.items():
+        response = responses[str(status)] = _response(status, *one.docs.headers)
         if shape is not None:
-            responses[str(status)]["content"] = schemas.content(shape, told.docs.media_type)
-        if links := links_of(told.operation_id, status):
-            responses[str(status)]["links"] = links
-    for status in told.errors:
-        responses[str(status)] = {"$ref": f"#/components/responses/Error{status}"}
-        if told.docs.refusal is not None:
-            problem = error_examples(status)
-            envelope = schemas.content(told.docs.refusal)
-            responses[str(status)] = {
-                "description": MEANING[status],
-                "headers": {"X-Request-ID": {"$ref": "#/components/headers/X-Request-ID"}},
-                "content": {**envelope, PROBLEM_JSON: problem},
-            }
+            response["content"] = schemas.content(shape, one.docs.media_type)
+        if links := follow.get(str(status)):
+            response["links"] = {name: {"$ref": f"#/components/links/{name}"} for name in links}
+    for status in one.errors:
+        if one.docs.refusal is None:
+            responses[str(status)] = {"$ref": f"#/components/responses/Error{status}"}
+        else:
+            content = {**schemas.content(one.docs.refusal), PROBLEM_JSON: error_content(status)}
+            responses[str(status)] = _response(status) | {"content": content}
     return responses
+
+
+def _response(status: int, *headers: str) -> dict[str, Any]:
+    names = ("X-Request-ID", *headers)
+    return {
+        "description": description()["meanings"][str(status)],
+        "headers": {name: {"$ref": f"#/components/headers/{name}"} for name in names},
+    }
+
+
+def _error_response(status: int) -> dict[str, Any]:
+    headers = [_HEADERS_OF_ERRORS[status]] if status in _HEADERS_OF_ERRORS else []
+    return _response(status, *headers) | {"content": {PROBLEM_JSON: error_content(status)}}
 
 
 def _public(name: str) -> str:
@@ -209,15 +232,14 @@ def _public(name: str) -> str:
 def _path_parameter(name: str) -> Parameter:
     schema, text = Schema(type=OpenAPIType.STRING, min_length=1), "Its name."
     if name == "submission_id":
-        schema, text = Schema(type=OpenAPIType.STRING, format=OpenAPIFormat.UUID), "The id that was answered."
+        schema, text = Schema(type=OpenAPIType.STRING, format=OpenAPIFormat.UUID), "The id in the response."
     elif name.endswith("_id"):
         schema, text = _ID_IN_PATH, f"The id of the {name.removesuffix('_id').replace('_', ' ')}."
     return Parameter(_public(name), "path", description=text, schema=schema, required=True)
 
 
 def _exact(schema: Any) -> Any:
-    """The schema with decimals as they are answered (JSON numbers, digit for digit) and integers as they are
-    read: those with a pattern also as text."""
+    """The schema with decimals as numbers, as responses have them, and integers with a pattern also as text."""
     if isinstance(schema, list):
         return [_exact(one) for one in schema]
     if not isinstance(schema, dict):

@@ -1,4 +1,4 @@
-"""Errors as the description shows them: told by the same code that answers them."""
+"""Examples of errors for the OpenAPI document, rendered by the code that renders errors."""
 
 from typing import Any
 
@@ -11,18 +11,17 @@ from trade_service.submission.ports import StoreUnavailable
 from trade_service.trading.model import NotAccepted
 from trade_service.web.codes import HttpCode
 from trade_service.web.errors import RequestRefused, problem_body, problem_of
-from trade_service.web.openapi.texts import MEANING
-from trade_service.web.rendering import PROBLEM_JSON, encoded
+from trade_service.web.rendering import encoded
 
 _REQUEST_ID = "0f8fad5bd9cb469fa16570867728950e"
 
 
-def _given_up(code: str, message: str) -> NotAccepted:
+def _exhausted(code: str, message: str) -> NotAccepted:
     status, state = SubmitStatus.RETRY_EXHAUSTED, SubmissionState.EXHAUSTED
     return NotAccepted(ExecutionSubmitResult(9, status, state, code, message))
 
 
-_EXAMPLES: dict[int, Exception] = {
+EXAMPLES_OF_ERRORS: dict[int, Exception] = {
     400: domain.InvalidInput.of("quantity", "-5", "must be greater than zero"),
     401: RequestRefused(
         401, HttpCode.NOT_AUTHENTICATED, "give a key or token: Authorization: Bearer, or X-API-Key"
@@ -40,31 +39,15 @@ _EXAMPLES: dict[int, Exception] = {
     ),
     429: RequestRefused(429, HttpCode.TOO_MANY_REQUESTS, "more than 50 requests a second", 0.4),
     500: RuntimeError(),
-    502: _given_up("DOWNSTREAM_CONNECTION_LOST", "the connection to the Execution Service broke"),
+    502: _exhausted("DOWNSTREAM_CONNECTION_LOST", "the connection to the Execution Service broke"),
     503: StoreUnavailable("the database is away"),
-    504: _given_up("DOWNSTREAM_READ_TIMEOUT", "the Execution Service did not answer in time"),
+    504: _exhausted("DOWNSTREAM_READ_TIMEOUT", "the Execution Service did not answer in time"),
 }
 """One error of every status."""
 
-_HEADERS = {401: "WWW-Authenticate", 429: "Retry-After"}
 
-
-def error_examples(status: int) -> dict[str, Any]:
+def error_content(status: int) -> dict[str, Any]:
     """The content of an error: its schema and an example."""
-    problem = problem_of(_EXAMPLES[status], "POST", "/api/v1/tradeOrders")
+    problem = problem_of(EXAMPLES_OF_ERRORS[status], "POST", "/api/v1/tradeOrders")
     example = msgspec.json.decode(encoded(problem_body(problem, _REQUEST_ID)))
     return {"schema": {"$ref": "#/components/schemas/ProblemBody"}, "example": example}
-
-
-def error_responses() -> dict[str, Any]:
-    """Every error, named by its status."""
-    return {f"Error{status}": _response(status) for status in _EXAMPLES}
-
-
-def _response(status: int) -> dict[str, Any]:
-    names = ["X-Request-ID"] + ([_HEADERS[status]] if status in _HEADERS else [])
-    return {
-        "description": MEANING[status],
-        "headers": {name: {"$ref": f"#/components/headers/{name}"} for name in names},
-        "content": {PROBLEM_JSON: error_examples(status)},
-    }

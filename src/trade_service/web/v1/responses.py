@@ -12,7 +12,7 @@ from trade_service.domain.orders import TradeOrder
 from trade_service.domain.reference import Blotter, Destination, ExecutionStatus, TradeType
 from trade_service.submission.model import PENDING_MESSAGE, ExecutionSubmitResult, SubmitStatus
 from trade_service.trading.model import ExecutionView, SubmittedOrder
-from trade_service.web.batches import FAILURE, SUCCESS, BatchAnswer, OrderResult, ResultStatus, Tally
+from trade_service.web.batches import FAILURE, SUCCESS, BatchAnswer, BatchCounts, OrderResult, ResultStatus
 
 SUBMISSION_STATE = "X-Submission-State"
 SUBMISSION_MESSAGE = "X-Submission-Message"
@@ -99,7 +99,7 @@ class BulkResult(OrderResult[TradeOrderAnswer], frozen=True):
     """One trade order of a bulk."""
 
 
-class BulkAnswer(BatchAnswer[OrderResult[TradeOrderAnswer]], frozen=True):
+class BulkAnswer(BatchAnswer[BulkResult], frozen=True):
     """All trade orders of a bulk were created."""
 
 
@@ -134,7 +134,7 @@ class BatchSubmitAnswer(BatchAnswer[SubmitResultAnswer], frozen=True):
     @classmethod
     def summary(cls, submitted: Sequence[SubmittedOrder]) -> Self:
         """Counts and sums up the outcomes."""
-        tally = Tally.of(results := [SubmitResultAnswer.of(one) for one in submitted])
+        tally = BatchCounts.of(results := [SubmitResultAnswer.of(one) for one in submitted])
         message = f"{tally.successful} successful, {tally.failed} failed of {tally.total}"
         if pending := len(pending_results(one.result for one in submitted)):
             message += f"; {pending} of the successful {PENDING_MESSAGE}"

@@ -9,7 +9,6 @@ from litestar.params import FromPath, JSONBody
 from trade_service.domain.orders import TradeOrder
 from trade_service.trading.request_keys import Created
 from trade_service.web.access import READER, TRADER
-from trade_service.web.batches import created as created_results
 from trade_service.web.dependencies import HttpRequest, Services
 from trade_service.web.idempotency import keyed_post
 from trade_service.web.order_batches import OrderBatchController
@@ -31,6 +30,7 @@ from trade_service.web.v1.responses import (
     SUBMISSION_STATE,
     BatchSubmitAnswer,
     BulkAnswer,
+    BulkResult,
     ExecutionAnswer,
     TradeOrderAnswer,
     pending_headers,
@@ -144,7 +144,7 @@ class BulkController(OrderBatchController[BulkAnswer]):
 
     async def present(self, services: Services, orders: Sequence[TradeOrder]) -> BulkAnswer:
         """The orders with their blotters."""
-        results = created_results(await _with_blotters(services, orders))
+        results = BulkResult.created(await _with_blotters(services, orders))
         return BulkAnswer.of(results, "trade orders created")
 
 

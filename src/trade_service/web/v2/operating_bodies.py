@@ -14,7 +14,7 @@ from trade_service.domain.money import plain
 from trade_service.submission.by_hand import Case, Sighting, waits_for
 from trade_service.trading.history import AttemptHistory, Evidence, History
 from trade_service.trading.requeueing import MAX_REQUEUE, Requeued, RequeueFilter
-from trade_service.web.batches import Tally
+from trade_service.web.batches import BatchCounts
 from trade_service.web.integers import Int32
 from trade_service.web.route_docs import one_of
 from trade_service.web.v1.requests import OptionalInstant, instant_or_none
@@ -168,7 +168,7 @@ class RequeueAnswer(msgspec.Struct, frozen=True, rename="camel"):
     def of(cls, requeued: Sequence[Requeued], *, dry_run: bool, more: bool) -> "RequeueAnswer":
         """Counts and sums up the results."""
         results = [RequeueResult.of(one) for one in requeued]
-        status, total, good, failed = Tally.of(results, REFUSED)
+        status, total, good, failed = BatchCounts.of(results, REFUSED)
         message = f"{good} of {total} {'can be requeued' if dry_run else 'requeued'}"
         return cls(status, message, dry_run, total, good, failed, more, results)
 

@@ -178,7 +178,11 @@ class ExecutionPage(msgspec.Struct, frozen=True, rename="camel"):
         return cls([ExecutionV2.of(one) for one in page.items], Pagination.of(page))
 
 
-class BatchCreateAnswer(BatchAnswer[OrderResult[TradeOrderV2]], frozen=True):
+class CreatedResult(OrderResult[TradeOrderV2], frozen=True):
+    """One created trade order."""
+
+
+class BatchCreateAnswer(BatchAnswer[CreatedResult], frozen=True):
     """All trade orders were created."""
 
 

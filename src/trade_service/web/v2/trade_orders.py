@@ -11,7 +11,6 @@ from trade_service.domain.orders import TradeOrder
 from trade_service.trading.listing.model import ORDER_FIELDS
 from trade_service.trading.order_editor import MAX_ORDERS
 from trade_service.web.access import READER, TRADER
-from trade_service.web.batches import created
 from trade_service.web.dependencies import HttpRequest, Services
 from trade_service.web.integers import Int32
 from trade_service.web.order_batches import OrderBatchController
@@ -23,6 +22,7 @@ from trade_service.web.v2.parameters import given_in, list_parameters, read_list
 from trade_service.web.v2.responses import (
     BatchCreateAnswer,
     BatchMoveAnswer,
+    CreatedResult,
     MovedResult,
     TradeOrderPage,
     TradeOrderV2,
@@ -82,4 +82,5 @@ class NamedBatchController(OrderBatchController[BatchCreateAnswer]):
     async def present(self, services: Services, orders: Sequence[TradeOrder]) -> BatchCreateAnswer:
         """The orders with the names of their portfolios and securities."""
         named = await services.lists.named_orders(orders)
-        return BatchCreateAnswer.of(created([TradeOrderV2.of(one) for one in named]), "trade orders created")
+        results = CreatedResult.created([TradeOrderV2.of(one) for one in named])
+        return BatchCreateAnswer.of(results, "trade orders created")
