@@ -12,7 +12,7 @@ from rich.table import Table
 
 from execution_simulator.faults import FAULTS, FaultPlanError
 from execution_simulator.ledger_file import LedgerFileError
-from execution_simulator.profiles import PROFILES, ProfileName
+from execution_simulator.profiles import PROFILES
 from execution_simulator.server import RunningSimulator, SimulatorSettings, running_simulator
 from execution_simulator.settings import parse_fault_rates
 from trade_service.cli.running import CommandError, options, run_until_stopped
@@ -34,7 +34,7 @@ def _list_faults(ctx: click.Context, _: click.Parameter, wanted: object) -> None
 
 
 _latency_options = options(
-    click.option("--latency-ms", default=0.0, show_default=True, help="Latency of each call."),
+    click.option("--latency-ms", "call_latency_ms", default=0.0, show_default=True, help="Latency of each call."),
     click.option("--item-latency-ms", default=0.0, show_default=True,
                  help="Additional latency per execution of a call."),
     click.option("--latency-jitter", default=LATENCY_JITTER, show_default=True,
@@ -82,21 +82,15 @@ _books_options = options(
 @click.option("--keeper-of", type=click.Path(path_type=Path), hidden=True,
               help="The same, and then remove this folder of a demo or benchmark.")  # fmt: skip
 def simulate(
-    host: str, port: int, profile: ProfileName, latency_ms: float, item_latency_ms: float,
-    latency_jitter: float, faults: tuple[str, ...], poison: tuple[str, ...], lookup_faults: tuple[str, ...],
-    script: str, seed: int, first_id: int, books_path: Path | None, keeper_of: Path | None, *,
-    fresh: bool, until_input_ends: bool,
+    host: str, port: int, books_path: Path | None, keeper_of: Path | None, *,
+    fresh: bool, until_input_ends: bool, **options: Any,
 ) -> None:  # fmt: skip
     """Run an Execution Service simulator with seeded faults.
 
     It behaves like the deployed Execution Service, keeps a ledger of accepted executions across restarts, and
     prints a summary at the end.
     """
-    settings = _settings(
-        profile=profile, seed=seed, first_id=first_id, call_latency_ms=latency_ms,
-        item_latency_ms=item_latency_ms, latency_jitter=latency_jitter, faults=faults, poison=list(poison),
-        lookup_faults=lookup_faults, script=script,
-    )  # fmt: skip
+    settings = _settings(**options)
     books = _books_path(books_path, fresh=fresh)
     kept = until_input_ends or keeper_of is not None
     try:
@@ -130,12 +124,18 @@ def _books_path(given: Path | None, *, fresh: bool) -> Path | None:
 
 
 def _settings(
-    *, faults: tuple[str, ...], lookup_faults: tuple[str, ...], script: str, **plain: Any
+    *,
+    faults: tuple[str, ...],
+    lookup_faults: tuple[str, ...],
+    poison: tuple[str, ...],
+    script: str,
+    **plain: Any,
 ) -> SimulatorSettings:
     try:
         return SimulatorSettings(
             faults=parse_fault_rates(faults),
             lookup_faults=parse_fault_rates(lookup_faults),
+            poison=list(poison),
             script=[entry.strip() for entry in script.split(",") if entry.strip()],
             late_commit_ms=LATE_COMMIT_MS,
             **plain,
