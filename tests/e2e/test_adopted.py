@@ -1,4 +1,4 @@
-"""The earlier database, adopted in place: both versions of the API work on all of it, and it goes back."""
+"""An adopted legacy database: both API versions work on all of it, and it can go back."""
 
 from collections.abc import AsyncIterator
 from typing import Any
@@ -29,7 +29,7 @@ async def page(live: Live, path: str) -> Any:
     return answer.body
 
 
-async def test_all_of_an_adopted_database_is_served_and_goes_back(
+async def test_an_adopted_database_is_served_completely_and_can_go_back(
     live: Live, empty_database_url: str
 ) -> None:
     orders = (await page(live, "/api/v2/tradeOrders?limit=1000&sort=id"))["tradeOrders"]
@@ -61,7 +61,7 @@ async def test_all_of_an_adopted_database_is_served_and_goes_back(
 
 
 async def _worked_on(live: Live) -> None:
-    """What was there goes on, and what is new stands beside it."""
+    """Legacy rows keep working beside new ones."""
     part = await live.submit(3, 40)
     assert (part.status, part.body["executionStatus"]["abbreviation"]) == (201, "SENT")
     assert (await live.submit(3, 1)).status == 400
@@ -75,7 +75,7 @@ async def _worked_on(live: Live) -> None:
     assert (await live.client.put("/api/v2/tradeOrders/batch/move", moved)).status == 200
 
 
-async def test_it_goes_back_as_it_came(empty_database_url: str) -> None:
+async def test_it_goes_back_unchanged(empty_database_url: str) -> None:
     await earlier.build(empty_database_url)
     before = await earlier.snapshot(empty_database_url)
     await migrate(empty_database_url)

@@ -16,7 +16,7 @@ from tests.web.live import Live, behave, live_alone
 
 NOTHING = Decimal(0)
 FEW = 10
-"""Executions of a scenario of failure: enough for several to be touched and several not."""
+"""Executions of a failure scenario: enough for some to be affected and some not."""
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +30,7 @@ def _calm(live: Live) -> None:
     behave(live.simulator)
 
 
-async def cut(live: Live, count: int) -> list[int]:
+async def slices(live: Live, count: int) -> list[int]:
     """New executions that were not sent yet."""
     order_ids: list[int] = []
     for start in range(0, count, 1000):
@@ -45,7 +45,7 @@ async def cut(live: Live, count: int) -> list[int]:
 
 
 async def submit(live: Live, ids: Sequence[int]) -> Any:
-    """Sends executions by id; the answer's body."""
+    """Submits executions by id; returns the answer's body."""
     answer = await live.client.post("/api/v2/executions/submit", {"executionIds": list(ids)})
     assert answer.status in (200, 207), answer.raw
     assert [r["executionId"] for r in answer.body["results"]] == list(ids)
@@ -63,7 +63,7 @@ async def settled(live: Live, ids: Sequence[int]) -> dict[int, str]:
 
 
 async def agreed(live: Live, ids: Sequence[int], rejected: int = 0) -> None:
-    """The API, the database and the downstream's books tell the same of every execution."""
+    """The API, the database and the ledger agree on every execution."""
     states = await settled(live, ids)
     assert list(states.values()).count("rejected") == rejected
     assert set(states.values()) <= {"accepted", "rejected"}
@@ -71,12 +71,12 @@ async def agreed(live: Live, ids: Sequence[int], rejected: int = 0) -> None:
     for execution_id, state in states.items():
         assert counts.get(execution_id, 0) == (1 if state == "accepted" else 0), (execution_id, state)
     for execution_id in (ids[0], ids[-1]):
-        told = await live.read_execution(execution_id)
+        shown = await live.read_execution(execution_id)
         accepted = states[execution_id] == "accepted"
-        assert told["executionStatus"]["abbreviation"] == ("SENT" if accepted else "NEW")
-        assert told["quantityPlaced"] == ("100.00" if accepted else "0.00")
-        assert (told["executionServiceId"] is not None) is accepted
-        assert told["version"] == (2 if accepted else 1)
+        assert shown["executionStatus"]["abbreviation"] == ("SENT" if accepted else "NEW")
+        assert shown["quantityPlaced"] == ("100.00" if accepted else "0.00")
+        assert (shown["executionServiceId"] is not None) is accepted
+        assert shown["version"] == (2 if accepted else 1)
     await live.accounts_agree()
 
 
@@ -86,8 +86,8 @@ async def agreed(live: Live, ids: Sequence[int], rejected: int = 0) -> None:
 @pytest.mark.parametrize(
     ("size", "calls"), [(1, [1]), (2, [2]), (99, [99]), (100, [100]), (101, [1, 100]), (250, [50, 100, 100])]
 )
-async def test_a_bulk_of_any_size_goes_out_in_full_batches(live: Live, size: int, calls: list[int]) -> None:
-    ids = await cut(live, size)
+async def test_a_bulk_of_any_size_is_sent_in_full_batches(live: Live, size: int, calls: list[int]) -> None:
+    ids = await slices(live, size)
     before = live.simulator.batch_sizes
     body = await submit(live, ids)
     sent = {n: count - before.get(n, 0) for n, count in live.simulator.batch_sizes.items()}
@@ -98,7 +98,7 @@ async def test_a_bulk_of_any_size_goes_out_in_full_batches(live: Live, size: int
 
 @pytest.mark.parametrize("size", [1_000, 10_000])
 async def test_thousands_at_once(live: Live, size: int) -> None:
-    ids = await cut(live, size)
+    ids = await slices(live, size)
     body = await submit(live, ids)
     assert (body["status"], body["successful"], body["failed"], body["pending"]) == ("SUCCESS", size, 0, 0)
     assert max(live.simulator.batch_sizes) == 100
@@ -140,7 +140,7 @@ async def test_a_batch_of_trade_orders(live: Live, size: int) -> None:
     ],
 )
 async def test_an_answer_is_read_item_by_item(live: Live, fault: str, rejected: int) -> None:
-    ids = await cut(live, FEW)
+    ids = await slices(live, FEW)
     live.simulator.script([fault])
     body = await submit(live, ids)
     assert body["failed"] == rejected
@@ -149,8 +149,8 @@ async def test_an_answer_is_read_item_by_item(live: Live, fault: str, rejected: 
     await agreed(live, ids, rejected)
 
 
-async def test_what_the_service_cannot_take_does_not_hold_up_the_others(live: Live) -> None:
-    """It knows no trade type but BUY and SELL, and would refuse the whole request for one SHORT."""
+async def test_executions_that_the_service_cannot_accept_do_not_delay_the_others(live: Live) -> None:
+    """It knows only BUY and SELL and would refuse the whole request for one SHORT."""
     order_ids = [*await live.orders(FEW - 1), await live.order(100, orderType="SHORT")]
     answer = await live.batch(*[(order_id, 100) for order_id in order_ids])
     assert (answer.status, answer.body["status"], answer.body["failed"]) == (207, "PARTIAL", 1)
@@ -184,15 +184,17 @@ async def test_what_the_service_cannot_take_does_not_hold_up_the_others(live: Li
         "throttle_429:0",
     ],
 )
-async def test_a_call_that_fails_is_repeated_only_for_what_did_not_arrive(live: Live, fault: str) -> None:
-    ids = await cut(live, FEW)
+async def test_a_failed_call_is_repeated_only_for_executions_that_did_not_arrive(
+    live: Live, fault: str
+) -> None:
+    ids = await slices(live, FEW)
     live.simulator.script([fault])
     await submit(live, ids)
     await agreed(live, ids)
 
 
-async def test_a_service_that_is_away_and_comes_back(live: Live) -> None:
-    ids = await cut(live, FEW)
+async def test_an_outage_and_its_end(live: Live) -> None:
+    ids = await slices(live, FEW)
     await live.simulator.close_door()
     submitting = asyncio.create_task(submit(live, ids))
     async with asyncio.timeout(10):
@@ -207,8 +209,8 @@ async def test_a_service_that_is_away_and_comes_back(live: Live) -> None:
 # Single submissions, as earlier clients make them
 
 
-async def test_single_submissions_take_the_same_way_and_share_batches(live: Live) -> None:
-    ids = await cut(live, 60)
+async def test_single_submissions_share_batches(live: Live) -> None:
+    ids = await slices(live, 60)
     calls = live.simulator.calls
     answers = await asyncio.gather(*(live.client.post(f"/api/v1/execution/{i}/submit") for i in ids))
     assert {answer.status for answer in answers} == {200}
@@ -232,7 +234,7 @@ async def test_one_trade_order_in_parts(live: Live) -> None:
     await live.accounts_agree()
 
 
-async def test_a_single_submission_that_is_refused_gives_its_quantity_back(live: Live) -> None:
+async def test_a_refused_single_submission_returns_its_quantity(live: Live) -> None:
     order_id = await live.order(100)
     live.simulator.script(["item_fail_permanent:0"])
     refused = await live.submit(order_id, 100)

@@ -1,6 +1,6 @@
 """The circuit and the adaptive concurrency around the Execution Service, on real PostgreSQL.
 
-An outage costs few calls, callers are told at once, and after healing everything goes out by itself, once.
+An outage costs few calls, callers get an answer at once, and after it everything is sent exactly once.
 """
 
 import asyncio
@@ -48,7 +48,7 @@ UNAUTHORIZED = fail(ReplyKind.CONFIGURATION, "DOWNSTREAM_UNAUTHORIZED", http_sta
 
 
 class Watched(FakeGateway):
-    """Notes when each call began and how many were on the way together; `delay_s` makes it slow."""
+    """Records when each call began and how many were in flight at once; `delay_s` makes it slow."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -76,12 +76,12 @@ def circuit_events(heart: Heart) -> list[CircuitState]:
 
 
 def put_off(heart: Heart) -> list[BatchSubmissionEvent]:
-    """Batches that were recorded as waiting, and not sent."""
+    """Batches that were recorded as waiting and not sent."""
     return [batch for batch in heart.batches if batch.code == OutcomeCode.CIRCUIT_OPEN]
 
 
 async def open_circuit(heart: Heart, database: Database, gateway: FakeGateway) -> list[int]:
-    """Makes the circuit open with one hopeless call; the execution that met it."""
+    """Opens the circuit with one failing call; returns its execution."""
     usual, gateway.usual = gateway.usual, UNAUTHORIZED
     ids = await executions_in(database, 1)
     await heart.service.submit_executions_bulk(ids)
@@ -91,7 +91,7 @@ async def open_circuit(heart: Heart, database: Database, gateway: FakeGateway) -
 
 
 async def all_accepted(database: Database, gateway: FakeGateway, ids: Sequence[int]) -> None:
-    """Returns when nothing is open; fails unless each was accepted exactly once."""
+    """Waits until nothing is open; fails unless each was accepted exactly once."""
     async with asyncio.timeout(30):
         while (await states_of(database)).get("accepted", 0) < len(ids):
             await asyncio.sleep(0.02)
@@ -100,7 +100,7 @@ async def all_accepted(database: Database, gateway: FakeGateway, ids: Sequence[i
 
 
 async def stops_waiting(database: Database, least_s: float) -> None:
-    """Returns when no attempt is due within `least_s`: nobody has anything to do."""
+    """Waits until no attempt is due within `least_s`."""
     async with asyncio.timeout(10):
         while True:
             async with database.legacy.connect() as connection:
@@ -147,7 +147,7 @@ async def test_an_outage_costs_few_calls_and_after_it_everything_is_accepted_onc
     assert circuit_events(heart)[-2:] == [CircuitState.HALF_OPEN, CircuitState.CLOSED]
 
 
-async def test_what_the_circuit_held_back_spends_no_attempt(database: Database) -> None:
+async def test_waiting_for_the_circuit_spends_no_attempt(database: Database) -> None:
     gateway = Watched()
     async with beating(database, gateway, circuit=QUICK, batch_size=10, max_attempts=1) as heart:
         lost = await open_circuit(heart, database, gateway)
@@ -162,7 +162,7 @@ async def test_what_the_circuit_held_back_spends_no_attempt(database: Database) 
         assert spent.scalar_one() <= 1, "its own, with which it was accepted"
 
 
-async def test_callers_are_told_at_once_and_told_what_it_means(database: Database) -> None:
+async def test_callers_get_an_immediate_answer_that_explains_it(database: Database) -> None:
     gateway = Watched()
     async with beating(database, gateway, circuit=FOR_LONG, batch_size=10) as heart:
         await open_circuit(heart, database, gateway)
@@ -175,14 +175,14 @@ async def test_callers_are_told_at_once_and_told_what_it_means(database: Databas
                 "configuration is corrected (scripted DOWNSTREAM_UNAUTHORIZED); it is sent by itself then"
             }
             again = await heart.service.submit_executions_bulk(ids)
-            assert told(again.results) == TOLD_TO_WAIT, "also who asks for what waits already"
+            assert told(again.results) == TOLD_TO_WAIT, "callers of waiting executions too"
             streamed = [one async for one in heart.intake.stream(ids)]
             assert told(streamed) == TOLD_TO_WAIT
         assert (await states_of(database)) == {"retry": 26}, "what is pending is on record"
         assert len(heart.waiters) == 0
 
 
-async def test_a_patient_stream_waits_for_the_end(database: Database) -> None:
+async def test_a_stream_can_wait_through_an_open_circuit(database: Database) -> None:
     gateway = Watched()
     async with beating(database, gateway, circuit=QUICK, batch_size=10) as heart:
         await open_circuit(heart, database, gateway)
@@ -193,7 +193,7 @@ async def test_a_patient_stream_waits_for_the_end(database: Database) -> None:
         assert len(put_off(heart)) > 0
 
 
-async def test_who_waits_for_a_retry_is_told_when_it_is_due_and_the_circuit_is_open(
+async def test_waiters_for_a_retry_get_an_answer_when_it_is_due_and_the_circuit_is_open(
     database: Database,
 ) -> None:
     gateway = Watched()
@@ -206,8 +206,8 @@ async def test_who_waits_for_a_retry_is_told_when_it_is_due_and_the_circuit_is_o
         assert len(gateway.calls) == len(heart.batches) == 1
 
 
-async def test_work_that_waits_for_the_circuit_costs_nothing(database: Database) -> None:
-    """A backlog of tickets and retries neither spins nor is claimed while the circuit is open."""
+async def test_waiting_for_the_circuit_costs_nothing(database: Database) -> None:
+    """A backlog of queued attempts and retries neither spins nor is claimed while the circuit is open."""
     gateway = Watched()
     async with beating(database, gateway, circuit=FOR_LONG, batch_size=10) as heart:
         await open_circuit(heart, database, gateway)
@@ -245,7 +245,7 @@ REFUSALS = {
 
 
 @pytest.mark.parametrize("status", REFUSALS)
-async def test_a_wrong_configuration_gives_nobody_up_and_all_goes_by_itself_once_it_is_corrected(
+async def test_a_wrong_configuration_exhausts_nothing_and_everything_is_sent_once_it_is_corrected(
     database: Database, status: int
 ) -> None:
     gateway = Watched()
@@ -276,8 +276,8 @@ async def test_a_wrong_configuration_gives_nobody_up_and_all_goes_by_itself_once
     assert alarms == ["DOWNSTREAM_REFUSES_US"]
 
 
-async def test_a_filtered_answer_is_looked_up(database: Database) -> None:
-    """A gateway put its 404 in the place of an answer that came after the work."""
+async def test_an_answer_replaced_by_a_gateway_is_reconciled(database: Database) -> None:
+    """A gateway replaced the answer with its own 404 after the work was done."""
     gateway = Watched()
     gateway.scripts.append(
         fail(ReplyKind.CONFIGURATION, "DOWNSTREAM_NOT_FOUND", accepted=True, http_status=404)
@@ -288,7 +288,9 @@ async def test_a_filtered_answer_is_looked_up(database: Database) -> None:
         await all_accepted(database, gateway, ids)
 
 
-async def test_look_ups_go_on_while_the_circuit_is_open_and_do_not_close_it(database: Database) -> None:
+async def test_reconciliation_continues_while_the_circuit_is_open_and_does_not_close_it(
+    database: Database,
+) -> None:
     gateway = Watched()
     gateway.usual = LOST_AND_ACCEPTED
     async with beating(database, gateway, circuit=FOR_LONG, batch_size=1) as heart:
@@ -332,7 +334,7 @@ async def test_the_retry_after_of_an_outage_keeps_the_circuit_open(database: Dat
         assert told((await heart.service.submit_executions_bulk(ids[5:])).results) == TOLD_TO_WAIT
 
 
-async def test_a_slow_service_is_called_less_at_once_and_more_again_when_it_is_quick(
+async def test_concurrency_drops_for_a_slow_service_and_recovers(
     database: Database,
 ) -> None:
     gateway = Watched()
@@ -345,7 +347,7 @@ async def test_a_slow_service_is_called_less_at_once_and_more_again_when_it_is_q
         assert heart.admission.circuit.limit == 1
         assert gateway.at_once[-3:] == [1, 1, 1]
         gateway.delay_s = 0.001
-        # A neighbour that takes the processor makes some quick calls slow: then it takes more of them.
+        # On a busy machine some fast calls look slow; then it takes more of them.
         while heart.admission.circuit.limit < 8:
             await heart.service.submit_executions_bulk(next(parts))
         await eight_at_once(heart, gateway, next(parts))
@@ -353,7 +355,7 @@ async def test_a_slow_service_is_called_less_at_once_and_more_again_when_it_is_q
 
 
 async def eight_at_once(heart: Heart, gateway: Watched, ids: Sequence[int]) -> None:
-    """Submits; fails unless as many as eight calls, and no more, are on the way together."""
+    """Submits; fails unless exactly eight calls are in flight at once."""
     gateway.hold()
     before = len(gateway.at_once)
     submitting = asyncio.create_task(heart.service.submit_executions_bulk(ids))
@@ -376,7 +378,7 @@ async def test_slow_calls_open_the_circuit_too(database: Database) -> None:
         await all_accepted(database, gateway, ids)
 
 
-async def test_the_use_case_tells_at_once_without_writing_the_intent_again(database: Database) -> None:
+async def test_the_use_case_answers_at_once_without_writing_the_intent_again(database: Database) -> None:
     gateway = Watched()
     async with beating(database, gateway, circuit=FOR_LONG) as heart:
         await open_circuit(heart, database, gateway)

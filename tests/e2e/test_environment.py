@@ -1,4 +1,4 @@
-"""Each variable that deployments set has its effect: the service is made from the variables, then watched."""
+"""Each variable that deployments set has an effect: the service is built from the variables, then observed."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
@@ -26,14 +26,14 @@ PREFIX = "EXECUTION_SERVICE_"
 
 
 class Around:
-    """Names of portfolios and securities, and a collector, at one address."""
+    """Portfolio and security services and a collector at one address."""
 
     def __init__(self) -> None:
         self.server: RawServer
         self._came = asyncio.Condition()
 
     async def converse(self, talk: Conversation) -> None:
-        """One connection."""
+        """Serves one connection."""
         while True:
             await talk.request()
             async with self._came:
@@ -47,7 +47,7 @@ class Around:
             await talk.answer(200, name)
 
     async def asked(self, path: bytes) -> None:
-        """Returns once somebody asked for this path."""
+        """Waits for a request of this path."""
         async with asyncio.timeout(LIMIT_S), self._came:
             await self._came.wait_for(
                 lambda: any(head.split()[1] == path for head, _ in self.server.requests)
@@ -58,7 +58,7 @@ class Around:
 async def started(
     postgres: TestServer, template: str, variables: Mapping[str, str]
 ) -> AsyncIterator[tuple[Live, Around]]:
-    """The service as these variables make it; {around} and parts of the database's address are filled in."""
+    """The service built from these variables; {around} and parts of the database's address are filled in."""
     around = Around()
     async with AsyncExitStack() as stack:
         around.server = await stack.enter_async_context(raw_server(around.converse))
@@ -85,7 +85,7 @@ async def started(
 
 
 async def sizes(live: Live, count: int = 20) -> set[int]:
-    """The sizes of the batches that `count` executions went out in."""
+    """The sizes of the batches in which `count` executions were sent."""
     answer = await live.batch(*((order_id, 1) for order_id in await live.orders(count)))
     assert answer.body["successful"] == count, answer.raw
     return set(live.simulator.batch_sizes)
@@ -113,7 +113,7 @@ async def tried_twice(live: Live, _: Around) -> None:
 async def silence_is_short(live: Live, _: Around) -> None:
     live.simulator.script(["hang_after"])
     answer = await live.submit(await live.order())
-    assert answer.body["executionStatus"]["abbreviation"] == "SENT", "found by a look-up"
+    assert answer.body["executionStatus"]["abbreviation"] == "SENT", "found by reconciliation"
     history = (await live.client.get(f"/api/v2/executions/{answer.body['id']}/attempts")).body
     assert "DOWNSTREAM_READ_TIMEOUT" in str(history)
 
@@ -192,7 +192,7 @@ EFFECTS: list[tuple[dict[str, str], Callable[[Live, Around], Awaitable[None]]]] 
     EFFECTS,
     ids=lambda value: next(iter(value), "") if isinstance(value, dict) else "",
 )
-async def test_a_variable_has_its_effect(
+async def test_a_variable_has_an_effect(
     postgres: TestServer,
     template_database: str,
     variables: dict[str, str],
@@ -203,7 +203,7 @@ async def test_a_variable_has_its_effect(
 
 
 def pauses(settings: Settings) -> list[int]:
-    """The longest pauses after the first tries."""
+    """The longest delays after the first attempts."""
     handler = ExecutionFailureHandler(retry_policy(settings))
     return [handler.backoff_ms(tries, lambda: 1.0) for tries in (1, 2, 3, 4)]
 
@@ -220,8 +220,8 @@ def test_variables_pace_retries(name: str, value: str, longest: list[int]) -> No
     assert pauses(load_settings({PREFIX + name: value}).settings) == longest
 
 
-def test_variables_of_what_the_client_and_the_core_prove_elsewhere() -> None:
-    """What a connect time-out does is seen in tests/client, how failed items go back in tests/core."""
+def test_variables_covered_by_other_tests() -> None:
+    """tests/client covers the connect time-out, tests/core the retry of failed items."""
     settings = load_settings(
         {f"{PREFIX}CONNECT_TIMEOUT": "1234", f"{PREFIX}RETRY_FAILED_INDIVIDUALLY": "5"}
     ).settings

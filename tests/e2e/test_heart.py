@@ -1,4 +1,4 @@
-"""The heart end to end: real PostgreSQL, real HTTP, every fault of the stand-in Execution Service.
+"""The engine end to end: real PostgreSQL, real HTTP, every fault of the Execution Service simulator.
 
 Whatever happens on the way: every execution ends accepted exactly once, or not accepted and with its
 quantity back at its order.
@@ -24,14 +24,14 @@ from trade_service.submission.model import SubmitStatus
 from trade_service.submission.work_queue import Work
 
 PUT_OFF = {"unauthorized_401", "forbidden_403", "not_found_404", "redirect_307"}
-"""Configuration: callers are told at once that it waits."""
+"""Configuration faults: callers learn at once that the execution waits."""
 REJECTING = {"item_fail_permanent"}
 
 
 async def assert_settled(
     database: Database, simulator: RunningSimulator, *, accepted: set[int], total: int
 ) -> None:
-    """The books and the database agree, quantities are conserved, and nothing is left open."""
+    """The ledger and the database agree, quantities are conserved, and nothing is left open."""
     counts = simulator.books.accepted_counts()
     assert {i: n for i, n in counts.items() if n != 1} == {}, "accepted twice"
     assert set(counts) == accepted
@@ -53,7 +53,7 @@ async def assert_settled(
 
 
 @pytest.mark.parametrize("count", [1, 2, 99, 100, 101, 250])
-async def test_executions_go_out_in_full_batches(database: Database, count: int) -> None:
+async def test_executions_are_sent_in_full_batches(database: Database, count: int) -> None:
     async with running_simulator() as simulator, heart_on(database, simulator.base_url) as heart:
         ids = await executions_in(database, count)
         asked = list(reversed(ids))
@@ -67,7 +67,7 @@ async def test_executions_go_out_in_full_batches(database: Database, count: int)
 
 
 @pytest.mark.parametrize("fault", sorted(set(FAULTS) - {"ok"}))
-async def test_no_fault_loses_or_doubles_an_execution(database: Database, fault: str) -> None:
+async def test_no_fault_loses_or_duplicates_an_execution(database: Database, fault: str) -> None:
     settings = SimulatorSettings(
         seed=7, slow_ms=20, late_commit_ms=150, retry_after_s=0, huge_bytes=3_000_000
     )
@@ -89,13 +89,13 @@ async def test_no_fault_loses_or_doubles_an_execution(database: Database, fault:
             assert len(accepted) == 250, [r for r in result.results if r.execution_id not in accepted][:3]
 
 
-async def test_a_batch_refused_whole_loses_only_its_guilty_execution(database: Database) -> None:
-    """The stand-in refuses a whole request for one bad item and does not say which: halving finds it."""
+async def test_a_batch_refused_whole_rejects_only_the_bad_execution(database: Database) -> None:
+    """The simulator refuses a whole request for one bad item without naming it: halving finds it."""
     settings = SimulatorSettings(refuse_bad_items=True)
     async with running_simulator(settings) as simulator, heart_on(database, simulator.base_url) as heart:
         ids = await executions_in(database, 100)
         async with database.legacy.begin() as connection:
-            # A security id that only the Execution Service objects to: blank once it is trimmed.
+            # A security id that only the Execution Service refuses: blank when trimmed.
             await connection.execute(
                 sa.text(
                     "UPDATE trade_order SET security_id = '' WHERE id = (SELECT min(id) FROM trade_order)"
@@ -107,7 +107,7 @@ async def test_a_batch_refused_whole_loses_only_its_guilty_execution(database: D
         await assert_settled(database, simulator, accepted=set(ids[1:]), total=100)
 
 
-async def test_a_service_that_is_away_is_waited_for(database: Database) -> None:
+async def test_an_outage_is_waited_for(database: Database) -> None:
     async with running_simulator() as simulator, heart_on(database, simulator.base_url) as heart:
         ids = await executions_in(database, 30)
         await simulator.close_door()
@@ -122,7 +122,7 @@ async def test_a_service_that_is_away_is_waited_for(database: Database) -> None:
         assert spent == 0, "what never left spends no attempt, nor what was sent in company"
 
 
-async def test_a_budget_is_spent_and_the_quantity_goes_back(database: Database) -> None:
+async def test_a_spent_budget_returns_the_quantity(database: Database) -> None:
     async with running_simulator() as simulator:
         async with heart_on(database, simulator.base_url, max_attempts=2) as heart:
             simulator.faults = {"reset_before": 1.0}
@@ -148,7 +148,7 @@ async def test_concurrent_single_callers_share_batches(database: Database) -> No
             await assert_settled(database, simulator, accepted=set(ids), total=500)
 
 
-async def test_the_same_execution_asked_for_by_many_is_sent_once(database: Database) -> None:
+async def test_an_execution_with_many_callers_is_sent_once(database: Database) -> None:
     async with running_simulator(SimulatorSettings(call_latency_ms=30)) as simulator:
         async with (
             heart_on(database, simulator.base_url, owner="one") as one,
@@ -162,7 +162,7 @@ async def test_the_same_execution_asked_for_by_many_is_sent_once(database: Datab
             await assert_settled(database, simulator, accepted=set(ids), total=120)
 
 
-async def test_a_caller_that_stops_waiting_is_told_pending_and_the_work_goes_on(database: Database) -> None:
+async def test_a_caller_that_stops_waiting_gets_pending_and_the_work_continues(database: Database) -> None:
     async with running_simulator() as simulator, heart_on(database, simulator.base_url) as heart:
         ids = await executions_in(database, 3)
         simulator.script(["reset_after"])
@@ -176,8 +176,8 @@ async def test_a_caller_that_stops_waiting_is_told_pending_and_the_work_goes_on(
         await assert_settled(database, simulator, accepted=set(ids), total=3)
 
 
-async def test_a_process_that_dies_leaves_nothing_lost(database: Database) -> None:
-    """Its calls were on the wire; another replica finds out what became of them."""
+async def test_a_process_that_dies_loses_nothing(database: Database) -> None:
+    """Its calls were in flight; another replica resolves them."""
     async with running_simulator() as simulator:
         ids = await executions_in(database, 200)
         simulator.hold(committed=True)
@@ -193,7 +193,7 @@ async def test_a_process_that_dies_leaves_nothing_lost(database: Database) -> No
         await assert_settled(database, simulator, accepted=set(ids), total=200)
 
 
-async def test_a_downstream_that_was_reset_concludes_nothing(database: Database) -> None:
+async def test_a_ledger_reset_proves_nothing(database: Database) -> None:
     async with running_simulator(SimulatorSettings(first_id=1000)) as simulator:
         async with heart_on(database, simulator.base_url) as heart:
             known = await executions_in(database, 2)
@@ -232,11 +232,11 @@ async def test_a_million_ids_are_not_held_at_once(database: Database) -> None:
         async for result in heart.intake.stream(draw()):
             came += 1
             assert result.status is SubmitStatus.SUCCESS
-            assert drawn - came <= 1700, "window of 16 batches and the one being cut"
+            assert drawn - came <= 1700, "window of 16 batches and the one being built"
         assert came == 3000
 
 
-async def test_a_full_queue_refuses_and_takes_nothing(database: Database) -> None:
+async def test_a_full_queue_refuses_without_side_effects(database: Database) -> None:
     async with running_simulator() as simulator:
         async with heart_on(database, simulator.base_url, queue_limit=100, max_concurrent=1) as heart:
             ids = await executions_in(database, 300)
@@ -251,7 +251,7 @@ async def test_a_full_queue_refuses_and_takes_nothing(database: Database) -> Non
             assert rest.successful == 300
 
 
-async def test_quantities_arrive_digit_for_digit(database: Database) -> None:
+async def test_quantities_arrive_exactly(database: Database) -> None:
     exact = Decimal("1234567890.12345678")
     async with running_simulator() as simulator, heart_on(database, simulator.base_url) as heart:
         ids = await executions_in(database, 1, exact)
@@ -259,8 +259,8 @@ async def test_quantities_arrive_digit_for_digit(database: Database) -> None:
         assert simulator.books.get(ids[0])[0].quantity == exact
 
 
-async def test_one_that_cannot_be_sent_takes_no_other_along(database: Database) -> None:
-    """A database may hold what is no number: it is rejected with its reason, the rest goes out in one call."""
+async def test_an_execution_that_cannot_be_sent_does_not_affect_the_others(database: Database) -> None:
+    """An execution whose quantity is not a number is rejected with a reason; the rest is sent in one call."""
     gateway = FakeGateway()
     ids = await executions_in(database, 5)
     async with database.legacy.begin() as connection:

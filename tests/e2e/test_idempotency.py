@@ -1,4 +1,4 @@
-"""Idempotency-Key and a process that is killed: the repeat asks another one."""
+"""Idempotency-Key when a process is killed: the repeated request goes to another one."""
 
 import asyncio
 import signal
@@ -19,10 +19,10 @@ async def address_of(running: Running) -> str:
     return (await running.line_with("Serving on ")).split()[2].rstrip(";")
 
 
-async def test_a_process_killed_between_commit_and_answer_doubles_nothing(
+async def test_a_process_killed_between_commit_and_answer_duplicates_nothing(
     cli: Cli, simulator: RunningSimulator
 ) -> None:
-    """Its call was accepted and never answered; another process repeats, waits for the lease, and tells."""
+    """Its call was accepted but not answered; another process waits for the lease and answers the repeat."""
     cli = cli.under(**IMPATIENT)
     async with (
         await cli.start("serve", "--port", "0") as doomed,
@@ -40,19 +40,19 @@ async def test_a_process_killed_between_commit_and_answer_doubles_nothing(
         assert isinstance(asked.exception(), aiohttp.ClientError)
         simulator.release()
         statuses: list[int] = []
-        told: Any = None
+        answered: Any = None
         async with asyncio.timeout(30):
-            while told is None or told["executionStatus"]["abbreviation"] != "SENT":
+            while answered is None or answered["executionStatus"]["abbreviation"] != "SENT":
                 async with session.post(second + submit, json=PART, headers=KEY) as answer:
                     statuses.append(answer.status)
                     if answer.status == 409:
                         assert 1 <= int(answer.headers["Retry-After"]) <= 5
                         await asyncio.sleep(0.1)
                         continue
-                    told = await answer.json()
-                    assert answer.status == 201, told
+                    answered = await answer.json()
+                    assert answer.status == 201, answered
         assert statuses[0] == 409, "the lease of the dead process held"
-        assert (told["quantityOrdered"], told["tradeOrder"]["quantitySent"]) == ("5.00", 5)
+        assert (answered["quantityOrdered"], answered["tradeOrder"]["quantitySent"]) == ("5.00", 5)
         async with session.post(f"{second}/api/v1/tradeOrders", json=ORDER, headers=KEY) as answer:
             assert (answer.status, answer.headers["Idempotent-Replayed"]) == (201, "true")
     assert simulator.books.total == 1

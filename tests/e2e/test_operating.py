@@ -1,4 +1,4 @@
-"""OperatorService beside engines at work, on a real database: one truth, whoever is first."""
+"""OperatorService beside running engines on a real database: one outcome, whichever comes first."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -30,7 +30,7 @@ ANN = Requeue("ann", "they are open again")
 
 
 class Shut(FakeGateway):
-    """Its books can be read once, by the engine when it starts, and then not until they are opened."""
+    """Its ledger can be read once, when the engine starts, and then not until it is opened."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -49,7 +49,7 @@ async def at_work(database: Database, gateway: FakeGateway) -> AsyncIterator[tup
 
 
 def operators_on(database: Database, gateway: FakeGateway) -> OperatorService:
-    """As a process of its own has it: it tells no engine of what it does."""
+    """As in a separate process: no engine gets its events."""
     return OperatorService(PostgresOperatorStore(database, SystemClock(), 1, 2), gateway, EventBus(), 100)
 
 
@@ -58,7 +58,7 @@ def alarms(heart: Heart, code: AlarmCode) -> list[AlarmEvent]:
 
 
 async def settle(operators: OperatorService, resolution: Resolution, *, insist: bool = False) -> None:
-    """Resolves as soon as the settle time lets it."""
+    """Resolves as soon as the settle time allows."""
     async with asyncio.timeout(15):
         while True:
             try:
@@ -92,7 +92,7 @@ async def test_a_caller_of_another_process_gets_its_answer(
     assert (await operators.unknowns()).total == 0
 
 
-async def test_a_look_up_finds_what_was_called_not_accepted(database: Database) -> None:
+async def test_reconciliation_finds_an_execution_resolved_as_not_accepted(database: Database) -> None:
     gateway = Shut()
     gateway.scripts.append(LOST_AND_ACCEPTED)
     async with at_work(database, gateway) as (heart, operators):
@@ -101,8 +101,8 @@ async def test_a_look_up_finds_what_was_called_not_accepted(database: Database) 
         await settle(operators, Resolution(ids[0], None, "ann", "they say no"))
         assert await states_of(database) == {"exhausted": 1}
         gateway.shut = False
-        (told,) = await operators.requeue(ids, ANN)
-        assert told.error is None
+        (result,) = await operators.requeue(ids, ANN)
+        assert result.error is None
         await until(lambda: bool(alarms(heart, AlarmCode.ACCEPTED_LATE)))
         async with asyncio.timeout(15):
             while await states_of(database) != {"accepted": 1}:
@@ -115,7 +115,7 @@ async def test_a_look_up_finds_what_was_called_not_accepted(database: Database) 
     assert history.attempts[-1].outcomes[-1].code == "FOUND_BY_LOOK_UP"
 
 
-async def test_what_was_refused_goes_out_once_after_a_look_up(database: Database) -> None:
+async def test_a_requeued_execution_is_sent_once_after_reconciliation(database: Database) -> None:
     gateway = FakeGateway()
     gateway.scripts.append(refuse("S1", "S2", "S3"))
     async with at_work(database, gateway) as (heart, operators):
@@ -136,7 +136,7 @@ async def test_what_was_refused_goes_out_once_after_a_look_up(database: Database
     assert await value_of(database, CONSERVATION) == 0
 
 
-async def test_an_order_without_room_refuses(database: Database) -> None:
+async def test_an_order_without_enough_quantity_refuses(database: Database) -> None:
     gateway = FakeGateway()
     gateway.scripts.append(refuse("S1"))
     async with at_work(database, gateway) as (heart, operators):
@@ -145,13 +145,13 @@ async def test_an_order_without_room_refuses(database: Database) -> None:
         async with database.legacy.begin() as connection:
             await connection.exec_driver_sql("UPDATE trade_order SET quantity_sent = 1")
         for requeue in (msgspec.structs.replace(ANN, dry_run=True), ANN):
-            (told,) = await operators.requeue(ids, requeue)
-            assert isinstance(told.error, QuantityExceeded)
+            (result,) = await operators.requeue(ids, requeue)
+            assert isinstance(result.error, QuantityExceeded)
         assert await states_of(database) == {"rejected": 1}
 
 
-async def test_operators_and_look_ups_at_once_leave_one_truth(database: Database) -> None:
-    """Whatever comes first: each execution ends accepted once, or given back; no quantity goes astray."""
+async def test_concurrent_operators_and_reconciliation_agree(database: Database) -> None:
+    """Whichever comes first: each execution is accepted once or its quantity returned; none is lost."""
     gateway = FakeGateway()
     gateway.scripts.extend([LOST, LOST_AND_ACCEPTED])
     async with beating(database, gateway, batch_size=20, max_concurrent=1) as heart:
@@ -178,7 +178,7 @@ async def test_operators_and_look_ups_at_once_leave_one_truth(database: Database
     assert await value_of(database, CONSERVATION) == 0
 
 
-async def test_the_books_there_are_asked_first(database: Database) -> None:
+async def test_the_ledger_is_read_first(database: Database) -> None:
     gateway = Shut()
     gateway.scripts.append(LOST)
     async with at_work(database, gateway) as (heart, operators):
@@ -204,6 +204,6 @@ async def test_the_books_there_are_asked_first(database: Database) -> None:
         with pytest.raises(EvidenceConflict, match="is execution"):
             await operators.resolve(mistaken, looked, insist=True)
         await settle(operators, Resolution(ids[0], alike, "ann", "it is ours, says their desk"), insist=True)
-        unseen = msgspec.structs.replace(looked, sighting=Sighting(Sight.SILENT, "their books are shut"))
+        unseen = msgspec.structs.replace(looked, sighting=Sighting(Sight.SILENT, "its ledger is closed"))
         with pytest.raises(EvidenceConflict, match=f"is the id of execution {ids[0]}"):
             await operators.resolve(Resolution(ids[1], alike, "ann", "why"), unseen)

@@ -19,11 +19,11 @@ GIVEN_UP = (
 )
 CIRCUIT = CircuitSettings(slow_call_ms=60_000)
 NEVER_OPENS = CircuitSettings(slow_call_ms=60_000, window_calls=1000, minimum_calls=1000)
-"""So many failures of those at fault may be half of the last calls, and probes spend nothing."""
+"""The bad executions may fail half of the last calls; probes spend no budget."""
 
 
 def poisoned(*execution_ids: int) -> FakeGateway:
-    """Answers 500 for every batch that holds one of these executions, and commits nothing of it."""
+    """Answers 500 for every batch with one of these executions and commits none of it."""
     gateway, accept = FakeGateway(), refuse()
 
     def reply(itself: FakeGateway, posts: Sequence[ExecutionPost]) -> GatewayReply:
@@ -57,7 +57,7 @@ async def given_up(database: Database) -> list[tuple[int, int, str]]:
         return [tuple(row) for row in rows]
 
 
-async def test_ninety_nine_innocents_are_accepted_within_two_settle_times(database: Database) -> None:
+async def test_the_other_ninety_nine_are_accepted_within_two_settle_times(database: Database) -> None:
     ids = await executions_in(database, 100)
     gateway = poisoned(ids[42])
     async with beating(database, gateway, circuit=CIRCUIT, max_attempts=3) as heart:
@@ -67,7 +67,7 @@ async def test_ninety_nine_innocents_are_accepted_within_two_settle_times(databa
         async with asyncio.timeout(20):
             while len(gateway.books) < 99:
                 await asyncio.sleep(0.01)
-        # Beside the two settle times: two look-ups, two pauses of 0.1 s at most, and a busy machine.
+        # Besides two settle times: two reconciliations, two delays of at most 0.1 s, and a busy machine.
         assert loop.time() - began < 2 * SETTLE_MS / 1000 + 3
         assert sizes(gateway)[0] == 100
         assert sorted(sizes(gateway)[1:11]) == [10] * 10
@@ -79,7 +79,7 @@ async def test_ninety_nine_innocents_are_accepted_within_two_settle_times(databa
     assert await given_up(database) == [(ids[42], 3, GIVEN_UP)]
 
 
-async def test_each_of_several_at_fault_ends_alone(database: Database) -> None:
+async def test_each_of_several_bad_executions_is_exhausted_alone(database: Database) -> None:
     ids = await executions_in(database, 40)
     guilty = [ids[0], ids[17], ids[39]]
     async with beating(
@@ -95,7 +95,7 @@ async def test_each_of_several_at_fault_ends_alone(database: Database) -> None:
 async def test_where_nearly_every_batch_is_poisoned_they_are_split_although_the_circuit_opens(
     database: Database,
 ) -> None:
-    """No outage, though it looks like one: single executions get through."""
+    """It looks like an outage but is not: single executions succeed."""
     ids = await executions_in(database, 100)
     guilty = ids[::10]
     quick = msgspec.structs.replace(CIRCUIT, window_calls=6, minimum_calls=4, open_ms=50, open_max_ms=100)

@@ -1,4 +1,4 @@
-"""Whoever reads the log learns who was accepted only after trouble, and who was given up."""
+"""The log shows which executions were accepted only after recovery, and which were exhausted."""
 
 from tests.support.gateway import FakeGateway, fail
 from tests.support.heart import beating, executions_in, until
@@ -10,7 +10,7 @@ LOST = fail(ReplyKind.LOST, "LOST")
 LOST_AND_ACCEPTED = fail(ReplyKind.LOST, "LOST", accepted=True)
 
 
-async def test_a_recovery_is_told_with_its_attempts_and_only_then(database: Database) -> None:
+async def test_a_recovery_is_logged_once_with_its_attempts(database: Database) -> None:
     gateway = FakeGateway()
     async with beating(database, gateway) as heart:
         smooth = await executions_in(database, 2)
@@ -24,24 +24,24 @@ async def test_a_recovery_is_told_with_its_attempts_and_only_then(database: Data
         found = await executions_in(database, 1)
         assert (await heart.service.submit_executions_bulk(found)).successful == 1
 
-        def told() -> list[RecoveredEvent]:
+        def recovered_events() -> list[RecoveredEvent]:
             return [event for event in heart.events if isinstance(event, RecoveredEvent)]
 
-        await until(lambda: sum(len(event.execution_ids) for event in told()) == 3)
-    by_how = {event.how: event for event in told()}
+        await until(lambda: sum(len(event.execution_ids) for event in recovered_events()) == 3)
+    by_how = {event.how: event for event in recovered_events()}
     assert sorted(by_how["retry"].execution_ids) == retried
     assert by_how["retry"].attempts == 2
     assert by_how["look_up"].execution_ids == tuple(found)
-    assert all(0 < event.since_first_s < 60 for event in told())
+    assert all(0 < event.since_first_s < 60 for event in recovered_events())
 
 
-async def test_who_is_given_up_is_told_once(database: Database) -> None:
+async def test_an_exhausted_execution_is_logged_once(database: Database) -> None:
     gateway = FakeGateway()
     gateway.usual = fail(ReplyKind.LOST, "LOST")
     async with beating(database, gateway, max_attempts=2) as heart:
         ids = await executions_in(database, 1)
         assert (await heart.service.submit_executions_bulk(ids)).failed == 1
-        (told,) = [event for event in heart.events if isinstance(event, ExhaustedEvent)]
-    assert sorted(told.execution_ids) == ids
-    assert told.code == "BUDGET_SPENT"
-    assert "Given up" in told.message
+        (event,) = [event for event in heart.events if isinstance(event, ExhaustedEvent)]
+    assert sorted(event.execution_ids) == ids
+    assert event.code == "BUDGET_SPENT"
+    assert "Given up" in event.message

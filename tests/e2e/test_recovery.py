@@ -1,5 +1,5 @@
-"""Recovery against an Execution Service whose books mislead: nothing is taken for ours that is not, and nothing
-is sent again that may be there."""
+"""Recovery with a misleading ledger: no row of another execution is taken for ours, and nothing that may have
+been accepted is sent again."""
 
 import asyncio
 from collections.abc import Callable, Sequence
@@ -23,7 +23,7 @@ from trade_service.submission.ports import Listing
 
 
 class Misleading(FakeGateway):
-    """Its listing shows every page as `tamper` leaves it."""
+    """Its listing shows every page as changed by `tamper`."""
 
     def __init__(self, tamper: Callable[[Listing], Listing] = lambda listing: listing) -> None:
         super().__init__()
@@ -79,7 +79,7 @@ async def test_a_new_row_with_our_id_is_never_taken_for_absence(
 
 
 async def test_a_row_from_before_the_attempt_proves_nothing(database: Database) -> None:
-    """Our database was made anew, the Execution Service's was not: its old rows bear our ids."""
+    """Our database was recreated, the ledger was not: its old rows have our ids."""
     gateway = FakeGateway()
     ids = await executions_in(database, 3)
     old = {gateway.accept(post(execution_id)).id for execution_id in ids}
@@ -91,7 +91,7 @@ async def test_a_row_from_before_the_attempt_proves_nothing(database: Database) 
         assert len(gateway.calls) == 2, "the first was lost"
 
 
-async def test_a_short_page_is_no_end_while_it_says_that_more_follow(database: Database) -> None:
+async def test_a_short_page_is_not_the_end_while_more_follow(database: Database) -> None:
     def only_fifty(listing: Listing) -> Listing:
         assert listing.page is not None
         assert listing.page.pagination is not None
@@ -113,7 +113,7 @@ async def test_a_short_page_is_no_end_while_it_says_that_more_follow(database: D
 
 
 @pytest.mark.parametrize("impossible", [0, -1, 2**31, 2**70])
-async def test_an_impossible_id_in_the_books_stops_nobody(database: Database, impossible: int) -> None:
+async def test_an_impossible_id_in_the_ledger_stops_nothing(database: Database, impossible: int) -> None:
     gateway = Misleading()
     async with beating(database, gateway) as heart:
         ids = await executions_in(database, 2)
@@ -137,7 +137,7 @@ async def test_an_impossible_id_in_the_books_stops_nobody(database: Database, im
         assert set(gateway.times_accepted().values()) == {1}
 
 
-async def test_a_reset_is_not_forgotten_when_the_new_ids_pass_the_old(database: Database) -> None:
+async def test_a_reset_is_remembered_when_new_ids_exceed_the_old(database: Database) -> None:
     gateway = FakeGateway()
     async with beating(database, gateway) as heart:
         known = await executions_in(database, 5)
@@ -160,17 +160,17 @@ async def test_a_reset_is_not_forgotten_when_the_new_ids_pass_the_old(database: 
 
 
 def answer_and_forget(gateway: FakeGateway, posts: Sequence[ExecutionPost]) -> GatewayReply:
-    """Accepts, answers, and then begins anew with empty books."""
+    """Accepts and answers, then starts with an empty ledger."""
     reply = refuse()(gateway, posts)
     gateway.books.clear()
     gateway.first_id = 1
     return reply
 
 
-async def test_a_reset_is_noticed_also_for_an_attempt_before_which_no_id_was_known(
+async def test_a_reset_is_noticed_for_an_attempt_without_a_low_water_id(
     database: Database,
 ) -> None:
-    """Another attempt's answer told an id that the books do not hold any more: absence proves nothing."""
+    """Another attempt's answer named an id that the ledger no longer has: absence proves nothing."""
     gateway = FakeGateway()
     gateway.scripts.extend([LOST_AND_ACCEPTED, answer_and_forget])
     gateway.hold()
@@ -185,8 +185,8 @@ async def test_a_reset_is_noticed_also_for_an_attempt_before_which_no_id_was_kno
         assert len(gateway.calls) == 2
 
 
-async def test_a_backlog_and_callers_get_their_turns(database: Database) -> None:
-    """More retries are due than the queue holds: callers are not refused, nor served after all of them."""
+async def test_a_backlog_and_callers_take_turns(database: Database) -> None:
+    """More retries are due than the queue can hold: callers are neither refused nor served last."""
     gateway, limit, size = FakeGateway(), 40, 5
     backlog = await executions_in(database, 4 * limit)
     reads = PostgresExecutionReads(database, "gone", 60_000)
@@ -211,8 +211,8 @@ async def test_a_backlog_and_callers_get_their_turns(database: Database) -> None
     assert set(gateway.times_accepted().values()) == {1}
 
 
-async def test_a_full_queue_holds_up_no_look_up(database: Database) -> None:
-    """Nothing is sent while every call hangs, and more waits than there is room for: what is unknown is found."""
+async def test_a_full_queue_does_not_delay_reconciliation(database: Database) -> None:
+    """Every call hangs and more executions wait than fit: unknown ones are still reconciled."""
     gateway, size = FakeGateway(), 5
     backlog, (lost,) = await executions_in(database, 40), await executions_in(database, 1)
     store = store_on(database, "gone")

@@ -1,4 +1,4 @@
-"""Nothing secret is told: settings full of secrets, real processes, every kind of answer, all that is logged."""
+"""No secret leaks: settings full of secrets, real processes, every kind of answer, the whole log."""
 
 import asyncio
 import base64
@@ -26,7 +26,7 @@ WORDS = {
     "traces": "gossamer", "traces_parameter": "lapislazuli", "headers": "wolfram9",
     "key_set": "calliope", "key_set_parameter": "saffron4",
 }  # fmt: skip
-"""The secrets of the settings: words that are found nowhere else."""
+"""The secrets in the settings: words that occur nowhere else."""
 ORDERS = "/api/v1/tradeOrders"
 PART = {"quantity": 1, "destinationId": 1}
 READ = (
@@ -43,19 +43,19 @@ BROKEN: tuple[bytes | None, ...] = (
     b"this is no HTTP\r\n\r\n",
     None,
 )
-"""What the services around answer; None resets the connection."""
+"""Answers of the surrounding services; None resets the connection."""
 KINDS_OF_ERRORS = {400, 401, 403, 404, 405, 409, 413, 415, 422, 429, 500, 503}
 
 
 class Around:
-    """All the services around, at one address: they answer as scripted, the issuer of tokens with its keys."""
+    """All surrounding services at one address, with scripted answers; the token issuer serves its keys."""
 
     def __init__(self) -> None:
         self.scripted: bytes | None = None
         self.server: RawServer
 
     async def converse(self, talk: Conversation) -> None:
-        """One connection."""
+        """Serves one connection."""
         while True:
             await talk.request()
             if self.server.requests[-1][0].startswith(b"GET /keys"):
@@ -66,7 +66,7 @@ class Around:
                 await talk.send(self.scripted)
 
     def settings(self) -> dict[str, str]:
-        """Addresses of all services, each with secrets of its own."""
+        """Addresses of all services, each with its own secrets."""
         host = self.server.base_url.removeprefix("http://")
 
         def at(name: str, path: str = "") -> str:
@@ -85,31 +85,31 @@ class Around:
 
 
 class Talks(msgspec.Struct):
-    """One client of the service, and all that it was told."""
+    """A client of the service that keeps every answer."""
 
     session: aiohttp.ClientSession
     url: str
     credentials: Mapping[str, str]
-    """Of an operator and of a reader."""
-    told: list[str]
+    """Keys of an operator and of a reader."""
+    answers: list[str]
     statuses: set[int]
 
     async def ask(
         self, method: str, path: str, body: object = None, role: str = "operator", **headers: str
     ) -> int:
-        """Asks, and keeps the whole answer."""
+        """Sends a request and keeps the whole answer."""
         data = body if body is None or isinstance(body, bytes) else json.dumps(body).encode()
         sent = {"Content-Type": "application/json"} | headers
         if role in self.credentials:
             sent["Authorization"] = f"Bearer {self.credentials[role]}"
         async with self.session.request(method, self.url + path, data=data, headers=sent) as answer:
-            self.told.append(f"{path} {answer.status} {answer.headers!r} {await answer.text()}")
+            self.answers.append(f"{path} {answer.status} {answer.headers!r} {await answer.text()}")
             self.statuses.add(answer.status)
             return answer.status
 
 
 async def provoke(talks: Talks, around: Around) -> None:
-    """All that may be answered while the database is there."""
+    """Requests for every kind of answer while the database is available."""
     order = {"portfolioId": "P1", "orderType": "BUY", "securityId": "IBM", "quantity": 100}
     for number, scripted in enumerate(BROKEN, 1):
         around.scripted = scripted
@@ -132,7 +132,7 @@ async def provoke(talks: Talks, around: Around) -> None:
 
 
 async def run_out(postgres: TestServer, database_url: str, talks: Talks) -> None:
-    """A column that is missing is no error that anybody foresaw; then a client asks more than it may."""
+    """A missing column causes an unexpected error; then a client exceeds its rate limit."""
     await msgspec.structs.replace(postgres, url=database_url).execute(
         "ALTER TABLE trade_order DROP COLUMN limit_price"
     )
@@ -158,7 +158,7 @@ async def account(postgres: TestServer, database_url: str) -> AsyncIterator[str]
 async def surroundings(
     postgres: TestServer, database_url: str, folder: Path
 ) -> AsyncIterator[tuple[Cli, Around, AsyncExitStack]]:
-    """The command with its secrets, and what takes the database away when it is closed."""
+    """The command with its secrets, and a relay that cuts off the database when closed."""
     around = Around()
     async with (
         raw_server(around.converse) as around.server,
@@ -184,13 +184,13 @@ async def surroundings(
 
 
 def forms(secret: str) -> set[str]:
-    """A secret as it stands, and as the header of a log-in has it."""
+    """A secret in plain text and as in a Basic authentication header."""
     login = base64.b64encode(f"user:{secret}".encode()).decode()
     return {secret, login}
 
 
 def assert_secret(text: str, secrets: Mapping[str, str]) -> None:
-    """None of them is found."""
+    """Fails if any of them occurs in the text."""
     for name, secret in secrets.items():
         for form in forms(secret):
             at = text.find(form)
@@ -198,7 +198,7 @@ def assert_secret(text: str, secrets: Mapping[str, str]) -> None:
 
 
 async def credentials_of(cli: Cli, mode: str) -> dict[str, str]:
-    """What an operator and a reader show."""
+    """Header values of an operator and a reader."""
     if mode == "jwt":
         return {role: signed(roles=[role]) for role in ("operator", "reader")}
     made = {role: await cli.run("keys", "create", role, "--role", role) for role in ("operator", "reader")}
@@ -231,7 +231,7 @@ async def test_neither_answers_nor_log_hold_secrets(
                 assert await running.process.wait() == 0, written[-6000:]
         assert talks.statuses >= KINDS_OF_ERRORS
         secrets = WORDS | {f"credential of a {role}": text[-24:] for role, text in credentials.items()}
-        assert_secret("\n".join(talks.told), secrets)
+        assert_secret("\n".join(talks.answers), secrets)
         assert_secret(written, secrets)
         assert "debug" in written
         asked = b"".join(head for head, _ in around.server.requests).decode()
@@ -245,12 +245,12 @@ async def test_neither_settings_nor_complaints_hold_secrets(
     postgres: TestServer, database_url: str, tmp_path: Path
 ) -> None:
     async with surroundings(postgres, database_url, tmp_path) as (cli, _, wire):
-        told = [await cli.run("config"), await cli.run("config", "--json"), await cli.run("db", "status")]
-        assert [ended.code for ended in told] == [0, 0, 0], told
-        assert all("***" in ended.out for ended in told)
+        runs = [await cli.run("config"), await cli.run("config", "--json"), await cli.run("db", "status")]
+        assert [ended.code for ended in runs] == [0, 0, 0], runs
+        assert all("***" in ended.out for ended in runs)
         await wire.aclose()
         for command in (["serve", "--port", "0"], ["audit"], ["db", "migrate"], ["keys", "list"]):
             away = await cli.run(*command)
             assert away.code != 0
-            told.append(away)
-    assert_secret("\n".join(ended.out + ended.err for ended in told), WORDS)
+            runs.append(away)
+    assert_secret("\n".join(ended.out + ended.err for ended in runs), WORDS)

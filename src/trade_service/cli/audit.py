@@ -55,7 +55,7 @@ def audit(*, as_json: bool, no_downstream: bool, toml_path: Path | None) -> None
     Checks the sums in this database, then compares it with the Execution Service's ledger, execution by
     execution. Exit code 0 if everything is in order, 1 if there are findings.
     """
-    settings = settings_for(toml_path, quiet_level="ERROR").settings
+    settings = settings_for(toml_path)
     report = run_until_done(lambda: audited(settings, with_ledger=not no_downstream))
     if as_json:
         click.echo(msgspec.json.format(msgspec.json.encode(report)))

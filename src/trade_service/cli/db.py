@@ -7,22 +7,21 @@ from pathlib import Path
 import rich_click as click
 
 from trade_service.bootstrap.running import data_dir, open_database
+from trade_service.cli.interaction import NOT_DONE, confirmed, yes_option
 from trade_service.cli.running import (
     CommandError,
     config_option,
+    described,
     run_until_done,
     run_until_stopped,
     say,
     settings_for,
 )
-from trade_service.masking import mask_url
 from trade_service.settings.model import Settings
 from trade_service.store.audit_reads import contents_of, server_of
 from trade_service.store.embedded import EmbeddedPostgres, delete_data, is_running
 from trade_service.store.migrate import check
 from trade_service.store.migrate import migrate as migrate_database
-
-NOT_DONE = 1
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -34,7 +33,7 @@ def db() -> None:
 @config_option
 def status(toml_path: Path | None) -> None:
     """Show which database is used, its version, its migrations and its contents."""
-    settings = settings_for(toml_path, quiet_level="ERROR").settings
+    settings = settings_for(toml_path)
     click.echo(f"database     {described(settings)}")
     if settings.database.url is None and not _exists(settings):
         click.echo("state        not created yet: `trade-service serve`, `submit` or `db migrate` creates it")
@@ -48,7 +47,7 @@ def status(toml_path: Path | None) -> None:
 @config_option
 def migrate(toml_path: Path | None) -> None:
     """Migrate the database to this release, in place; also a database of the earlier service."""
-    settings = settings_for(toml_path, quiet_level="ERROR").settings
+    settings = settings_for(toml_path)
     run_until_done(lambda: _migrate(settings))
 
 
@@ -56,37 +55,27 @@ def migrate(toml_path: Path | None) -> None:
 @config_option
 def start(toml_path: Path | None) -> None:
     """Run the embedded PostgreSQL until stopped, for psql and other programs."""
-    settings = settings_for(toml_path, quiet_level="ERROR").settings
+    settings = settings_for(toml_path)
     _refuse_external(settings, "start it with its own tools.")
     run_until_stopped(lambda stopping: _keep_running(settings, stopping))
 
 
 @db.command()
-@click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
+@yes_option
 @config_option
 def reset(*, yes: bool, toml_path: Path | None) -> None:
     """Delete the database of the embedded PostgreSQL, with all orders and executions."""
-    settings = settings_for(toml_path, quiet_level="ERROR").settings
+    settings = settings_for(toml_path)
     _refuse_external(settings, "drop and create it with its own tools, then run `trade-service db migrate`.")
     folder = data_dir(settings)
     if not folder.exists():
         click.echo(f"There is nothing to delete: {folder} does not exist.")
         return
-    if not yes and not sys.stdin.isatty():
-        raise CommandError(
-            f"there is no terminal to confirm the deletion of the database in {folder} on: give --yes"
-        )
-    if not yes and not click.confirm(f"Delete the database in {folder}, with all orders and executions?"):
+    if not confirmed(f"Delete the database in {folder}, with all orders and executions?", yes=yes):
         click.echo("Nothing was deleted.")
         sys.exit(NOT_DONE)
     run_until_done(lambda: delete_data(folder))
     click.echo(f"Deleted the database in {folder}.")
-
-
-def described(settings: Settings) -> str:
-    """The database that the settings name, without secrets."""
-    url = settings.database.url
-    return f"embedded PostgreSQL in {data_dir(settings)}" if url is None else mask_url(url)
 
 
 def _exists(settings: Settings) -> bool:

@@ -35,7 +35,7 @@ def operator_option(command: Callable[..., Any]) -> Callable[..., Any]:
 
 def as_operator(toml_path: Path | None, work: Callable[[OperatorService], Awaitable[T]]) -> T:
     """Runs an operator's work on the database of the settings, whether or not the service is running."""
-    settings = settings_for(toml_path, quiet_level="ERROR").settings
+    settings = settings_for(toml_path)
 
     async def run() -> T:
         async with operating(settings, say) as operators:

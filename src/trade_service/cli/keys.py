@@ -68,7 +68,7 @@ def _moment(moment: datetime | None) -> str:
 
 
 def _on_keys(toml_path: Path | None, work: Callable[[PostgresKeys], Awaitable[T]]) -> T:
-    settings = settings_for(toml_path, quiet_level="ERROR").settings
+    settings = settings_for(toml_path)
 
     async def run() -> T:
         async with prepared_database(settings, say) as engine:

@@ -49,7 +49,7 @@ def recover(
     unchanged: absence from this ledger proves nothing about them. If the alarm was wrong and the ledger is the
     same, say so with --same-ledger. After a real reset that would send again what the old ledger had accepted.
     """
-    settings = settings_for(toml_path, quiet_level="ERROR").settings
+    settings = settings_for(toml_path)
     if not dry_run:
         check_words(operator, reason)
     done = run_until_done(

@@ -12,8 +12,10 @@ from typing import Any, TypeVar
 import msgspec
 import rich_click as click
 
+from trade_service.masking import mask_url
 from trade_service.observability.logs import configure_logs
-from trade_service.settings.load import LoadedSettings, load_settings
+from trade_service.settings.load import load_settings
+from trade_service.settings.model import Settings
 
 T = TypeVar("T")
 
@@ -44,23 +46,28 @@ def say(line: str) -> None:
 
 
 def settings_for(
-    toml_path: Path | None, overrides: Mapping[str, object] | None = None, quiet_level: str | None = None
-) -> LoadedSettings:
+    toml_path: Path | None, overrides: Mapping[str, object] | None = None, *, quiet: bool = True
+) -> Settings:
     """Loads the settings, configures logs and prints warnings.
 
-    `quiet_level` is the default log level of a command that reports progress itself.
+    With `quiet` the default log level is ERROR: for commands that report progress themselves.
     """
     loaded = load_settings(os.environ, toml_path, overrides or {})
-    level = loaded.settings.log.level
-    if quiet_level is not None and loaded.origins["log.level"] == "default":
-        level = quiet_level
-        log = msgspec.structs.replace(loaded.settings.log, level=level)
-        loaded = msgspec.structs.replace(loaded, settings=msgspec.structs.replace(loaded.settings, log=log))
-    secrets = loaded.settings.secrets(os.environ)
-    configure_logs(level, loaded.settings.log.format, secrets)
+    settings = loaded.settings
+    if quiet and loaded.origins["log.level"] == "default":
+        settings = msgspec.structs.replace(settings, log=msgspec.structs.replace(settings.log, level="ERROR"))
+    configure_logs(settings.log.level, settings.log.format, settings.secrets(os.environ))
     for warning in loaded.warnings:
         say(f"trade-service: warning: {warning}")
-    return loaded
+    return settings
+
+
+def described(settings: Settings) -> str:
+    """The database that the settings name, without secrets."""
+    from trade_service.bootstrap.running import data_dir  # loads half of the service
+
+    url = settings.database.url
+    return f"embedded PostgreSQL in {data_dir(settings)}" if url is None else mask_url(url)
 
 
 def run_until_done(main: Callable[[], Coroutine[Any, Any, T]]) -> T:

@@ -11,8 +11,14 @@ from trade_service.bootstrap.authentication import auth_mode
 from trade_service.bootstrap.running import running_services
 from trade_service.bootstrap.services import Services
 from trade_service.bootstrap.web import web_app
-from trade_service.cli.db import described
-from trade_service.cli.running import config_option, on_signal, run_until_stopped, say, settings_for
+from trade_service.cli.running import (
+    config_option,
+    described,
+    on_signal,
+    run_until_stopped,
+    say,
+    settings_for,
+)
 from trade_service.http_server import ServerLimits, serve_asgi
 from trade_service.masking import mask_url
 from trade_service.settings.model import Settings
@@ -33,7 +39,7 @@ def serve(host: str | None, port: int | None, toml_path: Path | None) -> None:
     """
     if hasattr(signal, "SIGUSR1"):
         signal.signal(signal.SIGUSR1, signal.SIG_IGN)  # Its default action ends the process.
-    settings = settings_for(toml_path, {"server.host": host, "server.port": port}).settings
+    settings = settings_for(toml_path, {"server.host": host, "server.port": port}, quiet=False)
     if auth_mode(settings) == "none" and not settings.server.is_loopback:
         say(
             f"trade-service: warning: other machines can reach {settings.server.host}, and auth.mode is none: "

@@ -74,7 +74,7 @@ def submit(
         raise click.UsageError("--strict, --dry-run and --errors go with a FILE, not with --all-new.")
     if file is not None:
         require_readable(file)
-    settings = settings_for(toml_path, quiet_level="ERROR").settings
+    settings = settings_for(toml_path)
     command = _Submit(settings, errors_path, wait_s)
     if file is None:
         sys.exit(run_until_done(command.all_new))
