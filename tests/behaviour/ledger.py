@@ -11,6 +11,7 @@ from trade_service.domain.errors import DomainError
 from trade_service.domain.orders import NewTradeOrder, Submission, TradeOrder
 from trade_service.submission.model import AttemptId
 from trade_service.submission.ports import DownstreamStore, SubmissionStore
+from trade_service.trading.fill_check import FillStore
 from trade_service.trading.history import OperatorStore
 from trade_service.trading.model import Filled, StoredExecution
 from trade_service.trading.ports import Cut, ExecutionReads
@@ -133,6 +134,7 @@ class Ledger(Protocol):
     operators: OperatorStore
     downstream: DownstreamStore
     restores: RestoreStore
+    fills: FillStore
 
     async def add_orders(self, count: int = 1, quantity: int = 10) -> list[int]:
         """Orders of security S1, S2, ... whose whole quantity is sent; returns their ids in order."""

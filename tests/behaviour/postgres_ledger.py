@@ -18,6 +18,7 @@ from tests.support.trading import run_sql
 from trade_service.store.database import Database
 from trade_service.store.downstream_store import PostgresDownstreamStore
 from trade_service.store.execution_reads import PostgresExecutionReads, to_order
+from trade_service.store.fill_store import PostgresFillStore
 from trade_service.store.operator_store import PostgresOperatorStore
 from trade_service.store.order_store import PostgresOrderStore
 from trade_service.store.restore_store import PostgresRestoreStore
@@ -25,6 +26,7 @@ from trade_service.store.statements import Statement, expanded, fragments_of
 from trade_service.store.submission_store import PostgresSubmissionStore
 from trade_service.submission.clock import SystemClock
 from trade_service.submission.ports import DownstreamStore, SubmissionStore
+from trade_service.trading.fill_check import FillStore
 from trade_service.trading.history import OperatorStore
 from trade_service.trading.ports import ExecutionReads
 from trade_service.trading.restoring import RestoreStore
@@ -48,6 +50,9 @@ FROM (SELECT cast(:seconds AS float8) * interval '1 s' AS y) b
 _ELAPSE_EXECUTIONS = Statement.parsed("""
 UPDATE execution SET give_up_at = give_up_at - cast(:seconds AS float8) * interval '1 s'
 WHERE give_up_at IS NOT NULL
+""")
+_ELAPSE_FILL_CHECK = Statement.parsed("""
+UPDATE downstream SET fills_checked_at = fills_checked_at - cast(:seconds AS float8) * interval '1 s'
 """)
 _EXECUTIONS = Statement.parsed("""
 SELECT id, trade_order_id, submission_state, attempt_id::text, attempts_spent,
@@ -104,6 +109,7 @@ class PostgresLedger:
         self.operators: OperatorStore = PostgresOperatorStore(database, _Clock(new_attempt_id), NEW, SENT)
         self.downstream: DownstreamStore = PostgresDownstreamStore(database)
         self.restores: RestoreStore = PostgresRestoreStore(database, _Clock(new_attempt_id))
+        self.fills: FillStore = PostgresFillStore(database)
         self.orders: OrderWrites = PostgresOrderStore(database, OWNER)
 
     async def add_orders(self, count: int = 1, quantity: int = 10) -> list[int]:
@@ -135,6 +141,7 @@ class PostgresLedger:
         async with self._database.transaction() as session:
             await session.execute(_ELAPSE_ATTEMPTS, seconds=seconds)
             await session.execute(_ELAPSE_EXECUTIONS, seconds=seconds)
+            await session.execute(_ELAPSE_FILL_CHECK, seconds=seconds)
 
     async def everything(self) -> Everything:
         """See Ledger."""

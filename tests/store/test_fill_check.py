@@ -20,7 +20,7 @@ from trade_service.submission.clock import SystemClock
 from trade_service.submission.events import AlarmEvent, EventBus, FillsCheckedEvent, SubmissionEvent
 from trade_service.submission.messages import RemoteExecution
 from trade_service.submission.ports import Listing, Listings
-from trade_service.trading.fill_check import PAGE, FetchedFill, FillCheck, RefusedFill
+from trade_service.trading.fill_check import PAGE, FillCheck
 from trade_service.trading.reference import ReferenceCache
 from trade_service.trading.trading_settings import FillSettings
 
@@ -219,25 +219,6 @@ async def test_an_impossible_quantity_is_an_alarm_once_a_value(
     books.books.clear()
     books.put(execution_id, SERVICE_ID, Decimal(10), "FULL")
     assert (await other.once()).execution_ids == (execution_id,)
-
-
-async def test_what_changed_since_it_was_read_is_left_alone(database: Database, execution_id: int) -> None:
-    store = PostgresFillStore(database)
-    (held,) = await store.held_fills([execution_id, 999])
-    assert (held.quantity_filled, held.quantity_ordered) == (Decimal(0), Decimal(10))
-    await run_sql(database, "UPDATE execution SET quantity_filled = 7, version = version + 1")
-    fill = FetchedFill(execution_id, SERVICE_ID, held.version, PART, Decimal(5), "")
-    assert await store.store_fetched([fill]) == []
-    assert await fill_of(database, execution_id) == (7, SENT, 2)
-    assert await evidence_of(database, execution_id) == []
-
-
-async def test_refusals_are_known_by_their_value(database: Database, execution_id: int) -> None:
-    store = PostgresFillStore(database)
-    first, second = (RefusedFill(execution_id, SERVICE_ID, text) for text in ("11", "12"))
-    await store.note_refused([first])
-    assert await store.new_refusals([first]) == []
-    assert await store.new_refusals([second]) == [execution_id]
 
 
 async def test_one_process_at_a_time_checks(database: Database, execution_id: int) -> None:
