@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 import asyncpg
 
-from trade_service.bench.bare_loop import Bare, Sender, connections
+from trade_service.bench.bare_loop import Bare, BareSender, connections
 
 LOCK = """
 SELECT id, quantity, quantity_sent, limit_price FROM trade_order WHERE id = ANY($1::int[]) ORDER BY id
@@ -40,7 +40,7 @@ async def run(dsn: str, base_url: str, order_ids: Sequence[int], senders: int, s
     turn, starts = asyncio.Semaphore(senders), itertools.cycle(range(0, len(order_ids) - BATCH + 1, BATCH))
     done = 0
 
-    async def work(link: asyncpg.Connection, sender: Sender) -> None:
+    async def work(link: asyncpg.Connection, sender: BareSender) -> None:
         nonlocal done
         while time.perf_counter() - begun < seconds:
             start = next(starts)
@@ -52,7 +52,7 @@ async def run(dsn: str, base_url: str, order_ids: Sequence[int], senders: int, s
             done += len(slices)
 
     async with connections(dsn, base_url, 2 * senders) as (links, session):
-        ready = await asyncio.gather(*(Sender.ready(link, session) for link in links))
+        ready = await asyncio.gather(*(BareSender.ready(link, session) for link in links))
         begun = time.perf_counter()
         await asyncio.gather(*(work(*pair) for pair in zip(links, ready, strict=True)))
         return Bare(done, done / (time.perf_counter() - begun))

@@ -323,9 +323,9 @@ async def test_pending_is_said_only_of_what_is_on_record(database: Database) -> 
         bulk = await stuck.executions.submit_executions(ids[:3], wait_s=0.05)
         assert (bulk.status, bulk.pending) == ("SUCCESS", 3)
         assert await states_of(database) == {"queued": 3, "none": 3}
-        streamed = [r async for r in stuck.executions.stream_executions(ids, wait_s=0.05)]
-        assert {r.status for r in streamed} == {SubmitStatus.PENDING}
-        assert sorted(r.request_index for r in streamed) == list(range(6))
+        every = (await stuck.executions.submit_executions(ids, wait_s=0.05)).results
+        assert {r.status for r in every} == {SubmitStatus.PENDING}
+        assert [r.request_index for r in every] == list(range(6))
         assert await states_of(database) == {"queued": 6}
     await run_sql(database, "UPDATE submission_attempt SET next_action_at = now()")
     async with desk_on(database) as alive:
@@ -489,11 +489,11 @@ async def test_a_blotter_is_taken_up_where_a_killed_run_stopped(database: Databa
         assert [line.new for line in placed] == [False] * 150 + [True] * 200
         ids = [i for line in placed for i in line.execution_ids]
         assert len(ids) == len(set(ids)) == 350
-        results = [r async for r in desk.executions.stream_executions(ids)]
+        results = (await desk.executions.submit_executions(ids)).results
         assert {r.status for r in results} == {SubmitStatus.SUCCESS}
         again = await desk.orders.place_blotter(lines)
         assert [line.execution_ids for line in again] == [line.execution_ids for line in placed]
-        results = [r async for r in desk.executions.stream_executions(ids)]
+        results = (await desk.executions.submit_executions(ids)).results
         assert {r.code for r in results} == {"ALREADY_ACCEPTED"}
         assert sorted(desk.gateway.times_accepted().values()) == [1] * 350
         assert await conserved(database)

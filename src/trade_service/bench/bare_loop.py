@@ -58,7 +58,7 @@ class Bare(msgspec.Struct, frozen=True):
     """Executions per second."""
 
 
-class Sender:
+class BareSender:
     """One worker, as warm as the engine: statements prepared, connections open."""
 
     def __init__(
@@ -72,7 +72,7 @@ class Sender:
         self._record = record
 
     @classmethod
-    async def ready(cls, connection: asyncpg.Connection, session: aiohttp.ClientSession) -> "Sender":
+    async def ready(cls, connection: asyncpg.Connection, session: aiohttp.ClientSession) -> "BareSender":
         """A warmed-up worker on its own database connection."""
         # The cheapest call opens a connection of the session.
         async with session.get("/api/v1/executions?limit=1") as answer:
@@ -103,7 +103,7 @@ async def run(
     batches = deque(list(ids[i : i + batch_size]) for i in range(0, len(ids), batch_size))
     done = 0
 
-    async def work(sender: Sender) -> None:
+    async def work(sender: BareSender) -> None:
         nonlocal done
         while batches and time.perf_counter() - begun < limit_s:
             batch = batches.popleft()
@@ -111,7 +111,7 @@ async def run(
             await sender.send(batch)
 
     async with connections(dsn, base_url, workers) as (links, session):
-        senders = await asyncio.gather(*(Sender.ready(link, session) for link in links))
+        senders = await asyncio.gather(*(BareSender.ready(link, session) for link in links))
         begun = time.perf_counter()
         await asyncio.gather(*map(work, senders))
         return Bare(done, done / (time.perf_counter() - begun))

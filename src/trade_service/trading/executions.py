@@ -1,6 +1,6 @@
 """ExecutionService: executions are sent, read and filled."""
 
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 
 import msgspec
@@ -101,27 +101,6 @@ class ExecutionService:
             raise InvalidInput.of("executionIds", None, f"must be 1 to {MAX_BATCH}")
         return _in_order(execution_ids, await self._submit(execution_ids, wait_s))
 
-    async def stream_executions(
-        self, execution_ids: Iterable[int], wait_s: float | None = None
-    ) -> AsyncIterator[ExecutionSubmitResult]:
-        """Sends executions and yields their results as they come, in constant memory.
-
-        `request_index` is the place of the id in `execution_ids`. Pending results come in groups, after
-        their intent was made durable.
-        """
-        pending: list[ExecutionSubmitResult] = []
-        async for result in self._intake.stream(execution_ids, wait_s):
-            if _is_kept(result):
-                yield result
-                continue
-            pending.append(result)
-            if len(pending) == MAX_BATCH:
-                for durable in await self._durable_each(pending):
-                    yield durable
-                pending = []
-        for durable in await self._durable_each(pending):
-            yield durable
-
     async def get_execution(self, execution_id: int) -> ExecutionView:
         """The execution with all that it points to; raises NotFound."""
         return (await views_of(self._references, [await self._reads.get(execution_id)]))[0]
@@ -204,13 +183,6 @@ class ExecutionService:
             _log.error("pending_not_made_durable", executions=len(pending), error=str(error))
             return {i: _not_promised(result) for i, result in results.items()}
         return dict(results)
-
-    async def _durable_each(self, pending: Sequence[ExecutionSubmitResult]) -> list[ExecutionSubmitResult]:
-        durable = await self._durable({result.execution_id: result for result in pending})
-        return [
-            msgspec.structs.replace(durable[result.execution_id], request_index=result.request_index)
-            for result in pending
-        ]
 
     def _alarm_late(self, filled: Filled) -> None:
         execution, order = filled.stored.execution, filled.stored.order
