@@ -1,10 +1,15 @@
 """What a benchmark does without asking, and what it refuses."""
 
+from importlib import import_module
+from operator import attrgetter
 from pathlib import Path
 
 import pytest
+from benchmarks.__main__ import MORE
+from benchmarks.batch_costs import STEPS
 
 from trade_service.bench.environment import Target
+from trade_service.bench.runner import QUESTIONS, Question
 from trade_service.cli.bench import check, is_here
 from trade_service.cli.running import CommandError
 
@@ -51,3 +56,14 @@ def test_contradictory_options_are_refused(
 ) -> None:
     with pytest.raises(CommandError, match=complaint):
         check(target, questions, database_url, output)
+
+
+@pytest.mark.parametrize("question", (QUESTIONS | MORE).values(), ids=lambda question: question.measured_by)
+def test_every_question_exists_and_explains_its_method(question: Question) -> None:
+    assert question.load().__doc__
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_every_step_of_a_batch_exists(step: str) -> None:
+    module, class_name, name = STEPS[step]
+    assert callable(attrgetter(f"{class_name}.{name}".lstrip("."))(import_module(module)))
