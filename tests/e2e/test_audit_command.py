@@ -4,11 +4,11 @@ import json
 from typing import Any
 
 import aiohttp
-from sqlalchemy import text
 
 from execution_simulator.server import RunningSimulator
 from tests.e2e.command import Cli, order
 from trade_service.store.database import Database
+from trade_service.store.statements import Statement
 
 
 async def post(simulator: RunningSimulator, trade_id: int | None, **changes: Any) -> None:
@@ -26,9 +26,9 @@ async def post(simulator: RunningSimulator, trade_id: int | None, **changes: Any
 
 
 async def change(database: Database, *statements: str) -> None:
-    async with database.legacy.begin() as connection:
+    async with database.transaction() as session:
         for statement in statements:
-            await connection.execute(text(statement))
+            await session.execute(Statement.parsed(statement))
 
 
 async def test_every_planted_fault_is_found(

@@ -8,10 +8,10 @@ from collections.abc import Sequence
 
 import msgspec
 import pytest
-import sqlalchemy as sa
 
 from tests.support.gateway import FakeGateway, fail, refuse
 from tests.support.heart import Heart, beating, executions_in, states_of, until
+from tests.support.trading import run_sql, value_of
 from trade_service.store.database import Database
 from trade_service.store.execution_reads import PostgresExecutionReads
 from trade_service.store.reference_store import PostgresReferenceReads
@@ -103,12 +103,10 @@ async def stops_waiting(database: Database, least_s: float) -> None:
     """Waits until no attempt is due within `least_s`."""
     async with asyncio.timeout(10):
         while True:
-            async with database.legacy.connect() as connection:
-                due_in = await connection.scalar(
-                    sa.text(
-                        "SELECT extract(epoch FROM min(next_action_at) - now())::float8 FROM submission_attempt"
-                    )
-                )
+            due_in = await value_of(
+                database,
+                "SELECT extract(epoch FROM min(next_action_at) - now())::float8 FROM submission_attempt",
+            )
             if due_in is None or due_in > least_s:
                 return
             await asyncio.sleep(0.02)
@@ -157,9 +155,8 @@ async def test_waiting_for_the_circuit_spends_no_attempt(database: Database) -> 
         await until(lambda: circuit_events(heart).count(CircuitState.OPEN) >= 3)
         gateway.usual = refuse()
         await all_accepted(database, gateway, [*lost, *ids])
-    async with database.legacy.connect() as connection:
-        spent = await connection.execute(sa.text("SELECT max(attempts_spent) FROM execution"))
-        assert spent.scalar_one() <= 1, "its own, with which it was accepted"
+    spent = await value_of(database, "SELECT max(attempts_spent) FROM execution")
+    assert spent <= 1, "its own, with which it was accepted"
 
 
 async def test_callers_get_an_immediate_answer_that_explains_it(database: Database) -> None:
@@ -217,22 +214,17 @@ async def test_waiting_for_the_circuit_costs_nothing(database: Database) -> None
         reads = PostgresExecutionReads(database, "test", 60_000)
         for start in range(0, 50, 10):
             await reads.enqueue(queued[start : start + 10], SystemClock().new_attempt_id())
-        async with database.legacy.begin() as connection:
-            await connection.execute(
-                sa.text(
-                    "UPDATE submission_attempt SET next_action_at = now() WHERE next_action_at IS NOT NULL"
-                )
-            )
+        await run_sql(
+            database, "UPDATE submission_attempt SET next_action_at = now() WHERE next_action_at IS NOT NULL"
+        )
         recorded = len(heart.batches)
         await stops_waiting(database, least_s=60)
         assert len(heart.batches) == recorded, "nothing was claimed"
         assert len(gateway.calls) == calls
         assert await states_of(database) == {"queued": 50, "retry": 51}
-        async with database.legacy.connect() as connection:
-            spread = await connection.scalar(
-                sa.text("SELECT count(DISTINCT date_trunc('second', next_action_at)) FROM submission_attempt")
-            )
-        assert spread is not None
+        spread = await value_of(
+            database, "SELECT count(DISTINCT date_trunc('second', next_action_at)) FROM submission_attempt"
+        )
         assert spread > 3, "not everything comes back at once"
 
 

@@ -9,13 +9,14 @@ from collections.abc import Iterator
 from decimal import Decimal
 
 import pytest
-import sqlalchemy as sa
 
 from execution_simulator.faults import FAULTS
 from execution_simulator.server import RunningSimulator, running_simulator
 from execution_simulator.settings import SimulatorSettings
 from tests.support.gateway import FakeGateway
 from tests.support.heart import Heart, beating, executions_in, heart_on, states_of, until
+from tests.support.rows import fetched
+from tests.support.trading import run_sql, value_of
 from trade_service.domain.errors import Overloaded
 from trade_service.domain.executions import SubmissionState
 from trade_service.store.database import Database
@@ -38,18 +39,16 @@ async def assert_settled(
     states = await states_of(database)
     assert states.get("accepted", 0) == len(accepted)
     assert sum(states.get(s, 0) for s in ("rejected", "exhausted")) == total - len(accepted)
-    async with database.legacy.connect() as connection:
-        odd = await connection.execute(
-            sa.text(
-                "SELECT e.id FROM execution e JOIN trade_order o ON o.id = e.trade_order_id WHERE "
-                "CASE WHEN e.submission_state = 'accepted' THEN e.execution_service_id IS NULL "
-                "OR e.execution_status_id <> 2 OR e.quantity_placed <> e.quantity_ordered OR e.version <> 2 "
-                "OR o.quantity_sent <> e.quantity_ordered OR NOT o.submitted "
-                "ELSE e.execution_service_id IS NOT NULL OR e.quantity_placed <> 0 OR e.version <> 1 "
-                "OR o.quantity_sent <> 0 OR o.submitted END"
-            )
-        )
-        assert odd.all() == []
+    odd = await fetched(
+        database,
+        "SELECT e.id FROM execution e JOIN trade_order o ON o.id = e.trade_order_id WHERE "
+        "CASE WHEN e.submission_state = 'accepted' THEN e.execution_service_id IS NULL "
+        "OR e.execution_status_id <> 2 OR e.quantity_placed <> e.quantity_ordered OR e.version <> 2 "
+        "OR o.quantity_sent <> e.quantity_ordered OR NOT o.submitted "
+        "ELSE e.execution_service_id IS NOT NULL OR e.quantity_placed <> 0 OR e.version <> 1 "
+        "OR o.quantity_sent <> 0 OR o.submitted END",
+    )
+    assert odd == []
 
 
 @pytest.mark.parametrize("count", [1, 2, 99, 100, 101, 250])
@@ -94,13 +93,10 @@ async def test_a_batch_refused_whole_rejects_only_the_bad_execution(database: Da
     settings = SimulatorSettings(refuse_bad_items=True)
     async with running_simulator(settings) as simulator, heart_on(database, simulator.base_url) as heart:
         ids = await executions_in(database, 100)
-        async with database.legacy.begin() as connection:
-            # A security id that only the Execution Service refuses: blank when trimmed.
-            await connection.execute(
-                sa.text(
-                    "UPDATE trade_order SET security_id = '' WHERE id = (SELECT min(id) FROM trade_order)"
-                )
-            )
+        # A security id that only the Execution Service refuses: blank when trimmed.
+        await run_sql(
+            database, "UPDATE trade_order SET security_id = '' WHERE id = (SELECT min(id) FROM trade_order)"
+        )
         result = await heart.service.submit_executions_bulk(ids)
         failed = [r for r in result.results if r.status is SubmitStatus.FAILED]
         assert [(r.execution_id, r.state) for r in failed] == [(ids[0], SubmissionState.REJECTED)]
@@ -117,8 +113,7 @@ async def test_an_outage_is_waited_for(database: Database) -> None:
         result = await submitting
         assert result.successful == 30
         await assert_settled(database, simulator, accepted=set(ids), total=30)
-        async with database.legacy.connect() as connection:
-            spent = await connection.scalar(sa.text("SELECT max(attempts_spent) FROM execution"))
+        spent = await value_of(database, "SELECT max(attempts_spent) FROM execution")
         assert spent == 0, "what never left spends no attempt, nor what was sent in company"
 
 
@@ -263,10 +258,7 @@ async def test_an_execution_that_cannot_be_sent_does_not_affect_the_others(datab
     """An execution whose quantity is not a number is rejected with a reason; the rest is sent in one call."""
     gateway = FakeGateway()
     ids = await executions_in(database, 5)
-    async with database.legacy.begin() as connection:
-        await connection.execute(
-            sa.text("UPDATE execution SET quantity_ordered = 'NaN' WHERE id = :id"), {"id": ids[2]}
-        )
+    await run_sql(database, "UPDATE execution SET quantity_ordered = 'NaN' WHERE id = :id", id=ids[2])
     async with beating(database, gateway) as heart:
         result = await heart.service.submit_executions_bulk(ids)
     good = [i for i in ids if i != ids[2]]

@@ -10,7 +10,7 @@ import pytest
 
 from tests.support.gateway import FakeGateway, fail, refuse
 from tests.support.heart import Heart, beating, executions_in, states_of, until
-from tests.support.trading import CONSERVATION, value_of
+from tests.support.trading import CONSERVATION, run_sql, value_of
 from trade_service.domain.errors import DomainError, EvidenceConflict, NotRequeueable, QuantityExceeded
 from trade_service.store.database import Database
 from trade_service.store.operator_store import PostgresOperatorStore
@@ -142,8 +142,7 @@ async def test_an_order_without_enough_quantity_refuses(database: Database) -> N
     async with at_work(database, gateway) as (heart, operators):
         ids = await executions_in(database, 1)
         await heart.service.submit_executions_bulk(ids)
-        async with database.legacy.begin() as connection:
-            await connection.exec_driver_sql("UPDATE trade_order SET quantity_sent = 1")
+        await run_sql(database, "UPDATE trade_order SET quantity_sent = 1")
         for requeue in (msgspec.structs.replace(ANN, dry_run=True), ANN):
             (result,) = await operators.requeue(ids, requeue)
             assert isinstance(result.error, QuantityExceeded)

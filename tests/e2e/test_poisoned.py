@@ -4,10 +4,10 @@ import asyncio
 from collections.abc import Sequence
 
 import msgspec
-import sqlalchemy as sa
 
 from tests.support.gateway import FakeGateway, refuse
 from tests.support.heart import SETTLE_MS, Heart, beating, executions_in, states_of
+from tests.support.rows import fetched
 from trade_service.store.database import Database
 from trade_service.submission.circuit import CircuitSettings
 from trade_service.submission.messages import ExecutionPost
@@ -46,15 +46,13 @@ def sizes(gateway: FakeGateway) -> list[int]:
 
 
 async def given_up(database: Database) -> list[tuple[int, int, str]]:
-    async with database.legacy.connect() as connection:
-        rows = await connection.execute(
-            sa.text(
-                "SELECT e.id, e.attempts_spent, a.finding_messages[cardinality(a.finding_messages)] "
-                "FROM execution e JOIN submission_attempt a ON a.id = e.attempt_id "
-                "WHERE e.submission_state = 'exhausted'"
-            )
-        )
-        return [tuple(row) for row in rows]
+    rows = await fetched(
+        database,
+        "SELECT e.id, e.attempts_spent, a.finding_messages[cardinality(a.finding_messages)] "
+        "FROM execution e JOIN submission_attempt a ON a.id = e.attempt_id "
+        "WHERE e.submission_state = 'exhausted'",
+    )
+    return [tuple(row) for row in rows]
 
 
 async def test_the_other_ninety_nine_are_accepted_within_two_settle_times(database: Database) -> None:

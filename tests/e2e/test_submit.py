@@ -9,10 +9,10 @@ from collections import Counter
 from decimal import Decimal
 
 import pytest
-from sqlalchemy import text
 
 from execution_simulator.server import RunningSimulator
 from tests.e2e.command import COMMAND, Cli, Running, order
+from tests.support.trading import run_sql, value_of
 from trade_service.cli.main import run
 from trade_service.store.database import Database
 
@@ -20,8 +20,7 @@ EXACT = "1234567890.12345678"
 
 
 async def count(database: Database, statement: str) -> int:
-    async with database.legacy.connect() as connection:
-        return int(await connection.scalar(text(statement)) or 0)
+    return int(await value_of(database, statement) or 0)
 
 
 async def test_a_file_is_accepted_and_a_second_run_sends_nothing(
@@ -133,21 +132,18 @@ async def test_an_unreachable_service_leaves_executions_pending_for_the_next_run
 async def test_all_new_submits_what_was_never_submitted(
     cli: Cli, simulator: RunningSimulator, database: Database
 ) -> None:
-    async with database.legacy.begin() as connection:
-        await connection.execute(
-            text(
-                "INSERT INTO trade_order (order_id, portfolio_id, order_type, security_id, quantity,"
-                " quantity_sent, submitted) SELECT n, 'P', 'BUY', 'IBM', 10, 10, true"
-                " FROM generate_series(1, 1203) n"
-            )
-        )
-        await connection.execute(
-            text(
-                "INSERT INTO execution (execution_status_id, trade_type_id, trade_order_id, destination_id,"
-                " quantity_ordered, quantity_placed, submission_state)"
-                " SELECT 1, 1, id, 1, 10, 0, 'none' FROM trade_order"
-            )
-        )
+    await run_sql(
+        database,
+        "INSERT INTO trade_order (order_id, portfolio_id, order_type, security_id, quantity,"
+        " quantity_sent, submitted) SELECT n, 'P', 'BUY', 'IBM', 10, 10, true"
+        " FROM generate_series(1, 1203) n",
+    )
+    await run_sql(
+        database,
+        "INSERT INTO execution (execution_status_id, trade_type_id, trade_order_id, destination_id,"
+        " quantity_ordered, quantity_placed, submission_state)"
+        " SELECT 1, 1, id, 1, 10, 0, 'none' FROM trade_order",
+    )
     ended = await cli.run("submit", "--all-new")
     assert ended.code == 0, ended
     assert "1,203 executions" in ended.out

@@ -50,7 +50,7 @@ async def test_waiting_for_a_connection_is_measured(postgres: TestServer, templa
         pool_size = live.services.settings.database.pool_size
         async with AsyncExitStack() as taken:
             for _ in range(pool_size):
-                await taken.enter_async_context(live.services.database.legacy.connect())
+                await taken.enter_async_context(live.services.database.session())
             reading = asyncio.create_task(live.read_order(order_id))
             async with asyncio.timeout(10):
                 while (now := (await scraped(live))[0]).total("hikari_connections_pending") < 1:

@@ -10,7 +10,7 @@ import pytest
 from execution_simulator.server import RunningSimulator, SimulatorSettings, running_simulator
 from tests.support.gateway import FakeGateway
 from tests.support.heart import client_settings, heart_on
-from tests.support.rows import FULL, HOLD, PART, SENT, WORK, insert_executions, row_of
+from tests.support.rows import FULL, HOLD, PART, SENT, WORK, fetched, insert_executions, row_of
 from tests.support.trading import run_sql, value_of
 from trade_service.execution_service.client import ExecutionServiceClient
 from trade_service.store.database import Database
@@ -95,12 +95,13 @@ async def fill_of(database: Database, execution_id: int) -> tuple[Any, int, int]
 
 
 async def evidence_of(database: Database, execution_id: int) -> Sequence[Any]:
-    async with database.legacy.connect() as connection:
-        found = await connection.exec_driver_sql(
-            "SELECT source, code, state_before, state, service_id, message FROM submission_evidence "
-            f"WHERE execution_id = {execution_id} ORDER BY id"
-        )
-        return found.all()
+    rows = await fetched(
+        database,
+        "SELECT source, code, state_before, state, service_id, message FROM submission_evidence "
+        "WHERE execution_id = :id ORDER BY id",
+        id=execution_id,
+    )
+    return [tuple(row) for row in rows]
 
 
 async def test_a_lost_report_is_fetched_once_with_evidence(database: Database, execution_id: int) -> None:
@@ -211,7 +212,7 @@ async def test_an_impossible_quantity_is_an_alarm_once_a_value(
     assert f"a quantityFilled of {quantity} for execution {execution_id}, of which 10 was ordered" in message
     assert "quantityFilled stays 0 here" in message
     assert await fill_of(database, execution_id) == (0, SENT, 1)
-    assert [row.code for row in await evidence_of(database, execution_id)] == ["FILL_REFUSED"]
+    assert [code for _, code, *_ in await evidence_of(database, execution_id)] == ["FILL_REFUSED"]
     books.books.clear()
     books.put(execution_id, SERVICE_ID, Decimal(11), "FULL")
     await other.once()

@@ -9,10 +9,9 @@ from typing import NamedTuple
 
 import msgspec
 import pytest
-import sqlalchemy as sa
 
 from tests.support.attempts import FRESH, RECOVERED, claimed, closing, new_attempt
-from tests.support.rows import insert_executions, store_on
+from tests.support.rows import fetched, insert_executions, store_on
 from tests.support.trading import OWNER, all_of, new_order, run_sql
 from trade_service.domain.executions import SubmissionState
 from trade_service.store.database import Database
@@ -59,11 +58,9 @@ def store(database: Database) -> PostgresSubmissionStore:
 
 async def updates_of(database: Database, table: str) -> Updates:
     await run_sql(database, "SELECT pg_stat_force_next_flush()")
-    query = sa.text("SELECT n_tup_upd, n_tup_hot_upd FROM pg_stat_user_tables WHERE relname = :table")
-    async with database.legacy.connect() as connection:
-        await connection.execute(sa.text("SELECT pg_stat_force_next_flush()"))
-        await connection.commit()
-        return Updates(*(await connection.execute(query, {"table": table})).one())
+    query = "SELECT n_tup_upd, n_tup_hot_upd FROM pg_stat_user_tables WHERE relname = :table"
+    (row,) = await fetched(database, query, table=table)
+    return Updates(*row)
 
 
 async def cut_batches(database: Database) -> list[list[int]]:

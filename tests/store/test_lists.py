@@ -9,7 +9,6 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
-from sqlalchemy import text
 
 from tests.support.database import TestServer
 from tests.support.lists import Lists, execution_fields, insert_mixed, lists_on, naive, order_fields
@@ -18,6 +17,7 @@ from trade_service.domain.errors import TooSlow
 from trade_service.store.database import Database
 from trade_service.store.list_statements import SCANNED_ROWS
 from trade_service.store.list_store import PostgresListReads
+from trade_service.store.statements import Statement
 from trade_service.store.store_settings import StoreSettings
 from trade_service.submission.ports import StoreUnavailable
 from trade_service.trading.listing import service
@@ -209,8 +209,8 @@ async def test_a_page_that_takes_too_long_suggests_a_faster_query(
     database: Database, database_url: str, which: str, query: ListQuery, told: str
 ) -> None:
     reads = PostgresListReads(hasty := Database(StoreSettings(database_url, statement_timeout_s=0.2)))
-    async with database.legacy.begin() as other:
-        await other.execute(text("LOCK TABLE trade_order, execution IN ACCESS EXCLUSIVE MODE"))
+    async with database.transaction() as other:
+        await other.execute(Statement.parsed("LOCK TABLE trade_order, execution IN ACCESS EXCLUSIVE MODE"))
         with pytest.raises(TooSlow, match=told):
             await (reads.orders if which == "orders" else reads.executions)(query)
     await hasty.close()
@@ -220,8 +220,8 @@ async def test_a_page_read_by_index_that_takes_too_long_is_a_database_failure(
     database: Database, database_url: str
 ) -> None:
     reads = PostgresListReads(hasty := Database(StoreSettings(database_url, statement_timeout_s=0.2)))
-    async with database.legacy.begin() as other:
-        await other.execute(text("LOCK TABLE trade_order IN ACCESS EXCLUSIVE MODE"))
+    async with database.transaction() as other:
+        await other.execute(Statement.parsed("LOCK TABLE trade_order IN ACCESS EXCLUSIVE MODE"))
         with pytest.raises(StoreUnavailable, match="statement timeout"):
             await reads.orders(ListQuery(sort=total_order((SortKey("quantity"),))))
     await hasty.close()

@@ -5,10 +5,9 @@ from typing import Any
 
 import msgspec
 import pytest
-import sqlalchemy as sa
 
 from tests.support.attempts import claimed, closing
-from tests.support.rows import insert_executions, row_of, store_on
+from tests.support.rows import fetched, insert_executions, row_of, store_on
 from tests.support.trading import run_sql
 from trade_service.store import submission_store
 from trade_service.store.database import Database
@@ -97,5 +96,4 @@ def _placed(one: Recorded, places: Mapping[int, int]) -> dict[str, int | None]:
 
 
 async def _rows(database: Database, statement: str, **values: Any) -> list[Any]:
-    async with database.legacy.connect() as connection:
-        return [*(await connection.execute(sa.text(statement), values)).all()]
+    return [tuple(row) for row in await fetched(database, statement, **values)]

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from tests.support.rows import insert_executions, insert_orders
-from tests.support.trading import Desk, desk_on, value_of
+from tests.support.trading import Desk, desk_on, run_sql, value_of
 from trade_service.domain.errors import AlreadyExists, InUse, InvalidInput, NotFound, VersionConflict
 from trade_service.domain.orders import Submission
 from trade_service.domain.reference import Blotter, Destination
@@ -80,8 +80,7 @@ async def test_used_rows_are_neither_deleted_nor_renamed(database: Database, kin
             kind.thing, f"{kind.thing}_id".replace(" ", "_")
         )
         query = f"UPDATE execution SET {column} = {made.id} RETURNING id"
-        async with database.legacy.begin() as connection:
-            await connection.exec_driver_sql(query)
+        await run_sql(database, query)
         with pytest.raises(
             InUse, match=f"{made.id} is used by execution {execution_id}, .* cannot be deleted"
         ):

@@ -10,6 +10,7 @@ from tests.support.rows import insert_executions, row_of, states_of, store_on
 from tests.support.trading import run_sql, value_of
 from trade_service.domain.executions import SubmissionState
 from trade_service.store.database import Database
+from trade_service.store.statements import Statement
 from trade_service.store.submission_store import PostgresSubmissionStore
 from trade_service.submission.model import NotClaimed, ReplyKind
 
@@ -108,8 +109,9 @@ async def test_taker_does_not_wait_for_a_locked_attempt(
 ) -> None:
     ids = await insert_executions(database, 2)
     attempts = [(await claimed(store, [i], lease_ms=0))[0].attempt_id for i in ids]
-    async with database.legacy.connect() as other:
-        await other.exec_driver_sql(f"SELECT FROM submission_attempt WHERE id = '{attempts[0]}' FOR UPDATE")
+    async with database.transaction() as other:
+        locked = Statement.parsed("SELECT FROM submission_attempt WHERE id = :id FOR UPDATE")
+        await other.fetch(locked, id=attempts[0])
         async with asyncio.timeout(10):
             taken = await store.take_due("two", 10, 60_000, 0)
     assert [due.attempt_id for due in taken] == attempts[1:]

@@ -119,7 +119,7 @@ async def test_what_is_held_back_or_called_off_is_not_sent_before_it_is_new_agai
 async def test_readiness_is_told_while_every_connection_is_busy(live: Live) -> None:
     async with AsyncExitStack() as busy:
         for _ in range(live.services.settings.database.pool_size):
-            await busy.enter_async_context(live.services.database.legacy.connect())
+            await busy.enter_async_context(live.services.database.session())
         assert (await live.client.get("/actuator/health/readiness")).body["status"] == "UP"
 
 
