@@ -8,8 +8,8 @@ import pytest
 
 from tests.client.raw_server import Conversation, answering, closed_port, raw_server
 from trade_service.reference_services.client import ReferenceServicesClient
-from trade_service.submission.circuit import CircuitSettings
 from trade_service.submission.clock import SystemClock
+from trade_service.submission.engine_settings import CircuitSettings
 from trade_service.trading.listing.display_names import NameKind, NamesUnavailable
 from trade_service.trading.trading_settings import NamesSettings
 

@@ -10,10 +10,11 @@ from trade_service.submission.absence import (
     next_batch_size,
     overdue_outcomes,
 )
-from trade_service.submission.failure_handler import ExecutionFailureHandler, RetryPolicy
+from trade_service.submission.engine_settings import EngineSettings
+from trade_service.submission.failure_handler import ExecutionFailureHandler
 from trade_service.submission.model import MAX_RETRY_COUNT, DueAttempt
 
-HANDLER = ExecutionFailureHandler(RetryPolicy(max_attempts=5))
+HANDLER = ExecutionFailureHandler(EngineSettings())
 ANSWER = "POST http://execution/batch answered 500: An unexpected error occurred"
 
 

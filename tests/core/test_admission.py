@@ -8,8 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from trade_service.submission.admission import Admission
-from trade_service.submission.circuit import CircuitSettings, CircuitState
+from trade_service.submission.circuit import CircuitState
 from trade_service.submission.clock import SystemClock
+from trade_service.submission.engine_settings import CircuitSettings
 from trade_service.submission.events import AlarmEvent, CircuitEvent, EventBus, SubmissionEvent
 from trade_service.submission.model import PUT_OFF_MESSAGE, GatewayReply, ReplyKind
 from trade_service.submission.sender import Sender

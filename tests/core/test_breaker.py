@@ -7,11 +7,11 @@ from hypothesis import strategies as st
 from trade_service.submission.circuit import (
     CallRating,
     CircuitBreaker,
-    CircuitSettings,
     CircuitState,
     Permit,
     rating_of,
 )
+from trade_service.submission.engine_settings import CircuitSettings
 from trade_service.submission.model import GatewayReply, ReplyKind
 
 SETTINGS = CircuitSettings(

@@ -14,7 +14,12 @@ from tests.world.store_rows import BookedAttempt
 from trade_service.domain.executions import MAX_SERVICE_ID, SubmissionState
 from trade_service.submission.codes import AlarmCode
 from trade_service.submission.downstream import Sign, answer_suspicion
-from trade_service.submission.downstream_gate import DownstreamGate, GateSettings
+from trade_service.submission.downstream_gate import DownstreamGate
+from trade_service.submission.engine_settings import (
+    EngineSettings,
+    ExecutionServiceSettings,
+    SubmissionSettings,
+)
 from trade_service.submission.events import AlarmEvent, EventBus, SubmissionEvent
 from trade_service.submission.messages import ExecutionPost
 from trade_service.submission.ports import Listing
@@ -71,7 +76,10 @@ class Scene:
     def new_gate(self, base_url: str = "http://one", *, same_ledger: bool = False) -> DownstreamGate:
         events = EventBus()
         events.subscribe(self._hear)
-        settings = GateSettings(base_url, same_ledger)
+        downstream = ExecutionServiceSettings(base_url=base_url, same_ledger=same_ledger)
+        settings = EngineSettings(
+            execution_service=downstream, submission=SubmissionSettings(look_up_max_pages=1000)
+        )
         return DownstreamGate(self.store, self.ledger, self.clock, events, settings)
 
     def _hear(self, event: SubmissionEvent) -> None:

@@ -9,15 +9,21 @@ from hypothesis import strategies as st
 from tests.core.factories import claimed, open_item
 from tests.support.execution_rules import may_become
 from trade_service.domain.executions import SubmissionState
+from trade_service.submission.engine_settings import (
+    EngineSettings,
+    ExecutionBatchSettings,
+    ExecutionServiceSettings,
+    RetrySettings,
+)
 from trade_service.submission.failure_handler import (
     OUTAGE_TRIES,
     PARTS,
+    RECONCILIATION_DELAY_MS,
     SPENDS_BUDGET,
     STATE_OF,
     Decision,
     ExecutionFailureHandler,
     Hold,
-    RetryPolicy,
     retry_size,
 )
 from trade_service.submission.model import (
@@ -28,8 +34,10 @@ from trade_service.submission.model import (
     ReplyKind,
 )
 
-POLICY = RetryPolicy(max_attempts=5, initial_delay_ms=1000, multiplier=2.0, max_delay_ms=30_000)
-HANDLER = ExecutionFailureHandler(POLICY)
+SETTINGS = EngineSettings(
+    retry=RetrySettings(max_attempts=5, initial_delay_ms=1000, multiplier=2.0, max_delay_ms=30_000)
+)
+HANDLER = ExecutionFailureHandler(SETTINGS)
 LOW, HIGH = (lambda: 0.0), (lambda: 0.999_999)
 
 
@@ -133,7 +141,9 @@ def test_only_an_answered_batch_sends_its_few_failures_back_alone() -> None:
 
 @given(st.integers(1, 100), st.integers(0, 100))
 def test_failed_items_of_an_answered_batch_end_alone_whatever_their_number(failed: int, few: int) -> None:
-    handler = ExecutionFailureHandler(RetryPolicy(retry_failed_individually=few))
+    handler = ExecutionFailureHandler(
+        EngineSettings(batch=ExecutionBatchSettings(retry_failed_individually=few))
+    )
     answered, rounds, size = GatewayReply(ReplyKind.ANSWERED, "OK", "", 207), 0, failed
     while size > 1:
         outcomes = [unclear(i) for i in range(size)]
@@ -182,7 +192,7 @@ def test_attempts_that_never_left_lengthen_the_backoff() -> None:
 @given(st.integers(0, 10_000), st.floats(0, 1, exclude_max=True))
 def test_look_ups_go_on_for_ever_but_calmly(look_ups: int, roll: float) -> None:
     delay = HANDLER.look_up_delay_ms(look_ups, lambda: roll)
-    assert POLICY.look_up_delay_ms * 0.5 <= delay <= POLICY.look_up_max_delay_ms
+    assert RECONCILIATION_DELAY_MS * 0.5 <= delay <= SETTINGS.submission.look_up_max_delay_ms
 
 
 @pytest.mark.parametrize(
@@ -287,7 +297,8 @@ def test_only_what_a_claim_counted_is_given_back(kind: ReplyKind, *, counted: bo
 
 @pytest.mark.parametrize(("policy_ms", "failed"), [(None, True), (700, False), (700, True)])
 def test_only_a_failed_handler_shortens_the_settle_time(policy_ms: int | None, *, failed: bool) -> None:
-    handler = ExecutionFailureHandler(RetryPolicy(answered_settle_ms=policy_ms))
+    downstream = ExecutionServiceSettings(answered_settle_ms=policy_ms)
+    handler = ExecutionFailureHandler(EngineSettings(execution_service=downstream))
     answered = GatewayReply(ReplyKind.UNCLEAR, "CODE", "why", 500, handler_failed=failed)
     closing = handler.close_reply(attempt(), answered, [claimed(1)], (), (), LOW)
     assert closing.settle_ms == (policy_ms if failed else None)

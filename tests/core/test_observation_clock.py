@@ -13,11 +13,16 @@ from tests.world.store_books import Books
 from tests.world.store_downstream import MemoryDownstreamStore
 from trade_service.domain.executions import SubmissionState
 from trade_service.submission.admission import Admission
-from trade_service.submission.circuit import CircuitSettings
-from trade_service.submission.downstream_gate import DownstreamGate, GateSettings
+from trade_service.submission.downstream_gate import DownstreamGate
+from trade_service.submission.engine_settings import (
+    CircuitSettings,
+    EngineSettings,
+    ExecutionBatchSettings,
+    SubmissionSettings,
+)
 from trade_service.submission.events import EventBus
-from trade_service.submission.failure_handler import ExecutionFailureHandler, RetryPolicy
-from trade_service.submission.recovery import Recovery, RecoverySettings
+from trade_service.submission.failure_handler import ExecutionFailureHandler
+from trade_service.submission.recovery import Recovery
 from trade_service.submission.service import CLAIMABLE_FRESH
 from trade_service.submission.waiters import Waiters
 from trade_service.submission.work_queue import WorkQueue
@@ -50,6 +55,12 @@ class Hands:
         self.own_s += seconds
 
 
+SETTINGS = EngineSettings(
+    batch=ExecutionBatchSettings(size=10),
+    submission=SubmissionSettings(recovery_hold_ms=0, recovery_grace_ms=0, look_up_max_pages=10),
+)
+
+
 class Scene:
     """One execution whose call is under way from a process that may be gone, and an observer."""
 
@@ -68,14 +79,15 @@ class Scene:
             self.store,
             gateway,
             self.hands,
-            ExecutionFailureHandler(RetryPolicy()),
+            ExecutionFailureHandler(SETTINGS),
             WorkQueue(10),
             Waiters(),
             events,
-            Admission(self.hands, events, CircuitSettings(1000), 1),
-            DownstreamGate(downstream, gateway, self.hands, events, GateSettings("http://ledger")),
+            Admission(self.hands, events, CircuitSettings(slow_call_ms=1000), 1),
+            DownstreamGate(downstream, gateway, self.hands, events, SETTINGS),
             downstream,
-            RecoverySettings("observer", 10, 1.0, 10, 0, 0, 10, 600_000),
+            "observer",
+            SETTINGS,
         )
 
     async def claim(self) -> None:

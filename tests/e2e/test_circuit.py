@@ -15,9 +15,10 @@ from tests.support.trading import run_sql, value_of
 from trade_service.store.database import Database
 from trade_service.store.execution_reads import PostgresExecutionReads
 from trade_service.store.reference_store import PostgresReferenceReads
-from trade_service.submission.circuit import CircuitSettings, CircuitState
+from trade_service.submission.circuit import CircuitState
 from trade_service.submission.clock import SystemClock
 from trade_service.submission.codes import OutcomeCode
+from trade_service.submission.engine_settings import CircuitSettings
 from trade_service.submission.events import AlarmEvent, BatchSubmissionEvent, CircuitEvent, LookUpEvent
 from trade_service.submission.messages import BatchExecutionRequest
 from trade_service.submission.model import (

@@ -14,7 +14,6 @@ from tests.support.database import TestServer
 from tests.support.postgres_proxy import proxied
 from tests.web.live import Live
 from tests.web.support import listening
-from trade_service.bootstrap.derived import retry_policy
 from trade_service.bootstrap.running import running_services
 from trade_service.bootstrap.web import web_app
 from trade_service.settings.load import load_settings
@@ -204,7 +203,7 @@ async def test_a_variable_has_an_effect(
 
 def pauses(settings: Settings) -> list[int]:
     """The longest delays after the first attempts."""
-    handler = ExecutionFailureHandler(retry_policy(settings))
+    handler = ExecutionFailureHandler(settings.engine)
     return [handler.backoff_ms(tries, lambda: 1.0) for tries in (1, 2, 3, 4)]
 
 
@@ -226,4 +225,4 @@ def test_variables_covered_by_other_tests() -> None:
         {f"{PREFIX}CONNECT_TIMEOUT": "1234", f"{PREFIX}RETRY_FAILED_INDIVIDUALLY": "5"}
     ).settings
     assert settings.execution_service.connect_timeout_ms == 1234
-    assert retry_policy(settings).retry_failed_individually == 5
+    assert settings.batch.retry_failed_individually == 5

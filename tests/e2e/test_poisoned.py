@@ -9,7 +9,7 @@ from tests.support.gateway import FakeGateway, refuse
 from tests.support.heart import SETTLE_MS, Heart, beating, executions_in, states_of
 from tests.support.rows import fetched
 from trade_service.store.database import Database
-from trade_service.submission.circuit import CircuitSettings
+from trade_service.submission.engine_settings import CircuitSettings
 from trade_service.submission.messages import ExecutionPost
 from trade_service.submission.model import GatewayReply, ReplyKind, SubmitStatus
 

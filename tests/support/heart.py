@@ -15,17 +15,23 @@ from trade_service.store.statements import Statement
 from trade_service.store.submission_store import PostgresSubmissionStore
 from trade_service.submission.admission import Admission
 from trade_service.submission.batch_processor import ExecutionBatchProcessor
-from trade_service.submission.circuit import CircuitSettings
 from trade_service.submission.clock import SystemClock
-from trade_service.submission.downstream_gate import DownstreamGate, GateSettings
-from trade_service.submission.engine_settings import ExecutionServiceSettings
+from trade_service.submission.downstream_gate import DownstreamGate
+from trade_service.submission.engine_settings import (
+    CircuitSettings,
+    EngineSettings,
+    ExecutionBatchSettings,
+    ExecutionServiceSettings,
+    RetrySettings,
+    SubmissionSettings,
+)
 from trade_service.submission.events import BatchSubmissionEvent, EventBus, Listener, SubmissionEvent
-from trade_service.submission.failure_handler import ExecutionFailureHandler, RetryPolicy
-from trade_service.submission.intake import Intake, IntakeSettings
+from trade_service.submission.failure_handler import ExecutionFailureHandler
+from trade_service.submission.intake import Intake
 from trade_service.submission.ports import ExecutionGateway
-from trade_service.submission.recovery import Recovery, RecoverySettings
+from trade_service.submission.recovery import Recovery
 from trade_service.submission.sender import Sender
-from trade_service.submission.service import BulkExecutionSubmissionService, SubmissionSettings
+from trade_service.submission.service import BulkExecutionSubmissionService
 from trade_service.submission.waiters import Waiters
 from trade_service.submission.work_queue import WorkQueue
 
@@ -65,6 +71,33 @@ def client_settings(base_url: str) -> ExecutionServiceSettings:
     )
 
 
+def engine_settings(
+    batch: ExecutionBatchSettings, max_attempts: int, wait_s: float, give_up_after_s: float
+) -> EngineSettings:
+    """Pauses that a test can wait for."""
+    return EngineSettings(
+        execution_service=ExecutionServiceSettings(
+            base_url="http://ledger", connect_timeout_ms=CALL_MS, total_timeout_ms=CALL_MS
+        ),
+        batch=batch,
+        retry=RetrySettings(
+            max_attempts=max_attempts,
+            initial_delay_ms=20,
+            max_delay_ms=100,
+            give_up_after_s=give_up_after_s,
+        ),
+        submission=SubmissionSettings(
+            wait_s=wait_s,
+            settle_time_ms=SETTLE_MS,
+            lease_margin_ms=200,
+            look_up_max_pages=1000,
+            recovery_poll_ms=200,
+            recovery_hold_ms=1000,
+            recovery_grace_ms=500,
+        ),
+    )
+
+
 @asynccontextmanager
 async def beating(
     database: Database,
@@ -83,41 +116,38 @@ async def beating(
     """A heart with senders and recovery running, on an open gateway; without a circuit unless given one."""
     clock, events, waiters, queue = SystemClock(), EventBus(), Waiters(), WorkQueue(queue_limit)
     store = PostgresSubmissionStore(database, clock, owner, SETTLE_MS, 1, 2)
-    admission = Admission(clock, events, circuit, max_concurrent)
-    handler = ExecutionFailureHandler(
-        RetryPolicy(max_attempts=max_attempts, initial_delay_ms=20, max_delay_ms=100, look_up_delay_ms=50)
+    settings = engine_settings(
+        ExecutionBatchSettings(size=batch_size, max_concurrent=max_concurrent),
+        max_attempts,
+        wait_s,
+        give_up_after_ms / 1000,
     )
+    admission = Admission(clock, events, circuit, max_concurrent)
+    handler = ExecutionFailureHandler(settings, look_up_delay_ms=50)
     processor = ExecutionBatchProcessor(batch_size, unsendable=wire.unsendable)
     downstream = PostgresDownstreamStore(database)
-    gate = DownstreamGate(downstream, gateway, clock, events, GateSettings("http://ledger"))
-    times = SubmissionSettings(
-        owner=owner,
-        lease_ms=2 * CALL_MS + 200,
-        call_ms=2 * CALL_MS,
-        settle_ms=SETTLE_MS,
-        give_up_after_ms=give_up_after_ms,
-    )
-    intake = Intake(
-        store, clock, processor, queue, waiters, gate, IntakeSettings(wait_s, window=16 * batch_size)
-    )
+    gate = DownstreamGate(downstream, gateway, clock, events, settings)
+    intake = Intake(store, clock, processor, queue, waiters, gate, settings)
     service = BulkExecutionSubmissionService(
-        store, gateway, clock, processor, handler, queue, waiters, events, admission, gate, intake, times
+        store,
+        gateway,
+        clock,
+        processor,
+        handler,
+        queue,
+        waiters,
+        events,
+        admission,
+        gate,
+        intake,
+        owner,
+        settings,
     )
     sender = Sender(
         queue, service.process_batch, admission, gate.wait_open, batch_size, max_concurrent, 0, clock.sleep
     )
-    pacing = RecoverySettings(
-        owner=owner,
-        batch_size=batch_size,
-        poll_s=0.2,
-        take_limit=100,
-        hold_ms=1000,
-        observer_grace_ms=500,
-        look_up_max_pages=1000,
-        give_up_after_ms=give_up_after_ms,
-    )
     recovery = Recovery(
-        store, gateway, clock, handler, queue, waiters, events, admission, gate, downstream, pacing
+        store, gateway, clock, handler, queue, waiters, events, admission, gate, downstream, owner, settings
     )
     service.on_open = recovery.due_in
     seen: list[SubmissionEvent] = []

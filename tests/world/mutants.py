@@ -15,7 +15,6 @@ from tests.world.store_books import Books
 from tests.world.store_fills import MemoryFillStore
 from tests.world.store_orders import OrderBooks
 from tests.world.store_rows import SENT, BookedAttempt, BookedDownstream, BookedExecution
-from tests.world.weather import Timing
 from trade_service.domain.executions import SubmissionState
 from trade_service.domain.fills import Fill
 from trade_service.execution_service import reply_interpretation, wire
@@ -32,6 +31,7 @@ from trade_service.submission import (
 )
 from trade_service.submission.batch_processor import ExecutionBatchProcessor
 from trade_service.submission.circuit import Circuit
+from trade_service.submission.engine_settings import EngineSettings
 from trade_service.submission.failure_handler import Decision, ExecutionFailureHandler
 from trade_service.submission.listing_walk import Ask, ListingWalk
 from trade_service.submission.messages import (
@@ -165,12 +165,16 @@ def close_for_good(self: Books, attempt: BookedAttempt, closing: AttemptClosing,
         attempt.next_action_at = None
 
 
-_submission_settings = replica.submission_settings
+_engine_settings = replica.engine_settings
 
 
-def settings_with(changes: dict[str, int], owner: str, timing: Timing) -> Any:
-    """Times that do not fit the world's."""
-    return msgspec.structs.replace(_submission_settings(owner, timing), **changes)
+def settings_with(changes: dict[str, dict[str, int]], *args: Any) -> EngineSettings:
+    """Times that do not fit the world's, by section."""
+    settings = _engine_settings(*args)
+    sections = {
+        name: msgspec.structs.replace(getattr(settings, name), **values) for name, values in changes.items()
+    }
+    return msgspec.structs.replace(settings, **sections)
 
 
 def settled_by_database(_self: object, attempt: DueAttempt) -> bool:
@@ -402,7 +406,7 @@ MUTANTS: dict[str, Patch] = {
         reconciliation.Reconciliation, "_is_settled", always(value=True)
     ),
     "the settle time is too short": _replace(
-        replica, "submission_settings", _bound(settings_with, {"settle_ms": 300})
+        replica, "engine_settings", _bound(settings_with, {"submission": {"settle_time_ms": 300}})
     ),
     "only the database's clock counts": _replace(
         reconciliation.Reconciliation, "_is_settled", settled_by_database
@@ -411,11 +415,17 @@ MUTANTS: dict[str, Patch] = {
     "no fencing": _replace(Books, "_is_owned", staticmethod(always(value=True))),
     "the lease is shorter than the request": _replace(
         replica,
-        "submission_settings",
-        _bound(settings_with, {"lease_ms": 400, "call_ms": 0, "settle_ms": 5000}),
+        "engine_settings",
+        _bound(
+            settings_with,
+            {
+                "execution_service": {"connect_timeout_ms": 0, "total_timeout_ms": 0},
+                "submission": {"lease_margin_ms": 400, "settle_time_ms": 5000},
+            },
+        ),
     ),
     "a byte may leave until the lease is over": _replace(
-        service.SubmissionSettings, "write_ms", property(attrgetter("lease_ms"))
+        EngineSettings, "write_ms", property(attrgetter("lease_ms"))
     ),
     "the lease is not looked at before sending": _replace(
         service.BulkExecutionSubmissionService, "_send", send_late

@@ -11,15 +11,22 @@ from tests.world.weather import Timing
 from trade_service.execution_service import wire
 from trade_service.submission.admission import Admission
 from trade_service.submission.batch_processor import ExecutionBatchProcessor
-from trade_service.submission.circuit import CircuitSettings
-from trade_service.submission.downstream_gate import DownstreamGate, GateSettings
+from trade_service.submission.downstream_gate import DownstreamGate
+from trade_service.submission.engine_settings import (
+    CircuitSettings,
+    EngineSettings,
+    ExecutionBatchSettings,
+    ExecutionServiceSettings,
+    RetrySettings,
+    SubmissionSettings,
+)
 from trade_service.submission.events import EventBus
-from trade_service.submission.failure_handler import ExecutionFailureHandler, RetryPolicy
-from trade_service.submission.intake import Intake, IntakeSettings
+from trade_service.submission.failure_handler import ExecutionFailureHandler
+from trade_service.submission.intake import Intake
 from trade_service.submission.ports import StoreUnavailable
-from trade_service.submission.recovery import Recovery, RecoverySettings
+from trade_service.submission.recovery import Recovery
 from trade_service.submission.sender import Sender
-from trade_service.submission.service import BulkExecutionSubmissionService, SubmissionSettings
+from trade_service.submission.service import BulkExecutionSubmissionService
 from trade_service.submission.waiters import Waiters
 from trade_service.submission.work_queue import WorkQueue
 from trade_service.trading.executions import ExecutionService
@@ -53,8 +60,7 @@ class Replica:
         max_attempts: int,
     ) -> None:
         self.process = Process(name)
-        self.gateway = gateway
-        self.clock = clock
+        self.gateway, self.clock = gateway, clock
         self.settle_ms = round(timing.settle_s * 1000)
         self._loop = loop
         self._context = copy_context()
@@ -62,12 +68,12 @@ class Replica:
         self._stopping = self._started = False
         events, waiters, queue = EventBus(), Waiters(), WorkQueue(500)
         self.events = events
-        handler = ExecutionFailureHandler(retry_policy(max_attempts, timing))
+        settings = engine_settings(timing, batch_size, max_attempts)
+        handler = ExecutionFailureHandler(settings, look_up_delay_ms=300)
         processor = ExecutionBatchProcessor(batch_size, unsendable=wire.unsendable)
-        admission = Admission(clock, events, circuit_settings(timing), 2)
-        self.gate = gate = DownstreamGate(downstream_store, gateway, clock, events, GateSettings("ledger"))
-        bounds = IntakeSettings(timing.wait_s, window=8 * batch_size)
-        intake = Intake(store, clock, processor, queue, waiters, gate, bounds)
+        admission = Admission(clock, events, settings.circuit, settings.batch.max_concurrent)
+        self.gate = gate = DownstreamGate(downstream_store, gateway, clock, events, settings)
+        intake = Intake(store, clock, processor, queue, waiters, gate, settings)
         self.service = BulkExecutionSubmissionService(
             store,
             gateway,
@@ -80,7 +86,8 @@ class Replica:
             admission,
             gate,
             intake,
-            submission_settings(name, timing),
+            name,
+            settings,
         )
         self._coalescer = Sender(
             queue, self.service.process_batch, admission, gate.wait_open, batch_size, 2, 0.0, clock.sleep
@@ -96,7 +103,8 @@ class Replica:
             admission,
             gate,
             downstream_store,
-            recovery_settings(name, timing, batch_size),
+            name,
+            settings,
         )
         self.service.on_open = self._recovery.due_in
         self.operators = OperatorService(operator_store, gateway, events, LOOK_UP_MAX_PAGES)
@@ -145,52 +153,41 @@ class Replica:
         self._loop.kill(self.process)
 
 
-def retry_policy(max_attempts: int, timing: Timing) -> RetryPolicy:
-    """Quick pacing: virtual time is cheap, but not for nothing."""
-    return RetryPolicy(
-        max_attempts=max_attempts,
-        initial_delay_ms=200,
-        max_delay_ms=3000,
-        look_up_delay_ms=300,
-        look_up_max_delay_ms=5000,
-        answered_settle_ms=None
-        if timing.answered_settle_s is None
-        else round(timing.answered_settle_s * 1000),
-    )
-
-
-def circuit_settings(timing: Timing) -> CircuitSettings:
-    """A circuit that opens and closes several times in a world's time of troubles."""
-    return CircuitSettings(
-        slow_call_ms=round(timing.total_s * 500),
-        window_calls=2 * timing.circuit_calls,
-        minimum_calls=timing.circuit_calls,
-        open_ms=500,
-        open_max_ms=5000,
-        retry_after_max_ms=10_000,
-    )
-
-
-def submission_settings(owner: str, timing: Timing) -> SubmissionSettings:
-    """The times of an attempt, as bootstrap derives them."""
-    return SubmissionSettings(
-        owner=owner,
-        lease_ms=round(timing.lease_s * 1000),
-        call_ms=round((timing.connect_s + timing.total_s) * 1000),
-        settle_ms=round(timing.settle_s * 1000),
-        give_up_after_ms=round(timing.give_up_s * 1000),
-    )
-
-
-def recovery_settings(owner: str, timing: Timing, batch_size: int) -> RecoverySettings:
-    """The pacing of recovery."""
-    return RecoverySettings(
-        owner=owner,
-        batch_size=batch_size,
-        poll_s=timing.poll_s,
-        take_limit=20,
-        hold_ms=3000,
-        observer_grace_ms=2000,
-        look_up_max_pages=LOOK_UP_MAX_PAGES,
-        give_up_after_ms=round(timing.give_up_s * 1000),
+def engine_settings(timing: Timing, batch_size: int, max_attempts: int) -> EngineSettings:
+    """Quick pacing, and a circuit that opens and closes several times in a world's time of troubles."""
+    connect_ms, settle_s = round(timing.connect_s * 1000), timing.answered_settle_s
+    call_ms = round((timing.connect_s + timing.total_s) * 1000)
+    return EngineSettings(
+        execution_service=ExecutionServiceSettings(
+            base_url="ledger",
+            connect_timeout_ms=connect_ms,
+            total_timeout_ms=call_ms - connect_ms,
+            answered_settle_ms=None if settle_s is None else round(settle_s * 1000),
+        ),
+        batch=ExecutionBatchSettings(size=batch_size, max_concurrent=2),
+        retry=RetrySettings(
+            max_attempts=max_attempts,
+            initial_delay_ms=200,
+            max_delay_ms=3000,
+            give_up_after_s=timing.give_up_s,
+        ),
+        circuit=CircuitSettings(
+            slow_call_ms=round(timing.total_s * 500),
+            window_calls=2 * timing.circuit_calls,
+            minimum_calls=timing.circuit_calls,
+            open_ms=500,
+            open_max_ms=5000,
+            retry_after_max_ms=10_000,
+        ),
+        submission=SubmissionSettings(
+            wait_s=timing.wait_s,
+            settle_time_ms=round(timing.settle_s * 1000),
+            lease_margin_ms=round(timing.lease_s * 1000) - call_ms,
+            look_up_max_pages=LOOK_UP_MAX_PAGES,
+            recovery_poll_ms=round(timing.poll_s * 1000),
+            recovery_batch_limit=20,
+            recovery_hold_ms=3000,
+            recovery_grace_ms=2000,
+            look_up_max_delay_ms=5000,
+        ),
     )

@@ -9,14 +9,6 @@ from typing import TYPE_CHECKING
 
 from prometheus_client import CollectorRegistry
 
-from trade_service.bootstrap.derived import (
-    circuit_settings,
-    gate_settings,
-    intake_settings,
-    recovery_settings,
-    retry_policy,
-    submission_settings,
-)
 from trade_service.domain.reference import STATUS_NEW, STATUS_SENT, ReferenceData
 from trade_service.execution_service import wire
 from trade_service.execution_service.client import ExecutionServiceClient
@@ -124,12 +116,12 @@ class Services:
         """Those that are installed beside this program."""
         self.waiters = Waiters()
         self.queue = WorkQueue(settings.batch.queue_limit)
-        self.handler = ExecutionFailureHandler(retry_policy(settings))
+        self.handler = ExecutionFailureHandler(settings.engine)
         self.admission = Admission(
-            self.clock, self.events, circuit_settings(settings), settings.batch.max_concurrent
+            self.clock, self.events, settings.engine.effective_circuit, settings.batch.max_concurrent
         )
         self.downstream = PostgresDownstreamStore(database)
-        self.gate = DownstreamGate(self.downstream, gateway, self.clock, self.events, gate_settings(settings))
+        self.gate = DownstreamGate(self.downstream, gateway, self.clock, self.events, settings.engine)
         self.references = ReferenceCache(PostgresReferenceReads(database), REFERENCE_TTL_S, self.clock)
         self.reference_services = ReferenceServicesClient(
             settings.portfolio_service.base_url,
@@ -255,7 +247,7 @@ class Services:
             batch_size, downstream.trade_types, wire.unsendable, Refusals(downstream.refusal_messages)
         )
         self.intake = Intake(
-            store, self.clock, processor, self.queue, self.waiters, self.gate, intake_settings(settings)
+            store, self.clock, processor, self.queue, self.waiters, self.gate, settings.engine
         )
         self.submissions = BulkExecutionSubmissionService(
             store,
@@ -269,7 +261,8 @@ class Services:
             self.admission,
             self.gate,
             self.intake,
-            submission_settings(settings, self.owner),
+            self.owner,
+            settings.engine,
         )
         self.sender = Sender(
             self.queue,
@@ -295,6 +288,7 @@ class Services:
             self.admission,
             self.gate,
             self.downstream,
-            recovery_settings(self.settings, self.owner),
+            self.owner,
+            self.settings.engine,
         )
         self.submissions.on_open = self.recovery.due_in

@@ -10,7 +10,8 @@ import structlog
 from yarl import URL
 
 from trade_service import __version__
-from trade_service.submission.circuit import CallRating, CircuitBreaker, CircuitSettings
+from trade_service.submission.circuit import CallRating, CircuitBreaker
+from trade_service.submission.engine_settings import CircuitSettings
 from trade_service.submission.ports import Clock
 from trade_service.trading.listing.display_names import NameKind, NamesUnavailable
 from trade_service.trading.trading_settings import NamesSettings
@@ -74,7 +75,7 @@ class ReferenceServicesClient:
     ) -> None:
         self._settings = settings
         self._clock = clock
-        self._circuit = circuit
+        self._slow_call_ms = circuit.slow_from_ms
         self._max_response_bytes = max_response_bytes
         portfolios, securities = URL(portfolio_url), URL(security_url)
         self._services = {
@@ -156,7 +157,7 @@ class ReferenceServicesClient:
             circuit.note(
                 permit,
                 rating,
-                is_slow=(now - began) * 1000 >= self._circuit.slow_call_ms,
+                is_slow=(now - began) * 1000 >= self._slow_call_ms,
                 code=code,
                 retry_after_s=None,
                 now=now,

@@ -10,12 +10,12 @@ from contextlib import contextmanager
 from trade_service.submission.circuit import (
     CallRating,
     Circuit,
-    CircuitSettings,
     CircuitState,
     Permit,
     rating_of,
 )
 from trade_service.submission.codes import AlarmCode
+from trade_service.submission.engine_settings import CircuitSettings
 from trade_service.submission.events import AlarmEvent, CircuitEvent, EventBus
 from trade_service.submission.model import PUT_OFF_MESSAGE, GatewayReply, refused_message
 from trade_service.submission.ports import Clock

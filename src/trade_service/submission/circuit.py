@@ -10,6 +10,7 @@ from enum import StrEnum
 
 import msgspec
 
+from trade_service.submission.engine_settings import CircuitSettings
 from trade_service.submission.model import GatewayReply, ReplyKind
 
 THROTTLED_STATUS = 429
@@ -55,24 +56,6 @@ class Load(StrEnum):
     """429."""
     UNTOLD = "untold"
     """Nothing."""
-
-
-class CircuitSettings(msgspec.Struct, frozen=True):
-    """When the circuit opens, and for how long; rates in percent of the last `window_calls` calls."""
-
-    slow_call_ms: int
-    enabled: bool = True
-    window_calls: int = 20
-    minimum_calls: int = 10
-    """Rates count only after this many calls; a HOPELESS one always does."""
-    failure_rate_pct: float = 50.0
-    slow_rate_pct: float = 80.0
-    open_ms: int = 2000
-    open_max_ms: int = 30_000
-    half_open_probes: int = 2
-    """Probes in flight at once, and the successful ones in a row that close the circuit."""
-    retry_after_max_ms: int = 300_000
-    """Upper bound for Retry-After."""
 
 
 class Permit(msgspec.Struct, frozen=True):
@@ -325,7 +308,7 @@ class Circuit:
 
     def __init__(self, settings: CircuitSettings, max_concurrent: int) -> None:
         self.breaker = CircuitBreaker(settings)
-        self._slow_call_ms = settings.slow_call_ms
+        self._slow_call_ms = settings.slow_from_ms
         self._limit = ConcurrencyLimit(max_concurrent, settings.retry_after_max_ms / 1000)
 
     @property

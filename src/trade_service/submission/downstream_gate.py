@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 
-import msgspec
 import structlog
 
 from trade_service.domain.executions import is_service_id
@@ -18,6 +17,7 @@ from trade_service.submission.downstream import (
     rule_on_suspicion,
     same_address,
 )
+from trade_service.submission.engine_settings import EngineSettings
 from trade_service.submission.events import AlarmEvent, EventBus
 from trade_service.submission.ledger_reader import (
     LedgerPage,
@@ -47,26 +47,24 @@ UNREAD = "the Execution Service's ledger has not been read yet"
 RECOVER = "run `trade-service recover`"
 
 
-class GateSettings(msgspec.Struct, frozen=True):
-    """Where the ledger is."""
-
-    base_url: str
-    same_ledger: bool = False
-    """The ledger at a changed `base_url` is the one that was read before."""
-    max_pages: int = 1000
-
-
 class DownstreamGate:
     """Open while this process may claim. `run` keeps it, on one loop; the rest is called from the same loop."""
 
     def __init__(
-        self, store: DownstreamStore, gateway: Ledger, clock: Clock, events: EventBus, settings: GateSettings
+        self,
+        store: DownstreamStore,
+        gateway: Ledger,
+        clock: Clock,
+        events: EventBus,
+        settings: EngineSettings,
     ) -> None:
         self._store = store
         self._reader = LedgerReader(gateway)
         self._clock = clock
         self._events = events
-        self._settings = settings
+        self._base_url = settings.execution_service.base_url.rstrip("/")
+        self._same_ledger = settings.execution_service.same_ledger
+        self._max_pages = settings.submission.look_up_max_pages
         self._began = self._failing_since = clock.boottime()
         self._epoch = 0
         self._has_read, self._is_starting, self._is_to_read_back = False, True, False
@@ -226,7 +224,7 @@ class DownstreamGate:
             return BLOCKED_POLL_S
         if not self._is_ours(state):
             reason = (
-                f"this database's ledger is at {state.base_url}, and this process asks {self._settings.base_url}: "
+                f"this database's ledger is at {state.base_url}, and this process asks {self._base_url}: "
                 "restart the replicas that ask a wrong one, or set execution_service.same_ledger if both are one"
             )
             self._close(reason)
@@ -272,12 +270,12 @@ class DownstreamGate:
         row_id, row_execution_id = (top_id, None) if named is None else (id_of(named), execution_id_of(named))
         if named is None and state.high_water_id:
             row_id = 0
-        await self._store.note_ledger(state.epoch, self._settings.base_url, row_id, row_execution_id)
+        await self._store.note_ledger(state.epoch, self._base_url, row_id, row_execution_id)
         return True
 
     async def _check_what_is_new(self, floor_id: int, page: LedgerPage) -> None:
         """Blocks claims where a row above `floor_id` is unsent here: it was sent after this database's backup."""
-        for offset in range(PAGE, self._settings.max_pages * PAGE, PAGE):
+        for offset in range(PAGE, self._max_pages * PAGE, PAGE):
             newer = sorted({execution_id_of(row) for row in page.rows if id_of(row) > floor_id} - {0})
             unsent = await self._store.held_as_unsent(newer) if newer else ()
             if unsent:
@@ -291,10 +289,10 @@ class DownstreamGate:
             page = await self._reader.page(offset)
 
     async def _move(self, state: DownstreamState, top_id: int, execution_id: int | None) -> None:
-        unknown = await self._store.begin_epoch(state.epoch, self._settings.base_url, top_id, execution_id)
+        unknown = await self._store.begin_epoch(state.epoch, self._base_url, top_id, execution_id)
         if unknown:
             message = (
-                f"the Execution Service was at {state.base_url} and is at {self._settings.base_url} now: absence "
+                f"the Execution Service was at {state.base_url} and is at {self._base_url} now: absence "
                 f"there proves nothing for {len(unknown)} executions whose outcome is unknown. Resolve them by "
                 f"hand; if it is the same ledger, {RECOVER} with --same-ledger"
             )
@@ -323,7 +321,7 @@ class DownstreamGate:
     async def _read_back(self) -> None:
         """Reads back as far as it may, since executions are not accepted in the order of their ids."""
         beyond = 0
-        for number in range(self._settings.max_pages):
+        for number in range(self._max_pages):
             page = await self._reader.page(number * PAGE)
             beyond = max(beyond, page.greatest_of_ours)
             if not page.has_next:
@@ -378,11 +376,7 @@ class DownstreamGate:
         return step_s * (0.5 + 0.5 * self._clock.dice())
 
     def _is_ours(self, state: DownstreamState) -> bool:
-        return (
-            state.base_url is None
-            or self._settings.same_ledger
-            or same_address(state.base_url, self._settings.base_url)
-        )
+        return state.base_url is None or self._same_ledger or same_address(state.base_url, self._base_url)
 
     def _open(self) -> None:
         if self._sign is None:

@@ -1,5 +1,6 @@
 """Settings of the submission engine: the Execution Service, batches, retries, the circuit and recovery."""
 
+import math
 import re
 from typing import Annotated
 
@@ -188,6 +189,11 @@ class CircuitSettings(Section, frozen=True):
     retry_after_max_ms: Annotated[int, Setting("A longer Retry-After is capped at this.", 0, 3_600_000)] = (
         300_000
     )
+
+    @property
+    def slow_from_ms(self) -> float:
+        """`slow_call_ms`; infinite where it is not set."""
+        return math.inf if self.slow_call_ms is None else self.slow_call_ms
 
 
 class SubmissionSettings(Section, frozen=True):

@@ -10,6 +10,7 @@ import msgspec
 
 from trade_service.domain.executions import SubmissionState
 from trade_service.submission.codes import OutcomeCode
+from trade_service.submission.engine_settings import EngineSettings
 from trade_service.submission.model import (
     PUT_OFF_MESSAGE,
     AttemptClosing,
@@ -69,19 +70,7 @@ FILTERED_STATUSES = frozenset({403, 404})
 """A gateway may put these in the place of an answer that the service gave after its work."""
 
 
-class RetryPolicy(msgspec.Struct, frozen=True):
-    """Budgets and pacing; times in milliseconds."""
-
-    max_attempts: int = 5
-    initial_delay_ms: int = 1000
-    multiplier: float = 2.0
-    max_delay_ms: int = 30_000
-    retry_failed_individually: int = 3
-    """Failed items of an answered batch go back alone when at most this many, else in two halves; 0: together."""
-    look_up_delay_ms: int = 500
-    look_up_max_delay_ms: int = 60_000
-    answered_settle_ms: int | None = None
-    """Settle time after a 500 of the service's own handler; None: as after any other failure."""
+RECONCILIATION_DELAY_MS = 500
 
 
 def retry_size(
@@ -118,8 +107,11 @@ class Hold(msgspec.Struct, frozen=True):
 class ExecutionFailureHandler:
     """Decides, from what is known, what each execution of an attempt becomes and when to act again."""
 
-    def __init__(self, policy: RetryPolicy) -> None:
-        self._policy = policy
+    def __init__(self, settings: EngineSettings, look_up_delay_ms: int = RECONCILIATION_DELAY_MS) -> None:
+        """`look_up_delay_ms`: before the first reconciliation; it doubles from one to the next."""
+        self._settings = settings
+        self._retry = settings.retry
+        self._look_up_delay_ms = look_up_delay_ms
 
     def decide_reply(self, reply: GatewayReply, item: ClaimedExecution, batch_size: int) -> Decision:
         """The decision for one execution of a batch that was not answered item by item."""
@@ -139,7 +131,7 @@ class ExecutionFailureHandler:
         if adopted:
             # An order of the earlier service may be months old: only a person sends it again.
             return SubmissionState.NONE
-        if item.attempts_spent >= self._policy.max_attempts or (item.budget_left_s <= 0 and not paused):
+        if item.attempts_spent >= self._retry.max_attempts or (item.budget_left_s <= 0 and not paused):
             return SubmissionState.EXHAUSTED
         return SubmissionState.RETRY
 
@@ -176,7 +168,7 @@ class ExecutionFailureHandler:
             next_batch_size=self._next_batch_size(reply, outcomes, len(sent)),
             spent=SPENDS_BUDGET[reply.kind] or not attempt.counted,
             pauses_budget=reply.kind is ReplyKind.CONFIGURATION,
-            settle_ms=self._policy.answered_settle_ms if reply.handler_failed else None,
+            settle_ms=self._settings.execution_service.answered_settle_ms if reply.handler_failed else None,
             top_id=max(ids) if ids else None,
         )
 
@@ -207,16 +199,18 @@ class ExecutionFailureHandler:
         """Exponential backoff with full jitter after `tries` (from 1); at least Retry-After when given."""
         exponent = min(max(tries, 1) - 1, 64)
         ceiling = min(
-            self._policy.max_delay_ms, self._policy.initial_delay_ms * self._policy.multiplier**exponent
+            self._retry.max_delay_ms, self._retry.initial_delay_ms * self._retry.multiplier**exponent
         )
         waited = round(ceiling * dice())
         if retry_after_s is None:
             return waited
-        return max(waited, round(min(retry_after_s * 1000, self._policy.max_delay_ms)))
+        return max(waited, round(min(retry_after_s * 1000, self._retry.max_delay_ms)))
 
     def look_up_delay_ms(self, look_ups: int, dice: Dice) -> int:
         """Calm, capped pacing of endless look-ups: between half and the whole of the exponential step."""
-        step = min(self._policy.look_up_max_delay_ms, self._policy.look_up_delay_ms * 2 ** min(look_ups, 32))
+        step = min(
+            self._settings.submission.look_up_max_delay_ms, self._look_up_delay_ms * 2 ** min(look_ups, 32)
+        )
         pause: float = step * (0.5 + 0.5 * dice())
         return round(pause)
 
@@ -253,7 +247,7 @@ class ExecutionFailureHandler:
         if reply.kind is ReplyKind.REFUSED_WHOLE:
             return max(1, (batch_size + 1) // 2)
         unsettled = sum(outcome.state is SubmissionState.UNKNOWN for outcome in outcomes)
-        few = self._policy.retry_failed_individually
+        few = self._settings.batch.retry_failed_individually
         if reply.kind is not ReplyKind.ANSWERED or not unsettled or not few:
             return None
         return 1 if unsettled <= few else (unsettled + 1) // 2

@@ -4,11 +4,10 @@ import asyncio
 from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 
-import msgspec
-
 from trade_service.domain.executions import OPEN, SubmissionState
 from trade_service.submission.batch_processor import ExecutionBatchProcessor
 from trade_service.submission.downstream_gate import DownstreamGate
+from trade_service.submission.engine_settings import EngineSettings
 from trade_service.submission.model import ExecutionSubmitResult, NotClaimed
 from trade_service.submission.ports import Clock, StoreUnavailable, SubmissionStore
 from trade_service.submission.waiters import PendingResults, Waiter, Waiters
@@ -16,15 +15,6 @@ from trade_service.submission.work_queue import Work, WorkQueue
 
 CLOSED_WAIT_S = 2.0
 """How long a caller waits while nothing may be claimed: a second look at the ledger takes about as long."""
-
-
-class IntakeSettings(msgspec.Struct, frozen=True):
-    """Bounds for callers."""
-
-    wait_s: float
-    """How long a caller waits for a final result before the execution is reported as pending."""
-    window: int
-    """Executions of one stream that may be pending at once: bounds its memory."""
 
 
 class Intake:
@@ -45,7 +35,7 @@ class Intake:
         queue: WorkQueue,
         waiters: Waiters,
         gate: DownstreamGate,
-        settings: IntakeSettings,
+        settings: EngineSettings,
     ) -> None:
         self._store = store
         self._clock = clock
@@ -144,6 +134,6 @@ class Intake:
         return ExecutionSubmitResult.held(execution_id, state, self._gate.reason)
 
     def _wait_s(self, wait_s: float | None, waiter: Waiter) -> float:
-        wait = self._settings.wait_s if wait_s is None else wait_s
+        wait = self._settings.submission.wait_s if wait_s is None else wait_s
         is_short = not (waiter.wait_through_open_circuit or self._gate.is_open)
         return min(wait, CLOSED_WAIT_S) if is_short else wait

@@ -20,6 +20,7 @@ from trade_service.submission.downstream_scan import (
     scan_downstream,
     sign_of_another_ledger,
 )
+from trade_service.submission.engine_settings import SubmissionSettings
 from trade_service.submission.events import AlarmsOnce, EventBus, RetriedExecution
 from trade_service.submission.failure_handler import ExecutionFailureHandler
 from trade_service.submission.model import (
@@ -47,14 +48,6 @@ _log = structlog.get_logger(__name__)
 _TO_RECONCILE = frozenset({SubmissionState.UNKNOWN, SubmissionState.ACCEPTED})
 
 
-class ReconciliationSettings(msgspec.Struct, frozen=True):
-    """Bounds of a pass, and pacing."""
-
-    max_pages: int
-    hold_ms: int
-    """How long an attempt that was taken is left alone by everyone."""
-
-
 class Reconciliation:
     """One pass at a time serves all attempts that wait for one."""
 
@@ -71,7 +64,7 @@ class Reconciliation:
         gate: DownstreamGate,
         observation: ObservationClock,
         due_in: Callable[[int], None],
-        settings: ReconciliationSettings,
+        settings: SubmissionSettings,
     ) -> None:
         """`due_in`: called with the milliseconds until an attempt needs recovery again."""
         self._store = store
@@ -126,7 +119,9 @@ class Reconciliation:
             state.high_water_id: state.high_water_execution_id,
         }
         anchors |= {a.floor_id: a.floor_execution_id for a in attempts if a.epoch == state.epoch}
-        seen = await scan_downstream(self._listings, wanted, low_water_id, self._settings.max_pages, anchors)
+        seen = await scan_downstream(
+            self._listings, wanted, low_water_id, self._settings.look_up_max_pages, anchors
+        )
         if seen.impossible:
             self._alarms.emit(impossible_ids(seen.impossible, seen.spoiled))
         proves = self._is_beyond_doubt(state, seen, anchors)
@@ -238,7 +233,7 @@ class Reconciliation:
         if any(outcome.state is SubmissionState.RETRY for outcome in outcomes):
             tries = max(attempt.calls, *(item.attempts_spent for item in items))
             return self._handler.backoff_ms(tries, self._clock.dice)
-        return self._settings.hold_ms if len(items) < len(attempt.items) else None
+        return self._settings.recovery_hold_ms if len(items) < len(attempt.items) else None
 
 
 def reconciled_closing(

@@ -8,7 +8,6 @@ import asyncio
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 
-import msgspec
 import structlog
 
 from trade_service.domain.executions import SubmissionState
@@ -16,6 +15,7 @@ from trade_service.submission.absence import overdue_outcomes
 from trade_service.submission.admission import Admission
 from trade_service.submission.alarm_clock import AlarmClock
 from trade_service.submission.downstream_gate import DownstreamGate
+from trade_service.submission.engine_settings import EngineSettings
 from trade_service.submission.events import EventBus, RecoveredListener
 from trade_service.submission.failure_handler import ExecutionFailureHandler
 from trade_service.submission.model import DueAttempt, ExecutionSubmitResult, OpenItem
@@ -23,7 +23,6 @@ from trade_service.submission.observation_clock import ObservationClock
 from trade_service.submission.ports import Clock, DownstreamStore, Listings, StoreUnavailable, SubmissionStore
 from trade_service.submission.reconciliation import (
     Reconciliation,
-    ReconciliationSettings,
     contained,
     reconciled_closing,
 )
@@ -32,31 +31,16 @@ from trade_service.submission.work_queue import Work, WorkQueue
 
 _log = structlog.get_logger(__name__)
 
+POLL_LIMIT = 1000
+"""Executions that callers wait for, whose state is read in one round."""
+
+OBSERVE_LIMIT = 1000
+"""Calls under way that are observed at once; the others are observed from when they are found lost."""
+
 CLOSED_PAUSE_MS = 1000
 """How long work is left alone while nothing may be claimed."""
 
 _RESENDABLE = frozenset({SubmissionState.QUEUED, SubmissionState.RETRY})
-
-
-class RecoverySettings(msgspec.Struct, frozen=True):
-    """Pacing and bounds of the loop."""
-
-    owner: str
-    batch_size: int
-    poll_s: float
-    take_limit: int
-    """Attempts taken in one round."""
-    hold_ms: int
-    """How long an attempt that was taken is left alone by everyone."""
-    observer_grace_ms: int
-    """How long an attempt is left to the process that observed it last, whose own clock counts."""
-    look_up_max_pages: int
-    give_up_after_ms: int
-    """The whole time budget of an execution."""
-    poll_limit: int = 1000
-    """Executions that callers wait for, whose state is read in one round."""
-    observe_limit: int = 1000
-    """Calls under way that are observed at once; the others are observed from when they are found lost."""
 
 
 class Recovery:
@@ -74,17 +58,19 @@ class Recovery:
         admission: Admission,
         gate: DownstreamGate,
         downstream: DownstreamStore,
-        settings: RecoverySettings,
+        owner: str,
+        settings: EngineSettings,
     ) -> None:
         self._store = store
         self._queue = queue
         self._waiters = waiters
         self._admission = admission
         self._gate = gate
-        self._settings = settings
+        self._owner = owner
+        self._settings = settings.submission
+        self._batch_size = settings.batch.effective_size
         self._observation = ObservationClock(clock)
         self._alarm_clock = AlarmClock(clock)
-        bounds = ReconciliationSettings(settings.look_up_max_pages, settings.hold_ms)
         self.reconciliation = Reconciliation(
             store,
             downstream,
@@ -97,7 +83,7 @@ class Recovery:
             gate,
             self._observation,
             self.due_in,
-            bounds,
+            settings.submission,
         )
         events.subscribe(RecoveredListener(events, settings.give_up_after_ms))
 
@@ -114,13 +100,16 @@ class Recovery:
     async def step(self) -> int:
         """One round: takes what is due and advances it; returns how many attempts were taken."""
         settings = self._settings
-        self._observation.note_under_way(await self._store.under_way(settings.observe_limit))
+        self._observation.note_under_way(await self._store.under_way(OBSERVE_LIMIT))
         due = await self._store.take_due(
-            settings.owner, settings.take_limit, settings.hold_ms, settings.observer_grace_ms
+            self._owner,
+            settings.recovery_batch_limit,
+            settings.recovery_hold_ms,
+            settings.recovery_grace_ms,
         )
         # Reconciliation first, and no longer than what was taken is held: it needs no room in the queue, so a
         # full one must not delay it. What finds no room is due again.
-        held_until = asyncio.get_running_loop().time() + settings.hold_ms / 1000
+        held_until = asyncio.get_running_loop().time() + settings.recovery_hold_ms / 1000
         for attempt in sorted(due, key=_needs_room):
             with contained(attempt.attempt_id):
                 await self._advance(attempt, held_until)
@@ -129,13 +118,13 @@ class Recovery:
 
     async def _step_forever(self) -> None:
         while True:
-            await self._alarm_clock.wait(self._settings.poll_s)
+            await self._alarm_clock.wait(self._settings.recovery_poll_ms / 1000)
             try:
                 taken = await self.step()
             except StoreUnavailable as error:
                 _log.warning("recovery_waits_for_database", error=str(error))
                 continue
-            if taken == self._settings.take_limit:
+            if taken == self._settings.recovery_batch_limit:
                 self.due_in(0)
 
     async def _advance(self, attempt: DueAttempt, held_until: float) -> None:
@@ -168,7 +157,7 @@ class Recovery:
                 await self._store.postpone(attempt.attempt_id, wait_ms)
                 self.due_in(wait_ms)
             return
-        size = min(attempt.next_batch_size or self._settings.batch_size, self._settings.batch_size)
+        size = min(attempt.next_batch_size or self._batch_size, self._batch_size)
         with suppress(TimeoutError):
             async with asyncio.timeout_at(held_until):
                 for batch in _in_batches([item.execution_id for item in items], size):
@@ -181,13 +170,13 @@ class Recovery:
         return ExecutionSubmitResult.held(item.execution_id, item.state, self._gate.reason)
 
     async def _exhaust(self, attempt: DueAttempt, overdue: Sequence[OpenItem]) -> None:
-        outcomes, again_ms = overdue_outcomes(attempt, overdue), self._settings.hold_ms
+        outcomes, again_ms = overdue_outcomes(attempt, overdue), self._settings.recovery_hold_ms
         closing = reconciled_closing(attempt, SubmissionState.RETRY, outcomes, again_ms)
         await self.reconciliation.record(closing)
 
     async def _poll_unsettled(self) -> None:
         """Settles callers whose executions another process settled."""
-        ids = self._waiters.unsettled(self._settings.poll_limit)
+        ids = self._waiters.unsettled(POLL_LIMIT)
         if ids:
             rows = await self._store.states(ids)
             results = (ExecutionSubmitResult.not_claimed(row) for row in rows)

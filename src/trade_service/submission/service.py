@@ -15,6 +15,7 @@ from trade_service.submission.batch_processor import ExecutionBatchProcessor
 from trade_service.submission.codes import OutcomeCode
 from trade_service.submission.downstream import answer_suspicion
 from trade_service.submission.downstream_gate import DownstreamGate
+from trade_service.submission.engine_settings import EngineSettings
 from trade_service.submission.events import (
     BatchBegunEvent,
     BatchSubmissionEvent,
@@ -46,23 +47,6 @@ CLAIMABLE_FRESH = (SubmissionState.NONE, SubmissionState.QUEUED)
 CLAIMABLE_RECOVERED = (SubmissionState.QUEUED, SubmissionState.RETRY)
 RECORD_TRIES = 5
 """How often a record is tried while the database does not answer; then lease and reconciliation settle it."""
-
-
-class SubmissionSettings(msgspec.Struct, frozen=True):
-    """Times of an attempt."""
-
-    owner: str
-    lease_ms: int
-    """At least connect + total time-out + margin: no byte may leave after the lease."""
-    call_ms: int
-    """The longest that one call may last, connecting included."""
-    settle_ms: int
-    give_up_after_ms: int
-
-    @property
-    def write_ms(self) -> int:
-        """How long after the start of the claim the first byte may leave."""
-        return self.lease_ms - self.call_ms
 
 
 class Batch(msgspec.Struct):
@@ -102,7 +86,8 @@ class BulkExecutionSubmissionService:
         admission: Admission,
         gate: DownstreamGate,
         intake: Intake,
-        settings: SubmissionSettings,
+        owner: str,
+        settings: EngineSettings,
     ) -> None:
         self._store = store
         self._gateway = gateway
@@ -115,6 +100,7 @@ class BulkExecutionSubmissionService:
         self._admission = admission
         self._gate = gate
         self._intake = intake
+        self._owner = owner
         self._settings = settings
         self.on_open: Callable[[int], None] = lambda _delay_ms: None
         """Called when an attempt stays open, with the milliseconds until it is due."""
@@ -163,7 +149,7 @@ class BulkExecutionSubmissionService:
         began = self._clock.boottime()
         attempt = NewAttempt(
             attempt_id=self._clock.new_attempt_id(),
-            owner=settings.owner,
+            owner=self._owner,
             lease_ms=settings.lease_ms,
             settle_ms=settings.settle_ms,
             epoch=self._gate.epoch,
