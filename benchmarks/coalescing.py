@@ -8,7 +8,7 @@ from trade_service.bench.environment import Environment
 from trade_service.bench.preset import LATENCY_MS
 from trade_service.bench.results import Scenario, place, short
 from trade_service.bench.runs import runs_on, submit_one
-from trade_service.bootstrap.services import Services
+from trade_service.bootstrap.container import Services
 from trade_service.submission.events import BatchSubmissionEvent, SubmissionEvent
 
 LONGER = 2.5

@@ -11,7 +11,7 @@ from trade_service.bench import bare_loop
 from trade_service.bench.environment import Environment, services_on
 from trade_service.bench.results import Better, Scenario, short
 from trade_service.bench.runs import engine_rate, runs_on
-from trade_service.bootstrap.services import Services
+from trade_service.bootstrap.container import Services
 from trade_service.domain.orders import NewTradeOrder, Submission
 from trade_service.store.database import Session
 

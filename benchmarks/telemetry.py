@@ -14,7 +14,7 @@ from trade_service.bench.environment import Environment
 from trade_service.bench.results import Better, Scenario
 from trade_service.bench.runs import Runs, engine_rate, runs_on
 from trade_service.bench.subprocesses import address_of, child, print_line
-from trade_service.bootstrap.services import Services
+from trade_service.bootstrap.container import Services
 
 NORMAL_95 = 1.96
 OFF, AGAIN, METRICS, TRACES = "off", "off again", "metrics", "metrics and traces"

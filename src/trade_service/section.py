@@ -48,7 +48,7 @@ class Setting(msgspec.Struct, frozen=True):
     switch: int | None = None
 
 
-class Field(msgspec.Struct, frozen=True):
+class SettingField(msgspec.Struct, frozen=True):
     """A declared setting: its place in the tree, its type (`base`: without None) and default."""
 
     section: str
@@ -107,16 +107,16 @@ class Field(msgspec.Struct, frozen=True):
 
 
 @lru_cache
-def fields_of(section: str, struct: type[msgspec.Struct]) -> tuple[Field, ...]:
+def fields_of(section: str, struct: type[msgspec.Struct]) -> tuple[SettingField, ...]:
     """The settings of a section in the order of their declaration."""
     return tuple(_field(section, info) for info in msgspec.structs.fields(struct))
 
 
-def _field(section: str, info: msgspec.structs.FieldInfo) -> Field:
+def _field(section: str, info: msgspec.structs.FieldInfo) -> SettingField:
     declared, about = typing.get_args(info.type)
     optional = typing.get_origin(declared) in (typing.Union, types.UnionType)
     base = next(m for m in typing.get_args(declared) if m is not types.NoneType) if optional else declared
-    return Field(section, info.name, base, optional, info.default, about)
+    return SettingField(section, info.name, base, optional, info.default, about)
 
 
 class Section(msgspec.Struct, frozen=True):

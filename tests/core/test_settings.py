@@ -9,7 +9,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from trade_service.section import Field
+from trade_service.section import SettingField
 from trade_service.settings.load import LoadedSettings, convert, load_settings
 from trade_service.settings.model import FIELDS, Settings
 from trade_service.settings.sources import Raw, SettingsError
@@ -47,7 +47,7 @@ def value_of(loaded: LoadedSettings, name: str) -> object:
     return getattr(getattr(loaded.settings, section), key)
 
 
-def text_for(field: Field) -> str:
+def text_for(field: SettingField) -> str:
     """A text that the setting takes."""
     if field.name == "database.url":
         return "postgresql://h/d"
@@ -104,7 +104,7 @@ def test_every_older_variable_name_is_read(variable: str) -> None:
 
 
 @pytest.mark.parametrize("field", FIELDS.values(), ids=lambda field: field.name)
-def test_every_setting_has_a_native_variable_and_a_meaning(field: Field) -> None:
+def test_every_setting_has_a_native_variable_and_a_meaning(field: SettingField) -> None:
     native = f"TRADE_SERVICE_{field.section}_{field.key}".upper()
     assert load_settings({native: text_for(field)}).origins[field.name] == f"environment {native}"
     assert field.about.help.endswith(".")
@@ -183,7 +183,7 @@ def test_retry_failed_individually_takes_a_number_or_a_boolean(text: str, number
 @example(field=FIELDS["retry.multiplier"], text="nan")
 @example(field=FIELDS["submission.wait_s"], text="inf")
 @example(field=FIELDS["server.port"], text="\udcff")
-def test_any_text_for_a_number_loads_or_is_refused_by_name(field: Field, text: str) -> None:
+def test_any_text_for_a_number_loads_or_is_refused_by_name(field: SettingField, text: str) -> None:
     variable = field.env_names[-1]
     try:
         value = convert(field, Raw(text, f"environment {variable}", variable, is_text=True))

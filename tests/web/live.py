@@ -12,8 +12,8 @@ from execution_simulator.server import RunningSimulator, SimulatorSettings, runn
 from tests.support.database import TestServer
 from tests.support.trading import CONSERVATION, value_of
 from tests.web.support import Answer, Client, listening
+from trade_service.bootstrap.container import Services
 from trade_service.bootstrap.running import running_services
-from trade_service.bootstrap.services import Services
 from trade_service.bootstrap.web import web_app
 from trade_service.http_server import ServerLimits
 from trade_service.settings.model import Settings

@@ -10,8 +10,8 @@ import msgspec
 
 from trade_service.bench.preset import Preset
 from trade_service.bench.subprocesses import BenchError, address_of, child, simulator
+from trade_service.bootstrap.container import Services
 from trade_service.bootstrap.running import running_services
-from trade_service.bootstrap.services import Services
 from trade_service.settings.load import load_settings
 from trade_service.store.migrate import migrate
 

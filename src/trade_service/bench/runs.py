@@ -9,7 +9,7 @@ from trade_service.bench.environment import Environment, services_on
 from trade_service.bench.preset import DEFAULT_SIZE, Preset
 from trade_service.bench.seeding import Supply, supply_on
 from trade_service.bench.subprocesses import BenchError
-from trade_service.bootstrap.services import Services
+from trade_service.bootstrap.container import Services
 from trade_service.submission.model import SubmitStatus
 
 WAIT_S = 600.0

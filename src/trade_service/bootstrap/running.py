@@ -1,4 +1,4 @@
-"""A database opened, the whole service at work on it, drained and closed at the end."""
+"""Starts and stops: the database, the operators' tools on it, and the whole service."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from trade_service.bootstrap.metrics import measure
-from trade_service.bootstrap.services import Services, status_ids
-from trade_service.bootstrap.telemetry import exported_traces, pushed_metrics
+from trade_service.bootstrap.container import Services, status_ids
+from trade_service.bootstrap.telemetry import exported_traces, measure, pushed_metrics
 from trade_service.execution_service.client import ExecutionServiceClient
 from trade_service.observability.extensions import installed_listeners
 from trade_service.observability.submission_log import SubmissionLog
@@ -33,37 +32,33 @@ if TYPE_CHECKING:
     from trade_service.observability.tracing import Tracing
 
 FIRST_READ_S = 3.0
-"""How long a start waits for the Execution Service's ledger; what comes in before it is read is queued."""
+"""How long start-up waits for the first read of the Execution Service's ledger; until then executions queue."""
 
 Progress = Callable[[str], None]
 Loop = Callable[[], Coroutine[Any, Any, None]]
 
 
 def data_dir(settings: Settings) -> Path:
-    """Where the embedded PostgreSQL keeps its data."""
+    """The data folder of the embedded PostgreSQL."""
     return settings.database.data_path or default_data_dir()
 
 
 @asynccontextmanager
 async def open_database(settings: Settings, progress: Progress) -> AsyncIterator[Database]:
-    """A pool on the database of the settings: the one named, else the embedded one, started if need be."""
+    """The configured database, else the embedded one, started if necessary."""
     section = settings.database
     async with AsyncExitStack() as stack:
-        url = section.url
-        if url is None:
+        if section.url is None:
             server = await stack.enter_async_context(
                 EmbeddedPostgres.running(data_dir(settings), progress=progress)
             )
-            url = server.dsn
-        yield await stack.enter_async_context(Database(msgspec.structs.replace(section, url=url)))
+            section = msgspec.structs.replace(section, url=server.dsn)
+        yield await stack.enter_async_context(Database(section))
 
 
 @asynccontextmanager
 async def prepared_database(settings: Settings, progress: Progress) -> AsyncIterator[Database]:
-    """A database to read from: ours is set up if need be, one of the user's has to be set up already.
-
-    Raises MigrationError when it is not.
-    """
+    """A migrated database. Migrates the embedded one; raises MigrationError if a configured one is pending."""
     async with open_database(settings, progress) as database:
         if settings.database.url is not None and (await check(database)).pending:
             raise MigrationError(
@@ -76,26 +71,26 @@ async def prepared_database(settings: Settings, progress: Progress) -> AsyncIter
 
 @asynccontextmanager
 async def operating(settings: Settings, progress: Progress) -> AsyncIterator[OperatorService]:
-    """What operators do, straight on the database, whether or not the service runs beside it.
+    """The operators' use cases, directly on the database, whether or not the service is running.
 
-    Raises StoreUnavailable, EmbeddedPostgresError, MigrationError or CannotStart when it cannot start.
+    Raises StoreUnavailable, EmbeddedPostgresError, MigrationError or CannotStart.
     """
     events, clock = EventBus(), SystemClock()
     events.subscribe(SubmissionLog(clock.boottime))
     async with (
         prepared_database(settings, progress) as database,
-        ExecutionServiceClient(settings.execution_service, clock) as books,
+        ExecutionServiceClient(settings.execution_service, clock) as ledger,
     ):
         await _check_promises(database, settings, progress)
         store = PostgresOperatorStore(
             database, clock, *status_ids(await PostgresReferenceReads(database).load())
         )
-        yield OperatorService(store, books, events, settings.submission.look_up_max_pages)
+        yield OperatorService(store, ledger, events, settings.submission.look_up_max_pages)
 
 
 @asynccontextmanager
 async def restoring(settings: Settings, progress: Progress) -> AsyncIterator[DatabaseRestorer]:
-    """What recovers a restored database, whether or not the service runs beside it; raises as `operating` does."""
+    """Recovers a restored database, whether or not the service is running; raises as `operating` does."""
     clock = SystemClock()
     async with (
         prepared_database(settings, progress) as database,
@@ -112,38 +107,36 @@ async def restoring(settings: Settings, progress: Progress) -> AsyncIterator[Dat
 
 @asynccontextmanager
 async def running_services(settings: Settings, progress: Progress) -> AsyncIterator[Services]:
-    """The whole service at work: migrated database, senders, recovery; drained and closed at the end.
+    """The whole service at work.
 
-    Raises StoreUnavailable, UnsafeDatabase, EmbeddedPostgresError or MigrationError when it cannot start.
+    Starts the database, the clients, the services, their listeners and then the loops. Stops in reverse: first
+    executions in flight get the grace period to finish, then loops end and connections close.
+
+    Raises StoreUnavailable, UnsafeDatabase, EmbeddedPostgresError, MigrationError or CannotStart.
     """
     async with AsyncExitStack() as stack:
-        database = await stack.enter_async_context(open_database(settings, progress))
+        enter = stack.enter_async_context
+        database = await enter(open_database(settings, progress))
         await _check_promises(database, settings, progress)
         await migrate(database, progress)
-        tracing = await stack.enter_async_context(exported_traces(settings))
-        gateway = await stack.enter_async_context(_client(settings, tracing))
-        # A busy pool is no reason to be called not ready.
-        probes = await stack.enter_async_context(database.narrowed())
+
+        tracing = await enter(exported_traces(settings))
+        gateway = await enter(_client(settings, tracing))
+        probes = await enter(database.narrowed())  # of its own, so that a busy pool does not fail readiness
+
         services = Services(settings, database, gateway, probes)
         services.tracing = tracing
         await services.wire()
         for part in (services.reference_services, services.names, services.totals):
-            await stack.enter_async_context(part)
-        log = _logged(services, stack)
-        background: list[Loop] = [services.names.run, log]
-        if settings.fills.check_every_s:
-            background.append(services.fill_check().run)
-        if services.registry is not None:
-            if settings.batch.metrics_enabled:
-                background.append(measure(services, services.registry).run)
-            push = pushed_metrics(settings, services.registry)
-            if push is not None:
-                background.append(push.run)
+            await enter(part)
+
+        loops = [*_services_loops(services), _logged(services, stack), *_measured(services)]
         if tracing is not None:
             services.events.subscribe(tracing.batches)
-        services.listeners = await stack.enter_async_context(installed_listeners(services.events))
+        services.listeners = await enter(installed_listeners(services.events))
+
         await services.gate.start(FIRST_READ_S)
-        async with _at_work(services, background):
+        async with _at_work(services, loops):
             yield services
 
 
@@ -152,38 +145,57 @@ async def _check_promises(database: Database, settings: Settings, progress: Prog
         progress(f"trade-service: warning: the database: {warning}")
 
 
-def _logged(services: Services, stack: AsyncExitStack) -> Loop:
-    """Everything that happens is logged, until the very end; what is returned has to be run."""
-    log, clock = services.settings.log, services.clock
-    histories = PostgresGivenUp(services.database, round(services.settings.retry.give_up_after_s * 1000))
-    writes = SubmissionLog(clock.boottime, log.failure_lines, log.failure_window_s, histories.tries_of)
-    services.events.subscribe(writes)
-    stack.callback(writes.close)
-    return lambda: writes.run(clock.sleep)
-
-
 def _client(settings: Settings, tracing: "Tracing | None") -> ExecutionServiceClient:
     if tracing is None:
         return ExecutionServiceClient(settings.execution_service, SystemClock())
     return ExecutionServiceClient(settings.execution_service, SystemClock(), tracing.batches.headers_of)
 
 
+def _services_loops(services: Services) -> list[Loop]:
+    loops: list[Loop] = [
+        services.sender.run,
+        services.recovery.run,
+        services.gate.run,
+        *(sweep.run for sweep in services.sweeps()),
+        services.names.run,
+    ]
+    if services.settings.fills.check_every_s:
+        loops.append(services.fill_check().run)
+    return loops
+
+
+def _logged(services: Services, stack: AsyncExitStack) -> Loop:
+    """Subscribes the log of submissions, open until the very end; returns its loop."""
+    log, clock = services.settings.log, services.clock
+    histories = PostgresGivenUp(services.database, services.settings.engine.give_up_after_ms)
+    writes = SubmissionLog(clock.boottime, log.failure_lines, log.failure_window_s, histories.tries_of)
+    services.events.subscribe(writes)
+    stack.callback(writes.close)
+    return lambda: writes.run(clock.sleep)
+
+
+def _measured(services: Services) -> list[Loop]:
+    """Registers the metrics; returns the loops that update and push them."""
+    if services.registry is None:
+        return []
+    loops: list[Loop] = []
+    if services.settings.batch.metrics_enabled:
+        loops.append(measure(services, services.registry).run)
+    push = pushed_metrics(services.settings, services.registry)
+    if push is not None:
+        loops.append(push.run)
+    return loops
+
+
 @asynccontextmanager
-async def _at_work(services: Services, background: Sequence[Loop]) -> AsyncIterator[None]:
-    """Senders, recovery and `background` run; however the body ends, what is in flight gets its grace."""
+async def _at_work(services: Services, loops: Sequence[Loop]) -> AsyncIterator[None]:
+    """Runs the loops; however the body ends, what is in flight gets its grace period."""
     failure: Exception | None = None
     async with asyncio.TaskGroup() as group:
-        loops: list[Loop] = [
-            services.sender.run,
-            services.recovery.run,
-            services.gate.run,
-            *(sweep.run for sweep in services.sweeps()),
-            *background,
-        ]
         tasks = [group.create_task(loop()) for loop in loops]
         try:
             yield
-        except Exception as error:  # noqa: BLE001  # raised again below, and not inside a group
+        except Exception as error:  # noqa: BLE001  # raised below, and not as part of a group
             failure = error
         finally:
             services.begin_stop()

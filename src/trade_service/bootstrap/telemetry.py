@@ -1,4 +1,4 @@
-"""Traces and pushed metrics, where the settings name an address; OpenTelemetry is loaded only then."""
+"""Metrics and traces of the running service. OpenTelemetry is imported only where the settings name an address."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -8,11 +8,18 @@ from typing import TYPE_CHECKING
 from prometheus_client import CollectorRegistry
 
 from trade_service import __version__
+from trade_service.bootstrap.container import Services
+from trade_service.observability.metrics import BacklogGauges, Readings, register_readings
+from trade_service.observability.submission_metrics import BulkExecutionMetrics
 from trade_service.settings.model import Settings
+from trade_service.store.attempt_reads import PostgresBacklog
 from trade_service.submission.clock import SystemClock
 
 EXPORT_S = 3.0
-"""How long one export may take, its repetitions included: a stop waits for the last one."""
+"""Time-out of an export including its retries; a shutdown waits for the last one."""
+
+BACKLOG_ATTEMPTS = 10_000
+"""Maximum number of open attempts that the backlog gauges count."""
 
 if TYPE_CHECKING:
     from trade_service.observability.otlp_metrics import OtlpPush
@@ -21,7 +28,7 @@ if TYPE_CHECKING:
 
 @asynccontextmanager
 async def exported_traces(settings: Settings) -> AsyncIterator["Tracing | None"]:
-    """Traces that are exported until the context ends, and what is on the way then; None without an address."""
+    """Exports traces until the context ends, and flushes them; None without an address."""
     url = settings.telemetry.effective_traces_url
     if url is None:
         yield None
@@ -38,7 +45,7 @@ async def exported_traces(settings: Settings) -> AsyncIterator["Tracing | None"]
 
 
 def pushed_metrics(settings: Settings, registry: CollectorRegistry) -> "OtlpPush | None":
-    """What pushes metrics once it is run; None without an address."""
+    """Pushes metrics while it runs; None without an address."""
     url = settings.telemetry.effective_metrics_url
     if url is None:
         return None
@@ -50,3 +57,46 @@ def pushed_metrics(settings: Settings, registry: CollectorRegistry) -> "OtlpPush
     return OtlpPush(
         registry, OTLPMetricExporter(url, timeout=EXPORT_S), __version__, every_s, SystemClock().sleep
     )
+
+
+def measure(services: Services, registry: CollectorRegistry) -> BacklogGauges:
+    """Registers all metrics; the returned gauges are updated while they run."""
+    services.events.subscribe(BulkExecutionMetrics(registry))
+    register_readings(registry, _readings(services))
+    every_s = services.settings.telemetry.backlog_every_s
+    return BacklogGauges(
+        registry, PostgresBacklog(services.database, BACKLOG_ATTEMPTS).read, every_s, services.clock.sleep
+    )
+
+
+def _readings(services: Services) -> Readings:
+    return {
+        "trade_service_batches_in_flight": (
+            "Batches between claim and record.",
+            lambda: services.sender.in_flight,
+        ),
+        "trade_service_queue_executions": (
+            "Fresh executions waiting for a sender in this process.",
+            lambda: services.queue.fresh_count,
+        ),
+        "trade_service_queue_limit": (
+            "Maximum number of waiting executions before callers are refused.",
+            lambda: services.queue.limit,
+        ),
+        "trade_service_concurrency_limit": (
+            "Current limit of batches in flight.",
+            lambda: services.admission.circuit.limit,
+        ),
+        "trade_service_waited_for_executions": (
+            "Executions that callers of this process are waiting for.",
+            lambda: len(services.waiters),
+        ),
+        "trade_service_listener_failures": (
+            "Events that a listener failed to handle, since the start.",
+            lambda: services.events.failures + sum(one.failures for one in services.listeners),
+        ),
+        "trade_service_listener_missed_events": (
+            "Events dropped because the queue of an installed listener was full, since the start.",
+            lambda: sum(one.missed for one in services.listeners),
+        ),
+    }

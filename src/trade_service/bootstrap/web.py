@@ -1,17 +1,52 @@
 """The HTTP application over running services. Imported only by what serves it: it costs start-up time."""
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 
 from litestar import Litestar
 
-from trade_service.bootstrap.authentication import authenticator
-from trade_service.bootstrap.services import Services
-from trade_service.domain.access import Role
+from trade_service.bootstrap.container import CannotStart, Services
+from trade_service.domain.access import CredentialsNotCheckable, Role
+from trade_service.identity.api_keys import ApiKeys
 from trade_service.observability.metrics import WebMetrics, register_connections
 from trade_service.settings.model import Settings
+from trade_service.store.database import Database
+from trade_service.store.key_store import PostgresKeys
+from trade_service.web.access import Authenticator, Everybody
 from trade_service.web.app import create_app
 from trade_service.web.dependencies import WebServices, WebSettings
+
+
+def auth_mode(settings: Settings) -> str:
+    """The mode in force; raises CannotStart where it must be chosen and was not."""
+    if settings.auth.mode is not None:
+        return settings.auth.mode
+    if settings.server.is_loopback:
+        return "none"
+    raise CannotStart(
+        f"server.host is {settings.server.host}, which others than this machine reach: choose who may trade "
+        "with auth.mode (TRADE_SERVICE_AUTH_MODE): api-key, jwt, or none for everybody"
+    )
+
+
+@asynccontextmanager
+async def authenticator(settings: Settings, database: Database) -> AsyncIterator[Authenticator]:
+    """Checks the credentials of requests; raises CannotStart when its key file cannot be used."""
+    auth = settings.auth
+    match auth_mode(settings):
+        case "api-key":
+            yield ApiKeys(PostgresKeys(database).active, auth.api_key_max_age_s)
+        case "jwt":
+            from trade_service.identity.tokens import checked_tokens  # Cryptography is slow to import.
+
+            async with AsyncExitStack() as stack:
+                try:
+                    tokens = await stack.enter_async_context(checked_tokens(auth))
+                except CredentialsNotCheckable as error:
+                    raise CannotStart(str(error)) from None
+                yield tokens
+        case _:
+            yield Everybody()
 
 
 @asynccontextmanager
@@ -50,14 +85,14 @@ def _metrics(services: Services) -> WebMetrics | None:
 
 
 def _origins(settings: Settings) -> tuple[str, ...] | None:
-    """Where nobody said who may do what, no page that a browser on this machine happens to show may."""
+    """Unless auth.mode was chosen, only pages of this machine may call: any page may be open in a browser here."""
     if settings.server.cors_allow_origins is None and settings.auth.mode is not None:
         return ("*",)
     return settings.server.cors_allow_origins
 
 
 def web_settings(settings: Settings) -> WebSettings:
-    """The limits of what is served."""
+    """The settings of the web application."""
     server, rates = settings.server, settings.rate_limit
     return WebSettings(
         max_body_bytes=server.max_body_bytes,

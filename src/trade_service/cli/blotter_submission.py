@@ -15,7 +15,7 @@ from typing import BinaryIO, TypeVar
 
 import msgspec
 
-from trade_service.bootstrap.services import Services
+from trade_service.bootstrap.container import Services
 from trade_service.cli.running import say
 from trade_service.cli.tally import Tally, line_error
 from trade_service.store.blotter_preview import BlotterPreview

@@ -14,8 +14,8 @@ import rich_click as click
 from rich.console import Console
 from rich.panel import Panel
 
+from trade_service.bootstrap.container import Services
 from trade_service.bootstrap.running import running_services
-from trade_service.bootstrap.services import Services
 from trade_service.cli.audit import print_audit
 from trade_service.cli.blotter_submission import BlotterSource, Submitting
 from trade_service.cli.demo_folder import database_folder, make_demo_folder, write_blotter

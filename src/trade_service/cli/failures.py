@@ -2,7 +2,7 @@
 
 from trade_service.bench.results import ResultsError
 from trade_service.bench.subprocesses import BenchError
-from trade_service.bootstrap.services import CannotStart
+from trade_service.bootstrap.container import CannotStart
 from trade_service.cli.running import CommandError
 from trade_service.domain.errors import DomainError
 from trade_service.http_server import CannotListen

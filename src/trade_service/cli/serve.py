@@ -7,10 +7,9 @@ from pathlib import Path
 
 import rich_click as click
 
-from trade_service.bootstrap.authentication import auth_mode
+from trade_service.bootstrap.container import Services
 from trade_service.bootstrap.running import running_services
-from trade_service.bootstrap.services import Services
-from trade_service.bootstrap.web import web_app
+from trade_service.bootstrap.web import auth_mode, web_app
 from trade_service.cli.running import (
     config_option,
     described,

@@ -9,8 +9,8 @@ from pathlib import Path
 import rich_click as click
 from rich.console import Console
 
+from trade_service.bootstrap.container import Services
 from trade_service.bootstrap.running import prepared_database, running_services
-from trade_service.bootstrap.services import Services
 from trade_service.cli.blotter_submission import (
     CHUNK_LINES,
     BlotterSource,

@@ -8,7 +8,7 @@ from types import MappingProxyType
 import msgspec
 
 from trade_service.masking import quoted
-from trade_service.section import Field
+from trade_service.section import SettingField
 from trade_service.settings.model import FIELDS, SECTIONS, Settings
 from trade_service.settings.rules import cap_batch, check_auth, check_pairs, complete_database, unused
 from trade_service.settings.sources import (
@@ -68,7 +68,7 @@ def load_settings(
     )
 
 
-def convert(field: Field, raw: Raw) -> object:
+def convert(field: SettingField, raw: Raw) -> object:
     """The typed value, in canonical form and within its bounds; raises SettingsError."""
     rule = field.rule()
     if isinstance(raw.value, str) and not _is_unicode(raw.value):
@@ -90,7 +90,7 @@ def convert(field: Field, raw: Raw) -> object:
         raise _invalid(field, raw, str(error)) from None
 
 
-def _invalid(field: Field, raw: Raw, rule: str) -> SettingsError:
+def _invalid(field: SettingField, raw: Raw, rule: str) -> SettingsError:
     value = quoted(raw.value, secret=field.about.secret)
     return SettingsError(f"{raw.label} is {value}: it must be {rule}")
 
@@ -100,7 +100,7 @@ def _is_unicode(text: str) -> bool:
     return not any("\ud800" <= character <= "\udfff" for character in text)
 
 
-def _from_text(field: Field, text: str) -> object:
+def _from_text(field: SettingField, text: str) -> object:
     """The value that the text stands for; text that stands for nothing stays and fails the type check."""
     if field.is_list:
         return [part.strip() for part in text.split(",") if part.strip()]

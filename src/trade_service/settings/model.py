@@ -8,7 +8,7 @@ import msgspec
 from trade_service.identity.auth_settings import AuthSettings
 from trade_service.masking import is_secret_parameter
 from trade_service.observability.telemetry_settings import LogSettings, MetricsSettings, TelemetrySettings
-from trade_service.section import Field, Section, fields_of
+from trade_service.section import Section, SettingField, fields_of
 from trade_service.store.store_settings import StoreSettings
 from trade_service.submission.engine_settings import (
     CircuitSettings,
@@ -64,7 +64,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             submission=self.submission,
         )
 
-    def value(self, field: Field) -> object:
+    def value(self, field: SettingField) -> object:
         """The value of a setting."""
         return getattr(getattr(self, field.section), field.key)
 
@@ -84,7 +84,7 @@ SECTIONS: dict[str, type[Section]] = {
     info.name: type(info.default) for info in msgspec.structs.fields(Settings)
 }
 
-FIELDS: dict[str, Field] = {
+FIELDS: dict[str, SettingField] = {
     field.name: field for section, struct in SECTIONS.items() for field in fields_of(section, struct)
 }
 

@@ -2,7 +2,7 @@
 
 import msgspec
 
-from trade_service.section import Field
+from trade_service.section import SettingField
 from trade_service.settings.load import LoadedSettings
 from trade_service.settings.model import FIELDS, SECTIONS
 from trade_service.settings.sources import CONFIG_VARIABLE, DEFAULT_FILE
@@ -66,7 +66,7 @@ def settings_reference() -> str:
     return "".join(parts)
 
 
-def _line(field: Field) -> str:
+def _line(field: SettingField) -> str:
     names = "<br>".join(f"`{name}`" for name in field.env_names)
     default = field.show(field.default)
     value = f"none: {field.about.none}" if field.default is None and field.about.none else f"`{default}`"
@@ -75,7 +75,7 @@ def _line(field: Field) -> str:
     return f"| `{field.key}` | {names} | {value} | {field.about.help}{limits} |\n"
 
 
-def _plain(field: Field, loaded: LoadedSettings) -> object:
+def _plain(field: SettingField, loaded: LoadedSettings) -> object:
     value = loaded.settings.value(field)
     if isinstance(value, tuple):
         return list(value)

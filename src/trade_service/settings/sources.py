@@ -9,7 +9,7 @@ from pathlib import Path
 import msgspec
 
 from trade_service.masking import quoted
-from trade_service.section import ENV_PREFIX, Field
+from trade_service.section import ENV_PREFIX, SettingField
 from trade_service.settings.model import FIELDS, SECTIONS
 
 CONFIG_VARIABLE = f"{ENV_PREFIX}CONFIG"
@@ -143,7 +143,7 @@ def _flatten(tree: Mapping[str, object], path: str) -> dict[str, Raw]:
     return found
 
 
-def _known(section: str, key: str, path: str) -> Field:
+def _known(section: str, key: str, path: str) -> SettingField:
     field = FIELDS.get(f"{section}.{key}")
     if field is None:
         names = [known.name for known in FIELDS.values() if known.section == section or known.key == key]

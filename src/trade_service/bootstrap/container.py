@@ -1,4 +1,4 @@
-"""The parts that run, and how they are wired to one another."""
+"""Wires the parts of the service to one another."""
 
 import os
 import secrets
@@ -71,7 +71,7 @@ LAST_GRACE_S = 1.0
 
 
 class CannotStart(Exception):
-    """Something is missing that the service cannot do without; the message says what."""
+    """The service lacks something it needs; the message says what."""
 
 
 def status_ids(reference: ReferenceData) -> tuple[int, int]:
@@ -86,7 +86,13 @@ def status_ids(reference: ReferenceData) -> tuple[int, int]:
 
 
 class Services:
-    """Everything that runs, for whoever serves it. What is only declared here is made by `wire`."""
+    """The parts of a running service; `wire` builds those that are only declared here.
+
+    Parameters:
+        database: the pool for everything but probes.
+        gateway: the client of the Execution Service.
+        probes: a connection of its own for readiness.
+    """
 
     bulk_store: PostgresBulkSubmissionStore
     intake: Intake
@@ -110,10 +116,10 @@ class Services:
         self.events = EventBus()
         self.log_level = LogLevel(settings.log.level)
         self.registry = CollectorRegistry() if settings.metrics.enabled else None
-        """What is measured; None when nothing is."""
+        """None when metrics are disabled."""
         self.tracing: Tracing | None = None
         self.listeners: Sequence[ThreadedListener] = ()
-        """Those that are installed beside this program."""
+        """Installed by other packages."""
         self.waiters = Waiters()
         self.queue = WorkQueue(settings.batch.queue_limit)
         self.handler = ExecutionFailureHandler(settings.engine)
@@ -123,48 +129,33 @@ class Services:
         self.downstream = PostgresDownstreamStore(database)
         self.gate = DownstreamGate(self.downstream, gateway, self.clock, self.events, settings.engine)
         self.references = ReferenceCache(PostgresReferenceReads(database), REFERENCE_TTL_S, self.clock)
-        self.reference_services = ReferenceServicesClient(
-            settings.portfolio_service.base_url,
-            settings.security_service.base_url,
-            settings.names,
-            self.clock,
-        )
-        self.names = DisplayNames(
-            self.reference_services, PostgresNameStore(database), self.clock, settings.names
-        )
-        self.totals = RowCounts(
-            PostgresListCounts(database),
-            self.clock,
-            settings.lists,
-            count_max_s=settings.database.statement_timeout_s,
-        )
-        self.lists = ListService(PostgresListReads(database), self.references, self.names, self.totals)
         self.key_store = PostgresRequestKeyStore(database)
         self.keys = IdempotentRequests(
             self.key_store, self.clock, settings.idempotency, settings.server.request_timeout_s
         )
         self.stopping = False
         self._stop_began = 0.0
+        self._wire_lists()
 
     def begin_stop(self) -> None:
-        """Not ready from now on; the grace for all that is in flight begins."""
+        """Reports not ready from now on, and starts the grace period."""
         if not self.stopping:
             self.stopping = True
             self._stop_began = self.clock.boottime()
 
     @property
     def grace_left_s(self) -> float:
-        """What is left of the grace; the last step of a stop always gets a moment."""
+        """The rest of the grace period; at least a moment for the last step of a shutdown."""
         elapsed_s = self.clock.boottime() - self._stop_began
         return max(LAST_GRACE_S, self.settings.server.shutdown_grace_s - elapsed_s)
 
     @property
     def claims_wait_for(self) -> str:
-        """Why no execution is sent at present; empty while they are sent."""
+        """Why no execution is sent at present; empty while executions are sent."""
         return self.gate.reason
 
     async def check_database(self) -> None:
-        """Raises StoreUnavailable, saying why, unless the database takes writes and has all its migrations."""
+        """Raises StoreUnavailable unless the database accepts writes and has all migrations."""
         await check_writable(self._probes, self.database, self.settings.database.allow_data_loss)
         if (await check(self._probes)).pending:
             raise StoreUnavailable(
@@ -172,7 +163,7 @@ class Services:
             )
 
     async def wire(self) -> None:
-        """Builds what needs the database's reference data; raises StoreUnavailable and CannotStart."""
+        """Builds the parts that need reference data; raises StoreUnavailable and CannotStart."""
         settings = self.settings
         new_id, sent_id = status_ids(await self.references.get())
         store = PostgresSubmissionStore(
@@ -209,8 +200,27 @@ class Services:
             self.recovery.due_in,
         )
 
+    def _wire_lists(self) -> None:
+        settings, database = self.settings, self.database
+        self.reference_services = ReferenceServicesClient(
+            settings.portfolio_service.base_url,
+            settings.security_service.base_url,
+            settings.names,
+            self.clock,
+        )
+        self.names = DisplayNames(
+            self.reference_services, PostgresNameStore(database), self.clock, settings.names
+        )
+        self.totals = RowCounts(
+            PostgresListCounts(database),
+            self.clock,
+            settings.lists,
+            count_max_s=settings.database.statement_timeout_s,
+        )
+        self.lists = ListService(PostgresListReads(database), self.references, self.names, self.totals)
+
     def fill_check(self) -> FillCheck:
-        """What fetches fills whose reports were lost."""
+        """Fetches fills whose reports were lost."""
         return FillCheck(
             PostgresFillStore(self.database),
             self.gateway,
@@ -232,7 +242,7 @@ class Services:
         ]
 
     def editors(self) -> Editors:
-        """What changes single rows by hand."""
+        """Edit single rows."""
         return Editors(
             TradeOrderEditor(PostgresOrderChanges(self.database), self.references),
             ExecutionEditor(PostgresExecutionChanges(self.database), self.references),
