@@ -114,11 +114,10 @@ class SubmissionLog:
             case BatchSubmissionEvent():
                 _log_batch(event)
                 self._log_failures(event)
-            case ExhaustedEvent():
-                _log_exhausted(event)
-                self._queue_histories(event.execution_ids)
             case _:
                 _log_other(event)
+        if isinstance(event, ExhaustedEvent):
+            self._queue_histories(event.execution_ids)
 
     async def run(self, sleep: Callable[[float], Awaitable[None]]) -> None:
         """Writes sums and histories until cancelled."""
@@ -177,40 +176,16 @@ class SubmissionLog:
 def _log_batch(event: BatchSubmissionEvent) -> None:
     if event.code == OutcomeCode.CIRCUIT_OPEN:
         # Possibly many, and the circuit's own line already says why.
-        _log.info(
-            "batch_deferred",
-            attempt_id=event.attempt_id,
-            size=event.size,
-            retrying=event.retrying,
-            **_requests_of(event),
-        )
+        deferred = {"attempt_id": event.attempt_id, "size": event.size, "retrying": event.retrying}
+        _log.info("batch_deferred", **deferred, **_requests_of(event))
         return
-    good = event.accepted == event.size
-    context = _requests_of(event)
-    if not good:
-        context["reason"] = event.message
-        context["execution_ids"] = [failure.execution_id for failure in event.failures[:IDS_A_LINE]]
-    write = _log.info if good else _log.warning
-    write(
-        "batch_submitted",
-        attempt_id=event.attempt_id,
-        size=event.size,
-        outcome=event.kind,
-        code=event.code,
-        http_status=event.http_status,
-        accepted=event.accepted,
-        rejected=event.rejected,
-        retrying=event.retrying,
-        unknown=event.unknown,
-        exhausted=event.exhausted,
-        recovered=event.recovered,
-        callers=event.callers,
-        queued_ms=round(event.queued_ms, 1),
-        claim_ms=round(event.claim_ms, 1),
-        call_ms=round(event.call_ms, 1),
-        record_ms=round(event.record_ms, 1),
-        **context,
-    )
+    fields = _fields(event, "kind", "message", "failures", "request_ids", "submission_ids", "retried")
+    if event.accepted == event.size:
+        _log.info("batch_submitted", outcome=event.kind, **fields, **_requests_of(event))
+        return
+    ids = [failure.execution_id for failure in event.failures[:IDS_A_LINE]]
+    fields |= {"outcome": event.kind, "reason": event.message, "execution_ids": ids}
+    _log.warning("batch_submitted", **fields, **_requests_of(event))
 
 
 def _requests_of(event: BatchSubmissionEvent) -> dict[str, object]:
@@ -218,15 +193,15 @@ def _requests_of(event: BatchSubmissionEvent) -> dict[str, object]:
     return {name: ids for name, ids in known.items() if ids}
 
 
-def _log_exhausted(event: ExhaustedEvent) -> None:
-    _log.error(
-        "executions_exhausted",
-        attempt_id=event.attempt_id,
-        code=event.code,
-        reason=event.message,
-        executions=len(event.execution_ids),
-        execution_ids=event.execution_ids[:IDS_A_LINE],
-    )
+def _fields(event: SubmissionEvent, *left_out: str) -> dict[str, object]:
+    """An event's fields as a line has them: rounded, and with a bounded number of ids."""
+    fields: dict[str, object] = {}
+    for name, value in msgspec.structs.asdict(event).items():
+        if name == "execution_ids":
+            fields |= {"executions": len(value), "execution_ids": value[:IDS_A_LINE]}
+        elif name not in left_out:
+            fields[name] = round(value, 1) if isinstance(value, float) else None if value == "" else value
+    return fields
 
 
 def _log_history(execution_id: int, attempts: Sequence[PastAttempt]) -> None:
@@ -254,39 +229,16 @@ def _log_history(execution_id: int, attempts: Sequence[PastAttempt]) -> None:
 def _log_other(event: SubmissionEvent) -> None:
     match event:
         case LookUpEvent():
-            _log.info(
-                "reconciliation",
-                attempts=event.attempts,
-                wanted=event.wanted,
-                found=event.found,
-                absent=event.absent,
-                still_unknown=event.still_unknown,
-                pages=event.pages,
-                problem=event.problem or None,
-            )
+            _log.info("reconciliation", **_fields(event, "recovered"))
         case RecoveredEvent():
-            _log.info(
-                "executions_recovered",
-                attempt_id=event.attempt_id,
-                how=event.how,
-                executions=len(event.execution_ids),
-                execution_ids=event.execution_ids[:IDS_A_LINE],
-                attempts=event.attempts,
-                since_first_s=round(event.since_first_s, 1),
-            )
+            _log.info("executions_recovered", **_fields(event))
+        case ExhaustedEvent():
+            _log.error("executions_exhausted", reason=event.message, **_fields(event, "message"))
         case FillsCheckedEvent():
             write = _log.info if event.execution_ids or event.problem else _log.debug
-            write(
-                "fills_checked",
-                pages=event.pages,
-                compared=event.compared,
-                fetched=len(event.execution_ids),
-                execution_ids=event.execution_ids[:IDS_A_LINE],
-                problem=event.problem or None,
-            )
+            write("fills_checked", **_fields(event))
         case AlarmEvent():
-            ids = event.execution_ids[:IDS_A_LINE]
-            _log.error("alarm", code=event.code, message=event.message, execution_ids=ids)
+            _log.error("alarm", **_fields(event))
         case CircuitEvent():
             write = _log.error if event.state is CircuitState.OPEN else _log.info
             write(f"circuit_{event.state}", reason=event.reason or None, probe_in_ms=event.probe_in_ms)
