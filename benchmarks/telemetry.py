@@ -1,4 +1,4 @@
-"""The cost of metrics and traces. Also the collector's process, which accepts whatever is posted."""
+"""The cost of metrics and traces. Also the collector's process, which accepts every POST."""
 
 import math
 import os

@@ -1,1 +1,1 @@
-"""A simulated Execution Service: same contract, seeded faults, and a ledger of what it accepted how often."""
+"""An Execution Service simulator: the same contract, seeded faults, and a ledger of every acceptance."""

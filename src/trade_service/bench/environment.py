@@ -1,4 +1,4 @@
-"""What a benchmark runs on: databases of its own, an Execution Service, the service itself, and progress."""
+"""The environment of a benchmark: databases, an Execution Service, the service itself, and progress reports."""
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -31,7 +31,7 @@ async def services_on(dsn: str, base_url: str, **overrides: object) -> AsyncIter
 
 @asynccontextmanager
 async def serving(dsn: str, base_url: str, **overrides: object) -> AsyncIterator[str]:
-    """The URL of the same over HTTP, in a process of its own."""
+    """Serves the API in a separate process; yields its URL."""
     values = msgspec.json.encode(overrides).decode()
     async with child("trade_service.bench.serve_process", dsn, base_url, values) as process:
         yield await address_of(process, "the service")
@@ -79,7 +79,7 @@ class Server(msgspec.Struct, frozen=True):
 
 
 class Target(msgspec.Struct, frozen=True):
-    """What to measure instead of what the run starts itself."""
+    """Targets that the user gave, measured instead of those that the run would start."""
 
     execution_service_url: str | None = None
     service_url: str | None = None

@@ -33,7 +33,7 @@ class MemoryFigures(msgspec.Struct, frozen=True):
 
 
 async def memory(environment: Environment, scenario: Scenario) -> None:
-    """A process of its own submits all executions in one call. Peak memory counts above its idle memory before the
+    """A separate process submits all executions in one call. Peak memory counts above its idle memory before the
     first submission; pauses are the times in which only Python's garbage collector ran.
     """
     axis = "executions"

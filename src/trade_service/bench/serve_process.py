@@ -1,4 +1,4 @@
-"""Serves the API in a process of its own: prints its URL, ends with its standard input."""
+"""The process that serves the API: prints its URL, and ends with its standard input."""
 
 import asyncio
 import sys
