@@ -13,13 +13,14 @@ from trade_service.store.request_key_store import PostgresRequestKeyStore, keyed
 from trade_service.store.store_settings import StoreSettings
 from trade_service.submission.clock import SystemClock
 from trade_service.submission.ports import StoreUnavailable
-from trade_service.trading.idempotency import IdempotentRequests, StillRunning
 from trade_service.trading.request_keys import (
     Created,
+    IdempotentRequests,
     KeptAnswer,
     KeyClaim,
     KeyedRequest,
     KeyTaken,
+    StillRunning,
     claiming,
     digest,
 )

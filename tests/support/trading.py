@@ -22,13 +22,10 @@ from trade_service.store.reference_changes import PostgresReferenceChanges
 from trade_service.store.reference_store import PostgresReferenceReads
 from trade_service.store.statements import Statement
 from trade_service.submission.clock import SystemClock
-from trade_service.trading.editors import Editors
-from trade_service.trading.execution_editor import ExecutionEditor
+from trade_service.trading.editors import Editors, ExecutionEditor, ReferenceEditor, TradeOrderEditor
 from trade_service.trading.executions import ExecutionService
 from trade_service.trading.model import ExecutionView, SubmittedOrder
-from trade_service.trading.order_editor import TradeOrderEditor
 from trade_service.trading.reference import ReferenceCache
-from trade_service.trading.reference_editor import ReferenceEditor
 from trade_service.trading.trade_orders import TradeOrderService
 
 MOMENT = datetime(2026, 1, 30, 15, 30, tzinfo=UTC)

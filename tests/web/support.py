@@ -30,10 +30,16 @@ from trade_service.submission.model import (
     SubmitStatus,
 )
 from trade_service.trading.editors import Editors
-from trade_service.trading.idempotency import KeyStatus, StillRunning
 from trade_service.trading.model import ExecutionView, SubmittedOrder
 from trade_service.trading.operating import OperatorService
-from trade_service.trading.request_keys import Created, KeptAnswer, KeyClaim, KeyedRequest
+from trade_service.trading.request_keys import (
+    Created,
+    KeptAnswer,
+    KeyClaim,
+    KeyedRequest,
+    KeyStatus,
+    StillRunning,
+)
 from trade_service.web.app import create_app
 from trade_service.web.dependencies import WebServices, WebSettings
 

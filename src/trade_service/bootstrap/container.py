@@ -47,18 +47,15 @@ from trade_service.submission.service import BulkExecutionSubmissionService
 from trade_service.submission.waiters import Waiters
 from trade_service.submission.work_queue import WorkQueue
 from trade_service.trading.bulk_submissions import BulkSubmissions
-from trade_service.trading.editors import Editors
-from trade_service.trading.execution_editor import ExecutionEditor
+from trade_service.trading.editors import Editors, ExecutionEditor, ReferenceEditor, TradeOrderEditor
 from trade_service.trading.executions import ExecutionService
 from trade_service.trading.fill_check import FillCheck
-from trade_service.trading.idempotency import IdempotentRequests
 from trade_service.trading.listing.display_names import DisplayNames
 from trade_service.trading.listing.row_counts import RowCounts
 from trade_service.trading.listing.service import ListService
 from trade_service.trading.operating import OperatorService
-from trade_service.trading.order_editor import TradeOrderEditor
 from trade_service.trading.reference import ReferenceCache
-from trade_service.trading.reference_editor import ReferenceEditor
+from trade_service.trading.request_keys import IdempotentRequests
 from trade_service.trading.retention import Sweep
 from trade_service.trading.trade_orders import TradeOrderService
 

@@ -30,9 +30,8 @@ from trade_service.submission.service import BulkExecutionSubmissionService
 from trade_service.trading.fill_check import fill_refused
 from trade_service.trading.model import ExecutionView, Filled, StoredExecution
 from trade_service.trading.ports import ExecutionReads
-from trade_service.trading.reference import ReferenceCache
+from trade_service.trading.reference import ReferenceCache, views_of
 from trade_service.trading.request_keys import current_key
-from trade_service.trading.views import views_of
 
 _log = structlog.get_logger(__name__)
 

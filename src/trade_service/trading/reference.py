@@ -1,11 +1,12 @@
-"""The cache of reference data, and writes that depend on it."""
+"""The cache of reference data, and executions joined with it."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import TypeVar
 
 from trade_service.domain.reference import ReferenceData
 from trade_service.single_flight import SingleFlightCache
 from trade_service.submission.ports import Clock, StoreUnavailable
+from trade_service.trading.model import ExecutionView, StoredExecution
 from trade_service.trading.ports import ReferenceReads, StaleReference
 
 MISS_PAUSE_S = 1.0
@@ -39,3 +40,46 @@ class ReferenceCache(SingleFlightCache[ReferenceData]):
             return await act(await self.current(needed))
         except StaleReference:
             return await act(await self.reload())
+
+
+async def views_of(references: ReferenceCache, stored: Sequence[StoredExecution]) -> list[ExecutionView]:
+    """The executions as clients read them.
+
+    Everything that they refer to exists, so reference data that lacks it is older than they are and is read again.
+    Raises StoreUnavailable when that fails.
+    """
+    reference = await references.get()
+    if not _covers(reference, stored):
+        reference = await references.reload()
+    return [_view(reference, one) for one in stored]
+
+
+def _covers(reference: ReferenceData, stored: Iterable[StoredExecution]) -> bool:
+    return all(
+        one.execution.execution_status_id in reference.statuses
+        and one.execution.destination_id in reference.destinations
+        and (one.execution.trade_type_id is None or one.execution.trade_type_id in reference.trade_types)
+        and (one.execution.blotter_id is None or one.execution.blotter_id in reference.blotters)
+        and (one.order.blotter_id is None or one.order.blotter_id in reference.blotters)
+        for one in stored
+    )
+
+
+def _view(reference: ReferenceData, stored: StoredExecution) -> ExecutionView:
+    execution, order = stored.execution, stored.order
+    try:
+        status = reference.statuses[execution.execution_status_id]
+        destination = reference.destinations[execution.destination_id]
+    except KeyError as missing:
+        message = f"execution {execution.id} changed while it was read: id {missing} is unknown, try again"
+        raise StoreUnavailable(message) from missing
+    # A blotter or trade type deleted since then is gone from the row as well.
+    return ExecutionView(
+        execution=execution,
+        status=status,
+        blotter=reference.blotters.get(execution.blotter_id or 0),
+        trade_type=reference.trade_types.get(execution.trade_type_id or 0),
+        destination=destination,
+        order=order,
+        order_blotter=reference.blotters.get(order.blotter_id or 0),
+    )

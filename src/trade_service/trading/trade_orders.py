@@ -20,10 +20,9 @@ from trade_service.trading.model import (
     SubmittedOrder,
 )
 from trade_service.trading.ports import OrderStore, StaleReference
-from trade_service.trading.reference import ReferenceCache
+from trade_service.trading.reference import ReferenceCache, views_of
 from trade_service.trading.request_keys import Created
 from trade_service.trading.slicing import check_quantity, check_submissions, line_errors, slicer
-from trade_service.trading.views import views_of
 
 MAX_ORDERS = 1000
 _DEFINITELY_NOT = (SubmitStatus.FAILED, SubmitStatus.RETRY_EXHAUSTED)

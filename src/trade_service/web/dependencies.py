@@ -12,10 +12,10 @@ from trade_service.domain.access import Role
 from trade_service.trading.bulk_submissions import BulkSubmissions
 from trade_service.trading.editors import Editors
 from trade_service.trading.executions import ExecutionService
-from trade_service.trading.idempotency import IdempotentRequests
 from trade_service.trading.listing.service import ListService
 from trade_service.trading.operating import OperatorService
 from trade_service.trading.reference import ReferenceCache
+from trade_service.trading.request_keys import IdempotentRequests
 from trade_service.trading.trade_orders import TradeOrderService
 from trade_service.web.access import Authenticator, Everybody
 

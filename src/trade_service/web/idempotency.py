@@ -11,14 +11,17 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.openapi.spec import OpenAPIType, Schema
 
 from trade_service.domain.errors import InvalidInput
-from trade_service.trading.idempotency import IdempotentRequests, KeyStatus, Reused, StillRunning
 from trade_service.trading.model import NotAccepted
 from trade_service.trading.request_keys import (
     Created,
+    IdempotentRequests,
     KeptAnswer,
     KeyClaim,
     KeyedRequest,
+    KeyStatus,
     KeyTaken,
+    Reused,
+    StillRunning,
     claiming,
     digest,
 )

@@ -30,8 +30,7 @@ from trade_service.trading.listing.model import (
 )
 from trade_service.trading.listing.row_counts import RowCounts
 from trade_service.trading.model import ExecutionView
-from trade_service.trading.reference import ReferenceCache
-from trade_service.trading.views import views_of
+from trade_service.trading.reference import ReferenceCache, views_of
 
 Stored = TypeVar("Stored")
 HEAD_START_S = 0.05

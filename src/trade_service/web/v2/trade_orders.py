@@ -8,8 +8,8 @@ from litestar import Controller, Response
 from litestar.params import FromPath, JSONBody
 
 from trade_service.domain.orders import TradeOrder
+from trade_service.trading.editors import MAX_ORDERS
 from trade_service.trading.listing.model import ORDER_FIELDS
-from trade_service.trading.order_editor import MAX_ORDERS
 from trade_service.web.access import READER, TRADER
 from trade_service.web.dependencies import HttpRequest, Services
 from trade_service.web.integers import Int32
