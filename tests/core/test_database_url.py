@@ -1,4 +1,4 @@
-"""The database's address: every accepted spelling, in one form."""
+"""The database URL: every accepted spelling becomes one form."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def test_every_spelling_becomes_one_form(given_: str, normal: str | None) -> Non
     assert loaded.warnings == ()
 
 
-def test_what_has_no_effect_is_said() -> None:
+def test_parameters_without_effect_cause_a_warning() -> None:
     loaded = load("jdbc:postgresql://h/d?prepareThreshold=0&reWriteBatchedInserts=true")
     assert loaded.settings.database.url == "postgresql://h/d"
     assert loaded.warnings == (
@@ -77,7 +77,7 @@ def test_what_has_no_effect_is_said() -> None:
         ("postgresql://h/d?sslmode=maybe", "sslmode is one of disable, allow"),
     ],
 )
-def test_a_wrong_url_is_refused_with_the_rule(url: str, part: str) -> None:
+def test_an_invalid_url_fails_with_the_rule(url: str, part: str) -> None:
     with pytest.raises(SettingsError) as caught:
         load(url)
     assert str(caught.value).startswith(f"DATABASE_URL is {mask_url(repr(url))}: it must be ")
@@ -91,7 +91,7 @@ def test_user_and_password_complete_a_url_without_them() -> None:
     assert loaded.warnings == ()
 
 
-def test_user_and_password_in_the_url_win_and_it_is_said() -> None:
+def test_user_and_password_in_the_url_win_with_a_warning() -> None:
     environ = {"SPRING_DATASOURCE_USERNAME": "x", "SPRING_DATASOURCE_PASSWORD": "y"}
     loaded = load("postgresql://u:p@h/d", **environ)
     assert loaded.settings.database.url == "postgresql://u:p@h/d"
@@ -101,7 +101,7 @@ def test_user_and_password_in_the_url_win_and_it_is_said() -> None:
     )
 
 
-def test_a_user_without_a_url_has_no_effect_and_it_is_said() -> None:
+def test_a_user_without_a_url_causes_a_warning() -> None:
     loaded = load_settings({"SPRING_DATASOURCE_USERNAME": "u"})
     assert loaded.settings.database.url is None
     assert loaded.warnings == ("SPRING_DATASOURCE_USERNAME has no effect without database.url",)
@@ -120,7 +120,7 @@ def test_any_user_and_password_survive(user: str, password: str, database: str) 
 
 
 @given(tail=st.text())
-def test_any_text_loads_or_is_refused_by_name(tail: str) -> None:
+def test_any_text_loads_or_fails_with_its_name(tail: str) -> None:
     for start in ("postgresql://", "jdbc:postgresql:", "postgres://u:p@h/d?"):
         url, refusal = loaded_or_refused(start + tail)
         assert url is None or loaded_or_refused(url) == (url, "")

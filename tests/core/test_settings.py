@@ -48,7 +48,7 @@ def value_of(loaded: LoadedSettings, name: str) -> object:
 
 
 def text_for(field: SettingField) -> str:
-    """A text that the setting takes."""
+    """A text that the setting accepts."""
     if field.name == "database.url":
         return "postgresql://h/d"
     if typing.get_origin(field.base) is typing.Literal:
@@ -96,7 +96,7 @@ def test_command_line_over_environment_over_file_over_default(tmp_path: Path) ->
 
 
 @pytest.mark.parametrize("variable", CONTRACT_ALIASES)
-def test_every_older_variable_name_is_read(variable: str) -> None:
+def test_every_legacy_variable_name_is_read(variable: str) -> None:
     name, text, expected = CONTRACT_ALIASES[variable]
     loaded = load_settings({variable: text})
     assert value_of(loaded, name) == expected
@@ -110,7 +110,7 @@ def test_every_setting_has_a_native_variable_and_a_meaning(field: SettingField) 
     assert field.about.help.endswith(".")
 
 
-def test_native_name_wins_over_the_alias_and_says_so() -> None:
+def test_the_native_name_wins_over_the_alias_with_a_warning() -> None:
     loaded = load_settings({"EXECUTION_SERVICE_BATCH_SIZE": "10", "TRADE_SERVICE_BATCH_SIZE": "20"})
     assert loaded.settings.batch.size == 20
     expected = "EXECUTION_SERVICE_BATCH_SIZE was ignored: TRADE_SERVICE_BATCH_SIZE is set as well and wins"
@@ -157,7 +157,7 @@ def test_batch_sizes_are_always_brought_within_the_limit(size: int, max_size: in
     assert [warning.split(" is ")[0] for warning in loaded.warnings] == corrected
 
 
-def test_a_lower_maximum_pulls_the_default_size_down_and_says_so() -> None:
+def test_a_lower_maximum_lowers_the_default_size_with_a_warning() -> None:
     loaded = load_settings({"TRADE_SERVICE_BATCH_MAX_SIZE": "30"})
     assert loaded.settings.batch.size == 30
     assert "batch.size (default) is 100" in loaded.warnings[0]
@@ -183,7 +183,7 @@ def test_retry_failed_individually_takes_a_number_or_a_boolean(text: str, number
 @example(field=FIELDS["retry.multiplier"], text="nan")
 @example(field=FIELDS["submission.wait_s"], text="inf")
 @example(field=FIELDS["server.port"], text="\udcff")
-def test_any_text_for_a_number_loads_or_is_refused_by_name(field: SettingField, text: str) -> None:
+def test_any_text_for_a_number_loads_or_fails_with_its_name(field: SettingField, text: str) -> None:
     variable = field.env_names[-1]
     try:
         value = convert(field, Raw(text, f"environment {variable}", variable, is_text=True))
@@ -230,7 +230,7 @@ def test_any_text_for_a_number_loads_or_is_refused_by_name(field: SettingField, 
         ),
     ],
 )
-def test_a_wrong_variable_stops_with_one_line(variable: str, text: str, line: str) -> None:
+def test_an_invalid_variable_fails_with_one_line(variable: str, text: str, line: str) -> None:
     assert error_of({variable: text}) == line
 
 
@@ -238,7 +238,7 @@ def test_a_wrong_variable_stops_with_one_line(variable: str, text: str, line: st
     "text",
     ["localhost:8084", "ftp://h", "http://", "http://h:99999", "http://h/?q", "http://h /", "http://[h"],
 )
-def test_a_wrong_base_url_is_refused(text: str) -> None:
+def test_an_invalid_base_url_fails(text: str) -> None:
     assert error_of({"EXECUTION_SERVICE_BASE_URL": text}).startswith("EXECUTION_SERVICE_BASE_URL is ")
 
 
@@ -262,14 +262,14 @@ def test_a_wrong_base_url_is_refused(text: str) -> None:
         ("[server]\ncors_allow_origins = '*'", "cors_allow_origins is '*': it must be a list of texts"),
     ],
 )
-def test_a_wrong_file_stops_with_one_line_that_names_it(tmp_path: Path, text: str, part: str) -> None:
+def test_an_invalid_file_fails_with_one_line_that_names_it(tmp_path: Path, text: str, part: str) -> None:
     path = toml(tmp_path, text)
     line = error_of({}, path)
     assert line.startswith(f"{path}:")
     assert part in line
 
 
-def test_a_file_that_is_no_text_or_too_large_is_refused(tmp_path: Path) -> None:
+def test_a_binary_or_oversized_file_fails(tmp_path: Path) -> None:
     path = tmp_path / "s.toml"
     path.write_bytes(b"[log]\n\xff")
     assert "byte 6 is not UTF-8" in error_of({}, path)
@@ -308,17 +308,17 @@ def test_a_file_that_is_no_text_or_too_large_is_refused(tmp_path: Path) -> None:
         ),
     ],
 )
-def test_settings_that_contradict_each_other_are_refused(environ: dict[str, str], line: str) -> None:
+def test_contradicting_settings_fail(environ: dict[str, str], line: str) -> None:
     assert error_of(environ) == line
 
 
-def test_a_slow_call_is_one_of_half_the_read_time_out_unless_said_otherwise() -> None:
+def test_a_slow_call_takes_half_the_read_time_out_by_default() -> None:
     half, given = {"EXECUTION_SERVICE_READ_TIMEOUT": "9000"}, {"TRADE_SERVICE_CIRCUIT_SLOW_CALL_MS": "70"}
     assert load_settings(half).settings.engine.effective_circuit.slow_call_ms == 4500
     assert load_settings(given).settings.engine.effective_circuit.slow_call_ms == 70
 
 
-def test_an_unknown_override_is_refused() -> None:
+def test_an_unknown_override_fails() -> None:
     with pytest.raises(SettingsError, match=r"no setting 'server.prot'; did you mean server.port\?"):
         load_settings({}, None, {"server.prot": 1})
 
@@ -335,11 +335,11 @@ def test_an_unknown_override_is_refused() -> None:
         ("TRADE_SERVICE_ZZZZ", ""),
     ],
 )
-def test_an_unknown_variable_of_ours_is_warned_of(variable: str, hint: str) -> None:
+def test_an_unknown_variable_with_our_prefix_causes_a_warning(variable: str, hint: str) -> None:
     assert load_settings({variable: "1"}).warnings == (f"{variable} is not a setting and was ignored{hint}",)
 
 
-def test_the_service_links_of_kubernetes_are_no_settings() -> None:
+def test_service_links_of_kubernetes_are_not_settings() -> None:
     links = {
         "TRADE_SERVICE_SERVICE_HOST": "10.0.0.7",
         "TRADE_SERVICE_SERVICE_PORT": "8082",
@@ -378,7 +378,7 @@ def test_derived_time_outs_follow_the_others() -> None:
     assert (settings.engine.settle_ms, settings.execution_service.effective_total_timeout_ms) == (5, 6)
 
 
-def test_a_home_directory_is_understood() -> None:
+def test_a_tilde_is_the_home_directory() -> None:
     settings = load_settings({"TRADE_SERVICE_DATABASE_DATA_DIR": "~/pg"}).settings
     assert settings.database.data_path == Path.home() / "pg"
     assert Settings().database.data_path is None
@@ -389,7 +389,7 @@ def test_settings_are_frozen() -> None:
         Settings().server.port = 1  # type: ignore[misc]
 
 
-def test_words_that_marked_passing_failures_are_ignored_with_one_warning() -> None:
+def test_transient_message_patterns_are_ignored_with_a_warning() -> None:
     loaded = load_settings({"TRADE_SERVICE_EXECUTION_SERVICE_TRANSIENT_MESSAGE_PATTERNS": "gremlins"})
     (warning,) = loaded.warnings
     assert "TRANSIENT_MESSAGE_PATTERNS" in warning
@@ -398,6 +398,6 @@ def test_words_that_marked_passing_failures_are_ignored_with_one_warning() -> No
 
 
 @pytest.mark.parametrize("text", ["*", " ** ", "known,*"])
-def test_a_refusal_that_every_message_matches_is_refused(text: str) -> None:
+def test_a_refusal_message_that_matches_everything_fails(text: str) -> None:
     with pytest.raises(SettingsError, match="none of them blank or of"):
         load_settings({"TRADE_SERVICE_EXECUTION_SERVICE_REFUSAL_MESSAGES": text})

@@ -1,4 +1,4 @@
-"""What is shown of the settings: no secrets, the `config` command, the page of the documentation."""
+"""Showing the settings: masked secrets, the `config` command, docs/settings.md."""
 
 from __future__ import annotations
 

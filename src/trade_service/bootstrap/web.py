@@ -24,7 +24,7 @@ def auth_mode(settings: Settings) -> str:
     if settings.server.is_loopback:
         return "none"
     raise CannotStart(
-        f"server.host is {settings.server.host}, which others than this machine reach: choose who may trade "
+        f"server.host is {settings.server.host}, which other machines can reach: choose who may trade "
         "with auth.mode (TRADE_SERVICE_AUTH_MODE): api-key, jwt, or none for everybody"
     )
 

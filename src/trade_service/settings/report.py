@@ -9,28 +9,29 @@ from trade_service.settings.sources import CONFIG_VARIABLE, DEFAULT_FILE
 
 _HEAD = f"""# Settings
 
-Defaults < the TOML file < environment variables < options of the command line. The file is the one that
-`--config` names, else the one that `{CONFIG_VARIABLE}` names, else `{DEFAULT_FILE}` in the working
-directory if there is one; its tables are the sections below. `trade-service config` shows every value in
-force and where it came from.
+Command-line options win over environment variables, which win over the TOML file, which wins over the
+defaults. The file is the one named by `--config`, else by `{CONFIG_VARIABLE}`, else `{DEFAULT_FILE}` in the
+working directory if it exists; its tables are the sections below. `trade-service config` shows every value
+in force and its origin.
 
-- Of several variables for one setting the first listed wins; an empty variable counts as not set (an empty
-  list for a list). In variables, lists are separated by commas; booleans are true/false, 1/0, yes/no or
-  on/off.
-- A wrong value or an unknown key in the file stops the start with one line that names it. An unknown
-  variable beginning with `TRADE_SERVICE_` is only warned of.
-- `batch.size` and `batch.max_size` are corrected with a warning instead: above 100 becomes 100, a size below
-  1 becomes 50, a size above `batch.max_size` becomes that, a `batch.max_size` below 1 becomes 100.
-- `retry_failed_individually` also takes true (3) and false (0).
-- `database.url` also takes `postgres://`, `postgresql+asyncpg://` and `jdbc:postgresql://`. User and password
-  in it win over `database.username` and `database.password`. `ssl=true` means `sslmode=verify-full`.
-- `execution_service.max_connections` is at least `batch.max_concurrent`, `retry.max_delay_ms` at least
-  `retry.initial_delay_ms`, `server.request_timeout_s` more than `submission.wait_s`.
+- If a setting has several variables, the first one listed wins. An empty variable counts as not set (an
+  empty list for a list). In variables, commas separate the items of a list, and booleans are true/false,
+  1/0, yes/no or on/off.
+- An invalid value, or an unknown key in the file, stops the start with one line that names it. An unknown
+  variable that starts with `TRADE_SERVICE_` only causes a warning.
+- `batch.size` and `batch.max_size` are corrected with a warning instead: above 100 becomes 100, a size
+  below 1 becomes 50, a size above `batch.max_size` becomes `batch.max_size`, and a `batch.max_size` below 1
+  becomes 100.
+- `retry_failed_individually` also accepts true (3) and false (0).
+- `database.url` also accepts `postgres://`, `postgresql+asyncpg://` and `jdbc:postgresql://`. Its user and
+  password win over `database.username` and `database.password`. `ssl=true` means `sslmode=verify-full`.
+- `execution_service.max_connections` must be at least `batch.max_concurrent`, `retry.max_delay_ms` at least
+  `retry.initial_delay_ms`, and `server.request_timeout_s` more than `submission.wait_s`.
 """
 
 
 class Row(msgspec.Struct, frozen=True):
-    """One setting in force; `value` is for people, secrets masked."""
+    """A setting in force; `value` is for people, with secrets masked."""
 
     name: str
     value: str
@@ -46,7 +47,7 @@ def rows(loaded: LoadedSettings) -> list[Row]:
 
 
 def as_data(loaded: LoadedSettings) -> dict[str, object]:
-    """The same for machines: values keep their JSON types, secrets are masked."""
+    """All settings for `--json`: values keep their JSON types, secrets are masked."""
     settings = [
         {"name": name, "value": _plain(field, loaded), "origin": loaded.origins[name]}
         for name, field in FIELDS.items()
@@ -56,7 +57,7 @@ def as_data(loaded: LoadedSettings) -> dict[str, object]:
 
 
 def settings_reference() -> str:
-    """The page docs/settings.md, in Markdown, rendered from the declarations."""
+    """docs/settings.md, rendered from the declarations."""
     parts = [_HEAD]
     for section, struct in SECTIONS.items():
         title = " ".join((struct.__doc__ or "").split())
