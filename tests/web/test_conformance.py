@@ -26,7 +26,7 @@ async def test_every_answer_is_as_the_description_says(
     async with live_alone(postgres, template_database) as live:
         await prepare(live)
         options = ("--phases", PHASES, "--max-examples", str(EXAMPLES), "--generation-deterministic")
-        await ask_everything(live, tmp_path, options, 300 + 60 * EXAMPLES)
+        await ask_everything(live, tmp_path, options, 900 + 60 * EXAMPLES)
         await live.accounts_agree()
 
 
@@ -38,7 +38,7 @@ async def test_what_follows_an_answer_is_as_the_description_says(
         await prepare(live)
         for seed in range(1, SEEDS + 1):
             options = ("--phases", "stateful", "--max-examples", str(SCENARIOS), "--seed", str(seed))
-            await ask_everything(live, tmp_path, options, 300)
+            await ask_everything(live, tmp_path, options, 600)
         await live.accounts_agree()
 
 
