@@ -1,4 +1,4 @@
-"""A server that plays scripted bytes over real sockets, and the client's other props."""
+"""A server that sends scripted bytes over real sockets, and other helpers of the client's tests."""
 
 import asyncio
 import contextlib
@@ -133,7 +133,7 @@ def settings(
     total_timeout_s: float = DEADLINE_S,
     **changes: int,
 ) -> ExecutionServiceSettings:
-    """Time-outs long enough never to pass, unless given."""
+    """Time-outs too long to expire, unless given."""
     return ExecutionServiceSettings(
         base_url=base_url,
         connect_timeout_ms=round(connect_timeout_s * 1000),
@@ -159,7 +159,7 @@ def batch(size: int = 3, first_id: int = 101) -> BatchExecutionRequest:
 
 
 def closed_port() -> int:
-    """A port at which nothing listens."""
+    """A port on which nothing listens."""
     with socket.socket() as sock:
         sock.bind(("127.0.0.1", 0))
         port: int = sock.getsockname()[1]

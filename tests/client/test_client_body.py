@@ -1,4 +1,4 @@
-"""The guarded body by itself: on what connection it leaves, and what giving up leaves behind."""
+"""GuardedBody: on which connections it is sent, and what abandoning it drops."""
 
 import asyncio
 from typing import Any
@@ -27,7 +27,7 @@ class Writer:
 
 
 class StandIn:
-    """A transport in a state that is hard to bring about."""
+    """A transport in a state that is hard to produce."""
 
     def __init__(self, *, closing: bool = False, spoke: bool = False) -> None:
         self._closing = closing
@@ -54,7 +54,9 @@ async def _write(transport: object) -> tuple[GuardedBody, Writer]:
 
 
 @pytest.mark.parametrize("transport", [StandIn(closing=True), StandIn(spoke=True), None])
-async def test_a_connection_that_is_closing_or_spoke_unasked_gets_nothing(transport: StandIn | None) -> None:
+async def test_nothing_is_sent_on_a_closing_connection_or_one_with_stray_bytes(
+    transport: StandIn | None,
+) -> None:
     body, writer = GuardedBody(b"{}", SystemClock(), FOREVER), Writer(transport)
     inside: Any = writer
     with pytest.raises(NothingLeft):

@@ -1,4 +1,4 @@
-"""The map from aiohttp's errors to what they prove is total, and never too sure."""
+"""The map from aiohttp's errors to what they prove is total and conservative."""
 
 import asyncio
 import errno
@@ -40,19 +40,19 @@ OTHERS: list[type[Exception]] = [
 ]  # fmt: skip
 
 
-def test_aiohttp_has_the_errors_that_were_looked_at() -> None:
+def test_aiohttp_still_has_the_known_errors() -> None:
     assert len(CLIENT_ERRORS) > 25
 
 
 @pytest.mark.parametrize("kind", CLIENT_ERRORS)
-def test_every_error_of_aiohttp_has_its_own_line(kind: type[Exception]) -> None:
+def test_every_error_of_aiohttp_is_mapped(kind: type[Exception]) -> None:
     assert kind in FAILURES, (
         f"aiohttp can raise {kind.__name__}: say in client_errors.FAILURES what it proves"
     )
 
 
 @pytest.mark.parametrize("kind", CLIENT_ERRORS + HTTP_ERRORS + OTHERS)
-def test_every_error_is_classified_and_its_proof_rests_on_what_left(kind: type[Exception]) -> None:
+def test_what_an_error_proves_depends_on_whether_bytes_left(kind: type[Exception]) -> None:
     error = kind.__new__(kind)
     before, _ = classify(error, may_have_left=False)
     assert before in (ReplyKind.NOT_SENT, ReplyKind.CONFIGURATION)
@@ -71,13 +71,13 @@ def test_every_error_is_classified_and_its_proof_rests_on_what_left(kind: type[E
         (None, ClientCode.UNREACHABLE),
     ],
 )
-def test_why_there_is_no_connection(number: int | None, code: ClientCode) -> None:
+def test_failed_connections_are_classified_by_errno(number: int | None, code: ClientCode) -> None:
     cause = OSError(number, "why") if number is not None else OSError("why")
     error = aiohttp.ClientConnectorError(cast(Any, None), cause)
     assert classify(error, may_have_left=False) == (ReplyKind.NOT_SENT, code)
 
 
-def test_a_time_out_of_the_kernel_after_sending_is_a_loss() -> None:
+def test_a_kernel_time_out_after_sending_is_lost() -> None:
     error = aiohttp.ClientOSError(errno.ETIMEDOUT, "Connection timed out")
     assert classify(error, may_have_left=True) == (ReplyKind.LOST, ClientCode.CONNECTION_LOST)
 
@@ -94,6 +94,6 @@ def test_every_code_is_unique_and_explained() -> None:
 @pytest.mark.parametrize(
     "address", ["", "localhost:8084", "ftp://host/", "http://", "http://host:99999", "//host", "http://[::1"]
 )
-def test_an_address_that_cannot_work_is_refused_at_once(address: str) -> None:
+def test_an_invalid_address_is_refused_immediately(address: str) -> None:
     with pytest.raises(InvalidInput, match="http or https address"):
         ExecutionServiceClient(ExecutionServiceSettings(base_url=address), SystemClock())

@@ -1,4 +1,4 @@
-"""What the client makes of everything that is not a complete answer, over real sockets."""
+"""Failures of the client's calls, over real sockets."""
 
 import asyncio
 import contextlib
@@ -201,7 +201,7 @@ async def _drip(talk: Conversation) -> None:
 
 
 @pytest.mark.parametrize(
-    ("script", "limit", "code", "status", "told"),
+    ("script", "limit", "code", "status", "expected"),
     [
         (_silent, "read_timeout_s", "DOWNSTREAM_READ_TIMEOUT", None, "no answer within 0.1 s"),
         (_silent, "total_timeout_s", "DOWNSTREAM_TOTAL_TIMEOUT", None, "no complete answer within 0.1 s"),
@@ -209,18 +209,18 @@ async def _drip(talk: Conversation) -> None:
         (_drip, "total_timeout_s", "DOWNSTREAM_TOTAL_TIMEOUT", 201, "no complete answer within 0.1 s"),
     ],
 )
-async def test_an_answer_that_does_not_come_in_time_is_a_loss_and_its_connection_is_reset(
-    script: Script, limit: str, code: str, status: int | None, told: str
+async def test_a_late_answer_is_lost_and_its_connection_is_reset(
+    script: Script, limit: str, code: str, status: int | None, expected: str
 ) -> None:
     async with raw_server(script) as server:
         reply = await _reply(server.base_url, **{limit: SHORT_S})
         assert (reply.kind, reply.code, reply.http_status) == (ReplyKind.LOST, code, status)
-        assert told in reply.message
+        assert expected in reply.message
         await asyncio.wait_for(server.ended.wait(), DEADLINE_S)
         assert "eof" not in server.endings
 
 
-async def test_bytes_that_could_not_leave_in_time_never_do() -> None:
+async def test_bytes_unsent_at_the_time_out_are_never_sent() -> None:
     """The server reads nothing until the call is over; then it finds a reset, not the rest of the request."""
     over = asyncio.Event()
 
@@ -296,7 +296,7 @@ async def test_an_answer_that_breaks_http_or_the_bounds_is_unclear(
     assert (reply.kind, reply.code, reply.http_status) == (ReplyKind.UNCLEAR, code, status)
 
 
-async def test_a_body_that_is_not_what_its_encoding_says_is_no_answer() -> None:
+async def test_a_body_with_a_wrong_encoding_is_not_an_answer() -> None:
     script = answering(201, ALL_CREATED, headers="Content-Encoding: gzip\r\n")
     reply = await _reply_of(script)
     assert reply.kind in (ReplyKind.LOST, ReplyKind.UNCLEAR)
@@ -313,7 +313,7 @@ async def test_a_body_that_is_not_what_its_encoding_says_is_no_answer() -> None:
         (400, ReplyKind.LOST, "DOWNSTREAM_READ_TIMEOUT"),
     ],
 )
-async def test_a_status_that_speaks_for_itself_needs_no_body(status: int, kind: ReplyKind, code: str) -> None:
+async def test_a_conclusive_status_needs_no_body(status: int, kind: ReplyKind, code: str) -> None:
     async def script(talk: Conversation) -> None:
         await talk.request()
         head = f"HTTP/1.1 {status} Whatever\r\nRetry-After: 3\r\nContent-Length: 999\r\n\r\n"
@@ -350,7 +350,7 @@ async def test_unacknowledged_bytes_die_with_the_call() -> None:
 
 
 async def test_a_post_is_never_sent_again_on_another_connection() -> None:
-    """The server takes the second request of a kept connection and closes: a stale connection's very look."""
+    """The server closes on the second request of a kept connection, as a stale connection does."""
 
     async def once(talk: Conversation) -> None:
         await talk.request()
@@ -382,7 +382,7 @@ async def test_cancellation_passes_on_and_the_connection_is_reset() -> None:
         assert server.endings == ["reset"]
 
 
-async def test_a_client_that_is_not_open_says_so() -> None:
+async def test_an_unopened_client_raises() -> None:
     gateway = client("http://127.0.0.1:1")
     with pytest.raises(RuntimeError, match="async with"):
         await gateway.submit_batch(batch(), ATTEMPT, FOREVER)

@@ -1,4 +1,4 @@
-"""The last moment before bytes leave: too late, or on a connection that cannot be trusted, nothing does."""
+"""Nothing is sent after the lease, or on a connection that cannot be trusted."""
 
 import asyncio
 from typing import Any
@@ -41,7 +41,7 @@ async def _hold(talk: Conversation) -> None:
     await talk.hold()
 
 
-async def test_nothing_leaves_once_the_lease_has_passed() -> None:
+async def test_nothing_is_sent_after_the_lease() -> None:
     async with raw_server(_hold) as server:
         gateway = ExecutionServiceClient(settings(server.base_url), StepClock(100.0))
         async with gateway:
@@ -66,7 +66,7 @@ async def test_a_process_that_freezes_while_connecting_sends_nothing() -> None:
     assert (reply.kind, reply.code) == (ReplyKind.NOT_SENT, "LEASE_PASSED")
 
 
-async def test_a_moment_before_it_everything_leaves() -> None:
+async def test_everything_is_sent_just_before_the_lease_ends() -> None:
     async with raw_server(_answer_and_hold) as server:
         gateway = ExecutionServiceClient(settings(server.base_url), StepClock(99.9))
         async with gateway:
@@ -89,8 +89,8 @@ async def test_a_kept_connection_is_not_used_after_the_lease() -> None:
             assert server.connections == 2
 
 
-async def test_an_answer_that_nobody_asked_for_is_not_taken_for_one() -> None:
-    """A second answer to the first request, come while the connection was idle."""
+async def test_an_unsolicited_answer_is_ignored() -> None:
+    """A second answer to the first request arrives while the connection is idle."""
 
     async def twice(talk: Conversation) -> None:
         await talk.request()
@@ -110,8 +110,8 @@ async def test_an_answer_that_nobody_asked_for_is_not_taken_for_one() -> None:
         assert (server.connections, len(server.requests), server.leftovers) == (1, 1, b"")
 
 
-async def test_an_answer_before_the_request_is_not_taken_for_one() -> None:
-    """A server that answers whoever connects, before it was asked, has not seen the request."""
+async def test_an_answer_before_the_request_is_ignored() -> None:
+    """A server that answers on connection has not seen the request."""
 
     async def eager(talk: Conversation) -> None:
         await talk.answer(201, ALL_CREATED)
@@ -126,7 +126,7 @@ async def test_an_answer_before_the_request_is_not_taken_for_one() -> None:
 
 
 async def _stray_bytes(gateway: ExecutionServiceClient) -> None:
-    """Waits until the idle connection holds bytes nobody asked for."""
+    """Waits until the idle connection has stray bytes."""
     inside: Any = gateway
     pool = inside._http._session.connector._conns
     while not any(protocol.should_close for kept in pool.values() for protocol, _ in kept):

@@ -1,4 +1,4 @@
-"""The listing, read newest first, and the client against the stand-in Execution Service."""
+"""The listing, and the client against the simulator."""
 
 import asyncio
 from decimal import Decimal
@@ -52,7 +52,7 @@ async def test_a_page_is_read() -> None:
         (504, PAGE, "DOWNSTREAM_GATEWAY_TIMEOUT"),
     ],
 )
-async def test_whatever_is_no_page_is_told_with_its_code(status: int, body: bytes, code: str) -> None:
+async def test_a_failed_listing_has_a_code(status: int, body: bytes, code: str) -> None:
     async with (
         raw_server(answering(status, body)) as server,
         client(server.base_url, max_response_bytes=20_000) as gateway,
@@ -62,7 +62,7 @@ async def test_whatever_is_no_page_is_told_with_its_code(status: int, body: byte
     assert "GET http://127.0.0.1:" in listing.message
 
 
-async def test_network_failures_are_told_with_their_code() -> None:
+async def test_network_failures_have_their_codes() -> None:
     async with client(f"http://127.0.0.1:{closed_port()}") as gateway:
         listing = await gateway.list_newest(0, 100)
         assert (listing.page, listing.code) == (None, "DOWNSTREAM_REFUSED_CONNECTION")
@@ -77,7 +77,7 @@ async def test_network_failures_are_told_with_their_code() -> None:
         assert "no answer within 0.1 s" in listing.message
 
 
-async def test_a_batch_is_accepted_by_the_stand_in_and_found_in_its_listing() -> None:
+async def test_a_batch_is_accepted_by_the_simulator_and_found_in_its_listing() -> None:
     async with running_simulator() as simulator, client(simulator.base_url) as gateway:
         reply = await gateway.submit_batch(batch(100), ATTEMPT, FOREVER)
         assert (reply.kind, reply.code, reply.http_status) == (ReplyKind.ANSWERED, "OK", 201)
@@ -107,7 +107,7 @@ async def test_a_batch_is_accepted_by_the_stand_in_and_found_in_its_listing() ->
         ("gateway_504", ReplyKind.LOST, "DOWNSTREAM_GATEWAY_TIMEOUT"),
     ],
 )
-async def test_what_the_stand_in_does_wrong_is_told_apart(fault: str, kind: ReplyKind, code: str) -> None:
+async def test_faults_of_the_simulator_are_distinguished(fault: str, kind: ReplyKind, code: str) -> None:
     async with (
         running_simulator(SimulatorSettings(script=[fault])) as simulator,
         client(simulator.base_url, read_timeout_s=0.2) as gateway,

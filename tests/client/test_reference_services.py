@@ -1,4 +1,4 @@
-"""The names' client against a real HTTP server that answers well, badly, slowly or not at all."""
+"""The reference services' client against a real HTTP server that answers correctly, wrongly, slowly or never."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
@@ -73,7 +73,7 @@ async def test_names_and_tickers() -> None:
     assert script.seen == ["/api/v1/portfolio/P%2F1%20%3F", "/api/v1/security/S1"]  # type: ignore[attr-defined]
 
 
-async def test_a_search_keeps_what_has_exactly_the_name() -> None:
+async def test_a_search_keeps_exact_matches() -> None:
     script = by_path(portfolios=PORTFOLIOS, securities=SECURITIES)
     async with raw_server(script) as server, calling(server.base_url) as client:  # type: ignore[arg-type]
         assert await client.search(NameKind.PORTFOLIO, "growth") == {"P1": "Growth"}
@@ -86,7 +86,7 @@ async def test_a_search_keeps_what_has_exactly_the_name() -> None:
     ]
 
 
-async def test_what_does_not_exist_has_no_name() -> None:
+async def test_an_unknown_id_has_no_name() -> None:
     async with raw_server(answering(404)) as server, calling(server.base_url) as client:
         assert await client.name_of(NameKind.PORTFOLIO, "P1") is None
         assert await client.search(NameKind.SECURITY, "IBM") == {}
@@ -105,14 +105,14 @@ async def test_what_does_not_exist_has_no_name() -> None:
         (200, b'{"name":"' + b"x" * 2000 + b'"}'),
     ],
 )
-async def test_useless_answers_are_no_names(status: int, body: bytes) -> None:
+async def test_unusable_answers_raise(status: int, body: bytes) -> None:
     async with raw_server(answering(status, body)) as server:
         async with calling(server.base_url, max_response_bytes=1000) as client:
             with pytest.raises(NamesUnavailable):
                 await client.name_of(NameKind.PORTFOLIO, "P1")
 
 
-async def test_a_cut_answer_is_no_name() -> None:
+async def test_a_truncated_answer_raises() -> None:
     async def script(talk: Conversation) -> None:
         await talk.request()
         await talk.send(b"HTTP/1.1 200 OK\r\nContent-Length: 500\r\n\r\n" + PORTFOLIO[:20])
@@ -129,7 +129,7 @@ async def test_silence_ends_with_the_time_out() -> None:
             await client.name_of(NameKind.PORTFOLIO, "P1")
 
 
-async def test_a_service_that_is_away_is_left_alone_and_the_other_is_not() -> None:
+async def test_the_circuit_spares_only_the_service_that_is_down() -> None:
     circuit = CircuitSettings(slow_call_ms=60_000, minimum_calls=3, window_calls=5, open_ms=600_000)
     async with raw_server(answering(200, SECURITY)) as server:
         away = f"http://127.0.0.1:{closed_port()}"

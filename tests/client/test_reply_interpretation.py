@@ -1,4 +1,4 @@
-"""What the client makes of complete answers: every status, every shape of body."""
+"""Interpretation of complete answers: every status and shape of body."""
 
 from pathlib import Path
 
@@ -43,7 +43,7 @@ async def _reply_to(
         (422, NONE_CREATED, "DOWNSTREAM_ITEMS_REFUSED", 3),
     ],
 )
-async def test_an_answer_with_results_is_left_to_be_read_item_by_item(
+async def test_an_answer_with_results_is_returned_item_by_item(
     status: int, body: bytes, code: str, results: int
 ) -> None:
     reply = await _reply_to(status, body)
@@ -65,7 +65,7 @@ async def test_a_201_without_results_is_an_answer_that_proves_nothing_of_any_ite
     assert not reply.response.results
 
 
-async def test_a_readable_body_counts_whatever_its_content_type_says() -> None:
+async def test_a_readable_body_counts_despite_its_content_type() -> None:
     assert (await _reply_to(201, ALL_CREATED, "text/plain")).kind is ReplyKind.ANSWERED
 
 
@@ -93,7 +93,9 @@ async def test_a_created_batch_whose_body_cannot_be_read_is_unclear(status: int,
     ],
 )
 @pytest.mark.parametrize("status", [400, 422])
-async def test_a_refusal_without_results_is_of_the_whole(status: int, body: bytes, content_type: str) -> None:
+async def test_a_refusal_without_results_is_of_the_whole_request(
+    status: int, body: bytes, content_type: str
+) -> None:
     reply = await _reply_to(status, body, content_type)
     assert (reply.kind, reply.code) == (ReplyKind.REFUSED_WHOLE, "DOWNSTREAM_REFUSED_REQUEST")
 
@@ -109,7 +111,7 @@ async def test_a_refusal_without_results_is_of_the_whole(status: int, body: byte
         (NONE_CREATED[:-30], ReplyKind.UNCLEAR),
     ],
 )
-async def test_a_400_that_may_not_be_a_refusal_is_never_taken_for_one(body: bytes, kind: ReplyKind) -> None:
+async def test_an_ambiguous_400_is_not_a_refusal(body: bytes, kind: ReplyKind) -> None:
     reply = await _reply_to(400, body)
     assert reply.kind is kind
     assert reply.response is None or not reply.response.results
@@ -147,7 +149,7 @@ async def test_a_400_that_may_not_be_a_refusal_is_never_taken_for_one(body: byte
         (599, ReplyKind.UNCLEAR, "DOWNSTREAM_UNEXPECTED_STATUS"),
     ],
 )
-async def test_other_statuses_speak_for_themselves(status: int, kind: ReplyKind, code: str) -> None:
+async def test_other_statuses_decide_without_a_body(status: int, kind: ReplyKind, code: str) -> None:
     """Even with a body that looks like a created batch."""
     headers = "Location: /elsewhere\r\n" if 300 <= status < 400 else ""
     body = b"" if status in (204, 304) else ALL_CREATED
@@ -182,7 +184,7 @@ async def test_retry_after_is_kept(status: int) -> None:
     assert (await _reply_to(status, headers=dates)).retry_after_s == 30.0
 
 
-async def test_the_request_carries_what_it_should() -> None:
+async def test_the_request_has_its_headers_and_body() -> None:
     async with raw_server(answering(201, ALL_CREATED)) as server:
         async with client(server.base_url + "/prefix/") as gateway:
             await gateway.submit_batch(batch(), ATTEMPT, FOREVER)

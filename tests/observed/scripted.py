@@ -1,4 +1,4 @@
-"""A run of the whole service in which everything that is measured happens, a known number of times."""
+"""A run of the service in which every measured event happens a known number of times."""
 
 import asyncio
 from collections.abc import Callable
@@ -17,12 +17,12 @@ FEW_TRIES = RetrySettings(max_attempts=3, initial_delay_ms=20, max_delay_ms=100)
 
 
 class Scripted(msgspec.Struct):
-    """What was scraped of a run."""
+    """The scrapes of a run."""
 
     under_way: Scrape
-    """While four batches were on the way and eight executions waited."""
+    """With four batches in flight and eight executions waiting."""
     stuck: Scrape
-    """While the outcome of one execution was unknown and the books could not be read."""
+    """With one unknown execution and an unreadable ledger."""
     end: Scrape
     text: str
     """Of the last scrape."""
@@ -69,7 +69,7 @@ async def _parts(live: Live, count: int, *faults: str) -> None:
 
 
 async def _held(live: Live) -> Scrape:
-    """Twelve requests, of which four are sent alone while eight wait, which are then sent together."""
+    """Twelve requests: four are sent alone while eight wait, which are then sent together."""
     orders = await live.orders(12)
     live.simulator.hold()
     submitting = []

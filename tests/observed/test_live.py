@@ -1,4 +1,4 @@
-"""What a running service measures of itself under load, and what listeners of others get to hear."""
+"""Metrics of a running service under load, and installed event listeners."""
 
 import asyncio
 import re
@@ -64,17 +64,19 @@ async def test_waiting_for_a_connection_is_measured(postgres: TestServer, templa
         assert now.total("hikari_connections_idle") > 0
 
 
-async def test_the_listener_of_the_documents_is_installed_and_hears_what_happens(
+async def test_the_documented_listener_is_installed_and_receives_events(
     postgres: TestServer, template_database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     page = PAGE.read_text("utf-8")
     (code,) = re.findall(r"```python\n(.*?)```", page, re.S)
     (name, target) = re.findall(r'listeners"\]\n(\w+) = "([\w:]+)"', page)[0]
     (tmp_path / f"{target.partition(':')[0]}.py").write_text(code, "utf-8")
-    told = tmp_path / "desk_listener-1.0.dist-info"
-    told.mkdir()
-    (told / "METADATA").write_text("Metadata-Version: 2.1\nName: desk-listener\nVersion: 1.0\n", "utf-8")
-    (told / "entry_points.txt").write_text(f"[trade_service.listeners]\n{name} = {target}\n", "utf-8")
+    distribution = tmp_path / "desk_listener-1.0.dist-info"
+    distribution.mkdir()
+    (distribution / "METADATA").write_text(
+        "Metadata-Version: 2.1\nName: desk-listener\nVersion: 1.0\n", "utf-8"
+    )
+    (distribution / "entry_points.txt").write_text(f"[trade_service.listeners]\n{name} = {target}\n", "utf-8")
     monkeypatch.syspath_prepend(str(tmp_path))
     async with live_alone(postgres, template_database) as live:
         orders = await live.orders(3)

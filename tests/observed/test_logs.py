@@ -1,4 +1,4 @@
-"""The way of a request through the log: its id is in the lines of its batch, beside the attempt's."""
+"""A request can be followed through the log by its id, which the lines of its batch have."""
 
 import asyncio
 import logging
@@ -83,7 +83,7 @@ async def test_a_bulk_submission_is_named_in_its_batches(live: Live) -> None:
     assert begun["submission_id"] == answer.body["submissionId"]
 
 
-async def test_what_recovery_sends_again_is_told_by_its_attempt_alone(live: Live) -> None:
+async def test_retries_by_recovery_are_logged_with_their_attempt_only(live: Live) -> None:
     (order_id,) = await live.orders(1)
     live.simulator.script(["reset_before"])
     with capture_logs() as logs:
@@ -95,9 +95,9 @@ async def test_what_recovery_sends_again_is_told_by_its_attempt_alone(live: Live
 
 
 async def test_the_level_is_changed_while_it_runs(live: Live, level_kept: None) -> None:
-    told = (await live.client.get("/actuator/loggers")).body
-    assert told["levels"] == ["OFF", "ERROR", "WARN", "INFO", "DEBUG", "TRACE"]
-    assert told["loggers"] == {"ROOT": {"configuredLevel": "INFO", "effectiveLevel": "INFO"}}
+    levels = (await live.client.get("/actuator/loggers")).body
+    assert levels["levels"] == ["OFF", "ERROR", "WARN", "INFO", "DEBUG", "TRACE"]
+    assert levels["loggers"] == {"ROOT": {"configuredLevel": "INFO", "effectiveLevel": "INFO"}}
     root = "/actuator/loggers/ROOT"
     log = structlog.get_logger("any")
     for spring, level in (("DEBUG", logging.DEBUG), ("warn", logging.WARNING), (None, logging.INFO)):

@@ -1,4 +1,4 @@
-"""What a scrape tells of a run whose numbers are known; and that documents, dashboards and alerts fit it."""
+"""The metrics of a run with known numbers, and the documents, dashboards and alerts that use them."""
 
 import json
 import re
@@ -53,7 +53,7 @@ def alerts() -> list[dict[str, Any]]:
 
 
 def expressions() -> Iterator[tuple[str, str]]:
-    """Every query that is deployed or documented, by where it stands."""
+    """Every deployed or documented query, by its place."""
     for alert in alerts():
         yield alert["alert"], alert["expr"]
     for panel in json.loads(DASHBOARD.read_text("utf-8"))["panels"]:
@@ -124,8 +124,8 @@ def test_alerts_are_sound_and_each_has_its_section_in_the_runbook(end: Scrape) -
         assert rule["annotations"]["runbook"] == f"docs/runbook.md#{rule['alert'].lower()}"
         assert rule["labels"]["severity"] in ("critical", "warning")
         names = [name for name, _ in USE.findall(rule["expr"])]
-        told = set(re.findall(r"\$labels\.(\w+)", rule["annotations"]["summary"]))
-        assert told <= {label for name in names for label in known[name]}, rule["alert"]
+        labels = set(re.findall(r"\$labels\.(\w+)", rule["annotations"]["summary"]))
+        assert labels <= {label for name in names for label in known[name]}, rule["alert"]
 
 
 def test_the_runbook_names_metrics_that_exist(end: Scrape) -> None:
@@ -135,7 +135,7 @@ def test_the_runbook_names_metrics_that_exist(end: Scrape) -> None:
 
 
 def test_the_table_names_every_metric_with_its_type_and_labels_and_no_other(run: Scripted) -> None:
-    told = {
+    in_table = {
         name: (kind, set(re.findall(r"`(\w+)`", labels))) for name, kind, labels, _ in documented().values()
     }
     families = [
@@ -150,7 +150,7 @@ def test_the_table_names_every_metric_with_its_type_and_labels_and_no_other(run:
         )
         for f in families
     }
-    assert told == real
+    assert in_table == real
 
 
 def test_batches(end: Scrape) -> None:
@@ -181,7 +181,7 @@ def test_times(end: Scrape) -> None:
 
 def test_outcomes_and_retries(end: Scrape) -> None:
     outcomes = end.by("trade_service_executions_total", "state")
-    # Unknown are the 2 and the 2 whose answers were lost, the one of which the books were not readable, and
+    # Unknown are the 2 and the 2 whose answers were lost, the one of which the ledger was not readable, and
     # one that failed three times for what may pass; what a look-up finds of them is no outcome of a batch.
     assert outcomes == {
         "accepted": 12 + 10 + 4 + 3 + 2 + 1,
@@ -194,7 +194,7 @@ def test_outcomes_and_retries(end: Scrape) -> None:
     assert end.total("trade_service_exhausted_executions_total") == 1
 
 
-def test_look_ups_and_recoveries(end: Scrape) -> None:
+def test_reconciliation_and_recovery(end: Scrape) -> None:
     looked_up = end.by("trade_service_looked_up_executions_total", "result")
     assert (looked_up["found"], looked_up["absent"]) == (2 + 1, 2 + 3)
     assert looked_up["unknown"] >= 1
@@ -210,7 +210,7 @@ def test_the_comparison_with_single_submission(end: Scrape) -> None:
     assert end.total("trade_service_time_saved_seconds_total") > 0
 
 
-def test_what_is_under_way(run: Scripted) -> None:
+def test_batches_in_flight(run: Scripted) -> None:
     now = run.under_way
     assert now.total("trade_service_batches_in_flight") == 4
     assert now.total("trade_service_concurrency_limit") == 4
@@ -222,7 +222,7 @@ def test_what_is_under_way(run: Scripted) -> None:
         assert run.end.total(f"trade_service_{name}") == 0, name
 
 
-def test_what_is_open(run: Scripted) -> None:
+def test_open_executions(run: Scripted) -> None:
     assert run.stuck.total("trade_service_open_executions", state="unknown") == 1
     assert 0 < run.stuck.total("trade_service_oldest_unknown_seconds") < 30
     assert run.stuck.total("trade_service_retry_overdue_seconds") == 0

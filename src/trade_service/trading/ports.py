@@ -21,7 +21,6 @@ from trade_service.trading.model import (
     PlacedLine,
     StoredExecution,
 )
-from trade_service.trading.request_keys import KeptAnswer, KeptRequest, KeyClaim, KeyedRequest
 
 Cut = Callable[[TradeOrder, Submission], Piece]
 """Decides, from the locked order, what a submission makes of it; raises a DomainError to refuse."""
@@ -210,28 +209,4 @@ class ReferenceReads(Protocol):
 
     async def load(self) -> ReferenceData:
         """All of it, in one statement."""
-        ...
-
-
-class RequestKeyStore(Protocol):
-    """Keys of requests, and the answers kept under them. The keys themselves are written by what creates."""
-
-    async def find(self, request: KeyedRequest) -> KeptRequest | None:
-        """What is known of the request's key; None when it is free."""
-        ...
-
-    async def take_over(self, claim: KeyClaim) -> bool:
-        """Makes the claim the holder of a key that nobody works on; False when somebody does."""
-        ...
-
-    async def keep(self, claim: KeyClaim, answer: KeptAnswer) -> None:
-        """Stores the final answer, unless the claim is no longer the holder."""
-        ...
-
-    async def let_go(self, claim: KeyClaim) -> None:
-        """Ends the claim's lease, if it is the holder."""
-        ...
-
-    async def remove_old(self, limit: int) -> int:
-        """Removes up to `limit` keys whose time is over, oldest first; returns how many."""
         ...

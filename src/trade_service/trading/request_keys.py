@@ -9,13 +9,12 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from hashlib import sha256
-from typing import TypeAlias
+from typing import Protocol, TypeAlias
 
 import msgspec
 import structlog
 
 from trade_service.submission.ports import Clock, StoreUnavailable
-from trade_service.trading.ports import RequestKeyStore
 from trade_service.trading.trading_settings import IdempotencySettings
 
 _log = structlog.get_logger(__name__)
@@ -126,6 +125,33 @@ def current_key() -> KeyClaim | None:
 
 LEASE_MARGIN_MS = 1000
 """How much longer a key's lease lasts than any request: a later repeat never finds the first one running."""
+
+
+class RequestKeyStore(Protocol):
+    """Stored keys and responses. A key itself is written by the transaction that creates something under it.
+
+    Every method may raise StoreUnavailable.
+    """
+
+    async def find(self, request: KeyedRequest) -> KeptRequest | None:
+        """What is known of the request's key; None when it is free."""
+        ...
+
+    async def take_over(self, claim: KeyClaim) -> bool:
+        """Makes the claim the holder of a key that nobody works on; False when somebody does."""
+        ...
+
+    async def keep(self, claim: KeyClaim, answer: KeptAnswer) -> None:
+        """Stores the final answer, unless the claim is no longer the holder."""
+        ...
+
+    async def let_go(self, claim: KeyClaim) -> None:
+        """Ends the claim's lease, if it is the holder."""
+        ...
+
+    async def remove_old(self, limit: int) -> int:
+        """Removes up to `limit` keys whose time is over, oldest first; returns how many."""
+        ...
 
 
 class Reused(msgspec.Struct, frozen=True):
