@@ -8,7 +8,7 @@ _BOUNDS = ("minimum", "maximum", "minItems", "maxItems")
 
 
 class Comparison:
-    """Tells every difference as one line of text."""
+    """Describes every difference in one line of text."""
 
     def __init__(self, published: Mapping[str, Any], ours: Mapping[str, Any]) -> None:
         self._published = published
@@ -19,12 +19,12 @@ class Comparison:
         for path, item in self._published["paths"].items():
             for method, operation in item.items():
                 ours = self._ours["paths"].get(path, {}).get(method)
-                told = [": is missing"] if ours is None else self._operation(operation, ours)
-                yield from (f"{method.upper()} {path}{one}" for one in told)
+                found = [": is missing"] if ours is None else self._operation(operation, ours)
+                yield from (f"{method.upper()} {path}{one}" for one in found)
 
-    def _operation(self, theirs: Schema, ours: Schema) -> Iterator[str]:
+    def _operation(self, published: Schema, ours: Schema) -> Iterator[str]:
         known = {(one["name"], one["in"]): one for one in ours.get("parameters", ())}
-        for parameter in theirs.get("parameters", ()):
+        for parameter in published.get("parameters", ()):
             name = parameter["name"]
             mine = known.get((name, parameter["in"]))
             if mine is None:
@@ -33,71 +33,71 @@ class Comparison:
             if mine.get("required", False) and not parameter.get("required", False):
                 yield f" {parameter['in']} {name}: is required"
             yield from self._sent(f" {parameter['in']} {name}", parameter["schema"], mine["schema"])
-        if "requestBody" in theirs:
+        if "requestBody" in published:
             if "requestBody" not in ours:
                 yield " body: is missing"
             else:
                 mine = ours["requestBody"]["content"]["application/json"]["schema"]
-                yield from self._sent(" body", _body(theirs["requestBody"]), mine)
-        for status, answer in theirs["responses"].items():
+                yield from self._sent(" body", _body(published["requestBody"]), mine)
+        for status, answer in published["responses"].items():
             if status not in ours["responses"]:
                 yield f" {status}: is missing"
             elif "content" in answer:
                 yield from self._answer(status, answer, self._mine(ours["responses"][status]))
 
-    def _answer(self, status: str, theirs: Schema, ours: Schema) -> Iterator[str]:
-        for media_type, content in theirs["content"].items():
+    def _answer(self, status: str, published: Schema, ours: Schema) -> Iterator[str]:
+        for media_type, content in published["content"].items():
             mine = ours.get("content", {})
             if media_type not in mine:
                 yield f" {status}: is {', '.join(mine) or 'empty'}, not {media_type}"
             for other in mine.values():
                 yield from self._answered(f" {status}", content["schema"], other["schema"])
 
-    def _sent(self, place: str, theirs: Schema, ours: Schema) -> Iterator[str]:
-        """What clients send has to be taken."""
-        theirs, options = self._theirs(theirs), self._options(ours)
+    def _sent(self, place: str, published: Schema, ours: Schema) -> Iterator[str]:
+        """What clients send must be accepted."""
+        published, options = self._published_schema(published), self._options(ours)
         types = {str(one.get("type")) for one in options}
-        if theirs["type"] not in types and not (theirs["type"] == "integer" and "number" in types):
-            yield f"{place}: is {_either(types)}, not {theirs['type']}"
+        if published["type"] not in types and not (published["type"] == "integer" and "number" in types):
+            yield f"{place}: is {_either(types)}, not {published['type']}"
             return
         for option in options:
-            if option.get("type") != theirs["type"]:
+            if option.get("type") != published["type"]:
                 continue
-            yield from _bounds(place, theirs, option)
-            for name, field in theirs.get("properties", {}).items():
+            yield from _bounds(place, published, option)
+            for name, field in published.get("properties", {}).items():
                 if name not in option["properties"]:
                     yield f"{place}.{name}: is missing"
                 else:
                     yield from self._sent(f"{place}.{name}", field, option["properties"][name])
-            for name in sorted({*option.get("required", ())} - {*theirs.get("required", ())}):
+            for name in sorted({*option.get("required", ())} - {*published.get("required", ())}):
                 yield f"{place}.{name}: is required"
-            if "items" in theirs:
-                yield from self._sent(f"{place}[]", theirs["items"], option["items"])
+            if "items" in published:
+                yield from self._sent(f"{place}[]", published["items"], option["items"])
 
-    def _answered(self, place: str, theirs: Schema, ours: Schema) -> Iterator[str]:
-        """What clients read has to be there, and what they take it for."""
-        may_be_null = bool(theirs.get("nullable"))
-        theirs, options = self._theirs(theirs), self._options(ours)
-        allowed = {theirs["type"], *(["null"] if may_be_null else [])}
+    def _answered(self, place: str, published: Schema, ours: Schema) -> Iterator[str]:
+        """What clients read must be present, in the type they expect."""
+        may_be_null = bool(published.get("nullable"))
+        published, options = self._published_schema(published), self._options(ours)
+        allowed = {published["type"], *(["null"] if may_be_null else [])}
         types = {str(one.get("type")) for one in options}
         if strange := types - allowed:
             yield f"{place}: is {_either(strange)} too, not only {_either(allowed)}"
         for option in options:
-            if option.get("type") != theirs["type"]:
+            if option.get("type") != published["type"]:
                 continue
-            if "enum" in theirs and not {*option.get("enum", ("?",))} <= {*theirs["enum"]}:
-                yield f"{place}: is not one of {_either(theirs['enum'])}"
-            for name, field in theirs.get("properties", {}).items():
+            if "enum" in published and not {*option.get("enum", ("?",))} <= {*published["enum"]}:
+                yield f"{place}: is not one of {_either(published['enum'])}"
+            for name, field in published.get("properties", {}).items():
                 if name not in option.get("properties", {}):
                     yield f"{place}.{name}: is missing"
                     continue
-                if name in theirs.get("required", ()) and name not in option.get("required", ()):
+                if name in published.get("required", ()) and name not in option.get("required", ()):
                     yield f"{place}.{name}: may be left out"
                 yield from self._answered(f"{place}.{name}", field, option["properties"][name])
-            if "items" in theirs:
-                yield from self._answered(f"{place}[]", theirs["items"], option["items"])
+            if "items" in published:
+                yield from self._answered(f"{place}[]", published["items"], option["items"])
 
-    def _theirs(self, schema: Schema) -> Schema:
+    def _published_schema(self, schema: Schema) -> Schema:
         return _resolved(self._published, schema)
 
     def _mine(self, schema: Schema) -> Schema:
@@ -122,10 +122,10 @@ def _body(body: Schema) -> Schema:
     return schema
 
 
-def _bounds(place: str, theirs: Schema, ours: Schema) -> Iterator[str]:
+def _bounds(place: str, published: Schema, ours: Schema) -> Iterator[str]:
     for bound in _BOUNDS:
-        if bound in theirs and theirs[bound] != ours.get(bound):
-            yield f"{place}: has {bound} {ours.get(bound)}, not {theirs[bound]}"
+        if bound in published and published[bound] != ours.get(bound):
+            yield f"{place}: has {bound} {ours.get(bound)}, not {published[bound]}"
 
 
 def _either(names: Any) -> str:

@@ -28,7 +28,7 @@ async def test_it_reads_the_version_and_reports_fills_until_all_is_filled(live: 
     assert (answer["quantityFilled"], answer["quantityPlaced"]) == ("100.50", "100.50")
 
 
-async def test_a_stale_version_is_told_and_the_report_repeated_once(live: Live) -> None:
+async def test_a_stale_version_is_refused_and_the_report_repeated_once(live: Live) -> None:
     execution = await sent(live)
     path = f"/executions/{execution['id']}"
     report = {"executionStatus": "PART", "quantityFilled": 1, "version": execution["version"] - 1}

@@ -1,4 +1,4 @@
-"""What the trading portal calls of v1: trade orders and executions are written by hand, submitted, cancelled."""
+"""The calls of the trading portal: trade orders and executions are created, changed, submitted and cancelled."""
 
 from decimal import Decimal
 from typing import Any

@@ -51,11 +51,11 @@ SPOILED: list[tuple[str, str]] = [
 ]
 
 
-@pytest.mark.parametrize(("gone", "told"), SPOILED, ids=[gone for gone, _ in SPOILED])
-async def test_what_is_taken_away_is_missed(ours: Any, gone: str, told: str) -> None:
+@pytest.mark.parametrize(("gone", "difference"), SPOILED, ids=[gone for gone, _ in SPOILED])
+async def test_what_is_taken_away_is_missed(ours: Any, gone: str, difference: str) -> None:
     *way, last = gone.split(".")
     place = ours
     for step in way:
         place = place[step]
     del place[last]
-    assert told in Comparison(PUBLISHED, ours).differences()
+    assert difference in Comparison(PUBLISHED, ours).differences()

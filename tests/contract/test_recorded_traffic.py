@@ -121,6 +121,6 @@ async def test_curl_that_offers_http_2_reports_a_fill(live: Live) -> None:
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
     )
-    told, _ = await process.communicate()
-    assert told.endswith(b" 200"), told
+    output, _ = await process.communicate()
+    assert output.endswith(b" 200"), output
     assert (await live.read_execution(1))["quantityFilled"] == "2.50"

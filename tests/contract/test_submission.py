@@ -84,14 +84,14 @@ class TestOneOrder:
 class TestBatch:
     async def test_all_some_or_none(self, live: Live) -> None:
         one, two = await live.orders(2)
-        for status, told, parts in (
+        for status, expected, parts in (
             (200, "SUCCESS", (part(one), part(two))),
             (207, "PARTIAL", (part(one, 999), part(two))),
             (200, "FAILURE", (part(one, 999), part(two, 999))),
         ):
             envelope = await batch(live, status, *parts)
             assert envelope.keys() == ENVELOPE_FIELDS
-            assert envelope["status"] == told
+            assert envelope["status"] == expected
             assert [(r["tradeOrderId"], r["requestIndex"]) for r in envelope["results"]] == [
                 (one, 0),
                 (two, 1),

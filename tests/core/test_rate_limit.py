@@ -1,4 +1,7 @@
-"""Buckets of tokens: what a client may, when it may again, and how many clients are remembered."""
+"""Token buckets: what a client may do, when it may continue, and how many clients are remembered."""
+
+import time
+from collections.abc import Callable
 
 import pytest
 from hypothesis import given
@@ -6,6 +9,14 @@ from hypothesis import strategies as st
 
 from trade_service.web.errors import RequestRefused
 from trade_service.web.rate_limit import RateLimit
+from trade_service.web.web_settings import RateLimitSettings
+
+
+def limit_of(
+    requests_per_s: float, burst: int, max_clients: int, monotonic: Callable[[], float] = time.monotonic
+) -> RateLimit:
+    settings = RateLimitSettings(requests_per_s=requests_per_s, burst=burst, max_clients=max_clients)
+    return RateLimit(settings, monotonic)
 
 
 class Clock:
@@ -25,7 +36,7 @@ def taken(limit: RateLimit, client: str) -> bool:
 
 def test_a_burst_then_the_rate() -> None:
     clock = Clock()
-    limit = RateLimit(2.0, 3, 10, clock)
+    limit = limit_of(2.0, 3, 10, clock)
     assert [taken(limit, "a") for _ in range(5)] == [True, True, True, False, False]
     assert taken(limit, "b"), "others are not in the way"
     clock.now += 0.5
@@ -34,8 +45,8 @@ def test_a_burst_then_the_rate() -> None:
     assert [taken(limit, "a") for _ in range(4)] == [True, True, True, False]
 
 
-def test_who_is_refused_is_told_for_how_long() -> None:
-    limit = RateLimit(0.1, 1, 10, Clock())
+def test_a_refusal_says_for_how_long() -> None:
+    limit = limit_of(0.1, 1, 10, Clock())
     limit.take("a")
     with pytest.raises(RequestRefused, match=r"wait 10\.0 s") as raised:
         limit.take("a")
@@ -44,12 +55,12 @@ def test_who_is_refused_is_told_for_how_long() -> None:
 
 
 def test_zero_is_no_limit() -> None:
-    limit = RateLimit(0, 1, 10, Clock())
+    limit = limit_of(0, 1, 10, Clock())
     assert all(taken(limit, "a") for _ in range(1000))
 
 
 def test_no_more_clients_are_remembered_than_may_be() -> None:
-    limit = RateLimit(0.001, 1, 100, Clock())
+    limit = limit_of(0.001, 1, 100, Clock())
     assert all(taken(limit, str(number)) for number in range(1000))
     assert len(limit._buckets) == 100
     assert not taken(limit, "999")
@@ -63,7 +74,7 @@ def test_no_more_clients_are_remembered_than_may_be() -> None:
 )
 def test_never_more_than_the_burst_and_the_rate(rate: float, burst: int, pauses: list[float]) -> None:
     clock = Clock()
-    limit = RateLimit(rate, burst, 10, clock)
+    limit = limit_of(rate, burst, 10, clock)
     served = 0
     for pause in pauses:
         clock.now += pause

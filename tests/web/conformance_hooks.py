@@ -1,4 +1,4 @@
-"""What schemathesis is told beside schemathesis.toml."""
+"""Hooks of schemathesis, beside schemathesis.toml."""
 
 import uuid
 from typing import Any

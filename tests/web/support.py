@@ -94,7 +94,7 @@ VIEW = ExecutionView(
 
 
 _NO_EDITORS = cast(Editors, SimpleNamespace(orders=None, executions=None, references=None))
-"""What changes rows by hand is tried on the real service alone."""
+"""Editing of rows is only tested on the real service."""
 _NO_OPERATORS = cast(OperatorService, None)
 """So is what operators do."""
 

@@ -35,7 +35,7 @@ SAFE = {"GET", "HEAD", "OPTIONS"}
 
 
 class NamedRoles:
-    """Takes the name of a role as the credential of somebody who has it."""
+    """Takes the name of a role as the credential of a caller with that role."""
 
     async def principal(self, credential: str | None) -> Principal:
         if credential == "away":
@@ -68,7 +68,7 @@ async def app() -> Litestar:
         lists=nothing,
         keys=nothing,
         authenticator=NamedRoles(),
-        settings=WebSettings(cors_allow_origins=("https://portal.example",)),
+        settings=WebSettings(server=ServerSettings(cors_allow_origins=("https://portal.example",))),
     )
     return create_app(services)
 
@@ -99,7 +99,7 @@ async def test_every_route_is_open_to_its_role_and_no_other(app: Litestar, clien
         for credential, role in [(None, Role.ANYONE), *NAMES.items()]:
             status = await status_of(client, method, path, credential)
             refused = (401 if credential is None else 403) if role < needed else None
-            place = f"{method} {template} as {credential or 'nobody'}"
+            place = f"{method} {template} as {credential or 'no one'}"
             if refused is None:
                 assert status not in (401, 403), place
             else:
@@ -125,7 +125,7 @@ def test_a_route_without_a_role_is_not_served() -> None:
     check_roles(Litestar([by_router], openapi_config=None))
 
 
-async def test_nobody_is_told_how_to_authenticate(client: Client) -> None:
+async def test_an_anonymous_caller_gets_a_challenge(client: Client) -> None:
     answer = await client.get(ORDER)
     assert (answer.status, answer.body["code"]) == (401, "NOT_AUTHENTICATED")
     assert answer.headers["www-authenticate"] == 'Bearer realm="trade-service"'
@@ -230,17 +230,18 @@ def test_without_a_choice_pages_of_this_machine_may_call(origin: str, allowed: b
         ("127.0.0.1", "none", ("https://a",), ("https://a",)),
     ],
 )
-def test_every_page_may_call_where_somebody_chose_who_may(
+def test_every_page_may_call_once_an_auth_mode_is_chosen(
     host: str, mode: Any, given: tuple[str, ...] | None, wanted: tuple[str, ...] | None
 ) -> None:
     server = ServerSettings(host=host, cors_allow_origins=given)
-    assert web_settings(Settings(server=server, auth=AuthSettings(mode=mode))).cors_allow_origins == wanted
+    settings = web_settings(Settings(server=server, auth=AuthSettings(mode=mode)))
+    assert settings.server.cors_allow_origins == wanted
 
 
 async def test_probes_ask_for_nothing(client: Client) -> None:
     assert (await client.get("/actuator/health/liveness", headers=bearer("nonsense"))).status == 200
 
 
-async def test_what_is_not_there_is_told_as_everywhere(client: Client) -> None:
+async def test_an_unknown_address_answers_as_everywhere(client: Client) -> None:
     answer = await client.get("/schema/nothing")
     assert (answer.status, answer.body["code"]) == (404, "NO_SUCH_ADDRESS")

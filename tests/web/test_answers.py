@@ -91,7 +91,7 @@ async def test_a_bulk_is_answered_in_an_envelope(client: Client) -> None:
     )
 
 
-# --- what the use cases are told ---
+# --- what the use cases receive ---
 
 
 async def test_an_order_arrives_digit_for_digit(client: Client, fakes: FakeUseCases) -> None:
@@ -169,7 +169,7 @@ async def test_a_fill_is_passed_on_exactly(client: Client, fakes: FakeUseCases) 
 # --- what is still open ---
 
 
-async def test_an_open_submission_is_told_in_headers(client: Client, fakes: FakeUseCases) -> None:
+async def test_headers_report_a_pending_submission(client: Client, fakes: FakeUseCases) -> None:
     fakes.submitted = lambda s, i: SubmittedOrder(s.trade_order_id, i, view=VIEW, result=pending())
     answer = await client.post("/api/v1/tradeOrders/7/submit", PART)
     assert answer.status == 201
@@ -188,7 +188,7 @@ async def test_a_submission_that_waits_for_the_circuit_says_so(client: Client, f
     assert waiting.message.startswith("pending, do not resubmit: the Execution Service is not called now")
 
 
-async def test_an_open_execution_is_told_in_headers(client: Client, fakes: FakeUseCases) -> None:
+async def test_headers_report_a_pending_execution(client: Client, fakes: FakeUseCases) -> None:
     answer = await client.post("/api/v1/execution/9/submit")
     assert (answer.status, answer.headers["x-submission-state"]) == (200, "unknown")
     accepted = ExecutionSubmitResult(9, SubmitStatus.SUCCESS, SubmissionState.ACCEPTED, "OK", "")

@@ -160,10 +160,10 @@ async def test_what_is_refused_downstream_is_a_failure_with_its_reason(live: Liv
     live.simulator.script(["item_fail_permanent"])
     answer = await live.client.post(SUBMIT, {"executionIds": ids})
     assert answer.status in (200, 207)
-    told = {r["executionId"]: (r["status"], r["message"]) for r in answer.body["results"]}
-    assert "FAILURE" in {status for status, _ in told.values()}
+    answered = {r["executionId"]: (r["status"], r["message"]) for r in answer.body["results"]}
+    assert "FAILURE" in {status for status, _ in answered.values()}
     stored = await finished(live, answer.headers["location"])
-    assert {r["executionId"]: (r["status"], r["message"]) for r in stored["results"]} == told
+    assert {r["executionId"]: (r["status"], r["message"]) for r in stored["results"]} == answered
     await live.accounts_agree()
 
 
@@ -193,7 +193,7 @@ async def test_a_filter_sends_what_meets_it_and_was_never_sent(live: Live) -> No
     await live.accounts_agree()
 
 
-async def test_its_attempts_tell_what_was_sent_and_what_became_of_it(live: Live) -> None:
+async def test_its_attempts_list_what_was_sent_and_the_outcomes(live: Live) -> None:
     behave(live.simulator)
     ids = await executions(live, 150)
     others = await executions(live, 1)
@@ -268,7 +268,9 @@ def _problem(answer: Answer) -> tuple[int, str]:
         ({"executionIds": list(range(1, 10_002))}, 413, "executionIds: must be at most 10000; got 10001"),
     ],
 )
-async def test_bad_input_is_told_and_writes_nothing(live: Live, body: Any, status: int, words: str) -> None:
+async def test_bad_input_is_refused_and_writes_nothing(
+    live: Live, body: Any, status: int, words: str
+) -> None:
     count = "SELECT count(*) FROM bulk_submission"
     before = await value_of(live.services.database, count)
     code, message = _problem(await live.client.post(SUBMIT, body))

@@ -48,7 +48,7 @@ async def prepare(live: Live) -> None:
 
 
 async def ask_everything(live: Live, folder: Path, options: tuple[str, ...], timeout_s: float) -> None:
-    """Runs schemathesis against the service, and fails with all that it tells."""
+    """Runs schemathesis against the service, and fails with its whole output."""
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "schemathesis.cli", "--config-file", str(HERE / "schemathesis.toml")),
         *("run", f"{live.client.url}/schema/openapi.json", "--continue-on-failure", *options),
@@ -59,9 +59,9 @@ async def ask_everything(live: Live, folder: Path, options: tuple[str, ...], tim
     )
     try:
         async with asyncio.timeout(timeout_s):
-            told, _ = await process.communicate()
+            output, _ = await process.communicate()
     finally:
         if process.returncode is None:
             process.kill()
             await process.wait()
-    assert process.returncode == 0, told.decode()[-20_000:]
+    assert process.returncode == 0, output.decode()[-20_000:]

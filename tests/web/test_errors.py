@@ -77,12 +77,12 @@ def test_every_result_has_an_error_status(code: str, status: SubmitStatus) -> No
     assert 400 <= status_of_result(_result(code, status)) <= 504
 
 
-def test_what_is_rejected_is_the_callers_and_what_is_given_up_is_not() -> None:
+def test_a_rejection_is_a_client_error_and_exhaustion_is_not() -> None:
     assert status_of_result(_result("NEVER_HEARD_OF", SubmitStatus.FAILED)) == 400
     assert status_of_result(_result("NEVER_HEARD_OF")) == 502
 
 
-def test_every_http_exception_of_the_framework_is_told() -> None:
+def test_every_http_exception_of_the_framework_is_mapped() -> None:
     kinds = [one for one in vars(litestar.exceptions).values() if isinstance(one, type)]
     http = [one for one in kinds if issubclass(one, HTTPException)]
     assert len(http) > 10
@@ -139,7 +139,7 @@ async def test_errors_over_http(
     assert b"Traceback" not in answer.raw
 
 
-async def test_details_are_told_to_machines(client: Client, fakes: FakeUseCases) -> None:
+async def test_details_are_machine_readable(client: Client, fakes: FakeUseCases) -> None:
     fakes.failure = domain.VersionConflict.of("execution", 9, 1, 2)
     report = {"executionStatus": "PART", "quantityFilled": 1, "version": 1}
     answer = await client.put("/api/v1/executions/9/fill", report)
@@ -147,7 +147,7 @@ async def test_details_are_told_to_machines(client: Client, fakes: FakeUseCases)
     assert answer.body["details"] == {"thing": "execution", "id": 9, "given": 1, "current": 2}
 
 
-async def test_details_of_any_type_are_told(client: Client, fakes: FakeUseCases) -> None:
+async def test_details_of_any_type_are_rendered(client: Client, fakes: FakeUseCases) -> None:
     fakes.failure = InvalidInput("m", when=MOMENT, state=SubmissionState.RETRY, odd=object)
     answer = await client.get(ORDER)
     assert answer.status == 400
@@ -200,8 +200,8 @@ async def test_an_execution_that_is_refused(
     assert (answer.status, answer.body["error"]) == (status, "execution 9 was not accepted: the reason")
 
 
-async def test_what_the_database_does_not_tell_is_no_refusal(client: Client, fakes: FakeUseCases) -> None:
-    """It may be sent yet: whoever took this for an end would give up what is accepted later."""
+async def test_an_unavailable_database_is_no_rejection(client: Client, fakes: FakeUseCases) -> None:
+    """It may still be sent: a client that took this for final would miss a later acceptance."""
     result = _result("STORE_UNAVAILABLE", SubmitStatus.FAILED)
     fakes.outcome = SubmitResult(result.status, result.message, result)
     answer = await client.post("/api/v1/execution/9/submit")
@@ -226,7 +226,7 @@ NEW = {"orderId": 1, "portfolioId": "P", "orderType": "BUY", "securityId": "S", 
     ],
     ids=lambda value: type(value).__name__ if isinstance(value, Exception) else str(value),
 )
-async def test_a_bulk_that_fails_is_told_in_its_envelope(
+async def test_a_failed_bulk_answers_in_its_envelope(
     client: Client, fakes: FakeUseCases, error: Exception, status: int
 ) -> None:
     fakes.failure = error
@@ -297,7 +297,7 @@ async def test_any_other_request_id_is_replaced(client: Client, sent: str) -> No
     assert len(answer.body["requestId"]) == 32
 
 
-async def test_what_nobody_foresaw_is_logged_with_its_trace(client: Client, fakes: FakeUseCases) -> None:
+async def test_an_unexpected_error_is_logged_with_its_traceback(client: Client, fakes: FakeUseCases) -> None:
     capture = LogCapture()
     before = structlog.get_config()["processors"]
     structlog.configure(processors=[structlog.contextvars.merge_contextvars, capture])

@@ -95,13 +95,13 @@ async def a_batch(live: Live) -> Request:
     return BATCH, {"submissions": parts}
 
 
-async def an_execution_by_hand(live: Live) -> Request:
+async def an_unsent_execution(live: Live) -> Request:
     parts = {"executionStatusId": 1, "tradeOrderId": await live.order(), "destinationId": 1}
     return "/api/v1/executions", {**parts, "quantityOrdered": "30", "quantityPlaced": 0}
 
 
 async def the_same_in_v2(live: Live) -> Request:
-    _, body = await an_execution_by_hand(live)
+    _, body = await an_unsent_execution(live)
     return "/api/v2/executions", body
 
 
@@ -128,7 +128,7 @@ CREATING: list[Make] = [
     an_order,
     some_orders,
     a_written_one,
-    an_execution_by_hand,
+    an_unsent_execution,
     the_same_in_v2,
     a_destination,
 ]
@@ -201,7 +201,7 @@ async def test_the_same_key_with_anything_else_is_refused(pair: Pair) -> None:
     assert (await ask(pair.two, await an_order(pair.two), key)).status == 201, "another route, another key"
 
 
-async def test_a_refusal_of_a_key_is_not_told_as_a_bulk_that_failed(pair: Pair) -> None:
+async def test_a_refused_key_is_no_failed_bulk(pair: Pair) -> None:
     request, key = await some_orders(pair.one), new_key()
     assert (await ask(pair.one, request, key)).status == 201
     answer = await ask(pair.one, await some_orders(pair.one), key)
@@ -209,7 +209,7 @@ async def test_a_refusal_of_a_key_is_not_told_as_a_bulk_that_failed(pair: Pair) 
 
 
 @each_sending
-async def test_while_the_first_runs_repeats_are_told_so(pair: Pair, make: Make) -> None:
+async def test_repeats_are_refused_while_the_first_runs(pair: Pair, make: Make) -> None:
     request, key = await make(pair.one), new_key()
     pair.one.simulator.reset()
     pair.one.simulator.hold()
@@ -263,7 +263,7 @@ async def test_of_many_at_once_on_both_replicas_one_works(pair: Pair, make: Make
     assert {a.status for a in answers} <= {first[0].status, 409}
     same(await ask_again(pair.two, request, key), first[0])
     made = {"an_order": 1, "some_orders": 3}.get(make.__name__, 0)
-    alone = (a_submission, a_written_one, an_execution_by_hand, the_same_in_v2)
+    alone = (a_submission, a_written_one, an_unsent_execution, the_same_in_v2)
     cut = 1 if make in alone else 2 if make is a_batch else 0
     assert (await pair.counts())[:2] == (orders + made, executions + cut)
     assert set(pair.one.simulator.books.accepted_counts().values()) <= {1}
@@ -286,7 +286,7 @@ async def test_a_key_under_which_nothing_was_created_stays_free(pair: Pair) -> N
 KEPT = "SELECT count(*) FROM idempotency_key WHERE key = :key"
 
 
-async def test_what_was_not_accepted_for_good_is_told_again_in_the_same_words(pair: Pair) -> None:
+async def test_a_final_rejection_is_replayed_unchanged(pair: Pair) -> None:
     request, key = await a_submission(pair.one), new_key()
     pair.one.simulator.script(["item_fail_permanent"])
     first = await ask(pair.one, request, key)
@@ -295,7 +295,7 @@ async def test_what_was_not_accepted_for_good_is_told_again_in_the_same_words(pa
     assert (await ask(pair.two, request, new_key())).status == 201
 
 
-async def test_an_execution_that_was_not_accepted_is_told_again_too(pair: Pair) -> None:
+async def test_the_rejection_of_an_execution_is_replayed_too(pair: Pair) -> None:
     request, key = await an_execution(pair.one), new_key()
     pair.one.simulator.script(["item_fail_permanent"])
     first = await ask(pair.one, request, key)
@@ -358,7 +358,7 @@ async def test_every_route_that_creates_or_sends_takes_a_key(pair: Pair) -> None
 
 
 async def test_a_process_that_died_blocks_a_key_no_longer_than_its_lease(pair: Pair) -> None:
-    """What a kill leaves: a lease that nobody works under, no answer."""
+    """After a kill: a lease without a holder at work, and no response."""
     request, key = await a_submission(pair.one), new_key()
     assert (await ask(pair.one, request, key)).status == 201
     database, name = pair.one.services.database, {"key": key}

@@ -1,4 +1,4 @@
-"""Bad input at every address, on the real database: told with field, value and rule, nothing half written."""
+"""Bad input at every address, on the real database: errors name field, value and rule; nothing is half written."""
 
 import re
 from collections.abc import AsyncIterator
@@ -90,7 +90,7 @@ async def live(shared: Live) -> AsyncIterator[Live]:
     assert (await value_of(database, EVERYTHING), books.total) == before, "something was written"
 
 
-def assert_told(answer: Answer, status: int, field: str, value: str, rule: str) -> None:
+def assert_refused(answer: Answer, status: int, field: str, value: str, rule: str) -> None:
     """The message names field, rule and value; the details say the same to machines."""
     assert answer.status == status, answer.raw
     body = answer.body
@@ -113,14 +113,14 @@ async def refused(
     for field, given, value, rule in changes(wrong):
         bad = sound | {field: given}
         answer = await live.client.call(method, path, {wrap: [sound, bad]} if wrap else bad)
-        assert_told(answer, 400, field, value, rule)
+        assert_refused(answer, 400, field, value, rule)
         if wrap:
             assert answer.body["message"].startswith(f"{wrap}[1]: ")
             assert answer.body["details"]["index"] == 1
     for field in wrong.keys() - {"limitPrice", "tradeTimestamp", "blotterId"}:
         lacking = {name: value for name, value in sound.items() if name != field}
         answer = await live.client.call(method, path, {wrap: [lacking]} if wrap else lacking)
-        assert_told(answer, 400, field, "nothing", "must be given")
+        assert_refused(answer, 400, field, "nothing", "must be given")
 
 
 def order_faults() -> dict[str, list[tuple[object, str, str]]]:
@@ -197,7 +197,7 @@ async def test_an_order(live: Live) -> None:
         ),
     ],
 )
-async def test_an_identifier_with_characters_that_nobody_sees(
+async def test_an_identifier_with_invisible_characters(
     live: Live, method: str, path: str, body: dict[str, Any], field: str
 ) -> None:
     answer = await live.client.call(method, path, body)
@@ -211,7 +211,7 @@ async def test_a_bulk_is_refused_as_a_whole(live: Live) -> None:
     faults = {name: cases[:3] for name, cases in order_faults().items() if name != "blotterId"}
     await refused(live, "POST", BULK, order_body(), faults, wrap="tradeOrders")
     twice = order_body()
-    for orders, told in (
+    for orders, message in (
         ([], "tradeOrders: must be 1 to 1000"),
         (None, "tradeOrders: must be a list; got null"),
         ({"a": 1}, "tradeOrders: must be a list; got an object"),
@@ -223,7 +223,7 @@ async def test_a_bulk_is_refused_as_a_whole(live: Live) -> None:
     ):
         answer = await live.client.post(BULK, {"tradeOrders": orders})
         assert (answer.status, answer.body["status"], answer.body["successful"]) == (400, "FAILURE", 0)
-        assert answer.body["message"].startswith(told)
+        assert answer.body["message"].startswith(message)
 
 
 async def test_a_submission(live: Live) -> None:
@@ -238,15 +238,15 @@ async def test_a_submission(live: Live) -> None:
     )
     for quantity in ("50.00000001", 51):
         answer = await live.submit(ORDER, quantity)
-        told = f"quantity: trade order {ORDER} has 50 left of 100, so {quantity} cannot be submitted"
-        assert (answer.status, answer.body["message"]) == (400, told)
+        message = f"quantity: trade order {ORDER} has 50 left of 100, so {quantity} cannot be submitted"
+        assert (answer.status, answer.body["message"]) == (400, message)
     for query, value in (("maybe", "'maybe'"), ("true&noExecuteSubmit=false", "'true' and 'false'")):
         answer = await live.submit(ORDER, 1, query=f"?noExecuteSubmit={query}")
         rule = "must be true or false" if value == "'maybe'" else "must be given once"
-        assert_told(answer, 400, "noExecuteSubmit", value, rule)
+        assert_refused(answer, 400, "noExecuteSubmit", value, rule)
 
 
-async def test_an_order_of_a_type_that_nobody_knows_is_not_submitted(live: Live, shared: Live) -> None:
+async def test_an_order_of_an_unknown_type_is_not_submitted(live: Live, shared: Live) -> None:
     order_id = await shared.order(100)
     await run_sql(
         live.services.database, "UPDATE trade_order SET order_type = 'WEIRD' WHERE id = :id", id=order_id
@@ -270,7 +270,7 @@ async def test_a_batch_of_submissions_is_refused_as_a_whole(live: Live) -> None:
     ]
     faults = {"quantity": numbers, "destinationId": NO_INTEGERS, "tradeOrderId": NO_INTEGERS}
     await refused(live, "POST", BATCH, sound, faults, wrap="submissions")
-    for submissions, status, told in (
+    for submissions, status, message in (
         ([], 400, "submissions: must be 1 to 100"),
         ("x", 400, "submissions: must be a list; got 'x'"),
         ([None], 400, "submissions[0]: item: must be an object; got null"),
@@ -278,11 +278,11 @@ async def test_a_batch_of_submissions_is_refused_as_a_whole(live: Live) -> None:
         ([sound | {"tradeOrderId": n} for n in range(101)], 413, "submissions: must be at most 100; got 101"),
     ):
         answer = await live.client.post(BATCH, {"submissions": submissions})
-        assert (answer.status, answer.body["message"][: len(told)]) == (status, told)
+        assert (answer.status, answer.body["message"][: len(message)]) == (status, message)
 
 
 async def test_of_a_batch_that_is_well_formed_each_submission_is_refused_for_itself(live: Live) -> None:
-    for change, told in (
+    for change, message in (
         ({"tradeOrderId": 999_999}, "trade order 999999 does not exist"),
         ({"destinationId": 99}, "destinationId: must be the id of a destination that exists; got 99"),
         ({"quantity": 51}, f"quantity: trade order {ORDER} has 50 left of 100, so 51 cannot be submitted"),
@@ -290,7 +290,7 @@ async def test_of_a_batch_that_is_well_formed_each_submission_is_refused_for_its
         answer = await live.client.post(BATCH, {"submissions": [PART | {"tradeOrderId": ORDER} | change]})
         assert (answer.status, answer.body["status"]) == (200, "FAILURE")
         [result] = answer.body["results"]
-        assert (result["status"], result["message"], result["execution"]) == ("FAILURE", told, None)
+        assert (result["status"], result["message"], result["execution"]) == ("FAILURE", message, None)
 
 
 async def test_a_fill(live: Live) -> None:
@@ -324,15 +324,15 @@ async def test_an_id_in_an_address(live: Live) -> None:
         ):
             answer = await live.client.call(method, path, body)
             assert answer.status == status, (path, answer.raw)
-            told = answer.body["message"]
+            message = answer.body["message"]
             if status == 400:
-                assert told.startswith("id: must be a 32-bit integer; got ")
+                assert message.startswith("id: must be a 32-bit integer; got ")
             else:
-                assert re.fullmatch(rf"(trade order|execution) {identity} does not exist", told)
+                assert re.fullmatch(rf"(trade order|execution) {identity} does not exist", message)
 
 
 @pytest.mark.parametrize(
-    ("body", "status", "told"),
+    ("body", "status", "message"),
     [
         (b"", 400, "body: must be valid JSON"),
         (b"{", 400, "body: must be valid JSON"),
@@ -350,8 +350,8 @@ async def test_an_id_in_an_address(live: Live) -> None:
     ],
     ids=lambda value: repr(value[:12]) if isinstance(value, bytes) else "",
 )
-async def test_a_body(live: Live, body: bytes, status: int, told: str) -> None:
+async def test_a_body(live: Live, body: bytes, status: int, message: str) -> None:
     for method, path in (("POST", ORDERS), ("POST", BULK), ("POST", SUBMIT), ("POST", BATCH), ("PUT", FILL)):
         answer = await live.client.call(method, path, raw=body)
-        assert (answer.status, answer.body["message"][: len(told)]) == (status, told), path
+        assert (answer.status, answer.body["message"][: len(message)]) == (status, message), path
         assert answer.body["details"]["field"] == "body"

@@ -1,4 +1,4 @@
-"""What callers are told by HTTP while the circuit is open: at once, that it is pending, and not to resubmit."""
+"""Responses while the circuit is open: immediate, pending, and a request not to resubmit."""
 
 import asyncio
 from decimal import Decimal
@@ -12,13 +12,13 @@ AT_ONCE_S = 4.0
 FIRST_BAD_CALL_FOR_LONG = CircuitSettings(
     window_calls=1, minimum_calls=1, open_ms=600_000, open_max_ms=600_000
 )
-TOLD = (
+PENDING_TEXT = (
     "pending, do not resubmit: the Execution Service is not called now since its last calls failed or were too "
     "slow; it is sent by itself later"
 )
 
 
-async def test_callers_are_told_at_once_and_their_executions_wait_as_retry(
+async def test_callers_get_pending_at_once_and_executions_wait_as_retry(
     postgres: TestServer, template_database: str
 ) -> None:
     async with live_alone(postgres, template_database, circuit=FIRST_BAD_CALL_FOR_LONG) as live:
@@ -30,14 +30,17 @@ async def test_callers_are_told_at_once_and_their_executions_wait_as_retry(
         async with asyncio.timeout(AT_ONCE_S):
             one = await live.submit(single)
         assert (one.status, one.body["executionStatus"]["abbreviation"]) == (201, "NEW")
-        assert (one.headers["x-submission-state"], one.headers["x-submission-message"]) == ("retry", TOLD)
+        assert (one.headers["x-submission-state"], one.headers["x-submission-message"]) == (
+            "retry",
+            PENDING_TEXT,
+        )
         assert (one.body["quantityPlaced"], one.body["executionServiceId"]) == ("0.00", None)
 
         async with asyncio.timeout(AT_ONCE_S):
             many = await live.batch(*((order_id, 100) for order_id in batch))
         assert (many.status, many.body["status"], many.body["failed"]) == (200, "SUCCESS", 0)
         assert many.headers["x-submission-state"] == "retry"
-        assert {result["message"] for result in many.body["results"]} == {TOLD}
+        assert {result["message"] for result in many.body["results"]} == {PENDING_TEXT}
 
         path = f"/api/v1/execution/{one.body['id']}/submit"
         async with asyncio.timeout(AT_ONCE_S):

@@ -105,9 +105,9 @@ async def test_what_is_held_back_or_called_off_is_not_sent_before_it_is_new_agai
         "/api/v2/executions/submit", {"executionIds": [ids[0], ids[2]]}, headers={"Prefer": "respond-async"}
     )
     async with asyncio.timeout(10):
-        while (told := (await live.client.get(started.headers["location"])).body)["status"] != "FINISHED":
+        while (expected := (await live.client.get(started.headers["location"])).body)["status"] != "FINISHED":
             await asyncio.sleep(0.02)
-    assert [one["code"] for one in told["results"]] == ["NOT_SUBMITTABLE", "OK"]
+    assert [one["code"] for one in expected["results"]] == ["NOT_SUBMITTABLE", "OK"]
     assert [len(live.simulator.books.get(i)) for i in ids] == [0, 1, 1]
 
     assert (await live.client.put(path, {**values, "executionStatusId": 1, "version": 2})).status == 200
@@ -116,7 +116,7 @@ async def test_what_is_held_back_or_called_off_is_not_sent_before_it_is_new_agai
     await live.accounts_agree()
 
 
-async def test_readiness_is_told_while_every_connection_is_busy(live: Live) -> None:
+async def test_readiness_answers_while_every_connection_is_busy(live: Live) -> None:
     async with AsyncExitStack() as busy:
         for _ in range(live.services.settings.database.pool_size):
             await busy.enter_async_context(live.services.database.session())
@@ -134,7 +134,7 @@ async def test_single_submissions_at_once_share_calls(live: Live) -> None:
 
 
 @pytest.mark.parametrize(
-    ("excess", "status", "told", "results"),
+    ("excess", "status", "expected", "results"),
     [
         ((0, 0, 0), 200, "SUCCESS", ["SUCCESS", "SUCCESS", "SUCCESS"]),
         ((0, 1, 0), 207, "PARTIAL", ["SUCCESS", "FAILURE", "SUCCESS"]),
@@ -142,13 +142,13 @@ async def test_single_submissions_at_once_share_calls(live: Live) -> None:
     ],
     ids=["all", "some", "none"],
 )
-async def test_a_batch_tells_what_became_of_each(
-    live: Live, excess: tuple[int, ...], status: int, told: str, results: list[str]
+async def test_a_batch_has_an_outcome_for_each(
+    live: Live, excess: tuple[int, ...], status: int, expected: str, results: list[str]
 ) -> None:
     order_ids = await live.orders(3)
     answer = await live.batch(*((i, 100 + more) for i, more in zip(order_ids, excess, strict=True)))
     body = answer.body
-    assert (answer.status, body["status"], body["totalRequested"]) == (status, told, 3)
+    assert (answer.status, body["status"], body["totalRequested"]) == (status, expected, 3)
     assert (body["successful"], body["failed"]) == (results.count("SUCCESS"), results.count("FAILURE"))
     assert [r["status"] for r in body["results"]] == results
     assert [(r["tradeOrderId"], r["requestIndex"]) for r in body["results"]] == [
@@ -189,7 +189,9 @@ async def test_two_replicas_never_submit_more_than_an_order_has(
         await one.accounts_agree()
 
 
-async def test_what_is_given_up_is_told_and_given_back(postgres: TestServer, template_database: str) -> None:
+async def test_an_exhausted_execution_returns_its_quantity(
+    postgres: TestServer, template_database: str
+) -> None:
     once = RetrySettings(max_attempts=1, initial_delay_ms=20, max_delay_ms=100)
     async with live_alone(postgres, template_database, retry=once) as live:
         order_id = await live.order()
@@ -202,16 +204,14 @@ async def test_what_is_given_up_is_told_and_given_back(postgres: TestServer, tem
         await live.accounts_agree()
 
 
-async def test_what_is_open_is_told_as_pending_and_goes_on(
-    postgres: TestServer, template_database: str
-) -> None:
+async def test_an_open_outcome_is_pending_and_continues(postgres: TestServer, template_database: str) -> None:
     async with (
         postgres.database(template_database) as url,
         running_simulator(SimulatorSettings()) as simulator,
     ):
         quick = quick_settings(url, simulator.base_url)
         impatient = msgspec.structs.replace(quick.submission, wait_s=0.2)
-        # A call that is given up while it is held would be committed later than the settle time allows.
+        # A call that times out while it is held would be committed later than the settle time allows.
         patient = msgspec.structs.replace(quick.execution_service, read_timeout_ms=20_000)
         async with live_service(url, simulator, submission=impatient, execution_service=patient) as live:
             order_id = await live.order()

@@ -50,7 +50,7 @@ def within(value: Any) -> Iterator[dict[str, Any]]:
         yield from within(one)
 
 
-async def test_every_operation_is_told_in_full(api: Any) -> None:
+async def test_every_operation_is_described_in_full(api: Any) -> None:
     found = list(operations(api))
     assert len({one["operationId"] for *_, one in found}) == len(found) > 55
     for path, method, one in found:
@@ -145,7 +145,7 @@ def test_every_status_of_an_error_is_explained() -> None:
     assert {str(status) for status in statuses} <= description()["meanings"].keys()
 
 
-async def test_credentials_are_told_where_they_are_asked_for(api: Any) -> None:
+async def test_operations_that_need_credentials_say_so(api: Any) -> None:
     assert "securitySchemes" not in api["components"]
     services = msgspec.structs.replace(FakeUseCases().services(), authenticator=OneReader())
     async with served(services, WebSettings()) as client:
@@ -183,12 +183,12 @@ async def test_options_names_every_method_of_a_path(client: Client, api: Any) ->
         assert allowed == {*api["paths"][path], "head", "options"}
 
 
-async def test_every_moment_is_told_as_one(api: Any) -> None:
+async def test_every_timestamp_has_the_format_date_time(api: Any) -> None:
     moments = re.compile(r".*(Timestamp|At|Since|Until)|since|until")
     for shape, schema in api["components"]["schemas"].items():
         for name, field in schema.get("properties", {}).items():
             if moments.fullmatch(name):
-                told = [one for one in field.get("anyOf", [field]) if one["type"] != "null"]
-                assert told.pop(0) == {"type": "string", "format": "date-time"}, (shape, name)
+                types = [one for one in field.get("anyOf", [field]) if one["type"] != "null"]
+                assert types.pop(0) == {"type": "string", "format": "date-time"}, (shape, name)
                 read = name in ("tradeTimestamp", "executionTimestamp", "since", "until")
-                assert [one["type"] for one in told] in ([], ["number"] if read else []), (shape, name)
+                assert [one["type"] for one in types] in ([], ["number"] if read else []), (shape, name)

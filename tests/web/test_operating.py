@@ -75,9 +75,9 @@ async def test_an_unknown_outcome_is_resolved(live: Live) -> None:
 async def test_what_was_rejected_is_requeued(live: Live) -> None:
     execution_id = await one_sent(live, "malformed_400", "rejected")
     dry = await requeue(live, filter={"codes": ["DOWNSTREAM_REFUSED_REQUEST"]}, dryRun=True)
-    (told,) = dry.body["results"]
-    assert (dry.status, dry.body["dryRun"], told["executionId"]) == (200, True, execution_id)
-    assert (told["quantity"], told["orderAvailable"], told["endedCode"]) == (
+    (result,) = dry.body["results"]
+    assert (dry.status, dry.body["dryRun"], result["executionId"]) == (200, True, execution_id)
+    assert (result["quantity"], result["orderAvailable"], result["endedCode"]) == (
         100, 100, "DOWNSTREAM_REFUSED_REQUEST",
     )  # fmt: skip
     assert await live.state_of(execution_id) == "rejected"

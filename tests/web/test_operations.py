@@ -49,7 +49,7 @@ async def test_requests_are_counted_by_their_route(client: Client) -> None:
         assert f"hikari_connections_{line}" in text
 
 
-async def test_one_metric_as_the_actuator_tells_it(client: Client) -> None:
+async def test_one_metric_in_the_format_of_the_actuator(client: Client) -> None:
     for path in (ORDER, ORDER, "/nothing"):
         await client.get(path)
     names = (await client.get("/actuator/metrics")).body["names"]
@@ -74,7 +74,7 @@ async def test_metrics_may_be_for_some_alone_and_off() -> None:
         assert (await client.get("/metrics")).status == 404
 
 
-async def test_info_tells_the_version(client: Client) -> None:
+async def test_info_has_the_version(client: Client) -> None:
     assert re.fullmatch(r"\d+\.\d+\.\d+.*", (await client.get("/actuator/info")).body["build"]["version"])
 
 

@@ -127,9 +127,9 @@ def test_every_integer_of_every_body_may_be_text(shape: Any) -> None:
 def test_text_that_is_no_plain_integer_is_refused_with_its_place(text: str) -> None:
     one = {"tradeOrderId": "1", "quantity": "1", "destinationId": 1}
     body = json.dumps({"submissions": [one, one | {"destinationId": text}]})
-    with pytest.raises(InvalidInput, match=r"submissions\[1\]: destinationId: must be an integer") as told:
+    with pytest.raises(InvalidInput, match=r"submissions\[1\]: destinationId: must be an integer") as refused:
         READER.decode(body.encode())
-    assert (told.value.details["field"], told.value.details["index"]) == ("destinationId", 1)
+    assert (refused.value.details["field"], refused.value.details["index"]) == ("destinationId", 1)
 
 
 def test_text_of_an_integer_that_no_column_holds_is_refused() -> None:

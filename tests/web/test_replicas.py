@@ -57,7 +57,7 @@ async def done(live: Live, status: int, method: str, path: str, body: object = N
 
 
 @pytest.mark.parametrize("collection", REFERENCES)
-async def test_what_one_changes_the_other_tells_at_once(pair: Pair, collection: str) -> None:
+async def test_a_change_on_one_shows_on_the_other_at_once(pair: Pair, collection: str) -> None:
     single, text = REFERENCES[collection]
     for writer, reader in ((pair.one, pair.two), (pair.two, pair.one)):
         before = await done(reader, 200, "GET", collection)
@@ -125,7 +125,7 @@ FAILING = [
 
 
 @pytest.mark.parametrize("fault", FAILING)
-async def test_a_failure_to_the_end_is_told_and_given_back(pair: Pair, fault: str) -> None:
+async def test_a_final_failure_is_reported_and_returns_the_quantity(pair: Pair, fault: str) -> None:
     simulator = pair.one.simulator
     order_id = await pair.one.order()
     simulator.script([fault] * 4)

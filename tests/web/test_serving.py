@@ -1,4 +1,4 @@
-"""The end of serving: what is under way is finished, and nobody is kept on."""
+"""Shutdown of the server: running requests finish, and no connection is kept open."""
 
 import asyncio
 import socket
@@ -25,7 +25,7 @@ async def app(scope: Any, receive: Any, send: Any) -> None:
 
 
 async def test_a_connection_accepted_while_the_stop_began_is_not_kept_on() -> None:
-    """It had been accepted, and was not there yet when the others were told to end."""
+    """It had been accepted, and was not there yet when the others were closed."""
     stop, serving = asyncio.Event(), asyncio.Event()
     server = _Server(_config(app, ServerLimits(), GRACE_S), stop, lambda: None, 0.0)
     server.on_started = serving.set
@@ -44,13 +44,13 @@ async def test_a_connection_accepted_while_the_stop_began_is_not_kept_on() -> No
     await asyncio.get_running_loop().connect_accepted_socket(lambda: protocol, sock=far)
     async with asyncio.timeout(GRACE_S / 2):
         await task
-        assert 1 <= await slow <= 4, "served, and then told to go"
+        assert 1 <= await slow <= 4, "served, and then closed"
     assert time.monotonic() - began < GRACE_S / 4
     writer.close()
 
 
 async def answers(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> int:
-    """Asks again until it is told to go; how often it was answered."""
+    """Asks again until the connection is closed; returns the number of responses."""
     count = 0
     head = b""
     while b"connection: close" not in head.lower():

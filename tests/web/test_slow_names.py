@@ -72,5 +72,5 @@ async def test_a_list_waits_no_longer_than_allowed_and_shows_ids(slow: Live, kin
     assert (order["portfolio"]["name"], order["security"]["ticker"]) == ("P1", "S1")
 
 
-def test_nobody_waits_for_more_than_a_second_unless_told_to() -> None:
+def test_the_default_wait_is_at_most_a_second() -> None:
     assert NamesSettings().wait_ms <= 1000

@@ -59,7 +59,7 @@ async def test_keys_at_an_address_let_in_whom_they_signed(live: Live, issuer: Is
     assert (await live.client.get("/actuator/health/readiness")).status == 200
     issuer.status = 200
     while (answered := await create(signed()))[0] == 503:
-        pass  # Asked again after a pause, however often somebody wants to come in.
+        pass  # Asked again after a pause, however many callers arrive.
     assert answered[0] == 201
     seen = issuer.asked
     refused = [
@@ -75,6 +75,6 @@ async def test_keys_at_an_address_let_in_whom_they_signed(live: Live, issuer: Is
     while (changed := await create(signed(OTHER_RSA_KEY, kid="b")))[0] == 401:
         pass
     assert changed[0] == 201
-    told = b"".join(raw for _, raw in [*refused, (0, away)])
-    assert SECRET.encode() not in told
-    assert signed()[-20:].encode() not in told
+    shown = b"".join(raw for _, raw in [*refused, (0, away)])
+    assert SECRET.encode() not in shown
+    assert signed()[-20:].encode() not in shown

@@ -66,8 +66,8 @@ async def echo(scope: Any, receive: Any, send: Any) -> None:
         assert message["type"] == "http.request"
         body, more = body + message.get("body", b""), message.get("more_body", False)
     key = dict(scope["headers"]).get(b"x-api-key")
-    told = {"path": scope["path"], "body": body.decode("latin-1"), "key": key and key.decode()}
-    answer = json.dumps(told).encode()
+    seen = {"path": scope["path"], "body": body.decode("latin-1"), "key": key and key.decode()}
+    answer = json.dumps(seen).encode()
     length = (b"content-length", str(len(answer)).encode())
     await send({"type": "http.response.start", "status": 200, "headers": [length]})
     await send({"type": "http.response.body", "body": answer})

@@ -162,7 +162,7 @@ async def test_one_order_and_one_execution(live: Live) -> None:
         assert (await live.client.get(f"/api/v2/{path}")).status == 404
 
 
-async def test_executions_are_written_by_hand(live: Live) -> None:
+async def test_executions_are_created_changed_and_deleted(live: Live) -> None:
     wanted = {
         "executionStatusId": 1,
         "tradeOrderId": 5,

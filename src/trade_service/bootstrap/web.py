@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 
+import msgspec
 from litestar import Litestar
 
 from trade_service.bootstrap.container import CannotStart, Services
@@ -92,16 +93,10 @@ def _origins(settings: Settings) -> tuple[str, ...] | None:
 
 
 def web_settings(settings: Settings) -> WebSettings:
-    """The settings of the web application."""
-    server, rates = settings.server, settings.rate_limit
+    """The limits of the HTTP application."""
     return WebSettings(
-        max_body_bytes=server.max_body_bytes,
-        request_timeout_s=server.request_timeout_s,
-        max_concurrent_requests=server.max_concurrent_requests,
-        cors_allow_origins=_origins(settings),
+        server=msgspec.structs.replace(settings.server, cors_allow_origins=_origins(settings)),
+        rate_limit=settings.rate_limit,
         wait_s=settings.submission.wait_s,
-        requests_per_s=rates.requests_per_s,
-        request_burst=rates.burst,
-        max_clients=rates.max_clients,
         metrics_role=Role[settings.metrics.role.upper()],
     )

@@ -67,9 +67,9 @@ EXPOSED_HEADERS = [
 
 def create_app(services: WebServices) -> Litestar:
     """The application over `services`. It starts nothing itself, and answers as soon as it is called."""
-    settings = services.settings
-    rates = RateLimit(settings.requests_per_s, settings.request_burst, settings.max_clients)
-    origins = AllowedOrigins(settings.cors_allow_origins)
+    server = services.settings.server
+    rates = RateLimit(services.settings.rate_limit)
+    origins = AllowedOrigins(server.cors_allow_origins)
     app = Litestar(
         route_handlers=_routers(services),
         dependencies={"services": provided(services)},
@@ -82,7 +82,7 @@ def create_app(services: WebServices) -> Litestar:
         exception_handlers={Exception: respond_to_error},
         cors_config=origins.cors(EXPOSED_HEADERS),
         openapi_config=None,
-        request_max_body_size=settings.max_body_bytes,
+        request_max_body_size=server.max_body_bytes,
         logging_config=None,
         debug=False,
     )
@@ -96,7 +96,9 @@ def create_app(services: WebServices) -> Litestar:
 def _routers(services: WebServices) -> list[Router]:
     """All routes. Those of the API are bounded together, but for streams and probes."""
     settings = services.settings
-    limits = cast(Middleware, Limits(settings.max_concurrent_requests, settings.request_timeout_s))
+    limits = cast(
+        Middleware, Limits(settings.server.max_concurrent_requests, settings.server.request_timeout_s)
+    )
     streams = EventStreams(services.bulk_submissions, settings.streams, lambda: services.health.stopping)
     document = Document(secured=not isinstance(services.authenticator, Everybody))
     routers = [

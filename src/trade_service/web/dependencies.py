@@ -18,6 +18,7 @@ from trade_service.trading.reference import ReferenceCache
 from trade_service.trading.request_keys import IdempotentRequests
 from trade_service.trading.trade_orders import TradeOrderService
 from trade_service.web.access import Authenticator, Everybody
+from trade_service.web.web_settings import RateLimitSettings, ServerSettings
 
 
 class Health(Protocol):
@@ -93,18 +94,11 @@ class StreamSettings(msgspec.Struct, frozen=True, kw_only=True):
 class WebSettings(msgspec.Struct, frozen=True, kw_only=True):
     """Limits of the HTTP application."""
 
-    max_body_bytes: int = 10_000_000
-    request_timeout_s: float = 30.0
-    """Must exceed `wait_s`: otherwise submissions that are merely slow answer 503 instead of 'pending'."""
-    max_concurrent_requests: int = 2000
-    requests_per_s: float = 0.0
-    """Of one client; 0 for no limit."""
-    request_burst: int = 200
-    max_clients: int = 10_000
+    server: ServerSettings = ServerSettings(cors_allow_origins=("*",))
+    """Its `request_timeout_s` must exceed `wait_s`: else slow submissions answer 503 instead of 'pending'."""
+    rate_limit: RateLimitSettings = RateLimitSettings()
     metrics_role: Role = Role.ANYONE
     """The role that reading metrics needs."""
-    cors_allow_origins: tuple[str, ...] | None = ("*",)
-    """None: pages of this machine."""
     wait_s: float = 25.0
     """How long a submission waits for its outcome before it is answered as pending."""
     streams: StreamSettings = StreamSettings()

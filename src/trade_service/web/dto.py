@@ -111,7 +111,7 @@ class StrictBodies(SerializationPlugin):
 
 
 class StrictRequest(Request[Any, Any, Any]):
-    """A request whose body has to be plain JSON where the handler declares one."""
+    """A request whose body must be plain JSON where the handler declares one."""
 
     async def body(self) -> bytes:
         """The body's bytes.

@@ -8,7 +8,7 @@ from trade_service.section import Section, Setting
 
 
 def _origins(values: tuple[str, ...]) -> tuple[str, ...]:
-    """AllowedOrigins in the sense of CORS: scheme, host and port only."""
+    """Origins in the sense of CORS: scheme, host and port only."""
     for value in values:
         if value != "*" and re.fullmatch(r"[a-z][a-z0-9+.-]*://[^/\s?#@]+", value, re.IGNORECASE) is None:
             raise ValueError(
@@ -38,7 +38,7 @@ class ServerSettings(Section, frozen=True):
     cors_allow_origins: Annotated[
         tuple[str, ...] | None,
         Setting(
-            "AllowedOrigins whose pages may call; * for all.",
+            "Origins whose pages may call; * for all.",
             check=_origins,
             none="* when auth.mode is set, else pages of this machine",
         ),

@@ -58,11 +58,11 @@ function shape(schema, seen = []) {
   const rows = Object.entries(real.properties).map(([field, one]) => {
     const within = shape(one, [...seen, name]);
     const needed = (real.required || []).includes(field) ? "" : el("span", { class: "dim" }, " optional");
-    const told = el("td", {}, words(one), one.description ? el("div", { class: "dim" }, ...prose(one.description)) : "");
+    const cell = el("td", {}, words(one), one.description ? el("div", { class: "dim" }, ...prose(one.description)) : "");
     if (within instanceof Node && within.childNodes.length) {
-      told.append(el("details", {}, el("summary", { class: "dim" }, "fields"), within));
+      cell.append(el("details", {}, el("summary", { class: "dim" }, "fields"), within));
     }
-    return el("tr", {}, el("td", {}, el("code", {}, field), needed), told);
+    return el("tr", {}, el("td", {}, el("code", {}, field), needed), cell);
   });
   return el("table", {}, ...rows);
 }
@@ -79,8 +79,8 @@ function parameters(operation) {
   if (!(operation.parameters || []).length) return "";
   const rows = operation.parameters.map((one) => {
     const where = el("span", { class: "dim" }, ` ${one.in}${one.required ? "" : ", optional"}`);
-    const told = el("td", {}, words(one.schema), el("div", { class: "dim" }, ...prose(one.description)));
-    return el("tr", {}, el("td", {}, el("code", {}, one.name), where), told);
+    const cell = el("td", {}, words(one.schema), el("div", { class: "dim" }, ...prose(one.description)));
+    return el("tr", {}, el("td", {}, el("code", {}, one.name), where), cell);
   });
   return el("section", {}, el("h3", {}, "Parameters"), el("table", {}, ...rows));
 }
@@ -99,8 +99,8 @@ function answers(operation) {
     const answer = resolved(given);
     const summary = el("summary", {}, el("code", {}, status), " ", ...prose(answer.description));
     const headers = Object.keys(answer.headers || {});
-    const told = headers.length ? el("div", { class: "dim" }, "Headers: " + headers.join(", ")) : "";
-    return el("details", { class: "answer" }, summary, told, ...content(answer), links(answer));
+    const cell = headers.length ? el("div", { class: "dim" }, "Headers: " + headers.join(", ")) : "";
+    return el("details", { class: "answer" }, summary, cell, ...content(answer), links(answer));
   });
   return el("section", {}, el("h3", {}, "Answers"), ...all);
 }
