@@ -24,8 +24,8 @@ STATES = ("none", "queued", "claimed", "unknown", "accepted")
 """Of the batches that come after the statistics; the last has no id yet, as a fill that came first leaves it."""
 OTHER_WAYS = {
     "orders.executions_of": "execution_trade_order_ndx",
-    "order_changes.ORDER_USE": "execution_trade_order_ndx",
-    "order_changes.DELETE_ORDER": "execution_trade_order_ndx",
+    "changes.order_use": "execution_trade_order_ndx",
+    "changes.delete_order": "execution_trade_order_ndx",
 }
 """Statements that ask for the executions of an order."""
 
@@ -96,18 +96,20 @@ def cases(rows: int) -> dict[str, dict[str, Any]]:
         "submission.states": {"ids": ids["unknown"]},
         "submission.take_due": {"owner": "one", "limit": 10, "hold_ms": 1, "grace_ms": 1},
         "submission.adopt": {"ids": ids["none"], "status_new": 1} | attempt,
-        "execution_reads.READ": {"ids": ids["none"]},
-        "execution_reads.ENQUEUE": {"ids": ids["none"], "ticket_id": FRESH, "owner": "one"},
-        "execution_reads.EXISTING": {"ids": ids["none"]},
-        "execution_reads.FILL": {
+        "executions.read": {"ids": ids["none"], "status_new_name": "NEW"},
+        "executions.enqueue": {"ids": ids["none"], "attempt_id": FRESH, "owner": "one", "grace_ms": 1},
+        "executions.existing": {"ids": ids["none"]},
+        "executions.fill": {
             "id": ids["accepted"][0],
             "version": 1,
             "quantity_filled": 1,
             "status_id": 5,
+            "status_new_name": "NEW",
+            "submitted_when_left": "0.01",
         },
-        "bulk_store.BEGIN": {"id": FRESH, "ids": ids["none"], "ticket_ids": [FRESH], "owner": "one"}
-        | {"grace_ms": 0},
-        "operator_store.RESOLVE": told | unknown | {"actor": "ann", "reason": "why", "code": "RESOLVED"},
+        "bulk.begin": {"id": FRESH, "ids": ids["none"], "attempt_ids": [FRESH], "owner": "one"}
+        | {"attempt_size": 100, "grace_ms": 0},
+        "operator.resolve": told | unknown | {"actor": "ann", "reason": "why", "code": "RESOLVED"},
     }
 
 

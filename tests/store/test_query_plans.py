@@ -96,17 +96,22 @@ _OUTCOMES = {
 _ANSWER = {"kind": "answered", "code": "OK", "message": "", "http_status": 207, "next_batch_size": None}
 _ATTEMPT = {"attempt_id": _FRESH, "owner": "one", "settle_ms": 1}
 _EXECUTION = {
-    **{f"{name}_id": 1 for name in ("status", "blotter", "trade_type", "trade_order", "destination")},
-    "service_id": 8,
-    "ordered": 10,
-    "placed": 10,
-    "filled": 0,
+    **{
+        f"{name}_id": 1
+        for name in ("execution_status", "blotter", "trade_type", "trade_order", "destination")
+    },
+    "execution_service_id": 8,
+    "quantity_ordered": 10,
+    "quantity_placed": 10,
+    "quantity_filled": 0,
     "limit_price": None,
-    "state": "accepted",
-    "moment": "2026-01-30 15:30Z",
+    "submission_state": "accepted",
+    "execution_timestamp": "2026-01-30 15:30Z",
 }
 
 _IDS = [f"S{n}" for n in range(BATCH)]
+_NEW = {"status_new_name": "NEW"}
+_SETTLED = {"settled_states": ["accepted", "exhausted", "none", "rejected"]}
 
 HOT = {
     "submission.claim": Case(
@@ -143,11 +148,12 @@ HOT = {
         | {f"{name}_ids": [1] * BATCH for name in ("status", "blotter", "trade_type", "destination")}
         | {"ticket_id": _FRESH, "owner": "one", "grace_ms": 1}
     ),
-    "execution_reads.READ": Case({"ids": _QUEUED}),
-    "execution_reads.ENQUEUE": Case({"ids": _QUEUED, "ticket_id": _FRESH, "owner": "one"}),
-    "execution_reads.FILL": Case(
+    "executions.read": Case({"ids": _QUEUED} | _NEW),
+    "executions.enqueue": Case({"ids": _QUEUED, "attempt_id": _FRESH, "owner": "one", "grace_ms": 1}),
+    "executions.fill": Case(
         {"id": _UNKNOWN[0], "version": 1, "quantity_filled": 1, "status_id": 5, "look_up_id": _FRESH}
-        | {"owner": "one", "settle_ms": 1}
+        | {"owner": "one", "settle_ms": 1, "submitted_when_left": "0.01"}
+        | _NEW
     ),
     "fills.begin_check": Case({"every_s": 1}),
     "fills.end_check": Case({"offset": 100}),
@@ -158,40 +164,39 @@ HOT = {
     ),
     "fills.new_refusals": Case({"ids": _UNKNOWN, "service_ids": _UNKNOWN, "messages": ["why"] * BATCH}),
     "fills.note_refused": Case({"ids": _UNKNOWN, "service_ids": _UNKNOWN, "messages": ["why"] * BATCH}),
-    "bulk_store.BEGIN": Case(
-        {"id": _FRESH, "ids": _QUEUED, "ticket_ids": [_FRESH], "owner": "one", "grace_ms": 0}
+    "bulk.begin": Case(
+        {"id": _FRESH, "ids": _QUEUED, "attempt_ids": [_FRESH], "attempt_size": BATCH, "owner": "one"}
+        | {"grace_ms": 0}
     ),
     "attempts.backlog": Case({"attempts": 10}),
-    "bulk_store.EXECUTION_IDS": Case({"id": _BULK}),
+    "bulk.execution_ids": Case({"id": _BULK}),
     "attempts.tries": Case({"ids": _QUEUED, "give_up_after_ms": 1, "skew_ms": 1, "limit": 10}),
-    "bulk_store.PROGRESS": Case({"id": _BULK}),
-    "bulk_store.ITEMS": Case({"id": _BULK, "places": list(range(BATCH))}),
-    "bulk_store.LOCK_SETTLED": Case({"id": _BULK}),
-    "bulk_store.NOTICE": Case({"id": _BULK}),
-    "bulk_store.SETTLED_SINCE": Case({"id": _BULK, "seen": 0, "limit": BATCH}),
-    "bulk_store.ATTEMPTS": Case({"id": _BULK, "after": _OWNERS[-1], "limit": 10}),
-    "bulk_store.REMOVE_OLD": Case({"keep_s": 0, "limit": BATCH}),
-    "execution_changes.LOCK_EXECUTION": Case({"id": 7}),
-    "execution_changes.INSERT_EXECUTION": Case(_EXECUTION),
-    "execution_changes.UPDATE_EXECUTION": Case(_EXECUTION | {"id": 7}),
-    "execution_changes.DELETE_EXECUTION": Case({"id": 7}),
-    "execution_changes.MOVE_QUANTITIES": Case(
-        {"ids": [7, 8], "quantities_sent": [1, 2], "submitted": [False] * 2}
-    ),
-    "order_changes.ORDER_USE": Case({"id": 7}),
-    "order_changes.UPDATE_ORDER": Case(
+    "bulk.progress": Case({"id": _BULK} | _SETTLED),
+    "bulk.items": Case({"id": _BULK, "places": list(range(BATCH))}),
+    "bulk.lock_settled": Case({"id": _BULK}),
+    "bulk.note_settled": Case({"id": _BULK} | _SETTLED),
+    "bulk.settled_since": Case({"id": _BULK, "seen": 0, "limit": BATCH}),
+    "bulk.attempts": Case({"id": _BULK, "after": _OWNERS[-1], "limit": 10}),
+    "bulk.remove_old": Case({"keep_s": 0, "limit": BATCH}),
+    "changes.lock_execution": Case({"id": 7} | _NEW),
+    "changes.insert_execution": Case(_EXECUTION),
+    "changes.update_execution": Case(_EXECUTION | {"id": 7}),
+    "changes.delete_execution": Case({"id": 7}),
+    "changes.move_quantities": Case({"ids": [7, 8], "quantities_sent": [1, 2], "submitted": [False] * 2}),
+    "changes.order_use": Case({"id": 7} | _NEW),
+    "changes.update_order": Case(
         {"id": 7, "order_id": 7, "blotter_id": 2, "quantity": 1, "limit_price": None, "submitted": False}
         | {"portfolio_id": "P", "order_type": "BUY", "security_id": "S"}
         | {"trade_timestamp": "2026-01-30 15:30Z"}
     ),
-    "order_changes.MOVE_ORDERS": Case({"ids": _QUEUED, "blotter_id": 3}),
-    "order_changes.DELETE_ORDER": Case({"id": 0}),
-    "operator_store.CASES": Case({"ids": _UNKNOWN}),
-    "operator_store.ONE_AT_A_TIME": Case({"service_id": 7}),
-    "operator_store.LOCK": Case({"ids": _UNKNOWN}),
-    "operator_store.RESOLVE": Case(_OUTCOMES | {"actor": "ann", "reason": "why"}),
-    "operator_store.ENDED": Case({"ids": _UNKNOWN}),
-    "operator_store.REQUEUE": Case(
+    "changes.move_orders": Case({"ids": _QUEUED, "blotter_id": 3}),
+    "changes.delete_order": Case({"id": 0}),
+    "operator.cases": Case({"ids": _UNKNOWN} | _NEW),
+    "operator.one_resolution_of_a_service_id": Case({"key": 1, "service_id": 7}),
+    "operator.lock": Case({"ids": _UNKNOWN}),
+    "operator.resolve": Case(_OUTCOMES | {"actor": "ann", "reason": "why", "code": "RESOLVED"}),
+    "operator.ended": Case({"ids": _UNKNOWN} | _NEW),
+    "operator.requeue": Case(
         {"ids": _UNKNOWN, "attempt_ids": [_FRESH] * BATCH, "floor_ids": [0] * BATCH, "settle_ms": [0] * BATCH}
         | {"epochs": [1] * BATCH, "settle_from": [None] * BATCH, "actor": "ann", "reason": "why"}
         | {"order_ids": _UNKNOWN, "quantities_sent": [10] * BATCH, "submitted": [True] * BATCH}
@@ -200,9 +205,9 @@ HOT = {
         {"ids": _UNKNOWN, "leases": [None] * BATCH, "attempt_id": _FRESH, "adopted": False, "settle_ms": 1}
         | {"actor": "ann", "reason": "why"}
     ),
-    "operator_store.EVIDENCE_OF": Case({"id": 7, "limit": BATCH}),
+    "operator.evidence_of": Case({"id": 7, "limit": BATCH}),
     "orders.get_orders": Case({"ids": _QUEUED}),
-    "execution_reads.EXISTING": Case({"ids": _QUEUED}),
+    "executions.existing": Case({"ids": _QUEUED}),
     "request_keys.insert_key": Case(
         {"id": "new", "principal": "", "scope": "", "key": "", "fingerprint": "", "holder": _FRESH}
         | {"lease_ms": 1, "keep_s": 1}
@@ -224,7 +229,7 @@ HOT = {
     "names.known": Case({"portfolio_ids": _IDS, "security_ids": _IDS}),
     "names.remember_portfolio": Case({"ids": _IDS, "names": _IDS}),
     "names.remember_security": Case({"ids": _IDS, "names": _IDS}),
-    "reference_store.LOAD": Case(),
+    "reference.load": Case(),
     "audit.server": Case(),
     "promises.promises": Case(),
 }
@@ -235,11 +240,11 @@ READS_EVERYTHING = {
     "downstream.begin_epoch",
     "restore.count_open",
     "restore.lock_open",
-    "operator_store.UNKNOWNS",
-    "operator_store.HOLDER",
-    "operator_store.FIRST_ATTEMPTS",
-    "operator_store.FIND_ENDED",
-    "operator_store.ATTEMPTS_OF",
+    "operator.unknowns",
+    "operator.holder",
+    "operator.first_attempts",
+    "operator.find_ended",
+    "operator.attempts_of",
     # Of every name, now and then; the orders are passed over from one id to the next.
     "names.ids_of_portfolio",
     "names.ids_of_security",
@@ -252,10 +257,8 @@ READS_EVERYTHING = {
     "audit.accepted_without_id",
     "audit.stranded",
     "audit.idle_attempts",
-    "reference_changes.BLOTTER_USERS",
-    "reference_changes.TRADE_TYPE_USERS",
-    "reference_changes.DESTINATION_USERS",
-    "reference_changes.STATUS_USERS",
+    # The small tables of reference data, and of the large ones until a row is found that uses one of theirs.
+    *(f"reference.{name}" for name in load("reference") if name != "load"),
     "audit.counts",
     "audit.states",
 }
@@ -390,7 +393,7 @@ INDEXES = {
     "execution_trade_order_ndx": "orders.executions_of",
     "submission_attempt_pkey": "submission.record",
     "submission_attempt_due_ndx": "submission.take_due",
-    "bulk_submission_pkey": "bulk_store.PROGRESS",
+    "bulk_submission_pkey": "bulk.progress",
     "idempotency_key_pkey": "request_keys.find_key",
     "idempotency_key_expires_ndx": "request_keys.remove_old_keys",
 }

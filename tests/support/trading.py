@@ -14,12 +14,10 @@ from tests.support.gateway import FakeGateway
 from tests.support.heart import SETTLE_MS, Heart, beating
 from trade_service.domain.orders import NewTradeOrder, Submission, TradeOrder
 from trade_service.store.database import Database, Session
-from trade_service.store.execution_changes import PostgresExecutionChanges
 from trade_service.store.execution_reads import PostgresExecutionReads
-from trade_service.store.order_changes import PostgresOrderChanges
 from trade_service.store.order_store import PostgresOrderStore
-from trade_service.store.reference_changes import PostgresReferenceChanges
-from trade_service.store.reference_store import PostgresReferenceReads
+from trade_service.store.reference_store import PostgresReferenceChanges, PostgresReferenceReads
+from trade_service.store.row_changes import PostgresExecutionChanges, PostgresOrderChanges
 from trade_service.store.statements import Statement
 from trade_service.submission.clock import SystemClock
 from trade_service.trading.editors import Editors, ExecutionEditor, ReferenceEditor, TradeOrderEditor

@@ -16,7 +16,7 @@ from trade_service.domain.executions import (
 )
 from trade_service.domain.money import not_negative
 from trade_service.domain.orders import NewTradeOrder, Submission, TradeOrder
-from trade_service.store.order_store import QUEUED_GRACE_MS
+from trade_service.store.execution_reads import QUEUED_GRACE_MS
 from trade_service.submission.model import AttemptId, ReplyKind
 from trade_service.trading.model import Filled, Piece, StoredExecution
 from trade_service.trading.ports import Cut

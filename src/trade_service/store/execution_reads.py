@@ -1,12 +1,8 @@
-"""Executions as stored, their fills, and the intent to send them."""
+"""Single executions: read, queued for submission, filled."""
 
 from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any
-
-import sqlalchemy as sa
-from sqlalchemy import Integer, String, bindparam, text
-from sqlalchemy.dialects.postgresql import ARRAY, UUID
 
 from trade_service.domain.errors import DomainError, InvalidInput, NotFound, VersionConflict
 from trade_service.domain.executions import (
@@ -19,61 +15,46 @@ from trade_service.domain.executions import (
 from trade_service.domain.money import not_negative
 from trade_service.domain.orders import SUBMITTED_WHEN_LEFT, TradeOrder
 from trade_service.domain.reference import STATUS_NEW
-from trade_service.store import order_sql as sql
 from trade_service.store.database import Database
-from trade_service.store.engine import autocommitted
-from trade_service.store.legacy_keys import legacy_keyed_statement
+from trade_service.store.request_key_store import keyed_statement
+from trade_service.store.statements import load
 from trade_service.submission.model import AttemptId
 from trade_service.trading.model import Filled, StoredExecution
 from trade_service.trading.request_keys import Created, current_key
 
-READ = text(sql.READ_EXECUTIONS).bindparams(
-    bindparam("ids", type_=ARRAY(Integer)), bindparam("status_new_name", STATUS_NEW, type_=String)
-)
-FILL = text(sql.FILL).bindparams(
-    *(bindparam(name, type_=Integer) for name in ("id", "status_id", "version")),
-    bindparam("quantity_filled", type_=sa.Numeric),
-    bindparam("submitted_when_left", SUBMITTED_WHEN_LEFT, type_=sa.Numeric),
-    bindparam("status_new_name", STATUS_NEW, type_=String),
-    bindparam("look_up_id", type_=UUID(as_uuid=False)),
-    bindparam("owner", type_=String),
-    bindparam("settle_ms", type_=Integer),
-)
-ENQUEUE = text(sql.ENQUEUE).bindparams(
-    bindparam("ids", type_=ARRAY(Integer)),
-    bindparam("ticket_id", type_=UUID(as_uuid=False)),
-    bindparam("owner", type_=String),
-    bindparam("grace_ms", sql.TICKET_GRACE_MS, type_=Integer),
-)
-EXISTING = text(sql.EXISTING).bindparams(bindparam("ids", type_=ARRAY(Integer)))
+SQL = load("executions")
+ORDER_WIDTH, EXECUTION_WIDTH = 12, 14
+"""Columns of `order_columns`, and of `execution_columns` with the submission state."""
+QUEUED_GRACE_MS = 5_000
+"""How long queued work is left to the process that wrote it before any recovery picks it up."""
 NO_VERSION = 0
 """Versions start at 1."""
 
 
 class PostgresExecutionReads:
-    """The port ExecutionReads on PostgreSQL; see there for what each method promises."""
+    """The port ExecutionReads on PostgreSQL."""
 
     def __init__(self, database: Database, owner: str, settle_ms: int) -> None:
-        """`settle_ms` is of the look-ups that fill reports ask for."""
+        """`settle_ms` is the settle time of look-ups that fill reports cause."""
         self._database = database
         self._owner = owner
         self._settle_ms = settle_ms
 
     async def get(self, execution_id: int) -> StoredExecution:
-        """See ExecutionReads."""
         stored = (await read_executions(self._database, [execution_id])).get(execution_id)
         if stored is None:
             raise NotFound.of("execution", execution_id)
         return stored
 
     async def enqueue(self, execution_ids: Sequence[int], ticket_id: AttemptId) -> None:
-        """See ExecutionReads."""
-        values = {"ids": list(execution_ids), "ticket_id": ticket_id, "owner": self._owner}
-        async with legacy_keyed_statement(self._database) as (connection, making):
+        ids = list(execution_ids)
+        async with keyed_statement(self._database) as (session, making):
             if current_key() is not None:
-                existing = set(await connection.scalars(EXISTING, {"ids": values["ids"]}))
-                making.created = Created(tuple(i if i in existing else None for i in execution_ids))
-            await connection.execute(ENQUEUE, values)
+                existing = {identity for (identity,) in await session.fetch(SQL["existing"], ids=ids)}
+                making.created = Created(tuple(i if i in existing else None for i in ids))
+            await session.execute(
+                SQL["enqueue"], ids=ids, attempt_id=ticket_id, owner=self._owner, grace_ms=QUEUED_GRACE_MS
+            )
 
     async def fill(
         self,
@@ -83,39 +64,38 @@ class PostgresExecutionReads:
         version: int,
         look_up_id: AttemptId,
     ) -> Filled:
-        """See ExecutionReads."""
         not_negative(quantity_filled, "quantityFilled")
         if not is_possible_id(execution_id):
             raise NotFound.of("execution", execution_id)
-        values = {
-            "id": execution_id,
-            "status_id": status_id,
-            "quantity_filled": quantity_filled,
-            "version": version if is_possible_id(version) else NO_VERSION,
-            "look_up_id": look_up_id,
-            "owner": self._owner,
-            "settle_ms": self._settle_ms,
-        }
-        async with autocommitted(self._database) as connection:
-            row = (await connection.execute(FILL, values)).one_or_none()
+        row = await self._database.fetch_row(
+            SQL["fill"],
+            id=execution_id,
+            status_id=status_id,
+            quantity_filled=quantity_filled,
+            version=version if is_possible_id(version) else NO_VERSION,
+            look_up_id=look_up_id,
+            owner=self._owner,
+            settle_ms=self._settle_ms,
+            status_new_name=STATUS_NEW,
+            submitted_when_left=SUBMITTED_WHEN_LEFT,
+        )
         if row is None:
             raise _why_not(await self.get(execution_id), quantity_filled, version)
-        if row.is_unsent:
-            raise fill_of_unsent(execution_id, SubmissionState(row.state_before))
-        return Filled(to_stored(row), SubmissionState(row.state_before))
+        state_before = SubmissionState(row["state_before"])
+        if row["is_unsent"]:
+            raise fill_of_unsent(execution_id, state_before)
+        return Filled(to_stored(row), state_before)
 
 
 async def read_executions(database: Database, execution_ids: Sequence[int]) -> dict[int, StoredExecution]:
     """The executions that exist, with their orders, by id."""
     ids = [execution_id for execution_id in execution_ids if is_possible_id(execution_id)]
-    async with autocommitted(database) as connection:
-        rows = (await connection.execute(READ, {"ids": ids})).all()
-    stored = (to_stored(row) for row in rows)
-    return {one.execution.id: one for one in stored}
+    rows = await database.fetch(SQL["read"], ids=ids, status_new_name=STATUS_NEW)
+    return {one.execution.id: one for one in map(to_stored, rows)}
 
 
 def _why_not(stored: StoredExecution, quantity_filled: Decimal, version: int) -> DomainError:
-    """The rule that kept a fill from being stored."""
+    """The rule that refused a fill."""
     if stored.execution.version == version:
         try:
             checked_fill(stored.execution, quantity_filled)
@@ -125,12 +105,17 @@ def _why_not(stored: StoredExecution, quantity_filled: Decimal, version: int) ->
 
 
 def to_order(row: Any) -> TradeOrder:
-    """The order from a row that begins with sql.ORDER_COLUMNS."""
-    return TradeOrder(*row[: sql.ORDER_WIDTH])
+    """The order from a row that begins with `order_columns`."""
+    return TradeOrder(*row[:ORDER_WIDTH])
 
 
 def to_stored(row: Any) -> StoredExecution:
-    """Both from a row that begins with sql.ORDER_COLUMNS and sql.EXECUTION_COLUMNS."""
-    *fields, state = row[sql.ORDER_WIDTH : sql.ORDER_WIDTH + sql.EXECUTION_WIDTH]
+    """Both from a row that begins with `order_columns`, `execution_columns` and the submission state."""
+    return StoredExecution(to_execution(row[ORDER_WIDTH:]), to_order(row))
+
+
+def to_execution(row: Any) -> Execution:
+    """The execution from a row that begins with `execution_columns` and the submission state."""
+    *fields, state = row[:EXECUTION_WIDTH]
     values: list[Any] = [*fields, SubmissionState(state)]
-    return StoredExecution(Execution(*values), to_order(row))
+    return Execution(*values)

@@ -7,8 +7,7 @@ import asyncpg
 from trade_service.domain.errors import TooSlow
 from trade_service.store import list_statements as statements
 from trade_service.store.database import Database, is_out_of_time
-from trade_service.store.execution_reads import to_order, to_stored
-from trade_service.store.order_sql import EXECUTION_WIDTH, ORDER_WIDTH
+from trade_service.store.execution_reads import EXECUTION_WIDTH, ORDER_WIDTH, to_order, to_stored
 from trade_service.store.statements import Statement
 from trade_service.submission.ports import StoreUnavailable
 from trade_service.trading.listing.model import (

@@ -12,7 +12,7 @@ from trade_service.domain.money import ZERO
 from trade_service.domain.orders import NewTradeOrder, Submission, TradeOrder, is_submitted, spelled_type
 from trade_service.store.arrays import spelled_array
 from trade_service.store.database import Database, Session
-from trade_service.store.execution_reads import read_executions, to_order
+from trade_service.store.execution_reads import QUEUED_GRACE_MS, read_executions, to_order
 from trade_service.store.request_key_store import keyed_transaction
 from trade_service.store.statements import load
 from trade_service.store.violations import stale_references
@@ -22,8 +22,6 @@ from trade_service.trading.ports import Cut
 from trade_service.trading.request_keys import Created
 
 _SQL = load("orders")
-QUEUED_GRACE_MS = 5_000
-"""How long queued work is left to the process that wrote it before any recovery picks it up."""
 
 
 class PostgresOrderStore:

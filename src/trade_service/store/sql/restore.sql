@@ -46,10 +46,8 @@ FROM wanted;
 
 -- name: unblock
 WITH alone AS MATERIALIZED (
-    SELECT epoch FROM downstream FOR NO KEY UPDATE
+    {one_at_a_time}
 ), unblocked AS (
     UPDATE downstream SET blocked_at = NULL, blocked_reason = NULL
 )
-SELECT setval(pg_get_serial_sequence('execution', 'id')::regclass, :beyond::bigint)
-FROM alone
-WHERE coalesce(pg_sequence_last_value(pg_get_serial_sequence('execution', 'id')::regclass), 0) < :beyond::bigint;
+{advanced};

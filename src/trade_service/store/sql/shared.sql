@@ -138,3 +138,8 @@ SELECT epoch FROM downstream FOR NO KEY UPDATE
 SELECT setval({sequence}, :beyond::bigint)
 FROM alone
 WHERE {last_id} < :beyond::bigint
+
+-- fragment: is_fresh
+-- Whether an execution was never submitted and may be.
+(e.submission_state = 'none' AND e.execution_service_id IS NULL AND e.quantity_placed <= 0
+ AND e.execution_status_id <> ALL({withdrawn_ids}))

@@ -1,36 +1,30 @@
-"""The statements behind what operators see and do, as PostgreSQL text.
+-- What operators see and do. Locks as everywhere: executions before orders, each kind in id order. No index serves
+-- the search for an execution's attempts or for those that ended: people search now and then, while the submission
+-- path would pay for the index with every batch.
 
-Locks as everywhere: executions before orders, each kind in id order. No index serves the search for an
-execution's attempts or for those that ended: people ask for them now and then, the submission path would
-pay for the index with every batch.
-"""
-
-from trade_service.store.order_sql import STATE_SHOWN
-from trade_service.store.submission_sql import SETTLE
-
-_CASE = f"""
-    e.id, {STATE_SHOWN} AS state, e.submission_state IS NULL AS is_foreign, e.execution_service_id,
-    o.id AS trade_order_id, o.order_id, rtrim(o.security_id) AS security_id, tt.abbreviation AS trade_type,
-    d.abbreviation AS destination, e.quantity_ordered, e.quantity_filled, e.attempts_spent,
-    a.id::text AS attempt_id, a.started_at, extract(epoch FROM now() - a.started_at)::float8 AS open_s,
-    a.kind, a.code, coalesce(a.floor_id, 0) AS floor_id,
-    coalesce(a.floor_void OR a.epoch < (SELECT epoch FROM downstream), false) AS floor_void,
-    coalesce(a.adopted, false) AS adopted, coalesce(a.kind = 'requeued', false) AS requeued,
-    coalesce(a.look_ups, 0) AS look_ups,
-    extract(epoch FROM a.settle_from + a.settle_ms * interval '1 ms' - now())::float8 AS settles_in_s,
-    extract(epoch FROM a.next_action_at - now())::float8 AS due_in_s
+-- name: cases
+-- In the order of the fields of Case.
+SELECT e.id, {state_shown} AS state, e.submission_state IS NULL AS is_legacy, e.execution_service_id,
+       o.id AS trade_order_id, o.order_id, rtrim(o.security_id) AS security_id, tt.abbreviation AS trade_type,
+       d.abbreviation AS destination, e.quantity_ordered, e.quantity_filled, e.attempts_spent,
+       a.id::text AS attempt_id, a.started_at, extract(epoch FROM now() - a.started_at)::float8 AS open_s,
+       a.kind, a.code, coalesce(a.floor_id, 0) AS floor_id,
+       coalesce(a.floor_void OR a.epoch < (SELECT epoch FROM downstream), false) AS floor_void,
+       coalesce(a.adopted, false) AS adopted, coalesce(a.kind = 'requeued', false) AS requeued,
+       coalesce(a.look_ups, 0) AS look_ups,
+       extract(epoch FROM a.settle_from + a.settle_ms * interval '1 ms' - now())::float8 AS settles_in_s,
+       extract(epoch FROM a.next_action_at - now())::float8 AS due_in_s
 FROM execution e
 CROSS JOIN LATERAL (SELECT * FROM trade_order t WHERE t.id = e.trade_order_id OFFSET 0) o
 JOIN execution_status s ON s.id = e.execution_status_id
 JOIN destination d ON d.id = e.destination_id
 LEFT JOIN trade_type tt ON tt.id = e.trade_type_id
 LEFT JOIN LATERAL (SELECT * FROM submission_attempt t WHERE t.id = e.attempt_id OFFSET 0) a ON true
-"""
-"""In the order of the fields of Case."""
+WHERE e.id = ANY(:ids)
+ORDER BY e.id;
 
-CASES = f"SELECT {_CASE} WHERE e.id = ANY(:ids) ORDER BY e.id"
-
-UNKNOWNS = """
+-- name: unknowns
+-- Unknown outcomes, and executions left claimed by a dead process; found by the open attempts.
 WITH open AS MATERIALIZED (
     SELECT id, execution_ids, started_at, lease_until FROM submission_attempt WHERE next_action_at IS NOT NULL
 ), doubtful AS MATERIALIZED (
@@ -43,32 +37,37 @@ WITH open AS MATERIALIZED (
         OFFSET 0
     ) e
 )
-SELECT id, count(*) OVER () AS total FROM doubtful ORDER BY started_at, id LIMIT :limit
-"""
-"""Unknown outcomes, and what a process that is gone left claimed: found by the open attempts."""
+SELECT id, count(*) OVER () AS total FROM doubtful ORDER BY started_at, id LIMIT :limit;
 
-HOLDER = """
-SELECT id FROM execution WHERE execution_service_id = :service_id AND id <> :id ORDER BY id LIMIT 1
-"""
+-- name: holder
+SELECT id FROM execution WHERE execution_service_id = :service_id AND id <> :id ORDER BY id LIMIT 1;
 
-ONE_AT_A_TIME = "SELECT pg_advisory_xact_lock(:key, :service_id)"
-"""Nobody else says of another execution that it has the same id, until this transaction ends."""
+-- name: one_resolution_of_a_service_id
+-- Until this transaction ends, no other one resolves an execution to the same id of the Execution Service.
+SELECT pg_advisory_xact_lock(:key, :service_id);
 
-RESOLVE = SETTLE.format(
-    fence="",
-    attempt="look_ups = look_ups",
-    news="false",
-    evidence="""
+-- name: lock
+-- A statement of its own, so that the next one reads what earlier holders of the locks wrote.
+SELECT id FROM execution WHERE id = ANY(:ids) ORDER BY id FOR NO KEY UPDATE;
+
+-- name: resolve
+-- As a look-up is recorded, with the same fencing; the evidence has a row of its own.
+WITH gate AS (
+    SELECT true AS is_open
+), {settled}, attempt AS (
+    UPDATE submission_attempt SET next_action_at = {next_action} WHERE id = :attempt_id
+), evidence AS (
     INSERT INTO submission_evidence
         (execution_id, source, code, attempt_id, state_before, state, service_id_before, service_id, actor,
          message)
     SELECT a.id, 'operator', :code, :attempt_id, a.state_before, a.state, b.service_id, a.service_id, :actor,
            :reason
-    FROM after a JOIN before b ON b.id = a.id""",
+    FROM after a JOIN before b ON b.id = a.id
 )
-"""As a look-up is recorded, with the same fencing; the evidence stands in a row of its own."""
+{recorded};
 
-FIRST_ATTEMPTS = """
+-- name: first_attempts
+-- Where the look-up for a requeue starts, and when everything that was ever sent had to have arrived.
 SELECT DISTINCT ON (m.execution_id)
        m.execution_id, m.floor_id,
        min(m.epoch) OVER per_execution AS epoch,
@@ -81,11 +80,9 @@ FROM (
     WHERE x.execution_id = ANY(:ids) AND t.state <> 'queued'
 ) m
 WINDOW per_execution AS (PARTITION BY m.execution_id)
-ORDER BY m.execution_id, m.started_at, m.id
-"""
-"""Where a look-up for a requeue has to begin, and when all that was ever sent had to have arrived."""
+ORDER BY m.execution_id, m.started_at, m.id;
 
-_ENDED_FROM = """
+-- fragment: ended_from
 FROM execution e
 CROSS JOIN LATERAL (SELECT * FROM trade_order t WHERE t.id = e.trade_order_id OFFSET 0) o
 JOIN execution_status s ON s.id = e.execution_status_id
@@ -104,41 +101,35 @@ LEFT JOIN LATERAL (
     ORDER BY v.id DESC
     LIMIT 1
 ) v ON true
-"""
 
-_ENDED_CODE = "coalesce(v.code, f.code, a.code, '')"
-
-LOCK = "SELECT id FROM execution WHERE id = ANY(:ids) ORDER BY id FOR NO KEY UPDATE"
-"""Alone, so that what is read next is what the ones before left."""
-
-ENDED = f"""
-SELECT e.id, {STATE_SHOWN} AS state, e.execution_service_id, e.trade_order_id, o.order_id,
+-- name: ended
+-- In the order of the fields of Ended.
+SELECT e.id, {state_shown} AS state, e.execution_service_id, e.trade_order_id, o.order_id,
        rtrim(o.security_id) AS security_id, d.abbreviation AS destination, e.quantity_ordered,
-       e.attempts_spent, a.started_at, {_ENDED_CODE} AS code,
+       e.attempts_spent, a.started_at, coalesce(v.code, f.code, a.code, '') AS code,
        coalesce(v.message, f.message, a.message, '') AS message
-{_ENDED_FROM}
+{ended_from}
 WHERE e.id = ANY(:ids)
-ORDER BY e.id
-"""
-"""In the order of the fields of Ended."""
+ORDER BY e.id;
 
-FIND_ENDED = f"""
+-- name: find_ended
 SELECT e.id
-{_ENDED_FROM}
+{ended_from}
 WHERE e.submission_state = ANY(:states)
-  AND (cardinality(:codes) = 0 OR {_ENDED_CODE} = ANY(:codes))
-  AND (cardinality(:order_ids) = 0 OR o.order_id = ANY(:order_ids))
-  AND (cardinality(:destinations) = 0 OR d.abbreviation = ANY(:destinations))
-  AND (:since IS NULL OR a.started_at >= :since)
-  AND (:until IS NULL OR a.started_at < :until)
+  AND (cardinality(:codes::text[]) = 0 OR coalesce(v.code, f.code, a.code, '') = ANY(:codes))
+  AND (cardinality(:order_ids::int[]) = 0 OR o.order_id = ANY(:order_ids))
+  AND (cardinality(:destinations::text[]) = 0 OR d.abbreviation = ANY(:destinations))
+  AND (:since::timestamptz IS NULL OR a.started_at >= :since)
+  AND (:until::timestamptz IS NULL OR a.started_at < :until)
 ORDER BY e.id
-LIMIT :limit
-"""
+LIMIT :limit;
 
-REQUEUE = """
+-- name: requeue
+-- On rows locked by this transaction. The time budget starts when the execution is next claimed.
 WITH wanted AS MATERIALIZED (
     SELECT *
-    FROM unnest(:ids, cast(:attempt_ids AS uuid[]), :floor_ids, :epochs, :settle_ms, :settle_from)
+    FROM unnest(:ids::int[], :attempt_ids::uuid[], :floor_ids::int[], :epochs::int[], :settle_ms::int[],
+                :settle_from::timestamptz[])
         AS t(id, attempt_id, floor_id, epoch, settle_ms, settle_from)
 ), evidence AS (
     INSERT INTO submission_evidence
@@ -165,28 +156,24 @@ WITH wanted AS MATERIALIZED (
 )
 UPDATE trade_order o
 SET quantity_sent = p.quantity_sent, submitted = p.submitted, version = o.version + 1
-FROM unnest(:order_ids, :quantities_sent, :submitted) AS p(id, quantity_sent, submitted)
-WHERE o.id = p.id
-"""
-"""On rows locked by this transaction. The time budget begins when the execution is next claimed."""
+FROM unnest(:order_ids::int[], :quantities_sent::numeric[], :submitted::bool[]) AS p(id, quantity_sent, submitted)
+WHERE o.id = p.id;
 
-ATTEMPTS_OF = """
+-- name: attempts_of
 SELECT t.id::text, t.state, t.owner, cardinality(t.execution_ids) AS size, t.started_at, t.lease_until,
        t.closed_at, t.next_action_at, t.floor_id,
        t.floor_void OR t.epoch < (SELECT epoch FROM downstream) AS floor_void, t.adopted, t.look_ups, t.kind,
        t.code, t.message, t.http_status, t.duration_ms, t.finding_ids, t.finding_states, t.finding_codes,
        t.finding_messages
 FROM submission_attempt t
-WHERE t.execution_ids @> ARRAY[cast(:id AS integer)]
+WHERE t.execution_ids @> ARRAY[:id::int]
 ORDER BY t.started_at, t.id
-LIMIT :limit
-"""
+LIMIT :limit;
 
-EVIDENCE_OF = """
+-- name: evidence_of
 SELECT found_at, source, code, attempt_id::text, state_before, state, service_id_before, service_id, actor,
        message
 FROM submission_evidence
 WHERE execution_id = :id
 ORDER BY id
-LIMIT :limit
-"""
+LIMIT :limit;

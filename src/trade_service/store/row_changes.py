@@ -1,0 +1,171 @@
+"""Trade orders and executions that clients write directly, by one transaction each.
+
+Not the submission path: rows are locked, rules decide what is written, and only then is it written.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import msgspec
+
+from trade_service.domain.errors import AlreadyExists, InUse, NotFound, VersionConflict
+from trade_service.domain.execution_changes import ExecutionValues, OrderUse
+from trade_service.domain.executions import Execution, is_possible_id
+from trade_service.domain.money import ZERO
+from trade_service.domain.orders import TradeOrder
+from trade_service.domain.reference import STATUS_NEW
+from trade_service.store.database import Database, Session
+from trade_service.store.execution_reads import to_execution, to_order
+from trade_service.store.order_store import lock_orders
+from trade_service.store.request_key_store import keyed_transaction
+from trade_service.store.statements import load
+from trade_service.store.violations import stale_references, taken_as, used_as
+from trade_service.trading.model import Addition, StoredExecution
+from trade_service.trading.ports import Change, Decide
+from trade_service.trading.request_keys import Created
+
+SQL = load("changes")
+
+
+class PostgresOrderChanges:
+    """The port OrderChanges on PostgreSQL."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def update(
+        self, trade_order_id: int, version: int, decide: Callable[[TradeOrder, OrderUse], TradeOrder]
+    ) -> TradeOrder:
+        async with self._database.transaction() as session:
+            order = await _lock_order(session, trade_order_id, version)
+            new = decide(order, await _use_of(session, trade_order_id))
+            message = f"orderId: {new.order_id} is taken, and every trade order needs its own"
+            taken = AlreadyExists(message, field="orderId", value=new.order_id)
+            with stale_references(), taken_as(taken):
+                (row,) = await session.fetch(SQL["update_order"], **msgspec.structs.asdict(new))
+                return to_order(row)
+
+    async def move(self, trade_order_ids: Sequence[int], blotter_id: int) -> list[TradeOrder]:
+        async with self._database.transaction() as session:
+            orders = await _lock_orders(session, trade_order_ids)
+            others = [order.id for order in orders.values() if order.blotter_id != blotter_id]
+            if others:
+                with stale_references():
+                    rows = await session.fetch(SQL["move_orders"], ids=others, blotter_id=blotter_id)
+                orders |= {order.id: order for order in map(to_order, rows)}
+        return list(orders.values())
+
+    async def delete(
+        self, trade_order_id: int, version: int, decide: Callable[[TradeOrder, OrderUse], None]
+    ) -> None:
+        async with self._database.transaction() as session:
+            order = await _lock_order(session, trade_order_id, version)
+            decide(order, await _use_of(session, trade_order_id))
+            message = f"trade order {trade_order_id} has just received an execution: it cannot be deleted"
+            with used_as(InUse(message, id=trade_order_id)):
+                await session.execute(SQL["delete_order"], id=trade_order_id)
+
+
+class PostgresExecutionChanges:
+    """The port ExecutionChanges on PostgreSQL."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def create(self, values: ExecutionValues, decide: Decide) -> StoredExecution:
+        with stale_references():
+            async with keyed_transaction(self._database) as (session, making):
+                orders = await _lock_orders_of(session, values.trade_order_id)
+                addition = decide(orders[values.trade_order_id])
+                execution = await _insert(session, addition)
+                orders = await _write_quantities(session, addition.order)
+                making.created = Created((execution.id,))
+        return StoredExecution(execution, orders[addition.order.id])
+
+    async def update(
+        self, execution_id: int, version: int, trade_order_id: int, decide: Change
+    ) -> StoredExecution:
+        with stale_references():
+            async with self._database.transaction() as session:
+                old = await _lock_execution(session, execution_id, version)
+                orders = await _lock_orders_of(session, old.trade_order_id, trade_order_id)
+                changed = decide(old, orders)
+                new = changed.execution
+                assert new is not None
+                written = await session.fetch_value(SQL["update_execution"], **msgspec.structs.asdict(new))
+                orders |= await _write_quantities(session, *changed.orders)
+        return StoredExecution(msgspec.structs.replace(new, version=written), orders[new.trade_order_id])
+
+    async def delete(self, execution_id: int, version: int, decide: Change) -> None:
+        async with self._database.transaction() as session:
+            old = await _lock_execution(session, execution_id, version)
+            changed = decide(old, await _lock_orders_of(session, old.trade_order_id))
+            await session.execute(SQL["delete_execution"], id=execution_id)
+            await _write_quantities(session, *changed.orders)
+
+
+async def _lock_orders(session: Session, trade_order_ids: Sequence[int]) -> dict[int, TradeOrder]:
+    """Locks the orders that exist."""
+    return await lock_orders(session, [one for one in trade_order_ids if is_possible_id(one)])
+
+
+async def _lock_order(session: Session, trade_order_id: int, version: int) -> TradeOrder:
+    order = (await _lock_orders(session, [trade_order_id])).get(trade_order_id)
+    if order is None:
+        raise NotFound.of("trade order", trade_order_id)
+    if order.version != version:
+        raise VersionConflict.of("trade order", trade_order_id, version, order.version)
+    return order
+
+
+async def _lock_orders_of(session: Session, *trade_order_ids: int) -> dict[int, TradeOrder]:
+    """Locks the orders of an execution; raises NotFound unless all exist."""
+    orders = await _lock_orders(session, trade_order_ids)
+    for order_id in trade_order_ids:
+        if order_id not in orders:
+            raise NotFound.in_field("tradeOrderId", "trade order", order_id)
+    return orders
+
+
+async def _use_of(session: Session, trade_order_id: int) -> OrderUse:
+    ((any_id, in_flight_id),) = await session.fetch(
+        SQL["order_use"], id=trade_order_id, status_new_name=STATUS_NEW
+    )
+    return OrderUse(any=any_id, in_flight=in_flight_id)
+
+
+async def _lock_execution(session: Session, execution_id: int, version: int) -> Execution:
+    if is_possible_id(execution_id):
+        row = await session.fetch_row(SQL["lock_execution"], id=execution_id, status_new_name=STATUS_NEW)
+        if row is not None:
+            execution = to_execution(row)
+            if execution.version != version:
+                raise VersionConflict.of("execution", execution_id, version, execution.version)
+            return execution
+    raise NotFound.of("execution", execution_id)
+
+
+async def _insert(session: Session, addition: Addition) -> Execution:
+    """Writes an execution; what the database adds to it is its id, version and, unless given, timestamp."""
+    values: dict[str, Any] = msgspec.structs.asdict(addition.values)
+    values |= {
+        "quantity_placed": addition.values.quantity_placed or ZERO,
+        "quantity_filled": addition.values.quantity_filled or ZERO,
+        "submission_state": addition.state,
+    }
+    (row,) = await session.fetch(SQL["insert_execution"], **values)
+    return Execution(**(values | dict(row)))
+
+
+async def _write_quantities(session: Session, *orders: TradeOrder) -> dict[int, TradeOrder]:
+    """Writes the quantities sent; returns the orders with their new versions."""
+    if not orders:
+        return {}
+    rows = await session.fetch(
+        SQL["move_quantities"],
+        ids=[order.id for order in orders],
+        quantities_sent=[order.quantity_sent for order in orders],
+        submitted=[order.submitted for order in orders],
+    )
+    versions = {row["id"]: row["version"] for row in rows}
+    return {order.id: msgspec.structs.replace(order, version=versions[order.id]) for order in orders}
