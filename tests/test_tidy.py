@@ -49,7 +49,6 @@ SHARED_STEMS = {
 """File names in three rooms or more: a ratchet, to be empty."""
 SHARED_CLASSES = {
     "ExecutionPost",
-    "Source",
 }
 """Public classes that two modules define: a ratchet, to be empty."""
 
@@ -246,19 +245,6 @@ def test_the_old_wording_goes(wording: str) -> None:
         for _ in pattern.finditer(line)
     ]
     assert len(found) <= OLD_WORDING[wording], f"say it plainly ({len(found)} places): {found}"
-
-
-def test_every_store_in_memory_passes_the_behaviour_suite() -> None:
-    """A store port with two implementations has one suite, which both of them pass."""
-    stores = {
-        node.name
-        for _, tree in _parsed((ROOT / "tests/world").glob("store*.py"))
-        for node in tree.body
-        if isinstance(node, ast.ClassDef) and node.name.startswith("Memory")
-    }
-    assert len(stores) >= 6
-    suite = (ROOT / "tests/behaviour/memory_ledger.py").read_text("utf-8")
-    assert not {name for name in stores if f"{name}(" not in suite}
 
 
 def test_no_leftovers() -> None:

@@ -24,9 +24,9 @@ from trade_service.trading.listing import service
 from trade_service.trading.listing.model import (
     EXECUTION_FIELDS,
     ORDER_FIELDS,
-    Field,
     Filter,
     Kind,
+    ListField,
     ListQuery,
     SortKey,
     Test,
@@ -73,7 +73,7 @@ async def lists(postgres: TestServer, template_database: str) -> AsyncIterator[L
         await database.close()
 
 
-def queries(fields: Mapping[str, Field]) -> SearchStrategy[ListQuery]:
+def queries(fields: Mapping[str, ListField]) -> SearchStrategy[ListQuery]:
     sortable = [name for name, field in fields.items() if field.sortable]
     sorts = st.lists(st.sampled_from(sortable), unique=True, max_size=3).flatmap(
         lambda names: st.tuples(*(st.builds(SortKey, st.just(name), st.booleans()) for name in names))

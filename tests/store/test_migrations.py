@@ -5,11 +5,11 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
+from tests.support.tables import metadata
 from trade_service.store.alembic_run import configured
 from trade_service.store.database import Database
 from trade_service.store.migrate import MIGRATIONS, revisions
 from trade_service.store.migrations import VERSION_TABLE
-from trade_service.store.tables import metadata
 
 
 async def test_migrated_schema_is_the_declared_one(database: Database) -> None:

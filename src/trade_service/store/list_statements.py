@@ -58,7 +58,7 @@ class Column(msgspec.Struct, frozen=True):
         return "char(24)" if self.is_id else _TYPES[self.kind]
 
 
-class Source(msgspec.Struct, frozen=True):
+class ListSource(msgspec.Struct, frozen=True):
     """A list: its table, its fields, and the columns of its answer."""
 
     table: str
@@ -87,7 +87,7 @@ def _directory(alias: str, table: str, id_column: str, *joins: str) -> Column:
     return Column(name, Kind.TEXT, (*joins, join), scan=over_used_values(id_column.removeprefix("o."), table))
 
 
-ORDERS = Source(
+ORDERS = ListSource(
     table="trade_order",
     alias="o",
     columns={
@@ -115,7 +115,7 @@ ORDERS = Source(
     answer=f"SELECT {_ORDER_COLUMNS}, {{keys}} FROM ({{page}}) o ORDER BY {{order}}",
 )
 
-EXECUTIONS = Source(
+EXECUTIONS = ListSource(
     table="execution",
     alias="e",
     columns={
@@ -200,25 +200,25 @@ def filter_values(filters: Sequence[Filter]) -> dict[str, object]:
     }
 
 
-def reads_whole_table(source: Source, query: ListQuery) -> bool:
+def reads_whole_table(source: ListSource, query: ListQuery) -> bool:
     """Whether a page takes reading (and sorting) all rows."""
     indexed = query.sort[0].field in source.indexed or _scan(source, shape_of(query)) is not None
     return not indexed and not finds_by_index(source, query.filters)
 
 
-def fast_sorts(source: Source) -> list[str]:
+def fast_sorts(source: ListSource) -> list[str]:
     """The fields by which a list of any size is sorted quickly."""
     return [name for name, column in source.columns.items() if name in source.indexed or column.scan]
 
 
-def finds_by_index(source: Source, filters: Sequence[Filter]) -> bool:
+def finds_by_index(source: ListSource, filters: Sequence[Filter]) -> bool:
     """Whether an index leads to the rows that meet the filters."""
     return any(one.field in source.indexed and one.test is Test.ANY_OF for one in filters)
 
 
 @lru_cache(maxsize=1000)
 def page_statement(source_name: str, shape: Shape) -> Statement:
-    """Reads one page: rows as `Source.answer` says, then the values of the sort keys."""
+    """Reads one page: rows as `ListSource.answer` says, then the values of the sort keys."""
     source = SOURCES[source_name]
     directions = ["DESC" if key.descending else "ASC" for key in shape.sort]
     text = source.answer.format(
@@ -229,7 +229,7 @@ def page_statement(source_name: str, shape: Shape) -> Statement:
     return Statement.parsed(text)
 
 
-def _page(source: Source, shape: Shape) -> str:
+def _page(source: ListSource, shape: Shape) -> str:
     """Selects the rows and k0, k1, ..."""
     if (scan := _scan(source, shape)) is not None:
         first, second = (key.descending for key in shape.sort)
@@ -246,14 +246,14 @@ def _page(source: Source, shape: Shape) -> str:
     )
 
 
-def _scan(source: Source, shape: Shape) -> SkipScan | None:
+def _scan(source: ListSource, shape: Shape) -> SkipScan | None:
     """How to go from name to name, where each name's rows can be found without those of the others."""
     scan = source.columns[shape.sort[0].field].scan
     near = shape.scanned or source.scanned_far
     return scan if len(shape.sort) == 2 and not shape.tests and near else None
 
 
-def _sorted_rows(source: Source, shape: Shape, wanted: str) -> str:
+def _sorted_rows(source: ListSource, shape: Shape, wanted: str) -> str:
     keys = [source.columns[key.field].expression for key in shape.sort]
     ways = ["DESC" if key.descending else "ASC" for key in shape.sort]
     conditions = [*_conditions(source, shape), *([_behind(source, shape.sort)] if shape.after_cursor else [])]
@@ -305,7 +305,7 @@ def _tests(filters: Sequence[Filter]) -> tuple[tuple[str, Test, bool], ...]:
     return tuple((one.field, one.test, len(one.values) == 1) for one in filters)
 
 
-def _joins(source: Source, shape: Shape) -> str:
+def _joins(source: ListSource, shape: Shape) -> str:
     """Each join once: those of the sort keys and of filters that test the column itself."""
     names = [key.field for key in shape.sort]
     names += [name for name, *_ in shape.tests if not source.columns[name].lookup]
@@ -316,7 +316,7 @@ def _where(conditions: Sequence[str]) -> str:
     return f" WHERE {' AND '.join(conditions)}" if conditions else ""
 
 
-def _conditions(source: Source, shape: Shape) -> Iterator[str]:
+def _conditions(source: ListSource, shape: Shape) -> Iterator[str]:
     for place, (name, test, single) in enumerate(shape.tests):
         column = source.columns[name]
         many = test is Test.ANY_OF and not single
@@ -342,7 +342,7 @@ def _same_text(expression: str, bind: str, single: bool) -> str:
     return f"lower({expression}) = ANY(ARRAY(SELECT lower(v) FROM unnest({bind}) v))"
 
 
-def _behind(source: Source, sort: Sequence[SortKey]) -> str:
+def _behind(source: ListSource, sort: Sequence[SortKey]) -> str:
     """Rows that come after the cursor's."""
     columns = [source.columns[key.field] for key in sort]
     keys = [column.expression for column in columns]
@@ -357,4 +357,4 @@ def _behind(source: Source, sort: Sequence[SortKey]) -> str:
     return "(" + " OR ".join(f"({case})" for case in cases) + ")"
 
 
-SOURCES: Mapping[str, Source] = {"orders": ORDERS, "executions": EXECUTIONS}
+SOURCES: Mapping[str, ListSource] = {"orders": ORDERS, "executions": EXECUTIONS}

@@ -1,6 +1,6 @@
 """The database of the earlier service: its tables, its reference data, and how to recognise it.
 
-Frozen: this is what migration 0001 creates or finds, whatever `store.tables` says later.
+Frozen: this is what migration 0001 creates or finds, whatever later migrations change.
 """
 
 from collections.abc import Mapping

@@ -43,7 +43,7 @@ class Test(StrEnum):
     AT_MOST = "at_most"
 
 
-class Field(msgspec.Struct, frozen=True):
+class ListField(msgspec.Struct, frozen=True):
     """A field that clients sort or filter by."""
 
     name: str
@@ -53,7 +53,7 @@ class Field(msgspec.Struct, frozen=True):
     filters: tuple[Test, ...] = (Test.ANY_OF,)
 
 
-def _fields(*fields: Field) -> Mapping[str, Field]:
+def _fields(*fields: ListField) -> Mapping[str, ListField]:
     return {field.name: field for field in fields}
 
 
@@ -70,33 +70,33 @@ SUBMISSION_STATE = "submissionState"
 """A field of executions for internal filters."""
 
 ORDER_FIELDS = _fields(
-    Field("id", Kind.INTEGER),
-    Field("orderId", Kind.INTEGER),
-    Field("orderType", Kind.TEXT),
-    Field("quantity", Kind.DECIMAL, filters=_RANGE),
-    Field("quantitySent", Kind.DECIMAL, filters=_RANGE),
-    Field("tradeTimestamp", Kind.INSTANT, filters=()),
-    Field("submitted", Kind.FLAG),
-    Field("blotter.abbreviation", Kind.TEXT),
-    Field(SECURITY_TICKER, Kind.TEXT),
-    Field(PORTFOLIO_NAME, Kind.TEXT),
+    ListField("id", Kind.INTEGER),
+    ListField("orderId", Kind.INTEGER),
+    ListField("orderType", Kind.TEXT),
+    ListField("quantity", Kind.DECIMAL, filters=_RANGE),
+    ListField("quantitySent", Kind.DECIMAL, filters=_RANGE),
+    ListField("tradeTimestamp", Kind.INSTANT, filters=()),
+    ListField("submitted", Kind.FLAG),
+    ListField("blotter.abbreviation", Kind.TEXT),
+    ListField(SECURITY_TICKER, Kind.TEXT),
+    ListField(PORTFOLIO_NAME, Kind.TEXT),
 )
 EXECUTION_FIELDS = _fields(
-    Field("id", Kind.INTEGER),
-    Field("executionTimestamp", Kind.INSTANT, filters=()),
-    Field("quantityOrdered", Kind.DECIMAL, filters=_RANGE),
-    Field("quantityPlaced", Kind.DECIMAL, filters=_RANGE),
-    Field("quantityFilled", Kind.DECIMAL, filters=_RANGE),
-    Field("tradeOrderId", Kind.INTEGER),
-    Field("executionStatus.abbreviation", Kind.TEXT),
-    Field("blotter.abbreviation", Kind.TEXT),
-    Field("tradeType.abbreviation", Kind.TEXT),
-    Field("destination.abbreviation", Kind.TEXT),
-    Field(SECURITY_TICKER, Kind.TEXT),
-    Field(PORTFOLIO_NAME, Kind.TEXT),
-    Field("executionServiceId", Kind.INTEGER, sortable=False),
+    ListField("id", Kind.INTEGER),
+    ListField("executionTimestamp", Kind.INSTANT, filters=()),
+    ListField("quantityOrdered", Kind.DECIMAL, filters=_RANGE),
+    ListField("quantityPlaced", Kind.DECIMAL, filters=_RANGE),
+    ListField("quantityFilled", Kind.DECIMAL, filters=_RANGE),
+    ListField("tradeOrderId", Kind.INTEGER),
+    ListField("executionStatus.abbreviation", Kind.TEXT),
+    ListField("blotter.abbreviation", Kind.TEXT),
+    ListField("tradeType.abbreviation", Kind.TEXT),
+    ListField("destination.abbreviation", Kind.TEXT),
+    ListField(SECURITY_TICKER, Kind.TEXT),
+    ListField(PORTFOLIO_NAME, Kind.TEXT),
+    ListField("executionServiceId", Kind.INTEGER, sortable=False),
 )
-FIELDS: Mapping[ListName, Mapping[str, Field]] = {"orders": ORDER_FIELDS, "executions": EXECUTION_FIELDS}
+FIELDS: Mapping[ListName, Mapping[str, ListField]] = {"orders": ORDER_FIELDS, "executions": EXECUTION_FIELDS}
 
 
 class Filter(msgspec.Struct, frozen=True):

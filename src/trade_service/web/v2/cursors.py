@@ -10,7 +10,7 @@ import msgspec
 from trade_service.domain.errors import InvalidInput
 from trade_service.domain.executions import is_possible_id
 from trade_service.domain.money import parse_decimal
-from trade_service.trading.listing.model import Cursor, Field, Kind, SortKey, Value, total_order
+from trade_service.trading.listing.model import Cursor, Kind, ListField, SortKey, Value, total_order
 
 MAX_CHARS = 4000
 _RULE = "must be a nextCursor of this list, as it was answered"
@@ -36,7 +36,7 @@ def encode(cursor: Cursor) -> str:
     return base64.urlsafe_b64encode(raw).decode().rstrip("=")
 
 
-def decode(text: str, fields: Mapping[str, Field]) -> Cursor:
+def decode(text: str, fields: Mapping[str, ListField]) -> Cursor:
     """The cursor; raises InvalidInput for anything that `encode` did not make for such a list."""
     try:
         if len(text) > MAX_CHARS:

@@ -15,9 +15,9 @@ from trade_service.domain.money import parse_decimal, without_float_error
 from trade_service.trading.listing.model import (
     MAX_LIMIT,
     MAX_VALUES,
-    Field,
     Filter,
     Kind,
+    ListField,
     ListQuery,
     SortKey,
     Test,
@@ -48,7 +48,7 @@ def given_in(request: Request[Any, Any, Any]) -> Given:
     return {name: request.query_params.getall(name) for name in request.query_params}
 
 
-def filter_names(field: Field) -> Iterator[tuple[str, Test, tuple[str, ...]]]:
+def filter_names(field: ListField) -> Iterator[tuple[str, Test, tuple[str, ...]]]:
     """The parameters that filter by a field: name, test, and aliases."""
     for test in field.filters:
         if test is Test.ANY_OF:
@@ -63,7 +63,7 @@ def filter_names(field: Field) -> Iterator[tuple[str, Test, tuple[str, ...]]]:
             )
 
 
-def read_list_query(given: Given, fields: Mapping[str, Field]) -> ListQuery:
+def read_list_query(given: Given, fields: Mapping[str, ListField]) -> ListQuery:
     """The query of a list; raises InvalidInput naming parameter, value and rule.
 
     Unknown names are ignored, and so are empty values: forms send those.
@@ -85,7 +85,7 @@ def read_list_query(given: Given, fields: Mapping[str, Field]) -> ListQuery:
     return ListQuery(limit, 0, cursor.sort, filters, cursor)
 
 
-def read_filters(conditions: Mapping[str, Any], fields: Mapping[str, Field]) -> tuple[Filter, ...]:
+def read_filters(conditions: Mapping[str, Any], fields: Mapping[str, ListField]) -> tuple[Filter, ...]:
     """The conditions of a body, under the names of the parameters: texts, numbers, flags, or lists of them.
 
     Raises InvalidInput for no condition and for an unknown name: a typing error must not widen what is sent.
@@ -104,7 +104,7 @@ def read_filters(conditions: Mapping[str, Any], fields: Mapping[str, Field]) -> 
     return filters
 
 
-def _plain_names(fields: Mapping[str, Field]) -> Iterator[str]:
+def _plain_names(fields: Mapping[str, ListField]) -> Iterator[str]:
     return (name for field in fields.values() for name, *_ in filter_names(field))
 
 
@@ -140,7 +140,7 @@ def _aliases(name: str) -> Iterator[str]:
         yield snake
 
 
-def _filters(given: Given, fields: Mapping[str, Field]) -> Iterator[Filter]:
+def _filters(given: Given, fields: Mapping[str, ListField]) -> Iterator[Filter]:
     for field in fields.values():
         for name, test, aliases in filter_names(field):
             texts = [(known, text) for known in (name, *aliases) for text in given.get(known, ())]
@@ -184,7 +184,7 @@ def _value(kind: Kind, text: str, name: str) -> Value:
             return datetime.fromisoformat(text)
 
 
-def _sort(text: str, fields: Mapping[str, Field]) -> tuple[SortKey, ...]:
+def _sort(text: str, fields: Mapping[str, ListField]) -> tuple[SortKey, ...]:
     spelled = {name: name for name, field in fields.items() if field.sortable}
     for name in list(spelled):
         spelled |= {alias: name for alias in _aliases(name) if alias not in spelled}
@@ -212,7 +212,7 @@ def _single(given: Given, name: str) -> str:
     return texts[0] if texts else ""
 
 
-def list_parameters(fields: Mapping[str, Field]) -> tuple[Parameter, ...]:
+def list_parameters(fields: Mapping[str, ListField]) -> tuple[Parameter, ...]:
     """Every query parameter of a list, under the names of the contract."""
     sortable = ", ".join(name for name, field in fields.items() if field.sortable)
     parameters = [
