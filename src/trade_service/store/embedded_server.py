@@ -171,19 +171,19 @@ async def launch_server(folder: Folder, binaries: Binaries, server_lock: int) ->
     """Starts `postgres`, detached; it and its children inherit `server_lock`. It is not ready yet on return."""
     settings = SETTINGS | _listening(folder, binaries)
     options = [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
-    command = [str(binaries.bin / "postgres"), "-D", str(folder.cluster), *options]
     # postgres refuses to start while the pid in a stale file is alive, whatever process that is by now. Here it
     # is proven not to be a server of this folder, and postgres ignores the pid it finds under this name; all its
-    # other safeguards stay. pg_ctl sets the name itself, hence `env`.
-    if stale := read_pid_file(folder):
-        command.insert(0, f"PG_GRANDPARENT_PID={stale.pid}")
+    # other safeguards stay. pg_ctl sets the name itself, so a shell sets it again.
+    stale = read_pid_file(folder)
+    script = ["-c", 'export PG_GRANDPARENT_PID="$0"; exec "$@"', str(stale.pid if stale else 0)]
+    command = [*script, str(binaries.bin / "postgres"), "-D", str(folder.cluster), *options]
     if folder.log.exists() and folder.log.stat().st_size > LOG_LIMIT_BYTES:
         folder.log.replace(folder.old_log)
     with folder.log.open("ab") as log:
         folder.log.chmod(0o600)
         keep_owner(folder, folder.log)
         starter = binaries.launch(
-            "pg_ctl", "start", "-W", "-s", "-p", "env", "-o", shlex.join(command),
+            "pg_ctl", "start", "-W", "-s", "-p", "sh", "-o", shlex.join(command),
             stdout=log, stderr=log, pass_fds=(server_lock,), env={"PGDATA": str(folder.cluster)},
         )  # fmt: skip
     await asyncio.to_thread(starter.wait)
