@@ -53,26 +53,26 @@ SHARED_CLASSES = {
 """Public classes that two modules define: a ratchet, to be empty."""
 
 OLD_WORDING = {
-    r"\btells\b": 115,
-    r"\btold\b": 173,
-    r"\bwhat (?:be)?came of\b": 38,
-    r"\bwhoever\b": 19,
-    r"\bsomebody\b": 19,
-    r"\bhas to be\b": 14,
+    r"\btells\b": 5,
+    r"\btold\b": 36,
+    r"\bwhat (?:be)?came of\b": 12,
+    r"\bwhoever\b": 8,
+    r"\bsomebody\b": 11,
+    r"\bhas to be\b": 4,
     r"\bthe heart\b": 5,
-    r"\btheirs\b": 9,
-    r"\bby hand\b": 25,
-    r"\b(?:gives?|gave|given|giving) up\b": 27,
-    r"\b(?:put|puts|putting) off\b": 3,
+    r"\btheirs\b": 7,
+    r"\bby hand\b": 16,
+    r"\b(?:gives?|gave|given|giving) up\b": 20,
+    r"\b(?:put|puts|putting) off\b": 0,
     r"\bstands? open\b": 0,
-    r"\blets? through\b": 4,
-    r"\bearlier service\b": 68,
-    r"\btaken over\b": 8,
-    r"\bthe books\b": 4,
+    r"\blets? through\b": 0,
+    r"\bearlier service\b": 45,
+    r"\btaken over\b": 7,
+    r"\bthe books\b": 3,
     r"\b(?:nobody|not) foresaw\b": 3,
-    r"\bdice\b": 54,
-    r"\bby itself\b": 40,
-    r'"""(?:See|As) [A-Z][A-Za-z]+\.': 75,
+    r"\bdice\b": 32,
+    r"\bby itself\b": 31,
+    r'"""(?:See|As) [A-Z][A-Za-z]+\.': 31,
 }
 """Wording to avoid, with the number of places that still have it: a ratchet, to be 0."""
 
@@ -207,6 +207,27 @@ def test_src_uses_what_it_defines() -> None:
         if not name.startswith("_") and name not in used
     }
     assert not unused - set(UNUSED_ALLOWED), f"used by nothing in src: {sorted(unused - set(UNUSED_ALLOWED))}"
+
+
+def _imported(tree: ast.Module, modules: set[str]) -> set[str]:
+    """The modules of ours that a module imports when it is loaded itself."""
+    found = set()
+    for node in tree.body:
+        match node:
+            case ast.ImportFrom(module=str(module)):
+                names = [f"{module}.{alias.name}" for alias in node.names]
+                found |= {name if name in modules else module for name in names}
+            case ast.Import():
+                found |= {alias.name for alias in node.names}
+    return found & modules
+
+
+def test_no_modules_import_each_other() -> None:
+    trees = {_module_name(path): tree for path, tree in _parsed(SOURCES)}
+    imports = {name: _imported(tree, set(trees)) for name, tree in trees.items()}
+    while leaves := [name for name, others in imports.items() if not others]:
+        imports = {name: others - {*leaves} for name, others in imports.items() if name not in leaves}
+    assert not imports, f"in a circle, or on the way to one: {sorted(imports)}"
 
 
 def _room(path: Path) -> str:

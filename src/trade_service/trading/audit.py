@@ -55,9 +55,9 @@ class NoteKind(StrEnum):
     EARLIER_LIFE = "earlier_life"
     """Ledger rows older than the execution with their number: this database was set up anew since."""
     LEGACY_ROWS = "old_rows"
-    """Executions that the earlier service sent."""
+    """Executions that the legacy service sent."""
     LEGACY_ORDERS = "old_orders"
-    """Orders of the earlier service whose quantitySent is not the sum over their executions."""
+    """Legacy orders whose quantitySent is not the sum over their executions."""
     IDLE_ATTEMPTS = "idle_attempts"
     """Open attempts that no longer own an execution; recovery closes them when they are due."""
 
@@ -85,7 +85,7 @@ class OwnExecution(msgspec.Struct, frozen=True):
 
 
 class AcceptedExecution(msgspec.Struct, frozen=True):
-    """An execution that this database calls accepted; `legacy` when the earlier service sent it."""
+    """An execution that this database holds as accepted; `legacy` when the legacy service sent it."""
 
     id: int
     execution_service_id: int | None
@@ -107,7 +107,7 @@ class Balance(msgspec.Struct, frozen=True, rename="camel"):
     wrong_orders: int
     """Orders of this service whose quantitySent is not the sum over their executions."""
     old_orders: int
-    """Those of the earlier service."""
+    """Legacy executions."""
 
     @property
     def is_balanced(self) -> bool:

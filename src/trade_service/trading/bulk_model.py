@@ -17,10 +17,10 @@ from trade_service.submission.model import (
 )
 
 BulkSubmissionId = str
-"""A UUID, version 7: it tells the time of its making."""
+"""A UUID, version 7: it contains the time of its creation."""
 
 _UNSENT_MESSAGE = (
-    "written by the earlier service and proven absent at the Execution Service: submit it again to send it"
+    "created by the legacy service and proven absent at the Execution Service: submit it again to send it"
 )
 _STATUS_OF = {
     SubmissionState.NONE: SubmitStatus.FAILED,
@@ -29,7 +29,7 @@ _STATUS_OF = {
     SubmissionState.EXHAUSTED: SubmitStatus.RETRY_EXHAUSTED,
 }
 SETTLED = FINAL | {SubmissionState.NONE}
-"""States in which nothing more happens to an execution that was asked for by itself."""
+"""States in which an execution stays until someone acts."""
 
 
 class BulkProgress(msgspec.Struct, frozen=True):
@@ -44,7 +44,7 @@ class BulkProgress(msgspec.Struct, frozen=True):
 
     @property
     def is_finished(self) -> bool:
-        """Whether nothing more happens by itself."""
+        """Whether it stays as it is until someone acts."""
         return self.pending == 0
 
 
@@ -79,7 +79,7 @@ class BulkAttempt(msgspec.Struct, frozen=True, rename="camel"):
 
 
 class BulkItem(msgspec.Struct, frozen=True):
-    """One execution of a bulk submission as it stands now."""
+    """The current state of one execution of a bulk submission."""
 
     request_index: int
     """Its place in the request, from 0."""
@@ -94,7 +94,7 @@ class BulkItem(msgspec.Struct, frozen=True):
     """The status that keeps it from being sent."""
 
     def result(self) -> ExecutionSubmitResult:
-        """The same as the submission of a single execution tells it."""
+        """The status in the terms of a single submission."""
         state = self.state
         if state is None:
             missing = ExecutionSubmitResult.not_claimed(NotClaimed(self.execution_id, None))

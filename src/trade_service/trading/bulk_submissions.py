@@ -75,7 +75,7 @@ class BulkSubmissionStore(Protocol):
 
 
 class BulkSubmissions:
-    """Submits many executions at once and tells how it goes, from any replica."""
+    """Submits many executions at once and reports their progress, from any replica."""
 
     def __init__(
         self,
@@ -137,7 +137,7 @@ class BulkSubmissions:
     async def items(
         self, submission_id: BulkSubmissionId, request_indexes: Sequence[int] | range
     ) -> list[BulkItem]:
-        """What became of the executions at these places of the request; raises NotFound."""
+        """The states of the executions at these places of the request; raises NotFound."""
         return await self._store.items(submission_id, request_indexes)
 
     async def settled_since(self, submission_id: BulkSubmissionId, seen: int, limit: int) -> list[BulkItem]:
