@@ -39,6 +39,26 @@ async def test_it_serves_until_it_is_stopped(
     assert simulator.books.total == 2
 
 
+_LISTS_ITS_MODULES = """
+import atexit, pathlib, sys
+atexit.register(lambda: pathlib.Path(__file__).with_name("modules").write_text(" ".join(sys.modules)))
+"""
+
+
+async def test_on_a_migrated_database_it_loads_no_migration_tool(
+    cli: Cli, simulator: RunningSimulator
+) -> None:
+    (cli.folder / "sitecustomize.py").write_text(_LISTS_ITS_MODULES)
+    async with await cli.under(PYTHONPATH=str(cli.folder)).start("serve", "--port", "0") as running:
+        url = (await running.line_with("Serving on ")).split()[2].rstrip(";")
+        assert await get(f"{url}/api/v1/health/readiness") == 200
+        running.send(signal.SIGTERM)
+        assert (await running.ended()).code == 0
+    modules = set((cli.folder / "modules").read_text().split())
+    assert {"asyncpg", "trade_service.store.migrate"} <= modules
+    assert not {"sqlalchemy", "alembic"} & modules
+
+
 async def test_a_stop_finishes_what_is_in_flight(cli: Cli, simulator: RunningSimulator) -> None:
     order_body = {"orderId": 1, "portfolioId": "P", "orderType": "BUY", "securityId": "IBM", "quantity": 5}
     async with await cli.start("serve", "--port", "0") as running, aiohttp.ClientSession() as session:

@@ -39,7 +39,7 @@ async def test_pages_are_read_from_an_index_in_order(
         await link.execute(f"SET random_page_cost = {random_page_cost}")
         for name, one in LIST_PLANS.items():
             statement = statements.page_statement(one.source, statements.shape_of(one.query))
-            probe = Probe(full, link, name, statement)
+            probe = Probe(link, name, statement)
             await probe.prepare()
             plan = await probe.plan(statements.page_values(one.query))
             await probe.drop()

@@ -61,7 +61,7 @@ async def test_a_sample_reads_about_the_same_number_of_rows_from_any_table(
     async with connected(full) as link:
         for mode in ("force_generic_plan", "force_custom_plan"):
             await link.execute(f"SET plan_cache_mode = {mode}")
-            probe = Probe(full, link, f"{source} {mode}", statements.sample_statement(source, shape))
+            probe = Probe(link, f"{source} {mode}", statements.sample_statement(source, shape))
             await probe.prepare()
             plan = await probe.plan(statements.filter_values(filters))
             await probe.drop()

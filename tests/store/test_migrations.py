@@ -6,10 +6,10 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
 from tests.support.tables import metadata
-from trade_service.store.alembic_run import configured
 from trade_service.store.database import Database
 from trade_service.store.migrate import MIGRATIONS, revisions
 from trade_service.store.migrations import VERSION_TABLE
+from trade_service.store.migrations.alembic_run import configured, run_wrapped
 
 
 async def test_migrated_schema_is_the_declared_one(database: Database) -> None:
@@ -21,8 +21,8 @@ async def test_migrated_schema_is_the_declared_one(database: Database) -> None:
         }
         return compare_metadata(MigrationContext.configure(connection, opts=options), metadata)
 
-    async with database.legacy.connect() as connection:
-        assert await connection.run_sync(differences) == []
+    async with database.session() as session:
+        assert await run_wrapped(session.connection, differences) == []
 
 
 def test_the_names_of_the_files_tell_the_revisions_in_their_order() -> None:

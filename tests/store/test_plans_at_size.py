@@ -155,7 +155,7 @@ async def test_executions_are_found_by_their_primary_key(sized: tuple[int, Datab
         for name, values in ({name: case.values for name, case in HOT.items()} | ours).items():
             # Behind a PgBouncer nobody turns it off.
             await link.execute(f"SET enable_seqscan = {'on' if name in ours else 'off'}")
-            probe = Probe(database, link, name, statements[name])
+            probe = Probe(link, name, statements[name])
             await probe.prepare()
             if wrong := complaint(name, await probe.plan(values), MOST_TOUCHED if name in ours else inf):
                 found[name] = wrong

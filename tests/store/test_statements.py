@@ -56,6 +56,5 @@ def test_every_statement_is_used(file: str, name: str) -> None:
 async def test_postgresql_prepares_every_statement(database: Database) -> None:
     async with database.session() as session:
         for name, statement in store_statements().items():
-            if isinstance(statement, Statement):
-                prepared = await session.connection.prepare(statement.text)
-                assert len(prepared.get_parameters()) == len(statement.parameters), name
+            prepared = await session.connection.prepare(statement.text)
+            assert len(prepared.get_parameters()) == len(statement.parameters), name

@@ -1,18 +1,15 @@
 """What PostgreSQL plans for the store's statements, and how many rows it then really touches."""
 
 import math
-import pkgutil
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager
 from decimal import Decimal
-from importlib import import_module
 from pathlib import Path
 from typing import Any, TypeAlias
 
 import asyncpg
 import msgspec
-from sqlalchemy import TextClause
 
 import trade_service.store
 from trade_service.store.database import Connection, Database
@@ -56,18 +53,11 @@ class Plan(msgspec.Struct, frozen=True):
 class Probe:
     """A statement of the store as a prepared statement of the server, in the very words the driver sends."""
 
-    def __init__(self, database: Database, link: Link, name: str, statement: TextClause | Statement) -> None:
+    def __init__(self, link: Link, name: str, statement: Statement) -> None:
         self._link = link
         self._name = f'"{name}"'
-        self._defaults: dict[str, object] = {}
-        if isinstance(statement, Statement):
-            self._words, self._parameters = statement.text, statement.parameters
-            self._defaults = dict.fromkeys(statement.parameters)
-            return
-        compiled = statement.compile(database.legacy.sync_engine)
-        self._words = str(compiled)
-        self._parameters = tuple(getattr(compiled, "positiontup", None) or ())
-        self._defaults = {name: bind.value for name, bind in compiled.binds.items()}
+        self._words, self._parameters = statement.text, statement.parameters
+        self._defaults = dict.fromkeys(statement.parameters)
 
     async def prepare(self) -> None:
         """Makes it known to the server, as the driver does once a connection."""
@@ -97,25 +87,14 @@ class Probe:
         return f"{self._name}({arguments})" if arguments else self._name
 
 
-def store_statements() -> dict[str, TextClause | Statement]:
-    """Every statement that the store holds ready, by file or module and name."""
+def store_statements() -> dict[str, Statement]:
+    """Every statement of the store's SQL files, by file and name."""
     folder = Path(trade_service.store.__path__[0], "sql")
-    found: dict[str, TextClause | Statement] = {
+    return {
         f"{file.stem}.{name}": statement
         for file in folder.glob("*.sql")
         for name, statement in load(file.stem).items()
     }
-    for module in pkgutil.iter_modules(trade_service.store.__path__):
-        if module.name == "legacy_keys":
-            continue
-        for name, value in vars(import_module(f"trade_service.store.{module.name}")).items():
-            if (
-                isinstance(value, TextClause)
-                and name != "LOCK_ORDERS"
-                and not any(value is known for known in found.values())
-            ):
-                found[f"{module.name}.{name}"] = value
-    return found
 
 
 def _plan(root: Mapping[str, Any]) -> Plan:

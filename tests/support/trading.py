@@ -8,7 +8,6 @@ from decimal import Decimal
 from typing import Any
 
 import msgspec
-import sqlalchemy as sa
 
 from tests.support.gateway import FakeGateway
 from tests.support.heart import SETTLE_MS, Heart, beating
@@ -110,9 +109,8 @@ async def run_sql(database: Database, statement: str, **values: object) -> None:
 async def counted_statements(database: Database) -> AsyncIterator[list[str]]:
     """Every statement that goes to the server, BEGIN and COMMIT included.
 
-    The driver logs what it is handed, SQLAlchemy what it prepares. Left out are recovery's polls, what is
-    noted of the Execution Service's ledger (once a second at most, however much is sent), and the look into the
-    catalogue that a connection's first use of an array type costs the driver.
+    Not counted: recovery's polls, notes about the Execution Service's ledger (once a second at most, however
+    much is sent), and the driver's look into the catalogue when a connection first uses an array type.
     """
     statements: list[str] = []
     over = False
@@ -120,14 +118,6 @@ async def counted_statements(database: Database) -> AsyncIterator[list[str]]:
     def note(statement: str) -> None:
         if not over and not any(mark in statement for mark in _NOT_COUNTED):
             statements.append(statement.strip())
-
-    def prepared(_connection: object, _cursor: object, statement: str, *_rest: object) -> None:
-        note(statement)
-
-    def checked_out(connection: Any, record: Any, _proxy: object) -> None:
-        if not record.info.setdefault("logged", False):
-            record.info["logged"] = True
-            connection.driver_connection.add_query_logger(lambda log: note(log.query))
 
     lend = database._lent
 
@@ -142,16 +132,12 @@ async def counted_statements(database: Database) -> AsyncIterator[list[str]]:
             session.connection.remove_query_logger(log)
 
     vars(database)["_lent"] = listened
-    sa.event.listen(database.legacy.sync_engine, "before_cursor_execute", prepared)
-    sa.event.listen(database.legacy.sync_engine, "checkout", checked_out)
     try:
         yield statements
         await asyncio.sleep(0)  # The driver logs a turn of the loop later.
     finally:
         over = True  # Some connections keep their loggers.
         del vars(database)["_lent"]
-        sa.event.remove(database.legacy.sync_engine, "before_cursor_execute", prepared)
-        sa.event.remove(database.legacy.sync_engine, "checkout", checked_out)
 
 
 _CATALOGUE = "typeinfo_tree"

@@ -18,7 +18,6 @@ from trade_service.submission.ports import StoreUnavailable
 
 if TYPE_CHECKING:
     from asyncpg.pool import PoolConnectionProxy
-    from sqlalchemy.ext.asyncio import AsyncEngine
 
     _Pool = asyncpg.Pool[asyncpg.Record]
     _New = asyncpg.Connection[asyncpg.Record]
@@ -146,7 +145,6 @@ class Database:
     def __init__(self, settings: StoreSettings) -> None:
         self.settings = settings
         self._pool: _Pool | None = None
-        self._legacy: AsyncEngine | None = None
         self._turns = asyncio.Semaphore(settings.pool_size)
         self._in_use = 0
         self._waiting = 0
@@ -163,21 +161,7 @@ class Database:
     def pool_state(self) -> PoolState:
         """What the pool's connections are doing."""
         idle = 0 if self._pool is None else self._pool.get_idle_size()
-        state = PoolState(self._in_use, idle, self._waiting)
-        if self._legacy is None:
-            return state
-        from trade_service.store.pool import pool_state
-
-        return PoolState(*(a + b for a, b in zip(state, pool_state(self._legacy), strict=True)))
-
-    @property
-    def legacy(self) -> "AsyncEngine":
-        """SQLAlchemy's pool on the same database, for modules that do not use this one yet."""
-        if self._legacy is None:
-            from trade_service.store.engine import create_engine
-
-            self._legacy = create_engine(self.settings)
-        return self._legacy
+        return PoolState(self._in_use, idle, self._waiting)
 
     def narrowed(self, pool_size: int = 1) -> "Database":
         """Another pool on the same database, whose users do not wait for those of this one."""
@@ -250,8 +234,6 @@ class Database:
 
     async def close(self) -> None:
         """Closes all connections; a later use opens new ones."""
-        if self._legacy is not None:
-            await self._legacy.dispose()
         pool, self._pool = self._pool, None
         if pool is None:
             return

@@ -1,13 +1,12 @@
-"""What the driver and the server raise, and what it means for whoever asked.
+"""What an error of the driver or the server means: is the database unavailable, or is it a defect?
 
-The one question is: may the same statement do later? Then the store is unavailable, and callers try again or
-leave it to recovery. Everything else is a defect of ours, of the schema or of the data, shown with its trace.
+If the same statement may succeed later, the store is unavailable, and callers retry or leave the work to recovery.
+Everything else is a defect of ours, of the schema or of the data, shown with its traceback.
 """
 
 from enum import StrEnum
 
 import asyncpg
-from sqlalchemy.exc import DBAPIError
 
 READ_ONLY = "25006"
 """The server refuses to write: after a failover a connection may lead to one that is a standby now."""
@@ -38,7 +37,7 @@ SQLSTATE_CLASSES: dict[str, Meaning] = {
     "20": Meaning.DEFECT,  # case not found
     "21": Meaning.DEFECT,  # cardinality
     "22": Meaning.DEFECT,  # data; asyncpg speaks so of an argument that does not fit
-    "23": Meaning.DEFECT,  # integrity; what the trade makes of it is in violations.py
+    "23": Meaning.DEFECT,  # integrity; violations.py translates it
     "24": Meaning.DEFECT,  # cursor state
     "25": Meaning.DEFECT,  # transaction state
     "26": Meaning.DEFECT,  # statement name: a pooler between us, and prepared statements not switched off
@@ -64,7 +63,7 @@ SQLSTATE_CLASSES: dict[str, Meaning] = {
     "72": Meaning.AWAY,  # snapshot too old
     "F0": Meaning.AWAY,  # the server's own configuration
     "HV": Meaning.DEFECT,  # foreign data
-    "P0": Meaning.DEFECT,  # PL/pgSQL: a trigger of somebody else's refused
+    "P0": Meaning.DEFECT,  # PL/pgSQL: a user's trigger refused
     "XX": Meaning.AWAY,  # internal error, such as a row or a catalogue entry that changed under the statement
 }
 """By the first two characters of the SQLSTATE."""
@@ -75,42 +74,38 @@ SQLSTATES: dict[str, Meaning] = {
     "25P04": Meaning.AWAY,  # transaction time-out: disconnected
     "55006": Meaning.AWAY,  # object in use
     "55P03": Meaning.AWAY,  # lock not available
-    "XX001": Meaning.DEFECT,  # data corrupted: nobody shall take that for an outage
+    "XX001": Meaning.DEFECT,  # data corrupted: never mistaken for an outage
     "XX002": Meaning.DEFECT,  # index corrupted
 }
-"""Those that mean something else than their class."""
+"""States that mean something else than their class."""
 
 DRIVER_ERRORS: dict[type[BaseException], Meaning] = {
     # The server's, without a SQLSTATE of their own.
     asyncpg.PostgresError: Meaning.DEFECT,
     asyncpg.FatalPostgresError: Meaning.AWAY,
     asyncpg.UnknownPostgresError: Meaning.DEFECT,
-    # A plan that was made before a migration: SQLAlchemy forgets it, and the statement does the next time.
+    # A plan from before a migration: the driver forgets it, and the statement succeeds the next time.
     asyncpg.InvalidCachedStatementError: Meaning.AWAY,
-    # The driver's: its connection is closed, busy or cannot be trusted any more.
+    # The driver's: its connection is closed, busy or no longer reliable.
     asyncpg.InterfaceError: Meaning.AWAY,
     asyncpg.InternalClientError: Meaning.AWAY,
     asyncpg.ProtocolError: Meaning.AWAY,
     asyncpg.OutdatedSchemaCacheError: Meaning.AWAY,
     asyncpg.TargetServerAttributeNotMatched: Meaning.AWAY,
-    # How to reach the database cannot be read or done, like a refused login.
+    # The address of the database cannot be read or used, like a refused login.
     asyncpg.ClientConfigurationError: Meaning.AWAY,
-    # What we ask for cannot be done.
+    # The driver or the server does not support what we ask for.
     asyncpg.UnsupportedClientFeatureError: Meaning.DEFECT,
     asyncpg.UnsupportedServerFeatureError: Meaning.DEFECT,
 }
 """Errors of the driver that no SQLSTATE decides."""
 
 DRIVER_ROOTS = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
-"""Every error of the driver is one of these; it raises them itself where SQLAlchemy does not wrap it."""
+"""Every error of the driver is one of these."""
 
 
 def meaning_of(error: BaseException) -> Meaning:
-    """What an error of SQLAlchemy or asyncpg means; what nobody knows is a defect."""
-    if isinstance(error, DBAPIError):
-        if error.connection_invalidated:
-            return Meaning.AWAY
-        return meaning_of(_raised_by_driver(error))
+    """What an error of asyncpg means; unknown ones are defects."""
     decided = DRIVER_ERRORS.get(type(error))
     if decided is Meaning.AWAY:
         return decided
@@ -121,18 +116,5 @@ def meaning_of(error: BaseException) -> Meaning:
 
 
 def is_unavailable(error: BaseException) -> bool:
-    """Whether the database is away, or may do the same statement later."""
+    """Whether the database is away, or may run the same statement later."""
     return meaning_of(error) is Meaning.AWAY
-
-
-def sqlstate(error: DBAPIError | asyncpg.PostgresError) -> str | None:
-    """The five-character SQLSTATE of an error, whichever way the statement went."""
-    raised = _raised_by_driver(error) if isinstance(error, DBAPIError) else error
-    state = getattr(raised, "sqlstate", None)
-    return state if isinstance(state, str) else None
-
-
-def _raised_by_driver(error: DBAPIError) -> BaseException:
-    """SQLAlchemy wraps asyncpg's error twice, and some of its own wrappers forget the SQLSTATE."""
-    wrapped = error.orig
-    return (wrapped.__cause__ or wrapped) if wrapped is not None else error

@@ -120,7 +120,7 @@ async def _take_turn(session: Session, say: Progress) -> None:
 
 async def _run_alembic(session: Session, target: str) -> None:
     """Imports Alembic and SQLAlchemy, which takes half a second, only where there is something to migrate."""
-    from trade_service.store.alembic_run import run_migrations
+    from trade_service.store.migrations.alembic_run import run_migrations
 
     await run_migrations(session.connection, MIGRATIONS, target)
 

@@ -1,7 +1,8 @@
 """Alembic at work, with SQLAlchemy: imported only where there is something to migrate."""
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import sqlalchemy as sa
 from alembic import command
@@ -14,12 +15,28 @@ from sqlalchemy.pool import StaticPool
 if TYPE_CHECKING:
     from trade_service.store.database import Connection
 
+T = TypeVar("T")
+
 
 async def run_migrations(connection: "Connection", migrations: Path, target: str) -> None:
     """Takes the database up to `head`, or down to another revision, inside the connection's open transaction.
 
     Raises what asyncpg raises.
     """
+    config = configured(migrations)
+
+    def run(wrapped: sa.Connection) -> None:
+        config.attributes["connection"] = wrapped
+        if target == "head":
+            command.upgrade(config, target)
+        else:
+            command.downgrade(config, target)
+
+    await run_wrapped(connection, run)
+
+
+async def run_wrapped(connection: "Connection", work: Callable[[sa.Connection], T]) -> T:
+    """Runs synchronous `work` on SQLAlchemy's view of a connection of asyncpg. Raises what asyncpg raises."""
 
     async def lent() -> "Connection":
         return connection
@@ -37,18 +54,10 @@ async def run_migrations(connection: "Connection", migrations: Path, target: str
     )
     try:
         async with engine.connect() as wrapped:
-            await wrapped.run_sync(_run, configured(migrations), target)
+            return await wrapped.run_sync(work)
     except DBAPIError as error:
         # SQLAlchemy wraps asyncpg's error twice.
         raise (error.orig and error.orig.__cause__) or error from error
-
-
-def _run(connection: sa.Connection, config: Config, target: str) -> None:
-    config.attributes["connection"] = connection
-    if target == "head":
-        command.upgrade(config, target)
-    else:
-        command.downgrade(config, target)
 
 
 def configured(migrations: Path) -> Config:
