@@ -1,8 +1,8 @@
 """Traces: a span for each request, one for each batch, and within it claim, call and record.
 
-A batch that serves one request continues its trace; one that several requests share starts a trace of its own and
-links to their traces. The call passes its span on to the Execution Service (W3C Trace Context). Imported only where
-traces are exported.
+A batch that serves one request continues its trace; one that several requests share starts a trace of its own
+and links to their traces. The call passes its span on to the Execution Service (W3C Trace Context). Imported
+only where traces are exported.
 """
 
 import time
