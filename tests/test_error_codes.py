@@ -18,6 +18,7 @@ from trade_service.web.errors import STATUS_OF, STATUS_OF_REASON
 
 ROOT = Path(__file__).parent.parent
 SOURCES = sorted((ROOT / "src").rglob("*.py"))
+STATEMENTS = sorted((ROOT / "src").rglob("*.sql"))
 ROW = re.compile(r"^\| `([A-Z0-9_]+)` \| ([^|]+) \| ([^|]+) \| ([^|]+) \| ([^|]+) \|$", re.M)
 ROWS = {row[0]: row for row in ROW.findall((ROOT / "docs/errors.md").read_text("utf-8"))}
 ENUMS: tuple[type[StrEnum], ...] = (ClientCode, OutcomeCode, AlarmCode, EvidenceCode, HttpCode)
@@ -64,7 +65,7 @@ def test_the_table_tells_a_code_of_the_client_in_its_own_words(code: ClientCode)
 
 @pytest.mark.parametrize("codes", ENUMS, ids=lambda codes: codes.__name__)
 def test_every_code_is_used(codes: type[StrEnum]) -> None:
-    text = "\n".join(path.read_text("utf-8") for path in SOURCES)
+    text = "\n".join(path.read_text("utf-8") for path in (*SOURCES, *STATEMENTS))
     unused = [
         code.name
         for code in codes
