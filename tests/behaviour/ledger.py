@@ -14,7 +14,7 @@ from trade_service.submission.ports import DownstreamStore, SubmissionStore
 from trade_service.trading.fill_check import FillStore
 from trade_service.trading.history import OperatorStore
 from trade_service.trading.model import Filled, StoredExecution
-from trade_service.trading.ports import Cut, ExecutionReads
+from trade_service.trading.ports import ExecutionReads, SliceOrder
 from trade_service.trading.restoring import RestoreStore
 
 OWNER = "one"
@@ -37,7 +37,7 @@ class OrderWrites(Protocol):
         ...
 
     async def submit(
-        self, submissions: Sequence[Submission], ticket_id: AttemptId | None, cut: Cut
+        self, submissions: Sequence[Submission], queued_attempt_id: AttemptId | None, cut: SliceOrder
     ) -> list[StoredExecution | DomainError]:
         """See OrderStore."""
         ...

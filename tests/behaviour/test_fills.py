@@ -189,8 +189,8 @@ async def test_a_doubted_execution_is_settled_by_its_look_up_alone(ledger: Ledge
 
 async def test_a_doubted_execution_is_not_claimed_and_its_queued_attempt_ends(ledger: Ledger) -> None:
     ids = await fresh(ledger, 2)
-    ticket_id = new_attempt().attempt_id
-    await ledger.reads.enqueue(ids, ticket_id)
+    queued_attempt_id = new_attempt().attempt_id
+    await ledger.reads.enqueue(ids, queued_attempt_id)
     with pytest.raises(FillOfUnsent):
         await report_fill(ledger, ids[0], PART, Decimal(1), 1)
     with pytest.raises(VersionConflict):
@@ -200,7 +200,7 @@ async def test_a_doubted_execution_is_not_claimed_and_its_queued_attempt_ends(le
     assert [(one.execution_id, one.state) for one in claim.not_claimed] == [(ids[0], _S.UNKNOWN)]
     await ledger.elapse(6)
     due = {one.attempt_id: one.items for one in await ledger.submissions.take_due("two", 10, 0, 0)}
-    assert due.pop(ticket_id) == ()
+    assert due.pop(queued_attempt_id) == ()
     ((item,),) = due.values()
     assert (item.execution_id, item.state, item.attempts_spent) == (ids[0], _S.UNKNOWN, 0)
     assert await order_of(ledger, ids[0]) == (Decimal(10), True, 1)

@@ -29,7 +29,7 @@ from trade_service.domain.errors import (
 )
 from trade_service.domain.executions import SubmissionState
 from trade_service.domain.orders import NewTradeOrder, Submission, TradeOrder
-from trade_service.trading.model import Piece, StoredExecution
+from trade_service.trading.model import Slice, StoredExecution
 from trade_service.trading.slicing import slicer
 
 _S = SubmissionState
@@ -81,9 +81,9 @@ async def test_an_unknown_order_is_not_found(ledger: Ledger, trade_order_id: int
 
 async def test_what_is_cut_is_what_is_stored(ledger: Ledger) -> None:
     first, second = await ledger.orders.create([new_order(1, EXACT), new_order(2, "10")])
-    ticket_id = _ticket()
+    queued_attempt_id = _ticket()
     submissions = [Submission(second.id, Decimal("9.99"), 3), Submission(first.id, Decimal(EXACT), 1)]
-    answers = _written(await ledger.orders.submit(submissions, ticket_id, CUT))
+    answers = _written(await ledger.orders.submit(submissions, queued_attempt_id, CUT))
     for answer, submission in zip(answers, submissions, strict=True):
         cut, order = answer.execution, answer.order
         assert await ledger.reads.get(cut.id) == answer
@@ -97,9 +97,9 @@ async def test_what_is_cut_is_what_is_stored(ledger: Ledger) -> None:
     ids = [answer.execution.id for answer in answers]
     assert ids == sorted(ids)
     assert await ledger.orders.executions([*ids, 999, 2**40]) == {a.execution.id: a for a in answers}
-    ticket = await attempt_row(ledger, ticket_id)
+    ticket = await attempt_row(ledger, queued_attempt_id)
     assert (ticket.state, ticket.owner, ticket.execution_ids) == ("queued", "one", tuple(ids))
-    assert (await execution(ledger, ids[0])).attempt_id == ticket_id
+    assert (await execution(ledger, ids[0])).attempt_id == queued_attempt_id
 
 
 async def test_one_refusal_leaves_the_others_alone(ledger: Ledger) -> None:
@@ -128,7 +128,7 @@ async def test_a_cut_that_breaks_down_writes_nothing(ledger: Ledger) -> None:
     orders = await ledger.orders.create([new_order(1), new_order(2)])
     before = await ledger.everything()
 
-    def broken(order: TradeOrder, submission: Submission) -> Piece:
+    def broken(order: TradeOrder, submission: Submission) -> Slice:
         if order.id == orders[1].id:
             raise RuntimeError("a mistake in the rules")
         return CUT(order, submission)
@@ -157,13 +157,13 @@ async def test_without_a_ticket_nothing_is_to_be_sent_until_it_is_enqueued(ledge
     assert answer.execution.submission_state is _S.NONE
     assert (await execution(ledger, execution_id)).attempt_id is None
     assert await attempt_ids(ledger) == []
-    ticket_id = _ticket()
-    for other in (ticket_id, _ticket()):
+    queued_attempt_id = _ticket()
+    for other in (queued_attempt_id, _ticket()):
         await ledger.reads.enqueue([execution_id, 999, execution_id], other)
         row = await execution(ledger, execution_id)
-        assert (row.state, row.attempt_id, row.version) == ("queued", ticket_id, 1)
-        assert await attempt_ids(ledger) == [ticket_id]
-    ticket = await attempt_row(ledger, ticket_id)
+        assert (row.state, row.attempt_id, row.version) == ("queued", queued_attempt_id, 1)
+        assert await attempt_ids(ledger) == [queued_attempt_id]
+    ticket = await attempt_row(ledger, queued_attempt_id)
     assert (ticket.state, ticket.owner, ticket.execution_ids) == ("queued", "one", (execution_id,))
     assert ticket.due_in_s == pytest.approx(5, abs=5)
 
@@ -175,10 +175,10 @@ async def test_only_what_was_never_submitted_is_enqueued(
     (other,) = await fresh(ledger, 1, state)
     (ours,) = await fresh(ledger)
     before = await execution(ledger, other)
-    ticket_id = _ticket()
-    await ledger.reads.enqueue([other, ours], ticket_id)
+    queued_attempt_id = _ticket()
+    await ledger.reads.enqueue([other, ours], queued_attempt_id)
     assert await execution(ledger, other) == before
-    assert (await attempt_row(ledger, ticket_id)).execution_ids == (ours,)
+    assert (await attempt_row(ledger, queued_attempt_id)).execution_ids == (ours,)
 
 
 @pytest.mark.parametrize("sent", [{"service_id": 5}, {"placed": Decimal(1)}])

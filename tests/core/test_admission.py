@@ -12,8 +12,8 @@ from trade_service.submission.circuit import CircuitState
 from trade_service.submission.clock import SystemClock
 from trade_service.submission.engine_settings import CircuitSettings
 from trade_service.submission.events import AlarmEvent, CircuitEvent, EventBus, SubmissionEvent
-from trade_service.submission.model import PUT_OFF_MESSAGE, GatewayReply, ReplyKind
-from trade_service.submission.sender import Sender
+from trade_service.submission.model import DEFERRED_MESSAGE, GatewayReply, ReplyKind
+from trade_service.submission.sender import Senders
 from trade_service.submission.work_queue import Work, WorkQueue
 
 SETTINGS = CircuitSettings(
@@ -154,7 +154,7 @@ async def test_a_pause_that_ends_while_it_is_looked_at_ends(tick_s: float) -> No
         sent.set()
 
     call(admission, throttled(0.01), clock)
-    sender = Sender(queue, process, admission, at_once, 10, 4, 0, clock.sleep)
+    sender = Senders(queue, process, admission, at_once, 10, 4, 0, clock.sleep)
     running = asyncio.create_task(sender.run())
     queue.accept(Work((1,)))
     async with asyncio.timeout(5):
@@ -180,7 +180,7 @@ async def test_no_more_senders_work_than_the_limit_allows() -> None:
 
     call(admission, LOST, clock)
     clock.now += 1
-    sender = Sender(queue, process, admission, at_once, 1, 4, 0, clock.sleep)
+    sender = Senders(queue, process, admission, at_once, 1, 4, 0, clock.sleep)
     running = asyncio.create_task(sender.run())
     queue.accept(Work(tuple(range(50))))
     async with asyncio.timeout(5):
@@ -197,7 +197,7 @@ def alarms(seen: list[SubmissionEvent]) -> list[str]:
 def test_a_service_that_refuses_us_raises_one_alarm_until_it_takes_calls_again() -> None:
     clock = TickingClock()
     admission, seen = admission_on(clock)
-    assert (admission.is_refused, admission.deferred_message) == (False, PUT_OFF_MESSAGE)
+    assert (admission.is_refused, admission.deferred_message) == (False, DEFERRED_MESSAGE)
     for _ in range(3):
         call(admission, UNAUTHORIZED, clock)
         assert admission.is_refused
@@ -206,7 +206,7 @@ def test_a_service_that_refuses_us_raises_one_alarm_until_it_takes_calls_again()
         clock.now += 60
     assert alarms(seen) == ["DOWNSTREAM_REFUSES_US"]
     call(admission, GOOD, clock)
-    assert (admission.is_refused, admission.deferred_message) == (False, PUT_OFF_MESSAGE)
+    assert (admission.is_refused, admission.deferred_message) == (False, DEFERRED_MESSAGE)
     call(admission, UNAUTHORIZED, clock)
     assert alarms(seen) == ["DOWNSTREAM_REFUSES_US"] * 2
 
@@ -217,7 +217,7 @@ def test_an_outage_after_a_refusal_is_an_outage() -> None:
     call(admission, UNAUTHORIZED, clock)
     clock.now += 60
     call(admission, LOST, clock)
-    assert (admission.is_refused, admission.deferred_message) == (False, PUT_OFF_MESSAGE)
+    assert (admission.is_refused, admission.deferred_message) == (False, DEFERRED_MESSAGE)
 
 
 def test_late_answers_of_calls_begun_before_do_not_end_a_refusal() -> None:

@@ -116,7 +116,7 @@ def waiting_for(waiters: Waiters, *ids: int) -> tuple[Waiter, list[int]]:
 
 
 def deferred(execution_id: int) -> ExecutionSubmitResult:
-    return ExecutionSubmitResult.put_off(execution_id, SubmissionState.RETRY)
+    return ExecutionSubmitResult.deferred(execution_id, SubmissionState.RETRY)
 
 
 async def test_everyone_who_waits_for_an_execution_gets_its_result() -> None:

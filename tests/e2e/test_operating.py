@@ -14,10 +14,10 @@ from tests.support.trading import CONSERVATION, run_sql, value_of
 from trade_service.domain.errors import DomainError, EvidenceConflict, NotRequeueable, QuantityExceeded
 from trade_service.store.database import Database
 from trade_service.store.operator_store import PostgresOperatorStore
-from trade_service.submission.by_hand import Resolution, Sight, Sighting
 from trade_service.submission.clock import SystemClock
 from trade_service.submission.codes import AlarmCode
 from trade_service.submission.events import AlarmEvent, EventBus
+from trade_service.submission.manual_resolution import LedgerEvidence, LedgerFinding, Resolution
 from trade_service.submission.messages import ExecutionPost
 from trade_service.submission.model import ReplyKind, SubmitStatus
 from trade_service.submission.ports import Listing
@@ -57,12 +57,12 @@ def alarms(heart: Heart, code: AlarmCode) -> list[AlarmEvent]:
     return [event for event in heart.events if isinstance(event, AlarmEvent) and event.code == code]
 
 
-async def settle(operators: OperatorService, resolution: Resolution, *, insist: bool = False) -> None:
+async def settle(operators: OperatorService, resolution: Resolution, *, override: bool = False) -> None:
     """Resolves as soon as the settle time allows."""
     async with asyncio.timeout(15):
         while True:
             try:
-                await operators.resolve(resolution, await operators.look(resolution), insist=insist)
+                await operators.resolve(resolution, await operators.look(resolution), override=override)
                 return
             except DomainError as error:
                 if "may still be accepted" not in error.message:
@@ -189,20 +189,24 @@ async def test_the_ledger_is_read_first(database: Database) -> None:
         assert alike is not None
         gateway.shut = False
         for accepted_as, sight in (
-            (others, Sight.CONTRADICTS),
-            (alike, Sight.DOUBTS),
-            (4711, Sight.DOUBTS),
+            (others, LedgerFinding.CONTRADICTS),
+            (alike, LedgerFinding.DOUBTS),
+            (4711, LedgerFinding.DOUBTS),
         ):
             resolution = Resolution(ids[0], accepted_as, "ann", "why")
             looked = await operators.look(resolution)
-            assert looked.sighting.sight is sight
+            assert looked.evidence.finding is sight
             with pytest.raises(EvidenceConflict):
                 await operators.resolve(resolution, looked)
         mistaken = Resolution(ids[0], others, "ann", "why")
         looked = await operators.look(mistaken)
         with pytest.raises(EvidenceConflict, match="is execution"):
-            await operators.resolve(mistaken, looked, insist=True)
-        await settle(operators, Resolution(ids[0], alike, "ann", "it is ours, says their desk"), insist=True)
-        unseen = msgspec.structs.replace(looked, sighting=Sighting(Sight.SILENT, "its ledger is closed"))
+            await operators.resolve(mistaken, looked, override=True)
+        await settle(
+            operators, Resolution(ids[0], alike, "ann", "it is ours, says their desk"), override=True
+        )
+        unseen = msgspec.structs.replace(
+            looked, evidence=LedgerEvidence(LedgerFinding.SILENT, "its ledger is closed")
+        )
         with pytest.raises(EvidenceConflict, match=f"is the id of execution {ids[0]}"):
             await operators.resolve(Resolution(ids[1], alike, "ann", "why"), unseen)

@@ -112,9 +112,9 @@ async def test_what_is_cut_is_what_is_stored(
     reference: ReferenceData,
 ) -> None:
     first, second = await store.create([new_order(1, EXACT), new_order(2, "10")])
-    ticket_id = ticket()
+    queued_attempt_id = ticket()
     submissions = [Submission(second.id, Decimal("9.99"), 3), Submission(first.id, Decimal(EXACT), 1)]
-    answers = written(await store.submit(submissions, ticket_id, slicer(reference)))
+    answers = written(await store.submit(submissions, queued_attempt_id, slicer(reference)))
     for answer, submission in zip(answers, submissions, strict=True):
         execution, order = answer.execution, answer.order
         assert await reads.get(execution.id) == answer
@@ -132,7 +132,7 @@ async def test_what_is_cut_is_what_is_stored(
         "SELECT execution_ids FROM submission_attempt WHERE id = :id AND state = 'queued' AND owner = 'test'"
     )
     due += " AND next_action_at BETWEEN now() + interval '1 s' AND now() + interval '5 s'"
-    assert await value_of(database, due, id=ticket_id) == ids
+    assert await value_of(database, due, id=queued_attempt_id) == ids
 
 
 async def test_one_refusal_leaves_the_others_alone(

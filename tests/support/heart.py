@@ -30,7 +30,7 @@ from trade_service.submission.failure_handler import ExecutionFailureHandler
 from trade_service.submission.intake import Intake
 from trade_service.submission.ports import ExecutionGateway
 from trade_service.submission.recovery import Recovery
-from trade_service.submission.sender import Sender
+from trade_service.submission.sender import Senders
 from trade_service.submission.service import BulkExecutionSubmissionService
 from trade_service.submission.waiters import Waiters
 from trade_service.submission.work_queue import WorkQueue
@@ -143,7 +143,7 @@ async def beating(
         owner,
         settings,
     )
-    sender = Sender(
+    sender = Senders(
         queue, service.process_batch, admission, gate.wait_open, batch_size, max_concurrent, 0, clock.sleep
     )
     recovery = Recovery(

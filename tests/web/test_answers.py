@@ -179,7 +179,7 @@ async def test_headers_report_a_pending_submission(client: Client, fakes: FakeUs
 
 
 async def test_a_submission_that_waits_for_the_circuit_says_so(client: Client, fakes: FakeUseCases) -> None:
-    waiting = ExecutionSubmitResult.put_off(9, SubmissionState.RETRY)
+    waiting = ExecutionSubmitResult.deferred(9, SubmissionState.RETRY)
     fakes.submitted = lambda s, i: SubmittedOrder(s.trade_order_id, i, view=VIEW, result=waiting)
     answer = await client.post("/api/v1/tradeOrders/7/submit", PART)
     assert answer.status == 201

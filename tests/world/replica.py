@@ -25,7 +25,7 @@ from trade_service.submission.failure_handler import ExecutionFailureHandler
 from trade_service.submission.intake import Intake
 from trade_service.submission.ports import StoreUnavailable
 from trade_service.submission.recovery import Recovery
-from trade_service.submission.sender import Sender
+from trade_service.submission.sender import Senders
 from trade_service.submission.service import BulkExecutionSubmissionService
 from trade_service.submission.waiters import Waiters
 from trade_service.submission.work_queue import WorkQueue
@@ -89,7 +89,7 @@ class Replica:
             name,
             settings,
         )
-        self._coalescer = Sender(
+        self._coalescer = Senders(
             queue, self.service.process_batch, admission, gate.wait_open, batch_size, 2, 0.0, clock.sleep
         )
         self._recovery = Recovery(

@@ -25,7 +25,7 @@ from trade_service.submission.model import (
     Recorded,
 )
 from trade_service.trading.model import Filled, StoredExecution
-from trade_service.trading.ports import Cut
+from trade_service.trading.ports import SliceOrder
 
 
 class MemoryStore:
@@ -81,10 +81,10 @@ class MemoryStore:
         self._books.take_over(execution_ids, self._new_attempt_id(), self._owner, self._settle_ms)
 
     async def submit(
-        self, submissions: Sequence[Submission], ticket_id: AttemptId | None, cut: Cut
+        self, submissions: Sequence[Submission], queued_attempt_id: AttemptId | None, cut: SliceOrder
     ) -> list[StoredExecution | DomainError]:
         """See OrderStore."""
-        return self._books.submit(submissions, ticket_id, self._owner, cut)
+        return self._books.submit(submissions, queued_attempt_id, self._owner, cut)
 
     async def executions(self, execution_ids: Sequence[int]) -> dict[int, StoredExecution]:
         """See OrderStore."""
@@ -94,9 +94,9 @@ class MemoryStore:
         """See ExecutionReads."""
         return self._books.execution(execution_id)
 
-    async def enqueue(self, execution_ids: Sequence[int], ticket_id: AttemptId) -> None:
+    async def enqueue(self, execution_ids: Sequence[int], queued_attempt_id: AttemptId) -> None:
         """See ExecutionReads."""
-        self._books.enqueue(execution_ids, ticket_id, self._owner)
+        self._books.enqueue(execution_ids, queued_attempt_id, self._owner)
 
     async def fill(
         self,
@@ -131,10 +131,10 @@ class MemoryOrderStore:
         return self._books.order(trade_order_id)
 
     async def submit(
-        self, submissions: Sequence[Submission], ticket_id: AttemptId | None, cut: Cut
+        self, submissions: Sequence[Submission], queued_attempt_id: AttemptId | None, cut: SliceOrder
     ) -> list[StoredExecution | DomainError]:
         """See OrderStore."""
-        return self._books.submit(submissions, ticket_id, self._owner, cut)
+        return self._books.submit(submissions, queued_attempt_id, self._owner, cut)
 
     async def executions(self, execution_ids: Sequence[int]) -> dict[int, StoredExecution]:
         """See OrderStore."""

@@ -215,10 +215,10 @@ class Books(OrderBooks):
 
     def _consume(self, tickets: Iterable[AttemptId], mine: tuple[int, ...]) -> None:
         """Takes away tickets of which nothing is left to be claimed."""
-        for ticket_id in tickets:
-            ticket = self.attempts.get(ticket_id)
+        for queued_attempt_id in tickets:
+            ticket = self.attempts.get(queued_attempt_id)
             if ticket is not None and ticket.state == "queued" and set(ticket.execution_ids) <= set(mine):
-                self.consumed[ticket_id] = self.attempts.pop(ticket_id)
+                self.consumed[queued_attempt_id] = self.attempts.pop(queued_attempt_id)
 
     def _settle(self, row: BookedExecution, told: ItemOutcome, closing: AttemptClosing) -> Recorded:
         before, service_before = row.state, row.service_id

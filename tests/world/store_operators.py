@@ -7,7 +7,12 @@ from tests.world.store_books import Books
 from tests.world.store_rows import EPOCH, REFERENCE, BookedAttempt, BookedEvidence, BookedExecution
 from trade_service.domain.errors import EvidenceConflict, InFlight, NotFound
 from trade_service.domain.executions import SubmissionState
-from trade_service.submission.by_hand import Case, Resolution, check_resolution, outcome_state
+from trade_service.submission.manual_resolution import (
+    ExecutionCase,
+    Resolution,
+    check_resolution,
+    outcome_state,
+)
 from trade_service.submission.model import (
     REQUEUED_KIND,
     AttemptClosing,
@@ -31,7 +36,7 @@ class MemoryOperatorStore:
         self._new_attempt_id = new_attempt_id
         self._now_s = now_s
 
-    async def cases(self, execution_ids: Sequence[int]) -> dict[int, Case]:
+    async def cases(self, execution_ids: Sequence[int]) -> dict[int, ExecutionCase]:
         """See OperatorStore."""
         rows = self._books.executions
         return {i: self._case(rows[i]) for i in execution_ids if i in rows}
@@ -54,7 +59,7 @@ class MemoryOperatorStore:
             raise NotFound.of("execution", execution_id)
         return History(self._case(self._books.executions[execution_id]), (), ())
 
-    async def resolve(self, resolution: Resolution, seen: Case) -> Case:
+    async def resolve(self, resolution: Resolution, seen: ExecutionCase) -> ExecutionCase:
         """See OperatorStore."""
         books, execution_id, service_id = self._books, resolution.execution_id, resolution.accepted_as
         row = books.executions.get(execution_id)
@@ -169,13 +174,13 @@ class MemoryOperatorStore:
         epoch = self._books.downstream.epoch
         return (sent[0].floor_id, min(a.epoch for a in sent)) if sent else (0, epoch)
 
-    def _case(self, row: BookedExecution) -> Case:
+    def _case(self, row: BookedExecution) -> ExecutionCase:
         books, now = self._books, self._now_s()
         order = books.orders[row.order_id]
         trade_type = None if row.trade_type_id is None else REFERENCE.trade_types[row.trade_type_id]
         a = books.attempts.get(row.attempt_id or "")
         settles = None if a is None or a.settle_from is None else a.settle_from + a.settle_ms / 1000 - now
-        return Case(
+        return ExecutionCase(
             row.id,
             row.state_shown,
             row.state is None,

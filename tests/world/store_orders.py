@@ -18,8 +18,8 @@ from trade_service.domain.money import not_negative
 from trade_service.domain.orders import NewTradeOrder, Submission, TradeOrder
 from trade_service.store.execution_reads import QUEUED_GRACE_MS
 from trade_service.submission.model import AttemptId, ReplyKind
-from trade_service.trading.model import Filled, Piece, StoredExecution
-from trade_service.trading.ports import Cut
+from trade_service.trading.model import Filled, Slice, StoredExecution
+from trade_service.trading.ports import SliceOrder
 
 _S = SubmissionState
 
@@ -46,15 +46,19 @@ class OrderBooks(Tables):
         return self.orders[trade_order_id]
 
     def submit(
-        self, submissions: Sequence[Submission], ticket_id: AttemptId | None, owner: str, cut: Cut
+        self,
+        submissions: Sequence[Submission],
+        queued_attempt_id: AttemptId | None,
+        owner: str,
+        cut: SliceOrder,
     ) -> list[StoredExecution | DomainError]:
         """See OrderStore."""
         pieces = [self._piece(submission, cut) for submission in submissions]
         # All are decided before anything is written, as in a transaction that may still be rolled back.
-        written = [self._write_piece(p, ticket_id) if isinstance(p, Piece) else p for p in pieces]
-        if ticket_id is not None:
+        written = [self._write_piece(p, queued_attempt_id) if isinstance(p, Slice) else p for p in pieces]
+        if queued_attempt_id is not None:
             ids = [one.execution.id for one in written if isinstance(one, StoredExecution)]
-            self._write_ticket(ticket_id, owner, ids)
+            self._write_ticket(queued_attempt_id, owner, ids)
         return written
 
     def execution(self, execution_id: int) -> StoredExecution:
@@ -67,7 +71,7 @@ class OrderBooks(Tables):
         """Those that exist, by id."""
         return {row.id: self.stored(row) for row in self._rows(ids)}
 
-    def enqueue(self, ids: Sequence[int], ticket_id: AttemptId, owner: str) -> None:
+    def enqueue(self, ids: Sequence[int], queued_attempt_id: AttemptId, owner: str) -> None:
         """See ExecutionReads."""
         fresh = [
             row
@@ -75,9 +79,9 @@ class OrderBooks(Tables):
             if row.state is _S.NONE and not row.is_foreign and row.withdrawn is None
         ]
         for row in fresh:
-            row.attempt_id = ticket_id
-            self._become(row, _S.QUEUED, ticket_id)
-        self._write_ticket(ticket_id, owner, [row.id for row in fresh])
+            row.attempt_id = queued_attempt_id
+            self._become(row, _S.QUEUED, queued_attempt_id)
+        self._write_ticket(queued_attempt_id, owner, [row.id for row in fresh])
 
     def fill(
         self,
@@ -157,7 +161,7 @@ class OrderBooks(Tables):
         if row.service_id is None and attempt is not None and attempt.next_action_at is None:
             attempt.next_action_at = self._now_s()
 
-    def _piece(self, submission: Submission, cut: Cut) -> Piece | DomainError:
+    def _piece(self, submission: Submission, cut: SliceOrder) -> Slice | DomainError:
         order = self.orders.get(submission.trade_order_id)
         if order is None:
             return NotFound.of("trade order", submission.trade_order_id)
@@ -166,13 +170,13 @@ class OrderBooks(Tables):
         except DomainError as error:
             return error
 
-    def _write_piece(self, piece: Piece, ticket_id: AttemptId | None) -> StoredExecution:
+    def _write_piece(self, piece: Slice, queued_attempt_id: AttemptId | None) -> StoredExecution:
         new, order = piece.execution, piece.order
         row = self.put_execution(
             order.id,
             new.quantity_ordered,
             _S.NONE,
-            attempt_id=ticket_id,
+            attempt_id=queued_attempt_id,
             status_id=new.execution_status_id,
             limit_price=new.limit_price,
             trade_type_id=new.trade_type_id,
@@ -180,16 +184,18 @@ class OrderBooks(Tables):
             blotter_id=new.blotter_id,
         )
         self.orders[order.id] = msgspec.structs.replace(order, version=order.version + 1)
-        if ticket_id is not None:
-            self._become(row, _S.QUEUED, ticket_id)
+        if queued_attempt_id is not None:
+            self._become(row, _S.QUEUED, queued_attempt_id)
         return self.stored(row)
 
-    def _write_ticket(self, ticket_id: AttemptId, owner: str, ids: Sequence[int]) -> None:
+    def _write_ticket(self, queued_attempt_id: AttemptId, owner: str, ids: Sequence[int]) -> None:
         if ids:
-            assert ticket_id not in self.attempts, f"attempt {ticket_id} exists"
+            assert queued_attempt_id not in self.attempts, f"attempt {queued_attempt_id} exists"
             now = self._now_s()
             due_at = now + QUEUED_GRACE_MS / 1000
-            self.attempts[ticket_id] = BookedAttempt(ticket_id, "queued", owner, tuple(ids), due_at, now)
+            self.attempts[queued_attempt_id] = BookedAttempt(
+                queued_attempt_id, "queued", owner, tuple(ids), due_at, now
+            )
 
 
 def _by_order_id(order: NewTradeOrder) -> int:

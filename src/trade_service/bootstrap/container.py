@@ -40,7 +40,7 @@ from trade_service.submission.intake import Intake
 from trade_service.submission.ports import StoreUnavailable
 from trade_service.submission.recovery import Recovery
 from trade_service.submission.refusals import Refusals
-from trade_service.submission.sender import Sender
+from trade_service.submission.sender import Senders
 from trade_service.submission.service import BulkExecutionSubmissionService
 from trade_service.submission.waiters import Waiters
 from trade_service.submission.work_queue import WorkQueue
@@ -92,7 +92,7 @@ class Services:
     bulk_store: PostgresBulkSubmissionStore
     intake: Intake
     submissions: BulkExecutionSubmissionService
-    sender: Sender
+    sender: Senders
     recovery: Recovery
     orders: TradeOrderService
     executions: ExecutionService
@@ -269,7 +269,7 @@ class Services:
             self.owner,
             settings.engine,
         )
-        self.sender = Sender(
+        self.sender = Senders(
             self.queue,
             self.submissions.process_batch,
             self.admission,

@@ -24,7 +24,7 @@ from trade_service.cli.running import config_option, options
 from trade_service.domain.errors import shorten
 from trade_service.domain.executions import QUANTITY_RETURNED, SubmissionState
 from trade_service.domain.money import shown
-from trade_service.submission.by_hand import check_words
+from trade_service.submission.manual_resolution import check_words
 from trade_service.trading.operating import OperatorService
 from trade_service.trading.requeueing import MAX_REQUEUE, Requeue, Requeued, RequeueFilter
 

@@ -14,7 +14,7 @@ from trade_service.cli.interaction import (
     yes_option,
 )
 from trade_service.cli.running import config_option
-from trade_service.submission.by_hand import Resolution, Sight, check_sighting
+from trade_service.submission.manual_resolution import LedgerFinding, Resolution, check_evidence
 from trade_service.trading.operating import OperatorService
 
 
@@ -51,14 +51,18 @@ async def _resolve(operators: OperatorService, resolution: Resolution, *, force:
     execution_id, accepted_as = resolution.execution_id, resolution.accepted_as
     looked = await operators.look(resolution)
     click.echo(f"Execution {execution_id} is {looked.case.state} (orderId {looked.case.order_id}).")
-    click.echo(f"{looked.sighting.message[:1].upper()}{looked.sighting.message[1:]}.")
-    check_sighting(looked.sighting, insist=force)
+    click.echo(f"{looked.evidence.message[:1].upper()}{looked.evidence.message[1:]}.")
+    check_evidence(looked.evidence, override=force)
     outcome = "not accepted" if accepted_as is None else f"accepted as {accepted_as}"
-    unseen = "" if looked.sighting.sight is Sight.CONFIRMS else ", although the ledger does not confirm it"
+    unseen = (
+        ""
+        if looked.evidence.finding is LedgerFinding.CONFIRMS
+        else ", although the ledger does not confirm it"
+    )
     if not confirmed(f"Resolve execution {execution_id} as {outcome}{unseen}?", yes=yes):
         click.echo("Nothing was changed.")
         return False
-    await operators.resolve(resolution, looked, insist=force)
+    await operators.resolve(resolution, looked, override=force)
     after = (
         "" if accepted_as is not None else _not_sent(adopted=looked.case.adopted, execution_id=execution_id)
     )

@@ -12,7 +12,7 @@ from trade_service.cli.interaction import age, as_operator, result_console
 from trade_service.cli.running import config_option
 from trade_service.domain.executions import OPEN
 from trade_service.domain.money import shown
-from trade_service.submission.by_hand import Case, waits_for
+from trade_service.submission.manual_resolution import ExecutionCase, waits_for
 from trade_service.trading.history import AttemptHistory, Evidence, History
 
 
@@ -46,7 +46,7 @@ def print_history(history: History, console: Console) -> None:
             console.print(Text(f"    {line}"), soft_wrap=True)
 
 
-def _now(case: Case) -> list[str]:
+def _now(case: ExecutionCase) -> list[str]:
     known = case.execution_service_id
     known_as = (
         "no id at the Execution Service is known" if known is None else f"at the Execution Service {known}"

@@ -10,7 +10,7 @@ from rich.text import Text
 
 from trade_service.cli.interaction import age, as_operator, result_console, result_table
 from trade_service.cli.running import config_option
-from trade_service.submission.by_hand import waits_for
+from trade_service.submission.manual_resolution import waits_for
 from trade_service.trading.history import Unknowns
 from trade_service.trading.operating import MAX_LISTED
 

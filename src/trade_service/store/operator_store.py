@@ -16,8 +16,13 @@ from trade_service.store.arrays import spelled_array
 from trade_service.store.database import Database, Session
 from trade_service.store.order_store import lock_orders
 from trade_service.store.statements import load
-from trade_service.submission.by_hand import Case, Resolution, check_resolution, outcome_state
 from trade_service.submission.codes import EvidenceCode
+from trade_service.submission.manual_resolution import (
+    ExecutionCase,
+    Resolution,
+    check_resolution,
+    outcome_state,
+)
 from trade_service.submission.model import AttemptId
 from trade_service.submission.ports import Clock
 from trade_service.trading.history import AttemptHistory, Evidence, Found, History, Unknowns
@@ -53,7 +58,7 @@ class PostgresOperatorStore:
         self._status_new = status_new
         self._status_sent = status_sent
 
-    async def cases(self, execution_ids: Sequence[int]) -> dict[int, Case]:
+    async def cases(self, execution_ids: Sequence[int]) -> dict[int, ExecutionCase]:
         async with self._database.session() as session:
             return await _cases(session, execution_ids)
 
@@ -71,7 +76,7 @@ class PostgresOperatorStore:
             evidence = await session.fetch(SQL["evidence_of"], id=execution_id, limit=limit)
         return History(case, tuple(_attempt(row, case) for row in attempts), tuple(map(_evidence, evidence)))
 
-    async def resolve(self, resolution: Resolution, seen: Case) -> Case:
+    async def resolve(self, resolution: Resolution, seen: ExecutionCase) -> ExecutionCase:
         execution_id = resolution.execution_id
         async with self._database.transaction(scans=True) as session:
             if resolution.accepted_as is not None:
@@ -139,7 +144,7 @@ class PostgresOperatorStore:
                 entries += [(i, entry_id, first(i)) for i in members[start : start + ENTRY_SIZE]]
         return entries
 
-    def _resolved(self, case: Case, resolution: Resolution) -> dict[str, object]:
+    def _resolved(self, case: ExecutionCase, resolution: Resolution) -> dict[str, object]:
         return {
             "ids": spelled_array([case.execution_id]),
             "states": spelled_array([outcome_state(case, resolution)]),
@@ -158,13 +163,13 @@ class PostgresOperatorStore:
         }
 
 
-async def _cases(session: Session, execution_ids: Sequence[int]) -> dict[int, Case]:
+async def _cases(session: Session, execution_ids: Sequence[int]) -> dict[int, ExecutionCase]:
     ids = [execution_id for execution_id in execution_ids if is_possible_id(execution_id)]
     rows = await session.fetch(SQL["cases"], ids=ids, status_new_name=STATUS_NEW)
-    return {row[0]: Case(row[0], SubmissionState(row[1]), *row[2:]) for row in rows}
+    return {row[0]: ExecutionCase(row[0], SubmissionState(row[1]), *row[2:]) for row in rows}
 
 
-async def _case(session: Session, execution_id: int) -> Case:
+async def _case(session: Session, execution_id: int) -> ExecutionCase:
     case = (await _cases(session, [execution_id])).get(execution_id)
     if case is None:
         raise NotFound.of("execution", execution_id)
@@ -206,7 +211,7 @@ def _requeued(
     }
 
 
-def _attempt(row: asyncpg.Record, case: Case) -> AttemptHistory:
+def _attempt(row: asyncpg.Record, case: ExecutionCase) -> AttemptHistory:
     *fields, ids, states, codes, messages = row
     outcomes = tuple(
         Found(SubmissionState(state), code, message)

@@ -17,8 +17,8 @@ from trade_service.store.request_key_store import keyed_transaction
 from trade_service.store.statements import load
 from trade_service.store.violations import stale_references
 from trade_service.submission.model import AttemptId
-from trade_service.trading.model import BlotterLine, Piece, PlacedLine, StoredExecution
-from trade_service.trading.ports import Cut
+from trade_service.trading.model import BlotterLine, PlacedLine, Slice, StoredExecution
+from trade_service.trading.ports import SliceOrder
 from trade_service.trading.request_keys import Created
 
 _SQL = load("orders")
@@ -52,20 +52,22 @@ class PostgresOrderStore:
         return {order.id: order for order in map(to_order, rows)}
 
     async def submit(
-        self, submissions: Sequence[Submission], ticket_id: AttemptId | None, cut: Cut
+        self, submissions: Sequence[Submission], queued_attempt_id: AttemptId | None, cut: SliceOrder
     ) -> list[StoredExecution | DomainError]:
         ids = [s.trade_order_id for s in submissions if is_possible_id(s.trade_order_id)]
         with stale_references():
             async with keyed_transaction(self._database) as (session, making):
                 orders = await lock_orders(session, ids)
                 pieces = [_piece(orders.get(s.trade_order_id), s, cut) for s in submissions]
-                to_write = [piece for piece in pieces if isinstance(piece, Piece)]
-                written = await self._write(session, to_write, ticket_id)
-                cuts = [written[piece.order.id] if isinstance(piece, Piece) else piece for piece in pieces]
+                to_write = [piece for piece in pieces if isinstance(piece, Slice)]
+                written = await self._write(session, to_write, queued_attempt_id)
+                cuts = [written[piece.order.id] if isinstance(piece, Slice) else piece for piece in pieces]
                 making.created = _created(cuts)
         return cuts
 
-    async def place(self, lines: Sequence[BlotterLine], ticket_id: AttemptId, cut: Cut) -> list[PlacedLine]:
+    async def place(
+        self, lines: Sequence[BlotterLine], queued_attempt_id: AttemptId, cut: SliceOrder
+    ) -> list[PlacedLine]:
         with stale_references():
             async with self._database.transaction() as session:
                 orders = {order.order_id: order for order in await _insert(session, [x.order for x in lines])}
@@ -74,8 +76,8 @@ class PostgresOrderStore:
                 orders |= {order.order_id: order for order in known}
                 held = await _executions_of(session, known)
                 pieces = [_rest(orders[x.order.order_id], x, cut) for x in lines]
-                to_write = [piece for piece in pieces if isinstance(piece, Piece)]
-                written = await self._write(session, to_write, ticket_id)
+                to_write = [piece for piece in pieces if isinstance(piece, Slice)]
+                written = await self._write(session, to_write, queued_attempt_id)
         return [
             _placed(line, orders[line.order.order_id], piece, new, held, written)
             for line, piece in zip(lines, pieces, strict=True)
@@ -85,21 +87,21 @@ class PostgresOrderStore:
         return await read_executions(self._database, execution_ids)
 
     async def _write(
-        self, session: Session, pieces: Sequence[Piece], ticket_id: AttemptId | None
+        self, session: Session, pieces: Sequence[Slice], queued_attempt_id: AttemptId | None
     ) -> dict[int, StoredExecution]:
         """Writes executions, orders and the ticket; what was written, by trade order id."""
         if not pieces:
             return {}
         written = await session.fetch(
             _SQL["write_slices"],
-            ticket_id=ticket_id,
+            queued_attempt_id=queued_attempt_id,
             owner=self._owner,
             grace_ms=QUEUED_GRACE_MS,
             **_columns(pieces),
         )
         # Rows are read by position, which costs a tenth of reading them by name.
         rows = {row[0]: row for row in written}
-        state = SubmissionState.NONE if ticket_id is None else SubmissionState.QUEUED
+        state = SubmissionState.NONE if queued_attempt_id is None else SubmissionState.QUEUED
         return {piece.order.id: _stored(piece, state, rows[piece.order.id]) for piece in pieces}
 
 
@@ -157,7 +159,7 @@ async def _executions_of(session: Session, orders: Sequence[TradeOrder]) -> dict
     return {trade_order_id: tuple(ids) for trade_order_id, ids in rows}
 
 
-def _piece(order: TradeOrder | None, submission: Submission, cut: Cut) -> Piece | DomainError:
+def _piece(order: TradeOrder | None, submission: Submission, cut: SliceOrder) -> Slice | DomainError:
     if order is None:
         return NotFound.of("trade order", submission.trade_order_id)
     try:
@@ -173,7 +175,7 @@ def _created(cuts: Sequence[StoredExecution | DomainError]) -> Created:
     )
 
 
-def _rest(order: TradeOrder, line: BlotterLine, cut: Cut) -> Piece | DomainError | None:
+def _rest(order: TradeOrder, line: BlotterLine, cut: SliceOrder) -> Slice | DomainError | None:
     """All that is left of an order as one piece; None when nothing is."""
     taken = taken_by_another(order, line.order)
     if taken is not None:
@@ -211,7 +213,7 @@ def _difference(order: TradeOrder, new: NewTradeOrder) -> str | None:
 def _placed(
     line: BlotterLine,
     order: TradeOrder,
-    piece: Piece | DomainError | None,
+    piece: Slice | DomainError | None,
     new: frozenset[int],
     held: Mapping[int, tuple[int, ...]],
     written: Mapping[int, StoredExecution],
@@ -223,7 +225,7 @@ def _placed(
     return PlacedLine(line.line, order.order_id, held.get(order.id, ()) + cut, is_new)
 
 
-def _columns(pieces: Sequence[Piece]) -> dict[str, str]:
+def _columns(pieces: Sequence[Slice]) -> dict[str, str]:
     executions = [piece.execution for piece in pieces]
     columns: dict[str, list[Any]] = {
         "order_ids": [piece.order.id for piece in pieces],
@@ -239,7 +241,7 @@ def _columns(pieces: Sequence[Piece]) -> dict[str, str]:
     return {name: spelled_array(column) for name, column in columns.items()}
 
 
-def _stored(piece: Piece, state: SubmissionState, row: asyncpg.Record) -> StoredExecution:
+def _stored(piece: Slice, state: SubmissionState, row: asyncpg.Record) -> StoredExecution:
     """What was written, put together without reading it again; `row` is a row of `write_slices`."""
     _, execution_id, moment, version, order_version = row
     new = piece.execution

@@ -17,7 +17,7 @@ from trade_service.submission.circuit import (
 from trade_service.submission.codes import AlarmCode
 from trade_service.submission.engine_settings import CircuitSettings
 from trade_service.submission.events import AlarmEvent, CircuitEvent, EventBus
-from trade_service.submission.model import PUT_OFF_MESSAGE, GatewayReply, refused_message
+from trade_service.submission.model import DEFERRED_MESSAGE, GatewayReply, refused_message
 from trade_service.submission.ports import Clock
 
 
@@ -85,7 +85,7 @@ class Admission:
     @property
     def deferred_message(self) -> str:
         """The message of an execution that is deferred by the circuit."""
-        return refused_message(self._refusal) if self.is_refused else PUT_OFF_MESSAGE
+        return refused_message(self._refusal) if self.is_refused else DEFERRED_MESSAGE
 
     def is_outage(self, since: float) -> bool:
         """Whether calls failed in general since then, by the boot clock."""

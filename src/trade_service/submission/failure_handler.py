@@ -12,7 +12,7 @@ from trade_service.domain.executions import SubmissionState
 from trade_service.submission.codes import OutcomeCode
 from trade_service.submission.engine_settings import EngineSettings
 from trade_service.submission.model import (
-    PUT_OFF_MESSAGE,
+    DEFERRED_MESSAGE,
     AttemptClosing,
     AttemptId,
     ClaimedExecution,
@@ -99,7 +99,7 @@ class Hold(msgspec.Struct, frozen=True):
 
     reason: str
     wait_ms: int
-    message: str = PUT_OFF_MESSAGE
+    message: str = DEFERRED_MESSAGE
     """What callers read."""
     pauses_budget: bool = False
 

@@ -242,7 +242,7 @@ _SETTLED = {
     SubmissionState.EXHAUSTED: OutcomeCode.SETTLED_EXHAUSTED,
 }
 PENDING_MESSAGE = "pending, do not resubmit"
-PUT_OFF_MESSAGE = (
+DEFERRED_MESSAGE = (
     f"{PENDING_MESSAGE}: the Execution Service is not called now since its last calls failed or were too "
     "slow; it is sent by itself later"
 )
@@ -300,8 +300,8 @@ class ExecutionSubmitResult(msgspec.Struct, frozen=True, gc=False):
         return cls(execution_id, SubmitStatus.PENDING, state, OutcomeCode.PENDING, PENDING_MESSAGE)
 
     @classmethod
-    def put_off(
-        cls, execution_id: int, state: SubmissionState, message: str = PUT_OFF_MESSAGE
+    def deferred(
+        cls, execution_id: int, state: SubmissionState, message: str = DEFERRED_MESSAGE
     ) -> "ExecutionSubmitResult":
         """The result of an execution that waits since the circuit is open; `message` says why."""
         return cls(execution_id, SubmitStatus.PENDING, state, OutcomeCode.CIRCUIT_OPEN, message)

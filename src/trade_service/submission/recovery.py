@@ -166,7 +166,7 @@ class Recovery:
     def _deferred(self, item: OpenItem) -> ExecutionSubmitResult:
         if self._gate.is_open:
             message = self._admission.deferred_message
-            return ExecutionSubmitResult.put_off(item.execution_id, item.state, message)
+            return ExecutionSubmitResult.deferred(item.execution_id, item.state, message)
         return ExecutionSubmitResult.held(item.execution_id, item.state, self._gate.reason)
 
     async def _exhaust(self, attempt: DueAttempt, overdue: Sequence[OpenItem]) -> None:

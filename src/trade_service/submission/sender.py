@@ -16,7 +16,7 @@ _log = structlog.get_logger(__name__)
 PAUSE_AFTER_STORE_FAILURE_S = 1.0
 
 
-class Sender:
+class Senders:
     """Runs `max_concurrent` senders on one queue; each takes up to a full batch as soon as it is free.
 
     The admission says how many of them work at once; `may_claim` returns once executions may be claimed at all.

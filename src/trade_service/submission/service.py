@@ -271,7 +271,7 @@ def _not_claimed(row: NotClaimed, deferred_message: str | None) -> ExecutionSubm
         return final
     state = row.state or SubmissionState.NONE
     if deferred_message is not None and state is SubmissionState.RETRY:
-        return ExecutionSubmitResult.put_off(row.execution_id, state, deferred_message)
+        return ExecutionSubmitResult.deferred(row.execution_id, state, deferred_message)
     return ExecutionSubmitResult.pending(row.execution_id, state)
 
 

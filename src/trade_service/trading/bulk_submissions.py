@@ -29,7 +29,7 @@ class BulkSubmissionStore(Protocol):
         self,
         submission_id: BulkSubmissionId,
         execution_ids: Sequence[int],
-        ticket_ids: Sequence[AttemptId],
+        queued_attempt_ids: Sequence[AttemptId],
         *,
         by_recovery: bool,
     ) -> None:

@@ -8,7 +8,7 @@ import msgspec
 
 from trade_service.domain.executions import SubmissionState
 from trade_service.domain.instants import Moment
-from trade_service.submission.by_hand import Case, Resolution
+from trade_service.submission.manual_resolution import ExecutionCase, Resolution
 from trade_service.submission.model import AttemptId
 from trade_service.trading.requeueing import Plan, Requeue, Requeued, RequeueFilter
 
@@ -68,7 +68,7 @@ class Evidence(msgspec.Struct, frozen=True, rename="camel"):
 class History(msgspec.Struct, frozen=True):
     """One execution with its attempts and evidence, each in chronological order."""
 
-    case: Case
+    case: ExecutionCase
     attempts: tuple[AttemptHistory, ...]
     evidence: tuple[Evidence, ...]
 
@@ -76,7 +76,7 @@ class History(msgspec.Struct, frozen=True):
 class Unknowns(msgspec.Struct, frozen=True):
     """Unresolved executions that no sender owns, oldest first."""
 
-    cases: tuple[Case, ...]
+    cases: tuple[ExecutionCase, ...]
     total: int
 
 
@@ -106,7 +106,7 @@ class Backlog(msgspec.Struct, frozen=True):
 class OperatorStore(Protocol):
     """What operators read and change. Every method may raise StoreUnavailable."""
 
-    async def cases(self, execution_ids: Sequence[int]) -> dict[int, Case]:
+    async def cases(self, execution_ids: Sequence[int]) -> dict[int, ExecutionCase]:
         """The existing ones, by id, in their current state."""
         ...
 
@@ -118,7 +118,7 @@ class OperatorStore(Protocol):
         """The execution with at most `limit` attempts and pieces of evidence; raises NotFound."""
         ...
 
-    async def resolve(self, resolution: Resolution, seen: Case) -> Case:
+    async def resolve(self, resolution: Resolution, seen: ExecutionCase) -> ExecutionCase:
         """Settles one execution as `check_resolution` and `outcome_state` decide for its locked row.
 
         State, quantity and evidence change in one transaction, by the rules of recorded reconciliation. Returns

@@ -10,7 +10,7 @@ from trade_service.domain.reference import Blotter, Destination, ExecutionStatus
 from trade_service.submission.model import ExecutionSubmitResult
 
 
-class Piece(msgspec.Struct, frozen=True, gc=False):
+class Slice(msgspec.Struct, frozen=True, gc=False):
     """What a submission makes of a trade order: the order afterwards, and the execution to be written."""
 
     order: TradeOrder

@@ -6,19 +6,19 @@ import msgspec
 
 from trade_service.domain.errors import InvalidInput, NotFound, TooMany
 from trade_service.domain.executions import QUANTITY_RETURNED
-from trade_service.submission.by_hand import (
-    Case,
-    Resolution,
-    Sighting,
-    check_resolution,
-    check_sighting,
-    check_words,
-    sight_of_absence,
-    sight_of_row,
-)
 from trade_service.submission.codes import AlarmCode
 from trade_service.submission.downstream_scan import scan_downstream
 from trade_service.submission.events import AlarmEvent, EventBus
+from trade_service.submission.manual_resolution import (
+    ExecutionCase,
+    LedgerEvidence,
+    Resolution,
+    check_evidence,
+    check_resolution,
+    check_words,
+    evidence_of_absence,
+    evidence_of_row,
+)
 from trade_service.submission.ports import Ledger
 from trade_service.trading.history import History, OperatorStore, Unknowns
 from trade_service.trading.requeueing import (
@@ -37,8 +37,8 @@ MAX_LISTED = 1000
 class Looked(msgspec.Struct, frozen=True):
     """Our record and the downstream evidence that a resolution is checked against."""
 
-    case: Case
-    sighting: Sighting
+    case: ExecutionCase
+    evidence: LedgerEvidence
 
 
 class OperatorService:
@@ -80,17 +80,19 @@ class OperatorService:
         check_resolution(case, resolution)
         if resolution.accepted_as is not None:
             row = await self._ledger.find(resolution.accepted_as)
-            return Looked(case, sight_of_row(case, resolution.accepted_as, row))
+            return Looked(case, evidence_of_row(case, resolution.accepted_as, row))
         seen = await scan_downstream(self._ledger, [execution_id], case.floor, self._look_up_max_pages)
-        return Looked(case, sight_of_absence(case, seen))
+        return Looked(case, evidence_of_absence(case, seen))
 
-    async def resolve(self, resolution: Resolution, looked: Looked, *, insist: bool = False) -> Case:
+    async def resolve(
+        self, resolution: Resolution, looked: Looked, *, override: bool = False
+    ) -> ExecutionCase:
         """Resolves an execution manually after a `look`; returns its previous state.
 
-        The downstream ledger must agree. Where it only makes the resolution unlikely, `insist` overrides it.
+        The downstream ledger must agree. Where it only makes the resolution unlikely, `override` overrides it.
         Raises what `look` raises.
         """
-        check_sighting(looked.sighting, insist=insist)
+        check_evidence(looked.evidence, override=override)
         before = await self._store.resolve(resolution, looked.case)
         self.on_open(0)
         if before.state in QUANTITY_RETURNED:

@@ -17,12 +17,12 @@ from trade_service.trading.model import (
     BlotterLine,
     Changed,
     Filled,
-    Piece,
     PlacedLine,
+    Slice,
     StoredExecution,
 )
 
-Cut = Callable[[TradeOrder, Submission], Piece]
+SliceOrder = Callable[[TradeOrder, Submission], Slice]
 """Decides, from the locked order, what a submission makes of it; raises a DomainError to refuse."""
 
 Change = Callable[[Execution, Mapping[int, TradeOrder]], Changed]
@@ -58,7 +58,7 @@ class OrderStore(Protocol):
         ...
 
     async def submit(
-        self, submissions: Sequence[Submission], ticket_id: AttemptId | None, cut: Cut
+        self, submissions: Sequence[Submission], queued_attempt_id: AttemptId | None, cut: SliceOrder
     ) -> list[StoredExecution | DomainError]:
         """Cuts one execution from each order, in one transaction and a constant number of statements.
 
@@ -69,7 +69,9 @@ class OrderStore(Protocol):
         """
         ...
 
-    async def place(self, lines: Sequence[BlotterLine], ticket_id: AttemptId, cut: Cut) -> list[PlacedLine]:
+    async def place(
+        self, lines: Sequence[BlotterLine], queued_attempt_id: AttemptId, cut: SliceOrder
+    ) -> list[PlacedLine]:
         """Inserts the orders of blotter lines and cuts a queued execution for all of each: one transaction.
 
         Each order id may be named once. One that exists with the same portfolio, security, type, quantity
@@ -90,7 +92,7 @@ class ExecutionReads(Protocol):
         """The execution and its order; raises NotFound."""
         ...
 
-    async def enqueue(self, execution_ids: Sequence[int], ticket_id: AttemptId) -> None:
+    async def enqueue(self, execution_ids: Sequence[int], queued_attempt_id: AttemptId) -> None:
         """Makes the intent to send durable: those in state `none` become `queued` under the ticket.
 
         One statement; all others stay as they are. The key of the request being served is written in the same

@@ -6,9 +6,9 @@ from typing import Protocol
 import msgspec
 
 from trade_service.domain.executions import SubmissionState
-from trade_service.submission.by_hand import check_words
 from trade_service.submission.downstream import DownstreamState
 from trade_service.submission.downstream_scan import scan_downstream
+from trade_service.submission.manual_resolution import check_words
 from trade_service.submission.ports import DownstreamStore, Ledger
 
 

@@ -15,13 +15,13 @@ from trade_service.domain.orders import (
 )
 from trade_service.domain.reference import STATUS_NEW, ReferenceData
 from trade_service.submission.ports import StoreUnavailable
-from trade_service.trading.model import BlotterLine, Piece
-from trade_service.trading.ports import Cut
+from trade_service.trading.model import BlotterLine, Slice
+from trade_service.trading.ports import SliceOrder
 
 MAX_SUBMISSIONS = 100
 
 
-def slicer(reference: ReferenceData) -> Cut:
+def slicer(reference: ReferenceData) -> SliceOrder:
     """The rule that slices an execution from a locked order, by this reference data."""
     status_new = reference.status_named(STATUS_NEW)
     if status_new is None:
@@ -29,7 +29,7 @@ def slicer(reference: ReferenceData) -> Cut:
 
     trade_types = {name: reference.trade_type_named(name) for name in ORDER_TYPES}
 
-    def slice_order(order: TradeOrder, submission: Submission) -> Piece:
+    def slice_order(order: TradeOrder, submission: Submission) -> Slice:
         _known_destination(reference, submission.destination_id)
         name = trade_type_of(order)
         trade_type = trade_types[name]
@@ -45,7 +45,7 @@ def slicer(reference: ReferenceData) -> Cut:
             quantity_ordered=submission.quantity,
             limit_price=order.limit_price,
         )
-        return Piece(after, execution)
+        return Slice(after, execution)
 
     return slice_order
 

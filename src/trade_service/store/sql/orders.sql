@@ -55,7 +55,7 @@ WITH pieces AS MATERIALIZED (
         (execution_status_id, blotter_id, trade_type_id, trade_order_id, destination_id, quantity_ordered,
          quantity_placed, limit_price, submission_state, attempt_id)
     SELECT status_id, blotter_id, trade_type_id, order_id, destination_id, quantity, 0, limit_price,
-           CASE WHEN :ticket_id::uuid IS NULL THEN 'none' ELSE 'queued' END, :ticket_id
+           CASE WHEN :queued_attempt_id::uuid IS NULL THEN 'none' ELSE 'queued' END, :queued_attempt_id
     FROM pieces
     ORDER BY place
     RETURNING id, execution_timestamp, trade_order_id, version
@@ -67,9 +67,9 @@ WITH pieces AS MATERIALIZED (
     RETURNING o.id, o.version
 ), ticket AS (
     INSERT INTO submission_attempt (id, state, owner, execution_ids, next_action_at)
-    SELECT :ticket_id, 'queued', :owner, array_agg(id ORDER BY id), now() + :grace_ms::int * interval '1 ms'
+    SELECT :queued_attempt_id, 'queued', :owner, array_agg(id ORDER BY id), now() + :grace_ms::int * interval '1 ms'
     FROM sliced
-    HAVING :ticket_id IS NOT NULL
+    HAVING :queued_attempt_id IS NOT NULL
 )
 SELECT o.id AS order_id, s.id, s.execution_timestamp, s.version, o.version AS order_version
 FROM sliced s JOIN orders o ON o.id = s.trade_order_id;

@@ -6,7 +6,7 @@ from litestar.params import FromPath, JSONBody
 from trade_service.domain.errors import NotRequeueable
 from trade_service.domain.executions import OPEN
 from trade_service.domain.invisible import visible
-from trade_service.submission.by_hand import Resolution, outcome_state
+from trade_service.submission.manual_resolution import Resolution, outcome_state
 from trade_service.trading.requeueing import Requeue
 from trade_service.web.access import OPERATOR, READER, principal_of
 from trade_service.web.batches import FAILURE, PARTIAL
@@ -57,9 +57,9 @@ class OperatorController(Controller):
         looked = await operators.look(resolution)
         before = looked.case
         if not data.dry_run:
-            before = await operators.resolve(resolution, looked, insist=data.force)
+            before = await operators.resolve(resolution, looked, override=data.force)
         state, done = outcome_state(before, resolution), not data.dry_run
-        return answer(ResolveAnswer.of(before, state, resolution.accepted_as, looked.sighting, done=done))
+        return answer(ResolveAnswer.of(before, state, resolution.accepted_as, looked.evidence, done=done))
 
     @post("/requeue", status_code=200, opt=OPERATOR | _REQUEUES)
     async def requeue(

@@ -11,7 +11,7 @@ from trade_service.domain.executions import QUANTITY_RETURNED, SubmissionState
 from trade_service.domain.instants import Moment
 from trade_service.domain.invisible import visible
 from trade_service.domain.money import plain
-from trade_service.submission.by_hand import Case, Sighting, waits_for
+from trade_service.submission.manual_resolution import ExecutionCase, LedgerEvidence, waits_for
 from trade_service.trading.history import AttemptHistory, Evidence, History
 from trade_service.trading.requeueing import MAX_REQUEUE, Requeued, RequeueFilter
 from trade_service.web.batches import BatchCounts
@@ -107,11 +107,17 @@ class ResolveAnswer(msgspec.Struct, frozen=True, rename="camel"):
 
     @classmethod
     def of(
-        cls, before: Case, state: SubmissionState, accepted_as: int | None, sighting: Sighting, *, done: bool
+        cls,
+        before: ExecutionCase,
+        state: SubmissionState,
+        accepted_as: int | None,
+        evidence: LedgerEvidence,
+        *,
+        done: bool,
     ) -> "ResolveAnswer":
         """The execution before and after."""
         message = f"execution {before.execution_id} {'is' if done else 'would be'} settled as {state}"
-        look_up = LookUpAnswer(sighting.sight, sighting.message)
+        look_up = LookUpAnswer(evidence.finding, evidence.message)
         return cls(before.execution_id, done, before.state, state, accepted_as, look_up, message)
 
 

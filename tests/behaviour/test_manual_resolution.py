@@ -18,7 +18,7 @@ from tests.support.attempts import claimed, closing
 from tests.support.rows import PART, SENT
 from trade_service.domain.errors import EvidenceConflict, InFlight, NotFound
 from trade_service.domain.executions import SubmissionState
-from trade_service.submission.by_hand import Case, Resolution
+from trade_service.submission.manual_resolution import ExecutionCase, Resolution
 
 _S = SubmissionState
 ALL_SENT, ALL_BACK = (Decimal(10), True), (Decimal(0), False)
@@ -35,8 +35,8 @@ async def unknown(ledger: Ledger, count: int = 1) -> tuple[list[int], str]:
 
 
 async def resolved(
-    ledger: Ledger, execution_id: int, accepted_as: int | None, seen: Case | None = None
-) -> Case:
+    ledger: Ledger, execution_id: int, accepted_as: int | None, seen: ExecutionCase | None = None
+) -> ExecutionCase:
     seen = seen or (await ledger.operators.cases([execution_id]))[execution_id]
     return await ledger.operators.resolve(Resolution(execution_id, accepted_as, "ann", "phoned them"), seen)
 
@@ -226,5 +226,5 @@ async def test_unknowns_include_claims_of_a_lost_owner(ledger: Ledger) -> None:
     ]
 
 
-async def _case(ledger: Ledger, execution_id: int) -> Case:
+async def _case(ledger: Ledger, execution_id: int) -> ExecutionCase:
     return (await ledger.operators.cases([execution_id]))[execution_id]

@@ -31,7 +31,7 @@ class Resolution(msgspec.Struct, frozen=True):
     """How they know."""
 
 
-class Case(msgspec.Struct, frozen=True):
+class ExecutionCase(msgspec.Struct, frozen=True):
     """An execution as far as its outcome is concerned; times in seconds by the database's clock."""
 
     execution_id: int
@@ -84,7 +84,7 @@ class Case(msgspec.Struct, frozen=True):
         return 0 if self.floor_void else self.floor_id
 
 
-class Sight(StrEnum):
+class LedgerFinding(StrEnum):
     """What the Execution Service's books say to a resolution."""
 
     CONFIRMS = "confirms"
@@ -95,10 +95,10 @@ class Sight(StrEnum):
     CONTRADICTS = "contradicts"
 
 
-class Sighting(msgspec.Struct, frozen=True):
+class LedgerEvidence(msgspec.Struct, frozen=True):
     """What was seen in the Execution Service's books, in words for people."""
 
-    sight: Sight
+    finding: LedgerFinding
     message: str
 
 
@@ -113,7 +113,7 @@ def check_words(actor: str, reason: str) -> None:
             raise InvalidInput.of(field, value, "must not contain a NUL character")
 
 
-def check_resolution(case: Case, resolution: Resolution) -> None:
+def check_resolution(case: ExecutionCase, resolution: Resolution) -> None:
     """Raises what forbids a resolution by our own books.
 
     EvidenceConflict when it contradicts what they hold, InFlight while the outcome may still change by
@@ -125,7 +125,7 @@ def check_resolution(case: Case, resolution: Resolution) -> None:
         _check_accepted(case, resolution.accepted_as)
 
 
-def outcome_state(case: Case, resolution: Resolution) -> SubmissionState:
+def outcome_state(case: ExecutionCase, resolution: Resolution) -> SubmissionState:
     """What the execution becomes: without acceptance its quantity goes back, as when the engine gives up.
 
     A row of the earlier service becomes `none`, as when a look-up proves it absent: its order is left alone.
@@ -135,65 +135,69 @@ def outcome_state(case: Case, resolution: Resolution) -> SubmissionState:
     return _S.NONE if case.adopted else _S.EXHAUSTED
 
 
-def check_sighting(sighting: Sighting, *, insist: bool) -> None:
+def check_evidence(evidence: LedgerEvidence, *, override: bool) -> None:
     """Raises EvidenceConflict when the Execution Service's books forbid it; or speak against it, uninsisted."""
-    if sighting.sight is Sight.CONTRADICTS:
-        raise EvidenceConflict(f"{sighting.message}: nothing was changed", sight=sighting.sight)
-    if sighting.sight is Sight.DOUBTS and not insist:
-        message = f"{sighting.message}: nothing was changed; force it if you know better"
-        raise EvidenceConflict(message, sight=sighting.sight)
+    if evidence.finding is LedgerFinding.CONTRADICTS:
+        raise EvidenceConflict(f"{evidence.message}: nothing was changed", sight=evidence.finding)
+    if evidence.finding is LedgerFinding.DOUBTS and not override:
+        message = f"{evidence.message}: nothing was changed; force it if you know better"
+        raise EvidenceConflict(message, sight=evidence.finding)
 
 
-def sight_of_absence(case: Case, seen: DownstreamScan) -> Sighting:
+def evidence_of_absence(case: ExecutionCase, seen: DownstreamScan) -> LedgerEvidence:
     """What a pass down to the case's floor says to 'it was not accepted'."""
     ids = matches(seen, [case.item], case.floor)[case.execution_id]
     if ids:
         message = f"the Execution Service has execution {case.execution_id} as {', '.join(map(str, ids))}"
-        return Sighting(Sight.CONTRADICTS, message)
+        return LedgerEvidence(LedgerFinding.CONTRADICTS, message)
     row_id = doubtful(seen, case.item, case.floor)
     if row_id is not None:
         message = (
             f"execution {row_id} of the Execution Service bears the id of execution {case.execution_id} and "
             f"{why_doubtful(seen, case.execution_id)}"
         )
-        return Sighting(Sight.DOUBTS, message)
+        return LedgerEvidence(LedgerFinding.DOUBTS, message)
     if seen.problem:
-        return Sighting(Sight.SILENT, f"the Execution Service's books could not be read: {seen.problem}")
+        return LedgerEvidence(
+            LedgerFinding.SILENT, f"the Execution Service's books could not be read: {seen.problem}"
+        )
     if case.floor_void or seen.top_id < case.floor_id:
         message = (
             "the Execution Service's ids restarted since it was sent: that it is not there proves nothing"
         )
-        return Sighting(Sight.SILENT, message)
+        return LedgerEvidence(LedgerFinding.SILENT, message)
     where = f"above id {case.floor}" if case.floor else "of all"
-    return Sighting(
-        Sight.CONFIRMS, f"the Execution Service does not have it: {seen.pages} pages {where} read"
+    return LedgerEvidence(
+        LedgerFinding.CONFIRMS, f"the Execution Service does not have it: {seen.pages} pages {where} read"
     )
 
 
-def sight_of_row(case: Case, service_id: int, listing: Listing) -> Sighting:
+def evidence_of_row(case: ExecutionCase, service_id: int, listing: Listing) -> LedgerEvidence:
     """What the row of that id, or its absence, says to 'it was accepted under this id'."""
     if listing.page is None:
-        return Sighting(Sight.SILENT, f"the Execution Service could not be asked: {listing.message}")
+        return LedgerEvidence(
+            LedgerFinding.SILENT, f"the Execution Service could not be asked: {listing.message}"
+        )
     row = next((row for row in listing.page.content if row.id == service_id), None)
     if row is None:
-        return Sighting(Sight.DOUBTS, f"the Execution Service has no execution {service_id}")
+        return LedgerEvidence(LedgerFinding.DOUBTS, f"the Execution Service has no execution {service_id}")
     if row.trade_service_execution_id != case.execution_id:
         whose = row.trade_service_execution_id
         owner = "none of ours" if whose is None else f"execution {whose}"
         message = (
             f"execution {service_id} of the Execution Service is {owner}, not execution {case.execution_id}"
         )
-        return Sighting(Sight.CONTRADICTS, message)
+        return LedgerEvidence(LedgerFinding.CONTRADICTS, message)
     if not agrees(case.item, row):
         message = (
             f"execution {service_id} of the Execution Service bears the id of execution {case.execution_id}, but "
             f"is {row.trade_type} {shown(row.quantity)} {row.security_name} at {row.destination}"
         )
-        return Sighting(Sight.DOUBTS, message)
-    return Sighting(Sight.CONFIRMS, f"the Execution Service has it as {service_id}")
+        return LedgerEvidence(LedgerFinding.DOUBTS, message)
+    return LedgerEvidence(LedgerFinding.CONFIRMS, f"the Execution Service has it as {service_id}")
 
 
-def waits_for(case: Case) -> str:
+def waits_for(case: ExecutionCase) -> str:
     """What the engine waits for before an open execution goes on, in words for people."""
     if case.foreign:
         return "being submitted: written by the earlier service, it is taken over then"
@@ -215,7 +219,7 @@ OVERDUE_S = 30.0
 """Recovery of a running service is never that late."""
 
 
-def _check_not_accepted(case: Case) -> None:
+def _check_not_accepted(case: ExecutionCase) -> None:
     name = f"execution {case.execution_id}"
     if (
         case.execution_service_id is not None
@@ -240,7 +244,7 @@ def _check_not_accepted(case: Case) -> None:
         raise InFlight(message, state=case.state, settlesInS=case.settles_in_s)
 
 
-def _check_accepted(case: Case, service_id: int) -> None:
+def _check_accepted(case: ExecutionCase, service_id: int) -> None:
     if not is_service_id(service_id):
         raise InvalidInput.of("executionServiceId", service_id, f"must be from 1 to {MAX_SERVICE_ID}")
     known = case.execution_service_id
@@ -255,7 +259,7 @@ def _check_accepted(case: Case, service_id: int) -> None:
         raise _conflict(f"execution {case.execution_id} is accepted as {known} already: nothing to do", case)
 
 
-def _conflict(message: str, case: Case) -> DomainError:
+def _conflict(message: str, case: ExecutionCase) -> DomainError:
     return EvidenceConflict(
         message, state=case.state, executionServiceId=case.execution_service_id, executionId=case.execution_id
     )
