@@ -178,8 +178,8 @@ async def test_a_doubted_execution_is_settled_by_its_look_up_alone(ledger: Ledge
     for execution_id, state in ((found, "accepted"), (absent, "retry")):
         owner = (await execution(ledger, execution_id)).attempt_id
         assert owner is not None
-        told = closing(owner, {execution_id: state}, owned_as=_S.UNKNOWN)
-        await ledger.submissions.record(told)
+        answer = closing(owner, {execution_id: state}, owned_as=_S.UNKNOWN)
+        await ledger.submissions.record(answer)
     assert (await execution(ledger, found)).service_id == 1000 + found
     (item,) = (await ledger.submissions.claim(new_attempt(), [absent, found], RECOVERED)).items
     assert (item.execution_id, item.attempts_spent) == (absent, 1)

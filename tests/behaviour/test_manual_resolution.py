@@ -28,8 +28,8 @@ async def unknown(ledger: Ledger, count: int = 1) -> tuple[list[int], str]:
     """Executions of one attempt whose outcome is unknown and whose settle time has passed."""
     ids = await fresh(ledger, count)
     attempt, _ = await claimed(ledger.submissions, ids)
-    told = closing(attempt.attempt_id, dict.fromkeys(ids, "unknown"), next_action_in_ms=0)
-    await ledger.submissions.record(told)
+    answer = closing(attempt.attempt_id, dict.fromkeys(ids, "unknown"), next_action_in_ms=0)
+    await ledger.submissions.record(answer)
     await ledger.elapse(100)
     return ids, attempt.attempt_id
 
@@ -193,8 +193,8 @@ async def test_a_resolution_of_an_outdated_attempt_is_refused(ledger: Ledger) ->
 async def test_a_late_answer_and_a_late_fill_leave_evidence(ledger: Ledger) -> None:
     ids = await fresh(ledger, 3)
     attempt, _ = await claimed(ledger.submissions, ids)
-    told = {ids[0]: "rejected", ids[1]: "exhausted", ids[2]: "accepted"}
-    await ledger.submissions.record(closing(attempt.attempt_id, told))
+    outcomes = {ids[0]: "rejected", ids[1]: "exhausted", ids[2]: "accepted"}
+    await ledger.submissions.record(closing(attempt.attempt_id, outcomes))
     assert await evidence(ledger) == ()
     for _ in range(2):
         await ledger.submissions.record(closing(attempt.attempt_id, {ids[0]: "accepted"}))

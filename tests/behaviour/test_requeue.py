@@ -31,10 +31,10 @@ async def test_a_requeue_retakes_the_quantity_and_looks_the_execution_up(ledger:
     (execution_id,) = await fresh(ledger)
     await ended(ledger, [execution_id], 7, state)
     await ledger.elapse(1000)
-    (told,) = await requeued(ledger, execution_id)
-    assert (told.error, told.room) == (None, Decimal(10))
-    assert told.ended is not None
-    assert (told.ended.state, told.ended.code, told.ended.message) == (state, "CODE", "said so")
+    (result,) = await requeued(ledger, execution_id)
+    assert (result.error, result.room) == (None, Decimal(10))
+    assert result.ended is not None
+    assert (result.ended.state, result.ended.code, result.ended.message) == (state, "CODE", "said so")
     row = await execution(ledger, execution_id)
     assert (row.state, row.attempts_spent, row.gives_up_in_s) == ("unknown", 0, None)
     assert row.budget_ms is None
@@ -90,8 +90,8 @@ async def test_a_dry_run_changes_nothing(ledger: Ledger) -> None:
     ids = await fresh(ledger, 2)
     await ended(ledger, ids)
     before = (await ledger.everything()).executions
-    told = await requeued(ledger, *ids, requeue=Requeue("ann", "why", dry_run=True))
-    assert [(one.execution_id, one.error) for one in told] == [(i, None) for i in ids]
+    results = await requeued(ledger, *ids, requeue=Requeue("ann", "why", dry_run=True))
+    assert [(one.execution_id, one.error) for one in results] == [(i, None) for i in ids]
     assert [row.state for row in before.values()] == await states(ledger, ids)
     assert await order_of(ledger, ids[0]) == (*ALL_BACK, 2)
     assert await evidence(ledger) == ()
@@ -102,10 +102,10 @@ async def test_the_lowest_ids_get_the_quantity_left_in_their_order(ledger: Ledge
     ids = await ledger.add_pieces([order_id], 4)
     await ended(ledger, ids)
     await ledger.change_order(order_id, quantity_sent=Decimal(15), submitted=False)
-    told = await requeued(ledger, *reversed(ids))
-    assert [one.execution_id for one in told] == ids
-    assert [one.room for one in told] == [Decimal(room) for room in (25, 15, 5, 5)]
-    assert [type(one.error) for one in told] == [type(None)] * 2 + [QuantityExceeded] * 2
+    results = await requeued(ledger, *reversed(ids))
+    assert [one.execution_id for one in results] == ids
+    assert [one.room for one in results] == [Decimal(room) for room in (25, 15, 5, 5)]
+    assert [type(one.error) for one in results] == [type(None)] * 2 + [QuantityExceeded] * 2
     assert await states(ledger, ids) == ["unknown", "unknown", "rejected", "rejected"]
     assert await order_of(ledger, ids[0]) == (Decimal(35), False, 3)
 

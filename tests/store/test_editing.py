@@ -267,9 +267,9 @@ async def test_impossible_executions_are_refused(
         desk.editors.executions.create_execution(values(order, **changes)),
         desk.editors.executions.update_execution(existing.execution.id, 1, values(order, **changes)),
     ):
-        with pytest.raises(error) as told:
+        with pytest.raises(error) as caught:
             await refused
-        assert told.value.details["field"] == field
+        assert caught.value.details["field"] == field
     assert await sent_of(desk, order) == "1"
 
 

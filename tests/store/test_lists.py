@@ -186,7 +186,7 @@ async def test_totals_beyond_the_bound_are_refreshed_in_the_background(database:
 
 
 @pytest.mark.parametrize(
-    ("which", "query", "told"),
+    ("which", "query", "message"),
     [
         (
             "executions",
@@ -206,12 +206,12 @@ async def test_totals_beyond_the_bound_are_refreshed_in_the_background(database:
     ],
 )
 async def test_a_page_that_takes_too_long_suggests_a_faster_query(
-    database: Database, database_url: str, which: str, query: ListQuery, told: str
+    database: Database, database_url: str, which: str, query: ListQuery, message: str
 ) -> None:
     reads = PostgresListReads(hasty := Database(StoreSettings(database_url, statement_timeout_s=0.2)))
     async with database.transaction() as other:
         await other.execute(Statement.parsed("LOCK TABLE trade_order, execution IN ACCESS EXCLUSIVE MODE"))
-        with pytest.raises(TooSlow, match=told):
+        with pytest.raises(TooSlow, match=message):
             await (reads.orders if which == "orders" else reads.executions)(query)
     await hasty.close()
 

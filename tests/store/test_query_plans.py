@@ -223,7 +223,7 @@ HOT = {
     "blotter.known_orders": Case({"order_ids": _QUEUED}),
     "blotter.never_submitted": Case({"after": 5, "limit": BATCH}),
     "audit.own": Case({"ids": _QUEUED}),
-    # Which attempts are the earlier service's: at most one in ten thousand rows, read once a page.
+    # Adopted attempts: at most one in ten thousand rows, read once a page.
     "audit.accepted": Case({"after": 5, "limit": BATCH}, frozenset({"submission_attempt"})),
     "names.known": Case({"portfolio_ids": _IDS, "security_ids": _IDS}),
     "names.remember_portfolio": Case({"ids": _IDS, "names": _IDS}),
@@ -256,7 +256,7 @@ READS_EVERYTHING = {
     "audit.accepted_without_id",
     "audit.stranded",
     "audit.idle_attempts",
-    # The small tables of reference data, and of the large ones until a row is found that uses one of theirs.
+    # The small tables of reference data, and the large ones until a row that uses one is found.
     *(f"reference.{name}" for name in load("reference") if name != "load"),
     "audit.counts",
     "audit.states",

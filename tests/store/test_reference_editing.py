@@ -65,9 +65,9 @@ async def test_a_taken_abbreviation_is_refused(database: Database, kind: Referen
             (ReferenceValues("A" * 21, "x"), "abbreviation"),
             (ReferenceValues("A", "x" * 101), kind.text_field),
         ):
-            with pytest.raises(InvalidInput) as told:
+            with pytest.raises(InvalidInput) as refused:
                 await editor.create(kind, values)
-            assert told.value.details["field"] == field
+            assert refused.value.details["field"] == field
 
 
 @kinds

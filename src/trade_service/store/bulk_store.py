@@ -46,7 +46,7 @@ class PostgresBulkSubmissionStore:
         *,
         by_recovery: bool,
     ) -> None:
-        # Adoption commits by itself: it is right whatever happens afterwards.
+        # Adoption commits first, in its own transaction: it is right whatever happens afterwards.
         await self._submissions.take_over(execution_ids)
         async with keyed_statement(self._database) as (session, making):
             await session.execute(

@@ -68,7 +68,7 @@ class PostgresListReads:
 
 
 def _is_far(query: ListQuery) -> bool:
-    """Whether skipping the rows before the page takes long by itself."""
+    """Whether skipping the rows before the page alone takes long."""
     return query.cursor is None and query.offset > statements.SCANNED_ROWS
 
 

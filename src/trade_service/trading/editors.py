@@ -1,6 +1,7 @@
 """Use cases by which clients change single rows: executions, trade orders and reference data."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import TypeVar
 
 import msgspec
 import structlog
@@ -33,13 +34,27 @@ from trade_service.domain.reference_changes import (
 )
 from trade_service.submission.ports import StoreUnavailable
 from trade_service.trading.model import Addition, Changed, ExecutionView, StoredExecution
-from trade_service.trading.ports import ExecutionChanges, OrderChanges, ReferenceChanges
+from trade_service.trading.ports import ExecutionChanges, OrderChanges, ReferenceChanges, StaleReference
 from trade_service.trading.reference import ReferenceCache, views_of
 
 _log = structlog.get_logger(__name__)
 
+Written = TypeVar("Written")
+
 MAX_ORDERS = 1000
 """Limit of one move."""
+
+
+async def _with_current(
+    references: ReferenceCache,
+    needed: Callable[[ReferenceData], bool],
+    write: Callable[[ReferenceData], Awaitable[Written]],
+) -> Written:
+    """What `write` returns; tried again with reloaded data when a row that it uses has just been deleted."""
+    try:
+        return await write(await references.current(needed))
+    except StaleReference:
+        return await write(await references.reload())
 
 
 class ExecutionEditor:
@@ -109,7 +124,7 @@ class ExecutionEditor:
     async def _written(
         self, write: Callable[[ReferenceData], Awaitable[StoredExecution]], values: ExecutionValues
     ) -> ExecutionView:
-        stored = await self._references.used_by(write, lambda data: _unknown(data, values) is None)
+        stored = await _with_current(self._references, lambda data: _unknown(data, values) is None, write)
         return (await views_of(self._references, [stored]))[0]
 
 
@@ -167,8 +182,8 @@ class TradeOrderEditor:
             )
             return order, None if blotter_id is None else reference.blotters[blotter_id]
 
-        return await self._references.used_by(
-            update, lambda data: blotter_id is None or blotter_id in data.blotters
+        return await _with_current(
+            self._references, lambda data: blotter_id is None or blotter_id in data.blotters, update
         )
 
     async def move_orders(self, trade_order_ids: Sequence[int], abbreviation: str) -> list[TradeOrder | None]:
@@ -186,7 +201,9 @@ class TradeOrderEditor:
                 raise NotFound.in_field("blotterAbbreviation", "blotter", named)
             return await self._changes.move(trade_order_ids, blotter.id)
 
-        orders = await self._references.used_by(move, lambda data: _blotter_named(data, named) is not None)
+        orders = await _with_current(
+            self._references, lambda data: _blotter_named(data, named) is not None, move
+        )
         moved = {order.id: order for order in orders}
         return [moved.get(trade_order_id) for trade_order_id in trade_order_ids]
 

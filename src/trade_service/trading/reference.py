@@ -1,18 +1,15 @@
 """The cache of reference data, and executions joined with it."""
 
-from collections.abc import Awaitable, Callable, Iterable, Sequence
-from typing import TypeVar
+from collections.abc import Iterable, Sequence
 
 from trade_service.domain.reference import ReferenceData
 from trade_service.single_flight import SingleFlightCache
 from trade_service.submission.ports import Clock, StoreUnavailable
 from trade_service.trading.model import ExecutionView, StoredExecution
-from trade_service.trading.ports import ReferenceReads, StaleReference
+from trade_service.trading.ports import ReferenceReads
 
 MISS_PAUSE_S = 1.0
 """Unknown ids cause at most one read in this time."""
-
-Answer = TypeVar("Answer")
 
 
 class ReferenceCache(SingleFlightCache[ReferenceData]):
@@ -32,15 +29,6 @@ class ReferenceCache(SingleFlightCache[ReferenceData]):
             monotonic=clock.boottime,
         )
 
-    async def used_by(
-        self, act: Callable[[ReferenceData], Awaitable[Answer]], needed: Callable[[ReferenceData], bool]
-    ) -> Answer:
-        """What `act` returns; tried once more with reloaded data when a row that it used has been deleted."""
-        try:
-            return await act(await self.current(needed))
-        except StaleReference:
-            return await act(await self.reload())
-
 
 async def views_of(references: ReferenceCache, stored: Sequence[StoredExecution]) -> list[ExecutionView]:
     """The executions as clients read them.
@@ -48,9 +36,7 @@ async def views_of(references: ReferenceCache, stored: Sequence[StoredExecution]
     Everything that they refer to exists, so reference data that lacks it is older than they are and is read again.
     Raises StoreUnavailable when that fails.
     """
-    reference = await references.get()
-    if not _covers(reference, stored):
-        reference = await references.reload()
+    reference = await references.current(lambda data: _covers(data, stored))
     return [_view(reference, one) for one in stored]
 
 

@@ -109,7 +109,7 @@ SELECT (SELECT count(*) FROM trade_order) AS trade_orders,
        (SELECT count(*) FROM submission_attempt WHERE next_action_at IS NOT NULL) AS open_attempts;
 
 -- name: states
-SELECT coalesce(submission_state, 'of the earlier service') AS state, count(*) AS executions
+SELECT coalesce(submission_state, 'legacy') AS state, count(*) AS executions
 FROM execution
 GROUP BY submission_state
 ORDER BY submission_state;
