@@ -20,6 +20,7 @@ from trade_service.web.openapi.routes import Document, SchemaController
 from trade_service.web.operations import InfoController, MetricsController
 from trade_service.web.rate_limit import RateLimit
 from trade_service.web.request_context import RequestContext
+from trade_service.web.routing import OwnRouter
 from trade_service.web.v1.executions import ExecutionController
 from trade_service.web.v1.paging import TOTAL_HEADERS
 from trade_service.web.v1.references import (
@@ -101,22 +102,22 @@ def _routers(services: WebServices) -> list[Router]:
     )
     streams = EventStreams(services.bulk_submissions, settings.streams, lambda: services.health.stopping)
     document = Document(secured=not isinstance(services.authenticator, Everybody))
-    routers = [
-        Router("/api/v1", route_handlers=V1, middleware=[limits]),
-        Router("/api/v2", route_handlers=V2, middleware=[limits]),
-        Router(
+    routers: list[Router] = [
+        OwnRouter("/api/v1", route_handlers=V1, middleware=[limits]),
+        OwnRouter("/api/v2", route_handlers=V2, middleware=[limits]),
+        OwnRouter(
             "/api/v2",
             route_handlers=[SubmissionEventController],
             dependencies={"streams": provided(streams)},
         ),
-        Router("/", route_handlers=[HealthController, InfoController]),
-        Router("/", route_handlers=[SchemaController], dependencies={"document": provided(document)}),
+        OwnRouter("/", route_handlers=[HealthController, InfoController]),
+        OwnRouter("/", route_handlers=[SchemaController], dependencies={"document": provided(document)}),
     ]
     if services.log_level is not None:
         level = {"level": provided(services.log_level)}
-        routers.append(Router("/", route_handlers=[LogLevelController], dependencies=level))
+        routers.append(OwnRouter("/", route_handlers=[LogLevelController], dependencies=level))
     if services.metrics is not None:
         metrics = {"metrics": provided(services.metrics)}
         opt = for_role(settings.metrics_role)
-        routers.append(Router("/", route_handlers=[MetricsController], dependencies=metrics, opt=opt))
+        routers.append(OwnRouter("/", route_handlers=[MetricsController], dependencies=metrics, opt=opt))
     return routers

@@ -6,7 +6,9 @@ A handler declares its body as any msgspec struct, and `StrictBodies` makes the 
 """
 
 import re
+from collections.abc import Callable
 from decimal import Decimal, InvalidOperation
+from functools import cached_property
 from typing import Any, ClassVar, Generic, Protocol, TypeVar, runtime_checkable
 
 import msgspec
@@ -48,7 +50,6 @@ class StrictDecoder(Generic[T]):
     def __init__(self, shape: type[T]) -> None:
         self._shape = shape
         self._decoder = msgspec.json.Decoder(shape, float_hook=_number)
-        self._integers = integers_of_texts(shape)
 
     def decode(self, body: bytes) -> T:
         """The body as the shape; raises InvalidInput."""
@@ -75,7 +76,12 @@ class StrictDecoder(Generic[T]):
         except msgspec.ValidationError as error:
             if not is_text_for_integer(str(error)):
                 raise
-        return msgspec.convert(self._integers(_ANYTHING.decode(body)), self._shape)
+        return msgspec.convert(self._with_integers(_ANYTHING.decode(body)), self._shape)
+
+    @cached_property
+    def _with_integers(self) -> Callable[[Any], Any]:
+        """Made at the first body that needs it: inspecting all shapes would delay the start."""
+        return integers_of_texts(self._shape)
 
 
 class StrictDTO(MsgspecDTO[Body], Generic[Body]):

@@ -3,7 +3,7 @@
 from functools import partial
 from typing import Any, Self, get_args, get_origin
 
-from litestar import Controller
+from litestar import Controller, Router
 from litestar.enums import HttpMethod
 from litestar.handlers import HTTPRouteHandler
 
@@ -19,6 +19,13 @@ get = partial(Route, http_method=HttpMethod.GET)
 post = partial(Route, http_method=HttpMethod.POST)
 put = partial(Route, http_method=HttpMethod.PUT)
 delete = partial(Route, http_method=HttpMethod.DELETE)
+
+
+class OwnRouter(Router):
+    """A router of one application, not deep-copied: Litestar's copy takes a fourth of the time to build it."""
+
+    def __deepcopy__(self, memo: dict[int, object]) -> Self:
+        return self
 
 
 class GenericController(Controller):
