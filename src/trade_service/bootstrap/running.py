@@ -14,7 +14,7 @@ from trade_service.execution_service.client import ExecutionServiceClient
 from trade_service.observability.extensions import installed_listeners
 from trade_service.observability.submission_log import SubmissionLog
 from trade_service.settings.model import Settings
-from trade_service.store.attempt_reads import PostgresGivenUp
+from trade_service.store.attempt_reads import PostgresPastAttempts
 from trade_service.store.database import Database
 from trade_service.store.downstream_store import PostgresDownstreamStore
 from trade_service.store.embedded import EmbeddedPostgres, default_data_dir
@@ -167,7 +167,7 @@ def _services_loops(services: Services) -> list[Loop]:
 def _logged(services: Services, stack: AsyncExitStack) -> Loop:
     """Subscribes the log of submissions, open until the very end; returns its loop."""
     log, clock = services.settings.log, services.clock
-    histories = PostgresGivenUp(services.database, services.settings.engine.give_up_after_ms)
+    histories = PostgresPastAttempts(services.database, services.settings.engine.give_up_after_ms)
     writes = SubmissionLog(clock.boottime, log.failure_lines, log.failure_window_s, histories.tries_of)
     services.events.subscribe(writes)
     stack.callback(writes.close)

@@ -34,7 +34,7 @@ class PostgresBacklog:
         )
 
 
-class PostgresGivenUp:
+class PostgresPastAttempts:
     """Reads the attempts of exhausted executions."""
 
     def __init__(self, database: Database, give_up_after_ms: int) -> None:

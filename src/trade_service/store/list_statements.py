@@ -74,13 +74,13 @@ class ListSource(msgspec.Struct, frozen=True):
     """Selects from the page, a sub-select named as the alias, whose sort values are k0, k1, ..."""
 
 
-def _named(alias: str, table: str, id_column: str, name: str, scan: SkipScan | None = None) -> Column:
+def _abbreviation(alias: str, table: str, id_column: str, scan: SkipScan | None = None) -> Column:
     join = f"LEFT JOIN {table} {alias} ON {alias}.id = {id_column}"
-    expression = f"coalesce({alias}.{name}, '') COLLATE \"C\""
+    expression = f"coalesce({alias}.abbreviation, '') COLLATE \"C\""
     return Column(expression, Kind.TEXT, (join,), lookup=f"{id_column} {table}", scan=scan)
 
 
-def _directory(alias: str, table: str, id_column: str, *joins: str) -> Column:
+def _display_name(alias: str, table: str, id_column: str, *joins: str) -> Column:
     """The name that another service owns, or the id in its place."""
     join = f"LEFT JOIN {table} {alias} ON {alias}.id = {id_column}"
     name = f'coalesce({alias}.name, rtrim({id_column})) COLLATE "C"'
@@ -100,11 +100,11 @@ ORDERS = ListSource(
         "quantitySent": Column("o.quantity_sent", Kind.DECIMAL),
         "tradeTimestamp": Column("o.trade_timestamp", Kind.INSTANT),
         "submitted": Column("coalesce(o.submitted, false)", Kind.FLAG),
-        "blotter.abbreviation": _named(
-            "b", "blotter", "o.blotter_id", "abbreviation", over_table("blotter_id", "blotter")
+        "blotter.abbreviation": _abbreviation(
+            "b", "blotter", "o.blotter_id", over_table("blotter_id", "blotter")
         ),
-        "security.ticker": _directory("sn", "security_name", "o.security_id"),
-        "portfolio.name": _directory("pn", "portfolio_name", "o.portfolio_id"),
+        "security.ticker": _display_name("sn", "security_name", "o.security_id"),
+        "portfolio.name": _display_name("pn", "portfolio_name", "o.portfolio_id"),
         "securityId": Column("o.security_id", Kind.TEXT, is_id=True),
         "portfolioId": Column("o.portfolio_id", Kind.TEXT, is_id=True),
     },
@@ -125,14 +125,12 @@ EXECUTIONS = ListSource(
         "quantityPlaced": Column("e.quantity_placed", Kind.DECIMAL),
         "quantityFilled": Column("e.quantity_filled", Kind.DECIMAL),
         "tradeOrderId": Column("e.trade_order_id", Kind.INTEGER),
-        "executionStatus.abbreviation": _named(
-            "es", "execution_status", "e.execution_status_id", "abbreviation"
-        ),
-        "blotter.abbreviation": _named("b", "blotter", "e.blotter_id", "abbreviation"),
-        "tradeType.abbreviation": _named("tt", "trade_type", "e.trade_type_id", "abbreviation"),
-        "destination.abbreviation": _named("d", "destination", "e.destination_id", "abbreviation"),
-        "security.ticker": _directory("sn", "security_name", "o.security_id", _ORDER_OF_EXECUTION),
-        "portfolio.name": _directory("pn", "portfolio_name", "o.portfolio_id", _ORDER_OF_EXECUTION),
+        "executionStatus.abbreviation": _abbreviation("es", "execution_status", "e.execution_status_id"),
+        "blotter.abbreviation": _abbreviation("b", "blotter", "e.blotter_id"),
+        "tradeType.abbreviation": _abbreviation("tt", "trade_type", "e.trade_type_id"),
+        "destination.abbreviation": _abbreviation("d", "destination", "e.destination_id"),
+        "security.ticker": _display_name("sn", "security_name", "o.security_id", _ORDER_OF_EXECUTION),
+        "portfolio.name": _display_name("pn", "portfolio_name", "o.portfolio_id", _ORDER_OF_EXECUTION),
         "executionServiceId": Column("e.execution_service_id", Kind.INTEGER),
         "submissionState": Column("e.submission_state", Kind.TEXT),
         "securityId": Column("o.security_id", Kind.TEXT, (_ORDER_OF_EXECUTION,), is_id=True),

@@ -11,7 +11,7 @@ from tests.support.heart import beating, executions_in, until
 from tests.support.rows import insert_executions, store_on
 from tests.support.trading import run_sql
 from trade_service.observability.submission_log import SubmissionLog
-from trade_service.store.attempt_reads import PostgresGivenUp
+from trade_service.store.attempt_reads import PostgresPastAttempts
 from trade_service.store.database import Database
 from trade_service.submission.model import ReplyKind
 
@@ -26,7 +26,7 @@ async def test_the_attempts_of_an_execution_are_read_in_order(database: Database
     second = new_attempt()
     await store.claim(second, [one], RECOVERED)
     await store.record(closing(second.attempt_id, {one: "exhausted"}, http_status=401, code="WHY"))
-    tries = await PostgresGivenUp(database, HOUR_MS).tries_of([one, other])
+    tries = await PostgresPastAttempts(database, HOUR_MS).tries_of([one, other])
     assert [one.attempt_id for one in tries[one]] == [first.attempt_id, second.attempt_id]
     assert [(t.code, t.http_status, t.findings) for t in tries[one]] == [
         ("OK", 207, ("CODE",)),
@@ -41,16 +41,16 @@ async def test_attempts_before_the_first_claim_are_not_read(database: Database) 
     (one,) = await insert_executions(database, 1)
     attempt, _ = await claimed(store, [one])
     await store.record(closing(attempt.attempt_id, {one: "exhausted"}))
-    assert len((await PostgresGivenUp(database, HOUR_MS).tries_of([one]))[one]) == 1
+    assert len((await PostgresPastAttempts(database, HOUR_MS).tries_of([one]))[one]) == 1
     await run_sql(database, "UPDATE execution SET give_up_at = now() + interval '2 hours'")
-    assert (await PostgresGivenUp(database, HOUR_MS).tries_of([one]))[one] == []
-    assert await PostgresGivenUp(database, HOUR_MS).tries_of([999]) == {999: []}
+    assert (await PostgresPastAttempts(database, HOUR_MS).tries_of([one]))[one] == []
+    assert await PostgresPastAttempts(database, HOUR_MS).tries_of([999]) == {999: []}
 
 
 async def test_an_exhausted_execution_is_logged_with_its_whole_history(database: Database) -> None:
     gateway = FakeGateway()
     gateway.usual = fail(ReplyKind.LOST, "DOWNSTREAM_READ_TIMEOUT")
-    log = SubmissionLog(time.monotonic, histories=PostgresGivenUp(database, 60_000).tries_of)
+    log = SubmissionLog(time.monotonic, histories=PostgresPastAttempts(database, 60_000).tries_of)
     with capture_logs() as lines:
         async with (
             beating(database, gateway, max_attempts=2, listeners=[log]) as heart,
