@@ -1,6 +1,7 @@
 """`trade-service serve`: serves the HTTP API until stopped."""
 
 import asyncio
+import gc
 import signal
 import sys
 from pathlib import Path
@@ -44,6 +45,7 @@ def serve(host: str | None, port: int | None, toml_path: Path | None) -> None:
             f"trade-service: warning: other machines can reach {settings.server.host}, and auth.mode is none: "
             "anybody who reaches it may trade"
         )
+    gc.disable()  # What a start creates stays for good: looking for garbage would find nothing.
     run_until_stopped(lambda stopping: _serve(settings, stopping))
 
 
@@ -65,6 +67,8 @@ async def _serve(settings: Settings, stopping: asyncio.Event) -> None:
 
 
 def _say_ready(settings: Settings, url: str) -> None:
+    gc.freeze()
+    gc.enable()
     downstream = mask_url(settings.execution_service.base_url)
     click.echo(
         f"Serving on {url}; database: {described(settings)}; Execution Service: {downstream}; "
