@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from trade_service.cli.main import COMMANDS
-from trade_service.settings.model import FIELDS
+from trade_service.settings.tree import FIELDS
 
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]

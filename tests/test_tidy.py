@@ -29,7 +29,6 @@ ENTRY_POINTS = {"trade_service.cli.main", "trade_service.__main__"}
 OWN_BASES = {"trade_service", "execution_simulator", "typing", "msgspec", "enum", "abc", "collections"}
 """Packages whose classes call nothing of what derives from them."""
 UNUSED_ALLOWED = {
-    "REQUEUED_KIND": "the kind that SQL writes into a requeued attempt: goes with the engine's move",
     "ExecutionService.submit_executions_batch": "a name of the original plan that embedding programs call",
     "RunningSimulator.script_lookups": "controls the simulator from a test",
     "RunningSimulator.calls_reached": "controls the simulator from a test",
@@ -39,14 +38,9 @@ UNUSED_ALLOWED = {
 }
 """Public definitions that src itself does not use, with the reason why they exist."""
 
-SHARED_STEMS = {
-    "executions": {"web", "trading", "domain"},
-    "model": {"trading", "submission", "settings"},
-}
+SHARED_STEMS: dict[str, set[str]] = {}
 """File names in three rooms or more: a ratchet, to be empty."""
-SHARED_CLASSES = {
-    "ExecutionPost",
-}
+SHARED_CLASSES: set[str] = set()
 """Public classes that two modules define: a ratchet, to be empty."""
 
 OLD_WORDING = {

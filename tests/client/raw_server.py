@@ -12,7 +12,7 @@ from typing import Any
 from trade_service.execution_service.client import ExecutionServiceClient
 from trade_service.submission.clock import SystemClock
 from trade_service.submission.engine_settings import ExecutionServiceSettings
-from trade_service.submission.messages import BatchExecutionRequest, ExecutionPost
+from trade_service.submission.messages import BatchExecutionRequest, ExecutionRequest
 
 DEADLINE_S = 10.0
 FOREVER = float("inf")
@@ -152,7 +152,7 @@ def batch(size: int = 3, first_id: int = 101) -> BatchExecutionRequest:
     """A request for `size` executions."""
     return BatchExecutionRequest(
         [
-            ExecutionPost("NEW", "BUY", "NYSE", f"AAPL{n:020d}", Decimal("100.5"), None, n, 1)
+            ExecutionRequest("NEW", "BUY", "NYSE", f"AAPL{n:020d}", Decimal("100.5"), None, n, 1)
             for n in range(first_id, first_id + size)
         ]
     )

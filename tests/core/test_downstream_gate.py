@@ -21,7 +21,7 @@ from trade_service.submission.engine_settings import (
     SubmissionSettings,
 )
 from trade_service.submission.events import AlarmEvent, EventBus, SubmissionEvent
-from trade_service.submission.messages import ExecutionPost
+from trade_service.submission.messages import ExecutionRequest
 from trade_service.submission.ports import Listing
 
 
@@ -88,7 +88,7 @@ class Scene:
 
     def put(self, *execution_ids: int) -> None:
         for execution_id in execution_ids:
-            self.ledger.accept(ExecutionPost("NEW", "BUY", "ML", "S1", Decimal(10), None, execution_id, 1))
+            self.ledger.accept(ExecutionRequest("NEW", "BUY", "ML", "S1", Decimal(10), None, execution_id, 1))
 
     def own(self, count: int = 1) -> list[int]:
         order_id = self.books.add_order(Decimal(10 * count), "S1")

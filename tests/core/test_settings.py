@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from trade_service.section import SettingField
 from trade_service.settings.load import LoadedSettings, convert, load_settings
-from trade_service.settings.model import FIELDS, Settings
 from trade_service.settings.sources import Raw, SettingsError
+from trade_service.settings.tree import FIELDS, Settings
 
 NUMERIC = [field for field in FIELDS.values() if field.base in (int, float)]
 CONTRACT_ALIASES = {

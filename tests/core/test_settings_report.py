@@ -13,9 +13,9 @@ from rich.pretty import pretty_repr
 from trade_service.cli.config import config
 from trade_service.masking import mask_url
 from trade_service.settings.load import load_settings
-from trade_service.settings.model import FIELDS
 from trade_service.settings.report import rows, settings_reference
 from trade_service.settings.sources import SettingsError
+from trade_service.settings.tree import FIELDS
 
 SECRET = "hunter2secret"
 REPOSITORY = Path(__file__).parents[2]

@@ -23,7 +23,7 @@ from trade_service.execution_service.wire import (
     error_message,
     unsendable,
 )
-from trade_service.submission.messages import BatchExecutionRequest, ExecutionPost, ExecutionResult
+from trade_service.submission.messages import BatchExecutionRequest, ExecutionRequest, ExecutionResult
 
 GOLDEN = Path(__file__).parent.parent / "golden"
 SMALLEST = Decimal("0.00000001")
@@ -31,9 +31,10 @@ GREATEST = Decimal("9999999999.99999999")
 PLAIN_NUMBER = re.compile(rb"(?:0|[1-9][0-9]{0,9})(?:\.[0-9]{1,8})?")
 
 
-def _post(**changes: Any) -> ExecutionPost:
+def _post(**changes: Any) -> ExecutionRequest:
     return msgspec.structs.replace(
-        ExecutionPost("NEW", "BUY", "NYSE", "AAPL00000000000000000001", Decimal(100), None, 101, 1), **changes
+        ExecutionRequest("NEW", "BUY", "NYSE", "AAPL00000000000000000001", Decimal(100), None, 101, 1),
+        **changes,
     )
 
 
@@ -128,7 +129,7 @@ POSTS = st.builds(
 
 @given(st.lists(POSTS, min_size=1, max_size=4))
 def test_the_look_at_a_whole_batch_says_what_the_look_at_each_of_its_items_says(
-    posts: list[ExecutionPost],
+    posts: list[ExecutionRequest],
 ) -> None:
     request = BatchExecutionRequest(posts)
     told = []
@@ -406,19 +407,19 @@ def test_an_odd_number_of_one_result_spoils_no_other(number: bytes) -> None:
     assert (second.status, second.execution.id) == ("SUCCESS", 9)
 
 
-def _odd_posts() -> st.SearchStrategy[ExecutionPost]:
+def _odd_posts() -> st.SearchStrategy[ExecutionRequest]:
     """Posts of which some cannot be written, for any reason."""
     numbers = st.sampled_from([Decimal(10), Decimal("1E+3"), Decimal("NaN"), Decimal("Infinity"), Decimal(0),
                                Decimal("-1"), Decimal("1E-9"), Decimal("99999999999"), None, "many"])  # fmt: skip
     texts = st.sampled_from(["ML", "AAPL", "x" * 30, "\ud800", None, 5])
     return st.builds(
-        ExecutionPost, st.just("NEW"), st.just("BUY"), texts, texts, numbers, st.none() | numbers,
+        ExecutionRequest, st.just("NEW"), st.just("BUY"), texts, texts, numbers, st.none() | numbers,
         st.sampled_from([1, 2**31, 0, None]), st.just(1),
     )  # fmt: skip
 
 
 @given(st.lists(_odd_posts() | st.just(_post()), min_size=1, max_size=8))
-def test_what_cannot_be_written_is_found_alone_and_the_rest_is_written(posts: list[ExecutionPost]) -> None:
+def test_what_cannot_be_written_is_found_alone_and_the_rest_is_written(posts: list[ExecutionRequest]) -> None:
     faults = unsendable(posts)
     assert all(rule for rule in faults.values())
     rest = [one for index, one in enumerate(posts) if index not in faults]

@@ -17,7 +17,7 @@ from tests.web.support import listening
 from trade_service.bootstrap.running import running_services
 from trade_service.bootstrap.web import web_app
 from trade_service.settings.load import load_settings
-from trade_service.settings.model import Settings
+from trade_service.settings.tree import Settings
 from trade_service.submission.failure_handler import ExecutionFailureHandler
 
 LIMIT_S = 20.0

@@ -18,7 +18,7 @@ from trade_service.submission.clock import SystemClock
 from trade_service.submission.codes import AlarmCode
 from trade_service.submission.events import AlarmEvent, EventBus
 from trade_service.submission.manual_resolution import LedgerEvidence, LedgerFinding, Resolution
-from trade_service.submission.messages import ExecutionPost
+from trade_service.submission.messages import ExecutionRequest
 from trade_service.submission.model import ReplyKind, SubmitStatus
 from trade_service.submission.ports import Listing
 from trade_service.trading.operating import OperatorService
@@ -183,8 +183,8 @@ async def test_the_ledger_is_read_first(database: Database) -> None:
     async with at_work(database, gateway) as (heart, operators):
         ids = await executions_in(database, 2)
         await heart.service.submit_executions_bulk(ids, wait_s=0.3)
-        others = gateway.accept(ExecutionPost("NEW", "BUY", "ML", "S2", Decimal(10), None, ids[1], 1)).id
-        alike = gateway.accept(ExecutionPost("NEW", "BUY", "ML", "S1", Decimal(9), None, ids[0], 1)).id
+        others = gateway.accept(ExecutionRequest("NEW", "BUY", "ML", "S2", Decimal(10), None, ids[1], 1)).id
+        alike = gateway.accept(ExecutionRequest("NEW", "BUY", "ML", "S1", Decimal(9), None, ids[0], 1)).id
         assert others is not None
         assert alike is not None
         gateway.shut = False

@@ -10,7 +10,7 @@ from tests.support.heart import SETTLE_MS, Heart, beating, executions_in, states
 from tests.support.rows import fetched
 from trade_service.store.database import Database
 from trade_service.submission.engine_settings import CircuitSettings
-from trade_service.submission.messages import ExecutionPost
+from trade_service.submission.messages import ExecutionRequest
 from trade_service.submission.model import GatewayReply, ReplyKind, SubmitStatus
 
 ANSWER = "POST batch answered 500: An unexpected error occurred"
@@ -26,7 +26,7 @@ def poisoned(*execution_ids: int) -> FakeGateway:
     """Answers 500 for every batch with one of these executions and commits none of it."""
     gateway, accept = FakeGateway(), refuse()
 
-    def reply(itself: FakeGateway, posts: Sequence[ExecutionPost]) -> GatewayReply:
+    def reply(itself: FakeGateway, posts: Sequence[ExecutionRequest]) -> GatewayReply:
         if any(post.trade_service_execution_id in execution_ids for post in posts):
             return GatewayReply(ReplyKind.UNCLEAR, "DOWNSTREAM_ERROR_500", ANSWER, 500, handler_failed=True)
         return accept(itself, posts)

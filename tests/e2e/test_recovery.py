@@ -17,7 +17,7 @@ from trade_service.store.database import Database
 from trade_service.store.execution_reads import PostgresExecutionReads
 from trade_service.submission.clock import SystemClock
 from trade_service.submission.events import AlarmEvent, LookUpEvent
-from trade_service.submission.messages import ExecutionPost, RemoteExecution
+from trade_service.submission.messages import ExecutionRequest, RemoteExecution
 from trade_service.submission.model import GatewayReply, ReplyKind
 from trade_service.submission.ports import Listing
 
@@ -42,8 +42,8 @@ def each_row(change: Callable[[RemoteExecution], RemoteExecution]) -> Callable[[
     return tamper
 
 
-def post(execution_id: int) -> ExecutionPost:
-    return ExecutionPost("NEW", "BUY", "ML", f"S{execution_id}", Decimal(10), None, execution_id, 1)
+def post(execution_id: int) -> ExecutionRequest:
+    return ExecutionRequest("NEW", "BUY", "ML", f"S{execution_id}", Decimal(10), None, execution_id, 1)
 
 
 LOST = fail(ReplyKind.LOST, "LOST")
@@ -159,7 +159,7 @@ async def test_a_reset_is_remembered_when_new_ids_exceed_the_old(database: Datab
         assert gateway.times_accepted()[lost[0]] == 1
 
 
-def answer_and_forget(gateway: FakeGateway, posts: Sequence[ExecutionPost]) -> GatewayReply:
+def answer_and_forget(gateway: FakeGateway, posts: Sequence[ExecutionRequest]) -> GatewayReply:
     """Accepts and answers, then starts with an empty ledger."""
     reply = refuse()(gateway, posts)
     gateway.books.clear()

@@ -13,7 +13,7 @@ from trade_service.store.database import Database
 from trade_service.store.execution_reads import PostgresExecutionReads
 from trade_service.submission.clock import SystemClock
 from trade_service.submission.events import AlarmEvent
-from trade_service.submission.messages import ExecutionPost
+from trade_service.submission.messages import ExecutionRequest
 from trade_service.submission.model import SubmitStatus
 
 
@@ -46,7 +46,7 @@ async def test_what_waits_to_be_sent_is_looked_up_first_when_a_fill_is_reported(
         waiting = asyncio.create_task(desk.executions.submit_execution(second))
         await until(lambda: desk.heart.queue.fresh_count == 1)
         if is_there:
-            desk.gateway.accept(ExecutionPost("NEW", "BUY", "ML", "S", Decimal(100), None, second, 1))
+            desk.gateway.accept(ExecutionRequest("NEW", "BUY", "ML", "S", Decimal(100), None, second, 1))
         view = await desk.executions.get_execution(second)
         with pytest.raises(FillOfUnsent, match="is queued and was never sent"):
             await desk.executions.fill(second, "PART", Decimal(1), view.execution.version)
@@ -72,7 +72,7 @@ async def test_a_fill_of_what_another_program_sent_is_stored_and_its_id_looked_u
         await run_sql(
             database, "UPDATE execution SET submission_state = :state, quantity_placed = 100", state=state
         )
-        desk.gateway.accept(ExecutionPost("NEW", "BUY", "ML", "S", Decimal(100), None, execution_id, 1))
+        desk.gateway.accept(ExecutionRequest("NEW", "BUY", "ML", "S", Decimal(100), None, execution_id, 1))
         view = await desk.executions.fill(execution_id, "PART", Decimal(1), 1)
         assert view.execution.submission_state is SubmissionState.ACCEPTED
         await until_named(database)

@@ -34,7 +34,7 @@ from trade_service.domain.executions import SubmissionState
 from trade_service.domain.orders import Submission
 from trade_service.store.database import Database
 from trade_service.submission.events import AlarmEvent
-from trade_service.submission.messages import ExecutionPost
+from trade_service.submission.messages import ExecutionRequest
 from trade_service.submission.model import ReplyKind, SubmitStatus
 from trade_service.submission.ports import StoreUnavailable
 from trade_service.trading.model import BlotterLine, NotAccepted
@@ -423,7 +423,7 @@ async def test_a_fill_of_what_was_given_up_gets_its_id_by_look_up(database: Data
         (execution_id,) = await none_executions(desk, 1, security="BAD")
         desk.gateway.scripts.append(refuse("BAD"))
         await desk.executions.submit_execution(execution_id)
-        desk.gateway.accept(ExecutionPost("NEW", "BUY", "ML", "BAD", Decimal(100), None, execution_id, 1))
+        desk.gateway.accept(ExecutionRequest("NEW", "BUY", "ML", "BAD", Decimal(100), None, execution_id, 1))
         await desk.executions.fill(execution_id, "FULL", Decimal(100), 1)
         await until_named(database)
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from trade_service.submission.messages import (
     BatchExecutionRequest,
     BatchExecutionResponse,
-    ExecutionPost,
+    ExecutionRequest,
     ExecutionResult,
     RemoteExecution,
     RemoteExecutionPage,
@@ -17,7 +17,7 @@ from trade_service.submission.messages import (
 from trade_service.submission.model import AttemptId, GatewayReply, ReplyKind
 from trade_service.submission.ports import Listing
 
-Script = Callable[["FakeGateway", Sequence[ExecutionPost]], GatewayReply]
+Script = Callable[["FakeGateway", Sequence[ExecutionRequest]], GatewayReply]
 """Makes the reply to one call; what it accepts goes through `FakeGateway.accept`."""
 
 FIRST_ID = 1000
@@ -46,7 +46,7 @@ class FakeGateway:
         self.open.clear()
         self.called.clear()
 
-    def accept(self, post: ExecutionPost) -> RemoteExecution:
+    def accept(self, post: ExecutionRequest) -> RemoteExecution:
         """Writes an execution into the books."""
         row = RemoteExecution(
             id=self.first_id + len(self.books),
@@ -90,7 +90,7 @@ class FakeGateway:
 def refuse(*securities: str, message: str = "Security ID is required") -> Script:
     """Accepts all but the executions of these securities."""
 
-    def reply(gateway: FakeGateway, posts: Sequence[ExecutionPost]) -> GatewayReply:
+    def reply(gateway: FakeGateway, posts: Sequence[ExecutionRequest]) -> GatewayReply:
         results = [
             ExecutionResult(index, "FAILED", message)
             if post.security_id in securities
@@ -115,7 +115,7 @@ def fail(
 ) -> Script:
     """No readable answer; `accepted` says whether the executions are in the books all the same."""
 
-    def reply(gateway: FakeGateway, posts: Sequence[ExecutionPost]) -> GatewayReply:
+    def reply(gateway: FakeGateway, posts: Sequence[ExecutionRequest]) -> GatewayReply:
         if accepted:
             for post in posts:
                 gateway.accept(post)

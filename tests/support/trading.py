@@ -20,7 +20,7 @@ from trade_service.store.row_changes import PostgresExecutionChanges, PostgresOr
 from trade_service.store.statements import Statement
 from trade_service.submission.clock import SystemClock
 from trade_service.trading.editors import Editors, ExecutionEditor, ReferenceEditor, TradeOrderEditor
-from trade_service.trading.executions import ExecutionService
+from trade_service.trading.execution_use_cases import ExecutionService
 from trade_service.trading.model import ExecutionView, SubmittedOrder
 from trade_service.trading.reference import ReferenceCache
 from trade_service.trading.trade_orders import TradeOrderService

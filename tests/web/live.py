@@ -16,7 +16,7 @@ from trade_service.bootstrap.container import Services
 from trade_service.bootstrap.running import running_services
 from trade_service.bootstrap.web import web_app
 from trade_service.http_server import ServerLimits
-from trade_service.settings.model import Settings
+from trade_service.settings.tree import Settings
 from trade_service.store.store_settings import StoreSettings
 from trade_service.submission.engine_settings import (
     CircuitSettings,

@@ -20,7 +20,7 @@ from trade_service.domain.access import (
 )
 from trade_service.domain.errors import NotFound
 from trade_service.identity.auth_settings import AuthSettings
-from trade_service.settings.model import Settings
+from trade_service.settings.tree import Settings
 from trade_service.trading.editors import Editors
 from trade_service.web.access import READER, UndeclaredRole, check_roles, declared_roles
 from trade_service.web.app import create_app

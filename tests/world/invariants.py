@@ -14,6 +14,7 @@ from tests.world.store_rows import (
     FULL,
     PART,
     REFERENCE,
+    REQUEUED_KIND,
     BookedAttempt,
     BookedExecution,
     Change,
@@ -26,7 +27,7 @@ from trade_service.submission.circuit import CircuitState
 from trade_service.submission.codes import AlarmCode, OutcomeCode
 from trade_service.submission.events import AlarmEvent, CircuitEvent, SubmissionEvent
 from trade_service.submission.failure_handler import SPENDS_BUDGET
-from trade_service.submission.model import REQUEUED_KIND, SubmitStatus
+from trade_service.submission.model import SubmitStatus
 
 _S = SubmissionState
 

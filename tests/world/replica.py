@@ -29,7 +29,7 @@ from trade_service.submission.sender import Senders
 from trade_service.submission.service import BulkExecutionSubmissionService
 from trade_service.submission.waiters import Waiters
 from trade_service.submission.work_queue import WorkQueue
-from trade_service.trading.executions import ExecutionService
+from trade_service.trading.execution_use_cases import ExecutionService
 from trade_service.trading.fill_check import FillCheck
 from trade_service.trading.operating import OperatorService
 from trade_service.trading.reference import ReferenceCache

@@ -8,10 +8,9 @@ from collections.abc import Collection, Iterable, Sequence
 from decimal import Decimal
 
 from tests.world.store_orders import OrderBooks
-from tests.world.store_rows import NEW, REFERENCE, SENT, BookedAttempt, BookedExecution
+from tests.world.store_rows import NEW, REFERENCE, REQUEUED_KIND, SENT, BookedAttempt, BookedExecution
 from trade_service.domain.executions import OPEN, QUANTITY_RETURNED, SubmissionState
 from trade_service.submission.model import (
-    REQUEUED_KIND,
     AttemptClosing,
     AttemptId,
     Claim,

@@ -4,7 +4,14 @@ from collections.abc import Callable, Sequence
 from datetime import timedelta
 
 from tests.world.store_books import Books
-from tests.world.store_rows import EPOCH, REFERENCE, BookedAttempt, BookedEvidence, BookedExecution
+from tests.world.store_rows import (
+    EPOCH,
+    REFERENCE,
+    REQUEUED_KIND,
+    BookedAttempt,
+    BookedEvidence,
+    BookedExecution,
+)
 from trade_service.domain.errors import EvidenceConflict, InFlight, NotFound
 from trade_service.domain.executions import SubmissionState
 from trade_service.submission.manual_resolution import (
@@ -14,7 +21,6 @@ from trade_service.submission.manual_resolution import (
     outcome_state,
 )
 from trade_service.submission.model import (
-    REQUEUED_KIND,
     AttemptClosing,
     AttemptId,
     ItemOutcome,

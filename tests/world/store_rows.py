@@ -26,6 +26,8 @@ from trade_service.submission.model import AttemptId, ItemOutcome
 from trade_service.trading.model import StoredExecution
 
 _S = SubmissionState
+REQUEUED_KIND = "requeued"
+"""The kind of an attempt by which an operator requeued executions."""
 
 EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
 NEW, SENT, WORK, FULL, PART, HOLD = 1, 2, 3, 4, 5, 6

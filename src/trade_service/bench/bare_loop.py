@@ -18,7 +18,7 @@ import msgspec
 from asyncpg.prepared_stmt import PreparedStatement
 
 from trade_service.submission.clock import SystemClock
-from trade_service.submission.messages import BatchExecutionRequest, BatchExecutionResponse, ExecutionPost
+from trade_service.submission.messages import BatchExecutionRequest, BatchExecutionResponse, ExecutionRequest
 
 CLAIM = """
 WITH mine AS (
@@ -83,7 +83,7 @@ class BareSender:
         """Claims, sends and records one batch."""
         attempt_id = _CLOCK.new_attempt_id()
         rows = await self._claim.fetch(attempt_id, execution_ids)
-        posts = [ExecutionPost("NEW", "BUY", "ML", row[3], row[1], row[2], row[0], 1) for row in rows]
+        posts = [ExecutionRequest("NEW", "BUY", "ML", row[3], row[1], row[2], row[0], 1) for row in rows]
         body = _ENCODER.encode(BatchExecutionRequest(posts))
         async with self._session.post("/api/v1/executions/batch", data=body, headers=_HEADERS) as answer:
             results = _DECODER.decode(await answer.read()).results or []

@@ -14,7 +14,7 @@ from trade_service.execution_service import wire
 from trade_service.execution_service.client import ExecutionServiceClient
 from trade_service.observability.logs import LogLevel
 from trade_service.reference_services.client import ReferenceServicesClient
-from trade_service.settings.model import Settings
+from trade_service.settings.tree import Settings
 from trade_service.store.bulk_store import PostgresBulkSubmissionStore
 from trade_service.store.database import Database
 from trade_service.store.downstream_store import PostgresDownstreamStore
@@ -46,7 +46,7 @@ from trade_service.submission.waiters import Waiters
 from trade_service.submission.work_queue import WorkQueue
 from trade_service.trading.bulk_submissions import BulkSubmissions
 from trade_service.trading.editors import Editors, ExecutionEditor, ReferenceEditor, TradeOrderEditor
-from trade_service.trading.executions import ExecutionService
+from trade_service.trading.execution_use_cases import ExecutionService
 from trade_service.trading.fill_check import FillCheck
 from trade_service.trading.listing.display_names import DisplayNames
 from trade_service.trading.listing.row_counts import RowCounts

@@ -13,7 +13,7 @@ from trade_service.bootstrap.telemetry import exported_traces, measure, pushed_m
 from trade_service.execution_service.client import ExecutionServiceClient
 from trade_service.observability.extensions import installed_listeners
 from trade_service.observability.submission_log import SubmissionLog
-from trade_service.settings.model import Settings
+from trade_service.settings.tree import Settings
 from trade_service.store.attempt_reads import PostgresPastAttempts
 from trade_service.store.database import Database
 from trade_service.store.downstream_store import PostgresDownstreamStore

@@ -11,7 +11,7 @@ from trade_service import __version__
 from trade_service.bootstrap.container import Services
 from trade_service.observability.metrics import BacklogGauges, Readings, register_readings
 from trade_service.observability.submission_metrics import BulkExecutionMetrics
-from trade_service.settings.model import Settings
+from trade_service.settings.tree import Settings
 from trade_service.store.attempt_reads import PostgresBacklog
 from trade_service.submission.clock import SystemClock
 

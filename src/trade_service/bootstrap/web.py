@@ -10,7 +10,7 @@ from trade_service.bootstrap.container import CannotStart, Services
 from trade_service.domain.access import CredentialsNotCheckable, Role
 from trade_service.identity.api_keys import ApiKeys
 from trade_service.observability.metrics import WebMetrics, register_connections
-from trade_service.settings.model import Settings
+from trade_service.settings.tree import Settings
 from trade_service.store.database import Database
 from trade_service.store.key_store import PostgresKeys
 from trade_service.web.access import Authenticator, Everybody

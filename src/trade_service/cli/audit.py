@@ -14,7 +14,7 @@ from trade_service.cli.interaction import result_console, result_table
 from trade_service.cli.running import CommandError, config_option, run_until_done, say, settings_for
 from trade_service.domain.money import shown
 from trade_service.execution_service.client import ExecutionServiceClient
-from trade_service.settings.model import Settings
+from trade_service.settings.tree import Settings
 from trade_service.store.audit_reads import PostgresAuditReads
 from trade_service.submission.clock import SystemClock
 from trade_service.trading.ledger_audit import AuditReport, run_audit

@@ -17,7 +17,7 @@ from trade_service.cli.running import (
     say,
     settings_for,
 )
-from trade_service.settings.model import Settings
+from trade_service.settings.tree import Settings
 from trade_service.store.audit_reads import contents_of, server_of
 from trade_service.store.embedded import EmbeddedPostgres, delete_data, is_running
 from trade_service.store.migrate import check

@@ -18,7 +18,7 @@ from trade_service.cli.interaction import (
 )
 from trade_service.cli.running import config_option, run_until_done, say, settings_for
 from trade_service.domain.executions import SubmissionState
-from trade_service.settings.model import Settings
+from trade_service.settings.tree import Settings
 from trade_service.submission.manual_resolution import check_words
 from trade_service.trading.restoring import RestorePlan
 

@@ -15,7 +15,7 @@ import rich_click as click
 from trade_service.masking import mask_url
 from trade_service.observability.logs import configure_logs
 from trade_service.settings.load import load_settings
-from trade_service.settings.model import Settings
+from trade_service.settings.tree import Settings
 
 T = TypeVar("T")
 

@@ -21,7 +21,7 @@ from trade_service.cli.running import (
 )
 from trade_service.http_server import ServerLimits, serve_asgi
 from trade_service.masking import mask_url
-from trade_service.settings.model import Settings
+from trade_service.settings.tree import Settings
 
 LULL_S = 3.0
 """On addresses that others reach: the time between not ready and not listening, for load balancers to notice."""

@@ -18,7 +18,7 @@ from trade_service.execution_service.tolerant import UnreadableAnswer
 from trade_service.submission.messages import (
     BatchExecutionRequest,
     BatchExecutionResponse,
-    ExecutionPost,
+    ExecutionRequest,
     RemoteExecutionPage,
 )
 
@@ -99,7 +99,7 @@ def encode_batch_request(request: BatchExecutionRequest) -> bytes:
         raise InvalidInput.of("executions", error.object, "must hold valid Unicode text") from error
 
 
-def unsendable(posts: Sequence[ExecutionPost]) -> dict[int, str]:
+def unsendable(posts: Sequence[ExecutionRequest]) -> dict[int, str]:
     """The posts that `encode_batch_request` would refuse, by index, each with the rule that it breaks.
 
     A fault in one post, even an unexpected error, does not affect the others.
@@ -187,7 +187,7 @@ def handler_failed(body: bytes) -> bool:
     return report.status == _SERVER_ERROR and not any(word in text for word in TRANSACTION_WORDS)
 
 
-def _is_plain(posts: Sequence[ExecutionPost]) -> bool:
+def _is_plain(posts: Sequence[ExecutionRequest]) -> bool:
     """Whether all posts keep the rules and all numbers are already written without an exponent.
 
     Checked by column, since this runs for every batch; only other batches are checked item by item.
@@ -205,7 +205,7 @@ def _is_plain(posts: Sequence[ExecutionPost]) -> bool:
     )
 
 
-def _item(post: ExecutionPost, index: int) -> _Item:
+def _item(post: ExecutionRequest, index: int) -> _Item:
     """The post with its numbers written out; raises InvalidInput for the first broken rule."""
     for name, text, limit in (
         ("executionStatus", post.execution_status, MAX_TEXT),

@@ -9,7 +9,6 @@ import msgspec
 
 from trade_service.masking import quoted
 from trade_service.section import SettingField
-from trade_service.settings.model import FIELDS, SECTIONS, Settings
 from trade_service.settings.rules import cap_batch, check_auth, check_pairs, complete_database, unused
 from trade_service.settings.sources import (
     Raw,
@@ -18,6 +17,7 @@ from trade_service.settings.sources import (
     read_file,
     read_overrides,
 )
+from trade_service.settings.tree import FIELDS, SECTIONS, Settings
 
 _NO_OVERRIDES: Mapping[str, object] = MappingProxyType({})
 _WORDS = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}

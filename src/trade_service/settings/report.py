@@ -4,8 +4,8 @@ import msgspec
 
 from trade_service.section import SettingField
 from trade_service.settings.load import LoadedSettings
-from trade_service.settings.model import FIELDS, SECTIONS
 from trade_service.settings.sources import CONFIG_VARIABLE, DEFAULT_FILE
+from trade_service.settings.tree import FIELDS, SECTIONS
 
 _HEAD = f"""# Settings
 

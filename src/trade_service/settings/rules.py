@@ -8,8 +8,8 @@ import msgspec
 from trade_service.identity.auth_settings import AuthSettings
 from trade_service.masking import quoted
 from trade_service.settings.database_url import parse_database_url
-from trade_service.settings.model import FIELDS, Settings
 from trade_service.settings.sources import SettingsError
+from trade_service.settings.tree import FIELDS, Settings
 from trade_service.store.store_settings import StoreSettings
 from trade_service.submission.engine_settings import BATCH_LIMIT, ExecutionBatchSettings
 

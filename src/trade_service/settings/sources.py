@@ -10,7 +10,7 @@ import msgspec
 
 from trade_service.masking import quoted
 from trade_service.section import ENV_PREFIX, SettingField
-from trade_service.settings.model import FIELDS, SECTIONS
+from trade_service.settings.tree import FIELDS, SECTIONS
 
 CONFIG_VARIABLE = f"{ENV_PREFIX}CONFIG"
 DEFAULT_FILE = "trade-service.toml"

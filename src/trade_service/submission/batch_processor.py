@@ -12,7 +12,7 @@ from trade_service.submission.codes import OutcomeCode
 from trade_service.submission.messages import (
     BatchExecutionRequest,
     BatchExecutionResponse,
-    ExecutionPost,
+    ExecutionRequest,
     ExecutionResult,
 )
 from trade_service.submission.model import ClaimedExecution, ItemOutcome
@@ -33,11 +33,11 @@ _ACCEPTED = SubmissionState.ACCEPTED
 _ZERO = Decimal(0)
 
 
-Unsendable = Callable[[Sequence[ExecutionPost]], Mapping[int, str]]
+Unsendable = Callable[[Sequence[ExecutionRequest]], Mapping[int, str]]
 """Returns the posts that cannot be encoded, by index, with the rule that each breaks."""
 
 
-def _nothing_unsendable(_posts: Sequence[ExecutionPost]) -> Mapping[int, str]:
+def _nothing_unsendable(_posts: Sequence[ExecutionRequest]) -> Mapping[int, str]:
     return {}
 
 
@@ -191,9 +191,9 @@ class ExecutionBatchProcessor:
         return None
 
 
-def _post(item: ClaimedExecution) -> ExecutionPost:
+def _post(item: ClaimedExecution) -> ExecutionRequest:
     assert item.trade_type is not None
-    return ExecutionPost(
+    return ExecutionRequest(
         STATUS_NEW,
         item.trade_type,
         item.destination,

@@ -10,7 +10,7 @@ from decimal import Decimal
 import msgspec
 
 
-class ExecutionPost(msgspec.Struct, frozen=True, rename="camel", gc=False):
+class ExecutionRequest(msgspec.Struct, frozen=True, rename="camel", gc=False):
     """One execution of a batch request; numbers are JSON numbers, decimal(18,8)."""
 
     execution_status: str
@@ -26,7 +26,7 @@ class ExecutionPost(msgspec.Struct, frozen=True, rename="camel", gc=False):
 class BatchExecutionRequest(msgspec.Struct, frozen=True, rename="camel"):
     """Body of `POST /api/v1/executions/batch`: 1 to 100 executions."""
 
-    executions: list[ExecutionPost]
+    executions: list[ExecutionRequest]
 
 
 class Security(msgspec.Struct, frozen=True, rename="camel", gc=False):

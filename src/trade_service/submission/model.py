@@ -106,10 +106,6 @@ class GatewayReply(msgspec.Struct, frozen=True):
     """Whether the service's own handler answered 500 and does not blame the end of its transaction."""
 
 
-REQUEUED_KIND = "requeued"
-"""Of the journal's entry that a requeue writes, which never was a call; beside the kinds of replies."""
-
-
 class ItemOutcome(msgspec.Struct, frozen=True, gc=False):
     """What an execution becomes, and why."""
 
@@ -203,7 +199,7 @@ class DueAttempt(msgspec.Struct, frozen=True):
     age_s: float = 0.0
     """Seconds since its claim, by the database's clock."""
     kind: str | None = None
-    """A ReplyKind, REQUEUED_KIND, or None for a ticket."""
+    """A ReplyKind, `requeued`, or None for a ticket."""
     code: str | None = None
     message: str = ""
     http_status: int | None = None

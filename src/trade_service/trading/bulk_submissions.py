@@ -11,7 +11,7 @@ from trade_service.submission.model import AttemptId, BulkSubmitResult
 from trade_service.submission.origin import SUBMISSION_ID
 from trade_service.submission.ports import Clock
 from trade_service.trading.bulk_model import BulkAttempt, BulkItem, BulkProgress, BulkSubmissionId
-from trade_service.trading.executions import MAX_BATCH, ExecutionService
+from trade_service.trading.execution_use_cases import MAX_BATCH, ExecutionService
 from trade_service.trading.listing.model import Filter
 from trade_service.trading.listing.service import ListService
 

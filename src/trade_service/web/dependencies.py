@@ -11,7 +11,7 @@ from litestar.params import SkipValidation
 from trade_service.domain.access import Role
 from trade_service.trading.bulk_submissions import BulkSubmissions
 from trade_service.trading.editors import Editors
-from trade_service.trading.executions import ExecutionService
+from trade_service.trading.execution_use_cases import ExecutionService
 from trade_service.trading.listing.service import ListService
 from trade_service.trading.operating import OperatorService
 from trade_service.trading.reference import ReferenceCache
