@@ -3,7 +3,7 @@
 import asyncio
 import sys
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from decimal import Decimal
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, NamedTuple, Self, TypeAlias
@@ -187,19 +187,13 @@ class Database:
         async with self.session() as session:
             return await session.execute(statement, **values)
 
-    @asynccontextmanager
-    async def session(self) -> AsyncIterator[Session]:
+    def session(self) -> AbstractAsyncContextManager[Session]:
         """A connection on which every statement is a transaction of its own.
 
         Behind a PgBouncer they share a transaction: between two messages outside of one, the connection may get
         another server, which does not know the statement.
         """
-        if self.settings.prepared_statements:
-            async with self._lent() as session:
-                yield session
-        else:
-            async with self.transaction() as session:
-                yield session
+        return self._lent() if self.settings.prepared_statements else self.transaction()
 
     @asynccontextmanager
     async def transaction(
@@ -251,13 +245,17 @@ class Database:
         try:
             pool = self._pool or await self._open()
             connection = await pool.acquire()
+            session = Session(connection)
             try:
-                async with _closed_unless_answered(connection) as session:
-                    yield session
+                yield session
+            except BaseException as error:
+                if session.is_unanswered or not isinstance(error, Exception) or _is_read_only(error):
+                    await _close(connection)
+                raise
             finally:
                 await pool.release(connection)
         except DRIVER_ROOTS as error:
-            if isinstance(error, asyncpg.PostgresError) and error.sqlstate == READ_ONLY:
+            if _is_read_only(error):
                 # After a failover all connections may lead to a server that is a standby now.
                 await self.renew()
             if not is_unavailable(error):
@@ -338,20 +336,8 @@ async def _keep(_connection: "_New") -> None:
     """A connection is given back as it is: nothing here changes a session for longer than a transaction."""
 
 
-@asynccontextmanager
-async def _closed_unless_answered(connection: Connection) -> AsyncIterator[Session]:
-    session = Session(connection)
-    try:
-        yield session
-    except asyncpg.PostgresError as error:
-        # An answer: the connection is as good as before, unless the server must not write any more.
-        if error.sqlstate == READ_ONLY:
-            await _close(connection)
-        raise
-    except BaseException as error:
-        if session.is_unanswered or not isinstance(error, Exception):
-            await _close(connection)
-        raise
+def _is_read_only(error: BaseException) -> bool:
+    return isinstance(error, asyncpg.PostgresError) and error.sqlstate == READ_ONLY
 
 
 async def _close(connection: Connection) -> None:

@@ -18,7 +18,7 @@ __all__ = ["MigrationError", "MigrationReport", "SchemaState", "check", "downgra
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 LOCK_TIMEOUT_S = 15
-"""How long the tables may be held by somebody else before a migration gives up."""
+"""How long a migration waits for tables that another session holds."""
 MIGRATION_LOCK = 0x7472_6164_655F_7376
 """Key of the lock that lets one process migrate at a time; held until its transaction ends."""
 

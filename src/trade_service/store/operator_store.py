@@ -12,10 +12,9 @@ from trade_service.domain.errors import EvidenceConflict, InFlight, NotFound
 from trade_service.domain.executions import SubmissionState, is_possible_id
 from trade_service.domain.orders import SUBMITTED_WHEN_LEFT
 from trade_service.domain.reference import STATUS_NEW
-from trade_service.store.arrays import spelled_array
 from trade_service.store.database import Database, Session
 from trade_service.store.order_store import lock_orders
-from trade_service.store.statements import load
+from trade_service.store.statements import load, spelled_array
 from trade_service.submission.codes import EvidenceCode
 from trade_service.submission.manual_resolution import (
     ExecutionCase,

@@ -10,11 +10,10 @@ from trade_service.domain.errors import AlreadyExists, DomainError, NotFound
 from trade_service.domain.executions import Execution, SubmissionState, is_possible_id
 from trade_service.domain.money import ZERO
 from trade_service.domain.orders import NewTradeOrder, Submission, TradeOrder, is_submitted, spelled_type
-from trade_service.store.arrays import spelled_array
 from trade_service.store.database import Database, Session
 from trade_service.store.execution_reads import QUEUED_GRACE_MS, read_executions, to_order
 from trade_service.store.request_key_store import keyed_transaction
-from trade_service.store.statements import load
+from trade_service.store.statements import load, spelled_array
 from trade_service.store.violations import stale_references
 from trade_service.submission.model import AttemptId
 from trade_service.trading.model import BlotterLine, PlacedLine, Slice, StoredExecution

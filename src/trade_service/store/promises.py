@@ -36,7 +36,7 @@ class Promises(msgspec.Struct, frozen=True):
     doubtful: tuple[str, ...]
     """What may hurt on some machines."""
     read_only: bool
-    """It takes no writes at present: a standby, or one that was told so."""
+    """It takes no writes at present: a standby, or configured as read-only."""
     stronger_by_default: bool
     """New connections would wait longer for their commits than those that are open."""
 
@@ -84,7 +84,7 @@ async def require_promises(database: Database, allow_data_loss: bool) -> tuple[s
     """What is to be warned of before anything is sent.
 
     Raises:
-        UnsafeDatabase: the server may lose what it commits, and nobody insists on it.
+        UnsafeDatabase: the server may lose what it commits, and `allow_data_loss` is not set.
         StoreUnavailable: it does not answer.
     """
     promises = await promises_of(database)

@@ -7,7 +7,8 @@ the SQL has a cast. Comments stay in the file and never reach the server.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from decimal import Decimal
 from functools import cache
 from importlib.resources import files
 
@@ -74,3 +75,12 @@ def _blocks(file: str) -> tuple[dict[str, str], dict[str, str]]:
         assert name not in found[kind], f"sql/{file}.sql has two blocks named {name}"
         found[kind][name] = sql.strip().removesuffix(";")
     return found["name"], found["fragment"]
+
+
+def spelled_array(items: Iterable[int | Decimal | str | None]) -> str:
+    """An array in PostgreSQL's own spelling, to be cast to its type: `:ids::text::int[]`.
+
+    The driver encodes a list four times slower. For numbers, truth values and bare words only: everything else
+    would need quotes.
+    """
+    return f"{{{','.join(['NULL' if item is None else str(item) for item in items])}}}"

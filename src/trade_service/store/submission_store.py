@@ -8,9 +8,8 @@ import asyncpg
 
 from trade_service.domain.executions import SubmissionState
 from trade_service.domain.orders import SUBMITTED_WHEN_LEFT
-from trade_service.store.arrays import spelled_array
 from trade_service.store.database import Database
-from trade_service.store.statements import load
+from trade_service.store.statements import load, spelled_array
 from trade_service.submission.model import (
     AttemptClosing,
     AttemptId,
@@ -80,7 +79,7 @@ class PostgresSubmissionStore:
 
     async def record(self, closing: AttemptClosing) -> tuple[Recorded, ...]:
         if closing.owned_as is _CLAIMED:
-            values = self._told(closing) | _answer(closing)
+            values = self._outcomes(closing) | _answer(closing)
             if _accepts_all(closing):
                 accepted = await self._database.fetch(_SQL["record_accepted"], **values)
                 if accepted:
@@ -88,15 +87,15 @@ class PostgresSubmissionStore:
             values |= _settling(closing) | {"settle_ms": closing.settle_ms}
             rows = await self._database.fetch(_SQL["record"], **values)
         else:
-            values = self._told(closing) | _settling(closing)
+            values = self._outcomes(closing) | _settling(closing)
             values |= {
                 "top_id": closing.top_id,
                 "epoch": closing.epoch,
                 "next_batch_size": closing.next_batch_size,
             }
             rows = await self._database.fetch(_SQL["record_look_up"], **values)
-        told = {outcome.execution_id: outcome for outcome in closing.outcomes}
-        return tuple(_recorded(told[row[0]], closing.owned_as, *row[1:]) for row in rows)
+        outcomes = {outcome.execution_id: outcome for outcome in closing.outcomes}
+        return tuple(_recorded(outcomes[row[0]], closing.owned_as, *row[1:]) for row in rows)
 
     async def take_due(self, owner: str, limit: int, hold_ms: int, grace_ms: int) -> tuple[DueAttempt, ...]:
         due = await self._database.fetch(
@@ -137,7 +136,7 @@ class PostgresSubmissionStore:
             status_new=self._status_new,
         )
 
-    def _told(self, closing: AttemptClosing) -> dict[str, Any]:
+    def _outcomes(self, closing: AttemptClosing) -> dict[str, Any]:
         return {
             "attempt_id": closing.attempt_id,
             "ids": spelled_array([outcome.execution_id for outcome in closing.outcomes]),
@@ -187,7 +186,7 @@ def _clean(message: str) -> str:
 
 
 def _recorded(
-    told: ItemOutcome,
+    outcome: ItemOutcome,
     owned_as: SubmissionState,
     version: int,
     status_id: int,
@@ -197,11 +196,11 @@ def _recorded(
     other_state_before: str | None,
     duplicate_of: int | None,
 ) -> Recorded:
-    """What is as told comes as NULL: at 100 rows a batch, reading the same words again costs the most."""
+    """Columns are NULL where they equal the outcome: at 100 rows a batch, reading them again costs the most."""
     return Recorded(
-        told.execution_id,
-        told.state if other_state is None else _STATES[other_state],
-        told.execution_service_id if other_service_id is None else other_service_id,
+        outcome.execution_id,
+        outcome.state if other_state is None else _STATES[other_state],
+        outcome.execution_service_id if other_service_id is None else other_service_id,
         version,
         status_id,
         changed,
@@ -211,7 +210,7 @@ def _recorded(
 
 
 def _accepts_all(closing: AttemptClosing) -> bool:
-    """Whether nothing but acceptances is to be recorded, and nothing to be told of them."""
+    """Whether there are only acceptances to record, without findings."""
     return closing.next_action_in_ms is None and all(
         o.state is _ACCEPTED and o.execution_service_id is not None and o.code == "OK"
         for o in closing.outcomes

@@ -39,7 +39,7 @@ locked AS MATERIALIZED (
     ORDER BY e.id
     FOR NO KEY UPDATE
 ), before AS MATERIALIZED (
-    SELECT l.*, t.state AS told_state, t.service_id AS told_service_id,
+    SELECT l.*, t.state AS new_state, t.service_id AS new_service_id,
            CASE WHEN t.state = 'accepted'
                 THEN l.state IS DISTINCT FROM 'accepted' OR l.service_id IS NULL
                 ELSE l.attempt_id = :attempt_id AND l.state = :owned_as AND (SELECT is_open FROM gate)
@@ -50,16 +50,16 @@ locked AS MATERIALIZED (
         AS t(id, state, service_id) ON t.id = l.id
 ), after AS (
     UPDATE execution e
-    SET submission_state = b.told_state,
-        attempts_spent = e.attempts_spent - CASE WHEN b.told_state = 'accepted' THEN 0 ELSE :refund END,
-        budget_ms = CASE WHEN :pauses_budget AND b.told_state IN ('retry', 'unknown') AND e.give_up_at IS NOT NULL
+    SET submission_state = b.new_state,
+        attempts_spent = e.attempts_spent - CASE WHEN b.new_state = 'accepted' THEN 0 ELSE :refund END,
+        budget_ms = CASE WHEN :pauses_budget AND b.new_state IN ('retry', 'unknown') AND e.give_up_at IS NOT NULL
                          THEN {budget_left_ms} ELSE e.budget_ms END,
-        give_up_at = CASE WHEN :pauses_budget AND b.told_state IN ('retry', 'unknown') THEN NULL
+        give_up_at = CASE WHEN :pauses_budget AND b.new_state IN ('retry', 'unknown') THEN NULL
                           ELSE e.give_up_at END,
-        execution_service_id = coalesce(b.told_service_id, e.execution_service_id),
+        execution_service_id = coalesce(b.new_service_id, e.execution_service_id),
         execution_status_id = CASE WHEN b.becomes_accepted AND e.execution_status_id = :status_new
                                    THEN :status_sent ELSE e.execution_status_id END,
-        quantity_placed = CASE WHEN b.told_state = 'accepted' THEN e.quantity_ordered
+        quantity_placed = CASE WHEN b.new_state = 'accepted' THEN e.quantity_ordered
                                ELSE e.quantity_placed END,
         version = e.version + CASE WHEN b.becomes_accepted THEN 1 ELSE 0 END
     FROM before b
@@ -116,11 +116,11 @@ SELECT b.id, b.version + CASE WHEN b.becomes_accepted THEN 1 ELSE 0 END AS versi
        CASE WHEN b.becomes_accepted AND b.status_id = :status_new THEN :status_sent ELSE b.status_id END
            AS status_id,
        b.changes AS changed,
-       CASE WHEN NOT b.changes THEN nullif(coalesce(b.state, 'none'), b.told_state) END AS other_state,
-       CASE WHEN NOT b.changes OR b.told_service_id IS NULL
-            THEN nullif(b.service_id, b.told_service_id) END AS other_service_id,
+       CASE WHEN NOT b.changes THEN nullif(coalesce(b.state, 'none'), b.new_state) END AS other_state,
+       CASE WHEN NOT b.changes OR b.new_service_id IS NULL
+            THEN nullif(b.service_id, b.new_service_id) END AS other_service_id,
        nullif(coalesce(b.state, 'none'), :owned_as) AS other_state_before,
-       CASE WHEN b.told_service_id <> b.service_id THEN b.service_id END AS duplicate_of
+       CASE WHEN b.new_service_id <> b.service_id THEN b.service_id END AS duplicate_of
 FROM before b
 
 -- fragment: sequence

@@ -219,17 +219,17 @@ WITH lost AS MATERIALIZED (
 ), marked AS (
     UPDATE execution e SET submission_state = 'unknown' WHERE e.id = ANY(ARRAY(SELECT id FROM lost))
     RETURNING e.id, e.attempt_id
-), told AS (
+), found AS (
     SELECT attempt_id, array_agg(id ORDER BY id) AS ids, count(*)::int AS n FROM marked GROUP BY attempt_id
 )
 UPDATE submission_attempt t
-SET finding_ids = t.finding_ids || told.ids,
-    finding_states = t.finding_states || array_fill('unknown'::varchar, ARRAY[told.n]),
-    finding_codes = t.finding_codes || array_fill('OWNER_LOST'::varchar, ARRAY[told.n]),
+SET finding_ids = t.finding_ids || found.ids,
+    finding_states = t.finding_states || array_fill('unknown'::varchar, ARRAY[found.n]),
+    finding_codes = t.finding_codes || array_fill('OWNER_LOST'::varchar, ARRAY[found.n]),
     finding_messages = t.finding_messages || array_fill(
-        'its owner ' || t.owner || ' did not record an outcome within the lease', ARRAY[told.n])
-FROM told
-WHERE t.id = told.attempt_id AND t.id = ANY(:attempt_ids);
+        'its owner ' || t.owner || ' did not record an outcome within the lease', ARRAY[found.n])
+FROM found
+WHERE t.id = found.attempt_id AND t.id = ANY(:attempt_ids);
 
 -- name: open_items
 SELECT e.attempt_id, e.id, e.submission_state, tt.abbreviation AS trade_type, d.abbreviation AS destination,
