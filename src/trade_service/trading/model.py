@@ -1,4 +1,4 @@
-"""What the use cases take and return."""
+"""Parameters and results of the use cases."""
 
 import msgspec
 
@@ -25,7 +25,7 @@ class StoredExecution(msgspec.Struct, frozen=True, gc=False):
 
 
 class Addition(msgspec.Struct, frozen=True):
-    """An execution that a client writes by hand, and its order afterwards."""
+    """An execution that a client creates directly, and its order afterwards."""
 
     values: ExecutionValues
     state: SubmissionState
@@ -60,10 +60,10 @@ class ExecutionView(msgspec.Struct, frozen=True, gc=False):
 
 
 class SubmittedOrder(msgspec.Struct, frozen=True):
-    """What came of submitting a part of one trade order.
+    """The result of submitting part of one trade order.
 
-    Exactly one of `error` and `view` is set: `error` when the order could not be cut or the execution
-    was definitely not accepted, `view` when it was accepted or is still under way.
+    Exactly one of `error` and `view` is set: `error` when the order could not be sliced or the execution
+    was definitely not accepted, `view` when it was accepted or is still pending.
     """
 
     trade_order_id: int
@@ -71,7 +71,7 @@ class SubmittedOrder(msgspec.Struct, frozen=True):
     error: DomainError | None = None
     view: ExecutionView | None = None
     result: ExecutionSubmitResult | None = None
-    """How the submission went; None when the execution was not to be sent (`noExecuteSubmit`) or not cut."""
+    """How the submission went; None when the execution was not to be sent (`noExecuteSubmit`) or not sliced."""
 
 
 class BlotterLine(msgspec.Struct, frozen=True):
@@ -84,20 +84,20 @@ class BlotterLine(msgspec.Struct, frozen=True):
 
 
 class PlacedLine(msgspec.Struct, frozen=True):
-    """What became of one blotter line in the database, before anything is sent."""
+    """The stored result of one blotter line, before anything is sent."""
 
     line: int
     order_id: int
     execution_ids: tuple[int, ...] = ()
-    """Executions of this order: those that exist from an earlier run and hold quantity of it, then the one
-    just cut from what was left."""
+    """Executions of this order: those of an earlier run that hold quantity of it, then the one
+    just sliced from the rest."""
     new: bool = True
-    """False when an equal order was there already: the file is taken up where an earlier run stopped."""
+    """False when an equal order existed: the file resumes where an earlier run stopped."""
     error: DomainError | None = None
 
 
 class NotAccepted(DomainError):
-    """An execution was definitely not accepted; its quantity is back with the order."""
+    """An execution was definitely not accepted; its quantity was returned to the order."""
 
     code = "NOT_ACCEPTED"
 

@@ -37,7 +37,7 @@ class StaleReference(StoreUnavailable):
 
 
 class OrderStore(Protocol):
-    """Trade orders and the executions cut from them. What writes may raise StaleReference.
+    """Trade orders and the executions sliced from them. Writes may raise StaleReference.
 
     `create` and `submit` write the key of the request being served in their transaction, or raise KeyTaken.
     """
@@ -75,7 +75,7 @@ class OrderStore(Protocol):
         """Inserts the orders of blotter lines and cuts a queued execution for all of each: one transaction.
 
         Each order id may be named once. One that exists with the same portfolio, security, type, quantity
-        and limit price is taken up: what is left of it is cut; one that exists with others is an error of
+        and limit price is taken up: the rest of it is sliced; one that exists with others is an error of
         that line alone.
         """
         ...
@@ -124,7 +124,7 @@ class ExecutionReads(Protocol):
 
 
 class ExecutionChanges(Protocol):
-    """Executions that clients write by hand, with the quantity that they take from their orders.
+    """Executions that clients change directly, with the quantity that they take from their orders.
 
     Every method is one transaction that locks the execution, then its orders in id order, and asks `decide` what
     to write. What writes may raise StaleReference, and NotFound for an order that does not exist.
@@ -146,19 +146,19 @@ class ExecutionChanges(Protocol):
 
 
 class OrderChanges(Protocol):
-    """Trade orders that clients change by hand: one transaction each, on the locked order."""
+    """Trade orders that clients change directly: one transaction each, on the locked order."""
 
     async def update(
         self, trade_order_id: int, version: int, decide: Callable[[TradeOrder, OrderUse], TradeOrder]
     ) -> TradeOrder:
-        """Writes what `decide` makes of the order, with the next version.
+        """Writes the order that `decide` returns, with the next version.
 
         Raises NotFound, VersionConflict, AlreadyExists for an order id that is taken, StaleReference.
         """
         ...
 
     async def move(self, trade_order_ids: Sequence[int], blotter_id: int) -> list[TradeOrder]:
-        """Puts the orders into another blotter, in a constant number of statements.
+        """Moves the orders to another blotter, in a constant number of statements.
 
         Returns those that exist, as they are then; one that was there already keeps its version. Raises
         StaleReference.
