@@ -268,6 +268,39 @@ async def test_a_transaction_whose_caller_went_away_leaves_nothing(
     await link.close()
 
 
+async def test_a_transaction_whose_connection_the_server_closes_says_why(
+    noted: Database, empty_database_url: str
+) -> None:
+    link = await asyncpg.connect(empty_database_url)
+
+    async def reason() -> str:
+        with pytest.raises(StoreUnavailable) as caught:
+            await _note_and(SLEEP, noted)
+        return str(caught.value)
+
+    before = await _pid(noted)
+    async with asyncio.TaskGroup() as group:
+        asleep = group.create_task(reason())
+        async with asyncio.timeout(10):
+            while not await link.fetchval(RUNNING):
+                await asyncio.sleep(0)
+        await link.execute("SELECT pg_terminate_backend($1)", before)
+    assert "terminating connection due to administrator command" in asleep.result()
+    assert await _notes(noted) == 0
+    await link.close()
+
+
+async def test_a_transaction_that_cannot_begin_as_it_should_leaves_none_open(
+    narrow: Database, caplog: pytest.LogCaptureFixture
+) -> None:
+    before = await _pid(narrow)
+    with pytest.raises(asyncpg.InvalidParameterValueError):
+        async with narrow.transaction(within_s=3e6):
+            pass
+    assert await _pid(narrow) == before
+    assert not caplog.records, "asyncpg found no open transaction on the returned connection"
+
+
 async def test_a_transaction_that_hides_an_error_is_told(noted: Database) -> None:
     async def hide() -> None:
         async with noted.transaction() as session:

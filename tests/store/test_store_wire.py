@@ -143,6 +143,35 @@ async def test_answer_that_does_not_come(database_url: str, monkeypatch: pytest.
         await database.close()
 
 
+async def test_caller_that_leaves_while_a_new_connection_is_set_up(database_url: str) -> None:
+    async with proxied(database_url) as (url, proxy):
+        proxy.stall_at(b"synchronous_commit")
+        database = Database(StoreSettings(url, pool_size=1))
+        asking = asyncio.create_task(store_on(database).states([1]))
+        async with asyncio.timeout(10):
+            while proxy.stalled.is_set():
+                await asyncio.sleep(0)
+        asking.cancel()
+        await asyncio.wait([asking], timeout=2)
+        assert asking.cancelled()
+        assert database.pool_state == (0, 0, 0)
+        await database.close()
+
+
+async def test_commit_stands_when_the_goodbye_of_a_renewed_connection_is_not_answered(
+    wire: Wire, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("trade_service.store.database._GOODBYE_S", 0.2)
+    database, proxy = wire
+    async with asyncio.timeout(10):
+        async with database.session() as session:
+            await session.fetch(Statement.parsed("SELECT 1"))
+            await database.renew()
+            proxy.stalled.clear()
+    proxy.stalled.set()
+    assert await store_on(database).states([1]) == ()
+
+
 async def test_statement_that_takes_too_long(database_url: str) -> None:
     database = Database(StoreSettings(database_url, statement_timeout_s=0.05))
     with pytest.raises(StoreUnavailable, match="statement timeout"):

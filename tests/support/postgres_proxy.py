@@ -16,6 +16,7 @@ class PostgresProxy:
         self.round_trips = 0
         self._writers: set[asyncio.StreamWriter] = set()
         self._last_words: bytes | None = None
+        self._stalling_words: bytes | None = None
         self.deaf = False
         self.stalled = asyncio.Event()
         self.stalled.set()
@@ -29,6 +30,10 @@ class PostgresProxy:
         """The server does what the next message with these words says; its client never hears of it."""
         self._last_words = words
 
+    def stall_at(self, words: bytes) -> None:
+        """No answer comes any more once a message with these words was sent, until `stalled` is set again."""
+        self._stalling_words = words
+
     async def carry_requests(self, source: asyncio.StreamReader, target: asyncio.StreamWriter) -> None:
         """From client to server, message by message."""
         start = await source.readexactly(4)
@@ -39,6 +44,8 @@ class PostgresProxy:
             self.round_trips += head[:1] in (b"S", b"Q")
             if self._last_words is not None and self._last_words in body:
                 self.deaf = True
+            if self._stalling_words is not None and self._stalling_words in body:
+                self.stalled.clear()
             target.write(head + body)
             await target.drain()
 
@@ -51,6 +58,7 @@ class PostgresProxy:
                 return
             target.write(data)
             await target.drain()
+        await self.stalled.wait()
 
     async def serve(
         self, host: str, port: int, client: asyncio.StreamReader, back: asyncio.StreamWriter

@@ -111,8 +111,11 @@ class Session:
 
     async def roll_back(self) -> None:
         """Undoes the transaction, unless closing the connection will."""
-        if not self.is_unanswered and not self.connection.is_closed():
-            await self._run("ROLLBACK;")
+        if not self.is_unanswered:
+            # A closed connection has nothing left to undo. It is the pool's again, where even asking whether it is
+            # closed would fail, and hide the reason.
+            with suppress(asyncpg.InterfaceError):
+                await self._run("ROLLBACK;")
 
     async def _run(self, query: str, *arguments: object) -> str:
         self.is_unanswered = True
@@ -213,8 +216,8 @@ class Database:
         if within_s is not None:
             settings += f"SET LOCAL statement_timeout = {max(1, round(within_s * 1000))};"
         async with self._lent() as session:
-            await session.begin(settings)
             try:
+                await session.begin(settings)
                 yield session
             except Exception:
                 await session.roll_back()
@@ -253,7 +256,7 @@ class Database:
                     await _close(connection)
                 raise
             finally:
-                await pool.release(connection)
+                await _give_back(pool, connection)
         except DRIVER_ROOTS as error:
             if _is_read_only(error):
                 # After a failover all connections may lead to a server that is a standby now.
@@ -321,7 +324,12 @@ class Database:
                 kind, schema="pg_catalog", encoder=_json, decoder=msgspec.json.decode, format="text"
             )
         if self.settings.prepared_statements:
-            await connection.execute(_DURABLE_SESSION.format(pid=connection.get_server_pid()))
+            try:
+                await connection.execute(_DURABLE_SESSION.format(pid=connection.get_server_pid()))
+            except BaseException:
+                # asyncpg would say goodbye, and wait for the answer as long as for a statement's.
+                connection.terminate()
+                raise
 
 
 _KEPT_STATEMENTS = 300
@@ -343,6 +351,13 @@ def _is_read_only(error: BaseException) -> bool:
 async def _close(connection: Connection) -> None:
     with suppress(OSError, *DRIVER_ROOTS):
         await connection.close(timeout=_GOODBYE_S)
+
+
+async def _give_back(pool: "_Pool", connection: Connection) -> None:
+    """Returns a connection to the pool, which closes it if it was to be renewed: a caller whose work is done and
+    committed is not told of a goodbye that fails."""
+    with suppress(OSError, *DRIVER_ROOTS):
+        await pool.release(connection, timeout=_GOODBYE_S)
 
 
 def is_out_of_time(error: StoreUnavailable) -> bool:
