@@ -260,9 +260,7 @@ class World:
             name,
             self.loop,
             clock,
-            WorldGateway(
-                self.loop, self.weather, self.downstream, clock, lambda: self.books.downstream.high_water_id
-            ),
+            WorldGateway(self.loop, self.weather, self.downstream, clock, self._id_that_listings_may_lack),
             FaultyStore(self.loop, self.weather, store, watch),
             FaultyStore(self.loop, self.weather, operators, watch),
             FaultyStore(self.loop, self.weather, MemoryDownstreamStore(self.books), watch),
@@ -375,6 +373,11 @@ class World:
             if newest < HIGH_ID and self.weather.happens(0.5):
                 # Before anybody looks, new ids have passed all that were known.
                 self.loop.call_outside(self.weather.between(0, 5), self.downstream.overtake, newest)
+
+    def _id_that_listings_may_lack(self) -> int:
+        """A known id; 0 while the ledger is in doubt: a second look gets a fresh listing, however late."""
+        downstream = self.books.downstream
+        return 0 if downstream.suspicion else downstream.high_water_id
 
     def _back_up(self) -> None:
         if self.books.downstream.base_url is None:
