@@ -107,6 +107,7 @@ async def test_the_level_is_changed_while_it_runs(live: Live, level_kept: None) 
     assert (await live.client.get(root)).body["effectiveLevel"] == "INFO"
     assert (await live.client.post(root, {"configuredLevel": "LOUD"})).status == 400
     assert (await live.client.post("/actuator/loggers/org.example", {})).status == 404
+    assert (await live.client.post("/actuator/loggers/org.example", raw=b"{")).status == 404
     live.services.log_level.toggle_debug()
     assert (await live.client.get(root)).body["effectiveLevel"] == "DEBUG"
     live.services.log_level.toggle_debug()

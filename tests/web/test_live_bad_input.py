@@ -332,6 +332,24 @@ async def test_an_id_in_an_address(live: Live) -> None:
 
 
 @pytest.mark.parametrize(
+    ("body", "content_type"), [(b"{", "application/json"), (b"{}", "application/json"), (b"{}", "text/plain")]
+)
+async def test_an_id_comes_before_the_body(live: Live, body: bytes, content_type: str) -> None:
+    for method, path in (
+        ("PUT", f"{ORDERS}/x"),
+        ("POST", f"{ORDERS}/x/submit?noExecuteSubmit=x"),
+        ("PUT", "/api/v1/executions/x"),
+        ("PUT", "/api/v1/executions/x/fill"),
+        ("PUT", "/api/v2/executions/x"),
+        ("POST", "/api/v2/executions/x/resolve"),
+        ("PUT", "/api/v1/blotters/x"),
+        ("PUT", "/api/v1/tradeType/x"),
+    ):
+        answer = await live.client.call(method, path, raw=body, headers={"Content-Type": content_type})
+        assert_refused(answer, 400, "id", "'x'", "must be a 32-bit integer")
+
+
+@pytest.mark.parametrize(
     ("body", "status", "message"),
     [
         (b"", 400, "body: must be valid JSON"),

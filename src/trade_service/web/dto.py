@@ -23,10 +23,13 @@ from trade_service.web.body_errors import RawJson, explained, not_json, refuse_r
 from trade_service.web.codes import HttpCode
 from trade_service.web.errors import RequestRefused
 from trade_service.web.integers import integers_of_texts, is_text_for_integer
+from trade_service.web.request_parsing import read_id
 
 T = TypeVar("T")
 Body = TypeVar("Body", bound=msgspec.Struct)
 
+ID_SUFFIX = "_id"
+"""The names of path parameters that are ids end so."""
 BODY = "body"
 """Where the connection's state keeps the bytes of a body that was read."""
 _JSON = re.compile(r"application/(?:[\w.+-]+\+)?json", re.IGNORECASE)
@@ -122,11 +125,14 @@ class StrictRequest(Request[Any, Any, Any]):
     async def body(self) -> bytes:
         """The body's bytes.
 
-        Where the handler declares a body, raises RequestRefused (415) for another media type or an encoding, and
-        InvalidInput for an empty one; else as `raw_body`.
+        Where the handler declares a body, raises InvalidInput for a path whose id is none, RequestRefused (415)
+        for another media type or an encoding, and InvalidInput for an empty body; else as `raw_body`.
         """
         if self.route_handler.parsed_data_field is None:
             return await self.raw_body()
+        for name, value in self.path_params.items():
+            if name.endswith(ID_SUFFIX):  # The address comes before what is sent there.
+                read_id(value)
         self._check_media_type()
         body = await self.raw_body()
         if not body:

@@ -8,7 +8,7 @@ from litestar.params import FromPath, JSONBody
 
 from trade_service.domain.errors import InvalidInput, NotFound
 from trade_service.web.access import OPERATOR
-from trade_service.web.dependencies import AdjustableLogLevel, Injected
+from trade_service.web.dependencies import AdjustableLogLevel, HttpRequest, Injected
 from trade_service.web.rendering import answer
 from trade_service.web.routing import get, post
 
@@ -31,6 +31,11 @@ class LevelPost(msgspec.Struct, frozen=True, rename="camel"):
     configured_level: str | None = None
 
 
+async def _require_root_in_path(request: HttpRequest) -> None:
+    """Comes before the body is decoded: a bad body for an unknown logger is answered 404."""
+    _require_root(request.path_params["name"])
+
+
 class LogLevelController(Controller):
     """One logger, ROOT: the level is that of the whole process."""
 
@@ -49,12 +54,9 @@ class LogLevelController(Controller):
         _require_root(name)
         return answer(_shown(level))
 
-    @post("/{name:str}", status_code=204)
-    async def change(
-        self, level: Injected[AdjustableLogLevel], name: FromPath[str], data: JSONBody[LevelPost]
-    ) -> None:
+    @post("/{name:str}", status_code=204, before_request=_require_root_in_path)
+    async def change(self, level: Injected[AdjustableLogLevel], data: JSONBody[LevelPost]) -> None:
         """Sets the level until the next change or restart; null restores the one in the settings."""
-        _require_root(name)
         wanted = data.configured_level
         if wanted is not None and wanted.upper() not in LEVELS:
             rule = f"must be one of {', '.join(LEVELS)}, or null"
