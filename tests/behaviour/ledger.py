@@ -9,11 +9,12 @@ import msgspec
 from tests.support.attempts import new_attempt
 from trade_service.domain.errors import DomainError
 from trade_service.domain.orders import NewTradeOrder, Submission, TradeOrder
-from trade_service.submission.model import AttemptId
+from trade_service.domain.reference import ReferenceData
+from trade_service.submission.model import AttemptId, NewAttempt
 from trade_service.submission.ports import DownstreamStore, SubmissionStore
 from trade_service.trading.fill_check import FillStore
 from trade_service.trading.history import OperatorStore
-from trade_service.trading.model import Filled, StoredExecution
+from trade_service.trading.model import ClaimedSlices, Filled, StoredExecution
 from trade_service.trading.ports import ExecutionReads, SliceOrder
 from trade_service.trading.restoring import RestoreStore
 
@@ -39,6 +40,12 @@ class OrderWrites(Protocol):
     async def submit(
         self, submissions: Sequence[Submission], queued_attempt_id: AttemptId | None, cut: SliceOrder
     ) -> list[StoredExecution | DomainError]:
+        """See OrderStore."""
+        ...
+
+    async def slice_and_claim(
+        self, submissions: Sequence[Submission], attempt: NewAttempt, reference: ReferenceData
+    ) -> ClaimedSlices | None:
         """See OrderStore."""
         ...
 

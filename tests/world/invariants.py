@@ -345,6 +345,11 @@ class Invariants:
             self.broken(f"order {order_id} says {order.quantity_sent} was sent, its executions hold {held}")
         if held > order.quantity:
             self.broken(f"order {order_id} of {order.quantity} was overrun: {held} was sent")
+        count = sum(e.order_id == order_id for e in executions)
+        if count > self._told.asked[order_id]:
+            self.broken(
+                f"order {order_id} has {count} executions, {self._told.asked[order_id]} were asked for"
+            )
 
     def _check_told(self, stuck: frozenset[int]) -> None:
         for contradiction in self._told.contradictions:

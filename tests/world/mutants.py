@@ -11,6 +11,7 @@ import msgspec
 
 from tests.support.execution_rules import held_as_never_sent
 from tests.world import replica, store_downstream, store_orders
+from tests.world.direct_mutants import DIRECT_MUTANTS
 from tests.world.store_books import Books
 from tests.world.store_fills import MemoryFillStore
 from tests.world.store_orders import OrderBooks
@@ -367,6 +368,7 @@ def close_settled_early(self: Any, attempt: Any, reply: GatewayReply, *args: Any
 
 
 MUTANTS: dict[str, Patch] = {
+    **DIRECT_MUTANTS,
     "match by position": _replace(ExecutionBatchProcessor, "process_response", match_by_position),
     "silence is a failure": _replace(
         ExecutionFailureHandler, "decide_reply", _bound(decide_silence, Decision.REJECT)

@@ -11,6 +11,7 @@ from tests.world.weather import Timing
 from trade_service.execution_service import wire
 from trade_service.submission.admission import Admission
 from trade_service.submission.batch_processor import ExecutionBatchProcessor
+from trade_service.submission.direct import DirectSubmission
 from trade_service.submission.downstream_gate import DownstreamGate
 from trade_service.submission.engine_settings import (
     CircuitSettings,
@@ -58,6 +59,7 @@ class Replica:
         *,
         batch_size: int,
         max_attempts: int,
+        direct: bool,
     ) -> None:
         self.process = Process(name)
         self.gateway, self.clock = gateway, clock
@@ -110,7 +112,8 @@ class Replica:
         self.operators = OperatorService(operator_store, gateway, events, LOOK_UP_MAX_PAGES)
         self.operators.on_open = self._recovery.due_in
         cache = ReferenceCache(store, 30.0, clock)
-        self.orders = TradeOrderService(store, cache, intake, clock)
+        sending = DirectSubmission(self.service, self._coalescer, waiters, admission, gate)
+        self.orders = TradeOrderService(store, cache, intake, clock, sending if direct else None)
         self.executions = ExecutionService(store, cache, self.service, intake, events, clock)
         self._fill_check = FillCheck(fill_store, gateway, cache, events, clock.sleep, FILL_CHECK)
         self.spawn(self._main())

@@ -32,6 +32,8 @@ class Told(msgspec.Struct):
     """Told to be pending: it has to become final by itself."""
     unasked: set[int] = msgspec.field(default_factory=set)
     """Never submitted as far as a restored database knew."""
+    asked: Counter[int] = msgspec.field(default_factory=Counter)
+    """How many executions there may be, by trade order: those asked for, less those refused."""
     contradictions: list[str] = msgspec.field(default_factory=list)
     requeued: Counter[int] = msgspec.field(default_factory=Counter)
     """How often an operator may have begun each execution anew: what was told before is not true for ever."""
@@ -52,11 +54,16 @@ class Told(msgspec.Struct):
 async def submit_orders(replica: Replica, order_ids: Sequence[int], told: Told) -> None:
     """A client's POST tradeOrders/batch/submit."""
     submissions = [Submission(order_id, PIECE, 1) for order_id in order_ids]
+    told.asked.update(order_ids)
     try:
         for answer in await replica.orders.submit_orders(submissions):
             if answer.result is not None:
                 told.note(answer.result)
-    except (StoreUnavailable, DomainError):
+            elif answer.error is not None:
+                told.asked[answer.trade_order_id] -= 1
+    except DomainError:
+        told.asked.subtract(order_ids)
+    except StoreUnavailable:
         return
 
 

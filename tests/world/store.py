@@ -24,7 +24,7 @@ from trade_service.submission.model import (
     NotClaimed,
     Recorded,
 )
-from trade_service.trading.model import Filled, StoredExecution
+from trade_service.trading.model import ClaimedSlices, Filled, StoredExecution
 from trade_service.trading.ports import SliceOrder
 
 
@@ -86,6 +86,12 @@ class MemoryStore:
         """See OrderStore."""
         return self._books.submit(submissions, queued_attempt_id, self._owner, cut)
 
+    async def slice_and_claim(
+        self, submissions: Sequence[Submission], attempt: NewAttempt, reference: ReferenceData
+    ) -> ClaimedSlices | None:
+        """See OrderStore."""
+        return self._books.slice_and_claim(submissions, attempt, reference)
+
     async def executions(self, execution_ids: Sequence[int]) -> dict[int, StoredExecution]:
         """See OrderStore."""
         return dict(self._books.stored_executions(execution_ids))
@@ -135,6 +141,12 @@ class MemoryOrderStore:
     ) -> list[StoredExecution | DomainError]:
         """See OrderStore."""
         return self._books.submit(submissions, queued_attempt_id, self._owner, cut)
+
+    async def slice_and_claim(
+        self, submissions: Sequence[Submission], attempt: NewAttempt, reference: ReferenceData
+    ) -> ClaimedSlices | None:
+        """See OrderStore."""
+        return self._books.slice_and_claim(submissions, attempt, reference)
 
     async def executions(self, execution_ids: Sequence[int]) -> dict[int, StoredExecution]:
         """See OrderStore."""

@@ -10,6 +10,8 @@ from decimal import Decimal
 from tests.world.store_orders import OrderBooks
 from tests.world.store_rows import NEW, REFERENCE, REQUEUED_KIND, SENT, BookedAttempt, BookedExecution
 from trade_service.domain.executions import OPEN, QUANTITY_RETURNED, SubmissionState
+from trade_service.domain.orders import Submission
+from trade_service.domain.reference import ReferenceData
 from trade_service.submission.model import (
     AttemptClosing,
     AttemptId,
@@ -23,6 +25,8 @@ from trade_service.submission.model import (
     Recorded,
     ReplyKind,
 )
+from trade_service.trading.model import ClaimedSlices, Slice
+from trade_service.trading.slicing import slicer
 
 _S = SubmissionState
 _RECOVERABLE = (_S.QUEUED, _S.RETRY, _S.UNKNOWN)
@@ -36,6 +40,33 @@ class Books(OrderBooks):
         ledger = self.downstream
         is_open = ledger.is_open and ledger.epoch == attempt.epoch
         return self.claim_above(attempt, ids, claimable, ledger.high_water_id if is_open else None)
+
+    def slice_and_claim(
+        self, submissions: Sequence[Submission], attempt: NewAttempt, reference: ReferenceData
+    ) -> ClaimedSlices | None:
+        """See OrderStore."""
+        if not self._may_claim_new(attempt):
+            return None
+        pieces = [self._piece(submission, slicer(reference)) for submission in submissions]
+        sound = [piece for piece in pieces if isinstance(piece, Slice)]
+        if len(sound) < len(pieces):
+            return None
+        rows = [self._claimed_row(piece, attempt) for piece in sound]
+        low_water_id = self.downstream.high_water_id
+        self._write_attempt(attempt, tuple(row.id for row in rows), self._now_s(), low_water_id)
+        items = tuple(self._claimed(row, attempt.give_up_after_ms / 1000) for row in rows)
+        slices = tuple(self.stored(row) for row in rows)
+        return ClaimedSlices(slices, Claim(items, (), low_water_id))
+
+    def _may_claim_new(self, attempt: NewAttempt) -> bool:
+        return self.downstream.is_open and self.downstream.epoch == attempt.epoch
+
+    def _claimed_row(self, piece: Slice, attempt: NewAttempt) -> BookedExecution:
+        row = self._new_row(piece, attempt.attempt_id)
+        row.attempts_spent = int(attempt.counted)
+        row.give_up_at = self._now_s() + attempt.give_up_after_ms / 1000
+        self._become(row, _S.CLAIMED, attempt.attempt_id)
+        return row
 
     def claim_above(
         self,

@@ -171,12 +171,18 @@ class OrderBooks(Tables):
             return error
 
     def _write_piece(self, piece: Slice, queued_attempt_id: AttemptId | None) -> StoredExecution:
+        row = self._new_row(piece, queued_attempt_id)
+        if queued_attempt_id is not None:
+            self._become(row, _S.QUEUED, queued_attempt_id)
+        return self.stored(row)
+
+    def _new_row(self, piece: Slice, attempt_id: AttemptId | None) -> BookedExecution:
         new, order = piece.execution, piece.order
         row = self.put_execution(
             order.id,
             new.quantity_ordered,
             _S.NONE,
-            attempt_id=queued_attempt_id,
+            attempt_id=attempt_id,
             status_id=new.execution_status_id,
             limit_price=new.limit_price,
             trade_type_id=new.trade_type_id,
@@ -184,9 +190,7 @@ class OrderBooks(Tables):
             blotter_id=new.blotter_id,
         )
         self.orders[order.id] = msgspec.structs.replace(order, version=order.version + 1)
-        if queued_attempt_id is not None:
-            self._become(row, _S.QUEUED, queued_attempt_id)
-        return self.stored(row)
+        return row
 
     def _write_ticket(self, queued_attempt_id: AttemptId, owner: str, ids: Sequence[int]) -> None:
         if ids:

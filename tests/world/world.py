@@ -80,6 +80,8 @@ class World:
         may_restore = not (self._is_to_be_reset or self.weather.is_total_outage)
         self._restores = may_restore and dice.random() < RESTORE_RATE
         self._has_previous = not (self._is_to_be_reset or self._restores) and dice.random() < PREVIOUS_RATE
+        self._is_direct = seed % 3 != 0
+        """Whether new executions are claimed by the statement that writes them, in processes of this release."""
         self._backup: dict[str, Any] = {}
         self._closed_until = 0.0
         first_id = dice.choice((0, 50, HIGH_ID))
@@ -175,11 +177,13 @@ class World:
                 security = dice.choice(CURSED)
             elif self.weather.happens(rates.bad_item):
                 security = dice.choice(("BAD", "BAD!", "POISON", *CURSED))
-            quantity = PIECE * dice.randint(1, 4)
+            # One order that has too little left sends the whole submission past the direct claim.
+            quantity = PIECE * dice.randint(1, 4) * (4 if self._is_direct else 1)
             order_id = self.books.add_order(quantity, security)
             order_ids.append(order_id)
             if dice.random() < 0.5:
                 execution_id = self.books.add_execution(order_id, PIECE)
+                self.told.asked[order_id] += 1
                 if execution_id not in self._strangers and self.weather.happens(rates.foreign):
                     self._make_foreign(execution_id, security)
         return order_ids
@@ -268,6 +272,7 @@ class World:
             self.weather.timing,
             batch_size=self._batch_size,
             max_attempts=self._max_attempts,
+            direct=self._is_direct and not is_previous,
         )
         replica.events.subscribe(self.invariants.listen)
         replica.process.on_death = lambda: self._restart(index)

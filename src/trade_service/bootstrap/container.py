@@ -33,6 +33,7 @@ from trade_service.store.submission_store import PostgresSubmissionStore
 from trade_service.submission.admission import Admission
 from trade_service.submission.batch_processor import ExecutionBatchProcessor
 from trade_service.submission.clock import SystemClock
+from trade_service.submission.direct import DirectSubmission
 from trade_service.submission.downstream_gate import DownstreamGate
 from trade_service.submission.events import EventBus
 from trade_service.submission.failure_handler import ExecutionFailureHandler
@@ -177,6 +178,7 @@ class Services:
             self.references,
             self.intake,
             self.clock,
+            self.direct if settings.submission.direct else None,
         )
         self.executions = ExecutionService(
             PostgresExecutionReads(self.database, self.owner, settings.engine.settle_ms),
@@ -279,6 +281,7 @@ class Services:
             settings.batch.linger_ms / 1000,
             self.clock.sleep,
         )
+        self.direct = DirectSubmission(self.submissions, self.sender, self.waiters, self.admission, self.gate)
         self._wire_recovery(store)
 
     def _wire_recovery(self, store: PostgresSubmissionStore) -> None:

@@ -9,18 +9,31 @@ import msgspec
 from trade_service.domain.errors import AlreadyExists, DomainError, NotFound
 from trade_service.domain.executions import Execution, SubmissionState, is_possible_id
 from trade_service.domain.money import ZERO
-from trade_service.domain.orders import NewTradeOrder, Submission, TradeOrder, is_submitted, spelled_type
+from trade_service.domain.orders import (
+    ORDER_TYPES,
+    SUBMITTED_WHEN_LEFT,
+    NewTradeOrder,
+    Submission,
+    TradeOrder,
+    is_submitted,
+    spelled_type,
+)
+from trade_service.domain.reference import STATUS_NEW, ReferenceData
 from trade_service.store.database import Database, Session
 from trade_service.store.execution_reads import QUEUED_GRACE_MS, read_executions, to_order
 from trade_service.store.request_key_store import keyed_transaction
 from trade_service.store.statements import load, spelled_array
 from trade_service.store.violations import stale_references
-from trade_service.submission.model import AttemptId
-from trade_service.trading.model import BlotterLine, PlacedLine, Slice, StoredExecution
+from trade_service.submission.model import AttemptId, Claim, ClaimedExecution, NewAttempt
+from trade_service.trading.model import BlotterLine, ClaimedSlices, PlacedLine, Slice, StoredExecution
 from trade_service.trading.ports import SliceOrder
 from trade_service.trading.request_keys import Created
+from trade_service.trading.slicing import slicer
 
 _SQL = load("orders")
+
+_ORDER_FROM = 8
+"""The first column of the order, as it was before, in a row of `slice_and_claim`."""
 
 
 class PostgresOrderStore:
@@ -63,6 +76,24 @@ class PostgresOrderStore:
                 cuts = [written[piece.order.id] if isinstance(piece, Slice) else piece for piece in pieces]
                 making.created = _created(cuts)
         return cuts
+
+    async def slice_and_claim(
+        self, submissions: Sequence[Submission], attempt: NewAttempt, reference: ReferenceData
+    ) -> ClaimedSlices | None:
+        if not all(is_possible_id(one.trade_order_id) for one in submissions):
+            return None
+        with stale_references():
+            rows = await self._database.fetch(
+                _SQL["slice_and_claim"],
+                order_ids=spelled_array([one.trade_order_id for one in submissions]),
+                quantities=spelled_array([one.quantity for one in submissions]),
+                destination_ids=spelled_array([one.destination_id for one in submissions]),
+                **_claimed_as(attempt),
+                **_reference_ids(reference),
+            )
+        if any(row["verdict"] is not None for row in rows):
+            return None
+        return _claimed(submissions, rows, attempt, reference)
 
     async def place(
         self, lines: Sequence[BlotterLine], queued_attempt_id: AttemptId, cut: SliceOrder
@@ -240,8 +271,63 @@ def _columns(pieces: Sequence[Slice]) -> dict[str, str]:
     return {name: spelled_array(column) for name, column in columns.items()}
 
 
-def _stored(piece: Slice, state: SubmissionState, row: asyncpg.Record) -> StoredExecution:
-    """What was written, put together without reading it again; `row` is a row of `write_slices`."""
+def _claimed_as(attempt: NewAttempt) -> dict[str, Any]:
+    return {
+        "attempt_id": attempt.attempt_id,
+        "owner": attempt.owner,
+        "lease_ms": attempt.lease_ms,
+        "settle_ms": attempt.settle_ms,
+        "epoch": attempt.epoch,
+        "give_up_after_ms": attempt.give_up_after_ms,
+        "counted": int(attempt.counted),
+        "submitted_when_left": SUBMITTED_WHEN_LEFT,
+    }
+
+
+def _reference_ids(reference: ReferenceData) -> dict[str, Any]:
+    """What `slice_and_claim` needs to know of reference data; no status NEW means no execution."""
+    status_new = reference.status_named(STATUS_NEW)
+    types = [one for name in sorted(ORDER_TYPES) if (one := reference.trade_type_named(name)) is not None]
+    return {
+        "status_id": None if status_new is None else status_new.id,
+        "type_names": [one.abbreviation for one in types] if status_new is not None else [],
+        "type_ids": [one.id for one in types] if status_new is not None else [],
+    }
+
+
+def _claimed(
+    submissions: Sequence[Submission],
+    rows: Sequence[asyncpg.Record],
+    attempt: NewAttempt,
+    reference: ReferenceData,
+) -> ClaimedSlices:
+    """What was written, put together without reading it again, from rows of `slice_and_claim`."""
+    slice_order, slices, items = slicer(reference), [], []
+    budget_s, spent = attempt.give_up_after_ms / 1000, int(attempt.counted)
+    for submission, row in zip(submissions, rows, strict=True):
+        # The rule refuses nothing here that the statement did not: a test holds one to the other.
+        piece = slice_order(to_order(row[_ORDER_FROM:]), submission)
+        one = _stored(piece, SubmissionState.CLAIMED, row[1:6])
+        execution = one.execution
+        trade_type = reference.trade_types[piece.execution.trade_type_id].abbreviation
+        slices.append(one)
+        items.append(
+            ClaimedExecution(
+                execution.id,
+                trade_type,
+                row["destination"],
+                piece.order.security_id,
+                execution.quantity_ordered,
+                execution.limit_price,
+                spent,
+                budget_s,
+            )
+        )
+    return ClaimedSlices(tuple(slices), Claim(tuple(items), (), rows[0]["low_water_id"]))
+
+
+def _stored(piece: Slice, state: SubmissionState, row: asyncpg.Record | tuple[Any, ...]) -> StoredExecution:
+    """What was written, put together without reading it again; `row` as `write_slices` returns it."""
     _, execution_id, moment, version, order_version = row
     new = piece.execution
     # In the order of the fields: one by one and by name takes twice as long, and every execution pays it.

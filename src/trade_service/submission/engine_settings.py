@@ -230,6 +230,13 @@ class SubmissionSettings(Section, frozen=True):
     look_up_max_delay_ms: Annotated[
         int, Setting("Maximum delay between reconciliations of one unknown execution.", 1, 3_600_000)
     ] = 60_000
+    direct: Annotated[
+        bool,
+        Setting(
+            "Slice and claim in one statement where a sender is free; otherwise, and when false, executions are "
+            "queued first."
+        ),
+    ] = True
     bulk_keep_s: Annotated[
         int, Setting("Retention of bulk submissions, counted from their start.", 60, 31_536_000)
     ] = 604_800

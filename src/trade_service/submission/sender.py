@@ -1,9 +1,10 @@
-"""Many single callers, one batch: senders that take what has collected while they were busy."""
+"""Senders: they take what is queued, in batches, and send it."""
 
 import asyncio
 import contextlib
 import math
 from collections.abc import Awaitable, Callable
+from functools import partial
 
 import structlog
 
@@ -17,9 +18,10 @@ PAUSE_AFTER_STORE_FAILURE_S = 1.0
 
 
 class Senders:
-    """Runs `max_concurrent` senders on one queue; each takes up to a full batch as soon as it is free.
+    """Runs `max_concurrent` workers on one queue; each takes up to a full batch as soon as it is free.
 
-    The admission says how many of them work at once; `may_claim` returns once executions may be claimed at all.
+    So executions that are submitted one by one while all workers are busy go out together. The admission limits
+    how many work at once; `may_claim` returns once executions may be claimed at all.
     """
 
     def __init__(
@@ -47,6 +49,7 @@ class Senders:
         self._idle = asyncio.Event()
         self._idle.set()
         self._stopping = False
+        self._group: asyncio.TaskGroup | None = None
 
     @property
     def in_flight(self) -> int:
@@ -55,9 +58,24 @@ class Senders:
 
     async def run(self) -> None:
         """Sends until cancelled."""
-        async with asyncio.TaskGroup() as group:
+        async with asyncio.TaskGroup() as self._group:
             for _ in range(self._max_concurrent):
-                group.create_task(self._send_forever())
+                self._group.create_task(self._send_forever())
+
+    def start(self, job: Callable[[], Awaitable[object]], size: int) -> bool:
+        """Runs `job`, which sends `size` executions, in a slot of its own, beside the workers.
+
+        Only if a slot is free now, nobody queues, and no larger batch is waited for; returns whether it does.
+        """
+        is_whole = size == self._batch_size or (size < self._batch_size and not self._linger_s)
+        if self._group is None or self._stopping or not is_whole or len(self._queue):
+            return False
+        if self._in_flight >= self._max_concurrent or self._admission.slot_in_s(self._in_flight) > 0:
+            return False
+        self._in_flight += 1
+        self._idle.clear()
+        self._group.create_task(self._run_job(job, size))
+        return True
 
     async def drain(self, grace_s: float) -> bool:
         """Takes no more work and waits for what is in flight; False when that took longer than `grace_s`.
@@ -77,15 +95,24 @@ class Senders:
             work = await self._take()
             try:
                 if work.execution_ids and not self._stopping:
-                    await self._process_contained(work)
+                    await self._contained(partial(self._process, work), len(work.execution_ids))
             finally:
-                self._in_flight -= 1
-                self._freed.set()
-                if not self._in_flight:
-                    self._idle.set()
+                self._free_slot()
+
+    async def _run_job(self, job: Callable[[], Awaitable[object]], size: int) -> None:
+        try:
+            await self._contained(job, size)
+        finally:
+            self._free_slot()
+
+    def _free_slot(self) -> None:
+        self._in_flight -= 1
+        self._freed.set()
+        if not self._in_flight:
+            self._idle.set()
 
     async def _take(self) -> Work:
-        """The next batch, once there is work and then a free slot; whose turn it is counts as in flight after."""
+        """The next batch, once there is work and then a free slot; the worker then counts as in flight."""
         async with self._turn:
             await self._queue.ready(self._batch_size, self._linger_s)
             await self._may_claim()
@@ -99,12 +126,12 @@ class Senders:
             self._idle.clear()
             return await self._queue.take(self._batch_size)
 
-    async def _process_contained(self, work: Work) -> None:
-        """One batch; what fails here is settled by lease and look-up, and must not stop the other batches."""
+    async def _contained(self, send: Callable[[], Awaitable[object]], size: int) -> None:
+        """Sends one batch. An error is settled by lease and reconciliation, and must not stop other batches."""
         try:
-            await self._process(work)
+            await send()
         except StoreUnavailable as error:
-            _log.error("store_unavailable", executions=len(work.execution_ids), error=str(error))
+            _log.error("store_unavailable", executions=size, error=str(error))
             await self._sleep(PAUSE_AFTER_STORE_FAILURE_S)
         except Exception:  # noqa: BLE001  # logged with its trace; the one boundary that contains a batch
-            _log.exception("batch_failed", execution_ids=work.execution_ids)
+            _log.exception("batch_failed", executions=size)

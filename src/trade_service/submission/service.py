@@ -4,7 +4,7 @@ A batch costs two database round trips and one HTTP call, and no call is made in
 """
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 
 import msgspec
 import structlog
@@ -28,6 +28,7 @@ from trade_service.submission.messages import BatchExecutionRequest
 from trade_service.submission.model import (
     AttemptClosing,
     BulkSubmitResult,
+    Claim,
     ClaimedExecution,
     ExecutionSubmitResult,
     GatewayReply,
@@ -37,6 +38,7 @@ from trade_service.submission.model import (
     Recorded,
     ReplyKind,
 )
+from trade_service.submission.origin import Origin, Origins
 from trade_service.submission.ports import Clock, ExecutionGateway, StoreUnavailable, SubmissionStore
 from trade_service.submission.waiters import Waiters, publish_outcomes
 from trade_service.submission.work_queue import Work, WorkQueue
@@ -47,6 +49,10 @@ CLAIMABLE_FRESH = (SubmissionState.NONE, SubmissionState.QUEUED)
 CLAIMABLE_RECOVERED = (SubmissionState.QUEUED, SubmissionState.RETRY)
 RECORD_TRIES = 5
 """How often a record is tried while the database does not answer; then lease and reconciliation settle it."""
+
+
+ClaimNew = Callable[[NewAttempt], Awaitable[Claim | None]]
+"""Writes executions that the attempt owns from the start; None if it wrote nothing."""
 
 
 class Batch(msgspec.Struct):
@@ -127,13 +133,36 @@ class BulkExecutionSubmissionService:
         no answer; lease and reconciliation then settle what is unsettled.
         """
         with self._admission.permit() as permit:
-            batch = self._begin(self._alone(work) if permit.is_probe else work, permit)
+            work = self._alone(work) if permit.is_probe else work
+            batch = self._begin(work, len(work.execution_ids), permit)
             if not await self._claim(batch):
                 return None
-            reply = await self._send(batch)
-            closing = self._interpret(batch, reply)
-            recorded = await self._record(batch, closing)
-            return self._publish(batch, closing, recorded)
+            return await self._process_claimed(batch)
+
+    async def process_new(self, size: int, write_and_claim: ClaimNew) -> None:
+        """The same for executions that `write_and_claim` writes as claimed, unless it writes none.
+
+        Does nothing unless calls are allowed. Raises what `write_and_claim` raises; nothing is sent then,
+        although its commit may have happened: lease and reconciliation settle that.
+        """
+        with self._admission.permit() as permit:
+            if not permit.is_granted or permit.is_probe:
+                return
+            batch = self._begin(Work((), origins=Origins.of([Origin.now()])), size, permit)
+            least_low_water_id = self._gate.high_water_id
+            claim = await write_and_claim(batch.attempt)
+            if claim is None or claim.floor_id is None or not claim.items:
+                return
+            ids = tuple(item.execution_id for item in claim.items)
+            batch.work = msgspec.structs.replace(batch.work, execution_ids=ids)
+            if self._accept_claim(batch, claim.items, claim.floor_id, least_low_water_id):
+                await self._process_claimed(batch)
+
+    async def _process_claimed(self, batch: Batch) -> BatchSubmissionEvent:
+        reply = await self._send(batch)
+        closing = self._interpret(batch, reply)
+        recorded = await self._record(batch, closing)
+        return self._publish(batch, closing, recorded)
 
     def _alone(self, work: Work) -> Work:
         """A probe sends one execution of a batch, since it will probably fail. The others wait."""
@@ -142,7 +171,7 @@ class BulkExecutionSubmissionService:
             self._queue.accept(msgspec.structs.replace(work, execution_ids=tuple(rest)))
         return msgspec.structs.replace(work, execution_ids=(first,))
 
-    def _begin(self, work: Work, permit: CallPermit) -> Batch:
+    def _begin(self, work: Work, size: int, permit: CallPermit) -> Batch:
         """Only an execution that is sent alone, and not as a probe, spends of its budget."""
         settings = self._settings
         is_call = permit.is_granted and not permit.is_probe
@@ -155,10 +184,10 @@ class BulkExecutionSubmissionService:
             epoch=self._gate.epoch,
             give_up_after_ms=settings.give_up_after_ms,
             retry_count=work.retry_count,
-            counted=is_call and len(work.execution_ids) == 1,
+            counted=is_call and size == 1,
         )
         batch = Batch(work, attempt, permit, began)
-        self._events.emit(BatchBegunEvent(attempt.attempt_id, len(work.execution_ids), work.origins.traces))
+        self._events.emit(BatchBegunEvent(attempt.attempt_id, size, work.origins.traces))
         return batch
 
     async def _claim(self, batch: Batch) -> bool:
@@ -173,10 +202,18 @@ class BulkExecutionSubmissionService:
                 self._queue.accept(work)
             return False
         await self._settle_not_claimed(claim.not_claimed, deferred=not batch.permit.was_granted)
-        if not claim.items or self._gate.is_older_database(claim.floor_id, least_low_water_id):
+        return bool(claim.items) and self._accept_claim(
+            batch, claim.items, claim.floor_id, least_low_water_id
+        )
+
+    def _accept_claim(
+        self, batch: Batch, items: Sequence[ClaimedExecution], low_water_id: int, least_low_water_id: int
+    ) -> bool:
+        """Prepares what was claimed for sending, unless the database turns out to be an older one."""
+        if self._gate.is_older_database(low_water_id, least_low_water_id):
             return False
-        batch.claimed_at, batch.low_water_id = self._clock.boottime(), claim.floor_id
-        batch.request, batch.sent, batch.unsendable = self._processor.build_batch_request(claim.items)
+        batch.claimed_at, batch.low_water_id = self._clock.boottime(), low_water_id
+        batch.request, batch.sent, batch.unsendable = self._processor.build_batch_request(items)
         return True
 
     async def _send(self, batch: Batch) -> GatewayReply | None:

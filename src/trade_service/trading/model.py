@@ -7,7 +7,7 @@ from trade_service.domain.execution_changes import ExecutionValues
 from trade_service.domain.executions import Execution, NewExecution, SubmissionState
 from trade_service.domain.orders import NewTradeOrder, TradeOrder
 from trade_service.domain.reference import Blotter, Destination, ExecutionStatus, TradeType
-from trade_service.submission.model import ExecutionSubmitResult
+from trade_service.submission.model import Claim, ExecutionSubmitResult
 
 
 class Slice(msgspec.Struct, frozen=True, gc=False):
@@ -22,6 +22,13 @@ class StoredExecution(msgspec.Struct, frozen=True, gc=False):
 
     execution: Execution
     order: TradeOrder
+
+
+class ClaimedSlices(msgspec.Struct, frozen=True):
+    """Executions that were written and claimed in one step: as stored, and as the attempt owns them."""
+
+    slices: tuple[StoredExecution, ...]
+    claim: Claim
 
 
 class Addition(msgspec.Struct, frozen=True):

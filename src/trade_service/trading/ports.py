@@ -10,12 +10,13 @@ from trade_service.domain.executions import Execution
 from trade_service.domain.orders import NewTradeOrder, Submission, TradeOrder
 from trade_service.domain.reference import ReferenceData
 from trade_service.domain.reference_changes import Reference, ReferenceKind, ReferenceValues
-from trade_service.submission.model import AttemptId
+from trade_service.submission.model import AttemptId, NewAttempt
 from trade_service.submission.ports import StoreUnavailable
 from trade_service.trading.model import (
     Addition,
     BlotterLine,
     Changed,
+    ClaimedSlices,
     Filled,
     PlacedLine,
     Slice,
@@ -66,6 +67,17 @@ class OrderStore(Protocol):
         executions (`queued` under the ticket when there is one, else `none`), writes the orders and the
         ticket. Answers in the order of `submissions`: what was written, or the error that refused it; one
         refusal leaves the others alone.
+        """
+        ...
+
+    async def slice_and_claim(
+        self, submissions: Sequence[Submission], attempt: NewAttempt, reference: ReferenceData
+    ) -> ClaimedSlices | None:
+        """Slices one execution from each order, already claimed by `attempt`: one statement.
+
+        All or nothing, by the same rules as `submit`: None, with nothing written, if an order is missing, locked
+        by another transaction or breaks a rule, or if the ledger may not be claimed in (as in
+        SubmissionStore.claim). Each order may be named once. Writes no key of a request.
         """
         ...
 

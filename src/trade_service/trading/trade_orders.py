@@ -1,6 +1,7 @@
 """TradeOrderService: creates trade orders, and slices executions from them that are sent."""
 
 from collections.abc import Mapping, Sequence
+from typing import TypeAlias
 
 import msgspec
 import structlog
@@ -9,9 +10,11 @@ from trade_service.domain.errors import AlreadyExists, DomainError, InvalidInput
 from trade_service.domain.executions import SubmissionState
 from trade_service.domain.orders import NewTradeOrder, Submission, TradeOrder, checked_order
 from trade_service.domain.reference import STATUS_SENT, Blotter, ReferenceData
+from trade_service.submission.direct import DirectSubmission
 from trade_service.submission.intake import Intake
-from trade_service.submission.model import AttemptId, ExecutionSubmitResult, SubmitStatus
+from trade_service.submission.model import AttemptId, Claim, ExecutionSubmitResult, NewAttempt, SubmitStatus
 from trade_service.submission.ports import Clock, StoreUnavailable
+from trade_service.submission.waiters import Waiter
 from trade_service.trading.model import (
     BlotterLine,
     NotAccepted,
@@ -21,10 +24,12 @@ from trade_service.trading.model import (
 )
 from trade_service.trading.ports import OrderStore, StaleReference
 from trade_service.trading.reference import ReferenceCache, views_of
-from trade_service.trading.request_keys import Created
+from trade_service.trading.request_keys import Created, current_key
 from trade_service.trading.slicing import check_quantity, check_submissions, line_errors, slicer
 
 MAX_ORDERS = 1000
+Slices: TypeAlias = list[StoredExecution | DomainError]
+"""What each submission became."""
 _DEFINITELY_NOT = (SubmitStatus.FAILED, SubmitStatus.RETRY_EXHAUSTED)
 LINES_IN_A_TRANSACTION = 100
 """As many as one batch sends: its claim then consumes the queued attempt."""
@@ -40,11 +45,20 @@ class TradeOrderService:
         answer = await orders.submit_order(Submission(order.id, order.quantity, destination_id))
     """
 
-    def __init__(self, store: OrderStore, references: ReferenceCache, intake: Intake, clock: Clock) -> None:
+    def __init__(
+        self,
+        store: OrderStore,
+        references: ReferenceCache,
+        intake: Intake,
+        clock: Clock,
+        direct: DirectSubmission | None = None,
+    ) -> None:
+        """With `direct`, submissions skip the queue where they can."""
         self._store = store
         self._references = references
         self._intake = intake
         self._clock = clock
+        self._direct = direct
 
     async def create_order(self, new: NewTradeOrder) -> TradeOrder:
         """Creates one trade order.
@@ -170,11 +184,39 @@ class TradeOrderService:
         if not send:
             return await self._answers(submissions, await self._slice(submissions, None), {})
         with self._intake.reserve(len(submissions)):
-            slices = await self._slice(submissions, self._clock.new_attempt_id())
-            waiter = self._intake.enqueue(
-                one.execution.id for one in slices if isinstance(one, StoredExecution)
-            )
+            sent = await self._slice_and_send(submissions)
+            slices, waiter = await self._slice_and_queue(submissions) if sent is None else sent
         return await self._answers(submissions, slices, await self._intake.outcomes(waiter, wait_s))
+
+    async def _slice_and_queue(self, submissions: Sequence[Submission]) -> tuple[Slices, Waiter]:
+        slices = await self._slice(submissions, self._clock.new_attempt_id())
+        return slices, self._intake.enqueue(
+            one.execution.id for one in slices if isinstance(one, StoredExecution)
+        )
+
+    async def _slice_and_send(self, submissions: Sequence[Submission]) -> tuple[Slices, Waiter] | None:
+        """In one statement, past the queue; None if nothing was written.
+
+        A request with an idempotency key is queued: its transaction wins the key before it reads anything.
+        """
+        if self._direct is None or current_key() is not None:
+            return None
+        destinations = {submission.destination_id for submission in submissions}
+        reference = await self._references.current(lambda r: destinations <= r.destinations.keys())
+        slices: Slices = []
+
+        async def write_and_claim(attempt: NewAttempt) -> Claim | None:
+            try:
+                claimed = await self._store.slice_and_claim(submissions, attempt, reference)
+            except StaleReference:
+                return None
+            if claimed is None:
+                return None
+            slices.extend(claimed.slices)
+            return claimed.claim
+
+        waiter = await self._direct.submit(len(submissions), write_and_claim)
+        return None if waiter is None else (slices, waiter)
 
     async def _slice(
         self, submissions: Sequence[Submission], queued_attempt_id: AttemptId | None

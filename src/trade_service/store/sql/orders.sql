@@ -73,3 +73,74 @@ WITH pieces AS MATERIALIZED (
 )
 SELECT o.id AS order_id, s.id, s.execution_timestamp, s.version, o.version AS order_version
 FROM sliced s JOIN orders o ON o.id = s.trade_order_id;
+
+-- name: slice_and_claim
+-- Orders locked, rules checked, executions written, claimed and journalled: one round trip. It is done for all of
+-- the orders or for none: if the ledger is in doubt, an order is missing or locked, or a rule is broken, nothing is
+-- written, and the verdicts say why. It waits for no lock: waiting would use up the lease.
+--
+-- `judged` sees the orders as locked, which may be newer than the statement's snapshot. Nothing else may read
+-- trade_order here.
+WITH gate AS MATERIALIZED (
+    SELECT epoch, high_water_id, high_water_execution_id
+    FROM downstream
+    WHERE epoch = :epoch AND suspected_at IS NULL AND blocked_at IS NULL
+), locked(id, order_id, portfolio_id, order_type, security_id, quantity, quantity_sent, limit_price,
+          trade_timestamp, blotter_id, submitted, version) AS MATERIALIZED (
+    SELECT {order_columns}
+    FROM trade_order o
+    WHERE o.id = ANY(:order_ids::text::int[]) AND EXISTS (SELECT FROM gate)
+    ORDER BY o.id
+    FOR NO KEY UPDATE SKIP LOCKED
+), judged AS MATERIALIZED (
+    SELECT a.place, a.quantity AS wanted, l.*, d.id AS destination_id, d.abbreviation AS destination,
+           tt.id AS trade_type_id,
+           CASE WHEN l.id IS NULL THEN 'order'
+                WHEN d.id IS NULL THEN 'destination'
+                WHEN tt.id IS NULL THEN 'type'
+                -- NaN is greater than every number.
+                WHEN a.quantity > 0 AND a.quantity <= l.quantity - l.quantity_sent AND l.quantity < 'NaN'
+                     AND l.quantity_sent < 'NaN' THEN NULL
+                ELSE 'quantity' END AS verdict
+    FROM unnest(:order_ids::text::int[], :quantities::text::numeric[], :destination_ids::text::int[])
+        WITH ORDINALITY AS a(order_id, quantity, destination_id, place)
+    LEFT JOIN locked l ON l.id = a.order_id
+    LEFT JOIN destination d ON d.id = a.destination_id
+    LEFT JOIN unnest(:type_names::text[], :type_ids::int[]) AS tt(name, id) ON tt.name = upper(btrim(l.order_type))
+), sound AS MATERIALIZED (
+    SELECT * FROM judged WHERE NOT EXISTS (SELECT FROM judged WHERE verdict IS NOT NULL)
+), sliced AS (
+    INSERT INTO execution
+        (execution_status_id, blotter_id, trade_type_id, trade_order_id, destination_id, quantity_ordered,
+         quantity_placed, limit_price, submission_state, attempt_id, attempts_spent, give_up_at)
+    SELECT :status_id, blotter_id, trade_type_id, id, destination_id, wanted, 0, limit_price,
+           'claimed', :attempt_id, :counted, now() + :give_up_after_ms::int * interval '1 ms'
+    FROM sound
+    ORDER BY place
+    RETURNING id, execution_timestamp, trade_order_id, version
+), journal AS (
+    INSERT INTO submission_attempt
+        (id, state, owner, execution_ids, lease_until, settle_ms, floor_id, floor_execution_id, epoch,
+         retry_count, next_action_at)
+    SELECT :attempt_id, 'sent', :owner, array_agg(id ORDER BY id), now() + :lease_ms::int * interval '1 ms',
+           :settle_ms, (SELECT high_water_id FROM gate), (SELECT high_water_execution_id FROM gate),
+           (SELECT epoch FROM gate), 0, now() + :lease_ms::int * interval '1 ms'
+    FROM sliced
+    HAVING count(*) > 0
+), orders AS (
+    UPDATE trade_order o
+    SET quantity_sent = s.quantity_sent + s.wanted,
+        submitted = s.quantity - (s.quantity_sent + s.wanted) <= :submitted_when_left,
+        version = s.version + 1
+    FROM sound s
+    WHERE o.id = s.id
+    RETURNING o.id, o.version
+)
+SELECT j.verdict, j.id AS order_id, s.id, s.execution_timestamp, s.version, o.version AS order_version,
+       j.destination, (SELECT high_water_id FROM gate) AS low_water_id,
+       j.id, j.order_id, j.portfolio_id, j.order_type, j.security_id, j.quantity, j.quantity_sent, j.limit_price,
+       j.trade_timestamp, j.blotter_id, j.submitted, j.version
+FROM judged j
+LEFT JOIN sliced s ON s.trade_order_id = j.id
+LEFT JOIN orders o ON o.id = j.id
+ORDER BY j.place;

@@ -1,0 +1,90 @@
+"""Planted mistakes of the way from an order to a claimed execution in one statement."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from typing import Any
+from unittest import mock
+
+import msgspec
+
+from tests.world import store_books
+from tests.world.store_books import Books
+from tests.world.store_rows import REFERENCE
+from trade_service.domain.orders import Submission, TradeOrder
+from trade_service.domain.reference import ReferenceData
+from trade_service.submission.direct import DirectSubmission
+from trade_service.submission.ports import StoreUnavailable
+from trade_service.submission.service import Batch, BulkExecutionSubmissionService
+from trade_service.trading.model import Slice
+from trade_service.trading.ports import SliceOrder
+from trade_service.trading.slicing import slicer
+
+_slice_and_claim = Books.slice_and_claim
+
+
+def claim_unjournalled(self: Books, submissions: Any, attempt: Any, reference: Any) -> Any:
+    """Owns new executions, but writes no attempt down."""
+    claimed = _slice_and_claim(self, submissions, attempt, reference)
+    self.attempts.pop(attempt.attempt_id, None)
+    return claimed
+
+
+@contextmanager
+def in_doubt() -> Iterator[None]:
+    """Claims new executions whatever is known of the ledger, here or in the database."""
+    with (
+        mock.patch.object(Books, "_may_claim_new", return_value=True),
+        mock.patch.object(DirectSubmission, "_is_allowed", return_value=True),
+    ):
+        yield
+
+
+def slice_anything(_reference: ReferenceData) -> SliceOrder:
+    """Ignores the verdict that an order has not enough left."""
+
+    def slice_order(order: TradeOrder, submission: Submission) -> Slice:
+        plenty = msgspec.structs.replace(order, quantity=order.quantity + 1000)
+        piece = slicer(REFERENCE)(plenty, submission)
+        return Slice(msgspec.structs.replace(piece.order, quantity=order.quantity), piece.execution)
+
+    return slice_order
+
+
+_accept_claim = BulkExecutionSubmissionService._accept_claim
+
+
+def begin_after_claim(self: Any, batch: Batch, *args: Any) -> bool:
+    """Takes the deadline for the first byte only once the claim was answered."""
+    batch.began = self._clock.boottime()
+    return _accept_claim(self, batch, *args)
+
+
+_claim = DirectSubmission._claim
+
+
+async def write_again(self: Any, write_and_claim: Any, claimed: Any, attempt: Any) -> Any:
+    """Takes a claim whose commit got no answer for one that wrote nothing, so the caller writes it again."""
+
+    async def written(attempt: Any) -> Any:
+        try:
+            return await write_and_claim(attempt)
+        except StoreUnavailable:
+            return None
+
+    return await _claim(self, written, claimed, attempt)
+
+
+def _replace(where: Any, name: str, value: Any) -> Callable[[], Any]:
+    return partial(mock.patch.object, where, name, value)
+
+
+DIRECT_MUTANTS: dict[str, Callable[[], Any]] = {
+    "a direct claim is not journalled": _replace(Books, "slice_and_claim", claim_unjournalled),
+    "a direct claim ignores a ledger in doubt": in_doubt,
+    "a direct claim ignores the verdict": _replace(store_books, "slicer", slice_anything),
+    "the deadline is taken after the claim": _replace(
+        BulkExecutionSubmissionService, "_accept_claim", begin_after_claim
+    ),
+    "a lost direct claim is written again": _replace(DirectSubmission, "_claim", write_again),
+}
