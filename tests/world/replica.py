@@ -64,12 +64,10 @@ class Replica:
         self.process = Process(name)
         self.gateway, self.clock = gateway, clock
         self.settle_ms = round(timing.settle_s * 1000)
-        self._loop = loop
-        self._context = copy_context()
+        self._loop, self._context = loop, copy_context()
         self._context.run(PROCESS.set, self.process)
         self._stopping = self._started = False
-        events, waiters, queue = EventBus(), Waiters(), WorkQueue(500)
-        self.events = events
+        self.events, waiters, queue = (events := EventBus()), Waiters(), WorkQueue(500)
         settings = engine_settings(timing, batch_size, max_attempts)
         handler = ExecutionFailureHandler(settings, look_up_delay_ms=300)
         processor = ExecutionBatchProcessor(batch_size, unsendable=wire.unsendable)
