@@ -147,6 +147,12 @@ HOT = {
         | {f"{name}_ids": [1] * BATCH for name in ("status", "blotter", "trade_type", "destination")}
         | {"ticket_id": _FRESH, "owner": "one", "grace_ms": 1}
     ),
+    "orders.slice_and_claim": Case(
+        {"order_ids": _QUEUED, "quantities": [1] * BATCH, "destination_ids": [1] * BATCH}
+        | {"attempt_id": _FRESH, "owner": "one", "lease_ms": 1, "settle_ms": 1, "epoch": 1}
+        | {"give_up_after_ms": 1, "counted": 0, "submitted_when_left": "0.01", "status_id": 1}
+        | {"type_names": ["BUY"], "type_ids": [1]}
+    ),
     "executions.read": Case({"ids": _QUEUED} | _NEW),
     "executions.enqueue": Case({"ids": _QUEUED, "attempt_id": _FRESH, "owner": "one", "grace_ms": 1}),
     "executions.fill": Case(
