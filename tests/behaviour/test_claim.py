@@ -133,16 +133,16 @@ async def test_only_what_is_claimable_is_claimed(
 
 
 async def test_a_mixed_claim_takes_what_it_may_and_tells_the_rest_in_order(ledger: Ledger) -> None:
-    none, queued, held, accepted, foreign = [
+    none, queued, held, accepted, legacy = [
         (await fresh(ledger, 1, state))[0] for state in ("none", "queued", "claimed", "accepted", None)
     ]
     await ledger.change_execution(accepted, service_id=77)
-    attempt, claim = await claimed(ledger.submissions, [999, foreign, accepted, held, queued, none, 998])
+    attempt, claim = await claimed(ledger.submissions, [999, legacy, accepted, held, queued, none, 998])
     assert [item.execution_id for item in claim.items] == [none, queued]
     assert claim.not_claimed == (
         NotClaimed(held, _S.CLAIMED),
         NotClaimed(accepted, _S.ACCEPTED, 77),
-        NotClaimed(foreign, _S.NONE, foreign=True),
+        NotClaimed(legacy, _S.NONE, legacy=True),
         NotClaimed(999, None),
         NotClaimed(998, None),
     )
@@ -171,10 +171,10 @@ async def test_rows_of_another_program_are_foreign_whatever_may_be_claimed(ledge
     claim = await ledger.submissions.claim(new_attempt(), [unproven, proven, sent, placed], EVERYTHING)
     assert claim.items == ()
     assert claim.not_claimed == (
-        NotClaimed(unproven, _S.NONE, None, foreign=True),
-        NotClaimed(proven, _S.NONE, 4, foreign=True),
-        NotClaimed(sent, _S.NONE, 5, foreign=True),
-        NotClaimed(placed, _S.NONE, None, foreign=True),
+        NotClaimed(unproven, _S.NONE, None, legacy=True),
+        NotClaimed(proven, _S.NONE, 4, legacy=True),
+        NotClaimed(sent, _S.NONE, 5, legacy=True),
+        NotClaimed(placed, _S.NONE, None, legacy=True),
     )
     assert await ledger.everything() == before
 
@@ -269,12 +269,12 @@ async def test_digits_survive(ledger: Ledger) -> None:
 
 async def test_states_tell_what_is_there_in_id_order(ledger: Ledger) -> None:
     ours, accepted = await fresh(ledger, 2)
-    (foreign,) = await fresh(ledger, 1, None)
+    (legacy,) = await fresh(ledger, 1, None)
     await ledger.change_execution(accepted, state="accepted", service_id=8)
-    await ledger.change_execution(foreign, service_id=9)
-    assert await ledger.submissions.states([4711, foreign, accepted, ours]) == (
+    await ledger.change_execution(legacy, service_id=9)
+    assert await ledger.submissions.states([4711, legacy, accepted, ours]) == (
         NotClaimed(ours, _S.NONE),
         NotClaimed(accepted, _S.ACCEPTED, 8),
-        NotClaimed(foreign, _S.NONE, 9, foreign=True),
+        NotClaimed(legacy, _S.NONE, 9, legacy=True),
     )
     assert await ledger.submissions.states([]) == ()

@@ -34,11 +34,11 @@ async def test_a_claim_takes_floor_and_epoch_from_the_shared_state(ledger: Ledge
     (execution_id,) = await fresh(ledger)
     attempt = new_attempt(lease_ms=0)
     claim = await ledger.submissions.claim(attempt, [execution_id], FRESH)
-    assert claim.floor_id == 40
+    assert claim.low_water_id == 40
     written = await attempt_row(ledger, attempt.attempt_id)
     assert (written.floor_id, written.epoch) == (40, 1)
     (due,) = await ledger.submissions.take_due("two", 10, 0, 0)
-    assert (due.floor_id, due.floor_execution_id, due.epoch) == (40, 4, 1)
+    assert (due.low_water_id, due.low_water_execution_id, due.epoch) == (40, 4, 1)
 
 
 @pytest.mark.parametrize("why", ["suspected", "blocked", "another epoch"])
@@ -50,7 +50,7 @@ async def test_nothing_is_claimed_while_the_ledger_is_in_doubt(ledger: Ledger, w
         await ledger.downstream.block("restored")
     attempt = new_attempt(epoch=2 if why == "another epoch" else 1)
     claim = await ledger.submissions.claim(attempt, ids, FRESH)
-    assert (claim.items, claim.floor_id) == ((), None)
+    assert (claim.items, claim.low_water_id) == ((), None)
     assert [row.execution_id for row in claim.not_claimed] == ids
     assert await states(ledger, ids) == ["none", "none"]
     assert attempt.attempt_id not in (await ledger.everything()).attempts
@@ -155,7 +155,7 @@ async def test_open_executions_that_are_older_block_claims(
 async def test_adopted_rows_do_not_block(ledger: Ledger) -> None:
     """Their look-up reads the whole ledger anyway."""
     (execution_id,) = await fresh(ledger, state=None)
-    await ledger.submissions.take_over([execution_id])
+    await ledger.submissions.adopt([execution_id])
     await ledger.elapse(10)
     assert not await ledger.downstream.advance_sequence(5000, 0.0, "restored")
 

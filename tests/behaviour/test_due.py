@@ -65,7 +65,7 @@ async def test_a_lease_that_passed_makes_unknown(ledger: Ledger) -> None:
 
     due = await _one_due(ledger, hold_ms=500_000)
 
-    assert (due.attempt_id, due.floor_id, due.settle_ms, due.adopted) == (
+    assert (due.attempt_id, due.low_water_id, due.settle_ms, due.adopted) == (
         attempt.attempt_id,
         7,
         500_000,
@@ -259,7 +259,7 @@ async def test_queued_work_is_left_to_its_writer_for_a_grace(ledger: Ledger) -> 
     assert await _taken(ledger, "two") == []
     await ledger.elapse(6)
     due = await _one_due(ledger)
-    assert (due.attempt_id, due.settled, due.calls, due.floor_id) == (ticket, False, 0, 0)
+    assert (due.attempt_id, due.settled, due.calls, due.low_water_id) == (ticket, False, 0, 0)
     assert [(item.execution_id, item.state) for item in due.items] == [(i, _S.QUEUED) for i in ids]
     assert due.items[0].budget_left_s == float("inf")
     row = await attempt_row(ledger, ticket)
@@ -301,7 +301,7 @@ async def test_postpone_and_close(ledger: Ledger) -> None:
     assert await attempt_ids(ledger) == [attempt.attempt_id]
 
 
-async def test_take_over_accepts_what_is_proven_and_doubts_the_rest(ledger: Ledger) -> None:
+async def test_adopt_accepts_what_is_proven_and_doubts_the_rest(ledger: Ledger) -> None:
     unproven, with_id, placed, worked = await fresh(ledger, 4, None)
     ours, ours_sent, ours_placed = await fresh(ledger, 3)
     (queued,) = await fresh(ledger, 1, "queued")
@@ -313,7 +313,7 @@ async def test_take_over_accepts_what_is_proven_and_doubts_the_rest(ledger: Ledg
     ids = [unproven, with_id, placed, worked, ours, ours_sent, ours_placed, queued]
 
     for _ in range(2):
-        await ledger.submissions.take_over([*ids, 4711])
+        await ledger.submissions.adopt([*ids, 4711])
 
     assert await states(ledger, ids) == [
         "unknown", "accepted", "accepted", "accepted", "none", "accepted", "accepted", "queued",
@@ -326,17 +326,17 @@ async def test_take_over_accepts_what_is_proven_and_doubts_the_rest(ledger: Ledg
     assert (written.state, written.owner, written.execution_ids) == ("answered", "one", (unproven,))
     assert (written.kind, written.code, written.adopted) == ("lost", "TAKEN_OVER", True)
     due = await _one_due(ledger)
-    assert (due.adopted, due.floor_id, due.settle_ms, due.settled) == (True, 0, SETTLE_MS, False)
+    assert (due.adopted, due.low_water_id, due.settle_ms, due.settled) == (True, 0, SETTLE_MS, False)
     assert [(item.execution_id, item.state) for item in due.items] == [(unproven, _S.UNKNOWN)]
     assert due.items[0].budget_left_s == float("inf")
     await ledger.elapse(61)
     assert (await _one_due(ledger)).settled
 
 
-async def test_take_over_of_nothing_doubtful_writes_no_attempt(ledger: Ledger) -> None:
+async def test_adopt_of_nothing_doubtful_writes_no_attempt(ledger: Ledger) -> None:
     (proven,) = await fresh(ledger, 1, None)
     await ledger.change_execution(proven, service_id=9)
-    await ledger.submissions.take_over([proven])
+    await ledger.submissions.adopt([proven])
     assert await states(ledger, [proven]) == ["accepted"]
     assert await attempt_ids(ledger) == []
 
@@ -346,7 +346,7 @@ async def test_what_a_look_up_saw_is_known_from_then_on(ledger: Ledger) -> None:
     attempt, _ = await claimed(ledger.submissions, [execution_id], floor_id=40, lease_ms=0)
     await ledger.submissions.take_due("two", 10, 0, 0)
     for seen, known in ((70, 70), (None, 70), (60, 70)):
-        found = closing(attempt.attempt_id, {}, _S.UNKNOWN, next_action_in_ms=0, top_id=seen)
+        found = closing(attempt.attempt_id, {}, _S.UNKNOWN, next_action_in_ms=0, high_water_id=seen)
         await ledger.submissions.record(found)
         assert (await attempt_row(ledger, attempt.attempt_id)).top_id == known
         assert (await ledger.downstream.read()).known_id == known
@@ -357,7 +357,7 @@ async def test_the_known_id_is_the_greatest_that_recent_attempts_of_this_epoch_s
     first, second = await fresh(ledger, 2)
     attempt, _ = await claimed(ledger.submissions, [first], floor_id=40)
     assert (await ledger.downstream.read()).known_id == 40
-    await ledger.submissions.record(closing(attempt.attempt_id, {first: "accepted"}, top_id=55))
+    await ledger.submissions.record(closing(attempt.attempt_id, {first: "accepted"}, high_water_id=55))
     await claimed(ledger.submissions, [second], floor_id=50)
     assert (await ledger.downstream.read()).known_id == 55
     await ledger.downstream.begin_epoch(1, "http://new", 3, None)

@@ -51,7 +51,7 @@ async def sent(ledger: Ledger) -> int:
 async def adopted(ledger: Ledger) -> int:
     """An adopted execution with an unknown outcome."""
     (execution_id,) = await fresh(ledger, 1, None)
-    await ledger.submissions.take_over([execution_id])
+    await ledger.submissions.adopt([execution_id])
     return execution_id
 
 

@@ -44,7 +44,7 @@ async def resolved(
 async def test_resolved_as_accepted(ledger: Ledger) -> None:
     (execution_id,), attempt_id = await unknown(ledger)
     before = await resolved(ledger, execution_id, 77)
-    assert (before.state, before.attempt_id, before.floor_id) == (_S.UNKNOWN, attempt_id, 7)
+    assert (before.state, before.attempt_id, before.low_water_id) == (_S.UNKNOWN, attempt_id, 7)
     row = await execution(ledger, execution_id)
     assert (row.state, row.service_id, row.status_id, row.version) == ("accepted", 77, SENT, 2)
     assert row.placed == row.quantity
@@ -83,7 +83,7 @@ async def test_an_adopted_row_goes_back_to_none(ledger: Ledger) -> None:
     ids = await fresh(ledger, 1, None)
     with pytest.raises(EvidenceConflict, match="submit it"):
         await resolved(ledger, ids[0], None)
-    await ledger.submissions.take_over(ids)
+    await ledger.submissions.adopt(ids)
     await ledger.elapse(100)
     await resolved(ledger, ids[0], None)
     assert await states(ledger, ids) == ["none"]

@@ -109,14 +109,21 @@ async def test_a_look_up_leaves_the_answer_and_adds_its_findings(ledger: Ledger)
         duration_ms=3000.4,
         next_action_in_ms=0,
         next_batch_size=5,
-        top_id=9,
+        high_water_id=9,
     )
     await ledger.submissions.record(lost)
     await ledger.elapse(100)
     before = await attempt_row(ledger, attempt.attempt_id)
     outcomes = dict(zip(ids, ["accepted", "exhausted", "retry"], strict=True))
     recorded = await ledger.submissions.record(
-        closing(attempt.attempt_id, outcomes, _S.UNKNOWN, next_action_in_ms=0, message="looked up", top_id=12)
+        closing(
+            attempt.attempt_id,
+            outcomes,
+            _S.UNKNOWN,
+            next_action_in_ms=0,
+            message="looked up",
+            high_water_id=12,
+        )
     )
 
     assert {one.execution_id: one.state for one in recorded} == outcomes
@@ -148,7 +155,7 @@ async def test_an_answer_after_look_ups_is_still_the_attempts_answer(ledger: Led
     attempt, _ = await claimed(ledger.submissions, ids, lease_ms=0)
     await ledger.submissions.take_due("two", 10, 0, 0)
     await ledger.submissions.record(closing(attempt.attempt_id, {}, _S.UNKNOWN, next_action_in_ms=0))
-    await ledger.submissions.record(closing(attempt.attempt_id, {ids[0]: "accepted"}, top_id=40))
+    await ledger.submissions.record(closing(attempt.attempt_id, {ids[0]: "accepted"}, high_water_id=40))
     kept = await attempt_row(ledger, attempt.attempt_id)
     assert (kept.kind, kept.code, kept.look_ups, kept.top_id) == ("answered", "OK", 1, 40)
     assert kept.closed_in_s == pytest.approx(0, abs=10)
@@ -158,7 +165,7 @@ async def test_an_answer_after_look_ups_is_still_the_attempts_answer(ledger: Led
 
 async def test_an_unaccepted_row_of_the_earlier_service_goes_back_to_none(ledger: Ledger) -> None:
     ids = await fresh(ledger, 1, None)
-    await ledger.submissions.take_over(ids)
+    await ledger.submissions.adopt(ids)
     (due,) = await ledger.submissions.take_due("one", 10, 60_000, 0)
     await ledger.submissions.record(closing(due.attempt_id, {ids[0]: "none"}, _S.UNKNOWN))
     assert await states(ledger, ids) == ["none"]

@@ -28,7 +28,7 @@ ALL_SENT, ALL_BACK = (Decimal(10), True), (Decimal(0), False)
 async def test_accepted(ledger: Ledger) -> None:
     ids = await fresh(ledger, 2)
     attempt, _ = await claimed(ledger.submissions, ids)
-    told = closing(attempt.attempt_id, dict.fromkeys(ids, "accepted"), top_id=1002, duration_ms=12.6)
+    told = closing(attempt.attempt_id, dict.fromkeys(ids, "accepted"), high_water_id=1002, duration_ms=12.6)
     recorded = await ledger.submissions.record(told)
 
     assert sorted(recorded, key=lambda one: one.execution_id) == [

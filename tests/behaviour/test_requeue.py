@@ -49,7 +49,7 @@ async def test_a_requeue_retakes_the_quantity_and_looks_the_execution_up(ledger:
     assert (kept.state_before, kept.state, kept.attempt_id) == (state, "unknown", row.attempt_id)
 
     (due,) = await ledger.submissions.take_due("two", 10, 0, 0)
-    assert (due.attempt_id, due.requeued, due.settled, due.floor_id) == (row.attempt_id, True, True, 7)
+    assert (due.attempt_id, due.requeued, due.settled, due.low_water_id) == (row.attempt_id, True, True, 7)
     assert [(item.execution_id, item.state, item.attempts_spent) for item in due.items] == [
         (execution_id, _S.UNKNOWN, 0)
     ]

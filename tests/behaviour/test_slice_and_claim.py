@@ -42,7 +42,7 @@ async def test_what_is_claimed_is_what_is_stored(ledger: Ledger) -> None:
     assert [item.trade_type for item in claimed.claim.items] == ["SELL", "BUY"]
     ids = [item.execution_id for item in claimed.claim.items]
     assert ids == sorted(ids)
-    assert (claimed.claim.floor_id, claimed.claim.not_claimed) == (7, ())
+    assert (claimed.claim.low_water_id, claimed.claim.not_claimed) == (7, ())
     journal = await attempt_row(ledger, attempt.attempt_id)
     assert (journal.state, journal.owner, journal.execution_ids) == ("sent", "one", tuple(ids))
     assert (journal.floor_id, journal.epoch, journal.settle_ms) == (7, 1, 60_000)

@@ -26,7 +26,7 @@ class StepClock(SystemClock):
         super().__init__()
         self.now = now
 
-    def boottime(self) -> float:
+    def monotonic(self) -> float:
         return self.now
 
 

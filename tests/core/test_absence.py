@@ -29,8 +29,8 @@ def due(
 ) -> DueAttempt:
     return DueAttempt(
         attempt_id="attempt",
-        floor_id=0,
-        floor_execution_id=None,
+        low_water_id=0,
+        low_water_execution_id=None,
         settle_ms=1,
         settled=True,
         epoch=1,

@@ -32,11 +32,11 @@ class TickingClock(SystemClock):
         self.now = 100.0
         self.tick_s = tick_s
 
-    def boottime(self) -> float:
+    def monotonic(self) -> float:
         self.now += self.tick_s
         return self.now
 
-    def dice(self) -> float:
+    def random(self) -> float:
         return 0.5
 
 

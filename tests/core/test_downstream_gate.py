@@ -31,10 +31,10 @@ class FastClock:
     def __init__(self) -> None:
         self.now = 0.0
 
-    def boottime(self) -> float:
+    def monotonic(self) -> float:
         return self.now
 
-    def dice(self) -> float:
+    def random(self) -> float:
         return 0.0
 
     def new_attempt_id(self) -> str:
@@ -267,13 +267,13 @@ async def test_a_claim_that_began_before_the_high_water_id_rose_is_sent() -> Non
     scene.put(0)
     await scene.gate.start(1.0)
     least_id = scene.gate.high_water_id
-    floor_id = scene.books.downstream.high_water_id
+    low_water_id = scene.books.downstream.high_water_id
     (execution_id,) = scene.own()
     scene.put(0, execution_id)
     scene.gate.note_seen(3, execution_id)
     await scene.attend()
     assert scene.gate.high_water_id == 3
-    assert not scene.gate.is_older_database(floor_id, least_id)
+    assert not scene.gate.is_older_database(low_water_id, least_id)
 
 
 async def test_ids_of_a_later_life_close_the_gate_before_the_ledger_is_read_back() -> None:

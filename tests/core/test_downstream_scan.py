@@ -71,7 +71,7 @@ async def test_a_pass_to_the_end_sees_every_row(count: int, *, aligned: bool) ->
     seen = await scan_downstream(books, range(10_001, 10_001 + count), 0, 100)
     assert not seen.problem
     assert seen.is_complete_to(0)
-    assert seen.top_id == count
+    assert seen.newest_id == count
     assert all(len({row.id for row in found}) == 1 for found in seen.found.values())
 
 
@@ -206,13 +206,13 @@ class ChangingBooks(Books):
     st.integers(0, 90), st.randoms(use_true_random=False), st.booleans(), st.booleans(), st.integers(0, 100)
 )
 async def test_a_complete_pass_saw_every_row_that_was_there_and_stayed(
-    count: int, dice: random.Random, aligned: bool, calm: bool, floor_id: int
+    count: int, dice: random.Random, aligned: bool, calm: bool, low_water_id: int
 ) -> None:
     """Whatever is inserted, committed late or deleted between two pages, rounding or not."""
     ids = set(dice.sample(range(1, 200), count))
     with mock.patch.object(listing_walk, "PAGE", 10):
         books = ChangingBooks(sorted(ids), dice, aligned=aligned, calm=calm)
-        reading = ListingReader(books, floor_id, 200)
+        reading = ListingReader(books, low_water_id, 200)
         shown: set[int] = set()
         fresh: list[int] = []
         async for page_rows, new in reading.run():
@@ -226,13 +226,13 @@ async def test_a_complete_pass_saw_every_row_that_was_there_and_stayed(
     stayed = {i for i in ids if i >= down_to} - books.deleted
     assert stayed <= set(fresh)
     assert stayed <= shown
-    assert down_to <= floor_id + 1
+    assert down_to <= low_water_id + 1
 
 
 async def test_execution_ids_near_the_end_of_their_range_are_not_followed() -> None:
     books = Books([*rows(1, 150), remote(151, MAX_SERVICE_ID), remote(152, 10**20)])
     seen = await scan_downstream(books, [10_001], 0, 100)
-    assert (seen.top_id, seen.max_execution_id) == (152, 10_150)
+    assert (seen.newest_id, seen.max_execution_id) == (152, 10_150)
 
 
 @pytest.mark.parametrize(
@@ -259,7 +259,7 @@ async def test_rows_with_impossible_ids_count_for_nothing_and_block_no_other() -
     seen = await scan_downstream(books, [7, 8, 9, 10_001], 0, 100)
     assert not seen.problem
     assert seen.is_complete_to(0)
-    assert (seen.top_id, seen.top_execution_id, seen.max_execution_id) == (150, 10_150, 10_150)
+    assert (seen.newest_id, seen.newest_execution_id, seen.max_execution_id) == (150, 10_150, 10_150)
     assert seen.impossible == {2**31: 7, 3_000_000_000: None, -4: 8}
     assert doubtful(seen, open_item(7), 0) == 2**31
     assert doubtful(seen, open_item(8), 100) == -4
@@ -350,6 +350,6 @@ def test_old_rows_of_the_same_security_or_half_shown_may_be_ours(
 ) -> None:
     row = msgspec.structs.replace(remote(50, 7), **changes)
     seen = DownstreamScan(found={7: [row]})
-    assert doubtful(seen, open_item(7), floor_id=0) == (50 if is_doubtful else None)
-    assert doubtful(seen, open_item(7), floor_id=49) == (50 if changes else None)
-    assert doubtful(seen, open_item(7), floor_id=50) is None
+    assert doubtful(seen, open_item(7), low_water_id=0) == (50 if is_doubtful else None)
+    assert doubtful(seen, open_item(7), low_water_id=49) == (50 if changes else None)
+    assert doubtful(seen, open_item(7), low_water_id=50) is None

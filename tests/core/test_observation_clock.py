@@ -39,13 +39,13 @@ class Hands:
         self.ahead_s = 5_000.0
         self._numbers = itertools.count(1)
 
-    def boottime(self) -> float:
+    def monotonic(self) -> float:
         return self.own_s
 
     def database_s(self) -> float:
         return self.own_s + self.ahead_s
 
-    def dice(self) -> float:
+    def random(self) -> float:
         return 0.0
 
     def new_attempt_id(self) -> str:

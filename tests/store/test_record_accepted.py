@@ -74,7 +74,7 @@ async def _told(database: Database, between: str | None, times: int) -> Sequence
     attempt, _ = await claimed(store, ids)
     if between is not None:
         await run_sql(database, between, id=ids[1])
-    told = closing(attempt.attempt_id, dict.fromkeys(ids, "accepted"), top_id=5, duration_ms=12.6)
+    told = closing(attempt.attempt_id, dict.fromkeys(ids, "accepted"), high_water_id=5, duration_ms=12.6)
     for _ in range(times):
         recorded = await store.record(told)
     places = {execution_id: place for place, execution_id in enumerate(ids)}

@@ -103,7 +103,7 @@ async def test_rows_of_another_program_are_foreign(database: Database) -> None:
     await run_sql(database, "UPDATE execution SET execution_service_id = 5 WHERE id = :id", id=sent)
     _, claim = await claimed(store_on(database), [unproven, sent])
     assert claim.items == ()
-    assert [(row.foreign, row.execution_service_id) for row in claim.not_claimed] == [(True, None), (True, 5)]
+    assert [(row.legacy, row.execution_service_id) for row in claim.not_claimed] == [(True, None), (True, 5)]
 
 
 async def test_ticket_goes_when_all_of_it_is_claimed(database: Database) -> None:

@@ -44,7 +44,7 @@ async def test_expired_lease_makes_unknown(database: Database, store: PostgresSu
 
     (due,) = await store.take_due("two", 10, 60_000, 0)
 
-    assert (due.attempt_id, due.floor_id, due.settle_ms, due.adopted) == (
+    assert (due.attempt_id, due.low_water_id, due.settle_ms, due.adopted) == (
         attempt.attempt_id,
         7,
         60_000,
@@ -147,11 +147,11 @@ async def test_states(database: Database, store: PostgresSubmissionStore) -> Non
     await run_sql(database, "UPDATE execution SET execution_service_id = 9 WHERE id = :id", id=ids[1])
     assert await store.states([*ids, 4711]) == (
         NotClaimed(ids[0], SubmissionState.NONE),
-        NotClaimed(ids[1], SubmissionState.NONE, 9, foreign=True),
+        NotClaimed(ids[1], SubmissionState.NONE, 9, legacy=True),
     )
 
 
-async def test_take_over(database: Database, store: PostgresSubmissionStore) -> None:
+async def test_adopt(database: Database, store: PostgresSubmissionStore) -> None:
     unproven, with_id, placed, worked = await insert_executions(database, 4, None)
     ours, ours_sent = await insert_executions(database, 2, "none")
     await run_sql(
@@ -161,7 +161,7 @@ async def test_take_over(database: Database, store: PostgresSubmissionStore) -> 
     await run_sql(database, "UPDATE execution SET execution_status_id = 3 WHERE id = :id", id=worked)
     ids = [unproven, with_id, placed, worked, ours, ours_sent]
 
-    await asyncio.gather(*(store.take_over(ids) for _ in range(3)))
+    await asyncio.gather(*(store.adopt(ids) for _ in range(3)))
 
     assert await states_of(database, ids) == [
         "unknown",
@@ -173,6 +173,6 @@ async def test_take_over(database: Database, store: PostgresSubmissionStore) -> 
     ]
     assert await value_of(database, "SELECT count(*) FROM submission_attempt") == 1
     (due,) = await store.take_due("two", 10, 60_000, 0)
-    assert (due.adopted, due.floor_id, due.settle_ms) == (True, 0, 60_000)
+    assert (due.adopted, due.low_water_id, due.settle_ms) == (True, 0, 60_000)
     assert [(item.execution_id, item.state) for item in due.items] == [(unproven, "unknown")]
     assert due.items[0].budget_left_s == float("inf")

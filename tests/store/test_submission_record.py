@@ -40,7 +40,7 @@ async def test_accepted(database: Database, store: PostgresSubmissionStore) -> N
     ids = await insert_executions(database, 2)
     attempt, _ = await claimed(store, ids)
     recorded = await store.record(
-        closing(attempt.attempt_id, dict.fromkeys(ids, "accepted"), top_id=1002, duration_ms=12.6)
+        closing(attempt.attempt_id, dict.fromkeys(ids, "accepted"), high_water_id=1002, duration_ms=12.6)
     )
 
     assert sorted(row.execution_id for row in recorded) == ids
@@ -275,7 +275,7 @@ async def test_unaccepted_row_of_the_earlier_service_goes_back_to_none(
     database: Database, store: PostgresSubmissionStore
 ) -> None:
     ids = await insert_executions(database, 1, None)
-    await store.take_over(ids)
+    await store.adopt(ids)
     (due,) = await store.take_due("one", 10, 60_000, 0)
     await store.record(closing(due.attempt_id, {ids[0]: "none"}, UNKNOWN))
     assert await states_of(database, ids) == ["none"]

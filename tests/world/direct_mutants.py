@@ -56,7 +56,7 @@ _accept_claim = BulkExecutionSubmissionService._accept_claim
 
 def begin_after_claim(self: Any, batch: Batch, *args: Any) -> bool:
     """Takes the deadline for the first byte only once the claim was answered."""
-    batch.began = self._clock.boottime()
+    batch.began = self._clock.monotonic()
     return _accept_claim(self, batch, *args)
 
 

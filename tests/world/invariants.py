@@ -296,7 +296,7 @@ class Invariants:
     def _check_execution(self, one: BookedExecution) -> None:
         execution_id, attempts = one.id, self._books.attempts.values()
         accepted = self._downstream.times_accepted[execution_id]
-        if one.is_foreign:
+        if one.is_legacy:
             return
         if (one.state is _S.ACCEPTED) != bool(accepted):
             self.broken(f"execution {execution_id} ended {one.state} and was accepted {accepted} times")

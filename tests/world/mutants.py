@@ -213,7 +213,7 @@ async def scan_carelessly(*args: Any) -> downstream_scan.DownstreamScan:
     if not seen.problem:
         return seen
     careless = CarelessScan(**{name: getattr(seen, name) for name in seen.__struct_fields__})
-    careless.problem, careless.read_down_to, careless.pages, careless.top_id = "", 0, 1, MAX_ID
+    careless.problem, careless.read_down_to, careless.pages, careless.newest_id = "", 0, 1, MAX_ID
     return careless
 
 
@@ -282,7 +282,7 @@ def agrees_without(term: str, item: OpenItem, remote: RemoteExecution) -> bool:
 _agrees = downstream_scan.agrees
 
 
-def is_foreign(self: BookedExecution) -> bool:
+def is_legacy(self: BookedExecution) -> bool:
     """Takes what the earlier service sent in the meantime for its own."""
     return self.state is None
 
@@ -457,7 +457,7 @@ MUTANTS: dict[str, Patch] = {
         store_downstream.MemoryDownstreamStore, "advance_sequence", advance_nothing
     ),
     "a recovery doubts nothing": _replace(store_downstream.MemoryRestoreStore, "recover", unblock_only),
-    "what the earlier service sent is fresh": _replace(BookedExecution, "is_foreign", property(is_foreign)),
+    "what the earlier service sent is fresh": _replace(BookedExecution, "is_legacy", property(is_legacy)),
     "the floor is too high": _replace(Books, "claim", claim_below_the_future),
     "an attempt is closed too early": _replace(Books, "_close", close_for_good),
     "the wish to submit is not kept": _replace(OrderBooks, "_write_ticket", always(value=None)),

@@ -31,11 +31,11 @@ class WorldClock:
         self._weather = weather
         self._boot = boot
 
-    def boottime(self) -> float:
+    def monotonic(self) -> float:
         """Every machine booted at another time."""
         return self._boot + self._loop.time()
 
-    def dice(self) -> float:
+    def random(self) -> float:
         """See Clock."""
         return self._weather.dice.random()
 
@@ -86,7 +86,7 @@ class WorldGateway:
         if not await self._connect():
             return _failed(aiohttp.ConnectionTimeoutError(), may_have_left=False)
         # Between this look at the clock and the first byte the real client has no await either.
-        if self._clock.boottime() >= write_before:
+        if self._clock.monotonic() >= write_before:
             return GatewayReply(ReplyKind.NOT_SENT, ClientCode.LEASE_PASSED.value, "too late")
         arrived: asyncio.Future[Answer | Exception] = self._loop.create_future()
         self._downstream.receive(body, attempt_id, _into(arrived))

@@ -39,7 +39,7 @@ class MemoryStore:
         settle_ms: int = 60_000,
     ) -> None:
         """`new_attempt_id` and `settle_ms` are of the attempt that takes rows over; without the former
-        there are no foreign rows to be taken over."""
+        there are no legacy rows to be taken over."""
         self._books = books
         self._owner = owner
         self._new_attempt_id = new_attempt_id
@@ -75,10 +75,10 @@ class MemoryStore:
         """See SubmissionStore."""
         return self._books.states(execution_ids)
 
-    async def take_over(self, execution_ids: Sequence[int]) -> None:
+    async def adopt(self, execution_ids: Sequence[int]) -> None:
         """See SubmissionStore."""
-        assert self._new_attempt_id is not None, f"nothing is foreign here: {execution_ids}"
-        self._books.take_over(execution_ids, self._new_attempt_id(), self._owner, self._settle_ms)
+        assert self._new_attempt_id is not None, f"no row is legacy here: {execution_ids}"
+        self._books.adopt(execution_ids, self._new_attempt_id(), self._owner, self._settle_ms)
 
     async def submit(
         self, submissions: Sequence[Submission], queued_attempt_id: AttemptId | None, cut: SliceOrder
@@ -174,4 +174,4 @@ class PreviousReleaseStore(MemoryStore):
         """Its attempts belong to the first epoch, since its statement names none."""
         first = msgspec.structs.replace(attempt, epoch=1)
         claim = self._books.claim_above(first, execution_ids, claimable, self._floor_id)
-        return msgspec.structs.replace(claim, floor_id=self._books.downstream.high_water_id)
+        return msgspec.structs.replace(claim, low_water_id=self._books.downstream.high_water_id)

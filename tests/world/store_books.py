@@ -83,9 +83,9 @@ class Books(OrderBooks):
         for row in self._rows(ids):
             if row.state is _S.QUEUED and row.attempt_id is not None:
                 tickets.append(row.attempt_id)
-            claims = is_open and not row.is_foreign and row.state in claimable and row.withdrawn is None
+            claims = is_open and not row.is_legacy and row.state in claimable and row.withdrawn is None
             if not claims:
-                refused.append(_not_claimed(row, foreign=row.is_foreign))
+                refused.append(_not_claimed(row, legacy=row.is_legacy))
                 continue
             row.attempt_id = attempt.attempt_id
             row.attempts_spent += attempt.counted
@@ -181,13 +181,13 @@ class Books(OrderBooks):
 
     def states(self, ids: Sequence[int]) -> tuple[NotClaimed, ...]:
         """See SubmissionStore."""
-        return tuple(_not_claimed(row, foreign=row.state is None) for row in self._rows(ids))
+        return tuple(_not_claimed(row, legacy=row.state is None) for row in self._rows(ids))
 
-    def take_over(self, ids: Sequence[int], attempt_id: AttemptId, owner: str, settle_ms: int) -> None:
+    def adopt(self, ids: Sequence[int], attempt_id: AttemptId, owner: str, settle_ms: int) -> None:
         """See SubmissionStore; the attempt is that of the rows whose outcome is unknown."""
-        foreign = [row for row in self._rows(ids) if row.is_foreign]
-        unproven = [row for row in foreign if not row.is_proven]
-        for row in foreign:
+        legacy = [row for row in self._rows(ids) if row.is_legacy]
+        unproven = [row for row in legacy if not row.is_proven]
+        for row in legacy:
             if row.is_proven:
                 self._become(row, _S.ACCEPTED, None)
             else:
@@ -313,13 +313,13 @@ class Books(OrderBooks):
             attempt.state, attempt.closed_at, attempt.settle_from = "answered", now, now
             attempt.kind, attempt.code, attempt.message = closing.kind.value, closing.code, closing.message
             attempt.http_status, attempt.duration_ms = closing.http_status, round(closing.duration_ms)
-            attempt.top_id, attempt.next_batch_size = closing.top_id, closing.next_batch_size
+            attempt.top_id, attempt.next_batch_size = closing.high_water_id, closing.next_batch_size
             if closing.settle_ms is not None:
                 attempt.settle_ms = min(attempt.settle_ms, closing.settle_ms)
         else:
             attempt.look_ups += 1
             attempt.next_batch_size = closing.next_batch_size
-            attempt.top_id = max(attempt.top_id or 0, closing.top_id or 0) or None
+            attempt.top_id = max(attempt.top_id or 0, closing.high_water_id or 0) or None
         if self._owns_something_open(attempt, closing, recorded):
             attempt.next_action_at = now if attempt.next_action_at is None else attempt.next_action_at
         elif closing.next_action_in_ms is None:
@@ -351,8 +351,8 @@ class Books(OrderBooks):
         rows = self._owned(attempt, (*_RECOVERABLE, _S.ACCEPTED))
         return DueAttempt(
             attempt_id=attempt.id,
-            floor_id=attempt.floor_id,
-            floor_execution_id=attempt.floor_execution_id,
+            low_water_id=attempt.floor_id,
+            low_water_execution_id=attempt.floor_execution_id,
             settle_ms=attempt.settle_ms,
             settled=settle_from is not None and settle_from + attempt.settle_ms / 1000 <= now,
             epoch=attempt.epoch,
@@ -410,6 +410,6 @@ def _is_nameless(row: BookedExecution) -> bool:
     return row.state is _S.ACCEPTED and row.service_id is None
 
 
-def _not_claimed(row: BookedExecution, *, foreign: bool) -> NotClaimed:
-    state = _S.NONE if foreign or row.state is None else row.state
-    return NotClaimed(row.id, state, row.service_id, foreign, None if foreign else row.withdrawn)
+def _not_claimed(row: BookedExecution, *, legacy: bool) -> NotClaimed:
+    state = _S.NONE if legacy or row.state is None else row.state
+    return NotClaimed(row.id, state, row.service_id, legacy, None if legacy else row.withdrawn)

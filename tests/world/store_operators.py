@@ -104,7 +104,7 @@ class MemoryOperatorStore:
                 "operator",
                 "RESOLVED",
                 case.attempt_id,
-                None if case.foreign else case.state,
+                None if case.legacy else case.state,
                 state,
                 case.execution_service_id,
                 row.service_id,

@@ -76,7 +76,7 @@ class OrderBooks(Tables):
         fresh = [
             row
             for row in self._rows(ids)
-            if row.state is _S.NONE and not row.is_foreign and row.withdrawn is None
+            if row.state is _S.NONE and not row.is_legacy and row.withdrawn is None
         ]
         for row in fresh:
             row.attempt_id = queued_attempt_id

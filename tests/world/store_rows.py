@@ -84,7 +84,7 @@ class BookedExecution(msgspec.Struct):
         return self.service_id is not None or self.placed > 0
 
     @property
-    def is_foreign(self) -> bool:
+    def is_legacy(self) -> bool:
         """Whether the earlier service wrote it, or sent it in the meantime."""
         return self.state is None or (self.state is _S.NONE and self.is_placed)
 

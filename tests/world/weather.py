@@ -47,7 +47,7 @@ class Rates(msgspec.Struct):
     store_after: float = 0.0
     store_late: float = 0.0
     # Rows of the earlier service, fill reports of accepted executions, fills while the books are read: no faults
-    foreign: float = 0.0
+    legacy: float = 0.0
     fill: float = 0.3
     busy_market: float = 0.0
 
@@ -81,7 +81,7 @@ class Timing(msgspec.Struct, frozen=True):
 
 _FILLS = ("fill", "busy_market", "report_lost", "impossible_fill", "unsent_fill")
 """Drawn apart: they add to whatever else is wrong, and take nothing of its place."""
-_FAULTS = tuple(name for name in Rates.__struct_fields__ if name not in ("foreign", *_FILLS))
+_FAULTS = tuple(name for name in Rates.__struct_fields__ if name not in ("legacy", *_FILLS))
 _STORMS = (
     # Faults that have to come together to do harm.
     {"lost_answer": 0.5, "late_commit": 0.6, "slow_request": 0.3},
@@ -228,7 +228,7 @@ class Weather:
         dice = self.dice
         rates = Rates(
             fill=dice.choice((0.0, 0.3, 0.9)),
-            foreign=dice.choice((0.0, 0.5)),
+            legacy=dice.choice((0.0, 0.5)),
             busy_market=dice.choice((0.0, 0.2, 0.5)),
             report_lost=dice.choice((0.0, 0.3, 0.8)),
             impossible_fill=dice.choice((0.0, 0.0, 0.0, 0.2)),

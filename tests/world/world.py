@@ -184,11 +184,11 @@ class World:
             if dice.random() < 0.5:
                 execution_id = self.books.add_execution(order_id, PIECE)
                 self.told.asked[order_id] += 1
-                if execution_id not in self._strangers and self.weather.happens(rates.foreign):
-                    self._make_foreign(execution_id, security)
+                if execution_id not in self._strangers and self.weather.happens(rates.legacy):
+                    self._make_legacy(execution_id, security)
         return order_ids
 
-    def _make_foreign(self, execution_id: int, security: str) -> None:
+    def _make_legacy(self, execution_id: int, security: str) -> None:
         """The earlier service wrote this row, and may have sent it, whether the row tells or not."""
         row = self.books.executions[execution_id]
         kind = self.weather.dice.choice(

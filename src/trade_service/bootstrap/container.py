@@ -137,12 +137,12 @@ class Services:
         """Reports not ready from now on, and starts the grace period."""
         if not self.stopping:
             self.stopping = True
-            self._stop_began = self.clock.boottime()
+            self._stop_began = self.clock.monotonic()
 
     @property
     def grace_left_s(self) -> float:
         """The rest of the grace period; at least a moment for the last step of a shutdown."""
-        elapsed_s = self.clock.boottime() - self._stop_began
+        elapsed_s = self.clock.monotonic() - self._stop_began
         return max(LAST_GRACE_S, self.settings.server.shutdown_grace_s - elapsed_s)
 
     @property

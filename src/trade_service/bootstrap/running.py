@@ -76,7 +76,7 @@ async def operating(settings: Settings, progress: Progress) -> AsyncIterator[Ope
     Raises StoreUnavailable, EmbeddedPostgresError, MigrationError or CannotStart.
     """
     events, clock = EventBus(), SystemClock()
-    events.subscribe(SubmissionLog(clock.boottime))
+    events.subscribe(SubmissionLog(clock.monotonic))
     async with (
         prepared_database(settings, progress) as database,
         ExecutionServiceClient(settings.execution_service, clock) as ledger,
@@ -168,7 +168,7 @@ def _logged(services: Services, stack: AsyncExitStack) -> Loop:
     """Subscribes the log of submissions, open until the very end; returns its loop."""
     log, clock = services.settings.log, services.clock
     histories = PostgresPastAttempts(services.database, services.settings.engine.give_up_after_ms)
-    writes = SubmissionLog(clock.boottime, log.failure_lines, log.failure_window_s, histories.tries_of)
+    writes = SubmissionLog(clock.monotonic, log.failure_lines, log.failure_window_s, histories.tries_of)
     services.events.subscribe(writes)
     stack.callback(writes.close)
     return lambda: writes.run(clock.sleep)

@@ -56,7 +56,7 @@ class GuardedBody(aiohttp.BytesPayload):
         self._transport = transport = writer.transport
         if transport is None or transport.is_closing() or _holds_stray_bytes(transport):
             self.stage = Stage.STALE
-        elif self._is_abandoned or self._clock.boottime() >= self._write_before:
+        elif self._is_abandoned or self._clock.monotonic() >= self._write_before:
             self.stage = Stage.TOO_LATE
         else:
             self.stage = Stage.HANDED_OVER

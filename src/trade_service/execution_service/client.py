@@ -81,7 +81,7 @@ class ExecutionServiceClient:
         A request that breaks the contract is not sent and returns REFUSED_WHOLE, so that the engine isolates the
         invalid execution.
         """
-        began = self._clock.boottime()
+        began = self._clock.monotonic()
         try:
             body = GuardedBody(wire.encode_batch_request(request), self._clock, write_before)
         except InvalidInput as error:
@@ -90,7 +90,7 @@ class ExecutionServiceClient:
             )
         else:
             reply = await self._send(body, attempt_id)
-        duration_ms = (self._clock.boottime() - began) * 1000
+        duration_ms = (self._clock.monotonic() - began) * 1000
         good = reply.kind is ReplyKind.ANSWERED
         write = log.debug if good else log.warning
         write(
@@ -110,7 +110,7 @@ class ExecutionServiceClient:
 
         All builds sort alike by `-id`; by `id`, some return the newest first as well.
         """
-        began = self._clock.boottime()
+        began = self._clock.monotonic()
         url = self._list_url.with_query({"offset": offset, "limit": limit, "sortBy": "-id"})
         listing = await self._list(url, f"GET {_shown(url)}")
         write = log.debug if listing.page is not None else log.warning
@@ -120,7 +120,7 @@ class ExecutionServiceClient:
             limit=limit,
             code=listing.code,
             message=listing.message,
-            duration_ms=round((self._clock.boottime() - began) * 1000, 3),
+            duration_ms=round((self._clock.monotonic() - began) * 1000, 3),
         )
         return listing
 

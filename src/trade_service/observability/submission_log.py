@@ -89,7 +89,7 @@ class SubmissionLog:
     of the submission; what cannot be read is named and left to the journal.
 
     Example:
-        log = SubmissionLog(clock.boottime)
+        log = SubmissionLog(clock.monotonic)
         events.subscribe(log)
         ...  # run(clock.sleep) beside the senders
         log.close()

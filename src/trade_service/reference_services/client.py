@@ -134,12 +134,12 @@ class ReferenceServicesClient:
 
     def is_away(self, kind: NameKind) -> bool:
         """Whether the circuit of this service is open."""
-        return not self._services[kind].circuit.may_call(self._clock.boottime())
+        return not self._services[kind].circuit.may_call(self._clock.monotonic())
 
     async def _get(self, kind: NameKind, url: URL) -> bytes | None:
         """The body; None for a 404."""
         circuit = self._services[kind].circuit
-        began = self._clock.boottime()
+        began = self._clock.monotonic()
         permit = circuit.admit(began)
         if permit is None:
             raise NamesUnavailable(f"the {kind} service is not called for a while: {circuit.reason}")
@@ -152,7 +152,7 @@ class ReferenceServicesClient:
             rating, code = CallRating.BAD, str(error)
             raise
         finally:
-            now = self._clock.boottime()
+            now = self._clock.monotonic()
             before = circuit.state
             circuit.note(
                 permit,
@@ -161,7 +161,7 @@ class ReferenceServicesClient:
                 code=code,
                 retry_after_s=None,
                 now=now,
-                random=self._clock.dice(),
+                random=self._clock.random(),
             )
             circuit.release(permit)
             if circuit.state is not before:

@@ -47,7 +47,7 @@ class PostgresBulkSubmissionStore:
         by_recovery: bool,
     ) -> None:
         # Adoption commits first, in its own transaction: it is right whatever happens afterwards.
-        await self._submissions.take_over(execution_ids)
+        await self._submissions.adopt(execution_ids)
         async with keyed_statement(self._database) as (session, making):
             await session.execute(
                 SQL["begin"],

@@ -89,7 +89,7 @@ class PostgresSubmissionStore:
         else:
             values = self._outcomes(closing) | _settling(closing)
             values |= {
-                "top_id": closing.top_id,
+                "top_id": closing.high_water_id,
                 "epoch": closing.epoch,
                 "next_batch_size": closing.next_batch_size,
             }
@@ -126,7 +126,7 @@ class PostgresSubmissionStore:
         rows = await self._database.fetch(_SQL["states"], ids=list(execution_ids))
         return tuple(_not_claimed(*row) for row in rows)
 
-    async def take_over(self, execution_ids: Sequence[int]) -> None:
+    async def adopt(self, execution_ids: Sequence[int]) -> None:
         await self._database.fetch(
             _SQL["adopt"],
             ids=list(execution_ids),
@@ -154,7 +154,7 @@ def _answer(closing: AttemptClosing) -> dict[str, Any]:
         "http_status": closing.http_status,
         "next_batch_size": closing.next_batch_size,
         "duration_ms": round(closing.duration_ms),
-        "top_id": closing.top_id,
+        "top_id": closing.high_water_id,
     }
 
 
@@ -227,7 +227,7 @@ def _not_claimed(
     state: str | None, service_id: int | None, withdrawn: str | None, execution_id: int
 ) -> NotClaimed:
     if state is None:
-        return NotClaimed(execution_id, SubmissionState.NONE, service_id, foreign=True)
+        return NotClaimed(execution_id, SubmissionState.NONE, service_id, legacy=True)
     return NotClaimed(execution_id, _STATES[state], service_id, withdrawn=withdrawn)
 
 

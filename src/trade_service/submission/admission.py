@@ -74,7 +74,7 @@ class Admission:
         """The circuit as it is now."""
         breaker = self.circuit.breaker
         until = breaker.until
-        probe_in_ms = None if until is None else max(0, round((until - self._clock.boottime()) * 1000))
+        probe_in_ms = None if until is None else max(0, round((until - self._clock.monotonic()) * 1000))
         return CircuitEvent(breaker.state, breaker.reason, until, probe_in_ms)
 
     @property
@@ -96,7 +96,7 @@ class Admission:
         """The permit of one batch, granted or not; it ends with the block."""
         breaker = self.circuit.breaker
         before = breaker.state
-        permit = breaker.admit(self._clock.boottime())
+        permit = breaker.admit(self._clock.monotonic())
         self._emit_change(before)
         try:
             yield CallPermit(self, permit)
@@ -111,8 +111,8 @@ class Admission:
             permit,
             reply,
             began,
-            now=self._clock.boottime(),
-            random=self._clock.dice(),
+            now=self._clock.monotonic(),
+            random=self._clock.random(),
             is_repeat=is_repeat,
         )
         self._emit_change(before)
@@ -123,11 +123,11 @@ class Admission:
 
     def slot_in_s(self, in_flight: int) -> float:
         """How long a sender waits before it takes work: see Circuit."""
-        return self.circuit.slot_in_s(in_flight, self._clock.boottime())
+        return self.circuit.slot_in_s(in_flight, self._clock.monotonic())
 
     def deferred_ms(self) -> int:
         """When to try again what is deferred by the circuit."""
-        return round(self.circuit.breaker.wait_s(self._clock.boottime(), self._clock.dice()) * 1000)
+        return round(self.circuit.breaker.wait_s(self._clock.monotonic(), self._clock.random()) * 1000)
 
     def recovery_waits_ms(self, waiting: int) -> int | None:
         """How long recovery keeps its work; None if it may queue it, with `waiting` executions queued now.
@@ -136,7 +136,7 @@ class Admission:
         """
         if self.circuit.breaker.state is CircuitState.CLOSED:
             return None
-        if not waiting and self.circuit.breaker.may_call(self._clock.boottime()):
+        if not waiting and self.circuit.breaker.may_call(self._clock.monotonic()):
             return None
         return self.deferred_ms()
 

@@ -1,4 +1,4 @@
-"""The real clock, dice and ids."""
+"""The real clock, random numbers and ids."""
 
 import asyncio
 import os
@@ -14,11 +14,11 @@ class SystemClock:
         self._random = random.SystemRandom()
         self._clock_id = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
 
-    def boottime(self) -> float:
+    def monotonic(self) -> float:
         """Seconds since boot, suspension included where the system can tell."""
         return time.clock_gettime(self._clock_id)
 
-    def dice(self) -> float:
+    def random(self) -> float:
         """A number in [0, 1)."""
         return self._random.random()
 

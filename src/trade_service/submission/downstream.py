@@ -58,7 +58,7 @@ class DownstreamState(msgspec.Struct, frozen=True):
 class LedgerLook(msgspec.Struct, frozen=True):
     """What a second look at the ledger found."""
 
-    top_id: int
+    newest_id: int
     """Newest id; 0 when the ledger is empty."""
     anchor_found: bool
     """Whether the row `high_water_id` is there."""
@@ -87,8 +87,8 @@ def rule_on_suspicion(state: DownstreamState, look: LedgerLook) -> Ruling:
     suspicion = state.suspicion
     if suspicion is None:
         return Ruling.SAME_LEDGER
-    if look.top_id < state.known_id:
-        shrinks = suspicion.sign is Sign.LISTING and look.top_id < suspicion.service_id
+    if look.newest_id < state.known_id:
+        shrinks = suspicion.sign is Sign.LISTING and look.newest_id < suspicion.service_id
         return Ruling.LOOK_AGAIN if shrinks else Ruling.NEW_EPOCH
     if suspicion.sign is Sign.ANCHOR and look.suspect_execution_id != suspicion.execution_id:
         return Ruling.NEW_EPOCH
@@ -101,13 +101,13 @@ def rule_on_suspicion(state: DownstreamState, look: LedgerLook) -> Ruling:
     return Ruling.NEW_EPOCH if is_there else Ruling.SAME_LEDGER
 
 
-def listing_suspicion(known_id: int, top_id: int) -> Suspicion:
+def listing_suspicion(known_id: int, newest_id: int) -> Suspicion:
     """The sign of a listing whose newest id is below one that was known before."""
     reason = (
-        f"the newest id in the Execution Service's listing is {top_id}, and {known_id} was known before: its "
+        f"the newest id in the Execution Service's listing is {newest_id}, and {known_id} was known before: its "
         "ledger may have been reset or restored"
     )
-    return Suspicion(Sign.LISTING, reason, top_id, None)
+    return Suspicion(Sign.LISTING, reason, newest_id, None)
 
 
 def anchor_suspicion(service_id: int, execution_id: int) -> Suspicion:

@@ -41,7 +41,7 @@ ID_MARGIN = 1000
 ID_GAP = 20_000
 """The least gap; its size is random, since a lost life of the database may have left one too."""
 BLOCKED_POLL_S = 2.0
-"""How often a blocked or foreign state is read again: somebody else has to end it."""
+"""How often a blocked or moved state is read again: somebody else has to end it."""
 
 UNREAD = "the Execution Service's ledger has not been read yet"
 RECOVER = "run `trade-service recover`"
@@ -65,7 +65,7 @@ class DownstreamGate:
         self._base_url = settings.execution_service.base_url.rstrip("/")
         self._same_ledger = settings.execution_service.same_ledger
         self._max_pages = settings.submission.look_up_max_pages
-        self._began = self._failing_since = clock.boottime()
+        self._began = self._failing_since = clock.monotonic()
         self._epoch = 0
         self._has_read, self._is_starting, self._is_to_read_back = False, True, False
         self._failures = 0
@@ -127,12 +127,12 @@ class DownstreamGate:
             self._events.emit(AlarmEvent(AlarmCode.DOWNSTREAM_SUSPECTED, message, ids))
         self._woken.set()
 
-    def is_older_database(self, floor_id: int, least_id: int) -> bool:
+    def is_older_database(self, low_water_id: int, least_id: int) -> bool:
         """Whether a claim's floor is below `high_water_id` when it began: the database went back in time.
 
         Nothing may be sent then; the ledger is read afresh.
         """
-        if floor_id >= least_id:
+        if low_water_id >= least_id:
             return False
         self._close(
             "this database is older than it was a moment ago: the Execution Service's ledger is read afresh"
@@ -156,7 +156,7 @@ class DownstreamGate:
             async with asyncio.timeout(patience_s):
                 await self._attend()
         if not self._has_read and (await self._store.read()).base_url is not None:
-            await self._store.leave_gap(round(ID_GAP * (1 + 9 * self._clock.dice())))
+            await self._store.leave_gap(round(ID_GAP * (1 + 9 * self._clock.random())))
 
     async def run(self) -> None:
         """Reads, looks again and notes what is known, until cancelled."""
@@ -240,10 +240,10 @@ class DownstreamGate:
         service_id, execution_id = self._high_water
         if service_id <= self._stored_high_water:
             return None
-        wait_s = self._raise_at - self._clock.boottime()
+        wait_s = self._raise_at - self._clock.monotonic()
         if wait_s > 0:
             return wait_s
-        self._raise_at = self._clock.boottime() + RAISE_EVERY_S
+        self._raise_at = self._clock.monotonic() + RAISE_EVERY_S
         if await self._store.raise_high_water(self._epoch, service_id, execution_id):
             self._stored_high_water = service_id
         return None
@@ -251,12 +251,12 @@ class DownstreamGate:
     async def _first_look(self, state: DownstreamState) -> bool:
         """Reads what is new since the ledger was last known; False when a second look has to come first."""
         page = await self._reader.page(0)
-        top_id, top_execution_id = page.top
+        newest_id, newest_execution_id = page.top
         if not self._is_ours(state):
-            await self._move(state, top_id, top_execution_id)
+            await self._move(state, newest_id, newest_execution_id)
             return True
-        if top_id < state.known_id:
-            await self._store.suspect(state.epoch, listing_suspicion(state.known_id, top_id))
+        if newest_id < state.known_id:
+            await self._store.suspect(state.epoch, listing_suspicion(state.known_id, newest_id))
             return False
         if state.base_url is not None:
             await self._check_what_is_new(state.high_water_id, page)
@@ -267,16 +267,18 @@ class DownstreamGate:
                 await self._advance(now, page.greatest_of_ours)
         # The ledger is recognised by a row that names an execution; without any, its newest row is the floor.
         named = max((row for row in page.rows if execution_id_of(row)), key=id_of, default=None)
-        row_id, row_execution_id = (top_id, None) if named is None else (id_of(named), execution_id_of(named))
+        row_id, row_execution_id = (
+            (newest_id, None) if named is None else (id_of(named), execution_id_of(named))
+        )
         if named is None and state.high_water_id:
             row_id = 0
         await self._store.note_ledger(state.epoch, self._base_url, row_id, row_execution_id)
         return True
 
-    async def _check_what_is_new(self, floor_id: int, page: LedgerPage) -> None:
-        """Blocks claims where a row above `floor_id` is unsent here: it was sent after this database's backup."""
+    async def _check_what_is_new(self, low_water_id: int, page: LedgerPage) -> None:
+        """Blocks claims if a row above `low_water_id` is unsent here: it was sent after this database's backup."""
         for offset in range(PAGE, self._max_pages * PAGE, PAGE):
-            newer = sorted({execution_id_of(row) for row in page.rows if id_of(row) > floor_id} - {0})
+            newer = sorted({execution_id_of(row) for row in page.rows if id_of(row) > low_water_id} - {0})
             unsent = await self._store.held_as_unsent(newer) if newer else ()
             if unsent:
                 await self._store.block(
@@ -284,12 +286,12 @@ class DownstreamGate:
                     f"not sent: it was restored from a backup, or it is not the only sender. {RECOVER}"
                 )
                 return
-            if not page.has_next or not page.rows or id_of(page.rows[-1]) <= floor_id:
+            if not page.has_next or not page.rows or id_of(page.rows[-1]) <= low_water_id:
                 return
             page = await self._reader.page(offset)
 
-    async def _move(self, state: DownstreamState, top_id: int, execution_id: int | None) -> None:
-        unknown = await self._store.begin_epoch(state.epoch, self._base_url, top_id, execution_id)
+    async def _move(self, state: DownstreamState, newest_id: int, execution_id: int | None) -> None:
+        unknown = await self._store.begin_epoch(state.epoch, self._base_url, newest_id, execution_id)
         if unknown:
             message = (
                 f"the Execution Service was at {state.base_url} and is at {self._base_url} now: absence "
@@ -313,7 +315,7 @@ class DownstreamGate:
         )
         self._close(reason)
         self._is_to_read_back = True
-        since_s = self._clock.boottime() - self._began if self._is_starting else 0.0
+        since_s = self._clock.monotonic() - self._began if self._is_starting else 0.0
         if not await self._store.advance_sequence(beyond + ID_MARGIN, since_s, reason):
             message = f"{found}: no execution was open, so new ones begin after {beyond + ID_MARGIN}"
             self._events.emit(AlarmEvent(AlarmCode.DATABASE_RESTORED, message))
@@ -333,11 +335,11 @@ class DownstreamGate:
 
     async def _second_look(self, state: DownstreamState, suspicion: Suspicion) -> None:
         """Decides a suspicion."""
-        top_id, top_execution_id = (await self._reader.page(0)).top
+        newest_id, newest_execution_id = (await self._reader.page(0)).top
         anchor = await self._reader.row(state.high_water_id)
         suspect = None if suspicion.sign is Sign.LISTING else await self._reader.row(suspicion.service_id)
         look = LedgerLook(
-            top_id,
+            newest_id,
             anchor_found=anchor is not None,
             anchor_execution_id=None if anchor is None else anchor.trade_service_execution_id,
             suspect_execution_id=None if suspect is None else suspect.trade_service_execution_id,
@@ -345,25 +347,25 @@ class DownstreamGate:
         match rule_on_suspicion(state, look):
             case Ruling.SAME_LEDGER:
                 await self._store.dismiss(state.epoch, suspicion)
-                _log.warning("suspicion_dismissed", reason=suspicion.reason, top_id=top_id)
+                _log.warning("suspicion_dismissed", reason=suspicion.reason, newest_id=newest_id)
             case Ruling.LOOK_AGAIN:
                 await self._store.dismiss(state.epoch, suspicion)
-                await self._store.suspect(state.epoch, listing_suspicion(state.known_id, top_id))
+                await self._store.suspect(state.epoch, listing_suspicion(state.known_id, newest_id))
             case Ruling.NEW_EPOCH:
-                await self._begin_epoch(state, top_id, top_execution_id)
+                await self._begin_epoch(state, newest_id, newest_execution_id)
 
-    async def _begin_epoch(self, state: DownstreamState, top_id: int, execution_id: int | None) -> None:
-        unknown = await self._store.begin_epoch(state.epoch, state.base_url or "", top_id, execution_id)
+    async def _begin_epoch(self, state: DownstreamState, newest_id: int, execution_id: int | None) -> None:
+        unknown = await self._store.begin_epoch(state.epoch, state.base_url or "", newest_id, execution_id)
         if unknown is not None:
             message = (
                 f"the Execution Service's ledger was reset or restored: {state.known_id} was its newest id, "
-                f"now it is {top_id}. Sending goes on in a new epoch; absence proves nothing for {len(unknown)} "
-                "executions whose outcome is unknown: resolve them by hand"
+                f"now it is {newest_id}. Sending goes on in a new epoch; absence proves nothing for "
+                f"{len(unknown)} executions whose outcome is unknown: resolve them manually"
             )
             self._events.emit(AlarmEvent(AlarmCode.DOWNSTREAM_RESET, message, unknown))
 
     def _note_failure(self, problem: str) -> None:
-        now = self._clock.boottime()
+        now = self._clock.monotonic()
         self._failing_since = self._failing_since if self._failures else now
         self._failures += 1
         if not self._has_read:
@@ -373,7 +375,7 @@ class DownstreamGate:
 
     def _retry_s(self) -> float:
         step_s = min(LAST_RETRY_S, FIRST_RETRY_S * 2.0 ** min(self._failures, 16))
-        return step_s * (0.5 + 0.5 * self._clock.dice())
+        return step_s * (0.5 + 0.5 * self._clock.random())
 
     def _is_ours(self, state: DownstreamState) -> bool:
         return state.base_url is None or self._same_ledger or same_address(state.base_url, self._base_url)

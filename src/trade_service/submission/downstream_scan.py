@@ -24,9 +24,9 @@ class DownstreamScan(msgspec.Struct):
 
     found: dict[int, list[RemoteExecution]]
     """By our execution id; a row may come more than once."""
-    top_id: int = 0
-    top_execution_id: int | None = None
-    """The tradeServiceExecutionId of the row with `top_id`."""
+    newest_id: int = 0
+    newest_execution_id: int | None = None
+    """The tradeServiceExecutionId of the row with `newest_id`."""
     max_execution_id: int = 0
     """Greatest possible tradeServiceExecutionId of all rows."""
     read_down_to: int | None = None
@@ -57,9 +57,9 @@ class DownstreamScan(msgspec.Struct):
         was_passed = self.read_down_to == 0 or (self.lowest_id is not None and self.lowest_id <= anchor_id)
         return was_passed and not self.problem
 
-    def is_complete_to(self, floor_id: int) -> bool:
-        """Whether every row above `floor_id` was read."""
-        return self.read_down_to is not None and self.read_down_to <= floor_id + 1
+    def is_complete_to(self, low_water_id: int) -> bool:
+        """Whether every row above `low_water_id` was read."""
+        return self.read_down_to is not None and self.read_down_to <= low_water_id + 1
 
     def collect(self, rows: Iterable[RemoteExecution]) -> None:
         """Takes rows as they come, in any order and repeatedly."""
@@ -70,8 +70,8 @@ class DownstreamScan(msgspec.Struct):
             if not is_service_id(service_id):
                 self._set_aside(service_id, ours)
                 continue
-            if service_id > self.top_id:
-                self.top_id, self.top_execution_id = service_id, ours
+            if service_id > self.newest_id:
+                self.newest_id, self.newest_execution_id = service_id, ours
             self.lowest_id = service_id if self.lowest_id is None else min(self.lowest_id, service_id)
             if service_id in self.anchor_ids:
                 self.anchors[service_id] = ours
@@ -95,11 +95,11 @@ class DownstreamScan(msgspec.Struct):
 class ListingReader:
     """A walk over the listing against the real service: pages as they come, in constant memory."""
 
-    def __init__(self, books: Listings, floor_id: int = 0, max_pages: int | None = None) -> None:
+    def __init__(self, books: Listings, low_water_id: int = 0, max_pages: int | None = None) -> None:
         """`max_pages` counts every page that is read; None: as many as it takes."""
         self._books = books
         self._max_pages = max_pages
-        self.walk = ListingWalk(floor_id)
+        self.walk = ListingWalk(low_water_id)
         self.pages = 0
 
     async def run(self) -> AsyncIterator[tuple[Sequence[RemoteExecution], Sequence[RemoteExecution]]]:
@@ -123,16 +123,16 @@ class ListingReader:
 
 
 async def scan_downstream(
-    books: Listings, wanted: Iterable[int], floor_id: int, max_pages: int, anchor_ids: Iterable[int] = ()
+    books: Listings, wanted: Iterable[int], low_water_id: int, max_pages: int, anchor_ids: Iterable[int] = ()
 ) -> DownstreamScan:
-    """Reads newest first, back to the first row at or below `floor_id`, collecting rows of `wanted`.
+    """Reads newest first, back to the first row at or below `low_water_id`, collecting rows of `wanted`.
 
     Notes the rows of `anchor_ids` where it meets them. A pass that fails, or that cannot read without a gap, says
     so in its `problem`.
     """
     found: dict[int, list[RemoteExecution]] = {execution_id: [] for execution_id in wanted}
     seen = DownstreamScan(found=found, anchor_ids=frozenset(anchor_ids))
-    reading = ListingReader(books, floor_id, max_pages)
+    reading = ListingReader(books, low_water_id, max_pages)
     async for rows, _ in reading.run():
         seen.collect(rows)
     seen.pages = reading.pages
@@ -147,8 +147,8 @@ def sign_of_another_ledger(
 
     `anchors`: known rows, with the executions that they named; None where that is not known.
     """
-    if seen.top_id < state.known_id:
-        return listing_suspicion(state.known_id, seen.top_id)
+    if seen.newest_id < state.known_id:
+        return listing_suspicion(state.known_id, seen.newest_id)
     for anchor_id, execution_id in anchors.items():
         if execution_id is not None and seen.contradicts(anchor_id, execution_id):
             return anchor_suspicion(anchor_id, execution_id)
@@ -175,10 +175,10 @@ def agrees(item: OpenItem, remote: RemoteExecution) -> bool:
     )
 
 
-def matches(seen: DownstreamScan, items: Iterable[OpenItem], floor_id: int) -> Mapping[int, list[int]]:
+def matches(seen: DownstreamScan, items: Iterable[OpenItem], low_water_id: int) -> Mapping[int, list[int]]:
     """The downstream ids of each item, ascending: none, one, or more when it was accepted twice.
 
-    Rows at or below `floor_id` were there before the attempt: they are another life's, however alike. Of an
+    Rows at or below `low_water_id` were there before the attempt: they are another life's, however alike. Of an
     id that two executions share nothing is concluded.
     """
     return {
@@ -186,7 +186,7 @@ def matches(seen: DownstreamScan, items: Iterable[OpenItem], floor_id: int) -> M
             {
                 row.id
                 for row in seen.found.get(item.execution_id, ())
-                if row.id is not None and row.id > floor_id and agrees(item, row)
+                if row.id is not None and row.id > low_water_id and agrees(item, row)
             }
         )
         if item.execution_id not in seen.contested
@@ -195,7 +195,7 @@ def matches(seen: DownstreamScan, items: Iterable[OpenItem], floor_id: int) -> M
     }
 
 
-def doubtful(seen: DownstreamScan, item: OpenItem, floor_id: int) -> int | None:
+def doubtful(seen: DownstreamScan, item: OpenItem, low_water_id: int) -> int | None:
     """The downstream id of a row that may be the item although it does not agree: it forbids absence.
 
     That is any that bears our id and came after a known floor: ids restarted long ago explain a stranger
@@ -208,10 +208,10 @@ def doubtful(seen: DownstreamScan, item: OpenItem, floor_id: int) -> int | None:
         if item.execution_id in odd:
             return odd[item.execution_id]
     for row in seen.found.get(item.execution_id, ()):
-        if row.id is None or row.id <= floor_id or agrees(item, row):
+        if row.id is None or row.id <= low_water_id or agrees(item, row):
             continue
         hidden = None in (row.security_name, row.trade_type, row.quantity, row.destination)
-        if floor_id > 0 or hidden or same_identifier(item.security_id, row.security_name):
+        if low_water_id > 0 or hidden or same_identifier(item.security_id, row.security_name):
             return row.id
     return None
 

@@ -26,7 +26,7 @@ from trade_service.submission.model import (
 
 _SERVER_ERROR = 500
 
-Dice = Callable[[], float]
+Random = Callable[[], float]
 """Yields a number in [0, 1)."""
 
 
@@ -142,7 +142,7 @@ class ExecutionFailureHandler:
         sent: Sequence[ClaimedExecution],
         answered: Sequence[ItemOutcome],
         unsendable: Iterable[ItemOutcome],
-        dice: Dice,
+        random: Random,
     ) -> AttemptClosing:
         """What to record for a reply: the outcome of every execution and the next action.
 
@@ -164,12 +164,12 @@ class ExecutionFailureHandler:
             message=reply.message,
             http_status=reply.http_status,
             duration_ms=reply.duration_ms,
-            next_action_in_ms=self._next_action_ms(reply, outcomes, sent, attempt.retry_count, dice),
+            next_action_in_ms=self._next_action_ms(reply, outcomes, sent, attempt.retry_count, random),
             next_batch_size=self._next_batch_size(reply, outcomes, len(sent)),
             spent=SPENDS_BUDGET[reply.kind] or not attempt.counted,
             pauses_budget=reply.kind is ReplyKind.CONFIGURATION,
             settle_ms=self._settings.execution_service.answered_settle_ms if reply.handler_failed else None,
-            top_id=max(ids) if ids else None,
+            high_water_id=max(ids) if ids else None,
         )
 
     def close_unsent(
@@ -195,23 +195,23 @@ class ExecutionFailureHandler:
             pauses_budget=hold.pauses_budget,
         )
 
-    def backoff_ms(self, tries: int, dice: Dice, retry_after_s: float | None = None) -> int:
+    def backoff_ms(self, tries: int, random: Random, retry_after_s: float | None = None) -> int:
         """Exponential backoff with full jitter after `tries` (from 1); at least Retry-After when given."""
         exponent = min(max(tries, 1) - 1, 64)
         ceiling = min(
             self._retry.max_delay_ms, self._retry.initial_delay_ms * self._retry.multiplier**exponent
         )
-        waited = round(ceiling * dice())
+        waited = round(ceiling * random())
         if retry_after_s is None:
             return waited
         return max(waited, round(min(retry_after_s * 1000, self._retry.max_delay_ms)))
 
-    def look_up_delay_ms(self, look_ups: int, dice: Dice) -> int:
+    def look_up_delay_ms(self, look_ups: int, random: Random) -> int:
         """Calm, capped pacing of endless look-ups: between half and the whole of the exponential step."""
         step = min(
             self._settings.submission.look_up_max_delay_ms, self._look_up_delay_ms * 2 ** min(look_ups, 32)
         )
-        pause: float = step * (0.5 + 0.5 * dice())
+        pause: float = step * (0.5 + 0.5 * random())
         return round(pause)
 
     def _reply_outcome(
@@ -229,17 +229,17 @@ class ExecutionFailureHandler:
         outcomes: Sequence[ItemOutcome],
         sent: Sequence[ClaimedExecution],
         retry_count: int,
-        dice: Dice,
+        random: Random,
     ) -> int | None:
         states = {outcome.state for outcome in outcomes}
         if SubmissionState.UNKNOWN in states:
-            return self.look_up_delay_ms(0, dice)
+            return self.look_up_delay_ms(0, random)
         if SubmissionState.RETRY not in states:
             return None
         if reply.kind is ReplyKind.REFUSED_WHOLE:
             return 0
         tries = max(retry_count + 1, *(item.attempts_spent for item in sent))
-        return self.backoff_ms(tries, dice, reply.retry_after_s)
+        return self.backoff_ms(tries, random, reply.retry_after_s)
 
     def _next_batch_size(
         self, reply: GatewayReply, outcomes: Sequence[ItemOutcome], batch_size: int

@@ -29,9 +29,9 @@ class ListingWalk:
     it does not, a page of another size that straddles the boundary has to join both.
     """
 
-    def __init__(self, floor_id: int = 0) -> None:
-        """Walks back to the first row at or below `floor_id`; 0: to the end."""
-        self._floor_id = floor_id
+    def __init__(self, low_water_id: int = 0) -> None:
+        """Walks back to the first row at or below `low_water_id`; 0: to the end."""
+        self._floor_id = low_water_id
         self._offset = 0
         self._held: RemoteExecutionPage | None = None
         """A whole page that did not join; the next page asked for straddles its upper boundary."""

@@ -36,7 +36,7 @@ class ExecutionCase(msgspec.Struct, frozen=True):
 
     execution_id: int
     state: SubmissionState
-    foreign: bool
+    legacy: bool
     """Written by the earlier service and not taken over yet."""
     execution_service_id: int | None
     trade_order_id: int
@@ -54,8 +54,8 @@ class ExecutionCase(msgspec.Struct, frozen=True):
     """How long ago that attempt began."""
     kind: str | None
     code: str | None
-    floor_id: int
-    floor_void: bool
+    low_water_id: int
+    low_water_void: bool
     adopted: bool
     requeued: bool
     look_ups: int
@@ -79,9 +79,9 @@ class ExecutionCase(msgspec.Struct, frozen=True):
         )
 
     @property
-    def floor(self) -> int:
+    def reconciled_above(self) -> int:
         """The downstream id down to which a look-up has to read; 0 where the ids restarted since."""
-        return 0 if self.floor_void else self.floor_id
+        return 0 if self.low_water_void else self.low_water_id
 
 
 class LedgerFinding(StrEnum):
@@ -146,11 +146,11 @@ def check_evidence(evidence: LedgerEvidence, *, override: bool) -> None:
 
 def evidence_of_absence(case: ExecutionCase, seen: DownstreamScan) -> LedgerEvidence:
     """What a pass down to the case's floor says to 'it was not accepted'."""
-    ids = matches(seen, [case.item], case.floor)[case.execution_id]
+    ids = matches(seen, [case.item], case.reconciled_above)[case.execution_id]
     if ids:
         message = f"the Execution Service has execution {case.execution_id} as {', '.join(map(str, ids))}"
         return LedgerEvidence(LedgerFinding.CONTRADICTS, message)
-    row_id = doubtful(seen, case.item, case.floor)
+    row_id = doubtful(seen, case.item, case.reconciled_above)
     if row_id is not None:
         message = (
             f"execution {row_id} of the Execution Service bears the id of execution {case.execution_id} and "
@@ -161,12 +161,12 @@ def evidence_of_absence(case: ExecutionCase, seen: DownstreamScan) -> LedgerEvid
         return LedgerEvidence(
             LedgerFinding.SILENT, f"the Execution Service's books could not be read: {seen.problem}"
         )
-    if case.floor_void or seen.top_id < case.floor_id:
+    if case.low_water_void or seen.newest_id < case.low_water_id:
         message = (
             "the Execution Service's ids restarted since it was sent: that it is not there proves nothing"
         )
         return LedgerEvidence(LedgerFinding.SILENT, message)
-    where = f"above id {case.floor}" if case.floor else "of all"
+    where = f"above id {case.reconciled_above}" if case.reconciled_above else "of all"
     return LedgerEvidence(
         LedgerFinding.CONFIRMS, f"the Execution Service does not have it: {seen.pages} pages {where} read"
     )
@@ -199,7 +199,7 @@ def evidence_of_row(case: ExecutionCase, service_id: int, listing: Listing) -> L
 
 def waits_for(case: ExecutionCase) -> str:
     """What the engine waits for before an open execution goes on, in words for people."""
-    if case.foreign:
+    if case.legacy:
         return "being submitted: written by the earlier service, it is taken over then"
     if case.due_in_s is None:
         return "nothing: no attempt will drive it on, see `trade-service audit`"
@@ -207,7 +207,7 @@ def waits_for(case: ExecutionCase) -> str:
         return f"a running service: recovery is overdue for {-case.due_in_s:.0f} s"
     if case.state is not _S.UNKNOWN:
         return f"recovery, in {max(0.0, case.due_in_s):.0f} s"
-    if case.floor_void:
+    if case.low_water_void:
         return "you: the Execution Service's ids restarted, so only what is found there proves anything"
     if case.settles_in_s is None or case.settles_in_s > 0:
         left = "" if case.settles_in_s is None else f", {case.settles_in_s:.0f} s of the settle time are left"
@@ -233,7 +233,7 @@ def _check_not_accepted(case: ExecutionCase) -> None:
         raise _conflict(
             f"{name} is {case.state} already: that is 'not accepted', nothing is left to do", case
         )
-    if case.foreign:
+    if case.legacy:
         message = f"{name} was written by the earlier service: submit it, then it is taken over and looked up"
         raise _conflict(message, case)
     if case.state is not _S.UNKNOWN:

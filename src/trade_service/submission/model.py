@@ -37,7 +37,7 @@ class NotClaimed(msgspec.Struct, frozen=True, gc=False):
     execution_id: int
     state: SubmissionState | None
     execution_service_id: int | None = None
-    foreign: bool = False
+    legacy: bool = False
     """Written by another program and not taken over yet."""
     withdrawn: str | None = None
     """The status that keeps an execution in state `none` from being sent, such as HOLD."""
@@ -67,7 +67,7 @@ class Claim(msgspec.Struct, frozen=True):
 
     items: tuple[ClaimedExecution, ...]
     not_claimed: tuple[NotClaimed, ...]
-    floor_id: int | None = 0
+    low_water_id: int | None = 0
     """Greatest id known in the ledger before this attempt: a look-up reads no further back. 0: to the end.
     None: nothing could be claimed, since the ledger is suspected, blocked, or in another epoch."""
 
@@ -138,7 +138,7 @@ class AttemptClosing(msgspec.Struct, frozen=True):
     """Whether the time budgets of executions that stay open stand still until they are claimed again."""
     settle_ms: int | None = None
     """A shorter settle time of the attempt; None leaves it as it is."""
-    top_id: int | None = None
+    high_water_id: int | None = None
     """Greatest downstream id seen."""
     epoch: int | None = None
     """Of a look-up: the life of the ledger that it read. Absence is recorded only while that one lasts."""
@@ -175,9 +175,9 @@ class DueAttempt(msgspec.Struct, frozen=True):
     """An attempt whose next action is due, held for us for a while."""
 
     attempt_id: AttemptId
-    floor_id: int
-    floor_execution_id: int | None
-    """The execution that the row `floor_id` named: by it the ledger is recognised. None where it is not known."""
+    low_water_id: int
+    low_water_execution_id: int | None
+    """The execution that the row `low_water_id` named, which identifies the ledger; None if not known."""
     settle_ms: int
     settled: bool
     """By the database's clock: the settle time has passed since the last moment bytes could leave."""

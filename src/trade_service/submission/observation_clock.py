@@ -24,19 +24,19 @@ class ObservationClock:
         The lease of one that is lost is then over by our own clock about when it is by the database's, and not a
         whole lease after it was found lost.
         """
-        now = self._clock.boottime()
+        now = self._clock.monotonic()
         self._under_way = {attempt_id: self._under_way.get(attempt_id, now) for attempt_id in attempt_ids}
 
     def begin(self, attempt: DueAttempt) -> None:
         """Watches an attempt from now on, or from when its call was first seen under way."""
-        now = self._clock.boottime()
+        now = self._clock.monotonic()
         since = self._under_way.get(attempt.attempt_id, now) if attempt.lease_ms else now
         self._since.setdefault(_watched_as(attempt), since)
         self._claimed_at.setdefault(attempt.attempt_id, now - attempt.age_s)
 
     def claimed_at(self, attempt: DueAttempt) -> float:
         """When the attempt was claimed, unless the database's clock jumped since: no proof rests on it."""
-        return self._claimed_at.get(attempt.attempt_id, self._clock.boottime())
+        return self._claimed_at.get(attempt.attempt_id, self._clock.monotonic())
 
     def left_ms(self, attempt: DueAttempt) -> int:
         """How much longer it has to be watched: 0 or less when absence counts.
@@ -44,7 +44,7 @@ class ObservationClock:
         The settle time; and before it a whole lease where its owner did not record, since until then bytes of
         the call may leave.
         """
-        now = self._clock.boottime()
+        now = self._clock.monotonic()
         watched_s = now - self._since.get(_watched_as(attempt), now)
         return attempt.lease_ms + attempt.settle_ms - round(watched_s * 1000)
 

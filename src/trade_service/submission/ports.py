@@ -77,7 +77,7 @@ class SubmissionStore(Protocol):
         """The present submission states of executions; ids that do not exist are left out."""
         ...
 
-    async def take_over(self, execution_ids: Sequence[int]) -> None:
+    async def adopt(self, execution_ids: Sequence[int]) -> None:
         """Takes over rows written by the earlier service: accepted where they prove it, else unknown."""
         ...
 
@@ -165,13 +165,13 @@ class ExecutionGateway(Ledger, Protocol):
 
 
 class Clock(Protocol):
-    """Time, dice and new ids."""
+    """Time, random numbers and new ids."""
 
-    def boottime(self) -> float:
+    def monotonic(self) -> float:
         """Seconds that go on while the process is stopped and the machine suspended."""
         ...
 
-    def dice(self) -> float:
+    def random(self) -> float:
         """A number in [0, 1)."""
         ...
 

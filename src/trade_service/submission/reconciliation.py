@@ -111,14 +111,14 @@ class Reconciliation:
         sought = {a.attempt_id: _to_reconcile(a) for a in attempts}
         wanted = [item.execution_id for items in sought.values() for item in items]
         # The low-water row itself is read as well: it identifies the ledger.
-        low_water_id = max(0, min(attempt.floor_id for attempt in attempts) - 1)
+        low_water_id = max(0, min(attempt.low_water_id for attempt in attempts) - 1)
         # Read before the pass, which must then see whatever was known by now.
         state = await self._downstream.read()
         anchors = {
             state.first_id: state.first_execution_id,
             state.high_water_id: state.high_water_execution_id,
         }
-        anchors |= {a.floor_id: a.floor_execution_id for a in attempts if a.epoch == state.epoch}
+        anchors |= {a.low_water_id: a.low_water_execution_id for a in attempts if a.epoch == state.epoch}
         seen = await scan_downstream(
             self._listings, wanted, low_water_id, self._settings.look_up_max_pages, anchors
         )
@@ -164,8 +164,8 @@ class Reconciliation:
         if suspicion is not None:
             self._gate.suspect(suspicion)
             return False
-        if seen.top_execution_id is not None:
-            self._gate.note_seen(seen.top_id, seen.top_execution_id)
+        if seen.newest_execution_id is not None:
+            self._gate.note_seen(seen.newest_id, seen.newest_execution_id)
         return state.suspicion is None and state.blocked_reason is None
 
     def _conclude(
@@ -182,10 +182,12 @@ class Reconciliation:
         For those that a fill proved to be accepted only the id is sought.
         """
         reset = attempt.epoch < state.epoch
-        found = matches(seen, items, attempt.floor_id)
+        found = matches(seen, items, attempt.low_water_id)
         if reset and any(not found.get(item.execution_id) for item in items):
-            self._alarms.emit(ledger_began_anew(attempt, seen.top_id, items))
-        absent_counts = settled and not reset and not seen.problem and seen.is_complete_to(attempt.floor_id)
+            self._alarms.emit(ledger_began_anew(attempt, seen.newest_id, items))
+        absent_counts = (
+            settled and not reset and not seen.problem and seen.is_complete_to(attempt.low_water_id)
+        )
         unknown, outcomes, now = SubmissionState.UNKNOWN, [], self._circumstances(attempt)
         for item in items:
             ids = found.get(item.execution_id) or []
@@ -197,7 +199,7 @@ class Reconciliation:
         closing = reconciled_closing(attempt, SubmissionState.UNKNOWN, tuple(outcomes), next_ms)
         return msgspec.structs.replace(
             closing,
-            top_id=seen.top_id or None,
+            high_water_id=seen.newest_id or None,
             epoch=state.epoch,
             next_batch_size=next_batch_size(attempt, now),
             pauses_budget=now.deferred_message is not None,
@@ -217,7 +219,7 @@ class Reconciliation:
         return ItemOutcome(item.execution_id, SubmissionState.ACCEPTED, code, message, ids[0])
 
     def _is_doubtful(self, attempt: DueAttempt, item: OpenItem, seen: DownstreamScan) -> bool:
-        row_id = doubtful(seen, item, attempt.floor_id)
+        row_id = doubtful(seen, item, attempt.low_water_id)
         if row_id is None:
             return False
         self._alarms.emit(doubtful_row(item, row_id, seen))
@@ -227,12 +229,12 @@ class Reconciliation:
         self, attempt: DueAttempt, items: Sequence[OpenItem], outcomes: Sequence[ItemOutcome]
     ) -> int | None:
         if len(outcomes) < len(items):
-            delay = self._handler.look_up_delay_ms(attempt.look_ups + 1, self._clock.dice)
+            delay = self._handler.look_up_delay_ms(attempt.look_ups + 1, self._clock.random)
             settle_in = self._observation.left_ms(attempt)
             return min(delay, settle_in + 1) if settle_in > 0 else delay
         if any(outcome.state is SubmissionState.RETRY for outcome in outcomes):
             tries = max(attempt.calls, *(item.attempts_spent for item in items))
-            return self._handler.backoff_ms(tries, self._clock.dice)
+            return self._handler.backoff_ms(tries, self._clock.random)
         return self._settings.recovery_hold_ms if len(items) < len(attempt.items) else None
 
 

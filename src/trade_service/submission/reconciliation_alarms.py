@@ -53,12 +53,12 @@ def doubtful_row(item: OpenItem, row_id: int, seen: DownstreamScan) -> AlarmEven
     return AlarmEvent(AlarmCode.LOOK_UP_DOUBTFUL, message, (item.execution_id,))
 
 
-def ledger_began_anew(attempt: DueAttempt, top_id: int, items: Sequence[OpenItem]) -> AlarmEvent:
+def ledger_began_anew(attempt: DueAttempt, newest_id: int, items: Sequence[OpenItem]) -> AlarmEvent:
     """The alarm of executions of an older epoch that a look-up did not find."""
     message = (
         f"the Execution Service's ledger began anew after attempt {attempt.attempt_id}, before which "
-        f"{attempt.floor_id} was known (newest now: {top_id}): absence proves nothing for these executions, "
-        "resolve them by hand"
+        f"{attempt.low_water_id} was known (newest now: {newest_id}): absence proves nothing for these "
+        "executions, resolve them by hand"
     )
     return AlarmEvent(AlarmCode.DOWNSTREAM_RESET, message, tuple(item.execution_id for item in items))
 

@@ -151,11 +151,11 @@ class BulkExecutionSubmissionService:
             batch = self._begin(Work((), origins=Origins.of([Origin.now()])), size, permit)
             least_low_water_id = self._gate.high_water_id
             claim = await write_and_claim(batch.attempt)
-            if claim is None or claim.floor_id is None or not claim.items:
+            if claim is None or claim.low_water_id is None or not claim.items:
                 return
             ids = tuple(item.execution_id for item in claim.items)
             batch.work = msgspec.structs.replace(batch.work, execution_ids=ids)
-            if self._accept_claim(batch, claim.items, claim.floor_id, least_low_water_id):
+            if self._accept_claim(batch, claim.items, claim.low_water_id, least_low_water_id):
                 await self._process_claimed(batch)
 
     async def _process_claimed(self, batch: Batch) -> BatchSubmissionEvent:
@@ -175,7 +175,7 @@ class BulkExecutionSubmissionService:
         """Only an execution that is sent alone, and not as a probe, spends of its budget."""
         settings = self._settings
         is_call = permit.is_granted and not permit.is_probe
-        began = self._clock.boottime()
+        began = self._clock.monotonic()
         attempt = NewAttempt(
             attempt_id=self._clock.new_attempt_id(),
             owner=self._owner,
@@ -196,14 +196,14 @@ class BulkExecutionSubmissionService:
         claimable = CLAIMABLE_RECOVERED if work.recovered else CLAIMABLE_FRESH
         least_low_water_id = self._gate.high_water_id
         claim = await self._store.claim(batch.attempt, work.execution_ids, claimable)
-        if claim.floor_id is None:
+        if claim.low_water_id is None:
             self._gate.note_refused()
             if not work.recovered:
                 self._queue.accept(work)
             return False
         await self._settle_not_claimed(claim.not_claimed, deferred=not batch.permit.was_granted)
         return bool(claim.items) and self._accept_claim(
-            batch, claim.items, claim.floor_id, least_low_water_id
+            batch, claim.items, claim.low_water_id, least_low_water_id
         )
 
     def _accept_claim(
@@ -212,7 +212,7 @@ class BulkExecutionSubmissionService:
         """Prepares what was claimed for sending, unless the database turns out to be an older one."""
         if self._gate.is_older_database(low_water_id, least_low_water_id):
             return False
-        batch.claimed_at, batch.low_water_id = self._clock.boottime(), low_water_id
+        batch.claimed_at, batch.low_water_id = self._clock.monotonic(), low_water_id
         batch.request, batch.sent, batch.unsendable = self._processor.build_batch_request(items)
         return True
 
@@ -222,7 +222,7 @@ class BulkExecutionSubmissionService:
             return _NOTHING_TO_SEND
         if not batch.permit.is_granted:
             return None
-        attempt, called_at = batch.attempt, self._clock.boottime()
+        attempt, called_at = batch.attempt, self._clock.monotonic()
         write_before = batch.began + self._settings.write_ms / 1000
         reply = await self._gateway.submit_batch(batch.request, attempt.attempt_id, write_before)
         is_repeat = attempt.counted and batch.sent[0].attempts_spent > 1
@@ -241,7 +241,7 @@ class BulkExecutionSubmissionService:
             outcomes = self._processor.process_response(batch.sent, reply.response, reply.http_status or 0)
             self._compare_counts(reply, outcomes)
         return self._handler.close_reply(
-            batch.attempt, reply, batch.sent, outcomes, batch.unsendable, self._clock.dice
+            batch.attempt, reply, batch.sent, outcomes, batch.unsendable, self._clock.random
         )
 
     def _compare_counts(self, reply: GatewayReply, outcomes: Sequence[ItemOutcome]) -> None:
@@ -252,12 +252,12 @@ class BulkExecutionSubmissionService:
             _log.warning("counts_disagree", said=stated, read=accepted, http_status=reply.http_status)
 
     async def _record(self, batch: Batch, closing: AttemptClosing) -> tuple[Recorded, ...]:
-        batch.record_began = self._clock.boottime()
+        batch.record_began = self._clock.monotonic()
         for failures in range(1, RECORD_TRIES):
             try:
                 return await self._store.record(closing)
             except StoreUnavailable as error:
-                pause_ms = self._handler.backoff_ms(failures, self._clock.dice)
+                pause_ms = self._handler.backoff_ms(failures, self._clock.random)
                 _log.warning(
                     "record_failed", attempt_id=closing.attempt_id, error=str(error), pause_ms=pause_ms
                 )
@@ -272,7 +272,7 @@ class BulkExecutionSubmissionService:
         if closing.next_action_in_ms is not None:
             self.on_open(closing.next_action_in_ms)
         self._check_ids(batch.low_water_id, closing)
-        event = _event(batch, closing, self._clock.boottime())
+        event = _event(batch, closing, self._clock.monotonic())
         self._events.emit(event)
         return event
 
@@ -292,10 +292,10 @@ class BulkExecutionSubmissionService:
             self._gate.note_seen(greatest, ids[greatest])
 
     async def _settle_not_claimed(self, refused: Sequence[NotClaimed], *, deferred: bool) -> None:
-        legacy = [row.execution_id for row in refused if row.foreign]
+        legacy = [row.execution_id for row in refused if row.legacy]
         if legacy:
-            await self._store.take_over(legacy)
-            refused = [row for row in refused if not row.foreign]
+            await self._store.adopt(legacy)
+            refused = [row for row in refused if not row.legacy]
             refused = [*refused, *await self._store.states(legacy)]
         message = self._admission.deferred_message if deferred else None
         self._waiters.settle(_not_claimed(row, message) for row in refused)

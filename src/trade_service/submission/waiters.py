@@ -154,7 +154,7 @@ class PendingResults:
             else:
                 self._places[execution_id] = (*places, place)
         self._count += len(batch)
-        self._deadlines.append((self._clock.boottime() + self._wait_s, tuple(fresh)))
+        self._deadlines.append((self._clock.monotonic() + self._wait_s, tuple(fresh)))
         return tuple(fresh)
 
     async def wait(self) -> list[int]:
@@ -165,7 +165,7 @@ class PendingResults:
             return []
         deadline, ids = self._deadlines[0]
         try:
-            async with asyncio.timeout(max(0.0, deadline - self._clock.boottime())):
+            async with asyncio.timeout(max(0.0, deadline - self._clock.monotonic())):
                 await self.waiter.changed()
         except TimeoutError:
             self._deadlines.popleft()

@@ -81,7 +81,9 @@ class OperatorService:
         if resolution.accepted_as is not None:
             row = await self._ledger.find(resolution.accepted_as)
             return Looked(case, evidence_of_row(case, resolution.accepted_as, row))
-        seen = await scan_downstream(self._ledger, [execution_id], case.floor, self._look_up_max_pages)
+        seen = await scan_downstream(
+            self._ledger, [execution_id], case.reconciled_above, self._look_up_max_pages
+        )
         return Looked(case, evidence_of_absence(case, seen))
 
     async def resolve(

@@ -26,7 +26,7 @@ class ReferenceCache(SingleFlightCache[ReferenceData]):
             StoreUnavailable,
             max_age_s=ttl_s,
             pause_s=MISS_PAUSE_S,
-            monotonic=clock.boottime,
+            monotonic=clock.monotonic,
         )
 
 

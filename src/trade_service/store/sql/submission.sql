@@ -190,7 +190,8 @@ SET next_action_at = now() + :hold_ms::int * interval '1 ms',
                    ELSE t.message END,
     settle_from = CASE WHEN t.state = 'sent' THEN t.lease_until ELSE t.settle_from END
 WHERE t.id = ANY(ARRAY(SELECT id FROM due))
-RETURNING t.id, t.floor_id, t.floor_execution_id, CASE WHEN t.floor_void THEN 0 ELSE t.epoch END AS epoch,
+RETURNING t.id, t.floor_id AS low_water_id, t.floor_execution_id AS low_water_execution_id,
+          CASE WHEN t.floor_void THEN 0 ELSE t.epoch END AS epoch,
           t.settle_ms, t.look_ups, t.next_batch_size, t.adopted, t.execution_ids,
           coalesce(t.settle_from + t.settle_ms * interval '1 ms' <= now(), false) AS settled,
           t.retry_count, cardinality(t.execution_ids) AS size, t.kind, t.code, coalesce(t.message, '') AS message,

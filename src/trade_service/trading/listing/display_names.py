@@ -186,7 +186,7 @@ class DisplayNames:
 
         Raises StoreUnavailable.
         """
-        fresh_from = self._clock.boottime() - self._memory_s
+        fresh_from = self._clock.monotonic() - self._memory_s
         keys = [(NameKind.PORTFOLIO, i) for i in portfolio_ids] + [
             (NameKind.SECURITY, i) for i in security_ids
         ]
@@ -229,7 +229,7 @@ class DisplayNames:
 
     async def complete(self, kind: NameKind, budget: WaitBudget) -> None:
         """Fetches, within the budget, names that ids in trade orders still lack."""
-        now = self._clock.boottime()
+        now = self._clock.monotonic()
         if now - self._completed[kind] >= self._complete_every_s:
             self._completed[kind] = now
             ids = await self._store.nameless(kind, IDS_AT_ONCE, float("inf"))
@@ -238,9 +238,9 @@ class DisplayNames:
     async def _wait(self, tasks: Collection[asyncio.Task[None]], budget: WaitBudget) -> None:
         """Waits while the budget lasts; the tasks go on after that."""
         if tasks:
-            began = self._clock.boottime()
+            began = self._clock.monotonic()
             await asyncio.wait(tasks, timeout=budget.left_s)
-            budget.left_s = max(0.0, budget.left_s - (self._clock.boottime() - began))
+            budget.left_s = max(0.0, budget.left_s - (self._clock.monotonic() - began))
 
     def _fetch(self, kind: NameKind, ids: Iterable[str]) -> set[asyncio.Task[None]]:
         """The tasks that fetch these names, started for ids that are not being fetched yet."""
@@ -288,12 +288,12 @@ class DisplayNames:
         except NamesUnavailable as error:
             _log.debug("name_not_searched", kind=kind.value, name=text, error=str(error))
             return
-        _put(self._searched, (kind, text), self._clock.boottime(), IDS_AT_ONCE)
+        _put(self._searched, (kind, text), self._clock.monotonic(), IDS_AT_ONCE)
         await self._store_names(kind, names)
 
     def _was_searched(self, kind: NameKind, text: str) -> bool:
         searched_at = self._searched.get((kind, text))
-        return searched_at is not None and self._clock.boottime() - searched_at < self._settings.ttl_s
+        return searched_at is not None and self._clock.monotonic() - searched_at < self._settings.ttl_s
 
     async def _store_names(self, kind: NameKind, names: Mapping[str, str | None]) -> None:
         kept = {
@@ -306,7 +306,7 @@ class DisplayNames:
 
     def _keep(self, key: NameKey, name: str | None) -> None:
         """For those who wait for a fetch that is not complete, and for the next pages."""
-        _put(self._recent, key, _Recent(name, self._clock.boottime()), KEPT_IN_MEMORY)
+        _put(self._recent, key, _Recent(name, self._clock.monotonic()), KEPT_IN_MEMORY)
 
 
 Entry = TypeVar("Entry")

@@ -109,7 +109,7 @@ class RowCounts:
 
     async def _counted_in_time(self, selection: Selection) -> int | None:
         """The result of a count that began after this call or that is remembered; None if it takes too long."""
-        asked_at = self._clock.boottime()
+        asked_at = self._clock.monotonic()
         while self._may_count(known := self._known_of(selection)):
             count = self._count(selection)
             began = known.started_at
@@ -125,7 +125,7 @@ class RowCounts:
         """The running count of these rows, or a new one."""
         known = self._known_of(selection)
         if self._running.running(selection) is None:
-            known.started_at, known.least = self._clock.boottime(), 0
+            known.started_at, known.least = self._clock.monotonic(), 0
         return self._running.join(selection, lambda: self._counted(selection, known))
 
     async def _counted(self, selection: Selection, known: _Known) -> int | None:
@@ -140,10 +140,10 @@ class RowCounts:
         if self._places.locked():
             return None
         async with self._places, self._slots:
-            began = self._clock.boottime()
+            began = self._clock.monotonic()
             counted = await self._counts.count(selection, self._count_max_s, None)
         if counted is None:
-            known.abandoned_at = self._clock.boottime()
+            known.abandoned_at = self._clock.monotonic()
             _log.warning("count_given_up", list=selection.source, after_s=self._count_max_s)
         elif counted <= settings.counted_up_to and self._since_s(began) <= self._wait_s:
             self._known.pop(selection, None)
@@ -164,7 +164,7 @@ class RowCounts:
     async def _sampled(self, selection: Selection, known: _Known) -> None:
         estimate = await self._counts.estimate(selection, self._wait_s)
         if estimate is not None:
-            known.estimated, known.estimated_at = estimate, self._clock.boottime()
+            known.estimated, known.estimated_at = estimate, self._clock.monotonic()
 
     def _known_of(self, selection: Selection) -> _Known:
         """The entry of a selection; beyond `kept` entries, the least recently used one is dropped."""
@@ -181,7 +181,7 @@ class RowCounts:
         return self._since_s(known.abandoned_at) > self._settings.total_max_age_s
 
     def _since_s(self, moment: float) -> float:
-        return self._clock.boottime() - moment
+        return self._clock.monotonic() - moment
 
 
 def _total(counted: int, least: int) -> Total:
