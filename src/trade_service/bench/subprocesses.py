@@ -97,10 +97,11 @@ def run_child(work: Coroutine[Any, Any, None], *, watch: bool = True) -> None:
     """
     configure_logs("CRITICAL", "console")
     with contextlib.suppress(asyncio.CancelledError):
-        uvloop.run(_watched(work) if watch else work)
+        uvloop.run(until_input_ends(work) if watch else work)
 
 
-async def _watched(work: Coroutine[Any, Any, None]) -> None:
+async def until_input_ends(work: Coroutine[Any, Any, object]) -> None:
+    """Runs the work, and cancels it at the end of standard input."""
     task, ended = asyncio.ensure_future(work), asyncio.ensure_future(_input_ended())
     await asyncio.wait((task, ended), return_when=asyncio.FIRST_COMPLETED)
     ended.cancel()

@@ -1,6 +1,7 @@
-"""`trade-service audit`: compares this database with the Execution Service's ledger."""
+"""`trade-service audit` and `recover`: this database beside the Execution Service's ledger."""
 
 import sys
+from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from pathlib import Path
 
@@ -9,16 +10,30 @@ import rich_click as click
 from rich.console import Console
 from rich.text import Text
 
-from trade_service.bootstrap.running import prepared_database
-from trade_service.cli.interaction import result_console, result_table
-from trade_service.cli.running import CommandError, config_option, run_until_done, say, settings_for
+from trade_service.bootstrap.running import prepared_database, restoring
+from trade_service.cli.running import (
+    NOT_DONE,
+    CommandError,
+    config_option,
+    confirmed,
+    operator_options,
+    print_json,
+    result_console,
+    result_table,
+    run_until_done,
+    say,
+    settings_for,
+    yes_option,
+)
+from trade_service.domain.executions import SubmissionState
 from trade_service.domain.money import shown
 from trade_service.execution_service.client import ExecutionServiceClient
 from trade_service.settings.tree import Settings
 from trade_service.store.audit_reads import PostgresAuditReads
 from trade_service.submission.clock import SystemClock
+from trade_service.submission.manual_resolution import check_words
 from trade_service.trading.ledger_audit import AuditReport, run_audit
-from trade_service.trading.restoring import LedgerUnreadable
+from trade_service.trading.restoring import LedgerUnreadable, RestorePlan
 
 FINDINGS = 1
 STATEMENT_TIMEOUT_S = 3600.0
@@ -56,16 +71,15 @@ def audit(*, as_json: bool, no_downstream: bool, toml_path: Path | None) -> None
     execution. Exit code 0 if everything is in order, 1 if there are findings.
     """
     settings = settings_for(toml_path)
-    report = run_until_done(lambda: audited(settings, with_ledger=not no_downstream))
+    report = run_until_done(lambda: _audited(settings, with_ledger=not no_downstream))
     if as_json:
-        click.echo(msgspec.json.format(msgspec.json.encode(report)))
+        print_json(report)
     else:
         print_audit(report, result_console())
     sys.exit(0 if report.clean else FINDINGS)
 
 
-async def audited(settings: Settings, *, with_ledger: bool) -> AuditReport:
-    """Audits the database of the settings, and compares it with the ledger if wanted."""
+async def _audited(settings: Settings, *, with_ledger: bool = True) -> AuditReport:
     database = msgspec.structs.replace(settings.database, statement_timeout_s=STATEMENT_TIMEOUT_S)
     settings = msgspec.structs.replace(settings, database=database)
     async with AsyncExitStack() as stack:
@@ -93,11 +107,10 @@ def print_audit(report: AuditReport, console: Console) -> None:
     balance = report.balance
     states = " + ".join(f"{count:,} {state}" for state, count in balance.states.items() if state != "none")
     never = f", {balance.states['none']:,} never submitted" if balance.states["none"] else ""
-    plain = {"highlight": False, "soft_wrap": True}
     console.print(
         f"{balance.submitted:,} submitted = {states}{never}; {balance.orders:,} orders, quantity sent "
         f"{shown(balance.quantity_sent)}, held by executions {shown(balance.quantity_held)}",
-        **plain,  # type: ignore[arg-type]  # both are flags
+        soft_wrap=True,
     )
     table = result_table("Audit", "checked", "found>")
     for kind, count in report.counts.items():
@@ -105,16 +118,14 @@ def print_audit(report: AuditReport, console: Console) -> None:
     console.print(table)
     _print_findings(report, console)
     for kind, count in report.notes.items():
-        console.print(f"note: {count:,} {_NOTES[kind]}", style="dim", **plain)  # type: ignore[arg-type]
+        console.print(f"note: {count:,} {_NOTES[kind]}", style="dim", soft_wrap=True)
     compared = (
         "The ledger was not read."
         if report.downstream_rows is None
         else f"{report.downstream_rows:,} executions of the ledger were compared."
     )
     verdict = "Clean." if report.clean else f"{sum(report.counts.values()):,} findings."
-    console.print(
-        f"{verdict} {compared}", style="bold green" if report.clean else "bold red", highlight=False
-    )
+    console.print(f"{verdict} {compared}", style="bold green" if report.clean else "bold red")
 
 
 def _print_findings(report: AuditReport, console: Console) -> None:
@@ -123,4 +134,75 @@ def _print_findings(report: AuditReport, console: Console) -> None:
         for finding in listed:
             console.print(Text(f"  {finding.message}", style="red"), soft_wrap=True)
         if count > len(listed):
-            console.print(f"  ... and {count - len(listed):,} more: {_KINDS[kind]}", highlight=False)
+            console.print(f"  ... and {count - len(listed):,} more: {_KINDS[kind]}")
+
+
+@click.command()
+@click.option("--dry-run", is_flag=True, help="Show what would be done; change nothing.")
+@click.option(
+    "--same-ledger",
+    is_flag=True,
+    help="Executions sent before a reset or move of the ledger were sent to this one: reconcile them with it too.",
+)
+@operator_options
+@yes_option
+@config_option
+def recover(
+    *, dry_run: bool, same_ledger: bool, reason: str, operator: str, yes: bool, toml_path: Path | None
+) -> None:
+    """Recover a database that was restored from a backup.
+
+    Use it when readiness or an alarm names it: the Execution Service's ledger holds executions that this
+    database does not know, so nothing is sent. The command reads the whole ledger, starts new execution ids
+    after the greatest one in it, sets every execution that is not final to unknown, so that it is reconciled
+    before it is sent, and audits both sides. A running service continues without a restart. Exit code 0
+    only if it was done.
+
+    Executions sent before the ledger was reset or moved (alarms DOWNSTREAM_RESET and DOWNSTREAM_MOVED) stay
+    unchanged: absence from this ledger proves nothing about them. If the alarm was wrong and the ledger is the
+    same, say so with --same-ledger. After a real reset that would send again what the old ledger had accepted.
+    """
+    settings = settings_for(toml_path)
+    if not dry_run:
+        check_words(operator, reason)
+    done = run_until_done(
+        lambda: _recover(settings, operator, reason, dry_run=dry_run, same_ledger=same_ledger, yes=yes)
+    )
+    sys.exit(0 if done else NOT_DONE)
+
+
+async def _recover(
+    settings: Settings, operator: str, reason: str, *, dry_run: bool, same_ledger: bool, yes: bool
+) -> bool:
+    async with restoring(settings, say) as restorer:
+        plan = await restorer.look()
+        _print_plan(plan, same_ledger=same_ledger)
+        if dry_run:
+            click.echo("Dry run: nothing was changed.")
+            return True
+        if not confirmed("Recover this database?", yes=yes):
+            click.echo("Nothing was changed.")
+            return False
+        changed = await restorer.recover(plan, operator, reason, same_ledger=same_ledger)
+    click.echo(f"{changed:,} executions are unknown now; a running service reconciles them. Auditing ...")
+    print_audit(await _audited(settings), result_console())
+    return True
+
+
+def _print_plan(plan: RestorePlan, *, same_ledger: bool) -> None:
+    state = plan.state
+    click.echo(state.blocked_reason or "This database records no problem.")
+    click.echo(
+        f"Our greatest execution id in the ledger is {plan.greatest_execution_id:,}, in this database "
+        f"{state.last_execution_id:,}: new ids will start at {plan.first_new_id:,}."
+    )
+    click.echo(f"Executions that are not final and will become unknown: {_listed(plan.open_by_state)}.")
+    if plan.of_earlier_epochs:
+        fate = "become unknown too" if same_ledger else "stay unchanged: resolve them manually"
+        click.echo(
+            f"Sent before the ledger was reset or moved: {_listed(plan.of_earlier_epochs)}; they {fate}."
+        )
+
+
+def _listed(counts: Mapping[SubmissionState, int]) -> str:
+    return ", ".join(f"{count:,} {name}" for name, count in sorted(counts.items())) or "none"

@@ -2,7 +2,7 @@
 
 import datetime
 import sys
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from ipaddress import ip_address
 from pathlib import Path
@@ -21,11 +21,16 @@ from trade_service.bench.runner import QUESTIONS, Plan, Question, run
 from trade_service.bench.subprocesses import simulator
 from trade_service.cli.bench_tables import print_comparison, print_scenario
 from trade_service.cli.demo_folder import database_folder, make_demo_folder
-from trade_service.cli.interaction import result_console
-from trade_service.cli.running import CommandError, run_until_done, say
+from trade_service.cli.running import (
+    CommandError,
+    checked_url,
+    options,
+    result_console,
+    run_until_done,
+    say,
+)
 from trade_service.masking import mask_url
 from trade_service.observability.logs import configure_logs
-from trade_service.section import root_url
 from trade_service.settings.load import load_settings
 from trade_service.store.embedded import EmbeddedPostgres
 
@@ -34,6 +39,29 @@ LOAD = "load"
 PREFIX = "trade-service-bench-"
 IN_CHECKOUT = ("callers", "replicas", "table")
 """Questions that a checkout answers with `make bench-more`."""
+
+
+_target_options = options(
+    click.option(
+        "--database-url",
+        help="A PostgreSQL to use, as a user that may create databases: the run creates databases there and "
+        "drops them.",
+    ),
+    click.option(
+        "--execution-service-url",
+        callback=checked_url,
+        help="An Execution Service to use: executions are created there; its latency counts.",
+    ),
+    click.option(
+        "--url",
+        "service_url",
+        callback=checked_url,
+        help="A running trade service: creates orders there and submits them (only `load`).",
+    ),
+    click.option("--key", envvar="TRADE_SERVICE_API_KEY", help="API key for --url."),
+    click.option("--yes", is_flag=True, help="Do not ask before sending load to a given target."),
+)
+"""What to measure instead of what the command starts itself."""
 
 
 def bench_command(questions: Mapping[str, Question]) -> click.Group:
@@ -61,7 +89,7 @@ def bench_command(questions: Mapping[str, Question]) -> click.Group:
         configure_logs("CRITICAL", "auto")
         given = Target(**target)
         chosen = only or (tuple(questions) if given.service_url is None else (LOAD,))
-        url = _database(database_url)
+        url = load_settings({}, None, {"database.url": database_url}).settings.database.url
         warnings = check(given, chosen, url, output)
         if warnings and not yes:
             click.confirm(f"{warnings} Continue?", abort=True, err=True)
@@ -89,30 +117,6 @@ class _OneOf(click.Choice[str]):
         return super().convert(value, param, ctx)
 
 
-def _url(_: click.Context, parameter: click.Parameter, value: str | None) -> str | None:
-    try:
-        return None if value is None else root_url(value)
-    except ValueError as error:
-        raise click.BadParameter(f"must be {error}", param_hint=parameter.opts[0]) from None
-
-
-def _target_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """What to measure instead of what the command starts itself."""
-    for option in (
-        click.option("--yes", is_flag=True, help="Do not ask before sending load to a given target."),
-        click.option("--key", envvar="TRADE_SERVICE_API_KEY", help="API key for --url."),
-        click.option("--url", "service_url", callback=_url,
-                     help="A running trade service: creates orders there and submits them (only `load`)."),
-        click.option("--execution-service-url", callback=_url,
-                     help="An Execution Service to use: executions are created there; its latency counts."),
-        click.option("--database-url",
-                     help="A PostgreSQL to use, as a user that may create databases: the run creates databases "
-                          "there and drops them."),
-    ):  # fmt: skip
-        command = option(command)
-    return command
-
-
 @click.command("compare")
 @click.argument("before", type=click.Path(path_type=Path, exists=True, dir_okay=False))
 @click.argument("after", type=click.Path(path_type=Path, exists=True, dir_okay=False))
@@ -127,11 +131,6 @@ def compare_files(before: Path, after: Path, *, strict: bool) -> None:
     print_comparison(comparison, result_console())
     if strict and comparison.count("worse"):
         sys.exit(INCOMPLETE)
-
-
-def _database(url: str | None) -> str | None:
-    """The URL in canonical form. Raises SettingsError."""
-    return None if url is None else load_settings({}, None, {"database.url": url}).settings.database.url
 
 
 def is_here(url: str) -> bool:
@@ -188,7 +187,7 @@ async def _measure(plan: Plan, database_url: str | None, out: Console) -> bool:
             server = _server(plan.target, database_url, report)
             results = await run(plan, server, report, lambda scenario: print_scenario(scenario, out))
     finally:
-        out.print(f"Written: {plan.stem}.json and {plan.stem}.html", highlight=False, soft_wrap=True)
+        out.print(f"Written: {plan.stem}.json and {plan.stem}.html", soft_wrap=True)
     return all(scenario.complete for scenario in results.scenarios)
 
 

@@ -94,7 +94,7 @@ def print_comparison(comparison: Comparison, out: Console) -> None:
     out.print(
         f"{len(comparison.changes)} figures in both: {better} better, {worse} worse, "
         f"{comparison.count('same')} the same.",
-        style="bold red" if worse else "bold green", highlight=False, soft_wrap=True,
+        style="bold red" if worse else "bold green", soft_wrap=True,
     )  # fmt: skip
 
 

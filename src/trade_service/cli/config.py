@@ -1,23 +1,42 @@
 """`trade-service config`: shows every setting and where it came from."""
 
-from __future__ import annotations
-
 import os
 import sys
 from pathlib import Path
 
-import msgspec
 import rich_click as click
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from trade_service.cli.running import print_json
+from trade_service.section import SettingField
 from trade_service.settings.load import LoadedSettings, load_settings
-from trade_service.settings.report import as_data, rows, settings_reference
-from trade_service.settings.sources import SettingsError
+from trade_service.settings.sources import CONFIG_VARIABLE, DEFAULT_FILE
+from trade_service.settings.tree import FIELDS, SECTIONS
 
 _WIDTH_WITHOUT_TERMINAL = 160
-_EXIT_BAD_SETTINGS = 2
+_HEAD = f"""# Settings
+
+Command-line options win over environment variables, which win over the TOML file, which wins over the
+defaults. The file is the one named by `--config`, else by `{CONFIG_VARIABLE}`, else `{DEFAULT_FILE}` in the
+working directory if it exists; its tables are the sections below. `trade-service config` shows every value
+in force and its origin.
+
+- If a setting has several variables, the first one listed wins. An empty variable counts as not set (an
+  empty list for a list). In variables, commas separate the items of a list, and booleans are true/false,
+  1/0, yes/no or on/off.
+- An invalid value, or an unknown key in the file, stops the start with one line that names it. An unknown
+  variable that starts with `TRADE_SERVICE_` only causes a warning.
+- `batch.size` and `batch.max_size` are corrected with a warning instead: above 100 becomes 100, a size
+  below 1 becomes 50, a size above `batch.max_size` becomes `batch.max_size`, and a `batch.max_size` below 1
+  becomes 100.
+- `retry_failed_individually` also accepts true (3) and false (0).
+- `database.url` also accepts `postgres://`, `postgresql+asyncpg://` and `jdbc:postgresql://`. Its user and
+  password win over `database.username` and `database.password`. `ssl=true` means `sslmode=verify-full`.
+- `execution_service.max_connections` must be at least `batch.max_concurrent`, `retry.max_delay_ms` at least
+  `retry.initial_delay_ms`, and `server.request_timeout_s` more than `submission.wait_s`.
+"""
 
 
 @click.command(name="config")
@@ -29,15 +48,26 @@ def config(toml_path: Path | None, as_json: bool, as_docs: bool) -> None:
     if as_docs:
         click.echo(settings_reference(), nl=False)
         return
-    try:
-        loaded = load_settings(os.environ, toml_path)
-    except SettingsError as error:
-        click.echo(f"trade-service: {error}", err=True)
-        sys.exit(_EXIT_BAD_SETTINGS)
+    loaded = load_settings(os.environ, toml_path)
     if as_json:
-        click.echo(msgspec.json.format(msgspec.json.encode(as_data(loaded))))
+        print_json(
+            {
+                "file": None if loaded.file is None else str(loaded.file),
+                "settings": [
+                    {"name": name, "value": _plain(field, loaded), "origin": loaded.origins[name]}
+                    for name, field in FIELDS.items()
+                ],
+                "warnings": loaded.warnings,
+            }
+        )
     else:
         _print_table(loaded)
+
+
+def _plain(field: SettingField, loaded: LoadedSettings) -> object:
+    """Numbers and lists keep their JSON types; secrets in texts are masked."""
+    value = loaded.settings.value(field)
+    return field.show(value) if isinstance(value, str) else value
 
 
 def _print_table(loaded: LoadedSettings) -> None:
@@ -45,9 +75,30 @@ def _print_table(loaded: LoadedSettings) -> None:
     table = Table(title=f"Settings ({loaded.file or 'no file'})", title_justify="left")
     for heading in ("setting", "value", "from"):
         table.add_column(heading, overflow="fold")
-    for row in rows(loaded):
-        style = "dim" if row.origin == "default" else "bold"
-        table.add_row(row.name, Text(row.value), Text(row.origin), style=style)
+    for name, field in FIELDS.items():
+        origin = loaded.origins[name]
+        value = Text(field.show(loaded.settings.value(field)))
+        table.add_row(name, value, Text(origin), style="dim" if origin == "default" else "bold")
     console.print(table)
     for warning in loaded.warnings:
         console.print(Text(f"warning: {warning}", style="yellow"), soft_wrap=True)
+
+
+def settings_reference() -> str:
+    """docs/settings.md, rendered from the declarations."""
+    parts = [_HEAD]
+    for section, struct in SECTIONS.items():
+        title = " ".join((struct.__doc__ or "").split())
+        parts.append(f"\n## {section}\n\n{title}\n\n| setting | environment | default | meaning |\n")
+        parts.append("| --- | --- | --- | --- |\n")
+        parts += (_line(field) for field in FIELDS.values() if field.section == section)
+    return "".join(parts)
+
+
+def _line(field: SettingField) -> str:
+    names = "<br>".join(f"`{name}`" for name in field.env_names)
+    default = field.show(field.default)
+    value = f"none: {field.about.none}" if field.default is None and field.about.none else f"`{default}`"
+    low, high = field.about.low, field.about.high
+    limits = "" if low is None or high is None else f" From {low} to {high}."
+    return f"| `{field.key}` | {names} | {value} | {field.about.help}{limits} |\n"

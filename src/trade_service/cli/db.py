@@ -7,18 +7,22 @@ from pathlib import Path
 import rich_click as click
 
 from trade_service.bootstrap.running import data_dir, open_database
-from trade_service.cli.interaction import NOT_DONE, confirmed, yes_option
 from trade_service.cli.running import (
+    NOT_DONE,
     CommandError,
     config_option,
+    confirmed,
     described,
+    run_on,
     run_until_done,
     run_until_stopped,
     say,
     settings_for,
+    yes_option,
 )
 from trade_service.settings.tree import Settings
 from trade_service.store.audit_reads import contents_of, server_of
+from trade_service.store.database import Database
 from trade_service.store.embedded import EmbeddedPostgres, delete_data, is_running
 from trade_service.store.migrate import check
 from trade_service.store.migrate import migrate as migrate_database
@@ -35,11 +39,14 @@ def status(toml_path: Path | None) -> None:
     """Show which database is used, its version, its migrations and its contents."""
     settings = settings_for(toml_path)
     click.echo(f"database     {described(settings)}")
-    if settings.database.url is None and not _exists(settings):
-        click.echo("state        not created yet: `trade-service serve`, `submit` or `db migrate` creates it")
-        return
     if settings.database.url is None:
-        click.echo(f"server       {'running' if is_running(data_dir(settings)) else 'not running'}")
+        folder = data_dir(settings)
+        if not folder.is_dir() or not any(folder.iterdir()):
+            click.echo(
+                "state        not created yet: `trade-service serve`, `submit` or `db migrate` creates it"
+            )
+            return
+        click.echo(f"server       {'running' if is_running(folder) else 'not running'}")
     run_until_done(lambda: _print_status(settings))
 
 
@@ -47,8 +54,7 @@ def status(toml_path: Path | None) -> None:
 @config_option
 def migrate(toml_path: Path | None) -> None:
     """Migrate the database to this release, in place; also a database of the earlier service."""
-    settings = settings_for(toml_path)
-    run_until_done(lambda: _migrate(settings))
+    run_on(open_database, toml_path, _migrate)
 
 
 @db.command()
@@ -76,11 +82,6 @@ def reset(*, yes: bool, toml_path: Path | None) -> None:
         sys.exit(NOT_DONE)
     run_until_done(lambda: delete_data(folder))
     click.echo(f"Deleted the database in {folder}.")
-
-
-def _exists(settings: Settings) -> bool:
-    folder = data_dir(settings)
-    return folder.is_dir() and any(folder.iterdir())
 
 
 def _refuse_external(settings: Settings, advice: str) -> None:
@@ -113,9 +114,8 @@ async def _print_status(settings: Settings) -> None:
     click.echo(f"attempts     {contents.attempts:,}, open {contents.open_attempts:,}")
 
 
-async def _migrate(settings: Settings) -> None:
-    async with open_database(settings, say) as engine:
-        report = await migrate_database(engine, say)
+async def _migrate(database: Database) -> None:
+    report = await migrate_database(database, say)
     before = report.before or "nothing"
     click.echo(
         f"Migrated from {before} to {report.after}." if report.changed else f"Up to date ({report.after})."

@@ -1,10 +1,8 @@
 """`trade-service demo`: submits real orders through a service that fails in many ways, and audits the result."""
 
-import asyncio
 import random
 import sys
 import time
-from asyncio.subprocess import DEVNULL, PIPE
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -14,13 +12,13 @@ import rich_click as click
 from rich.console import Console
 from rich.panel import Panel
 
+from trade_service.bench.subprocesses import BenchError, address_of, child
 from trade_service.bootstrap.container import Services
 from trade_service.bootstrap.running import running_services
 from trade_service.cli.audit import print_audit
 from trade_service.cli.blotter_submission import BlotterSource, Submitting
 from trade_service.cli.demo_folder import database_folder, make_demo_folder, write_blotter
-from trade_service.cli.interaction import result_console
-from trade_service.cli.running import CommandError, run_until_done
+from trade_service.cli.running import CommandError, result_console, run_until_done
 from trade_service.cli.submit_view import print_incidents, print_outcomes, print_sentence, shown_progress
 from trade_service.cli.tally import Incidents, Tally
 from trade_service.observability.logs import configure_logs
@@ -42,8 +40,6 @@ NOT_ALL_GOOD = 1
 BATCH = 100
 FAULTY_CALLS = 5
 """One in this many calls fails."""
-START_S = 30.0
-STOP_S = 60.0
 CLASSES = (
     "reset_after",
     "error_500_partial",
@@ -119,7 +115,6 @@ async def _demo(folder: Path, orders: int, latency_ms: float, seed: int, out: Co
     out.print(
         f"Accepted twice: {twice}, lost: {lost}. {time.monotonic() - began:.1f} s in all.",
         style="bold green" if good else "bold red",
-        highlight=False,
     )
     return 0 if good else NOT_ALL_GOOD
 
@@ -169,7 +164,7 @@ def demo_settings(folder: Path, base_url: str) -> Settings:
 
 
 def _step(out: Console, line: str) -> None:
-    out.print(f"[bold cyan]>[/] {line}", highlight=False, soft_wrap=True)
+    out.print(f"[bold cyan]>[/] {line}", soft_wrap=True)
 
 
 def fault_script(orders: int, seed: int) -> list[str]:
@@ -191,33 +186,18 @@ async def demo_simulator(
     """Runs the simulator as a process that removes the folder and ends when this process ends, however it ends."""
     script = fault_script(orders, seed)
     command = [
-        sys.executable, "-m", "trade_service.cli.main", "simulate", "--port", "0", "--fresh",
+        "simulate", "--port", "0", "--fresh",
         "--latency-ms", str(latency_ms), "--seed", str(seed),
         "--script", ",".join(script),
         *(("--until-input-ends",) if keep else ("--keeper-of", str(folder))),
     ]  # fmt: skip
     for rate in RATES:
         command += ["--fault", rate]
-    process = await asyncio.create_subprocess_exec(
-        *command, stdin=PIPE, stdout=PIPE, stderr=DEVNULL, start_new_session=True
-    )
-    assert process.stdin is not None
-    assert process.stdout is not None
     try:
-        try:
-            async with asyncio.timeout(START_S):
-                line = (await process.stdout.readline()).decode()
-        except TimeoutError:
-            line = ""
-        address = next((word for word in line.split() if word.startswith("http")), None)
-        if address is None:
-            raise CommandError("the Execution Service simulator did not start: try `trade-service simulate`")
-        yield DemoSimulator(address.rstrip(","), tuple(sorted({step for step in script if step != "ok"})))
-    finally:
-        process.stdin.close()
-        try:
-            async with asyncio.timeout(STOP_S):
-                await process.wait()
-        except TimeoutError:
-            process.kill()
-            await process.wait()
+        async with child("trade_service.cli.main", *command) as process:
+            address = await address_of(process, "the Execution Service simulator")
+            yield DemoSimulator(address, tuple(sorted({step for step in script if step != "ok"})))
+    except BenchError:
+        raise CommandError(
+            "the Execution Service simulator did not start: try `trade-service simulate`"
+        ) from None

@@ -1,9 +1,7 @@
 """`trade-service keys`: creates, lists and revokes API keys."""
 
-from collections.abc import Awaitable, Callable
 from datetime import datetime
 from pathlib import Path
-from typing import TypeVar
 
 import rich_click as click
 from rich.console import Console
@@ -11,12 +9,10 @@ from rich.table import Table
 from rich.text import Text
 
 from trade_service.bootstrap.running import prepared_database
-from trade_service.cli.running import CommandError, config_option, run_until_done, say, settings_for
+from trade_service.cli.running import CommandError, config_option, run_on, say
 from trade_service.domain.access import GIVEN_ROLES, Role
 from trade_service.identity.api_keys import make_key
 from trade_service.store.key_store import PostgresKeys
-
-T = TypeVar("T")
 
 ROLES = [role.title for role in GIVEN_ROLES]
 MAX_NAME_CHARS = 60
@@ -37,7 +33,7 @@ def create(name: str, role: str, toml_path: Path | None) -> None:
     if not (name.isprintable() and name.strip() == name and 1 <= len(name) <= MAX_NAME_CHARS):
         raise CommandError(f"the name must be 1 to {MAX_NAME_CHARS} printable characters, got {name[:80]!r}")
     new = make_key(name, Role[role.upper()])
-    _on_keys(toml_path, lambda stored: stored.add(new.key))
+    run_on(prepared_database, toml_path, lambda database: PostgresKeys(database).add(new.key))
     say(f"Key {new.key.id} for {name}, role {role}. It is shown only once:")
     click.echo(new.text)
 
@@ -47,7 +43,7 @@ def create(name: str, role: str, toml_path: Path | None) -> None:
 def list_keys(toml_path: Path | None) -> None:
     """List all keys, including revoked ones."""
     table = Table("id", "name", "role", "created", "revoked")
-    for key in _on_keys(toml_path, PostgresKeys.all):
+    for key in run_on(prepared_database, toml_path, lambda database: PostgresKeys(database).all()):
         style = "dim" if key.revoked_at else None
         cells = (key.id, key.name, key.role.title, _moment(key.created_at), _moment(key.revoked_at))
         table.add_row(*map(Text, cells), style=style)
@@ -59,19 +55,9 @@ def list_keys(toml_path: Path | None) -> None:
 @config_option
 def revoke(which: str, toml_path: Path | None) -> None:
     """Revoke a key. Every replica refuses it after at most auth.api_key_max_age_s."""
-    for key in _on_keys(toml_path, lambda stored: stored.revoke(which)):
+    for key in run_on(prepared_database, toml_path, lambda database: PostgresKeys(database).revoke(which)):
         click.echo(f"Revoked key {key.id} of {key.name}.")
 
 
 def _moment(moment: datetime | None) -> str:
     return "" if moment is None else moment.strftime("%Y-%m-%d %H:%M")
-
-
-def _on_keys(toml_path: Path | None, work: Callable[[PostgresKeys], Awaitable[T]]) -> T:
-    settings = settings_for(toml_path)
-
-    async def run() -> T:
-        async with prepared_database(settings, say) as engine:
-            return await work(PostgresKeys(engine))
-
-    return run_until_done(run)

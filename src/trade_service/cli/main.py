@@ -8,7 +8,6 @@ from types import ModuleType
 
 import rich_click as click
 from click.exceptions import NoArgsIsHelpError
-from rich_click.utils import CommandGroupDict
 
 from trade_service import __version__
 
@@ -16,47 +15,45 @@ INTERRUPTED = 130
 UNUSABLE = 2
 BROKEN_PIPE = 141
 
-COMMANDS = {
-    "demo": (
-        "trade_service.cli.demo:demo",
-        "Submit 5,000 orders through a faulty Execution Service, then audit the result.",
-    ),
-    "serve": ("trade_service.cli.serve:serve", "Serve the HTTP API until stopped."),
-    "submit": (
-        "trade_service.cli.submit:submit",
-        "Submit a blotter file, or everything that was never submitted.",
-    ),
-    "top": (
-        "trade_service.cli.top:top",
-        "Watch a running service: throughput, latency, failures and their reasons.",
-    ),
-    "audit": ("trade_service.cli.audit:audit", "Prove that nothing was lost and nothing was accepted twice."),
-    "unknowns": (
-        "trade_service.cli.unknowns:unknowns",
-        "List executions with an unknown outcome, and what each waits for.",
-    ),
-    "show": ("trade_service.cli.show:show", "Show the history of one execution."),
-    "recover": ("trade_service.cli.recover:recover", "Recover a database that was restored from a backup."),
-    "resolve": ("trade_service.cli.resolve:resolve", "Resolve an unknown outcome manually."),
-    "requeue": ("trade_service.cli.requeue:requeue", "Submit rejected or exhausted executions again."),
-    "db": ("trade_service.cli.db:db", "Manage the database: status, migrate, start, reset."),
-    "simulate": (
-        "trade_service.cli.simulate:simulate",
-        "Run an Execution Service simulator with seeded faults.",
-    ),
-    "bench": (
-        "trade_service.cli.bench:bench",
-        "Benchmark this machine and write a report.",
-    ),
-    "keys": ("trade_service.cli.keys:keys", "Create, list and revoke API keys."),
-    "config": ("trade_service.cli.config:config", "Show every setting and where it came from."),
+GROUPS = {
+    "Daily work": {
+        "serve": ("trade_service.cli.serve", "Serve the HTTP API until stopped."),
+        "submit": (
+            "trade_service.cli.submit",
+            "Submit a blotter file, or everything that was never submitted.",
+        ),
+        "top": (
+            "trade_service.cli.top",
+            "Watch a running service: throughput, latency, failures and their reasons.",
+        ),
+        "audit": ("trade_service.cli.audit", "Prove that nothing was lost and nothing was accepted twice."),
+    },
+    "Troubleshooting": {
+        "unknowns": (
+            "trade_service.cli.unknowns",
+            "List executions with an unknown outcome, and what each waits for.",
+        ),
+        "show": ("trade_service.cli.unknowns", "Show the history of one execution."),
+        "resolve": ("trade_service.cli.unknowns", "Resolve an unknown outcome manually."),
+        "requeue": ("trade_service.cli.requeue", "Submit rejected or exhausted executions again."),
+        "recover": ("trade_service.cli.audit", "Recover a database that was restored from a backup."),
+    },
+    "Trying it out": {
+        "demo": (
+            "trade_service.cli.demo",
+            "Submit 5,000 orders through a faulty Execution Service, then audit the result.",
+        ),
+        "simulate": ("trade_service.cli.simulate", "Run an Execution Service simulator with seeded faults."),
+        "bench": ("trade_service.cli.bench", "Benchmark this machine and write a report."),
+    },
+    "Administration": {
+        "db": ("trade_service.cli.db", "Manage the database: status, migrate, start, reset."),
+        "keys": ("trade_service.cli.keys", "Create, list and revoke API keys."),
+        "config": ("trade_service.cli.config", "Show every setting and where it came from."),
+    },
 }
-GROUPS: list[CommandGroupDict] = [
-    {"name": "Daily work", "commands": ["serve", "submit", "top", "audit"]},
-    {"name": "Troubleshooting", "commands": ["unknowns", "show", "resolve", "requeue", "recover"]},
-    {"name": "Trying it out", "commands": ["demo", "simulate", "bench"]},
-    {"name": "Administration", "commands": ["db", "keys", "config"]},
-]
+"""The groups of the help page: for each command its module and its summary."""
+COMMANDS = {name: place for group in GROUPS.values() for name, place in group.items()}
 
 
 class LazyGroup(click.RichGroup):
@@ -72,11 +69,10 @@ class LazyGroup(click.RichGroup):
         """The command of that name; on the help page only its name and summary."""
         if cmd_name not in COMMANDS:
             return None
-        place, summary = COMMANDS[cmd_name]
+        module, summary = COMMANDS[cmd_name]
         if self._listing:
             return click.Command(cmd_name, help=summary)
-        module, _, name = place.partition(":")
-        command: click.Command = getattr(_imported(module), name)
+        command: click.Command = getattr(_imported(module), cmd_name)
         return command
 
     def format_help(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
@@ -89,7 +85,13 @@ class LazyGroup(click.RichGroup):
 
 
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
-@click.rich_config(help_config=click.RichHelpConfiguration(command_groups={"trade-service": GROUPS}))
+@click.rich_config(
+    help_config=click.RichHelpConfiguration(
+        command_groups={
+            "trade-service": [{"name": name, "commands": list(group)} for name, group in GROUPS.items()]
+        }
+    )
+)
 @click.version_option(__version__, prog_name="trade-service")
 def cli() -> None:
     """Takes trade orders, slices them into executions and submits those in bulk: nothing lost, nothing twice."""

@@ -2,7 +2,6 @@
 
 import sys
 from collections import Counter
-from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -10,17 +9,18 @@ import rich_click as click
 from rich.console import Console
 from rich.text import Text
 
-from trade_service.cli.interaction import (
+from trade_service.bootstrap.running import operating
+from trade_service.cli.running import (
     NOT_DONE,
-    as_operator,
+    config_option,
     confirmed,
-    operator_option,
-    reason_option,
+    operator_options,
+    options,
     result_console,
     result_table,
+    run_on,
     yes_option,
 )
-from trade_service.cli.running import config_option, options
 from trade_service.domain.errors import shorten
 from trade_service.domain.executions import QUANTITY_RETURNED, SubmissionState
 from trade_service.domain.money import shown
@@ -30,7 +30,7 @@ from trade_service.trading.requeueing import MAX_REQUEUE, Requeue, Requeued, Req
 
 SHOWN = 200
 MESSAGE_WIDTH = 80
-_MOMENTS = ["%Y-%m-%dT%H:%M:%S%z", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d"]
+_MOMENT = click.DateTime(["%Y-%m-%dT%H:%M:%S%z", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d"])
 _selecting = options(
     click.option(
         "--state",
@@ -47,13 +47,11 @@ _selecting = options(
     ),
     click.option(
         "--since",
-        type=click.DateTime(_MOMENTS),
+        type=_MOMENT,
         metavar="TIME",
         help="Only last attempts at this time or later, such as 2026-03-02T08:00:00; UTC unless it has an offset.",
     ),
-    click.option(
-        "--until", type=click.DateTime(_MOMENTS), metavar="TIME", help="Only last attempts before this time."
-    ),
+    click.option("--until", type=_MOMENT, metavar="TIME", help="Only last attempts before this time."),
     click.option(
         "--order", "orders", multiple=True, type=int, help="Only the order with this order id; repeatable."
     ),
@@ -65,8 +63,7 @@ _selecting = options(
 @click.argument("execution_ids", type=int, nargs=-1)
 @_selecting
 @click.option("--dry-run", is_flag=True, help="Show what would be done; change nothing.")
-@reason_option
-@operator_option
+@operator_options
 @yes_option
 @config_option
 def requeue(
@@ -89,66 +86,58 @@ def requeue(
         tuple(SubmissionState(state) for state in states or sorted(QUANTITY_RETURNED)),
         codes, _with_offset(since), _with_offset(until), orders, destinations,
     )  # fmt: skip
-    run = _Run(result_console(), Requeue(operator, reason), yes=yes, dry_run=dry_run)
-    done = as_operator(toml_path, lambda operators: run.requeue(operators, execution_ids or wanted))
+    plan = Requeue(operator or "-", reason or "dry run", dry_run=True)
+    command = None if dry_run else Requeue(operator, reason)
+    done = run_on(
+        operating,
+        toml_path,
+        lambda operators: _requeue(operators, execution_ids or wanted, plan, command, yes=yes),
+    )
     sys.exit(0 if done else NOT_DONE)
 
 
-class _Run:
-    """One run of the command."""
+async def _requeue(
+    operators: OperatorService, what: tuple[int, ...] | RequeueFilter, plan: Requeue, command: Requeue | None, *,
+    yes: bool,
+) -> bool:  # fmt: skip
+    """Shows the plan, then asks and requeues if there is a command; returns whether that is possible for all."""
+    console = result_console()
+    ids, more = await operators.select(what) if isinstance(what, RequeueFilter) else (list(what), False)
+    if not ids:
+        console.print("No execution matches.", style="bold green")
+        return True
+    preview = await operators.requeue(ids, plan)
+    good = sum(one.error is None for one in preview)
+    _print_preview(preview, good, console)
+    if more:
+        console.print(f"More than {MAX_REQUEUE:,} executions match: run the command again for the rest.")
+    if command is None or not good:
+        return good == len(preview)
+    if not confirmed(f"Requeue {good:,} executions?", yes=yes):
+        console.print("Nothing was changed.")
+        return False
+    results = await operators.requeue(ids, command)
+    refusals = Counter(one.error.code for one in results if one.error is not None)
+    refused = "".join(f", {count:,} refused ({code})" for code, count in refusals.items())
+    done = len(results) - refusals.total()
+    console.print(
+        f"{done:,} requeued{refused}. A running service reconciles them, then sends them.",
+        style="bold red" if refusals else "bold green",
+        soft_wrap=True,
+    )
+    return not refusals
 
-    def __init__(self, console: Console, requeue: Requeue, *, yes: bool, dry_run: bool) -> None:
-        self._console = console
-        self._requeue = requeue
-        self._yes = yes
-        self._dry_run = dry_run
 
-    async def requeue(self, operators: OperatorService, what: tuple[int, ...] | RequeueFilter) -> bool:
-        """Shows a preview, asks, requeues; returns whether all were requeued."""
-        ids, more = await operators.select(what) if isinstance(what, RequeueFilter) else (list(what), False)
-        if not ids:
-            self._console.print("No execution matches.", style="bold green")
-            return True
-        preview = await self._preview(operators, ids)
-        good = sum(one.error is None for one in preview)
-        if more:
-            self._console.print(
-                f"More than {MAX_REQUEUE:,} executions match: run the command again for the rest."
-            )
-        if self._dry_run or not good:
-            return good == len(preview)
-        if not confirmed(f"Requeue {good:,} executions?", yes=self._yes):
-            self._console.print("Nothing was changed.")
-            return False
-        results = await operators.requeue(ids, self._requeue)
-        return self._reported(results)
-
-    async def _preview(self, operators: OperatorService, ids: Sequence[int]) -> list[Requeued]:
-        dry = Requeue(self._requeue.actor or "-", self._requeue.reason or "dry run", dry_run=True)
-        preview = await operators.requeue(ids, dry)
-        table = result_table(
-            "Preview", "execution>", "order id>", "quantity>", "order has>", "ended", "why", "then"
-        )
-        for one in preview[:SHOWN]:
-            table.add_row(*_row(one), style=None if one.error is None else "red")
-        self._console.print(table)
-        if len(preview) > SHOWN:
-            self._console.print(f"... and {len(preview) - SHOWN:,} more", highlight=False)
-        good = sum(one.error is None for one in preview)
-        self._console.print(f"{good:,} of {len(preview):,} can be requeued.", highlight=False)
-        return preview
-
-    def _reported(self, results: Sequence[Requeued]) -> bool:
-        good = sum(one.error is None for one in results)
-        refusals = Counter(one.error.code for one in results if one.error is not None)
-        refused = "".join(f", {count:,} refused ({code})" for code, count in refusals.items())
-        self._console.print(
-            f"{good:,} requeued{refused}. A running service reconciles them, then sends them.",
-            style="bold green" if good == len(results) else "bold red",
-            highlight=False,
-            soft_wrap=True,
-        )
-        return good == len(results)
+def _print_preview(preview: list[Requeued], good: int, console: Console) -> None:
+    table = result_table(
+        "Preview", "execution>", "order id>", "quantity>", "order has>", "ended", "why", "then"
+    )
+    for one in preview[:SHOWN]:
+        table.add_row(*_row(one), style=None if one.error is None else "red")
+    console.print(table)
+    if len(preview) > SHOWN:
+        console.print(f"... and {len(preview) - SHOWN:,} more")
+    console.print(f"{good:,} of {len(preview):,} can be requeued.")
 
 
 def _row(one: Requeued) -> tuple[str | Text, ...]:

@@ -1,28 +1,33 @@
-"""What the commands share: settings, the event loop, signals, messages to the user."""
+"""What the commands share: settings, the event loop, signals, options, questions and output."""
 
 import asyncio
 import contextlib
+import getpass
 import os
 import signal
 import sys
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Any, TypeVar
 
 import msgspec
 import rich_click as click
+from rich.console import Console
+from rich.table import Table
 
 from trade_service.masking import mask_url
 from trade_service.observability.logs import configure_logs
+from trade_service.section import root_url
 from trade_service.settings.load import load_settings
 from trade_service.settings.tree import Settings
 
+S = TypeVar("S")
 T = TypeVar("T")
 
+NOT_DONE = 1
 TERMINATED = 143
-config_option = click.option(
-    "--config", "toml_path", type=click.Path(path_type=Path), help="TOML file with settings."
-)
+WIDTH_WITHOUT_TERMINAL = 140
 
 
 def options(*decorators: Callable[..., Any]) -> Callable[..., Any]:
@@ -36,13 +41,73 @@ def options(*decorators: Callable[..., Any]) -> Callable[..., Any]:
     return decorated
 
 
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError):
+        return ""
+
+
+config_option = click.option(
+    "--config", "toml_path", type=click.Path(path_type=Path), help="TOML file with settings."
+)
+yes_option = click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
+operator_options = options(
+    click.option("--reason", default="", help="Reason (required; stored in the audit trail)."),
+    click.option(
+        "--operator", default=_user, help="Your name, stored in the audit trail.  [default: your user name]"
+    ),
+)
+
+
 class CommandError(Exception):
     """A command cannot do what was asked; the message is one line that says what to do."""
+
+
+def checked_url(_: click.Context, parameter: click.Parameter, value: str | None) -> str | None:
+    """A click callback: an address that paths are appended to."""
+    try:
+        return None if value is None else root_url(value)
+    except ValueError as error:
+        raise click.BadParameter(f"must be {error}", param_hint=parameter.opts[0]) from None
 
 
 def say(line: str) -> None:
     """Prints a message for the user on standard error; standard output is for results."""
     click.echo(line, err=True)
+
+
+def print_json(value: object) -> None:
+    """Prints a result for programs."""
+    click.echo(msgspec.json.format(msgspec.json.encode(value)))
+
+
+def result_console() -> Console:
+    """Standard output; without a terminal, as wide as the tables need."""
+    console = Console(highlight=False)
+    return console if console.is_terminal else Console(width=WIDTH_WITHOUT_TERMINAL, highlight=False)
+
+
+def result_table(title: str | None, *columns: str) -> Table:
+    """A table without borders. A column whose name ends in ">" is aligned right; the others wrap."""
+    table = Table(title=title, title_justify="left", show_edge=False, pad_edge=False)
+    for name in columns:
+        right = name.endswith(">")
+        table.add_column(
+            name.removesuffix(">"),
+            justify="right" if right else "left",
+            overflow="ellipsis" if right else "fold",
+        )
+    return table
+
+
+def confirmed(question: str, *, yes: bool) -> bool:
+    """Whether to go on: asks, unless `yes`. Raises CommandError without a terminal."""
+    if yes:
+        return True
+    if not sys.stdin.isatty():
+        raise CommandError("there is no terminal to ask on: check the output above, then give --yes")
+    return click.confirm(question)
 
 
 def settings_for(
@@ -68,6 +133,21 @@ def described(settings: Settings) -> str:
 
     url = settings.database.url
     return f"embedded PostgreSQL in {data_dir(settings)}" if url is None else mask_url(url)
+
+
+def run_on(
+    opened: Callable[[Settings, Callable[[str], None]], AbstractAsyncContextManager[S]],
+    toml_path: Path | None,
+    work: Callable[[S], Awaitable[T]],
+) -> T:
+    """Loads the settings, opens a part of the service for them, and runs the work on it."""
+    settings = settings_for(toml_path)
+
+    async def run() -> T:
+        async with opened(settings, say) as part:
+            return await work(part)
+
+    return run_until_done(run)
 
 
 def run_until_done(main: Callable[[], Coroutine[Any, Any, T]]) -> T:
@@ -126,14 +206,10 @@ def on_signal(number: signal.Signals, action: Callable[[], None]) -> None:
 
 
 def _run(coroutine: Coroutine[Any, Any, T]) -> T:
-    with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-        return runner.run(coroutine)
-
-
-def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
-    """uvloop where it exists: it halves the cost of the loop."""
+    """On uvloop where it exists: it halves the cost of the loop."""
     if sys.platform == "win32":
-        return None
+        return asyncio.run(coroutine)
     import uvloop
 
-    return uvloop.new_event_loop
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        return runner.run(coroutine)

@@ -1,6 +1,7 @@
 """`trade-service simulate`: runs the Execution Service simulator until it is stopped."""
 
 import asyncio
+import contextlib
 import sys
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from execution_simulator.ledger_file import LedgerFileError
 from execution_simulator.profiles import PROFILES
 from execution_simulator.server import RunningSimulator, SimulatorSettings, running_simulator
 from execution_simulator.settings import parse_fault_rates
+from trade_service.bench.subprocesses import until_input_ends
 from trade_service.cli.running import CommandError, options, run_until_stopped
 
 SHOWN_REPEATS = 20
@@ -92,10 +94,10 @@ def simulate(
     """
     settings = _settings(**options)
     books = _books_path(books_path, fresh=fresh)
-    kept = until_input_ends or keeper_of is not None
+    with_parent = until_input_ends or keeper_of is not None
     try:
         run_until_stopped(
-            lambda stopping: _simulate(settings, host, port, stopping, books, until_input_ends=kept)
+            lambda stopping: _simulate(settings, host, port, stopping, books, with_parent=with_parent)
         )
     except LedgerFileError as error:
         raise CommandError(f"{error} with --books, or use --fresh") from None
@@ -146,7 +148,7 @@ def _settings(
 
 async def _simulate(
     settings: SimulatorSettings, host: str, port: int, stopping: asyncio.Event,
-    books_path: Path | None, *, until_input_ends: bool,
+    books_path: Path | None, *, with_parent: bool,
 ) -> None:  # fmt: skip
     try:
         async with running_simulator(settings, host, port, books_path) as simulator:
@@ -155,8 +157,10 @@ async def _simulate(
                 held = f"{simulator.books.total:,} executions so far"
                 click.echo(f"Its ledger is {books_path} ({held}); --fresh starts with an empty one")
             sys.stdout.flush()
-            if until_input_ends:
-                await _until_parent_is_gone(stopping)
+            if with_parent:
+                # Any end of the parent closes standard input, `kill -9` included.
+                with contextlib.suppress(asyncio.CancelledError):
+                    await until_input_ends(stopping.wait())
             else:
                 await stopping.wait()
                 _print_ledger(simulator)
@@ -164,18 +168,6 @@ async def _simulate(
         raise CommandError(
             f"cannot listen on {host}:{port}: {error.strerror}; choose another --port"
         ) from error
-
-
-async def _until_parent_is_gone(stopping: asyncio.Event) -> None:
-    """Waits for the end of standard input, which any end of the parent closes, `kill -9` included."""
-    loop = asyncio.get_running_loop()
-    reader = asyncio.StreamReader()
-    transport, _ = await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
-    ended, stopped = asyncio.ensure_future(reader.read()), asyncio.ensure_future(stopping.wait())
-    await asyncio.wait((ended, stopped), return_when=asyncio.FIRST_COMPLETED)
-    ended.cancel()
-    stopped.cancel()
-    transport.close()
 
 
 def _print_ledger(simulator: RunningSimulator) -> None:

@@ -19,8 +19,14 @@ from trade_service.cli.blotter_submission import (
     kept,
     require_readable,
 )
-from trade_service.cli.interaction import result_console
-from trade_service.cli.running import CommandError, config_option, run_until_done, say, settings_for
+from trade_service.cli.running import (
+    CommandError,
+    config_option,
+    result_console,
+    run_until_done,
+    say,
+    settings_for,
+)
 from trade_service.cli.submit_view import (
     print_bad_lines,
     print_dry_run,
@@ -132,7 +138,7 @@ class _Submit:
             reference = await PostgresReferenceReads(engine).load()
             source = await self._open(name, reference)
             checked = await check_blotter(source, BlotterPreview(engine), tally)
-        print_bad_lines(tally, self._out, self._errors_name)
+        print_bad_lines(tally, self._out, self._errors_path)
         if dry_run:
             print_dry_run(tally, checked, reference, self._out)
         elif tally.bad_lines:
@@ -148,7 +154,7 @@ class _Submit:
 
     def _report(self, tally: Tally, elapsed_s: float) -> None:
         print_outcomes(tally, self._out)
-        print_bad_lines(tally, self._out, self._errors_name)
+        print_bad_lines(tally, self._out, self._errors_path)
         print_sentence(tally, elapsed_s, self._out)
         unfinished = tally.executions - tally.finished
         if unfinished:
@@ -156,7 +162,3 @@ class _Submit:
                 f"trade-service: stopped while {unfinished:,} executions had no result. Nothing is lost: run the "
                 "same command again to continue; nothing is sent twice"
             )
-
-    @property
-    def _errors_name(self) -> str | None:
-        return None if self._errors_path is None else str(self._errors_path)

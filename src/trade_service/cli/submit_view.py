@@ -5,13 +5,14 @@ import contextlib
 import time
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 from rich.console import Console, RenderableType
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
 from trade_service.cli.blotter_submission import Checked
-from trade_service.cli.interaction import result_table
+from trade_service.cli.running import result_table
 from trade_service.cli.tally import Incidents, Tally
 from trade_service.domain.errors import shorten
 from trade_service.domain.reference import ReferenceData
@@ -126,17 +127,17 @@ def print_outcomes(tally: Tally, console: Console) -> None:
         console.print(table)
 
 
-def print_bad_lines(tally: Tally, console: Console, errors_file: str | None) -> None:
+def print_bad_lines(tally: Tally, console: Console, errors_file: Path | None) -> None:
     """Prints the number of bad lines, and the first of them one by one."""
     if not tally.bad_lines:
         return
     where = f", all of them in {errors_file}" if errors_file else ""
-    console.print(f"{tally.bad_lines:,} bad lines{where}:", style="red", highlight=False)
+    console.print(f"{tally.bad_lines:,} bad lines{where}:", style="red")
     for error in tally.first_errors:
         console.print(Text(f"  {error}"), soft_wrap=True)
     if tally.bad_lines > len({error.line for error in tally.first_errors}):
         hint = "" if errors_file else "; --errors FILE writes them all"
-        console.print(f"  ... and more{hint}", highlight=False)
+        console.print(f"  ... and more{hint}")
 
 
 def print_sentence(tally: Tally, elapsed_s: float, console: Console) -> None:
@@ -153,7 +154,6 @@ def print_sentence(tally: Tally, elapsed_s: float, console: Console) -> None:
     console.print(
         f"{tally.executions:,} executions in {elapsed_s:.1f} s ({rate:,.0f}/s){known}: {', '.join(parts)}.",
         style="bold green" if tally.is_all_good else "bold red",
-        highlight=False,
         soft_wrap=True,
     )
 
@@ -170,7 +170,6 @@ def print_dry_run(tally: Tally, checked: Checked, reference: ReferenceData, cons
         f"{checked.rest:,} known ones with something left to send, {checked.done:,} known ones sent before, "
         f"{tally.bad_lines:,} bad lines.",
         style="bold red" if tally.bad_lines else "bold green",
-        highlight=False,
         soft_wrap=True,
     )
 

@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Mapping
 
 import aiohttp
 import msgspec
@@ -14,12 +14,13 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from trade_service.cli.running import CommandError, run_until_done
-from trade_service.section import root_url
+from trade_service.cli.running import CommandError, checked_url, run_until_done
 
 Key = tuple[str, frozenset[tuple[str, str]]]
 
 TIMEOUT_S = 5.0
+EXECUTIONS = "trade_service_executions_total"
+DURATION = "trade_service_batch_duration_seconds"
 STAGES = ("queue", "claim", "call", "record")
 SHOWN_REASONS = 8
 MAX_BYTES = 10_000_000
@@ -64,76 +65,42 @@ class Scrape(msgspec.Struct, frozen=True):
         return dict(sums)
 
 
-class Figures(msgspec.Struct, frozen=True):
-    """Rates per second between two scrapes, and gauges of the second."""
+class Figures:
+    """Rates per second between two scrapes, and the gauges of the second in `after`.
 
-    accepted_rate: float
-    failed_rate: float
-    recovered_rate: float
-    """Accepted only after a retry or reconciliation; the latter are not in `accepted_rate`."""
-    calls_rate: float
-    requests_rate: float
-    executions_a_batch: float | None
-    """Between the scrapes; None when no batch was sent."""
-    stage_ms: Mapping[str, float]
-    """Mean time of each stage of a batch that occurred."""
-    open_executions: Mapping[str, float]
-    queue: float
-    queue_limit: float
-    in_flight: float
-    concurrency_limit: float
-    circuit: str
-    oldest_unknown_s: float
-    alarms: float
-    reasons: tuple[tuple[str, float], ...]
-    """Codes other than OK with their counts since the service started, the most frequent first."""
+    A service that was restarted in between counts from zero.
+    """
 
-    @classmethod
-    def between(cls, before: Scrape, after: Scrape) -> "Figures":
-        """The figures at `after`. A service that was restarted in between counts from zero."""
-        elapsed_s = max(after.at_s - before.at_s, 1e-9)
-
-        def grown(name: str, **labels: str) -> float:
-            now, then = after.total(name, **labels), before.total(name, **labels)
-            return now - then if now >= then else now
-
-        executions = "trade_service_executions_total"
-        accepted = grown(executions, state="accepted")
-        failed = grown(executions, state="rejected") + grown("trade_service_exhausted_executions_total")
-        batches = grown("trade_service_batch_size_count")
-        circuit = after.by("trade_service_circuit_state", "state")
-        reasons = after.by(executions, "code")
-        return cls(
-            accepted_rate=accepted / elapsed_s,
-            failed_rate=failed / elapsed_s,
-            recovered_rate=grown("trade_service_recovered_executions_total") / elapsed_s,
-            calls_rate=grown("trade_service_calls_total") / elapsed_s,
-            requests_rate=grown("http_requests_total") / elapsed_s,
-            executions_a_batch=grown("trade_service_batch_size_sum") / batches if batches else None,
-            stage_ms=_stage_ms(grown),
-            open_executions=after.by("trade_service_open_executions", "state"),
-            queue=after.total("trade_service_queue_executions"),
-            queue_limit=after.total("trade_service_queue_limit"),
-            in_flight=after.total("trade_service_batches_in_flight"),
-            concurrency_limit=after.total("trade_service_concurrency_limit"),
-            circuit=next((state for state, value in circuit.items() if value), "unknown"),
-            oldest_unknown_s=after.total("trade_service_oldest_unknown_seconds"),
-            alarms=after.total("trade_service_alarms_total"),
-            reasons=_most(reasons.items()),
+    def __init__(self, before: Scrape, after: Scrape) -> None:
+        self.before = before
+        self.after = after
+        self.accepted_rate = self.rate(EXECUTIONS, state="accepted")
+        self.failed_rate = self.rate(EXECUTIONS, state="rejected") + self.rate(
+            "trade_service_exhausted_executions_total"
         )
+        batches = self._growth("trade_service_batch_size_count")
+        self.executions_a_batch = self._growth("trade_service_batch_size_sum") / batches if batches else None
+        """None when no batch was sent."""
+        counts = {stage: self._growth(f"{DURATION}_count", stage=stage) for stage in STAGES}
+        self.stage_ms = {
+            stage: self._growth(f"{DURATION}_sum", stage=stage) / count * 1000
+            for stage, count in counts.items()
+            if count
+        }
+        """Mean time of each stage of a batch that occurred."""
+        states = after.by("trade_service_circuit_state", "state").items()
+        self.circuit = next((state for state, value in states if value), "unknown")
+        reasons = [item for item in after.by(EXECUTIONS, "code").items() if item[0] != "OK" and item[1]]
+        self.reasons = sorted(reasons, key=lambda one: (-one[1], one[0]))[:SHOWN_REASONS]
+        """Codes other than OK with their counts since the service started, the most frequent first."""
 
+    def rate(self, name: str, **labels: str) -> float:
+        """The growth of a counter per second."""
+        return self._growth(name, **labels) / max(self.after.at_s - self.before.at_s, 1e-9)
 
-def _stage_ms(grown: Callable[..., float]) -> dict[str, float]:
-    name = "trade_service_batch_duration_seconds"
-    counts = {stage: grown(f"{name}_count", stage=stage) for stage in STAGES}
-    return {
-        stage: grown(f"{name}_sum", stage=stage) / count * 1000 for stage, count in counts.items() if count
-    }
-
-
-def _most(counts: Iterable[tuple[str, float]]) -> tuple[tuple[str, float], ...]:
-    reasons = [(code, count) for code, count in counts if code != "OK" and count]
-    return tuple(sorted(reasons, key=lambda one: (-one[1], one[0]))[:SHOWN_REASONS])
+    def _growth(self, name: str, **labels: str) -> float:
+        now, then = self.after.total(name, **labels), self.before.total(name, **labels)
+        return now - then if now >= then else now
 
 
 class Away(CommandError):
@@ -141,7 +108,13 @@ class Away(CommandError):
 
 
 @click.command()
-@click.option("--url", default="http://127.0.0.1:8082", show_default=True, help="Address of the service.")
+@click.option(
+    "--url",
+    default="http://127.0.0.1:8082",
+    show_default=True,
+    callback=checked_url,
+    help="Address of the service.",
+)
 @click.option(
     "--every",
     "every_s",
@@ -160,11 +133,7 @@ def top(url: str, every_s: float, times: int | None, key: str | None) -> None:
     It continues when the service is away for a while. A terminal shows the view in place; elsewhere each update
     is printed below the last.
     """
-    try:
-        address = root_url(url)
-    except ValueError as error:
-        raise click.BadParameter(f"must be {error}", param_hint="--url") from None
-    run_until_done(lambda: _watch(address, every_s, times, key))
+    run_until_done(lambda: _watch(url, every_s, times, key))
 
 
 async def _watch(url: str, every_s: float, times: int | None, key: str | None) -> None:
@@ -182,7 +151,7 @@ async def _watch(url: str, every_s: float, times: int | None, key: str | None) -
                 except Away as away:
                     after, view = before, Group(Text(str(away), style="red"))
                 else:
-                    view = rendered(url, Figures.between(before, after))
+                    view = rendered(url, Figures(before, after))
                 if console.is_terminal:
                     live.update(view, refresh=True)
                 else:
@@ -231,49 +200,27 @@ def rendered(url: str, figures: Figures) -> Group:
 
 def _flow(figures: Figures) -> Table:
     table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 3, 0, 0))
-    size = figures.executions_a_batch
-    old = figures.oldest_unknown_s
-    table.add_row(
-        "accepted", f"[green]{figures.accepted_rate:,.0f}/s[/]", "failed", _red(figures.failed_rate, "/s")
-    )
-    table.add_row(
-        "calls",
-        f"{figures.calls_rate:,.1f}/s",
-        "executions a batch",
-        "–" if size is None else f"{size:,.1f}",
-    )
-    table.add_row(
-        "requests",
-        f"{figures.requests_rate:,.0f}/s",
-        "batches in flight",
-        f"{figures.in_flight:.0f} of {figures.concurrency_limit:.0f}",
-    )
-    table.add_row(
-        "queue",
-        f"{figures.queue:,.0f} of {figures.queue_limit:,.0f}",
-        "circuit",
-        figures.circuit if figures.circuit == "closed" else f"[red]{figures.circuit}[/]",
-    )
-    table.add_row(
-        "oldest unknown",
-        f"[red]{old:,.0f} s[/]" if old > OLD_S else f"{old:,.0f} s",
-        "alarms",
-        _red(figures.alarms),
-    )
-    table.add_row("recovered", f"{figures.recovered_rate:,.1f}/s", "success", _success(figures))
-    open_ = ", ".join(f"{count:,.0f} {state}" for state, count in figures.open_executions.items() if count)
-    table.add_row("open", open_ or "none", "ms a batch", _stages(figures))
+    gauge, rate = figures.after.total, figures.rate
+    accepted, failed, size = figures.accepted_rate, figures.failed_rate, figures.executions_a_batch
+    success = f"{100 * accepted / (accepted + failed):.1f} %" if accepted + failed else "–"
+    in_flight, limit = gauge("trade_service_batches_in_flight"), gauge("trade_service_concurrency_limit")
+    queue, queue_limit = gauge("trade_service_queue_executions"), gauge("trade_service_queue_limit")
+    circuit = figures.circuit if figures.circuit == "closed" else f"[red]{figures.circuit}[/]"
+    old_s = gauge("trade_service_oldest_unknown_seconds")
+    oldest = f"[red]{old_s:,.0f} s[/]" if old_s > OLD_S else f"{old_s:,.0f} s"
+    states = figures.after.by("trade_service_open_executions", "state").items()
+    open_ = ", ".join(f"{count:,.0f} {state}" for state, count in states if count) or "none"
+    stages = ", ".join(f"{stage} {mean_ms:,.1f}" for stage, mean_ms in figures.stage_ms.items()) or "–"
+    calls, requests = rate("trade_service_calls_total"), rate("http_requests_total")
+    recovered = rate("trade_service_recovered_executions_total")
+    table.add_row("accepted", f"[green]{accepted:,.0f}/s[/]", "failed", _red(failed, "/s"))
+    table.add_row("calls", f"{calls:,.1f}/s", "executions a batch", "–" if size is None else f"{size:,.1f}")
+    table.add_row("requests", f"{requests:,.0f}/s", "batches in flight", f"{in_flight:.0f} of {limit:.0f}")
+    table.add_row("queue", f"{queue:,.0f} of {queue_limit:,.0f}", "circuit", circuit)
+    table.add_row("oldest unknown", oldest, "alarms", _red(gauge("trade_service_alarms_total")))
+    table.add_row("recovered", f"{recovered:,.1f}/s", "success", success)
+    table.add_row("open", open_, "ms a batch", stages)
     return table
-
-
-def _success(figures: Figures) -> str:
-    settled = figures.accepted_rate + figures.failed_rate
-    return f"{100 * figures.accepted_rate / settled:.1f} %" if settled else "–"
-
-
-def _stages(figures: Figures) -> str:
-    times = [f"{stage} {figures.stage_ms[stage]:,.1f}" for stage in STAGES if stage in figures.stage_ms]
-    return ", ".join(times) or "–"
 
 
 def _reasons(figures: Figures) -> Table | Text:
