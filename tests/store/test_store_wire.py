@@ -166,7 +166,7 @@ async def test_commit_stands_when_the_goodbye_of_a_renewed_connection_is_not_ans
     async with asyncio.timeout(10):
         async with database.session() as session:
             await session.fetch(Statement.parsed("SELECT 1"))
-            await database.renew()
+            database.renew()
             proxy.stalled.clear()
     proxy.stalled.set()
     assert await store_on(database).states([1]) == ()

@@ -1,12 +1,11 @@
 """PostgreSQL through asyncpg: a pool with fair turns, whose sessions all keep the promises made here."""
 
 import asyncio
-import sys
 from collections.abc import AsyncIterator
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, suppress
 from decimal import Decimal
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, NamedTuple, Self, TypeAlias
+from typing import Any, NamedTuple, Self, TypeAlias
 
 import asyncpg
 import msgspec
@@ -16,14 +15,7 @@ from trade_service.store.statements import Statement
 from trade_service.store.store_settings import StoreSettings
 from trade_service.submission.ports import StoreUnavailable
 
-if TYPE_CHECKING:
-    from asyncpg.pool import PoolConnectionProxy
-
-    _Pool = asyncpg.Pool[asyncpg.Record]
-    _New = asyncpg.Connection[asyncpg.Record]
-
-Connection: TypeAlias = "PoolConnectionProxy[asyncpg.Record]"
-"""A connection of asyncpg, lent by the pool."""
+Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
 
 APPLICATION_NAME = "trade-service"
 
@@ -49,10 +41,12 @@ SELECT set_config('synchronous_commit', 'on', true) WHERE current_setting('synch
 """Behind a PgBouncer no setting of a session lasts, so it travels in the same message as BEGIN."""
 
 _ANSWER_MARGIN_S = 5.0
-"""How much longer than the server we wait for an answer before we give up: the network may be gone."""
+"""How much longer than the server's own time-out we wait for an answer: the network may be gone."""
 _GOODBYE_S = 2.0
 """How long closing a connection may take. It is worth waiting for: closing cancels a statement that still runs,
 with the locks it holds."""
+_KEPT_STATEMENTS = 300
+"""More than the store has, so that lists with ever new filters and sort orders do not push the hot ones out."""
 _QUERY_CANCELED = "57014"
 
 
@@ -69,20 +63,10 @@ class Session:
 
     def __init__(self, connection: Connection) -> None:
         self.connection = connection
-        self.is_unanswered = False
-        """Whether a statement was sent and the server's answer has not been read."""
 
     async def fetch(self, statement: Statement, **values: object) -> list[asyncpg.Record]:
         """All rows of a statement."""
-        arguments = statement.arguments(values)
-        self.is_unanswered = True
-        try:
-            rows = await self.connection.fetch(statement.text, *arguments)
-        except asyncpg.PostgresError:
-            self.is_unanswered = False
-            raise
-        self.is_unanswered = False
-        return rows
+        return await self.connection.fetch(statement.text, *[values[name] for name in statement.parameters])
 
     async def fetch_row(self, statement: Statement, **values: object) -> asyncpg.Record | None:
         """The only row of a statement; None where it has none."""
@@ -97,35 +81,9 @@ class Session:
 
     async def execute(self, statement: Statement, **values: object) -> int:
         """Runs a statement; returns how many rows it affected."""
-        count = (await self._run(statement.text, *statement.arguments(values))).rpartition(" ")[2]
+        arguments = [values[name] for name in statement.parameters]
+        count = (await self.connection.execute(statement.text, *arguments)).rpartition(" ")[2]
         return int(count) if count.isdecimal() else 0
-
-    async def begin(self, settings: str) -> None:
-        """Begins a transaction, with settings that last as long as it does."""
-        await self._run(_BEGIN + settings)
-
-    async def commit(self) -> None:
-        """Ends the transaction. A failed one answers COMMIT with ROLLBACK, and with no error."""
-        ended = await self._run("COMMIT;")
-        assert ended == "COMMIT", f"the transaction hid an error: COMMIT was answered with {ended}"
-
-    async def roll_back(self) -> None:
-        """Undoes the transaction, unless closing the connection will."""
-        if not self.is_unanswered:
-            # A closed connection has nothing left to undo. It is the pool's again, where even asking whether it is
-            # closed would fail, and hide the reason.
-            with suppress(asyncpg.InterfaceError):
-                await self._run("ROLLBACK;")
-
-    async def _run(self, query: str, *arguments: object) -> str:
-        self.is_unanswered = True
-        try:
-            status = await self.connection.execute(query, *arguments)
-        except asyncpg.PostgresError:
-            self.is_unanswered = False
-            raise
-        self.is_unanswered = False
-        return status
 
 
 class Database:
@@ -147,10 +105,11 @@ class Database:
 
     def __init__(self, settings: StoreSettings) -> None:
         self.settings = settings
-        self._pool: _Pool | None = None
         self._turns = asyncio.Semaphore(settings.pool_size)
-        self._in_use = 0
         self._waiting = 0
+        self._in_use: set[Connection] = set()
+        self._idle: list[Connection] = []
+        """The last one is lent first. `renew` begins a new list: what does not come from it is closed."""
 
     async def __aenter__(self) -> Self:
         return self
@@ -163,8 +122,8 @@ class Database:
     @property
     def pool_state(self) -> PoolState:
         """What the pool's connections are doing."""
-        idle = 0 if self._pool is None else self._pool.get_idle_size()
-        return PoolState(self._in_use, idle, self._waiting)
+        idle = sum(not connection.is_closed() for connection in self._idle)
+        return PoolState(len(self._in_use), idle, self._waiting)
 
     def narrowed(self, pool_size: int = 1) -> "Database":
         """Another pool on the same database, whose users do not wait for those of this one."""
@@ -216,64 +175,76 @@ class Database:
         if within_s is not None:
             settings += f"SET LOCAL statement_timeout = {max(1, round(within_s * 1000))};"
         async with self._lent() as session:
+            run = session.connection.execute
             try:
-                await session.begin(settings)
+                await run(_BEGIN + settings)
                 yield session
-            except Exception:
-                await session.roll_back()
+            except Exception as error:
+                if not _is_spoiled_by(error):
+                    with suppress(asyncpg.InterfaceError):  # Closed by the server: nothing is left to undo.
+                        await run("ROLLBACK;")
                 raise
-            await session.commit()
+            # A failed transaction answers COMMIT with ROLLBACK, and with no error.
+            ended = await run("COMMIT;")
+            assert ended == "COMMIT", f"the transaction hid an error: COMMIT was answered with {ended}"
 
-    async def renew(self) -> None:
+    def renew(self) -> None:
         """Opens every connection anew before it is lent again."""
-        if self._pool is not None:
-            await self._pool.expire_connections()
+        idle, self._idle = self._idle, []
+        for connection in idle:
+            connection.terminate()
 
     async def close(self) -> None:
-        """Closes all connections; a later use opens new ones."""
-        pool, self._pool = self._pool, None
-        if pool is None:
-            return
-        try:
-            async with asyncio.timeout(_GOODBYE_S):
-                await pool.close()
-        except TimeoutError:
-            pool.terminate()
+        """Closes all connections, also those still in use after a moment; a later use opens new ones."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_GOODBYE_S), AsyncExitStack() as turns:
+                for _ in range(self.settings.pool_size):
+                    await turns.enter_async_context(self._turns)
+                await asyncio.gather(*map(_close, self._idle))
+        for connection in self._in_use:
+            connection.terminate()
+        self.renew()
 
     @asynccontextmanager
     async def _lent(self) -> AsyncIterator[Session]:
         """A connection of the pool, and the one place where errors of the driver get their meaning."""
-        await self._take_turn()
-        self._in_use += 1
+        if self._turns.locked():
+            await self._wait_for_turn()
+        else:
+            await self._turns.acquire()
         try:
-            pool = self._pool or await self._open()
-            connection = await pool.acquire()
-            session = Session(connection)
+            idle, healthy = self._idle, False
+            while idle and idle[-1].is_closed():
+                idle.pop()
+            connection = idle.pop() if idle else await self._connect()
+            self._in_use.add(connection)
             try:
-                yield session
-            except BaseException as error:
-                if session.is_unanswered or not isinstance(error, Exception) or _is_read_only(error):
-                    await _close(connection)
+                yield Session(connection)
+                healthy = True
+            except Exception as error:
+                healthy = not _is_spoiled_by(error)
                 raise
             finally:
-                await _give_back(pool, connection)
+                self._in_use.remove(connection)
+                if connection.is_closed() or connection.is_in_transaction():
+                    healthy = False
+                if healthy and idle is self._idle:
+                    idle.append(connection)
+                else:
+                    await _close(connection)
         except DRIVER_ROOTS as error:
             if _is_read_only(error):
                 # After a failover all connections may lead to a server that is a standby now.
-                await self.renew()
+                self.renew()
             if not is_unavailable(error):
                 raise
             raise StoreUnavailable(f"the database does not answer or could not do it: {error}") from error
         except OSError as error:
             raise StoreUnavailable(f"the database does not answer: {str(error) or 'time-out'}") from error
         finally:
-            self._in_use -= 1
             self._turns.release()
 
-    async def _take_turn(self) -> None:
-        if not self._turns.locked():
-            await self._turns.acquire()  # At once.
-            return
+    async def _wait_for_turn(self) -> None:
         self._waiting += 1
         try:
             async with asyncio.timeout(self.settings.pool_timeout_s):
@@ -284,8 +255,7 @@ class Database:
         finally:
             self._waiting -= 1
 
-    async def _open(self) -> "_Pool":
-        """Makes the pool, without connecting. Nothing is awaited in between, so there is only one."""
+    async def _connect(self) -> Connection:
         settings = self.settings
         timeout_s = settings.statement_timeout_s
         server_settings = {
@@ -296,52 +266,45 @@ class Database:
             # was small would go on to read all of it, for up to a minute after it has grown.
             "enable_seqscan": "off",
         }
-        self._pool = pool = asyncpg.create_pool(
+        connection = await asyncpg.connect(
             settings.url,
-            min_size=0,
-            max_size=settings.pool_size,
-            max_queries=sys.maxsize,
-            max_inactive_connection_lifetime=0,
-            init=self._prepare,
-            reset=_keep,
             timeout=settings.connect_timeout_s,
             command_timeout=timeout_s + _ANSWER_MARGIN_S if timeout_s else None,
             statement_cache_size=_KEPT_STATEMENTS if settings.prepared_statements else 0,
             server_settings=server_settings if settings.prepared_statements else None,
         )
-        await pool
-        return pool
+        try:
+            await _prepare(connection, lasting=settings.prepared_statements)
+        except BaseException:
+            connection.terminate()
+            raise
+        return connection
 
-    async def _prepare(self, connection: "_New") -> None:
-        """Sets up a new connection."""
-        # Decimals are read from their digits, which takes less than half the time of PostgreSQL's binary form;
-        # either way they are exact.
+
+async def _prepare(connection: Connection, *, lasting: bool) -> None:
+    """Sets up a new connection, whose session is our own if it is `lasting`."""
+    # Decimals are read from their digits, which takes less than half the time of PostgreSQL's binary form;
+    # either way they are exact.
+    await connection.set_type_codec(
+        "numeric", schema="pg_catalog", encoder=str, decoder=Decimal, format="text"
+    )
+    for kind in ("json", "jsonb"):
         await connection.set_type_codec(
-            "numeric", schema="pg_catalog", encoder=str, decoder=Decimal, format="text"
+            kind, schema="pg_catalog", encoder=_json, decoder=msgspec.json.decode, format="text"
         )
-        for kind in ("json", "jsonb"):
-            await connection.set_type_codec(
-                kind, schema="pg_catalog", encoder=_json, decoder=msgspec.json.decode, format="text"
-            )
-        if self.settings.prepared_statements:
-            try:
-                await connection.execute(_DURABLE_SESSION.format(pid=connection.get_server_pid()))
-            except BaseException:
-                # asyncpg would say goodbye, and wait for the answer as long as for a statement's.
-                connection.terminate()
-                raise
-
-
-_KEPT_STATEMENTS = 300
-"""More than the store has, so that lists with ever new filters and sort orders do not push the hot ones out."""
+    if lasting:
+        await connection.execute(_DURABLE_SESSION.format(pid=connection.get_server_pid()))
 
 
 def _json(value: object) -> str:
     return msgspec.json.encode(value).decode()
 
 
-async def _keep(_connection: "_New") -> None:
-    """A connection is given back as it is: nothing here changes a session for longer than a transaction."""
+def _is_spoiled_by(error: Exception) -> bool:
+    """Whether an error ends its connection: the answer was not read to the end, or the server takes no writes."""
+    return isinstance(error, OSError | asyncpg.InterfaceError | asyncpg.InternalClientError) or _is_read_only(
+        error
+    )
 
 
 def _is_read_only(error: BaseException) -> bool:
@@ -349,15 +312,9 @@ def _is_read_only(error: BaseException) -> bool:
 
 
 async def _close(connection: Connection) -> None:
+    """A caller whose work is done and committed does not get the error of a goodbye that fails."""
     with suppress(OSError, *DRIVER_ROOTS):
         await connection.close(timeout=_GOODBYE_S)
-
-
-async def _give_back(pool: "_Pool", connection: Connection) -> None:
-    """Returns a connection to the pool, which closes it if it was to be renewed: a caller whose work is done and
-    committed is not told of a goodbye that fails."""
-    with suppress(OSError, *DRIVER_ROOTS):
-        await pool.release(connection, timeout=_GOODBYE_S)
 
 
 def is_out_of_time(error: StoreUnavailable) -> bool:

@@ -106,10 +106,10 @@ async def check_writable(probe: Database, work: Database, allow_data_loss: bool)
     """
     promises = await promises_of(probe)
     if promises.read_only:
-        await probe.renew()
+        probe.renew()
         raise StoreUnavailable("the database is read-only: a standby, or told to take no writes")
     if promises.broken and not allow_data_loss:
         raise UnsafeDatabase(f"the database is not safe any more: {'; '.join(promises.broken)}")
     if promises.stronger_by_default:
-        await probe.renew()
-        await work.renew()
+        probe.renew()
+        work.renew()
