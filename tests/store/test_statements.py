@@ -19,9 +19,15 @@ FILES = sorted(file.stem for file in (STORE / "sql").glob("*.sql"))
 def test_parameters_are_numbered_in_the_order_of_their_first_use() -> None:
     statement = Statement.parsed("SELECT :b, :a::int[], :b, x[1:2] FROM t")
     assert statement.text == "SELECT $1, $2::int[], $1, x[1:2] FROM t"
-    assert statement.arguments({"a": 1, "b": 2, "unused": 3}) == [2, 1]
+    assert statement.parameters == ("b", "a")
+
+
+async def test_values_are_given_by_name(database: Database) -> None:
+    statement = Statement.parsed("SELECT :b::int, :a::int, :b")
+    (row,) = await database.fetch(statement, a=1, b=2, unused=3)
+    assert tuple(row) == (2, 1, 2)
     with pytest.raises(KeyError, match="a"):
-        statement.arguments({"b": 2})
+        await database.fetch(statement, b=2)
 
 
 def test_literals_are_kept_and_comments_are_not() -> None:

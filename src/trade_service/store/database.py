@@ -65,7 +65,7 @@ class Session:
         self.connection = connection
 
     async def fetch(self, statement: Statement, **values: object) -> list[asyncpg.Record]:
-        """All rows of a statement."""
+        """All rows of a statement. Values that it has no parameter for are ignored."""
         return await self.connection.fetch(statement.text, *[values[name] for name in statement.parameters])
 
     async def fetch_row(self, statement: Statement, **values: object) -> asyncpg.Record | None:

@@ -39,10 +39,6 @@ class Statement(msgspec.Struct, frozen=True):
         text = _TOKEN.sub(replaced, sql).strip()
         return cls(re.sub(r"\n\s*(?=\n)", "", text), tuple(numbers))
 
-    def arguments(self, values: Mapping[str, object]) -> list[object]:
-        """The values of its parameters in order; others are ignored. Raises KeyError where one is missing."""
-        return [values[name] for name in self.parameters]
-
 
 @cache
 def load(file: str) -> Mapping[str, Statement]:
