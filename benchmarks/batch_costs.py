@@ -15,9 +15,8 @@ from trade_service.bench.runs import engine_rate, runs_on
 
 BATCH = 100
 STEPS = {
-    "request built and checked": (
+    "request built and encoded": (
         "trade_service.submission.batch_processor", "ExecutionBatchProcessor", "build_batch_request"),
-    "request encoded": ("trade_service.execution_service.wire", "", "encode_batch_request"),
     "answer decoded": ("trade_service.execution_service.wire", "", "decode_batch_answer"),
     "answer interpreted": (
         "trade_service.submission.batch_processor", "ExecutionBatchProcessor", "process_response"),

@@ -10,7 +10,7 @@ import pytest
 
 import trade_service.trading.model  # noqa: F401  # its error is one of the domain's
 from trade_service.domain.errors import DomainError
-from trade_service.execution_service.client_errors import ClientCode
+from trade_service.execution_service.reply_interpretation import ClientCode
 from trade_service.http_server.protocol import REFUSALS
 from trade_service.submission.codes import AlarmCode, EvidenceCode, OutcomeCode
 from trade_service.web.codes import HttpCode
@@ -77,7 +77,7 @@ def test_every_code_is_used(codes: type[StrEnum]) -> None:
 def test_codes_are_named_not_spelled() -> None:
     """A code that is spelled out may be one that nobody documents. Statements of SQL spell them in quotes."""
     names = {code.value for codes in ENUMS for code in codes if "_" in code.value}
-    own = {"codes.py", "errors.py", "client_errors.py", "protocol.py"}
+    own = {"codes.py", "errors.py", "reply_interpretation.py", "protocol.py"}
     spelled = [
         f"{path.relative_to(ROOT)}:{node.lineno} {node.value}"
         for path in SOURCES

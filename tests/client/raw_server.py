@@ -10,6 +10,7 @@ from decimal import Decimal
 from typing import Any
 
 from trade_service.execution_service.client import ExecutionServiceClient
+from trade_service.execution_service.wire import encode_batch
 from trade_service.submission.clock import SystemClock
 from trade_service.submission.engine_settings import ExecutionServiceSettings
 from trade_service.submission.messages import BatchExecutionRequest, ExecutionRequest
@@ -150,12 +151,11 @@ def client(base_url: str, **changes: Any) -> ExecutionServiceClient:
 
 def batch(size: int = 3, first_id: int = 101) -> BatchExecutionRequest:
     """A request for `size` executions."""
-    return BatchExecutionRequest(
-        [
-            ExecutionRequest("NEW", "BUY", "NYSE", f"AAPL{n:020d}", Decimal("100.5"), None, n, 1)
-            for n in range(first_id, first_id + size)
-        ]
-    )
+    posts = [
+        ExecutionRequest("NEW", "BUY", "NYSE", f"AAPL{n:020d}", Decimal("100.5"), None, n, 1)
+        for n in range(first_id, first_id + size)
+    ]
+    return BatchExecutionRequest(posts, encode_batch(posts)[0])
 
 
 def closed_port() -> int:

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from tests.client.raw_server import DEADLINE_S, FOREVER, Conversation, raw_server
-from trade_service.execution_service.body import GuardedBody, NothingLeft, Stage
+from trade_service.execution_service.client import GuardedBody, NothingLeft, Stage
 from trade_service.submission.clock import SystemClock
 
 LARGE = 16 * 2**20
@@ -61,7 +61,7 @@ async def test_nothing_is_sent_on_a_closing_connection_or_one_with_stray_bytes(
     inside: Any = writer
     with pytest.raises(NothingLeft):
         await body.write(inside)
-    assert (body.stage, body.may_have_left, writer.written) == (Stage.STALE, False, 0)
+    assert (body.stage, writer.written) == (Stage.STALE, 0)
     body.abandon()
 
 
@@ -71,7 +71,7 @@ async def test_an_abandoned_body_is_not_sent() -> None:
     inside: Any = writer
     with pytest.raises(NothingLeft):
         await body.write(inside)
-    assert (body.may_have_left, writer.written) == (False, 0)
+    assert (body.stage, writer.written) == (Stage.TOO_LATE, 0)
 
 
 @pytest.mark.filterwarnings("ignore:Sending a large body:ResourceWarning")
@@ -91,7 +91,7 @@ async def test_abandoning_drops_unsent_bytes_even_from_a_closed_connection() -> 
         port = int(server.base_url.rpartition(":")[2])
         _, stream = await asyncio.open_connection("127.0.0.1", port)
         body, _ = await _write(stream.transport)
-        assert body.may_have_left
+        assert body.stage is Stage.HANDED_OVER
         kept_back = stream.transport.get_write_buffer_size()
         assert kept_back > 0
         stream.close()

@@ -12,7 +12,7 @@ import pytest
 
 from trade_service.domain.errors import InvalidInput
 from trade_service.execution_service.client import ExecutionServiceClient
-from trade_service.execution_service.client_errors import (
+from trade_service.execution_service.reply_interpretation import (
     FAILURES,
     AnsweredUnasked,
     BodyTooLarge,
@@ -47,7 +47,7 @@ def test_aiohttp_still_has_the_known_errors() -> None:
 @pytest.mark.parametrize("kind", CLIENT_ERRORS)
 def test_every_error_of_aiohttp_is_mapped(kind: type[Exception]) -> None:
     assert kind in FAILURES, (
-        f"aiohttp can raise {kind.__name__}: say in client_errors.FAILURES what it proves"
+        f"aiohttp can raise {kind.__name__}: say in reply_interpretation.FAILURES what it proves"
     )
 
 

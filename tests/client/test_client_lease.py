@@ -128,6 +128,6 @@ async def test_an_answer_before_the_request_is_ignored() -> None:
 async def _stray_bytes(gateway: ExecutionServiceClient) -> None:
     """Waits until the idle connection has stray bytes."""
     inside: Any = gateway
-    pool = inside._http._session.connector._conns
+    pool = inside._session.connector._conns
     while not any(protocol.should_close for kept in pool.values() for protocol, _ in kept):
         await asyncio.sleep(0)

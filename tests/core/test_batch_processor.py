@@ -1,5 +1,6 @@
 """The strict reading of answers and the planning of batches."""
 
+import json
 import random
 from collections.abc import Callable
 from decimal import Decimal
@@ -229,7 +230,7 @@ def test_an_id_that_another_service_s_execution_has_as_well_is_unclear() -> None
 @pytest.mark.parametrize("field", ["quantity", "limit_price"])
 def test_a_number_that_cannot_be_sent_is_rejected_alone(field: str, number: str) -> None:
     odd = msgspec.structs.replace(claimed(2), **{field: Decimal(number)})
-    processor = ExecutionBatchProcessor(unsendable=wire.unsendable)
+    processor = ExecutionBatchProcessor(encode=wire.encode_batch)
     request, sent, refused = processor.build_batch_request([claimed(1), odd, claimed(3)])
     assert [item.execution_id for item in sent] == [1, 3]
     assert [post.trade_service_execution_id for post in request.executions] == [1, 3]
@@ -251,7 +252,7 @@ ODD_ITEMS = st.builds(
 
 @given(st.lists(ODD_ITEMS, max_size=12, unique_by=lambda item: item.execution_id))
 def test_one_bad_item_never_takes_the_others_along(items: list[ClaimedExecution]) -> None:
-    processor = ExecutionBatchProcessor(unsendable=wire.unsendable)
+    processor = ExecutionBatchProcessor(encode=wire.encode_batch)
     request, sent, refused = processor.build_batch_request(items)
     good = [item for item in items if item == claimed(item.execution_id)]
     assert list(sent) == good
@@ -260,8 +261,8 @@ def test_one_bad_item_never_takes_the_others_along(items: list[ClaimedExecution]
         i.execution_id for i in good
     }
     assert all(r.state is SubmissionState.REJECTED and r.message for r in refused)
-    if good:
-        wire.encode_batch_request(request)
+    encoded = [post["tradeServiceExecutionId"] for post in json.loads(request.body)["executions"]]
+    assert encoded == [item.execution_id for item in good]
 
 
 def test_a_failure_inside_a_201_contradicts_it() -> None:

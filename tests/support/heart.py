@@ -124,7 +124,7 @@ async def beating(
     )
     admission = Admission(clock, events, circuit, max_concurrent)
     handler = ExecutionFailureHandler(settings, look_up_delay_ms=50)
-    processor = ExecutionBatchProcessor(batch_size, unsendable=wire.unsendable)
+    processor = ExecutionBatchProcessor(batch_size, encode=wire.encode_batch)
     downstream = PostgresDownstreamStore(database)
     gate = DownstreamGate(downstream, gateway, clock, events, settings)
     intake = Intake(store, clock, processor, queue, waiters, gate, settings)

@@ -12,7 +12,7 @@ from tests.web.support import MOMENT, Client, FakeUseCases, served
 from trade_service.domain import errors as domain
 from trade_service.domain.errors import DomainError, InvalidInput, NotFound
 from trade_service.domain.executions import SubmissionState
-from trade_service.execution_service.client_errors import ClientCode
+from trade_service.execution_service.reply_interpretation import ClientCode
 from trade_service.submission.codes import OutcomeCode
 from trade_service.submission.model import ExecutionSubmitResult, SubmitResult, SubmitStatus
 from trade_service.submission.ports import StoreUnavailable

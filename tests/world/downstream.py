@@ -364,7 +364,10 @@ class Downstream:
         delay = after + weather.between(
             0.001, 2 * self._timing.total_s if weather.happens(rates.slow_answer) else 0.02
         )
-        answer: Answer | Exception = Answer(status, body, None, "application/json", retry_after)
+        headers = {"Content-Type": "application/json"}
+        if retry_after is not None:
+            headers["Retry-After"] = retry_after
+        answer: Answer | Exception = Answer(status, body, None, headers)
         if weather.happens(rates.reset):
             answer = ConnectionResetError("reset")
         self._loop.call_outside(delay, self._deliver, request, answer)

@@ -19,7 +19,7 @@ from tests.world.store_rows import SENT, BookedAttempt, BookedDownstream, Booked
 from trade_service.domain.executions import SubmissionState
 from trade_service.domain.fills import Fill
 from trade_service.execution_service import reply_interpretation, wire
-from trade_service.execution_service.client_errors import ClientCode
+from trade_service.execution_service.reply_interpretation import ClientCode
 from trade_service.submission import (
     absence,
     batch_processor,

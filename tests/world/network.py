@@ -10,10 +10,9 @@ import aiohttp
 from tests.world.downstream import Downstream
 from tests.world.loop import PROCESS, WorldLoop
 from tests.world.weather import Weather
-from trade_service.domain.errors import DomainError, InvalidInput
+from trade_service.domain.errors import DomainError
 from trade_service.execution_service import wire
-from trade_service.execution_service.client_errors import ClientCode, classify
-from trade_service.execution_service.reply_interpretation import Answer, read_batch
+from trade_service.execution_service.reply_interpretation import Answer, ClientCode, classify, read_batch
 from trade_service.submission.messages import BatchExecutionRequest
 from trade_service.submission.model import AttemptId, GatewayReply, ReplyKind
 from trade_service.submission.ports import Listing, StoreUnavailable
@@ -79,17 +78,13 @@ class WorldGateway:
         self, request: BatchExecutionRequest, attempt_id: AttemptId, write_before: float
     ) -> GatewayReply:
         """See ExecutionGateway."""
-        try:
-            body = wire.encode_batch_request(request)
-        except InvalidInput as error:
-            return GatewayReply(ReplyKind.REFUSED_WHOLE, ClientCode.INVALID_REQUEST.value, error.message)
         if not await self._connect():
             return _failed(aiohttp.ConnectionTimeoutError(), may_have_left=False)
         # Between this look at the clock and the first byte the real client has no await either.
         if self._clock.monotonic() >= write_before:
             return GatewayReply(ReplyKind.NOT_SENT, ClientCode.LEASE_PASSED.value, "too late")
         arrived: asyncio.Future[Answer | Exception] = self._loop.create_future()
-        self._downstream.receive(body, attempt_id, _into(arrived))
+        self._downstream.receive(request.body, attempt_id, _into(arrived))
         try:
             async with asyncio.timeout(self._timing.total_s):
                 answer = await arrived

@@ -70,7 +70,7 @@ class Replica:
         self.events, waiters, queue = (events := EventBus()), Waiters(), WorkQueue(500)
         settings = engine_settings(timing, batch_size, max_attempts)
         handler = ExecutionFailureHandler(settings, look_up_delay_ms=300)
-        processor = ExecutionBatchProcessor(batch_size, unsendable=wire.unsendable)
+        processor = ExecutionBatchProcessor(batch_size, encode=wire.encode_batch)
         admission = Admission(clock, events, settings.circuit, settings.batch.max_concurrent)
         self.gate = gate = DownstreamGate(downstream_store, gateway, clock, events, settings)
         intake = Intake(store, clock, processor, queue, waiters, gate, settings)

@@ -18,7 +18,7 @@ import msgspec
 from asyncpg.prepared_stmt import PreparedStatement
 
 from trade_service.submission.clock import SystemClock
-from trade_service.submission.messages import BatchExecutionRequest, BatchExecutionResponse, ExecutionRequest
+from trade_service.submission.messages import BatchExecutionResponse, ExecutionRequest
 
 CLAIM = """
 WITH mine AS (
@@ -84,7 +84,7 @@ class BareSender:
         attempt_id = _CLOCK.new_attempt_id()
         rows = await self._claim.fetch(attempt_id, execution_ids)
         posts = [ExecutionRequest("NEW", "BUY", "ML", row[3], row[1], row[2], row[0], 1) for row in rows]
-        body = _ENCODER.encode(BatchExecutionRequest(posts))
+        body = _ENCODER.encode({"executions": posts})
         async with self._session.post("/api/v1/executions/batch", data=body, headers=_HEADERS) as answer:
             results = _DECODER.decode(await answer.read()).results or []
         pairs = [(r.execution.trade_service_execution_id, r.execution.id) for r in results if r.execution]

@@ -251,7 +251,7 @@ class Services:
         batch_size = settings.batch.effective_size
         downstream = settings.execution_service
         processor = ExecutionBatchProcessor(
-            batch_size, downstream.trade_types, wire.unsendable, Refusals(downstream.refusal_messages)
+            batch_size, downstream.trade_types, wire.encode_batch, Refusals(downstream.refusal_messages)
         )
         self.intake = Intake(
             store, self.clock, processor, self.queue, self.waiters, self.gate, settings.engine

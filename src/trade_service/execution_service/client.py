@@ -1,19 +1,35 @@
-"""ExecutionServiceClient: turns every HTTP call, whatever happens to it, into a value that says what it proves."""
+"""The Execution Service over HTTP. Whatever happens to a call, it becomes a value that says what it proves."""
 
+import asyncio
+import contextlib
+import socket
+import struct
 from collections.abc import Callable, Mapping
+from enum import StrEnum
 from typing import Self
 
+import aiohttp
 import msgspec
 import structlog
+from aiohttp.abc import AbstractStreamWriter
 from yarl import URL
 
+from trade_service import __version__
 from trade_service.domain.errors import InvalidInput, shorten
 from trade_service.execution_service import wire
-from trade_service.execution_service.body import GuardedBody, Stage
-from trade_service.execution_service.client_errors import ClientCode, classify, code_of
-from trade_service.execution_service.exchange import HttpExchange
-from trade_service.execution_service.reply_interpretation import describe, needs_body, of_status, read_batch
-from trade_service.execution_service.tolerant import UnreadableAnswer
+from trade_service.execution_service.reply_interpretation import (
+    Answer,
+    AnsweredUnasked,
+    BodyTooLarge,
+    ClientCode,
+    classify,
+    code_of,
+    describe,
+    needs_body,
+    of_status,
+    read_batch,
+)
+from trade_service.execution_service.wire import MAX_ITEMS, UnreadableAnswer
 from trade_service.submission.engine_settings import ExecutionServiceSettings
 from trade_service.submission.messages import BatchExecutionRequest, RemoteExecutionPage
 from trade_service.submission.model import AttemptId, GatewayReply, ReplyKind
@@ -21,25 +37,23 @@ from trade_service.submission.ports import Clock, Listing
 
 log = structlog.get_logger(__name__)
 
-_BATCH_PATH = "/api/v1/executions/batch"
-_LIST_PATH = "/api/v1/executions"
-_ONE_PATH = "/api/v1/execution"
 _OK = 200
 _FRESH = {"Cache-Control": "no-cache"}
 """Reconciliation draws conclusions from absence, so no cache may answer with an older listing."""
+_SEND_BUFFER_BYTES = 256 * 1024
+"""Large enough for any batch, so that a request is handed to the kernel in one system call."""
+_KEEPALIVE_S = 4.0
+"""Idle connections are closed after this time: before the other side closes them (5 s is common)."""
+_LINGER_ZERO = struct.pack("ii", 1, 0)
 
 HeadersOf = Callable[[AttemptId], Mapping[str, str]]
-
-
-def _no_headers(_attempt_id: AttemptId) -> Mapping[str, str]:
-    return {}
 
 
 class ExecutionServiceClient:
     """The Execution Service over HTTP (`submission.ports.ExecutionGateway`).
 
-    Nothing is sent twice, and no call raises: failures come back as values that say what they prove. Only
-    cancellation propagates.
+    Nothing is sent twice: aiohttp repeats a request on a fresh connection only for idempotent methods, so never a
+    POST. No call raises: failures come back as values that say what they prove. Only cancellation propagates.
 
     Example:
         async with ExecutionServiceClient(settings, SystemClock()) as client:
@@ -48,7 +62,7 @@ class ExecutionServiceClient:
     """
 
     def __init__(
-        self, settings: ExecutionServiceSettings, clock: Clock, headers_of: HeadersOf = _no_headers
+        self, settings: ExecutionServiceSettings, clock: Clock, headers_of: HeadersOf | None = None
     ) -> None:
         """`headers_of` returns additional headers for an attempt's call, such as those of a trace.
 
@@ -57,46 +71,65 @@ class ExecutionServiceClient:
         self._settings = settings
         self._clock = clock
         base = _base_url(settings.base_url)
-        self._batch_url = base / _BATCH_PATH.lstrip("/")
-        self._list_url = base / _LIST_PATH.lstrip("/")
-        self._one_url = base / _ONE_PATH.lstrip("/")
+        self._batch_url = base / "api/v1/executions/batch"
+        self._list_url = base / "api/v1/executions"
+        self._one_url = base / "api/v1/execution"
         self._batch_call = f"POST {_shown(self._batch_url)}"
         self._headers_of = headers_of
-        self._http: HttpExchange | None = None
+        self._session: aiohttp.ClientSession | None = None
+        self._calls = 0
+        """Calls in progress."""
 
     async def __aenter__(self) -> Self:
-        self._http = HttpExchange(self._settings)
+        settings = self._settings
+        self._session = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(
+                limit=settings.max_connections,
+                keepalive_timeout=_KEEPALIVE_S,
+                socket_factory=self._open_socket,
+            ),
+            timeout=aiohttp.ClientTimeout(
+                total=settings.effective_total_timeout_ms / 1000,
+                connect=settings.connect_timeout_ms / 1000,  # pool, name, TCP and TLS together
+                sock_read=settings.read_timeout_ms / 1000,
+                # By default, time-outs above 5 s are rounded up to whole seconds.
+                ceil_threshold=float("inf"),
+            ),
+            headers={
+                "Accept": "application/json",
+                "Accept-Encoding": "identity",
+                "User-Agent": f"trade-service/{__version__}",
+            },
+            cookie_jar=aiohttp.DummyCookieJar(),
+        )
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        if self._http is not None:
-            http, self._http = self._http, None
-            await http.close()
+        if self._session is not None:
+            session, self._session = self._session, None
+            await session.close()
 
     async def submit_batch(
         self, request: BatchExecutionRequest, attempt_id: AttemptId, write_before: float
     ) -> GatewayReply:
         """Sends one batch, unless the boot clock reaches `write_before` before its first byte leaves.
 
-        A request that breaks the contract is not sent and returns REFUSED_WHOLE, so that the engine isolates the
-        invalid execution.
+        A request with too many executions is not sent and returns REFUSED_WHOLE.
         """
         began = self._clock.monotonic()
-        try:
-            body = GuardedBody(wire.encode_batch_request(request), self._clock, write_before)
-        except InvalidInput as error:
-            reply = GatewayReply(
-                ReplyKind.REFUSED_WHOLE, ClientCode.INVALID_REQUEST.value, f"not sent: {error.message}"
-            )
+        size = len(request.executions)
+        if 1 <= size <= MAX_ITEMS:
+            reply = await self._send(GuardedBody(request.body, self._clock, write_before), attempt_id)
         else:
-            reply = await self._send(body, attempt_id)
+            message = f"not sent: executions: must hold 1 to {MAX_ITEMS} items; got {size}"
+            reply = GatewayReply(ReplyKind.REFUSED_WHOLE, ClientCode.INVALID_REQUEST.value, message)
         duration_ms = (self._clock.monotonic() - began) * 1000
         good = reply.kind is ReplyKind.ANSWERED
         write = log.debug if good else log.warning
         write(
             "batch submitted" if good else "batch not confirmed",
             attempt_id=attempt_id,
-            size=len(request.executions),
+            size=size,
             status=reply.http_status,
             kind=reply.kind.value,
             code=reply.code,
@@ -112,10 +145,11 @@ class ExecutionServiceClient:
         """
         began = self._clock.monotonic()
         url = self._list_url.with_query({"offset": offset, "limit": limit, "sortBy": "-id"})
-        listing = await self._list(url, f"GET {_shown(url)}")
-        write = log.debug if listing.page is not None else log.warning
+        listing = await self._list(url, wire.decode_page)
+        good = listing.page is not None
+        write = log.debug if good else log.warning
         write(
-            "listing read" if listing.page is not None else "listing not read",
+            "listing read" if good else "listing not read",
             offset=offset,
             limit=limit,
             code=listing.code,
@@ -126,23 +160,23 @@ class ExecutionServiceClient:
 
     async def find(self, service_id: int) -> Listing:
         """The execution with that id as a page of one; an empty page when there is none."""
-        url = self._one_url / str(service_id)
-        listing = await self._list(url, f"GET {_shown(url)}", wire.decode_row)
-        if listing.code == ClientCode.NOT_FOUND:
-            return Listing(RemoteExecutionPage([]))
-        return listing
+        listing = await self._list(self._one_url / str(service_id), wire.decode_row)
+        return Listing(RemoteExecutionPage([])) if listing.code == ClientCode.NOT_FOUND else listing
 
-    async def _send(self, body: GuardedBody, attempt_id: AttemptId) -> GatewayReply:
-        http = self._opened()
-        headers = {
-            "Idempotency-Key": attempt_id,
-            "X-Request-ID": attempt_id,
-            **self._headers_of(attempt_id),
-        }
-        crowded = http.is_crowded
+    def _opened(self) -> aiohttp.ClientSession:
+        if self._session is None:
+            raise RuntimeError("ExecutionServiceClient is not open: use it within `async with`")
+        return self._session
+
+    async def _send(self, body: "GuardedBody", attempt_id: AttemptId) -> GatewayReply:
+        session = self._opened()
+        headers = {"Idempotency-Key": attempt_id, "X-Request-ID": attempt_id}
+        if self._headers_of is not None:
+            headers |= self._headers_of(attempt_id)
+        crowded = self._calls >= self._settings.max_connections
         complete = False
         try:
-            answer = await http.call("POST", self._batch_url, headers, body)
+            answer = await self._call(session, "POST", self._batch_url, headers, body)
             complete = answer.body is not None
             if answer.read_error is not None and needs_body(answer.status):
                 return self._failed(answer.read_error, body, answer.status, crowded)
@@ -153,12 +187,10 @@ class ExecutionServiceClient:
             if not complete:
                 body.abandon()
 
-    async def _list(
-        self, url: URL, call: str, decode: Callable[[bytes], RemoteExecutionPage] = wire.decode_page
-    ) -> Listing:
-        http = self._opened()
+    async def _list(self, url: URL, decode: Callable[[bytes], RemoteExecutionPage]) -> Listing:
+        session, call = self._opened(), f"GET {_shown(url)}"
         try:
-            answer = await http.call("GET", url, _FRESH)
+            answer = await self._call(session, "GET", url, _FRESH)
             if answer.read_error is not None:
                 raise answer.read_error
             if answer.status != _OK:
@@ -171,13 +203,40 @@ class ExecutionServiceClient:
             code = code_of(error)
             return Listing(None, code.value, f"{call}: {self._explain(code, error)}")
 
-    def _opened(self) -> HttpExchange:
-        if self._http is None:
-            raise RuntimeError("ExecutionServiceClient is not open: use it within `async with`")
-        return self._http
+    async def _call(
+        self,
+        session: aiohttp.ClientSession,
+        method: str,
+        url: URL,
+        headers: Mapping[str, str],
+        body: "GuardedBody | None" = None,
+    ) -> Answer:
+        """Sends a request and returns the answer, with its body or the error of reading it. Follows no redirects.
 
-    def _failed(self, error: Exception, body: GuardedBody, status: int | None, crowded: bool) -> GatewayReply:
-        kind, code = classify(error, may_have_left=body.may_have_left)
+        Raises aiohttp's errors, and AnsweredUnasked for an answer that arrived before the request was sent.
+        """
+        self._calls += 1
+        try:
+            response = await session.request(method, url, data=body, headers=headers, allow_redirects=False)
+            if body is not None and body.stage is not Stage.HANDED_OVER:
+                response.close()
+                raise AnsweredUnasked
+            content: bytes | None = None
+            read_error: Exception | None = None
+            try:
+                content = await _read_bounded(response.content, self._settings.max_response_bytes)
+            except Exception as error:  # noqa: BLE001  # the caller knows what the status proves without it
+                read_error = error
+            finally:
+                response.release()
+            return Answer(response.status, content, read_error, response.headers)
+        finally:
+            self._calls -= 1
+
+    def _failed(
+        self, error: Exception, body: "GuardedBody", status: int | None, crowded: bool
+    ) -> GatewayReply:
+        kind, code = classify(error, may_have_left=body.stage is Stage.HANDED_OVER)
         if body.stage is Stage.TOO_LATE:
             kind, code = ReplyKind.NOT_SENT, ClientCode.LEASE_PASSED
         elif code is ClientCode.CONNECT_TIMEOUT and crowded:
@@ -208,6 +267,103 @@ class ExecutionServiceClient:
                 log.error("unexpected error in the client", exc_info=error)
         detail = shorten(str(error) or type(error).__name__)
         return f"{code.meaning.rstrip('.')} ({detail})"
+
+    def _open_socket(self, address: aiohttp.AddrInfoType) -> socket.socket:
+        """A socket that drops unacknowledged bytes at the end of the call, even if this process is frozen."""
+        family, kind, protocol, _, _ = address
+        sock = socket.socket(family, kind, protocol)
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_BUFFER_BYTES)
+        user_timeout = getattr(socket, "TCP_USER_TIMEOUT", None)
+        if user_timeout is not None:
+            total_ms = max(1, self._settings.effective_total_timeout_ms)
+            sock.setsockopt(socket.IPPROTO_TCP, user_timeout, total_ms)
+        return sock
+
+
+class Stage(StrEnum):
+    """Progress of a request body."""
+
+    WAITING = "waiting"
+    TOO_LATE = "too_late"
+    """The lease had ended."""
+    STALE = "stale"
+    """The connection was closed, or had received bytes before the request."""
+    HANDED_OVER = "handed_over"
+    """Bytes may have left."""
+
+
+class NothingLeft(Exception):
+    """Raised in place of the first write; `GuardedBody.stage` has the reason."""
+
+
+class GuardedBody(aiohttp.BytesPayload):
+    """A request body that is not sent after `write_before` (seconds of the boot clock).
+
+    aiohttp buffers the request's head until the body's first write, so the check happens right before any byte
+    leaves: a process that was frozen past its lease sends nothing.
+    """
+
+    def __init__(self, body: bytes, clock: Clock, write_before: float) -> None:
+        super().__init__(body, content_type="application/json")
+        self._clock = clock
+        self._write_before = write_before
+        self._transport: asyncio.WriteTransport | None = None
+        self._is_abandoned = False
+        self.stage = Stage.WAITING
+
+    async def write_with_length(self, writer: AbstractStreamWriter, _content_length: int | None) -> None:
+        """Writes the whole body, whose length is the announced one, or raises NothingLeft with nothing written."""
+        self._transport = transport = writer.transport
+        # Bytes that arrived on the connection before the request would be taken for its answer.
+        protocol = getattr(transport, "get_protocol", lambda: None)()
+        if transport is None or transport.is_closing() or getattr(protocol, "should_close", False):
+            self.stage = Stage.STALE
+        elif self._is_abandoned or self._clock.monotonic() >= self._write_before:
+            self.stage = Stage.TOO_LATE
+        else:
+            self.stage = Stage.HANDED_OVER
+            await writer.write(self._value)
+            return
+        raise NothingLeft
+
+    async def write(self, writer: AbstractStreamWriter) -> None:
+        """Like `write_with_length`."""
+        await self.write_with_length(writer, None)
+
+    def abandon(self) -> None:
+        """Makes sure that nothing is sent from now on.
+
+        Closing the connection would still send what the socket has buffered; a reset discards it.
+        """
+        self._is_abandoned = True
+        transport = self._transport
+        if transport is None:
+            return
+        sock = transport.get_extra_info("socket")
+        if sock is not None:
+            # uvloop raises ValueError for a closed socket.
+            with contextlib.suppress(OSError, ValueError):
+                sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _LINGER_ZERO)
+        transport.abort()
+
+
+async def _read_bounded(content: aiohttp.StreamReader, max_bytes: int) -> bytes:
+    """The whole body; raises BodyTooLarge as soon as more than `max_bytes` have arrived.
+
+    Content-Length is not trusted.
+    """
+    body = await content.readany()
+    if content.at_eof() and len(body) <= max_bytes:
+        return body
+    chunks, size = [body], len(body)
+    while size <= max_bytes:
+        chunk = await content.readany()
+        if not chunk:
+            return b"".join(chunks)
+        chunks.append(chunk)
+        size += len(chunk)
+    raise BodyTooLarge
 
 
 def _base_url(text: str) -> URL:

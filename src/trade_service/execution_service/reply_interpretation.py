@@ -1,17 +1,81 @@
-"""What an HTTP answer of the Execution Service proves, by its status and, where that is not enough, its body."""
+"""What an HTTP answer of the Execution Service proves, or the error that came in its place.
 
+Of an error, two facts decide: what went wrong, and whether a byte of the request may have left.
+`client.GuardedBody` knows the second one exactly, so an otherwise ambiguous error is unambiguous while nothing has
+left.
+"""
+
+import errno
+import ssl
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from enum import StrEnum
 
+import aiohttp
+import aiohttp.client_exceptions as client_errors
+import aiohttp.http_exceptions as http_errors
 import msgspec
 
 from trade_service.domain.errors import shorten
 from trade_service.execution_service import wire
-from trade_service.execution_service.client_errors import ClientCode
-from trade_service.execution_service.tolerant import UnreadableAnswer
+from trade_service.execution_service.wire import UnreadableAnswer
 from trade_service.submission.messages import BatchExecutionResponse
 from trade_service.submission.model import GatewayReply, ReplyKind
+
+
+class ClientCode(StrEnum):
+    """A stable error code with a one-line `meaning`."""
+
+    meaning: str
+
+    def __new__(cls, code: str, meaning: str) -> "ClientCode":
+        self = str.__new__(cls, code)
+        self._value_ = code
+        self.meaning = meaning
+        return self
+
+    OK = "OK", "The Execution Service answered, and the answer is readable."
+    ITEMS_REFUSED = "DOWNSTREAM_ITEMS_REFUSED", "400 or 422 with results: every item has its own outcome."
+    LEASE_PASSED = "LEASE_PASSED", "The lease ended before the first byte: nothing was sent."
+    INVALID_REQUEST = (
+        "INVALID_REQUEST",
+        "The request breaks the Execution Service's contract and was not sent.",
+    )
+    BAD_ADDRESS = "DOWNSTREAM_BAD_ADDRESS", "The Execution Service's address is invalid: correct it."
+    NAME_NOT_RESOLVED = "DOWNSTREAM_NAME_NOT_RESOLVED", "The host name could not be resolved."
+    REFUSED_CONNECTION = "DOWNSTREAM_REFUSED_CONNECTION", "Nothing listens at the address."
+    UNREACHABLE = "DOWNSTREAM_UNREACHABLE", "The Execution Service could not be reached."
+    TLS = "DOWNSTREAM_TLS", "The TLS handshake or the certificate check failed."
+    CONNECT_TIMEOUT = "DOWNSTREAM_CONNECT_TIMEOUT", "No connection within the connect time-out."
+    POOL_EXHAUSTED = "DOWNSTREAM_POOL_EXHAUSTED", "All connections stayed busy: raise max_connections."
+    NOT_SENT = "DOWNSTREAM_NOT_SENT", "The connection closed before the first byte was sent."
+    THROTTLED = "DOWNSTREAM_THROTTLED", "429: the Execution Service limits our request rate."
+    UNAUTHORIZED = "DOWNSTREAM_UNAUTHORIZED", "401 or 403: the Execution Service rejected our credentials."
+    NOT_FOUND = "DOWNSTREAM_NOT_FOUND", "404: no batch endpoint at this address; check the base URL."
+    NOT_SUPPORTED = "DOWNSTREAM_NOT_SUPPORTED", "405 or 415: not a batch endpoint; check the base URL."
+    REDIRECT = "DOWNSTREAM_REDIRECT", "Redirects are not followed: set the base URL to the target."
+    REFUSED_REQUEST = "DOWNSTREAM_REFUSED_REQUEST", "400 or 422 for the whole request: it is invalid."
+    TOO_LARGE = "DOWNSTREAM_TOO_LARGE", "413: the request is too large for the Execution Service."
+    ERROR_500 = "DOWNSTREAM_ERROR_500", "500: part of the batch may have been committed."
+    UNAVAILABLE = (
+        "DOWNSTREAM_UNAVAILABLE",
+        "503: the Execution Service or a proxy in front of it has no capacity.",
+    )
+    BAD_GATEWAY = "DOWNSTREAM_BAD_GATEWAY", "502: a gateway got no answer; possibly processed."
+    GATEWAY_TIMEOUT = "DOWNSTREAM_GATEWAY_TIMEOUT", "504: a gateway timed out; possibly processed."
+    READ_TIMEOUT = "DOWNSTREAM_READ_TIMEOUT", "Sent, but no data came back within the read time-out."
+    TOTAL_TIMEOUT = (
+        "DOWNSTREAM_TOTAL_TIMEOUT",
+        "Sent, but no complete answer came back within the total time-out.",
+    )
+    CONNECTION_LOST = "DOWNSTREAM_CONNECTION_LOST", "The connection broke after bytes may have left."
+    TRUNCATED = "DOWNSTREAM_TRUNCATED", "The answer is shorter than announced."
+    UNREADABLE = "DOWNSTREAM_UNREADABLE", "The answer is not valid HTTP, or not the expected JSON."
+    BODY_TOO_LARGE = "DOWNSTREAM_BODY_TOO_LARGE", "The answer is larger than max_response_bytes."
+    UNEXPECTED_STATUS = "DOWNSTREAM_UNEXPECTED_STATUS", "A status outside the contract."
+    CLIENT_FAULT = "DOWNSTREAM_CLIENT_FAULT", "An unexpected client error; see the traceback in the log."
+
 
 MAX_RETRY_AFTER_S = 3600.0
 _MAX_MESSAGE = 300
@@ -50,9 +114,7 @@ class Answer(msgspec.Struct, frozen=True):
     status: int
     body: bytes | None
     read_error: Exception | None = None
-    content_type: str = ""
-    retry_after: str | None = None
-    date: str | None = None
+    headers: Mapping[str, str] = {}
 
 
 def of_status(status: int) -> tuple[ReplyKind, ClientCode]:
@@ -75,13 +137,19 @@ def read_batch(answer: Answer, call: str) -> GatewayReply:
 
     The body must be present if `needs_body`.
     """
-    if answer.status in BATCH_ANSWERS:
-        return _read_results(answer, call)
-    if answer.status in REFUSALS:
+    status, body = answer.status, answer.body or b""
+    if status in BATCH_ANSWERS:
+        try:
+            response = wire.decode_batch_answer(body)
+        except UnreadableAnswer as error:
+            return _unreadable(answer, call, error)
+        message = f"{call} answered {status}"
+        return GatewayReply(ReplyKind.ANSWERED, ClientCode.OK.value, message, status, response)
+    if status in REFUSALS:
         return _read_refusal(answer, call)
-    kind, code = of_status(answer.status)
+    kind, code = of_status(status)
     reply = _reply(answer, kind, code, describe(answer, call))
-    if answer.status == _SERVER_ERROR and wire.handler_failed(answer.body or b""):
+    if status == _SERVER_ERROR and wire.handler_failed(body):
         return msgspec.structs.replace(reply, handler_failed=True)
     return reply
 
@@ -109,30 +177,22 @@ def retry_after_s(value: str | None, date: str | None, now: datetime) -> float |
     return min(wait_s, MAX_RETRY_AFTER_S) if wait_s >= 0 else None
 
 
-def _read_results(answer: Answer, call: str) -> GatewayReply:
-    try:
-        response = wire.decode_batch_answer(answer.body or b"")
-    except UnreadableAnswer as error:
-        return _unreadable(answer, call, error)
-    return _reply(answer, ReplyKind.ANSWERED, ClientCode.OK, f"{call} answered {answer.status}", response)
-
-
 def _read_refusal(answer: Answer, call: str) -> GatewayReply:
     """A 400 or 422: with results it is an answer item by item, otherwise the whole request is refused.
 
     A body that is broken JSON proves nothing: it could have contained results.
     """
-    body = answer.body or b""
+    body, message = answer.body or b"", describe(answer, call)
     try:
         response = wire.decode_batch_answer(body)
     except UnreadableAnswer as error:
-        meant_as_json = "json" in answer.content_type.lower() or body.lstrip()[:1] in (b"{", b"[")
+        meant_as_json = "json" in _content_type(answer).lower() or body.lstrip()[:1] in (b"{", b"[")
         if body and meant_as_json:
             return _unreadable(answer, call, error)
-        return _reply(answer, ReplyKind.REFUSED_WHOLE, ClientCode.REFUSED_REQUEST, describe(answer, call))
-    if _is_batch_answer(response):
-        return _reply(answer, ReplyKind.ANSWERED, ClientCode.ITEMS_REFUSED, describe(answer, call), response)
-    return _reply(answer, ReplyKind.REFUSED_WHOLE, ClientCode.REFUSED_REQUEST, describe(answer, call))
+    else:
+        if _is_batch_answer(response):
+            return _reply(answer, ReplyKind.ANSWERED, ClientCode.ITEMS_REFUSED, message, response)
+    return _reply(answer, ReplyKind.REFUSED_WHOLE, ClientCode.REFUSED_REQUEST, message)
 
 
 def _is_batch_answer(response: BatchExecutionResponse) -> bool:
@@ -149,9 +209,13 @@ def _unreadable(answer: Answer, call: str, error: Exception) -> GatewayReply:
     size = len(answer.body or b"")
     message = (
         f"{call} answered {answer.status} with a body that cannot be read"
-        f" ({answer.content_type or 'no content type'}, {size} bytes): {shorten(str(error))}"
+        f" ({_content_type(answer) or 'no content type'}, {size} bytes): {shorten(str(error))}"
     )
     return _reply(answer, ReplyKind.UNCLEAR, ClientCode.UNREADABLE, message)
+
+
+def _content_type(answer: Answer) -> str:
+    return answer.headers.get("Content-Type", "")
 
 
 def _reply(
@@ -162,8 +226,9 @@ def _reply(
     response: BatchExecutionResponse | None = None,
 ) -> GatewayReply:
     wait_s = None
-    if answer.retry_after is not None and kind is not ReplyKind.ANSWERED:
-        wait_s = retry_after_s(answer.retry_after, answer.date, datetime.now(UTC))
+    if kind is not ReplyKind.ANSWERED:
+        headers = answer.headers
+        wait_s = retry_after_s(headers.get("Retry-After"), headers.get("Date"), datetime.now(UTC))
     return GatewayReply(kind, code.value, message, answer.status, response, wait_s)
 
 
@@ -175,3 +240,121 @@ def _http_date(value: str | None) -> datetime | None:
     except (ValueError, OverflowError):
         return None
     return read if read.tzinfo is not None else read.replace(tzinfo=UTC)
+
+
+class Failure(msgspec.Struct, frozen=True):
+    """What an error proves once bytes may have left, and its code before that."""
+
+    kind: ReplyKind
+    code: ClientCode
+    unsent_code: ClientCode = ClientCode.NOT_SENT
+
+
+class BodyTooLarge(Exception):
+    """An answer exceeds max_response_bytes."""
+
+
+class AnsweredUnasked(Exception):
+    """An answer came before any byte of the request had left, so it belongs to another request."""
+
+
+def _never_left(code: ClientCode, kind: ReplyKind = ReplyKind.NOT_SENT) -> Failure:
+    return Failure(kind, code, code)
+
+
+_GROUPS: tuple[tuple[Failure, tuple[type[Exception], ...]], ...] = (
+    # While connecting
+    (_never_left(ClientCode.NAME_NOT_RESOLVED), (aiohttp.ClientConnectorDNSError,)),
+    (_never_left(ClientCode.CONNECT_TIMEOUT), (aiohttp.ConnectionTimeoutError,)),
+    (
+        _never_left(ClientCode.UNREACHABLE),
+        (
+            aiohttp.ClientConnectorError, aiohttp.ClientProxyConnectionError,
+            client_errors.UnixClientConnectorError, aiohttp.ClientHttpProxyError,
+        ),
+    ),
+    (
+        _never_left(ClientCode.TLS),
+        (
+            aiohttp.ClientSSLError, aiohttp.ClientConnectorSSLError,
+            aiohttp.ClientConnectorCertificateError, aiohttp.ServerFingerprintMismatch,
+        ),
+    ),
+    # An address that cannot be used
+    (
+        _never_left(ClientCode.BAD_ADDRESS, ReplyKind.CONFIGURATION),
+        (
+            aiohttp.InvalidURL, aiohttp.InvalidUrlClientError, aiohttp.NonHttpUrlClientError,
+            ValueError, UnicodeError,
+        ),
+    ),
+    # On the wire
+    (
+        Failure(ReplyKind.LOST, ClientCode.CONNECTION_LOST),
+        (
+            aiohttp.ClientError, aiohttp.ClientConnectionError, aiohttp.ClientConnectionResetError,
+            aiohttp.ClientOSError, aiohttp.ServerConnectionError, aiohttp.ServerDisconnectedError,
+            client_errors.UploadAbortedError, AnsweredUnasked, OSError,
+        ),
+    ),
+    (Failure(ReplyKind.LOST, ClientCode.CONNECTION_LOST, ClientCode.TLS), (ssl.SSLError,)),
+    (
+        Failure(ReplyKind.LOST, ClientCode.READ_TIMEOUT, ClientCode.CONNECT_TIMEOUT),
+        (aiohttp.SocketTimeoutError, aiohttp.ServerTimeoutError),
+    ),
+    (Failure(ReplyKind.LOST, ClientCode.TOTAL_TIMEOUT, ClientCode.CONNECT_TIMEOUT), (TimeoutError,)),
+    # In the answer
+    (Failure(ReplyKind.LOST, ClientCode.TRUNCATED), (aiohttp.ClientPayloadError,)),
+    (Failure(ReplyKind.UNCLEAR, ClientCode.BODY_TOO_LARGE), (BodyTooLarge,)),
+    (
+        Failure(ReplyKind.UNCLEAR, ClientCode.UNREADABLE),
+        (
+            aiohttp.ClientResponseError, aiohttp.ContentTypeError, aiohttp.WSServerHandshakeError,
+            http_errors.HttpProcessingError,
+        ),
+    ),
+    # Not raised while redirects are not followed, but the map is total without relying on that
+    (
+        Failure(ReplyKind.CONFIGURATION, ClientCode.REDIRECT),
+        (
+            aiohttp.TooManyRedirects, aiohttp.RedirectClientError,
+            aiohttp.InvalidUrlRedirectClientError, aiohttp.NonHttpUrlRedirectClientError,
+        ),
+    ),
+    (Failure(ReplyKind.LOST, ClientCode.CLIENT_FAULT, ClientCode.CLIENT_FAULT), (Exception,)),
+)  # fmt: skip
+FAILURES: Mapping[type[Exception], Failure] = {kind: failure for failure, kinds in _GROUPS for kind in kinds}
+"""Every exception that a call can raise. The nearest base class applies."""
+
+_OF_ERRNO = {
+    errno.ECONNREFUSED: ClientCode.REFUSED_CONNECTION,
+    errno.ETIMEDOUT: ClientCode.CONNECT_TIMEOUT,
+}
+
+
+def code_of(error: Exception) -> ClientCode:
+    """The code of an error in a call that is safe to repeat."""
+    return _refined(_failure_of(error).code, error)
+
+
+def classify(error: Exception, *, may_have_left: bool) -> tuple[ReplyKind, ClientCode]:
+    """What `error` proves. `may_have_left`: whether a byte of the request may have reached the network."""
+    failure = _failure_of(error)
+    too_early = failure.kind in (ReplyKind.NOT_SENT, ReplyKind.CONFIGURATION)
+    if not may_have_left:
+        kind = failure.kind if too_early else ReplyKind.NOT_SENT
+        return kind, _refined(failure.unsent_code, error)
+    if too_early:
+        # Such an error is expected before the first byte. After it, it proves nothing.
+        return ReplyKind.LOST, ClientCode.CONNECTION_LOST
+    return failure.kind, failure.code
+
+
+def _failure_of(error: Exception) -> Failure:
+    return next(FAILURES[base] for base in type(error).__mro__ if base in FAILURES)
+
+
+def _refined(code: ClientCode, error: Exception) -> ClientCode:
+    if code is ClientCode.UNREACHABLE and isinstance(error, OSError):
+        return _OF_ERRNO.get(error.errno or 0, code)
+    return code

@@ -33,12 +33,12 @@ _ACCEPTED = SubmissionState.ACCEPTED
 _ZERO = Decimal(0)
 
 
-Unsendable = Callable[[Sequence[ExecutionRequest]], Mapping[int, str]]
-"""Returns the posts that cannot be encoded, by index, with the rule that each breaks."""
+Encode = Callable[[Sequence[ExecutionRequest]], tuple[bytes, Mapping[int, str]]]
+"""Returns the body for some posts, and the posts that it leaves out, by index, with the rule that each breaks."""
 
 
-def _nothing_unsendable(_posts: Sequence[ExecutionRequest]) -> Mapping[int, str]:
-    return {}
+def _not_encoded(_posts: Sequence[ExecutionRequest]) -> tuple[bytes, Mapping[int, str]]:
+    return b"", {}
 
 
 def effective_batch_size(size: int, maximum: int = API_MAX_BATCH) -> int:
@@ -58,17 +58,17 @@ class ExecutionBatchProcessor:
         self,
         batch_size: int = API_MAX_BATCH,
         trade_types: Iterable[str] = ("BUY", "SELL"),
-        unsendable: Unsendable = _nothing_unsendable,
+        encode: Encode = _not_encoded,
         refusals: Refusals | None = None,
     ) -> None:
         """Creates a processor.
 
         batch_size: executions in one call, see `effective_batch_size`.
         trade_types: those that the Execution Service accepts.
-        unsendable: the gateway's own check of what it can encode.
+        encode: the gateway's encoding of a request's body (default: none).
         refusals: messages that prove that an item was not created (default: the known ones).
         """
-        self._unsendable = unsendable
+        self._encode = encode
         self._refusals = Refusals() if refusals is None else refusals
         self.batch_size = effective_batch_size(batch_size)
         self._trade_types = frozenset(trade_types)
@@ -90,12 +90,12 @@ class ExecutionBatchProcessor:
         refused = {item.execution_id: rule for item in items if (rule := self._broken_rule(item))}
         sent = [item for item in items if item.execution_id not in refused] if refused else items
         posts = [_post(item) for item in sent]
-        faults = self._unsendable(posts)
+        body, faults = self._encode(posts)
         if faults:
             refused |= {sent[index].execution_id: rule for index, rule in faults.items()}
             sent = [item for index, item in enumerate(sent) if index not in faults]
             posts = [post for index, post in enumerate(posts) if index not in faults]
-        request = BatchExecutionRequest(posts)
+        request = BatchExecutionRequest(posts, body)
         outcomes = tuple(
             ItemOutcome(execution_id, SubmissionState.REJECTED, OutcomeCode.NOT_REPRESENTABLE, rule)
             for execution_id, rule in refused.items()

@@ -23,10 +23,11 @@ class ExecutionRequest(msgspec.Struct, frozen=True, rename="camel", gc=False):
     version: int
 
 
-class BatchExecutionRequest(msgspec.Struct, frozen=True, rename="camel"):
-    """Body of `POST /api/v1/executions/batch`: 1 to 100 executions."""
+class BatchExecutionRequest(msgspec.Struct, frozen=True):
+    """A call of `POST /api/v1/executions/batch`: 1 to 100 executions, and the body that encodes them."""
 
     executions: list[ExecutionRequest]
+    body: bytes = b""
 
 
 class Security(msgspec.Struct, frozen=True, rename="camel", gc=False):
@@ -36,10 +37,16 @@ class Security(msgspec.Struct, frozen=True, rename="camel", gc=False):
     ticker: str | None = None
 
 
-class RemoteExecution(msgspec.Struct, frozen=True, rename="camel", gc=False):
-    """An execution as the Execution Service holds it."""
+class CreatedExecution(msgspec.Struct, frozen=True, rename="camel", gc=False):
+    """An execution that a batch answer reports as created, as far as the engine reads it."""
 
     id: int | None = None
+    trade_service_execution_id: int | None = None
+
+
+class RemoteExecution(CreatedExecution, frozen=True, rename="camel", gc=False):
+    """An execution as the Execution Service's listing shows it."""
+
     execution_status: str | None = None
     trade_type: str | None = None
     destination: str | None = None
@@ -49,7 +56,6 @@ class RemoteExecution(msgspec.Struct, frozen=True, rename="camel", gc=False):
     quantity_filled: Decimal | None = None
     limit_price: Decimal | None = None
     received_timestamp: str | float | None = None
-    trade_service_execution_id: int | None = None
     version: int | None = None
 
     @property
@@ -66,7 +72,7 @@ class ExecutionResult(msgspec.Struct, frozen=True, rename="camel", gc=False):
     request_index: int | None = None
     status: str | None = None
     message: str | None = None
-    execution: RemoteExecution | None = None
+    execution: CreatedExecution | None = None
 
 
 class BatchExecutionResponse(msgspec.Struct, frozen=True, rename="camel"):
