@@ -13,8 +13,7 @@ from trade_service.domain.errors import DomainError
 from trade_service.execution_service.reply_interpretation import ClientCode
 from trade_service.http_server.protocol import REFUSALS
 from trade_service.submission.codes import AlarmCode, EvidenceCode, OutcomeCode
-from trade_service.web.codes import HttpCode
-from trade_service.web.errors import STATUS_OF, STATUS_OF_REASON
+from trade_service.web.errors import STATUS_OF, STATUS_OF_REASON, HttpCode
 
 ROOT = Path(__file__).parent.parent
 SOURCES = sorted((ROOT / "src").rglob("*.py"))

@@ -21,8 +21,8 @@ from trade_service.trading.listing.model import (
     Test,
     total_order,
 )
-from trade_service.web.v2 import cursors
-from trade_service.web.v2.parameters import filter_names, list_parameters, read_list_query
+from trade_service.web import cursors
+from trade_service.web.list_queries import filter_names, list_parameters, read_list_query
 
 
 def orders(**given: str | list[str]) -> ListQuery:

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from trade_service.web.access import RateLimit
 from trade_service.web.errors import RequestRefused
-from trade_service.web.rate_limit import RateLimit
 from trade_service.web.web_settings import RateLimitSettings
 
 

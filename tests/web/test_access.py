@@ -22,9 +22,8 @@ from trade_service.domain.errors import NotFound
 from trade_service.identity.auth_settings import AuthSettings
 from trade_service.settings.tree import Settings
 from trade_service.trading.editors import Editors
-from trade_service.web.access import READER, UndeclaredRole, check_roles, declared_roles
+from trade_service.web.access import READER, AllowedOrigins, UndeclaredRole, check_roles, declared_roles
 from trade_service.web.app import create_app
-from trade_service.web.cors import AllowedOrigins
 from trade_service.web.dependencies import WebSettings
 from trade_service.web.errors import RequestRefused
 from trade_service.web.web_settings import ServerSettings

@@ -11,19 +11,17 @@ from hypothesis import strategies as st
 
 from trade_service.domain.errors import InvalidInput
 from trade_service.trading.listing.model import EXECUTION_FIELDS
-from trade_service.web.dto import StrictDecoder
-from trade_service.web.integers import INTEGER_TEXT, LEAST, MOST, up_to
+from trade_service.web import operating, references, requests, submissions, trade_orders
+from trade_service.web.list_queries import read_filters
 from trade_service.web.openapi.document import examples
-from trade_service.web.v1 import references, requests
-from trade_service.web.v1.requests import (
+from trade_service.web.request_parsing import INTEGER_TEXT, LEAST, MOST, StrictDecoder, up_to
+from trade_service.web.requests import (
     BatchSubmit,
     ExecutionPost,
     TradeOrderBulkPost,
     TradeOrderPost,
 )
-from trade_service.web.v2 import operating_bodies, submission_bodies, trade_orders
-from trade_service.web.v2.parameters import read_filters
-from trade_service.web.v2.submission_bodies import ExecutionsSubmit
+from trade_service.web.submissions import ExecutionsSubmit
 
 READER = StrictDecoder(BatchSubmit)
 Pairs = list[tuple[str, str]]
@@ -93,7 +91,7 @@ def test_what_clients_send_is_read_once(quantity: str) -> None:
     assert READER.decode(body.encode()).fewest_quotes() == body.count('"')
 
 
-MODULES = (references, requests, operating_bodies, submission_bodies, trade_orders)
+MODULES = (references, requests, operating, submissions, trade_orders)
 SHAPES = {name: shape for module in MODULES for name, shape in vars(module).items()}
 BODIES = [SHAPES[name] for name in examples() if name.endswith(("Post", "Put", "Submit", "Move"))]
 NOT_INTEGERS = ["1.0", " 1", "1 ", "+1", "1e0", "01", "-0", "", "x", "1_0", "\u0661", "true", "9" * 5000]

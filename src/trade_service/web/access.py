@@ -5,11 +5,15 @@ A handler, its controller or its router declares the role:
     @get("/{trade_order_id:str}", opt=READER)
 """
 
-from collections.abc import Iterator, Mapping
+import re
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
 import structlog
 from litestar import Litestar
+from litestar.config.cors import CORSConfig
 from litestar.connection import ASGIConnection
 from litestar.enums import HttpMethod, ScopeType
 from litestar.handlers import BaseRouteHandler, HTTPRouteHandler
@@ -17,10 +21,76 @@ from litestar.routes import HTTPRoute
 from litestar.types import ASGIApp, HTTPScope, Receive, Scope, Send
 
 from trade_service.domain.access import CredentialsNotCheckable, NotAuthenticated, Principal, Role
-from trade_service.web.codes import HttpCode
-from trade_service.web.cors import AllowedOrigins
-from trade_service.web.errors import RequestRefused
-from trade_service.web.rate_limit import RateLimit
+from trade_service.web.errors import HttpCode, RequestRefused
+from trade_service.web.web_settings import RateLimitSettings
+
+EVERY = "*"
+_OF_THIS_MACHINE = r"https?://(localhost|127\.0\.0\.1|\[::1\])(:[0-9]{1,5})?"
+
+
+class AllowedOrigins:
+    """The allowed origins; None allows the pages that this machine serves itself.
+
+    CORS headers alone do not keep a page from calling: browsers send a POST without a body, or with plain text,
+    without a preflight request.
+    """
+
+    def __init__(self, allowed: Sequence[str] | None) -> None:
+        self._allowed = allowed
+        self._own = re.compile(_OF_THIS_MACHINE, re.IGNORECASE) if allowed is None else None
+
+    def cors(self, expose_headers: list[str]) -> CORSConfig:
+        """The same, as Litestar's CORS settings."""
+        if self._allowed is None:
+            return CORSConfig([], allow_origin_regex=_OF_THIS_MACHINE, expose_headers=expose_headers)
+        return CORSConfig(list(self._allowed), expose_headers=expose_headers)
+
+    def check(self, origin: str, host: str) -> None:
+        """Raises RequestRefused (403) for a change requested by a page of another origin."""
+        if self._allows(origin, host):
+            return
+        rule = "must be one of server.cors_allow_origins: pages from elsewhere change nothing here"
+        raise RequestRefused.of(403, HttpCode.ORIGIN_NOT_ALLOWED, "Origin", origin[:200], rule)
+
+    def _allows(self, origin: str, host: str) -> bool:
+        if self._own is not None:
+            return self._own.fullmatch(origin) is not None
+        allowed = self._allowed or ()
+        return EVERY in allowed or origin in allowed or origin.partition("://")[2] == host
+
+
+class RateLimit:
+    """Each client has `burst` requests, and gains `requests_per_s` a second. Zero means no limit.
+
+    Past `max_clients`, the least recently seen client is forgotten.
+    """
+
+    def __init__(self, settings: RateLimitSettings, monotonic: Callable[[], float] = time.monotonic) -> None:
+        self._settings = settings
+        self._monotonic = monotonic
+        self._buckets: OrderedDict[str, tuple[float, float]] = OrderedDict()
+        """By client: the tokens left, and when they were counted."""
+
+    def take(self, client: str) -> None:
+        """Counts a request; raises RequestRefused (429) when the client has none left."""
+        rate, burst = self._settings.requests_per_s, self._settings.burst
+        if not rate:
+            return
+        now = self._monotonic()
+        left, at = self._buckets.pop(client, (float(burst), now))
+        left = min(burst, left + (now - at) * rate)
+        allowed = left >= 1
+        self._buckets[client] = (left - 1 if allowed else left, now)
+        if len(self._buckets) > self._settings.max_clients:
+            self._buckets.popitem(last=False)
+        if not allowed:
+            wait_s = (1 - left) / rate
+            message = (
+                f"more than {rate:g} requests a second (rate_limit.requests_per_s) after "
+                f"{burst:g} at once: wait {wait_s:.1f} s"
+            )
+            raise RequestRefused(429, HttpCode.TOO_MANY_REQUESTS, message, wait_s)
+
 
 _ROLE = "role"
 _READING = frozenset({"GET", "HEAD", "OPTIONS"})

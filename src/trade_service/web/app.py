@@ -7,36 +7,46 @@ from litestar.datastructures import State
 from litestar.middleware import AbstractMiddleware
 from litestar.types import Middleware
 
-from trade_service.web.access import Authentication, Everybody, check_roles, for_role, require_role
-from trade_service.web.cors import AllowedOrigins
+from trade_service.web.access import (
+    AllowedOrigins,
+    Authentication,
+    Everybody,
+    RateLimit,
+    check_roles,
+    for_role,
+    require_role,
+)
 from trade_service.web.dependencies import WebServices, provided
-from trade_service.web.dto import StrictBodies, StrictRequest
 from trade_service.web.errors import allow_header, respond_to_error
-from trade_service.web.health import HealthController
+from trade_service.web.executions import ExecutionController, NamedExecutionController
 from trade_service.web.idempotency import KEYS, REPLAYED
-from trade_service.web.limits import Limits
-from trade_service.web.log_level import LogLevelController
+from trade_service.web.layers import Limits, RequestContext
+from trade_service.web.list_queries import TOTAL_HEADERS
 from trade_service.web.openapi.routes import Document, SchemaController
-from trade_service.web.operations import InfoController, MetricsController
-from trade_service.web.rate_limit import RateLimit
-from trade_service.web.request_context import RequestContext
-from trade_service.web.routing import OwnRouter
-from trade_service.web.v1.executions import ExecutionController
-from trade_service.web.v1.paging import TOTAL_HEADERS
-from trade_service.web.v1.references import (
+from trade_service.web.operating import OperatorController
+from trade_service.web.operations import (
+    HealthController,
+    InfoController,
+    LogLevelController,
+    MetricsController,
+)
+from trade_service.web.references import (
     BlotterController,
     DestinationController,
     ExecutionStatusController,
     OneTradeTypeController,
     TradeTypeController,
 )
-from trade_service.web.v1.responses import SUBMISSION_MESSAGE, SUBMISSION_STATE
-from trade_service.web.v1.trade_orders import BulkController, TradeOrderController
-from trade_service.web.v2.event_stream import EventStreams
-from trade_service.web.v2.executions import NamedExecutionController
-from trade_service.web.v2.operating import OperatorController
-from trade_service.web.v2.submissions import SubmissionController, SubmissionEventController
-from trade_service.web.v2.trade_orders import NamedBatchController, NamedOrderController
+from trade_service.web.request_parsing import StrictBodies, StrictRequest
+from trade_service.web.responses import SUBMISSION_MESSAGE, SUBMISSION_STATE
+from trade_service.web.routing import OwnRouter
+from trade_service.web.submissions import EventStreams, SubmissionController, SubmissionEventController
+from trade_service.web.trade_orders import (
+    BulkController,
+    NamedBatchController,
+    NamedOrderController,
+    TradeOrderController,
+)
 
 V1 = [
     TradeOrderController,

@@ -26,14 +26,12 @@ from trade_service.trading.request_keys import (
     digest,
 )
 from trade_service.web.access import principal_of
-from trade_service.web.codes import HttpCode
 from trade_service.web.dependencies import HttpRequest, WebServices
-from trade_service.web.dto import StrictRequest
-from trade_service.web.errors import RequestRefused, problem_of, respond_to_error
+from trade_service.web.errors import HttpCode, RequestRefused, problem_of, respond_to_error
 from trade_service.web.rendering import ApiResponse
-from trade_service.web.route_docs import header, with_key
-from trade_service.web.routing import post
-from trade_service.web.v1.responses import SUBMISSION_STATE
+from trade_service.web.request_parsing import StrictRequest
+from trade_service.web.responses import SUBMISSION_STATE
+from trade_service.web.routing import header, post, with_key
 
 IDEMPOTENCY_KEY = "Idempotency-Key"
 REPLAYED = "Idempotent-Replayed"

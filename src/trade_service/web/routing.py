@@ -1,11 +1,135 @@
-"""What routes are declared with."""
+"""What routes are declared with: methods, and what the OpenAPI document cannot read from their signatures.
 
+@get("/", opt=READER | documented(parameters=PAGE))
+"""
+
+from collections.abc import Mapping
 from functools import partial
 from typing import Any, Self, get_args, get_origin
 
+import msgspec
 from litestar import Controller, Router
 from litestar.enums import HttpMethod
 from litestar.handlers import HTTPRouteHandler
+from litestar.openapi.spec import OpenAPIType, Parameter, Schema
+
+from trade_service.domain.instants import MAX_SECONDS
+from trade_service.domain.invisible import VISIBLE_TEXT
+from trade_service.domain.money import MAX_INTEGER_DIGITS, MAX_TEXT, NUMERAL
+from trade_service.domain.orders import ORDER_TYPES
+
+DOCS = "docs"
+"""The key of a handler's `opt`."""
+
+JSON = "application/json"
+
+
+class RouteDocs(msgspec.Struct, frozen=True, kw_only=True):
+    """What the signature of a handler leaves open."""
+
+    parameters: tuple[Parameter, ...] = ()
+    answers: Mapping[int, Any] = {}
+    """Shapes of the responses by status; empty where the handler's return annotation is enough."""
+    errors: tuple[int, ...] = ()
+    """Statuses of errors beside those that every such route has."""
+    headers: tuple[str, ...] = ()
+    """Headers of responses that are no errors."""
+    media_type: str = JSON
+    refusal: Any = None
+    """The shape of errors where the route has an envelope of its own."""
+
+    def __deepcopy__(self, memo: dict[int, object]) -> Self:
+        return self
+
+
+def documented(**docs: Any) -> dict[str, RouteDocs]:
+    """The `opt` of a handler with `RouteDocs(**docs)`."""
+    return {DOCS: RouteDocs(**docs)}
+
+
+def with_key(opt: Mapping[str, Any], key: Parameter, replayed: str) -> dict[str, Any]:
+    """The `opt` of a handler, with what an Idempotency-Key adds to its docs."""
+    docs: RouteDocs = opt.get(DOCS, RouteDocs())
+    keyed = msgspec.structs.replace(
+        docs,
+        parameters=(*docs.parameters, key),
+        errors=(*docs.errors, 409, 413, 422),
+        headers=(*docs.headers, replayed),
+    )
+    return {**opt, DOCS: keyed}
+
+
+def decimals(**bound: int) -> list[dict[str, Any]]:
+    """The JSON schemas of a decimal(18,8) in a body."""
+    number = {"type": "number", "exclusiveMaximum": 10**MAX_INTEGER_DIGITS, **bound}
+    return [number, {"type": "string", "pattern": f"^{NUMERAL}$", "maxLength": MAX_TEXT}]
+
+
+def text(most: int) -> msgspec.Meta:
+    """A text that is not blank; the domain rejects others with its own message."""
+    return msgspec.Meta(extra_json_schema={"pattern": r"\S", "maxLength": most})
+
+
+def identifier(most: int) -> msgspec.Meta:
+    """The same without invisible characters."""
+    return msgspec.Meta(extra_json_schema={"pattern": VISIBLE_TEXT, "maxLength": most})
+
+
+def order_type() -> msgspec.Meta:
+    """A known order type, in any case and with blanks around it."""
+    names = ("".join(f"[{letter}{letter.lower()}]" for letter in name) for name in sorted(ORDER_TYPES))
+    return msgspec.Meta(extra_json_schema={"pattern": rf"^\s*({'|'.join(names)})\s*$"})
+
+
+def items(most: int) -> msgspec.Meta:
+    """A list that is not empty; the domain rejects others with its own message."""
+    return msgspec.Meta(extra_json_schema={"minItems": 1, "maxItems": most})
+
+
+def one_of(*values: str) -> msgspec.Meta:
+    """A text that is one of these."""
+    return msgspec.Meta(extra_json_schema={"enum": list(values)})
+
+
+INSTANTS: list[dict[str, Any]] = [
+    {"type": "string", "format": "date-time"},
+    {"type": "number", "minimum": 0, "maximum": MAX_SECONDS, "description": "Seconds since 1970."},
+]
+"""The JSON schemas of a timestamp in a body."""
+
+
+def integer(least: int, most: int) -> Schema:
+    """The schema of an integer with bounds."""
+    return Schema(type=OpenAPIType.INTEGER, minimum=least, maximum=most)
+
+
+ID = integer(-(2**31), 2**31 - 1)
+"""The schema of the database's integers."""
+
+
+def query(name: str, description: str, schema: Schema, *, required: bool = False) -> Parameter:
+    """A query parameter. An optional one may be empty: forms send fields that were not filled in."""
+    return Parameter(
+        name,
+        "query",
+        description=description,
+        schema=schema,
+        required=required,
+        allow_empty_value=not required,
+    )
+
+
+def header(name: str, description: str, schema: Schema) -> Parameter:
+    """An optional header."""
+    return Parameter(name, "header", description=description, schema=schema, required=False)
+
+
+VERSION = query("version", "The version that was read: another one is refused with 409.", ID, required=True)
+NO_SEND = query(
+    "noExecuteSubmit",
+    "The execution is only written, not sent.",
+    Schema(type=OpenAPIType.BOOLEAN, default=False),
+)
 
 
 class Route(HTTPRouteHandler):

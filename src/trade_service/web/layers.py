@@ -1,21 +1,49 @@
-"""The outermost ASGI layer: request ids, traces, metrics and the log line of every request; HEAD and OPTIONS.
+"""The ASGI layers around the routes: the context of every request, and bounds on those of the API."""
 
-One layer, since each costs every request; no middleware, since those do not see requests that no route matches.
-"""
-
+import asyncio
 import re
 import secrets
 import time
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Iterable, Mapping
+from typing import Any, NamedTuple
 
 import structlog
 from litestar.enums import ScopeType
 from litestar.types import ASGIApp, HTTPScope, Message, Receive, Scope, Send
+from litestar.types.asgi_types import HTTPReceiveMessage, WebSocketReceiveMessage
 
 from trade_service.submission.origin import REQUEST_ID as REQUEST_ID_OF_WORK
 from trade_service.web.dependencies import Metrics
-from trade_service.web.tracing import TRACEPARENT, trace_of
+from trade_service.web.errors import OVERLOAD_RETRY_AFTER_S, HttpCode, RequestRefused
+
+TRACEPARENT = b"traceparent"
+_SHAPE = re.compile(
+    rb"(?P<version>(?!ff)[0-9a-f]{2})-(?P<trace>(?!0{32})[0-9a-f]{32})-(?P<parent>(?!0{16})[0-9a-f]{16})"
+    rb"-(?P<flags>[0-9a-f]{2})(?P<more>-.*)?"
+)
+
+
+class Trace(NamedTuple):
+    """A trace, and the span of this request in it."""
+
+    trace_id: str
+    span_id: str
+    flags: str
+
+    @property
+    def header(self) -> bytes:
+        """The header of the response."""
+        return f"00-{self.trace_id}-{self.span_id}-{self.flags}".encode()
+
+
+def trace_of(headers: Iterable[tuple[bytes, bytes]]) -> Trace | None:
+    """The trace in a request's headers; None without one, or for one that cannot be read."""
+    found = [value for name, value in headers if name == TRACEPARENT]
+    match = _SHAPE.fullmatch(found[0]) if len(found) == 1 else None
+    if match is None or (match["version"] == b"00" and match["more"]):
+        return None
+    return Trace(match["trace"].decode(), secrets.token_hex(8), match["flags"].decode())
+
 
 _log = structlog.get_logger(__name__)
 
@@ -119,3 +147,64 @@ def _request_id(scope: HTTPScope) -> str:
         if name == REQUEST_ID and _SANE_ID.fullmatch(value):
             return value.decode("ascii")
     return secrets.token_hex(16)
+
+
+class Limits:
+    """Bounds how many requests are served at once and how long one may take.
+
+    One instance counts for all routes that it is a middleware of.
+    """
+
+    def __init__(self, max_concurrent: int, timeout_s: float) -> None:
+        self._max_concurrent = max_concurrent
+        self._timeout_s = timeout_s
+        self._served = 0
+
+    def __call__(self, app: ASGIApp) -> ASGIApp:
+        """`app` within the bounds; raises RequestRefused past them."""
+
+        async def bounded(scope: Scope, receive: Receive, send: Send) -> None:
+            if self._served >= self._max_concurrent:
+                message = f"{self._served} requests are being served, which is the limit: try again"
+                raise RequestRefused(503, HttpCode.OVERLOADED, message, OVERLOAD_RETRY_AFTER_S)
+            self._served += 1
+            body = _Body(receive)
+            try:
+                async with asyncio.timeout(self._timeout_s) as deadline:
+                    await app(scope, body.receive, send)
+            except TimeoutError:
+                if not deadline.expired():
+                    raise
+                raise self._too_late(body.awaited) from None
+            finally:
+                self._served -= 1
+
+        return bounded
+
+    def _too_late(self, body_awaited: bool) -> RequestRefused:
+        if body_awaited:
+            message = f"the body did not arrive within {self._timeout_s:g} s: send it faster or in parts"
+            return RequestRefused(408, HttpCode.BODY_TOO_SLOW, message)
+        message = (
+            f"timed out after {self._timeout_s:g} s; the operation may still complete, "
+            "so check its status before retrying"
+        )
+        return RequestRefused(503, HttpCode.REQUEST_TIMEOUT, message, OVERLOAD_RETRY_AFTER_S)
+
+
+class _Body:
+    """Knows whether the body is being awaited, and ends the request when the client leaves meanwhile."""
+
+    def __init__(self, receive: Receive) -> None:
+        self._receive = receive
+        self._complete = False
+        self.awaited = False
+
+    async def receive(self) -> HTTPReceiveMessage | WebSocketReceiveMessage:
+        self.awaited = not self._complete
+        message = await self._receive()
+        if message["type"] == "http.disconnect" and not self._complete:
+            raise RequestRefused(400, HttpCode.CLIENT_GONE, "the client left before its body had arrived")
+        if message["type"] == "http.request" and not message.get("more_body", False):
+            self.awaited, self._complete = False, True
+        return message

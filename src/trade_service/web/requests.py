@@ -1,4 +1,4 @@
-"""Request bodies of v1, and their conversion to the domain. Decimals come as numbers or numeric strings."""
+"""Request bodies, and their conversion to the domain. Decimals come as numbers or numeric strings."""
 
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -14,8 +14,8 @@ from trade_service.domain.orders import MAX_ID_CHARS, NewTradeOrder, Submission
 from trade_service.trading.slicing import MAX_SUBMISSIONS
 from trade_service.trading.trade_orders import MAX_ORDERS
 from trade_service.web.body_errors import shown
-from trade_service.web.integers import Int32
-from trade_service.web.route_docs import INSTANTS, decimals, identifier, items, order_type, text
+from trade_service.web.request_parsing import Int32
+from trade_service.web.routing import INSTANTS, decimals, identifier, items, order_type, text
 
 Number = Annotated[Any, msgspec.Meta(extra_json_schema={"anyOf": decimals(minimum=0)})]
 """A number or a numeric string, read by `exact`: msgspec's own Decimal also accepts `1_000` and digits of other

@@ -1,40 +1,136 @@
-"""/api/v1/tradeOrders: listed, created, read, changed, and submitted."""
+"""/api/v1/tradeOrders and /api/v2/tradeOrders."""
 
 from collections.abc import Sequence
+from typing import Annotated, Any, Generic, TypeVar
 
 import msgspec
-from litestar import Controller, Response
+from litestar import Controller, Request, Response
 from litestar.params import FromPath, JSONBody
 
+from trade_service.domain.errors import DomainError
 from trade_service.domain.orders import TradeOrder
+from trade_service.trading.editors import MAX_ORDERS
+from trade_service.trading.listing.model import ORDER_FIELDS
 from trade_service.trading.request_keys import Created
 from trade_service.web.access import READER, TRADER
 from trade_service.web.dependencies import HttpRequest, Services
+from trade_service.web.errors import ErrorBody, Problem, error_fields, logged_problem, request_id_of
 from trade_service.web.idempotency import keyed_post
-from trade_service.web.order_batches import OrderBatchController
-from trade_service.web.rendering import answer
-from trade_service.web.request_parsing import id_of, read_flag, read_id, read_version
-from trade_service.web.route_docs import NO_SEND, VERSION, documented
-from trade_service.web.routing import delete, get, put
-from trade_service.web.v1.paging import (
+from trade_service.web.list_queries import (
     ORDER_ID_PARAMETER,
     PAGE,
     TOTAL_HEADERS,
+    given_in,
+    list_parameters,
+    read_list_query,
     read_order_filter,
     read_page,
     total_headers,
 )
-from trade_service.web.v1.requests import BatchSubmit, TradeOrderPost, TradeOrderPut, TradeOrderSubmit
-from trade_service.web.v1.responses import (
+from trade_service.web.rendering import FAILURE, ApiResponse, BatchAnswer, answer
+from trade_service.web.request_parsing import BODY, Int32, id_of, read_flag, read_id, read_version
+from trade_service.web.requests import (
+    BatchSubmit,
+    LooseBulk,
+    TradeOrderBulkPost,
+    TradeOrderPost,
+    TradeOrderPut,
+    TradeOrderSubmit,
+)
+from trade_service.web.responses import (
     SUBMISSION_MESSAGE,
     SUBMISSION_STATE,
+    BatchCreateAnswer,
+    BatchMoveAnswer,
     BatchSubmitAnswer,
     BulkAnswer,
     BulkResult,
+    CreatedResult,
     ExecutionAnswer,
+    MovedResult,
     TradeOrderAnswer,
+    TradeOrderPage,
+    TradeOrderV2,
     pending_headers,
 )
+from trade_service.web.routing import NO_SEND, VERSION, GenericController, delete, documented, get, items, put
+
+MAX_RESULTS = 1000
+"""A list that is too long is counted, not answered item by item."""
+
+_COUNTER = msgspec.json.Decoder(LooseBulk)
+
+Answer = TypeVar("Answer", bound=BatchAnswer[Any])
+
+
+class BulkRefusal(ErrorBody, frozen=True, rename="camel", kw_only=True):
+    """Nothing was created: an error in the envelope of a batch."""
+
+    status: str
+    total_requested: int
+    successful: int
+    failed: int
+    results: list[BulkResult]
+
+
+def refuse_bulk(request: Request[Any, Any, Any], error: Exception) -> Response[Any]:
+    """The envelope of a batch that created nothing. The order service expects it with 400 and 500."""
+    problem = logged_problem(request, error)
+    if isinstance(error, DomainError) and problem.status < 500:
+        problem = msgspec.structs.replace(problem, status=400)
+    total = _count(request)
+    body = BulkRefusal(
+        **error_fields(problem, request_id_of(request)),
+        status=FAILURE,
+        total_requested=total,
+        successful=0,
+        failed=total,
+        results=_failures(problem, total),
+    )
+    return ApiResponse(body, status_code=problem.status, headers=dict(problem.headers))
+
+
+class OrderBatchController(GenericController, Generic[Answer]):
+    """Creates batches of orders; the versions of the API present them in their own way."""
+
+    async def present(self, services: Services, orders: Sequence[TradeOrder]) -> Answer:
+        """The response for orders that were all created."""
+        raise NotImplementedError
+
+    @keyed_post(
+        "/",
+        opt=TRADER | documented(refusal=BulkRefusal, errors=(404, 409)),
+        exception_handlers={Exception: refuse_bulk},
+    )
+    async def create(
+        self, services: Services, data: JSONBody[TradeOrderBulkPost], created: Created | None
+    ) -> Response[Answer]:
+        """Creates 1 to 1000 trade orders, all or none."""
+        if created is None:
+            orders = await services.orders.create_orders_bulk(data.to_domain())
+        else:
+            orders = await services.orders.get_orders(created.known_ids)
+        return answer(await self.present(services, orders), 201)
+
+
+def _failures(problem: Problem, total: int) -> list[BulkResult]:
+    if total > MAX_RESULTS:
+        return []
+    guilty = problem.details.get("index")
+    of_others = f"not created, since {problem.message}"
+    return [
+        BulkResult(index, FAILURE, problem.message if guilty in (index, None) else of_others, None)
+        for index in range(total)
+    ]
+
+
+def _count(request: Request[Any, Any, Any]) -> int:
+    """How many orders were sent; 0 when the body cannot be read."""
+    try:
+        return len(_COUNTER.decode(request.scope["state"].get(BODY, b"{}")).trade_orders)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return 0
+
 
 _PENDING_HEADERS = (SUBMISSION_STATE, SUBMISSION_MESSAGE)
 _SINGLE = documented(parameters=(NO_SEND,), errors=(409, 502, 504), headers=_PENDING_HEADERS)
@@ -154,3 +250,61 @@ async def _with_blotters(services: Services, orders: Sequence[TradeOrder]) -> li
         return [TradeOrderAnswer.of(order, None) for order in orders]
     blotters = (await services.references.get(lambda data: wanted <= data.blotters.keys())).blotters
     return [TradeOrderAnswer.of(order, blotters.get(order.blotter_id or 0)) for order in orders]
+
+
+_MOVES = documented(answers={200: BatchMoveAnswer, 207: BatchMoveAnswer}, errors=(404, 409))
+
+
+class BatchMove(msgspec.Struct, rename="camel"):
+    """Trade orders, and the blotter to move them to."""
+
+    trade_order_ids: Annotated[list[Int32], items(MAX_ORDERS)]
+    blotter_abbreviation: str
+
+
+class NamedOrderController(Controller):
+    """Trade orders with the names of portfolios and securities."""
+
+    path = "/tradeOrders"
+    tags = ("Trade orders v2",)
+
+    @get("/", opt=READER | documented(parameters=list_parameters(ORDER_FIELDS)))
+    async def list_orders(self, request: HttpRequest, services: Services) -> Response[TradeOrderPage]:
+        """A page of trade orders, sorted and filtered over the whole result."""
+        query = read_list_query(given_in(request), ORDER_FIELDS)
+        return answer(TradeOrderPage.of(await services.lists.list_orders(query)))
+
+    @get("/{trade_order_id:str}", opt=READER)
+    async def read(self, services: Services, trade_order_id: FromPath[str]) -> Response[TradeOrderV2]:
+        """Reads a trade order."""
+        order, _ = await services.orders.get_order(read_id(trade_order_id))
+        return answer(TradeOrderV2.of((await services.lists.named_orders([order]))[0]))
+
+    @put("/batch/move", opt=TRADER | _MOVES)
+    async def move_batch(self, services: Services, data: JSONBody[BatchMove]) -> Response[BatchMoveAnswer]:
+        """Moves up to 1000 trade orders to another blotter, each for itself; what was sent of them stays.
+
+        200 when all or none could be moved, 207 otherwise.
+        """
+        moved = await services.editors.orders.move_orders(data.trade_order_ids, data.blotter_abbreviation)
+        named = await services.lists.named_orders([order for order in moved if order is not None])
+        by_id = {one.order.id: one for one in named}
+        results = [
+            MovedResult.of(index, identity, by_id.get(identity))
+            for index, identity in enumerate(data.trade_order_ids)
+        ]
+        body = BatchMoveAnswer.of(results, "trade orders moved")
+        return answer(body, body.http_status)
+
+
+class NamedBatchController(OrderBatchController[BatchCreateAnswer]):
+    """Trade orders in batches, with names."""
+
+    path = "/tradeOrders/batch/create"
+    tags = ("Trade orders v2",)
+
+    async def present(self, services: Services, orders: Sequence[TradeOrder]) -> BatchCreateAnswer:
+        """The orders with the names of their portfolios and securities."""
+        named = await services.lists.named_orders(orders)
+        results = CreatedResult.created([TradeOrderV2.of(one) for one in named])
+        return BatchCreateAnswer.of(results, "trade orders created")

@@ -1,19 +1,166 @@
-"""Response bodies of v2. Decimals are JSON numbers."""
+"""Response bodies of v1 and v2."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from decimal import Decimal
+from typing import Annotated, Self
 
 import msgspec
 
 from trade_service.domain.errors import NotFound
 from trade_service.domain.instants import Moment
-from trade_service.domain.money import plain
+from trade_service.domain.money import plain, with_two_decimals
 from trade_service.domain.orders import TradeOrder
 from trade_service.domain.reference import Blotter, Destination, ExecutionStatus, TradeType
+from trade_service.submission.model import PENDING_MESSAGE, ExecutionSubmitResult, SubmitStatus
 from trade_service.trading.listing.model import Page
 from trade_service.trading.listing.service import NamedExecution, NamedOrder
-from trade_service.web.batches import FAILURE, SUCCESS, BatchAnswer, OrderResult, ResultStatus
-from trade_service.web.v2 import cursors
+from trade_service.trading.model import ExecutionView, SubmittedOrder
+from trade_service.web import cursors
+from trade_service.web.rendering import FAILURE, SUCCESS, BatchAnswer, BatchCounts, OrderResult, ResultStatus
+
+SUBMISSION_STATE = "X-Submission-State"
+SUBMISSION_MESSAGE = "X-Submission-Message"
+
+ExactText = Annotated[str, msgspec.Meta(pattern=r"^-?[0-9]+\.[0-9]{2,8}$")]
+"""A decimal in the executions of v1."""
+
+
+class TradeOrderAnswer(msgspec.Struct, frozen=True, rename="camel", gc=False):
+    """A trade order; its decimals are JSON numbers."""
+
+    id: int
+    order_id: int
+    portfolio_id: str
+    order_type: str
+    security_id: str
+    quantity: Decimal
+    quantity_sent: Decimal
+    limit_price: Decimal | None
+    trade_timestamp: Moment
+    blotter: Blotter | None
+    submitted: bool
+    version: int
+
+    @classmethod
+    def of(cls, order: TradeOrder, blotter: Blotter | None) -> "TradeOrderAnswer":
+        """Presents an order."""
+        return cls(
+            id=order.id,
+            order_id=order.order_id,
+            portfolio_id=order.portfolio_id,
+            order_type=order.order_type,
+            security_id=order.security_id,
+            quantity=plain(order.quantity),
+            quantity_sent=plain(order.quantity_sent),
+            limit_price=None if order.limit_price is None else plain(order.limit_price),
+            trade_timestamp=order.trade_timestamp,
+            blotter=blotter,
+            submitted=order.submitted,
+            version=order.version,
+        )
+
+
+class ExecutionAnswer(msgspec.Struct, frozen=True, rename="camel", gc=False):
+    """An execution; its four decimals are strings with at least two decimals."""
+
+    id: int
+    execution_timestamp: Moment
+    execution_status: ExecutionStatus
+    blotter: Blotter | None
+    trade_type: TradeType | None
+    trade_order: TradeOrderAnswer
+    destination: Destination
+    quantity_ordered: ExactText
+    quantity_placed: ExactText
+    quantity_filled: ExactText
+    limit_price: ExactText | None
+    execution_service_id: int | None
+    version: int
+
+    @classmethod
+    def of(cls, view: ExecutionView) -> "ExecutionAnswer":
+        """Presents an execution."""
+        execution = view.execution
+        price = execution.limit_price
+        return cls(
+            id=execution.id,
+            execution_timestamp=execution.execution_timestamp,
+            execution_status=view.status,
+            blotter=view.blotter,
+            trade_type=view.trade_type,
+            trade_order=TradeOrderAnswer.of(view.order, view.order_blotter),
+            destination=view.destination,
+            quantity_ordered=with_two_decimals(execution.quantity_ordered),
+            quantity_placed=with_two_decimals(execution.quantity_placed),
+            quantity_filled=with_two_decimals(execution.quantity_filled),
+            limit_price=None if price is None else with_two_decimals(price),
+            execution_service_id=execution.execution_service_id,
+            version=execution.version,
+        )
+
+
+class BulkResult(OrderResult[TradeOrderAnswer], frozen=True):
+    """One trade order of a bulk."""
+
+
+class BulkAnswer(BatchAnswer[BulkResult], frozen=True):
+    """All trade orders of a bulk were created."""
+
+
+class SubmitResultAnswer(msgspec.Struct, frozen=True, rename="camel", gc=False):
+    """The outcome of one submission of a batch."""
+
+    trade_order_id: int
+    status: ResultStatus
+    message: str
+    execution: ExecutionAnswer | None
+    request_index: int
+
+    @classmethod
+    def of(cls, submitted: SubmittedOrder) -> "SubmitResultAnswer":
+        """Presents a result; a pending one is no failure."""
+        view, error = submitted.view, submitted.error
+        if error is not None:
+            message, status = error.message, FAILURE
+        elif submitted.result is None:
+            message, status = "execution created, not sent", SUCCESS
+        else:
+            message, status = "trade order submitted", SUCCESS
+            if submitted.result.status is SubmitStatus.PENDING:
+                message = submitted.result.message
+        execution = None if view is None else ExecutionAnswer.of(view)
+        return cls(submitted.trade_order_id, status, message, execution, submitted.request_index)
+
+
+class BatchSubmitAnswer(BatchAnswer[SubmitResultAnswer], frozen=True):
+    """The outcomes of a batch of submissions."""
+
+    @classmethod
+    def summary(cls, submitted: Sequence[SubmittedOrder]) -> Self:
+        """Counts and sums up the outcomes."""
+        tally = BatchCounts.of(results := [SubmitResultAnswer.of(one) for one in submitted])
+        message = f"{tally.successful} successful, {tally.failed} failed of {tally.total}"
+        if pending := len(pending_results(one.result for one in submitted)):
+            message += f"; {pending} of the successful {PENDING_MESSAGE}"
+        return cls(tally.status, message, tally.total, tally.successful, tally.failed, results)
+
+
+def pending_results(results: Iterable[ExecutionSubmitResult | None]) -> list[ExecutionSubmitResult]:
+    """The results that are not final."""
+    return [one for one in results if one is not None and one.status is SubmitStatus.PENDING]
+
+
+def pending_headers(results: Iterable[ExecutionSubmitResult | None]) -> dict[str, str]:
+    """Headers for what v1 bodies have no field for; empty when nothing is pending."""
+    pending = pending_results(results)
+    if not pending:
+        return {}
+    states = sorted({str(one.state or "queued") for one in pending})
+    messages = {one.message for one in pending}
+    message = messages.pop() if len(messages) == 1 else PENDING_MESSAGE
+    # It may quote the Execution Service, and a header takes printable ASCII only.
+    message = "".join(one if " " <= one <= "~" else "?" for one in message)
+    return {SUBMISSION_STATE: ",".join(states), SUBMISSION_MESSAGE: message}
 
 
 class PortfolioAnswer(msgspec.Struct, frozen=True, rename="camel"):

@@ -19,11 +19,18 @@ from trade_service.trading.request_keys import Created
 from trade_service.web.access import OPERATOR, READER
 from trade_service.web.dependencies import HttpRequest, Services
 from trade_service.web.idempotency import keyed_post
-from trade_service.web.integers import Int32
 from trade_service.web.rendering import answer
-from trade_service.web.request_parsing import id_of, read_id, read_version
-from trade_service.web.route_docs import VERSION, documented, identifier, text
-from trade_service.web.routing import GenericController, delete, get, put
+from trade_service.web.request_parsing import Int32, id_of, read_id, read_version
+from trade_service.web.routing import (
+    VERSION,
+    GenericController,
+    delete,
+    documented,
+    get,
+    identifier,
+    put,
+    text,
+)
 
 
 class NamedPost(msgspec.Struct, rename="camel"):
