@@ -15,7 +15,7 @@ import structlog
 from litestar import Litestar
 from litestar.config.cors import CORSConfig
 from litestar.connection import ASGIConnection
-from litestar.enums import HttpMethod, ScopeType
+from litestar.enums import HttpMethod
 from litestar.handlers import BaseRouteHandler, HTTPRouteHandler
 from litestar.routes import HTTPRoute
 from litestar.types import ASGIApp, HTTPScope, Receive, Scope, Send
@@ -37,7 +37,6 @@ class AllowedOrigins:
 
     def __init__(self, allowed: Sequence[str] | None) -> None:
         self._allowed = allowed
-        self._own = re.compile(_OF_THIS_MACHINE, re.IGNORECASE) if allowed is None else None
 
     def cors(self, expose_headers: list[str]) -> CORSConfig:
         """The same, as Litestar's CORS settings."""
@@ -47,16 +46,14 @@ class AllowedOrigins:
 
     def check(self, origin: str, host: str) -> None:
         """Raises RequestRefused (403) for a change requested by a page of another origin."""
-        if self._allows(origin, host):
-            return
-        rule = "must be one of server.cors_allow_origins: pages from elsewhere change nothing here"
-        raise RequestRefused.of(403, HttpCode.ORIGIN_NOT_ALLOWED, "Origin", origin[:200], rule)
-
-    def _allows(self, origin: str, host: str) -> bool:
-        if self._own is not None:
-            return self._own.fullmatch(origin) is not None
-        allowed = self._allowed or ()
-        return EVERY in allowed or origin in allowed or origin.partition("://")[2] == host
+        if self._allowed is None:
+            allows = re.fullmatch(_OF_THIS_MACHINE, origin, re.IGNORECASE) is not None
+        else:
+            own = origin.partition("://")[2] == host
+            allows = own or EVERY in self._allowed or origin in self._allowed
+        if not allows:
+            rule = "must be one of server.cors_allow_origins: pages from elsewhere change nothing here"
+            raise RequestRefused.of(403, HttpCode.ORIGIN_NOT_ALLOWED, "Origin", origin[:200], rule)
 
 
 class RateLimit:
@@ -155,22 +152,19 @@ class Authentication:
         """Wraps `app`, as Litestar asks of a middleware."""
 
         async def authenticated(scope: Scope, receive: Receive, send: Send) -> None:
-            is_http = scope["type"] == ScopeType.HTTP
-            needed = role_of(scope["route_handler"], str(scope.get("method"))) if is_http else None
+            method = str(scope.get("method"))
+            needed = role_of(scope["route_handler"], method)
             if needed is None:  # Start-up refuses such routes; this is the second lock.
                 raise UndeclaredRole([scope["path"]])
             if needed > Role.ANYONE:
-                if str(scope.get("method")) not in _READING:
-                    self._check_origin(scope)
+                if method not in _READING:
+                    headers = {name: value.decode("latin-1") for name, value in scope["headers"]}
+                    if b"origin" in headers:
+                        self._origins.check(headers[b"origin"], headers.get(b"host", ""))
                 await self._identify(scope)
             await app(scope, receive, send)
 
         return authenticated
-
-    def _check_origin(self, scope: Scope) -> None:
-        headers = {name: value.decode("latin-1") for name, value in scope["headers"]}
-        if b"origin" in headers:
-            self._origins.check(headers[b"origin"], headers.get(b"host", ""))
 
     async def _identify(self, scope: Scope) -> None:
         address = (scope["client"] or ("",))[0]
@@ -193,9 +187,11 @@ class Authentication:
 async def require_role(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:
     """Guard: raises RequestRefused (403) unless the caller has the role that the route declares."""
     principal: Principal | None = connection.scope["state"].get(_PRINCIPAL)
-    needed = role_of(handler, str(connection.scope.get("method")))
-    if principal is None or needed is None or principal.role >= needed:
-        return  # Without a principal the route is open to anyone: `Authentication` saw to that.
+    if principal is None:
+        return  # The route is open to anyone: `Authentication` saw to that.
+    needed: Role = handler.opt[_ROLE]
+    if principal.role >= needed:
+        return
     message = f"this needs the role {needed.title}; {principal.name} has {principal.role.title}"
     details = {"needed": needed.title, "role": principal.role.title}
     raise RequestRefused(403, HttpCode.NOT_PERMITTED, message, details=details)

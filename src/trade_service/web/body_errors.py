@@ -35,14 +35,19 @@ class RawJson(str):
         return str(self)
 
 
+def place_of(message: str) -> tuple[str, list[str | int]]:
+    """What the decoder's message says, and the names and indices that lead to where it was found."""
+    place = _PLACE.fullmatch(message)
+    what, path = (place["what"], place["path"] or "") if place else (message, "")
+    return what, [match["name"] or int(match["index"]) for match in _STEP.finditer(path)]
+
+
 def explained(message: str, body: bytes) -> InvalidInput:
     """The error for a body of the wrong shape, from the decoder's message.
 
     The decoder stops at the first fault; a body that is not JSON at all behind it is reported as that.
     """
-    place = _PLACE.fullmatch(message)
-    what, path = (place["what"], place["path"] or "") if place else (message, "")
-    steps = [match["name"] or int(match["index"]) for match in _STEP.finditer(path)]
+    what, steps = place_of(message)
     if missing := _MISSING.fullmatch(what):
         error = InvalidInput.of(missing["field"], None, "must be given")
     else:

@@ -233,9 +233,7 @@ def respond_to_error(request: Request[Any, Any, Any], error: Exception) -> Respo
     """The response to any exception."""
     problem = logged_problem(request, error)
     body = problem_body(problem, request_id_of(request))
-    return ApiResponse(
-        body, status_code=problem.status, media_type=PROBLEM_JSON, headers=dict(problem.headers)
-    )
+    return ApiResponse(body, status=problem.status, media_type=PROBLEM_JSON, headers=dict(problem.headers))
 
 
 def logged_problem(request: Request[Any, Any, Any], error: Exception) -> Problem:

@@ -22,7 +22,7 @@ from trade_service.web.list_queries import (
     read_page,
     total_headers,
 )
-from trade_service.web.rendering import answer
+from trade_service.web.rendering import ApiResponse
 from trade_service.web.request_parsing import id_of, read_id, read_version
 from trade_service.web.requests import ExecutionPost, ExecutionPut, FillPut, exact
 from trade_service.web.responses import (
@@ -49,7 +49,7 @@ class ExecutionEditing(GenericController, Generic[Answer]):
     async def read(self, services: Services, execution_id: FromPath[str]) -> Response[Answer]:
         """Reads an execution."""
         view = await services.executions.get_execution(read_id(execution_id))
-        return answer(await self.present(services, view))
+        return ApiResponse(await self.present(services, view))
 
     @keyed_post("/executions", opt=TRADER | documented(errors=(404, 409)))
     async def create(
@@ -61,7 +61,7 @@ class ExecutionEditing(GenericController, Generic[Answer]):
         else:
             (execution_id,) = created.known_ids
             view = await services.executions.get_execution(execution_id)
-        return answer(await self.present(services, view), 201)
+        return ApiResponse(await self.present(services, view), 201)
 
     @put("/executions/{execution_id:str}", opt=TRADER | documented(errors=(409,)))
     async def update(
@@ -70,7 +70,7 @@ class ExecutionEditing(GenericController, Generic[Answer]):
         """Changes an execution; what was sent of it stays."""
         identity = id_of(execution_id, data.id)
         view = await services.editors.executions.update_execution(identity, data.version, data.to_domain())
-        return answer(await self.present(services, view))
+        return ApiResponse(await self.present(services, view))
 
     @delete("/executions/{execution_id:str}", opt=TRADER | documented(parameters=(VERSION,), errors=(409,)))
     async def delete(self, request: HttpRequest, services: Services, execution_id: FromPath[str]) -> None:
@@ -93,7 +93,9 @@ class ExecutionController(ExecutionEditing[ExecutionAnswer]):
     ) -> Response[list[ExecutionAnswer]]:
         """A page of executions by id, 1000 at the most; X-Total-Count has the number of all."""
         page = await services.lists.plain_executions(read_page(request))
-        return answer([ExecutionAnswer.of(view) for view in page.items], headers=total_headers(page.total))
+        return ApiResponse(
+            [ExecutionAnswer.of(view) for view in page.items], headers=total_headers(page.total)
+        )
 
     @put("/executions/{execution_id:str}/fill", opt=TRADER | documented(errors=(409,)))
     async def fill(
@@ -103,7 +105,7 @@ class ExecutionController(ExecutionEditing[ExecutionAnswer]):
         identity = read_id(execution_id)
         filled = exact(data.quantity_filled, "quantityFilled")
         view = await services.executions.fill(identity, data.execution_status, filled, data.version)
-        return answer(ExecutionAnswer.of(view))
+        return ApiResponse(ExecutionAnswer.of(view))
 
     @keyed_post(
         "/execution/{execution_id:str}/submit",
@@ -122,7 +124,7 @@ class ExecutionController(ExecutionEditing[ExecutionAnswer]):
         if outcome.status in (SubmitStatus.FAILED, SubmitStatus.RETRY_EXHAUSTED):
             raise _refusal(NotAccepted(outcome.result))
         view = await services.executions.get_execution(identity)
-        return answer(ExecutionAnswer.of(view), headers=pending_headers([outcome.result]))
+        return ApiResponse(ExecutionAnswer.of(view), headers=pending_headers([outcome.result]))
 
 
 def _refusal(error: NotAccepted) -> Exception:
@@ -144,4 +146,4 @@ class NamedExecutionController(ExecutionEditing[ExecutionV2]):
     async def list_executions(self, request: HttpRequest, services: Services) -> Response[ExecutionPage]:
         """A page of executions, sorted and filtered over the whole result."""
         query = read_list_query(given_in(request), EXECUTION_FIELDS)
-        return answer(ExecutionPage.of(await services.lists.list_executions(query)))
+        return ApiResponse(ExecutionPage.of(await services.lists.list_executions(query)))

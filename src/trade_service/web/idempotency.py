@@ -13,7 +13,6 @@ from litestar.openapi.spec import OpenAPIType, Schema
 from trade_service.domain.errors import InvalidInput
 from trade_service.trading.model import NotAccepted
 from trade_service.trading.request_keys import (
-    Created,
     IdempotentRequests,
     KeptAnswer,
     KeyClaim,
@@ -53,8 +52,6 @@ _HEADER = header(
 )
 
 Handler: TypeAlias = Callable[..., Awaitable[Response[Any]]]
-Replay: TypeAlias = Callable[[Created | None], Awaitable[Response[Any]]]
-"""Serves a request, given what an earlier request with its key created."""
 _CLAIM = "key_claim"
 """Where the request's state keeps its claim."""
 
@@ -78,10 +75,10 @@ def keyed_post(path: str, *, opt: Mapping[str, Any], **options: Any) -> Callable
         ) -> Response[Any]:
             if "request" in known:
                 values["request"] = request
-            replay = partial(_call, partial(handler, controller, services=services, **values))
             claim: KeyClaim | None = request.scope["state"].get(_CLAIM)
             if claim is None:
-                return await replay(None)
+                return await handler(controller, services=services, created=None, **values)
+            replay = partial(handler, controller, services=services, **values)
             return await _serve_keyed(services.keys, request, claim, replay)
 
         _hide_created(serve, handler)
@@ -90,10 +87,6 @@ def keyed_post(path: str, *, opt: Mapping[str, Any], **options: Any) -> Callable
         )(serve)
 
     return decorate
-
-
-async def _call(handler: Handler, created: Created | None) -> Response[Any]:
-    return await handler(created=created)
 
 
 def _hide_created(serve: Any, handler: Handler) -> None:
@@ -124,7 +117,7 @@ async def _find_key(request: StrictRequest) -> Response[Any] | None:
 
 
 async def _serve_keyed(
-    keys: IdempotentRequests, request: HttpRequest, claim: KeyClaim, replay: Replay
+    keys: IdempotentRequests, request: HttpRequest, claim: KeyClaim, replay: Handler
 ) -> Response[Any]:
     if claim.created is None:
         try:
@@ -150,7 +143,7 @@ def _answered(request: HttpRequest, key: str, status: KeyStatus) -> Response[Any
 
 
 async def _work(
-    keys: IdempotentRequests, request: HttpRequest, claim: KeyClaim, replay: Replay
+    keys: IdempotentRequests, request: HttpRequest, claim: KeyClaim, replay: Handler
 ) -> Response[Any]:
     """The handler's response; kept for repeats when it is final and something was created.
 
@@ -158,7 +151,7 @@ async def _work(
     """
     try:
         with claiming(claim):
-            response = await replay(claim.created)
+            response = await replay(created=claim.created)
     except KeyTaken:
         raise
     except Exception as error:
@@ -168,7 +161,9 @@ async def _work(
         response = respond_to_error(request, error)
     if claim.created is None:
         return response
-    answer = _kept(response)
+    assert isinstance(response, ApiResponse)
+    headers = {**response.headers, _CONTENT_TYPE: response.media_type}
+    answer = KeptAnswer(response.status_code, headers, response.body)
     if SUBMISSION_STATE in answer.headers:
         await keys.let_go(claim)  # Pending: a repeat gets the state of its time.
     else:
@@ -215,15 +210,7 @@ def _refusal(key: str, status: KeyStatus) -> RequestRefused:
     return RequestRefused(409, HttpCode.IDEMPOTENCY_KEY_RUNNING, message, min(left_s, RETRY_AFTER_MAX_S))
 
 
-def _kept(response: Response[Any]) -> KeptAnswer:
-    assert isinstance(response, ApiResponse)
-    media_type = str(response.media_type)
-    headers = {**response.headers, _CONTENT_TYPE: media_type}
-    body = response.render(response.content, media_type)
-    return KeptAnswer(response.status_code or 200, headers, body)
-
-
 def _response(answer: KeptAnswer) -> Response[Any]:
     headers = dict(answer.headers)
     media_type = headers.pop(_CONTENT_TYPE)
-    return ApiResponse(answer.body, status_code=answer.status, headers=headers, media_type=media_type)
+    return ApiResponse(answer.body, answer.status, headers, media_type)

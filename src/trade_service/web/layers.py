@@ -4,8 +4,7 @@ import asyncio
 import re
 import secrets
 import time
-from collections.abc import Iterable, Mapping
-from typing import Any, NamedTuple
+from collections.abc import Mapping
 
 import structlog
 from litestar.enums import ScopeType
@@ -16,45 +15,23 @@ from trade_service.submission.origin import REQUEST_ID as REQUEST_ID_OF_WORK
 from trade_service.web.dependencies import Metrics
 from trade_service.web.errors import OVERLOAD_RETRY_AFTER_S, HttpCode, RequestRefused
 
+REQUEST_ID = b"x-request-id"
 TRACEPARENT = b"traceparent"
-_SHAPE = re.compile(
+PROBE_PREFIXES = ("/api/v1/health", "/actuator/health")
+_SANE_ID = re.compile(rb"[A-Za-z0-9._:/+=@-]{1,128}")
+_TRACE = re.compile(
     rb"(?P<version>(?!ff)[0-9a-f]{2})-(?P<trace>(?!0{32})[0-9a-f]{32})-(?P<parent>(?!0{16})[0-9a-f]{16})"
     rb"-(?P<flags>[0-9a-f]{2})(?P<more>-.*)?"
 )
-
-
-class Trace(NamedTuple):
-    """A trace, and the span of this request in it."""
-
-    trace_id: str
-    span_id: str
-    flags: str
-
-    @property
-    def header(self) -> bytes:
-        """The header of the response."""
-        return f"00-{self.trace_id}-{self.span_id}-{self.flags}".encode()
-
-
-def trace_of(headers: Iterable[tuple[bytes, bytes]]) -> Trace | None:
-    """The trace in a request's headers; None without one, or for one that cannot be read."""
-    found = [value for name, value in headers if name == TRACEPARENT]
-    match = _SHAPE.fullmatch(found[0]) if len(found) == 1 else None
-    if match is None or (match["version"] == b"00" and match["more"]):
-        return None
-    return Trace(match["trace"].decode(), secrets.token_hex(8), match["flags"].decode())
-
+"""W3C's `traceparent`; a malformed one is ignored."""
 
 _log = structlog.get_logger(__name__)
-
-REQUEST_ID = b"x-request-id"
-PROBE_PREFIXES = ("/api/v1/health", "/actuator/health")
-_SANE_ID = re.compile(rb"[A-Za-z0-9._:/+=@-]{1,128}")
 
 
 class RequestContext:
     """Gives every request its id, in the response and in every log line; measures and logs its end.
 
+    One layer, since each costs every request; no middleware, since those do not see requests without a route.
     HEAD is answered as GET without the body. OPTIONS names all methods of a path, `allowed` by its template:
     Litestar names only those of one handler. Only requests of pages, which have an Origin, pass through `cors`.
     """
@@ -72,85 +49,75 @@ class RequestContext:
         if scope["type"] != ScopeType.HTTP:
             await self._app(scope, receive, send)
             return
+        method, path, started = scope["method"], scope["path"], time.perf_counter()
         reply = _Reply(scope, send, self._allowed)
-        REQUEST_ID_OF_WORK.set(reply.request_id)
-        structlog.contextvars.bind_contextvars(**reply.context)
-        app = self._cors if reply.of_page else self._app
-        path, started = scope["path"], time.perf_counter()
+        inner: HTTPScope = {**scope, "method": "GET"} if method == "HEAD" else scope
         if self._metrics is not None:
             self._metrics.begun()
         try:
-            if scope["method"] == "HEAD":
-                await _head(app, scope, receive, reply.send)
-            else:
-                await app(scope, receive, reply.send)
+            await (self._cors if reply.is_of_page else self._app)(inner, receive, reply.send)
         finally:
             took_s = time.perf_counter() - started
+            template = inner.get("path_template")
+            if template is not None:
+                scope["path_template"] = template
             if self._metrics is not None:
-                template = scope.get("path_template")
                 status = 500 if reply.status is None else reply.status
-                self._metrics.ended(scope["method"], str(template) if template else None, status, took_s)
+                self._metrics.ended(method, template or None, status, took_s)
             log = _log.debug if path.startswith(PROBE_PREFIXES) else _log.info
             took_ms = round(took_s * 1000, 1)
-            log("request", method=scope["method"], path=path, status=reply.status, duration_ms=took_ms)
-
-
-async def _head(app: ASGIApp, scope: HTTPScope, receive: Receive, send: Send) -> None:
-    as_get: HTTPScope = {**scope, "method": "GET"}
-    ended = False
-
-    async def send_head(message: Message) -> None:
-        """Ends with the head: the body of a stream would go on for as long as it lasts."""
-        nonlocal ended
-        if message["type"] == "http.response.start":
-            await send(message)
-        elif not ended:
-            ended = True
-            await send({"type": "http.response.body", "body": b"", "more_body": False})
-
-    await app(as_get, receive, send_head)
-    if "path_template" in as_get:
-        scope["path_template"] = as_get["path_template"]
+            log("request", method=method, path=path, status=reply.status, duration_ms=took_ms)
 
 
 class _Reply:
-    """The response to one request, with its headers."""
+    """The response to one request, with its headers: the request's id, and a span in the trace it belongs to."""
 
     def __init__(self, scope: HTTPScope, send: Send, allowed: Mapping[str, str]) -> None:
         self._scope = scope
         self._send = send
         self._allowed = allowed
+        self._is_ended = False
         self.status: int | None = None
-        self.of_page = any(name == b"origin" for name, _ in scope["headers"])
-        self.request_id = _request_id(scope)
-        scope["state"]["request_id"] = self.request_id
-        self.context: dict[str, Any] = {"request_id": self.request_id}
-        self._headers = [(REQUEST_ID, self.request_id.encode())]
-        trace = trace_of(scope["headers"])
-        if trace is not None:
-            self._headers.append((TRACEPARENT, trace.header))
-            self.context["trace_id"] = trace.trace_id
+        self.is_of_page = False
+        request_id, traces = b"", []
+        for name, value in scope["headers"]:
+            if name == b"origin":
+                self.is_of_page = True
+            elif name == TRACEPARENT:
+                traces.append(value)
+            elif name == REQUEST_ID and not request_id and _SANE_ID.fullmatch(value):
+                request_id = value
+        request_id = request_id or secrets.token_hex(16).encode()
+        self._headers = [(REQUEST_ID, request_id)]
+        scope["state"]["request_id"] = text = request_id.decode("ascii")
+        REQUEST_ID_OF_WORK.set(text)
+        structlog.contextvars.bind_contextvars(request_id=text)
+        trace = _TRACE.fullmatch(traces[0]) if len(traces) == 1 else None
+        if trace is not None and not (trace["version"] == b"00" and trace["more"]):
+            span = secrets.token_hex(8).encode()
+            self._headers.append((TRACEPARENT, b"00-%b-%b-%b" % (trace["trace"], span, trace["flags"])))
+            structlog.contextvars.bind_contextvars(trace_id=trace["trace"].decode())
 
     async def send(self, message: Message) -> None:
+        method = self._scope["method"]
         if message["type"] == "http.response.start":
             self.status = message["status"]
             headers = [*message["headers"], *self._headers]
-            if self._scope["method"] == "OPTIONS":
+            if method == "OPTIONS":
                 methods = self._allowed.get(str(self._scope.get("path_template")), "").encode()
                 headers = [(name, methods if methods and name == b"allow" else one) for name, one in headers]
             message["headers"] = headers
+        elif method == "HEAD":
+            # The body of a stream would go on for as long as it lasts.
+            if self._is_ended:
+                return
+            self._is_ended = True
+            message = {"type": "http.response.body", "body": b"", "more_body": False}
         await self._send(message)
 
 
-def _request_id(scope: HTTPScope) -> str:
-    for name, value in scope["headers"]:
-        if name == REQUEST_ID and _SANE_ID.fullmatch(value):
-            return value.decode("ascii")
-    return secrets.token_hex(16)
-
-
 class Limits:
-    """Bounds how many requests are served at once and how long one may take.
+    """Middleware: bounds how many requests are served at once and how long one may take.
 
     One instance counts for all routes that it is a middleware of.
     """
@@ -167,22 +134,35 @@ class Limits:
             if self._served >= self._max_concurrent:
                 message = f"{self._served} requests are being served, which is the limit: try again"
                 raise RequestRefused(503, HttpCode.OVERLOADED, message, OVERLOAD_RETRY_AFTER_S)
+            is_awaited = is_complete = False
+            """Whether the body is being awaited, and whether it has arrived."""
+
+            async def receive_body() -> HTTPReceiveMessage | WebSocketReceiveMessage:
+                nonlocal is_awaited, is_complete
+                is_awaited = not is_complete
+                message = await receive()
+                if message["type"] == "http.disconnect" and not is_complete:
+                    rule = "the client left before its body had arrived"
+                    raise RequestRefused(400, HttpCode.CLIENT_GONE, rule)
+                if message["type"] == "http.request" and not message.get("more_body", False):
+                    is_awaited, is_complete = False, True
+                return message
+
             self._served += 1
-            body = _Body(receive)
             try:
                 async with asyncio.timeout(self._timeout_s) as deadline:
-                    await app(scope, body.receive, send)
+                    await app(scope, receive_body, send)
             except TimeoutError:
                 if not deadline.expired():
                     raise
-                raise self._too_late(body.awaited) from None
+                raise self._too_late(is_awaited) from None
             finally:
                 self._served -= 1
 
         return bounded
 
-    def _too_late(self, body_awaited: bool) -> RequestRefused:
-        if body_awaited:
+    def _too_late(self, is_body_awaited: bool) -> RequestRefused:
+        if is_body_awaited:
             message = f"the body did not arrive within {self._timeout_s:g} s: send it faster or in parts"
             return RequestRefused(408, HttpCode.BODY_TOO_SLOW, message)
         message = (
@@ -190,21 +170,3 @@ class Limits:
             "so check its status before retrying"
         )
         return RequestRefused(503, HttpCode.REQUEST_TIMEOUT, message, OVERLOAD_RETRY_AFTER_S)
-
-
-class _Body:
-    """Knows whether the body is being awaited, and ends the request when the client leaves meanwhile."""
-
-    def __init__(self, receive: Receive) -> None:
-        self._receive = receive
-        self._complete = False
-        self.awaited = False
-
-    async def receive(self) -> HTTPReceiveMessage | WebSocketReceiveMessage:
-        self.awaited = not self._complete
-        message = await self._receive()
-        if message["type"] == "http.disconnect" and not self._complete:
-            raise RequestRefused(400, HttpCode.CLIENT_GONE, "the client left before its body had arrived")
-        if message["type"] == "http.request" and not message.get("more_body", False):
-            self.awaited, self._complete = False, True
-        return message

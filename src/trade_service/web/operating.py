@@ -24,7 +24,7 @@ from trade_service.trading.history import AttemptHistory, Evidence, History
 from trade_service.trading.requeueing import MAX_REQUEUE, Requeue, Requeued, RequeueFilter
 from trade_service.web.access import OPERATOR, READER, principal_of
 from trade_service.web.dependencies import HttpRequest, Services
-from trade_service.web.rendering import FAILURE, PARTIAL, BatchCounts, answer
+from trade_service.web.rendering import FAILURE, ApiResponse, batch_response, counted
 from trade_service.web.request_parsing import Int32, read_id
 from trade_service.web.requests import OptionalInstant, instant_or_none
 from trade_service.web.routing import documented, get, one_of, post
@@ -184,7 +184,7 @@ class RequeueAnswer(msgspec.Struct, frozen=True, rename="camel"):
     def of(cls, requeued: Sequence[Requeued], *, dry_run: bool, more: bool) -> "RequeueAnswer":
         """Counts and sums up the results."""
         results = [RequeueResult.of(one) for one in requeued]
-        status, total, good, failed = BatchCounts.of(results, REFUSED)
+        status, total, good, failed = counted(results, REFUSED)
         message = f"{good} of {total} {'can be requeued' if dry_run else 'requeued'}"
         return cls(status, message, dry_run, total, good, failed, more, results)
 
@@ -229,7 +229,7 @@ class OperatorController(Controller):
     async def attempts(self, services: Services, execution_id: FromPath[str]) -> Response[AttemptsAnswer]:
         """The history of an execution: attempts with their outcomes, and the evidence that was recorded."""
         history = await services.operators.history(read_id(execution_id))
-        return answer(AttemptsAnswer.of(history, is_open=history.case.state in OPEN))
+        return ApiResponse(AttemptsAnswer.of(history, is_open=history.case.state in OPEN))
 
     @post("/{execution_id:str}/resolve", status_code=200, opt=OPERATOR | documented(errors=(409,)))
     async def resolve(
@@ -252,7 +252,9 @@ class OperatorController(Controller):
         if not data.dry_run:
             before = await operators.resolve(resolution, looked, override=data.force)
         state, done = outcome_state(before, resolution), not data.dry_run
-        return answer(ResolveAnswer.of(before, state, resolution.accepted_as, looked.evidence, done=done))
+        return ApiResponse(
+            ResolveAnswer.of(before, state, resolution.accepted_as, looked.evidence, done=done)
+        )
 
     @post("/requeue", status_code=200, opt=OPERATOR | _REQUEUES)
     async def requeue(
@@ -275,4 +277,4 @@ class OperatorController(Controller):
             first = summary.results[0].message
             message = f"none of {summary.total_requested} executions was requeued: {first}"
             raise NotRequeueable(message, results=summary.results)
-        return answer(summary, 207 if summary.status == PARTIAL and not data.dry_run else 200)
+        return ApiResponse(summary) if data.dry_run else batch_response(summary, summary.status)

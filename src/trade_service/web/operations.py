@@ -13,7 +13,7 @@ from trade_service.domain.errors import InvalidInput, NotFound
 from trade_service.submission.ports import StoreUnavailable
 from trade_service.web.access import ANYONE, OPERATOR
 from trade_service.web.dependencies import AdjustableLogLevel, HttpRequest, Injected, Metrics, Services
-from trade_service.web.rendering import ApiResponse, answer
+from trade_service.web.rendering import ApiResponse
 from trade_service.web.routing import documented, get, post, query
 
 LIVENESS_PATHS = ("/api/v1/health/liveness", "/actuator/health/liveness")
@@ -42,7 +42,7 @@ class HealthController(Controller):
     @get([*LIVENESS_PATHS, STARTUP_PATH], opt=ANYONE)
     async def alive(self) -> Response[Report]:
         """The process answers."""
-        return answer(_UP)
+        return ApiResponse(_UP)
 
     @get(list(READINESS_PATHS), opt=ANYONE | documented(answers={200: Report, 503: Report}))
     async def ready(self, services: Services) -> Response[Report]:
@@ -62,15 +62,15 @@ class HealthController(Controller):
             return _down("db", str(error))
         waits_for = health.claims_wait_for
         if not waits_for:
-            return answer(Report("UP", components={"db": _UP, "submission": _UP}))
+            return ApiResponse(Report("UP", components={"db": _UP, "submission": _UP}))
         # Still UP: orders are accepted and fills recorded, which without ready replicas would be lost.
         held = Report("OUT_OF_SERVICE", details={"reason": waits_for})
-        return answer(Report("UP", message=waits_for, components={"db": _UP, "submission": held}))
+        return ApiResponse(Report("UP", message=waits_for, components={"db": _UP, "submission": held}))
 
 
 def _down(component: str, reason: str) -> Response[Report]:
     components = {component: Report("DOWN", details={"error": reason})}
-    return answer(Report("DOWN", reason, reason, components, {"component": component}), 503)
+    return ApiResponse(Report("DOWN", reason, reason, components, {"component": component}), 503)
 
 
 INFO = {
@@ -94,7 +94,7 @@ class InfoController(Controller):
     @get("/", opt=ANYONE)
     async def info(self) -> Response[dict[str, Any]]:
         """Name and version."""
-        return answer(INFO)
+        return ApiResponse(INFO)
 
 
 class MetricsController(Controller):
@@ -110,7 +110,7 @@ class MetricsController(Controller):
     @get("/actuator/metrics")
     async def names(self, metrics: Injected[Metrics]) -> Response[dict[str, list[str]]]:
         """The names of all metrics."""
-        return answer({"names": metrics.names()})
+        return ApiResponse({"names": metrics.names()})
 
     @get("/actuator/metrics/{name:str}", opt=documented(parameters=(_TAG,)))
     async def read(
@@ -121,7 +121,7 @@ class MetricsController(Controller):
         found = metrics.read(name, tags)
         if found is None:
             raise NotFound.of("metric", f"{name[:80]} with these tags" if tags else name[:80])
-        return answer(found)
+        return ApiResponse(found)
 
 
 def _tag(text: str) -> tuple[str, str]:
@@ -165,13 +165,13 @@ class LogLevelController(Controller):
     @get("/")
     async def all(self, level: Injected[AdjustableLogLevel]) -> Response[dict[str, Any]]:
         """The known levels, and the one in force."""
-        return answer({"levels": list(LEVELS), "loggers": {ROOT: _shown(level)}})
+        return ApiResponse({"levels": list(LEVELS), "loggers": {ROOT: _shown(level)}})
 
     @get("/{name:str}")
     async def one(self, level: Injected[AdjustableLogLevel], name: FromPath[str]) -> Response[dict[str, Any]]:
         """The level in force."""
         _require_root(name)
-        return answer(_shown(level))
+        return ApiResponse(_shown(level))
 
     @post("/{name:str}", status_code=204, before_request=_require_root_in_path)
     async def change(self, level: Injected[AdjustableLogLevel], data: JSONBody[LevelPost]) -> None:

@@ -19,7 +19,7 @@ from trade_service.trading.request_keys import Created
 from trade_service.web.access import OPERATOR, READER
 from trade_service.web.dependencies import HttpRequest, Services
 from trade_service.web.idempotency import keyed_post
-from trade_service.web.rendering import answer
+from trade_service.web.rendering import ApiResponse
 from trade_service.web.request_parsing import Int32, id_of, read_id, read_version
 from trade_service.web.routing import (
     VERSION,
@@ -84,7 +84,7 @@ class ReferenceController(GenericController, Generic[Post, Change, Row]):
     async def read(self, services: Services, reference_id: FromPath[str]) -> Response[Row]:
         """Reads one."""
         row: Any = await services.editors.references.get(self.kind, read_id(reference_id))
-        return answer(row)
+        return ApiResponse(row)
 
     @put("/{reference_id:str}", opt=OPERATOR | documented(errors=(409,)))
     async def update(
@@ -93,7 +93,7 @@ class ReferenceController(GenericController, Generic[Post, Change, Row]):
         """Changes one; an abbreviation that executions were sent under stays."""
         identity, wanted = id_of(reference_id, data.id), data.to_domain()
         row: Any = await services.editors.references.update(self.kind, identity, data.version, wanted)
-        return answer(row)
+        return ApiResponse(row)
 
     @delete("/{reference_id:str}", opt=OPERATOR | documented(parameters=(VERSION,), errors=(409,)))
     async def delete(self, request: HttpRequest, services: Services, reference_id: FromPath[str]) -> None:
@@ -108,7 +108,7 @@ class ReferencesController(ReferenceController[Post, Change, Row]):
     async def read_all(self, services: Services) -> Response[list[Row]]:
         """Lists all, by id."""
         rows: list[Any] = await services.editors.references.get_all(self.kind)
-        return answer(rows)
+        return ApiResponse(rows)
 
     @keyed_post("/", opt=OPERATOR | documented(errors=(409,)))
     async def create(
@@ -121,7 +121,7 @@ class ReferencesController(ReferenceController[Post, Change, Row]):
             row = await references.create(self.kind, data.to_domain())
         else:
             row = await references.get(self.kind, created.known_ids[0])
-        return answer(row, 201)
+        return ApiResponse(row, 201)
 
 
 class BlotterController(ReferencesController[NamedPost, NamedPut, Blotter]):

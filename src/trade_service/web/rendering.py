@@ -1,18 +1,21 @@
 """How responses become bytes, and the envelope of batches."""
 
 from collections.abc import Sequence
-from typing import Annotated, Any, Generic, NamedTuple, Protocol, Self, TypeVar
+from typing import Annotated, Any, Generic, Protocol, Self, TypeVar
 
 import msgspec
 from litestar import Response
-from litestar.response.base import ASGIResponse
 from litestar.types import Receive, Scope, Send
 
-from trade_service.web.routing import one_of
+from trade_service.web.routing import JSON, one_of
 
 PROBLEM_JSON = "application/problem+json"
+SUCCESS, PARTIAL, FAILURE = "SUCCESS", "PARTIAL", "FAILURE"
+ResultStatus = Annotated[str, one_of(SUCCESS, FAILURE)]
+BatchStatus = Annotated[str, one_of(SUCCESS, PARTIAL, FAILURE)]
 
 T = TypeVar("T")
+Order = TypeVar("Order")
 
 _ENCODER = msgspec.json.Encoder(decimal_format="number", enc_hook=str)
 
@@ -23,70 +26,33 @@ def encoded(content: object) -> bytes:
 
 
 class ApiResponse(Response[T]):
-    """A response encoded by `encoded`; bytes are sent as they are.
+    """A response encoded as `encoded` does it; bytes are sent as they are.
 
     It has no cookies and no background task. What Litestar prepares for those costs more than a small handler.
     """
 
     def __init__(
-        self,
-        content: T,
-        *,
-        status_code: int = 200,
-        headers: dict[str, str] | None = None,
-        media_type: str = "application/json",
+        self, content: T, status: int = 200, headers: dict[str, str] | None = None, media_type: str = JSON
     ) -> None:
-        self.content = content
-        self.background = None
-        self.cookies = []
-        self.encoding = "utf-8"
+        self.body = content if isinstance(content, bytes) else _ENCODER.encode(content)
+        self.status_code: int = status
         self.headers = headers or {}
-        self.media_type = media_type
-        self.status_code = status_code
-        self.response_type_encoders = {}
+        self.media_type: str = media_type
 
-    def render(self, content: Any, *_: Any, **__: Any) -> bytes:
-        """The bytes of `content`."""
-        return content if isinstance(content, bytes) else encoded(content)
-
-    def to_asgi_response(self, *_: Any, **__: Any) -> ASGIResponse:
-        """What is sent."""
-        media_type = str(self.media_type)
-        body = self.render(self.content, media_type)
-        if media_type.startswith("text/"):
-            media_type += "; charset=utf-8"
-        headers = [
-            (name.lower().encode(), str(value).encode("latin-1")) for name, value in self.headers.items()
-        ]
-        headers += [(b"content-type", media_type.encode()), (b"content-length", b"%d" % len(body))]
-        return _Sent(self.status_code or 200, headers, body)
-
-
-class _Sent(ASGIResponse):
-    """A whole response, as two messages."""
-
-    __slots__ = ("_body", "_raw_headers", "_status")
-
-    def __init__(self, status: int, headers: list[tuple[bytes, bytes]], body: bytes) -> None:
-        self._status = status
-        self._raw_headers = headers
-        self._body = body
+    def to_asgi_response(self, *_: Any, **__: Any) -> Any:
+        """The response is an ASGI application itself."""
+        return self
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002
-        await send({"type": "http.response.start", "status": self._status, "headers": self._raw_headers})
-        await send({"type": "http.response.body", "body": self._body, "more_body": False})
-
-
-def answer(content: T, status: int = 200, headers: dict[str, str] | None = None) -> ApiResponse[T]:
-    """A JSON response."""
-    return ApiResponse(content, status_code=status, headers=headers)
-
-
-SUCCESS, PARTIAL, FAILURE = "SUCCESS", "PARTIAL", "FAILURE"
-ResultStatus = Annotated[str, one_of(SUCCESS, FAILURE)]
-BatchStatus = Annotated[str, one_of(SUCCESS, PARTIAL, FAILURE)]
-
-Order = TypeVar("Order")
+        """Sends it as two messages."""
+        charset = "; charset=utf-8" if self.media_type.startswith("text/") else ""
+        headers = [(name.lower().encode(), value.encode("latin-1")) for name, value in self.headers.items()]
+        headers += [
+            (b"content-type", f"{self.media_type}{charset}".encode()),
+            (b"content-length", b"%d" % len(self.body)),
+        ]
+        await send({"type": "http.response.start", "status": self.status_code, "headers": headers})
+        await send({"type": "http.response.body", "body": self.body, "more_body": False})
 
 
 class HasStatus(Protocol):
@@ -101,21 +67,14 @@ class HasStatus(Protocol):
 Result = TypeVar("Result", bound=HasStatus)
 
 
-class BatchCounts(NamedTuple):
-    """How a batch went."""
+def counted(results: Sequence[HasStatus], failure: str = FAILURE) -> tuple[str, int, int, int]:
+    """The status of a batch, and how many results it has, successful ones, and failed ones.
 
-    status: str
-    total: int
-    successful: int
-    failed: int
-
-    @classmethod
-    def of(cls, results: Sequence[HasStatus], failure: str = FAILURE) -> Self:
-        """Counts results, of which those with the status `failure` failed; a batch of none is a success."""
-        failed = sum(result.status == failure for result in results)
-        successful = len(results) - failed
-        status = SUCCESS if not failed else PARTIAL if successful else FAILURE
-        return cls(status, len(results), successful, failed)
+    Those with the status `failure` failed; a batch of none is a success.
+    """
+    failed = sum(result.status == failure for result in results)
+    successful = len(results) - failed
+    return SUCCESS if not failed else PARTIAL if successful else FAILURE, len(results), successful, failed
 
 
 class BatchAnswer(msgspec.Struct, Generic[Result], frozen=True, rename="camel"):
@@ -131,14 +90,13 @@ class BatchAnswer(msgspec.Struct, Generic[Result], frozen=True, rename="camel"):
     @classmethod
     def of(cls, results: Sequence[Result], done: str) -> Self:
         """The envelope; its message reads `2 of 3` and then what was `done`."""
-        tally = BatchCounts.of(results)
-        message = f"{tally.successful} of {tally.total} {done}"
-        return cls(tally.status, message, tally.total, tally.successful, tally.failed, results)
+        status, total, successful, failed = counted(results)
+        return cls(status, f"{successful} of {total} {done}", total, successful, failed, results)
 
-    @property
-    def http_status(self) -> int:
-        """200 when all or none succeeded, 207 otherwise."""
-        return 207 if self.status == PARTIAL else 200
+
+def batch_response(body: T, status: str, headers: dict[str, str] | None = None) -> ApiResponse[T]:
+    """The response to a batch: 200 when all or none succeeded, 207 otherwise."""
+    return ApiResponse(body, 207 if status == PARTIAL else 200, headers)
 
 
 class OrderResult(msgspec.Struct, Generic[Order], frozen=True, rename="camel"):

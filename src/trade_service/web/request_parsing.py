@@ -6,10 +6,9 @@ A handler declares its body as any msgspec struct, and `StrictBodies` makes the 
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Sequence
 from decimal import Decimal, InvalidOperation
-from functools import cached_property
-from typing import Annotated, Any, ClassVar, Generic, Protocol, TypeVar, runtime_checkable
+from typing import Annotated, Any, ClassVar, Generic, TypeVar
 
 import msgspec
 from litestar import Request
@@ -17,10 +16,16 @@ from litestar.dto import AbstractDTO, MsgspecDTO
 from litestar.exceptions.http_exceptions import RequestEntityTooLarge
 from litestar.plugins import SerializationPlugin
 from litestar.typing import FieldDefinition
-from msgspec import inspect
 
 from trade_service.domain.errors import InvalidInput
-from trade_service.web.body_errors import RawJson, explained, not_json, refuse_repeated_names, too_deep
+from trade_service.web.body_errors import (
+    RawJson,
+    explained,
+    not_json,
+    place_of,
+    refuse_repeated_names,
+    too_deep,
+)
 from trade_service.web.errors import HttpCode, RequestRefused
 
 _ID = re.compile(r"-?[0-9]{1,19}")
@@ -75,7 +80,8 @@ def integer_in(text: str, name: str, least: int, most: int) -> int:
 
 def read_flag(request: Request[Any, Any, Any], name: str) -> bool:
     """A true or false of the query, false when it is left out; raises InvalidInput for anything else."""
-    return flag_in(read_once(request, name) or "", name)
+    given = read_once(request, name)
+    return given is not None and flag_in(given, name)
 
 
 def flag_in(given: str, name: str) -> bool:
@@ -91,10 +97,7 @@ def flag_in(given: str, name: str) -> bool:
 LEAST, MOST = -(2**31), 2**31 - 1
 _SPELLED = re.compile(r"0|-?[1-9][0-9]{0,17}", re.ASCII)
 """One spelling for each integer: no plus sign, no leading zeros, no blanks."""
-_INSTEAD_OF_INTEGER = re.compile(r"Expected `int[^`]*`, got `str`")
-
-Reader = Callable[[Any], Any]
-"""Returns a decoded value with integers in place of texts."""
+_TEXT_FOR_INTEGER = re.compile(r"Expected `int[^`]*`, got `str`")
 
 
 def up_to(most: int) -> str:
@@ -116,60 +119,25 @@ Int32 = Annotated[int, msgspec.Meta(ge=LEAST, le=MOST, extra_json_schema={"patte
 """Ids and versions: integers of the database, or their text."""
 
 
-def integers_of_texts(shape: Any) -> Reader:
-    """Returns the converter of decoded bodies of that shape."""
-    return _reader(inspect.type_info(shape)) or _unchanged
+def _read_integers(value: Any, steps: Sequence[str | int]) -> int:
+    """Replaces texts of integers at a place in `value`, and there in all items of the lists on the way.
 
-
-def is_text_for_integer(message: str) -> bool:
-    """Whether msgspec's `message` reports text in place of an integer."""
-    return _INSTEAD_OF_INTEGER.match(message) is not None
-
-
-def _unchanged(value: Any) -> Any:
-    return value
-
-
-def _integer(value: Any) -> Any:
-    return int(value) if isinstance(value, str) and _SPELLED.fullmatch(value) else value
-
-
-def _reader(of: inspect.Type) -> Reader | None:
-    """The converter of a type; None when it holds no integers."""
-    match of:
-        case inspect.Metadata():
-            return _reader(of.type)
-        case inspect.IntType():
-            return _integer
-        case inspect.ListType():
-            return _of_list(_reader(of.item_type))
-        case inspect.StructType():
-            readers = {field.encode_name: _reader(field.type) for field in of.fields}
-            return _of_object({name: reader for name, reader in readers.items() if reader is not None})
-        case inspect.UnionType():
-            readers_of_types = [reader for one in of.types if (reader := _reader(one)) is not None]
-            takes_text = any(isinstance(one, inspect.StrType) for one in of.types)
-            return readers_of_types[0] if len(readers_of_types) == 1 and not takes_text else None
-        case _:
-            return None
-
-
-def _of_list(reader: Reader | None) -> Reader | None:
-    if reader is None:
-        return None
-    return lambda value: [reader(one) for one in value] if isinstance(value, list) else value
-
-
-def _of_object(readers: Mapping[str, Reader]) -> Reader | None:
-    if not readers:
-        return None
-
-    def read(value: Any) -> Any:
-        if not isinstance(value, dict):
-            return value
-        return {name: readers[name](one) if name in readers else one for name, one in value.items()}
-
-    return read
+    Returns how many it replaced.
+    """
+    step, *further = steps
+    places: Iterable[Any] = ()
+    if isinstance(value, list) and isinstance(step, int):
+        places = range(len(value))
+    elif isinstance(value, dict) and step in value:
+        places = [step]
+    replaced = 0
+    for place in places:
+        if further:
+            replaced += _read_integers(value[place], further)
+        elif isinstance(text := value[place], str) and _SPELLED.fullmatch(text):
+            value[place] = int(text)
+            replaced += 1
+    return replaced
 
 
 T = TypeVar("T")
@@ -182,20 +150,12 @@ BODY = "body"
 _JSON = re.compile(r"application/(?:[\w.+-]+\+)?json", re.IGNORECASE)
 
 
-@runtime_checkable
-class HasQuoteCount(Protocol):
-    """A body that can rule out repeated names by counting its quotation marks.
-
-    Searching for repeated names parses the body a second time, ten times slower than the first.
-    """
-
-    def fewest_quotes(self) -> int:
-        """How many quotation marks a JSON text of this value has at least; every further name adds two."""
-        ...
-
-
 class StrictDecoder(Generic[T]):
-    """Decodes bodies of one shape. Ignores unknown fields, keeps numbers exact, and reads "7" as an integer."""
+    """Decodes bodies of one shape. Ignores unknown fields, keeps numbers exact, and reads "7" as an integer.
+
+    Searching for repeated names parses the body a second time, ten times slower than the first. A shape may rule
+    them out with `fewest_quotes`: the fewest quotation marks of any JSON text of its value, as each name adds two.
+    """
 
     def __init__(self, shape: type[T]) -> None:
         self._shape = shape
@@ -206,8 +166,12 @@ class StrictDecoder(Generic[T]):
         try:
             if not body.isascii():
                 body.decode("utf-8")
-            decoded = self._decoded(body)
-            if not (isinstance(decoded, HasQuoteCount) and body.count(b'"') == decoded.fewest_quotes()):
+            try:
+                decoded = self._decoder.decode(body)
+            except msgspec.ValidationError as error:
+                decoded = self._with_integers(body, error)
+            fewest_quotes: Callable[[], int] | None = getattr(decoded, "fewest_quotes", None)
+            if fewest_quotes is None or body.count(b'"') != fewest_quotes():
                 refuse_repeated_names(body)
             return decoded
         except msgspec.ValidationError as error:
@@ -220,18 +184,18 @@ class StrictDecoder(Generic[T]):
         except RecursionError:
             raise too_deep(body) from None
 
-    def _decoded(self, body: bytes) -> T:
-        try:
-            return self._decoder.decode(body)
-        except msgspec.ValidationError as error:
-            if not is_text_for_integer(str(error)):
-                raise
-        return msgspec.convert(self._with_integers(_ANYTHING.decode(body)), self._shape)
+    def _with_integers(self, body: bytes, error: msgspec.ValidationError) -> T:
+        """The body with text read as an integer wherever its shape has one; raises `error` or a later one.
 
-    @cached_property
-    def _with_integers(self) -> Callable[[Any], Any]:
-        """Made at the first body that needs it: inspecting all shapes would delay the start."""
-        return integers_of_texts(self._shape)
+        The decoder stops at the first such text: it is replaced, in all items of a list at once, and so on.
+        """
+        value = _ANYTHING.decode(body) if _TEXT_FOR_INTEGER.match(str(error)) else None
+        while _TEXT_FOR_INTEGER.match(str(error)) and _read_integers(value, place_of(str(error))[1]):
+            try:
+                return msgspec.convert(value, self._shape)
+            except msgspec.ValidationError as further:
+                error = further
+        raise error
 
 
 class StrictDTO(MsgspecDTO[Body], Generic[Body]):

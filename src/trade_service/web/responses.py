@@ -16,10 +16,11 @@ from trade_service.trading.listing.model import Page
 from trade_service.trading.listing.service import NamedExecution, NamedOrder
 from trade_service.trading.model import ExecutionView, SubmittedOrder
 from trade_service.web import cursors
-from trade_service.web.rendering import FAILURE, SUCCESS, BatchAnswer, BatchCounts, OrderResult, ResultStatus
+from trade_service.web.rendering import FAILURE, SUCCESS, BatchAnswer, OrderResult, ResultStatus, counted
 
 SUBMISSION_STATE = "X-Submission-State"
 SUBMISSION_MESSAGE = "X-Submission-Message"
+_PENDING = SubmitStatus.PENDING
 
 ExactText = Annotated[str, msgspec.Meta(pattern=r"^-?[0-9]+\.[0-9]{2,8}$")]
 """A decimal in the executions of v1."""
@@ -126,7 +127,7 @@ class SubmitResultAnswer(msgspec.Struct, frozen=True, rename="camel", gc=False):
             message, status = "execution created, not sent", SUCCESS
         else:
             message, status = "trade order submitted", SUCCESS
-            if submitted.result.status is SubmitStatus.PENDING:
+            if submitted.result.status is _PENDING:
                 message = submitted.result.message
         execution = None if view is None else ExecutionAnswer.of(view)
         return cls(submitted.trade_order_id, status, message, execution, submitted.request_index)
@@ -138,21 +139,17 @@ class BatchSubmitAnswer(BatchAnswer[SubmitResultAnswer], frozen=True):
     @classmethod
     def summary(cls, submitted: Sequence[SubmittedOrder]) -> Self:
         """Counts and sums up the outcomes."""
-        tally = BatchCounts.of(results := [SubmitResultAnswer.of(one) for one in submitted])
-        message = f"{tally.successful} successful, {tally.failed} failed of {tally.total}"
-        if pending := len(pending_results(one.result for one in submitted)):
+        results = [SubmitResultAnswer.of(one) for one in submitted]
+        status, total, successful, failed = counted(results)
+        message = f"{successful} successful, {failed} failed of {total}"
+        if pending := sum(one.result is not None and one.result.status is _PENDING for one in submitted):
             message += f"; {pending} of the successful {PENDING_MESSAGE}"
-        return cls(tally.status, message, tally.total, tally.successful, tally.failed, results)
-
-
-def pending_results(results: Iterable[ExecutionSubmitResult | None]) -> list[ExecutionSubmitResult]:
-    """The results that are not final."""
-    return [one for one in results if one is not None and one.status is SubmitStatus.PENDING]
+        return cls(status, message, total, successful, failed, results)
 
 
 def pending_headers(results: Iterable[ExecutionSubmitResult | None]) -> dict[str, str]:
     """Headers for what v1 bodies have no field for; empty when nothing is pending."""
-    pending = pending_results(results)
+    pending = [one for one in results if one is not None and one.status is _PENDING]
     if not pending:
         return {}
     states = sorted({str(one.state or "queued") for one in pending})

@@ -29,7 +29,7 @@ from trade_service.web.dependencies import HttpRequest, Injected, Services, Stre
 from trade_service.web.errors import OVERLOAD_RETRY_AFTER_S, HttpCode, RequestRefused
 from trade_service.web.idempotency import keyed_post
 from trade_service.web.list_queries import MAX_OFFSET, read_filters
-from trade_service.web.rendering import answer, encoded
+from trade_service.web.rendering import ApiResponse, batch_response, encoded
 from trade_service.web.request_parsing import Int32, read_count, read_once
 from trade_service.web.responses import SUBMISSION_MESSAGE, SUBMISSION_STATE, pending_headers
 from trade_service.web.routing import documented, get, header, integer, query
@@ -294,15 +294,14 @@ class SubmissionController(Controller):
             submission_id = await submissions.start(ids) if created is None else created.name or ""
             progress = ProgressAnswer.of(await submissions.progress(submission_id))
             headers = {"Location": _location(submission_id), "Preference-Applied": "respond-async"}
-            return answer(progress, 202, headers)
+            return ApiResponse(progress, 202, headers)
         if created is None:
             submission_id, bulk = await submissions.submit(ids, wait_s)
         else:
             submission_id = created.name or ""
             bulk = await submissions.resume(submission_id, wait_s)
         headers = {"Location": _location(submission_id), **pending_headers(bulk.results)}
-        status = 207 if bulk.status == "PARTIAL" else 200
-        return answer(ExecutionsSubmitAnswer.of(submission_id, bulk), status, headers)
+        return batch_response(ExecutionsSubmitAnswer.of(submission_id, bulk), bulk.status, headers)
 
     @get("/submissions/{submission_id:str}", opt=READER | documented(parameters=(_LIMIT, _OFFSET)))
     async def read(
@@ -315,7 +314,7 @@ class SubmissionController(Controller):
         progress = await submissions.progress(identity)
         end = min(offset + limit, progress.total_requested)
         items = await submissions.items(identity, range(offset, end)) if offset < end else []
-        return answer(SubmissionAnswer.page(progress, items, offset, limit))
+        return ApiResponse(SubmissionAnswer.page(progress, items, offset, limit))
 
     @get("/submissions/{submission_id:str}/attempts", opt=READER | documented(parameters=(_LIMIT, _AFTER)))
     async def attempts(
@@ -331,7 +330,7 @@ class SubmissionController(Controller):
         found = await services.bulk_submissions.attempts(
             identity, _attempt_id(after) if after else None, limit
         )
-        return answer(SubmissionAttemptsAnswer.of(found, limit))
+        return ApiResponse(SubmissionAttemptsAnswer.of(found, limit))
 
 
 class SubmissionEventController(Controller):

@@ -27,7 +27,7 @@ from trade_service.web.list_queries import (
     read_page,
     total_headers,
 )
-from trade_service.web.rendering import FAILURE, ApiResponse, BatchAnswer, answer
+from trade_service.web.rendering import FAILURE, ApiResponse, BatchAnswer, batch_response
 from trade_service.web.request_parsing import BODY, Int32, id_of, read_flag, read_id, read_version
 from trade_service.web.requests import (
     BatchSubmit,
@@ -87,7 +87,7 @@ def refuse_bulk(request: Request[Any, Any, Any], error: Exception) -> Response[A
         failed=total,
         results=_failures(problem, total),
     )
-    return ApiResponse(body, status_code=problem.status, headers=dict(problem.headers))
+    return ApiResponse(body, status=problem.status, headers=dict(problem.headers))
 
 
 class OrderBatchController(GenericController, Generic[Answer]):
@@ -110,7 +110,7 @@ class OrderBatchController(GenericController, Generic[Answer]):
             orders = await services.orders.create_orders_bulk(data.to_domain())
         else:
             orders = await services.orders.get_orders(created.known_ids)
-        return answer(await self.present(services, orders), 201)
+        return ApiResponse(await self.present(services, orders), 201)
 
 
 def _failures(problem: Problem, total: int) -> list[BulkResult]:
@@ -153,7 +153,7 @@ class TradeOrderController(Controller):
         query = msgspec.structs.replace(read_page(request), filters=read_order_filter(request))
         page = await services.lists.plain_orders(query)
         orders = [TradeOrderAnswer.of(order, blotter) for order, blotter in page.items]
-        return answer(orders, headers=total_headers(page.total))
+        return ApiResponse(orders, headers=total_headers(page.total))
 
     @keyed_post("/", opt=TRADER | documented(errors=(404, 409)))
     async def create(
@@ -165,13 +165,13 @@ class TradeOrderController(Controller):
         else:
             orders = await services.orders.get_orders(created.known_ids)
         (body,) = await _with_blotters(services, orders)
-        return answer(body, 201)
+        return ApiResponse(body, 201)
 
     @get("/{trade_order_id:str}", opt=READER)
     async def read(self, services: Services, trade_order_id: FromPath[str]) -> Response[TradeOrderAnswer]:
         """Reads a trade order."""
         order, blotter = await services.orders.get_order(read_id(trade_order_id))
-        return answer(TradeOrderAnswer.of(order, blotter))
+        return ApiResponse(TradeOrderAnswer.of(order, blotter))
 
     @put("/{trade_order_id:str}", opt=TRADER | documented(errors=(409,)))
     async def update(
@@ -180,7 +180,7 @@ class TradeOrderController(Controller):
         """Changes a trade order; what was sent of it stays."""
         identity = id_of(trade_order_id, data.id)
         order, blotter = await services.editors.orders.update_order(identity, data.version, data.to_domain())
-        return answer(TradeOrderAnswer.of(order, blotter))
+        return ApiResponse(TradeOrderAnswer.of(order, blotter))
 
     @delete("/{trade_order_id:str}", opt=TRADER | documented(parameters=(VERSION,), errors=(409,)))
     async def delete(self, request: HttpRequest, services: Services, trade_order_id: FromPath[str]) -> None:
@@ -210,7 +210,7 @@ class TradeOrderController(Controller):
             (submitted,) = await orders.resume_orders([submission], created, send, wait_s)
         if submitted.view is None:
             raise submitted.error or AssertionError("a submission has neither a view nor an error")
-        return answer(ExecutionAnswer.of(submitted.view), 201, pending_headers([submitted.result]))
+        return ApiResponse(ExecutionAnswer.of(submitted.view), 201, pending_headers([submitted.result]))
 
     @keyed_post("/batch/submit", opt=TRADER | _MANY, status_code=200)
     async def submit_batch(
@@ -229,7 +229,7 @@ class TradeOrderController(Controller):
         else:
             submitted = await orders.resume_orders(submissions, created, send, wait_s)
         body = BatchSubmitAnswer.summary(submitted)
-        return answer(body, body.http_status, pending_headers(one.result for one in submitted))
+        return batch_response(body, body.status, pending_headers(one.result for one in submitted))
 
 
 class BulkController(OrderBatchController[BulkAnswer]):
@@ -272,13 +272,13 @@ class NamedOrderController(Controller):
     async def list_orders(self, request: HttpRequest, services: Services) -> Response[TradeOrderPage]:
         """A page of trade orders, sorted and filtered over the whole result."""
         query = read_list_query(given_in(request), ORDER_FIELDS)
-        return answer(TradeOrderPage.of(await services.lists.list_orders(query)))
+        return ApiResponse(TradeOrderPage.of(await services.lists.list_orders(query)))
 
     @get("/{trade_order_id:str}", opt=READER)
     async def read(self, services: Services, trade_order_id: FromPath[str]) -> Response[TradeOrderV2]:
         """Reads a trade order."""
         order, _ = await services.orders.get_order(read_id(trade_order_id))
-        return answer(TradeOrderV2.of((await services.lists.named_orders([order]))[0]))
+        return ApiResponse(TradeOrderV2.of((await services.lists.named_orders([order]))[0]))
 
     @put("/batch/move", opt=TRADER | _MOVES)
     async def move_batch(self, services: Services, data: JSONBody[BatchMove]) -> Response[BatchMoveAnswer]:
@@ -294,7 +294,7 @@ class NamedOrderController(Controller):
             for index, identity in enumerate(data.trade_order_ids)
         ]
         body = BatchMoveAnswer.of(results, "trade orders moved")
-        return answer(body, body.http_status)
+        return batch_response(body, body.status)
 
 
 class NamedBatchController(OrderBatchController[BatchCreateAnswer]):
