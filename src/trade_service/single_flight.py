@@ -119,12 +119,14 @@ class SingleFlightCache(Generic[Value]):
         """
         value, now = self._value, self._monotonic()
         age_s = now - self._read_at
+        if value is not None and age_s < self._max_age_s and is_enough(value):
+            return value
         may_read = len(self._reads) > 0 or now - self._tried_at >= self._pause_s
         if value is None or age_s >= self._max_age_s + self._stale_s:
             if self._error is not None and not may_read:
                 raise self._error.with_traceback(None)
             return await asyncio.shield(self._read())
-        if not may_read or (age_s < self._max_age_s and is_enough(value)):
+        if not may_read:
             return value
         reading = self._read()
         patience_s = max(0.0, self._tried_at + PATIENCE_S - now)

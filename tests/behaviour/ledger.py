@@ -13,8 +13,8 @@ from trade_service.domain.reference import ReferenceData
 from trade_service.submission.model import AttemptId, NewAttempt
 from trade_service.submission.ports import DownstreamStore, SubmissionStore
 from trade_service.trading.fill_check import FillStore
-from trade_service.trading.history import OperatorStore
 from trade_service.trading.model import ClaimedSlices, Filled, StoredExecution
+from trade_service.trading.operating import OperatorStore
 from trade_service.trading.ports import ExecutionReads, SliceOrder
 from trade_service.trading.restoring import RestoreStore
 

@@ -26,7 +26,7 @@ from trade_service.domain.executions import SubmissionState
 from trade_service.domain.orders import NewTradeOrder
 from trade_service.submission.ports import DownstreamStore, SubmissionStore
 from trade_service.trading.fill_check import FillStore
-from trade_service.trading.history import OperatorStore
+from trade_service.trading.operating import OperatorStore
 from trade_service.trading.ports import ExecutionReads
 from trade_service.trading.restoring import RestoreStore
 

@@ -7,8 +7,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.support.execution_rules import held_as_never_sent
-from trade_service.domain.executions import SubmissionState
-from trade_service.domain.fills import FINAL_STATUSES, Fill, is_possible_fill, newer_fill
+from trade_service.domain.executions import (
+    FINAL_STATUSES,
+    Fill,
+    SubmissionState,
+    is_possible_fill,
+    newer_fill,
+)
 from trade_service.store.migrations.earlier_schema import REFERENCE_DATA
 
 OPEN = ("NEW", "SENT", "WORK", "PART", "HOLD", "CNCL")

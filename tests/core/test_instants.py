@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from trade_service.domain.errors import InvalidInput
-from trade_service.domain.instants import EPOCH, MAX_SECONDS, moment_of_seconds
+from trade_service.domain.fields import EPOCH, MAX_SECONDS, moment_of_seconds
 from trade_service.web.requests import instant_or_none
 
 

@@ -9,9 +9,9 @@ import msgspec
 import pytest
 
 from trade_service.domain.errors import InvalidInput
-from trade_service.domain.invisible import VISIBLE_TEXT, visible
+from trade_service.domain.fields import VISIBLE_TEXT, visible
 from trade_service.domain.orders import NewTradeOrder, checked_order
-from trade_service.domain.reference_changes import BLOTTER, DESTINATION, ReferenceValues, checked_reference
+from trade_service.domain.reference import BLOTTER, DESTINATION, ReferenceValues, checked_reference
 
 NEW = NewTradeOrder(7, "P1", "BUY", "IBM", Decimal(100))
 NEVER_SEEN = {"Cc", "Cf", "Zl", "Zp"}

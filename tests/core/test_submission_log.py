@@ -33,7 +33,7 @@ from trade_service.submission.events import (
 )
 from trade_service.submission.model import ItemOutcome, ReplyKind
 from trade_service.submission.ports import StoreUnavailable
-from trade_service.trading.history import PastAttempt
+from trade_service.trading.operating import PastAttempt
 
 _S = SubmissionState
 

@@ -60,7 +60,7 @@ async def test_reference_data_comes_by_id(reference: ReferenceData) -> None:
     assert reference.blotters[2] == Blotter(2, "EQ", "Equity", 1)
     assert reference.destinations[6] == Destination(6, "POSIT", "Posit", 1)
     assert list(reference.trade_types) == [1, 2, 3, 4, 5]
-    sent = reference.status_named("SENT")
+    sent = reference.statuses_by_name.get("SENT")
     assert sent is not None
     assert sent.id == 2
 

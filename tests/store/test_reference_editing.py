@@ -8,12 +8,13 @@ from tests.support.rows import insert_executions, insert_orders
 from tests.support.trading import Desk, desk_on, run_sql, value_of
 from trade_service.domain.errors import AlreadyExists, InUse, InvalidInput, NotFound, VersionConflict
 from trade_service.domain.orders import Submission
-from trade_service.domain.reference import Blotter, Destination
-from trade_service.domain.reference_changes import (
+from trade_service.domain.reference import (
     BLOTTER,
     DESTINATION,
     EXECUTION_STATUS,
     TRADE_TYPE,
+    Blotter,
+    Destination,
     ReferenceKind,
     ReferenceValues,
 )

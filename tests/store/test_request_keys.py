@@ -21,10 +21,10 @@ from trade_service.trading.request_keys import (
     KeyedRequest,
     KeyTaken,
     StillRunning,
+    Sweep,
     claiming,
     digest,
 )
-from trade_service.trading.retention import Sweep
 from trade_service.trading.trading_settings import IdempotencySettings
 
 SETTINGS = IdempotencySettings(max_answer_bytes=100)
@@ -141,7 +141,7 @@ async def test_old_keys_are_removed_in_bounded_pieces_and_young_ones_stay(databa
     store = PostgresRequestKeyStore(database)
     assert await store.remove_old(LIMIT) == 3
     assert await value_of(database, "SELECT min(key::int) FROM idempotency_key") == 4, "the oldest first"
-    sweep = Sweep("keys", store.remove_old, 1.0, LIMIT, SystemClock().sleep)
+    sweep = Sweep("keys", store.remove_old, IdempotencySettings(sweep_limit=LIMIT), SystemClock())
     assert await sweep.once() == 5
     assert await value_of(database, KEYS) == 4
     assert await sweep.once() == 0

@@ -11,7 +11,7 @@ import msgspec
 
 from tests.world.loop import WorldLoop
 from tests.world.weather import Weather
-from trade_service.domain.fills import Fill
+from trade_service.domain.executions import Fill
 from trade_service.execution_service.reply_interpretation import Answer
 
 _encoder = msgspec.json.Encoder(decimal_format="number")

@@ -21,8 +21,14 @@ from tests.world.store_rows import (
     attempts_open,
 )
 from tests.world.weather import Weather
-from trade_service.domain.executions import FINAL, OPEN, QUANTITY_RETURNED, SubmissionState
-from trade_service.domain.fills import FINAL_STATUSES, Fill
+from trade_service.domain.executions import (
+    FINAL,
+    FINAL_STATUSES,
+    OPEN,
+    QUANTITY_RETURNED,
+    Fill,
+    SubmissionState,
+)
 from trade_service.submission.circuit import CircuitState
 from trade_service.submission.codes import AlarmCode, OutcomeCode
 from trade_service.submission.events import AlarmEvent, CircuitEvent, SubmissionEvent

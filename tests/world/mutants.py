@@ -16,8 +16,7 @@ from tests.world.store_books import Books
 from tests.world.store_fills import MemoryFillStore
 from tests.world.store_orders import OrderBooks
 from tests.world.store_rows import SENT, BookedAttempt, BookedDownstream, BookedExecution
-from trade_service.domain.executions import SubmissionState
-from trade_service.domain.fills import Fill
+from trade_service.domain.executions import Fill, SubmissionState
 from trade_service.execution_service import reply_interpretation, wire
 from trade_service.execution_service.reply_interpretation import ClientCode
 from trade_service.submission import (

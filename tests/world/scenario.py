@@ -13,8 +13,7 @@ from tests.world.store_downstream import MemoryDownstreamStore, MemoryRestoreSto
 from tests.world.store_rows import Change
 from tests.world.weather import Weather
 from trade_service.domain.errors import DomainError, FillOfUnsent, InvalidInput, NotFound, VersionConflict
-from trade_service.domain.executions import SubmissionState
-from trade_service.domain.fills import Fill
+from trade_service.domain.executions import Fill, SubmissionState
 from trade_service.domain.orders import Submission
 from trade_service.submission.model import ExecutionSubmitResult, SubmitStatus
 from trade_service.submission.ports import StoreUnavailable

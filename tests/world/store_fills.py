@@ -4,8 +4,7 @@ from collections.abc import Callable, Sequence
 
 from tests.world.store_books import Books
 from tests.world.store_rows import REFERENCE, BookedEvidence, BookedExecution
-from trade_service.domain.executions import SubmissionState
-from trade_service.domain.fills import Fill
+from trade_service.domain.executions import Fill, SubmissionState
 from trade_service.trading.fill_check import FetchedFill, HeldFill, RefusedFill
 
 _S = SubmissionState

@@ -26,7 +26,7 @@ from trade_service.submission.model import (
     ItemOutcome,
     ReplyKind,
 )
-from trade_service.trading.history import History, Unknowns
+from trade_service.trading.operating import History, Unknowns
 from trade_service.trading.requeueing import Ended, Plan, Requeue, Requeued, RequeueFilter
 
 _S = SubmissionState

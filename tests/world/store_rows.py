@@ -10,8 +10,7 @@ from typing import Any
 import msgspec
 
 from tests.support.execution_rules import proves_acceptance
-from trade_service.domain.executions import QUANTITY_RETURNED, Execution, SubmissionState
-from trade_service.domain.fills import Fill
+from trade_service.domain.executions import QUANTITY_RETURNED, Execution, Fill, SubmissionState
 from trade_service.domain.orders import NewTradeOrder, TradeOrder, is_submitted
 from trade_service.domain.reference import (
     WITHDRAWN_STATUSES,

@@ -33,8 +33,7 @@ from tests.world.store_operators import MemoryOperatorStore
 from tests.world.store_rows import DESTINATION, FULL, PART, SENT, BookedExecution
 from tests.world.weather import Weather
 from trade_service.domain.errors import FillOfUnsent, InvalidInput
-from trade_service.domain.executions import SubmissionState
-from trade_service.domain.fills import Fill
+from trade_service.domain.executions import Fill, SubmissionState
 
 TROUBLE_S = 30.0
 """How long it goes wrong."""

@@ -54,8 +54,7 @@ from trade_service.trading.listing.row_counts import RowCounts
 from trade_service.trading.listing.service import ListService
 from trade_service.trading.operating import OperatorService
 from trade_service.trading.reference import ReferenceCache
-from trade_service.trading.request_keys import IdempotentRequests
-from trade_service.trading.retention import Sweep
+from trade_service.trading.request_keys import IdempotentRequests, Sweep
 from trade_service.trading.trade_orders import TradeOrderService
 
 if TYPE_CHECKING:
@@ -72,7 +71,7 @@ class CannotStart(Exception):
 
 def status_ids(reference: ReferenceData) -> tuple[int, int]:
     """The ids of the statuses NEW and SENT; raises CannotStart."""
-    new, sent = reference.status_named(STATUS_NEW), reference.status_named(STATUS_SENT)
+    new, sent = (reference.statuses_by_name.get(name) for name in (STATUS_NEW, STATUS_SENT))
     if new is None or sent is None:
         raise CannotStart(
             f"the table execution_status lacks {STATUS_NEW} or {STATUS_SENT}, without which nothing can "
@@ -229,13 +228,11 @@ class Services:
 
     def sweeps(self) -> list[Sweep]:
         """Remove expired records."""
-        keys, keep_s = self.settings.idempotency, self.settings.submission.bulk_keep_s
+        keys = self.settings.idempotency
+        old_bulks = partial(self.bulk_store.remove_old, self.settings.submission.bulk_keep_s)
         return [
-            Sweep(what, remove_old, keys.sweep_s, keys.sweep_limit, self.clock.sleep)
-            for what, remove_old in (
-                ("idempotency keys", self.key_store.remove_old),
-                ("bulk submissions", partial(self.bulk_store.remove_old, keep_s)),
-            )
+            Sweep("idempotency keys", self.key_store.remove_old, keys, self.clock),
+            Sweep("bulk submissions", old_bulks, keys, self.clock),
         ]
 
     def editors(self) -> Editors:

@@ -30,8 +30,14 @@ from trade_service.submission.manual_resolution import (
     check_evidence,
     waits_for,
 )
-from trade_service.trading.history import AttemptHistory, Evidence, History, Unknowns
-from trade_service.trading.operating import MAX_LISTED, OperatorService
+from trade_service.trading.operating import (
+    MAX_LISTED,
+    AttemptHistory,
+    Evidence,
+    History,
+    OperatorService,
+    Unknowns,
+)
 
 SOME = 1
 _UNITS = (("d", 86_400), ("h", 3600), ("min", 60))

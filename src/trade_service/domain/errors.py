@@ -13,6 +13,9 @@ class DomainError(Exception):
 
     code: ClassVar[str] = "DOMAIN_ERROR"
 
+    def __init_subclass__(cls, code: str) -> None:
+        cls.code = code
+
     def __init__(self, message: str, **details: object) -> None:
         super().__init__(message)
         self.message = message
@@ -31,10 +34,8 @@ class DomainError(Exception):
         return self
 
 
-class InvalidInput(DomainError):
+class InvalidInput(DomainError, code="INVALID_INPUT"):
     """A value breaks a rule; details have field, value and rule."""
-
-    code = "INVALID_INPUT"
 
     @classmethod
     def of(cls, field: str, value: object, rule: str) -> "InvalidInput":
@@ -43,16 +44,12 @@ class InvalidInput(DomainError):
         return cls(f"{field}: {rule}; got {shown}", field=field, value=text, rule=rule)
 
 
-class TooMany(DomainError):
+class TooMany(DomainError, code="TOO_MANY"):
     """A list or body exceeds its limit; nothing of it was processed."""
 
-    code = "TOO_MANY"
 
-
-class NotFound(DomainError):
+class NotFound(DomainError, code="NOT_FOUND"):
     """The thing does not exist."""
-
-    code = "NOT_FOUND"
 
     @classmethod
     def of(cls, thing: str, identity: object) -> "NotFound":
@@ -65,16 +62,12 @@ class NotFound(DomainError):
         return cls(message, field=field, value=identity, thing=thing, id=identity)
 
 
-class AlreadyExists(DomainError):
+class AlreadyExists(DomainError, code="ALREADY_EXISTS"):
     """A unique value is taken."""
 
-    code = "ALREADY_EXISTS"
 
-
-class VersionConflict(DomainError):
+class VersionConflict(DomainError, code="VERSION_CONFLICT"):
     """Optimistic locking: the row has changed since the caller read it."""
-
-    code = "VERSION_CONFLICT"
 
     @classmethod
     def of(cls, thing: str, identity: object, given: int, current: int) -> "VersionConflict":
@@ -87,74 +80,52 @@ class VersionConflict(DomainError):
         )
 
 
-class QuantityExceeded(DomainError):
+class QuantityExceeded(DomainError, code="QUANTITY_EXCEEDED"):
     """The trade order does not have this quantity left."""
 
-    code = "QUANTITY_EXCEEDED"
 
-
-class UnknownOrderType(InvalidInput):
+class UnknownOrderType(InvalidInput, code="UNKNOWN_ORDER_TYPE"):
     """The order's type is not a known trade type."""
 
-    code = "UNKNOWN_ORDER_TYPE"
 
-
-class InFlight(DomainError):
+class InFlight(DomainError, code="IN_FLIGHT"):
     """The execution may be at the Execution Service, so it cannot be changed now."""
 
-    code = "IN_FLIGHT"
 
-
-class AlreadySent(DomainError):
+class AlreadySent(DomainError, code="ALREADY_SENT"):
     """The execution was sent, so the fields that were sent cannot change."""
 
-    code = "ALREADY_SENT"
 
-
-class InUse(DomainError):
+class InUse(DomainError, code="IN_USE"):
     """Other rows refer to the thing, or the service requires it; details say which."""
 
-    code = "IN_USE"
 
-
-class Overloaded(DomainError):
+class Overloaded(DomainError, code="OVERLOADED"):
     """The queue is full: nothing was accepted, try again after `retry_after_s`."""
-
-    code = "OVERLOADED"
 
     def __init__(self, message: str, *, retry_after_s: float, **details: object) -> None:
         super().__init__(message, retryAfterS=retry_after_s, **details)
         self.retry_after_s = retry_after_s
 
 
-class TooSlow(DomainError):
+class TooSlow(DomainError, code="TOO_SLOW"):
     """The query took too long; a narrower one may succeed."""
 
-    code = "TOO_SLOW"
 
-
-class NotSubmittable(DomainError):
+class NotSubmittable(DomainError, code="NOT_SUBMITTABLE"):
     """The execution is on hold or cancelled, so it is not sent."""
 
-    code = "NOT_SUBMITTABLE"
 
-
-class FillOfUnsent(DomainError):
+class FillOfUnsent(DomainError, code="FILL_OF_UNSENT"):
     """A fill was reported for an execution that was never sent; it was not stored."""
 
-    code = "FILL_OF_UNSENT"
 
-
-class EvidenceConflict(DomainError):
+class EvidenceConflict(DomainError, code="EVIDENCE_CONFLICT"):
     """An operator's statement contradicts the recorded state; nothing was changed."""
 
-    code = "EVIDENCE_CONFLICT"
 
-
-class NotRequeueable(DomainError):
+class NotRequeueable(DomainError, code="NOT_REQUEUEABLE"):
     """Only executions that ended without acceptance can be requeued."""
-
-    code = "NOT_REQUEUEABLE"
 
 
 def shorten(text: str, limit: int = 80) -> str:

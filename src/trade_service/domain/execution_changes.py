@@ -11,18 +11,11 @@ from decimal import Decimal
 
 import msgspec
 
-from trade_service.domain.columns import checked_instant, database_int
 from trade_service.domain.errors import AlreadySent, InFlight, InUse, InvalidInput
 from trade_service.domain.executions import OPEN, QUANTITY_RETURNED, Execution, SubmissionState
+from trade_service.domain.fields import checked_instant, database_int
 from trade_service.domain.money import ZERO, checked, not_negative, positive
-from trade_service.domain.orders import (
-    NewTradeOrder,
-    TradeOrder,
-    is_submitted,
-    returned,
-    spelled_type,
-    taken,
-)
+from trade_service.domain.orders import NewTradeOrder, TradeOrder, is_submitted, returned, spelled_type, taken
 from trade_service.domain.reference import STATUS_NEW, WITHDRAWN_STATUSES
 
 UNSENT_STATUSES = WITHDRAWN_STATUSES | {STATUS_NEW}
@@ -35,7 +28,7 @@ class ExecutionValues(msgspec.Struct, frozen=True):
     """The values that a client requests for an execution.
 
     A trade type, quantity placed or filled, service id or timestamp of None keeps the old value; in a new
-    execution it means the order's trade type, zero, none and now.
+    execution it means the order's trade type, zero, none and now. The fields are named as those of `Execution`.
     """
 
     execution_status_id: int
@@ -102,22 +95,11 @@ def changed_execution(old: Execution, values: ExecutionValues, status: str) -> E
     Raises InFlight, and AlreadySent for a change to a field that was sent.
     """
     state = _settled_state(old)
-    service_id = values.execution_service_id
-    new = msgspec.structs.replace(
-        old,
-        execution_status_id=values.execution_status_id,
-        blotter_id=values.blotter_id,
-        trade_type_id=old.trade_type_id if values.trade_type_id is None else values.trade_type_id,
-        trade_order_id=values.trade_order_id,
-        destination_id=values.destination_id,
-        quantity_ordered=values.quantity_ordered,
-        quantity_placed=_or(values.quantity_placed, old.quantity_placed),
-        quantity_filled=_or(values.quantity_filled, old.quantity_filled),
-        limit_price=values.limit_price,
-        execution_service_id=old.execution_service_id if service_id is None else service_id,
-        execution_timestamp=values.execution_timestamp or old.execution_timestamp,
-        submission_state=state,
-    )
+    given = {
+        field: value for field in values.__struct_fields__ if (value := getattr(values, field)) is not None
+    }
+    cleared = {"blotter_id": values.blotter_id, "limit_price": values.limit_price}
+    new = msgspec.structs.replace(old, **given | cleared, submission_state=state)
     if state is SubmissionState.ACCEPTED:
         _keep_what_was_sent(old, new)
     elif state_of_new(values, status) is SubmissionState.ACCEPTED:
@@ -143,9 +125,9 @@ def orders_after(old: Execution, new: Execution | None, orders: Mapping[int, Tra
     """
     moved: dict[int, Decimal] = {}
     for execution, sign in ((old, -1), (new, 1)):
-        if execution is not None:
+        if execution is not None and execution.submission_state not in QUANTITY_RETURNED:
             order_id = execution.trade_order_id
-            moved[order_id] = moved.get(order_id, ZERO) + sign * _held(execution)
+            moved[order_id] = moved.get(order_id, ZERO) + sign * execution.quantity_ordered
     after = []
     for order_id, quantity in moved.items():
         order = orders[order_id]
@@ -240,21 +222,13 @@ def _keep_what_was_sent(old: Execution, new: Execution) -> None:
         ("executionServiceId", old.execution_service_id, new.execution_service_id),
     ):
         if before != after and not (field == "executionServiceId" and before is None):
-            shown = f"{after.normalize():f}" if isinstance(after, Decimal) else after
             raise AlreadySent(
-                f"{field}: must stay as it was sent to the Execution Service, {_plain(before)}; got {shown}",
+                f"{field}: must stay as it was sent to the Execution Service, {_plain(before)}; "
+                f"got {_plain(after)}",
                 field=field,
-                value=shown,
+                value=_plain(after),
                 id=old.id,
             )
-
-
-def _held(execution: Execution) -> Decimal:
-    return ZERO if execution.submission_state in QUANTITY_RETURNED else execution.quantity_ordered
-
-
-def _or(given: Decimal | None, otherwise: Decimal) -> Decimal:
-    return otherwise if given is None else given
 
 
 def _plain(value: object) -> object:

@@ -1,4 +1,4 @@
-"""Executions and their submission state."""
+"""Executions, their submission state and their fills."""
 
 from datetime import datetime
 from decimal import Decimal
@@ -7,7 +7,7 @@ from enum import StrEnum
 import msgspec
 
 from trade_service.domain.errors import FillOfUnsent, InvalidInput
-from trade_service.domain.money import not_negative
+from trade_service.domain.money import checked, not_negative
 
 
 class SubmissionState(StrEnum):
@@ -72,9 +72,8 @@ class Execution(msgspec.Struct, frozen=True, gc=False):
 MAX_SERVICE_ID = 2**31 - 1
 """Greatest id of the Execution Service: its ids, like ours, are 32-bit integers."""
 MAX_FOLLOWED_ID = 2_000_000_000
-"""New ids start after the greatest of ours in the ledger, but only up to this limit: a foreign row with a
-greater id
-would leave us without ids."""
+"""New ids start after the greatest of ours in the ledger, but only up to this limit: a foreign row with a greater
+id would leave us without ids."""
 
 
 def is_possible_id(number: int) -> bool:
@@ -111,3 +110,42 @@ def checked_fill(execution: Execution, quantity_filled: Decimal) -> Decimal:
         rule = f"must not be above the quantity ordered, {execution.quantity_ordered.normalize():f}"
         raise InvalidInput.of("quantityFilled", f"{quantity_filled:f}", rule)
     return quantity_filled
+
+
+FINAL_STATUSES = frozenset({"FULL", "CPART", "CNCLD", "DEL"})
+"""Statuses after trading has ended; the ledger never changes them."""
+UNFILLED_STATUS = "NEW"
+"""The status of an execution in the ledger before anything has happened to it."""
+_RANKS = {"NEW": 0, "SENT": 1, "WORK": 2, "PART": 3, "HOLD": 3, "CNCL": 4} | dict.fromkeys(FINAL_STATUSES, 5)
+"""Progress of trading by status; of two statuses with the same rank neither follows the other."""
+
+
+class Fill(msgspec.Struct, frozen=True, gc=False):
+    """Business status and filled quantity."""
+
+    status: str
+    quantity: Decimal
+
+
+def is_possible_fill(quantity: Decimal, ordered: Decimal) -> bool:
+    """Whether `quantity` of `ordered` can be filled and fits the database."""
+    try:
+        checked(quantity, "quantityFilled")
+    except InvalidInput:
+        return False
+    return 0 <= quantity <= ordered
+
+
+def newer_fill(stored: Fill, ledger: Fill) -> Fill | None:
+    """The fill to store, or None when the ledger's is not newer. The ledger's status must be a known one.
+
+    A greater quantity is newer, and so is a later status with the same quantity. The quantity never falls, no
+    status is replaced by an earlier one, and a final status never changes.
+    """
+    if stored.status in FINAL_STATUSES or ledger.quantity < stored.quantity:
+        return None
+    old, new = _RANKS.get(stored.status), _RANKS.get(ledger.status)
+    if ledger.quantity == stored.quantity:
+        return ledger if old is not None and new is not None and new > old else None
+    is_earlier = old is not None and new is not None and new < old
+    return Fill(stored.status if is_earlier else ledger.status, ledger.quantity)

@@ -5,8 +5,8 @@ from decimal import Decimal
 
 import msgspec
 
-from trade_service.domain.columns import checked_identifier, checked_instant, database_int
 from trade_service.domain.errors import QuantityExceeded, UnknownOrderType
+from trade_service.domain.fields import checked_identifier, checked_instant, database_int
 from trade_service.domain.money import checked, positive
 
 ORDER_TYPES = frozenset({"BUY", "SELL", "SHORT", "COVER", "EXRC"})
@@ -88,21 +88,25 @@ def taken(order: TradeOrder, quantity: Decimal, field: str = "quantity") -> Trad
     Raises InvalidInput unless the quantity is positive, and QuantityExceeded when less is left.
     """
     positive(quantity, field)
-    if quantity > order.available:
+    sent = order.quantity_sent + quantity
+    left = order.quantity - sent
+    if left < 0:
+        available, wanted = f"{order.available.normalize():f}", f"{quantity.normalize():f}"
         raise QuantityExceeded(
-            f"{field}: trade order {order.id} has {order.available.normalize():f} left of "
-            f"{order.quantity.normalize():f}, so {quantity.normalize():f} cannot be submitted",
+            f"{field}: trade order {order.id} has {available} left of {order.quantity.normalize():f}, "
+            f"so {wanted} cannot be submitted",
             field=field,
             tradeOrderId=order.id,
-            available=f"{order.available.normalize():f}",
-            value=f"{quantity.normalize():f}",
+            available=available,
+            value=wanted,
         )
-    return _with_sent(order, order.quantity_sent + quantity)
+    return msgspec.structs.replace(order, quantity_sent=sent, submitted=left <= SUBMITTED_WHEN_LEFT)
 
 
 def returned(order: TradeOrder, quantity: Decimal) -> TradeOrder:
     """The order after `quantity` of an execution was returned to it."""
-    return _with_sent(order, order.quantity_sent - quantity)
+    sent = order.quantity_sent - quantity
+    return msgspec.structs.replace(order, quantity_sent=sent, submitted=is_submitted(order.quantity, sent))
 
 
 def is_submitted(quantity: Decimal, quantity_sent: Decimal) -> bool:
@@ -128,8 +132,3 @@ def checked_order(order: NewTradeOrder) -> NewTradeOrder:
         checked_instant(order.trade_timestamp, "tradeTimestamp")
     name = trade_type_of(order)
     return order if name == order.order_type else msgspec.structs.replace(order, order_type=name)
-
-
-def _with_sent(order: TradeOrder, quantity_sent: Decimal) -> TradeOrder:
-    submitted = is_submitted(order.quantity, quantity_sent)
-    return msgspec.structs.replace(order, quantity_sent=quantity_sent, submitted=submitted)

@@ -9,7 +9,7 @@ from prometheus_client.samples import Sample
 
 from trade_service.domain.executions import OPEN
 from trade_service.submission.ports import StoreUnavailable
-from trade_service.trading.history import Backlog
+from trade_service.trading.operating import Backlog
 
 _log = structlog.get_logger(__name__)
 

@@ -20,7 +20,7 @@ from trade_service.submission.events import (
     SubmissionEvent,
 )
 from trade_service.submission.ports import StoreUnavailable
-from trade_service.trading.history import PastAttempt
+from trade_service.trading.operating import PastAttempt
 
 _log = structlog.get_logger(__name__)
 

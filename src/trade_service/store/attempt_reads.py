@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from trade_service.domain.executions import OPEN, SubmissionState
 from trade_service.store.database import Database
 from trade_service.store.statements import load
-from trade_service.trading.history import Backlog, PastAttempt
+from trade_service.trading.operating import Backlog, PastAttempt
 
 SQL = load("attempts")
 CLOCK_SKEW_MS = 300_000

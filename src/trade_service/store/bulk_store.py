@@ -14,7 +14,7 @@ from trade_service.store.request_key_store import keyed_statement
 from trade_service.store.statements import load
 from trade_service.submission.model import AttemptId
 from trade_service.submission.ports import SubmissionStore
-from trade_service.trading.bulk_model import (
+from trade_service.trading.bulk_submissions import (
     SETTLED,
     BulkAttempt,
     BulkFinding,

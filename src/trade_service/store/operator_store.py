@@ -24,7 +24,7 @@ from trade_service.submission.manual_resolution import (
 )
 from trade_service.submission.model import AttemptId
 from trade_service.submission.ports import Clock
-from trade_service.trading.history import AttemptHistory, Evidence, Found, History, Unknowns
+from trade_service.trading.operating import AttemptHistory, Evidence, Found, History, Unknowns
 from trade_service.trading.requeueing import Ended, Plan, Requeue, Requeued, RequeueFilter, RequeuePlan
 
 SQL = load("operator")

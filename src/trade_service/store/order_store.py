@@ -286,8 +286,8 @@ def _claimed_as(attempt: NewAttempt) -> dict[str, Any]:
 
 def _reference_ids(reference: ReferenceData) -> dict[str, Any]:
     """What `slice_and_claim` needs to know of reference data; no status NEW means no execution."""
-    status_new = reference.status_named(STATUS_NEW)
-    types = [one for name in sorted(ORDER_TYPES) if (one := reference.trade_type_named(name)) is not None]
+    status_new = reference.statuses_by_name.get(STATUS_NEW)
+    types = [one for name, one in reference.trade_types_by_name.items() if name in ORDER_TYPES]
     return {
         "status_id": None if status_new is None else status_new.id,
         "type_names": [one.abbreviation for one in types] if status_new is not None else [],

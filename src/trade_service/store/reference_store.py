@@ -6,15 +6,19 @@ from typing import TypeVar
 import asyncpg
 
 from trade_service.domain.errors import NotFound, VersionConflict
-from trade_service.domain.reference import Blotter, Destination, ExecutionStatus, ReferenceData, TradeType
-from trade_service.domain.reference_changes import (
+from trade_service.domain.reference import (
     BLOTTER,
     DESTINATION,
     EXECUTION_STATUS,
     TRADE_TYPE,
+    Blotter,
+    Destination,
+    ExecutionStatus,
     Reference,
+    ReferenceData,
     ReferenceKind,
     ReferenceValues,
+    TradeType,
     in_use,
 )
 from trade_service.store.database import Database, Session

@@ -1,16 +1,27 @@
 """BulkSubmissions: up to 10,000 executions by id, sent now or in the background, and their progress."""
 
 from collections.abc import Callable, Sequence
+from datetime import datetime
 from typing import Protocol
 
+import msgspec
 import structlog
 
 from trade_service.domain.errors import InvalidInput, TooMany
-from trade_service.domain.executions import is_possible_id
-from trade_service.submission.model import AttemptId, BulkSubmitResult
+from trade_service.domain.executions import FINAL, QUANTITY_RETURNED, SubmissionState, is_possible_id
+from trade_service.domain.fields import Moment
+from trade_service.submission.codes import OutcomeCode
+from trade_service.submission.model import (
+    ALREADY,
+    PENDING_MESSAGE,
+    AttemptId,
+    BulkSubmitResult,
+    ExecutionSubmitResult,
+    NotClaimed,
+    SubmitStatus,
+)
 from trade_service.submission.origin import SUBMISSION_ID
 from trade_service.submission.ports import Clock
-from trade_service.trading.bulk_model import BulkAttempt, BulkItem, BulkProgress, BulkSubmissionId
 from trade_service.trading.execution_use_cases import MAX_BATCH, ExecutionService
 from trade_service.trading.listing.model import Filter
 from trade_service.trading.listing.service import ListService
@@ -20,6 +31,112 @@ _log = structlog.get_logger(__name__)
 MAX_EXECUTIONS = 10_000
 MAX_PAGE = 1000
 _FIELD = "executionIds"
+
+BulkSubmissionId = str
+"""A UUID, version 7: it contains the time of its creation."""
+
+_UNSENT_MESSAGE = (
+    "created by the legacy service and proven absent at the Execution Service: submit it again to send it"
+)
+_STATUS_OF = {
+    SubmissionState.NONE: SubmitStatus.FAILED,
+    SubmissionState.ACCEPTED: SubmitStatus.SUCCESS,
+    SubmissionState.REJECTED: SubmitStatus.FAILED,
+    SubmissionState.EXHAUSTED: SubmitStatus.RETRY_EXHAUSTED,
+}
+SETTLED = FINAL | {SubmissionState.NONE}
+"""States in which an execution stays until someone acts."""
+
+
+class BulkProgress(msgspec.Struct, frozen=True):
+    """The progress of a bulk submission, by the current states of its executions."""
+
+    submission_id: BulkSubmissionId
+    created_at: datetime
+    total_requested: int
+    successful: int
+    failed: int
+    pending: int
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether it stays as it is until someone acts."""
+        return self.pending == 0
+
+
+class BulkFinding(msgspec.Struct, frozen=True, rename="camel"):
+    """What an attempt established about one execution, except for a plain acceptance."""
+
+    execution_id: int
+    state: SubmissionState
+    code: str
+    message: str
+
+
+class BulkAttempt(msgspec.Struct, frozen=True, rename="camel"):
+    """One attempt that sent executions of a bulk submission, possibly among others."""
+
+    attempt_id: AttemptId
+    state: str
+    """queued: a durable intent; sent: its call may be on the wire; answered: recorded."""
+    owner: str
+    started_at: Moment
+    closed_at: Moment | None
+    kind: str | None
+    code: str | None
+    message: str | None
+    http_status: int | None
+    duration_ms: int | None
+    look_ups: int
+    execution_ids: tuple[int, ...]
+    """Those of this submission."""
+    outcomes: tuple[BulkFinding, ...]
+    """Of these, in the order in which they were found."""
+
+
+class BulkItem(msgspec.Struct, frozen=True):
+    """The current state of one execution of a bulk submission."""
+
+    request_index: int
+    """Its place in the request, from 0."""
+    execution_id: int
+    state: SubmissionState | None
+    """None when there is no such execution (any more)."""
+    execution_service_id: int | None = None
+    code: str | None = None
+    """Code and message of the last finding, if any."""
+    message: str | None = None
+    withdrawn: str | None = None
+    """The status that keeps it from being sent."""
+
+    def result(self) -> ExecutionSubmitResult:
+        """The status in the terms of a single submission."""
+        state = self.state
+        if state is None or self.withdrawn is not None:
+            refused = ExecutionSubmitResult.not_claimed(
+                NotClaimed(self.execution_id, state, withdrawn=self.withdrawn)
+            )
+            assert refused is not None
+            return msgspec.structs.replace(refused, request_index=self.request_index)
+        code, message = self._last_finding(state)
+        return ExecutionSubmitResult(
+            execution_id=self.execution_id,
+            status=_STATUS_OF.get(state, SubmitStatus.PENDING),
+            state=state,
+            code=code,
+            message=message,
+            execution_service_id=self.execution_service_id,
+            request_index=self.request_index,
+        )
+
+    def _last_finding(self, state: SubmissionState) -> tuple[str, str]:
+        if state is SubmissionState.ACCEPTED:
+            return OutcomeCode.OK, "accepted"
+        if state is SubmissionState.NONE:
+            return OutcomeCode.PROVEN_ABSENT, _UNSENT_MESSAGE
+        if state in QUANTITY_RETURNED:
+            return self.code or ALREADY[state], self.message or f"was {state} before"
+        return self.code or OutcomeCode.PENDING, self.message or PENDING_MESSAGE
 
 
 class BulkSubmissionStore(Protocol):
@@ -35,18 +152,18 @@ class BulkSubmissionStore(Protocol):
     ) -> None:
         """Writes the submission and makes the intent durable: one transaction, with the request's key if any.
 
-        Executions in state `none` become `queued` under the tickets, up to 100 under each; rows of the
-        earlier service are taken over. `by_recovery` leaves them to any process's recovery at once, else
-        they are left to this process for a while.
+        Executions in state `none` become `queued` under these attempts, up to 100 under each; legacy rows are
+        adopted. `by_recovery` leaves them to any process's recovery at once, else they are left to this process
+        for a while.
         """
         ...
 
     async def execution_ids(self, submission_id: BulkSubmissionId) -> list[int]:
-        """What was asked for, in the order of the request; raises NotFound."""
+        """The executions in the order of the request; raises NotFound."""
         ...
 
     async def progress(self, submission_id: BulkSubmissionId) -> BulkProgress:
-        """How far it is; raises NotFound."""
+        """Its progress; raises NotFound."""
         ...
 
     async def items(
@@ -58,7 +175,7 @@ class BulkSubmissionStore(Protocol):
     async def settled(self, submission_id: BulkSubmissionId, seen: int, limit: int) -> list[int]:
         """The places of executions that settled after the first `seen` ones did, oldest first, at most `limit`.
 
-        The order is the same for everybody and for ever. Raises NotFound.
+        The order never changes. Raises NotFound.
         """
         ...
 
@@ -115,9 +232,11 @@ class BulkSubmissions:
         """The executions that meet the filters and were never sent; raises TooMany when they are over 10,000."""
         ids = await self._lists.unsent_ids(filters, MAX_EXECUTIONS)
         if len(ids) > MAX_EXECUTIONS:
-            message = f"filter: must be met by at most {MAX_EXECUTIONS} executions that were never sent; "
             raise TooMany(
-                f"{message}got more, nothing was sent, narrow it down", field="filter", limit=MAX_EXECUTIONS
+                f"filter: must be met by at most {MAX_EXECUTIONS} executions that were never sent; got more, "
+                "nothing was sent, narrow it down",
+                field="filter",
+                limit=MAX_EXECUTIONS,
             )
         return ids
 
@@ -131,7 +250,7 @@ class BulkSubmissions:
         return submission_id
 
     async def progress(self, submission_id: BulkSubmissionId) -> BulkProgress:
-        """How far a bulk submission is; raises NotFound."""
+        """The progress of a bulk submission; raises NotFound."""
         return await self._store.progress(submission_id)
 
     async def items(
@@ -154,8 +273,10 @@ class BulkSubmissions:
 
     async def _begin(self, execution_ids: Sequence[int], *, by_recovery: bool) -> BulkSubmissionId:
         ids = checked_ids(execution_ids)
-        submission_id, *tickets = (self._clock.new_attempt_id() for _ in range(1 + -(-len(ids) // MAX_BATCH)))
-        await self._store.begin(submission_id, ids, tickets, by_recovery=by_recovery)
+        submission_id, *attempt_ids = (
+            self._clock.new_attempt_id() for _ in range(1 + -(-len(ids) // MAX_BATCH))
+        )
+        await self._store.begin(submission_id, ids, attempt_ids, by_recovery=by_recovery)
         _log.info("bulk_submission_begun", submission_id=submission_id, executions=len(ids))
         return submission_id
 

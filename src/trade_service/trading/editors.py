@@ -1,12 +1,11 @@
 """Use cases by which clients change single rows: executions, trade orders and reference data."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import TypeVar
 
 import msgspec
 import structlog
 
-from trade_service.domain.errors import InvalidInput, NotFound, TooMany
+from trade_service.domain.errors import InvalidInput, NotFound
 from trade_service.domain.execution_changes import (
     ExecutionValues,
     changed_execution,
@@ -18,14 +17,16 @@ from trade_service.domain.execution_changes import (
     state_of_new,
 )
 from trade_service.domain.executions import Execution
-from trade_service.domain.invisible import visible
+from trade_service.domain.fields import check_count, visible
 from trade_service.domain.orders import NewTradeOrder, TradeOrder, checked_order, taken, trade_type_of
-from trade_service.domain.reference import Blotter, ReferenceData
-from trade_service.domain.reference_changes import (
+from trade_service.domain.reference import (
     BLOTTER,
     DESTINATION,
+    EXECUTION_STATUS,
     TRADE_TYPE,
+    Blotter,
     Reference,
+    ReferenceData,
     ReferenceKind,
     ReferenceValues,
     checked_reference,
@@ -34,27 +35,13 @@ from trade_service.domain.reference_changes import (
 )
 from trade_service.submission.ports import StoreUnavailable
 from trade_service.trading.model import Addition, Changed, ExecutionView, StoredExecution
-from trade_service.trading.ports import ExecutionChanges, OrderChanges, ReferenceChanges, StaleReference
-from trade_service.trading.reference import ReferenceCache, views_of
+from trade_service.trading.ports import ExecutionChanges, OrderChanges, ReferenceChanges
+from trade_service.trading.reference import ReferenceCache, views_of, written_by
 
 _log = structlog.get_logger(__name__)
 
-Written = TypeVar("Written")
-
 MAX_ORDERS = 1000
 """Limit of one move."""
-
-
-async def _with_current(
-    references: ReferenceCache,
-    needed: Callable[[ReferenceData], bool],
-    write: Callable[[ReferenceData], Awaitable[Written]],
-) -> Written:
-    """What `write` returns; tried again with reloaded data when a row that it uses has just been deleted."""
-    try:
-        return await write(await references.current(needed))
-    except StaleReference:
-        return await write(await references.reload())
 
 
 class ExecutionEditor:
@@ -70,17 +57,12 @@ class ExecutionEditor:
         One with a service id, a quantity placed or filled, or a trading status was sent before: it counts as
         accepted and is never sent. Raises InvalidInput, QuantityExceeded, and NotFound for a missing reference.
         """
-        checked_values(values)
 
-        async def create(reference: ReferenceData) -> StoredExecution:
-            _check_known(reference, values)
-            status = reference.statuses[values.execution_status_id].abbreviation
-
+        async def create(reference: ReferenceData, status: str) -> StoredExecution:
             def decide(order: TradeOrder) -> Addition:
                 after = taken(order, values.quantity_ordered, "quantityOrdered")
-                return Addition(
-                    _with_trade_type(reference, values, order), state_of_new(values, status), after
-                )
+                written = _with_trade_type(reference, values, order)
+                return Addition(written, state_of_new(values, status), after)
 
             return await self._changes.create(values, decide)
 
@@ -95,12 +77,8 @@ class ExecutionEditor:
         VersionConflict, InvalidInput, QuantityExceeded, InFlight, and AlreadySent for another value of a field
         that was sent.
         """
-        checked_values(values)
 
-        async def update(reference: ReferenceData) -> StoredExecution:
-            _check_known(reference, values)
-            status = reference.statuses[values.execution_status_id].abbreviation
-
+        async def update(_: ReferenceData, status: str) -> StoredExecution:
             def decide(old: Execution, orders: Mapping[int, TradeOrder]) -> Changed:
                 new = changed_execution(old, values, status)
                 return Changed(new, tuple(orders_after(old, new, orders)))
@@ -122,16 +100,18 @@ class ExecutionEditor:
         await self._changes.delete(execution_id, version, decide)
 
     async def _written(
-        self, write: Callable[[ReferenceData], Awaitable[StoredExecution]], values: ExecutionValues
+        self, write: Callable[[ReferenceData, str], Awaitable[StoredExecution]], values: ExecutionValues
     ) -> ExecutionView:
-        stored = await _with_current(self._references, lambda data: _unknown(data, values) is None, write)
+        """Has checked values written; `write` gets the abbreviation of their status as well."""
+        checked_values(values)
+
+        async def write_known(reference: ReferenceData) -> StoredExecution:
+            if (unknown := _unknown(reference, values)) is not None:
+                raise unknown
+            return await write(reference, reference.statuses[values.execution_status_id].abbreviation)
+
+        stored = await written_by(self._references, lambda data: _unknown(data, values) is None, write_known)
         return (await views_of(self._references, [stored]))[0]
-
-
-def _check_known(reference: ReferenceData, values: ExecutionValues) -> None:
-    unknown = _unknown(reference, values)
-    if unknown is not None:
-        raise unknown
 
 
 def _unknown(reference: ReferenceData, values: ExecutionValues) -> NotFound | None:
@@ -151,7 +131,7 @@ def _with_trade_type(reference: ReferenceData, values: ExecutionValues, order: T
     """The values, with the order's trade type as the default."""
     if values.trade_type_id is not None:
         return values
-    trade_type = reference.trade_type_named(trade_type_of(order))
+    trade_type = reference.trade_types_by_name.get(trade_type_of(order))
     return msgspec.structs.replace(values, trade_type_id=None if trade_type is None else trade_type.id)
 
 
@@ -182,7 +162,7 @@ class TradeOrderEditor:
             )
             return order, None if blotter_id is None else reference.blotters[blotter_id]
 
-        return await _with_current(
+        return await written_by(
             self._references, lambda data: blotter_id is None or blotter_id in data.blotters, update
         )
 
@@ -201,7 +181,7 @@ class TradeOrderEditor:
                 raise NotFound.in_field("blotterAbbreviation", "blotter", named)
             return await self._changes.move(trade_order_ids, blotter.id)
 
-        orders = await _with_current(
+        orders = await written_by(
             self._references, lambda data: _blotter_named(data, named) is not None, move
         )
         moved = {order.id: order for order in orders}
@@ -213,12 +193,7 @@ class TradeOrderEditor:
 
 
 def _check_ids(trade_order_ids: Sequence[int]) -> None:
-    if len(trade_order_ids) > MAX_ORDERS:
-        given = len(trade_order_ids)
-        message = f"tradeOrderIds: must be at most {MAX_ORDERS}; got {given}, nothing was moved"
-        raise TooMany(message, field="tradeOrderIds", value=given, limit=MAX_ORDERS)
-    if not trade_order_ids:
-        raise InvalidInput.of("tradeOrderIds", None, f"must be 1 to {MAX_ORDERS}")
+    check_count(len(trade_order_ids), "tradeOrderIds", MAX_ORDERS, "moved")
     seen: set[int] = set()
     for trade_order_id in trade_order_ids:
         if trade_order_id in seen:
@@ -242,11 +217,13 @@ class ReferenceEditor:
     async def get_all(self, kind: ReferenceKind) -> list[Reference]:
         """All rows of the kind, by id, including other replicas' changes."""
         data = await self._references.reload()
-        if kind is BLOTTER:
-            return [*data.blotters.values()]
-        if kind is TRADE_TYPE:
-            return [*data.trade_types.values()]
-        return [*(data.destinations if kind is DESTINATION else data.statuses).values()]
+        tables: dict[ReferenceKind, Mapping[int, Reference]] = {
+            BLOTTER: data.blotters,
+            TRADE_TYPE: data.trade_types,
+            DESTINATION: data.destinations,
+            EXECUTION_STATUS: data.statuses,
+        }
+        return [*tables[kind].values()]
 
     async def get(self, kind: ReferenceKind, identity: int) -> Reference:
         """The current row with that id; raises NotFound."""

@@ -6,7 +6,7 @@ from decimal import Decimal
 import msgspec
 import structlog
 
-from trade_service.domain.errors import FillOfUnsent, InvalidInput, NotFound, NotSubmittable, TooMany
+from trade_service.domain.errors import FillOfUnsent, InvalidInput, NotFound, NotSubmittable
 from trade_service.domain.executions import (
     OPEN,
     QUANTITY_RETURNED,
@@ -14,6 +14,7 @@ from trade_service.domain.executions import (
     checked_fill,
     is_possible_id,
 )
+from trade_service.domain.fields import check_count
 from trade_service.domain.money import checked
 from trade_service.submission.codes import AlarmCode, OutcomeCode
 from trade_service.submission.events import AlarmEvent, EventBus
@@ -93,11 +94,7 @@ class ExecutionService:
 
         Raises TooMany over 100, InvalidInput for none, Overloaded.
         """
-        if len(execution_ids) > MAX_BATCH:
-            message = f"executionIds: must be at most {MAX_BATCH}; got {len(execution_ids)}, nothing was sent"
-            raise TooMany(message, field="executionIds", value=len(execution_ids), limit=MAX_BATCH)
-        if not execution_ids:
-            raise InvalidInput.of("executionIds", None, f"must be 1 to {MAX_BATCH}")
+        check_count(len(execution_ids), "executionIds", MAX_BATCH, "sent")
         return _in_order(execution_ids, await self._submit(execution_ids, wait_s))
 
     async def get_execution(self, execution_id: int) -> ExecutionView:
@@ -117,10 +114,10 @@ class ExecutionService:
         checked(quantity_filled, "quantityFilled")
         if quantity_filled < 0:
             self._refuse(await self._reads.get(execution_id), quantity_filled)
-        reference = await self._references.current(lambda r: r.status_named(status_abbreviation) is not None)
-        status = reference.status_named(status_abbreviation)
+        reference = await self._references.current(lambda data: status_abbreviation in data.statuses_by_name)
+        status = reference.statuses_by_name.get(status_abbreviation)
         if status is None:
-            known = ", ".join(sorted(one.abbreviation for one in reference.statuses.values()))
+            known = ", ".join(sorted(reference.statuses_by_name))
             raise InvalidInput.of("executionStatus", status_abbreviation, f"must be one of {known}")
         filled = await self._fill(execution_id, status.id, quantity_filled, version)
         if filled.state_before in QUANTITY_RETURNED:

@@ -13,8 +13,13 @@ import msgspec
 import structlog
 
 from trade_service.domain.errors import shorten
-from trade_service.domain.executions import is_possible_id
-from trade_service.domain.fills import UNFILLED_STATUS, Fill, is_possible_fill, newer_fill
+from trade_service.domain.executions import (
+    UNFILLED_STATUS,
+    Fill,
+    is_possible_fill,
+    is_possible_id,
+    newer_fill,
+)
 from trade_service.domain.reference import ReferenceData
 from trade_service.submission.codes import AlarmCode
 from trade_service.submission.events import AlarmEvent, EventBus, FillsCheckedEvent
@@ -242,7 +247,7 @@ def _newer(held: HeldFill, row: RemoteExecution, reference: ReferenceData) -> Fe
     status = reference.statuses.get(held.status_id)
     if status is None or not is_possible_fill(quantity, held.quantity_ordered):
         return None
-    known = reference.status_named(row.execution_status or "") or status
+    known = reference.statuses_by_name.get(row.execution_status or "", status)
     stored = Fill(status.abbreviation, held.quantity_filled)
     new = newer_fill(stored, Fill(known.abbreviation, quantity))
     if new is None:

@@ -103,10 +103,8 @@ class PlacedLine(msgspec.Struct, frozen=True):
     error: DomainError | None = None
 
 
-class NotAccepted(DomainError):
+class NotAccepted(DomainError, code="NOT_ACCEPTED"):
     """An execution was definitely not accepted; its quantity was returned to the order."""
-
-    code = "NOT_ACCEPTED"
 
     def __init__(self, result: ExecutionSubmitResult) -> None:
         super().__init__(

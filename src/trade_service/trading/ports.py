@@ -8,8 +8,7 @@ from trade_service.domain.errors import DomainError
 from trade_service.domain.execution_changes import ExecutionValues, OrderUse
 from trade_service.domain.executions import Execution
 from trade_service.domain.orders import NewTradeOrder, Submission, TradeOrder
-from trade_service.domain.reference import ReferenceData
-from trade_service.domain.reference_changes import Reference, ReferenceKind, ReferenceValues
+from trade_service.domain.reference import Reference, ReferenceData, ReferenceKind, ReferenceValues
 from trade_service.submission.model import AttemptId, NewAttempt
 from trade_service.submission.ports import StoreUnavailable
 from trade_service.trading.model import (

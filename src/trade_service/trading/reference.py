@@ -1,15 +1,18 @@
-"""The cache of reference data, and executions joined with it."""
+"""The cache of reference data, what is written by it, and executions joined with it."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
+from typing import TypeVar
 
 from trade_service.domain.reference import ReferenceData
 from trade_service.single_flight import SingleFlightCache
 from trade_service.submission.ports import Clock, StoreUnavailable
 from trade_service.trading.model import ExecutionView, StoredExecution
-from trade_service.trading.ports import ReferenceReads
+from trade_service.trading.ports import ReferenceReads, StaleReference
 
 MISS_PAUSE_S = 1.0
 """Unknown ids cause at most one read in this time."""
+
+Written = TypeVar("Written")
 
 
 class ReferenceCache(SingleFlightCache[ReferenceData]):
@@ -30,42 +33,50 @@ class ReferenceCache(SingleFlightCache[ReferenceData]):
         )
 
 
+async def written_by(
+    references: ReferenceCache,
+    is_enough: Callable[[ReferenceData], bool],
+    write: Callable[[ReferenceData], Awaitable[Written]],
+) -> Written:
+    """What `write` returns; tried again with reloaded data when a row that it uses has just been deleted."""
+    try:
+        return await write(await references.current(is_enough))
+    except StaleReference:
+        return await write(await references.reload())
+
+
 async def views_of(references: ReferenceCache, stored: Sequence[StoredExecution]) -> list[ExecutionView]:
     """The executions as clients read them.
 
     Everything that they refer to exists, so reference data that lacks it is older than they are and is read again.
     Raises StoreUnavailable when that fails.
     """
-    reference = await references.current(lambda data: _covers(data, stored))
-    return [_view(reference, one) for one in stored]
-
-
-def _covers(reference: ReferenceData, stored: Iterable[StoredExecution]) -> bool:
-    return all(
-        one.execution.execution_status_id in reference.statuses
-        and one.execution.destination_id in reference.destinations
-        and (one.execution.trade_type_id is None or one.execution.trade_type_id in reference.trade_types)
-        and (one.execution.blotter_id is None or one.execution.blotter_id in reference.blotters)
-        and (one.order.blotter_id is None or one.order.blotter_id in reference.blotters)
-        for one in stored
+    statuses = {one.execution.execution_status_id for one in stored}
+    destinations = {one.execution.destination_id for one in stored}
+    trade_types = {one.execution.trade_type_id for one in stored} - {None}
+    blotters = {one.execution.blotter_id for one in stored} | {one.order.blotter_id for one in stored}
+    data = await references.current(
+        lambda data: (
+            statuses <= data.statuses.keys()
+            and destinations <= data.destinations.keys()
+            and trade_types <= data.trade_types.keys()
+            and blotters - {None} <= data.blotters.keys()
+        )
     )
-
-
-def _view(reference: ReferenceData, stored: StoredExecution) -> ExecutionView:
-    execution, order = stored.execution, stored.order
-    try:
-        status = reference.statuses[execution.execution_status_id]
-        destination = reference.destinations[execution.destination_id]
-    except KeyError as missing:
-        message = f"execution {execution.id} changed while it was read: id {missing} is unknown, try again"
-        raise StoreUnavailable(message) from missing
+    if missing := (statuses - data.statuses.keys()) | (destinations - data.destinations.keys()):
+        raise StoreUnavailable(
+            f"executions changed while they were read: ids {missing} are unknown, try again"
+        )
     # A blotter or trade type deleted since then is gone from the row as well.
-    return ExecutionView(
-        execution=execution,
-        status=status,
-        blotter=reference.blotters.get(execution.blotter_id or 0),
-        trade_type=reference.trade_types.get(execution.trade_type_id or 0),
-        destination=destination,
-        order=order,
-        order_blotter=reference.blotters.get(order.blotter_id or 0),
-    )
+    return [
+        ExecutionView(
+            execution=one.execution,
+            status=data.statuses[one.execution.execution_status_id],
+            blotter=data.blotters.get(one.execution.blotter_id or 0),
+            trade_type=data.trade_types.get(one.execution.trade_type_id or 0),
+            destination=data.destinations[one.execution.destination_id],
+            order=one.order,
+            order_blotter=data.blotters.get(one.order.blotter_id or 0),
+        )
+        for one in stored
+    ]

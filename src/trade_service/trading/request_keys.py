@@ -5,7 +5,7 @@ writes the key as well (`store.request_key_store.keyed_transaction`), and no use
 and recovery run in contexts of their own, without a key.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from hashlib import sha256
@@ -221,3 +221,39 @@ class IdempotentRequests:
 
     def _claim(self, request: KeyedRequest) -> KeyClaim:
         return KeyClaim(request, self._clock.new_attempt_id(), self._lease_ms, self._settings.keep_s)
+
+
+class Sweep:
+    """Removes one kind of expired record in bounded batches; every replica runs it.
+
+    `remove_old` removes up to the given number with one statement and returns how many it removed.
+    """
+
+    def __init__(
+        self,
+        what: str,
+        remove_old: Callable[[int], Awaitable[int]],
+        settings: IdempotencySettings,
+        clock: Clock,
+    ) -> None:
+        self._what = what
+        self._remove_old = remove_old
+        self._settings = settings
+        self._clock = clock
+
+    async def run(self) -> None:
+        """Removes until cancelled; waits while the database is unavailable."""
+        while True:
+            await self._clock.sleep(self._settings.sweep_s)
+            try:
+                if removed := await self.once():
+                    _log.info("old_records_removed", records=self._what, removed=removed)
+            except StoreUnavailable as error:
+                _log.warning("sweep_waits_for_database", records=self._what, error=str(error))
+
+    async def once(self) -> int:
+        """Removes everything that has expired by now; returns how many records."""
+        total, limit = 0, self._settings.sweep_limit
+        while (removed := await self._remove_old(limit)) == limit:
+            total += removed
+        return total + removed

@@ -2,8 +2,9 @@
 
 from collections.abc import Sequence
 
-from trade_service.domain.errors import DomainError, InvalidInput, TooMany
+from trade_service.domain.errors import DomainError, InvalidInput
 from trade_service.domain.executions import NewExecution
+from trade_service.domain.fields import check_count
 from trade_service.domain.money import checked, positive
 from trade_service.domain.orders import (
     ORDER_TYPES,
@@ -23,17 +24,18 @@ MAX_SUBMISSIONS = 100
 
 def slicer(reference: ReferenceData) -> SliceOrder:
     """The rule that slices an execution from a locked order, by this reference data."""
-    status_new = reference.status_named(STATUS_NEW)
+    status_new = reference.statuses_by_name.get(STATUS_NEW)
     if status_new is None:
         raise StoreUnavailable(f"the table execution_status lacks {STATUS_NEW}: add it and try again")
-
-    trade_types = {name: reference.trade_type_named(name) for name in ORDER_TYPES}
+    trade_types = {name: one for name, one in reference.trade_types_by_name.items() if name in ORDER_TYPES}
 
     def slice_order(order: TradeOrder, submission: Submission) -> Slice:
-        _known_destination(reference, submission.destination_id)
-        name = trade_type_of(order)
-        trade_type = trade_types[name]
+        if submission.destination_id not in reference.destinations:
+            raise _unknown_destination(submission.destination_id)
+        # Most orders have their type as it is spelled in the table.
+        trade_type = trade_types.get(order.order_type) or trade_types.get(trade_type_of(order))
         if trade_type is None:
+            name = trade_type_of(order)
             raise InvalidInput.of("orderType", name, "must be the abbreviation of a trade type that exists")
         after = taken(order, submission.quantity)
         execution = NewExecution(
@@ -61,15 +63,7 @@ def check_submissions(submissions: Sequence[Submission]) -> None:
     Raises TooMany over 100, InvalidInput for none, for an impossible quantity (`check_quantity`) and for an
     order that is named twice.
     """
-    if len(submissions) > MAX_SUBMISSIONS:
-        raise TooMany(
-            f"submissions: must be at most {MAX_SUBMISSIONS}; got {len(submissions)}, nothing was submitted",
-            field="submissions",
-            value=len(submissions),
-            limit=MAX_SUBMISSIONS,
-        )
-    if not submissions:
-        raise InvalidInput.of("submissions", None, f"must be 1 to {MAX_SUBMISSIONS}")
+    check_count(len(submissions), "submissions", MAX_SUBMISSIONS, "submitted")
     seen: dict[int, int] = {}
     for index, submission in enumerate(submissions):
         try:
@@ -89,7 +83,8 @@ def line_errors(lines: Sequence[BlotterLine], reference: ReferenceData) -> dict[
     for index, line in enumerate(lines):
         try:
             checked_order(line.order)
-            _known_destination(reference, line.destination_id)
+            if line.destination_id not in reference.destinations:
+                raise _unknown_destination(line.destination_id)
             if line.order.blotter_id is not None and line.order.blotter_id not in reference.blotters:
                 raise InvalidInput.of(
                     "blotterId", line.order.blotter_id, "must be the id of a blotter that exists"
@@ -103,6 +98,5 @@ def line_errors(lines: Sequence[BlotterLine], reference: ReferenceData) -> dict[
     return errors
 
 
-def _known_destination(reference: ReferenceData, destination_id: int) -> None:
-    if destination_id not in reference.destinations:
-        raise InvalidInput.of("destinationId", destination_id, "must be the id of a destination that exists")
+def _unknown_destination(destination_id: int) -> InvalidInput:
+    return InvalidInput.of("destinationId", destination_id, "must be the id of a destination that exists")

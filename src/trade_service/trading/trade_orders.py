@@ -6,8 +6,9 @@ from typing import TypeAlias
 import msgspec
 import structlog
 
-from trade_service.domain.errors import AlreadyExists, DomainError, InvalidInput, NotFound, TooMany
+from trade_service.domain.errors import AlreadyExists, DomainError, InvalidInput, NotFound
 from trade_service.domain.executions import SubmissionState
+from trade_service.domain.fields import check_count
 from trade_service.domain.orders import NewTradeOrder, Submission, TradeOrder, checked_order
 from trade_service.domain.reference import STATUS_SENT, Blotter, ReferenceData
 from trade_service.submission.direct import DirectSubmission
@@ -23,7 +24,7 @@ from trade_service.trading.model import (
     SubmittedOrder,
 )
 from trade_service.trading.ports import OrderStore, StaleReference
-from trade_service.trading.reference import ReferenceCache, views_of
+from trade_service.trading.reference import ReferenceCache, views_of, written_by
 from trade_service.trading.request_keys import Created, current_key
 from trade_service.trading.slicing import check_quantity, check_submissions, line_errors, slicer
 
@@ -75,11 +76,7 @@ class TradeOrderService:
 
         Raises what `create_order` raises, with the index of the order in message and details, and TooMany.
         """
-        if len(orders) > MAX_ORDERS:
-            message = f"tradeOrders: must be at most {MAX_ORDERS}; got {len(orders)}, nothing was created"
-            raise TooMany(message, field="tradeOrders", value=len(orders), limit=MAX_ORDERS)
-        if not orders:
-            raise InvalidInput.of("tradeOrders", None, f"must be 1 to {MAX_ORDERS}")
+        check_count(len(orders), "tradeOrders", MAX_ORDERS, "created")
         checked = []
         for index, order in enumerate(orders):
             try:
@@ -170,13 +167,12 @@ class TradeOrderService:
 
     async def _create(self, orders: Sequence[NewTradeOrder]) -> list[TradeOrder]:
         blotter_ids = {order.blotter_id for order in orders} - {None}
-        reference = await self._references.current(lambda r: blotter_ids <= r.blotters.keys())
-        try:
+
+        async def create(reference: ReferenceData) -> list[TradeOrder]:
             check_blotters(orders, reference)
             return await self._store.create(orders)
-        except StaleReference:
-            check_blotters(orders, await self._references.reload())
-            return await self._store.create(orders)
+
+        return await written_by(self._references, lambda data: blotter_ids <= data.blotters.keys(), create)
 
     async def _submit(
         self, submissions: Sequence[Submission], send: bool, wait_s: float | None
@@ -185,14 +181,13 @@ class TradeOrderService:
             return await self._answers(submissions, await self._slice(submissions, None), {})
         with self._intake.reserve(len(submissions)):
             sent = await self._slice_and_send(submissions)
-            slices, waiter = await self._slice_and_queue(submissions) if sent is None else sent
+            if sent is None:
+                slices = await self._slice(submissions, self._clock.new_attempt_id())
+                ids = [one.execution.id for one in slices if isinstance(one, StoredExecution)]
+                waiter = self._intake.enqueue(ids)
+            else:
+                slices, waiter = sent
         return await self._answers(submissions, slices, await self._intake.outcomes(waiter, wait_s))
-
-    async def _slice_and_queue(self, submissions: Sequence[Submission]) -> tuple[Slices, Waiter]:
-        slices = await self._slice(submissions, self._clock.new_attempt_id())
-        return slices, self._intake.enqueue(
-            one.execution.id for one in slices if isinstance(one, StoredExecution)
-        )
 
     async def _slice_and_send(self, submissions: Sequence[Submission]) -> tuple[Slices, Waiter] | None:
         """In one statement, past the queue; None if nothing was written.
@@ -202,7 +197,7 @@ class TradeOrderService:
         if self._direct is None or current_key() is not None:
             return None
         destinations = {submission.destination_id for submission in submissions}
-        reference = await self._references.current(lambda r: destinations <= r.destinations.keys())
+        reference = await self._references.current(lambda data: destinations <= data.destinations.keys())
         slices: Slices = []
 
         async def write_and_claim(attempt: NewAttempt) -> Claim | None:
@@ -218,63 +213,62 @@ class TradeOrderService:
         waiter = await self._direct.submit(len(submissions), write_and_claim)
         return None if waiter is None else (slices, waiter)
 
-    async def _slice(
-        self, submissions: Sequence[Submission], queued_attempt_id: AttemptId | None
-    ) -> list[StoredExecution | DomainError]:
+    async def _slice(self, submissions: Sequence[Submission], queued_attempt_id: AttemptId | None) -> Slices:
         """One transaction; with an attempt id the executions are durably queued, whatever happens next."""
         destinations = {submission.destination_id for submission in submissions}
-        reference = await self._references.current(lambda r: destinations <= r.destinations.keys())
-        try:
-            return await self._store.submit(submissions, queued_attempt_id, slicer(reference))
-        except StaleReference:
-            reference = await self._references.reload()
-            return await self._store.submit(submissions, queued_attempt_id, slicer(reference))
+        return await written_by(
+            self._references,
+            lambda data: destinations <= data.destinations.keys(),
+            lambda data: self._store.submit(submissions, queued_attempt_id, slicer(data)),
+        )
 
     async def _answers(
-        self,
-        submissions: Sequence[Submission],
-        slices: Sequence[StoredExecution | DomainError],
-        results: Mapping[int, ExecutionSubmitResult],
+        self, submissions: Sequence[Submission], slices: Slices, results: Mapping[int, ExecutionSubmitResult]
     ) -> list[SubmittedOrder]:
-        """One answer for each submission, from what was written and recorded.
-
-        Only what other processes settled is read again.
-        """
-        written = [one for one in slices if isinstance(one, StoredExecution)]
+        """One answer for each submission, from what was written and recorded."""
         results = {i: result.settled_meanwhile() for i, result in results.items()}
         refused = {i: NotAccepted(r) for i, r in results.items() if r.status in _DEFINITELY_NOT}
-        standing = [one for one in written if one.execution.id not in refused]
+        standing = [
+            one for one in slices if isinstance(one, StoredExecution) and one.execution.id not in refused
+        ]
         settled = await self._settled(standing, results)
         views = {view.execution.id: view for view in await views_of(self._references, settled)}
         answers = []
         for index, (submission, one) in enumerate(zip(submissions, slices, strict=True)):
-            answer = SubmittedOrder(submission.trade_order_id, index)
             if isinstance(one, DomainError):
-                answer = msgspec.structs.replace(answer, error=one)
-            else:
-                execution_id = one.execution.id
-                answer = msgspec.structs.replace(
-                    answer,
-                    error=refused.get(execution_id),
-                    view=views.get(execution_id),
-                    result=results.get(execution_id),
-                )
-            answers.append(answer)
+                answers.append(SubmittedOrder(submission.trade_order_id, index, one))
+                continue
+            i = one.execution.id
+            answers.append(
+                SubmittedOrder(submission.trade_order_id, index, refused.get(i), views.get(i), results.get(i))
+            )
         return answers
 
     async def _settled(
         self, written: Sequence[StoredExecution], results: Mapping[int, ExecutionSubmitResult]
     ) -> list[StoredExecution]:
-        """Executions as they are after their results."""
-        sent = (await self._references.get()).status_named(STATUS_SENT)
-        settled = {one.execution.id: _after(one, results.get(one.execution.id)) for one in written}
-        elsewhere = [
-            execution_id
-            for execution_id in settled
-            if (result := results.get(execution_id)) is not None
-            and result.status is SubmitStatus.SUCCESS
-            and (sent is None or result.status_id != sent.id)
-        ]
+        """Executions as they are after their results; only what other processes settled is read again."""
+        sent = (await self._references.get()).statuses_by_name.get(STATUS_SENT)
+        settled, elsewhere = {}, []
+        for one in written:
+            execution, result = one.execution, results.get(one.execution.id)
+            if result is None or result.state is None:
+                settled[execution.id] = one
+                continue
+            if result.status is not SubmitStatus.SUCCESS:
+                execution = msgspec.structs.replace(execution, submission_state=result.state)
+            else:
+                execution = msgspec.structs.replace(
+                    execution,
+                    execution_status_id=result.status_id or execution.execution_status_id,
+                    version=result.version or execution.version,
+                    execution_service_id=result.execution_service_id,
+                    quantity_placed=execution.quantity_ordered,
+                    submission_state=SubmissionState.ACCEPTED,
+                )
+                if sent is None or result.status_id != sent.id:
+                    elsewhere.append(execution.id)
+            settled[execution.id] = StoredExecution(execution, one.order)
         if elsewhere:
             try:
                 settled |= await self._store.executions(elsewhere)
@@ -285,29 +279,28 @@ class TradeOrderService:
     async def _place(self, lines: Sequence[BlotterLine]) -> list[PlacedLine]:
         destinations = {line.destination_id for line in lines}
         blotters = {line.order.blotter_id for line in lines} - {None}
-        reference = await self._references.current(
-            lambda r: destinations <= r.destinations.keys() and blotters <= r.blotters.keys()
-        )
-        try:
-            return await self._place_by(lines, reference)
-        except StaleReference:
-            return await self._place_by(lines, await self._references.reload())
 
-    async def _place_by(self, lines: Sequence[BlotterLine], reference: ReferenceData) -> list[PlacedLine]:
-        errors = line_errors(lines, reference)
-        good = [
-            msgspec.structs.replace(line, order=checked_order(line.order))
-            for index, line in enumerate(lines)
-            if index not in errors
-        ]
-        attempt_id = self._clock.new_attempt_id()
-        placed = iter(await self._store.place(good, attempt_id, slicer(reference)) if good else ())
-        return [
-            PlacedLine(line.line, line.order.order_id, error=errors[index])
-            if index in errors
-            else next(placed)
-            for index, line in enumerate(lines)
-        ]
+        async def place(reference: ReferenceData) -> list[PlacedLine]:
+            errors = line_errors(lines, reference)
+            good = [
+                msgspec.structs.replace(line, order=checked_order(line.order))
+                for index, line in enumerate(lines)
+                if index not in errors
+            ]
+            attempt_id = self._clock.new_attempt_id()
+            placed = iter(await self._store.place(good, attempt_id, slicer(reference)) if good else ())
+            return [
+                PlacedLine(line.line, line.order.order_id, error=errors[index])
+                if index in errors
+                else next(placed)
+                for index, line in enumerate(lines)
+            ]
+
+        return await written_by(
+            self._references,
+            lambda data: destinations <= data.destinations.keys() and blotters <= data.blotters.keys(),
+            place,
+        )
 
 
 def check_blotters(orders: Sequence[NewTradeOrder], reference: ReferenceData) -> None:
@@ -317,24 +310,6 @@ def check_blotters(orders: Sequence[NewTradeOrder], reference: ReferenceData) ->
             message = f"blotterId: blotter {order.blotter_id} does not exist"
             details = {"thing": "blotter", "id": order.blotter_id, "field": "blotterId", "index": index}
             raise NotFound(message, **details)
-
-
-def _after(stored: StoredExecution, result: ExecutionSubmitResult | None) -> StoredExecution:
-    if result is None:
-        return stored
-    execution = stored.execution
-    if result.status is SubmitStatus.SUCCESS:
-        execution = msgspec.structs.replace(
-            execution,
-            execution_status_id=result.status_id or execution.execution_status_id,
-            version=result.version or execution.version,
-            execution_service_id=result.execution_service_id,
-            quantity_placed=execution.quantity_ordered,
-            submission_state=SubmissionState.ACCEPTED,
-        )
-    elif result.state is not None:
-        execution = msgspec.structs.replace(execution, submission_state=result.state)
-    return msgspec.structs.replace(stored, execution=execution)
 
 
 def _index_of(error: DomainError) -> int:

@@ -10,8 +10,7 @@ from litestar.params import FromPath, JSONBody
 
 from trade_service.domain.errors import InvalidInput, NotRequeueable
 from trade_service.domain.executions import OPEN, QUANTITY_RETURNED, SubmissionState
-from trade_service.domain.instants import Moment
-from trade_service.domain.invisible import visible
+from trade_service.domain.fields import Moment, visible
 from trade_service.domain.money import plain
 from trade_service.submission.manual_resolution import (
     ExecutionCase,
@@ -20,7 +19,7 @@ from trade_service.submission.manual_resolution import (
     outcome_state,
     waits_for,
 )
-from trade_service.trading.history import AttemptHistory, Evidence, History
+from trade_service.trading.operating import AttemptHistory, Evidence, History
 from trade_service.trading.requeueing import MAX_REQUEUE, Requeue, Requeued, RequeueFilter
 from trade_service.web.access import OPERATOR, READER, principal_of
 from trade_service.web.dependencies import HttpRequest, Services

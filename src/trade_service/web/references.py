@@ -6,14 +6,17 @@ import msgspec
 from litestar import Response
 from litestar.params import FromPath, JSONBody
 
-from trade_service.domain.reference import Blotter, Destination, ExecutionStatus, TradeType
-from trade_service.domain.reference_changes import (
+from trade_service.domain.reference import (
     BLOTTER,
     DESTINATION,
     EXECUTION_STATUS,
     TRADE_TYPE,
+    Blotter,
+    Destination,
+    ExecutionStatus,
     ReferenceKind,
     ReferenceValues,
+    TradeType,
 )
 from trade_service.trading.request_keys import Created
 from trade_service.web.access import OPERATOR, READER

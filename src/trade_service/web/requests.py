@@ -8,7 +8,7 @@ import msgspec
 
 from trade_service.domain.errors import InvalidInput
 from trade_service.domain.execution_changes import ExecutionValues
-from trade_service.domain.instants import moment_of_seconds
+from trade_service.domain.fields import moment_of_seconds
 from trade_service.domain.money import parse_decimal
 from trade_service.domain.orders import MAX_ID_CHARS, NewTradeOrder, Submission
 from trade_service.trading.slicing import MAX_SUBMISSIONS

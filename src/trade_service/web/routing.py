@@ -13,8 +13,7 @@ from litestar.enums import HttpMethod
 from litestar.handlers import HTTPRouteHandler
 from litestar.openapi.spec import OpenAPIType, Parameter, Schema
 
-from trade_service.domain.instants import MAX_SECONDS
-from trade_service.domain.invisible import VISIBLE_TEXT
+from trade_service.domain.fields import MAX_SECONDS, VISIBLE_TEXT
 from trade_service.domain.money import MAX_INTEGER_DIGITS, MAX_TEXT, NUMERAL
 from trade_service.domain.orders import ORDER_TYPES
 

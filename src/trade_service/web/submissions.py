@@ -16,11 +16,18 @@ from litestar.params import FromPath, JSONBody
 from litestar.response import Stream
 
 from trade_service.domain.errors import InvalidInput, NotFound
-from trade_service.domain.instants import Moment
+from trade_service.domain.fields import Moment
 from trade_service.submission.model import BulkSubmitResult, ExecutionSubmitResult, SubmitStatus
 from trade_service.submission.ports import StoreUnavailable
-from trade_service.trading.bulk_model import BulkAttempt, BulkItem, BulkProgress, BulkSubmissionId
-from trade_service.trading.bulk_submissions import MAX_EXECUTIONS, MAX_PAGE, BulkSubmissions
+from trade_service.trading.bulk_submissions import (
+    MAX_EXECUTIONS,
+    MAX_PAGE,
+    BulkAttempt,
+    BulkItem,
+    BulkProgress,
+    BulkSubmissionId,
+    BulkSubmissions,
+)
 from trade_service.trading.listing.model import EXECUTION_FIELDS
 from trade_service.trading.request_keys import Created
 from trade_service.web.access import READER, TRADER

@@ -1,0 +1,108 @@
+"""Rules of single fields: texts, identifiers, integers and instants, within their columns.
+
+Errors name field, value and rule. Two identifiers that differ only in an invisible character are different to a
+database and look the same to people, so those characters are rejected.
+"""
+
+import re
+from datetime import UTC, datetime, timedelta
+from decimal import ROUND_DOWN, Decimal
+from typing import Annotated, TypeAlias
+
+import msgspec
+
+from trade_service.domain.errors import InvalidInput, TooMany, shorten
+from trade_service.domain.executions import is_possible_id
+
+Moment: TypeAlias = Annotated[datetime, msgspec.Meta(tz=True)]
+"""ISO 8601 with an offset; a date-time in the API description."""
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+MAX_SECONDS = int((datetime(2200, 1, 1, tzinfo=UTC) - EPOCH).total_seconds())
+"""Well below today's time in milliseconds, so that milliseconds are not taken for seconds."""
+_MICROSECOND = Decimal("0.000001")
+
+EARLIEST = datetime(2, 1, 1, tzinfo=UTC)
+LATEST = datetime(9998, 12, 31, tzinfo=UTC)
+"""Far enough from the calendar's ends that no offset carries a date beyond them."""
+
+_PLAIN = (
+    "\\u0000-\\u001f\\u007f-\\u009f\\u00ad\\u034f\\u0600-\\u0605\\u061c\\u06dd\\u070f\\u0890\\u0891\\u08e2"
+    "\\u115f\\u1160\\u17b4\\u17b5\\u180b-\\u180f\\u200b-\\u200f\\u2028-\\u202e\\u2060-\\u206f\\u3164"
+    "\\ufe00-\\ufe0f\\ufeff\\uffa0\\ufff0-\\ufffb"
+)
+_ASTRAL = (
+    "\\U000110bd\\U000110cd\\U00013430-\\U0001343f\\U0001bca0-\\U0001bca3\\U0001d173-\\U0001d17a"
+    "\\U000e0000-\\U000e0fff"
+)
+"""Unicode's control (Cc), format (Cf) and separator (Zl, Zp) characters, and the other characters that are
+ignorable by default: fillers and variation selectors."""
+
+VISIBLE_TEXT = rf"^[^{_PLAIN}]*[^\s{_PLAIN}][^{_PLAIN}]*$"
+"""A JSON Schema pattern for text that is not blank and has no such character. It omits those above U+FFFF, which
+not every regex engine accepts in a class."""
+_INVISIBLE = re.compile(f"[{_PLAIN}{_ASTRAL}]")
+
+
+def visible(value: str, field: str) -> str:
+    """Returns `value`; raises InvalidInput when it has control, format, bidi or other invisible characters.
+
+    The error escapes them, so that they cannot affect the terminal or page that shows it.
+    """
+    if found := _INVISIBLE.search(value):
+        rule = f"must not contain control or invisible characters, and U+{ord(found[0]):04X} is one"
+        shown = repr(value)
+        message = f"{field}: {rule}; got {shorten(shown)}"
+        raise InvalidInput(message, field=field, value=shorten(shown[1:-1]), rule=rule)
+    return value
+
+
+def checked_text(value: str, field: str, limit: int) -> None:
+    """Raises InvalidInput unless `value` fits a column of `limit` characters and is not blank."""
+    if not value.strip():
+        raise InvalidInput.of(field, value, "must not be blank")
+    if len(value) > limit:
+        raise InvalidInput.of(field, value, f"must have at most {limit} characters")
+    if "\x00" in value:
+        raise InvalidInput.of(field, value, "must not contain a NUL character")
+
+
+def checked_identifier(value: str, field: str, limit: int) -> None:
+    """Like `checked_text`, and raises InvalidInput for invisible characters too."""
+    checked_text(value, field, limit)
+    visible(value, field)
+
+
+def check_count(count: int, field: str, limit: int, done: str) -> None:
+    """Raises TooMany for a list of more than `limit` items, of which nothing was `done`, InvalidInput for none."""
+    if count > limit:
+        message = f"{field}: must be at most {limit}; got {count}, nothing was {done}"
+        raise TooMany(message, field=field, value=count, limit=limit)
+    if not count:
+        raise InvalidInput.of(field, None, f"must be 1 to {limit}")
+
+
+def database_int(value: int, field: str) -> None:
+    """Raises InvalidInput unless `value` fits the database's integers."""
+    if not is_possible_id(value):
+        raise InvalidInput.of(field, value, "must fit a 32-bit integer")
+
+
+def checked_instant(value: datetime, field: str) -> None:
+    """Raises InvalidInput unless `value` has an offset and is between EARLIEST and LATEST."""
+    if value.tzinfo is None:
+        raise InvalidInput.of(field, value.isoformat(), "must have an offset from UTC, such as Z")
+    if not EARLIEST <= value <= LATEST:
+        raise InvalidInput.of(field, value.isoformat(), "must be of the years 2 to 9998")
+
+
+def moment_of_seconds(seconds: int | Decimal, field: str) -> datetime:
+    """The instant that many seconds after 1970-01-01T00:00:00Z, exact to the microsecond.
+
+    Further digits are truncated, as in ISO 8601 text. Raises InvalidInput outside of 1970 to 2200.
+    """
+    if not 0 <= seconds <= MAX_SECONDS:
+        rule = f"must be seconds since 1970, from 0 to {MAX_SECONDS} (the year 2200)"
+        raise InvalidInput.of(field, str(seconds), rule)
+    exact = Decimal(seconds).quantize(_MICROSECOND, rounding=ROUND_DOWN)
+    return EPOCH + timedelta(microseconds=int(exact.scaleb(6)))
