@@ -318,11 +318,6 @@ def test_a_slow_call_takes_half_the_read_time_out_by_default() -> None:
     assert load_settings(given).settings.engine.effective_circuit.slow_call_ms == 70
 
 
-def test_an_unknown_override_fails() -> None:
-    with pytest.raises(SettingsError, match=r"no setting 'server.prot'; did you mean server.port\?"):
-        load_settings({}, None, {"server.prot": 1})
-
-
 # --- unknown, empty and foreign variables ---
 
 

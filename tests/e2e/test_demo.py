@@ -58,8 +58,8 @@ async def test_a_demo_that_keeps_its_folder_removes_nothing_at_all(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "of the user").write_text("precious")
-    async with demo_simulator(tmp_path, 100, 0.0, 1, keep=True) as simulator:
-        assert simulator.base_url.startswith("http://127.0.0.1:")
+    async with demo_simulator(tmp_path, ["ok"], 0.0, 1, keep=True) as url:
+        assert url.startswith("http://127.0.0.1:")
     assert files_in(tmp_path) == ["of the user"]
 
 

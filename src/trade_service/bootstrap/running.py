@@ -8,13 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from trade_service import __version__
 from trade_service.bootstrap.container import Services, status_ids
-from trade_service.bootstrap.telemetry import exported_traces, measure, pushed_metrics
 from trade_service.execution_service.client import ExecutionServiceClient
 from trade_service.observability.extensions import installed_listeners
+from trade_service.observability.metrics import BacklogGauges, Readings, register_readings
 from trade_service.observability.submission_log import SubmissionLog
+from trade_service.observability.submission_metrics import BulkExecutionMetrics
 from trade_service.settings.tree import Settings
-from trade_service.store.attempt_reads import PostgresPastAttempts
+from trade_service.store.attempt_reads import PostgresBacklog, PostgresPastAttempts
 from trade_service.store.database import Database
 from trade_service.store.downstream_store import PostgresDownstreamStore
 from trade_service.store.embedded import EmbeddedPostgres, default_data_dir
@@ -28,11 +30,17 @@ from trade_service.submission.events import EventBus
 from trade_service.trading.operating import OperatorService
 from trade_service.trading.restoring import DatabaseRestorer
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # OpenTelemetry is imported only where the settings name an address.
     from trade_service.observability.tracing import Tracing
 
 FIRST_READ_S = 3.0
 """How long start-up waits for the first read of the Execution Service's ledger; until then executions queue."""
+
+EXPORT_S = 3.0
+"""Time-out of an export including its retries; a shutdown waits for the last one."""
+
+BACKLOG_ATTEMPTS = 10_000
+"""Maximum number of open attempts that the backlog gauges count."""
 
 Progress = Callable[[str], None]
 Loop = Callable[[], Coroutine[Any, Any, None]]
@@ -120,8 +128,9 @@ async def running_services(settings: Settings, progress: Progress) -> AsyncItera
         await _check_promises(database, settings, progress)
         await migrate(database, progress)
 
-        tracing = await enter(exported_traces(settings))
-        gateway = await enter(_client(settings, tracing))
+        tracing = await enter(_exported_traces(settings))
+        headers = () if tracing is None else (tracing.batches.headers_of,)
+        gateway = await enter(ExecutionServiceClient(settings.execution_service, SystemClock(), *headers))
         probes = await enter(database.narrowed())  # of its own, so that a busy pool does not fail readiness
 
         services = Services(settings, database, gateway, probes)
@@ -130,7 +139,7 @@ async def running_services(settings: Settings, progress: Progress) -> AsyncItera
         for part in (services.reference_services, services.names, services.totals):
             await enter(part)
 
-        loops = [*_services_loops(services), _logged(services, stack), *_measured(services)]
+        loops = [*_loops(services), _logged(services, stack), *_measured(services)]
         if tracing is not None:
             services.events.subscribe(tracing.batches)
         services.listeners = await enter(installed_listeners(services.events))
@@ -145,13 +154,7 @@ async def _check_promises(database: Database, settings: Settings, progress: Prog
         progress(f"trade-service: warning: the database: {warning}")
 
 
-def _client(settings: Settings, tracing: "Tracing | None") -> ExecutionServiceClient:
-    if tracing is None:
-        return ExecutionServiceClient(settings.execution_service, SystemClock())
-    return ExecutionServiceClient(settings.execution_service, SystemClock(), tracing.batches.headers_of)
-
-
-def _services_loops(services: Services) -> list[Loop]:
+def _loops(services: Services) -> list[Loop]:
     loops: list[Loop] = [
         services.sender.run,
         services.recovery.run,
@@ -174,17 +177,76 @@ def _logged(services: Services, stack: AsyncExitStack) -> Loop:
     return lambda: writes.run(clock.sleep)
 
 
+@asynccontextmanager
+async def _exported_traces(settings: Settings) -> AsyncIterator["Tracing | None"]:
+    """Exports traces until the context ends, and flushes them; None without an address."""
+    url = settings.telemetry.effective_traces_url
+    if url is None:
+        yield None
+        return
+    from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+
+    from trade_service.observability.tracing import Tracing, tracer_provider
+
+    provider = tracer_provider(OTLPSpanExporter(url, timeout=EXPORT_S), __version__)
+    try:
+        yield Tracing(provider)
+    finally:
+        await asyncio.to_thread(provider.shutdown)
+
+
 def _measured(services: Services) -> list[Loop]:
     """Registers the metrics; returns the loops that update and push them."""
-    if services.registry is None:
-        return []
+    registry, settings, sleep = services.registry, services.settings.telemetry, services.clock.sleep
     loops: list[Loop] = []
+    if registry is None:
+        return loops
     if services.settings.batch.metrics_enabled:
-        loops.append(measure(services, services.registry).run)
-    push = pushed_metrics(services.settings, services.registry)
-    if push is not None:
-        loops.append(push.run)
+        services.events.subscribe(BulkExecutionMetrics(registry))
+        register_readings(registry, _readings(services))
+        read = PostgresBacklog(services.database, BACKLOG_ATTEMPTS).read
+        loops.append(BacklogGauges(registry, read, settings.backlog_every_s, sleep).run)
+    if settings.effective_metrics_url is not None:
+        from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter
+
+        from trade_service.observability.otlp_metrics import OtlpPush
+
+        exporter = OTLPMetricExporter(settings.effective_metrics_url, timeout=EXPORT_S)
+        loops.append(OtlpPush(registry, exporter, __version__, settings.push_every_ms / 1000, sleep).run)
     return loops
+
+
+def _readings(services: Services) -> Readings:
+    return {
+        "trade_service_batches_in_flight": (
+            "Batches between claim and record.",
+            lambda: services.sender.in_flight,
+        ),
+        "trade_service_queue_executions": (
+            "Fresh executions waiting for a sender in this process.",
+            lambda: services.queue.fresh_count,
+        ),
+        "trade_service_queue_limit": (
+            "Maximum number of waiting executions before callers are refused.",
+            lambda: services.queue.limit,
+        ),
+        "trade_service_concurrency_limit": (
+            "Current limit of batches in flight.",
+            lambda: services.admission.circuit.limit,
+        ),
+        "trade_service_waited_for_executions": (
+            "Executions that callers of this process are waiting for.",
+            lambda: len(services.waiters),
+        ),
+        "trade_service_listener_failures": (
+            "Events that a listener failed to handle, since the start.",
+            lambda: services.events.failures + sum(one.failures for one in services.listeners),
+        ),
+        "trade_service_listener_missed_events": (
+            "Events dropped because the queue of an installed listener was full, since the start.",
+            lambda: sum(one.missed for one in services.listeners),
+        ),
+    }
 
 
 @asynccontextmanager

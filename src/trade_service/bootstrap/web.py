@@ -1,13 +1,13 @@
 """The HTTP application over running services. Imported only by what serves it: it costs start-up time."""
 
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import asynccontextmanager
 
 import msgspec
 from litestar import Litestar
 
 from trade_service.bootstrap.container import CannotStart, Services
-from trade_service.domain.access import CredentialsNotCheckable, Role
+from trade_service.domain.access import Role
 from trade_service.identity.api_keys import ApiKeys
 from trade_service.observability.metrics import WebMetrics, register_connections
 from trade_service.settings.tree import Settings
@@ -31,20 +31,14 @@ def auth_mode(settings: Settings) -> str:
 
 
 @asynccontextmanager
-async def authenticator(settings: Settings, database: Database) -> AsyncIterator[Authenticator]:
-    """Checks the credentials of requests; raises CannotStart when its key file cannot be used."""
-    auth = settings.auth
+async def _authenticator(settings: Settings, database: Database) -> AsyncIterator[Authenticator]:
     match auth_mode(settings):
         case "api-key":
-            yield ApiKeys(PostgresKeys(database).active, auth.api_key_max_age_s)
+            yield ApiKeys(PostgresKeys(database).active, settings.auth.api_key_max_age_s)
         case "jwt":
             from trade_service.identity.tokens import checked_tokens  # Cryptography is slow to import.
 
-            async with AsyncExitStack() as stack:
-                try:
-                    tokens = await stack.enter_async_context(checked_tokens(auth))
-                except CredentialsNotCheckable as error:
-                    raise CannotStart(str(error)) from None
+            async with checked_tokens(settings.auth) as tokens:
                 yield tokens
         case _:
             yield Everybody()
@@ -52,8 +46,12 @@ async def authenticator(settings: Settings, database: Database) -> AsyncIterator
 
 @asynccontextmanager
 async def web_app(services: Services) -> AsyncIterator[Litestar]:
-    """The HTTP application over running services; raises CannotStart."""
-    async with authenticator(services.settings, services.database) as gatekeeper:
+    """The HTTP application over running services; raises CannotStart and CredentialsNotCheckable."""
+    metrics = None
+    if services.registry is not None:
+        register_connections(services.registry, lambda: services.database.pool_state)
+        metrics = WebMetrics(services.registry)
+    async with _authenticator(services.settings, services.database) as authenticator:
         app = create_app(
             WebServices(
                 services.orders,
@@ -65,8 +63,8 @@ async def web_app(services: Services) -> AsyncIterator[Litestar]:
                 services.operators,
                 services.lists,
                 services.keys,
-                gatekeeper,
-                _metrics(services),
+                authenticator,
+                metrics,
                 services.log_level,
                 web_settings(services.settings),
             )
@@ -78,24 +76,14 @@ async def web_app(services: Services) -> AsyncIterator[Litestar]:
         yield app
 
 
-def _metrics(services: Services) -> WebMetrics | None:
-    if services.registry is None:
-        return None
-    register_connections(services.registry, lambda: services.database.pool_state)
-    return WebMetrics(services.registry)
-
-
-def _origins(settings: Settings) -> tuple[str, ...] | None:
-    """Unless auth.mode was chosen, only pages of this machine may call: any page may be open in a browser here."""
-    if settings.server.cors_allow_origins is None and settings.auth.mode is not None:
-        return ("*",)
-    return settings.server.cors_allow_origins
-
-
 def web_settings(settings: Settings) -> WebSettings:
     """The limits of the HTTP application."""
+    server = settings.server
+    if server.cors_allow_origins is None and settings.auth.mode is not None:
+        # Only a choice of auth.mode opens the API to pages of other machines: a browser here may show any page.
+        server = msgspec.structs.replace(server, cors_allow_origins=("*",))
     return WebSettings(
-        server=msgspec.structs.replace(settings.server, cors_allow_origins=_origins(settings)),
+        server=server,
         rate_limit=settings.rate_limit,
         wait_s=settings.submission.wait_s,
         metrics_role=Role[settings.metrics.role.upper()],

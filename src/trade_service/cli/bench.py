@@ -2,7 +2,7 @@
 
 import datetime
 import sys
-from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from ipaddress import ip_address
 from pathlib import Path
@@ -155,19 +155,17 @@ def check(target: Target, questions: tuple[str, ...], database_url: str | None, 
         raise CommandError(f"--url: a running service can only be measured with --only {LOAD}")
     if output is not None and not output.absolute().parent.is_dir():
         raise CommandError(f"--output: folder {output.absolute().parent} does not exist")
-    return " ".join(_warnings(target, database_url))
-
-
-def _warnings(target: Target, database_url: str | None) -> Iterable[str]:
+    warnings = []
     if target.service_url is not None:
-        yield f"Creates orders at {mask_url(target.service_url)} and submits them, beyond its capacity."
-    if target.execution_service_url is not None:
-        yield (
-            f"Sends tens of thousands of executions to {mask_url(target.execution_service_url)}, which may trade "
-            "them."
+        warnings.append(
+            f"Creates orders at {mask_url(target.service_url)} and submits them, beyond its capacity."
         )
+    if target.execution_service_url is not None:
+        downstream = mask_url(target.execution_service_url)
+        warnings.append(f"Sends tens of thousands of executions to {downstream}, which may trade them.")
     if database_url is not None and not is_here(database_url):
-        yield f"Creates, fills and drops databases at {mask_url(database_url)}."
+        warnings.append(f"Creates, fills and drops databases at {mask_url(database_url)}.")
+    return " ".join(warnings)
 
 
 def _downstream(target: Target) -> str:

@@ -7,7 +7,6 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-import msgspec
 import rich_click as click
 from rich.console import Console
 from rich.panel import Panel
@@ -18,7 +17,7 @@ from trade_service.bootstrap.running import running_services
 from trade_service.cli.audit import print_audit
 from trade_service.cli.blotter_submission import BlotterSource, Submitting
 from trade_service.cli.demo_folder import database_folder, make_demo_folder, write_blotter
-from trade_service.cli.running import CommandError, result_console, run_until_done
+from trade_service.cli.running import NOT_DONE, CommandError, result_console, run_until_done
 from trade_service.cli.submit_view import print_incidents, print_outcomes, print_sentence, shown_progress
 from trade_service.cli.tally import Incidents, Tally
 from trade_service.observability.logs import configure_logs
@@ -31,12 +30,11 @@ from trade_service.submission.engine_settings import (
     SubmissionSettings,
 )
 from trade_service.trading.blotter_file import LineRules
-from trade_service.trading.ledger_audit import AuditReport, run_audit
+from trade_service.trading.ledger_audit import run_audit
 from trade_service.web.web_settings import ServerSettings
 
 ORDERS = 5_000
 WAIT_S = 120.0
-NOT_ALL_GOOD = 1
 BATCH = 100
 FAULTY_CALLS = 5
 """One in this many calls fails."""
@@ -58,13 +56,6 @@ CLASSES = (
 )
 RATES = ("reset_after=0.01", "error_500_partial=0.01", "shifted_index=0.01", "error_503=0.005")
 """Faults of the calls after the script, which repeat what the script broke."""
-
-
-class DemoSimulator(msgspec.Struct, frozen=True):
-    """Where the simulator listens, and the faults in its script."""
-
-    base_url: str
-    faults: tuple[str, ...]
 
 
 @click.command()
@@ -101,12 +92,16 @@ async def _demo(folder: Path, orders: int, latency_ms: float, seed: int, out: Co
             title="trade-service demo",
         )
     )
-    async with demo_simulator(folder, orders, latency_ms, seed, keep=keep) as simulator:
-        _step(
-            out, f"The Execution Service simulator runs on {simulator.base_url}, {latency_ms:g} ms per call"
-        )
-        _step(out, f"One call in five will fail: {', '.join(simulator.faults)}")
-        report, tally = await _work(folder, orders, simulator, out)
+    script = fault_script(orders, seed)
+    async with demo_simulator(folder, script, latency_ms, seed, keep=keep) as url:
+        _step(out, f"The Execution Service simulator runs on {url}, {latency_ms:g} ms per call")
+        _step(out, f"One call in five will fail: {', '.join(sorted({*script} - {'ok'}))}")
+        async with running_services(demo_settings(folder, url), lambda line: _step(out, line)) as services:
+            _step(out, "PostgreSQL is ready")
+            tally = await _submit(services, write_blotter(folder, orders), out)
+            _step(out, "Auditing: the database against the Execution Service's ledger")
+            report = await run_audit(PostgresAuditReads(services.database), services.gateway)
+            print_audit(report, out)
     if keep:
         where = database_folder(folder)
         _step(out, f"Kept: TRADE_SERVICE_DATABASE_DATA_DIR={where} trade-service db status")
@@ -116,20 +111,7 @@ async def _demo(folder: Path, orders: int, latency_ms: float, seed: int, out: Co
         f"Accepted twice: {twice}, lost: {lost}. {time.monotonic() - began:.1f} s in all.",
         style="bold green" if good else "bold red",
     )
-    return 0 if good else NOT_ALL_GOOD
-
-
-async def _work(
-    folder: Path, orders: int, simulator: DemoSimulator, out: Console
-) -> tuple[AuditReport, Tally]:
-    settings = demo_settings(folder, simulator.base_url)
-    async with running_services(settings, lambda line: _step(out, line)) as services:
-        _step(out, "PostgreSQL is ready")
-        tally = await _submit(services, write_blotter(folder, orders), out)
-        _step(out, "Auditing: the database against the Execution Service's ledger")
-        report = await run_audit(PostgresAuditReads(services.database), services.gateway)
-        print_audit(report, out)
-    return report, tally
+    return 0 if good else NOT_DONE
 
 
 async def _submit(services: Services, blotter: Path, out: Console) -> Tally:
@@ -181,22 +163,20 @@ def fault_script(orders: int, seed: int) -> list[str]:
 
 @asynccontextmanager
 async def demo_simulator(
-    folder: Path, orders: int, latency_ms: float, seed: int, *, keep: bool
-) -> AsyncIterator[DemoSimulator]:
-    """Runs the simulator as a process that removes the folder and ends when this process ends, however it ends."""
-    script = fault_script(orders, seed)
-    command = [
-        "simulate", "--port", "0", "--fresh",
-        "--latency-ms", str(latency_ms), "--seed", str(seed),
-        "--script", ",".join(script),
+    folder: Path, script: list[str], latency_ms: float, seed: int, *, keep: bool
+) -> AsyncIterator[str]:
+    """Runs the simulator and yields its URL.
+
+    It is a process that removes the folder, unless it is kept, and ends when this process ends, however it ends.
+    """
+    options = [
+        "--latency-ms", str(latency_ms), "--seed", str(seed), "--script", ",".join(script),
         *(("--until-input-ends",) if keep else ("--keeper-of", str(folder))),
+        *(option for rate in RATES for option in ("--fault", rate)),
     ]  # fmt: skip
-    for rate in RATES:
-        command += ["--fault", rate]
     try:
-        async with child("trade_service.cli.main", *command) as process:
-            address = await address_of(process, "the Execution Service simulator")
-            yield DemoSimulator(address, tuple(sorted({step for step in script if step != "ok"})))
+        async with child("trade_service.cli.main", "simulate", "--port", "0", "--fresh", *options) as process:
+            yield await address_of(process, "the Execution Service simulator")
     except BenchError:
         raise CommandError(
             "the Execution Service simulator did not start: try `trade-service simulate`"

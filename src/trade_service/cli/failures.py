@@ -4,6 +4,7 @@ from trade_service.bench.results import ResultsError
 from trade_service.bench.subprocesses import BenchError
 from trade_service.bootstrap.container import CannotStart
 from trade_service.cli.running import CommandError
+from trade_service.domain.access import CredentialsNotCheckable
 from trade_service.domain.errors import DomainError
 from trade_service.http_server import CannotListen
 from trade_service.settings.sources import SettingsError
@@ -14,8 +15,8 @@ from trade_service.submission.ports import StoreUnavailable
 from trade_service.trading.restoring import LedgerUnreadable
 
 _SELF_EXPLANATORY = (
-    BenchError, CannotListen, CannotStart, CommandError, EmbeddedPostgresError, LedgerUnreadable, MigrationError,
-    ResultsError, SettingsError, UnsafeDatabase,
+    BenchError, CannotListen, CannotStart, CommandError, CredentialsNotCheckable, EmbeddedPostgresError,
+    LedgerUnreadable, MigrationError, ResultsError, SettingsError, UnsafeDatabase,
 )  # fmt: skip
 
 

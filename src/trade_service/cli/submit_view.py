@@ -100,10 +100,10 @@ def _rate(tally: Tally, began: float) -> float:
     return tally.finished / max(time.monotonic() - began, 0.001)
 
 
-def _counts(tally: Tally) -> list[str]:
+def _counts(tally: Tally, of_pending: str = "") -> list[str]:
     counts = [f"{tally.accepted:,} accepted"]
     counts += [f"{tally.failed:,} failed"] if tally.failed else []
-    counts += [f"{tally.pending:,} pending"] if tally.pending else []
+    counts += [f"{tally.pending:,} pending{of_pending}"] if tally.pending else []
     return counts
 
 
@@ -146,9 +146,7 @@ def print_sentence(tally: Tally, elapsed_s: float, console: Console) -> None:
         console.print("There was nothing to submit.", style="bold green")
         return
     rate = tally.finished / max(elapsed_s, 0.001)
-    parts = [f"{tally.accepted:,} accepted"]
-    parts += [f"{tally.failed:,} failed"] if tally.failed else []
-    parts += [f"{tally.pending:,} pending (they continue in the background)"] if tally.pending else []
+    parts = _counts(tally, " (they continue in the background)")
     parts += [f"{tally.bad_lines:,} bad lines"] if tally.bad_lines else []
     known = f", {tally.known_orders:,} orders known from before" if tally.known_orders else ""
     console.print(

@@ -44,7 +44,6 @@ class Tally:
     def __init__(self, write_errors: WriteErrors = lambda _: None) -> None:
         self.lines = 0
         self.bad_lines = 0
-        self.new_orders = 0
         self.known_orders = 0
         self.executions = 0
         self.expected: float | None = None
@@ -98,10 +97,7 @@ class Tally:
                 errors.append(line_error(line.line, line.order_id, line.error, columns))
                 continue
             self.executions += len(line.execution_ids)
-            if line.new:
-                self.new_orders += 1
-            else:
-                self.known_orders += 1
+            self.known_orders += not line.new
         self.add_errors(errors)
 
     def add_result(self, result: ExecutionSubmitResult) -> None:

@@ -4,24 +4,23 @@ import math
 from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
+from typing import cast
 
 import msgspec
 
+from trade_service.identity.auth_settings import AuthSettings
 from trade_service.masking import quoted
 from trade_service.section import SettingField
-from trade_service.settings.rules import cap_batch, check_auth, check_pairs, complete_database, unused
-from trade_service.settings.sources import (
-    Raw,
-    SettingsError,
-    read_environment,
-    read_file,
-    read_overrides,
-)
+from trade_service.settings.database_url import parse_database_url
+from trade_service.settings.sources import Raw, SettingsError, read_environment, read_file, read_overrides
 from trade_service.settings.tree import FIELDS, SECTIONS, Settings
+from trade_service.store.store_settings import StoreSettings
+from trade_service.submission.engine_settings import BATCH_LIMIT, ExecutionBatchSettings
 
-_NO_OVERRIDES: Mapping[str, object] = MappingProxyType({})
 _WORDS = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
 _BOOLEANS = {**_WORDS, "1": True, "0": False}
+_SIZE_BELOW_ONE = 50
+_UNUSED = "execution_service.transient_message_patterns"
 
 
 class LoadedSettings(msgspec.Struct, frozen=True):
@@ -39,7 +38,7 @@ class LoadedSettings(msgspec.Struct, frozen=True):
 def load_settings(
     environ: Mapping[str, str],
     toml_path: Path | None = None,
-    overrides: Mapping[str, object] = _NO_OVERRIDES,
+    overrides: Mapping[str, object] = MappingProxyType({}),
 ) -> LoadedSettings:
     """Reads, converts and checks every setting; raises SettingsError at the first invalid value.
 
@@ -49,21 +48,26 @@ def load_settings(
     file, from_file = read_file(environ, toml_path)
     from_environment, warnings = read_environment(environ)
     raws = {**from_file, **from_environment, **read_overrides(overrides)}
-    labels = {name: raw.label for name, raw in raws.items()}
+    labels = {name: raws[name].label if name in raws else f"{name} (default)" for name in FIELDS}
     values: dict[str, dict[str, object]] = {section: {} for section in SECTIONS}
     for name, raw in raws.items():
         field = FIELDS[name]
         values[field.section][field.key] = convert(field, raw)
     tree = Settings(**{section: struct(**values[section]) for section, struct in SECTIONS.items()})  # type: ignore[arg-type]
-    batch, batch_warnings = cap_batch(tree.batch, labels)
-    database, database_warnings = complete_database(tree.database, labels)
+    if _UNUSED in raws:
+        warnings.append(
+            f"{labels[_UNUSED]} is ignored: a failed item is looked up whatever its message says, unless it is a "
+            "known refusal; add refusals of your own with execution_service.refusal_messages"
+        )
+    batch = _capped(tree.batch, labels, warnings)
+    database = _completed(tree.database, labels, warnings)
     settings = msgspec.structs.replace(tree, batch=batch, database=database)
-    check_pairs(settings, labels)
-    check_auth(settings.auth, labels)
+    _check_pairs(settings, labels)
+    _check_auth(settings.auth, labels)
     return LoadedSettings(
         settings=settings,
         origins=MappingProxyType({name: raws[name].origin if name in raws else "default" for name in FIELDS}),
-        warnings=(*warnings, *unused(labels), *batch_warnings, *database_warnings),
+        warnings=tuple(warnings),
         file=file,
     )
 
@@ -112,3 +116,78 @@ def _from_text(field: SettingField, text: str) -> object:
     if field.about.switch is not None and word.lower() in _WORDS:
         return _WORDS[word.lower()]
     return msgspec.convert(word, field.base, strict=False)
+
+
+def _capped(
+    batch: ExecutionBatchSettings, labels: Mapping[str, str], warnings: list[str]
+) -> ExecutionBatchSettings:
+    """Sizes within the Execution Service's limit; each correction adds a warning."""
+    max_size = batch.max_size if 1 <= batch.max_size <= BATCH_LIMIT else BATCH_LIMIT
+    size = min(batch.size if batch.size >= 1 else _SIZE_BELOW_ONE, max_size)
+    for name, value, used, upper_rule in (
+        (
+            "batch.max_size",
+            batch.max_size,
+            max_size,
+            f"the Execution Service takes at most {BATCH_LIMIT} a call",
+        ),
+        ("batch.size", batch.size, size, f"it must be at most {max_size} (batch.max_size)"),
+    ):
+        if value != used:
+            rule = "it must be at least 1" if value < 1 else upper_rule
+            warnings.append(f"{labels[name]} is {quoted(value)}: {rule}, {used} is used")
+    return msgspec.structs.replace(batch, size=size, max_size=max_size)
+
+
+def _completed(database: StoreSettings, labels: Mapping[str, str], warnings: list[str]) -> StoreSettings:
+    """The canonical URL with credentials; those in the URL win over `username` and `password`, with a warning."""
+    label = labels["database.url"]
+    given = {key: getattr(database, key) for key in ("username", "password")}
+    if database.url is None:
+        warnings += (
+            f"{labels[f'database.{key}']} has no effect without database.url"
+            for key, value in given.items()
+            if value is not None
+        )
+        return database
+    try:
+        url, remarks = parse_database_url(database.url)
+    except ValueError as error:
+        raise SettingsError(f"{label} is {quoted(database.url)}: it must be {error}") from None
+    warnings += (f"{label}: {remark}" for remark in remarks)
+    for key, value in given.items():
+        inside = getattr(url, key)
+        if inside is None:
+            url = msgspec.structs.replace(url, **{key: value})
+        elif value not in (None, inside):
+            warnings.append(f"{labels[f'database.{key}']} was ignored: {label} has a {key} and wins")
+    return msgspec.structs.replace(database, url=url.text())
+
+
+def _check_pairs(settings: Settings, labels: Mapping[str, str]) -> None:
+    """Raises SettingsError where two settings contradict each other."""
+    for low, high, strictly in (
+        ("retry.initial_delay_ms", "retry.max_delay_ms", False),
+        ("circuit.minimum_calls", "circuit.window_calls", False),
+        ("circuit.open_ms", "circuit.open_max_ms", False),
+        ("batch.max_concurrent", "execution_service.max_connections", False),
+        ("submission.wait_s", "server.request_timeout_s", True),
+    ):
+        least, most = (cast(float, settings.value(FIELDS[name])) for name in (low, high))
+        if most < least or (most == least and strictly):
+            relation = "more than" if strictly else "at least"
+            raise SettingsError(
+                f"{labels[high]} is {most}: it must be {relation} {labels[low]}, which is {least}"
+            )
+
+
+def _check_auth(auth: AuthSettings, labels: Mapping[str, str]) -> None:
+    """Raises SettingsError where tokens are required but cannot be checked."""
+    if auth.mode != "jwt":
+        return
+    label = labels["auth.mode"]
+    for key in ("jwt_issuer", "jwt_audience"):
+        if getattr(auth, key) is None:
+            raise SettingsError(f"{label} is 'jwt': auth.{key} must be set, it says whose tokens are taken")
+    if (auth.jwt_keys_file is None) == (auth.jwt_jwks_url is None):
+        raise SettingsError(f"{label} is 'jwt': one of auth.jwt_keys_file and auth.jwt_jwks_url must be set")

@@ -9,7 +9,7 @@ from pathlib import Path
 import msgspec
 
 from trade_service.masking import quoted
-from trade_service.section import ENV_PREFIX, SettingField
+from trade_service.section import ENV_PREFIX
 from trade_service.settings.tree import FIELDS, SECTIONS
 
 CONFIG_VARIABLE = f"{ENV_PREFIX}CONFIG"
@@ -72,10 +72,6 @@ def read_environment(environ: Mapping[str, str]) -> tuple[dict[str, Raw], list[s
 
 def read_overrides(overrides: Mapping[str, object]) -> dict[str, Raw]:
     """Values of command-line options by dotted name; None means not given."""
-    for name in overrides:
-        if name not in FIELDS:
-            hint = _nearest(name, {known: known for known in FIELDS})
-            raise SettingsError(f"command line: there is no setting {name!r}{hint}")
     return {
         name: Raw(value, "command line", f"{name} (command line)", is_text=isinstance(value, str))
         for name, value in overrides.items()
@@ -132,24 +128,19 @@ def _flatten(tree: Mapping[str, object], path: str) -> dict[str, Raw]:
     for section, table in tree.items():
         if section not in SECTIONS:
             known = [*SECTIONS, *(name for name, field in FIELDS.items() if field.key == section)]
-            hint = _hint(section, known)
-            raise SettingsError(f"{path}: there is no setting {quoted(section)}{hint}")
+            raise SettingsError(f"{path}: there is no setting {quoted(section)}{_hint(section, known)}")
         if not isinstance(table, dict):
             raise SettingsError(f"{path}:{section} is {quoted(table)}: it must be a table, [{section}]")
         for key, value in table.items():
-            field = _known(section, key, path)
-            label = f"{path}:{field.name}"
-            found[field.name] = Raw(value, label, label, is_text=False)
+            name = f"{section}.{key}"
+            if name not in FIELDS:
+                known = [
+                    other.name for other in FIELDS.values() if section == other.section or key == other.key
+                ]
+                raise SettingsError(f"{path}: there is no setting {quoted(name)}{_hint(key, known)}")
+            label = f"{path}:{name}"
+            found[name] = Raw(value, label, label, is_text=False)
     return found
-
-
-def _known(section: str, key: str, path: str) -> SettingField:
-    field = FIELDS.get(f"{section}.{key}")
-    if field is None:
-        names = [known.name for known in FIELDS.values() if known.section == section or known.key == key]
-        hint = _hint(key, names)
-        raise SettingsError(f"{path}: there is no setting {quoted(f'{section}.{key}')}{hint}")
-    return field
 
 
 def _hint(word: str, names: list[str]) -> str:
