@@ -22,7 +22,7 @@ STEPS = {
         "trade_service.submission.batch_processor", "ExecutionBatchProcessor", "process_response"),
     "outcomes decided": ("trade_service.submission.failure_handler", "ExecutionFailureHandler", "close_reply"),
     "outcomes published": ("trade_service.submission.service", "", "publish_outcomes"),
-    "metrics": ("trade_service.observability.submission_metrics", "BulkExecutionMetrics", "__call__"),
+    "metrics": ("trade_service.observability.metrics", "BulkExecutionMetrics", "__call__"),
     "log line": ("trade_service.observability.submission_log", "SubmissionLog", "__call__"),
 }  # fmt: skip
 """The engine's own steps: module, class if any, and function."""

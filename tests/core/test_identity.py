@@ -22,9 +22,7 @@ from jwt.algorithms import ECAlgorithm, RSAAlgorithm
 from trade_service.domain.access import ApiKey, CredentialsNotCheckable, NotAuthenticated, Principal, Role
 from trade_service.identity.api_keys import ApiKeys, make_key
 from trade_service.identity.auth_settings import AuthSettings
-from trade_service.identity.signing_keys import SigningKey, keys_of_file, parsed_keys
-from trade_service.identity.tokens import Tokens
-from trade_service.single_flight import SingleFlightCache
+from trade_service.identity.tokens import SigningKey, Tokens, keys_of_file, parsed_keys
 
 RSA_KEY = rsa.generate_private_key(public_exponent=65537, key_size=2048)
 OTHER_RSA_KEY = rsa.generate_private_key(public_exponent=65537, key_size=2048)
@@ -60,10 +58,7 @@ def tokens(
     async def load() -> Sequence[SigningKey]:
         return parsed_keys(content, "the keys")
 
-    return Tokens(
-        settings,
-        SingleFlightCache("keys", load, CredentialsNotCheckable, max_age_s=600, pause_s=30, stale_s=0),
-    )
+    return Tokens(settings, load)
 
 
 # --- tokens ---

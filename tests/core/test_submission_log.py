@@ -184,11 +184,11 @@ def test_what_is_written_and_what_is_summed_up_is_all(lines: list[tuple[str, flo
     flood, now, written, summed = Flood(limit, 10.0), 0.0, 0, 0
     for kind, pause in lines:
         now += pause
-        summed += sum(held.count for held in flood.ended(now))
+        summed += sum(flood.ended(now).values())
         written += flood.admits(kind, now)
-    summed += sum(held.count for held in flood.ended(math.inf))
+    summed += sum(flood.ended(math.inf).values())
     assert written + summed == len(lines)
-    assert flood.ended(math.inf) == []
+    assert flood.ended(math.inf) == {}
 
 
 def test_lines_name_the_requests_that_asked() -> None:

@@ -6,7 +6,7 @@ import pytest
 from prometheus_client import CollectorRegistry, generate_latest
 
 from trade_service.domain.executions import SubmissionState
-from trade_service.observability.submission_metrics import BulkExecutionMetrics
+from trade_service.observability.metrics import BulkExecutionMetrics
 from trade_service.submission.circuit import CircuitState
 from trade_service.submission.codes import OutcomeCode
 from trade_service.submission.events import (

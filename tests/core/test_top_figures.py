@@ -7,7 +7,7 @@ from rich.console import Console
 from tests.core.test_submission_metrics import batch
 from trade_service.cli.top import Figures, Scrape, rendered
 from trade_service.domain.executions import SubmissionState
-from trade_service.observability.submission_metrics import BulkExecutionMetrics
+from trade_service.observability.metrics import BulkExecutionMetrics
 from trade_service.submission.circuit import CircuitState
 from trade_service.submission.events import AlarmEvent, CircuitEvent
 

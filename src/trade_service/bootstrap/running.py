@@ -12,9 +12,13 @@ from trade_service import __version__
 from trade_service.bootstrap.container import Services, status_ids
 from trade_service.execution_service.client import ExecutionServiceClient
 from trade_service.observability.extensions import installed_listeners
-from trade_service.observability.metrics import BacklogGauges, Readings, register_readings
+from trade_service.observability.metrics import (
+    BacklogGauges,
+    BulkExecutionMetrics,
+    Readings,
+    register_readings,
+)
 from trade_service.observability.submission_log import SubmissionLog
-from trade_service.observability.submission_metrics import BulkExecutionMetrics
 from trade_service.settings.tree import Settings
 from trade_service.store.attempt_reads import PostgresBacklog, PostgresPastAttempts
 from trade_service.store.database import Database
@@ -129,8 +133,8 @@ async def running_services(settings: Settings, progress: Progress) -> AsyncItera
         await migrate(database, progress)
 
         tracing = await enter(_exported_traces(settings))
-        headers = () if tracing is None else (tracing.batches.headers_of,)
-        gateway = await enter(ExecutionServiceClient(settings.execution_service, SystemClock(), *headers))
+        headers_of = None if tracing is None else tracing.headers_of
+        gateway = await enter(ExecutionServiceClient(settings.execution_service, SystemClock(), headers_of))
         probes = await enter(database.narrowed())  # of its own, so that a busy pool does not fail readiness
 
         services = Services(settings, database, gateway, probes)
@@ -141,7 +145,7 @@ async def running_services(settings: Settings, progress: Progress) -> AsyncItera
 
         loops = [*_loops(services), _logged(services, stack), *_measured(services)]
         if tracing is not None:
-            services.events.subscribe(tracing.batches)
+            services.events.subscribe(tracing)
         services.listeners = await enter(installed_listeners(services.events))
 
         await services.gate.start(FIRST_READ_S)

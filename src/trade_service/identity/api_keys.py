@@ -45,10 +45,13 @@ class ApiKeys:
     """
 
     def __init__(self, read_active: Callable[[], Awaitable[Sequence[ApiKey]]], max_age_s: float) -> None:
-        self._read_active = read_active
+
+        async def load() -> dict[str, ApiKey]:
+            return {key.id: key for key in await read_active()}
+
         self._keys = SingleFlightCache(
             "API keys",
-            self._load,
+            load,
             StoreUnavailable,
             max_age_s=max_age_s,
             pause_s=MISS_PAUSE_S if max_age_s else 0.0,
@@ -68,9 +71,6 @@ class ApiKeys:
         if key is None or not known:
             raise NotAuthenticated("the API key is unknown or was revoked")
         return Principal(key.name, key.role)
-
-    async def _load(self) -> dict[str, ApiKey]:
-        return {key.id: key for key in await self._read_active()}
 
 
 def _digest(secret: str) -> bytes:

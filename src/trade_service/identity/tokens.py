@@ -1,14 +1,20 @@
-"""JSON Web Tokens. Only the settings say which issuer, audience, algorithms and keys are trusted."""
+"""JSON Web Tokens, and the public keys that verify them: from a file, or from an identity provider's JWKS.
+
+Only the settings say which issuer, audience, algorithms and keys are trusted.
+"""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import aiohttp
 import jwt
+import msgspec
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
 from trade_service.domain.access import (
     GIVEN_ROLES,
@@ -18,28 +24,50 @@ from trade_service.domain.access import (
     Role,
 )
 from trade_service.identity.auth_settings import AuthSettings
-from trade_service.identity.signing_keys import SigningKey, keys_at, keys_of_file
 from trade_service.single_flight import SingleFlightCache
 
 MAX_TOKEN_CHARS = 16_384
 MAX_NAME_CHARS = 100
 STALE_KEYS_S = 86_400.0
 """How long public keys are trusted while their source is unavailable."""
+MAX_KEYS_BYTES = 1_000_000
+MAX_KEYS = 100
+KEYS_TIMEOUT_S = 5.0
 _ROLES = {role.title: role for role in GIVEN_ROLES}
+_KINDS = {"RS": "RSA", "PS": "RSA", "ES": "EC", "Ed": "OKP"}
+"""The kind of key by the first letters of an algorithm."""
+_REASONS: dict[type[Exception], str] = {
+    jwt.ExpiredSignatureError: "it has expired",
+    jwt.ImmatureSignatureError: "it is not valid yet",
+    jwt.InvalidIssuedAtError: "it is not valid yet",
+    jwt.InvalidAudienceError: "it is for another audience",
+    jwt.InvalidIssuerError: "it is from another issuer",
+    jwt.InvalidSignatureError: "its signature is wrong",
+    jwt.MissingRequiredClaimError: "it lacks one of exp, iss, aud, sub",
+}
+"""What is wrong with a token, without quoting it."""
 
 
 class Tokens:
     """Authenticates requests by token.
 
-    `keys` caches the trusted public keys; it is read again when a token's key is not among them. Raises
-    ValueError unless issuer and audience are set: without them any token of a trusted key would be accepted.
+    `load` reads the trusted public keys, again when a token's key is not among them; it may raise
+    CredentialsNotCheckable. Raises ValueError unless issuer and audience are set: without them any token of a
+    trusted key would be accepted.
     """
 
-    def __init__(self, settings: AuthSettings, keys: SingleFlightCache[Sequence[SigningKey]]) -> None:
+    def __init__(self, settings: AuthSettings, load: Callable[[], Awaitable[Sequence["SigningKey"]]]) -> None:
         if settings.jwt_issuer is None or settings.jwt_audience is None:
             raise ValueError("auth.jwt_issuer and auth.jwt_audience must be set")
         self._settings = settings
-        self._keys = keys
+        self.keys = SingleFlightCache(
+            "signing keys",
+            load,
+            CredentialsNotCheckable,
+            max_age_s=settings.jwt_keys_max_age_s,
+            pause_s=settings.jwt_keys_pause_s,
+            stale_s=STALE_KEYS_S,
+        )
 
     async def principal(self, credential: str | None) -> Principal:
         """The subject of a valid token; raises NotAuthenticated and CredentialsNotCheckable."""
@@ -58,10 +86,11 @@ class Tokens:
                 options={"require": ["exp", "iss", "aud", "sub"]},
             )
         except (jwt.PyJWTError, ValueError, TypeError) as error:
-            raise NotAuthenticated(f"the token is not valid: {_reason(error)}") from None
+            reason = _REASONS.get(type(error), "it cannot be read")
+            raise NotAuthenticated(f"the token is not valid: {reason}") from None
         return Principal(str(claims["sub"])[:MAX_NAME_CHARS], _role(claims, settings.jwt_roles_claim))
 
-    async def _key_of(self, credential: str) -> tuple[str, SigningKey]:
+    async def _key_of(self, credential: str) -> tuple[str, "SigningKey"]:
         if len(credential) > MAX_TOKEN_CHARS:
             raise NotAuthenticated(f"the token is longer than {MAX_TOKEN_CHARS} characters")
         try:
@@ -72,7 +101,7 @@ class Tokens:
         if algorithm not in self._settings.jwt_algorithms:
             allowed = ", ".join(self._settings.jwt_algorithms)
             raise NotAuthenticated(f"the token's signature algorithm is not accepted; use one of: {allowed}")
-        keys = await self._keys.get(lambda known: any(key.fits(kid, algorithm) for key in known))
+        keys = await self.keys.get(lambda known: any(key.fits(kid, algorithm) for key in known))
         fitting = [key for key in keys if key.fits(kid, algorithm)]
         if not fitting:
             raise NotAuthenticated("the token is signed with an unknown key")
@@ -85,25 +114,13 @@ class Tokens:
 async def checked_tokens(settings: AuthSettings) -> AsyncIterator[Tokens]:
     """Tokens whose keys are read as the settings say; raises CredentialsNotCheckable for an unusable key file."""
     async with aiohttp.ClientSession() as session:
-        keys = SingleFlightCache(
-            "signing keys",
-            _load(settings, session),
-            CredentialsNotCheckable,
-            max_age_s=settings.jwt_keys_max_age_s,
-            pause_s=settings.jwt_keys_pause_s,
-            stale_s=STALE_KEYS_S,
-        )
-        if settings.jwt_keys_file is not None:  # A URL may become reachable later, a file does not.
-            await keys.get()
-        yield Tokens(settings, keys)
-
-
-def _load(
-    settings: AuthSettings, session: aiohttp.ClientSession
-) -> Callable[[], Awaitable[Sequence[SigningKey]]]:
-    if settings.jwt_jwks_url is not None:
-        return partial(keys_at, session, settings.jwt_jwks_url)
-    return partial(asyncio.to_thread, keys_of_file, Path(settings.jwt_keys_file or "").expanduser())
+        if settings.jwt_jwks_url is not None:
+            yield Tokens(settings, partial(keys_at, session, settings.jwt_jwks_url))
+            return
+        load = partial(asyncio.to_thread, keys_of_file, Path(settings.jwt_keys_file or ""))
+        tokens = Tokens(settings, load)
+        await tokens.keys.get()  # A URL may become reachable later, a file does not.
+        yield tokens
 
 
 def _role(claims: Mapping[str, Any], path: str) -> Role:
@@ -117,15 +134,93 @@ def _role(claims: Mapping[str, Any], path: str) -> Role:
     )
 
 
-def _reason(error: Exception) -> str:
-    """What is wrong, without quoting the token."""
-    reasons: dict[type[Exception], str] = {
-        jwt.ExpiredSignatureError: "it has expired",
-        jwt.ImmatureSignatureError: "it is not valid yet",
-        jwt.InvalidIssuedAtError: "it is not valid yet",
-        jwt.InvalidAudienceError: "it is for another audience",
-        jwt.InvalidIssuerError: "it is from another issuer",
-        jwt.InvalidSignatureError: "its signature is wrong",
-        jwt.MissingRequiredClaimError: "it lacks one of exp, iss, aud, sub",
-    }
-    return reasons.get(type(error), "it cannot be read")
+class SigningKey(NamedTuple):
+    """A public key; None for attributes that its source does not state."""
+
+    kid: str | None
+    algorithm: str | None
+    kind: str
+    """RSA, EC or OKP."""
+    key: Any
+
+    def fits(self, kid: str | None, algorithm: str) -> bool:
+        """Whether it may have signed a token with this key id and algorithm."""
+        named = self.kid is None or kid is None or self.kid == kid
+        return named and self.algorithm in (None, algorithm) and _KINDS[algorithm[:2]] == self.kind
+
+
+def keys_of_file(path: Path) -> Sequence[SigningKey]:
+    """The keys in a PEM or JWKS file, whose path may begin with ~; raises CredentialsNotCheckable."""
+    path = path.expanduser()
+    try:
+        with path.open("rb") as file:
+            content = file.read(MAX_KEYS_BYTES + 1)
+    except OSError as error:
+        reason = error.strerror or "not readable"
+        raise CredentialsNotCheckable(f"auth.jwt_keys_file {path} cannot be read: {reason}") from error
+    return parsed_keys(content, f"auth.jwt_keys_file {path}")
+
+
+async def keys_at(session: aiohttp.ClientSession, url: str) -> Sequence[SigningKey]:
+    """The keys of a JWKS URL; raises CredentialsNotCheckable."""
+    place = "the address in auth.jwt_jwks_url"
+    content = bytearray()
+    try:
+        timeout = aiohttp.ClientTimeout(total=KEYS_TIMEOUT_S)
+        async with session.get(url, timeout=timeout, allow_redirects=False) as answer:
+            if answer.status != 200:
+                raise CredentialsNotCheckable(f"{place} answered {answer.status}")
+            async for part in answer.content.iter_any():
+                content += part
+                if len(content) > MAX_KEYS_BYTES:
+                    break
+    except (aiohttp.ClientError, OSError, TimeoutError) as error:
+        raise CredentialsNotCheckable(f"{place} does not answer: {type(error).__name__}") from error
+    return parsed_keys(bytes(content), place)
+
+
+def parsed_keys(content: bytes, place: str) -> Sequence[SigningKey]:
+    """The usable keys in PEM or JWKS content; raises CredentialsNotCheckable when there is none."""
+    if len(content) > MAX_KEYS_BYTES:
+        raise CredentialsNotCheckable(f"{place} has more than {MAX_KEYS_BYTES} bytes")
+    keys = [_of_pem(content, place)] if content.lstrip().startswith(b"-----") else _of_jwks(content, place)
+    if not keys:
+        raise CredentialsNotCheckable(f"{place} has no public signing key (RSA, EC or OKP)")
+    return keys
+
+
+def _of_pem(content: bytes, place: str) -> SigningKey:
+    if b"PRIVATE KEY" in content:
+        raise CredentialsNotCheckable(f"{place} holds a private key: provide only the public one")
+    try:
+        if b"BEGIN CERTIFICATE" in content:
+            key: Any = x509.load_pem_x509_certificate(content).public_key()
+        else:
+            key = load_pem_public_key(content)
+    except ValueError as error:
+        raise CredentialsNotCheckable(f"{place} holds no PEM public key or certificate") from error
+    name = type(key).__name__
+    return SigningKey(None, None, "RSA" if "RSA" in name else "OKP" if "Ed" in name else "EC", key)
+
+
+def _of_jwks(content: bytes, place: str) -> list[SigningKey]:
+    try:
+        entries = msgspec.json.decode(content)["keys"]
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, KeyError, TypeError) as error:
+        raise CredentialsNotCheckable(f"{place} is neither PEM nor a JWKS, an object with keys") from error
+    if not isinstance(entries, list) or len(entries) > MAX_KEYS:
+        raise CredentialsNotCheckable(f"{place} must have a list of at most {MAX_KEYS} keys")
+    return [key for entry in entries if (key := _of_jwk(entry)) is not None]
+
+
+def _of_jwk(entry: Any) -> SigningKey | None:
+    """None for anything but a public signing key, above all for shared secrets and private keys."""
+    if not isinstance(entry, dict) or entry.get("kty") not in ("RSA", "EC", "OKP") or "d" in entry:
+        return None
+    if entry.get("use", "sig") != "sig":
+        return None
+    try:
+        key = jwt.PyJWK.from_dict(entry).key
+    except (jwt.PyJWTError, ValueError, TypeError):
+        return None
+    return SigningKey(entry.get("kid"), entry.get("alg"), entry["kty"], key)

@@ -7,20 +7,7 @@ from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from typing import cast
 
 import structlog
-from opentelemetry.sdk.metrics.export import (
-    AggregationTemporality,
-    Gauge,
-    Histogram,
-    HistogramDataPoint,
-    Metric,
-    MetricExporter,
-    MetricExportResult,
-    MetricsData,
-    NumberDataPoint,
-    ResourceMetrics,
-    ScopeMetrics,
-    Sum,
-)
+from opentelemetry.sdk.metrics import export as otlp
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 from prometheus_client import CollectorRegistry
@@ -29,7 +16,7 @@ from prometheus_client.samples import Sample
 
 _log = structlog.get_logger(__name__)
 
-_CUMULATIVE = AggregationTemporality.CUMULATIVE
+_CUMULATIVE = otlp.AggregationTemporality.CUMULATIVE
 _Labels = frozenset[tuple[str, str]]
 
 
@@ -39,7 +26,7 @@ class OtlpPush:
     def __init__(
         self,
         registry: CollectorRegistry,
-        exporter: MetricExporter,
+        exporter: otlp.MetricExporter,
         version: str,
         every_s: float,
         sleep: Callable[[float], Awaitable[None]],
@@ -62,44 +49,48 @@ class OtlpPush:
         """Pushes once, in a thread; False when the collector did not accept it."""
         data = self.metrics(time.time_ns())
         result = await asyncio.to_thread(self._exporter.export, data)
-        accepted = result is MetricExportResult.SUCCESS
+        accepted = result is otlp.MetricExportResult.SUCCESS
         if not accepted:
             _log.warning("metrics_not_pushed")
         return accepted
 
-    def metrics(self, now_ns: int) -> MetricsData:
+    def metrics(self, now_ns: int) -> otlp.MetricsData:
         """All metrics at this moment."""
         metrics = [m for family in self._registry.collect() for m in self._converted(family, now_ns)]
-        scoped = ScopeMetrics(scope=self._scope, metrics=metrics, schema_url="")
-        return MetricsData([ResourceMetrics(resource=self._resource, scope_metrics=[scoped], schema_url="")])
+        scoped = otlp.ScopeMetrics(scope=self._scope, metrics=metrics, schema_url="")
+        return otlp.MetricsData(
+            [otlp.ResourceMetrics(resource=self._resource, scope_metrics=[scoped], schema_url="")]
+        )
 
-    def _converted(self, family: Family, now_ns: int) -> Iterator[Metric]:
+    def _converted(self, family: Family, now_ns: int) -> Iterator[otlp.Metric]:
         match family.type:
             case "counter":
                 points = self._numbers(family, now_ns, "_total")
-                data: Sum | Gauge | Histogram = Sum(points, _CUMULATIVE, is_monotonic=True)
+                data: otlp.Sum | otlp.Gauge | otlp.Histogram = otlp.Sum(
+                    points, _CUMULATIVE, is_monotonic=True
+                )
             case "gauge":
-                data = Gauge(self._numbers(family, now_ns, ""))
+                data = otlp.Gauge(self._numbers(family, now_ns, ""))
             case "histogram":
-                data = Histogram(list(self._histograms(family.samples, now_ns)), _CUMULATIVE)
+                data = otlp.Histogram(list(self._histograms(family.samples, now_ns)), _CUMULATIVE)
             case _:
                 return
-        yield Metric(name=family.name, description=family.documentation, unit="", data=data)
+        yield otlp.Metric(name=family.name, description=family.documentation, unit="", data=data)
 
-    def _numbers(self, family: Family, now_ns: int, suffix: str) -> list[NumberDataPoint]:
+    def _numbers(self, family: Family, now_ns: int, suffix: str) -> list[otlp.NumberDataPoint]:
         wanted = family.name + suffix
         return [
-            NumberDataPoint(dict(sample.labels), self._started_ns, now_ns, sample.value)
+            otlp.NumberDataPoint(dict(sample.labels), self._started_ns, now_ns, sample.value)
             for sample in family.samples
             if sample.name == wanted
         ]
 
-    def _histograms(self, samples: Iterable[Sample], now_ns: int) -> Iterator[HistogramDataPoint]:
+    def _histograms(self, samples: Iterable[Sample], now_ns: int) -> Iterator[otlp.HistogramDataPoint]:
         for labels, parts in _grouped(samples).items():
             bounds = sorted(bound for bound in parts if isinstance(bound, float))
             totals = [round(parts[bound]) for bound in bounds]
             counts = [total - before for total, before in zip(totals, [0, *totals], strict=False)]
-            yield HistogramDataPoint(
+            yield otlp.HistogramDataPoint(
                 attributes=dict(labels),
                 start_time_unix_nano=self._started_ns,
                 time_unix_nano=now_ns,

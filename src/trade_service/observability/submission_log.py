@@ -31,18 +31,12 @@ ATTEMPTS_A_LINE = 20
 QUEUE_LIMIT = 10_000
 """Executions that may wait for their history; the rest are only counted."""
 READ_AT_ONCE = 100
+OPTIONAL = frozenset({"request_ids", "submission_ids"})
+"""Fields that a line leaves out while they are empty."""
 TICK_S = 1.0
 
 ReadHistories = Callable[[Sequence[int]], Awaitable[Mapping[int, Sequence[PastAttempt]]]]
 """The attempts of executions since they were first claimed, oldest first. Raises StoreUnavailable."""
-
-
-class Suppressed(msgspec.Struct, frozen=True):
-    """Lines of one kind that were not written."""
-
-    kind: str
-    count: int
-    window_s: float
 
 
 class _Window(msgspec.Struct):
@@ -58,25 +52,21 @@ class Flood:
 
     def __init__(self, lines: int, window_s: float) -> None:
         self._lines = lines
-        self._window_s = window_s
+        self.window_s = window_s
         self._windows: dict[str, _Window] = {}
 
     def admits(self, kind: str, now: float) -> bool:
         """Whether to write one more of a kind. Call `ended` first: this only opens windows."""
-        window = self._windows.setdefault(kind, _Window(now + self._window_s))
+        window = self._windows.setdefault(kind, _Window(now + self.window_s))
         window.seen += 1
         return window.seen <= self._lines
 
-    def ended(self, now: float) -> list[Suppressed]:
-        """Closes the windows that ended by `now` (infinity: all) and returns what they suppressed."""
-        over = [(kind, window) for kind, window in self._windows.items() if window.ends_at <= now]
-        for kind, _ in over:
+    def ended(self, now: float) -> dict[str, int]:
+        """Closes the windows that ended by `now` (infinity: all); returns the lines suppressed, by kind."""
+        over = {kind: window for kind, window in self._windows.items() if window.ends_at <= now}
+        for kind in over:
             del self._windows[kind]
-        return [
-            Suppressed(kind, window.seen - self._lines, self._window_s)
-            for kind, window in over
-            if window.seen > self._lines
-        ]
+        return {kind: one.seen - self._lines for kind, one in over.items() if one.seen > self._lines}
 
 
 class SubmissionLog:
@@ -113,11 +103,23 @@ class SubmissionLog:
         match event:
             case BatchSubmissionEvent():
                 _log_batch(event)
-                self._log_failures(event)
-            case _:
-                _log_other(event)
-        if isinstance(event, ExhaustedEvent):
-            self._queue_histories(event.execution_ids)
+                if event.failures:
+                    self._log_failures(event)
+            case LookUpEvent():
+                _log.info("reconciliation", **_fields(event, "recovered"))
+            case RecoveredEvent():
+                _log.info("executions_recovered", **_fields(event))
+            case ExhaustedEvent():
+                _log.error("executions_exhausted", reason=event.message, **_fields(event, "message"))
+                self._queue_histories(event.execution_ids)
+            case FillsCheckedEvent():
+                write = _log.info if event.execution_ids or event.problem else _log.debug
+                write("fills_checked", **_fields(event))
+            case AlarmEvent():
+                _log.error("alarm", **_fields(event))
+            case CircuitEvent():
+                write = _log.error if event.state is CircuitState.OPEN else _log.info
+                write(f"circuit_{event.state}", reason=event.reason or None, probe_in_ms=event.probe_in_ms)
 
     async def run(self, sleep: Callable[[float], Awaitable[None]]) -> None:
         """Writes sums and histories until cancelled."""
@@ -147,10 +149,8 @@ class SubmissionLog:
                 )
 
     def _sum_up(self, now: float) -> None:
-        for sum_ in self._flood.ended(now):
-            _log.warning(
-                "more_executions_not_accepted", code=sum_.kind, more=sum_.count, window_s=sum_.window_s
-            )
+        for code, more in self._flood.ended(now).items():
+            _log.warning("more_executions_not_accepted", code=code, more=more, window_s=self._flood.window_s)
 
     def _queue_histories(self, execution_ids: Sequence[int]) -> None:
         if self._histories is not None:
@@ -179,13 +179,13 @@ def _log_batch(event: BatchSubmissionEvent) -> None:
         deferred = {"attempt_id": event.attempt_id, "size": event.size, "retrying": event.retrying}
         _log.info("batch_deferred", **deferred, **_requests_of(event))
         return
-    fields = _fields(event, "kind", "message", "failures", "request_ids", "submission_ids", "retried")
+    fields = _fields(event, "kind", "message", "failures", "retried")
     if event.accepted == event.size:
-        _log.info("batch_submitted", outcome=event.kind, **fields, **_requests_of(event))
+        _log.info("batch_submitted", outcome=event.kind, **fields)
         return
     ids = [failure.execution_id for failure in event.failures[:IDS_A_LINE]]
     fields |= {"outcome": event.kind, "reason": event.message, "execution_ids": ids}
-    _log.warning("batch_submitted", **fields, **_requests_of(event))
+    _log.warning("batch_submitted", **fields)
 
 
 def _requests_of(event: BatchSubmissionEvent) -> dict[str, object]:
@@ -199,8 +199,12 @@ def _fields(event: SubmissionEvent, *left_out: str) -> dict[str, object]:
     for name, value in msgspec.structs.asdict(event).items():
         if name == "execution_ids":
             fields |= {"executions": len(value), "execution_ids": value[:IDS_A_LINE]}
-        elif name not in left_out:
-            fields[name] = round(value, 1) if isinstance(value, float) else None if value == "" else value
+        elif name in left_out or (value == () and name in OPTIONAL):
+            continue
+        elif isinstance(value, float):
+            fields[name] = round(value, 1)
+        else:
+            fields[name] = None if value == "" else value
     return fields
 
 
@@ -224,21 +228,3 @@ def _log_history(execution_id: int, attempts: Sequence[PastAttempt]) -> None:
             for one in shown
         ],
     )
-
-
-def _log_other(event: SubmissionEvent) -> None:
-    match event:
-        case LookUpEvent():
-            _log.info("reconciliation", **_fields(event, "recovered"))
-        case RecoveredEvent():
-            _log.info("executions_recovered", **_fields(event))
-        case ExhaustedEvent():
-            _log.error("executions_exhausted", reason=event.message, **_fields(event, "message"))
-        case FillsCheckedEvent():
-            write = _log.info if event.execution_ids or event.problem else _log.debug
-            write("fills_checked", **_fields(event))
-        case AlarmEvent():
-            _log.error("alarm", **_fields(event))
-        case CircuitEvent():
-            write = _log.error if event.state is CircuitState.OPEN else _log.info
-            write(f"circuit_{event.state}", reason=event.reason or None, probe_in_ms=event.probe_in_ms)

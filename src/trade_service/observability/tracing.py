@@ -53,17 +53,10 @@ def tracer_provider(exporter: SpanExporter, version: str) -> TracerProvider:
 
 
 class Tracing:
-    """The tracers that share one provider."""
-
-    def __init__(self, provider: trace.TracerProvider) -> None:
-        self.provider = provider
-        self.batches = BatchTraces(provider)
-
-
-class BatchTraces:
     """An event listener that makes spans of batches; `headers_of` passes the call's span to the client."""
 
     def __init__(self, provider: trace.TracerProvider) -> None:
+        self.provider = provider
         self._tracer = provider.get_tracer("trade_service.submission")
         self._open: OrderedDict[AttemptId, _Open] = OrderedDict()
 
