@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from trade_service.domain.errors import InvalidInput, QuantityExceeded, UnknownOrderType
-from trade_service.domain.executions import Execution, SubmissionState, checked_fill, is_possible_id
+from trade_service.domain.executions import Execution, SubmissionState, checked_fill
+from trade_service.domain.fields import is_possible_id
 from trade_service.domain.orders import (
     ORDER_TYPES,
     NewTradeOrder,

@@ -11,7 +11,8 @@ from tests.support.gateway import FakeGateway
 from tests.world.store_books import Books
 from tests.world.store_downstream import MemoryDownstreamStore
 from tests.world.store_rows import BookedAttempt
-from trade_service.domain.executions import MAX_SERVICE_ID, SubmissionState
+from trade_service.domain.executions import SubmissionState
+from trade_service.domain.fields import MAX_SERVICE_ID
 from trade_service.submission.codes import AlarmCode
 from trade_service.submission.downstream import Sign, answer_suspicion
 from trade_service.submission.downstream_gate import DownstreamGate

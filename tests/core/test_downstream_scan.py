@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.core.factories import open_item, page, remote
-from trade_service.domain.executions import MAX_SERVICE_ID
+from trade_service.domain.fields import MAX_SERVICE_ID
 from trade_service.submission import listing_walk
 from trade_service.submission.downstream_scan import (
     DownstreamScan,

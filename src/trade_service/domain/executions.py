@@ -69,23 +69,6 @@ class Execution(msgspec.Struct, frozen=True, gc=False):
     submission_state: SubmissionState
 
 
-MAX_SERVICE_ID = 2**31 - 1
-"""Greatest id of the Execution Service: its ids, like ours, are 32-bit integers."""
-MAX_FOLLOWED_ID = 2_000_000_000
-"""New ids start after the greatest of ours in the ledger, but only up to this limit: a foreign row with a greater
-id would leave us without ids."""
-
-
-def is_possible_id(number: int) -> bool:
-    """Whether `number` fits the database's ids and versions."""
-    return -(2**31) <= number < 2**31
-
-
-def is_service_id(number: int) -> bool:
-    """Whether `number` can be an id of the Execution Service: 1 to 2^31 - 1."""
-    return 1 <= number <= MAX_SERVICE_ID
-
-
 def fill_of_unsent(execution_id: int, state: SubmissionState) -> FillOfUnsent:
     """The error for a fill of an execution that was never sent."""
     then = {

@@ -12,7 +12,6 @@ from typing import Annotated, TypeAlias
 import msgspec
 
 from trade_service.domain.errors import InvalidInput, TooMany, shorten
-from trade_service.domain.executions import is_possible_id
 
 Moment: TypeAlias = Annotated[datetime, msgspec.Meta(tz=True)]
 """ISO 8601 with an offset; a date-time in the API description."""
@@ -25,6 +24,12 @@ _MICROSECOND = Decimal("0.000001")
 EARLIEST = datetime(2, 1, 1, tzinfo=UTC)
 LATEST = datetime(9998, 12, 31, tzinfo=UTC)
 """Far enough from the calendar's ends that no offset carries a date beyond them."""
+
+MAX_SERVICE_ID = 2**31 - 1
+"""Greatest id of the Execution Service: its ids, like ours, are 32-bit integers."""
+MAX_FOLLOWED_ID = 2_000_000_000
+"""New ids start after the greatest of ours in the ledger, but only up to this limit: a foreign row with a greater
+id would leave us without ids."""
 
 _PLAIN = (
     "\\u0000-\\u001f\\u007f-\\u009f\\u00ad\\u034f\\u0600-\\u0605\\u061c\\u06dd\\u070f\\u0890\\u0891\\u08e2"
@@ -71,6 +76,16 @@ def checked_identifier(value: str, field: str, limit: int) -> None:
     """Like `checked_text`, and raises InvalidInput for invisible characters too."""
     checked_text(value, field, limit)
     visible(value, field)
+
+
+def is_possible_id(number: int) -> bool:
+    """Whether `number` fits the database's ids and versions."""
+    return -(2**31) <= number < 2**31
+
+
+def is_service_id(number: int) -> bool:
+    """Whether `number` can be an id of the Execution Service: 1 to 2^31 - 1."""
+    return 1 <= number <= MAX_SERVICE_ID
 
 
 def check_count(count: int, field: str, limit: int, done: str) -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from trade_service.domain.executions import MAX_FOLLOWED_ID
+from trade_service.domain.fields import MAX_FOLLOWED_ID
 from trade_service.store.database import Database
 from trade_service.store.statements import load
 from trade_service.submission.downstream import DownstreamState, Sign, Suspicion

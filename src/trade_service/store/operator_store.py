@@ -9,7 +9,8 @@ import asyncpg
 import msgspec
 
 from trade_service.domain.errors import EvidenceConflict, InFlight, NotFound
-from trade_service.domain.executions import SubmissionState, is_possible_id
+from trade_service.domain.executions import SubmissionState
+from trade_service.domain.fields import is_possible_id
 from trade_service.domain.orders import SUBMITTED_WHEN_LEFT
 from trade_service.domain.reference import STATUS_NEW
 from trade_service.store.database import Database, Session

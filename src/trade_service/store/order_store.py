@@ -7,7 +7,8 @@ import asyncpg
 import msgspec
 
 from trade_service.domain.errors import AlreadyExists, DomainError, NotFound
-from trade_service.domain.executions import Execution, SubmissionState, is_possible_id
+from trade_service.domain.executions import Execution, SubmissionState
+from trade_service.domain.fields import is_possible_id
 from trade_service.domain.money import ZERO
 from trade_service.domain.orders import (
     ORDER_TYPES,

@@ -10,7 +10,8 @@ import msgspec
 
 from trade_service.domain.errors import AlreadyExists, InUse, NotFound, VersionConflict
 from trade_service.domain.execution_changes import ExecutionValues, OrderUse
-from trade_service.domain.executions import Execution, is_possible_id
+from trade_service.domain.executions import Execution
+from trade_service.domain.fields import is_possible_id
 from trade_service.domain.money import ZERO
 from trade_service.domain.orders import TradeOrder
 from trade_service.domain.reference import STATUS_NEW

@@ -5,7 +5,8 @@ from decimal import Decimal
 from itertools import islice
 
 from trade_service.domain.errors import shorten
-from trade_service.domain.executions import MAX_SERVICE_ID, SubmissionState, is_service_id
+from trade_service.domain.executions import SubmissionState
+from trade_service.domain.fields import MAX_SERVICE_ID, is_service_id
 from trade_service.domain.money import shown
 from trade_service.domain.reference import STATUS_NEW
 from trade_service.submission.codes import OutcomeCode

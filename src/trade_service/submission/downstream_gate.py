@@ -5,7 +5,7 @@ import contextlib
 
 import structlog
 
-from trade_service.domain.executions import is_service_id
+from trade_service.domain.fields import is_service_id
 from trade_service.submission.codes import AlarmCode
 from trade_service.submission.downstream import (
     DownstreamState,

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 
 import msgspec
 
-from trade_service.domain.executions import MAX_FOLLOWED_ID, is_service_id
+from trade_service.domain.fields import MAX_FOLLOWED_ID, is_service_id
 from trade_service.submission.downstream import (
     DownstreamState,
     Suspicion,

@@ -2,7 +2,7 @@
 
 import msgspec
 
-from trade_service.domain.executions import MAX_FOLLOWED_ID, is_service_id
+from trade_service.domain.fields import MAX_FOLLOWED_ID, is_service_id
 from trade_service.submission.listing_walk import PAGE, Ask, page_problem
 from trade_service.submission.messages import RemoteExecution
 from trade_service.submission.ports import Ledger

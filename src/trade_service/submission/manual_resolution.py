@@ -7,7 +7,8 @@ from enum import StrEnum
 import msgspec
 
 from trade_service.domain.errors import DomainError, EvidenceConflict, InFlight, InvalidInput
-from trade_service.domain.executions import MAX_SERVICE_ID, QUANTITY_RETURNED, SubmissionState, is_service_id
+from trade_service.domain.executions import QUANTITY_RETURNED, SubmissionState
+from trade_service.domain.fields import MAX_SERVICE_ID, is_service_id
 from trade_service.domain.money import is_positive, shown
 from trade_service.submission.downstream_scan import DownstreamScan, agrees, doubtful, matches, why_doubtful
 from trade_service.submission.model import AttemptId, OpenItem

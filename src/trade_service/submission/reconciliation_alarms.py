@@ -3,7 +3,8 @@
 from collections.abc import Iterable, Mapping, Sequence
 
 from trade_service.domain.errors import shorten
-from trade_service.domain.executions import MAX_SERVICE_ID, SubmissionState
+from trade_service.domain.executions import SubmissionState
+from trade_service.domain.fields import MAX_SERVICE_ID
 from trade_service.submission.codes import AlarmCode
 from trade_service.submission.downstream_scan import DownstreamScan, why_doubtful
 from trade_service.submission.events import AlarmEvent, LookUpEvent, RetriedExecution

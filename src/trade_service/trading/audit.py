@@ -12,7 +12,8 @@ from enum import StrEnum
 
 import msgspec
 
-from trade_service.domain.executions import SubmissionState, is_service_id
+from trade_service.domain.executions import SubmissionState
+from trade_service.domain.fields import is_service_id
 from trade_service.domain.money import shown
 from trade_service.submission.downstream_scan import same_identifier
 from trade_service.submission.messages import RemoteExecution

@@ -8,8 +8,8 @@ import msgspec
 import structlog
 
 from trade_service.domain.errors import InvalidInput, TooMany
-from trade_service.domain.executions import FINAL, QUANTITY_RETURNED, SubmissionState, is_possible_id
-from trade_service.domain.fields import Moment
+from trade_service.domain.executions import FINAL, QUANTITY_RETURNED, SubmissionState
+from trade_service.domain.fields import Moment, is_possible_id
 from trade_service.submission.codes import OutcomeCode
 from trade_service.submission.model import (
     ALREADY,

@@ -7,14 +7,8 @@ import msgspec
 import structlog
 
 from trade_service.domain.errors import FillOfUnsent, InvalidInput, NotFound, NotSubmittable
-from trade_service.domain.executions import (
-    OPEN,
-    QUANTITY_RETURNED,
-    SubmissionState,
-    checked_fill,
-    is_possible_id,
-)
-from trade_service.domain.fields import check_count
+from trade_service.domain.executions import OPEN, QUANTITY_RETURNED, SubmissionState, checked_fill
+from trade_service.domain.fields import check_count, is_possible_id
 from trade_service.domain.money import checked
 from trade_service.submission.codes import AlarmCode, OutcomeCode
 from trade_service.submission.events import AlarmEvent, EventBus

@@ -5,7 +5,7 @@ time-out is never repeated. In every interval one process reads a bounded number
 newest on, half in a window that moves through the whole ledger. A row that one pass misses is seen by a later one.
 """
 
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import Protocol
 
@@ -13,13 +13,9 @@ import msgspec
 import structlog
 
 from trade_service.domain.errors import shorten
-from trade_service.domain.executions import (
-    UNFILLED_STATUS,
-    Fill,
-    is_possible_fill,
-    is_possible_id,
-    newer_fill,
-)
+from trade_service.domain.executions import UNFILLED_STATUS, Fill, is_possible_fill, newer_fill
+from trade_service.domain.fields import is_service_id
+from trade_service.domain.money import ZERO
 from trade_service.domain.reference import ReferenceData
 from trade_service.submission.codes import AlarmCode
 from trade_service.submission.events import AlarmEvent, EventBus, FillsCheckedEvent
@@ -181,27 +177,33 @@ class FillCheck:
             if (one.execution_id, one.execution_service_id) in there
         ]
         done.compared += len(held)
-        await self._alarm_impossible(held)
         reference = await self._references.get()
-        newer = [fill for one, row in held if (fill := _newer(one, row, reference)) is not None]
+        impossible, newer = {}, []
+        for one, row in held:
+            quantity = row.quantity_filled or ZERO
+            if not is_possible_fill(quantity, one.quantity_ordered):
+                impossible[one.execution_id] = (one, quantity)
+            elif (fill := _newer(one, quantity, row.execution_status or "", reference)) is not None:
+                newer.append(fill)
+        if impossible:
+            await self._alarm(impossible)
         if newer:
             done.stored += await self._store.store_fetched(newer)
 
-    async def _alarm_impossible(self, held: Iterable[tuple[HeldFill, RemoteExecution]]) -> None:
+    async def _alarm(self, impossible: Mapping[int, tuple[HeldFill, Decimal]]) -> None:
         """Alarms once for each value; a crash in between repeats the alarm rather than losing it."""
-        impossible = {
-            one.execution_id: (one, _quantity(row))
-            for one, row in held
-            if not is_possible_fill(_quantity(row), one.quantity_ordered)
+        refused = {
+            execution_id: RefusedFill(
+                execution_id,
+                one.execution_service_id,
+                f"quantityFilled {shorten(str(quantity))} in the ledger, {one.quantity_ordered} ordered",
+            )
+            for execution_id, (one, quantity) in impossible.items()
         }
-        refused = {i: _refused(one, quantity) for i, (one, quantity) in impossible.items()}
-        if not refused:
-            return
         new = await self._store.new_refusals(list(refused.values()))
         for execution_id in new:
             one, quantity = impossible[execution_id]
-            here = (one.quantity_filled, one.quantity_ordered)
-            self._events.emit(fill_refused(execution_id, quantity, *here))
+            self._events.emit(fill_refused(execution_id, quantity, one.quantity_filled, one.quantity_ordered))
         if new:
             await self._store.note_refused([refused[i] for i in new])
 
@@ -223,8 +225,7 @@ def _is_last(page: RemoteExecutionPage) -> bool:
 
 def _may_be_newer(row: RemoteExecution) -> bool:
     """Whether the row could be one of our executions with a fill or a later status."""
-    ids = (row.id, row.trade_service_execution_id)
-    if any(i is None or i < 1 or not is_possible_id(i) for i in ids):
+    if not (is_service_id(row.id or 0) and is_service_id(row.trade_service_execution_id or 0)):
         return False
     quantity = row.quantity_filled
     if quantity is None or not quantity.is_finite():
@@ -232,22 +233,12 @@ def _may_be_newer(row: RemoteExecution) -> bool:
     return quantity != 0 or row.execution_status not in (None, UNFILLED_STATUS)
 
 
-def _quantity(row: RemoteExecution) -> Decimal:
-    return row.quantity_filled or Decimal(0)
-
-
-def _refused(held: HeldFill, quantity: Decimal) -> RefusedFill:
-    message = f"quantityFilled {shorten(str(quantity))} in the ledger, {held.quantity_ordered} ordered"
-    return RefusedFill(held.execution_id, held.execution_service_id, message)
-
-
-def _newer(held: HeldFill, row: RemoteExecution, reference: ReferenceData) -> FetchedFill | None:
-    """The fill to store for a row, if any; an unknown status leaves ours unchanged."""
-    quantity = _quantity(row)
+def _newer(held: HeldFill, quantity: Decimal, name: str, reference: ReferenceData) -> FetchedFill | None:
+    """The fill to store, if any; `name` is the ledger's status, and an unknown one leaves ours unchanged."""
     status = reference.statuses.get(held.status_id)
-    if status is None or not is_possible_fill(quantity, held.quantity_ordered):
+    if status is None:
         return None
-    known = reference.statuses_by_name.get(row.execution_status or "", status)
+    known = reference.statuses_by_name.get(name, status)
     stored = Fill(status.abbreviation, held.quantity_filled)
     new = newer_fill(stored, Fill(known.abbreviation, quantity))
     if new is None:

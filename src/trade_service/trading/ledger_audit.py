@@ -7,7 +7,7 @@ from typing import Protocol
 import msgspec
 import stamina
 
-from trade_service.domain.executions import is_service_id
+from trade_service.domain.fields import is_service_id
 from trade_service.domain.money import shown
 from trade_service.submission.downstream_scan import ListingReader
 from trade_service.submission.messages import RemoteExecution, RemoteExecutionPage
@@ -118,16 +118,13 @@ async def _audit_own(reads: AuditReads, log: AuditLog) -> Balance:
         )
         log.find(FindingKind.QUANTITY, order.id, message)
     log.set_count(FindingKind.QUANTITY, balance.wrong_orders)
-    without_id = await reads.accepted_without_id(SHOWN)
-    for execution_id, _ in without_id.executions:
-        message = f"execution {execution_id}: accepted, but its executionServiceId is not known"
-        log.find(FindingKind.NO_ID, execution_id, message)
-    log.set_count(FindingKind.NO_ID, without_id.total)
-    stranded = await reads.stranded(SHOWN)
-    for execution_id, state in stranded.executions:
-        message = f"execution {execution_id}: it is {state}, but no open attempt owns it"
-        log.find(FindingKind.STRANDED, execution_id, message)
-    log.set_count(FindingKind.STRANDED, stranded.total)
+    for kind, listed, problem in (
+        (FindingKind.NO_ID, await reads.accepted_without_id(SHOWN), "its executionServiceId is not known"),
+        (FindingKind.STRANDED, await reads.stranded(SHOWN), "no open attempt owns it"),
+    ):
+        for execution_id, state in listed.executions:
+            log.find(kind, execution_id, f"execution {execution_id}: it is {state}, but {problem}")
+        log.set_count(kind, listed.total)
     log.notes[NoteKind.LEGACY_ORDERS] = balance.old_orders
     log.notes[NoteKind.IDLE_ATTEMPTS] = await reads.idle_attempts()
     return balance

@@ -52,22 +52,17 @@ def slicer(reference: ReferenceData) -> SliceOrder:
     return slice_order
 
 
-def check_quantity(submission: Submission) -> None:
-    """Raises InvalidInput for a quantity that is not above zero or does not fit decimal(18,8)."""
-    positive(checked(submission.quantity, "quantity"), "quantity")
-
-
 def check_submissions(submissions: Sequence[Submission]) -> None:
     """Checks a batch as a whole, before anything is read or written.
 
-    Raises TooMany over 100, InvalidInput for none, for an impossible quantity (`check_quantity`) and for an
-    order that is named twice.
+    Raises TooMany over 100, InvalidInput for none, for a quantity that is not above zero or does not fit
+    decimal(18,8), and for an order that is named twice.
     """
     check_count(len(submissions), "submissions", MAX_SUBMISSIONS, "submitted")
     seen: dict[int, int] = {}
     for index, submission in enumerate(submissions):
         try:
-            check_quantity(submission)
+            positive(checked(submission.quantity, "quantity"), "quantity")
             first = seen.setdefault(submission.trade_order_id, index)
             if first != index:
                 rule = f"must name each trade order once, and submissions[{first}] names this one"

@@ -9,6 +9,7 @@ import structlog
 from trade_service.domain.errors import AlreadyExists, DomainError, InvalidInput, NotFound
 from trade_service.domain.executions import SubmissionState
 from trade_service.domain.fields import check_count
+from trade_service.domain.money import checked, positive
 from trade_service.domain.orders import NewTradeOrder, Submission, TradeOrder, checked_order
 from trade_service.domain.reference import STATUS_SENT, Blotter, ReferenceData
 from trade_service.submission.direct import DirectSubmission
@@ -26,7 +27,7 @@ from trade_service.trading.model import (
 from trade_service.trading.ports import OrderStore, StaleReference
 from trade_service.trading.reference import ReferenceCache, views_of, written_by
 from trade_service.trading.request_keys import Created, current_key
-from trade_service.trading.slicing import check_quantity, check_submissions, line_errors, slicer
+from trade_service.trading.slicing import check_submissions, line_errors, slicer
 
 MAX_ORDERS = 1000
 Slices: TypeAlias = list[StoredExecution | DomainError]
@@ -114,7 +115,7 @@ class TradeOrderService:
 
         Raises InvalidInput for an impossible quantity.
         """
-        check_quantity(submission)
+        positive(checked(submission.quantity, "quantity"), "quantity")
         return (await self._submit([submission], send, wait_s))[0]
 
     async def submit_orders(

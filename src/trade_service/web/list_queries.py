@@ -10,7 +10,7 @@ from litestar import Request
 from litestar.openapi.spec import OpenAPIType, Parameter, Schema
 
 from trade_service.domain.errors import InvalidInput
-from trade_service.domain.executions import is_possible_id
+from trade_service.domain.fields import is_possible_id
 from trade_service.domain.money import parse_decimal, without_float_error
 from trade_service.trading.listing.model import (
     MAX_LIMIT,
