@@ -10,6 +10,7 @@ from rich.text import Text
 
 from trade_service.bench.compare import Change, Comparison
 from trade_service.bench.results import Chart, Scenario, Summary, place, short
+from trade_service.cli.running import result_table
 
 BAR_WIDTH = 10
 MOST_COLUMNS = 6
@@ -46,9 +47,7 @@ def print_scenario(scenario: Scenario, out: Console) -> None:
 
 
 def _table(chart: Chart) -> Table:
-    title = f"{chart.title} ({chart.unit}; median, spread)"
-    table = Table(title=title, title_justify="left", show_edge=False, pad_edge=False)
-    table.add_column(chart.x_title, justify="right")
+    table = result_table(f"{chart.title} ({chart.unit}; median, spread)", f"{chart.x_title}>")
     rows: dict[float, dict[str, Summary]] = {}
     for series in chart.series:
         table.add_column(series.name, style="dim" if series.limit else None)
@@ -99,11 +98,7 @@ def print_comparison(comparison: Comparison, out: Console) -> None:
 
 
 def _compared(title: str, changes: Sequence[Change]) -> Table:
-    table = Table(title=title, title_justify="left", show_edge=False, pad_edge=False)
-    table.add_column("figure")
-    for name in (changes[0].x_title, "before", "after", "ratio"):
-        table.add_column(name, justify="right")
-    table.add_column("")
+    table = result_table(title, "figure", f"{changes[0].x_title}>", "before>", "after>", "ratio>", "")
     for one in changes:
         ratio = "-" if one.ratio is None else f"{one.ratio:.2f}"
         table.add_row(

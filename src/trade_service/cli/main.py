@@ -106,9 +106,9 @@ def run(arguments: Sequence[str]) -> int:
         return UNUSABLE
     except click.UsageError as error:
         path = error.ctx.command_path if error.ctx is not None else "trade-service"
-        return _fail(f"{_one_line(error.format_message())} See `{path} --help`.", UNUSABLE)
+        return _fail(f"{error.format_message()} See `{path} --help`.", UNUSABLE)
     except click.ClickException as error:
-        return _fail(_one_line(error.format_message()), error.exit_code)
+        return _fail(error.format_message(), error.exit_code)
     except (click.Abort, KeyboardInterrupt):
         return _fail("interrupted", INTERRUPTED)
     except BrokenPipeError:
@@ -120,7 +120,7 @@ def run(arguments: Sequence[str]) -> int:
         message = expected_message(error)
         if message is None:
             raise
-        return _fail(_one_line(message), UNUSABLE)
+        return _fail(message, UNUSABLE)
     return code if isinstance(code, int) else 0
 
 
@@ -143,12 +143,8 @@ def _imported(module: str) -> ModuleType:
 
 
 def _fail(message: str, code: int) -> int:
-    click.echo(f"trade-service: {message}", err=True)
+    click.echo(f"trade-service: {' '.join(message.split())}", err=True)
     return code
-
-
-def _one_line(message: str) -> str:
-    return " ".join(message.split())
 
 
 if __name__ == "__main__":
