@@ -16,12 +16,10 @@ from tests.behaviour.ledger import (
 from tests.support.rows import NEW, SENT, insert_orders, insert_pieces
 from tests.support.trading import run_sql
 from trade_service.store.database import Database
-from trade_service.store.downstream_store import PostgresDownstreamStore
+from trade_service.store.downstream_store import PostgresDownstreamStore, PostgresFillStore
 from trade_service.store.execution_reads import PostgresExecutionReads, to_order
-from trade_service.store.fill_store import PostgresFillStore
-from trade_service.store.operator_store import PostgresOperatorStore
+from trade_service.store.operator_store import PostgresOperatorStore, PostgresRestoreStore
 from trade_service.store.order_store import PostgresOrderStore
-from trade_service.store.restore_store import PostgresRestoreStore
 from trade_service.store.statements import Statement, expanded, fragments_of
 from trade_service.store.submission_store import PostgresSubmissionStore
 from trade_service.submission.clock import SystemClock

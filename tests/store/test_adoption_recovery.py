@@ -14,9 +14,9 @@ from tests.support.heart import Heart, heart_on
 from tests.support.plans import Link
 from tests.support.trading import run_sql, value_of
 from trade_service.domain.executions import SubmissionState
-from trade_service.store.audit_reads import PostgresAuditReads
 from trade_service.store.database import Database
 from trade_service.store.migrate import migrate
+from trade_service.store.reports import PostgresAuditReads
 from trade_service.store.store_settings import StoreSettings
 from trade_service.submission.events import AlarmEvent
 

@@ -4,9 +4,9 @@ from tests.support.attempts import claimed, closing
 from tests.support.rows import insert_executions, store_on
 from tests.support.trading import run_sql
 from trade_service.domain.executions import OPEN
-from trade_service.store.attempt_reads import PostgresBacklog
 from trade_service.store.database import Database
 from trade_service.store.execution_reads import PostgresExecutionReads
+from trade_service.store.reports import PostgresBacklog
 from trade_service.submission.clock import SystemClock
 
 

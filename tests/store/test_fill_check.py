@@ -14,7 +14,7 @@ from tests.support.rows import FULL, HOLD, PART, SENT, WORK, fetched, insert_exe
 from tests.support.trading import run_sql, value_of
 from trade_service.execution_service.client import ExecutionServiceClient
 from trade_service.store.database import Database
-from trade_service.store.fill_store import PostgresFillStore
+from trade_service.store.downstream_store import PostgresFillStore
 from trade_service.store.reference_store import PostgresReferenceReads
 from trade_service.submission.clock import SystemClock
 from trade_service.submission.events import AlarmEvent, EventBus, FillsCheckedEvent, SubmissionEvent

@@ -11,8 +11,8 @@ from tests.support.heart import beating, executions_in, until
 from tests.support.rows import insert_executions, store_on
 from tests.support.trading import run_sql
 from trade_service.observability.submission_log import SubmissionLog
-from trade_service.store.attempt_reads import PostgresPastAttempts
 from trade_service.store.database import Database
+from trade_service.store.reports import PostgresPastAttempts
 from trade_service.submission.model import ReplyKind
 
 HOUR_MS = 3_600_000

@@ -145,7 +145,7 @@ HOT = {
         {"order_ids": _QUEUED, "quantities": [1] * BATCH, "quantities_sent": [10] * BATCH}
         | {"submitted": [True] * BATCH, "limit_prices": [None] * BATCH}
         | {f"{name}_ids": [1] * BATCH for name in ("status", "blotter", "trade_type", "destination")}
-        | {"ticket_id": _FRESH, "owner": "one", "grace_ms": 1}
+        | {"queued_attempt_id": _FRESH, "owner": "one", "grace_ms": 1}
     ),
     "orders.slice_and_claim": Case(
         {"order_ids": _QUEUED, "quantities": [1] * BATCH, "destination_ids": [1] * BATCH}
@@ -160,22 +160,22 @@ HOT = {
         | {"owner": "one", "settle_ms": 1, "submitted_when_left": "0.01"}
         | _NEW
     ),
-    "fills.begin_check": Case({"every_s": 1}),
-    "fills.end_check": Case({"offset": 100}),
-    "fills.held": Case({"ids": _UNKNOWN}),
-    "fills.store_fetched": Case(
+    "downstream.begin_check": Case({"every_s": 1}),
+    "downstream.end_check": Case({"offset": 100}),
+    "downstream.held": Case({"ids": _UNKNOWN}),
+    "downstream.store_fetched": Case(
         {"ids": _ACCEPTED, "service_ids": _ACCEPTED, "versions": [1] * BATCH, "status_ids": [5] * BATCH}
         | {"quantities": [1] * BATCH, "messages": ["why"] * BATCH}
     ),
-    "fills.new_refusals": Case({"ids": _UNKNOWN, "service_ids": _UNKNOWN, "messages": ["why"] * BATCH}),
-    "fills.note_refused": Case({"ids": _UNKNOWN, "service_ids": _UNKNOWN, "messages": ["why"] * BATCH}),
+    "downstream.new_refusals": Case({"ids": _UNKNOWN, "service_ids": _UNKNOWN, "messages": ["why"] * BATCH}),
+    "downstream.note_refused": Case({"ids": _UNKNOWN, "service_ids": _UNKNOWN, "messages": ["why"] * BATCH}),
     "bulk.begin": Case(
         {"id": _FRESH, "ids": _QUEUED, "attempt_ids": [_FRESH], "attempt_size": BATCH, "owner": "one"}
         | {"grace_ms": 0}
     ),
-    "attempts.backlog": Case({"attempts": 10}),
+    "reports.backlog": Case({"attempts": 10}),
     "bulk.execution_ids": Case({"id": _BULK}),
-    "attempts.tries": Case({"ids": _QUEUED, "give_up_after_ms": 1, "skew_ms": 1, "limit": 10}),
+    "reports.tries": Case({"ids": _QUEUED, "give_up_after_ms": 1, "skew_ms": 1, "limit": 10}),
     "bulk.progress": Case({"id": _BULK} | _SETTLED),
     "bulk.items": Case({"id": _BULK, "places": list(range(BATCH))}),
     "bulk.lock_settled": Case({"id": _BULK}),
@@ -206,7 +206,7 @@ HOT = {
         | {"epochs": [1] * BATCH, "settle_from": [None] * BATCH, "actor": "ann", "reason": "why"}
         | {"order_ids": _UNKNOWN, "quantities_sent": [10] * BATCH, "submitted": [True] * BATCH}
     ),
-    "restore.recover": Case(
+    "operator.recover": Case(
         {"ids": _UNKNOWN, "leases": [None] * BATCH, "attempt_id": _FRESH, "adopted": False, "settle_ms": 1}
         | {"actor": "ann", "reason": "why"}
     ),
@@ -226,16 +226,16 @@ HOT = {
     ),
     "request_keys.let_go_key": Case({"id": "7", "holder": _FRESH}),
     "request_keys.remove_old_keys": Case({"limit": BATCH}),
-    "blotter.known_orders": Case({"order_ids": _QUEUED}),
-    "blotter.never_submitted": Case({"after": 5, "limit": BATCH}),
-    "audit.own": Case({"ids": _QUEUED}),
+    "orders.known_orders": Case({"order_ids": _QUEUED}),
+    "orders.never_submitted": Case({"after": 5, "limit": BATCH}),
+    "reports.own": Case({"ids": _QUEUED}),
     # Adopted attempts: at most one in ten thousand rows, read once a page.
-    "audit.accepted": Case({"after": 5, "limit": BATCH}, frozenset({"submission_attempt"})),
-    "names.known": Case({"portfolio_ids": _IDS, "security_ids": _IDS}),
-    "names.remember_portfolio": Case({"ids": _IDS, "names": _IDS}),
-    "names.remember_security": Case({"ids": _IDS, "names": _IDS}),
+    "reports.accepted": Case({"after": 5, "limit": BATCH}, frozenset({"submission_attempt"})),
+    "reference.known_names": Case({"portfolio_ids": _IDS, "security_ids": _IDS}),
+    "reference.remember_portfolio": Case({"ids": _IDS, "names": _IDS}),
+    "reference.remember_security": Case({"ids": _IDS, "names": _IDS}),
     "reference.load": Case(),
-    "audit.server": Case(),
+    "reports.server": Case(),
     "promises.promises": Case(),
 }
 READS_EVERYTHING = {
@@ -243,35 +243,29 @@ READS_EVERYTHING = {
     *(f"api_keys.{name}" for name in load("api_keys")),
     # Of every open attempt, once in the life of the Execution Service's ledger.
     "downstream.begin_epoch",
-    "restore.count_open",
-    "restore.lock_open",
+    "operator.count_open",
+    "operator.lock_open",
     "operator.unknowns",
     "operator.holder",
     "operator.first_attempts",
     "operator.find_ended",
     "operator.attempts_of",
-    # Of every name, now and then; the orders are passed over from one id to the next.
-    "names.ids_of_portfolio",
-    "names.ids_of_security",
-    "names.nameless_portfolio",
-    "names.nameless_security",
-    "names.forget_portfolio",
-    "names.forget_security",
-    "audit.balance",
-    "audit.wrong_orders",
-    "audit.accepted_without_id",
-    "audit.stranded",
-    "audit.idle_attempts",
-    # The small tables of reference data, and the large ones until a row that uses one is found.
-    *(f"reference.{name}" for name in load("reference") if name != "load"),
-    "audit.counts",
-    "audit.states",
+    "reports.balance",
+    "reports.wrong_orders",
+    "reports.accepted_without_id",
+    "reports.stranded",
+    "reports.idle_attempts",
+    # The small tables of reference data, and the large ones until a row that uses one is found. Every name, now
+    # and then; the orders are passed over from one id to the next.
+    *(f"reference.{name}" for name in load("reference") if f"reference.{name}" not in HOT),
+    "reports.counts",
+    "reports.states",
 }
 """For people, who ask now and then."""
 ONE_ROW = {
     *(f"downstream.{name}" for name in ("raise_high_water", "note_ledger", "suspect", "dismiss", "block")),
     "downstream.leave_gap",
-    "restore.unblock",
+    "operator.unblock",
 }
 """Of the table `downstream`, which has no other, or of a sequence."""
 NOT_A_QUERY = {

@@ -17,16 +17,18 @@ from trade_service.reference_services.client import ReferenceServicesClient
 from trade_service.settings.tree import Settings
 from trade_service.store.bulk_store import PostgresBulkSubmissionStore
 from trade_service.store.database import Database
-from trade_service.store.downstream_store import PostgresDownstreamStore
+from trade_service.store.downstream_store import PostgresDownstreamStore, PostgresFillStore
 from trade_service.store.execution_reads import PostgresExecutionReads
-from trade_service.store.fill_store import PostgresFillStore
 from trade_service.store.list_store import PostgresListCounts, PostgresListReads
 from trade_service.store.migrate import check
-from trade_service.store.name_store import PostgresNameStore
 from trade_service.store.operator_store import PostgresOperatorStore
 from trade_service.store.order_store import PostgresOrderStore
 from trade_service.store.promises import check_writable
-from trade_service.store.reference_store import PostgresReferenceChanges, PostgresReferenceReads
+from trade_service.store.reference_store import (
+    PostgresNameStore,
+    PostgresReferenceChanges,
+    PostgresReferenceReads,
+)
 from trade_service.store.request_key_store import PostgresRequestKeyStore
 from trade_service.store.row_changes import PostgresExecutionChanges, PostgresOrderChanges
 from trade_service.store.submission_store import PostgresSubmissionStore

@@ -20,15 +20,14 @@ from trade_service.observability.metrics import (
 )
 from trade_service.observability.submission_log import SubmissionLog
 from trade_service.settings.tree import Settings
-from trade_service.store.attempt_reads import PostgresBacklog, PostgresPastAttempts
 from trade_service.store.database import Database
 from trade_service.store.downstream_store import PostgresDownstreamStore
 from trade_service.store.embedded import EmbeddedPostgres, default_data_dir
 from trade_service.store.migrate import MigrationError, check, migrate
-from trade_service.store.operator_store import PostgresOperatorStore
+from trade_service.store.operator_store import PostgresOperatorStore, PostgresRestoreStore
 from trade_service.store.promises import require_promises
 from trade_service.store.reference_store import PostgresReferenceReads
-from trade_service.store.restore_store import PostgresRestoreStore
+from trade_service.store.reports import PostgresBacklog, PostgresPastAttempts
 from trade_service.submission.clock import SystemClock
 from trade_service.submission.events import EventBus
 from trade_service.trading.operating import OperatorService

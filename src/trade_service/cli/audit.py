@@ -29,7 +29,7 @@ from trade_service.domain.executions import SubmissionState
 from trade_service.domain.money import shown
 from trade_service.execution_service.client import ExecutionServiceClient
 from trade_service.settings.tree import Settings
-from trade_service.store.audit_reads import PostgresAuditReads
+from trade_service.store.reports import PostgresAuditReads
 from trade_service.submission.clock import SystemClock
 from trade_service.submission.manual_resolution import check_words
 from trade_service.trading.ledger_audit import AuditReport, run_audit

@@ -18,7 +18,7 @@ import msgspec
 from trade_service.bootstrap.container import Services
 from trade_service.cli.running import say
 from trade_service.cli.tally import Tally, line_error
-from trade_service.store.blotter_preview import BlotterPreview
+from trade_service.store.order_store import BlotterPreview
 from trade_service.submission.ports import StoreUnavailable
 from trade_service.trading.blotter_file import BlotterReader, Header, LineError, LineRules
 from trade_service.trading.model import BlotterLine, PlacedLine

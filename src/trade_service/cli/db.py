@@ -21,11 +21,11 @@ from trade_service.cli.running import (
     yes_option,
 )
 from trade_service.settings.tree import Settings
-from trade_service.store.audit_reads import contents_of, server_of
 from trade_service.store.database import Database
 from trade_service.store.embedded import EmbeddedPostgres, delete_data, is_running
 from trade_service.store.migrate import check
 from trade_service.store.migrate import migrate as migrate_database
+from trade_service.store.reports import contents_of, server_of
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})

@@ -22,7 +22,7 @@ from trade_service.cli.submit_view import print_incidents, print_outcomes, print
 from trade_service.cli.tally import Incidents, Tally
 from trade_service.observability.logs import configure_logs
 from trade_service.settings.tree import Settings
-from trade_service.store.audit_reads import PostgresAuditReads
+from trade_service.store.reports import PostgresAuditReads
 from trade_service.store.store_settings import StoreSettings
 from trade_service.submission.engine_settings import (
     ExecutionServiceSettings,

@@ -1,7 +1,7 @@
 """PostgreSQL through asyncpg: a pool with fair turns, whose sessions all keep the promises made here."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, suppress
 from decimal import Decimal
 from types import TracebackType
@@ -321,3 +321,12 @@ def is_out_of_time(error: StoreUnavailable) -> bool:
     """Whether the server ended a statement for its time-out, and nothing else is the matter."""
     cause = error.__cause__
     return isinstance(cause, asyncpg.PostgresError) and cause.sqlstate == _QUERY_CANCELED
+
+
+def spelled_array(items: Iterable[int | Decimal | str | None]) -> str:
+    """An array in PostgreSQL's own spelling, to be cast to its type: `:ids::text::int[]`.
+
+    The driver encodes a list four times slower. For numbers, truth values and bare words only: everything else
+    would need quotes.
+    """
+    return f"{{{','.join(['NULL' if item is None else str(item) for item in items])}}}"

@@ -37,7 +37,7 @@ SQLSTATE_CLASSES: dict[str, Meaning] = {
     "20": Meaning.DEFECT,  # case not found
     "21": Meaning.DEFECT,  # cardinality
     "22": Meaning.DEFECT,  # data; asyncpg speaks so of an argument that does not fit
-    "23": Meaning.DEFECT,  # integrity; violations.py translates it
+    "23": Meaning.DEFECT,  # integrity; order_store and row_changes translate it
     "24": Meaning.DEFECT,  # cursor state
     "25": Meaning.DEFECT,  # transaction state
     "26": Meaning.DEFECT,  # statement name: a pooler between us, and prepared statements not switched off

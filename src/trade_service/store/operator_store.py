@@ -1,4 +1,4 @@
-"""PostgreSQL as the store of what operators see and do."""
+"""PostgreSQL as the store of what operators see and do: resolve, requeue, recover after a restored backup."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
@@ -13,9 +13,9 @@ from trade_service.domain.executions import SubmissionState
 from trade_service.domain.fields import is_possible_id
 from trade_service.domain.orders import SUBMITTED_WHEN_LEFT
 from trade_service.domain.reference import STATUS_NEW
-from trade_service.store.database import Database, Session
+from trade_service.store.database import Database, Session, spelled_array
 from trade_service.store.order_store import lock_orders
-from trade_service.store.statements import load, spelled_array
+from trade_service.store.statements import load
 from trade_service.submission.codes import EvidenceCode
 from trade_service.submission.manual_resolution import (
     ExecutionCase,
@@ -29,8 +29,9 @@ from trade_service.trading.operating import AttemptHistory, Evidence, Found, His
 from trade_service.trading.requeueing import Ended, Plan, Requeue, Requeued, RequeueFilter, RequeuePlan
 
 SQL = load("operator")
-ENTRY_SIZE = 100
-"""Executions of one entry of the journal that a requeue writes."""
+REQUEUE_SIZE = 100
+RECOVERY_SIZE = 1000
+"""Executions of one entry of the journal that a requeue, or the recovery of a restored backup, writes."""
 _RESOLVE_LOCK = 0x7265_736F
 
 
@@ -139,9 +140,9 @@ class PostgresOperatorStore:
         entries = []
         for _, group in groupby(sorted(ids, key=lambda i: first(i).group), key=lambda i: first(i).group):
             members = list(group)
-            for start in range(0, len(members), ENTRY_SIZE):
+            for start in range(0, len(members), REQUEUE_SIZE):
                 entry_id = self._clock.new_attempt_id()
-                entries += [(i, entry_id, first(i)) for i in members[start : start + ENTRY_SIZE]]
+                entries += [(i, entry_id, first(i)) for i in members[start : start + REQUEUE_SIZE]]
         return entries
 
     def _resolved(self, case: ExecutionCase, resolution: Resolution) -> dict[str, object]:
@@ -226,3 +227,42 @@ def _evidence(row: asyncpg.Record) -> Evidence:
     found_at, source, code, attempt_id, before, state, *fields = row
     state_before = None if before is None else SubmissionState(before)
     return Evidence(found_at, source, code, attempt_id, state_before, SubmissionState(state), *fields)
+
+
+class PostgresRestoreStore:
+    """The port RestoreStore on PostgreSQL; both methods may read the whole table of executions."""
+
+    def __init__(self, database: Database, clock: Clock) -> None:
+        self._database = database
+        self._clock = clock
+
+    async def open_by_state(self) -> tuple[Mapping[SubmissionState, int], Mapping[SubmissionState, int]]:
+        async with self._database.transaction(scans=True) as session:
+            rows = await session.fetch(SQL["count_open"])
+        of_this, of_earlier = (
+            {SubmissionState(state): count for state, is_earlier, count in rows if is_earlier is wanted}
+            for wanted in (False, True)
+        )
+        return of_this, of_earlier
+
+    async def recover(
+        self, beyond: int, settle_ms: int, actor: str, reason: str, *, same_ledger: bool
+    ) -> int:
+        async with self._database.transaction(scans=True) as session:
+            rows = await session.fetch(SQL["lock_open"], same_ledger=same_ledger)
+            for adopted in (False, True):
+                alike = [row for row in rows if row["adopted"] is adopted]
+                for start in range(0, len(alike), RECOVERY_SIZE):
+                    part = alike[start : start + RECOVERY_SIZE]
+                    await session.execute(
+                        SQL["recover"],
+                        ids=[row["id"] for row in part],
+                        leases=[row["lease_until"] for row in part],
+                        attempt_id=self._clock.new_attempt_id(),
+                        adopted=adopted,
+                        settle_ms=settle_ms,
+                        actor=actor,
+                        reason=reason,
+                    )
+            await session.fetch(SQL["unblock"], beyond=beyond)
+        return len(rows)

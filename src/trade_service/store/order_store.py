@@ -1,6 +1,7 @@
 """PostgreSQL as the store of trade orders and of the executions sliced from them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import asyncpg
@@ -20,14 +21,13 @@ from trade_service.domain.orders import (
     spelled_type,
 )
 from trade_service.domain.reference import STATUS_NEW, ReferenceData
-from trade_service.store.database import Database, Session
+from trade_service.store.database import Database, Session, spelled_array
 from trade_service.store.execution_reads import QUEUED_GRACE_MS, read_executions, to_order
 from trade_service.store.request_key_store import keyed_transaction
-from trade_service.store.statements import load, spelled_array
-from trade_service.store.violations import stale_references
+from trade_service.store.statements import load
 from trade_service.submission.model import AttemptId, Claim, ClaimedExecution, NewAttempt
 from trade_service.trading.model import BlotterLine, ClaimedSlices, PlacedLine, Slice, StoredExecution
-from trade_service.trading.ports import SliceOrder
+from trade_service.trading.ports import SliceOrder, StaleReference
 from trade_service.trading.request_keys import Created
 from trade_service.trading.slicing import slicer
 
@@ -35,6 +35,18 @@ _SQL = load("orders")
 
 _ORDER_FROM = 8
 """The first column of the order, as it was before, in a row of `slice_and_claim`."""
+_SCANNED = 10_000
+"""Rows that one statement reads to find executions that were never submitted."""
+
+
+@contextmanager
+def stale_references() -> Iterator[None]:
+    """Raises StaleReference when a row was written that refers to a deleted one."""
+    try:
+        yield
+    except asyncpg.ForeignKeyViolationError as error:
+        message = "a blotter, destination or trade type was deleted meanwhile: nothing was written, try again"
+        raise StaleReference(message) from error
 
 
 class PostgresOrderStore:
@@ -89,7 +101,14 @@ class PostgresOrderStore:
                 order_ids=spelled_array([one.trade_order_id for one in submissions]),
                 quantities=spelled_array([one.quantity for one in submissions]),
                 destination_ids=spelled_array([one.destination_id for one in submissions]),
-                **_claimed_as(attempt),
+                attempt_id=attempt.attempt_id,
+                owner=attempt.owner,
+                lease_ms=attempt.lease_ms,
+                settle_ms=attempt.settle_ms,
+                epoch=attempt.epoch,
+                give_up_after_ms=attempt.give_up_after_ms,
+                counted=int(attempt.counted),
+                submitted_when_left=SUBMITTED_WHEN_LEFT,
                 **_reference_ids(reference),
             )
         if any(row["verdict"] is not None for row in rows):
@@ -208,15 +227,15 @@ def _created(cuts: Sequence[StoredExecution | DomainError]) -> Created:
 
 def _rest(order: TradeOrder, line: BlotterLine, cut: SliceOrder) -> Slice | DomainError | None:
     """All that is left of an order as one piece; None when nothing is."""
-    taken = taken_by_another(order, line.order)
+    taken = _taken_by_another(order, line.order)
     if taken is not None:
         return taken
-    if is_submitted(order.quantity, order.quantity_sent) and order.quantity_sent > ZERO:
+    if _is_sent(order):
         return None
     return _piece(order, Submission(order.id, order.available, line.destination_id), cut)
 
 
-def taken_by_another(order: TradeOrder, new: NewTradeOrder) -> AlreadyExists | None:
+def _taken_by_another(order: TradeOrder, new: NewTradeOrder) -> AlreadyExists | None:
     """The error of an order whose id is taken by another trade; None when both are the same."""
     difference = _difference(order, new)
     if difference is None:
@@ -272,19 +291,6 @@ def _columns(pieces: Sequence[Slice]) -> dict[str, str]:
     return {name: spelled_array(column) for name, column in columns.items()}
 
 
-def _claimed_as(attempt: NewAttempt) -> dict[str, Any]:
-    return {
-        "attempt_id": attempt.attempt_id,
-        "owner": attempt.owner,
-        "lease_ms": attempt.lease_ms,
-        "settle_ms": attempt.settle_ms,
-        "epoch": attempt.epoch,
-        "give_up_after_ms": attempt.give_up_after_ms,
-        "counted": int(attempt.counted),
-        "submitted_when_left": SUBMITTED_WHEN_LEFT,
-    }
-
-
 def _reference_ids(reference: ReferenceData) -> dict[str, Any]:
     """What `slice_and_claim` needs to know of reference data; no status NEW means no execution."""
     status_new = reference.statuses_by_name.get(STATUS_NEW)
@@ -307,7 +313,7 @@ def _claimed(
     budget_s, spent = attempt.give_up_after_ms / 1000, int(attempt.counted)
     for submission, row in zip(submissions, rows, strict=True):
         # The rule refuses nothing here that the statement did not: a test holds one to the other.
-        piece = slice_order(to_order(row[_ORDER_FROM:]), submission)
+        piece = slice_order(TradeOrder(*row[_ORDER_FROM:]), submission)
         one = _stored(piece, SubmissionState.CLAIMED, row[1:6])
         execution = one.execution
         trade_type = reference.trade_types[piece.execution.trade_type_id].abbreviation
@@ -349,3 +355,45 @@ def _stored(piece: Slice, state: SubmissionState, row: asyncpg.Record | tuple[An
         state,
     )
     return StoredExecution(execution, msgspec.structs.replace(piece.order, version=order_version))
+
+
+class SeenLine(msgspec.Struct, frozen=True):
+    """What placing one line of a blotter would do."""
+
+    is_new: bool
+    to_send: bool
+    error: DomainError | None = None
+
+
+class BlotterPreview:
+    """Compares lines of a blotter with the orders that exist. Raises StoreUnavailable."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def check(self, lines: Sequence[BlotterLine]) -> list[SeenLine]:
+        """What placing each line would do, in their order."""
+        rows = await self._database.fetch(
+            _SQL["known_orders"], order_ids=[line.order.order_id for line in lines]
+        )
+        known = {order.order_id: order for order in map(to_order, rows)}
+        return [_seen(known.get(line.order.order_id), line) for line in lines]
+
+
+def _seen(order: TradeOrder | None, line: BlotterLine) -> SeenLine:
+    if order is None:
+        return SeenLine(is_new=True, to_send=True)
+    return SeenLine(is_new=False, to_send=not _is_sent(order), error=_taken_by_another(order, line.order))
+
+
+def _is_sent(order: TradeOrder) -> bool:
+    return is_submitted(order.quantity, order.quantity_sent) and order.quantity_sent > ZERO
+
+
+async def never_submitted(database: Database, page: int) -> AsyncIterator[list[int]]:
+    """Ids of all executions that no attempt ever owned, ascending, at most `page` at a time."""
+    after: int | None = 0
+    while after is not None:
+        ((after, ids),) = await database.fetch(_SQL["never_submitted"], after=after, limit=_SCANNED)
+        for start in range(0, len(ids or ()), page):
+            yield ids[start : start + page]

@@ -6,6 +6,7 @@ Not the submission path: rows are locked, rules decide what is written, and only
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import asyncpg
 import msgspec
 
 from trade_service.domain.errors import AlreadyExists, InUse, NotFound, VersionConflict
@@ -17,10 +18,9 @@ from trade_service.domain.orders import TradeOrder
 from trade_service.domain.reference import STATUS_NEW
 from trade_service.store.database import Database, Session
 from trade_service.store.execution_reads import to_execution, to_order
-from trade_service.store.order_store import lock_orders
+from trade_service.store.order_store import lock_orders, stale_references
 from trade_service.store.request_key_store import keyed_transaction
 from trade_service.store.statements import load
-from trade_service.store.violations import stale_references, taken_as, used_as
 from trade_service.trading.model import Addition, StoredExecution
 from trade_service.trading.ports import Change, Decide
 from trade_service.trading.request_keys import Created
@@ -40,11 +40,13 @@ class PostgresOrderChanges:
         async with self._database.transaction() as session:
             order = await _lock_order(session, trade_order_id, version)
             new = decide(order, await _use_of(session, trade_order_id))
-            message = f"orderId: {new.order_id} is taken, and every trade order needs its own"
-            taken = AlreadyExists(message, field="orderId", value=new.order_id)
-            with stale_references(), taken_as(taken):
-                (row,) = await session.fetch(SQL["update_order"], **msgspec.structs.asdict(new))
-                return to_order(row)
+            try:
+                with stale_references():
+                    (row,) = await session.fetch(SQL["update_order"], **msgspec.structs.asdict(new))
+            except asyncpg.UniqueViolationError as error:
+                message = f"orderId: {new.order_id} is taken, and every trade order needs its own"
+                raise AlreadyExists(message, field="orderId", value=new.order_id) from error
+            return to_order(row)
 
     async def move(self, trade_order_ids: Sequence[int], blotter_id: int) -> list[TradeOrder]:
         async with self._database.transaction() as session:
@@ -62,9 +64,11 @@ class PostgresOrderChanges:
         async with self._database.transaction() as session:
             order = await _lock_order(session, trade_order_id, version)
             decide(order, await _use_of(session, trade_order_id))
-            message = f"trade order {trade_order_id} has just received an execution: it cannot be deleted"
-            with used_as(InUse(message, id=trade_order_id)):
+            try:
                 await session.execute(SQL["delete_order"], id=trade_order_id)
+            except asyncpg.ForeignKeyViolationError as error:
+                message = f"trade order {trade_order_id} has just received an execution: it cannot be deleted"
+                raise InUse(message, id=trade_order_id) from error
 
 
 class PostgresExecutionChanges:

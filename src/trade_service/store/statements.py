@@ -1,20 +1,20 @@
 """SQL statements by name, from the `.sql` files of this package.
 
 A file consists of blocks. `-- name: claim` begins a statement, `-- fragment: order_columns` a piece of text that
-statements of the same file use as `{order_columns}`; fragments of `shared.sql` serve all files. Parameters are
-written `:name` and become `$1`, `$2`, ... in the order of their first use; where PostgreSQL cannot infer a type,
-the SQL has a cast. Comments stay in the file and never reach the server.
+statements of the same file use as `{order_columns}`; fragments of `shared.sql` serve all files. The block
+`-- name: rows (blotter, destination)` stands for two statements, `rows_blotter` and `rows_destination`, each with
+its word in place of `{each}`. Parameters are written `:name` and become `$1`, `$2`, ... in the order of their
+first use; where PostgreSQL cannot infer a type, the SQL has a cast. Comments never reach the server.
 """
 
 import re
-from collections.abc import Iterable, Mapping
-from decimal import Decimal
+from collections.abc import Mapping
 from functools import cache
 from importlib.resources import files
 
 import msgspec
 
-_BLOCK = re.compile(r"^-- (name|fragment): (\w+)$", re.MULTILINE)
+_BLOCK = re.compile(r"^-- (name|fragment): (\w+)(?: \(([\w, ]+)\))?$", re.MULTILINE)
 _FRAGMENT = re.compile(r"\{(\w+)\}")
 _TOKEN = re.compile(r"(?P<kept>'(?:[^']|'')*'|::)|(?P<comment>[ ]*--[^\n]*)|:(?P<parameter>[a-z_][a-z0-9_]*)")
 
@@ -67,16 +67,9 @@ def _blocks(file: str) -> tuple[dict[str, str], dict[str, str]]:
     text = files("trade_service.store").joinpath("sql", f"{file}.sql").read_text(encoding="utf-8")
     _, *parts = _BLOCK.split(text)
     found: dict[str, dict[str, str]] = {"name": {}, "fragment": {}}
-    for kind, name, sql in zip(parts[::3], parts[1::3], parts[2::3], strict=True):
-        assert name not in found[kind], f"sql/{file}.sql has two blocks named {name}"
-        found[kind][name] = sql.strip().removesuffix(";")
+    for kind, stem, words, sql in zip(*(parts[place::4] for place in range(4)), strict=True):
+        for word in words.split(", ") if words else ("",):
+            name = f"{stem}_{word}" if word else stem
+            assert name not in found[kind], f"sql/{file}.sql has two blocks named {name}"
+            found[kind][name] = sql.replace("{each}", word).strip().removesuffix(";")
     return found["name"], found["fragment"]
-
-
-def spelled_array(items: Iterable[int | Decimal | str | None]) -> str:
-    """An array in PostgreSQL's own spelling, to be cast to its type: `:ids::text::int[]`.
-
-    The driver encodes a list four times slower. For numbers, truth values and bare words only: everything else
-    would need quotes.
-    """
-    return f"{{{','.join(['NULL' if item is None else str(item) for item in items])}}}"

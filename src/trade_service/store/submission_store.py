@@ -8,8 +8,8 @@ import asyncpg
 
 from trade_service.domain.executions import SubmissionState
 from trade_service.domain.orders import SUBMITTED_WHEN_LEFT
-from trade_service.store.database import Database
-from trade_service.store.statements import load, spelled_array
+from trade_service.store.database import Database, spelled_array
+from trade_service.store.statements import load
 from trade_service.submission.model import (
     AttemptClosing,
     AttemptId,
@@ -83,7 +83,12 @@ class PostgresSubmissionStore:
             if _accepts_all(closing):
                 accepted = await self._database.fetch(_SQL["record_accepted"], **values)
                 if accepted:
-                    return tuple(_recorded_accepted(*row) for row in accepted)
+                    return tuple(
+                        Recorded(
+                            i, _ACCEPTED, service_id, version, status_id, changed=True, state_before=_CLAIMED
+                        )
+                        for i, service_id, version, status_id in accepted
+                    )
             values |= _settling(closing) | {"settle_ms": closing.settle_ms}
             rows = await self._database.fetch(_SQL["record"], **values)
         else:
@@ -214,12 +219,6 @@ def _accepts_all(closing: AttemptClosing) -> bool:
     return closing.next_action_in_ms is None and all(
         o.state is _ACCEPTED and o.execution_service_id is not None and o.code == "OK"
         for o in closing.outcomes
-    )
-
-
-def _recorded_accepted(execution_id: int, service_id: int, version: int, status_id: int) -> Recorded:
-    return Recorded(
-        execution_id, _ACCEPTED, service_id, version, status_id, changed=True, state_before=_CLAIMED
     )
 
 

@@ -144,3 +144,10 @@ FROM judged j
 LEFT JOIN sliced s ON s.trade_order_id = j.id
 LEFT JOIN orders o ON o.id = j.id
 ORDER BY j.place;
+
+-- name: known_orders
+SELECT {order_columns} FROM trade_order o WHERE o.order_id = ANY(:order_ids);
+
+-- name: never_submitted
+SELECT max(id) AS last, array_agg(id ORDER BY id) FILTER (WHERE submission_state IN ('none', 'queued')) AS ids
+FROM (SELECT id, submission_state FROM execution WHERE id > :after ORDER BY id LIMIT :limit) page;
