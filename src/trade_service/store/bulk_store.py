@@ -28,6 +28,7 @@ SQL = load("bulk")
 _ATTEMPT_SIZE = 100
 _SETTLED_STATES = sorted(SETTLED)
 CLOCK_SKEW_MS = 300_000
+"""How far the clock of a replica, which makes the ids of attempts, may differ from others."""
 
 
 class PostgresBulkSubmissionStore:

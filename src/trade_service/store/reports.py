@@ -1,14 +1,12 @@
-"""What the database holds, for the audit, `db status`, the metrics and the log of exhausted executions.
-
-Every statement sees one moment.
-"""
+"""What the database holds, for the audit, `db status`, the metrics and the log of exhausted executions."""
 
 from collections.abc import AsyncIterator, Sequence
 
 import asyncpg
 import msgspec
 
-from trade_service.domain.executions import OPEN, SubmissionState
+from trade_service.domain.executions import OPEN, SubmissionState, is_possible_id
+from trade_service.store.bulk_store import CLOCK_SKEW_MS
 from trade_service.store.database import Database
 from trade_service.store.statements import Statement, load
 from trade_service.trading.audit import AcceptedExecution, Balance, Listed, OwnExecution, WrongOrder
@@ -16,9 +14,6 @@ from trade_service.trading.operating import Backlog, PastAttempt
 
 SQL = load("reports")
 PAGE = 10_000
-_LIMIT_ID = 2**31
-CLOCK_SKEW_MS = 300_000
-"""How far a replica's clock, which makes the ids, may differ from the database's."""
 MAX_ROWS = 20_000
 SEARCH_S = 5.0
 """How long the search for tries may take: after a long outage its range is long."""
@@ -35,7 +30,7 @@ class Contents(msgspec.Struct, frozen=True):
 
 
 class PostgresAuditReads:
-    """What an audit reads of this database. Raises StoreUnavailable."""
+    """What an audit reads of this database; each answer is of one moment. Raises StoreUnavailable."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -68,17 +63,14 @@ class PostgresAuditReads:
 
     async def idle_attempts(self) -> int:
         """How many open attempts own nothing any more."""
-        ((count,),) = await self._scan(SQL["idle_attempts"])
-        return int(count)
+        return int((await self._scan(SQL["idle_attempts"]))[0][0])
 
     async def own(self, execution_ids: Sequence[int]) -> dict[int, OwnExecution]:
         """Our executions of those ids; numbers that are no id of ours are left out."""
-        ids = [execution_id for execution_id in execution_ids if 0 < execution_id < _LIMIT_ID]
-        own = {}
-        for execution_id, state, *fields in await self._database.fetch(SQL["own"], ids=ids):
-            known = None if state is None else SubmissionState(state)
-            own[execution_id] = OwnExecution(execution_id, known, *fields)
-        return own
+        rows = await self._database.fetch(
+            SQL["own"], ids=[one for one in execution_ids if is_possible_id(one)]
+        )
+        return {row[0]: OwnExecution(row[0], row[1] and SubmissionState(row[1]), *row[2:]) for row in rows}
 
     async def accepted(self) -> AsyncIterator[list[AcceptedExecution]]:
         """All accepted executions by ascending id, page by page."""
