@@ -104,8 +104,7 @@ async def contents_of(database: Database) -> Contents:
     async with database.transaction(scans=True) as session:
         (counts,) = await session.fetch(SQL["counts"])
         states = await session.fetch(SQL["states"])
-    executions = {row["state"]: row["executions"] for row in states}
-    return Contents(counts["trade_orders"], counts["attempts"], counts["open_attempts"], executions)
+    return Contents(**counts, executions={row["state"]: row["executions"] for row in states})
 
 
 class PostgresBacklog:
