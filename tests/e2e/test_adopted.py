@@ -9,7 +9,7 @@ import pytest
 from execution_simulator.server import SimulatorSettings, running_simulator
 from tests.support import earlier
 from tests.web.live import ORDERS, Live, live_service, order_body
-from trade_service.store.migrate import downgrade, migrate
+from trade_service.store.migrate import migrate
 
 
 @pytest.fixture
@@ -79,5 +79,5 @@ async def test_it_goes_back_unchanged(empty_database_url: str) -> None:
     await earlier.build(empty_database_url)
     before = await earlier.snapshot(empty_database_url)
     await migrate(empty_database_url)
-    await downgrade(empty_database_url, "0001")
+    await migrate(empty_database_url, target="0001")
     assert await earlier.snapshot(empty_database_url) == before

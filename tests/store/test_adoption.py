@@ -11,8 +11,8 @@ from tests.support.database import TestServer
 from tests.support.plans import Link
 from trade_service.store import migrate as migrations
 from trade_service.store.database import Database
-from trade_service.store.migrate import MigrationError, check, downgrade, migrate
-from trade_service.store.migrations import VERSION_TABLE
+from trade_service.store.migrate import check, migrate
+from trade_service.store.migrations import VERSION_TABLE, MigrationError
 from trade_service.store.store_settings import StoreSettings
 
 INDEXES = "SELECT indexname, indexdef FROM pg_indexes WHERE schemaname = 'public'"
@@ -168,14 +168,14 @@ async def test_what_users_added_survives(old_url: str, link: Link) -> None:
     assert {"per_portfolio", "One: service id"} <= here.keys()
     assert 'Odd "name": ndx' not in here
     await settle_everything(link)
-    await downgrade(old_url, "base")
+    await migrate(old_url, target="base")
     assert 'Odd "name": ndx' in await indexes(link)
 
 
 async def test_there_and_back_and_there_again(old_url: str, link: Link) -> None:
     rows, shape, old_indexes = await earlier.snapshot(old_url), await columns(link), await indexes(link)
     await migrate(old_url)
-    await downgrade(old_url, "base")
+    await migrate(old_url, target="base")
     assert await earlier.snapshot(old_url) == rows
     assert await columns(link) == shape
     assert {
@@ -193,7 +193,7 @@ async def test_open_outcomes_forbid_the_way_back(old_url: str, link: Link) -> No
     await migrate(old_url)
     await link.execute("UPDATE execution SET submission_state = 'claimed', attempt_id = NULL WHERE id = 3")
     with pytest.raises(MigrationError, match="1 executions are still queued"):
-        await downgrade(old_url, "base")
+        await migrate(old_url, target="base")
     assert await link.fetchval("SELECT count(*) FROM submission_attempt") == 1
 
 

@@ -16,7 +16,8 @@ from tests.support.leftovers import passable_folder
 from tests.support.postgres_proxy import PostgresProxy, proxied
 from tests.support.trading import run_sql
 from trade_service.store.database import Database
-from trade_service.store.migrate import MigrationError, check, migrate
+from trade_service.store.migrate import check, migrate
+from trade_service.store.migrations import MigrationError
 from trade_service.store.promises import UnsafeDatabase, check_writable, promises_of, require_promises
 from trade_service.store.statements import Statement
 from trade_service.store.store_settings import StoreSettings

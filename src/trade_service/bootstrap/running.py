@@ -23,7 +23,8 @@ from trade_service.settings.tree import Settings
 from trade_service.store.database import Database
 from trade_service.store.downstream_store import PostgresDownstreamStore
 from trade_service.store.embedded import EmbeddedPostgres, default_data_dir
-from trade_service.store.migrate import MigrationError, check, migrate
+from trade_service.store.migrate import check, migrate
+from trade_service.store.migrations import MigrationError
 from trade_service.store.operator_store import PostgresOperatorStore, PostgresRestoreStore
 from trade_service.store.promises import require_promises
 from trade_service.store.reference_store import PostgresReferenceReads

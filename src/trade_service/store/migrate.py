@@ -1,4 +1,4 @@
-"""Brings the database to the schema that this release needs, and reads which one it has."""
+"""Brings the database to the schema that this release needs, and reads which schema it has."""
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -14,15 +14,22 @@ from trade_service.store.migrations import VERSION_TABLE, MigrationError
 from trade_service.store.statements import load
 from trade_service.store.store_settings import StoreSettings
 
-__all__ = ["MigrationError", "MigrationReport", "SchemaState", "check", "downgrade", "migrate", "revisions"]
-
 MIGRATIONS = Path(__file__).parent / "migrations"
 LOCK_TIMEOUT_S = 15
-"""How long a migration waits for tables that another session holds."""
+"""How long a migration waits for tables that another session has locked."""
 MIGRATION_LOCK = 0x7472_6164_655F_7376
-"""Key of the lock that lets one process migrate at a time; held until its transaction ends."""
+"""Key of the lock that lets one process migrate at a time. It ends with the transaction, so it holds behind a
+PgBouncer too."""
+ENCODING = "UTF8"
 
 _SQL = load("migrate")
+_ADVICE = {
+    "42501": "this user may not change the tables: nothing was changed. Connect as their owner",
+    "55P03": (
+        f"another session has held the tables for {LOCK_TIMEOUT_S} s: nothing was changed. Stop the earlier "
+        "service and everything else that uses the database, then start again"
+    ),
+}
 Progress = Callable[[str], None]
 
 
@@ -33,7 +40,7 @@ class SchemaState(msgspec.Struct, frozen=True):
     """None if this service never migrated the database."""
     needed: str
     known: bool
-    """False when a later release migrated the database."""
+    """False if a later release migrated the database."""
 
     @property
     def pending(self) -> bool:
@@ -42,7 +49,7 @@ class SchemaState(msgspec.Struct, frozen=True):
 
 
 class MigrationReport(msgspec.Struct, frozen=True):
-    """What a migration did."""
+    """The revision before and after a migration."""
 
     before: str | None
     after: str | None
@@ -55,74 +62,54 @@ class MigrationReport(msgspec.Struct, frozen=True):
         return self.before != self.after
 
 
-async def check(database: Database) -> SchemaState:
+async def check(database: Database | Session) -> SchemaState:
     """The revision of the database's schema. Raises StoreUnavailable."""
-    async with database.session() as session:
-        return await _state(session)
+    exists = await database.fetch_value(_SQL["has_version"], table=VERSION_TABLE)
+    current = await database.fetch_value(_SQL["version"]) if exists else None
+    known = revisions()
+    return SchemaState(current, known[0], current is None or current in known)
 
 
-async def migrate(database: Database | str, progress: Progress | None = None) -> MigrationReport:
+async def migrate(
+    database: Database | str, progress: Progress = lambda _: None, *, target: str = "head"
+) -> MigrationReport:
     """Migrates a database, or the one at a URL, to this release: in one transaction, or not at all.
 
-    Safe to call from many processes at once: one migrates, the others wait and find nothing to do.
+    An older revision as `target` (`base`: none) goes back to it: additions are removed, users' data stays. Safe to
+    call from many processes at once: one migrates, the others wait and find nothing to do.
 
     Raises:
         MigrationError: it cannot be migrated, and nothing was changed; the message says what to do.
         StoreUnavailable: the database does not answer.
     """
-    return await _move(database, progress or _silent, "head")
-
-
-async def downgrade(
-    database: Database | str, revision: str, progress: Progress | None = None
-) -> MigrationReport:
-    """Takes the database back to an older `revision` (`base`: none): additions go, users' data stays.
-
-    Raises as `migrate` does.
-    """
-    return await _move(database, progress or _silent, revision)
-
-
-async def _move(database: Database | str, say: Progress, target: str) -> MigrationReport:
     settings = StoreSettings(database) if isinstance(database, str) else database.settings
     # One long transaction, without time-outs and prepared statements.
     settings = msgspec.structs.replace(
         settings, pool_size=1, statement_timeout_s=0, prepared_statements=False
     )
     async with Database(settings) as patient:
-        before = await check(patient)
-        _check_known(before)
+        before = _known(await check(patient))
         if target == "head":
             await _check_encoding(patient)
-        if target == "head" and not before.pending:
-            return MigrationReport(before.current, before.current)
-        say("Bringing the database to this release ...")
+            if not before.pending:
+                return MigrationReport(before.current, before.current)
+        progress("Bringing the database to this release ...")
+        # Alembic and SQLAlchemy take half a second to import: only where there is something to migrate.
+        from trade_service.store.migrations.alembic_run import run_migrations
+
         async with patient.transaction() as session, _explained():
-            await _take_turn(session, say)
-            before = await _state(session)
-            _check_known(before)
-            await _run_alembic(session, target)
-            after = await _state(session)
+            await session.fetch(_SQL["no_timeouts"])
+            if not await session.fetch_value(_SQL["try_lock"], key=MIGRATION_LOCK):
+                progress("Another process is migrating the database: waiting for it ...")
+                await session.fetch(_SQL["lock"], key=MIGRATION_LOCK)
+            await session.fetch(_SQL["lock_timeout"], timeout=f"{LOCK_TIMEOUT_S}s")
+            before = _known(await check(session))
+            await run_migrations(session.connection, MIGRATIONS, target)
+            after = await check(session)
             unknown = await session.fetch_value(_SQL["adopted"]) if before.current is None else 0
         if unknown:
-            say(f"{unknown} legacy executions have no known outcome: reconciliation will look for them.")
+            progress(f"{unknown} legacy executions have no known outcome: reconciliation will look for them.")
         return MigrationReport(before.current, after.current, unknown)
-
-
-async def _take_turn(session: Session, say: Progress) -> None:
-    """One process at a time, for the length of the transaction: PgBouncer may pool transactions."""
-    await session.fetch(_SQL["no_timeouts"])
-    if not await session.fetch_value(_SQL["try_lock"], key=MIGRATION_LOCK):
-        say("Another process is migrating the database: waiting for it ...")
-        await session.fetch(_SQL["lock"], key=MIGRATION_LOCK)
-    await session.fetch(_SQL["lock_timeout"], timeout=f"{LOCK_TIMEOUT_S}s")
-
-
-async def _run_alembic(session: Session, target: str) -> None:
-    """Imports Alembic and SQLAlchemy, which takes half a second, only where there is something to migrate."""
-    from trade_service.store.migrations.alembic_run import run_migrations
-
-    await run_migrations(session.connection, MIGRATIONS, target)
 
 
 @cache
@@ -132,30 +119,21 @@ def revisions() -> tuple[str, ...]:
     return tuple(sorted((name[1:].partition("_")[0] for name in names), reverse=True))
 
 
-async def _state(session: Session) -> SchemaState:
-    exists = await session.fetch_value(_SQL["has_version"], table=VERSION_TABLE)
-    current = await session.fetch_value(_SQL["version"]) if exists else None
-    known = revisions()
-    return SchemaState(current, known[0], current is None or current in known)
+def _known(state: SchemaState) -> SchemaState:
+    if state.known:
+        return state
+    raise MigrationError(
+        f"the database is at revision {state.current}, which this release does not know (its own is "
+        f"{state.needed}): a later release migrated it. Start that release, or a later one"
+    )
 
 
 async def _check_encoding(database: Database) -> None:
     encoding = await database.fetch_value(_SQL["encoding"])
-    if encoding != _ENCODING:
+    if encoding != ENCODING:
         raise MigrationError(
             f"the database is encoded in {encoding}, which does not hold all text that clients send: nothing was "
-            f"changed. Dump it, create one with ENCODING '{_ENCODING}' TEMPLATE template0, and load it there"
-        )
-
-
-_ENCODING = "UTF8"
-
-
-def _check_known(state: SchemaState) -> None:
-    if not state.known:
-        raise MigrationError(
-            f"the database is at revision {state.current}, which this release does not know (its own is "
-            f"{state.needed}): a later release migrated it. Start that release, or a later one"
+            f"changed. Dump it, create one with ENCODING '{ENCODING}' TEMPLATE template0, and load it there"
         )
 
 
@@ -169,16 +147,3 @@ async def _explained() -> AsyncIterator[None]:
             raise
         advice = _ADVICE.get(state, "the database refused a step of the migration: nothing was changed")
         raise MigrationError(f"{advice} ({error})") from error
-
-
-_ADVICE = {
-    "42501": "this user may not change the tables: nothing was changed. Connect as their owner",
-    "55P03": (
-        f"another session has held the tables for {LOCK_TIMEOUT_S} s: nothing was changed. Stop the earlier "
-        "service and everything else that uses the database, then start again"
-    ),
-}
-
-
-def _silent(_: str) -> None:
-    """Nobody listens to the progress."""
