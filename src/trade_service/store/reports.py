@@ -5,7 +5,8 @@ from collections.abc import AsyncIterator, Sequence
 import asyncpg
 import msgspec
 
-from trade_service.domain.executions import OPEN, SubmissionState, is_possible_id
+from trade_service.domain.executions import OPEN, SubmissionState
+from trade_service.domain.fields import is_possible_id
 from trade_service.store.bulk_store import CLOCK_SKEW_MS
 from trade_service.store.database import Database
 from trade_service.store.statements import Statement, load
