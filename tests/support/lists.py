@@ -9,7 +9,8 @@ import msgspec
 from tests.support.trading import run_sql
 from trade_service.store.database import Database
 from trade_service.store.list_store import PostgresListCounts, PostgresListReads
-from trade_service.store.reference_store import PostgresNameStore, PostgresReferenceReads
+from trade_service.store.name_store import PostgresNameStore
+from trade_service.store.reference_store import PostgresReferenceReads
 from trade_service.submission.clock import SystemClock
 from trade_service.trading.listing.display_names import (
     DisplayNames,

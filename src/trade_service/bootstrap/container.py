@@ -21,14 +21,11 @@ from trade_service.store.downstream_store import PostgresDownstreamStore, Postgr
 from trade_service.store.execution_reads import PostgresExecutionReads
 from trade_service.store.list_store import PostgresListCounts, PostgresListReads
 from trade_service.store.migrate import check
+from trade_service.store.name_store import PostgresNameStore
 from trade_service.store.operator_store import PostgresOperatorStore
 from trade_service.store.order_store import PostgresOrderStore
 from trade_service.store.promises import check_writable
-from trade_service.store.reference_store import (
-    PostgresNameStore,
-    PostgresReferenceChanges,
-    PostgresReferenceReads,
-)
+from trade_service.store.reference_store import PostgresReferenceChanges, PostgresReferenceReads
 from trade_service.store.request_key_store import PostgresRequestKeyStore
 from trade_service.store.row_changes import PostgresExecutionChanges, PostgresOrderChanges
 from trade_service.store.submission_store import PostgresSubmissionStore

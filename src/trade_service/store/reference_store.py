@@ -1,6 +1,6 @@
-"""Reference data, read in one statement and changed in one transaction per change; and names of other services."""
+"""Reference data: read in one statement, changed in one transaction per change."""
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TypeVar
 
 import asyncpg
@@ -24,12 +24,9 @@ from trade_service.domain.reference import (
 from trade_service.store.database import Database, Session
 from trade_service.store.request_key_store import keyed_transaction
 from trade_service.store.statements import load
-from trade_service.trading.listing.display_names import KnownName, NameKey, NameKind
 from trade_service.trading.request_keys import Created
 
 SQL = load("reference")
-_CENTURY_S = 3.2e9
-"""No name is older; not every PostgreSQL has infinite intervals."""
 _TABLES = {
     BLOTTER.thing: "blotter",
     TRADE_TYPE.thing: "trade_type",
@@ -139,34 +136,3 @@ async def _refuse_used(session: Session, kind: ReferenceKind, old: Reference, *,
     for user, user_id in () if row is None else row.items():
         if user_id is not None:
             raise in_use(kind, old, user.replace("_", " "), user_id, deleted)
-
-
-class PostgresNameStore:
-    """The port NameStore on PostgreSQL."""
-
-    def __init__(self, database: Database) -> None:
-        self._database = database
-
-    async def known(
-        self, portfolio_ids: Collection[str], security_ids: Collection[str]
-    ) -> Mapping[NameKey, KnownName]:
-        rows = await self._database.fetch(
-            SQL["known_names"], portfolio_ids=list(portfolio_ids), security_ids=list(security_ids)
-        )
-        return {(NameKind(kind), identity): KnownName(name, age_s) for kind, identity, name, age_s in rows}
-
-    async def remember(self, kind: NameKind, names: Mapping[str, str | None]) -> None:
-        await self._database.execute(SQL[f"remember_{kind}"], ids=list(names), names=list(names.values()))
-
-    async def ids_of(self, kind: NameKind, texts: Sequence[str]) -> Mapping[str, str]:
-        rows = await self._database.fetch(SQL[f"ids_of_{kind}"], texts=list(texts))
-        return {row[0]: row[1] for row in rows}
-
-    async def nameless(self, kind: NameKind, limit: int, older_than_s: float) -> list[str]:
-        rows = await self._database.fetch(
-            SQL[f"nameless_{kind}"], limit=limit, older_than_s=min(older_than_s, _CENTURY_S)
-        )
-        return [identity for (identity,) in rows]
-
-    async def forget(self, kind: NameKind, kept: int) -> None:
-        await self._database.execute(SQL[f"forget_{kind}"], kept=kept)

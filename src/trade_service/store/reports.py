@@ -68,9 +68,7 @@ class PostgresAuditReads:
 
     async def own(self, execution_ids: Sequence[int]) -> dict[int, OwnExecution]:
         """Our executions of those ids; numbers that are no id of ours are left out."""
-        rows = await self._database.fetch(
-            SQL["own"], ids=[one for one in execution_ids if is_possible_id(one)]
-        )
+        rows = await self._database.fetch(SQL["own"], ids=list(filter(is_possible_id, execution_ids)))
         return {row[0]: OwnExecution(row[0], row[1] and SubmissionState(row[1]), *row[2:]) for row in rows}
 
     async def accepted(self) -> AsyncIterator[list[AcceptedExecution]]:
