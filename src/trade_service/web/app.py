@@ -10,7 +10,6 @@ from litestar.types import Middleware
 from trade_service.web.access import (
     AllowedOrigins,
     Authentication,
-    Everybody,
     RateLimit,
     check_roles,
     for_role,
@@ -22,7 +21,7 @@ from trade_service.web.executions import ExecutionController, NamedExecutionCont
 from trade_service.web.idempotency import KEYS, REPLAYED
 from trade_service.web.layers import Limits, RequestContext
 from trade_service.web.list_queries import TOTAL_HEADERS
-from trade_service.web.openapi.routes import Document, SchemaController
+from trade_service.web.openapi.document import SchemaController
 from trade_service.web.operating import OperatorController
 from trade_service.web.operations import (
     HealthController,
@@ -111,7 +110,6 @@ def _routers(services: WebServices) -> list[Router]:
         Middleware, Limits(settings.server.max_concurrent_requests, settings.server.request_timeout_s)
     )
     streams = EventStreams(services.bulk_submissions, settings.streams, lambda: services.health.stopping)
-    document = Document(secured=not isinstance(services.authenticator, Everybody))
     routers: list[Router] = [
         OwnRouter("/api/v1", route_handlers=V1, middleware=[limits]),
         OwnRouter("/api/v2", route_handlers=V2, middleware=[limits]),
@@ -120,8 +118,7 @@ def _routers(services: WebServices) -> list[Router]:
             route_handlers=[SubmissionEventController],
             dependencies={"streams": provided(streams)},
         ),
-        OwnRouter("/", route_handlers=[HealthController, InfoController]),
-        OwnRouter("/", route_handlers=[SchemaController], dependencies={"document": provided(document)}),
+        OwnRouter("/", route_handlers=[HealthController, InfoController, SchemaController]),
     ]
     if services.log_level is not None:
         level = {"level": provided(services.log_level)}

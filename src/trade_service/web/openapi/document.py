@@ -1,7 +1,10 @@
-"""OpenAPI 3.1 of all routes: schemas from msgspec, the rest from the routes and from description.toml.
+"""/schema: OpenAPI 3.1 of all routes, and a page that shows it and loads nothing from elsewhere.
 
-Litestar's own generator has no links and no shared responses, names path parameters as the routes do (templates
-are labels of metrics and part of idempotency keys, so they stay), and describes msgspec's types differently.
+Schemas come from msgspec, the rest from the routes and from description.toml. Litestar's own generator was tried
+and would have to be corrected in every part: it leaves out what `extra_json_schema` says of decimals, timestamps,
+texts and integers, defaults and descriptions of fields; it knows one success of each handler, no links and no
+shared responses; it adds a response for validation that this service never gives; and it names path parameters as
+the routes do, whose templates are labels of metrics and part of idempotency keys, so they stay.
 """
 
 import inspect
@@ -16,7 +19,7 @@ from types import NoneType
 from typing import Any, get_args
 
 import msgspec
-from litestar import Litestar
+from litestar import Controller, Litestar, Response
 from litestar.enums import HttpMethod
 from litestar.handlers import HTTPRouteHandler
 from litestar.openapi.spec import OpenAPIType, Parameter, Schema
@@ -24,79 +27,80 @@ from litestar.openapi.spec.enums import OpenAPIFormat
 from litestar.routes import HTTPRoute
 
 from trade_service import __version__
-from trade_service.domain import errors as domain
 from trade_service.domain.access import Role
-from trade_service.domain.executions import SubmissionState
-from trade_service.submission.model import ExecutionSubmitResult, SubmitStatus
-from trade_service.submission.ports import StoreUnavailable
-from trade_service.trading.model import NotAccepted
-from trade_service.web.access import role_of
-from trade_service.web.errors import HttpCode, ProblemBody, RequestRefused, problem_body, problem_of
-from trade_service.web.rendering import PROBLEM_JSON, encoded
-from trade_service.web.routing import DOCS, ID, JSON, RouteDocs
+from trade_service.web.access import ANYONE, Everybody, role_of
+from trade_service.web.dependencies import HttpRequest, Services
+from trade_service.web.errors import Problem, ProblemBody, problem_body
+from trade_service.web.rendering import PROBLEM_JSON, ApiResponse, encoded
+from trade_service.web.routing import DOCS, ID, JSON, RouteDocs, get
 
-_REQUEST_ID = "0f8fad5bd9cb469fa16570867728950e"
-
-
-def _exhausted(code: str, message: str) -> NotAccepted:
-    status, state = SubmitStatus.RETRY_EXHAUSTED, SubmissionState.EXHAUSTED
-    return NotAccepted(ExecutionSubmitResult(9, status, state, code, message))
-
-
-EXAMPLES_OF_ERRORS: dict[int, Exception] = {
-    400: domain.InvalidInput.of("quantity", "-5", "must be greater than zero"),
-    401: RequestRefused(
-        401, HttpCode.NOT_AUTHENTICATED, "give a key or token: Authorization: Bearer, or X-API-Key"
-    ),
-    403: RequestRefused(403, HttpCode.NOT_PERMITTED, "this needs the role trader; desk has reader"),
-    404: domain.NotFound.of("trade order", 7),
-    408: RequestRefused(408, HttpCode.BODY_TOO_SLOW, "the body did not arrive within 30 s"),
-    409: domain.VersionConflict.of("trade order", 7, 2, 3),
-    413: domain.TooMany("submissions: must be at most 100; got 101, nothing was submitted"),
-    415: RequestRefused.of(
-        415, HttpCode.UNSUPPORTED_MEDIA_TYPE, "Content-Type", "text/plain", "must be application/json"
-    ),
-    422: RequestRefused.of(
-        422, HttpCode.IDEMPOTENCY_KEY_REUSED, "Idempotency-Key", "k-1", "must be new for a new request"
-    ),
-    429: RequestRefused(429, HttpCode.TOO_MANY_REQUESTS, "more than 50 requests a second", 0.4),
-    500: RuntimeError(),
-    502: _exhausted("DOWNSTREAM_CONNECTION_LOST", "the connection to the Execution Service broke"),
-    503: StoreUnavailable("the database is away"),
-    504: _exhausted("DOWNSTREAM_READ_TIMEOUT", "the Execution Service did not answer in time"),
-}
-"""One error of every status."""
-
-
-def error_content(status: int) -> dict[str, Any]:
-    """The content of an error: its schema and an example."""
-    problem = problem_of(EXAMPLES_OF_ERRORS[status], "POST", "/api/v1/tradeOrders")
-    example = msgspec.json.decode(encoded(problem_body(problem, _REQUEST_ID)))
-    return {"schema": {"$ref": "#/components/schemas/ProblemBody"}, "example": example}
-
-
+_DOCUMENT = "openapi_document"
+"""Where the application's state keeps the document."""
 _IN_PATH = re.compile(r"\{(\w+)\}")
 _OWN_PATHS = "/schema"
 _SECURITY: list[dict[str, list[str]]] = [{"bearer": []}, {"apiKey": []}]
-_ID_IN_PATH = replace(ID, examples=[7])
 _METHODS = ("get", "post", "put", "delete")
 _SCHEMES = {
     "bearer": {"type": "http", "scheme": "bearer", "description": "An API key, or a JWT."},
     "apiKey": {"type": "apiKey", "in": "header", "name": "X-API-Key", "description": "An API key."},
 }
-_HEADERS_OF_ERRORS = {401: "WWW-Authenticate", 429: "Retry-After"}
+_HEADERS_OF_ERRORS = {"401": ("WWW-Authenticate",), "429": ("Retry-After",)}
+_REQUEST_ID = "0f8fad5bd9cb469fa16570867728950e"
+
+PAGE_POLICY = (
+    "default-src 'none'; connect-src 'self'; script-src 'self'; style-src 'self'; img-src data:; "
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
+"""The page loads only its own script, its style and the document."""
+
+
+class SchemaController(Controller):
+    """The document and its page."""
+
+    path = _OWN_PATHS
+    opt = ANYONE
+
+    @get("/openapi.json")
+    async def openapi(self, request: HttpRequest, services: Services) -> Response[bytes]:
+        """OpenAPI 3.1, made at the first request for it."""
+        state = request.app.state
+        if _DOCUMENT not in state:
+            secured = not isinstance(services.authenticator, Everybody)
+            state[_DOCUMENT] = encoded(openapi_document(request.app, secured=secured))
+        return ApiResponse(state[_DOCUMENT], media_type="application/vnd.oai.openapi+json")
+
+    @get("/")
+    async def page(self) -> Response[bytes]:
+        """The page."""
+        headers = {"Content-Security-Policy": PAGE_POLICY, "X-Content-Type-Options": "nosniff"}
+        return ApiResponse(_file("page.html"), headers=headers, media_type="text/html")
+
+    @get("/page.js")
+    async def script(self) -> Response[bytes]:
+        """The page's script."""
+        return ApiResponse(_file("page.js"), media_type="text/javascript")
+
+    @get("/page.css")
+    async def style(self) -> Response[bytes]:
+        """The page's style."""
+        return ApiResponse(_file("page.css"), media_type="text/css")
+
+
+@cache
+def _file(name: str) -> bytes:
+    return files(__package__).joinpath(name).read_bytes()
 
 
 @cache
 def description() -> Mapping[str, Any]:
-    """description.toml: tags, meanings of statuses, headers, links, and which links follow which response."""
-    return tomllib.loads(files(__package__).joinpath("description.toml").read_text("utf-8"))
+    """description.toml: tags, statuses, headers, errors, links, and which links follow which response."""
+    return tomllib.loads(_file("description.toml").decode())
 
 
 @cache
 def examples() -> Mapping[str, Any]:
     """examples.json: an example of each of the main bodies, by the name of its shape."""
-    found: Mapping[str, Any] = json.loads(files(__package__).joinpath("examples.json").read_bytes())
+    found: Mapping[str, Any] = json.loads(_file("examples.json"))
     return found
 
 
@@ -109,12 +113,12 @@ class Operation(msgspec.Struct, frozen=True, dict=True):
     docs: RouteDocs
     role: Role
 
-    @property
+    @cached_property
     def path(self) -> str:
         """The path in public terms: an id is called id."""
         return _IN_PATH.sub(lambda found: f"{{{_public(found[1])}}}", self.template)
 
-    @property
+    @cached_property
     def id(self) -> str:
         """Unique and stable: the method and the words of the path."""
         words = [word for word in self.path.strip("/").split("/") if word != "api"]
@@ -123,7 +127,7 @@ class Operation(msgspec.Struct, frozen=True, dict=True):
         )
         return self.method + "".join(re.sub(r"\W", "", name) for name in names)
 
-    @property
+    @cached_property
     def body(self) -> Any:
         """The shape of the request's body; None without one."""
         field = self.handler.parsed_data_field
@@ -137,7 +141,7 @@ class Operation(msgspec.Struct, frozen=True, dict=True):
         returned = self.handler.parsed_return_field.annotation
         return {self.handler.status_code: None if returned is NoneType else get_args(returned)[0]}
 
-    @property
+    @cached_property
     def parameters(self) -> list[Parameter]:
         """The parameters in the path, the query and the headers."""
         in_path = (_path_parameter(name) for name in _IN_PATH.findall(self.template))
@@ -157,11 +161,6 @@ class Operation(msgspec.Struct, frozen=True, dict=True):
             errors |= {400, 408, 413, 415}
         return errors
 
-    @property
-    def shapes(self) -> Iterator[Any]:
-        """Every shape with a schema."""
-        yield from (shape for shape in (*self.answers.values(), self.body, self.docs.refusal) if shape)
-
 
 def openapi_document(app: Litestar, *, secured: bool) -> dict[str, Any]:
     """The document of all routes of `app`; `secured` when callers have to authenticate."""
@@ -171,9 +170,13 @@ def openapi_document(app: Litestar, *, secured: bool) -> dict[str, Any]:
     for one in operations:
         paths.setdefault(one.path, {})[one.method] = _operation_object(one, schemas, secured)
     texts = description()
+    errors = {
+        f"Error{status}": _response(status, *_HEADERS_OF_ERRORS.get(status, ()), content=_error(status))
+        for status in texts["errors"]
+    }
     components: dict[str, Any] = {
         "schemas": schemas.components,
-        "responses": {f"Error{status}": _error_response(status) for status in EXAMPLES_OF_ERRORS},
+        "responses": errors,
         "headers": texts["headers"],
         "links": texts["links"],
     }
@@ -193,7 +196,8 @@ class Schemas:
     """The JSON schemas of all shapes, each under one name."""
 
     def __init__(self, operations: list[Operation]) -> None:
-        shapes = list(dict.fromkeys([ProblemBody, *(shape for one in operations for shape in one.shapes)]))
+        used = (shape for one in operations for shape in (*one.answers.values(), one.body, one.docs.refusal))
+        shapes = list(dict.fromkeys([ProblemBody, *filter(None, used)]))
         found, components = msgspec.json.schema_components(shapes, ref_template="#/components/schemas/{name}")
         self._found = dict(zip(shapes, map(_exact, found), strict=True))
         self.components: dict[str, Any] = {name: _exact(one) for name, one in sorted(components.items())}
@@ -202,11 +206,10 @@ class Schemas:
         """A body of that shape, with its example."""
         if media_type != JSON:
             return {media_type: {"schema": {"type": "string"}}}
-        body: dict[str, Any] = {"schema": self._found[shape]}
         example = examples().get(getattr(shape, "__name__", ""))
-        if example is not None:
-            body["example"] = example
-        return {media_type: body}
+        return {
+            media_type: {"schema": self._found[shape]} | ({} if example is None else {"example": example})
+        }
 
 
 def _operations(app: Litestar) -> Iterator[Operation]:
@@ -229,7 +232,7 @@ def _operation_object(one: Operation, schemas: Schemas, secured: bool) -> dict[s
         "summary": " ".join(summary.split()),
         "description": "\n\n".join(text for text in (rest.strip(), role) if text),
         "parameters": [parameter.to_schema() for parameter in one.parameters],
-        "responses": dict(sorted(_responses(one, schemas).items())),
+        "responses": dict(sorted(_responses(one, schemas))),
     }
     if one.body is not None:
         operation["requestBody"] = {"required": True, "content": schemas.content(one.body)}
@@ -238,35 +241,35 @@ def _operation_object(one: Operation, schemas: Schemas, secured: bool) -> dict[s
     return operation
 
 
-def _responses(one: Operation, schemas: Schemas) -> dict[str, Any]:
-    responses: dict[str, Any] = {}
+def _responses(one: Operation, schemas: Schemas) -> Iterator[tuple[str, dict[str, Any]]]:
     follow = description()["follow"].get(one.id, {})
     for status, shape in one.answers.items():
-        response = responses[str(status)] = _response(status, *one.docs.headers)
-        if shape is not None:
-            response["content"] = schemas.content(shape, one.docs.media_type)
+        content = {} if shape is None else schemas.content(shape, one.docs.media_type)
+        response = _response(str(status), *one.docs.headers, content=content)
         if links := follow.get(str(status)):
             response["links"] = {name: {"$ref": f"#/components/links/{name}"} for name in links}
-    for status in one.errors:
+        yield str(status), response
+    for status in map(str, one.errors):
         if one.docs.refusal is None:
-            responses[str(status)] = {"$ref": f"#/components/responses/Error{status}"}
+            yield status, {"$ref": f"#/components/responses/Error{status}"}
         else:
-            content = {**schemas.content(one.docs.refusal), PROBLEM_JSON: error_content(status)}
-            responses[str(status)] = _response(status) | {"content": content}
-    return responses
+            content = {**schemas.content(one.docs.refusal), **_error(status)}
+            yield status, _response(status, content=content)
 
 
-def _response(status: int, *headers: str) -> dict[str, Any]:
-    names = ("X-Request-ID", *headers)
-    return {
-        "description": description()["meanings"][str(status)],
-        "headers": {name: {"$ref": f"#/components/headers/{name}"} for name in names},
+def _response(status: str, *headers: str, content: dict[str, Any]) -> dict[str, Any]:
+    response = {
+        "description": description()["meanings"][status],
+        "headers": {name: {"$ref": f"#/components/headers/{name}"} for name in ("X-Request-ID", *headers)},
     }
+    return response | ({"content": content} if content else {})
 
 
-def _error_response(status: int) -> dict[str, Any]:
-    headers = [_HEADERS_OF_ERRORS[status]] if status in _HEADERS_OF_ERRORS else []
-    return _response(status, *headers) | {"content": {PROBLEM_JSON: error_content(status)}}
+def _error(status: str) -> dict[str, Any]:
+    """The content of an error, with an example rendered by the code that renders errors."""
+    problem = Problem(int(status), **description()["errors"][status])
+    example = json.loads(encoded(problem_body(problem, _REQUEST_ID)))
+    return {PROBLEM_JSON: {"schema": {"$ref": "#/components/schemas/ProblemBody"}, "example": example}}
 
 
 def _public(name: str) -> str:
@@ -278,7 +281,7 @@ def _path_parameter(name: str) -> Parameter:
     if name == "submission_id":
         schema, text = Schema(type=OpenAPIType.STRING, format=OpenAPIFormat.UUID), "The id in the response."
     elif name.endswith("_id"):
-        schema, text = _ID_IN_PATH, f"The id of the {name.removesuffix('_id').replace('_', ' ')}."
+        schema, text = replace(ID, examples=[7]), f"The id of the {name[:-3].replace('_', ' ')}."
     return Parameter(_public(name), "path", description=text, schema=schema, required=True)
 
 
