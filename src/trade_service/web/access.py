@@ -125,7 +125,6 @@ class Authenticator(Protocol):
 
         Raises NotAuthenticated and CredentialsNotCheckable.
         """
-        ...
 
 
 class Everybody:

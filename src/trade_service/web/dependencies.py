@@ -27,16 +27,13 @@ class Health(Protocol):
     @property
     def stopping(self) -> bool:
         """Whether shutdown has begun: requests are still served, and no new ones should come."""
-        ...
 
     @property
     def claims_wait_for(self) -> str:
         """Why no execution is being sent although all are accepted; empty while they are sent."""
-        ...
 
     async def check_database(self) -> None:
         """Raises StoreUnavailable, with the reason, unless the database answers and is migrated."""
-        ...
 
 
 class Metrics(Protocol):
@@ -45,27 +42,21 @@ class Metrics(Protocol):
     @property
     def content_type(self) -> str:
         """Of `text`."""
-        ...
 
     def begun(self) -> None:
         """Counts a request that arrived."""
-        ...
 
     def ended(self, method: str, template: str | None, status: int, seconds: float) -> None:
         """Records a response; `template` is None when no route matched."""
-        ...
 
     def text(self) -> bytes:
         """All metrics in Prometheus' text format."""
-        ...
 
     def names(self) -> list[str]:
         """The names of all metrics."""
-        ...
 
     def read(self, name: str, tags: Mapping[str, str]) -> dict[str, object] | None:
         """One metric over the series with these tags; None when there is none."""
-        ...
 
 
 class AdjustableLogLevel(Protocol):
@@ -74,11 +65,9 @@ class AdjustableLogLevel(Protocol):
     @property
     def effective(self) -> str:
         """The level in force: DEBUG, INFO, WARNING, ERROR or CRITICAL."""
-        ...
 
     def change(self, level: str | None) -> None:
         """Sets the level; None restores the one in the settings."""
-        ...
 
 
 class StreamSettings(msgspec.Struct, frozen=True, kw_only=True):

@@ -23,7 +23,7 @@ from trade_service.trading.operating import AttemptHistory, Evidence, History
 from trade_service.trading.requeueing import MAX_REQUEUE, Requeue, Requeued, RequeueFilter
 from trade_service.web.access import OPERATOR, READER, principal_of
 from trade_service.web.dependencies import HttpRequest, Services
-from trade_service.web.rendering import FAILURE, ApiResponse, batch_response, counted
+from trade_service.web.rendering import FAILURE, ApiResponse, batch_response, counted, presented
 from trade_service.web.request_parsing import Int32, read_id
 from trade_service.web.requests import OptionalInstant, instant_or_none
 from trade_service.web.routing import documented, get, one_of, post
@@ -148,14 +148,15 @@ class RequeueResult(msgspec.Struct, frozen=True, rename="camel"):
     @classmethod
     def of(cls, one: Requeued) -> "RequeueResult":
         """Presents a result."""
-        ended, error = one.ended, one.error
-        message = (
-            "its quantity is taken again; it is looked up, then sent" if error is None else error.message
-        )
+        ended = one.ended
+        status, code = REQUEUED, "OK"
+        message = "its quantity is taken again; it is looked up, then sent"
+        if one.error is not None:
+            status, code, message = REFUSED, one.error.code, one.error.message
         return cls(
             one.execution_id,
-            REQUEUED if error is None else REFUSED,
-            "OK" if error is None else error.code,
+            status,
+            code,
             message,
             None if ended is None else ended.state,
             None if ended is None else ended.code,
@@ -204,14 +205,13 @@ class AttemptsAnswer(msgspec.Struct, frozen=True, rename="camel"):
     def of(cls, history: History, *, is_open: bool) -> "AttemptsAnswer":
         """Presents a history."""
         case = history.case
-        return cls(
-            case.execution_id,
-            case.state,
-            case.execution_service_id,
-            waits_for(case) if is_open else None,
-            case.attempt_began if is_open else None,
-            history.attempts,
-            history.evidence,
+        return presented(
+            cls,
+            case,
+            waits_for=waits_for(case) if is_open else None,
+            open_since=case.attempt_began if is_open else None,
+            attempts=history.attempts,
+            evidence=history.evidence,
         )
 
 

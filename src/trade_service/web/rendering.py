@@ -1,12 +1,14 @@
 """How responses become bytes, and the envelope of batches."""
 
 from collections.abc import Sequence
+from decimal import Decimal
 from typing import Annotated, Any, Generic, Protocol, Self, TypeVar
 
 import msgspec
 from litestar import Response
 from litestar.types import Receive, Scope, Send
 
+from trade_service.domain.money import plain
 from trade_service.web.routing import JSON, one_of
 
 PROBLEM_JSON = "application/problem+json"
@@ -15,6 +17,7 @@ ResultStatus = Annotated[str, one_of(SUCCESS, FAILURE)]
 BatchStatus = Annotated[str, one_of(SUCCESS, PARTIAL, FAILURE)]
 
 T = TypeVar("T")
+Shape = TypeVar("Shape", bound=msgspec.Struct)
 Order = TypeVar("Order")
 
 _ENCODER = msgspec.json.Encoder(decimal_format="number", enc_hook=str)
@@ -55,13 +58,20 @@ class ApiResponse(Response[T]):
         await send({"type": "http.response.body", "body": self.body, "more_body": False})
 
 
+def presented(shape: type[Shape], source: object, **given: object) -> Shape:
+    """`source` in the shape of a response: its fields of the same names, decimals plain, and those `given`."""
+    for name in shape.__struct_fields__ - given.keys():
+        value = getattr(source, name)
+        given[name] = plain(value) if isinstance(value, Decimal) else value
+    return shape(**given)
+
+
 class HasStatus(Protocol):
     """A result of a batch."""
 
     @property
     def status(self) -> str:
         """Says whether it succeeded."""
-        ...
 
 
 Result = TypeVar("Result", bound=HasStatus)

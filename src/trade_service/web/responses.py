@@ -16,7 +16,15 @@ from trade_service.trading.listing.model import Page
 from trade_service.trading.listing.service import NamedExecution, NamedOrder
 from trade_service.trading.model import ExecutionView, SubmittedOrder
 from trade_service.web import cursors
-from trade_service.web.rendering import FAILURE, SUCCESS, BatchAnswer, OrderResult, ResultStatus, counted
+from trade_service.web.rendering import (
+    FAILURE,
+    SUCCESS,
+    BatchAnswer,
+    OrderResult,
+    ResultStatus,
+    counted,
+    presented,
+)
 
 SUBMISSION_STATE = "X-Submission-State"
 SUBMISSION_MESSAGE = "X-Submission-Message"
@@ -193,21 +201,9 @@ class TradeOrderV2(msgspec.Struct, frozen=True, rename="camel"):
     @classmethod
     def of(cls, named: NamedOrder) -> "TradeOrderV2":
         """Presents an order."""
-        order = named.order
-        return cls(
-            id=order.id,
-            order_id=order.order_id,
-            portfolio=PortfolioAnswer(order.portfolio_id, named.portfolio_name),
-            order_type=order.order_type,
-            security=SecurityAnswer(order.security_id, named.ticker),
-            quantity=plain(order.quantity),
-            quantity_sent=plain(order.quantity_sent),
-            limit_price=_plain(order.limit_price),
-            trade_timestamp=order.trade_timestamp,
-            blotter=named.blotter,
-            submitted=order.submitted,
-            version=order.version,
-        )
+        portfolio = PortfolioAnswer(named.order.portfolio_id, named.portfolio_name)
+        security = SecurityAnswer(named.order.security_id, named.ticker)
+        return presented(cls, named.order, portfolio=portfolio, security=security, blotter=named.blotter)
 
 
 class OrderOfExecution(msgspec.Struct, frozen=True, rename="camel"):
@@ -217,16 +213,6 @@ class OrderOfExecution(msgspec.Struct, frozen=True, rename="camel"):
     order_id: int
     portfolio: PortfolioAnswer
     security: SecurityAnswer
-
-    @classmethod
-    def of(cls, order: TradeOrder, portfolio_name: str, ticker: str) -> "OrderOfExecution":
-        """Presents an order in short."""
-        return cls(
-            order.id,
-            order.order_id,
-            PortfolioAnswer(order.portfolio_id, portfolio_name),
-            SecurityAnswer(order.security_id, ticker),
-        )
 
 
 class ExecutionV2(msgspec.Struct, frozen=True, rename="camel"):
@@ -249,21 +235,17 @@ class ExecutionV2(msgspec.Struct, frozen=True, rename="camel"):
     @classmethod
     def of(cls, named: NamedExecution) -> "ExecutionV2":
         """Presents an execution."""
-        view, execution = named.view, named.view.execution
-        return cls(
-            id=execution.id,
-            execution_timestamp=execution.execution_timestamp,
+        view, order = named.view, named.view.order
+        portfolio = PortfolioAnswer(order.portfolio_id, named.portfolio_name)
+        security = SecurityAnswer(order.security_id, named.ticker)
+        return presented(
+            cls,
+            view.execution,
             execution_status=view.status,
             blotter=view.blotter,
             trade_type=view.trade_type,
-            trade_order=OrderOfExecution.of(view.order, named.portfolio_name, named.ticker),
+            trade_order=OrderOfExecution(order.id, order.order_id, portfolio, security),
             destination=view.destination,
-            quantity_ordered=plain(execution.quantity_ordered),
-            quantity_placed=plain(execution.quantity_placed),
-            quantity_filled=plain(execution.quantity_filled),
-            limit_price=_plain(execution.limit_price),
-            execution_service_id=execution.execution_service_id,
-            version=execution.version,
         )
 
 
@@ -350,7 +332,3 @@ class MovedResult(msgspec.Struct, frozen=True, rename="camel"):
 
 class BatchMoveAnswer(BatchAnswer[MovedResult], frozen=True):
     """The outcomes of a batch that moves orders."""
-
-
-def _plain(number: Decimal | None) -> Decimal | None:
-    return None if number is None else plain(number)

@@ -6,7 +6,7 @@ import time
 import uuid
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Self
 
 import msgspec
 from litestar import Controller, Response
@@ -36,12 +36,10 @@ from trade_service.web.dependencies import HttpRequest, Injected, Services, Stre
 from trade_service.web.errors import OVERLOAD_RETRY_AFTER_S, HttpCode, RequestRefused
 from trade_service.web.idempotency import keyed_post
 from trade_service.web.list_queries import MAX_OFFSET, read_filters
-from trade_service.web.rendering import ApiResponse, batch_response, encoded
+from trade_service.web.rendering import ApiResponse, batch_response, encoded, presented
 from trade_service.web.request_parsing import Int32, read_count, read_once
 from trade_service.web.responses import SUBMISSION_MESSAGE, SUBMISSION_STATE, pending_headers
 from trade_service.web.routing import documented, get, header, integer, query
-
-RUNNING, FINISHED = "RUNNING", "FINISHED"
 
 
 class ExecutionsSubmit(msgspec.Struct, rename="camel"):
@@ -94,16 +92,8 @@ class ExecutionsSubmitAnswer(msgspec.Struct, frozen=True, rename="camel"):
     def of(cls, submission_id: str, bulk: BulkSubmitResult) -> "ExecutionsSubmitAnswer":
         """Presents a result; pending executions count as successful, as in a batch of trade orders."""
         successful = bulk.successful + bulk.pending
-        return cls(
-            submission_id,
-            bulk.status,
-            bulk.message,
-            bulk.total_requested,
-            successful,
-            bulk.failed,
-            bulk.pending,
-            [ExecutionResultAnswer.of(result) for result in bulk.results],
-        )
+        results = [ExecutionResultAnswer.of(result) for result in bulk.results]
+        return presented(cls, bulk, submission_id=submission_id, successful=successful, results=results)
 
 
 class ProgressAnswer(msgspec.Struct, frozen=True, rename="camel"):
@@ -118,17 +108,9 @@ class ProgressAnswer(msgspec.Struct, frozen=True, rename="camel"):
     pending: int
 
     @classmethod
-    def of(cls, progress: BulkProgress) -> "ProgressAnswer":
+    def of(cls, progress: BulkProgress, **further: object) -> Self:
         """Presents the progress; pending executions count as neither successful nor failed."""
-        return ProgressAnswer(
-            progress.submission_id,
-            FINISHED if progress.is_finished else RUNNING,
-            progress.created_at,
-            progress.total_requested,
-            progress.successful,
-            progress.failed,
-            progress.pending,
-        )
+        return presented(cls, progress, status="FINISHED" if progress.is_finished else "RUNNING", **further)
 
 
 class SubmissionPagination(msgspec.Struct, frozen=True, rename="camel"):
@@ -159,11 +141,9 @@ class SubmissionAnswer(ProgressAnswer, frozen=True):
         cls, progress: BulkProgress, items: Iterable[BulkItem], offset: int, limit: int
     ) -> "SubmissionAnswer":
         """Presents one page."""
-        return cls(
-            **msgspec.structs.asdict(ProgressAnswer.of(progress)),
-            results=[ExecutionResultAnswer.of(item.result()) for item in items],
-            pagination=SubmissionPagination.of(progress.total_requested, offset, limit),
-        )
+        results = [ExecutionResultAnswer.of(item.result()) for item in items]
+        pagination = SubmissionPagination.of(progress.total_requested, offset, limit)
+        return cls.of(progress, results=results, pagination=pagination)
 
 
 class SubmissionAttemptsAnswer(msgspec.Struct, frozen=True, rename="camel"):

@@ -249,12 +249,12 @@ def _responses(one: Operation, schemas: Schemas) -> Iterator[tuple[str, dict[str
         if links := follow.get(str(status)):
             response["links"] = {name: {"$ref": f"#/components/links/{name}"} for name in links}
         yield str(status), response
-    for status in map(str, one.errors):
+    for error in map(str, one.errors):
         if one.docs.refusal is None:
-            yield status, {"$ref": f"#/components/responses/Error{status}"}
+            yield error, {"$ref": f"#/components/responses/Error{error}"}
         else:
-            content = {**schemas.content(one.docs.refusal), **_error(status)}
-            yield status, _response(status, content=content)
+            content = {**schemas.content(one.docs.refusal), **_error(error)}
+            yield error, _response(error, content=content)
 
 
 def _response(status: str, *headers: str, content: dict[str, Any]) -> dict[str, Any]:
