@@ -14,6 +14,7 @@ from trade_service.execution_service.wire import encode_batch
 from trade_service.submission.clock import SystemClock
 from trade_service.submission.engine_settings import ExecutionServiceSettings
 from trade_service.submission.messages import BatchExecutionRequest, ExecutionRequest
+from trade_service.submission.model import GatewayReply
 
 DEADLINE_S = 10.0
 FOREVER = float("inf")
@@ -147,6 +148,12 @@ def settings(
 def client(base_url: str, **changes: Any) -> ExecutionServiceClient:
     """A client with the real clock, not opened yet."""
     return ExecutionServiceClient(settings(base_url, **changes), SystemClock())
+
+
+async def reply_from(base_url: str, **changes: object) -> GatewayReply:
+    """The reply of a new client to one batch."""
+    async with client(base_url, **changes) as gateway:
+        return await asyncio.wait_for(gateway.submit_batch(batch(), ATTEMPT, FOREVER), DEADLINE_S)
 
 
 def batch(size: int = 3, first_id: int = 101) -> BatchExecutionRequest:

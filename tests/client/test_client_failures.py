@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 import socket
 from collections.abc import AsyncIterator
-from typing import Any
 
 import pytest
 
@@ -19,22 +18,17 @@ from tests.client.raw_server import (
     client,
     closed_port,
     raw_server,
+    reply_from,
 )
 from tests.client.test_reply_interpretation import ALL_CREATED
-from trade_service.submission.clock import SystemClock
 from trade_service.submission.model import GatewayReply, ReplyKind
 
 SHORT_S = 0.1
 
 
-async def _reply(base_url: str, **changes: object) -> GatewayReply:
-    async with client(base_url, **changes) as gateway:
-        return await asyncio.wait_for(gateway.submit_batch(batch(), ATTEMPT, FOREVER), DEADLINE_S)
-
-
 async def _reply_of(script: Script, **changes: object) -> GatewayReply:
     async with raw_server(script) as server:
-        reply = await _reply(server.base_url, **changes)
+        reply = await reply_from(server.base_url, **changes)
         assert server.connections == 1
         return reply
 
@@ -43,7 +37,7 @@ async def _reply_of(script: Script, **changes: object) -> GatewayReply:
 
 
 async def test_nobody_listens() -> None:
-    reply = await _reply(f"http://127.0.0.1:{closed_port()}")
+    reply = await reply_from(f"http://127.0.0.1:{closed_port()}")
     assert (reply.kind, reply.code) == (ReplyKind.NOT_SENT, "DOWNSTREAM_REFUSED_CONNECTION")
 
 
@@ -52,7 +46,7 @@ async def test_the_name_is_unknown(monkeypatch: pytest.MonkeyPatch) -> None:
         raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
 
     monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", unknown)
-    reply = await _reply("http://nowhere.invalid")
+    reply = await reply_from("http://nowhere.invalid")
     assert (reply.kind, reply.code) == (ReplyKind.NOT_SENT, "DOWNSTREAM_NAME_NOT_RESOLVED")
     assert "nowhere.invalid" in reply.message
 
@@ -62,7 +56,7 @@ async def test_the_name_breaks_the_rules_of_names(monkeypatch: pytest.MonkeyPatc
         raise UnicodeError("label empty or too long")
 
     monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", strict)
-    reply = await _reply("http://nowhere.invalid")
+    reply = await reply_from("http://nowhere.invalid")
     assert (reply.kind, reply.code) == (ReplyKind.CONFIGURATION, "DOWNSTREAM_BAD_ADDRESS")
 
 
@@ -84,7 +78,7 @@ async def _full_backlog() -> AsyncIterator[int]:
 @pytest.mark.parametrize("which", ["connect_timeout_s", "total_timeout_s"])
 async def test_no_connection_in_time(which: str) -> None:
     async with _full_backlog() as port:
-        reply = await _reply(f"http://127.0.0.1:{port}", **{which: SHORT_S})
+        reply = await reply_from(f"http://127.0.0.1:{port}", **{which: SHORT_S})
     assert (reply.kind, reply.code) == (ReplyKind.NOT_SENT, "DOWNSTREAM_CONNECT_TIMEOUT")
 
 
@@ -94,7 +88,7 @@ async def test_tls_fails() -> None:
         await talk.hold()
 
     async with raw_server(plain) as server:
-        reply = await _reply(server.base_url.replace("http:", "https:"))
+        reply = await reply_from(server.base_url.replace("http:", "https:"))
     assert (reply.kind, reply.code) == (ReplyKind.NOT_SENT, "DOWNSTREAM_TLS")
 
 
@@ -213,29 +207,11 @@ async def test_a_late_answer_is_lost_and_its_connection_is_reset(
     script: Script, limit: str, code: str, status: int | None, expected: str
 ) -> None:
     async with raw_server(script) as server:
-        reply = await _reply(server.base_url, **{limit: SHORT_S})
+        reply = await reply_from(server.base_url, **{limit: SHORT_S})
         assert (reply.kind, reply.code, reply.http_status) == (ReplyKind.LOST, code, status)
         assert expected in reply.message
         await asyncio.wait_for(server.ended.wait(), DEADLINE_S)
         assert "eof" not in server.endings
-
-
-async def test_bytes_unsent_at_the_time_out_are_never_sent() -> None:
-    """The server reads nothing until the call is over; then it finds a reset, not the rest of the request."""
-    over = asyncio.Event()
-
-    async def deaf(talk: Conversation) -> None:
-        talk.writer.transport.pause_reading()  # type: ignore[attr-defined]
-        await over.wait()
-        talk.writer.transport.resume_reading()  # type: ignore[attr-defined]
-        await talk.hold()
-
-    async with raw_server(deaf) as server:
-        reply = await _reply(server.base_url, total_timeout_s=SHORT_S)
-        over.set()
-        await asyncio.wait_for(server.ended.wait(), DEADLINE_S)
-        assert server.endings == ["reset"]
-    assert (reply.kind, reply.code) == (ReplyKind.LOST, "DOWNSTREAM_TOTAL_TIMEOUT")
 
 
 # --- answers that break HTTP or the bounds ---
@@ -323,99 +299,3 @@ async def test_a_conclusive_status_needs_no_body(status: int, kind: ReplyKind, c
     reply = await _reply_of(script, read_timeout_s=SHORT_S)
     assert (reply.kind, reply.code, reply.http_status) == (kind, code, status)
     assert reply.retry_after_s == (3.0 if status != 400 else None)
-
-
-# --- connections ---
-
-
-async def test_connections_are_used_again() -> None:
-    async with raw_server(answering(201, ALL_CREATED)) as server, client(server.base_url) as gateway:
-        for _ in range(3):
-            assert (await gateway.submit_batch(batch(100), ATTEMPT, FOREVER)).kind is ReplyKind.ANSWERED
-        assert (server.connections, len(server.requests)) == (1, 3)
-
-
-@pytest.mark.skipif(not hasattr(socket, "TCP_USER_TIMEOUT"), reason="the platform has no TCP_USER_TIMEOUT")
-async def test_unacknowledged_bytes_die_with_the_call() -> None:
-    async with (
-        raw_server(answering(201, ALL_CREATED)) as server,
-        client(server.base_url, total_timeout_s=1.5) as gateway,
-    ):
-        await gateway.submit_batch(batch(), ATTEMPT, FOREVER)
-        inside: Any = gateway
-        ((kept, *_),) = inside._session.connector._conns.values()
-        sock = kept[0].transport.get_extra_info("socket")
-        assert sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT) == 1500
-        assert sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
-
-
-async def test_a_post_is_never_sent_again_on_another_connection() -> None:
-    """The server closes on the second request of a kept connection, as a stale connection does."""
-
-    async def once(talk: Conversation) -> None:
-        await talk.request()
-        await talk.answer(201, ALL_CREATED)
-        await talk.request()
-
-    async with raw_server(once) as server, client(server.base_url) as gateway:
-        assert (await gateway.submit_batch(batch(), ATTEMPT, FOREVER)).kind is ReplyKind.ANSWERED
-        reply = await gateway.submit_batch(batch(), ATTEMPT, FOREVER)
-        assert (server.connections, len(server.requests)) == (1, 2)
-    assert (reply.kind, reply.code) == (ReplyKind.LOST, "DOWNSTREAM_CONNECTION_LOST")
-
-
-async def test_cancellation_passes_on_and_the_connection_is_reset() -> None:
-    arrived = asyncio.Event()
-
-    async def silent(talk: Conversation) -> None:
-        await talk.request()
-        arrived.set()
-        await talk.hold()
-
-    async with raw_server(silent) as server, client(server.base_url) as gateway:
-        call = asyncio.create_task(gateway.submit_batch(batch(), ATTEMPT, FOREVER))
-        await asyncio.wait_for(arrived.wait(), DEADLINE_S)
-        call.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await call
-        await asyncio.wait_for(server.ended.wait(), DEADLINE_S)
-        assert server.endings == ["reset"]
-
-
-async def test_an_unopened_client_raises() -> None:
-    gateway = client("http://127.0.0.1:1")
-    with pytest.raises(RuntimeError, match="async with"):
-        await gateway.submit_batch(batch(), ATTEMPT, FOREVER)
-    with pytest.raises(RuntimeError, match="async with"):
-        await gateway.list_newest(0, 1)
-
-
-async def test_the_same_on_uvloop() -> None:
-    """The loop of production: an answer, a time-out with its reset, a lease that has passed."""
-    uvloop = pytest.importorskip("uvloop")
-
-    async def script(talk: Conversation) -> None:
-        await talk.request()
-        await talk.answer(201, ALL_CREATED)
-        await talk.request()
-        await talk.hold()
-
-    async def calls(base_url: str) -> list[GatewayReply]:
-        async with client(base_url, read_timeout_s=SHORT_S) as gateway:
-            expired = SystemClock().monotonic()
-            return [
-                await gateway.submit_batch(batch(100), ATTEMPT, FOREVER),
-                await gateway.submit_batch(batch(100), ATTEMPT, FOREVER),
-                await gateway.submit_batch(batch(100), ATTEMPT, expired),
-            ]
-
-    def run(base_url: str) -> list[GatewayReply]:
-        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            return runner.run(calls(base_url))
-
-    async with raw_server(script) as server:
-        replies = await asyncio.to_thread(run, server.base_url)
-        await asyncio.wait_for(server.ended.wait(), DEADLINE_S)
-        assert server.endings == ["reset"]
-        assert len(server.requests) == 2
-    assert [reply.code for reply in replies] == ["OK", "DOWNSTREAM_READ_TIMEOUT", "LEASE_PASSED"]

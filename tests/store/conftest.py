@@ -1,4 +1,4 @@
-"""Data folders of the embedded PostgreSQL, and other processes that use them."""
+"""The stores of orders and executions on a database of their own; data folders of the embedded PostgreSQL."""
 
 import shutil
 import tempfile
@@ -10,8 +10,14 @@ import pytest
 
 from tests.support.embedded import OtherUser, alive, copied, run
 from tests.support.leftovers import quick_disk
+from tests.support.trading import OWNER
+from trade_service.domain.reference import ReferenceData
+from trade_service.store.database import Database
 from trade_service.store.embedded import EmbeddedPostgres
 from trade_service.store.embedded_binaries import Account
+from trade_service.store.execution_reads import PostgresExecutionReads
+from trade_service.store.order_store import PostgresOrderStore
+from trade_service.store.reference_store import PostgresReferenceReads
 
 
 @pytest.fixture(scope="module")
@@ -55,3 +61,18 @@ async def other_user() -> AsyncIterator[Callable[..., OtherUser]]:
     for user in started:
         if user.process.poll() is None:
             user.kill()
+
+
+@pytest.fixture
+async def reference(database: Database) -> ReferenceData:
+    return await PostgresReferenceReads(database).load()
+
+
+@pytest.fixture
+def store(database: Database) -> PostgresOrderStore:
+    return PostgresOrderStore(database, OWNER)
+
+
+@pytest.fixture
+def reads(database: Database) -> PostgresExecutionReads:
+    return PostgresExecutionReads(database, OWNER, 60_000)

@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 
-from tests.store.test_query_plans import HOT, MODES, MOST_TOUCHED, ORDERS
+from tests.store.statement_cases import HOT, ORDERS
+from tests.store.test_query_plans import MODES, MOST_TOUCHED
 from tests.support.database import TestServer
 from tests.support.plans import Plan, Probe, connected, store_statements
 from tests.support.trading import run_sql

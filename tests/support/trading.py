@@ -11,6 +11,7 @@ import msgspec
 
 from tests.support.gateway import FakeGateway
 from tests.support.heart import SETTLE_MS, Heart, beating
+from trade_service.domain.errors import DomainError
 from trade_service.domain.orders import NewTradeOrder, Submission, TradeOrder
 from trade_service.store.database import Database, Session
 from trade_service.store.execution_reads import PostgresExecutionReads
@@ -21,7 +22,7 @@ from trade_service.store.statements import Statement
 from trade_service.submission.clock import SystemClock
 from trade_service.trading.editors import Editors, ExecutionEditor, ReferenceEditor, TradeOrderEditor
 from trade_service.trading.execution_use_cases import ExecutionService
-from trade_service.trading.model import ExecutionView, SubmittedOrder
+from trade_service.trading.model import ExecutionView, StoredExecution, SubmittedOrder
 from trade_service.trading.reference import ReferenceCache
 from trade_service.trading.trade_orders import TradeOrderService
 
@@ -51,6 +52,17 @@ class Desk(msgspec.Struct):
         return await self.orders.create_orders_bulk(
             [new_order(first + i, quantity, order_type, security) for i in range(count)]
         )
+
+
+def ticket() -> str:
+    """The id of a new queued attempt."""
+    return SystemClock().new_attempt_id()
+
+
+def written(answers: Sequence[StoredExecution | DomainError]) -> list[StoredExecution]:
+    """The executions that were written: all of them."""
+    assert all(isinstance(answer, StoredExecution) for answer in answers), answers
+    return [answer for answer in answers if isinstance(answer, StoredExecution)]
 
 
 def new_order(
