@@ -8,7 +8,7 @@ from tests.behaviour.ledger import Ledger, attempt_row, evidence, execution, fre
 from tests.support.attempts import RECOVERED, claimed, closing, new_attempt
 from trade_service.domain.errors import NotFound, NotRequeueable, QuantityExceeded
 from trade_service.domain.executions import QUANTITY_RETURNED, SubmissionState
-from trade_service.trading.requeueing import Requeue, Requeued, RequeueFilter, plan_requeue
+from trade_service.trading.requeueing import Requeue, Requeued, RequeueFilter
 
 _S = SubmissionState
 ALL_SENT, ALL_BACK = (Decimal(10), True), (Decimal(0), False)
@@ -23,7 +23,7 @@ async def ended(ledger: Ledger, ids: list[int], floor_id: int = 7, state: str = 
 
 
 async def requeued(ledger: Ledger, *ids: int, requeue: Requeue = ANN) -> list[Requeued]:
-    return await ledger.operators.requeue(ids, requeue, plan_requeue)
+    return await ledger.operators.requeue(ids, requeue)
 
 
 @pytest.mark.parametrize("state", sorted(QUANTITY_RETURNED))

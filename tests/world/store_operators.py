@@ -27,7 +27,7 @@ from trade_service.submission.model import (
     ReplyKind,
 )
 from trade_service.trading.operating import History, Unknowns
-from trade_service.trading.requeueing import Ended, Plan, Requeue, Requeued, RequeueFilter
+from trade_service.trading.requeueing import Ended, Requeue, Requeued, RequeueFilter, plan_requeue
 
 _S = SubmissionState
 
@@ -119,11 +119,11 @@ class MemoryOperatorStore:
         found = [one for one in map(self._ended, self._books.executions.values()) if _matches(one, wanted)]
         return sorted(one.execution_id for one in found)[:limit]
 
-    async def requeue(self, execution_ids: Sequence[int], requeue: Requeue, plan: Plan) -> list[Requeued]:
+    async def requeue(self, execution_ids: Sequence[int], requeue: Requeue) -> list[Requeued]:
         """See OperatorStore."""
         books = self._books
         known = [books.executions[i] for i in sorted(set(execution_ids)) if i in books.executions]
-        decided = plan([self._ended(row) for row in known], dict(books.orders))
+        decided = plan_requeue([self._ended(row) for row in known], dict(books.orders))
         again = [books.executions[one.execution_id] for one in decided.results if one.error is None]
         if not requeue.dry_run:
             for floor in sorted({self._first_floor(row) for row in again}):

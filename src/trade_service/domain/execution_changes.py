@@ -15,8 +15,16 @@ from trade_service.domain.errors import AlreadySent, InFlight, InUse, InvalidInp
 from trade_service.domain.executions import OPEN, QUANTITY_RETURNED, Execution, SubmissionState
 from trade_service.domain.fields import checked_instant, database_int
 from trade_service.domain.money import ZERO, checked, not_negative, positive
-from trade_service.domain.orders import NewTradeOrder, TradeOrder, is_submitted, returned, spelled_type, taken
-from trade_service.domain.reference import STATUS_NEW, WITHDRAWN_STATUSES
+from trade_service.domain.orders import (
+    NewTradeOrder,
+    TradeOrder,
+    is_submitted,
+    returned,
+    spelled_type,
+    taken,
+    trade_type_of,
+)
+from trade_service.domain.reference import STATUS_NEW, WITHDRAWN_STATUSES, ReferenceData
 
 UNSENT_STATUSES = WITHDRAWN_STATUSES | {STATUS_NEW}
 """Statuses of executions that were never sent; all others result from trading."""
@@ -77,6 +85,14 @@ def checked_values(values: ExecutionValues) -> ExecutionValues:
     if values.execution_timestamp is not None:
         checked_instant(values.execution_timestamp, "executionTimestamp")
     return values
+
+
+def with_trade_type(values: ExecutionValues, order: TradeOrder, reference: ReferenceData) -> ExecutionValues:
+    """The values of a new execution, with the order's trade type as the default."""
+    if values.trade_type_id is not None:
+        return values
+    trade_type = reference.trade_types_by_name.get(trade_type_of(order))
+    return msgspec.structs.replace(values, trade_type_id=None if trade_type is None else trade_type.id)
 
 
 def state_of_new(values: ExecutionValues, status: str) -> SubmissionState:

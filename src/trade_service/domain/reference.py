@@ -146,7 +146,7 @@ def needs_unused(
     return values is None or not kind.renamed_in_use
 
 
-def in_use(kind: ReferenceKind, old: Reference, user: str, user_id: int, deleted: bool) -> InUse:
+def in_use(kind: ReferenceKind, old: Reference, user: str, user_id: int, *, deleted: bool) -> InUse:
     """The error that names one row, `user` `user_id`, that refers to `old`."""
     ruled = "cannot be deleted" if deleted else f"must keep its abbreviation, {old.abbreviation!r}"
     return InUse(

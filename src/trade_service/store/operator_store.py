@@ -26,7 +26,14 @@ from trade_service.submission.manual_resolution import (
 from trade_service.submission.model import AttemptId
 from trade_service.submission.ports import Clock
 from trade_service.trading.operating import AttemptHistory, Evidence, Found, History, Unknowns
-from trade_service.trading.requeueing import Ended, Plan, Requeue, Requeued, RequeueFilter, RequeuePlan
+from trade_service.trading.requeueing import (
+    Ended,
+    Requeue,
+    Requeued,
+    RequeueFilter,
+    RequeuePlan,
+    plan_requeue,
+)
 
 SQL = load("operator")
 REQUEUE_SIZE = 100
@@ -106,7 +113,7 @@ class PostgresOperatorStore:
             )
         return [execution_id for (execution_id,) in rows]
 
-    async def requeue(self, execution_ids: Sequence[int], requeue: Requeue, plan: Plan) -> list[Requeued]:
+    async def requeue(self, execution_ids: Sequence[int], requeue: Requeue) -> list[Requeued]:
         ids = sorted({execution_id for execution_id in execution_ids if is_possible_id(execution_id)})
         async with self._database.transaction(scans=True) as session:
             firsts = {row[0]: _First(*row[1:]) for row in await session.fetch(SQL["first_attempts"], ids=ids)}
@@ -118,7 +125,7 @@ class PostgresOperatorStore:
                     SQL["ended"], ids=ids, status_new_name=STATUS_NEW
                 )
             ]
-            decided = plan(ended, await lock_orders(session, [one.trade_order_id for one in ended]))
+            decided = plan_requeue(ended, await lock_orders(session, [one.trade_order_id for one in ended]))
             again = [one.execution_id for one in decided.results if one.error is None]
             if again and not requeue.dry_run:
                 entries = self._entries(again, firsts)

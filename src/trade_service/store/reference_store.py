@@ -1,6 +1,6 @@
 """Reference data: read in one statement, changed in one transaction per change."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable
 from typing import TypeVar
 
 import asyncpg
@@ -20,6 +20,8 @@ from trade_service.domain.reference import (
     ReferenceValues,
     TradeType,
     in_use,
+    needs_unused,
+    refuse_taken,
 )
 from trade_service.store.database import Database, Session
 from trade_service.store.request_key_store import keyed_transaction
@@ -63,11 +65,9 @@ class PostgresReferenceChanges:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def create(
-        self, kind: ReferenceKind, values: ReferenceValues, decide: Callable[[Sequence[Reference]], None]
-    ) -> Reference:
+    async def create(self, kind: ReferenceKind, values: ReferenceValues) -> Reference:
         async with keyed_transaction(self._database) as (session, making):
-            decide(await _rows_in_turn(session, kind))
+            refuse_taken(kind, values, await _rows_in_turn(session, kind))
             statement = SQL[f"insert_{_table(kind)}"]
             (row,) = await session.fetch(statement, abbreviation=values.abbreviation, text=values.text)
             created = kind.shape(*row)
@@ -75,18 +75,10 @@ class PostgresReferenceChanges:
         return created
 
     async def update(
-        self,
-        kind: ReferenceKind,
-        identity: int,
-        version: int,
-        values: ReferenceValues,
-        decide: Callable[[Reference, Sequence[Reference]], bool],
+        self, kind: ReferenceKind, identity: int, version: int, values: ReferenceValues
     ) -> Reference:
         async with self._database.transaction(scans=True) as session:
-            rows = await _rows_in_turn(session, kind)
-            old = _find(kind, rows, identity, version)
-            if decide(old, rows):
-                await _refuse_used(session, kind, old, deleted=False)
+            await _check_change(session, kind, identity, version, values)
             (row,) = await session.fetch(
                 SQL[f"update_{_table(kind)}"],
                 id=identity,
@@ -95,18 +87,9 @@ class PostgresReferenceChanges:
             )
             return kind.shape(*row)
 
-    async def delete(
-        self,
-        kind: ReferenceKind,
-        identity: int,
-        version: int,
-        decide: Callable[[Reference, Sequence[Reference]], bool],
-    ) -> None:
+    async def delete(self, kind: ReferenceKind, identity: int, version: int) -> None:
         async with self._database.transaction(scans=True) as session:
-            rows = await _rows_in_turn(session, kind)
-            old = _find(kind, rows, identity, version)
-            if decide(old, rows):
-                await _refuse_used(session, kind, old, deleted=True)
+            await _check_change(session, kind, identity, version, None)
             await session.execute(SQL[f"delete_{_table(kind)}"], id=identity)
 
 
@@ -120,19 +103,23 @@ async def _rows_in_turn(session: Session, kind: ReferenceKind) -> list[Reference
     return [kind.shape(*row) for row in await session.fetch(SQL[f"rows_{_table(kind)}"])]
 
 
-def _find(kind: ReferenceKind, rows: Sequence[Reference], identity: int, version: int) -> Reference:
-    row = next((row for row in rows if row.id == identity), None)
-    if row is None:
+async def _check_change(
+    session: Session, kind: ReferenceKind, identity: int, version: int, values: ReferenceValues | None
+) -> None:
+    """Raises unless the row may be changed into `values` (None: deleted).
+
+    If a row that points to it would forbid that, none does, and none can before this transaction ends.
+    """
+    rows = await _rows_in_turn(session, kind)
+    old = next((row for row in rows if row.id == identity), None)
+    if old is None:
         raise NotFound.of(kind.thing, identity)
-    if row.version != version:
-        raise VersionConflict.of(kind.thing, identity, version, row.version)
-    return row
-
-
-async def _refuse_used(session: Session, kind: ReferenceKind, old: Reference, *, deleted: bool) -> None:
-    """Raises InUse when a row points to `old`; otherwise none can before this transaction ends."""
+    if old.version != version:
+        raise VersionConflict.of(kind.thing, identity, version, old.version)
+    if not needs_unused(kind, old, values, rows):
+        return
     await session.fetch(SQL[f"lock_out_{_table(kind)}"], id=old.id)
     row = await session.fetch_row(SQL[f"users_{_table(kind)}"], id=old.id)
     for user, user_id in () if row is None else row.items():
         if user_id is not None:
-            raise in_use(kind, old, user.replace("_", " "), user_id, deleted)
+            raise in_use(kind, old, user.replace("_", " "), user_id, deleted=values is None)

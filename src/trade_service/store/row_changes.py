@@ -3,26 +3,35 @@
 Not the submission path: rows are locked, rules decide what is written, and only then is it written.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import asyncpg
 import msgspec
 
 from trade_service.domain.errors import AlreadyExists, InUse, NotFound, VersionConflict
-from trade_service.domain.execution_changes import ExecutionValues, OrderUse
-from trade_service.domain.executions import Execution
+from trade_service.domain.execution_changes import (
+    ExecutionValues,
+    OrderUse,
+    changed_execution,
+    changed_order,
+    orders_after,
+    refuse_deletion,
+    refuse_order_deletion,
+    state_of_new,
+    with_trade_type,
+)
+from trade_service.domain.executions import Execution, SubmissionState
 from trade_service.domain.fields import is_possible_id
 from trade_service.domain.money import ZERO
-from trade_service.domain.orders import TradeOrder
-from trade_service.domain.reference import STATUS_NEW
+from trade_service.domain.orders import NewTradeOrder, TradeOrder, taken
+from trade_service.domain.reference import STATUS_NEW, ReferenceData
 from trade_service.store.database import Database, Session
 from trade_service.store.execution_reads import to_execution, to_order
 from trade_service.store.order_store import lock_orders, stale_references
 from trade_service.store.request_key_store import keyed_transaction
 from trade_service.store.statements import load
-from trade_service.trading.model import Addition, StoredExecution
-from trade_service.trading.ports import Change, Decide
+from trade_service.trading.model import StoredExecution
 from trade_service.trading.request_keys import Created
 
 SQL = load("changes")
@@ -34,12 +43,10 @@ class PostgresOrderChanges:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def update(
-        self, trade_order_id: int, version: int, decide: Callable[[TradeOrder, OrderUse], TradeOrder]
-    ) -> TradeOrder:
+    async def update(self, trade_order_id: int, version: int, values: NewTradeOrder) -> TradeOrder:
         async with self._database.transaction() as session:
             order = await _lock_order(session, trade_order_id, version)
-            new = decide(order, await _use_of(session, trade_order_id))
+            new = changed_order(order, values, await _use_of(session, trade_order_id))
             try:
                 with stale_references():
                     (row,) = await session.fetch(SQL["update_order"], **msgspec.structs.asdict(new))
@@ -58,12 +65,10 @@ class PostgresOrderChanges:
                 orders |= {order.id: order for order in map(to_order, rows)}
         return list(orders.values())
 
-    async def delete(
-        self, trade_order_id: int, version: int, decide: Callable[[TradeOrder, OrderUse], None]
-    ) -> None:
+    async def delete(self, trade_order_id: int, version: int) -> None:
         async with self._database.transaction() as session:
             order = await _lock_order(session, trade_order_id, version)
-            decide(order, await _use_of(session, trade_order_id))
+            refuse_order_deletion(order, await _use_of(session, trade_order_id))
             try:
                 await session.execute(SQL["delete_order"], id=trade_order_id)
             except asyncpg.ForeignKeyViolationError as error:
@@ -77,36 +82,38 @@ class PostgresExecutionChanges:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def create(self, values: ExecutionValues, decide: Decide) -> StoredExecution:
+    async def create(self, values: ExecutionValues, reference: ReferenceData) -> StoredExecution:
+        state = state_of_new(values, reference.statuses[values.execution_status_id].abbreviation)
         with stale_references():
             async with keyed_transaction(self._database) as (session, making):
-                orders = await _lock_orders_of(session, values.trade_order_id)
-                addition = decide(orders[values.trade_order_id])
-                execution = await _insert(session, addition)
-                orders = await _write_quantities(session, addition.order)
+                order = (await _lock_orders_of(session, values.trade_order_id))[values.trade_order_id]
+                after = taken(order, values.quantity_ordered, "quantityOrdered")
+                execution = await _insert(session, with_trade_type(values, order, reference), state)
+                orders = await _write_quantities(session, [after])
                 making.created = Created((execution.id,))
-        return StoredExecution(execution, orders[addition.order.id])
+        return StoredExecution(execution, orders[order.id])
 
     async def update(
-        self, execution_id: int, version: int, trade_order_id: int, decide: Change
+        self, execution_id: int, version: int, values: ExecutionValues, reference: ReferenceData
     ) -> StoredExecution:
+        status = reference.statuses[values.execution_status_id].abbreviation
         with stale_references():
             async with self._database.transaction() as session:
                 old = await _lock_execution(session, execution_id, version)
-                orders = await _lock_orders_of(session, old.trade_order_id, trade_order_id)
-                changed = decide(old, orders)
-                new = changed.execution
-                assert new is not None
+                orders = await _lock_orders_of(session, old.trade_order_id, values.trade_order_id)
+                new = changed_execution(old, values, status)
+                after = orders_after(old, new, orders)
                 written = await session.fetch_value(SQL["update_execution"], **msgspec.structs.asdict(new))
-                orders |= await _write_quantities(session, *changed.orders)
+                orders |= await _write_quantities(session, after)
         return StoredExecution(msgspec.structs.replace(new, version=written), orders[new.trade_order_id])
 
-    async def delete(self, execution_id: int, version: int, decide: Change) -> None:
+    async def delete(self, execution_id: int, version: int) -> None:
         async with self._database.transaction() as session:
             old = await _lock_execution(session, execution_id, version)
-            changed = decide(old, await _lock_orders_of(session, old.trade_order_id))
+            orders = await _lock_orders_of(session, old.trade_order_id)
+            refuse_deletion(old)
             await session.execute(SQL["delete_execution"], id=execution_id)
-            await _write_quantities(session, *changed.orders)
+            await _write_quantities(session, orders_after(old, None, orders))
 
 
 async def _lock_orders(session: Session, trade_order_ids: Sequence[int]) -> dict[int, TradeOrder]:
@@ -150,19 +157,18 @@ async def _lock_execution(session: Session, execution_id: int, version: int) -> 
     raise NotFound.of("execution", execution_id)
 
 
-async def _insert(session: Session, addition: Addition) -> Execution:
+async def _insert(session: Session, values: ExecutionValues, state: SubmissionState) -> Execution:
     """Writes an execution; what the database adds to it is its id, version and, unless given, timestamp."""
-    values: dict[str, Any] = msgspec.structs.asdict(addition.values)
-    values |= {
-        "quantity_placed": addition.values.quantity_placed or ZERO,
-        "quantity_filled": addition.values.quantity_filled or ZERO,
-        "submission_state": addition.state,
+    columns: dict[str, Any] = msgspec.structs.asdict(values) | {
+        "quantity_placed": values.quantity_placed or ZERO,
+        "quantity_filled": values.quantity_filled or ZERO,
+        "submission_state": state,
     }
-    (row,) = await session.fetch(SQL["insert_execution"], **values)
-    return Execution(**(values | dict(row)))
+    (row,) = await session.fetch(SQL["insert_execution"], **columns)
+    return Execution(**(columns | dict(row)))
 
 
-async def _write_quantities(session: Session, *orders: TradeOrder) -> dict[int, TradeOrder]:
+async def _write_quantities(session: Session, orders: Sequence[TradeOrder]) -> dict[int, TradeOrder]:
     """Writes the quantities sent; returns the orders with their new versions."""
     if not orders:
         return {}

@@ -1,24 +1,14 @@
 """Use cases by which clients change single rows: executions, trade orders and reference data."""
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import msgspec
 import structlog
 
 from trade_service.domain.errors import InvalidInput, NotFound
-from trade_service.domain.execution_changes import (
-    ExecutionValues,
-    changed_execution,
-    changed_order,
-    checked_values,
-    orders_after,
-    refuse_deletion,
-    refuse_order_deletion,
-    state_of_new,
-)
-from trade_service.domain.executions import Execution
+from trade_service.domain.execution_changes import ExecutionValues, checked_values
 from trade_service.domain.fields import check_count, visible
-from trade_service.domain.orders import NewTradeOrder, TradeOrder, checked_order, taken, trade_type_of
+from trade_service.domain.orders import NewTradeOrder, TradeOrder, checked_order
 from trade_service.domain.reference import (
     BLOTTER,
     DESTINATION,
@@ -30,11 +20,9 @@ from trade_service.domain.reference import (
     ReferenceKind,
     ReferenceValues,
     checked_reference,
-    needs_unused,
-    refuse_taken,
 )
 from trade_service.submission.ports import StoreUnavailable
-from trade_service.trading.model import Addition, Changed, ExecutionView, StoredExecution
+from trade_service.trading.model import ExecutionView, StoredExecution
 from trade_service.trading.ports import ExecutionChanges, OrderChanges, ReferenceChanges
 from trade_service.trading.reference import ReferenceCache, views_of, written_by
 
@@ -57,16 +45,7 @@ class ExecutionEditor:
         One with a service id, a quantity placed or filled, or a trading status was sent before: it counts as
         accepted and is never sent. Raises InvalidInput, QuantityExceeded, and NotFound for a missing reference.
         """
-
-        async def create(reference: ReferenceData, status: str) -> StoredExecution:
-            def decide(order: TradeOrder) -> Addition:
-                after = taken(order, values.quantity_ordered, "quantityOrdered")
-                written = _with_trade_type(reference, values, order)
-                return Addition(written, state_of_new(values, status), after)
-
-            return await self._changes.create(values, decide)
-
-        return await self._written(create, values)
+        return await self._write(None, 0, values)
 
     async def update_execution(
         self, execution_id: int, version: int, values: ExecutionValues
@@ -77,40 +56,26 @@ class ExecutionEditor:
         VersionConflict, InvalidInput, QuantityExceeded, InFlight, and AlreadySent for another value of a field
         that was sent.
         """
-
-        async def update(_: ReferenceData, status: str) -> StoredExecution:
-            def decide(old: Execution, orders: Mapping[int, TradeOrder]) -> Changed:
-                new = changed_execution(old, values, status)
-                return Changed(new, tuple(orders_after(old, new, orders)))
-
-            return await self._changes.update(execution_id, version, values.trade_order_id, decide)
-
-        return await self._written(update, values)
+        return await self._write(execution_id, version, values)
 
     async def delete_execution(self, execution_id: int, version: int) -> None:
         """Deletes an execution that was not sent, and returns its quantity to its order.
 
         Raises NotFound, VersionConflict, InFlight, AlreadySent.
         """
+        await self._changes.delete(execution_id, version)
 
-        def decide(old: Execution, orders: Mapping[int, TradeOrder]) -> Changed:
-            refuse_deletion(old)
-            return Changed(None, tuple(orders_after(old, None, orders)))
-
-        await self._changes.delete(execution_id, version, decide)
-
-    async def _written(
-        self, write: Callable[[ReferenceData, str], Awaitable[StoredExecution]], values: ExecutionValues
-    ) -> ExecutionView:
-        """Has checked values written; `write` gets the abbreviation of their status as well."""
+    async def _write(self, execution_id: int | None, version: int, values: ExecutionValues) -> ExecutionView:
         checked_values(values)
 
-        async def write_known(reference: ReferenceData) -> StoredExecution:
+        async def write(reference: ReferenceData) -> StoredExecution:
             if (unknown := _unknown(reference, values)) is not None:
                 raise unknown
-            return await write(reference, reference.statuses[values.execution_status_id].abbreviation)
+            if execution_id is None:
+                return await self._changes.create(values, reference)
+            return await self._changes.update(execution_id, version, values, reference)
 
-        stored = await written_by(self._references, lambda data: _unknown(data, values) is None, write_known)
+        stored = await written_by(self._references, lambda data: _unknown(data, values) is None, write)
         return (await views_of(self._references, [stored]))[0]
 
 
@@ -125,14 +90,6 @@ def _unknown(reference: ReferenceData, values: ExecutionValues) -> NotFound | No
         if identity is not None and identity not in known:
             return NotFound.in_field(field, thing, identity)
     return None
-
-
-def _with_trade_type(reference: ReferenceData, values: ExecutionValues, order: TradeOrder) -> ExecutionValues:
-    """The values, with the order's trade type as the default."""
-    if values.trade_type_id is not None:
-        return values
-    trade_type = reference.trade_types_by_name.get(trade_type_of(order))
-    return msgspec.structs.replace(values, trade_type_id=None if trade_type is None else trade_type.id)
 
 
 class TradeOrderEditor:
@@ -157,9 +114,7 @@ class TradeOrderEditor:
         async def update(reference: ReferenceData) -> tuple[TradeOrder, Blotter | None]:
             if blotter_id is not None and blotter_id not in reference.blotters:
                 raise NotFound.in_field("blotterId", "blotter", blotter_id)
-            order = await self._changes.update(
-                trade_order_id, version, lambda old, use: changed_order(old, values, use)
-            )
+            order = await self._changes.update(trade_order_id, version, values)
             return order, None if blotter_id is None else reference.blotters[blotter_id]
 
         return await written_by(
@@ -189,7 +144,7 @@ class TradeOrderEditor:
 
     async def delete_order(self, trade_order_id: int, version: int) -> None:
         """Deletes an order without executions. Raises NotFound, VersionConflict, InFlight, InUse."""
-        await self._changes.delete(trade_order_id, version, refuse_order_deletion)
+        await self._changes.delete(trade_order_id, version)
 
 
 def _check_ids(trade_order_ids: Sequence[int]) -> None:
@@ -234,8 +189,7 @@ class ReferenceEditor:
 
     async def create(self, kind: ReferenceKind, values: ReferenceValues) -> Reference:
         """Creates a row. Raises InvalidInput, and AlreadyExists for a taken abbreviation."""
-        wanted = checked_reference(kind, values)
-        created = await self._changes.create(kind, wanted, lambda rows: refuse_taken(kind, wanted, rows))
+        created = await self._changes.create(kind, checked_reference(kind, values))
         await self._refresh()
         return created
 
@@ -247,18 +201,13 @@ class ReferenceEditor:
         Raises InvalidInput, NotFound, VersionConflict, AlreadyExists, and InUse for another abbreviation of a row
         that the service requires or that executions refer to.
         """
-        wanted = checked_reference(kind, values)
-        updated = await self._changes.update(
-            kind, identity, version, wanted, lambda old, rows: needs_unused(kind, old, wanted, rows)
-        )
+        updated = await self._changes.update(kind, identity, version, checked_reference(kind, values))
         await self._refresh()
         return updated
 
     async def delete(self, kind: ReferenceKind, identity: int, version: int) -> None:
         """Deletes a row. Raises NotFound, VersionConflict, and InUse while anything refers to it."""
-        await self._changes.delete(
-            kind, identity, version, lambda old, rows: needs_unused(kind, old, None, rows)
-        )
+        await self._changes.delete(kind, identity, version)
         await self._refresh()
 
     async def _refresh(self) -> None:

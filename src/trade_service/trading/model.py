@@ -3,7 +3,6 @@
 import msgspec
 
 from trade_service.domain.errors import DomainError
-from trade_service.domain.execution_changes import ExecutionValues
 from trade_service.domain.executions import Execution, NewExecution, SubmissionState
 from trade_service.domain.orders import NewTradeOrder, TradeOrder
 from trade_service.domain.reference import Blotter, Destination, ExecutionStatus, TradeType
@@ -29,21 +28,6 @@ class ClaimedSlices(msgspec.Struct, frozen=True):
 
     slices: tuple[StoredExecution, ...]
     claim: Claim
-
-
-class Addition(msgspec.Struct, frozen=True):
-    """An execution that a client creates directly, and its order afterwards."""
-
-    values: ExecutionValues
-    state: SubmissionState
-    order: TradeOrder
-
-
-class Changed(msgspec.Struct, frozen=True):
-    """An execution as it is to be (None: deleted), and the orders whose quantity sent changes with it."""
-
-    execution: Execution | None
-    orders: tuple[TradeOrder, ...]
 
 
 class Filled(msgspec.Struct, frozen=True):

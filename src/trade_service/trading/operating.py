@@ -26,12 +26,10 @@ from trade_service.submission.model import AttemptId
 from trade_service.submission.ports import Ledger
 from trade_service.trading.requeueing import (
     MAX_REQUEUE,
-    Plan,
     Requeue,
     Requeued,
     RequeueFilter,
     checked_filter,
-    plan_requeue,
 )
 
 MAX_LISTED = 1000
@@ -156,12 +154,12 @@ class OperatorStore(Protocol):
         """Ids of matching executions that ended without acceptance, ascending."""
         ...
 
-    async def requeue(self, execution_ids: Sequence[int], requeue: Requeue, plan: Plan) -> list[Requeued]:
+    async def requeue(self, execution_ids: Sequence[int], requeue: Requeue) -> list[Requeued]:
         """Requeues executions in one transaction: each is reconciled from its first attempt's floor, then sent.
 
-        Locks executions and orders, calls `plan`, takes the quantities again and makes the executions `unknown`
-        under new journal entries with fresh budgets. A dry run writes nothing. Returns one result for each id,
-        in id order, those that do not exist last.
+        Locks executions and orders, decides by `plan_requeue`, takes the quantities again and makes the executions
+        `unknown` under new journal entries with fresh budgets. A dry run writes nothing. Returns one result for
+        each id, in id order, those that do not exist last.
         """
         ...
 
@@ -251,7 +249,7 @@ class OperatorService:
         """
         check_words(requeue.actor, requeue.reason)
         check_count(len(execution_ids), "executionIds", MAX_REQUEUE, "done")
-        results = await self._store.requeue(execution_ids, requeue, plan_requeue)
+        results = await self._store.requeue(execution_ids, requeue)
         if not requeue.dry_run:
             self.on_open(0)
         return results

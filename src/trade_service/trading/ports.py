@@ -1,20 +1,17 @@
 """What the use cases need from a store. Every method may raise StoreUnavailable."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from decimal import Decimal
 from typing import Protocol
 
 from trade_service.domain.errors import DomainError
-from trade_service.domain.execution_changes import ExecutionValues, OrderUse
-from trade_service.domain.executions import Execution
+from trade_service.domain.execution_changes import ExecutionValues
 from trade_service.domain.orders import NewTradeOrder, Submission, TradeOrder
 from trade_service.domain.reference import Reference, ReferenceData, ReferenceKind, ReferenceValues
 from trade_service.submission.model import AttemptId, NewAttempt
 from trade_service.submission.ports import StoreUnavailable
 from trade_service.trading.model import (
-    Addition,
     BlotterLine,
-    Changed,
     ClaimedSlices,
     Filled,
     PlacedLine,
@@ -24,12 +21,6 @@ from trade_service.trading.model import (
 
 SliceOrder = Callable[[TradeOrder, Submission], Slice]
 """Decides, from the locked order, what a submission makes of it; raises a DomainError to refuse."""
-
-Change = Callable[[Execution, Mapping[int, TradeOrder]], Changed]
-"""Decides, from the locked execution and the locked orders by id, what to write; raises a DomainError."""
-
-Decide = Callable[[TradeOrder], Addition]
-"""Decides, from the locked order, which execution to write; raises a DomainError."""
 
 
 class StaleReference(StoreUnavailable):
@@ -137,32 +128,31 @@ class ExecutionReads(Protocol):
 class ExecutionChanges(Protocol):
     """Executions that clients change directly, with the quantity that they take from their orders.
 
-    Every method is one transaction that locks the execution, then its orders in id order, and asks `decide` what
-    to write. What writes may raise StaleReference, and NotFound for an order that does not exist.
+    Every method is one transaction that locks the execution, then its orders in id order, and writes what the
+    rules (`domain.execution_changes`) make of them. What writes may raise StaleReference, and NotFound for an
+    order that does not exist.
     """
 
-    async def create(self, values: ExecutionValues, decide: Decide) -> StoredExecution:
+    async def create(self, values: ExecutionValues, reference: ReferenceData) -> StoredExecution:
         """Inserts an execution of the order that `values` name."""
         ...
 
     async def update(
-        self, execution_id: int, version: int, trade_order_id: int, decide: Change
+        self, execution_id: int, version: int, values: ExecutionValues, reference: ReferenceData
     ) -> StoredExecution:
-        """Changes an execution, which then is of that order. Raises NotFound, VersionConflict."""
+        """Changes an execution. Raises NotFound, VersionConflict."""
         ...
 
-    async def delete(self, execution_id: int, version: int, decide: Change) -> None:
+    async def delete(self, execution_id: int, version: int) -> None:
         """Deletes an execution. Raises NotFound, VersionConflict."""
         ...
 
 
 class OrderChanges(Protocol):
-    """Trade orders that clients change directly: one transaction each, on the locked order."""
+    """Trade orders that clients change directly: one transaction each, by the rules, on the locked order."""
 
-    async def update(
-        self, trade_order_id: int, version: int, decide: Callable[[TradeOrder, OrderUse], TradeOrder]
-    ) -> TradeOrder:
-        """Writes the order that `decide` returns, with the next version.
+    async def update(self, trade_order_id: int, version: int, values: NewTradeOrder) -> TradeOrder:
+        """Writes the order with these values and the next version.
 
         Raises NotFound, VersionConflict, AlreadyExists for an order id that is taken, StaleReference.
         """
@@ -176,44 +166,26 @@ class OrderChanges(Protocol):
         """
         ...
 
-    async def delete(
-        self, trade_order_id: int, version: int, decide: Callable[[TradeOrder, OrderUse], None]
-    ) -> None:
-        """Deletes the order unless `decide` raises. Raises NotFound, VersionConflict."""
+    async def delete(self, trade_order_id: int, version: int) -> None:
+        """Deletes the order. Raises NotFound, VersionConflict."""
         ...
 
 
 class ReferenceChanges(Protocol):
-    """Reference data, changed; changes of the same kind take turns."""
+    """Reference data, changed by the rules of `domain.reference`; changes of the same kind take turns."""
 
-    async def create(
-        self, kind: ReferenceKind, values: ReferenceValues, decide: Callable[[Sequence[Reference]], None]
-    ) -> Reference:
-        """Inserts a row unless `decide`, given all rows of the kind by id, raises."""
+    async def create(self, kind: ReferenceKind, values: ReferenceValues) -> Reference:
+        """Inserts a row."""
         ...
 
     async def update(
-        self,
-        kind: ReferenceKind,
-        identity: int,
-        version: int,
-        values: ReferenceValues,
-        decide: Callable[[Reference, Sequence[Reference]], bool],
+        self, kind: ReferenceKind, identity: int, version: int, values: ReferenceValues
     ) -> Reference:
-        """Changes a row; when `decide` says so, only if nothing points to it.
-
-        Raises NotFound, VersionConflict, InUse.
-        """
+        """Changes a row. Raises NotFound, VersionConflict, InUse."""
         ...
 
-    async def delete(
-        self,
-        kind: ReferenceKind,
-        identity: int,
-        version: int,
-        decide: Callable[[Reference, Sequence[Reference]], bool],
-    ) -> None:
-        """Deletes a row; otherwise as `update`."""
+    async def delete(self, kind: ReferenceKind, identity: int, version: int) -> None:
+        """Deletes a row. Raises NotFound, VersionConflict, InUse."""
         ...
 
 

@@ -1,6 +1,6 @@
 """Rules of requeueing: which executions may be submitted again, and whether their orders have room."""
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 
@@ -70,10 +70,6 @@ class Requeue(msgspec.Struct, frozen=True):
     """Reports the plan without changing anything."""
 
 
-Plan = Callable[[Sequence[Ended], Mapping[int, TradeOrder]], "RequeuePlan"]
-"""Decides from locked executions and their locked orders."""
-
-
 class RequeuePlan(msgspec.Struct, frozen=True):
     """The decision for each execution, and the changed orders."""
 
@@ -83,7 +79,7 @@ class RequeuePlan(msgspec.Struct, frozen=True):
 
 
 def plan_requeue(ended: Sequence[Ended], orders: Mapping[int, TradeOrder]) -> RequeuePlan:
-    """Decides in id order, so that the lowest ids get the room that an order has left."""
+    """Decides from locked rows, in id order, so that the lowest ids get the room that an order has left."""
     after = dict(orders)
     changed: dict[int, TradeOrder] = {}
     results = []
