@@ -11,7 +11,7 @@ import pytest
 import trade_service.trading.model  # noqa: F401  # its error is one of the domain's
 from trade_service.domain.errors import DomainError
 from trade_service.execution_service.reply_interpretation import ClientCode
-from trade_service.http_server.protocol import REFUSALS
+from trade_service.http_server.protocol_errors import REFUSALS
 from trade_service.submission.codes import AlarmCode, EvidenceCode, OutcomeCode
 from trade_service.web.errors import STATUS_OF, STATUS_OF_REASON, HttpCode
 
@@ -76,7 +76,7 @@ def test_every_code_is_used(codes: type[StrEnum]) -> None:
 def test_codes_are_named_not_spelled() -> None:
     """A code that is spelled out may be one that nobody documents. Statements of SQL spell them in quotes."""
     names = {code.value for codes in ENUMS for code in codes if "_" in code.value}
-    own = {"codes.py", "errors.py", "reply_interpretation.py", "protocol.py"}
+    own = {"codes.py", "errors.py", "reply_interpretation.py", "protocol_errors.py"}
     spelled = [
         f"{path.relative_to(ROOT)}:{node.lineno} {node.value}"
         for path in SOURCES

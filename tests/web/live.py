@@ -15,7 +15,6 @@ from tests.web.support import Answer, Client, listening
 from trade_service.bootstrap.container import Services
 from trade_service.bootstrap.running import running_services
 from trade_service.bootstrap.web import web_app
-from trade_service.http_server import ServerLimits
 from trade_service.settings.tree import Settings
 from trade_service.store.store_settings import StoreSettings
 from trade_service.submission.engine_settings import (
@@ -146,9 +145,9 @@ async def live_service(
 ) -> AsyncIterator[Live]:
     """The service at work on this database; `sections` replace those of `quick_settings`."""
     settings = msgspec.structs.replace(quick_settings(database_url, simulator.base_url), **sections)
-    limits = ServerLimits(max_header_bytes=settings.server.max_header_bytes)
+    limits = settings.server.max_header_bytes
     async with running_services(settings, lambda _: None) as services, web_app(services) as app:
-        async with listening(app, stopping=services.begin_stop, limits=limits) as client:
+        async with listening(app, stopping=services.begin_stop, max_header_bytes=limits) as client:
             yield Live(client, simulator, services)
 
 

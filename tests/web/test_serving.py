@@ -5,7 +5,8 @@ import socket
 import time
 from typing import Any
 
-from trade_service.http_server import ServerLimits, _config, _Server
+from trade_service.http_server import _config, _Server
+from trade_service.http_server.protocol import BoundedProtocol
 from trade_service.http_server.sockets import listening_sockets
 
 GRACE_S = 20.0
@@ -27,7 +28,7 @@ async def app(scope: Any, receive: Any, send: Any) -> None:
 async def test_a_connection_accepted_while_the_stop_began_is_not_kept_on() -> None:
     """It had been accepted, and was not there yet when the others were closed."""
     stop, serving = asyncio.Event(), asyncio.Event()
-    server = _Server(_config(app, ServerLimits(), GRACE_S), stop, lambda: None, 0.0)
+    server = _Server(_config(app, BoundedProtocol, GRACE_S), stop, lambda: None, 0.0)
     server.on_started = serving.set
     task = asyncio.create_task(server.serve(await listening_sockets("127.0.0.1", 0)))
     await serving.wait()

@@ -19,10 +19,12 @@ from trade_service.cli.running import (
     say,
     settings_for,
 )
-from trade_service.http_server import ServerLimits, serve_asgi
+from trade_service.http_server import serve_asgi
 from trade_service.masking import mask_url
 from trade_service.settings.tree import Settings
 
+SPARE_FILES = 64
+"""For the loop, logs, exports of metrics, and whatever libraries open for a moment."""
 LULL_S = 3.0
 """On addresses that others reach: the time between not ready and not listening, for load balancers to notice."""
 
@@ -62,8 +64,16 @@ async def _serve(settings: Settings, stopping: asyncio.Event) -> None:
             stopping=lambda: _say_stopping(services),
             lull_s=0.0 if settings.server.is_loopback else LULL_S,
             grace_s=settings.server.shutdown_grace_s,
-            limits=ServerLimits(max_header_bytes=settings.server.max_header_bytes),
+            connections=settings.connections,
+            max_header_bytes=settings.server.max_header_bytes,
+            other_files=_other_files(settings),
         )
+
+
+def _other_files(settings: Settings) -> int:
+    """How many files the process may have open beside its clients' connections."""
+    calls = settings.execution_service.max_connections + 2 * settings.names.max_connections
+    return settings.database.pool_size + calls + SPARE_FILES
 
 
 def _say_ready(settings: Settings, url: str) -> None:

@@ -8,10 +8,12 @@ from typing import Any
 
 import uvicorn
 
-from trade_service.http_server.protocol import BoundedProtocol, ServerLimits
+from trade_service.http_server.connection_settings import ConnectionSettings
+from trade_service.http_server.file_limit import TooFewFiles, affordable_connections
+from trade_service.http_server.protocol import BoundedProtocol
 from trade_service.http_server.sockets import CannotListen, listening_sockets
 
-__all__ = ["CannotListen", "ServerLimits", "serve_asgi"]
+__all__ = ["CannotListen", "ConnectionSettings", "serve_asgi"]
 
 ASGIApplication = Callable[[Any, Any, Any], Awaitable[None]]
 
@@ -34,21 +36,28 @@ async def serve_asgi(
     stopping: Callable[[], None] = _nothing,
     lull_s: float = 0.0,
     grace_s: float = 20.0,
-    limits: ServerLimits | None = None,
+    connections: ConnectionSettings | None = None,
+    max_header_bytes: int = 65_536,
+    other_files: int = 128,
 ) -> None:
     """Serves `app` until `stop` is set, and returns once everything is closed.
 
     Calls `ready` with the URL once connections are accepted; port 0 chooses a free port. After `stop`, calls
     `stopping` (readiness off), serves new requests for another `lull_s`, then accepts no more connections and
     gives requests `grace_s` to finish. Cancelling it drops every request and connection at once.
-    Raises CannotListen.
+    `other_files` is how many files the process may need beside connections. Raises CannotListen.
     """
-    bounds = limits or ServerLimits()
+    settings = connections or ConnectionSettings()
+    try:
+        allowed = affordable_connections(settings.max_connections, other_files)
+    except TooFewFiles as error:
+        raise CannotListen(str(error)) from None
+    protocol = BoundedProtocol.within(settings, max_header_bytes, allowed)
     sockets = await listening_sockets(host, port)
     try:
         bound_port = sockets[0].getsockname()[1]
         url = f"http://[{host}]:{bound_port}" if ":" in host else f"http://{host}:{bound_port}"
-        server = _Server(_config(app, bounds, grace_s), stop, stopping, lull_s)
+        server = _Server(_config(app, protocol, grace_s), stop, stopping, lull_s)
         server.on_started = lambda: ready(url) if ready is not None else None
         try:
             await server.serve(sockets)
@@ -59,17 +68,17 @@ async def serve_asgi(
             one.close()
 
 
-def _config(app: ASGIApplication, limits: ServerLimits, grace_s: float) -> uvicorn.Config:
+def _config(app: ASGIApplication, protocol: type[BoundedProtocol], grace_s: float) -> uvicorn.Config:
     return uvicorn.Config(
         app,
-        http=BoundedProtocol.within(limits),
+        http=protocol,
         ws="none",
         lifespan="on",
         log_config=None,
         access_log=False,
         server_header=False,
-        backlog=limits.backlog,
-        timeout_keep_alive=limits.keep_alive_s,
+        backlog=protocol.settings.backlog,
+        timeout_keep_alive=protocol.settings.keep_alive_s,
         timeout_graceful_shutdown=max(1, round(grace_s)),
         reset_contextvars=True,
     )

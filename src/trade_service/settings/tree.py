@@ -5,6 +5,7 @@ from urllib.parse import unquote, urlsplit
 
 import msgspec
 
+from trade_service.http_server.connection_settings import ConnectionSettings
 from trade_service.identity.auth_settings import AuthSettings
 from trade_service.masking import is_secret_parameter
 from trade_service.observability.telemetry_settings import LogSettings, MetricsSettings, TelemetrySettings
@@ -35,6 +36,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """All settings. `Settings()` holds the defaults; `load_settings` reads the sources."""
 
     server: ServerSettings = ServerSettings()
+    connections: ConnectionSettings = ConnectionSettings()
     auth: AuthSettings = AuthSettings()
     rate_limit: RateLimitSettings = RateLimitSettings()
     database: StoreSettings = StoreSettings()
