@@ -17,20 +17,20 @@ import msgspec
 
 LOCK = Path(__file__).parent.parent / "requirements.lock"
 SILENCE_S = 3
-"""How long the service may keep silent; what is asked of it is small."""
+"""Time-out of the service; requests are small."""
 LIMIT_S = 120
 ADVICE = "run `make lint AUDIT=required` where it can be reached"
 
 
 class Vulnerability(msgspec.Struct):
-    """As pip-audit tells it."""
+    """A vulnerability as pip-audit reports it."""
 
     id: str
     fix_versions: list[str] = []
 
 
 class Package(msgspec.Struct):
-    """A locked package; `skip_reason` where the service knows nothing of it."""
+    """A locked package; `skip_reason` if the service does not know it."""
 
     name: str
     version: str = ""
@@ -52,7 +52,7 @@ class Verdict(msgspec.Struct, frozen=True):
 
 
 def judge(output: str, required: bool) -> Verdict:
-    """The verdict on pip-audit's standard output, which is no report when the service was not reached."""
+    """The verdict on pip-audit's standard output, which is not a report if the service was unreachable."""
     try:
         packages = msgspec.json.decode(output, type=Report).dependencies
     except (msgspec.DecodeError, UnicodeError):
@@ -76,7 +76,7 @@ def judge(output: str, required: bool) -> Verdict:
 
 
 def asked(lock: Path) -> str:
-    """What pip-audit prints of a lock file; empty when it did not end in time."""
+    """pip-audit's output for a lock file; empty after a time-out."""
     command = [
         *(sys.executable, "-m", "pip_audit", "--format", "json", "--progress-spinner", "off"),
         *("--disable-pip", "--require-hashes", "--timeout", str(SILENCE_S), "--requirement", str(lock)),
@@ -88,7 +88,7 @@ def asked(lock: Path) -> str:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """The exit code."""
+    """Returns the exit code."""
     parser = argparse.ArgumentParser(prog="python -m tests.advisories")
     parser.add_argument("--required", action="store_true", help="fail when not all was audited")
     parser.add_argument("lock", nargs="?", type=Path, default=LOCK)

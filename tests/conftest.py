@@ -1,4 +1,4 @@
-"""Fixtures that every test may ask for."""
+"""Fixtures for all tests."""
 
 import signal
 from collections.abc import AsyncIterator
@@ -33,14 +33,14 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.fixture(scope="session")
 async def postgres() -> AsyncIterator[TestServer]:
-    """A real PostgreSQL: one a test process."""
+    """One real PostgreSQL per test process."""
     async with running_server() as server:
         yield server
 
 
 @pytest.fixture(scope="session")
 async def postgres_url(postgres: TestServer) -> str:
-    """The URL of a database on the tests' server, for making others; its own content is nobody's."""
+    """The URL of an unused database on the tests' server, to create others from."""
     return postgres.url
 
 

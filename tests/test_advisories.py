@@ -1,4 +1,4 @@
-"""What lint makes of an advisory service: one that knows something, one that knows nothing, and none at all."""
+"""Lint with an advisory service that knows something, one that knows nothing, and without one."""
 
 import asyncio
 import json
@@ -25,7 +25,7 @@ ADVISORY = {
 
 
 async def linted(folder: Path, url: str, *options: str) -> tuple[int, str]:
-    """The exit code and the lines, with the advisory service at `url`."""
+    """The exit code and output, with the advisory service at `url`."""
     lock = folder / "requirements.lock"
     lock.write_text(LOCK, "utf-8")
     process = await asyncio.create_subprocess_exec(

@@ -1,4 +1,4 @@
-"""docs/architecture.md describes the code: its rooms, who imports whom, and the files it names."""
+"""docs/architecture.md matches the code: its rooms, their imports, and the files it names."""
 
 import ast
 import re

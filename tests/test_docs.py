@@ -1,4 +1,4 @@
-"""The documents say what is true: links lead somewhere, commands and settings exist."""
+"""The documents match the code: links resolve, commands and settings exist."""
 
 import re
 from pathlib import Path

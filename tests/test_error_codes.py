@@ -74,7 +74,7 @@ def test_every_code_is_used(codes: type[StrEnum]) -> None:
 
 
 def test_codes_are_named_not_spelled() -> None:
-    """A code that is spelled out may be one that nobody documents. Statements of SQL spell them in quotes."""
+    """A code spelled as text may be undocumented. SQL statements quote them."""
     names = {code.value for codes in ENUMS for code in codes if "_" in code.value}
     own = {"codes.py", "errors.py", "reply_interpretation.py", "protocol_errors.py"}
     spelled = [

@@ -27,7 +27,7 @@ IGNORES_ALLOWED = 30
 ENTRY_POINTS = {"trade_service.cli.main", "trade_service.__main__"}
 
 OWN_BASES = {"trade_service", "execution_simulator", "typing", "msgspec", "enum", "abc", "collections"}
-"""Packages whose classes call nothing of what derives from them."""
+"""Packages whose base classes do not call methods of subclasses."""
 UNUSED_ALLOWED = {
     "ExecutionService.submit_executions_batch": "a name of the original plan that embedding programs call",
     "RunningSimulator.script_lookups": "controls the simulator from a test",
@@ -36,7 +36,7 @@ UNUSED_ALLOWED = {
     "RunningSimulator.close_door": "controls the simulator from a test",
     "RunningSimulator.open_door": "controls the simulator from a test",
 }
-"""Public definitions that src itself does not use, with the reason why they exist."""
+"""Public definitions that src does not use, with the reason for each."""
 
 SHARED_STEMS: dict[str, set[str]] = {}
 """File names in three rooms or more: a ratchet, to be empty."""
@@ -130,7 +130,7 @@ def _parsed(paths: Iterable[Path]) -> Iterator[tuple[Path, ast.Module]]:
 
 
 def _names_used(paths: Iterable[Path]) -> set[str]:
-    """Names that are read, or that a string names whole (`"module:name"` of what is loaded late)."""
+    """Names that are read, or that a whole string names (`"module:name"` of a late import)."""
     used = set()
     for _, tree in _parsed(paths):
         for node in ast.walk(tree):
@@ -150,7 +150,7 @@ def _overrides(node: ast.ClassDef, libraries: set[str]) -> bool:
 
 
 def _libraries(tree: ast.Module) -> set[str]:
-    """The names that a module imports from libraries, except for those that never call what derives from them."""
+    """The names that a module imports from libraries that may call methods of subclasses."""
     names = set()
     for node in ast.walk(tree):
         match node:
@@ -188,7 +188,7 @@ def _definitions(tree: ast.Module) -> Iterator[tuple[str, str]]:
 
 
 def test_src_uses_what_it_defines() -> None:
-    """What only tests use is dead: either it goes, or the tests take the way that the program takes."""
+    """A definition that only tests use is dead: delete it, or test through what the program uses."""
     used = _names_used((ROOT / "src").rglob("*.py"))
     unused = {
         full
@@ -201,7 +201,7 @@ def test_src_uses_what_it_defines() -> None:
 
 
 def _imported(tree: ast.Module, modules: set[str]) -> set[str]:
-    """The modules of ours that a module imports when it is loaded itself."""
+    """Our modules that a module imports at load time."""
     found = set()
     for node in tree.body:
         match node:

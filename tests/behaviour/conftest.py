@@ -1,4 +1,4 @@
-"""One suite, two stores."""
+"""Runs the behaviour suite on both stores."""
 
 import pytest
 
@@ -10,7 +10,7 @@ from trade_service.submission.clock import SystemClock
 
 @pytest.fixture(params=["memory", "postgres"])
 def ledger(request: pytest.FixtureRequest) -> Ledger:
-    """The store under test, empty but for the reference data."""
+    """The store under test, with nothing but reference data."""
     new_attempt_id = SystemClock().new_attempt_id
     if request.param == "memory":
         return MemoryLedger(new_attempt_id)

@@ -1,4 +1,4 @@
-"""What the behavioural suite asks of a store: its ports, rows put and read without them, and time to pass."""
+"""What the behaviour suite needs of a store: its ports, direct access to rows, and control of time."""
 
 from collections.abc import Callable, Sequence
 from decimal import Decimal
@@ -19,39 +19,29 @@ from trade_service.trading.ports import ExecutionReads, SliceOrder
 from trade_service.trading.restoring import RestoreStore
 
 OWNER = "one"
-"""Who tickets and taken-over attempts belong to."""
+"""Owner of queued and adopting attempts."""
 SETTLE_MS = 60_000
-"""Of attempts that take rows over."""
+"""Of adopting attempts."""
 
 NewAttemptId = Callable[[], AttemptId]
 
 
 class OrderWrites(Protocol):
-    """Of OrderStore all but the placing of blotter lines."""
+    """OrderStore without blotter lines."""
 
-    async def create(self, orders: Sequence[NewTradeOrder]) -> list[TradeOrder]:
-        """See OrderStore."""
-        ...
+    async def create(self, orders: Sequence[NewTradeOrder]) -> list[TradeOrder]: ...
 
-    async def get(self, trade_order_id: int) -> TradeOrder:
-        """See OrderStore."""
-        ...
+    async def get(self, trade_order_id: int) -> TradeOrder: ...
 
     async def submit(
         self, submissions: Sequence[Submission], queued_attempt_id: AttemptId | None, cut: SliceOrder
-    ) -> list[StoredExecution | DomainError]:
-        """See OrderStore."""
-        ...
+    ) -> list[StoredExecution | DomainError]: ...
 
     async def slice_and_claim(
         self, submissions: Sequence[Submission], attempt: NewAttempt, reference: ReferenceData
-    ) -> ClaimedSlices | None:
-        """See OrderStore."""
-        ...
+    ) -> ClaimedSlices | None: ...
 
-    async def executions(self, execution_ids: Sequence[int]) -> dict[int, StoredExecution]:
-        """See OrderStore."""
-        ...
+    async def executions(self, execution_ids: Sequence[int]) -> dict[int, StoredExecution]: ...
 
 
 class ExecutionRow(msgspec.Struct, frozen=True):
@@ -129,7 +119,7 @@ class Everything(msgspec.Struct, frozen=True):
     executions: dict[int, ExecutionRow]
     attempts: dict[AttemptId, AttemptRow]
     evidence: tuple[EvidenceRow, ...]
-    """In the order in which it came to light."""
+    """In the order of discovery."""
 
 
 class Ledger(Protocol):
@@ -154,24 +144,18 @@ class Ledger(Protocol):
         ...
 
     async def change_execution(self, execution_id: int, **fields: Any) -> None:
-        """Sets fields of ExecutionRow, as another program or a person might."""
+        """Sets fields of an execution, as another program or a person might."""
         ...
 
-    async def change_order(self, order_id: int, **fields: Any) -> None:
-        """Sets fields of TradeOrder."""
-        ...
+    async def change_order(self, order_id: int, **fields: Any) -> None: ...
 
-    async def delete_execution(self, execution_id: int) -> None:
-        """Takes a row away."""
-        ...
+    async def delete_execution(self, execution_id: int) -> None: ...
 
     async def elapse(self, seconds: float) -> None:
         """Lets time pass on the database's clock."""
         ...
 
-    async def everything(self) -> Everything:
-        """All rows as they are."""
-        ...
+    async def everything(self) -> Everything: ...
 
 
 async def fresh(ledger: Ledger, count: int = 1, state: str | None = "none") -> list[int]:
@@ -180,12 +164,10 @@ async def fresh(ledger: Ledger, count: int = 1, state: str | None = "none") -> l
 
 
 async def execution(ledger: Ledger, execution_id: int) -> ExecutionRow:
-    """An execution as it is."""
     return (await ledger.everything()).executions[execution_id]
 
 
 async def evidence(ledger: Ledger) -> tuple[EvidenceRow, ...]:
-    """All evidence, in order."""
     return (await ledger.everything()).evidence
 
 
@@ -196,12 +178,11 @@ async def states(ledger: Ledger, execution_ids: Sequence[int]) -> list[str | Non
 
 
 async def attempt_row(ledger: Ledger, attempt_id: AttemptId) -> AttemptRow:
-    """An attempt as it is."""
     return (await ledger.everything()).attempts[attempt_id]
 
 
 async def attempt_ids(ledger: Ledger) -> list[AttemptId]:
-    """All attempts and tickets, in the order of their ids."""
+    """All attempts, queued ones included, in the order of their ids."""
     return sorted((await ledger.everything()).attempts)
 
 
@@ -215,6 +196,5 @@ async def order_of(ledger: Ledger, execution_id: int) -> tuple[Decimal, bool, in
 async def report_fill(
     ledger: Ledger, execution_id: int, status_id: int, quantity_filled: Decimal, version: int
 ) -> Filled:
-    """A fill report as the store gets it."""
     look_up_id = new_attempt().attempt_id
     return await ledger.reads.fill(execution_id, status_id, quantity_filled, version, look_up_id)

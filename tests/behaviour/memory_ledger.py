@@ -1,4 +1,4 @@
-"""The database of the seeded world under the behavioural suite."""
+"""Runs the behaviour suite on the database of the seeded world."""
 
 from collections.abc import Sequence
 from decimal import Decimal
@@ -32,7 +32,7 @@ from trade_service.trading.restoring import RestoreStore
 
 
 class MemoryLedger:
-    """A Ledger on virtual time, which stands still but for `elapse`."""
+    """A Ledger on virtual time, which only `elapse` advances."""
 
     def __init__(self, new_attempt_id: NewAttemptId) -> None:
         self.now_s = 1_000_000.0
@@ -47,7 +47,6 @@ class MemoryLedger:
         self.orders: OrderWrites = MemoryOrderStore(self.books, OWNER)
 
     async def add_orders(self, count: int = 1, quantity: int = 10) -> list[int]:
-        """See Ledger."""
         first = max((order.order_id for order in self.books.orders.values()), default=0)
         ids = []
         for n in range(1, count + 1):
@@ -60,7 +59,6 @@ class MemoryLedger:
     async def add_pieces(
         self, order_ids: Sequence[int], each: int = 1, state: str | None = "none"
     ) -> list[int]:
-        """See Ledger."""
         known = None if state is None else SubmissionState(state)
         rows = (
             self.books.put_execution(order_id, Decimal(10), known, limit_price=Decimal("1.5"), blotter_id=2)
@@ -70,7 +68,6 @@ class MemoryLedger:
         return [row.id for row in rows]
 
     async def change_execution(self, execution_id: int, **fields: Any) -> None:
-        """See Ledger."""
         row = self.books.executions[execution_id]
         if fields.get("state") is not None:
             fields["state"] = SubmissionState(fields["state"])
@@ -79,20 +76,16 @@ class MemoryLedger:
             setattr(row, name, value)
 
     async def change_order(self, order_id: int, **fields: Any) -> None:
-        """See Ledger."""
         order = self.books.orders[order_id]
         self.books.orders[order_id] = msgspec.structs.replace(order, **fields)
 
     async def delete_execution(self, execution_id: int) -> None:
-        """See Ledger."""
         del self.books.executions[execution_id]
 
     async def elapse(self, seconds: float) -> None:
-        """See Ledger."""
         self.now_s += seconds
 
     async def everything(self) -> Everything:
-        """See Ledger."""
         return Everything(
             dict(self.books.orders),
             {row.id: self._execution(row) for row in self.books.executions.values()},

@@ -1,4 +1,4 @@
-"""PostgreSQL under the behavioural suite: time passes by moving what is stored into the past."""
+"""Runs the behaviour suite on PostgreSQL: stored times are moved into the past to let time pass."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -38,7 +38,7 @@ _COLUMN = {
     "status_id": "execution_status_id",
     "order_id": "trade_order_id",
 }
-"""Of fields of ExecutionRow, where the column is called otherwise."""
+"""Columns whose name differs from the field of ExecutionRow."""
 _ELAPSE_ATTEMPTS = Statement.parsed("""
 UPDATE submission_attempt
 SET started_at = started_at - b.y, lease_until = lease_until - b.y, settle_from = settle_from - b.y,
@@ -84,20 +84,17 @@ _ORDERS = Statement.parsed(expanded("SELECT {order_columns} FROM trade_order o",
 
 
 class _Clock(SystemClock):
-    """The machine's clock with ids of the test's choice."""
+    """The real clock, with attempt ids that the test chooses."""
 
     def __init__(self, new_attempt_id: NewAttemptId) -> None:
         super().__init__()
         self._new_attempt_id = new_attempt_id
 
     def new_attempt_id(self) -> str:
-        """See Clock."""
         return self._new_attempt_id()
 
 
 class PostgresLedger:
-    """A Ledger on a real database."""
-
     def __init__(self, database: Database, new_attempt_id: NewAttemptId) -> None:
         self._database = database
         self.submissions: SubmissionStore = PostgresSubmissionStore(
@@ -111,38 +108,31 @@ class PostgresLedger:
         self.orders: OrderWrites = PostgresOrderStore(database, OWNER)
 
     async def add_orders(self, count: int = 1, quantity: int = 10) -> list[int]:
-        """See Ledger."""
         return await insert_orders(self._database, count, quantity)
 
     async def add_pieces(
         self, order_ids: Sequence[int], each: int = 1, state: str | None = "none"
     ) -> list[int]:
-        """See Ledger."""
         return await insert_pieces(self._database, order_ids, each, state)
 
     async def change_execution(self, execution_id: int, **fields: Any) -> None:
-        """See Ledger."""
         await self._update(
             "execution", execution_id, {_COLUMN.get(name, name): value for name, value in fields.items()}
         )
 
     async def change_order(self, order_id: int, **fields: Any) -> None:
-        """See Ledger."""
         await self._update("trade_order", order_id, fields)
 
     async def delete_execution(self, execution_id: int) -> None:
-        """See Ledger."""
         await run_sql(self._database, "DELETE FROM execution WHERE id = :id", id=execution_id)
 
     async def elapse(self, seconds: float) -> None:
-        """See Ledger."""
         async with self._database.transaction() as session:
             await session.execute(_ELAPSE_ATTEMPTS, seconds=seconds)
             await session.execute(_ELAPSE_EXECUTIONS, seconds=seconds)
             await session.execute(_ELAPSE_FILL_CHECK, seconds=seconds)
 
     async def everything(self) -> Everything:
-        """See Ledger."""
         async with self._database.transaction() as session:
             orders = [to_order(row) for row in await session.fetch(_ORDERS)]
             executions = [ExecutionRow(*row) for row in await session.fetch(_EXECUTIONS)]

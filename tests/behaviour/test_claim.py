@@ -15,7 +15,7 @@ EVERYTHING = tuple(SubmissionState)
 
 
 async def _ticket(ledger: Ledger, ids: list[int]) -> str:
-    """Queues executions under a ticket of their own."""
+    """Queues executions in one queued attempt."""
     ticket = new_attempt().attempt_id
     await ledger.reads.enqueue(ids, ticket)
     return ticket

@@ -153,7 +153,7 @@ async def test_open_executions_that_are_older_block_claims(
 
 
 async def test_adopted_rows_do_not_block(ledger: Ledger) -> None:
-    """Their look-up reads the whole ledger anyway."""
+    """Reconciliation of adopted rows reads the whole ledger anyway."""
     (execution_id,) = await fresh(ledger, state=None)
     await ledger.submissions.adopt([execution_id])
     await ledger.elapse(10)

@@ -1,4 +1,4 @@
-"""SubmissionStore: what is due and for whom, what is lost, what the earlier service wrote, and floors."""
+"""SubmissionStore: due and lost attempts, legacy rows, and low-water ids."""
 
 from decimal import Decimal
 
@@ -242,7 +242,7 @@ async def test_time_budgets_of_what_waits_for_a_retry_stand_still(ledger: Ledger
 
 
 async def test_a_budget_that_is_spent_leaves_a_moment_when_it_stops(ledger: Ledger) -> None:
-    """What waited while nothing could be accepted gets a call afterwards."""
+    """An execution that waited while nothing could be accepted still gets one call."""
     ids = await fresh(ledger)
     attempt, _ = await claimed(ledger.submissions, ids, give_up_after_ms=1_000)
     await ledger.submissions.record(closing(attempt.attempt_id, {ids[0]: "retry"}, next_action_in_ms=0))

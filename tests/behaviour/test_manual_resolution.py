@@ -154,7 +154,7 @@ async def test_a_resolution_that_contradicts_our_ledger_is_refused(ledger: Ledge
 
 
 async def test_of_a_look_up_and_a_resolution_only_the_first_counts(ledger: Ledger) -> None:
-    """The second one finds the execution already changed."""
+    """The later one finds the execution already changed."""
     (first, second), attempt_id = await unknown(ledger, 2)
     seen = await _case(ledger, second)
     await resolved(ledger, first, None)

@@ -1,4 +1,4 @@
-"""OrderStore and ExecutionReads: cutting executions from orders, the intent to send them, and fills."""
+"""OrderStore and ExecutionReads: slicing orders, queueing executions, and fills."""
 
 from collections.abc import Sequence
 from decimal import Decimal

@@ -1,4 +1,4 @@
-"""SubmissionStore.record: what an attempt's answer makes of its executions and of their orders."""
+"""SubmissionStore.record: the effect of an attempt's outcomes on executions and orders."""
 
 from decimal import Decimal
 

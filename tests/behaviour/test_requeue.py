@@ -1,4 +1,4 @@
-"""OperatorStore.requeue: rejected and exhausted executions are looked up from their first floor, then sent."""
+"""OperatorStore.requeue: ended executions are reconciled from their first low-water id, then sent."""
 
 from decimal import Decimal
 

@@ -1,4 +1,4 @@
-"""OrderStore.slice_and_claim: orders to claimed executions in one step, all or none of them."""
+"""OrderStore.slice_and_claim: slices and claims all orders or none, in one step."""
 
 from decimal import Decimal
 
@@ -50,7 +50,7 @@ async def test_what_is_claimed_is_what_is_stored(ledger: Ledger) -> None:
 
 
 async def test_it_is_claimed_as_by_a_claim(ledger: Ledger) -> None:
-    """Nobody else can claim it, its answer is recorded, and a lost one is found by recovery."""
+    """No other attempt can claim it, its outcome is recorded, and recovery finds it if it is lost."""
     orders = await ledger.orders.create([new_order(1), new_order(2)])
     attempts = [new_attempt(), new_attempt()]
     ids = []

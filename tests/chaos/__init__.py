@@ -1,2 +1,2 @@
 """Chaos with real processes: three replicas, one PostgreSQL, one stand-in Execution Service, all of them
-killed, paused, restarted and cut off at random moments; then both books have to agree."""
+killed, paused, restarted and cut off at random moments; then both ledgers must agree."""

@@ -1,4 +1,4 @@
-"""`python -m tests.chaos`: rounds of chaos, each printed; exit code 1 and the evidence kept when one fails."""
+"""`python -m tests.chaos`: runs and prints rounds of chaos; exit code 1, with evidence kept, if one fails."""
 
 import argparse
 import asyncio
@@ -20,7 +20,7 @@ EVIDENCE = ("*.log", "*.jsonl", "*.csv")
 
 
 def keep(folder: Path, report: Report) -> Path:
-    """Copies what tells of a failure to where it stays."""
+    """Keeps the evidence of a failure."""
     kept = Path(tempfile.mkdtemp(prefix=f"chaos-failed-{report.seed}-"))
     for pattern in EVIDENCE:
         for path in folder.glob(pattern):
@@ -33,7 +33,6 @@ def keep(folder: Path, report: Report) -> Path:
 
 
 def line_of(report: Report) -> str:
-    """A round on one line."""
     acts, verdict, recovery = report.acts, report.verdict, report.recovery
     restarts = acts[Kind.DATABASE_DOWN] + acts[Kind.DATABASE_KILL]
     recovered = (
@@ -52,7 +51,6 @@ def line_of(report: Report) -> str:
 
 
 def summary_of(reports: Sequence[Report]) -> str:
-    """All rounds together."""
     acts = {kind: sum(report.acts[kind] for report in reports) for kind in Kind}
     total = {
         name: sum(getattr(report.verdict, name) for report in reports)
@@ -77,7 +75,7 @@ def summary_of(reports: Sequence[Report]) -> str:
 
 
 async def one(seed: int) -> Report:
-    """One round, told; its evidence is kept when it fails."""
+    """Runs and prints one round; keeps its evidence if it fails."""
     with passable_folder("chaos-") as folder:
         report = await run_round(folder, seed, Strength())
         print(line_of(report), flush=True)
@@ -109,14 +107,14 @@ async def all_rounds(rounds: int, first_seed: int, at_once: int) -> list[Report]
 
 
 def _stop(task: asyncio.Task[object]) -> None:
-    """The first signal ends the rounds; cleaning up goes on whatever follows."""
+    """The first signal ends the rounds; later ones do not interrupt the cleaning up."""
     if not task.cancelling():
         print("interrupted: ending what runs ...", file=sys.stderr, flush=True)
         task.cancel()
 
 
 def main() -> int:
-    """0 when every round was good."""
+    """Returns 0 if every round was good."""
     parser = argparse.ArgumentParser(prog="python -m tests.chaos", description=__doc__)
     parser.add_argument("--rounds", type=int, default=50)
     parser.add_argument("--seed", type=int, help="of the first round; the others count on (default: random)")

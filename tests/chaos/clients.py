@@ -1,4 +1,4 @@
-"""Clients as they are: an order service, a portal, racers, and the Execution Service's fill reports."""
+"""Realistic clients: an order service, a portal, racing callers, and the Execution Service's fill reports."""
 
 import asyncio
 import json
@@ -13,7 +13,7 @@ from tests.chaos.ledger import Ledger
 from tests.chaos.processes import Child
 
 PATIENCE_S = 4.0
-"""How long a client waits for an answer; some give up much sooner."""
+"""Time-outs of clients; some are very short."""
 HURRY_S = 0.3
 HURRIED = 0.08
 TRIES = 12
@@ -23,19 +23,19 @@ DESTINATIONS = 6
 BLOTTERS = 4
 SIDES = ("BUY", "SELL", " sell ")
 NOT_TAKEN_THERE = "SHORT"
-"""A side that the Execution Service does not know: refused without a call."""
+"""A side that the Execution Service does not know: rejected without a call."""
 RACERS = 3
 FILL_SHARE = 0.3
 FILL_POLL_S = 0.1
 
 Order = tuple[int, Decimal]
-"""Its id and its quantity."""
+"""Id and quantity."""
 IdsOf = Callable[[Sequence[int]], Awaitable[list[Order]]]
 """Looks up orders by their order ids, as an operator would."""
 
 
 class Clients:
-    """Load on all replicas until `stop` is set; every promise goes into the ledger."""
+    """Load on all replicas until `stop` is set; the ledger records every promise."""
 
     def __init__(
         self,
@@ -57,7 +57,7 @@ class Clients:
         self.stop = asyncio.Event()
 
     async def run(self) -> None:
-        """Works until `stop` is set and the last request has its answer."""
+        """Runs until `stop` is set and the last request was answered."""
         async with asyncio.TaskGroup() as group:
             for work, many in self._everybody():
                 for _ in range(many):
@@ -71,7 +71,7 @@ class Clients:
             await work()
 
     async def _order_service(self) -> None:
-        """Orders in bulk, then whole or in two pieces in one batch each."""
+        """Creates orders in bulk and submits each batch whole or in two slices."""
         orders = await self._create(self._dice.randrange(*ORDERS))
         first: list[Order] = []
         second: list[Order] = []
@@ -87,14 +87,14 @@ class Clients:
                 await self._submit_batch(part)
 
     async def _portal(self) -> None:
-        """One order, one submission of its own."""
+        """Creates and submits single orders."""
         for identity, quantity in await self._create(self._dice.randrange(1, 4)):
             body = self._submission(quantity)
             status, answer = await self._persist("POST", f"/api/v1/tradeOrders/{identity}/submit", body)
             self._take(status, answer)
 
     async def _race(self) -> None:
-        """Executions that are written first, each then submitted through several replicas at once."""
+        """Creates executions, then submits each through several replicas at once."""
         orders = await self._create(self._dice.randrange(2, 8))
         written = await self._submit_batch(orders, "?noExecuteSubmit=true")
         await asyncio.gather(*(self._race_for(execution_id) for execution_id in written))
@@ -108,7 +108,7 @@ class Clients:
         await asyncio.gather(*(submit(replica) for replica in self._replicas[:RACERS]))
 
     async def _fill(self) -> None:
-        """Fill reports for what is in the simulator's books, often before our own answer was read."""
+        """Reports fills of executions in the simulator's ledger, often before the service has read the answer."""
         await asyncio.sleep(FILL_POLL_S)
         status, page = await self._ask(
             self._simulator, "GET", "/api/v1/executions?limit=100&sortBy=-id", None, {}
@@ -121,7 +121,7 @@ class Clients:
         await asyncio.gather(*(self._report(row) for row in chosen))
 
     async def _report(self, row: Mapping[str, Any]) -> None:
-        """As the Execution Service: read the version, report, on a conflict once more."""
+        """Reads the version and reports, once more after a conflict, as the Execution Service does."""
         address = f"/api/v1/executions/{row['tradeServiceExecutionId']}"
         whole = self._dice.random() < 0.5
         quantity = Decimal(row["quantity"])
@@ -142,7 +142,7 @@ class Clients:
                 return
 
     async def _create(self, count: int) -> list[Order]:
-        """Ids and quantities of new orders; a lost answer is made good by asking which exist."""
+        """Creates orders; after a lost answer asks which exist. Returns ids and quantities."""
         order_ids = list(range(self._next_order_id, self._next_order_id + count))
         self._next_order_id += count
         body = {"tradeOrders": [self._order(order_id) for order_id in order_ids]}
@@ -172,7 +172,7 @@ class Clients:
         return {"quantity": str(quantity), "destinationId": self._dice.randrange(1, DESTINATIONS + 1)}
 
     async def _submit_batch(self, orders: Sequence[Order], query: str = "") -> list[int]:
-        """Submits orders in one batch; the ids of the executions that the answer shows."""
+        """Submits orders in one batch; returns the execution ids in the answer."""
         if not orders:
             return []
         body = {
@@ -193,7 +193,7 @@ class Clients:
         return shown
 
     def _take(self, status: int, answer: Any) -> None:
-        """What a single submission was answered."""
+        """Records the answer to a single submission."""
         if status in (200, 201):
             self._ledger.execution(answer)
         elif isinstance(answer, dict):
@@ -225,7 +225,7 @@ class Clients:
     async def _ask(
         self, child: Child, method: str, path: str, body: object, headers: Mapping[str, str]
     ) -> tuple[int, Any]:
-        """Status and body of one request; status 0 when no whole answer came."""
+        """Status and body of one request; status 0 without a complete answer."""
         if child.url is None:
             return 0, None
         patience_s = HURRY_S if self._dice.random() < HURRIED else PATIENCE_S
@@ -247,5 +247,5 @@ def _half(quantity: Decimal) -> Decimal:
 
 
 def _is_running_still(status: int, answer: Any) -> bool:
-    """Whether an earlier try of the same key is still under way."""
+    """Whether an earlier request with the same key is still running."""
     return status == 409 and isinstance(answer, dict) and "IDEMPOTENCY" in str(answer.get("code"))

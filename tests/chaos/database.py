@@ -1,4 +1,4 @@
-"""The round's own PostgreSQL: restarted by immediate shutdown or kill -9, read by short connections."""
+"""The PostgreSQL of a round: restarted by immediate shutdown or kill -9, read through short connections."""
 
 import asyncio
 import os
@@ -30,7 +30,7 @@ class Database:
     @classmethod
     @asynccontextmanager
     async def running(cls, folder: Path) -> AsyncIterator["Database"]:
-        """Runs it; nothing of it runs afterwards."""
+        """Runs the server, and leaves no process behind."""
         async with AsyncExitStack() as stack:
             server = await stack.enter_async_context(EmbeddedPostgres.running(folder))
             yield cls(stack, folder, server)
@@ -42,7 +42,7 @@ class Database:
 
     @property
     def address(self) -> Address:
-        """Where it listens: the same after every restart when that is a Unix socket."""
+        """Address of the server; a Unix socket's stays the same after restarts."""
         parts = urlsplit(self._server.dsn)
         query = parse_qs(parts.query)
         if "host" in query:
@@ -51,7 +51,7 @@ class Database:
         return parts.hostname or "127.0.0.1", parts.port or 5432
 
     def url_through(self, port: int) -> str:
-        """The URL of the database by way of a relay."""
+        """The URL of the database through a relay."""
         parts = urlsplit(self._server.dsn)
         login = parts.netloc.rpartition("@")[0]
         return f"postgresql://{login}@127.0.0.1:{port}{parts.path}?sslmode=disable"
@@ -76,7 +76,7 @@ class Database:
             await link.close(timeout=1)
 
     async def rows(self, query: str, *values: object) -> list[Any]:
-        """What a query returns; waits while the server is away."""
+        """The rows of a query; waits while the server is down."""
         async with asyncio.timeout(DOWN_LIMIT_S):
             while True:
                 try:

@@ -1,4 +1,4 @@
-"""Real processes of the command: started, killed, paused, ended; none outlives its round."""
+"""Real processes of the command. None outlives its round."""
 
 import asyncio
 import contextlib
@@ -15,18 +15,18 @@ START_PAUSE_S = 0.2
 
 
 class ProcessFault(Exception):
-    """A process did what it must not do: ended by itself, did not stop, stopped badly."""
+    """A process exited unexpectedly, did not stop, or stopped with an error."""
 
 
 class Child:
-    """One place for a process that listens somewhere; processes come and go in it."""
+    """A listening process that is started again after each end."""
 
     def __init__(self, name: str, folder: Path, environment: Mapping[str, str], ready_words: str) -> None:
         self.name = name
         self.lock = asyncio.Lock()
-        """Held by whoever kills, pauses or restarts it."""
+        """Held while it is killed, paused or restarted."""
         self.url: str | None = None
-        """Where the living process listens."""
+        """Address of the running process."""
         self.pid = 0
         self.starts = 0
         self.log = folder / f"{name}.log"
@@ -37,19 +37,19 @@ class Child:
         self._condemned = False
 
     async def start(self, arguments: Sequence[str], limit_s: float = START_LIMIT_S) -> None:
-        """Starts it, again and again as a supervisor would while it ends before it is ready."""
+        """Starts it, again whenever it exits before it is ready, as a supervisor would."""
         async with asyncio.timeout(limit_s):
             while not await self._start_once(arguments):
                 await asyncio.sleep(START_PAUSE_S)
 
     def send(self, number: signal.Signals) -> None:
-        """Sends a signal; a process that is gone takes none."""
+        """Sends a signal, unless the process has exited."""
         if self._process is not None and self._process.returncode is None:
             with contextlib.suppress(ProcessLookupError):
                 self._process.send_signal(number)
 
     async def kill(self) -> None:
-        """kill -9, and wait until it is gone."""
+        """Kills it with kill -9 and waits for its end."""
         self._condemned = True
         self.url = None
         self.send(signal.SIGKILL)
@@ -57,7 +57,7 @@ class Child:
             await self._process.wait()
 
     async def terminate(self) -> None:
-        """SIGTERM; raises ProcessFault unless it ends in time and with exit code 0."""
+        """Sends SIGTERM; raises ProcessFault unless it exits in time with code 0."""
         assert self._process is not None
         self._condemned = True
         self.send(signal.SIGTERM)
@@ -72,7 +72,7 @@ class Child:
             raise ProcessFault(f"{self.name} ended with exit code {code} after SIGTERM: see {self.log.name}")
 
     def check(self) -> None:
-        """Raises ProcessFault when it has ended and nobody had ended it."""
+        """Raises ProcessFault if it exited unexpectedly."""
         process = self._process
         if process is not None and process.returncode is not None and not self._condemned:
             raise ProcessFault(

@@ -1,4 +1,4 @@
-"""A TCP relay between a replica and what it talks to: it can be cut, and can swallow answers before that."""
+"""A TCP relay between a replica and its peers: it can cut connections, and swallow answers before that."""
 
 import asyncio
 import socket
@@ -7,13 +7,13 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 Address = tuple[str, int]
-"""Host and port; a host that begins with "/" is a Unix socket's path, its port does not count."""
+"""Host and port; a host that begins with "/" is the path of a Unix socket, and the port is ignored."""
 
 CHUNK_BYTES = 65_536
 
 
 class Relay:
-    """Connections are passed on to wherever `target` says at that moment, and refused while it says None."""
+    """Forwards connections to the current `target`; refuses them while it is None."""
 
     def __init__(self, target: Callable[[], Address | None]) -> None:
         self._target = target
@@ -24,7 +24,7 @@ class Relay:
 
     @asynccontextmanager
     async def listening(self) -> AsyncIterator["Relay"]:
-        """Passes connections on until it is left."""
+        """Forwards connections until the context ends."""
         server = await asyncio.start_server(self._accepted, "127.0.0.1", 0)
         self.port = server.sockets[0].getsockname()[1]
         try:
@@ -43,7 +43,7 @@ class Relay:
             _reset(writer)
 
     async def cut_after_silence(self, silence_s: float) -> None:
-        """Swallows answers for a while, then cuts: what was asked for is done, and nobody hears of it."""
+        """Swallows answers for a while, then cuts: requests are served but not answered."""
         self._swallowing = True
         try:
             await asyncio.sleep(silence_s)
@@ -92,7 +92,7 @@ class Relay:
     async def _pass_on(
         self, source: asyncio.StreamReader, sink: asyncio.StreamWriter, *, answers: bool
     ) -> None:
-        """Until the source ends; a source that was reset resets the sink."""
+        """Forwards bytes until the source ends; a reset of the source resets the sink."""
         try:
             while data := await source.read(CHUNK_BYTES):
                 if answers and self._swallowing:
@@ -104,7 +104,7 @@ class Relay:
 
 
 def _reset(writer: asyncio.StreamWriter) -> None:
-    """Ends a connection as a broken one ends, not as one that was closed."""
+    """Resets a connection instead of closing it."""
     connection = writer.get_extra_info("socket")
     if connection is not None and connection.family != socket.AF_UNIX and not writer.is_closing():
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))

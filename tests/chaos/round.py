@@ -1,4 +1,4 @@
-"""One round: everything starts, the storm blows under load, the dust settles, both books are held together."""
+"""One round: start, faults under load, recovery, comparison of both ledgers."""
 
 import asyncio
 import json
@@ -28,27 +28,25 @@ AUDIT_LIMIT_S = 60.0
 POLL_S = 0.05
 _OPEN = "('queued', 'claimed', 'retry', 'unknown')"
 _UNFORESEEN = ('"exception":', "was never retrieved", '"event": "alarm"')
-"""In a replica's log: defects, and alarms, since nothing in a round breaks what is assumed."""
+"""Log lines that no round may cause: defects, and alarms, since no fault breaks a stated assumption."""
 _TRACE = "Traceback (most recent call last)"
 _CUT_AT_THE_END_OF_GRACE = "asyncio.exceptions.CancelledError"
-"""How uvicorn tells of a request that a stop did not wait for; in the midst of a statement without saying why."""
+"""uvicorn's message for a request that a stop did not wait for; without a reason in the middle of a statement."""
 _OF_A_REQUEST = "Exception in ASGI application"
 
 
 class Recovery(msgspec.Struct, frozen=True):
-    """How the last kill -9 was recovered from."""
+    """Recovery from the last kill -9."""
 
     orphans: int
     """Executions that the killed replica's attempts owned."""
     seconds: float
-    """From the kill until the last of them was settled."""
+    """From the kill until the last of them was resolved."""
     beyond_lease_s: float
-    """From the end of its lease, of whichever orphan took longest."""
+    """Of the slowest orphan, from the end of its lease."""
 
 
 class Report(msgspec.Struct):
-    """What a round did and found."""
-
     seed: int
     acts: Counter[Kind] = msgspec.field(default_factory=Counter)
     verdict: Verdict = msgspec.field(default_factory=Verdict)
@@ -58,7 +56,6 @@ class Report(msgspec.Struct):
 
     @property
     def good(self) -> bool:
-        """Whether nothing was found."""
         return not self.verdict.findings
 
 
@@ -81,7 +78,7 @@ class Round:
         )
 
     async def run(self) -> None:
-        """Fills the report. Raises ProcessFault and TimeoutError when a process does not do as it must."""
+        """Fills the report; raises ProcessFault and TimeoutError if a process misbehaves."""
         stage = self._stage
         async with asyncio.TaskGroup() as group:
             group.create_task(stage.start_simulator())
@@ -147,7 +144,7 @@ class Round:
         await child.start(SERVE)
 
     async def _last_kill(self) -> tuple[Replica, dict[int, datetime], datetime]:
-        """Kills a replica whose requests are on the wire; its orphans with the end of their leases."""
+        """Kills a replica during its calls; returns its orphans with the end of their leases."""
         victim = await self._busy_replica()
         await victim.child.kill()
         self._report.acts[Kind.KILL] += 1
@@ -193,7 +190,7 @@ class Round:
         )
 
     async def _rest(self) -> None:
-        """Until nothing is open, or nothing is to be hoped for; the verdict names what is open then."""
+        """Waits until nothing is open or the time is up; the verdict names open executions."""
         until = time.monotonic() + REST_LIMIT_S
         while time.monotonic() < until:
             ((left,),) = await self._stage.database.rows(
@@ -220,7 +217,7 @@ class Round:
         self._report.verdict = verdict
 
     async def _audit(self) -> list[str]:
-        """What `trade-service audit` finds."""
+        """The findings of `trade-service audit`."""
         process = await asyncio.create_subprocess_exec(
             COMMAND, "audit", "--json", stdin=DEVNULL, stdout=PIPE, stderr=PIPE, cwd=self._stage.folder,
             env=self._stage.audit_environment(), start_new_session=True,
@@ -246,7 +243,7 @@ class Round:
 
 
 async def run_round(folder: Path, seed: int, strength: Strength) -> Report:
-    """One round in a folder; whatever a process did wrong is among the findings."""
+    """Runs a round in a folder; the findings include faults of processes."""
     report, began = Report(seed), time.monotonic()
     try:
         async with staged(folder, random.Random(f"simulator {seed}")) as stage:
@@ -264,14 +261,14 @@ async def run_round(folder: Path, seed: int, strength: Strength) -> Report:
 
 
 def _pass_on_cancellation() -> None:
-    """A group of errors stands for the cancellation that came with them: it is not to be lost."""
+    """Raises the cancellation that a group of errors contains, so that it is not lost."""
     task = asyncio.current_task()
     if task is not None and task.cancelling():
         raise asyncio.CancelledError
 
 
 async def _save_tables(stage: Stage) -> None:
-    """For whoever looks into a failure."""
+    """Saves the tables for analysis of a failure."""
     _pass_on_cancellation()
     for table in ("trade_order", "execution", "submission_attempt"):
         await stage.database.save(table, stage.folder / f"{table}.csv")
@@ -289,7 +286,7 @@ def _leaves(group: BaseExceptionGroup[BaseException]) -> list[BaseException]:
 
 
 def unforeseen(log: str) -> list[str]:
-    """What must not stand in a replica's log, with the end of each trace."""
+    """Forbidden lines of a replica's log, with the end of each trace."""
     found = []
     lines = log.splitlines()
     for number, line in enumerate(lines):

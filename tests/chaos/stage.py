@@ -1,4 +1,4 @@
-"""A round's processes: PostgreSQL, the simulator, three replicas, and a relay on every way between them."""
+"""The processes of a round: PostgreSQL, the simulator, three replicas, and a relay on each connection."""
 
 import random
 from collections.abc import AsyncIterator
@@ -37,12 +37,12 @@ SETTINGS = {
     # Each replica has a relay of its own before the one stand-in.
     "TRADE_SERVICE_EXECUTION_SERVICE_SAME_LEDGER": "true",
 }
-"""Times that a round can wait for, in the order that the defaults have: call < lease < lease and settle."""
+"""Short times in the same order as the defaults: call < lease < lease and settle time."""
 SERVE = ("serve", "--port", "0")
 
 
 class Replica(msgspec.Struct, frozen=True):
-    """A replica, and the relays on its ways out."""
+    """A replica, and the relays of its connections."""
 
     child: Child
     to_database: Relay
@@ -62,11 +62,11 @@ class Stage(msgspec.Struct, frozen=True):
 
     @property
     def books(self) -> Path:
-        """The simulator's file."""
+        """The simulator's ledger file."""
         return self.folder / "books.jsonl"
 
     async def start_simulator(self) -> None:
-        """Starts it on the books of its earlier lives, with faults of its own."""
+        """Starts the simulator on its existing ledger, with faults."""
         arguments = [
             "simulate", "--port", "0", "--books", str(self.books), "--latency-ms", str(LATENCY_MS),
             "--seed", str(self.dice.getrandbits(31)), "--script", fault_script(self.dice),
@@ -76,14 +76,14 @@ class Stage(msgspec.Struct, frozen=True):
         await self.simulator.start(arguments)
 
     async def calm(self) -> None:
-        """No faults from now on."""
+        """Ends the simulator's faults."""
         assert self.simulator.url is not None
         plan: dict[str, object] = {"faults": {}, "script": [], "lookupFaults": {}, "lookupScript": []}
         async with self.http.put(f"{self.simulator.url}/simulator/faults", json=plan) as answer:
             answer.raise_for_status()
 
     def audit_environment(self) -> dict[str, str]:
-        """For `trade-service audit`, straight to both books."""
+        """The environment of `trade-service audit`, without relays."""
         assert self.simulator.url is not None
         return self.environment | {
             "DATABASE_URL": self.database.dsn,
@@ -93,7 +93,7 @@ class Stage(msgspec.Struct, frozen=True):
 
 @asynccontextmanager
 async def staged(folder: Path, dice: random.Random) -> AsyncIterator[Stage]:
-    """Nothing is started but PostgreSQL; afterwards nothing of it runs."""
+    """Starts PostgreSQL only; leaves no process behind."""
     environment = bare_environment(folder) | SETTINGS
     async with AsyncExitStack() as stack:
         database = await stack.enter_async_context(Database.running(folder / "postgres"))

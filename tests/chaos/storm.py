@@ -1,4 +1,4 @@
-"""What breaks, and when: a plan that the seed alone decides."""
+"""Plans faults from a seed."""
 
 import random
 from enum import StrEnum
@@ -9,7 +9,7 @@ REPLICAS = 3
 
 
 class Kind(StrEnum):
-    """What is done to whom."""
+    """A kind of fault."""
 
     KILL = "kill -9 of a replica"
     PAUSE = "pause of a replica"
@@ -21,18 +21,18 @@ class Kind(StrEnum):
 
 
 class Act(msgspec.Struct, frozen=True):
-    """One thing that breaks; `for_s` is how long it stays so."""
+    """One fault; it lasts for `for_s`."""
 
     at_s: float
     kind: Kind
     replica: int
     for_s: float
     downstream: bool = False
-    """Of a cut: the connections to the Execution Service, else those to PostgreSQL."""
+    """Cuts the connections to the Execution Service, else those to PostgreSQL."""
 
 
 class Strength(msgspec.Struct, frozen=True):
-    """How long a storm lasts and how much it breaks."""
+    """Duration and number of faults."""
 
     length_s: float = 8.0
     kills: int = 3
@@ -42,14 +42,14 @@ class Strength(msgspec.Struct, frozen=True):
     simulator_kills: int = 1
     cuts: int = 6
     pause_s: tuple[float, float] = (3.0, 9.0)
-    """Beyond the lease, and at times beyond lease and settle time together."""
+    """Longer than the lease, and sometimes than lease and settle time together."""
 
 
 SHORT = Strength(length_s=4.0, kills=1, pauses=1, cuts=3, pause_s=(3.0, 4.0))
 
 
 def plan_of(dice: random.Random, strength: Strength) -> list[Act]:
-    """The acts of a storm, in order; the same dice give the same acts."""
+    """The faults of a storm in order; the same seed gives the same faults."""
     acts: list[Act] = []
 
     def add(kind: Kind, count: int, for_s: tuple[float, float]) -> None:

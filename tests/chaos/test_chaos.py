@@ -1,4 +1,4 @@
-"""Chaos in short: a few rounds with real processes, and what they stand on."""
+"""A few rounds of chaos with real processes, and tests of their parts."""
 
 import asyncio
 import os
@@ -26,7 +26,7 @@ ROOT = Path(__file__).parents[2]
 
 
 def test_nothing_is_lost_or_doubled_whatever_is_killed() -> None:
-    """On a loop of its own: this is what `make chaos` runs, only shorter."""
+    """A short `make chaos`, on its own event loop."""
 
     async def short(seed: int) -> Report:
         with passable_folder("chaos-") as folder:
@@ -86,7 +86,7 @@ def test_every_fault_of_the_script_exists_and_comes() -> None:
 
 @asynccontextmanager
 async def echo() -> AsyncIterator[int]:
-    """The port of a server that sends back what it gets."""
+    """The port of an echo server."""
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         while data := await reader.read(100):

@@ -29,7 +29,7 @@ CLIENTS = 6
 AT_ONCE = 5
 SENT_BEFORE = 200
 STUCK_S = 1.0
-"""Longer than a call and its record take, where commits do not wait."""
+"""Longer than a call and its record when commits do not wait."""
 POLL_S = 0.01
 PRIMARY = {"wal_level": "replica", "max_wal_senders": "4", "synchronous_commit": "local"}
 READINESS = "/api/v1/health/readiness"
@@ -37,13 +37,13 @@ OPEN = "SELECT count(*) FROM execution WHERE submission_state IN ('queued', 'cla
 
 
 class Pair:
-    """A primary, its synchronous standby, and the ways to them."""
+    """A primary and its synchronous standby, behind relays."""
 
     def __init__(self, primary: Cluster) -> None:
         self.primary = primary
         self.standby: Cluster
         self.current = primary
-        """Which the service is to speak to."""
+        """The server that the service reaches."""
         self._replicating = True
         self.replication = Relay(lambda: self._address(primary) if self._replicating else None)
         self.service = Relay(lambda: self._address(self.current))
@@ -53,12 +53,12 @@ class Pair:
         return cluster.socket, 0
 
     def cut_replication(self) -> None:
-        """What is committed from now on, the standby does not get; who wants it to, waits."""
+        """Stops replication; commits that wait for the standby hang."""
         self._replicating = False
         self.replication.cut()
 
     def fall_back(self) -> None:
-        """The primary is gone, and the service gets to the standby, which is none the wiser yet."""
+        """Kills the primary and routes the service to the standby, which is not promoted yet."""
         self.primary.kill()
         self.current = self.standby
         self.service.cut()
@@ -71,7 +71,7 @@ class Pair:
 
 @asynccontextmanager
 async def replicated(folder: Path) -> AsyncIterator[Pair]:
-    """A migrated database that waits for its standby where it is asked to."""
+    """A migrated database whose synchronous commits wait for its standby."""
     async with cluster(folder, PRIMARY) as primary:
         await migrate(primary.url)
         pair = Pair(primary)
@@ -89,7 +89,7 @@ async def replicated(folder: Path) -> AsyncIterator[Pair]:
 
 
 async def submit_all(live: Live, orders: Iterator[int], sent: set[int]) -> None:
-    """One client; what it is refused it leaves. Notes which executions it was told to be sent."""
+    """Submits as one client, without repeating refused requests; records executions reported as sent."""
     while part := [order for _, order in zip(range(AT_ONCE), orders, strict=False)]:
         answer = await live.batch(*((order, 100) for order in part))
         if answer.status == 503:
@@ -103,7 +103,7 @@ async def submit_all(live: Live, orders: Iterator[int], sent: set[int]) -> None:
 
 
 async def until_ready(live: Live, ready: bool) -> str:
-    """Waits until readiness is as expected; what it says."""
+    """Waits for the expected readiness; returns its body."""
     async with asyncio.timeout(LIMIT_S):
         while True:
             answer = await live.client.get(READINESS)
@@ -113,7 +113,7 @@ async def until_ready(live: Live, ready: bool) -> str:
 
 
 async def fail_over(pair: Pair, live: Live, spare: Sequence[int]) -> float:
-    """Seconds from the promotion until a submission is sent again."""
+    """Returns the seconds from the promotion to the next accepted submission."""
     pair.cut_replication()
     await asyncio.sleep(STUCK_S)
     assert await pair.is_waited_for()
@@ -138,7 +138,7 @@ async def at_rest(database: Cluster) -> None:
 
 
 async def accepted_in(database: Cluster) -> dict[int, int]:
-    """Which executions are accepted, with their ids of the Execution Service."""
+    """Accepted executions with their ids at the Execution Service."""
     link = await asyncpg.connect(database.url, ssl=False)
     try:
         rows = await link.fetch(

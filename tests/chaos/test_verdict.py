@@ -1,4 +1,4 @@
-"""The verdict finds what it is there for: each thing that may go wrong, planted in books that are sound."""
+"""The verdict finds each kind of error planted in sound ledgers."""
 
 from collections.abc import Callable
 from decimal import Decimal
@@ -15,7 +15,7 @@ HUNDRED, FIFTY, NONE = Decimal(100), Decimal(50), Decimal(0)
 
 
 class Books(msgspec.Struct):
-    """Both books and what clients were told."""
+    """Both ledgers and the answers to clients."""
 
     orders: list[Order]
     executions: list[Execution]
@@ -23,11 +23,9 @@ class Books(msgspec.Struct):
     ledger: Ledger
 
     def change(self, execution: int, **values: object) -> None:
-        """Changes an execution here."""
         self.executions[execution - 1] = msgspec.structs.replace(self.executions[execution - 1], **values)
 
     def judged(self) -> Verdict:
-        """The verdict."""
         return judge(self.orders, self.executions, self.rows, self.ledger)
 
 
@@ -36,7 +34,7 @@ def execution(number: int, state: str, status: str, service_id: int | None, plac
 
 
 def sound() -> Books:
-    """Two accepted, of which one in part of its order; one rejected, one never sent."""
+    """Two accepted, one of them for part of its order; one rejected, one never sent."""
     ledger = Ledger()
     ledger.orders |= {11, 12, 13, 14}
     ledger.sent |= {1: 71, 2: None}
@@ -158,7 +156,7 @@ def test_a_promise_is_taken_from_every_kind_of_answer() -> None:
     assert ledger.sent == {1: 7}
     assert not ledger.faults
     ledger.execution(told | {"executionStatus": {"abbreviation": "PART"}, "executionServiceId": 8})
-    assert ledger.faults == ["execution 1 was told to be 7 there, then 8"]
+    assert ledger.faults == ["execution 1 was reported as 7 there, then as 8"]
     ledger.refusal("execution 5 was not accepted: no such security", {})
     ledger.refusal("execution 6 was not accepted: no answer", {"reason": "STORE_UNAVAILABLE"})
     ledger.refusal("trade order 7 was not accepted", {})

@@ -1,4 +1,4 @@
-"""Both books read and compared without the code under test: one file, five queries, no shared types. Pure but
+"""Reads and compares both ledgers without the code under test: one file, five queries, no shared types. Pure but
 for the reading."""
 
 import json
@@ -29,7 +29,7 @@ class Order(msgspec.Struct, frozen=True):
 
 
 class Execution(msgspec.Struct, frozen=True):
-    """A row of execution, with what its order says of it."""
+    """A row of execution, with fields of its order."""
 
     id: int
     order: int
@@ -44,7 +44,7 @@ class Execution(msgspec.Struct, frozen=True):
 
 
 class Row(msgspec.Struct, frozen=True):
-    """What the simulator accepted once."""
+    """An execution that the simulator accepted."""
 
     service_id: int
     execution: int
@@ -55,7 +55,7 @@ class Row(msgspec.Struct, frozen=True):
 
 
 class Verdict(msgspec.Struct):
-    """What was found; `findings` is empty when all is well."""
+    """The findings; empty if all is well."""
 
     executions: int = 0
     accepted: int = 0
@@ -66,7 +66,7 @@ class Verdict(msgspec.Struct):
     findings: list[str] = msgspec.field(default_factory=list)
 
     def find(self, what: str, which: Iterable[object]) -> int:
-        """Notes all that have something wrong in common; how many they are."""
+        """Records the rows with one kind of error; returns their number."""
         listed = sorted(which, key=str)
         if listed:
             shown = ", ".join(str(one) for one in listed[:SHOWN])
@@ -87,7 +87,7 @@ JOIN destination d ON d.id = e.destination_id
 
 
 async def our_books(database: Database) -> tuple[list[Order], list[Execution]]:
-    """Orders and executions as PostgreSQL has them."""
+    """Reads orders and executions from PostgreSQL."""
     orders = [Order(*row) for row in await database.rows(_ORDERS)]
     return orders, [Execution(*row) for row in await database.rows(_EXECUTIONS)]
 
@@ -109,7 +109,7 @@ def their_books(path: Path) -> list[Row]:
 def judge(
     orders: Sequence[Order], executions: Sequence[Execution], rows: Sequence[Row], ledger: Ledger
 ) -> Verdict:
-    """What both books say together, and against what clients were told."""
+    """Compares both ledgers with each other and with the answers to clients."""
     states = Counter(one.state for one in executions)
     verdict = Verdict(
         executions=len(executions),
@@ -125,7 +125,7 @@ def judge(
     _compare(verdict, ours, theirs)
     _hold_to_promises(verdict, ours, theirs, ledger)
     verdict.lost += verdict.find(
-        "orders that clients were told to be created, and that do not exist",
+        "orders reported to clients as created, which do not exist",
         ledger.orders - {order.order_id for order in orders},
     )
     _weigh(verdict, orders, executions)

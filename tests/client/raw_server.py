@@ -22,7 +22,7 @@ ATTEMPT = "01890000-0000-7000-8000-000000000001"
 
 
 class Conversation:
-    """One connection, seen from the server."""
+    """A connection on the server's side."""
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, server: "RawServer"):
         self.reader = reader
@@ -30,7 +30,7 @@ class Conversation:
         self._server = server
 
     async def request(self) -> bytes:
-        """Reads one whole request; its head and body are kept in `RawServer.requests`."""
+        """Reads one whole request into `RawServer.requests`."""
         head = await self.reader.readuntil(b"\r\n\r\n")
         lines = head.lower().split(b"\r\n")
         length = next((int(line[15:]) for line in lines if line.startswith(b"content-length:")), 0)
@@ -45,7 +45,7 @@ class Conversation:
     async def answer(
         self, status: int, body: bytes = b"", content_type: str = "application/json", headers: str = ""
     ) -> None:
-        """Sends a whole answer with a true Content-Length."""
+        """Sends a complete answer with a correct Content-Length."""
         length = f"Content-Length: {len(body)}\r\n" if status not in (204, 304) else ""
         kind = f"Content-Type: {content_type}\r\n" if content_type else ""
         head = f"HTTP/1.1 {status} Whatever\r\n{kind}{length}{headers}\r\n"
@@ -58,7 +58,7 @@ class Conversation:
         self.writer.transport.abort()
 
     async def hold(self) -> None:
-        """Says nothing until the client goes away, and notes how: `eof` or `reset`."""
+        """Waits silently until the client disconnects, and records how: `eof` or `reset`."""
         try:
             rest = await self.reader.read(-1)
         except ConnectionError:
@@ -73,7 +73,7 @@ Script = Callable[[Conversation], Awaitable[None]]
 
 
 class RawServer:
-    """What the scripted server has seen."""
+    """Requests and connections that the server has seen."""
 
     def __init__(self, port: int) -> None:
         self.base_url = f"http://127.0.0.1:{port}"
@@ -86,7 +86,7 @@ class RawServer:
 
 @asynccontextmanager
 async def raw_server(script: Script) -> AsyncIterator[RawServer]:
-    """Listens on a free port and plays `script` on every connection."""
+    """Listens on a free port and runs `script` on every connection."""
     talks: set[asyncio.Task[None]] = set()
 
     async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -117,7 +117,7 @@ async def raw_server(script: Script) -> AsyncIterator[RawServer]:
 def answering(
     status: int, body: bytes = b"", content_type: str = "application/json", headers: str = ""
 ) -> Script:
-    """A script that answers every request of a connection in the same way."""
+    """A script that answers every request alike."""
 
     async def script(talk: Conversation) -> None:
         while True:
@@ -135,7 +135,7 @@ def settings(
     total_timeout_s: float = DEADLINE_S,
     **changes: int,
 ) -> ExecutionServiceSettings:
-    """Time-outs too long to expire, unless given."""
+    """Time-outs that never expire, unless given."""
     return ExecutionServiceSettings(
         base_url=base_url,
         connect_timeout_ms=round(connect_timeout_s * 1000),

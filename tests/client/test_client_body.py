@@ -1,4 +1,4 @@
-"""GuardedBody: on which connections it is sent, and what abandoning it drops."""
+"""GuardedBody: connections on which it is sent, and the bytes dropped when it is abandoned."""
 
 import asyncio
 from typing import Any
@@ -10,11 +10,11 @@ from trade_service.execution_service.client import GuardedBody, NothingLeft, Sta
 from trade_service.submission.clock import SystemClock
 
 LARGE = 16 * 2**20
-"""More than the sockets of both sides hold together."""
+"""More than the socket buffers of both sides hold."""
 
 
 class Writer:
-    """What aiohttp hands to a body, over any transport."""
+    """aiohttp's writer for a body, over any transport."""
 
     def __init__(self, transport: Any) -> None:
         self.transport = transport
@@ -76,7 +76,7 @@ async def test_an_abandoned_body_is_not_sent() -> None:
 
 @pytest.mark.filterwarnings("ignore:Sending a large body:ResourceWarning")
 async def test_abandoning_drops_unsent_bytes_even_from_a_closed_connection() -> None:
-    """aiohttp closes a failed connection first, which by itself would go on sending."""
+    """aiohttp closes a failed connection first, which alone would keep sending."""
     over = asyncio.Event()
     received = 0
 

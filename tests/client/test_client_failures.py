@@ -62,7 +62,7 @@ async def test_the_name_breaks_the_rules_of_names(monkeypatch: pytest.MonkeyPatc
 
 @contextlib.asynccontextmanager
 async def _full_backlog() -> AsyncIterator[int]:
-    """A port whose queue of connections is full: further ones are neither taken nor refused."""
+    """A port with a full backlog: further connections are neither accepted nor refused."""
     with contextlib.ExitStack() as stack:
         listener = stack.enter_context(socket.socket())
         listener.bind(("127.0.0.1", 0))
@@ -126,7 +126,7 @@ async def _reset_after_request(talk: Conversation) -> None:
 
 
 async def _reset_unread(talk: Conversation) -> None:
-    """Some of the request has come, none was read: it breaks half-way."""
+    """Resets the connection with part of the request received and none of it read."""
     await talk.reader.readexactly(1)
     talk.reset()
 
@@ -225,7 +225,7 @@ async def _endless(talk: Conversation) -> None:
 
 
 async def _boast(talk: Conversation) -> None:
-    """Announces little and sends much."""
+    """Sends more than it announces."""
     await talk.request()
     await talk.send(b"HTTP/1.1 201 Created\r\nContent-Length: 2\r\n\r\n{}" + b" " * 100_000)
     await talk.hold()

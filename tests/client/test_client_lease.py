@@ -20,7 +20,7 @@ from trade_service.submission.model import ReplyKind
 
 
 class StepClock(SystemClock):
-    """A boot clock that a test sets, and that can leap while a connection is made."""
+    """A clock that a test sets, and that can jump while a connection is made."""
 
     def __init__(self, now: float) -> None:
         super().__init__()
@@ -31,7 +31,7 @@ class StepClock(SystemClock):
 
 
 async def _answer_and_hold(talk: Conversation) -> None:
-    """Answers the first request, keeps what comes after it."""
+    """Answers the first request, and keeps later bytes."""
     await talk.request()
     await talk.answer(201, ALL_CREATED)
     await talk.hold()

@@ -31,7 +31,7 @@ async def calling(
     circuit: CircuitSettings = NO_CIRCUIT,
     max_response_bytes: int = 100_000,
 ) -> AsyncIterator[ReferenceServicesClient]:
-    """A client whose services are both at one address, with a circuit that never opens."""
+    """A client of both services at one address, with a circuit that never opens."""
     settings = NamesSettings(timeout_ms=timeout_ms)
     async with ReferenceServicesClient(
         portfolio_url or url,
@@ -45,7 +45,7 @@ async def calling(
 
 
 def by_path(**answers: bytes) -> Callable[[Conversation], object]:
-    """Answers what the words of the path name, 404 to the rest."""
+    """Answers by words in the path, else 404."""
 
     async def script(talk: Conversation) -> None:
         while True:

@@ -1,4 +1,4 @@
-"""What the clients of the contract have in common."""
+"""Calls that the contract's clients share."""
 
 from typing import Any
 
@@ -18,7 +18,7 @@ DESCRIBED_FIELDS = {"id", "abbreviation", "description", "version"}
 
 
 async def ask(client: Client, method: str, path: str, status: int, body: object = None) -> Any:
-    """The JSON that answers a call with `status`; None when there is none."""
+    """The JSON of an answer that must have `status`; None without a body."""
     answer = await client.call(method, V1 + path, body)
     assert answer.status == status, (method, path, answer.status, answer.raw)
     if status >= 400:
@@ -27,7 +27,7 @@ async def ask(client: Client, method: str, path: str, status: int, body: object 
 
 
 def _check_error(answer: Answer) -> None:
-    """Every error has what clients read, and says more than its status does."""
+    """Every error has the fields that clients read, and a specific message."""
     body = answer.body
     assert body["error"] == body["message"]
     assert len(body["message"]) > 10

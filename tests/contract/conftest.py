@@ -1,4 +1,4 @@
-"""The whole service on a socket, and the Execution Service's stand-in on another: what each client calls."""
+"""The whole service and an Execution Service simulator, each on a socket."""
 
 from collections.abc import AsyncIterator
 
@@ -16,7 +16,7 @@ async def shared(postgres: TestServer, template_database: str) -> AsyncIterator[
 
 @pytest.fixture
 async def live(shared: Live) -> AsyncIterator[Live]:
-    """The service; after every test its accounts agree and nothing was accepted twice."""
+    """The service; checks after every test that quantities agree and nothing was accepted twice."""
     behave(shared.simulator)
     yield shared
     await shared.accounts_agree()

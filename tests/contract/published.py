@@ -1,4 +1,4 @@
-"""Compares a description of an API with one that was published before: what a client could miss or trip on."""
+"""Compares an OpenAPI document with a published one: finds what would break a client."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -15,7 +15,7 @@ class Comparison:
         self._ours = ours
 
     def differences(self) -> Iterator[str]:
-        """All of them, each beginning with method and path."""
+        """All differences, each starting with method and path."""
         for path, item in self._published["paths"].items():
             for method, operation in item.items():
                 ours = self._ours["paths"].get(path, {}).get(method)

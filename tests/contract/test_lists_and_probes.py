@@ -1,4 +1,4 @@
-"""Every parameter of the contract's lists of v2, and every address that deployments ask."""
+"""Every parameter of the contract's v2 lists, and every probe of deployments."""
 
 import re
 

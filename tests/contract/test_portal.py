@@ -17,7 +17,7 @@ async def order_of(live: Live, quantity: object = 100, **changes: Any) -> Any:
 
 
 def execution_body(order: Any, quantity: object = "40", **changes: Any) -> dict[str, Any]:
-    """As the portal's form sends it."""
+    """An execution as the portal's form sends it."""
     return {
         "executionTimestamp": MOMENT,
         "executionStatusId": 1,
@@ -35,7 +35,7 @@ def execution_body(order: Any, quantity: object = "40", **changes: Any) -> dict[
 
 
 def form_of(execution: Any, **changes: Any) -> dict[str, Any]:
-    """The form filled with what was read."""
+    """The form filled with an execution that was read."""
     return {
         "id": execution["id"],
         "version": execution["version"],

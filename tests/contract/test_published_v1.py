@@ -1,4 +1,4 @@
-"""Everything of the published description of version 1 is in ours; differences.toml has all that is not."""
+"""Our OpenAPI document contains the published one of v1, except for differences.toml."""
 
 import json
 import tomllib

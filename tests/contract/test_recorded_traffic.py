@@ -22,7 +22,7 @@ from trade_service.web.web_settings import ServerSettings
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "client-traffic.jsonl"
 VERSION = 3
-"""Of execution 1, which the recorded reports name."""
+"""The executionServiceId of execution 1 in the recorded reports."""
 
 
 class Expected(msgspec.Struct, frozen=True):
@@ -33,7 +33,7 @@ class Expected(msgspec.Struct, frozen=True):
 
 
 class Exchange(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What a client sends on one connection, and what it needs back."""
+    """A client's requests on one connection, and the answers it needs."""
 
     name: str
     recorded: bool
@@ -65,7 +65,7 @@ async def live(postgres: TestServer, template_database: str) -> AsyncIterator[Li
 
 
 def at(body: Any, path: str) -> Any:
-    """What a body holds at a path of names and indexes."""
+    """The value in a body at a path of names and indexes."""
     for step in path.split("."):
         body = body[int(step)] if isinstance(body, list) else body[step]
     return body
@@ -79,7 +79,7 @@ async def answer_on(reader: asyncio.StreamReader) -> tuple[int, Any]:
 
 
 async def exchanged(live: Live, exchange: Exchange, *, byte_by_byte: bool) -> None:
-    """Sends what the client sends, and compares what it gets."""
+    """Sends a client's requests and compares the answers."""
     async with asyncio.timeout(DEADLINE_S), connected(live.client) as (reader, writer):
         for part in filter(None, (exchange.raw, exchange.then)):
             sent = part.encode()

@@ -1,4 +1,4 @@
-"""Blotters, destinations, trade types and execution statuses, as the portal reads and an operator keeps them."""
+"""Blotters, destinations, trade types and execution statuses, as portal and operators use them."""
 
 import itertools
 from typing import Any
@@ -13,14 +13,14 @@ _names = itertools.count(1)
 
 
 class Kind(msgspec.Struct, frozen=True):
-    """Where one kind is found, and what it is made of."""
+    """A kind of reference data: its path and fields."""
 
     collection: str
     one: str
     text: str
     seeded: list[str]
     used_by_all: int
-    """One that the executions of these tests point to."""
+    """A row that executions of these tests refer to."""
 
     @property
     def fields(self) -> set[str]:

@@ -1,4 +1,4 @@
-"""The main job, line by line as the contract's table has it: submitted one by one, in batches, and by id."""
+"""Submission as in the contract's table: single, in batches, and by id."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Small makers of the heart's values."""
+"""Makes values of the engine."""
 
 from decimal import Decimal
 
@@ -52,17 +52,17 @@ def remote(
 
 
 def success(index: int | None, remote_id: int | None, execution_id: int | None) -> ExecutionResult:
-    """A result that says that the item at `index` was created as `remote_id`."""
+    """A success of the item at `index`, created as `remote_id`."""
     return ExecutionResult(index, "SUCCESS", None, remote(remote_id, execution_id))
 
 
 def failure(index: int | None, message: str = "Security ID is required") -> ExecutionResult:
-    """A result that says that the item at `index` was not created."""
+    """A failure of the item at `index`."""
     return ExecutionResult(index, "FAILED", message, None)
 
 
 def answer(*results: ExecutionResult) -> BatchExecutionResponse:
-    """An answer of these results, with counts that agree."""
+    """An answer with these results and matching counts."""
     good = sum(result.status == "SUCCESS" for result in results)
     return BatchExecutionResponse(
         "PARTIAL_SUCCESS", None, len(results), good, len(results) - good, list(results)
@@ -70,5 +70,4 @@ def answer(*results: ExecutionResult) -> BatchExecutionResponse:
 
 
 def page(rows: list[RemoteExecution], total: int, *, has_next: bool = False) -> RemoteExecutionPage:
-    """A page of the listing."""
     return RemoteExecutionPage(rows, RemotePagination(has_next, total))

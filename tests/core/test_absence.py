@@ -1,4 +1,4 @@
-"""What a proven absence makes of an execution: its state, the size of its retry and its words."""
+"""Effects of a proven absence on an execution: state, size of the retry and message."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Circuit and limit together, and the senders that ask them."""
+"""Circuit and concurrency limit together, and the senders that use them."""
 
 import asyncio
 import math
@@ -25,7 +25,7 @@ UNAUTHORIZED = GatewayReply(ReplyKind.CONFIGURATION, "DOWNSTREAM_UNAUTHORIZED", 
 
 
 class TickingClock(SystemClock):
-    """Time that goes on by `tick_s` whenever it is looked at."""
+    """A clock that advances by `tick_s` at every reading."""
 
     def __init__(self, tick_s: float = 0.0) -> None:
         super().__init__()
@@ -100,7 +100,7 @@ def test_what_lowers_the_limit(reply: GatewayReply, took_s: float, limit: int) -
 
 
 def test_senders_refuse_at_once_while_nothing_is_let_through() -> None:
-    """Else callers would wait for a pause or for others, only to be told what is known already."""
+    """Else callers would wait for a pause or for others, only to get an answer that is already known."""
     clock = TickingClock()
     admission, _ = admission_on(clock)
     call(admission, throttled(60), clock)
@@ -132,7 +132,7 @@ def test_recovery_lets_out_a_probe_and_no_more_until_the_circuit_is_closed() -> 
 
 @given(tick_s=st.floats(0, 0.5), retry_after_s=st.floats(0, 3))
 def test_with_nothing_on_its_way_a_sender_waits_for_time_alone(tick_s: float, retry_after_s: float) -> None:
-    """Nobody would wake it. A pause that ends between two looks at the clock must not be missed."""
+    """No event would wake it, so a pause that ends between two readings of the clock must not be missed."""
     clock = TickingClock(tick_s)
     admission, _ = admission_on(clock)
     call(admission, throttled(retry_after_s), clock)

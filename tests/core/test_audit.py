@@ -1,4 +1,4 @@
-"""Comparing with the ledger: every kind of difference is found, and nothing else."""
+"""Comparison with the ledger: finds every kind of difference, and nothing else."""
 
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal

@@ -1,4 +1,4 @@
-"""The strict reading of answers and the planning of batches."""
+"""Strict interpretation of answers, and planning of batches."""
 
 import json
 import random
@@ -20,7 +20,7 @@ from trade_service.submission.model import ClaimedExecution, ItemOutcome
 from trade_service.submission.refusals import KNOWN_REFUSALS, Refusals
 
 PROCESSOR = ExecutionBatchProcessor(refusals=Refusals(["*"]))
-"""Takes every message of a failed item for a refusal."""
+"""Treats every message of a failed item as a refusal."""
 SENT = [claimed(i) for i in (11, 12, 13, 14, 15)]
 CREATED, MIXED, NONE_CREATED = 201, 207, 400
 
@@ -76,7 +76,7 @@ def test_what_the_service_cannot_take_is_rejected_before_it_spoils_the_batch(tra
 
 
 def _without(result: ExecutionResult, **changes: object) -> ExecutionResult:
-    """A result whose execution differs in these fields."""
+    """A result whose execution differs in some fields."""
     assert result.execution is not None
     return msgspec.structs.replace(result, execution=msgspec.structs.replace(result.execution, **changes))
 
@@ -172,7 +172,7 @@ def test_a_contradiction_touches_its_own_item_only(extra: ExecutionResult, touch
 
 
 def test_a_success_that_names_no_execution_proves_nothing() -> None:
-    """Hazard 3 again: an index alone vouches for nothing."""
+    """Hazard 3 again: an index alone proves nothing."""
     nameless = [success(index, 100 + index, None) for index in range(5)]
     assert states(answer(*nameless), CREATED) == ["unknown"] * 5
     assert states(answer(*all_good()[:4], nameless[4]), CREATED) == ["accepted"] * 4 + ["unknown"]
@@ -294,7 +294,7 @@ results_strategy = st.lists(
 
 @given(results_strategy, st.sampled_from([CREATED, MIXED, NONE_CREATED]))
 def test_no_answer_accepts_what_it_does_not_prove(results: list[ExecutionResult], http_status: int) -> None:
-    """Whatever comes: one reading an item, and an acceptance only where a success vouches for it."""
+    """For any answer: one reading per item, and an acceptance only if a success proves it."""
     response = answer(*results)
     for index, reading in enumerate(read(response, http_status).values()):
         if reading.state is SubmissionState.ACCEPTED:
@@ -338,7 +338,7 @@ DATABASE_SPEAKING = [
 
 
 def _decided(message: str, *more: str) -> SubmissionState:
-    """What a failed item with this message becomes."""
+    """The decision on a failed item with this message."""
     processor = ExecutionBatchProcessor(refusals=Refusals(more))
     (outcome,) = processor.process_response([claimed(1)], answer(failure(0, message)), MIXED)
     return outcome.state

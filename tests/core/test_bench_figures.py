@@ -1,4 +1,4 @@
-"""What a benchmark computes of what it measured, and its file."""
+"""Figures that a benchmark computes, and its result file."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Open-loop load: when requests leave, and where latency starts."""
+"""Open-loop load: when requests are sent, and when latency starts."""
 
 import asyncio
 import time

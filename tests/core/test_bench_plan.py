@@ -1,4 +1,4 @@
-"""What a benchmark does without asking, and what it refuses."""
+"""Benchmark options: what needs a confirmation, and what is refused."""
 
 from importlib import import_module
 from operator import attrgetter

@@ -1,4 +1,4 @@
-"""The report of a benchmark, its pictures, and the comparison of two."""
+"""The report of a benchmark, its charts, and the comparison of two runs."""
 
 import math
 import re

@@ -240,7 +240,7 @@ def test_the_shipped_blotter_is_good() -> None:
 
 def test_a_long_file_needs_no_more_memory_than_a_short_one() -> None:
     class Endless(io.BytesIO):
-        """A file of `lines` lines that never exists as a whole; every tenth line is bad."""
+        """A generated file of `lines` lines; every tenth line is bad."""
 
         def __init__(self, lines: int) -> None:
             super().__init__()

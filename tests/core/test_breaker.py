@@ -1,4 +1,4 @@
-"""The circuit breaker: when it opens, what it lets through, and that it always comes back."""
+"""The circuit breaker: when it opens, which calls it permits, and that it always closes again."""
 
 import pytest
 from hypothesis import given
@@ -283,7 +283,7 @@ CIRCUITS = st.builds(
 
 
 class Driven:
-    """A breaker, the time, and the permits that are out."""
+    """A breaker, the time, and the permits in use."""
 
     def __init__(self, settings: CircuitSettings) -> None:
         self.settings = settings
@@ -292,7 +292,7 @@ class Driven:
         self.out: list[Permit] = []
 
     def step(self, what: str, value: object) -> None:
-        """One thing happens, and the rules still hold."""
+        """Performs one action and checks the rules."""
         breaker = self.breaker
         if what == "time":
             assert isinstance(value, float)

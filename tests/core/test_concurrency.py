@@ -22,7 +22,7 @@ def note(
     retry_after_s: float | None = None,
     random: float = 0.0,
 ) -> None:
-    """By default a call that began and ended just now."""
+    """Records a call, by default one that began and ended now."""
     limit.note(
         load, began=now if began is None else began, retry_after_s=retry_after_s, now=now, random=random
     )
@@ -134,7 +134,7 @@ def test_whatever_happens_it_stays_within_its_bounds_and_comes_back(
 def test_a_worse_history_never_gives_a_higher_limit(
     maximum: int, loads: list[Load], data: st.DataObject
 ) -> None:
-    """One call after the other: where one fared worse, the limit is at most the same from there on."""
+    """Sequential calls: after a worse outcome the limit stays at most the same."""
     as_it_was, worse = ConcurrencyLimit(maximum, 60), ConcurrencyLimit(maximum, 60)
     spoiled = data.draw(st.sets(st.integers(0, max(0, len(loads) - 1))))
     for now, load in enumerate(loads):

@@ -1,4 +1,4 @@
-"""Money: exact from text to text, and nothing that the database's columns would round."""
+"""Money: exact from text to text, within the precision of the database's columns."""
 
 from decimal import Decimal
 from fractions import Fraction
@@ -11,7 +11,7 @@ from trade_service.domain.errors import InvalidInput
 from trade_service.domain.money import parse_decimal, plain, with_two_decimals, without_float_error
 
 UNITS = st.integers(-(10**18) + 1, 10**18 - 1)
-"""Hundred-millionths: all that decimal(18,8) can hold."""
+"""Hundred-millionths: every value of decimal(18,8)."""
 
 
 def exact(units: int) -> Decimal:

@@ -95,7 +95,7 @@ def test_an_order_is_stored_with_its_type_in_one_spelling(name: str, spell: Any)
 
 @pytest.mark.parametrize("given_type", ["HOLD", "BUYS", "B UY", "\u017fELL", "ＢＵＹ"])
 def test_an_order_of_another_type_is_refused(given_type: str) -> None:
-    """Also of one that only some ways of writing in upper case turn into a known one."""
+    """Also one that only some upper-case conversions turn into a known one."""
     with pytest.raises(UnknownOrderType, match="orderType: must be one of BUY, COVER") as refused:
         checked_order(msgspec.structs.replace(NEW, order_type=given_type))
     assert {"field", "value", "rule"} <= refused.value.details.keys()

@@ -1,4 +1,4 @@
-"""What a second look at the ledger proves: a total table and its properties."""
+"""Conclusions from a second look at the ledger: a total table and its properties."""
 
 import pytest
 from hypothesis import given

@@ -27,7 +27,7 @@ from trade_service.submission.ports import Listing
 
 
 class FastClock:
-    """Seconds that pass as soon as somebody waits for them."""
+    """A clock that jumps ahead instead of waiting."""
 
     def __init__(self) -> None:
         self.now = 0.0
@@ -46,12 +46,12 @@ class FastClock:
 
 
 class Ledger(FakeGateway):
-    """A ledger that may be away, or not say how long its listing is."""
+    """A ledger that may be unavailable or omit the length of its listing."""
 
     away = False
     says_nothing_of_pages = False
     meanwhile: Callable[[], None] | None = None
-    """What others do while a page is asked for."""
+    """Runs while a page is read."""
 
     async def list_newest(self, offset: int, limit: int) -> Listing:
         if self.meanwhile is not None:
@@ -100,7 +100,7 @@ class Scene:
         return [alarm.code for alarm in self.alarms]
 
     async def attend(self, gate: DownstreamGate | None = None) -> None:
-        """Lets the gate do what is due, its own pauses included."""
+        """Runs the gate's due work, including its pauses."""
         one = gate or self.gate
         for _ in range(20):
             pause_s = await one._attend()
@@ -110,7 +110,7 @@ class Scene:
 
 
 def opened(gate: DownstreamGate) -> bool:
-    """Asked anew each time: it changes behind the type checker's back."""
+    """A function, because the type checker does not expect the value to change."""
     return gate.is_open
 
 

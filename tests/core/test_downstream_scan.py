@@ -1,4 +1,4 @@
-"""One pass over the downstream's books: what it may conclude."""
+"""One pass over the ledger, and what it may conclude."""
 
 import random
 from collections.abc import Callable
@@ -106,7 +106,7 @@ async def test_rows_that_disappear_make_the_pass_inconclusive() -> None:
 
 
 class Tampered(Books):
-    """Shows every page as `change` leaves it."""
+    """A listing with every page changed by `change`."""
 
     def __init__(
         self, rows: list[RemoteExecution], change: Callable[[RemoteExecutionPage], RemoteExecutionPage]
@@ -142,7 +142,7 @@ async def test_a_page_that_proves_nothing_ends_the_pass(
 
 
 async def test_a_deleted_row_hides_no_other_one() -> None:
-    """The boundary is read again by a page that straddles it: at 100 and ever after."""
+    """A page that straddles the boundary reads it again: at 100 and at every later one."""
     every_second = [remote(2 * i, i + 10_000) for i in range(1, 501)]
     books = Books(every_second, aligned=True)
     newest = iter(sorted((row.id or 0 for row in every_second), reverse=True))
@@ -174,7 +174,7 @@ def test_every_boundary_can_be_straddled(number: int) -> None:
 
 
 class ChangingBooks(Books):
-    """Books in which anything may happen between two reads: it is not idle while it is read."""
+    """A ledger that changes between two reads."""
 
     def __init__(self, ids: list[int], dice: random.Random, *, aligned: bool, calm: bool) -> None:
         super().__init__([remote(i, i) for i in ids], aligned)
@@ -208,7 +208,7 @@ class ChangingBooks(Books):
 async def test_a_complete_pass_saw_every_row_that_was_there_and_stayed(
     count: int, dice: random.Random, aligned: bool, calm: bool, low_water_id: int
 ) -> None:
-    """Whatever is inserted, committed late or deleted between two pages, rounding or not."""
+    """With any inserts, late commits and deletions between two pages, with and without rounding."""
     ids = set(dice.sample(range(1, 200), count))
     with mock.patch.object(listing_walk, "PAGE", 10):
         books = ChangingBooks(sorted(ids), dice, aligned=aligned, calm=calm)

@@ -1,4 +1,4 @@
-"""Executions written by hand, in any order of any wishes: quantities are conserved, what was sent stands."""
+"""Edits of executions in any order: quantities are conserved, and sent executions keep their terms."""
 
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -71,7 +71,7 @@ class Books(msgspec.Struct):
             self.executions[identity] = new
 
     def held(self, order_id: int) -> Decimal:
-        """What the executions of an order hold of it."""
+        """The quantity that the executions of an order hold."""
         return sum(
             (
                 one.quantity_ordered
@@ -131,7 +131,7 @@ def test_quantities_are_conserved_and_what_was_sent_stands(
 
 
 def settle_one(books: Books, state: SubmissionState) -> None:
-    """One execution is sent meanwhile, and comes to some state."""
+    """Moves one execution to some state, as a sender would."""
     for identity, execution in books.executions.items():
         if execution.submission_state is SubmissionState.NONE:
             sent = msgspec.structs.replace(execution, submission_state=state)
@@ -142,7 +142,7 @@ def settle_one(books: Books, state: SubmissionState) -> None:
 
 
 def check_step(old: Execution | None, new: Execution | None) -> None:
-    """Nothing in flight changes, nothing accepted goes or changes in what was sent, no state is illegal."""
+    """No execution in flight changes, no accepted one is deleted or changes its terms, every state is legal."""
     if old is None or old == new:
         return
     assert old.submission_state not in OPEN

@@ -1,4 +1,4 @@
-"""What a failure proves, and what happens next."""
+"""What each failure proves, and the decision that follows."""
 
 import random
 
@@ -276,7 +276,7 @@ def test_what_waits_for_a_configuration_is_never_given_up_for_its_time(left_s: l
 def test_a_wrong_configuration_waits_and_spends_nothing(
     http_status: int | None, decision: Decision, left_s: float
 ) -> None:
-    """A gateway may have put a 403 or 404 in the place of an answer."""
+    """A gateway may have replaced an answer with a 403 or 404."""
     refused = GatewayReply(ReplyKind.CONFIGURATION, "CODE", "POST answered it", http_status)
     items = [claimed(i, 99, left_s) for i in range(3)]
     assert {HANDLER.decide_reply(refused, item, 3) for item in items} == {decision}

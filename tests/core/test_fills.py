@@ -1,4 +1,4 @@
-"""What the Execution Service's books say of a fill, held against what is stored."""
+"""Fills in the Execution Service's ledger, compared with stored ones."""
 
 from decimal import Decimal
 
@@ -18,7 +18,7 @@ from trade_service.store.migrations.earlier_schema import REFERENCE_DATA
 
 OPEN = ("NEW", "SENT", "WORK", "PART", "HOLD", "CNCL")
 OWN = "FILLED"
-"""A status that somebody added to the reference data."""
+"""A status added to the reference data."""
 ORDER = ("NEW", "SENT", "WORK", "PART", "CNCL", "FULL")
 quantities = st.decimals(0, 10, places=8)
 statuses = st.sampled_from((*OPEN, *sorted(FINAL_STATUSES), OWN))

@@ -1,4 +1,4 @@
-"""Credentials: what is let in, what is not, and how often their source is asked."""
+"""Credentials: accepted and refused ones, and how often their source is read."""
 
 import asyncio
 import base64
@@ -127,7 +127,7 @@ async def test_anything_else_is_refused(token: Any, reason: str) -> None:
 
 
 async def test_a_public_key_is_no_shared_secret() -> None:
-    """The classic confusion: HS256 over the PEM that everybody has. No setting can allow it."""
+    """The classic confusion: HS256 with the public PEM as the key. No setting can allow it."""
     forged = _forged_with(PEM)
     with pytest.raises(NotAuthenticated):
         await tokens(PEM).principal(forged)

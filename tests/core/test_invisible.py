@@ -1,4 +1,4 @@
-"""Invisible characters: none of Unicode gets into an identifier, and none of its letters is kept out."""
+"""Invisible characters: identifiers refuse every one in Unicode, and accept every letter."""
 
 import re
 import sys

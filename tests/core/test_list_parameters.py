@@ -1,4 +1,4 @@
-"""What lists are asked: every spelling, every bound, and cursors that survive the way to the client and back."""
+"""List parameters: every spelling, every bound, and cursors that survive a round trip."""
 
 import base64
 from datetime import UTC, datetime
@@ -26,7 +26,7 @@ from trade_service.web.list_queries import filter_names, list_parameters, read_l
 
 
 def orders(**given: str | list[str]) -> ListQuery:
-    """The query of these parameters; __ stands for a dot."""
+    """The query of some parameters; __ stands for a dot."""
     names = {name.replace("__", "."): [v] if isinstance(v, str) else v for name, v in given.items()}
     return read_list_query(names, ORDER_FIELDS)
 

@@ -1,4 +1,4 @@
-"""Listeners of others: slow, hanging or failing ones harm nobody."""
+"""Installed listeners: a slow, hanging or failing one affects nothing else."""
 
 import threading
 

@@ -32,7 +32,7 @@ JUMP_S = 600.0
 
 
 class Hands:
-    """Two clocks that are set by hand: the observer's, and the database's."""
+    """Two clocks that a test sets: the observer's and the database's."""
 
     def __init__(self) -> None:
         self.own_s = 100.0
@@ -62,7 +62,7 @@ SETTINGS = EngineSettings(
 
 
 class Scene:
-    """One execution whose call is under way from a process that may be gone, and an observer."""
+    """An execution whose call is in flight from a process that may have ended, and an observer."""
 
     def __init__(self) -> None:
         self.hands = Hands()
@@ -94,7 +94,7 @@ class Scene:
         await self.store.claim(self.attempt, [self.execution_id], CLAIMABLE_FRESH)
 
     async def state_after(self, seconds: float, observer: Recovery | None = None) -> SubmissionState | None:
-        """Of the execution, once the observer looked again so much later."""
+        """The state of the execution after the observer looked again."""
         self.hands.own_s += seconds
         one = observer or self.observer
         await one.step()

@@ -35,7 +35,7 @@ def _spelled(quantity: Decimal) -> bytes:
 
 
 def _exactly(body: bytes) -> object:
-    """JSON with its numbers as they are spelled."""
+    """JSON with the spelling of its numbers."""
     return json.loads(body, parse_float=str, parse_int=str)
 
 
@@ -89,7 +89,7 @@ def test_numbers_leave_digit_for_digit_and_plain(quantity: str, spelled: bytes) 
 
 @given(st.decimals(min_value=SMALLEST, max_value=GREATEST, places=8), st.integers(0, 6))
 def test_every_decimal_18_8_arrives_as_it_was(quantity: Decimal, form: int) -> None:
-    """In whatever way Python happens to hold it."""
+    """However Python represents it."""
     held = quantity.normalize() if form == 0 else quantity * Decimal(1).scaleb(-form) * Decimal(10) ** form
     text = _spelled(held)
     assert PLAIN_NUMBER.fullmatch(text)
@@ -173,7 +173,7 @@ def test_what_cannot_be_encoded_is_left_out(changes: dict[str, Any], fault: str)
 
 
 def _odd_posts() -> st.SearchStrategy[ExecutionRequest]:
-    """Posts of which some cannot be encoded, for any reason."""
+    """Posts, some of which cannot be encoded for some reason."""
     numbers = st.sampled_from([Decimal(10), Decimal("1E+3"), Decimal("NaN"), Decimal("Infinity"), Decimal(0),
                                Decimal("-1"), Decimal("1E-9"), Decimal("99999999999"), None, "many"])  # fmt: skip
     texts = st.sampled_from(["ML", "AAPL", "x" * 30, "\ud800", None, 5])

@@ -1,4 +1,4 @@
-"""The bounded queue, the board and the stream's bookkeeping."""
+"""The bounded queue, the waiters, and pending results."""
 
 import asyncio
 

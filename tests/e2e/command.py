@@ -27,7 +27,7 @@ HEADER = "order_id,portfolio_id,order_type,security_id,quantity,limit_price,blot
 
 
 class Ended(msgspec.Struct, frozen=True):
-    """A command that has ended."""
+    """The result of a command."""
 
     code: int
     out: str
@@ -73,7 +73,6 @@ class Running:
         self.process.send_signal(number)
 
     async def ended(self) -> Ended:
-        """Waits for its end."""
         async with asyncio.timeout(LIMIT_S):
             out, err = await self.process.communicate()
         return Ended(self.process.returncode or 0, self._seen + out.decode(), err.decode())
@@ -86,11 +85,10 @@ class Cli(msgspec.Struct, frozen=True):
     environment: Mapping[str, str]
 
     def under(self, **environment: str) -> Self:
-        """The same with other settings."""
+        """The same command with other settings."""
         return msgspec.structs.replace(self, environment={**self.environment, **environment})
 
     async def start(self, *arguments: str) -> Running:
-        """Starts it."""
         process = await asyncio.create_subprocess_exec(
             COMMAND, *arguments,
             stdin=DEVNULL, stdout=PIPE, stderr=PIPE, cwd=self.folder, env=self.environment,
@@ -98,7 +96,6 @@ class Cli(msgspec.Struct, frozen=True):
         return Running(process)
 
     async def run(self, *arguments: str, stdin: bytes | None = None, limit_s: float = LIMIT_S) -> Ended:
-        """Runs it to its end."""
         process = await asyncio.create_subprocess_exec(
             COMMAND, *arguments, stdin=DEVNULL if stdin is None else PIPE, stdout=PIPE, stderr=PIPE,
             cwd=self.folder, env=self.environment,

@@ -1,4 +1,4 @@
-"""Bulk submission from end to end: the HTTP API, real PostgreSQL, real sockets, the downstream's books, and back.
+"""Bulk submission end to end: the HTTP API, real PostgreSQL, real sockets, and the Execution Service's ledger.
 
 Each scenario submits executions over HTTP, lets one thing go wrong downstream, and then demands that what the API
 tells, what the database holds and what the Execution Service accepted are the same.

@@ -61,7 +61,6 @@ class Watched(FakeGateway):
     async def submit_batch(
         self, request: BatchExecutionRequest, attempt_id: AttemptId, write_before: float
     ) -> GatewayReply:
-        """See FakeGateway."""
         self._on_the_way += 1
         self.began.append(asyncio.get_running_loop().time())
         self.at_once.append(self._on_the_way)
@@ -77,7 +76,7 @@ def circuit_events(heart: Heart) -> list[CircuitState]:
 
 
 def put_off(heart: Heart) -> list[BatchSubmissionEvent]:
-    """Batches that were recorded as waiting and not sent."""
+    """Batches recorded as waiting and not sent."""
     return [batch for batch in heart.batches if batch.code == OutcomeCode.CIRCUIT_OPEN]
 
 

@@ -25,7 +25,7 @@ class Scripted(msgspec.Struct):
     """With one unknown execution and an unreadable ledger."""
     end: Scrape
     text: str
-    """Of the last scrape."""
+    """Text of the last scrape."""
 
 
 async def scraped(live: Live) -> tuple[Scrape, str]:
@@ -98,7 +98,7 @@ async def _stuck(live: Live) -> Scrape:
 
 
 async def _seen(live: Live, condition: Callable[[Scrape], bool]) -> Scrape:
-    """The first scrape that meets a condition."""
+    """Scrapes until a condition holds."""
     async with asyncio.timeout(15):
         while not condition(scrape := (await scraped(live))[0]):
             await asyncio.sleep(0.05)

@@ -17,7 +17,7 @@ PAGE = Path(__file__).parents[2] / "docs/metrics.md"
 
 
 async def work(live: Live, rounds: int) -> None:
-    """Submissions one by one and in batches, reads and errors, of ever new ids and addresses."""
+    """Single and batch submissions, reads and errors, always with new ids and paths."""
     for _ in range(rounds):
         orders = await live.orders(100)
         await live.batch(*((order_id, 60) for order_id in orders))

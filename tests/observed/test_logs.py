@@ -24,7 +24,7 @@ async def live(postgres: TestServer, template_database: str) -> AsyncIterator[Li
 
 @pytest.fixture
 def level_kept() -> Iterator[None]:
-    """The level of the process is what it was, whatever the test sets."""
+    """Restores the log level after a test."""
     before = structlog.get_config()["wrapper_class"]
     yield
     structlog.configure(wrapper_class=before)

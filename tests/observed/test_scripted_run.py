@@ -37,7 +37,7 @@ def end(run: Scripted) -> Scrape:
 
 
 def series(scrape: Scrape) -> dict[str, Labels]:
-    """The labels of every sample's name, and the values that they had."""
+    """For each sample name its labels and their values."""
     found: dict[str, Labels] = {}
     for name, labels in scrape.samples:
         of_name = found.setdefault(name, {})

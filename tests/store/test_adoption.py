@@ -1,4 +1,4 @@
-"""Adopting the earlier service's database in place: nothing lost, nothing taken away from it."""
+"""Adopting a legacy database in place: nothing is lost or removed."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -24,7 +24,7 @@ FROM information_schema.columns WHERE table_schema = 'public' AND table_name = A
 
 @pytest.fixture
 async def old_url(empty_database_url: str) -> str:
-    """The earlier service's database, with rows of every odd shape."""
+    """A legacy database with unusual rows of every kind."""
     await earlier.build(empty_database_url)
     return empty_database_url
 
@@ -113,7 +113,7 @@ async def test_the_earlier_services_own_statements_still_work(old_url: str, link
 
 
 async def test_ids_go_on_behind_the_greatest(old_url: str, link: Link) -> None:
-    """Rows that were copied with their ids leave the sequences behind: the next insert would fail."""
+    """Rows copied with their ids leave the sequences behind, so the next insert would fail."""
     await migrate(old_url)
     assert await link.fetchval(earlier.INSERT_ORDER, 999) == 15
     assert await link.fetchval(earlier.INSERT_EXECUTION, 15, 1) == 16
@@ -267,5 +267,5 @@ async def test_tables_in_use_are_not_waited_for_long(
 
 
 async def settle_everything(link: Link) -> None:
-    """As recovery would, had it found nothing."""
+    """Ends every execution as recovery would after finding nothing."""
     await link.execute("UPDATE execution SET submission_state = 'none' WHERE submission_state = 'unknown'")

@@ -1,4 +1,4 @@
-"""What becomes of the earlier service's rows once this one runs: looked up, never sent by itself, never twice."""
+"""Legacy rows under a running service: reconciled, never sent unasked, never twice."""
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping
@@ -37,7 +37,7 @@ FOUND, DOUBTFUL, ABSENT = {2, 11}, {10, 15}, {3, 9, 14}
 async def sent_by_the_earlier_service(
     simulator: RunningSimulator, execution_id: int, side: str, destination: str, security: str, quantity: str
 ) -> int:
-    """One of its calls: single, and its answer was lost. Returns the id in the books."""
+    """A single call of the legacy service whose answer was lost. Returns the ledger id."""
     body = (
         f'{{"executionStatus": "NEW", "tradeType": "{side}", "destination": "{destination}", '
         f'"securityId": "{security}", "quantity": {quantity}, "limitPrice": null, '
@@ -60,7 +60,7 @@ async def simulator() -> AsyncIterator[RunningSimulator]:
 
 @pytest.fixture
 async def database(empty_database_url: str, simulator: RunningSimulator) -> AsyncIterator[Database]:
-    """The earlier service's database, adopted; the settle time is over."""
+    """An adopted legacy database, after the settle time."""
     await earlier.build(empty_database_url)
     await migrate(empty_database_url)
     pool = Database(StoreSettings(empty_database_url))
@@ -82,7 +82,7 @@ async def states(database: Database) -> dict[int, str]:
 
 
 async def until_states(database: Database, wanted: Mapping[int, str]) -> None:
-    """Waits for the heart to bring executions there."""
+    """Waits until executions are in the given states."""
     async with asyncio.timeout(15):
         while not wanted.items() <= (await states(database)).items():
             await asyncio.sleep(0.01)
@@ -161,7 +161,7 @@ async def test_what_the_earlier_service_writes_later_is_taken_over_when_it_is_su
 async def test_it_may_send_what_this_service_found_to_be_absent(
     database: Database, simulator: RunningSimulator, old_service: Link
 ) -> None:
-    """Side by side for a while: what it marks as sent is not sent again."""
+    """Both services run for a while: an execution that the legacy one marks as sent is not sent again."""
     async with heart_on(database, simulator.base_url) as heart:
         await until_states(database, dict.fromkeys(earlier.UNPROVEN, "none"))
         service_id = await sent_by_the_earlier_service(simulator, 3, "SELL", "JPM", "S4", "40")

@@ -226,7 +226,7 @@ async def test_a_returned_quantity_is_not_returned_twice(desk: Desk, database: D
 
 
 async def test_a_deletion_and_a_submission_at_once(desk: Desk) -> None:
-    """One of them wins, and a deleted execution is never sent."""
+    """One wins, and a deleted execution is never sent."""
     editor, order = desk.editors.executions, await desk.order("1000")
     for _ in range(5):
         execution_id = (await editor.create_execution(values(order))).execution.id

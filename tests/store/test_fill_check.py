@@ -1,4 +1,4 @@
-"""Fills that are fetched from the books: real PostgreSQL, and real HTTP to the stand-in Execution Service."""
+"""Fills fetched from the ledger: real PostgreSQL, and real HTTP to a simulator."""
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
@@ -29,7 +29,7 @@ EVERY_S = 60.0
 
 
 class Checked:
-    """A check on these books, and what it told."""
+    """A fill check and its events."""
 
     def __init__(self, database: Database, books: Listings, pages: int = 10, every_s: float = 0.0) -> None:
         self.store = PostgresFillStore(database)
@@ -51,7 +51,7 @@ class Checked:
 
 
 class Books(FakeGateway):
-    """Books in memory, with what was asked of them."""
+    """A ledger in memory that records reads."""
 
     def __init__(self) -> None:
         super().__init__()

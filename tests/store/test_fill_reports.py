@@ -1,4 +1,4 @@
-"""Fill reports of executions that were not sent here, on real PostgreSQL with the whole heart at work."""
+"""Fill reports of executions that were not sent here, on real PostgreSQL with the whole engine."""
 
 import asyncio
 from decimal import Decimal
@@ -34,7 +34,7 @@ async def test_a_fill_of_what_was_never_sent_is_refused_with_an_alarm(database: 
 async def test_what_waits_to_be_sent_is_looked_up_first_when_a_fill_is_reported(
     database: Database, *, is_there: bool
 ) -> None:
-    """A caller waits, and the batch with it stands in the queue behind one that is held."""
+    """A caller waits while the batch with its execution is queued behind a blocked one."""
     async with desk_on(database, batch_size=1, max_concurrent=1) as desk:
         first, second = await none_executions(desk, 2)
         desk.gateway.hold()

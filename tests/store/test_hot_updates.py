@@ -1,7 +1,7 @@
 """The submission path's updates are HOT: no index entry is written for them, and no page is fetched.
 
-PostgreSQL counts. What it counts of a table is told here for the rows of a few thousand orders that were cut
-first and submitted then, as a blotter is: every page is full up to its fill factor before its rows change.
+PostgreSQL counts them, here for the rows of a few thousand orders that were sliced first and then submitted, as
+those of a blotter are: every page is full up to its fill factor before its rows change.
 """
 
 from collections.abc import AsyncIterator
@@ -31,7 +31,7 @@ BATCHES = ORDERS // BATCH
 
 
 class Updates(NamedTuple):
-    """What PostgreSQL counted."""
+    """PostgreSQL's counts."""
 
     all: int
     hot: int
@@ -43,7 +43,7 @@ class Updates(NamedTuple):
 
 @pytest.fixture
 async def database(database_url: str) -> AsyncIterator[Database]:
-    """One session, which can then tell all that it counted; and no vacuum that tidies up in between."""
+    """A single session, which sees all its counts, without vacuum in between."""
     pool = Database(StoreSettings(database_url, pool_size=1))
     for table in ("trade_order", "execution", "submission_attempt"):
         await run_sql(pool, f"ALTER TABLE {table} SET (autovacuum_enabled = false)")
@@ -64,7 +64,7 @@ async def updates_of(database: Database, table: str) -> Updates:
 
 
 async def cut_batches(database: Database) -> list[list[int]]:
-    """Queued executions of new orders, as `tradeOrders/batch/submit` writes them; their ids."""
+    """Queues executions of new orders, as `tradeOrders/batch/submit` does; returns their ids."""
     orders = PostgresOrderStore(database, OWNER)
     cut = slicer(await PostgresReferenceReads(database).load())
     batches = []
@@ -78,7 +78,7 @@ async def cut_batches(database: Database) -> list[list[int]]:
 async def submit(
     store: PostgresSubmissionStore, ids: list[int], claimable: tuple[SubmissionState, ...]
 ) -> None:
-    """Claim and record: everything is accepted."""
+    """Claims and records executions as accepted."""
     attempt = new_attempt()
     assert len((await store.claim(attempt, ids, claimable)).items) == len(ids)
     recorded = await store.record(closing(attempt.attempt_id, dict.fromkeys(ids, "accepted")))
@@ -86,7 +86,7 @@ async def submit(
 
 
 async def lose(store: PostgresSubmissionStore, ids: list[int]) -> None:
-    """Claim, no answer, a look-up that finds nothing: to be sent again."""
+    """Claims executions, then records them as absent after no answer."""
     attempt = new_attempt(settle_ms=0)
     await store.claim(attempt, ids, FRESH)
     told = closing(

@@ -63,7 +63,7 @@ def test_the_text_depends_on_the_shape_alone() -> None:
 
 
 def test_with_a_far_offset_only_orders_go_from_name_to_name() -> None:
-    """An offset into a sorted result reads the whole table."""
+    """Every other offset into a sorted result reads the whole table."""
     sort = total_order((SortKey("security.ticker"),))
     near, far = (ListQuery(offset=statements.SCANNED_ROWS + more, sort=sort) for more in (0, 1))
     reads = statements.reads_whole_table

@@ -1,4 +1,4 @@
-"""Migrations: from nothing, over the earlier service's database, at once, and back."""
+"""Migrations: of an empty and of a legacy database, concurrent ones, and downgrades."""
 
 import sqlalchemy as sa
 from alembic.autogenerate import compare_metadata

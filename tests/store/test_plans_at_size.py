@@ -22,13 +22,13 @@ from trade_service.store.store_settings import StoreSettings
 SIZES = (1_000, 200_000, 1_000_000)
 BATCH = 100
 STATES = ("none", "queued", "claimed", "unknown", "accepted")
-"""Of the batches that come after the statistics; the last has no id yet, as a fill that came first leaves it."""
+"""States of the batches written after the statistics; the last has no id yet, as after an early fill."""
 OTHER_WAYS = {
     "orders.executions_of": "execution_trade_order_ndx",
     "changes.order_use": "execution_trade_order_ndx",
     "changes.delete_order": "execution_trade_order_ndx",
 }
-"""Statements that ask for the executions of an order."""
+"""Statements that read the executions of an order."""
 
 
 def attempt_of(state: str) -> str:
@@ -64,7 +64,7 @@ FROM execution WHERE attempt_id = '{attempt}'
 
 
 def cases(rows: int) -> dict[str, dict[str, Any]]:
-    """The statements and what they run with; the batches follow `rows` accepted executions."""
+    """The statements and their parameters; the batches follow `rows` accepted executions."""
     ids = {s: list(range(rows + i * BATCH + 1, rows + (i + 1) * BATCH + 1)) for i, s in enumerate(STATES)}
     service_ids = [2 * rows + i for i in range(BATCH)]
     told = {
@@ -118,7 +118,7 @@ def cases(rows: int) -> dict[str, dict[str, Any]]:
 async def sized(
     request: pytest.FixtureRequest, postgres: TestServer, template_database: str
 ) -> AsyncIterator[tuple[int, Database]]:
-    """So many accepted executions, analysed; then a batch of each kind that the statistics know nothing of."""
+    """Accepted executions, analysed, then a batch of each kind that is not in the statistics."""
     rows: int = request.param
     async with postgres.database(template_database) as url:
         database = Database(StoreSettings(url, statement_timeout_s=300))
@@ -139,7 +139,7 @@ async def sized(
 
 
 def complaint(name: str, plan: Plan, most: float) -> str | None:
-    """What is wrong with a plan that may touch so many executions."""
+    """The fault of a plan that may touch at most so many executions."""
     wrong = plan.indexes_of("execution") - {"execution_pkey", OTHER_WAYS.get(name)}
     if "execution" in plan.scanned or wrong or plan.touched.get("execution", 0) > most:
         return f"scans {sorted(plan.scanned)}, by {sorted(wrong)}, touches {dict(plan.touched)}:\n{plan.text}"

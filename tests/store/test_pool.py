@@ -197,7 +197,7 @@ async def test_behind_a_pooler_it_runs_in_a_transaction(empty_database_url: str)
 
 @pytest.fixture
 async def noted(narrow: Database) -> Database:
-    """The same, with a table to write to."""
+    """The same pool, with a table to write to."""
     await narrow.execute(Statement.parsed("CREATE TABLE note (at timestamptz DEFAULT now())"))
     return narrow
 

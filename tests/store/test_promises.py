@@ -1,4 +1,4 @@
-"""What PostgreSQL has to promise: set where it can be set, looked at where it cannot."""
+"""Guarantees of PostgreSQL: set if possible, else checked."""
 
 import asyncio
 import struct
@@ -30,7 +30,7 @@ RAISED = {
     "on": "on",
     "remote_apply": "remote_apply",
 }
-"""What becomes of every value of synchronous_commit."""
+"""The effective value for every synchronous_commit."""
 
 Way = Callable[[Database, Statement], Awaitable[tuple[object, ...]]]
 PID = Statement.parsed("SELECT pg_backend_pid()")
@@ -67,7 +67,7 @@ async def database_on(url: str, *, prepared: bool = True, pool_size: int = 2) ->
 
 
 async def by_default(server: TestServer, url: str, **settings: str) -> None:
-    """What sessions of a database begin with."""
+    """The defaults of a database's sessions."""
     for name, value in settings.items():
         await server.execute(f"ALTER DATABASE \"{urlsplit(url).path[1:]}\" SET {name} = '{value}'")
 
@@ -145,7 +145,7 @@ class Pooler(PostgresProxy):
     """Gives its clients a process id of its own."""
 
     async def carry_answers(self, source: asyncio.StreamReader, target: asyncio.StreamWriter) -> None:
-        """As they come, but for the key."""
+        """Forwards answers, with another key."""
         head = b"K" + struct.pack("!I", 12)
         while data := await source.read(65536):
             at = data.find(head)

@@ -1,6 +1,6 @@
-"""The plans of the store's statements: rows are found by their ids, however large the tables are.
+"""Query plans of the store's statements: they find rows by id in tables of any size.
 
-Each statement really runs on tables of many rows and is taken back. It must not read a growing table from
+Each statement runs on large tables and is rolled back. It must not read a growing table from
 end to end, and must touch no more rows than a batch explains: that also finds a plan made for ten rows that
 loops over all of them for each, or an index that is read from end to end.
 """
@@ -25,20 +25,20 @@ MOST_TOUCHED = 3 * BATCH
 
 
 MOST_LOOPED = 10 * BATCH
-"""Rows of anything that one step looks at, dead entries of an index included; a loop in a loop is BATCH ** 2."""
+"""Rows that one step may read, dead index entries included; a nested loop reads BATCH ** 2."""
 
 
 MODES = ("force_generic_plan", "force_custom_plan")
-"""What a prepared statement gets: plans for any values after five runs, for the given ones before."""
+"""A prepared statement's plans: generic after five runs, custom before."""
 
 
 RANDOM_PAGE_COSTS = ("1.1", "4")
-"""Of the embedded server, and of one that nobody tuned."""
+"""Settings of the embedded server, and of an untuned one."""
 
 
 @asynccontextmanager
 async def many_rows(server: TestServer, template: str, *, filled: bool = True) -> AsyncIterator[Database]:
-    """A database whose statistics only the test brings up to date."""
+    """A database whose statistics only the test updates."""
     async with server.database(template) as url:
         database = Database(StoreSettings(url))
         for table in BIG_TABLES:
@@ -56,7 +56,7 @@ async def fill(database: Database) -> None:
 
 @pytest.fixture(scope="module")
 async def known(postgres: TestServer, template_database: str) -> AsyncIterator[Database]:
-    """Many rows, and the planner knows of them."""
+    """Many rows, with statistics."""
     async with many_rows(postgres, template_database) as database:
         await run_sql(database, "ANALYZE")
         yield database
@@ -64,13 +64,13 @@ async def known(postgres: TestServer, template_database: str) -> AsyncIterator[D
 
 @pytest.fixture(scope="module")
 async def unknown(postgres: TestServer, template_database: str) -> AsyncIterator[Database]:
-    """Many rows, of which the planner knows nothing yet."""
+    """Many rows, without statistics."""
     async with many_rows(postgres, template_database) as database:
         yield database
 
 
 def complain(plan: Plan, case: Case) -> str | None:
-    """What is wrong with a plan."""
+    """The faults of a plan."""
     if plan.scanned - case.whole:
         return f"scans {', '.join(sorted(plan.scanned))}:\n{plan.text}"
     touched = {table: rows for table, rows in plan.touched.items() if table not in case.whole}
@@ -80,7 +80,7 @@ def complain(plan: Plan, case: Case) -> str | None:
 
 
 async def complaints(database: Database, link: Link, mode: str, random_page_cost: str) -> dict[str, str]:
-    """What is wrong with the plan of each hot statement."""
+    """The faults in the plans of all hot statements."""
     await link.execute(f"SET plan_cache_mode = {mode}")
     await link.execute(f"SET random_page_cost = {random_page_cost}")
     found = {}
@@ -99,7 +99,7 @@ def test_every_statement_of_the_store_is_listed_here() -> None:
 
 
 def test_the_store_has_its_sql_in_files() -> None:
-    """A statement made elsewhere would be missing in these tests. Those of lists are in test_list_plans."""
+    """Statements made elsewhere would escape these tests; test_list_plans covers those of lists."""
     folder = Path(trade_service.store.__path__[0])
     found = {path.name for path in folder.glob("*.py") if "Statement.parsed(" in path.read_text("utf-8")}
     assert found == {"statements.py", "list_statements.py"}
@@ -137,7 +137,7 @@ INDEXES = {
 
 
 KEPT_UNIQUE = {"api_key_name_ndx"}
-"""Indexes of small tables, which are there for what they forbid."""
+"""Indexes of small tables, which enforce uniqueness."""
 
 
 async def test_no_index_but_those_that_a_hot_statement_needs(known: Database) -> None:

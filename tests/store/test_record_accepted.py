@@ -1,4 +1,4 @@
-"""The short way to record a batch that was accepted whole ends as the general one does, whatever came between."""
+"""The fast path for a batch accepted whole has the same result as the general one in every case."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -58,7 +58,7 @@ async def test_both_ways_end_alike(
 
 
 async def test_what_is_told_beside_the_attempts_own_takes_the_general_way(database: Database) -> None:
-    """It is counted as an acceptance whoever owns it."""
+    """It counts as an acceptance, whichever attempt owns it."""
     store = store_on(database)
     ids = await insert_executions(database, SIZE + 1)
     attempt, _ = await claimed(store, ids[:SIZE])
@@ -68,7 +68,7 @@ async def test_what_is_told_beside_the_attempts_own_takes_the_general_way(databa
 
 
 async def _told(database: Database, between: str | None, times: int) -> Sequence[object]:
-    """What a record returns and leaves behind: ids as places, moments as whether there is one."""
+    """The result of a record and the rows after it: ids as positions, times as present or absent."""
     store = store_on(database)
     ids = await insert_executions(database, SIZE)
     attempt, _ = await claimed(store, ids)
@@ -87,7 +87,7 @@ async def _told(database: Database, between: str | None, times: int) -> Sequence
 
 
 def _placed(one: Recorded, places: Mapping[int, int]) -> dict[str, int | None]:
-    """Its ids, and the service id where it goes by them, as places."""
+    """Replaces ids, and service ids derived from them, by positions."""
     service_id = one.execution_service_id
     return {
         "execution_id": places[one.execution_id],

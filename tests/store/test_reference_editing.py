@@ -121,7 +121,7 @@ async def test_rows_that_submission_needs_stay(
 
 
 async def another_replica(desk: Desk) -> None:
-    """Its cache is filled and too young to be read again."""
+    """A replica whose cache is filled and still valid."""
     await desk.orders.get_order((await desk.order()).id)
 
 

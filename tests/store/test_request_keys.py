@@ -1,4 +1,4 @@
-"""Keys of requests on PostgreSQL: written with what they stand for, fenced, removed when they are old."""
+"""Idempotency keys on PostgreSQL: written with their result, fenced, removed when old."""
 
 import asyncio
 
@@ -77,7 +77,7 @@ async def test_the_later_of_two_waits_for_the_earlier_and_gives_way(database: Da
 
 
 async def until_waiting(database: Database) -> None:
-    """Until a statement on keys waits for another transaction."""
+    """Waits until a statement on keys waits for another transaction."""
     waiting = """SELECT count(*) FROM pg_stat_activity
                  WHERE wait_event_type = 'Lock' AND query LIKE '%INTO idempotency_key%'"""
     async with asyncio.timeout(10):

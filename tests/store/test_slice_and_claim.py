@@ -1,4 +1,4 @@
-"""The one statement from order to claimed execution: held to the pure rule, and against others at once."""
+"""The one statement from order to claimed execution: compared with the pure rule, and run concurrently."""
 
 import asyncio
 from decimal import Decimal
@@ -82,7 +82,7 @@ async def test_orders_that_others_lock_are_not_waited_for(database: Database) ->
 
 
 async def test_submissions_of_one_order_at_once_take_exactly_what_it_has(database: Database) -> None:
-    """A statement that began before another one's commit must see the order as that one left it."""
+    """A statement that began before another's commit must see the order as that one left it."""
     store = PostgresOrderStore(database, "one")
     reference = await PostgresReferenceReads(database).load()
     (order,) = await store.create([new_order(1, "10")])

@@ -1,4 +1,4 @@
-"""SQL files: names, fragments and parameters, and that PostgreSQL accepts every statement as it is."""
+"""SQL files: names, fragments and parameters; PostgreSQL accepts every statement."""
 
 import re
 from collections.abc import Iterator

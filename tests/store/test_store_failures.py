@@ -1,4 +1,4 @@
-"""Every error of the driver and of the server is decided: the database is away, or it is a defect."""
+"""Classifies every error of driver and server: the database is unavailable, or it is a defect."""
 
 from inspect import isclass
 
@@ -87,7 +87,7 @@ async def test_what_the_driver_raises_itself_means_the_same(
     ],
 )
 async def test_a_defect_is_shown_as_what_it_is(database: Database, statement: str, state: str) -> None:
-    """A value that does not fit, a division by zero, a missing table: none of them does any better later."""
+    """A value that does not fit, a division by zero, a missing table: repeating does not help."""
     value = 2**40 if state == "22000" else 1
     with pytest.raises(asyncpg.PostgresError) as caught:
         await database.fetch(Statement.parsed(statement), value=value)
@@ -96,7 +96,7 @@ async def test_a_defect_is_shown_as_what_it_is(database: Database, statement: st
 
 
 async def test_a_plan_from_before_a_migration_is_made_anew(database_url: str) -> None:
-    """What a replica gets that was running while another one added a column."""
+    """A replica gets this error when another one adds a column."""
     everything = Statement.parsed("SELECT * FROM blotter")
     async with Database(StoreSettings(database_url, pool_size=1)) as database:
         for extra in ("one", "two"):

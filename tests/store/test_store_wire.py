@@ -1,4 +1,4 @@
-"""What goes over the wire to PostgreSQL, and what happens when the wire or the server is gone."""
+"""Round trips to PostgreSQL, and the loss of the connection or the server."""
 
 import asyncio
 import socket
@@ -21,7 +21,7 @@ Wire = tuple[Database, PostgresProxy]
 
 @pytest.fixture
 async def wire(database_url: str) -> AsyncIterator[Wire]:
-    """A pool of one connection by way of a proxy, connected and warm."""
+    """A warm pool of one connection through a proxy."""
     async with proxied(database_url) as (url, proxy):
         database = Database(StoreSettings(url, pool_size=1))
         try:
@@ -193,7 +193,7 @@ async def test_statement_that_is_wrong_is_not_the_databases_absence(database: Da
 
 
 async def _until_waiting(session: Session) -> None:
-    """Until another session waits for a lock."""
+    """Waits until another session waits for a lock."""
     waiting = Statement.parsed("SELECT count(*) FROM pg_locks WHERE NOT granted")
     async with asyncio.timeout(20):
         while not await session.fetch_value(waiting):

@@ -1,4 +1,4 @@
-"""What recovery asks of the store: what is due, what is lost, what the earlier service wrote."""
+"""Recovery's statements: due and lost attempts, and legacy rows."""
 
 import asyncio
 from datetime import timedelta
@@ -21,7 +21,7 @@ def store(database: Database) -> PostgresSubmissionStore:
 
 
 async def _age(database: Database, attempt_id: str, by: timedelta) -> None:
-    """Lets `by` pass for one attempt."""
+    """Moves one attempt's times back by `by`."""
     await run_sql(
         database,
         "UPDATE submission_attempt SET next_action_at = next_action_at - b.y, lease_until = lease_until - b.y, "

@@ -1,4 +1,4 @@
-"""The use cases on real PostgreSQL, through the real submission service, to a gateway in memory."""
+"""The use cases on real PostgreSQL, with the real engine and a gateway in memory."""
 
 import asyncio
 from decimal import Decimal
@@ -404,7 +404,7 @@ async def test_a_fill_of_what_was_given_up_takes_the_quantity_again_and_alarms(d
 
 @pytest.mark.parametrize("others", [0, 3])
 async def test_a_fill_whose_answer_never_came_gets_its_id_by_look_up(database: Database, others: int) -> None:
-    """The report proves acceptance and does not tell the id: without that no books can be compared."""
+    """The report proves acceptance but lacks the id, which comparing the ledgers needs."""
     async with desk_on(database) as desk:
         desk.gateway.scripts.append(fail(ReplyKind.LOST, "LOST", accepted=True))
         desk.gateway.hold()

@@ -1,4 +1,4 @@
-"""Attempts and what is recorded of them, with the fields that a test does not care about filled in."""
+"""Attempts and outcomes with default fields."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -39,14 +39,14 @@ def new_attempt(**changes: Any) -> NewAttempt:
 async def claimed(
     store: SubmissionStore, ids: Sequence[int], floor_id: int = 7, **changes: Any
 ) -> tuple[NewAttempt, Claim]:
-    """Claims fresh executions with a new attempt while `floor_id` is the greatest id known in the ledger."""
+    """Claims fresh executions with a new attempt whose low-water id is `floor_id`."""
     await know(store, floor_id)
     attempt = new_attempt(**changes)
     return attempt, await store.claim(attempt, ids, FRESH)
 
 
 async def know(store: SubmissionStore, floor_id: int) -> None:
-    """Sets the greatest id that the database knows in the ledger."""
+    """Sets the high-water id in the database."""
     if isinstance(store, MemoryStore):
         store._books.downstream.high_water_id = floor_id
         return
@@ -61,7 +61,7 @@ def closing(
     service_ids: Mapping[int, int] | None = None,
     **changes: Any,
 ) -> AttemptClosing:
-    """Outcomes by execution id; what is accepted gets the id 1000 + its own unless `service_ids` has one."""
+    """Outcomes by execution id; accepted ones get service id 1000 + their own unless `service_ids` has one."""
     outcomes = tuple(
         ItemOutcome(
             execution_id,

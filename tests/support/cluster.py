@@ -1,4 +1,4 @@
-"""Clusters that a test sets up as it likes, durability included: the embedded server would refuse that."""
+"""Clusters with any settings, durability included, which the embedded server does not allow."""
 
 import asyncio
 import os
@@ -18,7 +18,7 @@ USER = "trade"
 DATABASE = "postgres"
 START_LIMIT_S = 30.0
 STANDBY = "standby"
-"""The name by which a standby is known to its primary."""
+"""The name of the standby on its primary."""
 
 
 class Cluster(msgspec.Struct):
@@ -30,16 +30,15 @@ class Cluster(msgspec.Struct):
 
     @property
     def socket(self) -> str:
-        """Its Unix socket."""
         return f"{self.folder}/.s.PGSQL.5432"
 
     @property
     def url(self) -> str:
-        """Straight to it."""
+        """The URL without a relay."""
         return f"postgresql://{USER}@/{DATABASE}?host={self.folder}"
 
     async def start(self, settings: Mapping[str, str]) -> None:
-        """Starts it and waits until it answers."""
+        """Starts the server and waits until it answers."""
         given = {
             "listen_addresses": "", "unix_socket_directories": str(self.folder), "shared_buffers": "16MB",
             "io_method": "sync", "log_min_messages": "fatal",
@@ -62,7 +61,7 @@ class Cluster(msgspec.Struct):
         return True
 
     async def ask(self, statement: str) -> object:
-        """The first value of what a statement returns, each time by a connection of its own."""
+        """The first value that a statement returns, over a new connection."""
         link = await asyncpg.connect(self.url, ssl=False, timeout=START_LIMIT_S)
         try:
             return await link.fetchval(statement)
@@ -70,7 +69,7 @@ class Cluster(msgspec.Struct):
             await link.close(timeout=START_LIMIT_S)
 
     def kill(self) -> None:
-        """As a machine that loses its power, but for what its disk holds: every process of it ends at once."""
+        """Ends every process at once, as a power failure would; the disk keeps its content."""
         if self.process is not None:
             os.killpg(self.process.pid, signal.SIGKILL)
             self.process.wait()
@@ -92,7 +91,7 @@ def _folder(path: Path, binaries: Binaries) -> Path:
 
 @asynccontextmanager
 async def cluster(folder: Path, settings: Mapping[str, str]) -> AsyncIterator[Cluster]:
-    """A new cluster in a folder that any user can pass, running with these settings; killed at the end."""
+    """A new running cluster in a folder that any user can traverse; killed at the end."""
     binaries = await asyncio.to_thread(usable_binaries, Folder(folder))
     made = Cluster(_folder(folder / "primary", binaries), binaries)
     await _run(
@@ -108,7 +107,7 @@ async def cluster(folder: Path, settings: Mapping[str, str]) -> AsyncIterator[Cl
 
 @asynccontextmanager
 async def standby_of(primary: Cluster, port: int) -> AsyncIterator[Cluster]:
-    """A standby that follows a primary by way of a relay on this port; the primary does not wait for it yet."""
+    """A standby that follows a primary through a relay on this port; the primary does not wait for it yet."""
     binaries = primary.binaries
     made = Cluster(_folder(primary.folder.parent / "standby", binaries), binaries)
     follows = f"host=127.0.0.1 port={port} sslmode=disable user={USER} application_name={STANDBY}"

@@ -1,4 +1,4 @@
-"""A real PostgreSQL for the tests, and a fresh database of it for each test that asks."""
+"""A real PostgreSQL for the tests, with a new database for each test that needs one."""
 
 import os
 from collections.abc import AsyncIterator
@@ -14,16 +14,16 @@ from trade_service.store.embedded import EmbeddedPostgres
 from trade_service.store.migrate import migrate
 
 SERVER_VARIABLE = "TRADE_SERVICE_TEST_DATABASE_URL"
-"""Names a server to use in place of the embedded one; its user must be allowed to create databases."""
+"""Names a server to use instead of the embedded one; its user must be allowed to create databases."""
 
 
 class TestServer(msgspec.Struct, frozen=True):
-    """A server on which tests make and drop databases of their own."""
+    """A server on which tests create and drop databases."""
 
     __test__ = False
 
     url: str
-    """Of a database to connect to for making others."""
+    """URL of a database to connect to when creating others."""
 
     def url_of(self, database: str) -> str:
         """The URL of another database of this server."""
@@ -39,7 +39,7 @@ class TestServer(msgspec.Struct, frozen=True):
 
     @asynccontextmanager
     async def database(self, template: str = "template1") -> AsyncIterator[str]:
-        """The URL of a new database, dropped afterwards with whatever is still connected to it."""
+        """The URL of a new database, dropped afterwards together with its connections."""
         name = f"test_{uuid4().hex}"
         await self.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
         try:
@@ -50,7 +50,7 @@ class TestServer(msgspec.Struct, frozen=True):
 
 @asynccontextmanager
 async def running_server() -> AsyncIterator[TestServer]:
-    """The server that the environment names, else an embedded one in a folder of its own, gone afterwards."""
+    """The server that the environment names, else an embedded one in a temporary folder."""
     if url := os.environ.get(SERVER_VARIABLE):
         yield TestServer(url)
         return
@@ -61,7 +61,7 @@ async def running_server() -> AsyncIterator[TestServer]:
 
 @asynccontextmanager
 async def migrated_template(server: TestServer) -> AsyncIterator[str]:
-    """The name of a database with all tables and the reference data, for others to be cloned from."""
+    """The name of a database with all tables and reference data, to clone others from."""
     async with server.database() as url:
         await migrate(url)
         yield urlsplit(url).path.removeprefix("/")

@@ -1,4 +1,4 @@
-"""A database as the earlier service left it, written by hand, and that service's own statements."""
+"""A database as the legacy service left it, and that service's own statements."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -110,7 +110,7 @@ _ORDER_INDEXES = (
     "submitted, trade_timestamp",
 )
 SECONDARY_INDEXES = len(_EXECUTION_INDEXES) + 1 + len(_ORDER_INDEXES)
-"""Overlapping ones on the two big tables, the unique order id not counted."""
+"""Overlapping indexes on the two big tables, not counting the unique order id."""
 
 _ORDERS = """
 INSERT INTO trade_order (id, order_id, portfolio_id, order_type, security_id, quantity, quantity_sent,
@@ -154,7 +154,7 @@ VALUES
     (15, '2025-03-01 15:00+00', 1, 2, 1, 14, 1, 50.5, 0, 0, NULL, NULL, 1)
 """
 PROVEN = (1, 4, 5, 6, 7, 8, 12, 13)
-"""Executions that carry an id, a placed quantity, or another status than NEW."""
+"""Executions with a service id, a placed quantity, or a status other than NEW."""
 UNPROVEN = (2, 3, 9, 10, 11, 14, 15)
 
 INSERT_ORDER = """
@@ -202,7 +202,7 @@ DELETE_ORDER = "delete from trade_order where id = $1 and version = $2"
 
 
 async def build(url: str, *, flyway: Sequence[str] | None = tuple("1234567"), rows: bool = True) -> None:
-    """Makes an empty database the earlier service's; `flyway` are the versions it says it has, None: no table."""
+    """Fills an empty database as the legacy service did; `flyway` lists its recorded versions, None: no table."""
     link = await asyncpg.connect(url)
     try:
         await link.execute(_SCHEMA)
@@ -225,7 +225,7 @@ async def build(url: str, *, flyway: Sequence[str] | None = tuple("1234567"), ro
 
 
 async def snapshot(url: str) -> dict[str, dict[int, dict[str, Any]]]:
-    """Every row of the earlier service's tables by id, in its columns."""
+    """Every row of the legacy tables by id, with their columns."""
     link = await asyncpg.connect(url)
     try:
         return {

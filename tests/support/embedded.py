@@ -1,4 +1,4 @@
-"""The embedded PostgreSQL as its tests use it: second processes, kills, copies of a cluster."""
+"""Helpers for tests of the embedded PostgreSQL: second processes, kills, copies of a cluster."""
 
 import asyncio
 import contextlib
@@ -35,7 +35,7 @@ asyncio.run(main())
 
 
 class OtherUser:
-    """Another Python process that uses the server until it is asked to leave, or killed."""
+    """Another Python process that uses the server until `leave` or `kill`."""
 
     def __init__(self, data_dir: Path, account: Account | None = None) -> None:
         identity = [str(account.uid), str(account.gid)] if account else []
@@ -75,7 +75,7 @@ def alive(pid: int) -> bool:
 
 
 def kill_server(pid: int) -> None:
-    """kill -9 for the whole server at once, as in a power failure."""
+    """Kills the whole server at once with kill -9, as a power failure would."""
     server = psutil.Process(pid)
     for process in [server, *server.children(recursive=True)]:
         with contextlib.suppress(psutil.NoSuchProcess):
@@ -93,7 +93,7 @@ async def run(dsn: str, *statements: str) -> object:
 
 
 async def entered(running: contextlib.AbstractAsyncContextManager[EmbeddedPostgres]) -> None:
-    """Starts using the server and leaves at once; for starts that must fail."""
+    """Starts and stops using the server; for starts that must fail."""
     async with running:
         pass
 

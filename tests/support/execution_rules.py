@@ -1,4 +1,4 @@
-"""Rules of an execution's submission state that the database implements: what the statements are held to."""
+"""Rules of an execution's submission state that the database's statements must follow."""
 
 from decimal import Decimal
 

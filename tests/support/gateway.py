@@ -1,4 +1,4 @@
-"""An Execution Service in memory: accepts everything, unless a test scripts its replies."""
+"""An Execution Service in memory that accepts everything unless a test scripts its replies."""
 
 import asyncio
 from collections import Counter, deque
@@ -18,36 +18,36 @@ from trade_service.submission.model import AttemptId, GatewayReply, ReplyKind
 from trade_service.submission.ports import Listing
 
 Script = Callable[["FakeGateway", Sequence[ExecutionRequest]], GatewayReply]
-"""Makes the reply to one call; what it accepts goes through `FakeGateway.accept`."""
+"""Makes the reply to one call; accepts executions with `FakeGateway.accept`."""
 
 FIRST_ID = 1000
 CREATED, SOME_CREATED, NONE_CREATED = 201, 207, 400
 
 
 class FakeGateway:
-    """The port ExecutionGateway, with books of what it accepted."""
+    """The port ExecutionGateway, with a ledger."""
 
     def __init__(self) -> None:
         self.calls: list[tuple[int, ...]] = []
-        """Our execution ids of every call, in order."""
+        """The execution ids of every call, in order."""
         self.first_id = FIRST_ID
         self.books: list[RemoteExecution] = []
         self.scripts: deque[Script] = deque()
-        """Each serves one call."""
+        """Scripts for one call each."""
         self.usual: Script = refuse()
-        """Serves the calls for which no script is left: everything is accepted, unless a test sets it."""
+        """Serves calls without a script; accepts everything by default."""
         self.open = asyncio.Event()
-        """While clear, calls wait: close it with `hold`."""
+        """Calls wait while it is clear; `hold` clears it."""
         self.open.set()
         self.called = asyncio.Event()
 
     def hold(self) -> None:
-        """Lets calls arrive and wait."""
+        """Makes calls wait."""
         self.open.clear()
         self.called.clear()
 
     def accept(self, post: ExecutionRequest) -> RemoteExecution:
-        """Writes an execution into the books."""
+        """Adds an execution to the ledger."""
         row = RemoteExecution(
             id=self.first_id + len(self.books),
             execution_status=post.execution_status,
@@ -63,13 +63,12 @@ class FakeGateway:
         return row
 
     def times_accepted(self) -> Counter[int | None]:
-        """How often each of our executions is in the books."""
+        """How often each execution is in the ledger."""
         return Counter(row.trade_service_execution_id for row in self.books)
 
     async def submit_batch(
         self, request: BatchExecutionRequest, attempt_id: AttemptId, write_before: float
     ) -> GatewayReply:
-        """See ExecutionGateway."""
         self.calls.append(tuple(post.trade_service_execution_id for post in request.executions))
         self.called.set()
         await self.open.wait()
@@ -77,7 +76,6 @@ class FakeGateway:
         return script(self, request.executions)
 
     async def list_newest(self, offset: int, limit: int) -> Listing:
-        """See ExecutionGateway."""
         rows = self.books[::-1][offset : offset + limit]
         has_next = offset + limit < len(self.books)
         return Listing(RemoteExecutionPage(rows, RemotePagination(has_next, len(self.books))))
@@ -88,7 +86,7 @@ class FakeGateway:
 
 
 def refuse(*securities: str, message: str = "Security ID is required") -> Script:
-    """Accepts all but the executions of these securities."""
+    """Accepts all executions except those of these securities."""
 
     def reply(gateway: FakeGateway, posts: Sequence[ExecutionRequest]) -> GatewayReply:
         results = [
@@ -113,7 +111,7 @@ def fail(
     http_status: int | None = None,
     retry_after_s: float | None = None,
 ) -> Script:
-    """No readable answer; `accepted` says whether the executions are in the books all the same."""
+    """Gives no readable answer; `accepted` says whether the executions are in the ledger all the same."""
 
     def reply(gateway: FakeGateway, posts: Sequence[ExecutionRequest]) -> GatewayReply:
         if accepted:

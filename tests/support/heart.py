@@ -1,4 +1,4 @@
-"""The whole heart on a real database and a real Execution Service stand-in, with short times."""
+"""The whole engine on a real database and an Execution Service simulator, with short times."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -38,11 +38,11 @@ from trade_service.submission.work_queue import WorkQueue
 SETTLE_MS = 300
 CALL_MS = 400
 NO_CIRCUIT = CircuitSettings(enabled=False, slow_call_ms=60_000)
-"""Most tests script failures and want every call to be made."""
+"""Most tests script failures and need every call."""
 
 
 class Heart(msgspec.Struct):
-    """A replica at work."""
+    """A running engine."""
 
     database: Database
     service: BulkExecutionSubmissionService
@@ -55,7 +55,7 @@ class Heart(msgspec.Struct):
 
     @property
     def batches(self) -> list[BatchSubmissionEvent]:
-        """What went out, in order."""
+        """Batches sent, in order."""
         return [event for event in self.events if isinstance(event, BatchSubmissionEvent)]
 
 
@@ -74,7 +74,7 @@ def client_settings(base_url: str) -> ExecutionServiceSettings:
 def engine_settings(
     batch: ExecutionBatchSettings, max_attempts: int, wait_s: float, give_up_after_s: float
 ) -> EngineSettings:
-    """Pauses that a test can wait for."""
+    """Delays that a test can wait for."""
     return EngineSettings(
         execution_service=ExecutionServiceSettings(
             base_url="http://ledger", connect_timeout_ms=CALL_MS, total_timeout_ms=CALL_MS
@@ -113,7 +113,7 @@ async def beating(
     circuit: CircuitSettings = NO_CIRCUIT,
     listeners: Sequence[Listener] = (),
 ) -> AsyncIterator[Heart]:
-    """A heart with senders and recovery running, on an open gateway; without a circuit unless given one."""
+    """An engine with senders and recovery running, on an open gateway; without a circuit unless given one."""
     clock, events, waiters, queue = SystemClock(), EventBus(), Waiters(), WorkQueue(queue_limit)
     store = PostgresSubmissionStore(database, clock, owner, SETTLE_MS, 1, 2)
     settings = engine_settings(
@@ -165,14 +165,14 @@ async def beating(
 
 @asynccontextmanager
 async def heart_on(database: Database, base_url: str, **options: object) -> AsyncIterator[Heart]:
-    """A heart whose gateway is the real client on `base_url`."""
+    """An engine whose gateway is the real client on `base_url`."""
     async with ExecutionServiceClient(client_settings(base_url), SystemClock()) as client:
         async with beating(database, client, **options) as heart:  # type: ignore[arg-type]
             yield heart
 
 
 async def executions_in(database: Database, count: int, quantity: Decimal = Decimal(10)) -> list[int]:
-    """`count` executions, each cut from an order of its own, never submitted; their ids."""
+    """Creates `count` executions of separate orders, never submitted; returns their ids."""
     orders = await database.fetch(_INSERT_ORDERS, count=count, quantity=quantity)
     rows = await database.fetch(_INSERT_EXECUTIONS, orders=[row[0] for row in orders], quantity=quantity)
     return sorted(row[0] for row in rows)
@@ -196,12 +196,12 @@ _STATES = Statement.parsed("SELECT submission_state, count(*) FROM execution GRO
 
 
 async def until(condition: Callable[[], bool], timeout_s: float = 15.0) -> None:
-    """Returns when `condition` holds; fails when it does not within `timeout_s`."""
+    """Waits until `condition` holds; fails after `timeout_s`."""
     async with asyncio.timeout(timeout_s):
         while not condition():
             await asyncio.sleep(0.005)
 
 
 async def states_of(database: Database) -> dict[str, int]:
-    """How many executions are in each submission state."""
+    """Counts of executions by submission state."""
     return {row[0]: row[1] for row in await database.fetch(_STATES)}

@@ -1,4 +1,4 @@
-"""Folders that come and go, and what a run leaves in them."""
+"""Temporary folders, and what a run leaves in them."""
 
 import os
 import shutil
@@ -14,7 +14,7 @@ PLENTY_BYTES = 4 * 1024**3
 
 
 def quick_disk() -> str | None:
-    """Where a test's databases are to lie: in memory where there is plenty, else where temporary files do.
+    """The folder for a test's databases: in memory if there is plenty, else None for the default.
 
     Each new database writes and syncs some 15 MB, which is most of what a short test takes on a disk.
     """
@@ -26,14 +26,14 @@ def quick_disk() -> str | None:
 
 @contextmanager
 def passable_folder(prefix: str) -> Iterator[Path]:
-    """A temporary folder that the embedded database's user can pass, gone afterwards."""
+    """A temporary folder that the embedded database's user can traverse."""
     with tempfile.TemporaryDirectory(prefix=prefix, dir=quick_disk(), ignore_cleanup_errors=True) as name:
         Path(name).chmod(0o711)
         yield Path(name)
 
 
 def alive_in(folder: Path) -> list[str]:
-    """Command lines of processes that name a folder, or work in it."""
+    """Command lines of processes that name a folder or run in it."""
     lines = []
     for process in psutil.process_iter():
         try:
@@ -53,5 +53,5 @@ def _works_in(process: psutil.Process, folder: Path) -> bool:
 
 
 def files_in(folder: Path) -> list[str]:
-    """Names of what lies in a folder."""
+    """Names of the entries of a folder."""
     return sorted(path.name for path in folder.iterdir())

@@ -12,7 +12,7 @@ PORTFOLIOS = 100
 SECURITIES = 300
 QUANTITIES = 500
 BLOTTERS = 5
-"""Four blotters, and none."""
+"""Four blotters, and orders without one."""
 ORDER_TYPES = 3
 
 
@@ -23,7 +23,7 @@ class ListPlan(msgspec.Struct, frozen=True):
     query: ListQuery
     index: str
     passed: int = 0
-    """Rows that may be touched in addition: for an offset, for other names, or in the same range of pages."""
+    """Further rows that may be read: for an offset, for other names, or in the same range of pages."""
 
 
 def _page(
@@ -113,7 +113,7 @@ LIST_PLANS = {
 
 
 def _by_name(field: str, index: str, groups: int, names: tuple[str, ...]) -> Iterator[tuple[str, ListPlan]]:
-    """In both directions, from the beginning and after a row of each name."""
+    """Pages in both directions, from the start and after a row of each name."""
     for descending in (False, True):
         for after in ((), *((name, ROWS // 2) for name in names)):
             page = _page(field, after=after, descending=descending)

@@ -45,7 +45,7 @@ NAMES: Mapping[NameKind, Mapping[str, str]] = {
     NameKind.PORTFOLIO: {"P0": "Growth", "P1": "alpha"},
     NameKind.SECURITY: {"S0": "IBM", "S1": "AAPL", "S2": "IBM"},
 }
-"""P2 and S3 have none: their ids stand in. Two securities share a ticker."""
+"""P2 and S3 have no name, so lists show their ids. Two securities share a ticker."""
 
 
 class FakeDirectory:
@@ -86,7 +86,7 @@ class Lists(msgspec.Struct):
 
 
 FEW = ListSettings(counted_up_to=50, total_fresh_s=0.0)
-"""Every larger total is shown once more before it is refreshed."""
+"""Larger totals are shown once more before they are refreshed."""
 
 
 def lists_on(

@@ -1,4 +1,4 @@
-"""What PostgreSQL plans for the store's statements, and how many rows it then really touches."""
+"""PostgreSQL's plans for the store's statements, and the rows they really read."""
 
 import math
 from collections import Counter
@@ -25,7 +25,7 @@ Link: TypeAlias = "asyncpg.Connection[asyncpg.Record] | Connection"
 
 @asynccontextmanager
 async def connected(database: Database) -> AsyncIterator[Link]:
-    """A connection of the driver, with the settings of the pool."""
+    """A driver connection with the pool's settings."""
     async with database.session() as session:
         yield session.connection
 
@@ -34,24 +34,24 @@ class Plan(msgspec.Struct, frozen=True):
     """A statement, planned and run once."""
 
     text: str
-    """For people."""
+    """The plan as text."""
     touched: Mapping[str, int]
-    """Rows read of each big table, those that a filter threw away included."""
+    """Rows read of each big table, including filtered ones."""
     looped: int
-    """The most rows that any node of the plan handed on or threw away, all its loops together."""
+    """The greatest number of rows that a node of the plan returned or filtered, over all its loops."""
     scanned: frozenset[str]
     """Big tables that a sequential scan read."""
     indexes: frozenset[str]
     by_index: frozenset[tuple[str, str]]
-    """Big tables, each with an index by which some of its rows were found."""
+    """Big tables with the indexes that were used."""
 
     def indexes_of(self, table: str) -> frozenset[str]:
-        """The indexes by which rows of a table were found."""
+        """The indexes used for a table."""
         return frozenset(index for found, index in self.by_index if found == table)
 
 
 class Probe:
-    """A statement of the store as a prepared statement of the server, in the very words the driver sends."""
+    """A statement of the store as a prepared statement, in the driver's exact text."""
 
     def __init__(self, link: Link, name: str, statement: Statement) -> None:
         self._link = link
@@ -60,19 +60,19 @@ class Probe:
         self._defaults = dict.fromkeys(statement.parameters)
 
     async def prepare(self) -> None:
-        """Makes it known to the server, as the driver does once a connection."""
+        """Prepares it, as the driver does once per connection."""
         await self._link.execute(f"PREPARE {self._name} AS {self._words}")
 
     async def drop(self) -> None:
-        """Makes the server forget it and its plan."""
+        """Deallocates it and its plan."""
         await self._link.execute(f"DEALLOCATE {self._name}")
 
     async def only_plan(self, values: Mapping[str, object]) -> None:
-        """Has the server make its plan, and keep it where it keeps plans."""
+        """Plans it, and caches the plan if the server caches plans."""
         await self._link.execute(f"EXPLAIN EXECUTE {self._call(values)}")
 
     async def plan(self, values: Mapping[str, object]) -> Plan:
-        """Runs it and takes it back; its plan comes from where `plan_cache_mode` of the connection says."""
+        """Runs it and rolls back; `plan_cache_mode` of the connection decides how it is planned."""
         transaction = self._link.transaction()
         await transaction.start()
         try:
@@ -116,7 +116,7 @@ def _plan(root: Mapping[str, Any]) -> Plan:
 
 
 def _indexes(node: Mapping[str, Any]) -> Iterator[str]:
-    """The indexes of a scan; those of a bitmap are in the nodes below it."""
+    """The indexes of a scan; a bitmap scan's are in its child nodes."""
     if "Index Name" in node:
         yield node["Index Name"]
     elif node["Node Type"] in ("Bitmap Heap Scan", "BitmapAnd", "BitmapOr", "Bitmap Index Scan"):
@@ -150,7 +150,7 @@ def _lines(node: Mapping[str, Any], depth: int = 0) -> Iterator[str]:
 
 
 def _literal(value: object) -> str:
-    """The value as a literal of unknown type, which takes its parameter's."""
+    """The value as a literal of unknown type, which takes that of the parameter."""
     return "NULL" if value is None else "'" + _text(value).replace("'", "''") + "'"
 
 

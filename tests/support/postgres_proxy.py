@@ -1,4 +1,4 @@
-"""A wire between client and server that counts round trips and can be cut."""
+"""A proxy between client and server that counts round trips and can be cut."""
 
 import asyncio
 import struct
@@ -10,7 +10,7 @@ from sqlalchemy.engine import make_url
 
 
 class PostgresProxy:
-    """Counts the messages that make the server answer: Sync and simple Query."""
+    """Counts messages that the server answers: Sync and simple Query."""
 
     def __init__(self) -> None:
         self.round_trips = 0
@@ -27,15 +27,15 @@ class PostgresProxy:
             writer.transport.abort()
 
     def deafen_at(self, words: bytes) -> None:
-        """The server does what the next message with these words says; its client never hears of it."""
+        """The server executes the next message with these words; the client gets no answer."""
         self._last_words = words
 
     def stall_at(self, words: bytes) -> None:
-        """No answer comes any more once a message with these words was sent, until `stalled` is set again."""
+        """Holds answers back after a message with these words, until `stalled` is set again."""
         self._stalling_words = words
 
     async def carry_requests(self, source: asyncio.StreamReader, target: asyncio.StreamWriter) -> None:
-        """From client to server, message by message."""
+        """Forwards messages from client to server."""
         start = await source.readexactly(4)
         target.write(start + await source.readexactly(struct.unpack("!I", start)[0] - 4))
         while True:
@@ -50,7 +50,7 @@ class PostgresProxy:
             await target.drain()
 
     async def carry_answers(self, source: asyncio.StreamReader, target: asyncio.StreamWriter) -> None:
-        """From server to client, as they come."""
+        """Forwards bytes from server to client."""
         while data := await source.read(65536):
             await self.stalled.wait()
             if self.deaf:
@@ -63,7 +63,7 @@ class PostgresProxy:
     async def serve(
         self, host: str, port: int, client: asyncio.StreamReader, back: asyncio.StreamWriter
     ) -> None:
-        """One connection, until either side ends it."""
+        """Serves one connection until either side ends it."""
         path = f"{host}/.s.PGSQL.{port}"
         opening = asyncio.open_unix_connection(path) if "/" in host else asyncio.open_connection(host, port)
         server, forth = await opening
@@ -85,7 +85,7 @@ class PostgresProxy:
 
 @asynccontextmanager
 async def proxied(url: str, proxy: PostgresProxy | None = None) -> AsyncIterator[tuple[str, PostgresProxy]]:
-    """The URL of the same database by way of a proxy, and that proxy."""
+    """The URL of the same database through a proxy, and the proxy."""
     proxy = proxy or PostgresProxy()
     address = make_url(url)
     parts = urlsplit(url)

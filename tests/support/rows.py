@@ -1,4 +1,4 @@
-"""Rows put straight into the tables, and read back, without the code under test."""
+"""Writes and reads rows directly, without the code under test."""
 
 from collections.abc import Sequence
 from types import SimpleNamespace

@@ -2,7 +2,7 @@
 
 The first six are those of the database that users already have (schema `public`); what submission
 needs is added to `execution` as nullable or defaulted columns and in tables of its own, so that the
-earlier service can still read everything.
+legacy service can still read everything.
 """
 
 import sqlalchemy as sa
@@ -14,7 +14,7 @@ QUANTITY = sa.Numeric(18, 8)
 INSTANT = TIMESTAMP(timezone=True)
 
 FILL_FACTOR = 50
-"""Of the tables whose rows are updated once or twice soon after their insert (docs/decisions/0004)."""
+"""Storage of tables whose rows are updated soon after their insert (docs/decisions/0004)."""
 
 
 def _id() -> sa.Column[int]:
@@ -220,7 +220,7 @@ submission_evidence = sa.Table(
 
 
 def _names(table: str) -> sa.Table:
-    """What another service told of the ids that trade orders have."""
+    """Names that other services gave for the ids in trade orders."""
     return sa.Table(
         table,
         metadata,

@@ -1,4 +1,4 @@
-"""The use cases on a real database, and what tests ask of it."""
+"""The use cases on a real database, and helpers to inspect it."""
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
@@ -31,7 +31,7 @@ OWNER = "test"
 
 
 class Desk(msgspec.Struct):
-    """The use cases, with a heart that sends to a gateway in memory."""
+    """The use cases, with an engine that sends to a gateway in memory."""
 
     database: Database
     gateway: FakeGateway
@@ -41,13 +41,13 @@ class Desk(msgspec.Struct):
     editors: Editors
 
     async def order(self, quantity: str = "100", order_type: str = "BUY", security: str = "S") -> TradeOrder:
-        """A new trade order."""
+        """Creates a trade order."""
         return (await self.some_orders(1, quantity, order_type, security))[0]
 
     async def some_orders(
         self, count: int, quantity: str = "100", order_type: str = "BUY", security: str = "S"
     ) -> list[TradeOrder]:
-        """New trade orders, alike but for their order ids."""
+        """Creates trade orders that differ in their order ids only."""
         first = await value_of(self.database, "SELECT coalesce(max(order_id), 0) + 1 FROM trade_order")
         return await self.orders.create_orders_bulk(
             [new_order(first + i, quantity, order_type, security) for i in range(count)]
@@ -68,12 +68,12 @@ def written(answers: Sequence[StoredExecution | DomainError]) -> list[StoredExec
 def new_order(
     order_id: int, quantity: str = "100", order_type: str = "BUY", security: str = "S"
 ) -> NewTradeOrder:
-    """A sound order of the blotter EQ with a limit price."""
+    """A valid order of the blotter EQ with a limit price."""
     return NewTradeOrder(order_id, "P1", order_type, security, Decimal(quantity), Decimal("9.5"), MOMENT, 2)
 
 
 def all_of(orders: Sequence[TradeOrder], destination_id: int = 1) -> list[Submission]:
-    """Submissions of all of each order."""
+    """Submissions of the whole quantity of each order."""
     return [Submission(order.id, order.quantity, destination_id) for order in orders]
 
 
@@ -168,30 +168,30 @@ LEFT JOIN (
     GROUP BY trade_order_id
 ) e ON e.trade_order_id = o.id
 """
-"""Zero when every order's quantity_sent is the sum over the executions that hold quantity of it."""
+"""Zero if every order's quantity_sent is the sum over the executions that hold its quantity."""
 
 
 def view_in(answer: SubmittedOrder) -> ExecutionView:
-    """The execution of an order that was submitted."""
+    """The execution of a submitted order."""
     assert answer.error is None
     assert answer.view is not None
     return answer.view
 
 
 async def conserved(database: Database) -> bool:
-    """Whether every order's quantity sent is what its executions hold."""
+    """Whether every order's quantity sent equals what its executions hold."""
     return bool(await value_of(database, CONSERVATION) == 0)
 
 
 async def none_executions(desk: Desk, count: int, security: str = "S") -> list[int]:
-    """Executions that were cut and not sent; returns their ids."""
+    """Creates executions that are not sent; returns their ids."""
     orders = await desk.some_orders(count, security=security)
     answers = await desk.orders.submit_orders(all_of(orders), send=False)
     return [view_in(answer).execution.id for answer in answers]
 
 
 async def until_named(database: Database) -> None:
-    """Until all executions have their id at the Execution Service, and nothing is looked for any more."""
+    """Waits until all executions have their service id and nothing is open."""
     query = (
         "SELECT bool_and(execution_service_id IS NOT NULL) AND NOT EXISTS "
         "(SELECT FROM submission_attempt WHERE next_action_at IS NOT NULL) FROM execution"

@@ -9,14 +9,14 @@ from schemathesis.generation.meta import TestPhase
 
 KEY = "Idempotency-Key"
 SEEDED = {"destinationId": 6, "executionStatusId": 10, "tradeTypeId": 5}
-"""How many there are from the start, by the field that points to one."""
+"""Numbers of existing rows, by the field that refers to them."""
 
 
 @schemathesis.hook
 def before_call(
     context: schemathesis.HookContext, case: schemathesis.Case[Any], kwargs: dict[str, Any]
 ) -> None:
-    """Lets a scenario come further than its first call."""
+    """Makes a generated call acceptable, so that a scenario gets beyond its first call."""
     if case.meta is None or case.meta.phase.name != TestPhase.STATEFUL:
         return
     _renew_key(case)
@@ -25,7 +25,7 @@ def before_call(
 
 
 def _renew_key(case: schemathesis.Case[Any]) -> None:
-    """Gives every call a key of its own, where it has one that can be.
+    """Gives every call with a valid key a new one.
 
     A scenario is tried again with the same values. With the same key the answer would be that of the first try,
     which created what the first try has deleted since.
@@ -36,7 +36,7 @@ def _renew_key(case: schemathesis.Case[Any]) -> None:
 
 
 def _make_acceptable(body: dict[str, Any]) -> None:
-    """What no schema says: what is pointed to exists, decimals have eight places, and 7.0 is no id."""
+    """Applies rules that no schema states: references exist, decimals have eight places, and 7.0 is no id."""
     for name, value in body.items():
         if isinstance(value, float):
             value = body[name] = int(value) if value.is_integer() else round(value, 8)

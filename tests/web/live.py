@@ -1,4 +1,4 @@
-"""The whole service on a socket: real PostgreSQL, the stand-in Execution Service on another socket."""
+"""The whole service and an Execution Service simulator on sockets, with real PostgreSQL."""
 
 import itertools
 from collections.abc import AsyncIterator
@@ -29,13 +29,13 @@ ORDERS = "/api/v1/tradeOrders"
 BATCH = f"{ORDERS}/batch/submit"
 BULK = f"{ORDERS}/bulk"
 DIGITS = "1234567890.12345678"
-"""All the digits that decimal(18,8) has."""
+"""A decimal(18,8) with all its digits."""
 
 _order_ids = itertools.count(1)
 
 
 def order_body(quantity: object = 100, **changes: object) -> dict[str, Any]:
-    """A sound trade order to be created, with an order id of its own."""
+    """A valid new trade order with a unique order id."""
     return {
         "orderId": next(_order_ids),
         "portfolioId": "P1",
@@ -47,21 +47,21 @@ def order_body(quantity: object = 100, **changes: object) -> dict[str, Any]:
 
 
 class Live(msgspec.Struct):
-    """A running service, its client and what it talks to."""
+    """A running service, its client and its simulator."""
 
     client: Client
     simulator: RunningSimulator
     services: Services
 
     async def order(self, quantity: object = 100, **changes: object) -> int:
-        """The id of a new trade order."""
+        """Creates a trade order; returns its id."""
         answer = await self.client.post(ORDERS, order_body(quantity, **changes))
         assert answer.status == 201, answer.raw
         order_id: int = answer.body["id"]
         return order_id
 
     async def orders(self, count: int, quantity: object = 100, **changes: object) -> list[int]:
-        """The ids of new trade orders, all created at once."""
+        """Creates trade orders in one request; returns their ids."""
         bodies = [order_body(quantity, **changes) for _ in range(count)]
         answer = await self.client.post(BULK, {"tradeOrders": bodies})
         assert answer.status == 201, answer.raw
@@ -80,24 +80,24 @@ class Live(msgspec.Struct):
         return await self.client.post(BATCH + query, {"submissions": submissions})
 
     async def read_order(self, order_id: int) -> Any:
-        """A trade order as clients read it."""
+        """Reads a trade order."""
         answer = await self.client.get(f"{ORDERS}/{order_id}")
         assert answer.status == 200, answer.raw
         return answer.body
 
     async def read_execution(self, execution_id: int) -> Any:
-        """An execution as clients read it."""
+        """Reads an execution."""
         answer = await self.client.get(f"/api/v1/executions/{execution_id}")
         assert answer.status == 200, answer.raw
         return answer.body
 
     async def left_of(self, order_id: int) -> tuple[Decimal, bool]:
-        """What may still be submitted of an order, and whether it counts as submitted."""
+        """The quantity left of an order, and whether it counts as submitted."""
         order = await self.read_order(order_id)
         return Decimal(str(order["quantity"])) - Decimal(str(order["quantitySent"])), order["submitted"]
 
     async def executions_of(self, order_id: int) -> int:
-        """How many executions were cut from an order."""
+        """The number of an order's executions."""
         count: int = await value_of(
             self.services.database, "SELECT count(*) FROM execution WHERE trade_order_id = :id", id=order_id
         )
@@ -118,7 +118,7 @@ class Live(msgspec.Struct):
 
 
 def quick_settings(database_url: str, execution_service_url: str) -> Settings:
-    """Times that a test can wait for, and no circuit: most tests want every call to be made."""
+    """Short times, and no circuit: most tests need every call."""
     return Settings(
         server=ServerSettings(shutdown_grace_s=2.0),
         database=StoreSettings(url=database_url, pool_timeout_s=2.0, statement_timeout_s=5.0),
@@ -143,7 +143,7 @@ def quick_settings(database_url: str, execution_service_url: str) -> Settings:
 async def live_service(
     database_url: str, simulator: RunningSimulator, **sections: object
 ) -> AsyncIterator[Live]:
-    """The service at work on this database; `sections` replace those of `quick_settings`."""
+    """The running service on this database; `sections` replace those of `quick_settings`."""
     settings = msgspec.structs.replace(quick_settings(database_url, simulator.base_url), **sections)
     limits = settings.server.max_header_bytes
     async with running_services(settings, lambda _: None) as services, web_app(services) as app:
@@ -153,7 +153,7 @@ async def live_service(
 
 @asynccontextmanager
 async def live_alone(postgres: TestServer, template: str, **sections: object) -> AsyncIterator[Live]:
-    """The service with a database and a stand-in of its own."""
+    """The service with its own database and simulator."""
     async with (
         postgres.database(template) as url,
         running_simulator(SimulatorSettings(retry_after_s=0)) as simulator,
@@ -163,7 +163,7 @@ async def live_alone(postgres: TestServer, template: str, **sections: object) ->
 
 
 def behave(simulator: RunningSimulator) -> None:
-    """No fault is left of an earlier test."""
+    """Removes the faults of an earlier test."""
     simulator.faults = {}
     simulator.lookup_faults = {}
     simulator.script([])

@@ -1,4 +1,4 @@
-"""The application on a real socket, over fakes; `live` has it over the real use cases."""
+"""The application on a real socket, over fakes; `live` runs it over the real use cases."""
 
 import asyncio
 import contextlib
@@ -94,9 +94,9 @@ VIEW = ExecutionView(
 
 
 _NO_EDITORS = cast(Editors, SimpleNamespace(orders=None, executions=None, references=None))
-"""Editing of rows is only tested on the real service."""
+"""Row editing is only tested on the real service."""
 _NO_OPERATORS = cast(OperatorService, None)
-"""So is what operators do."""
+"""Operators' use cases are only tested on the real service."""
 
 
 def pending(state: SubmissionState = SubmissionState.UNKNOWN) -> ExecutionSubmitResult:
@@ -105,13 +105,12 @@ def pending(state: SubmissionState = SubmissionState.UNKNOWN) -> ExecutionSubmit
 
 
 class FakeUseCases:
-    """All the use cases at once: notes what it is asked and answers, or fails, as a test says."""
+    """Fakes all use cases: records calls, and answers or fails as a test says."""
 
     def __init__(self) -> None:
         self.reset()
 
     def reset(self) -> None:
-        """As new."""
         self.calls: list[tuple[Any, ...]] = []
         self.failure: Exception | None = None
         self.submitted: Callable[[Submission, int], SubmittedOrder] = lambda s, i: SubmittedOrder(
@@ -198,7 +197,7 @@ class FakeUseCases:
         await self._called("check_database")
 
     def services(self) -> WebServices:
-        """These fakes as what the web needs."""
+        """The fakes as WebServices."""
         fakes = cast(Any, self)
         return WebServices(
             orders=fakes,
@@ -214,7 +213,7 @@ class FakeUseCases:
 
 
 class Answer(msgspec.Struct):
-    """A whole answer."""
+    """A complete answer."""
 
     status: int
     headers: dict[str, str]
@@ -223,12 +222,12 @@ class Answer(msgspec.Struct):
 
     @property
     def body(self) -> Any:
-        """The JSON, its numbers exact."""
+        """The JSON with exact numbers."""
         return msgspec.json.decode(self.raw, type=Any) if self.raw else None
 
 
 class Client:
-    """Talks to the application over a socket."""
+    """A client of the application over a socket."""
 
     def __init__(self, session: aiohttp.ClientSession, url: str) -> None:
         self.session = session
@@ -251,15 +250,12 @@ class Client:
             return Answer(response.status, names, await response.read())
 
     async def get(self, path: str, **options: Any) -> Answer:
-        """GET."""
         return await self.call("GET", path, **options)
 
     async def post(self, path: str, body: object = None, **options: Any) -> Answer:
-        """POST."""
         return await self.call("POST", path, body, **options)
 
     async def put(self, path: str, body: object = None, **options: Any) -> Answer:
-        """PUT."""
         return await self.call("PUT", path, body, **options)
 
 

@@ -1,4 +1,4 @@
-"""Every route declares a role, and is served to that role and those above it alone."""
+"""Every route declares a role, and serves only that role and those above it."""
 
 import re
 from collections.abc import AsyncIterator
@@ -45,7 +45,7 @@ class NamedRoles:
 
 
 class Nothing:
-    """Any use case: there is nothing. That keeps the log free of traces, which take most of the time."""
+    """Any use case, which finds nothing: traces in the log would take most of the time."""
 
     def __getattr__(self, name: str) -> Any:
         async def nothing(*_: object, **__: object) -> None:
@@ -83,7 +83,7 @@ def bearer(credential: str) -> dict[str, str]:
 
 
 async def status_of(client: Client, method: str, path: str, credential: str | None) -> int:
-    """The status alone: some answers have no end."""
+    """The status without the body, which may have no end."""
     headers = {} if credential is None else bearer(credential)
     async with client.session.request(method, client.url + path, headers=headers) as response:
         return response.status
@@ -182,7 +182,7 @@ async def test_credentials_that_cannot_be_checked_are_no_refusal(client: Client)
     ],
 )
 async def test_pages_from_elsewhere_change_nothing(client: Client, origin: str, status: int) -> None:
-    """Browsers send a POST without a body, or of plain text, without asking first."""
+    """Browsers send a POST without a body or with plain text without a preflight request."""
     for content_type in ("text/plain", "application/json"):
         headers = {"Origin": origin, "Content-Type": content_type, **bearer("trader")}
         answer = await client.post("/api/v1/execution/7/submit", headers=headers)

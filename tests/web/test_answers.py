@@ -1,4 +1,4 @@
-"""What clients read, digit for digit, over fakes on a real socket."""
+"""Answers digit for digit, over fakes on a real socket."""
 
 from collections.abc import AsyncIterator
 from decimal import Decimal

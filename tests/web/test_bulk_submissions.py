@@ -18,7 +18,7 @@ ASYNC = {"Prefer": "respond-async"}
 
 @pytest.fixture(scope="module")
 async def live(postgres: TestServer, template_database: str) -> AsyncIterator[Live]:
-    """A service with a stand-in of its own."""
+    """A service with its own simulator."""
     async with live_alone(postgres, template_database) as service:
         yield service
 
@@ -35,7 +35,7 @@ async def executions(live: Live, count: int) -> list[int]:
 
 
 async def finished(live: Live, location: str) -> Any:
-    """The submission, once nothing of it is open."""
+    """Waits until nothing of the submission is open; returns it."""
     async with asyncio.timeout(20):
         while True:
             answer = await live.client.get(f"{location}?limit=1000")

@@ -1,4 +1,4 @@
-"""schemathesis asks the whole service for everything that its own description names, rightly and wrongly."""
+"""schemathesis calls everything in the service's OpenAPI document, with valid and invalid requests."""
 
 import asyncio
 import os
@@ -10,10 +10,10 @@ from tests.web.live import Live, live_alone
 
 HERE = Path(__file__).parent
 EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "2"))
-"""Of each operation; `make fuzz` has more."""
+"""Examples of each operation; `make fuzz` has more."""
 PHASES = os.environ.get("FUZZ_PHASES", "examples,fuzzing")
 SEEDS = int(os.environ.get("FUZZ_SEEDS", "2"))
-"""Of sequences of calls along the links of the description; `make fuzz` has more."""
+"""Rounds of calls along the document's links; `make fuzz` has more."""
 SCENARIOS = 30
 """Sequences of a seed, at most: what follows depends on answers, which change as the database fills, and
 schemathesis 4 ends its stateful phase, without a word and as passed, once a repeated sequence goes another way.
@@ -33,7 +33,7 @@ async def test_every_answer_is_as_the_description_says(
 async def test_what_follows_an_answer_is_as_the_description_says(
     postgres: TestServer, template_database: str, tmp_path: Path
 ) -> None:
-    """What was created is there, what was deleted is gone, and every link leads to where it says."""
+    """Created rows exist, deleted ones do not, and every link works."""
     async with live_alone(postgres, template_database) as live:
         await prepare(live)
         for seed in range(1, SEEDS + 1):
@@ -43,7 +43,7 @@ async def test_what_follows_an_answer_is_as_the_description_says(
 
 
 async def prepare(live: Live) -> None:
-    """Ten orders, of each of which a part was sent."""
+    """Creates ten orders and sends part of each."""
     await live.batch(*((order_id, 5) for order_id in await live.orders(10, quantity=1000)))
 
 

@@ -1,4 +1,4 @@
-"""Every error has one status, one shape, and one place where both are decided."""
+"""Every error has one status and one shape, decided in one place."""
 
 from collections.abc import AsyncIterator
 

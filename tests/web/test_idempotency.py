@@ -1,4 +1,4 @@
-"""Idempotency-Key over real sockets: two replicas of the service on one PostgreSQL and one stand-in."""
+"""Idempotency-Key over real sockets: two replicas on one PostgreSQL and one simulator."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -30,10 +30,10 @@ class Pair(msgspec.Struct):
     one: Live
     two: Live
     forgetful: Live
-    """A third, which keeps no answers and waits for outcomes only a moment."""
+    """A third replica, which keeps no answers and hardly waits for outcomes."""
 
     async def counts(self) -> tuple[int, int, int]:
-        """Orders, executions, and what the Execution Service accepted."""
+        """Numbers of orders, executions and accepted executions."""
         database = self.one.services.database
         orders = await value_of(database, "SELECT count(*) FROM trade_order")
         executions = await value_of(database, "SELECT count(*) FROM execution")
@@ -87,7 +87,7 @@ async def a_written_one(live: Live) -> Request:
 
 
 async def a_batch(live: Live) -> Request:
-    """One of the three asks for too much."""
+    """A batch of three, one of which asks for too much."""
     ids = await live.orders(3)
     parts = [
         {"tradeOrderId": i, "quantity": q, "destinationId": 1} for i, q in zip(ids, (5, 500, 7), strict=True)
@@ -138,7 +138,7 @@ each_sending = pytest.mark.parametrize("make", SENDING, ids=lambda make: make.__
 
 
 def same(repeat: Answer, first: Answer) -> None:
-    """The repeat is a replay of a first answer."""
+    """Checks that the repeat replays the first answer."""
     assert (repeat.status, repeat.raw) == (first.status, first.raw)
     assert first.headers["content-type"].startswith(("application/json", "application/problem+json"))
     names = ("content-type", "location", "x-submission-state")
@@ -176,7 +176,7 @@ async def test_an_answer_that_was_not_kept_is_put_together_from_what_was_created
 
 
 def without_reasons(answer: Answer) -> Any:
-    """The body, but for what only the first request can know: in which way an execution came to its state."""
+    """The body without the reasons of states, which only the first request knows."""
     body = answer.body
     for result in body.get("results", ()):
         if result.get("submissionState") is not None:
@@ -227,7 +227,7 @@ async def test_repeats_are_refused_while_the_first_runs(pair: Pair, make: Make) 
 
 
 async def ask_again(live: Live, request: Request, key: str) -> Answer:
-    """Repeats until the first request is done."""
+    """Repeats a request until the first one is done."""
     async with asyncio.timeout(20):
         while (answer := await ask(live, request, key)).status == 409:
             await asyncio.sleep(0.02)

@@ -1,4 +1,4 @@
-"""Bad input at every address, on the real database: errors name field, value and rule; nothing is half written."""
+"""Bad input on every route, on the real database: errors name field, value and rule; nothing is half written."""
 
 import re
 from collections.abc import AsyncIterator
@@ -109,7 +109,7 @@ def changes(
 async def refused(
     live: Live, method: str, path: str, sound: dict[str, Any], wrong: Any, wrap: str = ""
 ) -> None:
-    """Every one of these changes of a sound body is refused; also as the second item of the list `wrap`."""
+    """Checks that each change of a valid body is refused, also as the second item of the list `wrap`."""
     for field, given, value, rule in changes(wrong):
         bad = sound | {field: given}
         answer = await live.client.call(method, path, {wrap: [sound, bad]} if wrap else bad)

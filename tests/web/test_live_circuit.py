@@ -8,7 +8,7 @@ from tests.web.live import live_alone
 from trade_service.submission.engine_settings import CircuitSettings
 
 AT_ONCE_S = 4.0
-"""Half of what a caller waits at most."""
+"""Half of a caller's maximum wait."""
 FIRST_BAD_CALL_FOR_LONG = CircuitSettings(
     window_calls=1, minimum_calls=1, open_ms=600_000, open_max_ms=600_000
 )
@@ -63,7 +63,7 @@ async def test_callers_get_pending_at_once_and_executions_wait_as_retry(
 async def test_callers_read_why_while_the_service_turns_every_call_away(
     postgres: TestServer, template_database: str
 ) -> None:
-    """The first batch and the next ones alike; afterwards everything goes out by itself."""
+    """This holds for the first batch and later ones; afterwards everything is sent without being asked."""
     quick = CircuitSettings(open_ms=200, open_max_ms=400)
     async with live_alone(postgres, template_database, circuit=quick) as live:
         first, *batch = await live.orders(4)

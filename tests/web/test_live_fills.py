@@ -1,4 +1,4 @@
-"""Fill reports over HTTP that cannot be believed, and those that were lost on the way."""
+"""Implausible fill reports over HTTP, and lost ones."""
 
 import asyncio
 from decimal import Decimal

@@ -1,4 +1,4 @@
-"""The main job as clients see it: over real sockets, from the order to the Execution Service's books and back."""
+"""The main job as clients see it: over real sockets, from the order to the Execution Service's ledger and back."""
 
 import asyncio
 from collections import Counter
@@ -20,7 +20,7 @@ NO_SEND = "?noExecuteSubmit=true"
 
 @pytest.fixture(scope="module")
 async def shared(postgres: TestServer, template_database: str) -> AsyncIterator[Live]:
-    """A service with a stand-in of its own."""
+    """A service with its own simulator."""
     async with live_alone(postgres, template_database) as service:
         yield service
 
@@ -167,7 +167,7 @@ async def test_a_batch_has_an_outcome_for_each(
 async def test_two_replicas_never_submit_more_than_an_order_has(
     postgres: TestServer, template_database: str
 ) -> None:
-    """30 of 100 fit three times, however many ask at once, one by one or in batches, wherever they ask."""
+    """30 of 100 fit three times, for any number of concurrent single or batch requests to any replica."""
     async with (
         postgres.database(template_database) as url,
         running_simulator(SimulatorSettings()) as simulator,
@@ -232,7 +232,7 @@ async def test_an_open_outcome_is_pending_and_continues(postgres: TestServer, te
 
 
 async def test_a_fill_is_taken_after_the_version_is_read_again(live: Live) -> None:
-    """What the Execution Service does: it reads id and version, reports, and on 409 does so once more."""
+    """As the Execution Service does: it reads id and version, reports, and repeats once on 409."""
     execution_id = (await live.submit(await live.order())).body["id"]
     path = f"/api/v1/executions/{execution_id}/fill"
     stale = await live.client.put(path, {"executionStatus": "PART", "quantityFilled": 30, "version": 1})

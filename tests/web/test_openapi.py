@@ -1,4 +1,4 @@
-"""The description of the API is whole by itself, and so is the page that shows it."""
+"""The OpenAPI document and the page that shows it are self-contained."""
 
 import json
 import re
@@ -17,7 +17,7 @@ from trade_service.web.openapi.document import description
 
 
 class OneReader:
-    """Knows everybody as a reader."""
+    """Authenticates every caller as a reader."""
 
     async def principal(self, credential: str | None) -> Principal:
         return Principal("desk", Role.READER)
@@ -104,13 +104,13 @@ async def test_every_value_that_a_link_takes_is_in_the_answer_that_it_follows(ap
 
 
 def fields_of(api: Any, body: Any) -> dict[str, Any]:
-    """The properties of what a body or an answer holds."""
+    """The properties of a body or an answer."""
     schema: Any = body["content"]["application/json"]["schema"]
     return properties(api, schema)
 
 
 def properties(api: Any, schema: Any) -> dict[str, Any]:
-    """The properties of an object, or of the objects that a list or a choice holds."""
+    """The properties of an object, or of those in a list or a choice."""
     found: dict[str, Any] = {}
     if "$ref" in schema:
         found |= properties(api, api["components"]["schemas"][schema["$ref"].rsplit("/", 1)[1]])

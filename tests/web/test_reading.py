@@ -1,4 +1,4 @@
-"""Bodies are read strictly: what is said twice is refused, however the reader finds out."""
+"""Bodies are read strictly: repeated names are refused in every position."""
 
 import json
 import re
@@ -47,14 +47,14 @@ FURTHER = st.tuples(
 
 @st.composite
 def items(draw: st.DrawFn) -> Pairs:
-    """One submission with all its fields in some order, and at times with more than those."""
+    """A submission with all its fields in any order, sometimes with more."""
     must = [("tradeOrderId", draw(IDS)), ("quantity", draw(QUANTITIES)), ("destinationId", draw(IDS))]
     further = [(name, value) for name, value in draw(st.lists(FURTHER, max_size=2)) if fits(name, value)]
     return list(draw(st.permutations(must + further)))
 
 
 def fits(name: str, value: str) -> bool:
-    """Whether it could stand there, so that nothing but a repeated name can be wrong."""
+    """Whether the value is valid for the field, so that only a repeated name can be wrong."""
     return not name.endswith("Id") or value.isdigit()
 
 
@@ -77,7 +77,7 @@ def test_a_name_said_twice_is_refused_and_nothing_else(submissions: list[Pairs],
 
 
 def test_a_quantity_that_no_decimal_takes_hides_nothing() -> None:
-    """Its digits are kept as text, although no quotation marks stood around them."""
+    """Its digits are kept as text, although they were not quoted."""
     body = spelled([("submissions", f"[{spelled(TOO_LARGE)}]")])
     read = READER.decode(body.encode())
     with pytest.raises(InvalidInput, match="quantity: must be"):
@@ -108,7 +108,7 @@ def with_texts(value: Any) -> Any:
 
 @pytest.mark.parametrize("shape", BODIES)
 def test_every_integer_of_every_body_may_be_text(shape: Any) -> None:
-    """A total table: the bodies that the description has examples of."""
+    """Covers every body with an example in the OpenAPI document."""
     reader: StrictDecoder[Any] = StrictDecoder(shape)
     plain = examples()[shape.__name__]
     as_text = with_texts(plain)

@@ -18,12 +18,12 @@ REFERENCES = {
     "executionStatuses": ("executionStatuses", "description"),
     "tradeTypes": ("tradeType", "description"),
 }
-"""By collection, the path of one, and the field of its text."""
+"""By collection: the path of one row, and its text field."""
 UNKNOWN = 987_654
 
 
 class Pair(msgspec.Struct):
-    """Two replicas, which remember reference data."""
+    """Two replicas that cache reference data."""
 
     one: Live
     two: Live
@@ -77,7 +77,7 @@ async def test_a_change_on_one_shows_on_the_other_at_once(pair: Pair, collection
 
 @pytest.mark.parametrize("batch", [False, True])
 async def test_a_new_destination_is_sent_to_by_the_other_at_once(pair: Pair, batch: bool) -> None:
-    """Also when it has just looked for another one in vain."""
+    """Even if it has just failed to find another one."""
     order_id = await pair.two.order()
     assert (await pair.two.submit(order_id, 1, UNKNOWN)).status == 400
     made = await done(

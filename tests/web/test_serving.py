@@ -13,7 +13,7 @@ GRACE_S = 20.0
 
 
 async def app(scope: Any, receive: Any, send: Any) -> None:
-    """Answers every request after a moment."""
+    """Answers every request with a short delay."""
     if scope["type"] == "lifespan":
         await receive()
         await send({"type": "lifespan.startup.complete"})
@@ -26,7 +26,7 @@ async def app(scope: Any, receive: Any, send: Any) -> None:
 
 
 async def test_a_connection_accepted_while_the_stop_began_is_not_kept_on() -> None:
-    """It had been accepted, and was not there yet when the others were closed."""
+    """It was accepted, but not yet known when the others were closed."""
     stop, serving = asyncio.Event(), asyncio.Event()
     server = _Server(_config(app, BoundedProtocol, GRACE_S), stop, lambda: None, 0.0)
     server.on_started = serving.set
@@ -51,7 +51,7 @@ async def test_a_connection_accepted_while_the_stop_began_is_not_kept_on() -> No
 
 
 async def answers(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> int:
-    """Asks again until the connection is closed; returns the number of responses."""
+    """Repeats a request until the connection is closed; returns the number of responses."""
     count = 0
     head = b""
     while b"connection: close" not in head.lower():

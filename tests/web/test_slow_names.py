@@ -1,4 +1,4 @@
-"""Lists while the two services that own names are slow: in time, ids standing in. Real sockets, real time."""
+"""Lists while the name services are slow: answered in time, with ids for names. Real sockets, real time."""
 
 import asyncio
 import time
@@ -17,7 +17,7 @@ from trade_service.trading.trading_settings import (
 
 WAIT_MS = 500
 MARGIN_S = 0.9
-"""For the statements, and for a machine that has other things to do; less than two more waits would take."""
+"""Allowance for statements and a busy machine; less than two further waits."""
 QUERIES = [
     "limit=50",
     "sort=portfolio.name,security.ticker",
@@ -27,12 +27,12 @@ QUERIES = [
 
 
 async def silent(talk: Conversation) -> None:
-    """Takes requests and never answers."""
+    """Accepts requests and never answers."""
     await talk.hold()
 
 
 async def trickling(talk: Conversation) -> None:
-    """Begins an answer, and gives a byte of it whenever the client could lose patience with silence."""
+    """Sends an answer byte by byte, just fast enough for the client's read time-out."""
     await talk.request()
     await talk.send(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 100000\r\n\r\n")
     while True:

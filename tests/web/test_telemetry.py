@@ -1,4 +1,4 @@
-"""Traces and pushed metrics arrive at a collector, which is a real HTTP server here."""
+"""Traces and pushed metrics arrive at a collector, a real HTTP server."""
 
 import asyncio
 import time
@@ -25,7 +25,7 @@ UNSAMPLED = {"traceparent": f"00-{TRACE}-{CALLER}-00"}
 
 
 class Collector(msgspec.Struct):
-    """What was pushed."""
+    """A collector that keeps what is pushed."""
 
     url: str = ""
     spans: list[Span] = []

@@ -1,4 +1,4 @@
-"""Tokens whose public keys lie at an address, over real sockets: the issuer may be away, and changes its keys."""
+"""Tokens with public keys at a URL, over real sockets: the issuer may be unavailable, and changes its keys."""
 
 from collections.abc import AsyncIterator
 

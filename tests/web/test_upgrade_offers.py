@@ -1,4 +1,4 @@
-"""An offer to upgrade changes nothing: the request is served as if it had not been made (RFC 9110, 7.8)."""
+"""An offer to upgrade is ignored and the request is served (RFC 9110, 7.8)."""
 
 import asyncio
 import json
@@ -22,7 +22,7 @@ Address = tuple[str, int]
 
 
 class Sent(msgspec.Struct, frozen=True):
-    """A request, and how its body is framed."""
+    """A request and the framing of its body."""
 
     body: bytes
     framing: str
@@ -33,7 +33,6 @@ class Sent(msgspec.Struct, frozen=True):
 
     @property
     def raw(self) -> bytes:
-        """Its bytes."""
         method = b"GET" if self.framing == "none" else b"PUT"
         head = method + b" /%s HTTP/1.1\r\nHost: x\r\n" % self.framing.encode() + self.offer
         if self.framing == "none":
@@ -53,7 +52,7 @@ class Sent(msgspec.Struct, frozen=True):
 
 
 async def echo(scope: Any, receive: Any, send: Any) -> None:
-    """Answers with the path, the body and the header X-Api-Key, as they are once the body has been read."""
+    """Answers with the path, the body and the header X-Api-Key, after reading the body."""
     if scope["type"] == "lifespan":
         await receive()
         await send({"type": "lifespan.startup.complete"})
@@ -102,7 +101,7 @@ async def answer_on(reader: asyncio.StreamReader) -> tuple[int, Any]:
 
 
 async def answers(address: Address, pieces: Sequence[bytes], count: int) -> list[Any]:
-    """The answers to these bytes, each piece sent by itself; `count` of them."""
+    """Sends the pieces separately and reads `count` answers."""
     async with connection(address) as (reader, writer):
         for piece in pieces:
             writer.write(piece)
@@ -142,7 +141,7 @@ async def test_a_request_may_arrive_byte_by_byte(address: Address, framing: str)
 
 @pytest.mark.parametrize("framing", ["length", "chunked"])
 async def test_a_body_may_come_after_the_request_was_taken_up(address: Address, framing: str) -> None:
-    """With `Expect: 100-continue` the server says so itself."""
+    """With `Expect: 100-continue` the server asks for the body."""
     request = Sent(b"late", framing, OFFER + b"Expect: 100-continue\r\n")
     head, end, body = request.raw.partition(b"\r\n\r\n")
     async with connection(address) as (reader, writer):

@@ -1,4 +1,4 @@
-"""/api/v2 as the portal calls it, over the real service and stand-ins for the two services that own names."""
+"""/api/v2 as the portal calls it, over the real service and fakes of the two name services."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -20,7 +20,7 @@ NAMES = {
 
 
 async def directory(talk: Conversation) -> None:
-    """Both services at one address."""
+    """Both name services at one address."""
     while True:
         head = await talk.reader.readuntil(b"\r\n\r\n")
         name = head.split()[1].decode().removeprefix("/api/v1/")
@@ -196,7 +196,7 @@ async def test_openapi_names_every_parameter(live: Live) -> None:
 
 
 async def test_what_may_be_left_out_may_be_empty(live: Live) -> None:
-    """Forms send what was not filled in, and the description says that they may."""
+    """Forms send empty fields, which the OpenAPI document allows."""
     lists = 0
     for path, item in (await live.client.get("/schema/openapi.json")).body["paths"].items():
         parameters = [one for one in item.get("get", {}).get("parameters", ()) if one["in"] == "query"]

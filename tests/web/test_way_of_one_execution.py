@@ -1,4 +1,4 @@
-"""From `POST batch/submit` to SENT: how many of our files and functions one execution passes."""
+"""Counts our files and functions between `POST batch/submit` and SENT."""
 
 import sys
 from collections import Counter
@@ -14,15 +14,15 @@ from trade_service.submission.downstream_gate import DownstreamGate
 
 MAX_FUNCTIONS = 191
 MAX_FILES = 46
-"""Ratchets: lower them with the code. The aim is 150 functions in 30 files."""
+"""Ratchets; the aim is 150 functions in 30 files."""
 
 ROOT = Path(trade_service.__file__).parent
 INLINE = {"<genexpr>", "<lambda>", "<listcomp>", "<setcomp>", "<dictcomp>", "<module>"}
-"""Parts of the function that they stand in."""
+"""Code objects that are parts of the surrounding function."""
 
 
 def is_of_the_gate(frame: FrameType | None) -> bool:
-    """Whether it runs in the loop that keeps the high-water id, beside the way of any execution."""
+    """Whether it runs in the gate's loop, which is on no execution's way."""
     while frame is not None:
         if frame.f_code is DownstreamGate.run.__code__:
             return True
@@ -32,7 +32,7 @@ def is_of_the_gate(frame: FrameType | None) -> bool:
 
 @contextmanager
 def traced() -> Iterator[set[CodeType]]:
-    """The functions of ours that are called in this thread, except those of the gate's own loop."""
+    """Our functions called in this thread, except in the gate's loop."""
     called: set[CodeType] = set()
     root = f"{ROOT}/"
 
@@ -48,7 +48,7 @@ def traced() -> Iterator[set[CodeType]]:
 
 
 def listed(functions: set[CodeType]) -> str:
-    """The functions by file, for people."""
+    """The functions by file, as text."""
     files: dict[str, list[str]] = {}
     for code in functions:
         files.setdefault(str(Path(code.co_filename).relative_to(ROOT)), []).append(code.co_qualname)

@@ -1,4 +1,4 @@
-"""`make world SEEDS=100000`: runs worlds and prints how many a second, and every failing seed."""
+"""`make world SEEDS=100000`: runs worlds and prints their rate and every failing seed."""
 
 import argparse
 import os
@@ -14,7 +14,7 @@ SHOWN = 20
 
 
 def main() -> int:
-    """Returns the exit code: 0 only when every world kept its invariants."""
+    """Returns 0 if every world kept its invariants."""
     parser = argparse.ArgumentParser(prog="python -m tests.world", description=__doc__)
     parser.add_argument("--seeds", type=int, default=10_000, help="how many worlds")
     parser.add_argument("--first", type=int, default=0, help="the first seed")

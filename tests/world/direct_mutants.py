@@ -1,4 +1,4 @@
-"""Planted mistakes of the way from an order to a claimed execution in one statement."""
+"""Planted mistakes in slicing and claiming by one statement."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -24,7 +24,7 @@ _slice_and_claim = Books.slice_and_claim
 
 
 def claim_unjournalled(self: Books, submissions: Any, attempt: Any, reference: Any) -> Any:
-    """Owns new executions, but writes no attempt down."""
+    """Claims new executions without writing an attempt."""
     claimed = _slice_and_claim(self, submissions, attempt, reference)
     self.attempts.pop(attempt.attempt_id, None)
     return claimed
@@ -32,7 +32,7 @@ def claim_unjournalled(self: Books, submissions: Any, attempt: Any, reference: A
 
 @contextmanager
 def in_doubt() -> Iterator[None]:
-    """Claims new executions whatever is known of the ledger, here or in the database."""
+    """Claims new executions even while the ledger is in doubt."""
     with (
         mock.patch.object(Books, "_may_claim_new", return_value=True),
         mock.patch.object(DirectSubmission, "_is_allowed", return_value=True),
@@ -41,7 +41,7 @@ def in_doubt() -> Iterator[None]:
 
 
 def slice_anything(_reference: ReferenceData) -> SliceOrder:
-    """Ignores the verdict that an order has not enough left."""
+    """Ignores the verdict that an order has too little quantity left."""
 
     def slice_order(order: TradeOrder, submission: Submission) -> Slice:
         plenty = msgspec.structs.replace(order, quantity=order.quantity + 1000)
@@ -55,7 +55,7 @@ _accept_claim = BulkExecutionSubmissionService._accept_claim
 
 
 def begin_after_claim(self: Any, batch: Batch, *args: Any) -> bool:
-    """Takes the deadline for the first byte only once the claim was answered."""
+    """Starts the deadline for the first byte after the claim instead of before it."""
     batch.began = self._clock.monotonic()
     return _accept_claim(self, batch, *args)
 
@@ -64,7 +64,7 @@ _claim = DirectSubmission._claim
 
 
 async def write_again(self: Any, write_and_claim: Any, claimed: Any, attempt: Any) -> Any:
-    """Takes a claim whose commit got no answer for one that wrote nothing, so the caller writes it again."""
+    """Treats a claim whose commit got no answer as not written, so that the caller writes it again."""
 
     async def written(attempt: Any) -> Any:
         try:

@@ -26,18 +26,18 @@ DATABASE_MESSAGES = (
     "Broken pipe",
     "",
 )
-"""What it says of an item when its own database fails: nothing of the item."""
+"""Its message for an item when its database fails, which says nothing about the item."""
 REFUSALS = ("Invalid trade type. Must be BUY or SELL", "Quantity must be greater than zero")
 CURSED, SILENT = ("CURSED", "SILENT"), "SILENT"
-"""Securities that make a batch fail whole, whatever else it holds: with a 500, or without an answer."""
+"""Securities that make any batch fail whole: with a 500, or without an answer."""
 NEVER_TAKEN = (*CURSED, "POISON")
 UNEXPECTED = "An unexpected error occurred while processing your request"
 UNFINISHED = ("Could not commit JPA transaction", "An I/O error occurred while sending to the backend.")
-"""Of a handler that does not know how its transaction ended."""
+"""Messages of a handler that does not know how its transaction ended."""
 FILTERED, FILTERED_LATE = (403, 404), 0.3
-"""Statuses that a gateway may put in the place of an answer, and how often the work was done all the same."""
+"""Statuses with which a gateway may replace an answer, and how often the work was done all the same."""
 FAILED_EARLY = 0.5
-"""How often an item that its database failed is committed all the same."""
+"""How often an item is committed although its database reported a failure."""
 PADDED = 24
 MAX_OTHERS = 60
 IMPOSSIBLE_ID = 2**31 + 7
@@ -53,35 +53,35 @@ NOT_FILLED = Fill("NEW", Decimal(0))
 
 
 class Row(msgspec.Struct, frozen=True):
-    """An execution in its books."""
+    """An execution in its ledger."""
 
     id: int
     post: Post
     attempt_id: str
     life: int = 0
-    """How often its database had been reset before."""
+    """Number of resets before it."""
     is_copy: bool = False
-    """Made by something on the way, such as a proxy that sent a request again."""
+    """Created by an intermediary, such as a proxy that repeated a request."""
 
     @property
     def execution_id(self) -> int:
-        """Our id."""
+        """The id in this service."""
         return int(self.post["tradeServiceExecutionId"] or 0)
 
 
 class Request(msgspec.Struct, frozen=True):
-    """A batch call on its way."""
+    """A batch call in flight."""
 
     posts: Sequence[Post]
     attempt_id: str
     latest_commit_at: float
-    """The stated assumption: nothing of it is committed later."""
+    """Stated assumption: nothing of the call is committed later."""
     life: int
     deliver: Deliver
 
 
 class Downstream:
-    """Accepts what it is sent, as often as it is sent it: it is not idempotent."""
+    """An Execution Service that accepts repeated executions again: it is not idempotent."""
 
     def __init__(self, loop: WorldLoop, weather: Weather, first_id: int) -> None:
         self._loop = loop
@@ -91,17 +91,17 @@ class Downstream:
         self._life = 0
         self.rows: dict[int, Row] = {}
         self.ever: dict[int, set[int]] = {}
-        """Whose each id was, in all lives."""
+        """The execution of each ledger id, over all resets."""
         self.times_accepted: Counter[int] = Counter()
-        """Without copies."""
+        """Accepted executions, without copies."""
         self.published: Counter[int] = Counter()
-        """What its market was told, without copies: inside the transaction, before the commit."""
+        """Executions published to the market, without copies, before the commit."""
         self.phantoms: Counter[int] = Counter()
         """Publications whose transaction failed."""
         self._others: list[int] = []
-        """Rows that other senders made and may delete."""
+        """Rows that other senders created and may delete."""
         self.fills: dict[int, Fill] = {}
-        """Of those rows to which something has happened in the market."""
+        """Rows with market activity."""
         self.on_commit: Callable[[Row], None] = lambda _row: None
         self.on_list: Callable[[Sequence[int]], None] = lambda _ids: None
         self.on_call: Callable[[str], None] = lambda _attempt_id: None
@@ -110,18 +110,18 @@ class Downstream:
 
     @property
     def was_reset(self) -> bool:
-        """Whether it forgot what it had accepted."""
+        """Whether it lost accepted executions."""
         return self._life > 0
 
     def put(self, post: Post, attempt_id: str) -> Row:
-        """A row that somebody else made; returns it."""
+        """Adds a row of another sender; returns it."""
         row = self._allocate(post, attempt_id)
         self.rows[row.id] = row
         self.ever.setdefault(row.id, set()).add(row.execution_id)
         return row
 
     def lose_everything(self) -> None:
-        """Its database is made anew: ids begin again, and what is under way is forgotten."""
+        """Resets its database: ids restart, and calls in flight are lost."""
         self._life += 1
         self._next_id = 0
         self.rows.clear()
@@ -129,17 +129,17 @@ class Downstream:
         self.fills.clear()
 
     def put_impossible(self) -> None:
-        """A row with an id that nothing can have, which every listing begins with."""
+        """Adds a row with an impossible id, which every listing starts with."""
         row = Row(IMPOSSIBLE_ID, OTHERS_POST, "somebody else")
         self.rows[row.id] = row
 
     def overtake(self, service_id: int) -> None:
-        """Other clients bring so many executions that new ids pass `service_id`."""
+        """Adds so many executions of other clients that new ids exceed `service_id`."""
         while self._next_id <= service_id:
             self.put(OTHERS_POST, "another client")
 
     def receive(self, body: bytes, attempt_id: str, deliver: Deliver) -> None:
-        """A batch call whose bytes begin to leave: decides its fate; `deliver` gets the answer, if any comes."""
+        """Receives a batch call and decides its fate; `deliver` gets the answer, if there is one."""
         weather, rates = self._weather, self._weather.rates
         self.calls += 1
         self.on_call(attempt_id)
@@ -161,7 +161,7 @@ class Downstream:
         self._loop.call_outside(held_up + travel, self._work, request)
 
     def newest(self, offset: int, limit: int, below: int | None = None) -> bytes:
-        """A page of its listing as it is now, or as it was before the row `below` where it is stale.
+        """A page of its listing, or of a stale one without the rows from `below` on.
 
         Rows of others may be gone when the next one is read.
         """
@@ -179,7 +179,7 @@ class Downstream:
         return _encode(page)
 
     def only(self, service_id: int) -> bytes:
-        """A page that holds nothing but the row of that id, if there is one."""
+        """A page with only the row of that id, if there is one."""
         return _encode(self._page([service_id] if service_id in self.rows else [], 0, 1))
 
     def _page(self, ids: Sequence[int], offset: int, limit: int) -> dict[str, Any]:
@@ -193,7 +193,7 @@ class Downstream:
         return {"content": content, "pagination": paging}
 
     def _listed(self, row: Row) -> dict[str, Any]:
-        """A row as its listing shows it, which is not quite as the answer to a batch does."""
+        """A row in the form of the listing, which differs from answers to batches."""
         shown = self._shown(row)
         if self._weather.manners.pads:
             padded = str(row.post["securityId"]).ljust(PADDED)
@@ -264,7 +264,7 @@ class Downstream:
         return None
 
     def _refuse(self, request: Request) -> None:
-        """Turned away at the door; or a gateway puts its own answer in the place of one after the work."""
+        """Refuses a call, or does the work and lets a gateway replace the answer."""
         weather = self._weather
         if weather.refusal in FILTERED and weather.dice.random() < FILTERED_LATE:
             delay = self._commit_delay(request)
@@ -274,7 +274,7 @@ class Downstream:
         self._answer(request, weather.refusal, b"")
 
     def _commit_some(self, request: Request) -> None:
-        """Before an error some rows may have been committed, or be committed afterwards."""
+        """Commits some rows before or after an error."""
         weather, posts = self._weather, request.posts
         if weather.happens(weather.rates.partial_commit):
             self._commit_first(request, weather.dice.randint(0, len(posts)))
@@ -288,7 +288,7 @@ class Downstream:
                 self._commit_later(delay, self._allocate(post, request.attempt_id))
 
     def _commit_delay(self, request: Request) -> float:
-        """Up to the last moment that the stated assumption allows, which is as likely as all before it."""
+        """A delay up to the stated maximum, which is as likely as all shorter ones together."""
         dice = self._weather.dice
         if not self._weather.happens(self._weather.rates.late_commit):
             return 0.0
@@ -296,7 +296,7 @@ class Downstream:
         return max(0.0, latest * dice.choice((1.0, dice.random())))
 
     def _allocate(self, post: Post, attempt_id: str) -> Row:
-        """A sequence gives the id before the row is committed, and gaps are left by what never is."""
+        """Takes ids before the commit, so that rolled-back rows leave gaps."""
         self._next_id += self._weather.dice.choice((1, 1, 1, 2))
         return Row(self._next_id, post, attempt_id, self._life)
 
@@ -321,7 +321,7 @@ class Downstream:
             self._others += [
                 self.put(OTHERS_POST, "somebody else").id for _ in range(self._weather.dice.randint(1, 8))
             ]
-            # Ids that were seen once are never missing at the top: that is how a reset is told.
+            # Ids that were seen once are never missing at the top: that is how a reset is detected.
             self.put(OTHERS_POST, "somebody else")
         self.rows[row.id] = row
         self.ever.setdefault(row.id, set()).add(row.execution_id)
@@ -393,7 +393,7 @@ class Downstream:
 
 
 def _report(status: int, message: str) -> bytes:
-    """A failure as the service's own handler reports it."""
+    """A failure as reported by the service's own handler."""
     report = {"timestamp": "2026-01-01T00:00:00Z", "status": status, "error": "Error", "message": message}
     return _encode(report | {"path": "uri=/api/v1/executions/batch", "validationErrors": None})
 
@@ -441,7 +441,7 @@ def _reordered(body: dict[str, Any], weather: Weather) -> bytes:
 
 
 def _exchanged(body: dict[str, Any], weather: Weather) -> bytes:
-    """Indexes swapped between two results: only the executions' own ids tell."""
+    """Swaps the indexes of two results: only the executions' ids show it."""
     one, other = weather.dice.choice(body["results"]), weather.dice.choice(body["results"])
     if one["execution"] and other["execution"]:
         one["requestIndex"], other["requestIndex"] = other["requestIndex"], one["requestIndex"]

@@ -1,4 +1,4 @@
-"""What has to hold in every world, after each step and at its end."""
+"""Invariants of every world, checked after each step and at the end."""
 
 from collections.abc import Callable, Mapping
 from decimal import Decimal
@@ -38,21 +38,21 @@ from trade_service.submission.model import SubmitStatus
 _S = SubmissionState
 
 SIGN_S = 1.0
-"""How soon a sign of a reset stops claims, as long as its process and the database are well."""
+"""How soon a sign of a reset stops claims while process and database work."""
 MAY_BE_ACCEPTED = (_S.CLAIMED, _S.UNKNOWN)
-"""Only while its execution is in one of these may the Execution Service come to accept it."""
+"""The Execution Service may accept an execution only in one of these states."""
 SPENDING = tuple(kind for kind, spends in SPENDS_BUDGET.items() if spends)
 PROBES = 2
-"""Good ones in a row that close a circuit, each of a single execution."""
+"""Consecutive successful probes that close a circuit, each of a single execution."""
 MOST_CALLS_IN_OUTAGE = 60
-"""Of one process: those that open its circuit, and probes."""
+"""Maximum failed calls of one process: those that open its circuit, and probes."""
 NO_CALLS = ("TAKEN_OVER", "FILL_REPORTED")
-"""Codes of attempts that only look up."""
+"""Codes of attempts that only reconcile."""
 PROVEN_ABSENT = (_S.RETRY, _S.REJECTED, _S.EXHAUSTED, _S.NONE)
 
 
 class Invariants:
-    """Watches one world; the first broken invariant counts, the rest may follow from it."""
+    """Watches one world; reports the first broken invariant, since later ones may follow from it."""
 
     def __init__(
         self,
@@ -70,36 +70,36 @@ class Invariants:
         self._max_attempts = max_attempts
         self._weather = weather
         self._latest_s = float("-inf")
-        """The latest that the database's clock ever showed."""
+        """The latest time that the database's clock showed."""
         self._opened_at: float | None = None
-        """When a circuit first opened, by the same clock."""
+        """When a circuit first opened, by the database's clock."""
         self._touched: set[int] = set()
         self._alarmed: dict[str, set[int]] = {code: set() for code in AlarmCode}
-        """Executions by the alarms that named them."""
+        """Executions named by alarms, by code."""
         self.failure: str | None = None
         self.filled: set[int] = set()
         """Executions whose fill report was answered with 200."""
         self.inherited: set[int] = set()
-        """Executions that the earlier service wrote."""
+        """Legacy executions."""
         self._lost_attempts: set[str] = set()
         self._signs: list[tuple[int, float, Callable[[], bool]]] = []
         self.has_previous_release = False
         self.puzzling: set[int] = set()
-        """Of these, those that a row downstream may or may not belong to: only a person may conclude."""
+        """Legacy executions with an ambiguous row in the ledger: only a person may decide."""
         self._claimed_at: dict[str, float] = {}
-        """When each attempt was claimed, by the world's time."""
+        """When each attempt was claimed, in the world's time."""
         books.on_fetched = self._on_fetched
         downstream.on_call = self._check_call
 
     def listen(self, event: SubmissionEvent) -> None:
-        """Takes what a replica tells its listeners."""
+        """Receives the events of a replica."""
         if isinstance(event, AlarmEvent):
             self._alarmed[event.code].update(event.execution_ids)
         elif isinstance(event, CircuitEvent) and event.state is CircuitState.OPEN and self._opened_at is None:
             self._opened_at = self._books._now_s()
 
     def after_commit(self, row: Row) -> None:
-        """The Execution Service has accepted something: once, in time, and written down before."""
+        """Checks an acceptance: once, in time, and journalled before."""
         execution_id = row.execution_id
         times = self._downstream.times_accepted[execution_id]
         if times > 1:
@@ -118,7 +118,7 @@ class Invariants:
             self.broken(f"execution {execution_id} was accepted while it was {state}")
 
     def forget_what_was_lost(self) -> None:
-        """Our database is about to be restored: what was told after the backup may not hold any more."""
+        """Before a restore: drops promises made after the backup."""
         self._lost_attempts |= set(self._books.attempts)
         self._told.requeued.update(list(self._books.executions))
         self._told.promised.clear()
@@ -126,18 +126,18 @@ class Invariants:
         self._touched.clear()
 
     def after_statement(self) -> None:
-        """A statement of the database is over: each order's quantity is the sum of its executions."""
+        """Checks after a statement that each order's quantity is the sum of its executions."""
         self._latest_s = max(self._latest_s, self._books._now_s())
         for order_id in self._touched:
             self._check_quantity(order_id)
         self._touched.clear()
 
     def is_over(self) -> bool:
-        """Whether nothing will happen any more by itself, or something is broken already."""
+        """Whether nothing is left to happen, or an invariant is broken."""
         return self.failure is not None or not self.open()
 
     def open(self) -> Mapping[int | str, str]:
-        """What is not final yet, and attempts that are not closed; without what only a person can resolve."""
+        """Open executions and attempts, except those that only a person can resolve."""
         stuck = self._stuck()
         open_: dict[int | str, str] = {
             i: str(one.state)
@@ -153,7 +153,7 @@ class Invariants:
         return open_ or unclosed or self._behind()
 
     def check_end(self) -> None:
-        """Everything is over: nothing was lost, and the journal tells why each execution became what it is."""
+        """Checks at the end that nothing was lost and that the journal explains the state of each execution."""
         if self._loop.failures:
             self.broken(self._loop.failures[0])
         stuck = self._stuck()
@@ -166,19 +166,19 @@ class Invariants:
             self._check_quantity(order_id)
         for execution_id, times in self._downstream.published.items():
             if times - self._downstream.phantoms[execution_id] > 1:
-                self.broken(f"the market was told {times} times of execution {execution_id}")
+                self.broken(f"execution {execution_id} was published to the market {times} times")
         self._check_told(stuck)
         if self._weather.is_total_outage:
             self._check_outage()
 
     def broken(self, failure: str) -> None:
-        """Notes the failure and ends the world."""
+        """Records the failure and ends the world."""
         if self.failure is None:
             self.failure = f"{failure} (at {self._loop.time():.3f} s)"
             self._loop.stop()
 
     def on_change(self, execution_id: int, before: SubmissionState, after: SubmissionState) -> None:
-        """An execution's state has changed, in the middle of a statement."""
+        """Checks a change of an execution's state, during a statement."""
         self._touched.add(self._books.executions[execution_id].order_id)
         if before is not after and not may_become(before, after):
             self.broken(f"execution {execution_id} went from {before} to {after}")
@@ -196,7 +196,7 @@ class Invariants:
             self._check_exhausted(self._books.executions[execution_id])
 
     def _check_exhausted(self, one: BookedExecution) -> None:
-        """Nobody is given up in company, and nobody innocent for the time that others took."""
+        """Checks that no execution is exhausted by attempts shared with others, or by time that others took."""
         attempts = self._books.attempts.values()
         alone = sum(a.execution_ids == (one.id,) and _may_have_spent(a) for a in attempts)
         if alone >= self._max_attempts:
@@ -209,7 +209,7 @@ class Invariants:
             self.broken(f"execution {one.id} of {security} is given up after {alone} attempts, for its time")
 
     def _check_outage(self) -> None:
-        """A batch that failed while everything did goes again whole, but for what probes took of it."""
+        """Checks that a batch that failed in an outage is sent again whole, except for probes."""
         if self._downstream.calls_in_outage > MOST_CALLS_IN_OUTAGE:
             self.broken(f"{self._downstream.calls_in_outage} calls were made in an outage")
         opened_at = self._opened_at
@@ -228,7 +228,7 @@ class Invariants:
                 self.broken(f"attempt {attempt.id} failed in an outage, {alone} went again alone")
 
     def _proven_absent(self, attempt: BookedAttempt, since: float) -> bool:
-        """Whether a look-up, later than `since`, made retries of what an attempt was asked for."""
+        """Whether a reconciliation after `since` made the attempt's executions retry."""
         changes = (c for i in attempt.execution_ids for c in self._books.history.get(i, ()))
         return any(
             (c.attempt_id, c.before, c.after) == (attempt.id, _S.UNKNOWN, _S.RETRY) and c.at_s > since
@@ -236,7 +236,7 @@ class Invariants:
         )
 
     def _check_call(self, attempt_id: str) -> None:
-        """Bytes may leave until the call's time is up, and none after the lease."""
+        """Checks that no byte leaves after the call's time-out or the lease."""
         timing, claimed_at = self._weather.timing, self._claimed_at.get(attempt_id)
         late_s = (
             -1.0 if claimed_at is None else self._loop.time() + timing.total_s - claimed_at - timing.lease_s
@@ -258,7 +258,7 @@ class Invariants:
                 )
 
     def note_sign(self, is_alive: Callable[[], bool]) -> None:
-        """An acceptance under an id that was known before was recorded by a process that may have died since."""
+        """Records an acceptance under a known id; its process may have died since."""
         self._signs.append((self._books.downstream.epoch, self._loop.time(), is_alive))
 
     def _on_fetched(self, execution_id: int, before: Fill, after: Fill) -> None:
@@ -266,7 +266,7 @@ class Invariants:
             self.broken(f"the fill of execution {execution_id} went back from {before} to {after}")
 
     def _behind(self) -> dict[int | str, str]:
-        """Executions whose fill is not that of the Execution Service's books, nor told to be impossible."""
+        """Executions whose fill differs from the Execution Service's ledger without an alarm."""
         refused = self._alarmed[AlarmCode.FILL_REFUSED]
         behind: dict[int | str, str] = {}
         for one in self._books.executions.values():
@@ -281,13 +281,13 @@ class Invariants:
                 continue
             if not 0 <= fill.quantity <= one.quantity:
                 if one.id not in refused:
-                    behind[one.id] = f"nobody was told of its impossible fill {fill}"
+                    behind[one.id] = f"no alarm named its impossible fill {fill}"
             elif (one.filled, REFERENCE.statuses[one.status_id].abbreviation) != (fill.quantity, fill.status):
                 behind[one.id] = f"filled {one.filled}, not {fill}"
         return behind
 
     def _stuck(self) -> frozenset[int]:
-        """Executions of which an alarm told that only a person may conclude, for a reason that is there."""
+        """Executions that an alarm rightly left to a person."""
         executions = self._books.executions
         doubtful = self.puzzling & self._alarmed[AlarmCode.LOOK_UP_DOUBTFUL]
         puzzled = {i for i in doubtful if executions[i].state is _S.UNKNOWN}
@@ -365,7 +365,7 @@ class Invariants:
                 continue
             accepted = bool(self._downstream.times_accepted[execution_id])
             if accepted != (status is SubmitStatus.SUCCESS):
-                self.broken(f"a caller was told {status} of execution {execution_id}, accepted: {accepted}")
+                self.broken(f"a caller got {status} for execution {execution_id}, accepted: {accepted}")
         # What the earlier service never sent waits for a person to send it.
         for execution_id in self._told.promised - self._told.unasked - stuck - self.inherited:
             if self._books.executions[execution_id].state not in FINAL:
@@ -373,18 +373,18 @@ class Invariants:
 
 
 def _may_have_spent(attempt: BookedAttempt) -> bool:
-    """One that was called lost stays counted, even when its owner says afterwards that it sent nothing."""
+    """A lost attempt stays counted even if its owner later reports that it sent nothing."""
     lost = any(found.code == "OWNER_LOST" for found in attempt.findings)
     return not attempt.adopted and (attempt.kind in SPENDING or lost)
 
 
 def _went_alone(attempt: BookedAttempt) -> bool:
-    """Whether it was made for one execution, and not since a probe takes no more."""
+    """Whether the attempt was planned for one execution, and is not a probe."""
     return len(attempt.execution_ids) == 1 and (attempt.counted or attempt.code == OutcomeCode.CIRCUIT_OPEN)
 
 
 def _explains(attempt: BookedAttempt, execution_id: int, change: Change) -> bool:
-    """Whether the journal of an attempt or ticket holds the reason of a change."""
+    """Whether the journal of an attempt explains a change."""
     if attempt.kind == REQUEUED_KIND and change.before in QUANTITY_RETURNED:
         return change.after is _S.UNKNOWN
     if attempt.code == "RECOVERED" and change.after is _S.UNKNOWN:
@@ -402,7 +402,7 @@ def _explains(attempt: BookedAttempt, execution_id: int, change: Change) -> bool
 
 
 class Outcome(msgspec.Struct, frozen=True):
-    """What became of a world."""
+    """The result of a world."""
 
     seed: int
     failure: str | None

@@ -2,8 +2,8 @@
 
 Every callback belongs to the process in whose context it was made. A killed process never runs
 again, not even its `finally` clauses, as after kill -9; a paused one keeps its callbacks until it is
-resumed, while time goes on, as after SIGSTOP. That of a suspended machine also stands still on its
-monotonic clock, by which a loop measures its timers: only the boot clock tells.
+resumed, while time goes on, as after SIGSTOP. On a suspended machine
+the monotonic clock, which times the loop, stands still as well: only the boot clock advances.
 """
 
 import asyncio
@@ -16,7 +16,7 @@ from contextvars import Context, ContextVar, copy_context
 from typing import Any, cast
 
 MAX_STEPS = 2_000_000
-"""More callbacks than any world needs: past them something spins."""
+"""More callbacks than any world needs: a higher number means a busy loop."""
 
 
 class Process:
@@ -28,24 +28,24 @@ class Process:
         self.dead = False
         self.paused = False
         self.die_at: int | None = None
-        """The step before which it is killed: one for every await that it ever comes back from."""
+        """The step before which it is killed; every resumed await is a step."""
         self.pause_at: int | None = None
-        """The same for a pause."""
+        """The step before which it is paused."""
         self.sleeps = False
-        """Whether its next pause is a suspension of its machine."""
+        """Whether its next pause suspends the machine."""
         self.asleep = False
-        """Whether its present one is."""
+        """Whether its present pause does."""
         self.lag = 0.0
-        """Seconds for which its machine was suspended."""
+        """How long its machine was suspended, in seconds."""
         self.paused_at = 0.0
         self.on_death: Callable[[], None] = lambda: None
         self.on_pause: Callable[[], None] = lambda: None
         self.parked: list[asyncio.Handle] = []
         self.frozen: list[tuple[float, asyncio.TimerHandle]] = []
-        """Timers that would have been due while its machine was suspended, and when."""
+        """Timers that would have been due during the suspension, with their times."""
 
     def befall(self, what: str, in_steps: int) -> None:
-        """Kills, pauses or suspends it so many steps from now."""
+        """Kills, pauses or suspends it after some steps."""
         at = self.steps + in_steps
         if what == "kill":
             self.die_at = at
@@ -69,7 +69,7 @@ class WorldLoop:
         self._tasks: list[asyncio.Task[Any]] = []
         self._stopped = False
         self.outside = copy_context()
-        """The context of what belongs to no process."""
+        """The context outside every process."""
         self.failures: list[str] = []
 
     def time(self) -> float:
@@ -77,7 +77,7 @@ class WorldLoop:
         return self._now
 
     def run(self, until: float) -> bool:
-        """Runs until `stop` is called, or until the virtual time `until`; tells whether it was stopped."""
+        """Runs until `stop` is called, or until the virtual time `until`; returns whether it was stopped."""
         self._stopped = False
         events._set_running_loop(self._itself)
         try:
@@ -96,7 +96,7 @@ class WorldLoop:
         self._stopped = True
 
     def close(self) -> None:
-        """Ends every task, so that none is left to complain."""
+        """Ends every task, so that none warns about its end."""
         events._set_running_loop(self._itself)
         try:
             for task in self._tasks:
@@ -119,20 +119,20 @@ class WorldLoop:
             events._set_running_loop(None)
 
     def kill(self, process: Process) -> None:
-        """The process does nothing any more."""
+        """Kills a process."""
         process.dead = True
         process.parked.clear()
         process.frozen.clear()
         process.on_death()
 
     def pause(self, process: Process) -> None:
-        """The process does nothing until it is resumed."""
+        """Pauses a process."""
         process.paused, process.asleep = True, process.sleeps
         process.paused_at = self._now
         process.on_pause()
 
     def resume(self, process: Process) -> None:
-        """The process goes on with what has become ready in the meantime."""
+        """Resumes a process with the callbacks that have become ready."""
         process.paused = False
         if process.asleep:
             process.asleep = False
@@ -145,7 +145,7 @@ class WorldLoop:
         process.parked.clear()
 
     def call_outside(self, delay: float, callback: Callable[..., object], *args: Any) -> None:
-        """Calls back after `delay` seconds whatever becomes of the process that asks for it."""
+        """Calls back after `delay` seconds, even if the calling process dies."""
         when = self._now + delay
         self._push(when, None, asyncio.TimerHandle(when, callback, args, self._itself, self.outside))
 

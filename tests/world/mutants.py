@@ -1,4 +1,4 @@
-"""Planted mistakes: each of them makes the world fail, or the world proves nothing."""
+"""Planted mistakes. Each must make a world fail, or the worlds prove nothing."""
 
 import operator
 from collections.abc import Callable, Sequence
@@ -58,7 +58,7 @@ MAX_ID = 2**31 - 1
 _S = SubmissionState
 
 Patch = Callable[[], Any]
-"""Makes a context manager within which the mistake is there."""
+"""Makes a context manager that plants the mistake."""
 
 
 def match_by_position(
@@ -67,7 +67,7 @@ def match_by_position(
     response: BatchExecutionResponse,
     _status: int,
 ) -> tuple[ItemOutcome, ...]:
-    """Believes the index of a result, whatever execution it names."""
+    """Matches results by index, whatever execution they name."""
     results = {result.request_index: result for result in response.results or ()}
     outcomes = []
     for index, item in enumerate(sent):
@@ -87,14 +87,14 @@ _decide_reply = ExecutionFailureHandler.decide_reply
 def decide_silence(
     as_: Decision, self: ExecutionFailureHandler, reply: GatewayReply, item: ClaimedExecution, size: int
 ) -> Decision:
-    """Takes a lost answer for something that it does not prove."""
+    """Treats a lost answer as proof."""
     return as_ if reply.kind is ReplyKind.LOST else _decide_reply(self, reply, item, size)
 
 
 def decide_error(
     self: ExecutionFailureHandler, reply: GatewayReply, item: ClaimedExecution, size: int
 ) -> Decision:
-    """Takes an error of the Execution Service for a promise that nothing was committed."""
+    """Treats an error of the Execution Service as proof that nothing was committed."""
     return Decision.RETRY if reply.kind is ReplyKind.UNCLEAR else _decide_reply(self, reply, item, size)
 
 
@@ -102,7 +102,7 @@ _failed_item = ExecutionBatchProcessor._failed_item
 
 
 def retry_failed_item(self: ExecutionBatchProcessor, item: ClaimedExecution, message: str) -> ItemOutcome:
-    """Takes a failed item's message that is no refusal for a promise that it was not committed."""
+    """Treats a failed item that is no known refusal as not committed."""
     outcome = _failed_item(self, item, message)
     if outcome.state is SubmissionState.UNKNOWN:
         return msgspec.structs.replace(outcome, state=SubmissionState.RETRY)
@@ -113,24 +113,24 @@ _claim = Books.claim
 
 
 def claim_unwritten(self: Books, attempt: Any, ids: Sequence[int], claimable: Any) -> Claim:
-    """Owns the executions, but writes the attempt down only when it is over."""
+    """Claims executions, but journals the attempt only at its end."""
     claim = _claim(self, attempt, ids, claimable)
     self.attempts.pop(attempt.attempt_id, None)
     return claim
 
 
 def claim_unknown(self: Books, attempt: Any, ids: Sequence[int], claimable: Any) -> Claim:
-    """Claims what may have been accepted as if it was fresh."""
+    """Claims unknown executions as if they were fresh."""
     return _claim(self, attempt, ids, (*claimable, SubmissionState.UNKNOWN))
 
 
 def claim_unlocked(self: Books, attempt: Any, ids: Sequence[int], claimable: Any) -> Claim:
-    """Lets two claims own the same executions, as they could without row locks."""
+    """Lets two attempts claim the same executions, as without row locks."""
     return _claim(self, attempt, ids, (*claimable, SubmissionState.CLAIMED))
 
 
 def claim_without_spending(self: Books, attempt: Any, ids: Sequence[int], claimable: Any) -> Claim:
-    """Forgets how often an execution was tried, as counters in memory do."""
+    """Does not count attempts, as a counter in memory after a restart."""
     for execution_id in ids:
         if execution_id in self.executions:
             self.executions[execution_id].attempts_spent = 0
@@ -138,7 +138,7 @@ def claim_without_spending(self: Books, attempt: Any, ids: Sequence[int], claima
 
 
 def apply_always(self: Books, row: BookedExecution, told: ItemOutcome, refund: int) -> None:
-    """Writes SENT whatever status came first."""
+    """Writes SENT over any status."""
     _apply(self, row, told, refund)
     if told.state is SubmissionState.ACCEPTED:
         row.status_id = SENT
@@ -148,7 +148,7 @@ _apply = Books._apply
 
 
 def keep_quantity(self: Books, row: BookedExecution, told: ItemOutcome, refund: int) -> None:
-    """Ends an execution without giving its quantity back."""
+    """Ends an execution without returning its quantity."""
     order = self.orders[row.order_id]
     _apply(self, row, told, refund)
     if told.state in (SubmissionState.REJECTED, SubmissionState.EXHAUSTED):
@@ -159,7 +159,7 @@ _close = Books._close
 
 
 def close_for_good(self: Books, attempt: BookedAttempt, closing: AttemptClosing, recorded: Any) -> None:
-    """Closes an attempt although something that it owns is still open."""
+    """Closes an attempt that still owns open executions."""
     _close(self, attempt, closing, recorded)
     if not any(row.changed for row in recorded):
         attempt.next_action_at = None
@@ -169,7 +169,7 @@ _engine_settings = replica.engine_settings
 
 
 def settings_with(changes: dict[str, dict[str, int]], *args: Any) -> EngineSettings:
-    """Times that do not fit the world's, by section."""
+    """Settings with wrong times, by section."""
     settings = _engine_settings(*args)
     sections = {
         name: msgspec.structs.replace(getattr(settings, name), **values) for name, values in changes.items()
@@ -186,13 +186,13 @@ _send = service.BulkExecutionSubmissionService._send
 
 
 async def send_late(self: Any, batch: service.Batch) -> GatewayReply | None:
-    """Sends whatever happened to the lease since the claim."""
+    """Sends without checking the lease."""
     batch.began = float("inf")
     return await _send(self, batch)
 
 
 def claim_below_the_future(self: Books, attempt: Any, ids: Sequence[int], claimable: Any) -> Claim:
-    """Believes to know ids that are yet to come: a look-up then stops too early."""
+    """Claims with a low-water id from the future, so that reconciliation stops too early."""
     claim = _claim(self, attempt, ids, claimable)
     if claim.items:
         self.attempts[attempt.attempt_id].floor_id += 3
@@ -200,14 +200,14 @@ def claim_below_the_future(self: Books, attempt: Any, ids: Sequence[int], claima
 
 
 class CarelessScan(downstream_scan.DownstreamScan):
-    """A scan that never doubts the ledger."""
+    """A scan that never suspects the ledger."""
 
     def contradicts(self, anchor_id: int, execution_id: int | None) -> bool:
         return False
 
 
 async def scan_carelessly(*args: Any) -> downstream_scan.DownstreamScan:
-    """Takes what a pass did not see for absent, even when the pass broke off."""
+    """Treats executions as absent after an incomplete pass."""
     seen = await downstream_scan.scan_downstream(*args)
     if not seen.problem:
         return seen
@@ -217,7 +217,7 @@ async def scan_carelessly(*args: Any) -> downstream_scan.DownstreamScan:
 
 
 def check_no_ids(self: Any, _low_water_id: int, closing: AttemptClosing) -> None:
-    """Does not notice that an acceptance has an id that was known before."""
+    """Does not check whether an acceptance has a known id."""
     _check_ids(self, 0, closing)
 
 
@@ -225,16 +225,16 @@ _check_ids = service.BulkExecutionSubmissionService._check_ids
 
 
 async def advance_nothing(*_args: Any) -> bool:
-    """Lets a restored database give out ids that the ledger holds."""
+    """Lets a restored database reuse ids in the ledger."""
     return False
 
 
 async def know_all(*_args: Any) -> None:
-    """Takes it on trust that this database knows what it has sent."""
+    """Does not check that this database knows all it has sent."""
 
 
 async def unblock_only(self: Any, beyond: int, *_args: Any) -> int:
-    """Recovers a restored database without doubting what it holds as not sent."""
+    """Recovers a restored database without setting unsent executions to unknown."""
     self._books.downstream.blocked_reason = None
     self._books.last_execution_id = max(self._books.last_execution_id, beyond)
     return 0
@@ -244,7 +244,7 @@ _due = Books._due
 
 
 def due_in_this_epoch(self: Books, attempt: BookedAttempt, now: float) -> DueAttempt:
-    """Takes every attempt for one of the present epoch."""
+    """Treats every attempt as one of the present epoch."""
     return msgspec.structs.replace(_due(self, attempt, now), epoch=self.downstream.epoch)
 
 
@@ -252,13 +252,13 @@ _take, _extend = ListingWalk.take, ListingWalk._extend
 
 
 def take_short_page(self: ListingWalk, ask: Ask, page: RemoteExecutionPage) -> list[RemoteExecution]:
-    """Takes a page that is not full for the last one."""
+    """Treats a page that is not full as the last one."""
     said = RemotePagination(has_next=len(page.content) == ask.limit)
     return _take(self, ask, RemoteExecutionPage(page.content, said))
 
 
 def extend_always(self: ListingWalk, page: RemoteExecutionPage) -> list[RemoteExecution] | None:
-    """Believes that a page follows the one before it."""
+    """Does not check that pages are contiguous."""
     ids = [row.id or 0 for row in page.content]
     if self.covered is not None and ids:
         self.covered = min(self.covered, ids[0] + 1)
@@ -269,12 +269,12 @@ def extend_always(self: ListingWalk, page: RemoteExecutionPage) -> list[RemoteEx
 
 
 def matches_below_floor(seen: Any, items: Any, _floor_id: int) -> Any:
-    """Takes a row of another life for ours."""
+    """Accepts rows below the low-water id as ours."""
     return downstream_scan.matches(seen, items, 0)
 
 
 def agrees_without(term: str, item: OpenItem, remote: RemoteExecution) -> bool:
-    """Does not compare one of the terms."""
+    """Skips one of the compared terms."""
     return _agrees(item, msgspec.structs.replace(remote, **{term: getattr(item, term)}))
 
 
@@ -282,31 +282,31 @@ _agrees = downstream_scan.agrees
 
 
 def is_legacy(self: BookedExecution) -> bool:
-    """Takes what the earlier service sent in the meantime for its own."""
+    """Treats executions that the legacy service sent meanwhile as its own."""
     return self.state is None
 
 
 async def check_nothing(_self: FillCheck) -> None:
-    """Leaves lost what was lost."""
+    """Does not fetch lost fills."""
 
 
 async def alarm_nobody(_self: FillCheck, _held: object) -> None:
-    """Skips a quantity in the books that is impossible."""
+    """Ignores impossible quantities in the ledger."""
 
 
 async def go_on_nowhere(_self: MemoryFillStore, _offset: int) -> None:
-    """Begins every pass where the first one began."""
+    """Starts every pass where the first one started."""
 
 
 def fill_as_in_books(stored: Fill, books: Fill) -> Fill | None:
-    """Believes the books, however old the page that was read."""
+    """Trusts the ledger's fill, however old the page."""
     return None if stored == books else books
 
 
 def believe_the_repeated(
     state: SubmissionState | None, *, is_placed: bool, is_adopted: bool, fill_reported: bool
 ) -> bool:
-    """Forgets that an unknown outcome comes from a doubtful report alone."""
+    """Forgets that an unknown outcome comes only from a doubtful report."""
     del fill_reported
     return held_as_never_sent(state, is_placed=is_placed, is_adopted=is_adopted, fill_reported=False)
 
@@ -317,13 +317,13 @@ _new_look_up = OrderBooks.new_look_up
 def look_up_new_rows(
     self: OrderBooks, attempt_id: str, owner: str, execution_id: int, settle_ms: int
 ) -> BookedAttempt:
-    """Looks for what was never sent only among rows that are yet to come."""
+    """Looks for executions that were never sent only in later rows."""
     look_up = _new_look_up(self, attempt_id, owner, execution_id, settle_ms)
     return msgspec.structs.replace(look_up, floor_id=self.last_top_id())  # type: ignore[attr-defined]
 
 
 def always(*, value: object) -> Callable[..., Any]:
-    """A method that answers the same whatever it is asked."""
+    """A method that always returns the same."""
     return lambda *_args, **_kwargs: value
 
 
@@ -332,26 +332,26 @@ def _replace(where: Any, name: str, value: Any) -> Patch:
 
 
 def _bound(function: Callable[..., Any], argument: object) -> Callable[..., Any]:
-    """A function with its first argument given, that still binds as a method."""
+    """Like `partial`, but binds as a method."""
     return lambda *args: function(argument, *args)
 
 
 def claim_counting_all(self: Books, attempt: Any, ids: Sequence[int], claimable: Any) -> Claim:
-    """Lets an attempt spend of the budget of everything that it sends together."""
+    """Charges an attempt to the budget of each of its executions, shared or not."""
     return _claim(self, msgspec.structs.replace(attempt, counted=True), ids, claimable)
 
 
 def decide_configuration(
     as_: Decision, self: ExecutionFailureHandler, reply: GatewayReply, item: ClaimedExecution, size: int
 ) -> Decision:
-    """Takes what the Execution Service turns away for the end, or for proof of absence."""
+    """Treats a turned-away call as final, or as proof of absence."""
     return as_ if reply.kind is ReplyKind.CONFIGURATION else _decide_reply(self, reply, item, size)
 
 
 def retry_silence_whole(
     kind: str | None, http_status: int | None, size: int, retry_count: int, *, outage: bool
 ) -> int | None:
-    """Sends again whole what was never answered, however often."""
+    """Repeats unanswered batches whole without limit."""
     if kind == ReplyKind.LOST:
         return None
     return failure_handler.retry_size(kind, http_status, size, retry_count, outage=outage)
@@ -361,7 +361,7 @@ _close_reply = ExecutionFailureHandler.close_reply
 
 
 def close_settled_early(self: Any, attempt: Any, reply: GatewayReply, *args: Any) -> AttemptClosing:
-    """Waits as little after a 503 as after the failure of the service's own handler."""
+    """Waits after a 503 only as long as after a failure of the service's own handler."""
     early = reply.handler_failed or reply.http_status == 503
     return _close_reply(self, attempt, msgspec.structs.replace(reply, handler_failed=early), *args)
 
@@ -472,12 +472,12 @@ MUTANTS: dict[str, Patch] = {
         OrderBooks, "new_look_up", look_up_new_rows
     ),
     "lost fills are not fetched": _replace(FillCheck, "once", check_nothing),
-    "the window over the books stands still": _replace(MemoryFillStore, "end_fill_check", go_on_nowhere),
+    "the window over the ledger stands still": _replace(MemoryFillStore, "end_fill_check", go_on_nowhere),
     "a fill goes back to an old page": _replace(fill_check, "newer_fill", fill_as_in_books),
     "a fetched fill overwrites a newer one": _replace(
         MemoryFillStore, "_is_as_it_was", staticmethod(always(value=True))
     ),
-    "nobody is told of an impossible fill": _replace(FillCheck, "_alarm_impossible", alarm_nobody),
+    "no alarm names an impossible fill": _replace(FillCheck, "_alarm_impossible", alarm_nobody),
     "unclear is taken for accepted": _replace(
         failure_handler,
         "STATE_OF",

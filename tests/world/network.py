@@ -1,4 +1,4 @@
-"""What a simulated process sees of the world: clock, Execution Service and database, with faults between."""
+"""A simulated process's view of the world: clock, Execution Service and database, with faults."""
 
 import asyncio
 import contextlib
@@ -19,11 +19,11 @@ from trade_service.submission.ports import Listing, StoreUnavailable
 
 CALL = "POST batch"
 FRESH_S = 10.0
-"""How long listings are fresh after a stale one: two in a row could not be told from a reset."""
+"""How long listings are fresh after a stale one: two stale ones in a row would look like a reset."""
 
 
 class WorldClock:
-    """The port Clock: virtual time, seeded dice, ids that repeat from run to run."""
+    """The port Clock: virtual time, seeded random numbers, reproducible ids."""
 
     def __init__(self, loop: WorldLoop, weather: Weather, boot: float) -> None:
         self._loop = loop
@@ -31,22 +31,19 @@ class WorldClock:
         self._boot = boot
 
     def monotonic(self) -> float:
-        """Every machine booted at another time."""
+        """Monotonic time, which differs between machines."""
         return self._boot + self._loop.time()
 
     def random(self) -> float:
-        """See Clock."""
         return self._weather.dice.random()
 
     def new_attempt_id(self) -> AttemptId:
-        """See Clock."""
         millis = round(self._loop.time() * 1000)
         bits = (millis << 80) | self._weather.dice.getrandbits(74)
         text = f"{bits:032x}"
         return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
 
     async def sleep(self, seconds: float) -> None:
-        """See Clock."""
         await asyncio.sleep(seconds)
 
 
@@ -64,7 +61,7 @@ class WorldGateway:
         clock: WorldClock,
         known_id: Callable[[], int],
     ) -> None:
-        """`known_id` is the id that the database knows: a stale listing lacks it."""
+        """`known_id` returns an id that the database knows: a stale listing lacks it."""
         self._known_id = known_id
         self._loop = loop
         self._weather = weather
@@ -72,12 +69,11 @@ class WorldGateway:
         self._downstream = downstream
         self._clock = clock
         self.stumbles = False
-        """Whether the process is to be paused between the claim and the first byte of its next call."""
+        """Whether to pause the process between the claim and the first byte of its next call."""
 
     async def submit_batch(
         self, request: BatchExecutionRequest, attempt_id: AttemptId, write_before: float
     ) -> GatewayReply:
-        """See ExecutionGateway."""
         if not await self._connect():
             return _failed(aiohttp.ConnectionTimeoutError(), may_have_left=False)
         # Between this look at the clock and the first byte the real client has no await either.
@@ -95,7 +91,6 @@ class WorldGateway:
         return read_batch(answer, CALL)
 
     async def list_newest(self, offset: int, limit: int) -> Listing:
-        """See ExecutionGateway."""
         weather, rates = self._weather, self._weather.rates
         await asyncio.sleep(weather.between(0.001, 1.0 if weather.happens(rates.slow_answer) else 0.02))
         if weather.happens(rates.no_page):
@@ -114,7 +109,7 @@ class WorldGateway:
         return Listing(wire.decode_page(self._downstream.only(service_id)))
 
     def _stale_below(self) -> int | None:
-        """A stale listing comes now and then; the second look, a second later, gets a fresh one."""
+        """Sometimes makes a listing stale; the second look, a second later, gets a fresh one."""
         now, weather = self._loop.time(), self._weather
         if not weather.happens(weather.rates.stale_page) or now < weather.fresh_until or not self._known_id():
             return None
@@ -147,7 +142,7 @@ def _failed(error: Exception, *, may_have_left: bool) -> GatewayReply:
 
 class FaultyStore:
     """The database as one process reaches it: any method of the store behind it may fail before it happened,
-    fail after it happened, or happen only after its caller was told that it failed."""
+    fail after it happened, or happen only after its caller got an error."""
 
     def __init__(
         self, loop: WorldLoop, weather: Weather, store: object, on_statement: Callable[[], None]
@@ -181,7 +176,7 @@ class FaultyStore:
         return call
 
     def _happen_late(self, database: int, method: Callable[..., Any], args: Any, kwargs: Any) -> None:
-        """A statement whose caller is gone; what it answers or refuses reaches nobody."""
+        """Runs a statement whose caller has gone, so that its result is lost."""
         if database != self._weather.databases:
             return  # A restored database knows nothing of it.
         with contextlib.suppress(StopIteration, DomainError):

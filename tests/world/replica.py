@@ -43,7 +43,7 @@ FILL_CHECK = FillSettings(check_every_s=7.0, check_pages=3)
 
 
 class Replica:
-    """A process of the service, from its start until it stops, is killed, or the world ends."""
+    """A process of the service, until it stops, is killed, or the world ends."""
 
     def __init__(
         self,
@@ -118,7 +118,7 @@ class Replica:
 
     @property
     def lives(self) -> bool:
-        """Whether it runs and is not on its way out."""
+        """Whether it runs and is not stopping."""
         return not (self.process.dead or self._stopping)
 
     @property
@@ -131,7 +131,7 @@ class Replica:
         return self._loop.create_task(coroutine, context=self._context.copy())
 
     def stop(self) -> None:
-        """Ends the process in an orderly way, as on SIGTERM."""
+        """Stops the process gracefully, as on SIGTERM."""
         self._stopping = True
         self.spawn(self._stop())
 
@@ -155,7 +155,7 @@ class Replica:
 
 
 def engine_settings(timing: Timing, batch_size: int, max_attempts: int) -> EngineSettings:
-    """Quick pacing, and a circuit that opens and closes several times in a world's time of troubles."""
+    """Short times, and a circuit that opens and closes several times while faults last."""
     connect_ms, settle_s = round(timing.connect_s * 1000), timing.answered_settle_s
     call_ms = round((timing.connect_s + timing.total_s) * 1000)
     return EngineSettings(

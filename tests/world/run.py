@@ -1,4 +1,4 @@
-"""Runs worlds one after the other."""
+"""Runs worlds one after another."""
 
 from collections.abc import Iterable
 from unittest import mock
@@ -15,7 +15,7 @@ PAGE = 10
 
 
 class Tally(msgspec.Struct):
-    """What became of many worlds."""
+    """Counts results of worlds."""
 
     worlds: int = 0
     executions: int = 0
@@ -39,7 +39,7 @@ class Tally(msgspec.Struct):
             self.failures.append((outcome.seed, outcome.failure))
 
     def add(self, other: "Tally") -> None:
-        """Adds the worlds of another tally."""
+        """Adds another tally."""
         self.worlds += other.worlds
         self.executions += other.executions
         self.accepted += other.accepted
@@ -50,7 +50,7 @@ class Tally(msgspec.Struct):
         self.failures += other.failures
 
     def summary(self, elapsed_s: float) -> str:
-        """One line for people."""
+        """The result in one line."""
         return (
             f"{self.worlds:,} worlds in {elapsed_s:.1f} s ({self.worlds / elapsed_s:,.1f}/s, "
             f"{self.virtual_s / 3600:,.1f} virtual hours): {self.executions:,} executions, {self.calls:,} calls, "
@@ -60,12 +60,12 @@ class Tally(msgspec.Struct):
 
 
 def run_seeds(seeds: Iterable[int], *, until_failure: bool = False) -> Tally:
-    """Runs a world for each seed, silently; with `until_failure` only up to the first that fails."""
+    """Runs a world for each seed, silently; with `until_failure` only until the first that fails."""
     return run_worlds(((seed, None) for seed in seeds), until_failure=until_failure)
 
 
 def run_worlds(worlds: Iterable[tuple[int, Mishap | None]], *, until_failure: bool = False) -> Tally:
-    """The same for worlds in which one more thing befalls the first process."""
+    """Runs worlds with one more mishap of the first process."""
     tally = Tally()
     structlog.configure(
         logger_factory=structlog.ReturnLoggerFactory(), processors=[_drop], cache_logger_on_first_use=False

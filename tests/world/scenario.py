@@ -1,4 +1,4 @@
-"""What callers do and what befalls the processes of one world, in its time of troubles."""
+"""Callers' requests and processes' mishaps in one world."""
 
 import asyncio
 from collections import Counter
@@ -24,21 +24,21 @@ PIECE = Decimal(5)
 
 
 class Told(msgspec.Struct):
-    """What callers were told of each execution: it has to be true for ever after."""
+    """Answers to callers about each execution, which must stay true."""
 
     final: dict[int, SubmitStatus] = msgspec.field(default_factory=dict)
     promised: set[int] = msgspec.field(default_factory=set)
-    """Told to be pending: it has to become final by itself."""
+    """Reported as pending: they must become final."""
     unasked: set[int] = msgspec.field(default_factory=set)
-    """Never submitted as far as a restored database knew."""
+    """Never submitted according to a restored database."""
     asked: Counter[int] = msgspec.field(default_factory=Counter)
-    """How many executions there may be, by trade order: those asked for, less those refused."""
+    """Maximum number of executions by trade order: requested less refused ones."""
     contradictions: list[str] = msgspec.field(default_factory=list)
     requeued: Counter[int] = msgspec.field(default_factory=Counter)
-    """How often an operator may have begun each execution anew: what was told before is not true for ever."""
+    """How often an operator may have requeued each execution: earlier answers need not stay true."""
 
     def note(self, result: ExecutionSubmitResult) -> None:
-        """Takes an answer; two final ones that differ contradict each other unless evidence came later."""
+        """Records an answer; two different final ones are a contradiction unless evidence came later."""
         if not result.is_final:
             self.promised.add(result.execution_id)
             return
@@ -51,7 +51,7 @@ class Told(msgspec.Struct):
 
 
 async def submit_orders(replica: Replica, order_ids: Sequence[int], told: Told) -> None:
-    """A client's POST tradeOrders/batch/submit."""
+    """As POST tradeOrders/batch/submit."""
     submissions = [Submission(order_id, PIECE, 1) for order_id in order_ids]
     told.asked.update(order_ids)
     try:
@@ -67,7 +67,7 @@ async def submit_orders(replica: Replica, order_ids: Sequence[int], told: Told) 
 
 
 async def submit_execution(replica: Replica, execution_id: int, told: Told) -> None:
-    """A client's POST execution/{id}/submit."""
+    """As POST execution/{id}/submit."""
     try:
         told.note((await replica.executions.submit_execution(execution_id)).result)
     except (StoreUnavailable, DomainError):
@@ -75,7 +75,7 @@ async def submit_execution(replica: Replica, execution_id: int, told: Told) -> N
 
 
 async def submit_many(replica: Replica, execution_ids: Sequence[int], told: Told) -> None:
-    """A library caller with many ids, some of them twice."""
+    """Submits many ids, some of them twice, through the library."""
     try:
         for result in (await replica.executions.submit_executions(execution_ids)).results:
             told.note(result)
@@ -84,7 +84,7 @@ async def submit_many(replica: Replica, execution_ids: Sequence[int], told: Told
 
 
 async def requeue_all(replica: Replica, told: Told) -> None:
-    """An operator begins anew with all that was given up."""
+    """Requeues all exhausted executions, as an operator."""
     try:
         ids, _ = await replica.operators.select(RequeueFilter())
         if ids:
@@ -95,7 +95,7 @@ async def requeue_all(replica: Replica, told: Told) -> None:
 
 
 async def recover_database(replica: Replica, books: Books, told: Told) -> None:
-    """An operator's `trade-service recover`."""
+    """As `trade-service recover`."""
     stores = MemoryRestoreStore(books, replica.clock.new_attempt_id), MemoryDownstreamStore(books)
     restorer = DatabaseRestorer(*stores, replica.gateway, replica.settle_ms, 1000)
     try:
@@ -104,7 +104,7 @@ async def recover_database(replica: Replica, books: Books, told: Told) -> None:
     except (StoreUnavailable, DomainError, LedgerUnreadable):
         return
     told.requeued.update(list(books.executions))
-    # What was never submitted goes back to `none`, whoever asked for it at that very moment.
+    # What was never submitted goes back to `none`, even if a caller asked for it at that very moment.
     told.unasked |= {i for i, changes in books.history.items() if _was_unasked(changes)}
 
 
@@ -118,7 +118,7 @@ async def report_fill(
 ) -> None:
     """The Execution Service's PUT execution/{id}/fill: reads the version, and once more on a 409.
 
-    After anything else, such as a 503 or silence, it gives up.
+    After anything else, such as a 503 or silence, it stops.
     """
     for _ in range(2):
         if weather.happens(weather.rates.report_lost):

@@ -1,7 +1,7 @@
 """The ports of the engine and of the use cases on the world's database.
 
 Thin on purpose: what is behind them happens at once, in `Books`; delays, errors before and after a
-commit and crashes come from whoever stands between these ports and their callers.
+commit and crashes come from what stands between these ports and their callers.
 """
 
 from collections.abc import Callable, Collection, Sequence
@@ -29,7 +29,7 @@ from trade_service.trading.ports import SliceOrder
 
 
 class MemoryStore:
-    """SubmissionStore, ExecutionReads, ReferenceReads, and of OrderStore what submitting needs."""
+    """SubmissionStore, ExecutionReads, ReferenceReads, and the part of OrderStore that submission needs."""
 
     def __init__(
         self,
@@ -48,60 +48,47 @@ class MemoryStore:
     async def claim(
         self, attempt: NewAttempt, execution_ids: Sequence[int], claimable: Collection[SubmissionState]
     ) -> Claim:
-        """See SubmissionStore."""
         return self._books.claim(attempt, execution_ids, claimable)
 
     async def record(self, closing: AttemptClosing) -> tuple[Recorded, ...]:
-        """See SubmissionStore."""
         return self._books.record(closing)
 
     async def take_due(self, owner: str, limit: int, hold_ms: int, grace_ms: int) -> tuple[DueAttempt, ...]:
-        """See SubmissionStore."""
         return self._books.take_due(owner, limit, hold_ms, grace_ms)
 
     async def under_way(self, limit: int) -> tuple[AttemptId, ...]:
-        """See SubmissionStore."""
         return self._books.under_way(limit)
 
     async def postpone(self, attempt_id: AttemptId, delay_ms: int | None) -> None:
-        """See SubmissionStore."""
         self._books.postpone(attempt_id, delay_ms)
 
     async def pause_budgets(self, attempt_id: AttemptId) -> None:
-        """See SubmissionStore."""
         self._books.pause_budgets(attempt_id)
 
     async def states(self, execution_ids: Sequence[int]) -> tuple[NotClaimed, ...]:
-        """See SubmissionStore."""
         return self._books.states(execution_ids)
 
     async def adopt(self, execution_ids: Sequence[int]) -> None:
-        """See SubmissionStore."""
         assert self._new_attempt_id is not None, f"no row is legacy here: {execution_ids}"
         self._books.adopt(execution_ids, self._new_attempt_id(), self._owner, self._settle_ms)
 
     async def submit(
         self, submissions: Sequence[Submission], queued_attempt_id: AttemptId | None, cut: SliceOrder
     ) -> list[StoredExecution | DomainError]:
-        """See OrderStore."""
         return self._books.submit(submissions, queued_attempt_id, self._owner, cut)
 
     async def slice_and_claim(
         self, submissions: Sequence[Submission], attempt: NewAttempt, reference: ReferenceData
     ) -> ClaimedSlices | None:
-        """See OrderStore."""
         return self._books.slice_and_claim(submissions, attempt, reference)
 
     async def executions(self, execution_ids: Sequence[int]) -> dict[int, StoredExecution]:
-        """See OrderStore."""
         return dict(self._books.stored_executions(execution_ids))
 
     async def get(self, execution_id: int) -> StoredExecution:
-        """See ExecutionReads."""
         return self._books.execution(execution_id)
 
     async def enqueue(self, execution_ids: Sequence[int], queued_attempt_id: AttemptId) -> None:
-        """See ExecutionReads."""
         self._books.enqueue(execution_ids, queued_attempt_id, self._owner)
 
     async def fill(
@@ -112,49 +99,42 @@ class MemoryStore:
         version: int,
         look_up_id: AttemptId,
     ) -> Filled:
-        """See ExecutionReads."""
         look_up = self._books.new_look_up(look_up_id, self._owner, execution_id, self._settle_ms)
         return self._books.fill(execution_id, status_id, quantity_filled, version, look_up)
 
     async def load(self) -> ReferenceData:
-        """See ReferenceReads."""
         return REFERENCE
 
 
 class MemoryOrderStore:
-    """Of OrderStore all but the placing of blotter lines; its `get` is of orders, that of MemoryStore is not."""
+    """OrderStore without blotter lines. Its `get` reads orders; that of MemoryStore reads executions."""
 
     def __init__(self, books: Books, owner: str) -> None:
         self._books = books
         self._owner = owner
 
     async def create(self, orders: Sequence[NewTradeOrder]) -> list[TradeOrder]:
-        """See OrderStore."""
         return self._books.create(orders)
 
     async def get(self, trade_order_id: int) -> TradeOrder:
-        """See OrderStore."""
         return self._books.order(trade_order_id)
 
     async def submit(
         self, submissions: Sequence[Submission], queued_attempt_id: AttemptId | None, cut: SliceOrder
     ) -> list[StoredExecution | DomainError]:
-        """See OrderStore."""
         return self._books.submit(submissions, queued_attempt_id, self._owner, cut)
 
     async def slice_and_claim(
         self, submissions: Sequence[Submission], attempt: NewAttempt, reference: ReferenceData
     ) -> ClaimedSlices | None:
-        """See OrderStore."""
         return self._books.slice_and_claim(submissions, attempt, reference)
 
     async def executions(self, execution_ids: Sequence[int]) -> dict[int, StoredExecution]:
-        """See OrderStore."""
         return dict(self._books.stored_executions(execution_ids))
 
 
 class PreviousReleaseStore(MemoryStore):
-    """Claims as the previous release does: by a floor learned at its start, whatever the shared state says."""
+    """Claims as the previous release does: with a low-water id read at its start, ignoring the shared state."""
 
     def __init__(
         self,
@@ -164,14 +144,14 @@ class PreviousReleaseStore(MemoryStore):
         settle_ms: int,
         floor_id: int,
     ) -> None:
-        """`floor_id`: the greatest id that its first listing showed."""
+        """`floor_id`: the greatest id in its first listing."""
         super().__init__(books, owner, new_attempt_id, settle_ms)
         self._floor_id = floor_id
 
     async def claim(
         self, attempt: NewAttempt, execution_ids: Sequence[int], claimable: Collection[SubmissionState]
     ) -> Claim:
-        """Its attempts belong to the first epoch, since its statement names none."""
+        """Its attempts belong to the first epoch, since its statement has none."""
         first = msgspec.structs.replace(attempt, epoch=1)
         claim = self._books.claim_above(first, execution_ids, claimable, self._floor_id)
         return msgspec.structs.replace(claim, low_water_id=self._books.downstream.high_water_id)

@@ -33,10 +33,9 @@ _RECOVERABLE = (_S.QUEUED, _S.RETRY, _S.UNKNOWN)
 
 
 class Books(OrderBooks):
-    """All tables, with what submission and recovery do to them; orders and fills are in OrderBooks."""
+    """All tables, with the statements of submission and recovery; OrderBooks has those of orders and fills."""
 
     def claim(self, attempt: NewAttempt, ids: Sequence[int], claimable: Collection[SubmissionState]) -> Claim:
-        """See SubmissionStore."""
         ledger = self.downstream
         is_open = ledger.is_open and ledger.epoch == attempt.epoch
         return self.claim_above(attempt, ids, claimable, ledger.high_water_id if is_open else None)
@@ -44,7 +43,6 @@ class Books(OrderBooks):
     def slice_and_claim(
         self, submissions: Sequence[Submission], attempt: NewAttempt, reference: ReferenceData
     ) -> ClaimedSlices | None:
-        """See OrderStore."""
         if not self._may_claim_new(attempt):
             return None
         pieces = [self._piece(submission, slicer(reference)) for submission in submissions]
@@ -75,7 +73,7 @@ class Books(OrderBooks):
         claimable: Collection[SubmissionState],
         floor_id: int | None,
     ) -> Claim:
-        """A claim with this floor; with None nothing is claimed."""
+        """Claims with this low-water id; with None claims nothing."""
         now, is_open = self._now_s(), floor_id is not None
         items: list[ClaimedExecution] = []
         refused: list[NotClaimed] = []
@@ -103,7 +101,6 @@ class Books(OrderBooks):
         return Claim(tuple(items), tuple(refused), floor_id)
 
     def record(self, closing: AttemptClosing) -> tuple[Recorded, ...]:
-        """See SubmissionStore."""
         told = sorted(closing.outcomes, key=lambda outcome: outcome.execution_id)
         recorded = tuple(
             self._settle(self.executions[outcome.execution_id], outcome, closing)
@@ -125,13 +122,12 @@ class Books(OrderBooks):
         return recorded
 
     def take_due(self, owner: str, limit: int, hold_ms: int, grace_ms: int) -> tuple[DueAttempt, ...]:
-        """See SubmissionStore."""
         attempt_ids = self.hold_due(owner, limit, hold_ms, grace_ms)
         self.mark_lost(attempt_ids)
         return self.due(attempt_ids)
 
     def hold_due(self, owner: str, limit: int, hold_ms: int, grace_ms: int) -> list[AttemptId]:
-        """The first of the three statements of `take_due`: whose turn it is; notes leases that passed."""
+        """The first statement of `take_due`: selects due attempts and marks expired leases."""
         now = self._now_s()
         at_grace = now - grace_ms / 1000
         due: list[tuple[float, BookedAttempt]] = []
@@ -150,7 +146,7 @@ class Books(OrderBooks):
         return [attempt.id for _, attempt in due[:limit]]
 
     def mark_lost(self, attempt_ids: Sequence[AttemptId]) -> None:
-        """The second: what the held attempts left claimed may have been accepted."""
+        """The second: executions that the held attempts left claimed become unknown."""
         for attempt_id in attempt_ids:
             attempt = self.attempts[attempt_id]
             for row in sorted(self._owned(attempt, (_S.CLAIMED,)), key=lambda row: row.id):
@@ -158,18 +154,16 @@ class Books(OrderBooks):
                 attempt.findings.append(ItemOutcome(row.id, _S.UNKNOWN, "OWNER_LOST", _lost(attempt)))
 
     def due(self, attempt_ids: Sequence[AttemptId]) -> tuple[DueAttempt, ...]:
-        """The third: the held attempts with what they still own."""
+        """The third: the held attempts with the executions they still own."""
         now = self._now_s()
         return tuple(self._due(self.attempts[attempt_id], now) for attempt_id in attempt_ids)
 
     def postpone(self, attempt_id: AttemptId, delay_ms: int | None) -> None:
-        """See SubmissionStore."""
         if attempt_id in self.attempts:
             at = None if delay_ms is None else self._now_s() + delay_ms / 1000
             self.attempts[attempt_id].next_action_at = at
 
     def pause_budgets(self, attempt_id: AttemptId) -> None:
-        """See SubmissionStore."""
         if attempt_id in self.attempts:
             for row in self._owned(self.attempts[attempt_id], (_S.QUEUED, _S.RETRY)):
                 self._pause_budget(row)
@@ -180,7 +174,6 @@ class Books(OrderBooks):
             row.budget_ms, row.give_up_at = max(1, left_ms), None
 
     def states(self, ids: Sequence[int]) -> tuple[NotClaimed, ...]:
-        """See SubmissionStore."""
         return tuple(_not_claimed(row, legacy=row.state is None) for row in self._rows(ids))
 
     def adopt(self, ids: Sequence[int], attempt_id: AttemptId, owner: str, settle_ms: int) -> None:
@@ -237,14 +230,14 @@ class Books(OrderBooks):
         return ledger.high_water_execution_id if floor_id == ledger.high_water_id else None
 
     def under_way(self, limit: int) -> tuple[AttemptId, ...]:
-        """Attempts whose owners have recorded nothing yet."""
+        """Attempts whose owners have not recorded an outcome."""
         sent = [
             one for one in self.attempts.values() if one.state == "sent" and one.next_action_at is not None
         ]
         return tuple(one.id for one in sorted(sent, key=lambda one: one.next_action_at or 0.0)[:limit])
 
     def _consume(self, tickets: Iterable[AttemptId], mine: tuple[int, ...]) -> None:
-        """Takes away tickets of which nothing is left to be claimed."""
+        """Deletes queued attempts without executions left to claim."""
         for queued_attempt_id in tickets:
             ticket = self.attempts.get(queued_attempt_id)
             if ticket is not None and ticket.state == "queued" and set(ticket.execution_ids) <= set(mine):
@@ -280,17 +273,17 @@ class Books(OrderBooks):
 
     @staticmethod
     def _is_owned(row: BookedExecution, closing: AttemptClosing) -> bool:
-        """The fencing token: negative evidence counts only for who owns the execution, and as what."""
+        """The fencing token: negative evidence counts only from the owner and for its state."""
         return row.attempt_id == closing.attempt_id and row.state is closing.owned_as
 
     def _still_proves(self, closing: AttemptClosing) -> bool:
-        """Absence is recorded only while the ledger that was read is beyond doubt."""
+        """Absence is recorded only while the ledger is not suspected."""
         if closing.owned_as is _S.CLAIMED or closing.epoch is None:
             return True
         return self.downstream.is_open and self.downstream.epoch == closing.epoch
 
     def _apply(self, row: BookedExecution, told: ItemOutcome, refund: int) -> None:
-        """Everything but the state."""
+        """Applies an outcome, except the state."""
         before = row.state
         if told.execution_service_id is not None:
             row.service_id = told.execution_service_id

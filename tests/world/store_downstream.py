@@ -17,13 +17,12 @@ _S = SubmissionState
 
 
 class MemoryDownstreamStore:
-    """Each method is one statement of PostgreSQL; it happens at once."""
+    """The port DownstreamStore; each method is one statement, and atomic."""
 
     def __init__(self, books: Books) -> None:
         self._books = books
 
     async def read(self) -> DownstreamState:
-        """See DownstreamStore."""
         ledger, books = self._books.downstream, self._books
         recent = (books.attempts[attempt_id] for attempt_id in nlargest(_RECENT_ATTEMPTS, books.attempts))
         seen = [max(a.top_id or 0, a.floor_id) for a in recent if a.epoch == ledger.epoch]
@@ -45,7 +44,6 @@ class MemoryDownstreamStore:
         )
 
     async def raise_high_water(self, epoch: int, service_id: int, execution_id: int) -> bool:
-        """See DownstreamStore."""
         ledger = self._books.downstream
         if ledger.epoch != epoch or ledger.high_water_id >= service_id or ledger.suspicion is not None:
             return False
@@ -55,7 +53,6 @@ class MemoryDownstreamStore:
         return True
 
     async def suspect(self, epoch: int, suspicion: Suspicion) -> bool:
-        """See DownstreamStore."""
         ledger = self._books.downstream
         if ledger.epoch != epoch or ledger.suspicion is not None:
             return False
@@ -63,7 +60,6 @@ class MemoryDownstreamStore:
         return True
 
     async def dismiss(self, epoch: int, suspicion: Suspicion) -> None:
-        """See DownstreamStore."""
         ledger = self._books.downstream
         marked = ledger.suspicion
         if ledger.epoch == epoch and marked is not None and marked.reason == suspicion.reason:
@@ -72,7 +68,6 @@ class MemoryDownstreamStore:
     async def begin_epoch(
         self, after: int, base_url: str, service_id: int, execution_id: int | None
     ) -> tuple[int, ...] | None:
-        """See DownstreamStore."""
         ledger = self._books.downstream
         if ledger.epoch != after:
             return None
@@ -85,7 +80,6 @@ class MemoryDownstreamStore:
         return tuple(sorted(self._owned_by_open_attempts((_S.CLAIMED, _S.UNKNOWN))))
 
     async def note_ledger(self, epoch: int, base_url: str, service_id: int, execution_id: int | None) -> None:
-        """See DownstreamStore."""
         ledger = self._books.downstream
         if ledger.epoch == epoch and ledger.suspicion is None:
             ledger.base_url = base_url
@@ -95,21 +89,17 @@ class MemoryDownstreamStore:
                 ledger.high_water_id, ledger.high_water_execution_id = service_id, None
 
     async def leave_gap(self, size: int) -> None:
-        """See DownstreamStore."""
         self._books.last_execution_id += size
 
     async def held_as_unsent(self, execution_ids: Sequence[int]) -> tuple[int, ...]:
-        """See DownstreamStore."""
         rows = (self._books.executions.get(i) for i in sorted(execution_ids))
         unsent = (_S.NONE, _S.QUEUED, _S.RETRY)
         return tuple(r.id for r in rows if r is not None and r.state in unsent and r.service_id is None)
 
     async def block(self, reason: str) -> None:
-        """See DownstreamStore."""
         self._books.downstream.blocked_reason = reason
 
     async def advance_sequence(self, beyond: int, since_s: float, reason: str) -> bool:
-        """See DownstreamStore."""
         books = self._books
         before = books.now_s() - since_s
         blocks = any(self._owned_by_open_attempts(tuple(OPEN), begun_before=before, adopted=False))
@@ -144,7 +134,6 @@ class MemoryRestoreStore:
         self._new_attempt_id = new_attempt_id
 
     async def open_by_state(self) -> tuple[dict[SubmissionState, int], dict[SubmissionState, int]]:
-        """See RestoreStore."""
         of_this, of_earlier = (
             Counter(
                 row.state
@@ -158,7 +147,6 @@ class MemoryRestoreStore:
     async def recover(
         self, beyond: int, settle_ms: int, actor: str, reason: str, *, same_ledger: bool
     ) -> int:
-        """See RestoreStore."""
         books = self._books
         rows = [row for row in self._not_final() if same_ledger or not self._is_earlier(row)]
         adopted = {row.id: self._is_adopted(row) for row in rows}

@@ -1,4 +1,4 @@
-"""What the check of fills does to the world's database: the port FillStore on Books."""
+"""The port FillStore on the world's database."""
 
 from collections.abc import Callable, Sequence
 
@@ -11,15 +11,14 @@ _S = SubmissionState
 
 
 class MemoryFillStore:
-    """See FillStore; each method is one statement."""
+    """The port FillStore; each method is one statement."""
 
     def __init__(self, books: Books, on_held: Callable[[Sequence[int]], None]) -> None:
-        """`on_held` is told of the Execution Service's ids of what was compared."""
+        """`on_held` gets the service ids that were compared."""
         self._books = books
         self._on_held = on_held
 
     async def begin_fill_check(self, every_s: float) -> int | None:
-        """See FillStore."""
         books, now = self._books, self._books._now_s()
         if books.fills_checked_at is not None and books.fills_checked_at > now - every_s:
             return None
@@ -27,11 +26,9 @@ class MemoryFillStore:
         return books.fills_offset
 
     async def end_fill_check(self, offset: int) -> None:
-        """See FillStore."""
         self._books.fills_offset = offset
 
     async def held_fills(self, execution_ids: Sequence[int]) -> list[HeldFill]:
-        """See FillStore."""
         held = [
             HeldFill(row.id, row.service_id, row.status_id, row.filled, row.quantity, row.version)
             for row in self._books._rows(execution_ids)
@@ -41,15 +38,12 @@ class MemoryFillStore:
         return held
 
     async def store_fetched(self, fills: Sequence[FetchedFill]) -> list[int]:
-        """See FillStore."""
         return [fill.execution_id for fill in fills if self._store(fill)]
 
     async def new_refusals(self, fills: Sequence[RefusedFill]) -> list[int]:
-        """See FillStore."""
         return [fill.execution_id for fill in fills if _evidence(fill) not in self._books.evidence]
 
     async def note_refused(self, fills: Sequence[RefusedFill]) -> None:
-        """See FillStore."""
         self._books.evidence += map(_evidence, fills)
 
     def _store(self, fill: FetchedFill) -> bool:

@@ -1,4 +1,4 @@
-"""What operators see and do in the world's database: the port OperatorStore on Books."""
+"""The port OperatorStore on the world's database."""
 
 from collections.abc import Callable, Sequence
 from datetime import timedelta
@@ -33,7 +33,7 @@ _S = SubmissionState
 
 
 class MemoryOperatorStore:
-    """The port OperatorStore; of a history it tells no attempts."""
+    """The port OperatorStore; its histories have no attempts."""
 
     def __init__(
         self, books: Books, new_attempt_id: Callable[[], AttemptId], now_s: Callable[[], float]
@@ -43,12 +43,10 @@ class MemoryOperatorStore:
         self._now_s = now_s
 
     async def cases(self, execution_ids: Sequence[int]) -> dict[int, ExecutionCase]:
-        """See OperatorStore."""
         rows = self._books.executions
         return {i: self._case(rows[i]) for i in execution_ids if i in rows}
 
     async def unknowns(self, limit: int) -> Unknowns:
-        """See OperatorStore."""
         found = []
         for attempt in self._books.attempts.values():
             for execution_id in attempt.execution_ids if attempt.next_action_at is not None else ():
@@ -60,13 +58,11 @@ class MemoryOperatorStore:
         return Unknowns(tuple(self._case(row) for row in found[:limit]), len(found))
 
     async def history(self, execution_id: int, limit: int) -> History:
-        """See OperatorStore."""
         if execution_id not in self._books.executions:
             raise NotFound.of("execution", execution_id)
         return History(self._case(self._books.executions[execution_id]), (), ())
 
     async def resolve(self, resolution: Resolution, seen: ExecutionCase) -> ExecutionCase:
-        """See OperatorStore."""
         books, execution_id, service_id = self._books, resolution.execution_id, resolution.accepted_as
         row = books.executions.get(execution_id)
         if row is None:
@@ -115,12 +111,10 @@ class MemoryOperatorStore:
         return case
 
     async def find_ended(self, wanted: RequeueFilter, limit: int) -> list[int]:
-        """See OperatorStore."""
         found = [one for one in map(self._ended, self._books.executions.values()) if _matches(one, wanted)]
         return sorted(one.execution_id for one in found)[:limit]
 
     async def requeue(self, execution_ids: Sequence[int], requeue: Requeue) -> list[Requeued]:
-        """See OperatorStore."""
         books = self._books
         known = [books.executions[i] for i in sorted(set(execution_ids)) if i in books.executions]
         decided = plan_requeue([self._ended(row) for row in known], dict(books.orders))

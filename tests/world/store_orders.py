@@ -1,4 +1,4 @@
-"""Orders, executions cut from them, and fills, in the world's database."""
+"""Orders, their executions, and fills, in the world's database."""
 
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
@@ -25,10 +25,9 @@ _S = SubmissionState
 
 
 class OrderBooks(Tables):
-    """What the use cases do to the tables: each public method is one statement or transaction."""
+    """The statements of the use cases: each public method is one statement or transaction."""
 
     def create(self, orders: Sequence[NewTradeOrder]) -> list[TradeOrder]:
-        """See OrderStore."""
         taken = {order.order_id for order in self.orders.values()}
         for index, new in enumerate(orders):
             if new.order_id in taken:
@@ -52,7 +51,6 @@ class OrderBooks(Tables):
         owner: str,
         cut: SliceOrder,
     ) -> list[StoredExecution | DomainError]:
-        """See OrderStore."""
         pieces = [self._piece(submission, cut) for submission in submissions]
         # All are decided before anything is written, as in a transaction that may still be rolled back.
         written = [self._write_piece(p, queued_attempt_id) if isinstance(p, Slice) else p for p in pieces]
@@ -68,11 +66,10 @@ class OrderBooks(Tables):
         return self.stored(self.executions[execution_id])
 
     def stored_executions(self, ids: Sequence[int]) -> Mapping[int, StoredExecution]:
-        """Those that exist, by id."""
+        """The existing executions, by id."""
         return {row.id: self.stored(row) for row in self._rows(ids)}
 
     def enqueue(self, ids: Sequence[int], queued_attempt_id: AttemptId, owner: str) -> None:
-        """See ExecutionReads."""
         fresh = [
             row
             for row in self._rows(ids)
@@ -91,7 +88,7 @@ class OrderBooks(Tables):
         version: int,
         look_up: BookedAttempt,
     ) -> Filled:
-        """See ExecutionReads; `look_up` is the attempt that is written where a look-up has to explain the fill."""
+        """See ExecutionReads; `look_up` is the attempt to write if reconciliation must explain the fill."""
         not_negative(quantity, "quantityFilled")
         shown = self.execution(execution_id).execution
         if shown.version != version:
@@ -116,7 +113,7 @@ class OrderBooks(Tables):
     def new_look_up(
         self, attempt_id: AttemptId, owner: str, execution_id: int, settle_ms: int
     ) -> BookedAttempt:
-        """The attempt of a look-up that a fill report asks for, not written yet."""
+        """The attempt, not written yet, of a reconciliation for a fill report."""
         now = self._now_s()
         return BookedAttempt(
             attempt_id,
@@ -134,7 +131,7 @@ class OrderBooks(Tables):
         )
 
     def is_held_as_never_sent(self, row: BookedExecution) -> bool:
-        """Whether a fill of it proves nothing."""
+        """Whether a fill of the execution proves nothing."""
         attempt = self.attempts.get(row.attempt_id or "")
         return held_as_never_sent(
             row.state,
@@ -144,7 +141,7 @@ class OrderBooks(Tables):
         )
 
     def _doubt(self, row: BookedExecution, look_up: BookedAttempt) -> None:
-        """What waits to be sent is looked up first."""
+        """Has an execution that waits to be sent reconciled first."""
         if row.state not in (_S.QUEUED, _S.RETRY):
             return
         row.attempt_id = look_up.id
@@ -153,7 +150,7 @@ class OrderBooks(Tables):
         self._become(row, _S.UNKNOWN, look_up.id)
 
     def _ask_for_its_id(self, row: BookedExecution, look_up: BookedAttempt) -> None:
-        """Has the id of an execution looked up that a fill proved to be accepted."""
+        """Has the service id of an execution looked up after a fill proved its acceptance."""
         if row.service_id is None and row.attempt_id is None:
             row.attempt_id = look_up.id
             self.attempts[look_up.id] = msgspec.structs.replace(look_up, adopted=True)

@@ -1,4 +1,4 @@
-"""The tables of the world's database, and what keeps them together: money, history, reference data."""
+"""The tables of the world's database: rows, quantities, history, reference data."""
 
 from collections.abc import Callable, Collection, Iterable, Mapping
 from copy import deepcopy
@@ -26,13 +26,13 @@ from trade_service.trading.model import StoredExecution
 
 _S = SubmissionState
 REQUEUED_KIND = "requeued"
-"""The kind of an attempt by which an operator requeued executions."""
+"""The kind of an operator's requeueing attempt."""
 
 EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
 NEW, SENT, WORK, FULL, PART, HOLD = 1, 2, 3, 4, 5, 6
 """Ids of execution statuses."""
 DESTINATION = "ML"
-"""Of most executions."""
+"""The security of most executions."""
 
 REFERENCE = ReferenceData(
     {2: Blotter(2, "EQ", "Equity", 1)},
@@ -51,7 +51,7 @@ REFERENCE = ReferenceData(
         HOLD: ExecutionStatus(HOLD, "HOLD", "Hold", 1),
     },
 )
-"""Of what every database begins with, as much as orders of the world point to."""
+"""The reference data that the world's orders refer to."""
 
 
 class BookedExecution(msgspec.Struct):
@@ -62,7 +62,7 @@ class BookedExecution(msgspec.Struct):
     quantity: Decimal
     created_at: datetime
     state: SubmissionState | None
-    """None: written by the earlier service and not taken over yet."""
+    """None: legacy and not adopted yet."""
     attempt_id: AttemptId | None = None
     attempts_spent: int = 0
     give_up_at: float | None = None
@@ -79,29 +79,29 @@ class BookedExecution(msgspec.Struct):
 
     @property
     def is_placed(self) -> bool:
-        """Whether the row itself tells that somebody sent it."""
+        """Whether the row shows that it was sent."""
         return self.service_id is not None or self.placed > 0
 
     @property
     def is_legacy(self) -> bool:
-        """Whether the earlier service wrote it, or sent it in the meantime."""
+        """Whether the legacy service wrote it, or sent it meanwhile."""
         return self.state is None or (self.state is _S.NONE and self.is_placed)
 
     @property
     def withdrawn(self) -> str | None:
-        """The status that keeps an execution which was never submitted from being sent."""
+        """The status that keeps a never submitted execution from being sent."""
         status = REFERENCE.statuses[self.status_id].abbreviation
         return status if self.state is _S.NONE and status in WITHDRAWN_STATUSES else None
 
     @property
     def is_proven(self) -> bool:
-        """Whether it proves, as a row of the earlier service, that it was accepted."""
+        """Whether it proves, as a legacy row, that it was accepted."""
         status = REFERENCE.statuses[self.status_id].abbreviation
         return proves_acceptance(self.service_id, self.placed, status)
 
     @property
     def state_shown(self) -> SubmissionState:
-        """The state that readers see: what taking the row over would make of it."""
+        """The state that readers see: that after adoption."""
         if self.state is not None:
             return self.state
         return _S.ACCEPTED if self.is_proven else _S.UNKNOWN
@@ -180,7 +180,7 @@ class Change(msgspec.Struct, frozen=True, gc=False):
     before: SubmissionState | None
     after: SubmissionState
     attempt_id: AttemptId | None
-    """The attempt or ticket that it was done by; None for a fill report."""
+    """The attempt that caused it; None for a fill report."""
     at_s: float
 
 
@@ -197,35 +197,35 @@ class Tables:
         self._now_s = self.now_s = now_s
         self._order_ids = count(1)
         self.last_execution_id = 0
-        """Of the sequence."""
+        """The last execution id of the sequence."""
         self.orders: dict[int, TradeOrder] = {}
         self.executions: dict[int, BookedExecution] = {}
         self.attempts: dict[AttemptId, BookedAttempt] = {}
         self.consumed: dict[AttemptId, BookedAttempt] = {}
-        """Tickets whose executions were all claimed: gone for the program, kept for whoever asks why."""
+        """Deleted queued attempts, kept to explain changes."""
         self.downstream = BookedDownstream()
         self.evidence: list[BookedEvidence] = []
         self.history: dict[int, list[Change]] = {}
         self.fills_checked_at: float | None = None
         self.fills_offset = 0
         self.on_fetched: Callable[[int, Fill, Fill], None] = lambda _i, _old, _new: None
-        """Told of every fill that was fetched from the Execution Service's books: before and after."""
+        """Called with every fill fetched from the Execution Service's ledger: before and after."""
         self.on_change: Callable[[int, SubmissionState, SubmissionState], None] = lambda _i, _old, _new: None
-        """Told of every change of an execution that is this service's own."""
+        """Called with every change of an execution of this service."""
         self.on_sign: Callable[[], None] = lambda: None
-        """Told when an acceptance is recorded under an id that was known before its attempt."""
+        """Called when an acceptance is recorded under an id that was known before its attempt."""
 
     def backup(self) -> dict[str, Any]:
-        """A copy of all rows, as a backup of the database holds them."""
+        """A copy of all rows, as in a backup."""
         return {name: deepcopy(getattr(self, name)) for name in _BACKED_UP}
 
     def restore(self, backup: dict[str, Any]) -> None:
-        """Puts the rows of a backup in the place of all rows."""
+        """Replaces all rows by those of a backup."""
         for name, rows in backup.items():
             setattr(self, name, deepcopy(rows))
 
     def put_order(self, new: NewTradeOrder) -> TradeOrder:
-        """A new row of trade_order, of which nothing was sent."""
+        """A new row of trade_order with nothing sent."""
         order = TradeOrder(
             id=next(self._order_ids),
             order_id=new.order_id,
@@ -246,19 +246,19 @@ class Tables:
     def put_execution(
         self, order_id: int, quantity: Decimal, state: SubmissionState | None, **fields: Any
     ) -> BookedExecution:
-        """A new row of execution; the order is another step."""
+        """A new row of execution; does not change the order."""
         self.last_execution_id += 1
         row = BookedExecution(self.last_execution_id, order_id, quantity, self._today(), state, **fields)
         self.executions[row.id] = row
         return row
 
     def add_order(self, quantity: Decimal, security_id: str) -> int:
-        """A sound new order of which nothing was sent; returns its id."""
+        """Adds a valid order with nothing sent; returns its id."""
         order_id = max((order.order_id for order in self.orders.values()), default=0) + 1
         return self.put_order(NewTradeOrder(order_id, "P", "BUY", security_id, quantity)).id
 
     def add_execution(self, order_id: int, quantity: Decimal, state: SubmissionState | None = _S.NONE) -> int:
-        """A new execution of an order, whose quantity it takes; returns its id."""
+        """Adds an execution and takes its quantity from the order; returns its id."""
         self._move(order_id, quantity)
         self._new_version([order_id])
         return self.put_execution(order_id, quantity, state).id
@@ -284,7 +284,7 @@ class Tables:
         return StoredExecution(execution, self.orders[row.order_id])
 
     def _note_late(self, source: str, row: BookedExecution, attempt_id: AttemptId | None) -> None:
-        """What had been given up turned out to be accepted; to be called before the row changes its state."""
+        """Records that an exhausted execution was accepted after all; call it before the state changes."""
         if row.state in QUANTITY_RETURNED:
             self.evidence.append(
                 BookedEvidence(
@@ -302,13 +302,13 @@ class Tables:
         return EPOCH + timedelta(seconds=self._now_s())
 
     def _rows(self, ids: Iterable[int]) -> list[BookedExecution]:
-        """Those that exist, each once, in id order."""
+        """The existing rows, each once, in id order."""
         return [self.executions[i] for i in sorted(set(ids)) if i in self.executions]
 
     def _owned(
         self, attempt: BookedAttempt, states: Collection[SubmissionState | None]
     ) -> list[BookedExecution]:
-        """The executions that an attempt still owns, as far as they are in one of the states."""
+        """The executions in these states that an attempt still owns."""
         executions = self.executions
         rows = (executions[i] for i in attempt.execution_ids if i in executions)
         return [row for row in rows if row.attempt_id == attempt.id and row.state in states]
@@ -320,7 +320,7 @@ class Tables:
             self.on_change(row.id, before, state)
 
     def _move(self, order_id: int, quantity: Decimal) -> None:
-        """Takes quantity from an order, or gives it back when it is negative; the version is another step."""
+        """Takes quantity from an order, or returns it if negative; does not change the version."""
         order = self.orders[order_id]
         sent = order.quantity_sent + quantity
         self.orders[order_id] = msgspec.structs.replace(
@@ -334,5 +334,5 @@ class Tables:
 
 
 def attempts_open(attempts: Mapping[AttemptId, BookedAttempt]) -> list[AttemptId]:
-    """Those that recovery still has to look at."""
+    """Attempts that recovery must still advance."""
     return [attempt.id for attempt in attempts.values() if attempt.next_action_at is not None]

@@ -1,4 +1,4 @@
-"""Every planted mistake makes a world fail: what the worlds prove, they prove."""
+"""Every planted mistake makes a world fail."""
 
 import pytest
 
@@ -6,7 +6,7 @@ from tests.world.mutants import MUTANTS
 from tests.world.run import run_seeds
 
 SEEDS = 300
-"""Most fail within the first ten; a world in which all that a mistake needs comes together may be rare."""
+"""Most fail within the first ten; some mistakes need a rare combination."""
 
 
 @pytest.mark.parametrize("name", MUTANTS)

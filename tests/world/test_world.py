@@ -1,4 +1,4 @@
-"""The engine keeps its promises in a few thousand seeded worlds; `make world` runs as many as wanted."""
+"""The engine keeps its invariants in a few thousand seeded worlds; `make world` runs any number."""
 
 import pytest
 
@@ -7,11 +7,11 @@ from tests.world.run import Tally, run_seeds, run_worlds
 CHUNK = 100
 SEEDS = 2_000
 EVENTFUL_SEED = 332
-"""A world without mishaps of its own: one process has a lot to do with partial commits and late ones."""
+"""A world without mishaps, in which one process handles many partial and late commits."""
 
 
 def _assert_sound(tally: Tally) -> None:
-    """Every failure tells its seed; `make world FIRST=... SEEDS=1` repeats it."""
+    """Every failure shows its seed; `make world FIRST=... SEEDS=1` repeats it."""
     assert not tally.failures
     assert tally.accepted > 0
 
@@ -30,5 +30,5 @@ def test_a_process_may_be_killed_or_stopped_at_any_await(what: str, every: int) 
 
 
 def test_a_seed_says_all() -> None:
-    """The same seed is the same world, or a failure could not be repeated."""
+    """The same seed gives the same world, so that failures can be repeated."""
     assert run_seeds(range(5)) == run_seeds(range(5))

@@ -1,4 +1,4 @@
-"""What goes wrong in one world, drawn from its seed; when it heals, nothing does any more."""
+"""Faults of one world, drawn from its seed; none occur after it heals."""
 
 import random
 
@@ -28,7 +28,7 @@ class Rates(msgspec.Struct):
     refused_whole: float = 0.0
     redirected: float = 0.0
     phantom: float = 0.0
-    """It published to its market, and the transaction failed: a stated assumption says that it does not."""
+    """Publication to the market before a failed transaction, which a stated assumption excludes."""
     # Its listing
     no_page: float = 0.0
     stale_page: float = 0.0
@@ -46,41 +46,41 @@ class Rates(msgspec.Struct):
     store_before: float = 0.0
     store_after: float = 0.0
     store_late: float = 0.0
-    # Rows of the earlier service, fill reports of accepted executions, fills while the books are read: no faults
+    # Rows of the earlier service, fill reports of accepted executions, fills while the ledger is read: no faults
     legacy: float = 0.0
     fill: float = 0.3
     busy_market: float = 0.0
 
 
 class Timing(msgspec.Struct, frozen=True):
-    """Seconds of the engine and of the assumption it rests on."""
+    """Times of the engine and of its assumptions, in seconds."""
 
     connect_s: float = 1.0
     total_s: float = 4.0
     margin_s: float = 1.0
     settle_s: float = 8.0
-    """The Execution Service commits no later than this after the last moment at which bytes left."""
+    """The longest time between the last byte of a call and its commit."""
     wait_s: float = 15.0
     give_up_s: float = 600.0
     circuit_calls: int = 5
-    """How many calls it takes at least to open the circuit."""
+    """The least number of calls that open the circuit."""
     answered_settle_s: float | None = None
-    """After a 500 of the Execution Service's own handler that does not speak of its transaction's end."""
+    """The longest time to a commit after a 500 of its handler that does not mention the transaction."""
     poll_s: float = 3.0
 
     @property
     def call_s(self) -> float:
-        """The longest that one call may last."""
+        """The longest duration of a call."""
         return self.connect_s + self.total_s
 
     @property
     def lease_s(self) -> float:
-        """Of an attempt, as bootstrap derives it."""
+        """The lease of an attempt, as settings derive it."""
         return self.call_s + self.margin_s
 
 
 _FILLS = ("fill", "busy_market", "report_lost", "impossible_fill", "unsent_fill")
-"""Drawn apart: they add to whatever else is wrong, and take nothing of its place."""
+"""Drawn separately, in addition to other faults."""
 _FAULTS = tuple(name for name in Rates.__struct_fields__ if name not in ("legacy", *_FILLS))
 _STORMS = (
     # Faults that have to come together to do harm.
@@ -105,46 +105,46 @@ _HABITS = (
 HABIT_RATE = 0.2
 REFUSALS = (401, 403, 404, 405, 415)
 LONG_REFUSAL_RATE = 0.04
-"""In how many worlds somebody corrects the configuration only after the time budget of an execution."""
+"""Share of worlds in which a wrong configuration outlasts an execution's time budget."""
 POISONED_RATE = 0.08
-"""In how many worlds there is surely an execution that makes every batch fail that holds it."""
+"""Share of worlds with an execution that makes every batch with it fail."""
 TOTAL_OUTAGE_RATE = 0.06
-"""In how many worlds nothing goes wrong but that every call of a time fails."""
+"""Share of worlds in which the only fault is that all calls fail for a time."""
 MISHAPS = ("kill", "pause", "stumble", "suspend", "stop", "outage", "jump", "storm", "refusal")
-"""What befalls one process, the database, or the Execution Service."""
+"""Mishaps of a process, the database, or the Execution Service."""
 
 
 class Manners(msgspec.Struct, frozen=True):
-    """How the Execution Service of a world behaves, which is no fault and does not heal."""
+    """Permanent behaviour of a world's Execution Service."""
 
     pads: bool
     """Its listing pads security ids with blanks."""
     rounds: bool
-    """It rounds an offset down to a whole page."""
+    """Its listing rounds offsets down to a whole page."""
     alike: bool
-    """All orders are for one security: executions differ in nothing but their ids."""
+    """All orders are for one security, so that executions differ only in their ids."""
     favourite: int | None
-    """One kind of odd answer that it gives again and again, by its number; else any."""
+    """The number of the only kind of odd answer that it gives; None: any."""
     impossible_row: bool
-    """Its books hold a row whose id no execution can have."""
+    """Its ledger has a row with an impossible id."""
 
 
 class Weather:
-    """Dice, rates and mishaps of one world."""
+    """Random numbers, rates and mishaps of one world."""
 
     def __init__(self, seed: int) -> None:
         self.dice = random.Random(seed)
         self.healed = False
         self.database_away_until = 0.0
-        """Virtual time until which the database answers nobody."""
+        """Virtual time until which the database is down."""
         self.databases = 1
-        """How many there have been: one more after each restore."""
+        """Number of databases: one more after each restore."""
         self.fresh_until = 0.0
         """Virtual time until which no listing is stale."""
         self.storm_until = 0.0
-        """Virtual time until which the Execution Service takes no orders."""
+        """Virtual time until which the Execution Service is down."""
         self.refused_until = 0.0
-        """Virtual time until which every call is turned away with `refusal`."""
+        """Virtual time until which every call is refused with `refusal`."""
         self.refusal = self.dice.choice(REFUSALS)
         self.outage_until = 0.0
         """Virtual time until which every call fails and commits nothing."""
@@ -174,26 +174,26 @@ class Weather:
 
     @property
     def rates(self) -> Rates:
-        """The present rates: only fills remain after healing, and what is wrong with an item itself."""
+        """The present rates; after healing only fills and faults of single items remain."""
         return self._calm if self.healed else self._rates
 
     @property
     def database_is_sound(self) -> bool:
-        """Whether the database and the processes do their work in time: what is to be marked there is marked."""
+        """Whether the database and the processes work in time."""
         rates = self._rates
         faulty = rates.store_before or rates.store_after or rates.store_late
         return not faulty and {"outage", "pause", "stumble", "suspend"}.isdisjoint(self.mishaps)
 
     def happens(self, rate: float) -> bool:
-        """Whether something of that rate happens now."""
+        """Draws whether an event of that rate happens now."""
         return rate > 0 and self.dice.random() < rate
 
     def between(self, low: float, high: float) -> float:
-        """A number between the two, more often a small one."""
+        """Draws a number between the two, with small ones more likely."""
         return low + (high - low) * self.dice.random() ** 3
 
     def heal(self) -> None:
-        """Ends all troubles."""
+        """Ends all faults."""
         self.healed = True
         self.database_away_until = self.storm_until = self.outage_until = 0.0
         if not self.has_long_refusal:
@@ -214,7 +214,7 @@ class Weather:
         )
 
     def _draw_mishaps(self) -> tuple[str, ...]:
-        """What happens in this world, each as often as it is named: nothing, one thing, or everything."""
+        """Draws the mishaps of this world: none, one kind, or several."""
         dice = self.dice
         mood = dice.random()
         if mood < 0.2:
@@ -224,7 +224,7 @@ class Weather:
         return tuple(dice.choices(MISHAPS, k=dice.randint(1, 10)))
 
     def _draw_rates(self) -> Rates:
-        """Some worlds are calm, some have few faults often, some have everything."""
+        """Draws rates: no faults, few frequent ones, or all."""
         dice = self.dice
         rates = Rates(
             fill=dice.choice((0.0, 0.3, 0.9)),

@@ -2,7 +2,7 @@
 
 Invariants hold after every step: nothing is accepted twice, nothing lost, quantities are conserved,
 states move legally, and whatever happens downstream was written down before. After healing
-everything has to finish.
+everything must finish.
 """
 
 from collections.abc import Sequence
@@ -36,37 +36,37 @@ from trade_service.domain.errors import FillOfUnsent, InvalidInput
 from trade_service.domain.executions import Fill, SubmissionState
 
 TROUBLE_S = 30.0
-"""How long it goes wrong."""
+"""Duration of the faults, in seconds."""
 HEALING_S = 7200.0
-"""How long everything may take to finish afterwards; virtual time costs little."""
+"""Limit of the time to finish afterwards, in virtual seconds."""
 ALIKE = "S"
-"""The security of all orders where they are alike."""
+"""The security of all orders in worlds with one security."""
 LOOK_EVERY_S = 0.5
 REPLICAS = 3
 """At most."""
 RESET_RATE = 0.15
-"""In how many worlds the Execution Service's database is made anew."""
+"""Share of worlds in which the Execution Service's database is reset."""
 OTHERS_RATE = 0.1
-"""In how many worlds other systems send so much that our rows are not among the newest."""
+"""Share of worlds in which other systems send so much that our rows are not among the newest."""
 OTHERS = 30
 HIGH_ID = 10_000
-"""Where ids begin in some worlds: so far behind, new ids stay below the old."""
+"""First id after a reset in some worlds, so low that new ids stay below old ones."""
 RESTORE_RATE = 0.08
-"""In how many of the others our own database is restored from a backup."""
+"""Share of the other worlds in which our database is restored from a backup."""
 PREVIOUS_RATE = 0.1
-"""In how many of the rest some replicas are of the previous release."""
+"""Share of the rest in which some replicas run the previous release."""
 CALLS_AFTER_RESTORE = 6
 READ_S = 10.0
-"""How long reading the ledger may take after a restore."""
+"""Limit of the time to read the ledger after a restore."""
 RECOVER_EVERY_S = 20.0
-"""How often somebody looks whether readiness names `trade-service recover`."""
+"""How often an operator checks whether readiness names `trade-service recover`."""
 
 Mishap = tuple[str, int]
-"""What befalls the first process, and at which of its steps."""
+"""A mishap of the first process, and its step."""
 
 
 class World:
-    """One run; `run` tells what came of it."""
+    """One world; `run` returns its result."""
 
     def __init__(self, seed: int, mishap: Mishap | None = None) -> None:
         self.seed = seed
@@ -114,7 +114,7 @@ class World:
             self.books.last_execution_id = max(self.books.last_execution_id, *self._strangers, 0)
 
     def run(self) -> Outcome:
-        """Runs to the end, or to the first broken invariant."""
+        """Runs until the end or the first broken invariant."""
         try:
             self._plan()
             self._finish(looking_in_s=TROUBLE_S + LOOK_EVERY_S)
@@ -188,7 +188,7 @@ class World:
         return order_ids
 
     def _make_legacy(self, execution_id: int, security: str) -> None:
-        """The earlier service wrote this row, and may have sent it, whether the row tells or not."""
+        """Makes a legacy row, which may have been sent, with or without a trace in the row."""
         row = self.books.executions[execution_id]
         kind = self.weather.dice.choice(
             ("sent", "sent meanwhile", "lost", "lost otherwise", "never sent", "taken")
@@ -237,7 +237,7 @@ class World:
     # What happens
 
     def _now_s(self) -> float:
-        """The database's clock."""
+        """The database's time."""
         return self.loop.time() + self._database_offset_s
 
     def _start(self, index: int) -> None:
@@ -297,7 +297,7 @@ class World:
         return [replica for replica in self._replicas if replica is not None and replica.serves]
 
     def _call(self) -> None:
-        """Some caller asks some replica for something; often others ask others for the same."""
+        """Sends a request to a replica, often together with the same request to others."""
         dice = self.weather.dice
         kind = dice.choice(("orders", "orders", "one", "one", "many", "many", "requeue"))
         known = sorted(self.books.executions)
@@ -318,7 +318,7 @@ class World:
                 replica.spawn(submit_many(replica, ids, self.told))
 
     def _befall(self, what: str) -> None:
-        """Something happens to a process, to the database or its clock, or to the Execution Service."""
+        """Causes a mishap of a process, the database or its clock, or the Execution Service."""
         dice, weather, now = self.weather.dice, self.weather, self.loop.time()
         serving = self._serving()
         if what == "outage":
@@ -339,7 +339,7 @@ class World:
                 replica.process.befall(what, dice.randint(1, 200))
 
     def _refuse_for_long(self) -> None:
-        """Longer than any time budget lasts."""
+        """Refuses calls for longer than any time budget."""
         timing = self.weather.timing
         self.weather.refused_until = self.loop.time() + timing.give_up_s * (1 + self.weather.dice.random())
 
@@ -359,7 +359,7 @@ class World:
         self._trade(row)
 
     def _trade(self, row: Row) -> None:
-        """The market may fill it, once or twice."""
+        """Lets the market fill an execution, once or twice."""
         for _ in range(2):
             if self.weather.happens(self.weather.rates.fill):
                 self.loop.call_outside(self.weather.between(0.0, 10), self._fill, row)
@@ -369,7 +369,7 @@ class World:
         self.invariants.note_sign(lambda: process is not None and not process.dead)
 
     def _reset(self) -> None:
-        """Once a row that names an execution was on record: before, nobody could tell new ids from old."""
+        """Resets the ledger, but not before an id was recorded: until then new ids look like old ones."""
         if self._is_to_be_reset and self.books.downstream.first_execution_id is not None:
             self._is_to_be_reset = False
             newest = max(self.downstream.ever)
@@ -379,7 +379,7 @@ class World:
                 self.loop.call_outside(self.weather.between(0, 5), self.downstream.overtake, newest)
 
     def _id_that_listings_may_lack(self) -> int:
-        """A known id; 0 while the ledger is in doubt: a second look gets a fresh listing, however late."""
+        """A known id; 0 while the ledger is suspected, since a second look always gets a fresh listing."""
         downstream = self.books.downstream
         return 0 if downstream.suspicion else downstream.high_water_id
 
@@ -392,7 +392,7 @@ class World:
         self.loop.call_outside(0.5 + self.weather.dice.random() * 10, self._restore)
 
     def _restore(self) -> None:
-        """Nobody starts on a restored database before what was sent from the lost one has had its time."""
+        """Restores the database, and starts replicas only after all calls of the lost one have settled."""
         timing = self.weather.timing
         self._closed_until = self.loop.time() + timing.lease_s + timing.settle_s + 1
         for index, replica in enumerate(self._replicas):
@@ -408,7 +408,7 @@ class World:
         self.weather.databases += 1
 
     def _recover(self) -> None:
-        """An operator does what readiness says."""
+        """Runs the command that readiness names, as an operator."""
         serving = self._serving()
         if self.books.downstream.blocked_reason is not None and serving:
             replica = self.weather.dice.choice(serving)
@@ -416,7 +416,7 @@ class World:
         self.loop.call_outside(RECOVER_EVERY_S, self._recover)
 
     def _fill(self, row: Row) -> None:
-        """The Execution Service books a fill, then reports it to some replica; it never reports it again."""
+        """Books a fill and reports it once to a replica."""
         fill, serving = self._booked(row), self._serving()
         if fill is not None and serving:
             replica, reported = self.weather.dice.choice(serving), self.invariants.filled.add
@@ -435,13 +435,13 @@ class World:
         return fill
 
     def _move_market(self, read: Sequence[int]) -> None:
-        """Right after rows were read one of them may be filled further: what was read is old when it arrives."""
+        """Sometimes fills a row right after it was read, so that the page is outdated when it arrives."""
         row = self._filled_further(read)
         if row is not None:
             self._fill(row)
 
     def _move_market_at_once(self, read: Sequence[int]) -> None:
-        """The same, and its report is handled before anything else happens."""
+        """The same, with the report handled before anything else happens."""
         row = self._filled_further(read)
         ours = None if row is None else self.books.executions.get(row.execution_id)
         is_accepted = ours is not None and ours.state is SubmissionState.ACCEPTED
@@ -458,13 +458,13 @@ class World:
         return rows[self.weather.dice.choice(open_)]
 
     def _handle_fill(self, row: BookedExecution, status_id: int, quantity: Decimal) -> None:
-        """Some replica handles a report at this very moment."""
+        """Has a replica handle a report at once."""
         settle_ms = round(self.weather.timing.settle_s * 1000)
         look_up = self.books.new_look_up(self._clock.new_attempt_id(), "some replica", row.id, settle_ms)
         self.books.fill(row.id, status_id, quantity, row.version, look_up)
 
     def _put_others(self) -> None:
-        """Other systems send many executions of their own."""
+        """Adds many executions of other systems."""
         for _ in range(OTHERS):
             self.downstream.put(OTHERS_POST, "another system")
 
@@ -480,7 +480,7 @@ class World:
             self._fill_unsent(self.weather.dice.choice(unsent))
 
     def _is_held_as_never_sent(self, row: BookedExecution) -> bool:
-        """Whether no call was ever to carry it: of its attempts there are only tickets and look-ups for fills."""
+        """Whether no call was made for it: its attempts are only queued ones and reconciliations for fills."""
         if row.id in self.invariants.inherited or self.downstream.times_accepted[row.id]:
             return False
         attempts = self.books.attempts.values()
@@ -512,7 +512,7 @@ class World:
 
 
 def _post(execution_id: int, security: str) -> dict[str, Any]:
-    """What the earlier service sent."""
+    """An execution as the legacy service sent it."""
     return {
         "tradeType": "BUY",
         "destination": DESTINATION,
