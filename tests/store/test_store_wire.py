@@ -89,17 +89,23 @@ async def test_refused_login(database_url: str) -> None:
 
 
 async def test_server_that_ends_the_session(database: Database, wire: Wire) -> None:
-    there, _ = wire
+    there, proxy = wire
     (execution_id,) = await insert_executions(database, 1)
     store = store_on(there)
     assert await store.states([execution_id])
+    proxy.stalled.clear()
     await run_sql(
         database,
         "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
         "WHERE pid <> pg_backend_pid() AND datname = current_database()",
     )
+    asking = asyncio.create_task(store.states([execution_id]))
+    async with asyncio.timeout(10):
+        while not there.pool_state.in_use:
+            await asyncio.sleep(0)
+    proxy.stalled.set()
     with pytest.raises(StoreUnavailable):
-        await store.states([execution_id])
+        await asking
     assert await store.states([execution_id])
 
 

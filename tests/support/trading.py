@@ -142,11 +142,12 @@ async def counted_statements(database: Database) -> AsyncIterator[list[str]]:
             session.connection.add_query_logger(log)
             yield session
             session.connection.remove_query_logger(log)
+        await asyncio.sleep(0)  # The driver logs a turn of the loop later.
 
     vars(database)["_lent"] = listened
     try:
         yield statements
-        await asyncio.sleep(0)  # The driver logs a turn of the loop later.
+        await asyncio.sleep(0)
     finally:
         over = True  # Some connections keep their loggers.
         del vars(database)["_lent"]
