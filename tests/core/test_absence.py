@@ -4,14 +4,14 @@ import pytest
 
 from tests.core.factories import open_item
 from trade_service.domain.executions import SubmissionState
-from trade_service.submission.absence import (
+from trade_service.submission.engine_settings import EngineSettings
+from trade_service.submission.failure_handler import (
     Circumstances,
+    ExecutionFailureHandler,
     absent_outcome,
     next_batch_size,
     overdue_outcomes,
 )
-from trade_service.submission.engine_settings import EngineSettings
-from trade_service.submission.failure_handler import ExecutionFailureHandler
 from trade_service.submission.model import MAX_RETRY_COUNT, DueAttempt
 
 HANDLER = ExecutionFailureHandler(EngineSettings())

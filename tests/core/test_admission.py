@@ -12,9 +12,9 @@ from trade_service.submission.circuit import CircuitState
 from trade_service.submission.clock import SystemClock
 from trade_service.submission.engine_settings import CircuitSettings
 from trade_service.submission.events import AlarmEvent, CircuitEvent, EventBus, SubmissionEvent
+from trade_service.submission.intake import Work, WorkQueue
 from trade_service.submission.model import DEFERRED_MESSAGE, GatewayReply, ReplyKind
 from trade_service.submission.sender import Senders
-from trade_service.submission.work_queue import Work, WorkQueue
 
 SETTINGS = CircuitSettings(
     slow_call_ms=1000, window_calls=4, minimum_calls=2, open_ms=1000, half_open_probes=1
@@ -50,8 +50,8 @@ def admission_on(
 
 def call(admission: Admission, reply: GatewayReply, clock: TickingClock, took_s: float = 0.0) -> None:
     with admission.permit() as permit:
-        assert permit.is_granted
-        permit.note(reply, clock.now - took_s)
+        assert permit is not None
+        admission.note(permit, reply, clock.now - took_s)
 
 
 def throttled(retry_after_s: float | None) -> GatewayReply:
@@ -67,7 +67,7 @@ def test_every_change_of_the_circuit_is_told() -> None:
     reason = "2 of the last 2 calls failed, the last one with DOWNSTREAM_READ_TIMEOUT"
     assert admission.state == CircuitEvent(CircuitState.OPEN, reason, 100.75, 750)
     with admission.permit() as permit:
-        assert not permit.is_granted
+        assert permit is None
     clock.now = 101
     call(admission, GOOD, clock)
     assert [event.state for event in seen if isinstance(event, CircuitEvent)] == [
@@ -96,7 +96,7 @@ def test_what_lowers_the_limit(reply: GatewayReply, took_s: float, limit: int) -
     clock = TickingClock()
     admission, _ = admission_on(clock, 8)
     call(admission, reply, clock, took_s)
-    assert admission.circuit.limit == limit
+    assert admission.concurrency.limit == limit
 
 
 def test_senders_refuse_at_once_while_nothing_is_let_through() -> None:
@@ -124,9 +124,10 @@ def test_recovery_lets_out_a_probe_and_no_more_until_the_circuit_is_closed() -> 
     assert admission.recovery_waits_ms(0) is None
     assert admission.recovery_waits_ms(1) == 750
     with admission.permit() as probe:
+        assert probe is not None
         assert probe.is_probe
         assert admission.recovery_waits_ms(0) == 750
-        probe.note(GOOD, clock.now)
+        admission.note(probe, GOOD, clock.now)
     assert admission.recovery_waits_ms(1000) is None
 
 
@@ -197,16 +198,16 @@ def alarms(seen: list[SubmissionEvent]) -> list[str]:
 def test_a_service_that_refuses_us_raises_one_alarm_until_it_takes_calls_again() -> None:
     clock = TickingClock()
     admission, seen = admission_on(clock)
-    assert (admission.is_refused, admission.deferred_message) == (False, DEFERRED_MESSAGE)
+    assert (admission.breaker.refused, admission.deferred_message) == (False, DEFERRED_MESSAGE)
     for _ in range(3):
         call(admission, UNAUTHORIZED, clock)
-        assert admission.is_refused
+        assert admission.breaker.refused
         assert "POST answered 401" in admission.deferred_message
         assert admission.deferred_message.startswith("pending, do not resubmit")
         clock.now += 60
     assert alarms(seen) == ["DOWNSTREAM_REFUSES_US"]
     call(admission, GOOD, clock)
-    assert (admission.is_refused, admission.deferred_message) == (False, DEFERRED_MESSAGE)
+    assert (admission.breaker.refused, admission.deferred_message) == (False, DEFERRED_MESSAGE)
     call(admission, UNAUTHORIZED, clock)
     assert alarms(seen) == ["DOWNSTREAM_REFUSES_US"] * 2
 
@@ -217,7 +218,7 @@ def test_an_outage_after_a_refusal_is_an_outage() -> None:
     call(admission, UNAUTHORIZED, clock)
     clock.now += 60
     call(admission, LOST, clock)
-    assert (admission.is_refused, admission.deferred_message) == (False, DEFERRED_MESSAGE)
+    assert (admission.breaker.refused, admission.deferred_message) == (False, DEFERRED_MESSAGE)
 
 
 def test_late_answers_of_calls_begun_before_do_not_end_a_refusal() -> None:
@@ -225,9 +226,10 @@ def test_late_answers_of_calls_begun_before_do_not_end_a_refusal() -> None:
     admission, _ = admission_on(clock)
     with admission.permit() as before:
         call(admission, UNAUTHORIZED, clock)
-        assert not before.is_granted
-        before.note(GOOD, clock.now)
-    assert admission.is_refused
+        assert before is not None
+        assert not admission.breaker.holds(before)
+        admission.note(before, GOOD, clock.now)
+    assert admission.breaker.refused
 
 
 def test_without_a_circuit_a_refusal_is_told_and_an_outage_is_seen_all_the_same() -> None:
@@ -235,15 +237,15 @@ def test_without_a_circuit_a_refusal_is_told_and_an_outage_is_seen_all_the_same(
     off = CircuitSettings(slow_call_ms=1000, enabled=False, window_calls=4, minimum_calls=2)
     admission, seen = admission_on(clock, settings=off)
     call(admission, UNAUTHORIZED, clock)
-    assert (admission.is_refused, alarms(seen)) == (True, ["DOWNSTREAM_REFUSES_US"])
+    assert (admission.breaker.refused, alarms(seen)) == (True, ["DOWNSTREAM_REFUSES_US"])
     call(admission, GOOD, clock)
-    assert not admission.is_refused
+    assert not admission.breaker.refused
     clock.now = 200
     for _ in range(2):
         call(admission, LOST, clock)
     assert admission.is_outage(since=200)
     assert not admission.is_outage(since=200.1)
-    assert admission.circuit.breaker.state is CircuitState.CLOSED
+    assert admission.breaker.state is CircuitState.CLOSED
 
 
 def test_an_outage_is_over_for_calls_that_began_after_the_circuit_had_opened_and_closed() -> None:

@@ -14,10 +14,14 @@ from tests.core.factories import answer, claimed, failure, remote, success
 from trade_service.domain.executions import SubmissionState
 from trade_service.execution_service import wire
 from trade_service.submission import batch_processor
-from trade_service.submission.batch_processor import ExecutionBatchProcessor, effective_batch_size
+from trade_service.submission.batch_processor import (
+    KNOWN_REFUSALS,
+    ExecutionBatchProcessor,
+    Refusals,
+    effective_batch_size,
+)
 from trade_service.submission.messages import BatchExecutionResponse, ExecutionResult
 from trade_service.submission.model import ClaimedExecution, ItemOutcome
-from trade_service.submission.refusals import KNOWN_REFUSALS, Refusals
 
 PROCESSOR = ExecutionBatchProcessor(refusals=Refusals(["*"]))
 """Treats every message of a failed item as a refusal."""

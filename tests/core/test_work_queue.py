@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from trade_service.domain.errors import Overloaded
 from trade_service.domain.executions import SubmissionState
 from trade_service.submission.clock import SystemClock
+from trade_service.submission.intake import Work, WorkQueue
 from trade_service.submission.model import ExecutionSubmitResult, SubmitStatus
 from trade_service.submission.waiters import PendingResults, Waiter, Waiters
-from trade_service.submission.work_queue import Work, WorkQueue
 
 
 def accepted(execution_id: int) -> ExecutionSubmitResult:
@@ -39,7 +39,7 @@ async def test_an_execution_stands_in_the_queue_once() -> None:
 async def test_past_the_limit_nothing_is_taken() -> None:
     queue = WorkQueue(3)
     queue.accept(Work((1, 2)))
-    with pytest.raises(Overloaded, match="limit is 3"), queue.room_for(2):
+    with pytest.raises(Overloaded, match="limit is 3"), queue.reserve(2):
         pytest.fail("there was no room")
     assert len(queue) == 2
 
@@ -80,7 +80,7 @@ async def test_a_backlog_of_retries_leaves_callers_their_room_and_they_leave_it_
     await asyncio.sleep(0)
     assert not blocked.done(), "recovered work has half as much room as fresh work"
     queue.accept(Work((11, 12, 13, 14)))
-    with pytest.raises(Overloaded, match="4 executions wait"), queue.room_for(1):
+    with pytest.raises(Overloaded, match="4 executions wait"), queue.reserve(1):
         pytest.fail("there was no room")
     taken = []
     while len(queue) or not blocked.done():
@@ -106,7 +106,8 @@ async def test_nothing_is_lost_or_doubled_in_the_queue(
         assert 1 <= len(work.execution_ids) <= max_size
         out.extend(work.execution_ids)
     assert sorted(out) == sorted({i for ids, _ in pieces for i in ids})
-    queue.require_room(queue.limit)
+    with queue.reserve(queue.limit):
+        """There is room for all of them."""
     await asyncio.wait_for(queue.put(Work(tuple(range(5_000)), recovered=True)), 1)
 
 
@@ -211,15 +212,16 @@ async def test_a_stream_names_what_is_overdue() -> None:
 
 async def test_room_that_is_promised_is_kept_and_given_up() -> None:
     queue = WorkQueue(limit=5)
-    with queue.room_for(3):
-        with pytest.raises(Overloaded):
-            queue.require_room(3)
+    with queue.reserve(3):
+        with pytest.raises(Overloaded), queue.reserve(3):
+            pytest.fail("there was no room")
         queue.accept(Work((1, 2)))
         queue.accept(Work((11, 12, 13)))
     assert len(queue) == 5
-    with pytest.raises(Overloaded), queue.room_for(1):
+    with pytest.raises(Overloaded), queue.reserve(1):
         pytest.fail("there was no room")
     await queue.take(5)
-    with pytest.raises(ZeroDivisionError), queue.room_for(5):
+    with pytest.raises(ZeroDivisionError), queue.reserve(5):
         raise ZeroDivisionError
-    queue.require_room(5)
+    with queue.reserve(5):
+        """There is room again."""

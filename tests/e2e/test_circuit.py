@@ -20,6 +20,7 @@ from trade_service.submission.clock import SystemClock
 from trade_service.submission.codes import OutcomeCode
 from trade_service.submission.engine_settings import CircuitSettings
 from trade_service.submission.events import AlarmEvent, BatchSubmissionEvent, CircuitEvent, LookUpEvent
+from trade_service.submission.intake import Work
 from trade_service.submission.messages import BatchExecutionRequest
 from trade_service.submission.model import (
     AttemptId,
@@ -28,7 +29,6 @@ from trade_service.submission.model import (
     ReplyKind,
     SubmitStatus,
 )
-from trade_service.submission.work_queue import Work
 from trade_service.trading.execution_use_cases import ExecutionService
 from trade_service.trading.reference import ReferenceCache
 
@@ -304,12 +304,12 @@ async def test_retry_after_is_honoured_by_every_sender(database: Database) -> No
         gateway.scripts.append(throttled)
         heart.queue.accept(Work(tuple(ids[:10])))
         await until(lambda: len(heart.batches) == 1)
-        assert heart.admission.circuit.limit == 2
+        assert heart.admission.concurrency.limit == 2
         result = await heart.service.submit_executions_bulk(ids)
         assert result.successful == 200
         assert gateway.began[1] - gateway.began[0] >= 0.6
         assert circuit_events(heart) == [], "a service that asks for patience is not out of order"
-        assert heart.admission.circuit.limit == 4
+        assert heart.admission.concurrency.limit == 4
 
 
 async def test_the_retry_after_of_an_outage_keeps_the_circuit_open(database: Database) -> None:
@@ -336,11 +336,11 @@ async def test_concurrency_drops_for_a_slow_service_and_recovers(
         parts = (ids[start : start + 100] for start in range(0, len(ids), 100))
         gateway.delay_s = 0.22
         await eight_at_once(heart, gateway, next(parts))
-        assert heart.admission.circuit.limit == 1
+        assert heart.admission.concurrency.limit == 1
         assert gateway.at_once[-3:] == [1, 1, 1]
         gateway.delay_s = 0.001
         # On a busy machine some fast calls look slow; then it takes more of them.
-        while heart.admission.circuit.limit < 8:
+        while heart.admission.concurrency.limit < 8:
             await heart.service.submit_executions_bulk(next(parts))
         await eight_at_once(heart, gateway, next(parts))
     assert set(gateway.times_accepted().values()) == {1}

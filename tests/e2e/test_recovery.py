@@ -197,7 +197,8 @@ async def test_a_backlog_and_callers_take_turns(database: Database) -> None:
     async with beating(database, gateway, batch_size=size, max_concurrent=1, queue_limit=limit) as heart:
         await until(lambda: len(heart.queue) >= limit // 2 - size)
         fresh = await executions_in(database, limit)
-        heart.queue.require_room(len(fresh))
+        with heart.queue.reserve(len(fresh)):
+            """There is room for callers beside the backlog."""
         waiting = asyncio.create_task(heart.service.submit_executions_bulk(fresh))
         await until(lambda: len(heart.queue) >= limit)
         gateway.open.set()

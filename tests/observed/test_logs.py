@@ -11,7 +11,7 @@ from structlog.testing import capture_logs
 from tests.support.database import TestServer
 from tests.support.heart import until
 from tests.web.live import Live, live_alone
-from trade_service.submission.origin import MAX_ORIGINS
+from trade_service.submission.events import MAX_ORIGINS
 
 JSON = {"Content-Type": "application/json"}
 

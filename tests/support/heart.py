@@ -15,7 +15,7 @@ from trade_service.store.statements import Statement
 from trade_service.store.submission_store import PostgresSubmissionStore
 from trade_service.submission.admission import Admission
 from trade_service.submission.batch_processor import ExecutionBatchProcessor
-from trade_service.submission.clock import SystemClock
+from trade_service.submission.clock import AlarmClock, SystemClock
 from trade_service.submission.downstream_gate import DownstreamGate
 from trade_service.submission.engine_settings import (
     CircuitSettings,
@@ -27,13 +27,12 @@ from trade_service.submission.engine_settings import (
 )
 from trade_service.submission.events import BatchSubmissionEvent, EventBus, Listener, SubmissionEvent
 from trade_service.submission.failure_handler import ExecutionFailureHandler
-from trade_service.submission.intake import Intake
+from trade_service.submission.intake import Intake, WorkQueue
 from trade_service.submission.ports import ExecutionGateway
 from trade_service.submission.recovery import Recovery
 from trade_service.submission.sender import Senders
 from trade_service.submission.service import BulkExecutionSubmissionService
 from trade_service.submission.waiters import Waiters
-from trade_service.submission.work_queue import WorkQueue
 
 SETTLE_MS = 300
 CALL_MS = 400
@@ -127,29 +126,16 @@ async def beating(
     processor = ExecutionBatchProcessor(batch_size, encode=wire.encode_batch)
     downstream = PostgresDownstreamStore(database)
     gate = DownstreamGate(downstream, gateway, clock, events, settings)
+    recovery_due = AlarmClock(clock)
     intake = Intake(store, clock, processor, queue, waiters, gate, settings)
+    parts = (handler, queue, waiters, events, admission, gate)
     service = BulkExecutionSubmissionService(
-        store,
-        gateway,
-        clock,
-        processor,
-        handler,
-        queue,
-        waiters,
-        events,
-        admission,
-        gate,
-        intake,
-        owner,
-        settings,
+        store, gateway, clock, processor, *parts, intake, recovery_due, owner, settings
     )
     sender = Senders(
         queue, service.process_batch, admission, gate.wait_open, batch_size, max_concurrent, 0, clock.sleep
     )
-    recovery = Recovery(
-        store, gateway, clock, handler, queue, waiters, events, admission, gate, downstream, owner, settings
-    )
-    service.on_open = recovery.due_in
+    recovery = Recovery(store, gateway, clock, *parts, downstream, recovery_due, owner, settings)
     seen: list[SubmissionEvent] = []
     for listener in (seen.append, *listeners):
         events.subscribe(listener)

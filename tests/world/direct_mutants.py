@@ -13,8 +13,9 @@ from tests.world.store_books import Books
 from tests.world.store_rows import REFERENCE
 from trade_service.domain.orders import Submission, TradeOrder
 from trade_service.domain.reference import ReferenceData
-from trade_service.submission.direct import DirectSubmission
+from trade_service.submission.model import Claim
 from trade_service.submission.ports import StoreUnavailable
+from trade_service.submission.sender import DirectSubmission
 from trade_service.submission.service import Batch, BulkExecutionSubmissionService
 from trade_service.trading.model import Slice
 from trade_service.trading.ports import SliceOrder
@@ -51,19 +52,19 @@ def slice_anything(_reference: ReferenceData) -> SliceOrder:
     return slice_order
 
 
-_accept_claim = BulkExecutionSubmissionService._accept_claim
+_process_claimed = BulkExecutionSubmissionService._process_claimed
 
 
-def begin_after_claim(self: Any, batch: Batch, *args: Any) -> bool:
+async def begin_after_claim(self: Any, batch: Batch, claim: Claim) -> Any:
     """Starts the deadline for the first byte after the claim instead of before it."""
     batch.began = self._clock.monotonic()
-    return _accept_claim(self, batch, *args)
+    return await _process_claimed(self, batch, claim)
 
 
-_claim = DirectSubmission._claim
+_claim_new = BulkExecutionSubmissionService._claim_new
 
 
-async def write_again(self: Any, write_and_claim: Any, claimed: Any, attempt: Any) -> Any:
+async def write_again(self: Any, attempt: Any, write_and_claim: Any, claimed: Any) -> Any:
     """Treats a claim whose commit got no answer as not written, so that the caller writes it again."""
 
     async def written(attempt: Any) -> Any:
@@ -72,7 +73,7 @@ async def write_again(self: Any, write_and_claim: Any, claimed: Any, attempt: An
         except StoreUnavailable:
             return None
 
-    return await _claim(self, written, claimed, attempt)
+    return await _claim_new(self, attempt, written, claimed)
 
 
 def _replace(where: Any, name: str, value: Any) -> Callable[[], Any]:
@@ -84,7 +85,9 @@ DIRECT_MUTANTS: dict[str, Callable[[], Any]] = {
     "a direct claim ignores a ledger in doubt": in_doubt,
     "a direct claim ignores the verdict": _replace(store_books, "slicer", slice_anything),
     "the deadline is taken after the claim": _replace(
-        BulkExecutionSubmissionService, "_accept_claim", begin_after_claim
+        BulkExecutionSubmissionService, "_process_claimed", begin_after_claim
     ),
-    "a lost direct claim is written again": _replace(DirectSubmission, "_claim", write_again),
+    "a lost direct claim is written again": _replace(
+        BulkExecutionSubmissionService, "_claim_new", write_again
+    ),
 }

@@ -20,7 +20,6 @@ from trade_service.domain.executions import Fill, SubmissionState
 from trade_service.execution_service import reply_interpretation, wire
 from trade_service.execution_service.reply_interpretation import ClientCode
 from trade_service.submission import (
-    absence,
     batch_processor,
     downstream_gate,
     downstream_scan,
@@ -29,8 +28,8 @@ from trade_service.submission import (
     recovery,
     service,
 )
-from trade_service.submission.batch_processor import ExecutionBatchProcessor
-from trade_service.submission.circuit import Circuit
+from trade_service.submission.admission import Admission
+from trade_service.submission.batch_processor import ExecutionBatchProcessor, Refusals
 from trade_service.submission.engine_settings import EngineSettings
 from trade_service.submission.failure_handler import Decision, ExecutionFailureHandler
 from trade_service.submission.listing_walk import Ask, ListingWalk
@@ -50,7 +49,6 @@ from trade_service.submission.model import (
     OpenItem,
     ReplyKind,
 )
-from trade_service.submission.refusals import Refusals
 from trade_service.trading import fill_check
 from trade_service.trading.fill_check import FillCheck
 
@@ -354,7 +352,10 @@ def retry_silence_whole(
     """Repeats unanswered batches whole without limit."""
     if kind == ReplyKind.LOST:
         return None
-    return failure_handler.retry_size(kind, http_status, size, retry_count, outage=outage)
+    return _retry_size(kind, http_status, size, retry_count, outage=outage)
+
+
+_retry_size = failure_handler.retry_size
 
 
 _close_reply = ExecutionFailureHandler.close_reply
@@ -484,9 +485,9 @@ MUTANTS: dict[str, Patch] = {
         {**failure_handler.STATE_OF, Decision.LOOK_UP: SubmissionState.ACCEPTED},
     ),
     "company spends the budget": _replace(Books, "claim", claim_counting_all),
-    "a batch that failed is never split": _replace(absence, "retry_size", always(value=None)),
-    "an outage splits every batch": _replace(Circuit, "is_outage", always(value=False)),
-    "silence never halves a batch": _replace(absence, "retry_size", retry_silence_whole),
+    "a batch that failed is never split": _replace(failure_handler, "retry_size", always(value=None)),
+    "an outage splits every batch": _replace(Admission, "is_outage", always(value=False)),
+    "silence never halves a batch": _replace(failure_handler, "retry_size", retry_silence_whole),
     "a wrong configuration gives up": _replace(
         ExecutionFailureHandler, "decide_reply", _bound(decide_configuration, Decision.EXHAUST)
     ),

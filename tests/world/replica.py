@@ -11,7 +11,7 @@ from tests.world.weather import Timing
 from trade_service.execution_service import wire
 from trade_service.submission.admission import Admission
 from trade_service.submission.batch_processor import ExecutionBatchProcessor
-from trade_service.submission.direct import DirectSubmission
+from trade_service.submission.clock import AlarmClock
 from trade_service.submission.downstream_gate import DownstreamGate
 from trade_service.submission.engine_settings import (
     CircuitSettings,
@@ -23,13 +23,12 @@ from trade_service.submission.engine_settings import (
 )
 from trade_service.submission.events import EventBus
 from trade_service.submission.failure_handler import ExecutionFailureHandler
-from trade_service.submission.intake import Intake
+from trade_service.submission.intake import Intake, WorkQueue
 from trade_service.submission.ports import StoreUnavailable
 from trade_service.submission.recovery import Recovery
-from trade_service.submission.sender import Senders
+from trade_service.submission.sender import DirectSubmission, Senders
 from trade_service.submission.service import BulkExecutionSubmissionService
 from trade_service.submission.waiters import Waiters
-from trade_service.submission.work_queue import WorkQueue
 from trade_service.trading.execution_use_cases import ExecutionService
 from trade_service.trading.fill_check import FillCheck
 from trade_service.trading.operating import OperatorService
@@ -73,42 +72,19 @@ class Replica:
         processor = ExecutionBatchProcessor(batch_size, encode=wire.encode_batch)
         admission = Admission(clock, events, settings.circuit, settings.batch.max_concurrent)
         self.gate = gate = DownstreamGate(downstream_store, gateway, clock, events, settings)
+        recovery_due = AlarmClock(clock)
         intake = Intake(store, clock, processor, queue, waiters, gate, settings)
+        parts = (handler, queue, waiters, events, admission, gate)
         self.service = BulkExecutionSubmissionService(
-            store,
-            gateway,
-            clock,
-            processor,
-            handler,
-            queue,
-            waiters,
-            events,
-            admission,
-            gate,
-            intake,
-            name,
-            settings,
+            store, gateway, clock, processor, *parts, intake, recovery_due, name, settings
         )
         self._coalescer = Senders(
             queue, self.service.process_batch, admission, gate.wait_open, batch_size, 2, 0.0, clock.sleep
         )
         self._recovery = Recovery(
-            store,
-            gateway,
-            clock,
-            handler,
-            queue,
-            waiters,
-            events,
-            admission,
-            gate,
-            downstream_store,
-            name,
-            settings,
+            store, gateway, clock, *parts, downstream_store, recovery_due, name, settings
         )
-        self.service.on_open = self._recovery.due_in
-        self.operators = OperatorService(operator_store, gateway, events, LOOK_UP_MAX_PAGES)
-        self.operators.on_open = self._recovery.due_in
+        self.operators = OperatorService(operator_store, gateway, events, LOOK_UP_MAX_PAGES, recovery_due)
         cache = ReferenceCache(store, 30.0, clock)
         sending = DirectSubmission(self.service, self._coalescer, waiters, admission, gate)
         self.orders = TradeOrderService(store, cache, intake, clock, sending if direct else None)

@@ -30,20 +30,17 @@ from trade_service.store.request_key_store import PostgresRequestKeyStore
 from trade_service.store.row_changes import PostgresExecutionChanges, PostgresOrderChanges
 from trade_service.store.submission_store import PostgresSubmissionStore
 from trade_service.submission.admission import Admission
-from trade_service.submission.batch_processor import ExecutionBatchProcessor
-from trade_service.submission.clock import SystemClock
-from trade_service.submission.direct import DirectSubmission
+from trade_service.submission.batch_processor import ExecutionBatchProcessor, Refusals
+from trade_service.submission.clock import AlarmClock, SystemClock
 from trade_service.submission.downstream_gate import DownstreamGate
 from trade_service.submission.events import EventBus
 from trade_service.submission.failure_handler import ExecutionFailureHandler
-from trade_service.submission.intake import Intake
+from trade_service.submission.intake import Intake, WorkQueue
 from trade_service.submission.ports import StoreUnavailable
 from trade_service.submission.recovery import Recovery
-from trade_service.submission.refusals import Refusals
-from trade_service.submission.sender import Senders
+from trade_service.submission.sender import DirectSubmission, Senders
 from trade_service.submission.service import BulkExecutionSubmissionService
 from trade_service.submission.waiters import Waiters
-from trade_service.submission.work_queue import WorkQueue
 from trade_service.trading.bulk_submissions import BulkSubmissions
 from trade_service.trading.editors import Editors, ExecutionEditor, ReferenceEditor, TradeOrderEditor
 from trade_service.trading.execution_use_cases import ExecutionService
@@ -115,6 +112,7 @@ class Services:
         self.listeners: Sequence[ThreadedListener] = ()
         """Installed by other packages."""
         self.waiters = Waiters()
+        self.recovery_due = AlarmClock(self.clock)
         self.queue = WorkQueue(settings.batch.queue_limit)
         self.handler = ExecutionFailureHandler(settings.engine)
         self.admission = Admission(
@@ -169,8 +167,8 @@ class Services:
             self.gateway,
             self.events,
             settings.submission.look_up_max_pages,
+            self.recovery_due,
         )
-        self.operators.on_open = self.recovery.due_in
         self.orders = TradeOrderService(
             PostgresOrderStore(self.database, self.owner),
             self.references,
@@ -192,7 +190,7 @@ class Services:
             self.executions,
             self.lists,
             self.clock,
-            self.recovery.due_in,
+            self.recovery_due.set_in,
         )
 
     def _wire_lists(self) -> None:
@@ -264,6 +262,7 @@ class Services:
             self.admission,
             self.gate,
             self.intake,
+            self.recovery_due,
             self.owner,
             settings.engine,
         )
@@ -292,7 +291,7 @@ class Services:
             self.admission,
             self.gate,
             self.downstream,
+            self.recovery_due,
             self.owner,
             self.settings.engine,
         )
-        self.submissions.on_open = self.recovery.due_in

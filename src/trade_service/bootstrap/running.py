@@ -236,7 +236,7 @@ def _readings(services: Services) -> Readings:
         ),
         "trade_service_concurrency_limit": (
             "Current limit of batches in flight.",
-            lambda: services.admission.circuit.limit,
+            lambda: services.admission.concurrency.limit,
         ),
         "trade_service_waited_for_executions": (
             "Executions that callers of this process are waiting for.",

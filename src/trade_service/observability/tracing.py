@@ -19,9 +19,8 @@ from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter
 from opentelemetry.trace import Link, Span, SpanKind, Status, StatusCode
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
-from trade_service.submission.events import BatchBegunEvent, BatchSubmissionEvent, SubmissionEvent
+from trade_service.submission.events import ORIGIN, BatchBegunEvent, BatchSubmissionEvent, SubmissionEvent
 from trade_service.submission.model import AttemptId, ReplyKind
-from trade_service.submission.origin import ORIGIN
 
 MAX_OPEN = 10_000
 """Unfinished batches; beyond it the oldest is dropped, since some never finish."""

@@ -1,7 +1,7 @@
 """Whether, when and how often at once a service is called, judged by its earlier calls. Pure.
 
-CircuitBreaker judges failure rates and probes, ConcurrencyLimit the number of calls at once, Circuit both.
-Times are seconds of one monotonic clock, `random` is a number in [0, 1): both are arguments.
+CircuitBreaker judges failure rates and probes, ConcurrencyLimit the number of calls at once. Times are seconds of
+one monotonic clock, `random` is a number in [0, 1): both are arguments.
 """
 
 import math
@@ -54,7 +54,7 @@ class Load(StrEnum):
     """Lost, slow, or refused for lack of capacity."""
     THROTTLED = "throttled"
     """429."""
-    UNTOLD = "untold"
+    UNKNOWN = "unknown"
     """Nothing."""
 
 
@@ -125,13 +125,13 @@ class CircuitBreaker:
         self._probing += is_probe
         return Permit(self._epoch, is_probe)
 
-    def holds(self, permit: Permit) -> bool:
-        """Whether the permit is still valid."""
-        return permit.epoch == self._epoch
+    def holds(self, permit: Permit | None) -> bool:
+        """Whether the permit is still valid: the circuit has not changed since it was issued."""
+        return permit is not None and permit.epoch == self._epoch
 
     def release(self, permit: Permit) -> None:
         """Ends a permit, used or not. At most once for each."""
-        if permit.is_probe and self.holds(permit):
+        if permit.is_probe and permit.epoch == self._epoch:
             self._probing -= 1
 
     def note(
@@ -159,7 +159,7 @@ class CircuitBreaker:
         elif rating is CallRating.BAD and is_repeat and not permit.is_probe:
             gets_through = now - self._good_at < self._settings.open_max_ms / 1000
             rating = CallRating.NEUTRAL if gets_through else rating
-        if not self.holds(permit):
+        if permit.epoch != self._epoch:
             if self.state is CircuitState.OPEN and retry_after_s is not None:
                 self._until = max(self._until, now + self._bounded_s(retry_after_s))
             return
@@ -262,15 +262,11 @@ class ConcurrencyLimit:
     def __init__(self, maximum: int, max_pause_s: float) -> None:
         self._maximum = maximum
         self._max_pause_s = max_pause_s
-        self._limit = float(maximum)
-        self._decreased_at = float("-inf")
-        self._paused_until = float("-inf")
-        self._throttlings = 0
-
-    @property
-    def limit(self) -> int:
+        self._exact_limit = float(maximum)
+        self.limit = maximum
         """How many calls may be in flight at once."""
-        return int(self._limit)
+        self._decreased_at = self._paused_until = -math.inf
+        self._throttlings = 0
 
     def pause_s(self, now: float) -> float:
         """How long until a call may begin; 0 if one may now."""
@@ -286,13 +282,15 @@ class ConcurrencyLimit:
         """
         if retry_after_s is not None:
             self._pause(now, retry_after_s)
-        if load is Load.UNTOLD or began < self._decreased_at:
+        if load is Load.UNKNOWN or began < self._decreased_at:
             return
         if load is Load.FINE:
             self._throttlings = 0
-            self._limit = min(self._maximum, self._limit + 1 / self._limit)
+            self._exact_limit = min(self._maximum, self._exact_limit + 1 / self._exact_limit)
+            self.limit = int(self._exact_limit)
             return
-        self._limit = max(1.0, self._limit * DECREASE)
+        self._exact_limit = max(1.0, self._exact_limit * DECREASE)
+        self.limit = int(self._exact_limit)
         self._decreased_at = now
         if load is Load.THROTTLED and not retry_after_s:
             step_s = FIRST_PAUSE_S * 2 ** min(self._throttlings, MAX_DOUBLINGS)
@@ -303,63 +301,10 @@ class ConcurrencyLimit:
         self._paused_until = max(self._paused_until, now + min(seconds, self._max_pause_s))
 
 
-class Circuit:
-    """Failure rates, probes and pace together."""
-
-    def __init__(self, settings: CircuitSettings, max_concurrent: int) -> None:
-        self.breaker = CircuitBreaker(settings)
-        self._slow_call_ms = settings.slow_from_ms
-        self._limit = ConcurrencyLimit(max_concurrent, settings.retry_after_max_ms / 1000)
-
-    @property
-    def limit(self) -> int:
-        """How many calls may be in flight at once."""
-        return self._limit.limit
-
-    def note(
-        self,
-        permit: Permit,
-        reply: GatewayReply,
-        began: float,
-        *,
-        now: float,
-        random: float,
-        is_repeat: bool = False,
-    ) -> None:
-        """Counts the reply to a call that began at `began`; `is_repeat` as in CircuitBreaker."""
-        rating, retry_after_s = rating_of(reply), reply.retry_after_s
-        is_slow = (now - began) * 1000 >= self._slow_call_ms
-        self.breaker.note(
-            permit,
-            rating,
-            is_slow=is_slow,
-            code=reply.code,
-            retry_after_s=retry_after_s,
-            now=now,
-            random=random,
-            is_repeat=is_repeat,
-        )
-        load = _load_of(reply, rating, is_slow)
-        self._limit.note(load, began=began, retry_after_s=retry_after_s, now=now, random=random)
-
-    def slot_in_s(self, in_flight: int, now: float) -> float:
-        """How long a sender waits before it takes work while `in_flight` others are busy.
-
-        0: not at all; infinite: until one of the others is done. While no call is allowed a sender need not
-        wait: what it takes is deferred, not sent.
-        """
-        if not self.breaker.may_call(now):
-            return 0.0
-        return math.inf if in_flight >= self.limit else self._limit.pause_s(now)
-
-    def is_outage(self, since: float) -> bool:
-        """Whether calls failed in general since then: a single failure proves little."""
-        return self.breaker.state is not CircuitState.CLOSED or self.breaker.opened_at >= since
-
-
-def _load_of(reply: GatewayReply, rating: CallRating, is_slow: bool) -> Load:
+def load_of(reply: GatewayReply, rating: CallRating, *, is_slow: bool) -> Load:
+    """What a reply says about the service's capacity."""
     if reply.http_status == THROTTLED_STATUS:
         return Load.THROTTLED
     if reply.kind is ReplyKind.LOST or reply.http_status == UNAVAILABLE_STATUS or is_slow:
         return Load.TOO_MUCH
-    return Load.FINE if rating is CallRating.GOOD else Load.UNTOLD
+    return Load.FINE if rating is CallRating.GOOD else Load.UNKNOWN

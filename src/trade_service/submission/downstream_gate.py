@@ -17,15 +17,15 @@ from trade_service.submission.downstream import (
     rule_on_suspicion,
     same_address,
 )
-from trade_service.submission.engine_settings import EngineSettings
-from trade_service.submission.events import AlarmEvent, EventBus
-from trade_service.submission.ledger_reader import (
+from trade_service.submission.downstream_scan import (
     LedgerPage,
     LedgerReader,
     LedgerUnread,
     execution_id_of,
     id_of,
 )
+from trade_service.submission.engine_settings import EngineSettings
+from trade_service.submission.events import AlarmEvent, EventBus
 from trade_service.submission.listing_walk import PAGE
 from trade_service.submission.ports import Clock, DownstreamStore, Ledger, StoreUnavailable
 
@@ -66,33 +66,23 @@ class DownstreamGate:
         self._same_ledger = settings.execution_service.same_ledger
         self._max_pages = settings.submission.look_up_max_pages
         self._began = self._failing_since = clock.monotonic()
-        self._epoch = 0
+        self.is_open = False
+        """Whether executions may be claimed."""
+        self.epoch = 0
+        """The life of the ledger that this process has read; 0 before it has."""
+        self.high_water_id = 0
+        """The high-water id that the database holds by now: no claim that begins now has a lower low-water id."""
         self._has_read, self._is_starting, self._is_to_read_back = False, True, False
         self._failures = 0
         self._alarmed: set[str] = set()
         self._sign: Suspicion | None = None
         self._beyond = 0
         self._high_water = (0, 0)
-        self._stored_high_water, self._raise_at = 0, 0.0
+        self._raise_at = 0.0
         self._opened, self._woken = asyncio.Event(), asyncio.Event()
         self._woken.set()
         self.reason = UNREAD
         """Why it is closed, in words for people; empty while it is open."""
-
-    @property
-    def is_open(self) -> bool:
-        """Whether executions may be claimed."""
-        return self._opened.is_set()
-
-    @property
-    def epoch(self) -> int:
-        """The life of the ledger that this process has read; 0 before it has."""
-        return self._epoch
-
-    @property
-    def high_water_id(self) -> int:
-        """The high-water id that the database holds by now: the least floor of a claim that begins now."""
-        return self._stored_high_water
 
     async def wait_open(self) -> None:
         """Returns when executions may be claimed."""
@@ -106,7 +96,7 @@ class DownstreamGate:
         """
         if service_id > self._high_water[0] and is_service_id(execution_id):
             self._high_water = (service_id, execution_id)
-            if self._opened.is_set():
+            if self.is_open:
                 self._woken.set()
 
     def note_ours(self, execution_id: int) -> None:
@@ -183,18 +173,18 @@ class DownstreamGate:
 
     async def _look_after(self) -> float | None:
         if self._sign is not None:
-            await self._store.suspect(self._epoch, self._sign)
+            await self._store.suspect(self.epoch, self._sign)
             self._sign = None
         state = await self._store.read()
         if state.suspicion is not None and self._is_ours(state):
             return await self._settle_suspicion(state, state.suspicion)
-        if (state.epoch, state.high_water_id) < (self._epoch, self._stored_high_water):
-            self.is_older_database(state.high_water_id, self._stored_high_water)
+        if (state.epoch, state.high_water_id) < (self.epoch, self.high_water_id):
+            self.is_older_database(state.high_water_id, self.high_water_id)
         if not self._has_read:
             if not await self._first_look(state):
                 return SECOND_LOOK_AFTER_S
             state = await self._store.read()
-            self._has_read, self._epoch, self._stored_high_water = True, state.epoch, 0
+            self._has_read, self.epoch, self.high_water_id = True, state.epoch, 0
         beyond = self._beyond
         if beyond > state.last_execution_id:
             await self._advance(state, beyond)
@@ -230,22 +220,22 @@ class DownstreamGate:
             self._close(reason)
             self._alarm_once(AlarmCode.DOWNSTREAM_MOVED, reason)
             return BLOCKED_POLL_S
-        if state.epoch != self._epoch:
-            self._epoch, self._high_water = state.epoch, (0, 0)
-        self._stored_high_water = state.high_water_id
+        if state.epoch != self.epoch:
+            self.epoch, self._high_water = state.epoch, (0, 0)
+        self.high_water_id = state.high_water_id
         self._open()
         return await self._raise()
 
     async def _raise(self) -> float | None:
         service_id, execution_id = self._high_water
-        if service_id <= self._stored_high_water:
+        if service_id <= self.high_water_id:
             return None
         wait_s = self._raise_at - self._clock.monotonic()
         if wait_s > 0:
             return wait_s
         self._raise_at = self._clock.monotonic() + RAISE_EVERY_S
-        if await self._store.raise_high_water(self._epoch, service_id, execution_id):
-            self._stored_high_water = service_id
+        if await self._store.raise_high_water(self.epoch, service_id, execution_id):
+            self.high_water_id = service_id
         return None
 
     async def _first_look(self, state: DownstreamState) -> bool:
@@ -382,11 +372,13 @@ class DownstreamGate:
 
     def _open(self) -> None:
         if self._sign is None:
+            self.is_open = True
             self._opened.set()
             self._alarmed.clear()
             self.reason = ""
 
     def _close(self, reason: str) -> None:
+        self.is_open = False
         self._opened.clear()
         self.reason = reason
 

@@ -2,6 +2,7 @@
 
 import math
 import re
+from functools import cached_property
 from typing import Annotated
 
 import msgspec
@@ -242,7 +243,7 @@ class SubmissionSettings(Section, frozen=True):
     ] = 604_800
 
 
-class EngineSettings(msgspec.Struct, frozen=True, kw_only=True):
+class EngineSettings(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     """All sections of the engine, and what follows from several of them."""
 
     execution_service: ExecutionServiceSettings = ExecutionServiceSettings()
@@ -251,14 +252,14 @@ class EngineSettings(msgspec.Struct, frozen=True, kw_only=True):
     circuit: CircuitSettings = CircuitSettings()
     submission: SubmissionSettings = SubmissionSettings()
 
-    @property
+    @cached_property
     def settle_ms(self) -> int:
         """`submission.settle_time_ms`, or twice the read time-out where it is not set."""
         if self.submission.settle_time_ms is not None:
             return self.submission.settle_time_ms
         return 2 * self.execution_service.read_timeout_ms
 
-    @property
+    @cached_property
     def effective_circuit(self) -> CircuitSettings:
         """The circuit's settings with `slow_call_ms`: half the read time-out where it is not set."""
         if self.circuit.slow_call_ms is not None:
@@ -266,27 +267,27 @@ class EngineSettings(msgspec.Struct, frozen=True, kw_only=True):
         slow_call_ms = max(1, self.execution_service.read_timeout_ms // 2)
         return msgspec.structs.replace(self.circuit, slow_call_ms=slow_call_ms)
 
-    @property
+    @cached_property
     def call_ms(self) -> int:
         """The longest that one call may last, connecting included."""
         return self.execution_service.connect_timeout_ms + self.execution_service.effective_total_timeout_ms
 
-    @property
+    @cached_property
     def lease_ms(self) -> int:
         """Duration of an attempt's lease: no byte may leave after it."""
         return self.call_ms + self.submission.lease_margin_ms
 
-    @property
+    @cached_property
     def write_ms(self) -> int:
         """How long after the start of the claim the first byte may leave."""
         return self.lease_ms - self.call_ms
 
-    @property
+    @cached_property
     def give_up_after_ms(self) -> int:
         """The time budget of an execution."""
         return round(self.retry.give_up_after_s * 1000)
 
-    @property
+    @cached_property
     def window(self) -> int:
         """Maximum number of executions one caller has in progress: bounds its memory."""
         return WINDOW_BATCHES * self.batch.max_concurrent * self.batch.effective_size

@@ -4,25 +4,49 @@ Listeners are called on the loop right after the fact and must be quick. An erro
 counted; it never affects a submission.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Sequence
+from contextvars import ContextVar
+from itertools import chain
+from typing import NamedTuple
 
 import msgspec
 import structlog
 
 from trade_service.submission.circuit import CircuitState
-from trade_service.submission.model import AttemptId, ItemOutcome, ReplyKind
+from trade_service.submission.model import AttemptId, ClaimedExecution, ItemOutcome, OpenItem, ReplyKind
 
 _log = structlog.get_logger(__name__)
 MAX_ALARMS_KEPT = 10_000
 
 
-class RetriedExecution(msgspec.Struct, frozen=True, gc=False):
-    """An execution that was accepted, though not by its first attempt."""
+ORIGIN: ContextVar[str | None] = ContextVar("origin", default=None)
+"""The traceparent (W3C) of the present request; None without tracing."""
+REQUEST_ID: ContextVar[str | None] = ContextVar("request_id", default=None)
+"""The id of the present request; None outside of requests."""
+SUBMISSION_ID: ContextVar[str | None] = ContextVar("submission_id", default=None)
+"""The bulk submission that the present request belongs to, if any."""
+MAX_ORIGINS = 16
+"""How many requests a batch names at most."""
 
-    execution_id: int
-    attempts: int
-    budget_left_s: float
-    """What was left of its time budget at its last claim."""
+
+class Origins(NamedTuple):
+    """The distinct requests that a batch was collected from, for traces and logs; at most MAX_ORIGINS of each."""
+
+    traces: tuple[str, ...] = ()
+    request_ids: tuple[str, ...] = ()
+    submission_ids: tuple[str, ...] = ()
+
+    @classmethod
+    def now(cls) -> "Origins":
+        """The present request."""
+        present = [variable.get() for variable in (ORIGIN, REQUEST_ID, SUBMISSION_ID)]
+        return cls(*[() if value is None else (value,) for value in present])
+
+    @classmethod
+    def merged(cls, origins: Iterable["Origins"]) -> "Origins":
+        """Several together."""
+        columns = zip(*origins, strict=True)
+        return cls(*[tuple(dict.fromkeys(chain.from_iterable(c)))[:MAX_ORIGINS] for c in columns])
 
 
 class BatchBegunEvent(msgspec.Struct, frozen=True):
@@ -64,7 +88,6 @@ class BatchSubmissionEvent(msgspec.Struct, frozen=True):
     """Of the requests it was collected from, the first few; none if recovery sent it."""
     submission_ids: tuple[str, ...] = ()
     """Of the bulk submissions they belong to, the first few."""
-    retried: tuple[RetriedExecution, ...] = ()
 
 
 class LookUpEvent(msgspec.Struct, frozen=True):
@@ -78,8 +101,6 @@ class LookUpEvent(msgspec.Struct, frozen=True):
     pages: int
     problem: str
     """Why the pass was not complete; empty if it was."""
-    recovered: Mapping[AttemptId, tuple[RetriedExecution, ...]] = {}
-    """The executions that were found accepted, by attempt."""
 
 
 class AlarmEvent(msgspec.Struct, frozen=True):
@@ -101,6 +122,24 @@ class RecoveredEvent(msgspec.Struct, frozen=True):
     """Of the execution that took most."""
     since_first_s: float
     """The longest time from an execution's first claim to its acceptance."""
+
+    @classmethod
+    def of(
+        cls,
+        attempt_id: AttemptId,
+        how: str,
+        executions: Sequence[ClaimedExecution | OpenItem],
+        calls: int,
+        budget_s: float,
+    ) -> "RecoveredEvent":
+        """`calls`: made in a row for all of them; `budget_s`: the whole time budget of an execution."""
+        return cls(
+            attempt_id,
+            how,
+            tuple(one.execution_id for one in executions),
+            max(calls, *(one.attempts_spent for one in executions)),
+            max(0.0, budget_s - min(one.budget_left_s for one in executions)),
+        )
 
 
 class ExhaustedEvent(msgspec.Struct, frozen=True):
@@ -187,29 +226,3 @@ class AlarmsOnce:
             self._emitted.clear()
         self._emitted.add(key)
         self._events.emit(alarm)
-
-
-class RecoveredListener:
-    """Emits a RecoveredEvent for the retried and the reconciled executions of other events."""
-
-    def __init__(self, events: EventBus, give_up_after_ms: int) -> None:
-        """`give_up_after_ms`: the whole time budget of an execution, from which its age follows."""
-        self._events = events
-        self._budget_s = give_up_after_ms / 1000
-
-    def __call__(self, event: SubmissionEvent) -> None:
-        if isinstance(event, BatchSubmissionEvent) and event.retried:
-            self._emit(event.attempt_id, "retry", event.retried)
-        elif isinstance(event, LookUpEvent):
-            for attempt_id, found in event.recovered.items():
-                self._emit(attempt_id, "look_up", found)
-
-    def _emit(self, attempt_id: AttemptId, how: str, executions: tuple[RetriedExecution, ...]) -> None:
-        event = RecoveredEvent(
-            attempt_id=attempt_id,
-            how=how,
-            execution_ids=tuple(one.execution_id for one in executions),
-            attempts=max(one.attempts for one in executions),
-            since_first_s=max(0.0, self._budget_s - min(one.budget_left_s for one in executions)),
-        )
-        self._events.emit(event)

@@ -1,16 +1,18 @@
 """Reconciliation: settles unknown outcomes by reading the Execution Service's listing."""
 
 import asyncio
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 import msgspec
 import structlog
 
+from trade_service.domain.errors import shorten
 from trade_service.domain.executions import SubmissionState
-from trade_service.submission.absence import Circumstances, absent_outcome, next_batch_size
+from trade_service.domain.fields import MAX_SERVICE_ID
 from trade_service.submission.admission import Admission
-from trade_service.submission.codes import OutcomeCode
+from trade_service.submission.clock import AlarmClock, ObservationClock
+from trade_service.submission.codes import AlarmCode, OutcomeCode
 from trade_service.submission.downstream import DownstreamState
 from trade_service.submission.downstream_gate import DownstreamGate
 from trade_service.submission.downstream_scan import (
@@ -19,10 +21,16 @@ from trade_service.submission.downstream_scan import (
     matches,
     scan_downstream,
     sign_of_another_ledger,
+    why_doubtful,
 )
-from trade_service.submission.engine_settings import SubmissionSettings
-from trade_service.submission.events import AlarmsOnce, EventBus, RetriedExecution
-from trade_service.submission.failure_handler import ExecutionFailureHandler
+from trade_service.submission.engine_settings import EngineSettings
+from trade_service.submission.events import AlarmEvent, AlarmsOnce, EventBus, LookUpEvent, RecoveredEvent
+from trade_service.submission.failure_handler import (
+    Circumstances,
+    ExecutionFailureHandler,
+    absent_outcome,
+    next_batch_size,
+)
 from trade_service.submission.model import (
     AttemptClosing,
     AttemptId,
@@ -31,16 +39,7 @@ from trade_service.submission.model import (
     OpenItem,
     ReplyKind,
 )
-from trade_service.submission.observation_clock import ObservationClock
 from trade_service.submission.ports import Clock, DownstreamStore, Listings, StoreUnavailable, SubmissionStore
-from trade_service.submission.reconciliation_alarms import (
-    accepted_twice,
-    doubtful_row,
-    impossible_ids,
-    ledger_began_anew,
-    reconciled,
-    requeued_though_accepted,
-)
 from trade_service.submission.waiters import Waiters, publish_outcomes
 
 _log = structlog.get_logger(__name__)
@@ -63,10 +62,9 @@ class Reconciliation:
         admission: Admission,
         gate: DownstreamGate,
         observation: ObservationClock,
-        due_in: Callable[[int], None],
-        settings: SubmissionSettings,
+        recovery_due: AlarmClock,
+        settings: EngineSettings,
     ) -> None:
-        """`due_in`: called with the milliseconds until an attempt needs recovery again."""
         self._store = store
         self._downstream = downstream
         self._listings = listings
@@ -77,8 +75,9 @@ class Reconciliation:
         self._admission = admission
         self._gate = gate
         self._observation = observation
-        self._due_in = due_in
-        self._settings = settings
+        self._recovery_due = recovery_due
+        self._settings = settings.submission
+        self._budget_s = settings.give_up_after_ms / 1000
         self._alarms = AlarmsOnce(events)
         self._waiting: dict[AttemptId, DueAttempt] = {}
         self._wanted = asyncio.Event()
@@ -123,7 +122,7 @@ class Reconciliation:
             self._listings, wanted, low_water_id, self._settings.look_up_max_pages, anchors
         )
         if seen.impossible:
-            self._alarms.emit(impossible_ids(seen.impossible, seen.spoiled))
+            self._alarms.emit(_impossible_ids(seen.impossible, seen.spoiled))
         proves = self._is_beyond_doubt(state, seen, anchors)
         closings = {
             a.attempt_id: self._conclude(
@@ -131,14 +130,12 @@ class Reconciliation:
             )
             for a in attempts
         }
-        recovered = {}
+        recorded = []
         for attempt in attempts:
-            closing = closings[attempt.attempt_id]
             with contained(attempt.attempt_id):
-                await self.record(closing)
-                recovered[attempt.attempt_id] = _recovered(attempt, closing)
-        found = {attempt_id: executions for attempt_id, executions in recovered.items() if executions}
-        self._events.emit(reconciled(seen, tuple(closings.values()), len(wanted), found))
+                await self.record(closings[attempt.attempt_id])
+                recorded.append(attempt)
+        self._publish(seen, len(wanted), list(closings.values()), recorded)
 
     async def record(self, closing: AttemptClosing) -> None:
         """Records and publishes outcomes, and has the attempt looked at again when it is due."""
@@ -147,7 +144,34 @@ class Reconciliation:
         if closing.next_action_in_ms is None:
             self._observation.forget(closing.attempt_id)
         else:
-            self._due_in(closing.next_action_in_ms)
+            self._recovery_due.set_in(closing.next_action_in_ms)
+
+    def _publish(
+        self,
+        seen: DownstreamScan,
+        wanted: int,
+        closings: Sequence[AttemptClosing],
+        recorded: Sequence[DueAttempt],
+    ) -> None:
+        """Emits the events of a pass. A requeue and an adoption recover nothing."""
+        outcomes = [outcome for closing in closings for outcome in closing.outcomes]
+        found = {outcome.execution_id for outcome in outcomes if outcome.state is SubmissionState.ACCEPTED}
+        self._events.emit(
+            LookUpEvent(
+                attempts=len(closings),
+                wanted=wanted,
+                found=len(found),
+                absent=len(outcomes) - len(found),
+                still_unknown=wanted - len(outcomes),
+                pages=seen.pages,
+                problem=seen.problem,
+            )
+        )
+        for attempt in recorded:
+            items = [item for item in _to_reconcile(attempt) if item.execution_id in found]
+            if items and not attempt.requeued and not attempt.adopted:
+                event = RecoveredEvent.of(attempt.attempt_id, "look_up", items, attempt.calls, self._budget_s)
+                self._events.emit(event)
 
     def _is_settled(self, attempt: DueAttempt) -> bool:
         """Whether absence in a pass that begins now is conclusive, by the database's clock and by our own."""
@@ -184,7 +208,7 @@ class Reconciliation:
         reset = attempt.epoch < state.epoch
         found = matches(seen, items, attempt.low_water_id)
         if reset and any(not found.get(item.execution_id) for item in items):
-            self._alarms.emit(ledger_began_anew(attempt, seen.newest_id, items))
+            self._alarms.emit(_ledger_began_anew(attempt, seen.newest_id, items))
         absent_counts = (
             settled and not reset and not seen.problem and seen.is_complete_to(attempt.low_water_id)
         )
@@ -206,14 +230,14 @@ class Reconciliation:
         )
 
     def _circumstances(self, attempt: DueAttempt) -> Circumstances:
-        message = self._admission.deferred_message if self._admission.is_refused else None
+        message = self._admission.deferred_message if self._admission.breaker.refused else None
         return Circumstances(self._admission.is_outage(self._observation.claimed_at(attempt)), message)
 
     def _found(self, attempt: DueAttempt, item: OpenItem, ids: Sequence[int]) -> ItemOutcome:
         if len(ids) > 1:
-            self._events.emit(accepted_twice(item, ids))
+            self._events.emit(_accepted_twice(item, ids))
         if attempt.requeued:
-            self._events.emit(requeued_though_accepted(item, ids[0]))
+            self._events.emit(_requeued_though_accepted(item, ids[0]))
         message = f"found by look-up as {ids[0]}"
         code = OutcomeCode.FOUND_BY_LOOK_UP
         return ItemOutcome(item.execution_id, SubmissionState.ACCEPTED, code, message, ids[0])
@@ -222,7 +246,7 @@ class Reconciliation:
         row_id = doubtful(seen, item, attempt.low_water_id)
         if row_id is None:
             return False
-        self._alarms.emit(doubtful_row(item, row_id, seen))
+        self._alarms.emit(_doubtful_row(item, row_id, seen))
         return True
 
     def _next_ms(
@@ -265,17 +289,59 @@ def contained(attempt_id: AttemptId) -> Iterator[None]:
         _log.exception("attempt_not_driven_on", attempt_id=attempt_id)
 
 
-def _recovered(attempt: DueAttempt, closing: AttemptClosing) -> tuple[RetriedExecution, ...]:
-    """The executions that were found accepted; a requeue and an adoption recover nothing."""
-    if attempt.requeued or attempt.adopted:
-        return ()
-    accepted = {o.execution_id for o in closing.outcomes if o.state is SubmissionState.ACCEPTED}
-    return tuple(
-        RetriedExecution(item.execution_id, max(attempt.calls, item.attempts_spent), item.budget_left_s)
-        for item in _to_reconcile(attempt)
-        if item.execution_id in accepted
-    )
-
-
 def _to_reconcile(attempt: DueAttempt) -> list[OpenItem]:
     return [item for item in attempt.items if item.state in _TO_RECONCILE]
+
+
+_MAX_NAMED = 1000
+
+
+def _impossible_ids(rows: Mapping[int, int | None], unclear: Iterable[int]) -> AlarmEvent:
+    """The alarm of rows with ids that none can have, with the executions that they name; `unclear`: of those
+    the ones that are looked for."""
+    named = ", ".join(
+        f"{row_id} (execution {'none' if ours is None else ours})" for row_id, ours in rows.items()
+    )
+    message = (
+        f"the Execution Service's books hold ids outside 1 to {MAX_SERVICE_ID}: {shorten(named, _MAX_NAMED)}; "
+        "these rows count for nothing, and what they name stays unknown where it is not found under another id"
+    )
+    return AlarmEvent(AlarmCode.DOWNSTREAM_ID_IMPOSSIBLE, message, tuple(unclear))
+
+
+def _accepted_twice(item: OpenItem, ids: Sequence[int]) -> AlarmEvent:
+    """The alarm of an execution that the ledger holds under several ids."""
+    message = (
+        f"execution {item.execution_id} was accepted {len(ids)} times, as {list(ids)}: cancel all but the first "
+        "at the Execution Service"
+    )
+    return AlarmEvent(AlarmCode.ACCEPTED_TWICE, message, (item.execution_id,))
+
+
+def _requeued_though_accepted(item: OpenItem, service_id: int) -> AlarmEvent:
+    """The alarm of a requeued execution that the ledger held before."""
+    message = (
+        f"execution {item.execution_id} was requeued, and the Execution Service had it as {service_id} all along: "
+        "nothing was sent again; check its order and whatever took its place"
+    )
+    return AlarmEvent(AlarmCode.ACCEPTED_LATE, message, (item.execution_id,))
+
+
+def _doubtful_row(item: OpenItem, row_id: int, seen: DownstreamScan) -> AlarmEvent:
+    """The alarm of a row that may or may not be an execution of ours."""
+    message = (
+        f"execution {row_id} of the Execution Service bears the id of execution {item.execution_id}, which is "
+        f"unknown, but {why_doubtful(seen, item.execution_id)}: nothing is concluded; resolve this execution by "
+        "hand"
+    )
+    return AlarmEvent(AlarmCode.LOOK_UP_DOUBTFUL, message, (item.execution_id,))
+
+
+def _ledger_began_anew(attempt: DueAttempt, newest_id: int, items: Sequence[OpenItem]) -> AlarmEvent:
+    """The alarm of executions of an older epoch that a look-up did not find."""
+    message = (
+        f"the Execution Service's ledger began anew after attempt {attempt.attempt_id}, before which "
+        f"{attempt.low_water_id} was known (newest now: {newest_id}): absence proves nothing for these "
+        "executions, resolve them by hand"
+    )
+    return AlarmEvent(AlarmCode.DOWNSTREAM_RESET, message, tuple(item.execution_id for item in items))

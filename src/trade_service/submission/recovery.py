@@ -11,15 +11,14 @@ from contextlib import suppress
 import structlog
 
 from trade_service.domain.executions import SubmissionState
-from trade_service.submission.absence import overdue_outcomes
 from trade_service.submission.admission import Admission
-from trade_service.submission.alarm_clock import AlarmClock
+from trade_service.submission.clock import AlarmClock, ObservationClock
 from trade_service.submission.downstream_gate import DownstreamGate
 from trade_service.submission.engine_settings import EngineSettings
-from trade_service.submission.events import EventBus, RecoveredListener
-from trade_service.submission.failure_handler import ExecutionFailureHandler
+from trade_service.submission.events import EventBus
+from trade_service.submission.failure_handler import ExecutionFailureHandler, overdue_outcomes
+from trade_service.submission.intake import Work, WorkQueue
 from trade_service.submission.model import DueAttempt, ExecutionSubmitResult, OpenItem
-from trade_service.submission.observation_clock import ObservationClock
 from trade_service.submission.ports import Clock, DownstreamStore, Listings, StoreUnavailable, SubmissionStore
 from trade_service.submission.reconciliation import (
     Reconciliation,
@@ -27,7 +26,6 @@ from trade_service.submission.reconciliation import (
     reconciled_closing,
 )
 from trade_service.submission.waiters import Waiters
-from trade_service.submission.work_queue import Work, WorkQueue
 
 _log = structlog.get_logger(__name__)
 
@@ -58,6 +56,7 @@ class Recovery:
         admission: Admission,
         gate: DownstreamGate,
         downstream: DownstreamStore,
+        recovery_due: AlarmClock,
         owner: str,
         settings: EngineSettings,
     ) -> None:
@@ -70,7 +69,7 @@ class Recovery:
         self._settings = settings.submission
         self._batch_size = settings.batch.effective_size
         self._observation = ObservationClock(clock)
-        self._alarm_clock = AlarmClock(clock)
+        self._recovery_due = recovery_due
         self.reconciliation = Reconciliation(
             store,
             downstream,
@@ -82,14 +81,9 @@ class Recovery:
             admission,
             gate,
             self._observation,
-            self.due_in,
-            settings.submission,
+            recovery_due,
+            settings,
         )
-        events.subscribe(RecoveredListener(events, settings.give_up_after_ms))
-
-    def due_in(self, delay_ms: int) -> None:
-        """Wakes the loop in `delay_ms`, if its next poll is later."""
-        self._alarm_clock.set_in(delay_ms)
 
     async def run(self) -> None:
         """Advances and reconciles attempts until cancelled; waits for a database that does not answer."""
@@ -118,14 +112,14 @@ class Recovery:
 
     async def _step_forever(self) -> None:
         while True:
-            await self._alarm_clock.wait(self._settings.recovery_poll_ms / 1000)
+            await self._recovery_due.wait(self._settings.recovery_poll_ms / 1000)
             try:
                 taken = await self.step()
             except StoreUnavailable as error:
                 _log.warning("recovery_waits_for_database", error=str(error))
                 continue
             if taken == self._settings.recovery_batch_limit:
-                self.due_in(0)
+                self._recovery_due.set_in(0)
 
     async def _advance(self, attempt: DueAttempt, held_until: float) -> None:
         if not attempt.items:
@@ -134,7 +128,7 @@ class Recovery:
             return
         resend = [item for item in attempt.items if item.state in _RESENDABLE]
         overdue = [i for i in resend if i.budget_left_s <= 0 and i.state is SubmissionState.RETRY]
-        overdue = [] if self._admission.is_refused else overdue
+        overdue = [] if self._admission.breaker.refused else overdue
         if overdue:
             await self._exhaust(attempt, overdue)
         is_reconciled = self.reconciliation.want(attempt)
@@ -151,11 +145,11 @@ class Recovery:
         )
         if wait_ms is not None:
             self._waiters.settle(self._deferred(item) for item in items)
-            if self._admission.is_refused:
+            if self._admission.breaker.refused:
                 await self._store.pause_budgets(attempt.attempt_id)
             if not is_reconciled:
                 await self._store.postpone(attempt.attempt_id, wait_ms)
-                self.due_in(wait_ms)
+                self._recovery_due.set_in(wait_ms)
             return
         size = min(attempt.next_batch_size or self._batch_size, self._batch_size)
         with suppress(TimeoutError):

@@ -3,15 +3,18 @@
 A batch costs two database round trips and one HTTP call, and no call is made inside a transaction.
 """
 
+import asyncio
 from collections import Counter
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence, Set
 
 import msgspec
 import structlog
 
-from trade_service.domain.executions import FINAL, SubmissionState
-from trade_service.submission.admission import Admission, CallPermit
+from trade_service.domain.executions import SubmissionState
+from trade_service.submission.admission import Admission
 from trade_service.submission.batch_processor import ExecutionBatchProcessor
+from trade_service.submission.circuit import Permit
+from trade_service.submission.clock import AlarmClock
 from trade_service.submission.codes import OutcomeCode
 from trade_service.submission.downstream import answer_suspicion
 from trade_service.submission.downstream_gate import DownstreamGate
@@ -20,10 +23,11 @@ from trade_service.submission.events import (
     BatchBegunEvent,
     BatchSubmissionEvent,
     EventBus,
-    RetriedExecution,
+    Origins,
+    RecoveredEvent,
 )
 from trade_service.submission.failure_handler import ExecutionFailureHandler, Hold
-from trade_service.submission.intake import Intake
+from trade_service.submission.intake import Intake, Work, WorkQueue
 from trade_service.submission.messages import BatchExecutionRequest
 from trade_service.submission.model import (
     AttemptClosing,
@@ -38,10 +42,8 @@ from trade_service.submission.model import (
     Recorded,
     ReplyKind,
 )
-from trade_service.submission.origin import Origin, Origins
 from trade_service.submission.ports import Clock, ExecutionGateway, StoreUnavailable, SubmissionStore
-from trade_service.submission.waiters import Waiters, publish_outcomes
-from trade_service.submission.work_queue import Work, WorkQueue
+from trade_service.submission.waiters import Waiter, Waiters, publish_outcomes
 
 _log = structlog.get_logger(__name__)
 
@@ -56,11 +58,13 @@ ClaimNew = Callable[[NewAttempt], Awaitable[Claim | None]]
 
 
 class Batch(msgspec.Struct):
-    """One batch on its way through the pipeline; times by the boot clock."""
+    """One batch on its way through the pipeline; times by the monotonic clock."""
 
     work: Work
     attempt: NewAttempt
-    permit: CallPermit
+    permit: Permit | None
+    least_low_water_id: int
+    """Known before the claim: a claim with a lower one means that the database is older than it was."""
     began: float
     """Before the claim: the deadline for the first byte counts from here."""
     claimed_at: float = 0.0
@@ -92,6 +96,7 @@ class BulkExecutionSubmissionService:
         admission: Admission,
         gate: DownstreamGate,
         intake: Intake,
+        recovery_due: AlarmClock,
         owner: str,
         settings: EngineSettings,
     ) -> None:
@@ -106,10 +111,9 @@ class BulkExecutionSubmissionService:
         self._admission = admission
         self._gate = gate
         self._intake = intake
+        self._recovery_due = recovery_due
         self._owner = owner
         self._settings = settings
-        self.on_open: Callable[[int], None] = lambda _delay_ms: None
-        """Called when an attempt stays open, with the milliseconds until it is due."""
 
     async def submit_executions_bulk(
         self, execution_ids: Sequence[int], wait_s: float | None = None
@@ -133,32 +137,39 @@ class BulkExecutionSubmissionService:
         no answer; lease and reconciliation then settle what is unsettled.
         """
         with self._admission.permit() as permit:
-            work = self._alone(work) if permit.is_probe else work
+            if permit is not None and permit.is_probe:
+                work = self._alone(work)
             batch = self._begin(work, len(work.execution_ids), permit)
-            if not await self._claim(batch):
-                return None
-            return await self._process_claimed(batch)
+            return await self._process_claimed(batch, await self._claim(batch))
 
-    async def process_new(self, size: int, write_and_claim: ClaimNew) -> None:
-        """The same for executions that `write_and_claim` writes as claimed, unless it writes none.
+    async def process_new(
+        self, size: int, write_and_claim: ClaimNew, claimed: "asyncio.Future[Waiter | None]"
+    ) -> None:
+        """The same for executions that `write_and_claim` writes as claimed; `claimed` gets their waiter.
 
-        Does nothing unless calls are allowed. Raises what `write_and_claim` raises; nothing is sent then,
-        although its commit may have happened: lease and reconciliation settle that.
+        It gets None if nothing was written or no call is allowed, and otherwise what `write_and_claim` raises;
+        nothing is sent then, although its commit may have happened: lease and reconciliation settle that.
         """
-        with self._admission.permit() as permit:
-            if not permit.is_granted or permit.is_probe:
-                return
-            batch = self._begin(Work((), origins=Origins.of([Origin.now()])), size, permit)
-            least_low_water_id = self._gate.high_water_id
-            claim = await write_and_claim(batch.attempt)
-            if claim is None or claim.low_water_id is None or not claim.items:
-                return
-            ids = tuple(item.execution_id for item in claim.items)
-            batch.work = msgspec.structs.replace(batch.work, execution_ids=ids)
-            if self._accept_claim(batch, claim.items, claim.low_water_id, least_low_water_id):
-                await self._process_claimed(batch)
+        try:
+            with self._admission.permit() as permit:
+                if permit is None or permit.is_probe:
+                    return
+                batch = self._begin(Work((), origins=Origins.now()), size, permit)
+                claim = await self._claim_new(batch.attempt, write_and_claim, claimed)
+                if claim is not None:
+                    await self._process_claimed(batch, claim)
+        finally:
+            if not claimed.done():
+                claimed.set_result(None)
 
-    async def _process_claimed(self, batch: Batch) -> BatchSubmissionEvent:
+    async def _process_claimed(self, batch: Batch, claim: Claim) -> BatchSubmissionEvent | None:
+        """The rest of the way for what was claimed, unless the database turns out to be an older one."""
+        if not claim.items or claim.low_water_id is None:
+            return None
+        if self._gate.is_older_database(claim.low_water_id, batch.least_low_water_id):
+            return None
+        batch.claimed_at, batch.low_water_id = self._clock.monotonic(), claim.low_water_id
+        batch.request, batch.sent, batch.unsendable = self._processor.build_batch_request(claim.items)
         reply = await self._send(batch)
         closing = self._interpret(batch, reply)
         recorded = await self._record(batch, closing)
@@ -171,10 +182,9 @@ class BulkExecutionSubmissionService:
             self._queue.accept(msgspec.structs.replace(work, execution_ids=tuple(rest)))
         return msgspec.structs.replace(work, execution_ids=(first,))
 
-    def _begin(self, work: Work, size: int, permit: CallPermit) -> Batch:
+    def _begin(self, work: Work, size: int, permit: Permit | None) -> Batch:
         """Only an execution that is sent alone, and not as a probe, spends of its budget."""
         settings = self._settings
-        is_call = permit.is_granted and not permit.is_probe
         began = self._clock.monotonic()
         attempt = NewAttempt(
             attempt_id=self._clock.new_attempt_id(),
@@ -184,72 +194,77 @@ class BulkExecutionSubmissionService:
             epoch=self._gate.epoch,
             give_up_after_ms=settings.give_up_after_ms,
             retry_count=work.retry_count,
-            counted=is_call and size == 1,
+            counted=size == 1 and permit is not None and not permit.is_probe,
         )
-        batch = Batch(work, attempt, permit, began)
         self._events.emit(BatchBegunEvent(attempt.attempt_id, size, work.origins.traces))
-        return batch
+        return Batch(work, attempt, permit, self._gate.high_water_id, began)
 
-    async def _claim(self, batch: Batch) -> bool:
-        """Makes the attempt durable and the owner of its executions; whether there is anything to send."""
+    async def _claim(self, batch: Batch) -> Claim:
+        """Makes the attempt durable and the owner of its executions."""
         work = batch.work
         claimable = CLAIMABLE_RECOVERED if work.recovered else CLAIMABLE_FRESH
-        least_low_water_id = self._gate.high_water_id
         claim = await self._store.claim(batch.attempt, work.execution_ids, claimable)
         if claim.low_water_id is None:
             self._gate.note_refused()
             if not work.recovered:
                 self._queue.accept(work)
-            return False
-        await self._settle_not_claimed(claim.not_claimed, deferred=not batch.permit.was_granted)
-        return bool(claim.items) and self._accept_claim(
-            batch, claim.items, claim.low_water_id, least_low_water_id
-        )
+        elif claim.not_claimed:
+            await self._settle_not_claimed(claim.not_claimed, deferred=batch.permit is None)
+        return claim
 
-    def _accept_claim(
-        self, batch: Batch, items: Sequence[ClaimedExecution], low_water_id: int, least_low_water_id: int
-    ) -> bool:
-        """Prepares what was claimed for sending, unless the database turns out to be an older one."""
-        if self._gate.is_older_database(low_water_id, least_low_water_id):
-            return False
-        batch.claimed_at, batch.low_water_id = self._clock.monotonic(), low_water_id
-        batch.request, batch.sent, batch.unsendable = self._processor.build_batch_request(items)
-        return True
+    async def _claim_new(
+        self, attempt: NewAttempt, write_and_claim: ClaimNew, claimed: "asyncio.Future[Waiter | None]"
+    ) -> Claim | None:
+        """Registers the waiter before anything else can happen to the executions."""
+        try:
+            claim = await write_and_claim(attempt)
+        except BaseException as error:
+            # Whether it was written is not known: the caller must not write it again.
+            if not claimed.done():
+                is_error = isinstance(error, Exception)
+                claimed.set_exception(error if is_error else StoreUnavailable("stopped while writing"))
+            raise
+        if claim is not None and not claimed.done():
+            waiter = Waiter()
+            self._waiters.join(waiter, (item.execution_id for item in claim.items))
+            claimed.set_result(waiter)
+        return claim
 
     async def _send(self, batch: Batch) -> GatewayReply | None:
         """The reply to the one call of the batch; None if the circuit defers it."""
         if not batch.sent:
             return _NOTHING_TO_SEND
-        if not batch.permit.is_granted:
+        if batch.permit is None or not self._admission.breaker.holds(batch.permit):
             return None
         attempt, called_at = batch.attempt, self._clock.monotonic()
         write_before = batch.began + self._settings.write_ms / 1000
         reply = await self._gateway.submit_batch(batch.request, attempt.attempt_id, write_before)
         is_repeat = attempt.counted and batch.sent[0].attempts_spent > 1
-        batch.permit.note(reply, called_at, is_repeat=is_repeat)
+        self._admission.note(batch.permit, reply, called_at, is_repeat=is_repeat)
         return reply
 
     def _interpret(self, batch: Batch, reply: GatewayReply | None) -> AttemptClosing:
         """The outcome of every execution of the batch, and what is to be recorded."""
         if reply is None:
             admission = self._admission
-            reason, wait_ms = admission.state.reason, admission.deferred_ms()
-            hold = Hold(reason, wait_ms, admission.deferred_message, admission.is_refused)
+            breaker, wait_ms = admission.breaker, admission.deferred_ms()
+            hold = Hold(breaker.reason, wait_ms, admission.deferred_message, breaker.refused)
             return self._handler.close_unsent(batch.attempt, hold, batch.sent, batch.unsendable)
         outcomes: Sequence[ItemOutcome] = ()
         if reply.response is not None and reply.kind is ReplyKind.ANSWERED:
             outcomes = self._processor.process_response(batch.sent, reply.response, reply.http_status or 0)
-            self._compare_counts(reply, outcomes)
+            accepted = len(outcomes) - len(self._processor.extract_failed_executions(outcomes))
+            if reply.response.successful not in (None, accepted):
+                # The envelope's counts decide nothing.
+                _log.warning(
+                    "counts_disagree",
+                    said=reply.response.successful,
+                    read=accepted,
+                    http_status=reply.http_status,
+                )
         return self._handler.close_reply(
             batch.attempt, reply, batch.sent, outcomes, batch.unsendable, self._clock.random
         )
-
-    def _compare_counts(self, reply: GatewayReply, outcomes: Sequence[ItemOutcome]) -> None:
-        """The envelope's counts decide nothing; a difference is only logged."""
-        accepted = len(outcomes) - len(self._processor.extract_failed_executions(outcomes))
-        stated = reply.response.successful if reply.response is not None else None
-        if stated is not None and stated != accepted:
-            _log.warning("counts_disagree", said=stated, read=accepted, http_status=reply.http_status)
 
     async def _record(self, batch: Batch, closing: AttemptClosing) -> tuple[Recorded, ...]:
         batch.record_began = self._clock.monotonic()
@@ -270,11 +285,26 @@ class BulkExecutionSubmissionService:
         """Settles waiters, wakes recovery, checks the ids, and emits the events of the batch."""
         publish_outcomes(self._waiters, self._events, closing, recorded)
         if closing.next_action_in_ms is not None:
-            self.on_open(closing.next_action_in_ms)
+            self._recovery_due.set_in(closing.next_action_in_ms)
         self._check_ids(batch.low_water_id, closing)
-        event = _event(batch, closing, self._clock.monotonic())
+        failures = self._processor.extract_failed_executions(closing.outcomes)
+        event = _event(batch, closing, failures, self._clock.monotonic())
         self._events.emit(event)
+        if batch.work.recovered:
+            self._publish_recovered(batch, {outcome.execution_id for outcome in failures})
         return event
+
+    def _publish_recovered(self, batch: Batch, failed: Set[int]) -> None:
+        """Those of a recovered batch that are accepted now and had been tried before."""
+        calls = batch.work.retry_count + 1
+        again = [
+            item
+            for item in batch.sent
+            if item.execution_id not in failed and max(calls, item.attempts_spent) > 1
+        ]
+        if again:
+            budget_s = self._settings.give_up_after_ms / 1000
+            self._events.emit(RecoveredEvent.of(batch.attempt.attempt_id, "retry", again, calls, budget_s))
 
     def _check_ids(self, low_water_id: int, closing: AttemptClosing) -> None:
         """New ids must be above what was known before the call, or the ledger is another one."""
@@ -317,9 +347,11 @@ _NOTHING_TO_SEND = GatewayReply(
 )
 
 
-def _event(batch: Batch, closing: AttemptClosing, now: float) -> BatchSubmissionEvent:
-    ok, work = OutcomeCode.OK.value, batch.work
-    counts = Counter([outcome.state for outcome in closing.outcomes])
+def _event(
+    batch: Batch, closing: AttemptClosing, failures: tuple[ItemOutcome, ...], now: float
+) -> BatchSubmissionEvent:
+    work = batch.work
+    counts = Counter([outcome.state for outcome in failures])
     return BatchSubmissionEvent(
         attempt_id=closing.attempt_id,
         size=len(closing.outcomes),
@@ -327,7 +359,7 @@ def _event(batch: Batch, closing: AttemptClosing, now: float) -> BatchSubmission
         code=closing.code,
         message=closing.message,
         http_status=closing.http_status,
-        accepted=counts[SubmissionState.ACCEPTED],
+        accepted=len(closing.outcomes) - len(failures),
         rejected=counts[SubmissionState.REJECTED],
         retrying=counts[SubmissionState.RETRY],
         unknown=counts[SubmissionState.UNKNOWN],
@@ -340,17 +372,5 @@ def _event(batch: Batch, closing: AttemptClosing, now: float) -> BatchSubmission
         record_ms=(now - batch.record_began) * 1000,
         request_ids=work.origins.request_ids,
         submission_ids=work.origins.submission_ids,
-        failures=tuple(o for o in closing.outcomes if o.state not in FINAL or o.code != ok),
-        retried=_retried(batch, closing) if work.recovered else (),
-    )
-
-
-def _retried(batch: Batch, closing: AttemptClosing) -> tuple[RetriedExecution, ...]:
-    """Those of a recovered batch that are accepted now and had been tried before."""
-    accepted = {o.execution_id for o in closing.outcomes if o.state is SubmissionState.ACCEPTED}
-    calls = batch.work.retry_count + 1
-    return tuple(
-        RetriedExecution(item.execution_id, max(calls, item.attempts_spent), item.budget_left_s)
-        for item in batch.sent
-        if item.execution_id in accepted and max(calls, item.attempts_spent) > 1
+        failures=failures,
     )

@@ -33,30 +33,20 @@ class Waiter:
         self.wait_through_open_circuit = wait_through_open_circuit
         self.open: set[int] = set()
         self.results: dict[int, ExecutionSubmitResult] = {}
-        self._changed = asyncio.Event()
-
-    def settle(self, result: ExecutionSubmitResult) -> None:
-        """Takes a result; the waiter then waits for that execution no longer."""
-        if result.execution_id in self.open:
-            self.open.discard(result.execution_id)
-            self.results[result.execution_id] = result
-            self._changed.set()
+        self.changed = asyncio.Event()
+        """Set when there is at least one result since the last `take`."""
 
     def take(self) -> dict[int, ExecutionSubmitResult]:
         """The results since the last call."""
         results, self.results = self.results, {}
-        self._changed.clear()
+        self.changed.clear()
         return results
-
-    async def changed(self) -> None:
-        """Returns when there is at least one result since the last call."""
-        await self._changed.wait()
-        self._changed.clear()
 
     async def all(self) -> None:
         """Returns when every execution has its result."""
         while self.open:
-            await self.changed()
+            await self.changed.wait()
+            self.changed.clear()
 
 
 class Waiters:
@@ -110,16 +100,20 @@ class Waiters:
             if result.status is not _PENDING:
                 if self._unsettled:
                     self._unsettled.pop(execution_id, None)
-                for waiter in self._by_execution.pop(execution_id, ()):
-                    waiter.settle(result)
-                continue
-            if deferred or result.code in _DEFERRED:
-                for waiter in self._by_execution.get(execution_id, ()):
-                    if not waiter.wait_through_open_circuit:
-                        waiter.settle(result)
+                waiters = self._by_execution.pop(execution_id, [])
+            else:
+                waiters = []
+                if deferred or result.code in _DEFERRED:
+                    waiting = self._by_execution.get(execution_id, ())
+                    waiters = [waiter for waiter in waiting if not waiter.wait_through_open_circuit]
+                    for waiter in waiters:
                         self.leave(waiter, (execution_id,))
-            if execution_id in self._by_execution:
-                self._unsettled[execution_id] = None
+                if execution_id in self._by_execution:
+                    self._unsettled[execution_id] = None
+            for waiter in waiters:
+                waiter.open.discard(execution_id)
+                waiter.results[execution_id] = result
+                waiter.changed.set()
 
     def unsettled(self, limit: int) -> list[int]:
         """Up to `limit` executions whose state should be read, since another process may settle them."""
@@ -166,7 +160,8 @@ class PendingResults:
         deadline, ids = self._deadlines[0]
         try:
             async with asyncio.timeout(max(0.0, deadline - self._clock.monotonic())):
-                await self.waiter.changed()
+                await self.waiter.changed.wait()
+                self.waiter.changed.clear()
         except TimeoutError:
             self._deadlines.popleft()
             return [i for i in ids if i in self.waiter.open]

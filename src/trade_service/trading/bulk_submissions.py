@@ -11,6 +11,7 @@ from trade_service.domain.errors import InvalidInput, TooMany
 from trade_service.domain.executions import FINAL, QUANTITY_RETURNED, SubmissionState
 from trade_service.domain.fields import Moment, is_possible_id
 from trade_service.submission.codes import OutcomeCode
+from trade_service.submission.events import SUBMISSION_ID
 from trade_service.submission.model import (
     ALREADY,
     PENDING_MESSAGE,
@@ -20,7 +21,6 @@ from trade_service.submission.model import (
     NotClaimed,
     SubmitStatus,
 )
-from trade_service.submission.origin import SUBMISSION_ID
 from trade_service.submission.ports import Clock
 from trade_service.trading.execution_use_cases import MAX_BATCH, ExecutionService
 from trade_service.trading.listing.model import Filter

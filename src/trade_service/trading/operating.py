@@ -1,6 +1,6 @@
 """OperatorService: inspect, resolve and requeue executions that did not end in acceptance."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Protocol
 
@@ -9,6 +9,7 @@ import msgspec
 from trade_service.domain.errors import NotFound
 from trade_service.domain.executions import QUANTITY_RETURNED, SubmissionState
 from trade_service.domain.fields import Moment, check_count
+from trade_service.submission.clock import AlarmClock
 from trade_service.submission.codes import AlarmCode
 from trade_service.submission.downstream_scan import scan_downstream
 from trade_service.submission.events import AlarmEvent, EventBus
@@ -180,14 +181,19 @@ class OperatorService:
     """
 
     def __init__(
-        self, store: OperatorStore, ledger: Ledger, events: EventBus, look_up_max_pages: int
+        self,
+        store: OperatorStore,
+        ledger: Ledger,
+        events: EventBus,
+        look_up_max_pages: int,
+        recovery_due: AlarmClock | None = None,
     ) -> None:
+        """`recovery_due` wakes this process's recovery, if it runs one."""
         self._store = store
         self._ledger = ledger
         self._events = events
         self._look_up_max_pages = look_up_max_pages
-        self.on_open: Callable[[int], None] = lambda _delay_ms: None
-        """Called with a delay in milliseconds when this process's recovery has work to do."""
+        self._recovery_due = recovery_due
 
     async def unknowns(self, limit: int = MAX_LISTED) -> Unknowns:
         """Unresolved executions that no sender owns, oldest first."""
@@ -226,7 +232,7 @@ class OperatorService:
         """
         check_evidence(looked.evidence, override=override)
         before = await self._store.resolve(resolution, looked.case)
-        self.on_open(0)
+        self._wake_recovery()
         if before.state in QUANTITY_RETURNED:
             message = (
                 f"execution {resolution.execution_id} was {before.state}, but {resolution.actor} reports that it "
@@ -251,5 +257,9 @@ class OperatorService:
         check_count(len(execution_ids), "executionIds", MAX_REQUEUE, "done")
         results = await self._store.requeue(execution_ids, requeue)
         if not requeue.dry_run:
-            self.on_open(0)
+            self._wake_recovery()
         return results
+
+    def _wake_recovery(self) -> None:
+        if self._recovery_due is not None:
+            self._recovery_due.set_in(0)

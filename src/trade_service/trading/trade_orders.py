@@ -12,10 +12,10 @@ from trade_service.domain.fields import check_count
 from trade_service.domain.money import checked, positive
 from trade_service.domain.orders import NewTradeOrder, Submission, TradeOrder, checked_order
 from trade_service.domain.reference import STATUS_SENT, Blotter, ReferenceData
-from trade_service.submission.direct import DirectSubmission
 from trade_service.submission.intake import Intake
 from trade_service.submission.model import AttemptId, Claim, ExecutionSubmitResult, NewAttempt, SubmitStatus
 from trade_service.submission.ports import Clock, StoreUnavailable
+from trade_service.submission.sender import DirectSubmission
 from trade_service.submission.waiters import Waiter
 from trade_service.trading.model import (
     BlotterLine,

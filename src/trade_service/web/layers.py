@@ -11,7 +11,7 @@ from litestar.enums import ScopeType
 from litestar.types import ASGIApp, HTTPScope, Message, Receive, Scope, Send
 from litestar.types.asgi_types import HTTPReceiveMessage, WebSocketReceiveMessage
 
-from trade_service.submission.origin import REQUEST_ID as REQUEST_ID_OF_WORK
+from trade_service.submission.events import REQUEST_ID as REQUEST_ID_OF_WORK
 from trade_service.web.dependencies import Metrics
 from trade_service.web.errors import OVERLOAD_RETRY_AFTER_S, HttpCode, RequestRefused
 
