@@ -12,9 +12,9 @@ from tests.support.database import TestServer
 from tests.web.live import live_alone, quick_settings
 from trade_service.submission.downstream_gate import DownstreamGate
 
-MAX_FUNCTIONS = 191
-MAX_FILES = 46
-"""Ratchets; the aim is 150 functions in 30 files."""
+MAX_FUNCTIONS = 158
+MAX_FILES = 40
+"""Ratchets: lower them with the code. The aim is 150 functions in 30 files."""
 
 ROOT = Path(trade_service.__file__).parent
 INLINE = {"<genexpr>", "<lambda>", "<listcomp>", "<setcomp>", "<dictcomp>", "<module>"}
