@@ -32,9 +32,8 @@ _UNPRINTABLE = re.compile(r"[\s\x00-\x1f\x7f]")
 class Setting(msgspec.Struct, frozen=True):
     """What `Annotated` says about a setting beside its type.
 
-    `low` and `high` bound numbers. `env` lists legacy names of the environment variable; `none` says what
-    leaving the value out means; a `secret` is never shown; `switch` is the number that "true" stands for
-    ("false" stands for 0).
+    `low` and `high` bound numbers. `env` lists legacy environment variables; `none` explains a missing value; a
+    `secret` is never shown; `switch` is the number that "true" stands for ("false" stands for 0).
     """
 
     help: str

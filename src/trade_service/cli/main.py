@@ -130,15 +130,12 @@ def main() -> None:
 
 
 def _imported(module: str) -> ModuleType:
-    """Imports a module without garbage collection, which would take a fifth of the time and find nothing.
-
-    Modules stay loaded, so later collections skip them as well.
-    """
+    """Imports a module without garbage collection, which would take a fifth of the time and find nothing."""
     gc.disable()
     try:
         return importlib.import_module(module)
     finally:
-        gc.freeze()
+        gc.freeze()  # Modules stay loaded, so later collections skip them as well.
         gc.enable()
 
 
