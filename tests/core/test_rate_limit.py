@@ -50,8 +50,8 @@ def test_a_refusal_says_for_how_long() -> None:
     limit.take("a")
     with pytest.raises(RequestRefused, match=r"wait 10\.0 s") as raised:
         limit.take("a")
-    assert raised.value.status == 429
-    assert raised.value.retry_after_s == pytest.approx(10)
+    assert raised.value.problem.status == 429
+    assert raised.value.problem.headers == {"Retry-After": "10"}
 
 
 def test_zero_is_no_limit() -> None:

@@ -39,10 +39,10 @@ class AllowedOrigins:
         self._allowed = allowed
 
     def cors(self, expose_headers: list[str]) -> CORSConfig:
-        """The same, as Litestar's CORS settings."""
-        if self._allowed is None:
-            return CORSConfig([], allow_origin_regex=_OF_THIS_MACHINE, expose_headers=expose_headers)
-        return CORSConfig(list(self._allowed), expose_headers=expose_headers)
+        pattern = _OF_THIS_MACHINE if self._allowed is None else None
+        return CORSConfig(
+            list(self._allowed or ()), allow_origin_regex=pattern, expose_headers=expose_headers
+        )
 
     def check(self, origin: str, host: str) -> None:
         """Raises RequestRefused (403) for a change requested by a page of another origin."""
@@ -131,7 +131,6 @@ class Everybody:
     """Grants every request full access: loopback-only servers, or auth.mode = none."""
 
     async def principal(self, credential: str | None) -> Principal:  # noqa: ARG002  # the protocol's
-        """An operator without a name."""
         return Principal("", Role.OPERATOR)
 
 
@@ -148,7 +147,6 @@ class Authentication:
         self._origins = origins
 
     def __call__(self, app: ASGIApp) -> ASGIApp:
-        """Wraps `app`, as Litestar asks of a middleware."""
 
         async def authenticated(scope: Scope, receive: Receive, send: Send) -> None:
             method = str(scope.get("method"))
@@ -211,7 +209,6 @@ def role_of(handler: object, method: str) -> Role | None:
 
 
 def declared_roles(app: Litestar) -> Iterator[tuple[str, str, Role | None]]:
-    """Method, path template and role of every route."""
     for route in app.routes:
         if not isinstance(route, HTTPRoute):
             yield "ANY", route.path_format, None
@@ -221,7 +218,6 @@ def declared_roles(app: Litestar) -> Iterator[tuple[str, str, Role | None]]:
 
 
 def check_roles(app: Litestar) -> None:
-    """Raises UndeclaredRole unless every route declares its role."""
     undeclared = [f"{method} {path}" for method, path, role in declared_roles(app) if role is None]
     if undeclared:
         raise UndeclaredRole(undeclared)

@@ -40,11 +40,9 @@ class Metrics(Protocol):
     """Metrics of requests, and the exposition of all metrics."""
 
     @property
-    def content_type(self) -> str:
-        """Of `text`."""
+    def content_type(self) -> str: ...
 
-    def begun(self) -> None:
-        """Counts a request that arrived."""
+    def begun(self) -> None: ...
 
     def ended(self, method: str, template: str | None, status: int, seconds: float) -> None:
         """Records a response; `template` is None when no route matched."""
@@ -52,8 +50,7 @@ class Metrics(Protocol):
     def text(self) -> bytes:
         """All metrics in Prometheus' text format."""
 
-    def names(self) -> list[str]:
-        """The names of all metrics."""
+    def names(self) -> list[str]: ...
 
     def read(self, name: str, tags: Mapping[str, str]) -> dict[str, object] | None:
         """One metric over the series with these tags; None when there is none."""

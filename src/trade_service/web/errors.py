@@ -59,6 +59,17 @@ STORE_RETRY_AFTER_S = 1
 OVERLOAD_RETRY_AFTER_S = 1
 
 
+class Problem(msgspec.Struct, frozen=True):
+    """An error before it is rendered."""
+
+    status: int
+    code: str
+    """Stable; the code table lists them."""
+    message: str
+    details: Mapping[str, object] = msgspec.field(default_factory=dict)
+    headers: Mapping[str, str] = msgspec.field(default_factory=dict)
+
+
 class RequestRefused(Exception):
     """The request itself cannot be served, whatever it asks for."""
 
@@ -72,12 +83,8 @@ class RequestRefused(Exception):
         headers: Mapping[str, str] | None = None,
     ) -> None:
         super().__init__(message)
-        self.status = status
-        self.code = code
-        self.message = message
-        self.retry_after_s = retry_after_s
-        self.details = details or {}
-        self.headers = headers or {}
+        headers = {**(headers or {}), **_retry_after(retry_after_s)}
+        self.problem = Problem(status, code, message, details or {}, headers)
 
     @classmethod
     def of(cls, status: int, code: str, field: str, value: object, rule: str) -> Self:
@@ -104,17 +111,6 @@ class ProblemBody(ErrorBody, frozen=True, kw_only=True):
     """An error: RFC 9457, and the fields that legacy clients read."""
 
     status: int
-
-
-class Problem(msgspec.Struct, frozen=True):
-    """An error before it is rendered."""
-
-    status: int
-    code: str
-    """Stable; the code table lists them."""
-    message: str
-    details: Mapping[str, object] = msgspec.field(default_factory=dict)
-    headers: Mapping[str, str] = msgspec.field(default_factory=dict)
 
 
 STATUS_OF: dict[type[DomainError], int] = {
@@ -202,8 +198,7 @@ def problem_of(error: Exception, method: str, path: str) -> Problem:
         message = f"{error}: nothing is lost, try again"
         return Problem(503, HttpCode.STORE_UNAVAILABLE, message, headers=_retry_after(STORE_RETRY_AFTER_S))
     if isinstance(error, RequestRefused):
-        headers = {**error.headers, **_retry_after(error.retry_after_s)}
-        return Problem(error.status, error.code, error.message, error.details, headers)
+        return error.problem
     if isinstance(error, HTTPException) and error.status_code < 500:
         return _http_problem(error, method, path)
     message = "unexpected internal error; see the service log for this request id"
@@ -211,12 +206,10 @@ def problem_of(error: Exception, method: str, path: str) -> Problem:
 
 
 def problem_body(problem: Problem, request_id: str) -> ProblemBody:
-    """The body of an error."""
     return ProblemBody(**error_fields(problem, request_id), status=problem.status)
 
 
 def error_fields(problem: Problem, request_id: str) -> dict[str, Any]:
-    """The fields of an ErrorBody."""
     return {
         "type": "about:blank",
         "title": HTTPStatus(problem.status).phrase,
@@ -230,7 +223,6 @@ def error_fields(problem: Problem, request_id: str) -> dict[str, Any]:
 
 
 def respond_to_error(request: Request[Any, Any, Any], error: Exception) -> Response[Any]:
-    """The response to any exception."""
     problem = logged_problem(request, error)
     body = problem_body(problem, request_id_of(request))
     return ApiResponse(body, status=problem.status, media_type=PROBLEM_JSON, headers=dict(problem.headers))
@@ -280,7 +272,7 @@ def _http_problem(error: HTTPException, method: str, path: str) -> Problem:
         refused = RequestRefused.of(405, HttpCode.METHOD_NOT_ALLOWED, "method", method, rule)
     else:
         refused = RequestRefused(error.status_code, HttpCode.BAD_REQUEST, error.detail)
-    return Problem(refused.status, refused.code, refused.message, refused.details, headers)
+    return msgspec.structs.replace(refused.problem, headers=headers)
 
 
 def _retry_after(seconds: float | None) -> dict[str, str]:

@@ -31,6 +31,7 @@ from trade_service.web.responses import (
     ExecutionAnswer,
     ExecutionPage,
     ExecutionV2,
+    Pagination,
     pending_headers,
 )
 from trade_service.web.routing import VERSION, GenericController, delete, documented, get, put
@@ -42,7 +43,6 @@ class ExecutionEditing(GenericController, Generic[Answer]):
     """The routes of one execution; a subclass presents it."""
 
     async def present(self, services: Services, view: ExecutionView) -> Answer:
-        """The execution as clients of this version read it."""
         raise NotImplementedError
 
     @get("/executions/{execution_id:str}", opt=READER)
@@ -145,5 +145,5 @@ class NamedExecutionController(ExecutionEditing[ExecutionV2]):
     @get("/executions", opt=READER | documented(parameters=list_parameters(EXECUTION_FIELDS)))
     async def list_executions(self, request: HttpRequest, services: Services) -> Response[ExecutionPage]:
         """A page of executions, sorted and filtered over the whole result."""
-        query = read_list_query(given_in(request), EXECUTION_FIELDS)
-        return ApiResponse(ExecutionPage.of(await services.lists.list_executions(query)))
+        page = await services.lists.list_executions(read_list_query(given_in(request), EXECUTION_FIELDS))
+        return ApiResponse(ExecutionPage([ExecutionV2.of(one) for one in page.items], Pagination.of(page)))

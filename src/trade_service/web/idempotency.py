@@ -133,13 +133,12 @@ async def _serve_keyed(
 
 
 def _answered(request: HttpRequest, key: str, status: KeyStatus) -> Response[Any]:
-    """The kept response, or why there is none."""
     if not isinstance(status, KeptAnswer):
         # Nothing is known here of what the key stands for, so no route's own error envelope fits.
         return respond_to_error(request, _refusal(key, status))
-    response = _response(status)
-    response.headers[REPLAYED] = "true"
-    return response
+    headers = {**status.headers, REPLAYED: "true"}
+    media_type = headers.pop(_CONTENT_TYPE)
+    return ApiResponse(status.body, status.status, headers, media_type)
 
 
 async def _work(
@@ -155,25 +154,20 @@ async def _work(
     except KeyTaken:
         raise
     except Exception as error:
-        if claim.created is None or not _is_outcome(error):
+        # Only this error is the outcome of what was created, not merely a failure to learn it.
+        if claim.created is None or problem_of(error, "POST", "").code != NotAccepted.code:
             await keys.let_go(claim)
             raise
         response = respond_to_error(request, error)
     if claim.created is None:
         return response
     assert isinstance(response, ApiResponse)
-    headers = {**response.headers, _CONTENT_TYPE: response.media_type}
-    answer = KeptAnswer(response.status_code, headers, response.body)
-    if SUBMISSION_STATE in answer.headers:
+    if SUBMISSION_STATE in response.headers:
         await keys.let_go(claim)  # Pending: a repeat gets the state of its time.
     else:
-        await keys.keep(claim, answer)
-    return _response(answer)
-
-
-def fingerprint(method: str, path: str, query: bytes, body: bytes) -> bytes:
-    """32 bytes that distinguish one request from another, whatever their keys."""
-    return digest(method.encode(), path.rstrip("/").encode(), query, body)
+        headers = {**response.headers, _CONTENT_TYPE: response.media_type}
+        await keys.keep(claim, KeptAnswer(response.status_code, headers, response.body))
+    return response
 
 
 async def _fingerprinted(request: StrictRequest) -> KeyedRequest:
@@ -181,20 +175,14 @@ async def _fingerprinted(request: StrictRequest) -> KeyedRequest:
     keys = request.headers.getall(IDEMPOTENCY_KEY)
     if len(keys) != 1 or not _KEY.fullmatch(keys[0]):
         raise InvalidInput.of(IDEMPOTENCY_KEY, " and ".join(keys)[:100], _RULE)
-    scope = request.scope
+    scope, body = request.scope, await request.raw_body()
+    path = scope["path"].rstrip("/").encode()
     return KeyedRequest(
         principal=principal_of(scope),
         scope=f"{request.method} {scope['path_template']}",
         key=keys[0],
-        fingerprint=fingerprint(
-            request.method, scope["path"], scope["query_string"], await request.raw_body()
-        ),
+        fingerprint=digest(request.method.encode(), path, scope["query_string"], body),
     )
-
-
-def _is_outcome(error: Exception) -> bool:
-    """Whether an error is the outcome of what was created, not merely a failure to learn it."""
-    return problem_of(error, "POST", "").code == NotAccepted.code
 
 
 def _refusal(key: str, status: KeyStatus) -> RequestRefused:
@@ -208,9 +196,3 @@ def _refusal(key: str, status: KeyStatus) -> RequestRefused:
     )
     left_s = status.left_ms / 1000 if isinstance(status, StillRunning) else 0.0
     return RequestRefused(409, HttpCode.IDEMPOTENCY_KEY_RUNNING, message, min(left_s, RETRY_AFTER_MAX_S))
-
-
-def _response(answer: KeptAnswer) -> Response[Any]:
-    headers = dict(answer.headers)
-    media_type = headers.pop(_CONTENT_TYPE)
-    return ApiResponse(answer.body, answer.status, headers, media_type)

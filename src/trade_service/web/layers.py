@@ -128,7 +128,6 @@ class Limits:
         self._served = 0
 
     def __call__(self, app: ASGIApp) -> ASGIApp:
-        """`app` within the bounds; raises RequestRefused past them."""
 
         async def bounded(scope: Scope, receive: Receive, send: Send) -> None:
             if self._served >= self._max_concurrent:

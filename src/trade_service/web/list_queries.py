@@ -69,7 +69,6 @@ ORDER_ID_PARAMETER = query(ORDER_ID, "Only the order of this orderId.", ID)
 
 DEFAULT_LIMIT = 50
 MAX_TEXT = 200
-_SUFFIX = {Test.AT_LEAST: ".min", Test.AT_MOST: ".max"}
 
 _DECIMAL = r"^([+-]?([0-9]{1,10}(\.[0-9]{0,8})?|\.[0-9]{1,8}))?$"
 _INTEGERS = r"^([0-9]{1,9}(,[0-9]{1,9})*)?$"
@@ -80,7 +79,6 @@ Given = Mapping[str, Sequence[str]]
 
 
 def given_in(request: Request[Any, Any, Any]) -> Given:
-    """The query parameters of a request."""
     return {name: request.query_params.getall(name) for name in request.query_params}
 
 
@@ -90,13 +88,13 @@ def filter_names(field: ListField) -> Iterator[tuple[str, Test, tuple[str, ...]]
         if test is Test.ANY_OF:
             yield field.name, test, tuple(_aliases(field.name))
         else:
-            bound = _SUFFIX[test].removeprefix(".")
-            capital = field.name[0].upper() + field.name[1:]
-            yield (
-                field.name + _SUFFIX[test],
-                test,
-                (f"{bound}{capital}", f"{field.name}{bound.capitalize()}", f"{field.name}_{bound}"),
+            name, bound = field.name, "min" if test is Test.AT_LEAST else "max"
+            aliases = (
+                f"{bound}{name[0].upper()}{name[1:]}",
+                f"{name}{bound.capitalize()}",
+                f"{name}_{bound}",
             )
+            yield f"{name}.{bound}", test, aliases
 
 
 def read_list_query(given: Given, fields: Mapping[str, ListField]) -> ListQuery:
@@ -130,22 +128,16 @@ def read_filters(conditions: Mapping[str, Any], fields: Mapping[str, ListField])
         one for field in fields.values() for name, _, more in filter_names(field) for one in (name, *more)
     }
     for name in conditions.keys() - known:
-        raise InvalidInput.of(
-            "filter", name[:100], f"must hold only {', '.join(sorted(_plain_names(fields)))}"
-        )
-    given = {name: [_text(one, name) for one in _listed(value)] for name, value in conditions.items()}
+        plain_names = sorted(plain for field in fields.values() for plain, *_ in filter_names(field))
+        raise InvalidInput.of("filter", name[:100], f"must hold only {', '.join(plain_names)}")
+    given = {
+        name: [_text(one, name) for one in (value if isinstance(value, list) else [value])]
+        for name, value in conditions.items()
+    }
     filters = tuple(_filters(given, fields))
     if not filters:
         raise InvalidInput.of("filter", None, "must have at least one condition")
     return filters
-
-
-def _plain_names(fields: Mapping[str, ListField]) -> Iterator[str]:
-    return (name for field in fields.values() for name, *_ in filter_names(field))
-
-
-def _listed(value: object) -> Sequence[object]:
-    return value if isinstance(value, list) else [value]
 
 
 def _text(value: object, name: str) -> str:
@@ -193,7 +185,6 @@ def _filters(given: Given, fields: Mapping[str, ListField]) -> Iterator[Filter]:
 
 
 def _values(kind: Kind, name: str, texts: Sequence[tuple[str, str]]) -> tuple[Value, ...]:
-    """The values of comma lists, each once."""
     parts = [(known, part.strip()) for known, text in texts for part in text.split(",")]
     values = tuple(dict.fromkeys(_value(kind, part, known) for known, part in parts if part))
     if len(values) > MAX_VALUES:

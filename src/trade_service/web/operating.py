@@ -13,8 +13,6 @@ from trade_service.domain.executions import OPEN, QUANTITY_RETURNED, SubmissionS
 from trade_service.domain.fields import Moment, visible
 from trade_service.domain.money import plain
 from trade_service.submission.manual_resolution import (
-    ExecutionCase,
-    LedgerEvidence,
     Resolution,
     outcome_state,
     waits_for,
@@ -114,21 +112,6 @@ class ResolveAnswer(msgspec.Struct, frozen=True, rename="camel"):
     look_up: LookUpAnswer
     message: str
 
-    @classmethod
-    def of(
-        cls,
-        before: ExecutionCase,
-        state: SubmissionState,
-        accepted_as: int | None,
-        evidence: LedgerEvidence,
-        *,
-        done: bool,
-    ) -> "ResolveAnswer":
-        """The execution before and after."""
-        message = f"execution {before.execution_id} {'is' if done else 'would be'} settled as {state}"
-        look_up = LookUpAnswer(evidence.finding, evidence.message)
-        return cls(before.execution_id, done, before.state, state, accepted_as, look_up, message)
-
 
 class RequeueResult(msgspec.Struct, frozen=True, rename="camel"):
     """The outcome for one execution, or what a dry run expects."""
@@ -147,7 +130,6 @@ class RequeueResult(msgspec.Struct, frozen=True, rename="camel"):
 
     @classmethod
     def of(cls, one: Requeued) -> "RequeueResult":
-        """Presents a result."""
         ended = one.ended
         status, code = REQUEUED, "OK"
         message = "its quantity is taken again; it is looked up, then sent"
@@ -182,7 +164,6 @@ class RequeueAnswer(msgspec.Struct, frozen=True, rename="camel"):
 
     @classmethod
     def of(cls, requeued: Sequence[Requeued], *, dry_run: bool, more: bool) -> "RequeueAnswer":
-        """Counts and sums up the results."""
         results = [RequeueResult.of(one) for one in requeued]
         status, total, good, failed = counted(results, REFUSED)
         message = f"{good} of {total} {'can be requeued' if dry_run else 'requeued'}"
@@ -203,7 +184,6 @@ class AttemptsAnswer(msgspec.Struct, frozen=True, rename="camel"):
 
     @classmethod
     def of(cls, history: History, *, is_open: bool) -> "AttemptsAnswer":
-        """Presents a history."""
         case = history.case
         return presented(
             cls,
@@ -251,9 +231,10 @@ class OperatorController(Controller):
         if not data.dry_run:
             before = await operators.resolve(resolution, looked, override=data.force)
         state, done = outcome_state(before, resolution), not data.dry_run
-        return ApiResponse(
-            ResolveAnswer.of(before, state, resolution.accepted_as, looked.evidence, done=done)
-        )
+        look_up = LookUpAnswer(looked.evidence.finding, looked.evidence.message)
+        message = f"execution {identity} {'is' if done else 'would be'} settled as {state}"
+        accepted_as = resolution.accepted_as
+        return ApiResponse(ResolveAnswer(identity, done, before.state, state, accepted_as, look_up, message))
 
     @post("/requeue", status_code=200, opt=OPERATOR | _REQUEUES)
     async def requeue(

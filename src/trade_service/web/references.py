@@ -43,7 +43,6 @@ class NamedPost(msgspec.Struct, rename="camel"):
     name: Annotated[str, text(BLOTTER.text_limit)]
 
     def to_domain(self) -> ReferenceValues:
-        """The values."""
         return ReferenceValues(self.abbreviation, self.name)
 
 
@@ -54,7 +53,6 @@ class DescribedPost(msgspec.Struct, rename="camel"):
     description: Annotated[str, text(DESTINATION.text_limit)]
 
     def to_domain(self) -> ReferenceValues:
-        """The values."""
         return ReferenceValues(self.abbreviation, self.description)
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from decimal import Decimal
-from typing import Annotated, Any, Generic, Protocol, Self, TypeVar
+from typing import Annotated, Any, Generic, Self, TypeVar
 
 import msgspec
 from litestar import Response
@@ -19,6 +19,7 @@ BatchStatus = Annotated[str, one_of(SUCCESS, PARTIAL, FAILURE)]
 T = TypeVar("T")
 Shape = TypeVar("Shape", bound=msgspec.Struct)
 Order = TypeVar("Order")
+Result = TypeVar("Result")
 
 _ENCODER = msgspec.json.Encoder(decimal_format="number", enc_hook=str)
 
@@ -47,7 +48,6 @@ class ApiResponse(Response[T]):
         return self
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002
-        """Sends it as two messages."""
         charset = "; charset=utf-8" if self.media_type.startswith("text/") else ""
         headers = [(name.lower().encode(), value.encode("latin-1")) for name, value in self.headers.items()]
         headers += [
@@ -66,18 +66,7 @@ def presented(shape: type[Shape], source: object, **given: object) -> Shape:
     return shape(**given)
 
 
-class HasStatus(Protocol):
-    """A result of a batch."""
-
-    @property
-    def status(self) -> str:
-        """Says whether it succeeded."""
-
-
-Result = TypeVar("Result", bound=HasStatus)
-
-
-def counted(results: Sequence[HasStatus], failure: str = FAILURE) -> tuple[str, int, int, int]:
+def counted(results: Sequence[Any], failure: str = FAILURE) -> tuple[str, int, int, int]:
     """The status of a batch, and how many results it has, successful ones, and failed ones.
 
     Those with the status `failure` failed; a batch of none is a success.

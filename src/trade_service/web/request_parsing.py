@@ -85,7 +85,6 @@ def read_flag(request: Request[Any, Any, Any], name: str) -> bool:
 
 
 def flag_in(given: str, name: str) -> bool:
-    """`given` as true or false; raises InvalidInput."""
     text = given.strip().lower()
     if text in _TRUE:
         return True
@@ -162,7 +161,6 @@ class StrictDecoder(Generic[T]):
         self._decoder = msgspec.json.Decoder(shape, float_hook=_number)
 
     def decode(self, body: bytes) -> T:
-        """The body as the shape; raises InvalidInput."""
         try:
             if not body.isascii():
                 body.decode("utf-8")
@@ -222,11 +220,9 @@ class StrictBodies(SerializationPlugin):
     """Gives every handler with `data: JSONBody[SomeStruct]` its StrictDTO."""
 
     def supports_type(self, field_definition: FieldDefinition) -> bool:
-        """Whether it is a struct."""
         return field_definition.is_subclass_of(msgspec.Struct)
 
     def create_dto_for_type(self, field_definition: FieldDefinition) -> type[AbstractDTO[Any]]:
-        """The DTO of one handler's body."""
         return StrictDTO.__class_getitem__(field_definition.annotation)
 
 

@@ -52,7 +52,6 @@ class TradeOrderAnswer(msgspec.Struct, frozen=True, rename="camel", gc=False):
 
     @classmethod
     def of(cls, order: TradeOrder, blotter: Blotter | None) -> "TradeOrderAnswer":
-        """Presents an order."""
         return cls(
             id=order.id,
             order_id=order.order_id,
@@ -88,7 +87,6 @@ class ExecutionAnswer(msgspec.Struct, frozen=True, rename="camel", gc=False):
 
     @classmethod
     def of(cls, view: ExecutionView) -> "ExecutionAnswer":
-        """Presents an execution."""
         execution = view.execution
         price = execution.limit_price
         return cls(
@@ -146,7 +144,6 @@ class BatchSubmitAnswer(BatchAnswer[SubmitResultAnswer], frozen=True):
 
     @classmethod
     def summary(cls, submitted: Sequence[SubmittedOrder]) -> Self:
-        """Counts and sums up the outcomes."""
         results = [SubmitResultAnswer.of(one) for one in submitted]
         status, total, successful, failed = counted(results)
         message = f"{successful} successful, {failed} failed of {total}"
@@ -200,7 +197,6 @@ class TradeOrderV2(msgspec.Struct, frozen=True, rename="camel"):
 
     @classmethod
     def of(cls, named: NamedOrder) -> "TradeOrderV2":
-        """Presents an order."""
         portfolio = PortfolioAnswer(named.order.portfolio_id, named.portfolio_name)
         security = SecurityAnswer(named.order.security_id, named.ticker)
         return presented(cls, named.order, portfolio=portfolio, security=security, blotter=named.blotter)
@@ -234,7 +230,6 @@ class ExecutionV2(msgspec.Struct, frozen=True, rename="camel"):
 
     @classmethod
     def of(cls, named: NamedExecution) -> "ExecutionV2":
-        """Presents an execution."""
         view, order = named.view, named.view.order
         portfolio = PortfolioAnswer(order.portfolio_id, named.portfolio_name)
         security = SecurityAnswer(order.security_id, named.ticker)
@@ -267,7 +262,6 @@ class Pagination(msgspec.Struct, frozen=True, rename="camel"):
 
     @classmethod
     def of(cls, page: Page[NamedOrder] | Page[NamedExecution]) -> "Pagination":
-        """The pagination of a page."""
         return cls(
             total_elements=page.total.rows,
             total_is_estimate=page.total.is_estimate,
@@ -286,22 +280,12 @@ class TradeOrderPage(msgspec.Struct, frozen=True, rename="camel"):
     trade_orders: Sequence[TradeOrderV2]
     pagination: Pagination
 
-    @classmethod
-    def of(cls, page: Page[NamedOrder]) -> "TradeOrderPage":
-        """Presents a page."""
-        return cls([TradeOrderV2.of(one) for one in page.items], Pagination.of(page))
-
 
 class ExecutionPage(msgspec.Struct, frozen=True, rename="camel"):
     """A page of executions."""
 
     executions: Sequence[ExecutionV2]
     pagination: Pagination
-
-    @classmethod
-    def of(cls, page: Page[NamedExecution]) -> "ExecutionPage":
-        """Presents a page."""
-        return cls([ExecutionV2.of(one) for one in page.items], Pagination.of(page))
 
 
 class CreatedResult(OrderResult[TradeOrderV2], frozen=True):

@@ -4,8 +4,7 @@ import asyncio
 import re
 import time
 import uuid
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from typing import Any, Self
 
 import msgspec
@@ -15,7 +14,7 @@ from litestar.openapi.spec.enums import OpenAPIFormat
 from litestar.params import FromPath, JSONBody
 from litestar.response import Stream
 
-from trade_service.domain.errors import InvalidInput, NotFound
+from trade_service.domain.errors import DomainError, InvalidInput, NotFound
 from trade_service.domain.fields import Moment
 from trade_service.submission.model import BulkSubmitResult, ExecutionSubmitResult, SubmitStatus
 from trade_service.submission.ports import StoreUnavailable
@@ -25,7 +24,6 @@ from trade_service.trading.bulk_submissions import (
     BulkAttempt,
     BulkItem,
     BulkProgress,
-    BulkSubmissionId,
     BulkSubmissions,
 )
 from trade_service.trading.listing.model import EXECUTION_FIELDS
@@ -62,7 +60,6 @@ class ExecutionResultAnswer(msgspec.Struct, frozen=True, rename="camel"):
 
     @classmethod
     def of(cls, result: ExecutionSubmitResult) -> "ExecutionResultAnswer":
-        """Presents a result."""
         good = result.status in (SubmitStatus.SUCCESS, SubmitStatus.PENDING)
         return cls(
             request_index=result.request_index,
@@ -125,7 +122,6 @@ class SubmissionPagination(msgspec.Struct, frozen=True, rename="camel"):
 
     @classmethod
     def of(cls, total: int, offset: int, limit: int) -> "SubmissionPagination":
-        """Counts pages."""
         pages = -(-total // limit)
         return cls(total, pages, offset // limit, limit, offset + limit < total, offset > 0)
 
@@ -140,7 +136,6 @@ class SubmissionAnswer(ProgressAnswer, frozen=True):
     def page(
         cls, progress: BulkProgress, items: Iterable[BulkItem], offset: int, limit: int
     ) -> "SubmissionAnswer":
-        """Presents one page."""
         results = [ExecutionResultAnswer.of(item.result()) for item in items]
         pagination = SubmissionPagination.of(progress.total_requested, offset, limit)
         return cls.of(progress, results=results, pagination=pagination)
@@ -151,11 +146,6 @@ class SubmissionAttemptsAnswer(msgspec.Struct, frozen=True, rename="camel"):
 
     attempts: list[BulkAttempt]
     next_after: str | None
-
-    @classmethod
-    def of(cls, attempts: list[BulkAttempt], limit: int) -> "SubmissionAttemptsAnswer":
-        """A page of at most `limit`; there may be more behind a full one."""
-        return cls(attempts, attempts[-1].attempt_id if len(attempts) == limit else None)
 
 
 PIECE = 500
@@ -183,15 +173,10 @@ class EventStreams:
         return self._counted(progress, seen)
 
     async def _counted(self, progress: BulkProgress, seen: int) -> AsyncIterator[bytes]:
-        with self._place():
-            async for event in self._events(progress, seen):
-                yield event
-
-    @contextmanager
-    def _place(self) -> Iterator[None]:
         self._open += 1
         try:
-            yield
+            async for event in self._events(progress, seen):
+                yield event
         finally:
             self._open -= 1
 
@@ -233,6 +218,7 @@ def _event(kind: str, data: object, event_id: int | None = None) -> bytes:
     return identity + f"event: {kind}\ndata: ".encode() + encoded(data) + b"\n\n"
 
 
+_AFTER_RULE = "must be the id of an attempt"
 _ASYNC = re.compile(r"(?:^|[,;\s])respond-async(?:$|[,;\s])", re.IGNORECASE)
 _DEFAULT_PAGE = 100
 _SUBMITS = documented(
@@ -276,19 +262,20 @@ class SubmissionController(Controller):
         """
         submissions, wait_s = services.bulk_submissions, services.settings.wait_s
         in_background = _ASYNC.search(request.headers.get("prefer", "")) is not None
-        ids = await _ids(services, data) if created is None else []
-        if in_background:
-            submission_id = await submissions.start(ids) if created is None else created.name or ""
-            progress = ProgressAnswer.of(await submissions.progress(submission_id))
-            headers = {"Location": _location(submission_id), "Preference-Applied": "respond-async"}
-            return ApiResponse(progress, 202, headers)
-        if created is None:
-            submission_id, bulk = await submissions.submit(ids, wait_s)
-        else:
+        bulk = None
+        if created is not None:
             submission_id = created.name or ""
-            bulk = await submissions.resume(submission_id, wait_s)
-        headers = {"Location": _location(submission_id), **pending_headers(bulk.results)}
-        return batch_response(ExecutionsSubmitAnswer.of(submission_id, bulk), bulk.status, headers)
+            bulk = None if in_background else await submissions.resume(submission_id, wait_s)
+        elif in_background:
+            submission_id = await submissions.start(await _ids(services, data))
+        else:
+            submission_id, bulk = await submissions.submit(await _ids(services, data), wait_s)
+        headers = {"Location": f"/api/v2/submissions/{submission_id}"}
+        if bulk is None:
+            progress = ProgressAnswer.of(await submissions.progress(submission_id))
+            return ApiResponse(progress, 202, headers | {"Preference-Applied": "respond-async"})
+        body = ExecutionsSubmitAnswer.of(submission_id, bulk)
+        return batch_response(body, bulk.status, headers | pending_headers(bulk.results))
 
     @get("/submissions/{submission_id:str}", opt=READER | documented(parameters=(_LIMIT, _OFFSET)))
     async def read(
@@ -314,10 +301,10 @@ class SubmissionController(Controller):
         identity = _identity(submission_id)
         limit = read_count(request, "limit", _DEFAULT_PAGE, 1, MAX_PAGE)
         after = read_once(request, "after")
-        found = await services.bulk_submissions.attempts(
-            identity, _attempt_id(after) if after else None, limit
-        )
-        return ApiResponse(SubmissionAttemptsAnswer.of(found, limit))
+        after_id = _uuid(after, InvalidInput.of("after", after[:40], _AFTER_RULE)) if after else None
+        found = await services.bulk_submissions.attempts(identity, after_id, limit)
+        next_after = found[-1].attempt_id if len(found) == limit else None
+        return ApiResponse(SubmissionAttemptsAnswer(found, next_after))
 
 
 class SubmissionEventController(Controller):
@@ -341,7 +328,6 @@ class SubmissionEventController(Controller):
 
 
 async def _ids(services: WebServices, data: ExecutionsSubmit) -> Sequence[int]:
-    """The ids in the body, or those that match its filter."""
     if data.filter is not None:
         if data.execution_ids is not None:
             raise InvalidInput.of("filter", RawJson("both"), "must be left out beside executionIds")
@@ -351,22 +337,15 @@ async def _ids(services: WebServices, data: ExecutionsSubmit) -> Sequence[int]:
     return data.execution_ids
 
 
-def _location(submission_id: BulkSubmissionId) -> str:
-    return f"/api/v2/submissions/{submission_id}"
+def _identity(submission_id: str) -> str:
+    return _uuid(submission_id, NotFound.of("bulk submission", submission_id[:40]))
 
 
-def _identity(text: str) -> str:
+def _uuid(text: str, error: DomainError) -> str:
     try:
         return str(uuid.UUID(text))
     except ValueError:
-        raise NotFound.of("bulk submission", text[:40]) from None
-
-
-def _attempt_id(text: str) -> str:
-    try:
-        return str(uuid.UUID(text))
-    except ValueError:
-        raise InvalidInput.of("after", text[:40], "must be the id of an attempt") from None
+        raise error from None
 
 
 def _last_event_id(text: str) -> int:

@@ -48,6 +48,7 @@ from trade_service.web.responses import (
     CreatedResult,
     ExecutionAnswer,
     MovedResult,
+    Pagination,
     TradeOrderAnswer,
     TradeOrderPage,
     TradeOrderV2,
@@ -94,7 +95,6 @@ class OrderBatchController(GenericController, Generic[Answer]):
     """Creates batches of orders; the versions of the API present them in their own way."""
 
     async def present(self, services: Services, orders: Sequence[TradeOrder]) -> Answer:
-        """The response for orders that were all created."""
         raise NotImplementedError
 
     @keyed_post(
@@ -239,7 +239,6 @@ class BulkController(OrderBatchController[BulkAnswer]):
     tags = ("Trade orders",)
 
     async def present(self, services: Services, orders: Sequence[TradeOrder]) -> BulkAnswer:
-        """The orders with their blotters."""
         results = BulkResult.created(await _with_blotters(services, orders))
         return BulkAnswer.of(results, "trade orders created")
 
@@ -271,8 +270,8 @@ class NamedOrderController(Controller):
     @get("/", opt=READER | documented(parameters=list_parameters(ORDER_FIELDS)))
     async def list_orders(self, request: HttpRequest, services: Services) -> Response[TradeOrderPage]:
         """A page of trade orders, sorted and filtered over the whole result."""
-        query = read_list_query(given_in(request), ORDER_FIELDS)
-        return ApiResponse(TradeOrderPage.of(await services.lists.list_orders(query)))
+        page = await services.lists.list_orders(read_list_query(given_in(request), ORDER_FIELDS))
+        return ApiResponse(TradeOrderPage([TradeOrderV2.of(one) for one in page.items], Pagination.of(page)))
 
     @get("/{trade_order_id:str}", opt=READER)
     async def read(self, services: Services, trade_order_id: FromPath[str]) -> Response[TradeOrderV2]:
@@ -304,7 +303,6 @@ class NamedBatchController(OrderBatchController[BatchCreateAnswer]):
     tags = ("Trade orders v2",)
 
     async def present(self, services: Services, orders: Sequence[TradeOrder]) -> BatchCreateAnswer:
-        """The orders with the names of their portfolios and securities."""
         named = await services.lists.named_orders(orders)
         results = CreatedResult.created([TradeOrderV2.of(one) for one in named])
         return BatchCreateAnswer.of(results, "trade orders created")

@@ -8,7 +8,6 @@ from trade_service.section import Section, Setting
 
 
 def _origins(values: tuple[str, ...]) -> tuple[str, ...]:
-    """Origins in the sense of CORS: scheme, host and port only."""
     for value in values:
         if value != "*" and re.fullmatch(r"[a-z][a-z0-9+.-]*://[^/\s?#@]+", value, re.IGNORECASE) is None:
             raise ValueError(

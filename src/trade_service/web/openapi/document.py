@@ -129,13 +129,11 @@ class Operation(msgspec.Struct, frozen=True, dict=True):
 
     @cached_property
     def body(self) -> Any:
-        """The shape of the request's body; None without one."""
         field = self.handler.parsed_data_field
         return None if field is None else field.annotation
 
     @cached_property
     def answers(self) -> Mapping[int, Any]:
-        """The shapes of successful responses, by status."""
         if self.docs.answers:
             return self.docs.answers
         returned = self.handler.parsed_return_field.annotation
@@ -143,13 +141,11 @@ class Operation(msgspec.Struct, frozen=True, dict=True):
 
     @cached_property
     def parameters(self) -> list[Parameter]:
-        """The parameters in the path, the query and the headers."""
         in_path = (_path_parameter(name) for name in _IN_PATH.findall(self.template))
         return [*in_path, *self.docs.parameters]
 
     @property
     def errors(self) -> set[int]:
-        """The statuses of errors."""
         errors = {500, *self.docs.errors} - self.answers.keys()
         if self.role > Role.ANYONE:
             errors |= {401, 403, 429, 503}
@@ -203,7 +199,6 @@ class Schemas:
         self.components: dict[str, Any] = {name: _exact(one) for name, one in sorted(components.items())}
 
     def content(self, shape: Any, media_type: str = JSON) -> dict[str, Any]:
-        """A body of that shape, with its example."""
         if media_type != JSON:
             return {media_type: {"schema": {"type": "string"}}}
         example = examples().get(getattr(shape, "__name__", ""))
