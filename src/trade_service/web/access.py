@@ -209,6 +209,7 @@ def role_of(handler: object, method: str) -> Role | None:
 
 
 def declared_roles(app: Litestar) -> Iterator[tuple[str, str, Role | None]]:
+    """Method, path template and role of every route."""
     for route in app.routes:
         if not isinstance(route, HTTPRoute):
             yield "ANY", route.path_format, None
@@ -218,6 +219,7 @@ def declared_roles(app: Litestar) -> Iterator[tuple[str, str, Role | None]]:
 
 
 def check_roles(app: Litestar) -> None:
+    """Raises UndeclaredRole unless every route declares its role."""
     undeclared = [f"{method} {path}" for method, path, role in declared_roles(app) if role is None]
     if undeclared:
         raise UndeclaredRole(undeclared)

@@ -62,11 +62,13 @@ def explained(message: str, body: bytes) -> InvalidInput:
 
 
 def not_json(message: str, body: bytes) -> InvalidInput:
+    """The error for a body that is not JSON."""
     reason = message if _ACRONYM.match(message) else message[:1].lower() + message[1:]
     return InvalidInput.of("body", _beginning(body), f"must be valid JSON: {reason}")
 
 
 def too_deep(body: bytes) -> InvalidInput:
+    """The error for a body that is nested too deeply."""
     rule = "must not be nested deeper than a few hundred levels"
     return InvalidInput.of("body", _beginning(body), rule)
 

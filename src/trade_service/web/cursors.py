@@ -25,6 +25,7 @@ class _Written(msgspec.Struct, array_like=True):
 
 
 def sort_text(sort: tuple[SortKey, ...]) -> str:
+    """The sort as a request spells it."""
     return ",".join(f"{'-' if key.descending else ''}{key.field}" for key in sort)
 
 

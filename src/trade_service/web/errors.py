@@ -206,10 +206,12 @@ def problem_of(error: Exception, method: str, path: str) -> Problem:
 
 
 def problem_body(problem: Problem, request_id: str) -> ProblemBody:
+    """The body of an error."""
     return ProblemBody(**error_fields(problem, request_id), status=problem.status)
 
 
 def error_fields(problem: Problem, request_id: str) -> dict[str, Any]:
+    """The fields of an ErrorBody."""
     return {
         "type": "about:blank",
         "title": HTTPStatus(problem.status).phrase,
@@ -223,6 +225,7 @@ def error_fields(problem: Problem, request_id: str) -> dict[str, Any]:
 
 
 def respond_to_error(request: Request[Any, Any, Any], error: Exception) -> Response[Any]:
+    """The response to any exception."""
     problem = logged_problem(request, error)
     body = problem_body(problem, request_id_of(request))
     return ApiResponse(body, status=problem.status, media_type=PROBLEM_JSON, headers=dict(problem.headers))

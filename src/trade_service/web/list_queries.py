@@ -79,6 +79,7 @@ Given = Mapping[str, Sequence[str]]
 
 
 def given_in(request: Request[Any, Any, Any]) -> Given:
+    """The query parameters of a request."""
     return {name: request.query_params.getall(name) for name in request.query_params}
 
 

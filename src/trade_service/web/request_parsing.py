@@ -85,6 +85,7 @@ def read_flag(request: Request[Any, Any, Any], name: str) -> bool:
 
 
 def flag_in(given: str, name: str) -> bool:
+    """`given` as true or false; raises InvalidInput."""
     text = given.strip().lower()
     if text in _TRUE:
         return True

@@ -190,6 +190,7 @@ def exact(number: Number, field: str) -> Decimal:
 
 
 def exact_or_none(number: Number, field: str) -> Decimal | None:
+    """The same for an optional number."""
     return None if number is None else exact(number, field)
 
 

@@ -86,6 +86,7 @@ def items(most: int) -> msgspec.Meta:
 
 
 def one_of(*values: str) -> msgspec.Meta:
+    """A text that is one of these."""
     return msgspec.Meta(extra_json_schema={"enum": list(values)})
 
 
@@ -97,6 +98,7 @@ INSTANTS: list[dict[str, Any]] = [
 
 
 def integer(least: int, most: int) -> Schema:
+    """The schema of an integer with bounds."""
     return Schema(type=OpenAPIType.INTEGER, minimum=least, maximum=most)
 
 
@@ -117,6 +119,7 @@ def query(name: str, description: str, schema: Schema, *, required: bool = False
 
 
 def header(name: str, description: str, schema: Schema) -> Parameter:
+    """An optional header."""
     return Parameter(name, "header", description=description, schema=schema, required=False)
 
 
