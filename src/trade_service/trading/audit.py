@@ -141,7 +141,6 @@ class AuditLog:
         self.notes: Counter[NoteKind] = Counter()
 
     def find(self, kind: FindingKind, identity: int | None, message: str) -> None:
-        """Adds a finding."""
         self.counts[kind] += 1
         if self.counts[kind] <= SHOWN:
             self.findings.append(Finding(kind, identity, message))
@@ -152,7 +151,6 @@ class AuditLog:
 
     @property
     def is_clean(self) -> bool:
-        """Whether nothing is wrong."""
         return not self.counts.total()
 
 

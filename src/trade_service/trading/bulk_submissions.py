@@ -156,39 +156,32 @@ class BulkSubmissionStore(Protocol):
         adopted. `by_recovery` leaves them to any process's recovery at once, else they are left to this process
         for a while.
         """
-        ...
 
     async def execution_ids(self, submission_id: BulkSubmissionId) -> list[int]:
         """The executions in the order of the request; raises NotFound."""
-        ...
 
     async def progress(self, submission_id: BulkSubmissionId) -> BulkProgress:
         """Its progress; raises NotFound."""
-        ...
 
     async def items(
         self, submission_id: BulkSubmissionId, request_indexes: Sequence[int] | range
     ) -> list[BulkItem]:
         """The executions at these places of the request, in the order given; places past the end are left out."""
-        ...
 
     async def settled(self, submission_id: BulkSubmissionId, seen: int, limit: int) -> list[int]:
         """The places of executions that settled after the first `seen` ones did, oldest first, at most `limit`.
 
         The order never changes. Raises NotFound.
         """
-        ...
 
     async def attempts(
         self, submission_id: BulkSubmissionId, after: AttemptId | None, limit: int
     ) -> list[BulkAttempt]:
         """Up to `limit` attempts since the submission that had an execution of it, in the order of their ids,
         from the one behind `after`."""
-        ...
 
     async def remove_old(self, keep_s: float, limit: int) -> int:
         """Removes up to `limit` submissions older than `keep_s`; returns how many."""
-        ...
 
 
 class BulkSubmissions:

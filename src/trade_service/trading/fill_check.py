@@ -68,30 +68,24 @@ class FillStore(Protocol):
 
         None when any process started a pass less than `every_s` ago.
         """
-        ...
 
     async def end_fill_check(self, offset: int) -> None:
         """Stores where the next pass's window begins."""
-        ...
 
     async def held_fills(self, execution_ids: Sequence[int]) -> list[HeldFill]:
         """The executions among these that were accepted under a known id."""
-        ...
 
     async def store_fetched(self, fills: Sequence[FetchedFill]) -> list[int]:
         """Stores fills like fill reports, with evidence; returns the executions that changed.
 
         An execution whose version has changed is left alone.
         """
-        ...
 
     async def new_refusals(self, fills: Sequence[RefusedFill]) -> list[int]:
         """The executions among these that do not have the same evidence yet."""
-        ...
 
     async def note_refused(self, fills: Sequence[RefusedFill]) -> None:
         """Stores the refusals as evidence."""
-        ...
 
 
 class _Pass(msgspec.Struct):

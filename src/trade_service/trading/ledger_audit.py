@@ -41,31 +41,24 @@ class AuditReads(Protocol):
 
     async def balance(self) -> Balance:
         """Counts and quantities of everything."""
-        ...
 
     async def wrong_orders(self, limit: int) -> list[WrongOrder]:
         """The first orders of this service whose quantitySent is not the sum over their executions."""
-        ...
 
     async def accepted_without_id(self, limit: int) -> Listed:
         """Accepted executions whose id downstream is neither known nor being reconciled."""
-        ...
 
     async def stranded(self, limit: int) -> Listed:
         """Executions that are not final and that no open attempt owns."""
-        ...
 
     async def idle_attempts(self) -> int:
         """How many open attempts no longer own an execution."""
-        ...
 
     async def own(self, execution_ids: Sequence[int]) -> dict[int, OwnExecution]:
         """Executions by id, as far as they exist."""
-        ...
 
     def accepted(self) -> AsyncIterator[list[AcceptedExecution]]:
         """All accepted executions by ascending id, page by page."""
-        ...
 
 
 class AuditReport(msgspec.Struct, frozen=True, rename="camel"):

@@ -132,15 +132,12 @@ class OperatorStore(Protocol):
 
     async def cases(self, execution_ids: Sequence[int]) -> dict[int, ExecutionCase]:
         """The existing ones, by id, in their current state."""
-        ...
 
     async def unknowns(self, limit: int) -> Unknowns:
         """Unresolved executions that no sender owns, oldest first."""
-        ...
 
     async def history(self, execution_id: int, limit: int) -> History:
         """The execution with at most `limit` attempts and pieces of evidence; raises NotFound."""
-        ...
 
     async def resolve(self, resolution: Resolution, seen: ExecutionCase) -> ExecutionCase:
         """Settles one execution as `check_resolution` and `outcome_state` decide for its locked row.
@@ -149,11 +146,9 @@ class OperatorStore(Protocol):
         the execution as it was. Raises NotFound, EvidenceConflict (also for an id that another execution has) and
         InFlight (also when `seen` is no longer its newest attempt).
         """
-        ...
 
     async def find_ended(self, wanted: RequeueFilter, limit: int) -> list[int]:
         """Ids of matching executions that ended without acceptance, ascending."""
-        ...
 
     async def requeue(self, execution_ids: Sequence[int], requeue: Requeue) -> list[Requeued]:
         """Requeues executions in one transaction: each is reconciled from its first attempt's floor, then sent.
@@ -162,7 +157,6 @@ class OperatorStore(Protocol):
         `unknown` under new journal entries with fresh budgets. A dry run writes nothing. Returns one result for
         each id, in id order, those that do not exist last.
         """
-        ...
 
 
 class Looked(msgspec.Struct, frozen=True):

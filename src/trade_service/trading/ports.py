@@ -38,15 +38,12 @@ class OrderStore(Protocol):
 
         Raises AlreadyExists naming the first order id that is taken (details: field, value, index).
         """
-        ...
 
     async def get(self, trade_order_id: int) -> TradeOrder:
         """The order of that id; raises NotFound."""
-        ...
 
     async def orders(self, trade_order_ids: Sequence[int]) -> dict[int, TradeOrder]:
         """Those that exist, by id, in one statement."""
-        ...
 
     async def submit(
         self, submissions: Sequence[Submission], queued_attempt_id: AttemptId | None, cut: SliceOrder
@@ -58,7 +55,6 @@ class OrderStore(Protocol):
         ticket. Answers in the order of `submissions`: what was written, or the error that refused it; one
         refusal leaves the others alone.
         """
-        ...
 
     async def slice_and_claim(
         self, submissions: Sequence[Submission], attempt: NewAttempt, reference: ReferenceData
@@ -69,7 +65,6 @@ class OrderStore(Protocol):
         by another transaction or breaks a rule, or if the ledger may not be claimed in (as in
         SubmissionStore.claim). Each order may be named once. Writes no key of a request.
         """
-        ...
 
     async def place(
         self, lines: Sequence[BlotterLine], queued_attempt_id: AttemptId, cut: SliceOrder
@@ -80,11 +75,9 @@ class OrderStore(Protocol):
         and limit price is taken up: the rest of it is sliced; one that exists with others is an error of
         that line alone.
         """
-        ...
 
     async def executions(self, execution_ids: Sequence[int]) -> dict[int, StoredExecution]:
         """Those that exist, by id, in one statement."""
-        ...
 
 
 class ExecutionReads(Protocol):
@@ -92,7 +85,6 @@ class ExecutionReads(Protocol):
 
     async def get(self, execution_id: int) -> StoredExecution:
         """The execution and its order; raises NotFound."""
-        ...
 
     async def enqueue(self, execution_ids: Sequence[int], queued_attempt_id: AttemptId) -> None:
         """Makes the intent to send durable: those in state `none` become `queued` under the ticket.
@@ -100,7 +92,6 @@ class ExecutionReads(Protocol):
         One statement; all others stay as they are. The key of the request being served is written in the same
         transaction when any of the executions exists; raises KeyTaken.
         """
-        ...
 
     async def fill(
         self,
@@ -122,7 +113,6 @@ class ExecutionReads(Protocol):
         of the Execution Service's books before it is sent. Raises NotFound, VersionConflict, and InvalidInput
         for a quantity that is negative or above the one ordered.
         """
-        ...
 
 
 class ExecutionChanges(Protocol):
@@ -135,17 +125,14 @@ class ExecutionChanges(Protocol):
 
     async def create(self, values: ExecutionValues, reference: ReferenceData) -> StoredExecution:
         """Inserts an execution of the order that `values` name."""
-        ...
 
     async def update(
         self, execution_id: int, version: int, values: ExecutionValues, reference: ReferenceData
     ) -> StoredExecution:
         """Changes an execution. Raises NotFound, VersionConflict."""
-        ...
 
     async def delete(self, execution_id: int, version: int) -> None:
         """Deletes an execution. Raises NotFound, VersionConflict."""
-        ...
 
 
 class OrderChanges(Protocol):
@@ -156,7 +143,6 @@ class OrderChanges(Protocol):
 
         Raises NotFound, VersionConflict, AlreadyExists for an order id that is taken, StaleReference.
         """
-        ...
 
     async def move(self, trade_order_ids: Sequence[int], blotter_id: int) -> list[TradeOrder]:
         """Moves the orders to another blotter, in a constant number of statements.
@@ -164,11 +150,9 @@ class OrderChanges(Protocol):
         Returns those that exist, as they are then; one that was there already keeps its version. Raises
         StaleReference.
         """
-        ...
 
     async def delete(self, trade_order_id: int, version: int) -> None:
         """Deletes the order. Raises NotFound, VersionConflict."""
-        ...
 
 
 class ReferenceChanges(Protocol):
@@ -176,17 +160,14 @@ class ReferenceChanges(Protocol):
 
     async def create(self, kind: ReferenceKind, values: ReferenceValues) -> Reference:
         """Inserts a row."""
-        ...
 
     async def update(
         self, kind: ReferenceKind, identity: int, version: int, values: ReferenceValues
     ) -> Reference:
         """Changes a row. Raises NotFound, VersionConflict, InUse."""
-        ...
 
     async def delete(self, kind: ReferenceKind, identity: int, version: int) -> None:
         """Deletes a row. Raises NotFound, VersionConflict, InUse."""
-        ...
 
 
 class ReferenceReads(Protocol):
@@ -194,4 +175,3 @@ class ReferenceReads(Protocol):
 
     async def load(self) -> ReferenceData:
         """All of it, in one statement."""
-        ...

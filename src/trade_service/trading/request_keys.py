@@ -135,23 +135,18 @@ class RequestKeyStore(Protocol):
 
     async def find(self, request: KeyedRequest) -> KeptRequest | None:
         """What is known of the request's key; None when it is free."""
-        ...
 
     async def take_over(self, claim: KeyClaim) -> bool:
         """Makes the claim the holder of a key that nobody works on; False when somebody does."""
-        ...
 
     async def keep(self, claim: KeyClaim, answer: KeptAnswer) -> None:
         """Stores the final answer, unless the claim is no longer the holder."""
-        ...
 
     async def let_go(self, claim: KeyClaim) -> None:
         """Ends the claim's lease, if it is the holder."""
-        ...
 
     async def remove_old(self, limit: int) -> int:
         """Removes up to `limit` keys whose time is over, oldest first; returns how many."""
-        ...
 
 
 class Reused(msgspec.Struct, frozen=True):

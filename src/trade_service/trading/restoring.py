@@ -38,7 +38,6 @@ class RestoreStore(Protocol):
 
     async def open_by_state(self) -> tuple[Mapping[SubmissionState, int], Mapping[SubmissionState, int]]:
         """Counts executions by open state: those of this epoch, and those of earlier ones."""
-        ...
 
     async def recover(
         self, beyond: int, settle_ms: int, actor: str, reason: str, *, same_ledger: bool
@@ -50,7 +49,6 @@ class RestoreStore(Protocol):
         `settle_ms` have passed since bytes could last have left. An execution that was never submitted returns
         to `none` when it proves absent.
         """
-        ...
 
 
 class DatabaseRestorer:

@@ -7,6 +7,7 @@ stored name is still shown, and an id stands in for a name that was never fetche
 """
 
 import asyncio
+import math
 from collections import OrderedDict, deque
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from enum import StrEnum
@@ -53,15 +54,12 @@ class NameSource(Protocol):
 
     async def name_of(self, kind: NameKind, identity: str) -> str | None:
         """The name; None when there is no such id. Raises NamesUnavailable."""
-        ...
 
     async def search(self, kind: NameKind, name: str) -> Mapping[str, str]:
         """Ids and names of those with exactly this name. Raises NamesUnavailable."""
-        ...
 
     def is_away(self, kind: NameKind) -> bool:
         """Whether a call is known to fail at the moment."""
-        ...
 
 
 class KnownName(msgspec.Struct, frozen=True):
@@ -79,26 +77,21 @@ class NameStore(Protocol):
         self, portfolio_ids: Collection[str], security_ids: Collection[str]
     ) -> Mapping[NameKey, KnownName]:
         """What is stored for these ids."""
-        ...
 
     async def remember(self, kind: NameKind, names: Mapping[str, str | None]) -> None:
         """Stores the names, as of now. An id reported as unknown keeps the name it had."""
-        ...
 
     async def ids_of(self, kind: NameKind, texts: Sequence[str]) -> Mapping[str, str]:
         """Ids, and the names that lists show for them, where the name is one of the texts, ignoring case.
 
         An id without a name is shown as itself.
         """
-        ...
 
     async def nameless(self, kind: NameKind, limit: int, older_than_s: float) -> list[str]:
         """Ids that trade orders use and that have no stored name, followed by those with the oldest names."""
-        ...
 
     async def forget(self, kind: NameKind, kept: int) -> None:
         """Deletes all but the `kept` most recently fetched names."""
-        ...
 
 
 class WaitBudget(msgspec.Struct):
@@ -113,17 +106,10 @@ class NameBook(msgspec.Struct, frozen=True):
     names: Mapping[NameKey, str | None]
 
     def portfolio(self, identity: str) -> str:
-        """The name of a portfolio."""
         return self.names.get((NameKind.PORTFOLIO, identity)) or identity
 
     def security(self, identity: str) -> str:
-        """The ticker of a security."""
         return self.names.get((NameKind.SECURITY, identity)) or identity
-
-
-class _Recent(msgspec.Struct, frozen=True):
-    name: str | None
-    at: float
 
 
 class DisplayNames:
@@ -150,9 +136,10 @@ class DisplayNames:
         self._memory_s = memory_s
         self._complete_every_s = complete_every_s
         self._fetches: SingleFlight[None] = SingleFlight("names", StoreUnavailable)
-        self._recent: OrderedDict[NameKey, _Recent] = OrderedDict()
+        self._recent: OrderedDict[NameKey, tuple[str | None, float]] = OrderedDict()
+        """Names and when they were read."""
         self._searched: OrderedDict[NameKey, float] = OrderedDict()
-        self._completed = dict.fromkeys(NameKind, float("-inf"))
+        self._completed = dict.fromkeys(NameKind, -math.inf)
         self._slots = {kind: asyncio.Semaphore(settings.max_connections) for kind in NameKind}
 
     async def __aenter__(self) -> Self:
@@ -187,14 +174,10 @@ class DisplayNames:
         Raises StoreUnavailable.
         """
         fresh_from = self._clock.monotonic() - self._memory_s
-        keys = [(NameKind.PORTFOLIO, i) for i in portfolio_ids] + [
-            (NameKind.SECURITY, i) for i in security_ids
-        ]
-        names = {
-            key: recent.name
-            for key in keys
-            if (recent := self._recent.get(key)) is not None and recent.at > fresh_from
-        }
+        keys = [(NameKind.PORTFOLIO, one) for one in portfolio_ids]
+        keys += [(NameKind.SECURITY, one) for one in security_ids]
+        recent = {key: self._recent[key] for key in keys if key in self._recent}
+        names = {key: name for key, (name, read_at) in recent.items() if read_at > fresh_from}
         if missing := [key for key in keys if key not in names]:
             names |= await self._read(missing, budget)
         return NameBook(names)
@@ -213,7 +196,7 @@ class DisplayNames:
                 waiting |= self._fetch(kind, [i for i in ids[kind] if (kind, i) not in known])
                 self._fetch(kind, [i for i in ids[kind] if (kind, i) in old])
         await self._wait(waiting, budget)
-        fetched = {key: self._recent[key].name for key in keys if key not in known and key in self._recent}
+        fetched = {key: self._recent[key][0] for key in keys if key not in known and key in self._recent}
         return {key: found.name for key, found in known.items()} | fetched
 
     async def ids_of(self, kind: NameKind, texts: Sequence[str], budget: WaitBudget) -> set[str]:
@@ -221,7 +204,12 @@ class DisplayNames:
         await self.complete(kind, budget)
         found = await self._store.ids_of(kind, texts)
         shown = {name.lower() for identity, name in found.items() if identity != name}
-        unknown = [text for text in texts if text.lower() not in shown and not self._was_searched(kind, text)]
+        since = self._clock.monotonic() - self._settings.ttl_s
+        unknown = [
+            text
+            for text in texts
+            if text.lower() not in shown and self._searched.get((kind, text), -math.inf) <= since
+        ]
         if unknown:
             await self._wait({self._search(kind, text) for text in unknown}, budget)
             found = await self._store.ids_of(kind, texts)
@@ -232,7 +220,7 @@ class DisplayNames:
         now = self._clock.monotonic()
         if now - self._completed[kind] >= self._complete_every_s:
             self._completed[kind] = now
-            ids = await self._store.nameless(kind, IDS_AT_ONCE, float("inf"))
+            ids = await self._store.nameless(kind, IDS_AT_ONCE, math.inf)
             await self._wait(self._fetch(kind, ids), budget)
 
     async def _wait(self, tasks: Collection[asyncio.Task[None]], budget: WaitBudget) -> None:
@@ -291,10 +279,6 @@ class DisplayNames:
         _put(self._searched, (kind, text), self._clock.monotonic(), IDS_AT_ONCE)
         await self._store_names(kind, names)
 
-    def _was_searched(self, kind: NameKind, text: str) -> bool:
-        searched_at = self._searched.get((kind, text))
-        return searched_at is not None and self._clock.monotonic() - searched_at < self._settings.ttl_s
-
     async def _store_names(self, kind: NameKind, names: Mapping[str, str | None]) -> None:
         kept = {
             identity: None if name is None else name.replace("\x00", "")[:MAX_NAME]
@@ -306,7 +290,7 @@ class DisplayNames:
 
     def _keep(self, key: NameKey, name: str | None) -> None:
         """For those who wait for a fetch that is not complete, and for the next pages."""
-        _put(self._recent, key, _Recent(name, self._clock.monotonic()), KEPT_IN_MEMORY)
+        _put(self._recent, key, (name, self._clock.monotonic()), KEPT_IN_MEMORY)
 
 
 Entry = TypeVar("Entry")

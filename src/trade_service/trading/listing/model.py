@@ -180,7 +180,6 @@ class Page(msgspec.Struct, Generic[Row], frozen=True):
     """None on the last page."""
 
     def of(self, items: list[Other]) -> "Page[Other]":
-        """The same page of other items."""
         return Page(items, self.total, self.position, self.limit, self.next)
 
 

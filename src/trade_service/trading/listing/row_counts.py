@@ -30,11 +30,9 @@ class ListCounts(Protocol):
 
     async def count(self, selection: Selection, within_s: float, bound: int | None = None) -> int | None:
         """Counts them; with `bound`, no further than that."""
-        ...
 
     async def estimate(self, selection: Selection, within_s: float) -> int | None:
         """Estimates it from a sample of the table, at the same small cost however large that is."""
-        ...
 
 
 class _Known(msgspec.Struct):

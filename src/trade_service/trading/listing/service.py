@@ -47,11 +47,9 @@ class ListReads(Protocol):
 
     async def orders(self, query: ListQuery) -> OrderRows:
         """One page, in one statement."""
-        ...
 
     async def executions(self, query: ListQuery) -> ExecutionRows:
         """One page of executions, each with its trade order, in one statement."""
-        ...
 
 
 class NamedOrder(msgspec.Struct, frozen=True):
@@ -130,7 +128,6 @@ class ListService:
     async def named_orders(
         self, orders: Sequence[TradeOrder], budget: WaitBudget | None = None
     ) -> list[NamedOrder]:
-        """The orders with their blotters and names."""
         book = await self._book(orders, budget)
         blotters = await self._blotters(orders)
         return [
@@ -146,7 +143,6 @@ class ListService:
     async def named_executions(
         self, views: Sequence[ExecutionView], budget: WaitBudget | None = None
     ) -> list[NamedExecution]:
-        """The executions with the names of their orders."""
         book = await self._book([view.order for view in views], budget)
         return [
             NamedExecution(
@@ -176,7 +172,7 @@ class ListService:
     ) -> Page[Stored]:
         by_id = await self._with_ids(query, budget)
         if by_id is None:
-            return Page([], _exactly(0), query.position, query.limit, None)
+            return Page([], Total(0, is_estimate=False), query.position, query.limit, None)
         selection = Selection(source, by_id.filters)
         # A page that takes long has its rows counted meanwhile; most are done before that would save time.
         beside = asyncio.get_running_loop().call_later(HEAD_START_S, self._counts.begin, selection)
@@ -187,7 +183,7 @@ class ListService:
         end = query.position + len(found.rows)
         following = None if found.last is None else Cursor(query.sort, found.last, end)
         if following is None and query.cursor is None and (found.rows or not query.offset):
-            return Page(found.rows, _exactly(end), query.position, query.limit, None)
+            return Page(found.rows, Total(end, is_estimate=False), query.position, query.limit, None)
         # Rows may have been added or deleted since the count; those of this page exist.
         least = end + 1 if following is not None else len(found.rows)
         total = await self._counts.of(selection, least)
@@ -208,7 +204,3 @@ class ListService:
                 one = Filter(ID_OF_NAME[one.field], Test.ANY_OF, tuple(sorted(ids)))
             filters.append(one)
         return msgspec.structs.replace(query, filters=tuple(filters))
-
-
-def _exactly(rows: int) -> Total:
-    return Total(rows, is_estimate=False)
