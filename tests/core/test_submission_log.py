@@ -26,7 +26,6 @@ from trade_service.submission.circuit import CircuitState
 from trade_service.submission.codes import OutcomeCode
 from trade_service.submission.events import (
     AlarmEvent,
-    BatchSubmissionEvent,
     CircuitEvent,
     ExhaustedEvent,
     RecoveredEvent,
@@ -79,56 +78,27 @@ def test_recovered_and_exhausted_executions_are_named() -> None:
 
 def test_a_failed_batch_is_logged_with_its_context() -> None:
     failure = ItemOutcome(7, SubmissionState.UNKNOWN, "DOWNSTREAM_ERROR_500", "500: it is reconciled")
-    event = BatchSubmissionEvent(
-        attempt_id="a",
-        size=1,
+    event = batch(
+        1,
+        (_S.UNKNOWN, "DOWNSTREAM_ERROR_500"),
         kind=ReplyKind.UNCLEAR,
         code="DOWNSTREAM_ERROR_500",
         message="the call answered 500",
         http_status=500,
-        accepted=0,
-        rejected=0,
-        retrying=0,
-        unknown=1,
-        exhausted=0,
-        recovered=False,
-        callers=1,
-        queued_ms=0.0,
-        claim_ms=1.0,
-        call_ms=2.0,
-        record_ms=1.0,
         failures=(failure,),
     )
     with capture_logs() as logs:
         SubmissionLog(Clock())(event)
-    batch, one = logs
-    assert (batch["execution_ids"], batch["reason"]) == ([7], "the call answered 500")
-    assert (batch["call_ms"], batch["http_status"], one["http_status"]) == (2.0, 500, 500)
+    whole, one = logs
+    assert (whole["execution_ids"], whole["reason"]) == ([7], "the call answered 500")
+    assert (whole["call_ms"], whole["http_status"], one["http_status"]) == (20.0, 500, 500)
     assert (one["execution_id"], one["attempt_id"], one["code"]) == (7, "a", "DOWNSTREAM_ERROR_500")
     assert one["reason"].endswith("it is reconciled")
 
 
 def test_a_deferred_batch_is_one_quiet_line() -> None:
-    event = BatchSubmissionEvent(
-        attempt_id="a",
-        size=50,
-        kind=ReplyKind.NOT_SENT,
-        code=OutcomeCode.CIRCUIT_OPEN,
-        message="not sent",
-        http_status=None,
-        accepted=0,
-        rejected=0,
-        retrying=50,
-        unknown=0,
-        exhausted=0,
-        recovered=False,
-        callers=1,
-        queued_ms=0.0,
-        claim_ms=1.0,
-        call_ms=0.0,
-        record_ms=1.0,
-        failures=(),
-    )
+    held = {"accepted": 0, "retrying": 50, "http_status": None}
+    event = batch(50, kind=ReplyKind.NOT_SENT, code=OutcomeCode.CIRCUIT_OPEN, message="not sent", **held)
     with capture_logs() as logs:
         SubmissionLog(Clock())(event)
     assert [(line["event"], line["log_level"], line["size"]) for line in logs] == [

@@ -40,35 +40,25 @@ class OtlpPush:
         self._started_ns = time.time_ns()
 
     async def run(self) -> None:
-        """Pushes until cancelled."""
+        """Pushes until cancelled, each time in a thread."""
         while True:
             await self._sleep(self._every_s)
-            await self.push()
+            result = await asyncio.to_thread(self._exporter.export, self._collected(time.time_ns()))
+            if result is not otlp.MetricExportResult.SUCCESS:
+                _log.warning("metrics_not_pushed")
 
-    async def push(self) -> bool:
-        """Pushes once, in a thread; False when the collector did not accept it."""
-        data = self.metrics(time.time_ns())
-        result = await asyncio.to_thread(self._exporter.export, data)
-        accepted = result is otlp.MetricExportResult.SUCCESS
-        if not accepted:
-            _log.warning("metrics_not_pushed")
-        return accepted
-
-    def metrics(self, now_ns: int) -> otlp.MetricsData:
-        """All metrics at this moment."""
+    def _collected(self, now_ns: int) -> otlp.MetricsData:
         metrics = [m for family in self._registry.collect() for m in self._converted(family, now_ns)]
         scoped = otlp.ScopeMetrics(scope=self._scope, metrics=metrics, schema_url="")
-        return otlp.MetricsData(
-            [otlp.ResourceMetrics(resource=self._resource, scope_metrics=[scoped], schema_url="")]
-        )
+        resource = otlp.ResourceMetrics(resource=self._resource, scope_metrics=[scoped], schema_url="")
+        return otlp.MetricsData([resource])
 
     def _converted(self, family: Family, now_ns: int) -> Iterator[otlp.Metric]:
+        data: otlp.Sum | otlp.Gauge | otlp.Histogram
         match family.type:
             case "counter":
                 points = self._numbers(family, now_ns, "_total")
-                data: otlp.Sum | otlp.Gauge | otlp.Histogram = otlp.Sum(
-                    points, _CUMULATIVE, is_monotonic=True
-                )
+                data = otlp.Sum(points, _CUMULATIVE, is_monotonic=True)
             case "gauge":
                 data = otlp.Gauge(self._numbers(family, now_ns, ""))
             case "histogram":
@@ -78,11 +68,10 @@ class OtlpPush:
         yield otlp.Metric(name=family.name, description=family.documentation, unit="", data=data)
 
     def _numbers(self, family: Family, now_ns: int, suffix: str) -> list[otlp.NumberDataPoint]:
-        wanted = family.name + suffix
         return [
             otlp.NumberDataPoint(dict(sample.labels), self._started_ns, now_ns, sample.value)
             for sample in family.samples
-            if sample.name == wanted
+            if sample.name == family.name + suffix
         ]
 
     def _histograms(self, samples: Iterable[Sample], now_ns: int) -> Iterator[otlp.HistogramDataPoint]:
