@@ -261,7 +261,7 @@ async def test_tables_in_use_are_not_waited_for_long(
     monkeypatch.setattr(migrations, "LOCK_TIMEOUT_S", 0.2)
     async with link.transaction():
         await link.execute("LOCK TABLE execution IN ROW EXCLUSIVE MODE")
-        with pytest.raises(MigrationError, match="Stop the earlier service"):
+        with pytest.raises(MigrationError, match="Stop the legacy service"):
             await migrate(old_url)
     assert (await migrate(old_url)).changed
 

@@ -21,51 +21,44 @@ class Meaning(StrEnum):
     """The same statement will fail again."""
 
 
-SQLSTATE_CLASSES: dict[str, Meaning] = {
-    "01": Meaning.DEFECT,  # warning
-    "02": Meaning.DEFECT,  # no data
-    "03": Meaning.DEFECT,  # statement not yet complete
-    "08": Meaning.AWAY,  # connection; PgBouncer speaks so too
-    "09": Meaning.DEFECT,  # triggered action
-    "0A": Meaning.DEFECT,  # feature not supported
-    "0B": Meaning.DEFECT,  # invalid transaction initiation
-    "0F": Meaning.DEFECT,  # locator
-    "0L": Meaning.DEFECT,  # grantor
-    "0P": Meaning.DEFECT,  # role
-    "0Z": Meaning.DEFECT,  # diagnostics
-    "10": Meaning.DEFECT,  # XQuery
-    "20": Meaning.DEFECT,  # case not found
-    "21": Meaning.DEFECT,  # cardinality
-    "22": Meaning.DEFECT,  # data; asyncpg speaks so of an argument that does not fit
-    "23": Meaning.DEFECT,  # integrity; order_store and row_changes translate it
-    "24": Meaning.DEFECT,  # cursor state
-    "25": Meaning.DEFECT,  # transaction state
-    "26": Meaning.DEFECT,  # statement name: a pooler between us, and prepared statements not switched off
-    "27": Meaning.DEFECT,  # triggered data change
-    "28": Meaning.AWAY,  # login refused
-    "2B": Meaning.DEFECT,  # dependent privileges
-    "2D": Meaning.DEFECT,  # transaction termination
-    "2F": Meaning.DEFECT,  # SQL routine
-    "34": Meaning.DEFECT,  # cursor name
-    "38": Meaning.DEFECT,  # external routine
-    "39": Meaning.DEFECT,  # external routine invocation
-    "3B": Meaning.DEFECT,  # savepoint
-    "3D": Meaning.AWAY,  # no such database
-    "3F": Meaning.DEFECT,  # no such schema
-    "40": Meaning.AWAY,  # rolled back: deadlock, serialisation
-    "42": Meaning.DEFECT,  # syntax, access rights, missing tables
-    "44": Meaning.DEFECT,  # check option
-    "53": Meaning.AWAY,  # out of disk, memory or connections
-    "54": Meaning.DEFECT,  # program limit
-    "55": Meaning.DEFECT,  # object not in prerequisite state
-    "57": Meaning.AWAY,  # stopped, starting, cancelled, timed out
-    "58": Meaning.AWAY,  # system: input and output
-    "72": Meaning.AWAY,  # snapshot too old
-    "F0": Meaning.AWAY,  # the server's own configuration
-    "HV": Meaning.DEFECT,  # foreign data
-    "P0": Meaning.DEFECT,  # PL/pgSQL: a user's trigger refused
-    "XX": Meaning.AWAY,  # internal error, such as a row or a catalogue entry that changed under the statement
+_AWAY = {
+    "08": "connection; PgBouncer speaks so too",
+    "28": "login refused",
+    "3D": "no such database",
+    "40": "rolled back: deadlock, serialisation",
+    "53": "out of disk, memory or connections",
+    "57": "stopped, starting, cancelled, timed out",
+    "58": "system: input and output",
+    "72": "snapshot too old",
+    "F0": "the server's own configuration",
+    "XX": "internal error, such as a row or a catalogue entry that changed under the statement",
 }
+# Warnings, statements and arguments that are wrong, and violated constraints, which the stores translate (23).
+# "26", the name of a statement: a pooler stands between, and prepared statements are not switched off.
+_DEFECTS = (
+    *(
+        "01",
+        "02",
+        "03",
+        "09",
+        "0A",
+        "0B",
+        "0F",
+        "0L",
+        "0P",
+        "0Z",
+        "10",
+        "20",
+        "21",
+        "22",
+        "23",
+        "24",
+        "25",
+        "26",
+    ),
+    *("27", "2B", "2D", "2F", "34", "38", "39", "3B", "3F", "42", "44", "54", "55", "HV", "P0"),
+)
+SQLSTATE_CLASSES = dict.fromkeys(_AWAY, Meaning.AWAY) | dict.fromkeys(_DEFECTS, Meaning.DEFECT)
 """By the first two characters of the SQLSTATE."""
 
 SQLSTATES: dict[str, Meaning] = {

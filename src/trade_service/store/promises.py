@@ -107,7 +107,7 @@ async def check_writable(probe: Database, work: Database, allow_data_loss: bool)
     promises = await promises_of(probe)
     if promises.read_only:
         probe.renew()
-        raise StoreUnavailable("the database is read-only: a standby, or told to take no writes")
+        raise StoreUnavailable("the database is read-only: a standby, or set to read-only")
     if promises.broken and not allow_data_loss:
         raise UnsafeDatabase(f"the database is not safe any more: {'; '.join(promises.broken)}")
     if promises.stronger_by_default:

@@ -7,10 +7,6 @@ import asyncpg
 
 from trade_service.domain.errors import NotFound, VersionConflict
 from trade_service.domain.reference import (
-    BLOTTER,
-    DESTINATION,
-    EXECUTION_STATUS,
-    TRADE_TYPE,
     Blotter,
     Destination,
     ExecutionStatus,
@@ -29,12 +25,6 @@ from trade_service.store.statements import load
 from trade_service.trading.request_keys import Created
 
 SQL = load("reference")
-_TABLES = {
-    BLOTTER.thing: "blotter",
-    TRADE_TYPE.thing: "trade_type",
-    DESTINATION.thing: "destination",
-    EXECUTION_STATUS.thing: "execution_status",
-}
 
 Kind = TypeVar("Kind", Blotter, TradeType, Destination, ExecutionStatus)
 
@@ -94,7 +84,7 @@ class PostgresReferenceChanges:
 
 
 def _table(kind: ReferenceKind) -> str:
-    return _TABLES[kind.thing]
+    return kind.thing.replace(" ", "_")
 
 
 async def _rows_in_turn(session: Session, kind: ReferenceKind) -> list[Reference]:

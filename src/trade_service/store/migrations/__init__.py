@@ -1,7 +1,7 @@
 """The database's history as Alembic migrations, and what they share."""
 
 VERSION_TABLE = "trade_service_alembic_version"
-"""Ours alone: the earlier service's `flyway_schema_history` is read and never written."""
+"""Ours alone: the legacy service's `flyway_schema_history` is read and never written."""
 
 
 class MigrationError(Exception):

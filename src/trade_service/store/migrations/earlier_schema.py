@@ -1,4 +1,4 @@
-"""The database of the earlier service: its tables, its reference data, and how to recognise it.
+"""The database of the legacy service: its tables, its reference data, and how to recognise it.
 
 Frozen: this is what migration 0001 creates or finds, whatever later migrations change.
 """
@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from trade_service.store.migrations import MigrationError
 
 FLYWAY_VERSION = 7
-"""The earlier service's last migration, which every database to be adopted must have."""
+"""The legacy service's last migration, which every database to be adopted must have."""
 
 CREATE_TABLES = (
     """CREATE TABLE blotter (
@@ -97,7 +97,7 @@ COLUMNS: Mapping[str, set[str]] = {
 
 
 def is_present(connection: sa.Connection) -> bool:
-    """Whether the earlier service's tables are here, complete.
+    """Whether the legacy service's tables are here, complete.
 
     Raises:
         MigrationError: they are there in part, or belong to one of its older releases.
@@ -110,7 +110,7 @@ def is_present(connection: sa.Connection) -> bool:
     missing += sorted(f"{table}.{name}" for table in found for name in COLUMNS[table] - found[table])
     if missing:
         raise MigrationError(
-            f"the database has some of the earlier service's tables but lacks {', '.join(missing)}: nothing "
+            f"the database has some of the legacy service's tables but lacks {', '.join(missing)}: nothing "
             "was changed. Bring it to that service's latest release first, or name an empty database"
         )
     _check_mandatory(connection)
@@ -131,7 +131,7 @@ def catch_up_sequences(connection: sa.Connection) -> None:
 
 
 def _check_mandatory(connection: sa.Connection) -> None:
-    """A later release of the earlier service may have columns that every new row has to fill."""
+    """A later release of the legacy service may have columns that every new row has to fill."""
     for table, known in COLUMNS.items():
         names = connection.execute(
             sa.text(
@@ -171,11 +171,11 @@ def _check_flyway(connection: sa.Connection) -> None:
     ).one()
     if failed is not None:
         raise MigrationError(
-            f"flyway_schema_history says that the earlier service's migration {failed} failed: nothing was "
+            f"flyway_schema_history says that the legacy service's migration {failed} failed: nothing was "
             "changed. Repair it with that service's tools first"
         )
     if done < FLYWAY_VERSION:
         raise MigrationError(
             f"flyway_schema_history shows version {done}, and {FLYWAY_VERSION} is needed: nothing was changed. "
-            "Start the earlier service's latest release on this database once, stop it, try again"
+            "Start the legacy service's latest release on this database once, stop it, try again"
         )

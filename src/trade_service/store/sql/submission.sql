@@ -81,7 +81,7 @@ LEFT JOIN trade_type tt ON tt.id = m.trade_type_id
 LEFT JOIN destination d ON d.id = m.destination_id;
 
 -- fragment: accepted_late
--- An execution that was given up turned out to be accepted: no attempt's own answer shows that.
+-- An exhausted or rejected execution turned out to be accepted: no attempt's own answer shows that.
 FROM after a
 WHERE a.state = 'accepted' AND a.state_before IN ('rejected', 'exhausted')
 

@@ -9,7 +9,7 @@ down_revision = None
 
 
 def upgrade() -> None:
-    """Creates the tables with their reference data, unless the earlier service did."""
+    """Creates the tables with their reference data, unless the legacy service did."""
     if earlier.is_present(op.get_bind()):
         return
     for statement in (*earlier.CREATE_TABLES, *earlier.REFERENCE_DATA):
@@ -17,4 +17,4 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Nothing: these tables and their rows are the users', whoever created them."""
+    """Nothing: these tables and their rows belong to the users."""

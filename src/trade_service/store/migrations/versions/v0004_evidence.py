@@ -1,4 +1,4 @@
-"""What came to light, or was done by a person, beside the attempts. Only an addition."""
+"""Evidence found beside the attempts, and what operators decided. Only an addition."""
 
 from alembic import op
 
@@ -27,5 +27,5 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Drops it, with what it tells."""
+    """Drops it and its rows."""
     op.execute("DROP TABLE submission_evidence")

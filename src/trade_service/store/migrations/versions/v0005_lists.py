@@ -1,6 +1,6 @@
 """What lists need: names that other services own, and the indexes that find and sort by what never changes.
 
-Only additions: the earlier service can still read and write everything.
+Only additions: the legacy service can still read and write everything.
 """
 
 from alembic import op

@@ -1,6 +1,6 @@
 """Indexes of trade orders for lists sorted by quantity, blotter or order type, none of which submission changes.
 
-Only additions: the earlier service can still read and write everything. Whoever writes orders waits while they are
+Only additions: the legacy service can still read and write everything. Whoever writes orders waits while they are
 made, in the migration's one transaction: 0.6 s for 200,000 orders.
 """
 
