@@ -26,7 +26,7 @@ _SQL = load("migrate")
 _ADVICE = {
     "42501": "this user may not change the tables: nothing was changed. Connect as their owner",
     "55P03": (
-        f"another session has held the tables for {LOCK_TIMEOUT_S} s: nothing was changed. Stop the earlier "
+        f"another session has held the tables for {LOCK_TIMEOUT_S} s: nothing was changed. Stop the legacy "
         "service and everything else that uses the database, then start again"
     ),
 }
