@@ -93,7 +93,7 @@ def row(service_id: int, number: int, **values: object) -> Row:
             0,
         ),
         (lambda b: b.ledger.pending.add(99), "told to clients, and not in the database: 99", 1, 0),
-        (lambda b: b.ledger.orders.add(15), "that do not exist: 15", 1, 0),
+        (lambda b: b.ledger.orders.add(15), "which do not exist: 15", 1, 0),
         (lambda b: b.change(3, state="accepted"), "3 has 0, not 50", 1, 0),
         (lambda b: b.change(2, quantity=HUNDRED), "2 has 50, not 100", 0, 0),
         (lambda b: b.ledger.faults.append("INTERNAL_ERROR"), "clients: INTERNAL_ERROR", 0, 0),

@@ -478,7 +478,7 @@ MUTANTS: dict[str, Patch] = {
     "a fetched fill overwrites a newer one": _replace(
         MemoryFillStore, "_is_as_it_was", staticmethod(always(value=True))
     ),
-    "no alarm names an impossible fill": _replace(FillCheck, "_alarm_impossible", alarm_nobody),
+    "no alarm names an impossible fill": _replace(FillCheck, "_alarm", alarm_nobody),
     "unclear is taken for accepted": _replace(
         failure_handler,
         "STATE_OF",
