@@ -214,9 +214,12 @@ class BoundedProtocol(HttpToolsProtocol):
         self._watch_unread()
 
     def resume_writing(self) -> None:
-        """The client reads on; what is still unread is bounded by the keep-alive time."""
+        """The client has read on: stops the clock. The little that is left is bounded by the keep-alive time."""
         super().resume_writing()
         self.places.flowing(self)
+        if self._write_timer is not None and not self.transport.is_closing():
+            self._write_timer.cancel()
+            self._write_timer = None
 
     def timeout_keep_alive_handler(self) -> None:
         """Closes an idle connection, even if its client has not read all answers."""
@@ -295,12 +298,11 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def _check_unread(self, before: int) -> None:
         self._write_timer = None
-        if self.flow.write_paused or self.transport.is_closing():
-            taken = before - self.transport.get_write_buffer_size()
-            if taken < min(before, _LEAST_READ_BYTES):
-                self.drop()
-            else:
-                self._watch_unread()
+        taken = before - self.transport.get_write_buffer_size()
+        if taken < min(before, _LEAST_READ_BYTES):
+            self.drop()
+        else:
+            self._watch_unread()
 
 
 def _after_heads(data: bytes, start: int, count: int) -> int:
