@@ -18,10 +18,10 @@ from tests.support.embedded import DEADLINE_S, OtherUser, alive, entered, kill_s
 from trade_service.store import embedded_binaries, embedded_server
 from trade_service.store.embedded import (
     EmbeddedPostgres,
-    EmbeddedPostgresError,
     is_running,
 )
 from trade_service.store.embedded_binaries import installed_package
+from trade_service.store.embedded_folder import EmbeddedPostgresError
 
 
 async def test_the_first_start_makes_a_private_utf8_database_with_durability_on(base: Path) -> None:

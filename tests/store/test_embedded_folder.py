@@ -17,13 +17,12 @@ from trade_service.store import embedded, embedded_binaries, embedded_folder, em
 from trade_service.store.embedded import (
     ROOT_DATA_DIR,
     EmbeddedPostgres,
-    EmbeddedPostgresError,
     default_data_dir,
     delete_data,
     is_running,
 )
 from trade_service.store.embedded_binaries import barrier, installed_package, unprivileged_account
-from trade_service.store.embedded_folder import Folder, explained, start_locked, try_lock, unlock
+from trade_service.store.embedded_folder import EmbeddedPostgresError, Folder, try_lock, unlock
 
 AS_ROOT = os.geteuid() == 0
 
@@ -137,7 +136,7 @@ async def test_waiting_for_another_process_is_reported(
 ) -> None:
     monkeypatch.setattr(embedded_folder, "PATIENCE_S", 0.0)
     reported: list[str] = []
-    async with start_locked(Folder(data_dir), reported.append):
+    async with Folder(data_dir).start_locked(reported.append):
         waiting = asyncio.create_task(entered(EmbeddedPostgres.running(data_dir, progress=reported.append)))
         await until(lambda: bool(reported))
         waiting.cancel()
@@ -156,7 +155,7 @@ async def test_waiting_for_another_process_is_reported(
     ],
 )
 def test_disk_errors_say_what_to_do(tmp_path: Path, number: int, advice: str) -> None:
-    with pytest.raises(EmbeddedPostgresError, match=advice) as raised, explained(Folder(tmp_path)):
+    with pytest.raises(EmbeddedPostgresError, match=advice) as raised, Folder(tmp_path).explained():
         raise OSError(number, os.strerror(number), str(tmp_path / "password"))
     assert str(tmp_path / "password") in str(raised.value)
     assert "DATABASE_URL" in str(raised.value)

@@ -6,7 +6,8 @@ import tempfile
 from importlib import resources
 from pathlib import Path
 
-from trade_service.store.embedded import EmbeddedPostgresError, delete_data
+from trade_service.store.embedded import delete_data
+from trade_service.store.embedded_folder import EmbeddedPostgresError
 
 REMOVE_TRIES = 20
 REMOVE_PAUSE_S = 1.0

@@ -8,7 +8,7 @@ from trade_service.domain.access import CredentialsNotCheckable
 from trade_service.domain.errors import DomainError
 from trade_service.http_server import CannotListen
 from trade_service.settings.sources import SettingsError
-from trade_service.store.embedded import EmbeddedPostgresError
+from trade_service.store.embedded_folder import EmbeddedPostgresError
 from trade_service.store.migrations import MigrationError
 from trade_service.store.promises import UnsafeDatabase
 from trade_service.submission.ports import StoreUnavailable

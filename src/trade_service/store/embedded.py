@@ -25,14 +25,9 @@ from trade_service.store.embedded_folder import (
     EmbeddedPostgresError,
     Folder,
     Say,
-    explained,
     is_last_user,
-    keep_owner,
-    lock_as_user,
-    read_password,
     release,
     remove,
-    start_locked,
     try_lock,
     unlock,
 )
@@ -50,14 +45,6 @@ from trade_service.store.embedded_server import (
     stop_server,
 )
 
-__all__ = [
-    "EmbeddedPostgres",
-    "EmbeddedPostgresError",
-    "default_data_dir",
-    "delete_data",
-    "is_running",
-]
-
 APPLICATION = "globeco-trade-service"
 ROOT_DATA_DIR = Path("/var/lib") / APPLICATION
 LEAVE_WAIT_S = 30.0
@@ -70,10 +57,6 @@ _DESCRIBE = """
 SELECT current_setting('data_directory'), current_setting('server_version'),
        EXISTS (SELECT FROM pg_database WHERE datname = $1)
 """
-
-
-def _silent(_: str) -> None:
-    """Ignores progress."""
 
 
 class EmbeddedPostgres(msgspec.Struct, frozen=True):
@@ -99,7 +82,7 @@ class EmbeddedPostgres(msgspec.Struct, frozen=True):
 
     @classmethod
     @asynccontextmanager
-    async def running(cls, data_dir: Path, *, progress: Say = _silent) -> AsyncIterator[Self]:
+    async def running(cls, data_dir: Path, *, progress: Say = lambda _: None) -> AsyncIterator[Self]:
         """Uses the server of `data_dir`: starts it if necessary; the last user to leave stops it.
 
         `progress` gets a line for the user whenever something takes long.
@@ -109,9 +92,9 @@ class EmbeddedPostgres(msgspec.Struct, frozen=True):
         """
         folder = Folder(data_dir)
         async with AsyncExitStack() as stack:
-            with explained(folder):
-                async with start_locked(folder, progress):
-                    user = await lock_as_user(folder)
+            with folder.explained():
+                async with folder.start_locked(progress):
+                    user = await folder.lock_as_user()
                     stack.callback(os.close, user)
                     try:
                         server = await cls._connect_or_start(folder, progress)
@@ -121,12 +104,12 @@ class EmbeddedPostgres(msgspec.Struct, frozen=True):
             try:
                 yield server
             finally:
-                async with start_locked(folder, progress, wait_s=LEAVE_WAIT_S):
+                async with folder.start_locked(progress, wait_s=LEAVE_WAIT_S):
                     await _leave(folder, user)
 
     @classmethod
     async def _connect_or_start(cls, folder: Folder, say: Say) -> Self:
-        password = read_password(folder)
+        password = folder.read_password()
         for _ in range(START_ATTEMPTS):
             if server := await cls._when_ready(folder, password, say):
                 return server
@@ -208,7 +191,7 @@ async def _start(folder: Folder, password: str, say: Say) -> bool:
     if server_lock is None:
         return False
     try:
-        keep_owner(folder, folder.server_lock)
+        folder.keep_owner(folder.server_lock)
         for path in folder.temporary():
             await asyncio.to_thread(remove, path)
         binaries = await asyncio.to_thread(usable_binaries, folder)
@@ -245,7 +228,7 @@ def is_running(data_dir: Path) -> bool:
         EmbeddedPostgresError: The folder cannot be read.
     """
     folder = Folder(data_dir)
-    with explained(folder):
+    with folder.explained():
         return folder.marker.exists() and is_alive(folder)
 
 
@@ -260,13 +243,13 @@ async def delete_data(data_dir: Path) -> bool:
     folder = Folder(data_dir)
     if not folder.path.exists():
         return False
-    with explained(folder):
+    with folder.explained():
         if not folder.marker.is_file():
             raise EmbeddedPostgresError(
                 f"{folder.path} is not a data folder of the embedded PostgreSQL (no file {folder.marker.name}): "
                 "nothing was deleted. Name the right folder."
             )
-        async with start_locked(folder, _silent, wait_s=DELETE_WAIT_S):
+        async with folder.start_locked(lambda _: None, wait_s=DELETE_WAIT_S):
             alone = try_lock(folder.users_lock, exclusive=True)
             if alone is None:
                 raise EmbeddedPostgresError(

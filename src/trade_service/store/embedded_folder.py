@@ -68,94 +68,134 @@ class Folder:
         files = (self.password, self.log, self.old_log, self.users_lock, self.server_lock)
         return [*self.temporary(), self.sockets, self.binaries, *files, self.marker, self.start_lock]
 
+    @contextmanager
+    def explained(self) -> Iterator[None]:
+        """Turns an `OSError` in the data folder into an error that names the path and says what to do."""
+        try:
+            yield
+        except OSError as error:
+            name = error.filename or self.path
+            if error.errno in (errno.ENOSPC, errno.EDQUOT):
+                advice = "the disk is full: free some space or choose another data folder"
+            elif isinstance(error, PermissionError):
+                advice = (
+                    f"user {os.geteuid()} may not use it: start as its owner or choose another data folder"
+                )
+            elif error.errno == errno.EROFS:
+                advice = "it is read-only: choose another data folder"
+            else:
+                advice = "check the data folder or choose another one"
+            raise EmbeddedPostgresError(
+                f"The embedded PostgreSQL cannot use {name} ({error.strerror or error}): {advice}; "
+                "or set DATABASE_URL to a PostgreSQL of your own."
+            ) from error
 
-@contextmanager
-def explained(folder: Folder) -> Iterator[None]:
-    """Turns an `OSError` in the data folder into an error that names the path and says what to do."""
-    try:
-        yield
-    except OSError as error:
-        name = error.filename or folder.path
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            advice = "the disk is full: free some space or choose another data folder"
-        elif isinstance(error, PermissionError):
-            advice = f"user {os.geteuid()} may not use it: start as its owner or choose another data folder"
-        elif error.errno == errno.EROFS:
-            advice = "it is read-only: choose another data folder"
-        else:
-            advice = "check the data folder or choose another one"
-        raise EmbeddedPostgresError(
-            f"The embedded PostgreSQL cannot use {name} ({error.strerror or error}): {advice}; "
-            "or set DATABASE_URL to a PostgreSQL of your own."
-        ) from error
+    def prepare(self) -> None:
+        """Creates and marks the data folder, or accepts one that is marked.
 
+        Raises:
+            EmbeddedPostgresError: It holds other files, or is not a folder.
+        """
+        if os.name == "nt":
+            raise EmbeddedPostgresError(
+                "The embedded PostgreSQL runs on Linux and macOS only: set DATABASE_URL to a PostgreSQL of your "
+                "own."
+            )
+        self.path.mkdir(parents=True, exist_ok=True)
+        if self.marker.exists():
+            return
+        others = [entry.name for entry in self.path.iterdir() if entry != self.start_lock]
+        if others:
+            raise EmbeddedPostgresError(
+                f"{self.path} is not empty ({min(others)}) and is not a data folder of the embedded "
+                f"PostgreSQL (no file {self.marker.name}): choose an empty or a new folder."
+            )
+        # Under root the server runs as another user, who must be able to traverse this folder but not change it.
+        self.path.chmod(0o711 if os.geteuid() == 0 else 0o700)
+        self.marker.write_text(MARKER_TEXT, encoding="utf-8")
 
-def prepare_folder(folder: Folder) -> None:
-    """Creates and marks the data folder, or accepts one that is marked.
+    def keep_owner(self, path: Path) -> None:
+        """Gives a new file to the owner of the data folder: root may be working in another user's folder."""
+        if os.geteuid() == 0:
+            owner = self.path.stat()
+            os.chown(path, owner.st_uid, owner.st_gid, follow_symlinks=False)
 
-    Raises:
-        EmbeddedPostgresError: It holds other files, or is not a folder.
-    """
-    if os.name == "nt":
-        raise EmbeddedPostgresError(
-            "The embedded PostgreSQL runs on Linux and macOS only: set DATABASE_URL to a PostgreSQL of your "
-            "own."
-        )
-    folder.path.mkdir(parents=True, exist_ok=True)
-    if folder.marker.exists():
-        return
-    others = [entry.name for entry in folder.path.iterdir() if entry != folder.start_lock]
-    if others:
-        raise EmbeddedPostgresError(
-            f"{folder.path} is not empty ({min(others)}) and is not a data folder of the embedded "
-            f"PostgreSQL (no file {folder.marker.name}): choose an empty or a new folder."
-        )
-    # Under root the server runs as another user, who must be able to traverse this folder but not change it.
-    folder.path.chmod(0o711 if os.geteuid() == 0 else 0o700)
-    folder.marker.write_text(MARKER_TEXT, encoding="utf-8")
+    def read_password(self) -> str:
+        """The server's password; created while there is neither a password nor a cluster.
 
+        Raises:
+            EmbeddedPostgresError: There is a cluster but no password.
+        """
+        with contextlib.suppress(FileNotFoundError):
+            if password := self.password.read_text(encoding="utf-8").strip():
+                return password
+        if self.cluster.exists():
+            raise EmbeddedPostgresError(
+                f"{self.password} is missing or empty, so nobody can log in to the data beside it: restore "
+                "that file from a backup, or start afresh with `trade-service db reset`."
+            )
+        password, draft = secrets.token_urlsafe(24), self.new_temporary()
+        # Written in full and synced before it gets its name: a power failure must not leave half of it.
+        draft.touch(mode=0o600, exist_ok=False)
+        with draft.open("w", encoding="utf-8") as file:
+            file.write(password)
+            file.flush()
+            os.fsync(file.fileno())
+        self.keep_owner(draft)
+        draft.rename(self.password)
+        self.sync()
+        return password
 
-def keep_owner(folder: Folder, path: Path) -> None:
-    """Gives a new file to the owner of the data folder: root may be working in another user's folder."""
-    if os.geteuid() == 0:
-        owner = folder.path.stat()
-        os.chown(path, owner.st_uid, owner.st_gid, follow_symlinks=False)
+    async def lock_as_user(self) -> int:
+        """Registers as a user of the server with a shared lock; others hold it exclusively only for moments."""
+        while (fd := try_lock(self.users_lock, exclusive=False)) is None:  # noqa: ASYNC110 (other processes' lock)
+            await asyncio.sleep(POLL_S)
+        self.keep_owner(self.users_lock)
+        return fd
 
+    @asynccontextmanager
+    async def start_locked(self, say: Say, *, wait_s: float | None = None) -> AsyncIterator[None]:
+        """Holds `start.lock`, so that no other process starts, stops or deletes this server meanwhile.
 
-def sync_folder(path: Path) -> None:
-    """Makes renames in `path` durable."""
-    fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)
+        Creates the data folder first. Waits `wait_s`, or without limit: the holder may be in a long recovery.
 
+        Raises:
+            EmbeddedPostgresError: Still held after `wait_s`, or the folder is not ours.
+        """
+        began_s = time.monotonic()
+        reported = False
+        while True:
+            self.prepare()
+            with contextlib.suppress(FileNotFoundError):  # deleted meanwhile: create it again
+                fd = try_lock(self.start_lock, exclusive=True)
+                if fd is not None:
+                    if self.marker.exists():
+                        break
+                    unlock(fd)
+                    continue
+            waited_s = time.monotonic() - began_s
+            if wait_s is not None and waited_s > wait_s:
+                raise EmbeddedPostgresError(
+                    f"Another process has been starting or stopping the database in {self.path} for "
+                    f"{wait_s:.0f} s: try again when it has finished."
+                )
+            if not reported and waited_s > PATIENCE_S:
+                reported = True
+                say(f"Waiting for another process that starts or stops the database in {self.path} ...")
+            await asyncio.sleep(POLL_S)
+        try:
+            self.keep_owner(self.start_lock)
+            yield
+        finally:
+            unlock(fd)
 
-def read_password(folder: Folder) -> str:
-    """The server's password; created while there is neither a password nor a cluster.
-
-    Raises:
-        EmbeddedPostgresError: There is a cluster but no password.
-    """
-    with contextlib.suppress(FileNotFoundError):
-        if password := folder.password.read_text(encoding="utf-8").strip():
-            return password
-    if folder.cluster.exists():
-        raise EmbeddedPostgresError(
-            f"{folder.password} is missing or empty, so nobody can log in to the data beside it: restore "
-            "that file from a backup, or start afresh with `trade-service db reset`."
-        )
-    password, draft = secrets.token_urlsafe(24), folder.new_temporary()
-    # Written in full and synced before it gets its name: a power failure must not leave half of it.
-    draft.touch(mode=0o600, exist_ok=False)
-    with draft.open("w", encoding="utf-8") as file:
-        file.write(password)
-        file.flush()
-        os.fsync(file.fileno())
-    keep_owner(folder, draft)
-    draft.rename(folder.password)
-    sync_folder(folder.path)
-    return password
+    def sync(self) -> None:
+        """Makes renames in the folder durable."""
+        fd = os.open(self.path, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(fd)
+        finally:
+            os.close(fd)
 
 
 def remove(path: Path) -> None:
@@ -206,14 +246,6 @@ def is_locked(path: Path) -> bool:
     return False
 
 
-async def lock_as_user(folder: Folder) -> int:
-    """Registers as a user of the server with a shared lock; others hold it exclusively only for moments."""
-    while (fd := try_lock(folder.users_lock, exclusive=False)) is None:  # noqa: ASYNC110 (other processes' lock)
-        await asyncio.sleep(POLL_S)
-    keep_owner(folder, folder.users_lock)
-    return fd
-
-
 def is_last_user(user: int) -> bool:
     """Whether the holder of this lock is the only user; its lock is then exclusive."""
     try:
@@ -221,40 +253,3 @@ def is_last_user(user: int) -> bool:
     except BlockingIOError:
         return False
     return True
-
-
-@asynccontextmanager
-async def start_locked(folder: Folder, say: Say, *, wait_s: float | None = None) -> AsyncIterator[None]:
-    """Holds `start.lock`, so that no other process starts, stops or deletes this server meanwhile.
-
-    Creates the data folder first. Waits `wait_s`, or without limit: the holder may be in a long recovery.
-
-    Raises:
-        EmbeddedPostgresError: Still held after `wait_s`, or the folder is not ours.
-    """
-    began_s = time.monotonic()
-    reported = False
-    while True:
-        prepare_folder(folder)
-        with contextlib.suppress(FileNotFoundError):  # deleted meanwhile: create it again
-            fd = try_lock(folder.start_lock, exclusive=True)
-            if fd is not None:
-                if folder.marker.exists():
-                    break
-                unlock(fd)
-                continue
-        waited_s = time.monotonic() - began_s
-        if wait_s is not None and waited_s > wait_s:
-            raise EmbeddedPostgresError(
-                f"Another process has been starting or stopping the database in {folder.path} for "
-                f"{wait_s:.0f} s: try again when it has finished."
-            )
-        if not reported and waited_s > PATIENCE_S:
-            reported = True
-            say(f"Waiting for another process that starts or stops the database in {folder.path} ...")
-        await asyncio.sleep(POLL_S)
-    try:
-        keep_owner(folder, folder.start_lock)
-        yield
-    finally:
-        unlock(fd)

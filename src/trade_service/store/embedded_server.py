@@ -23,9 +23,7 @@ from trade_service.store.embedded_folder import (
     EmbeddedPostgresError,
     Folder,
     is_locked,
-    keep_owner,
     remove,
-    sync_folder,
 )
 
 HAS_PROC = Path("/proc/self/cmdline").exists()
@@ -146,7 +144,7 @@ async def init_cluster(folder: Folder, binaries: Binaries, password: str, server
                 f"{output_text}{_advice(output_text)}"
             )
         (draft / "pgdata").rename(folder.cluster)
-        sync_folder(folder.path)
+        folder.sync()
     finally:
         if process.poll() is None:
             os.killpg(process.pid, signal.SIGKILL)  # initdb leads its own process group
@@ -181,7 +179,7 @@ async def launch_server(folder: Folder, binaries: Binaries, server_lock: int) ->
         folder.log.replace(folder.old_log)
     with folder.log.open("ab") as log:
         folder.log.chmod(0o600)
-        keep_owner(folder, folder.log)
+        folder.keep_owner(folder.log)
         starter = binaries.launch(
             "pg_ctl", "start", "-W", "-s", "-p", "sh", "-o", shlex.join(command),
             stdout=log, stderr=log, pass_fds=(server_lock,), env={"PGDATA": str(folder.cluster)},
