@@ -118,7 +118,7 @@ def _missing(submission_id: BulkSubmissionId) -> NotFound:
 def _attempt(row: asyncpg.Record) -> BulkAttempt:
     *fields, mine, ids, states, codes, messages = row
     findings = tuple(
-        BulkFinding(execution_id, SubmissionState(state), code, message)
+        BulkFinding(SubmissionState(state), code, message, execution_id)
         for execution_id, state, code, message in zip(ids, states, codes, messages, strict=True)
         if execution_id in mine
     )

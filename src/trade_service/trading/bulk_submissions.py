@@ -9,7 +9,7 @@ import structlog
 
 from trade_service.domain.errors import InvalidInput, TooMany
 from trade_service.domain.executions import FINAL, QUANTITY_RETURNED, SubmissionState
-from trade_service.domain.fields import Moment, is_possible_id
+from trade_service.domain.fields import is_possible_id
 from trade_service.submission.codes import OutcomeCode
 from trade_service.submission.events import SUBMISSION_ID
 from trade_service.submission.model import (
@@ -25,6 +25,7 @@ from trade_service.submission.ports import Clock
 from trade_service.trading.execution_use_cases import MAX_BATCH, ExecutionService
 from trade_service.trading.listing.model import Filter
 from trade_service.trading.listing.service import ListService
+from trade_service.trading.operating import AttemptRecord, Found
 
 _log = structlog.get_logger(__name__)
 
@@ -64,30 +65,15 @@ class BulkProgress(msgspec.Struct, frozen=True):
         return self.pending == 0
 
 
-class BulkFinding(msgspec.Struct, frozen=True, rename="camel"):
-    """What an attempt established about one execution, except for a plain acceptance."""
+class BulkFinding(Found, frozen=True, rename="camel"):
+    """What an attempt established about one execution of a bulk submission."""
 
     execution_id: int
-    state: SubmissionState
-    code: str
-    message: str
 
 
-class BulkAttempt(msgspec.Struct, frozen=True, rename="camel"):
+class BulkAttempt(AttemptRecord, frozen=True, rename="camel"):
     """One attempt that sent executions of a bulk submission, possibly among others."""
 
-    attempt_id: AttemptId
-    state: str
-    """queued: a durable intent; sent: its call may be on the wire; answered: recorded."""
-    owner: str
-    started_at: Moment
-    closed_at: Moment | None
-    kind: str | None
-    code: str | None
-    message: str | None
-    http_status: int | None
-    duration_ms: int | None
-    look_ups: int
     execution_ids: tuple[int, ...]
     """Those of this submission."""
     outcomes: tuple[BulkFinding, ...]

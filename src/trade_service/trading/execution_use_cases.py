@@ -60,7 +60,8 @@ class ExecutionService:
         Asked for twice at once, it is sent once and both get the result. Raises NotFound,
         NotSubmittable, Overloaded.
         """
-        result = (await self._submit([execution_id], wait_s))[execution_id]
+        results = await self._submit([execution_id], wait_s)
+        result = results.get(execution_id) or _not_found(execution_id)
         if result.code == OutcomeCode.NOT_FOUND:
             raise NotFound.of("execution", execution_id)
         if result.code == OutcomeCode.NOT_SUBMITTABLE:
@@ -152,27 +153,22 @@ class ExecutionService:
                 await self._reads.enqueue(possible, self._clock.new_attempt_id())
             waiter = self._intake.enqueue(possible)
         results = await self._intake.outcomes(waiter, wait_s)
-        if not keyed:
-            results = await self._durable(results)
-        return results | {i: _not_found(i) for i in execution_ids if i not in results}
+        return results if keyed else await self._durable(results)
 
-    async def _durable(
-        self, results: Mapping[int, ExecutionSubmitResult]
-    ) -> dict[int, ExecutionSubmitResult]:
+    async def _durable(self, results: dict[int, ExecutionSubmitResult]) -> dict[int, ExecutionSubmitResult]:
         """The results, once every pending one is on record: what was never claimed is durably queued.
 
         When the database does not answer, those it is not known of are FAILED instead: nothing is promised
         that only this process's memory holds.
         """
         pending = [execution_id for execution_id, result in results.items() if not _is_kept(result)]
-        if not pending:
-            return dict(results)
-        try:
-            await self._reads.enqueue(pending, self._clock.new_attempt_id())
-        except StoreUnavailable as error:
-            _log.error("pending_not_made_durable", executions=len(pending), error=str(error))
-            return {i: _not_promised(result) for i, result in results.items()}
-        return dict(results)
+        if pending:
+            try:
+                await self._reads.enqueue(pending, self._clock.new_attempt_id())
+            except StoreUnavailable as error:
+                _log.error("pending_not_made_durable", executions=len(pending), error=str(error))
+                return {i: _not_promised(result) for i, result in results.items()}
+        return results
 
     def _alarm_late(self, filled: Filled) -> None:
         execution, order = filled.stored.execution, filled.stored.order

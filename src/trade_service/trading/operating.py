@@ -45,29 +45,34 @@ class Found(msgspec.Struct, frozen=True, rename="camel"):
     message: str
 
 
-class AttemptHistory(msgspec.Struct, frozen=True, rename="camel"):
-    """One attempt, as far as it concerns one execution."""
+class AttemptRecord(msgspec.Struct, frozen=True, rename="camel"):
+    """One attempt as the journal has it."""
 
     attempt_id: AttemptId
     state: str
     """queued: a durable intent; sent: its call may be in progress; answered: recorded."""
     owner: str
-    size: int
-    """Executions in the attempt."""
     started_at: Moment
-    lease_until: Moment | None
     closed_at: Moment | None
-    next_action_at: Moment | None
-    """None: nothing is left to do for it."""
-    floor_id: int
-    floor_void: bool
-    adopted: bool
-    look_ups: int
     kind: str | None
     code: str | None
     message: str | None
     http_status: int | None
     duration_ms: int | None
+    look_ups: int
+
+
+class AttemptHistory(AttemptRecord, frozen=True, rename="camel"):
+    """One attempt, as far as it concerns one execution."""
+
+    size: int
+    """Executions in the attempt."""
+    lease_until: Moment | None
+    next_action_at: Moment | None
+    """None: nothing is left to do for it."""
+    floor_id: int
+    floor_void: bool
+    adopted: bool
     is_newest: bool
     """Whether it is the newest attempt that claimed the execution."""
     outcomes: tuple[Found, ...]

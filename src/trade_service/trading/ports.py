@@ -48,12 +48,12 @@ class OrderStore(Protocol):
     async def submit(
         self, submissions: Sequence[Submission], queued_attempt_id: AttemptId | None, cut: SliceOrder
     ) -> list[StoredExecution | DomainError]:
-        """Cuts one execution from each order, in one transaction and a constant number of statements.
+        """Slices one execution from each order, in one transaction and a constant number of statements.
 
-        Each order may be named once. Locks the orders in id order, asks `cut` for each, inserts the
-        executions (`queued` under the ticket when there is one, else `none`), writes the orders and the
-        ticket. Answers in the order of `submissions`: what was written, or the error that refused it; one
-        refusal leaves the others alone.
+        Each order may be named once. Locks the orders in id order, asks `cut` for each, inserts the executions
+        (`queued` under the queued attempt if there is one, else `none`), and writes the orders and the attempt.
+        Answers in the order of `submissions`: what was written, or the error that refused it; one refusal does
+        not affect the others.
         """
 
     async def slice_and_claim(
@@ -69,7 +69,7 @@ class OrderStore(Protocol):
     async def place(
         self, lines: Sequence[BlotterLine], queued_attempt_id: AttemptId, cut: SliceOrder
     ) -> list[PlacedLine]:
-        """Inserts the orders of blotter lines and cuts a queued execution for all of each: one transaction.
+        """Inserts the orders of blotter lines and slices a queued execution for all of each: one transaction.
 
         Each order id may be named once. One that exists with the same portfolio, security, type, quantity
         and limit price is taken up: the rest of it is sliced; one that exists with others is an error of
@@ -87,7 +87,7 @@ class ExecutionReads(Protocol):
         """The execution and its order; raises NotFound."""
 
     async def enqueue(self, execution_ids: Sequence[int], queued_attempt_id: AttemptId) -> None:
-        """Makes the intent to send durable: those in state `none` become `queued` under the ticket.
+        """Makes the intent to send durable: those in state `none` become `queued` under the attempt.
 
         One statement; all others stay as they are. The key of the request being served is written in the same
         transaction when any of the executions exists; raises KeyTaken.

@@ -137,7 +137,7 @@ class RequestKeyStore(Protocol):
         """What is known of the request's key; None when it is free."""
 
     async def take_over(self, claim: KeyClaim) -> bool:
-        """Makes the claim the holder of a key that nobody works on; False when somebody does."""
+        """Makes the claim the holder of a key that no request works on; False when one does."""
 
     async def keep(self, claim: KeyClaim, answer: KeptAnswer) -> None:
         """Stores the final answer, unless the claim is no longer the holder."""

@@ -87,7 +87,9 @@ class TradeOrderService:
         try:
             return await self._create(checked)
         except (NotFound, AlreadyExists) as error:
-            raise error.at(_index_of(error), "tradeOrders") from None
+            refused = error.details["index"]
+            assert isinstance(refused, int)
+            raise error.at(refused, "tradeOrders") from None
 
     async def get_order(self, trade_order_id: int) -> tuple[TradeOrder, Blotter | None]:
         """The order and its blotter; raises NotFound."""
@@ -311,9 +313,3 @@ def check_blotters(orders: Sequence[NewTradeOrder], reference: ReferenceData) ->
             message = f"blotterId: blotter {order.blotter_id} does not exist"
             details = {"thing": "blotter", "id": order.blotter_id, "field": "blotterId", "index": index}
             raise NotFound(message, **details)
-
-
-def _index_of(error: DomainError) -> int:
-    index = error.details["index"]
-    assert isinstance(index, int)
-    return index

@@ -160,11 +160,10 @@ FROM unnest(:order_ids::int[], :quantities_sent::numeric[], :submitted::bool[]) 
 WHERE o.id = p.id;
 
 -- name: attempts_of
-SELECT t.id::text, t.state, t.owner, cardinality(t.execution_ids) AS size, t.started_at, t.lease_until,
-       t.closed_at, t.next_action_at, t.floor_id,
-       t.floor_void OR t.epoch < (SELECT epoch FROM downstream) AS floor_void, t.adopted, t.look_ups, t.kind,
-       t.code, t.message, t.http_status, t.duration_ms, t.finding_ids, t.finding_states, t.finding_codes,
-       t.finding_messages
+SELECT t.id::text, t.state, t.owner, t.started_at, t.closed_at, t.kind, t.code, t.message, t.http_status,
+       t.duration_ms, t.look_ups, cardinality(t.execution_ids) AS size, t.lease_until, t.next_action_at, t.floor_id,
+       t.floor_void OR t.epoch < (SELECT epoch FROM downstream) AS floor_void, t.adopted, t.finding_ids,
+       t.finding_states, t.finding_codes, t.finding_messages
 FROM submission_attempt t
 WHERE t.execution_ids @> ARRAY[:id::int]
 ORDER BY t.started_at, t.id

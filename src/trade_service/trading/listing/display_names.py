@@ -16,6 +16,7 @@ from typing import Protocol, Self, TypeAlias, TypeVar
 import msgspec
 import structlog
 
+from trade_service.domain.orders import TradeOrder
 from trade_service.single_flight import SingleFlight
 from trade_service.submission.ports import Clock, StoreUnavailable
 from trade_service.trading.trading_settings import NamesSettings
@@ -166,20 +167,18 @@ class DisplayNames:
         """The waiting time of a new request."""
         return WaitBudget(self._settings.wait_ms / 1000)
 
-    async def book(
-        self, portfolio_ids: Collection[str], security_ids: Collection[str], budget: WaitBudget
-    ) -> NameBook:
-        """The names of these ids: those that are stored, and those fetched within the budget.
+    async def book(self, orders: Collection[TradeOrder], budget: WaitBudget | None = None) -> NameBook:
+        """The names that these orders need: those that are stored, and those fetched within the budget.
 
         Raises StoreUnavailable.
         """
         fresh_from = self._clock.monotonic() - self._memory_s
-        keys = [(NameKind.PORTFOLIO, one) for one in portfolio_ids]
-        keys += [(NameKind.SECURITY, one) for one in security_ids]
+        keys = {(NameKind.PORTFOLIO, order.portfolio_id) for order in orders}
+        keys |= {(NameKind.SECURITY, order.security_id) for order in orders}
         recent = {key: self._recent[key] for key in keys if key in self._recent}
         names = {key: name for key, (name, read_at) in recent.items() if read_at > fresh_from}
         if missing := [key for key in keys if key not in names]:
-            names |= await self._read(missing, budget)
+            names |= await self._read(missing, budget or self.budget())
         return NameBook(names)
 
     async def _read(self, keys: Sequence[NameKey], budget: WaitBudget) -> dict[NameKey, str | None]:

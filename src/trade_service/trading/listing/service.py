@@ -9,7 +9,7 @@ import msgspec
 from trade_service.domain.executions import SubmissionState
 from trade_service.domain.orders import TradeOrder
 from trade_service.domain.reference import Blotter
-from trade_service.trading.listing.display_names import DisplayNames, NameBook, NameKind, WaitBudget
+from trade_service.trading.listing.display_names import DisplayNames, NameKind, WaitBudget
 from trade_service.trading.listing.model import (
     ID_OF_NAME,
     MAX_LIMIT,
@@ -128,7 +128,7 @@ class ListService:
     async def named_orders(
         self, orders: Sequence[TradeOrder], budget: WaitBudget | None = None
     ) -> list[NamedOrder]:
-        book = await self._book(orders, budget)
+        book = await self._names.book(orders, budget)
         blotters = await self._blotters(orders)
         return [
             NamedOrder(
@@ -143,7 +143,7 @@ class ListService:
     async def named_executions(
         self, views: Sequence[ExecutionView], budget: WaitBudget | None = None
     ) -> list[NamedExecution]:
-        book = await self._book([view.order for view in views], budget)
+        book = await self._names.book([view.order for view in views], budget)
         return [
             NamedExecution(
                 view, book.portfolio(view.order.portfolio_id), book.security(view.order.security_id)
@@ -158,10 +158,6 @@ class ListService:
     async def _blotters(self, orders: Sequence[TradeOrder]) -> dict[int, Blotter]:
         wanted = {order.blotter_id for order in orders} - {None}
         return (await self._references.current(lambda data: wanted <= data.blotters.keys())).blotters
-
-    async def _book(self, orders: Sequence[TradeOrder], budget: WaitBudget | None) -> NameBook:
-        portfolios, securities = {one.portfolio_id for one in orders}, {one.security_id for one in orders}
-        return await self._names.book(portfolios, securities, budget or self._names.budget())
 
     async def _page(
         self,
