@@ -11,6 +11,7 @@ from benchmarks.batch_costs import STEPS
 from trade_service.bench.environment import Target
 from trade_service.bench.runner import QUESTIONS, Question
 from trade_service.cli.bench import check, is_here
+from trade_service.cli.main import run
 from trade_service.cli.running import CommandError
 
 
@@ -67,3 +68,12 @@ def test_every_question_exists_and_explains_its_method(question: Question) -> No
 def test_every_step_of_a_batch_exists(step: str) -> None:
     module, class_name, name = STEPS[step]
     assert callable(attrgetter(f"{class_name}.{name}".lstrip("."))(import_module(module)))
+
+
+def test_the_users_settings_are_not_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("trade-service.toml").write_text("[database]\nurl = 'mysql://not-ours'\n")
+    assert run(["bench", "--output", "missing/results"]) == 2
+    assert "--output: folder" in capsys.readouterr().err

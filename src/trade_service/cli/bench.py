@@ -89,7 +89,7 @@ def bench_command(questions: Mapping[str, Question]) -> click.Group:
         configure_logs("CRITICAL", "auto")
         given = Target(**target)
         chosen = only or (tuple(questions) if given.service_url is None else (LOAD,))
-        url = load_settings({}, None, {"database.url": database_url}).settings.database.url
+        url = _database(database_url)
         warnings = check(given, chosen, url, output)
         if warnings and not yes:
             click.confirm(f"{warnings} Continue?", abort=True, err=True)
@@ -131,6 +131,11 @@ def compare_files(before: Path, after: Path, *, strict: bool) -> None:
     print_comparison(comparison, result_console())
     if strict and comparison.count("worse"):
         sys.exit(INCOMPLETE)
+
+
+def _database(url: str | None) -> str | None:
+    """The URL in canonical form; raises SettingsError."""
+    return None if url is None else load_settings({}, None, {"database.url": url}).settings.database.url
 
 
 def is_here(url: str) -> bool:
