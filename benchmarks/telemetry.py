@@ -47,10 +47,10 @@ async def telemetry(environment: Environment, scenario: Scenario) -> None:
     for name in (AGAIN, METRICS, TRACES):
         lost = [1 - value / off_rate[x] for x, value in rate[name].medians().items()]
         added = [value / off_cost[x] - 1 for x, value in cost[name].medians().items()]
-        scenario.find(f"{name}: {_told(lost)} of the throughput, {_told(added)} more processor time.")
+        scenario.find(f"{name}: {_cost_of(lost)} of the throughput, {_cost_of(added)} more processor time.")
 
 
-def _told(shares: Sequence[float]) -> str:
+def _cost_of(shares: Sequence[float]) -> str:
     low, high = interval(shares)
     return f"{100 * statistics.median(shares):.1f} % ({100 * low:.1f} to {100 * high:.1f} %)"
 

@@ -64,7 +64,7 @@ def tokens(
 # --- tokens ---
 
 
-async def test_a_sound_token_is_let_in() -> None:
+async def test_a_valid_token_is_accepted() -> None:
     assert await tokens().principal(signed()) == Principal("ann", Role.TRADER)
     assert await tokens(PEM).principal(signed(kid="whatever")) == Principal("ann", Role.TRADER)
     both = jwks(jwk(EC_KEY.public_key(), "e", alg="ES256"), jwk(RSA_KEY.public_key(), "a"))
@@ -73,7 +73,7 @@ async def test_a_sound_token_is_let_in() -> None:
 
 
 @pytest.mark.parametrize(
-    ("said", "role"),
+    ("claim", "role"),
     [
         (["reader"], Role.READER),
         (["reader", "operator", "somebody", 7], Role.OPERATOR),
@@ -83,8 +83,8 @@ async def test_a_sound_token_is_let_in() -> None:
         ({"trader": True}, Role.ANYONE),
     ],
 )
-async def test_the_highest_role_counts(said: object, role: Role) -> None:
-    assert (await tokens().principal(signed(roles=said))).role is role
+async def test_the_highest_role_counts(claim: object, role: Role) -> None:
+    assert (await tokens().principal(signed(roles=claim))).role is role
 
 
 async def test_roles_may_be_nested() -> None:
@@ -154,7 +154,7 @@ async def test_a_token_that_names_no_key_must_not_be_guessed() -> None:
 
 
 @given(st.text(max_size=60) | st.binary(max_size=60).map(lambda data: data.decode("latin-1")))
-def test_nonsense_is_refused_and_nothing_else(text: str) -> None:
+def test_nonsense_is_refused(text: str) -> None:
     for checker in (tokens(), ApiKeys(Keys().active, 5)):
         with pytest.raises(NotAuthenticated):
             asyncio.run(checker.principal(text))
@@ -186,12 +186,12 @@ def test_only_public_keys_for_signatures_are_taken() -> None:
         (b" " * 1_000_001, "more than 1000000 bytes"),
     ],
 )
-def test_what_holds_no_keys_is_told(content: bytes, reason: str) -> None:
+def test_content_without_keys_is_refused(content: bytes, reason: str) -> None:
     with pytest.raises(CredentialsNotCheckable, match=reason):
         parsed_keys(content, "the file")
 
 
-def test_a_file_that_is_not_there_is_told(tmp_path: Path) -> None:
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(CredentialsNotCheckable, match=r"jwt_keys_file .* cannot be read: No such file"):
         keys_of_file(tmp_path / "keys.pem")
     (tmp_path / "keys.pem").write_bytes(PEM)

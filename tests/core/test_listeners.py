@@ -21,7 +21,7 @@ def test_events_arrive_in_order_in_another_thread() -> None:
     assert {thread for _, thread in heard} != {threading.get_ident()}
 
 
-def test_a_slow_listener_misses_events_and_holds_nobody_up() -> None:
+def test_a_slow_listener_misses_events_and_delays_nothing() -> None:
     go = threading.Event()
     heard: list[SubmissionEvent] = []
 
@@ -46,7 +46,7 @@ def test_a_failing_listener_goes_on_and_is_counted() -> None:
 
     def failing(event: SubmissionEvent) -> None:
         heard.append(1)
-        raise ValueError("its own trouble")
+        raise ValueError("its own fault")
 
     listener = ThreadedListener("bad", failing)
     listener.start()
@@ -56,7 +56,7 @@ def test_a_failing_listener_goes_on_and_is_counted() -> None:
     assert (len(heard), listener.failures) == (2, 2)
 
 
-def test_one_that_hangs_does_not_keep_the_end_from_coming() -> None:
+def test_a_hanging_listener_does_not_block_the_end() -> None:
     never = threading.Event()
 
     def hanging(_event: SubmissionEvent) -> None:

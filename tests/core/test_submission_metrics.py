@@ -51,7 +51,7 @@ def batch(size: int, *failures: tuple[SubmissionState, str], **changes: Any) -> 
 
 
 class Reader:
-    """The metrics, fed and read."""
+    """Metrics that count events, and their values."""
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
@@ -134,11 +134,11 @@ def test_look_ups_alarms_and_the_circuit(reader: Reader) -> None:
     reader.metrics(LookUpEvent(1, 2, 0, 0, 2, 0, "the Execution Service does not answer"))
     assert reader.value("look_up_passes_total", complete="yes") == 1
     assert reader.value("look_up_passes_total", complete="no") == 1
-    told = {
+    counts = {
         result: reader.value("looked_up_executions_total", result=result)
         for result in ("found", "absent", "unknown")
     }
-    assert told == {"found": 4, "absent": 3, "unknown": 4}
+    assert counts == {"found": 4, "absent": 3, "unknown": 4}
     reader.metrics(AlarmEvent("ACCEPTED_TWICE", "look", (1,)))
     assert reader.value("alarms_total", code="ACCEPTED_TWICE") == 1
     assert reader.value("circuit_state", state="closed") == 1
@@ -150,10 +150,10 @@ def test_look_ups_alarms_and_the_circuit(reader: Reader) -> None:
     ]
 
 
-def test_who_recovered_and_who_was_given_up_is_counted_however_it_came(reader: Reader) -> None:
+def test_recovered_and_exhausted_executions_are_counted(reader: Reader) -> None:
     reader.metrics(RecoveredEvent("a", "look_up", (7, 8), 2, 3.0))
     reader.metrics(RecoveredEvent("b", "retry", (9,), 2, 3.0))
-    reader.metrics(ExhaustedEvent("c", OutcomeCode.BUDGET_SPENT, "given up", (1, 2, 3)))
+    reader.metrics(ExhaustedEvent("c", OutcomeCode.BUDGET_SPENT, "exhausted", (1, 2, 3)))
     assert reader.value("recovered_executions_total", how="look_up") == 2
     assert reader.value("recovered_executions_total", how="retry") == 1
     assert reader.value("exhausted_executions_total") == 3

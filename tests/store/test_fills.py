@@ -26,8 +26,8 @@ async def one_execution(
     store: PostgresOrderStore, reference: ReferenceData, quantity: str = "100"
 ) -> StoredExecution:
     (order,) = await store.create([new_order(1, quantity)])
-    wish = Submission(order.id, Decimal(quantity), 1)
-    return written(await store.submit([wish], ticket(), slicer(reference)))[0]
+    submission = Submission(order.id, Decimal(quantity), 1)
+    return written(await store.submit([submission], ticket(), slicer(reference)))[0]
 
 
 async def put_into(database: Database, execution_id: int, state: str | None) -> None:

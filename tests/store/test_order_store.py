@@ -82,7 +82,7 @@ async def test_an_unknown_order_is_not_found(store: PostgresOrderStore, trade_or
         await store.get(trade_order_id)
 
 
-async def test_what_is_cut_is_what_is_stored(
+async def test_slices_are_stored_as_they_were_made(
     database: Database,
     store: PostgresOrderStore,
     reads: PostgresExecutionReads,
@@ -116,13 +116,13 @@ async def test_one_refusal_leaves_the_others_alone(
     database: Database, store: PostgresOrderStore, reference: ReferenceData
 ) -> None:
     orders = await store.create([new_order(1), new_order(2), new_order(3, order_type="HOLD")])
-    wishes = [
+    submissions = [
         Submission(orders[0].id, Decimal("100.00000001"), 1),
         Submission(2**40, Decimal(1), 1),
         Submission(orders[1].id, Decimal(1), 99),
         Submission(orders[2].id, Decimal(1), 1),
     ]
-    answers = await store.submit(wishes, ticket(), slicer(reference))
+    answers = await store.submit(submissions, ticket(), slicer(reference))
     assert [type(answer).__name__ for answer in answers] == [
         "QuantityExceeded",
         "NotFound",
@@ -131,12 +131,12 @@ async def test_one_refusal_leaves_the_others_alone(
     ]
     assert await value_of(database, "SELECT count(*) FROM execution") == 0
     assert await value_of(database, "SELECT count(*) FROM submission_attempt") == 0
-    wishes[0] = Submission(orders[0].id, Decimal(100), 1)
-    assert isinstance((await store.submit(wishes, ticket(), slicer(reference)))[0], StoredExecution)
+    submissions[0] = Submission(orders[0].id, Decimal(100), 1)
+    assert isinstance((await store.submit(submissions, ticket(), slicer(reference)))[0], StoredExecution)
     assert await value_of(database, "SELECT sum(quantity_sent) FROM trade_order") == 100
 
 
-async def test_without_a_ticket_nothing_is_to_be_sent_until_it_is_enqueued(
+async def test_without_a_queued_attempt_nothing_is_sent_until_it_is_enqueued(
     database: Database,
     store: PostgresOrderStore,
     reads: PostgresExecutionReads,
@@ -159,12 +159,12 @@ async def test_fifty_submissions_of_one_order_never_exceed_it(
     database: Database, store: PostgresOrderStore, reference: ReferenceData
 ) -> None:
     (order,) = await store.create([new_order(1, "100")])
-    cut = slicer(reference)
+    slice_order = slicer(reference)
     answers = await asyncio.gather(
-        *(store.submit([Submission(order.id, Decimal("7.5"), 1)], ticket(), cut) for _ in range(50))
+        *(store.submit([Submission(order.id, Decimal("7.5"), 1)], ticket(), slice_order) for _ in range(50))
     )
-    cut_from = [one for (one,) in answers if isinstance(one, StoredExecution)]
-    assert len(cut_from) == 13
+    sliced = [one for (one,) in answers if isinstance(one, StoredExecution)]
+    assert len(sliced) == 13
     assert sum(isinstance(one, QuantityExceeded) for (one,) in answers) == 37
     assert (await store.get(order.id)).quantity_sent == Decimal("97.5")
     assert await value_of(database, "SELECT sum(quantity_ordered) FROM execution") == Decimal("97.5")
@@ -174,34 +174,34 @@ async def test_overlapping_batches_in_any_order_do_not_deadlock(
     store: PostgresOrderStore, reference: ReferenceData
 ) -> None:
     orders = await store.create([new_order(order_id) for order_id in range(100)])
-    wishes = [Submission(order.id, Decimal(1), 1) for order in orders]
-    turns = [wishes, wishes[::-1], wishes[50:] + wishes[:50], wishes[::2]] * 2
+    submissions = [Submission(order.id, Decimal(1), 1) for order in orders]
+    turns = [submissions, submissions[::-1], submissions[50:] + submissions[:50], submissions[::2]] * 2
     answers = await asyncio.gather(*(store.submit(turn, ticket(), slicer(reference)) for turn in turns))
     assert sum(len(written(answer)) for answer in answers) == 700
 
 
-async def test_a_destination_that_vanished_is_told_apart_and_nothing_is_written(
+async def test_a_vanished_destination_is_a_stale_reference_and_nothing_is_written(
     database: Database, store: PostgresOrderStore, reference: ReferenceData
 ) -> None:
     orders = await store.create([new_order(1), new_order(2)])
     await run_sql(database, "DELETE FROM destination WHERE id = 6")
-    wishes = [Submission(orders[0].id, Decimal(1), 1), Submission(orders[1].id, Decimal(1), 6)]
+    submissions = [Submission(orders[0].id, Decimal(1), 1), Submission(orders[1].id, Decimal(1), 6)]
     with pytest.raises(StaleReference):
-        await store.submit(wishes, ticket(), slicer(reference))
+        await store.submit(submissions, ticket(), slicer(reference))
     assert await value_of(database, "SELECT sum(quantity_sent) FROM trade_order") == 0
     with pytest.raises(StaleReference):
         await store.create([msgspec.structs.replace(new_order(3), blotter_id=77)])
 
 
 @pytest.mark.parametrize("size", [1, 100])
-async def test_a_batch_is_cut_in_four_statements(
+async def test_a_batch_is_sliced_in_four_statements(
     database: Database, store: PostgresOrderStore, reference: ReferenceData, size: int
 ) -> None:
     orders = await store.create([new_order(order_id) for order_id in range(size)])
-    wishes = [Submission(order.id, Decimal(1), 1) for order in orders]
-    await store.submit(wishes, ticket(), slicer(reference))
+    submissions = [Submission(order.id, Decimal(1), 1) for order in orders]
+    await store.submit(submissions, ticket(), slicer(reference))
     async with counted_statements(database) as statements:
-        await store.submit(wishes, ticket(), slicer(reference))
+        await store.submit(submissions, ticket(), slicer(reference))
     assert len(statements) == 4, statements
     assert sum(statement.startswith("BEGIN") for statement in statements) == 1
     assert statements[-1] == "COMMIT;"

@@ -43,8 +43,6 @@ _BOM = codecs.BOM_UTF8
 """The byte order mark that some servers and proxies put before UTF-8."""
 _UNFORESEEN = (ArithmeticError, TypeError, ValueError, AttributeError)
 """Errors of the encoder for a value of the wrong type."""
-
-
 _MALFORMED = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 """What decoding raises for a body that is no JSON; RecursionError for one nested too deeply."""
 _WRONG_TYPE = (msgspec.ValidationError, InvalidOperation)
@@ -105,10 +103,12 @@ def _number_of(text: str) -> object:
         return [text]
 
 
+_PLAIN = r"(?:[1-9][0-9]{0,9}+|(?=[0.]*[1-9])[0-9]{1,10}+)(?:\.[0-9]{1,8}+)?+"
+"""A positive decimal(18,8), written without an exponent."""
 _PLAIN_NUMBERS = re.compile(
-    r"(?:(?:[1-9][0-9]{0,9}+|(?=[0.]*[1-9])[0-9]{1,10}+)(?:\.[0-9]{1,8}+)?+(?:,|$))++"
+    rf"\[\[(?:{_PLAIN}(?:,|(?=])))++\],\[(?:(?:{_PLAIN}|null)(?:,|(?=])))++\]\]".encode()
 )
-"""A list of positive decimal(18,8), each written without an exponent."""
+"""Quantities and limit prices, as JSON."""
 
 _encoder = msgspec.json.Encoder(decimal_format="number")
 _answer_decoder = msgspec.json.Decoder(BatchExecutionResponse)
@@ -208,13 +208,12 @@ def _is_plain(posts: Sequence[ExecutionRequest]) -> bool:
     statuses, trade_types, destinations, security_ids, quantities, prices, ids, _ = zip(
         *map(msgspec.structs.astuple, posts), strict=True
     )
-    prices = tuple(price for price in prices if price is not None)
     return (
         max(map(len, {*statuses, *trade_types, *destinations})) <= MAX_TEXT
         and max(map(len, security_ids)) <= MAX_SECURITY_ID
         and min(ids) > 0
         and max(ids) <= MAX_INT32
-        and _PLAIN_NUMBERS.fullmatch(",".join(map(str, quantities + prices))) is not None
+        and _PLAIN_NUMBERS.fullmatch(_encoder.encode((quantities, prices))) is not None
     )
 
 
