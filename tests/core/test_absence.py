@@ -52,7 +52,7 @@ def test_the_one_at_fault_ends_with_the_words_of_its_last_failed_call() -> None:
     outcome = absent_outcome(HANDLER, due(), open_item(1, attempts_spent=5), Circumstances())
     assert (outcome.state, outcome.code) == (SubmissionState.EXHAUSTED, "BUDGET_SPENT")
     assert outcome.message == (
-        f"never accepted in 5 attempts of its own; last: {ANSWER}. Given up; the quantity goes back to the order"
+        f"never accepted in 5 attempts of its own; last: {ANSWER}. Exhausted; the quantity goes back to the order"
     )
 
 
@@ -60,7 +60,7 @@ def test_one_whose_time_is_up_says_so() -> None:
     late = open_item(1, attempts_spent=1, budget_left_s=-1)
     message = (
         f"never accepted in 3 calls, and its time is up; last: {ANSWER}. "
-        "Given up; the quantity goes back to the order"
+        "Exhausted; the quantity goes back to the order"
     )
     assert absent_outcome(HANDLER, due(retry_count=2), late, Circumstances()).message == message
     (outcome,) = overdue_outcomes(due(retry_count=2), [late])

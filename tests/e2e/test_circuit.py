@@ -168,8 +168,8 @@ async def test_callers_get_an_immediate_answer_that_explains_it(database: Databa
             result = await heart.service.submit_executions_bulk(ids)
             assert (result.status, result.pending) == ("SUCCESS", 25)
             assert {one.message for one in result.results} == {
-                "pending, do not resubmit: the Execution Service takes nothing from this service until its "
-                "configuration is corrected (scripted DOWNSTREAM_UNAUTHORIZED); it is sent by itself then"
+                "pending, do not resubmit: the Execution Service rejects every call until the configuration "
+                "is corrected (scripted DOWNSTREAM_UNAUTHORIZED); it is sent automatically then"
             }
             again = await heart.service.submit_executions_bulk(ids)
             assert told(again.results) == TOLD_TO_WAIT, "callers of waiting executions too"
@@ -256,7 +256,7 @@ async def test_a_wrong_configuration_exhausts_nothing_and_everything_is_sent_onc
             results = (await heart.service.submit_executions_bulk(ids)).results
         assert {one.status for one in results} == {SubmitStatus.PENDING}
         assert all("pending, do not resubmit" in one.message for one in results)
-        assert all("takes nothing from this service until" in one.message for one in results)
+        assert all("rejects every call until" in one.message for one in results)
         loop = asyncio.get_running_loop()
         began = loop.time()
         await until(lambda: circuit_events(heart).count(CircuitState.OPEN) >= 8)

@@ -15,7 +15,7 @@ from trade_service.submission.model import GatewayReply, ReplyKind, SubmitStatus
 
 ANSWER = "POST batch answered 500: An unexpected error occurred"
 GIVEN_UP = (
-    f"never accepted in 3 attempts of its own; last: {ANSWER}. Given up; the quantity goes back to the order"
+    f"never accepted in 3 attempts of its own; last: {ANSWER}. Exhausted; the quantity goes back to the order"
 )
 CIRCUIT = CircuitSettings(slow_call_ms=60_000)
 NEVER_OPENS = CircuitSettings(slow_call_ms=60_000, window_calls=1000, minimum_calls=1000)

@@ -14,7 +14,7 @@ FIRST_BAD_CALL_FOR_LONG = CircuitSettings(
 )
 PENDING_TEXT = (
     "pending, do not resubmit: the Execution Service is not called now since its last calls failed or were too "
-    "slow; it is sent by itself later"
+    "slow; it is sent automatically later"
 )
 
 
@@ -80,7 +80,7 @@ async def test_callers_read_why_while_the_service_turns_every_call_away(
             *(result["message"] for result in many.body["results"]),
         ):
             assert (
-                "pending, do not resubmit: the Execution Service takes nothing from this service" in message
+                "pending, do not resubmit: the Execution Service rejects every call until" in message
             )
             assert "answered 401" in message
         assert {one.headers["x-submission-state"], many.headers["x-submission-state"]} == {"retry"}

@@ -1,4 +1,4 @@
-"""The heart: executions go out in batches; nothing is lost, nothing is sent twice.
+"""The engine: sends executions in batches; nothing is lost, nothing is sent twice.
 
-claim -> send -> interpret -> record -> (retry | look up | finish)
+claim -> send -> interpret -> record -> (retry | reconcile | finish)
 """

@@ -1,4 +1,4 @@
-"""What is known of the Execution Service's ledger, and what a second look at it proves. Pure."""
+"""What is known of the Execution Service's ledger, and what a second look proves. Pure."""
 
 from enum import StrEnum
 from urllib.parse import urlsplit, urlunsplit
@@ -9,14 +9,14 @@ _LOOPBACK_HOSTS = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
 class Sign(StrEnum):
-    """What made the ledger suspicious."""
+    """Why the ledger is suspected."""
 
     LISTING = "listing"
-    """The newest id of a listing is below one that was known."""
+    """The newest id of a listing is below a known one."""
     ANCHOR = "anchor"
     """A known row is missing or names another execution."""
     ANSWER = "answer"
-    """A new execution got an id that is not above one that was known."""
+    """A new execution got an id that is not above a known one."""
 
 
 class Suspicion(msgspec.Struct, frozen=True):
@@ -36,27 +36,27 @@ class DownstreamState(msgspec.Struct, frozen=True):
     """The one row that all replicas share."""
 
     epoch: int
-    """Counts the lives of the ledger: absence proves nothing for an attempt of an older one."""
+    """Absence proves nothing for an attempt of an older epoch."""
     base_url: str | None
     """Where the ledger was read; None until the first time."""
     high_water_id: int
-    """The floor of new attempts: an id known to be in the ledger; 0 when none is. It may lag: lower is safe."""
+    """The low-water id of new attempts; 0 if no id is known. It may lag: lower is safe."""
     high_water_execution_id: int | None
-    """The `tradeServiceExecutionId` of that row, which identifies this life of the ledger."""
+    """The execution that its row names, which identifies this epoch."""
     known_id: int
-    """Greatest id that recent attempts of this epoch have seen; at least `high_water_id`."""
+    """The greatest id seen in recent attempts of this epoch; at least `high_water_id`."""
     first_id: int
-    """The first id that was known in this epoch, and the execution that its row named; 0 when none was."""
+    """The first id known in this epoch; 0 if none is."""
     first_execution_id: int | None
     suspicion: Suspicion | None
     blocked_reason: str | None
     """Set while this database is known to be older than the ledger."""
     last_execution_id: int
-    """Greatest execution id that our sequence has given out."""
+    """The last value of our sequence of execution ids."""
 
 
 class LedgerLook(msgspec.Struct, frozen=True):
-    """What a second look at the ledger found."""
+    """The findings of a second look."""
 
     newest_id: int
     """Newest id; 0 when the ledger is empty."""
@@ -69,20 +69,20 @@ class LedgerLook(msgspec.Struct, frozen=True):
 
 
 class Ruling(StrEnum):
-    """What a second look makes of a suspicion."""
+    """The decision after a second look."""
 
     SAME_LEDGER = "same_ledger"
     NEW_EPOCH = "new_epoch"
     LOOK_AGAIN = "look_again"
-    """The two looks do not agree with one another."""
+    """The two looks disagree."""
 
 
 def rule_on_suspicion(state: DownstreamState, look: LedgerLook) -> Ruling:
-    """Decides whether the ledger began anew.
+    """Decides whether the ledger was reset.
 
-    The row with the greatest known id identifies a life of the ledger: ids are given once and rows are never
-    deleted. A wrong NEW_EPOCH only leaves outcomes to people; a wrong SAME_LEDGER could trade twice, so
-    whatever does not confirm the known row counts against it.
+    The row with the greatest known id identifies an epoch: ids are given once and rows are never deleted. A wrong
+    NEW_EPOCH only leaves outcomes to operators; a wrong SAME_LEDGER could trade twice, so anything but a
+    confirmation of the known row counts against it.
     """
     suspicion = state.suspicion
     if suspicion is None:
@@ -102,7 +102,7 @@ def rule_on_suspicion(state: DownstreamState, look: LedgerLook) -> Ruling:
 
 
 def listing_suspicion(known_id: int, newest_id: int) -> Suspicion:
-    """The sign of a listing whose newest id is below one that was known before."""
+    """The sign of a listing whose newest id is below a known one."""
     reason = (
         f"the newest id in the Execution Service's listing is {newest_id}, and {known_id} was known before: its "
         "ledger may have been reset or restored"
@@ -111,7 +111,7 @@ def listing_suspicion(known_id: int, newest_id: int) -> Suspicion:
 
 
 def anchor_suspicion(service_id: int, execution_id: int) -> Suspicion:
-    """The sign of a listing in which a known row is missing, or names another execution."""
+    """The sign of a known row that is missing or names another execution."""
     reason = (
         f"row {service_id} of the Execution Service's ledger was execution {execution_id} and is not any more: "
         "its ledger may have been reset or restored"
@@ -120,7 +120,7 @@ def anchor_suspicion(service_id: int, execution_id: int) -> Suspicion:
 
 
 def answer_suspicion(known_id: int, service_id: int, execution_id: int) -> Suspicion:
-    """The sign of an answer whose new id is not above one that was known before."""
+    """The sign of a new id that is not above a known one."""
     reason = (
         f"the Execution Service accepted execution {execution_id} as {service_id}, and {known_id} was known "
         "before: its ledger may have been reset or restored"
@@ -129,7 +129,7 @@ def answer_suspicion(known_id: int, service_id: int, execution_id: int) -> Suspi
 
 
 def same_address(one: str, other: str) -> bool:
-    """Whether two base URLs name the same address; spellings of the loopback host count as one."""
+    """Whether two base URLs name the same address; all loopback hosts are one."""
     return _normalized(one) == _normalized(other)
 
 

@@ -1,4 +1,4 @@
-"""DownstreamGate: nothing is claimed before the ledger was read, nor while it is in doubt."""
+"""DownstreamGate: nothing is claimed before the ledger is read, nor while it is in doubt."""
 
 import asyncio
 import contextlib
@@ -33,22 +33,22 @@ _log = structlog.get_logger(__name__)
 
 RAISE_EVERY_S = 1.0
 SECOND_LOOK_AFTER_S = 1.0
-"""A second look sooner than that could meet the same stale answer."""
+"""An earlier second look could get the same stale answer."""
 ALARM_AFTER_S = 30.0
 FIRST_RETRY_S, LAST_RETRY_S = 0.2, 5.0
 ID_MARGIN = 1000
-"""New execution ids begin so far after the greatest in the ledger: what is still on its way there has one too."""
+"""New execution ids begin so far after the greatest in the ledger: calls in flight carry ids too."""
 ID_GAP = 20_000
-"""The least gap; its size is random, since a lost life of the database may have left one too."""
+"""The least gap; its size is random, since the database that was lost may have left one too."""
 BLOCKED_POLL_S = 2.0
-"""How often a blocked or moved state is read again: somebody else has to end it."""
+"""How often a state is read again that only an operator or another process can end."""
 
 UNREAD = "the Execution Service's ledger has not been read yet"
 RECOVER = "run `trade-service recover`"
 
 
 class DownstreamGate:
-    """Open while this process may claim. `run` keeps it, on one loop; the rest is called from the same loop."""
+    """Open while this process may claim. `run` maintains it; everything is called on one loop."""
 
     def __init__(
         self,
@@ -69,10 +69,10 @@ class DownstreamGate:
         self.is_open = False
         """Whether executions may be claimed."""
         self.epoch = 0
-        """The life of the ledger that this process has read; 0 before it has."""
+        """The epoch that this process has read; 0 before it has."""
         self.high_water_id = 0
-        """The high-water id that the database holds by now: no claim that begins now has a lower low-water id."""
-        self._has_read, self._is_starting, self._is_to_read_back = False, True, False
+        """The one in the database: a claim that begins now gets no lower low-water id."""
+        self._has_read, self._is_starting, self._must_read_back = False, True, False
         self._failures = 0
         self._alarmed: set[str] = set()
         self._sign: Suspicion | None = None
@@ -82,17 +82,17 @@ class DownstreamGate:
         self._opened, self._woken = asyncio.Event(), asyncio.Event()
         self._woken.set()
         self.reason = UNREAD
-        """Why it is closed, in words for people; empty while it is open."""
+        """Why it is closed, for people; empty while it is open."""
 
     async def wait_open(self) -> None:
         """Returns when executions may be claimed."""
         await self._opened.wait()
 
     def note_seen(self, service_id: int, execution_id: int) -> None:
-        """Takes an id that the ledger holds and the execution that its row names.
+        """Notes a ledger id and the execution that its row names.
 
-        It becomes the floor of later attempts within a second. A row that names no execution of anybody is no
-        floor: the ledger could not be recognised by it.
+        It becomes the low-water id of later attempts within a second. A row that names no execution cannot:
+        it does not identify the ledger.
         """
         if service_id > self._high_water[0] and is_service_id(execution_id):
             self._high_water = (service_id, execution_id)
@@ -100,13 +100,13 @@ class DownstreamGate:
                 self._woken.set()
 
     def note_ours(self, execution_id: int) -> None:
-        """Takes the greatest of our execution ids that a pass saw: this database must have made it."""
+        """Notes the greatest of our execution ids in the ledger: this database must have created it."""
         if execution_id > self._beyond:
             self._beyond = execution_id
             self._woken.set()
 
     def suspect(self, suspicion: Suspicion) -> None:
-        """Closes at once; the mark is made durable by `run`, and a second look follows."""
+        """Closes at once; `run` makes the mark durable and takes a second look."""
         if self._sign is None:
             self._sign = suspicion
             self._close(suspicion.reason)
@@ -118,38 +118,38 @@ class DownstreamGate:
         self._woken.set()
 
     def is_older_database(self, low_water_id: int, least_id: int) -> bool:
-        """Whether a claim's floor is below `high_water_id` when it began: the database went back in time.
+        """Whether a claim's low-water id is below `high_water_id` when it began: the database went back in time.
 
-        Nothing may be sent then; the ledger is read afresh.
+        Nothing may be sent then; the ledger is read again.
         """
         if low_water_id >= least_id:
             return False
         self._close(
-            "this database is older than it was a moment ago: the Execution Service's ledger is read afresh"
+            "this database is older than it was a moment ago: the Execution Service's ledger is read again"
         )
         self._has_read = False
         self._woken.set()
         return True
 
     def note_refused(self) -> None:
-        """A claim found the shared state closed, or in another epoch: it is read again."""
-        self._close("the Execution Service's ledger is being looked at by another process")
+        """Closes after a claim that found the shared state closed or in another epoch; that is read again."""
+        self._close("another process is checking the Execution Service's ledger")
         self._woken.set()
 
-    async def start(self, patience_s: float) -> None:
-        """Tries to read the ledger once before anything is queued; a failure leaves the gate closed.
+    async def start(self, timeout_s: float) -> None:
+        """Tries to read the ledger before anything is queued; a failure leaves the gate closed.
 
-        Where this database may have been restored from a backup, executions that are made before the ledger was
-        read then begin after a gap: a lost life of this database may have used the ids that follow.
+        This database may have been restored from a backup. New executions then begin after a gap until the ledger
+        is read: the lost database may have used the ids that follow.
         """
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(patience_s):
+            async with asyncio.timeout(timeout_s):
                 await self._attend()
         if not self._has_read and (await self._store.read()).base_url is not None:
             await self._store.leave_gap(round(ID_GAP * (1 + 9 * self._clock.random())))
 
     async def run(self) -> None:
-        """Reads, looks again and notes what is known, until cancelled."""
+        """Reads the ledger and the shared state until cancelled."""
         while True:
             try:
                 pause_s = await self._attend()
@@ -161,7 +161,7 @@ class DownstreamGate:
                     await self._woken.wait()
 
     async def _attend(self) -> float | None:
-        """Does what is due; returns in how many seconds something will be, None when nothing is."""
+        """Does what is due; returns the seconds until something is due again, None when nothing will be."""
         self._woken.clear()
         try:
             pause_s = await self._look_after()
@@ -188,7 +188,7 @@ class DownstreamGate:
         beyond = self._beyond
         if beyond > state.last_execution_id:
             await self._advance(state, beyond)
-        if self._is_to_read_back:
+        if self._must_read_back:
             await self._read_back()
             state = await self._store.read()
         self._is_starting = False
@@ -204,7 +204,7 @@ class DownstreamGate:
         return max(0.0, wait_s)
 
     async def _follow(self, state: DownstreamState) -> float | None:
-        """Opens or closes as the shared state says, and raises the high-water id."""
+        """Opens or closes according to the shared state, and raises the high-water id."""
         if state.suspicion is not None:
             self._close(state.suspicion.reason)
             return SECOND_LOOK_AFTER_S
@@ -239,7 +239,7 @@ class DownstreamGate:
         return None
 
     async def _first_look(self, state: DownstreamState) -> bool:
-        """Reads what is new since the ledger was last known; False when a second look has to come first."""
+        """Reads what is new in the ledger; False when a second look must come first."""
         page = await self._reader.page(0)
         newest_id, newest_execution_id = page.top
         if not self._is_ours(state):
@@ -251,11 +251,11 @@ class DownstreamGate:
         if state.base_url is not None:
             await self._check_what_is_new(state.high_water_id, page)
         if page.greatest_of_ours > state.last_execution_id:
-            # Others may have made and sent executions since `state` was read.
+            # Other replicas may have created and sent executions since `state` was read.
             now = await self._store.read()
             if page.greatest_of_ours > now.last_execution_id:
                 await self._advance(now, page.greatest_of_ours)
-        # The ledger is recognised by a row that names an execution; without any, its newest row is the floor.
+        # A row that names an execution identifies the ledger; without any, the newest row is the high-water id.
         named = max((row for row in page.rows if execution_id_of(row)), key=id_of, default=None)
         row_id, row_execution_id = (
             (newest_id, None) if named is None else (id_of(named), execution_id_of(named))
@@ -285,18 +285,18 @@ class DownstreamGate:
         if unknown:
             message = (
                 f"the Execution Service was at {state.base_url} and is at {self._base_url} now: absence "
-                f"there proves nothing for {len(unknown)} executions whose outcome is unknown. Resolve them by "
-                f"hand; if it is the same ledger, {RECOVER} with --same-ledger"
+                f"there proves nothing for {len(unknown)} executions whose outcome is unknown. Resolve them "
+                f"manually; if it is the same ledger, {RECOVER} with --same-ledger"
             )
             self._events.emit(AlarmEvent(AlarmCode.DOWNSTREAM_MOVED, message, unknown))
 
     async def _advance(self, state: DownstreamState, beyond: int) -> None:
-        """The ledger knows executions that this database has not made: it was restored, or is not alone.
+        """The ledger holds executions that this database has not created: it was restored, or is not alone.
 
-        Whatever is open is blocked at once. Only what this process queued while it started cannot be meant.
+        Claims are blocked if executions are open, except for those that this process queued while it started.
         """
         found = (
-            f"the Execution Service's ledger holds execution {beyond} of ours, and this database has made "
+            f"the Execution Service's ledger holds execution {beyond} of ours, and this database has created "
             f"{state.last_execution_id} at most"
         )
         reason = (
@@ -304,14 +304,14 @@ class DownstreamGate:
             f"may have been accepted: {RECOVER}"
         )
         self._close(reason)
-        self._is_to_read_back = True
+        self._must_read_back = True
         since_s = self._clock.monotonic() - self._began if self._is_starting else 0.0
         if not await self._store.advance_sequence(beyond + ID_MARGIN, since_s, reason):
             message = f"{found}: no execution was open, so new ones begin after {beyond + ID_MARGIN}"
             self._events.emit(AlarmEvent(AlarmCode.DATABASE_RESTORED, message))
 
     async def _read_back(self) -> None:
-        """Reads back as far as it may, since executions are not accepted in the order of their ids."""
+        """Reads up to `max_pages` back: executions are not accepted in the order of their ids."""
         beyond = 0
         for number in range(self._max_pages):
             page = await self._reader.page(number * PAGE)
@@ -321,10 +321,9 @@ class DownstreamGate:
         state = await self._store.read()
         if beyond > state.last_execution_id:
             await self._advance(state, beyond)
-        self._is_to_read_back = False
+        self._must_read_back = False
 
     async def _second_look(self, state: DownstreamState, suspicion: Suspicion) -> None:
-        """Decides a suspicion."""
         newest_id, newest_execution_id = (await self._reader.page(0)).top
         anchor = await self._reader.row(state.high_water_id)
         suspect = None if suspicion.sign is Sign.LISTING else await self._reader.row(suspicion.service_id)

@@ -1,4 +1,4 @@
-"""One pass over the Execution Service's books: which executions are there, and how far back it read."""
+"""Reads the Execution Service's ledger: passes over its listing, single pages and rows."""
 
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 
@@ -20,36 +20,36 @@ _IMPOSSIBLE_KEPT = 20
 
 
 class DownstreamScan(msgspec.Struct):
-    """What one pass saw; ids are the Execution Service's."""
+    """The result of one pass; ids are the Execution Service's."""
 
     found: dict[int, list[RemoteExecution]]
-    """By our execution id; a row may come more than once."""
+    """Rows by our execution id; a row may be repeated."""
     newest_id: int = 0
     newest_execution_id: int | None = None
-    """The tradeServiceExecutionId of the row with `newest_id`."""
+    """The execution that the row `newest_id` names."""
     max_execution_id: int = 0
-    """Greatest possible tradeServiceExecutionId of all rows."""
+    """The greatest possible execution id that a row names."""
     read_down_to: int | None = None
-    """Every row with at least this id was read; 0 when the pass reached the end, None when it saw nothing."""
+    """Every row with at least this id was read; 0: to the end, None: nothing was."""
     pages: int = 0
     problem: str = ""
     impossible: dict[int, int | None] = msgspec.field(default_factory=dict)
-    """Rows whose ids nothing can have (the first few), with their tradeServiceExecutionIds."""
+    """The first few rows with impossible ids, with the executions that they name."""
     spoiled: dict[int, int] = msgspec.field(default_factory=dict)
-    """Of `found`, those that a row with an impossible id names, with that id."""
+    """Of `found`, the executions that a row with an impossible id names, with that id."""
     contested: dict[int, int] = msgspec.field(default_factory=dict)
-    """Of `found`, those that share a downstream id with another execution, with that id."""
+    """Of `found`, the executions that share a downstream id with another one, with that id."""
     owners: dict[int, int] = msgspec.field(default_factory=dict)
-    """Our execution by downstream id, as far as `found` goes."""
+    """Of `found`, the execution by downstream id."""
     lowest_id: int | None = None
-    """Of all rows that were read."""
+    """The least id read."""
     anchor_ids: frozenset[int] = frozenset()
-    """Rows by which the ledger is recognised."""
+    """Rows that identify the ledger."""
     anchors: dict[int, int | None] = msgspec.field(default_factory=dict)
-    """Those of them that are there, with the execution that each names."""
+    """Those of them that were seen, with the executions that they name."""
 
     def contradicts(self, anchor_id: int, execution_id: int | None) -> bool:
-        """Whether the row `anchor_id`, which named `execution_id` before, is another one now or is missing."""
+        """Whether the row `anchor_id`, which named `execution_id`, is missing or names another execution."""
         if not anchor_id or execution_id is None:
             return False
         if anchor_id in self.anchors:
@@ -62,7 +62,7 @@ class DownstreamScan(msgspec.Struct):
         return self.read_down_to is not None and self.read_down_to <= low_water_id + 1
 
     def collect(self, rows: Iterable[RemoteExecution]) -> None:
-        """Takes rows as they come, in any order and repeatedly."""
+        """Adds rows, in any order and repeatedly."""
         for row in rows:
             if row.id is None:
                 continue
@@ -93,46 +93,49 @@ class DownstreamScan(msgspec.Struct):
 
 
 class ListingReader:
-    """A walk over the listing against the real service: pages as they come, in constant memory."""
+    """Walks over the listing page by page, in constant memory."""
 
-    def __init__(self, books: Listings, low_water_id: int = 0, max_pages: int | None = None) -> None:
-        """`max_pages` counts every page that is read; None: as many as it takes."""
-        self._books = books
+    def __init__(self, listings: Listings, low_water_id: int = 0, max_pages: int | None = None) -> None:
+        """`max_pages` limits the pages that are read; None: no limit."""
+        self._listings = listings
         self._max_pages = max_pages
         self.walk = ListingWalk(low_water_id)
         self.pages = 0
 
     async def run(self) -> AsyncIterator[tuple[Sequence[RemoteExecution], Sequence[RemoteExecution]]]:
-        """Yields for each page its rows, and the rows that extend what was read, which come once each.
+        """Yields for each page all its rows, and those that extend what was read, once each.
 
-        Ends with `walk.problem` set when the listing cannot be read without a gap.
+        Ends with `walk.problem` set if the listing cannot be read without a gap.
         """
         walk = self.walk
         while (ask := walk.next_ask()) is not None:
             if self.pages == self._max_pages:
                 walk.problem = f"not finished after {self._max_pages} pages"
                 return
-            listing = await self._books.list_newest(ask.offset, ask.limit)
+            listing = await self._listings.list_newest(ask.offset, ask.limit)
             if listing.page is None:
                 walk.problem = listing.message or listing.code
                 return
             fresh = walk.take(ask, listing.page)
-            # Rows of a page that proves no absence are there all the same.
+            # A page that proves no absence still proves presence.
             self.pages += not walk.problem
             yield listing.page.content, fresh
 
 
 async def scan_downstream(
-    books: Listings, wanted: Iterable[int], low_water_id: int, max_pages: int, anchor_ids: Iterable[int] = ()
+    listings: Listings,
+    wanted: Iterable[int],
+    low_water_id: int,
+    max_pages: int,
+    anchor_ids: Iterable[int] = (),
 ) -> DownstreamScan:
-    """Reads newest first, back to the first row at or below `low_water_id`, collecting rows of `wanted`.
+    """Reads back to the first row at or below `low_water_id`, and collects rows of `wanted` and of `anchor_ids`.
 
-    Notes the rows of `anchor_ids` where it meets them. A pass that fails, or that cannot read without a gap, says
-    so in its `problem`.
+    The result has a `problem` if the pass failed, or could not read without a gap.
     """
     found: dict[int, list[RemoteExecution]] = {execution_id: [] for execution_id in wanted}
     seen = DownstreamScan(found=found, anchor_ids=frozenset(anchor_ids))
-    reading = ListingReader(books, low_water_id, max_pages)
+    reading = ListingReader(listings, low_water_id, max_pages)
     async for rows, _ in reading.run():
         seen.collect(rows)
     seen.pages = reading.pages
@@ -143,9 +146,9 @@ async def scan_downstream(
 def sign_of_another_ledger(
     state: DownstreamState, seen: DownstreamScan, anchors: Mapping[int, int | None]
 ) -> Suspicion | None:
-    """What in a pass says that the ledger is not the one that `state` knew before the pass began.
+    """A sign in a pass that the ledger is not the one that `state` described before the pass.
 
-    `anchors`: known rows, with the executions that they named; None where that is not known.
+    `anchors`: known rows, with the executions that they named if that is known.
     """
     if seen.newest_id < state.known_id:
         return listing_suspicion(state.known_id, seen.newest_id)
@@ -155,18 +158,15 @@ def sign_of_another_ledger(
     return None
 
 
-def same_identifier(ours: str | None, theirs: str | None) -> bool:
-    """Whether two identifiers are the same; trailing blanks do not count, the Execution Service pads.
-
-    The one place where its texts are compared with ours. None equals None alone.
-    """
-    if ours is None or theirs is None:
-        return ours is theirs
-    return ours.rstrip(" ") == theirs.rstrip(" ")
+def same_identifier(ours: str | None, remote: str | None) -> bool:
+    """Whether two identifiers are equal, ignoring trailing blanks, with which the Execution Service pads."""
+    if ours is None or remote is None:
+        return ours is remote
+    return ours.rstrip(" ") == remote.rstrip(" ")
 
 
 def agrees(item: OpenItem, remote: RemoteExecution) -> bool:
-    """Whether a downstream row with our id is ours: ids restart when either database is reset."""
+    """Whether a row with our id is our execution: ids restart when either database is reset."""
     return (
         same_identifier(item.security_id, remote.security_name)
         and same_identifier(item.trade_type, remote.trade_type)
@@ -176,10 +176,10 @@ def agrees(item: OpenItem, remote: RemoteExecution) -> bool:
 
 
 def matches(seen: DownstreamScan, items: Iterable[OpenItem], low_water_id: int) -> Mapping[int, list[int]]:
-    """The downstream ids of each item, ascending: none, one, or more when it was accepted twice.
+    """The downstream ids of each item, ascending; more than one if it was accepted twice.
 
-    Rows at or below `low_water_id` were there before the attempt: they are another life's, however alike. Of an
-    id that two executions share nothing is concluded.
+    Rows at or below `low_water_id` existed before the attempt, however alike they look. An id that two executions
+    share proves nothing.
     """
     return {
         item.execution_id: sorted(
@@ -196,13 +196,12 @@ def matches(seen: DownstreamScan, items: Iterable[OpenItem], low_water_id: int) 
 
 
 def doubtful(seen: DownstreamScan, item: OpenItem, low_water_id: int) -> int | None:
-    """The downstream id of a row that may be the item although it does not agree: it forbids absence.
+    """The id of a row that may be the item although it does not agree, so that absence is not proven.
 
-    That is any that bears our id and came after a known floor: ids restarted long ago explain a stranger
-    among old rows, not among those made since the attempt. Among old rows it is one whose terms are not all
-    shown, and one of the same security: the earlier service may have sent another quantity than it stored,
-    and a trade type that was deleted since is not known here any more. So is a row with an impossible id, or
-    with an id that it shares with another execution.
+    Above a known low-water id it is any row with our execution id. Without one, ids restarted long ago explain
+    strange rows; so it is a row that hides some of its terms, or has the same security: the legacy service may
+    have sent another quantity than it stored, or a trade type that was deleted since. It is also a row with an
+    impossible id, or one that shares its id with another execution.
     """
     for odd in (seen.spoiled, seen.contested):
         if item.execution_id in odd:
@@ -217,7 +216,7 @@ def doubtful(seen: DownstreamScan, item: OpenItem, low_water_id: int) -> int | N
 
 
 def why_doubtful(seen: DownstreamScan, execution_id: int) -> str:
-    """How a row that is `doubtful` differs from the execution, to follow "the row"."""
+    """How a `doubtful` row differs from the execution, to follow "the row"."""
     if execution_id in seen.spoiled:
         return "has an id that no execution can have"
     if execution_id in seen.contested:
@@ -226,35 +225,35 @@ def why_doubtful(seen: DownstreamScan, execution_id: int) -> str:
 
 
 class LedgerUnread(Exception):
-    """The ledger did not answer, or nothing can be concluded from its answer."""
+    """The ledger did not answer, or its answer proves nothing."""
 
 
 class LedgerPage(msgspec.Struct, frozen=True):
-    """The rows of one page whose ids can be stored, newest first."""
+    """The rows of a page with possible ids, newest first."""
 
     rows: tuple[RemoteExecution, ...]
     has_next: bool
 
     @property
     def top(self) -> tuple[int, int | None]:
-        """The greatest id, 0 when there is no row, and the execution of ours that its row names."""
+        """The greatest id, 0 without rows, and the execution that its row names."""
         row = max(self.rows, key=id_of, default=None)
         return (0, None) if row is None else (id_of(row), execution_id_of(row) or None)
 
     @property
     def greatest_of_ours(self) -> int:
-        """The greatest execution id, up to MAX_FOLLOWED_ID, that a row names; 0 when none does."""
+        """The greatest execution id up to MAX_FOLLOWED_ID that a row names; 0 if none does."""
         return max((id_ for row in self.rows if (id_ := execution_id_of(row)) <= MAX_FOLLOWED_ID), default=0)
 
 
 class LedgerReader:
-    """Every method raises LedgerUnread, saying why, where the ledger cannot be read."""
+    """Reads pages and rows strictly. Every method raises LedgerUnread, with the reason."""
 
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
 
     async def page(self, offset: int) -> LedgerPage:
-        """The page that begins at `offset`, a multiple of PAGE; `pagination` has to say whether more follow."""
+        """The page at `offset`, a multiple of PAGE."""
         listing = await self._ledger.list_newest(offset, PAGE)
         if listing.page is None:
             raise LedgerUnread(listing.message)
@@ -266,7 +265,7 @@ class LedgerReader:
         return LedgerPage(rows, paging is not None and bool(paging.has_next))
 
     async def row(self, service_id: int) -> RemoteExecution | None:
-        """The row of that id; None where there is none, and for the id 0."""
+        """The row of that id; None if there is none, or the id is 0."""
         if not service_id:
             return None
         listing = await self._ledger.find(service_id)
@@ -276,11 +275,11 @@ class LedgerReader:
 
 
 def id_of(row: RemoteExecution) -> int:
-    """The row's id; 0 where it has none."""
+    """The row's id; 0 without one."""
     return row.id or 0
 
 
 def execution_id_of(row: RemoteExecution) -> int:
-    """The execution id of ours that a row names; 0 where it names none that can be one."""
+    """The execution that a row names; 0 without a possible one."""
     execution_id = row.trade_service_execution_id or 0
     return execution_id if is_service_id(execution_id) else 0

@@ -1,6 +1,6 @@
-"""ExecutionFailureHandler: what a reply or a look-up proves, and what happens next. Pure.
+"""ExecutionFailureHandler: what a reply or a reconciliation proves, and what happens next. Pure.
 
-The one question after any failure is: may it have been accepted? (docs/failures.md)
+The only question after a failure is: may it have been accepted? (docs/failures.md)
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -26,9 +26,10 @@ from trade_service.submission.model import (
 )
 
 _SERVER_ERROR = 500
+_UNKNOWN, _RETRY = SubmissionState.UNKNOWN, SubmissionState.RETRY
 
 Random = Callable[[], float]
-"""Yields a number in [0, 1)."""
+"""Returns a number in [0, 1)."""
 
 
 class Decision(StrEnum):
@@ -59,16 +60,15 @@ SPENDS_BUDGET: dict[ReplyKind, bool] = {
     ReplyKind.UNCLEAR: True,
     ReplyKind.LOST: True,
 }
-"""Only an attempt that may have reached the service's books counts against an execution's budget, and only one
-that sent it alone (`NewAttempt.counted`)."""
+"""An attempt spends of the budget if it may have reached the ledger, and sent one execution alone
+(`NewAttempt.counted`)."""
 
 PARTS = 10
-"""A batch that failed is retried in so many parts, and such a part in single executions."""
+"""A failed batch is retried in so many parts, and a failed part in single executions."""
 OUTAGE_TRIES = 3
-"""After so many calls in a row even what fails in an outage is split: the circuit may open for no other reason
-than batches that nobody splits."""
+"""After so many consecutive calls a batch is split even in an outage, which unsplit batches may have caused."""
 FILTERED_STATUSES = frozenset({403, 404})
-"""A gateway may put these in the place of an answer that the service gave after its work."""
+"""A proxy may replace the answer to a call that succeeded by one of these."""
 
 
 RECONCILIATION_DELAY_MS = 500
@@ -77,12 +77,14 @@ RECONCILIATION_DELAY_MS = 500
 def retry_size(
     kind: str | None, http_status: int | None, size: int, retry_count: int, *, outage: bool
 ) -> int | None:
-    """How many executions at most a retry sends in one call after a look-up proved them absent; None: all.
+    """The largest batch in which executions are retried after they were proven absent; None: all of them.
 
-    `size`: how many the failed call carried. `retry_count`: how many calls failed in a row before it. `outage`:
-    whether calls failed in general around that time. One execution may make the service fail the whole batch,
-    so an answered 5xx is followed by parts and then by single executions, and repeated silence by halves. In an
-    outage nobody is to blame: the batch goes again whole.
+    size: how many the failed call carried.
+    retry_count: how many consecutive calls failed before it.
+    outage: whether calls failed in general around that time.
+
+    One execution may make the service fail the whole batch. So an answered 5xx is followed by parts and then by
+    single executions, and repeated silence by halves. In an outage the batch is retried whole.
     """
     answered = kind == ReplyKind.UNCLEAR and http_status is not None and http_status >= _SERVER_ERROR
     silent = not answered and kind in (ReplyKind.LOST, ReplyKind.UNCLEAR)
@@ -96,27 +98,26 @@ def retry_size(
 
 
 class Hold(msgspec.Struct, frozen=True):
-    """Why and how long the open circuit holds a batch back."""
+    """Why and how long the open circuit defers a batch."""
 
     reason: str
     wait_ms: int
     message: str = DEFERRED_MESSAGE
-    """What callers read."""
+    """For callers."""
     pauses_budget: bool = False
 
 
 class Circumstances(msgspec.Struct, frozen=True):
-    """How the calls of this process fare at the time of a conclusion."""
+    """The state of this process's calls at the time of a conclusion."""
 
     outage: bool = False
-    """They have failed in general at some moment since the attempt began."""
+    """Whether calls failed in general at some time since the attempt began."""
     deferred_message: str | None = None
-    """What to say while the Execution Service turns every call away; None while it does not. Until its
-    configuration is corrected the time budgets stand still."""
+    """The message while the Execution Service rejects every call, and time budgets stand still; else None."""
 
 
 class ExecutionFailureHandler:
-    """Decides, from what is known, what each execution of an attempt becomes and when to act again."""
+    """Decides the state of each execution of an attempt, and when to act again."""
 
     def __init__(self, settings: EngineSettings, look_up_delay_ms: int = RECONCILIATION_DELAY_MS) -> None:
         """`look_up_delay_ms`: before the first reconciliation; it doubles from one to the next."""
@@ -125,7 +126,7 @@ class ExecutionFailureHandler:
         self._look_up_delay_ms = look_up_delay_ms
 
     def decide_reply(self, reply: GatewayReply, item: ClaimedExecution, batch_size: int) -> Decision:
-        """The decision for one execution of a batch that was not answered item by item."""
+        """Decides for one execution of a batch that was not answered item by item."""
         match reply.kind:
             case ReplyKind.NOT_SENT:
                 return Decision.RETRY if item.budget_left_s > 0 else Decision.EXHAUST
@@ -138,9 +139,9 @@ class ExecutionFailureHandler:
                 return Decision.LOOK_UP
 
     def decide_absent(self, item: OpenItem, *, adopted: bool, paused: bool = False) -> SubmissionState:
-        """What an execution becomes once it is proven absent downstream; `paused`: its time stands still."""
+        """The state of an execution that is proven absent; `paused`: its time budget is stopped."""
         if adopted:
-            # An order of the earlier service may be months old: only a person sends it again.
+            # A legacy order may be months old: only a person sends it again.
             return SubmissionState.NONE
         if item.attempts_spent >= self._retry.max_attempts or (item.budget_left_s <= 0 and not paused):
             return SubmissionState.EXHAUSTED
@@ -161,10 +162,14 @@ class ExecutionFailureHandler:
         """
         attempt_id = attempt.attempt_id
         if reply.kind is ReplyKind.ANSWERED:
-            outcomes = [_explained(outcome, attempt_id) for outcome in answered]
+            outcomes = [
+                _explained(outcome, attempt_id) if outcome.state is _UNKNOWN else outcome
+                for outcome in answered
+            ]
         else:
             outcomes = [self._reply_outcome(reply, item, len(sent), attempt_id) for item in sent]
         outcomes.extend(unsendable)
+        is_open = any(outcome.state is _UNKNOWN or outcome.state is _RETRY for outcome in outcomes)
         ids = [o.execution_service_id for o in outcomes if o.execution_service_id is not None]
         return AttemptClosing(
             attempt_id=attempt_id,
@@ -175,8 +180,10 @@ class ExecutionFailureHandler:
             message=reply.message,
             http_status=reply.http_status,
             duration_ms=reply.duration_ms,
-            next_action_in_ms=self._next_action_ms(reply, outcomes, sent, attempt.retry_count, random),
-            next_batch_size=self._next_batch_size(reply, outcomes, len(sent)),
+            next_action_in_ms=self._next_action_ms(reply, outcomes, sent, attempt.retry_count, random)
+            if is_open
+            else None,
+            next_batch_size=self._next_batch_size(reply, outcomes, len(sent)) if is_open else None,
             spent=SPENDS_BUDGET[reply.kind] or not attempt.counted,
             pauses_budget=reply.kind is ReplyKind.CONFIGURATION,
             settle_ms=self._settings.execution_service.answered_settle_ms if reply.handler_failed else None,
@@ -190,7 +197,7 @@ class ExecutionFailureHandler:
         held: Sequence[ClaimedExecution],
         unsendable: Iterable[ItemOutcome],
     ) -> AttemptClosing:
-        """What to record for a batch that the open circuit held back."""
+        """What to record for a batch that the open circuit deferred."""
         message = f"not sent, the Execution Service is not called now: {hold.reason}"
         outcomes = [_held_outcome(hold, item, message, attempt.attempt_id) for item in held]
         waiting = any(outcome.state is SubmissionState.RETRY for outcome in outcomes)
@@ -207,7 +214,7 @@ class ExecutionFailureHandler:
         )
 
     def backoff_ms(self, tries: int, random: Random, retry_after_s: float | None = None) -> int:
-        """Exponential backoff with full jitter after `tries` (from 1); at least Retry-After when given."""
+        """Exponential backoff with full jitter after `tries` (from 1), and at least Retry-After."""
         exponent = min(max(tries, 1) - 1, 64)
         ceiling = min(
             self._retry.max_delay_ms, self._retry.initial_delay_ms * self._retry.multiplier**exponent
@@ -218,7 +225,7 @@ class ExecutionFailureHandler:
         return max(waited, round(min(retry_after_s * 1000, self._retry.max_delay_ms)))
 
     def look_up_delay_ms(self, look_ups: int, random: Random) -> int:
-        """Calm, capped pacing of endless look-ups: between half and the whole of the exponential step."""
+        """Delay before the next of endless reconciliations: half to all of a capped exponential step."""
         step = min(
             self._settings.submission.look_up_max_delay_ms, self._look_up_delay_ms * 2 ** min(look_ups, 32)
         )
@@ -241,12 +248,9 @@ class ExecutionFailureHandler:
         sent: Sequence[ClaimedExecution],
         retry_count: int,
         random: Random,
-    ) -> int | None:
-        states = {outcome.state for outcome in outcomes}
-        if SubmissionState.UNKNOWN in states:
+    ) -> int:
+        if any(outcome.state is _UNKNOWN for outcome in outcomes):
             return self.look_up_delay_ms(0, random)
-        if SubmissionState.RETRY not in states:
-            return None
         if reply.kind is ReplyKind.REFUSED_WHOLE:
             return 0
         tries = max(retry_count + 1, *(item.attempts_spent for item in sent))
@@ -265,8 +269,6 @@ class ExecutionFailureHandler:
 
 
 def _explained(outcome: ItemOutcome, attempt_id: AttemptId) -> ItemOutcome:
-    if outcome.state is not SubmissionState.UNKNOWN:
-        return outcome
     message = f"{outcome.message} (attempt {attempt_id}): {_NEXT_STEP[Decision.LOOK_UP]}"
     return msgspec.structs.replace(outcome, message=message)
 
@@ -284,14 +286,14 @@ _NEXT_STEP = {
     Decision.RETRY: "it is sent again after a pause",
     Decision.HALVE: "it is sent again in a smaller batch to find the one at fault",
     Decision.LOOK_UP: "it is looked up before anything is sent again",
-    Decision.EXHAUST: "given up; the quantity goes back to the order",
+    Decision.EXHAUST: "exhausted; the quantity goes back to the order",
 }
 
 
 def absent_outcome(
     handler: ExecutionFailureHandler, attempt: DueAttempt, item: OpenItem, now: Circumstances
 ) -> ItemOutcome:
-    """The outcome of an execution that a look-up proved absent downstream."""
+    """The outcome of an execution that a reconciliation proved absent."""
     paused = now.deferred_message is not None
     state = handler.decide_absent(item, adopted=attempt.adopted, paused=paused)
     if state is SubmissionState.EXHAUSTED:
@@ -305,7 +307,7 @@ def absent_outcome(
 
 
 def overdue_outcomes(attempt: DueAttempt, overdue: Iterable[OpenItem]) -> tuple[ItemOutcome, ...]:
-    """The outcomes of executions that wait for a retry and whose time is up."""
+    """The outcomes of executions that wait for a retry when their time is up."""
     message = _time_is_up(attempt)
     return tuple(
         ItemOutcome(item.execution_id, SubmissionState.EXHAUSTED, OutcomeCode.BUDGET_SPENT, message)
@@ -314,7 +316,7 @@ def overdue_outcomes(attempt: DueAttempt, overdue: Iterable[OpenItem]) -> tuple[
 
 
 def next_batch_size(attempt: DueAttempt, now: Circumstances) -> int | None:
-    """How many executions at most a retry of the attempt sends in one call; None: all of them."""
+    """The largest batch in which the attempt is retried; None: all of it."""
     if attempt.kind == ReplyKind.ANSWERED:
         return attempt.next_batch_size
     return retry_size(attempt.kind, attempt.http_status, attempt.size, attempt.retry_count, outage=now.outage)
@@ -322,16 +324,16 @@ def next_batch_size(attempt: DueAttempt, now: Circumstances) -> int | None:
 
 def _budget_is_spent(attempt: DueAttempt, item: OpenItem) -> str:
     attempts = f"{item.attempts_spent} attempt{'' if item.attempts_spent == 1 else 's'} of its own"
-    return f"never accepted in {attempts}{_last(attempt)}{_GIVEN_UP}"
+    return f"never accepted in {attempts}{_last(attempt)}{_EXHAUSTED}"
 
 
 def _time_is_up(attempt: DueAttempt) -> str:
     calls = f"{attempt.calls} call{'' if attempt.calls == 1 else 's'}"
-    return f"never accepted in {calls}, and its time is up{_last(attempt)}{_GIVEN_UP}"
+    return f"never accepted in {calls}, and its time is up{_last(attempt)}{_EXHAUSTED}"
 
 
 def _last(attempt: DueAttempt) -> str:
     return f"; last: {attempt.message}" if attempt.message else ""
 
 
-_GIVEN_UP = ". Given up; the quantity goes back to the order"
+_EXHAUSTED = ". Exhausted; the quantity goes back to the order"

@@ -185,7 +185,6 @@ class Intake:
         self._window = settings.window
         self._default_wait_s = settings.submission.wait_s
         self.reserve = queue.reserve
-        """See WorkQueue."""
 
     def enqueue(self, execution_ids: Iterable[int]) -> Waiter:
         """Queues executions for the senders, unless they are under way already, and waits for all of them.

@@ -1,4 +1,4 @@
-"""The one way to read the Execution Service's listing: newest first, whole pages, verified boundaries. Pure."""
+"""Reads the Execution Service's listing without gaps: newest first, whole pages, verified boundaries. Pure."""
 
 from itertools import pairwise
 
@@ -7,34 +7,34 @@ import msgspec
 from trade_service.submission.messages import RemoteExecution, RemoteExecutionPage
 
 PAGE = 100
-"""The most that the Execution Service lists at once (its contract)."""
+"""The largest page of the Execution Service (its contract)."""
 BRIDGE_TRIES = 3
-"""How often a boundary between two pages is read again before the walk fails."""
+"""How often a page boundary is read again before the walk fails."""
 IDLE_PAGES = 10_000
-"""Pages in a row that may show nothing but newer rows."""
+"""How many consecutive pages may show only newer rows."""
 
 
 class Ask(msgspec.Struct, frozen=True):
-    """A page to read: its offset is a multiple of its limit, so rounding to whole pages keeps it."""
+    """A page to read. Its offset is a multiple of its limit: the service rounds down to whole pages."""
 
     offset: int
     limit: int
 
 
 class ListingWalk:
-    """Where to read next, and down to which id every row was read. Drive it with `next_ask` and `take`.
+    """Which page to read next, and down to which id every row was read. Drive it with `next_ask` and `take`.
 
-    A page is one snapshot: it shows every row between its first and its last id. So a page that reaches up
-    to what was read before extends it without a gap, whatever was inserted or deleted between the two. Where
-    it does not, a page of another size that straddles the boundary has to join both.
+    A page is one snapshot: it shows every row between its first and its last id. A page that overlaps what was
+    read extends it without a gap, whatever was inserted or deleted meanwhile. Otherwise a page of another size,
+    which straddles the boundary, must join both.
     """
 
     def __init__(self, low_water_id: int = 0) -> None:
-        """Walks back to the first row at or below `low_water_id`; 0: to the end."""
+        """Reads back to the first row at or below `low_water_id`; 0: to the end."""
         self._floor_id = low_water_id
         self._offset = 0
         self._held: RemoteExecutionPage | None = None
-        """A whole page that did not join; the next page asked for straddles its upper boundary."""
+        """A whole page that did not overlap; the next page straddles its upper boundary."""
         self._tries = 0
         self._idle = 0
         self.covered: int | None = None
@@ -49,7 +49,7 @@ class ListingWalk:
         return 0 if self.ended else self.covered
 
     def next_ask(self) -> Ask | None:
-        """The page to read next; None when the walk is over or failed."""
+        """The page to read next; None at the end or after a failure."""
         down_to = self.read_down_to
         if self.problem or (down_to is not None and down_to <= self._floor_id + 1):
             return None
@@ -59,7 +59,7 @@ class ListingWalk:
         return Ask(self._offset // size * size, size)
 
     def take(self, ask: Ask, page: RemoteExecutionPage) -> list[RemoteExecution]:
-        """The rows of the answer to `ask` that extend what was read; over a walk each row comes once.
+        """The rows of the answer to `ask` that extend what was read; each row comes once.
 
         Sets `problem` when nothing can be concluded from the page.
         """
@@ -101,12 +101,12 @@ class ListingWalk:
         return fresh or []
 
     def _extend(self, page: RemoteExecutionPage) -> list[RemoteExecution] | None:
-        """The rows of `page` below what was read, which they extend; None where there may be a gap."""
+        """The rows of `page` that extend what was read; None if there may be a gap between them."""
         ids = [row.id or 0 for row in page.content]
         if self.covered is None:
             fresh = page.content
         elif ids and ids[0] >= self.covered - 1:
-            # No id lies between two that follow each other.
+            # No id fits between two consecutive ones.
             fresh = [row for row in page.content if (row.id or 0) < (self.covered or 0)]
         else:
             return None
@@ -121,13 +121,13 @@ class ListingWalk:
 
 
 def straddling_size(offset: int) -> int:
-    """The size of a page that straddles `offset`, with about as many rows before it as behind it."""
+    """The page size that puts `offset` nearest to the middle of a page."""
     sizes = range(PAGE * 9 // 10, PAGE // 5, -1)
     return max(sizes, key=lambda size: min(offset % size, size - offset % size))
 
 
 def page_problem(page: RemoteExecutionPage, ask: Ask) -> str:
-    """Why nothing can be concluded from the answer to `ask`; empty when something can."""
+    """Why nothing can be concluded from the answer to `ask`; empty if something can."""
     ids, limit = [row.id for row in page.content], ask.limit
     has_next = None if page.pagination is None else page.pagination.has_next
     total = None if page.pagination is None else page.pagination.total_elements
@@ -142,7 +142,7 @@ def page_problem(page: RemoteExecutionPage, ask: Ask) -> str:
     if len(ids) < limit and has_next:
         return f"a page of {len(ids)} executions, not {limit}, says that more follow"
     reached = ask.offset + len(ids)
-    # Fewer than were counted: the page is not the one that was asked for. Past the end it is empty.
+    # Fewer rows than were counted: this is another page than requested. Past the end it is empty.
     if not has_next and total is not None and (total > reached or (ids and total < reached)):
         return f"a page that ends at execution {reached} of {total} says that none follows"
     return ""

@@ -1,4 +1,4 @@
-"""What an operator may say of an execution, held against what is known of it. Pure."""
+"""Checks an operator's manual resolution against the recorded state and the ledger. Pure."""
 
 from datetime import datetime
 from decimal import Decimal
@@ -21,24 +21,22 @@ _S = SubmissionState
 
 
 class Resolution(msgspec.Struct, frozen=True):
-    """What somebody knows of an execution whose outcome the engine cannot find out."""
+    """What an operator knows of an execution with an unknown outcome."""
 
     execution_id: int
     accepted_as: int | None
     """Its id at the Execution Service; None: it was not accepted."""
     actor: str
-    """Who says so."""
     reason: str
-    """How they know."""
 
 
 class ExecutionCase(msgspec.Struct, frozen=True):
-    """An execution as far as its outcome is concerned; times in seconds by the database's clock."""
+    """The recorded state of an execution; times in seconds by the database's clock."""
 
     execution_id: int
     state: SubmissionState
     legacy: bool
-    """Written by the earlier service and not taken over yet."""
+    """Written by the legacy service and not adopted yet."""
     execution_service_id: int | None
     trade_order_id: int
     order_id: int
@@ -49,10 +47,10 @@ class ExecutionCase(msgspec.Struct, frozen=True):
     quantity_filled: Decimal
     attempts_spent: int
     attempt_id: AttemptId | None
-    """The newest attempt, which owns it while it is open."""
+    """The newest attempt, which owns an open execution."""
     attempt_began: datetime | None
     open_s: float | None
-    """How long ago that attempt began."""
+    """Since that attempt began."""
     kind: str | None
     code: str | None
     low_water_id: int
@@ -61,13 +59,13 @@ class ExecutionCase(msgspec.Struct, frozen=True):
     requeued: bool
     look_ups: int
     settles_in_s: float | None
-    """Until absence may be concluded, negative when the settle time has passed; None: not counting yet."""
+    """Until absence may be concluded; negative once the settle time is over, None before it begins."""
     due_in_s: float | None
-    """Until recovery looks at it again, negative when that is overdue; None: nobody will."""
+    """Until recovery advances it; negative if overdue, None: never."""
 
     @property
     def item(self) -> OpenItem:
-        """The execution as a look-up compares it."""
+        """The execution as a reconciliation compares it."""
         return OpenItem(
             self.execution_id,
             self.state,
@@ -81,33 +79,33 @@ class ExecutionCase(msgspec.Struct, frozen=True):
 
     @property
     def reconciled_above(self) -> int:
-        """The downstream id down to which a look-up has to read; 0 where the ids restarted since."""
+        """The downstream id down to which a reconciliation reads; 0 if the ids restarted since."""
         return 0 if self.low_water_void else self.low_water_id
 
 
 class LedgerFinding(StrEnum):
-    """What the Execution Service's books say to a resolution."""
+    """How the ledger relates to a resolution."""
 
     CONFIRMS = "confirms"
     SILENT = "silent"
-    """They could not be read, or prove nothing either way."""
+    """It could not be read, or proves nothing."""
     DOUBTS = "doubts"
-    """They speak against it without disproving it: it has to be insisted on."""
+    """It makes the resolution unlikely: an override is needed."""
     CONTRADICTS = "contradicts"
 
 
 class LedgerEvidence(msgspec.Struct, frozen=True):
-    """What was seen in the Execution Service's books, in words for people."""
+    """What was found in the ledger, with a message for people."""
 
     finding: LedgerFinding
     message: str
 
 
 def check_words(actor: str, reason: str) -> None:
-    """Raises InvalidInput unless it is told who acts and why, in lengths that the journal holds."""
+    """Raises InvalidInput unless actor and reason are given, in lengths that the journal holds."""
     for field, value, limit in (("operator", actor, MAX_ACTOR), ("reason", reason, MAX_REASON)):
         if not value.strip():
-            raise InvalidInput.of(field, value, "must say something, it is kept as evidence")
+            raise InvalidInput.of(field, value, "must not be blank, it is kept as evidence")
         if len(value) > limit:
             raise InvalidInput.of(field, value, f"must have at most {limit} characters")
         if "\x00" in value:
@@ -115,11 +113,8 @@ def check_words(actor: str, reason: str) -> None:
 
 
 def check_resolution(case: ExecutionCase, resolution: Resolution) -> None:
-    """Raises what forbids a resolution by our own books.
-
-    EvidenceConflict when it contradicts what they hold, InFlight while the outcome may still change by
-    itself, InvalidInput for an impossible id.
-    """
+    """Raises EvidenceConflict if a resolution contradicts our record, InFlight while the outcome may still change
+    without intervention, InvalidInput for an impossible id."""
     if resolution.accepted_as is None:
         _check_not_accepted(case)
     else:
@@ -127,17 +122,14 @@ def check_resolution(case: ExecutionCase, resolution: Resolution) -> None:
 
 
 def outcome_state(case: ExecutionCase, resolution: Resolution) -> SubmissionState:
-    """What the execution becomes: without acceptance its quantity goes back, as when the engine gives up.
-
-    A row of the earlier service becomes `none`, as when a look-up proves it absent: its order is left alone.
-    """
+    """The execution's new state. Without acceptance its quantity returns to the order, except for a legacy row."""
     if resolution.accepted_as is not None:
         return _S.ACCEPTED
     return _S.NONE if case.adopted else _S.EXHAUSTED
 
 
 def check_evidence(evidence: LedgerEvidence, *, override: bool) -> None:
-    """Raises EvidenceConflict when the Execution Service's books forbid it; or speak against it, uninsisted."""
+    """Raises EvidenceConflict if the ledger contradicts a resolution, or doubts it without an `override`."""
     if evidence.finding is LedgerFinding.CONTRADICTS:
         raise EvidenceConflict(f"{evidence.message}: nothing was changed", sight=evidence.finding)
     if evidence.finding is LedgerFinding.DOUBTS and not override:
@@ -146,7 +138,7 @@ def check_evidence(evidence: LedgerEvidence, *, override: bool) -> None:
 
 
 def evidence_of_absence(case: ExecutionCase, seen: DownstreamScan) -> LedgerEvidence:
-    """What a pass down to the case's floor says to 'it was not accepted'."""
+    """The evidence of a pass over the ledger for 'it was not accepted'."""
     ids = matches(seen, [case.item], case.reconciled_above)[case.execution_id]
     if ids:
         message = f"the Execution Service has execution {case.execution_id} as {', '.join(map(str, ids))}"
@@ -160,7 +152,7 @@ def evidence_of_absence(case: ExecutionCase, seen: DownstreamScan) -> LedgerEvid
         return LedgerEvidence(LedgerFinding.DOUBTS, message)
     if seen.problem:
         return LedgerEvidence(
-            LedgerFinding.SILENT, f"the Execution Service's books could not be read: {seen.problem}"
+            LedgerFinding.SILENT, f"the Execution Service's ledger could not be read: {seen.problem}"
         )
     if case.low_water_void or seen.newest_id < case.low_water_id:
         message = (
@@ -174,7 +166,7 @@ def evidence_of_absence(case: ExecutionCase, seen: DownstreamScan) -> LedgerEvid
 
 
 def evidence_of_row(case: ExecutionCase, service_id: int, listing: Listing) -> LedgerEvidence:
-    """What the row of that id, or its absence, says to 'it was accepted under this id'."""
+    """The evidence of a ledger row, or of its absence, for 'it was accepted under this id'."""
     if listing.page is None:
         return LedgerEvidence(
             LedgerFinding.SILENT, f"the Execution Service could not be asked: {listing.message}"
@@ -199,11 +191,11 @@ def evidence_of_row(case: ExecutionCase, service_id: int, listing: Listing) -> L
 
 
 def waits_for(case: ExecutionCase) -> str:
-    """What the engine waits for before an open execution goes on, in words for people."""
+    """What an open execution waits for, for people."""
     if case.legacy:
-        return "being submitted: written by the earlier service, it is taken over then"
+        return "being submitted: it is a row of the legacy service, adopted at its first submission"
     if case.due_in_s is None:
-        return "nothing: no attempt will drive it on, see `trade-service audit`"
+        return "nothing: no attempt owns it, see `trade-service audit`"
     if case.due_in_s < -OVERDUE_S:
         return f"a running service: recovery is overdue for {-case.due_in_s:.0f} s"
     if case.state is not _S.UNKNOWN:
@@ -217,7 +209,7 @@ def waits_for(case: ExecutionCase) -> str:
 
 
 OVERDUE_S = 30.0
-"""Recovery of a running service is never that late."""
+"""Recovery of a running service is never so late."""
 
 
 def _check_not_accepted(case: ExecutionCase) -> None:
@@ -235,7 +227,7 @@ def _check_not_accepted(case: ExecutionCase) -> None:
             f"{name} is {case.state} already: that is 'not accepted', nothing is left to do", case
         )
     if case.legacy:
-        message = f"{name} was written by the earlier service: submit it, then it is taken over and looked up"
+        message = f"{name} was written by the legacy service: submit it, then it is adopted and looked up"
         raise _conflict(message, case)
     if case.state is not _S.UNKNOWN:
         raise InFlight(f"{name} is {case.state}, not unknown: {_NOT_UNKNOWN[case.state]}", state=case.state)
@@ -268,7 +260,7 @@ def _conflict(message: str, case: ExecutionCase) -> DomainError:
 
 _NOT_UNKNOWN = {
     _S.NONE: "it was never sent",
-    _S.QUEUED: "it is sent by itself",
+    _S.QUEUED: "it is sent automatically",
     _S.CLAIMED: "an attempt owns it; once its lease has passed a running service makes it unknown",
-    _S.RETRY: "it was proven absent, and is sent again by itself",
+    _S.RETRY: "it was proven absent, and is sent again automatically",
 }

@@ -1,4 +1,4 @@
-"""Reconciliation: settles unknown outcomes by reading the Execution Service's listing."""
+"""Reconciliation: decides unknown outcomes by reading the Execution Service's listing."""
 
 import asyncio
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -83,7 +83,7 @@ class Reconciliation:
         self._wanted = asyncio.Event()
 
     def want(self, attempt: DueAttempt) -> bool:
-        """Adds an attempt to the next pass, if it owns executions that need one; whether it does."""
+        """Adds an attempt to the next pass if it owns executions that need one; returns whether it does."""
         if not _to_reconcile(attempt):
             return False
         self._observation.begin(attempt)
@@ -109,9 +109,9 @@ class Reconciliation:
         conclusive = {a.attempt_id for a in attempts if self._is_settled(a)}
         sought = {a.attempt_id: _to_reconcile(a) for a in attempts}
         wanted = [item.execution_id for items in sought.values() for item in items]
-        # The low-water row itself is read as well: it identifies the ledger.
+        # The low-water row itself is read too: it identifies the ledger.
         low_water_id = max(0, min(attempt.low_water_id for attempt in attempts) - 1)
-        # Read before the pass, which must then see whatever was known by now.
+        # Read before the pass, which must then show everything that is known by now.
         state = await self._downstream.read()
         anchors = {
             state.first_id: state.first_execution_id,
@@ -138,7 +138,7 @@ class Reconciliation:
         self._publish(seen, len(wanted), list(closings.values()), recorded)
 
     async def record(self, closing: AttemptClosing) -> None:
-        """Records and publishes outcomes, and has the attempt looked at again when it is due."""
+        """Records and publishes outcomes, and wakes recovery when the attempt is due again."""
         recorded = await self._store.record(closing)
         publish_outcomes(self._waiters, self._events, closing, recorded)
         if closing.next_action_in_ms is None:
@@ -280,7 +280,7 @@ def reconciled_closing(
 
 @contextmanager
 def contained(attempt_id: AttemptId) -> Iterator[None]:
-    """Logs an unexpected error of one attempt, which is tried again once its hold ends; the others go on."""
+    """Logs an unexpected error of one attempt, which is tried again later; the others go on."""
     try:
         yield
     except StoreUnavailable:
@@ -297,20 +297,18 @@ _MAX_NAMED = 1000
 
 
 def _impossible_ids(rows: Mapping[int, int | None], unclear: Iterable[int]) -> AlarmEvent:
-    """The alarm of rows with ids that none can have, with the executions that they name; `unclear`: of those
-    the ones that are looked for."""
+    """Of rows with impossible ids and the executions that they name; `unclear`: those that are sought."""
     named = ", ".join(
         f"{row_id} (execution {'none' if ours is None else ours})" for row_id, ours in rows.items()
     )
     message = (
-        f"the Execution Service's books hold ids outside 1 to {MAX_SERVICE_ID}: {shorten(named, _MAX_NAMED)}; "
+        f"the Execution Service's ledger holds ids outside 1 to {MAX_SERVICE_ID}: {shorten(named, _MAX_NAMED)}; "
         "these rows count for nothing, and what they name stays unknown where it is not found under another id"
     )
     return AlarmEvent(AlarmCode.DOWNSTREAM_ID_IMPOSSIBLE, message, tuple(unclear))
 
 
 def _accepted_twice(item: OpenItem, ids: Sequence[int]) -> AlarmEvent:
-    """The alarm of an execution that the ledger holds under several ids."""
     message = (
         f"execution {item.execution_id} was accepted {len(ids)} times, as {list(ids)}: cancel all but the first "
         "at the Execution Service"
@@ -319,7 +317,6 @@ def _accepted_twice(item: OpenItem, ids: Sequence[int]) -> AlarmEvent:
 
 
 def _requeued_though_accepted(item: OpenItem, service_id: int) -> AlarmEvent:
-    """The alarm of a requeued execution that the ledger held before."""
     message = (
         f"execution {item.execution_id} was requeued, and the Execution Service had it as {service_id} all along: "
         "nothing was sent again; check its order and whatever took its place"
@@ -328,20 +325,18 @@ def _requeued_though_accepted(item: OpenItem, service_id: int) -> AlarmEvent:
 
 
 def _doubtful_row(item: OpenItem, row_id: int, seen: DownstreamScan) -> AlarmEvent:
-    """The alarm of a row that may or may not be an execution of ours."""
     message = (
         f"execution {row_id} of the Execution Service bears the id of execution {item.execution_id}, which is "
-        f"unknown, but {why_doubtful(seen, item.execution_id)}: nothing is concluded; resolve this execution by "
-        "hand"
+        f"unknown, but {why_doubtful(seen, item.execution_id)}: nothing is concluded; resolve this execution "
+        "manually"
     )
     return AlarmEvent(AlarmCode.LOOK_UP_DOUBTFUL, message, (item.execution_id,))
 
 
 def _ledger_began_anew(attempt: DueAttempt, newest_id: int, items: Sequence[OpenItem]) -> AlarmEvent:
-    """The alarm of executions of an older epoch that a look-up did not find."""
     message = (
         f"the Execution Service's ledger began anew after attempt {attempt.attempt_id}, before which "
         f"{attempt.low_water_id} was known (newest now: {newest_id}): absence proves nothing for these "
-        "executions, resolve them by hand"
+        "executions, resolve them manually"
     )
     return AlarmEvent(AlarmCode.DOWNSTREAM_RESET, message, tuple(item.execution_id for item in items))
