@@ -79,9 +79,7 @@ async def test_callers_read_why_while_the_service_turns_every_call_away(
             again.headers["x-submission-message"],
             *(result["message"] for result in many.body["results"]),
         ):
-            assert (
-                "pending, do not resubmit: the Execution Service rejects every call until" in message
-            )
+            assert "pending, do not resubmit: the Execution Service rejects every call until" in message
             assert "answered 401" in message
         assert {one.headers["x-submission-state"], many.headers["x-submission-state"]} == {"retry"}
         live.simulator.script([])
