@@ -76,6 +76,7 @@ class ExecutionServiceClient:
         self._one_url = base / "api/v1/execution"
         self._batch_call = f"POST {_shown(self._batch_url)}"
         self._headers_of = headers_of
+        self._explanations = _explanations(settings)
         self._session: aiohttp.ClientSession | None = None
         self._calls = 0
         """Calls in progress."""
@@ -247,24 +248,10 @@ class ExecutionServiceClient:
         return GatewayReply(kind, code.value, message, status, own_doing=own_doing)
 
     def _explain(self, code: ClientCode, error: Exception) -> str:
-        settings = self._settings
-        match code:
-            case ClientCode.READ_TIMEOUT:
-                return f"no answer within {settings.read_timeout_ms / 1000:g} s"
-            case ClientCode.TOTAL_TIMEOUT:
-                return f"no complete answer within {settings.effective_total_timeout_ms / 1000:g} s"
-            case ClientCode.CONNECT_TIMEOUT:
-                return f"no connection within {settings.connect_timeout_ms / 1000:g} s"
-            case ClientCode.POOL_EXHAUSTED:
-                busy = f"all {settings.max_connections} connections were busy"
-                return f"{busy} for {settings.connect_timeout_ms / 1000:g} s"
-            case ClientCode.BODY_TOO_LARGE:
-                return f"the answer is larger than {settings.max_response_bytes} bytes"
-            case ClientCode.BAD_ADDRESS | ClientCode.LEASE_PASSED:
-                # The first may carry the address's credentials, the second only aiohttp's wrapping.
-                return code.meaning
-            case ClientCode.CLIENT_FAULT:
-                log.error("unexpected error in the client", exc_info=error)
+        if (known := self._explanations.get(code)) is not None:
+            return known
+        if code is ClientCode.CLIENT_FAULT:
+            log.error("unexpected error in the client", exc_info=error)
         detail = shorten(str(error) or type(error).__name__)
         return f"{code.meaning.rstrip('.')} ({detail})"
 
@@ -364,6 +351,23 @@ async def _read_bounded(content: aiohttp.StreamReader, max_bytes: int) -> bytes:
         chunks.append(chunk)
         size += len(chunk)
     raise BodyTooLarge
+
+
+def _explanations(settings: ExecutionServiceSettings) -> Mapping[ClientCode, str]:
+    """The codes whose message does not quote the error, with their messages."""
+    connect_s, read_s = settings.connect_timeout_ms / 1000, settings.read_timeout_ms / 1000
+    total_s = settings.effective_total_timeout_ms / 1000
+    return {
+        ClientCode.READ_TIMEOUT: f"no answer within {read_s:g} s",
+        ClientCode.TOTAL_TIMEOUT: f"no complete answer within {total_s:g} s",
+        ClientCode.CONNECT_TIMEOUT: f"no connection within {connect_s:g} s",
+        ClientCode.POOL_EXHAUSTED: f"all {settings.max_connections} connections were busy for {connect_s:g} s",
+        ClientCode.BODY_TOO_LARGE: f"the answer is larger than {settings.max_response_bytes} bytes",
+        # The error may quote the address with its credentials.
+        ClientCode.BAD_ADDRESS: ClientCode.BAD_ADDRESS.meaning,
+        # The error is only aiohttp's wrapping.
+        ClientCode.LEASE_PASSED: ClientCode.LEASE_PASSED.meaning,
+    }
 
 
 def _base_url(text: str) -> URL:
