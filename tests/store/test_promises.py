@@ -195,7 +195,7 @@ async def test_tables_that_a_crash_empties_are_refused(
     ):
         await require_promises(database, allow_data_loss=False)
     assert await require_promises(database, allow_data_loss=True)
-    with pytest.raises(UnsafeDatabase, match="not safe any more"):
+    with pytest.raises(UnsafeDatabase, match="no longer safe"):
         await check_writable(database, database, allow_data_loss=False)
     await check_writable(database, database, allow_data_loss=True)
 

@@ -1,6 +1,7 @@
 """PostgreSQL through asyncpg: a pool with fair turns, whose sessions all keep the promises made here."""
 
 import asyncio
+from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Iterable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, suppress
 from decimal import Decimal
@@ -58,15 +59,12 @@ class PoolState(NamedTuple):
     waiting: int
 
 
-class Session:
-    """One connection; see `Database.session` and `Database.transaction`."""
+class Reads(ABC):
+    """Statements and their rows. Values that a statement has no parameter for are ignored."""
 
-    def __init__(self, connection: Connection) -> None:
-        self.connection = connection
-
+    @abstractmethod
     async def fetch(self, statement: Statement, **values: object) -> list[asyncpg.Record]:
-        """All rows of a statement. Values that it has no parameter for are ignored."""
-        return await self.connection.fetch(statement.text, *[values[name] for name in statement.parameters])
+        """All rows of a statement."""
 
     async def fetch_row(self, statement: Statement, **values: object) -> asyncpg.Record | None:
         """The only row of a statement; None where it has none."""
@@ -79,6 +77,17 @@ class Session:
         row = await self.fetch_row(statement, **values)
         return None if row is None else row[0]
 
+
+class Session(Reads):
+    """One connection; see `Database.session` and `Database.transaction`."""
+
+    def __init__(self, connection: Connection) -> None:
+        self.connection = connection
+
+    async def fetch(self, statement: Statement, **values: object) -> list[asyncpg.Record]:
+        """All rows of a statement."""
+        return await self.connection.fetch(statement.text, *[values[name] for name in statement.parameters])
+
     async def execute(self, statement: Statement, **values: object) -> int:
         """Runs a statement; returns how many rows it affected."""
         arguments = [values[name] for name in statement.parameters]
@@ -86,8 +95,10 @@ class Session:
         return int(count) if count.isdecimal() else 0
 
 
-class Database:
+class Database(Reads):
     """A pool of connections to one database. It connects when it is first used.
+
+    Each statement that is run here directly is a transaction of its own, in one round trip.
 
     Connections are lent in the order in which callers asked for them. A connection is closed instead of lent
     again if the server's answer was not read to the end: after a time-out, a lost network or a cancelled caller.
@@ -130,22 +141,17 @@ class Database:
         return Database(msgspec.structs.replace(self.settings, pool_size=pool_size))
 
     async def fetch(self, statement: Statement, **values: object) -> list[asyncpg.Record]:
-        """All rows of a statement that is a transaction of its own: one round trip."""
+        """All rows of a statement."""
         async with self.session() as session:
             return await session.fetch(statement, **values)
 
-    async def fetch_row(self, statement: Statement, **values: object) -> asyncpg.Record | None:
-        """The only row of a statement that is a transaction of its own; None where it has none."""
-        async with self.session() as session:
-            return await session.fetch_row(statement, **values)
-
-    async def fetch_value(self, statement: Statement, **values: object) -> Any:
-        """The first column of the only row of a statement that is a transaction of its own."""
-        async with self.session() as session:
-            return await session.fetch_value(statement, **values)
+    async def scan(self, statement: Statement, **values: object) -> list[asyncpg.Record]:
+        """All rows of a statement that may read tables from end to end, as counting does."""
+        async with self.transaction(scans=True) as session:
+            return await session.fetch(statement, **values)
 
     async def execute(self, statement: Statement, **values: object) -> int:
-        """Runs a statement as a transaction of its own; returns how many rows it affected."""
+        """Runs a statement; returns how many rows it affected."""
         async with self.session() as session:
             return await session.execute(statement, **values)
 
@@ -164,7 +170,7 @@ class Database:
         """A connection in a READ COMMITTED transaction: committed at the end, rolled back on any error.
 
         Args:
-            scans: whether its statements may read a table from end to end, as counting does.
+            scans: whether its statements may read tables from end to end, as counting does.
             within_s: when the server ends a statement that runs longer; see `is_out_of_time`.
         """
         settings = "" if self.settings.prepared_statements else _DURABLE_TRANSACTION

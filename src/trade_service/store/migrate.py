@@ -8,7 +8,7 @@ from pathlib import Path
 import asyncpg
 import msgspec
 
-from trade_service.store.database import Database, Session
+from trade_service.store.database import Database, Reads
 from trade_service.store.failures import is_unavailable
 from trade_service.store.migrations import VERSION_TABLE, MigrationError
 from trade_service.store.statements import load
@@ -62,7 +62,7 @@ class MigrationReport(msgspec.Struct, frozen=True):
         return self.before != self.after
 
 
-async def check(database: Database | Session) -> SchemaState:
+async def check(database: Reads) -> SchemaState:
     """The revision of the database's schema. Raises StoreUnavailable."""
     exists = await database.fetch_value(_SQL["has_version"], table=VERSION_TABLE)
     current = await database.fetch_value(_SQL["version"]) if exists else None

@@ -100,23 +100,22 @@ class PostgresOperatorStore:
         return case
 
     async def find_ended(self, wanted: RequeueFilter, limit: int) -> list[int]:
-        async with self._database.transaction(scans=True) as session:
-            rows = await session.fetch(
-                SQL["find_ended"],
-                states=sorted(wanted.states),
-                codes=sorted(wanted.codes),
-                order_ids=[order_id for order_id in sorted(wanted.order_ids) if is_possible_id(order_id)],
-                destinations=sorted(wanted.destinations),
-                since=wanted.since,
-                until=wanted.until,
-                limit=limit,
-            )
+        rows = await self._database.scan(
+            SQL["find_ended"],
+            states=sorted(wanted.states),
+            codes=sorted(wanted.codes),
+            order_ids=[order_id for order_id in sorted(wanted.order_ids) if is_possible_id(order_id)],
+            destinations=sorted(wanted.destinations),
+            since=wanted.since,
+            until=wanted.until,
+            limit=limit,
+        )
         return [execution_id for (execution_id,) in rows]
 
     async def requeue(self, execution_ids: Sequence[int], requeue: Requeue) -> list[Requeued]:
         ids = sorted({execution_id for execution_id in execution_ids if is_possible_id(execution_id)})
-        async with self._database.transaction(scans=True) as session:
-            firsts = {row[0]: _First(*row[1:]) for row in await session.fetch(SQL["first_attempts"], ids=ids)}
+        rows = await self._database.scan(SQL["first_attempts"], ids=ids)
+        firsts = {row[0]: _First(*row[1:]) for row in rows}
         async with self._database.transaction() as session:
             await session.fetch(SQL["lock"], ids=ids)
             ended = [
@@ -244,8 +243,7 @@ class PostgresRestoreStore:
         self._clock = clock
 
     async def open_by_state(self) -> tuple[Mapping[SubmissionState, int], Mapping[SubmissionState, int]]:
-        async with self._database.transaction(scans=True) as session:
-            rows = await session.fetch(SQL["count_open"])
+        rows = await self._database.scan(SQL["count_open"])
         of_this, of_earlier = (
             {SubmissionState(state): count for state, is_earlier, count in rows if is_earlier is wanted}
             for wanted in (False, True)

@@ -79,10 +79,9 @@ class PostgresOrderStore:
     async def submit(
         self, submissions: Sequence[Submission], queued_attempt_id: AttemptId | None, cut: SliceOrder
     ) -> list[StoredExecution | DomainError]:
-        ids = [s.trade_order_id for s in submissions if is_possible_id(s.trade_order_id)]
         with stale_references():
             async with keyed_transaction(self._database) as (session, making):
-                orders = await lock_orders(session, ids)
+                orders = await lock_orders(session, [s.trade_order_id for s in submissions])
                 pieces = [_piece(orders.get(s.trade_order_id), s, cut) for s in submissions]
                 to_write = [piece for piece in pieces if isinstance(piece, Slice)]
                 written = await self._write(session, to_write, queued_attempt_id)
@@ -156,8 +155,8 @@ class PostgresOrderStore:
 
 
 async def lock_orders(session: Session, order_ids: Sequence[int]) -> dict[int, TradeOrder]:
-    """Locks orders in id order until the transaction ends; returns them by id."""
-    rows = await session.fetch(_SQL["lock_orders"], ids=order_ids)
+    """Locks the orders that exist, in id order, until the transaction ends; returns them by id."""
+    rows = await session.fetch(_SQL["lock_orders"], ids=list(filter(is_possible_id, order_ids)))
     return {order.id: order for order in map(to_order, rows)}
 
 

@@ -1,7 +1,7 @@
-"""What PostgreSQL has to promise, or nothing that is stored here proves anything: see docs/failures.md.
+"""Checks what PostgreSQL must promise for stored rows to prove anything: see docs/failures.md.
 
-Durability and isolation of our own transactions are set by `database`. What only the server's owner can set is
-looked at here.
+`database` sets the durability and isolation of our own transactions. What only the owner of the server can set is
+checked here.
 """
 
 import asyncpg
@@ -25,27 +25,27 @@ OUR_TABLES = (
 
 
 class UnsafeDatabase(StoreUnavailable):
-    """The database may forget what it committed, or let transactions see what they must not."""
+    """The database may lose committed data, or does not isolate transactions as needed."""
 
 
 class Promises(msgspec.Struct, frozen=True):
     """What a server promises."""
 
     broken: tuple[str, ...]
-    """Why what is committed there may be lost, or may not be isolated."""
+    """Why committed data may be lost, or transactions may not be isolated."""
     doubtful: tuple[str, ...]
-    """What may hurt on some machines."""
+    """Risks on some machines."""
     read_only: bool
-    """It takes no writes at present: a standby, or configured as read-only."""
+    """A standby, or configured as read-only."""
     stronger_by_default: bool
-    """New connections would wait longer for their commits than those that are open."""
+    """The commits of new connections would wait longer than those of open ones."""
 
 
 async def promises_of(database: Database) -> Promises:
     """Asks the server, with one statement. Raises StoreUnavailable."""
     async with database.session() as session:
         (row,) = await session.fetch(_SQL["promises"], tables=OUR_TABLES)
-        # A pooler gives its clients numbers of its own.
+        # A pooler gives its clients process ids of its own.
         pooled = session.connection.get_server_pid() != row["pid"]
     return Promises(
         _broken(row),
@@ -58,7 +58,7 @@ async def promises_of(database: Database) -> Promises:
 def _broken(row: asyncpg.Record) -> tuple[str, ...]:
     broken = []
     if not row["fsync"]:
-        broken.append("fsync is off: a crash of its machine loses or spoils what it committed")
+        broken.append("fsync is off: a crash of its machine loses or corrupts committed data")
     if row["unlogged"]:
         broken.append(f"unlogged, and emptied by a crash: {', '.join(row['unlogged'])}")
     # `database` sets the next two, but not for sessions that a pooler shares.
@@ -77,11 +77,11 @@ _ADVICE = (
     ", and a pooler shares its sessions: set database.prepared_statements = false, or change the user's default "
     "with ALTER ROLE"
 )
-_TORN_PAGES = "full_page_writes is off: a crash of its machine can spoil pages that are just being written"
+_TORN_PAGES = "full_page_writes is off: a crash of its machine can corrupt pages that are being written"
 
 
 async def require_promises(database: Database, allow_data_loss: bool) -> tuple[str, ...]:
-    """What is to be warned of before anything is sent.
+    """Checks the server before anything is sent; returns what to warn of.
 
     Raises:
         UnsafeDatabase: the server may lose what it commits, and `allow_data_loss` is not set.
@@ -90,26 +90,24 @@ async def require_promises(database: Database, allow_data_loss: bool) -> tuple[s
     promises = await promises_of(database)
     if promises.broken and not allow_data_loss:
         raise UnsafeDatabase(
-            f"the database is not safe: {'; '.join(promises.broken)}. An execution could be sent twice. Mend it; "
-            f"or set {INSIST} = true where losing and doubling does not matter, as in a test"
+            f"the database is not safe: {'; '.join(promises.broken)}. An execution could be sent twice. Fix it, "
+            f"or set {INSIST} = true where lost and duplicate executions do not matter, as in a test"
         )
     return promises.broken + promises.doubtful
 
 
 async def check_writable(probe: Database, work: Database, allow_data_loss: bool) -> None:
-    """Whether the server takes writes and still is as safe as at the start.
+    """Checks that the server takes writes and is still as safe as at the start. Raises StoreUnavailable.
 
-    A `probe` that finds itself on a read-only server leaves it: the next one may reach another. Where commits are
-    to wait longer than they did when the connections of `work` were opened, those are opened anew.
-
-    Raises StoreUnavailable, saying why.
+    If `probe` reaches a read-only server, it connects anew the next time and may reach another. If commits should
+    now wait longer than when the connections of `work` were opened, those are opened anew.
     """
     promises = await promises_of(probe)
     if promises.read_only:
         probe.renew()
         raise StoreUnavailable("the database is read-only: a standby, or set to read-only")
     if promises.broken and not allow_data_loss:
-        raise UnsafeDatabase(f"the database is not safe any more: {'; '.join(promises.broken)}")
+        raise UnsafeDatabase(f"the database is no longer safe: {'; '.join(promises.broken)}")
     if promises.stronger_by_default:
         probe.renew()
         work.renew()

@@ -9,7 +9,7 @@ from trade_service.domain.executions import OPEN, SubmissionState
 from trade_service.domain.fields import is_possible_id
 from trade_service.store.bulk_store import CLOCK_SKEW_MS
 from trade_service.store.database import Database
-from trade_service.store.statements import Statement, load
+from trade_service.store.statements import load
 from trade_service.trading.audit import AcceptedExecution, Balance, Listed, OwnExecution, WrongOrder
 from trade_service.trading.operating import Backlog, PastAttempt
 
@@ -38,7 +38,7 @@ class PostgresAuditReads:
 
     async def balance(self) -> Balance:
         """Counts and quantities of everything."""
-        (row,) = await self._scan(SQL["balance"])
+        (row,) = await self._database.scan(SQL["balance"])
         return Balance(
             row["orders"],
             row["executions"],
@@ -52,19 +52,19 @@ class PostgresAuditReads:
 
     async def wrong_orders(self, limit: int) -> list[WrongOrder]:
         """The first orders of this service whose quantitySent is not the sum over their executions."""
-        return [WrongOrder(*row) for row in await self._scan(SQL["wrong_orders"], limit=limit)]
+        return [WrongOrder(*row) for row in await self._database.scan(SQL["wrong_orders"], limit=limit)]
 
     async def accepted_without_id(self, limit: int) -> Listed:
         """Accepted executions of this service without an id that nothing looks up."""
-        return _listed(await self._scan(SQL["accepted_without_id"], limit=limit))
+        return _listed(await self._database.scan(SQL["accepted_without_id"], limit=limit))
 
     async def stranded(self, limit: int) -> Listed:
         """Executions that are not final and that no open attempt owns."""
-        return _listed(await self._scan(SQL["stranded"], limit=limit))
+        return _listed(await self._database.scan(SQL["stranded"], limit=limit))
 
     async def idle_attempts(self) -> int:
         """How many open attempts own nothing any more."""
-        return int((await self._scan(SQL["idle_attempts"]))[0][0])
+        return int((await self._database.scan(SQL["idle_attempts"]))[0][0])
 
     async def own(self, execution_ids: Sequence[int]) -> dict[int, OwnExecution]:
         """Our executions of those ids; numbers that are no id of ours are left out."""
@@ -74,17 +74,13 @@ class PostgresAuditReads:
     async def accepted(self) -> AsyncIterator[list[AcceptedExecution]]:
         """All accepted executions by ascending id, page by page."""
         after = 0
-        while rows := await self._scan(SQL["accepted"], after=after, limit=PAGE):
+        while rows := await self._database.scan(SQL["accepted"], after=after, limit=PAGE):
             yield [
                 AcceptedExecution(execution_id, service_id, legacy)
                 for execution_id, service_id, legacy, accepted in rows
                 if accepted
             ]
             after = rows[-1]["id"]
-
-    async def _scan(self, statement: Statement, **values: object) -> list[asyncpg.Record]:
-        async with self._database.transaction(scans=True) as session:
-            return await session.fetch(statement, **values)
 
 
 def _listed(rows: Sequence[asyncpg.Record]) -> Listed:

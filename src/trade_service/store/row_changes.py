@@ -57,7 +57,7 @@ class PostgresOrderChanges:
 
     async def move(self, trade_order_ids: Sequence[int], blotter_id: int) -> list[TradeOrder]:
         async with self._database.transaction() as session:
-            orders = await _lock_orders(session, trade_order_ids)
+            orders = await lock_orders(session, trade_order_ids)
             others = [order.id for order in orders.values() if order.blotter_id != blotter_id]
             if others:
                 with stale_references():
@@ -116,13 +116,8 @@ class PostgresExecutionChanges:
             await _write_quantities(session, orders_after(old, None, orders))
 
 
-async def _lock_orders(session: Session, trade_order_ids: Sequence[int]) -> dict[int, TradeOrder]:
-    """Locks the orders that exist."""
-    return await lock_orders(session, [one for one in trade_order_ids if is_possible_id(one)])
-
-
 async def _lock_order(session: Session, trade_order_id: int, version: int) -> TradeOrder:
-    order = (await _lock_orders(session, [trade_order_id])).get(trade_order_id)
+    order = (await lock_orders(session, [trade_order_id])).get(trade_order_id)
     if order is None:
         raise NotFound.of("trade order", trade_order_id)
     if order.version != version:
@@ -132,7 +127,7 @@ async def _lock_order(session: Session, trade_order_id: int, version: int) -> Tr
 
 async def _lock_orders_of(session: Session, *trade_order_ids: int) -> dict[int, TradeOrder]:
     """Locks the orders of an execution; raises NotFound unless all exist."""
-    orders = await _lock_orders(session, trade_order_ids)
+    orders = await lock_orders(session, trade_order_ids)
     for order_id in trade_order_ids:
         if order_id not in orders:
             raise NotFound.in_field("tradeOrderId", "trade order", order_id)
