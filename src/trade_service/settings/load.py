@@ -12,7 +12,7 @@ from trade_service.identity.auth_settings import AuthSettings
 from trade_service.masking import quoted
 from trade_service.section import SettingField
 from trade_service.settings.database_url import parse_database_url
-from trade_service.settings.sources import Raw, SettingsError, read_environment, read_file, read_overrides
+from trade_service.settings.sources import Raw, SettingsError, read_environment, read_file
 from trade_service.settings.tree import FIELDS, SECTIONS, Settings
 from trade_service.store.store_settings import StoreSettings
 from trade_service.submission.engine_settings import BATCH_LIMIT, ExecutionBatchSettings
@@ -47,7 +47,12 @@ def load_settings(
     """
     file, from_file = read_file(environ, toml_path)
     from_environment, warnings = read_environment(environ)
-    raws = {**from_file, **from_environment, **read_overrides(overrides)}
+    from_options = {
+        name: Raw(value, "command line", f"{name} (command line)", is_text=isinstance(value, str))
+        for name, value in overrides.items()
+        if value is not None
+    }
+    raws = {**from_file, **from_environment, **from_options}
     labels = {name: raws[name].label if name in raws else f"{name} (default)" for name in FIELDS}
     values: dict[str, dict[str, object]] = {section: {} for section in SECTIONS}
     for name, raw in raws.items():

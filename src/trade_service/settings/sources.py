@@ -1,4 +1,4 @@
-"""Reads raw values from the TOML file, the environment and the command line."""
+"""Reads raw values from the TOML file and the environment."""
 
 import difflib
 import re
@@ -68,15 +68,6 @@ def read_environment(environ: Mapping[str, str]) -> tuple[dict[str, Raw], list[s
             found[field.name] = Raw(environ[names[0]], f"environment {names[0]}", names[0], is_text=True)
             warnings += (f"{name} was ignored: {names[0]} is set as well and wins" for name in names[1:])
     return found, warnings + _unknown_variables(environ)
-
-
-def read_overrides(overrides: Mapping[str, object]) -> dict[str, Raw]:
-    """Values of command-line options by dotted name; None means not given."""
-    return {
-        name: Raw(value, "command line", f"{name} (command line)", is_text=isinstance(value, str))
-        for name, value in overrides.items()
-        if value is not None
-    }
 
 
 def _unknown_variables(environ: Mapping[str, str]) -> list[str]:
