@@ -7,6 +7,7 @@ from litestar.datastructures import State
 from litestar.middleware import AbstractMiddleware
 from litestar.types import Middleware
 
+from trade_service.web import executions, operating, operations, references, submissions, trade_orders
 from trade_service.web.access import (
     AllowedOrigins,
     Authentication,
@@ -17,52 +18,26 @@ from trade_service.web.access import (
 )
 from trade_service.web.dependencies import WebServices, provided
 from trade_service.web.errors import allow_header, respond_to_error
-from trade_service.web.executions import ExecutionController, NamedExecutionController
 from trade_service.web.idempotency import KEYS, REPLAYED
 from trade_service.web.layers import Limits, RequestContext
 from trade_service.web.list_queries import TOTAL_HEADERS
 from trade_service.web.openapi.document import SchemaController
-from trade_service.web.operating import OperatorController
-from trade_service.web.operations import (
-    HealthController,
-    InfoController,
-    LogLevelController,
-    MetricsController,
-)
-from trade_service.web.references import (
-    BlotterController,
-    DestinationController,
-    ExecutionStatusController,
-    OneTradeTypeController,
-    TradeTypeController,
-)
 from trade_service.web.request_parsing import StrictBodies, StrictRequest
 from trade_service.web.responses import SUBMISSION_MESSAGE, SUBMISSION_STATE
 from trade_service.web.routing import OwnRouter
-from trade_service.web.submissions import EventStreams, SubmissionController, SubmissionEventController
-from trade_service.web.trade_orders import (
-    BulkController,
-    NamedBatchController,
-    NamedOrderController,
-    TradeOrderController,
-)
 
 V1 = [
-    TradeOrderController,
-    BulkController,
-    ExecutionController,
-    BlotterController,
-    DestinationController,
-    ExecutionStatusController,
-    TradeTypeController,
-    OneTradeTypeController,
+    trade_orders.TradeOrderController,
+    trade_orders.BulkController,
+    executions.ExecutionController,
+    *references.CONTROLLERS,
 ]
 V2 = [
-    SubmissionController,
-    OperatorController,
-    NamedOrderController,
-    NamedBatchController,
-    NamedExecutionController,
+    submissions.SubmissionController,
+    operating.OperatorController,
+    trade_orders.NamedOrderController,
+    trade_orders.NamedBatchController,
+    executions.NamedExecutionController,
 ]
 EXPOSED_HEADERS = [
     SUBMISSION_STATE,
@@ -109,22 +84,27 @@ def _routers(services: WebServices) -> list[Router]:
     limits = cast(
         Middleware, Limits(settings.server.max_concurrent_requests, settings.server.request_timeout_s)
     )
-    streams = EventStreams(services.bulk_submissions, settings.streams, lambda: services.health.stopping)
+    streams = submissions.EventStreams(
+        services.bulk_submissions, settings.streams, lambda: services.health.stopping
+    )
     routers: list[Router] = [
         OwnRouter("/api/v1", route_handlers=V1, middleware=[limits]),
         OwnRouter("/api/v2", route_handlers=V2, middleware=[limits]),
         OwnRouter(
             "/api/v2",
-            route_handlers=[SubmissionEventController],
+            route_handlers=[submissions.SubmissionEventController],
             dependencies={"streams": provided(streams)},
         ),
-        OwnRouter("/", route_handlers=[HealthController, InfoController, SchemaController]),
+        OwnRouter(
+            "/",
+            route_handlers=[operations.HealthController, operations.InfoController, SchemaController],
+        ),
     ]
     if services.log_level is not None:
         level = {"level": provided(services.log_level)}
-        routers.append(OwnRouter("/", route_handlers=[LogLevelController], dependencies=level))
+        routers.append(OwnRouter("/", route_handlers=[operations.LogLevelController], dependencies=level))
     if services.metrics is not None:
-        metrics = {"metrics": provided(services.metrics)}
+        handlers, metrics = [operations.MetricsController], {"metrics": provided(services.metrics)}
         opt = for_role(settings.metrics_role)
-        routers.append(OwnRouter("/", route_handlers=[MetricsController], dependencies=metrics, opt=opt))
+        routers.append(OwnRouter("/", route_handlers=handlers, dependencies=metrics, opt=opt))
     return routers

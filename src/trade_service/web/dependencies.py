@@ -1,10 +1,9 @@
 """What handlers depend on: use cases, limits, and what the process knows of itself."""
 
 from collections.abc import Mapping
-from typing import Any, Protocol, TypeAlias, TypeVar
+from typing import Protocol, TypeAlias, TypeVar
 
 import msgspec
-from litestar import Request
 from litestar.di import NamedDependency, Provide
 from litestar.params import SkipValidation
 
@@ -116,7 +115,6 @@ T = TypeVar("T")
 Injected: TypeAlias = NamedDependency[SkipValidation[T]]
 """A handler's parameter that is provided by name."""
 Services: TypeAlias = Injected[WebServices]
-HttpRequest: TypeAlias = Request[Any, Any, Any]
 
 
 def provided(value: object) -> Provide:

@@ -12,7 +12,7 @@ from typing import Any, Self
 
 import msgspec
 import structlog
-from litestar import Request, Response
+from litestar import Response
 from litestar.exceptions import HTTPException
 
 from trade_service.domain import errors as domain
@@ -21,7 +21,7 @@ from trade_service.submission.codes import OutcomeCode
 from trade_service.submission.model import ExecutionSubmitResult, SubmitStatus
 from trade_service.submission.ports import StoreUnavailable
 from trade_service.trading.model import NotAccepted
-from trade_service.web.rendering import PROBLEM_JSON, ApiResponse
+from trade_service.web.rendering import PROBLEM_JSON, ApiResponse, HttpRequest
 
 
 class HttpCode(StrEnum):
@@ -224,14 +224,14 @@ def error_fields(problem: Problem, request_id: str) -> dict[str, Any]:
     }
 
 
-def respond_to_error(request: Request[Any, Any, Any], error: Exception) -> Response[Any]:
+def respond_to_error(request: HttpRequest, error: Exception) -> Response[Any]:
     """The response to any exception."""
     problem = logged_problem(request, error)
     body = problem_body(problem, request_id_of(request))
     return ApiResponse(body, status=problem.status, media_type=PROBLEM_JSON, headers=dict(problem.headers))
 
 
-def logged_problem(request: Request[Any, Any, Any], error: Exception) -> Problem:
+def logged_problem(request: HttpRequest, error: Exception) -> Problem:
     """`problem_of` the exception; logs the traceback of an unexpected one."""
     problem = problem_of(error, request.method, request.scope["path"])
     if problem.code == HttpCode.INTERNAL_ERROR:
@@ -241,7 +241,7 @@ def logged_problem(request: Request[Any, Any, Any], error: Exception) -> Problem
     return problem
 
 
-def request_id_of(request: Request[Any, Any, Any]) -> str:
+def request_id_of(request: HttpRequest) -> str:
     """The id of the request, from its header or generated."""
     return str(request.scope["state"].get("request_id", ""))
 

@@ -10,7 +10,7 @@ from trade_service.trading.listing.model import EXECUTION_FIELDS
 from trade_service.trading.model import ExecutionView, NotAccepted
 from trade_service.trading.request_keys import Created
 from trade_service.web.access import READER, TRADER
-from trade_service.web.dependencies import HttpRequest, Services
+from trade_service.web.dependencies import Services
 from trade_service.web.errors import HttpCode, RequestRefused, status_of_result
 from trade_service.web.idempotency import keyed_post
 from trade_service.web.list_queries import (
@@ -22,7 +22,7 @@ from trade_service.web.list_queries import (
     read_page,
     total_headers,
 )
-from trade_service.web.rendering import ApiResponse
+from trade_service.web.rendering import ApiResponse, HttpRequest
 from trade_service.web.request_parsing import id_of, read_id, read_version
 from trade_service.web.requests import ExecutionPost, ExecutionPut, FillPut, exact
 from trade_service.web.responses import (

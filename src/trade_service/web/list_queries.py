@@ -1,12 +1,13 @@
-"""Query parameters of the lists: read into a `ListQuery`, and described for OpenAPI."""
+"""Query parameters of the lists, read into a `ListQuery` and described for OpenAPI; cursors of their pages."""
 
+import base64
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from litestar import Request
+import msgspec
 from litestar.openapi.spec import OpenAPIType, Parameter, Schema
 
 from trade_service.domain.errors import InvalidInput
@@ -15,6 +16,7 @@ from trade_service.domain.money import parse_decimal, without_float_error
 from trade_service.trading.listing.model import (
     MAX_LIMIT,
     MAX_VALUES,
+    Cursor,
     Filter,
     Kind,
     ListField,
@@ -25,8 +27,8 @@ from trade_service.trading.listing.model import (
     Value,
     total_order,
 )
-from trade_service.web import cursors
 from trade_service.web.body_errors import RawJson, shown
+from trade_service.web.rendering import HttpRequest
 from trade_service.web.request_parsing import flag_in, integer_in, read_count, read_once
 from trade_service.web.routing import ID, integer, query
 
@@ -39,13 +41,13 @@ ORDER_ID = "order_id"
 _INTEGER = re.compile(r"[+-]?[0-9]{1,10}", re.ASCII)
 
 
-def read_page(request: Request[Any, Any, Any]) -> ListQuery:
+def read_page(request: HttpRequest) -> ListQuery:
     """The page that `limit` and `offset` ask for, by id; raises InvalidInput."""
     limit = read_count(request, "limit", MAX_LIMIT, 1, MAX_LIMIT)
     return ListQuery(limit, read_count(request, "offset", 0, 0, MAX_OFFSET))
 
 
-def read_order_filter(request: Request[Any, Any, Any]) -> tuple[Filter, ...]:
+def read_order_filter(request: HttpRequest) -> tuple[Filter, ...]:
     """The filter that `order_id` asks for; raises InvalidInput."""
     given = (read_once(request, ORDER_ID) or "").strip()
     if not given:
@@ -78,7 +80,7 @@ Given = Mapping[str, Sequence[str]]
 """Query parameters: the values under each name."""
 
 
-def given_in(request: Request[Any, Any, Any]) -> Given:
+def given_in(request: HttpRequest) -> Given:
     """The query parameters of a request."""
     return {name: request.query_params.getall(name) for name in request.query_params}
 
@@ -106,17 +108,17 @@ def read_list_query(given: Given, fields: Mapping[str, ListField]) -> ListQuery:
     limit = _integer(given, "limit", DEFAULT_LIMIT, 1, MAX_LIMIT)
     offset = _integer(given, "offset", 0, 0, MAX_OFFSET)
     filters = tuple(_filters(given, fields))
-    sort_text = _single(given, "sort")
-    sort = total_order(_sort(sort_text, fields) if sort_text else ())
+    wanted = _single(given, "sort")
+    sort = total_order(_sort(wanted, fields) if wanted else ())
     cursor_text = _single(given, "cursor")
     if not cursor_text:
         return ListQuery(limit, offset, sort, filters)
     if offset:
         raise InvalidInput.of("offset", offset, "must be left out beside a cursor, which says where to begin")
-    cursor = cursors.decode(cursor_text, fields)
-    if sort_text and cursor.sort != sort:
-        rule = f"must be left out or be {cursors.sort_text(cursor.sort)!r}, for which the cursor was made"
-        raise InvalidInput.of("sort", sort_text, rule)
+    cursor = decode_cursor(cursor_text, fields)
+    if wanted and cursor.sort != sort:
+        rule = f"must be left out or be {sort_text(cursor.sort)!r}, for which the cursor was made"
+        raise InvalidInput.of("sort", wanted, rule)
     return ListQuery(limit, 0, cursor.sort, filters, cursor)
 
 
@@ -283,3 +285,70 @@ def _schema(kind: Kind, test: Test) -> Schema:
     if kind is Kind.INTEGER:
         return Schema(type=OpenAPIType.STRING, pattern=_INTEGERS)
     return Schema(type=OpenAPIType.STRING)
+
+
+MAX_CURSOR_CHARS = 4000
+_CURSOR_RULE = "must be a nextCursor of this list, as it was answered"
+
+
+class _WrittenCursor(msgspec.Struct, array_like=True):
+    """Sort, position, and the values of the keys as text."""
+
+    sort: str
+    position: int
+    values: list[int | str | bool]
+
+
+def sort_text(sort: tuple[SortKey, ...]) -> str:
+    """The sort as a request spells it."""
+    return ",".join(f"{'-' if key.descending else ''}{key.field}" for key in sort)
+
+
+def encode_cursor(cursor: Cursor) -> str:
+    """The cursor as text that needs no escaping in a URL."""
+    values = [_cursor_text(value) for value in cursor.values]
+    raw = msgspec.json.encode(_WrittenCursor(sort_text(cursor.sort), cursor.position, values))
+    return base64.urlsafe_b64encode(raw).decode().rstrip("=")
+
+
+def decode_cursor(text: str, fields: Mapping[str, ListField]) -> Cursor:
+    """The cursor; raises InvalidInput for anything that `encode_cursor` did not make for such a list."""
+    try:
+        if len(text) > MAX_CURSOR_CHARS:
+            raise ValueError
+        raw = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
+        written = msgspec.json.decode(raw, type=_WrittenCursor)
+        sort = tuple(
+            SortKey(name.removeprefix("-"), name.startswith("-")) for name in written.sort.split(",")
+        )
+        kinds = [fields[key.field].kind for key in sort]
+        values = tuple(_cursor_value(kind, value) for kind, value in zip(kinds, written.values, strict=True))
+        sortable = all(fields[key.field].sortable for key in sort)
+        if not sortable or total_order(sort) != sort or not 0 <= written.position < 2**53:
+            raise ValueError
+    except (ValueError, KeyError, TypeError, RecursionError, msgspec.DecodeError, InvalidInput):
+        raise InvalidInput.of("cursor", text[:100], _CURSOR_RULE) from None
+    return Cursor(sort, values, written.position)
+
+
+def _cursor_text(value: Value) -> int | str | bool:
+    if isinstance(value, Decimal):
+        return f"{value:f}"
+    return value.isoformat() if isinstance(value, datetime) else value
+
+
+def _cursor_value(kind: Kind, value: int | str | bool) -> Value:
+    match kind:
+        case Kind.FLAG if isinstance(value, bool):
+            return value
+        case Kind.INTEGER if isinstance(value, int) and not isinstance(value, bool) and is_possible_id(value):
+            return value
+        case Kind.DECIMAL if isinstance(value, str):
+            return parse_decimal(value, "cursor")
+        case Kind.INSTANT if isinstance(value, str):
+            moment = datetime.fromisoformat(value)
+            if moment.tzinfo is not None:
+                return moment
+        case Kind.TEXT if isinstance(value, str) and "\x00" not in value:
+            return value
+    raise ValueError

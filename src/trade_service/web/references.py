@@ -20,9 +20,9 @@ from trade_service.domain.reference import (
 )
 from trade_service.trading.request_keys import Created
 from trade_service.web.access import OPERATOR, READER
-from trade_service.web.dependencies import HttpRequest, Services
+from trade_service.web.dependencies import Services
 from trade_service.web.idempotency import keyed_post
-from trade_service.web.rendering import ApiResponse
+from trade_service.web.rendering import ApiResponse, HttpRequest
 from trade_service.web.request_parsing import Int32, id_of, read_id, read_version
 from trade_service.web.routing import (
     VERSION,
@@ -158,3 +158,12 @@ class OneTradeTypeController(ReferenceController[DescribedPost, DescribedPut, Tr
 
     path = "/tradeType"
     kind = TRADE_TYPE
+
+
+CONTROLLERS = [
+    BlotterController,
+    DestinationController,
+    ExecutionStatusController,
+    TradeTypeController,
+    OneTradeTypeController,
+]

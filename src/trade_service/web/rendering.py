@@ -2,10 +2,10 @@
 
 from collections.abc import Sequence
 from decimal import Decimal
-from typing import Annotated, Any, Generic, Self, TypeVar
+from typing import Annotated, Any, Generic, Self, TypeAlias, TypeVar
 
 import msgspec
-from litestar import Response
+from litestar import Request, Response
 from litestar.types import Receive, Scope, Send
 
 from trade_service.domain.money import plain
@@ -15,6 +15,8 @@ PROBLEM_JSON = "application/problem+json"
 SUCCESS, PARTIAL, FAILURE = "SUCCESS", "PARTIAL", "FAILURE"
 ResultStatus = Annotated[str, one_of(SUCCESS, FAILURE)]
 BatchStatus = Annotated[str, one_of(SUCCESS, PARTIAL, FAILURE)]
+
+HttpRequest: TypeAlias = Request[Any, Any, Any]
 
 T = TypeVar("T")
 Shape = TypeVar("Shape", bound=msgspec.Struct)

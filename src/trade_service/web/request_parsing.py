@@ -27,6 +27,7 @@ from trade_service.web.body_errors import (
     too_deep,
 )
 from trade_service.web.errors import HttpCode, RequestRefused
+from trade_service.web.rendering import HttpRequest
 
 _ID = re.compile(r"-?[0-9]{1,19}")
 _INTEGER = re.compile(r"[+-]?[0-9]{1,10}", re.ASCII)
@@ -41,7 +42,7 @@ def read_id(text: str, field: str = "id") -> int:
     raise InvalidInput.of(field, text[:100], "must be a 32-bit integer")
 
 
-def read_version(request: Request[Any, Any, Any]) -> int:
+def read_version(request: HttpRequest) -> int:
     """The version that a deletion names in its query; raises InvalidInput."""
     given = read_once(request, "version")
     if given is None:
@@ -57,7 +58,7 @@ def id_of(path: str, in_body: int | None) -> int:
     return in_path
 
 
-def read_once(request: Request[Any, Any, Any], name: str) -> str | None:
+def read_once(request: HttpRequest, name: str) -> str | None:
     """A query parameter, None when it is left out; raises InvalidInput when it is repeated."""
     given = request.query_params.getall(name, [])
     if len(given) > 1:
@@ -65,7 +66,7 @@ def read_once(request: Request[Any, Any, Any], name: str) -> str | None:
     return str(given[0]) if given else None
 
 
-def read_count(request: Request[Any, Any, Any], name: str, default: int, least: int, most: int) -> int:
+def read_count(request: HttpRequest, name: str, default: int, least: int, most: int) -> int:
     """An integer of the query within bounds, `default` when it is left out or empty; raises InvalidInput."""
     text = (read_once(request, name) or "").strip()
     return integer_in(text, name, least, most) if text else default
@@ -78,7 +79,7 @@ def integer_in(text: str, name: str, least: int, most: int) -> int:
     raise InvalidInput.of(name, text[:100], f"must be an integer from {least} to {most}")
 
 
-def read_flag(request: Request[Any, Any, Any], name: str) -> bool:
+def read_flag(request: HttpRequest, name: str) -> bool:
     """A true or false of the query, false when it is left out; raises InvalidInput for anything else."""
     given = read_once(request, name)
     return given is not None and flag_in(given, name)
@@ -153,8 +154,8 @@ _JSON = re.compile(r"application/(?:[\w.+-]+\+)?json", re.IGNORECASE)
 class StrictDecoder(Generic[T]):
     """Decodes bodies of one shape. Ignores unknown fields, keeps numbers exact, and reads "7" as an integer.
 
-    Searching for repeated names parses the body a second time, ten times slower than the first. A shape may rule
-    them out with `fewest_quotes`: the fewest quotation marks of any JSON text of its value, as each name adds two.
+    Raises InvalidInput. Looking for repeated names parses the body again, ten times slower. A shape may rule them
+    out with `fewest_quotes`: how many quotation marks any JSON text of its value has at least; each name adds two.
     """
 
     def __init__(self, shape: type[T]) -> None:
@@ -241,7 +242,14 @@ class StrictRequest(Request[Any, Any, Any]):
         for name, value in self.path_params.items():
             if name.endswith(ID_SUFFIX):  # The address comes before what is sent there.
                 read_id(value)
-        self._check_media_type()
+        media_type = self.headers.get("content-type", "").partition(";")[0].strip()
+        if media_type and not _JSON.fullmatch(media_type):
+            rule = "must be application/json"
+            raise RequestRefused.of(415, HttpCode.UNSUPPORTED_MEDIA_TYPE, "Content-Type", media_type, rule)
+        encoding = self.headers.get("content-encoding", "identity").strip().lower()
+        if encoding not in ("", "identity"):
+            rule = "must be left out, bodies are read as they are"
+            raise RequestRefused.of(415, HttpCode.UNSUPPORTED_MEDIA_TYPE, "Content-Encoding", encoding, rule)
         body = await self.raw_body()
         if not body:
             raise not_json("Input data was truncated", body)
@@ -256,16 +264,6 @@ class StrictRequest(Request[Any, Any, Any]):
             rule = f"must have at most {limit} bytes (server.max_body_bytes), so send it in parts"
             size = RawJson(self.headers.get("content-length", "more"))
             raise RequestRefused.of(413, HttpCode.BODY_TOO_LARGE, "body", size, rule) from None
-
-    def _check_media_type(self) -> None:
-        media_type = self.headers.get("content-type", "").partition(";")[0].strip()
-        if media_type and not _JSON.fullmatch(media_type):
-            rule = "must be application/json"
-            raise RequestRefused.of(415, HttpCode.UNSUPPORTED_MEDIA_TYPE, "Content-Type", media_type, rule)
-        encoding = self.headers.get("content-encoding", "identity").strip().lower()
-        if encoding not in ("", "identity"):
-            rule = "must be left out, bodies are read as they are"
-            raise RequestRefused.of(415, HttpCode.UNSUPPORTED_MEDIA_TYPE, "Content-Encoding", encoding, rule)
 
 
 def _number(text: str) -> Decimal | str:

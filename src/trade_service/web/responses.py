@@ -15,7 +15,7 @@ from trade_service.submission.model import PENDING_MESSAGE, ExecutionSubmitResul
 from trade_service.trading.listing.model import Page
 from trade_service.trading.listing.service import NamedExecution, NamedOrder
 from trade_service.trading.model import ExecutionView, SubmittedOrder
-from trade_service.web import cursors
+from trade_service.web.list_queries import encode_cursor
 from trade_service.web.rendering import (
     FAILURE,
     SUCCESS,
@@ -270,7 +270,7 @@ class Pagination(msgspec.Struct, frozen=True, rename="camel"):
             page_size=page.limit,
             has_next=page.next is not None,
             has_previous=page.position > 0,
-            next_cursor=None if page.next is None else cursors.encode(page.next),
+            next_cursor=None if page.next is None else encode_cursor(page.next),
         )
 
 

@@ -30,11 +30,11 @@ from trade_service.trading.listing.model import EXECUTION_FIELDS
 from trade_service.trading.request_keys import Created
 from trade_service.web.access import READER, TRADER
 from trade_service.web.body_errors import RawJson
-from trade_service.web.dependencies import HttpRequest, Injected, Services, StreamSettings, WebServices
+from trade_service.web.dependencies import Injected, Services, StreamSettings, WebServices
 from trade_service.web.errors import OVERLOAD_RETRY_AFTER_S, HttpCode, RequestRefused
 from trade_service.web.idempotency import keyed_post
 from trade_service.web.list_queries import MAX_OFFSET, read_filters
-from trade_service.web.rendering import ApiResponse, batch_response, encoded, presented
+from trade_service.web.rendering import ApiResponse, HttpRequest, batch_response, encoded, presented
 from trade_service.web.request_parsing import Int32, read_count, read_once
 from trade_service.web.responses import SUBMISSION_MESSAGE, SUBMISSION_STATE, pending_headers
 from trade_service.web.routing import documented, get, header, integer, query
@@ -48,7 +48,7 @@ class ExecutionsSubmit(msgspec.Struct, rename="camel"):
 
 
 class ExecutionResultAnswer(msgspec.Struct, frozen=True, rename="camel"):
-    """The outcome of one execution. A pending one is no failure, and continues by itself."""
+    """The outcome of one execution. A pending one is no failure: the service continues it."""
 
     request_index: int
     execution_id: int

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Annotated, Any, Generic, TypeVar
 
 import msgspec
-from litestar import Controller, Request, Response
+from litestar import Controller, Response
 from litestar.params import FromPath, JSONBody
 
 from trade_service.domain.errors import DomainError
@@ -13,7 +13,7 @@ from trade_service.trading.editors import MAX_ORDERS
 from trade_service.trading.listing.model import ORDER_FIELDS
 from trade_service.trading.request_keys import Created
 from trade_service.web.access import READER, TRADER
-from trade_service.web.dependencies import HttpRequest, Services
+from trade_service.web.dependencies import Services
 from trade_service.web.errors import ErrorBody, Problem, error_fields, logged_problem, request_id_of
 from trade_service.web.idempotency import keyed_post
 from trade_service.web.list_queries import (
@@ -27,7 +27,7 @@ from trade_service.web.list_queries import (
     read_page,
     total_headers,
 )
-from trade_service.web.rendering import FAILURE, ApiResponse, BatchAnswer, batch_response
+from trade_service.web.rendering import FAILURE, ApiResponse, BatchAnswer, HttpRequest, batch_response
 from trade_service.web.request_parsing import BODY, Int32, id_of, read_flag, read_id, read_version
 from trade_service.web.requests import (
     BatchSubmit,
@@ -74,7 +74,7 @@ class BulkRefusal(ErrorBody, frozen=True, rename="camel", kw_only=True):
     results: list[BulkResult]
 
 
-def refuse_bulk(request: Request[Any, Any, Any], error: Exception) -> Response[Any]:
+def refuse_bulk(request: HttpRequest, error: Exception) -> Response[Any]:
     """The envelope of a batch that created nothing. The order service expects it with 400 and 500."""
     problem = logged_problem(request, error)
     if isinstance(error, DomainError) and problem.status < 500:
@@ -124,7 +124,7 @@ def _failures(problem: Problem, total: int) -> list[BulkResult]:
     ]
 
 
-def _count(request: Request[Any, Any, Any]) -> int:
+def _count(request: HttpRequest) -> int:
     """How many orders were sent; 0 when the body cannot be read."""
     try:
         return len(_COUNTER.decode(request.scope["state"].get(BODY, b"{}")).trade_orders)
