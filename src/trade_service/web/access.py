@@ -9,7 +9,8 @@ import re
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, Protocol
+from functools import partial
+from typing import Any, Protocol, Self
 
 import structlog
 from litestar import Litestar
@@ -102,6 +103,19 @@ CHALLENGE = 'Bearer realm="trade-service"'
 CHECK_RETRY_AFTER_S = 2
 
 
+class Route(HTTPRouteHandler):
+    """A route handler that guards get themselves: a copy for every request costs a sixth of a GET."""
+
+    def __copy__(self) -> Self:
+        return self
+
+
+get = partial(Route, http_method=HttpMethod.GET)
+post = partial(Route, http_method=HttpMethod.POST)
+put = partial(Route, http_method=HttpMethod.PUT)
+delete = partial(Route, http_method=HttpMethod.DELETE)
+
+
 def for_role(role: Role) -> dict[str, Role]:
     """Declares a role that only the settings know."""
     return {_ROLE: role}
@@ -165,8 +179,10 @@ class Authentication:
 
     async def _identify(self, scope: Scope) -> None:
         address = (scope["client"] or ("",))[0]
+        given = [(name, value) for name, value in scope["headers"] if name in _CREDENTIALS]
         try:
-            principal = await self._authenticator.principal(credential_of(scope["headers"]))
+            credential = _credential_in(given) if given else None
+            principal = await self._authenticator.principal(credential)
         except NotAuthenticated as error:
             self._rates.take(address)  # Slows down guessing as well.
             headers = {"WWW-Authenticate": CHALLENGE}
@@ -225,12 +241,13 @@ def check_roles(app: Litestar) -> None:
         raise UndeclaredRole(undeclared)
 
 
-def credential_of(headers: Any) -> str | None:
-    """The key or token of a request; raises NotAuthenticated for several, and for another scheme."""
-    found = [(name, value) for name, value in headers if name in _CREDENTIALS]
-    if len(found) > 1:
+def _credential_in(given: list[tuple[bytes, bytes]]) -> str:
+    """The key or token in these headers; raises NotAuthenticated for several, and for another scheme."""
+    if len(given) > 1:
         raise NotAuthenticated("give one credential: Authorization or X-API-Key, once")
-    return _CREDENTIALS[found[0][0]](found[0][1].decode("latin-1")) if found else None
+    ((name, value),) = given
+    read: Callable[[str], str] = _CREDENTIALS[name]
+    return read(value.decode("latin-1"))
 
 
 def _bearer(value: str) -> str:

@@ -9,7 +9,7 @@ from trade_service.submission.model import SubmitStatus
 from trade_service.trading.listing.model import EXECUTION_FIELDS
 from trade_service.trading.model import ExecutionView, NotAccepted
 from trade_service.trading.request_keys import Created
-from trade_service.web.access import READER, TRADER
+from trade_service.web.access import READER, TRADER, delete, get, put
 from trade_service.web.dependencies import Services
 from trade_service.web.errors import HttpCode, RequestRefused, status_of_result
 from trade_service.web.idempotency import keyed_post
@@ -34,7 +34,7 @@ from trade_service.web.responses import (
     Pagination,
     pending_headers,
 )
-from trade_service.web.routing import VERSION, GenericController, delete, documented, get, put
+from trade_service.web.routing import VERSION, GenericController, documented
 
 Answer = TypeVar("Answer")
 

@@ -19,12 +19,12 @@ from trade_service.submission.manual_resolution import (
 )
 from trade_service.trading.operating import AttemptHistory, Evidence, History
 from trade_service.trading.requeueing import MAX_REQUEUE, Requeue, Requeued, RequeueFilter
-from trade_service.web.access import OPERATOR, READER, principal_of
+from trade_service.web.access import OPERATOR, READER, get, post, principal_of
 from trade_service.web.dependencies import Services
 from trade_service.web.rendering import FAILURE, ApiResponse, HttpRequest, batch_response, counted, presented
 from trade_service.web.request_parsing import Int32, read_id
 from trade_service.web.requests import OptionalInstant, instant_or_none
-from trade_service.web.routing import documented, get, one_of, post
+from trade_service.web.routing import documented, one_of
 
 ACCEPTED, NOT_ACCEPTED = "ACCEPTED", "NOT_ACCEPTED"
 REQUEUED, REFUSED = "REQUEUED", "REFUSED"

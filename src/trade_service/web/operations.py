@@ -11,10 +11,10 @@ from litestar.params import FromPath, JSONBody
 from trade_service import __version__
 from trade_service.domain.errors import InvalidInput, NotFound
 from trade_service.submission.ports import StoreUnavailable
-from trade_service.web.access import ANYONE, OPERATOR
+from trade_service.web.access import ANYONE, OPERATOR, get, post
 from trade_service.web.dependencies import AdjustableLogLevel, Injected, Metrics, Services
 from trade_service.web.rendering import ApiResponse, HttpRequest
-from trade_service.web.routing import documented, get, post, query
+from trade_service.web.routing import documented, query
 
 LIVENESS_PATHS = ("/api/v1/health/liveness", "/actuator/health/liveness")
 READINESS_PATHS = ("/api/v1/health/readiness", "/actuator/health/readiness", "/actuator/health")

@@ -81,8 +81,7 @@ def integer_in(text: str, name: str, least: int, most: int) -> int:
 
 def read_flag(request: HttpRequest, name: str) -> bool:
     """A true or false of the query, false when it is left out; raises InvalidInput for anything else."""
-    given = read_once(request, name)
-    return given is not None and flag_in(given, name)
+    return name in request.query_params and flag_in(read_once(request, name) or "", name)
 
 
 def flag_in(given: str, name: str) -> bool:

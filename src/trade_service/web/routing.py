@@ -4,13 +4,10 @@
 """
 
 from collections.abc import Mapping
-from functools import partial
 from typing import Any, Self, get_args, get_origin
 
 import msgspec
 from litestar import Controller, Router
-from litestar.enums import HttpMethod
-from litestar.handlers import HTTPRouteHandler
 from litestar.openapi.spec import OpenAPIType, Parameter, Schema
 
 from trade_service.domain.fields import MAX_SECONDS, VISIBLE_TEXT
@@ -129,19 +126,6 @@ NO_SEND = query(
     "The execution is only written, not sent.",
     Schema(type=OpenAPIType.BOOLEAN, default=False),
 )
-
-
-class Route(HTTPRouteHandler):
-    """A route handler that guards get themselves: a copy for every request costs a sixth of a GET."""
-
-    def __copy__(self) -> Self:
-        return self
-
-
-get = partial(Route, http_method=HttpMethod.GET)
-post = partial(Route, http_method=HttpMethod.POST)
-put = partial(Route, http_method=HttpMethod.PUT)
-delete = partial(Route, http_method=HttpMethod.DELETE)
 
 
 class OwnRouter(Router):

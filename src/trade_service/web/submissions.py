@@ -28,7 +28,7 @@ from trade_service.trading.bulk_submissions import (
 )
 from trade_service.trading.listing.model import EXECUTION_FIELDS
 from trade_service.trading.request_keys import Created
-from trade_service.web.access import READER, TRADER
+from trade_service.web.access import READER, TRADER, get
 from trade_service.web.body_errors import RawJson
 from trade_service.web.dependencies import Injected, Services, StreamSettings, WebServices
 from trade_service.web.errors import OVERLOAD_RETRY_AFTER_S, HttpCode, RequestRefused
@@ -37,7 +37,7 @@ from trade_service.web.list_queries import MAX_OFFSET, read_filters
 from trade_service.web.rendering import ApiResponse, HttpRequest, batch_response, encoded, presented
 from trade_service.web.request_parsing import Int32, read_count, read_once
 from trade_service.web.responses import SUBMISSION_MESSAGE, SUBMISSION_STATE, pending_headers
-from trade_service.web.routing import documented, get, header, integer, query
+from trade_service.web.routing import documented, header, integer, query
 
 
 class ExecutionsSubmit(msgspec.Struct, rename="camel"):

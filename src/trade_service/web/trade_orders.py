@@ -12,7 +12,7 @@ from trade_service.domain.orders import TradeOrder
 from trade_service.trading.editors import MAX_ORDERS
 from trade_service.trading.listing.model import ORDER_FIELDS
 from trade_service.trading.request_keys import Created
-from trade_service.web.access import READER, TRADER
+from trade_service.web.access import READER, TRADER, delete, get, put
 from trade_service.web.dependencies import Services
 from trade_service.web.errors import ErrorBody, Problem, error_fields, logged_problem, request_id_of
 from trade_service.web.idempotency import keyed_post
@@ -54,7 +54,7 @@ from trade_service.web.responses import (
     TradeOrderV2,
     pending_headers,
 )
-from trade_service.web.routing import NO_SEND, VERSION, GenericController, delete, documented, get, items, put
+from trade_service.web.routing import NO_SEND, VERSION, GenericController, documented, items
 
 MAX_RESULTS = 1000
 """A list that is too long is counted, not answered item by item."""
