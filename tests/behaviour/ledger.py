@@ -15,7 +15,7 @@ from trade_service.submission.ports import DownstreamStore, SubmissionStore
 from trade_service.trading.fill_check import FillStore
 from trade_service.trading.model import ClaimedSlices, Filled, StoredExecution
 from trade_service.trading.operating import OperatorStore
-from trade_service.trading.ports import ExecutionReads, SliceOrder
+from trade_service.trading.ports import ExecutionReads
 from trade_service.trading.restoring import RestoreStore
 
 OWNER = "one"
@@ -34,7 +34,7 @@ class OrderWrites(Protocol):
     async def get(self, trade_order_id: int) -> TradeOrder: ...
 
     async def submit(
-        self, submissions: Sequence[Submission], queued_attempt_id: AttemptId | None, cut: SliceOrder
+        self, submissions: Sequence[Submission], queued_attempt_id: AttemptId | None, reference: ReferenceData
     ) -> list[StoredExecution | DomainError]: ...
 
     async def slice_and_claim(

@@ -28,13 +28,12 @@ from trade_service.domain.errors import (
     VersionConflict,
 )
 from trade_service.domain.executions import SubmissionState
-from trade_service.domain.orders import NewTradeOrder, Submission, TradeOrder
-from trade_service.trading.model import Slice, StoredExecution
-from trade_service.trading.slicing import slicer
+from trade_service.domain.orders import NewTradeOrder, Submission
+from trade_service.domain.reference import Destination
+from trade_service.trading.model import StoredExecution
 
 _S = SubmissionState
 EXACT = "1234567890.12345678"
-CUT = slicer(REFERENCE)
 
 
 def _ticket() -> str:
@@ -83,7 +82,7 @@ async def test_what_is_cut_is_what_is_stored(ledger: Ledger) -> None:
     first, second = await ledger.orders.create([new_order(1, EXACT), new_order(2, "10")])
     queued_attempt_id = _ticket()
     submissions = [Submission(second.id, Decimal("9.99"), 3), Submission(first.id, Decimal(EXACT), 1)]
-    answers = _written(await ledger.orders.submit(submissions, queued_attempt_id, CUT))
+    answers = _written(await ledger.orders.submit(submissions, queued_attempt_id, REFERENCE))
     for answer, submission in zip(answers, submissions, strict=True):
         cut, order = answer.execution, answer.order
         assert await ledger.reads.get(cut.id) == answer
@@ -113,11 +112,11 @@ async def test_one_refusal_leaves_the_others_alone(ledger: Ledger) -> None:
     ]
     refused = ["QuantityExceeded", "NotFound", "InvalidInput", "UnknownOrderType", "NotFound"]
     before = await ledger.everything()
-    answers = await ledger.orders.submit(wishes, _ticket(), CUT)
+    answers = await ledger.orders.submit(wishes, _ticket(), REFERENCE)
     assert [type(answer).__name__ for answer in answers] == refused
     assert await ledger.everything() == before
     wishes[0] = Submission(orders[0].id, Decimal(100), 1)
-    mixed = await ledger.orders.submit(wishes, _ticket(), CUT)
+    mixed = await ledger.orders.submit(wishes, _ticket(), REFERENCE)
     assert [type(answer).__name__ for answer in mixed] == ["StoredExecution", *refused[1:]]
     after = await ledger.everything()
     assert len(after.executions) == len(after.attempts) == 1
@@ -128,12 +127,14 @@ async def test_a_cut_that_breaks_down_writes_nothing(ledger: Ledger) -> None:
     orders = await ledger.orders.create([new_order(1), new_order(2)])
     before = await ledger.everything()
 
-    def broken(order: TradeOrder, submission: Submission) -> Slice:
-        if order.id == orders[1].id:
-            raise RuntimeError("a mistake in the rules")
-        return CUT(order, submission)
+    class Broken(dict[int, Destination]):
+        def __contains__(self, destination_id: object) -> bool:
+            if destination_id == 2:
+                raise RuntimeError("a mistake in the rules")
+            return super().__contains__(destination_id)
 
-    wishes = [Submission(order.id, Decimal(1), 1) for order in orders]
+    broken = msgspec.structs.replace(REFERENCE, destinations=Broken(REFERENCE.destinations))
+    wishes = [Submission(order.id, Decimal(1), number) for number, order in enumerate(orders, 1)]
     with pytest.raises(RuntimeError):
         await ledger.orders.submit(wishes, _ticket(), broken)
     assert await ledger.everything() == before
@@ -142,7 +143,7 @@ async def test_a_cut_that_breaks_down_writes_nothing(ledger: Ledger) -> None:
 async def test_an_order_is_cut_until_nothing_is_left(ledger: Ledger) -> None:
     (order,) = await ledger.orders.create([new_order(1, "20")])
     answers = [
-        (await ledger.orders.submit([Submission(order.id, Decimal("7.5"), 1)], _ticket(), CUT))[0]
+        (await ledger.orders.submit([Submission(order.id, Decimal("7.5"), 1)], _ticket(), REFERENCE))[0]
         for _ in range(3)
     ]
     assert [type(answer).__name__ for answer in answers] == ["StoredExecution"] * 2 + ["QuantityExceeded"]
@@ -152,7 +153,7 @@ async def test_an_order_is_cut_until_nothing_is_left(ledger: Ledger) -> None:
 
 async def test_without_a_ticket_nothing_is_to_be_sent_until_it_is_enqueued(ledger: Ledger) -> None:
     (order,) = await ledger.orders.create([new_order(1)])
-    (answer,) = _written(await ledger.orders.submit([Submission(order.id, Decimal(1), 1)], None, CUT))
+    (answer,) = _written(await ledger.orders.submit([Submission(order.id, Decimal(1), 1)], None, REFERENCE))
     execution_id = answer.execution.id
     assert answer.execution.submission_state is _S.NONE
     assert (await execution(ledger, execution_id)).attempt_id is None
@@ -197,7 +198,7 @@ async def test_a_fill_after_the_quantity_was_used_otherwise_overruns_the_order(l
     attempt, _ = await claimed(ledger.submissions, ids)
     await ledger.submissions.record(closing(attempt.attempt_id, {ids[0]: "rejected"}))
     order_id = (await execution(ledger, ids[0])).order_id
-    await ledger.orders.submit([Submission(order_id, Decimal(10), 1)], _ticket(), CUT)
+    await ledger.orders.submit([Submission(order_id, Decimal(10), 1)], _ticket(), REFERENCE)
     filled = await report_fill(ledger, ids[0], PART, Decimal(1), 1)
     assert filled.state_before is _S.REJECTED
     assert (filled.stored.order.quantity_sent, filled.stored.order.quantity) == (Decimal(20), Decimal(10))

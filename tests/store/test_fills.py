@@ -19,7 +19,6 @@ from trade_service.store.database import Database
 from trade_service.store.execution_reads import PostgresExecutionReads
 from trade_service.store.order_store import PostgresOrderStore
 from trade_service.trading.model import StoredExecution
-from trade_service.trading.slicing import slicer
 
 
 async def one_execution(
@@ -27,7 +26,7 @@ async def one_execution(
 ) -> StoredExecution:
     (order,) = await store.create([new_order(1, quantity)])
     submission = Submission(order.id, Decimal(quantity), 1)
-    return written(await store.submit([submission], ticket(), slicer(reference)))[0]
+    return written(await store.submit([submission], ticket(), reference))[0]
 
 
 async def put_into(database: Database, execution_id: int, state: str | None) -> None:

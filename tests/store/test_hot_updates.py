@@ -23,7 +23,6 @@ from trade_service.store.submission_store import PostgresSubmissionStore
 from trade_service.submission.clock import SystemClock
 from trade_service.submission.model import ReplyKind
 from trade_service.trading.model import StoredExecution
-from trade_service.trading.slicing import slicer
 
 ORDERS = 3_000
 BATCH = 100
@@ -66,11 +65,11 @@ async def updates_of(database: Database, table: str) -> Updates:
 async def cut_batches(database: Database) -> list[list[int]]:
     """Queues executions of new orders, as `tradeOrders/batch/submit` does; returns their ids."""
     orders = PostgresOrderStore(database, OWNER)
-    cut = slicer(await PostgresReferenceReads(database).load())
+    reference = await PostgresReferenceReads(database).load()
     batches = []
     for start in range(0, ORDERS, BATCH):
         created = await orders.create([new_order(start + n) for n in range(BATCH)])
-        written = await orders.submit(all_of(created), SystemClock().new_attempt_id(), cut)
+        written = await orders.submit(all_of(created), SystemClock().new_attempt_id(), reference)
         batches.append([one.execution.id for one in written if isinstance(one, StoredExecution)])
     return batches
 

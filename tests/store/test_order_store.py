@@ -28,7 +28,6 @@ from trade_service.store.execution_reads import PostgresExecutionReads
 from trade_service.store.order_store import PostgresOrderStore
 from trade_service.trading.model import StoredExecution
 from trade_service.trading.ports import StaleReference
-from trade_service.trading.slicing import slicer
 
 EXACT = "1234567890.12345678"
 
@@ -91,7 +90,7 @@ async def test_slices_are_stored_as_they_were_made(
     first, second = await store.create([new_order(1, EXACT), new_order(2, "10")])
     queued_attempt_id = ticket()
     submissions = [Submission(second.id, Decimal("9.99"), 3), Submission(first.id, Decimal(EXACT), 1)]
-    answers = written(await store.submit(submissions, queued_attempt_id, slicer(reference)))
+    answers = written(await store.submit(submissions, queued_attempt_id, reference))
     for answer, submission in zip(answers, submissions, strict=True):
         execution, order = answer.execution, answer.order
         assert await reads.get(execution.id) == answer
@@ -122,7 +121,7 @@ async def test_one_refusal_leaves_the_others_alone(
         Submission(orders[1].id, Decimal(1), 99),
         Submission(orders[2].id, Decimal(1), 1),
     ]
-    answers = await store.submit(submissions, ticket(), slicer(reference))
+    answers = await store.submit(submissions, ticket(), reference)
     assert [type(answer).__name__ for answer in answers] == [
         "QuantityExceeded",
         "NotFound",
@@ -132,7 +131,7 @@ async def test_one_refusal_leaves_the_others_alone(
     assert await value_of(database, "SELECT count(*) FROM execution") == 0
     assert await value_of(database, "SELECT count(*) FROM submission_attempt") == 0
     submissions[0] = Submission(orders[0].id, Decimal(100), 1)
-    assert isinstance((await store.submit(submissions, ticket(), slicer(reference)))[0], StoredExecution)
+    assert isinstance((await store.submit(submissions, ticket(), reference))[0], StoredExecution)
     assert await value_of(database, "SELECT sum(quantity_sent) FROM trade_order") == 100
 
 
@@ -143,7 +142,7 @@ async def test_without_a_queued_attempt_nothing_is_sent_until_it_is_enqueued(
     reference: ReferenceData,
 ) -> None:
     (order,) = await store.create([new_order(1)])
-    (answer,) = written(await store.submit([Submission(order.id, Decimal(1), 1)], None, slicer(reference)))
+    (answer,) = written(await store.submit([Submission(order.id, Decimal(1), 1)], None, reference))
     execution_id = answer.execution.id
     assert answer.execution.submission_state is SubmissionState.NONE
     assert await value_of(database, "SELECT count(*) FROM submission_attempt") == 0
@@ -159,9 +158,8 @@ async def test_fifty_submissions_of_one_order_never_exceed_it(
     database: Database, store: PostgresOrderStore, reference: ReferenceData
 ) -> None:
     (order,) = await store.create([new_order(1, "100")])
-    slice_order = slicer(reference)
     answers = await asyncio.gather(
-        *(store.submit([Submission(order.id, Decimal("7.5"), 1)], ticket(), slice_order) for _ in range(50))
+        *(store.submit([Submission(order.id, Decimal("7.5"), 1)], ticket(), reference) for _ in range(50))
     )
     sliced = [one for (one,) in answers if isinstance(one, StoredExecution)]
     assert len(sliced) == 13
@@ -176,7 +174,7 @@ async def test_overlapping_batches_in_any_order_do_not_deadlock(
     orders = await store.create([new_order(order_id) for order_id in range(100)])
     submissions = [Submission(order.id, Decimal(1), 1) for order in orders]
     turns = [submissions, submissions[::-1], submissions[50:] + submissions[:50], submissions[::2]] * 2
-    answers = await asyncio.gather(*(store.submit(turn, ticket(), slicer(reference)) for turn in turns))
+    answers = await asyncio.gather(*(store.submit(turn, ticket(), reference) for turn in turns))
     assert sum(len(written(answer)) for answer in answers) == 700
 
 
@@ -187,7 +185,7 @@ async def test_a_vanished_destination_is_a_stale_reference_and_nothing_is_writte
     await run_sql(database, "DELETE FROM destination WHERE id = 6")
     submissions = [Submission(orders[0].id, Decimal(1), 1), Submission(orders[1].id, Decimal(1), 6)]
     with pytest.raises(StaleReference):
-        await store.submit(submissions, ticket(), slicer(reference))
+        await store.submit(submissions, ticket(), reference)
     assert await value_of(database, "SELECT sum(quantity_sent) FROM trade_order") == 0
     with pytest.raises(StaleReference):
         await store.create([msgspec.structs.replace(new_order(3), blotter_id=77)])
@@ -199,9 +197,9 @@ async def test_a_batch_is_sliced_in_four_statements(
 ) -> None:
     orders = await store.create([new_order(order_id) for order_id in range(size)])
     submissions = [Submission(order.id, Decimal(1), 1) for order in orders]
-    await store.submit(submissions, ticket(), slicer(reference))
+    await store.submit(submissions, ticket(), reference)
     async with counted_statements(database) as statements:
-        await store.submit(submissions, ticket(), slicer(reference))
+        await store.submit(submissions, ticket(), reference)
     assert len(statements) == 4, statements
     assert sum(statement.startswith("BEGIN") for statement in statements) == 1
     assert statements[-1] == "COMMIT;"

@@ -15,21 +15,19 @@ from trade_service.domain.reference import ReferenceData
 from trade_service.store.database import Database
 from trade_service.store.order_store import PostgresOrderStore
 from trade_service.trading.model import BlotterLine
-from trade_service.trading.slicing import slicer
 
 
 async def test_placing_again_continues_with_what_is_there(
     database: Database, store: PostgresOrderStore, reference: ReferenceData
 ) -> None:
     lines = [BlotterLine(2 + i, new_order(i), 1) for i in range(10)]
-    slice_order = slicer(reference)
-    first = await store.place(lines[:6], ticket(), slice_order)
+    first = await store.place(lines[:6], ticket(), reference)
     assert [line.new for line in first] == [True] * 6
-    again = await store.place(lines, ticket(), slice_order)
+    again = await store.place(lines, ticket(), reference)
     assert [line.new for line in again] == [False] * 6 + [True] * 4
     assert [line.execution_ids for line in again[:6]] == [line.execution_ids for line in first]
     assert all(len(line.execution_ids) == 1 for line in again)
-    assert await store.place(lines, ticket(), slice_order) == [
+    assert await store.place(lines, ticket(), reference) == [
         msgspec.structs.replace(line, new=False) for line in again
     ]
     assert await value_of(database, "SELECT count(*) FROM execution") == 10
@@ -38,10 +36,9 @@ async def test_placing_again_continues_with_what_is_there(
 async def test_placing_slices_what_is_left_and_skips_what_was_refused(
     database: Database, store: PostgresOrderStore, reference: ReferenceData
 ) -> None:
-    slice_order = slicer(reference)
     part, back = await store.create([new_order(1, "100"), new_order(2, "50")])
     submissions = [Submission(part.id, Decimal(40), 1), Submission(back.id, Decimal(50), 1)]
-    held, rejected = written(await store.submit(submissions, ticket(), slice_order))
+    held, rejected = written(await store.submit(submissions, ticket(), reference))
     await run_sql(
         database,
         "UPDATE execution SET submission_state = 'rejected' WHERE id = :id",
@@ -51,7 +48,7 @@ async def test_placing_slices_what_is_left_and_skips_what_was_refused(
         database, "UPDATE trade_order SET quantity_sent = 0, submitted = false WHERE id = :id", id=back.id
     )
     lines = [BlotterLine(1, new_order(1, "100"), 2), BlotterLine(2, new_order(2, "50"), 2)]
-    one, two = await store.place(lines, ticket(), slice_order)
+    one, two = await store.place(lines, ticket(), reference)
     assert one.execution_ids[0] == held.execution.id
     assert len(one.execution_ids) == 2
     assert rejected.execution.id not in two.execution_ids
@@ -76,7 +73,7 @@ async def test_an_order_id_with_another_trade_is_an_error_of_its_line(
     (order,) = await store.create([new_order(1)])
     other = msgspec.structs.replace(new_order(1), **{field: value})
     lines = [BlotterLine(1, other, 1), BlotterLine(2, new_order(2), 1)]
-    wrong, right = await store.place(lines, ticket(), slicer(reference))
+    wrong, right = await store.place(lines, ticket(), reference)
     assert isinstance(wrong.error, AlreadyExists)
     assert wrong.error.details["difference"] == name
     assert (right.error, len(right.execution_ids)) == (None, 1)
@@ -87,9 +84,7 @@ async def test_two_runs_of_one_file_slice_each_order_once(
     database: Database, store: PostgresOrderStore, reference: ReferenceData
 ) -> None:
     lines = [BlotterLine(i + 1, new_order(i), 1) for i in range(100)]
-    runs = await asyncio.gather(
-        *(store.place(lines[::step], ticket(), slicer(reference)) for step in (1, -1, 1, -1))
-    )
+    runs = await asyncio.gather(*(store.place(lines[::step], ticket(), reference) for step in (1, -1, 1, -1)))
     found = [{line.order_id: line.execution_ids for line in run} for run in runs]
     assert found.count(found[0]) == 4
     assert await value_of(database, "SELECT count(*) FROM execution") == 100

@@ -86,7 +86,7 @@ async def test_submissions_of_one_order_at_once_take_exactly_what_it_has(databas
     store = PostgresOrderStore(database, "one")
     reference = await PostgresReferenceReads(database).load()
     (order,) = await store.create([new_order(1, "10")])
-    wish, cut = [Submission(order.id, Decimal(1), 1)], slicer(reference)
+    wish = [Submission(order.id, Decimal(1), 1)]
 
     async def submit(number: int) -> int:
         for _ in range(20):
@@ -95,7 +95,7 @@ async def test_submissions_of_one_order_at_once_take_exactly_what_it_has(databas
                 if claimed is not None:
                     return 1
             else:
-                (answer,) = await store.submit(wish, new_attempt().attempt_id, cut)
+                (answer,) = await store.submit(wish, new_attempt().attempt_id, reference)
                 return int(isinstance(answer, StoredExecution))
             await asyncio.sleep(0.005)
         return 0

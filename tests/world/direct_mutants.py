@@ -18,8 +18,7 @@ from trade_service.submission.ports import StoreUnavailable
 from trade_service.submission.sender import DirectSubmission
 from trade_service.submission.service import Batch, BulkExecutionSubmissionService
 from trade_service.trading.model import Slice
-from trade_service.trading.ports import SliceOrder
-from trade_service.trading.slicing import slicer
+from trade_service.trading.slicing import SliceOrder, slicer
 
 _slice_and_claim = Books.slice_and_claim
 

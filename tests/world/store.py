@@ -25,7 +25,7 @@ from trade_service.submission.model import (
     Recorded,
 )
 from trade_service.trading.model import ClaimedSlices, Filled, StoredExecution
-from trade_service.trading.ports import SliceOrder
+from trade_service.trading.slicing import slicer
 
 
 class MemoryStore:
@@ -73,9 +73,9 @@ class MemoryStore:
         self._books.adopt(execution_ids, self._new_attempt_id(), self._owner, self._settle_ms)
 
     async def submit(
-        self, submissions: Sequence[Submission], queued_attempt_id: AttemptId | None, cut: SliceOrder
+        self, submissions: Sequence[Submission], queued_attempt_id: AttemptId | None, reference: ReferenceData
     ) -> list[StoredExecution | DomainError]:
-        return self._books.submit(submissions, queued_attempt_id, self._owner, cut)
+        return self._books.submit(submissions, queued_attempt_id, self._owner, slicer(reference))
 
     async def slice_and_claim(
         self, submissions: Sequence[Submission], attempt: NewAttempt, reference: ReferenceData
@@ -120,9 +120,9 @@ class MemoryOrderStore:
         return self._books.order(trade_order_id)
 
     async def submit(
-        self, submissions: Sequence[Submission], queued_attempt_id: AttemptId | None, cut: SliceOrder
+        self, submissions: Sequence[Submission], queued_attempt_id: AttemptId | None, reference: ReferenceData
     ) -> list[StoredExecution | DomainError]:
-        return self._books.submit(submissions, queued_attempt_id, self._owner, cut)
+        return self._books.submit(submissions, queued_attempt_id, self._owner, slicer(reference))
 
     async def slice_and_claim(
         self, submissions: Sequence[Submission], attempt: NewAttempt, reference: ReferenceData

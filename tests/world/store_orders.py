@@ -19,7 +19,7 @@ from trade_service.domain.orders import NewTradeOrder, Submission, TradeOrder
 from trade_service.store.execution_reads import QUEUED_GRACE_MS
 from trade_service.submission.model import AttemptId, ReplyKind
 from trade_service.trading.model import Filled, Slice, StoredExecution
-from trade_service.trading.ports import SliceOrder
+from trade_service.trading.slicing import SliceOrder
 
 _S = SubmissionState
 

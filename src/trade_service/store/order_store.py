@@ -27,9 +27,9 @@ from trade_service.store.request_key_store import keyed_transaction
 from trade_service.store.statements import load
 from trade_service.submission.model import AttemptId, Claim, ClaimedExecution, NewAttempt
 from trade_service.trading.model import BlotterLine, ClaimedSlices, PlacedLine, Slice, StoredExecution
-from trade_service.trading.ports import SliceOrder, StaleReference
+from trade_service.trading.ports import StaleReference
 from trade_service.trading.request_keys import Created
-from trade_service.trading.slicing import slicer
+from trade_service.trading.slicing import SliceOrder, slicer
 
 _SQL = load("orders")
 
@@ -77,12 +77,13 @@ class PostgresOrderStore:
         return {order.id: order for order in map(to_order, rows)}
 
     async def submit(
-        self, submissions: Sequence[Submission], queued_attempt_id: AttemptId | None, cut: SliceOrder
+        self, submissions: Sequence[Submission], queued_attempt_id: AttemptId | None, reference: ReferenceData
     ) -> list[StoredExecution | DomainError]:
+        slice_order = slicer(reference)
         with stale_references():
             async with keyed_transaction(self._database) as (session, making):
                 orders = await lock_orders(session, [s.trade_order_id for s in submissions])
-                pieces = [_piece(orders.get(s.trade_order_id), s, cut) for s in submissions]
+                pieces = [_piece(orders.get(s.trade_order_id), s, slice_order) for s in submissions]
                 to_write = [piece for piece in pieces if isinstance(piece, Slice)]
                 written = await self._write(session, to_write, queued_attempt_id)
                 cuts = [written[piece.order.id] if isinstance(piece, Slice) else piece for piece in pieces]
@@ -115,8 +116,9 @@ class PostgresOrderStore:
         return _claimed(submissions, rows, attempt, reference)
 
     async def place(
-        self, lines: Sequence[BlotterLine], queued_attempt_id: AttemptId, cut: SliceOrder
+        self, lines: Sequence[BlotterLine], queued_attempt_id: AttemptId, reference: ReferenceData
     ) -> list[PlacedLine]:
+        slice_order = slicer(reference)
         with stale_references():
             async with self._database.transaction() as session:
                 orders = {order.order_id: order for order in await _insert(session, [x.order for x in lines])}
@@ -124,7 +126,7 @@ class PostgresOrderStore:
                 known = await _lock_known(session, [x.order for x in lines if x.order.order_id not in new])
                 orders |= {order.order_id: order for order in known}
                 held = await _executions_of(session, known)
-                pieces = [_rest(orders[x.order.order_id], x, cut) for x in lines]
+                pieces = [_rest(orders[x.order.order_id], x, slice_order) for x in lines]
                 to_write = [piece for piece in pieces if isinstance(piece, Slice)]
                 written = await self._write(session, to_write, queued_attempt_id)
         return [
@@ -208,11 +210,11 @@ async def _executions_of(session: Session, orders: Sequence[TradeOrder]) -> dict
     return {trade_order_id: tuple(ids) for trade_order_id, ids in rows}
 
 
-def _piece(order: TradeOrder | None, submission: Submission, cut: SliceOrder) -> Slice | DomainError:
+def _piece(order: TradeOrder | None, submission: Submission, slice_order: SliceOrder) -> Slice | DomainError:
     if order is None:
         return NotFound.of("trade order", submission.trade_order_id)
     try:
-        return cut(order, submission)
+        return slice_order(order, submission)
     except DomainError as error:
         return error
 
@@ -224,14 +226,13 @@ def _created(cuts: Sequence[StoredExecution | DomainError]) -> Created:
     )
 
 
-def _rest(order: TradeOrder, line: BlotterLine, cut: SliceOrder) -> Slice | DomainError | None:
+def _rest(order: TradeOrder, line: BlotterLine, slice_order: SliceOrder) -> Slice | DomainError | None:
     """All that is left of an order as one piece; None when nothing is."""
-    taken = _taken_by_another(order, line.order)
-    if taken is not None:
+    if (taken := _taken_by_another(order, line.order)) is not None:
         return taken
     if _is_sent(order):
         return None
-    return _piece(order, Submission(order.id, order.available, line.destination_id), cut)
+    return _piece(order, Submission(order.id, order.available, line.destination_id), slice_order)
 
 
 def _taken_by_another(order: TradeOrder, new: NewTradeOrder) -> AlreadyExists | None:
@@ -293,12 +294,10 @@ def _columns(pieces: Sequence[Slice]) -> dict[str, str]:
 def _reference_ids(reference: ReferenceData) -> dict[str, Any]:
     """What `slice_and_claim` needs to know of reference data; no status NEW means no execution."""
     status_new = reference.statuses_by_name.get(STATUS_NEW)
-    types = [one for name, one in reference.trade_types_by_name.items() if name in ORDER_TYPES]
-    return {
-        "status_id": None if status_new is None else status_new.id,
-        "type_names": [one.abbreviation for one in types] if status_new is not None else [],
-        "type_ids": [one.id for one in types] if status_new is not None else [],
-    }
+    if status_new is None:
+        return {"status_id": None, "type_names": [], "type_ids": []}
+    types = {name: one.id for name, one in reference.trade_types_by_name.items() if name in ORDER_TYPES}
+    return {"status_id": status_new.id, "type_names": [*types], "type_ids": [*types.values()]}
 
 
 def _claimed(

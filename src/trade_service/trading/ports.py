@@ -1,6 +1,6 @@
 """What the use cases need from a store. Every method may raise StoreUnavailable."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from decimal import Decimal
 from typing import Protocol
 
@@ -15,12 +15,8 @@ from trade_service.trading.model import (
     ClaimedSlices,
     Filled,
     PlacedLine,
-    Slice,
     StoredExecution,
 )
-
-SliceOrder = Callable[[TradeOrder, Submission], Slice]
-"""Decides, from the locked order, what a submission makes of it; raises a DomainError to refuse."""
 
 
 class StaleReference(StoreUnavailable):
@@ -46,14 +42,14 @@ class OrderStore(Protocol):
         """Those that exist, by id, in one statement."""
 
     async def submit(
-        self, submissions: Sequence[Submission], queued_attempt_id: AttemptId | None, cut: SliceOrder
+        self, submissions: Sequence[Submission], queued_attempt_id: AttemptId | None, reference: ReferenceData
     ) -> list[StoredExecution | DomainError]:
         """Slices one execution from each order, in one transaction and a constant number of statements.
 
-        Each order may be named once. Locks the orders in id order, asks `cut` for each, inserts the executions
-        (`queued` under the queued attempt if there is one, else `none`), and writes the orders and the attempt.
-        Answers in the order of `submissions`: what was written, or the error that refused it; one refusal does
-        not affect the others.
+        Each order may be named once. Locks the orders in id order, slices each (`slicing.slicer`), inserts the
+        executions (`queued` under the queued attempt if there is one, else `none`), and writes the orders and the
+        attempt. Answers in the order of `submissions`: what was written, or the error that refused it; one refusal
+        does not affect the others.
         """
 
     async def slice_and_claim(
@@ -67,7 +63,7 @@ class OrderStore(Protocol):
         """
 
     async def place(
-        self, lines: Sequence[BlotterLine], queued_attempt_id: AttemptId, cut: SliceOrder
+        self, lines: Sequence[BlotterLine], queued_attempt_id: AttemptId, reference: ReferenceData
     ) -> list[PlacedLine]:
         """Inserts the orders of blotter lines and slices a queued execution for all of each: one transaction.
 

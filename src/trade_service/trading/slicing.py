@@ -1,6 +1,7 @@
 """The rules by which a submission slices an execution from a trade order."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import TypeAlias
 
 from trade_service.domain.errors import DomainError, InvalidInput
 from trade_service.domain.executions import NewExecution
@@ -17,9 +18,12 @@ from trade_service.domain.orders import (
 from trade_service.domain.reference import STATUS_NEW, ReferenceData
 from trade_service.submission.ports import StoreUnavailable
 from trade_service.trading.model import BlotterLine, Slice
-from trade_service.trading.ports import SliceOrder
 
 MAX_SUBMISSIONS = 100
+
+
+SliceOrder: TypeAlias = Callable[[TradeOrder, Submission], Slice]
+"""Decides, from the locked order, what a submission makes of it; raises a DomainError to refuse."""
 
 
 def slicer(reference: ReferenceData) -> SliceOrder:

@@ -27,7 +27,7 @@ from trade_service.trading.model import (
 from trade_service.trading.ports import OrderStore, StaleReference
 from trade_service.trading.reference import ReferenceCache, views_of, written_by
 from trade_service.trading.request_keys import Created, current_key
-from trade_service.trading.slicing import check_submissions, line_errors, slicer
+from trade_service.trading.slicing import check_submissions, line_errors
 
 MAX_ORDERS = 1000
 Slices: TypeAlias = list[StoredExecution | DomainError]
@@ -222,7 +222,7 @@ class TradeOrderService:
         return await written_by(
             self._references,
             lambda data: destinations <= data.destinations.keys(),
-            lambda data: self._store.submit(submissions, queued_attempt_id, slicer(data)),
+            lambda data: self._store.submit(submissions, queued_attempt_id, data),
         )
 
     async def _answers(
@@ -291,7 +291,7 @@ class TradeOrderService:
                 if index not in errors
             ]
             attempt_id = self._clock.new_attempt_id()
-            placed = iter(await self._store.place(good, attempt_id, slicer(reference)) if good else ())
+            placed = iter(await self._store.place(good, attempt_id, reference) if good else ())
             return [
                 PlacedLine(line.line, line.order.order_id, error=errors[index])
                 if index in errors
