@@ -317,7 +317,7 @@ def look_up_new_rows(
 ) -> BookedAttempt:
     """Looks for executions that were never sent only in later rows."""
     look_up = _new_look_up(self, attempt_id, owner, execution_id, settle_ms)
-    return msgspec.structs.replace(look_up, floor_id=self.last_top_id())  # type: ignore[attr-defined]
+    return msgspec.structs.replace(look_up, floor_id=self.downstream.high_water_id)
 
 
 def always(*, value: object) -> Callable[..., Any]:
