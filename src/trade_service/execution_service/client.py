@@ -37,6 +37,7 @@ from trade_service.submission.ports import Clock, Listing
 
 log = structlog.get_logger(__name__)
 
+_NOT_OPEN = "ExecutionServiceClient is not open: use it within `async with`"
 _OK = 200
 _FRESH = {"Cache-Control": "no-cache"}
 """Reconciliation draws conclusions from absence, so no cache may answer with an older listing."""
@@ -164,20 +165,16 @@ class ExecutionServiceClient:
         listing = await self._list(self._one_url / str(service_id), wire.decode_row)
         return Listing(RemoteExecutionPage([])) if listing.code == ClientCode.NOT_FOUND else listing
 
-    def _opened(self) -> aiohttp.ClientSession:
-        if self._session is None:
-            raise RuntimeError("ExecutionServiceClient is not open: use it within `async with`")
-        return self._session
-
     async def _send(self, body: "GuardedBody", attempt_id: AttemptId) -> GatewayReply:
-        session = self._opened()
+        if self._session is None:
+            raise RuntimeError(_NOT_OPEN)
         headers = {"Idempotency-Key": attempt_id, "X-Request-ID": attempt_id}
         if self._headers_of is not None:
             headers |= self._headers_of(attempt_id)
         crowded = self._calls >= self._settings.max_connections
         complete = False
         try:
-            answer = await self._call(session, "POST", self._batch_url, headers, body)
+            answer = await self._call(self._session, "POST", self._batch_url, headers, body)
             complete = answer.body is not None
             if answer.read_error is not None and needs_body(answer.status):
                 return self._failed(answer.read_error, body, answer.status, crowded)
@@ -189,9 +186,11 @@ class ExecutionServiceClient:
                 body.abandon()
 
     async def _list(self, url: URL, decode: Callable[[bytes], RemoteExecutionPage]) -> Listing:
-        session, call = self._opened(), f"GET {_shown(url)}"
+        if self._session is None:
+            raise RuntimeError(_NOT_OPEN)
+        call = f"GET {_shown(url)}"
         try:
-            answer = await self._call(session, "GET", url, _FRESH)
+            answer = await self._call(self._session, "GET", url, _FRESH)
             if answer.read_error is not None:
                 raise answer.read_error
             if answer.status != _OK:

@@ -199,7 +199,7 @@ def _fields(event: SubmissionEvent, *left_out: str) -> dict[str, object]:
     for name, value in msgspec.structs.asdict(event).items():
         if name == "execution_ids":
             fields |= {"executions": len(value), "execution_ids": value[:IDS_A_LINE]}
-        elif name in left_out or (value == () and name in OPTIONAL):
+        elif name in left_out or (not value and name in OPTIONAL):
             continue
         elif isinstance(value, float):
             fields[name] = round(value, 1)
