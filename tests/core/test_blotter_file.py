@@ -20,7 +20,7 @@ from trade_service.trading.blotter_file import (
     LineRules,
 )
 from trade_service.trading.model import BlotterLine
-from trade_service.trading.seen_ids import SeenIds
+from trade_service.domain.seen_ids import SeenIds
 
 HEADER = (
     "order_id,portfolio_id,order_type,security_id,quantity,limit_price,trade_timestamp,blotter,destination"

@@ -15,9 +15,9 @@ import msgspec
 from trade_service.domain.executions import SubmissionState
 from trade_service.domain.fields import is_service_id
 from trade_service.domain.money import shown
+from trade_service.domain.seen_ids import SeenIds
 from trade_service.submission.downstream_scan import same_identifier
 from trade_service.submission.messages import RemoteExecution
-from trade_service.trading.seen_ids import SeenIds
 
 CLOCK_SKEW = timedelta(minutes=5)
 """By how much the clocks of the two services may differ."""

@@ -17,8 +17,8 @@ from trade_service.domain.errors import InvalidInput, shorten
 from trade_service.domain.money import parse_decimal, positive
 from trade_service.domain.orders import NewTradeOrder, checked_order
 from trade_service.domain.reference import ReferenceData
+from trade_service.domain.seen_ids import SeenIds
 from trade_service.trading.model import BlotterLine
-from trade_service.trading.seen_ids import SeenIds
 
 REQUIRED = ("order_id", "portfolio_id", "order_type", "security_id", "quantity", "destination")
 OPTIONAL = ("limit_price", "trade_timestamp", "blotter")

@@ -1,0 +1,1 @@
+"""Reads any spreadsheet into checked orders; what could mean two things is refused."""

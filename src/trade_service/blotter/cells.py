@@ -1,0 +1,97 @@
+"""Text of single cells: guards that spreadsheets put around it, and identifiers that they destroy."""
+
+import re
+from functools import lru_cache
+
+from trade_service.blotter.records import BrokenCell, NumberText, TimeText
+from trade_service.domain.errors import InvalidInput
+from trade_service.domain.invisible import visible
+
+_GUARDED = re.compile(r'="([^"]*)"')
+_SHORTENED = re.compile(r"[+-]?\d+([.,]\d+)?[eE][+-]\d+|[+-]?\d+[.,]\d+[eE]\d+", re.ASCII)
+_ERRORS = re.compile(
+    r"#(N/?A( N/A)?|REF!?|NAME\??|VALUE!?|DIV/0!?|NUM!?|NULL!?|SPILL!?|CALC!?|GETTING_DATA|#*)", re.I
+)
+_NOTHINGS = frozenset(("null", "nan", "none", "nil", "undefined", "n/a", "<na>", "(null)", "(blank)", "nat"))
+_DATE = re.compile(
+    r"\d{1,2}[-/](jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)([-/]\d{2,4})?"
+    r"|(jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)-\d{1,4}"
+    r"|(?:0?[1-9]|[12]\d|3[01])([/.-])(?:0?[1-9]|[12]\d|3[01])\4(?:\d{4}|\d{2})"
+    r"|\d{4}[/-]\d\d[/-]\d\d( \d\d:\d\d(:\d\d)?)?",
+    re.I | re.ASCII,
+)
+_QUOTES = re.compile(r"[\"“”„‟«»‘’‚‛`]")
+_ODD_BLANK = re.compile(r"[^\S ]")
+_WHOLE = re.compile(r"\d{1,15}", re.ASCII)
+_FORMULA = re.compile(r"\s*[=+\-@\t\r]")
+
+
+def bare(text: str) -> str:
+    """`text` without blanks around it and without a text guard: `="0012"` and `'0012` are 0012."""
+    stripped = text.strip()
+    if stripped[:1] in ("=", "'"):
+        guarded = _GUARDED.fullmatch(stripped)
+        if guarded is not None:
+            return guarded[1].strip()
+        if stripped[0] == "'":
+            return stripped[1:].strip()
+    # The kind of a typed cell is part of its value.
+    return text if len(stripped) == len(text) else stripped
+
+
+@lru_cache(maxsize=65_536)
+def identifier(text: str, field: str) -> str:
+    """The identifier in a cell.
+
+    Raises InvalidInput for what a spreadsheet made of one (1.2E+15, #N/A, a date), for quotes, and for characters
+    that people cannot see.
+    """
+    name = bare(text)
+    destroyed = _destroyed(name)
+    if destroyed:
+        raise InvalidInput.of(field, name, f"must be an identifier, and this is {destroyed}")
+    visible(name, field)
+    if _ODD_BLANK.search(name):
+        raise InvalidInput.of(field, name, "must not contain blanks other than the usual one")
+    if name[:1] in ("=", "'") or name[-1:] == "'" or _QUOTES.search(name):
+        raise InvalidInput.of(field, name, "must not begin with = or contain quotation marks")
+    return name
+
+
+def typed_identifier(text: str, field: str) -> str:
+    """The identifier in a cell whose kind the file knows. Raises InvalidInput, also for dates and fractions."""
+    if isinstance(text, NumberText) and not _WHOLE.fullmatch(text):
+        rule = "must be text, or a whole number of at most 15 digits: a spreadsheet changes longer ones"
+        raise InvalidInput.of(field, text, rule)
+    if isinstance(text, TimeText):
+        raise InvalidInput.of(
+            field, text, "must be an identifier, and this is what a spreadsheet makes of a date"
+        )
+    return identifier(str(text), field)
+
+
+def _destroyed(name: str) -> str | None:
+    if _SHORTENED.fullmatch(name):
+        return "a number that a spreadsheet has shortened"
+    if _ERRORS.fullmatch(name):
+        return "an error of a spreadsheet"
+    if name.lower() in _NOTHINGS:
+        return "what programs write for nothing"
+    if _DATE.fullmatch(name):
+        return "a date, as a spreadsheet makes them of identifiers"
+    return None
+
+
+def sound(text: str, field: str) -> str:
+    """Returns the cell; raises InvalidInput if its value is not what people see."""
+    if isinstance(text, BrokenCell):
+        raise InvalidInput.of(field, "", f"must be a plain value, and {text}")
+    return text
+
+
+def spreadsheet_safe(text: str) -> str:
+    """`text` as a spreadsheet shows it and never runs it: an apostrophe stands before what begins a formula.
+
+    Reading a blotter removes the apostrophe again.
+    """
+    return f"'{text}" if _FORMULA.match(text) else text

@@ -1,0 +1,236 @@
+"""What a workbook hides, or shows otherwise than it stores it: hidden rows, errors, zero-padded numbers.
+
+The library that reads the cells returns an error as an empty cell and knows no formats, so that a price of #N/A
+would be no price, and a portfolio shown as 0012 would be 12. This module finds such cells in the workbook's XML.
+"""
+
+import re
+from collections import defaultdict
+from collections.abc import Callable, Mapping
+from typing import TypeAlias
+from xml.parsers import expat
+from zipfile import BadZipFile, ZipFile
+
+from trade_service.blotter.records import FileRefused
+
+Broken: TypeAlias = Mapping[int, list[tuple[int, str]]]
+"""The cells of each row (from 0) that are not what people see: their columns (from 0), and what is wrong."""
+_PERCENT = "a spreadsheet shows it as a percentage"
+_PADDED = "a spreadsheet shows it with leading zeros"
+_ROUNDED = "a spreadsheet shows it without its decimals"
+_SCALED = "a spreadsheet shows it in thousands"
+_ERROR = "it is an error of a spreadsheet"
+_BUILT_IN = {1: "0", 3: "#,##0", 9: "0%", 10: "0.00%", 37: "#,##0", 38: "#,##0"}
+_QUOTED = re.compile(r'"[^"]*"|\\.|\[[^\]]*\]|[_*].')
+_LETTERS = re.compile(r"([A-Z]{1,3})(\d+)")
+
+
+def hidden_and_broken(form: str, path: str, sheet: str) -> tuple[list[int], Broken]:
+    """The hidden rows of a sheet (from 1), and its broken cells. Raises FileRefused for a damaged workbook."""
+    try:
+        with ZipFile(path) as archive:
+            return _xlsx(archive, sheet) if form == "xlsx" else _ods(archive, sheet)
+    except (BadZipFile, KeyError, ValueError, NotImplementedError, expat.ExpatError) as error:
+        raise FileRefused(f"it is no readable workbook ({error})") from None
+
+
+def _parse(
+    archive: ZipFile, member: str, start: Callable[[str, dict[str, str]], None], **more: object
+) -> None:
+    parser = expat.ParserCreate()
+    parser.StartElementHandler = lambda name, attributes: start(
+        name.rpartition(":")[2], {key.rpartition(":")[2]: value for key, value in attributes.items()}
+    )
+    parser.StartDoctypeDeclHandler = _no_doctype
+    for handler, call in more.items():
+        setattr(parser, handler, call)
+    with archive.open(member) as file:
+        parser.ParseFile(file)
+
+
+def _no_doctype(*_: object) -> None:
+    raise ValueError("it declares a document type")
+
+
+def _xlsx(archive: ZipFile, sheet: str) -> tuple[list[int], Broken]:
+    scan = _XlsxScan(_formats(archive))
+    _parse(
+        archive,
+        _member(archive, sheet),
+        scan.start,
+        EndElementHandler=scan.end,
+        CharacterDataHandler=scan.text,
+    )
+    return scan.hidden, scan.broken
+
+
+def _member(archive: ZipFile, sheet: str) -> str:
+    relations: dict[str, str] = {}
+    ids: dict[str, str] = {}
+
+    def relation(name: str, attributes: dict[str, str]) -> None:
+        if name == "Relationship":
+            relations[attributes["Id"]] = attributes["Target"]
+
+    def book(name: str, attributes: dict[str, str]) -> None:
+        if name == "sheet":
+            ids[attributes["name"]] = attributes["id"]
+
+    _parse(archive, "xl/_rels/workbook.xml.rels", relation)
+    _parse(archive, "xl/workbook.xml", book)
+    target = relations[ids[sheet]]
+    return target.lstrip("/") if target.startswith("/") else f"xl/{target}"
+
+
+def _formats(archive: ZipFile) -> list[str]:
+    """What is odd about each cell format of the workbook: `_PADDED` and others, or nothing."""
+    codes: dict[int, str] = dict(_BUILT_IN)
+    formats: list[str] = []
+    inside = False
+
+    def start(name: str, attributes: dict[str, str]) -> None:
+        nonlocal inside
+        if name == "numFmt":
+            codes[int(attributes["numFmtId"])] = attributes["formatCode"]
+        elif name in ("cellXfs", "cellStyleXfs", "cellStyles", "dxfs"):
+            inside = name == "cellXfs"
+        elif name == "xf" and inside:
+            formats.append(_oddity(codes.get(int(attributes.get("numFmtId", 0)), "")))
+
+    if "xl/styles.xml" in archive.namelist():
+        _parse(archive, "xl/styles.xml", start)
+    return formats
+
+
+def _oddity(code: str) -> str:
+    plain = _QUOTED.sub("", code).partition(";")[0]
+    if re.search(r"[ymdhs]|general|e[+-]", plain, re.I) or not re.search("[0#?]", plain):
+        return ""
+    if "%" in plain:
+        return _PERCENT
+    if re.search(r"[0#?],+(\.|$|[^0#?,.])", plain):
+        return _SCALED
+    whole, point, _ = plain.partition(".")
+    if re.search("0.*0", whole):
+        return _PADDED
+    return "" if point else _ROUNDED
+
+
+class _XlsxScan:
+    """Finds hidden rows and broken cells in the XML of a sheet."""
+
+    def __init__(self, formats: list[str]) -> None:
+        self.hidden: list[int] = []
+        self.broken: defaultdict[int, list[tuple[int, str]]] = defaultdict(list)
+        self._formats = formats
+        self._row = self._column = -1
+        self._odd = self._value = ""
+        self._in_value = False
+
+    def start(self, name: str, attributes: dict[str, str]) -> None:
+        if name == "c":
+            self._cell(attributes)
+        elif name == "row":
+            self._row = int(attributes["r"]) - 1 if "r" in attributes else self._row + 1
+            self._column = -1
+            if attributes.get("hidden") in ("1", "true"):
+                self.hidden.append(self._row + 1)
+        elif name == "v" and self._odd:
+            self._in_value, self._value = True, ""
+
+    def text(self, data: str) -> None:
+        if self._in_value:
+            self._value += data
+
+    def end(self, name: str) -> None:
+        if name.rpartition(":")[2] == "v" and self._in_value:
+            self._in_value = False
+            if self._odd != _ROUNDED or not float(self._value).is_integer():
+                self.broken[self._row].append((self._column, self._odd))
+
+    def _cell(self, attributes: dict[str, str]) -> None:
+        self._column = _column(attributes["r"]) if "r" in attributes else self._column + 1
+        kind, style = attributes.get("t", "n"), int(attributes.get("s", 0))
+        self._odd = ""
+        if kind == "e":
+            self.broken[self._row].append((self._column, _ERROR))
+        elif kind == "n" and style < len(self._formats):
+            self._odd = self._formats[style]
+
+
+def _column(reference: str) -> int:
+    found = _LETTERS.fullmatch(reference)
+    if found is None:
+        raise ValueError(f"a cell {reference}")
+    number = 0
+    for letter in found[1]:
+        number = number * 26 + ord(letter) - 64
+    return number - 1
+
+
+def _ods(archive: ZipFile, sheet: str) -> tuple[list[int], Broken]:
+    scan = _OdsScan(sheet)
+    _parse(archive, "content.xml", scan.start, EndElementHandler=scan.end, CharacterDataHandler=scan.text)
+    return scan.hidden, scan.broken
+
+
+class _OdsScan:
+    """Finds hidden rows and broken cells in the XML of an OpenDocument spreadsheet."""
+
+    def __init__(self, sheet: str) -> None:
+        self.hidden: list[int] = []
+        self.broken: defaultdict[int, list[tuple[int, str]]] = defaultdict(list)
+        self._sheet = sheet
+        self._here = False
+        self._row, self._rows, self._column, self._columns = -1, 1, -1, 1
+        self._kind = self._value = self._shown = ""
+        self._hides = False
+
+    def start(self, name: str, attributes: dict[str, str]) -> None:
+        if name == "table":
+            self._here, self._row, self._rows = attributes.get("name") == self._sheet, -1, 1
+        elif name == "table-row" and self._here:
+            self._row += self._rows
+            self._rows = int(attributes.get("number-rows-repeated", 1))
+            self._column, self._columns = -1, 1
+            self._hides = attributes.get("visibility", "visible") != "visible"
+        elif name in ("table-cell", "covered-table-cell") and self._here:
+            self._column += self._columns
+            self._columns = int(attributes.get("number-columns-repeated", 1))
+            self._kind, self._value = _ods_kind(attributes), attributes.get("value", "")
+            self._shown = ""
+            if self._hides and self._kind:
+                self._hides = False
+                self.hidden.append(self._row + 1)
+
+    def text(self, data: str) -> None:
+        if self._kind:
+            self._shown += data
+
+    def end(self, name: str) -> None:
+        if name.rpartition(":")[2] != "table-cell" or not self._here:
+            return
+        wrong = _ods_wrong(self._kind, self._value, self._shown.strip())
+        if wrong:
+            for row in range(self._row, self._row + min(self._rows, 1_000)):
+                self.broken[row] += [
+                    (self._column + more, wrong) for more in range(min(self._columns, 1_000))
+                ]
+        self._kind = ""
+
+
+def _ods_kind(attributes: dict[str, str]) -> str:
+    # The newer value-type of the extension follows the older one and knows errors.
+    return attributes.get("value-type", "")
+
+
+def _ods_wrong(kind: str, value: str, shown: str) -> str:
+    if kind == "error" or shown.startswith("#") or re.fullmatch(r"Err:\d+", shown):
+        return _ERROR
+    if kind == "percentage":
+        return _PERCENT
+    if kind == "float" and re.match(r"-?0\d", shown):
+        return _PADDED
+    if kind == "float" and re.fullmatch(r"-?[\d,. ]*\d", shown) and re.search(r"\.\d*[1-9]", value):
+        return "" if re.search(r"[.,]\d+$", shown) else _ROUNDED
+    return ""

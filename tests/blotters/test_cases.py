@@ -1,0 +1,60 @@
+"""Small files in the manner of real exports, each with its right outcome in cases.toml."""
+
+import tomllib
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from tests.blotters.reading import read_all, rules_with, shown
+from trade_service.blotter.order_limits import OrderLimits
+from trade_service.blotter.reader import ReadOptions
+
+FOLDER = Path(__file__).parent
+CASES = tomllib.loads((FOLDER / "cases.toml").read_text("utf-8"))["case"]
+SEVERAL = "|"
+
+
+def _options(case: dict[str, Any]) -> ReadOptions:
+    zone = case.get("time_zone")
+    return ReadOptions(
+        mapping=case.get("mapping", {}),
+        constants=case.get("constants", {}),
+        decimal=case.get("decimal"),
+        time_zone=None if zone is None else ZoneInfo(zone),
+        encoding=case.get("encoding"),
+        sheet=case.get("sheet"),
+    )
+
+
+@pytest.mark.parametrize("case", CASES, ids=[case["file"] for case in CASES])
+def test_each_file_has_its_right_outcome(case: dict[str, Any]) -> None:
+    limits = OrderLimits(**{name: Decimal(value) for name, value in case.get("limits", {}).items()})
+    content = (FOLDER / "files" / case["file"]).read_bytes()
+    result = read_all(content, _options(case), rules_with(limits))
+    if "refused" in case:
+        assert result.refusal is not None, result
+        assert case["refused"] in result.refusal
+        return
+    assert result.refusal is None, result.refusal
+    assert [shown(order) for order in result.orders] == case.get("orders", [])
+    errors = [error for row in result.refused for error in row.errors]
+    expected = case.get("errors", [])
+    assert len(errors) == len(expected), [str(error) for error in errors]
+    for error, wanted in zip(errors, expected, strict=True):
+        place, _, rule = wanted.partition(": ")
+        assert f"{error.line} {error.column}" == place
+        assert any(one in error.rule for one in rule.split(SEVERAL)), error.rule
+        assert len(error.value) <= 80
+    assert [f"{line} {text}" for line, text in result.outside] == case.get("outside", [])
+    doubts = case.get("doubts", [])
+    assert len(result.doubts) == len(doubts), result.doubts
+    assert all(wanted in doubt for wanted, doubt in zip(doubts, result.doubts, strict=True)), result.doubts
+
+
+def test_every_file_is_a_case() -> None:
+    named = [case["file"] for case in CASES]
+    assert len(named) == len(set(named)) >= 60
+    assert set(named) == {path.name for path in (FOLDER / "files").iterdir()}
