@@ -5,7 +5,7 @@ from functools import lru_cache
 
 from trade_service.blotter.records import BrokenCell, NumberText, TimeText
 from trade_service.domain.errors import InvalidInput
-from trade_service.domain.invisible import visible
+from trade_service.domain.fields import visible
 
 _GUARDED = re.compile(r'="([^"]*)"')
 _SHORTENED = re.compile(r"[+-]?\d+([.,]\d+)?[eE][+-]\d+|[+-]?\d+[.,]\d+[eE]\d+", re.ASCII)

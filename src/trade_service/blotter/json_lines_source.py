@@ -38,7 +38,7 @@ def json_rows(stream: io.TextIOBase, newline: str, names: Sequence[str]) -> Sour
         if isinstance(members, DamagedRow):
             yield number, members
             continue
-        strange = [name for name in members.keys() - known if matters(name)]
+        strange = [] if members.keys() <= known else [name for name in members if name not in known and matters(name)]
         if strange:
             rule = f"has a member {shorten(strange[0])} that no object at the beginning of the file has"
             yield number, DamagedRow(shorten(str(members)), rule)

@@ -11,11 +11,12 @@ from functools import lru_cache
 
 from trade_service.blotter.records import FileRefused, NumberText
 from trade_service.domain.errors import InvalidInput, shorten
-from trade_service.domain.money import parse_decimal, positive
+from trade_service.domain.money import MAX_TEXT, parse_decimal, positive
 
 POINT, COMMA = ".", ","
 _GROUP = r"[ '’\u00a0\u202f]"
 _WHOLE = re.compile(r"[+-]?\d{1,18}", re.ASCII)
+_POINTED = re.compile(r"\d{1,10}(\.\d{1,8})?", re.ASCII)
 _EXPONENT = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)[eE][+-]?\d{1,4}", re.ASCII)
 _SHORTENED = re.compile(r"[+-]?\d([.,]\d+)?E[+-]\d{2,}", re.ASCII)
 """How a spreadsheet shows a number that is too long for its cell: the digits behind it are gone."""
@@ -116,9 +117,9 @@ class NumberDialect:
     def _number(self, text: str, field: str) -> Decimal:
         if isinstance(text, NumberText):
             return _typed(text, field)
-        if _WHOLE.fullmatch(text):
+        if self.decimal == POINT and _POINTED.fullmatch(text):
             return parse_decimal(text, field)
-        if len(text) > 64 or not text:
+        if not 0 < len(text) <= MAX_TEXT or _WHOLE.fullmatch(text):
             return parse_decimal(text, field)
         if _SHORTENED.fullmatch(text):
             rule = (

@@ -28,6 +28,7 @@ _FIELD_OF_API = {"orderid": "order_id", "portfolioid": "portfolio_id", "ordertyp
 }  # fmt: skip
 _SALES = frozenset(("SELL", "SHORT"))
 _TOTAL = re.compile(r"\W*(grand |sub-?)?(total|sum|summe|gesamt|suma|somme)\b", re.I)
+_REMEMBERED_VALUES = 16_384
 _WHOLE_NUMBER = "must be a whole number"
 
 
@@ -76,7 +77,9 @@ class OrderRows:
         self.unit = unit
         self._width = len(columns.names)
         parsers = self._parsers()
-        self._parse = [(field, index, parsers[field]) for field, index in columns.places.items()]
+        self._parse = [
+            (field, index, _remembered(parsers[field], field)) for field, index in columns.places.items()
+        ]
         self._constant_texts = constants
         self._constants = {field: _constant(parsers[field], field, text) for field, text in constants.items()}
 
@@ -210,6 +213,27 @@ class OrderRows:
         return self._dates.read(moment) if moment else None
 
 
+def _remembered(parse: Callable[[str], Any], field: str) -> Callable[[str], Any]:
+    """The parser with a memory: most columns repeat a few values."""
+    if field == "order_id":
+        return parse
+    values: dict[str | tuple[type, str], Any] = {}
+
+    def read(text: str) -> Any:
+        # A cell with a kind equals its text, and may mean something else.
+        key = text if type(text) is str else (type(text), text)
+        try:
+            return values[key]
+        except KeyError:
+            value = parse(text)
+            if len(values) >= _REMEMBERED_VALUES:
+                values.clear()
+            values[key] = value
+            return value
+
+    return read
+
+
 def _constant(parse: Callable[[str], Any], field: str, text: str) -> Any:
     value = parse(text)
     if field in ("portfolio_id", "security_id") and not value:
@@ -218,6 +242,8 @@ def _constant(parse: Callable[[str], Any], field: str, text: str) -> Any:
 
 
 def _order_id(text: str) -> int:
+    if text.isdecimal() and text.isascii() and len(text) <= 18:
+        return int(text)
     number = bare(sound(text, "order_id"))
     digits = number[1:] if number[:1] in ("+", "-") else number
     if not (digits.isascii() and digits.isdigit() and len(digits) <= 18):
