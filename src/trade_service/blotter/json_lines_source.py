@@ -38,9 +38,9 @@ def json_rows(stream: io.TextIOBase, newline: str, names: Sequence[str]) -> Sour
         if isinstance(members, DamagedRow):
             yield number, members
             continue
-        strange = [] if members.keys() <= known else [name for name in members if name not in known and matters(name)]
-        if strange:
-            rule = f"has a member {shorten(strange[0])} that no object at the beginning of the file has"
+        strange = None if members.keys() <= known else next(filter(matters, members.keys() - known), None)
+        if strange is not None:
+            rule = f"has a member {shorten(strange)} that no object at the beginning of the file has"
             yield number, DamagedRow(shorten(str(members)), rule)
             continue
         yield number, [members.get(name, "") for name in names]

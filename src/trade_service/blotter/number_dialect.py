@@ -79,6 +79,7 @@ class NumberDialect:
         self.currency = ""
         self.signed = False
         """Whether sales have negative quantities."""
+        self._is_settled = False
 
     def learn(self, texts: Iterable[str]) -> None:
         """Learns from the numbers of a column. Raises FileRefused if they contradict what is known."""
@@ -103,6 +104,7 @@ class NumberDialect:
         """Raises FileRefused if a number could mean two things and nothing decides between them."""
         if self.ambiguous and self.decimal is None:
             raise self._two_readings(self.ambiguous)
+        self._is_settled = True
 
     def quantity(self, text: str) -> Decimal:
         """A quantity, above zero unless sales are negative; raises InvalidInput and FileRefused."""
@@ -140,6 +142,11 @@ class NumberDialect:
         return parse_decimal(plain, field)
 
     def _prove(self, sign: str, text: str) -> None:
+        if self.decimal is None and sign == COMMA and self._is_settled:
+            raise FileRefused(
+                f"{shorten(text)!r} is its first number with a decimal comma, after rows that have none: "
+                "confirm it with --decimal comma"
+            )
         if self.decimal is None:
             self.decimal, self.proof = sign, text
         elif sign != self.decimal and not self.is_given:

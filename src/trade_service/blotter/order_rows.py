@@ -100,7 +100,9 @@ class OrderRows:
             try:
                 values[field] = parse(text)
             except InvalidInput as error:
-                problems.append((field, str(error.details["value"] or ""), str(error.details["rule"])))
+                # What cannot be printed is escaped in the error.
+                shown = text.strip() if text.isprintable() else str(error.details["value"] or "")
+                problems.append((field, shown, str(error.details["rule"])))
         if not problems:
             try:
                 return self._checked(line, cells, values)

@@ -122,7 +122,7 @@ def _parquet(path: str, bounds: SheetBounds) -> Iterator[tuple[int, list[Cell]]]
         from pyarrow import parquet
     except ImportError:
         raise FileRefused(
-            "Parquet needs the extra 'parquet': pip install globeco-trade-service[parquet]"
+            "Parquet needs the extra 'parquet': pip install 'globeco-trade-service[parquet]'"
         ) from None
     try:
         with parquet.ParquetFile(path, memory_map=False) as file:

@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from difflib import get_close_matches
 from typing import TypeAlias
 
 import msgspec
@@ -27,6 +28,8 @@ Row: TypeAlias = tuple[int, Cells | DamagedRow]
 _HEADER_WITHIN = 100
 """Rows of a preamble."""
 _SHOWN_HEADER = 200
+_ALIKE = 0.8
+"""How much a misspelled name resembles the right one, 0..1."""
 PRICE_TYPE, STOP_PRICE = "price type", "stop price"
 
 
@@ -209,6 +212,7 @@ def _check_complete(columns: Columns, skipped: set[int], wanted: Wanted) -> None
             f"name {', '.join(OPTIONAL)}); give another name with --map COLUMN=FIELD, or one value for all rows "
             f"with --set FIELD=VALUE; it reads {_shown(columns.names)}"
         )
+    _check_spelling(columns, skipped, wanted)
     if "limit_price" in columns.places or "limit_price" in wanted.constants:
         return
     for index, name in enumerate(columns.names):
@@ -216,6 +220,23 @@ def _check_complete(columns: Columns, skipped: set[int], wanted: Wanted) -> None
             raise FileRefused(
                 f"its column {name!r} could be the limit price of an order, or the price of a past trade: say "
                 f"which with --map '{name}=limit_price' or, to leave it out, --map '{name}='"
+            )
+
+
+def _check_spelling(columns: Columns, skipped: set[int], wanted: Wanted) -> None:
+    """Raises FileRefused for a misspelled optional column: without limit prices all orders are market orders."""
+    absent = {
+        plain_name(field): field
+        for field in OPTIONAL
+        if field not in columns.places and field not in wanted.constants
+    }
+    for index, name in enumerate(columns.names):
+        alike = [] if index in skipped else get_close_matches(plain_name(name), absent, n=1, cutoff=_ALIKE)
+        if alike:
+            field = absent[alike[0]]
+            raise FileRefused(
+                f"its column {name!r} looks like {field}: say so with --map '{name}={field}' or, to leave it "
+                f"out, --map '{name}='"
             )
 
 

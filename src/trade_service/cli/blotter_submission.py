@@ -15,12 +15,14 @@ from typing import BinaryIO, TypeVar
 
 import msgspec
 
+from trade_service.blotter.order_rows import LineRules
+from trade_service.blotter.reader import BlotterReader, ReadOptions
+from trade_service.blotter.records import CellError, FileRefused, Layout
 from trade_service.bootstrap.container import Services
 from trade_service.cli.running import say
 from trade_service.cli.tally import Tally, line_error
 from trade_service.store.order_store import BlotterPreview
 from trade_service.submission.ports import StoreUnavailable
-from trade_service.trading.blotter_file import BlotterReader, Header, LineError, LineRules
 from trade_service.trading.model import BlotterLine, PlacedLine
 from trade_service.trading.trade_orders import LINES_IN_A_TRANSACTION
 
@@ -40,7 +42,7 @@ class Chunk(msgspec.Struct, frozen=True):
     """Some lines of a file."""
 
     good: list[BlotterLine]
-    errors: list[LineError]
+    errors: list[CellError]
     count: int
     share_read: float | None
     """How much of the file has been read so far, 0..1; None when its length is not known."""
@@ -49,32 +51,41 @@ class Chunk(msgspec.Struct, frozen=True):
 class BlotterSource:
     """A blotter file, read in a thread so that the loop never waits for a disk or a pipe."""
 
-    def __init__(self, stream: BinaryIO, rules: LineRules) -> None:
+    def __init__(self, stream: BinaryIO, rules: LineRules, options: ReadOptions | None = None) -> None:
         facts = os.fstat(stream.fileno())
         self._size = facts.st_size if stat.S_ISREG(facts.st_mode) else 0
         self._stream = stream
-        self._reader = BlotterReader(stream, rules)
+        self._reader = BlotterReader(stream, rules, options)
 
     @classmethod
-    async def open(cls, name: str, rules: LineRules) -> "BlotterSource":
-        """Opens a file, or standard input for `-`, and reads its header. Raises HeaderError and OSError."""
-        return await _in_thread(lambda: cls(open_blotter(name), rules))
+    async def open(cls, name: str, rules: LineRules, options: ReadOptions | None = None) -> "BlotterSource":
+        """Opens a file, or standard input for `-`, and reads its header. Raises FileRefused and OSError."""
+        return await _in_thread(lambda: cls(open_blotter(name), rules, options))
 
     @property
-    def header(self) -> Header:
-        return self._reader.header
+    def layout(self) -> Layout:
+        return self._reader.layout
+
+    @property
+    def outside(self) -> str | None:
+        """Says which rows are no orders, such as totals and footers; None if there are none."""
+        if not self._reader.outside_count:
+            return None
+        count, (line, text) = self._reader.outside_count, self._reader.outside[0]
+        return f"{count:,} rows are no orders and were left out, the first at {line}: {text!r}"
 
     async def chunks(self) -> AsyncIterator[Chunk]:
-        """All lines up to the end of the file. Raises OSError when it cannot be read on."""
+        """All lines up to the end of the file. Raises FileRefused and OSError when it cannot be read on."""
         while (chunk := await _in_thread(self._read)).count:
             yield chunk
 
     def _read(self) -> Chunk:
-        good, errors, count = self._reader.read(CHUNK_LINES)
+        page = self._reader.read(CHUNK_LINES)
         share = min(1.0, self._stream.tell() / self._size) if self._size else None
-        if not count:
+        if not page.count:
             self._stream.close()
-        return Chunk(good, errors, count, share)
+        good = [BlotterLine(one.line, one.order, one.destination_id) for one in page.orders]
+        return Chunk(good, page.errors, page.count, share)
 
 
 async def _in_thread(call: Callable[[], T]) -> T:
@@ -140,15 +151,21 @@ class Submitting:
         self._room = asyncio.Event()
 
     async def submit_blotter(self, source: BlotterSource) -> None:
-        """Places and submits all good lines of a file."""
+        """Places and submits all good lines of a file; raises FileRefused once the lines before it are done."""
+        refusal: FileRefused | None = None
         async with asyncio.TaskGroup() as group:
-            async for chunk in source.chunks():
-                _count(chunk, self._tally)
-                for start in range(0, len(chunk.good), LINES_IN_A_TRANSACTION):
-                    lines = chunk.good[start : start + LINES_IN_A_TRANSACTION]
-                    await self._enter(len(lines))
-                    group.create_task(self._place_and_follow(lines, source.header.columns))
+            try:
+                async for chunk in source.chunks():
+                    _count(chunk, self._tally)
+                    for start in range(0, len(chunk.good), LINES_IN_A_TRANSACTION):
+                        lines = chunk.good[start : start + LINES_IN_A_TRANSACTION]
+                        await self._enter(len(lines))
+                        group.create_task(self._place_and_follow(lines, source.layout.api_columns))
+            except FileRefused as error:
+                refusal = error
         self._tally.expected = self._tally.executions
+        if refusal is not None:
+            raise refusal
 
     async def submit_ids(self, pages: AsyncIterator[list[int]]) -> None:
         """Submits existing executions."""
@@ -208,10 +225,10 @@ class Checked(msgspec.Struct):
 
 async def check_blotter(source: BlotterSource, preview: BlotterPreview, tally: Tally) -> Checked:
     """Checks every line alone and against the database."""
-    checked, columns = Checked(), source.header.columns
+    checked, columns = Checked(), source.layout.api_columns
     async for chunk in source.chunks():
         _count(chunk, tally)
-        refused: list[LineError] = []
+        refused: list[CellError] = []
         for line, seen in zip(chunk.good, await preview.check(chunk.good), strict=True):
             if seen.error is not None:
                 refused.append(line_error(line.line, line.order.order_id, seen.error, columns))

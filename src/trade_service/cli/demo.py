@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.panel import Panel
 
 from trade_service.bench.subprocesses import BenchError, address_of, child
+from trade_service.blotter.order_rows import LineRules
 from trade_service.bootstrap.container import Services
 from trade_service.bootstrap.running import running_services
 from trade_service.cli.audit import print_audit
@@ -29,7 +30,6 @@ from trade_service.submission.engine_settings import (
     RetrySettings,
     SubmissionSettings,
 )
-from trade_service.trading.blotter_file import LineRules
 from trade_service.trading.ledger_audit import run_audit
 from trade_service.web.web_settings import ServerSettings
 

@@ -1,16 +1,22 @@
 """`trade-service submit`: submits a blotter file, or everything that was never submitted."""
 
+import asyncio
 import contextlib
 import sys
 import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
+from typing import Any
 
 import rich_click as click
 from rich.console import Console
 
+from trade_service.blotter.order_rows import LineRules
+from trade_service.blotter.reader import ReadOptions
+from trade_service.blotter.records import FileRefused, Layout
 from trade_service.bootstrap.container import Services
 from trade_service.bootstrap.running import prepared_database, running_services
+from trade_service.cli.blotter_options import read_options, reading_options
 from trade_service.cli.blotter_submission import (
     CHUNK_LINES,
     BlotterSource,
@@ -22,10 +28,12 @@ from trade_service.cli.blotter_submission import (
 from trade_service.cli.running import (
     CommandError,
     config_option,
+    confirmed,
     result_console,
     run_until_done,
     say,
     settings_for,
+    yes_option,
 )
 from trade_service.cli.submit_view import (
     print_bad_lines,
@@ -39,7 +47,6 @@ from trade_service.domain.reference import ReferenceData
 from trade_service.settings.tree import Settings
 from trade_service.store.order_store import BlotterPreview, never_submitted
 from trade_service.store.reference_store import PostgresReferenceReads
-from trade_service.trading.blotter_file import HeaderError, LineRules
 
 WAIT_S = 600.0
 NOT_ALL_ACCEPTED = 1
@@ -63,16 +70,20 @@ NOT_ALL_ACCEPTED = 1
     type=click.FloatRange(min=0),
     help="How long to wait for an execution's outcome; after that it counts as pending.",
 )
+@reading_options
+@yes_option
 @config_option
 def submit(
     file: str | None, all_new: bool, strict: bool, dry_run: bool, errors_path: Path | None, wait_s: float,
-    toml_path: Path | None,
+    yes: bool, toml_path: Path | None, **reading: Any,
 ) -> None:  # fmt: skip
-    """Submit a blotter FILE (CSV; - reads standard input), or everything that was never submitted.
+    """Submit a blotter FILE, or everything that was never submitted.
 
+    FILE is delimited text, JSON lines, an xlsx or ods workbook, or Parquet; - reads standard input.
     Each line is an order: order_id, portfolio_id, order_type, security_id, quantity, destination, and optionally
-    limit_price, trade_timestamp, blotter. Run the same file again to continue where it stopped; nothing is sent
-    twice. Exit code 0 only if every line was good and every execution was accepted.
+    limit_price, trade_timestamp, blotter. Columns are found by their usual names, or by --map. A detected reading
+    such as a decimal comma must be confirmed. Run the same file again to continue where it stopped; nothing is
+    sent twice. Exit code 0 only if every line was good and every execution was accepted.
     """
     if (file is None) != all_new:
         raise click.UsageError("Name a FILE (or - for standard input), or give --all-new, and not both.")
@@ -81,7 +92,7 @@ def submit(
     if file is not None:
         require_readable(file)
     settings = settings_for(toml_path)
-    command = _Submit(settings, errors_path, wait_s)
+    command = _Submit(settings, errors_path, wait_s, read_options(**reading), is_confirmed=yes)
     if file is None:
         sys.exit(run_until_done(command.all_new))
     with kept(file) if strict else contextlib.nullcontext(file) as name:
@@ -91,7 +102,12 @@ def submit(
 class _Submit:
     """One run of the command."""
 
-    def __init__(self, settings: Settings, errors_path: Path | None, wait_s: float) -> None:
+    def __init__(
+        self, settings: Settings, errors_path: Path | None, wait_s: float, options: ReadOptions, *,
+        is_confirmed: bool,
+    ) -> None:  # fmt: skip
+        self._options = options
+        self._is_confirmed = is_confirmed
         self._settings = settings
         self._errors_path = errors_path
         self._wait_s = wait_s
@@ -106,7 +122,7 @@ class _Submit:
                     if dry_run or code:
                         return code
                 return await self._submit_file(name, Tally(write_errors))
-        except HeaderError as error:
+        except FileRefused as error:
             raise CommandError(f"{shown} cannot be read: {error}") from None
 
     async def all_new(self) -> int:
@@ -118,7 +134,11 @@ class _Submit:
     async def _submit_file(self, name: str, tally: Tally) -> int:
         async with running_services(self._settings, say) as services:
             source = await self._open(name, await services.references.get())
-            return await self._drive(services, tally, lambda work: work.submit_blotter(source))
+            await self._confirm(source.layout)
+            try:
+                return await self._drive(services, tally, lambda work: work.submit_blotter(source))
+            finally:
+                _say_outside(source)
 
     async def _drive(
         self, services: Services, tally: Tally, work: Callable[[Submitting], Awaitable[None]]
@@ -138,6 +158,7 @@ class _Submit:
             reference = await PostgresReferenceReads(engine).load()
             source = await self._open(name, reference)
             checked = await check_blotter(source, BlotterPreview(engine), tally)
+        _say_outside(source)
         print_bad_lines(tally, self._out, self._errors_path)
         if dry_run:
             print_dry_run(tally, checked, reference, self._out)
@@ -147,10 +168,17 @@ class _Submit:
 
     async def _open(self, name: str, reference: ReferenceData) -> BlotterSource:
         rules = LineRules.of(reference, self._settings.execution_service.trade_types)
-        source = await BlotterSource.open(name, rules)
-        if source.header.ignored:
-            say(f"trade-service: warning: unknown columns are ignored: {', '.join(source.header.ignored)}")
+        source = await BlotterSource.open(name, rules, self._options)
+        _say_layout(source.layout)
         return source
+
+    async def _confirm(self, layout: Layout) -> None:
+        """Asks a person to confirm what was detected. Raises CommandError if it is not confirmed."""
+        if layout.doubts and not self._is_confirmed:
+            question = "Submit the file as it is read?"
+            self._is_confirmed = await asyncio.to_thread(confirmed, question, yes=False)
+            if not self._is_confirmed:
+                raise CommandError("nothing was sent, since its reading was not confirmed")
 
     def _report(self, tally: Tally, elapsed_s: float) -> None:
         print_outcomes(tally, self._out)
@@ -162,3 +190,21 @@ class _Submit:
                 f"trade-service: stopped while {unfinished:,} executions had no result. Nothing is lost: run the "
                 "same command again to continue; nothing is sent twice"
             )
+
+
+def _say_layout(layout: Layout) -> None:
+    """Says how a file is read, where that is not plain from its own names."""
+    renamed = [f"{field} from {name!r}" for field, name in layout.fields.items() if name.lower() != field]
+    if renamed or layout.constants or layout.doubts or layout.header_line > 1:
+        parts = [layout.form, f"header at {layout.header_line}", *renamed]
+        parts += [f"{field} is {value!r}" for field, value in layout.constants.items()]
+        say(f"trade-service: reading: {', '.join(parts)}")
+    if layout.ignored:
+        say(f"trade-service: warning: unknown columns are ignored: {', '.join(layout.ignored)}")
+    for doubt in layout.doubts:
+        say(f"trade-service: detected: {doubt}")
+
+
+def _say_outside(source: BlotterSource) -> None:
+    if source.outside is not None:
+        say(f"trade-service: warning: {source.outside}")

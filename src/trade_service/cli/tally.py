@@ -8,6 +8,8 @@ from pathlib import Path
 
 import msgspec
 
+from trade_service.blotter.cells import spreadsheet_safe
+from trade_service.blotter.records import CellError
 from trade_service.domain.errors import DomainError, shorten
 from trade_service.submission.circuit import CircuitState
 from trade_service.submission.codes import OutcomeCode
@@ -19,13 +21,12 @@ from trade_service.submission.events import (
     SubmissionEvent,
 )
 from trade_service.submission.model import ExecutionSubmitResult, ReplyKind, SubmitStatus
-from trade_service.trading.blotter_file import LineError
 from trade_service.trading.model import PlacedLine
 
 SHOWN_ERRORS = 20
 ALARMS_KEPT = 20
 
-WriteErrors = Callable[[Iterable[LineError]], object]
+WriteErrors = Callable[[Iterable[CellError]], object]
 
 
 class Outcome(msgspec.Struct):
@@ -48,7 +49,7 @@ class Tally:
         self.executions = 0
         self.expected: float | None = None
         """How many executions there will be, as an estimate."""
-        self.first_errors: list[LineError] = []
+        self.first_errors: list[CellError] = []
         self._write_errors = write_errors
         self._outcomes: dict[tuple[SubmitStatus, str], Outcome] = {}
         self._by_status: Counter[SubmitStatus] = Counter()
@@ -83,7 +84,7 @@ class Tally:
         """Whether every line was good and every execution is accepted."""
         return not self.bad_lines and self.accepted == self.executions
 
-    def add_errors(self, errors: Sequence[LineError]) -> None:
+    def add_errors(self, errors: Sequence[CellError]) -> None:
         """Counts bad lines; the errors of one line follow each other."""
         self.bad_lines += len({error.line for error in errors})
         self.first_errors += errors[: SHOWN_ERRORS - len(self.first_errors)]
@@ -166,16 +167,19 @@ def error_writer(path: Path | None) -> Iterator[WriteErrors]:
     with path.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(("line", "order_id", "field", "value", "rule"))
-        yield lambda errors: writer.writerows((e.line, e.order_id, e.field, e.value, e.rule) for e in errors)
+        yield lambda errors: writer.writerows(
+            (e.line, e.order_id, spreadsheet_safe(e.column), spreadsheet_safe(e.value), e.rule)
+            for e in errors
+        )
 
 
-def line_error(line: int, order_id: int, error: DomainError, columns: Mapping[str, str]) -> LineError:
+def line_error(line: int, order_id: int, error: DomainError, columns: Mapping[str, str]) -> CellError:
     """A refusal by the database's rules in the shape of the reader's errors.
 
     `columns` maps the fields of an order to how the file spells them.
     """
     field = str(error.details.get("field", "order"))
     value = str(error.details.get("value", order_id))
-    return LineError(
+    return CellError(
         line, columns.get(field, field), value, error.message.removeprefix(f"{field}: "), order_id
     )

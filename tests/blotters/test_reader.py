@@ -11,15 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tools.make_blotter import FIRST_ORDER_ID, ORDERS, SHIPPED, TICKERS, blotter_lines
 
+from trade_service.blotter.delimited_source import MAX_LINE_CHARS
+from trade_service.blotter.order_rows import LineRules
+from trade_service.blotter.reader import BlotterReader
+from trade_service.blotter.records import CellError, FileRefused, OrderRecord
 from trade_service.domain.reference import Blotter, Destination, ReferenceData
-from trade_service.trading.blotter_file import (
-    MAX_LINE_BYTES,
-    BlotterReader,
-    HeaderError,
-    LineError,
-    LineRules,
-)
-from trade_service.trading.model import BlotterLine
 from trade_service.domain.seen_ids import SeenIds
 
 HEADER = (
@@ -35,16 +31,16 @@ REFERENCE = ReferenceData(
 RULES = LineRules.of(REFERENCE, ("BUY", "SELL"))
 
 
-def read(content: str | bytes, chunk: int = 500) -> tuple[list[BlotterLine], list[LineError]]:
+def read(content: str | bytes, chunk: int = 500) -> tuple[list[OrderRecord], list[CellError]]:
     raw = content.encode() if isinstance(content, str) else content
     reader = BlotterReader(io.BytesIO(raw), RULES)
-    good: list[BlotterLine] = []
-    bad: list[LineError] = []
+    good: list[OrderRecord] = []
+    bad: list[CellError] = []
     while True:
-        lines, errors, count = reader.read(chunk)
-        good += lines
-        bad += errors
-        if not count:
+        page = reader.read(chunk)
+        good += page.orders
+        bad += page.errors
+        if not page.count:
             return good, bad
 
 
@@ -92,9 +88,10 @@ def test_columns_come_in_any_order_and_unknown_ones_are_ignored() -> None:
     header = b"note,destination,quantity,securityId,ORDER_TYPE,portfolio id,order-id,note2"
     content = header + b"\nx,INST,5,T,SELL,P,9,y\n"
     reader = BlotterReader(io.BytesIO(content), RULES)
-    assert reader.header.ignored == ("note", "note2")
-    (line,), errors, count = reader.read(10)
-    assert (errors, count) == ([], 1)
+    assert reader.layout.ignored == ("note", "note2")
+    page = reader.read(10)
+    (line,) = page.orders
+    assert (page.errors, page.count) == ([], 1)
     assert (line.order.order_id, line.order.limit_price, line.order.blotter_id, line.destination_id) == (
         9,
         None,
@@ -114,7 +111,6 @@ def test_columns_come_in_any_order_and_unknown_ones_are_ignored() -> None:
         ("order_id", "9" * 400, "must be a whole number"),
         ("portfolio_id", "", "must not be blank"),
         ("portfolio_id", "p" * 25, "at most 24 characters"),
-        ("portfolio_id", "a\x00b", "NUL"),
         ("order_type", "HOLD", "must be one of BUY, SELL"),
         ("order_type", "SHORT", "must be one of BUY, SELL"),
         ("security_id", "   ", "must not be blank"),
@@ -133,7 +129,6 @@ def test_columns_come_in_any_order_and_unknown_ones_are_ignored() -> None:
         ("limit_price", "nan", "must be a finite number"),
         ("trade_timestamp", "yesterday", "ISO 8601"),
         ("trade_timestamp", "2026-02-30T00:00:00Z", "ISO 8601"),
-        ("trade_timestamp", "2026-01-30T14:30:00", "offset"),
         ("trade_timestamp", "0001-01-01T00:00:00+14:00", "must lie in the years"),
         ("blotter", "XX", "must be one of Default, EQ"),
         ("destination", "", "must be one of ML, INST"),
@@ -143,7 +138,7 @@ def test_columns_come_in_any_order_and_unknown_ones_are_ignored() -> None:
 def test_a_bad_value_is_reported_with_line_field_value_and_rule(field: str, value: str, rule: str) -> None:
     good, (error,) = read(with_value(**{field: value}))
     assert good == []
-    assert (error.line, error.field) == (2, field)
+    assert (error.line, error.column) == (2, field)
     assert rule in error.rule
     assert error.value[:20] == value.strip()[:20]
     assert len(error.value) <= 80
@@ -155,7 +150,7 @@ def test_every_bad_value_of_a_line_is_reported_in_the_files_own_spelling() -> No
     )
     good, bad = read(content)
     assert good == []
-    assert [(error.line, error.field, error.order_id) for error in bad] == [
+    assert [(error.line, error.column, error.order_id) for error in bad] == [
         (2, "quantity", 5),
         (2, "destination", 5),
         (3, "portfolioId", 6),
@@ -167,11 +162,14 @@ def test_every_bad_value_of_a_line_is_reported_in_the_files_own_spelling() -> No
 @pytest.mark.parametrize(
     ("line", "rule"),
     [
-        (b"7,P1,BUY", "must have 9 values, as the first line has; it has 3"),
+        (b"7,P1,BUY", "must have 9 values, as the header has; it has 3"),
         (GOOD.encode() + b",more", "it has 10"),
-        (b"7,P\xff1,BUY,AAPL,1,,,,ML", "must be UTF-8; byte 4 of the line is 0xFF"),
-        (b'7,"P1,BUY,AAPL,1,,,,ML', "closed on the same line"),
-        (b"7," + b"x" * (3 * MAX_LINE_BYTES) + b",BUY,AAPL,1,,,,ML", f"at most {MAX_LINE_BYTES} bytes"),
+        (
+            "7,Pü1,BUY,AAPL,1,,,,".encode() + b"\xff",
+            "must be text in the file's encoding, and the byte 0xFF is none",
+        ),
+        (b'7,"P1" x,BUY,AAPL,1,,,,ML', "quoted as a whole or not at all"),
+        (b"7," + b"x" * (3 * MAX_LINE_CHARS) + b",BUY,AAPL,1,,,,ML", f"at most {MAX_LINE_CHARS} characters"),
     ],
     ids=["few", "many", "utf-8", "quote", "long"],
 )
@@ -179,20 +177,20 @@ def test_a_line_that_cannot_be_split_does_not_affect_others(line: bytes, rule: s
     good, (error,) = read(HEADER.encode() + b"\n8" + GOOD[1:].encode() + b"\n" + line + b"\n" + GOOD.encode())
     assert [line.order.order_id for line in good] == [8, 7]
     assert [line.line for line in good] == [2, 4]
-    assert (error.line, error.field) == (3, "line")
+    assert (error.line, error.column) == (3, "line")
     assert rule in error.rule
 
 
-def test_binary_content_is_shown_without_escapes() -> None:
-    _, (error,) = read(HEADER.encode() + b"\n7,P\xff1,BUY")
-    assert str(error).endswith("byte 4 of the line is 0xFF; got '7,P\N{REPLACEMENT CHARACTER}1,BUY'")
+def test_a_wrong_byte_is_shown_without_escapes() -> None:
+    _, (error,) = read(f"{HEADER}\n7,Pü".encode() + b"\xff1,BUY")
+    assert str(error).endswith("the byte 0xFF is none; got '7,Pü\N{REPLACEMENT CHARACTER}1,BUY'")
 
 
 def test_an_order_id_may_not_repeat_in_a_file() -> None:
     bad_first = GOOD.replace("AAPL", "")
     good, bad = read("\n".join([HEADER, bad_first, GOOD, GOOD, GOOD.replace("7,", "8,", 1)]))
     assert [(line.line, line.order.order_id) for line in good] == [(3, 7), (5, 8)]
-    assert [(error.line, error.field) for error in bad] == [(2, "security_id"), (4, "order_id")]
+    assert [(error.line, error.column) for error in bad] == [(2, "security_id"), (4, "order_id")]
     assert "the file has it already" in bad[1].rule
 
 
@@ -200,16 +198,14 @@ def test_an_order_id_may_not_repeat_in_a_file() -> None:
     ("content", "rule"),
     [
         (b"", "it is empty"),
-        (b"\n" + HEADER.encode(), "its first line is empty"),
         (b"order_id,quantity\n", "no column portfolio_id, order_type, security_id, destination"),
         (GOOD.encode(), "no column order_id"),
         (HEADER.encode() + b",orderId\n", "the column order_id twice"),
-        (HEADER.encode("utf-16"), "UTF-16"),
-        (b"x" * (MAX_LINE_BYTES + 5), "empty"),
+        (b"x" * (MAX_LINE_CHARS + 5), "must have at most"),
     ],
 )
 def test_an_unusable_header_is_refused_at_once(content: bytes, rule: str) -> None:
-    with pytest.raises(HeaderError, match=r"the first line must name|leave one of them") as caught:
+    with pytest.raises(FileRefused) as caught:
         read(content)
     assert rule in str(caught.value)
 
@@ -226,8 +222,9 @@ def test_the_shipped_blotter_is_good() -> None:
     rules = LineRules.of(ReferenceData(REFERENCE.blotters, {}, six, {}), ("BUY", "SELL"))
     with SHIPPED.open("rb") as stream:
         reader = BlotterReader(stream, rules)
-        good, bad, count = reader.read(10_000)
-    assert (len(good), bad, count) == (ORDERS, [], ORDERS)
+        page = reader.read(10_000)
+    good = page.orders
+    assert (len(good), page.errors, page.count) == (ORDERS, [], ORDERS)
     assert good[0].order.order_id == FIRST_ORDER_ID
     assert {line.destination_id for line in good} == set(six)
     assert {line.order.order_type for line in good} == {"BUY", "SELL"}
@@ -238,35 +235,38 @@ def test_the_shipped_blotter_is_good() -> None:
     assert sum(line.order.limit_price is None for line in good) > 500
 
 
-def test_a_long_file_needs_no_more_memory_than_a_short_one() -> None:
+def test_a_long_file_needs_no_more_memory_than_a_short_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("trade_service.blotter.repeats.REMEMBERED", 100)
+
     class Endless(io.BytesIO):
-        """A generated file of `lines` lines; every tenth line is bad."""
+        """A file of `lines` lines that never exists as a whole; every tenth line is bad."""
 
         def __init__(self, lines: int) -> None:
             super().__init__()
-            self._lines = iter(range(-1, lines))
+            self._lines = iter(range(lines))
+            self._ready = HEADER.encode() + b",note\n"
 
-        def readline(self, size: int | None = -1, /) -> bytes:
-            number = next(self._lines, None)
-            if number is None:
-                return b""
-            if number < 0:
-                return HEADER.encode() + b"\n"
-            quantity = "0" if number % 10 == 0 else "100"
-            return f"{number},P1,BUY,AAPL,{quantity},,,,ML\n".encode()
+        def read(self, size: int | None = -1, /) -> bytes:
+            assert size is not None
+            note = "x" * 1_000
+            while len(self._ready) < size and (number := next(self._lines, None)) is not None:
+                quantity = "0" if number % 10 == 0 else "100"
+                self._ready += f"{number},P1,BUY,AAPL,{quantity},,,,ML,{note}\n".encode()
+            piece, self._ready = self._ready[:size], self._ready[size:]
+            return piece
 
     def peak(lines: int) -> int:
         reader = BlotterReader(Endless(lines), RULES)
         tracemalloc.start()
         try:
-            while reader.read(500)[2]:
+            while reader.read(500).count:
                 pass
             return tracemalloc.get_traced_memory()[1]
         finally:
             tracemalloc.stop()
 
     small = peak(2_000)
-    assert peak(20_000) < small + 200_000
+    assert peak(6_000) < small + 200_000
 
 
 @given(st.lists(st.integers(-(2**31), 2**31 - 1) | st.integers(0, 30_000), max_size=300))
@@ -299,6 +299,6 @@ def test_seen_ids_turn_into_bitmaps_where_they_are_dense() -> None:
 def test_any_bytes_are_read_or_refused_but_never_crash(content: bytes) -> None:
     reader = BlotterReader(io.BytesIO(HEADER.encode() + b"\n" + content), RULES)
     seen: list[Any] = []
-    while (answer := reader.read(7))[2]:
-        seen += [*answer[0], *answer[1]]
-    assert all(isinstance(entry, BlotterLine | LineError) for entry in seen)
+    while (page := reader.read(7)).count:
+        seen += [*page.orders, *page.errors]
+    assert all(isinstance(entry, OrderRecord | CellError) for entry in seen)
