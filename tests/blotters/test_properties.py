@@ -35,7 +35,8 @@ def rows(draw: st.DrawFn) -> list[list[str]]:
     ids = draw(st.lists(st.integers(1, 10**6), min_size=1, max_size=6, unique=True))
     return [
         [
-            str(order_id), draw(IDENTIFIER), draw(SIDE), draw(IDENTIFIER), draw(NUMBER), draw(NUMBER | st.just("")),
+            str(order_id), draw(IDENTIFIER), draw(SIDE), draw(IDENTIFIER), draw(NUMBER),
+            draw(NUMBER | st.just("")),
             draw(st.sampled_from(DESTINATIONS[:6])), draw(NOTE),
         ]
         for order_id in ids

@@ -57,7 +57,7 @@ async def test_bad_lines_are_reported_and_good_ones_are_sent(cli: Cli, simulator
     for expected in (
         "line 3, quantity: must be a finite number",
         "line 4, destination: must be one of ML, RBC, JPM, IB, INST, POSIT; got 'NYSE'",
-        "line 5, line: must have 8 values, as the first line has; it has 2",
+        "line 5, line: must have 8 values, as the header has; it has 2",
         "line 6, order_id: must not repeat",
         "line 7, quantity: must have at most 8 decimals",
         "1 accepted, 5 bad lines",

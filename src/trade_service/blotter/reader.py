@@ -16,13 +16,13 @@ from trade_service.blotter.number_dialect import COMMA, NumberDialect
 from trade_service.blotter.order_limits import batch_error, order_value
 from trade_service.blotter.order_rows import LineRules, OrderRows, is_signed
 from trade_service.blotter.records import (
+    BlotterPage,
     CellError,
     Cells,
     DamagedRow,
     FileRefused,
     Layout,
     OrderRecord,
-    Page,
     RefusedRow,
 )
 from trade_service.blotter.repeats import Repeats
@@ -120,7 +120,7 @@ class BlotterReader:
         """The first rows that are no orders, such as totals and footers."""
         self.outside_count = 0
 
-    def read(self, limit: int) -> Page:
+    def read(self, limit: int) -> BlotterPage:
         """The next `limit` rows at most; a page that counts none is the end of the file.
 
         Raises FileRefused, also for a value of all orders that exceeds its limit.
@@ -140,7 +140,7 @@ class BlotterReader:
                 refused.append(found)
             if len(orders) + len(refused) == limit:
                 break
-        return Page(orders, refused, len(orders) + len(refused))
+        return BlotterPage(orders, refused, len(orders) + len(refused))
 
     @property
     def doubts(self) -> tuple[str, ...]:

@@ -75,7 +75,7 @@ class DamagedRow(msgspec.Struct, frozen=True):
     ends_file: bool = False
 
 
-class Page(msgspec.Struct, frozen=True):
+class BlotterPage(msgspec.Struct, frozen=True):
     """Some rows of a file, in its order."""
 
     orders: list[OrderRecord]
