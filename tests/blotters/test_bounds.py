@@ -19,7 +19,8 @@ HEADER = ("order_id", "portfolio_id", "order_type", "security_id", "quantity", "
 
 
 def _orders(count: int) -> bytes:
-    return xlsx({"Orders": [HEADER, *([n, "P1", "BUY", "AAPL", 100, "ML"] for n in range(1, count + 1))]})
+    rows = [(n, "P1", "BUY", "AAPL", 100, "ML") for n in range(1, count + 1)]
+    return xlsx({"Orders": [HEADER, *rows]})
 
 
 def _refusal(content: bytes, bounds: SheetBounds) -> str:

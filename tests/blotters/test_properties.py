@@ -54,8 +54,11 @@ def _meant(row: list[str]) -> str:
 
 def _written(table: list[list[str]], delimiter: str, line_end: str, *, quoted: bool) -> str:
     out = io.StringIO()
-    quoting = csv.QUOTE_ALL if quoted else csv.QUOTE_MINIMAL
-    csv.writer(out, delimiter=delimiter, lineterminator=line_end, quoting=quoting).writerows([HEADER, *table])
+    if quoted:
+        writer = csv.writer(out, delimiter=delimiter, lineterminator=line_end, quoting=csv.QUOTE_ALL)
+    else:
+        writer = csv.writer(out, delimiter=delimiter, lineterminator=line_end)
+    writer.writerows([HEADER, *table])
     return out.getvalue()
 
 
