@@ -136,9 +136,9 @@ class Database(Reads):
         idle = sum(not connection.is_closed() for connection in self._idle)
         return PoolState(len(self._in_use), idle, self._waiting)
 
-    def narrowed(self, pool_size: int = 1) -> "Database":
-        """Another pool on the same database, whose users do not wait for those of this one."""
-        return Database(msgspec.structs.replace(self.settings, pool_size=pool_size))
+    def narrowed(self) -> "Database":
+        """One more connection to the same database, whose users do not wait for those of this pool."""
+        return Database(msgspec.structs.replace(self.settings, pool_size=1))
 
     async def fetch(self, statement: Statement, **values: object) -> list[asyncpg.Record]:
         """All rows of a statement."""

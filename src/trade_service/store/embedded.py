@@ -18,7 +18,7 @@ import asyncpg
 import msgspec
 import platformdirs
 
-from trade_service.store.embedded_binaries import barrier, unprivileged_account, usable_binaries
+from trade_service.store.embedded_binaries import barrier, unprivileged_account
 from trade_service.store.embedded_folder import (
     PATIENCE_S,
     POLL_S,
@@ -35,13 +35,11 @@ from trade_service.store.embedded_server import (
     DATABASE,
     PidFile,
     check_start_failure,
-    check_version,
-    init_cluster,
     is_alive,
-    launch_server,
     log_size,
     read_pid_file,
     running_pid,
+    start_server,
     stop_server,
 )
 
@@ -114,7 +112,7 @@ class EmbeddedPostgres(msgspec.Struct, frozen=True):
             if server := await cls._when_ready(folder, password, say):
                 return server
             log_from = log_size(folder)
-            if await _start(folder, password, say):
+            if await start_server(folder, password, say):
                 if server := await cls._when_ready(folder, password, say):
                     return server
                 check_start_failure(folder, log_from)
@@ -183,26 +181,6 @@ async def _log_in(folder: Folder, claim: PidFile, password: str) -> str | None:
     finally:
         await link.close(timeout=CONNECT_TIMEOUT_S)
     return str(version)
-
-
-async def _start(folder: Folder, password: str, say: Say) -> bool:
-    """Starts the server, with a new cluster if there is none; False when its last processes still end."""
-    server_lock = try_lock(folder.server_lock, exclusive=True)
-    if server_lock is None:
-        return False
-    try:
-        folder.keep_owner(folder.server_lock)
-        for path in folder.temporary():
-            await asyncio.to_thread(remove, path)
-        binaries = await asyncio.to_thread(usable_binaries, folder)
-        if not folder.cluster.exists():
-            say(f"Creating a PostgreSQL {binaries.version} database in {folder.path} ...")
-            await init_cluster(folder, binaries, password, server_lock)
-        check_version(folder, binaries)
-        await launch_server(folder, binaries, server_lock)
-    finally:
-        os.close(server_lock)
-    return True
 
 
 async def _leave(folder: Folder, user: int) -> None:

@@ -22,8 +22,10 @@ from trade_service.store.embedded_folder import (
     POLL_S,
     EmbeddedPostgresError,
     Folder,
+    Say,
     is_locked,
     remove,
+    try_lock,
 )
 
 HAS_PROC = Path("/proc/self/cmdline").exists()
@@ -122,7 +124,27 @@ def is_alive(folder: Folder) -> bool:
     return running_pid(folder) is not None or is_locked(folder.server_lock)
 
 
-async def init_cluster(folder: Folder, binaries: Binaries, password: str, server_lock: int) -> None:
+async def start_server(folder: Folder, password: str, say: Say) -> bool:
+    """Starts the server, with a new cluster if there is none; False when its last processes still end."""
+    server_lock = try_lock(folder.server_lock, exclusive=True)
+    if server_lock is None:
+        return False
+    try:
+        folder.keep_owner(folder.server_lock)
+        for path in folder.temporary():
+            await asyncio.to_thread(remove, path)
+        binaries = await asyncio.to_thread(usable_binaries, folder)
+        if not folder.cluster.exists():
+            say(f"Creating a PostgreSQL {binaries.version} database in {folder.path} ...")
+            await _init_cluster(folder, binaries, password, server_lock)
+        _check_version(folder, binaries)
+        await _launch(folder, binaries, server_lock)
+    finally:
+        os.close(server_lock)
+    return True
+
+
+async def _init_cluster(folder: Folder, binaries: Binaries, password: str, server_lock: int) -> None:
     """Creates the cluster under a temporary name and renames it: it exists in full or not at all."""
     draft = folder.new_temporary()
     draft.mkdir(mode=0o700)
@@ -154,7 +176,7 @@ async def init_cluster(folder: Folder, binaries: Binaries, password: str, server
             await asyncio.to_thread(remove, draft)
 
 
-def check_version(folder: Folder, binaries: Binaries) -> None:
+def _check_version(folder: Folder, binaries: Binaries) -> None:
     """Refuses data that another major version of PostgreSQL wrote."""
     written = (folder.cluster / "PG_VERSION").read_text(encoding="utf-8").strip()
     if written != binaries.major:
@@ -165,7 +187,7 @@ def check_version(folder: Folder, binaries: Binaries) -> None:
         )
 
 
-async def launch_server(folder: Folder, binaries: Binaries, server_lock: int) -> None:
+async def _launch(folder: Folder, binaries: Binaries, server_lock: int) -> None:
     """Starts `postgres`, detached; it and its children inherit `server_lock`. It is not ready yet on return."""
     settings = SETTINGS | _listening(folder, binaries)
     options = [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]

@@ -37,14 +37,19 @@ async def keyed_transaction(database: Database) -> AsyncIterator[tuple[Session, 
     """
     claim, making = current_key(), Making()
     async with database.transaction() as session:
-        if claim is not None:
-            await _begin(session, claim)
+        if claim is None:
+            yield session, making
+            return
+        await _insert_key(session, claim)
         yield session, making
-        if claim is not None:
-            assert making.created is not None, "a transaction under a key did not set what it created"
-            await _end(session, claim.request, making.created)
-    if claim is not None and making.created is not None and not making.created.is_nothing:
-        claim.created = making.created
+        created = making.created
+        assert created is not None, "a transaction under a key did not set what it created"
+        if created.is_nothing:
+            await session.execute(_SQL["free_key"], id=claim.request.id)
+        else:
+            await session.execute(_SQL["note_created"], id=claim.request.id, created=created)
+    if not created.is_nothing:
+        claim.created = created
 
 
 @asynccontextmanager
@@ -90,7 +95,7 @@ class PostgresRequestKeyStore:
         return await self._database.execute(_SQL["remove_old_keys"], limit=limit)
 
 
-async def _begin(session: Session, claim: KeyClaim) -> None:
+async def _insert_key(session: Session, claim: KeyClaim) -> None:
     claim.tried = True
     request = claim.request
     inserted = await session.execute(
@@ -103,10 +108,3 @@ async def _begin(session: Session, claim: KeyClaim) -> None:
     )
     if not inserted:
         raise KeyTaken
-
-
-async def _end(session: Session, request: KeyedRequest, created: Created) -> None:
-    if created.is_nothing:
-        await session.execute(_SQL["free_key"], id=request.id)
-    else:
-        await session.execute(_SQL["note_created"], id=request.id, created=created)

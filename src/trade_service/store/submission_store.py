@@ -1,6 +1,6 @@
 """PostgreSQL as the submission's store: one statement a step."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from operator import itemgetter
 from typing import Any
 
@@ -172,12 +172,6 @@ def _settling(closing: AttemptClosing) -> dict[str, Any]:
         "pauses_budget": closing.pauses_budget,
         "submitted_when_left": SUBMITTED_WHEN_LEFT,
         "next_action_in_ms": closing.next_action_in_ms,
-        **_finding_arrays(findings),
-    }
-
-
-def _finding_arrays(findings: Sequence[ItemOutcome]) -> Mapping[str, list[Any]]:
-    return {
         "finding_ids": [outcome.execution_id for outcome in findings],
         "finding_states": [outcome.state.value for outcome in findings],
         "finding_codes": [outcome.code for outcome in findings],

@@ -3,7 +3,7 @@
 Frozen: this is what migration 0001 creates or finds, whatever later migrations change.
 """
 
-from collections.abc import Mapping
+import re
 
 import sqlalchemy as sa
 
@@ -78,22 +78,11 @@ REFERENCE_DATA = (
 )
 """Ids count from 1 in this order; the sequences stand behind the last one."""
 
-_DESCRIBED = {"id", "abbreviation", "description", "version"}
-COLUMNS: Mapping[str, set[str]] = {
-    "blotter": {"id", "abbreviation", "name", "version"},
-    "trade_type": _DESCRIBED,
-    "destination": _DESCRIBED,
-    "execution_status": _DESCRIBED,
-    "trade_order": {
-        *("id", "order_id", "portfolio_id", "order_type", "security_id", "quantity", "quantity_sent"),
-        *("limit_price", "trade_timestamp", "blotter_id", "submitted", "version"),
-    },
-    "execution": {
-        *("id", "execution_timestamp", "execution_status_id", "blotter_id", "trade_type_id"),
-        *("trade_order_id", "destination_id", "quantity_ordered", "quantity_placed", "quantity_filled"),
-        *("limit_price", "execution_service_id", "version"),
-    },
+COLUMNS = {
+    statement.split()[2]: set(re.findall(r"^ {8}(\w+) ", statement, re.MULTILINE))
+    for statement in CREATE_TABLES
 }
+"""The columns of each table."""
 
 
 def is_present(connection: sa.Connection) -> bool:
