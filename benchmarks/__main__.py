@@ -5,7 +5,7 @@ from trade_service.cli.bench import bench_command
 
 MORE = {
     "engine": Question("benchmarks.engine:engine", "The engine against the bare loop"),
-    "callers": Question("benchmarks.coalescing:callers", "Many callers with one execution each"),
+    "callers": Question("benchmarks.callers:callers", "Many callers with one execution each"),
     "replicas": Question("benchmarks.replicas:replicas", "Replicas on one PostgreSQL"),
     "table": Question("benchmarks.table_size:table_size", "Few and many executions in the table"),
     "lists": Question("benchmarks.lists:lists", "Pages of short and long lists"),

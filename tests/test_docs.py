@@ -35,6 +35,15 @@ def test_settings_exist(page: Path) -> None:
     assert named <= known
 
 
+@pytest.mark.parametrize("page", PAGES, ids=lambda p: str(p.relative_to(ROOT)))
+def test_source_files_exist(page: Path) -> None:
+    """A path begins at the root, at `src`, at the package `trade_service` or at a folder of the tests."""
+    named = set(re.findall(r"`(\w[\w./-]*\.(?:py|sql|json|jsonl|yml))`", page.read_text("utf-8")))
+    places = (ROOT, ROOT / "src", ROOT / "src/trade_service", *(ROOT / "tests").iterdir())
+    missing = {name for name in named if not any((place / name).exists() for place in places)}
+    assert not missing
+
+
 def test_every_decision_is_listed() -> None:
     listed = set(re.findall(r"\((\d{4}-[^)]+)\)", (ROOT / "docs/decisions/README.md").read_text("utf-8")))
     assert listed == {page.name for page in (ROOT / "docs" / "decisions").glob("[0-9]*.md")}

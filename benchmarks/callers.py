@@ -1,4 +1,4 @@
-"""Coalescing: how full the batches of many single callers get."""
+"""How full the batches of many single callers get."""
 
 import asyncio
 import time
