@@ -114,13 +114,13 @@ class Admission:
         return math.inf if in_flight >= self.concurrency.limit else self.concurrency.pause_s(now)
 
     def deferred_ms(self) -> int:
-        """When to try again what is deferred by the circuit."""
+        """How long the circuit defers executions."""
         return round(self.breaker.wait_s(self._clock.monotonic(), self._clock.random()) * 1000)
 
     def recovery_waits_ms(self, waiting: int) -> int | None:
-        """How long recovery keeps its work; None if it may queue it, with `waiting` executions queued now.
+        """How long recovery keeps its work; None if it may queue it beside `waiting` executions.
 
-        While the circuit is not closed only enough for one probe is queued.
+        While the circuit is not closed, only enough for one probe is queued.
         """
         if self.breaker.state is CircuitState.CLOSED:
             return None

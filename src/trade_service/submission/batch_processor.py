@@ -21,7 +21,7 @@ from trade_service.submission.messages import (
 from trade_service.submission.model import ClaimedExecution, ItemOutcome
 
 API_MAX_BATCH = 100
-"""Limit of the Execution Service for one call."""
+"""The Execution Service's limit for one call."""
 FALLBACK_BATCH = 50
 """What a configured size below one becomes (requirement 2.3)."""
 

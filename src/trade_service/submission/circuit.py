@@ -1,7 +1,7 @@
-"""Whether, when and how often at once a service is called, judged by its earlier calls. Pure.
+"""Decides whether and when a service is called, and how many calls run at once, from earlier calls. Pure.
 
-CircuitBreaker judges failure rates and probes, ConcurrencyLimit the number of calls at once. Times are seconds of
-one monotonic clock, `random` is a number in [0, 1): both are arguments.
+CircuitBreaker judges failure rates and probes, ConcurrencyLimit the number of calls at once. Times are in seconds
+of a monotonic clock; `random` is a number in [0, 1).
 """
 
 import math
@@ -16,11 +16,11 @@ from trade_service.submission.model import GatewayReply, ReplyKind
 THROTTLED_STATUS = 429
 UNAVAILABLE_STATUS = 503
 GROWTH = 2
-"""Each time the circuit opens again without having closed, it stays open this many times longer."""
+"""Factor of the time open from one failed probe to the next."""
 MAX_DOUBLINGS = 32
 DECREASE = 0.5
 FIRST_PAUSE_S = 0.1
-"""Pause after a 429 that does not say how long; it doubles from one to the next."""
+"""Pause after a 429 without Retry-After; it doubles each time."""
 
 
 class CircuitState(StrEnum):
@@ -29,24 +29,24 @@ class CircuitState(StrEnum):
     CLOSED = "closed"
     OPEN = "open"
     HALF_OPEN = "half_open"
-    """Only a few probes are."""
+    """Only a few probes are made."""
 
 
 class CallRating(StrEnum):
-    """What one call says about the service's health."""
+    """What a call shows about the service's health."""
 
     GOOD = "good"
-    """It answered, whether or not it accepted the executions."""
+    """It answered, whether or not it accepted."""
     BAD = "bad"
-    """It failed, or the outcome is unclear."""
+    """It failed, or its outcome is unclear."""
     HOPELESS = "hopeless"
-    """It fails until the configuration is corrected."""
+    """Every call fails until the configuration is corrected."""
     NEUTRAL = "neutral"
     """Nothing: throttled, the request itself was at fault, or the call never reached the service."""
 
 
 class Load(StrEnum):
-    """What one call says about the service's capacity."""
+    """What a call shows about the service's capacity."""
 
     FINE = "fine"
     """Answered in good time."""
@@ -66,7 +66,7 @@ class Permit(msgspec.Struct, frozen=True):
 
 
 def rating_of(reply: GatewayReply) -> CallRating:
-    """Rates a reply of the batch call, regardless of its duration."""
+    """Rates a reply to the batch call, regardless of its duration."""
     match reply.kind:
         case ReplyKind.ANSWERED:
             return CallRating.GOOD
@@ -75,14 +75,14 @@ def rating_of(reply: GatewayReply) -> CallRating:
         case ReplyKind.CONFIGURATION:
             return CallRating.HOPELESS
         case ReplyKind.NOT_SENT:
-            asked_for_patience = reply.http_status == THROTTLED_STATUS
-            return CallRating.NEUTRAL if asked_for_patience or reply.own_doing else CallRating.BAD
+            is_throttled = reply.http_status == THROTTLED_STATUS
+            return CallRating.NEUTRAL if is_throttled or reply.own_doing else CallRating.BAD
         case ReplyKind.UNCLEAR | ReplyKind.LOST:
             return CallRating.BAD
 
 
 class CircuitBreaker:
-    """Opens on the rate of failed or slow calls, closes after successful probes."""
+    """Opens at a rate of failed or slow calls; closes after successful probes."""
 
     def __init__(self, settings: CircuitSettings) -> None:
         self._settings = settings
@@ -116,7 +116,7 @@ class CircuitBreaker:
         return self._probing < self._settings.half_open_probes
 
     def admit(self, now: float) -> Permit | None:
-        """A permit for one call, to be given back with `release`; None while calls are not allowed."""
+        """A permit for one call, to be released; None while calls are not allowed."""
         if not self.may_call(now):
             return None
         if self.state is CircuitState.OPEN:
@@ -130,7 +130,7 @@ class CircuitBreaker:
         return permit is not None and permit.epoch == self._epoch
 
     def release(self, permit: Permit) -> None:
-        """Ends a permit, used or not. At most once for each."""
+        """Ends a permit, used or not; once for each."""
         if permit.is_probe and permit.epoch == self._epoch:
             self._probing -= 1
 
@@ -149,7 +149,7 @@ class CircuitBreaker:
         """Counts a call's result, unless the circuit changed since it began.
 
         `is_repeat`: it carried one execution that had failed alone before. While other calls succeed, its failure
-        is blamed on that execution: otherwise a few that can never succeed would block all others.
+        is blamed on that execution, or a few that can never succeed would block all others.
         """
         if not self._settings.enabled:
             self._note_disabled(rating, is_slow=is_slow, code=code, now=now)
@@ -157,8 +157,8 @@ class CircuitBreaker:
         if rating is CallRating.GOOD:
             self._good_at = now
         elif rating is CallRating.BAD and is_repeat and not permit.is_probe:
-            gets_through = now - self._good_at < self._settings.open_max_ms / 1000
-            rating = CallRating.NEUTRAL if gets_through else rating
+            others_succeed = now - self._good_at < self._settings.open_max_ms / 1000
+            rating = CallRating.NEUTRAL if others_succeed else rating
         if permit.epoch != self._epoch:
             if self.state is CircuitState.OPEN and retry_after_s is not None:
                 self._until = max(self._until, now + self._bounded_s(retry_after_s))
@@ -176,7 +176,7 @@ class CircuitBreaker:
             self._change(CircuitState.CLOSED)
 
     def wait_s(self, now: float, random: float) -> float:
-        """How long a deferred call waits: until probes are allowed, then spread at random."""
+        """How long a deferred call waits: until probes are allowed, plus a random part."""
         first_step_s = self._settings.open_ms / 1000
         if self.state is CircuitState.OPEN and now < self._until:
             return self._until - now + random * self._step_s() / 2
@@ -217,7 +217,7 @@ class CircuitBreaker:
         return ""
 
     def _note_disabled(self, rating: CallRating, *, is_slow: bool, code: str, now: float) -> None:
-        """Records when the circuit would have opened: retries still need to know about outages."""
+        """Records when the circuit would have opened: retries must know about outages."""
         if rating is not CallRating.NEUTRAL:
             self.refused = rating is CallRating.HOPELESS
         if self._counted(rating, is_slow, code):
@@ -277,8 +277,8 @@ class ConcurrencyLimit:
     ) -> None:
         """Counts a call that began at `began`.
 
-        Calls that began before the last decrease met the same load that caused it, so they do not lower the
-        limit again. A Retry-After always counts.
+        Calls that began before the last decrease met the same load, so they do not lower the limit again. A
+        Retry-After always counts.
         """
         if retry_after_s is not None:
             self._pause(now, retry_after_s)

@@ -1,7 +1,6 @@
 """Events of the engine, for metrics, logs, traces and progress bars.
 
-Listeners are called on the loop right after the fact and must be quick. An error of a listener is logged and
-counted; it never affects a submission.
+Listeners are called on the loop and must be quick. Their errors are logged and counted, and affect no submission.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -50,17 +49,16 @@ class Origins(NamedTuple):
 
 
 class BatchBegunEvent(msgspec.Struct, frozen=True):
-    """A batch is about to be claimed. A BatchSubmissionEvent follows, unless nothing could be claimed or the
-    database did not answer."""
+    """A batch is about to be claimed. A BatchSubmissionEvent follows if its outcome is recorded."""
 
     attempt_id: AttemptId
     size: int
     origins: tuple[str, ...]
-    """The traceparents of the requests it was collected from."""
+    """Traceparents of its requests."""
 
 
 class BatchSubmissionEvent(msgspec.Struct, frozen=True):
-    """One attempt was answered or failed, and recorded; times in milliseconds."""
+    """An attempt was answered or failed, and was recorded; times in milliseconds."""
 
     attempt_id: AttemptId
     size: int
@@ -74,24 +72,24 @@ class BatchSubmissionEvent(msgspec.Struct, frozen=True):
     unknown: int
     exhausted: int
     recovered: bool
-    """Whether the batch came from recovery: a retry, or work left behind by another process."""
+    """Whether recovery queued it: a retry, or work left behind by another process."""
     callers: int
-    """How many requests the batch was collected from."""
+    """How many requests it was collected from."""
     queued_ms: float
-    """How long the oldest of them waited for a sender."""
+    """How long the oldest execution was queued."""
     claim_ms: float
     call_ms: float
     record_ms: float
     failures: tuple[ItemOutcome, ...]
     """The outcomes that are not an acceptance."""
     request_ids: tuple[str, ...] = ()
-    """Of the requests it was collected from, the first few; none if recovery sent it."""
+    """The first few; none if recovery queued it."""
     submission_ids: tuple[str, ...] = ()
-    """Of the bulk submissions they belong to, the first few."""
+    """The first few."""
 
 
 class LookUpEvent(msgspec.Struct, frozen=True):
-    """One reconciliation pass over the downstream's listing."""
+    """A reconciliation read the ledger."""
 
     attempts: int
     wanted: int
@@ -104,7 +102,7 @@ class LookUpEvent(msgspec.Struct, frozen=True):
 
 
 class AlarmEvent(msgspec.Struct, frozen=True):
-    """Something that needs a person's attention."""
+    """Something needs a person's attention."""
 
     code: str
     message: str
@@ -119,9 +117,9 @@ class RecoveredEvent(msgspec.Struct, frozen=True):
     """retry or look_up."""
     execution_ids: tuple[int, ...]
     attempts: int
-    """Of the execution that took most."""
+    """Of the execution that took the most."""
     since_first_s: float
-    """The longest time from an execution's first claim to its acceptance."""
+    """The longest time from a first claim to acceptance."""
 
     @classmethod
     def of(
@@ -143,7 +141,7 @@ class RecoveredEvent(msgspec.Struct, frozen=True):
 
 
 class ExhaustedEvent(msgspec.Struct, frozen=True):
-    """Executions ended as exhausted: provably not accepted, with their budget spent."""
+    """Executions ended as exhausted: proven absent, with their budget spent."""
 
     attempt_id: AttemptId
     code: str
@@ -153,25 +151,25 @@ class ExhaustedEvent(msgspec.Struct, frozen=True):
 
 
 class FillsCheckedEvent(msgspec.Struct, frozen=True):
-    """One pass compared the fills in the downstream's ledger with ours."""
+    """A pass compared the fills in the ledger with ours."""
 
     pages: int
     compared: int
     """Executions of the ledger that exist here."""
     execution_ids: tuple[int, ...]
-    """Those whose fill was stored, since its report was lost."""
+    """Those whose lost fill was stored."""
     problem: str
     """Why the pass ended early; empty if it did not."""
 
 
 class CircuitEvent(msgspec.Struct, frozen=True):
-    """The circuit around the Execution Service changed."""
+    """The circuit changed."""
 
     state: CircuitState
     reason: str
     """Why it opened; empty if it closed."""
     until: float | None
-    """When an open circuit allows its first probe, in seconds of the boot clock."""
+    """When an open circuit allows its first probe, in seconds of the monotonic clock."""
     probe_in_ms: int | None
     """The same, counted from the event."""
 
@@ -201,7 +199,7 @@ class EventBus:
         self._listeners.append(listener)
 
     def emit(self, event: SubmissionEvent) -> None:
-        """Calls every listener in turn; an error of one does not affect the others."""
+        """Calls every listener; an error of one does not affect the others."""
         for listener in self._listeners:
             try:
                 listener(event)
@@ -211,7 +209,7 @@ class EventBus:
 
 
 class AlarmsOnce:
-    """Emits each alarm about the same executions once: reconciliation repeats every few seconds."""
+    """Emits each alarm about the same executions once, though reconciliation repeats."""
 
     def __init__(self, events: EventBus) -> None:
         self._events = events

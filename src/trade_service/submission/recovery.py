@@ -30,13 +30,13 @@ from trade_service.submission.waiters import Waiters
 _log = structlog.get_logger(__name__)
 
 POLL_LIMIT = 1000
-"""Executions that callers wait for, whose state is read in one round."""
+"""How many executions with waiters are read in one round."""
 
 OBSERVE_LIMIT = 1000
-"""Calls under way that are observed at once; the others are observed from when they are found lost."""
+"""How many calls under way are observed; others are observed once they are found lost."""
 
 CLOSED_PAUSE_MS = 1000
-"""How long work is left alone while nothing may be claimed."""
+"""Delay of work while nothing may be claimed."""
 
 _RESENDABLE = frozenset({SubmissionState.QUEUED, SubmissionState.RETRY})
 
@@ -92,7 +92,7 @@ class Recovery:
             group.create_task(self.reconciliation.run())
 
     async def step(self) -> int:
-        """One round: takes what is due and advances it; returns how many attempts were taken."""
+        """One round: advances the attempts that are due; returns how many."""
         settings = self._settings
         self._observation.note_under_way(await self._store.under_way(OBSERVE_LIMIT))
         due = await self._store.take_due(
@@ -101,8 +101,8 @@ class Recovery:
             settings.recovery_hold_ms,
             settings.recovery_grace_ms,
         )
-        # Reconciliation first, and no longer than what was taken is held: it needs no room in the queue, so a
-        # full one must not delay it. What finds no room is due again.
+        # Reconciliation first: it needs no room in the queue, so a full one must not delay it. What finds no room
+        # before the reservation ends is due again.
         held_until = asyncio.get_running_loop().time() + settings.recovery_hold_ms / 1000
         for attempt in sorted(due, key=_needs_room):
             with contained(attempt.attempt_id):
@@ -139,7 +139,7 @@ class Recovery:
     async def _resend(
         self, attempt: DueAttempt, items: Sequence[OpenItem], held_until: float, *, is_reconciled: bool
     ) -> None:
-        """Queues executions for the senders, or leaves them where they are until the circuit closes."""
+        """Queues executions for the senders, or postpones them while the circuit is open."""
         wait_ms = (
             self._admission.recovery_waits_ms(len(self._queue)) if self._gate.is_open else CLOSED_PAUSE_MS
         )
@@ -169,7 +169,7 @@ class Recovery:
         await self.reconciliation.record(closing)
 
     async def _poll_unsettled(self) -> None:
-        """Settles callers whose executions another process settled."""
+        """Settles waiters of executions that another process settled."""
         ids = self._waiters.unsettled(POLL_LIMIT)
         if ids:
             rows = await self._store.states(ids)

@@ -54,7 +54,7 @@ RECORD_TRIES = 5
 
 
 ClaimNew = Callable[[NewAttempt], Awaitable[Claim | None]]
-"""Writes executions that the attempt owns from the start; None if it wrote nothing."""
+"""Writes executions that the attempt owns from the start; returns None if it wrote nothing."""
 
 
 class Batch(msgspec.Struct):
@@ -176,7 +176,7 @@ class BulkExecutionSubmissionService:
         return self._publish(batch, closing, recorded)
 
     def _alone(self, work: Work) -> Work:
-        """A probe sends one execution of a batch, since it will probably fail. The others wait."""
+        """A probe will probably fail, so it carries one execution of a batch; the others are queued again."""
         first, *rest = work.execution_ids
         if rest:
             self._queue.accept(msgspec.structs.replace(work, execution_ids=tuple(rest)))
@@ -244,7 +244,7 @@ class BulkExecutionSubmissionService:
         return reply
 
     def _interpret(self, batch: Batch, reply: GatewayReply | None) -> AttemptClosing:
-        """The outcome of every execution of the batch, and what is to be recorded."""
+        """The outcome of every execution of the batch, to be recorded."""
         if reply is None:
             admission = self._admission
             breaker, wait_ms = admission.breaker, admission.deferred_ms()
@@ -295,7 +295,7 @@ class BulkExecutionSubmissionService:
         return event
 
     def _publish_recovered(self, batch: Batch, failed: Set[int]) -> None:
-        """Those of a recovered batch that are accepted now and had been tried before."""
+        """For executions that were tried before and are accepted now."""
         calls = batch.work.retry_count + 1
         again = [
             item
@@ -307,7 +307,7 @@ class BulkExecutionSubmissionService:
             self._events.emit(RecoveredEvent.of(batch.attempt.attempt_id, "retry", again, calls, budget_s))
 
     def _check_ids(self, low_water_id: int, closing: AttemptClosing) -> None:
-        """New ids must be above what was known before the call, or the ledger is another one."""
+        """New ids must be above the known ones, or the ledger is another one."""
         ids = {
             outcome.execution_service_id: outcome.execution_id
             for outcome in closing.outcomes

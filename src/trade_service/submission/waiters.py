@@ -1,4 +1,4 @@
-"""Who in this process waits for which executions, and the results they get."""
+"""Callers of this process that wait for executions, and the results that they get."""
 
 import asyncio
 from collections import deque
@@ -24,9 +24,9 @@ _DEFERRED = frozenset({OutcomeCode.CIRCUIT_OPEN, OutcomeCode.LEDGER_CLOSED})
 
 
 class Waiter:
-    """One caller that waits for some executions; results arrive in any order.
+    """A caller that waits for some executions; results arrive in any order.
 
-    One that waits through an open circuit gets final results only; others also get those of deferred executions.
+    With `wait_through_open_circuit` it gets final results only, otherwise also those of deferred executions.
     """
 
     def __init__(self, *, wait_through_open_circuit: bool = False) -> None:
@@ -34,7 +34,7 @@ class Waiter:
         self.open: set[int] = set()
         self.results: dict[int, ExecutionSubmitResult] = {}
         self.changed = asyncio.Event()
-        """Set when there is at least one result since the last `take`."""
+        """Set when a result arrives."""
 
     def take(self) -> dict[int, ExecutionSubmitResult]:
         """The results since the last call."""
@@ -50,7 +50,7 @@ class Waiter:
 
 
 class Waiters:
-    """All waiters of this process, by execution. An execution that nobody waited for before is to be queued."""
+    """All waiters of this process, by execution."""
 
     def __init__(self) -> None:
         self._by_execution: dict[int, list[Waiter]] = {}
@@ -60,7 +60,7 @@ class Waiters:
         return len(self._by_execution)
 
     def join(self, waiter: Waiter, execution_ids: Iterable[int]) -> list[int]:
-        """Makes `waiter` wait for executions; returns those that nobody waited for until now, in order."""
+        """Makes `waiter` wait for executions; returns those that had no waiter before, in order: queue them."""
         fresh = []
         for execution_id in execution_ids:
             if execution_id in waiter.open:
@@ -75,7 +75,7 @@ class Waiters:
         return fresh
 
     def leave(self, waiter: Waiter, execution_ids: Sequence[int] | None = None) -> None:
-        """Ends the waiting for these executions, by default for all."""
+        """Stops waiting for these executions, by default for all."""
         for execution_id in tuple(waiter.open) if execution_ids is None else execution_ids:
             waiter.open.discard(execution_id)
             waiters = self._by_execution.get(execution_id)
@@ -89,11 +89,10 @@ class Waiters:
                 self._unsettled.pop(execution_id, None)
 
     def settle(self, results: Iterable[ExecutionSubmitResult], *, deferred: bool = False) -> None:
-        """Gives results to those who wait for them.
+        """Passes results to their waiters.
 
-        A pending result ends no waiting, unless the execution is deferred (all of them if `deferred`) and the
-        waiter does not wait through an open circuit. Executions that are still waited for may be settled by
-        another process: `unsettled` lists them.
+        A pending result reaches a waiter only if the execution is deferred (all are if `deferred`) and the waiter
+        does not wait through an open circuit. Otherwise another process may settle it: `unsettled` lists these.
         """
         for result in results:
             execution_id = result.execution_id
@@ -116,14 +115,14 @@ class Waiters:
                 waiter.changed.set()
 
     def unsettled(self, limit: int) -> list[int]:
-        """Up to `limit` executions whose state should be read, since another process may settle them."""
+        """Up to `limit` executions that another process may settle, so that their state must be read."""
         return [execution_id for execution_id, _ in zip(self._unsettled, range(limit), strict=False)]
 
 
 class PendingResults:
-    """The executions of one stream that were submitted and whose results were not returned yet.
+    """The executions of one stream whose results were not returned yet.
 
-    An id that is given again while it is pending is sent once and answered once for each place.
+    An id that is repeated while it is pending is sent once and answered once for each place.
     """
 
     def __init__(self, waiter: Waiter, clock: Clock, wait_s: float) -> None:
@@ -138,7 +137,7 @@ class PendingResults:
         return len(self._places)
 
     def add(self, batch: Sequence[int]) -> tuple[int, ...]:
-        """Adds a batch, with its own deadline; returns the ids that were not pending."""
+        """Adds a batch with its own deadline; returns the ids that were not pending."""
         fresh = []
         for place, execution_id in enumerate(batch, self._count):
             places = self._places.get(execution_id)
@@ -152,7 +151,7 @@ class PendingResults:
         return tuple(fresh)
 
     async def wait(self) -> list[int]:
-        """Returns when there are results, or with the executions whose deadline has passed."""
+        """Returns once there are results; at a deadline it returns the overdue executions."""
         while self._deadlines and not any(i in self.waiter.open for i in self._deadlines[0][1]):
             self._deadlines.popleft()
         if self.waiter.results or not self._deadlines:
@@ -179,7 +178,7 @@ class PendingResults:
 def publish_outcomes(
     waiters: Waiters, events: EventBus, closing: AttemptClosing, recorded: Sequence[Recorded]
 ) -> None:
-    """Settles the waiters of recorded executions, and emits what people must know about."""
+    """Passes recorded outcomes to their waiters, and emits events about those that people must know."""
     outcomes = {outcome.execution_id: outcome for outcome in closing.outcomes}
     results = [
         ExecutionSubmitResult.of(outcomes[row.execution_id], row)
