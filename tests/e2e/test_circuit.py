@@ -75,7 +75,7 @@ def circuit_events(heart: Heart) -> list[CircuitState]:
     return [event.state for event in heart.events if isinstance(event, CircuitEvent)]
 
 
-def put_off(heart: Heart) -> list[BatchSubmissionEvent]:
+def deferred(heart: Heart) -> list[BatchSubmissionEvent]:
     """Batches recorded as waiting and not sent."""
     return [batch for batch in heart.batches if batch.code == OutcomeCode.CIRCUIT_OPEN]
 
@@ -187,7 +187,7 @@ async def test_a_stream_can_wait_through_an_open_circuit(database: Database) -> 
         results = [one async for one in heart.intake.stream(ids, wait_through_open_circuit=True)]
         assert {one.status for one in results} == {SubmitStatus.SUCCESS}
 
-        assert len(put_off(heart)) > 0
+        assert len(deferred(heart)) > 0
 
 
 async def test_waiters_for_a_retry_get_an_answer_when_it_is_due_and_the_circuit_is_open(

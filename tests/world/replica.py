@@ -78,7 +78,7 @@ class Replica:
         self.service = BulkExecutionSubmissionService(
             store, gateway, clock, processor, *parts, intake, recovery_due, name, settings
         )
-        self._coalescer = Senders(
+        self._senders = Senders(
             queue, self.service.process_batch, admission, gate.wait_open, batch_size, 2, 0.0, clock.sleep
         )
         self._recovery = Recovery(
@@ -86,7 +86,7 @@ class Replica:
         )
         self.operators = OperatorService(operator_store, gateway, events, LOOK_UP_MAX_PAGES, recovery_due)
         cache = ReferenceCache(store, 30.0, clock)
-        sending = DirectSubmission(self.service, self._coalescer, waiters, admission, gate)
+        sending = DirectSubmission(self.service, self._senders, waiters, admission, gate)
         self.orders = TradeOrderService(store, cache, intake, clock, sending if direct else None)
         self.executions = ExecutionService(store, cache, self.service, intake, events, clock)
         self._fill_check = FillCheck(fill_store, gateway, cache, events, clock.sleep, FILL_CHECK)
@@ -121,12 +121,12 @@ class Replica:
         self._started = True
         async with asyncio.TaskGroup() as group:
             group.create_task(self.gate.run())
-            group.create_task(self._coalescer.run())
+            group.create_task(self._senders.run())
             group.create_task(self._recovery.run())
             group.create_task(self._fill_check.run())
 
     async def _stop(self) -> None:
-        await self._coalescer.drain(GRACE_S)
+        await self._senders.drain(GRACE_S)
         self._loop.kill(self.process)
 
 

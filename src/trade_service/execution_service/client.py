@@ -114,7 +114,7 @@ class ExecutionServiceClient:
     async def submit_batch(
         self, request: BatchExecutionRequest, attempt_id: AttemptId, write_before: float
     ) -> GatewayReply:
-        """Sends one batch, unless the boot clock reaches `write_before` before its first byte leaves.
+        """Sends one batch, unless the monotonic clock reaches `write_before` before its first byte leaves.
 
         A request with too many executions is not sent and returns REFUSED_WHOLE.
         """
@@ -284,7 +284,7 @@ class NothingLeft(Exception):
 
 
 class GuardedBody(aiohttp.BytesPayload):
-    """A request body that is not sent after `write_before` (seconds of the boot clock).
+    """A request body that is not sent after `write_before` (seconds of the monotonic clock).
 
     aiohttp buffers the request's head until the body's first write, so the check happens right before any byte
     leaves: a process that was frozen past its lease sends nothing.

@@ -43,7 +43,7 @@ _RESOLVE_LOCK = 0x7265_736F
 
 
 class _First(msgspec.Struct, frozen=True):
-    """Of an execution's attempts: the first one's floor, and when everything sent had to have arrived."""
+    """Of an execution's attempts: the first one's low-water id, and when everything sent had to have arrived."""
 
     floor_id: int = 0
     epoch: int | None = None
@@ -138,7 +138,7 @@ class PostgresOperatorStore:
     def _entries(
         self, ids: Iterable[int], firsts: Mapping[int, _First]
     ) -> list[tuple[int, AttemptId, _First]]:
-        """Each execution with its entry of the journal; the executions of an entry share one floor."""
+        """Each execution with its entry of the journal; the executions of an entry share one low-water id."""
 
         def first(execution_id: int) -> _First:
             return firsts.get(execution_id, _First())

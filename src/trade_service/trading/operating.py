@@ -156,7 +156,7 @@ class OperatorStore(Protocol):
         """Ids of matching executions that ended without acceptance, ascending."""
 
     async def requeue(self, execution_ids: Sequence[int], requeue: Requeue) -> list[Requeued]:
-        """Requeues executions in one transaction: each is reconciled from its first attempt's floor, then sent.
+        """Requeues executions in one transaction: each is reconciled from its first low-water id, then sent.
 
         Locks executions and orders, decides by `plan_requeue`, takes the quantities again and makes the executions
         `unknown` under new journal entries with fresh budgets. A dry run writes nothing. Returns one result for
@@ -247,7 +247,7 @@ class OperatorService:
         return found[:MAX_REQUEUE], len(found) > MAX_REQUEUE
 
     async def requeue(self, execution_ids: Sequence[int], requeue: Requeue) -> list[Requeued]:
-        """Submits executions again: each is reconciled from the floor of its first attempt, then sent.
+        """Submits executions again: each is reconciled from the low-water id of its first attempt, then sent.
 
         Each has its own result: one that did not end without acceptance, or whose order has no room, is reported
         and left unchanged. Raises InvalidInput and TooMany for the request as a whole.

@@ -42,7 +42,7 @@ class RestoreStore(Protocol):
     async def recover(
         self, beyond: int, settle_ms: int, actor: str, reason: str, *, same_ledger: bool
     ) -> int:
-        """Makes every open execution `unknown` with floor 0, in one transaction; returns how many changed.
+        """Makes every open execution `unknown` with low-water id 0, in one transaction; returns how many changed.
 
         Executions sent in an earlier epoch are left alone unless `same_ledger`. New ids start after `beyond`,
         claims are allowed again, and actor and reason are stored as evidence. Absence is conclusive once

@@ -275,7 +275,7 @@ SET budget_ms = {budget_left_ms}, give_up_at = NULL
 WHERE e.id = ANY(ARRAY(SELECT id FROM waiting));
 
 -- name: adopt
--- Legacy rows, sent at an unknown time: accepted if proven, else unknown with floor 0, epoch 1.
+-- Legacy rows, sent at an unknown time: accepted if proven, else unknown with low-water id 0, epoch 1.
 WITH legacy AS MATERIALIZED (
     SELECT e.id,
            e.execution_service_id IS NOT NULL OR e.quantity_placed > 0 OR e.execution_status_id <> :status_new
