@@ -9,8 +9,8 @@ from trade_service.submission.failure_handler import (
     Circumstances,
     ExecutionFailureHandler,
     absent_outcome,
+    exhausted_outcome,
     next_batch_size,
-    overdue_outcomes,
 )
 from trade_service.submission.model import MAX_RETRY_COUNT, DueAttempt
 
@@ -63,7 +63,7 @@ def test_one_whose_time_is_up_says_so() -> None:
         "Exhausted; the quantity goes back to the order"
     )
     assert absent_outcome(HANDLER, due(retry_count=2), late, Circumstances()).message == message
-    (outcome,) = overdue_outcomes(due(retry_count=2), [late])
+    outcome = exhausted_outcome(due(retry_count=2), late)
     assert (outcome.state, outcome.code, outcome.message) == ("exhausted", "BUDGET_SPENT", message)
 
 

@@ -169,7 +169,10 @@ class ExecutionFailureHandler:
         else:
             outcomes = [self._reply_outcome(reply, item, len(sent), attempt_id) for item in sent]
         outcomes.extend(unsendable)
-        is_open = any(outcome.state is _UNKNOWN or outcome.state is _RETRY for outcome in outcomes)
+        next_ms = next_size = None
+        if any(outcome.state is _UNKNOWN or outcome.state is _RETRY for outcome in outcomes):
+            next_ms = self._next_action_ms(reply, outcomes, sent, attempt.retry_count, random)
+            next_size = self._next_batch_size(reply, outcomes, len(sent))
         ids = [o.execution_service_id for o in outcomes if o.execution_service_id is not None]
         return AttemptClosing(
             attempt_id=attempt_id,
@@ -180,10 +183,8 @@ class ExecutionFailureHandler:
             message=reply.message,
             http_status=reply.http_status,
             duration_ms=reply.duration_ms,
-            next_action_in_ms=self._next_action_ms(reply, outcomes, sent, attempt.retry_count, random)
-            if is_open
-            else None,
-            next_batch_size=self._next_batch_size(reply, outcomes, len(sent)) if is_open else None,
+            next_action_in_ms=next_ms,
+            next_batch_size=next_size,
             spent=SPENDS_BUDGET[reply.kind] or not attempt.counted,
             pauses_budget=reply.kind is ReplyKind.CONFIGURATION,
             settle_ms=self._settings.execution_service.answered_settle_ms if reply.handler_failed else None,
@@ -297,22 +298,23 @@ def absent_outcome(
     paused = now.deferred_message is not None
     state = handler.decide_absent(item, adopted=attempt.adopted, paused=paused)
     if state is SubmissionState.EXHAUSTED:
-        why = _time_is_up(attempt) if item.budget_left_s <= 0 else _budget_is_spent(attempt, item)
-        return ItemOutcome(item.execution_id, state, OutcomeCode.BUDGET_SPENT, why)
-    next_step = "it is sent again" if state is SubmissionState.RETRY else "it can be submitted"
-    if paused and state is SubmissionState.RETRY:
+        return exhausted_outcome(attempt, item)
+    next_step = "it is sent again" if state is _RETRY else "it can be submitted"
+    if paused and state is _RETRY:
         next_step = f"{now.deferred_message}"
     message = f"proven absent downstream by a look-up: {next_step}"
     return ItemOutcome(item.execution_id, state, OutcomeCode.PROVEN_ABSENT, message)
 
 
-def overdue_outcomes(attempt: DueAttempt, overdue: Iterable[OpenItem]) -> tuple[ItemOutcome, ...]:
-    """The outcomes of executions that wait for a retry when their time is up."""
-    message = _time_is_up(attempt)
-    return tuple(
-        ItemOutcome(item.execution_id, SubmissionState.EXHAUSTED, OutcomeCode.BUDGET_SPENT, message)
-        for item in overdue
-    )
+def exhausted_outcome(attempt: DueAttempt, item: OpenItem) -> ItemOutcome:
+    """The outcome of an absent execution whose time is up, or whose attempts are spent."""
+    if item.budget_left_s <= 0:
+        why = f"{attempt.calls} call{'' if attempt.calls == 1 else 's'}, and its time is up"
+    else:
+        why = f"{item.attempts_spent} attempt{'' if item.attempts_spent == 1 else 's'} of its own"
+    last = f"; last: {attempt.message}" if attempt.message else ""
+    message = f"never accepted in {why}{last}. Exhausted; the quantity goes back to the order"
+    return ItemOutcome(item.execution_id, SubmissionState.EXHAUSTED, OutcomeCode.BUDGET_SPENT, message)
 
 
 def next_batch_size(attempt: DueAttempt, now: Circumstances) -> int | None:
@@ -320,20 +322,3 @@ def next_batch_size(attempt: DueAttempt, now: Circumstances) -> int | None:
     if attempt.kind == ReplyKind.ANSWERED:
         return attempt.next_batch_size
     return retry_size(attempt.kind, attempt.http_status, attempt.size, attempt.retry_count, outage=now.outage)
-
-
-def _budget_is_spent(attempt: DueAttempt, item: OpenItem) -> str:
-    attempts = f"{item.attempts_spent} attempt{'' if item.attempts_spent == 1 else 's'} of its own"
-    return f"never accepted in {attempts}{_last(attempt)}{_EXHAUSTED}"
-
-
-def _time_is_up(attempt: DueAttempt) -> str:
-    calls = f"{attempt.calls} call{'' if attempt.calls == 1 else 's'}"
-    return f"never accepted in {calls}, and its time is up{_last(attempt)}{_EXHAUSTED}"
-
-
-def _last(attempt: DueAttempt) -> str:
-    return f"; last: {attempt.message}" if attempt.message else ""
-
-
-_EXHAUSTED = ". Exhausted; the quantity goes back to the order"

@@ -252,13 +252,12 @@ class Intake:
             rows = {row.execution_id: row for row in await self._store.states(execution_ids)}
         except StoreUnavailable:
             return [self._pending(i, SubmissionState.QUEUED) for i in execution_ids]
-        return [self._result_now(rows.get(i, NotClaimed(i, None))) for i in execution_ids]
-
-    def _result_now(self, row: NotClaimed) -> ExecutionSubmitResult:
-        final = ExecutionSubmitResult.not_claimed(row)
-        if final is not None:
-            return final
-        return self._pending(row.execution_id, row.state if row.state in OPEN else SubmissionState.QUEUED)
+        present = [rows.get(i, NotClaimed(i, None)) for i in execution_ids]
+        return [
+            ExecutionSubmitResult.not_claimed(row)
+            or self._pending(row.execution_id, row.state if row.state in OPEN else SubmissionState.QUEUED)
+            for row in present
+        ]
 
     def _pending(self, execution_id: int, state: SubmissionState) -> ExecutionSubmitResult:
         if self._gate.is_open or state is not SubmissionState.QUEUED:

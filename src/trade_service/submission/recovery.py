@@ -16,7 +16,7 @@ from trade_service.submission.clock import AlarmClock, ObservationClock
 from trade_service.submission.downstream_gate import DownstreamGate
 from trade_service.submission.engine_settings import EngineSettings
 from trade_service.submission.events import EventBus
-from trade_service.submission.failure_handler import ExecutionFailureHandler, overdue_outcomes
+from trade_service.submission.failure_handler import ExecutionFailureHandler, exhausted_outcome
 from trade_service.submission.intake import Work, WorkQueue
 from trade_service.submission.model import DueAttempt, ExecutionSubmitResult, OpenItem
 from trade_service.submission.ports import Clock, DownstreamStore, Listings, StoreUnavailable, SubmissionStore
@@ -164,7 +164,8 @@ class Recovery:
         return ExecutionSubmitResult.held(item.execution_id, item.state, self._gate.reason)
 
     async def _exhaust(self, attempt: DueAttempt, overdue: Sequence[OpenItem]) -> None:
-        outcomes, again_ms = overdue_outcomes(attempt, overdue), self._settings.recovery_hold_ms
+        outcomes = tuple(exhausted_outcome(attempt, item) for item in overdue)
+        again_ms = self._settings.recovery_hold_ms
         closing = reconciled_closing(attempt, SubmissionState.RETRY, outcomes, again_ms)
         await self.reconciliation.record(closing)
 
