@@ -48,12 +48,19 @@ class _Securities(msgspec.Struct, frozen=True, rename={"found": "securities"}):
 class _Service(msgspec.Struct):
     """One of the two services: its addresses, messages and circuit."""
 
-    one: URL
-    many: URL
+    url: URL
+    one: str
+    """Path of one by id."""
+    many: str
+    """Path of those with a name, which is given as `parameter`."""
     parameter: str
     shape_of_one: type[_Portfolio | _Security]
     shape_of_many: type[_Portfolios | _Securities]
     circuit: CircuitBreaker
+
+
+_PORTFOLIOS = ("api/v1/portfolio", "api/v2/portfolios", "name", _Portfolio, _Portfolios)
+_SECURITIES = ("api/v1/security", "api/v2/securities", "ticker", _Security, _Securities)
 
 
 class ReferenceServicesClient:
@@ -77,24 +84,9 @@ class ReferenceServicesClient:
         self._clock = clock
         self._slow_call_ms = circuit.slow_from_ms
         self._max_response_bytes = max_response_bytes
-        portfolios, securities = URL(portfolio_url), URL(security_url)
         self._services = {
-            NameKind.PORTFOLIO: _Service(
-                portfolios / "api/v1/portfolio",
-                portfolios / "api/v2/portfolios",
-                "name",
-                _Portfolio,
-                _Portfolios,
-                CircuitBreaker(circuit),
-            ),
-            NameKind.SECURITY: _Service(
-                securities / "api/v1/security",
-                securities / "api/v2/securities",
-                "ticker",
-                _Security,
-                _Securities,
-                CircuitBreaker(circuit),
-            ),
+            NameKind.PORTFOLIO: _Service(URL(portfolio_url), *_PORTFOLIOS, CircuitBreaker(circuit)),
+            NameKind.SECURITY: _Service(URL(security_url), *_SECURITIES, CircuitBreaker(circuit)),
         }
         self._session: aiohttp.ClientSession | None = None
 
@@ -118,13 +110,15 @@ class ReferenceServicesClient:
         if identity in (".", ".."):  # A URL would resolve these as path segments.
             return None
         service = self._services[kind]
-        body = await self._get(kind, URL(f"{service.one}/{quote(identity, safe='')}", encoded=True))
+        body = await self._get(
+            kind, URL(f"{service.url / service.one}/{quote(identity, safe='')}", encoded=True)
+        )
         return None if body is None else _decoded(body, service.shape_of_one).name.strip() or None
 
     async def search(self, kind: NameKind, name: str) -> Mapping[str, str]:
         """Ids and names with exactly this name in any case: the services also return similar ones."""
         service = self._services[kind]
-        body = await self._get(kind, service.many.with_query({service.parameter: name}))
+        body = await self._get(kind, (service.url / service.many).with_query({service.parameter: name}))
         if body is None:
             return {}
         found = {one.id: one.name.strip() for one in _decoded(body, service.shape_of_many).found}

@@ -126,7 +126,7 @@ class WrongOrder(msgspec.Struct, frozen=True):
 
 
 class Listed(msgspec.Struct, frozen=True):
-    """The first of the executions that have something in common, with their state, and how many there are."""
+    """The first executions with the same problem, each with its state, and the number of all."""
 
     executions: tuple[tuple[int, str], ...]
     total: int

@@ -105,10 +105,10 @@ class TradeOrderService:
     async def get_orders(self, trade_order_ids: Sequence[int]) -> list[TradeOrder]:
         """The orders in the order of their ids as given; raises NotFound for the first that is gone."""
         found = await self._store.orders(trade_order_ids)
-        for trade_order_id in trade_order_ids:
-            if trade_order_id not in found:
-                raise NotFound.of("trade order", trade_order_id)
-        return [found[trade_order_id] for trade_order_id in trade_order_ids]
+        try:
+            return [found[trade_order_id] for trade_order_id in trade_order_ids]
+        except KeyError as missing:
+            raise NotFound.of("trade order", missing.args[0]) from None
 
     async def submit_order(
         self, submission: Submission, send: bool = True, wait_s: float | None = None
