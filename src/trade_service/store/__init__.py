@@ -1,1 +1,1 @@
-"""PostgreSQL: the tables, one module a family of statements, migrations, the embedded server."""
+"""PostgreSQL: one module for each family of statements, migrations, the embedded server."""

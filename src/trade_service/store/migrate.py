@@ -18,8 +18,8 @@ MIGRATIONS = Path(__file__).parent / "migrations"
 LOCK_TIMEOUT_S = 15
 """How long a migration waits for tables that another session has locked."""
 MIGRATION_LOCK = 0x7472_6164_655F_7376
-"""Key of the lock that lets one process migrate at a time. It ends with the transaction, so it holds behind a
-PgBouncer too."""
+"""Key of the lock by which one process migrates at a time. It ends with the transaction, so it also works behind
+PgBouncer."""
 ENCODING = "UTF8"
 
 _SQL = load("migrate")

@@ -88,7 +88,7 @@ def _table(kind: ReferenceKind) -> str:
 
 
 async def _rows_in_turn(session: Session, kind: ReferenceKind) -> list[Reference]:
-    """All rows of the kind, by id, once no other change of them is running."""
+    """All rows of the kind, by id, locked against other changes until the transaction ends."""
     await session.fetch(SQL[f"take_turn_{_table(kind)}"])
     return [kind.shape(*row) for row in await session.fetch(SQL[f"rows_{_table(kind)}"])]
 

@@ -1,4 +1,4 @@
-"""Bulk submissions: which executions were asked for together, and in which order they settled."""
+"""Bulk submissions: the executions of each, and the order in which they settled."""
 
 from alembic import op
 

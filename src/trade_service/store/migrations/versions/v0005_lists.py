@@ -1,4 +1,4 @@
-"""What lists need: names that other services own, and the indexes that find and sort by what never changes.
+"""For lists: names that other services own, and indexes on columns that never change.
 
 Only additions: the legacy service can still read and write everything.
 """

@@ -1,4 +1,4 @@
-"""Keys that clients give to their requests, with what was created and answered under them. Only additions."""
+"""Idempotency keys of requests, with the rows created and the answer given. Only additions."""
 
 from alembic import op
 

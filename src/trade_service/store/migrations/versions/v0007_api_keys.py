@@ -1,4 +1,4 @@
-"""API keys: who may ask, and the digest that shows that it is they."""
+"""API keys: their names, roles and digests."""
 
 from alembic import op
 

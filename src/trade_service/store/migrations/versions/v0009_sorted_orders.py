@@ -1,7 +1,7 @@
 """Indexes of trade orders for lists sorted by quantity, blotter or order type, none of which submission changes.
 
-Only additions: the legacy service can still read and write everything. Whoever writes orders waits while they are
-made, in the migration's one transaction: 0.6 s for 200,000 orders.
+Only additions: the legacy service can still read and write everything. Writers of orders wait while the
+indexes are made, in the one transaction of the migration: 0.6 s for 200,000 orders.
 """
 
 from alembic import op

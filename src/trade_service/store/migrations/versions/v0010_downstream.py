@@ -1,4 +1,4 @@
-"""What is known of the Execution Service's ledger, in one row that every replica reads when it claims.
+"""The state of the Execution Service's ledger, in one row that every replica reads when it claims.
 
 Only additions: the legacy service and the previous release can still read and write everything. What the previous
 release writes belongs to the first epoch; an attempt whose floor it declared void belongs to none.
