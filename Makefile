@@ -50,7 +50,7 @@ checks-short: ## the short form of every longer check, one after the other: abou
 world: $(STAMP) ## simulate the engine in seeded worlds on virtual time (SEEDS=10000 FIRST=0)
 	@$(BIN)/python -m tests.world --seeds $(SEEDS) $(if $(FIRST),--first $(FIRST))
 
-chaos: $(STAMP) ## kill, pause, restart and cut off real processes, then audit (ROUNDS=50 SEED=...)
+chaos: $(STAMP) ## kill, pause, restart and disconnect real processes, then audit (ROUNDS=50 SEED=...)
 	@$(BIN)/python -m tests.chaos --rounds $(ROUNDS) $(if $(SEED),--seed $(SEED))
 
 failover: $(STAMP) ## promote a synchronous standby under load, then audit (ROUNDS_FAILOVER=20)
@@ -77,7 +77,7 @@ format: $(STAMP) ## format the code
 bench: $(STAMP) ## measure the figures of the README
 	@$(BIN)/python -m benchmarks --full --only engine --only memory
 
-bench-more: $(STAMP) ## other questions: callers, replicas, table (ONLY="callers table" PRESET=--full)
+bench-more: $(STAMP) ## further questions: callers, replicas, table (ONLY="callers table" PRESET=--full)
 	@$(BIN)/python -m benchmarks $(PRESET) $(addprefix --only ,$(or $(ONLY),callers replicas table))
 
 bench-lists: $(STAMP) ## measure lists of 10 thousand and 10 million rows (LARGE=...)
@@ -95,7 +95,7 @@ bench-batch: $(STAMP) ## measure where the time of a batch goes, by process and 
 bench-telemetry: $(STAMP) ## measure the cost of metrics and traces (ROUNDS_TELEMETRY=200)
 	@ROUNDS=$(ROUNDS_TELEMETRY) $(BIN)/python -m benchmarks --full --only telemetry
 
-bench-short: $(STAMP) ## every benchmark for an instant, to see that it works
+bench-short: $(STAMP) ## every benchmark for a moment, as a smoke test
 	@folder=$$(mktemp -d) && $(BIN)/python -m benchmarks --quick --output $$folder/short; \
 		status=$$?; rm -rf $$folder; exit $$status
 
