@@ -104,22 +104,23 @@ class KeyTaken(Exception):
     """Another request wrote the key first. Nothing was written."""
 
 
-_CLAIM: ContextVar[KeyClaim | None] = ContextVar("key_claim", default=None)
+KEY_CLAIM: ContextVar[KeyClaim | None] = ContextVar("key_claim", default=None)
+"""The claim of the request being served; None when it has no key."""
 
 
 @contextmanager
 def claiming(claim: KeyClaim) -> Iterator[None]:
     """Everything created in this context is recorded under the key of `claim`."""
-    token = _CLAIM.set(claim)
+    token = KEY_CLAIM.set(claim)
     try:
         yield
     finally:
-        _CLAIM.reset(token)
+        KEY_CLAIM.reset(token)
 
 
 def current_key() -> KeyClaim | None:
     """The current request's claim, unless it has no key or the key is already on record."""
-    claim = _CLAIM.get()
+    claim = KEY_CLAIM.get()
     return None if claim is None or claim.created is not None else claim
 
 

@@ -26,7 +26,7 @@ from trade_service.trading.model import (
 )
 from trade_service.trading.ports import OrderStore, StaleReference
 from trade_service.trading.reference import ReferenceCache, views_of, written_by
-from trade_service.trading.request_keys import Created, current_key
+from trade_service.trading.request_keys import KEY_CLAIM, Created
 from trade_service.trading.slicing import check_submissions, line_errors
 
 MAX_ORDERS = 1000
@@ -197,7 +197,7 @@ class TradeOrderService:
 
         A request with an idempotency key is queued: its transaction wins the key before it reads anything.
         """
-        if self._direct is None or current_key() is not None:
+        if self._direct is None or KEY_CLAIM.get() is not None:
             return None
         destinations = {submission.destination_id for submission in submissions}
         reference = await self._references.current(lambda data: destinations <= data.destinations.keys())
