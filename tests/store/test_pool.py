@@ -344,3 +344,28 @@ async def test_no_connection_gets_lost_however_many_go_away(empty_database_url: 
         await asyncio.gather(*(_pid(database) for _ in range(3)))
     assert database.pool_state == (0, 3, 0)
     await database.close()
+
+
+async def test_closing_ends_a_connection_that_is_still_in_use(
+    narrow: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("trade_service.store.database._GOODBYE_S", 0.05)
+
+    async def use_while_closing() -> None:
+        async with narrow.session() as session:
+            await narrow.close()
+            await session.fetch(PID)
+
+    with pytest.raises(StoreUnavailable, match="closed"):
+        await use_while_closing()
+    assert narrow.pool_state == (0, 0, 0)
+    assert await _pid(narrow), "a later use opens a new one"
+    assert narrow.pool_state == (0, 1, 0)
+
+
+async def test_a_connection_that_is_left_in_a_transaction_is_not_lent_again(narrow: Database) -> None:
+    before = await _pid(narrow)
+    async with narrow.session() as session:
+        await session.connection.execute("BEGIN")
+    assert await _pid(narrow) != before
+    assert narrow.pool_state == (0, 1, 0)
