@@ -12,7 +12,7 @@ import pytest
 from tests.web.support import Client, FakeUseCases, served
 from trade_service.domain.access import Principal, Role
 from trade_service.web.dependencies import WebSettings
-from trade_service.web.errors import STATUS_OF, STATUS_OF_REASON
+from trade_service.web.errors import STATUS_OF, STATUS_OF_REASON, HttpCode
 from trade_service.web.openapi.document import description
 
 
@@ -143,6 +143,15 @@ async def test_every_example_is_what_its_schema_says(api: Any) -> None:
 def test_every_status_of_an_error_is_explained() -> None:
     statuses = {*STATUS_OF.values(), *STATUS_OF_REASON.values()}
     assert {str(status) for status in statuses} <= description()["meanings"].keys()
+
+
+def test_every_example_of_an_error_has_the_code_and_the_status_that_the_service_answers() -> None:
+    status_of = {error.code: status for error, status in STATUS_OF.items()}
+    for status, error in description()["errors"].items():
+        code, details = error["code"], error.get("details", {})
+        assert code in {*HttpCode, *status_of}, code
+        answered = STATUS_OF_REASON.get(details.get("reason"), status_of.get(code, int(status)))
+        assert answered == int(status), code
 
 
 async def test_operations_that_need_credentials_say_so(api: Any) -> None:
