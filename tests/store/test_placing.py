@@ -57,6 +57,21 @@ async def test_placing_slices_what_is_left_and_skips_what_was_refused(
     ) == [Decimal(60), Decimal(50)]
 
 
+async def test_an_order_that_was_sent_to_another_destination_is_an_error_of_its_line(
+    store: PostgresOrderStore, reference: ReferenceData
+) -> None:
+    (first,) = await store.place([BlotterLine(1, new_order(1), 1)], ticket(), reference)
+    elsewhere, same = await store.place(
+        [BlotterLine(1, new_order(1), 2), BlotterLine(2, new_order(2), 2)], ticket(), reference
+    )
+    assert isinstance(elsewhere.error, AlreadyExists)
+    assert elsewhere.error.details["difference"] == "destination"
+    assert elsewhere.execution_ids == ()
+    assert same.error is None
+    (again,) = await store.place([BlotterLine(1, new_order(1), 1)], ticket(), reference)
+    assert again.execution_ids == first.execution_ids
+
+
 @pytest.mark.parametrize(
     ("field", "value", "name"),
     [

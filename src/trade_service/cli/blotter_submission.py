@@ -21,7 +21,7 @@ from trade_service.blotter.records import CellError, FileRefused, Layout
 from trade_service.bootstrap.container import Services
 from trade_service.cli.running import say
 from trade_service.cli.tally import Tally, line_error
-from trade_service.store.order_store import BlotterPreview
+from trade_service.store.known_orders import BlotterPreview
 from trade_service.submission.ports import StoreUnavailable
 from trade_service.trading.model import BlotterLine, PlacedLine
 from trade_service.trading.trade_orders import LINES_IN_A_TRANSACTION

@@ -45,7 +45,7 @@ from trade_service.cli.submit_view import (
 from trade_service.cli.tally import Incidents, Tally, error_writer
 from trade_service.domain.reference import ReferenceData
 from trade_service.settings.tree import Settings
-from trade_service.store.order_store import BlotterPreview, never_submitted
+from trade_service.store.known_orders import BlotterPreview, never_submitted
 from trade_service.store.reference_store import PostgresReferenceReads
 
 WAIT_S = 600.0

@@ -1,6 +1,6 @@
 """PostgreSQL as the store of trade orders and of the executions sliced from them."""
 
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -17,12 +17,17 @@ from trade_service.domain.orders import (
     NewTradeOrder,
     Submission,
     TradeOrder,
-    is_submitted,
-    spelled_type,
 )
 from trade_service.domain.reference import STATUS_NEW, ReferenceData
 from trade_service.store.database import Database, Session, spelled_array
 from trade_service.store.execution_reads import QUEUED_GRACE_MS, read_executions, to_order
+from trade_service.store.known_orders import (
+    NONE_HELD,
+    HeldExecutions,
+    executions_of,
+    is_sent,
+    taken_by_another,
+)
 from trade_service.store.request_key_store import keyed_transaction
 from trade_service.store.statements import load
 from trade_service.submission.model import AttemptId, Claim, ClaimedExecution, NewAttempt
@@ -35,8 +40,6 @@ _SQL = load("orders")
 
 _ORDER_FROM = 8
 """The first column of the order, as it was before, in a row of `slice_and_claim`."""
-_SCANNED = 10_000
-"""Rows that one statement reads to find executions that were never submitted."""
 
 
 @contextmanager
@@ -125,8 +128,8 @@ class PostgresOrderStore:
                 new = frozenset(orders)
                 known = await _lock_known(session, [x.order for x in lines if x.order.order_id not in new])
                 orders |= {order.order_id: order for order in known}
-                held = await _executions_of(session, known)
-                pieces = [_rest(orders[x.order.order_id], x, slice_order) for x in lines]
+                held = await executions_of(session, known)
+                pieces = [_rest(orders[x.order.order_id], x, held, slice_order) for x in lines]
                 to_write = [piece for piece in pieces if isinstance(piece, Slice)]
                 written = await self._write(session, to_write, queued_attempt_id)
         return [
@@ -203,13 +206,6 @@ async def _lock_known(session: Session, orders: Sequence[NewTradeOrder]) -> list
     return [to_order(row) for row in rows]
 
 
-async def _executions_of(session: Session, orders: Sequence[TradeOrder]) -> dict[int, tuple[int, ...]]:
-    if not orders:
-        return {}
-    rows = await session.fetch(_SQL["executions_of"], ids=[order.id for order in orders])
-    return {trade_order_id: tuple(ids) for trade_order_id, ids in rows}
-
-
 def _piece(order: TradeOrder | None, submission: Submission, slice_order: SliceOrder) -> Slice | DomainError:
     if order is None:
         return NotFound.of("trade order", submission.trade_order_id)
@@ -226,38 +222,15 @@ def _created(cuts: Sequence[StoredExecution | DomainError]) -> Created:
     )
 
 
-def _rest(order: TradeOrder, line: BlotterLine, slice_order: SliceOrder) -> Slice | DomainError | None:
+def _rest(
+    order: TradeOrder, line: BlotterLine, held: Mapping[int, HeldExecutions], slice_order: SliceOrder
+) -> Slice | DomainError | None:
     """All that is left of an order as one piece; None when nothing is."""
-    if (taken := _taken_by_another(order, line.order)) is not None:
+    if (taken := taken_by_another(order, line, held.get(order.id, NONE_HELD))) is not None:
         return taken
-    if _is_sent(order):
+    if is_sent(order):
         return None
     return _piece(order, Submission(order.id, order.available, line.destination_id), slice_order)
-
-
-def _taken_by_another(order: TradeOrder, new: NewTradeOrder) -> AlreadyExists | None:
-    """The error of an order whose id is taken by another trade; None when both are the same."""
-    difference = _difference(order, new)
-    if difference is None:
-        return None
-    return AlreadyExists(
-        f"orderId: {order.order_id} is taken by an order with another {difference}",
-        field="orderId",
-        value=order.order_id,
-        difference=difference,
-    )
-
-
-def _difference(order: TradeOrder, new: NewTradeOrder) -> str | None:
-    """The first of the fields that make two orders the same trade in which these two differ."""
-    fields = {
-        "portfolioId": (order.portfolio_id, new.portfolio_id.rstrip()),
-        "orderType": (spelled_type(order.order_type), spelled_type(new.order_type)),
-        "securityId": (order.security_id, new.security_id.rstrip()),
-        "quantity": (order.quantity, new.quantity),
-        "limitPrice": (order.limit_price, new.limit_price),
-    }
-    return next((name for name, (old, given) in fields.items() if old != given), None)
 
 
 def _placed(
@@ -265,14 +238,14 @@ def _placed(
     order: TradeOrder,
     piece: Slice | DomainError | None,
     new: frozenset[int],
-    held: Mapping[int, tuple[int, ...]],
+    held: Mapping[int, HeldExecutions],
     written: Mapping[int, StoredExecution],
 ) -> PlacedLine:
     is_new = order.order_id in new
     if isinstance(piece, DomainError):
         return PlacedLine(line.line, order.order_id, new=is_new, error=piece)
     cut = (written[order.id].execution.id,) if piece is not None else ()
-    return PlacedLine(line.line, order.order_id, held.get(order.id, ()) + cut, is_new)
+    return PlacedLine(line.line, order.order_id, held.get(order.id, NONE_HELD).ids + cut, is_new)
 
 
 def _columns(pieces: Sequence[Slice]) -> dict[str, str]:
@@ -353,45 +326,3 @@ def _stored(piece: Slice, state: SubmissionState, row: asyncpg.Record | tuple[An
         state,
     )
     return StoredExecution(execution, msgspec.structs.replace(piece.order, version=order_version))
-
-
-class SeenLine(msgspec.Struct, frozen=True):
-    """What placing one line of a blotter would do."""
-
-    is_new: bool
-    to_send: bool
-    error: DomainError | None = None
-
-
-class BlotterPreview:
-    """Compares lines of a blotter with the orders that exist. Raises StoreUnavailable."""
-
-    def __init__(self, database: Database) -> None:
-        self._database = database
-
-    async def check(self, lines: Sequence[BlotterLine]) -> list[SeenLine]:
-        """What placing each line would do, in their order."""
-        rows = await self._database.fetch(
-            _SQL["known_orders"], order_ids=[line.order.order_id for line in lines]
-        )
-        known = {order.order_id: order for order in map(to_order, rows)}
-        return [_seen(known.get(line.order.order_id), line) for line in lines]
-
-
-def _seen(order: TradeOrder | None, line: BlotterLine) -> SeenLine:
-    if order is None:
-        return SeenLine(is_new=True, to_send=True)
-    return SeenLine(is_new=False, to_send=not _is_sent(order), error=_taken_by_another(order, line.order))
-
-
-def _is_sent(order: TradeOrder) -> bool:
-    return is_submitted(order.quantity, order.quantity_sent) and order.quantity_sent > ZERO
-
-
-async def never_submitted(database: Database, page: int) -> AsyncIterator[list[int]]:
-    """Ids of all executions that no attempt ever owned, ascending, at most `page` at a time."""
-    after: int | None = 0
-    while after is not None:
-        ((after, ids),) = await database.fetch(_SQL["never_submitted"], after=after, limit=_SCANNED)
-        for start in range(0, len(ids or ()), page):
-            yield ids[start : start + page]

@@ -31,10 +31,10 @@ RETURNING {order_columns};
 -- name: executions_of
 -- Those that hold quantity of their orders. Order by order: while nothing is known of a new table, all executions of
 -- 100 orders would be taken for half of the table.
-SELECT o.id, held.ids
+SELECT o.id, held.ids, held.destination_ids
 FROM unnest(:ids::int[]) AS o(id)
 CROSS JOIN LATERAL (
-    SELECT array_agg(e.id ORDER BY e.id) AS ids
+    SELECT array_agg(e.id ORDER BY e.id) AS ids, array_agg(e.destination_id) AS destination_ids
     FROM execution e
     WHERE e.trade_order_id = o.id
       AND (e.submission_state IS NULL OR e.submission_state NOT IN ('rejected', 'exhausted'))

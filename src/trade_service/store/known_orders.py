@@ -1,0 +1,115 @@
+"""Compares lines of a blotter with the orders that exist."""
+
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+
+import msgspec
+
+from trade_service.domain.errors import AlreadyExists, DomainError
+from trade_service.domain.money import ZERO
+from trade_service.domain.orders import NewTradeOrder, TradeOrder, is_submitted, spelled_type
+from trade_service.store.database import Database, Session
+from trade_service.store.execution_reads import to_order
+from trade_service.store.statements import load
+from trade_service.trading.model import BlotterLine
+
+_SQL = load("orders")
+_SCANNED = 10_000
+"""Rows that one statement reads to find executions that were never submitted."""
+
+
+class HeldExecutions(msgspec.Struct, frozen=True):
+    """The executions that hold quantity of an order."""
+
+    ids: tuple[int, ...] = ()
+    destination_ids: frozenset[int] = frozenset()
+
+
+NONE_HELD = HeldExecutions()
+
+
+async def executions_of(
+    session: Session | Database, orders: Iterable[TradeOrder]
+) -> dict[int, HeldExecutions]:
+    """The executions that hold quantity of these orders, by order id."""
+    ids = [order.id for order in orders]
+    if not ids:
+        return {}
+    rows = await session.fetch(_SQL["executions_of"], ids=ids)
+    return {
+        order_id: HeldExecutions(tuple(held), frozenset(destinations))
+        for order_id, held, destinations in rows
+    }
+
+
+def taken_by_another(order: TradeOrder, line: BlotterLine, held: HeldExecutions) -> AlreadyExists | None:
+    """The error of an order whose id is taken by another trade; None when both are the same."""
+    difference = _difference(order, line.order)
+    sent_elsewhere = (
+        is_sent(order) and held.destination_ids and line.destination_id not in held.destination_ids
+    )
+    if difference is None and not sent_elsewhere:
+        return None
+    difference = difference or "destination"
+    return AlreadyExists(
+        f"orderId: {order.order_id} is taken by an order with another {difference}",
+        field="orderId",
+        value=order.order_id,
+        difference=difference,
+    )
+
+
+def _difference(order: TradeOrder, new: NewTradeOrder) -> str | None:
+    """The first of the fields that make two orders the same trade in which these two differ."""
+    fields = {
+        "portfolioId": (order.portfolio_id, new.portfolio_id.rstrip()),
+        "orderType": (spelled_type(order.order_type), spelled_type(new.order_type)),
+        "securityId": (order.security_id, new.security_id.rstrip()),
+        "quantity": (order.quantity, new.quantity),
+        "limitPrice": (order.limit_price, new.limit_price),
+    }
+    return next((name for name, (old, given) in fields.items() if old != given), None)
+
+
+class SeenLine(msgspec.Struct, frozen=True):
+    """What placing one line of a blotter would do."""
+
+    is_new: bool
+    to_send: bool
+    error: DomainError | None = None
+
+
+class BlotterPreview:
+    """Compares lines of a blotter with the orders that exist. Raises StoreUnavailable."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def check(self, lines: Sequence[BlotterLine]) -> list[SeenLine]:
+        """What placing each line would do, in their order."""
+        rows = await self._database.fetch(
+            _SQL["known_orders"], order_ids=[line.order.order_id for line in lines]
+        )
+        known = {order.order_id: order for order in map(to_order, rows)}
+        held = await executions_of(self._database, known.values())
+        return [_seen(known.get(line.order.order_id), line, held) for line in lines]
+
+
+def _seen(order: TradeOrder | None, line: BlotterLine, held: Mapping[int, HeldExecutions]) -> SeenLine:
+    if order is None:
+        return SeenLine(is_new=True, to_send=True)
+    taken = taken_by_another(order, line, held.get(order.id, NONE_HELD))
+    return SeenLine(is_new=False, to_send=not is_sent(order), error=taken)
+
+
+def is_sent(order: TradeOrder) -> bool:
+    """Whether nothing of the order is left to send."""
+    return is_submitted(order.quantity, order.quantity_sent) and order.quantity_sent > ZERO
+
+
+async def never_submitted(database: Database, page: int) -> AsyncIterator[list[int]]:
+    """Ids of all executions that no attempt ever owned, ascending, at most `page` at a time."""
+    after: int | None = 0
+    while after is not None:
+        ((after, ids),) = await database.fetch(_SQL["never_submitted"], after=after, limit=_SCANNED)
+        for start in range(0, len(ids or ()), page):
+            yield ids[start : start + page]
