@@ -136,9 +136,7 @@ async def test_indexes_are_those_of_a_new_database(
         wanted = await indexes(new)
         await new.close()
     here = await indexes(link)
-    constraints = {
-        name for name in here if name.endswith("_pk")
-    }  # The earlier service's names of primary keys.
+    constraints = {name for name in here if name.endswith("_pk")}  # The legacy names of primary keys.
     assert {name.removesuffix("_pk") + "_pkey" for name in constraints} | here.keys() - constraints == {
         *wanted,
         "flyway_schema_history_pkey",
@@ -184,7 +182,7 @@ async def test_there_and_back_and_there_again(old_url: str, link: Link) -> None:
     tables = await link.fetch("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")
     ours = {row[0] for row in tables} - {*earlier.TABLES, "flyway_schema_history"}
     assert ours == {VERSION_TABLE}
-    # The earlier service sent one meanwhile.
+    # The legacy service sent one meanwhile.
     await link.execute(earlier.MARK_SENT, 2, 900, 1)
     assert (await migrate(old_url)).adopted_unknown == len(earlier.UNPROVEN) - 1
 

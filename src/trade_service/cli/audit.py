@@ -54,8 +54,8 @@ _NOTES = {
     "in_flight": "executions in the ledger that are still open here: reconciliation will settle them",
     "foreign": "executions in the ledger that are not ours",
     "earlier_life": "executions in the ledger from an earlier life of this database",
-    "old_rows": "executions that the earlier service sent",
-    "old_orders": "orders of the earlier service whose quantitySent is not the sum over their executions",
+    "old_rows": "executions that the legacy service sent",
+    "old_orders": "orders of the legacy service whose quantitySent is not the sum over their executions",
     "idle_attempts": "open attempts that own no execution any more: recovery closes them",
 }
 

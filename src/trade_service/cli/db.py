@@ -53,7 +53,7 @@ def status(toml_path: Path | None) -> None:
 @db.command()
 @config_option
 def migrate(toml_path: Path | None) -> None:
-    """Migrate the database to this release, in place; also a database of the earlier service."""
+    """Migrate the database to this release, in place; also a database of the legacy service."""
     run_on(open_database, toml_path, _migrate)
 
 

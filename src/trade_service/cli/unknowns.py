@@ -206,7 +206,7 @@ async def _resolve(operators: OperatorService, resolution: Resolution, *, force:
     if accepted_as is not None:
         after = ""
     elif case.adopted:
-        after = f" The earlier service wrote it; POST /api/v1/execution/{execution_id}/submit sends it."
+        after = f" The legacy service wrote it; POST /api/v1/execution/{execution_id}/submit sends it."
     else:
         after = (
             f" Its quantity was returned to the order; `trade-service requeue {execution_id}` sends it again."
