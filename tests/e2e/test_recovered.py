@@ -44,4 +44,4 @@ async def test_an_exhausted_execution_is_logged_once(database: Database) -> None
         (event,) = [event for event in heart.events if isinstance(event, ExhaustedEvent)]
     assert sorted(event.execution_ids) == ids
     assert event.code == "BUDGET_SPENT"
-    assert "Given up" in event.message
+    assert "Exhausted" in event.message
