@@ -199,7 +199,7 @@ def test_an_order_id_may_not_repeat_in_a_file() -> None:
     [
         (b"", "it is empty"),
         (b"order_id,quantity\n", "no column portfolio_id, order_type, security_id, destination"),
-        (GOOD.encode(), "no column order_id"),
+        (GOOD.encode(), "no row of it names the columns"),
         (HEADER.encode() + b",orderId\n", "the column order_id twice"),
         (b"x" * (MAX_LINE_CHARS + 5), "must have at most"),
     ],

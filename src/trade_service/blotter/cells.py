@@ -1,6 +1,7 @@
 """Text of single cells: guards that spreadsheets put around it, and identifiers that they destroy."""
 
 import re
+import unicodedata
 from functools import lru_cache
 
 from trade_service.blotter.records import BrokenCell, NumberText, TimeText
@@ -22,6 +23,7 @@ _DATE = re.compile(
 )
 _QUOTES = re.compile(r"[\"“”„‟«»‘’‚‛`]")
 _ODD_BLANK = re.compile(r"[^\S ]")
+_LOOKING_ALIKE = frozenset(("LATIN", "CYRILLIC", "GREEK", "ARMENIAN", "CHEROKEE"))
 _WHOLE = re.compile(r"\d{1,15}", re.ASCII)
 _FORMULA = re.compile(r"\s*[=+\-@\t\r]")
 
@@ -53,9 +55,22 @@ def identifier(text: str, field: str) -> str:
     visible(name, field)
     if _ODD_BLANK.search(name):
         raise InvalidInput.of(field, name, "must not contain blanks other than the usual one")
+    if not name.isascii():
+        _check_letters(name, field)
     if name[:1] in ("=", "'") or name[-1:] == "'" or _QUOTES.search(name):
         raise InvalidInput.of(field, name, "must not begin with = or contain quotation marks")
     return name
+
+
+def _check_letters(name: str, field: str) -> None:
+    """Raises InvalidInput for letters that look like others: of two scripts in one name, or of another width."""
+    if "\ufffd" in name or not name.isprintable() or unicodedata.normalize("NFKC", name) != name:
+        rule = "must be written with the usual form of its characters: others look the same"
+        raise InvalidInput.of(field, ascii(name)[1:-1], rule)
+    scripts = {unicodedata.name(letter, "").partition(" ")[0] for letter in name if letter.isalpha()}
+    if len(scripts & _LOOKING_ALIKE) > 1:
+        rule = "must not mix letters of two scripts: some look the same"
+        raise InvalidInput.of(field, ascii(name)[1:-1], rule)
 
 
 def typed_identifier(text: str, field: str) -> str:

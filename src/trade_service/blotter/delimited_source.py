@@ -101,6 +101,8 @@ def delimited_rows(stream: io.TextIOBase, newline: str, delimiter: str) -> Sourc
 
 
 def _damaged(lines: _Lines, begin: int, delimiter: str, error: csv.Error) -> DamagedRow:
+    if lines.number == begin and '"' not in lines.last:
+        return DamagedRow(shorten(lines.last), "must not have a carriage return inside")
     if lines.number == begin and _is_contained(lines.last, delimiter):
         return DamagedRow(
             shorten(lines.last), f"must have its values quoted as a whole or not at all ({error})"

@@ -13,8 +13,8 @@ from trade_service.blotter.date_dialect import DateDialect
 from trade_service.blotter.number_dialect import NumberDialect
 from trade_service.blotter.order_limits import OrderLimits, within_limits
 from trade_service.blotter.records import CellError, Cells, DamagedRow, OrderRecord, RefusedRow
-from trade_service.blotter.synonyms import price_type_of, side_of
-from trade_service.blotter.table_columns import STOP_PRICE, Columns
+from trade_service.blotter.synonyms import has_ended, price_type_of, side_of
+from trade_service.blotter.table_columns import SECOND_SIDE, STATE, STOP_PRICE, Columns
 from trade_service.domain.errors import InvalidInput, shorten
 from trade_service.domain.money import ZERO
 from trade_service.domain.orders import ORDER_TYPES, NewTradeOrder, checked_order
@@ -284,6 +284,15 @@ def _guard(kind: str, text: str, order: NewTradeOrder, columns: Columns) -> None
     if kind == STOP_PRICE:
         if text.strip("0.,-") or text == "-":
             raise InvalidInput.of(kind, text, "must be empty: the service sends limit and market orders only")
+        return
+    if kind == STATE:
+        if has_ended(text, fix=columns.fix):
+            raise InvalidInput.of(kind, text, "must not be that of an order that has ended")
+        return
+    if kind == SECOND_SIDE:
+        side = side_of(text, fix=columns.fix)
+        if side is not None and side != order.order_type:
+            raise InvalidInput.of(kind, text, f"must not contradict {order.order_type}")
         return
     meant = price_type_of(text, fix=columns.fix)
     if meant == "limit" and order.limit_price is None:

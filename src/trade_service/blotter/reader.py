@@ -27,7 +27,15 @@ from trade_service.blotter.records import (
 )
 from trade_service.blotter.repeats import Repeats
 from trade_service.blotter.sheet_process import SheetBounds
-from trade_service.blotter.table_columns import Columns, Row, Wanted, find_header, recognized, resolve
+from trade_service.blotter.table_columns import (
+    Columns,
+    Row,
+    Wanted,
+    find_header,
+    names_fields,
+    recognized,
+    resolve,
+)
 from trade_service.blotter.text_encoding import (
     Encoding,
     Sample,
@@ -137,6 +145,10 @@ class BlotterReader:
             elif self._is_no_order(line, cells):
                 continue
             else:
+                if names_fields(cells):
+                    raise FileRefused(
+                        f"{self._orders.unit} {line} is another header: make a file of each of its tables"
+                    )
                 refused.append(found)
             if len(orders) + len(refused) == limit:
                 break
@@ -253,12 +265,7 @@ def _table(stream: BinaryIO, wanted: Wanted, options: ReadOptions) -> _Table:
 
 
 def _sample_text(sample: Sample, encoding: Encoding, newline: str) -> str:
-    stream = text_stream(sample, io.BytesIO(), encoding, newline)
-    text = ""
-    try:
-        text = stream.read()
-    except UnicodeDecodeError:
-        text = sample.data[: len(sample.data) // 4 * 4].decode(encoding.name, "replace")
+    text = text_stream(sample, io.BytesIO(), encoding, newline).read()
     return text if sample.is_whole else text[: text.rfind(newline) + 1]
 
 

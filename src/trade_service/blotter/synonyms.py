@@ -47,9 +47,30 @@ _RANKED: Mapping[str, tuple[str, ...]] = {
     ),
     "blotter": ("blotter blotterid", "desk"),
 }
-PRICES = frozenset(("price", "px", "orderprice", "priceusd", "kurs", "preis", "prix", "precio", "44"))
+_PRICES = frozenset(("price", "px", "orderprice", "priceusd", "kurs", "preis", "prix", "precio", "44"))
 """The limit price in an order list, the price of the execution in a list of trades."""
+_LIKE_PRICES = re.compile(r".*(price|limit|kurs|preis|prix|precio).*|.*px")
+_OTHER_PRICES = re.compile(
+    r".*(avg|average|fill|exec|last|trade|tprice|mark|close|open|strike|cost|prev|arrival|bid|ask|mid|settle|type|typ"
+    r"|stop|trigger|multiplier|currency|unit|change|chng|base|curr|ref|model|target|paid|net|gross).*"
+)
 PRICE_TYPES = frozenset(("ordertype", "ordtype", "pricetype", "type", "limittyp", "40"))
+STATES = frozenset(("status", "ordstatus", "orderstatus", "orderstate", "state", "39"))
+_ENDED = frozenset(
+    (
+        "cancelled",
+        "canceled",
+        "filled",
+        "executed",
+        "rejected",
+        "expired",
+        "replaced",
+        "done",
+        "complete",
+        "completed",
+    )
+)
+_FIX_ENDED = frozenset("234578c")
 STOP_PRICES = frozenset(("stopprice", "stoppx", "stop", "triggerprice", "auxprice", "stoploss", "99"))
 _FIX = frozenset(
     [
@@ -139,7 +160,19 @@ def field_of(name: str) -> tuple[str, int] | None:
 def matters(name: str) -> bool:
     """Whether a column of this name may decide what is traded."""
     plain = plain_name(name)
-    return field_of(name) is not None or plain in PRICES | PRICE_TYPES | STOP_PRICES
+    return field_of(name) is not None or plain in _PRICES | PRICE_TYPES | STOP_PRICES
+
+
+def may_be_limit(name: str) -> bool:
+    """Whether a column that no other name explains may hold limit prices."""
+    plain = plain_name(name)
+    return plain in _PRICES or bool(_LIKE_PRICES.fullmatch(plain) and not _OTHER_PRICES.fullmatch(plain))
+
+
+def has_ended(text: str, *, fix: bool) -> bool:
+    """Whether a status says that an order is done or was withdrawn."""
+    plain = plain_name(text)
+    return plain in _ENDED or (fix and plain in _FIX_ENDED)
 
 
 def is_drop_copy(names: Iterable[str]) -> bool:

@@ -13,11 +13,12 @@ from trade_service.blotter.synonyms import (
     FIELDS,
     OPTIONAL,
     PRICE_TYPES,
-    PRICES,
     REQUIRED,
+    STATES,
     STOP_PRICES,
     field_of,
     is_drop_copy,
+    may_be_limit,
     plain_name,
     price_type_of,
     side_of,
@@ -27,10 +28,11 @@ from trade_service.domain.errors import shorten
 Row: TypeAlias = tuple[int, Cells | DamagedRow]
 _HEADER_WITHIN = 100
 """Rows of a preamble."""
+_HEADER_FIELDS = 3
 _SHOWN_HEADER = 200
 _ALIKE = 0.8
 """How much a misspelled name resembles the right one, 0..1."""
-PRICE_TYPE, STOP_PRICE = "price type", "stop price"
+PRICE_TYPE, STOP_PRICE, SECOND_SIDE, STATE = "price type", "stop price", "second side", "status"
 
 
 class Wanted(msgspec.Struct, frozen=True):
@@ -62,7 +64,7 @@ class Columns(msgspec.Struct, frozen=True):
     places: Mapping[str, int]
     """The column of each field, from 0."""
     guards: tuple[tuple[str, int], ...]
-    """Columns that may make another order of a row: PRICE_TYPE, STOP_PRICE."""
+    """Columns that may make another order of a row: PRICE_TYPE, STOP_PRICE, SECOND_SIDE, STATE."""
     fix: bool
     """Whether sides and price types may be the numbers of FIX."""
 
@@ -80,11 +82,24 @@ def find_header(rows: Sequence[Row], wanted: Wanted) -> int | None:
     for index, (_, cells) in enumerate(rows[:_HEADER_WITHIN]):
         if isinstance(cells, DamagedRow):
             continue
-        known = {found[0] for name in cells if (found := field_of(bare(name))) is not None}
-        count = len(known) + sum(plain_name(name) in given for name in cells)
+        count = len(_fields_named(cells)) + sum(plain_name(name) in given for name in cells)
         if count > most:
             best, most = index, count
     return best
+
+
+def _fields_named(cells: Cells) -> set[str]:
+    """The fields that cells name; numbers are names only among numbers, as in FIX."""
+    names = [name for name in map(bare, cells) if name]
+    words = [name for name in names if not name.isdigit()] or names
+    return {found[0] for name in words if (found := field_of(name)) is not None}
+
+
+def names_fields(cells: Cells | DamagedRow) -> bool:
+    """Whether a row names several fields, as headers do and orders do not."""
+    if isinstance(cells, DamagedRow):
+        return False
+    return len(_fields_named(cells)) >= _HEADER_FIELDS
 
 
 def recognized(rows: Sequence[Row], wanted: Wanted) -> int:
@@ -122,9 +137,15 @@ def resolve(line: int, cells: Cells, below: Sequence[Cells], wanted: Wanted) -> 
     places |= _usual(names, skipped | price_types, wanted, samples, fix=fix, taken=places)
     guards = [(PRICE_TYPE, index) for index in sorted(price_types)]
     guards += [
-        (STOP_PRICE, index)
+        (kind, index)
+        for kind, usual in ((STOP_PRICE, STOP_PRICES), (STATE, STATES))
         for index, name in enumerate(names)
-        if index not in skipped and plain_name(name) in STOP_PRICES
+        if index not in skipped and plain_name(name) in usual
+    ]
+    guards += [
+        (SECOND_SIDE, index)
+        for index, name in enumerate(names)
+        if index not in skipped | price_types | {*places.values()} and _is_side(name, samples[index], fix=fix)
     ]
     columns = Columns(names, line, places, tuple(guards), fix)
     _check_complete(columns, skipped, wanted)
@@ -159,6 +180,11 @@ def _is_price_type(name: str, samples: Sequence[str], *, fix: bool) -> bool:
     if any(side_of(text, fix=False) for text in samples):
         return False
     return any(price_type_of(text, fix=fix) for text in samples)
+
+
+def _is_side(name: str, samples: Sequence[str], *, fix: bool) -> bool:
+    found = field_of(name)
+    return found is not None and found[0] == "order_type" and any(side_of(text, fix=fix) for text in samples)
 
 
 def _usual(
@@ -216,7 +242,8 @@ def _check_complete(columns: Columns, skipped: set[int], wanted: Wanted) -> None
     if "limit_price" in columns.places or "limit_price" in wanted.constants:
         return
     for index, name in enumerate(columns.names):
-        if plain_name(name) in PRICES and index not in skipped:
+        guarded = any(index == other for _, other in columns.guards)
+        if may_be_limit(name) and index not in skipped and not guarded:
             raise FileRefused(
                 f"its column {name!r} could be the limit price of an order, or the price of a past trade: say "
                 f"which with --map '{name}=limit_price' or, to leave it out, --map '{name}='"

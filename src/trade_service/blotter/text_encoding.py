@@ -79,9 +79,10 @@ def line_end(sample: Sample, encoding: Encoding) -> str:
 
 
 def text_stream(sample: Sample, rest: BinaryIO, encoding: Encoding, newline: str) -> io.TextIOWrapper:
-    """The whole text; bytes that are wrong in its encoding become lone surrogates."""
+    """The whole text; bytes that are wrong become lone surrogates, in UTF-16 and UTF-32 replacement characters."""
+    errors = "replace" if encoding.name.startswith(("utf-16", "utf-32")) else "surrogateescape"
     raw = io.BufferedReader(_Joined(sample.data, rest), 262_144)
-    return io.TextIOWrapper(raw, encoding.name, errors="surrogateescape", newline=newline)
+    return io.TextIOWrapper(raw, encoding.name, errors=errors, newline=newline)
 
 
 class _Joined(io.RawIOBase):
