@@ -49,7 +49,7 @@ def _meant(row: list[str]) -> str:
         return value.rstrip("0").rstrip(".") if "." in value else value
 
     price = number(row[5]) if row[5] else "-"
-    return f"{row[0]} {row[1]} {row[2]} {row[3]} {number(row[4])} {price} {row[6]}"
+    return f"{int(row[0])} {row[1]} {row[2]} {row[3]} {number(row[4])} {price} {row[6]}"
 
 
 def _written(table: list[list[str]], delimiter: str, line_end: str, *, quoted: bool) -> str:
@@ -153,10 +153,18 @@ def _if_contained(text: str, line: int) -> set[int]:
 
 def _reads_so(line: str, order: str) -> bool:
     """Whether the line itself shows these values, one by one."""
-    cells = [cell.strip().strip('"').strip().removeprefix("'") for cell in line.rstrip("\r").split(",")]
+    bare = line.rstrip("\r")
+    readings = [bare.split(","), *csv.reader([bare])]
+    return any(
+        _means([cell.strip().strip('"').strip().removeprefix("'") for cell in cells], order)
+        for cells in readings
+    )
+
+
+def _means(cells: list[str], order: str) -> bool:
     try:
-        return len(cells) >= 7 and _meant(cells).split(" ") == order.split(" ")
-    except InvalidOperation:
+        return len(cells) >= 7 and _meant(cells) == order
+    except (InvalidOperation, ValueError):
         return False
 
 

@@ -25,9 +25,10 @@ def xlsx(
     sheets: Mapping[str, Sequence[Sequence[Value]]],
     *,
     hidden_rows: Sequence[int] = (),
+    hidden_columns: Sequence[int] = (),
     hidden_sheets: Sequence[str] = (),
 ) -> bytes:
-    """An xlsx workbook; rows are hidden in its first sheet, counted from 1."""
+    """An xlsx workbook; rows and columns are hidden in its first sheet, counted from 1."""
     out = io.BytesIO()
     with ZipFile(out, "w", ZIP_DEFLATED) as archive:
         archive.writestr("[Content_Types].xml", _types(len(sheets)))
@@ -38,7 +39,8 @@ def xlsx(
         archive.writestr("xl/styles.xml", _styles())
         for number, rows in enumerate(sheets.values(), 1):
             archive.writestr(
-                f"xl/worksheets/sheet{number}.xml", _sheet(rows, hidden_rows if number == 1 else ())
+                f"xl/worksheets/sheet{number}.xml",
+                _sheet(rows, hidden_rows, hidden_columns) if number == 1 else _sheet(rows),
             )
     return out.getvalue()
 
@@ -107,13 +109,17 @@ def _styles() -> str:
     )
 
 
-def _sheet(rows: Sequence[Sequence[Value]], hidden: Sequence[int]) -> str:
+def _sheet(
+    rows: Sequence[Sequence[Value]], hidden: Sequence[int] = (), hidden_columns: Sequence[int] = ()
+) -> str:
+    columns = "".join(f'<col min="{column}" max="{column}" hidden="1"/>' for column in hidden_columns)
+    columns = f"<cols>{columns}</cols>" if columns else ""
     lines = []
     for number, row in enumerate(rows, 1):
         cells = "".join(_cell(value, f"{chr(65 + index)}{number}") for index, value in enumerate(row))
         mark = ' hidden="1"' if number in hidden else ""
         lines.append(f'<row r="{number}"{mark}>{cells}</row>')
-    return f'<worksheet xmlns="{_MAIN}"><sheetData>{"".join(lines)}</sheetData></worksheet>'
+    return f'<worksheet xmlns="{_MAIN}">{columns}<sheetData>{"".join(lines)}</sheetData></worksheet>'
 
 
 def _cell(value: Value, reference: str) -> str:

@@ -24,6 +24,7 @@ _DATE = re.compile(
 _QUOTES = re.compile(r"[\"“”„‟«»‘’‚‛`]")
 _ODD_BLANK = re.compile(r"[^\S ]")
 _LOOKING_ALIKE = frozenset(("LATIN", "CYRILLIC", "GREEK", "ARMENIAN", "CHEROKEE"))
+_SEPARATORS = ",;|"
 _WHOLE = re.compile(r"\d{1,15}", re.ASCII)
 _FORMULA = re.compile(r"\s*[=+\-@\t\r]")
 
@@ -53,6 +54,8 @@ def identifier(text: str, field: str) -> str:
     if destroyed:
         raise InvalidInput.of(field, name, f"must be an identifier, and this is {destroyed}")
     visible(name, field)
+    if name.strip(_SEPARATORS) != name:
+        raise InvalidInput.of(field, name, "must not begin or end with a separator")
     if _ODD_BLANK.search(name):
         raise InvalidInput.of(field, name, "must not contain blanks other than the usual one")
     if not name.isascii():
@@ -98,9 +101,11 @@ def _destroyed(name: str) -> str | None:
 
 
 def sound(text: str, field: str) -> str:
-    """Returns the cell; raises InvalidInput if its value is not what people see."""
+    """Returns the cell; raises InvalidInput if its value is not what people see, or goes over several lines."""
     if isinstance(text, BrokenCell):
-        raise InvalidInput.of(field, "", f"must be a plain value, and {text}")
+        raise InvalidInput.of(field, "", f"must be a plain value, and {text.wrong}")
+    if "\n" in text or "\r" in text:
+        raise InvalidInput.of(field, text, "must not have a line break inside")
     return text
 
 

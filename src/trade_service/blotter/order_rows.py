@@ -12,7 +12,7 @@ from trade_service.blotter.cells import bare, sound, typed_identifier
 from trade_service.blotter.date_dialect import DateDialect
 from trade_service.blotter.number_dialect import NumberDialect
 from trade_service.blotter.order_limits import OrderLimits, within_limits
-from trade_service.blotter.records import CellError, Cells, DamagedRow, OrderRecord, RefusedRow
+from trade_service.blotter.records import BrokenCell, CellError, Cells, DamagedRow, OrderRecord, RefusedRow
 from trade_service.blotter.synonyms import has_ended, price_type_of, side_of
 from trade_service.blotter.table_columns import SECOND_SIDE, STATE, STOP_PRICE, Columns
 from trade_service.domain.errors import InvalidInput, shorten
@@ -100,8 +100,9 @@ class OrderRows:
             try:
                 values[field] = parse(text)
             except InvalidInput as error:
-                # What cannot be printed is escaped in the error.
-                shown = text.strip() if text.isprintable() else str(error.details["value"] or "")
+                # What cannot be printed is escaped in the error, and a broken cell has no value of its own.
+                is_plain = text.isprintable() and not isinstance(text, BrokenCell)
+                shown = text.strip() if is_plain else str(error.details["value"] or "")
                 problems.append((field, shown, str(error.details["rule"])))
         if not problems:
             try:

@@ -28,9 +28,17 @@ class TimeText(str):
 
 
 class BrokenCell(str):
-    """A cell whose value people do not see as it is stored; the text says what is wrong with it."""
+    """A cell whose value people do not see as it is stored; `wrong` says why."""
 
-    __slots__ = ()
+    __slots__ = ("wrong",)
+    wrong: str
+
+    @classmethod
+    def of(cls, text: str, wrong: str) -> "BrokenCell":
+        """The cell with its stored text."""
+        cell = cls(text)
+        cell.wrong = wrong
+        return cell
 
 
 class CellError(msgspec.Struct, frozen=True):

@@ -20,6 +20,8 @@ _PADDED = "a spreadsheet shows it with leading zeros"
 _ROUNDED = "a spreadsheet shows it without its decimals"
 _SCALED = "a spreadsheet shows it in thousands"
 _ERROR = "it is an error of a spreadsheet"
+_HIDDEN = "its column is hidden"
+_MAX_COLUMNS = 16_384
 _BUILT_IN = {1: "0", 3: "#,##0", 9: "0%", 10: "0.00%", 37: "#,##0", 38: "#,##0"}
 _QUOTED = re.compile(r'"[^"]*"|\\.|\[[^\]]*\]|[_*].')
 _LETTERS = re.compile(r"([A-Z]{1,3})(\d+)")
@@ -126,6 +128,7 @@ class _XlsxScan:
         self._row = self._column = -1
         self._odd = self._value = ""
         self._in_value = False
+        self._hidden_columns: set[int] = set()
 
     def start(self, name: str, attributes: dict[str, str]) -> None:
         if name == "c":
@@ -137,6 +140,9 @@ class _XlsxScan:
                 self.hidden.append(self._row + 1)
         elif name == "v" and self._odd:
             self._in_value, self._value = True, ""
+        elif name == "col" and attributes.get("hidden") in ("1", "true"):
+            last = min(int(attributes["max"]), _MAX_COLUMNS)
+            self._hidden_columns.update(range(int(attributes["min"]) - 1, last))
 
     def text(self, data: str) -> None:
         if self._in_value:
@@ -152,7 +158,9 @@ class _XlsxScan:
         self._column = _column(attributes["r"]) if "r" in attributes else self._column + 1
         kind, style = attributes.get("t", "n"), int(attributes.get("s", 0))
         self._odd = ""
-        if kind == "e":
+        if self._column in self._hidden_columns:
+            self.broken[self._row].append((self._column, _HIDDEN))
+        elif kind == "e":
             self.broken[self._row].append((self._column, _ERROR))
         elif kind == "n" and style < len(self._formats):
             self._odd = self._formats[style]
@@ -185,10 +193,17 @@ class _OdsScan:
         self._row, self._rows, self._column, self._columns = -1, 1, -1, 1
         self._kind = self._value = self._shown = ""
         self._hides = False
+        self._hidden_columns: set[int] = set()
 
     def start(self, name: str, attributes: dict[str, str]) -> None:
         if name == "table":
             self._here, self._row, self._rows = attributes.get("name") == self._sheet, -1, 1
+            self._column, self._columns = -1, 1
+        elif name == "table-column" and self._here:
+            self._column += self._columns
+            self._columns = min(int(attributes.get("number-columns-repeated", 1)), _MAX_COLUMNS)
+            if attributes.get("visibility", "visible") != "visible":
+                self._hidden_columns.update(range(self._column, self._column + self._columns))
         elif name == "table-row" and self._here:
             self._row += self._rows
             self._rows = int(attributes.get("number-rows-repeated", 1))
@@ -211,6 +226,8 @@ class _OdsScan:
         if name.rpartition(":")[2] != "table-cell" or not self._here:
             return
         wrong = _ods_wrong(self._kind, self._value, self._shown.strip())
+        if self._kind and self._column in self._hidden_columns:
+            wrong = _HIDDEN
         if wrong:
             for row in range(self._row, self._row + min(self._rows, 1_000)):
                 self.broken[row] += [

@@ -1,8 +1,8 @@
 """Reads a workbook or a Parquet file in a process of its own, within bounds of memory and time.
 
 Run as `python -m trade_service.blotter.sheet_process FORMAT PATH SHEET BOUNDS`. It writes one JSON array a line:
-the number of a row and its cells. A cell is text, or a pair of its kind and text. An array that begins with null
-carries the reason why the file is refused.
+the number of a row and its cells. A cell is text, or an array of its kind, its text and what is wrong with it. An
+array that begins with null carries the reason why the file is refused.
 """
 
 import resource
@@ -18,7 +18,7 @@ import msgspec
 from trade_service.blotter.records import FileRefused
 from trade_service.blotter.sheet_formats import hidden_and_broken
 
-Cell: TypeAlias = str | tuple[str, str]
+Cell: TypeAlias = str | tuple[str, ...]
 NUMBER, TIME, BROKEN = "number", "time", "broken"
 _EXACT_DIGITS = 15
 """Significant digits that a spreadsheet keeps and shows."""
@@ -82,7 +82,8 @@ def _workbook(
         cells += map(_sheet_cell, values)
         for column, wrong in broken.get(index, ()):
             cells += [""] * (column + 1 - len(cells))
-            cells[column] = (BROKEN, wrong)
+            stored = cells[column]
+            cells[column] = (BROKEN, stored if isinstance(stored, str) else stored[1], wrong)
         yield index + 1, cells
 
 
@@ -108,7 +109,7 @@ def _sheet_cell(value: object) -> Cell:
         return NUMBER, _shown_number(float(value))
     if isinstance(value, datetime | date):
         return TIME, value.isoformat()
-    return BROKEN, "it is a duration"
+    return BROKEN, str(value), "it is a duration"
 
 
 def _shown_number(value: float) -> str:
@@ -164,7 +165,7 @@ def _parquet_cell(value: object, *, single: bool) -> Cell:
             return NUMBER, text.removesuffix(".0")
         case datetime() | date():
             return TIME, value.isoformat()
-    return BROKEN, f"it is of the type {type(value).__name__}"
+    return BROKEN, "", f"it is of the type {type(value).__name__}"
 
 
 def _single(value: float) -> str:

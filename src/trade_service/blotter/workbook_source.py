@@ -12,10 +12,9 @@ import msgspec
 
 from trade_service.blotter.delimited_source import SourceRows
 from trade_service.blotter.records import BrokenCell, FileRefused, NumberText, TimeText
-from trade_service.blotter.sheet_process import BROKEN, NUMBER, TIME, SheetBounds
+from trade_service.blotter.sheet_process import BROKEN, NUMBER, SheetBounds
 
 _READER = "trade_service.blotter.sheet_process"
-_KINDS = {NUMBER: NumberText, TIME: TimeText, BROKEN: BrokenCell}
 _ENVIRONMENT = ("PATH", "PYTHONPATH", "LD_LIBRARY_PATH", "LANG")
 _MAX_PARTS = 10_000
 _REFUSED_FORMS = (
@@ -85,7 +84,7 @@ def _workbook_form(path: str, bounds: SheetBounds) -> str:
 def _rows(
     copy: "tempfile._TemporaryFileWrapper[bytes]", form: str, sheet: str | None, bounds: SheetBounds
 ) -> SourceRows:
-    decoder = msgspec.json.Decoder(tuple[int | None, list[str | tuple[str, str]] | str])
+    decoder = msgspec.json.Decoder(tuple[int | None, list[str | tuple[str, ...]] | str])
     with copy, _started(copy.name, form, sheet, bounds) as process:
         assert process.stdout is not None
         try:
@@ -93,7 +92,7 @@ def _rows(
                 number, cells = decoder.decode(line)
                 if number is None or isinstance(cells, str):
                     raise FileRefused(str(cells))
-                yield number, [one if isinstance(one, str) else _KINDS[one[0]](one[1]) for one in cells]
+                yield number, [one if isinstance(one, str) else _cell(*one) for one in cells]
             ended_well = process.wait() == 0
         except msgspec.DecodeError:
             # A process that is ended by its bounds stops in the middle of a line.
@@ -105,6 +104,12 @@ def _rows(
                 f"reading it ended early (it may take {bounds.memory_bytes // 2**20:,} MiB of memory and "
                 f"{bounds.cpu_s} s): it is damaged, or too large; save it as csv"
             )
+
+
+def _cell(kind: str, text: str, wrong: str = "") -> str:
+    if kind == BROKEN:
+        return BrokenCell.of(text, wrong)
+    return NumberText(text) if kind == NUMBER else TimeText(text)
 
 
 def _started(path: str, form: str, sheet: str | None, bounds: SheetBounds) -> "subprocess.Popen[bytes]":
