@@ -5,7 +5,7 @@ import socket
 import time
 from typing import Any
 
-from trade_service.http_server import _config, _Server
+from trade_service.http_server import _config, _Server, serve_asgi
 from trade_service.http_server.protocol import BoundedProtocol
 from trade_service.http_server.sockets import listening_sockets
 
@@ -59,3 +59,27 @@ async def answers(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) ->
         head = await reader.readuntil(b"\r\n\r\n")
         count += 1
     return count
+
+
+async def test_a_request_ends_with_its_connection_whatever_waits_behind_it() -> None:
+    """uvicorn itself ends only the last request that it read."""
+    serving: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+    begun, left, stop = asyncio.Event(), asyncio.Event(), asyncio.Event()
+
+    async def waits(scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] == "lifespan":
+            await app(scope, receive, send)
+            return
+        begun.set()
+        while (await receive())["type"] != "http.disconnect":
+            pass
+        left.set()
+
+    async with asyncio.TaskGroup() as group, asyncio.timeout(GRACE_S):
+        group.create_task(serve_asgi(waits, "127.0.0.1", 0, stop=stop, ready=serving.set_result, grace_s=1.0))
+        _, writer = await asyncio.open_connection("127.0.0.1", int((await serving).rpartition(":")[2]))
+        writer.write(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n" * 3)
+        await begun.wait()
+        writer.transport.abort()
+        await left.wait()
+        stop.set()
