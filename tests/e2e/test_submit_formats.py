@@ -66,3 +66,19 @@ async def test_no_formula_reaches_the_file_of_errors(cli: Cli) -> None:
     assert ended.code == 1, ended
     rows = list(csv.DictReader((cli.folder / "bad.csv").read_text().splitlines()))
     assert [row["value"][:4] for row in rows] == ["'=HY", "'-5"]
+
+
+async def test_a_file_of_too_great_a_value_is_refused_before_its_first_order(
+    cli: Cli, simulator: RunningSimulator
+) -> None:
+    limited = cli.under(
+        TRADE_SERVICE_BLOTTER_MAX_BATCH_VALUE="30000", TRADE_SERVICE_BLOTTER_MAX_ORDER_QUANTITY="1000"
+    )
+    ended = await limited.run("submit", cli.write(order(1), order(2)))
+    assert ended.code == 2, ended
+    assert "its orders are worth more than 30,000 together (blotter.max_batch_value)" in ended.complaint
+    assert simulator.books.total == 0
+    ended = await limited.run("submit", cli.write(order(1), order(2, "1001")))
+    assert ended.code == 1, ended
+    assert "line 3, quantity: must be at most 1,000 (blotter.max_order_quantity)" in ended.out
+    assert simulator.books.total == 1

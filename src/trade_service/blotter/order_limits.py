@@ -1,23 +1,32 @@
 """Limits against fat fingers: the largest order and the largest file that are taken without a question."""
 
 from decimal import Decimal
+from typing import Annotated
 
-import msgspec
-
-from trade_service.domain.errors import InvalidInput, shorten
+from trade_service.domain.errors import InvalidInput
 from trade_service.domain.money import ZERO, shown
 from trade_service.domain.orders import NewTradeOrder
+from trade_service.section import Section, Setting
+
+_LARGEST = 10**18
 
 
-class OrderLimits(msgspec.Struct, frozen=True):
-    """The largest quantity and value of an order, and the largest value of a file; None sets no limit.
+class OrderLimits(Section, frozen=True):
+    """Orders of a blotter above these limits are refused, as typing errors.
 
-    The value is the quantity times the limit price; an order without a limit price has none.
+    The value of an order is its quantity times its limit price; an order without a limit price has none.
     """
 
-    max_order_quantity: Decimal | None = None
-    max_order_value: Decimal | None = None
-    max_batch_value: Decimal | None = None
+    max_order_quantity: Annotated[
+        int | None, Setting("Largest quantity of an order.", 1, _LARGEST, none="no limit")
+    ] = None
+    max_order_value: Annotated[
+        int | None, Setting("Largest quantity times limit price of an order.", 1, _LARGEST, none="no limit")
+    ] = None
+    max_batch_value: Annotated[
+        int | None,
+        Setting("Largest value of all orders of a blotter together.", 1, _LARGEST, none="no limit"),
+    ] = None
 
 
 def order_value(order: NewTradeOrder) -> Decimal:
@@ -29,11 +38,11 @@ def within_limits(order: NewTradeOrder, limits: OrderLimits) -> None:
     """Raises InvalidInput for an order that exceeds a limit."""
     largest = limits.max_order_quantity
     if largest is not None and order.quantity > largest:
-        rule = f"must be at most {shown(largest)} (max_order_quantity)"
+        rule = f"must be at most {largest:,} (blotter.max_order_quantity)"
         raise InvalidInput.of("quantity", shown(order.quantity), rule)
     largest, value = limits.max_order_value, order_value(order)
     if largest is not None and value > largest:
-        rule = f"must have at most {shown(largest)} as quantity times limit price (max_order_value)"
+        rule = f"must have at most {largest:,} as quantity times limit price (blotter.max_order_value)"
         raise InvalidInput.of("quantity", f"{shown(order.quantity)} × {shown(order.limit_price)}", rule)
 
 
@@ -42,4 +51,4 @@ def batch_error(value: Decimal, limits: OrderLimits) -> str | None:
     largest = limits.max_batch_value
     if largest is None or value <= largest:
         return None
-    return f"its orders are worth more than {shorten(shown(largest))} together (max_batch_value)"
+    return f"its orders are worth more than {largest:,} together (blotter.max_batch_value)"

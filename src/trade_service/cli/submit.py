@@ -95,7 +95,8 @@ def submit(
     command = _Submit(settings, errors_path, wait_s, read_options(**reading), is_confirmed=yes)
     if file is None:
         sys.exit(run_until_done(command.all_new))
-    with kept(file) if strict else contextlib.nullcontext(file) as name:
+    is_read_twice = strict or settings.blotter.max_batch_value is not None
+    with kept(file) if is_read_twice else contextlib.nullcontext(file) as name:
         sys.exit(run_until_done(lambda: command.blotter(name, file, strict=strict, dry_run=dry_run)))
 
 
@@ -121,6 +122,8 @@ class _Submit:
                     code = await self._check(name, Tally(write_errors), dry_run=dry_run)
                     if dry_run or code:
                         return code
+                elif self._settings.blotter.max_batch_value is not None:
+                    await self._read_through(name)
                 return await self._submit_file(name, Tally(write_errors))
         except FileRefused as error:
             raise CommandError(f"{shown} cannot be read: {error}") from None
@@ -166,9 +169,18 @@ class _Submit:
             self._out.print("Nothing was sent because of --strict.", style="bold red")
         return NOT_ALL_ACCEPTED if tally.bad_lines else 0
 
+    async def _read_through(self, name: str) -> None:
+        """Reads all of a file, so that one of too great a value is refused before its first order is sent."""
+        async with prepared_database(self._settings, say) as engine:
+            rules = self._rules(await PostgresReferenceReads(engine).load())
+            async for _ in (await BlotterSource.open(name, rules, self._options)).chunks():
+                pass
+
+    def _rules(self, reference: ReferenceData) -> LineRules:
+        return LineRules.of(reference, self._settings.execution_service.trade_types, self._settings.blotter)
+
     async def _open(self, name: str, reference: ReferenceData) -> BlotterSource:
-        rules = LineRules.of(reference, self._settings.execution_service.trade_types)
-        source = await BlotterSource.open(name, rules, self._options)
+        source = await BlotterSource.open(name, self._rules(reference), self._options)
         _say_layout(source.layout)
         return source
 

@@ -5,6 +5,7 @@ from urllib.parse import unquote, urlsplit
 
 import msgspec
 
+from trade_service.blotter.order_limits import OrderLimits
 from trade_service.http_server.connection_settings import ConnectionSettings
 from trade_service.identity.auth_settings import AuthSettings
 from trade_service.masking import is_secret_parameter
@@ -51,6 +52,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     portfolio_service: PortfolioServiceSettings = PortfolioServiceSettings()
     names: NamesSettings = NamesSettings()
     lists: ListSettings = ListSettings()
+    blotter: OrderLimits = OrderLimits()
     log: LogSettings = LogSettings()
     metrics: MetricsSettings = MetricsSettings()
     telemetry: TelemetrySettings = TelemetrySettings()
