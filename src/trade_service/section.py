@@ -8,6 +8,7 @@
 `settings` composes the sections, reads their values and documents them.
 """
 
+import ipaddress
 import re
 import types
 import typing
@@ -137,6 +138,20 @@ def root_url(value: str) -> str:
 def http_url(value: str) -> str:
     """A `Check`: a complete http or https address."""
     return _http(value, "a URL such as http://host:4318/v1/metrics", bare=False)
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only programs of this machine reach the host."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host.lower() == "localhost"
+
+
+def is_safe(url: str) -> bool:
+    """Whether nobody on the network can read or change what travels to and from a URL: https, or this machine."""
+    parts = urlsplit(url)
+    return parts.scheme.lower() == "https" or is_loopback(parts.hostname or "")
 
 
 def _http(value: str, rule: str, *, bare: bool) -> str:

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import socket
+import ssl
 import struct
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -75,8 +76,8 @@ Script = Callable[[Conversation], Awaitable[None]]
 class RawServer:
     """Requests and connections that the server has seen."""
 
-    def __init__(self, port: int) -> None:
-        self.base_url = f"http://127.0.0.1:{port}"
+    def __init__(self, port: int, scheme: str = "http") -> None:
+        self.base_url = f"{scheme}://127.0.0.1:{port}"
         self.connections = 0
         self.requests: list[tuple[bytes, bytes]] = []
         self.endings: list[str] = []
@@ -85,7 +86,7 @@ class RawServer:
 
 
 @asynccontextmanager
-async def raw_server(script: Script) -> AsyncIterator[RawServer]:
+async def raw_server(script: Script, tls: ssl.SSLContext | None = None) -> AsyncIterator[RawServer]:
     """Listens on a free port and runs `script` on every connection."""
     talks: set[asyncio.Task[None]] = set()
 
@@ -102,8 +103,8 @@ async def raw_server(script: Script) -> AsyncIterator[RawServer]:
             writer.close()
             talks.discard(task)
 
-    server = await asyncio.start_server(talk, "127.0.0.1", 0, limit=2**20)
-    seen = RawServer(server.sockets[0].getsockname()[1])
+    server = await asyncio.start_server(talk, "127.0.0.1", 0, limit=2**20, ssl=tls)
+    seen = RawServer(server.sockets[0].getsockname()[1], "http" if tls is None else "https")
     try:
         yield seen
     finally:
@@ -133,7 +134,7 @@ def settings(
     connect_timeout_s: float = DEADLINE_S,
     read_timeout_s: float = DEADLINE_S,
     total_timeout_s: float = DEADLINE_S,
-    **changes: int,
+    **changes: int | str,
 ) -> ExecutionServiceSettings:
     """Time-outs that never expire, unless given."""
     return ExecutionServiceSettings(

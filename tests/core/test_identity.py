@@ -13,7 +13,7 @@ from typing import Any
 import jwt
 import msgspec
 import pytest
-from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.asymmetric import ec, rsa, x25519
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 from hypothesis import given
 from hypothesis import strategies as st
@@ -189,6 +189,33 @@ def test_only_public_keys_for_signatures_are_taken() -> None:
 def test_content_without_keys_is_refused(content: bytes, reason: str) -> None:
     with pytest.raises(CredentialsNotCheckable, match=reason):
         parsed_keys(content, "the file")
+
+
+WEAK_KEYS = [
+    (
+        rsa.generate_private_key(public_exponent=65537, key_size=1024),
+        "an RSA key of 1024 bits: use 2048 or more",
+    ),
+    (ec.generate_private_key(ec.SECP256K1()), "a key on the curve secp256k1: use P-256, P-384 or P-521"),
+]
+
+
+@pytest.mark.parametrize(("key", "flaw"), WEAK_KEYS, ids=["RSA-1024", "secp256k1"])
+def test_weak_keys_are_refused(key: Any, flaw: str) -> None:
+    public = key.public_key()
+    pem = public.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+    for content in (pem, jwks(jwk(public, "weak"))):
+        with pytest.raises(CredentialsNotCheckable, match=f"^auth.jwt_keys_file keys holds {flaw}"):
+            parsed_keys(content, "auth.jwt_keys_file keys")
+    found = parsed_keys(jwks(jwk(public, "weak"), jwk(RSA_KEY.public_key(), "a")), "x")
+    assert [key.kid for key in found] == ["a"], "a weak key beside others is left out"
+
+
+def test_keys_for_other_purposes_are_refused() -> None:
+    pem = x25519.X25519PrivateKey.generate().public_key()
+    content = pem.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+    with pytest.raises(CredentialsNotCheckable, match="a key of another kind"):
+        parsed_keys(content, "x")
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:

@@ -55,6 +55,10 @@ async def test_an_address_that_others_reach_requires_a_choice(bare_cli: Cli) -> 
     [
         ({}, "auth.jwt_issuer must be set"),
         ({"JWT_ISSUER": "i", "JWT_AUDIENCE": "a"}, "one of auth.jwt_keys_file and auth.jwt_jwks_url"),
+        (
+            {"JWT_ISSUER": "i", "JWT_AUDIENCE": "a", "JWT_JWKS_URL": "http://id.example/keys"},
+            "is 'http://id.example/keys': it must be https unless it is on this machine",
+        ),
         ({"JWT_ALGORITHMS": "HS256"}, "it must be a list of ES256, ES384, ES512, EdDSA, PS256"),
         ({"JWT_ALGORITHMS": "none"}, "it must be a list of ES256"),
         ({"MODE": "maybe"}, "it must be one of none, api-key, jwt"),

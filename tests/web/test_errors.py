@@ -6,7 +6,7 @@ import litestar.exceptions
 import pytest
 import structlog
 from litestar.exceptions import HTTPException
-from structlog.testing import LogCapture
+from structlog.testing import LogCapture, capture_logs
 
 from tests.web.support import MOMENT, Client, FakeUseCases, served
 from trade_service.domain import errors as domain
@@ -330,6 +330,17 @@ async def test_not_ready_without_the_database(client: Client, fakes: FakeUseCase
     assert answer.body["message"] == "the database lacks migrations"
     for live in ("/api/v1/health/liveness", "/actuator/health/liveness", "/api/v1/health/startup"):
         assert (await client.get(live)).status == 200
+
+
+async def test_callers_do_not_read_where_the_database_is(client: Client, fakes: FakeUseCases) -> None:
+    fakes.failure = StoreUnavailable("silent: Connect call failed ('10.1.2.3', 5432)", "silent")
+    for path in ("/api/v1/health/readiness", ORDER):
+        with capture_logs() as entries:
+            answer = await client.get(path)
+        assert answer.status == 503
+        assert "silent" in answer.body["message"]
+        assert b"10.1.2.3" not in answer.raw
+        assert any("10.1.2.3" in str(entry.get("error")) for entry in entries), "the log has it"
 
 
 async def test_not_ready_on_the_way_out(client: Client, fakes: FakeUseCases) -> None:

@@ -12,11 +12,12 @@ from trade_service.store.embedded_folder import EmbeddedPostgresError
 from trade_service.store.migrations import MigrationError
 from trade_service.store.promises import UnsafeDatabase
 from trade_service.submission.ports import StoreUnavailable
+from trade_service.tls import TlsUnusable
 from trade_service.trading.restoring import LedgerUnreadable
 
 _SELF_EXPLANATORY = (
     BenchError, CannotListen, CannotStart, CommandError, CredentialsNotCheckable, EmbeddedPostgresError,
-    LedgerUnreadable, MigrationError, ResultsError, SettingsError, UnsafeDatabase,
+    LedgerUnreadable, MigrationError, ResultsError, SettingsError, TlsUnusable, UnsafeDatabase,
 )  # fmt: skip
 
 

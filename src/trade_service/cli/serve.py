@@ -3,6 +3,7 @@
 import asyncio
 import gc
 import signal
+import ssl
 import sys
 from pathlib import Path
 
@@ -22,6 +23,7 @@ from trade_service.cli.running import (
 from trade_service.http_server import serve_asgi
 from trade_service.masking import mask_url
 from trade_service.settings.tree import Settings
+from trade_service.tls import TlsFiles, server_context
 
 SPARE_FILES = 64
 """For the loop, logs, exports of metrics, and whatever libraries open for a moment."""
@@ -42,13 +44,23 @@ def serve(host: str | None, port: int | None, toml_path: Path | None) -> None:
     if hasattr(signal, "SIGUSR1"):
         signal.signal(signal.SIGUSR1, signal.SIG_IGN)  # Its default action ends the process.
     settings = settings_for(toml_path, {"server.host": host, "server.port": port}, quiet=False)
-    if auth_mode(settings) == "none" and not settings.server.is_loopback:
-        say(
-            f"trade-service: warning: other machines can reach {settings.server.host}, and auth.mode is none: "
-            "anybody who reaches it may trade"
-        )
+    _warn_of_reach(settings)
     gc.disable()  # What a start creates stays for good: looking for garbage would find nothing.
     run_until_stopped(lambda stopping: _serve(settings, stopping))
+
+
+def _warn_of_reach(settings: Settings) -> None:
+    server = settings.server
+    if server.is_loopback:
+        return
+    reach = f"trade-service: warning: other machines can reach {server.host}"
+    if auth_mode(settings) == "none":
+        say(f"{reach}, and auth.mode is none: anybody who reaches it may trade")
+    elif server.tls_certificate is None:
+        say(
+            f"{reach}, and it serves plain HTTP: keys and tokens can be read on the network and used to trade. "
+            "Set server.tls_certificate and server.tls_key, or let only a proxy that serves HTTPS reach it"
+        )
 
 
 async def _serve(settings: Settings, stopping: asyncio.Event) -> None:
@@ -67,7 +79,14 @@ async def _serve(settings: Settings, stopping: asyncio.Event) -> None:
             connections=settings.connections,
             max_header_bytes=settings.server.max_header_bytes,
             other_files=_other_files(settings),
+            tls=_tls(settings),
         )
+
+
+def _tls(settings: Settings) -> ssl.SSLContext | None:
+    server = settings.server
+    files = TlsFiles("server", server.tls_client_ca, server.tls_certificate, server.tls_key)
+    return server_context(files) if any(files[1:]) else None
 
 
 def _other_files(settings: Settings) -> int:

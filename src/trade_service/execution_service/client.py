@@ -28,12 +28,15 @@ from trade_service.execution_service.reply_interpretation import (
     needs_body,
     of_status,
     read_batch,
+    without_address,
 )
 from trade_service.execution_service.wire import MAX_ITEMS, UnreadableAnswer
+from trade_service.http_connector import BoundedConnector
 from trade_service.submission.engine_settings import ExecutionServiceSettings
 from trade_service.submission.messages import BatchExecutionRequest, RemoteExecutionPage
 from trade_service.submission.model import AttemptId, GatewayReply, ReplyKind
 from trade_service.submission.ports import Clock, Listing
+from trade_service.tls import TlsFiles, client_context
 
 log = structlog.get_logger(__name__)
 
@@ -67,7 +70,7 @@ class ExecutionServiceClient:
     ) -> None:
         """`headers_of` returns additional headers for an attempt's call, such as those of a trace.
 
-        Raises InvalidInput if `settings.base_url` is not an http or https address.
+        Raises InvalidInput if `settings.base_url` is not an http or https address, and TlsUnusable.
         """
         self._settings = settings
         self._clock = clock
@@ -75,9 +78,14 @@ class ExecutionServiceClient:
         self._batch_url = base / "api/v1/executions/batch"
         self._list_url = base / "api/v1/executions"
         self._one_url = base / "api/v1/execution"
-        self._batch_call = f"POST {_shown(self._batch_url)}"
+        self._batch_call = f"POST {self._batch_url.path}"
+        self._address = _shown(base)
+        """For the log; callers see the messages of replies, which do not name it."""
         self._headers_of = headers_of
         self._explanations = _explanations(settings)
+        self._tls = client_context(
+            TlsFiles("execution_service", settings.tls_ca, settings.tls_certificate, settings.tls_key)
+        )
         self._session: aiohttp.ClientSession | None = None
         self._calls = 0
         """Calls in progress."""
@@ -85,7 +93,8 @@ class ExecutionServiceClient:
     async def __aenter__(self) -> Self:
         settings = self._settings
         self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(
+            connector=BoundedConnector(
+                ssl=self._tls,
                 limit=settings.max_connections,
                 keepalive_timeout=_KEEPALIVE_S,
                 socket_factory=self._open_socket,
@@ -131,6 +140,7 @@ class ExecutionServiceClient:
         write(
             "batch submitted" if good else "batch not confirmed",
             attempt_id=attempt_id,
+            address=self._address,
             size=size,
             status=reply.http_status,
             kind=reply.kind.value,
@@ -152,6 +162,7 @@ class ExecutionServiceClient:
         write = log.debug if good else log.warning
         write(
             "listing read" if good else "listing not read",
+            address=self._address,
             offset=offset,
             limit=limit,
             code=listing.code,
@@ -188,7 +199,7 @@ class ExecutionServiceClient:
     async def _list(self, url: URL, decode: Callable[[bytes], RemoteExecutionPage]) -> Listing:
         if self._session is None:
             raise RuntimeError(_NOT_OPEN)
-        call = f"GET {_shown(url)}"
+        call = f"GET {url.path_qs}"
         try:
             answer = await self._call(self._session, "GET", url, _FRESH)
             if answer.read_error is not None:
@@ -251,8 +262,7 @@ class ExecutionServiceClient:
             return known
         if code is ClientCode.CLIENT_FAULT:
             log.error("unexpected error in the client", exc_info=error)
-        detail = shorten(str(error) or type(error).__name__)
-        return f"{code.meaning.rstrip('.')} ({detail})"
+        return f"{code.meaning.rstrip('.')} ({shorten(without_address(error))})"
 
     def _open_socket(self, address: aiohttp.AddrInfoType) -> socket.socket:
         """A socket that drops unacknowledged bytes at the end of the call, even if this process is frozen."""

@@ -6,6 +6,8 @@ left.
 """
 
 import errno
+import os
+import socket
 import ssl
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -335,6 +337,26 @@ _OF_ERRNO = {
 def code_of(error: Exception) -> ClientCode:
     """The code of an error in a call that is safe to repeat."""
     return _refined(_failure_of(error).code, error)
+
+
+def without_address(error: Exception) -> str:
+    """What `error` says, in words that do not quote the address, as callers of the API read them."""
+    if isinstance(error, aiohttp.ClientConnectorCertificateError):
+        cause = error.certificate_error
+        return str(getattr(cause, "verify_message", "")) or type(cause).__name__
+    if isinstance(error, aiohttp.ClientConnectorError):
+        cause = error.os_error
+        if isinstance(cause, socket.gaierror):
+            return cause.strerror or "the name is unknown"
+        known = getattr(cause, "reason", None) or (cause.errno and os.strerror(cause.errno))
+        return str(known or type(cause).__name__)
+    if isinstance(error, aiohttp.ClientResponseError):
+        return error.message or type(error).__name__
+    if isinstance(error, OSError) and error.errno:
+        return os.strerror(error.errno)
+    if isinstance(error, aiohttp.ClientPayloadError | aiohttp.ServerDisconnectedError):
+        return str(error) or type(error).__name__
+    return type(error).__name__
 
 
 def classify(error: Exception, *, may_have_left: bool) -> tuple[ReplyKind, ClientCode]:

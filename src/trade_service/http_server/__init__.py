@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import socket
+import ssl
 from collections.abc import Awaitable, Callable, Iterator
 from typing import Any
 
@@ -12,6 +13,7 @@ from trade_service.http_server.connection_settings import ConnectionSettings
 from trade_service.http_server.file_limit import TooFewFiles, affordable_connections
 from trade_service.http_server.protocol import BoundedProtocol
 from trade_service.http_server.sockets import CannotListen, listening_sockets
+from trade_service.http_server.tls_listener import TlsListener
 
 __all__ = ["CannotListen", "ConnectionSettings", "serve_asgi"]
 
@@ -39,13 +41,15 @@ async def serve_asgi(
     connections: ConnectionSettings | None = None,
     max_header_bytes: int = 65_536,
     other_files: int = 128,
+    tls: ssl.SSLContext | None = None,
 ) -> None:
     """Serves `app` until `stop` is set, and returns once everything is closed.
 
     Calls `ready` with the URL once connections are accepted; port 0 chooses a free port. After `stop`, calls
     `stopping` (readiness off), serves new requests for another `lull_s`, then accepts no more connections and
     gives requests `grace_s` to finish. Cancelling it drops every request and connection at once.
-    `other_files` is how many files the process may need beside connections. Raises CannotListen.
+    `other_files` is how many files the process may need beside connections; with `tls`, HTTPS is served and
+    nothing else. Raises CannotListen.
     """
     settings = connections or ConnectionSettings()
     try:
@@ -56,8 +60,11 @@ async def serve_asgi(
     sockets = await listening_sockets(host, port)
     try:
         bound_port = sockets[0].getsockname()[1]
-        url = f"http://[{host}]:{bound_port}" if ":" in host else f"http://{host}:{bound_port}"
+        scheme = "http" if tls is None else "https"
+        url = f"{scheme}://[{host}]:{bound_port}" if ":" in host else f"{scheme}://{host}:{bound_port}"
         server = _Server(_config(app, protocol, grace_s), stop, stopping, lull_s)
+        if tls is not None:
+            server.serve_tls(tls, protocol)
         server.on_started = lambda: ready(url) if ready is not None else None
         try:
             await server.serve(sockets)
@@ -94,7 +101,18 @@ class _Server(uvicorn.Server):
         self._stop = stop
         self._stopping = stopping
         self._lull_s = lull_s
+        self._tls: TlsListener | None = None
         self.on_started: Callable[[], None] = _nothing
+
+    def serve_tls(self, context: ssl.SSLContext, protocol: type[BoundedProtocol]) -> None:
+        """Serves HTTPS instead of HTTP; called before serving."""
+        self._tls = TlsListener(
+            context,
+            lambda: protocol(self.config, self.server_state, self.lifespan.state),
+            protocol.places,
+            lambda: len(self.server_state.connections),
+            protocol.settings.header_timeout_s,
+        )
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -104,9 +122,11 @@ class _Server(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Raises RuntimeError where uvicorn would exit the process."""
         try:
-            await super().startup(sockets)
+            await super().startup(sockets if self._tls is None else [])
         except SystemExit as error:
             raise RuntimeError("the application could not start: see the log lines above") from error
+        if self._tls is not None and not self.should_exit:
+            self._tls.start(sockets or [], self.config.backlog)
         if not self.should_exit:
             self.on_started()
 
@@ -121,6 +141,8 @@ class _Server(uvicorn.Server):
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Also waits for the requests that it cancelled."""
+        if self._tls is not None:
+            await asyncio.gather(*self._tls.stop(), return_exceptions=True)
         async with asyncio.TaskGroup() as group:
             closing = group.create_task(self._close_idle())
             await super().shutdown(sockets)
@@ -142,6 +164,8 @@ class _Server(uvicorn.Server):
 
     def abandon(self) -> None:
         """Drops what an orderly shutdown has left: everything when serving was cancelled."""
+        if self._tls is not None:
+            self._tls.stop()
         for task in list(self.server_state.tasks):
             task.cancel()
         for connection in list(self.server_state.connections):

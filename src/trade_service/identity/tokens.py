@@ -13,7 +13,9 @@ from typing import Any, NamedTuple
 import aiohttp
 import jwt
 import msgspec
+import structlog
 from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, rsa
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
 from trade_service.domain.access import (
@@ -23,8 +25,11 @@ from trade_service.domain.access import (
     Principal,
     Role,
 )
+from trade_service.http_connector import BoundedConnector
 from trade_service.identity.auth_settings import AuthSettings
 from trade_service.single_flight import SingleFlightCache
+
+_log = structlog.get_logger(__name__)
 
 MAX_TOKEN_CHARS = 16_384
 MAX_NAME_CHARS = 100
@@ -33,6 +38,8 @@ STALE_KEYS_S = 86_400.0
 MAX_KEYS_BYTES = 1_000_000
 MAX_KEYS = 100
 KEYS_TIMEOUT_S = 5.0
+LEAST_RSA_BITS = 2048
+_CURVES = frozenset({"secp256r1", "secp384r1", "secp521r1"})
 _ROLES = {role.title: role for role in GIVEN_ROLES}
 _KINDS = {"RS": "RSA", "PS": "RSA", "ES": "EC", "Ed": "OKP"}
 """The kind of key by the first letters of an algorithm."""
@@ -113,7 +120,7 @@ class Tokens:
 @asynccontextmanager
 async def checked_tokens(settings: AuthSettings) -> AsyncIterator[Tokens]:
     """Tokens whose keys are read as the settings say; raises CredentialsNotCheckable for an unusable key file."""
-    async with aiohttp.ClientSession() as session:
+    async with aiohttp.ClientSession(connector=BoundedConnector()) as session:
         if settings.jwt_jwks_url is not None:
             yield Tokens(settings, partial(keys_at, session, settings.jwt_jwks_url))
             return
@@ -199,8 +206,23 @@ def _of_pem(content: bytes, place: str) -> SigningKey:
             key = load_pem_public_key(content)
     except ValueError as error:
         raise CredentialsNotCheckable(f"{place} holds no PEM public key or certificate") from error
-    name = type(key).__name__
-    return SigningKey(None, None, "RSA" if "RSA" in name else "OKP" if "Ed" in name else "EC", key)
+    kind, flaw = _kind_of(key)
+    if flaw:
+        raise CredentialsNotCheckable(f"{place} holds {flaw}")
+    return SigningKey(None, None, kind, key)
+
+
+def _kind_of(key: Any) -> tuple[str, str]:
+    """The kind of a public key; with it why it is not trusted, if so (NIST SP 800-57 for the sizes)."""
+    if isinstance(key, rsa.RSAPublicKey):
+        flaw = f"an RSA key of {key.key_size} bits: use {LEAST_RSA_BITS} or more"
+        return "RSA", flaw if key.key_size < LEAST_RSA_BITS else ""
+    if isinstance(key, ec.EllipticCurvePublicKey):
+        flaw = f"a key on the curve {key.curve.name}: use P-256, P-384 or P-521"
+        return "EC", "" if key.curve.name in _CURVES else flaw
+    if isinstance(key, ed25519.Ed25519PublicKey | ed448.Ed448PublicKey):
+        return "OKP", ""
+    return "", "a key of another kind: use RSA, EC, Ed25519 or Ed448"
 
 
 def _of_jwks(content: bytes, place: str) -> list[SigningKey]:
@@ -210,11 +232,20 @@ def _of_jwks(content: bytes, place: str) -> list[SigningKey]:
         raise CredentialsNotCheckable(f"{place} is neither PEM nor a JWKS, an object with keys") from error
     if not isinstance(entries, list) or len(entries) > MAX_KEYS:
         raise CredentialsNotCheckable(f"{place} must have a list of at most {MAX_KEYS} keys")
-    return [key for entry in entries if (key := _of_jwk(entry)) is not None]
+    flaws: list[str] = []
+    keys = [key for entry in entries if (key := _of_jwk(entry, flaws)) is not None]
+    if flaws:
+        if not keys:
+            raise CredentialsNotCheckable(f"{place} holds {flaws[0]}")
+        _log.warning("signing_keys_refused", place=place, reasons=flaws)
+    return keys
 
 
-def _of_jwk(entry: Any) -> SigningKey | None:
-    """None for anything but a public signing key, above all for shared secrets and private keys."""
+def _of_jwk(entry: Any, flaws: list[str]) -> SigningKey | None:
+    """None for anything but a public signing key, above all for shared secrets and private keys.
+
+    `flaws` takes why a signing key is not trusted.
+    """
     if not isinstance(entry, dict) or entry.get("kty") not in ("RSA", "EC", "OKP") or "d" in entry:
         return None
     if entry.get("use", "sig") != "sig":
@@ -223,4 +254,8 @@ def _of_jwk(entry: Any) -> SigningKey | None:
         key = jwt.PyJWK.from_dict(entry).key
     except (jwt.PyJWTError, ValueError, TypeError):
         return None
-    return SigningKey(entry.get("kid"), entry.get("alg"), entry["kty"], key)
+    kind, flaw = _kind_of(key)
+    if flaw:
+        flaws.append(flaw)
+        return None
+    return SigningKey(entry.get("kid"), entry.get("alg"), kind, key)

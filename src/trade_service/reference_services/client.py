@@ -10,9 +10,11 @@ import structlog
 from yarl import URL
 
 from trade_service import __version__
+from trade_service.http_connector import BoundedConnector
 from trade_service.submission.circuit import CallRating, CircuitBreaker
 from trade_service.submission.engine_settings import CircuitSettings
 from trade_service.submission.ports import Clock
+from trade_service.tls import TlsFiles, client_context
 from trade_service.trading.listing.display_names import NameKind, NamesUnavailable
 from trade_service.trading.trading_settings import NamesSettings
 
@@ -88,12 +90,15 @@ class ReferenceServicesClient:
             NameKind.PORTFOLIO: _Service(URL(portfolio_url), *_PORTFOLIOS, CircuitBreaker(circuit)),
             NameKind.SECURITY: _Service(URL(security_url), *_SECURITIES, CircuitBreaker(circuit)),
         }
+        self._tls = client_context(
+            TlsFiles("names", settings.tls_ca, settings.tls_certificate, settings.tls_key)
+        )
         self._session: aiohttp.ClientSession | None = None
 
     async def __aenter__(self) -> Self:
         settings = self._settings
         self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=0, limit_per_host=settings.max_connections),
+            connector=BoundedConnector(ssl=self._tls, limit=0, limit_per_host=settings.max_connections),
             timeout=aiohttp.ClientTimeout(total=settings.timeout_ms / 1000, ceil_threshold=float("inf")),
             headers={"Accept": "application/json", "User-Agent": f"trade-service/{__version__}"},
             cookie_jar=aiohttp.DummyCookieJar(),

@@ -5,12 +5,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
 from typing import cast
+from urllib.parse import urlsplit
 
 import msgspec
 
 from trade_service.identity.auth_settings import AuthSettings
-from trade_service.masking import quoted
-from trade_service.section import SettingField
+from trade_service.masking import mask_url, quoted
+from trade_service.section import SettingField, is_safe
 from trade_service.settings.database_url import parse_database_url
 from trade_service.settings.sources import Raw, SettingsError, read_environment, read_file
 from trade_service.settings.tree import FIELDS, SECTIONS, Settings
@@ -69,6 +70,7 @@ def load_settings(
     settings = msgspec.structs.replace(tree, batch=batch, database=database)
     _check_pairs(settings, labels)
     _check_auth(settings.auth, labels)
+    _warn_of_tls(settings, labels, warnings)
     return LoadedSettings(
         settings=settings,
         origins=MappingProxyType({name: raws[name].origin if name in raws else "default" for name in FIELDS}),
@@ -196,3 +198,25 @@ def _check_auth(auth: AuthSettings, labels: Mapping[str, str]) -> None:
             raise SettingsError(f"{label} is 'jwt': auth.{key} must be set, it says whose tokens are taken")
     if (auth.jwt_keys_file is None) == (auth.jwt_jwks_url is None):
         raise SettingsError(f"{label} is 'jwt': one of auth.jwt_keys_file and auth.jwt_jwks_url must be set")
+    if auth.jwt_jwks_url is not None and not is_safe(auth.jwt_jwks_url):
+        raise SettingsError(
+            f"{labels['auth.jwt_jwks_url']} is {quoted(auth.jwt_jwks_url)}: it must be https unless it is on this "
+            "machine, since those keys decide who may trade"
+        )
+
+
+def _warn_of_tls(settings: Settings, labels: Mapping[str, str], warnings: list[str]) -> None:
+    """Warns where files of TLS have no effect, and where a password travels in plain HTTP."""
+    names = settings.portfolio_service.base_url, settings.security_service.base_url
+    for section, urls in (("execution_service", [settings.execution_service.base_url]), ("names", names)):
+        own = getattr(settings, section)
+        named = next((key for key in ("tls_ca", "tls_certificate", "tls_key") if getattr(own, key)), None)
+        if named and not any(url.lower().startswith("https:") for url in urls):
+            warnings.append(
+                f"{labels[f'{section}.{named}']} has no effect: no address of its service is https"
+            )
+        warnings += (
+            f"{mask_url(url)}: its user and password travel in plain HTTP; use https"
+            for url in urls
+            if urlsplit(url).username is not None and not is_safe(url)
+        )

@@ -43,6 +43,8 @@ SELECT set_config('synchronous_commit', 'on', true) WHERE current_setting('synch
 
 _ANSWER_MARGIN_S = 5.0
 """How much longer than the server's own time-out we wait for an answer: the network may be gone."""
+_NOT_DONE = "the database does not answer or could not do it"
+_SILENT = "the database does not answer"
 _GOODBYE_S = 2.0
 """How long closing a connection may take. It is worth waiting for: closing cancels a statement that still runs,
 with the locks it holds."""
@@ -244,9 +246,9 @@ class Database(Reads):
                 self.renew()
             if not is_unavailable(error):
                 raise
-            raise StoreUnavailable(f"the database does not answer or could not do it: {error}") from error
+            raise StoreUnavailable(f"{_NOT_DONE}: {error}", _NOT_DONE) from error
         except OSError as error:
-            raise StoreUnavailable(f"the database does not answer: {str(error) or 'time-out'}") from error
+            raise StoreUnavailable(f"{_SILENT}: {str(error) or 'time-out'}", _SILENT) from error
         finally:
             self._turns.release()
 

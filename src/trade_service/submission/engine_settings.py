@@ -79,6 +79,22 @@ class ExecutionServiceSettings(Section, frozen=True):
             check=_refusals,
         ),
     ] = ()
+    tls_ca: Annotated[
+        str | None,
+        Setting(
+            "PEM file of the authorities that the Execution Service's certificate must come from.",
+            min_length=1,
+            none="the system's authorities",
+        ),
+    ] = None
+    tls_certificate: Annotated[
+        str | None,
+        Setting("PEM file of our client certificate (mutual TLS).", min_length=1, none="none is presented"),
+    ] = None
+    tls_key: Annotated[
+        str | None,
+        Setting("PEM file of its private key.", min_length=1, none="it is in the certificate's file"),
+    ] = None
     answered_settle_ms: Annotated[
         int | None,
         Setting(

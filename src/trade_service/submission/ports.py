@@ -21,7 +21,14 @@ from trade_service.submission.model import (
 
 
 class StoreUnavailable(Exception):
-    """The store did not answer; whether it did what was asked is unknown."""
+    """The store did not answer; whether it did what was asked is unknown.
+
+    `public` is the message for callers of the API: without the driver's words, which quote addresses and users.
+    """
+
+    def __init__(self, message: str, public: str | None = None) -> None:
+        super().__init__(message)
+        self.public = public or message
 
 
 class Listing(msgspec.Struct, frozen=True):

@@ -74,6 +74,22 @@ class NamesSettings(Section, frozen=True):
     max_kept: Annotated[
         int, Setting("Maximum number of names of each kind in the database.", 1_000, 10_000_000)
     ] = 200_000
+    tls_ca: Annotated[
+        str | None,
+        Setting(
+            "PEM file of the authorities that the certificates of both services must come from.",
+            min_length=1,
+            none="the system's authorities",
+        ),
+    ] = None
+    tls_certificate: Annotated[
+        str | None,
+        Setting("PEM file of our client certificate (mutual TLS).", min_length=1, none="none is presented"),
+    ] = None
+    tls_key: Annotated[
+        str | None,
+        Setting("PEM file of its private key.", min_length=1, none="it is in the certificate's file"),
+    ] = None
     poll_s: Annotated[
         float, Setting("Interval at which the names of new trade orders are fetched.", 0.1, 86_400)
     ] = 60.0

@@ -195,7 +195,7 @@ def problem_of(error: Exception, method: str, path: str) -> Problem:
     if isinstance(error, DomainError):
         return _domain_problem(error)
     if isinstance(error, StoreUnavailable):
-        message = f"{error}: nothing is lost, try again"
+        message = f"{error.public}: nothing is lost, try again"
         return Problem(503, HttpCode.STORE_UNAVAILABLE, message, headers=_retry_after(STORE_RETRY_AFTER_S))
     if isinstance(error, RequestRefused):
         return error.problem
@@ -237,7 +237,7 @@ def logged_problem(request: HttpRequest, error: Exception) -> Problem:
     if problem.code == HttpCode.INTERNAL_ERROR:
         _log.error("request_failed", exc_info=error)
     elif problem.status >= 500:
-        _log.warning("request_not_served", code=problem.code, message=problem.message)
+        _log.warning("request_not_served", code=problem.code, message=problem.message, error=str(error))
     return problem
 
 

@@ -4,6 +4,7 @@ import asyncio
 from typing import Any
 
 import msgspec
+import structlog
 from litestar import Controller, Response
 from litestar.openapi.spec import OpenAPIType, Schema
 from litestar.params import FromPath, JSONBody
@@ -19,6 +20,9 @@ from trade_service.web.routing import documented, query
 LIVENESS_PATHS = ("/api/v1/health/liveness", "/actuator/health/liveness")
 READINESS_PATHS = ("/api/v1/health/readiness", "/actuator/health/readiness", "/actuator/health")
 STARTUP_PATH = "/api/v1/health/startup"
+
+
+_log = structlog.get_logger(__name__)
 
 
 class Report(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -59,7 +63,8 @@ class HealthController(Controller):
         except TimeoutError:
             return _down("db", f"the database did not answer within {timeout_s:g} s")
         except StoreUnavailable as error:
-            return _down("db", str(error))
+            _log.warning("not_ready", error=str(error))
+            return _down("db", error.public)
         waits_for = health.claims_wait_for
         if not waits_for:
             return ApiResponse(Report("UP", components={"db": _UP, "submission": _UP}))

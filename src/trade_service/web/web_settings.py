@@ -1,10 +1,9 @@
 """Settings of the HTTP API."""
 
-import ipaddress
 import re
 from typing import Annotated
 
-from trade_service.section import Section, Setting
+from trade_service.section import Section, Setting, is_loopback
 
 
 def _origins(values: tuple[str, ...]) -> tuple[str, ...]:
@@ -21,6 +20,26 @@ class ServerSettings(Section, frozen=True):
 
     host: Annotated[str, Setting("Address to listen on; 0.0.0.0 for all.", min_length=1)] = "127.0.0.1"
     port: Annotated[int, Setting("Port to listen on; 0 for any free one.", 0, 65535)] = 8082
+    tls_certificate: Annotated[
+        str | None,
+        Setting(
+            "PEM file of the server's certificate, then those of its issuers. With it, only HTTPS is served.",
+            min_length=1,
+            none="HTTP is served",
+        ),
+    ] = None
+    tls_key: Annotated[
+        str | None,
+        Setting("PEM file of its private key.", min_length=1, none="it is in the certificate's file"),
+    ] = None
+    tls_client_ca: Annotated[
+        str | None,
+        Setting(
+            "PEM file of authorities: every client, probes included, must present a certificate from them.",
+            min_length=1,
+            none="clients need no certificate",
+        ),
+    ] = None
     max_body_bytes: Annotated[int, Setting("Largest request body accepted.", 1_000, 1_000_000_000)] = (
         10_000_000
     )
@@ -46,10 +65,7 @@ class ServerSettings(Section, frozen=True):
     @property
     def is_loopback(self) -> bool:
         """Whether only programs of this machine reach the address."""
-        try:
-            return ipaddress.ip_address(self.host).is_loopback
-        except ValueError:
-            return self.host == "localhost"
+        return is_loopback(self.host)
 
 
 class RateLimitSettings(Section, frozen=True):
