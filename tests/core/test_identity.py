@@ -19,7 +19,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from jwt.algorithms import ECAlgorithm, RSAAlgorithm
 
-from trade_service.domain.access import ApiKey, CredentialsNotCheckable, NotAuthenticated, Principal, Role
+from trade_service.domain.access import (
+    ApiKey,
+    CredentialsNotCheckable,
+    KnownBy,
+    NotAuthenticated,
+    Principal,
+    Role,
+)
 from trade_service.identity.api_keys import ApiKeys, make_key
 from trade_service.identity.auth_settings import AuthSettings
 from trade_service.identity.tokens import SigningKey, Tokens, keys_of_file, parsed_keys
@@ -65,8 +72,8 @@ def tokens(
 
 
 async def test_a_valid_token_is_accepted() -> None:
-    assert await tokens().principal(signed()) == Principal("ann", Role.TRADER)
-    assert await tokens(PEM).principal(signed(kid="whatever")) == Principal("ann", Role.TRADER)
+    assert await tokens().principal(signed()) == Principal("ann", Role.TRADER, KnownBy.TOKEN)
+    assert await tokens(PEM).principal(signed(kid="whatever")) == Principal("ann", Role.TRADER, KnownBy.TOKEN)
     both = jwks(jwk(EC_KEY.public_key(), "e", alg="ES256"), jwk(RSA_KEY.public_key(), "a"))
     assert (await tokens(both).principal(signed(EC_KEY, "ES256", "e"))).name == "ann"
     assert (await tokens(both).principal(signed(kid=None))).name == "ann"
@@ -102,6 +109,10 @@ async def test_roles_may_be_nested() -> None:
         (lambda: signed(exp=None), "it lacks one of exp, iss, aud, sub"),
         (lambda: signed(sub=None), "it lacks one of exp, iss, aud, sub"),
         (lambda: signed(aud=None), "it lacks one of exp, iss, aud, sub"),
+        (lambda: signed(sub=""), r"its subject \(sub\) is empty"),
+        (lambda: signed(sub=" \t"), r"its subject \(sub\) is empty"),
+        (lambda: signed(sub="a" * 256), r"its subject \(sub\) has more than 255 characters"),
+        (lambda: signed(sub="ann\x00"), r"its subject \(sub\) has control characters"),
         (lambda: signed(aud="other"), "it is for another audience"),
         (lambda: signed(iss="https://other.example"), "it is from another issuer"),
         (lambda: signed(OTHER_RSA_KEY), "its signature is wrong"),
@@ -246,7 +257,7 @@ async def test_a_key_is_known_by_its_digest_alone() -> None:
     assert secret.encode() not in new.key.digest
     assert secret not in repr(new)
     checker = ApiKeys(Keys(new.key, other.key).active, 5)
-    assert await checker.principal(new.text) == Principal("portal", Role.TRADER)
+    assert await checker.principal(new.text) == Principal("portal", Role.TRADER, KnownBy.API_KEY)
     mixed = f"ts_{new.key.id}_{other.text[-43:]}"
     for wrong in (
         mixed,

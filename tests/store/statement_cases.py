@@ -98,6 +98,9 @@ _OUTCOMES = {
 _ANSWER = {"kind": "answered", "code": "OK", "message": "", "http_status": 207, "next_batch_size": None}
 
 
+_CALLER = {"actor": "ann", "known_by": "api-key", "address": "::1", "request_id": "1", "is_audited": True}
+
+
 _ATTEMPT = {"attempt_id": _FRESH, "owner": "one", "settle_ms": 1}
 
 
@@ -125,10 +128,18 @@ _NEW = {"status_new_name": "NEW"}
 _SETTLED = {"settled_states": ["accepted", "exhausted", "none", "rejected"]}
 
 
+_AUDIT_PAGE = {
+    **dict.fromkeys(("actor", "action", "object", "object_id", "before_at", "before_id", "since", "until")),
+    "looked_at": 10,
+}
+
+
 HOT = {
     "submission.claim": Case(
         {"ids": _QUEUED, "claimable": ["none", "queued"], "give_up_after_ms": 1, "lease_ms": 1}
         | {"epoch": 1, "retry_count": 0, "counted": 1}
+        | {"submitted_ids": _QUEUED, "request_ids": [None] * BATCH}
+        | {name: ["a"] * BATCH for name in ("actors", "known_by", "addresses")}
         | _ATTEMPT
     ),
     "submission.record": Case(_OUTCOMES | _ANSWER | {"duration_ms": 3, "top_id": 4}),
@@ -153,25 +164,31 @@ HOT = {
         {"order_ids": [ORDERS + n for n in range(BATCH // 2, 3 * BATCH // 2)]}
         | {name: ["1"] * BATCH for name in ("portfolio_ids", "order_types", "security_ids", "quantities")}
         | {name: [None] * BATCH for name in ("limit_prices", "trade_timestamps", "blotter_ids")}
+        | _CALLER
     ),
     "orders.write_slices": Case(
         {"order_ids": _QUEUED, "quantities": [1] * BATCH, "quantities_sent": [10] * BATCH}
         | {"submitted": [True] * BATCH, "limit_prices": [None] * BATCH}
         | {f"{name}_ids": [1] * BATCH for name in ("status", "blotter", "trade_type", "destination")}
         | {"queued_attempt_id": _FRESH, "owner": "one", "grace_ms": 1}
+        | _CALLER
     ),
     "orders.slice_and_claim": Case(
         {"order_ids": _QUEUED, "quantities": [1] * BATCH, "destination_ids": [1] * BATCH}
         | {"attempt_id": _FRESH, "owner": "one", "lease_ms": 1, "settle_ms": 1, "epoch": 1}
         | {"give_up_after_ms": 1, "counted": 0, "submitted_when_left": "0.01", "status_id": 1}
         | {"type_names": ["BUY"], "type_ids": [1]}
+        | _CALLER
     ),
     "executions.read": Case({"ids": _QUEUED} | _NEW),
-    "executions.enqueue": Case({"ids": _QUEUED, "attempt_id": _FRESH, "owner": "one", "grace_ms": 1}),
+    "executions.enqueue": Case(
+        {"ids": _QUEUED, "attempt_id": _FRESH, "owner": "one", "grace_ms": 1} | _CALLER
+    ),
     "executions.fill": Case(
         {"id": _UNKNOWN[0], "version": 1, "quantity_filled": 1, "status_id": 5, "look_up_id": _FRESH}
         | {"owner": "one", "settle_ms": 1, "submitted_when_left": "0.01"}
         | _NEW
+        | _CALLER
     ),
     "downstream.begin_check": Case({"every_s": 1}),
     "downstream.end_check": Case({"offset": 100}),
@@ -185,7 +202,15 @@ HOT = {
     "bulk.begin": Case(
         {"id": _FRESH, "ids": _QUEUED, "attempt_ids": [_FRESH], "attempt_size": BATCH, "owner": "one"}
         | {"grace_ms": 0}
+        | _CALLER
     ),
+    "audit_log.add": Case(
+        {"action": "create", "object": "tradeOrder", "object_ids": [1], "trade_order_ids": []}
+        | {"object_name": None, "details": "{}"}
+        | _CALLER
+    ),
+    "audit_log.page": Case(_AUDIT_PAGE | {"limit": 10, "shown": 10}),
+    "audit_log.last_looked_at": Case(_AUDIT_PAGE),
     "reports.backlog": Case({"attempts": 10}),
     "bulk.execution_ids": Case({"id": _BULK}),
     "reports.tries": Case({"ids": _QUEUED, "give_up_after_ms": 1, "skew_ms": 1, "limit": 10}),
@@ -212,16 +237,24 @@ HOT = {
     "operator.cases": Case({"ids": _UNKNOWN} | _NEW),
     "operator.one_resolution_of_a_service_id": Case({"key": 1, "service_id": 7}),
     "operator.lock": Case({"ids": _UNKNOWN}),
-    "operator.resolve": Case(_OUTCOMES | {"actor": "ann", "reason": "why", "code": "RESOLVED"}),
+    "operator.resolve": Case(
+        _OUTCOMES | {"actor": "ann", "actor_known_by": "none", "reason": "why", "code": "RESOLVED"}
+    ),
     "operator.ended": Case({"ids": _UNKNOWN} | _NEW),
     "operator.requeue": Case(
         {"ids": _UNKNOWN, "attempt_ids": [_FRESH] * BATCH, "floor_ids": [0] * BATCH, "settle_ms": [0] * BATCH}
-        | {"epochs": [1] * BATCH, "settle_from": [None] * BATCH, "actor": "ann", "reason": "why"}
+        | {
+            "epochs": [1] * BATCH,
+            "settle_from": [None] * BATCH,
+            "actor": "ann",
+            "actor_known_by": "none",
+            "reason": "why",
+        }
         | {"order_ids": _UNKNOWN, "quantities_sent": [10] * BATCH, "submitted": [True] * BATCH}
     ),
     "operator.recover": Case(
         {"ids": _UNKNOWN, "leases": [None] * BATCH, "attempt_id": _FRESH, "adopted": False, "settle_ms": 1}
-        | {"actor": "ann", "reason": "why"}
+        | {"actor": "ann", "actor_known_by": "none", "reason": "why"}
     ),
     "operator.evidence_of": Case({"id": 7, "limit": BATCH}),
     "orders.get_orders": Case({"ids": _QUEUED}),

@@ -2,7 +2,7 @@
 
 import pytest
 
-from trade_service.domain.access import Principal, Role
+from trade_service.domain.access import KnownBy, Principal, Role
 from trade_service.domain.errors import AlreadyExists, NotFound
 from trade_service.identity.api_keys import ApiKeys, make_key
 from trade_service.store.database import Database
@@ -35,8 +35,8 @@ async def test_a_key_revoked_by_one_replica_is_refused_by_others(database: Datab
     replicas = [ApiKeys(store.active, 0), ApiKeys(store.active, 300)]
     await store.add(new.key)
     for replica in replicas:
-        assert await replica.principal(new.text) == Principal("portal", Role.READER)
+        assert await replica.principal(new.text) == Principal("portal", Role.READER, KnownBy.API_KEY)
     await store.revoke("portal")
-    with pytest.raises(Exception, match="unknown or was revoked"):
+    with pytest.raises(Exception, match="unknown, expired or revoked"):
         await replicas[0].principal(new.text)
     assert await replicas[1].principal(new.text), "read at most so often"

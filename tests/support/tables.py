@@ -216,6 +216,7 @@ submission_evidence = sa.Table(
     sa.Column("service_id", sa.Integer),
     sa.Column("actor", sa.String(80)),
     sa.Column("message", sa.Text, nullable=False),
+    sa.Column("actor_known_by", sa.String(8)),
 )
 
 
@@ -268,8 +269,36 @@ api_key = sa.Table(
     sa.Column("digest", sa.LargeBinary, nullable=False),
     sa.Column("created_at", INSTANT, nullable=False, server_default=sa.func.now()),
     sa.Column("revoked_at", INSTANT),
+    sa.Column("label", sa.String(100)),
+    sa.Column("expires_at", INSTANT),
+    sa.Column("last_used_at", INSTANT),
+    sa.Column("replaced_by", sa.String(12)),
     # Query: ACTIVE, ADD, REVOKE.
-    sa.Index("api_key_name_ndx", "name", unique=True, postgresql_where=sa.text("revoked_at IS NULL")),
+    sa.Index(
+        "api_key_name_ndx",
+        "name",
+        unique=True,
+        postgresql_where=sa.text("revoked_at IS NULL AND replaced_by IS NULL"),
+    ),
+)
+
+audit_log = sa.Table(
+    "audit_log",
+    metadata,
+    # Append-only: a trigger refuses anything but INSERT.
+    sa.Column("at", INSTANT, primary_key=True, server_default=sa.func.now()),
+    sa.Column("id", sa.BigInteger, sa.Identity(always=True), primary_key=True),
+    sa.Column("actor", sa.String(255), nullable=False),
+    # none, api-key, token or command.
+    sa.Column("known_by", sa.String(8), nullable=False),
+    sa.Column("address", sa.String(64)),
+    sa.Column("request_id", sa.String(128)),
+    sa.Column("action", sa.String(20), nullable=False),
+    sa.Column("object", sa.String(20), nullable=False),
+    sa.Column("object_ids", ARRAY(sa.Integer), nullable=False, server_default=sa.text("'{}'")),
+    sa.Column("trade_order_ids", ARRAY(sa.Integer), nullable=False, server_default=sa.text("'{}'")),
+    sa.Column("object_name", sa.String(100)),
+    sa.Column("details", JSONB),
 )
 
 adopted_index = sa.Table(

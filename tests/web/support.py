@@ -162,6 +162,9 @@ class FakeUseCases:
     async def let_go(self, claim: KeyClaim) -> None:
         await self._called("let_go", claim)
 
+    async def note(self, *entry: object) -> None:
+        await self._called("note", *entry)
+
     async def submit_order(
         self, submission: Submission, send: bool = True, wait_s: float | None = None
     ) -> SubmittedOrder:
@@ -209,6 +212,7 @@ class FakeUseCases:
             operators=_NO_OPERATORS,
             lists=fakes,
             keys=fakes,
+            audit_log=fakes,
         )
 
 

@@ -12,6 +12,7 @@ from prometheus_client import CollectorRegistry
 from trade_service.domain.reference import STATUS_NEW, STATUS_SENT, ReferenceData
 from trade_service.execution_service import wire
 from trade_service.execution_service.client import ExecutionServiceClient
+from trade_service.identity.key_uses import KeyUses
 from trade_service.observability.logs import LogLevel
 from trade_service.reference_services.client import ReferenceServicesClient
 from trade_service.settings.tree import Settings
@@ -19,6 +20,7 @@ from trade_service.store.bulk_store import PostgresBulkSubmissionStore
 from trade_service.store.database import Database
 from trade_service.store.downstream_store import PostgresDownstreamStore, PostgresFillStore
 from trade_service.store.execution_reads import PostgresExecutionReads
+from trade_service.store.key_store import PostgresKeys
 from trade_service.store.list_store import PostgresListCounts, PostgresListReads
 from trade_service.store.migrate import check
 from trade_service.store.name_store import PostgresNameStore
@@ -121,6 +123,8 @@ class Services:
         self.downstream = PostgresDownstreamStore(database)
         self.gate = DownstreamGate(self.downstream, gateway, self.clock, self.events, settings.engine)
         self.references = ReferenceCache(PostgresReferenceReads(database), REFERENCE_TTL_S, self.clock)
+        self.api_keys = PostgresKeys(database)
+        self.key_uses = KeyUses(self.api_keys.note_used, self.clock)
         self.key_store = PostgresRequestKeyStore(database)
         self.keys = IdempotentRequests(
             self.key_store, self.clock, settings.idempotency, settings.server.request_timeout_s

@@ -165,6 +165,7 @@ def _loops(services: Services) -> list[Loop]:
         services.gate.run,
         *(sweep.run for sweep in services.sweeps()),
         services.names.run,
+        services.key_uses.run,
     ]
     if services.settings.fills.check_every_s:
         loops.append(services.fill_check().run)

@@ -11,8 +11,7 @@ from trade_service.domain.access import Role
 from trade_service.identity.api_keys import ApiKeys
 from trade_service.observability.metrics import WebMetrics, register_connections
 from trade_service.settings.tree import Settings
-from trade_service.store.database import Database
-from trade_service.store.key_store import PostgresKeys
+from trade_service.store.audit_log_store import PostgresAuditEntries
 from trade_service.web.access import Authenticator, Everybody
 from trade_service.web.app import create_app
 from trade_service.web.dependencies import WebServices, WebSettings
@@ -31,10 +30,12 @@ def auth_mode(settings: Settings) -> str:
 
 
 @asynccontextmanager
-async def _authenticator(settings: Settings, database: Database) -> AsyncIterator[Authenticator]:
+async def _authenticator(services: Services) -> AsyncIterator[Authenticator]:
+    settings = services.settings
     match auth_mode(settings):
         case "api-key":
-            yield ApiKeys(PostgresKeys(database).active, settings.auth.api_key_max_age_s)
+            max_age_s, note_use = settings.auth.api_key_max_age_s, services.key_uses.note
+            yield ApiKeys(services.api_keys.active, max_age_s, note_use)
         case "jwt":
             from trade_service.identity.tokens import checked_tokens  # Cryptography is slow to import.
 
@@ -51,7 +52,7 @@ async def web_app(services: Services) -> AsyncIterator[Litestar]:
     if services.registry is not None:
         register_connections(services.registry, lambda: services.database.pool_state)
         metrics = WebMetrics(services.registry)
-    async with _authenticator(services.settings, services.database) as authenticator:
+    async with _authenticator(services) as authenticator:
         app = create_app(
             WebServices(
                 services.orders,
@@ -63,6 +64,7 @@ async def web_app(services: Services) -> AsyncIterator[Litestar]:
                 services.operators,
                 services.lists,
                 services.keys,
+                PostgresAuditEntries(services.database),
                 authenticator,
                 metrics,
                 services.log_level,
@@ -85,6 +87,7 @@ def web_settings(settings: Settings) -> WebSettings:
     return WebSettings(
         server=server,
         rate_limit=settings.rate_limit,
+        is_audited=settings.audit_log.enabled,
         wait_s=settings.submission.wait_s,
         metrics_role=Role[settings.metrics.role.upper()],
     )

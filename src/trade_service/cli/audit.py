@@ -20,6 +20,7 @@ from trade_service.cli.running import (
     print_json,
     result_console,
     result_table,
+    run_as_user,
     run_until_done,
     say,
     settings_for,
@@ -165,8 +166,9 @@ def recover(
     settings = settings_for(toml_path)
     if not dry_run:
         check_words(operator, reason)
-    done = run_until_done(
-        lambda: _recover(settings, operator, reason, dry_run=dry_run, same_ledger=same_ledger, yes=yes)
+    done = run_as_user(
+        settings,
+        lambda: _recover(settings, operator, reason, dry_run=dry_run, same_ledger=same_ledger, yes=yes),
     )
     sys.exit(0 if done else NOT_DONE)
 

@@ -16,11 +16,13 @@ import rich_click as click
 from rich.console import Console
 from rich.table import Table
 
+from trade_service.domain.access import MAX_NAME_CHARS, KnownBy, Requester
 from trade_service.masking import mask_url
 from trade_service.observability.logs import configure_logs
 from trade_service.section import root_url
 from trade_service.settings.load import load_settings
 from trade_service.settings.tree import Settings
+from trade_service.submission.events import REQUESTER
 
 S = TypeVar("S")
 T = TypeVar("T")
@@ -147,7 +149,17 @@ def run_on(
         async with opened(settings, say) as part:
             return await work(part)
 
-    return run_until_done(run)
+    return run_as_user(settings, run)
+
+
+def run_as_user(settings: Settings, main: Callable[[], Coroutine[Any, Any, T]]) -> T:
+    """As `run_until_done`; the audit log names the operating system's user for what it changes."""
+    caller = Requester(_user()[:MAX_NAME_CHARS], KnownBy.COMMAND, is_audited=settings.audit_log.enabled)
+    token = REQUESTER.set(caller)
+    try:
+        return run_until_done(main)
+    finally:
+        REQUESTER.reset(token)
 
 
 def run_until_done(main: Callable[[], Coroutine[Any, Any, T]]) -> T:

@@ -5,6 +5,7 @@ import contextlib
 import sys
 import time
 from collections.abc import Awaitable, Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +31,7 @@ from trade_service.cli.running import (
     config_option,
     confirmed,
     result_console,
-    run_until_done,
+    run_as_user,
     say,
     settings_for,
     yes_option,
@@ -94,10 +95,11 @@ def submit(
     settings = settings_for(toml_path)
     command = _Submit(settings, errors_path, wait_s, read_options(**reading), is_confirmed=yes)
     if file is None:
-        sys.exit(run_until_done(command.all_new))
+        sys.exit(run_as_user(settings, command.all_new))
     is_read_twice = strict or settings.blotter.max_batch_value is not None
     with kept(file) if is_read_twice else contextlib.nullcontext(file) as name:
-        sys.exit(run_until_done(lambda: command.blotter(name, file, strict=strict, dry_run=dry_run)))
+        blotter = partial(command.blotter, name, file, strict=strict, dry_run=dry_run)
+        sys.exit(run_as_user(settings, blotter))
 
 
 class _Submit:

@@ -21,6 +21,7 @@ from trade_service.cli.running import (
     run_on,
     yes_option,
 )
+from trade_service.domain.access import KnownBy
 from trade_service.domain.executions import OPEN
 from trade_service.domain.money import shown
 from trade_service.submission.manual_resolution import (
@@ -182,7 +183,8 @@ def _attempt_lines(attempt: AttemptHistory) -> list[str]:
 
 
 def _evidence_lines(one: Evidence) -> list[str]:
-    who = f" by {one.actor}" if one.actor else f", source: {one.source}"
+    known = "name not verified" if one.actor_known_by == KnownBy.NONE else one.actor_known_by
+    who = f" by {one.actor}" + (f" ({known})" if known else "") if one.actor else f", source: {one.source}"
     before = "a legacy row" if one.state_before is None else one.state_before
     known = "" if one.execution_service_id is None else f" as {one.execution_service_id}"
     lines = [f"{one.code}{who}", f"{before} -> {one.state}{known}"]

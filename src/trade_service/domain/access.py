@@ -1,8 +1,10 @@
 """Principals, their roles and their credentials."""
 
 from datetime import datetime
-from enum import IntEnum
+from enum import IntEnum, StrEnum
 from typing import NamedTuple
+
+import msgspec
 
 
 class Role(IntEnum):
@@ -26,11 +28,41 @@ GIVEN_ROLES = (Role.READER, Role.TRADER, Role.OPERATOR)
 """Roles that a key or token can carry."""
 
 
+MAX_NAME_CHARS = 255
+"""Limit of a caller's name: OpenID Connect's limit of a token's subject."""
+
+
+class KnownBy(StrEnum):
+    """How the name of a caller is known."""
+
+    NONE = "none"
+    """Not at all: nobody is authenticated, and a name is only what the request says."""
+    API_KEY = "api-key"
+    """The name of its API key."""
+    TOKEN = "token"
+    """The subject of its token."""
+    COMMAND = "command"
+    """The operating system's user who ran a command."""
+
+
 class Principal(NamedTuple):
     """An authenticated caller."""
 
     name: str
     role: Role
+    known_by: KnownBy = KnownBy.NONE
+
+
+class Requester(msgspec.Struct, frozen=True):
+    """Who asks for a change, and from where, as the audit log records it."""
+
+    actor: str = ""
+    known_by: KnownBy = KnownBy.NONE
+    address: str | None = None
+    """The client's address; None for a command."""
+    request_id: str | None = None
+    is_audited: bool = False
+    """Whether changes are recorded in the audit log."""
 
 
 class ApiKey(NamedTuple):
@@ -40,8 +72,18 @@ class ApiKey(NamedTuple):
     name: str
     role: Role
     digest: bytes
+    label: str | None = None
+    """What it is for, in its owner's words."""
     created_at: datetime | None = None
+    expires_at: datetime | None = None
+    """None: it does not expire."""
+    last_used_at: datetime | None = None
+    """Up to a minute late; None: never."""
+    replaced_by: str | None = None
+    """The id of the key that a rotation put in its place."""
     revoked_at: datetime | None = None
+    has_ended: bool = False
+    """Whether it is revoked or expired, by the database's clock."""
 
 
 class NotAuthenticated(Exception):

@@ -9,9 +9,10 @@ import hmac
 import re
 import secrets
 from collections.abc import Awaitable, Callable, Sequence
+from datetime import datetime
 from typing import NamedTuple
 
-from trade_service.domain.access import ApiKey, NotAuthenticated, Principal, Role
+from trade_service.domain.access import ApiKey, KnownBy, NotAuthenticated, Principal, Role
 from trade_service.single_flight import SingleFlightCache
 from trade_service.submission.ports import StoreUnavailable
 
@@ -32,19 +33,27 @@ class NewKey(NamedTuple):
         return f"NewKey({self.key.id})"
 
 
-def make_key(name: str, role: Role) -> NewKey:
+def make_key(name: str, role: Role, label: str | None = None, expires_at: datetime | None = None) -> NewKey:
     """Creates a key with that name and role."""
     identity, secret = secrets.token_hex(6), secrets.token_urlsafe(32)
-    return NewKey(ApiKey(identity, name, role, _digest(secret)), f"ts_{identity}_{secret}")
+    key = ApiKey(identity, name, role, _digest(secret), label, expires_at=expires_at)
+    return NewKey(key, f"ts_{identity}_{secret}")
 
 
 class ApiKeys:
-    """Authenticates requests by API key; a revoked key is refused after at most `max_age_s` seconds.
+    """Authenticates requests by API key; a revoked or expired key is refused after at most `max_age_s` seconds.
 
-    `read_active` returns the keys that are not revoked; it may raise StoreUnavailable.
+    `read_active` returns the keys that are neither; it may raise StoreUnavailable. `note_use` gets the id of every
+    key that is used.
     """
 
-    def __init__(self, read_active: Callable[[], Awaitable[Sequence[ApiKey]]], max_age_s: float) -> None:
+    def __init__(
+        self,
+        read_active: Callable[[], Awaitable[Sequence[ApiKey]]],
+        max_age_s: float,
+        note_use: Callable[[str], None] = lambda _: None,
+    ) -> None:
+        self._note_use = note_use
 
         async def load() -> dict[str, ApiKey]:
             return {key.id: key for key in await read_active()}
@@ -69,8 +78,9 @@ class ApiKeys:
         key = (await self._keys.get(lambda keys: identity in keys)).get(identity)
         known = hmac.compare_digest(_NO_DIGEST if key is None else key.digest, _digest(parts["secret"]))
         if key is None or not known:
-            raise NotAuthenticated("the API key is unknown or was revoked")
-        return Principal(key.name, key.role)
+            raise NotAuthenticated("the API key is unknown, expired or revoked")
+        self._note_use(identity)
+        return Principal(key.name, key.role, KnownBy.API_KEY)
 
 
 def _digest(secret: str) -> bytes:

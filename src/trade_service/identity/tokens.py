@@ -20,7 +20,9 @@ from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
 from trade_service.domain.access import (
     GIVEN_ROLES,
+    MAX_NAME_CHARS,
     CredentialsNotCheckable,
+    KnownBy,
     NotAuthenticated,
     Principal,
     Role,
@@ -32,7 +34,6 @@ from trade_service.single_flight import SingleFlightCache
 _log = structlog.get_logger(__name__)
 
 MAX_TOKEN_CHARS = 16_384
-MAX_NAME_CHARS = 100
 STALE_KEYS_S = 86_400.0
 """How long public keys are trusted while their source is unavailable."""
 MAX_KEYS_BYTES = 1_000_000
@@ -95,7 +96,7 @@ class Tokens:
         except (jwt.PyJWTError, ValueError, TypeError) as error:
             reason = _REASONS.get(type(error), "it cannot be read")
             raise NotAuthenticated(f"the token is not valid: {reason}") from None
-        return Principal(str(claims["sub"])[:MAX_NAME_CHARS], _role(claims, settings.jwt_roles_claim))
+        return Principal(_subject(claims), _role(claims, settings.jwt_roles_claim), KnownBy.TOKEN)
 
     async def _key_of(self, credential: str) -> tuple[str, "SigningKey"]:
         if len(credential) > MAX_TOKEN_CHARS:
@@ -128,6 +129,19 @@ async def checked_tokens(settings: AuthSettings) -> AsyncIterator[Tokens]:
         tokens = Tokens(settings, load)
         await tokens.keys.get()  # A URL may become reachable later, a file does not.
         yield tokens
+
+
+def _subject(claims: Mapping[str, Any]) -> str:
+    """The name of the token's owner, which must tell it from all others: never blank, and never cut."""
+    subject = str(claims["sub"])
+    if not subject.strip():
+        raise NotAuthenticated("the token is not valid: its subject (sub) is empty")
+    if len(subject) > MAX_NAME_CHARS:
+        rule = f"its subject (sub) has more than {MAX_NAME_CHARS} characters"
+        raise NotAuthenticated(f"the token is not valid: {rule}")
+    if not subject.isprintable():
+        raise NotAuthenticated("the token is not valid: its subject (sub) has control characters")
+    return subject
 
 
 def _role(claims: Mapping[str, Any], path: str) -> Role:

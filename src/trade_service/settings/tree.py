@@ -21,6 +21,7 @@ from trade_service.submission.engine_settings import (
     SubmissionSettings,
 )
 from trade_service.trading.trading_settings import (
+    AuditLogSettings,
     FillSettings,
     IdempotencySettings,
     ListSettings,
@@ -48,6 +49,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     submission: SubmissionSettings = SubmissionSettings()
     fills: FillSettings = FillSettings()
     idempotency: IdempotencySettings = IdempotencySettings()
+    audit_log: AuditLogSettings = AuditLogSettings()
     security_service: SecurityServiceSettings = SecurityServiceSettings()
     portfolio_service: PortfolioServiceSettings = PortfolioServiceSettings()
     names: NamesSettings = NamesSettings()

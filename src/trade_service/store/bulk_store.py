@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import asyncpg
+import msgspec
 
 from trade_service.domain.errors import NotFound
 from trade_service.domain.executions import SubmissionState
@@ -12,6 +13,7 @@ from trade_service.store.database import Database
 from trade_service.store.execution_reads import QUEUED_GRACE_MS
 from trade_service.store.request_key_store import keyed_statement
 from trade_service.store.statements import load
+from trade_service.submission.events import REQUESTER
 from trade_service.submission.model import AttemptId
 from trade_service.submission.ports import SubmissionStore
 from trade_service.trading.bulk_submissions import (
@@ -58,6 +60,7 @@ class PostgresBulkSubmissionStore:
                 attempt_size=_ATTEMPT_SIZE,
                 owner=self._owner,
                 grace_ms=0 if by_recovery else QUEUED_GRACE_MS,
+                **msgspec.structs.asdict(REQUESTER.get()),
             )
             making.created = Created(name=submission_id)
 

@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any
 
+import msgspec
+
 from trade_service.domain.errors import DomainError, InvalidInput, NotFound, VersionConflict
 from trade_service.domain.executions import Execution, SubmissionState, checked_fill, fill_of_unsent
 from trade_service.domain.fields import is_possible_id
@@ -13,6 +15,7 @@ from trade_service.domain.reference import STATUS_NEW
 from trade_service.store.database import Database
 from trade_service.store.request_key_store import keyed_statement
 from trade_service.store.statements import load
+from trade_service.submission.events import REQUESTER
 from trade_service.submission.model import AttemptId
 from trade_service.trading.model import Filled, StoredExecution
 from trade_service.trading.request_keys import Created, current_key
@@ -48,7 +51,12 @@ class PostgresExecutionReads:
                 existing = {identity for (identity,) in await session.fetch(SQL["existing"], ids=ids)}
                 making.created = Created(tuple(i if i in existing else None for i in ids))
             await session.execute(
-                SQL["enqueue"], ids=ids, attempt_id=ticket_id, owner=self._owner, grace_ms=QUEUED_GRACE_MS
+                SQL["enqueue"],
+                ids=ids,
+                attempt_id=ticket_id,
+                owner=self._owner,
+                grace_ms=QUEUED_GRACE_MS,
+                **msgspec.structs.asdict(REQUESTER.get()),
             )
 
     async def fill(
@@ -73,6 +81,7 @@ class PostgresExecutionReads:
             settle_ms=self._settle_ms,
             status_new_name=STATUS_NEW,
             submitted_when_left=SUBMITTED_WHEN_LEFT,
+            **msgspec.structs.asdict(REQUESTER.get()),
         )
         if row is None:
             raise _why_not(await self.get(execution_id), quantity_filled, version)

@@ -8,15 +8,18 @@ from typing import Any
 import asyncpg
 import msgspec
 
+from trade_service.domain.access import KnownBy
 from trade_service.domain.errors import EvidenceConflict, InFlight, NotFound
 from trade_service.domain.executions import SubmissionState
 from trade_service.domain.fields import is_possible_id
 from trade_service.domain.orders import SUBMITTED_WHEN_LEFT
 from trade_service.domain.reference import STATUS_NEW
+from trade_service.store.audit_log_store import record
 from trade_service.store.database import Database, Session, spelled_array
 from trade_service.store.order_store import lock_orders
 from trade_service.store.statements import load
 from trade_service.submission.codes import EvidenceCode
+from trade_service.submission.events import REQUESTER
 from trade_service.submission.manual_resolution import (
     ExecutionCase,
     Resolution,
@@ -25,6 +28,7 @@ from trade_service.submission.manual_resolution import (
 )
 from trade_service.submission.model import AttemptId
 from trade_service.submission.ports import Clock
+from trade_service.trading.audit_log import Action, ObjectKind
 from trade_service.trading.operating import AttemptHistory, Evidence, Found, History, Unknowns
 from trade_service.trading.requeueing import (
     Ended,
@@ -97,6 +101,21 @@ class PostgresOperatorStore:
                 raise InFlight(message, state=case.state)
             (row,) = await session.fetch(SQL["resolve"], **self._resolved(case, resolution))
             assert row["changed"], f"execution {execution_id} is locked, checked, and did not change"
+            kind, order_ids = ObjectKind.EXECUTION, [case.trade_order_id]
+            details = {
+                "outcome": outcome_state(case, resolution),
+                "executionServiceId": resolution.accepted_as,
+                "operator": resolution.actor,
+                "reason": resolution.reason,
+            }
+            await record(
+                session,
+                Action.RESOLVE,
+                kind,
+                [execution_id],
+                trade_order_ids=order_ids,
+                details=details,
+            )
         return case
 
     async def find_ended(self, wanted: RequeueFilter, limit: int) -> list[int]:
@@ -129,6 +148,14 @@ class PostgresOperatorStore:
             if again and not requeue.dry_run:
                 entries = self._entries(again, firsts)
                 await session.execute(SQL["requeue"], **_requeued(entries, decided, requeue))
+                await record(
+                    session,
+                    Action.REQUEUE,
+                    ObjectKind.EXECUTION,
+                    again,
+                    trade_order_ids=sorted(decided.orders),
+                    details={"operator": requeue.actor, "reason": requeue.reason},
+                )
         missing = sorted(set(execution_ids) - {one.execution_id for one in ended})
         return [
             *decided.results,
@@ -166,8 +193,15 @@ class PostgresOperatorStore:
             "submitted_when_left": SUBMITTED_WHEN_LEFT,
             "code": EvidenceCode.RESOLVED,
             "actor": resolution.actor,
+            "actor_known_by": _known_by(resolution.actor),
             "reason": resolution.reason,
         }
+
+
+def _known_by(actor: str) -> KnownBy:
+    """How an operator's name is known: as the caller's is, if it is the same; else only the request gave it."""
+    caller = REQUESTER.get()
+    return caller.known_by if caller.actor == actor else KnownBy.NONE
 
 
 async def _cases(session: Session, execution_ids: Sequence[int]) -> dict[int, ExecutionCase]:
@@ -214,6 +248,7 @@ def _requeued(
         "quantities_sent": [order.quantity_sent for order in orders],
         "submitted": [order.submitted for order in orders],
         "actor": requeue.actor,
+        "actor_known_by": _known_by(requeue.actor),
         "reason": requeue.reason,
     }
 
@@ -267,7 +302,10 @@ class PostgresRestoreStore:
                         adopted=adopted,
                         settle_ms=settle_ms,
                         actor=actor,
+                        actor_known_by=_known_by(actor),
                         reason=reason,
                     )
             await session.fetch(SQL["unblock"], beyond=beyond)
+            ids, details = [row["id"] for row in rows], {"operator": actor, "reason": reason}
+            await record(session, Action.RECOVER, ObjectKind.EXECUTION, ids, details=details)
         return len(rows)

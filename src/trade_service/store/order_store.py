@@ -30,6 +30,7 @@ from trade_service.store.known_orders import (
 )
 from trade_service.store.request_key_store import keyed_transaction
 from trade_service.store.statements import load
+from trade_service.submission.events import REQUESTER
 from trade_service.submission.model import AttemptId, Claim, ClaimedExecution, NewAttempt
 from trade_service.trading.model import BlotterLine, ClaimedSlices, PlacedLine, Slice, StoredExecution
 from trade_service.trading.ports import StaleReference
@@ -113,6 +114,7 @@ class PostgresOrderStore:
                 counted=int(attempt.counted),
                 submitted_when_left=SUBMITTED_WHEN_LEFT,
                 **_reference_ids(reference),
+                **msgspec.structs.asdict(REQUESTER.get()),
             )
         if any(row["verdict"] is not None for row in rows):
             return None
@@ -152,6 +154,7 @@ class PostgresOrderStore:
             owner=self._owner,
             grace_ms=QUEUED_GRACE_MS,
             **_columns(pieces),
+            **msgspec.structs.asdict(REQUESTER.get()),
         )
         # Rows are read by position, which costs a tenth of reading them by name.
         rows = {row[0]: row for row in written}
@@ -177,6 +180,7 @@ async def _insert(session: Session, orders: Sequence[NewTradeOrder]) -> list[Tra
         limit_prices=[order.limit_price for order in orders],
         trade_timestamps=[order.trade_timestamp for order in orders],
         blotter_ids=[order.blotter_id for order in orders],
+        **msgspec.structs.asdict(REQUESTER.get()),
     )
     return [to_order(row) for row in rows]
 

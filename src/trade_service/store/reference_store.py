@@ -1,6 +1,6 @@
 """Reference data: read in one statement, changed in one transaction per change."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import TypeVar
 
 import asyncpg
@@ -19,12 +19,21 @@ from trade_service.domain.reference import (
     needs_unused,
     refuse_taken,
 )
+from trade_service.store.audit_log_store import changed_fields, record
 from trade_service.store.database import Database, Session
 from trade_service.store.request_key_store import keyed_transaction
 from trade_service.store.statements import load
+from trade_service.trading.audit_log import Action, ObjectKind
 from trade_service.trading.request_keys import Created
 
 SQL = load("reference")
+
+_OBJECTS = {
+    "blotter": ObjectKind.BLOTTER,
+    "trade type": ObjectKind.TRADE_TYPE,
+    "destination": ObjectKind.DESTINATION,
+    "execution status": ObjectKind.EXECUTION_STATUS,
+}
 
 Kind = TypeVar("Kind", Blotter, TradeType, Destination, ExecutionStatus)
 
@@ -61,6 +70,7 @@ class PostgresReferenceChanges:
             statement = SQL[f"insert_{_table(kind)}"]
             (row,) = await session.fetch(statement, abbreviation=values.abbreviation, text=values.text)
             created = kind.shape(*row)
+            await _record(session, Action.CREATE, kind, created, {})
             making.created = Created((created.id,))
         return created
 
@@ -68,19 +78,30 @@ class PostgresReferenceChanges:
         self, kind: ReferenceKind, identity: int, version: int, values: ReferenceValues
     ) -> Reference:
         async with self._database.transaction(scans=True) as session:
-            await _check_change(session, kind, identity, version, values)
+            old = await _check_change(session, kind, identity, version, values)
             (row,) = await session.fetch(
                 SQL[f"update_{_table(kind)}"],
                 id=identity,
                 abbreviation=values.abbreviation,
                 text=values.text,
             )
-            return kind.shape(*row)
+            updated = kind.shape(*row)
+            await _record(session, Action.UPDATE, kind, updated, changed_fields(old, updated))
+            return updated
 
     async def delete(self, kind: ReferenceKind, identity: int, version: int) -> None:
         async with self._database.transaction(scans=True) as session:
-            await _check_change(session, kind, identity, version, None)
+            old = await _check_change(session, kind, identity, version, None)
             await session.execute(SQL[f"delete_{_table(kind)}"], id=identity)
+            await _record(session, Action.DELETE, kind, old, changed_fields(old))
+
+
+async def _record(
+    session: Session, action: Action, kind: ReferenceKind, row: Reference, details: Mapping[str, object]
+) -> None:
+    await record(
+        session, action, _OBJECTS[kind.thing], [row.id], name=row.abbreviation, details=details or None
+    )
 
 
 def _table(kind: ReferenceKind) -> str:
@@ -95,8 +116,8 @@ async def _rows_in_turn(session: Session, kind: ReferenceKind) -> list[Reference
 
 async def _check_change(
     session: Session, kind: ReferenceKind, identity: int, version: int, values: ReferenceValues | None
-) -> None:
-    """Raises unless the row may be changed into `values` (None: deleted).
+) -> Reference:
+    """The row; raises unless it may be changed into `values` (None: deleted).
 
     If a row that points to it would forbid that, none does, and none can before this transaction ends.
     """
@@ -107,9 +128,10 @@ async def _check_change(
     if old.version != version:
         raise VersionConflict.of(kind.thing, identity, version, old.version)
     if not needs_unused(kind, old, values, rows):
-        return
+        return old
     await session.fetch(SQL[f"lock_out_{_table(kind)}"], id=old.id)
     row = await session.fetch_row(SQL[f"users_{_table(kind)}"], id=old.id)
     for user, user_id in () if row is None else row.items():
         if user_id is not None:
             raise in_use(kind, old, user.replace("_", " "), user_id, deleted=values is None)
+    return old

@@ -3,7 +3,7 @@
 Not the submission path: rows are locked, rules decide what is written, and only then is it written.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import asyncpg
@@ -26,11 +26,13 @@ from trade_service.domain.fields import is_possible_id
 from trade_service.domain.money import ZERO
 from trade_service.domain.orders import NewTradeOrder, TradeOrder, taken
 from trade_service.domain.reference import STATUS_NEW, ReferenceData
+from trade_service.store.audit_log_store import changed_fields, record
 from trade_service.store.database import Database, Session
 from trade_service.store.execution_reads import to_execution, to_order
 from trade_service.store.order_store import lock_orders, stale_references
 from trade_service.store.request_key_store import keyed_transaction
 from trade_service.store.statements import load
+from trade_service.trading.audit_log import Action, ObjectKind
 from trade_service.trading.model import StoredExecution
 from trade_service.trading.request_keys import Created
 
@@ -53,7 +55,10 @@ class PostgresOrderChanges:
             except asyncpg.UniqueViolationError as error:
                 message = f"orderId: {new.order_id} is taken, and every trade order needs its own"
                 raise AlreadyExists(message, field="orderId", value=new.order_id) from error
-            return to_order(row)
+            updated = to_order(row)
+            details = changed_fields(order, updated)
+            await record(session, Action.UPDATE, ObjectKind.TRADE_ORDER, [order.id], details=details)
+            return updated
 
     async def move(self, trade_order_ids: Sequence[int], blotter_id: int) -> list[TradeOrder]:
         async with self._database.transaction() as session:
@@ -63,6 +68,8 @@ class PostgresOrderChanges:
                 with stale_references():
                     rows = await session.fetch(SQL["move_orders"], ids=others, blotter_id=blotter_id)
                 orders |= {order.id: order for order in map(to_order, rows)}
+                details = {"blotterId": blotter_id}
+                await record(session, Action.UPDATE, ObjectKind.TRADE_ORDER, others, details=details)
         return list(orders.values())
 
     async def delete(self, trade_order_id: int, version: int) -> None:
@@ -74,6 +81,8 @@ class PostgresOrderChanges:
             except asyncpg.ForeignKeyViolationError as error:
                 message = f"trade order {trade_order_id} has just received an execution: it cannot be deleted"
                 raise InUse(message, id=trade_order_id) from error
+            details = changed_fields(order)
+            await record(session, Action.DELETE, ObjectKind.TRADE_ORDER, [order.id], details=details)
 
 
 class PostgresExecutionChanges:
@@ -90,6 +99,7 @@ class PostgresExecutionChanges:
                 after = taken(order, values.quantity_ordered, "quantityOrdered")
                 execution = await _insert(session, with_trade_type(values, order, reference), state)
                 orders = await _write_quantities(session, [after])
+                await _record(session, Action.CREATE, execution)
                 making.created = Created((execution.id,))
         return StoredExecution(execution, orders[order.id])
 
@@ -105,7 +115,9 @@ class PostgresExecutionChanges:
                 after = orders_after(old, new, orders)
                 written = await session.fetch_value(SQL["update_execution"], **msgspec.structs.asdict(new))
                 orders |= await _write_quantities(session, after)
-        return StoredExecution(msgspec.structs.replace(new, version=written), orders[new.trade_order_id])
+                new = msgspec.structs.replace(new, version=written)
+                await _record(session, Action.UPDATE, new, changed_fields(old, new))
+        return StoredExecution(new, orders[new.trade_order_id])
 
     async def delete(self, execution_id: int, version: int) -> None:
         async with self._database.transaction() as session:
@@ -114,6 +126,7 @@ class PostgresExecutionChanges:
             refuse_deletion(old)
             await session.execute(SQL["delete_execution"], id=execution_id)
             await _write_quantities(session, orders_after(old, None, orders))
+            await _record(session, Action.DELETE, old, changed_fields(old))
 
 
 async def _lock_order(session: Session, trade_order_id: int, version: int) -> TradeOrder:
@@ -161,6 +174,13 @@ async def _insert(session: Session, values: ExecutionValues, state: SubmissionSt
     }
     (row,) = await session.fetch(SQL["insert_execution"], **columns)
     return Execution(**(columns | dict(row)))
+
+
+async def _record(
+    session: Session, action: Action, execution: Execution, details: Mapping[str, object] | None = None
+) -> None:
+    kind, order_ids = ObjectKind.EXECUTION, [execution.trade_order_id]
+    await record(session, action, kind, [execution.id], trade_order_ids=order_ids, details=details)
 
 
 async def _write_quantities(session: Session, orders: Sequence[TradeOrder]) -> dict[int, TradeOrder]:

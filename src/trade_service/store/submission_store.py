@@ -1,11 +1,12 @@
 """PostgreSQL as the submission's store: one statement a step."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from operator import itemgetter
 from typing import Any
 
 import asyncpg
 
+from trade_service.domain.access import Requester
 from trade_service.domain.executions import SubmissionState
 from trade_service.domain.orders import SUBMITTED_WHEN_LEFT
 from trade_service.store.database import Database, spelled_array
@@ -67,6 +68,7 @@ class PostgresSubmissionStore:
             "give_up_after_ms": attempt.give_up_after_ms,
             "retry_count": attempt.retry_count,
             "counted": int(attempt.counted),
+            **_submitters(attempt.submitted_by),
         }
         rows = sorted(await self._database.fetch(_SQL["claim"], **values), key=_EXECUTION_ID)
         # Rows are unpacked by position: at 100 a batch, access by name costs as much as the statement.
@@ -214,6 +216,18 @@ def _accepts_all(closing: AttemptClosing) -> bool:
         o.state is _ACCEPTED and o.execution_service_id is not None and o.code == "OK"
         for o in closing.outcomes
     )
+
+
+def _submitters(submitted_by: Mapping[int, Requester]) -> dict[str, list[Any]]:
+    """Who asked for the executions, as columns for the audit log."""
+    callers = submitted_by.values()
+    return {
+        "submitted_ids": list(submitted_by),
+        "actors": [caller.actor for caller in callers],
+        "known_by": [caller.known_by for caller in callers],
+        "addresses": [caller.address for caller in callers],
+        "request_ids": [caller.request_id for caller in callers],
+    }
 
 
 def _not_claimed(

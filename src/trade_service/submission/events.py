@@ -11,6 +11,7 @@ from typing import NamedTuple
 import msgspec
 import structlog
 
+from trade_service.domain.access import Requester
 from trade_service.submission.circuit import CircuitState
 from trade_service.submission.model import AttemptId, ClaimedExecution, ItemOutcome, OpenItem, ReplyKind
 
@@ -18,10 +19,13 @@ _log = structlog.get_logger(__name__)
 MAX_ALARMS_KEPT = 10_000
 
 
+_NOBODY = Requester()
 ORIGIN: ContextVar[str | None] = ContextVar("origin", default=None)
 """The traceparent (W3C) of the present request; None without tracing."""
 REQUEST_ID: ContextVar[str | None] = ContextVar("request_id", default=None)
 """The id of the present request; None outside of requests."""
+REQUESTER: ContextVar[Requester] = ContextVar("requester", default=_NOBODY)
+"""Who makes the present request or runs the present command."""
 SUBMISSION_ID: ContextVar[str | None] = ContextVar("submission_id", default=None)
 """The bulk submission that the present request belongs to, if any."""
 MAX_ORIGINS = 16

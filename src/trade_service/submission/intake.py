@@ -3,17 +3,18 @@
 import asyncio
 import time
 from collections import deque
-from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 import msgspec
 
+from trade_service.domain.access import Requester
 from trade_service.domain.errors import Overloaded
 from trade_service.domain.executions import OPEN, SubmissionState
 from trade_service.submission.batch_processor import ExecutionBatchProcessor
 from trade_service.submission.downstream_gate import DownstreamGate
 from trade_service.submission.engine_settings import EngineSettings
-from trade_service.submission.events import Origins
+from trade_service.submission.events import REQUESTER, Origins
 from trade_service.submission.model import ExecutionSubmitResult, NotClaimed
 from trade_service.submission.ports import Clock, StoreUnavailable, SubmissionStore
 from trade_service.submission.waiters import PendingResults, Waiter, Waiters
@@ -35,6 +36,8 @@ class Work(msgspec.Struct, frozen=True):
     queued_ms: float = 0.0
     """How long the oldest of them was queued."""
     origins: Origins = Origins()
+    submitted_by: Mapping[int, Requester] = {}
+    """Who asked for them, where that is recorded in the audit log; by execution id."""
 
 
 class _Piece(msgspec.Struct):
@@ -110,6 +113,8 @@ class WorkQueue:
         lane = self._recovered if work.recovered else self._fresh
         lane.count += len(ids)
         kept = msgspec.structs.replace(work, execution_ids=ids, origins=Origins.now())
+        if (caller := REQUESTER.get()).is_audited:
+            kept = msgspec.structs.replace(kept, submitted_by=dict.fromkeys(ids, caller))
         lane.pieces.append(_Piece(kept, time.monotonic()))
         self._filled.set()
 
@@ -139,12 +144,14 @@ class WorkQueue:
         self._turn_of_recovered = not recovered
         lane = self._recovered if recovered else self._fresh
         batch: list[int] = []
+        submitted_by: dict[int, Requester] = {}
         first, taken = lane.pieces[0], list[Origins]()
         while lane.pieces and len(batch) < max_size and not (recovered and batch):
             piece = lane.pieces.popleft()
             ids, room = piece.work.execution_ids, max_size - len(batch)
             taken.append(piece.work.origins)
             batch.extend(ids[:room])
+            submitted_by |= piece.work.submitted_by
             if len(ids) > room:
                 rest = msgspec.structs.replace(piece.work, execution_ids=ids[room:])
                 lane.pieces.appendleft(_Piece(rest, piece.since_s))
@@ -153,7 +160,8 @@ class WorkQueue:
         self._drained.set()
         queued_ms = (time.monotonic() - first.since_s) * 1000
         origins = Origins.merged(taken)
-        return Work(tuple(batch), recovered, first.work.retry_count, len(taken), queued_ms, origins)
+        retry_count = first.work.retry_count
+        return Work(tuple(batch), recovered, retry_count, len(taken), queued_ms, origins, submitted_by)
 
 
 class Intake:

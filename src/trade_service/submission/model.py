@@ -3,11 +3,13 @@
 Structs that exist once per execution hold no cycles, so the garbage collector need not visit them (`gc=False`).
 """
 
+from collections.abc import Mapping
 from decimal import Decimal
 from enum import StrEnum
 
 import msgspec
 
+from trade_service.domain.access import Requester
 from trade_service.domain.executions import FINAL, SubmissionState
 from trade_service.submission.codes import OutcomeCode
 from trade_service.submission.messages import BatchExecutionResponse
@@ -60,6 +62,8 @@ class NewAttempt(msgspec.Struct, frozen=True):
     """Consecutive calls for these executions that settled nothing; at most MAX_RETRY_COUNT."""
     counted: bool = False
     """Whether it counts against the budget of its execution; only an attempt for a single one may."""
+    submitted_by: Mapping[int, Requester] = {}
+    """Who asked for its executions, for the audit log; by execution id."""
 
 
 class Claim(msgspec.Struct, frozen=True):

@@ -195,6 +195,7 @@ class BulkExecutionSubmissionService:
             give_up_after_ms=settings.give_up_after_ms,
             retry_count=work.retry_count,
             counted=size == 1 and permit is not None and not permit.is_probe,
+            submitted_by=work.submitted_by,
         )
         self._events.emit(BatchBegunEvent(attempt.attempt_id, size, work.origins.traces))
         return Batch(work, attempt, permit, self._gate.high_water_id, began)

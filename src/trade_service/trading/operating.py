@@ -91,6 +91,8 @@ class Evidence(msgspec.Struct, frozen=True, rename="camel"):
     execution_service_id_before: int | None
     execution_service_id: int | None
     actor: str | None
+    actor_known_by: str | None
+    """How the actor's name is known: api-key, token, command, or none for a name that only the request gave."""
     message: str
 
 

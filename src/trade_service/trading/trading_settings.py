@@ -36,6 +36,12 @@ class IdempotencySettings(Section, frozen=True):
     sweep_limit: Annotated[int, Setting("Records removed per statement.", 1, 100_000)] = 1000
 
 
+class AuditLogSettings(Section, frozen=True):
+    """The audit log: who changed what, when, and from where."""
+
+    enabled: Annotated[bool, Setting("Record every change that callers and commands make.")] = True
+
+
 class SecurityServiceSettings(Section, frozen=True):
     """The security service, source of tickers."""
 

@@ -21,7 +21,8 @@ from litestar.handlers import BaseRouteHandler, HTTPRouteHandler
 from litestar.routes import HTTPRoute
 from litestar.types import ASGIApp, HTTPScope, Receive, Scope, Send
 
-from trade_service.domain.access import CredentialsNotCheckable, NotAuthenticated, Principal, Role
+from trade_service.domain.access import CredentialsNotCheckable, NotAuthenticated, Principal, Requester, Role
+from trade_service.submission.events import REQUESTER
 from trade_service.web.errors import HttpCode, RequestRefused
 from trade_service.web.web_settings import RateLimitSettings
 
@@ -155,8 +156,11 @@ class Authentication:
     origin, 429 over the rate limit, 503 where credentials cannot be checked.
     """
 
-    def __init__(self, authenticator: Authenticator, rates: RateLimit, origins: AllowedOrigins) -> None:
+    def __init__(
+        self, authenticator: Authenticator, rates: RateLimit, origins: AllowedOrigins, *, is_audited: bool
+    ) -> None:
         self._authenticator = authenticator
+        self._is_audited = is_audited
         self._rates = rates
         self._origins = origins
 
@@ -193,6 +197,8 @@ class Authentication:
             raise RequestRefused(503, code, message, CHECK_RETRY_AFTER_S) from None
         self._rates.take(f"principal {principal.name}" if principal.name else address)
         scope["state"][_PRINCIPAL] = principal
+        request_id: str | None = scope["state"].get("request_id")
+        REQUESTER.set(Requester(principal.name, principal.known_by, address, request_id, self._is_audited))
         if principal.name:
             structlog.contextvars.bind_contextvars(principal=principal.name)
 

@@ -16,6 +16,7 @@ from trade_service.web.access import (
     for_role,
     require_role,
 )
+from trade_service.web.audit_log import AuditLogController
 from trade_service.web.dependencies import WebServices, provided
 from trade_service.web.errors import allow_header, respond_to_error
 from trade_service.web.idempotency import KEYS, REPLAYED
@@ -38,6 +39,7 @@ V2 = [
     trade_orders.NamedOrderController,
     trade_orders.NamedBatchController,
     executions.NamedExecutionController,
+    AuditLogController,
 ]
 EXPOSED_HEADERS = [
     SUBMISSION_STATE,
@@ -55,10 +57,13 @@ def create_app(services: WebServices) -> Litestar:
     server = services.settings.server
     rates = RateLimit(services.settings.rate_limit)
     origins = AllowedOrigins(server.cors_allow_origins)
+    authentication = Authentication(
+        services.authenticator, rates, origins, is_audited=services.settings.is_audited
+    )
     app = Litestar(
         route_handlers=_routers(services),
         dependencies={"services": provided(services)},
-        middleware=[cast(Middleware, Authentication(services.authenticator, rates, origins))],
+        middleware=[cast(Middleware, authentication)],
         guards=[require_role],
         plugins=[StrictBodies()],
         request_class=StrictRequest,

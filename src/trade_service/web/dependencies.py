@@ -8,6 +8,7 @@ from litestar.di import NamedDependency, Provide
 from litestar.params import SkipValidation
 
 from trade_service.domain.access import Role
+from trade_service.trading.audit_log import AuditEntries
 from trade_service.trading.bulk_submissions import BulkSubmissions
 from trade_service.trading.editors import Editors
 from trade_service.trading.execution_use_cases import ExecutionService
@@ -82,6 +83,8 @@ class WebSettings(msgspec.Struct, frozen=True, kw_only=True):
     server: ServerSettings = ServerSettings(cors_allow_origins=("*",))
     """Its `request_timeout_s` must exceed `wait_s`: else slow submissions answer 503 instead of 'pending'."""
     rate_limit: RateLimitSettings = RateLimitSettings()
+    is_audited: bool = True
+    """Whether changes are recorded in the audit log."""
     metrics_role: Role = Role.ANYONE
     """The role that reading metrics needs."""
     wait_s: float = 25.0
@@ -103,6 +106,7 @@ class WebServices(msgspec.Struct, frozen=True):
     operators: OperatorService
     lists: ListService
     keys: IdempotentRequests
+    audit_log: AuditEntries
     authenticator: Authenticator = Everybody()
     metrics: Metrics | None = None
     """None when nothing is measured."""

@@ -12,10 +12,13 @@ from litestar.params import FromPath, JSONBody
 from trade_service import __version__
 from trade_service.domain.errors import InvalidInput, NotFound
 from trade_service.submission.ports import StoreUnavailable
+from trade_service.trading.audit_log import Action, ObjectKind
 from trade_service.web.access import ANYONE, OPERATOR, get, post
 from trade_service.web.dependencies import AdjustableLogLevel, Injected, Metrics, Services
 from trade_service.web.rendering import ApiResponse, HttpRequest
 from trade_service.web.routing import documented, query
+
+_log = structlog.get_logger(__name__)
 
 LIVENESS_PATHS = ("/api/v1/health/liveness", "/actuator/health/liveness")
 READINESS_PATHS = ("/api/v1/health/readiness", "/actuator/health/readiness", "/actuator/health")
@@ -179,13 +182,21 @@ class LogLevelController(Controller):
         return ApiResponse(_shown(level))
 
     @post("/{name:str}", status_code=204, before_request=_require_root_in_path)
-    async def change(self, level: Injected[AdjustableLogLevel], data: JSONBody[LevelPost]) -> None:
+    async def change(
+        self, services: Services, level: Injected[AdjustableLogLevel], data: JSONBody[LevelPost]
+    ) -> None:
         """Sets the level until the next change or restart; null restores the one in the settings."""
         wanted = data.configured_level
         if wanted is not None and wanted.upper() not in LEVELS:
             rule = f"must be one of {', '.join(LEVELS)}, or null"
             raise InvalidInput.of("configuredLevel", wanted[:80], rule)
         level.change(None if wanted is None else LEVELS[wanted.upper()])
+        details = {"level": level.effective}
+        try:
+            await services.audit_log.note(Action.UPDATE, ObjectKind.LOGGER, ROOT, details)
+        except StoreUnavailable as error:
+            # The level is needed most when something fails.
+            _log.error("audit_entry_not_written", error=str(error), **details)
 
 
 def _shown(level: AdjustableLogLevel) -> dict[str, str]:

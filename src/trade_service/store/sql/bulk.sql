@@ -3,7 +3,7 @@
 -- name: begin
 -- Queues what was never submitted, a hundred executions an attempt, and writes the bulk submission.
 WITH known AS MATERIALIZED (
-    SELECT e.id, {is_fresh} AS is_fresh
+    SELECT e.id, e.trade_order_id, {is_fresh} AS is_fresh
     FROM execution e
     WHERE e.id = ANY(:ids::int[])
     ORDER BY e.id
@@ -23,6 +23,10 @@ WITH known AS MATERIALIZED (
     SELECT attempt_id, 'queued', :owner, array_agg(id ORDER BY id), now() + :grace_ms::int * interval '1 ms'
     FROM queued
     GROUP BY attempt_id
+), audit AS (
+    {audit}, 'submit', 'execution', :ids::int[], array(SELECT trade_order_id FROM known), NULL,
+           jsonb_build_object('submissionId', :id::uuid)
+    WHERE :is_audited::bool
 )
 INSERT INTO bulk_submission (id, execution_ids) VALUES (:id, :ids);
 

@@ -24,7 +24,11 @@ WITH asked AS MATERIALIZED (
     UPDATE execution e
     SET submission_state = 'queued', attempt_id = :attempt_id
     WHERE e.id = ANY(ARRAY(SELECT id FROM fresh))
-    RETURNING e.id
+    RETURNING e.id, e.trade_order_id
+), audit AS (
+    {audit}, 'submit', 'execution', array_agg(id ORDER BY id), array_agg(trade_order_id ORDER BY id), NULL, NULL
+    FROM queued
+    HAVING count(*) > 0 AND :is_audited::bool
 )
 INSERT INTO submission_attempt (id, state, owner, execution_ids, next_action_at)
 SELECT :attempt_id, 'queued', :owner, array_agg(id ORDER BY id), now() + :grace_ms::int * interval '1 ms'
@@ -69,7 +73,12 @@ WITH before AS MATERIALIZED (
     SET submission_state = 'unknown', attempt_id = :look_up_id, version = e.version + 1
     FROM before b
     WHERE e.id = :id AND b.is_unsent AND b.submission_state IN ('queued', 'retry')
-    RETURNING e.id
+    RETURNING e.id, e.trade_order_id
+), audit AS (
+    {audit}, 'fill', 'execution', ARRAY[c.id], ARRAY[c.trade_order_id], NULL,
+           jsonb_build_object('executionStatusId', :status_id, 'quantityFilled', :quantity_filled::numeric::text)
+    FROM (SELECT id, trade_order_id FROM after UNION ALL SELECT id, trade_order_id FROM doubted) c
+    WHERE :is_audited::bool
 ), to_look_up AS (
     SELECT id, false AS adopted, 'a fill was reported before it was sent: it is looked up first' AS message
     FROM doubted

@@ -59,9 +59,9 @@ WITH gate AS (
 ), evidence AS (
     INSERT INTO submission_evidence
         (execution_id, source, code, attempt_id, state_before, state, service_id_before, service_id, actor,
-         message)
+         actor_known_by, message)
     SELECT a.id, 'operator', :code, :attempt_id, a.state_before, a.state, b.service_id, a.service_id, :actor,
-           :reason
+           :actor_known_by, :reason
     FROM after a JOIN before b ON b.id = a.id
 )
 {recorded};
@@ -133,8 +133,8 @@ WITH wanted AS MATERIALIZED (
         AS t(id, attempt_id, floor_id, epoch, settle_ms, settle_from)
 ), evidence AS (
     INSERT INTO submission_evidence
-        (execution_id, source, code, attempt_id, state_before, state, actor, message)
-    SELECT e.id, 'operator', 'REQUEUED', w.attempt_id, e.submission_state, 'unknown', :actor, :reason
+        (execution_id, source, code, attempt_id, state_before, state, actor, actor_known_by, message)
+    SELECT e.id, 'operator', 'REQUEUED', w.attempt_id, e.submission_state, 'unknown', :actor, :actor_known_by, :reason
     FROM wanted w JOIN execution e ON e.id = w.id
     WHERE e.id = ANY(:ids)
 ), again AS (
@@ -171,7 +171,7 @@ LIMIT :limit;
 
 -- name: evidence_of
 SELECT found_at, source, code, attempt_id::text, state_before, state, service_id_before, service_id, actor,
-       message
+       actor_known_by, message
 FROM submission_evidence
 WHERE execution_id = :id
 ORDER BY id
@@ -203,8 +203,8 @@ WITH wanted AS MATERIALIZED (
     SELECT * FROM unnest(:ids::int[], :leases::timestamptz[]) AS t(id, lease_until)
 ), evidence AS (
     INSERT INTO submission_evidence
-        (execution_id, source, code, attempt_id, state_before, state, actor, message)
-    SELECT e.id, 'operator', 'RECOVERED', :attempt_id, e.submission_state, 'unknown', :actor, :reason
+        (execution_id, source, code, attempt_id, state_before, state, actor, actor_known_by, message)
+    SELECT e.id, 'operator', 'RECOVERED', :attempt_id, e.submission_state, 'unknown', :actor, :actor_known_by, :reason
     FROM execution e WHERE e.id = ANY(:ids::int[])
 ), again AS (
     UPDATE execution e

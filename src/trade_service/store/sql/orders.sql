@@ -17,16 +17,24 @@ SELECT {order_columns} FROM trade_order o WHERE o.order_id = ANY(:order_ids) ORD
 
 -- name: insert_orders
 -- In order-id order: two callers with the same orders wait for each other instead of deadlocking.
-INSERT INTO trade_order AS o
-    (order_id, portfolio_id, order_type, security_id, quantity, limit_price, trade_timestamp, blotter_id)
-SELECT order_id, portfolio_id, order_type, security_id, quantity, limit_price,
-       coalesce(trade_timestamp, current_timestamp), blotter_id
-FROM unnest(:order_ids::int[], :portfolio_ids::text[], :order_types::text[], :security_ids::text[],
-            :quantities::numeric[], :limit_prices::numeric[], :trade_timestamps::timestamptz[], :blotter_ids::int[])
-    AS t(order_id, portfolio_id, order_type, security_id, quantity, limit_price, trade_timestamp, blotter_id)
-ORDER BY order_id
-ON CONFLICT (order_id) DO NOTHING
-RETURNING {order_columns};
+WITH inserted AS (
+    INSERT INTO trade_order AS o
+        (order_id, portfolio_id, order_type, security_id, quantity, limit_price, trade_timestamp, blotter_id)
+    SELECT order_id, portfolio_id, order_type, security_id, quantity, limit_price,
+           coalesce(trade_timestamp, current_timestamp), blotter_id
+    FROM unnest(:order_ids::int[], :portfolio_ids::text[], :order_types::text[], :security_ids::text[],
+                :quantities::numeric[], :limit_prices::numeric[], :trade_timestamps::timestamptz[],
+                :blotter_ids::int[])
+        AS t(order_id, portfolio_id, order_type, security_id, quantity, limit_price, trade_timestamp, blotter_id)
+    ORDER BY order_id
+    ON CONFLICT (order_id) DO NOTHING
+    RETURNING {order_columns}
+), audit AS (
+    {audit}, 'create', 'tradeOrder', array_agg(id ORDER BY id), '{}', NULL, NULL
+    FROM inserted
+    HAVING count(*) > 0 AND :is_audited::bool
+)
+SELECT * FROM inserted;
 
 -- name: executions_of
 -- Those that hold quantity of their orders. Order by order: while nothing is known of a new table, all executions of
@@ -70,6 +78,11 @@ WITH pieces AS MATERIALIZED (
     SELECT :queued_attempt_id, 'queued', :owner, array_agg(id ORDER BY id), now() + :grace_ms::int * interval '1 ms'
     FROM sliced
     HAVING :queued_attempt_id IS NOT NULL
+), audit AS (
+    {audit}, CASE WHEN :queued_attempt_id IS NULL THEN 'create' ELSE 'submit' END, 'execution',
+           array_agg(id ORDER BY id), array_agg(trade_order_id ORDER BY id), NULL, NULL
+    FROM sliced
+    HAVING count(*) > 0 AND :is_audited::bool
 )
 SELECT o.id AS order_id, s.id, s.execution_timestamp, s.version, o.version AS order_version
 FROM sliced s JOIN orders o ON o.id = s.trade_order_id;
@@ -127,6 +140,10 @@ WITH gate AS MATERIALIZED (
            (SELECT epoch FROM gate), 0, now() + :lease_ms::int * interval '1 ms'
     FROM sliced
     HAVING count(*) > 0
+), audit AS (
+    {audit}, 'submit', 'execution', array_agg(id ORDER BY id), array_agg(trade_order_id ORDER BY id), NULL, NULL
+    FROM sliced
+    HAVING count(*) > 0 AND :is_audited::bool
 ), orders AS (
     UPDATE trade_order o
     SET quantity_sent = s.quantity_sent + s.wanted,

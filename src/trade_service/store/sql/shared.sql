@@ -1,5 +1,12 @@
 -- Fragments that several files use.
 
+-- fragment: audit
+-- An entry of the audit log, up to who and from where: action, object, object_ids, trade_order_ids, object_name and
+-- details have to follow.
+INSERT INTO audit_log
+    (actor, known_by, address, request_id, action, object, object_ids, trade_order_ids, object_name, details)
+SELECT :actor::text, :known_by::text, left(:address::text, 64), :request_id::text
+
 -- fragment: withdrawn
 -- Statuses with which nothing is sent that was not on its way before, as in domain.reference.WITHDRAWN_STATUSES.
 'CNCL', 'CNCLD', 'DEL', 'HOLD'

@@ -54,6 +54,18 @@ WITH gate AS MATERIALIZED (
            (SELECT epoch FROM gate), :retry_count, now() + :lease_ms::int * interval '1 ms'
     FROM mine
     HAVING count(*) > 0
+), audit AS (
+    -- An entry for each request, and for what no other statement had queued for it.
+    INSERT INTO audit_log
+        (actor, known_by, address, request_id, action, object, object_ids, trade_order_ids)
+    SELECT s.actor, s.known_by, left(s.address, 64), s.request_id, 'submit', 'execution', array_agg(m.id ORDER BY m.id),
+           array_agg(m.trade_order_id ORDER BY m.id)
+    FROM unnest(:submitted_ids::int[], :actors::text[], :known_by::text[], :addresses::text[], :request_ids::text[])
+        AS s(id, actor, known_by, address, request_id)
+    JOIN asked a ON a.id = s.id
+    JOIN mine m ON m.id = s.id
+    WHERE a.submission_state = 'none'
+    GROUP BY s.actor, s.known_by, s.address, s.request_id
 ), consumed AS (
     DELETE FROM submission_attempt t
     WHERE t.id = ANY(ARRAY(SELECT attempt_id FROM asked WHERE submission_state = 'queued'))
