@@ -113,6 +113,7 @@ async def served(
             "DATABASE_URL": url,
             "EXECUTION_SERVICE_BASE_URL": simulator.base_url,
             "LOG_LEVEL": "ERROR",
+            "TRADE_SERVICE_SERVER_ALLOWED_HOSTS": "x",
         }
         process = await asyncio.create_subprocess_exec(
             "/bin/sh", "-c", f"{files and f'ulimit {files};'} exec {COMMAND} serve --port 0",

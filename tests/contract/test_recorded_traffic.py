@@ -51,8 +51,8 @@ OFFERS = [one for one in EXCHANGES if "Upgrade: h2c" in one.raw and one.recorded
 @pytest.fixture
 async def live(postgres: TestServer, template_database: str) -> AsyncIterator[Live]:
     """A service with two trade orders. The first has 0.2 left; the rest is execution 1, filled in part."""
-    open_to_pages = ServerSettings(shutdown_grace_s=2.0, cors_allow_origins=("*",))
-    async with live_alone(postgres, template_database, server=open_to_pages) as live:
+    deployed = ServerSettings(shutdown_grace_s=2.0, cors_allow_origins=("*",), allowed_hosts=("*",))
+    async with live_alone(postgres, template_database, server=deployed) as live:
         for order_id, quantity in ((1, "10.2"), (2, 100)):
             answer = await live.client.post(ORDERS, order_body(quantity, orderId=order_id))
             assert (answer.status, answer.body["id"]) == (201, order_id)

@@ -59,12 +59,17 @@ def test_zero_is_no_limit() -> None:
     assert all(taken(limit, "a") for _ in range(1000))
 
 
-def test_no_more_clients_are_remembered_than_may_be() -> None:
-    limit = limit_of(0.001, 1, 100, Clock())
-    assert all(taken(limit, str(number)) for number in range(1000))
-    assert len(limit._buckets) == 100
-    assert not taken(limit, "999")
-    assert taken(limit, "5"), "forgotten, and so new"
+def test_a_flood_of_clients_makes_none_forgotten_that_has_used_its_burst() -> None:
+    clock = Clock()
+    limit = limit_of(0.1, 2, 100, clock)
+    assert [taken(limit, "a") for _ in range(3)] == [True, True, False]
+    flood = [taken(limit, str(number)) for number in range(1000)]
+    assert flood == [True] * 101 + [False] * 899, "99 of their own, and then one bucket for all"
+    assert len(limit._buckets) == 101
+    assert not taken(limit, "a")
+    clock.now += 20
+    assert [taken(limit, str(number)) for number in range(2000, 2100)] == [True] * 100
+    assert len(limit._buckets) <= 101
 
 
 @given(

@@ -20,12 +20,14 @@ from trade_service.domain.access import (
 )
 from trade_service.domain.errors import NotFound
 from trade_service.identity.auth_settings import AuthSettings
+from trade_service.observability.telemetry_settings import MetricsSettings
 from trade_service.settings.tree import Settings
 from trade_service.trading.editors import Editors
-from trade_service.web.access import READER, AllowedOrigins, UndeclaredRole, check_roles, declared_roles
+from trade_service.web.access import READER, UndeclaredRole, check_roles, declared_roles
 from trade_service.web.app import create_app
 from trade_service.web.dependencies import WebSettings
 from trade_service.web.errors import RequestRefused
+from trade_service.web.hosts import AllowedOrigins
 from trade_service.web.web_settings import ServerSettings
 
 ORDER = "/api/v1/tradeOrders/7"
@@ -67,7 +69,9 @@ async def app() -> Litestar:
         lists=nothing,
         keys=nothing,
         authenticator=NamedRoles(),
-        settings=WebSettings(server=ServerSettings(cors_allow_origins=("https://portal.example",))),
+        settings=WebSettings(
+            server=ServerSettings(cors_allow_origins=("https://portal.example",), allowed_hosts=("trade",))
+        ),
     )
     return create_app(services)
 
@@ -195,9 +199,25 @@ async def test_pages_from_elsewhere_change_nothing(client: Client, origin: str, 
     assert allowed == (origin if status == 404 else None)
 
 
-async def test_a_page_that_the_service_itself_shows_may_call(client: Client) -> None:
-    headers = {"Origin": client.url, **bearer("trader")}
-    assert (await client.post("/api/v1/execution/7/submit", headers=headers)).status == 404
+async def test_an_origin_is_not_allowed_for_being_the_host(client: Client) -> None:
+    """A page can have its own host name lead here."""
+    headers = {"Origin": "http://trade:8082", "Host": "trade:8082", **bearer("trader")}
+    assert (await client.post("/api/v1/execution/7/submit", headers=headers)).status == 403
+
+
+@pytest.mark.parametrize(
+    "path", [ORDER, "/api/v1/tradeOrders?limit=1", "/schema/openapi.json", "/actuator/info"]
+)
+async def test_a_request_to_another_host_is_misdirected(client: Client, path: str) -> None:
+    for host in ("evil.example", "evil.example:8082", "localhost.evil.example", ""):
+        answer = await client.get(path, headers={"Host": host, **bearer("reader")})
+        assert (answer.status, answer.body["code"]) == (421, "HOST_NOT_ALLOWED"), host
+    for host in ("localhost", "LOCALHOST:8082", "127.0.0.1:1", "[::1]:8082", "trade:8082"):
+        assert (await client.get(path, headers={"Host": host, **bearer("reader")})).status != 421, host
+
+
+async def test_probes_may_name_any_host(client: Client) -> None:
+    assert (await client.get("/actuator/health/liveness", headers={"Host": "10.1.2.3:8082"})).status == 200
 
 
 @pytest.mark.parametrize(
@@ -214,27 +234,42 @@ async def test_a_page_that_the_service_itself_shows_may_call(client: Client) -> 
 def test_without_a_choice_pages_of_this_machine_may_call(origin: str, allowed: bool) -> None:
     origins = AllowedOrigins(None)
     with nullcontext() if allowed else pytest.raises(RequestRefused, match="cors_allow_origins"):
-        origins.check(origin, "rebound.example:8082")
+        origins.check(origin)
     assert origins.cors([]).is_origin_allowed(origin) is allowed
-    AllowedOrigins(("*",)).check(origin, "")
+    AllowedOrigins(("*",)).check(origin)
 
 
 @pytest.mark.parametrize(
     ("host", "mode", "given", "wanted"),
     [
         ("127.0.0.1", None, None, None),
-        ("127.0.0.1", "none", None, ("*",)),
+        ("127.0.0.1", "none", None, None),
+        ("127.0.0.1", "jwt", None, ("*",)),
+        ("0.0.0.0", "none", None, ("*",)),
         ("0.0.0.0", "api-key", None, ("*",)),
         ("127.0.0.1", None, ("*",), ("*",)),
         ("127.0.0.1", "none", ("https://a",), ("https://a",)),
     ],
 )
-def test_every_page_may_call_once_an_auth_mode_is_chosen(
+def test_every_page_may_call_except_where_nobody_authenticates_on_this_machine(
     host: str, mode: Any, given: tuple[str, ...] | None, wanted: tuple[str, ...] | None
 ) -> None:
     server = ServerSettings(host=host, cors_allow_origins=given)
     settings = web_settings(Settings(server=server, auth=AuthSettings(mode=mode)))
     assert settings.server.cors_allow_origins == wanted
+    assert settings.server.allowed_hosts == (() if host == "127.0.0.1" else None)
+
+
+@pytest.mark.parametrize(
+    ("settings", "role"),
+    [
+        (MetricsSettings(), Role.READER),
+        (MetricsSettings(public=True), Role.ANYONE),
+        (MetricsSettings(role="operator"), Role.OPERATOR),
+    ],
+)
+def test_metrics_are_for_readers_unless_the_settings_open_them(settings: MetricsSettings, role: Role) -> None:
+    assert web_settings(Settings(metrics=settings)).metrics_role is role
 
 
 async def test_probes_ask_for_nothing(client: Client) -> None:

@@ -1,11 +1,14 @@
 """Metrics, info, traces and HEAD, over sockets."""
 
+import asyncio
 import re
+import time
 from collections.abc import AsyncIterator
 
 import msgspec
 import pytest
-from prometheus_client import CollectorRegistry
+from prometheus_client import CollectorRegistry, Metric
+from prometheus_client.registry import Collector
 
 from tests.web.support import Client, FakeUseCases, served
 from trade_service.domain.access import Role
@@ -72,6 +75,28 @@ async def test_metrics_may_be_for_some_alone_and_off() -> None:
         assert (await client.get("/metrics")).status == 200, "mode none lets everybody do everything"
     async with served(fakes.services()) as client:
         assert (await client.get("/metrics")).status == 404
+
+
+class Counting(Collector):
+    """A metric that counts how often it is collected."""
+
+    times = 0
+
+    def collect(self) -> list[Metric]:
+        self.times += 1
+        return [Metric("collected", "How often.", "gauge")]
+
+
+async def test_metrics_are_collected_once_for_all_who_ask_within_a_second() -> None:
+    registry, counting, began = CollectorRegistry(), Counting(), time.monotonic()
+    registry.register(counting)
+    at_first = counting.times
+    services = msgspec.structs.replace(FakeUseCases().services(), metrics=WebMetrics(registry))
+    async with served(services) as client:
+        for path in ("/metrics", "/actuator/metrics", "/actuator/metrics/collected", "/actuator/prometheus"):
+            answers = await asyncio.gather(*(client.get(path) for _ in range(25)))
+            assert {answer.status for answer in answers} == {200}
+    assert counting.times - at_first <= 1 + (time.monotonic() - began)
 
 
 async def test_info_has_the_version(client: Client) -> None:

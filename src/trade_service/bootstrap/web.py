@@ -81,13 +81,15 @@ async def web_app(services: Services) -> AsyncIterator[Litestar]:
 def web_settings(settings: Settings) -> WebSettings:
     """The limits of the HTTP application."""
     server = settings.server
-    if server.cors_allow_origins is None and settings.auth.mode is not None:
-        # Only a choice of auth.mode opens the API to pages of other machines: a browser here may show any page.
+    if server.is_loopback and server.allowed_hosts is None:
+        server = msgspec.structs.replace(server, allowed_hosts=())
+    if server.cors_allow_origins is None and not (server.is_loopback and auth_mode(settings) == "none"):
+        # A browser on this machine may show any page, which must not trade where nobody authenticates.
         server = msgspec.structs.replace(server, cors_allow_origins=("*",))
     return WebSettings(
         server=server,
         rate_limit=settings.rate_limit,
         is_audited=settings.audit_log.enabled,
         wait_s=settings.submission.wait_s,
-        metrics_role=Role[settings.metrics.role.upper()],
+        metrics_role=Role.ANYONE if settings.metrics.public else Role[settings.metrics.role.upper()],
     )

@@ -84,6 +84,7 @@ def _config(app: ASGIApplication, protocol: type[BoundedProtocol], grace_s: floa
         log_config=None,
         access_log=False,
         server_header=False,
+        proxy_headers=False,  # Believes FORWARDED_ALLOW_IPS; the application has a setting of its own.
         backlog=protocol.settings.backlog,
         timeout_keep_alive=protocol.settings.keep_alive_s,
         timeout_graceful_shutdown=max(1, round(grace_s)),

@@ -4,16 +4,18 @@ Label values come from the program's own codes, states and routes, never from id
 number of series is bounded.
 """
 
+import asyncio
 from collections import Counter as Tally
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from functools import cache, partial
 
 import structlog
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Metric
-from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
-from prometheus_client.samples import Sample
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client.exposition import CONTENT_TYPE_LATEST
 
 from trade_service.domain.executions import OPEN, SubmissionState
+from trade_service.observability.exposition import Exposition
+from trade_service.single_flight import SingleFlightCache
 from trade_service.submission.circuit import CircuitState
 from trade_service.submission.codes import AlarmCode, OutcomeCode
 from trade_service.submission.events import (
@@ -35,12 +37,14 @@ _log = structlog.get_logger(__name__)
 SIZES = (1, 2, 5, 10, 20, 50, 75, 100)
 CALLERS = (1, 2, 5, 10, 25, 50, 100)
 BATCH_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
-REQUEST_SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2, 5, 10)
 UNSENT = frozenset({OutcomeCode.CIRCUIT_OPEN, OutcomeCode.NOT_REPRESENTABLE})
 """Codes of batches for which no call was made."""
 NEWEST_WEIGHT = 0.2
 """Weight of the newest call in the running estimate of what a call of one execution takes."""
+REQUEST_SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2, 5, 10)
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+MAX_AGE_S = 1.0
+"""How old metrics may be when they are shown."""
 UNMATCHED = "unmatched"
 """The path of requests that no route serves: their addresses would make unbounded series."""
 
@@ -249,13 +253,15 @@ class BulkExecutionMetrics:
 
 
 class WebMetrics:
-    """Counts requests by route, never by address, and shows everything in the registry."""
+    """Counts requests by route, never by address, and shows everything in the registry.
+
+    What it shows is collected in a thread, at most every `MAX_AGE_S`, however many ask.
+    """
 
     content_type = CONTENT_TYPE_LATEST
 
     def __init__(self, registry: CollectorRegistry) -> None:
         labels = ("method", "path", "status")
-        self._registry = registry
         self._requests = Counter("http_requests", "Requests answered.", labels, registry=registry)
         self._seconds = Histogram(
             "http_request_duration_seconds",
@@ -265,6 +271,13 @@ class WebMetrics:
             registry=registry,
         )
         self._in_flight = Gauge("http_requests_in_flight", "Requests being answered.", registry=registry)
+        self._exposition = SingleFlightCache(
+            "metrics",
+            partial(asyncio.to_thread, Exposition.of, registry),
+            RuntimeError,
+            max_age_s=MAX_AGE_S,
+            pause_s=0.0,
+        )
 
     def begun(self) -> None:
         """Counts a request as in flight."""
@@ -277,54 +290,17 @@ class WebMetrics:
         self._requests.labels(*labels).inc()
         self._seconds.labels(*labels).observe(seconds)
 
-    def text(self) -> bytes:
+    async def text(self) -> bytes:
         """The registry in Prometheus' text format."""
-        return generate_latest(self._registry)
+        return (await self._exposition.get()).text
 
-    def names(self) -> list[str]:
+    async def names(self) -> list[str]:
         """The names of all metrics, sorted."""
-        return sorted(_name(metric) for metric in self._registry.collect())
+        return (await self._exposition.get()).names()
 
-    def read(self, name: str, tags: Mapping[str, str]) -> dict[str, object] | None:
+    async def read(self, name: str, tags: Mapping[str, str]) -> dict[str, object] | None:
         """One metric in the form of Spring's Actuator, summed over the series with these tags; None if unknown."""
-        found = next((metric for metric in self._registry.collect() if _name(metric) == name), None)
-        if found is None:
-            return None
-        samples = [sample for sample in found.samples if tags.items() <= sample.labels.items()]
-        if tags and not samples:
-            return None
-        return {
-            "name": name,
-            "description": found.documentation,
-            "baseUnit": "seconds" if "_seconds" in name else None,
-            "measurements": _measurements(found, samples),
-            "availableTags": _tags(samples, tags),
-        }
-
-
-def _name(metric: Metric) -> str:
-    return f"{metric.name}_total" if metric.type == "counter" else metric.name
-
-
-def _measurements(metric: Metric, samples: Sequence[Sample]) -> list[dict[str, object]]:
-    total = "TOTAL_TIME" if "_seconds" in metric.name else "TOTAL"
-    wanted = {
-        "histogram": {"COUNT": f"{metric.name}_count", total: f"{metric.name}_sum"},
-        "counter": {"COUNT": f"{metric.name}_total"},
-    }.get(metric.type, {"VALUE": metric.name})
-    return [
-        {"statistic": statistic, "value": sum(sample.value for sample in samples if sample.name == name)}
-        for statistic, name in wanted.items()
-    ]
-
-
-def _tags(samples: Sequence[Sample], given: Mapping[str, str]) -> list[dict[str, object]]:
-    values: dict[str, set[str]] = {}
-    for sample in samples:
-        for tag, value in sample.labels.items():
-            if tag != "le" and tag not in given:
-                values.setdefault(tag, set()).add(value)
-    return [{"tag": tag, "values": sorted(found)} for tag, found in sorted(values.items())]
+        return (await self._exposition.get()).read(name, tags)
 
 
 class BacklogGauges:

@@ -47,7 +47,8 @@ class MetricsSettings(Section, frozen=True):
     enabled: Annotated[bool, Setting("Collect metrics.")] = True
     role: Annotated[
         RoleName, Setting("Role required for /metrics, /actuator/prometheus and /actuator/metrics.")
-    ] = "anyone"
+    ] = "reader"
+    public: Annotated[bool, Setting("Let anyone read them: for scrapers without credentials.")] = False
 
 
 class TelemetrySettings(Section, frozen=True):

@@ -5,16 +5,14 @@ A handler, its controller or its router declares the role:
     @get("/{trade_order_id:str}", opt=READER)
 """
 
-import re
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from typing import Any, Protocol, Self
 
 import structlog
 from litestar import Litestar
-from litestar.config.cors import CORSConfig
 from litestar.connection import ASGIConnection
 from litestar.enums import HttpMethod
 from litestar.handlers import BaseRouteHandler, HTTPRouteHandler
@@ -24,64 +22,42 @@ from litestar.types import ASGIApp, HTTPScope, Receive, Scope, Send
 from trade_service.domain.access import CredentialsNotCheckable, NotAuthenticated, Principal, Requester, Role
 from trade_service.submission.events import REQUESTER
 from trade_service.web.errors import HttpCode, RequestRefused
+from trade_service.web.hosts import AllowedHosts, AllowedOrigins, network_of
 from trade_service.web.web_settings import RateLimitSettings
 
-EVERY = "*"
-_OF_THIS_MACHINE = r"https?://(localhost|127\.0\.0\.1|\[::1\])(:[0-9]{1,5})?"
-
-
-class AllowedOrigins:
-    """The allowed origins; None allows the pages that this machine serves itself.
-
-    CORS headers alone do not keep a page from calling: browsers send a POST without a body, or with plain text,
-    without a preflight request.
-    """
-
-    def __init__(self, allowed: Sequence[str] | None) -> None:
-        self._allowed = allowed
-
-    def cors(self, expose_headers: list[str]) -> CORSConfig:
-        pattern = _OF_THIS_MACHINE if self._allowed is None else None
-        return CORSConfig(
-            list(self._allowed or ()), allow_origin_regex=pattern, expose_headers=expose_headers
-        )
-
-    def check(self, origin: str, host: str) -> None:
-        """Raises RequestRefused (403) for a change requested by a page of another origin."""
-        if self._allowed is None:
-            allows = re.fullmatch(_OF_THIS_MACHINE, origin, re.IGNORECASE) is not None
-        else:
-            own = origin.partition("://")[2] == host
-            allows = own or EVERY in self._allowed or origin in self._allowed
-        if not allows:
-            rule = "must be one of server.cors_allow_origins: pages from elsewhere change nothing here"
-            raise RequestRefused.of(403, HttpCode.ORIGIN_NOT_ALLOWED, "Origin", origin[:200], rule)
+_OTHERS = ""
+"""The client that newcomers count as while no known one can be forgotten."""
 
 
 class RateLimit:
     """Each client has `burst` requests, and gains `requests_per_s` a second. Zero means no limit.
 
-    Past `max_clients`, the least recently seen client is forgotten.
+    Past `max_clients`, only a client whose burst is complete again is forgotten, so that nobody gets a new one by
+    having it forgotten; until then newcomers share one.
     """
 
     def __init__(self, settings: RateLimitSettings, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._settings = settings
         self._monotonic = monotonic
         self._buckets: OrderedDict[str, tuple[float, float]] = OrderedDict()
-        """By client: the tokens left, and when they were counted."""
+        """By client, the least recently seen first: the tokens left, and when they were counted."""
 
     def take(self, client: str) -> None:
         """Counts a request; raises RequestRefused (429) when the client has none left."""
-        rate, burst = self._settings.requests_per_s, self._settings.burst
+        rate, burst, buckets = self._settings.requests_per_s, self._settings.burst, self._buckets
         if not rate:
             return
         now = self._monotonic()
-        left, at = self._buckets.pop(client, (float(burst), now))
+        if client not in buckets and len(buckets) >= self._settings.max_clients:
+            oldest, (left, at) = next(iter(buckets.items()))
+            if left + (now - at) * rate >= burst:
+                del buckets[oldest]
+            else:
+                client = _OTHERS
+        left, at = buckets.pop(client, (float(burst), now))
         left = min(burst, left + (now - at) * rate)
         allowed = left >= 1
-        self._buckets[client] = (left - 1 if allowed else left, now)
-        if len(self._buckets) > self._settings.max_clients:
-            self._buckets.popitem(last=False)
+        buckets[client] = (left - 1 if allowed else left, now)
         if not allowed:
             wait_s = (1 - left) / rate
             message = (
@@ -92,6 +68,7 @@ class RateLimit:
 
 
 _ROLE = "role"
+PROBE_PREFIXES = ("/api/v1/health", "/actuator/health")
 _READING = frozenset({"GET", "HEAD", "OPTIONS"})
 _PRINCIPAL = "principal"
 
@@ -153,15 +130,24 @@ class Authentication:
     """Middleware: identifies the caller of every route that is not open to anyone.
 
     Raises RequestRefused: 401 without a valid credential, 403 for a change requested by a page of a foreign
-    origin, 429 over the rate limit, 503 where credentials cannot be checked.
+    origin, 421 for a host that is not allowed, 429 over the rate limit, 503 where credentials cannot be checked.
     """
 
     def __init__(
-        self, authenticator: Authenticator, rates: RateLimit, origins: AllowedOrigins, *, is_audited: bool
+        self,
+        authenticator: Authenticator,
+        rates: RateLimitSettings,
+        hosts: AllowedHosts,
+        origins: AllowedOrigins,
+        *,
+        is_audited: bool,
     ) -> None:
         self._authenticator = authenticator
         self._is_audited = is_audited
-        self._rates = rates
+        self._principals = RateLimit(rates)
+        self._addresses = RateLimit(rates)
+        """Apart, since anyone can have many addresses."""
+        self._hosts = hosts
         self._origins = origins
 
     def __call__(self, app: ASGIApp) -> ASGIApp:
@@ -171,11 +157,14 @@ class Authentication:
             needed = role_of(scope["route_handler"], method)
             if needed is None:  # Start-up refuses such routes; this is the second lock.
                 raise UndeclaredRole([scope["path"]])
+            host = next((value for name, value in scope["headers"] if name == b"host"), b"")
+            if host not in self._hosts.known and not scope["path"].startswith(PROBE_PREFIXES):
+                self._hosts.check(host)
             if needed > Role.ANYONE:
                 if method not in _READING:
-                    headers = {name: value.decode("latin-1") for name, value in scope["headers"]}
-                    if b"origin" in headers:
-                        self._origins.check(headers[b"origin"], headers.get(b"host", ""))
+                    for name, value in scope["headers"]:
+                        if name == b"origin":
+                            self._origins.check(value.decode("latin-1"))
                 await self._identify(scope)
             await app(scope, receive, send)
 
@@ -188,17 +177,22 @@ class Authentication:
             credential = _credential_in(given) if given else None
             principal = await self._authenticator.principal(credential)
         except NotAuthenticated as error:
-            self._rates.take(address)  # Slows down guessing as well.
+            self._addresses.take(
+                network_of(address) if ":" in address else address
+            )  # Slows down guessing as well.
             headers = {"WWW-Authenticate": CHALLENGE}
             raise RequestRefused(401, HttpCode.NOT_AUTHENTICATED, str(error), headers=headers) from None
         except CredentialsNotCheckable as error:
             message = f"{error}: try again"
             code = HttpCode.CREDENTIALS_NOT_CHECKABLE
             raise RequestRefused(503, code, message, CHECK_RETRY_AFTER_S) from None
-        self._rates.take(f"principal {principal.name}" if principal.name else address)
         scope["state"][_PRINCIPAL] = principal
         request_id: str | None = scope["state"].get("request_id")
         REQUESTER.set(Requester(principal.name, principal.known_by, address, request_id, self._is_audited))
+        if principal.name:
+            self._principals.take(principal.name)
+        else:
+            self._addresses.take(network_of(address) if ":" in address else address)
         if principal.name:
             structlog.contextvars.bind_contextvars(principal=principal.name)
 

@@ -8,17 +8,11 @@ from litestar.middleware import AbstractMiddleware
 from litestar.types import Middleware
 
 from trade_service.web import executions, operating, operations, references, submissions, trade_orders
-from trade_service.web.access import (
-    AllowedOrigins,
-    Authentication,
-    RateLimit,
-    check_roles,
-    for_role,
-    require_role,
-)
+from trade_service.web.access import Authentication, check_roles, for_role, require_role
 from trade_service.web.audit_log import AuditLogController
 from trade_service.web.dependencies import WebServices, provided
 from trade_service.web.errors import allow_header, respond_to_error
+from trade_service.web.hosts import AllowedHosts, AllowedOrigins, TrustedProxies
 from trade_service.web.idempotency import KEYS, REPLAYED
 from trade_service.web.layers import Limits, RequestContext
 from trade_service.web.list_queries import TOTAL_HEADERS
@@ -55,10 +49,13 @@ EXPOSED_HEADERS = [
 def create_app(services: WebServices) -> Litestar:
     """The application over `services`. It starts nothing itself, and answers as soon as it is called."""
     server = services.settings.server
-    rates = RateLimit(services.settings.rate_limit)
     origins = AllowedOrigins(server.cors_allow_origins)
     authentication = Authentication(
-        services.authenticator, rates, origins, is_audited=services.settings.is_audited
+        services.authenticator,
+        services.settings.rate_limit,
+        AllowedHosts(server.allowed_hosts),
+        origins,
+        is_audited=services.settings.is_audited,
     )
     app = Litestar(
         route_handlers=_routers(services),
@@ -79,7 +76,8 @@ def create_app(services: WebServices) -> Litestar:
     check_roles(app)
     allowed = {route.path_format: allow_header(route.methods) for route in app.routes}
     cors = cast(AbstractMiddleware, app.asgi_handler)
-    app.asgi_handler = RequestContext(cors.app, cors, allowed, services.metrics)
+    proxies = TrustedProxies(server.trusted_proxies) if server.trusted_proxies else None
+    app.asgi_handler = RequestContext(cors.app, cors, allowed, services.metrics, proxies)
     return app
 
 

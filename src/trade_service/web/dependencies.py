@@ -47,12 +47,12 @@ class Metrics(Protocol):
     def ended(self, method: str, template: str | None, status: int, seconds: float) -> None:
         """Records a response; `template` is None when no route matched."""
 
-    def text(self) -> bytes:
+    async def text(self) -> bytes:
         """All metrics in Prometheus' text format."""
 
-    def names(self) -> list[str]: ...
+    async def names(self) -> list[str]: ...
 
-    def read(self, name: str, tags: Mapping[str, str]) -> dict[str, object] | None:
+    async def read(self, name: str, tags: Mapping[str, str]) -> dict[str, object] | None:
         """One metric over the series with these tags; None when there is none."""
 
 

@@ -36,6 +36,8 @@ class HttpCode(StrEnum):
     UNSUPPORTED_MEDIA_TYPE = "UNSUPPORTED_MEDIA_TYPE"
     NOT_AUTHENTICATED = "NOT_AUTHENTICATED"
     NOT_PERMITTED = "NOT_PERMITTED"
+    HOST_NOT_ALLOWED = "HOST_NOT_ALLOWED"
+    """The request names a host that this service does not answer for."""
     ORIGIN_NOT_ALLOWED = "ORIGIN_NOT_ALLOWED"
     """A page of a foreign origin asks for a change."""
     CREDENTIALS_NOT_CHECKABLE = "CREDENTIALS_NOT_CHECKABLE"

@@ -12,12 +12,13 @@ from litestar.types import ASGIApp, HTTPScope, Message, Receive, Scope, Send
 from litestar.types.asgi_types import HTTPReceiveMessage, WebSocketReceiveMessage
 
 from trade_service.submission.events import REQUEST_ID as REQUEST_ID_OF_WORK
+from trade_service.web.access import PROBE_PREFIXES
 from trade_service.web.dependencies import Metrics
 from trade_service.web.errors import OVERLOAD_RETRY_AFTER_S, HttpCode, RequestRefused
+from trade_service.web.hosts import TrustedProxies
 
 REQUEST_ID = b"x-request-id"
 TRACEPARENT = b"traceparent"
-PROBE_PREFIXES = ("/api/v1/health", "/actuator/health")
 _SANE_ID = re.compile(rb"[A-Za-z0-9._:/+=@-]{1,128}")
 _TRACE = re.compile(
     rb"(?P<version>(?!ff)[0-9a-f]{2})-(?P<trace>(?!0{32})[0-9a-f]{32})-(?P<parent>(?!0{16})[0-9a-f]{16})"
@@ -34,15 +35,22 @@ class RequestContext:
     One layer, since each costs every request; no middleware, since those do not see requests without a route.
     HEAD is answered as GET without the body. OPTIONS names all methods of a path, `allowed` by its template:
     Litestar names only those of one handler. Only requests of pages, which have an Origin, pass through `cors`.
+    The client's address is the one that trusted `proxies` forward, for all that use it.
     """
 
     def __init__(
-        self, app: ASGIApp, cors: ASGIApp, allowed: Mapping[str, str], metrics: Metrics | None
+        self,
+        app: ASGIApp,
+        cors: ASGIApp,
+        allowed: Mapping[str, str],
+        metrics: Metrics | None,
+        proxies: TrustedProxies | None,
     ) -> None:
         self._app = app
         self._cors = cors
         self._allowed = allowed
         self._metrics = metrics
+        self._proxies = proxies
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serves one request; the server runs each in a task, and so in a context, of its own."""
@@ -50,6 +58,10 @@ class RequestContext:
             await self._app(scope, receive, send)
             return
         method, path, started = scope["method"], scope["path"], time.perf_counter()
+        client = (scope["client"] or ("",))[0]
+        if self._proxies is not None:
+            client = self._proxies.client_of(client, scope["headers"])
+            scope["client"] = (client, 0)
         reply = _Reply(scope, send, self._allowed)
         inner: HTTPScope = {**scope, "method": "GET"} if method == "HEAD" else scope
         if self._metrics is not None:
@@ -66,7 +78,14 @@ class RequestContext:
                 self._metrics.ended(method, template or None, status, took_s)
             log = _log.debug if path.startswith(PROBE_PREFIXES) else _log.info
             took_ms = round(took_s * 1000, 1)
-            log("request", method=method, path=path, status=reply.status, duration_ms=took_ms)
+            log(
+                "request",
+                method=method,
+                path=path,
+                status=reply.status,
+                duration_ms=took_ms,
+                client=client,
+            )
 
 
 class _Reply:

@@ -113,12 +113,12 @@ class MetricsController(Controller):
     @get(["/metrics", "/actuator/prometheus"], opt=documented(media_type="text/plain"))
     async def text(self, metrics: Injected[Metrics]) -> Response[bytes]:
         """All metrics, in Prometheus' text format."""
-        return ApiResponse(metrics.text(), media_type=metrics.content_type)
+        return ApiResponse(await metrics.text(), media_type=metrics.content_type)
 
     @get("/actuator/metrics")
     async def names(self, metrics: Injected[Metrics]) -> Response[dict[str, list[str]]]:
         """The names of all metrics."""
-        return ApiResponse({"names": metrics.names()})
+        return ApiResponse({"names": await metrics.names()})
 
     @get("/actuator/metrics/{name:str}", opt=documented(parameters=(_TAG,)))
     async def read(
@@ -126,7 +126,7 @@ class MetricsController(Controller):
     ) -> Response[dict[str, Any]]:
         """One metric, summed over the series with the given tags: `tag=status:200`."""
         tags = dict(_tag(str(text)) for text in request.query_params.getall("tag", []))
-        found = metrics.read(name, tags)
+        found = await metrics.read(name, tags)
         if found is None:
             raise NotFound.of("metric", f"{name[:80]} with these tags" if tags else name[:80])
         return ApiResponse(found)

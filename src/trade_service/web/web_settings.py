@@ -15,6 +15,20 @@ def _origins(values: tuple[str, ...]) -> tuple[str, ...]:
     return values
 
 
+def _hosts(values: tuple[str, ...]) -> tuple[str, ...]:
+    for value in values:
+        if value != "*" and re.fullmatch(r"[^\s:/?#@\[\]*]+|[0-9a-fA-F:.]+", value) is None:
+            raise ValueError('a list of host names or addresses without ports, or "*" for all')
+    return values
+
+
+def _networks(values: tuple[str, ...]) -> tuple[str, ...]:
+    try:
+        return tuple(str(ipaddress.ip_network(value)) for value in values)
+    except ValueError:
+        raise ValueError("a list of addresses or networks such as 10.0.0.0/8") from None
+
+
 class ServerSettings(Section, frozen=True):
     """The HTTP server."""
 
@@ -58,9 +72,23 @@ class ServerSettings(Section, frozen=True):
         Setting(
             "Origins whose pages may call; * for all.",
             check=_origins,
-            none="* when auth.mode is set, else pages of this machine",
+            none="pages of this machine where nobody authenticates on a loopback address, else *",
         ),
     ] = None
+    allowed_hosts: Annotated[
+        tuple[str, ...] | None,
+        Setting(
+            "Hosts that requests may name, beside those of this machine; * for all. Probes are exempt.",
+            check=_hosts,
+            none="only names of this machine on a loopback address, else all",
+        ),
+    ] = None
+    trusted_proxies: Annotated[
+        tuple[str, ...],
+        Setting(
+            "Addresses or networks (CIDR) of proxies whose X-Forwarded-For is believed.", check=_networks
+        ),
+    ] = ()
 
     @property
     def is_loopback(self) -> bool:
@@ -69,12 +97,16 @@ class ServerSettings(Section, frozen=True):
 
 
 class RateLimitSettings(Section, frozen=True):
-    """Rate limit per client: by its key or token, else by its address. Probes are exempt."""
+    """Rate limit per client: by the owner of its key or token, else by its address.
+
+    Probes are exempt, and so is what the Execution Service calls. One process serves fewer requests than the
+    defaults allow one client.
+    """
 
     requests_per_s: Annotated[
         float, Setting("Sustained requests per second per client; 0 for no limit.", 0, 1_000_000)
-    ] = 0.0
-    burst: Annotated[int, Setting("Requests a client may make at once.", 1, 1_000_000)] = 200
+    ] = 5_000.0
+    burst: Annotated[int, Setting("Requests a client may make at once.", 1, 1_000_000)] = 50_000
     max_clients: Annotated[
-        int, Setting("Maximum number of clients tracked; the least recently seen is dropped.", 1, 1_000_000)
+        int, Setting("Maximum number of clients tracked; further ones share a limit.", 1, 1_000_000)
     ] = 10_000

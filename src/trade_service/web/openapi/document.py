@@ -148,7 +148,7 @@ class Operation(msgspec.Struct, frozen=True, dict=True):
     def errors(self) -> set[int]:
         errors = {500, *self.docs.errors} - self.answers.keys()
         if self.role > Role.ANYONE:
-            errors |= {401, 403, 429, 503}
+            errors |= {401, 403, 421, 429, 503}
         if self.parameters:
             errors.add(400)
         if _IN_PATH.search(self.template):
