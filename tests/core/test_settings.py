@@ -47,10 +47,13 @@ def value_of(loaded: LoadedSettings, name: str) -> object:
     return getattr(getattr(loaded.settings, section), key)
 
 
+_TEXTS = {"database.url": "postgresql://h/d", "server.allowed_hosts": "h"}
+
+
 def text_for(field: SettingField) -> str:
     """A text that the setting accepts."""
-    if field.name == "database.url":
-        return "postgresql://h/d"
+    if field.name in _TEXTS:
+        return _TEXTS[field.name]
     if typing.get_origin(field.base) is typing.Literal:
         return str(typing.get_args(field.base)[0])
     if field.default is None:
