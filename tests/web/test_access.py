@@ -9,7 +9,7 @@ import msgspec
 import pytest
 from litestar import Litestar, Router, get
 
-from tests.web.support import Client, FakeUseCases, listening
+from tests.web.support import Client, FakeUseCases, listening, served
 from trade_service.bootstrap.web import web_settings
 from trade_service.domain.access import (
     GIVEN_ROLES,
@@ -28,7 +28,7 @@ from trade_service.web.app import create_app
 from trade_service.web.dependencies import WebSettings
 from trade_service.web.errors import RequestRefused
 from trade_service.web.hosts import AllowedOrigins
-from trade_service.web.web_settings import ServerSettings
+from trade_service.web.web_settings import RateLimitSettings, ServerSettings
 
 ORDER = "/api/v1/tradeOrders/7"
 NAMES = {role.title: role for role in GIVEN_ROLES}
@@ -270,6 +270,22 @@ def test_every_page_may_call_except_where_nobody_authenticates_on_this_machine(
 )
 def test_metrics_are_for_readers_unless_the_settings_open_them(settings: MetricsSettings, role: Role) -> None:
     assert web_settings(Settings(metrics=settings)).metrics_role is role
+
+
+async def test_what_the_execution_service_calls_is_never_limited() -> None:
+    services = msgspec.structs.replace(FakeUseCases().services(), authenticator=NamedRoles())
+    limits = RateLimitSettings(requests_per_s=0.001, burst=3)
+    fill = {"executionStatus": "PART", "quantityFilled": 1, "version": 1}
+    async with served(services, WebSettings(rate_limit=limits)) as client:
+        for _ in range(5):
+            assert (await client.get("/api/v1/executions/9", headers=bearer("trader"))).status == 200
+            answer = await client.put("/api/v1/executions/9/fill", fill, headers=bearer("trader"))
+            assert answer.status == 200
+        for role in ("trader", "reader"):
+            answers = [await client.get(ORDER, headers=bearer(role)) for _ in range(4)]
+            assert [answer.status for answer in answers] == [200, 200, 200, 429]
+        answer = await client.get("/api/v1/executions/9", headers=bearer("reader"))
+        assert answer.status == 429, "who may not report fills is not the Execution Service"
 
 
 async def test_probes_ask_for_nothing(client: Client) -> None:

@@ -71,11 +71,14 @@ _ROLE = "role"
 PROBE_PREFIXES = ("/api/v1/health", "/actuator/health")
 _READING = frozenset({"GET", "HEAD", "OPTIONS"})
 _PRINCIPAL = "principal"
+_CALLBACK = "callback"
 
 ANYONE = {_ROLE: Role.ANYONE}
 READER = {_ROLE: Role.READER}
 TRADER = {_ROLE: Role.TRADER}
 OPERATOR = {_ROLE: Role.OPERATOR}
+CALLBACK = {_CALLBACK: True}
+"""Of routes that the Execution Service calls: its reports must not be lost."""
 
 CHALLENGE = 'Bearer realm="trade-service"'
 CHECK_RETRY_AFTER_S = 2
@@ -190,11 +193,13 @@ class Authentication:
         request_id: str | None = scope["state"].get("request_id")
         REQUESTER.set(Requester(principal.name, principal.known_by, address, request_id, self._is_audited))
         if principal.name:
+            structlog.contextvars.bind_contextvars(principal=principal.name)
+        if _CALLBACK in scope["route_handler"].opt and principal.role >= Role.TRADER:
+            return  # The Execution Service; a caller who may not report fills is another.
+        if principal.name:
             self._principals.take(principal.name)
         else:
             self._addresses.take(network_of(address) if ":" in address else address)
-        if principal.name:
-            structlog.contextvars.bind_contextvars(principal=principal.name)
 
 
 async def require_role(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:

@@ -9,7 +9,7 @@ from trade_service.submission.model import SubmitStatus
 from trade_service.trading.listing.model import EXECUTION_FIELDS
 from trade_service.trading.model import ExecutionView, NotAccepted
 from trade_service.trading.request_keys import Created
-from trade_service.web.access import READER, TRADER, delete, get, put
+from trade_service.web.access import CALLBACK, READER, TRADER, delete, get, put
 from trade_service.web.dependencies import Services
 from trade_service.web.errors import HttpCode, RequestRefused, status_of_result
 from trade_service.web.idempotency import keyed_post
@@ -45,7 +45,7 @@ class ExecutionEditing(GenericController, Generic[Answer]):
     async def present(self, services: Services, view: ExecutionView) -> Answer:
         raise NotImplementedError
 
-    @get("/executions/{execution_id:str}", opt=READER)
+    @get("/executions/{execution_id:str}", opt=READER | CALLBACK)
     async def read(self, services: Services, execution_id: FromPath[str]) -> Response[Answer]:
         """Reads an execution."""
         view = await services.executions.get_execution(read_id(execution_id))
@@ -97,7 +97,7 @@ class ExecutionController(ExecutionEditing[ExecutionAnswer]):
             [ExecutionAnswer.of(view) for view in page.items], headers=total_headers(page.total)
         )
 
-    @put("/executions/{execution_id:str}/fill", opt=TRADER | documented(errors=(409,)))
+    @put("/executions/{execution_id:str}/fill", opt=TRADER | CALLBACK | documented(errors=(409,)))
     async def fill(
         self, services: Services, execution_id: FromPath[str], data: JSONBody[FillPut]
     ) -> Response[ExecutionAnswer]:

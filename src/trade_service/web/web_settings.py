@@ -1,5 +1,6 @@
 """Settings of the HTTP API."""
 
+import ipaddress
 import re
 from typing import Annotated
 
