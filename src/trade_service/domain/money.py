@@ -11,7 +11,7 @@ MAX_INTEGER_DIGITS = 10
 MAX_DECIMALS = 8
 ZERO = Decimal(0)
 MAX_TEXT = 64
-"""Longer than any decimal(18,8); longer text is rejected before parsing."""
+"""Longer than any decimal(18,8); a longer number is rejected before it is converted."""
 _SMALLEST = Decimal("1E-8")
 NUMERAL = r"[ \t\n\r\f\v]*[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?[ \t\n\r\f\v]*"
 """Numbers that other languages read alike; Python also accepts `1_000` and digits of other scripts."""
@@ -33,8 +33,8 @@ def parse_decimal(value: object, field: str) -> Decimal:
     """
     if isinstance(value, bool) or not isinstance(value, int | str | Decimal):
         raise InvalidInput.of(field, value, "must be a number")
-    if isinstance(value, str) and len(value) > MAX_TEXT:
-        raise InvalidInput.of(field, value, f"must be a number of at most {MAX_TEXT} characters")
+    if not isinstance(value, int) and len(str(value)) > MAX_TEXT:
+        raise InvalidInput.of(field, str(value), f"must be a number of at most {MAX_TEXT} characters")
     if isinstance(value, str) and not _NUMERAL.fullmatch(value):
         raise InvalidInput.of(field, value, "must be a number")
     try:
@@ -67,9 +67,9 @@ def checked(number: Decimal, field: str) -> Decimal:
         return ZERO
     if number.adjusted() >= MAX_INTEGER_DIGITS:
         rule = f"must have at most {MAX_INTEGER_DIGITS} digits before the decimal point"
-        raise InvalidInput.of(field, _spelled(number), rule)
+        raise InvalidInput.of(field, spelled(number), rule)
     if number.quantize(_SMALLEST) != number:
-        raise InvalidInput.of(field, _spelled(number), f"must have at most {MAX_DECIMALS} decimals")
+        raise InvalidInput.of(field, spelled(number), f"must have at most {MAX_DECIMALS} decimals")
     return number
 
 
@@ -111,12 +111,12 @@ def shown(number: Decimal | None) -> str:
     """Any number for people: no trailing zeros, NaN as is, at most one line."""
     if number is None:
         return "None"
-    text = _spelled(number)
+    text = spelled(number)
     if "." in text and "E" not in text:
         text = text.rstrip("0").rstrip(".")
     return shorten(text)
 
 
-def _spelled(number: Decimal) -> str:
-    """With an exponent only where it would otherwise have too many zeros."""
+def spelled(number: Decimal) -> str:
+    """With an exponent where there would be too many zeros: those of 1E+2000000000 take 2 GB."""
     return f"{number:f}" if abs(number.adjusted()) <= MAX_TEXT else str(number)

@@ -10,6 +10,7 @@ from litestar.types import Middleware
 from trade_service.web import executions, operating, operations, references, submissions, trade_orders
 from trade_service.web.access import Authentication, check_roles, for_role, require_role
 from trade_service.web.audit_log import AuditLogController
+from trade_service.web.body_bounds import bound_bodies
 from trade_service.web.dependencies import WebServices, provided
 from trade_service.web.errors import allow_header, respond_to_error
 from trade_service.web.hosts import AllowedHosts, AllowedOrigins, TrustedProxies
@@ -69,11 +70,12 @@ def create_app(services: WebServices) -> Litestar:
         exception_handlers={Exception: respond_to_error},
         cors_config=origins.cors(EXPOSED_HEADERS),
         openapi_config=None,
-        request_max_body_size=server.max_body_bytes,
+        request_max_body_size=server.max_small_body_bytes,
         logging_config=None,
         debug=False,
     )
     check_roles(app)
+    bound_bodies(app, server)
     allowed = {route.path_format: allow_header(route.methods) for route in app.routes}
     cors = cast(AbstractMiddleware, app.asgi_handler)
     proxies = TrustedProxies(server.trusted_proxies) if server.trusted_proxies else None
@@ -84,9 +86,7 @@ def create_app(services: WebServices) -> Litestar:
 def _routers(services: WebServices) -> list[Router]:
     """All routes. Those of the API are bounded together, but for streams and probes."""
     settings = services.settings
-    limits = cast(
-        Middleware, Limits(settings.server.max_concurrent_requests, settings.server.request_timeout_s)
-    )
+    limits = cast(Middleware, Limits(settings.server))
     streams = submissions.EventStreams(
         services.bulk_submissions, settings.streams, lambda: services.health.stopping
     )
@@ -105,9 +105,10 @@ def _routers(services: WebServices) -> list[Router]:
     ]
     if services.log_level is not None:
         level = {"level": provided(services.log_level)}
-        routers.append(OwnRouter("/", route_handlers=[operations.LogLevelController], dependencies=level))
+        handlers = [operations.LogLevelController]
+        routers.append(OwnRouter("/", route_handlers=handlers, dependencies=level, middleware=[limits]))
     if services.metrics is not None:
-        handlers, metrics = [operations.MetricsController], {"metrics": provided(services.metrics)}
-        opt = for_role(settings.metrics_role)
-        routers.append(OwnRouter("/", route_handlers=handlers, dependencies=metrics, opt=opt))
+        metrics, opt = {"metrics": provided(services.metrics)}, for_role(settings.metrics_role)
+        controllers = [operations.MetricsController]
+        routers.append(OwnRouter("/", route_handlers=controllers, dependencies=metrics, opt=opt))
     return routers

@@ -5,12 +5,15 @@ The decoder reports what it expected and where; the value is then found in the b
 
 import json
 import re
+from collections.abc import Callable
 from typing import Any
 
 from trade_service.domain.errors import InvalidInput, shorten
 
 _PLACE = re.compile(r"(?P<what>.*?)(?: - at `\$(?P<path>.*)`)?", re.DOTALL)
 _STEP = re.compile(r"\.(?P<name>[^.\[\]]+)|\[(?P<index>\d+)\]")
+_SOME_NAME = "[...]"
+"""The decoder's step into an object without fixed names: it does not say which name."""
 _MISSING = re.compile(r"Object missing required field `(?P<field>[^`]+)`")
 _EXPECTED = re.compile(r"Expected `(?P<types>[^`]+)`(?P<bound> [<>]=? .*)?.*", re.DOTALL)
 _ACRONYM = re.compile(r"[A-Z]{2}")
@@ -36,10 +39,11 @@ class RawJson(str):
 
 
 def place_of(message: str) -> tuple[str, list[str | int]]:
-    """What the decoder's message says, and the names and indices that lead to where it was found."""
+    """What the decoder's message says, and the names and indices that lead to where it was found, or near it."""
     place = _PLACE.fullmatch(message)
     what, path = (place["what"], place["path"] or "") if place else (message, "")
-    return what, [match["name"] or int(match["index"]) for match in _STEP.finditer(path)]
+    known, _, _ = path.partition(_SOME_NAME)
+    return what, [match["name"] or int(match["index"]) for match in _STEP.finditer(known)]
 
 
 def explained(message: str, body: bytes) -> InvalidInput:
@@ -78,8 +82,13 @@ def refuse_repeated_names(body: bytes) -> None:
 
     Parsers differ on which of the two counts (RFC 8259, section 4), so a proxy that checked or signed such a
     request may have read another quantity than the one to be traded.
+
+    The values are not built: clients send unknown members of any size.
     """
-    _parsed(body)
+    try:
+        _parsed(body, hook=_check_names, number=bool)
+    except _Repeated:
+        _parsed(body)
 
 
 def shown(value: object) -> object:
@@ -95,13 +104,13 @@ def shown(value: object) -> object:
     return text if isinstance(value, str) and not isinstance(value, RawJson) else RawJson(text)
 
 
-def _parsed(body: bytes) -> Any:
-    try:
-        return json.loads(body, object_pairs_hook=_unrepeated, parse_int=RawJson, parse_float=RawJson)
-    except RecursionError:
-        raise too_deep(body) from None
-    except ValueError as error:
-        raise not_json(str(error), body) from None
+class _Repeated(Exception):
+    """An object has a name twice."""
+
+
+def _check_names(pairs: list[tuple[str, Any]]) -> None:
+    if len(dict(pairs)) < len(pairs):
+        raise _Repeated
 
 
 def _unrepeated(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -115,6 +124,20 @@ def _unrepeated(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
                 raise InvalidInput.of(field, RawJson(both), "must be given once in an object")
             seen[name] = value
     return found
+
+
+def _parsed(
+    body: bytes,
+    *,
+    hook: Callable[[list[tuple[str, Any]]], Any] = _unrepeated,
+    number: Callable[[str], Any] = RawJson,
+) -> Any:
+    try:
+        return json.loads(body, object_pairs_hook=hook, parse_int=number, parse_float=number)
+    except RecursionError:
+        raise too_deep(body) from None
+    except ValueError as error:
+        raise not_json(str(error), body) from None
 
 
 def _value_at(body: bytes, steps: list[str | int]) -> object:

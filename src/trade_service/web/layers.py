@@ -16,6 +16,7 @@ from trade_service.web.access import PROBE_PREFIXES
 from trade_service.web.dependencies import Metrics
 from trade_service.web.errors import OVERLOAD_RETRY_AFTER_S, HttpCode, RequestRefused
 from trade_service.web.hosts import TrustedProxies
+from trade_service.web.web_settings import ServerSettings
 
 REQUEST_ID = b"x-request-id"
 TRACEPARENT = b"traceparent"
@@ -136,15 +137,18 @@ class _Reply:
 
 
 class Limits:
-    """Middleware: bounds how many requests are served at once and how long one may take.
+    """Middleware: bounds how many requests are served at once, how long one may take, and the bodies of all.
 
-    One instance counts for all routes that it is a middleware of.
+    One instance counts for all routes that it is a middleware of. A body counts, as far as it has arrived, until
+    its request has been answered: only then is what was decoded from it released.
     """
 
-    def __init__(self, max_concurrent: int, timeout_s: float) -> None:
-        self._max_concurrent = max_concurrent
-        self._timeout_s = timeout_s
+    def __init__(self, server: ServerSettings) -> None:
+        self._max_concurrent = server.max_concurrent_requests
+        self._timeout_s = server.request_timeout_s
+        self._max_body_bytes = server.max_body_memory_bytes
         self._served = 0
+        self._body_bytes = 0
 
     def __call__(self, app: ASGIApp) -> ASGIApp:
 
@@ -154,16 +158,23 @@ class Limits:
                 raise RequestRefused(503, HttpCode.OVERLOADED, message, OVERLOAD_RETRY_AFTER_S)
             is_awaited = is_complete = False
             """Whether the body is being awaited, and whether it has arrived."""
+            held_bytes = 0
 
             async def receive_body() -> HTTPReceiveMessage | WebSocketReceiveMessage:
-                nonlocal is_awaited, is_complete
+                nonlocal is_awaited, is_complete, held_bytes
                 is_awaited = not is_complete
                 message = await receive()
                 if message["type"] == "http.disconnect" and not is_complete:
                     rule = "the client left before its body had arrived"
                     raise RequestRefused(400, HttpCode.CLIENT_GONE, rule)
-                if message["type"] == "http.request" and not message.get("more_body", False):
-                    is_awaited, is_complete = False, True
+                if message["type"] == "http.request":
+                    if not message.get("more_body", False):
+                        is_awaited, is_complete = False, True
+                    held_bytes += len(message["body"])
+                    self._body_bytes += len(message["body"])
+                    if self._body_bytes > self._max_body_bytes:
+                        rule = "the request bodies in flight are more than server.max_body_memory_bytes: try again"
+                        raise RequestRefused(503, HttpCode.OVERLOADED, rule, OVERLOAD_RETRY_AFTER_S)
                 return message
 
             self._served += 1
@@ -176,6 +187,7 @@ class Limits:
                 raise self._too_late(is_awaited) from None
             finally:
                 self._served -= 1
+                self._body_bytes -= held_bytes
 
         return bounded
 

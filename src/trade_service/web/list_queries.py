@@ -12,7 +12,7 @@ from litestar.openapi.spec import OpenAPIType, Parameter, Schema
 
 from trade_service.domain.errors import InvalidInput
 from trade_service.domain.fields import is_possible_id
-from trade_service.domain.money import parse_decimal, without_float_error
+from trade_service.domain.money import parse_decimal, spelled, without_float_error
 from trade_service.trading.listing.model import (
     MAX_LIMIT,
     MAX_VALUES,
@@ -125,30 +125,47 @@ def read_list_query(given: Given, fields: Mapping[str, ListField]) -> ListQuery:
 def read_filters(conditions: Mapping[str, Any], fields: Mapping[str, ListField]) -> tuple[Filter, ...]:
     """The conditions of a body, under the names of the parameters: texts, numbers, flags, or lists of them.
 
-    Raises InvalidInput for no condition and for an unknown name: a typing error must not widen what is sent.
+    They choose what is sent, so nothing is ignored and each text is one whole value, commas and all. Raises
+    InvalidInput for no condition, an empty one, an unknown name, and two names of one condition.
     """
-    known = {
-        one for field in fields.values() for name, _, more in filter_names(field) for one in (name, *more)
-    }
-    for name in conditions.keys() - known:
-        plain_names = sorted(plain for field in fields.values() for plain, *_ in filter_names(field))
-        raise InvalidInput.of("filter", name[:100], f"must hold only {', '.join(plain_names)}")
-    given = {
-        name: [_text(one, name) for one in (value if isinstance(value, list) else [value])]
-        for name, value in conditions.items()
-    }
-    filters = tuple(_filters(given, fields))
-    if not filters:
+    if not conditions:
         raise InvalidInput.of("filter", None, "must have at least one condition")
-    return filters
+    meant = {
+        spelling: (field, name, test)
+        for field in fields.values()
+        for name, test, aliases in filter_names(field)
+        for spelling in (name, *aliases)
+    }
+    found: dict[str, Filter] = {}
+    for spelling, value in conditions.items():
+        if spelling not in meant:
+            known = ", ".join(sorted({name for _, name, _ in meant.values()}))
+            raise InvalidInput.of("filter", spelling[:100], f"must hold only {known}")
+        field, name, test = meant[spelling]
+        if name in found:
+            raise InvalidInput.of(name, RawJson(f"{spelling[:100]} as well"), "must be given once")
+        found[name] = Filter(field.name, test, _whole_values(value, spelling, field, test))
+    order = dict.fromkeys(name for _, name, _ in meant.values())
+    return tuple(found[name] for name in order if name in found)
 
 
-def _text(value: object, name: str) -> str:
+def _whole_values(value: object, name: str, field: ListField, test: Test) -> tuple[Value, ...]:
+    values = value if isinstance(value, list) else [value]
+    most = MAX_VALUES if test is Test.ANY_OF and field.kind is not Kind.FLAG else 1
+    if not 1 <= len(values) <= most:
+        raise InvalidInput.of(name, shown(value), f"must have 1 to {most} values")
+    return tuple(dict.fromkeys(_value(field.kind, _whole(one, name), name) for one in values))
+
+
+def _whole(value: object, name: str) -> str:
     if isinstance(value, bool):
         return str(value).lower()
-    if isinstance(value, str | int | Decimal):
-        return f"{without_float_error(value):f}" if isinstance(value, Decimal) else str(value)
-    raise InvalidInput.of(name, shown(value), "must be a text, a number, true or false, or a list of them")
+    if isinstance(value, Decimal):
+        return spelled(without_float_error(value))
+    if not isinstance(value, str | int) or not (text := str(value)).strip():
+        rule = "must be a text that is not blank, a number, true or false, or a list of them"
+        raise InvalidInput.of(name, shown(value), rule)
+    return text
 
 
 def _aliases(name: str) -> Iterator[str]:
@@ -189,10 +206,10 @@ def _filters(given: Given, fields: Mapping[str, ListField]) -> Iterator[Filter]:
 
 def _values(kind: Kind, name: str, texts: Sequence[tuple[str, str]]) -> tuple[Value, ...]:
     parts = [(known, part.strip()) for known, text in texts for part in text.split(",")]
-    values = tuple(dict.fromkeys(_value(kind, part, known) for known, part in parts if part))
-    if len(values) > MAX_VALUES:
-        raise InvalidInput.of(name, RawJson(len(values)), f"must have at most {MAX_VALUES} values")
-    return values
+    parts = list(dict.fromkeys(part for part in parts if part[1]))
+    if len(parts) > MAX_VALUES:
+        raise InvalidInput.of(name, RawJson(len(parts)), f"must have at most {MAX_VALUES} values")
+    return tuple(dict.fromkeys(_value(kind, part, known) for known, part in parts))
 
 
 def _value(kind: Kind, text: str, name: str) -> Value:
@@ -200,14 +217,14 @@ def _value(kind: Kind, text: str, name: str) -> Value:
         case Kind.INTEGER:
             if _INTEGER.fullmatch(text.strip()) and is_possible_id(number := int(text)):
                 return number
-            raise InvalidInput.of(name, text[:100], "must be 32-bit integers, separated by commas")
+            raise InvalidInput.of(name, text[:100], "must be 32-bit integers")
         case Kind.DECIMAL:
             return parse_decimal(text.strip(), name)
         case Kind.FLAG:
             return flag_in(text, name)
         case Kind.TEXT:
             if len(text) > MAX_TEXT or "\x00" in text:
-                rule = f"must be texts of at most {MAX_TEXT} characters without NUL, separated by commas"
+                rule = f"must be texts of at most {MAX_TEXT} characters without NUL"
                 raise InvalidInput.of(name, text[:100], rule)
             return text
         case Kind.INSTANT:

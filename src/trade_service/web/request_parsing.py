@@ -18,6 +18,7 @@ from litestar.plugins import SerializationPlugin
 from litestar.typing import FieldDefinition
 
 from trade_service.domain.errors import InvalidInput
+from trade_service.web.body_bounds import ROOM, Room
 from trade_service.web.body_errors import (
     RawJson,
     explained,
@@ -234,7 +235,8 @@ class StrictRequest(Request[Any, Any, Any]):
         """The body's bytes.
 
         Where the handler declares a body, raises InvalidInput for a path whose id is none, RequestRefused (415)
-        for another media type or an encoding, and InvalidInput for an empty body; else as `raw_body`.
+        for another media type or an encoding, InvalidInput for an empty body, and TooMany for more values than the
+        route has room for; else as `raw_body`.
         """
         if self.route_handler.parsed_data_field is None:
             return await self.raw_body()
@@ -252,15 +254,18 @@ class StrictRequest(Request[Any, Any, Any]):
         body = await self.raw_body()
         if not body:
             raise not_json("Input data was truncated", body)
+        room: Room | None = self.route_handler.opt.get(ROOM)
+        if room is not None:
+            room.check(body)
         return body
 
     async def raw_body(self) -> bytes:
-        """The bytes of a body of any kind; raises RequestRefused (413) over the size limit."""
+        """The bytes of a body of any kind; raises RequestRefused (413) over the route's bound."""
         try:
             return await super().body()
         except RequestEntityTooLarge:
-            limit = self.app.request_max_body_size
-            rule = f"must have at most {limit} bytes (server.max_body_bytes), so send it in parts"
+            limit = self.route_handler.resolve_request_max_body_size()
+            rule = f"must have at most {limit} bytes at this address"
             size = RawJson(self.headers.get("content-length", "more"))
             raise RequestRefused.of(413, HttpCode.BODY_TOO_LARGE, "body", size, rule) from None
 

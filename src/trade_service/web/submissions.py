@@ -29,6 +29,7 @@ from trade_service.trading.bulk_submissions import (
 from trade_service.trading.listing.model import EXECUTION_FIELDS
 from trade_service.trading.request_keys import Created
 from trade_service.web.access import READER, TRADER, get
+from trade_service.web.body_bounds import room_for
 from trade_service.web.body_errors import RawJson
 from trade_service.web.dependencies import Injected, Services, StreamSettings, WebServices
 from trade_service.web.errors import OVERLOAD_RETRY_AFTER_S, HttpCode, RequestRefused
@@ -227,6 +228,8 @@ _SUBMITS = documented(
     errors=(404, 409),
     headers=("Location", "Preference-Applied", SUBMISSION_STATE, SUBMISSION_MESSAGE),
 )
+_IDS_ROOM = room_for(MAX_EXECUTIONS, item_bytes=32, item_values=4)
+"""An id as text on a line of its own takes up to 25 bytes."""
 _LIMIT = query("limit", f"Rows of a page; {_DEFAULT_PAGE} when left out.", integer(1, MAX_PAGE))
 _OFFSET = query("offset", "Rows left out before the page, exactly.", integer(0, MAX_OFFSET))
 _AFTER = query(
@@ -246,7 +249,7 @@ class SubmissionController(Controller):
 
     tags = ("Bulk submissions",)
 
-    @keyed_post("/executions/submit", opt=TRADER | _SUBMITS, status_code=200)
+    @keyed_post("/executions/submit", opt=TRADER | _SUBMITS | _IDS_ROOM, status_code=200)
     async def submit(
         self,
         request: HttpRequest,

@@ -13,6 +13,7 @@ from trade_service.trading.editors import MAX_ORDERS
 from trade_service.trading.listing.model import ORDER_FIELDS
 from trade_service.trading.request_keys import Created
 from trade_service.web.access import READER, TRADER, delete, get, put
+from trade_service.web.body_bounds import room_for
 from trade_service.web.dependencies import Services
 from trade_service.web.errors import ErrorBody, Problem, error_fields, logged_problem, request_id_of
 from trade_service.web.idempotency import keyed_post
@@ -61,6 +62,9 @@ MAX_RESULTS = 1000
 
 _COUNTER = msgspec.json.Decoder(LooseBulk)
 
+ORDERS_ROOM = room_for(MAX_ORDERS, item_bytes=1_000, item_values=64)
+"""An order with every member, the longest values and indentation takes 600 bytes. Clients send members beside."""
+
 Answer = TypeVar("Answer", bound=BatchAnswer[Any])
 
 
@@ -99,7 +103,7 @@ class OrderBatchController(GenericController, Generic[Answer]):
 
     @keyed_post(
         "/",
-        opt=TRADER | documented(refusal=BulkRefusal, errors=(404, 409)),
+        opt=TRADER | documented(refusal=BulkRefusal, errors=(404, 409)) | ORDERS_ROOM,
         exception_handlers={Exception: refuse_bulk},
     )
     async def create(

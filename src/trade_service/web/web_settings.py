@@ -55,9 +55,26 @@ class ServerSettings(Section, frozen=True):
             none="clients need no certificate",
         ),
     ] = None
-    max_body_bytes: Annotated[int, Setting("Largest request body accepted.", 1_000, 1_000_000_000)] = (
-        10_000_000
-    )
+    max_body_bytes: Annotated[
+        int, Setting("Largest request body accepted at any address.", 1_000, 1_000_000_000)
+    ] = 10_000_000
+    max_small_body_bytes: Annotated[
+        int,
+        Setting(
+            "Largest request body about one order, execution or action. Addresses that take lists accept more, as "
+            "docs/security.md says.",
+            1_000,
+            1_000_000,
+        ),
+    ] = 65_536
+    max_body_memory_bytes: Annotated[
+        int,
+        Setting(
+            "Most bytes of request bodies held at once, over all connections; past it requests get 503.",
+            1_000,
+            100_000_000_000,
+        ),
+    ] = 128_000_000
     max_header_bytes: Annotated[int, Setting("Largest request head accepted.", 1_024, 1_048_576)] = 65_536
     request_timeout_s: Annotated[
         float, Setting("Time-out of a request; must exceed submission.wait_s.", 0.1, 3600)
