@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from trade_service.cli.main import COMMANDS
+from trade_service.cli.commands import COMMANDS
 from trade_service.settings.tree import FIELDS
 
 ROOT = Path(__file__).parent.parent

@@ -11,7 +11,7 @@ from benchmarks.batch_costs import STEPS
 from trade_service.bench.environment import Target
 from trade_service.bench.runner import QUESTIONS, Question
 from trade_service.cli.bench import check, is_here
-from trade_service.cli.main import run
+from trade_service.cli.commands import run
 from trade_service.cli.running import CommandError
 
 

@@ -61,8 +61,32 @@ def test_parameters_without_effect_cause_a_warning() -> None:
 
 
 @pytest.mark.parametrize(
+    ("query", "kept", "ignored"),
+    [
+        ("sslmode=require&channel_binding=require", "sslmode=require", ["channel_binding"]),
+        ("pgbouncer=true&connection_limit=1", "", ["pgbouncer", "connection_limit"]),
+        ("connect_timeout=10", "", ["connect_timeout"]),
+        ("keepalives=1&keepalives_idle=30", "", ["keepalives", "keepalives_idle"]),
+        ("gssencmode=disable", "", ["gssencmode"]),
+        ("schema=trading", "options=-csearch_path%3Dtrading", []),
+        ("timezone=UTC", "timezone=UTC", []),
+    ],
+)
+def test_parameters_of_hosted_databases_are_used_or_named(query: str, kept: str, ignored: list[str]) -> None:
+    loaded = load(f"postgresql://h/d?{query}")
+    assert loaded.settings.database.url == f"postgresql://h/d{'?' if kept else ''}{kept}"
+    assert [warning.split("'")[1] for warning in loaded.warnings] == ignored
+
+
+def test_jdbc_names_the_server_to_use() -> None:
+    url = load("jdbc:postgresql://a,b:5432/d?targetServerType=secondary").settings.database.url
+    assert url == "postgresql://a,b:5432/d?target_session_attrs=standby"
+
+
+@pytest.mark.parametrize(
     ("url", "part"),
     [
+        ("postgresql://h/d?require_auth=scram-sha-256", "without the parameter require_auth"),
         ("mysql://h/d", "postgresql://, postgres://, postgresql+asyncpg:// or jdbc:postgresql://"),
         ("jdbc:mysql://h/d", "jdbc:postgresql://"),
         ("h:5432/d", "a PostgreSQL URL"),

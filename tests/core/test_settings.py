@@ -343,6 +343,7 @@ def test_service_links_of_kubernetes_are_not_settings() -> None:
         "TRADE_SERVICE_SERVICE_PORT": "8082",
         "TRADE_SERVICE_SERVICE_PORT_HTTP": "8082",
         "TRADE_SERVICE_PORT": "tcp://10.0.0.7:8082",
+        "TRADE_SERVICE_SERVER_PORT": "tcp://10.0.0.8:8082",
         "TRADE_SERVICE_PORT_8082_TCP": "tcp://10.0.0.7:8082",
         "TRADE_SERVICE_PORT_8082_TCP_ADDR": "10.0.0.7",
         "TRADE_SERVICE_DB_SERVICE_HOST": "10.0.0.8",

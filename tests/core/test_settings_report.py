@@ -10,8 +10,8 @@ import pytest
 from click.testing import CliRunner
 from rich.pretty import pretty_repr
 
+from trade_service.cli.commands import run
 from trade_service.cli.config import config, settings_reference
-from trade_service.cli.main import run
 from trade_service.masking import mask_url
 from trade_service.settings.load import load_settings
 from trade_service.settings.sources import SettingsError

@@ -58,3 +58,23 @@ async def test_the_users_own_database_is_not_ours_to_delete(cli: Cli) -> None:
     status = await cli.run("db", "status")
     assert status.code == 0
     assert "up to date" in status.out
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (("?", "?timezone=Nowhere/Foo&"), "TimeZone"),
+        (("?", "?nonsense=1&"), "nonsense"),
+        (("/DATABASE?", "/template0?"), "template0"),
+    ],
+)
+async def test_an_address_that_the_server_refuses_is_explained_in_one_line(
+    cli: Cli, change: tuple[str, str], words: str
+) -> None:
+    url = cli.environment["DATABASE_URL"]
+    url = url if "?" in url else f"{url}?application_name=x"
+    old = change[0].replace("DATABASE", url.partition("?")[0].rpartition("/")[2])
+    ended = await cli.under(DATABASE_URL=url.replace(old, change[1], 1)).run("db", "status")
+    assert ended.code == 2, ended
+    assert "the database refused the connection" in ended.complaint
+    assert words in ended.complaint

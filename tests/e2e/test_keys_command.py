@@ -6,7 +6,7 @@ import aiohttp
 import pytest
 
 from tests.e2e.command import Cli
-from trade_service.cli.main import run
+from trade_service.cli.commands import run
 
 ORDER = "/api/v1/tradeOrders/1"
 

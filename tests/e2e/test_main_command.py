@@ -9,7 +9,7 @@ import rich_click as click
 
 from tests.e2e.command import Cli, Running
 from trade_service import __version__
-from trade_service.cli import main
+from trade_service.cli import commands as main
 
 
 @pytest.mark.parametrize(("name", "module"), [(name, module) for name, (module, _) in main.COMMANDS.items()])

@@ -13,7 +13,7 @@ import pytest
 from execution_simulator.server import RunningSimulator
 from tests.e2e.command import COMMAND, Cli, Running, order
 from tests.support.trading import run_sql, value_of
-from trade_service.cli.main import run
+from trade_service.cli.commands import run
 from trade_service.store.database import Database
 
 EXACT = "1234567890.12345678"

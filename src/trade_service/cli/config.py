@@ -1,15 +1,13 @@
 """`trade-service config`: shows every setting and where it came from."""
 
 import os
-import sys
 from pathlib import Path
 
 import rich_click as click
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from trade_service.cli.running import print_json
+from trade_service.cli.running import print_json, result_console
 from trade_service.section import SettingField
 from trade_service.settings.load import LoadedSettings, load_settings
 from trade_service.settings.sources import CONFIG_VARIABLE, DEFAULT_FILE
@@ -71,7 +69,7 @@ def _plain(field: SettingField, loaded: LoadedSettings) -> object:
 
 
 def _print_table(loaded: LoadedSettings) -> None:
-    console = Console(width=None if sys.stdout.isatty() else _WIDTH_WITHOUT_TERMINAL)
+    console = result_console(_WIDTH_WITHOUT_TERMINAL)
     table = Table(title=f"Settings ({loaded.file or 'no file'})", title_justify="left")
     for heading in ("setting", "value", "from"):
         table.add_column(heading, overflow="fold")

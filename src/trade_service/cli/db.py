@@ -10,6 +10,7 @@ from trade_service.bootstrap.running import data_dir, open_database
 from trade_service.cli.running import (
     NOT_DONE,
     CommandError,
+    announce,
     config_option,
     confirmed,
     described,
@@ -124,8 +125,7 @@ async def _migrate(database: Database) -> None:
 
 async def _keep_running(settings: Settings, stopping: asyncio.Event) -> None:
     async with EmbeddedPostgres.running(data_dir(settings), progress=say) as server:
-        click.echo(f"PostgreSQL {server.version} is running in {data_dir(settings)}; Ctrl-C stops it.")
-        click.echo(f"psql '{server.dsn}'")
-        click.echo(f"DATABASE_URL={server.dsn}")
-        sys.stdout.flush()
+        announce(f"PostgreSQL {server.version} is running in {data_dir(settings)}; Ctrl-C stops it.")
+        announce(f"psql '{server.dsn}'")
+        announce(f"DATABASE_URL={server.dsn}")
         await stopping.wait()

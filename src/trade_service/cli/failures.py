@@ -19,6 +19,7 @@ _SELF_EXPLANATORY = (
     BenchError, CannotListen, CannotStart, CommandError, CredentialsNotCheckable, EmbeddedPostgresError,
     LedgerUnreadable, MigrationError, ResultsError, SettingsError, TlsUnusable, UnsafeDatabase,
 )  # fmt: skip
+_NO_HOME = "there is no home directory to keep data in"
 
 
 def expected_message(error: BaseException) -> str | None:
@@ -31,6 +32,8 @@ def expected_message(error: BaseException) -> str | None:
         return error.message
     if isinstance(error, StoreUnavailable):
         return f"{error}: check that the database runs, and its address with `trade-service config`"
+    if isinstance(error, RuntimeError) and "home directory" in str(error):  # pathlib's and platformdirs'
+        return f"{_NO_HOME}: set HOME, DATABASE_URL or the folder (TRADE_SERVICE_DATABASE_DATA_DIR, --books)"
     if isinstance(error, OSError) and (error.filename is not None or error.errno is not None):
         where = "" if error.filename is None else f"{error.filename}: "
         return f"{where}{error.strerror or error}"

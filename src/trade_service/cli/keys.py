@@ -6,12 +6,11 @@ from pathlib import Path
 from typing import Any
 
 import rich_click as click
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from trade_service.bootstrap.running import prepared_database
-from trade_service.cli.running import CommandError, config_option, run_on, say
+from trade_service.cli.running import CommandError, config_option, result_console, run_on, say
 from trade_service.domain.access import GIVEN_ROLES, ApiKey, Role
 from trade_service.identity.api_keys import NewKey, make_key
 from trade_service.store.database import Database
@@ -142,7 +141,7 @@ def list_keys(toml_path: Path | None) -> None:
             _moment(key.revoked_at),
         )
         table.add_row(*map(Text, cells), style="dim" if key.has_ended else None)
-    Console(width=_WIDTH).print(table)
+    result_console(_WIDTH).print(table)
 
 
 @keys.command()

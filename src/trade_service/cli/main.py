@@ -1,141 +1,113 @@
-"""The command `trade-service`: its subcommands are imported only when they run."""
+"""The entry point: prepares streams and signals before anything else is imported, then runs the command line."""
 
-import gc
-import importlib
+import io
+import os
+import signal
 import sys
-from collections.abc import Sequence
-
-import rich_click as click
-from click.exceptions import NoArgsIsHelpError
-
-from trade_service import __version__
+from collections.abc import Callable
+from types import FrameType
+from typing import TextIO
 
 INTERRUPTED = 130
-UNUSABLE = 2
 BROKEN_PIPE = 141
-
-GROUPS = {
-    "Daily work": {
-        "serve": ("trade_service.cli.serve", "Serve the HTTP API until stopped."),
-        "submit": (
-            "trade_service.cli.submit",
-            "Submit a blotter file, or everything that was never submitted.",
-        ),
-        "top": (
-            "trade_service.cli.top",
-            "Watch a running service: throughput, latency, failures and their reasons.",
-        ),
-        "audit": ("trade_service.cli.audit", "Prove that nothing was lost and nothing was accepted twice."),
-    },
-    "Troubleshooting": {
-        "unknowns": (
-            "trade_service.cli.unknowns",
-            "List executions with an unknown outcome, and what each waits for.",
-        ),
-        "show": ("trade_service.cli.unknowns", "Show the history of one execution."),
-        "resolve": ("trade_service.cli.unknowns", "Resolve an unknown outcome manually."),
-        "requeue": ("trade_service.cli.requeue", "Submit rejected or exhausted executions again."),
-        "recover": ("trade_service.cli.audit", "Recover a database that was restored from a backup."),
-    },
-    "Trying it out": {
-        "demo": (
-            "trade_service.cli.demo",
-            "Submit 5,000 orders through a faulty Execution Service, then audit the result.",
-        ),
-        "simulate": ("trade_service.cli.simulate", "Run an Execution Service simulator with seeded faults."),
-        "bench": ("trade_service.cli.bench", "Benchmark this machine and write a report."),
-    },
-    "Administration": {
-        "db": ("trade_service.cli.db", "Manage the database: status, migrate, start, reset."),
-        "keys": ("trade_service.cli.keys", "Create, list and revoke API keys."),
-        "config": ("trade_service.cli.config", "Show every setting and where it came from."),
-    },
-}
-"""The groups of the help page: for each command its module and its summary."""
-COMMANDS = {name: place for group in GROUPS.values() for name, place in group.items()}
+OUTPUT_LOST = 74
+"""The command did its work, but its result could not be written; EX_IOERR of sysexits.h."""
 
 
-class LazyGroup(click.RichGroup):
-    """A group that lists its commands without importing them."""
+class LossyStream(io.FileIO):
+    """A standard stream that cannot stop the work: what it cannot write is dropped and remembered.
 
-    _listing = False
+    Only a pipe that nobody reads any more ends a command, and only if that is its standard output.
+    """
 
-    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002  # click's signature
-        """The commands, in the order of the help page."""
-        return list(COMMANDS)
+    lost: OSError | None = None
+    """The first failure to write."""
 
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
-        """The command of that name; on the help page only its name and summary."""
-        if cmd_name not in COMMANDS:
-            return None
-        module, summary = COMMANDS[cmd_name]
-        if self._listing:
-            return click.Command(cmd_name, help=summary)
-        gc.disable()  # It would take a fifth of the time and find nothing, since modules stay loaded.
+    def write(self, data: bytes) -> int:  # type: ignore[override]  # the base also takes arrays
+        """Writes all of the data, or drops the rest of it."""
+        rest = memoryview(data)
         try:
-            command: click.Command = getattr(importlib.import_module(module), cmd_name)
-        finally:
-            gc.freeze()
-            gc.enable()
-        return command
-
-    def format_help(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Writes the help page from the summaries."""
-        self._listing = True
-        try:
-            super().format_help(ctx, formatter)  # type: ignore[arg-type]  # the base narrows both
-        finally:
-            self._listing = False
-
-
-@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
-@click.rich_config(
-    help_config=click.RichHelpConfiguration(
-        command_groups={
-            "trade-service": [{"name": name, "commands": list(group)} for name, group in GROUPS.items()]
-        }
-    )
-)
-@click.version_option(__version__, prog_name="trade-service")
-def cli() -> None:
-    """Takes trade orders, slices them into executions and submits those in bulk: nothing lost, nothing twice."""
-
-
-def run(arguments: Sequence[str]) -> int:
-    """Runs one command and returns its exit code; an expected failure prints one line."""
-    try:
-        code = cli.main(args=list(arguments), prog_name="trade-service", standalone_mode=False)
-    except NoArgsIsHelpError as error:
-        click.echo(error.format_message())
-        return UNUSABLE
-    except click.UsageError as error:
-        path = error.ctx.command_path if error.ctx is not None else "trade-service"
-        return _fail(f"{error.format_message()} See `{path} --help`.", UNUSABLE)
-    except click.ClickException as error:
-        return _fail(error.format_message(), error.exit_code)
-    except (click.Abort, KeyboardInterrupt):
-        return _fail("interrupted", INTERRUPTED)
-    except BrokenPipeError:
-        sys.stderr.close()
-        return BROKEN_PIPE
-    except Exception as error:
-        from trade_service.cli.failures import expected_message
-
-        message = expected_message(error)
-        if message is None:
-            raise
-        return _fail(message, UNUSABLE)
-    return code if isinstance(code, int) else 0
+            while rest:
+                rest = rest[super().write(rest) or 0 :]
+        except OSError as error:
+            if isinstance(error, BrokenPipeError) and self.fileno() == 1:
+                raise
+            self.lost = self.lost or error
+        return len(data)
 
 
 def main() -> None:
     """Runs the command line."""
-    sys.exit(run(sys.argv[1:]))
+    stdout = _prepared_streams()
+    for number, code in _ENDINGS.items():
+        # Without a handler the kernel drops the signal if this is process 1 of a container. A SIGHUP that is
+        # ignored stays so: `nohup` wants it.
+        if signal.getsignal(number) is signal.SIG_DFL:
+            signal.signal(number, _end(code))
+    try:
+        from trade_service.cli.commands import run
+
+        code = run(sys.argv[1:])
+    except SystemExit as ending:
+        code = ending.code if isinstance(ending.code, int) else int(ending.code is not None)
+    except KeyboardInterrupt:
+        sys.stderr.write("trade-service: interrupted\n")
+        code = INTERRUPTED
+    sys.exit(_flushed(stdout, code))
 
 
-def _fail(message: str, code: int) -> int:
-    click.echo(f"trade-service: {' '.join(message.split())}", err=True)
-    return code
+_ENDINGS = {signal.SIGTERM: 143} | ({signal.SIGHUP: 129} if hasattr(signal, "SIGHUP") else {})
+"""Exit codes by signal, until a command's own handlers are set."""
+
+
+def _end(code: int) -> Callable[[int, FrameType | None], None]:
+    def handler(_: int, __: FrameType | None) -> None:
+        sys.exit(code)
+
+    return handler
+
+
+def _prepared_streams() -> LossyStream:
+    """Makes all three standard streams usable, however the process was started; returns standard output."""
+    fd = os.open(os.devnull, os.O_RDWR)
+    while fd <= 2:  # A closed one: the next file or socket would take its place, and get our output.
+        os.set_inheritable(fd, True)  # noqa: FBT003  # it takes no keyword
+        fd = os.open(os.devnull, os.O_RDWR)
+    os.close(fd)
+    stdout, stderr = (LossyStream(number, "w", closefd=False) for number in (1, 2))
+    encodings = [_encoding(stream) for stream in (sys.stdout, sys.stderr)]
+    errors = "backslashreplace"  # A name that an encoding lacks must not stop the work either.
+    sys.stdout = io.TextIOWrapper(
+        io.BufferedWriter(stdout), encodings[0], errors, line_buffering=stdout.isatty()
+    )
+    sys.stderr = io.TextIOWrapper(stderr, encodings[1], errors, line_buffering=True, write_through=True)
+    return stdout
+
+
+def _encoding(stream: TextIO | None) -> str:
+    return "ascii" if _is_c_locale() else getattr(stream, "encoding", None) or "utf-8"
+
+
+def _is_c_locale() -> bool:
+    """Whether the user asked for plain ASCII. Without any locale, as in containers, UTF-8 is written."""
+    chosen = next(filter(None, map(os.environ.get, ("LC_ALL", "LC_CTYPE", "LANG"))), "")
+    return chosen in ("C", "POSIX")
+
+
+def _flushed(stdout: LossyStream, code: int) -> int:
+    """The exit code, once standard output holds everything; another one if it could not be written."""
+    try:
+        if not isinstance(sys.stdout, io.TextIOWrapper):
+            return BROKEN_PIPE  # click replaces it when a pipe breaks.
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # What is left in the buffer would fail again when the interpreter ends.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        return BROKEN_PIPE
+    if stdout.lost is None:
+        return code
+    sys.stderr.write(f"trade-service: standard output cannot be written: {stdout.lost.strerror}\n")
+    return code or OUTPUT_LOST
 
 
 if __name__ == "__main__":

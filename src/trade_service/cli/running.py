@@ -2,12 +2,14 @@
 
 import asyncio
 import contextlib
+import errno
 import getpass
 import os
 import signal
 import sys
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from contextlib import AbstractAsyncContextManager
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -28,7 +30,7 @@ S = TypeVar("S")
 T = TypeVar("T")
 
 NOT_DONE = 1
-TERMINATED = 143
+_ENDING_SIGNALS = (signal.SIGTERM, signal.SIGHUP) if hasattr(signal, "SIGHUP") else (signal.SIGTERM,)
 WIDTH_WITHOUT_TERMINAL = 140
 
 
@@ -84,10 +86,25 @@ def print_json(value: object) -> None:
     click.echo(msgspec.json.format(msgspec.json.encode(value)))
 
 
-def result_console() -> Console:
-    """Standard output; without a terminal, as wide as the tables need."""
-    console = Console(highlight=False)
-    return console if console.is_terminal else Console(width=WIDTH_WITHOUT_TERMINAL, highlight=False)
+class _ResultConsole(Console):
+    def on_broken_pipe(self) -> None:
+        """Ends the command with the exit code of a broken pipe, which rich does not do."""
+        raise BrokenPipeError(errno.EPIPE, os.strerror(errno.EPIPE))
+
+
+def result_console(width: int = WIDTH_WITHOUT_TERMINAL) -> Console:
+    """Standard output; without a terminal, `width` columns wide, so that lines stay whole for programs."""
+    console = _ResultConsole(highlight=False)
+    return console if console.is_terminal else _ResultConsole(width=width, highlight=False)
+
+
+def announce(line: str) -> None:
+    """Prints on standard output that a service is ready. It works on if that cannot be written."""
+    try:
+        click.echo(line)
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def result_table(title: str | None, *columns: str) -> Table:
@@ -163,37 +180,37 @@ def run_as_user(settings: Settings, main: Callable[[], Coroutine[Any, Any, T]]) 
 
 
 def run_until_done(main: Callable[[], Coroutine[Any, Any, T]]) -> T:
-    """Runs a coroutine to its end. Ctrl-C and SIGTERM cancel it, so that it hands over its work and cleans up.
+    """Runs a coroutine to its end. Ctrl-C, SIGTERM and SIGHUP cancel it, so that it hands over its work.
 
     Raises:
         KeyboardInterrupt: After Ctrl-C.
-        SystemExit: With code 143 after SIGTERM.
+        SystemExit: With code 143 after SIGTERM, 129 after SIGHUP.
     """
-    terminated = False
+    ended_by: list[signal.Signals] = []
 
     async def guarded() -> T:
         task = asyncio.current_task()
 
-        def stop() -> None:
-            nonlocal terminated
-            terminated = True
+        def stop(number: signal.Signals) -> None:
+            ended_by.append(number)
             if task is not None:
                 task.cancel()
 
-        on_signal(signal.SIGTERM, stop)
+        for number in _ENDING_SIGNALS:
+            on_signal(number, partial(stop, number))
         return await main()
 
     try:
         return _run(guarded())
     except asyncio.CancelledError:
-        if not terminated:
+        if not ended_by:
             raise
-        say("trade-service: stopped by SIGTERM")
-        sys.exit(TERMINATED)
+        say(f"trade-service: stopped by {ended_by[0].name}")
+        sys.exit(128 + ended_by[0])
 
 
 def run_until_stopped(main: Callable[[asyncio.Event], Coroutine[Any, Any, T]]) -> T:
-    """Runs a coroutine until its event is set, by Ctrl-C or SIGTERM. A second signal cancels it."""
+    """Runs a coroutine until its event is set, by Ctrl-C, SIGTERM or SIGHUP. A second signal cancels it."""
 
     async def guarded() -> T:
         stopping = asyncio.Event()
@@ -204,7 +221,7 @@ def run_until_stopped(main: Callable[[asyncio.Event], Coroutine[Any, Any, T]]) -
                 task.cancel()
             stopping.set()
 
-        for number in (signal.SIGTERM, signal.SIGINT):
+        for number in (*_ENDING_SIGNALS, signal.SIGINT):
             on_signal(number, stop)
         return await main(stopping)
 
@@ -212,7 +229,12 @@ def run_until_stopped(main: Callable[[asyncio.Event], Coroutine[Any, Any, T]]) -
 
 
 def on_signal(number: signal.Signals, action: Callable[[], None]) -> None:
-    """Calls `action` on the loop at a signal; on platforms without such handlers Ctrl-C cancels as usual."""
+    """Calls `action` on the loop at a signal; on platforms without such handlers Ctrl-C cancels as usual.
+
+    A SIGHUP that is ignored stays ignored: `nohup` wants it so.
+    """
+    if number.name == "SIGHUP" and signal.getsignal(number) is signal.SIG_IGN:
+        return
     with contextlib.suppress(NotImplementedError):
         asyncio.get_running_loop().add_signal_handler(number, action)
 

@@ -4,7 +4,6 @@ import asyncio
 import gc
 import signal
 import ssl
-import sys
 from pathlib import Path
 
 import rich_click as click
@@ -13,6 +12,7 @@ from trade_service.bootstrap.container import Services
 from trade_service.bootstrap.running import running_services
 from trade_service.bootstrap.web import auth_mode, web_app
 from trade_service.cli.running import (
+    announce,
     config_option,
     described,
     on_signal,
@@ -99,11 +99,10 @@ def _say_ready(settings: Settings, url: str) -> None:
     gc.freeze()
     gc.enable()
     downstream = mask_url(settings.execution_service.base_url)
-    click.echo(
+    announce(
         f"Serving on {url}; database: {described(settings)}; Execution Service: {downstream}; "
         f"authentication: {auth_mode(settings)}; Ctrl-C stops it"
     )
-    sys.stdout.flush()
 
 
 def _say_stopping(services: Services) -> None:

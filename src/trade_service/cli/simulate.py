@@ -2,13 +2,11 @@
 
 import asyncio
 import contextlib
-import sys
 from pathlib import Path
 from typing import Any
 
 import platformdirs
 import rich_click as click
-from rich.console import Console
 from rich.table import Table
 
 from execution_simulator.faults import FAULTS, FaultPlanError
@@ -17,7 +15,7 @@ from execution_simulator.profiles import PROFILES
 from execution_simulator.server import RunningSimulator, SimulatorSettings, running_simulator
 from execution_simulator.settings import parse_fault_rates
 from trade_service.bench.subprocesses import until_input_ends
-from trade_service.cli.running import CommandError, options, run_until_stopped
+from trade_service.cli.running import CommandError, announce, options, result_console, run_until_stopped
 
 SHOWN_REPEATS = 20
 LATENCY_JITTER = 0.5
@@ -31,7 +29,7 @@ def _list_faults(ctx: click.Context, _: click.Parameter, wanted: object) -> None
     table = Table("fault", "what happens", title="Faults (rate: per call, or per item)", title_justify="left")
     for fault in FAULTS.values():
         table.add_row(fault.name, fault.text + (" (per item)" if fault.per_item else ""))
-    Console().print(table)
+    result_console().print(table)
     ctx.exit()
 
 
@@ -152,11 +150,10 @@ async def _simulate(
 ) -> None:  # fmt: skip
     try:
         async with running_simulator(settings, host, port, books_path) as simulator:
-            click.echo(f"Execution Service simulator on {simulator.base_url}, Ctrl-C stops it")
+            announce(f"Execution Service simulator on {simulator.base_url}, Ctrl-C stops it")
             if books_path is not None:
                 held = f"{simulator.books.total:,} executions so far"
-                click.echo(f"Its ledger is {books_path} ({held}); --fresh starts with an empty one")
-            sys.stdout.flush()
+                announce(f"Its ledger is {books_path} ({held}); --fresh starts with an empty one")
             if with_parent:
                 # Any end of the parent closes standard input, `kill -9` included.
                 with contextlib.suppress(asyncio.CancelledError):
@@ -171,7 +168,7 @@ async def _simulate(
 
 
 def _print_ledger(simulator: RunningSimulator) -> None:
-    console = Console()
+    console = result_console()
     counts = simulator.books.accepted_counts()
     twice = {key: count for key, count in sorted(counts.items()) if count > 1}
     table = Table("", "count", title="Ledger of the Execution Service simulator", title_justify="left")

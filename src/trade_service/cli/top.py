@@ -9,12 +9,12 @@ import aiohttp
 import msgspec
 import rich_click as click
 from prometheus_client.parser import text_string_to_metric_families
-from rich.console import Console, Group
+from rich.console import Group
 from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from trade_service.cli.running import CommandError, checked_url, run_until_done
+from trade_service.cli.running import CommandError, checked_url, result_console, run_until_done
 
 Key = tuple[str, frozenset[tuple[str, str]]]
 
@@ -137,7 +137,7 @@ def top(url: str, every_s: float, times: int | None, key: str | None) -> None:
 
 
 async def _watch(url: str, every_s: float, times: int | None, key: str | None) -> None:
-    console = Console()
+    console = result_console()
     headers = {} if key is None else {"Authorization": f"Bearer {key}"}
     timeout = aiohttp.ClientTimeout(total=TIMEOUT_S)
     async with aiohttp.ClientSession(timeout=timeout, headers=headers) as session:

@@ -1,6 +1,7 @@
 """Converts the database URLs of several frameworks to one form."""
 
 import re
+import ssl
 from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit
 
 import msgspec
@@ -11,14 +12,49 @@ SSL_MODES = ("disable", "allow", "prefer", "require", "verify-ca", "verify-full"
 
 _SCHEMES = {"postgresql", "postgres", "postgresql+asyncpg"}
 _HOST = re.compile(r"(?:\[[0-9A-Fa-f:.%]+\]|[A-Za-z0-9._%-]+)(?::(?P<port>\d{1,5}))?", re.ASCII)
-_JDBC_NAMES = {"ApplicationName": "application_name"}
+_OTHER_NAMES = {"ApplicationName": "application_name", "targetServerType": "target_session_attrs"} | {
+    "currentSchema": "schema"
+}
 _KEPT_OF_JDBC = {"sslmode", "sslrootcert", "sslcert", "sslkey", "options", "application_name"}
+_TARGETS = {"master": "primary", "slave": "standby", "secondary": "standby"} | {
+    "preferSlave": "prefer-standby", "preferSecondary": "prefer-standby", "preferPrimary": "any",
+}  # fmt: skip
 _INSTEAD = {
     "connectTimeout": "database.connect_timeout_s",
     "loginTimeout": "database.connect_timeout_s",
+    "connect_timeout": "database.connect_timeout_s",
     "socketTimeout": "database.statement_timeout_s",
+    "socket_timeout": "database.statement_timeout_s",
     "prepareThreshold": "database.prepared_statements",
+    "statement_cache_size": "database.prepared_statements",
+    "pgbouncer": "database.prepared_statements",
+    "connection_limit": "database.pool_size",
+    "pool_timeout": "database.pool_timeout_s",
+    "sslaccept": "sslmode",
 }
+"""Parameters that a setting stands for, of libpq and of other drivers."""
+_DROPPED = {
+    *(
+        "channel_binding",
+        "gssencmode",
+        "gssdelegation",
+        "keepalives",
+        "keepalives_idle",
+        "keepalives_interval",
+    ),
+    *(
+        "keepalives_count",
+        "tcp_user_timeout",
+        "sslcompression",
+        "sslsni",
+        "uselibpqcompat",
+        "load_balance_hosts",
+    ),
+    *("fallback_application_name", "client_encoding", "hostaddr", "supa", "workaround"),
+}
+"""Parameters of libpq's connection, and of poolers, without a meaning for this driver."""
+_UNSUPPORTED = {"require_auth", "replication", "requiressl", "requirepeer", "sslcertmode"}
+"""Parameters that demand what this driver cannot check or do."""
 
 
 class DatabaseUrl(msgspec.Struct, frozen=True):
@@ -85,23 +121,30 @@ def _check_hosts(hosts: str) -> None:
 def _parameters(query: str, is_jdbc: bool) -> tuple[dict[str, str], tuple[str, ...]]:
     kept: dict[str, str] = {}
     remarks: list[str] = []
+    kind = "JDBC parameter" if is_jdbc else "parameter"
     for name, text in parse_qsl(query, keep_blank_values=True):
-        key = _JDBC_NAMES.get(name, name)
+        key = _OTHER_NAMES.get(name, name)
+        if key in _UNSUPPORTED:
+            raise ValueError(f"{RULE} without the parameter {name}, which is not supported")
         if key in {"ssl", "sslfactory"}:
             kept.setdefault("sslmode", _ssl_mode(key, text))
-        elif key == "sslmode" or key in {"user", "password"}:
-            kept[key] = text
-        elif key == "currentSchema":
+        elif key == "schema":
             kept["options"] = f"-csearch_path={text}"
-        elif not is_jdbc or key in _KEPT_OF_JDBC:
+        elif key == "target_session_attrs":
+            kept[key] = _TARGETS.get(text, text)
+        elif key in _INSTEAD or key in _DROPPED:
+            instead = _INSTEAD.get(key)
+            remarks.append(f"the {kind} {key!r} is ignored" + (f", use {instead}" if instead else ""))
+        elif not is_jdbc or key in _KEPT_OF_JDBC | {"user", "password"}:
             kept[key] = text
         else:
-            instead = _INSTEAD.get(key)
-            remarks.append(f"the JDBC parameter {key!r} is ignored" + (f", use {instead}" if instead else ""))
+            remarks.append(f"the {kind} {key!r} is ignored")
     if kept.get("sslmode") == "":
         del kept["sslmode"]
     if "sslmode" in kept and kept["sslmode"] not in SSL_MODES:
         raise ValueError(f"{RULE} whose sslmode is one of {', '.join(SSL_MODES)}")
+    if kept.get("sslrootcert") == "system":
+        kept["sslrootcert"] = ssl.get_default_verify_paths().cafile or "system"
     return kept, tuple(remarks)
 
 

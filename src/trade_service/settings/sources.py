@@ -58,7 +58,9 @@ def read_environment(environ: Mapping[str, str]) -> tuple[dict[str, Raw], list[s
     found: dict[str, Raw] = {}
     warnings: list[str] = []
     for field in FIELDS.values():
-        names = [name for name in field.env_names if name in environ]
+        names = [
+            name for name in field.env_names if name in environ and not _is_service_link(name, environ[name])
+        ]
         for name in list(names):
             # Deployments blank a variable to say "not set"; for a list, blank is the empty list.
             if not environ[name].strip() and not field.is_list:
@@ -91,6 +93,7 @@ def _variable_hint(name: str) -> str:
 
 
 def _is_service_link(name: str, value: str) -> bool:
+    """Also of a Service whose name makes one of our variables, such as trade-service-server."""
     if name.endswith("_PORT") and re.match(r"(?:tcp|udp|sctp)://", value):
         return True
     return _SERVICE_LINK.fullmatch(name) is not None

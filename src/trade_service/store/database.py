@@ -274,13 +274,19 @@ class Database(Reads):
             # was small would go on to read all of it, for up to a minute after it has grown.
             "enable_seqscan": "off",
         }
-        connection = await asyncpg.connect(
-            settings.url,
-            timeout=settings.connect_timeout_s,
-            command_timeout=timeout_s + _ANSWER_MARGIN_S if timeout_s else None,
-            statement_cache_size=_KEPT_STATEMENTS if settings.prepared_statements else 0,
-            server_settings=server_settings if settings.prepared_statements else None,
-        )
+        try:
+            connection = await asyncpg.connect(
+                settings.url,
+                timeout=settings.connect_timeout_s,
+                command_timeout=timeout_s + _ANSWER_MARGIN_S if timeout_s else None,
+                statement_cache_size=_KEPT_STATEMENTS if settings.prepared_statements else 0,
+                server_settings=server_settings if settings.prepared_statements else None,
+            )
+        except (asyncpg.PostgresError, ValueError) as error:
+            if is_unavailable(error):
+                raise
+            # A parameter of the address that it does not know, a database that takes no connections.
+            raise StoreUnavailable(f"the database refused the connection: {error}") from error
         try:
             await _prepare(connection, lasting=settings.prepared_statements)
         except BaseException:

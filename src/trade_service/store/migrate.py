@@ -25,6 +25,7 @@ ENCODING = "UTF8"
 _SQL = load("migrate")
 _ADVICE = {
     "42501": "this user may not change the tables: nothing was changed. Connect as their owner",
+    "3F000": "the schema that the address names (schema, currentSchema or search_path) does not exist: create it",
     "55P03": (
         f"another session has held the tables for {LOCK_TIMEOUT_S} s: nothing was changed. Stop the legacy "
         "service and everything else that uses the database, then start again"

@@ -1,0 +1,148 @@
+"""Standard streams that are closed, full or broken, early signals, and no home directory: real processes."""
+
+import asyncio
+import os
+import re
+import shutil
+import signal
+import sys
+from asyncio.subprocess import DEVNULL, PIPE
+from collections.abc import Mapping
+from pathlib import Path
+
+import aiohttp
+import pytest
+
+from tests.e2e.command import COMMAND, LIMIT_S, Cli, Ended, bare_environment
+from trade_service.store.database import Database
+
+FULL = "/dev/full"
+
+
+async def shell(cli: Cli, line: str) -> Ended:
+    """Runs a line of shell, in which `$0` is the command."""
+    process = await asyncio.create_subprocess_exec(
+        "sh", "-c", line, COMMAND, stdin=DEVNULL, stdout=PIPE, stderr=PIPE, cwd=cli.folder, env=cli.environment
+    )  # fmt: skip
+    async with asyncio.timeout(LIMIT_S):
+        out, err = await process.communicate()
+    return Ended(process.returncode or 0, out.decode(), err.decode())
+
+
+@pytest.mark.parametrize(
+    ("line", "code", "complaint"),
+    [
+        ("$0 db status >&-", 0, ""),
+        ("$0 db status <&- >&- 2>&-", 0, ""),
+        ("$0 config --json >/dev/full", 74, "standard output cannot be written: No space left on device"),
+        ("$0 --help >/dev/full", 74, "standard output cannot be written"),
+        ("($0 config; echo $? >code) | true; exit $(cat code)", 141, ""),
+        ("($0 --help; echo $? >code) | true; exit $(cat code)", 141, ""),
+        ("$0 nonsense 2>/dev/full", 2, ""),
+        ("$0 db status 2>&-", 0, ""),
+    ],
+)
+async def test_a_stream_that_cannot_be_used_gives_its_exit_code_and_no_trace(
+    cli: Cli, database: Database, line: str, code: int, complaint: str
+) -> None:
+    assert database
+    ended = await shell(cli, line)
+    assert ended.code == code, ended
+    assert "Traceback" not in ended.err
+    assert "Exception ignored" not in ended.err
+    assert complaint in ended.err
+
+
+async def test_the_service_works_on_when_its_log_cannot_be_written(cli: Cli) -> None:
+    log, pid = cli.folder / "pid", cli.folder / "port"
+    line = f"{COMMAND} serve --port 18091 >{FULL} 2>{FULL} & echo $! >{log}; wait $!; echo $? >{pid}"
+    process = await asyncio.create_subprocess_exec("sh", "-c", line, cwd=cli.folder, env=cli.environment)
+    try:
+        async with aiohttp.ClientSession() as session, asyncio.timeout(LIMIT_S):
+            for path in ("/actuator/health", "/api/v1/nothing", "/actuator/health"):
+                while True:
+                    try:
+                        async with session.get(f"http://127.0.0.1:18091{path}") as answer:
+                            assert answer.status in (200, 404)
+                            break
+                    except aiohttp.ClientConnectionError:
+                        await asyncio.sleep(0.05)  # It is starting: its first line cannot be read.
+    finally:
+        os.kill(int(log.read_text()), signal.SIGTERM)
+        async with asyncio.timeout(LIMIT_S):
+            await process.wait()
+    assert pid.read_text().strip() == "74", "it ended in order, and says that its output was lost"
+
+
+def only_child(pid: int) -> int:
+    return int(Path(f"/proc/{pid}/task/{pid}/children").read_text().split()[0])
+
+
+async def ended_by(
+    cli: Cli, number: signal.Signals, delay_s: float, *arguments: str, as_first_process: bool
+) -> Ended:
+    """The end of a command that gets a signal some time after its start."""
+    wrapper = ("unshare", "--pid", "--fork", "--kill-child") if as_first_process else ()
+    process = await asyncio.create_subprocess_exec(
+        *wrapper, COMMAND, *arguments, stdin=DEVNULL, stdout=PIPE, stderr=PIPE, cwd=cli.folder, env=cli.environment
+    )  # fmt: skip
+    await asyncio.sleep(delay_s)
+    pid = process.pid
+    if as_first_process:
+        pid = only_child(pid)
+    os.kill(pid, number)
+    async with asyncio.timeout(10):
+        out, err = await process.communicate()
+    return Ended(process.returncode or 0, out.decode(), err.decode())
+
+
+CAN_BE_FIRST = os.geteuid() == 0 and shutil.which("unshare") is not None
+
+
+@pytest.mark.skipif(not CAN_BE_FIRST, reason="a process namespace needs root")
+@pytest.mark.parametrize("delay_s", [0.15, 0.4, 0.8, 1.6])
+async def test_sigterm_ends_process_1_of_a_container_at_any_moment(cli: Cli, delay_s: float) -> None:
+    ended = await ended_by(cli, signal.SIGTERM, delay_s, "serve", "--port", "0", as_first_process=True)
+    assert ended.code in (0, 143), ended
+    assert "Traceback" not in ended.err
+
+
+@pytest.mark.parametrize("delay_s", [0.1, 0.3, 0.6, 1.2])
+async def test_a_terminal_that_closes_ends_the_service_in_order(cli: Cli, delay_s: float) -> None:
+    ended = await ended_by(cli, signal.SIGHUP, delay_s, "serve", "--port", "0", as_first_process=False)
+    assert ended.code in (0, 129, -signal.SIGHUP), ended
+    assert "Traceback" not in ended.err
+
+
+@pytest.mark.parametrize("delay_s", [0.15, 0.3, 0.5, 0.9])
+async def test_ctrl_c_at_any_moment_leaves_one_line(cli: Cli, delay_s: float) -> None:
+    ended = await ended_by(cli, signal.SIGINT, delay_s, "serve", "--port", "0", as_first_process=False)
+    assert ended.code in (0, 130), ended
+    assert "Traceback" not in ended.err
+
+
+def homeless(folder: Path) -> Mapping[str, str]:
+    """An environment of a user whom the system does not know."""
+    return {name: value for name, value in bare_environment(folder).items() if name != "HOME"}
+
+
+@pytest.mark.skipif(
+    os.geteuid() != 0 or shutil.which("setpriv") is None, reason="to be another user needs root"
+)
+@pytest.mark.parametrize(
+    "arguments", [("db", "status"), ("simulate", "--port", "0"), ("submit", "--all-new")]
+)
+async def test_without_a_home_directory_one_line_says_what_to_set(
+    tmp_path: Path, arguments: tuple[str, ...]
+) -> None:
+    process = await asyncio.create_subprocess_exec(
+        "setpriv", "--reuid", "54321", "--clear-groups", sys.executable, "-m", "trade_service.cli.main",
+        *arguments, stdin=DEVNULL, stdout=PIPE, stderr=PIPE, cwd="/", env=homeless(tmp_path),
+    )  # fmt: skip
+    async with asyncio.timeout(LIMIT_S):
+        _, err = await process.communicate()
+    assert process.returncode == 2
+    lines = err.decode().splitlines()
+    assert re.fullmatch(
+        "trade-service: there is no home directory .* set HOME, DATABASE_URL .*", lines[-1]
+    ), lines
