@@ -14,7 +14,6 @@ import aiohttp
 import pytest
 
 from tests.e2e.command import COMMAND, LIMIT_S, Cli, Ended, bare_environment
-from trade_service.store.database import Database
 
 FULL = "/dev/full"
 
@@ -29,6 +28,7 @@ async def shell(cli: Cli, line: str) -> Ended:
     return Ended(process.returncode or 0, out.decode(), err.decode())
 
 
+@pytest.mark.usefixtures("database")
 @pytest.mark.parametrize(
     ("line", "code", "complaint"),
     [
@@ -43,9 +43,8 @@ async def shell(cli: Cli, line: str) -> Ended:
     ],
 )
 async def test_a_stream_that_cannot_be_used_gives_its_exit_code_and_no_trace(
-    cli: Cli, database: Database, line: str, code: int, complaint: str
+    cli: Cli, line: str, code: int, complaint: str
 ) -> None:
-    assert database
     ended = await shell(cli, line)
     assert ended.code == code, ended
     assert "Traceback" not in ended.err
