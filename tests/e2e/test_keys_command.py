@@ -6,7 +6,9 @@ import aiohttp
 import pytest
 
 from tests.e2e.command import Cli
+from tests.support.trading import value_of
 from trade_service.cli.commands import run
+from trade_service.store.database import Database
 
 ORDER = "/api/v1/tradeOrders/1"
 
@@ -42,6 +44,42 @@ async def test_a_key_is_created_used_and_revoked(cli: Cli) -> None:
         assert secret not in text
     assert "principal" in ended.err, "log lines name who asked"
     assert (await cli.run("keys", "revoke", "portal")).complaint.endswith("portal does not exist")
+
+
+async def test_a_key_expires_is_rotated_and_leaves_entries(cli: Cli, database: Database) -> None:
+    made = await cli.run(
+        "keys", "create", "portal", "--role", "reader", "--expires", "90d", "--label", "the portal"
+    )
+    assert (made.code, ", until " in made.err) == (0, True), made
+    rotated = await cli.run("keys", "rotate", "portal", "--overlap", "2h")
+    assert (rotated.code, "The old key" in rotated.err, ", until " in rotated.err) == (0, True, True), rotated
+    assert rotated.out.startswith("ts_")
+    listed = (await cli.run("keys", "list")).out
+    assert (listed.count("portal"), listed.count("the portal")) == (4, 2), listed
+    days = "SELECT round(extract(epoch FROM max(expires_at) - now()) / 86400) FROM api_key"
+    assert await value_of(database, days) == 90, "as long as the one before"
+    hours = "SELECT round(extract(epoch FROM min(expires_at) - now()) / 3600) FROM api_key"
+    assert await value_of(database, hours) == 2
+    query = "SELECT string_agg(action || known_by, ' ' ORDER BY at) FROM audit_log WHERE actor <> ''"
+    assert await value_of(database, query) == "createcommand rotatecommand"
+    missing = await cli.run("keys", "rotate", "nobody")
+    assert missing.complaint.endswith("active API key nobody does not exist")
+
+
+@pytest.mark.parametrize(
+    ("options", "rule"),
+    [
+        (("--expires", "soon"), "must be such as 90d, 2027-06-30"),
+        (("--expires", "0d"), "must be in the future"),
+        (("--expires", "2020-01-01"), "must be in the future"),
+        (("--expires", "999999d"), "at most 3650d"),
+        (("--label", "a\tb"), "the label must be 1 to 100 printable characters"),
+    ],
+)
+async def test_an_impossible_key_is_refused(cli: Cli, options: tuple[str, ...], rule: str) -> None:
+    ended = await cli.run("keys", "create", "portal", "--role", "reader", *options)
+    assert ended.code == 2
+    assert rule in " ".join(ended.err.split()), ended
 
 
 async def test_an_address_that_others_reach_requires_a_choice(bare_cli: Cli) -> None:

@@ -38,8 +38,13 @@ async def test_an_unknown_outcome_is_listed_and_resolved(
 
     shown = (await cli.run("show", "1")).out
     assert "execution 1 is accepted; at the Execution Service 1" in shown
-    for words in ("RESOLVED by ann", "unknown -> accepted as 1", "asked their desk"):
+    for words in ("RESOLVED by ann (name not verified)", "unknown -> accepted as 1", "asked their desk"):
         assert words in shown, shown
+    query = (
+        "SELECT action || ' ' || known_by || ' ' || (details->>'operator') "
+        "FROM audit_log ORDER BY at DESC LIMIT 1"
+    )
+    assert await value_of(database, query) == "resolve command ann"
 
 
 async def test_a_rejected_execution_is_requeued(

@@ -1,13 +1,12 @@
 """The audit log in PostgreSQL: append-only, in the transaction of the change, read in bounded pages."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import asyncpg
 import pytest
 
 from tests.support.attempts import claimed
+from tests.support.requesters import asked_by
 from tests.support.rows import insert_executions, store_on
 from tests.support.trading import new_order, run_sql, ticket, value_of
 from trade_service.domain.access import KnownBy, Requester
@@ -19,20 +18,10 @@ from trade_service.store.audit_log_store import PostgresAuditEntries, record
 from trade_service.store.database import Database
 from trade_service.store.execution_reads import PostgresExecutionReads
 from trade_service.store.order_store import PostgresOrderStore
-from trade_service.submission.events import REQUESTER
 from trade_service.trading.audit_log import MAX_IDS, Action, AuditEntry, AuditFilter, ObjectKind
 
 ANN = Requester("ann", KnownBy.API_KEY, "10.0.0.7", "r-1", is_audited=True)
 ALL = AuditFilter()
-
-
-@contextmanager
-def asked_by(requester: Requester) -> Iterator[None]:
-    token = REQUESTER.set(requester)
-    try:
-        yield
-    finally:
-        REQUESTER.reset(token)
 
 
 async def entries(database: Database, wanted: AuditFilter = ALL) -> tuple[AuditEntry, ...]:

@@ -6,8 +6,9 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
 from tests.support.tables import metadata
+from tests.support.trading import run_sql, value_of
 from trade_service.store.database import Database
-from trade_service.store.migrate import MIGRATIONS, revisions
+from trade_service.store.migrate import MIGRATIONS, migrate, revisions
 from trade_service.store.migrations import VERSION_TABLE
 from trade_service.store.migrations.alembic_run import configured, run_wrapped
 
@@ -23,6 +24,45 @@ async def test_migrated_schema_is_the_declared_one(database: Database) -> None:
 
     async with database.session() as session:
         assert await run_wrapped(session.connection, differences) == []
+
+
+async def test_the_way_back_revokes_the_keys_that_the_previous_release_would_accept(
+    database: Database, database_url: str
+) -> None:
+    insert = "INSERT INTO api_key (id, name, role, digest, expires_at, replaced_by) VALUES "
+    await run_sql(
+        database,
+        f"{insert} ('old', 'portal', 'reader', '', now() + interval '1 day', 'new'), "
+        "('new', 'portal', 'reader', '', NULL, NULL), ('ended', 'desk', 'reader', '', now(), NULL)",
+    )
+    await migrate(database_url, target="0010")
+    active = "SELECT string_agg(id, ' ') FROM api_key WHERE revoked_at IS NULL"
+    assert await value_of(database, active) == "new"
+    await migrate(database_url)
+    assert await value_of(database, active) == "new"
+
+
+PREVIOUS_RELEASE = (
+    "SELECT id, name, role, digest, created_at, revoked_at FROM api_key WHERE revoked_at IS NULL ORDER BY name",
+    "INSERT INTO api_key (id, name, role, digest) VALUES ($1, $1, 'reader', '') "
+    "ON CONFLICT DO NOTHING RETURNING id",
+    "INSERT INTO submission_evidence (execution_id, source, code, state, actor, message) "
+    "VALUES (1, 'operator', $1, 'unknown', 'ann', '')",
+    "SELECT found_at, source, code, attempt_id::text, state, actor, message FROM submission_evidence",
+)
+
+
+async def test_prepared_statements_of_the_previous_release_outlive_the_migration(
+    database: Database, database_url: str
+) -> None:
+    await migrate(database_url, target="0010")
+    async with database.session() as session:
+        link = session.connection
+        prepared = [await link.prepare(statement) for statement in PREVIOUS_RELEASE]
+        for number in range(2):
+            for statement in prepared:
+                await statement.fetch(*([f"r{number}"] if statement.get_parameters() else []))
+            await migrate(database_url)
 
 
 def test_the_names_of_the_files_tell_the_revisions_in_their_order() -> None:
