@@ -45,6 +45,8 @@ async def test_an_unknown_outcome_is_listed_and_resolved(
         "FROM audit_log ORDER BY at DESC LIMIT 1"
     )
     assert await value_of(database, query) == "resolve command ann"
+    everything = "SELECT string_agg(action || ' ' || object, ', ' ORDER BY at, id) FROM audit_log"
+    assert await value_of(database, everything) == "create tradeOrder, submit execution, resolve execution"
 
 
 async def test_a_rejected_execution_is_requeued(

@@ -160,6 +160,8 @@ async def _recovered(cli: Cli, restored: Database) -> None:
     assert (done.code, "5 executions are unknown now" in done.out) == (0, True), done
     shown = (await cli.run("show", "5")).out
     assert "RECOVERED by ann" in shown
+    recorded = "SELECT known_by || cardinality(object_ids) FROM audit_log WHERE action = 'recover'"
+    assert await value_of(restored, recorded) == "command5"
     assert "restored the backup of 6:00" in shown
 
 
