@@ -16,11 +16,14 @@ LONG = "a" * 254
 
 
 @pytest.fixture(scope="module")
-async def live(
-    postgres: TestServer, template_database: str, tmp_path_factory: pytest.TempPathFactory
-) -> AsyncIterator[Live]:
-    keys: Path = tmp_path_factory.mktemp("keys") / "keys.pem"
-    keys.write_bytes(PEM)
+def keys(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path: Path = tmp_path_factory.mktemp("keys") / "keys.pem"
+    path.write_bytes(PEM)
+    return path
+
+
+@pytest.fixture(scope="module")
+async def live(postgres: TestServer, template_database: str, keys: Path) -> AsyncIterator[Live]:
     auth = AuthSettings(mode="jwt", jwt_issuer=ISSUER, jwt_audience=AUDIENCE, jwt_keys_file=str(keys))
     async with live_alone(postgres, template_database, auth=auth) as service:
         yield service
