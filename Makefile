@@ -9,6 +9,7 @@ SEEDS ?= 10000
 EXAMPLES ?= 50
 ROUNDS_FUZZ ?= 50
 ROUNDS_FAILOVER ?= 20
+LOCK := uv pip compile --quiet --universal --generate-hashes --no-header --no-annotate --no-emit-index-url
 
 .PHONY: help run serve test checks-short world chaos failover fuzz lint audit-deps format bench bench-more bench-short \
 	bench-lists bench-http bench-start bench-batch bench-telemetry recording lock clean
@@ -16,17 +17,18 @@ ROUNDS_FAILOVER ?= 20
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
 
-$(STAMP): pyproject.toml requirements.lock
+$(STAMP): pyproject.toml requirements-dev.lock
 	@command -v $(PYTHON) >/dev/null || { echo "Python 3.11 or later is needed: install it, or set PYTHON=..."; exit 1; }
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or later is needed; $(PYTHON) is older. Set PYTHON=... to another one."; exit 1; }
 	@echo "Installing into $(VENV) (once)..."
 	@if command -v uv >/dev/null; then \
 		uv venv --quiet --allow-existing --python $(PYTHON) $(VENV) && \
-		uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements.lock && \
+		uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements-dev.lock && \
 		uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation -e . ; \
 	else \
 		$(PYTHON) -m venv $(VENV) && \
-		$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock && \
+		$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock && \
+		{ $(BIN)/python -m pip uninstall --yes -qq --disable-pip-version-check setuptools wheel || true; } && \
 		$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e . ; \
 	fi
 	@touch $@
@@ -102,8 +104,9 @@ bench-short: $(STAMP) ## every benchmark for a moment, as a smoke test
 recording: $(STAMP) ## render docs/demo.svg from a run of the demo
 	@$(BIN)/python -m tools.record_demo
 
-lock: $(STAMP) ## pin the newest allowed dependencies (needs uv)
-	@uv pip compile --quiet --universal --generate-hashes --no-header --no-annotate --no-emit-index-url --extra dev -o requirements.lock pyproject.toml
+lock: ## pin the newest allowed dependencies, for production and for development (needs uv)
+	@$(LOCK) --upgrade -o requirements.lock pyproject.toml
+	@$(LOCK) --upgrade --all-extras -c requirements.lock -o requirements-dev.lock pyproject.toml
 
 clean: ## remove what make created here (never a database)
 	@rm -rf $(VENV) dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

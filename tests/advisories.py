@@ -1,6 +1,6 @@
 """Asks an advisory service, through pip-audit, what is known against the locked packages.
 
-    python -m tests.advisories [--required] [LOCK]
+    python -m tests.advisories [--required] [LOCK ...]
 
 A vulnerability fails. So does, with --required, that nothing could be asked; without it that is one line, since a
 machine that lints may reach nothing. pip-audit's own variables hold: PIP_AUDIT_VULNERABILITY_SERVICE=osv and
@@ -15,7 +15,7 @@ from pathlib import Path
 
 import msgspec
 
-LOCK = Path(__file__).parent.parent / "requirements.lock"
+LOCKS = [Path(__file__).parent.parent / name for name in ("requirements.lock", "requirements-dev.lock")]
 SILENCE_S = 3
 """Time-out of the service; requests are small."""
 LIMIT_S = 120
@@ -75,11 +75,12 @@ def judge(output: str, required: bool) -> Verdict:
     return Verdict([line, *found], bool(found) or (required and bool(unknown)))
 
 
-def asked(lock: Path) -> str:
-    """pip-audit's output for a lock file; empty after a time-out."""
+def asked(locks: Sequence[Path]) -> str:
+    """pip-audit's output for the packages of all lock files, each once; empty after a time-out."""
     command = [
         *(sys.executable, "-m", "pip_audit", "--format", "json", "--progress-spinner", "off"),
-        *("--disable-pip", "--require-hashes", "--timeout", str(SILENCE_S), "--requirement", str(lock)),
+        *("--disable-pip", "--require-hashes", "--timeout", str(SILENCE_S)),
+        *(f"--requirement={lock}" for lock in locks),
     ]
     try:
         return subprocess.run(command, capture_output=True, text=True, timeout=LIMIT_S, check=False).stdout
@@ -91,9 +92,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Returns the exit code."""
     parser = argparse.ArgumentParser(prog="python -m tests.advisories")
     parser.add_argument("--required", action="store_true", help="fail when not all was audited")
-    parser.add_argument("lock", nargs="?", type=Path, default=LOCK)
+    parser.add_argument("locks", nargs="*", type=Path, default=LOCKS)
     chosen = parser.parse_args(arguments)
-    verdict = judge(asked(chosen.lock), chosen.required)
+    verdict = judge(asked(chosen.locks), chosen.required)
     print("\n".join(verdict.lines))
     return int(verdict.failed)
 

@@ -11,7 +11,8 @@ import pytest
 from tests.advisories import judge
 from tests.client.raw_server import Conversation, closed_port, raw_server
 
-LOCK = f"alpha==1.0 --hash=sha256:{'0' * 64}\nbeta==2.0 --hash=sha256:{'1' * 64}\n"
+ALPHA = f"alpha==1.0 --hash=sha256:{'0' * 64}\n"
+BETA = f"beta==2.0 --hash=sha256:{'1' * 64}\n"
 ADVISORY = {
     "id": "PYSEC-1-1",
     "summary": "bad",
@@ -26,10 +27,11 @@ ADVISORY = {
 
 async def linted(folder: Path, url: str, *options: str) -> tuple[int, str]:
     """The exit code and output, with the advisory service at `url`."""
-    lock = folder / "requirements.lock"
-    lock.write_text(LOCK, "utf-8")
+    production, development = folder / "requirements.lock", folder / "requirements-dev.lock"
+    production.write_text(ALPHA, "utf-8")
+    development.write_text(ALPHA + BETA, "utf-8")
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "tests.advisories", *options, str(lock),
+        sys.executable, "-m", "tests.advisories", *options, str(production), str(development),
         stdout=asyncio.subprocess.PIPE,
         env=os.environ | {"PIP_AUDIT_VULNERABILITY_SERVICE": "osv", "PIP_AUDIT_OSV_URL": url, "NO_PROXY": "*"},
     )  # fmt: skip

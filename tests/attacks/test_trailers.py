@@ -56,6 +56,7 @@ async def test_a_trailer_that_is_too_large_is_answered_like_a_large_head(target:
         answer = await reader.read()
     assert answer.startswith(b"HTTP/1.1 431 ")
     assert b'"code":"HEAD_TOO_LARGE"' in answer
+    assert b"cache-control: no-store\r\nx-content-type-options: nosniff\r\n" in answer
 
 
 async def test_a_body_in_the_smallest_chunks_is_served(target: Target) -> None:

@@ -14,7 +14,7 @@ from tests.support.trading import OWNER
 from trade_service.domain.reference import ReferenceData
 from trade_service.store.database import Database
 from trade_service.store.embedded import EmbeddedPostgres
-from trade_service.store.embedded_binaries import Account
+from trade_service.store.embedded_account import Account
 from trade_service.store.execution_reads import PostgresExecutionReads
 from trade_service.store.order_store import PostgresOrderStore
 from trade_service.store.reference_store import PostgresReferenceReads

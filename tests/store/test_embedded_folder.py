@@ -5,7 +5,9 @@ import asyncio
 import contextlib
 import errno
 import os
+import pwd
 import shutil
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,7 +15,13 @@ import psutil
 import pytest
 
 from tests.support.embedded import OtherUser, alive, copied, entered, run, until
-from trade_service.store import embedded, embedded_binaries, embedded_folder, embedded_server
+from trade_service.store import (
+    embedded,
+    embedded_account,
+    embedded_binaries,
+    embedded_folder,
+    embedded_server,
+)
 from trade_service.store.embedded import (
     ROOT_DATA_DIR,
     EmbeddedPostgres,
@@ -21,7 +29,8 @@ from trade_service.store.embedded import (
     delete_data,
     is_running,
 )
-from trade_service.store.embedded_binaries import barrier, installed_package, unprivileged_account
+from trade_service.store.embedded_account import UNUSED, Account, barrier, give, shared_account
+from trade_service.store.embedded_binaries import installed_package
 from trade_service.store.embedded_folder import EmbeddedPostgresError, Folder, try_lock, unlock
 
 AS_ROOT = os.geteuid() == 0
@@ -161,6 +170,27 @@ def test_disk_errors_say_what_to_do(tmp_path: Path, number: int, advice: str) ->
     assert "DATABASE_URL" in str(raised.value)
 
 
+def barred(data_dir: Path, pid: int) -> list[str]:
+    """What another process of `nobody` can do with the folder and a process: nothing, if empty."""
+    nobody = shared_account()
+    attempts = {
+        "list": f"ls {data_dir}",
+        "read": f"cat {data_dir}/EMBEDDED_POSTGRES",
+        "list what is being created": f"ls {data_dir}/tmp-*/pgdata",
+        "change": f"echo x >> {data_dir}/pgdata/pg_hba.conf",
+        "signal": f"kill -0 {pid}",
+        "look into memory": f"cat /proc/{pid}/environ",
+    }
+    return [
+        what
+        for what, command in attempts.items()
+        if subprocess.run(
+            ["sh", "-c", command],
+            user=nobody.uid, group=nobody.gid, extra_groups=[], capture_output=True, check=False,
+        ).returncode == 0
+    ]  # fmt: skip
+
+
 @pytest.mark.skipif(AS_ROOT, reason="only for an ordinary user")
 def test_an_ordinary_user_keeps_the_data_in_the_home_folder() -> None:
     assert default_data_dir().is_relative_to(Path.home())
@@ -173,8 +203,10 @@ class TestAsRoot:
     ) -> None:
         async with EmbeddedPostgres.running(data_dir) as server:
             uid, gid = psutil.Process(server.pid).uids().real, psutil.Process(server.pid).gids().real
-            assert uid != 0
-            assert gid != 0
+            assert uid == gid
+            assert uid in UNUSED
+            with pytest.raises(KeyError):
+                pwd.getpwuid(uid)
             groups = (
                 Path(f"/proc/{server.pid}/status").read_text().split("Groups:")[1].splitlines()[0].split()
             )
@@ -182,11 +214,86 @@ class TestAsRoot:
         assert (data_dir / "pgdata").stat().st_uid == uid
         assert data_dir.stat().st_uid == 0
 
+    async def test_no_other_process_reads_or_changes_the_folder_or_signals_the_server(
+        self, data_dir: Path
+    ) -> None:
+        async with EmbeddedPostgres.running(data_dir) as server:
+            assert barred(data_dir, server.pid) == []
+
+    async def test_nor_while_the_database_is_created(self, base: Path) -> None:
+        data_dir = base / "new"
+        starting = asyncio.create_task(entered(EmbeddedPostgres.running(data_dir)))
+        await until(lambda: any(data_dir.glob("tmp-*/pgdata/*")))
+        assert barred(data_dir, os.getpid()) == []
+        assert not (data_dir / "pgdata").exists(), "initdb was too fast for this test"
+        await starting
+
+    @pytest.mark.parametrize("half", [False, True], ids=["whole", "interrupted"])
+    async def test_a_folder_of_an_earlier_release_is_taken_over(
+        self,
+        data_dir: Path,
+        other_user: Callable[..., OtherUser],
+        monkeypatch: pytest.MonkeyPatch,
+        half: bool,
+    ) -> None:
+        """Its server ran as `nobody`, and may be running still."""
+        nobody = shared_account()
+        for tree in (data_dir / "pgdata", data_dir / "run"):
+            give(tree, nobody)
+        data_dir.chmod(0o711)
+        with monkeypatch.context() as earlier:
+            earlier.setattr(embedded_server, "settle_account", lambda *_: nobody)
+            async with EmbeddedPostgres.running(data_dir) as old:
+                assert psutil.Process(old.pid).uids().real == nobody.uid
+                await run(old.dsn, "INSERT INTO t VALUES (2) RETURNING n")
+                joined = other_user(data_dir)
+                assert (await joined.ready())[0] == old.pid
+            await joined.leave()
+            assert not alive(old.pid)
+        if half:
+            os.chown(data_dir / "pgdata" / "base", UNUSED[0], UNUSED[0])
+        async with EmbeddedPostgres.running(data_dir) as server:
+            assert psutil.Process(server.pid).uids().real in UNUSED
+            assert await run(server.dsn, "SELECT count(*) FROM t") == 2
+            assert barred(data_dir, server.pid) == []
+        owners = {path.lstat().st_uid for path in (data_dir / "pgdata").rglob("*")}
+        assert owners == {(data_dir / "pgdata").stat().st_uid}
+
+    async def test_where_no_other_user_can_be_had_it_runs_as_nobody(
+        self, base: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        nobody, real, told = shared_account(), os.chown, list[str]()
+
+        def chown(path: Path, uid: int, gid: int, **options: bool) -> None:
+            if {uid, gid} - {-1, 0, nobody.uid, nobody.gid}:
+                raise OSError(errno.EINVAL, os.strerror(errno.EINVAL), path)
+            real(path, uid, gid, **options)
+
+        monkeypatch.setattr(os, "chown", chown)
+        async with EmbeddedPostgres.running(base / "few users", progress=told.append) as server:
+            assert psutil.Process(server.pid).uids().real == nobody.uid
+        assert "runs as nobody" in told[0]
+
+    def test_a_user_is_free_if_no_entry_and_no_process_has_it(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(embedded_account, "UNUSED", range(UNUSED[0], UNUSED[0] + 2))
+        with subprocess.Popen(["sleep", "600"], user=UNUSED[0]) as busy:
+            try:
+                assert {embedded_account._unused_account() for _ in range(20)} == {
+                    Account(UNUSED[1], UNUSED[1])
+                }
+                with subprocess.Popen(["sleep", "600"], user=UNUSED[1]) as other:
+                    try:
+                        with pytest.raises(EmbeddedPostgresError, match="no user from"):
+                            embedded_account._unused_account()
+                    finally:
+                        other.kill()
+            finally:
+                busy.kill()
+
     async def test_an_ordinary_user_runs_it_as_that_user(
         self, base: Path, other_user: Callable[..., OtherUser]
     ) -> None:
-        account = unprivileged_account(None)
-        assert account
+        account = shared_account()
         if barrier(installed_package(), account):
             pytest.skip("the installed PostgreSQL is out of another user's reach")
         home = base / "home"

@@ -11,6 +11,7 @@ from pathlib import Path
 import asyncpg
 import msgspec
 
+from trade_service.store.embedded_account import shared_account
 from trade_service.store.embedded_binaries import Binaries, usable_binaries
 from trade_service.store.embedded_folder import Folder
 
@@ -92,7 +93,8 @@ def _folder(path: Path, binaries: Binaries) -> Path:
 @asynccontextmanager
 async def cluster(folder: Path, settings: Mapping[str, str]) -> AsyncIterator[Cluster]:
     """A new running cluster in a folder that any user can traverse; killed at the end."""
-    binaries = await asyncio.to_thread(usable_binaries, Folder(folder))
+    account = shared_account() if os.geteuid() == 0 else None
+    binaries = await asyncio.to_thread(usable_binaries, Folder(folder), account)
     made = Cluster(_folder(folder / "primary", binaries), binaries)
     await _run(
         binaries, "initdb", "-D", str(made.folder / "data"), "-U", USER, "-E", "UTF8", "-N", "--auth=trust",

@@ -13,7 +13,7 @@ import asyncpg
 import psutil
 
 from trade_service.store.embedded import EmbeddedPostgres
-from trade_service.store.embedded_binaries import Account
+from trade_service.store.embedded_account import Account
 
 DEADLINE_S = 60.0
 USER_PROGRAM = """

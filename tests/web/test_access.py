@@ -109,6 +109,23 @@ async def test_every_route_is_open_to_its_role_and_no_other(app: Litestar, clien
                 assert status == refused, place
 
 
+async def test_no_answer_is_kept_or_taken_for_another_type(app: Litestar, client: Client) -> None:
+    places = [(method, re.sub(r"\{[^}]*\}", "7", path)) for method, path, _ in declared_roles(app)]
+    preflight = {"Origin": "https://portal.example", "Access-Control-Request-Method": "POST"}
+    calls: list[tuple[str, str, dict[str, str]]] = [
+        *((method, path, headers) for method, path in places for headers in ({}, bearer("operator"))),
+        ("GET", "/nothing", {}),
+        ("PATCH", ORDER, {}),
+        ("OPTIONS", ORDER, preflight),
+    ]
+    for method, path, headers in calls:
+        async with client.session.request(method, client.url + path, headers=headers) as response:
+            found = [
+                response.headers.getall(name, []) for name in ("Cache-Control", "X-Content-Type-Options")
+            ]
+        assert found == [["no-store"], ["nosniff"]], f"{method} {path}: {response.status}"
+
+
 def test_what_changes_anything_needs_a_trader(app: Litestar) -> None:
     lax = [
         f"{method} {path}"

@@ -35,9 +35,11 @@ def refusal(status: int, message: str) -> bytes:
             "requestId": request_id,
         }
     )
+    retry = "retry-after: 1\r\n" if status == 503 else ""
     head = (
         f"HTTP/1.1 {status} {title}\r\ncontent-type: application/problem+json\r\n"
         f"content-length: {len(body)}\r\nx-request-id: {request_id}\r\n"
-        f"{'retry-after: 1' if status == 503 else 'cache-control: no-store'}\r\nconnection: close\r\n\r\n"
+        f"{retry}cache-control: no-store\r\n"
+        "x-content-type-options: nosniff\r\nconnection: close\r\n\r\n"
     )
     return head.encode() + body

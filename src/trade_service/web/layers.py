@@ -27,6 +27,9 @@ _TRACE = re.compile(
 )
 """W3C's `traceparent`; a malformed one is ignored."""
 
+_FIXED_HEADERS = ((b"cache-control", b"no-store"), (b"x-content-type-options", b"nosniff"))
+"""In every response: nothing keeps what only its caller may read, and no browser guesses another content type."""
+
 _log = structlog.get_logger(__name__)
 
 
@@ -108,7 +111,7 @@ class _Reply:
             elif name == REQUEST_ID and not request_id and _SANE_ID.fullmatch(value):
                 request_id = value
         request_id = request_id or secrets.token_hex(16).encode()
-        self._headers = [(REQUEST_ID, request_id)]
+        self._headers = [(REQUEST_ID, request_id), *_FIXED_HEADERS]
         scope["state"]["request_id"] = text = request_id.decode("ascii")
         REQUEST_ID_OF_WORK.set(text)
         structlog.contextvars.bind_contextvars(request_id=text)

@@ -326,8 +326,7 @@ class SubmissionEventController(Controller):
         """
         seen = _last_event_id(request.headers.get("last-event-id", ""))
         events = await streams.open(_identity(submission_id), seen)
-        headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
-        return Stream(events, media_type="text/event-stream", headers=headers)
+        return Stream(events, media_type="text/event-stream", headers={"X-Accel-Buffering": "no"})
 
 
 async def _ids(services: WebServices, data: ExecutionsSubmit) -> Sequence[int]:

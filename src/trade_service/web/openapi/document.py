@@ -72,8 +72,8 @@ class SchemaController(Controller):
     @get("/")
     async def page(self) -> Response[bytes]:
         """The page."""
-        headers = {"Content-Security-Policy": PAGE_POLICY, "X-Content-Type-Options": "nosniff"}
-        return ApiResponse(_file("page.html"), headers=headers, media_type="text/html")
+        policy = {"Content-Security-Policy": PAGE_POLICY}
+        return ApiResponse(_file("page.html"), headers=policy, media_type="text/html")
 
     @get("/page.js")
     async def script(self) -> Response[bytes]:
