@@ -91,7 +91,7 @@ def imports() -> Iterator[tuple[str, Path]]:
 @cache
 def owners() -> dict[str, str]:
     """The distribution of every installed module and package."""
-    found = {}
+    found: dict[str, str] = {}
     for one in importlib.metadata.distributions():
         for file in one.files or ():
             if file.suffix in (".py", ".so", ".pyd"):
