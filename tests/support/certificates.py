@@ -29,16 +29,19 @@ class Certificates(msgspec.Struct, frozen=True):
     ca: str
     server: str
     server_key: str
+    elsewhere: str
+    """Of the same key, for another host."""
     client: str
     client_key: str
     locked_key: str
     """The client's key, encrypted."""
     other_ca: str
 
-    def context(self, *, mutual: bool = False) -> ssl.SSLContext:
-        """For a server of the tests."""
+    def context(self, *, mutual: bool = False, elsewhere: bool = False) -> ssl.SSLContext:
+        """For a server of the tests; with `elsewhere` it shows the other host's certificate."""
         ca = self.ca if mutual else None
-        return server_context(TlsFiles("server", ca, self.server, self.server_key))
+        certificate = self.elsewhere if elsewhere else self.server
+        return server_context(TlsFiles("server", ca, certificate, self.server_key))
 
 
 def made_certificates(folder: Path) -> Certificates:
@@ -48,8 +51,9 @@ def made_certificates(folder: Path) -> Certificates:
     texts = {
         "ca": authority.certificate,
         "server": authority.issue("localhost", server_key),
+        "elsewhere": authority.issue("elsewhere.example", server_key),
         "server_key": _key(server_key, NoEncryption()),
-        "client": authority.issue("trade-service", client_key),
+        "client": authority.issue("trade-service.example", client_key),
         "client_key": _key(client_key, NoEncryption()),
         "locked_key": _key(client_key, BestAvailableEncryption(b"a password")),
         "other_ca": other.certificate,
@@ -74,9 +78,11 @@ class _Authority:
         self.certificate = self._signed(builder)
 
     def issue(self, name: str, key: ec.EllipticCurvePrivateKey) -> bytes:
-        """A certificate for that name, which may serve on this machine."""
+        """A certificate for that host; `localhost` has this machine's address too."""
         subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
-        hosts = [x509.DNSName("localhost"), x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]
+        hosts: list[x509.GeneralName] = [x509.DNSName(name)]
+        if name == "localhost":
+            hosts.append(x509.IPAddress(ipaddress.ip_address("127.0.0.1")))
         builder = _builder(subject, self._name, key.public_key())
         return self._signed(builder.add_extension(x509.SubjectAlternativeName(hosts), critical=False))
 

@@ -1,6 +1,8 @@
 """A proxy between client and server that counts round trips and can be cut."""
 
 import asyncio
+import contextlib
+import ssl
 import struct
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -8,11 +10,17 @@ from urllib.parse import parse_qs, urlsplit, urlunsplit
 
 from sqlalchemy.engine import make_url
 
+SSL_REQUEST = struct.pack("!II", 8, 80_877_103)
+
 
 class PostgresProxy:
-    """Counts messages that the server answers: Sync and simple Query."""
+    """Counts messages that the server answers: Sync and simple Query.
 
-    def __init__(self) -> None:
+    With `tls` it demands TLS, as a server with `hostssl` does, and speaks plainly to the server behind it.
+    """
+
+    def __init__(self, tls: ssl.SSLContext | None = None) -> None:
+        self._tls = tls
         self.round_trips = 0
         self._writers: set[asyncio.StreamWriter] = set()
         self._last_words: bytes | None = None
@@ -60,10 +68,23 @@ class PostgresProxy:
             await target.drain()
         await self.stalled.wait()
 
+    async def _encrypted(self, client: asyncio.StreamReader, back: asyncio.StreamWriter) -> bool:
+        """Makes the TLS handshake that the client asks for; False, and closed, where it fails or does not ask."""
+        assert self._tls is not None
+        with contextlib.suppress(OSError, asyncio.IncompleteReadError):
+            if await client.readexactly(8) == SSL_REQUEST:
+                back.write(b"S")
+                await back.start_tls(self._tls)
+                return True
+        back.transport.abort()
+        return False
+
     async def serve(
         self, host: str, port: int, client: asyncio.StreamReader, back: asyncio.StreamWriter
     ) -> None:
         """Serves one connection until either side ends it."""
+        if self._tls is not None and not await self._encrypted(client, back):
+            return
         path = f"{host}/.s.PGSQL.{port}"
         opening = asyncio.open_unix_connection(path) if "/" in host else asyncio.open_connection(host, port)
         server, forth = await opening

@@ -21,6 +21,7 @@ from trade_service.submission.engine_settings import BATCH_LIMIT, ExecutionBatch
 _WORDS = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
 _BOOLEANS = {**_WORDS, "1": True, "0": False}
 _SIZE_BELOW_ONE = 50
+_FILES_OF_TLS = {"sslrootcert", "sslcert", "sslkey", "sslcrl"}
 _UNUSED = "execution_service.transient_message_patterns"
 
 
@@ -162,6 +163,8 @@ def _completed(database: StoreSettings, labels: Mapping[str, str], warnings: lis
     except ValueError as error:
         raise SettingsError(f"{label} is {quoted(database.url)}: it must be {error}") from None
     warnings += (f"{label}: {remark}" for remark in remarks)
+    for name in _FILES_OF_TLS & url.parameters.keys():
+        _check_readable(url.parameters[name], f"{label}: its {name}")
     for key, value in given.items():
         inside = getattr(url, key)
         if inside is None:
@@ -169,6 +172,14 @@ def _completed(database: StoreSettings, labels: Mapping[str, str], warnings: lis
         elif value not in (None, inside):
             warnings.append(f"{labels[f'database.{key}']} was ignored: {label} has a {key} and wins")
     return msgspec.structs.replace(database, url=url.text())
+
+
+def _check_readable(name: str, place: str) -> None:
+    """Raises SettingsError; the driver's own error would not name the file, and pass for a silent database."""
+    try:
+        Path(name).open("rb").close()
+    except OSError as error:
+        raise SettingsError(f"{place} {name} cannot be read: {error.strerror}") from None
 
 
 def _check_pairs(settings: Settings, labels: Mapping[str, str]) -> None:
