@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from trade_service.domain.executions import SubmissionState
+from trade_service.execution_service.wire import decode_page
 from trade_service.submission.messages import RemoteExecution, RemoteExecutionPage, Security
 from trade_service.submission.ports import Listing
 from trade_service.trading.audit import (
@@ -74,6 +75,22 @@ def test_equal_ledgers_are_clean() -> None:
     assert log.is_clean
     assert not log.findings
     assert not log.notes
+
+
+@pytest.mark.parametrize("number", ["1e2000000", "-1e2000000", "1e-2000000", '"1e2000000"', "1e2000000000"])
+def test_a_huge_number_is_a_finding_that_names_its_row(number: str) -> None:
+    """Even one that arithmetic with decimals refuses; the rows after it are compared as well."""
+    row = (
+        '{"id":%d,"tradeServiceExecutionId":%d,"tradeType":"BUY","destination":"ML","securityId":"AAPL",'
+        '"quantity":%s,"limitPrice":%s}'
+    )
+    rows = ",".join((row % (1001, 1, number, number), row % (1002, 2, "100", "1")))
+    page = decode_page(f'{{"content":[{rows}]}}'.encode())
+    log = compare(page.content, [own(1), own(2)])
+    (finding,) = log.findings
+    assert (finding.kind, finding.id) == (FindingKind.DIFFERENT, 1)
+    assert finding.message.startswith("execution 1 (1001 there): quantity is 100 here and ")
+    assert len(finding.message) < 200
 
 
 @pytest.mark.parametrize("ids", [(1001, 5), (5, 1001)], ids=["ours first", "ours last"])

@@ -2,6 +2,7 @@
 
 import json
 import random
+import time
 from collections.abc import Callable
 from decimal import Decimal
 
@@ -16,6 +17,7 @@ from trade_service.execution_service import wire
 from trade_service.submission import batch_processor
 from trade_service.submission.batch_processor import (
     KNOWN_REFUSALS,
+    MAX_MESSAGE,
     ExecutionBatchProcessor,
     Refusals,
     effective_batch_size,
@@ -353,6 +355,24 @@ def test_a_known_refusal_rejects_in_any_case_and_between_blanks(message: str) ->
     for spelled in (message, message.upper(), f"  {message.lower()}\n"):
         assert _decided(spelled) is SubmissionState.REJECTED
     assert _decided(f"{message} (rolled back)") is SubmissionState.UNKNOWN
+
+
+def test_a_pattern_is_matched_in_linear_time() -> None:
+    """A regular expression takes minutes for this message."""
+    patterns = "Price of * is * too * high", "Unknown portfolio *", "*rejected*", "Price * of"
+    for message in ("price of X is far too very high", "Price of is too high?? is  too  HIGH", "rejected"):
+        assert _decided(message, *patterns) is SubmissionState.REJECTED
+    for message in ("Price of", "Price of is too high", "Price of X is high too", "Unknown portfoli"):
+        assert _decided(message, *patterns) is SubmissionState.UNKNOWN
+    began = time.perf_counter()
+    assert _decided("Price of " + "is too " * 300_000, *patterns) is SubmissionState.UNKNOWN
+    assert time.perf_counter() - began < 5
+
+
+def test_a_long_message_is_cut() -> None:
+    processor = ExecutionBatchProcessor()
+    (outcome,) = processor.process_response([claimed(1)], answer(failure(0, "x" * 1_000_000)), MIXED)
+    assert outcome.message == "x" * (MAX_MESSAGE - 1) + "…"
 
 
 @pytest.mark.parametrize("message", DATABASE_SPEAKING)

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from trade_service.execution_service.wire import (
+    MAX_VALUES,
     UnreadableAnswer,
     decode_batch_answer,
     decode_page,
@@ -239,3 +240,18 @@ def test_an_odd_number_of_one_result_spoils_no_other(number: bytes) -> None:
     _, second = _results(odd % number.decode(), GOOD)
     assert second.execution is not None
     assert (second.status, second.execution.id) == ("SUCCESS", 9)
+
+
+def test_an_answer_with_too_many_values_is_not_decoded() -> None:
+    for decode, body in (
+        (decode_page, b'{"content":[%s]}'),
+        (decode_batch_answer, b'{"x":[%s]}'),
+    ):
+        decode(body.replace(b"%s", b",".join([b'{"id":1}'] * MAX_VALUES)))
+        with pytest.raises(UnreadableAnswer, match="more than 20000 values"):
+            decode(body.replace(b"%s", b",".join([b'{"id":1}'] * (MAX_VALUES + 2))))
+
+
+def test_an_unreadable_row_is_named() -> None:
+    with pytest.raises(UnreadableAnswer, match=r"^execution 7: quantity: "):
+        decode_page(b'{"content":[{"id":7,"quantity":1e9999999999999999999}]}')

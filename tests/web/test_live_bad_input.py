@@ -144,7 +144,7 @@ def order_faults() -> dict[str, list[tuple[object, str, str]]]:
         ],
         "securityId": [
             *NO_TEXTS,
-            ("a\0b", r"'a\x00b'", "must not contain a NUL character"),
+            ("a\0b", r"'a\x00b'", "must not contain control or invisible characters"),
             ("AAPL\u200b", r"'AAPL\u200b'", "must not contain control or invisible characters"),
             ("A\x1b[31mB\nC", r"'A\x1b[31mB\nC'", "must not contain control or invisible characters"),
         ],

@@ -23,10 +23,12 @@ from trade_service.cli.running import (
     run_as_user,
     run_until_done,
     say,
+    say_result,
     settings_for,
     yes_option,
 )
 from trade_service.domain.executions import SubmissionState
+from trade_service.domain.fields import escaped
 from trade_service.domain.money import shown
 from trade_service.execution_service.client import ExecutionServiceClient
 from trade_service.settings.tree import Settings
@@ -133,7 +135,7 @@ def _print_findings(report: AuditReport, console: Console) -> None:
     for kind, count in report.counts.items():
         listed = [finding for finding in report.findings if finding.kind == kind][:_SHOWN_OF_A_KIND]
         for finding in listed:
-            console.print(Text(f"  {finding.message}", style="red"), soft_wrap=True)
+            console.print(Text(f"  {escaped(finding.message)}", style="red"), soft_wrap=True)
         if count > len(listed):
             console.print(f"  ... and {count - len(listed):,} more: {_KINDS[kind]}")
 
@@ -180,28 +182,28 @@ async def _recover(
         plan = await restorer.look()
         _print_plan(plan, same_ledger=same_ledger)
         if dry_run:
-            click.echo("Dry run: nothing was changed.")
+            say_result("Dry run: nothing was changed.")
             return True
         if not confirmed("Recover this database?", yes=yes):
-            click.echo("Nothing was changed.")
+            say_result("Nothing was changed.")
             return False
         changed = await restorer.recover(plan, operator, reason, same_ledger=same_ledger)
-    click.echo(f"{changed:,} executions are unknown now; a running service reconciles them. Auditing ...")
+    say_result(f"{changed:,} executions are unknown now; a running service reconciles them. Auditing ...")
     print_audit(await _audited(settings), result_console())
     return True
 
 
 def _print_plan(plan: RestorePlan, *, same_ledger: bool) -> None:
     state = plan.state
-    click.echo(state.blocked_reason or "This database records no problem.")
-    click.echo(
+    say_result(state.blocked_reason or "This database records no problem.")
+    say_result(
         f"Our greatest execution id in the ledger is {plan.greatest_execution_id:,}, in this database "
         f"{state.last_execution_id:,}: new ids will start at {plan.first_new_id:,}."
     )
-    click.echo(f"Executions that are not final and will become unknown: {_listed(plan.open_by_state)}.")
+    say_result(f"Executions that are not final and will become unknown: {_listed(plan.open_by_state)}.")
     if plan.of_earlier_epochs:
         fate = "become unknown too" if same_ledger else "stay unchanged: resolve them manually"
-        click.echo(
+        say_result(
             f"Sent before the ledger was reset or moved: {_listed(plan.of_earlier_epochs)}; they {fate}."
         )
 

@@ -126,5 +126,7 @@ def run(arguments: Sequence[str]) -> int:
 
 
 def _fail(message: str, code: int) -> int:
-    click.echo(f"trade-service: {' '.join(message.split())}", err=True)
+    from trade_service.domain.fields import escaped
+
+    click.echo(f"trade-service: {escaped(' '.join(message.split()))}", err=True)
     return code

@@ -7,7 +7,7 @@ import getpass
 import os
 import signal
 import sys
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager
 from functools import partial
 from pathlib import Path
@@ -15,10 +15,12 @@ from typing import Any, TypeVar
 
 import msgspec
 import rich_click as click
-from rich.console import Console
+from rich.console import Console, ConsoleOptions, RenderableType
+from rich.segment import Segment
 from rich.table import Table
 
 from trade_service.domain.access import MAX_NAME_CHARS, KnownBy, Requester
+from trade_service.domain.fields import escaped_lines
 from trade_service.masking import mask_url
 from trade_service.observability.logs import configure_logs
 from trade_service.section import root_url
@@ -78,15 +80,25 @@ def checked_url(_: click.Context, parameter: click.Parameter, value: str | None)
 
 def say(line: str) -> None:
     """Prints a message for the user on standard error; standard output is for results."""
-    click.echo(line, err=True)
+    click.echo(escaped_lines(line), err=True)
+
+
+def say_result(line: str) -> None:
+    """Prints a line of a result on standard output."""
+    click.echo(escaped_lines(line))
 
 
 def print_json(value: object) -> None:
     """Prints a result for programs."""
-    click.echo(msgspec.json.format(msgspec.json.encode(value)))
+    click.echo(escaped_lines(msgspec.json.format(msgspec.json.encode(value)).decode()))
 
 
 class _ResultConsole(Console):
+    def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterator[Segment]:
+        """Escapes what a terminal would obey, wherever it came from."""
+        for segment in super().render(renderable, options):
+            yield segment if segment.control else segment._replace(text=escaped_lines(segment.text))
+
     def on_broken_pipe(self) -> None:
         """Ends the command with the exit code of a broken pipe, which rich does not do."""
         raise BrokenPipeError(errno.EPIPE, os.strerror(errno.EPIPE))

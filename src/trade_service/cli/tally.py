@@ -11,6 +11,7 @@ import msgspec
 from trade_service.blotter.cells import spreadsheet_safe
 from trade_service.blotter.records import CellError
 from trade_service.domain.errors import DomainError, shorten
+from trade_service.domain.fields import escaped
 from trade_service.submission.circuit import CircuitState
 from trade_service.submission.codes import OutcomeCode
 from trade_service.submission.events import (
@@ -168,7 +169,7 @@ def error_writer(path: Path | None) -> Iterator[WriteErrors]:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(("line", "order_id", "field", "value", "rule"))
         yield lambda errors: writer.writerows(
-            (e.line, e.order_id, spreadsheet_safe(e.column), spreadsheet_safe(e.value), e.rule)
+            (e.line, e.order_id, *(spreadsheet_safe(escaped(text)) for text in (e.column, e.value, e.rule)))
             for e in errors
         )
 

@@ -19,10 +19,12 @@ from trade_service.cli.running import (
     result_console,
     result_table,
     run_on,
+    say_result,
     yes_option,
 )
 from trade_service.domain.access import KnownBy
 from trade_service.domain.executions import OPEN
+from trade_service.domain.fields import escaped
 from trade_service.domain.money import shown
 from trade_service.submission.manual_resolution import (
     ExecutionCase,
@@ -133,7 +135,7 @@ def _age(seconds: float | None) -> str:
 
 def _print_history(history: History, console: Console) -> None:
     for line in _state_lines(history.case):
-        console.print(Text(line), soft_wrap=True)
+        console.print(Text(escaped(line)), soft_wrap=True)
     moments: list[tuple[datetime, list[str]]] = [
         *((attempt.started_at, _attempt_lines(attempt)) for attempt in history.attempts),
         *((one.found_at, _evidence_lines(one)) for one in history.evidence),
@@ -142,9 +144,9 @@ def _print_history(history: History, console: Console) -> None:
         console.print("It was never sent.")
     for moment, (title, *lines) in sorted(moments, key=lambda one: one[0]):
         at = moment.astimezone().isoformat(sep=" ", timespec="milliseconds")
-        console.print(Text(f"\n{at}  {title}", style="bold"), soft_wrap=True)
+        console.print(Text(f"\n{at}  {escaped(title)}", style="bold"), soft_wrap=True)
         for line in lines:
-            console.print(Text(f"    {line}"), soft_wrap=True)
+            console.print(Text(f"    {escaped(line)}"), soft_wrap=True)
 
 
 def _state_lines(case: ExecutionCase) -> list[str]:
@@ -195,14 +197,14 @@ async def _resolve(operators: OperatorService, resolution: Resolution, *, force:
     execution_id, accepted_as = resolution.execution_id, resolution.accepted_as
     looked = await operators.look(resolution)
     case, evidence = looked.case, looked.evidence
-    click.echo(f"Execution {execution_id} is {case.state} (orderId {case.order_id}).")
-    click.echo(f"{evidence.message[:1].upper()}{evidence.message[1:]}.")
+    say_result(f"Execution {execution_id} is {case.state} (orderId {case.order_id}).")
+    say_result(f"{evidence.message[:1].upper()}{evidence.message[1:]}.")
     check_evidence(evidence, override=force)
     outcome = "not accepted" if accepted_as is None else f"accepted as {accepted_as}"
     confirms = evidence.finding is LedgerFinding.CONFIRMS
     unseen = "" if confirms else ", although the ledger does not confirm it"
     if not confirmed(f"Resolve execution {execution_id} as {outcome}{unseen}?", yes=yes):
-        click.echo("Nothing was changed.")
+        say_result("Nothing was changed.")
         return False
     await operators.resolve(resolution, looked, override=force)
     if accepted_as is not None:
@@ -213,5 +215,5 @@ async def _resolve(operators: OperatorService, resolution: Resolution, *, force:
         after = (
             f" Its quantity was returned to the order; `trade-service requeue {execution_id}` sends it again."
         )
-    click.echo(f"Execution {execution_id} is resolved as {outcome}.{after}")
+    say_result(f"Execution {execution_id} is resolved as {outcome}.{after}")
     return True

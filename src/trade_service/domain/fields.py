@@ -4,6 +4,7 @@ Errors name field, value and rule. Two identifiers that differ only in an invisi
 database and look the same to people, so those characters are rejected.
 """
 
+import json
 import re
 from datetime import UTC, datetime, timedelta
 from decimal import ROUND_DOWN, Decimal
@@ -47,6 +48,7 @@ VISIBLE_TEXT = rf"^[^{_PLAIN}]*[^\s{_PLAIN}][^{_PLAIN}]*$"
 """A JSON Schema pattern for text that is not blank and has no such character. It omits those above U+FFFF, which
 not every regex engine accepts in a class."""
 _INVISIBLE = re.compile(f"[{_PLAIN}{_ASTRAL}]")
+_UNPRINTABLE = re.compile(f"[{_PLAIN}{_ASTRAL}\\ud800-\\udfff]")
 
 
 def visible(value: str, field: str) -> str:
@@ -62,19 +64,27 @@ def visible(value: str, field: str) -> str:
     return value
 
 
-def checked_text(value: str, field: str, limit: int) -> None:
-    """Raises InvalidInput unless `value` fits a column of `limit` characters and is not blank."""
+def escaped(text: str) -> str:
+    """`text` on one line that a terminal, a log or a file can show: invisible characters as in JSON, `\\u001b`.
+
+    Everything that came from outside passes through here before it is written to one of them.
+    """
+    if text.isascii() and text.isprintable():
+        return text
+    return _UNPRINTABLE.sub(lambda found: json.dumps(found[0])[1:-1], text)
+
+
+def escaped_lines(text: str) -> str:
+    """Like `escaped`, for text of several lines of our own, which stay apart."""
+    return "\n".join(map(escaped, text.split("\n")))
+
+
+def checked_text(value: str, field: str, limit: int, blank_rule: str = "must not be blank") -> None:
+    """Raises InvalidInput unless `value` fits a column of `limit` characters, is not blank, and is `visible`."""
     if not value.strip():
-        raise InvalidInput.of(field, value, "must not be blank")
+        raise InvalidInput.of(field, value, blank_rule)
     if len(value) > limit:
         raise InvalidInput.of(field, value, f"must have at most {limit} characters")
-    if "\x00" in value:
-        raise InvalidInput.of(field, value, "must not contain a NUL character")
-
-
-def checked_identifier(value: str, field: str, limit: int) -> None:
-    """Like `checked_text`, and raises InvalidInput for invisible characters too."""
-    checked_text(value, field, limit)
     visible(value, field)
 
 

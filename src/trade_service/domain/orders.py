@@ -6,7 +6,7 @@ from decimal import Decimal
 import msgspec
 
 from trade_service.domain.errors import QuantityExceeded, UnknownOrderType
-from trade_service.domain.fields import checked_identifier, checked_instant, database_int
+from trade_service.domain.fields import checked_instant, checked_text, database_int
 from trade_service.domain.money import checked, positive
 
 ORDER_TYPES = frozenset({"BUY", "SELL", "SHORT", "COVER", "EXRC"})
@@ -120,9 +120,9 @@ def checked_order(order: NewTradeOrder) -> NewTradeOrder:
     Raises InvalidInput for a value that does not fit its column or has invisible characters, and UnknownOrderType.
     """
     database_int(order.order_id, "orderId")
-    checked_identifier(order.portfolio_id, "portfolioId", MAX_ID_CHARS)
-    checked_identifier(order.order_type.strip() or order.order_type, "orderType", MAX_ORDER_TYPE_CHARS)
-    checked_identifier(order.security_id, "securityId", MAX_ID_CHARS)
+    checked_text(order.portfolio_id, "portfolioId", MAX_ID_CHARS)
+    checked_text(order.order_type.strip() or order.order_type, "orderType", MAX_ORDER_TYPE_CHARS)
+    checked_text(order.security_id, "securityId", MAX_ID_CHARS)
     positive(checked(order.quantity, "quantity"), "quantity")
     if order.limit_price is not None:
         positive(checked(order.limit_price, "limitPrice"), "limitPrice")

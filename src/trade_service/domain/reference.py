@@ -10,7 +10,7 @@ from functools import cached_property
 import msgspec
 
 from trade_service.domain.errors import AlreadyExists, InUse
-from trade_service.domain.fields import checked_identifier, checked_text
+from trade_service.domain.fields import checked_text
 from trade_service.domain.orders import ORDER_TYPES
 
 STATUS_NEW = "NEW"
@@ -103,7 +103,7 @@ class ReferenceValues(msgspec.Struct, frozen=True):
 
 def checked_reference(kind: ReferenceKind, values: ReferenceValues) -> ReferenceValues:
     """`values` without surrounding blanks; raises InvalidInput unless they fit their columns."""
-    checked_identifier(values.abbreviation, "abbreviation", kind.abbreviation_limit)
+    checked_text(values.abbreviation, "abbreviation", kind.abbreviation_limit)
     checked_text(values.text, kind.text_field, kind.text_limit)
     return ReferenceValues(values.abbreviation.strip(), values.text.strip())
 

@@ -29,6 +29,8 @@ from trade_service.submission.messages import (
 )
 
 MAX_ITEMS = 100
+MAX_VALUES = 20_000
+"""Most values (as commas) of an answer: several times those of a page or batch of 100, decoded in some 50 ms."""
 MAX_SECURITY_ID = 24
 MAX_TEXT = 20
 """Limit of executionStatus, tradeType and destination in the Execution Service's contract."""
@@ -142,7 +144,7 @@ def encode_batch(posts: Sequence[ExecutionRequest]) -> tuple[bytes, dict[int, st
 
 def decode_batch_answer(body: bytes) -> BatchExecutionResponse:
     """The answer to a batch call; raises UnreadableAnswer when the body is not a JSON object."""
-    body = body.removeprefix(_BOM)
+    body = _bounded(body)
     try:
         return _answer_decoder.decode(body)
     except _WRONG_TYPE:
@@ -157,7 +159,7 @@ def decode_page(body: bytes) -> RemoteExecutionPage:
     Reconciliation draws conclusions from absence, so a row whose id, owner, security, side, quantity or
     destination is unreadable must not be skipped.
     """
-    body = body.removeprefix(_BOM)
+    body = _bounded(body)
     try:
         page = _page_decoder.decode(body)
     except _WRONG_TYPE:
@@ -175,6 +177,16 @@ def decode_page(body: bytes) -> RemoteExecutionPage:
 def decode_row(body: bytes) -> RemoteExecutionPage:
     """One execution as a page of one; raises like `decode_page`."""
     return decode_page(b'{"content":[' + body.removeprefix(_BOM) + b"]}")
+
+
+def _bounded(body: bytes) -> bytes:
+    """The JSON in `body`; raises UnreadableAnswer for so many values that decoding would block the loop.
+
+    A thread would not help: the decoder does not release the interpreter while it works.
+    """
+    if body.count(b",") > MAX_VALUES:
+        raise UnreadableAnswer(f"it holds more than {MAX_VALUES} values")
+    return body.removeprefix(_BOM)
 
 
 def error_message(body: bytes) -> str:
@@ -313,7 +325,8 @@ def _read(kind: type[_S], fields: _Object, needed: Set[str] = frozenset(), **kno
             values[field.name] = msgspec.convert(value, field.type, strict=False)
         except _WRONG_TYPE as error:
             if field.name in needed:
-                raise UnreadableAnswer(f"{field.encode_name}: {error}") from error
+                row = "" if fields.get("id") is None else f"execution {shorten(repr(fields['id']))}: "
+                raise UnreadableAnswer(f"{row}{field.encode_name}: {error}") from error
     return kind(**values)
 
 

@@ -3,8 +3,13 @@
 import logging
 import sys
 from collections.abc import Collection
+from io import StringIO
+from typing import TextIO
 
 import structlog
+from structlog.typing import EventDict, ExcInfo
+
+from trade_service.domain.fields import escaped, escaped_lines
 
 _log = structlog.get_logger(__name__)
 
@@ -12,6 +17,32 @@ _TRACEBACKS = structlog.processors.ExceptionRenderer(
     # Local variables may hold whole batches of orders.
     structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
 )
+
+
+MAX_TEXT_CHARS = 1_000
+"""Characters of each text of a log line, such as the path of a request."""
+
+
+def _cut(_logger: object, _method: str, event: EventDict) -> EventDict:
+    """Cuts long texts, with a mark that has their length."""
+    for key, value in event.items():
+        if type(value) is str and len(value) > MAX_TEXT_CHARS:
+            event[key] = f"{value[:MAX_TEXT_CHARS]}… ({len(value)} characters)"
+    return event
+
+
+def _escape(_logger: object, _method: str, event: EventDict) -> EventDict:
+    """Escapes what a terminal would obey; JSON and the repr of other types do so anyway."""
+    for key, value in event.items():
+        if type(value) is str:
+            event[key] = escaped(value)
+    return event
+
+
+def _traceback(target: TextIO, error: ExcInfo) -> None:
+    text = StringIO()
+    structlog.dev.plain_traceback(text, error)
+    target.write(escaped_lines(text.getvalue()))
 
 
 class LibraryFormatter(logging.Formatter):
@@ -26,7 +57,7 @@ class LibraryFormatter(logging.Formatter):
         text = super().format(record)
         for secret in self._secrets:
             text = text.replace(secret, "***")
-        return text
+        return escaped_lines(text)
 
 
 def configure_logs(level: str, style: str, secrets: Collection[str] = ()) -> None:
@@ -41,14 +72,14 @@ def configure_logs(level: str, style: str, secrets: Collection[str] = ()) -> Non
         structlog.contextvars.merge_contextvars,
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
+        _cut,
     ]
     renderer: list[structlog.typing.Processor] = (
         [_TRACEBACKS, structlog.processors.JSONRenderer()]
         if as_json
         else [
-            structlog.dev.ConsoleRenderer(
-                colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback
-            )
+            _escape,
+            structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), exception_formatter=_traceback),
         ]
     )
     structlog.configure(

@@ -60,6 +60,8 @@ KNOWN_REFUSALS: Mapping[str, Source] = {
 """Whole messages. Validation comes before anything is written, so none of these leaves a row behind."""
 
 ANYTHING = "*"
+MAX_MESSAGE = 1_000
+"""Characters of a result's message that are kept."""
 
 
 class Refusals:
@@ -237,9 +239,11 @@ class ExecutionBatchProcessor:
     def _failed_item(self, item: ClaimedExecution, message: str) -> ItemOutcome:
         """Any other message may come from the service's database: the row may have been committed."""
         if message not in self._refusals:
-            return _unclear(item, message)
+            return _unclear(item, shorten(message, MAX_MESSAGE))
         rejected = SubmissionState.REJECTED
-        return ItemOutcome(item.execution_id, rejected, OutcomeCode.ITEM_REFUSED, message)
+        return ItemOutcome(
+            item.execution_id, rejected, OutcomeCode.ITEM_REFUSED, shorten(message, MAX_MESSAGE)
+        )
 
     def _broken_rule(self, item: ClaimedExecution) -> str | None:
         if item.trade_type not in self._trade_types:

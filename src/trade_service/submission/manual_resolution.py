@@ -8,7 +8,7 @@ import msgspec
 
 from trade_service.domain.errors import DomainError, EvidenceConflict, InFlight, InvalidInput
 from trade_service.domain.executions import QUANTITY_RETURNED, SubmissionState
-from trade_service.domain.fields import MAX_SERVICE_ID, is_service_id
+from trade_service.domain.fields import MAX_SERVICE_ID, checked_text, is_service_id
 from trade_service.domain.money import is_positive, shown
 from trade_service.submission.downstream_scan import DownstreamScan, agrees, doubtful, matches, why_doubtful
 from trade_service.submission.model import AttemptId, OpenItem
@@ -102,14 +102,9 @@ class LedgerEvidence(msgspec.Struct, frozen=True):
 
 
 def check_words(actor: str, reason: str) -> None:
-    """Raises InvalidInput unless actor and reason are given, in lengths that the journal holds."""
+    """Raises InvalidInput unless actor and reason are given, visible, and in lengths that the journal holds."""
     for field, value, limit in (("operator", actor, MAX_ACTOR), ("reason", reason, MAX_REASON)):
-        if not value.strip():
-            raise InvalidInput.of(field, value, "must not be blank, it is kept as evidence")
-        if len(value) > limit:
-            raise InvalidInput.of(field, value, f"must have at most {limit} characters")
-        if "\x00" in value:
-            raise InvalidInput.of(field, value, "must not contain a NUL character")
+        checked_text(value, field, limit, "must not be blank, it is kept as evidence")
 
 
 def check_resolution(case: ExecutionCase, resolution: Resolution) -> None:

@@ -69,7 +69,7 @@ class FilterPost(msgspec.Struct, rename="camel", forbid_unknown_fields=True):
                 raise InvalidInput.of("states", state, f"must be {' or '.join(sorted(QUANTITY_RETURNED))}")
         return RequeueFilter(
             states=[known[state] for state in self.states] or sorted(QUANTITY_RETURNED),
-            codes=self.codes,
+            codes=[visible(one, "codes") for one in self.codes],
             since=instant_or_none(self.since, "since"),
             until=instant_or_none(self.until, "until"),
             order_ids=self.order_ids,
