@@ -1,9 +1,10 @@
 """Fixtures for all tests."""
 
 import signal
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 
 import pytest
+import structlog
 
 from execution_simulator import server, state
 from execution_simulator.profiles import PROFILES
@@ -29,6 +30,14 @@ def pytest_configure(config: pytest.Config) -> None:
     if chosen is not None:
         for module in (server, state):
             vars(module)["PROFILES"] = dict.fromkeys(PROFILES, PROFILES[chosen])
+
+
+@pytest.fixture(autouse=True)
+def log_configuration() -> Iterator[None]:
+    """Restores the configuration of the log: commands that run in the tests' process set their own."""
+    before = structlog.get_config()
+    yield
+    structlog.configure(**before)
 
 
 @pytest.fixture(scope="session")

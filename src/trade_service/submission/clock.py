@@ -5,7 +5,8 @@ import os
 import random
 import time
 import uuid
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from functools import partial
 
 from trade_service.submission.model import AttemptId, DueAttempt
 from trade_service.submission.ports import Clock
@@ -15,16 +16,11 @@ class SystemClock:
     """The port Clock."""
 
     def __init__(self) -> None:
-        self._random = random.SystemRandom()
-        self._clock_id = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
-
-    def monotonic(self) -> float:
+        clock_id = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
+        self.monotonic: Callable[[], float] = partial(time.clock_gettime, clock_id)
         """Seconds since boot, suspension included where the system can tell."""
-        return time.clock_gettime(self._clock_id)
-
-    def random(self) -> float:
+        self.random: Callable[[], float] = random.SystemRandom().random
         """A number in [0, 1)."""
-        return self._random.random()
 
     def new_attempt_id(self) -> str:
         """A UUID of version 7: 48 bits of Unix milliseconds, then random bits (RFC 9562)."""
