@@ -29,7 +29,10 @@ class AuthSettings(Section, frozen=True):
         ),
     ] = None
     api_key_max_age_s: Annotated[
-        float, Setting("Maximum time a revoked key is still accepted: the cache lifetime of keys.", 0, 300)
+        float,
+        Setting(
+            "Maximum time a revoked or expired key is still accepted: the cache lifetime of keys.", 0, 300
+        ),
     ] = 5.0
     jwt_issuer: Annotated[
         str | None, Setting("Issuer of tokens (iss).", min_length=1, none="required for jwt")
