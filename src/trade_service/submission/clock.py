@@ -15,12 +15,12 @@ from trade_service.submission.ports import Clock
 class SystemClock:
     """The port Clock."""
 
-    def __init__(self) -> None:
-        clock_id = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
-        self.monotonic: Callable[[], float] = partial(time.clock_gettime, clock_id)
-        """Seconds since boot, suspension included where the system can tell."""
-        self.random: Callable[[], float] = random.SystemRandom().random
-        """A number in [0, 1)."""
+    monotonic: Callable[[], float] = staticmethod(
+        partial(time.clock_gettime, getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))
+    )
+    """Seconds since boot, suspension included where the system can tell."""
+    random: Callable[[], float] = staticmethod(random.SystemRandom().random)
+    """A number in [0, 1)."""
 
     def new_attempt_id(self) -> str:
         """A UUID of version 7: 48 bits of Unix milliseconds, then random bits (RFC 9562)."""
