@@ -4,12 +4,17 @@ import asyncio
 import ssl
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.attacks.target import DEADLINE_S, PROBE, PROBE_LIMIT_S, Target, served
 from tests.support.certificates import Certificates, made_certificates
 from tests.support.database import TestServer
+from trade_service.cli.serve import _warn_of_reach
+from trade_service.identity.auth_settings import AuthMode, AuthSettings
+from trade_service.settings.tree import Settings
+from trade_service.web.web_settings import ServerSettings
 
 MAX_CONNECTIONS = 50
 HANDSHAKE_S = 2.0
@@ -35,6 +40,7 @@ async def target(
         "TRADE_SERVICE_SERVER_TLS_CLIENT_CA": certificates.ca,
         "TRADE_SERVICE_CONNECTIONS_MAX_CONNECTIONS": str(MAX_CONNECTIONS),
         "TRADE_SERVICE_CONNECTIONS_HEADER_TIMEOUT_S": str(HANDSHAKE_S),
+        "TRADE_SERVICE_CONNECTIONS_WRITE_TIMEOUT_S": "1",
     }
     async with served(postgres, template_database, folder, **settings) as running:
         yield running
@@ -107,3 +113,44 @@ async def test_handshakes_that_never_end_keep_nobody_out(target: Target, certifi
         for _, writer in crowd:
             writer.transport.abort()
     assert target.rss_mb - before_mb < 16
+
+
+async def test_a_client_that_does_not_read_is_cut_off(target: Target, certificates: Certificates) -> None:
+    """As without TLS: the answers wait in bounded buffers, and the connection is dropped after the write time."""
+    _, writer = await asyncio.open_connection("127.0.0.1", target.port, ssl=our_context(certificates))
+    before_mb = target.rss_mb
+    writer.transport.pause_reading()  # type: ignore[attr-defined]
+    schema = b"GET /schema/openapi.json HTTP/1.1\r\nHost: localhost\r\n\r\n"
+
+    async def ask_on() -> None:
+        while True:
+            writer.write(schema * 16)
+            await writer.drain()
+            assert target.rss_mb - before_mb < 32
+
+    try:
+        async with asyncio.timeout(DEADLINE_S):
+            with pytest.raises(ConnectionError):
+                await ask_on()
+    finally:
+        writer.transport.abort()
+
+
+@pytest.mark.parametrize(
+    ("server", "mode", "warning"),
+    [
+        ({"host": "127.0.0.1"}, "api-key", ""),
+        ({"host": "0.0.0.0"}, "api-key", "keys and tokens can be read on the network"),
+        ({"host": "0.0.0.0"}, "jwt", "keys and tokens can be read on the network"),
+        ({"host": "::"}, "none", "anybody who reaches it may trade"),
+        ({"host": "0.0.0.0", "tls_certificate": "server.pem"}, "api-key", ""),
+        ({"host": "0.0.0.0", "trusted_proxies": ("10.0.0.0/8",)}, "api-key", ""),
+    ],
+)
+def test_plain_http_off_the_machine_is_warned_of(
+    server: dict[str, Any], mode: AuthMode, warning: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    _warn_of_reach(Settings(server=ServerSettings(**server), auth=AuthSettings(mode=mode)))
+    shown = capsys.readouterr().err
+    assert warning in shown
+    assert bool(shown) is bool(warning)

@@ -56,10 +56,11 @@ def _warn_of_reach(settings: Settings) -> None:
     reach = f"trade-service: warning: other machines can reach {server.host}"
     if auth_mode(settings) == "none":
         say(f"{reach}, and auth.mode is none: anybody who reaches it may trade")
-    elif server.tls_certificate is None:
+    elif server.tls_certificate is None and not server.trusted_proxies:
         say(
             f"{reach}, and it serves plain HTTP: keys and tokens can be read on the network and used to trade. "
-            "Set server.tls_certificate and server.tls_key, or let only a proxy that serves HTTPS reach it"
+            "Set server.tls_certificate and server.tls_key, or let only a proxy that serves HTTPS reach it and name "
+            "that in server.trusted_proxies"
         )
 
 

@@ -214,11 +214,12 @@ class DownstreamGate:
             return BLOCKED_POLL_S
         if not self._is_ours(state):
             reason = (
-                f"this database's ledger is at {state.base_url}, and this process asks {self._base_url}: "
-                "restart the replicas that ask a wrong one, or set execution_service.same_ledger if both are one"
+                "this database's ledger is at another address than the one that this process asks: restart the "
+                "replicas that ask a wrong one, or set execution_service.same_ledger if both are one"
             )
-            self._close(reason)
-            self._alarm_once(AlarmCode.DOWNSTREAM_MOVED, reason)
+            self._close(reason)  # Without the addresses, since callers read it.
+            addresses = f"the database has {state.base_url}, this process asks {self._base_url}"
+            self._alarm_once(AlarmCode.DOWNSTREAM_MOVED, f"{reason} ({addresses})")
             return BLOCKED_POLL_S
         if state.epoch != self.epoch:
             self.epoch, self._high_water = state.epoch, (0, 0)
