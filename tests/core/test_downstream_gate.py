@@ -209,6 +209,8 @@ async def test_a_changed_address_begins_a_new_epoch_and_shuts_out_the_old_one() 
     await scene.gate._attend()
     assert not opened(scene.gate)
     assert AlarmCode.DOWNSTREAM_MOVED in scene.codes
+    assert "another address" in scene.gate.reason
+    assert "http" not in scene.gate.reason, "callers read it"
 
 
 async def test_the_same_ledger_at_another_address_goes_on() -> None:
