@@ -59,8 +59,8 @@ def _warn_of_reach(settings: Settings) -> None:
     elif server.tls_certificate is None and not server.trusted_proxies:
         say(
             f"{reach}, and it serves plain HTTP: keys and tokens can be read on the network and used to trade. "
-            "Set server.tls_certificate and server.tls_key, or let only a proxy that serves HTTPS reach it, named in "
-            "server.trusted_proxies"
+            "Set server.tls_certificate and server.tls_key, or let only a proxy that serves HTTPS reach it, "
+            "named in server.trusted_proxies"
         )
 
 
