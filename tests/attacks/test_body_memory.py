@@ -41,7 +41,7 @@ async def target(
 
 
 def head(path: str, size: int, connection: str = "close") -> bytes:
-    fields = f"Host: x\r\nConnection: {connection}\r\nContent-Length: {size}"
+    fields = f"Host: localhost\r\nConnection: {connection}\r\nContent-Length: {size}"
     return f"POST {path} HTTP/1.1\r\n{fields}\r\n\r\n".encode()
 
 
