@@ -88,7 +88,9 @@ async def test_every_route_bounds_the_time_of_its_body(routes: list[BodyRoute]) 
 
     async def status_of(route: BodyRoute) -> bytes:
         async with connected(client) as (reader, writer):
-            head = f"{route.method} {route.url} HTTP/1.1\r\nHost: localhost\r\nIdempotency-Key: {route.url}\r\n"
+            head = (
+                f"{route.method} {route.url} HTTP/1.1\r\nHost: localhost\r\nIdempotency-Key: {route.url}\r\n"
+            )
             writer.write(f"{head}Content-Length: 100\r\n\r\n{{".encode())
             return (await reader.readline())[9:12]
 

@@ -238,7 +238,7 @@ class MemoryOperatorStore:
 def _matches(one: Ended, wanted: RequeueFilter) -> bool:
     return (
         one.state in wanted.states
-        and (not wanted.codes or one.code in wanted.codes)
-        and (not wanted.order_ids or one.order_id in wanted.order_ids)
-        and (not wanted.destinations or one.destination in wanted.destinations)
+        and (wanted.codes is None or one.code in wanted.codes)
+        and (wanted.order_ids is None or one.order_id in wanted.order_ids)
+        and (wanted.destinations is None or one.destination in wanted.destinations)
     )

@@ -84,7 +84,7 @@ def requeue(
         check_words(operator, reason)
     wanted = RequeueFilter(
         tuple(SubmissionState(state) for state in states or sorted(QUANTITY_RETURNED)),
-        codes, _with_offset(since), _with_offset(until), orders, destinations,
+        codes or None, _with_offset(since), _with_offset(until), orders or None, destinations or None,
     )  # fmt: skip
     plan = Requeue(operator or "-", reason or "dry run", dry_run=True)
     command = None if dry_run else Requeue(operator, reason)

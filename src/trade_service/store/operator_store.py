@@ -122,9 +122,9 @@ class PostgresOperatorStore:
         rows = await self._database.scan(
             SQL["find_ended"],
             states=sorted(wanted.states),
-            codes=sorted(wanted.codes),
-            order_ids=[order_id for order_id in sorted(wanted.order_ids) if is_possible_id(order_id)],
-            destinations=sorted(wanted.destinations),
+            codes=None if wanted.codes is None else sorted(wanted.codes),
+            order_ids=None if wanted.order_ids is None else sorted(wanted.order_ids),
+            destinations=None if wanted.destinations is None else sorted(wanted.destinations),
             since=wanted.since,
             until=wanted.until,
             limit=limit,

@@ -8,6 +8,7 @@ import msgspec
 
 from trade_service.domain.errors import DomainError, InvalidInput, NotRequeueable
 from trade_service.domain.executions import QUANTITY_RETURNED, SubmissionState
+from trade_service.domain.fields import check_count, checked_text, database_int
 from trade_service.domain.orders import TradeOrder, taken
 
 MAX_REQUEUE = 1000
@@ -16,19 +17,22 @@ MAX_REQUEUE = 1000
 _S = SubmissionState
 
 
+MAX_FILTER_TEXT = 200
+
+
 class RequeueFilter(msgspec.Struct, frozen=True):
-    """Selects executions; a field that is None or empty matches all."""
+    """Selects executions; a field that is None matches all, an empty one none."""
 
     states: Collection[SubmissionState] = tuple(sorted(QUANTITY_RETURNED))
-    codes: Collection[str] = ()
+    codes: Collection[str] | None = None
     """Codes of the reasons why they ended, as `show` prints them."""
     since: datetime | None = None
     """Earliest start of their newest attempt."""
     until: datetime | None = None
     """Their newest attempt started before this time."""
-    order_ids: Collection[int] = ()
+    order_ids: Collection[int] | None = None
     """Clients' order ids, not trade order ids."""
-    destinations: Collection[str] = ()
+    destinations: Collection[str] | None = None
 
 
 class Ended(msgspec.Struct, frozen=True):
@@ -96,7 +100,19 @@ def plan_requeue(ended: Sequence[Ended], orders: Mapping[int, TradeOrder]) -> Re
 
 
 def checked_filter(wanted: RequeueFilter) -> RequeueFilter:
-    """Returns the filter; raises InvalidInput for a state that cannot be requeued or an empty period."""
+    """Returns the filter; raises InvalidInput and TooMany for what can match nothing or widen what is requeued.
+
+    That is an empty or very long list, a value that no row has, a state that cannot be requeued, an empty period.
+    """
+    lists = ("states", wanted.states), ("codes", wanted.codes), ("orderIds", wanted.order_ids)
+    for field, values in (*lists, ("destinations", wanted.destinations)):
+        if values is not None:
+            check_count(len(values), field, MAX_REQUEUE, "requeued")
+    for order_id in wanted.order_ids or ():
+        database_int(order_id, "orderIds")
+    for field, texts in (("codes", wanted.codes), ("destinations", wanted.destinations)):
+        for text in texts or ():
+            checked_text(text, field, MAX_FILTER_TEXT)
     for state in wanted.states:
         if state not in QUANTITY_RETURNED:
             raise InvalidInput.of("state", str(state), f"must be {' or '.join(sorted(QUANTITY_RETURNED))}")

@@ -7,6 +7,7 @@ from typing import Annotated
 import msgspec
 from litestar import Controller, Response
 from litestar.params import FromPath, JSONBody
+from msgspec import UNSET, UnsetType
 
 from trade_service.domain.errors import InvalidInput, NotRequeueable
 from trade_service.domain.executions import OPEN, QUANTITY_RETURNED, SubmissionState
@@ -23,7 +24,7 @@ from trade_service.web.access import OPERATOR, READER, get, post, principal_of
 from trade_service.web.dependencies import Services
 from trade_service.web.rendering import FAILURE, ApiResponse, HttpRequest, batch_response, counted, presented
 from trade_service.web.request_parsing import Int32, read_id
-from trade_service.web.requests import OptionalInstant, instant_or_none
+from trade_service.web.requests import Instant, instant
 from trade_service.web.routing import documented, one_of
 
 ACCEPTED, NOT_ACCEPTED = "ACCEPTED", "NOT_ACCEPTED"
@@ -52,29 +53,31 @@ class ResolvePost(msgspec.Struct, rename="camel"):
 
 
 class FilterPost(msgspec.Struct, rename="camel", forbid_unknown_fields=True):
-    """Selects executions. An unknown name is refused: ignored, it would widen what is sent."""
+    """Selects executions. Unknown names and null are refused: ignored, they would widen what is sent."""
 
-    states: list[str] = []
-    codes: list[str] = []
-    order_ids: list[Int32] = []
-    destinations: list[str] = []
-    since: OptionalInstant = None
-    until: OptionalInstant = None
+    states: list[str] | UnsetType = UNSET
+    codes: list[str] | UnsetType = UNSET
+    order_ids: list[Int32] | UnsetType = UNSET
+    destinations: list[str] | UnsetType = UNSET
+    since: Instant = UNSET
+    until: Instant = UNSET
 
     def to_domain(self) -> RequeueFilter:
-        """The filter; raises InvalidInput for an unknown state and an invalid timestamp."""
-        known = {state.value: state for state in SubmissionState}
-        for state in self.states:
-            if state not in known:
+        """The filter; raises InvalidInput for no condition, an unknown state and an invalid timestamp."""
+        given = {
+            name: value for name in self.__struct_fields__ if (value := getattr(self, name)) is not UNSET
+        }
+        if not given:
+            raise InvalidInput.of("filter", None, "must have at least one condition")
+        for state in given.get("states", ()):
+            if state not in set(SubmissionState):
                 raise InvalidInput.of("states", state, f"must be {' or '.join(sorted(QUANTITY_RETURNED))}")
-        return RequeueFilter(
-            states=[known[state] for state in self.states] or sorted(QUANTITY_RETURNED),
-            codes=[visible(one, "codes") for one in self.codes],
-            since=instant_or_none(self.since, "since"),
-            until=instant_or_none(self.until, "until"),
-            order_ids=self.order_ids,
-            destinations=[visible(one, "destinations") for one in self.destinations],
-        )
+        if "states" in given:
+            given["states"] = [SubmissionState(state) for state in given["states"]]
+        for name in ("since", "until"):
+            if name in given:
+                given[name] = instant(given[name], name)
+        return RequeueFilter(**given)
 
 
 class RequeuePost(msgspec.Struct, rename="camel"):

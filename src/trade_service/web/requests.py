@@ -28,8 +28,9 @@ OptionalPositive = Annotated[
     Any, msgspec.Meta(extra_json_schema={"anyOf": [*decimals(exclusiveMinimum=0), {"type": "null"}]})
 ]
 Identity = Annotated[str, identifier(MAX_ID_CHARS)]
+Instant = Annotated[Any, msgspec.Meta(extra_json_schema={"anyOf": INSTANTS})]
+"""ISO 8601 text, or a number of seconds since 1970; read by `instant`."""
 OptionalInstant = Annotated[Any, msgspec.Meta(extra_json_schema={"anyOf": [*INSTANTS, {"type": "null"}]})]
-"""ISO 8601 text, or a number of seconds since 1970; read by `instant_or_none`."""
 
 _TIMESTAMP_RULE = (
     "must be an ISO 8601 timestamp with an offset, such as 2024-06-10T12:00:00Z, "
@@ -195,12 +196,15 @@ def exact_or_none(number: Number, field: str) -> Decimal | None:
 
 
 def instant_or_none(given: OptionalInstant, field: str) -> datetime | None:
+    """As `instant` for an optional timestamp."""
+    return None if given is None else instant(given, field)
+
+
+def instant(given: Instant, field: str) -> datetime:
     """The moment that ISO 8601 text or a number of seconds since 1970 names, in UTC; raises InvalidInput."""
-    if given is None:
-        return None
     if isinstance(given, str):
         return _instant_of_text(given, field)
-    if isinstance(given, bool | list | dict):
+    if given is None or isinstance(given, bool | list | dict):
         raise InvalidInput.of(field, shown(given), _TIMESTAMP_RULE)
     return moment_of_seconds(given, field)
 

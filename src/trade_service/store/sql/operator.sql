@@ -116,9 +116,9 @@ ORDER BY e.id;
 SELECT e.id
 {ended_from}
 WHERE e.submission_state = ANY(:states)
-  AND (cardinality(:codes::text[]) = 0 OR coalesce(v.code, f.code, a.code, '') = ANY(:codes))
-  AND (cardinality(:order_ids::int[]) = 0 OR o.order_id = ANY(:order_ids))
-  AND (cardinality(:destinations::text[]) = 0 OR d.abbreviation = ANY(:destinations))
+  AND ((:codes::text[]) IS NULL OR coalesce(v.code, f.code, a.code, '') = ANY(:codes))
+  AND ((:order_ids::int[]) IS NULL OR o.order_id = ANY(:order_ids))
+  AND ((:destinations::text[]) IS NULL OR d.abbreviation = ANY(:destinations))
   AND (:since::timestamptz IS NULL OR a.started_at >= :since)
   AND (:until::timestamptz IS NULL OR a.started_at < :until)
 ORDER BY e.id
