@@ -21,13 +21,8 @@ from trade_service.trading.listing.model import (
     Test,
     total_order,
 )
-from trade_service.web.list_queries import (
-    decode_cursor,
-    encode_cursor,
-    filter_names,
-    list_parameters,
-    read_list_query,
-)
+from trade_service.web.cursors import decode_cursor, encode_cursor
+from trade_service.web.list_queries import filter_names, list_parameters, read_list_query
 
 
 def orders(**given: str | list[str]) -> ListQuery:

@@ -88,6 +88,7 @@ def web_settings(settings: Settings) -> WebSettings:
         server = msgspec.structs.replace(server, cors_allow_origins=("*",))
     return WebSettings(
         server=server,
+        api=settings.api,
         rate_limit=settings.rate_limit,
         is_audited=settings.audit_log.enabled,
         wait_s=settings.submission.wait_s,

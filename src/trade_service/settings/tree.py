@@ -29,7 +29,7 @@ from trade_service.trading.trading_settings import (
     PortfolioServiceSettings,
     SecurityServiceSettings,
 )
-from trade_service.web.web_settings import RateLimitSettings, ServerSettings
+from trade_service.web.web_settings import ApiSettings, RateLimitSettings, ServerSettings
 
 _HEADER_VARIABLES = tuple(f"OTEL_EXPORTER_OTLP_{kind}HEADERS" for kind in ("", "TRACES_", "METRICS_"))
 
@@ -40,6 +40,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     server: ServerSettings = ServerSettings()
     connections: ConnectionSettings = ConnectionSettings()
     auth: AuthSettings = AuthSettings()
+    api: ApiSettings = ApiSettings()
     rate_limit: RateLimitSettings = RateLimitSettings()
     database: StoreSettings = StoreSettings()
     execution_service: ExecutionServiceSettings = ExecutionServiceSettings()

@@ -16,9 +16,9 @@ from trade_service.web.errors import allow_header, respond_to_error
 from trade_service.web.hosts import AllowedHosts, AllowedOrigins, TrustedProxies
 from trade_service.web.idempotency import KEYS, REPLAYED
 from trade_service.web.layers import Limits, RequestContext
-from trade_service.web.list_queries import TOTAL_HEADERS
+from trade_service.web.list_queries import IGNORED_PARAMETERS, TOTAL_HEADERS
 from trade_service.web.openapi.document import SchemaController
-from trade_service.web.request_parsing import StrictBodies, StrictRequest
+from trade_service.web.request_parsing import StrictBodies, StrictRequest, refuse_unknown_parameters
 from trade_service.web.responses import SUBMISSION_MESSAGE, SUBMISSION_STATE
 from trade_service.web.routing import OwnRouter
 
@@ -42,6 +42,7 @@ EXPOSED_HEADERS = [
     REPLAYED,
     "X-Request-ID",
     *TOTAL_HEADERS,
+    IGNORED_PARAMETERS,
     "Retry-After",
     "traceparent",
 ]
@@ -92,11 +93,12 @@ def _routers(services: WebServices) -> list[Router]:
     )
     routers: list[Router] = [
         OwnRouter("/api/v1", route_handlers=V1, middleware=[limits]),
-        OwnRouter("/api/v2", route_handlers=V2, middleware=[limits]),
+        OwnRouter("/api/v2", route_handlers=V2, middleware=[limits], guards=[refuse_unknown_parameters]),
         OwnRouter(
             "/api/v2",
             route_handlers=[submissions.SubmissionEventController],
             dependencies={"streams": provided(streams)},
+            guards=[refuse_unknown_parameters],
         ),
         OwnRouter(
             "/",

@@ -80,8 +80,6 @@ class AuditLogController(Controller):
     @get("/", opt=OPERATOR | documented(parameters=tuple(_PARAMETERS.values())))
     async def read(self, request: HttpRequest, services: Services) -> Response[AuditLogAnswer]:
         """Lists who changed what, when, and from where, the newest first."""
-        for name in request.query_params.keys() - _PARAMETERS.keys():
-            raise InvalidInput.of("parameter", name[:100], f"must be one of {', '.join(_PARAMETERS)}")
         actor, object_id = read_once(request, "actor"), read_once(request, "objectId")
         wanted = AuditFilter(
             actor=visible(actor, "actor") if actor else None,

@@ -18,7 +18,7 @@ from trade_service.trading.reference import ReferenceCache
 from trade_service.trading.request_keys import IdempotentRequests
 from trade_service.trading.trade_orders import TradeOrderService
 from trade_service.web.access import Authenticator, Everybody
-from trade_service.web.web_settings import RateLimitSettings, ServerSettings
+from trade_service.web.web_settings import ApiSettings, RateLimitSettings, ServerSettings
 
 
 class Health(Protocol):
@@ -82,6 +82,7 @@ class WebSettings(msgspec.Struct, frozen=True, kw_only=True):
 
     server: ServerSettings = ServerSettings(cors_allow_origins=("*",))
     """Its `request_timeout_s` must exceed `wait_s`: else slow submissions answer 503 instead of 'pending'."""
+    api: ApiSettings = ApiSettings()
     rate_limit: RateLimitSettings = RateLimitSettings()
     is_audited: bool = True
     """Whether changes are recorded in the audit log."""

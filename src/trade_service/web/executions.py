@@ -6,7 +6,6 @@ from litestar import Response
 from litestar.params import FromPath, JSONBody
 
 from trade_service.submission.model import SubmitStatus
-from trade_service.trading.listing.model import EXECUTION_FIELDS
 from trade_service.trading.model import ExecutionView, NotAccepted
 from trade_service.trading.request_keys import Created
 from trade_service.web.access import CALLBACK, READER, TRADER, delete, get, put
@@ -16,9 +15,8 @@ from trade_service.web.idempotency import keyed_post
 from trade_service.web.list_queries import (
     PAGE,
     TOTAL_HEADERS,
-    given_in,
-    list_parameters,
-    read_list_query,
+    documented_list,
+    read_list,
     read_page,
     total_headers,
 )
@@ -142,8 +140,10 @@ class NamedExecutionController(ExecutionEditing[ExecutionV2]):
         """Decimals as numbers, with names."""
         return ExecutionV2.of((await services.lists.named_executions([view]))[0])
 
-    @get("/executions", opt=READER | documented(parameters=list_parameters(EXECUTION_FIELDS)))
+    @get("/executions", opt=READER | documented_list("executions"))
     async def list_executions(self, request: HttpRequest, services: Services) -> Response[ExecutionPage]:
         """A page of executions, sorted and filtered over the whole result."""
-        page = await services.lists.list_executions(read_list_query(given_in(request), EXECUTION_FIELDS))
-        return ApiResponse(ExecutionPage([ExecutionV2.of(one) for one in page.items], Pagination.of(page)))
+        query, headers = read_list(request, "executions", services.settings.api)
+        page = await services.lists.list_executions(query)
+        body = ExecutionPage([ExecutionV2.of(one) for one in page.items], Pagination.of(page))
+        return ApiResponse(body, headers=headers)

@@ -1,25 +1,26 @@
 """Query parameters of the lists, read into a `ListQuery` and described for OpenAPI; cursors of their pages."""
 
-import base64
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
+from functools import cache
 from typing import Any
+from urllib.parse import quote
 
-import msgspec
 from litestar.openapi.spec import OpenAPIType, Parameter, Schema
 
 from trade_service.domain.errors import InvalidInput
 from trade_service.domain.fields import is_possible_id
 from trade_service.domain.money import parse_decimal, spelled, without_float_error
 from trade_service.trading.listing.model import (
+    FIELDS,
     MAX_LIMIT,
     MAX_VALUES,
-    Cursor,
     Filter,
     Kind,
     ListField,
+    ListName,
     ListQuery,
     SortKey,
     Test,
@@ -28,9 +29,17 @@ from trade_service.trading.listing.model import (
     total_order,
 )
 from trade_service.web.body_errors import RawJson, shown
+from trade_service.web.cursors import decode_cursor, sort_text
 from trade_service.web.rendering import HttpRequest
-from trade_service.web.request_parsing import flag_in, integer_in, read_count, read_once
-from trade_service.web.routing import ID, integer, query
+from trade_service.web.request_parsing import (
+    flag_in,
+    integer_in,
+    read_count,
+    read_once,
+    unknown_parameter,
+)
+from trade_service.web.routing import CHECKS_PARAMETERS, ID, documented, integer, query
+from trade_service.web.web_settings import ApiSettings
 
 TOTAL_COUNT = "X-Total-Count"
 TOTAL_IS_ESTIMATE = "X-Total-Is-Estimate"
@@ -79,10 +88,35 @@ _INTEGERS = r"^([0-9]{1,9}(,[0-9]{1,9})*)?$"
 Given = Mapping[str, Sequence[str]]
 """Query parameters: the values under each name."""
 
+IGNORED_PARAMETERS = "X-Ignored-Parameters"
+_MAX_IGNORED = 20
+"""So many are named."""
 
-def given_in(request: HttpRequest) -> Given:
-    """The query parameters of a request."""
-    return {name: request.query_params.getall(name) for name in request.query_params}
+
+def read_list(request: HttpRequest, name: ListName, api: ApiSettings) -> tuple[ListQuery, dict[str, str]]:
+    """The query of a list of v2, and the header that names what was ignored; raises InvalidInput.
+
+    The legacy service ignored what it did not know, and its clients send such parameters.
+    """
+    given = {one: request.query_params.getall(one) for one in request.query_params}
+    query = read_list_query(given, FIELDS[name])
+    known = _known_parameters(name)
+    ignored = [one for one in given if one not in known]
+    if not ignored:
+        return query, {}
+    if api.unknown_parameters == "refuse":
+        raise unknown_parameter(ignored[0], [one.name for one in list_parameters(FIELDS[name])])
+    return query, {IGNORED_PARAMETERS: ", ".join(quote(one[:100], safe="") for one in ignored[:_MAX_IGNORED])}
+
+
+@cache
+def _known_parameters(name: ListName) -> Mapping[str, None]:
+    """All spellings, in the order in which they are documented."""
+    fields = FIELDS[name]
+    spellings = [
+        one for field in fields.values() for plain, _, more in filter_names(field) for one in (plain, *more)
+    ]
+    return dict.fromkeys([*(one.name for one in list_parameters(fields)), *spellings])
 
 
 def filter_names(field: ListField) -> Iterator[tuple[str, Test, tuple[str, ...]]]:
@@ -287,6 +321,12 @@ def list_parameters(fields: Mapping[str, ListField]) -> tuple[Parameter, ...]:
     return tuple(parameters)
 
 
+def documented_list(name: ListName) -> dict[str, Any]:
+    """The `opt` of the handler of a list of v2."""
+    docs = documented(parameters=list_parameters(FIELDS[name]), headers=(IGNORED_PARAMETERS,))
+    return docs | CHECKS_PARAMETERS
+
+
 _MEANING = {
     Test.ANY_OF: "Equal to one of these, separated by commas; text in any case of letters.",
     Test.AT_LEAST: "At least this.",
@@ -302,70 +342,3 @@ def _schema(kind: Kind, test: Test) -> Schema:
     if kind is Kind.INTEGER:
         return Schema(type=OpenAPIType.STRING, pattern=_INTEGERS)
     return Schema(type=OpenAPIType.STRING)
-
-
-MAX_CURSOR_CHARS = 4000
-_CURSOR_RULE = "must be a nextCursor of this list, as it was answered"
-
-
-class _WrittenCursor(msgspec.Struct, array_like=True):
-    """Sort, position, and the values of the keys as text."""
-
-    sort: str
-    position: int
-    values: list[int | str | bool]
-
-
-def sort_text(sort: tuple[SortKey, ...]) -> str:
-    """The sort as a request spells it."""
-    return ",".join(f"{'-' if key.descending else ''}{key.field}" for key in sort)
-
-
-def encode_cursor(cursor: Cursor) -> str:
-    """The cursor as text that needs no escaping in a URL."""
-    values = [_cursor_text(value) for value in cursor.values]
-    raw = msgspec.json.encode(_WrittenCursor(sort_text(cursor.sort), cursor.position, values))
-    return base64.urlsafe_b64encode(raw).decode().rstrip("=")
-
-
-def decode_cursor(text: str, fields: Mapping[str, ListField]) -> Cursor:
-    """The cursor; raises InvalidInput for anything that `encode_cursor` did not make for such a list."""
-    try:
-        if len(text) > MAX_CURSOR_CHARS:
-            raise ValueError
-        raw = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
-        written = msgspec.json.decode(raw, type=_WrittenCursor)
-        sort = tuple(
-            SortKey(name.removeprefix("-"), name.startswith("-")) for name in written.sort.split(",")
-        )
-        kinds = [fields[key.field].kind for key in sort]
-        values = tuple(_cursor_value(kind, value) for kind, value in zip(kinds, written.values, strict=True))
-        sortable = all(fields[key.field].sortable for key in sort)
-        if not sortable or total_order(sort) != sort or not 0 <= written.position < 2**53:
-            raise ValueError
-    except (ValueError, KeyError, TypeError, RecursionError, msgspec.DecodeError, InvalidInput):
-        raise InvalidInput.of("cursor", text[:100], _CURSOR_RULE) from None
-    return Cursor(sort, values, written.position)
-
-
-def _cursor_text(value: Value) -> int | str | bool:
-    if isinstance(value, Decimal):
-        return f"{value:f}"
-    return value.isoformat() if isinstance(value, datetime) else value
-
-
-def _cursor_value(kind: Kind, value: int | str | bool) -> Value:
-    match kind:
-        case Kind.FLAG if isinstance(value, bool):
-            return value
-        case Kind.INTEGER if isinstance(value, int) and not isinstance(value, bool) and is_possible_id(value):
-            return value
-        case Kind.DECIMAL if isinstance(value, str):
-            return parse_decimal(value, "cursor")
-        case Kind.INSTANT if isinstance(value, str):
-            moment = datetime.fromisoformat(value)
-            if moment.tzinfo is not None:
-                return moment
-        case Kind.TEXT if isinstance(value, str) and "\x00" not in value:
-            return value
-    raise ValueError

@@ -12,8 +12,10 @@ from typing import Annotated, Any, ClassVar, Generic, TypeVar
 
 import msgspec
 from litestar import Request
+from litestar.connection import ASGIConnection
 from litestar.dto import AbstractDTO, MsgspecDTO
 from litestar.exceptions.http_exceptions import RequestEntityTooLarge
+from litestar.handlers import BaseRouteHandler
 from litestar.plugins import SerializationPlugin
 from litestar.typing import FieldDefinition
 
@@ -29,6 +31,7 @@ from trade_service.web.body_errors import (
 )
 from trade_service.web.errors import HttpCode, RequestRefused
 from trade_service.web.rendering import HttpRequest
+from trade_service.web.routing import CHECKS_PARAMETERS, DOCS, RouteDocs
 
 _ID = re.compile(r"-?[0-9]{1,19}")
 _INTEGER = re.compile(r"[+-]?[0-9]{1,10}", re.ASCII)
@@ -78,6 +81,23 @@ def integer_in(text: str, name: str, least: int, most: int) -> int:
     if _INTEGER.fullmatch(text) and least <= (number := int(text)) <= most:
         return number
     raise InvalidInput.of(name, text[:100], f"must be an integer from {least} to {most}")
+
+
+async def refuse_unknown_parameters(
+    connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler
+) -> None:
+    """Guard: raises InvalidInput for a query parameter that the route does not declare."""
+    if connection.scope["query_string"] and not handler.opt.keys() & CHECKS_PARAMETERS.keys():
+        docs: RouteDocs = handler.opt.get(DOCS, RouteDocs())
+        known = [one.name for one in docs.parameters if one.param_in == "query"]
+        for name in connection.query_params.keys() - set(known):
+            raise unknown_parameter(name, known)
+
+
+def unknown_parameter(name: str, known: Sequence[str]) -> InvalidInput:
+    """The error for a query parameter that an address does not know."""
+    rule = f"must be one of {', '.join(known)}" if known else "must be left out, this address takes none"
+    return InvalidInput.of("parameter", name[:100], rule)
 
 
 def read_flag(request: HttpRequest, name: str) -> bool:

@@ -15,7 +15,7 @@ from trade_service.submission.model import PENDING_MESSAGE, ExecutionSubmitResul
 from trade_service.trading.listing.model import Page
 from trade_service.trading.listing.service import NamedExecution, NamedOrder
 from trade_service.trading.model import ExecutionView, SubmittedOrder
-from trade_service.web.list_queries import encode_cursor
+from trade_service.web.cursors import encode_cursor
 from trade_service.web.rendering import (
     FAILURE,
     SUCCESS,

@@ -16,6 +16,8 @@ from trade_service.domain.orders import ORDER_TYPES
 
 DOCS = "docs"
 """The key of a handler's `opt`."""
+CHECKS_PARAMETERS = {"checks_parameters": True}
+"""The `opt` of a handler that itself decides about query parameters that it does not declare."""
 
 JSON = "application/json"
 

@@ -10,7 +10,6 @@ from litestar.params import FromPath, JSONBody
 from trade_service.domain.errors import DomainError
 from trade_service.domain.orders import TradeOrder
 from trade_service.trading.editors import MAX_ORDERS
-from trade_service.trading.listing.model import ORDER_FIELDS
 from trade_service.trading.request_keys import Created
 from trade_service.web.access import READER, TRADER, delete, get, put
 from trade_service.web.body_bounds import room_for
@@ -21,9 +20,8 @@ from trade_service.web.list_queries import (
     ORDER_ID_PARAMETER,
     PAGE,
     TOTAL_HEADERS,
-    given_in,
-    list_parameters,
-    read_list_query,
+    documented_list,
+    read_list,
     read_order_filter,
     read_page,
     total_headers,
@@ -271,11 +269,13 @@ class NamedOrderController(Controller):
     path = "/tradeOrders"
     tags = ("Trade orders v2",)
 
-    @get("/", opt=READER | documented(parameters=list_parameters(ORDER_FIELDS)))
+    @get("/", opt=READER | documented_list("orders"))
     async def list_orders(self, request: HttpRequest, services: Services) -> Response[TradeOrderPage]:
         """A page of trade orders, sorted and filtered over the whole result."""
-        page = await services.lists.list_orders(read_list_query(given_in(request), ORDER_FIELDS))
-        return ApiResponse(TradeOrderPage([TradeOrderV2.of(one) for one in page.items], Pagination.of(page)))
+        query, headers = read_list(request, "orders", services.settings.api)
+        page = await services.lists.list_orders(query)
+        body = TradeOrderPage([TradeOrderV2.of(one) for one in page.items], Pagination.of(page))
+        return ApiResponse(body, headers=headers)
 
     @get("/{trade_order_id:str}", opt=READER)
     async def read(self, services: Services, trade_order_id: FromPath[str]) -> Response[TradeOrderV2]:

@@ -2,7 +2,7 @@
 
 import ipaddress
 import re
-from typing import Annotated
+from typing import Annotated, Literal
 
 from trade_service.section import Section, Setting, is_loopback
 
@@ -112,6 +112,18 @@ class ServerSettings(Section, frozen=True):
     def is_loopback(self) -> bool:
         """Whether only programs of this machine reach the address."""
         return is_loopback(self.host)
+
+
+class ApiSettings(Section, frozen=True):
+    """The API."""
+
+    unknown_parameters: Annotated[
+        Literal["ignore", "refuse"],
+        Setting(
+            "Whether the lists of v2 ignore query parameters that they do not know, and name them in the header "
+            "X-Ignored-Parameters, or answer 400 as all other addresses of v2 do."
+        ),
+    ] = "ignore"
 
 
 class RateLimitSettings(Section, frozen=True):
