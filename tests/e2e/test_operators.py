@@ -57,6 +57,9 @@ async def test_a_rejected_execution_is_requeued(
     dry = await cli.run("requeue", "--state", "rejected", "--code", "DOWNSTREAM_REFUSED_REQUEST", "--dry-run")
     assert (dry.code, "1 of 1 can be requeued." in dry.out) == (0, True), dry
     assert await state(database) == "rejected"
+    for option in (("--code", ""), ("--destination", " "), ("--order", str(2**31))):
+        wide = await cli.run("requeue", *option, "--yes", *WHY)
+        assert (wide.code, "must " in wide.err, wide.out) == (2, True, ""), wide
     done = await cli.run("requeue", "1", "2", "--yes", *WHY)
     assert (done.code, "1 requeued, 1 refused (NOT_FOUND)" in done.out) == (1, True), done
     assert await state(database) == "unknown"

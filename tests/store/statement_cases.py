@@ -258,6 +258,7 @@ HOT = {
     ),
     "operator.evidence_of": Case({"id": 7, "limit": BATCH}),
     "orders.get_orders": Case({"ids": _QUEUED}),
+    "executions.reasons": Case({"ids": _QUEUED}),
     "executions.existing": Case({"ids": _QUEUED}),
     "request_keys.insert_key": Case(
         {"id": "new", "principal": "", "scope": "", "key": "", "fingerprint": "", "holder": _FRESH}

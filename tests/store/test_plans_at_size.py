@@ -99,6 +99,7 @@ def cases(rows: int) -> dict[str, dict[str, Any]]:
         "submission.adopt": {"ids": ids["none"], "status_new": 1} | attempt,
         "executions.read": {"ids": ids["none"], "status_new_name": "NEW"},
         "executions.enqueue": {"ids": ids["none"], "attempt_id": FRESH, "owner": "one", "grace_ms": 1},
+        "executions.reasons": {"ids": ids["none"]},
         "executions.existing": {"ids": ids["none"]},
         "executions.fill": {
             "id": ids["accepted"][0],

@@ -85,6 +85,9 @@ LIST_PLANS = {
     "executions of an order": ListPlan(
         "executions", _page("id", _is("tradeOrderId", 7)), "execution_trade_order_ndx"
     ),
+    "executions of a client's order id": ListPlan(
+        "executions", _page("id", _is("orderId", 7)), "execution_trade_order_ndx"
+    ),
     "executions of an id of the Execution Service": ListPlan(
         "executions", _page("id", _is("executionServiceId", 777)), "execution_service_ndx", 2_000
     ),

@@ -11,6 +11,7 @@ from tests.support.database import TestServer
 from tests.web.live import Live, live_alone
 from trade_service.store.list_store import PostgresListCounts
 from trade_service.trading.trading_settings import PortfolioServiceSettings, SecurityServiceSettings
+from trade_service.web.web_settings import ApiSettings
 
 NAMES = {
     "portfolio/P1": b'{"portfolioId":"P1","name":"Growth"}',
@@ -80,7 +81,9 @@ async def test_the_shape_of_a_page_of_executions(live: Live) -> None:
     assert set(execution) == {
         *("id", "executionTimestamp", "executionStatus", "blotter", "tradeType", "destination", "version"),
         *("quantityOrdered", "quantityPlaced", "quantityFilled", "limitPrice", "executionServiceId"),
+        *("submissionState", "code"),
     }
+    assert (execution["submissionState"], execution["code"]) == ("accepted", None)
 
 
 @pytest.mark.parametrize(
@@ -145,6 +148,65 @@ async def test_a_count_that_takes_long_delays_no_page(live: Live, monkeypatch: p
     assert old.headers["x-total-count"] == "5"
 
 
+async def test_executions_are_found_by_state_code_and_order_id(live: Live) -> None:
+    live.simulator.script(["item_fail_permanent"])
+    trade_order_id = await live.order(7)
+    answer = await live.submit(trade_order_id, 7)
+    assert answer.status == 400, answer.raw
+    (one,) = (await listed(live, f"executions?tradeOrderId={trade_order_id}"))["executions"]
+    order_id, code = one["tradeOrder"]["orderId"], one["code"]
+    assert (one["submissionState"], code) == ("rejected", "ITEM_REFUSED")
+    assert (await listed(live, f"executions/{one['id']}"))["code"] == code
+    for query in (f"orderId={order_id}", f"code={code}", f"submissionState=rejected&code=x,{code}"):
+        assert [e["id"] for e in (await listed(live, f"executions?{query}"))["executions"]] == [one["id"]]
+    for query in (f"orderId={order_id}&submissionState=accepted", "code=OTHER"):
+        assert (await listed(live, f"executions?{query}"))["executions"] == []
+    assert (await listed(live, "executions?submissionStates=Accepted,REJECTED"))["pagination"][
+        "totalElements"
+    ] == 2
+
+
+@pytest.mark.parametrize("path", ["tradeOrders", "executions"])
+async def test_a_list_names_the_parameters_that_it_ignores(live: Live, path: str) -> None:
+    answer = await live.client.get(f"/api/v2/{path}?limit=1&page=0&b%0d%0a%2cc=1&sort=-id&nextCursor=&page=1")
+    assert (answer.status, answer.headers["x-ignored-parameters"]) == (200, "page, b%0D%0A%2Cc, nextCursor")
+    assert "x-ignored-parameters" not in (await live.client.get(f"/api/v2/{path}?ids=1&limit=")).headers
+    names = "&".join(f"{number}{'x' * 200}=1" for number in range(100))
+    many = await live.client.get(f"/api/v2/{path}?{names}")
+    assert len(many.headers["x-ignored-parameters"]) < 2100
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("GET", "tradeOrders/2"),
+        ("GET", "executions/1"),
+        ("DELETE", "executions/1"),
+        ("GET", "executions/1/attempts"),
+        ("GET", "submissions/0190a8f0-0000-7000-8000-000000000000"),
+        ("GET", "submissions/0190a8f0-0000-7000-8000-000000000000/events"),
+        ("POST", "executions/submit"),
+        ("POST", "executions/requeue"),
+        ("PUT", "tradeOrders/batch/move"),
+        ("GET", "audit-log"),
+    ],
+)
+async def test_elsewhere_an_unknown_parameter_is_refused(live: Live, method: str, path: str) -> None:
+    answer = await live.client.call(method, f"/api/v2/{path}?dryRun=true", None if method == "GET" else {})
+    assert (answer.status, answer.body["details"]["field"]) == (400, "parameter"), answer.raw
+    assert answer.body["details"]["value"] == "dryRun"
+
+
+async def test_a_setting_refuses_unknown_parameters_in_lists(
+    postgres: TestServer, template_database: str
+) -> None:
+    strict = ApiSettings(unknown_parameters="refuse")
+    async with live_alone(postgres, template_database, api=strict) as live:
+        answer = await live.client.get("/api/v2/tradeOrders?page=1&portfolioNames=x")
+        assert (answer.status, answer.body["details"]["value"]) == (400, "page")
+        assert (await live.client.get("/api/v2/tradeOrders?portfolioNames=x")).status == 200
+
+
 @pytest.mark.parametrize("path", ["tradeOrders?limit=0", "executions?sort=quantity", "tradeOrders?cursor=x"])
 async def test_bad_values_are_400(live: Live, path: str) -> None:
     answer = await live.client.get(f"/api/v2/{path}")
@@ -206,4 +268,4 @@ async def test_what_may_be_left_out_may_be_empty(live: Live) -> None:
         assert all(one["allowEmptyValue"] for one in parameters), path
         empty = await live.client.get(f"{path}?{'&'.join(one['name'] + '=' for one in parameters)}")
         assert (empty.status, empty.raw) == (200, (await live.client.get(path)).raw), path
-    assert lists == 4
+    assert lists == 5

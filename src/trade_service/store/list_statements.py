@@ -33,6 +33,7 @@ SAMPLED_ROWS = 30_000
 """How many an estimate reads."""
 ROWS_OF_A_PAGE = 40
 """The assumption before the planner has statistics."""
+_STATUS_OF_EXECUTION = "JOIN execution_status s ON s.id = e.execution_status_id"
 _ORDER_OF_EXECUTION = "JOIN trade_order o ON o.id = e.trade_order_id"
 # OFFSET keeps it one index read per execution.
 _ORDER_LOOKED_UP = "CROSS JOIN LATERAL (SELECT * FROM trade_order t WHERE t.id = e.trade_order_id OFFSET 0) o"
@@ -132,12 +133,22 @@ EXECUTIONS = ListSource(
         "security.ticker": _display_name("sn", "security_name", "o.security_id", _ORDER_OF_EXECUTION),
         "portfolio.name": _display_name("pn", "portfolio_name", "o.portfolio_id", _ORDER_OF_EXECUTION),
         "executionServiceId": Column("e.execution_service_id", Kind.INTEGER),
-        "submissionState": Column("e.submission_state", Kind.TEXT),
+        "submissionState": Column(_SHARED["state_shown"], Kind.TEXT, (_STATUS_OF_EXECUTION,)),
+        "code": Column(_SHARED["reason_shown"], Kind.TEXT, (_SHARED["reasons"],)),
+        "orderId": Column("o.order_id", Kind.INTEGER, (_ORDER_OF_EXECUTION,)),
         "securityId": Column("o.security_id", Kind.TEXT, (_ORDER_OF_EXECUTION,), is_id=True),
         "portfolioId": Column("o.portfolio_id", Kind.TEXT, (_ORDER_OF_EXECUTION,), is_id=True),
     },
     indexed=frozenset(
-        {"id", "executionTimestamp", "tradeOrderId", "securityId", "portfolioId", "executionServiceId"}
+        {
+            "id",
+            "executionTimestamp",
+            "tradeOrderId",
+            "orderId",
+            "securityId",
+            "portfolioId",
+            "executionServiceId",
+        }
     ),
     rows="""
 SELECT x.id, t.{column} AS value FROM trade_order t
@@ -149,7 +160,7 @@ WHERE t.{column} = w.id
 SELECT {_ORDER_COLUMNS}, {_EXECUTION_COLUMNS}, {{keys}}
 FROM ({{page}}) e
 {_ORDER_LOOKED_UP}
-JOIN execution_status s ON s.id = e.execution_status_id
+{_STATUS_OF_EXECUTION}
 ORDER BY {{order}}
 """,
 )
@@ -184,7 +195,7 @@ def count_shape(filters: Sequence[Filter], *, bounded: bool) -> Shape:
 
 def page_values(query: ListQuery) -> dict[str, object]:
     """The values of a page's statement, which reads one row more to learn whether others follow."""
-    values = filter_values(query.filters) | {"limit": query.limit + 1, "status_new_name": STATUS_NEW}
+    values = filter_values(query.filters) | {"limit": query.limit + 1}
     if query.cursor is None:
         return values | {"offset": query.offset}
     return values | {f"c{place}": value for place, value in enumerate(query.cursor.values)}
@@ -192,7 +203,7 @@ def page_values(query: ListQuery) -> dict[str, object]:
 
 def filter_values(filters: Sequence[Filter]) -> dict[str, object]:
     """The values of the filters of a statement."""
-    return {
+    return {"status_new_name": STATUS_NEW} | {
         f"f{place}": list(one.values) if one.test is Test.ANY_OF and len(one.values) > 1 else one.values[0]
         for place, one in enumerate(filters)
     }

@@ -1,6 +1,6 @@
 """PostgreSQL as the source of lists."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import asyncpg
 
@@ -8,7 +8,7 @@ from trade_service.domain.errors import TooSlow
 from trade_service.store import list_statements as statements
 from trade_service.store.database import Database, is_out_of_time
 from trade_service.store.execution_reads import EXECUTION_WIDTH, ORDER_WIDTH, to_order, to_stored
-from trade_service.store.statements import Statement
+from trade_service.store.statements import Statement, load
 from trade_service.submission.ports import StoreUnavailable
 from trade_service.trading.listing.model import (
     FIELDS,
@@ -20,6 +20,8 @@ from trade_service.trading.listing.model import (
     Selection,
     Value,
 )
+
+SQL = load("executions")
 
 
 class PostgresListReads:
@@ -35,6 +37,10 @@ class PostgresListReads:
     async def executions(self, query: ListQuery) -> ExecutionRows:
         rows, last = await self._page("executions", query, ORDER_WIDTH + EXECUTION_WIDTH)
         return Rows([to_stored(row) for row in rows], last)
+
+    async def reasons(self, execution_ids: Sequence[int]) -> dict[int, str]:
+        rows = await self._database.fetch(SQL["reasons"], ids=list(execution_ids))
+        return {execution_id: code for execution_id, code in rows if code}
 
     async def _page(
         self, source: ListName, query: ListQuery, width: int

@@ -227,6 +227,9 @@ class ExecutionV2(msgspec.Struct, frozen=True, rename="camel"):
     limit_price: Decimal | None
     execution_service_id: int | None
     version: int
+    submission_state: str
+    code: str | None
+    """Why it is not accepted, as far as that is known."""
 
     @classmethod
     def of(cls, named: NamedExecution) -> "ExecutionV2":
@@ -241,6 +244,7 @@ class ExecutionV2(msgspec.Struct, frozen=True, rename="camel"):
             trade_type=view.trade_type,
             trade_order=OrderOfExecution(order.id, order.order_id, portfolio, security),
             destination=view.destination,
+            code=named.code,
         )
 
 

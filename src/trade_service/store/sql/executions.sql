@@ -8,6 +8,12 @@ CROSS JOIN LATERAL (SELECT * FROM trade_order t WHERE t.id = e.trade_order_id OF
 JOIN execution_status s ON s.id = e.execution_status_id
 WHERE e.id = ANY(:ids);
 
+-- name: reasons
+SELECT e.id, {reason_shown} AS code
+FROM execution e
+{reasons}
+WHERE e.id = ANY(:ids);
+
 -- name: existing
 SELECT id FROM execution WHERE id = ANY(:ids);
 

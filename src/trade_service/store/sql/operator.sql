@@ -87,20 +87,7 @@ FROM execution e
 CROSS JOIN LATERAL (SELECT * FROM trade_order t WHERE t.id = e.trade_order_id OFFSET 0) o
 JOIN execution_status s ON s.id = e.execution_status_id
 JOIN destination d ON d.id = e.destination_id
-LEFT JOIN LATERAL (SELECT * FROM submission_attempt t WHERE t.id = e.attempt_id OFFSET 0) a ON true
-LEFT JOIN LATERAL (
-    SELECT f.code, f.message
-    FROM unnest(a.finding_ids, a.finding_codes, a.finding_messages) WITH ORDINALITY AS f(id, code, message, place)
-    WHERE f.id = e.id
-    ORDER BY f.place DESC
-    LIMIT 1
-) f ON true
-LEFT JOIN LATERAL (
-    SELECT v.code, v.message FROM submission_evidence v
-    WHERE v.execution_id = e.id AND v.attempt_id = e.attempt_id AND v.code = 'RESOLVED'
-    ORDER BY v.id DESC
-    LIMIT 1
-) v ON true
+{reasons}
 
 -- name: ended
 -- In the order of the fields of Ended.

@@ -32,6 +32,28 @@ coalesce(e.submission_state, CASE
     WHEN e.execution_service_id IS NOT NULL OR e.quantity_placed > 0 OR s.abbreviation <> :status_new_name
     THEN 'accepted' ELSE 'unknown' END)
 
+-- fragment: reasons
+-- Why an execution is in its state: an operator's resolution `v`, else the last finding `f` about it, else the outcome
+-- of its attempt `a`.
+LEFT JOIN LATERAL (SELECT * FROM submission_attempt t WHERE t.id = e.attempt_id OFFSET 0) a ON true
+LEFT JOIN LATERAL (
+    SELECT f.code, f.message
+    FROM unnest(a.finding_ids, a.finding_codes, a.finding_messages) WITH ORDINALITY AS f(id, code, message, place)
+    WHERE f.id = e.id
+    ORDER BY f.place DESC
+    LIMIT 1
+) f ON true
+LEFT JOIN LATERAL (
+    SELECT v.code, v.message FROM submission_evidence v
+    WHERE v.execution_id = e.id AND v.attempt_id = e.attempt_id AND v.code = 'RESOLVED'
+    ORDER BY v.id DESC
+    LIMIT 1
+) v ON true
+
+-- fragment: reason_shown
+-- What is accepted needs no reason.
+CASE WHEN e.submission_state <> 'accepted' THEN coalesce(v.code, f.code, a.code, '') ELSE '' END
+
 -- fragment: budget_left_ms
 -- What is left of a time budget that stops: never nothing, so that an execution that waited still gets a call.
 least(greatest(extract(epoch FROM e.give_up_at - now()) * 1000, 1), 2147483647)::int

@@ -67,7 +67,6 @@ ID_OF_NAME = {PORTFOLIO_NAME: PORTFOLIO_ID, SECURITY_TICKER: SECURITY_ID}
 """A filter by name becomes a filter by the ids with that name."""
 
 SUBMISSION_STATE = "submissionState"
-"""A field of executions for internal filters."""
 
 ORDER_FIELDS = _fields(
     ListField("id", Kind.INTEGER),
@@ -95,6 +94,9 @@ EXECUTION_FIELDS = _fields(
     ListField(SECURITY_TICKER, Kind.TEXT),
     ListField(PORTFOLIO_NAME, Kind.TEXT),
     ListField("executionServiceId", Kind.INTEGER, sortable=False),
+    ListField(SUBMISSION_STATE, Kind.TEXT, sortable=False),
+    ListField("code", Kind.TEXT, sortable=False),
+    ListField("orderId", Kind.INTEGER, sortable=False),
 )
 FIELDS: Mapping[ListName, Mapping[str, ListField]] = {"orders": ORDER_FIELDS, "executions": EXECUTION_FIELDS}
 

@@ -36,6 +36,7 @@ Stored = TypeVar("Stored")
 HEAD_START_S = 0.05
 """How long a page is read before a count of its rows starts beside it."""
 
+_NO_REASON = frozenset({SubmissionState.NONE, SubmissionState.ACCEPTED})
 _KIND_OF = {PORTFOLIO_NAME: NameKind.PORTFOLIO, SECURITY_TICKER: NameKind.SECURITY}
 
 
@@ -50,6 +51,9 @@ class ListReads(Protocol):
 
     async def executions(self, query: ListQuery) -> ExecutionRows:
         """One page of executions, each with its trade order, in one statement."""
+
+    async def reasons(self, execution_ids: Sequence[int]) -> dict[int, str]:
+        """The code of the reason why each is not accepted; those without one are left out."""
 
 
 class NamedOrder(msgspec.Struct, frozen=True):
@@ -68,6 +72,8 @@ class NamedExecution(msgspec.Struct, frozen=True):
     view: ExecutionView
     portfolio_name: str
     ticker: str
+    code: str | None
+    """Why it is not accepted, as far as that is known."""
 
 
 class ListService:
@@ -144,9 +150,14 @@ class ListService:
         self, views: Sequence[ExecutionView], budget: WaitBudget | None = None
     ) -> list[NamedExecution]:
         book = await self._names.book([view.order for view in views], budget)
+        open_ids = [view.execution.id for view in views if view.execution.submission_state not in _NO_REASON]
+        codes = await self._reads.reasons(open_ids) if open_ids else {}
         return [
             NamedExecution(
-                view, book.portfolio(view.order.portfolio_id), book.security(view.order.security_id)
+                view,
+                book.portfolio(view.order.portfolio_id),
+                book.security(view.order.security_id),
+                codes.get(view.execution.id),
             )
             for view in views
         ]
