@@ -260,8 +260,8 @@ class SubmissionController(Controller):
         """Sends up to 10,000 executions: those named, or those that match a filter and were never sent.
 
         A filter has the names of the list's filters. Each text is one whole value; unknown names and empty
-        conditions are refused. 200 when all or none succeeded, 207 otherwise; what is pending counts as success, and
-        the header X-Submission-State says so.
+        conditions are refused. 200 when all or none succeeded, 207 otherwise; what is pending counts as success,
+        and the header X-Submission-State says so.
         With `Prefer: respond-async` 202 at once: Location has the address of the progress.
         """
         submissions, wait_s = services.bulk_submissions, services.settings.wait_s
