@@ -23,7 +23,7 @@ SPELLINGS = {
 TEXTS = st.sampled_from(
     ["", " ", ",", "NEW", "NEW,SENT", " NEW", "1", "1,2", "1.5", "x", "true", "\0", "new"]
 )
-SCALARS = st.one_of(TEXTS, st.integers(-3, 3), st.booleans(), st.none(), st.just({}))
+SCALARS: st.SearchStrategy[Any] = st.one_of(TEXTS, st.integers(-3, 3), st.booleans(), st.none(), st.just({}))
 CONDITIONS = st.dictionaries(
     st.one_of(st.sampled_from([*SPELLINGS, "unknown", "Id"])),
     st.one_of(SCALARS, st.lists(SCALARS, max_size=3)),
