@@ -34,7 +34,7 @@ async def change(database: Database, *statements: str) -> None:
 async def test_every_planted_fault_is_found(
     cli: Cli, simulator: RunningSimulator, database: Database
 ) -> None:
-    assert (await cli.run("submit", cli.write(*(order(n) for n in range(1, 21))))).code == 0
+    assert (await cli.run("submit", "--yes", cli.write(*(order(n) for n in range(1, 21))))).code == 0
     await post(simulator, 1)
     await post(simulator, 2, quantity=7)
     await post(simulator, None)
@@ -79,7 +79,7 @@ async def test_every_planted_fault_is_found(
 async def test_auditing_the_database_alone_needs_no_execution_service(
     cli: Cli, simulator: RunningSimulator
 ) -> None:
-    assert (await cli.run("submit", cli.write(order(1)))).code == 0
+    assert (await cli.run("submit", "--yes", cli.write(order(1)))).code == 0
     away = cli.under(EXECUTION_SERVICE_BASE_URL="http://127.0.0.1:9")
     alone = await away.run("audit", "--no-downstream")
     assert alone.code == 0, alone

@@ -19,9 +19,9 @@ async def test_an_unknown_outcome_is_listed_and_resolved(
     cli: Cli, simulator: RunningSimulator, database: Database
 ) -> None:
     simulator.script(["reset_after"])
-    simulator.script_lookups(["ok"])  # Nothing is sent before the ledger was read once.
+    simulator.script_lookups(["ok"] * 2)  # One for the look before all else; nothing is sent before another.
     simulator.lookup_faults = {"error_503": 1.0}
-    assert (await cli.run("submit", cli.write(order(1)), "--wait-s", "0.3")).code == 1
+    assert (await cli.run("submit", "--yes", cli.write(order(1)), "--wait-s", "0.3")).code == 1
     simulator.lookup_faults = {}
     listed = await cli.run("unknowns")
     assert listed.code == 1
@@ -53,7 +53,7 @@ async def test_a_rejected_execution_is_requeued(
     cli: Cli, simulator: RunningSimulator, database: Database
 ) -> None:
     simulator.script(["malformed_400"])
-    assert (await cli.run("submit", cli.write(order(1)))).code == 1
+    assert (await cli.run("submit", "--yes", cli.write(order(1)))).code == 1
     dry = await cli.run("requeue", "--state", "rejected", "--code", "DOWNSTREAM_REFUSED_REQUEST", "--dry-run")
     assert (dry.code, "1 of 1 can be requeued." in dry.out) == (0, True), dry
     assert await state(database) == "rejected"

@@ -65,11 +65,11 @@ async def ask(url: str, body: Any = None) -> Any:
 
 
 async def accepted_before_the_backup(cli: Cli) -> None:
-    assert (await cli.run("submit", cli.write(*(order(n) for n in (1, 2, 3))))).code == 0
+    assert (await cli.run("submit", "--yes", cli.write(*(order(n) for n in (1, 2, 3))))).code == 0
 
 
 async def accepted_after_the_backup(cli: Cli) -> None:
-    assert (await cli.run("submit", cli.write(order(101), order(102), name="later.csv"))).code == 0
+    assert (await cli.run("submit", "--yes", cli.write(order(101), order(102), name="later.csv"))).code == 0
 
 
 async def test_nothing_is_sent_until_a_restored_database_is_recovered(

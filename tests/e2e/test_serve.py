@@ -30,7 +30,7 @@ async def test_it_serves_until_it_is_stopped(
         url = line.split()[2].rstrip(";")
         assert await get(f"{url}/api/v1/health/readiness") == 200
         # Another command works on the same database at the same time.
-        assert (await cli.run("submit", cli.write(order(1), order(2)))).code == 0
+        assert (await cli.run("submit", "--yes", cli.write(order(1), order(2)))).code == 0
         assert await get(f"{url}/api/v1/executions/1") == 200
         running.send(number)
         ended = await running.ended()

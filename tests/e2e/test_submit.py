@@ -27,7 +27,7 @@ async def test_a_file_is_accepted_and_a_second_run_sends_nothing(
     cli: Cli, simulator: RunningSimulator
 ) -> None:
     blotter = cli.write(*(order(n, EXACT if n == 7 else "12.5") for n in range(1, 251)))
-    first = await cli.run("submit", blotter)
+    first = await cli.run("submit", "--yes", blotter)
     assert first.code == 0, first
     assert "250 executions" in first.out
     assert "250 accepted" in first.out
@@ -35,10 +35,10 @@ async def test_a_file_is_accepted_and_a_second_run_sends_nothing(
     assert Counter(row.quantity for row in rows) == {Decimal("12.5"): 249, Decimal(EXACT): 1}
     assert simulator.calls["batch"] == 3
 
-    second = await cli.run("submit", blotter)
+    second = await cli.run("submit", "--yes", blotter)
     assert second.code == 0, second
     assert "ALREADY_ACCEPTED" in second.out
-    assert "250 orders known from before" in second.out
+    assert "0 accepted now, 250 before" in second.out
     assert simulator.calls["batch"] == 3
     assert set(simulator.books.accepted_counts().values()) == {1}
 
@@ -51,7 +51,7 @@ async def test_bad_lines_are_reported_and_good_ones_are_sent(cli: Cli, simulator
     blotter = cli.write(
         order(1), order(2, "NaN"), order(3, destination="NYSE"), "4,P1", order(1), order(5, "1.123456789")
     )
-    ended = await cli.run("submit", blotter, "--errors", "bad.csv")
+    ended = await cli.run("submit", "--yes", blotter, "--errors", "bad.csv")
     assert ended.code == 1
     assert simulator.books.total == 1
     for expected in (
@@ -74,20 +74,20 @@ async def test_bad_lines_are_reported_and_good_ones_are_sent(cli: Cli, simulator
 
 
 async def test_an_order_id_of_another_trade_is_a_bad_line(cli: Cli, simulator: RunningSimulator) -> None:
-    assert (await cli.run("submit", cli.write(order(1)))).code == 0
-    ended = await cli.run("submit", cli.write(order(1, "200"), order(2)))
+    assert (await cli.run("submit", "--yes", cli.write(order(1)))).code == 0
+    ended = await cli.run("submit", "--yes", cli.write(order(1, "200"), order(2)))
     assert ended.code == 1
     assert "line 2, order_id: 1 is taken by an order with another quantity" in ended.out
     assert simulator.books.total == 2
 
 
 async def test_strict_sends_all_or_nothing(cli: Cli, simulator: RunningSimulator, database: Database) -> None:
-    refused = await cli.run("submit", "--strict", cli.write(order(1), order(2, "0")))
+    refused = await cli.run("submit", "--yes", "--strict", cli.write(order(1), order(2, "0")))
     assert refused.code == 1
     assert "Nothing was sent" in refused.out
     assert await count(database, "SELECT count(*) FROM trade_order") == 0
     good = (cli.folder / cli.write(order(1), order(2))).read_bytes()
-    sent = await cli.run("submit", "--strict", "-", stdin=good)
+    sent = await cli.run("submit", "--yes", "--strict", "-", stdin=good)
     assert sent.code == 0, sent
     assert simulator.books.total == 2
 
@@ -95,7 +95,7 @@ async def test_strict_sends_all_or_nothing(cli: Cli, simulator: RunningSimulator
 async def test_a_dry_run_reports_and_writes_nothing(
     cli: Cli, simulator: RunningSimulator, database: Database
 ) -> None:
-    assert (await cli.run("submit", cli.write(order(1), order(2)))).code == 0
+    assert (await cli.run("submit", "--yes", cli.write(order(1), order(2)))).code == 0
     dry = await cli.run("submit", "--dry-run", cli.write(order(1), order(2, "3"), order(3), order(4, "x")))
     assert dry.code == 1
     assert "1 new orders, 0 known ones with something left to send, 1 known ones sent before" in dry.out
@@ -108,7 +108,7 @@ async def test_a_dry_run_reports_and_writes_nothing(
 
 async def test_refused_executions_are_counted_by_code(cli: Cli, simulator: RunningSimulator) -> None:
     simulator.script(["item_fail_permanent:1"])
-    ended = await cli.run("submit", cli.write(order(1), order(2), order(3)))
+    ended = await cli.run("submit", "--yes", cli.write(order(1), order(2), order(3)))
     assert ended.code == 1
     assert "FAILED" in ended.out
     assert "2 accepted, 1 failed" in ended.out
@@ -122,10 +122,11 @@ async def test_an_unreachable_service_leaves_executions_pending_for_the_next_run
 ) -> None:
     blotter = cli.write(order(1), order(2))
     elsewhere = cli.under(EXECUTION_SERVICE_BASE_URL="http://127.0.0.1:9")
-    away = await elsewhere.run("submit", blotter, "--wait-s", "0.3")
+    away = await elsewhere.run("submit", "--yes", blotter, "--wait-s", "0.3", "--wait-for-service")
     assert away.code == 1
     assert "2 pending" in away.out
-    assert (await cli.run("submit", blotter)).code == 0
+    assert "nothing sends them once this command has ended" in away.out
+    assert (await cli.run("submit", "--yes", blotter)).code == 0
     assert simulator.books.accepted_counts() == {1: 1, 2: 1}
 
 
@@ -144,11 +145,11 @@ async def test_all_new_submits_what_was_never_submitted(
         " quantity_ordered, quantity_placed, submission_state)"
         " SELECT 1, 1, id, 1, 10, 0, 'none' FROM trade_order",
     )
-    ended = await cli.run("submit", "--all-new")
+    ended = await cli.run("submit", "--yes", "--all-new")
     assert ended.code == 0, ended
     assert "1,203 executions" in ended.out
     assert simulator.books.total == 1203
-    again = await cli.run("submit", "--all-new")
+    again = await cli.run("submit", "--yes", "--all-new")
     assert (again.code, simulator.books.total) == (0, 1203)
     assert "nothing to submit" in again.out
 
@@ -158,15 +159,15 @@ async def test_after_a_kill_the_next_run_continues_without_duplicates(
 ) -> None:
     blotter = cli.write(*(order(n) for n in range(1, 601)))
     simulator.hold(committed=True)
-    async with await cli.start("submit", blotter) as running:
+    async with await cli.start("submit", "--yes", blotter) as running:
         await simulator.calls_reached(2)
         running.send(signal.SIGKILL)
         await running.process.wait()
     simulator.release()
     assert 0 < simulator.books.total < 600
-    again = await cli.run("submit", blotter)
+    again = await cli.run("submit", "--yes", blotter)
     assert again.code == 0, again
-    assert "600 accepted" in again.out
+    assert "600 executions in" in again.out
     # Ids of an aborted transaction are never used again, so there are gaps.
     assert len(simulator.books.accepted_counts()) == simulator.books.total == 600
     audit = await cli.run("audit")
@@ -179,7 +180,7 @@ async def test_a_signal_hands_over_the_work(
 ) -> None:
     blotter = cli.write(*(order(n) for n in range(1, 901)))
     simulator.hold()
-    async with await cli.start("submit", blotter) as running:
+    async with await cli.start("submit", "--yes", blotter) as running:
         await simulator.calls_reached(1)
         running.send(number)
         await asyncio.sleep(0)
@@ -188,14 +189,14 @@ async def test_a_signal_hands_over_the_work(
     assert ended.code == code, ended
     assert "Traceback" not in ended.err
     assert "Nothing is lost" in ended.err
-    again = await cli.run("submit", blotter)
+    again = await cli.run("submit", "--yes", blotter)
     assert again.code == 0, again
     assert len(simulator.books.accepted_counts()) == simulator.books.total == 900
 
 
 async def test_a_file_without_its_columns_is_reported_in_one_line(cli: Cli) -> None:
     (cli.folder / "headless.csv").write_text("order_id\n1\n")
-    ended = await cli.run("submit", "headless.csv")
+    ended = await cli.run("submit", "--yes", "headless.csv")
     assert ended.code == 2
     assert "headless.csv cannot be read: it has no column portfolio_id" in ended.complaint
 
@@ -223,7 +224,7 @@ def test_wrong_arguments_are_reported_in_one_line(
 async def test_a_long_pipe_is_read_as_it_comes(cli: Cli, simulator: RunningSimulator) -> None:
     lines = b"".join(f"{order(n)}\n".encode() for n in range(1, 2001))
     content = (cli.folder / cli.write()).read_bytes() + lines
-    ended = await cli.run("submit", "-", stdin=content)
+    ended = await cli.run("submit", "--yes", "-", stdin=content)
     assert ended.code == 0, ended
     assert simulator.books.total == 2000
 
@@ -233,7 +234,8 @@ async def test_a_silent_pipe_does_not_keep_an_interrupted_command(cli: Cli) -> N
     try:
         os.write(writing, (cli.folder / cli.write(order(1))).read_bytes())
         process = await asyncio.create_subprocess_exec(
-            COMMAND, "submit", "-", stdin=reading, stdout=PIPE, stderr=PIPE, cwd=cli.folder, env=cli.environment
+            COMMAND, "submit", "-", "--yes",
+            stdin=reading, stdout=PIPE, stderr=PIPE, cwd=cli.folder, env=cli.environment,
         )  # fmt: skip
         async with Running(process) as running:
             with pytest.raises(TimeoutError):

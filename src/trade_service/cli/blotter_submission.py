@@ -8,7 +8,7 @@ import stat
 import sys
 import tempfile
 import threading
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO, TypeVar
@@ -17,23 +17,30 @@ import msgspec
 
 from trade_service.blotter.order_rows import LineRules
 from trade_service.blotter.reader import BlotterReader, ReadOptions
-from trade_service.blotter.records import CellError, FileRefused, Layout
+from trade_service.blotter.records import CellError, FileRefused, Layout, OrderRecord, RefusedRow
 from trade_service.bootstrap.container import Services
+from trade_service.cli.line_results import placed_result, refused_result, skipped_result, waits_for_person
+from trade_service.cli.output_files import STANDARD_INPUT
+from trade_service.cli.preview import Preview
+from trade_service.cli.result_files import ResultFiles
 from trade_service.cli.running import say
 from trade_service.cli.tally import Tally, line_error
-from trade_service.store.known_orders import BlotterPreview
+from trade_service.store.known_orders import BlotterPreview, refused_before
+from trade_service.submission.model import ExecutionSubmitResult
 from trade_service.submission.ports import StoreUnavailable
 from trade_service.trading.model import BlotterLine, PlacedLine
 from trade_service.trading.trade_orders import LINES_IN_A_TRANSACTION
 
 T = TypeVar("T")
 
-STANDARD_INPUT = "-"
 CHUNK_LINES = 500
 UNDER_WAY = 10_000
 """Executions without a result at any time; beyond that no more lines are read."""
 PLACERS = 4
 """Transactions that place lines at the same time."""
+PEOPLE_FIRST_S = 2.0
+PEOPLE_MOST_S = 30.0
+"""How soon, and at least how often, it is checked whether all that is left waits for a person."""
 PLACE_TRIES = 8
 PLACE_PAUSE_S = 0.5
 
@@ -41,8 +48,8 @@ PLACE_PAUSE_S = 0.5
 class Chunk(msgspec.Struct, frozen=True):
     """Some lines of a file."""
 
-    good: list[BlotterLine]
-    errors: list[CellError]
+    orders: list[OrderRecord]
+    refused: list[RefusedRow]
     count: int
     share_read: float | None
     """How much of the file has been read so far, 0..1; None when its length is not known."""
@@ -84,8 +91,7 @@ class BlotterSource:
         share = min(1.0, self._stream.tell() / self._size) if self._size else None
         if not page.count:
             self._stream.close()
-        good = [BlotterLine(one.line, one.order, one.destination_id) for one in page.orders]
-        return Chunk(good, page.errors, page.count, share)
+        return Chunk(page.orders, page.refused, page.count, share)
 
 
 async def _in_thread(call: Callable[[], T]) -> T:
@@ -140,12 +146,19 @@ class Submitting:
         services: The running service.
         tally: Counts the results.
         wait_s: How long an execution is waited for before it counts as pending.
+        files: Gets the result of each line.
+        skips_refused: Leaves out orders whose executions were rejected or exhausted in an earlier run.
     """
 
-    def __init__(self, services: Services, tally: Tally, wait_s: float) -> None:
+    def __init__(
+        self, services: Services, tally: Tally, wait_s: float, files: ResultFiles | None = None, *,
+        skips_refused: bool = False,
+    ) -> None:  # fmt: skip
         self._services = services
         self._tally = tally
         self._wait_s = wait_s
+        self._files = files
+        self._skips_refused = skips_refused
         self._under_way = 0
         self._placing = asyncio.Semaphore(PLACERS)
         self._room = asyncio.Event()
@@ -156,11 +169,11 @@ class Submitting:
         async with asyncio.TaskGroup() as group:
             try:
                 async for chunk in source.chunks():
-                    _count(chunk, self._tally)
-                    for start in range(0, len(chunk.good), LINES_IN_A_TRANSACTION):
-                        lines = chunk.good[start : start + LINES_IN_A_TRANSACTION]
-                        await self._enter(len(lines))
-                        group.create_task(self._place_and_follow(lines, source.layout.api_columns))
+                    count_chunk(chunk, self._tally, self._files)
+                    for start in range(0, len(chunk.orders), LINES_IN_A_TRANSACTION):
+                        records = chunk.orders[start : start + LINES_IN_A_TRANSACTION]
+                        await self._enter(len(records))
+                        group.create_task(self._place_and_follow(records, source.layout.api_columns))
             except FileRefused as error:
                 refusal = error
         self._tally.expected = self._tally.executions
@@ -173,7 +186,7 @@ class Submitting:
             async for page in pages:
                 await self._enter(len(page))
                 self._tally.executions += len(page)
-                group.create_task(self._follow(page))
+                group.create_task(self._follow_ids(page))
         self._tally.expected = self._tally.executions
 
     async def _enter(self, count: int) -> None:
@@ -186,65 +199,128 @@ class Submitting:
         self._under_way -= count
         self._room.set()
 
-    async def _place_and_follow(self, lines: Sequence[BlotterLine], columns: Mapping[str, str]) -> None:
+    async def _place_and_follow(self, records: Sequence[OrderRecord], columns: Mapping[str, str]) -> None:
         async with self._placing:
-            placed = await self._place(lines)
+            chosen = await self._without_refused(records) if self._skips_refused else records
+            placed = await self._patiently(
+                lambda: self._services.orders.place_blotter([to_line(record) for record in chosen])
+            )
         self._tally.add_placed(placed, columns)
         execution_ids = [i for line in placed for i in line.execution_ids]
-        self._leave(len(lines) - len(execution_ids))
-        await self._follow(execution_ids)
+        self._leave(len(records) - len(execution_ids))
+        results: dict[int, ExecutionSubmitResult] = {}
+        try:
+            await self._follow(execution_ids, results)
+        finally:
+            if self._files is not None:
+                for record, line in zip(chosen, placed, strict=True):
+                    self._files.add(placed_result(line, results, record.cells))
 
-    async def _follow(self, execution_ids: Sequence[int]) -> None:
-        results = self._services.intake.stream(execution_ids, self._wait_s, wait_through_open_circuit=True)
-        async for result in results:
-            self._tally.add_result(result)
-            self._leave(1)
+    async def _follow_ids(self, execution_ids: Sequence[int]) -> None:
+        results: dict[int, ExecutionSubmitResult] = {}
+        try:
+            await self._follow(execution_ids, results)
+        finally:
+            if self._files is not None:
+                for execution_id in execution_ids:
+                    self._files.add(placed_result(PlacedLine(0, 0, (execution_id,)), results, ()))
 
-    async def _place(self, lines: Sequence[BlotterLine]) -> list[PlacedLine]:
-        """Placing is safe to repeat, so a short absence of the database is waited for."""
+    async def _follow(self, execution_ids: Sequence[int], results: dict[int, ExecutionSubmitResult]) -> None:
+        """Until all have results, or those that are left wait for a person."""
+        consuming = asyncio.create_task(self._consume(execution_ids, results))
+        pause_s = PEOPLE_FIRST_S
+        try:
+            while not (await asyncio.wait({consuming}, timeout=pause_s))[0]:
+                left = [i for i in execution_ids if i not in results]
+                if left and await self._all_need_person(left):
+                    break
+                pause_s = min(2 * pause_s, PEOPLE_MOST_S)
+            else:
+                await consuming
+                return
+        finally:
+            if not consuming.done():
+                consuming.cancel()
+                await asyncio.gather(consuming, return_exceptions=True)
+        for execution_id in left:
+            if execution_id not in results:
+                self._add(waits_for_person(execution_id), results)
+                self._tally.add_for_person(execution_id)
+
+    async def _consume(self, execution_ids: Sequence[int], results: dict[int, ExecutionSubmitResult]) -> None:
+        stream = self._services.intake.stream(execution_ids, self._wait_s, wait_through_open_circuit=True)
+        async for result in stream:
+            self._add(result, results)
+
+    def _add(self, result: ExecutionSubmitResult, results: dict[int, ExecutionSubmitResult]) -> None:
+        results[result.execution_id] = result
+        self._tally.add_result(result)
+        self._leave(1)
+
+    async def _all_need_person(self, execution_ids: Sequence[int]) -> bool:
+        try:
+            cases = await self._services.operators.needing_person(execution_ids)
+        except StoreUnavailable:
+            return False
+        return len(cases) == len(execution_ids)
+
+    async def _without_refused(self, records: Sequence[OrderRecord]) -> Sequence[OrderRecord]:
+        order_ids = [record.order.order_id for record in records]
+        refused = await self._patiently(lambda: refused_before(self._services.database, order_ids))
+        chosen = []
+        for record in records:
+            if record.order.order_id not in refused:
+                chosen.append(record)
+                continue
+            self._tally.skipped += 1
+            if self._files is not None:
+                self._files.add(skipped_result(record))
+        return chosen
+
+    async def _patiently(self, act: Callable[[], Awaitable[T]]) -> T:
+        """What is safe to repeat waits for a short absence of the database."""
         pause_s = PLACE_PAUSE_S
         for _ in range(PLACE_TRIES - 1):
             try:
-                return await self._services.orders.place_blotter(lines)
+                return await act()
             except StoreUnavailable as error:
                 say(f"trade-service: {error}: trying again in {pause_s:g} s")
                 await asyncio.sleep(pause_s)
                 pause_s *= 2
-        return await self._services.orders.place_blotter(lines)
+        return await act()
 
 
-class Checked(msgspec.Struct):
-    """What checking a file found; nothing was written."""
-
-    new: int = 0
-    rest: int = 0
-    """Known orders of which something is left to send."""
-    done: int = 0
-    by_destination: dict[int, int] = {}
-
-
-async def check_blotter(source: BlotterSource, preview: BlotterPreview, tally: Tally) -> Checked:
-    """Checks every line alone and against the database."""
-    checked, columns = Checked(), source.layout.api_columns
+async def check_blotter(
+    source: BlotterSource, known: BlotterPreview, preview: Preview, tally: Tally, files: ResultFiles | None
+) -> None:
+    """Checks every line alone and against the database; writes nothing to it."""
+    columns = source.layout.api_columns
     async for chunk in source.chunks():
-        _count(chunk, tally)
+        count_chunk(chunk, tally, files)
         refused: list[CellError] = []
-        for line, seen in zip(chunk.good, await preview.check(chunk.good), strict=True):
-            if seen.error is not None:
-                refused.append(line_error(line.line, line.order.order_id, seen.error, columns))
+        lines = [to_line(record) for record in chunk.orders]
+        for record, line, seen in zip(chunk.orders, lines, await known.check(lines), strict=True):
+            if seen.error is None:
+                preview.add(line, seen)
                 continue
-            checked.new += seen.is_new
-            checked.done += not seen.is_new and not seen.to_send
-            checked.rest += not seen.is_new and seen.to_send
-            if seen.to_send:
-                count = checked.by_destination.get(line.destination_id, 0)
-                checked.by_destination[line.destination_id] = count + 1
+            refused.append(line_error(line.line, line.order.order_id, seen.error, columns))
+            if files is not None:
+                placed = PlacedLine(line.line, line.order.order_id, error=seen.error)
+                files.add(placed_result(placed, {}, record.cells))
         tally.add_errors(refused)
-    return checked
 
 
-def _count(chunk: Chunk, tally: Tally) -> None:
+def count_chunk(chunk: Chunk, tally: Tally, files: ResultFiles | None) -> None:
+    """Counts the lines of a chunk, and reports those that are no orders."""
     tally.lines += chunk.count
-    tally.add_errors(chunk.errors)
+    for row in chunk.refused:
+        tally.add_errors(row.errors)
+        if files is not None:
+            files.add(refused_result(row))
     if chunk.share_read:
         tally.expected = (tally.lines - tally.bad_lines) / chunk.share_read
+
+
+def to_line(record: OrderRecord) -> BlotterLine:
+    """The line as it is placed."""
+    return BlotterLine(record.line, record.order, record.destination_id)

@@ -11,11 +11,10 @@ from rich.console import Console, RenderableType
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
-from trade_service.cli.blotter_submission import Checked
+from trade_service.cli.preview import Preview
 from trade_service.cli.running import result_table
 from trade_service.cli.tally import Incidents, Tally
 from trade_service.domain.errors import shorten
-from trade_service.domain.reference import ReferenceData
 from trade_service.submission.model import SubmitStatus
 
 LIVE_PAUSE_S = 0.2
@@ -100,10 +99,12 @@ def _rate(tally: Tally, began: float) -> float:
     return tally.finished / max(time.monotonic() - began, 0.001)
 
 
-def _counts(tally: Tally, of_pending: str = "") -> list[str]:
-    counts = [f"{tally.accepted:,} accepted"]
+def _counts(tally: Tally) -> list[str]:
+    now = tally.accepted - tally.before
+    before = f" now, {tally.before:,} before" if tally.before else ""
+    counts = [f"{now:,} accepted{before}"]
     counts += [f"{tally.failed:,} failed"] if tally.failed else []
-    counts += [f"{tally.pending:,} pending{of_pending}"] if tally.pending else []
+    counts += [f"{tally.pending:,} pending"] if tally.pending else []
     return counts
 
 
@@ -140,32 +141,60 @@ def print_bad_lines(tally: Tally, console: Console, errors_file: Path | None) ->
         console.print(f"  ... and more{hint}")
 
 
+def print_for_person(tally: Tally, console: Console) -> None:
+    """Names the executions that only a person can settle, with the command."""
+    for execution_id in tally.for_person:
+        console.print(
+            f"Execution {execution_id} needs you: `trade-service show {execution_id}`, then "
+            f"`trade-service resolve {execution_id}` with --accepted-as ID or --not-accepted.",
+            style="bold yellow",
+            soft_wrap=True,
+        )
+    if tally.for_person_count > len(tally.for_person):
+        console.print(
+            f"... and {tally.for_person_count - len(tally.for_person):,} more: `trade-service unknowns`"
+        )
+
+
 def print_sentence(tally: Tally, elapsed_s: float, console: Console) -> None:
     """Prints the whole result in one line."""
-    if not tally.executions and not tally.bad_lines:
+    if not (tally.executions or tally.bad_lines or tally.skipped):
         console.print("There was nothing to submit.", style="bold green")
         return
     rate = tally.finished / max(elapsed_s, 0.001)
-    parts = _counts(tally, " (they continue in the background)")
+    parts = _counts(tally)
     parts += [f"{tally.bad_lines:,} bad lines"] if tally.bad_lines else []
-    known = f", {tally.known_orders:,} orders known from before" if tally.known_orders else ""
+    parts += [f"{tally.skipped:,} skipped, refused before"] if tally.skipped else []
     console.print(
-        f"{tally.executions:,} executions in {elapsed_s:.1f} s ({rate:,.0f}/s){known}: {', '.join(parts)}.",
+        f"{tally.executions:,} executions in {elapsed_s:.1f} s ({rate:,.0f}/s): {', '.join(parts)}.",
         style="bold green" if tally.is_all_good else "bold red",
         soft_wrap=True,
     )
+    if tally.pending > tally.for_person_count:
+        console.print(
+            "Pending executions are stored, but nothing sends them once this command has ended: run it again, or "
+            "start `trade-service serve`.",
+            style="yellow",
+            soft_wrap=True,
+        )
 
 
-def print_dry_run(tally: Tally, checked: Checked, reference: ReferenceData, console: Console) -> None:
-    """Prints what a real run would do."""
-    table = result_table("A real run would send", "destination", "executions>")
-    for destination_id, count in sorted(checked.by_destination.items()):
-        table.add_row(reference.destinations[destination_id].abbreviation, f"{count:,}")
-    if checked.by_destination:
-        console.print(table)
+def summary_of(tally: Tally, elapsed_s: float) -> dict[str, object]:
+    """The whole result for programs."""
+    return {
+        "lines": tally.lines, "bad_lines": tally.bad_lines, "skipped": tally.skipped,
+        "known_orders": tally.known_orders, "executions": tally.executions,
+        "accepted_now": tally.accepted - tally.before, "accepted_before": tally.before, "failed": tally.failed,
+        "pending": tally.pending, "needs_person": tally.for_person, "outcomes": tally.outcomes,
+        "first_errors": tally.first_errors, "elapsed_s": round(elapsed_s, 3), "is_all_good": tally.is_all_good,
+    }  # fmt: skip
+
+
+def print_dry_run(tally: Tally, preview: Preview, console: Console) -> None:
+    """Prints what a real run would do, in one line."""
     console.print(
-        f"Dry run of {tally.lines:,} lines, nothing was written: {checked.new:,} new orders, "
-        f"{checked.rest:,} known ones with something left to send, {checked.done:,} known ones sent before, "
+        f"Dry run of {tally.lines:,} lines, nothing was written: {preview.new:,} new orders, "
+        f"{preview.rest:,} known ones with something left to send, {preview.done:,} known ones sent before, "
         f"{tally.bad_lines:,} bad lines.",
         style="bold red" if tally.bad_lines else "bold green",
         soft_wrap=True,

@@ -1,6 +1,7 @@
 """Counts a submission as it happens, in memory that does not grow with it."""
 
 import csv
+import io
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -10,6 +11,7 @@ import msgspec
 
 from trade_service.blotter.cells import spreadsheet_safe
 from trade_service.blotter.records import CellError
+from trade_service.cli.output_files import written
 from trade_service.domain.errors import DomainError, shorten
 from trade_service.domain.fields import escaped
 from trade_service.submission.circuit import CircuitState
@@ -47,7 +49,14 @@ class Tally:
         self.lines = 0
         self.bad_lines = 0
         self.known_orders = 0
+        self.skipped = 0
+        """Lines left out, since their orders were refused before."""
         self.executions = 0
+        self.before = 0
+        """Executions accepted by an earlier run."""
+        self.for_person: list[int] = []
+        """The first executions that only a person can settle; `for_person_count` counts all of them."""
+        self.for_person_count = 0
         self.expected: float | None = None
         """How many executions there will be, as an estimate."""
         self.first_errors: list[CellError] = []
@@ -102,9 +111,16 @@ class Tally:
             self.known_orders += not line.new
         self.add_errors(errors)
 
+    def add_for_person(self, execution_id: int) -> None:
+        """Notes an execution that only a person can settle."""
+        self.for_person_count += 1
+        if len(self.for_person) < SHOWN_ERRORS:
+            self.for_person.append(execution_id)
+
     def add_result(self, result: ExecutionSubmitResult) -> None:
         """Counts the result of one execution."""
         self._by_status[result.status] += 1
+        self.before += result.code == OutcomeCode.ALREADY_ACCEPTED
         outcome = self._outcomes.setdefault(
             (result.status, result.code),
             Outcome(result.status, result.code, 0, result.execution_id, result.message),
@@ -165,13 +181,17 @@ def error_writer(path: Path | None) -> Iterator[WriteErrors]:
     if path is None:
         yield lambda _: None
         return
-    with path.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file, lineterminator="\n")
+    with written(path) as stream:
+        text = io.TextIOWrapper(stream, "utf-8", newline="", write_through=True)
+        writer = csv.writer(text, lineterminator="\n")
         writer.writerow(("line", "order_id", "field", "value", "rule"))
-        yield lambda errors: writer.writerows(
-            (e.line, e.order_id, *(spreadsheet_safe(escaped(text)) for text in (e.column, e.value, e.rule)))
-            for e in errors
-        )
+        try:
+            yield lambda errors: writer.writerows(
+                (e.line, e.order_id, *(spreadsheet_safe(escaped(part)) for part in (e.column, e.value, e.rule)))
+                for e in errors
+            )
+        finally:
+            text.detach()
 
 
 def line_error(line: int, order_id: int, error: DomainError, columns: Mapping[str, str]) -> CellError:

@@ -1,6 +1,7 @@
 """Compares lines of a blotter with the orders that exist."""
 
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Container, Iterable, Mapping, Sequence
+from decimal import Decimal
 
 import msgspec
 
@@ -76,6 +77,8 @@ class SeenLine(msgspec.Struct, frozen=True):
     is_new: bool
     to_send: bool
     error: DomainError | None = None
+    was_refused: bool = False
+    """Executions of it were rejected or exhausted."""
 
 
 class BlotterPreview:
@@ -91,14 +94,51 @@ class BlotterPreview:
         )
         known = {order.order_id: order for order in map(to_order, rows)}
         held = await executions_of(self._database, known.values())
-        return [_seen(known.get(line.order.order_id), line, held) for line in lines]
+        refused = await refused_orders(self._database, known.values())
+        return [_seen(known.get(line.order.order_id), line, held, refused) for line in lines]
 
 
-def _seen(order: TradeOrder | None, line: BlotterLine, held: Mapping[int, HeldExecutions]) -> SeenLine:
+def _seen(
+    order: TradeOrder | None,
+    line: BlotterLine,
+    held: Mapping[int, HeldExecutions],
+    refused: Container[int],
+) -> SeenLine:
     if order is None:
         return SeenLine(is_new=True, to_send=True)
     taken = taken_by_another(order, line, held.get(order.id, NONE_HELD))
-    return SeenLine(is_new=False, to_send=not is_sent(order), error=taken)
+    return SeenLine(
+        is_new=False, to_send=not is_sent(order), error=taken, was_refused=order.order_id in refused
+    )
+
+
+async def refused_orders(database: Database, orders: Iterable[TradeOrder]) -> frozenset[int]:
+    """The order ids of those of which something is left to send, because executions were rejected or exhausted."""
+    ids = [order.id for order in orders if not is_sent(order)]
+    rows = await database.fetch(_SQL["refused_orders"], ids=ids) if ids else []
+    return frozenset(row[0] for row in rows)
+
+
+async def refused_before(database: Database, order_ids: Sequence[int]) -> frozenset[int]:
+    """As `refused_orders`, of the orders with these order ids."""
+    rows = await database.fetch(_SQL["known_orders"], order_ids=order_ids)
+    return await refused_orders(database, map(to_order, rows))
+
+
+class UnsentGroup(msgspec.Struct, frozen=True):
+    """Executions that no attempt ever owned, of one side, destination and portfolio."""
+
+    order_type: str
+    destination: str
+    portfolio_id: str
+    executions: int
+    quantity: Decimal
+    value: Decimal
+
+
+async def unsent_groups(database: Database) -> list[UnsentGroup]:
+    """Executions that were never submitted, counted."""
+    return [UnsentGroup(*row) for row in await database.scan(_SQL["unsent_groups"])]
 
 
 def is_sent(order: TradeOrder) -> bool:

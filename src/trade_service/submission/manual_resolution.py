@@ -203,6 +203,11 @@ def waits_for(case: ExecutionCase) -> str:
     return f"a complete look-up: {case.look_ups} so far, the next in {max(0.0, case.due_in_s):.0f} s"
 
 
+def needs_person(case: ExecutionCase) -> bool:
+    """Whether only a person can settle it: nothing that the service can still read proves its absence."""
+    return not case.legacy and case.state is _S.UNKNOWN and (case.low_water_void or case.due_in_s is None)
+
+
 OVERDUE_S = 30.0
 """Recovery of a running service is never so late."""
 

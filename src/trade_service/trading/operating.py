@@ -22,6 +22,7 @@ from trade_service.submission.manual_resolution import (
     check_words,
     evidence_of_absence,
     evidence_of_row,
+    needs_person,
 )
 from trade_service.submission.model import AttemptId
 from trade_service.submission.ports import Ledger
@@ -199,6 +200,11 @@ class OperatorService:
     async def unknowns(self, limit: int = MAX_LISTED) -> Unknowns:
         """Unresolved executions that no sender owns, oldest first."""
         return await self._store.unknowns(min(limit, MAX_LISTED))
+
+    async def needing_person(self, execution_ids: Sequence[int]) -> list[ExecutionCase]:
+        """Those that only a person can settle."""
+        cases = await self._store.cases(execution_ids)
+        return [case for case in cases.values() if needs_person(case)]
 
     async def history(self, execution_id: int) -> History:
         """The attempts and evidence of an execution; raises NotFound."""

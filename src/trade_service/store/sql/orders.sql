@@ -168,3 +168,22 @@ SELECT {order_columns} FROM trade_order o WHERE o.order_id = ANY(:order_ids);
 -- name: never_submitted
 SELECT max(id) AS last, array_agg(id ORDER BY id) FILTER (WHERE submission_state IN ('none', 'queued')) AS ids
 FROM (SELECT id, submission_state FROM execution WHERE id > :after ORDER BY id LIMIT :limit) page;
+
+-- name: refused_orders
+SELECT o.order_id
+FROM trade_order o
+WHERE o.id = ANY(:ids)
+  AND EXISTS (SELECT FROM execution e
+              WHERE e.trade_order_id = o.id AND e.submission_state IN ('rejected', 'exhausted'));
+
+-- name: unsent_groups
+-- The same executions as never_submitted, counted.
+SELECT rtrim(o.order_type) AS order_type, d.abbreviation, rtrim(o.portfolio_id) AS portfolio_id, count(*) AS executions,
+       sum(e.quantity_ordered) AS quantity, coalesce(sum(e.quantity_ordered * e.limit_price), 0) AS value
+FROM execution e
+JOIN trade_order o ON o.id = e.trade_order_id
+JOIN destination d ON d.id = e.destination_id
+WHERE e.submission_state IN ('none', 'queued')
+GROUP BY o.order_type, d.abbreviation, o.portfolio_id
+ORDER BY 6 DESC, 4 DESC
+LIMIT 10000;
