@@ -10,6 +10,8 @@ from collections.abc import Mapping, Sequence
 
 from tests.e2e.command import COMMAND, LIMIT_S, Cli, Ended
 
+RETYPE_S = 1.0
+
 
 async def in_terminal(
     cli: Cli, arguments: Sequence[str], columns: int, answers: Mapping[str, str] | None = None
@@ -24,6 +26,7 @@ async def in_terminal(
     )  # fmt: skip
     os.close(slave)
     seen, left = bytearray(), dict(answers or {})
+    typed: list[str] = []
     loop, done = asyncio.get_running_loop(), asyncio.Event()
 
     def read() -> None:
@@ -37,12 +40,18 @@ async def in_terminal(
             return
         seen.extend(data)
         for words in [words for words in left if words.encode() in seen]:
-            os.write(master, left.pop(words).encode())
+            typed.append(left.pop(words))
+            os.write(master, typed[-1].encode())
 
     loop.add_reader(master, read)
     try:
         async with asyncio.timeout(LIMIT_S):
-            await process.wait()
+            while process.returncode is None:
+                try:
+                    await asyncio.wait_for(process.wait(), RETYPE_S)
+                except TimeoutError:
+                    if typed:  # The first time may have been lost while the question set up the terminal.
+                        os.write(master, typed[-1].encode())
             await done.wait()
     finally:
         loop.remove_reader(master)

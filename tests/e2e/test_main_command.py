@@ -14,7 +14,7 @@ from trade_service.cli import commands as main
 
 @pytest.mark.parametrize(("name", "module"), [(name, module) for name, (module, _) in main.COMMANDS.items()])
 def test_every_command_exists(name: str, module: str) -> None:
-    command = getattr(importlib.import_module(module), name)
+    command = getattr(importlib.import_module(module), main.ATTRIBUTES.get(name, name))
     assert isinstance(command, click.Command)
     assert command.name == name
 

@@ -26,11 +26,12 @@ GROUPS = {
         "audit": ("trade_service.cli.audit", "Prove that nothing was lost and nothing was accepted twice."),
     },
     "Troubleshooting": {
+        "list": ("trade_service.cli.list_command", "List executions by state, code, order and time."),
         "unknowns": (
             "trade_service.cli.unknowns",
             "List executions with an unknown outcome, and what each waits for.",
         ),
-        "show": ("trade_service.cli.unknowns", "Show the history of one execution."),
+        "show": ("trade_service.cli.unknowns", "Show the history of an execution, or of those of an order."),
         "resolve": ("trade_service.cli.unknowns", "Resolve an unknown outcome manually."),
         "requeue": ("trade_service.cli.requeue", "Submit rejected or exhausted executions again."),
         "recover": ("trade_service.cli.audit", "Recover a database that was restored from a backup."),
@@ -40,6 +41,7 @@ GROUPS = {
             "trade_service.cli.demo",
             "Submit 5,000 orders through a faulty Execution Service, then audit the result.",
         ),
+        "sample": ("trade_service.cli.sample", "Write an example blotter."),
         "simulate": ("trade_service.cli.simulate", "Run an Execution Service simulator with seeded faults."),
         "bench": ("trade_service.cli.bench", "Benchmark this machine and write a report."),
     },
@@ -50,6 +52,8 @@ GROUPS = {
     },
 }
 """The groups of the help page: for each command its module and its summary."""
+ATTRIBUTES = {"list": "list_executions"}
+"""The names of commands in their modules, where those differ."""
 COMMANDS = {name: place for group in GROUPS.values() for name, place in group.items()}
 
 
@@ -71,7 +75,9 @@ class LazyGroup(click.RichGroup):
             return click.Command(cmd_name, help=summary)
         gc.disable()  # It would take a fifth of the time and find nothing, since modules stay loaded.
         try:
-            command: click.Command = getattr(importlib.import_module(module), cmd_name)
+            command: click.Command = getattr(
+                importlib.import_module(module), ATTRIBUTES.get(cmd_name, cmd_name)
+            )
         finally:
             gc.freeze()
             gc.enable()

@@ -4,10 +4,9 @@ import os
 from pathlib import Path
 
 import rich_click as click
-from rich.table import Table
 from rich.text import Text
 
-from trade_service.cli.running import print_json, result_console
+from trade_service.cli.running import print_json, result_console, result_table
 from trade_service.section import SettingField
 from trade_service.settings.load import LoadedSettings, load_settings
 from trade_service.settings.sources import CONFIG_VARIABLE, DEFAULT_FILE
@@ -70,9 +69,7 @@ def _plain(field: SettingField, loaded: LoadedSettings) -> object:
 
 def _print_table(loaded: LoadedSettings) -> None:
     console = result_console(_WIDTH_WITHOUT_TERMINAL)
-    table = Table(title=f"Settings ({loaded.file or 'no file'})", title_justify="left")
-    for heading in ("setting", "value", "from"):
-        table.add_column(heading, overflow="fold")
+    table = result_table(f"Settings ({loaded.file or 'no file'})", "setting", "value", "from")
     for name, field in FIELDS.items():
         origin = loaded.origins[name]
         value = Text(field.show(loaded.settings.value(field)))

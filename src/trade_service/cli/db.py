@@ -2,6 +2,7 @@
 
 import asyncio
 import sys
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 import rich_click as click
@@ -14,6 +15,7 @@ from trade_service.cli.running import (
     config_option,
     confirmed,
     described,
+    print_json,
     run_on,
     run_until_done,
     run_until_stopped,
@@ -35,20 +37,25 @@ def db() -> None:
 
 
 @db.command()
+@click.option("--json", "as_json", is_flag=True, help="Print JSON instead of text.")
 @config_option
-def status(toml_path: Path | None) -> None:
+def status(*, as_json: bool, toml_path: Path | None) -> None:
     """Show which database is used, its version, its migrations and its contents."""
     settings = settings_for(toml_path)
-    click.echo(f"database     {described(settings)}")
-    if settings.database.url is None:
-        folder = data_dir(settings)
-        if not folder.is_dir() or not any(folder.iterdir()):
-            click.echo(
-                "state        not created yet: `trade-service serve`, `submit` or `db migrate` creates it"
-            )
-            return
-        click.echo(f"server       {'running' if is_running(folder) else 'not running'}")
-    run_until_done(lambda: _print_status(settings))
+    facts: dict[str, object] = {"database": described(settings)}
+    folder = None if settings.database.url is not None else data_dir(settings)
+    is_created = folder is None or (folder.is_dir() and any(folder.iterdir()))
+    if folder is not None:
+        facts["server"] = "running" if is_created and is_running(folder) else "not running"
+    if is_created:
+        _print_status(facts, as_json=as_json, only=("database", "server"))
+        run_until_done(lambda: _add_status(settings, facts))
+        _print_status(facts, as_json=as_json, but=("database", "server"))
+    else:
+        facts["state"] = "not created yet: `trade-service serve`, `submit` or `db migrate` creates it"
+        _print_status(facts, as_json=as_json)
+    if as_json:
+        print_json(facts)
 
 
 @db.command()
@@ -92,27 +99,38 @@ def _refuse_external(settings: Settings, advice: str) -> None:
         )
 
 
-async def _print_status(settings: Settings) -> None:
+def _print_status(
+    facts: Mapping[str, object], *, as_json: bool, only: Collection[str] = (), but: Collection[str] = ()
+) -> None:
+    """Prints facts one by one, a mapping as lines of its own; nothing for programs."""
+    for name, value in facts.items() if not as_json else ():
+        if (only and name not in only) or name in but:
+            continue
+        if isinstance(value, Mapping):
+            for part, count in value.items():
+                click.echo(f"  {part:<11}{count:,}")
+        else:
+            click.echo(f"{name:<13}{value:,}" if isinstance(value, int) else f"{name:<13}{value}")
+
+
+async def _add_status(settings: Settings, facts: dict[str, object]) -> None:
     async with open_database(settings, say) as engine:
         version, name = await server_of(engine)
         state = await check(engine)
-        click.echo(f"version      PostgreSQL {version}, database {name}")
+        facts["version"] = f"PostgreSQL {version}, database {name}"
         if not state.known:
-            click.echo(f"migrations   at {state.current}, set by a later release")
+            facts["migrations"] = f"at {state.current}, set by a later release"
         elif state.pending:
             now = "none yet" if state.current is None else f"at {state.current}"
-            click.echo(
-                f"migrations   {now}, this release needs {state.needed}: run `trade-service db migrate`"
-            )
+            facts["migrations"] = f"{now}, this release needs {state.needed}: run `trade-service db migrate`"
             return
         else:
-            click.echo(f"migrations   up to date ({state.current})")
+            facts["migrations"] = f"up to date ({state.current})"
         contents = await contents_of(engine)
-    click.echo(f"orders       {contents.trade_orders:,}")
-    click.echo(f"executions   {sum(contents.executions.values()):,}")
-    for submission_state, count in contents.executions.items():
-        click.echo(f"  {submission_state:<11}{count:,}")
-    click.echo(f"attempts     {contents.attempts:,}, open {contents.open_attempts:,}")
+    facts["orders"] = contents.trade_orders
+    facts["executions"] = sum(contents.executions.values())
+    facts["by state"] = dict(contents.executions)
+    facts["attempts"] = f"{contents.attempts:,}, open {contents.open_attempts:,}"
 
 
 async def _migrate(database: Database) -> None:

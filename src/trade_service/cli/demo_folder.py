@@ -3,6 +3,7 @@
 import asyncio
 import shutil
 import tempfile
+from collections.abc import Iterator
 from importlib import resources
 from pathlib import Path
 
@@ -41,15 +42,19 @@ async def remove_demo_folder(folder: Path) -> None:
     await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
 
 
-def write_blotter(folder: Path, orders: int) -> Path:
-    """Writes the shipped blotter, truncated or repeated under new order ids to give `orders` orders."""
+def blotter_lines(orders: int) -> Iterator[str]:
+    """The shipped blotter, truncated or repeated under new order ids to give `orders` orders, after its header."""
     text = resources.files("trade_service").joinpath("data", _BLOTTER).read_text("utf-8")
     header, *lines = text.splitlines()
     first_id = int(lines[0].partition(",")[0])
+    yield header
+    for number in range(orders):
+        yield f"{first_id + number},{lines[number % len(lines)].partition(',')[2]}"
+
+
+def write_blotter(folder: Path, orders: int) -> Path:
+    """Writes such a blotter."""
     path = folder / _BLOTTER
     with path.open("w", encoding="utf-8", newline="\n") as file:
-        file.write(f"{header}\n")
-        for number in range(orders):
-            rest = lines[number % len(lines)].partition(",")[2]
-            file.write(f"{first_id + number},{rest}\n")
+        file.writelines(f"{line}\n" for line in blotter_lines(orders))
     return path

@@ -6,11 +6,18 @@ from pathlib import Path
 from typing import Any
 
 import rich_click as click
-from rich.table import Table
 from rich.text import Text
 
 from trade_service.bootstrap.running import prepared_database
-from trade_service.cli.running import CommandError, config_option, result_console, run_on, say
+from trade_service.cli.running import (
+    CommandError,
+    config_option,
+    print_json,
+    result_console,
+    result_table,
+    run_on,
+    say,
+)
 from trade_service.domain.access import GIVEN_ROLES, ApiKey, Role
 from trade_service.identity.api_keys import NewKey, make_key
 from trade_service.store.database import Database
@@ -124,11 +131,18 @@ def rotate(*, name: str, overlap: timedelta, expires_at: datetime | None, toml_p
 
 
 @keys.command(name="list")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
 @config_option
-def list_keys(toml_path: Path | None) -> None:
+def list_keys(*, as_json: bool, toml_path: Path | None) -> None:
     """List all keys, including those that ended."""
-    table = Table("id", "name", "role", "label", "created", "expires", "last used", "replaced by", "revoked")
-    for key in run_on(prepared_database, toml_path, lambda database: PostgresKeys(database).all()):
+    found = run_on(prepared_database, toml_path, lambda database: PostgresKeys(database).all())
+    if as_json:
+        print_json([_for_programs(key) for key in found])
+        return
+    table = result_table(
+        None, "id", "name", "role", "label", "created", "expires", "last used", "replaced by", "revoked"
+    )
+    for key in found:
         cells = (
             key.id,
             key.name,
@@ -173,3 +187,10 @@ def _same_lifetime(old: ApiKey) -> datetime | None:
 
 def _moment(moment: datetime | None) -> str:
     return "" if moment is None else moment.astimezone(UTC).strftime("%Y-%m-%d %H:%M")
+
+
+def _for_programs(key: ApiKey) -> dict[str, object]:
+    """Everything but the digest."""
+    facts = {**key._asdict(), "role": key.role.title}
+    del facts["digest"]
+    return facts

@@ -1,5 +1,6 @@
 """The entry point: prepares streams and signals before anything else is imported, then runs the command line."""
 
+import codecs
 import io
 import os
 import signal
@@ -76,12 +77,22 @@ def _prepared_streams() -> LossyStream:
     os.close(fd)
     stdout, stderr = (LossyStream(number, "w", closefd=False) for number in (1, 2))
     encodings = [_encoding(stream) for stream in (sys.stdout, sys.stderr)]
-    errors = "backslashreplace"  # A name that an encoding lacks must not stop the work either.
+    errors = "trade-service"  # A character that an encoding lacks must not stop the work either.
+    codecs.register_error(errors, _plain)
     sys.stdout = io.TextIOWrapper(
         io.BufferedWriter(stdout), encodings[0], errors, line_buffering=stdout.isatty()
     )
     sys.stderr = io.TextIOWrapper(stderr, encodings[1], errors, line_buffering=True, write_through=True)
     return stdout
+
+
+_PLAIN = {"…": "...", "–": "-", "—": "-", "×": "x", "·": "-", "’": "'"}
+
+
+def _plain(error: UnicodeError) -> tuple[str | bytes, int]:
+    if isinstance(error, UnicodeEncodeError) and error.object[error.start] in _PLAIN:
+        return _PLAIN[error.object[error.start]], error.start + 1
+    return codecs.backslashreplace_errors(error)
 
 
 def _encoding(stream: TextIO | None) -> str:

@@ -2,7 +2,7 @@
 
 import sys
 from collections import Counter
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 
 import rich_click as click
@@ -10,12 +10,13 @@ from rich.console import Console
 from rich.text import Text
 
 from trade_service.bootstrap.running import operating
+from trade_service.cli.execution_options import selecting_options, with_offset
 from trade_service.cli.running import (
     NOT_DONE,
     config_option,
     confirmed,
     operator_options,
-    options,
+    print_json,
     result_console,
     result_table,
     run_on,
@@ -30,46 +31,22 @@ from trade_service.trading.requeueing import MAX_REQUEUE, Requeue, Requeued, Req
 
 SHOWN = 200
 MESSAGE_WIDTH = 80
-_MOMENT = click.DateTime(["%Y-%m-%dT%H:%M:%S%z", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d"])
-_selecting = options(
-    click.option(
-        "--state",
-        "states",
-        multiple=True,
-        type=click.Choice(sorted(state.value for state in QUANTITY_RETURNED)),
-        help="Only executions in this state; repeatable.",
-    ),
-    click.option(
-        "--code",
-        "codes",
-        multiple=True,
-        help="Only executions that ended with this code (see `show`); repeatable.",
-    ),
-    click.option(
-        "--since",
-        type=_MOMENT,
-        metavar="TIME",
-        help="Only last attempts at this time or later, such as 2026-03-02T08:00:00; UTC unless it has an offset.",
-    ),
-    click.option("--until", type=_MOMENT, metavar="TIME", help="Only last attempts before this time."),
-    click.option(
-        "--order", "orders", multiple=True, type=int, help="Only the order with this order id; repeatable."
-    ),
-    click.option("--destination", "destinations", multiple=True, help="Only this destination; repeatable."),
-)
 
 
 @click.command()
 @click.argument("execution_ids", type=int, nargs=-1)
-@_selecting
+@selecting_options(sorted(state.value for state in QUANTITY_RETURNED))
 @click.option("--dry-run", is_flag=True, help="Show what would be done; change nothing.")
+@click.option(
+    "--json", "as_json", is_flag=True, help="Print the result as JSON; asks nothing, so it needs --yes."
+)
 @operator_options
 @yes_option
 @config_option
 def requeue(
     *, execution_ids: tuple[int, ...], states: tuple[str, ...], codes: tuple[str, ...], since: datetime | None,
-    until: datetime | None, orders: tuple[int, ...], destinations: tuple[str, ...], dry_run: bool, reason: str,
-    operator: str, yes: bool, toml_path: Path | None,
+    until: datetime | None, orders: tuple[int, ...], destinations: tuple[str, ...], dry_run: bool, as_json: bool,
+    reason: str, operator: str, yes: bool, toml_path: Path | None,
 ) -> None:  # fmt: skip
     """Submit rejected or exhausted executions again: EXECUTION_IDS, or all that match the options.
 
@@ -80,28 +57,32 @@ def requeue(
     filtered = any((states, codes, since, until, orders, destinations))
     if bool(execution_ids) == filtered:
         raise click.UsageError("Give EXECUTION_IDS or options that select them, but not both.")
+    if as_json and not (yes or dry_run):
+        raise click.UsageError("--json needs --yes or --dry-run.")
     if not dry_run:
         check_words(operator, reason)
     wanted = RequeueFilter(
         tuple(SubmissionState(state) for state in states or sorted(QUANTITY_RETURNED)),
-        codes or None, _with_offset(since), _with_offset(until), orders or None, destinations or None,
+        codes or None, with_offset(since), with_offset(until), orders or None, destinations or None,
     )  # fmt: skip
     plan = Requeue(operator or "-", reason or "dry run", dry_run=True)
     command = None if dry_run else Requeue(operator, reason)
     done = run_on(
         operating,
         toml_path,
-        lambda operators: _requeue(operators, execution_ids or wanted, plan, command, yes=yes),
+        lambda operators: _requeue(
+            operators, execution_ids or wanted, plan, command, yes=yes, as_json=as_json
+        ),
     )
     sys.exit(0 if done else NOT_DONE)
 
 
 async def _requeue(
     operators: OperatorService, what: tuple[int, ...] | RequeueFilter, plan: Requeue, command: Requeue | None, *,
-    yes: bool,
+    yes: bool, as_json: bool,
 ) -> bool:  # fmt: skip
     """Shows the plan, then asks and requeues if there is a command; returns whether that is possible for all."""
-    console = result_console()
+    console = Console(quiet=True) if as_json else result_console()
     ids, more = await operators.select(what) if isinstance(what, RequeueFilter) else (list(what), False)
     if not ids:
         console.print("No execution matches.", style="bold green")
@@ -112,11 +93,13 @@ async def _requeue(
     if more:
         console.print(f"More than {MAX_REQUEUE:,} executions match: run the command again for the rest.")
     if command is None or not good:
+        _print_as_json(preview, more=more, is_wanted=as_json)
         return good == len(preview)
     if not confirmed(f"Requeue {good:,} executions?", yes=yes):
         console.print("Nothing was changed.")
         return False
     results = await operators.requeue(ids, command)
+    _print_as_json(results, more=more, is_wanted=as_json)
     refusals = Counter(one.error.code for one in results if one.error is not None)
     refused = "".join(f", {count:,} refused ({code})" for code, count in refusals.items())
     done = len(results) - refusals.total()
@@ -126,6 +109,21 @@ async def _requeue(
         soft_wrap=True,
     )
     return not refusals
+
+
+def _print_as_json(results: list[Requeued], *, more: bool, is_wanted: bool) -> None:
+    if is_wanted:
+        rows = [
+            {
+                "execution_id": one.execution_id,
+                "order_id": None if one.ended is None else one.ended.order_id,
+                "error": None
+                if one.error is None
+                else {"code": one.error.code, "message": one.error.message},
+            }
+            for one in results
+        ]
+        print_json({"executions": rows, "more": more})
 
 
 def _print_preview(preview: list[Requeued], good: int, console: Console) -> None:
@@ -154,7 +152,3 @@ def _row(one: Requeued) -> tuple[str | Text, ...]:
         Text(shorten(" ".join(ended.message.split()), MESSAGE_WIDTH)),
         then,
     )
-
-
-def _with_offset(moment: datetime | None) -> datetime | None:
-    return moment if moment is None or moment.tzinfo is not None else moment.replace(tzinfo=UTC)

@@ -15,9 +15,10 @@ from typing import Any, TypeVar
 
 import msgspec
 import rich_click as click
-from rich.console import Console, ConsoleOptions, RenderableType
+from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
 from rich.segment import Segment
 from rich.table import Table
+from rich.text import Text
 
 from trade_service.domain.access import MAX_NAME_CHARS, KnownBy, Requester
 from trade_service.domain.fields import escaped_lines
@@ -34,6 +35,7 @@ T = TypeVar("T")
 NOT_DONE = 1
 _ENDING_SIGNALS = (signal.SIGTERM, signal.SIGHUP) if hasattr(signal, "SIGHUP") else (signal.SIGTERM,)
 WIDTH_WITHOUT_TERMINAL = 140
+_UNBOUNDED = 10_000
 
 
 def options(*decorators: Callable[..., Any]) -> Callable[..., Any]:
@@ -90,7 +92,7 @@ def say_result(line: str) -> None:
 
 def print_json(value: object) -> None:
     """Prints a result for programs."""
-    click.echo(escaped_lines(msgspec.json.format(msgspec.json.encode(value)).decode()))
+    click.echo(escaped_lines(msgspec.json.format(msgspec.json.encode(value)).decode()).encode())
 
 
 class _ResultConsole(Console):
@@ -119,9 +121,28 @@ def announce(line: str) -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
+class _ResultTable(Table):
+    """A table that becomes a block of lines for each row where the terminal is too narrow for its words."""
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        needed = self.__rich_measure__(console, options.update(max_width=_UNBOUNDED)).minimum
+        if needed <= options.max_width:
+            yield from super().__rich_console__(console, options)
+            return
+        if self.title:
+            yield Text(str(self.title), style="italic")
+        names = [str(column.header) for column in self.columns]
+        cells = zip(*(column.cells for column in self.columns), strict=True)
+        for row, values in zip(self.rows, cells, strict=True):
+            for name, value in zip(names, values, strict=True):
+                text = value if isinstance(value, Text) else Text.from_markup(str(value))
+                yield Text(f"{name}: " if name else "", style=row.style or "").append_text(text)
+            yield Text()
+
+
 def result_table(title: str | None, *columns: str) -> Table:
     """A table without borders. A column whose name ends in ">" is aligned right; the others wrap."""
-    table = Table(title=title, title_justify="left", show_edge=False, pad_edge=False)
+    table = _ResultTable(title=title, title_justify="left", show_edge=False, pad_edge=False)
     for name in columns:
         right = name.endswith(">")
         table.add_column(

@@ -8,7 +8,15 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from rich.console import Console, RenderableType
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    TextColumn,
+    TimeElapsedColumn,
+)
+from rich.table import Column
 from rich.text import Text
 
 from trade_service.cli.preview import Preview
@@ -20,6 +28,8 @@ from trade_service.submission.model import SubmitStatus
 LIVE_PAUSE_S = 0.2
 PLAIN_PAUSE_S = 5.0
 MESSAGE_WIDTH = 200
+MEDIUM_WIDTH, FULL_WIDTH = 70, 100
+"""From these widths of a terminal on, the line of progress says more."""
 _STYLES = {
     SubmitStatus.SUCCESS: "green",
     SubmitStatus.PENDING: "yellow",
@@ -49,14 +59,7 @@ async def shown_progress(tally: Tally, incidents: Incidents, console: Console) -
         _plain(tally, incidents, began, console)
         return
     progress = _ProgressWithTrouble(
-        TextColumn("Submitting"),
-        BarColumn(bar_width=None),
-        MofNCompleteColumn(),
-        TextColumn("{task.fields[rate]}/s"),
-        TextColumn("[green]{task.fields[accepted]} accepted[/] [red]{task.fields[failed]}"),
-        TimeElapsedColumn(),
-        console=console,
-        auto_refresh=False,
+        *_columns(console.width), console=console, auto_refresh=False, expand=True
     )
     task = progress.add_task("", total=None, rate="0", accepted="0", failed="")
 
@@ -77,6 +80,21 @@ async def shown_progress(tally: Tally, incidents: Incidents, console: Console) -
             yield
         incidents.last_trouble = ""
         refresh()
+
+
+def _columns(width: int) -> list[ProgressColumn]:
+    """What fits into one line of a terminal; the rest is in the summary."""
+    columns: list[ProgressColumn] = [BarColumn(bar_width=None), MofNCompleteColumn()]
+    if width >= MEDIUM_WIDTH:
+        columns += [_text("{task.fields[rate]}/s"), _text("[red]{task.fields[failed]}"), TimeElapsedColumn()]
+    if width >= FULL_WIDTH:
+        columns.insert(0, _text("Submitting"))
+        columns.insert(-2, _text("[green]{task.fields[accepted]} accepted"))
+    return columns
+
+
+def _text(template: str) -> TextColumn:
+    return TextColumn(template, table_column=Column(no_wrap=True))
 
 
 @asynccontextmanager

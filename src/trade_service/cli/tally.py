@@ -187,7 +187,11 @@ def error_writer(path: Path | None) -> Iterator[WriteErrors]:
         writer.writerow(("line", "order_id", "field", "value", "rule"))
         try:
             yield lambda errors: writer.writerows(
-                (e.line, e.order_id, *(spreadsheet_safe(escaped(part)) for part in (e.column, e.value, e.rule)))
+                (
+                    e.line,
+                    e.order_id,
+                    *(spreadsheet_safe(escaped(part)) for part in (e.column, e.value, e.rule)),
+                )
                 for e in errors
             )
         finally:

@@ -12,6 +12,7 @@ from rich.text import Text
 from trade_service.bootstrap.running import operating
 from trade_service.cli.running import (
     NOT_DONE,
+    CommandError,
     config_option,
     confirmed,
     operator_options,
@@ -68,16 +69,32 @@ def unknowns(*, limit: int, as_json: bool, toml_path: Path | None) -> None:
 
 
 @click.command()
-@click.argument("execution_id", type=int)
+@click.argument("execution_id", type=int, required=False)
+@click.option("--order", "order_id", type=int, help="Show the executions of the order with this order id.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of text.")
 @config_option
-def show(*, execution_id: int, as_json: bool, toml_path: Path | None) -> None:
+def show(*, execution_id: int | None, order_id: int | None, as_json: bool, toml_path: Path | None) -> None:
     """Show the history of an execution: attempts, answers, reconciliation and evidence, in order."""
-    history = run_on(operating, toml_path, lambda operators: operators.history(execution_id))
+    if (execution_id is None) == (order_id is None):
+        raise click.UsageError("Give EXECUTION_ID or --order ORDER_ID, and not both.")
+    histories = run_on(operating, toml_path, lambda operators: _histories(operators, execution_id, order_id))
     if as_json:
-        print_json(history)
-    else:
-        _print_history(history, result_console())
+        print_json(histories if execution_id is None else histories[0])
+        return
+    console = result_console()
+    for place, history in enumerate(histories):
+        if place:
+            console.print()
+        _print_history(history, console)
+
+
+async def _histories(
+    operators: OperatorService, execution_id: int | None, order_id: int | None
+) -> list[History]:
+    ids = [execution_id] if execution_id is not None else await operators.executions_of_order(order_id or 0)
+    if not ids:
+        raise CommandError(f"no execution of an order with the id {order_id} exists")
+    return [await operators.history(one) for one in ids]
 
 
 @click.command()

@@ -85,7 +85,8 @@ def configure_logs(level: str, style: str, secrets: Collection[str] = ()) -> Non
     structlog.configure(
         processors=[*shared, *renderer],
         wrapper_class=structlog.make_filtering_bound_logger(number),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        # Looked up each time: a progress bar replaces standard error by one that writes above the bar.
+        logger_factory=lambda *_: structlog.PrintLogger(sys.stderr),
         cache_logger_on_first_use=False,
     )
     library_handler = logging.StreamHandler(sys.stderr)

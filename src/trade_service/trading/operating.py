@@ -8,7 +8,7 @@ import msgspec
 
 from trade_service.domain.errors import NotFound
 from trade_service.domain.executions import QUANTITY_RETURNED, SubmissionState
-from trade_service.domain.fields import Moment, check_count
+from trade_service.domain.fields import Moment, check_count, is_possible_id
 from trade_service.submission.clock import AlarmClock
 from trade_service.submission.codes import AlarmCode
 from trade_service.submission.downstream_scan import scan_downstream
@@ -156,7 +156,7 @@ class OperatorStore(Protocol):
         """
 
     async def find_ended(self, wanted: RequeueFilter, limit: int) -> list[int]:
-        """Ids of matching executions that ended without acceptance, ascending."""
+        """Ids of executions that a filter selects, ascending."""
 
     async def requeue(self, execution_ids: Sequence[int], requeue: Requeue) -> list[Requeued]:
         """Requeues executions in one transaction: each is reconciled from its first low-water id, then sent.
@@ -205,6 +205,14 @@ class OperatorService:
         """Those that only a person can settle."""
         cases = await self._store.cases(execution_ids)
         return [case for case in cases.values() if needs_person(case)]
+
+    async def executions_of_order(self, order_id: int) -> list[int]:
+        """Ids of the executions of the order with this order id, ascending."""
+        if not is_possible_id(order_id):
+            return []
+        return await self._store.find_ended(
+            RequeueFilter(tuple(SubmissionState), order_ids=(order_id,)), MAX_LISTED
+        )
 
     async def history(self, execution_id: int) -> History:
         """The attempts and evidence of an execution; raises NotFound."""

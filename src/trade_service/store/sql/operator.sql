@@ -99,6 +99,23 @@ SELECT e.id, {state_shown} AS state, e.execution_service_id, e.trade_order_id, o
 WHERE e.id = ANY(:ids)
 ORDER BY e.id;
 
+-- name: list_executions
+-- In the order of the fields of Ended.
+SELECT e.id, {state_shown} AS state, e.execution_service_id, e.trade_order_id, o.order_id,
+       rtrim(o.security_id) AS security_id, d.abbreviation AS destination, e.quantity_ordered,
+       e.attempts_spent, a.started_at, coalesce(v.code, f.code, a.code, '') AS code,
+       coalesce(v.message, f.message, a.message, '') AS message
+{ended_from}
+WHERE e.submission_state = ANY(:states)
+  AND ((:order_ids::int[]) IS NULL
+       OR e.trade_order_id = ANY(ARRAY(SELECT id FROM trade_order WHERE order_id = ANY(:order_ids))))
+  AND ((:codes::text[]) IS NULL OR coalesce(v.code, f.code, a.code, '') = ANY(:codes))
+  AND ((:destinations::text[]) IS NULL OR d.abbreviation = ANY(:destinations))
+  AND (:since::timestamptz IS NULL OR a.started_at >= :since)
+  AND (:until::timestamptz IS NULL OR a.started_at < :until)
+ORDER BY e.id DESC
+LIMIT :limit;
+
 -- name: find_ended
 SELECT e.id
 {ended_from}
