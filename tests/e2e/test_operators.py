@@ -1,6 +1,7 @@
 """The operators' commands as processes: an unknown outcome is resolved, a rejected execution requeued."""
 
 import asyncio
+import re
 
 from execution_simulator.server import RunningSimulator
 from tests.e2e.command import Cli, order
@@ -60,7 +61,7 @@ async def test_a_rejected_execution_is_requeued(
     for option in (("--code", ""), ("--destination", " "), ("--order", str(2**31))):
         wide = await cli.run("requeue", *option, "--yes", *WHY)
         assert (wide.code, "must " in wide.err, wide.out) == (2, True, ""), wide
-    done = await cli.run("requeue", "1", "2", "--yes", *WHY)
+    done = await cli.run("requeue", "1", "2", "--yes", *WHY[:2])
     assert (done.code, "1 requeued, 1 refused (NOT_FOUND)" in done.out) == (1, True), done
     assert await state(database) == "unknown"
     async with await cli.start("serve", "--port", "0"), asyncio.timeout(60):
@@ -69,8 +70,8 @@ async def test_a_rejected_execution_is_requeued(
     assert simulator.books.accepted_counts() == {1: 1}
     assert await value_of(database, CONSERVATION) == 0
     shown = (await cli.run("show", "1")).out
-    for words in ("DOWNSTREAM_REFUSED_REQUEST", "REQUEUED by ann", "PROVEN_ABSENT"):
-        assert words in shown, shown
+    for words in ("DOWNSTREAM_REFUSED_REQUEST", r"REQUEUED by \S+ \(command\)", "PROVEN_ABSENT"):
+        assert re.search(words, shown), shown
 
 
 async def test_missing_arguments_and_unknown_executions_are_reported(cli: Cli) -> None:
