@@ -41,25 +41,20 @@ def _words(kind: type[StrEnum]) -> Schema:
 
 
 _MOMENT = Schema(type=OpenAPIType.STRING, format=OpenAPIFormat.DATE_TIME)
-_PARAMETERS = {
-    one.name: one
-    for one in (
-        query("limit", f"Entries of a page; {DEFAULT_LIMIT} when left out.", integer(1, MAX_LIMIT)),
-        query("cursor", "The `nextCursor` of the page before.", Schema(type=OpenAPIType.STRING)),
-        query(
-            "actor", "Only entries of this name.", Schema(type=OpenAPIType.STRING, max_length=MAX_NAME_CHARS)
-        ),
-        query("action", "Only entries of this action.", _words(Action)),
-        query("object", "Only entries about objects of this kind.", _words(ObjectKind)),
-        query(
-            "objectId",
-            "Only entries about the object of this id; of a trade order also those about its executions.",
-            ID,
-        ),
-        query("from", "Only entries at this time or later.", _MOMENT),
-        query("to", "Only entries before this time.", _MOMENT),
-    )
-}
+_PARAMETERS = (
+    query("limit", f"Entries of a page; {DEFAULT_LIMIT} when left out.", integer(1, MAX_LIMIT)),
+    query("cursor", "The `nextCursor` of the page before.", Schema(type=OpenAPIType.STRING)),
+    query("actor", "Only entries of this name.", Schema(type=OpenAPIType.STRING, max_length=MAX_NAME_CHARS)),
+    query("action", "Only entries of this action.", _words(Action)),
+    query("object", "Only entries about objects of this kind.", _words(ObjectKind)),
+    query(
+        "objectId",
+        "Only entries about the object of this id; of a trade order also those about its executions.",
+        ID,
+    ),
+    query("from", "Only entries at this time or later.", _MOMENT),
+    query("to", "Only entries before this time.", _MOMENT),
+)
 
 
 class AuditLogAnswer(msgspec.Struct, frozen=True, rename="camel"):
@@ -77,7 +72,7 @@ class AuditLogController(Controller):
     path = "/audit-log"
     tags = ("Operators",)
 
-    @get("/", opt=OPERATOR | documented(parameters=tuple(_PARAMETERS.values())))
+    @get("/", opt=OPERATOR | documented(parameters=_PARAMETERS))
     async def read(self, request: HttpRequest, services: Services) -> Response[AuditLogAnswer]:
         """Lists who changed what, when, and from where, the newest first."""
         actor, object_id = read_once(request, "actor"), read_once(request, "objectId")
