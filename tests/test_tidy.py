@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -68,8 +69,13 @@ OLD_WORDING = {
 """Wording to avoid, with the number of places that still have it: a ratchet, to be 0."""
 
 
+@cache
+def _tree(path: Path) -> ast.Module:
+    return ast.parse(path.read_text("utf-8"))
+
+
 def _functions(path: Path) -> Iterator[tuple[str, int]]:
-    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+    for node in ast.walk(_tree(path)):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             first = min([node.lineno, *(d.lineno for d in node.decorator_list)])
             body = node.body[1:] if ast.get_docstring(node) is not None and len(node.body) > 1 else node.body
@@ -126,7 +132,7 @@ def test_every_module_is_imported_somewhere() -> None:
 
 def _parsed(paths: Iterable[Path]) -> Iterator[tuple[Path, ast.Module]]:
     for path in paths:
-        yield path, ast.parse(path.read_text("utf-8"))
+        yield path, _tree(path)
 
 
 def _names_used(paths: Iterable[Path]) -> set[str]:
@@ -294,7 +300,7 @@ def test_no_single_submission_call() -> None:
 def test_public_things_have_docstrings() -> None:
     missing = []
     for path in SOURCES:
-        for node in ast.parse(path.read_text("utf-8")).body:
+        for node in _tree(path).body:
             if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
                 continue
             if not node.name.startswith("_") and ast.get_docstring(node) is None:

@@ -6,7 +6,16 @@ from decimal import Decimal
 import msgspec
 import pytest
 
-from tests.support.trading import new_order, run_sql, ticket, value_of, written
+from tests.support.heart import states_of
+from tests.support.trading import (
+    conserved,
+    desk_on,
+    new_order,
+    run_sql,
+    ticket,
+    value_of,
+    written,
+)
 from trade_service.domain.errors import (
     AlreadyExists,
 )
@@ -14,6 +23,7 @@ from trade_service.domain.orders import Submission
 from trade_service.domain.reference import ReferenceData
 from trade_service.store.database import Database
 from trade_service.store.order_store import PostgresOrderStore
+from trade_service.submission.model import SubmitStatus
 from trade_service.trading.model import BlotterLine
 
 
@@ -103,3 +113,46 @@ async def test_two_runs_of_one_file_slice_each_order_once(
     found = [{line.order_id: line.execution_ids for line in run} for run in runs]
     assert found.count(found[0]) == 4
     assert await value_of(database, "SELECT count(*) FROM execution") == 100
+
+
+async def test_a_blotter_is_taken_up_where_a_killed_run_stopped(database: Database) -> None:
+    lines = [BlotterLine(2 + i, new_order(i), 1 + i % 6) for i in range(350)]
+    async with desk_on(database, max_concurrent=0) as killed:
+        await killed.orders.place_blotter(lines[:150])
+    async with desk_on(database) as desk:
+        placed = await desk.orders.place_blotter(lines)
+        assert [line.line for line in placed] == [line.line for line in lines]
+        assert [line.new for line in placed] == [False] * 150 + [True] * 200
+        ids = [i for line in placed for i in line.execution_ids]
+        assert len(ids) == len(set(ids)) == 350
+        results = (await desk.executions.submit_executions(ids)).results
+        assert {r.status for r in results} == {SubmitStatus.SUCCESS}
+        again = await desk.orders.place_blotter(lines)
+        assert [line.execution_ids for line in again] == [line.execution_ids for line in placed]
+        results = (await desk.executions.submit_executions(ids)).results
+        assert {r.code for r in results} == {"ALREADY_ACCEPTED"}
+        assert sorted(desk.gateway.times_accepted().values()) == [1] * 350
+        assert await conserved(database)
+
+
+async def test_a_bad_blotter_line_leaves_the_others_alone(database: Database) -> None:
+    async with desk_on(database) as desk:
+        changes: list[dict[str, object]] = [
+            {},
+            {"order_type": "HOLD"},
+            {"quantity": Decimal(0)},
+            {"blotter_id": 99},
+            {"order_id": 0},
+            {},
+        ]
+        lines = [
+            BlotterLine(2 + i, msgspec.structs.replace(new_order(i), **change), 1)
+            for i, change in enumerate(changes)
+        ]
+        lines.append(BlotterLine(9, new_order(9), 99))
+        placed = await desk.orders.place_blotter(lines)
+        assert [line.line for line in placed] == [line.line for line in lines]
+        errors = [None if line.error is None else line.error.details["field"] for line in placed]
+        assert errors == [None, "orderType", "quantity", "blotterId", "orderId", None, "destinationId"]
+        assert await value_of(database, "SELECT count(*) FROM trade_order") == 2
+        assert await states_of(database) == {"queued": 2}

@@ -1,4 +1,4 @@
-"""The use cases on real PostgreSQL, with the real engine and a gateway in memory."""
+"""Orders are created, sliced and sent on real PostgreSQL, with the real engine and a gateway in memory."""
 
 import asyncio
 from decimal import Decimal
@@ -14,9 +14,7 @@ from tests.support.trading import (
     counted_statements,
     desk_on,
     new_order,
-    none_executions,
     run_sql,
-    until_named,
     value_of,
     view_in,
 )
@@ -28,19 +26,15 @@ from trade_service.domain.errors import (
     QuantityExceeded,
     TooMany,
     UnknownOrderType,
-    VersionConflict,
 )
 from trade_service.domain.executions import SubmissionState
 from trade_service.domain.orders import Submission
 from trade_service.store.database import Database
-from trade_service.submission.events import AlarmEvent
-from trade_service.submission.messages import ExecutionRequest
 from trade_service.submission.model import ReplyKind, SubmitStatus
-from trade_service.submission.ports import StoreUnavailable
-from trade_service.trading.model import BlotterLine, NotAccepted
+from trade_service.trading.model import NotAccepted
 
 
-async def test_one_order_is_cut_sent_and_answered_as_stored(database: Database) -> None:
+async def test_one_order_is_sliced_sent_and_answered_as_stored(database: Database) -> None:
     async with desk_on(database) as desk:
         order = await desk.order("1234567890.12345678", " sell ")
         answer = await desk.orders.submit_order(Submission(order.id, Decimal("1234567890.11345678"), 4))
@@ -124,7 +118,7 @@ async def test_a_lost_answer_is_looked_up_and_answered(database: Database) -> No
         assert set(desk.gateway.times_accepted().values()) == {1}
 
 
-async def test_a_configuration_error_is_told_at_once_and_waits(database: Database) -> None:
+async def test_a_configuration_error_is_answered_at_once_and_waits(database: Database) -> None:
     async with desk_on(database) as desk:
         desk.gateway.scripts.append(fail(ReplyKind.CONFIGURATION, "UNAUTHORIZED"))
         answers = await desk.orders.submit_orders(all_of(await desk.some_orders(5)))
@@ -249,213 +243,6 @@ async def test_what_a_dead_process_wrote_is_sent_by_another(database: Database) 
     assert sorted(gateway.times_accepted().values()) == [1, 1, 1]
 
 
-async def test_one_execution_asked_for_by_many_is_sent_once(database: Database) -> None:
-    async with desk_on(database) as desk:
-        desk.gateway.hold()
-        (execution_id,) = await none_executions(desk, 1)
-        asking = [asyncio.create_task(desk.executions.submit_execution(execution_id)) for _ in range(20)]
-        await desk.gateway.called.wait()
-        asking += [asyncio.create_task(desk.executions.submit_execution(execution_id)) for _ in range(20)]
-        desk.gateway.open.set()
-        results = await asyncio.gather(*asking)
-        assert all((r.status, r.error) == (SubmitStatus.SUCCESS, None) for r in results)
-        assert desk.gateway.calls == [(execution_id,)]
-        later = await desk.executions.submit_execution(execution_id)
-        assert (later.status, later.result.code) == (SubmitStatus.SUCCESS, "ALREADY_ACCEPTED")
-        assert len(desk.gateway.books) == 1
-
-
-async def test_single_callers_share_batches(database: Database) -> None:
-    async with desk_on(database, max_concurrent=1) as desk:
-        ids = await none_executions(desk, 80)
-        results = await asyncio.gather(*(desk.executions.submit_execution(i) for i in ids))
-        assert all(r.status is SubmitStatus.SUCCESS for r in results)
-        assert len(desk.gateway.calls) <= 3
-
-
-async def test_a_refused_execution_says_why(database: Database) -> None:
-    async with desk_on(database) as desk:
-        (execution_id,) = await none_executions(desk, 1, security="BAD")
-        desk.gateway.scripts.append(refuse("BAD"))
-        result = await desk.executions.submit_execution(execution_id)
-        assert result.status is SubmitStatus.FAILED
-        assert result.error is not None
-        assert "Security ID is required" in result.error
-        again = await desk.executions.submit_execution(execution_id)
-        assert (again.status, again.result.code) == (SubmitStatus.FAILED, "ALREADY_REJECTED")
-        assert len(desk.gateway.calls) == 1
-
-
-@pytest.mark.parametrize("execution_id", [999, -1, 2**31])
-async def test_an_unknown_execution_is_not_found(database: Database, execution_id: int) -> None:
-    async with desk_on(database) as desk:
-        with pytest.raises(NotFound):
-            await desk.executions.submit_execution(execution_id)
-        with pytest.raises(NotFound):
-            await desk.executions.get_execution(execution_id)
-
-
-async def test_bulk_results_keep_the_callers_order_with_repetitions_and_strangers(
-    database: Database,
-) -> None:
-    async with desk_on(database) as desk:
-        ids = await none_executions(desk, 30)
-        asked = [ids[3], 999, *reversed(ids), ids[3], 2**40]
-        for submit in (desk.executions.submit_executions, desk.executions.submit_executions_batch):
-            bulk = await submit(asked)
-            assert [r.execution_id for r in bulk.results] == asked
-            assert [r.request_index for r in bulk.results] == list(range(len(asked)))
-            assert (bulk.status, bulk.failed, bulk.successful) == ("PARTIAL", 2, 32)
-            assert [r.code for r in bulk.results if r.status is SubmitStatus.FAILED] == ["NOT_FOUND"] * 2
-        assert set(desk.gateway.times_accepted().values()) == {1}
-        with pytest.raises(TooMany, match="at most 100; got 101"):
-            await desk.executions.submit_executions_batch(range(101))
-        with pytest.raises(InvalidInput, match="1 to 100"):
-            await desk.executions.submit_executions_batch([])
-
-
-async def test_pending_is_said_only_of_what_is_on_record(database: Database) -> None:
-    async with desk_on(database, max_concurrent=0) as stuck:
-        ids = await none_executions(stuck, 6)
-        one = await stuck.executions.submit_execution(ids[0], wait_s=0.05)
-        assert (one.status, one.error) == (SubmitStatus.PENDING, None)
-        assert await states_of(database) == {"queued": 1, "none": 5}
-        bulk = await stuck.executions.submit_executions(ids[:3], wait_s=0.05)
-        assert (bulk.status, bulk.pending) == ("SUCCESS", 3)
-        assert await states_of(database) == {"queued": 3, "none": 3}
-        every = (await stuck.executions.submit_executions(ids, wait_s=0.05)).results
-        assert {r.status for r in every} == {SubmitStatus.PENDING}
-        assert [r.request_index for r in every] == list(range(6))
-        assert await states_of(database) == {"queued": 6}
-    await run_sql(database, "UPDATE submission_attempt SET next_action_at = now()")
-    async with desk_on(database) as alive:
-        await until(lambda: len(alive.gateway.books) == 6)
-    assert set(alive.gateway.times_accepted().values()) == {1}
-
-
-async def test_what_cannot_be_put_on_record_is_not_promised(
-    database: Database, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    async def away(*_: object) -> None:
-        raise StoreUnavailable("away")
-
-    async with desk_on(database, max_concurrent=0) as desk:
-        ids = await none_executions(desk, 2)
-        await run_sql(database, "UPDATE execution SET submission_state = 'unknown' WHERE id = :id", id=ids[1])
-        monkeypatch.setattr(desk.executions, "_reads", type("Away", (), {"enqueue": staticmethod(away)}))
-        fresh, on_record = (await desk.executions.submit_executions(ids, wait_s=0.05)).results
-        assert (fresh.status, fresh.code) == (SubmitStatus.FAILED, "STORE_UNAVAILABLE")
-        assert (on_record.status, on_record.state) == (SubmitStatus.PENDING, SubmissionState.UNKNOWN)
-
-
-async def test_a_fill_overtakes_the_answer_and_is_kept(database: Database) -> None:
-    async with desk_on(database) as desk:
-        desk.gateway.hold()
-        asking = asyncio.create_task(desk.orders.submit_order(all_of([await desk.order()])[0]))
-        await desk.gateway.called.wait()
-        ((execution_id,),) = desk.gateway.calls
-        filled = await desk.executions.fill(execution_id, "PART", Decimal("12.5"), 1)
-        assert filled.execution.submission_state is SubmissionState.ACCEPTED
-        assert filled.execution.quantity_placed == 100
-        desk.gateway.open.set()
-        view = view_in(await asking)
-        assert (view.status.abbreviation, view.execution.quantity_filled) == ("PART", Decimal("12.5"))
-        assert view.execution.execution_service_id == desk.gateway.books[0].id
-        assert view.execution.version == 2
-        full = await desk.executions.fill(execution_id, "FULL", Decimal(100), 2)
-        assert (full.status.abbreviation, full.execution.version) == ("FULL", 3)
-
-
-async def test_fills_and_records_at_once_lose_nothing(database: Database) -> None:
-    async with desk_on(database, batch_size=10) as desk:
-        desk.gateway.hold()
-        asking = asyncio.create_task(desk.orders.submit_orders(all_of(await desk.some_orders(40))))
-        await until(lambda: len(desk.gateway.calls) == 4)
-        ids = [i for call in desk.gateway.calls for i in call]
-        desk.gateway.open.set()
-
-        async def report(execution_id: int) -> None:
-            try:
-                await desk.executions.fill(execution_id, "PART", Decimal(1), 1)
-            except VersionConflict as conflict:
-                current = conflict.details["current"]
-                assert isinstance(current, int)
-                await desk.executions.fill(execution_id, "PART", Decimal(1), current)
-
-        await asyncio.gather(*(report(i) for i in reversed(ids)))
-        answers = await asking
-        assert all(view_in(a).execution.execution_service_id is not None for a in answers)
-        assert await value_of(database, "SELECT count(*) FROM execution WHERE quantity_filled = 1") == 40
-        assert await value_of(database, "SELECT count(execution_service_id) FROM execution") == 40
-        assert await conserved(database)
-
-
-async def test_a_fill_of_what_was_given_up_takes_the_quantity_again_and_alarms(database: Database) -> None:
-    async with desk_on(database) as desk:
-        (execution_id,) = await none_executions(desk, 1, security="BAD")
-        desk.gateway.scripts.append(refuse("BAD"))
-        await desk.executions.submit_execution(execution_id)
-        view = await desk.executions.fill(execution_id, "FULL", Decimal(100), 1)
-        assert (view.order.available, view.order.submitted) == (Decimal(0), True)
-        assert await conserved(database)
-        alarms = [e for e in desk.heart.events if isinstance(e, AlarmEvent)]
-        assert [(a.code, a.execution_ids) for a in alarms] == [("ACCEPTED_LATE", (execution_id,))]
-
-
-@pytest.mark.parametrize("others", [0, 3])
-async def test_a_fill_whose_answer_never_came_gets_its_id_by_look_up(database: Database, others: int) -> None:
-    """The report proves acceptance but lacks the id, which comparing the ledgers needs."""
-    async with desk_on(database) as desk:
-        desk.gateway.scripts.append(fail(ReplyKind.LOST, "LOST", accepted=True))
-        desk.gateway.hold()
-        asking = asyncio.create_task(desk.orders.submit_orders(all_of(await desk.some_orders(1 + others))))
-        await until(lambda: len(desk.gateway.calls) == 1)
-        ids = desk.gateway.calls[0]
-        await desk.executions.fill(ids[0], "PART", Decimal(1), 1)
-        desk.gateway.open.set()
-        await asking
-        await until_named(database)
-        assert await value_of(database, "SELECT version FROM execution WHERE id = :id", id=ids[0]) == 2
-
-
-async def test_a_fill_of_what_was_given_up_gets_its_id_by_look_up(database: Database) -> None:
-    async with desk_on(database) as desk:
-        (execution_id,) = await none_executions(desk, 1, security="BAD")
-        desk.gateway.scripts.append(refuse("BAD"))
-        await desk.executions.submit_execution(execution_id)
-        desk.gateway.accept(ExecutionRequest("NEW", "BUY", "ML", "BAD", Decimal(100), None, execution_id, 1))
-        await desk.executions.fill(execution_id, "FULL", Decimal(100), 1)
-        await until_named(database)
-
-
-async def test_impossible_fills_are_refused_by_name(database: Database) -> None:
-    async with desk_on(database) as desk:
-        (execution_id,) = await none_executions(desk, 1)
-        for status, quantity, field in (
-            ("FILLED", "1", "executionStatus"),
-            ("PART", "-1", "quantityFilled"),
-            ("PART", "NaN", "quantityFilled"),
-            ("PART", "1.123456789", "quantityFilled"),
-            ("PART", "100.01", "quantityFilled"),
-        ):
-            with pytest.raises(InvalidInput) as refused:
-                await desk.executions.fill(execution_id, status, Decimal(quantity), 1)
-            assert refused.value.details["field"] == field
-        with pytest.raises(VersionConflict):
-            await desk.executions.fill(execution_id, "PART", Decimal(1), 7)
-        with pytest.raises(VersionConflict):
-            await desk.executions.fill(execution_id, "PART", Decimal("100.01"), 7)
-        for quantity in ("1", "-1"):
-            with pytest.raises(NotFound):
-                await desk.executions.fill(999, "PART", Decimal(quantity), 1)
-        alarms = [e for e in desk.heart.events if isinstance(e, AlarmEvent)]
-        assert [(a.code, a.execution_ids) for a in alarms] == [("FILL_REFUSED", (execution_id,))] * 2
-        for alarm, reported in zip(alarms, ("-1", "100.01"), strict=True):
-            assert f"a quantityFilled of {reported} for execution {execution_id}" in alarm.message
-            assert "of which 100 was ordered" in alarm.message
-            assert "quantityFilled stays 0 here" in alarm.message
-
-
 async def test_orders_are_created_all_or_none_and_errors_name_the_index(database: Database) -> None:
     async with desk_on(database) as desk:
         good = [new_order(i) for i in range(1000)]
@@ -477,46 +264,3 @@ async def test_orders_are_created_all_or_none_and_errors_name_the_index(database
         assert [order.order_id for order in created] == list(range(1000))
         one = await desk.orders.create_order(new_order(1000))
         assert one.order_id == 1000
-
-
-async def test_a_blotter_is_taken_up_where_a_killed_run_stopped(database: Database) -> None:
-    lines = [BlotterLine(2 + i, new_order(i), 1 + i % 6) for i in range(350)]
-    async with desk_on(database, max_concurrent=0) as killed:
-        await killed.orders.place_blotter(lines[:150])
-    async with desk_on(database) as desk:
-        placed = await desk.orders.place_blotter(lines)
-        assert [line.line for line in placed] == [line.line for line in lines]
-        assert [line.new for line in placed] == [False] * 150 + [True] * 200
-        ids = [i for line in placed for i in line.execution_ids]
-        assert len(ids) == len(set(ids)) == 350
-        results = (await desk.executions.submit_executions(ids)).results
-        assert {r.status for r in results} == {SubmitStatus.SUCCESS}
-        again = await desk.orders.place_blotter(lines)
-        assert [line.execution_ids for line in again] == [line.execution_ids for line in placed]
-        results = (await desk.executions.submit_executions(ids)).results
-        assert {r.code for r in results} == {"ALREADY_ACCEPTED"}
-        assert sorted(desk.gateway.times_accepted().values()) == [1] * 350
-        assert await conserved(database)
-
-
-async def test_a_bad_blotter_line_leaves_the_others_alone(database: Database) -> None:
-    async with desk_on(database) as desk:
-        changes: list[dict[str, object]] = [
-            {},
-            {"order_type": "HOLD"},
-            {"quantity": Decimal(0)},
-            {"blotter_id": 99},
-            {"order_id": 0},
-            {},
-        ]
-        lines = [
-            BlotterLine(2 + i, msgspec.structs.replace(new_order(i), **change), 1)
-            for i, change in enumerate(changes)
-        ]
-        lines.append(BlotterLine(9, new_order(9), 99))
-        placed = await desk.orders.place_blotter(lines)
-        assert [line.line for line in placed] == [line.line for line in lines]
-        errors = [None if line.error is None else line.error.details["field"] for line in placed]
-        assert errors == [None, "orderType", "quantity", "blotterId", "orderId", None, "destinationId"]
-        assert await value_of(database, "SELECT count(*) FROM trade_order") == 2
-        assert await states_of(database) == {"queued": 2}

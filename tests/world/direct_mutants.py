@@ -1,14 +1,14 @@
 """Planted mistakes in slicing and claiming by one statement."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import partial
 from typing import Any
 from unittest import mock
 
 import msgspec
 
 from tests.world import store_books
+from tests.world.planting import Patch, replace
 from tests.world.store_books import Books
 from tests.world.store_rows import REFERENCE
 from trade_service.domain.orders import Submission, TradeOrder
@@ -75,18 +75,14 @@ async def write_again(self: Any, attempt: Any, write_and_claim: Any, claimed: An
     return await _claim_new(self, attempt, written, claimed)
 
 
-def _replace(where: Any, name: str, value: Any) -> Callable[[], Any]:
-    return partial(mock.patch.object, where, name, value)
-
-
-DIRECT_MUTANTS: dict[str, Callable[[], Any]] = {
-    "a direct claim is not journalled": _replace(Books, "slice_and_claim", claim_unjournalled),
+DIRECT_MUTANTS: dict[str, Patch] = {
+    "a direct claim is not journalled": replace(Books, "slice_and_claim", claim_unjournalled),
     "a direct claim ignores a ledger in doubt": in_doubt,
-    "a direct claim ignores the verdict": _replace(store_books, "slicer", slice_anything),
-    "the deadline is taken after the claim": _replace(
+    "a direct claim ignores the verdict": replace(store_books, "slicer", slice_anything),
+    "the deadline is taken after the claim": replace(
         BulkExecutionSubmissionService, "_process_claimed", begin_after_claim
     ),
-    "a lost direct claim is written again": _replace(
+    "a lost direct claim is written again": replace(
         BulkExecutionSubmissionService, "_claim_new", write_again
     ),
 }

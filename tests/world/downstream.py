@@ -1,6 +1,5 @@
 """The Execution Service of the seeded world, with every hazard of its contract."""
 
-import codecs
 import json
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -10,11 +9,10 @@ from typing import Any
 import msgspec
 
 from tests.world.loop import WorldLoop
+from tests.world.odd_answers import IMPOSSIBLE_ID, encode, make_odd
 from tests.world.weather import Weather
 from trade_service.domain.executions import Fill
 from trade_service.execution_service.reply_interpretation import Answer
-
-_encoder = msgspec.json.Encoder(decimal_format="number")
 
 Deliver = Callable[[Answer | Exception], None]
 Post = Mapping[str, Any]
@@ -40,7 +38,6 @@ FAILED_EARLY = 0.5
 """How often an item is committed although its database reported a failure."""
 PADDED = 24
 MAX_OTHERS = 60
-IMPOSSIBLE_ID = 2**31 + 7
 
 
 OTHERS_POST: Post = {
@@ -176,11 +173,11 @@ class Downstream:
         while self._others and weather.happens(rates.deleted_row):
             del self.rows[self._others.pop(weather.dice.randrange(len(self._others)))]
         self.on_list(ids[start : start + limit])
-        return _encode(page)
+        return encode(page)
 
     def only(self, service_id: int) -> bytes:
         """A page with only the row of that id, if there is one."""
-        return _encode(self._page([service_id] if service_id in self.rows else [], 0, 1))
+        return encode(self._page([service_id] if service_id in self.rows else [], 0, 1))
 
     def _page(self, ids: Sequence[int], offset: int, limit: int) -> dict[str, Any]:
         content = [self._listed(self.rows[i]) for i in ids[offset : offset + limit]]
@@ -345,15 +342,8 @@ class Downstream:
             "results": results,
         }
         if not weather.happens(rates.odd_answer):
-            return _encode(body)
-        return self._make_odd(body)
-
-    def _make_odd(self, body: dict[str, Any]) -> bytes:
-        weather = self._weather
-        number = weather.manners.favourite
-        if number is None:
-            number = weather.dice.randrange(len(_ODDITIES))
-        return _ODDITIES[number % len(_ODDITIES)](body, weather)
+            return encode(body)
+        return make_odd(body, weather)
 
     def _answer(
         self, request: Request, status: int, body: bytes, after: float = 0.0, retry_after: str | None = None
@@ -395,79 +385,4 @@ class Downstream:
 def _report(status: int, message: str) -> bytes:
     """A failure as reported by the service's own handler."""
     report = {"timestamp": "2026-01-01T00:00:00Z", "status": status, "error": "Error", "message": message}
-    return _encode(report | {"path": "uri=/api/v1/executions/batch", "validationErrors": None})
-
-
-def _encode(value: object) -> bytes:
-    return _encoder.encode(value)
-
-
-def _fewer(body: dict[str, Any], weather: Weather) -> bytes:
-    body["results"] = [r for r in body["results"] if weather.happens(0.5)]
-    return _encode(body)
-
-
-def _none(body: dict[str, Any], _: Weather) -> bytes:
-    body["results"] = None
-    return _encode(body)
-
-
-def _truncated(body: dict[str, Any], weather: Weather) -> bytes:
-    text = _encode(body)
-    return text[: weather.dice.randrange(1, len(text))]
-
-
-def _repeated(body: dict[str, Any], weather: Weather) -> bytes:
-    body["results"].append(dict(weather.dice.choice(body["results"])))
-    return _encode(body)
-
-
-def _out_of_range(body: dict[str, Any], weather: Weather) -> bytes:
-    weather.dice.choice(body["results"])["requestIndex"] = weather.dice.choice((-1, 99, None))
-    return _encode(body)
-
-
-def _without_id(body: dict[str, Any], weather: Weather) -> bytes:
-    result = weather.dice.choice(body["results"])
-    if result["execution"] is not None:
-        result["execution"] = dict(result["execution"], id=None)
-    return _encode(body)
-
-
-def _reordered(body: dict[str, Any], weather: Weather) -> bytes:
-    weather.dice.shuffle(body["results"])
-    body["successful"] += 1
-    return _encode(body)
-
-
-def _exchanged(body: dict[str, Any], weather: Weather) -> bytes:
-    """Swaps the indexes of two results: only the executions' ids show it."""
-    one, other = weather.dice.choice(body["results"]), weather.dice.choice(body["results"])
-    if one["execution"] and other["execution"]:
-        one["requestIndex"], other["requestIndex"] = other["requestIndex"], one["requestIndex"]
-    return _encode(body)
-
-
-def _one_id_for_two(body: dict[str, Any], weather: Weather) -> bytes:
-    created = [result for result in body["results"] if result["execution"]]
-    if len(created) > 1:
-        one, other = weather.dice.sample(created, 2)
-        one["execution"] = dict(one["execution"], id=other["execution"]["id"])
-    return _encode(body)
-
-
-def _impossible_id(body: dict[str, Any], weather: Weather) -> bytes:
-    result = weather.dice.choice(body["results"])
-    if result["execution"] is not None:
-        result["execution"] = dict(result["execution"], id=IMPOSSIBLE_ID)
-    return _encode(body)
-
-
-def _with_mark(body: dict[str, Any], _: Weather) -> bytes:
-    return codecs.BOM_UTF8 + _encode(body)
-
-
-_ODDITIES = (
-    _fewer, _none, _truncated, _repeated, _out_of_range, _without_id, _reordered, _exchanged, _one_id_for_two,
-    _impossible_id, _with_mark,
-)  # fmt: skip
+    return encode(report | {"path": "uri=/api/v1/executions/batch", "validationErrors": None})

@@ -1,11 +1,11 @@
-"""The engine keeps its invariants in a few thousand seeded worlds; `make world` runs any number."""
+"""The engine keeps its invariants in a thousand seeded worlds; `make world` runs any number."""
 
 import pytest
 
 from tests.world.run import Tally, run_seeds, run_worlds
 
 CHUNK = 100
-SEEDS = 2_000
+SEEDS = 1_000
 EVENTFUL_SEED = 332
 """A world without mishaps, in which one process handles many partial and late commits."""
 

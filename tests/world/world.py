@@ -5,21 +5,18 @@ states move legally, and whatever happens downstream was written down before. Af
 everything must finish.
 """
 
-from collections.abc import Sequence
-from contextlib import suppress
-from decimal import Decimal
 from typing import Any
 
-from tests.world.downstream import CURSED, IMPOSSIBLE_ID, NOT_FILLED, OTHERS_POST, Downstream, Row
+from tests.world.downstream import CURSED, IMPOSSIBLE_ID, OTHERS_POST, Downstream, Row
 from tests.world.invariants import Invariants, Outcome
 from tests.world.loop import PROCESS, WorldLoop
+from tests.world.market import Market, post_of
 from tests.world.network import FaultyStore, WorldClock, WorldGateway
 from tests.world.replica import Replica
 from tests.world.scenario import (
     PIECE,
     Told,
     recover_database,
-    report_fill,
     requeue_all,
     submit_execution,
     submit_many,
@@ -30,10 +27,9 @@ from tests.world.store_books import Books
 from tests.world.store_downstream import MemoryDownstreamStore
 from tests.world.store_fills import MemoryFillStore
 from tests.world.store_operators import MemoryOperatorStore
-from tests.world.store_rows import DESTINATION, FULL, PART, SENT, BookedExecution
+from tests.world.store_rows import SENT
 from tests.world.weather import Weather
-from trade_service.domain.errors import FillOfUnsent, InvalidInput
-from trade_service.domain.executions import Fill, SubmissionState
+from trade_service.domain.executions import SubmissionState
 
 TROUBLE_S = 30.0
 """Duration of the faults, in seconds."""
@@ -94,13 +90,21 @@ class World:
         self.invariants = Invariants(
             self.loop, self.books, self.downstream, self.told, self._max_attempts, self.weather
         )
+        self.market = Market(
+            self.loop,
+            self.weather,
+            self.downstream,
+            self.books,
+            self.invariants,
+            self._serving,
+            lambda: self._is_to_be_reset,
+        )
         self.downstream.on_commit = self._on_commit
         self.invariants.has_previous_release = self._has_previous
         if self.weather.database_is_sound:
             self.books.on_sign = self._on_sign
-        self.downstream.on_list = self._move_market
+        self.downstream.on_list = self.market.move_market
         self.books.on_change = self._on_change
-        self._clock = WorldClock(self.loop, self.weather, boot=0.0)
         replicas = 1 if self.weather.is_total_outage else dice.randint(1, REPLICAS)
         self._replicas: list[Replica | None] = [None] * replicas
         self._births = 0
@@ -164,7 +168,7 @@ class World:
         security = ALIKE if weather.manners.alike and known_floor else "OLD"
         ids = range(1, weather.dice.choice((1, 1, 4, 12)))
         for execution_id in ids:
-            self.downstream.put(_post(execution_id, security), "another life")
+            self.downstream.put(post_of(execution_id, security), "another life")
         return frozenset(ids)
 
     def _make_orders(self, count: int) -> list[int]:
@@ -197,7 +201,7 @@ class World:
         row.state = SubmissionState.NONE if kind == "sent meanwhile" else None
         if kind == "never sent":
             return
-        post = _post(execution_id, security)
+        post = post_of(execution_id, security)
         if kind in ("lost otherwise", "taken"):
             # The earlier service sent something else than it stored; or it is another life's. Nobody can tell.
             post |= self.weather.dice.choice(({"quantity": PIECE + 1}, {"destination": "RBC"}))
@@ -207,7 +211,7 @@ class World:
             return
         remote = self.downstream.put(post, "the earlier service")
         self.downstream.times_accepted[execution_id] = 1
-        self._trade(remote)
+        self.market.trade(remote)
         if kind == "sent":
             row.service_id, row.status_id = remote.id, SENT
         elif kind == "sent meanwhile":
@@ -226,7 +230,7 @@ class World:
         if dice.random() < OTHERS_RATE:
             self.loop.call_outside(dice.random() * TROUBLE_S, self._put_others)
         for _ in range(4):
-            self.loop.call_outside(dice.random() * TROUBLE_S, self._fill_some_unsent)
+            self.loop.call_outside(dice.random() * TROUBLE_S, self.market.fill_some_unsent)
         for what in self.weather.mishaps:
             self.loop.call_outside(dice.random() * TROUBLE_S, self._befall, what)
         self.loop.call_outside(TROUBLE_S, self._heal)
@@ -256,7 +260,7 @@ class World:
         if is_previous:
             floor_id = max((i for i in self.downstream.rows if i < IMPOSSIBLE_ID), default=0)
             store = PreviousReleaseStore(self.books, name, clock.new_attempt_id, settle_ms, floor_id)
-        fills = MemoryFillStore(self.books, self._move_market_at_once)
+        fills = MemoryFillStore(self.books, self.market.move_market_at_once)
         operators = MemoryOperatorStore(self.books, clock.new_attempt_id, self._now_s)
         watch = self.invariants.after_statement
         replica = Replica(
@@ -356,13 +360,7 @@ class World:
         self.invariants.after_commit(row)
         if self._is_to_be_reset and self.weather.dice.random() < 0.3:
             self.loop.call_outside(self.weather.between(0, 1), self._reset)
-        self._trade(row)
-
-    def _trade(self, row: Row) -> None:
-        """Lets the market fill an execution, once or twice."""
-        for _ in range(2):
-            if self.weather.happens(self.weather.rates.fill):
-                self.loop.call_outside(self.weather.between(0.0, 10), self._fill, row)
+        self.market.trade(row)
 
     def _on_sign(self) -> None:
         process = PROCESS.get()
@@ -415,54 +413,6 @@ class World:
             replica.spawn(recover_database(replica, self.books, self.told))
         self.loop.call_outside(RECOVER_EVERY_S, self._recover)
 
-    def _fill(self, row: Row) -> None:
-        """Books a fill and reports it once to a replica."""
-        fill, serving = self._booked(row), self._serving()
-        if fill is not None and serving:
-            replica, reported = self.weather.dice.choice(serving), self.invariants.filled.add
-            replica.spawn(report_fill(replica, row.execution_id, fill, self.weather, reported))
-
-    def _booked(self, row: Row) -> Fill | None:
-        dice, downstream = self.weather.dice, self.downstream
-        before = downstream.fills.get(row.id, NOT_FILLED).quantity
-        if downstream.rows.get(row.id) is not row or row.is_copy or before < 0:
-            return None
-        quantity = min(PIECE, before + dice.choice((1, 1, 1, PIECE)))
-        if self.weather.happens(self.weather.rates.impossible_fill):
-            quantity = dice.choice((Decimal(-1), PIECE + 1))
-        fill = Fill("FULL" if quantity >= PIECE else "PART", quantity)
-        downstream.fills[row.id] = fill
-        return fill
-
-    def _move_market(self, read: Sequence[int]) -> None:
-        """Sometimes fills a row right after it was read, so that the page is outdated when it arrives."""
-        row = self._filled_further(read)
-        if row is not None:
-            self._fill(row)
-
-    def _move_market_at_once(self, read: Sequence[int]) -> None:
-        """The same, with the report handled before anything else happens."""
-        row = self._filled_further(read)
-        ours = None if row is None else self.books.executions.get(row.execution_id)
-        is_accepted = ours is not None and ours.state is SubmissionState.ACCEPTED
-        if row is not None and ours is not None and is_accepted and (fill := self._booked(row)):
-            with suppress(InvalidInput):
-                self._handle_fill(ours, FULL if fill.status == "FULL" else PART, fill.quantity)
-                self.invariants.filled.add(ours.id)
-
-    def _filled_further(self, read: Sequence[int]) -> Row | None:
-        rows, fills = self.downstream.rows, self.downstream.fills
-        open_ = [i for i in read if i in fills and fills[i].quantity < PIECE]
-        if not open_ or not self.weather.happens(self.weather.rates.busy_market):
-            return None
-        return rows[self.weather.dice.choice(open_)]
-
-    def _handle_fill(self, row: BookedExecution, status_id: int, quantity: Decimal) -> None:
-        """Has a replica handle a report at once."""
-        settle_ms = round(self.weather.timing.settle_s * 1000)
-        look_up = self.books.new_look_up(self._clock.new_attempt_id(), "some replica", row.id, settle_ms)
-        self.books.fill(row.id, status_id, quantity, row.version, look_up)
-
     def _put_others(self) -> None:
         """Adds many executions of other systems."""
         for _ in range(OTHERS):
@@ -472,52 +422,4 @@ class World:
         self.invariants.on_change(execution_id, before, after)
         waits = after in (SubmissionState.QUEUED, SubmissionState.RETRY)
         if waits and self.weather.happens(self.weather.rates.unsent_fill):
-            self.loop.call_outside(0.0, self._fill_unsent, execution_id)
-
-    def _fill_some_unsent(self) -> None:
-        unsent = [i for i, row in self.books.executions.items() if row.state is SubmissionState.NONE]
-        if unsent and self.weather.happens(self.weather.rates.unsent_fill):
-            self._fill_unsent(self.weather.dice.choice(unsent))
-
-    def _is_held_as_never_sent(self, row: BookedExecution) -> bool:
-        """Whether no call was made for it: its attempts are only queued ones and reconciliations for fills."""
-        if row.id in self.invariants.inherited or self.downstream.times_accepted[row.id]:
-            return False
-        attempts = self.books.attempts.values()
-        return all(
-            a.state == "queued" or a.code == "FILL_REPORTED" for a in attempts if row.id in a.execution_ids
-        )
-
-    def _fill_unsent(self, execution_id: int) -> None:
-        """A fill of what was never sent is reported, twice as after a 409, and handled at this very moment.
-
-        The books may have what waits to be sent: our database was restored to a state from before that.
-        """
-        row, dice = self.books.executions[execution_id], self.weather.dice
-        if self._is_to_be_reset or self.downstream.was_reset or not self._is_held_as_never_sent(row):
-            return
-        if row.state is SubmissionState.QUEUED and dice.random() < 0.5:
-            security = self.books.orders[row.order_id].security_id
-            self.downstream.put(_post(execution_id, security), "before the restore")
-            self.downstream.times_accepted[execution_id] = 1
-        for _ in range(2):
-            try:
-                self._handle_fill(row, PART, Decimal(1))
-                self.invariants.broken(
-                    f"a fill of execution {execution_id}, which was never sent, was believed"
-                )
-            except FillOfUnsent:
-                pass
-        self.invariants.after_statement()
-
-
-def _post(execution_id: int, security: str) -> dict[str, Any]:
-    """An execution as the legacy service sent it."""
-    return {
-        "tradeType": "BUY",
-        "destination": DESTINATION,
-        "securityId": security,
-        "quantity": Decimal(PIECE),
-        "limitPrice": None,
-        "tradeServiceExecutionId": execution_id,
-    }
+            self.loop.call_outside(0.0, self.market.fill_unsent, execution_id)
