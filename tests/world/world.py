@@ -7,11 +7,12 @@ everything must finish.
 
 from typing import Any
 
-from tests.world.downstream import CURSED, IMPOSSIBLE_ID, OTHERS_POST, Downstream, Row
+from tests.world.downstream import CURSED, OTHERS_POST, Downstream, Row
 from tests.world.invariants import Invariants, Outcome
 from tests.world.loop import PROCESS, WorldLoop
 from tests.world.market import Market, post_of
 from tests.world.network import FaultyStore, WorldClock, WorldGateway
+from tests.world.odd_answers import IMPOSSIBLE_ID
 from tests.world.replica import Replica
 from tests.world.scenario import (
     PIECE,
