@@ -143,12 +143,14 @@ class Limits:
     """Middleware: bounds how many requests are served at once, how long one may take, and the bodies of all.
 
     One instance counts for all routes that it is a middleware of. A body counts, as far as it has arrived, until
-    its request has been answered: only then is what was decoded from it released.
+    its request has been answered: only then is what was decoded from it released. Large bodies leave a quarter of
+    the room to small ones.
     """
 
     def __init__(self, server: ServerSettings) -> None:
         self._max_concurrent = server.max_concurrent_requests
         self._timeout_s = server.request_timeout_s
+        self._small_body_bytes = server.max_small_body_bytes
         self._max_body_bytes = server.max_body_memory_bytes
         self._served = 0
         self._body_bytes = 0
@@ -175,7 +177,8 @@ class Limits:
                         is_awaited, is_complete = False, True
                     held_bytes += len(message["body"])
                     self._body_bytes += len(message["body"])
-                    if self._body_bytes > self._max_body_bytes:
+                    quarters = 4 if held_bytes <= self._small_body_bytes else 3
+                    if self._body_bytes > self._max_body_bytes * quarters // 4:
                         rule = "the request bodies in flight are more than server.max_body_memory_bytes: try again"
                         raise RequestRefused(503, HttpCode.OVERLOADED, rule, OVERLOAD_RETRY_AFTER_S)
                 return message
