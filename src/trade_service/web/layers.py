@@ -161,20 +161,19 @@ class Limits:
             if self._served >= self._max_concurrent:
                 message = f"{self._served} requests are being served, which is the limit: try again"
                 raise RequestRefused(503, HttpCode.OVERLOADED, message, OVERLOAD_RETRY_AFTER_S)
-            is_awaited = is_complete = False
-            """Whether the body is being awaited, and whether it has arrived."""
+            is_body_awaited = is_body_complete = False
             held_bytes = 0
 
             async def receive_body() -> HTTPReceiveMessage | WebSocketReceiveMessage:
-                nonlocal is_awaited, is_complete, held_bytes
-                is_awaited = not is_complete
+                nonlocal is_body_awaited, is_body_complete, held_bytes
+                is_body_awaited = not is_body_complete
                 message = await receive()
-                if message["type"] == "http.disconnect" and not is_complete:
+                if message["type"] == "http.disconnect" and not is_body_complete:
                     rule = "the client left before its body had arrived"
                     raise RequestRefused(400, HttpCode.CLIENT_GONE, rule)
                 if message["type"] == "http.request":
                     if not message.get("more_body", False):
-                        is_awaited, is_complete = False, True
+                        is_body_awaited, is_body_complete = False, True
                     held_bytes += len(message["body"])
                     self._body_bytes += len(message["body"])
                     quarters = 4 if held_bytes <= self._small_body_bytes else 3
@@ -190,7 +189,7 @@ class Limits:
             except TimeoutError:
                 if not deadline.expired():
                     raise
-                raise self._too_late(is_awaited) from None
+                raise self._too_late(is_body_awaited) from None
             finally:
                 self._served -= 1
                 self._body_bytes -= held_bytes
