@@ -14,7 +14,7 @@ import pytest
 from tests.attacks.worst_bodies import BodyRoute, body_routes, worst_bodies
 from tests.support.database import TestServer
 from tests.web.live import BATCH, BULK, ORDERS, Live, live_alone, order_body
-from tests.web.support import FakeUseCases, connected, served
+from tests.web.support import Client, FakeUseCases, connected, served
 from trade_service.trading.bulk_submissions import MAX_EXECUTIONS
 from trade_service.trading.trade_orders import MAX_ORDERS
 from trade_service.web.app import create_app
@@ -114,6 +114,37 @@ async def test_no_body_blocks_the_loop(live: Live, routes: list[BodyRoute]) -> N
             )
     found.sort(reverse=True)
     assert found[0][0] < MAX_STALL_S, found[:20]
+
+
+LONG_QUERIES = {
+    "one unknown name": "a&" * 31_000,
+    "unknown names": "&".join(f"{number:x}" for number in range(11_000)),
+    "one filter": "id=1&" * 12_000,
+    "values of a filter": "id=" + "1," * 31_000,
+    "texts of a filter": "security.ticker=" + "%ff," * 15_000,
+    "a filter given once": "quantity.min=1&" * 4_000,
+    "sort": "sort=" + "id," * 20_000,
+    "cursor": "cursor=" + "A" * 62_000,
+    "limit": "limit=1&" * 7_500,
+    "escapes": "%41" * 20_000,
+}
+
+
+@pytest.mark.parametrize("what", LONG_QUERIES)
+async def test_no_query_blocks_the_loop(live: Live, what: str) -> None:
+    for path in ("v1/tradeOrders", "v2/tradeOrders", "v2/executions", "v2/audit-log", "v2/tradeOrders/1"):
+        async with turning() as stall:
+            status, *_ = await asked(live.client, f"/api/{path}?{LONG_QUERIES[what]}")
+        assert status in {200, 400}, path
+        assert stall.longest_s < MAX_STALL_S, path
+
+
+async def asked(client: Client, target: str) -> tuple[int, bytes]:
+    """The status and the beginning of an answer to a GET that is sent as it is."""
+    async with connected(client) as (reader, writer):
+        writer.write(f"GET {target} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
+        line = await reader.readline()
+        return int(line.split()[1]), line
 
 
 async def test_no_full_request_blocks_the_loop(live: Live) -> None:
