@@ -9,8 +9,8 @@ from collections.abc import Sequence
 import msgspec
 import pytest
 
+from tests.support.engine import Engine, executions_in, running_engine, states_of, until
 from tests.support.gateway import FakeGateway, fail, refuse
-from tests.support.heart import Heart, beating, executions_in, states_of, until
 from tests.support.trading import run_sql, value_of
 from trade_service.store.database import Database
 from trade_service.store.execution_reads import PostgresExecutionReads
@@ -71,21 +71,21 @@ class Watched(FakeGateway):
             self._on_the_way -= 1
 
 
-def circuit_events(heart: Heart) -> list[CircuitState]:
-    return [event.state for event in heart.events if isinstance(event, CircuitEvent)]
+def circuit_events(engine: Engine) -> list[CircuitState]:
+    return [event.state for event in engine.events if isinstance(event, CircuitEvent)]
 
 
-def deferred(heart: Heart) -> list[BatchSubmissionEvent]:
+def deferred(engine: Engine) -> list[BatchSubmissionEvent]:
     """Batches recorded as waiting and not sent."""
-    return [batch for batch in heart.batches if batch.code == OutcomeCode.CIRCUIT_OPEN]
+    return [batch for batch in engine.batches if batch.code == OutcomeCode.CIRCUIT_OPEN]
 
 
-async def open_circuit(heart: Heart, database: Database, gateway: FakeGateway) -> list[int]:
+async def open_circuit(engine: Engine, database: Database, gateway: FakeGateway) -> list[int]:
     """Opens the circuit with one failing call; returns its execution."""
     usual, gateway.usual = gateway.usual, UNAUTHORIZED
     ids = await executions_in(database, 1)
-    await heart.service.submit_executions_bulk(ids)
-    assert heart.admission.state.state is CircuitState.OPEN
+    await engine.service.submit_executions_bulk(ids)
+    assert engine.admission.state.state is CircuitState.OPEN
     gateway.usual = usual
     return ids
 
@@ -125,16 +125,16 @@ async def test_an_outage_costs_few_calls_and_after_it_everything_is_accepted_onc
 ) -> None:
     gateway = Watched()
     gateway.usual = outage  # type: ignore[assignment]
-    async with beating(database, gateway, circuit=QUICK, batch_size=10) as heart:
+    async with running_engine(database, gateway, circuit=QUICK, batch_size=10) as engine:
         ids = await executions_in(database, 200)
-        first = asyncio.create_task(heart.service.submit_executions_bulk(ids[:100]))
-        await until(lambda: heart.admission.state.state is CircuitState.OPEN)
+        first = asyncio.create_task(engine.service.submit_executions_bulk(ids[:100]))
+        await until(lambda: engine.admission.state.state is CircuitState.OPEN)
         opened_at = asyncio.get_running_loop().time()
         async with asyncio.timeout(15):
-            late = await heart.service.submit_executions_bulk(ids[100:])
+            late = await engine.service.submit_executions_bulk(ids[100:])
             assert told(late.results) == TOLD_TO_WAIT
             assert told((await first).results) == TOLD_TO_WAIT
-        await until(lambda: circuit_events(heart).count(CircuitState.OPEN) >= 4)
+        await until(lambda: circuit_events(engine).count(CircuitState.OPEN) >= 4)
         lasted_s = asyncio.get_running_loop().time() - opened_at
         batches = [call for call in gateway.calls if len(call) > 1]
         assert len(batches) <= 4 + 4, "what it takes to open, and what was on its way meanwhile"
@@ -142,17 +142,17 @@ async def test_an_outage_costs_few_calls_and_after_it_everything_is_accepted_onc
         assert probes <= 2 + lasted_s / (QUICK.open_ms / 2 / 1000), "and a probe risks one execution"
         gateway.usual = refuse()
         await all_accepted(database, gateway, ids)
-    assert circuit_events(heart)[-2:] == [CircuitState.HALF_OPEN, CircuitState.CLOSED]
+    assert circuit_events(engine)[-2:] == [CircuitState.HALF_OPEN, CircuitState.CLOSED]
 
 
 async def test_waiting_for_the_circuit_spends_no_attempt(database: Database) -> None:
     gateway = Watched()
-    async with beating(database, gateway, circuit=QUICK, batch_size=10, max_attempts=1) as heart:
-        lost = await open_circuit(heart, database, gateway)
+    async with running_engine(database, gateway, circuit=QUICK, batch_size=10, max_attempts=1) as engine:
+        lost = await open_circuit(engine, database, gateway)
         gateway.usual = REFUSED
         ids = await executions_in(database, 30)
-        assert told((await heart.service.submit_executions_bulk(ids)).results) == TOLD_TO_WAIT
-        await until(lambda: circuit_events(heart).count(CircuitState.OPEN) >= 3)
+        assert told((await engine.service.submit_executions_bulk(ids)).results) == TOLD_TO_WAIT
+        await until(lambda: circuit_events(engine).count(CircuitState.OPEN) >= 3)
         gateway.usual = refuse()
         await all_accepted(database, gateway, [*lost, *ids])
     spent = await value_of(database, "SELECT max(attempts_spent) FROM execution")
@@ -161,33 +161,33 @@ async def test_waiting_for_the_circuit_spends_no_attempt(database: Database) -> 
 
 async def test_callers_get_an_immediate_answer_that_explains_it(database: Database) -> None:
     gateway = Watched()
-    async with beating(database, gateway, circuit=FOR_LONG, batch_size=10) as heart:
-        await open_circuit(heart, database, gateway)
+    async with running_engine(database, gateway, circuit=FOR_LONG, batch_size=10) as engine:
+        await open_circuit(engine, database, gateway)
         ids = await executions_in(database, 25)
         async with asyncio.timeout(5):
-            result = await heart.service.submit_executions_bulk(ids)
+            result = await engine.service.submit_executions_bulk(ids)
             assert (result.status, result.pending) == ("SUCCESS", 25)
             assert {one.message for one in result.results} == {
                 "pending, do not resubmit: the Execution Service rejects every call until the configuration "
                 "is corrected (scripted DOWNSTREAM_UNAUTHORIZED); it is sent automatically then"
             }
-            again = await heart.service.submit_executions_bulk(ids)
+            again = await engine.service.submit_executions_bulk(ids)
             assert told(again.results) == TOLD_TO_WAIT, "callers of waiting executions too"
-            streamed = [one async for one in heart.intake.stream(ids)]
+            streamed = [one async for one in engine.intake.stream(ids)]
             assert told(streamed) == TOLD_TO_WAIT
         assert (await states_of(database)) == {"retry": 26}, "what is pending is on record"
-        assert len(heart.waiters) == 0
+        assert len(engine.waiters) == 0
 
 
 async def test_a_stream_can_wait_through_an_open_circuit(database: Database) -> None:
     gateway = Watched()
-    async with beating(database, gateway, circuit=QUICK, batch_size=10) as heart:
-        await open_circuit(heart, database, gateway)
+    async with running_engine(database, gateway, circuit=QUICK, batch_size=10) as engine:
+        await open_circuit(engine, database, gateway)
         ids = await executions_in(database, 25)
-        results = [one async for one in heart.intake.stream(ids, wait_through_open_circuit=True)]
+        results = [one async for one in engine.intake.stream(ids, wait_through_open_circuit=True)]
         assert {one.status for one in results} == {SubmitStatus.SUCCESS}
 
-        assert len(deferred(heart)) > 0
+        assert len(deferred(engine)) > 0
 
 
 async def test_waiters_for_a_retry_get_an_answer_when_it_is_due_and_the_circuit_is_open(
@@ -196,30 +196,30 @@ async def test_waiters_for_a_retry_get_an_answer_when_it_is_due_and_the_circuit_
     gateway = Watched()
     gateway.usual = REFUSED
     one_call = msgspec.structs.replace(FOR_LONG, minimum_calls=1)
-    async with beating(database, gateway, circuit=one_call) as heart:
+    async with running_engine(database, gateway, circuit=one_call) as engine:
         ids = await executions_in(database, 5)
         async with asyncio.timeout(5):
-            assert told((await heart.service.submit_executions_bulk(ids)).results) == TOLD_TO_WAIT
-        assert len(gateway.calls) == len(heart.batches) == 1
+            assert told((await engine.service.submit_executions_bulk(ids)).results) == TOLD_TO_WAIT
+        assert len(gateway.calls) == len(engine.batches) == 1
 
 
 async def test_waiting_for_the_circuit_costs_nothing(database: Database) -> None:
     """A backlog of queued attempts and retries neither spins nor is claimed while the circuit is open."""
     gateway = Watched()
-    async with beating(database, gateway, circuit=FOR_LONG, batch_size=10) as heart:
-        await open_circuit(heart, database, gateway)
+    async with running_engine(database, gateway, circuit=FOR_LONG, batch_size=10) as engine:
+        await open_circuit(engine, database, gateway)
         calls = len(gateway.calls)
         retries, queued = await executions_in(database, 50), await executions_in(database, 50)
-        await heart.service.submit_executions_bulk(retries)
+        await engine.service.submit_executions_bulk(retries)
         reads = PostgresExecutionReads(database, "test", 60_000)
         for start in range(0, 50, 10):
             await reads.enqueue(queued[start : start + 10], SystemClock().new_attempt_id())
         await run_sql(
             database, "UPDATE submission_attempt SET next_action_at = now() WHERE next_action_at IS NOT NULL"
         )
-        recorded = len(heart.batches)
+        recorded = len(engine.batches)
         await stops_waiting(database, least_s=60)
-        assert len(heart.batches) == recorded, "nothing was claimed"
+        assert len(engine.batches) == recorded, "nothing was claimed"
         assert len(gateway.calls) == calls
         assert await states_of(database) == {"queued": 50, "retry": 51}
         spread = await value_of(
@@ -242,7 +242,7 @@ async def test_a_wrong_configuration_exhausts_nothing_and_everything_is_sent_onc
 ) -> None:
     gateway = Watched()
     gateway.usual = REFUSALS[status]
-    async with beating(
+    async with running_engine(
         database,
         gateway,
         circuit=QUICK,
@@ -250,21 +250,21 @@ async def test_a_wrong_configuration_exhausts_nothing_and_everything_is_sent_onc
         max_concurrent=2,
         max_attempts=1,
         give_up_after_ms=900,
-    ) as heart:
+    ) as engine:
         ids = await executions_in(database, 60)
         async with asyncio.timeout(5):
-            results = (await heart.service.submit_executions_bulk(ids)).results
+            results = (await engine.service.submit_executions_bulk(ids)).results
         assert {one.status for one in results} == {SubmitStatus.PENDING}
         assert all("pending, do not resubmit" in one.message for one in results)
         assert all("rejects every call until" in one.message for one in results)
         loop = asyncio.get_running_loop()
         began = loop.time()
-        await until(lambda: circuit_events(heart).count(CircuitState.OPEN) >= 8)
+        await until(lambda: circuit_events(engine).count(CircuitState.OPEN) >= 8)
         assert loop.time() - began > 0.9, "longer than the time budget"
         assert not (await states_of(database)).keys() & {"exhausted", "rejected"}
         gateway.usual = refuse()
         await all_accepted(database, gateway, ids)
-    alarms = [event.code for event in heart.events if isinstance(event, AlarmEvent)]
+    alarms = [event.code for event in engine.events if isinstance(event, AlarmEvent)]
     assert alarms == ["DOWNSTREAM_REFUSES_US"]
 
 
@@ -274,9 +274,9 @@ async def test_an_answer_replaced_by_a_gateway_is_reconciled(database: Database)
     gateway.scripts.append(
         fail(ReplyKind.CONFIGURATION, "DOWNSTREAM_NOT_FOUND", accepted=True, http_status=404)
     )
-    async with beating(database, gateway, circuit=QUICK, batch_size=10) as heart:
+    async with running_engine(database, gateway, circuit=QUICK, batch_size=10) as engine:
         ids = await executions_in(database, 10)
-        await heart.service.submit_executions_bulk(ids)
+        await engine.service.submit_executions_bulk(ids)
         await all_accepted(database, gateway, ids)
 
 
@@ -285,45 +285,45 @@ async def test_reconciliation_continues_while_the_circuit_is_open_and_does_not_c
 ) -> None:
     gateway = Watched()
     gateway.usual = LOST_AND_ACCEPTED
-    async with beating(database, gateway, circuit=FOR_LONG, batch_size=1) as heart:
+    async with running_engine(database, gateway, circuit=FOR_LONG, batch_size=1) as engine:
         ids = await executions_in(database, 8)
-        results = (await heart.service.submit_executions_bulk(ids)).results
+        results = (await engine.service.submit_executions_bulk(ids)).results
         accepted = {one.execution_id for one in results if one.status is SubmitStatus.SUCCESS}
         assert len(accepted) >= 4
         assert accepted == set(gateway.times_accepted())
         assert told([one for one in results if one.execution_id not in accepted]) <= TOLD_TO_WAIT
-        assert any(isinstance(event, LookUpEvent) and event.found for event in heart.events)
-        assert circuit_events(heart) == [CircuitState.OPEN]
+        assert any(isinstance(event, LookUpEvent) and event.found for event in engine.events)
+        assert circuit_events(engine) == [CircuitState.OPEN]
 
 
 async def test_retry_after_is_honoured_by_every_sender(database: Database) -> None:
     gateway = Watched()
     throttled = fail(ReplyKind.NOT_SENT, "DOWNSTREAM_THROTTLED", http_status=429, retry_after_s=0.6)
-    async with beating(database, gateway, circuit=QUICK, batch_size=10) as heart:
+    async with running_engine(database, gateway, circuit=QUICK, batch_size=10) as engine:
         ids = await executions_in(database, 200)
         gateway.scripts.append(throttled)
-        heart.queue.accept(Work(tuple(ids[:10])))
-        await until(lambda: len(heart.batches) == 1)
-        assert heart.admission.concurrency.limit == 2
-        result = await heart.service.submit_executions_bulk(ids)
+        engine.queue.accept(Work(tuple(ids[:10])))
+        await until(lambda: len(engine.batches) == 1)
+        assert engine.admission.concurrency.limit == 2
+        result = await engine.service.submit_executions_bulk(ids)
         assert result.successful == 200
         assert gateway.began[1] - gateway.began[0] >= 0.6
-        assert circuit_events(heart) == [], "a service that asks for patience is not out of order"
-        assert heart.admission.concurrency.limit == 4
+        assert circuit_events(engine) == [], "a service that asks for patience is not out of order"
+        assert engine.admission.concurrency.limit == 4
 
 
 async def test_the_retry_after_of_an_outage_keeps_the_circuit_open(database: Database) -> None:
     gateway = Watched()
     gateway.usual = fail(ReplyKind.UNCLEAR, "DOWNSTREAM_UNAVAILABLE", http_status=503, retry_after_s=60)
     one_call = msgspec.structs.replace(QUICK, minimum_calls=1)
-    async with beating(database, gateway, circuit=one_call) as heart:
+    async with running_engine(database, gateway, circuit=one_call) as engine:
         ids = await executions_in(database, 10)
-        heart.queue.accept(Work(tuple(ids[:5])))
-        await until(lambda: circuit_events(heart) == [CircuitState.OPEN])
-        probe_in_ms = heart.admission.state.probe_in_ms
+        engine.queue.accept(Work(tuple(ids[:5])))
+        await until(lambda: circuit_events(engine) == [CircuitState.OPEN])
+        probe_in_ms = engine.admission.state.probe_in_ms
         assert probe_in_ms is not None
         assert 50_000 < probe_in_ms <= 60_000
-        assert told((await heart.service.submit_executions_bulk(ids[5:])).results) == TOLD_TO_WAIT
+        assert told((await engine.service.submit_executions_bulk(ids[5:])).results) == TOLD_TO_WAIT
 
 
 async def test_concurrency_drops_for_a_slow_service_and_recovers(
@@ -331,26 +331,26 @@ async def test_concurrency_drops_for_a_slow_service_and_recovers(
 ) -> None:
     gateway = Watched()
     slow = CircuitSettings(enabled=False, slow_call_ms=200)
-    async with beating(database, gateway, circuit=slow, batch_size=5, max_concurrent=8) as heart:
+    async with running_engine(database, gateway, circuit=slow, batch_size=5, max_concurrent=8) as engine:
         ids = await executions_in(database, 1200)
         parts = (ids[start : start + 100] for start in range(0, len(ids), 100))
         gateway.delay_s = 0.22
-        await eight_at_once(heart, gateway, next(parts))
-        assert heart.admission.concurrency.limit == 1
+        await eight_at_once(engine, gateway, next(parts))
+        assert engine.admission.concurrency.limit == 1
         assert gateway.at_once[-3:] == [1, 1, 1]
         gateway.delay_s = 0.001
         # On a busy machine some fast calls look slow; then it takes more of them.
-        while heart.admission.concurrency.limit < 8:
-            await heart.service.submit_executions_bulk(next(parts))
-        await eight_at_once(heart, gateway, next(parts))
+        while engine.admission.concurrency.limit < 8:
+            await engine.service.submit_executions_bulk(next(parts))
+        await eight_at_once(engine, gateway, next(parts))
     assert set(gateway.times_accepted().values()) == {1}
 
 
-async def eight_at_once(heart: Heart, gateway: Watched, ids: Sequence[int]) -> None:
+async def eight_at_once(engine: Engine, gateway: Watched, ids: Sequence[int]) -> None:
     """Submits; fails unless exactly eight calls are in flight at once."""
     gateway.hold()
     before = len(gateway.at_once)
-    submitting = asyncio.create_task(heart.service.submit_executions_bulk(ids))
+    submitting = asyncio.create_task(engine.service.submit_executions_bulk(ids))
     await until(lambda: len(gateway.at_once) == before + 8)
     gateway.open.set()
     assert (await submitting).successful == len(ids)
@@ -361,27 +361,27 @@ async def test_slow_calls_open_the_circuit_too(database: Database) -> None:
     gateway = Watched()
     gateway.delay_s = 0.03
     slow = msgspec.structs.replace(QUICK, slow_call_ms=20)
-    async with beating(database, gateway, circuit=slow, batch_size=1) as heart:
+    async with running_engine(database, gateway, circuit=slow, batch_size=1) as engine:
         ids = await executions_in(database, 30)
-        result = await heart.service.submit_executions_bulk(ids)
+        result = await engine.service.submit_executions_bulk(ids)
         assert result.pending > 0
-        assert "20 ms or longer" in next(e.reason for e in heart.events if isinstance(e, CircuitEvent))
+        assert "20 ms or longer" in next(e.reason for e in engine.events if isinstance(e, CircuitEvent))
         gateway.delay_s = 0
         await all_accepted(database, gateway, ids)
 
 
 async def test_the_use_case_answers_at_once_without_writing_the_intent_again(database: Database) -> None:
     gateway = Watched()
-    async with beating(database, gateway, circuit=FOR_LONG) as heart:
-        await open_circuit(heart, database, gateway)
+    async with running_engine(database, gateway, circuit=FOR_LONG) as engine:
+        await open_circuit(engine, database, gateway)
         clock = SystemClock()
         references = ReferenceCache(PostgresReferenceReads(database), 30, clock)
         service = ExecutionService(
             PostgresExecutionReads(database, "test", 60_000),
             references,
-            heart.service,
-            heart.intake,
-            heart.bus,
+            engine.service,
+            engine.intake,
+            engine.bus,
             clock,
         )
         ids = await executions_in(database, 4)

@@ -8,8 +8,8 @@ from decimal import Decimal
 import msgspec
 import pytest
 
+from tests.support.engine import Engine, executions_in, running_engine, states_of, until
 from tests.support.gateway import FakeGateway, fail, refuse
-from tests.support.heart import Heart, beating, executions_in, states_of, until
 from tests.support.trading import CONSERVATION, run_sql, value_of
 from trade_service.domain.errors import DomainError, EvidenceConflict, NotRequeueable, QuantityExceeded
 from trade_service.store.database import Database
@@ -41,11 +41,11 @@ class Shut(FakeGateway):
 
 
 @asynccontextmanager
-async def at_work(database: Database, gateway: FakeGateway) -> AsyncIterator[tuple[Heart, OperatorService]]:
-    async with beating(database, gateway) as heart:
+async def at_work(database: Database, gateway: FakeGateway) -> AsyncIterator[tuple[Engine, OperatorService]]:
+    async with running_engine(database, gateway) as engine:
         if isinstance(gateway, Shut):
             gateway.shut = True
-        yield heart, operators_on(database, gateway)
+        yield engine, operators_on(database, gateway)
 
 
 def operators_on(database: Database, gateway: FakeGateway) -> OperatorService:
@@ -53,8 +53,8 @@ def operators_on(database: Database, gateway: FakeGateway) -> OperatorService:
     return OperatorService(PostgresOperatorStore(database, SystemClock(), 1, 2), gateway, EventBus(), 100)
 
 
-def alarms(heart: Heart, code: AlarmCode) -> list[AlarmEvent]:
-    return [event for event in heart.events if isinstance(event, AlarmEvent) and event.code == code]
+def alarms(engine: Engine, code: AlarmCode) -> list[AlarmEvent]:
+    return [event for event in engine.events if isinstance(event, AlarmEvent) and event.code == code]
 
 
 async def settle(operators: OperatorService, resolution: Resolution, *, override: bool = False) -> None:
@@ -76,9 +76,9 @@ async def test_a_caller_of_another_process_gets_its_answer(
 ) -> None:
     gateway = Shut()
     gateway.scripts.append(LOST if accepted_as is None else LOST_AND_ACCEPTED)
-    async with at_work(database, gateway) as (heart, operators):
+    async with at_work(database, gateway) as (engine, operators):
         (execution_id,) = await executions_in(database, 1)
-        caller = asyncio.create_task(heart.service.submit_executions_bulk([execution_id]))
+        caller = asyncio.create_task(engine.service.submit_executions_bulk([execution_id]))
         async with asyncio.timeout(15):
             while (await operators.unknowns()).total == 0:
                 await asyncio.sleep(0.02)
@@ -95,15 +95,15 @@ async def test_a_caller_of_another_process_gets_its_answer(
 async def test_reconciliation_finds_an_execution_resolved_as_not_accepted(database: Database) -> None:
     gateway = Shut()
     gateway.scripts.append(LOST_AND_ACCEPTED)
-    async with at_work(database, gateway) as (heart, operators):
+    async with at_work(database, gateway) as (engine, operators):
         ids = await executions_in(database, 1)
-        await heart.service.submit_executions_bulk(ids, wait_s=0.3)
+        await engine.service.submit_executions_bulk(ids, wait_s=0.3)
         await settle(operators, Resolution(ids[0], None, "ann", "they say no"))
         assert await states_of(database) == {"exhausted": 1}
         gateway.shut = False
         (result,) = await operators.requeue(ids, ANN)
         assert result.error is None
-        await until(lambda: bool(alarms(heart, AlarmCode.ACCEPTED_LATE)))
+        await until(lambda: bool(alarms(engine, AlarmCode.ACCEPTED_LATE)))
         async with asyncio.timeout(15):
             while await states_of(database) != {"accepted": 1}:
                 await asyncio.sleep(0.02)
@@ -118,9 +118,9 @@ async def test_reconciliation_finds_an_execution_resolved_as_not_accepted(databa
 async def test_a_requeued_execution_is_sent_once_after_reconciliation(database: Database) -> None:
     gateway = FakeGateway()
     gateway.scripts.append(refuse("S1", "S2", "S3"))
-    async with at_work(database, gateway) as (heart, operators):
+    async with at_work(database, gateway) as (engine, operators):
         ids = await executions_in(database, 3)
-        assert (await heart.service.submit_executions_bulk(ids)).failed == 3
+        assert (await engine.service.submit_executions_bulk(ids)).failed == 3
         selected, more = await operators.select(RequeueFilter(codes=["ITEM_REFUSED"]))
         assert (selected, more) == (ids, False)
         both = await asyncio.gather(*(operators.requeue(ids, ANN) for _ in range(4)))
@@ -131,7 +131,7 @@ async def test_a_requeued_execution_is_sent_once_after_reconciliation(database: 
         async with asyncio.timeout(15):
             while await states_of(database) != {"accepted": 3}:
                 await asyncio.sleep(0.02)
-        assert not alarms(heart, AlarmCode.ACCEPTED_LATE)
+        assert not alarms(engine, AlarmCode.ACCEPTED_LATE)
     assert set(gateway.times_accepted().values()) == {1}
     assert await value_of(database, CONSERVATION) == 0
 
@@ -139,9 +139,9 @@ async def test_a_requeued_execution_is_sent_once_after_reconciliation(database: 
 async def test_an_order_without_enough_quantity_refuses(database: Database) -> None:
     gateway = FakeGateway()
     gateway.scripts.append(refuse("S1"))
-    async with at_work(database, gateway) as (heart, operators):
+    async with at_work(database, gateway) as (engine, operators):
         ids = await executions_in(database, 1)
-        await heart.service.submit_executions_bulk(ids)
+        await engine.service.submit_executions_bulk(ids)
         await run_sql(database, "UPDATE trade_order SET quantity_sent = 1")
         for requeue in (msgspec.structs.replace(ANN, dry_run=True), ANN):
             (result,) = await operators.requeue(ids, requeue)
@@ -153,11 +153,11 @@ async def test_concurrent_operators_and_reconciliation_agree(database: Database)
     """Whichever comes first: each execution is accepted once or its quantity returned; none is lost."""
     gateway = FakeGateway()
     gateway.scripts.extend([LOST, LOST_AND_ACCEPTED])
-    async with beating(database, gateway, batch_size=20, max_concurrent=1) as heart:
+    async with running_engine(database, gateway, batch_size=20, max_concurrent=1) as engine:
         operators = operators_on(database, gateway)
         ids = await executions_in(database, 40)
-        caller = asyncio.create_task(heart.service.submit_executions_bulk(ids, wait_s=0.2))
-        await until(lambda: len(heart.batches) >= 2)
+        caller = asyncio.create_task(engine.service.submit_executions_bulk(ids, wait_s=0.2))
+        await until(lambda: len(engine.batches) >= 2)
 
         async def say_no(execution_id: int) -> None:
             try:
@@ -180,9 +180,9 @@ async def test_concurrent_operators_and_reconciliation_agree(database: Database)
 async def test_the_ledger_is_read_first(database: Database) -> None:
     gateway = Shut()
     gateway.scripts.append(LOST)
-    async with at_work(database, gateway) as (heart, operators):
+    async with at_work(database, gateway) as (engine, operators):
         ids = await executions_in(database, 2)
-        await heart.service.submit_executions_bulk(ids, wait_s=0.3)
+        await engine.service.submit_executions_bulk(ids, wait_s=0.3)
         others = gateway.accept(ExecutionRequest("NEW", "BUY", "ML", "S2", Decimal(10), None, ids[1], 1)).id
         alike = gateway.accept(ExecutionRequest("NEW", "BUY", "ML", "S1", Decimal(9), None, ids[0], 1)).id
         assert others is not None

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 
 import msgspec
 
+from tests.support.engine import SETTLE_MS, Engine, executions_in, running_engine, states_of
 from tests.support.gateway import FakeGateway, refuse
-from tests.support.heart import SETTLE_MS, Heart, beating, executions_in, states_of
 from tests.support.rows import fetched
 from trade_service.store.database import Database
 from trade_service.submission.engine_settings import CircuitSettings
@@ -58,10 +58,10 @@ async def given_up(database: Database) -> list[tuple[int, int, str]]:
 async def test_the_other_ninety_nine_are_accepted_within_two_settle_times(database: Database) -> None:
     ids = await executions_in(database, 100)
     gateway = poisoned(ids[42])
-    async with beating(database, gateway, circuit=CIRCUIT, max_attempts=3) as heart:
+    async with running_engine(database, gateway, circuit=CIRCUIT, max_attempts=3) as engine:
         loop = asyncio.get_running_loop()
         began = loop.time()
-        result = await heart.service.submit_executions_bulk(ids, wait_s=0)
+        result = await engine.service.submit_executions_bulk(ids, wait_s=0)
         async with asyncio.timeout(20):
             while len(gateway.books) < 99:
                 await asyncio.sleep(0.01)
@@ -80,10 +80,10 @@ async def test_the_other_ninety_nine_are_accepted_within_two_settle_times(databa
 async def test_each_of_several_bad_executions_is_exhausted_alone(database: Database) -> None:
     ids = await executions_in(database, 40)
     guilty = [ids[0], ids[17], ids[39]]
-    async with beating(
+    async with running_engine(
         database, poisoned(*guilty), circuit=NEVER_OPENS, batch_size=20, max_attempts=3
-    ) as heart:
-        result = await heart.service.submit_executions_bulk(ids, wait_s=15)
+    ) as engine:
+        result = await engine.service.submit_executions_bulk(ids, wait_s=15)
         statuses = {one.execution_id: one.status for one in result.results}
     assert {i for i, status in statuses.items() if status is SubmitStatus.RETRY_EXHAUSTED} == set(guilty)
     assert {one.message for one in result.results if one.execution_id in guilty} == {GIVEN_UP}
@@ -98,8 +98,8 @@ async def test_where_nearly_every_batch_is_poisoned_they_are_split_although_the_
     guilty = ids[::10]
     quick = msgspec.structs.replace(CIRCUIT, window_calls=6, minimum_calls=4, open_ms=50, open_max_ms=100)
     gateway = poisoned(*guilty)
-    async with beating(database, gateway, circuit=quick, batch_size=10, max_attempts=1) as heart:
-        await _submitted(heart, ids)
+    async with running_engine(database, gateway, circuit=quick, batch_size=10, max_attempts=1) as engine:
+        await _submitted(engine, ids)
         async with asyncio.timeout(30):
             while len(gateway.books) < 90:
                 await asyncio.sleep(0.02)
@@ -107,5 +107,5 @@ async def test_where_nearly_every_batch_is_poisoned_they_are_split_although_the_
     assert not set(gateway.times_accepted()) & set(guilty)
 
 
-async def _submitted(heart: Heart, ids: Sequence[int]) -> None:
-    await heart.service.submit_executions_bulk(ids, wait_s=0)
+async def _submitted(engine: Engine, ids: Sequence[int]) -> None:
+    await engine.service.submit_executions_bulk(ids, wait_s=0)

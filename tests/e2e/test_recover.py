@@ -13,7 +13,7 @@ import pytest
 from execution_simulator.server import RunningSimulator
 from tests.e2e.command import Cli, Running, order
 from tests.support.database import TestServer
-from tests.support.heart import executions_in
+from tests.support.engine import executions_in
 from tests.support.trading import CONSERVATION, run_sql, value_of
 from trade_service.store.database import Database
 from trade_service.store.execution_reads import PostgresExecutionReads

@@ -1,7 +1,7 @@
 """The log shows which executions were accepted only after recovery, and which were exhausted."""
 
+from tests.support.engine import executions_in, running_engine, until
 from tests.support.gateway import FakeGateway, fail
-from tests.support.heart import beating, executions_in, until
 from trade_service.store.database import Database
 from trade_service.submission.events import ExhaustedEvent, RecoveredEvent
 from trade_service.submission.model import ReplyKind
@@ -12,20 +12,20 @@ LOST_AND_ACCEPTED = fail(ReplyKind.LOST, "LOST", accepted=True)
 
 async def test_a_recovery_is_logged_once_with_its_attempts(database: Database) -> None:
     gateway = FakeGateway()
-    async with beating(database, gateway) as heart:
+    async with running_engine(database, gateway) as engine:
         smooth = await executions_in(database, 2)
-        assert (await heart.service.submit_executions_bulk(smooth)).successful == 2
-        assert not [event for event in heart.events if isinstance(event, RecoveredEvent)]
+        assert (await engine.service.submit_executions_bulk(smooth)).successful == 2
+        assert not [event for event in engine.events if isinstance(event, RecoveredEvent)]
 
         gateway.scripts.append(LOST)
         retried = await executions_in(database, 2)
-        assert (await heart.service.submit_executions_bulk(retried)).successful == 2
+        assert (await engine.service.submit_executions_bulk(retried)).successful == 2
         gateway.scripts.append(LOST_AND_ACCEPTED)
         found = await executions_in(database, 1)
-        assert (await heart.service.submit_executions_bulk(found)).successful == 1
+        assert (await engine.service.submit_executions_bulk(found)).successful == 1
 
         def recovered_events() -> list[RecoveredEvent]:
-            return [event for event in heart.events if isinstance(event, RecoveredEvent)]
+            return [event for event in engine.events if isinstance(event, RecoveredEvent)]
 
         await until(lambda: sum(len(event.execution_ids) for event in recovered_events()) == 3)
     by_how = {event.how: event for event in recovered_events()}
@@ -38,10 +38,10 @@ async def test_a_recovery_is_logged_once_with_its_attempts(database: Database) -
 async def test_an_exhausted_execution_is_logged_once(database: Database) -> None:
     gateway = FakeGateway()
     gateway.usual = fail(ReplyKind.LOST, "LOST")
-    async with beating(database, gateway, max_attempts=2) as heart:
+    async with running_engine(database, gateway, max_attempts=2) as engine:
         ids = await executions_in(database, 1)
-        assert (await heart.service.submit_executions_bulk(ids)).failed == 1
-        (event,) = [event for event in heart.events if isinstance(event, ExhaustedEvent)]
+        assert (await engine.service.submit_executions_bulk(ids)).failed == 1
+        (event,) = [event for event in engine.events if isinstance(event, ExhaustedEvent)]
     assert sorted(event.execution_ids) == ids
     assert event.code == "BUDGET_SPENT"
     assert "Exhausted" in event.message

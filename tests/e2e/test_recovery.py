@@ -9,8 +9,8 @@ import msgspec
 import pytest
 
 from tests.support.attempts import claimed
+from tests.support.engine import executions_in, running_engine, states_of, until
 from tests.support.gateway import FakeGateway, fail, refuse
-from tests.support.heart import beating, executions_in, states_of, until
 from tests.support.rows import store_on
 from tests.support.trading import run_sql, value_of
 from trade_service.store.database import Database
@@ -67,14 +67,14 @@ async def test_a_new_row_with_our_id_is_never_taken_for_absence(
     gateway = Misleading(each_row(lambda row: msgspec.structs.replace(row, **hidden)))
     gateway.accept(post(999))  # What is known before the attempt: a row after it that bears our id is new.
     gateway.scripts.append(LOST_AND_ACCEPTED)
-    async with beating(database, gateway) as heart:
+    async with running_engine(database, gateway) as engine:
         ids = await executions_in(database, 2)
-        result = await heart.service.submit_executions_bulk(ids, wait_s=1.5)
+        result = await engine.service.submit_executions_bulk(ids, wait_s=1.5)
         assert result.pending == 2
         assert await states_of(database) == {"unknown": 2}
         assert len(gateway.calls) == 1, "sent again although it may have been accepted"
         gateway.tamper = lambda listing: listing
-        assert (await heart.service.submit_executions_bulk(ids)).successful == 2
+        assert (await engine.service.submit_executions_bulk(ids)).successful == 2
         assert set(gateway.times_accepted().values()) == {1}
 
 
@@ -84,8 +84,8 @@ async def test_a_row_from_before_the_attempt_proves_nothing(database: Database) 
     ids = await executions_in(database, 3)
     old = {gateway.accept(post(execution_id)).id for execution_id in ids}
     gateway.scripts.append(LOST)
-    async with beating(database, gateway) as heart:
-        result = await heart.service.submit_executions_bulk(ids)
+    async with running_engine(database, gateway) as engine:
+        result = await engine.service.submit_executions_bulk(ids)
         assert result.successful == 3
         assert {r.execution_service_id for r in result.results}.isdisjoint(old)
         assert len(gateway.calls) == 2, "the first was lost"
@@ -103,45 +103,45 @@ async def test_a_short_page_is_not_the_end_while_more_follow(database: Database)
 
     gateway = Misleading(only_fifty)
     gateway.scripts.append(LOST_AND_ACCEPTED)
-    async with beating(database, gateway) as heart:
+    async with running_engine(database, gateway) as engine:
         ids = await executions_in(database, 80)
-        await heart.service.submit_executions_bulk(ids, wait_s=1.5)
+        await engine.service.submit_executions_bulk(ids, wait_s=1.5)
         assert await states_of(database) == {"accepted": 50, "unknown": 30}
         assert len(gateway.calls) == 1
-        passes = [event for event in heart.events if isinstance(event, LookUpEvent)]
+        passes = [event for event in engine.events if isinstance(event, LookUpEvent)]
         assert "more" in passes[-1].problem
 
 
 @pytest.mark.parametrize("impossible", [0, -1, 2**31, 2**70])
 async def test_an_impossible_id_in_the_ledger_stops_nothing(database: Database, impossible: int) -> None:
     gateway = Misleading()
-    async with beating(database, gateway) as heart:
+    async with running_engine(database, gateway) as engine:
         ids = await executions_in(database, 2)
         first = gateway.accept(post(ids[0]))
         gateway.tamper = each_row(
             lambda row: msgspec.structs.replace(row, id=impossible) if row.id == first.id else row
         )
         gateway.scripts.append(LOST)
-        result = await heart.service.submit_executions_bulk(ids, wait_s=1.5)
+        result = await engine.service.submit_executions_bulk(ids, wait_s=1.5)
         assert (result.pending, result.successful) == (1, 1), (
             "the other one was proven absent, and sent again"
         )
         assert gateway.calls == [tuple(ids), (ids[1],)]
-        alarms = [event for event in heart.events if isinstance(event, AlarmEvent)]
+        alarms = [event for event in engine.events if isinstance(event, AlarmEvent)]
         assert {(alarm.code, alarm.execution_ids) for alarm in alarms} >= {
             ("DOWNSTREAM_ID_IMPOSSIBLE", (ids[0],))
         }
         gateway.tamper = lambda listing: listing
-        again = await heart.service.submit_executions_bulk(ids)
+        again = await engine.service.submit_executions_bulk(ids)
         assert again.successful == 2
         assert set(gateway.times_accepted().values()) == {1}
 
 
 async def test_a_reset_is_remembered_when_new_ids_exceed_the_old(database: Database) -> None:
     gateway = FakeGateway()
-    async with beating(database, gateway) as heart:
+    async with running_engine(database, gateway) as engine:
         known = await executions_in(database, 5)
-        await heart.service.submit_executions_bulk(known)
+        await engine.service.submit_executions_bulk(known)
         async with asyncio.timeout(15):
             while await value_of(database, "SELECT high_water_id FROM downstream") < gateway.books[-1].id:
                 await asyncio.sleep(0.01)  # It is the floor of later attempts within a second.
@@ -149,12 +149,14 @@ async def test_a_reset_is_remembered_when_new_ids_exceed_the_old(database: Datab
         gateway.scripts.append(LOST_AND_ACCEPTED)
         gateway.books[:] = []
         gateway.first_id = 1
-        await heart.service.submit_executions_bulk(lost, wait_s=0.5)
-        await until(lambda: "DOWNSTREAM_RESET" in {e.code for e in heart.events if isinstance(e, AlarmEvent)})
+        await engine.service.submit_executions_bulk(lost, wait_s=0.5)
+        await until(
+            lambda: "DOWNSTREAM_RESET" in {e.code for e in engine.events if isinstance(e, AlarmEvent)}
+        )
         gateway.first_id = 5000
-        result = await heart.service.submit_executions_bulk(await executions_in(database, 3))
+        result = await engine.service.submit_executions_bulk(await executions_in(database, 3))
         assert result.successful == 3
-        await heart.service.submit_executions_bulk(lost, wait_s=1.5)
+        await engine.service.submit_executions_bulk(lost, wait_s=1.5)
         assert await states_of(database) == {"accepted": 8, "unknown": 1}
         assert gateway.times_accepted()[lost[0]] == 1
 
@@ -174,13 +176,13 @@ async def test_a_reset_is_noticed_for_an_attempt_without_a_low_water_id(
     gateway = FakeGateway()
     gateway.scripts.extend([LOST_AND_ACCEPTED, answer_and_forget])
     gateway.hold()
-    async with beating(database, gateway, batch_size=1) as heart:
+    async with running_engine(database, gateway, batch_size=1) as engine:
         ids = await executions_in(database, 2)
-        waiting = asyncio.ensure_future(heart.service.submit_executions_bulk(ids, wait_s=1.5))
+        waiting = asyncio.ensure_future(engine.service.submit_executions_bulk(ids, wait_s=1.5))
         await until(lambda: len(gateway.calls) == 2)
         gateway.open.set()
         await waiting
-        await until(lambda: any(isinstance(e, AlarmEvent) and e.execution_ids for e in heart.events))
+        await until(lambda: any(isinstance(e, AlarmEvent) and e.execution_ids for e in engine.events))
         assert await states_of(database) == {"accepted": 1, "unknown": 1}
         assert len(gateway.calls) == 2
 
@@ -194,13 +196,15 @@ async def test_a_backlog_and_callers_take_turns(database: Database) -> None:
         await reads.enqueue(backlog[start : start + size], SystemClock().new_attempt_id())
     await run_sql(database, "UPDATE submission_attempt SET next_action_at = now()")
     gateway.hold()
-    async with beating(database, gateway, batch_size=size, max_concurrent=1, queue_limit=limit) as heart:
-        await until(lambda: len(heart.queue) >= limit // 2 - size)
+    async with running_engine(
+        database, gateway, batch_size=size, max_concurrent=1, queue_limit=limit
+    ) as engine:
+        await until(lambda: len(engine.queue) >= limit // 2 - size)
         fresh = await executions_in(database, limit)
-        with heart.queue.reserve(len(fresh)):
+        with engine.queue.reserve(len(fresh)):
             """There is room for callers beside the backlog."""
-        waiting = asyncio.create_task(heart.service.submit_executions_bulk(fresh))
-        await until(lambda: len(heart.queue) >= limit)
+        waiting = asyncio.create_task(engine.service.submit_executions_bulk(fresh))
+        await until(lambda: len(engine.queue) >= limit)
         gateway.open.set()
         assert (await waiting).successful == len(fresh)
         last = max(number for number, call in enumerate(gateway.calls) if set(call) & set(fresh))
@@ -229,7 +233,7 @@ async def test_a_full_queue_does_not_delay_reconciliation(database: Database) ->
         await reads.enqueue(backlog[start : start + size], SystemClock().new_attempt_id())
     await run_sql(database, "UPDATE submission_attempt SET next_action_at = now() WHERE state = 'queued'")
     gateway.hold()
-    async with beating(database, gateway, batch_size=size, max_concurrent=1, queue_limit=20):
+    async with running_engine(database, gateway, batch_size=size, max_concurrent=1, queue_limit=20):
         async with asyncio.timeout(10):
             while not (await states_of(database)).get("accepted"):
                 await asyncio.sleep(0.02)

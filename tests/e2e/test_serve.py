@@ -10,7 +10,7 @@ import pytest
 
 from execution_simulator.server import RunningSimulator
 from tests.e2e.command import Cli, order
-from tests.support.heart import states_of as state_counts
+from tests.support.engine import states_of as state_counts
 from trade_service.cli.commands import run
 from trade_service.store.database import Database
 

@@ -7,7 +7,7 @@ import msgspec
 from prometheus_client import generate_latest
 
 from tests.support.database import TestServer
-from tests.support.heart import until
+from tests.support.engine import until
 from tests.web.live import Live, behave, live_alone
 from trade_service.cli.top import Scrape
 from trade_service.observability.telemetry_settings import TelemetrySettings

@@ -10,7 +10,7 @@ import pytest
 
 from tests.observed.scripted import scraped
 from tests.support.database import TestServer
-from tests.support.heart import until
+from tests.support.engine import until
 from tests.web.live import Live, live_alone
 
 PAGE = Path(__file__).parents[2] / "docs/metrics.md"

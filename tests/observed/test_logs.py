@@ -9,7 +9,7 @@ import structlog
 from structlog.testing import capture_logs
 
 from tests.support.database import TestServer
-from tests.support.heart import until
+from tests.support.engine import until
 from tests.web.live import Live, live_alone
 from trade_service.submission.events import MAX_ORIGINS
 

@@ -5,8 +5,8 @@ from decimal import Decimal
 
 import pytest
 
+from tests.support.engine import SETTLE_MS, until
 from tests.support.gateway import fail, refuse
-from tests.support.heart import SETTLE_MS, until
 from tests.support.trading import (
     all_of,
     conserved,
@@ -38,7 +38,7 @@ async def test_a_fill_of_what_was_never_sent_is_refused_with_an_alarm(database: 
         for _ in range(2):
             with pytest.raises(FillOfUnsent, match="is none and was never sent"):
                 await desk.executions.fill(execution_id, "PART", Decimal("12.5"), 1)
-        alarms = [e for e in desk.heart.events if isinstance(e, AlarmEvent)]
+        alarms = [e for e in desk.engine.events if isinstance(e, AlarmEvent)]
         assert [(a.code, a.execution_ids) for a in alarms] == [("FILL_OF_UNSENT", (execution_id,))] * 2
         assert "quantityFilled 12.5" in alarms[0].message
         result = await desk.executions.submit_execution(execution_id)
@@ -59,7 +59,7 @@ async def test_what_waits_to_be_sent_is_looked_up_first_when_a_fill_is_reported(
             [second], SystemClock().new_attempt_id()
         )
         waiting = asyncio.create_task(desk.executions.submit_execution(second))
-        await until(lambda: desk.heart.queue.fresh_count == 1)
+        await until(lambda: desk.engine.queue.fresh_count == 1)
         if is_there:
             desk.gateway.accept(ExecutionRequest("NEW", "BUY", "ML", "S", Decimal(100), None, second, 1))
         view = await desk.executions.get_execution(second)
@@ -144,7 +144,7 @@ async def test_a_fill_of_a_rejected_execution_takes_the_quantity_again_and_alarm
         view = await desk.executions.fill(execution_id, "FULL", Decimal(100), 1)
         assert (view.order.available, view.order.submitted) == (Decimal(0), True)
         assert await conserved(database)
-        alarms = [e for e in desk.heart.events if isinstance(e, AlarmEvent)]
+        alarms = [e for e in desk.engine.events if isinstance(e, AlarmEvent)]
         assert [(a.code, a.execution_ids) for a in alarms] == [("ACCEPTED_LATE", (execution_id,))]
 
 
@@ -196,7 +196,7 @@ async def test_impossible_fills_are_refused_by_name(database: Database) -> None:
         for quantity in ("1", "-1"):
             with pytest.raises(NotFound):
                 await desk.executions.fill(999, "PART", Decimal(quantity), 1)
-        alarms = [e for e in desk.heart.events if isinstance(e, AlarmEvent)]
+        alarms = [e for e in desk.engine.events if isinstance(e, AlarmEvent)]
         assert [(a.code, a.execution_ids) for a in alarms] == [("FILL_REFUSED", (execution_id,))] * 2
         for alarm, reported in zip(alarms, ("-1", "100.01"), strict=True):
             assert f"a quantityFilled of {reported} for execution {execution_id}" in alarm.message

@@ -6,8 +6,8 @@ import time
 from structlog.testing import capture_logs
 
 from tests.support.attempts import RECOVERED, claimed, closing, new_attempt
+from tests.support.engine import executions_in, running_engine, until
 from tests.support.gateway import FakeGateway, fail
-from tests.support.heart import beating, executions_in, until
 from tests.support.rows import insert_executions, store_on
 from tests.support.trading import run_sql
 from trade_service.observability.submission_log import SubmissionLog
@@ -53,12 +53,12 @@ async def test_an_exhausted_execution_is_logged_with_its_whole_history(database:
     log = SubmissionLog(time.monotonic, histories=PostgresPastAttempts(database, 60_000).tries_of)
     with capture_logs() as lines:
         async with (
-            beating(database, gateway, max_attempts=2, listeners=[log]) as heart,
+            running_engine(database, gateway, max_attempts=2, listeners=[log]) as engine,
             asyncio.TaskGroup() as group,
         ):
             running = group.create_task(log.run(lambda _s: asyncio.sleep(0.05)))
             ids = await executions_in(database, 2)
-            assert (await heart.service.submit_executions_bulk(ids)).failed == 2
+            assert (await engine.service.submit_executions_bulk(ids)).failed == 2
             await until(lambda: sum(line["event"] == "exhausted_execution_history" for line in lines) == 2)
             running.cancel()
     written = {line["execution_id"]: line for line in lines if line["event"] == "exhausted_execution_history"}

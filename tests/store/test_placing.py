@@ -6,7 +6,7 @@ from decimal import Decimal
 import msgspec
 import pytest
 
-from tests.support.heart import states_of
+from tests.support.engine import states_of
 from tests.support.trading import (
     conserved,
     desk_on,

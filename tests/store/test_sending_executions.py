@@ -4,8 +4,8 @@ import asyncio
 
 import pytest
 
+from tests.support.engine import states_of, until
 from tests.support.gateway import refuse
-from tests.support.heart import states_of, until
 from tests.support.trading import (
     desk_on,
     none_executions,

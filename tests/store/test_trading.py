@@ -6,8 +6,8 @@ from decimal import Decimal
 import msgspec
 import pytest
 
+from tests.support.engine import states_of, until
 from tests.support.gateway import FakeGateway, fail, refuse
-from tests.support.heart import states_of, until
 from tests.support.trading import (
     all_of,
     conserved,
@@ -143,9 +143,9 @@ async def test_what_is_still_under_way_is_pending_and_goes_on(database: Database
             "pending, do not resubmit",
         )
         assert view.execution.submission_state is SubmissionState.CLAIMED
-        assert len(desk.heart.waiters) == 0
+        assert len(desk.engine.waiters) == 0
         desk.gateway.open.set()
-        await until(lambda: len(desk.heart.batches) == 1)
+        await until(lambda: len(desk.engine.batches) == 1)
         now = await desk.executions.get_execution(view.execution.id)
         assert now.execution.submission_state is SubmissionState.ACCEPTED
 
@@ -215,7 +215,7 @@ async def test_no_room_in_the_queue_refuses_before_anything_is_written(database:
         ids = await value_of(database, "SELECT array_agg(id) FROM execution")
         with pytest.raises(Overloaded):
             await desk.executions.submit_executions_batch(ids)
-        assert len(desk.heart.waiters) == 0
+        assert len(desk.engine.waiters) == 0
 
 
 async def test_a_caller_that_goes_away_leaves_its_executions_to_be_sent(database: Database) -> None:
@@ -227,7 +227,7 @@ async def test_a_caller_that_goes_away_leaves_its_executions_to_be_sent(database
         with pytest.raises(asyncio.CancelledError):
             await asking
         desk.gateway.open.set()
-        await until(lambda: len(desk.heart.batches) == 1)
+        await until(lambda: len(desk.engine.batches) == 1)
         assert await states_of(database) == {"accepted": 3}
 
 
@@ -238,7 +238,7 @@ async def test_what_a_dead_process_wrote_is_sent_by_another(database: Database) 
     await run_sql(database, "UPDATE submission_attempt SET next_action_at = now()")
     gateway = FakeGateway()
     async with desk_on(database, gateway) as alive:
-        await until(lambda: len(alive.heart.batches) == 1)
+        await until(lambda: len(alive.engine.batches) == 1)
         assert await states_of(database) == {"accepted": 3}
     assert sorted(gateway.times_accepted().values()) == [1, 1, 1]
 

@@ -9,8 +9,8 @@ from typing import Any
 
 import msgspec
 
+from tests.support.engine import SETTLE_MS, Engine, running_engine
 from tests.support.gateway import FakeGateway
-from tests.support.heart import SETTLE_MS, Heart, beating
 from trade_service.domain.errors import DomainError
 from trade_service.domain.orders import NewTradeOrder, Submission, TradeOrder
 from trade_service.store.database import Database, Session
@@ -35,7 +35,7 @@ class Desk(msgspec.Struct):
 
     database: Database
     gateway: FakeGateway
-    heart: Heart
+    engine: Engine
     orders: TradeOrderService
     executions: ExecutionService
     editors: Editors
@@ -81,22 +81,22 @@ def all_of(orders: Sequence[TradeOrder], destination_id: int = 1) -> list[Submis
 async def desk_on(
     database: Database, gateway: FakeGateway | None = None, **options: Any
 ) -> AsyncIterator[Desk]:
-    """A desk; the options are those of `beating`."""
+    """A desk; the options are those of `running_engine`."""
     gateway = gateway or FakeGateway()
     clock = SystemClock()
-    async with beating(database, gateway, **options) as heart:
+    async with running_engine(database, gateway, **options) as engine:
         references = ReferenceCache(PostgresReferenceReads(database), 30.0, clock)
         yield Desk(
             database,
             gateway,
-            heart,
-            TradeOrderService(PostgresOrderStore(database, OWNER), references, heart.intake, clock),
+            engine,
+            TradeOrderService(PostgresOrderStore(database, OWNER), references, engine.intake, clock),
             ExecutionService(
                 PostgresExecutionReads(database, OWNER, SETTLE_MS),
                 references,
-                heart.service,
-                heart.intake,
-                heart.bus,
+                engine.service,
+                engine.intake,
+                engine.bus,
                 clock,
             ),
             Editors(

@@ -40,7 +40,7 @@ NO_CIRCUIT = CircuitSettings(enabled=False, slow_call_ms=60_000)
 """Most tests script failures and need every call."""
 
 
-class Heart(msgspec.Struct):
+class Engine(msgspec.Struct):
     """A running engine."""
 
     database: Database
@@ -98,7 +98,7 @@ def engine_settings(
 
 
 @asynccontextmanager
-async def beating(
+async def running_engine(
     database: Database,
     gateway: ExecutionGateway,
     *,
@@ -111,7 +111,7 @@ async def beating(
     queue_limit: int = 20_000,
     circuit: CircuitSettings = NO_CIRCUIT,
     listeners: Sequence[Listener] = (),
-) -> AsyncIterator[Heart]:
+) -> AsyncIterator[Engine]:
     """An engine with senders and recovery running, on an open gateway; without a circuit unless given one."""
     clock, events, waiters, queue = SystemClock(), EventBus(), Waiters(), WorkQueue(queue_limit)
     store = PostgresSubmissionStore(database, clock, owner, SETTLE_MS, 1, 2)
@@ -143,18 +143,18 @@ async def beating(
     async with asyncio.TaskGroup() as group:
         tasks = [group.create_task(run()) for run in (gate.run, sender.run, recovery.run)]
         try:
-            yield Heart(database, service, queue, waiters, intake, events, seen, admission)
+            yield Engine(database, service, queue, waiters, intake, events, seen, admission)
         finally:
             for task in tasks:
                 task.cancel()
 
 
 @asynccontextmanager
-async def heart_on(database: Database, base_url: str, **options: object) -> AsyncIterator[Heart]:
+async def heart_on(database: Database, base_url: str, **options: object) -> AsyncIterator[Engine]:
     """An engine whose gateway is the real client on `base_url`."""
     async with ExecutionServiceClient(client_settings(base_url), SystemClock()) as client:
-        async with beating(database, client, **options) as heart:  # type: ignore[arg-type]
-            yield heart
+        async with running_engine(database, client, **options) as engine:  # type: ignore[arg-type]
+            yield engine
 
 
 async def executions_in(database: Database, count: int, quantity: Decimal = Decimal(10)) -> list[int]:
