@@ -13,7 +13,7 @@ import pytest
 from execution_simulator.faults import FAULTS
 from execution_simulator.server import RunningSimulator, running_simulator
 from execution_simulator.settings import SimulatorSettings
-from tests.support.engine import Engine, executions_in, heart_on, running_engine, states_of, until
+from tests.support.engine import Engine, engine_on, executions_in, running_engine, states_of, until
 from tests.support.gateway import FakeGateway
 from tests.support.rows import fetched
 from tests.support.trading import run_sql, value_of
@@ -53,7 +53,7 @@ async def assert_settled(
 
 @pytest.mark.parametrize("count", [1, 2, 99, 100, 101, 250])
 async def test_executions_are_sent_in_full_batches(database: Database, count: int) -> None:
-    async with running_simulator() as simulator, heart_on(database, simulator.base_url) as engine:
+    async with running_simulator() as simulator, engine_on(database, simulator.base_url) as engine:
         ids = await executions_in(database, count)
         asked = list(reversed(ids))
         result = await engine.service.submit_executions_bulk(asked)
@@ -70,7 +70,7 @@ async def test_no_fault_loses_or_duplicates_an_execution(database: Database, fau
     settings = SimulatorSettings(
         seed=7, slow_ms=20, late_commit_ms=150, retry_after_s=0, huge_bytes=3_000_000
     )
-    async with running_simulator(settings) as simulator, heart_on(database, simulator.base_url) as engine:
+    async with running_simulator(settings) as simulator, engine_on(database, simulator.base_url) as engine:
         simulator.script([fault, "ok", fault])
         ids = await executions_in(database, 250)
         result = await engine.service.submit_executions_bulk(ids)
@@ -91,7 +91,7 @@ async def test_no_fault_loses_or_duplicates_an_execution(database: Database, fau
 async def test_a_batch_refused_whole_rejects_only_the_bad_execution(database: Database) -> None:
     """The simulator refuses a whole request for one bad item without naming it: halving finds it."""
     settings = SimulatorSettings(refuse_bad_items=True)
-    async with running_simulator(settings) as simulator, heart_on(database, simulator.base_url) as engine:
+    async with running_simulator(settings) as simulator, engine_on(database, simulator.base_url) as engine:
         ids = await executions_in(database, 100)
         # A security id that only the Execution Service refuses: blank when trimmed.
         await run_sql(
@@ -104,7 +104,7 @@ async def test_a_batch_refused_whole_rejects_only_the_bad_execution(database: Da
 
 
 async def test_an_outage_is_waited_for(database: Database) -> None:
-    async with running_simulator() as simulator, heart_on(database, simulator.base_url) as engine:
+    async with running_simulator() as simulator, engine_on(database, simulator.base_url) as engine:
         ids = await executions_in(database, 30)
         await simulator.close_door()
         submitting = asyncio.create_task(engine.service.submit_executions_bulk(ids))
@@ -119,7 +119,7 @@ async def test_an_outage_is_waited_for(database: Database) -> None:
 
 async def test_a_spent_budget_returns_the_quantity(database: Database) -> None:
     async with running_simulator() as simulator:
-        async with heart_on(database, simulator.base_url, max_attempts=2) as engine:
+        async with engine_on(database, simulator.base_url, max_attempts=2) as engine:
             simulator.faults = {"reset_before": 1.0}
             ids = await executions_in(database, 5)
             result = await engine.service.submit_executions_bulk(ids)
@@ -130,7 +130,7 @@ async def test_a_spent_budget_returns_the_quantity(database: Database) -> None:
 
 async def test_concurrent_single_callers_share_batches(database: Database) -> None:
     async with running_simulator(SimulatorSettings(call_latency_ms=20)) as simulator:
-        async with heart_on(database, simulator.base_url, max_concurrent=2) as engine:
+        async with engine_on(database, simulator.base_url, max_concurrent=2) as engine:
             ids = await executions_in(database, 500)
 
             async def submit_one(execution_id: int) -> SubmitStatus:
@@ -146,8 +146,8 @@ async def test_concurrent_single_callers_share_batches(database: Database) -> No
 async def test_an_execution_with_many_callers_is_sent_once(database: Database) -> None:
     async with running_simulator(SimulatorSettings(call_latency_ms=30)) as simulator:
         async with (
-            heart_on(database, simulator.base_url, owner="one") as one,
-            heart_on(database, simulator.base_url, owner="two") as two,
+            engine_on(database, simulator.base_url, owner="one") as one,
+            engine_on(database, simulator.base_url, owner="two") as two,
         ):
             ids = await executions_in(database, 120)
             results = await asyncio.gather(
@@ -158,7 +158,7 @@ async def test_an_execution_with_many_callers_is_sent_once(database: Database) -
 
 
 async def test_a_caller_that_stops_waiting_gets_pending_and_the_work_continues(database: Database) -> None:
-    async with running_simulator() as simulator, heart_on(database, simulator.base_url) as engine:
+    async with running_simulator() as simulator, engine_on(database, simulator.base_url) as engine:
         ids = await executions_in(database, 3)
         simulator.script(["reset_after"])
         simulator.script_lookups(["error_503"] * 4)
@@ -176,13 +176,13 @@ async def test_a_process_that_dies_loses_nothing(database: Database) -> None:
     async with running_simulator() as simulator:
         ids = await executions_in(database, 200)
         simulator.hold(committed=True)
-        async with heart_on(database, simulator.base_url, owner="dies") as engine:
+        async with engine_on(database, simulator.base_url, owner="dies") as engine:
             for start in (0, 100):
                 engine.queue.accept(Work(tuple(ids[start : start + 100])))
             await simulator.accepted_reached(200)
         simulator.release()
         assert (await states_of(database)) == {"claimed": 200}
-        async with heart_on(database, simulator.base_url, owner="survivor") as engine:
+        async with engine_on(database, simulator.base_url, owner="survivor") as engine:
             result = await engine.service.submit_executions_bulk(ids)
             assert result.successful == 200
         await assert_settled(database, simulator, accepted=set(ids), total=200)
@@ -190,7 +190,7 @@ async def test_a_process_that_dies_loses_nothing(database: Database) -> None:
 
 async def test_a_ledger_reset_proves_nothing(database: Database) -> None:
     async with running_simulator(SimulatorSettings(first_id=1000)) as simulator:
-        async with heart_on(database, simulator.base_url) as engine:
+        async with engine_on(database, simulator.base_url) as engine:
             known = await executions_in(database, 2)
             await engine.service.submit_executions_bulk(known)
             lost = await executions_in(database, 1)
@@ -213,7 +213,7 @@ def _alarms(engine: Engine) -> dict[str, tuple[int, ...]]:
 
 
 async def test_a_million_ids_are_not_held_at_once(database: Database) -> None:
-    async with running_simulator() as simulator, heart_on(database, simulator.base_url) as engine:
+    async with running_simulator() as simulator, engine_on(database, simulator.base_url) as engine:
         ids = await executions_in(database, 3000)
         drawn = 0
 
@@ -233,7 +233,7 @@ async def test_a_million_ids_are_not_held_at_once(database: Database) -> None:
 
 async def test_a_full_queue_refuses_without_side_effects(database: Database) -> None:
     async with running_simulator() as simulator:
-        async with heart_on(database, simulator.base_url, queue_limit=100, max_concurrent=1) as engine:
+        async with engine_on(database, simulator.base_url, queue_limit=100, max_concurrent=1) as engine:
             ids = await executions_in(database, 300)
             simulator.hold()
             engine.queue.accept(Work(tuple(ids[:100])))
@@ -248,7 +248,7 @@ async def test_a_full_queue_refuses_without_side_effects(database: Database) -> 
 
 async def test_quantities_arrive_exactly(database: Database) -> None:
     exact = Decimal("1234567890.12345678")
-    async with running_simulator() as simulator, heart_on(database, simulator.base_url) as engine:
+    async with running_simulator() as simulator, engine_on(database, simulator.base_url) as engine:
         ids = await executions_in(database, 1, exact)
         await engine.service.submit_executions_bulk(ids)
         assert simulator.books.get(ids[0])[0].quantity == exact

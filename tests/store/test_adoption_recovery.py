@@ -10,7 +10,7 @@ import pytest
 
 from execution_simulator.server import RunningSimulator, running_simulator
 from tests.support import earlier
-from tests.support.engine import Engine, heart_on
+from tests.support.engine import Engine, engine_on
 from tests.support.plans import Link
 from tests.support.trading import run_sql, value_of
 from trade_service.domain.executions import SubmissionState
@@ -109,7 +109,7 @@ async def test_rows_without_outcome_are_looked_up_and_sent_by_a_person_only(
 ) -> None:
     ids = {row[0]: await sent_by_the_earlier_service(simulator, *row) for row in IN_BOOKS}
     before = await earlier.snapshot(empty_database_url)
-    async with heart_on(database, simulator.base_url) as engine:
+    async with engine_on(database, simulator.base_url) as engine:
         await until_states(database, SETTLED)
         assert simulator.calls.get("batch", 0) == 0, "nothing is sent by itself"
         assert {("LOOK_UP_DOUBTFUL", execution_id) for execution_id in DOUBTFUL} <= alarms(engine)
@@ -146,7 +146,7 @@ async def test_what_the_earlier_service_writes_later_is_taken_over_when_it_is_su
     sent, lost, never = [await old_service.fetchval(earlier.INSERT_EXECUTION, order_id, 30) for _ in range(3)]
     ids = {i: await sent_by_the_earlier_service(simulator, i, "BUY", "ML", "S99", "30") for i in (sent, lost)}
     await old_service.execute(earlier.MARK_SENT, sent, ids[sent], 1)
-    async with heart_on(database, simulator.base_url) as engine:
+    async with engine_on(database, simulator.base_url) as engine:
         early = await engine.service.submit_executions_bulk([sent, lost, never], wait_s=0.1)
         assert [r.state for r in early.results] == ["accepted", "unknown", "unknown"]
         await until_states(database, {sent: "accepted", lost: "accepted", never: "none"})
@@ -162,7 +162,7 @@ async def test_it_may_send_what_this_service_found_to_be_absent(
     database: Database, simulator: RunningSimulator, old_service: Link
 ) -> None:
     """Both services run for a while: an execution that the legacy one marks as sent is not sent again."""
-    async with heart_on(database, simulator.base_url) as engine:
+    async with engine_on(database, simulator.base_url) as engine:
         await until_states(database, dict.fromkeys(earlier.UNPROVEN, "none"))
         service_id = await sent_by_the_earlier_service(simulator, 3, "SELL", "JPM", "S4", "40")
         await old_service.execute(earlier.MARK_SENT, 3, service_id, 1)

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from execution_simulator.server import RunningSimulator, SimulatorSettings, running_simulator
-from tests.support.engine import client_settings, heart_on
+from tests.support.engine import client_settings, engine_on
 from tests.support.gateway import FakeGateway
 from tests.support.rows import FULL, HOLD, PART, SENT, WORK, fetched, insert_executions, row_of
 from tests.support.trading import run_sql, value_of
@@ -280,7 +280,7 @@ async def test_over_http_what_was_filled_while_nobody_listened_is_fetched(
     database: Database, simulator: RunningSimulator
 ) -> None:
     ids = await insert_executions(database, 3)
-    async with heart_on(database, simulator.base_url) as engine:
+    async with engine_on(database, simulator.base_url) as engine:
         await engine.service.submit_executions_bulk(ids)
     part, full, over = (simulator.books.get(i)[0] for i in ids)
     for row, filled in ((part, "2.5"), (full, "10"), (over, "10.5")):

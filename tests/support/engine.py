@@ -150,7 +150,7 @@ async def running_engine(
 
 
 @asynccontextmanager
-async def heart_on(database: Database, base_url: str, **options: object) -> AsyncIterator[Engine]:
+async def engine_on(database: Database, base_url: str, **options: object) -> AsyncIterator[Engine]:
     """An engine whose gateway is the real client on `base_url`."""
     async with ExecutionServiceClient(client_settings(base_url), SystemClock()) as client:
         async with running_engine(database, client, **options) as engine:  # type: ignore[arg-type]
