@@ -6,10 +6,11 @@ side: the driver asks for TLS, checks the certificate and presents one.
 
 from collections.abc import AsyncIterator
 from pathlib import Path
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urlsplit, urlunsplit
 
 import pytest
 
+from tests.client.raw_server import closed_port
 from tests.support.certificates import Certificates, made_certificates
 from tests.support.postgres_proxy import PostgresProxy, proxied
 from trade_service.settings.database_url import parse_database_url
@@ -76,3 +77,21 @@ def test_a_file_that_is_missing_is_named(tmp_path: Path, parameter: str) -> None
         SettingsError, match=rf"^DATABASE_URL: its {parameter} .*none\.pem cannot be read: No such"
     ):
         load_settings({"DATABASE_URL": url})
+
+
+async def test_callers_do_not_read_the_driver_s_words(certificates: Certificates, database_url: str) -> None:
+    """They quote addresses, users and the lines of pg_hba.conf."""
+    missing = urlunsplit(urlsplit(database_url)._replace(path="/no_such_database"))
+    async with proxied(database_url, PostgresProxy(certificates.context())) as (url, _):
+        foreign = {"sslmode": "verify-full", "sslrootcert": certificates.other_ca}
+        urls = {
+            f"{url.partition('?')[0]}?{urlencode(foreign)}": "the database refused the connection",
+            f"postgresql://trade@127.0.0.1:{closed_port()}/trade": "the database does not answer",
+            missing: "the database does not answer or could not do it",
+        }
+        for one, public in urls.items():
+            async with Database(StoreSettings(one, connect_timeout_s=5)) as database:
+                with pytest.raises(StoreUnavailable) as caught:
+                    await database.fetch(ONE)
+            assert caught.value.public == public
+            assert len(str(caught.value)) > len(public), "the log has them"

@@ -45,6 +45,7 @@ _ANSWER_MARGIN_S = 5.0
 """How much longer than the server's own time-out we wait for an answer: the network may be gone."""
 _NOT_DONE = "the database does not answer or could not do it"
 _SILENT = "the database does not answer"
+_REFUSED = "the database refused the connection"
 _GOODBYE_S = 2.0
 """How long closing a connection may take. It is worth waiting for: closing cancels a statement that still runs,
 with the locks it holds."""
@@ -286,7 +287,7 @@ class Database(Reads):
             if is_unavailable(error):
                 raise
             # A parameter of the address that it does not know, a database that takes no connections.
-            raise StoreUnavailable(f"the database refused the connection: {error}") from error
+            raise StoreUnavailable(f"{_REFUSED}: {error}", _REFUSED) from error
         try:
             await _prepare(connection, lasting=settings.prepared_statements)
         except BaseException:
