@@ -105,11 +105,9 @@ class LedgerFile:
         self._next_id = first_id + len(posts)
 
     def filled(self, execution_id: int, filled: Decimal, average_price: Decimal | None, version: int) -> None:
-        """Appends a fill."""
         self._append(_Filled(execution_id, filled, average_price, version))
 
     def close(self) -> None:
-        """Closes the file."""
         os.close(self._fd)
 
     def _append(self, line: _Opened | _Accepted | _Filled) -> None:

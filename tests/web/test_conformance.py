@@ -16,11 +16,11 @@ from trade_service.identity.auth_settings import AuthSettings
 
 HERE = Path(__file__).parent
 KEYS = AuthSettings(mode="api-key", api_key_max_age_s=0.0)
-EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "2"))
-"""Examples of each operation; `make fuzz` has more."""
+EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "1"))
+"""Examples of each operation; `make checks-short` and `make fuzz` have more."""
 PHASES = os.environ.get("FUZZ_PHASES", "examples,fuzzing")
-SEEDS = int(os.environ.get("FUZZ_SEEDS", "2"))
-"""Rounds of calls along the document's links; `make fuzz` has more."""
+SEEDS = int(os.environ.get("FUZZ_SEEDS", "1"))
+"""Rounds of calls along the document's links; `make checks-short` and `make fuzz` have more."""
 SCENARIOS = 30
 """Sequences of a seed, at most: what follows depends on answers, which change as the database fills, and
 schemathesis 4 ends its stateful phase, without a word and as passed, once a repeated sequence goes another way.

@@ -105,7 +105,6 @@ class Published(Profile):
         return ExecutionPage([self.stored(row) for row in rows], envelope)
 
     def fill_amounts(self, fill: ExecutionPut) -> tuple[Decimal, Decimal | None] | None:
-        """Unchanged."""
         return fill.quantity_filled, fill.average_price
 
     def error(

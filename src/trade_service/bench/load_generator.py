@@ -172,7 +172,6 @@ class Caller:
         return await self._request("POST", SUBMIT, next(self._bodies))
 
     async def get(self, path: str) -> RequestOutcome:
-        """Reads `path`."""
         return await self._request("GET", path)
 
     async def _request(self, method: str, path: str, body: bytes | None = None) -> RequestOutcome:

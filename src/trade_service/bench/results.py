@@ -121,7 +121,6 @@ class Chart(msgspec.Struct, forbid_unknown_fields=True):
     log: bool = False
 
     def line(self, name: str, better: Better = Better.MORE, *, limit: bool = False) -> Series:
-        """Adds a series."""
         series = Series(name, better, limit=limit)
         self.series.append(series)
         return series
@@ -153,13 +152,11 @@ class Scenario(msgspec.Struct, forbid_unknown_fields=True):
     """Why it ended early, or empty."""
 
     def chart(self, title: str, x_title: str, unit: str, *, log: bool = False) -> Chart:
-        """Adds a chart."""
         chart = Chart(title, x_title, unit, log=log)
         self.charts.append(chart)
         return chart
 
     def find(self, text: str, *, good: bool | None = None) -> None:
-        """Adds a finding."""
         self.findings.append(Conclusion(text, good))
 
 

@@ -31,7 +31,6 @@ class Sum(msgspec.Struct):
     """Quantity times limit price, of the orders that have one."""
 
     def add(self, orders: int, quantity: Decimal, value: Decimal) -> None:
-        """Adds orders."""
         self.orders += orders
         self.quantity += quantity
         self.value += value

@@ -46,6 +46,5 @@ class Places:
         self._unread_bytes -= self._stalled.pop(connection, 0)
 
     def forget(self, connection: Closable) -> None:
-        """`connection` is closed."""
         self.waiting.pop(connection, None)
         self.flowing(connection)

@@ -44,7 +44,6 @@ class ThreadedListener:
             self.missed += 1
 
     def start(self) -> None:
-        """Starts the thread."""
         self._thread.start()
 
     def close(self, timeout_s: float = 1.0) -> None:
