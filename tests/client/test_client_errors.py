@@ -2,6 +2,7 @@
 
 import asyncio
 import errno
+import socket
 import ssl
 from collections.abc import Iterator
 from typing import Any, cast
@@ -9,6 +10,9 @@ from typing import Any, cast
 import aiohttp
 import aiohttp.http_exceptions as http_errors
 import pytest
+from aiohttp.client_reqrep import ConnectionKey
+from multidict import CIMultiDict, CIMultiDictProxy
+from yarl import URL
 
 from trade_service.domain.errors import InvalidInput
 from trade_service.execution_service.client import ExecutionServiceClient
@@ -18,6 +22,7 @@ from trade_service.execution_service.reply_interpretation import (
     BodyTooLarge,
     ClientCode,
     classify,
+    without_address,
 )
 from trade_service.submission.clock import SystemClock
 from trade_service.submission.engine_settings import ExecutionServiceSettings
@@ -75,6 +80,35 @@ def test_failed_connections_are_classified_by_errno(number: int | None, code: Cl
     cause = OSError(number, "why") if number is not None else OSError("why")
     error = aiohttp.ClientConnectorError(cast(Any, None), cause)
     assert classify(error, may_have_left=False) == (ReplyKind.NOT_SENT, code)
+
+
+KEY = ConnectionKey(
+    "10.1.2.3", 8084, is_ssl=True, ssl=True, proxy=None, proxy_auth=None, proxy_headers_hash=None
+)
+ASKED = aiohttp.RequestInfo(URL("http://10.1.2.3:8084/x"), "POST", CIMultiDictProxy(CIMultiDict()))
+QUOTING: list[Exception] = [
+    aiohttp.ClientConnectorError(KEY, OSError(errno.ECONNREFUSED, "Connect call failed ('10.1.2.3', 8084)")),
+    aiohttp.ClientConnectorError(KEY, OSError("Multiple exceptions: ('10.1.2.3', 8084)")),
+    aiohttp.ClientConnectorDNSError(KEY, socket.gaierror(socket.EAI_NONAME, "Name or service not known")),
+    aiohttp.ClientConnectorSSLError(KEY, ssl.SSLError(1, "[SSL] wrong version number")),
+    aiohttp.ClientConnectorCertificateError(KEY, ssl.SSLCertVerificationError("not for 10.1.2.3")),
+    aiohttp.ClientResponseError(ASKED, (), status=400, message="Bad status line"),
+    aiohttp.ConnectionTimeoutError("Connection timeout to host http://10.1.2.3:8084/x"),
+    aiohttp.ServerFingerprintMismatch(b"a", b"b", "10.1.2.3", 8084),
+    aiohttp.InvalidURL("http://10.1.2.3:8084/x"),
+    aiohttp.ClientOSError(errno.ECONNRESET, "reset by 10.1.2.3"),
+    OSError(errno.EHOSTUNREACH, "Connect call failed ('10.1.2.3', 8084)"),
+    ValueError("http://10.1.2.3:8084/x"),
+    RuntimeError("10.1.2.3 again"),
+]
+
+
+@pytest.mark.parametrize("error", QUOTING, ids=lambda error: type(error).__name__)
+def test_callers_do_not_read_the_address(error: Exception) -> None:
+    shown = without_address(error)
+    assert shown
+    assert "10.1.2.3" not in shown
+    assert "8084" not in shown
 
 
 def test_a_kernel_time_out_after_sending_is_lost() -> None:
