@@ -51,7 +51,7 @@ class RunningSimulator:
 
     >>> async with running_simulator(SimulatorSettings(faults={"reset_after": 0.1})) as simulator:
     ...     await send_batches_to(simulator.base_url)
-    ...     assert max(simulator.books.accepted_counts().values()) == 1
+    ...     assert max(simulator.ledger.accepted_counts().values()) == 1
     """
 
     def __init__(self, state: SimulatorState, runner: web.AppRunner, host: str, port: int) -> None:
@@ -66,7 +66,7 @@ class RunningSimulator:
         return f"http://{self._host}:{self._port}"
 
     @property
-    def books(self) -> Ledger:
+    def ledger(self) -> Ledger:
         """The ledger of accepted executions."""
         return self._state.ledger
 

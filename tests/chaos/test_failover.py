@@ -167,7 +167,7 @@ async def test_a_promoted_synchronous_standby_has_it_all(_round: int) -> None:
                     await asyncio.sleep(POLL_S)
             took_s = await fail_over(pair, live, spare)
         await at_rest(pair.standby)
-        ours, theirs = await accepted_in(pair.standby), simulator.books.accepted_counts()
+        ours, theirs = await accepted_in(pair.standby), simulator.ledger.accepted_counts()
         assert {i: times for i, times in theirs.items() if times > 1} == {}, "sent twice"
         assert sent <= ours.keys(), "told to be sent, and lost"
         assert theirs.keys() == ours.keys(), "accepted there, and lost here"

@@ -153,12 +153,12 @@ async def test_an_empty_page_is_dismissed_by_a_second_look() -> None:
     scene = Scene()
     scene.put(0, 0, 0)
     await scene.gate.start(1.0)
-    rows, scene.ledger.books = scene.ledger.books, []
+    rows, scene.ledger.ledger = scene.ledger.ledger, []
     restarted = scene.new_gate()
     await restarted.start(1.0)
     assert not opened(restarted)
     assert scene.books.downstream.suspicion is not None
-    scene.ledger.books = rows
+    scene.ledger.ledger = rows
     await scene.attend(restarted)
     assert opened(restarted)
     state = await scene.store.read()
@@ -169,7 +169,7 @@ async def test_a_ledger_that_stays_empty_begins_a_new_epoch() -> None:
     scene = Scene()
     scene.put(0, 0, 0)
     await scene.gate.start(1.0)
-    scene.ledger.books.clear()
+    scene.ledger.ledger.clear()
     restarted = scene.new_gate()
     await restarted.start(1.0)
     await scene.attend(restarted)
@@ -374,7 +374,7 @@ async def test_execution_ids_of_others_do_not_use_up_ours() -> None:
         scene.put(7, odd)
         await scene.attend(scene.new_gate())
         assert (await scene.store.read()).last_execution_id == 7 + 1000
-        scene.ledger.books.clear()
+        scene.ledger.ledger.clear()
         scene.put(odd)
         restarted = scene.new_gate()
         await scene.attend(restarted)

@@ -67,7 +67,7 @@ async def agreed(live: Live, ids: Sequence[int], rejected: int = 0) -> None:
     states = await settled(live, ids)
     assert list(states.values()).count("rejected") == rejected
     assert set(states.values()) <= {"accepted", "rejected"}
-    counts = live.simulator.books.accepted_counts()
+    counts = live.simulator.ledger.accepted_counts()
     for execution_id, state in states.items():
         assert counts.get(execution_id, 0) == (1 if state == "accepted" else 0), (execution_id, state)
     for execution_id in (ids[0], ids[-1]):
@@ -102,7 +102,7 @@ async def test_thousands_at_once(live: Live, size: int) -> None:
     body = await submit(live, ids)
     assert (body["status"], body["successful"], body["failed"], body["pending"]) == ("SUCCESS", size, 0, 0)
     assert max(live.simulator.batch_sizes) == 100
-    counts = live.simulator.books.accepted_counts()
+    counts = live.simulator.ledger.accepted_counts()
     assert {counts.get(execution_id) for execution_id in ids} == {1}
     await live.accounts_agree()
 

@@ -33,7 +33,7 @@ async def assert_settled(
     database: Database, simulator: RunningSimulator, *, accepted: set[int], total: int
 ) -> None:
     """The ledger and the database agree, quantities are conserved, and nothing is left open."""
-    counts = simulator.books.accepted_counts()
+    counts = simulator.ledger.accepted_counts()
     assert {i: n for i, n in counts.items() if n != 1} == {}, "accepted twice"
     assert set(counts) == accepted
     states = await states_of(database)
@@ -251,7 +251,7 @@ async def test_quantities_arrive_exactly(database: Database) -> None:
     async with running_simulator() as simulator, engine_on(database, simulator.base_url) as engine:
         ids = await executions_in(database, 1, exact)
         await engine.service.submit_executions_bulk(ids)
-        assert simulator.books.get(ids[0])[0].quantity == exact
+        assert simulator.ledger.get(ids[0])[0].quantity == exact
 
 
 async def test_an_execution_that_cannot_be_sent_does_not_affect_the_others(database: Database) -> None:

@@ -92,7 +92,7 @@ async def sizes(live: Live, count: int = 20) -> set[int]:
 
 async def goes_out(live: Live, _: Around) -> None:
     assert (await live.submit(await live.order())).status == 201
-    assert live.simulator.books.total == 1
+    assert live.simulator.ledger.total == 1
 
 
 async def in_sevens(live: Live, _: Around) -> None:

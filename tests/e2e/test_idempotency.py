@@ -55,4 +55,4 @@ async def test_a_process_killed_between_commit_and_answer_duplicates_nothing(
         assert (answered["quantityOrdered"], answered["tradeOrder"]["quantitySent"]) == ("5.00", 5)
         async with session.post(f"{second}/api/v1/tradeOrders", json=ORDER, headers=KEY) as answer:
             assert (answer.status, answer.headers["Idempotent-Replayed"]) == (201, "true")
-    assert simulator.books.total == 1
+    assert simulator.ledger.total == 1

@@ -67,7 +67,7 @@ async def test_a_rejected_execution_is_requeued(
     async with await cli.start("serve", "--port", "0"), asyncio.timeout(60):
         while await state(database) != "accepted":
             await asyncio.sleep(0.1)
-    assert simulator.books.accepted_counts() == {1: 1}
+    assert simulator.ledger.accepted_counts() == {1: 1}
     assert await value_of(database, CONSERVATION) == 0
     shown = (await cli.run("show", "1")).out
     for words in ("DOWNSTREAM_REFUSED_REQUEST", r"REQUEUED by \S+ \(command\)", "PROVEN_ABSENT"):

@@ -63,7 +63,7 @@ async def test_the_other_ninety_nine_are_accepted_within_two_settle_times(databa
         began = loop.time()
         result = await engine.service.submit_executions_bulk(ids, wait_s=0)
         async with asyncio.timeout(20):
-            while len(gateway.books) < 99:
+            while len(gateway.ledger) < 99:
                 await asyncio.sleep(0.01)
         # Besides two settle times: two reconciliations, two delays of at most 0.1 s, and a busy machine.
         assert loop.time() - began < 2 * SETTLE_MS / 1000 + 3
@@ -101,7 +101,7 @@ async def test_where_nearly_every_batch_is_poisoned_they_are_split_although_the_
     async with running_engine(database, gateway, circuit=quick, batch_size=10, max_attempts=1) as engine:
         await _submitted(engine, ids)
         async with asyncio.timeout(30):
-            while len(gateway.books) < 90:
+            while len(gateway.ledger) < 90:
                 await asyncio.sleep(0.02)
     assert set(gateway.times_accepted().values()) == {1}
     assert not set(gateway.times_accepted()) & set(guilty)

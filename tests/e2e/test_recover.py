@@ -83,7 +83,7 @@ async def test_nothing_is_sent_until_a_restored_database_is_recovered(
             answer = await ask(f"{await url_of(first)}{SUBMIT}", {"executionIds": [4, 6]})
             assert answer["successful"] == 2, answer
         await accepted_after_the_backup(cli)
-        assert sorted(simulator.books.accepted_counts()) == [1, 2, 3, 4, 6, 9, 10]
+        assert sorted(simulator.ledger.accepted_counts()) == [1, 2, 3, 4, 6, 9, 10]
         await run_sql(restored, "UPDATE submission_attempt SET next_action_at = now() WHERE state = 'queued'")
 
         cli = cli.under(DATABASE_URL=backup)
@@ -98,10 +98,10 @@ async def test_nothing_is_sent_until_a_restored_database_is_recovered(
             (new_id,) = await executions_in(restored, 1)
             assert (await ask(f"{url}{SUBMIT}", {"executionIds": [new_id]}))["successful"] == 1
         assert new_id > 10, "ids assigned by the lost state of the database are not assigned again"
-        counts = simulator.books.accepted_counts()
+        counts = simulator.ledger.accepted_counts()
         assert counts == dict.fromkeys([1, 2, 3, 4, 5, 6, 7, 9, 10, new_id], 1)
         for execution_id in (4, 5, 6, 7):
-            (row,) = simulator.books.get(execution_id)
+            (row,) = simulator.ledger.get(execution_id)
             held = f"SELECT execution_service_id FROM execution WHERE id = {execution_id}"
             assert await value_of(restored, held) == row.id
         assert await value_of(restored, CONSERVATION) == 0
@@ -124,7 +124,7 @@ async def test_one_sign_of_an_older_database_is_enough(
         else:
             async with await cli.start("serve", "--port", "0") as first:
                 await ask(f"{await url_of(first)}{SUBMIT}", {"executionIds": [4, 6]})
-        assert simulator.books.total == 5
+        assert simulator.ledger.total == 5
         await run_sql(restored, "UPDATE submission_attempt SET next_action_at = now() WHERE state = 'queued'")
         async with await cli.under(DATABASE_URL=backup).start("serve", "--port", "0") as running:
             await _held_back(await url_of(running), simulator, restored)
@@ -180,7 +180,7 @@ async def test_a_restored_database_without_open_executions_continues_without_rec
             audit = await cli.run("audit")
         assert audit.code == 0, audit
     assert min(ids) > 5, "the lost state of the database had assigned 4 and 5"
-    assert simulator.books.accepted_counts() == dict.fromkeys([1, 2, 3, 4, 5, *ids], 1)
+    assert simulator.ledger.accepted_counts() == dict.fromkeys([1, 2, 3, 4, 5, *ids], 1)
 
 
 async def test_a_ledger_that_cannot_be_read_changes_nothing(cli: Cli, database_url: str) -> None:

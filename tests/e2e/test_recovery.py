@@ -143,11 +143,11 @@ async def test_a_reset_is_remembered_when_new_ids_exceed_the_old(database: Datab
         known = await executions_in(database, 5)
         await engine.service.submit_executions_bulk(known)
         async with asyncio.timeout(15):
-            while await value_of(database, "SELECT high_water_id FROM downstream") < gateway.books[-1].id:
+            while await value_of(database, "SELECT high_water_id FROM downstream") < gateway.ledger[-1].id:
                 await asyncio.sleep(0.01)  # It is the floor of later attempts within a second.
         lost = await executions_in(database, 1)
         gateway.scripts.append(LOST_AND_ACCEPTED)
-        gateway.books[:] = []
+        gateway.ledger[:] = []
         gateway.first_id = 1
         await engine.service.submit_executions_bulk(lost, wait_s=0.5)
         await until(
@@ -164,7 +164,7 @@ async def test_a_reset_is_remembered_when_new_ids_exceed_the_old(database: Datab
 def answer_and_forget(gateway: FakeGateway, posts: Sequence[ExecutionRequest]) -> GatewayReply:
     """Accepts and answers, then starts with an empty ledger."""
     reply = refuse()(gateway, posts)
-    gateway.books.clear()
+    gateway.ledger.clear()
     gateway.first_id = 1
     return reply
 

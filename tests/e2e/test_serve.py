@@ -36,7 +36,7 @@ async def test_it_serves_until_it_is_stopped(
         ended = await running.ended()
     assert ended.code == 0, ended
     assert "Traceback" not in ended.err
-    assert simulator.books.total == 2
+    assert simulator.ledger.total == 2
 
 
 _LISTS_ITS_MODULES = """
@@ -121,8 +121,8 @@ async def test_a_stop_hands_over_what_does_not_finish_within_its_grace(
             while await state_counts(database) != {"accepted": 5}:
                 await asyncio.sleep(0.1)
         assert (await cli.run("audit")).code == 0
-    assert set(simulator.books.accepted_counts().values()) == {1}
-    assert simulator.books.total == 5
+    assert set(simulator.ledger.accepted_counts().values()) == {1}
+    assert simulator.ledger.total == 5
 
 
 async def test_a_taken_port_is_reported_in_one_line(cli: Cli) -> None:

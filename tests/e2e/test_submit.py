@@ -31,7 +31,7 @@ async def test_a_file_is_accepted_and_a_second_run_sends_nothing(
     assert first.code == 0, first
     assert "250 executions" in first.out
     assert "250 accepted" in first.out
-    rows = [row for number in range(1, 251) for row in simulator.books.get(number)]
+    rows = [row for number in range(1, 251) for row in simulator.ledger.get(number)]
     assert Counter(row.quantity for row in rows) == {Decimal("12.5"): 249, Decimal(EXACT): 1}
     assert simulator.calls["batch"] == 3
 
@@ -40,7 +40,7 @@ async def test_a_file_is_accepted_and_a_second_run_sends_nothing(
     assert "ALREADY_ACCEPTED" in second.out
     assert "0 accepted now, 250 before" in second.out
     assert simulator.calls["batch"] == 3
-    assert set(simulator.books.accepted_counts().values()) == {1}
+    assert set(simulator.ledger.accepted_counts().values()) == {1}
 
     audit = await cli.run("audit")
     assert (audit.code, audit.err) == (0, "")
@@ -53,7 +53,7 @@ async def test_bad_lines_are_reported_and_good_ones_are_sent(cli: Cli, simulator
     )
     ended = await cli.run("submit", "--yes", blotter, "--errors", "bad.csv")
     assert ended.code == 1
-    assert simulator.books.total == 1
+    assert simulator.ledger.total == 1
     for expected in (
         "line 3, quantity: must be a finite number",
         "line 4, destination: must be one of ML, RBC, JPM, IB, INST, POSIT; got 'NYSE'",
@@ -78,7 +78,7 @@ async def test_an_order_id_of_another_trade_is_a_bad_line(cli: Cli, simulator: R
     ended = await cli.run("submit", "--yes", cli.write(order(1, "200"), order(2)))
     assert ended.code == 1
     assert "line 2, order_id: 1 is taken by an order with another quantity" in ended.out
-    assert simulator.books.total == 2
+    assert simulator.ledger.total == 2
 
 
 async def test_strict_sends_all_or_nothing(cli: Cli, simulator: RunningSimulator, database: Database) -> None:
@@ -89,7 +89,7 @@ async def test_strict_sends_all_or_nothing(cli: Cli, simulator: RunningSimulator
     good = (cli.folder / cli.write(order(1), order(2))).read_bytes()
     sent = await cli.run("submit", "--yes", "--strict", "-", stdin=good)
     assert sent.code == 0, sent
-    assert simulator.books.total == 2
+    assert simulator.ledger.total == 2
 
 
 async def test_a_dry_run_reports_and_writes_nothing(
@@ -102,7 +102,7 @@ async def test_a_dry_run_reports_and_writes_nothing(
     assert "2 bad lines" in dry.out
     assert "is taken by an order with another quantity" in dry.out
     assert await count(database, "SELECT count(*) FROM trade_order") == 2
-    assert simulator.books.total == 2
+    assert simulator.ledger.total == 2
     assert (await cli.run("submit", "--dry-run", cli.write(order(3)))).code == 0
 
 
@@ -127,7 +127,7 @@ async def test_an_unreachable_service_leaves_executions_pending_for_the_next_run
     assert "2 pending" in away.out
     assert "nothing sends them once this command has ended" in away.out
     assert (await cli.run("submit", "--yes", blotter)).code == 0
-    assert simulator.books.accepted_counts() == {1: 1, 2: 1}
+    assert simulator.ledger.accepted_counts() == {1: 1, 2: 1}
 
 
 async def test_all_new_submits_what_was_never_submitted(
@@ -148,9 +148,9 @@ async def test_all_new_submits_what_was_never_submitted(
     ended = await cli.run("submit", "--yes", "--all-new")
     assert ended.code == 0, ended
     assert "1,203 executions" in ended.out
-    assert simulator.books.total == 1203
+    assert simulator.ledger.total == 1203
     again = await cli.run("submit", "--yes", "--all-new")
-    assert (again.code, simulator.books.total) == (0, 1203)
+    assert (again.code, simulator.ledger.total) == (0, 1203)
     assert "nothing to submit" in again.out
 
 
@@ -164,12 +164,12 @@ async def test_after_a_kill_the_next_run_continues_without_duplicates(
         running.send(signal.SIGKILL)
         await running.process.wait()
     simulator.release()
-    assert 0 < simulator.books.total < 600
+    assert 0 < simulator.ledger.total < 600
     again = await cli.run("submit", "--yes", blotter)
     assert again.code == 0, again
     assert "600 executions in" in again.out
     # Ids of an aborted transaction are never used again, so there are gaps.
-    assert len(simulator.books.accepted_counts()) == simulator.books.total == 600
+    assert len(simulator.ledger.accepted_counts()) == simulator.ledger.total == 600
     audit = await cli.run("audit")
     assert audit.code == 0, audit
 
@@ -191,7 +191,7 @@ async def test_a_signal_hands_over_the_work(
     assert "Nothing is lost" in ended.err
     again = await cli.run("submit", "--yes", blotter)
     assert again.code == 0, again
-    assert len(simulator.books.accepted_counts()) == simulator.books.total == 900
+    assert len(simulator.ledger.accepted_counts()) == simulator.ledger.total == 900
 
 
 async def test_a_file_without_its_columns_is_reported_in_one_line(cli: Cli) -> None:
@@ -226,7 +226,7 @@ async def test_a_long_pipe_is_read_as_it_comes(cli: Cli, simulator: RunningSimul
     content = (cli.folder / cli.write()).read_bytes() + lines
     ended = await cli.run("submit", "--yes", "-", stdin=content)
     assert ended.code == 0, ended
-    assert simulator.books.total == 2000
+    assert simulator.ledger.total == 2000
 
 
 async def test_a_silent_pipe_does_not_keep_an_interrupted_command(cli: Cli) -> None:

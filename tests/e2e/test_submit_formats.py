@@ -17,7 +17,7 @@ async def test_other_columns_and_constants(cli: Cli, simulator: RunningSimulator
     assert ended.code == 0, ended
     assert "order_type from 'Side'" in ended.err
     assert "destination is 'JPM'" in ended.err
-    assert simulator.books.total == 1
+    assert simulator.ledger.total == 1
 
 
 async def test_a_detected_decimal_comma_is_confirmed(cli: Cli, simulator: RunningSimulator) -> None:
@@ -27,13 +27,13 @@ async def test_a_detected_decimal_comma_is_confirmed(cli: Cli, simulator: Runnin
     assert asked.code == 2
     assert "give --yes" in asked.err
     assert "detected: the decimal comma, as in 189,50" in asked.err
-    assert simulator.books.total == 0
+    assert simulator.ledger.total == 0
     dry = await cli.run("submit", "german.csv", "--dry-run")
     assert dry.code == 0, dry
     ended = await cli.run("submit", "german.csv", "--yes")
     assert ended.code == 0, ended
     assert "1 rows are no orders and were left out, the first at 3: 'Summe 2.500'" in ended.err
-    (row,) = simulator.books.get(1)
+    (row,) = simulator.ledger.get(1)
     assert row.quantity == 2500
 
 
@@ -46,7 +46,7 @@ async def test_a_workbook_is_submitted(cli: Cli, simulator: RunningSimulator) ->
     ended = await cli.run("submit", "--yes", "orders.xlsx")
     assert ended.code == 1, ended
     assert "row 3, Ticker: must be a plain value, and it is an error of a spreadsheet" in ended.out
-    assert simulator.books.total == 1
+    assert simulator.ledger.total == 1
 
 
 async def test_another_destination_is_a_bad_line(cli: Cli, simulator: RunningSimulator) -> None:
@@ -56,7 +56,7 @@ async def test_another_destination_is_a_bad_line(cli: Cli, simulator: RunningSim
         ended = await cli.run("submit", "--yes", again, *arguments)
         assert ended.code == 1, ended
         assert "line 2, order_id: 1 is taken by an order with another destination" in ended.out
-    assert simulator.books.total == 2
+    assert simulator.ledger.total == 2
 
 
 async def test_no_formula_reaches_the_file_of_errors(cli: Cli) -> None:
@@ -78,8 +78,8 @@ async def test_a_file_of_too_great_a_value_is_refused_before_its_first_order(
     ended = await limited.run("submit", "--yes", cli.write(order(1), order(2)))
     assert ended.code == 2, ended
     assert "its orders are worth more than 30,000 together (blotter.max_batch_value)" in ended.complaint
-    assert simulator.books.total == 0
+    assert simulator.ledger.total == 0
     ended = await limited.run("submit", "--yes", cli.write(order(1), order(2, "1001")))
     assert ended.code == 1, ended
     assert "line 3, quantity: must be at most 1,000 (blotter.max_order_quantity)" in ended.out
-    assert simulator.books.total == 1
+    assert simulator.ledger.total == 1

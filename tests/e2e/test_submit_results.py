@@ -61,7 +61,7 @@ async def test_rejects_are_mended_and_fed_again(cli: Cli, simulator: RunningSimu
     ended = await cli.run("submit", "--yes", "rejects.csv", "--rejects", "again.csv")
     assert ended.code == 0, ended
     assert "2 accepted" in ended.out
-    assert simulator.books.total == 3
+    assert simulator.ledger.total == 3
     assert rows_of(cli, "again.csv") == []
 
 
@@ -118,7 +118,7 @@ async def test_a_terminal_shows_what_will_happen_and_asks(
     assert ended.code == (130 if answer == "\x03" else 1), ended
     for words in ("side BUY", "destination ML", "portfolio P1", "38,050", "equal an earlier one", "line 4"):
         assert words in ended.out, ended.out
-    assert simulator.books.total == sent
+    assert simulator.ledger.total == sent
 
 
 async def test_all_new_is_previewed(cli: Cli, simulator: RunningSimulator, database: Database) -> None:
@@ -132,7 +132,7 @@ async def test_all_new_is_previewed(cli: Cli, simulator: RunningSimulator, datab
     assert "2 known ones with something left to send" in dry.out
     refused = await cli.run("submit", "--all-new")
     assert (refused.code, "give --yes" in refused.err) == (2, True)
-    assert simulator.books.total == 0
+    assert simulator.ledger.total == 0
     ended = await cli.run("submit", "--all-new", "--yes", "--results", "new.jsonl")
     assert ended.code == 0, ended
     lines = (cli.folder / "new.jsonl").read_text().splitlines()

@@ -40,12 +40,12 @@ async def test_idempotency_keys_are_ignored(http: aiohttp.ClientSession, simulat
         headers = {"Idempotency-Key": "the-same"}
         async with http.post(simulator.base_url + BATCH, json=batch(5), headers=headers) as response:
             assert response.status == 201
-    assert simulator.books.accepted_counts() == {5: 2}
+    assert simulator.ledger.accepted_counts() == {5: 2}
     assert [seen.idempotency_key for seen in simulator.seen] == ["the-same", "the-same"]
     _, books = await get(http, simulator, "/simulator/books")
     assert books["acceptedMoreThanOnce"] == {"5": 2}
     assert (books["total"], books["distinct"], books["nextId"]) == (2, 1, 3)
-    assert [e.id for e in simulator.books.get(5)] == [1, 2]
+    assert [e.id for e in simulator.ledger.get(5)] == [1, 2]
 
 
 @pytest.mark.parametrize(
@@ -73,7 +73,7 @@ async def test_an_unreadable_request_gets_the_error_body_without_results(
         answer = await response.json()
     assert {"timestamp", "status", "error", "message", "path", "validationErrors"} == set(answer)
     assert (answer["status"], answer["path"]) == (400, BATCH)
-    assert published.books.total == 0
+    assert published.ledger.total == 0
 
 
 async def test_invalid_items_fail_alone_or_fail_the_whole_request(http: aiohttp.ClientSession) -> None:
@@ -83,12 +83,12 @@ async def test_invalid_items_fail_alone_or_fail_the_whole_request(http: aiohttp.
         assert (status, answer["status"]) == (207, "PARTIAL_SUCCESS")
         assert [r["status"] for r in answer["results"]] == ["SUCCESS", "FAILED", "FAILED", "SUCCESS"]
         assert answer["results"][2]["message"] == "tradeType must be BUY or SELL, got SHORT"
-        assert simulator.books.accepted_counts() == {1: 1, 4: 1}
+        assert simulator.ledger.accepted_counts() == {1: 1, 4: 1}
         status, answer = await post(http, simulator, {"executions": [item(3, quantity=0)]})
         assert (status, answer["status"], len(answer["results"])) == (400, "FAILED", 1)
     async with running_simulator(SimulatorSettings(profile="published", refuse_bad_items=True)) as simulator:
         status, answer = await post(http, simulator, body)
-        assert (status, simulator.books.total) == (400, 0)
+        assert (status, simulator.ledger.total) == (400, 0)
         assert set(answer["validationErrors"]) == {"executions[1].execution", "executions[2].tradeType"}
 
 
@@ -100,7 +100,7 @@ async def test_single_executions_share_the_ledger(
     status, answer = await post(http, published, item(7, quantity=-1), LIST)
     assert (status, answer["error"]) == (400, "Bad Request")
     await post(http, published, batch(6))
-    assert published.books.accepted_counts() == {6: 2}
+    assert published.ledger.accepted_counts() == {6: 2}
     assert (published.calls["single"], published.calls["batch"]) == (2, 1)
 
 

@@ -19,7 +19,7 @@ async def test_a_call_can_be_held_in_flight(
         calls = [group.create_task(post(http, simulator, batch(n))) for n in range(1 if committed else 3)]
         await simulator.calls_reached(len(calls))
         await simulator.accepted_reached(total)
-        assert (simulator.in_flight, simulator.books.total) == (len(calls), total)
+        assert (simulator.in_flight, simulator.ledger.total) == (len(calls), total)
         assert not any(call.done() for call in calls)
         simulator.release()
     assert [call.result()[0] for call in calls] == [201] * len(calls)
@@ -31,7 +31,7 @@ async def test_a_client_timeout_does_not_undo_the_call(
 ) -> None:
     simulator.hold()
     assert await observe(http, simulator.base_url + BATCH) == "time-out"
-    assert simulator.books.total == 0
+    assert simulator.ledger.total == 0
     simulator.release()
     await simulator.accepted_reached(3)
 
@@ -51,7 +51,7 @@ async def test_a_closed_door_refuses_until_it_reopens(
             await post(fresh, simulator, batch(2))
     await simulator.open_door()
     assert (await post(http, simulator, batch(3)))[0] == 201
-    assert simulator.books.accepted_counts() == {1: 1, 3: 1}
+    assert simulator.ledger.accepted_counts() == {1: 1, 3: 1}
 
 
 async def test_control_endpoints_change_the_plan_and_show_the_ledger(
@@ -109,12 +109,12 @@ async def test_reset_restores_the_initial_state(http: aiohttp.ClientSession) -> 
         simulator.faults = {}
         async with http.post(f"{simulator.base_url}/simulator/reset") as response:
             assert response.status == 204
-        assert (simulator.books.total, simulator.calls, simulator.in_flight) == (0, {}, 0)
+        assert (simulator.ledger.total, simulator.calls, simulator.in_flight) == (0, {}, 0)
         assert simulator.faults == {"gateway_502": 0.5}
         again = [(await post(http, simulator, batch(n)))[0] for n in range(10)]
         assert again == first
         assert set(first) == {201, 502}
-        assert simulator.books.next_id == 900 + simulator.books.total
+        assert simulator.ledger.next_id == 900 + simulator.ledger.total
 
 
 async def test_health(http: aiohttp.ClientSession, simulator: RunningSimulator) -> None:

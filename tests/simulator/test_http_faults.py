@@ -69,15 +69,15 @@ async def test_client_view_and_ledger_under_each_fault(
     patient = seen != "time-out"
     assert await observe(http, f"{simulator.base_url}{BATCH}?{entry}", patient=patient) == seen
     if accepted is None:
-        assert simulator.books.total in (0, 3)
+        assert simulator.ledger.total in (0, 3)
     else:
-        assert simulator.books.total == accepted
-    counts = simulator.books.accepted_counts()
+        assert simulator.ledger.total == accepted
+    counts = simulator.ledger.accepted_counts()
     assert set(counts.values()) <= {1}
     assert await observe(http, simulator.base_url + BATCH) == "201 results", (
         "after its script it is well again"
     )
-    assert simulator.books.total == counts.total() + 3
+    assert simulator.ledger.total == counts.total() + 3
 
 
 async def test_reads_have_their_own_script(http: aiohttp.ClientSession, simulator: RunningSimulator) -> None:
@@ -115,7 +115,7 @@ async def test_throttling_and_redirect_headers(
     ):
         async with http.post(simulator.base_url + BATCH, json=batch(1), allow_redirects=False) as response:
             assert response.headers[header] == value
-    assert simulator.books.total == 0
+    assert simulator.ledger.total == 0
 
 
 async def test_a_late_commit_follows_the_client_timeout(
@@ -123,12 +123,12 @@ async def test_a_late_commit_follows_the_client_timeout(
 ) -> None:
     simulator.script(["late_commit:450", "gateway_504_late:3600000"])
     assert await observe(http, simulator.base_url + BATCH) == "time-out"
-    assert simulator.books.total == 0
+    assert simulator.ledger.total == 0
     await simulator.accepted_reached(3)
     assert await observe(http, simulator.base_url + BATCH) == "504 no results"
-    assert simulator.books.total == 3
+    assert simulator.ledger.total == 3
     assert simulator.flush_late() == 3
-    assert simulator.books.accepted_counts() == {1: 2, 2: 2, 3: 2}
+    assert simulator.ledger.accepted_counts() == {1: 2, 2: 2, 3: 2}
 
 
 async def test_shutdown_does_not_wait_for_hanging_or_sleeping_calls(http: aiohttp.ClientSession) -> None:

@@ -142,12 +142,12 @@ async def test_rows_fills_and_ids_survive_a_restart(tmp_path: Path) -> None:
                 await (await http.post(f"{simulator.base_url}/api/v1/executions/batch", json=body)).read()
             fill = {"quantityFilled": 4, "averagePrice": 2.5, "version": 2}
             await (await http.put(f"{simulator.base_url}/api/v1/execution/2", json=fill)).read()
-            before = content(simulator.books)
+            before = content(simulator.ledger)
         assert [row.execution_status for row in before] == ["NEW", "PART"]
         async with running_simulator(books_path=path) as simulator:
-            assert content(simulator.books) == before
-            assert simulator.books.next_id == 3
+            assert content(simulator.ledger) == before
+            assert simulator.ledger.next_id == 3
             simulator.reset()
-            assert simulator.books.total == 0
+            assert simulator.ledger.total == 0
         async with running_simulator(books_path=path) as simulator:
-            assert simulator.books.total == 0
+            assert simulator.ledger.total == 0

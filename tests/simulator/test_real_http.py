@@ -80,7 +80,7 @@ async def test_unreadable_bodies_are_unexpected_errors(
     for method, path in (("POST", BATCH), ("POST", LIST), ("PUT", "/api/v1/execution/1")):
         status, answer = await talk(method, path, body)
         assert (status, answer["message"], answer["path"]) == (500, UNEXPECTED, f"uri={path}")
-    assert simulator.books.total == 0
+    assert simulator.ledger.total == 0
 
 
 @pytest.mark.parametrize("query", ["limit=101", "limit=0", "limit=x", "offset=-1", "offset=1.5"])
@@ -103,7 +103,7 @@ async def test_one_poisoned_row_fails_the_whole_batch_and_consumes_ids(
     simulator.poison("SEC3", "BAD*")
     status, answer = await talk.send(item(1), item(2), item(3), item(4))
     assert (status, answer["message"]) == (500, UNEXPECTED)
-    assert simulator.books.total == 0
+    assert simulator.ledger.total == 0
     status, answer = await talk.send(item(1), item(2), item(4))
     assert status == 201
     assert [result["execution"]["id"] for result in answer["results"]] == [4, 5, 6]
@@ -136,7 +136,7 @@ async def test_single_executions_only_meet_table_constraints(talk: Talk, simulat
     assert (await talk("POST", LIST, item(8, securityId="S" * 25)))[0] == 500
     status, listed = await talk("GET", "/api/v1/execution/1")
     assert (status, listed["version"], listed["averagePrice"]) == (200, 1, None)
-    assert simulator.books.accepted_counts() == {7: 1}
+    assert simulator.ledger.accepted_counts() == {7: 1}
 
 
 @pytest.mark.parametrize(

@@ -93,7 +93,7 @@ def alarms(engine: Engine) -> set[tuple[str, int]]:
 
 
 def times_accepted(simulator: RunningSimulator) -> dict[int, int]:
-    return {i: count for i, count in simulator.books.accepted_counts().items() if i < 100_000}
+    return {i: count for i, count in simulator.ledger.accepted_counts().items() if i < 100_000}
 
 
 SETTLED = (

@@ -107,7 +107,7 @@ async def test_a_created_execution_is_sent_like_any_other(desk: Desk) -> None:
     created = await desk.editors.executions.create_execution(values(order))
     result = await desk.executions.submit_execution(created.execution.id)
     assert result.status is SubmitStatus.SUCCESS
-    assert [row.quantity for row in desk.gateway.books] == [40]
+    assert [row.quantity for row in desk.gateway.ledger] == [40]
 
 
 async def test_an_execution_takes_no_more_than_its_order_has_left(desk: Desk) -> None:
@@ -149,7 +149,7 @@ async def test_an_execution_created_as_sent_is_never_sent_again(
         assert view.execution.submission_state is state
         result = await desk.executions.submit_execution(view.execution.id)
         assert result.status is SubmitStatus.SUCCESS
-    assert len(desk.gateway.books) == (2 if state is SubmissionState.NONE else 0)
+    assert len(desk.gateway.ledger) == (2 if state is SubmissionState.NONE else 0)
 
 
 @pytest.mark.parametrize("status_id", [HOLD, CNCL])
@@ -161,7 +161,7 @@ async def test_an_execution_on_hold_is_not_sent(desk: Desk, status_id: int) -> N
         await desk.executions.submit_execution(created.execution.id)
     kept = (await desk.executions.get_execution(created.execution.id)).execution
     assert kept.submission_state is SubmissionState.NONE
-    assert desk.gateway.books == []
+    assert desk.gateway.ledger == []
 
 
 async def test_only_the_progress_of_a_sent_execution_changes(desk: Desk) -> None:
@@ -175,7 +175,7 @@ async def test_only_the_progress_of_a_sent_execution_changes(desk: Desk) -> None
         as_it_is(execution, execution_status_id=FULL, quantity_filled=Decimal(40), blotter_id=1),
     )
     assert (filled.status.abbreviation, filled.execution.quantity_filled) == ("FULL", Decimal(40))
-    assert filled.execution.execution_service_id == desk.gateway.books[0].id
+    assert filled.execution.execution_service_id == desk.gateway.ledger[0].id
     execution = filled.execution
     others: dict[str, dict[str, Any]] = {
         "destinationId": {"destination_id": 2},
@@ -239,7 +239,7 @@ async def test_a_deletion_and_a_submission_at_once(desk: Desk) -> None:
             assert isinstance(sent, NotFound)
         else:
             assert isinstance(deleted, InFlight | AlreadySent | VersionConflict)
-        there = sum(row.trade_service_execution_id == execution_id for row in desk.gateway.books)
+        there = sum(row.trade_service_execution_id == execution_id for row in desk.gateway.ledger)
         assert there == (deleted is not None)
 
 

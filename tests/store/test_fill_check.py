@@ -73,7 +73,7 @@ class Books(FakeGateway):
             quantity_filled=quantity_filled,
             trade_service_execution_id=execution_id,
         )
-        self.books.append(row)
+        self.ledger.append(row)
 
 
 @pytest.fixture
@@ -213,11 +213,11 @@ async def test_an_impossible_quantity_is_an_alarm_once_a_value(
     assert "quantityFilled stays 0 here" in message
     assert await fill_of(database, execution_id) == (0, SENT, 1)
     assert [code for _, code, *_ in await evidence_of(database, execution_id)] == ["FILL_REFUSED"]
-    books.books.clear()
+    books.ledger.clear()
     books.put(execution_id, SERVICE_ID, Decimal(11), "FULL")
     await other.once()
     assert len(other.alarms) == 1
-    books.books.clear()
+    books.ledger.clear()
     books.put(execution_id, SERVICE_ID, Decimal(10), "FULL")
     assert (await other.once()).execution_ids == (execution_id,)
 
@@ -282,9 +282,9 @@ async def test_over_http_what_was_filled_while_nobody_listened_is_fetched(
     ids = await insert_executions(database, 3)
     async with engine_on(database, simulator.base_url) as engine:
         await engine.service.submit_executions_bulk(ids)
-    part, full, over = (simulator.books.get(i)[0] for i in ids)
+    part, full, over = (simulator.ledger.get(i)[0] for i in ids)
     for row, filled in ((part, "2.5"), (full, "10"), (over, "10.5")):
-        simulator.books.fill(row.id, Decimal(filled), Decimal(3), row.version)
+        simulator.ledger.fill(row.id, Decimal(filled), Decimal(3), row.version)
     async with ExecutionServiceClient(client_settings(simulator.base_url), SystemClock()) as client:
         checked = Checked(database, client)
         assert (await checked.once()).execution_ids == (ids[0], ids[1])

@@ -106,7 +106,7 @@ async def test_a_fill_overtakes_the_answer_and_is_kept(database: Database) -> No
         desk.gateway.open.set()
         view = view_in(await asking)
         assert (view.status.abbreviation, view.execution.quantity_filled) == ("PART", Decimal("12.5"))
-        assert view.execution.execution_service_id == desk.gateway.books[0].id
+        assert view.execution.execution_service_id == desk.gateway.ledger[0].id
         assert view.execution.version == 2
         full = await desk.executions.fill(execution_id, "FULL", Decimal(100), 2)
         assert (full.status.abbreviation, full.execution.version) == ("FULL", 3)

@@ -137,7 +137,7 @@ async def test_replicas_see_each_others_changes(database: Database) -> None:
         # Sent under the name that it has now, whatever the other replica remembers.
         submitted = await two.orders.submit_order(Submission(order.id, order.quantity, made.id))
         assert submitted.error is None
-        assert [row.destination for row in two.gateway.books] == ["NEUER"]
+        assert [row.destination for row in two.gateway.ledger] == ["NEUER"]
         assert await two.editors.references.get(DESTINATION, made.id) == changed
 
 

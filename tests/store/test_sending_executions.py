@@ -35,7 +35,7 @@ async def test_one_execution_asked_for_by_many_is_sent_once(database: Database) 
         assert desk.gateway.calls == [(execution_id,)]
         later = await desk.executions.submit_execution(execution_id)
         assert (later.status, later.result.code) == (SubmitStatus.SUCCESS, "ALREADY_ACCEPTED")
-        assert len(desk.gateway.books) == 1
+        assert len(desk.gateway.ledger) == 1
 
 
 async def test_single_callers_share_batches(database: Database) -> None:
@@ -102,7 +102,7 @@ async def test_pending_is_said_only_of_what_is_on_record(database: Database) -> 
         assert await states_of(database) == {"queued": 6}
     await run_sql(database, "UPDATE submission_attempt SET next_action_at = now()")
     async with desk_on(database) as alive:
-        await until(lambda: len(alive.gateway.books) == 6)
+        await until(lambda: len(alive.gateway.ledger) == 6)
     assert set(alive.gateway.times_accepted().values()) == {1}
 
 

@@ -45,9 +45,9 @@ async def test_one_order_is_sliced_sent_and_answered_as_stored(database: Databas
         assert view.trade_type.abbreviation == "SELL"
         assert view.blotter == view.order_blotter
         assert view.execution.quantity_placed == view.execution.quantity_ordered == view.order.quantity_sent
-        assert view.execution.execution_service_id == desk.gateway.books[0].id
+        assert view.execution.execution_service_id == desk.gateway.ledger[0].id
         assert view.order.submitted
-        assert desk.gateway.books[0].quantity == Decimal("1234567890.11345678")
+        assert desk.gateway.ledger[0].quantity == Decimal("1234567890.11345678")
         assert await desk.orders.get_order(order.id) == (view.order, view.blotter)
 
 
@@ -102,7 +102,7 @@ async def test_fifty_submissions_of_one_order_send_exactly_what_it_has(database:
         assert len(sent) == 13
         assert sum(isinstance(a.error, QuantityExceeded) for a in answers) == 37
         assert sorted(desk.gateway.times_accepted().values()) == [1] * 13
-        assert sum(row.quantity or 0 for row in desk.gateway.books) == Decimal("97.5")
+        assert sum(row.quantity or 0 for row in desk.gateway.ledger) == Decimal("97.5")
         assert len(desk.gateway.calls) <= 13
         assert await conserved(database)
 
@@ -125,7 +125,7 @@ async def test_a_configuration_error_is_answered_at_once_and_waits(database: Dat
         assert {a.result.status for a in answers if a.result is not None} == {SubmitStatus.PENDING}
         assert [a.error for a in answers] == [None] * 5
         assert await value_of(database, "SELECT sum(quantity_sent) FROM trade_order") == 500
-        await until(lambda: len(desk.gateway.books) == 5)
+        await until(lambda: len(desk.gateway.ledger) == 5)
 
 
 async def test_what_is_still_under_way_is_pending_and_goes_on(database: Database) -> None:

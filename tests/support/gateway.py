@@ -31,7 +31,7 @@ class FakeGateway:
         self.calls: list[tuple[int, ...]] = []
         """The execution ids of every call, in order."""
         self.first_id = FIRST_ID
-        self.books: list[RemoteExecution] = []
+        self.ledger: list[RemoteExecution] = []
         self.scripts: deque[Script] = deque()
         """Scripts for one call each."""
         self.usual: Script = refuse()
@@ -49,7 +49,7 @@ class FakeGateway:
     def accept(self, post: ExecutionRequest) -> RemoteExecution:
         """Adds an execution to the ledger."""
         row = RemoteExecution(
-            id=self.first_id + len(self.books),
+            id=self.first_id + len(self.ledger),
             execution_status=post.execution_status,
             trade_type=post.trade_type,
             destination=post.destination,
@@ -59,12 +59,12 @@ class FakeGateway:
             trade_service_execution_id=post.trade_service_execution_id,
             version=1,
         )
-        self.books.append(row)
+        self.ledger.append(row)
         return row
 
     def times_accepted(self) -> Counter[int | None]:
         """How often each execution is in the ledger."""
-        return Counter(row.trade_service_execution_id for row in self.books)
+        return Counter(row.trade_service_execution_id for row in self.ledger)
 
     async def submit_batch(
         self, request: BatchExecutionRequest, attempt_id: AttemptId, write_before: float
@@ -76,13 +76,13 @@ class FakeGateway:
         return script(self, request.executions)
 
     async def list_newest(self, offset: int, limit: int) -> Listing:
-        rows = self.books[::-1][offset : offset + limit]
-        has_next = offset + limit < len(self.books)
-        return Listing(RemoteExecutionPage(rows, RemotePagination(has_next, len(self.books))))
+        rows = self.ledger[::-1][offset : offset + limit]
+        has_next = offset + limit < len(self.ledger)
+        return Listing(RemoteExecutionPage(rows, RemotePagination(has_next, len(self.ledger))))
 
     async def find(self, service_id: int) -> Listing:
         """The row of that id, for operators."""
-        return Listing(RemoteExecutionPage([row for row in self.books if row.id == service_id]))
+        return Listing(RemoteExecutionPage([row for row in self.ledger if row.id == service_id]))
 
 
 def refuse(*securities: str, message: str = "Security ID is required") -> Script:

@@ -113,7 +113,7 @@ class Live(msgspec.Struct):
     async def accounts_agree(self) -> None:
         """Every order has sent what its executions hold, and nothing was accepted twice downstream."""
         assert await value_of(self.services.database, CONSERVATION) == 0
-        counts = self.simulator.books.accepted_counts()
+        counts = self.simulator.ledger.accepted_counts()
         assert {one: times for one, times in counts.items() if times != 1} == {}
 
 

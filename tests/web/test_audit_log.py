@@ -180,7 +180,7 @@ async def _requeue(live: Live) -> Request:
 
 async def _resolve(live: Live) -> Request:
     execution_id = await _ended(live, "reset_after", "unknown")
-    (service_id,) = [row.id for row in live.simulator.books.get(execution_id)]
+    (service_id,) = [row.id for row in live.simulator.ledger.get(execution_id)]
     body = WHY | {"outcome": "ACCEPTED", "executionServiceId": service_id, "force": True}
     live.simulator.lookup_faults = {"error_503": 1.0}
     live.simulator.script_lookups(["ok"])

@@ -37,7 +37,7 @@ class Pair(msgspec.Struct):
         database = self.one.services.database
         orders = await value_of(database, "SELECT count(*) FROM trade_order")
         executions = await value_of(database, "SELECT count(*) FROM execution")
-        return orders, executions, self.one.simulator.books.total
+        return orders, executions, self.one.simulator.ledger.total
 
 
 @pytest.fixture(scope="module")
@@ -247,7 +247,7 @@ async def test_an_answer_that_was_lost_on_its_way_is_given_to_the_repeat(pair: P
     repeat = await ask_again(pair.two, request, key)
     assert (repeat.status, repeat.body["successful"], repeat.body["failed"]) == (207, 2, 1)
     assert (await pair.counts())[:2] == before[:2]
-    assert pair.one.simulator.books.total == 2
+    assert pair.one.simulator.ledger.total == 2
 
 
 @each
@@ -266,7 +266,7 @@ async def test_of_many_at_once_on_both_replicas_one_works(pair: Pair, make: Make
     alone = (a_submission, a_written_one, an_unsent_execution, the_same_in_v2)
     cut = 1 if make in alone else 2 if make is a_batch else 0
     assert (await pair.counts())[:2] == (orders + made, executions + cut)
-    assert set(pair.one.simulator.books.accepted_counts().values()) <= {1}
+    assert set(pair.one.simulator.ledger.accepted_counts().values()) <= {1}
 
 
 async def test_a_key_under_which_nothing_was_created_stays_free(pair: Pair) -> None:

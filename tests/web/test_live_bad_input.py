@@ -84,7 +84,7 @@ async def shared(postgres: TestServer, template_database: str) -> AsyncIterator[
 async def live(shared: Live) -> AsyncIterator[Live]:
     """The service; fails when a test leaves a trace in the database or downstream."""
     behave(shared.simulator)
-    database, books = shared.services.database, shared.simulator.books
+    database, books = shared.services.database, shared.simulator.ledger
     before = (await value_of(database, EVERYTHING), books.total)
     yield shared
     assert (await value_of(database, EVERYTHING), books.total) == before, "something was written"

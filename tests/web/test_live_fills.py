@@ -35,8 +35,8 @@ async def test_lost_reports_are_fetched_in_the_background(
     often = FillSettings(check_every_s=0.05)
     async with live_alone(postgres, template_database, fills=often) as live:
         execution_id = (await live.submit(await live.order())).body["id"]
-        (row,) = live.simulator.books.get(execution_id)
-        live.simulator.books.fill(row.id, Decimal("12.5"), None, row.version)
+        (row,) = live.simulator.ledger.get(execution_id)
+        live.simulator.ledger.fill(row.id, Decimal("12.5"), None, row.version)
         async with asyncio.timeout(10):
             while (await live.read_execution(execution_id))["quantityFilled"] != "12.50":
                 await asyncio.sleep(0.01)

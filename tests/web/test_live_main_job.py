@@ -41,7 +41,7 @@ async def test_every_digit_arrives_downstream_and_comes_back(live: Live) -> None
     assert f'"quantity":{DIGITS},'.encode() in read.raw, "a JSON number, of the same digits"
     sent = await live.submit(order_id, Decimal(DIGITS))
     assert sent.status == 201
-    [row] = live.simulator.books.get(sent.body["id"])
+    [row] = live.simulator.ledger.get(sent.body["id"])
     assert (str(row.quantity), str(row.limit_price)) == (DIGITS, DIGITS)
     report = {"executionStatus": "FULL", "quantityFilled": Decimal(DIGITS), "version": sent.body["version"]}
     filled = await live.client.put(f"/api/v1/executions/{sent.body['id']}/fill", report)
@@ -62,7 +62,7 @@ async def test_an_accepted_execution_is_sent_placed_and_has_the_downstreams_id(l
     )
     assert (body["limitPrice"], body["blotter"]["abbreviation"]) == ("9.50", "EQ")
     assert (body["tradeType"]["abbreviation"], body["destination"]["id"]) == ("BUY", 3)
-    [row] = live.simulator.books.get(body["id"])
+    [row] = live.simulator.ledger.get(body["id"])
     assert body["executionServiceId"] == row.id
     assert await live.read_execution(body["id"]) == body
     assert await live.left_of(order_id) == (Decimal("59.5"), False)
@@ -73,13 +73,13 @@ async def test_written_first_and_sent_later_once(live: Live) -> None:
     written = await live.submit(order_id, 100, query=NO_SEND)
     execution_id = written.body["id"]
     assert (written.status, written.body["executionStatus"]["abbreviation"]) == (201, "NEW")
-    assert live.simulator.books.get(execution_id) == []
+    assert live.simulator.ledger.get(execution_id) == []
     path = f"/api/v1/execution/{execution_id}/submit"
     at_once = await asyncio.gather(*(live.client.post(path) for _ in range(5)))
     again = await live.client.post(path)
     assert statuses([*at_once, again]) == {200: 6}
     assert {a.body["executionServiceId"] for a in [*at_once, again]} == {
-        live.simulator.books.get(execution_id)[0].id
+        live.simulator.ledger.get(execution_id)[0].id
     }
     await live.accounts_agree()
 
@@ -108,11 +108,11 @@ async def test_what_is_held_back_or_called_off_is_not_sent_before_it_is_new_agai
         while (expected := (await live.client.get(started.headers["location"])).body)["status"] != "FINISHED":
             await asyncio.sleep(0.02)
     assert [one["code"] for one in expected["results"]] == ["NOT_SUBMITTABLE", "OK"]
-    assert [len(live.simulator.books.get(i)) for i in ids] == [0, 1, 1]
+    assert [len(live.simulator.ledger.get(i)) for i in ids] == [0, 1, 1]
 
     assert (await live.client.put(path, {**values, "executionStatusId": 1, "version": 2})).status == 200
     assert (await live.client.post(f"/api/v1/execution/{ids[0]}/submit")).status == 200
-    assert len(live.simulator.books.get(ids[0])) == 1
+    assert len(live.simulator.ledger.get(ids[0])) == 1
     await live.accounts_agree()
 
 
@@ -185,7 +185,7 @@ async def test_two_replicas_never_submit_more_than_an_order_has(
         for order_id in order_ids:
             assert await other.left_of(order_id) == (Decimal(10), False)
             assert await other.executions_of(order_id) == 3
-        assert sum(simulator.books.accepted_counts().values()) == accepted
+        assert sum(simulator.ledger.accepted_counts().values()) == accepted
         await one.accounts_agree()
 
 

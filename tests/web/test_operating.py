@@ -52,7 +52,7 @@ async def requeue(live: Live, **body: Any) -> Answer:
 async def test_an_unknown_outcome_is_resolved(live: Live) -> None:
     live.simulator.lookup_faults = {"error_503": 1.0}
     execution_id = await one_sent(live, "reset_after", "unknown")
-    (service_id,) = [row.id for row in live.simulator.books.get(execution_id)]
+    (service_id,) = [row.id for row in live.simulator.ledger.get(execution_id)]
     history = (await live.client.get(f"/api/v2/executions/{execution_id}/attempts")).body
     assert (history["state"], history["attempts"][0]["kind"]) == ("unknown", "lost")
     assert history["attempts"][0]["outcomes"][0]["state"] == "unknown"

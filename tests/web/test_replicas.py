@@ -90,7 +90,7 @@ async def test_a_new_destination_is_sent_to_by_the_other_at_once(pair: Pair, bat
     else:
         answer = await pair.two.submit(order_id, 1, made["id"])
         assert (answer.status, answer.body["destination"]) == (201, made)
-    assert pair.one.simulator.books.total
+    assert pair.one.simulator.ledger.total
 
 
 async def test_a_new_blotter_is_taken_by_the_other_at_once(pair: Pair) -> None:

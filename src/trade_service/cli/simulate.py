@@ -152,7 +152,7 @@ async def _simulate(
         async with running_simulator(settings, host, port, books_path) as simulator:
             announce(f"Execution Service simulator on {simulator.base_url}, Ctrl-C stops it")
             if books_path is not None:
-                held = f"{simulator.books.total:,} executions so far"
+                held = f"{simulator.ledger.total:,} executions so far"
                 announce(f"Its ledger is {books_path} ({held}); --fresh starts with an empty one")
             if with_parent:
                 # Any end of the parent closes standard input, `kill -9` included.
@@ -169,10 +169,10 @@ async def _simulate(
 
 def _print_ledger(simulator: RunningSimulator) -> None:
     console = result_console()
-    counts = simulator.books.accepted_counts()
+    counts = simulator.ledger.accepted_counts()
     twice = {key: count for key, count in sorted(counts.items()) if count > 1}
     table = Table("", "count", title="Ledger of the Execution Service simulator", title_justify="left")
-    table.add_row("executions accepted", f"{simulator.books.total:,}")
+    table.add_row("executions accepted", f"{simulator.ledger.total:,}")
     table.add_row("distinct executions", f"{len(counts):,}")
     table.add_row("accepted more than once", f"{len(twice):,}")
     for name, count in sorted(simulator.calls.items()):

@@ -104,7 +104,7 @@ class ExecutionService:
         A report that overtakes the answer to our own request proves acceptance. Raises FillOfUnsent for an
         execution that is held as never sent, InvalidInput for an unknown status and a quantity that is negative
         or above the one ordered, NotFound, VersionConflict. The first and an impossible quantity raise an alarm:
-        the Execution Service's books differ from ours.
+        the two ledgers differ.
         """
         checked(quantity_filled, "quantityFilled")
         if quantity_filled < 0:

@@ -106,7 +106,7 @@ class ExecutionReads(Protocol):
 
         Raises FillOfUnsent for an execution that was never sent: one that is
         `queued` or `retry` becomes `unknown` under the attempt `look_up_id` and is looked up from the beginning
-        of the Execution Service's books before it is sent. Raises NotFound, VersionConflict, and InvalidInput
+        of the Execution Service's ledger before it is sent. Raises NotFound, VersionConflict, and InvalidInput
         for a quantity that is negative or above the one ordered.
         """
 
