@@ -71,15 +71,15 @@ CALLS: dict[str, Callable[[str], Awaitable[None]]] = {
 
 @asynccontextmanager
 async def unblocked_loop() -> AsyncIterator[None]:
-    """Fails if the loop was blocked for longer than the limit at any moment of the block."""
+    """Fails if a turn of the loop took more processor time than the limit; other processes do not count."""
     worst_s = 0.0
 
     async def tick() -> None:
         nonlocal worst_s
         while True:
-            before = time.perf_counter()
+            before = time.thread_time()
             await asyncio.sleep(0)
-            worst_s = max(worst_s, time.perf_counter() - before)
+            worst_s = max(worst_s, time.thread_time() - before)
 
     ticking = asyncio.create_task(tick())
     try:
