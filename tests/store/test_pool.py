@@ -369,3 +369,15 @@ async def test_a_connection_that_is_left_in_a_transaction_is_not_lent_again(narr
         await session.connection.execute("BEGIN")
     assert await _pid(narrow) != before
     assert narrow.pool_state == (0, 1, 0)
+
+
+async def test_a_lane_leaves_the_other_connections_to_others(empty_database_url: str) -> None:
+    async with Database(StoreSettings(url=empty_database_url, pool_size=3)) as database:
+        lane = database.lane(2)
+        sleepers = [asyncio.create_task(lane.fetch(SLEEP, seconds=0.2)) for _ in range(6)]
+        await _until_waiting(database, 4)
+        assert database.pool_state.in_use <= 2
+        async with asyncio.timeout(0.15):
+            await database.fetch(PID)
+        await asyncio.gather(*sleepers)
+        assert database.pool_state == (0, 3, 0)

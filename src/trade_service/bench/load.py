@@ -24,7 +24,7 @@ from trade_service.bench.subprocesses import BenchError
 
 SUBMISSIONS = 10
 CALLERS = 32
-AT_ONCE = 128
+AT_ONCE = 256
 SEED = 20
 READINESS = "/actuator/health/readiness"
 SLOWER_MS = 100.0

@@ -87,6 +87,8 @@ class Services:
         probes: a connection of its own for readiness.
     """
 
+    operators_database: Database
+    """A connection of their own, for which they never wait."""
     bulk_store: PostgresBulkSubmissionStore
     intake: Intake
     submissions: BulkExecutionSubmissionService
@@ -167,7 +169,7 @@ class Services:
         )
         self._wire_submission(store)
         self.operators = OperatorService(
-            PostgresOperatorStore(self.database, self.clock, new_id, sent_id),
+            PostgresOperatorStore(self.operators_database, self.clock, new_id, sent_id),
             self.gateway,
             self.events,
             settings.submission.look_up_max_pages,
@@ -198,7 +200,8 @@ class Services:
         )
 
     def _wire_lists(self) -> None:
-        settings, database = self.settings, self.database
+        settings = self.settings
+        database = self.database.lane(settings.database.list_connections)
         self.reference_services = ReferenceServicesClient(
             settings.portfolio_service.base_url,
             settings.security_service.base_url,

@@ -139,6 +139,7 @@ async def running_services(settings: Settings, progress: Progress) -> AsyncItera
 
         services = Services(settings, database, gateway, probes)
         services.tracing = tracing
+        services.operators_database = await enter(database.narrowed())
         await services.wire()
         for part in (services.reference_services, services.names, services.totals):
             await enter(part)

@@ -122,6 +122,7 @@ class Database(Reads):
         self._turns = asyncio.Semaphore(settings.pool_size)
         self._waiting = 0
         self._in_use: set[Connection] = set()
+        self._lanes: list[Lane] = []
         self._idle: list[Connection] = []
         """The last one is lent first. `renew` begins a new list: what does not come from it is closed."""
 
@@ -137,7 +138,13 @@ class Database(Reads):
     def pool_state(self) -> PoolState:
         """What the pool's connections are doing."""
         idle = sum(not connection.is_closed() for connection in self._idle)
-        return PoolState(len(self._in_use), idle, self._waiting)
+        return PoolState(len(self._in_use), idle, sum(one._waiting for one in (self, *self._lanes)))
+
+    def lane(self, size: int) -> "Lane":
+        """This pool for callers that never hold more than `size` of its connections."""
+        lane = Lane(self, size)
+        self._lanes.append(lane)
+        return lane
 
     def narrowed(self) -> "Database":
         """One more connection to the same database, whose users do not wait for those of this pool."""
@@ -294,6 +301,24 @@ class Database(Reads):
             connection.terminate()
             raise
         return connection
+
+
+class Lane(Database):
+    """A part of a pool, see `Database.lane`. However many callers wait in it, the others find connections."""
+
+    def __init__(self, pool: Database, size: int) -> None:
+        super().__init__(pool.settings)
+        self._pool = pool
+        self._turns = asyncio.Semaphore(size)
+
+    @asynccontextmanager
+    async def _lent(self) -> AsyncIterator[Session]:
+        await self._wait_for_turn()
+        try:
+            async with self._pool._lent() as session:
+                yield session
+        finally:
+            self._turns.release()
 
 
 async def _prepare(connection: Connection, *, lasting: bool) -> None:

@@ -30,7 +30,15 @@ class StoreSettings(Section, frozen=True):
             secret=True,
         ),
     ] = None
-    pool_size: Annotated[int, Setting("Maximum number of connections per process.", 1, 500)] = 8
+    pool_size: Annotated[
+        int,
+        Setting(
+            "Maximum number of connections per process, beside one for probes and one for operators; lists use at "
+            "most half of them.",
+            1,
+            500,
+        ),
+    ] = 8
     pool_timeout_s: Annotated[float, Setting("Maximum wait for a free connection.", 0.1, 600)] = 10.0
     connect_timeout_s: Annotated[float, Setting("Maximum time to connect.", 0.1, 600)] = 10.0
     statement_timeout_s: Annotated[float, Setting("Maximum time of a statement.", 0.1, 3600)] = 30.0
@@ -47,6 +55,11 @@ class StoreSettings(Section, frozen=True):
         str | None,
         Setting("Folder of the embedded PostgreSQL.", min_length=1, none="the user's data folder"),
     ] = None
+
+    @property
+    def list_connections(self) -> int:
+        """How many connections lists may use: the others are for what is written and sent."""
+        return max(1, self.pool_size // 2)
 
     @property
     def data_path(self) -> Path | None:

@@ -71,13 +71,18 @@ _ROLE = "role"
 PROBE_PREFIXES = ("/api/v1/health", "/actuator/health")
 _READING = frozenset({"GET", "HEAD", "OPTIONS"})
 _PRINCIPAL = "principal"
-_CALLBACK = "callback"
+CLIENT = "client"
+"""Where a request's state has whom it counts for: the name of its principal, else its network."""
+CALLED_BACK = "callback"
 
 ANYONE = {_ROLE: Role.ANYONE}
 READER = {_ROLE: Role.READER}
 TRADER = {_ROLE: Role.TRADER}
 OPERATOR = {_ROLE: Role.OPERATOR}
-CALLBACK = {_CALLBACK: True}
+LISTED = "listed"
+LISTING = READER | {LISTED: True}
+"""Of routes that read many rows: these take turns."""
+CALLBACK = {CALLED_BACK: True}
 """Of routes that the Execution Service calls: its reports must not be lost."""
 
 CHALLENGE = 'Bearer realm="trade-service"'
@@ -169,6 +174,8 @@ class Authentication:
                         if name == b"origin":
                             self._origins.check(value.decode("latin-1"))
                 await self._identify(scope)
+            else:
+                scope["state"] |= {CLIENT: "", CALLED_BACK: False}
             await app(scope, receive, send)
 
         return authenticated
@@ -194,12 +201,12 @@ class Authentication:
         REQUESTER.set(Requester(principal.name, principal.known_by, address, request_id, self._is_audited))
         if principal.name:
             structlog.contextvars.bind_contextvars(principal=principal.name)
-        if _CALLBACK in scope["route_handler"].opt and principal.role >= Role.TRADER:
-            return  # The Execution Service; a caller who may not report fills is another.
-        if principal.name:
-            self._principals.take(principal.name)
-        else:
-            self._addresses.take(network_of(address) if ":" in address else address)
+        client = principal.name or (network_of(address) if ":" in address else address)
+        scope["state"][CLIENT] = client
+        is_called_back = CALLED_BACK in scope["route_handler"].opt and principal.role >= Role.TRADER
+        scope["state"][CALLED_BACK] = is_called_back  # A caller who may not report fills is another.
+        if not is_called_back:
+            (self._principals if principal.name else self._addresses).take(client)
 
 
 async def require_role(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:

@@ -8,7 +8,7 @@ from litestar.params import FromPath, JSONBody
 from trade_service.submission.model import SubmitStatus
 from trade_service.trading.model import ExecutionView, NotAccepted
 from trade_service.trading.request_keys import Created
-from trade_service.web.access import CALLBACK, READER, TRADER, delete, get, put
+from trade_service.web.access import CALLBACK, LISTING, READER, TRADER, delete, get, put
 from trade_service.web.dependencies import Services
 from trade_service.web.errors import HttpCode, RequestRefused, status_of_result
 from trade_service.web.idempotency import keyed_post
@@ -20,7 +20,7 @@ from trade_service.web.list_queries import (
     read_page,
     total_headers,
 )
-from trade_service.web.rendering import ApiResponse, HttpRequest
+from trade_service.web.rendering import ApiResponse, HttpRequest, presented_rows
 from trade_service.web.request_parsing import id_of, read_id, read_version
 from trade_service.web.requests import ExecutionPost, ExecutionPut, FillPut, exact
 from trade_service.web.responses import (
@@ -85,15 +85,14 @@ class ExecutionController(ExecutionEditing[ExecutionAnswer]):
         """Decimals as strings, without names."""
         return ExecutionAnswer.of(view)
 
-    @get("/executions", opt=READER | documented(parameters=PAGE, headers=TOTAL_HEADERS))
+    @get("/executions", opt=LISTING | documented(parameters=PAGE, headers=TOTAL_HEADERS))
     async def list_executions(
         self, request: HttpRequest, services: Services
     ) -> Response[list[ExecutionAnswer]]:
         """A page of executions by id, 1000 at the most; X-Total-Count has the number of all."""
         page = await services.lists.plain_executions(read_page(request))
-        return ApiResponse(
-            [ExecutionAnswer.of(view) for view in page.items], headers=total_headers(page.total)
-        )
+        found = await presented_rows(page.items, ExecutionAnswer.of)
+        return ApiResponse(found, headers=total_headers(page.total))
 
     @put("/executions/{execution_id:str}/fill", opt=TRADER | CALLBACK | documented(errors=(409,)))
     async def fill(
@@ -140,10 +139,10 @@ class NamedExecutionController(ExecutionEditing[ExecutionV2]):
         """Decimals as numbers, with names."""
         return ExecutionV2.of((await services.lists.named_executions([view]))[0])
 
-    @get("/executions", opt=READER | documented_list("executions"))
+    @get("/executions", opt=LISTING | documented_list("executions"))
     async def list_executions(self, request: HttpRequest, services: Services) -> Response[ExecutionPage]:
         """A page of executions, sorted and filtered over the whole result."""
         query, headers = read_list(request, "executions", services.settings.api)
         page = await services.lists.list_executions(query)
-        body = ExecutionPage([ExecutionV2.of(one) for one in page.items], Pagination.of(page))
+        body = ExecutionPage(await presented_rows(page.items, ExecutionV2.of), Pagination.of(page))
         return ApiResponse(body, headers=headers)

@@ -4,15 +4,20 @@ import asyncio
 import re
 import secrets
 import time
+from collections import Counter, OrderedDict, deque
 from collections.abc import Mapping
+from functools import partial
+from typing import NamedTuple
 
 import structlog
-from litestar.enums import ScopeType
+from litestar.enums import HttpMethod, ScopeType
+from litestar.handlers import HTTPRouteHandler
 from litestar.types import ASGIApp, HTTPScope, Message, Receive, Scope, Send
 from litestar.types.asgi_types import HTTPReceiveMessage, WebSocketReceiveMessage
 
+from trade_service.domain.access import Role
 from trade_service.submission.events import REQUEST_ID as REQUEST_ID_OF_WORK
-from trade_service.web.access import PROBE_PREFIXES
+from trade_service.web.access import CALLED_BACK, CLIENT, LISTED, PROBE_PREFIXES, role_of
 from trade_service.web.dependencies import Metrics
 from trade_service.web.errors import OVERLOAD_RETRY_AFTER_S, HttpCode, RequestRefused
 from trade_service.web.hosts import TrustedProxies
@@ -139,62 +144,144 @@ class _Reply:
         await self._send(message)
 
 
+class Turns:
+    """Lets `at_once` requests go on, at most `per_client` of one client; the others wait, clients in rotation."""
+
+    def __init__(self, at_once: int, per_client: int) -> None:
+        self._at_once = at_once
+        self._per_client = per_client
+        self._taken = 0
+        self._of_client: Counter[str] = Counter()
+        self._waiting: OrderedDict[str, deque[asyncio.Future[None]]] = OrderedDict()
+
+    async def take(self, client: str) -> None:
+        """Returns in the client's turn, which `give_back` ends."""
+        if self._taken < self._at_once and self._of_client[client] < self._per_client:
+            self._take(client)
+            return
+        turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting.setdefault(client, deque()).append(turn)
+        try:
+            await turn
+        except asyncio.CancelledError:
+            if not turn.cancelled():
+                self.give_back(client)
+            raise
+
+    def give_back(self, client: str) -> None:
+        """Ends a turn, and begins the next one."""
+        self._taken -= 1
+        self._of_client[client] -= 1
+        if not self._of_client[client]:
+            del self._of_client[client]
+        for waiting, turns in list(self._waiting.items()):
+            while turns and turns[0].done():  # The client has gone, or its time was up.
+                turns.popleft()
+            if turns and self._taken < self._at_once and self._of_client[waiting] < self._per_client:
+                self._take(waiting)
+                turns.popleft().set_result(None)
+                self._waiting.move_to_end(waiting)
+            if not turns:
+                del self._waiting[waiting]
+
+    def _take(self, client: str) -> None:
+        self._taken += 1
+        self._of_client[client] += 1
+
+
+class Share(NamedTuple):
+    """What requests of one kind may use."""
+
+    places: int
+    """How many requests of any kind may be served when one of these begins."""
+    per_client: int
+    """How many of one client."""
+    turns: Turns | None = None
+
+
 class Limits:
     """Middleware: bounds how many requests are served at once, how long one may take, and the bodies of all.
 
-    One instance counts for all routes that it is a middleware of. A body counts, as far as it has arrived, until
-    its request has been answered: only then is what was decoded from it released. Large bodies leave a quarter of
-    the room to small ones.
+    Above its bounds, reading is refused first, then writing, then operators, and what the Execution Service calls
+    last. One instance counts for all routes that it is a middleware of. A body counts, as far as it has arrived,
+    until its request has been answered: only then is what was decoded from it released. Large bodies leave
+    a quarter of the room to small ones.
     """
 
     def __init__(self, server: ServerSettings) -> None:
-        self._max_concurrent = server.max_concurrent_requests
+        most = server.max_concurrent_requests
+        kept, half = most // 10, max(1, most // 2)
+        reads = Turns(most, server.reads_per_client)
+        lists = Turns(server.lists_at_once, server.lists_per_client)
+        self._reading = Share(most - 3 * kept, half, reads)
+        self._listing = Share(most - 3 * kept, half, lists)
+        self._writing = Share(most - 2 * kept, half)
+        self._operating = Share(most - kept, half)
+        self._shares: dict[object, Share] = {True: Share(most, most)}
+        """By handler; True for what the Execution Service calls."""
         self._timeout_s = server.request_timeout_s
         self._small_body_bytes = server.max_small_body_bytes
         self._max_body_bytes = server.max_body_memory_bytes
         self._served = 0
+        self._of_client: Counter[str] = Counter()
         self._body_bytes = 0
 
     def __call__(self, app: ASGIApp) -> ASGIApp:
 
         async def bounded(scope: Scope, receive: Receive, send: Send) -> None:
-            if self._served >= self._max_concurrent:
-                message = f"{self._served} requests are being served, which is the limit: try again"
-                raise RequestRefused(503, HttpCode.OVERLOADED, message, OVERLOAD_RETRY_AFTER_S)
-            is_body_awaited = is_body_complete = False
-            held_bytes = 0
+            client, kind = scope["state"][CLIENT], scope["state"][CALLED_BACK] or scope["route_handler"]
+            share = self._shares.get(kind) or self._new_share(kind)
+            if self._served >= share.places or self._of_client[client] >= share.per_client:
+                raise self._overloaded(client)
+            serve = app if share.turns is None else partial(_in_turn, share.turns, client, app)
+            is_body_awaited, is_body_complete, held_bytes = False, False, 0
 
             async def receive_body() -> HTTPReceiveMessage | WebSocketReceiveMessage:
                 nonlocal is_body_awaited, is_body_complete, held_bytes
                 is_body_awaited = not is_body_complete
                 message = await receive()
                 if message["type"] == "http.disconnect" and not is_body_complete:
-                    rule = "the client left before its body had arrived"
-                    raise RequestRefused(400, HttpCode.CLIENT_GONE, rule)
+                    raise _client_gone()
                 if message["type"] == "http.request":
                     if not message.get("more_body", False):
                         is_body_awaited, is_body_complete = False, True
                     held_bytes += len(message["body"])
                     self._body_bytes += len(message["body"])
                     quarters = 4 if held_bytes <= self._small_body_bytes else 3
-                    if self._body_bytes > self._max_body_bytes * quarters // 4:
-                        rule = "the request bodies in flight are more than server.max_body_memory_bytes: try again"
-                        raise RequestRefused(503, HttpCode.OVERLOADED, rule, OVERLOAD_RETRY_AFTER_S)
+                    if self._body_bytes > self._max_body_bytes * quarters // 4 and kind is not True:
+                        raise _bodies_too_large()
                 return message
 
-            self._served += 1
+            self._served, self._of_client[client] = self._served + 1, self._of_client[client] + 1
             try:
                 async with asyncio.timeout(self._timeout_s) as deadline:
-                    await app(scope, receive_body, send)
-            except TimeoutError:
-                if not deadline.expired():
-                    raise
-                raise self._too_late(is_body_awaited) from None
+                    await serve(scope, receive_body, send)
+            except TimeoutError as error:
+                raise self._too_late(is_body_awaited) if deadline.expired() else error from None
             finally:
                 self._served -= 1
+                self._of_client[client] -= 1
                 self._body_bytes -= held_bytes
+                if not self._of_client[client]:
+                    del self._of_client[client]
 
         return bounded
+
+    def _overloaded(self, client: str) -> RequestRefused:
+        own = self._of_client[client]
+        message = f"{self._served} requests are being served, {own} of them for this client: try again"
+        return RequestRefused(503, HttpCode.OVERLOADED, message, OVERLOAD_RETRY_AFTER_S)
+
+    def _new_share(self, handler: object) -> Share:
+        assert isinstance(handler, HTTPRouteHandler)
+        if LISTED in handler.opt:
+            share = self._listing
+        elif role_of(handler, "") is Role.OPERATOR:
+            share = self._operating
+        else:
+            share = self._reading if HttpMethod.GET in handler.http_methods else self._writing
+        self._shares[handler] = share
+        return share
 
     def _too_late(self, is_body_awaited: bool) -> RequestRefused:
         if is_body_awaited:
@@ -205,3 +292,33 @@ class Limits:
             "so check its status before retrying"
         )
         return RequestRefused(503, HttpCode.REQUEST_TIMEOUT, message, OVERLOAD_RETRY_AFTER_S)
+
+
+async def _in_turn(
+    turns: Turns, client: str, app: ASGIApp, scope: Scope, receive: Receive, send: Send
+) -> None:
+    """Serves a request in its client's turn, which ends when the answer begins: sending it may take long."""
+    is_over = False
+
+    async def send_and_end(message: Message) -> None:
+        nonlocal is_over
+        if not is_over:
+            is_over = True
+            turns.give_back(client)
+        await send(message)
+
+    await turns.take(client)
+    try:
+        await app(scope, receive, send_and_end)
+    finally:
+        if not is_over:
+            turns.give_back(client)
+
+
+def _client_gone() -> RequestRefused:
+    return RequestRefused(400, HttpCode.CLIENT_GONE, "the client left before its body had arrived")
+
+
+def _bodies_too_large() -> RequestRefused:
+    rule = "the request bodies in flight are more than server.max_body_memory_bytes: try again"
+    return RequestRefused(503, HttpCode.OVERLOADED, rule, OVERLOAD_RETRY_AFTER_S)

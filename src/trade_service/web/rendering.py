@@ -1,6 +1,7 @@
 """How responses become bytes, and the envelope of batches."""
 
-from collections.abc import Sequence
+import asyncio
+from collections.abc import Callable, Sequence
 from decimal import Decimal
 from typing import Annotated, Any, Generic, Self, TypeAlias, TypeVar
 
@@ -19,6 +20,8 @@ BatchStatus = Annotated[str, one_of(SUCCESS, PARTIAL, FAILURE)]
 HttpRequest: TypeAlias = Request[Any, Any, Any]
 
 T = TypeVar("T")
+Row = TypeVar("Row")
+Shown = TypeVar("Shown")
 Shape = TypeVar("Shape", bound=msgspec.Struct)
 Order = TypeVar("Order")
 Result = TypeVar("Result")
@@ -66,6 +69,20 @@ def presented(shape: type[Shape], source: object, **given: object) -> Shape:
         value = getattr(source, name)
         given[name] = plain(value) if isinstance(value, Decimal) else value
     return shape(**given)
+
+
+PIECE = 50
+STEPS = 4
+
+
+async def presented_rows(rows: Sequence[Row], present: Callable[[Row], Shown]) -> list[Shown]:
+    """Presents the rows of a long list piece by piece, and lets other requests take several steps in between."""
+    found: list[Shown] = []
+    for start in range(0, len(rows), PIECE):
+        found += map(present, rows[start : start + PIECE])
+        for _ in range(STEPS):
+            await asyncio.sleep(0)
+    return found
 
 
 def counted(results: Sequence[Any], failure: str = FAILURE) -> tuple[str, int, int, int]:

@@ -28,7 +28,7 @@ from trade_service.trading.bulk_submissions import (
 )
 from trade_service.trading.listing.model import EXECUTION_FIELDS
 from trade_service.trading.request_keys import Created
-from trade_service.web.access import READER, TRADER, get
+from trade_service.web.access import LISTING, READER, TRADER, get
 from trade_service.web.body_bounds import room_for
 from trade_service.web.body_errors import RawJson
 from trade_service.web.dependencies import Injected, Services, StreamSettings, WebServices
@@ -281,7 +281,7 @@ class SubmissionController(Controller):
         body = ExecutionsSubmitAnswer.of(submission_id, bulk)
         return batch_response(body, bulk.status, headers | pending_headers(bulk.results))
 
-    @get("/submissions/{submission_id:str}", opt=READER | documented(parameters=(_LIMIT, _OFFSET)))
+    @get("/submissions/{submission_id:str}", opt=LISTING | documented(parameters=(_LIMIT, _OFFSET)))
     async def read(
         self, request: HttpRequest, services: Services, submission_id: FromPath[str]
     ) -> Response[SubmissionAnswer]:
@@ -294,7 +294,7 @@ class SubmissionController(Controller):
         items = await submissions.items(identity, range(offset, end)) if offset < end else []
         return ApiResponse(SubmissionAnswer.page(progress, items, offset, limit))
 
-    @get("/submissions/{submission_id:str}/attempts", opt=READER | documented(parameters=(_LIMIT, _AFTER)))
+    @get("/submissions/{submission_id:str}/attempts", opt=LISTING | documented(parameters=(_LIMIT, _AFTER)))
     async def attempts(
         self, request: HttpRequest, services: Services, submission_id: FromPath[str]
     ) -> Response[SubmissionAttemptsAnswer]:

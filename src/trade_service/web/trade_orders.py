@@ -11,7 +11,7 @@ from trade_service.domain.errors import DomainError
 from trade_service.domain.orders import TradeOrder
 from trade_service.trading.editors import MAX_ORDERS
 from trade_service.trading.request_keys import Created
-from trade_service.web.access import READER, TRADER, delete, get, put
+from trade_service.web.access import LISTING, READER, TRADER, delete, get, put
 from trade_service.web.body_bounds import room_for
 from trade_service.web.dependencies import Services
 from trade_service.web.errors import ErrorBody, Problem, error_fields, logged_problem, request_id_of
@@ -26,7 +26,14 @@ from trade_service.web.list_queries import (
     read_page,
     total_headers,
 )
-from trade_service.web.rendering import FAILURE, ApiResponse, BatchAnswer, HttpRequest, batch_response
+from trade_service.web.rendering import (
+    FAILURE,
+    ApiResponse,
+    BatchAnswer,
+    HttpRequest,
+    batch_response,
+    presented_rows,
+)
 from trade_service.web.request_parsing import BODY, Int32, id_of, read_flag, read_id, read_version
 from trade_service.web.requests import (
     BatchSubmit,
@@ -149,12 +156,12 @@ class TradeOrderController(Controller):
     path = "/tradeOrders"
     tags = ("Trade orders",)
 
-    @get("/", opt=READER | documented(parameters=(*PAGE, ORDER_ID_PARAMETER), headers=TOTAL_HEADERS))
+    @get("/", opt=LISTING | documented(parameters=(*PAGE, ORDER_ID_PARAMETER), headers=TOTAL_HEADERS))
     async def list_orders(self, request: HttpRequest, services: Services) -> Response[list[TradeOrderAnswer]]:
         """A page of trade orders by id, 1000 at the most; X-Total-Count has the number of all."""
         query = msgspec.structs.replace(read_page(request), filters=read_order_filter(request))
         page = await services.lists.plain_orders(query)
-        orders = [TradeOrderAnswer.of(order, blotter) for order, blotter in page.items]
+        orders = await presented_rows(page.items, lambda item: TradeOrderAnswer.of(*item))
         return ApiResponse(orders, headers=total_headers(page.total))
 
     @keyed_post("/", opt=TRADER | documented(errors=(404, 409)))
@@ -269,12 +276,12 @@ class NamedOrderController(Controller):
     path = "/tradeOrders"
     tags = ("Trade orders v2",)
 
-    @get("/", opt=READER | documented_list("orders"))
+    @get("/", opt=LISTING | documented_list("orders"))
     async def list_orders(self, request: HttpRequest, services: Services) -> Response[TradeOrderPage]:
         """A page of trade orders, sorted and filtered over the whole result."""
         query, headers = read_list(request, "orders", services.settings.api)
         page = await services.lists.list_orders(query)
-        body = TradeOrderPage([TradeOrderV2.of(one) for one in page.items], Pagination.of(page))
+        body = TradeOrderPage(await presented_rows(page.items, TradeOrderV2.of), Pagination.of(page))
         return ApiResponse(body, headers=headers)
 
     @get("/{trade_order_id:str}", opt=READER)

@@ -83,8 +83,21 @@ class ServerSettings(Section, frozen=True):
         float, Setting("Maximum time a shutdown waits for work in flight.", 0, 3600)
     ] = 20.0
     max_concurrent_requests: Annotated[
-        int, Setting("Maximum number of concurrent requests; further ones get 503.", 1, 100_000)
+        int,
+        Setting(
+            "Maximum number of concurrent requests; further ones get 503. One client may have half of them. "
+            "Reading begins only below 70 % of it, writing below 80 %, operators below 90 %; fill reports always.",
+            1,
+            100_000,
+        ),
     ] = 2000
+    reads_per_client: Annotated[
+        int, Setting("Reads of one client that are served at once; further ones wait.", 1, 100_000)
+    ] = 64
+    lists_at_once: Annotated[int, Setting("Lists that are read at once; further ones wait.", 1, 1_000)] = 4
+    lists_per_client: Annotated[
+        int, Setting("Lists of one client that are read at once; further ones wait.", 1, 1_000)
+    ] = 2
     cors_allow_origins: Annotated[
         tuple[str, ...] | None,
         Setting(
