@@ -28,7 +28,7 @@ from trade_service.domain.fields import escaped, visible
 from trade_service.observability.logs import MAX_TEXT_CHARS, configure_logs
 from trade_service.submission.manual_resolution import ExecutionCase, check_words
 from trade_service.trading.operating import AttemptHistory, Evidence, Found, History
-from trade_service.web.operating import FilterPost
+from trade_service.trading.requeueing import RequeueFilter, checked_filter
 
 Made = TypeVar("Made", bound=msgspec.Struct)
 OBEYED = {"Cc", "Cf", "Zl", "Zp", "Cs"}
@@ -159,4 +159,4 @@ def test_texts_of_operators_with_invisible_characters_are_refused(character: str
             check_words(actor, reason)
     for field in ("codes", "destinations"):
         with pytest.raises(InvalidInput, match=rf"^{field}: must not contain control or invisible"):
-            FilterPost(**{field: [text]}).to_domain()  # type: ignore[arg-type]
+            checked_filter(RequeueFilter(**{field: [text]}))  # type: ignore[arg-type]
