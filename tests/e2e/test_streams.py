@@ -1,6 +1,7 @@
 """Standard streams that are closed, full or broken, early signals, and no home directory: real processes."""
 
 import asyncio
+import fcntl
 import os
 import re
 import shutil
@@ -77,6 +78,31 @@ def only_child(pid: int) -> int:
     return int(Path(f"/proc/{pid}/task/{pid}/children").read_text().split()[0])
 
 
+async def test_the_service_works_on_when_nobody_reads_its_log(cli: Cli) -> None:
+    noisy = cli.under(LOG_LEVEL="DEBUG", EXECUTION_SERVICE_BASE_URL="http://127.0.0.1:9")
+    reading, writing = os.pipe()
+    fcntl.fcntl(writing, fcntl.F_SETPIPE_SZ, 4096)
+    process = await asyncio.create_subprocess_exec(
+        COMMAND, "serve", "--port", "0", stdout=PIPE, stderr=writing, cwd=noisy.folder, env=noisy.environment
+    )  # fmt: skip
+    os.close(writing)
+    try:
+        assert process.stdout is not None
+        async with asyncio.timeout(LIMIT_S), aiohttp.ClientSession() as session:
+            url = (await process.stdout.readline()).decode().split()[2].rstrip(";")
+            # Each change of the level is a line of the log.
+            for number in range(100):
+                level = {"configuredLevel": "INFO" if number % 2 else "DEBUG"}
+                async with session.post(f"{url}/actuator/loggers/ROOT", json=level) as answer:
+                    assert answer.status < 300
+    finally:
+        process.terminate()
+        async with asyncio.timeout(LIMIT_S):
+            await process.wait()
+        os.close(reading)
+    assert process.returncode == 0
+
+
 async def ended_by(
     cli: Cli, number: signal.Signals, delay_s: float, *arguments: str, as_first_process: bool
 ) -> Ended:
@@ -129,7 +155,7 @@ def homeless(folder: Path) -> Mapping[str, str]:
     os.geteuid() != 0 or shutil.which("setpriv") is None, reason="to be another user needs root"
 )
 @pytest.mark.parametrize(
-    "arguments", [("db", "status"), ("simulate", "--port", "0"), ("submit", "--all-new")]
+    "arguments", [("db", "status"), ("simulate", "--port", "0"), ("audit",)]
 )
 async def test_without_a_home_directory_one_line_says_what_to_set(
     tmp_path: Path, arguments: tuple[str, ...]

@@ -4,6 +4,7 @@ import asyncio
 import csv
 import json
 import os
+import signal
 import sys
 import time
 from pathlib import Path
@@ -114,7 +115,7 @@ async def test_a_terminal_shows_what_will_happen_and_asks(
     cli: Cli, simulator: RunningSimulator, answer: str, sent: int
 ) -> None:
     blotter = cli.write(order(1), order(2), order(3, "x"))
-    ended = await in_terminal(cli, ["submit", blotter], 80, {"Send 2 of them?": answer})
+    ended = await in_terminal(cli, ["submit", blotter], 80, {"Send these 2 orders?": answer})
     assert ended.code == (130 if answer == "\x03" else 1), ended
     for words in ("side BUY", "destination ML", "portfolio P1", "38,050", "equal an earlier one", "line 4"):
         assert words in ended.out, ended.out
@@ -176,6 +177,29 @@ async def test_no_descriptor_hides_the_input(cli: Cli, line: str) -> None:
     assert process.returncode == 2, err
     assert b"is the same file as" in err
     assert (cli.folder / "blotter.csv").read_text() == before
+
+
+async def test_an_interrupted_command_leaves_the_results_so_far(
+    cli: Cli, simulator: RunningSimulator
+) -> None:
+    blotter = cli.write(*(order(n) for n in range(1, 901)))
+    simulator.hold()
+    async with await cli.start("submit", "--yes", blotter, "--results", "results.csv") as running:
+        await simulator.calls_reached(1)
+        running.send(signal.SIGINT)
+        simulator.release()
+        ended = await running.ended()
+    assert ended.code == 130, ended
+    assert "Nothing is lost" in ended.err
+    rows = rows_of(cli, "results.csv")
+    assert 0 < len(rows) <= 900
+    assert {row["result_state"] for row in rows} <= {"accepted", "queued"}
+    for row in rows:
+        assert row["result_state"] != "accepted" or row["result_execution_service_id"]
+    again = await cli.run("submit", "--yes", blotter, "--results", "results.csv")
+    assert again.code == 0, again
+    assert len(rows_of(cli, "results.csv")) == 900
+    assert len(simulator.books.accepted_counts()) == simulator.books.total == 900
 
 
 async def test_an_output_is_replaced_at_the_end_or_not_at_all(cli: Cli) -> None:

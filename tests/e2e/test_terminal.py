@@ -130,7 +130,7 @@ async def test_the_commands_of_the_readme_work_one_after_the_other(bare_cli: Cli
                 await running.line_with(ready[name])
                 left_running.append(running)
             else:
-                ended = await in_terminal(cli, line, 80, {"of them?": "y\n"})
+                ended = await in_terminal(cli, line, 80, {"Send these": "y\n"})
                 assert ended.code == 0, (line, ended)
         for running in reversed(left_running):
             running.send(signal.SIGINT)

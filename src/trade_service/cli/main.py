@@ -3,7 +3,9 @@
 import codecs
 import io
 import os
+import select
 import signal
+import stat
 import sys
 from collections.abc import Callable
 from types import FrameType
@@ -15,26 +17,47 @@ OUTPUT_LOST = 74
 """The command did its work, but its result could not be written; EX_IOERR of sysexits.h."""
 
 
+STALL_S = 1.0
+"""How long a line waits for a reader of the log. Once that was in vain, lines are dropped until there is room."""
+
+
 class LossyStream(io.FileIO):
     """A standard stream that cannot stop the work: what it cannot write is dropped and remembered.
 
-    Only a pipe that nobody reads any more ends a command, and only if that is its standard output.
+    Only a pipe that nobody reads any more ends a command, and only if that is its standard output. A log that
+    nobody reads, though its pipe is open, must not stop the service either: see `STALL_S`.
     """
 
-    lost: OSError | None = None
-    """The first failure to write."""
+    def __init__(self, number: int) -> None:
+        super().__init__(number, "w", closefd=False)
+        self.lost: OSError | None = None
+        """The first failure to write."""
+        mode = os.fstat(number).st_mode
+        self._may_drop = number == 2 and (stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode))
+        self._is_stalled = False
 
     def write(self, data: bytes) -> int:  # type: ignore[override]  # the base also takes arrays
         """Writes all of the data, or drops the rest of it."""
         rest = memoryview(data)
         try:
-            while rest:
-                rest = rest[super().write(rest) or 0 :]
+            while rest and self._has_room():
+                # A pipe that has room has room for so much.
+                count = super().write(rest[: select.PIPE_BUF] if self._may_drop else rest)
+                if count is None:  # It is not blocking.
+                    select.select([], [self], [])
+                rest = rest[count or 0 :]
         except OSError as error:
             if isinstance(error, BrokenPipeError) and self.fileno() == 1:
                 raise
             self.lost = self.lost or error
         return len(data)
+
+    def _has_room(self) -> bool:
+        if not self._may_drop:
+            return True
+        ready = bool(select.select([], [self], [], 0 if self._is_stalled else STALL_S)[1])
+        self._is_stalled = not ready
+        return ready
 
 
 def main() -> None:
@@ -75,7 +98,7 @@ def _prepared_streams() -> LossyStream:
         os.set_inheritable(fd, True)  # noqa: FBT003  # it takes no keyword
         fd = os.open(os.devnull, os.O_RDWR)
     os.close(fd)
-    stdout, stderr = (LossyStream(number, "w", closefd=False) for number in (1, 2))
+    stdout, stderr = map(LossyStream, (1, 2))
     encodings = [_encoding(stream) for stream in (sys.stdout, sys.stderr)]
     errors = "trade-service"  # A character that an encoding lacks must not stop the work either.
     codecs.register_error(errors, _plain)

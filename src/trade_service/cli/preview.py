@@ -1,7 +1,7 @@
 """What a submission will do, shown before anything is sent."""
 
 import heapq
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from decimal import Decimal
 
 import msgspec
@@ -50,8 +50,11 @@ class LargeOrder(msgspec.Struct, frozen=True, order=True):
 class Preview:
     """Collects what would be sent, in memory that does not grow with it."""
 
-    def __init__(self, reference: ReferenceData) -> None:
+    def __init__(self, reference: ReferenceData, trade_types: Collection[str]) -> None:
         self._destinations = reference.destinations
+        self._trade_types = trade_types
+        self.not_taken = 0
+        """Executions with a side that the Execution Service refuses; such lines of a file are bad lines."""
         self.new = 0
         self.rest = 0
         """Known orders of which something is left to send."""
@@ -109,6 +112,7 @@ class Preview:
         """Counts executions that were never submitted."""
         for group in groups:
             self.rest += group.executions
+            self.not_taken += group.executions if group.order_type not in self._trade_types else 0
             self.total.add(group.executions, group.quantity, group.value)
             sums = ((self.by_side, group.order_type), (self.by_destination, group.destination))
             for target, name in (*sums, (self.by_portfolio, group.portfolio_id)):
@@ -121,6 +125,7 @@ class Preview:
             "refused_before": self.refused_before, "total": self.total, "by_side": self.by_side,
             "by_destination": self.by_destination, "by_portfolio": self.by_portfolio,
             "largest": sorted(self.largest, reverse=True), "alike": self.alike,
+            "not_taken": self.not_taken,
         }  # fmt: skip
 
 
@@ -150,6 +155,12 @@ def print_preview(preview: Preview, what: str, console: Console) -> None:
         console.print(
             f"{preview.alike:,} orders equal an earlier one in all but the order id, such as lines {first} and "
             f"{second}: sent twice?",
+            style="bold yellow",
+            soft_wrap=True,
+        )
+    if preview.not_taken:
+        console.print(
+            f"{preview.not_taken:,} {what} have a side that the Execution Service refuses.",
             style="bold yellow",
             soft_wrap=True,
         )

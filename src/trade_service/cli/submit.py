@@ -180,10 +180,11 @@ class _Submit:
         if not options.yes or options.strict or options.dry_run:
             preview, tally = run_until_done(lambda: self._look(name))
             self._is_previewed = True
-            self._show(preview, tally, "orders" if name is not None else "executions")
+            what = "orders" if name is not None else "executions"
+            self._show(preview, tally, what)
             if options.dry_run or (options.strict and tally.bad_lines):
                 return NOT_ALL_ACCEPTED if tally.bad_lines else 0
-            if preview.to_send and not confirmed(f"Send {preview.to_send:,} of them?", yes=options.yes):
+            if preview.to_send and not confirmed(f"Send these {preview.to_send:,} {what}?", yes=options.yes):
                 say("trade-service: nothing was sent")
                 return NOT_ALL_ACCEPTED
         elif name is not None and settings.blotter.max_batch_value is not None:
@@ -195,7 +196,7 @@ class _Submit:
         tally = Tally(self._write_errors) if is_final else Tally()
         async with prepared_database(self._settings, say) as database:
             reference = await PostgresReferenceReads(database).load()
-            preview = Preview(reference)
+            preview = Preview(reference, self._settings.execution_service.trade_types)
             if name is None:
                 preview.add_unsent(await unsent_groups(database))
                 return preview, tally
