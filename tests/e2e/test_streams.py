@@ -154,9 +154,7 @@ def homeless(folder: Path) -> Mapping[str, str]:
 @pytest.mark.skipif(
     os.geteuid() != 0 or shutil.which("setpriv") is None, reason="to be another user needs root"
 )
-@pytest.mark.parametrize(
-    "arguments", [("db", "status"), ("simulate", "--port", "0"), ("audit",)]
-)
+@pytest.mark.parametrize("arguments", [("db", "status"), ("simulate", "--port", "0"), ("audit",)])
 async def test_without_a_home_directory_one_line_says_what_to_set(
     tmp_path: Path, arguments: tuple[str, ...]
 ) -> None:
