@@ -150,6 +150,10 @@ def print_preview(preview: Preview, what: str, console: Console) -> None:
                 *ids, one.order_type, Text(one.security_id), _grouped(one.quantity), _grouped(one.value)
             )
         console.print(table)
+    _print_doubts(preview, what, console)
+
+
+def _print_doubts(preview: Preview, what: str, console: Console) -> None:
     if preview.first_alike is not None:
         first, second = preview.first_alike
         console.print(

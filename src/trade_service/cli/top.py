@@ -9,7 +9,7 @@ import aiohttp
 import msgspec
 import rich_click as click
 from prometheus_client.parser import text_string_to_metric_families
-from rich.console import Group
+from rich.console import Console, Group
 from rich.live import Live
 from rich.table import Table
 from rich.text import Text
@@ -98,6 +98,22 @@ class Figures:
         """The growth of a counter per second."""
         return self._growth(name, **labels) / max(self.after.at_s - self.before.at_s, 1e-9)
 
+    def for_programs(self) -> dict[str, object]:
+        """What the view shows."""
+        return {
+            "accepted_per_s": self.accepted_rate,
+            "failed_per_s": self.failed_rate,
+            "executions_a_batch": self.executions_a_batch,
+            "stage_ms": self.stage_ms,
+            "circuit": self.circuit,
+            "queue": self.after.total("trade_service_queue_executions"),
+            "batches_in_flight": self.after.total("trade_service_batches_in_flight"),
+            "oldest_unknown_s": self.after.total("trade_service_oldest_unknown_seconds"),
+            "alarms": self.after.total("trade_service_alarms_total"),
+            "open": self.after.by("trade_service_open_executions", "state"),
+            "not_accepted_at_once": dict(self.reasons),
+        }
+
     def _growth(self, name: str, **labels: str) -> float:
         now, then = self.after.total(name, **labels), self.before.total(name, **labels)
         return now - then if now >= then else now
@@ -126,18 +142,19 @@ class Away(CommandError):
 @click.option(
     "--times", type=click.IntRange(1), help="Number of updates before it ends.  [default: until Ctrl-C]"
 )
+@click.option("--json", "as_json", is_flag=True, help="Print each update as one line of JSON.")
 @click.option("--key", envvar="TRADE_SERVICE_API_KEY", help="API key, if the service requires one.")
-def top(url: str, every_s: float, times: int | None, key: str | None) -> None:
+def top(*, url: str, every_s: float, times: int | None, key: str | None, as_json: bool) -> None:
     """Watch a running service: throughput, latency, failures and their reasons.
 
     It continues when the service is away for a while. A terminal shows the view in place; elsewhere each update
     is printed below the last.
     """
-    run_until_done(lambda: _watch(url, every_s, times, key))
+    run_until_done(lambda: _watch(url, every_s, times, key, as_json=as_json))
 
 
-async def _watch(url: str, every_s: float, times: int | None, key: str | None) -> None:
-    console = result_console()
+async def _watch(url: str, every_s: float, times: int | None, key: str | None, *, as_json: bool) -> None:
+    console = Console(quiet=True) if as_json else result_console()
     headers = {} if key is None else {"Authorization": f"Bearer {key}"}
     timeout = aiohttp.ClientTimeout(total=TIMEOUT_S)
     async with aiohttp.ClientSession(timeout=timeout, headers=headers) as session:
@@ -150,13 +167,21 @@ async def _watch(url: str, every_s: float, times: int | None, key: str | None) -
                     after = await _scrape(session, url)
                 except Away as away:
                     after, view = before, Group(Text(str(away), style="red"))
+                    _print_line({"error": str(away)}, is_wanted=as_json)
                 else:
-                    view = rendered(url, Figures(before, after))
+                    figures = Figures(before, after)
+                    view = rendered(url, figures)
+                    _print_line(figures.for_programs(), is_wanted=as_json)
                 if console.is_terminal:
                     live.update(view, refresh=True)
                 else:
                     console.print(view)
                 before, looks = after, looks + 1
+
+
+def _print_line(update: Mapping[str, object], *, is_wanted: bool) -> None:
+    if is_wanted:
+        click.echo(msgspec.json.encode(update))
 
 
 async def _scrape(session: aiohttp.ClientSession, url: str) -> Scrape:

@@ -103,13 +103,16 @@ async def _histories(
 @click.option(
     "--not-accepted", is_flag=True, help="It was not accepted; its quantity is returned to the order."
 )
+@click.option(
+    "--json", "as_json", is_flag=True, help="Print the result as JSON; asks nothing, so it needs --yes."
+)
 @operator_options
 @click.option("--force", is_flag=True, help="Resolve even if the Execution Service's ledger contradicts it.")
 @yes_option
 @config_option
 def resolve(
     *, execution_id: int, accepted_as: int | None, not_accepted: bool, reason: str, operator: str, force: bool,
-    yes: bool, toml_path: Path | None,
+    yes: bool, as_json: bool, toml_path: Path | None,
 ) -> None:  # fmt: skip
     """Resolve the unknown outcome of EXECUTION_ID manually, with a reason that is stored.
 
@@ -120,9 +123,13 @@ def resolve(
     """
     if (accepted_as is None) != not_accepted:
         raise click.UsageError("Give --accepted-as ID or --not-accepted, and not both.")
+    if as_json and not yes:
+        raise click.UsageError("--json needs --yes.")
     resolution = Resolution(execution_id, accepted_as, operator, reason)
     done = run_on(
-        operating, toml_path, lambda operators: _resolve(operators, resolution, force=force, yes=yes)
+        operating,
+        toml_path,
+        lambda operators: _resolve(operators, resolution, force=force, yes=yes, as_json=as_json),
     )
     sys.exit(0 if done else NOT_DONE)
 
@@ -210,18 +217,21 @@ def _evidence_lines(one: Evidence) -> list[str]:
     return [*lines, one.message] if one.message else lines
 
 
-async def _resolve(operators: OperatorService, resolution: Resolution, *, force: bool, yes: bool) -> bool:
+async def _resolve(
+    operators: OperatorService, resolution: Resolution, *, force: bool, yes: bool, as_json: bool
+) -> bool:
+    show_line = _silent if as_json else say_result
     execution_id, accepted_as = resolution.execution_id, resolution.accepted_as
     looked = await operators.look(resolution)
     case, evidence = looked.case, looked.evidence
-    say_result(f"Execution {execution_id} is {case.state} (orderId {case.order_id}).")
-    say_result(f"{evidence.message[:1].upper()}{evidence.message[1:]}.")
+    show_line(f"Execution {execution_id} is {case.state} (orderId {case.order_id}).")
+    show_line(f"{evidence.message[:1].upper()}{evidence.message[1:]}.")
     check_evidence(evidence, override=force)
     outcome = "not accepted" if accepted_as is None else f"accepted as {accepted_as}"
     confirms = evidence.finding is LedgerFinding.CONFIRMS
     unseen = "" if confirms else ", although the ledger does not confirm it"
     if not confirmed(f"Resolve execution {execution_id} as {outcome}{unseen}?", yes=yes):
-        say_result("Nothing was changed.")
+        show_line("Nothing was changed.")
         return False
     await operators.resolve(resolution, looked, override=force)
     if accepted_as is not None:
@@ -232,5 +242,12 @@ async def _resolve(operators: OperatorService, resolution: Resolution, *, force:
         after = (
             f" Its quantity was returned to the order; `trade-service requeue {execution_id}` sends it again."
         )
-    say_result(f"Execution {execution_id} is resolved as {outcome}.{after}")
+    show_line(f"Execution {execution_id} is resolved as {outcome}.{after}")
+    if as_json:
+        print_json({"execution_id": execution_id, "state_before": case.state, "resolved_as": outcome,
+                    "accepted_as": accepted_as, "evidence": evidence.message})  # fmt: skip
     return True
+
+
+def _silent(_: str) -> None:
+    """For programs, which get one document at the end."""
