@@ -199,7 +199,7 @@ async def test_an_interrupted_command_leaves_the_results_so_far(
     again = await cli.run("submit", "--yes", blotter, "--results", "results.csv")
     assert again.code == 0, again
     assert len(rows_of(cli, "results.csv")) == 900
-    assert len(simulator.books.accepted_counts()) == simulator.books.total == 900
+    assert len(simulator.ledger.accepted_counts()) == simulator.ledger.total == 900
 
 
 async def test_an_output_is_replaced_at_the_end_or_not_at_all(cli: Cli) -> None:
