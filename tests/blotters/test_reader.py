@@ -1,6 +1,7 @@
 """The blotter reader reports every bad line and reads every good one, in constant memory."""
 
 import io
+import json
 import tracemalloc
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -11,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tools.make_blotter import FIRST_ORDER_ID, ORDERS, SHIPPED, TICKERS, blotter_lines
 
+from tests.blotters.reading import read_all, shown
 from trade_service.blotter.delimited_source import MAX_LINE_CHARS
 from trade_service.blotter.order_rows import LineRules
 from trade_service.blotter.reader import BlotterReader
@@ -302,3 +304,32 @@ def test_any_bytes_are_read_or_refused_but_never_crash(content: bytes) -> None:
     while (page := reader.read(7)).count:
         seen += [*page.orders, *page.errors]
     assert all(isinstance(entry, OrderRecord | CellError) for entry in seen)
+
+
+def test_a_late_member_that_may_decide_what_is_traded_is_refused() -> None:
+    order: dict[str, object] = {
+        "portfolio_id": "P1", "order_type": "BUY", "security_id": "AAPL", "quantity": 1, "destination": "ML",
+    }  # fmt: skip
+    lines = [order | {"order_id": number} for number in range(1, 12_001)]
+    late: list[dict[str, object]] = [
+        {"limt_price": 5},
+        {"order limit": 5},
+        {"Cancelled": "Y"},
+        {"status": "filled"},
+        {"colour": "red"},
+    ]
+    lines += [order | {"order_id": 20_000 + number} | more for number, more in enumerate(late)]
+    result = read_all("".join(json.dumps(line) + "\n" for line in lines).encode())
+    assert [shown(one) for one in result.orders[12_000:]] == ["20004 P1 BUY AAPL 1 - ML"]
+    assert len(result.refused) == 4
+    assert all("no object at the beginning" in error.rule for row in result.refused for error in row.errors)
+
+
+def test_a_first_currency_behind_the_rows_that_were_looked_at_is_refused() -> None:
+    header = "order_id,portfolio_id,order_type,security_id,quantity,limit_price,destination\n"
+    rows = "".join(f"{number},P1,BUY,AAPL,1,10.5,ML\n" for number in range(1, 6_001))
+    result = read_all((header + rows + "7000,P1,BUY,AAPL,1,€10.50,ML\n").encode())
+    assert len(result.orders) == 6_000
+    assert [error.rule for row in result.refused for error in row.errors] == [
+        "must have no currency, as the prices before have none"
+    ]

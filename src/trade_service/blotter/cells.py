@@ -13,14 +13,23 @@ _SHORTENED = re.compile(r"[+-]?\d+([.,]\d+)?[eE][+-]\d+|[+-]?\d+[.,]\d+[eE]\d+",
 _ERRORS = re.compile(
     r"#(N/?A( N/A)?|REF!?|NAME\??|VALUE!?|DIV/0!?|NUM!?|NULL!?|SPILL!?|CALC!?|GETTING_DATA|#*)", re.I
 )
-_NOTHINGS = frozenset(("null", "nan", "none", "nil", "undefined", "n/a", "<na>", "(null)", "(blank)", "nat"))
+_NOTHINGS = frozenset(
+    ("null", "nan", "none", "nil", "undefined", "n/a", "<na>", "(null)", "(blank)", "nat", "tbd")
+)
+_MONTH = (
+    "(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec|mär|mrz|mai|okt|dez|janv|févr|mars|avr|juin|juil|août|sept|déc"
+    "|ene|abr|ago|dic)"
+)
 _DATE = re.compile(
-    r"\d{1,2}[-/](jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)([-/]\d{2,4})?"
-    r"|(jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)-\d{1,4}"
-    r"|(?:0?[1-9]|[12]\d|3[01])([/.-])(?:0?[1-9]|[12]\d|3[01])\4(?:\d{4}|\d{2})"
-    r"|\d{4}[/-]\d\d[/-]\d\d( \d\d:\d\d(:\d\d)?)?",
+    rf"\d{{1,2}}(?:[-/]|\. ?){_MONTH}\.?([-/ ]\d{{2,4}})?"
+    rf"|{_MONTH}\.?-\d{{1,4}}"
+    r"|(?:0?[1-9]|[12]\d|3[01])(?P<sep>[/.-])(?:0?[1-9]|[12]\d|3[01])(?P=sep)(?:\d{4}|\d{2})"
+    r"|(?:0?[1-9]|[12]\d|3[01])/(?:0?[1-9]|[12]\d|3[01])"
+    r"|\d{4}[/-]\d\d[/-]\d\d( \d\d:\d\d(:\d\d)?)?"
+    r"|\d{1,2}:\d\d(:\d\d)?",
     re.I | re.ASCII,
 )
+_FRACTION = re.compile(r"\d+\.0", re.ASCII)
 _QUOTES = re.compile(r"[\"“”„‟«»‘’‚‛`]")
 _ODD_BLANK = re.compile(r"[^\S ]")
 _LOOKING_ALIKE = frozenset(("LATIN", "CYRILLIC", "GREEK", "ARMENIAN", "CHEROKEE"))
@@ -93,10 +102,12 @@ def _destroyed(name: str) -> str | None:
         return "a number that a spreadsheet has shortened"
     if _ERRORS.fullmatch(name):
         return "an error of a spreadsheet"
-    if name.lower() in _NOTHINGS:
+    if _FRACTION.fullmatch(name):
+        return "a number that a program made of an identifier"
+    if name.lower() in _NOTHINGS or (name and not any(map(str.isalnum, name)) and name.isascii()):
         return "what programs write for nothing"
     if _DATE.fullmatch(name):
-        return "a date, as a spreadsheet makes them of identifiers"
+        return "a date or time, as a spreadsheet makes them of identifiers"
     return None
 
 

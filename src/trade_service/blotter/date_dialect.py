@@ -72,6 +72,9 @@ class DateDialect:
             if self._zone is None:
                 raise InvalidInput.of("trade_timestamp", text, f"{_RULE}, or name the zone with --time-zone")
             moment = moment.replace(tzinfo=self._zone)
+            if moment.utcoffset() != moment.replace(fold=1).utcoffset():
+                rule = "must have its offset from UTC: when clocks change, this time is there twice or not at all"
+                raise InvalidInput.of("trade_timestamp", text, rule)
         if not _FIRST_YEAR <= moment.year <= _LAST_YEAR:
             rule = f"must lie in the years {_FIRST_YEAR} to {_LAST_YEAR}"
             raise InvalidInput.of("trade_timestamp", text, rule)

@@ -6,8 +6,8 @@ from collections.abc import Iterator, Sequence
 from typing import Any, NoReturn
 
 from trade_service.blotter.delimited_source import MAX_LINE_CHARS, SourceRows
-from trade_service.blotter.records import DamagedRow, NumberText
-from trade_service.blotter.synonyms import matters
+from trade_service.blotter.records import BrokenCell, DamagedRow, NumberText
+from trade_service.blotter.row_guards import matters
 from trade_service.domain.errors import shorten
 
 
@@ -72,8 +72,8 @@ def _cell(value: object) -> str:
     if isinstance(value, str):
         return value
     if isinstance(value, bool):
-        return "true" if value else "false"
-    return json.dumps(value, ensure_ascii=False)
+        return BrokenCell.of("true" if value else "false", "it is true or false")
+    return BrokenCell.of(json.dumps(value, ensure_ascii=False), "it is a list or an object")
 
 
 def _refuse(name: str) -> NoReturn:

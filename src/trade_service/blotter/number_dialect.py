@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from decimal import Decimal
 from functools import lru_cache
 
-from trade_service.blotter.records import FileRefused, NumberText
+from trade_service.blotter.records import BrokenCell, FileRefused, NumberText
 from trade_service.domain.errors import InvalidInput, shorten
 from trade_service.domain.money import MAX_TEXT, parse_decimal, positive
 
@@ -18,8 +18,8 @@ _GROUP = r"[ '’\u00a0\u202f]"
 _WHOLE = re.compile(r"[+-]?\d{1,18}", re.ASCII)
 _POINTED = re.compile(r"\d{1,10}(\.\d{1,8})?", re.ASCII)
 _EXPONENT = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)[eE][+-]?\d{1,4}", re.ASCII)
-_SHORTENED = re.compile(r"[+-]?\d([.,]\d+)?E[+-]\d{2,}", re.ASCII)
-"""How a spreadsheet shows a number that is too long for its cell: the digits behind it are gone."""
+_SHORTENED = re.compile(r"[+-]?\d([.,]\d+)?[eE][+-]\d{2,}", re.ASCII)
+"""How spreadsheets and programs shorten a long number, 1.23457e+06: the digits behind it are gone."""
 _SPACED = rf"[1-9]\d{{0,2}}(?P<group>{_GROUP})\d{{3}}((?P=group)\d{{3}})*"
 _AS_POINT = re.compile(
     rf"[+-]?(\d+(\.\d*)?|\.\d+|[1-9]\d{{0,2}}(,\d{{3}})+(\.\d+)?|[1-9]\d?(,\d\d)+,\d{{3}}(\.\d+)?"
@@ -79,16 +79,23 @@ class NumberDialect:
         self.currency = ""
         self.signed = False
         """Whether sales have negative quantities."""
+        self.is_proven_beside = False
+        """Whether only a column that is not used shows what an ambiguous number means."""
+        self._groups: dict[str, str] = {}
+        """The first number that has grouped thousands by each decimal sign."""
         self._is_settled = False
 
     def learn(self, texts: Iterable[str]) -> None:
         """Learns from the numbers of a column. Raises FileRefused if they contradict what is known."""
         for text in texts:
             number = self._bare(text)
-            if not number or isinstance(text, NumberText):
+            if not number or isinstance(text, NumberText | BrokenCell):
                 continue
             if is_ambiguous(number):
                 self.ambiguous = self.ambiguous or number
+            for one, plain in zip((POINT, COMMA), readings(number), strict=True):
+                if plain is not None and len(plain) < len(number):
+                    self._groups.setdefault(one, number)
             sign = decimal_sign(number)
             if sign is not None:
                 self._prove(sign, number)
@@ -96,14 +103,17 @@ class NumberDialect:
     def learn_beside(self, texts: Sequence[str]) -> None:
         """Learns from a column that is not used, if it holds numbers alone."""
         if all(readings(self._bare(text)) != (None, None) for text in texts):
-            ambiguous, currency = self.ambiguous, self.currency
+            kept = self.ambiguous, self.currency, self._groups.copy()
+            is_open = self.decimal is None
             self.learn(texts)
-            self.ambiguous, self.currency = ambiguous, currency
+            self.ambiguous, self.currency, self._groups = kept
+            self.is_proven_beside |= is_open and self.decimal is not None and bool(self.ambiguous)
 
     def settle(self) -> None:
         """Raises FileRefused if a number could mean two things and nothing decides between them."""
         if self.ambiguous and self.decimal is None:
             raise self._two_readings(self.ambiguous)
+        self.grouped = self._groups.get(self.decimal or POINT, "")
         self._is_settled = True
 
     def quantity(self, text: str) -> Decimal:
@@ -113,6 +123,8 @@ class NumberDialect:
 
     def price(self, text: str) -> Decimal:
         """A price, above zero, with or without the currency of the file."""
+        if not any(map(str.isdigit, text)):
+            raise InvalidInput.of("limit_price", text, f"{_FINITE}, or nothing for a market order")
         bare = text if isinstance(text, NumberText) else self._without_currency(text)
         return positive(self._number(bare, "limit_price"), "limit_price")
 
@@ -125,7 +137,7 @@ class NumberDialect:
             return parse_decimal(text, field)
         if _SHORTENED.fullmatch(text):
             rule = (
-                "must be written out: a spreadsheet shortens long numbers like this, and its digits are gone"
+                "must be written out: programs shorten long numbers like this, and their last digits are gone"
             )
             raise InvalidInput.of(field, text, rule)
         sign = decimal_sign(text)
@@ -178,6 +190,10 @@ class NumberDialect:
             return text
         if self.currency and self.currency not in text:
             raise InvalidInput.of("limit_price", text, f"must be in {self.currency}, as the other prices are")
+        if self._is_settled and not self.currency:
+            raise InvalidInput.of(
+                "limit_price", text, "must have no currency, as the prices before have none"
+            )
         return self._bare(text)
 
 

@@ -13,8 +13,9 @@ from trade_service.blotter.date_dialect import DateDialect
 from trade_service.blotter.number_dialect import NumberDialect
 from trade_service.blotter.order_limits import OrderLimits, within_limits
 from trade_service.blotter.records import BrokenCell, CellError, Cells, DamagedRow, OrderRecord, RefusedRow
-from trade_service.blotter.synonyms import has_ended, price_type_of, side_of
-from trade_service.blotter.table_columns import SECOND_SIDE, STATE, STOP_PRICE, Columns
+from trade_service.blotter.row_guards import broken_rule
+from trade_service.blotter.synonyms import side_of
+from trade_service.blotter.table_columns import Columns
 from trade_service.domain.errors import InvalidInput, shorten
 from trade_service.domain.money import ZERO
 from trade_service.domain.orders import ORDER_TYPES, NewTradeOrder, checked_order
@@ -28,6 +29,9 @@ _FIELD_OF_API = {"orderid": "order_id", "portfolioid": "portfolio_id", "ordertyp
 }  # fmt: skip
 _SALES = frozenset(("SELL", "SHORT"))
 _TOTAL = re.compile(r"\W*(grand |sub-?)?(total|sum|summe|gesamt|suma|somme)\b", re.I)
+_PAGE = re.compile(r"\W*(page|seite|página|pagina)\W*\d+", re.I)
+_SPLIT = re.compile(r"[1-9]\d{0,2},\d{3}", re.ASCII)
+"""A number that a delimiter has split."""
 _REMEMBERED_VALUES = 16_384
 _WHOLE_NUMBER = "must be a whole number"
 
@@ -76,6 +80,8 @@ class OrderRows:
         self._trusts_letters = trusts_letters
         self.unit = unit
         self._width = len(columns.names)
+        self._has_exact_rows = False
+        """Whether a row had no delimiter too many: such rows end all alike, or a number's comma splits one."""
         parsers = self._parsers()
         self._parse = [
             (field, index, _remembered(parsers[field], field)) for field, index in columns.places.items()
@@ -89,10 +95,11 @@ class OrderRows:
             return self._refused(line, [cells.text], [(self.unit, cells.text, cells.rule)])
         if len(cells) != self._width:
             fitted = self._fitted(cells)
-            if fitted is None:
-                rule = f"must have {self._width} values, as the header has; it has {len(cells)}"
-                return self._refused(line, cells, [(self.unit, ", ".join(cells), rule)])
+            if isinstance(fitted, str):
+                return self._refused(line, cells, [(self.unit, ", ".join(cells), fitted)])
             cells = fitted
+        else:
+            self._has_exact_rows = True
         values: dict[str, Any] = dict(self._constants)
         problems: list[Problem] = []
         for field, index, parse in self._parse:
@@ -106,7 +113,7 @@ class OrderRows:
                 problems.append((field, shown, str(error.details["rule"])))
         if not problems:
             try:
-                return self._checked(line, cells, values)
+                return self._guarded(self._checked(line, cells, values))
             except InvalidInput as error:
                 field = str(error.details["field"])
                 value, rule = str(error.details["value"] or ""), str(error.details["rule"])
@@ -116,8 +123,8 @@ class OrderRows:
     def is_outside(self, cells: Cells) -> bool:
         """Whether a row can be no order: blanks, a total, a footer, the header again.
 
-        It has no whole number as order id, and either nothing in any other column of a field except for the
-        quantity, or no order type and the word total.
+        It has no whole number as order id, and either one value alone, nothing in any other column of a field
+        except for the quantity, or no order type and the word total.
         """
         if not any(cell.strip() for cell in cells):
             return True
@@ -127,18 +134,36 @@ class OrderRows:
         texts = {field: bare(cells[index]) if index < len(cells) else "" for field, index in places.items()}
         if texts.pop("order_id").isdigit():
             return False
+        if sum(bool(cell.strip()) for cell in cells) == 1:
+            return True
         if not texts.get("order_type", "none") and any(_TOTAL.match(cell) for cell in cells):
             return True
         texts.pop("quantity", None)
         return len(texts) > 1 and not any(texts.values())
 
-    def _fitted(self, cells: Cells) -> Cells | None:
-        """The row with as many cells as the header, if only blanks or nameless columns differ."""
-        if len(cells) > self._width:
-            return None if any(cell.strip() for cell in cells[self._width :]) else cells[: self._width]
-        if any(self._columns.names[len(cells) :]):
-            return None
-        return [*cells, *[""] * (self._width - len(cells))]
+    def is_heading(self, cells: Cells) -> bool:
+        """Whether a row outside of the orders may say something about the orders below it."""
+        texts = [text for text in map(bare, cells) if text]
+        if not any(letter.isalpha() for text in texts for letter in text):
+            return False
+        is_repeated = tuple(map(bare, cells[: self._width])) == self._columns.names
+        return not is_repeated and not any(_TOTAL.match(text) or _PAGE.match(text) for text in texts)
+
+    def _fitted(self, cells: Cells) -> Cells | str:
+        """The row with as many cells as the header, or why other than blanks or nameless columns differ."""
+        rule = f"must have {self._width} values, as the header has; it has {len(cells)}"
+        if len(cells) < self._width:
+            is_whole = not any(self._columns.names[len(cells) :])
+            return [*cells, *[""] * (self._width - len(cells))] if is_whole else rule
+        if any(cell.strip() for cell in cells[self._width :]):
+            return rule
+        for field in ("quantity", "limit_price"):
+            index = self._columns.places.get(field)
+            if index is not None and _SPLIT.fullmatch(",".join(cells[index : index + 2])):
+                return f"{rule}, and {field} could be {cells[index]} or {cells[index]}{cells[index + 1]}"
+        if self._has_exact_rows and any(cell.strip() for cell in cells):
+            return f"{rule}, and rows before it have no delimiter too many"
+        return cells[: self._width]
 
     def _checked(self, line: int, cells: Cells, values: Mapping[str, Any]) -> OrderRecord:
         quantity = values["quantity"]
@@ -156,10 +181,18 @@ class OrderRows:
                 values.get("blotter"),
             )
         )
-        for kind, index in self._columns.guards:
-            _guard(kind, bare(cells[index]), order, self._columns)
         within_limits(order, self._rules.limits)
         return OrderRecord(line, order, values["destination"], cells)
+
+    def _guarded(self, found: OrderRecord) -> OrderRecord | RefusedRow:
+        names, errors = self._columns.names, []
+        for kind, index in self._columns.guards:
+            text = bare(found.cells[index])
+            rule = broken_rule(kind, names[index], text, found.order, fix=self._columns.fix)
+            if rule is not None:
+                order_id = found.order.order_id
+                errors.append(CellError(found.line, names[index], shorten(text), rule, order_id, self.unit))
+        return RefusedRow(found.line, found.cells, tuple(errors)) if errors else found
 
     def _refused(
         self, line: int, cells: Cells, problems: list[Problem], order_id: int | None = None
@@ -277,31 +310,6 @@ def _unsigned(quantity: Decimal, order_type: str) -> Decimal:
         rule = "must be negative for sales and positive for purchases, as in the other rows"
         raise InvalidInput.of("quantity", f"{quantity:f}", rule)
     return abs(quantity)
-
-
-def _guard(kind: str, text: str, order: NewTradeOrder, columns: Columns) -> None:
-    if not text:
-        return
-    if kind == STOP_PRICE:
-        if text.strip("0.,-") or text == "-":
-            raise InvalidInput.of(kind, text, "must be empty: the service sends limit and market orders only")
-        return
-    if kind == STATE:
-        if has_ended(text, fix=columns.fix):
-            raise InvalidInput.of(kind, text, "must not be that of an order that has ended")
-        return
-    if kind == SECOND_SIDE:
-        side = side_of(text, fix=columns.fix)
-        if side is not None and side != order.order_type:
-            raise InvalidInput.of(kind, text, f"must not contradict {order.order_type}")
-        return
-    meant = price_type_of(text, fix=columns.fix)
-    if meant == "limit" and order.limit_price is None:
-        raise InvalidInput.of(kind, text, "must have a limit price, or be a market order")
-    if meant == "market" and order.limit_price is not None:
-        raise InvalidInput.of(kind, text, "must have no limit price, or be a limit order")
-    if meant not in ("limit", "market"):
-        raise InvalidInput.of(kind, text, "must be limit or market: the service sends no other orders")
 
 
 def is_signed(quantities: Collection[str], sides: Collection[str], *, fix: bool) -> bool:

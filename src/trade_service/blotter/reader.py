@@ -127,6 +127,8 @@ class BlotterReader:
         self.outside: list[tuple[int, str]] = []
         """The first rows that are no orders, such as totals and footers."""
         self.outside_count = 0
+        self._heading: tuple[int, str] | None = None
+        """The last row among the orders that may say something about those below it."""
 
     def read(self, limit: int) -> BlotterPage:
         """The next `limit` rows at most; a page that counts none is the end of the file.
@@ -138,6 +140,7 @@ class BlotterReader:
         for line, cells in self._rows:
             found = self._orders.read(line, cells)
             if isinstance(found, OrderRecord):
+                self._refuse_below_heading(line)
                 found = self._unrepeated(found)
             if isinstance(found, OrderRecord):
                 orders.append(found)
@@ -187,6 +190,14 @@ class BlotterReader:
             doubts=self.doubts,
         )
 
+    def _refuse_below_heading(self, line: int) -> None:
+        if self._heading is not None:
+            at, text = self._heading
+            raise FileRefused(
+                f"{self._orders.unit} {at} reads {text!r}, and the orders below it, from {line} on, may be of "
+                "another kind: delete that row, or those orders"
+            )
+
     def _unrepeated(self, found: OrderRecord) -> OrderRecord | RefusedRow:
         rule = self._repeats.add(found)
         if rule is None:
@@ -208,7 +219,9 @@ class BlotterReader:
         if any(cell.strip() for cell in cells):
             self.outside_count += 1
             if len(self.outside) < _SHOWN_OUTSIDE:
-                self.outside.append((line, shorten(" ".join(filter(None, map(str.strip, cells))))))
+                self.outside.append((line, _joined(cells)))
+            if self._orders.is_heading(cells):
+                self._heading = line, _joined(cells)
         return True
 
 
@@ -227,6 +240,10 @@ def _order_rows(
         )
     except InvalidInput as error:
         raise FileRefused(f"--set {error.message}") from None
+
+
+def _joined(cells: Cells) -> str:
+    return shorten(" ".join(filter(None, map(str.strip, cells))))
 
 
 def _column(index: int | None, below: Texts) -> list[str]:
@@ -300,6 +317,8 @@ def _no_header(table: _Table) -> str:
 def _doubts(numbers: NumberDialect, dates: DateDialect) -> Iterator[str]:
     if numbers.decimal == COMMA and not numbers.is_given:
         yield f"the decimal comma, as in {numbers.proof}"
+    if numbers.decimal != COMMA and numbers.is_proven_beside:
+        yield f"the decimal point, as in {numbers.proof} of a column that is not used"
     if numbers.grouped and not numbers.is_given:
         yield f"the grouped thousands: {numbers.grouped}"
     if numbers.signed:

@@ -11,6 +11,8 @@ from typing import TypeAlias
 from xml.parsers import expat
 from zipfile import BadZipFile, ZipFile
 
+import msgspec
+
 from trade_service.blotter.records import FileRefused
 
 Broken: TypeAlias = Mapping[int, list[tuple[int, str]]]
@@ -19,12 +21,34 @@ _PERCENT = "a spreadsheet shows it as a percentage"
 _PADDED = "a spreadsheet shows it with leading zeros"
 _ROUNDED = "a spreadsheet shows it without its decimals"
 _SCALED = "a spreadsheet shows it in thousands"
+_FEWER = "a spreadsheet shows it with fewer decimals"
+_UNSEEN = "its format hides it"
+_STRUCK = "it is struck through"
+_MERGED = "it is part of merged cells, whose value only the first of them holds"
+_UNCOMPUTED = "it is a formula without a stored result: open the file in a spreadsheet and save it"
+_MAX_MERGED = 200_000
 _ERROR = "it is an error of a spreadsheet"
 _HIDDEN = "its column is hidden"
+_BINARY_ERROR = 1e-12
 _MAX_COLUMNS = 16_384
-_BUILT_IN = {1: "0", 3: "#,##0", 9: "0%", 10: "0.00%", 37: "#,##0", 38: "#,##0"}
+_BUILT_IN = {1: "0", 2: "0.00", 4: "#,##0.00", 3: "#,##0", 9: "0%", 10: "0.00%", 37: "#,##0", 38: "#,##0"}
 _QUOTED = re.compile(r'"[^"]*"|\\.|\[[^\]]*\]|[_*].')
+_THOUSANDS = re.compile(r"[\"\\]\s*('?000|k|m|mm|mn|mio|mln|tsd|bn)\b", re.I)
 _LETTERS = re.compile(r"([A-Z]{1,3})(\d+)")
+
+
+class _Format(msgspec.Struct, frozen=True):
+    """How a number format shows a value otherwise than it is; `decimals` if it rounds."""
+
+    wrong: str = ""
+    decimals: int = -1
+
+    def is_wrong_for(self, value: str) -> bool:
+        """Whether a stored value is shown otherwise."""
+        if self.decimals < 0:
+            return bool(self.wrong)
+        number = float(value)
+        return abs(number - round(number, self.decimals)) > _BINARY_ERROR * max(1.0, abs(number))
 
 
 def hidden_and_broken(form: str, path: str, sheet: str) -> tuple[list[int], Broken]:
@@ -84,50 +108,63 @@ def _member(archive: ZipFile, sheet: str) -> str:
     return target.lstrip("/") if target.startswith("/") else f"xl/{target}"
 
 
-def _formats(archive: ZipFile) -> list[str]:
-    """What is odd about each cell format of the workbook: `_PADDED` and others, or nothing."""
+def _formats(archive: ZipFile) -> list[_Format]:
+    """What is odd about each cell format of the workbook."""
     codes: dict[int, str] = dict(_BUILT_IN)
-    formats: list[str] = []
-    inside = False
+    struck: list[bool] = []
+    formats: list[_Format] = []
+    inside = ""
 
     def start(name: str, attributes: dict[str, str]) -> None:
         nonlocal inside
         if name == "numFmt":
             codes[int(attributes["numFmtId"])] = attributes["formatCode"]
-        elif name in ("cellXfs", "cellStyleXfs", "cellStyles", "dxfs"):
-            inside = name == "cellXfs"
-        elif name == "xf" and inside:
-            formats.append(_oddity(codes.get(int(attributes.get("numFmtId", 0)), "")))
+        elif name in ("fonts", "fills", "cellXfs", "cellStyleXfs", "cellStyles", "dxfs"):
+            inside = name
+        elif name == "font" and inside == "fonts":
+            struck.append(False)
+        elif name == "strike" and inside == "fonts":
+            struck[-1] = attributes.get("val", "1") not in ("0", "false")
+        elif name == "xf" and inside == "cellXfs":
+            font = int(attributes.get("fontId", 0))
+            is_struck = font < len(struck) and struck[font]
+            odd = _oddity(codes.get(int(attributes.get("numFmtId", 0)), ""))
+            formats.append(_Format(_STRUCK) if is_struck else odd)
 
     if "xl/styles.xml" in archive.namelist():
         _parse(archive, "xl/styles.xml", start)
     return formats
 
 
-def _oddity(code: str) -> str:
+def _oddity(code: str) -> _Format:
     plain = _QUOTED.sub("", code).partition(";")[0]
-    if re.search(r"[ymdhs]|general|e[+-]", plain, re.I) or not re.search("[0#?]", plain):
-        return ""
+    if re.search(r"[ymdhs]|general|e[+-]", plain, re.I):
+        return _Format()
+    if not re.search("[0#?]", plain):
+        return _Format(_UNSEEN if code and not plain.strip() else "")
     if "%" in plain:
-        return _PERCENT
-    if re.search(r"[0#?],+(\.|$|[^0#?,.])", plain):
-        return _SCALED
-    whole, point, _ = plain.partition(".")
+        return _Format(_PERCENT)
+    if re.search(r"[0#?],+(\.|$|[^0#?,.])", plain) or _THOUSANDS.search(code):
+        return _Format(_SCALED)
+    whole, point, decimals = plain.partition(".")
     if re.search("0.*0", whole):
-        return _PADDED
-    return "" if point else _ROUNDED
+        return _Format(_PADDED)
+    shown = len(re.sub("[^0#?]", "", decimals))
+    return _Format(_FEWER if point else _ROUNDED, shown)
 
 
 class _XlsxScan:
     """Finds hidden rows and broken cells in the XML of a sheet."""
 
-    def __init__(self, formats: list[str]) -> None:
+    def __init__(self, formats: list[_Format]) -> None:
         self.hidden: list[int] = []
         self.broken: defaultdict[int, list[tuple[int, str]]] = defaultdict(list)
         self._formats = formats
         self._row = self._column = -1
-        self._odd = self._value = ""
-        self._in_value = False
+        self._odd, self._value = _Format(), ""
+        self._kind = ""
+        self._in_value = self._is_formula = False
+        self._merged = 0
         self._hidden_columns: set[int] = set()
 
     def start(self, name: str, attributes: dict[str, str]) -> None:
@@ -136,11 +173,17 @@ class _XlsxScan:
         elif name == "row":
             self._row = int(attributes["r"]) - 1 if "r" in attributes else self._row + 1
             self._column = -1
-            if attributes.get("hidden") in ("1", "true"):
+            if attributes.get("hidden") in ("1", "true") or float(attributes.get("ht", 1)) == 0:
                 self.hidden.append(self._row + 1)
-        elif name == "v" and self._odd:
-            self._in_value, self._value = True, ""
-        elif name == "col" and attributes.get("hidden") in ("1", "true"):
+        elif name == "v":
+            self._in_value = True
+        elif name == "f":
+            self._is_formula = True
+        elif name == "mergeCell":
+            self._merge(attributes["ref"])
+        elif name == "col" and (
+            attributes.get("hidden") in ("1", "true") or float(attributes.get("width", 1)) == 0
+        ):
             last = min(int(attributes["max"]), _MAX_COLUMNS)
             self._hidden_columns.update(range(int(attributes["min"]) - 1, last))
 
@@ -149,31 +192,51 @@ class _XlsxScan:
             self._value += data
 
     def end(self, name: str) -> None:
-        if name.rpartition(":")[2] == "v" and self._in_value:
+        name = name.rpartition(":")[2]
+        if name == "v":
             self._in_value = False
-            if self._odd != _ROUNDED or not float(self._value).is_integer():
-                self.broken[self._row].append((self._column, self._odd))
+        elif name == "c":
+            self._end_cell()
+
+    def _end_cell(self) -> None:
+        if self._is_formula and not self._value and self._kind != "str":
+            self.broken[self._row].append((self._column, _UNCOMPUTED))
+        elif self._value and self._odd.is_wrong_for(self._value):
+            self.broken[self._row].append((self._column, self._odd.wrong))
+
+    def _merge(self, reference: str) -> None:
+        first, _, last = reference.partition(":")
+        (left, top), (right, bottom) = _place(first), _place(last or first)
+        self._merged += (bottom - top + 1) * (right - left + 1)
+        if self._merged > _MAX_MERGED:
+            raise ValueError(f"it merges more than {_MAX_MERGED:,} cells")
+        for row in range(top, bottom + 1):
+            columns = [column for column in range(left, right + 1) if (column, row) != (left, top)]
+            self.broken[row] += [(column, _MERGED) for column in columns]
 
     def _cell(self, attributes: dict[str, str]) -> None:
-        self._column = _column(attributes["r"]) if "r" in attributes else self._column + 1
+        self._column = _place(attributes["r"])[0] if "r" in attributes else self._column + 1
         kind, style = attributes.get("t", "n"), int(attributes.get("s", 0))
-        self._odd = ""
+        self._odd, self._kind, self._value, self._is_formula = _Format(), kind, "", False
         if self._column in self._hidden_columns:
             self.broken[self._row].append((self._column, _HIDDEN))
         elif kind == "e":
             self.broken[self._row].append((self._column, _ERROR))
+        elif style < len(self._formats) and self._formats[style].wrong == _STRUCK:
+            self.broken[self._row].append((self._column, _STRUCK))
         elif kind == "n" and style < len(self._formats):
             self._odd = self._formats[style]
 
 
-def _column(reference: str) -> int:
+def _place(reference: str) -> tuple[int, int]:
+    """The column and row of a cell such as B3, from 0."""
     found = _LETTERS.fullmatch(reference)
     if found is None:
         raise ValueError(f"a cell {reference}")
     number = 0
     for letter in found[1]:
         number = number * 26 + ord(letter) - 64
-    return number - 1
+    return number - 1, int(found[2]) - 1
 
 
 def _ods(archive: ZipFile, sheet: str) -> tuple[list[int], Broken]:
@@ -193,6 +256,8 @@ class _OdsScan:
         self._row, self._rows, self._column, self._columns = -1, 1, -1, 1
         self._kind = self._value = self._shown = ""
         self._hides = False
+        self._style = self._wrong = ""
+        self._struck: set[str] = set()
         self._hidden_columns: set[int] = set()
 
     def start(self, name: str, attributes: dict[str, str]) -> None:
@@ -209,11 +274,21 @@ class _OdsScan:
             self._rows = int(attributes.get("number-rows-repeated", 1))
             self._column, self._columns = -1, 1
             self._hides = attributes.get("visibility", "visible") != "visible"
+        elif name == "style":
+            self._style = attributes.get("name", "")
+        elif name == "text-properties":
+            if attributes.get("text-line-through-style", "none") != "none":
+                self._struck.add(self._style)
         elif name in ("table-cell", "covered-table-cell") and self._here:
             self._column += self._columns
             self._columns = int(attributes.get("number-columns-repeated", 1))
             self._kind, self._value = _ods_kind(attributes), attributes.get("value", "")
             self._shown = ""
+            self._wrong = _MERGED if name == "covered-table-cell" else ""
+            if attributes.get("style-name", "") in self._struck:
+                self._wrong = _STRUCK
+            elif attributes.get("formula") and not self._kind:
+                self._wrong = _UNCOMPUTED
             if self._hides and self._kind:
                 self._hides = False
                 self.hidden.append(self._row + 1)
@@ -223,9 +298,9 @@ class _OdsScan:
             self._shown += data
 
     def end(self, name: str) -> None:
-        if name.rpartition(":")[2] != "table-cell" or not self._here:
+        if name.rpartition(":")[2] not in ("table-cell", "covered-table-cell") or not self._here:
             return
-        wrong = _ods_wrong(self._kind, self._value, self._shown.strip())
+        wrong = self._wrong or _ods_wrong(self._kind, self._value, self._shown.strip())
         if self._kind and self._column in self._hidden_columns:
             wrong = _HIDDEN
         if wrong:
@@ -241,6 +316,11 @@ def _ods_kind(attributes: dict[str, str]) -> str:
     return attributes.get("value-type", "")
 
 
+def _ods_rounds(value: str, shown: str) -> bool:
+    decimals = re.search(r"[.,](\d+)$", shown)
+    return _Format(_FEWER, len(decimals[1]) if decimals else 0).is_wrong_for(value)
+
+
 def _ods_wrong(kind: str, value: str, shown: str) -> str:
     if kind == "error" or shown.startswith("#") or re.fullmatch(r"Err:\d+", shown):
         return _ERROR
@@ -249,5 +329,5 @@ def _ods_wrong(kind: str, value: str, shown: str) -> str:
     if kind == "float" and re.match(r"-?0\d", shown):
         return _PADDED
     if kind == "float" and re.fullmatch(r"-?[\d,. ]*\d", shown) and re.search(r"\.\d*[1-9]", value):
-        return "" if re.search(r"[.,]\d+$", shown) else _ROUNDED
+        return _FEWER if _ods_rounds(value, shown) else ""
     return ""

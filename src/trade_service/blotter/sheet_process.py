@@ -22,6 +22,7 @@ Cell: TypeAlias = str | tuple[str, ...]
 NUMBER, TIME, BROKEN = "number", "time", "broken"
 _EXACT_DIGITS = 15
 """Significant digits that a spreadsheet keeps and shows."""
+_EXACT_SINGLE = 2**24 - 1
 _BATCH_ROWS = 1_000
 
 
@@ -160,6 +161,8 @@ def _parquet_cell(value: object, *, single: bool) -> Cell:
             return NUMBER, str(value)
         case Decimal():
             return NUMBER, f"{value:f}"
+        case float() if single and abs(value) > _EXACT_SINGLE:
+            return BROKEN, repr(value), "a number of 32 bits is not exact beyond 16,777,216"
         case float():
             text = _single(value) if single else repr(value)
             return NUMBER, text.removesuffix(".0")

@@ -55,23 +55,6 @@ _OTHER_PRICES = re.compile(
     r"|stop|trigger|multiplier|currency|unit|change|chng|base|curr|ref|model|target|paid|net|gross).*"
 )
 PRICE_TYPES = frozenset(("ordertype", "ordtype", "pricetype", "type", "limittyp", "40"))
-STATES = frozenset(("status", "ordstatus", "orderstatus", "orderstate", "state", "39"))
-_ENDED = frozenset(
-    (
-        "cancelled",
-        "canceled",
-        "filled",
-        "executed",
-        "rejected",
-        "expired",
-        "replaced",
-        "done",
-        "complete",
-        "completed",
-    )
-)
-_FIX_ENDED = frozenset("234578c")
-STOP_PRICES = frozenset(("stopprice", "stoppx", "stop", "triggerprice", "auxprice", "stoploss", "99"))
 _FIX = frozenset(
     [
         "clordid",
@@ -134,6 +117,8 @@ _OTHER_PRICE_TYPES = frozenset(
     ]
 )
 
+_MONEY = re.compile(r"[$€£¥]")
+"""An amount of money in the column's name: a quantity is a number of units."""
 _RANK_OF = {
     name: (field, rank)
     for field, ranks in _RANKED.items()
@@ -151,28 +136,18 @@ def plain_name(name: str) -> str:
 def field_of(name: str) -> tuple[str, int] | None:
     """The field that a column usually holds, and the rank of its name; rank 0 is the field's own name."""
     plain = plain_name(name)
-    if plain in _OWN:
+    if plain in _OWN and not (plain == "quantity" and _MONEY.search(name)):
         return _OWN[plain], 0
     found = _RANK_OF.get(plain)
-    return None if found is None else (found[0], found[1] + 1)
-
-
-def matters(name: str) -> bool:
-    """Whether a column of this name may decide what is traded."""
-    plain = plain_name(name)
-    return field_of(name) is not None or plain in _PRICES | PRICE_TYPES | STOP_PRICES
+    if found is None or (found[0] == "quantity" and _MONEY.search(name)):
+        return None
+    return found[0], found[1] + 1
 
 
 def may_be_limit(name: str) -> bool:
     """Whether a column that no other name explains may hold limit prices."""
     plain = plain_name(name)
     return plain in _PRICES or bool(_LIKE_PRICES.fullmatch(plain) and not _OTHER_PRICES.fullmatch(plain))
-
-
-def has_ended(text: str, *, fix: bool) -> bool:
-    """Whether a status says that an order is done or was withdrawn."""
-    plain = plain_name(text)
-    return plain in _ENDED or (fix and plain in _FIX_ENDED)
 
 
 def is_drop_copy(names: Iterable[str]) -> bool:

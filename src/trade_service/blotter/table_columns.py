@@ -9,13 +9,12 @@ import msgspec
 
 from trade_service.blotter.cells import bare
 from trade_service.blotter.records import Cells, DamagedRow, FileRefused
+from trade_service.blotter.row_guards import ACTION, NOTE, PRICE_TYPE, SECOND_SIDE, guard_of
 from trade_service.blotter.synonyms import (
     FIELDS,
     OPTIONAL,
     PRICE_TYPES,
     REQUIRED,
-    STATES,
-    STOP_PRICES,
     field_of,
     is_drop_copy,
     may_be_limit,
@@ -32,7 +31,6 @@ _HEADER_FIELDS = 3
 _SHOWN_HEADER = 200
 _ALIKE = 0.8
 """How much a misspelled name resembles the right one, 0..1."""
-PRICE_TYPE, STOP_PRICE, SECOND_SIDE, STATE = "price type", "stop price", "second side", "status"
 
 
 class Wanted(msgspec.Struct, frozen=True):
@@ -64,14 +62,14 @@ class Columns(msgspec.Struct, frozen=True):
     places: Mapping[str, int]
     """The column of each field, from 0."""
     guards: tuple[tuple[str, int], ...]
-    """Columns that may make another order of a row: PRICE_TYPE, STOP_PRICE, SECOND_SIDE, STATE."""
+    """Columns that may make another order of a row, or none: their kinds and places."""
     fix: bool
     """Whether sides and price types may be the numbers of FIX."""
 
     @property
     def ignored(self) -> tuple[str, ...]:
-        """The names of the columns that are not used."""
-        used = {*self.places.values(), *(index for _, index in self.guards)}
+        """The names of the columns that are not used; of notes, only whether they withdraw an order."""
+        used = {*self.places.values(), *(index for kind, index in self.guards if kind != NOTE)}
         return tuple(name for index, name in enumerate(self.names) if index not in used and name)
 
 
@@ -136,16 +134,16 @@ def resolve(line: int, cells: Cells, below: Sequence[Cells], wanted: Wanted) -> 
     }
     places |= _usual(names, skipped | price_types, wanted, samples, fix=fix, taken=places)
     guards = [(PRICE_TYPE, index) for index in sorted(price_types)]
-    guards += [
-        (kind, index)
-        for kind, usual in ((STOP_PRICE, STOP_PRICES), (STATE, STATES))
+    unused = [
+        (index, name)
         for index, name in enumerate(names)
-        if index not in skipped and plain_name(name) in usual
+        if index not in skipped | price_types | {*places.values()}
     ]
+    guards += [(kind, index) for index, name in unused if (kind := guard_of(name)) is not None]
     guards += [
-        (SECOND_SIDE, index)
-        for index, name in enumerate(names)
-        if index not in skipped | price_types | {*places.values()} and _is_side(name, samples[index], fix=fix)
+        (SECOND_SIDE if any(side_of(text, fix=fix) for text in samples[index]) else ACTION, index)
+        for index, name in unused
+        if (found := field_of(name)) is not None and found[0] == "order_type"
     ]
     columns = Columns(names, line, places, tuple(guards), fix)
     _check_complete(columns, skipped, wanted)
@@ -180,11 +178,6 @@ def _is_price_type(name: str, samples: Sequence[str], *, fix: bool) -> bool:
     if any(side_of(text, fix=False) for text in samples):
         return False
     return any(price_type_of(text, fix=fix) for text in samples)
-
-
-def _is_side(name: str, samples: Sequence[str], *, fix: bool) -> bool:
-    found = field_of(name)
-    return found is not None and found[0] == "order_type" and any(side_of(text, fix=fix) for text in samples)
 
 
 def _usual(

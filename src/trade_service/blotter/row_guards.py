@@ -1,0 +1,192 @@
+"""Columns that may make another order of a row, or none: states, actions, flags, stop prices, terms of options."""
+
+import re
+from collections.abc import Callable, Mapping
+from difflib import get_close_matches
+
+from trade_service.blotter.synonyms import (
+    OPTIONAL,
+    PRICE_TYPES,
+    field_of,
+    may_be_limit,
+    plain_name,
+    price_type_of,
+    side_of,
+)
+from trade_service.domain.orders import NewTradeOrder
+
+PRICE_TYPE, SECOND_SIDE, ACTION, MESSAGE = "price type", "second side", "action", "message"
+STATE, NOTE = "status", "note"
+_ALIKE = 0.8
+"""How much a misspelled name resembles the right one, 0..1."""
+_FIX_NEW = {"35": frozenset(("d", "8")), "150": frozenset(("0", "a", "i"))}
+_CODE_CHARS = 2
+_FIX_NAMES = {"msgtype": "35", "exectype": "150"}
+_ENDED = re.compile(
+    r"(?<![^\W_])(?:api|verified|partially|partly|partial|part|pending|teil|teilweise)?[\s_\-]*"
+    r"(?:cancel|canc\b|filled|fill\b|execut|reject|expir|replac|done\b|complet|delet|void|kill|fail|error|inactiv"
+    r"|suspend|bust|revers|correct|withdraw|amend|modif|revis|updat|chang|storn|gel(?:ö|oe)sch|ausgef|abgelehn|abgelauf"
+    r"|gestrich|erledig|annul|ex(?:é|e)cut|rejet|anulad|ejecutad|rechaz|caducad|cancellat|eseguit)",
+    re.I,
+)
+_NOT_ENDED = re.compile(
+    r"(?<![^\W_])(?:un|in|not|non|nicht|never|to be)[\s_\-]*"
+    r"(?:filled|executed|complete|completed|done|cancelled|ausgeführt)",
+    re.I,
+)
+_WITHDRAWN_NOTE = re.compile(
+    r"\W*(?:cancel|do not|don'?t|void\b|storn|nicht (?:senden|ausf)|not approved)", re.I
+)
+_NO = frozenset(("", "n", "no", "none", "false", "f", "0", "nein", "non", "null", "n/a", "na", "-", "--"))
+_NOTHING = re.compile(r"[0.,\-\s]*")
+_OTHER_TIMES = re.compile(
+    "ioc|fok|opg|cls|moc|loc|moo|loo|at(the)?(close|open|opening)|on(close|open)|(market|limit)onclose"
+    "|immediateorcancel|fill(or|and)kill"
+)
+_OTHER_ASSETS = re.compile(r"\W*(opt|fut|fop|cfd|warrant|war\b|swap|spread|mleg)", re.I)
+_OTHER_CLASSES = frozenset(("bracket", "oco", "oto", "otoco", "mleg", "multileg", "spread", "combo"))
+
+
+def _has_ended(text: str) -> bool:
+    return bool(_ENDED.search(_NOT_ENDED.sub("", text)))
+
+
+def _is_other_time(text: str) -> bool:
+    return bool(_OTHER_TIMES.fullmatch(plain_name(text)))
+
+
+def _is_something(text: str) -> bool:
+    return not _NOTHING.fullmatch(text)
+
+
+def _is_yes(text: str) -> bool:
+    return text.lower() not in _NO
+
+
+def _is_no(text: str) -> bool:
+    return text.lower() in _NO or text.lower().startswith(("not ", "no ", "pending", "reject"))
+
+
+def _is_withdrawn_note(text: str) -> bool:
+    return bool(_WITHDRAWN_NOTE.match(text))
+
+
+def _is_other_asset(text: str) -> bool:
+    return bool(_OTHER_ASSETS.match(text))
+
+
+def _is_other_class(text: str) -> bool:
+    return plain_name(text) in _OTHER_CLASSES
+
+
+_KINDS: Mapping[str, tuple[str, Callable[[str], bool], str]] = {
+    STATE: (
+        "status ordstatus orderstatus orderstate state executionstatus execstatus tradestatus statut estado stato "
+        "orderstand auftragsstatus 39",
+        _has_ended,
+        "must not be that of an order that has ended, was changed, or was executed in part",
+    ),
+    "stop price": (
+        "stopprice stoppx stop triggerprice trigger auxprice stoploss trailprice trailpercent trailamount "
+        "trailingamount trailingpercent 99",
+        _is_something,
+        "must be empty: the service sends limit and market orders only",
+    ),
+    "executed quantity": (
+        "filledqty filledquantity qtyfilled quantityfilled filled filledshares cumqty cumquantity executedqty "
+        "executedquantity qtyexecuted quantityexecuted tradedqty tradedquantity ausgeführt 14",
+        _is_something,
+        "must be empty or zero: some of the order was executed already, and the whole would be sent again",
+    ),
+    "terms of an option": (
+        "strike strikeprice putcall putorcall callput callorput optiontype optionright right 201 202",
+        _is_something,
+        "must be empty: the service knows a security by its identifier alone, and this row is an option",
+    ),
+    "kind of security": (
+        "assetclass assettype assetcategory securitytype sectype instrumenttype 167",
+        _is_other_asset,
+        "must not be an option or a future, whose identifier may be that of the share",
+    ),
+    "time in force": (
+        "timeinforce tif validity orderduration 59",
+        _is_other_time,
+        "must be a day order or one that stays: the service cannot ask for a certain moment of execution",
+    ),
+    "order class": (
+        "orderclass",
+        _is_other_class,
+        "must be simple: the service sends no orders that depend on others",
+    ),
+    "flag against sending": (
+        "cancelled canceled iscancelled iscanceled cancel cancelflag cancelind void voided isvoid deleted "
+        "isdeleted rejected isrejected hold onhold donotsend donottrade storniert storno",
+        _is_yes,
+        "must say no: an order that is marked so is not sent",
+    ),
+    "flag for sending": (
+        "send tosend sendorder include isincluded active isactive approved isapproved enabled release released "
+        "freigegeben",
+        _is_no,
+        "must say yes: an order that is not marked so is not sent",
+    ),
+    NOTE: (
+        "note notes comment comments remark remarks instruction instructions specialinstructions bemerkung",
+        _is_withdrawn_note,
+        "must not say that the order is withdrawn",
+    ),
+}
+_KIND_OF = {name: kind for kind, (names, _, _) in _KINDS.items() for name in names.split()}
+_FIX_CODES = {STATE: frozenset("12345678bce"), "time in force": frozenset("23457")}
+"""Values of OrdStatus (39) of orders that ended, changed or were executed in part, and of TimeInForce (59)."""
+_SAYS_WHEN_BLANK = frozenset(("flag for sending",))
+
+
+def guard_of(name: str) -> str | None:
+    """The kind of guard that a column's name says it is, other than a price type or a side."""
+    plain = plain_name(name).strip("?!*")
+    return MESSAGE if _FIX_NAMES.get(plain, plain) in _FIX_NEW else _KIND_OF.get(plain)
+
+
+def matters(name: str) -> bool:
+    """Whether a column of this name may decide what is traded."""
+    if field_of(name) is not None or guard_of(name) is not None or may_be_limit(name):
+        return True
+    plain = plain_name(name)
+    return plain in PRICE_TYPES or bool(get_close_matches(plain, map(plain_name, OPTIONAL), 1, _ALIKE))
+
+
+def broken_rule(kind: str, column: str, text: str, order: NewTradeOrder, *, fix: bool) -> str | None:
+    """The rule that a guard breaks: its row is another order than its fields say, or none."""
+    if not text and kind not in _SAYS_WHEN_BLANK:
+        return None
+    if kind == PRICE_TYPE:
+        return _wrong_price_type(text, order, fix=fix)
+    if kind == SECOND_SIDE:
+        contradicts = side_of(text, fix=fix) not in (None, order.order_type)
+        return f"must not contradict {order.order_type}" if contradicts else None
+    if kind == ACTION:
+        withdraws = _has_ended(text)
+        return "must not cancel or change another order: every row is a new one" if withdraws else None
+    if kind == MESSAGE:
+        return None if _is_new_order(plain_name(column), text) else "must be that of a new order"
+    _, is_wrong, rule = _KINDS[kind]
+    if not is_wrong(text) and not (fix and text.lower() in _FIX_CODES.get(kind, ())):
+        return None
+    return rule if kind == STATE else f"{rule} (--map '{column}=' leaves the column out)"
+
+
+def _is_new_order(name: str, text: str) -> bool:
+    code = text.lower()
+    if len(code) <= _CODE_CHARS:
+        return code in _FIX_NEW[_FIX_NAMES.get(name, name)]
+    return not _has_ended(text) and "trade" not in code
+
+
+def _wrong_price_type(text: str, order: NewTradeOrder, *, fix: bool) -> str | None:
+    meant = price_type_of(text, fix=fix)
+    if meant == "limit":
+        return "must have a limit price, or be a market order" if order.limit_price is None else None
+    if meant == "market":
+        return None if order.limit_price is None else "must have no limit price, or be a limit order"
+    return "must be limit or market: the service sends no other orders"
