@@ -86,7 +86,6 @@ class OrderRows:
         self._parse = [
             (field, index, _remembered(parsers[field], field)) for field, index in columns.places.items()
         ]
-        self._constant_texts = constants
         self._constants = {field: _constant(parsers[field], field, text) for field, text in constants.items()}
 
     def read(self, line: int, cells: Cells | DamagedRow) -> OrderRecord | RefusedRow:
