@@ -30,6 +30,7 @@ _DATE = re.compile(
     re.I | re.ASCII,
 )
 _FRACTION = re.compile(r"\d+\.0", re.ASCII)
+_MASKED = re.compile(r".*(\.\.|\*\*|&(amp|lt|gt|quot|nbsp|#\d+);).*|x{3,}[\d-]+|\\N", re.I)
 _QUOTES = re.compile(r"[\"“”„‟«»‘’‚‛`]")
 _ODD_BLANK = re.compile(r"[^\S ]")
 _LOOKING_ALIKE = frozenset(("LATIN", "CYRILLIC", "GREEK", "ARMENIAN", "CHEROKEE"))
@@ -102,6 +103,8 @@ def _destroyed(name: str) -> str | None:
         return "a number that a spreadsheet has shortened"
     if _ERRORS.fullmatch(name):
         return "an error of a spreadsheet"
+    if _MASKED.fullmatch(name):
+        return "masked, cut off or encoded"
     if _FRACTION.fullmatch(name):
         return "a number that a program made of an identifier"
     if name.lower() in _NOTHINGS or (name and not any(map(str.isalnum, name)) and name.isascii()):

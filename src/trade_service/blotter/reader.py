@@ -26,6 +26,7 @@ from trade_service.blotter.records import (
     RefusedRow,
 )
 from trade_service.blotter.repeats import Repeats
+from trade_service.blotter.row_guards import WITHDRAWING
 from trade_service.blotter.sheet_process import SheetBounds
 from trade_service.blotter.table_columns import (
     Columns,
@@ -112,6 +113,7 @@ class BlotterReader:
             raise FileRefused(_no_header(table))
         line, cells = table.sample[header]
         assert not isinstance(cells, DamagedRow)
+        _check_preamble(table, header)
         below = [row for _, row in table.sample[header + 1 :] if not isinstance(row, DamagedRow)]
         columns = resolve(line, cells, below, wanted)
         self._numbers = NumberDialect(options.decimal)
@@ -223,6 +225,15 @@ class BlotterReader:
             if self._orders.is_heading(cells):
                 self._heading = line, _joined(cells)
         return True
+
+
+def _check_preamble(table: _Table, header: int) -> None:
+    for line, cells in table.sample[:header]:
+        if not isinstance(cells, DamagedRow) and WITHDRAWING.search(text := _joined(cells)):
+            raise FileRefused(
+                f"{table.unit} {line} reads {text!r}, which may make other orders of those below it: delete that "
+                "row if they are to be sent as they are"
+            )
 
 
 def _order_rows(

@@ -17,6 +17,13 @@ from trade_service.domain.orders import NewTradeOrder
 
 PRICE_TYPE, SECOND_SIDE, ACTION, MESSAGE = "price type", "second side", "action", "message"
 STATE, NOTE = "status", "note"
+WITHDRAWING = re.compile(
+    r"\bin (thousands|000s?|'000|millions|lots|tsd|tausend)\b|\(('?000s?|tsd|mio)\b"
+    r"|\b(cancel|withdrawn|storniert|draft)"
+    r"|\b(do not|don'?t|not to be) (send|trade|execut)|\bnot approved\b|\brejected\b",
+    re.I,
+)
+"""What makes something else of the orders below a preamble that says so."""
 _ALIKE = 0.8
 """How much a misspelled name resembles the right one, 0..1."""
 _FIX_NEW = {"35": frozenset(("d", "8")), "150": frozenset(("0", "a", "i"))}
@@ -44,6 +51,7 @@ _OTHER_TIMES = re.compile(
     "|immediateorcancel|fill(or|and)kill"
 )
 _OTHER_ASSETS = re.compile(r"\W*(opt|fut|fop|cfd|warrant|war\b|swap|spread|mleg)", re.I)
+_UNITS = re.compile("(share|sh|unit|piece|pc)s?|each|ea|st|stk|stück|titres")
 _OTHER_CLASSES = frozenset(("bracket", "oco", "oto", "otoco", "mleg", "multileg", "spread", "combo"))
 
 
@@ -73,6 +81,14 @@ def _is_withdrawn_note(text: str) -> bool:
 
 def _is_other_asset(text: str) -> bool:
     return bool(_OTHER_ASSETS.match(text))
+
+
+def _is_other_unit(text: str) -> bool:
+    return not _UNITS.fullmatch(plain_name(text))
+
+
+def _is_other_than_one(text: str) -> bool:
+    return not re.fullmatch(r"[01]?([.,]0*)?", text)
 
 
 def _is_other_class(text: str) -> bool:
@@ -129,6 +145,16 @@ _KINDS: Mapping[str, tuple[str, Callable[[str], bool], str]] = {
         "freigegeben",
         _is_no,
         "must say yes: an order that is not marked so is not sent",
+    ),
+    "unit": (
+        "unit quantityunit qtyunit uom unitofmeasure quantitytype qtytype amounttype",
+        _is_other_unit,
+        "must be shares: the service takes quantities in single units",
+    ),
+    "multiplier": (
+        "multiplier contractmultiplier",
+        _is_other_than_one,
+        "must be 1: the service takes quantities in single units",
     ),
     NOTE: (
         "note notes comment comments remark remarks instruction instructions specialinstructions bemerkung",
