@@ -72,8 +72,10 @@ def tokens(
 
 
 async def test_a_valid_token_is_accepted() -> None:
-    assert await tokens().principal(signed()) == Principal("ann", Role.TRADER, KnownBy.TOKEN)
-    assert await tokens(PEM).principal(signed(kid="whatever")) == Principal("ann", Role.TRADER, KnownBy.TOKEN)
+    exp = time.time() + 60
+    ann = Principal("ann", Role.TRADER, KnownBy.TOKEN, exp)
+    assert await tokens().principal(signed(exp=exp)) == ann
+    assert await tokens(PEM).principal(signed(kid="whatever", exp=exp)) == ann
     both = jwks(jwk(EC_KEY.public_key(), "e", alg="ES256"), jwk(RSA_KEY.public_key(), "a"))
     assert (await tokens(both).principal(signed(EC_KEY, "ES256", "e"))).name == "ann"
     assert (await tokens(both).principal(signed(kid=None))).name == "ann"

@@ -51,6 +51,8 @@ class Principal(NamedTuple):
     name: str
     role: Role
     known_by: KnownBy = KnownBy.NONE
+    expires_at: float | None = None
+    """When its token expires, in seconds since 1970; streams end then."""
 
 
 class Requester(msgspec.Struct, frozen=True):

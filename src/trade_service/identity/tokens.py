@@ -96,7 +96,8 @@ class Tokens:
         except (jwt.PyJWTError, ValueError, TypeError) as error:
             reason = _REASONS.get(type(error), "it cannot be read")
             raise NotAuthenticated(f"the token is not valid: {reason}") from None
-        return Principal(_subject(claims), _role(claims, settings.jwt_roles_claim), KnownBy.TOKEN)
+        role = _role(claims, settings.jwt_roles_claim)
+        return Principal(_subject(claims), role, KnownBy.TOKEN, float(claims["exp"]))
 
     async def _key_of(self, credential: str) -> tuple[str, "SigningKey"]:
         if len(credential) > MAX_TOKEN_CHARS:

@@ -182,9 +182,8 @@ class Authentication:
 
     async def _identify(self, scope: Scope) -> None:
         address = (scope["client"] or ("",))[0]
-        given = [(name, value) for name, value in scope["headers"] if name in _CREDENTIALS]
         try:
-            credential = _credential_in(given) if given else None
+            credential = credential_of(scope)
             principal = await self._authenticator.principal(credential)
         except NotAuthenticated as error:
             self._addresses.take(
@@ -253,8 +252,11 @@ def check_roles(app: Litestar) -> None:
         raise UndeclaredRole(undeclared)
 
 
-def _credential_in(given: list[tuple[bytes, bytes]]) -> str:
-    """The key or token in these headers; raises NotAuthenticated for several, and for another scheme."""
+def credential_of(scope: Scope) -> str | None:
+    """The key or token of a request; raises NotAuthenticated for several, and for another scheme."""
+    given = [(name, value) for name, value in scope["headers"] if name in _CREDENTIALS]
+    if not given:
+        return None
     if len(given) > 1:
         raise NotAuthenticated("give one credential: Authorization or X-API-Key, once")
     ((name, value),) = given

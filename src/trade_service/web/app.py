@@ -13,6 +13,7 @@ from trade_service.web.audit_log import AuditLogController
 from trade_service.web.body_bounds import bound_bodies
 from trade_service.web.dependencies import WebServices, provided
 from trade_service.web.errors import allow_header, respond_to_error
+from trade_service.web.event_streams import EventStreams, SubmissionEventController
 from trade_service.web.hosts import AllowedHosts, AllowedOrigins, TrustedProxies
 from trade_service.web.idempotency import KEYS, REPLAYED
 from trade_service.web.layers import Limits, RequestContext
@@ -88,15 +89,15 @@ def _routers(services: WebServices) -> list[Router]:
     """All routes. Those of the API are bounded together, but for streams and probes."""
     settings = services.settings
     limits = cast(Middleware, Limits(settings.server))
-    streams = submissions.EventStreams(
-        services.bulk_submissions, settings.streams, lambda: services.health.stopping
+    streams = EventStreams(
+        services.bulk_submissions, settings.streams, services.authenticator, lambda: services.health.stopping
     )
     routers: list[Router] = [
         OwnRouter("/api/v1", route_handlers=V1, middleware=[limits]),
         OwnRouter("/api/v2", route_handlers=V2, middleware=[limits], guards=[refuse_unknown_parameters]),
         OwnRouter(
             "/api/v2",
-            route_handlers=[submissions.SubmissionEventController],
+            route_handlers=[SubmissionEventController],
             dependencies={"streams": provided(streams)},
             guards=[refuse_unknown_parameters],
         ),

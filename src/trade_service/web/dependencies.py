@@ -73,6 +73,8 @@ class StreamSettings(msgspec.Struct, frozen=True, kw_only=True):
     max_streams: int = 50
     poll_s: float = 0.5
     heartbeat_s: float = 15.0
+    check_s: float = 1.0
+    """How often a stream's key or token is checked again."""
     max_s: float = 900.0
     """Then a stream ends: its client reconnects and continues after the last event it has."""
 

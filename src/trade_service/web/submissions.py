@@ -1,10 +1,8 @@
 """/api/v2/executions/submit and /api/v2/submissions: many executions by id, now or in the background."""
 
-import asyncio
 import re
-import time
 import uuid
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, Self
 
 import msgspec
@@ -12,30 +10,26 @@ from litestar import Controller, Response
 from litestar.openapi.spec import OpenAPIType, Schema
 from litestar.openapi.spec.enums import OpenAPIFormat
 from litestar.params import FromPath, JSONBody
-from litestar.response import Stream
 
 from trade_service.domain.errors import DomainError, InvalidInput, NotFound
 from trade_service.domain.fields import Moment
 from trade_service.submission.model import BulkSubmitResult, ExecutionSubmitResult, SubmitStatus
-from trade_service.submission.ports import StoreUnavailable
 from trade_service.trading.bulk_submissions import (
     MAX_EXECUTIONS,
     MAX_PAGE,
     BulkAttempt,
     BulkItem,
     BulkProgress,
-    BulkSubmissions,
 )
 from trade_service.trading.listing.model import EXECUTION_FIELDS
 from trade_service.trading.request_keys import Created
-from trade_service.web.access import LISTING, READER, TRADER, get
+from trade_service.web.access import LISTING, TRADER, get
 from trade_service.web.body_bounds import room_for
 from trade_service.web.body_errors import RawJson
-from trade_service.web.dependencies import Injected, Services, StreamSettings, WebServices
-from trade_service.web.errors import OVERLOAD_RETRY_AFTER_S, HttpCode, RequestRefused
+from trade_service.web.dependencies import Services, WebServices
 from trade_service.web.idempotency import keyed_post
 from trade_service.web.list_queries import MAX_OFFSET, read_filters
-from trade_service.web.rendering import ApiResponse, HttpRequest, batch_response, encoded, presented
+from trade_service.web.rendering import ApiResponse, HttpRequest, batch_response, presented
 from trade_service.web.request_parsing import Int32, read_count, read_once
 from trade_service.web.responses import SUBMISSION_MESSAGE, SUBMISSION_STATE, pending_headers
 from trade_service.web.routing import documented, header, integer, query
@@ -149,76 +143,6 @@ class SubmissionAttemptsAnswer(msgspec.Struct, frozen=True, rename="camel"):
     next_after: str | None
 
 
-PIECE = 500
-"""Results read and written at once."""
-RECONNECT_MS = 1000
-
-
-class EventStreams:
-    """Opens event streams, of which there are at most `max_streams` at once in this process."""
-
-    def __init__(
-        self, submissions: BulkSubmissions, settings: StreamSettings, is_stopping: Callable[[], bool]
-    ) -> None:
-        self._submissions = submissions
-        self._settings = settings
-        self._is_stopping = is_stopping
-        self._open = 0
-
-    async def open(self, submission_id: str, seen: int) -> AsyncIterator[bytes]:
-        """The events after the first `seen` results; raises NotFound and RequestRefused before the first."""
-        progress = await self._submissions.progress(submission_id)
-        if self._open >= self._settings.max_streams:
-            message = f"{self._open} event streams are open, which is the limit: try again, or poll"
-            raise RequestRefused(503, HttpCode.OVERLOADED, message, OVERLOAD_RETRY_AFTER_S)
-        return self._counted(progress, seen)
-
-    async def _counted(self, progress: BulkProgress, seen: int) -> AsyncIterator[bytes]:
-        self._open += 1
-        try:
-            async for event in self._events(progress, seen):
-                yield event
-        finally:
-            self._open -= 1
-
-    async def _events(self, progress: BulkProgress, seen: int) -> AsyncIterator[bytes]:
-        settings, submission_id = self._settings, progress.submission_id
-        began = spoke_at = time.monotonic()
-        yield f"retry: {RECONNECT_MS}\n\n".encode() + _event("progress", ProgressAnswer.of(progress))
-        while not self._is_stopping() and time.monotonic() - began < settings.max_s:
-            try:
-                items = await self._submissions.settled_since(submission_id, seen, PIECE)
-                if items:
-                    progress = await self._submissions.progress(submission_id)
-            except StoreUnavailable:
-                items = []
-            if items:
-                yield _results(items, seen) + _event("progress", ProgressAnswer.of(progress))
-                seen, spoke_at = seen + len(items), time.monotonic()
-            if seen >= progress.total_requested:
-                yield _event("finished", ProgressAnswer.of(progress), seen)
-                return
-            if len(items) == PIECE:
-                continue
-            if time.monotonic() - spoke_at >= settings.heartbeat_s:
-                spoke_at = time.monotonic()
-                yield b": still open\n\n"
-            await asyncio.sleep(settings.poll_s)
-
-
-def _results(items: list[BulkItem], seen: int) -> bytes:
-    """An event for each; its id is the number of results up to it."""
-    return b"".join(
-        _event("result", ExecutionResultAnswer.of(item.result()), seen + number)
-        for number, item in enumerate(items, 1)
-    )
-
-
-def _event(kind: str, data: object, event_id: int | None = None) -> bytes:
-    identity = b"" if event_id is None else f"id: {event_id}\n".encode()
-    return identity + f"event: {kind}\ndata: ".encode() + encoded(data) + b"\n\n"
-
-
 _AFTER_RULE = "must be the id of an attempt"
 _ASYNC = re.compile(r"(?:^|[,;\s])respond-async(?:$|[,;\s])", re.IGNORECASE)
 _DEFAULT_PAGE = 100
@@ -236,11 +160,6 @@ _AFTER = query(
     "after",
     "The `nextAfter` of the page before.",
     Schema(type=OpenAPIType.STRING, format=OpenAPIFormat.UUID),
-)
-_EVENTS = documented(
-    parameters=(header("Last-Event-ID", "The id of the last event that was seen.", integer(0, 999_999_999)),),
-    answers={200: str},
-    media_type="text/event-stream",
 )
 
 
@@ -286,7 +205,7 @@ class SubmissionController(Controller):
         self, request: HttpRequest, services: Services, submission_id: FromPath[str]
     ) -> Response[SubmissionAnswer]:
         """The progress of a bulk submission, and a page of its results in request order."""
-        identity, submissions = _identity(submission_id), services.bulk_submissions
+        identity, submissions = submission_id_of(submission_id), services.bulk_submissions
         limit = read_count(request, "limit", _DEFAULT_PAGE, 1, MAX_PAGE)
         offset = read_count(request, "offset", 0, 0, MAX_OFFSET)
         progress = await submissions.progress(identity)
@@ -302,32 +221,13 @@ class SubmissionController(Controller):
 
         `nextAfter` is the `after` of the next page; null at the end.
         """
-        identity = _identity(submission_id)
+        identity = submission_id_of(submission_id)
         limit = read_count(request, "limit", _DEFAULT_PAGE, 1, MAX_PAGE)
         after = read_once(request, "after")
         after_id = _uuid(after, InvalidInput.of("after", after[:40], _AFTER_RULE)) if after else None
         found = await services.bulk_submissions.attempts(identity, after_id, limit)
         next_after = found[-1].attempt_id if len(found) == limit else None
         return ApiResponse(SubmissionAttemptsAnswer(found, next_after))
-
-
-class SubmissionEventController(Controller):
-    """The route whose response lasts: streams have bounds of their own."""
-
-    tags = ("Bulk submissions",)
-
-    @get("/submissions/{submission_id:str}/events", opt=READER | _EVENTS)
-    async def events(
-        self, request: HttpRequest, streams: Injected[EventStreams], submission_id: FromPath[str]
-    ) -> Stream:
-        """Streams results as they become final, then `finished`.
-
-        Server-sent events: `result` (its id counts the results so far), `progress`, `finished`. A client that
-        reconnects with `Last-Event-ID` continues where it was, on any replica.
-        """
-        seen = _last_event_id(request.headers.get("last-event-id", ""))
-        events = await streams.open(_identity(submission_id), seen)
-        return Stream(events, media_type="text/event-stream", headers={"X-Accel-Buffering": "no"})
 
 
 async def _ids(services: WebServices, data: ExecutionsSubmit) -> Sequence[int]:
@@ -340,7 +240,8 @@ async def _ids(services: WebServices, data: ExecutionsSubmit) -> Sequence[int]:
     return data.execution_ids
 
 
-def _identity(submission_id: str) -> str:
+def submission_id_of(submission_id: str) -> str:
+    """The id in a path, in canonical form; raises NotFound for what is no id."""
     return _uuid(submission_id, NotFound.of("bulk submission", submission_id[:40]))
 
 
@@ -349,11 +250,3 @@ def _uuid(text: str, error: DomainError) -> str:
         return str(uuid.UUID(text))
     except ValueError:
         raise error from None
-
-
-def _last_event_id(text: str) -> int:
-    if not text:
-        return 0
-    if not (text.isascii() and text.isdigit() and len(text) <= 9):
-        raise InvalidInput.of("Last-Event-ID", text[:40], "must be the id of an event of this stream")
-    return int(text)
