@@ -183,7 +183,8 @@ class Authentication:
     async def _identify(self, scope: Scope) -> None:
         address = (scope["client"] or ("",))[0]
         try:
-            credential = credential_of(scope)
+            is_given = any(name in _CREDENTIALS for name, _ in scope["headers"])
+            credential = credential_of(scope) if is_given else None
             principal = await self._authenticator.principal(credential)
         except NotAuthenticated as error:
             self._addresses.take(
