@@ -24,6 +24,8 @@ IDENTIFIER = st.from_regex(r"\A[A-Z][A-Z0-9]{0,6}\Z").filter(
     lambda name: name not in ("NAN", "NULL", "NONE", "NIL")
 )
 SIDE = st.sampled_from(["BUY", "SELL"])
+SIDES = {"B": "BUY", "S": "SELL"}
+"""What damage may leave of a side, and people write so."""
 NUMBER = st.integers(1, 10**9).map(lambda number: f"{Decimal(number) / 100:.2f}")
 NOTE = st.text(st.characters(codec="utf-8", exclude_characters="\x00\r"), max_size=30) | st.sampled_from(
     ["see\n9,P9,BUY,EVIL,999,1.00,ML,x\nend", '"', '5" pipe', "a,b;c|d\te", "=1+1", "'"]
@@ -163,7 +165,7 @@ def _reads_so(line: str, order: str) -> bool:
 
 def _means(cells: list[str], order: str) -> bool:
     try:
-        return len(cells) >= 7 and _meant(cells) == order
+        return len(cells) >= 7 and _meant([*cells[:2], SIDES.get(cells[2], cells[2]), *cells[3:]]) == order
     except (InvalidOperation, ValueError):
         return False
 

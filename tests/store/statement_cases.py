@@ -274,6 +274,7 @@ HOT = {
     "request_keys.let_go_key": Case({"id": "7", "holder": _FRESH}),
     "request_keys.remove_old_keys": Case({"limit": BATCH}),
     "orders.known_orders": Case({"order_ids": _QUEUED}),
+    "orders.refused_orders": Case({"ids": _QUEUED}),
     "orders.never_submitted": Case({"after": 5, "limit": BATCH}),
     "reports.own": Case({"ids": _QUEUED}),
     # Adopted attempts: at most one in ten thousand rows, read once a page.
@@ -298,6 +299,7 @@ READS_EVERYTHING = {
     "operator.holder",
     "operator.first_attempts",
     "operator.find_ended",
+    "operator.list_executions",
     "operator.attempts_of",
     "reports.balance",
     "reports.wrong_orders",
@@ -307,6 +309,7 @@ READS_EVERYTHING = {
     # The small tables of reference data, and the large ones until a row that uses one is found. Every name, now
     # and then; the orders are passed over from one id to the next.
     *(f"reference.{name}" for name in load("reference") if f"reference.{name}" not in HOT),
+    "orders.unsent_groups",
     "reports.counts",
     "reports.states",
 }

@@ -4,7 +4,9 @@ import getpass
 import shutil
 import subprocess
 from collections.abc import Iterator
+from itertools import takewhile
 from pathlib import Path
+from tempfile import gettempdir
 from urllib.parse import urlencode
 
 import pytest
@@ -32,7 +34,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Cert
     certificates = made_certificates(folder)
     data = folder / "data"
     if AS_OWNER:
-        for parent in [folder, *folder.parents][:3]:
+        for parent in takewhile(lambda path: path != Path(gettempdir()), [folder, *folder.parents]):
             parent.chmod(0o755)
         for path in (folder, *folder.iterdir()):
             shutil.chown(path, "postgres")

@@ -170,11 +170,12 @@ SELECT max(id) AS last, array_agg(id ORDER BY id) FILTER (WHERE submission_state
 FROM (SELECT id, submission_state FROM execution WHERE id > :after ORDER BY id LIMIT :limit) page;
 
 -- name: refused_orders
+-- OFFSET 0: one index read for each order, never a join with all executions.
 SELECT o.order_id
 FROM trade_order o
 WHERE o.id = ANY(:ids)
   AND EXISTS (SELECT FROM execution e
-              WHERE e.trade_order_id = o.id AND e.submission_state IN ('rejected', 'exhausted'));
+              WHERE e.trade_order_id = o.id AND e.submission_state IN ('rejected', 'exhausted') OFFSET 0);
 
 -- name: unsent_groups
 -- The same executions as never_submitted, counted.
