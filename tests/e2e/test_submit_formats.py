@@ -83,3 +83,11 @@ async def test_a_file_of_too_great_a_value_is_refused_before_its_first_order(
     assert ended.code == 1, ended
     assert "line 3, quantity: must be at most 1,000 (blotter.max_order_quantity)" in ended.out
     assert simulator.ledger.total == 1
+
+
+async def test_a_file_that_is_refused_far_down_sends_nothing(cli: Cli, simulator: RunningSimulator) -> None:
+    lines = [order(number) for number in range(1, 1201)]
+    ended = await cli.run("submit", "--yes", cli.write(*lines, "Cancelled orders", order(1201)))
+    assert ended.code == 2, ended
+    assert "Cancelled orders" in ended.complaint
+    assert simulator.ledger.total == 0

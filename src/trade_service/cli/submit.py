@@ -187,7 +187,7 @@ class _Submit:
             if preview.to_send and not confirmed(f"Send these {preview.to_send:,} {what}?", yes=options.yes):
                 say("trade-service: nothing was sent")
                 return NOT_ALL_ACCEPTED
-        elif name is not None and settings.blotter.max_batch_value is not None:
+        elif name is not None and (settings.blotter.max_batch_value is not None or Path(name).is_file()):
             run_until_done(lambda: self._read_through(name))
         return run_as_user(settings, lambda: self._send(name))
 
@@ -253,7 +253,7 @@ class _Submit:
         return 0 if tally.is_all_good else NOT_ALL_ACCEPTED
 
     async def _read_through(self, name: str) -> None:
-        """Reads all of a file, so that one of too great a value is refused before its first order is sent."""
+        """Reads all of a file, so that one that is refused anywhere is refused before its first order is sent."""
         async with prepared_database(self._settings, say) as engine:
             rules = self._rules(await PostgresReferenceReads(engine).load())
             async for _ in (await BlotterSource.open(name, rules, self._reading)).chunks():
