@@ -14,7 +14,7 @@ from trade_service.settings.tree import Settings
 from trade_service.store.audit_log_store import PostgresAuditEntries
 from trade_service.web.access import Authenticator, Everybody
 from trade_service.web.app import create_app
-from trade_service.web.dependencies import WebServices, WebSettings
+from trade_service.web.dependencies import StreamSettings, WebServices, WebSettings
 
 
 def auth_mode(settings: Settings) -> str:
@@ -90,6 +90,7 @@ def web_settings(settings: Settings) -> WebSettings:
         server=server,
         api=settings.api,
         rate_limit=settings.rate_limit,
+        streams=StreamSettings(max_streams=server.max_event_streams, max_s=server.event_stream_s),
         is_audited=settings.audit_log.enabled,
         wait_s=settings.submission.wait_s,
         metrics_role=Role.ANYONE if settings.metrics.public else Role[settings.metrics.role.upper()],

@@ -98,6 +98,12 @@ class ServerSettings(Section, frozen=True):
     lists_per_client: Annotated[
         int, Setting("Lists of one client that are read at once; further ones wait.", 1, 1_000)
     ] = 2
+    max_event_streams: Annotated[
+        int, Setting("Event streams open at once, shared out by client.", 1, 100_000)
+    ] = 50
+    event_stream_s: Annotated[
+        float, Setting("How long an event stream lasts; its client then resumes it.", 1, 86_400)
+    ] = 900.0
     cors_allow_origins: Annotated[
         tuple[str, ...] | None,
         Setting(
