@@ -25,6 +25,7 @@ STATES = ("none", "queued", "claimed", "unknown", "accepted")
 """States of the batches written after the statistics; the last has no id yet, as after an early fill."""
 OTHER_WAYS = {
     "orders.executions_of": "execution_trade_order_ndx",
+    "orders.refused_orders": "execution_trade_order_ndx",
     "changes.order_use": "execution_trade_order_ndx",
     "changes.delete_order": "execution_trade_order_ndx",
 }
