@@ -6,7 +6,7 @@ from trade_service.web.layers import Turns
 
 
 class Reader:
-    """A request that keeps its turn until it is told to end."""
+    """A request that keeps its turn until it is released."""
 
     def __init__(self, turns: Turns, client: str) -> None:
         self.client = client

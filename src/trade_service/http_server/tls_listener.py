@@ -1,7 +1,6 @@
 """Accepts TLS connections. A handshake counts as a connection, and may be closed to make room for another."""
 
 import asyncio
-import errno
 import socket
 import ssl
 from collections.abc import Callable, Iterable
@@ -12,9 +11,8 @@ from trade_service.http_server.places import Places
 
 _log = structlog.get_logger(__name__)
 
-_EXHAUSTED = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
 _PAUSE_S = 1.0
-"""Before accepting again when the system has no file or memory for another connection."""
+"""Before accepting again after an error that the next connection would meet too, such as no file left."""
 
 
 class _Handshake:
@@ -73,10 +71,11 @@ class TlsListener:
         while True:
             try:
                 client, _ = await loop.sock_accept(listening)
+            except ConnectionError:  # Its client has gone already.
+                continue
             except OSError as error:
-                if error.errno in _EXHAUSTED:
-                    _log.error("cannot_accept", error=error.strerror)
-                    await asyncio.sleep(_PAUSE_S)
+                _log.error("cannot_accept", error=error.strerror)
+                await asyncio.sleep(_PAUSE_S)
                 continue
             is_full = len(self._handshakes) + self._connections() >= self._places.max_connections
             if is_full and not self._places.make_room():
