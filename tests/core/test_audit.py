@@ -11,8 +11,7 @@ from hypothesis import strategies as st
 
 from trade_service.domain.executions import SubmissionState
 from trade_service.execution_service.wire import decode_page
-from trade_service.submission.messages import RemoteExecution, RemoteExecutionPage, Security
-from trade_service.submission.ports import Listing
+from trade_service.submission.messages import Listing, RemoteExecution, RemoteExecutionPage, Security
 from trade_service.trading.audit import (
     CLOCK_SKEW,
     SHOWN,

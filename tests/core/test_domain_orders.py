@@ -13,7 +13,6 @@ from trade_service.domain.errors import InvalidInput, QuantityExceeded, UnknownO
 from trade_service.domain.executions import Execution, SubmissionState, checked_fill
 from trade_service.domain.fields import is_possible_id
 from trade_service.domain.orders import (
-    ORDER_TYPES,
     NewTradeOrder,
     TradeOrder,
     checked_order,
@@ -21,6 +20,7 @@ from trade_service.domain.orders import (
     taken,
     trade_type_of,
 )
+from trade_service.domain.reference import ORDER_TYPES
 
 MOMENT = datetime(2026, 1, 30, 15, tzinfo=UTC)
 QUANTITIES = st.integers(1, 10**18 - 1).map(lambda units: Decimal(units).scaleb(-8))

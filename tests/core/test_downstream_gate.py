@@ -22,8 +22,7 @@ from trade_service.submission.engine_settings import (
     SubmissionSettings,
 )
 from trade_service.submission.events import AlarmEvent, EventBus, SubmissionEvent
-from trade_service.submission.messages import ExecutionRequest
-from trade_service.submission.ports import Listing
+from trade_service.submission.messages import ExecutionRequest, Listing
 
 
 class FastClock:

@@ -26,13 +26,13 @@ from trade_service.submission.downstream_scan import (
 from trade_service.submission.listing_walk import PAGE, straddling_size
 from trade_service.submission.messages import (
     BatchExecutionRequest,
+    Listing,
     RemoteExecution,
     RemoteExecutionPage,
     RemotePagination,
     Security,
 )
 from trade_service.submission.model import AttemptId, GatewayReply
-from trade_service.submission.ports import Listing
 
 
 class Books:

@@ -18,7 +18,7 @@ from trade_service.domain.execution_changes import (
     state_of_new,
 )
 from trade_service.domain.executions import OPEN, QUANTITY_RETURNED, Execution, SubmissionState
-from trade_service.domain.money import ZERO
+from trade_service.domain.fields import ZERO
 from trade_service.domain.orders import TradeOrder, taken
 
 MOMENT = datetime(2026, 1, 30, tzinfo=UTC)

@@ -18,9 +18,8 @@ from trade_service.submission.clock import SystemClock
 from trade_service.submission.codes import AlarmCode
 from trade_service.submission.events import AlarmEvent, EventBus
 from trade_service.submission.manual_resolution import LedgerEvidence, LedgerFinding, Resolution
-from trade_service.submission.messages import ExecutionRequest
+from trade_service.submission.messages import ExecutionRequest, Listing
 from trade_service.submission.model import ReplyKind, SubmitStatus
-from trade_service.submission.ports import Listing
 from trade_service.trading.operating import OperatorService
 from trade_service.trading.requeueing import Requeue, RequeueFilter
 

@@ -17,9 +17,8 @@ from trade_service.store.database import Database
 from trade_service.store.execution_reads import PostgresExecutionReads
 from trade_service.submission.clock import SystemClock
 from trade_service.submission.events import AlarmEvent, LookUpEvent
-from trade_service.submission.messages import ExecutionRequest, RemoteExecution
+from trade_service.submission.messages import ExecutionRequest, Listing, RemoteExecution
 from trade_service.submission.model import GatewayReply, ReplyKind
-from trade_service.submission.ports import Listing
 
 
 class Misleading(FakeGateway):

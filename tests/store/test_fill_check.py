@@ -18,8 +18,8 @@ from trade_service.store.downstream_store import PostgresFillStore
 from trade_service.store.reference_store import PostgresReferenceReads
 from trade_service.submission.clock import SystemClock
 from trade_service.submission.events import AlarmEvent, EventBus, FillsCheckedEvent, SubmissionEvent
-from trade_service.submission.messages import RemoteExecution
-from trade_service.submission.ports import Listing, Listings
+from trade_service.submission.messages import Listing, RemoteExecution
+from trade_service.submission.ports import Listings
 from trade_service.trading.fill_check import PAGE, FillCheck
 from trade_service.trading.reference import ReferenceCache
 from trade_service.trading.trading_settings import FillSettings

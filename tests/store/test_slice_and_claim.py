@@ -9,14 +9,13 @@ from hypothesis import strategies as st
 from tests.support.attempts import new_attempt
 from tests.support.trading import new_order, run_sql, value_of
 from trade_service.domain.errors import DomainError
-from trade_service.domain.orders import Submission, TradeOrder
+from trade_service.domain.orders import Slice, Submission, TradeOrder, slicer
 from trade_service.domain.reference import ReferenceData
 from trade_service.store.database import Database
 from trade_service.store.order_store import PostgresOrderStore
 from trade_service.store.reference_store import PostgresReferenceReads
 from trade_service.store.store_settings import StoreSettings
-from trade_service.trading.model import Slice, StoredExecution
-from trade_service.trading.slicing import slicer
+from trade_service.trading.model import StoredExecution
 
 AMOUNTS = st.decimals("0.00000001", "5", places=8)
 TYPES = ["BUY", "SELL", "SHORT", "COVER", "EXRC", "buy", " Sell", "LIMIT", "", "b\u0131y", "BUY\t"]

@@ -9,13 +9,13 @@ from trade_service.submission.messages import (
     BatchExecutionResponse,
     ExecutionRequest,
     ExecutionResult,
+    Listing,
     RemoteExecution,
     RemoteExecutionPage,
     RemotePagination,
     Security,
 )
 from trade_service.submission.model import AttemptId, GatewayReply, ReplyKind
-from trade_service.submission.ports import Listing
 
 Script = Callable[["FakeGateway", Sequence[ExecutionRequest]], GatewayReply]
 """Makes the reply to one call; accepts executions with `FakeGateway.accept`."""

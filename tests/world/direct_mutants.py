@@ -11,14 +11,12 @@ from tests.world import store_books
 from tests.world.planting import Patch, replace
 from tests.world.store_books import Books
 from tests.world.store_rows import REFERENCE
-from trade_service.domain.orders import Submission, TradeOrder
+from trade_service.domain.orders import Slice, SliceOrder, Submission, TradeOrder, slicer
 from trade_service.domain.reference import ReferenceData
 from trade_service.submission.model import Claim
 from trade_service.submission.ports import StoreUnavailable
 from trade_service.submission.sender import DirectSubmission
 from trade_service.submission.service import Batch, BulkExecutionSubmissionService
-from trade_service.trading.model import Slice
-from trade_service.trading.slicing import SliceOrder, slicer
 
 _slice_and_claim = Books.slice_and_claim
 

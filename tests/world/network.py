@@ -13,9 +13,9 @@ from tests.world.weather import Weather
 from trade_service.domain.errors import DomainError
 from trade_service.execution_service import wire
 from trade_service.execution_service.reply_interpretation import Answer, ClientCode, classify, read_batch
-from trade_service.submission.messages import BatchExecutionRequest
+from trade_service.submission.messages import BatchExecutionRequest, Listing
 from trade_service.submission.model import AttemptId, GatewayReply, ReplyKind
-from trade_service.submission.ports import Listing, StoreUnavailable
+from trade_service.submission.ports import StoreUnavailable
 
 CALL = "POST batch"
 FRESH_S = 10.0

@@ -13,7 +13,7 @@ from tests.world.store_books import Books
 from tests.world.store_rows import REFERENCE
 from trade_service.domain.errors import DomainError
 from trade_service.domain.executions import SubmissionState
-from trade_service.domain.orders import NewTradeOrder, Submission, TradeOrder
+from trade_service.domain.orders import NewTradeOrder, Submission, TradeOrder, slicer
 from trade_service.domain.reference import ReferenceData
 from trade_service.submission.model import (
     AttemptClosing,
@@ -25,7 +25,6 @@ from trade_service.submission.model import (
     Recorded,
 )
 from trade_service.trading.model import ClaimedSlices, Filled, StoredExecution
-from trade_service.trading.slicing import slicer
 
 
 class MemoryStore:

@@ -10,7 +10,7 @@ from decimal import Decimal
 from tests.world.store_orders import OrderBooks
 from tests.world.store_rows import NEW, REFERENCE, REQUEUED_KIND, SENT, BookedAttempt, BookedExecution
 from trade_service.domain.executions import OPEN, QUANTITY_RETURNED, SubmissionState
-from trade_service.domain.orders import Submission
+from trade_service.domain.orders import Slice, Submission, slicer
 from trade_service.domain.reference import ReferenceData
 from trade_service.submission.model import (
     AttemptClosing,
@@ -25,8 +25,7 @@ from trade_service.submission.model import (
     Recorded,
     ReplyKind,
 )
-from trade_service.trading.model import ClaimedSlices, Slice
-from trade_service.trading.slicing import slicer
+from trade_service.trading.model import ClaimedSlices
 
 _S = SubmissionState
 _RECOVERABLE = (_S.QUEUED, _S.RETRY, _S.UNKNOWN)

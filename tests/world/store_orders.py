@@ -14,12 +14,11 @@ from trade_service.domain.executions import (
     checked_fill,
     fill_of_unsent,
 )
-from trade_service.domain.money import not_negative
-from trade_service.domain.orders import NewTradeOrder, Submission, TradeOrder
+from trade_service.domain.fields import not_negative
+from trade_service.domain.orders import NewTradeOrder, Slice, SliceOrder, Submission, TradeOrder
 from trade_service.store.execution_reads import QUEUED_GRACE_MS
 from trade_service.submission.model import AttemptId, ReplyKind
-from trade_service.trading.model import Filled, Slice, StoredExecution
-from trade_service.trading.slicing import SliceOrder
+from trade_service.trading.model import Filled, StoredExecution
 
 _S = SubmissionState
 

@@ -11,7 +11,7 @@ from functools import lru_cache
 
 from trade_service.blotter.records import BrokenCell, FileRefused, NumberText
 from trade_service.domain.errors import InvalidInput, shorten
-from trade_service.domain.money import MAX_TEXT, parse_decimal, positive
+from trade_service.domain.fields import MAX_NUMBER_CHARS, parse_decimal, positive
 
 POINT, COMMA = ".", ","
 _GROUP = r"[ '’\u00a0\u202f]"
@@ -133,7 +133,7 @@ class NumberDialect:
             return _typed(text, field)
         if self.decimal == POINT and _POINTED.fullmatch(text):
             return parse_decimal(text, field)
-        if not 0 < len(text) <= MAX_TEXT or _WHOLE.fullmatch(text):
+        if not 0 < len(text) <= MAX_NUMBER_CHARS or _WHOLE.fullmatch(text):
             return parse_decimal(text, field)
         if _SHORTENED.fullmatch(text):
             rule = (

@@ -4,7 +4,7 @@ from decimal import Decimal
 from typing import Annotated
 
 from trade_service.domain.errors import InvalidInput
-from trade_service.domain.money import ZERO, shown
+from trade_service.domain.fields import ZERO, shown_number
 from trade_service.domain.orders import NewTradeOrder
 from trade_service.section import Section, Setting
 
@@ -39,11 +39,13 @@ def within_limits(order: NewTradeOrder, limits: OrderLimits) -> None:
     largest = limits.max_order_quantity
     if largest is not None and order.quantity > largest:
         rule = f"must be at most {largest:,} (blotter.max_order_quantity)"
-        raise InvalidInput.of("quantity", shown(order.quantity), rule)
+        raise InvalidInput.of("quantity", shown_number(order.quantity), rule)
     largest, value = limits.max_order_value, order_value(order)
     if largest is not None and value > largest:
         rule = f"must have at most {largest:,} as quantity times limit price (blotter.max_order_value)"
-        raise InvalidInput.of("quantity", f"{shown(order.quantity)} × {shown(order.limit_price)}", rule)
+        raise InvalidInput.of(
+            "quantity", f"{shown_number(order.quantity)} × {shown_number(order.limit_price)}", rule
+        )
 
 
 def batch_error(value: Decimal, limits: OrderLimits) -> str | None:

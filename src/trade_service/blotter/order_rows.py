@@ -17,9 +17,9 @@ from trade_service.blotter.row_guards import broken_rule
 from trade_service.blotter.synonyms import side_of
 from trade_service.blotter.table_columns import Columns
 from trade_service.domain.errors import InvalidInput, shorten
-from trade_service.domain.money import ZERO
-from trade_service.domain.orders import ORDER_TYPES, NewTradeOrder, checked_order
-from trade_service.domain.reference import ReferenceData
+from trade_service.domain.fields import ZERO
+from trade_service.domain.orders import NewTradeOrder, checked_order
+from trade_service.domain.reference import ORDER_TYPES, ReferenceData
 
 Problem: TypeAlias = tuple[str, str, str]
 """A field, its value and the rule that it breaks."""

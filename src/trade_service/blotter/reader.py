@@ -47,7 +47,7 @@ from trade_service.blotter.text_encoding import (
 )
 from trade_service.blotter.workbook_source import binary_form, sheet_rows
 from trade_service.domain.errors import InvalidInput, shorten
-from trade_service.domain.money import ZERO
+from trade_service.domain.fields import ZERO
 
 _SAMPLE_ROWS = 5_000
 _SHOWN_OUTSIDE = 20

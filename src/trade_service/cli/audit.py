@@ -28,8 +28,7 @@ from trade_service.cli.running import (
     yes_option,
 )
 from trade_service.domain.executions import SubmissionState
-from trade_service.domain.fields import escaped
-from trade_service.domain.money import shown
+from trade_service.domain.fields import escaped, shown_number
 from trade_service.execution_service.client import ExecutionServiceClient
 from trade_service.settings.tree import Settings
 from trade_service.store.reports import PostgresAuditReads
@@ -112,7 +111,7 @@ def print_audit(report: AuditReport, console: Console) -> None:
     never = f", {balance.states['none']:,} never submitted" if balance.states["none"] else ""
     console.print(
         f"{balance.submitted:,} submitted = {states}{never}; {balance.orders:,} orders, quantity sent "
-        f"{shown(balance.quantity_sent)}, held by executions {shown(balance.quantity_held)}",
+        f"{shown_number(balance.quantity_sent)}, held by executions {shown_number(balance.quantity_held)}",
         soft_wrap=True,
     )
     table = result_table("Audit", "checked", "found>")

@@ -17,7 +17,7 @@ from trade_service.cli.running import (
     run_on,
 )
 from trade_service.domain.executions import SubmissionState
-from trade_service.domain.money import shown
+from trade_service.domain.fields import shown_number
 from trade_service.store.execution_list import listed_executions
 from trade_service.trading.requeueing import Ended, RequeueFilter
 
@@ -67,7 +67,7 @@ def _print(rows: list[Ended], *, more: bool) -> None:
     )
     for one in rows:
         at = "-" if one.last_tried is None else one.last_tried.astimezone().isoformat(" ", "seconds")
-        ids = str(one.execution_id), str(one.order_id), shown(one.quantity)
+        ids = str(one.execution_id), str(one.order_id), shown_number(one.quantity)
         table.add_row(*ids, Text(one.security_id), one.destination, one.state, Text(one.code), at)
     console.print(table)
     console.print(f"{len(rows):,} executions{', and more: see --limit' if more else ''}.")

@@ -10,7 +10,7 @@ from rich.text import Text
 
 from trade_service.blotter.order_limits import order_value
 from trade_service.cli.running import result_table
-from trade_service.domain.money import ZERO, shown
+from trade_service.domain.fields import ZERO, shown_number
 from trade_service.domain.reference import ReferenceData
 from trade_service.store.known_orders import SeenLine, UnsentGroup
 from trade_service.trading.model import BlotterLine
@@ -193,5 +193,5 @@ def _cells(one: Sum) -> tuple[str, str, str]:
 
 
 def _grouped(number: Decimal) -> str:
-    whole, point, decimals = shown(number).partition(".")
-    return f"{int(whole):,}{point}{decimals}" if whole.lstrip("-").isdigit() else shown(number)
+    whole, point, decimals = shown_number(number).partition(".")
+    return f"{int(whole):,}{point}{decimals}" if whole.lstrip("-").isdigit() else shown_number(number)

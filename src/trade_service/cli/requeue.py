@@ -24,7 +24,7 @@ from trade_service.cli.running import (
 )
 from trade_service.domain.errors import shorten
 from trade_service.domain.executions import QUANTITY_RETURNED, SubmissionState
-from trade_service.domain.money import shown
+from trade_service.domain.fields import shown_number
 from trade_service.submission.manual_resolution import check_words
 from trade_service.trading.operating import OperatorService
 from trade_service.trading.requeueing import MAX_REQUEUE, Requeue, Requeued, RequeueFilter
@@ -146,8 +146,8 @@ def _row(one: Requeued) -> tuple[str | Text, ...]:
     return (
         str(one.execution_id),
         str(ended.order_id),
-        shown(ended.quantity),
-        shown(one.room),
+        shown_number(ended.quantity),
+        shown_number(one.room),
         f"{ended.state}, {ended.code}",
         Text(shorten(" ".join(ended.message.split()), MESSAGE_WIDTH)),
         then,

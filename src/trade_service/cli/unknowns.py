@@ -25,8 +25,7 @@ from trade_service.cli.running import (
 )
 from trade_service.domain.access import KnownBy
 from trade_service.domain.executions import OPEN
-from trade_service.domain.fields import escaped
-from trade_service.domain.money import shown
+from trade_service.domain.fields import escaped, shown_number
 from trade_service.submission.manual_resolution import (
     ExecutionCase,
     LedgerFinding,
@@ -180,8 +179,8 @@ def _state_lines(case: ExecutionCase) -> list[str]:
     )
     lines = [
         f"execution {case.execution_id} is {case.state}; {known_as}",
-        f"  {case.trade_type or 'no trade type'} {shown(case.quantity)} {case.security_id} at "
-        f"{case.destination}, filled {shown(case.quantity_filled)}; trade order {case.trade_order_id} "
+        f"  {case.trade_type or 'no trade type'} {shown_number(case.quantity)} {case.security_id} at "
+        f"{case.destination}, filled {shown_number(case.quantity_filled)}; trade order {case.trade_order_id} "
         f"(orderId {case.order_id})",
     ]
     if case.state in OPEN:

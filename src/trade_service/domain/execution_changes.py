@@ -13,8 +13,14 @@ import msgspec
 
 from trade_service.domain.errors import AlreadySent, InFlight, InUse, InvalidInput
 from trade_service.domain.executions import OPEN, QUANTITY_RETURNED, Execution, SubmissionState
-from trade_service.domain.fields import checked_instant, database_int
-from trade_service.domain.money import ZERO, checked, not_negative, positive
+from trade_service.domain.fields import (
+    ZERO,
+    checked_decimal,
+    checked_instant,
+    database_int,
+    not_negative,
+    positive,
+)
 from trade_service.domain.orders import (
     NewTradeOrder,
     TradeOrder,
@@ -72,16 +78,16 @@ def checked_values(values: ExecutionValues) -> ExecutionValues:
     ):
         if number is not None:
             database_int(number, field)
-    ordered = positive(checked(values.quantity_ordered, _ORDERED), _ORDERED)
+    ordered = positive(checked_decimal(values.quantity_ordered, _ORDERED), _ORDERED)
     for quantity, field in (
         (values.quantity_placed, "quantityPlaced"),
         (values.quantity_filled, "quantityFilled"),
     ):
-        if quantity is not None and not_negative(checked(quantity, field), field) > ordered:
+        if quantity is not None and not_negative(checked_decimal(quantity, field), field) > ordered:
             rule = f"must not be above the quantity ordered, {ordered.normalize():f}"
             raise InvalidInput.of(field, f"{quantity:f}", rule)
     if values.limit_price is not None:
-        positive(checked(values.limit_price, "limitPrice"), "limitPrice")
+        positive(checked_decimal(values.limit_price, "limitPrice"), "limitPrice")
     if values.execution_timestamp is not None:
         checked_instant(values.execution_timestamp, "executionTimestamp")
     return values

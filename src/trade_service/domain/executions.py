@@ -7,7 +7,7 @@ from enum import StrEnum
 import msgspec
 
 from trade_service.domain.errors import FillOfUnsent, InvalidInput
-from trade_service.domain.money import checked, not_negative
+from trade_service.domain.fields import checked_decimal, not_negative
 
 
 class SubmissionState(StrEnum):
@@ -113,7 +113,7 @@ class Fill(msgspec.Struct, frozen=True, gc=False):
 def is_possible_fill(quantity: Decimal, ordered: Decimal) -> bool:
     """Whether `quantity` of `ordered` can be filled and fits the database."""
     try:
-        checked(quantity, "quantityFilled")
+        checked_decimal(quantity, "quantityFilled")
     except InvalidInput:
         return False
     return 0 <= quantity <= ordered

@@ -1,18 +1,28 @@
-"""Trade orders and their submission rules."""
+"""Trade orders, what may be submitted of them, and the executions that are sliced from them."""
 
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from decimal import Decimal
+from typing import TypeAlias
 
 import msgspec
 
-from trade_service.domain.errors import QuantityExceeded, UnknownOrderType
-from trade_service.domain.fields import checked_instant, checked_text, database_int
-from trade_service.domain.money import checked, positive
+from trade_service.domain.errors import InvalidInput, QuantityExceeded, UnknownOrderType
+from trade_service.domain.executions import NewExecution
+from trade_service.domain.fields import (
+    check_count,
+    checked_decimal,
+    checked_instant,
+    checked_text,
+    database_int,
+    positive,
+)
+from trade_service.domain.reference import ORDER_TYPES, STATUS_NEW, ReferenceData
 
-ORDER_TYPES = frozenset({"BUY", "SELL", "SHORT", "COVER", "EXRC"})
 MAX_ID_CHARS = 24
 """Limit of portfolio and security ids."""
 MAX_ORDER_TYPE_CHARS = 10
+MAX_SUBMISSIONS = 100
 SUBMITTED_WHEN_LEFT = Decimal("0.01")
 """An order counts as submitted when no more than this is left (contract of the clients' API)."""
 
@@ -58,6 +68,17 @@ class Submission(msgspec.Struct, frozen=True, gc=False):
     trade_order_id: int
     quantity: Decimal
     destination_id: int
+
+
+class Slice(msgspec.Struct, frozen=True, gc=False):
+    """What a submission makes of a trade order: the order afterwards, and the execution to be written."""
+
+    order: TradeOrder
+    execution: NewExecution
+
+
+SliceOrder: TypeAlias = Callable[[TradeOrder, Submission], Slice]
+"""Decides, from the locked order, what a submission makes of it; raises a DomainError to refuse."""
 
 
 def trade_type_of(order: TradeOrder | NewTradeOrder) -> str:
@@ -123,12 +144,64 @@ def checked_order(order: NewTradeOrder) -> NewTradeOrder:
     checked_text(order.portfolio_id, "portfolioId", MAX_ID_CHARS)
     checked_text(order.order_type.strip() or order.order_type, "orderType", MAX_ORDER_TYPE_CHARS)
     checked_text(order.security_id, "securityId", MAX_ID_CHARS)
-    positive(checked(order.quantity, "quantity"), "quantity")
+    positive(checked_decimal(order.quantity, "quantity"), "quantity")
     if order.limit_price is not None:
-        positive(checked(order.limit_price, "limitPrice"), "limitPrice")
+        positive(checked_decimal(order.limit_price, "limitPrice"), "limitPrice")
     if order.blotter_id is not None:
         database_int(order.blotter_id, "blotterId")
     if order.trade_timestamp is not None:
         checked_instant(order.trade_timestamp, "tradeTimestamp")
     name = trade_type_of(order)
     return order if name == order.order_type else msgspec.structs.replace(order, order_type=name)
+
+
+def slicer(reference: ReferenceData) -> SliceOrder:
+    """The rule that slices an execution from a locked order, by reference data that has the status NEW."""
+    status_id = reference.statuses_by_name[STATUS_NEW].id
+    trade_types = {name: one for name, one in reference.trade_types_by_name.items() if name in ORDER_TYPES}
+
+    def slice_order(order: TradeOrder, submission: Submission) -> Slice:
+        if submission.destination_id not in reference.destinations:
+            raise unknown_destination(submission.destination_id)
+        # Most orders have their type as it is spelled in the table.
+        trade_type = trade_types.get(order.order_type) or trade_types.get(trade_type_of(order))
+        if trade_type is None:
+            name = trade_type_of(order)
+            raise InvalidInput.of("orderType", name, "must be the abbreviation of a trade type that exists")
+        after = taken(order, submission.quantity)
+        execution = NewExecution(
+            execution_status_id=status_id,
+            blotter_id=order.blotter_id,
+            trade_type_id=trade_type.id,
+            trade_order_id=order.id,
+            destination_id=submission.destination_id,
+            quantity_ordered=submission.quantity,
+            limit_price=order.limit_price,
+        )
+        return Slice(after, execution)
+
+    return slice_order
+
+
+def check_submissions(submissions: Sequence[Submission]) -> None:
+    """Checks a batch as a whole, before anything is read or written.
+
+    Raises TooMany over 100, InvalidInput for none, for a quantity that is not above zero or does not fit
+    decimal(18,8), and for an order that is named twice.
+    """
+    check_count(len(submissions), "submissions", MAX_SUBMISSIONS, "submitted")
+    seen: dict[int, int] = {}
+    for index, submission in enumerate(submissions):
+        try:
+            positive(checked_decimal(submission.quantity, "quantity"), "quantity")
+            first = seen.setdefault(submission.trade_order_id, index)
+            if first != index:
+                rule = f"must name each trade order once, and submissions[{first}] names this one"
+                raise InvalidInput.of("tradeOrderId", submission.trade_order_id, rule)
+        except InvalidInput as error:
+            raise error.at(index, "submissions") from None
+
+
+def unknown_destination(destination_id: int) -> InvalidInput:
+    """The error for a destination that does not exist."""
+    return InvalidInput.of("destinationId", destination_id, "must be the id of a destination that exists")

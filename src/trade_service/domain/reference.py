@@ -11,8 +11,9 @@ import msgspec
 
 from trade_service.domain.errors import AlreadyExists, InUse
 from trade_service.domain.fields import checked_text
-from trade_service.domain.orders import ORDER_TYPES
 
+ORDER_TYPES = frozenset({"BUY", "SELL", "SHORT", "COVER", "EXRC"})
+"""Abbreviations of the trade types of orders."""
 STATUS_NEW = "NEW"
 STATUS_SENT = "SENT"
 WITHDRAWN_STATUSES = frozenset({"HOLD", "CNCL", "CNCLD", "DEL"})

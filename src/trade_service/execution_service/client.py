@@ -33,9 +33,9 @@ from trade_service.execution_service.reply_interpretation import (
 from trade_service.execution_service.wire import MAX_ITEMS, UnreadableAnswer
 from trade_service.http_connector import BoundedConnector
 from trade_service.submission.engine_settings import ExecutionServiceSettings
-from trade_service.submission.messages import BatchExecutionRequest, RemoteExecutionPage
+from trade_service.submission.messages import BatchExecutionRequest, Listing, RemoteExecutionPage
 from trade_service.submission.model import AttemptId, GatewayReply, ReplyKind
-from trade_service.submission.ports import Clock, Listing
+from trade_service.submission.ports import Clock
 from trade_service.tls import TlsFiles, client_context
 
 log = structlog.get_logger(__name__)

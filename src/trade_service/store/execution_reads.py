@@ -8,8 +8,7 @@ import msgspec
 
 from trade_service.domain.errors import DomainError, InvalidInput, NotFound, VersionConflict
 from trade_service.domain.executions import Execution, SubmissionState, checked_fill, fill_of_unsent
-from trade_service.domain.fields import is_possible_id
-from trade_service.domain.money import not_negative
+from trade_service.domain.fields import is_possible_id, not_negative
 from trade_service.domain.orders import SUBMITTED_WHEN_LEFT, TradeOrder
 from trade_service.domain.reference import STATUS_NEW
 from trade_service.store.database import Database

@@ -6,7 +6,7 @@ from decimal import Decimal
 import msgspec
 
 from trade_service.domain.errors import AlreadyExists, DomainError
-from trade_service.domain.money import ZERO
+from trade_service.domain.fields import ZERO
 from trade_service.domain.orders import NewTradeOrder, TradeOrder, is_submitted, spelled_type
 from trade_service.store.database import Database, Session
 from trade_service.store.execution_reads import to_order

@@ -9,16 +9,17 @@ import msgspec
 
 from trade_service.domain.errors import AlreadyExists, DomainError, NotFound
 from trade_service.domain.executions import Execution, SubmissionState
-from trade_service.domain.fields import is_possible_id
-from trade_service.domain.money import ZERO
+from trade_service.domain.fields import ZERO, is_possible_id
 from trade_service.domain.orders import (
-    ORDER_TYPES,
     SUBMITTED_WHEN_LEFT,
     NewTradeOrder,
+    Slice,
+    SliceOrder,
     Submission,
     TradeOrder,
+    slicer,
 )
-from trade_service.domain.reference import STATUS_NEW, ReferenceData
+from trade_service.domain.reference import ORDER_TYPES, STATUS_NEW, ReferenceData
 from trade_service.store.database import Database, Session, spelled_array
 from trade_service.store.execution_reads import QUEUED_GRACE_MS, read_executions, to_order
 from trade_service.store.known_orders import (
@@ -32,10 +33,10 @@ from trade_service.store.request_key_store import keyed_transaction
 from trade_service.store.statements import load
 from trade_service.submission.events import REQUESTER
 from trade_service.submission.model import AttemptId, Claim, ClaimedExecution, NewAttempt
-from trade_service.trading.model import BlotterLine, ClaimedSlices, PlacedLine, Slice, StoredExecution
+from trade_service.submission.ports import StoreUnavailable
+from trade_service.trading.model import BlotterLine, ClaimedSlices, PlacedLine, StoredExecution
 from trade_service.trading.ports import StaleReference
 from trade_service.trading.request_keys import Created
-from trade_service.trading.slicing import SliceOrder, slicer
 
 _SQL = load("orders")
 
@@ -83,7 +84,7 @@ class PostgresOrderStore:
     async def submit(
         self, submissions: Sequence[Submission], queued_attempt_id: AttemptId | None, reference: ReferenceData
     ) -> list[StoredExecution | DomainError]:
-        slice_order = slicer(reference)
+        slice_order = _slicer(reference)
         with stale_references():
             async with keyed_transaction(self._database) as (session, making):
                 orders = await lock_orders(session, [s.trade_order_id for s in submissions])
@@ -123,7 +124,7 @@ class PostgresOrderStore:
     async def place(
         self, lines: Sequence[BlotterLine], queued_attempt_id: AttemptId, reference: ReferenceData
     ) -> list[PlacedLine]:
-        slice_order = slicer(reference)
+        slice_order = _slicer(reference)
         with stale_references():
             async with self._database.transaction() as session:
                 orders = {order.order_id: order for order in await _insert(session, [x.order for x in lines])}
@@ -208,6 +209,12 @@ async def _lock_known(session: Session, orders: Sequence[NewTradeOrder]) -> list
         _SQL["lock_orders_by_order_id"], order_ids=[order.order_id for order in orders]
     )
     return [to_order(row) for row in rows]
+
+
+def _slicer(reference: ReferenceData) -> SliceOrder:
+    if STATUS_NEW not in reference.statuses_by_name:
+        raise StoreUnavailable(f"the table execution_status lacks {STATUS_NEW}: add it and try again")
+    return slicer(reference)
 
 
 def _piece(order: TradeOrder | None, submission: Submission, slice_order: SliceOrder) -> Slice | DomainError:

@@ -22,8 +22,7 @@ from trade_service.domain.execution_changes import (
     with_trade_type,
 )
 from trade_service.domain.executions import Execution, SubmissionState
-from trade_service.domain.fields import is_possible_id
-from trade_service.domain.money import ZERO
+from trade_service.domain.fields import ZERO, is_possible_id
 from trade_service.domain.orders import NewTradeOrder, TradeOrder, taken
 from trade_service.domain.reference import STATUS_NEW, ReferenceData
 from trade_service.store.audit_log_store import changed_fields, record

@@ -7,8 +7,7 @@ from itertools import islice
 
 from trade_service.domain.errors import shorten
 from trade_service.domain.executions import SubmissionState
-from trade_service.domain.fields import MAX_SERVICE_ID, is_service_id
-from trade_service.domain.money import shown
+from trade_service.domain.fields import MAX_SERVICE_ID, is_service_id, shown_number
 from trade_service.domain.reference import STATUS_NEW
 from trade_service.submission.codes import OutcomeCode
 from trade_service.submission.messages import (
@@ -252,10 +251,10 @@ class ExecutionBatchProcessor:
         try:
             # What is no number, which a database may hold, cannot be compared.
             if item.quantity.is_nan() or item.quantity <= _ZERO:
-                return f"quantity: must be greater than zero; got {shown(item.quantity)}"
+                return f"quantity: must be greater than zero; got {shown_number(item.quantity)}"
             price = item.limit_price
             if price is not None and (price.is_nan() or price <= _ZERO):
-                return f"limitPrice: must be greater than zero or absent; got {shown(price)}"
+                return f"limitPrice: must be greater than zero or absent; got {shown_number(price)}"
         except (ArithmeticError, AttributeError, TypeError, ValueError) as error:
             return f"it cannot be read from the database: {shorten(repr(error))}"
         return None

@@ -8,11 +8,10 @@ import msgspec
 
 from trade_service.domain.errors import DomainError, EvidenceConflict, InFlight, InvalidInput
 from trade_service.domain.executions import QUANTITY_RETURNED, SubmissionState
-from trade_service.domain.fields import MAX_SERVICE_ID, checked_text, is_service_id
-from trade_service.domain.money import is_positive, shown
+from trade_service.domain.fields import MAX_SERVICE_ID, checked_text, is_positive, is_service_id, shown_number
 from trade_service.submission.downstream_scan import DownstreamScan, agrees, doubtful, matches, why_doubtful
+from trade_service.submission.messages import Listing
 from trade_service.submission.model import AttemptId, OpenItem
-from trade_service.submission.ports import Listing
 
 MAX_ACTOR = 80
 MAX_REASON = 2000
@@ -179,7 +178,7 @@ def evidence_of_row(case: ExecutionCase, service_id: int, listing: Listing) -> L
     if not agrees(case.item, row):
         message = (
             f"execution {service_id} of the Execution Service bears the id of execution {case.execution_id}, but "
-            f"is {row.trade_type} {shown(row.quantity)} {row.security_name} at {row.destination}"
+            f"is {row.trade_type} {shown_number(row.quantity)} {row.security_name} at {row.destination}"
         )
         return LedgerEvidence(LedgerFinding.DOUBTS, message)
     return LedgerEvidence(LedgerFinding.CONFIRMS, f"the Execution Service has it as {service_id}")

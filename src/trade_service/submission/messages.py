@@ -98,3 +98,11 @@ class RemoteExecutionPage(msgspec.Struct, frozen=True, rename="camel"):
 
     content: list[RemoteExecution]
     pagination: RemotePagination | None = None
+
+
+class Listing(msgspec.Struct, frozen=True):
+    """One page of the Execution Service's listing, or why there is none."""
+
+    page: RemoteExecutionPage | None
+    code: str = "OK"
+    message: str = ""

@@ -3,11 +3,9 @@
 from collections.abc import Collection, Sequence
 from typing import Protocol
 
-import msgspec
-
 from trade_service.domain.executions import SubmissionState
 from trade_service.submission.downstream import DownstreamState, Suspicion
-from trade_service.submission.messages import BatchExecutionRequest, RemoteExecutionPage
+from trade_service.submission.messages import BatchExecutionRequest, Listing
 from trade_service.submission.model import (
     AttemptClosing,
     AttemptId,
@@ -29,14 +27,6 @@ class StoreUnavailable(Exception):
     def __init__(self, message: str, public: str | None = None) -> None:
         super().__init__(message)
         self.public = public or message
-
-
-class Listing(msgspec.Struct, frozen=True):
-    """One page of the Execution Service's listing, or why there is none."""
-
-    page: RemoteExecutionPage | None
-    code: str = "OK"
-    message: str = ""
 
 
 class SubmissionStore(Protocol):

@@ -13,8 +13,7 @@ from enum import StrEnum
 import msgspec
 
 from trade_service.domain.executions import SubmissionState
-from trade_service.domain.fields import is_service_id
-from trade_service.domain.money import shown
+from trade_service.domain.fields import is_service_id, shown_number
 from trade_service.domain.seen_ids import SeenIds
 from trade_service.submission.downstream_scan import same_identifier
 from trade_service.submission.messages import RemoteExecution
@@ -262,7 +261,7 @@ def _differences(row: RemoteExecution, ours: OwnExecution) -> list[str]:
         if not same_identifier(here, there)
     ]
     if ours.quantity != row.quantity:
-        found.append(f"quantity is {shown(ours.quantity)} here and {shown(row.quantity)} there")
+        found.append(f"quantity is {shown_number(ours.quantity)} here and {shown_number(row.quantity)} there")
     return found
 
 

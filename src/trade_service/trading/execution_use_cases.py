@@ -8,8 +8,7 @@ import structlog
 
 from trade_service.domain.errors import FillOfUnsent, InvalidInput, NotFound, NotSubmittable
 from trade_service.domain.executions import OPEN, QUANTITY_RETURNED, SubmissionState, checked_fill
-from trade_service.domain.fields import check_count, is_possible_id
-from trade_service.domain.money import checked
+from trade_service.domain.fields import check_count, checked_decimal, is_possible_id
 from trade_service.submission.codes import AlarmCode, OutcomeCode
 from trade_service.submission.events import AlarmEvent, EventBus
 from trade_service.submission.intake import Intake
@@ -106,7 +105,7 @@ class ExecutionService:
         or above the one ordered, NotFound, VersionConflict. The first and an impossible quantity raise an alarm:
         the two ledgers differ.
         """
-        checked(quantity_filled, "quantityFilled")
+        checked_decimal(quantity_filled, "quantityFilled")
         if quantity_filled < 0:
             self._refuse(await self._reads.get(execution_id), quantity_filled)
         reference = await self._references.current(lambda data: status_abbreviation in data.statuses_by_name)

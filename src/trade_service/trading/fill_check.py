@@ -14,8 +14,7 @@ import structlog
 
 from trade_service.domain.errors import shorten
 from trade_service.domain.executions import UNFILLED_STATUS, Fill, is_possible_fill, newer_fill
-from trade_service.domain.fields import is_service_id
-from trade_service.domain.money import ZERO
+from trade_service.domain.fields import ZERO, is_service_id
 from trade_service.domain.reference import ReferenceData
 from trade_service.submission.codes import AlarmCode
 from trade_service.submission.events import AlarmEvent, EventBus, FillsCheckedEvent

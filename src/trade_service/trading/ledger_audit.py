@@ -7,11 +7,10 @@ from typing import Protocol
 import msgspec
 import stamina
 
-from trade_service.domain.fields import is_service_id
-from trade_service.domain.money import shown
+from trade_service.domain.fields import is_service_id, shown_number
 from trade_service.submission.downstream_scan import ListingReader
-from trade_service.submission.messages import RemoteExecution, RemoteExecutionPage
-from trade_service.submission.ports import Ledger, Listing
+from trade_service.submission.messages import Listing, RemoteExecution, RemoteExecutionPage
+from trade_service.submission.ports import Ledger
 from trade_service.trading.audit import (
     SHOWN,
     AcceptedExecution,
@@ -107,7 +106,7 @@ async def _audit_own(reads: AuditReads, log: AuditLog) -> Balance:
     for order in await reads.wrong_orders(SHOWN):
         message = (
             f"trade order {order.id} (orderId {order.order_id}): quantitySent is "
-            f"{shown(order.quantity_sent)}, its executions hold {shown(order.quantity_held)}"
+            f"{shown_number(order.quantity_sent)}, its executions hold {shown_number(order.quantity_held)}"
         )
         log.find(FindingKind.QUANTITY, order.id, message)
     log.set_count(FindingKind.QUANTITY, balance.wrong_orders)

@@ -3,17 +3,10 @@
 import msgspec
 
 from trade_service.domain.errors import DomainError
-from trade_service.domain.executions import Execution, NewExecution, SubmissionState
+from trade_service.domain.executions import Execution, SubmissionState
 from trade_service.domain.orders import NewTradeOrder, TradeOrder
 from trade_service.domain.reference import Blotter, Destination, ExecutionStatus, TradeType
 from trade_service.submission.model import Claim, ExecutionSubmitResult
-
-
-class Slice(msgspec.Struct, frozen=True, gc=False):
-    """What a submission makes of a trade order: the order afterwards, and the execution to be written."""
-
-    order: TradeOrder
-    execution: NewExecution
 
 
 class StoredExecution(msgspec.Struct, frozen=True, gc=False):

@@ -8,9 +8,15 @@ import structlog
 
 from trade_service.domain.errors import AlreadyExists, DomainError, InvalidInput, NotFound
 from trade_service.domain.executions import SubmissionState
-from trade_service.domain.fields import check_count
-from trade_service.domain.money import checked, positive
-from trade_service.domain.orders import NewTradeOrder, Submission, TradeOrder, checked_order
+from trade_service.domain.fields import check_count, checked_decimal, positive
+from trade_service.domain.orders import (
+    NewTradeOrder,
+    Submission,
+    TradeOrder,
+    check_submissions,
+    checked_order,
+    unknown_destination,
+)
 from trade_service.domain.reference import STATUS_SENT, Blotter, ReferenceData
 from trade_service.submission.intake import Intake
 from trade_service.submission.model import AttemptId, Claim, ExecutionSubmitResult, NewAttempt, SubmitStatus
@@ -27,7 +33,6 @@ from trade_service.trading.model import (
 from trade_service.trading.ports import OrderStore, StaleReference
 from trade_service.trading.reference import ReferenceCache, views_of, written_by
 from trade_service.trading.request_keys import KEY_CLAIM, Created
-from trade_service.trading.slicing import check_submissions, line_errors
 
 MAX_ORDERS = 1000
 Slices: TypeAlias = list[StoredExecution | DomainError]
@@ -117,7 +122,7 @@ class TradeOrderService:
 
         Raises InvalidInput for an impossible quantity.
         """
-        positive(checked(submission.quantity, "quantity"), "quantity")
+        positive(checked_decimal(submission.quantity, "quantity"), "quantity")
         return (await self._submit([submission], send, wait_s))[0]
 
     async def submit_orders(
@@ -284,7 +289,7 @@ class TradeOrderService:
         blotters = {line.order.blotter_id for line in lines} - {None}
 
         async def place(reference: ReferenceData) -> list[PlacedLine]:
-            errors = line_errors(lines, reference)
+            errors = _line_errors(lines, reference)
             good = [
                 msgspec.structs.replace(line, order=checked_order(line.order))
                 for index, line in enumerate(lines)
@@ -313,3 +318,25 @@ def check_blotters(orders: Sequence[NewTradeOrder], reference: ReferenceData) ->
             message = f"blotterId: blotter {order.blotter_id} does not exist"
             details = {"thing": "blotter", "id": order.blotter_id, "field": "blotterId", "index": index}
             raise NotFound(message, **details)
+
+
+def _line_errors(lines: Sequence[BlotterLine], reference: ReferenceData) -> dict[int, DomainError]:
+    """The errors of blotter lines, by their index in `lines`."""
+    errors: dict[int, DomainError] = {}
+    first: dict[int, int] = {}
+    for index, line in enumerate(lines):
+        try:
+            checked_order(line.order)
+            if line.destination_id not in reference.destinations:
+                raise unknown_destination(line.destination_id)
+            if line.order.blotter_id is not None and line.order.blotter_id not in reference.blotters:
+                raise InvalidInput.of(
+                    "blotterId", line.order.blotter_id, "must be the id of a blotter that exists"
+                )
+            earlier = first.setdefault(line.order.order_id, line.line)
+            if earlier != line.line:
+                rule = f"must be given once, and line {earlier} has it already"
+                raise InvalidInput.of("orderId", line.order.order_id, rule)
+        except DomainError as error:
+            errors[index] = error
+    return errors

@@ -8,8 +8,7 @@ from decimal import Decimal
 import msgspec
 
 from trade_service.domain.errors import InvalidInput
-from trade_service.domain.fields import is_possible_id
-from trade_service.domain.money import parse_decimal
+from trade_service.domain.fields import is_possible_id, parse_decimal
 from trade_service.trading.listing.model import Cursor, Kind, ListField, SortKey, Value, total_order
 
 MAX_CURSOR_CHARS = 4000

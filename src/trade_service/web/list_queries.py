@@ -11,8 +11,7 @@ from urllib.parse import quote
 from litestar.openapi.spec import OpenAPIType, Parameter, Schema
 
 from trade_service.domain.errors import InvalidInput
-from trade_service.domain.fields import is_possible_id
-from trade_service.domain.money import parse_decimal, spelled, without_float_error
+from trade_service.domain.fields import is_possible_id, parse_decimal, spelled, without_float_error
 from trade_service.trading.listing.model import (
     FIELDS,
     MAX_LIMIT,

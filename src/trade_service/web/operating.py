@@ -11,8 +11,7 @@ from msgspec import UNSET, UnsetType
 
 from trade_service.domain.errors import InvalidInput, NotRequeueable
 from trade_service.domain.executions import OPEN, QUANTITY_RETURNED, SubmissionState
-from trade_service.domain.fields import Moment, visible
-from trade_service.domain.money import plain
+from trade_service.domain.fields import Moment, plain, visible
 from trade_service.submission.manual_resolution import (
     Resolution,
     outcome_state,
@@ -22,10 +21,11 @@ from trade_service.trading.operating import AttemptHistory, Evidence, History
 from trade_service.trading.requeueing import MAX_REQUEUE, Requeue, Requeued, RequeueFilter
 from trade_service.web.access import OPERATOR, READER, get, post, principal_of
 from trade_service.web.dependencies import Services
+from trade_service.web.openapi.schemas import one_of
 from trade_service.web.rendering import FAILURE, ApiResponse, HttpRequest, batch_response, counted, presented
 from trade_service.web.request_parsing import Int32, read_id
 from trade_service.web.requests import Instant, instant
-from trade_service.web.routing import documented, one_of
+from trade_service.web.routing import documented
 
 ACCEPTED, NOT_ACCEPTED = "ACCEPTED", "NOT_ACCEPTED"
 REQUEUED, REFUSED = "REQUEUED", "REFUSED"

@@ -9,8 +9,9 @@ import msgspec
 from litestar import Request, Response
 from litestar.types import Receive, Scope, Send
 
-from trade_service.domain.money import plain
-from trade_service.web.routing import JSON, one_of
+from trade_service.domain.fields import plain
+from trade_service.web.openapi.schemas import one_of
+from trade_service.web.routing import JSON
 
 PROBLEM_JSON = "application/problem+json"
 SUCCESS, PARTIAL, FAILURE = "SUCCESS", "PARTIAL", "FAILURE"

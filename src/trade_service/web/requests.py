@@ -8,14 +8,12 @@ import msgspec
 
 from trade_service.domain.errors import InvalidInput
 from trade_service.domain.execution_changes import ExecutionValues
-from trade_service.domain.fields import moment_of_seconds
-from trade_service.domain.money import parse_decimal
-from trade_service.domain.orders import MAX_ID_CHARS, NewTradeOrder, Submission
-from trade_service.trading.slicing import MAX_SUBMISSIONS
+from trade_service.domain.fields import moment_of_seconds, parse_decimal
+from trade_service.domain.orders import MAX_ID_CHARS, MAX_SUBMISSIONS, NewTradeOrder, Submission
 from trade_service.trading.trade_orders import MAX_ORDERS
 from trade_service.web.body_errors import shown
+from trade_service.web.openapi.schemas import INSTANTS, decimals, identifier, items, order_type, text
 from trade_service.web.request_parsing import Int32
-from trade_service.web.routing import INSTANTS, decimals, identifier, items, order_type, text
 
 Number = Annotated[Any, msgspec.Meta(extra_json_schema={"anyOf": decimals(minimum=0)})]
 """A number or a numeric string, read by `exact`: msgspec's own Decimal also accepts `1_000` and digits of other

@@ -7,8 +7,7 @@ from typing import Annotated, Self
 import msgspec
 
 from trade_service.domain.errors import NotFound
-from trade_service.domain.fields import Moment
-from trade_service.domain.money import plain, with_two_decimals
+from trade_service.domain.fields import Moment, plain, with_two_decimals
 from trade_service.domain.orders import TradeOrder
 from trade_service.domain.reference import Blotter, Destination, ExecutionStatus, TradeType
 from trade_service.submission.model import PENDING_MESSAGE, ExecutionSubmitResult, SubmitStatus

@@ -10,10 +10,6 @@ import msgspec
 from litestar import Controller, Router
 from litestar.openapi.spec import OpenAPIType, Parameter, Schema
 
-from trade_service.domain.fields import MAX_SECONDS, VISIBLE_TEXT
-from trade_service.domain.money import MAX_INTEGER_DIGITS, MAX_TEXT, NUMERAL
-from trade_service.domain.orders import ORDER_TYPES
-
 DOCS = "docs"
 """The key of a handler's `opt`."""
 CHECKS_PARAMETERS = {"checks_parameters": True}
@@ -55,45 +51,6 @@ def with_key(opt: Mapping[str, Any], key: Parameter, replayed: str) -> dict[str,
         headers=(*docs.headers, replayed),
     )
     return {**opt, DOCS: keyed}
-
-
-def decimals(**bound: int) -> list[dict[str, Any]]:
-    """The JSON schemas of a decimal(18,8) in a body."""
-    number = {"type": "number", "exclusiveMaximum": 10**MAX_INTEGER_DIGITS, **bound}
-    return [number, {"type": "string", "pattern": f"^{NUMERAL}$", "maxLength": MAX_TEXT}]
-
-
-def text(most: int) -> msgspec.Meta:
-    """A text that is not blank; the domain rejects others with its own message."""
-    return msgspec.Meta(extra_json_schema={"pattern": r"\S", "maxLength": most})
-
-
-def identifier(most: int) -> msgspec.Meta:
-    """The same without invisible characters."""
-    return msgspec.Meta(extra_json_schema={"pattern": VISIBLE_TEXT, "maxLength": most})
-
-
-def order_type() -> msgspec.Meta:
-    """A known order type, in any case and with blanks around it."""
-    names = ("".join(f"[{letter}{letter.lower()}]" for letter in name) for name in sorted(ORDER_TYPES))
-    return msgspec.Meta(extra_json_schema={"pattern": rf"^\s*({'|'.join(names)})\s*$"})
-
-
-def items(most: int) -> msgspec.Meta:
-    """A list that is not empty; the domain rejects others with its own message."""
-    return msgspec.Meta(extra_json_schema={"minItems": 1, "maxItems": most})
-
-
-def one_of(*values: str) -> msgspec.Meta:
-    """A text that is one of these."""
-    return msgspec.Meta(extra_json_schema={"enum": list(values)})
-
-
-INSTANTS: list[dict[str, Any]] = [
-    {"type": "string", "format": "date-time"},
-    {"type": "number", "minimum": 0, "maximum": MAX_SECONDS, "description": "Seconds since 1970."},
-]
-"""The JSON schemas of a timestamp in a body."""
 
 
 def integer(least: int, most: int) -> Schema:

@@ -26,6 +26,7 @@ from trade_service.web.list_queries import (
     read_page,
     total_headers,
 )
+from trade_service.web.openapi.schemas import items
 from trade_service.web.rendering import (
     FAILURE,
     ApiResponse,
@@ -60,7 +61,7 @@ from trade_service.web.responses import (
     TradeOrderV2,
     pending_headers,
 )
-from trade_service.web.routing import NO_SEND, VERSION, GenericController, documented, items
+from trade_service.web.routing import NO_SEND, VERSION, GenericController, documented
 
 MAX_RESULTS = 1000
 """A list that is too long is counted, not answered item by item."""

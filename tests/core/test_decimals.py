@@ -8,7 +8,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from trade_service.domain.errors import InvalidInput
-from trade_service.domain.money import parse_decimal, plain, with_two_decimals, without_float_error
+from trade_service.domain.fields import parse_decimal, plain, with_two_decimals, without_float_error
 
 UNITS = st.integers(-(10**18) + 1, 10**18 - 1)
 """Hundred-millionths: every value of decimal(18,8)."""
