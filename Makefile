@@ -43,7 +43,7 @@ test: $(STAMP) ## all tests
 	@$(BIN)/python -m pytest -n 2 --dist loadgroup
 
 checks-short: ## the short form of every longer check, one after the other: about 5 minutes
-	@$(MAKE) --no-print-directory world FIRST=1000 SEEDS=2000
+	@$(MAKE) --no-print-directory world FIRST=300 SEEDS=2700
 	@$(MAKE) --no-print-directory chaos ROUNDS=2
 	@$(MAKE) --no-print-directory failover ROUNDS_FAILOVER=2
 	@$(MAKE) --no-print-directory fuzz EXAMPLES=2 ROUNDS_FUZZ=3

@@ -6,9 +6,10 @@ from collections.abc import Callable
 import msgspec
 from prometheus_client import generate_latest
 
+from execution_simulator.server import SimulatorSettings, running_simulator
 from tests.support.database import TestServer
 from tests.support.engine import until
-from tests.web.live import Live, behave, live_alone
+from tests.web.live import Live, behave, live_service, quick_settings
 from trade_service.cli.top import Scrape
 from trade_service.observability.telemetry_settings import TelemetrySettings
 from trade_service.submission.engine_settings import RetrySettings
@@ -42,7 +43,11 @@ async def scripted_run(postgres: TestServer, template: str) -> Scripted:
 
     Batches of 4 times 1, 8, 10, 5, 3, 2, 2, 1, 1 and 1 fresh executions, and the repetitions of those that failed.
     """
-    async with live_alone(postgres, template, telemetry=QUICK_GAUGES, retry=FEW_TRIES) as live:
+    async with (
+        postgres.database(template) as url,
+        running_simulator(SimulatorSettings(retry_after_s=0)) as simulator,
+        live_service(url, simulator, **_sections(url, simulator.base_url)) as live,
+    ):
         under_way = await _held(live)  # First: lost calls make the service more careful.
         await _parts(live, 10)
         await _parts(live, 5, "item_fail_permanent:0")
@@ -59,6 +64,19 @@ async def scripted_run(postgres: TestServer, template: str) -> Scripted:
         await until(lambda: live.services.sender.in_flight == 0)
         end, text = await scraped(live)
         return Scripted(under_way, stuck, end, text)
+
+
+def _sections(url: str, execution_service_url: str) -> dict[str, object]:
+    """On a busy machine no call times out, no lease ends, and nothing that waits is taken up by recovery."""
+    quick = quick_settings(url, execution_service_url)
+    return {
+        "telemetry": QUICK_GAUGES,
+        "retry": FEW_TRIES,
+        "execution_service": msgspec.structs.replace(quick.execution_service, read_timeout_ms=20_000),
+        "submission": msgspec.structs.replace(
+            quick.submission, wait_s=20.0, lease_margin_ms=5_000, recovery_grace_ms=20_000
+        ),
+    }
 
 
 async def _parts(live: Live, count: int, *faults: str) -> None:
@@ -100,7 +118,7 @@ async def _stuck(live: Live) -> Scrape:
 
 async def _seen(live: Live, condition: Callable[[Scrape], bool]) -> Scrape:
     """Scrapes until a condition holds."""
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(20):
         while not condition(scrape := (await scraped(live))[0]):
             await asyncio.sleep(0.05)
     return scrape

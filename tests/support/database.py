@@ -41,7 +41,8 @@ class TestServer(msgspec.Struct, frozen=True):
     async def database(self, template: str = "template1") -> AsyncIterator[str]:
         """The URL of a new database, dropped afterwards together with its connections."""
         name = f"test_{uuid4().hex}"
-        await self.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
+        # Copying files takes half the time of writing every page to the log.
+        await self.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}" STRATEGY FILE_COPY')
         try:
             yield self.url_of(name)
         finally:

@@ -36,6 +36,8 @@ from trade_service.submission.waiters import Waiters
 
 SETTLE_MS = 300
 CALL_MS = 400
+LEASE_MARGIN_MS = 1_000
+"""How long a busy machine may take from a claim to its call."""
 NO_CIRCUIT = CircuitSettings(enabled=False, slow_call_ms=60_000)
 """Most tests script failures and need every call."""
 
@@ -88,7 +90,7 @@ def engine_settings(
         submission=SubmissionSettings(
             wait_s=wait_s,
             settle_time_ms=SETTLE_MS,
-            lease_margin_ms=200,
+            lease_margin_ms=LEASE_MARGIN_MS,
             look_up_max_pages=1000,
             recovery_poll_ms=200,
             recovery_hold_ms=1000,

@@ -1,8 +1,7 @@
 """The audit log over HTTP, on the real service: every change leaves one entry, and operators read them."""
 
 import asyncio
-import itertools
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from typing import Any
 
 import msgspec
@@ -10,7 +9,8 @@ import pytest
 
 from tests.support.database import TestServer
 from tests.support.trading import run_sql, value_of
-from tests.web.live import BATCH, BULK, ORDERS, Live, behave, live_alone, order_body
+from tests.web.changes import CHANGES, WHY, ended, resolve, unsent
+from tests.web.live import ORDERS, Live, behave, live_alone, order_body
 from tests.web.support import Answer, FakeUseCases
 from trade_service.domain.access import Role
 from trade_service.identity.api_keys import make_key
@@ -22,9 +22,7 @@ from trade_service.web.access import declared_roles
 from trade_service.web.app import create_app
 
 LOG = "/api/v2/audit-log"
-WHY = {"reason": "asked their desk", "operator": "bob"}
 SAFE = {"GET", "HEAD", "OPTIONS"}
-_numbers = itertools.count(1)
 
 
 @pytest.fixture(scope="module")
@@ -55,188 +53,6 @@ async def entries_about(live: Live, answer: Answer) -> list[Any]:
 
 # --- every route that changes anything ---
 
-Request = tuple[str, object]
-"""A path and a body."""
-
-
-async def _unsent(live: Live) -> int:
-    """An execution that was never submitted."""
-    answer = await live.batch((await live.order(), 100), query="?noExecuteSubmit=true")
-    execution_id: int = answer.body["results"][0]["execution"]["id"]
-    return execution_id
-
-
-async def _ended(live: Live, fault: str, state: str) -> int:
-    """An execution whose submission met a fault and that is in `state` now."""
-    execution_id = await _unsent(live)
-    live.simulator.lookup_faults = {"error_503": 1.0}
-    live.simulator.script([fault])
-    submitting = asyncio.create_task(live.client.post(f"/api/v1/execution/{execution_id}/submit", {}))
-    async with asyncio.timeout(15):
-        while await live.state_of(execution_id) != state:
-            await asyncio.sleep(0.01)
-    submitting.cancel()
-    await asyncio.gather(submitting, return_exceptions=True)
-    behave(live.simulator)
-    return execution_id
-
-
-async def _new_order(_live: Live) -> Request:
-    return ORDERS, order_body()
-
-
-async def _new_orders(_live: Live) -> Request:
-    return BULK, {"tradeOrders": [order_body(), order_body()]}
-
-
-async def _order_put(live: Live) -> Request:
-    order = await live.read_order(await live.order())
-    body = order_body(50, version=order["version"])
-    return f"{ORDERS}/{order['id']}", body
-
-
-async def _order_delete(live: Live) -> Request:
-    return f"{ORDERS}/{await live.order()}?version=1", None
-
-
-async def _order_submit(live: Live) -> Request:
-    return f"{ORDERS}/{await live.order()}/submit", {"quantity": 100, "destinationId": 1}
-
-
-async def _batch_submit(live: Live) -> Request:
-    parts = [{"tradeOrderId": i, "quantity": 100, "destinationId": 1} for i in await live.orders(3)]
-    return BATCH, {"submissions": parts}
-
-
-async def _fill(live: Live) -> Request:
-    answer = await live.submit(await live.order())
-    body = {"executionStatus": "PART", "quantityFilled": 40, "version": answer.body["version"]}
-    return f"/api/v1/executions/{answer.body['id']}/fill", body
-
-
-async def _execution_post(live: Live) -> dict[str, object]:
-    return {
-        "executionStatusId": 1,
-        "tradeOrderId": await live.order(),
-        "destinationId": 1,
-        "quantityOrdered": 10,
-    }
-
-
-async def _execution_submit(live: Live) -> Request:
-    return f"/api/v1/execution/{await _unsent(live)}/submit", {}
-
-
-def _execution(version: str) -> dict[str, Callable[[Live], Awaitable[Request]]]:
-    async def create(live: Live) -> Request:
-        return f"/api/{version}/executions", await _execution_post(live)
-
-    async def update(live: Live) -> Request:
-        values = await _execution_post(live)
-        made = (await live.client.post("/api/v1/executions", values)).body
-        path = f"/api/{version}/executions/{made['id']}"
-        return path, values | {"quantityOrdered": 7, "version": made["version"]}
-
-    async def delete(live: Live) -> Request:
-        return f"/api/{version}/executions/{await _unsent(live)}?version=1", None
-
-    return {"POST": create, "PUT": update, "DELETE": delete}
-
-
-def _reference(
-    collection: str, text: str = "description", one: str | None = None
-) -> dict[str, Callable[[Live], Awaitable[Request]]]:
-    path = f"/api/v1/{collection}"
-
-    def values() -> dict[str, object]:
-        return {"abbreviation": f"X{next(_numbers)}", text: "a text"}
-
-    async def made(live: Live) -> str:
-        answer = await live.client.post(path, values())
-        assert answer.status == 201, answer.raw
-        return f"/api/v1/{one or collection}/{answer.body['id']}"
-
-    async def create(_live: Live) -> Request:
-        return path, values()
-
-    async def update(live: Live) -> Request:
-        return await made(live), values() | {"version": 1}
-
-    async def delete(live: Live) -> Request:
-        return f"{await made(live)}?version=1", None
-
-    return {"POST": create, "PUT": update, "DELETE": delete}
-
-
-async def _executions_submit(live: Live) -> Request:
-    ids = [await _unsent(live) for _ in range(2)]
-    return "/api/v2/executions/submit", {"executionIds": ids}
-
-
-async def _requeue(live: Live) -> Request:
-    execution_id = await _ended(live, "malformed_400", "rejected")
-    return "/api/v2/executions/requeue", WHY | {"executionIds": [execution_id]}
-
-
-async def _resolve(live: Live) -> Request:
-    execution_id = await _ended(live, "reset_after", "unknown")
-    (service_id,) = [row.id for row in live.simulator.ledger.get(execution_id)]
-    body = WHY | {"outcome": "ACCEPTED", "executionServiceId": service_id, "force": True}
-    live.simulator.lookup_faults = {"error_503": 1.0}
-    live.simulator.script_lookups(["ok"])
-    return f"/api/v2/executions/{execution_id}/resolve", body
-
-
-async def _move(live: Live) -> Request:
-    body = {"tradeOrderIds": await live.orders(2), "blotterAbbreviation": "EQ"}
-    return "/api/v2/tradeOrders/batch/move", body
-
-
-async def _create_v2(_live: Live) -> Request:
-    return "/api/v2/tradeOrders/batch/create", {"tradeOrders": [order_body()]}
-
-
-async def _level(_live: Live) -> Request:
-    return "/actuator/loggers/ROOT", {"configuredLevel": "INFO"}
-
-
-V1_EXECUTION, V2_EXECUTION = _execution("v1"), _execution("v2")
-CHANGES: dict[str, tuple[Callable[[Live], Awaitable[Request]], str, str, int]] = {
-    "POST /api/v1/tradeOrders": (_new_order, "create", "tradeOrder", 1),
-    "POST /api/v1/tradeOrders/bulk": (_new_orders, "create", "tradeOrder", 2),
-    "PUT /api/v1/tradeOrders/{trade_order_id}": (_order_put, "update", "tradeOrder", 1),
-    "DELETE /api/v1/tradeOrders/{trade_order_id}": (_order_delete, "delete", "tradeOrder", 1),
-    "POST /api/v1/tradeOrders/{trade_order_id}/submit": (_order_submit, "submit", "execution", 1),
-    "POST /api/v1/tradeOrders/batch/submit": (_batch_submit, "submit", "execution", 3),
-    "PUT /api/v2/tradeOrders/batch/move": (_move, "update", "tradeOrder", 2),
-    "POST /api/v2/tradeOrders/batch/create": (_create_v2, "create", "tradeOrder", 1),
-    "PUT /api/v1/executions/{execution_id}/fill": (_fill, "fill", "execution", 1),
-    "POST /api/v1/execution/{execution_id}/submit": (_execution_submit, "submit", "execution", 1),
-    "POST /api/v1/executions": (V1_EXECUTION["POST"], "create", "execution", 1),
-    "PUT /api/v1/executions/{execution_id}": (V1_EXECUTION["PUT"], "update", "execution", 1),
-    "DELETE /api/v1/executions/{execution_id}": (V1_EXECUTION["DELETE"], "delete", "execution", 1),
-    "POST /api/v2/executions": (V2_EXECUTION["POST"], "create", "execution", 1),
-    "PUT /api/v2/executions/{execution_id}": (V2_EXECUTION["PUT"], "update", "execution", 1),
-    "DELETE /api/v2/executions/{execution_id}": (V2_EXECUTION["DELETE"], "delete", "execution", 1),
-    "POST /api/v2/executions/submit": (_executions_submit, "submit", "execution", 2),
-    "POST /api/v2/executions/requeue": (_requeue, "requeue", "execution", 1),
-    "POST /api/v2/executions/{execution_id}/resolve": (_resolve, "resolve", "execution", 1),
-    "POST /actuator/loggers/{name}": (_level, "update", "logger", 0),
-}
-for _collection, _kind, _request in (
-    ("blotters", "blotter", _reference("blotters", "name")),
-    ("destinations", "destination", _reference("destinations")),
-    ("executionStatuses", "executionStatus", _reference("executionStatuses")),
-    ("tradeTypes", "tradeType", _reference("tradeTypes")),
-    ("tradeType", "tradeType", _reference("tradeTypes", one="tradeType")),
-):
-    if _collection != "tradeType":
-        CHANGES[f"POST /api/v1/{_collection}"] = (_request["POST"], "create", _kind, 1)
-    for _method, _action in (("PUT", "update"), ("DELETE", "delete")):
-        CHANGES[f"{_method} /api/v1/{_collection}/{{reference_id}}"] = (
-            _request[_method], _action, _kind, 1,
-        )  # fmt: skip
-
 
 def test_every_route_that_changes_anything_is_listed() -> None:
     """A new route fails here until it is known which entry it leaves."""
@@ -261,7 +77,7 @@ async def test_every_change_leaves_one_entry(live: Live, route: str) -> None:
 
 async def test_what_changes_nothing_leaves_no_entry(live: Live) -> None:
     order_id, sent = await live.order(), await live.submit(await live.order())
-    execution_id = await _ended(live, "malformed_400", "rejected")
+    execution_id = await ended(live, "malformed_400", "rejected")
     answers = [
         await live.client.get(f"{ORDERS}/{order_id}"),
         await live.client.post(ORDERS, order_body(-1)),
@@ -306,7 +122,7 @@ async def test_a_change_is_recorded_as_it_was_and_as_it_is(live: Live) -> None:
 
 
 async def test_executions_submitted_at_once_have_an_entry_for_each_request(live: Live) -> None:
-    ids = [await _unsent(live) for _ in range(20)]
+    ids = [await unsent(live) for _ in range(20)]
     answers = await asyncio.gather(*(live.client.post(f"/api/v1/execution/{one}/submit", {}) for one in ids))
     for execution_id, answer in zip(ids, answers, strict=True):
         assert answer.status == 200, answer.raw
@@ -378,7 +194,7 @@ async def test_an_operator_is_recorded_by_its_credential_not_by_the_body(guarded
 
 
 async def test_a_name_that_only_the_body_gives_is_not_known(live: Live) -> None:
-    path, body = await _resolve(live)
+    path, body = await resolve(live)
     assert (await live.client.post(path, body)).status == 200
     history = await live.client.get(f"{path.removesuffix('resolve')}attempts")
     (kept,) = history.body["evidence"]
@@ -403,7 +219,7 @@ async def test_the_log_can_be_turned_off(postgres: TestServer, template_database
     off = {"audit_log": AuditLogSettings(enabled=False)}
     async with live_alone(postgres, template_database, **off) as quiet:
         assert (await quiet.submit(await quiet.order())).status == 201
-        execution_id = await _unsent(quiet)
+        execution_id = await unsent(quiet)
         assert (await quiet.client.post(f"/api/v1/execution/{execution_id}/submit", {})).status == 200
         assert await entries_of(quiet) == []
 

@@ -1,4 +1,4 @@
-"""Shutdown of the server: running requests finish, and no connection is kept open."""
+"""The server: answers go out at once; at its shutdown requests finish, and no connection is kept open."""
 
 import asyncio
 import socket
@@ -83,3 +83,15 @@ async def test_a_request_ends_with_its_connection_whatever_waits_behind_it() -> 
         writer.transport.abort()
         await left.wait()
         stop.set()
+
+
+async def test_no_answer_waits_for_an_acknowledgement() -> None:
+    """Else one of two segments waits 40 ms for the client's delayed acknowledgement."""
+    (listener,) = await listening_sockets("127.0.0.1", 0)
+    with listener:
+        listener.listen()
+        _, writer = await asyncio.open_connection(*listener.getsockname())
+        accepted, _ = await asyncio.get_running_loop().sock_accept(listener)
+        with accepted:
+            assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+        writer.close()

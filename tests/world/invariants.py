@@ -7,6 +7,7 @@ import msgspec
 
 from tests.support.execution_rules import may_become
 from tests.world.downstream import CURSED, Downstream, Row
+from tests.world.journal import SPENDING, explains, may_have_spent, went_alone
 from tests.world.loop import WorldLoop
 from tests.world.scenario import Told
 from tests.world.store_books import Books
@@ -14,7 +15,6 @@ from tests.world.store_rows import (
     FULL,
     PART,
     REFERENCE,
-    REQUEUED_KIND,
     BookedAttempt,
     BookedExecution,
     Change,
@@ -30,9 +30,8 @@ from trade_service.domain.executions import (
     SubmissionState,
 )
 from trade_service.submission.circuit import CircuitState
-from trade_service.submission.codes import AlarmCode, OutcomeCode
+from trade_service.submission.codes import AlarmCode
 from trade_service.submission.events import AlarmEvent, CircuitEvent, SubmissionEvent
-from trade_service.submission.failure_handler import SPENDS_BUDGET
 from trade_service.submission.model import SubmitStatus
 
 _S = SubmissionState
@@ -41,7 +40,6 @@ SIGN_S = 1.0
 """How soon a sign of a reset stops claims while process and database work."""
 MAY_BE_ACCEPTED = (_S.CLAIMED, _S.UNKNOWN)
 """The Execution Service may accept an execution only in one of these states."""
-SPENDING = tuple(kind for kind, spends in SPENDS_BUDGET.items() if spends)
 PROBES = 2
 """Consecutive successful probes that close a circuit, each of a single execution."""
 MOST_CALLS_IN_OUTAGE = 60
@@ -198,7 +196,7 @@ class Invariants:
     def _check_exhausted(self, one: BookedExecution) -> None:
         """Checks that no execution is exhausted by attempts shared with others, or by time that others took."""
         attempts = self._books.attempts.values()
-        alone = sum(a.execution_ids == (one.id,) and _may_have_spent(a) for a in attempts)
+        alone = sum(a.execution_ids == (one.id,) and may_have_spent(a) for a in attempts)
         if alone >= self._max_attempts:
             return
         latest_s = max(self._latest_s, self._books._now_s())
@@ -223,7 +221,7 @@ class Invariants:
             following = [
                 next((a for a in after if i in a.execution_ids), None) for i in attempt.execution_ids
             ]
-            alone = sum(a is not None and _went_alone(a) for a in following)
+            alone = sum(a is not None and went_alone(a) for a in following)
             if alone > PROBES:
                 self.broken(f"attempt {attempt.id} failed in an outage, {alone} went again alone")
 
@@ -333,7 +331,7 @@ class Invariants:
                 change.attempt_id
             )
             explained = (
-                attempt is not None and one.id in attempt.execution_ids and _explains(attempt, one.id, change)
+                attempt is not None and one.id in attempt.execution_ids and explains(attempt, one.id, change)
             )
         if not explained:
             self.broken(
@@ -370,35 +368,6 @@ class Invariants:
         for execution_id in self._told.promised - self._told.unasked - stuck - self.inherited:
             if self._books.executions[execution_id].state not in FINAL:
                 self.broken(f"execution {execution_id} was promised and forgotten")
-
-
-def _may_have_spent(attempt: BookedAttempt) -> bool:
-    """A lost attempt stays counted even if its owner later reports that it sent nothing."""
-    lost = any(found.code == "OWNER_LOST" for found in attempt.findings)
-    return not attempt.adopted and (attempt.kind in SPENDING or lost)
-
-
-def _went_alone(attempt: BookedAttempt) -> bool:
-    """Whether the attempt was planned for one execution, and is not a probe."""
-    return len(attempt.execution_ids) == 1 and (attempt.counted or attempt.code == OutcomeCode.CIRCUIT_OPEN)
-
-
-def _explains(attempt: BookedAttempt, execution_id: int, change: Change) -> bool:
-    """Whether the journal of an attempt explains a change."""
-    if attempt.kind == REQUEUED_KIND and change.before in QUANTITY_RETURNED:
-        return change.after is _S.UNKNOWN
-    if attempt.code == "RECOVERED" and change.after is _S.UNKNOWN:
-        return True
-    if change.after is _S.UNKNOWN and change.before in (_S.QUEUED, _S.RETRY):
-        return attempt.code == "FILL_REPORTED"
-    if change.after is _S.QUEUED:
-        return attempt.state == "queued"
-    if change.after is _S.CLAIMED:
-        return attempt.state != "queued"
-    if change.before is None:
-        return attempt.code == "TAKEN_OVER"
-    found = any(f.execution_id == execution_id and f.state is change.after for f in attempt.findings)
-    return found or (change.after is _S.ACCEPTED and attempt.closed_at is not None)
 
 
 class Outcome(msgspec.Struct, frozen=True):

@@ -7,15 +7,15 @@ everything must finish.
 
 from typing import Any
 
-from tests.world.downstream import CURSED, OTHERS_POST, Downstream, Row
+from tests.world.beginning import Beginning
+from tests.world.downstream import OTHERS_POST, Downstream, Row
 from tests.world.invariants import Invariants, Outcome
 from tests.world.loop import PROCESS, WorldLoop
-from tests.world.market import Market, post_of
+from tests.world.market import Market
 from tests.world.network import FaultyStore, WorldClock, WorldGateway
 from tests.world.odd_answers import IMPOSSIBLE_ID
 from tests.world.replica import Replica
 from tests.world.scenario import (
-    PIECE,
     Told,
     recover_database,
     requeue_all,
@@ -28,7 +28,6 @@ from tests.world.store_books import Books
 from tests.world.store_downstream import MemoryDownstreamStore
 from tests.world.store_fills import MemoryFillStore
 from tests.world.store_operators import MemoryOperatorStore
-from tests.world.store_rows import SENT
 from tests.world.weather import Weather
 from trade_service.domain.executions import SubmissionState
 
@@ -36,8 +35,6 @@ TROUBLE_S = 30.0
 """Duration of the faults, in seconds."""
 HEALING_S = 7200.0
 """Limit of the time to finish afterwards, in virtual seconds."""
-ALIKE = "S"
-"""The security of all orders in worlds with one security."""
 LOOK_EVERY_S = 0.5
 REPLICAS = 3
 """At most."""
@@ -111,12 +108,12 @@ class World:
         self._births = 0
         self._kills = 0
         self._pauses = 0
-        self._strangers = self._put_strangers()
-        few = not (self.weather.is_total_outage or self.weather.is_poisoned)
-        self._order_ids = self._make_orders(dice.randint(1, 8) if few else 8)
-        if self.weather.manners.alike:
-            # An id is used twice only by what was made before the ledger was first read.
-            self.books.last_execution_id = max(self.books.last_execution_id, *self._strangers, 0)
+        beginning = Beginning(
+            self.weather, self.downstream, self.books, self.told, self.invariants, self.market
+        )
+        # A look-up with floor 0 cannot tell strangers apart: after a recovery, or a fill of what was never sent.
+        known_floor = not (self._is_to_be_reset or self._restores or self.weather.rates.unsent_fill)
+        self._order_ids = beginning.make(known_floor=known_floor, is_direct=self._is_direct)
 
     def run(self) -> Outcome:
         """Runs until the end or the first broken invariant."""
@@ -153,70 +150,7 @@ class World:
         else:
             self.loop.call_outside(LOOK_EVERY_S, self._look)
 
-    # How it begins
-
-    def _put_strangers(self) -> frozenset[int]:
-        """Rows of another life of our database, whose ids happen to be those of ours: returns these.
-
-        Their terms are ours too where only the floor tells them apart, so where it is always known.
-        """
-        weather = self.weather
-        if weather.manners.impossible_row:
-            self.downstream.put_impossible()
-        rates = weather.rates
-        # A look-up with floor 0 cannot tell them apart: after a recovery, or a fill of what was never sent.
-        known_floor = not (self._is_to_be_reset or self._restores or rates.unsent_fill)
-        security = ALIKE if weather.manners.alike and known_floor else "OLD"
-        ids = range(1, weather.dice.choice((1, 1, 4, 12)))
-        for execution_id in ids:
-            self.downstream.put(post_of(execution_id, security), "another life")
-        return frozenset(ids)
-
-    def _make_orders(self, count: int) -> list[int]:
-        dice, rates = self.weather.dice, self.weather.rates
-        order_ids = []
-        for number in range(count):
-            security = ALIKE if self.weather.manners.alike else f"S{number}"
-            if self.weather.is_poisoned and not number:
-                security = dice.choice(CURSED)
-            elif self.weather.happens(rates.bad_item):
-                security = dice.choice(("BAD", "BAD!", "POISON", *CURSED))
-            # One order that has too little left sends the whole submission past the direct claim.
-            quantity = PIECE * dice.randint(1, 4) * (4 if self._is_direct else 1)
-            order_id = self.books.add_order(quantity, security)
-            order_ids.append(order_id)
-            if dice.random() < 0.5:
-                execution_id = self.books.add_execution(order_id, PIECE)
-                self.told.asked[order_id] += 1
-                if execution_id not in self._strangers and self.weather.happens(rates.legacy):
-                    self._make_legacy(execution_id, security)
-        return order_ids
-
-    def _make_legacy(self, execution_id: int, security: str) -> None:
-        """Makes a legacy row, which may have been sent, with or without a trace in the row."""
-        row = self.books.executions[execution_id]
-        kind = self.weather.dice.choice(
-            ("sent", "sent meanwhile", "lost", "lost otherwise", "never sent", "taken")
-        )
-        self.invariants.inherited.add(execution_id)
-        row.state = SubmissionState.NONE if kind == "sent meanwhile" else None
-        if kind == "never sent":
-            return
-        post = post_of(execution_id, security)
-        if kind in ("lost otherwise", "taken"):
-            # The earlier service sent something else than it stored; or it is another life's. Nobody can tell.
-            post |= self.weather.dice.choice(({"quantity": PIECE + 1}, {"destination": "RBC"}))
-            self.invariants.puzzling.add(execution_id)
-        if kind == "taken":
-            self.downstream.put(post, "another life")
-            return
-        remote = self.downstream.put(post, "the earlier service")
-        self.downstream.times_accepted[execution_id] = 1
-        self.market.trade(remote)
-        if kind == "sent":
-            row.service_id, row.status_id = remote.id, SENT
-        elif kind == "sent meanwhile":
-            row.placed = row.quantity
+    # What is to come
 
     def _plan(self) -> None:
         dice = self.weather.dice
