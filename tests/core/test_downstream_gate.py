@@ -14,7 +14,7 @@ from tests.world.store_rows import BookedAttempt
 from trade_service.domain.executions import SubmissionState
 from trade_service.domain.fields import MAX_SERVICE_ID
 from trade_service.submission.codes import AlarmCode
-from trade_service.submission.downstream import Sign, answer_suspicion
+from trade_service.submission.downstream import DownstreamState, Sign, answer_suspicion
 from trade_service.submission.downstream_gate import DownstreamGate
 from trade_service.submission.engine_settings import (
     EngineSettings,
@@ -106,6 +106,14 @@ class Scene:
             if pause_s is None or (one.is_open and pause_s):
                 return
             self.clock.now += pause_s
+
+
+class CountingStore(MemoryDownstreamStore):
+    reads = 0
+
+    async def read(self) -> DownstreamState:
+        self.reads += 1
+        return await super().read()
 
 
 def opened(gate: DownstreamGate) -> bool:
@@ -378,3 +386,23 @@ async def test_execution_ids_of_others_do_not_use_up_ours() -> None:
         restarted = scene.new_gate()
         await scene.attend(restarted)
         assert opened(restarted)
+
+
+async def test_batches_in_quick_succession_do_not_read_the_shared_state_each() -> None:
+    scene = Scene()
+    scene.store = store = CountingStore(scene.books)
+    gate = scene.new_gate()
+    await scene.attend(gate)
+    store.reads = 0
+    async with asyncio.TaskGroup() as group:
+        running = group.create_task(gate.run())
+        for service_id in range(1, 50):
+            gate.note_seen(service_id, service_id)
+            for _ in range(10):
+                await asyncio.sleep(0)
+        running.cancel()
+    assert store.reads <= 4
+    assert gate.high_water_id < 49
+    scene.clock.now += 1.1
+    await scene.attend(gate)
+    assert gate.high_water_id == 49

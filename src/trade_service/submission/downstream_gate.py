@@ -79,6 +79,7 @@ class DownstreamGate:
         self._beyond = 0
         self._high_water = (0, 0)
         self._raise_at = 0.0
+        self._raise_is_planned = False
         self._opened, self._woken = asyncio.Event(), asyncio.Event()
         self._woken.set()
         self.reason = UNREAD
@@ -96,7 +97,8 @@ class DownstreamGate:
         """
         if service_id > self._high_water[0] and is_service_id(execution_id):
             self._high_water = (service_id, execution_id)
-            if self.is_open:
+            # Without a plan `run` sleeps; with one it would read the shared state anew for every batch.
+            if self.is_open and not self._raise_is_planned:
                 self._woken.set()
 
     def note_ours(self, execution_id: int) -> None:
@@ -163,6 +165,7 @@ class DownstreamGate:
     async def _attend(self) -> float | None:
         """Does what is due; returns the seconds until something is due again, None when nothing will be."""
         self._woken.clear()
+        self._raise_is_planned = False
         try:
             pause_s = await self._look_after()
         except LedgerUnread as error:
@@ -232,7 +235,8 @@ class DownstreamGate:
         if service_id <= self.high_water_id:
             return None
         wait_s = self._raise_at - self._clock.monotonic()
-        if wait_s > 0:
+        self._raise_is_planned = wait_s > 0
+        if self._raise_is_planned:
             return wait_s
         self._raise_at = self._clock.monotonic() + RAISE_EVERY_S
         if await self._store.raise_high_water(self.epoch, service_id, execution_id):
