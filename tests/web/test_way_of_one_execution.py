@@ -13,7 +13,7 @@ from tests.web.live import live_alone, quick_settings
 from trade_service.submission.downstream_gate import DownstreamGate
 
 MAX_FUNCTIONS = 150
-MAX_FILES = 35
+MAX_FILES = 34
 """Ratchets: lower them with the code. The aim is 150 functions in 30 files."""
 
 ROOT = Path(trade_service.__file__).parent

@@ -21,7 +21,8 @@ from trade_service.submission.codes import OutcomeCode
 from trade_service.submission.model import ExecutionSubmitResult, SubmitStatus
 from trade_service.submission.ports import StoreUnavailable
 from trade_service.trading.model import NotAccepted
-from trade_service.web.rendering import PROBLEM_JSON, ApiResponse, HttpRequest
+from trade_service.web.responses import PROBLEM_JSON, ApiResponse
+from trade_service.web.routing import HttpRequest
 
 
 class HttpCode(StrEnum):

@@ -17,8 +17,8 @@ from trade_service.trading.bulk_submissions import BulkItem, BulkProgress, BulkS
 from trade_service.web.access import CLIENT, READER, Authenticator, credential_of, get
 from trade_service.web.dependencies import Injected, StreamSettings
 from trade_service.web.errors import OVERLOAD_RETRY_AFTER_S, HttpCode, RequestRefused
-from trade_service.web.rendering import HttpRequest, encoded
-from trade_service.web.routing import documented, header, integer
+from trade_service.web.responses import encoded
+from trade_service.web.routing import HttpRequest, documented, header, integer
 from trade_service.web.submissions import ExecutionResultAnswer, ProgressAnswer, submission_id_of
 
 PIECE = 500

@@ -20,19 +20,18 @@ from trade_service.web.list_queries import (
     read_page,
     total_headers,
 )
-from trade_service.web.rendering import ApiResponse, HttpRequest, presented_rows
+from trade_service.web.named_responses import ExecutionPage, ExecutionV2, Pagination
 from trade_service.web.request_parsing import id_of, read_id, read_version
 from trade_service.web.requests import ExecutionPost, ExecutionPut, FillPut, exact
 from trade_service.web.responses import (
     SUBMISSION_MESSAGE,
     SUBMISSION_STATE,
+    ApiResponse,
     ExecutionAnswer,
-    ExecutionPage,
-    ExecutionV2,
-    Pagination,
     pending_headers,
+    presented_rows,
 )
-from trade_service.web.routing import VERSION, GenericController, documented
+from trade_service.web.routing import VERSION, GenericController, HttpRequest, documented
 
 Answer = TypeVar("Answer")
 

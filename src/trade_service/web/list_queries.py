@@ -29,7 +29,6 @@ from trade_service.trading.listing.model import (
 )
 from trade_service.web.body_errors import RawJson, shown
 from trade_service.web.cursors import decode_cursor, sort_text
-from trade_service.web.rendering import HttpRequest
 from trade_service.web.request_parsing import (
     flag_in,
     integer_in,
@@ -37,7 +36,7 @@ from trade_service.web.request_parsing import (
     read_once,
     unknown_parameter,
 )
-from trade_service.web.routing import CHECKS_PARAMETERS, ID, documented, integer, query
+from trade_service.web.routing import CHECKS_PARAMETERS, ID, HttpRequest, documented, integer, query
 from trade_service.web.web_settings import ApiSettings
 
 TOTAL_COUNT = "X-Total-Count"

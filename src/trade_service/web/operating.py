@@ -22,10 +22,10 @@ from trade_service.trading.requeueing import MAX_REQUEUE, Requeue, Requeued, Req
 from trade_service.web.access import OPERATOR, READER, get, post, principal_of
 from trade_service.web.dependencies import Services
 from trade_service.web.openapi.schemas import one_of
-from trade_service.web.rendering import FAILURE, ApiResponse, HttpRequest, batch_response, counted, presented
 from trade_service.web.request_parsing import Int32, read_id
 from trade_service.web.requests import Instant, instant
-from trade_service.web.routing import documented
+from trade_service.web.responses import FAILURE, ApiResponse, batch_response, counted, presented
+from trade_service.web.routing import HttpRequest, documented
 
 ACCEPTED, NOT_ACCEPTED = "ACCEPTED", "NOT_ACCEPTED"
 REQUEUED, REFUSED = "REQUEUED", "REFUSED"

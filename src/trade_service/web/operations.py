@@ -15,8 +15,8 @@ from trade_service.submission.ports import StoreUnavailable
 from trade_service.trading.audit_log import Action, ObjectKind
 from trade_service.web.access import ANYONE, OPERATOR, get, post
 from trade_service.web.dependencies import AdjustableLogLevel, Injected, Metrics, Services
-from trade_service.web.rendering import ApiResponse, HttpRequest
-from trade_service.web.routing import documented, query
+from trade_service.web.responses import ApiResponse
+from trade_service.web.routing import HttpRequest, documented, query
 
 _log = structlog.get_logger(__name__)
 

@@ -30,8 +30,7 @@ from trade_service.web.body_errors import (
     too_deep,
 )
 from trade_service.web.errors import HttpCode, RequestRefused
-from trade_service.web.rendering import HttpRequest
-from trade_service.web.routing import CHECKS_PARAMETERS, DOCS, RouteDocs
+from trade_service.web.routing import CHECKS_PARAMETERS, DOCS, HttpRequest, RouteDocs
 
 _ID = re.compile(r"-?[0-9]{1,19}")
 _INTEGER = re.compile(r"[+-]?[0-9]{1,10}", re.ASCII)

@@ -1,36 +1,143 @@
-"""Response bodies of v1 and v2."""
+"""How responses become bytes, the envelope of batches, and the bodies of v1."""
 
-from collections.abc import Iterable, Sequence
+import asyncio
+from collections.abc import Callable, Iterable, Sequence
 from decimal import Decimal
-from typing import Annotated, Self
+from typing import Annotated, Any, Generic, Self, TypeVar
 
 import msgspec
+from litestar import Response
+from litestar.types import Receive, Scope, Send
 
-from trade_service.domain.errors import NotFound
 from trade_service.domain.fields import Moment, plain, with_two_decimals
 from trade_service.domain.orders import TradeOrder
 from trade_service.domain.reference import Blotter, Destination, ExecutionStatus, TradeType
 from trade_service.submission.model import PENDING_MESSAGE, ExecutionSubmitResult, SubmitStatus
-from trade_service.trading.listing.model import Page
-from trade_service.trading.listing.service import NamedExecution, NamedOrder
 from trade_service.trading.model import ExecutionView, SubmittedOrder
-from trade_service.web.cursors import encode_cursor
-from trade_service.web.rendering import (
-    FAILURE,
-    SUCCESS,
-    BatchAnswer,
-    OrderResult,
-    ResultStatus,
-    counted,
-    presented,
-)
+from trade_service.web.openapi.schemas import one_of
+from trade_service.web.routing import JSON
 
+PROBLEM_JSON = "application/problem+json"
 SUBMISSION_STATE = "X-Submission-State"
 SUBMISSION_MESSAGE = "X-Submission-Message"
+SUCCESS, PARTIAL, FAILURE = "SUCCESS", "PARTIAL", "FAILURE"
+ResultStatus = Annotated[str, one_of(SUCCESS, FAILURE)]
+BatchStatus = Annotated[str, one_of(SUCCESS, PARTIAL, FAILURE)]
 _PENDING = SubmitStatus.PENDING
 
 ExactText = Annotated[str, msgspec.Meta(pattern=r"^-?[0-9]+\.[0-9]{2,8}$")]
 """A decimal in the executions of v1."""
+
+T = TypeVar("T")
+Row = TypeVar("Row")
+Shown = TypeVar("Shown")
+Shape = TypeVar("Shape", bound=msgspec.Struct)
+Order = TypeVar("Order")
+Result = TypeVar("Result")
+
+_ENCODER = msgspec.json.Encoder(decimal_format="number", enc_hook=str)
+
+
+def encoded(content: object) -> bytes:
+    """JSON with decimals as numbers, digit for digit."""
+    return _ENCODER.encode(content)
+
+
+class ApiResponse(Response[T]):
+    """A response encoded as `encoded` does it; bytes are sent as they are.
+
+    It has no cookies and no background task. What Litestar prepares for those costs more than a small handler.
+    """
+
+    def __init__(
+        self, content: T, status: int = 200, headers: dict[str, str] | None = None, media_type: str = JSON
+    ) -> None:
+        self.body = content if isinstance(content, bytes) else _ENCODER.encode(content)
+        self.status_code: int = status
+        self.headers = headers or {}
+        self.media_type: str = media_type
+
+    def to_asgi_response(self, *_: Any, **__: Any) -> Any:
+        """The response is an ASGI application itself."""
+        return self
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002
+        charset = "; charset=utf-8" if self.media_type.startswith("text/") else ""
+        headers = [(name.lower().encode(), value.encode("latin-1")) for name, value in self.headers.items()]
+        headers += [
+            (b"content-type", f"{self.media_type}{charset}".encode()),
+            (b"content-length", b"%d" % len(self.body)),
+        ]
+        await send({"type": "http.response.start", "status": self.status_code, "headers": headers})
+        await send({"type": "http.response.body", "body": self.body, "more_body": False})
+
+
+def presented(shape: type[Shape], source: object, **given: object) -> Shape:
+    """`source` in the shape of a response: its fields of the same names, decimals plain, and those `given`."""
+    for name in shape.__struct_fields__ - given.keys():
+        value = getattr(source, name)
+        given[name] = plain(value) if isinstance(value, Decimal) else value
+    return shape(**given)
+
+
+PIECE = 50
+STEPS = 4
+
+
+async def presented_rows(rows: Sequence[Row], present: Callable[[Row], Shown]) -> list[Shown]:
+    """Presents the rows of a long list piece by piece, and lets other requests take several steps in between."""
+    found: list[Shown] = []
+    for start in range(0, len(rows), PIECE):
+        found += map(present, rows[start : start + PIECE])
+        for _ in range(STEPS):
+            await asyncio.sleep(0)
+    return found
+
+
+def counted(results: Sequence[Any], failure: str = FAILURE) -> tuple[str, int, int, int]:
+    """The status of a batch, and how many results it has, successful ones, and failed ones.
+
+    Those with the status `failure` failed; a batch of none is a success.
+    """
+    failed = sum(result.status == failure for result in results)
+    successful = len(results) - failed
+    return SUCCESS if not failed else PARTIAL if successful else FAILURE, len(results), successful, failed
+
+
+class BatchAnswer(msgspec.Struct, Generic[Result], frozen=True, rename="camel"):
+    """Counts, and the results in request order."""
+
+    status: BatchStatus
+    message: str
+    total_requested: int
+    successful: int
+    failed: int
+    results: Sequence[Result]
+
+    @classmethod
+    def of(cls, results: Sequence[Result], done: str) -> Self:
+        """The envelope; its message reads `2 of 3` and then what was `done`."""
+        status, total, successful, failed = counted(results)
+        return cls(status, f"{successful} of {total} {done}", total, successful, failed, results)
+
+
+def batch_response(body: T, status: str, headers: dict[str, str] | None = None) -> ApiResponse[T]:
+    """The response to a batch: 200 when all or none succeeded, 207 otherwise."""
+    return ApiResponse(body, 207 if status == PARTIAL else 200, headers)
+
+
+class OrderResult(msgspec.Struct, Generic[Order], frozen=True, rename="camel"):
+    """One trade order of a batch that creates orders."""
+
+    request_index: int
+    status: ResultStatus
+    message: str
+    trade_order: Order | None
+
+    @classmethod
+    def created(cls, orders: Sequence[Order]) -> list[Self]:
+        """The results of a batch that created all of its orders."""
+        return [cls(index, SUCCESS, "trade order created", order) for index, order in enumerate(orders)]
 
 
 class TradeOrderAnswer(msgspec.Struct, frozen=True, rename="camel", gc=False):
@@ -162,160 +269,3 @@ def pending_headers(results: Iterable[ExecutionSubmitResult | None]) -> dict[str
     # It may quote the Execution Service, and a header takes printable ASCII only.
     message = "".join(one if " " <= one <= "~" else "?" for one in message)
     return {SUBMISSION_STATE: ",".join(states), SUBMISSION_MESSAGE: message}
-
-
-class PortfolioAnswer(msgspec.Struct, frozen=True, rename="camel"):
-    """A portfolio; where its name is unknown, its id stands in."""
-
-    portfolio_id: str
-    name: str
-
-
-class SecurityAnswer(msgspec.Struct, frozen=True, rename="camel"):
-    """A security; where its ticker is unknown, its id stands in."""
-
-    security_id: str
-    ticker: str
-
-
-class TradeOrderV2(msgspec.Struct, frozen=True, rename="camel"):
-    """A trade order."""
-
-    id: int
-    order_id: int
-    portfolio: PortfolioAnswer
-    order_type: str
-    security: SecurityAnswer
-    quantity: Decimal
-    quantity_sent: Decimal
-    limit_price: Decimal | None
-    trade_timestamp: Moment
-    blotter: Blotter | None
-    submitted: bool
-    version: int
-
-    @classmethod
-    def of(cls, named: NamedOrder) -> "TradeOrderV2":
-        portfolio = PortfolioAnswer(named.order.portfolio_id, named.portfolio_name)
-        security = SecurityAnswer(named.order.security_id, named.ticker)
-        return presented(cls, named.order, portfolio=portfolio, security=security, blotter=named.blotter)
-
-
-class OrderOfExecution(msgspec.Struct, frozen=True, rename="camel"):
-    """The trade order of an execution, in short."""
-
-    id: int
-    order_id: int
-    portfolio: PortfolioAnswer
-    security: SecurityAnswer
-
-
-class ExecutionV2(msgspec.Struct, frozen=True, rename="camel"):
-    """An execution."""
-
-    id: int
-    execution_timestamp: Moment
-    execution_status: ExecutionStatus
-    blotter: Blotter | None
-    trade_type: TradeType | None
-    trade_order: OrderOfExecution
-    destination: Destination
-    quantity_ordered: Decimal
-    quantity_placed: Decimal
-    quantity_filled: Decimal
-    limit_price: Decimal | None
-    execution_service_id: int | None
-    version: int
-    submission_state: str
-    code: str | None
-    """Why it is not accepted, as far as that is known."""
-
-    @classmethod
-    def of(cls, named: NamedExecution) -> "ExecutionV2":
-        view, order = named.view, named.view.order
-        portfolio = PortfolioAnswer(order.portfolio_id, named.portfolio_name)
-        security = SecurityAnswer(order.security_id, named.ticker)
-        return presented(
-            cls,
-            view.execution,
-            execution_status=view.status,
-            blotter=view.blotter,
-            trade_type=view.trade_type,
-            trade_order=OrderOfExecution(order.id, order.order_id, portfolio, security),
-            destination=view.destination,
-            code=named.code,
-        )
-
-
-class Pagination(msgspec.Struct, frozen=True, rename="camel"):
-    """Where a page stands in the whole result."""
-
-    total_elements: int
-    """For very long lists a count that is at most a minute old."""
-    total_is_estimate: bool
-    """Whether `totalElements` is an estimate, while the rows are being counted; `hasNext` is always exact."""
-    total_pages: int
-    current_page: int
-    """From 0."""
-    page_size: int
-    has_next: bool
-    has_previous: bool
-    next_cursor: str | None
-    """Where the next page begins; pages reached by it cost the same however deep they are."""
-
-    @classmethod
-    def of(cls, page: Page[NamedOrder] | Page[NamedExecution]) -> "Pagination":
-        return cls(
-            total_elements=page.total.rows,
-            total_is_estimate=page.total.is_estimate,
-            total_pages=-(-page.total.rows // page.limit),
-            current_page=page.position // page.limit,
-            page_size=page.limit,
-            has_next=page.next is not None,
-            has_previous=page.position > 0,
-            next_cursor=None if page.next is None else encode_cursor(page.next),
-        )
-
-
-class TradeOrderPage(msgspec.Struct, frozen=True, rename="camel"):
-    """A page of trade orders."""
-
-    trade_orders: Sequence[TradeOrderV2]
-    pagination: Pagination
-
-
-class ExecutionPage(msgspec.Struct, frozen=True, rename="camel"):
-    """A page of executions."""
-
-    executions: Sequence[ExecutionV2]
-    pagination: Pagination
-
-
-class CreatedResult(OrderResult[TradeOrderV2], frozen=True):
-    """One created trade order."""
-
-
-class BatchCreateAnswer(BatchAnswer[CreatedResult], frozen=True):
-    """All trade orders were created."""
-
-
-class MovedResult(msgspec.Struct, frozen=True, rename="camel"):
-    """One trade order of a batch that moves orders."""
-
-    trade_order_id: int
-    request_index: int
-    status: ResultStatus
-    message: str
-    trade_order: TradeOrderV2 | None
-
-    @classmethod
-    def of(cls, index: int, trade_order_id: int, named: NamedOrder | None) -> "MovedResult":
-        """The result for an order that was moved, or for None, which does not exist."""
-        if named is None:
-            message = NotFound.of("trade order", trade_order_id).message
-            return cls(trade_order_id, index, FAILURE, message, None)
-        return cls(trade_order_id, index, SUCCESS, "trade order moved", TradeOrderV2.of(named))
-
-
-class BatchMoveAnswer(BatchAnswer[MovedResult], frozen=True):
-    """The outcomes of a batch that moves orders."""

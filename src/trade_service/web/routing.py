@@ -4,10 +4,10 @@
 """
 
 from collections.abc import Mapping
-from typing import Any, Self, get_args, get_origin
+from typing import Any, Self, TypeAlias, get_args, get_origin
 
 import msgspec
-from litestar import Controller, Router
+from litestar import Controller, Request, Router
 from litestar.openapi.spec import OpenAPIType, Parameter, Schema
 
 DOCS = "docs"
@@ -16,6 +16,7 @@ CHECKS_PARAMETERS = {"checks_parameters": True}
 """The `opt` of a handler that itself decides about query parameters that it does not declare."""
 
 JSON = "application/json"
+HttpRequest: TypeAlias = Request[Any, Any, Any]
 
 
 class RouteDocs(msgspec.Struct, frozen=True, kw_only=True):

@@ -29,10 +29,16 @@ from trade_service.web.body_errors import RawJson
 from trade_service.web.dependencies import Services, WebServices
 from trade_service.web.idempotency import keyed_post
 from trade_service.web.list_queries import MAX_OFFSET, read_filters
-from trade_service.web.rendering import ApiResponse, HttpRequest, batch_response, presented
 from trade_service.web.request_parsing import Int32, read_count, read_once
-from trade_service.web.responses import SUBMISSION_MESSAGE, SUBMISSION_STATE, pending_headers
-from trade_service.web.routing import documented, header, integer, query
+from trade_service.web.responses import (
+    SUBMISSION_MESSAGE,
+    SUBMISSION_STATE,
+    ApiResponse,
+    batch_response,
+    pending_headers,
+    presented,
+)
+from trade_service.web.routing import HttpRequest, documented, header, integer, query
 
 
 class ExecutionsSubmit(msgspec.Struct, rename="camel"):

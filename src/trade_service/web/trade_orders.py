@@ -26,15 +26,16 @@ from trade_service.web.list_queries import (
     read_page,
     total_headers,
 )
-from trade_service.web.openapi.schemas import items
-from trade_service.web.rendering import (
-    FAILURE,
-    ApiResponse,
-    BatchAnswer,
-    HttpRequest,
-    batch_response,
-    presented_rows,
+from trade_service.web.named_responses import (
+    BatchCreateAnswer,
+    BatchMoveAnswer,
+    CreatedResult,
+    MovedResult,
+    Pagination,
+    TradeOrderPage,
+    TradeOrderV2,
 )
+from trade_service.web.openapi.schemas import items
 from trade_service.web.request_parsing import BODY, Int32, id_of, read_flag, read_id, read_version
 from trade_service.web.requests import (
     BatchSubmit,
@@ -45,23 +46,21 @@ from trade_service.web.requests import (
     TradeOrderSubmit,
 )
 from trade_service.web.responses import (
+    FAILURE,
     SUBMISSION_MESSAGE,
     SUBMISSION_STATE,
-    BatchCreateAnswer,
-    BatchMoveAnswer,
+    ApiResponse,
+    BatchAnswer,
     BatchSubmitAnswer,
     BulkAnswer,
     BulkResult,
-    CreatedResult,
     ExecutionAnswer,
-    MovedResult,
-    Pagination,
     TradeOrderAnswer,
-    TradeOrderPage,
-    TradeOrderV2,
+    batch_response,
     pending_headers,
+    presented_rows,
 )
-from trade_service.web.routing import NO_SEND, VERSION, GenericController, documented
+from trade_service.web.routing import NO_SEND, VERSION, GenericController, HttpRequest, documented
 
 MAX_RESULTS = 1000
 """A list that is too long is counted, not answered item by item."""

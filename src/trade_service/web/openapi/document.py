@@ -31,8 +31,8 @@ from trade_service.domain.access import Role
 from trade_service.web.access import ANYONE, Everybody, get, role_of
 from trade_service.web.dependencies import Services
 from trade_service.web.errors import Problem, ProblemBody, problem_body
-from trade_service.web.rendering import PROBLEM_JSON, ApiResponse, HttpRequest, encoded
-from trade_service.web.routing import DOCS, ID, JSON, RouteDocs
+from trade_service.web.responses import PROBLEM_JSON, ApiResponse, encoded
+from trade_service.web.routing import DOCS, ID, JSON, HttpRequest, RouteDocs
 
 _DOCUMENT = "openapi_document"
 """Where the application's state keeps the document."""
