@@ -1,5 +1,6 @@
 """Small files in the manner of real exports, each with its right outcome in cases.toml."""
 
+import io
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -7,9 +8,11 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from tests.blotters.reading import read_all, rules_with, shown
+from tests.blotters.reading import RULES, read_all, rules_with, shown
 from trade_service.blotter.order_limits import OrderLimits
-from trade_service.blotter.reader import ReadOptions
+from trade_service.blotter.reader import BlotterReader, ReadOptions
+from trade_service.cli.line_results import refused_result
+from trade_service.cli.result_files import FORMATS, ResultFiles
 
 FOLDER = Path(__file__).parent
 CASES = tomllib.loads((FOLDER / "cases.toml").read_text("utf-8"))["case"]
@@ -51,6 +54,24 @@ def test_each_file_has_its_right_outcome(case: dict[str, Any]) -> None:
     doubts = case.get("doubts", [])
     assert len(result.doubts) == len(doubts), result.doubts
     assert all(wanted in doubt for wanted, doubt in zip(doubts, result.doubts, strict=True)), result.doubts
+
+
+@pytest.mark.parametrize("suffix", FORMATS)
+@pytest.mark.parametrize("case", CASES, ids=[case["file"] for case in CASES])
+def test_rejects_that_nobody_mended_are_refused_again(case: dict[str, Any], suffix: str) -> None:
+    if "errors" not in case or any("order_id: with" in error for error in case["errors"]):
+        return
+    limits = OrderLimits(**{name: int(value) for name, value in case.get("limits", {}).items()})
+    content = (FOLDER / "files" / case["file"]).read_bytes()
+    first = read_all(content, _options(case), rules_with(limits))
+    rejects = io.BytesIO()
+    files = ResultFiles(None, rejects, (suffix, suffix))
+    files.begin(BlotterReader(io.BytesIO(content), RULES, _options(case)).layout.header)
+    for row in first.refused:
+        files.add(refused_result(row))
+    files.close()
+    again = read_all(rejects.getvalue(), _options(case), rules_with(limits))
+    assert [shown(order) for order in again.orders] == []
 
 
 def test_every_file_is_a_case() -> None:

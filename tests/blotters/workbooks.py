@@ -3,7 +3,7 @@
 import io
 from collections.abc import Mapping, Sequence
 from typing import TypeAlias
-from xml.sax.saxutils import escape
+from xml.sax.saxutils import escape, quoteattr
 from zipfile import ZIP_DEFLATED, ZipFile
 
 Value: TypeAlias = str | int | float | tuple[str, str] | None
@@ -18,7 +18,11 @@ _MANIFEST = (
     '<manifest:file-entry manifest:full-path="/"'
     ' manifest:media-type="application/vnd.oasis.opendocument.spreadsheet"/></manifest:manifest>'
 )
-FORMATS = ("General", "0000", "0%", "#,##0", "dd/mm/yyyy hh:mm", "#,##0,", "0.00")
+FORMATS = (
+    "General", "0000", "0%", "#,##0", "dd/mm/yyyy hh:mm", "#,##0,", "0.00", '"SEC"0', '0"00"', "0.00E+00", '"-"0',
+    '0" shares"', "[$USD] #,##0.00", '[<1000]0;0,"k"', '_(* #,##0.00_);_(* \\(#,##0.00\\);_(* "-"??_)',
+    'General"00"', ";;;",
+)  # fmt: skip
 
 
 def xlsx(
@@ -100,7 +104,9 @@ def _book(names: Sequence[str], hidden: Sequence[str]) -> str:
 
 
 def _styles() -> str:
-    codes = "".join(f'<numFmt numFmtId="{164 + n}" formatCode="{code}"/>' for n, code in enumerate(FORMATS))
+    codes = "".join(
+        f'<numFmt numFmtId="{164 + n}" formatCode={quoteattr(code)}/>' for n, code in enumerate(FORMATS)
+    )
     formats = "".join(f'<xf numFmtId="{164 + n}" applyNumberFormat="1"/>' for n in range(len(FORMATS)))
     return (
         f'<styleSheet xmlns="{_MAIN}"><numFmts count="{len(FORMATS)}">{codes}</numFmts>'

@@ -208,3 +208,17 @@ async def test_an_output_is_replaced_at_the_end_or_not_at_all(cli: Cli) -> None:
     assert (await cli.run("submit", "--yes", "broken.csv", "--results", "results.csv")).code == 2
     assert (cli.folder / "results.csv").read_text() == "of yesterday"
     assert sorted(path.name for path in cli.folder.iterdir() if "results" in path.name) == ["results.csv"]
+
+
+async def test_half_a_character_is_written_as_a_mark(cli: Cli) -> None:
+    (cli.folder / "half.jsonl").write_text(
+        '{"order_id": 1, "portfolio_id": "P1", "order_type": "BUY", "security_id": "A\\ud800", "quantity": 1, '
+        '"destination": "ML"}\n'
+    )
+    ended = await cli.run(
+        "submit", "--yes", "half.jsonl", "--rejects", "rejects.csv", "--results", "all.jsonl"
+    )
+    assert ended.code == 1, ended
+    assert "Traceback" not in ended.err
+    (row,) = rows_of(cli, "rejects.csv")
+    assert row["security_id"] == "A\ufffd"

@@ -36,6 +36,8 @@ _ODD_BLANK = re.compile(r"[^\S ]")
 _LOOKING_ALIKE = frozenset(("LATIN", "CYRILLIC", "GREEK", "ARMENIAN", "CHEROKEE"))
 _SEPARATORS = ",;|"
 _WHOLE = re.compile(r"\d{1,15}", re.ASCII)
+_SURROGATE = re.compile(r"[\ud800-\udfff]")
+_THREE_DECIMALS = re.compile(r"[+-]?\d{1,3}\.\d{3}", re.ASCII)
 _FORMULA = re.compile(r"\s*[=+\-@\t\r]")
 
 
@@ -43,11 +45,13 @@ def bare(text: str) -> str:
     """`text` without blanks around it and without a text guard: `="0012"` and `'0012` are 0012."""
     stripped = text.strip()
     if stripped[:1] in ("=", "'"):
-        guarded = _GUARDED.fullmatch(stripped)
+        # An apostrophe may stand before a formula's text, as files of results have it.
+        unmarked = stripped.removeprefix("'").strip()
+        guarded = _GUARDED.fullmatch(unmarked)
         if guarded is not None:
             return guarded[1].strip()
         if stripped[0] == "'":
-            return stripped[1:].strip()
+            return unmarked
     # The kind of a typed cell is part of its value.
     return text if len(stripped) == len(text) else stripped
 
@@ -121,6 +125,24 @@ def sound(text: str, field: str) -> str:
     if "\n" in text or "\r" in text:
         raise InvalidInput.of(field, text, "must not have a line break inside")
     return text
+
+
+def refused_cell(text: str, *, is_sure: bool) -> str:
+    """A refused cell as files of results have it: quoted, and so refused again, if only its kind was wrong.
+
+    `is_sure`: its encoding is known, so that its letters are.
+    """
+    return text if type(text) is str and (is_sure or text.isascii()) else f'"{text}"'
+
+
+def as_text(text: str) -> str:
+    """A cell without its kind, as UTF-8 can hold it.
+
+    A number with three decimals gets a fourth: without its kind it could mean thousands.
+    """
+    if isinstance(text, NumberText) and _THREE_DECIMALS.fullmatch(text):
+        return f"{text}0"
+    return str(text) if text.isascii() else _SURROGATE.sub("\ufffd", text)
 
 
 def spreadsheet_safe(text: str) -> str:

@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 
 import msgspec
 
-from trade_service.blotter.cells import bare, sound, typed_identifier
+from trade_service.blotter.cells import bare, refused_cell, sound, typed_identifier
 from trade_service.blotter.date_dialect import DateDialect
 from trade_service.blotter.number_dialect import NumberDialect
 from trade_service.blotter.order_limits import OrderLimits, within_limits
@@ -95,7 +95,7 @@ class OrderRows:
         if len(cells) != self._width:
             fitted = self._fitted(cells)
             if isinstance(fitted, str):
-                return self._refused(line, cells, [(self.unit, ", ".join(cells), fitted)])
+                return self._refused(line, self._marked(cells), [(self.unit, ", ".join(cells), fitted)])
             cells = fitted
         else:
             self._has_exact_rows = True
@@ -196,10 +196,21 @@ class OrderRows:
     def _refused(
         self, line: int, cells: Cells, problems: list[Problem], order_id: int | None = None
     ) -> RefusedRow:
-        errors = []
+        errors, shown = [], [*cells]
         for field, value, rule in problems:
             errors.append(CellError(line, self.column(field), shorten(value), rule, order_id, self.unit))
-        return RefusedRow(line, cells, tuple(errors))
+            index = self._columns.places.get(field, len(shown))
+            if index < len(shown):
+                shown[index] = refused_cell(shown[index], is_sure=self._trusts_letters)
+        return RefusedRow(line, shown, tuple(errors))
+
+    def _marked(self, cells: Cells) -> Cells:
+        """A row of another width for files of results: its order id is quoted, and so refused again."""
+        last = self._width - 1
+        shown = [*cells[:last], " | ".join(cells[last:])] + [""] * (last - len(cells))
+        index = self._columns.places["order_id"]
+        shown[index] = f'"{shown[index]}"'
+        return shown
 
     def column(self, field: str) -> str:
         """How the file spells a field."""

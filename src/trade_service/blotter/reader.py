@@ -219,6 +219,7 @@ class BlotterReader:
         if isinstance(cells, DamagedRow) or not self._orders.is_outside(cells):
             return False
         if any(cell.strip() for cell in cells):
+            _refuse_withdrawing(cells, f"{self._orders.unit} {line}")
             self.outside_count += 1
             if len(self.outside) < _SHOWN_OUTSIDE:
                 self.outside.append((line, _joined(cells)))
@@ -229,11 +230,16 @@ class BlotterReader:
 
 def _check_preamble(table: _Table, header: int) -> None:
     for line, cells in table.sample[:header]:
-        if not isinstance(cells, DamagedRow) and WITHDRAWING.search(text := _joined(cells)):
-            raise FileRefused(
-                f"{table.unit} {line} reads {text!r}, which may make other orders of those below it: delete that "
-                "row if they are to be sent as they are"
-            )
+        if not isinstance(cells, DamagedRow):
+            _refuse_withdrawing(cells, f"{table.unit} {line}")
+
+
+def _refuse_withdrawing(cells: Cells, where: str) -> None:
+    if WITHDRAWING.search(" ".join(cells)):
+        raise FileRefused(
+            f"{where} reads {_joined(cells)!r}, which may make something else of its orders: delete that row if "
+            "they are to be sent as they are"
+        )
 
 
 def _order_rows(

@@ -5,6 +5,7 @@ from typing import TypeAlias
 
 import msgspec
 
+from trade_service.domain.fields import escaped
 from trade_service.domain.orders import NewTradeOrder
 
 Cells: TypeAlias = Sequence[str]
@@ -51,9 +52,14 @@ class CellError(msgspec.Struct, frozen=True):
     order_id: int | None = None
     unit: str = "line"
 
+    @property
+    def complaint(self) -> str:
+        """What is wrong, without the line."""
+        shown = f"'{escaped(self.value)}'" if self.value else "nothing"
+        return f"{self.column}: {self.rule}; got {shown}"
+
     def __str__(self) -> str:
-        shown = repr(self.value) if self.value else "nothing"
-        return f"{self.unit} {self.line}, {self.column}: {self.rule}; got {shown}"
+        return f"{self.unit} {self.line}, {self.complaint}"
 
 
 class OrderRecord(msgspec.Struct, frozen=True, gc=False):

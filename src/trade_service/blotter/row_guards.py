@@ -2,8 +2,10 @@
 
 import re
 from collections.abc import Callable, Mapping
+from decimal import Decimal
 from difflib import get_close_matches
 
+from trade_service.blotter.number_dialect import readings
 from trade_service.blotter.synonyms import (
     OPTIONAL,
     PRICE_TYPES,
@@ -16,14 +18,17 @@ from trade_service.blotter.synonyms import (
 from trade_service.domain.orders import NewTradeOrder
 
 PRICE_TYPE, SECOND_SIDE, ACTION, MESSAGE = "price type", "second side", "action", "message"
-STATE, NOTE = "status", "note"
+STATE, NOTE, REMAINDER = "status", "note", "remaining quantity"
 WITHDRAWING = re.compile(
     r"\bin (thousands|000s?|'000|millions|lots|tsd|tausend)\b|\(('?000s?|tsd|mio)\b"
-    r"|\b(cancel|withdrawn|storniert|draft)"
-    r"|\b(do not|don'?t|not to be) (send|trade|execut)|\bnot approved\b|\brejected\b",
+    r"|\b(cancel|withdrawn|withdrew|storniert|draft|entwurf|superseded|ersetzt|obsolete|void\b|ungültig|annul|anulad)"
+    r"|\b(do not|don'?t|not to be|nicht) (send|trade|execut|use|ausf)"
+    r"|\bnot (for (execution|trading|use)|approved|final)\b"
+    r"|\bnicht (freigegeben|genehmigt)|\b(before|pending|awaiting) approval\b|\brejected\b"
+    r"|\btest (data|file|only|orders?)\b|\b(for )?information only\b|\b(simulat|example (only|orders?|file)\b)",
     re.I,
 )
-"""What makes something else of the orders below a preamble that says so."""
+"""What makes something else of a table's orders, in a row before or behind them."""
 _ALIKE = 0.8
 """How much a misspelled name resembles the right one, 0..1."""
 _FIX_NEW = {"35": frozenset(("d", "8")), "150": frozenset(("0", "a", "i"))}
@@ -42,21 +47,31 @@ _NOT_ENDED = re.compile(
     re.I,
 )
 _WITHDRAWN_NOTE = re.compile(
-    r"\W*(?:cancel|do not|don'?t|void\b|storn|nicht (?:senden|ausf)|not approved)", re.I
+    r"\W*(?:(?:pls\.?|please|bitte|to be|was|is)\s+)?"
+    r"(?:cancel|do not|don'?t|void\b|storn|nicht (?:senden|ausf)|not approved|hold\b|on hold|duplicate\b)"
+    r"|.*\b(?:withdr[ae]wn?|(?:is|was|been|now|wurde) (?:cancell?ed|storniert))\b",
+    re.I,
 )
+_CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])")
+_CANCEL_CODES = frozenset(("ca", "co"))
+"""Codes of IBKR of trades that were cancelled or corrected."""
 _NO = frozenset(("", "n", "no", "none", "false", "f", "0", "nein", "non", "null", "n/a", "na", "-", "--"))
-_NOTHING = re.compile(r"[0.,\-\s]*")
+_NOTHING = re.compile(r"[0.,\-\s%]*")
 _OTHER_TIMES = re.compile(
     "ioc|fok|opg|cls|moc|loc|moo|loo|at(the)?(close|open|opening)|on(close|open)|(market|limit)onclose"
     "|immediateorcancel|fill(or|and)kill"
 )
-_OTHER_ASSETS = re.compile(r"\W*(opt|fut|fop|cfd|warrant|war\b|swap|spread|mleg)", re.I)
+_OTHER_ASSETS = re.compile(
+    r"(?<![^\W_])(i?opt(s|ions?|ionen)?|oof|oop|fut(s|ures?)?|fop|cfds?|warrants?|war|swaps?|spreads?|mleg|options?schein\w*)"
+    r"(?![^\W_])",
+    re.I,
+)
 _UNITS = re.compile("(share|sh|unit|piece|pc)s?|each|ea|st|stk|stück|titres")
 _OTHER_CLASSES = frozenset(("bracket", "oco", "oto", "otoco", "mleg", "multileg", "spread", "combo"))
 
 
 def _has_ended(text: str) -> bool:
-    return bool(_ENDED.search(_NOT_ENDED.sub("", text)))
+    return bool(_ENDED.search(_NOT_ENDED.sub("", _CAMEL.sub(" ", text))))
 
 
 def _is_other_time(text: str) -> bool:
@@ -65,6 +80,10 @@ def _is_other_time(text: str) -> bool:
 
 def _is_something(text: str) -> bool:
     return not _NOTHING.fullmatch(text)
+
+
+def _is_executed(text: str) -> bool:
+    return _is_something(text) and _is_yes(text)
 
 
 def _is_yes(text: str) -> bool:
@@ -80,7 +99,11 @@ def _is_withdrawn_note(text: str) -> bool:
 
 
 def _is_other_asset(text: str) -> bool:
-    return bool(_OTHER_ASSETS.match(text))
+    return bool(_OTHER_ASSETS.search(text))
+
+
+def _is_cancel_code(text: str) -> bool:
+    return not _CANCEL_CODES.isdisjoint(re.split(r"[;,\s]+", text.lower()))
 
 
 def _is_other_unit(text: str) -> bool:
@@ -110,14 +133,37 @@ _KINDS: Mapping[str, tuple[str, Callable[[str], bool], str]] = {
     ),
     "executed quantity": (
         "filledqty filledquantity qtyfilled quantityfilled filled filledshares cumqty cumquantity executedqty "
-        "executedquantity qtyexecuted quantityexecuted tradedqty tradedquantity ausgeführt 14",
-        _is_something,
+        "executedquantity qtyexecuted quantityexecuted tradedqty tradedquantity done doneqty ausgeführt 14 "
+        "%filled filled% percentfilled filledpercent fillpercent pctfilled %complete %done %executed executed%",
+        _is_executed,
         "must be empty or zero: some of the order was executed already, and the whole would be sent again",
+    ),
+    "end of the order": (
+        "canceledat cancelledat expiredat failedat filledat replacedat replacedby "
+        "canceltime cancelledtime filltime",
+        _is_yes,
+        "must be empty: the order has ended or was replaced",
+    ),
+    "codes": (
+        "notescodes notecodes",
+        _is_cancel_code,
+        "must not be that of a trade that was cancelled or corrected",
     ),
     "terms of an option": (
         "strike strikeprice putcall putorcall callput callorput optiontype optionright right 201 202",
         _is_something,
         "must be empty: the service knows a security by its identifier alone, and this row is an option",
+    ),
+    "expiry of a contract": (
+        "contractmonth maturity maturitydate maturitymonthyear expiry expirydate exp lasttradedateorcontractmonth "
+        "verfall verfallsdatum 200 541",
+        _is_something,
+        "must be empty: the service knows a security by its identifier alone, and this row is one that expires",
+    ),
+    "all or none": (
+        "aon allornone",
+        _is_yes,
+        "must say no: the service cannot ask for all or none",
     ),
     "kind of security": (
         "assetclass assettype assetcategory securitytype sectype instrumenttype 167",
@@ -162,7 +208,14 @@ _KINDS: Mapping[str, tuple[str, Callable[[str], bool], str]] = {
         "must not say that the order is withdrawn",
     ),
 }
-_KIND_OF = {name: kind for kind, (names, _, _) in _KINDS.items() for name in names.split()}
+_REMAINDERS = (
+    "leavesqty leavesquantity remaining remainingqty remainingquantity qtyremaining quantityremaining openqty "
+    "openquantity qtyopen unfilled unfilledqty restmenge offen offenemenge originalqty originalquantity origqty "
+    "originalorderqty 151"
+)
+_KIND_OF = {name: kind for kind, (names, _, _) in _KINDS.items() for name in names.split()} | dict.fromkeys(
+    _REMAINDERS.split(), REMAINDER
+)
 _FIX_CODES = {STATE: frozenset("12345678bce"), "time in force": frozenset("23457")}
 """Values of OrdStatus (39) of orders that ended, changed or were executed in part, and of TimeInForce (59)."""
 _SAYS_WHEN_BLANK = frozenset(("flag for sending",))
@@ -196,10 +249,23 @@ def broken_rule(kind: str, column: str, text: str, order: NewTradeOrder, *, fix:
         return "must not cancel or change another order: every row is a new one" if withdraws else None
     if kind == MESSAGE:
         return None if _is_new_order(plain_name(column), text) else "must be that of a new order"
+    if kind == REMAINDER:
+        return None if order.quantity in _values(text) else _other_rest(column)
     _, is_wrong, rule = _KINDS[kind]
     if not is_wrong(text) and not (fix and text.lower() in _FIX_CODES.get(kind, ())):
         return None
     return rule if kind == STATE else f"{rule} (--map '{column}=' leaves the column out)"
+
+
+def _values(text: str) -> list[Decimal]:
+    return [abs(Decimal(plain)) for plain in readings(text) if plain is not None]
+
+
+def _other_rest(column: str) -> str:
+    return (
+        "must equal the quantity: some of the order was executed already, or it was changed "
+        f"(--map '{column}=' leaves the column out)"
+    )
 
 
 def _is_new_order(name: str, text: str) -> bool:

@@ -11,44 +11,25 @@ from typing import TypeAlias
 from xml.parsers import expat
 from zipfile import BadZipFile, ZipFile
 
-import msgspec
-
+from trade_service.blotter.number_formats import (
+    BUILT_IN_FORMATS,
+    CELL_ERROR,
+    NumberFormat,
+    format_of,
+    shown_otherwise,
+)
 from trade_service.blotter.records import FileRefused
 
 Broken: TypeAlias = Mapping[int, list[tuple[int, str]]]
 """The cells of each row (from 0) that are not what people see: their columns (from 0), and what is wrong."""
-_PERCENT = "a spreadsheet shows it as a percentage"
-_PADDED = "a spreadsheet shows it with leading zeros"
-_ROUNDED = "a spreadsheet shows it without its decimals"
-_SCALED = "a spreadsheet shows it in thousands"
-_FEWER = "a spreadsheet shows it with fewer decimals"
-_UNSEEN = "its format hides it"
 _STRUCK = "it is struck through"
 _MERGED = "it is part of merged cells, whose value only the first of them holds"
 _UNCOMPUTED = "it is a formula without a stored result: open the file in a spreadsheet and save it"
 _MAX_MERGED = 200_000
-_ERROR = "it is an error of a spreadsheet"
 _HIDDEN = "its column is hidden"
-_BINARY_ERROR = 1e-12
 _MAX_COLUMNS = 16_384
-_BUILT_IN = {1: "0", 2: "0.00", 4: "#,##0.00", 3: "#,##0", 9: "0%", 10: "0.00%", 37: "#,##0", 38: "#,##0"}
-_QUOTED = re.compile(r'"[^"]*"|\\.|\[[^\]]*\]|[_*].')
-_THOUSANDS = re.compile(r"[\"\\]\s*('?000|k|m|mm|mn|mio|mln|tsd|bn)\b", re.I)
+_SHARED = "xl/sharedStrings.xml"
 _LETTERS = re.compile(r"([A-Z]{1,3})(\d+)")
-
-
-class _Format(msgspec.Struct, frozen=True):
-    """How a number format shows a value otherwise than it is; `decimals` if it rounds."""
-
-    wrong: str = ""
-    decimals: int = -1
-
-    def is_wrong_for(self, value: str) -> bool:
-        """Whether a stored value is shown otherwise."""
-        if self.decimals < 0:
-            return bool(self.wrong)
-        number = float(value)
-        return abs(number - round(number, self.decimals)) > _BINARY_ERROR * max(1.0, abs(number))
 
 
 def hidden_and_broken(form: str, path: str, sheet: str) -> tuple[list[int], Broken]:
@@ -79,7 +60,7 @@ def _no_doctype(*_: object) -> None:
 
 
 def _xlsx(archive: ZipFile, sheet: str) -> tuple[list[int], Broken]:
-    scan = _XlsxScan(_formats(archive))
+    scan = _XlsxScan(_formats(archive), _struck_texts(archive))
     _parse(
         archive,
         _member(archive, sheet),
@@ -108,11 +89,11 @@ def _member(archive: ZipFile, sheet: str) -> str:
     return target.lstrip("/") if target.startswith("/") else f"xl/{target}"
 
 
-def _formats(archive: ZipFile) -> list[_Format]:
+def _formats(archive: ZipFile) -> list[NumberFormat]:
     """What is odd about each cell format of the workbook."""
-    codes: dict[int, str] = dict(_BUILT_IN)
+    codes: dict[int, str] = dict(BUILT_IN_FORMATS)
     struck: list[bool] = []
-    formats: list[_Format] = []
+    formats: list[NumberFormat] = []
     inside = ""
 
     def start(name: str, attributes: dict[str, str]) -> None:
@@ -123,45 +104,50 @@ def _formats(archive: ZipFile) -> list[_Format]:
             inside = name
         elif name == "font" and inside == "fonts":
             struck.append(False)
-        elif name == "strike" and inside == "fonts":
-            struck[-1] = attributes.get("val", "1") not in ("0", "false")
+        elif inside == "fonts" and _strikes(name, attributes):
+            struck[-1] = True
         elif name == "xf" and inside == "cellXfs":
             font = int(attributes.get("fontId", 0))
             is_struck = font < len(struck) and struck[font]
-            odd = _oddity(codes.get(int(attributes.get("numFmtId", 0)), ""))
-            formats.append(_Format(_STRUCK) if is_struck else odd)
+            odd = format_of(codes.get(int(attributes.get("numFmtId", 0)), ""))
+            formats.append(NumberFormat(_STRUCK) if is_struck else odd)
 
     if "xl/styles.xml" in archive.namelist():
         _parse(archive, "xl/styles.xml", start)
     return formats
 
 
-def _oddity(code: str) -> _Format:
-    plain = _QUOTED.sub("", code).partition(";")[0]
-    if re.search(r"[ymdhs]|general|e[+-]", plain, re.I):
-        return _Format()
-    if not re.search("[0#?]", plain):
-        return _Format(_UNSEEN if code and not plain.strip() else "")
-    if "%" in plain:
-        return _Format(_PERCENT)
-    if re.search(r"[0#?],+(\.|$|[^0#?,.])", plain) or _THOUSANDS.search(code):
-        return _Format(_SCALED)
-    whole, point, decimals = plain.partition(".")
-    if re.search("0.*0", whole):
-        return _Format(_PADDED)
-    shown = len(re.sub("[^0#?]", "", decimals))
-    return _Format(_FEWER if point else _ROUNDED, shown)
+def _struck_texts(archive: ZipFile) -> set[str]:
+    """The places of shared texts of which some part is struck through."""
+    struck: set[str] = set()
+    place = -1
+
+    def start(name: str, attributes: dict[str, str]) -> None:
+        nonlocal place
+        if name == "si":
+            place += 1
+        elif _strikes(name, attributes):
+            struck.add(str(place))
+
+    if _SHARED in archive.namelist() and b"strike" in archive.read(_SHARED):
+        _parse(archive, _SHARED, start)
+    return struck
+
+
+def _strikes(name: str, attributes: Mapping[str, str]) -> bool:
+    return name == "strike" and attributes.get("val", "1") not in ("0", "false")
 
 
 class _XlsxScan:
     """Finds hidden rows and broken cells in the XML of a sheet."""
 
-    def __init__(self, formats: list[_Format]) -> None:
+    def __init__(self, formats: list[NumberFormat], struck_texts: set[str]) -> None:
         self.hidden: list[int] = []
         self.broken: defaultdict[int, list[tuple[int, str]]] = defaultdict(list)
         self._formats = formats
+        self._struck_texts = struck_texts
         self._row = self._column = -1
-        self._odd, self._value = _Format(), ""
+        self._odd, self._value = NumberFormat(), ""
         self._kind = ""
         self._in_value = self._is_formula = False
         self._merged = 0
@@ -179,6 +165,8 @@ class _XlsxScan:
             self._in_value = True
         elif name == "f":
             self._is_formula = True
+        elif _strikes(name, attributes):
+            self.broken[self._row].append((self._column, _STRUCK))
         elif name == "mergeCell":
             self._merge(attributes["ref"])
         elif name == "col" and (
@@ -201,6 +189,8 @@ class _XlsxScan:
     def _end_cell(self) -> None:
         if self._is_formula and not self._value and self._kind != "str":
             self.broken[self._row].append((self._column, _UNCOMPUTED))
+        elif self._kind == "s" and self._value in self._struck_texts:
+            self.broken[self._row].append((self._column, _STRUCK))
         elif self._value and self._odd.is_wrong_for(self._value):
             self.broken[self._row].append((self._column, self._odd.wrong))
 
@@ -217,11 +207,11 @@ class _XlsxScan:
     def _cell(self, attributes: dict[str, str]) -> None:
         self._column = _place(attributes["r"])[0] if "r" in attributes else self._column + 1
         kind, style = attributes.get("t", "n"), int(attributes.get("s", 0))
-        self._odd, self._kind, self._value, self._is_formula = _Format(), kind, "", False
+        self._odd, self._kind, self._value, self._is_formula = NumberFormat(), kind, "", False
         if self._column in self._hidden_columns:
             self.broken[self._row].append((self._column, _HIDDEN))
         elif kind == "e":
-            self.broken[self._row].append((self._column, _ERROR))
+            self.broken[self._row].append((self._column, CELL_ERROR))
         elif style < len(self._formats) and self._formats[style].wrong == _STRUCK:
             self.broken[self._row].append((self._column, _STRUCK))
         elif kind == "n" and style < len(self._formats):
@@ -255,7 +245,7 @@ class _OdsScan:
         self._here = False
         self._row, self._rows, self._column, self._columns = -1, 1, -1, 1
         self._kind = self._value = self._shown = ""
-        self._hides = False
+        self._hides = self._annotates = False
         self._style = self._wrong = ""
         self._struck: set[str] = set()
         self._hidden_columns: set[int] = set()
@@ -276,6 +266,8 @@ class _OdsScan:
             self._hides = attributes.get("visibility", "visible") != "visible"
         elif name == "style":
             self._style = attributes.get("name", "")
+        elif name == "annotation":
+            self._annotates = True
         elif name == "text-properties":
             if attributes.get("text-line-through-style", "none") != "none":
                 self._struck.add(self._style)
@@ -294,13 +286,15 @@ class _OdsScan:
                 self.hidden.append(self._row + 1)
 
     def text(self, data: str) -> None:
-        if self._kind:
+        if self._kind and not self._annotates:
             self._shown += data
 
     def end(self, name: str) -> None:
+        if name.rpartition(":")[2] == "annotation":
+            self._annotates = False
         if name.rpartition(":")[2] not in ("table-cell", "covered-table-cell") or not self._here:
             return
-        wrong = self._wrong or _ods_wrong(self._kind, self._value, self._shown.strip())
+        wrong = self._wrong or shown_otherwise(self._kind, self._value, self._shown.strip())
         if self._kind and self._column in self._hidden_columns:
             wrong = _HIDDEN
         if wrong:
@@ -314,20 +308,3 @@ class _OdsScan:
 def _ods_kind(attributes: dict[str, str]) -> str:
     # The newer value-type of the extension follows the older one and knows errors.
     return attributes.get("value-type", "")
-
-
-def _ods_rounds(value: str, shown: str) -> bool:
-    decimals = re.search(r"[.,](\d+)$", shown)
-    return _Format(_FEWER, len(decimals[1]) if decimals else 0).is_wrong_for(value)
-
-
-def _ods_wrong(kind: str, value: str, shown: str) -> str:
-    if kind == "error" or shown.startswith("#") or re.fullmatch(r"Err:\d+", shown):
-        return _ERROR
-    if kind == "percentage":
-        return _PERCENT
-    if kind == "float" and re.match(r"-?0\d", shown):
-        return _PADDED
-    if kind == "float" and re.fullmatch(r"-?[\d,. ]*\d", shown) and re.search(r"\.\d*[1-9]", value):
-        return _FEWER if _ods_rounds(value, shown) else ""
-    return ""

@@ -57,7 +57,10 @@ def detect_encoding(sample: Sample, given: str | None) -> Encoding:
     """
     data = sample.data
     if given is not None:
-        return Encoding(_known(given))
+        known = _known(given)
+        if known == "cp1252" and not data.isascii() and _fits(data, "utf-8", final=sample.is_whole):
+            raise FileRefused("it is UTF-8, not Windows-1252: leave --encoding out")
+        return Encoding(known)
     for bom, name in _BOMS:
         if data.startswith(bom):
             return Encoding(name)

@@ -19,7 +19,7 @@ _REFUSALS = (SubmitStatus.FAILED, SubmitStatus.RETRY_EXHAUSTED)
 def refused_result(row: RefusedRow) -> LineResult:
     """A line that is no order."""
     order_id = next((error.order_id for error in row.errors if error.order_id is not None), None)
-    message = "; ".join(f"{error.column}: {error.rule}; got {error.value!r}" for error in row.errors)
+    message = "; ".join(error.complaint for error in row.errors)
     return LineResult(row.line, order_id, (), REFUSED, BAD_LINE, message, (), row.cells, is_rejected=True)
 
 

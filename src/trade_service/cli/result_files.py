@@ -9,7 +9,7 @@ from typing import Any, BinaryIO, Protocol
 
 import msgspec
 
-from trade_service.blotter.cells import spreadsheet_safe
+from trade_service.blotter.cells import as_text, spreadsheet_safe
 from trade_service.cli.output_files import written
 from trade_service.cli.running import CommandError
 
@@ -139,7 +139,7 @@ class ResultFiles:
 
     def add(self, result: LineResult) -> None:
         """Writes one result."""
-        cells = [*result.cells[: self._width], *[""] * (self._width - len(result.cells))]
+        cells = [*map(as_text, result.cells[: self._width]), *[""] * (self._width - len(result.cells))]
         row = (*cells, *result.values())
         for writer, is_for_it in zip(self._writers, (True, result.is_rejected), strict=True):
             if writer is not None and is_for_it:
