@@ -12,9 +12,8 @@ from tests.world.store import MemoryStore
 from tests.world.store_books import Books
 from tests.world.store_downstream import MemoryDownstreamStore
 from trade_service.domain.executions import SubmissionState
-from trade_service.submission.admission import Admission
+from trade_service.submission.admission import Admission, DownstreamGate
 from trade_service.submission.clock import AlarmClock
-from trade_service.submission.downstream_gate import DownstreamGate
 from trade_service.submission.engine_settings import (
     CircuitSettings,
     EngineSettings,
@@ -23,10 +22,10 @@ from trade_service.submission.engine_settings import (
 )
 from trade_service.submission.events import EventBus
 from trade_service.submission.failure_handler import ExecutionFailureHandler
-from trade_service.submission.intake import WorkQueue
 from trade_service.submission.recovery import Recovery
 from trade_service.submission.service import CLAIMABLE_FRESH
 from trade_service.submission.waiters import Waiters
+from trade_service.submission.work_queue import WorkQueue
 
 LEASE_S, SETTLE_S = 60.0, 30.0
 JUMP_S = 600.0
@@ -85,7 +84,7 @@ class Scene:
             Waiters(),
             events,
             Admission(self.hands, events, CircuitSettings(slow_call_ms=1000), 1),
-            DownstreamGate(downstream, gateway, self.hands, events, SETTINGS),
+            DownstreamGate(events),
             downstream,
             AlarmClock(self.hands),
             "observer",

@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from trade_service.domain.errors import Overloaded
 from trade_service.domain.executions import SubmissionState
 from trade_service.submission.clock import SystemClock
-from trade_service.submission.intake import Work, WorkQueue
 from trade_service.submission.model import ExecutionSubmitResult, SubmitStatus
 from trade_service.submission.waiters import PendingResults, Waiter, Waiters
+from trade_service.submission.work_queue import Work, WorkQueue
 
 
 def accepted(execution_id: int) -> ExecutionSubmitResult:

@@ -20,7 +20,6 @@ from trade_service.submission.clock import SystemClock
 from trade_service.submission.codes import OutcomeCode
 from trade_service.submission.engine_settings import CircuitSettings
 from trade_service.submission.events import AlarmEvent, BatchSubmissionEvent, CircuitEvent, LookUpEvent
-from trade_service.submission.intake import Work
 from trade_service.submission.messages import BatchExecutionRequest
 from trade_service.submission.model import (
     AttemptId,
@@ -29,6 +28,7 @@ from trade_service.submission.model import (
     ReplyKind,
     SubmitStatus,
 )
+from trade_service.submission.work_queue import Work
 from trade_service.trading.execution_use_cases import ExecutionService
 from trade_service.trading.reference import ReferenceCache
 

@@ -13,10 +13,9 @@ from trade_service.store.database import Database
 from trade_service.store.downstream_store import PostgresDownstreamStore
 from trade_service.store.statements import Statement
 from trade_service.store.submission_store import PostgresSubmissionStore
-from trade_service.submission.admission import Admission
+from trade_service.submission.admission import Admission, DownstreamGate
 from trade_service.submission.batch_processor import ExecutionBatchProcessor
 from trade_service.submission.clock import AlarmClock, SystemClock
-from trade_service.submission.downstream_gate import DownstreamGate
 from trade_service.submission.engine_settings import (
     CircuitSettings,
     EngineSettings,
@@ -27,12 +26,12 @@ from trade_service.submission.engine_settings import (
 )
 from trade_service.submission.events import BatchSubmissionEvent, EventBus, Listener, SubmissionEvent
 from trade_service.submission.failure_handler import ExecutionFailureHandler
-from trade_service.submission.intake import Intake, WorkQueue
+from trade_service.submission.ledger_watch import LedgerWatch
 from trade_service.submission.ports import ExecutionGateway
 from trade_service.submission.recovery import Recovery
-from trade_service.submission.sender import Senders
 from trade_service.submission.service import BulkExecutionSubmissionService
 from trade_service.submission.waiters import Waiters
+from trade_service.submission.work_queue import Intake, Senders, WorkQueue
 
 SETTLE_MS = 300
 CALL_MS = 400
@@ -127,7 +126,8 @@ async def running_engine(
     handler = ExecutionFailureHandler(settings, look_up_delay_ms=50)
     processor = ExecutionBatchProcessor(batch_size, encode=wire.encode_batch)
     downstream = PostgresDownstreamStore(database)
-    gate = DownstreamGate(downstream, gateway, clock, events, settings)
+    gate = DownstreamGate(events)
+    watch = LedgerWatch(gate, downstream, gateway, clock, events, settings)
     recovery_due = AlarmClock(clock)
     intake = Intake(store, clock, processor, queue, waiters, gate, settings)
     parts = (handler, queue, waiters, events, admission, gate)
@@ -141,9 +141,9 @@ async def running_engine(
     seen: list[SubmissionEvent] = []
     for listener in (seen.append, *listeners):
         events.subscribe(listener)
-    await gate.start(5.0)
+    await watch.start(5.0)
     async with asyncio.TaskGroup() as group:
-        tasks = [group.create_task(run()) for run in (gate.run, sender.run, recovery.run)]
+        tasks = [group.create_task(run()) for run in (watch.run, sender.run, recovery.run)]
         try:
             yield Engine(database, service, queue, waiters, intake, events, seen, admission)
         finally:

@@ -13,9 +13,9 @@ from tests.world.store_books import Books
 from tests.world.store_rows import REFERENCE
 from trade_service.domain.orders import Slice, SliceOrder, Submission, TradeOrder, slicer
 from trade_service.domain.reference import ReferenceData
+from trade_service.submission.admission import DirectSubmission
 from trade_service.submission.model import Claim
 from trade_service.submission.ports import StoreUnavailable
-from trade_service.submission.sender import DirectSubmission
 from trade_service.submission.service import Batch, BulkExecutionSubmissionService
 
 _slice_and_claim = Books.slice_and_claim

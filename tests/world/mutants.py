@@ -18,17 +18,17 @@ from trade_service.execution_service import reply_interpretation, wire
 from trade_service.execution_service.reply_interpretation import ClientCode
 from trade_service.submission import (
     batch_processor,
-    downstream_gate,
     downstream_scan,
     failure_handler,
     reconciliation,
     recovery,
     service,
 )
-from trade_service.submission.admission import Admission
+from trade_service.submission.admission import Admission, DownstreamGate
 from trade_service.submission.batch_processor import ExecutionBatchProcessor, Refusals
 from trade_service.submission.engine_settings import EngineSettings
 from trade_service.submission.failure_handler import Decision, ExecutionFailureHandler
+from trade_service.submission.ledger_watch import LedgerWatch
 from trade_service.submission.listing_walk import Ask, ListingWalk
 from trade_service.submission.messages import (
     BatchExecutionResponse,
@@ -291,18 +291,14 @@ MUTANTS: dict[str, Patch] = {
         service.BulkExecutionSubmissionService, "_send", send_late
     ),
     "a pass that broke off proves absence": replace(reconciliation, "scan_downstream", scan_carelessly),
-    "a reset of the Execution Service is not noticed": replace(
-        downstream_gate.DownstreamGate, "suspect", always(value=None)
-    ),
+    "a reset of the Execution Service is not noticed": replace(DownstreamGate, "suspect", always(value=None)),
     "an acceptance below the floor says nothing": replace(
         service.BulkExecutionSubmissionService, "_check_ids", check_no_ids
     ),
     "a stale or foreign listing proves absence": replace(
         reconciliation.Reconciliation, "_is_beyond_doubt", always(value=True)
     ),
-    "a restored database trusts itself": replace(
-        downstream_gate.DownstreamGate, "_check_what_is_new", know_all
-    ),
+    "a restored database trusts itself": replace(LedgerWatch, "_check_what_is_new", know_all),
     "nobody recovers": replace(recovery.Recovery, "step", recovery.Recovery._poll_unsettled),
     "lost fills are not fetched": replace(FillCheck, "once", check_nothing),
     "a fill goes back to an old page": replace(fill_check, "newer_fill", fill_as_in_books),

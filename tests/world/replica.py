@@ -9,10 +9,9 @@ from tests.world.loop import PROCESS, Process, WorldLoop
 from tests.world.network import FaultyStore, WorldClock, WorldGateway
 from tests.world.weather import Timing
 from trade_service.execution_service import wire
-from trade_service.submission.admission import Admission
+from trade_service.submission.admission import Admission, DirectSubmission, DownstreamGate
 from trade_service.submission.batch_processor import ExecutionBatchProcessor
 from trade_service.submission.clock import AlarmClock
-from trade_service.submission.downstream_gate import DownstreamGate
 from trade_service.submission.engine_settings import (
     CircuitSettings,
     EngineSettings,
@@ -23,12 +22,12 @@ from trade_service.submission.engine_settings import (
 )
 from trade_service.submission.events import EventBus
 from trade_service.submission.failure_handler import ExecutionFailureHandler
-from trade_service.submission.intake import Intake, WorkQueue
+from trade_service.submission.ledger_watch import LedgerWatch
 from trade_service.submission.ports import StoreUnavailable
 from trade_service.submission.recovery import Recovery
-from trade_service.submission.sender import DirectSubmission, Senders
 from trade_service.submission.service import BulkExecutionSubmissionService
 from trade_service.submission.waiters import Waiters
+from trade_service.submission.work_queue import Intake, Senders, WorkQueue
 from trade_service.trading.execution_use_cases import ExecutionService
 from trade_service.trading.fill_check import FillCheck
 from trade_service.trading.operating import OperatorService
@@ -71,7 +70,8 @@ class Replica:
         handler = ExecutionFailureHandler(settings, look_up_delay_ms=300)
         processor = ExecutionBatchProcessor(batch_size, encode=wire.encode_batch)
         admission = Admission(clock, events, settings.circuit, settings.batch.max_concurrent)
-        self.gate = gate = DownstreamGate(downstream_store, gateway, clock, events, settings)
+        gate = DownstreamGate(events)
+        self._watch = LedgerWatch(gate, downstream_store, gateway, clock, events, settings)
         recovery_due = AlarmClock(clock)
         intake = Intake(store, clock, processor, queue, waiters, gate, settings)
         parts = (handler, queue, waiters, events, admission, gate)
@@ -86,7 +86,7 @@ class Replica:
         )
         self.operators = OperatorService(operator_store, gateway, events, LOOK_UP_MAX_PAGES, recovery_due)
         cache = ReferenceCache(store, 30.0, clock)
-        sending = DirectSubmission(self.service, self._senders, waiters, admission, gate)
+        sending = DirectSubmission(self.service.process_new, self._senders.start, waiters, admission, gate)
         self.orders = TradeOrderService(store, cache, intake, clock, sending if direct else None)
         self.executions = ExecutionService(store, cache, self.service, intake, events, clock)
         self._fill_check = FillCheck(fill_store, gateway, cache, events, clock.sleep, FILL_CHECK)
@@ -114,13 +114,13 @@ class Replica:
     async def _main(self) -> None:
         while True:
             try:
-                await self.gate.start(3.0)
+                await self._watch.start(3.0)
                 break
             except StoreUnavailable:
                 await asyncio.sleep(1)
         self._started = True
         async with asyncio.TaskGroup() as group:
-            group.create_task(self.gate.run())
+            group.create_task(self._watch.run())
             group.create_task(self._senders.run())
             group.create_task(self._recovery.run())
             group.create_task(self._fill_check.run())

@@ -31,18 +31,17 @@ from trade_service.store.reference_store import PostgresReferenceChanges, Postgr
 from trade_service.store.request_key_store import PostgresRequestKeyStore
 from trade_service.store.row_changes import PostgresExecutionChanges, PostgresOrderChanges
 from trade_service.store.submission_store import PostgresSubmissionStore
-from trade_service.submission.admission import Admission
+from trade_service.submission.admission import Admission, DirectSubmission, DownstreamGate
 from trade_service.submission.batch_processor import ExecutionBatchProcessor, Refusals
 from trade_service.submission.clock import AlarmClock, SystemClock
-from trade_service.submission.downstream_gate import DownstreamGate
 from trade_service.submission.events import EventBus
 from trade_service.submission.failure_handler import ExecutionFailureHandler
-from trade_service.submission.intake import Intake, WorkQueue
+from trade_service.submission.ledger_watch import LedgerWatch
 from trade_service.submission.ports import StoreUnavailable
 from trade_service.submission.recovery import Recovery
-from trade_service.submission.sender import DirectSubmission, Senders
 from trade_service.submission.service import BulkExecutionSubmissionService
 from trade_service.submission.waiters import Waiters
+from trade_service.submission.work_queue import Intake, Senders, WorkQueue
 from trade_service.trading.bulk_submissions import BulkSubmissions
 from trade_service.trading.editors import Editors, ExecutionEditor, ReferenceEditor, TradeOrderEditor
 from trade_service.trading.execution_use_cases import ExecutionService
@@ -123,7 +122,10 @@ class Services:
             self.clock, self.events, settings.engine.effective_circuit, settings.batch.max_concurrent
         )
         self.downstream = PostgresDownstreamStore(database)
-        self.gate = DownstreamGate(self.downstream, gateway, self.clock, self.events, settings.engine)
+        self.gate = DownstreamGate(self.events)
+        self.ledger_watch = LedgerWatch(
+            self.gate, self.downstream, gateway, self.clock, self.events, settings.engine
+        )
         self.references = ReferenceCache(PostgresReferenceReads(database), REFERENCE_TTL_S, self.clock)
         self.api_keys = PostgresKeys(database)
         self.key_uses = KeyUses(self.api_keys.note_used, self.clock)
@@ -283,7 +285,9 @@ class Services:
             settings.batch.linger_ms / 1000,
             self.clock.sleep,
         )
-        self.direct = DirectSubmission(self.submissions, self.sender, self.waiters, self.admission, self.gate)
+        self.direct = DirectSubmission(
+            self.submissions.process_new, self.sender.start, self.waiters, self.admission, self.gate
+        )
         self._wire_recovery(store)
 
     def _wire_recovery(self, store: PostgresSubmissionStore) -> None:

@@ -149,7 +149,7 @@ async def running_services(settings: Settings, progress: Progress) -> AsyncItera
             services.events.subscribe(tracing)
         services.listeners = await enter(installed_listeners(services.events))
 
-        await services.gate.start(FIRST_READ_S)
+        await services.ledger_watch.start(FIRST_READ_S)
         async with _at_work(services, loops):
             yield services
 
@@ -163,7 +163,7 @@ def _loops(services: Services) -> list[Loop]:
     loops: list[Loop] = [
         services.sender.run,
         services.recovery.run,
-        services.gate.run,
+        services.ledger_watch.run,
         *(sweep.run for sweep in services.sweeps()),
         services.names.run,
         services.key_uses.run,

@@ -1,13 +1,18 @@
-"""Admission: permits for calls of the Execution Service, by one circuit.
+"""Admission: whether executions may be claimed, the Execution Service be called, and the queue be skipped.
 
-Only calls of the batch endpoint count. Reconciliation goes on while the circuit is open, since it settles what is
-unknown, and its calls do not count: a service that can list executions may still be unable to accept orders.
+The gate judges the ledger, the circuit the calls. Only calls of the batch endpoint count: reconciliation goes on
+while the circuit is open, since it settles what is unknown, and a service that can list executions may still be
+unable to accept orders.
 """
 
+import asyncio
 import math
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
+from typing import TypeAlias
 
+from trade_service.domain.fields import is_service_id
 from trade_service.submission.circuit import (
     CallRating,
     CircuitBreaker,
@@ -18,10 +23,111 @@ from trade_service.submission.circuit import (
     rating_of,
 )
 from trade_service.submission.codes import AlarmCode
+from trade_service.submission.downstream import Sign, Suspicion
 from trade_service.submission.engine_settings import CircuitSettings
 from trade_service.submission.events import AlarmEvent, CircuitEvent, EventBus
-from trade_service.submission.model import DEFERRED_MESSAGE, GatewayReply, refused_message
+from trade_service.submission.model import DEFERRED_MESSAGE, Claim, GatewayReply, NewAttempt, refused_message
 from trade_service.submission.ports import Clock
+from trade_service.submission.waiters import Waiter, Waiters
+
+UNREAD = "the Execution Service's ledger has not been read yet"
+
+
+class DownstreamGate:
+    """Open while this process may claim: the Execution Service's ledger was read, and is not in doubt.
+
+    Everything is called on one loop. What others note here, `LedgerWatch` follows up; it opens the gate.
+    """
+
+    def __init__(self, events: EventBus) -> None:
+        self._events = events
+        self.is_open = False
+        """Whether executions may be claimed."""
+        self.reason = UNREAD
+        """Why it is closed, for people; empty while it is open."""
+        self.epoch = 0
+        """The epoch that this process has read; 0 before it has."""
+        self.high_water_id = 0
+        """The one in the database: a claim that begins now gets no lower low-water id."""
+        self.has_read = False
+        """Whether the ledger was read since the database last went back in time."""
+        self.suspicion: Suspicion | None = None
+        """A sign of another ledger that is not durable yet."""
+        self.greatest_seen = (0, 0)
+        """The greatest ledger id, and the execution that its row names."""
+        self.greatest_of_ours = 0
+        """The greatest of our execution ids in the ledger, until it was compared with the database's."""
+        self.raise_is_planned = False
+        self.woken = asyncio.Event()
+        """Set when there is something to follow up."""
+        self.woken.set()
+        self._opened = asyncio.Event()
+
+    async def wait_open(self) -> None:
+        """Returns when executions may be claimed."""
+        await self._opened.wait()
+
+    def open(self) -> None:
+        """Opens, unless a suspicion was noted meanwhile."""
+        if self.suspicion is None:
+            self.is_open = True
+            self._opened.set()
+            self.reason = ""
+
+    def close(self, reason: str) -> None:
+        """Closes."""
+        self.is_open = False
+        self._opened.clear()
+        self.reason = reason
+
+    def note_seen(self, service_id: int, execution_id: int) -> None:
+        """Notes a ledger id and the execution that its row names.
+
+        It becomes the low-water id of later attempts within a second. A row that names no execution cannot:
+        it does not identify the ledger.
+        """
+        if service_id > self.greatest_seen[0] and is_service_id(execution_id):
+            self.greatest_seen = (service_id, execution_id)
+            # Without a plan the watch sleeps; with one it would read the shared state anew for every batch.
+            if self.is_open and not self.raise_is_planned:
+                self.woken.set()
+
+    def note_ours(self, execution_id: int) -> None:
+        """Notes the greatest of our execution ids in the ledger: this database must have created it."""
+        if execution_id > self.greatest_of_ours:
+            self.greatest_of_ours = execution_id
+            self.woken.set()
+
+    def suspect(self, suspicion: Suspicion) -> None:
+        """Closes at once; the mark is made durable then, and a second look taken."""
+        if self.suspicion is None:
+            self.suspicion = suspicion
+            self.close(suspicion.reason)
+            message = f"{suspicion.reason}: nothing is sent until a second look has decided"
+            ids = (
+                (suspicion.execution_id,) if suspicion.sign is Sign.ANSWER and suspicion.execution_id else ()
+            )
+            self._events.emit(AlarmEvent(AlarmCode.DOWNSTREAM_SUSPECTED, message, ids))
+        self.woken.set()
+
+    def is_older_database(self, low_water_id: int, least_id: int) -> bool:
+        """Whether a claim's low-water id is below `high_water_id` when it began: the database went back in time.
+
+        Nothing may be sent then; the ledger is read again.
+        """
+        if low_water_id >= least_id:
+            return False
+        self.close(
+            "this database is older than it was a moment ago: the Execution Service's ledger is read again"
+        )
+        self.has_read = False
+        self.woken.set()
+        return True
+
+    def note_refused(self) -> None:
+        """Closes after a claim that found the shared state closed or in another epoch; that is read again."""
+        self.close("another process is checking the Execution Service's ledger")
+        self.woken.set()
 
 
 class Admission:
@@ -127,3 +233,55 @@ class Admission:
         if not waiting and self.breaker.may_call(self._clock.monotonic()):
             return None
         return self.deferred_ms()
+
+
+ClaimNew: TypeAlias = Callable[[NewAttempt], Awaitable[Claim | None]]
+"""Writes executions that the attempt owns from the start; returns None if it wrote nothing."""
+ProcessNew: TypeAlias = Callable[[int, ClaimNew, "asyncio.Future[Waiter | None]"], Awaitable[None]]
+
+
+class DirectSubmission:
+    """Claims new executions by the statement that writes them, where a sender is free.
+
+    They skip the queue: a batch then costs two statements and one call, from the order to SENT.
+    """
+
+    def __init__(
+        self,
+        process: ProcessNew,
+        start: Callable[[Callable[[], Awaitable[object]], int], bool],
+        waiters: Waiters,
+        admission: Admission,
+        gate: DownstreamGate,
+    ) -> None:
+        """`process` sends what it claims; `start` runs it in a sender's slot if one is free."""
+        self._process = process
+        self._start = start
+        self._waiters = waiters
+        self._admission = admission
+        self._gate = gate
+
+    async def submit(self, size: int, write_and_claim: ClaimNew) -> Waiter | None:
+        """Writes, claims and sends executions; returns their waiter once they are claimed.
+
+        None if nothing was written, since no sender is free, the circuit is not closed, the ledger is in doubt, or
+        `write_and_claim` wrote nothing: they are to be queued. Raises what `write_and_claim` raises. What is
+        claimed is sent even if the caller goes away.
+        """
+        if not self._is_allowed():
+            return None
+        claimed: asyncio.Future[Waiter | None] = asyncio.get_running_loop().create_future()
+        if not self._start(partial(self._process, size, write_and_claim, claimed), size):
+            return None
+        try:
+            return await claimed
+        except asyncio.CancelledError:
+            if claimed.done() and not claimed.cancelled() and claimed.exception() is None:
+                waiter = claimed.result()
+                if waiter is not None:
+                    self._waiters.leave(waiter)
+            raise
+
+    def _is_allowed(self) -> bool:
+        """As far as this process knows; the statement asks the database."""
+        return self._gate.is_open and self._admission.breaker.state is CircuitState.CLOSED

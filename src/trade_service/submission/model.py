@@ -223,10 +223,7 @@ class SubmitStatus(StrEnum):
     PENDING = "PENDING"
 
 
-# On Python 3.11 reading an enum member costs ten times a module name, and these are read per execution.
-_PENDING, _SUCCESS = SubmitStatus.PENDING, SubmitStatus.SUCCESS
-_ACCEPTED, _OK = SubmissionState.ACCEPTED, OutcomeCode.OK.value
-_STATUS_OF = {
+STATUS_OF = {
     SubmissionState.ACCEPTED: SubmitStatus.SUCCESS,
     SubmissionState.REJECTED: SubmitStatus.FAILED,
     SubmissionState.EXHAUSTED: SubmitStatus.RETRY_EXHAUSTED,
@@ -236,7 +233,7 @@ ALREADY = {
     SubmissionState.REJECTED: OutcomeCode.ALREADY_REJECTED,
     SubmissionState.EXHAUSTED: OutcomeCode.ALREADY_EXHAUSTED,
 }
-_SETTLED = {
+SETTLED_CODES = {
     SubmissionState.ACCEPTED: OutcomeCode.SETTLED_ACCEPTED,
     SubmissionState.REJECTED: OutcomeCode.SETTLED_REJECTED,
     SubmissionState.EXHAUSTED: OutcomeCode.SETTLED_EXHAUSTED,
@@ -277,24 +274,6 @@ class ExecutionSubmitResult(msgspec.Struct, frozen=True, gc=False):
         return self.status is not SubmitStatus.PENDING
 
     @classmethod
-    def of(cls, outcome: ItemOutcome, recorded: Recorded) -> "ExecutionSubmitResult":
-        """The result of an execution whose outcome was recorded, here or elsewhere."""
-        state, code, message = recorded.state, outcome.code, outcome.message
-        if state is not outcome.state:
-            code = _SETTLED.get(state, OutcomeCode.SETTLED_ELSEWHERE)
-            message = f"settled as {state} elsewhere"
-        return cls(
-            outcome.execution_id,
-            _SUCCESS if state is _ACCEPTED else _STATUS_OF.get(state, _PENDING),
-            state,
-            code,
-            message,
-            recorded.execution_service_id,
-            recorded.status_id,
-            recorded.version,
-        )
-
-    @classmethod
     def pending(cls, execution_id: int, state: SubmissionState) -> "ExecutionSubmitResult":
         """The result of an execution that is still open when its caller stops waiting."""
         return cls(execution_id, SubmitStatus.PENDING, state, OutcomeCode.PENDING, PENDING_MESSAGE)
@@ -328,20 +307,12 @@ class ExecutionSubmitResult(msgspec.Struct, frozen=True, gc=False):
         accepted = refused.state is SubmissionState.ACCEPTED
         return cls(
             execution_id,
-            _STATUS_OF[refused.state],
+            STATUS_OF[refused.state],
             refused.state,
             ALREADY[refused.state],
             f"was {refused.state} before" + ("" if accepted else ": an operator may requeue it"),
             refused.execution_service_id,
         )
-
-    def settled_meanwhile(self) -> "ExecutionSubmitResult":
-        """The same for the caller who submitted it: if it is settled already, that happened while it waited."""
-        if self.code == _OK or self.state is None or self.code != ALREADY.get(self.state):
-            return self
-        accepted = self.state is SubmissionState.ACCEPTED
-        message = f"settled as {self.state} elsewhere" + ("" if accepted else ": an operator may requeue it")
-        return msgspec.structs.replace(self, code=_SETTLED[self.state], message=message)
 
 
 class SubmitResult(msgspec.Struct, frozen=True):

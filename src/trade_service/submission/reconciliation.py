@@ -10,11 +10,10 @@ import structlog
 from trade_service.domain.errors import shorten
 from trade_service.domain.executions import SubmissionState
 from trade_service.domain.fields import MAX_SERVICE_ID
-from trade_service.submission.admission import Admission
+from trade_service.submission.admission import Admission, DownstreamGate
 from trade_service.submission.clock import AlarmClock, ObservationClock
 from trade_service.submission.codes import AlarmCode, OutcomeCode
 from trade_service.submission.downstream import DownstreamState
-from trade_service.submission.downstream_gate import DownstreamGate
 from trade_service.submission.downstream_scan import (
     DownstreamScan,
     doubtful,

@@ -11,13 +11,11 @@ from contextlib import suppress
 import structlog
 
 from trade_service.domain.executions import SubmissionState
-from trade_service.submission.admission import Admission
+from trade_service.submission.admission import Admission, DownstreamGate
 from trade_service.submission.clock import AlarmClock, ObservationClock
-from trade_service.submission.downstream_gate import DownstreamGate
 from trade_service.submission.engine_settings import EngineSettings
 from trade_service.submission.events import EventBus
 from trade_service.submission.failure_handler import ExecutionFailureHandler, exhausted_outcome
-from trade_service.submission.intake import Work, WorkQueue
 from trade_service.submission.model import DueAttempt, ExecutionSubmitResult, OpenItem
 from trade_service.submission.ports import Clock, DownstreamStore, Listings, StoreUnavailable, SubmissionStore
 from trade_service.submission.reconciliation import (
@@ -25,7 +23,8 @@ from trade_service.submission.reconciliation import (
     contained,
     reconciled_closing,
 )
-from trade_service.submission.waiters import Waiters
+from trade_service.submission.waiters import Waiters, settled_meanwhile
+from trade_service.submission.work_queue import Work, WorkQueue
 
 _log = structlog.get_logger(__name__)
 
@@ -175,7 +174,7 @@ class Recovery:
         if ids:
             rows = await self._store.states(ids)
             results = (ExecutionSubmitResult.not_claimed(row) for row in rows)
-            self._waiters.settle(result.settled_meanwhile() for result in results if result is not None)
+            self._waiters.settle(settled_meanwhile(result) for result in results if result is not None)
 
 
 def _needs_room(attempt: DueAttempt) -> bool:

@@ -5,19 +5,18 @@ A batch costs two database round trips and one HTTP call, and no call is made in
 
 import asyncio
 from collections import Counter
-from collections.abc import Awaitable, Callable, Sequence, Set
+from collections.abc import Sequence, Set
 
 import msgspec
 import structlog
 
 from trade_service.domain.executions import SubmissionState
-from trade_service.submission.admission import Admission
+from trade_service.submission.admission import Admission, ClaimNew, DownstreamGate
 from trade_service.submission.batch_processor import ExecutionBatchProcessor
 from trade_service.submission.circuit import Permit
 from trade_service.submission.clock import AlarmClock
 from trade_service.submission.codes import OutcomeCode
 from trade_service.submission.downstream import answer_suspicion
-from trade_service.submission.downstream_gate import DownstreamGate
 from trade_service.submission.engine_settings import EngineSettings
 from trade_service.submission.events import (
     BatchBegunEvent,
@@ -27,7 +26,6 @@ from trade_service.submission.events import (
     RecoveredEvent,
 )
 from trade_service.submission.failure_handler import ExecutionFailureHandler, Hold
-from trade_service.submission.intake import Intake, Work, WorkQueue
 from trade_service.submission.messages import BatchExecutionRequest
 from trade_service.submission.model import (
     AttemptClosing,
@@ -44,6 +42,7 @@ from trade_service.submission.model import (
 )
 from trade_service.submission.ports import Clock, ExecutionGateway, StoreUnavailable, SubmissionStore
 from trade_service.submission.waiters import Waiter, Waiters, publish_outcomes
+from trade_service.submission.work_queue import Intake, Work, WorkQueue
 
 _log = structlog.get_logger(__name__)
 
@@ -51,10 +50,6 @@ CLAIMABLE_FRESH = (SubmissionState.NONE, SubmissionState.QUEUED)
 CLAIMABLE_RECOVERED = (SubmissionState.QUEUED, SubmissionState.RETRY)
 RECORD_TRIES = 5
 """How often a record is tried while the database does not answer; then lease and reconciliation settle it."""
-
-
-ClaimNew = Callable[[NewAttempt], Awaitable[Claim | None]]
-"""Writes executions that the attempt owns from the start; returns None if it wrote nothing."""
 
 
 class Batch(msgspec.Struct):

@@ -10,6 +10,9 @@ from trade_service.domain.executions import QUANTITY_RETURNED, SubmissionState
 from trade_service.submission.codes import AlarmCode, OutcomeCode
 from trade_service.submission.events import AlarmEvent, EventBus, ExhaustedEvent
 from trade_service.submission.model import (
+    ALREADY,
+    SETTLED_CODES,
+    STATUS_OF,
     AttemptClosing,
     ExecutionSubmitResult,
     ItemOutcome,
@@ -18,8 +21,10 @@ from trade_service.submission.model import (
 )
 from trade_service.submission.ports import Clock
 
+# On Python 3.11 reading an enum member costs ten times a module name, and these are read per execution.
 _ACCEPTED, _EXHAUSTED = SubmissionState.ACCEPTED, SubmissionState.EXHAUSTED
-_PENDING = SubmitStatus.PENDING
+_PENDING, _SUCCESS = SubmitStatus.PENDING, SubmitStatus.SUCCESS
+_OK = OutcomeCode.OK.value
 _DEFERRED = frozenset({OutcomeCode.CIRCUIT_OPEN, OutcomeCode.LEDGER_CLOSED})
 
 
@@ -180,11 +185,7 @@ def publish_outcomes(
 ) -> None:
     """Passes recorded outcomes to their waiters, and emits events about those that people must know."""
     outcomes = {outcome.execution_id: outcome for outcome in closing.outcomes}
-    results = [
-        ExecutionSubmitResult.of(outcomes[row.execution_id], row)
-        for row in recorded
-        if row.execution_id in outcomes
-    ]
+    results = [_result(outcomes[row.execution_id], row) for row in recorded if row.execution_id in outcomes]
     waiters.settle(results, deferred=closing.pauses_budget)
     notable = [
         row
@@ -194,6 +195,33 @@ def publish_outcomes(
     ]
     if notable:
         _emit_notable(events, closing, notable, outcomes)
+
+
+def _result(outcome: ItemOutcome, recorded: Recorded) -> ExecutionSubmitResult:
+    """The result of an execution whose outcome was recorded, here or elsewhere."""
+    state, code, message = recorded.state, outcome.code, outcome.message
+    if state is not outcome.state:
+        code = SETTLED_CODES.get(state, OutcomeCode.SETTLED_ELSEWHERE)
+        message = f"settled as {state} elsewhere"
+    return ExecutionSubmitResult(
+        outcome.execution_id,
+        _SUCCESS if state is _ACCEPTED else STATUS_OF.get(state, _PENDING),
+        state,
+        code,
+        message,
+        recorded.execution_service_id,
+        recorded.status_id,
+        recorded.version,
+    )
+
+
+def settled_meanwhile(result: ExecutionSubmitResult) -> ExecutionSubmitResult:
+    """The same for the caller who submitted it: if it is settled already, that happened while it waited."""
+    if result.code == _OK or result.state is None or result.code != ALREADY.get(result.state):
+        return result
+    accepted = result.state is _ACCEPTED
+    message = f"settled as {result.state} elsewhere" + ("" if accepted else ": an operator may requeue it")
+    return msgspec.structs.replace(result, code=SETTLED_CODES[result.state], message=message)
 
 
 def _emit_notable(

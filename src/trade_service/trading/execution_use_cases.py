@@ -11,7 +11,6 @@ from trade_service.domain.executions import OPEN, QUANTITY_RETURNED, SubmissionS
 from trade_service.domain.fields import check_count, checked_decimal, is_possible_id
 from trade_service.submission.codes import AlarmCode, OutcomeCode
 from trade_service.submission.events import AlarmEvent, EventBus
-from trade_service.submission.intake import Intake
 from trade_service.submission.model import (
     BulkSubmitResult,
     ExecutionSubmitResult,
@@ -21,6 +20,7 @@ from trade_service.submission.model import (
 )
 from trade_service.submission.ports import Clock, StoreUnavailable
 from trade_service.submission.service import BulkExecutionSubmissionService
+from trade_service.submission.work_queue import Intake
 from trade_service.trading.fill_check import fill_refused
 from trade_service.trading.model import ExecutionView, Filled, StoredExecution
 from trade_service.trading.ports import ExecutionReads

@@ -18,11 +18,11 @@ from trade_service.domain.orders import (
     unknown_destination,
 )
 from trade_service.domain.reference import STATUS_SENT, Blotter, ReferenceData
-from trade_service.submission.intake import Intake
+from trade_service.submission.admission import DirectSubmission
 from trade_service.submission.model import AttemptId, Claim, ExecutionSubmitResult, NewAttempt, SubmitStatus
 from trade_service.submission.ports import Clock, StoreUnavailable
-from trade_service.submission.sender import DirectSubmission
-from trade_service.submission.waiters import Waiter
+from trade_service.submission.waiters import Waiter, settled_meanwhile
+from trade_service.submission.work_queue import Intake
 from trade_service.trading.model import (
     BlotterLine,
     NotAccepted,
@@ -234,7 +234,7 @@ class TradeOrderService:
         self, submissions: Sequence[Submission], slices: Slices, results: Mapping[int, ExecutionSubmitResult]
     ) -> list[SubmittedOrder]:
         """One answer for each submission, from what was written and recorded."""
-        results = {i: result.settled_meanwhile() for i, result in results.items()}
+        results = {i: settled_meanwhile(result) for i, result in results.items()}
         refused = {i: NotAccepted(r) for i, r in results.items() if r.status in _DEFINITELY_NOT}
         standing = [
             one for one in slices if isinstance(one, StoredExecution) and one.execution.id not in refused

@@ -1,11 +1,11 @@
-"""DownstreamGate: nothing is claimed before the ledger is read, nor while it is in doubt."""
+"""LedgerWatch: reads the Execution Service's ledger, and opens the gate while it is known and not in doubt."""
 
 import asyncio
 import contextlib
 
 import structlog
 
-from trade_service.domain.fields import is_service_id
+from trade_service.submission.admission import UNREAD, DownstreamGate
 from trade_service.submission.codes import AlarmCode
 from trade_service.submission.downstream import (
     DownstreamState,
@@ -43,21 +43,25 @@ ID_GAP = 20_000
 BLOCKED_POLL_S = 2.0
 """How often a state is read again that only an operator or another process can end."""
 
-UNREAD = "the Execution Service's ledger has not been read yet"
 RECOVER = "run `trade-service recover`"
 
 
-class DownstreamGate:
-    """Open while this process may claim. `run` maintains it; everything is called on one loop."""
+class LedgerWatch:
+    """Follows up what was noted at the gate, and the state that all replicas share.
+
+    Nothing is claimed before the ledger was read, nor while it is in doubt.
+    """
 
     def __init__(
         self,
+        gate: DownstreamGate,
         store: DownstreamStore,
         gateway: Ledger,
         clock: Clock,
         events: EventBus,
         settings: EngineSettings,
     ) -> None:
+        self.gate = gate
         self._store = store
         self._reader = LedgerReader(gateway)
         self._clock = clock
@@ -66,77 +70,10 @@ class DownstreamGate:
         self._same_ledger = settings.execution_service.same_ledger
         self._max_pages = settings.submission.look_up_max_pages
         self._began = self._failing_since = clock.monotonic()
-        self.is_open = False
-        """Whether executions may be claimed."""
-        self.epoch = 0
-        """The epoch that this process has read; 0 before it has."""
-        self.high_water_id = 0
-        """The one in the database: a claim that begins now gets no lower low-water id."""
-        self._has_read, self._is_starting, self._must_read_back = False, True, False
+        self._is_starting, self._must_read_back = True, False
         self._failures = 0
         self._alarmed: set[str] = set()
-        self._sign: Suspicion | None = None
-        self._beyond = 0
-        self._high_water = (0, 0)
         self._raise_at = 0.0
-        self._raise_is_planned = False
-        self._opened, self._woken = asyncio.Event(), asyncio.Event()
-        self._woken.set()
-        self.reason = UNREAD
-        """Why it is closed, for people; empty while it is open."""
-
-    async def wait_open(self) -> None:
-        """Returns when executions may be claimed."""
-        await self._opened.wait()
-
-    def note_seen(self, service_id: int, execution_id: int) -> None:
-        """Notes a ledger id and the execution that its row names.
-
-        It becomes the low-water id of later attempts within a second. A row that names no execution cannot:
-        it does not identify the ledger.
-        """
-        if service_id > self._high_water[0] and is_service_id(execution_id):
-            self._high_water = (service_id, execution_id)
-            # Without a plan `run` sleeps; with one it would read the shared state anew for every batch.
-            if self.is_open and not self._raise_is_planned:
-                self._woken.set()
-
-    def note_ours(self, execution_id: int) -> None:
-        """Notes the greatest of our execution ids in the ledger: this database must have created it."""
-        if execution_id > self._beyond:
-            self._beyond = execution_id
-            self._woken.set()
-
-    def suspect(self, suspicion: Suspicion) -> None:
-        """Closes at once; `run` makes the mark durable and takes a second look."""
-        if self._sign is None:
-            self._sign = suspicion
-            self._close(suspicion.reason)
-            message = f"{suspicion.reason}: nothing is sent until a second look has decided"
-            ids = (
-                (suspicion.execution_id,) if suspicion.sign is Sign.ANSWER and suspicion.execution_id else ()
-            )
-            self._events.emit(AlarmEvent(AlarmCode.DOWNSTREAM_SUSPECTED, message, ids))
-        self._woken.set()
-
-    def is_older_database(self, low_water_id: int, least_id: int) -> bool:
-        """Whether a claim's low-water id is below `high_water_id` when it began: the database went back in time.
-
-        Nothing may be sent then; the ledger is read again.
-        """
-        if low_water_id >= least_id:
-            return False
-        self._close(
-            "this database is older than it was a moment ago: the Execution Service's ledger is read again"
-        )
-        self._has_read = False
-        self._woken.set()
-        return True
-
-    def note_refused(self) -> None:
-        """Closes after a claim that found the shared state closed or in another epoch; that is read again."""
-        self._close("another process is checking the Execution Service's ledger")
-        self._woken.set()
 
     async def start(self, timeout_s: float) -> None:
         """Tries to read the ledger before anything is queued; a failure leaves the gate closed.
@@ -147,7 +84,7 @@ class DownstreamGate:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(timeout_s):
                 await self._attend()
-        if not self._has_read and (await self._store.read()).base_url is not None:
+        if not self.gate.has_read and (await self._store.read()).base_url is not None:
             await self._store.leave_gap(round(ID_GAP * (1 + 9 * self._clock.random())))
 
     async def run(self) -> None:
@@ -160,12 +97,12 @@ class DownstreamGate:
                 pause_s = RAISE_EVERY_S
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(pause_s):
-                    await self._woken.wait()
+                    await self.gate.woken.wait()
 
     async def _attend(self) -> float | None:
         """Does what is due; returns the seconds until something is due again, None when nothing will be."""
-        self._woken.clear()
-        self._raise_is_planned = False
+        self.gate.woken.clear()
+        self.gate.raise_is_planned = False
         try:
             pause_s = await self._look_after()
         except LedgerUnread as error:
@@ -175,32 +112,32 @@ class DownstreamGate:
         return pause_s
 
     async def _look_after(self) -> float | None:
-        if self._sign is not None:
-            await self._store.suspect(self.epoch, self._sign)
-            self._sign = None
+        if self.gate.suspicion is not None:
+            await self._store.suspect(self.gate.epoch, self.gate.suspicion)
+            self.gate.suspicion = None
         state = await self._store.read()
         if state.suspicion is not None and self._is_ours(state):
             return await self._settle_suspicion(state, state.suspicion)
-        if (state.epoch, state.high_water_id) < (self.epoch, self.high_water_id):
-            self.is_older_database(state.high_water_id, self.high_water_id)
-        if not self._has_read:
+        if (state.epoch, state.high_water_id) < (self.gate.epoch, self.gate.high_water_id):
+            self.gate.is_older_database(state.high_water_id, self.gate.high_water_id)
+        if not self.gate.has_read:
             if not await self._first_look(state):
                 return SECOND_LOOK_AFTER_S
             state = await self._store.read()
-            self._has_read, self.epoch, self.high_water_id = True, state.epoch, 0
-        beyond = self._beyond
+            self.gate.has_read, self.gate.epoch, self.gate.high_water_id = True, state.epoch, 0
+        beyond = self.gate.greatest_of_ours
         if beyond > state.last_execution_id:
             await self._advance(state, beyond)
         if self._must_read_back:
             await self._read_back()
             state = await self._store.read()
         self._is_starting = False
-        if self._beyond == beyond:
-            self._beyond = 0
+        if self.gate.greatest_of_ours == beyond:
+            self.gate.greatest_of_ours = 0
         return await self._follow(state)
 
     async def _settle_suspicion(self, state: DownstreamState, suspicion: Suspicion) -> float:
-        self._close(suspicion.reason)
+        self.gate.close(suspicion.reason)
         wait_s = SECOND_LOOK_AFTER_S - suspicion.age_s
         if wait_s <= 0:
             await self._second_look(state, suspicion)
@@ -209,10 +146,10 @@ class DownstreamGate:
     async def _follow(self, state: DownstreamState) -> float | None:
         """Opens or closes according to the shared state, and raises the high-water id."""
         if state.suspicion is not None:
-            self._close(state.suspicion.reason)
+            self.gate.close(state.suspicion.reason)
             return SECOND_LOOK_AFTER_S
         if state.blocked_reason is not None:
-            self._close(state.blocked_reason)
+            self.gate.close(state.blocked_reason)
             self._alarm_once(AlarmCode.DATABASE_RESTORED, state.blocked_reason)
             return BLOCKED_POLL_S
         if not self._is_ours(state):
@@ -220,27 +157,29 @@ class DownstreamGate:
                 "this database's ledger is at another address than the one that this process asks: restart the "
                 "replicas that ask a wrong one, or set execution_service.same_ledger if both are one"
             )
-            self._close(reason)  # Without the addresses, since callers read it.
+            self.gate.close(reason)  # Without the addresses, since callers read it.
             addresses = f"the database has {state.base_url}, this process asks {self._base_url}"
             self._alarm_once(AlarmCode.DOWNSTREAM_MOVED, f"{reason} ({addresses})")
             return BLOCKED_POLL_S
-        if state.epoch != self.epoch:
-            self.epoch, self._high_water = state.epoch, (0, 0)
-        self.high_water_id = state.high_water_id
-        self._open()
+        if state.epoch != self.gate.epoch:
+            self.gate.epoch, self.gate.greatest_seen = state.epoch, (0, 0)
+        self.gate.high_water_id = state.high_water_id
+        self.gate.open()
+        if self.gate.is_open:
+            self._alarmed.clear()
         return await self._raise()
 
     async def _raise(self) -> float | None:
-        service_id, execution_id = self._high_water
-        if service_id <= self.high_water_id:
+        service_id, execution_id = self.gate.greatest_seen
+        if service_id <= self.gate.high_water_id:
             return None
         wait_s = self._raise_at - self._clock.monotonic()
-        self._raise_is_planned = wait_s > 0
-        if self._raise_is_planned:
+        self.gate.raise_is_planned = wait_s > 0
+        if self.gate.raise_is_planned:
             return wait_s
         self._raise_at = self._clock.monotonic() + RAISE_EVERY_S
-        if await self._store.raise_high_water(self.epoch, service_id, execution_id):
-            self.high_water_id = service_id
+        if await self._store.raise_high_water(self.gate.epoch, service_id, execution_id):
+            self.gate.high_water_id = service_id
         return None
 
     async def _first_look(self, state: DownstreamState) -> bool:
@@ -308,7 +247,7 @@ class DownstreamGate:
             f"{found}: it was restored from a backup, or it is not the only sender. Executions that are open here "
             f"may have been accepted: {RECOVER}"
         )
-        self._close(reason)
+        self.gate.close(reason)
         self._must_read_back = True
         since_s = self._clock.monotonic() - self._began if self._is_starting else 0.0
         if not await self._store.advance_sequence(beyond + ID_MARGIN, since_s, reason):
@@ -362,10 +301,12 @@ class DownstreamGate:
         now = self._clock.monotonic()
         self._failing_since = self._failing_since if self._failures else now
         self._failures += 1
-        if not self._has_read:
-            self._close(f"{UNREAD}: {problem}")
+        if not self.gate.has_read:
+            self.gate.close(f"{UNREAD}: {problem}")
         if now - self._failing_since >= ALARM_AFTER_S:
-            self._alarm_once(AlarmCode.DOWNSTREAM_UNREAD, f"{self.reason}. Nothing is sent until it was read")
+            self._alarm_once(
+                AlarmCode.DOWNSTREAM_UNREAD, f"{self.gate.reason}. Nothing is sent until it was read"
+            )
 
     def _retry_s(self) -> float:
         step_s = min(LAST_RETRY_S, FIRST_RETRY_S * 2.0 ** min(self._failures, 16))
@@ -373,18 +314,6 @@ class DownstreamGate:
 
     def _is_ours(self, state: DownstreamState) -> bool:
         return state.base_url is None or self._same_ledger or same_address(state.base_url, self._base_url)
-
-    def _open(self) -> None:
-        if self._sign is None:
-            self.is_open = True
-            self._opened.set()
-            self._alarmed.clear()
-            self.reason = ""
-
-    def _close(self, reason: str) -> None:
-        self.is_open = False
-        self._opened.clear()
-        self.reason = reason
 
     def _alarm_once(self, code: AlarmCode, message: str) -> None:
         if code not in self._alarmed:

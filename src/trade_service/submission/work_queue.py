@@ -1,27 +1,33 @@
-"""Intake: executions enter a bounded queue for the senders, and callers wait for their results."""
+"""The bounded queue and its two ends: the intake puts executions in for callers, senders take batches out."""
 
 import asyncio
+import contextlib
+import math
 import time
 from collections import deque
-from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 
 import msgspec
+import structlog
 
 from trade_service.domain.access import Requester
 from trade_service.domain.errors import Overloaded
 from trade_service.domain.executions import OPEN, SubmissionState
+from trade_service.submission.admission import Admission, DownstreamGate
 from trade_service.submission.batch_processor import ExecutionBatchProcessor
-from trade_service.submission.downstream_gate import DownstreamGate
 from trade_service.submission.engine_settings import EngineSettings
 from trade_service.submission.events import REQUESTER, Origins
 from trade_service.submission.model import ExecutionSubmitResult, NotClaimed
 from trade_service.submission.ports import Clock, StoreUnavailable, SubmissionStore
 from trade_service.submission.waiters import PendingResults, Waiter, Waiters
 
+_log = structlog.get_logger(__name__)
+
 RETRY_AFTER_S = 1
 CLOSED_WAIT_S = 2.0
 """How long a caller waits while nothing may be claimed: a second look at the ledger takes about as long."""
+PAUSE_AFTER_STORE_FAILURE_S = 1.0
 
 
 class Work(msgspec.Struct, frozen=True):
@@ -81,7 +87,7 @@ class WorkQueue:
         """How many executions count against `limit`."""
         return self._fresh.count
 
-    @contextmanager
+    @contextlib.contextmanager
     def reserve(self, count: int) -> Iterator[None]:
         """Keeps room for `count` executions while they are written; raises Overloaded when they do not fit.
 
@@ -276,3 +282,115 @@ class Intake:
         wait = self._default_wait_s if wait_s is None else wait_s
         is_short = not (waiter.wait_through_open_circuit or self._gate.is_open)
         return min(wait, CLOSED_WAIT_S) if is_short else wait
+
+
+class Senders:
+    """Runs `max_concurrent` workers on one queue; each takes up to a full batch as soon as it is free.
+
+    So executions that are submitted one by one while all workers are busy go out together. The admission limits
+    how many work at once; `may_claim` returns once executions may be claimed at all.
+    """
+
+    def __init__(
+        self,
+        queue: WorkQueue,
+        process: Callable[[Work], Awaitable[object]],
+        admission: Admission,
+        may_claim: Callable[[], Awaitable[object]],
+        batch_size: int,
+        max_concurrent: int,
+        linger_s: float,
+        sleep: Callable[[float], Awaitable[None]],
+    ) -> None:
+        self._queue = queue
+        self._process = process
+        self._admission = admission
+        self._may_claim = may_claim
+        self._batch_size = batch_size
+        self._max_concurrent = max_concurrent
+        self._linger_s = linger_s
+        self._sleep = sleep
+        self.in_flight = 0
+        """Batches between claim and record."""
+        self._turn = asyncio.Lock()
+        self._freed = asyncio.Event()
+        self._idle = asyncio.Event()
+        self._idle.set()
+        self._stopping = False
+        self._group: asyncio.TaskGroup | None = None
+
+    async def run(self) -> None:
+        """Sends until cancelled."""
+        async with asyncio.TaskGroup() as self._group:
+            for _ in range(self._max_concurrent):
+                self._group.create_task(self._send_forever())
+
+    def start(self, send: Callable[[], Awaitable[object]], size: int) -> bool:
+        """Sends a batch of `size` executions in a slot of its own, beside the workers.
+
+        Only if a slot is free now, the queue is empty, and no larger batch is waited for; returns whether it does.
+        """
+        is_whole = size == self._batch_size or (size < self._batch_size and not self._linger_s)
+        if self._group is None or self._stopping or not is_whole or len(self._queue):
+            return False
+        if self.in_flight >= self._max_concurrent or self._admission.slot_in_s(self.in_flight) > 0:
+            return False
+        self.in_flight += 1
+        self._idle.clear()
+        self._group.create_task(self._in_slot(send, size))
+        return True
+
+    async def drain(self, grace_s: float) -> bool:
+        """Takes no more work and waits for what is in flight; False when that took longer than `grace_s`.
+
+        What stays in the queue is durable and picked up by another process or the next start.
+        """
+        self._stopping = True
+        try:
+            async with asyncio.timeout(grace_s):
+                await self._idle.wait()
+        except TimeoutError:
+            return False
+        return True
+
+    async def _send_forever(self) -> None:
+        while not self._stopping:
+            work = await self._take()
+            await self._in_slot(partial(self._send_queued, work), len(work.execution_ids))
+
+    async def _send_queued(self, work: Work) -> None:
+        if not self._stopping:
+            await self._process(work)
+
+    async def _take(self) -> Work:
+        """The next batch, once there is work and then a free slot; the worker then counts as in flight."""
+        async with self._turn:
+            await self._queue.ready(self._batch_size, self._linger_s)
+            await self._may_claim()
+            # Read once a round: between two readings a pause may end, and nothing would wake this sender.
+            while (wait_s := self._admission.slot_in_s(self.in_flight)) > 0:
+                self._freed.clear()
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(None if math.isinf(wait_s) else wait_s):
+                        await self._freed.wait()
+            self.in_flight += 1
+            self._idle.clear()
+            return await self._queue.take(self._batch_size)
+
+    async def _in_slot(self, send: Callable[[], Awaitable[object]], size: int) -> None:
+        """Sends one batch, then frees its slot.
+
+        An error is settled by lease and reconciliation, and must not stop other batches.
+        """
+        try:
+            await send()
+        except StoreUnavailable as error:
+            _log.error("store_unavailable", executions=size, error=str(error))
+            await self._sleep(PAUSE_AFTER_STORE_FAILURE_S)
+        except Exception:  # noqa: BLE001  # logged with its trace; the one boundary that contains a batch
+            _log.exception("batch_failed", executions=size)
+        finally:
+            self.in_flight -= 1
+            self._freed.set()
+            if not self.in_flight:
+                self._idle.set()
