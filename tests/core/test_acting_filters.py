@@ -12,7 +12,7 @@ from trade_service.trading.listing.model import EXECUTION_FIELDS, Kind, Test
 from trade_service.trading.requeueing import RequeueFilter, checked_filter
 from trade_service.web.list_queries import filter_names, read_filters
 from trade_service.web.operating import RequeuePost
-from trade_service.web.request_parsing import StrictDecoder
+from trade_service.web.request_bodies import StrictDecoder
 
 SPELLINGS = {
     spelling: (field, test)

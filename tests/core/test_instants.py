@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from trade_service.domain.errors import InvalidInput
 from trade_service.domain.fields import EPOCH, MAX_SECONDS, moment_of_seconds
-from trade_service.web.requests import instant_or_none
+from trade_service.web.request_bodies import instant_or_none
 
 
 @given(st.integers(0, MAX_SECONDS * 10**6), st.integers(0, 12), st.integers(0, 999_999))

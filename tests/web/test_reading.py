@@ -11,13 +11,14 @@ from hypothesis import strategies as st
 
 from trade_service.domain.errors import InvalidInput
 from trade_service.trading.listing.model import EXECUTION_FIELDS
-from trade_service.web import operating, references, requests, submissions, trade_orders
+from trade_service.web import operating, references, request_bodies, submissions, trade_orders
 from trade_service.web.list_queries import read_filters
 from trade_service.web.openapi.document import examples
-from trade_service.web.request_parsing import INTEGER_TEXT, LEAST, MOST, StrictDecoder, up_to
-from trade_service.web.requests import (
+from trade_service.web.openapi.schemas import INTEGER_TEXT, LEAST, MOST, up_to
+from trade_service.web.request_bodies import (
     BatchSubmit,
     ExecutionPost,
+    StrictDecoder,
     TradeOrderBulkPost,
     TradeOrderPost,
 )
@@ -91,7 +92,7 @@ def test_what_clients_send_is_read_once(quantity: str) -> None:
     assert READER.decode(body.encode()).fewest_quotes() == body.count('"')
 
 
-MODULES = (references, requests, operating, submissions, trade_orders)
+MODULES = (references, request_bodies, operating, submissions, trade_orders)
 SHAPES = {name: shape for module in MODULES for name, shape in vars(module).items()}
 BODIES = [SHAPES[name] for name in examples() if name.endswith(("Post", "Put", "Submit", "Move"))]
 NOT_INTEGERS = ["1.0", " 1", "1 ", "+1", "1e0", "01", "-0", "", "x", "1_0", "\u0661", "true", "9" * 5000]

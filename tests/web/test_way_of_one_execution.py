@@ -13,8 +13,8 @@ from tests.web.live import live_alone, quick_settings
 from trade_service.submission.ledger_watch import LedgerWatch
 
 MAX_FUNCTIONS = 150
-MAX_FILES = 31
-"""Ratchets: lower them with the code. The aim is 150 functions in 30 files."""
+MAX_FILES = 30
+"""Ratchets: lower them with the code."""
 
 ROOT = Path(trade_service.__file__).parent
 INLINE = {"<genexpr>", "<lambda>", "<listcomp>", "<setcomp>", "<dictcomp>", "<module>"}

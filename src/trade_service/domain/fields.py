@@ -40,6 +40,12 @@ MAX_SECONDS = int((datetime(2200, 1, 1, tzinfo=UTC) - EPOCH).total_seconds())
 """Well below today's time in milliseconds, so that milliseconds are not taken for seconds."""
 _MICROSECOND = Decimal("0.000001")
 
+TIMESTAMP_RULE = (
+    "must be an ISO 8601 timestamp with an offset, such as 2024-06-10T12:00:00Z, "
+    "or a number of seconds since 1970"
+)
+_MAX_TIMESTAMP_CHARS = 40
+
 EARLIEST = datetime(2, 1, 1, tzinfo=UTC)
 LATEST = datetime(9998, 12, 31, tzinfo=UTC)
 """Far enough from the calendar's ends that no offset carries a date beyond them."""
@@ -149,6 +155,19 @@ def moment_of_seconds(seconds: int | Decimal, field: str) -> datetime:
         raise InvalidInput.of(field, str(seconds), rule)
     exact = Decimal(seconds).quantize(_MICROSECOND, rounding=ROUND_DOWN)
     return EPOCH + timedelta(microseconds=int(exact.scaleb(6)))
+
+
+def moment_of_text(text: str, field: str) -> datetime:
+    """The instant, in UTC, that ISO 8601 text with an offset names; raises InvalidInput."""
+    try:
+        if len(text) > _MAX_TIMESTAMP_CHARS:
+            raise InvalidInput.of(field, text, TIMESTAMP_RULE)
+        moment = datetime.fromisoformat(text.strip())
+        if moment.tzinfo is None:
+            raise InvalidInput.of(field, text, f"{TIMESTAMP_RULE}: the offset is missing")
+        return moment.astimezone(UTC)
+    except (ValueError, OverflowError):
+        raise InvalidInput.of(field, text, TIMESTAMP_RULE) from None
 
 
 def parse_decimal(value: object, field: str) -> Decimal:

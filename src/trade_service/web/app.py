@@ -19,7 +19,8 @@ from trade_service.web.idempotency import KEYS, REPLAYED
 from trade_service.web.layers import Limits, RequestContext
 from trade_service.web.list_queries import IGNORED_PARAMETERS, TOTAL_HEADERS
 from trade_service.web.openapi.document import SchemaController
-from trade_service.web.request_parsing import StrictBodies, StrictRequest, refuse_unknown_parameters
+from trade_service.web.parameters import refuse_unknown_parameters
+from trade_service.web.request_bodies import StrictBodies, StrictRequest
 from trade_service.web.responses import SUBMISSION_MESSAGE, SUBMISSION_STATE
 from trade_service.web.routing import OwnRouter
 

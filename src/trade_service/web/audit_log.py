@@ -23,8 +23,8 @@ from trade_service.trading.audit_log import (
 )
 from trade_service.web.access import OPERATOR, get
 from trade_service.web.dependencies import Services
-from trade_service.web.request_parsing import integer_in, read_count, read_once
-from trade_service.web.requests import instant_or_none
+from trade_service.web.parameters import integer_in, read_count, read_once
+from trade_service.web.request_bodies import instant_or_none
 from trade_service.web.responses import ApiResponse
 from trade_service.web.routing import ID, HttpRequest, documented, integer, query
 

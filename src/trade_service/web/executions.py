@@ -21,8 +21,8 @@ from trade_service.web.list_queries import (
     total_headers,
 )
 from trade_service.web.named_responses import ExecutionPage, ExecutionV2, Pagination
-from trade_service.web.request_parsing import id_of, read_id, read_version
-from trade_service.web.requests import ExecutionPost, ExecutionPut, FillPut, exact
+from trade_service.web.parameters import id_of, read_id, read_version
+from trade_service.web.request_bodies import ExecutionPost, ExecutionPut, FillPut, exact
 from trade_service.web.responses import (
     SUBMISSION_MESSAGE,
     SUBMISSION_STATE,

@@ -27,7 +27,7 @@ from trade_service.trading.request_keys import (
 from trade_service.web.access import post, principal_of
 from trade_service.web.dependencies import WebServices
 from trade_service.web.errors import HttpCode, RequestRefused, problem_of, respond_to_error
-from trade_service.web.request_parsing import StrictRequest
+from trade_service.web.request_bodies import StrictRequest
 from trade_service.web.responses import SUBMISSION_STATE, ApiResponse
 from trade_service.web.routing import HttpRequest, header, with_key
 

@@ -29,13 +29,7 @@ from trade_service.trading.listing.model import (
 )
 from trade_service.web.body_errors import RawJson, shown
 from trade_service.web.cursors import decode_cursor, sort_text
-from trade_service.web.request_parsing import (
-    flag_in,
-    integer_in,
-    read_count,
-    read_once,
-    unknown_parameter,
-)
+from trade_service.web.parameters import flag_in, integer_in, read_count, read_once, unknown_parameter
 from trade_service.web.routing import CHECKS_PARAMETERS, ID, HttpRequest, documented, integer, query
 from trade_service.web.web_settings import ApiSettings
 

@@ -21,9 +21,9 @@ from trade_service.trading.operating import AttemptHistory, Evidence, History
 from trade_service.trading.requeueing import MAX_REQUEUE, Requeue, Requeued, RequeueFilter
 from trade_service.web.access import OPERATOR, READER, get, post, principal_of
 from trade_service.web.dependencies import Services
-from trade_service.web.openapi.schemas import one_of
-from trade_service.web.request_parsing import Int32, read_id
-from trade_service.web.requests import Instant, instant
+from trade_service.web.openapi.schemas import Int32, one_of
+from trade_service.web.parameters import read_id
+from trade_service.web.request_bodies import Instant, instant
 from trade_service.web.responses import FAILURE, ApiResponse, batch_response, counted, presented
 from trade_service.web.routing import HttpRequest, documented
 

@@ -22,8 +22,8 @@ from trade_service.trading.request_keys import Created
 from trade_service.web.access import OPERATOR, READER, delete, get, put
 from trade_service.web.dependencies import Services
 from trade_service.web.idempotency import keyed_post
-from trade_service.web.openapi.schemas import identifier, text
-from trade_service.web.request_parsing import Int32, id_of, read_id, read_version
+from trade_service.web.openapi.schemas import Int32, identifier, text
+from trade_service.web.parameters import id_of, read_id, read_version
 from trade_service.web.responses import ApiResponse
 from trade_service.web.routing import VERSION, GenericController, HttpRequest, documented
 

@@ -29,7 +29,8 @@ from trade_service.web.body_errors import RawJson
 from trade_service.web.dependencies import Services, WebServices
 from trade_service.web.idempotency import keyed_post
 from trade_service.web.list_queries import MAX_OFFSET, read_filters
-from trade_service.web.request_parsing import Int32, read_count, read_once
+from trade_service.web.openapi.schemas import Int32
+from trade_service.web.parameters import read_count, read_once
 from trade_service.web.responses import (
     SUBMISSION_MESSAGE,
     SUBMISSION_STATE,

@@ -35,9 +35,10 @@ from trade_service.web.named_responses import (
     TradeOrderPage,
     TradeOrderV2,
 )
-from trade_service.web.openapi.schemas import items
-from trade_service.web.request_parsing import BODY, Int32, id_of, read_flag, read_id, read_version
-from trade_service.web.requests import (
+from trade_service.web.openapi.schemas import Int32, items
+from trade_service.web.parameters import id_of, read_flag, read_id, read_version
+from trade_service.web.request_bodies import (
+    BODY,
     BatchSubmit,
     LooseBulk,
     TradeOrderBulkPost,
@@ -150,6 +151,11 @@ _MANY = documented(
 )
 
 
+def _is_to_be_sent(request: HttpRequest) -> bool:
+    """Whether the query leaves out `noExecuteSubmit`. Most have none, and parsing it costs each request."""
+    return not request.scope["query_string"] or not read_flag(request, NO_SEND.name)
+
+
 class TradeOrderController(Controller):
     """Trade orders one by one, and their submission in batches."""
 
@@ -211,7 +217,7 @@ class TradeOrderController(Controller):
         server waits is answered as it is, and the header X-Submission-State says so.
         """
         orders, wait_s = services.orders, services.settings.wait_s
-        send = not read_flag(request, NO_SEND.name)
+        send = _is_to_be_sent(request)
         submission = data.to_domain(read_id(trade_order_id))
         if created is None:
             submitted = await orders.submit_order(submission, send, wait_s)
@@ -231,7 +237,7 @@ class TradeOrderController(Controller):
         X-Submission-State says so.
         """
         orders, wait_s = services.orders, services.settings.wait_s
-        send = not read_flag(request, NO_SEND.name)
+        send = _is_to_be_sent(request)
         submissions = data.to_domain()
         if created is None:
             submitted = await orders.submit_orders(submissions, send, wait_s)

@@ -1,6 +1,6 @@
 """JSON schemas of the fields of bodies, where their types alone say too little."""
 
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 
@@ -51,3 +51,24 @@ INSTANTS: list[dict[str, Any]] = [
     {"type": "number", "minimum": 0, "maximum": MAX_SECONDS, "description": "Seconds since 1970."},
 ]
 """The JSON schemas of a timestamp in a body."""
+
+LEAST, MOST = -(2**31), 2**31 - 1
+
+
+def up_to(most: int) -> str:
+    """The pattern of the spellings of 1 to `most`."""
+    digits = str(most)
+    shorter = [rf"[1-9][0-9]{{0,{len(digits) - 2}}}"] if len(digits) > 1 else []
+    same_length = [
+        digits[:place] + f"[{int(place == 0)}-{int(digit) - 1}]" + f"[0-9]{{{len(digits) - place - 1}}}"
+        for place, digit in enumerate(digits)
+        if int(digit) > int(place == 0)
+    ]
+    return "|".join([*shorter, *same_length, digits])
+
+
+INTEGER_TEXT = f"^(0|{up_to(MOST)}|-({up_to(-LEAST)}))$"
+"""The texts that are read as an Int32, as a JSON Schema pattern."""
+
+Int32 = Annotated[int, msgspec.Meta(ge=LEAST, le=MOST, extra_json_schema={"pattern": INTEGER_TEXT})]
+"""Ids and versions: integers of the database, or their text."""
