@@ -58,6 +58,7 @@ class DownstreamGate:
         self.greatest_of_ours = 0
         """The greatest of our execution ids in the ledger, until it was compared with the database's."""
         self.raise_is_planned = False
+        """Whether the watch wakes soon to raise the high-water id in the database."""
         self.woken = asyncio.Event()
         """Set when there is something to follow up."""
         self.woken.set()
