@@ -32,16 +32,14 @@ def pytest_configure(config: pytest.Config) -> None:
             vars(module)["PROFILES"] = dict.fromkeys(PROFILES, PROFILES[chosen])
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_itemcollected(item: pytest.Item) -> None:
     """Keeps tests that share a fixture of their module in one process: every other process would make it anew."""
-    for item in items:
-        found: pytest.FixtureDef[object]
-        fixtures = getattr(item, "_fixtureinfo", None)
-        for found in (last[-1] for last in fixtures.name2fixturedefs.values()) if fixtures else ():
-            if found.scope == "module":
-                item.add_marker(pytest.mark.xdist_group(item.nodeid.partition("::")[0]))
-                break
+    found: pytest.FixtureDef[object]
+    fixtures = getattr(item, "_fixtureinfo", None)
+    for found in (last[-1] for last in fixtures.name2fixturedefs.values()) if fixtures else ():
+        if found.scope == "module":
+            item.add_marker(pytest.mark.xdist_group(item.nodeid.partition("::")[0]))
+            break
 
 
 @pytest.fixture(autouse=True)

@@ -61,6 +61,22 @@ async def answers(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) ->
     return count
 
 
+async def test_after_a_cancelled_server_the_next_one_answers() -> None:
+    """A listener that stays registered with the loop would silence the next one with the same file number."""
+    for _ in range(3):
+        serving: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        task = asyncio.create_task(
+            serve_asgi(app, "127.0.0.1", 0, stop=asyncio.Event(), ready=serving.set_result)
+        )
+        async with asyncio.timeout(GRACE_S):
+            reader, writer = await asyncio.open_connection("127.0.0.1", int((await serving).rpartition(":")[2]))
+            writer.write(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+            assert await reader.readline() == b"HTTP/1.1 204 No Content\r\n"
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        writer.close()
+
+
 async def test_a_request_ends_with_its_connection_whatever_waits_behind_it() -> None:
     """uvicorn itself ends only the last request that it read."""
     serving: asyncio.Future[str] = asyncio.get_running_loop().create_future()

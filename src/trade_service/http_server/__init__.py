@@ -104,6 +104,7 @@ class _Server(uvicorn.Server):
         self._lull_s = lull_s
         self._tls: TlsListener | None = None
         self.on_started: Callable[[], None] = _nothing
+        self.servers: list[asyncio.base_events.Server] = []
 
     def serve_tls(self, context: ssl.SSLContext, protocol: type[BoundedProtocol]) -> None:
         """Serves HTTPS instead of HTTP; called before serving."""
@@ -167,6 +168,8 @@ class _Server(uvicorn.Server):
         """Drops what an orderly shutdown has left: everything when serving was cancelled."""
         if self._tls is not None:
             self._tls.stop()
+        for server in self.servers:  # A socket that is closed first stays registered with the loop.
+            server.close()
         for task in list(self.server_state.tasks):
             task.cancel()
         for connection in list(self.server_state.connections):
