@@ -128,7 +128,7 @@ async def test_a_client_that_does_not_read_is_cut_off(target: Target, certificat
         while True:
             writer.write(schema * 16)
             await writer.drain()
-            await asyncio.sleep(0)  # `drain` need not yield, and a lost connection shows only when the loop turns.
+            await asyncio.sleep(0)  # A lost connection shows only when the loop turns; `drain` may not yield.
             assert target.rss_mb - before_mb < 32
 
     try:

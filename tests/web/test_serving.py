@@ -69,7 +69,9 @@ async def test_after_a_cancelled_server_the_next_one_answers() -> None:
             serve_asgi(app, "127.0.0.1", 0, stop=asyncio.Event(), ready=serving.set_result)
         )
         async with asyncio.timeout(GRACE_S):
-            reader, writer = await asyncio.open_connection("127.0.0.1", int((await serving).rpartition(":")[2]))
+            reader, writer = await asyncio.open_connection(
+                "127.0.0.1", int((await serving).rpartition(":")[2])
+            )
             writer.write(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
             assert await reader.readline() == b"HTTP/1.1 204 No Content\r\n"
         task.cancel()
