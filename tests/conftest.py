@@ -1,16 +1,24 @@
 """Fixtures for all tests."""
 
+import re
 import signal
 from collections.abc import AsyncIterator, Iterator
+from functools import cache
+from pathlib import Path
 
 import pytest
 import structlog
+from xdist.remote import Producer
+from xdist.scheduler import LoadScopeScheduling
+from xdist.scheduler.protocol import Scheduling
 
 from execution_simulator import server, state
 from execution_simulator.profiles import PROFILES
 from tests.support.database import TestServer, migrated_template, running_server
 from trade_service.store.database import Database
 from trade_service.store.store_settings import StoreSettings
+
+ROOT = Path(__file__).parent.parent
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # A shell has what it starts in the background ignore it, and so would the commands that tests interrupt.
@@ -32,14 +40,29 @@ def pytest_configure(config: pytest.Config) -> None:
             vars(module)["PROFILES"] = dict.fromkeys(PROFILES, PROFILES[chosen])
 
 
-def pytest_itemcollected(item: pytest.Item) -> None:
-    """Keeps tests that share a fixture of their module in one process: every other process would make it anew."""
-    found: pytest.FixtureDef[object]
-    fixtures = getattr(item, "_fixtureinfo", None)
-    for found in (last[-1] for last in fixtures.name2fixturedefs.values()) if fixtures else ():
-        if found.scope == "module":
-            item.add_marker(pytest.mark.xdist_group(item.nodeid.partition("::")[0]))
-            break
+@cache
+def shares_fixtures(module: str) -> bool:
+    """Whether a module, or the `conftest.py` beside it, has a fixture that several tests share."""
+    path = ROOT / module
+    texts = [one.read_text("utf-8") for one in (path, path.with_name("conftest.py")) if one.exists()]
+    return any(re.search(r'scope="(module|package)"', text) for text in texts)
+
+
+class ModulesTogether(LoadScopeScheduling):
+    """Gives a process one test after the other, or all of a module that share a fixture.
+
+    Every other process would make the fixture anew. `--dist loadgroup` of pytest-xdist 3.8 groups nothing with
+    pytest 9.2.
+    """
+
+    def _split_scope(self, nodeid: str) -> str:
+        module = nodeid.partition("::")[0]
+        return module if shares_fixtures(module) else nodeid
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Scheduling:
+    return ModulesTogether(config, log)
 
 
 @pytest.fixture(autouse=True)

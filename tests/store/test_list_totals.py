@@ -1,6 +1,7 @@
 """Counts and estimates of lists on a real database: accuracy of samples, and time limits."""
 
 import asyncio
+import os
 import time
 from collections.abc import AsyncIterator
 
@@ -31,7 +32,12 @@ SELECTIONS = {
 
 
 @pytest.fixture(scope="module")
-async def full(postgres: TestServer, template_database: str) -> AsyncIterator[Database]:
+async def full(
+    postgres: TestServer, template_database: str, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[Database]:
+    """A table that takes seconds to fill: only one of several processes may do so."""
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        (tmp_path_factory.getbasetemp().parent / "list-totals").touch(exist_ok=False)
     async with postgres.database(template_database) as url:
         database = Database(StoreSettings(url))
         await insert_mixed(database, ROWS, ROWS)
