@@ -48,7 +48,7 @@ def shares_fixtures(module: str) -> bool:
     return any(re.search(r'scope="(module|package)"', text) for text in texts)
 
 
-class ModulesTogether(LoadScopeScheduling):
+class ModulesTogether(LoadScopeScheduling):  # type: ignore[misc]  # pytest-xdist has no types
     """Gives a process one test after the other, or all of a module that share a fixture.
 
     Every other process would make the fixture anew. `--dist loadgroup` of pytest-xdist 3.8 groups nothing with
