@@ -34,7 +34,9 @@ class Setting(msgspec.Struct, frozen=True):
     """What `Annotated` says about a setting beside its type.
 
     `low` and `high` bound numbers. `env` lists legacy environment variables; `none` explains a missing value; a
-    `secret` is never shown; `switch` is the number that "true" stands for ("false" stands for 0).
+    `secret` is never shown; `switch` is the number that "true" stands for ("false" stands for 0); `zero` is the
+    word that stands for 0. A setting with a `share` holds for the whole service: its workers divide it, and each
+    has at least `share` of it.
     """
 
     help: str
@@ -46,6 +48,8 @@ class Setting(msgspec.Struct, frozen=True):
     min_length: int | None = None
     secret: bool = False
     switch: int | None = None
+    zero: str | None = None
+    share: int | None = None
 
 
 class SettingField(msgspec.Struct, frozen=True):
@@ -90,6 +94,8 @@ class SettingField(msgspec.Struct, frozen=True):
             return f"none ({self.about.none})" if self.about.none else "none"
         if isinstance(value, bool):
             return str(value).lower()
+        if value == 0 and self.about.zero is not None:
+            return self.about.zero
         if isinstance(value, tuple):
             return ", ".join(shown(item, secret=self.about.secret) for item in value) or "(none)"
         return shown(value, secret=self.about.secret)
@@ -103,6 +109,8 @@ class SettingField(msgspec.Struct, frozen=True):
             text += f" from {about.low} to {about.high}"
         if about.min_length is not None:
             text += ", not empty"
+        if about.zero is not None:
+            text += f", or {about.zero}"
         return text + (" (or true or false)" if about.switch is not None else "")
 
 

@@ -12,7 +12,7 @@ import pytest
 from tests.attacks.target import DEADLINE_S, PROBE, PROBE_LIMIT_S, Target, served
 from tests.support.certificates import Certificates, made_certificates
 from tests.support.database import TestServer
-from trade_service.cli.serve import _warn_of_reach
+from trade_service.cli.serving import warn_of_reach
 from trade_service.identity.auth_settings import AuthMode, AuthSettings
 from trade_service.settings.tree import Settings
 from trade_service.web.web_settings import ServerSettings
@@ -153,7 +153,7 @@ async def test_a_client_that_does_not_read_is_cut_off(target: Target, certificat
 def test_plain_http_off_the_machine_is_warned_of(
     server: dict[str, Any], mode: AuthMode, warning: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    _warn_of_reach(Settings(server=ServerSettings(**server), auth=AuthSettings(mode=mode)))
+    warn_of_reach(Settings(server=ServerSettings(**server), auth=AuthSettings(mode=mode)))
     shown = capsys.readouterr().err
     assert warning in shown
     assert bool(shown) is bool(warning)

@@ -56,7 +56,7 @@ class Running:
         if self.process.returncode is None:
             with suppress(ProcessLookupError):
                 self.process.kill()
-            await self.process.wait()
+            await self.process.communicate()  # `wait` alone waits for ever where output was not read.
 
     async def line_with(self, words: str) -> str:
         """The first line of standard output that holds these words."""

@@ -3,7 +3,7 @@
 import os
 import secrets
 import socket
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -55,6 +55,7 @@ from trade_service.trading.request_keys import IdempotentRequests, Sweep
 from trade_service.trading.trade_orders import TradeOrderService
 
 if TYPE_CHECKING:
+    from trade_service.observability.exposition import Exposition
     from trade_service.observability.extensions import ThreadedListener
     from trade_service.observability.tracing import Tracing
 
@@ -108,9 +109,11 @@ class Services:
         self.clock = SystemClock()
         self.owner = f"{socket.gethostname()[:40]}:{os.getpid()}:{secrets.token_hex(4)}"
         self.events = EventBus()
-        self.log_level = LogLevel(settings.log.level)
+        self.log_level: LogLevel = LogLevel(settings.log.level)
         self.registry = CollectorRegistry() if settings.metrics.enabled else None
         """None when metrics are disabled."""
+        self.exposition: Callable[[], Awaitable[Exposition]] | None = None
+        """The metrics of all workers; None where this process serves alone."""
         self.tracing: Tracing | None = None
         self.listeners: Sequence[ThreadedListener] = ()
         """Installed by other packages."""

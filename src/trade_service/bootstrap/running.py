@@ -218,7 +218,9 @@ def _measured(services: Services) -> list[Loop]:
         from trade_service.observability.otlp_metrics import OtlpPush
 
         exporter = OTLPMetricExporter(settings.effective_metrics_url, timeout=EXPORT_S)
-        loops.append(OtlpPush(registry, exporter, __version__, settings.push_every_ms / 1000, sleep).run)
+        instance = services.owner if services.settings.server.workers > 1 else None
+        every_s = settings.push_every_ms / 1000
+        loops.append(OtlpPush(registry, exporter, __version__, every_s, sleep, instance).run)
     return loops
 
 

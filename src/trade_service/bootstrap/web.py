@@ -51,7 +51,7 @@ async def web_app(services: Services) -> AsyncIterator[Litestar]:
     metrics = None
     if services.registry is not None:
         register_connections(services.registry, lambda: services.database.pool_state)
-        metrics = WebMetrics(services.registry)
+        metrics = WebMetrics(services.registry, services.exposition)
     async with _authenticator(services) as authenticator:
         app = create_app(
             WebServices(

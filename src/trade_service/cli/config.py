@@ -96,4 +96,5 @@ def _line(field: SettingField) -> str:
     value = f"none: {field.about.none}" if field.default is None and field.about.none else f"`{default}`"
     low, high = field.about.low, field.about.high
     limits = "" if low is None or high is None else f" From {low} to {high}."
-    return f"| `{field.key}` | {names} | {value} | {field.about.help}{limits} |\n"
+    divided = "" if field.about.share is None else " Divided among workers."
+    return f"| `{field.key}` | {names} | {value} | {field.about.help}{limits}{divided} |\n"

@@ -4,16 +4,16 @@ import asyncio
 import contextlib
 import socket
 import ssl
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from typing import Any
 
 import uvicorn
 
 from trade_service.http_server.connection_settings import ConnectionSettings
 from trade_service.http_server.file_limit import TooFewFiles, affordable_connections
+from trade_service.http_server.listener import Listener
 from trade_service.http_server.protocol import BoundedProtocol
 from trade_service.http_server.sockets import CannotListen, listening_sockets
-from trade_service.http_server.tls_listener import TlsListener
 
 __all__ = ["CannotListen", "ConnectionSettings", "serve_asgi"]
 
@@ -42,6 +42,7 @@ async def serve_asgi(
     max_header_bytes: int = 65_536,
     other_files: int = 128,
     tls: ssl.SSLContext | None = None,
+    listening: Sequence[socket.socket] | None = None,
 ) -> None:
     """Serves `app` until `stop` is set, and returns once everything is closed.
 
@@ -49,7 +50,8 @@ async def serve_asgi(
     `stopping` (readiness off), serves new requests for another `lull_s`, then accepts no more connections and
     gives requests `grace_s` to finish. Cancelling it drops every request and connection at once.
     `other_files` is how many files the process may need beside connections; with `tls`, HTTPS is served and
-    nothing else. Raises CannotListen.
+    nothing else. `listening` are bound sockets on which other processes accept connections too, instead of
+    `host` and `port`. Raises CannotListen.
     """
     settings = connections or ConnectionSettings()
     try:
@@ -57,14 +59,14 @@ async def serve_asgi(
     except TooFewFiles as error:
         raise CannotListen(str(error)) from None
     protocol = BoundedProtocol.within(settings, max_header_bytes, allowed)
-    sockets = await listening_sockets(host, port)
+    sockets = await listening_sockets(host, port) if listening is None else list(listening)
     try:
         bound_port = sockets[0].getsockname()[1]
         scheme = "http" if tls is None else "https"
         url = f"{scheme}://[{host}]:{bound_port}" if ":" in host else f"{scheme}://{host}:{bound_port}"
         server = _Server(_config(app, protocol, grace_s), stop, stopping, lull_s)
-        if tls is not None:
-            server.serve_tls(tls, protocol)
+        if tls is not None or listening is not None:
+            server.accept_itself(protocol, tls)
         server.on_started = lambda: ready(url) if ready is not None else None
         try:
             await server.serve(sockets)
@@ -102,13 +104,13 @@ class _Server(uvicorn.Server):
         self._stop = stop
         self._stopping = stopping
         self._lull_s = lull_s
-        self._tls: TlsListener | None = None
+        self._listener: Listener | None = None
         self.on_started: Callable[[], None] = _nothing
         self.servers: list[asyncio.base_events.Server] = []
 
-    def serve_tls(self, context: ssl.SSLContext, protocol: type[BoundedProtocol]) -> None:
-        """Serves HTTPS instead of HTTP; called before serving."""
-        self._tls = TlsListener(
+    def accept_itself(self, protocol: type[BoundedProtocol], context: ssl.SSLContext | None) -> None:
+        """Accepts connections without the loop's server; called before serving. With `context`, serves HTTPS."""
+        self._listener = Listener(
             context,
             lambda: protocol(self.config, self.server_state, self.lifespan.state),
             protocol.places,
@@ -124,11 +126,11 @@ class _Server(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Raises RuntimeError where uvicorn would exit the process."""
         try:
-            await super().startup(sockets if self._tls is None else [])
+            await super().startup(sockets if self._listener is None else [])
         except SystemExit as error:
             raise RuntimeError("the application could not start: see the log lines above") from error
-        if self._tls is not None and not self.should_exit:
-            self._tls.start(sockets or [], self.config.backlog)
+        if self._listener is not None and not self.should_exit:
+            self._listener.start(sockets or [], self.config.backlog)
         if not self.should_exit:
             self.on_started()
 
@@ -143,8 +145,8 @@ class _Server(uvicorn.Server):
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Also waits for the requests that it cancelled."""
-        if self._tls is not None:
-            await asyncio.gather(*self._tls.stop(), return_exceptions=True)
+        if self._listener is not None:
+            await asyncio.gather(*self._listener.stop(), return_exceptions=True)
         async with asyncio.TaskGroup() as group:
             closing = group.create_task(self._close_idle())
             await super().shutdown(sockets)
@@ -166,8 +168,8 @@ class _Server(uvicorn.Server):
 
     def abandon(self) -> None:
         """Drops what an orderly shutdown has left: everything when serving was cancelled."""
-        if self._tls is not None:
-            self._tls.stop()
+        if self._listener is not None:
+            self._listener.stop()
         for server in self.servers:  # A socket that is closed first stays registered with the loop.
             server.close()
         for task in list(self.server_state.tasks):

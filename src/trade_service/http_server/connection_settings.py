@@ -15,6 +15,7 @@ class ConnectionSettings(Section, frozen=True):
             "connection that has waited longest for a request is closed.",
             1,
             1_000_000,
+            share=1,
         ),
     ] = 10_000
     backlog: Annotated[int, Setting("Connections that may wait to be accepted.", 1, 65_535)] = 2048
@@ -43,5 +44,6 @@ class ConnectionSettings(Section, frozen=True):
             "Most bytes of answers kept for clients that do not read them; past it the slowest is cut off.",
             65_536,
             100_000_000_000,
+            share=65536,
         ),
     ] = 64_000_000

@@ -1,6 +1,6 @@
 """All metrics at one moment, in the forms in which they are shown."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple, Self, cast
 
 from prometheus_client import CollectorRegistry, Metric
@@ -15,9 +15,9 @@ class Exposition(NamedTuple):
     text: bytes
 
     @classmethod
-    def of(cls, registry: CollectorRegistry) -> Self:
+    def of(cls, collect: Callable[[], Iterable[Metric]]) -> Self:
         """Collects and renders them, which takes a tenth of a second where many routes were called."""
-        metrics = tuple(registry.collect())
+        metrics = tuple(collect())
         return cls(metrics, generate_latest(cast(CollectorRegistry, cls(metrics, b""))))
 
     def collect(self) -> Sequence[Metric]:

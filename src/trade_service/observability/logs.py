@@ -3,6 +3,7 @@
 import logging
 import sys
 from collections.abc import Collection
+from functools import partial
 from io import StringIO
 from typing import TextIO
 
@@ -28,6 +29,12 @@ def _cut(_logger: object, _method: str, event: EventDict) -> EventDict:
     for key, value in event.items():
         if type(value) is str and len(value) > MAX_TEXT_CHARS:
             event[key] = f"{value[:MAX_TEXT_CHARS]}… ({len(value)} characters)"
+    return event
+
+
+def _from_worker(worker: int, _logger: object, _method: str, event: EventDict) -> EventDict:
+    """Says which worker logs; the supervisor names a worker that it logs about."""
+    event.setdefault("worker", worker)
     return event
 
 
@@ -60,11 +67,11 @@ class LibraryFormatter(logging.Formatter):
         return escaped_lines(text)
 
 
-def configure_logs(level: str, style: str, secrets: Collection[str] = ()) -> None:
+def configure_logs(level: str, style: str, secrets: Collection[str] = (), worker: int | None = None) -> None:
     """Configures logging for the process.
 
     `level` is a name such as INFO; `style` is `json`, `console`, or `auto` (console on a terminal, else JSON);
-    `secrets` are texts that library log lines must not show.
+    `secrets` are texts that library log lines must not show; `worker` is in each line of its own.
     """
     number = logging.getLevelNamesMapping()[level]
     as_json = style == "json" or (style == "auto" and not sys.stderr.isatty())
@@ -74,6 +81,8 @@ def configure_logs(level: str, style: str, secrets: Collection[str] = ()) -> Non
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         _cut,
     ]
+    if worker is not None:
+        shared.append(partial(_from_worker, worker))
     renderer: list[structlog.typing.Processor] = (
         [_TRACEBACKS, structlog.processors.JSONRenderer()]
         if as_json

@@ -255,12 +255,15 @@ class BulkExecutionMetrics:
 class WebMetrics:
     """Counts requests by route, never by address, and shows everything in the registry.
 
-    What it shows is collected in a thread, at most every `MAX_AGE_S`, however many ask.
+    What it shows is collected in a thread, at most every `MAX_AGE_S`, however many ask. `of_all` collects
+    those of all workers instead, as often as it likes.
     """
 
     content_type = CONTENT_TYPE_LATEST
 
-    def __init__(self, registry: CollectorRegistry) -> None:
+    def __init__(
+        self, registry: CollectorRegistry, of_all: Callable[[], Awaitable[Exposition]] | None = None
+    ) -> None:
         labels = ("method", "path", "status")
         self._requests = Counter("http_requests", "Requests answered.", labels, registry=registry)
         self._seconds = Histogram(
@@ -273,9 +276,9 @@ class WebMetrics:
         self._in_flight = Gauge("http_requests_in_flight", "Requests being answered.", registry=registry)
         self._exposition = SingleFlightCache(
             "metrics",
-            partial(asyncio.to_thread, Exposition.of, registry),
+            of_all or partial(asyncio.to_thread, Exposition.of, registry.collect),
             RuntimeError,
-            max_age_s=MAX_AGE_S,
+            max_age_s=0.0 if of_all else MAX_AGE_S,
             pause_s=0.0,
         )
 

@@ -21,7 +21,10 @@ _Labels = frozenset[tuple[str, str]]
 
 
 class OtlpPush:
-    """Pushes all metrics every `every_s` seconds; a failed push is logged and followed by the next one."""
+    """Pushes all metrics every `every_s` seconds; a failed push is logged and followed by the next one.
+
+    `instance` names the worker whose metrics these are.
+    """
 
     def __init__(
         self,
@@ -30,10 +33,12 @@ class OtlpPush:
         version: str,
         every_s: float,
         sleep: Callable[[float], Awaitable[None]],
+        instance: str | None = None,
     ) -> None:
         self._registry = registry
         self._exporter = exporter
-        self._resource = Resource.create({"service.name": "trade-service", "service.version": version})
+        own = {"service.instance.id": instance} if instance is not None else {}
+        self._resource = Resource.create({"service.name": "trade-service", "service.version": version} | own)
         self._scope = InstrumentationScope("trade_service")
         self._every_s = every_s
         self._sleep = sleep

@@ -89,6 +89,8 @@ def convert(field: SettingField, raw: Raw) -> object:
         value = _from_text(field, str(raw.value)) if raw.is_text else raw.value
         if field.about.switch is not None and isinstance(value, bool):
             value = field.about.switch if value else 0
+        if field.about.zero is not None and value == field.about.zero:
+            value = 0
         typed = field.typed(value)
     except msgspec.ValidationError:
         raise _invalid(field, raw, rule) from None
@@ -119,6 +121,8 @@ def _from_text(field: SettingField, text: str) -> object:
     if field.base is str:
         return text if field.about.secret else text.strip()
     word = text.strip()
+    if word.lower() == field.about.zero:
+        return 0
     if field.base is bool:
         return _BOOLEANS.get(word.lower(), text)
     if field.about.switch is not None and word.lower() in _WORDS:

@@ -33,10 +33,11 @@ class StoreSettings(Section, frozen=True):
     pool_size: Annotated[
         int,
         Setting(
-            "Maximum number of connections per process, beside one for probes and one for operators; lists use at "
-            "most half of them.",
+            "Maximum number of connections, beside one for probes and one for operators per process; lists use "
+            "at most half of them.",
             1,
             500,
+            share=1,
         ),
     ] = 8
     pool_timeout_s: Annotated[float, Setting("Maximum wait for a free connection.", 0.1, 600)] = 10.0

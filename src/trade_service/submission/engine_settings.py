@@ -60,7 +60,7 @@ class ExecutionServiceSettings(Section, frozen=True):
         ),
     ] = False
     max_connections: Annotated[
-        int, Setting("Maximum number of connections; at least batch.max_concurrent.", 1, 1000)
+        int, Setting("Maximum number of connections; at least batch.max_concurrent.", 1, 1000, share=1)
     ] = 32
     max_response_bytes: Annotated[int, Setting("Largest reply accepted.", 10_000, 1_000_000_000)] = 8_000_000
     trade_types: Annotated[
@@ -149,10 +149,11 @@ class ExecutionBatchSettings(Section, frozen=True):
     metrics_enabled: Annotated[
         bool, Setting("Measure batches.", env=(f"{_OLD}BATCH_METRICS_ENABLED", f"{_OLD}METRICS_ENABLED"))
     ] = True
-    max_concurrent: Annotated[int, Setting("Maximum number of batches in flight.", 1, 1000)] = 4
+    max_concurrent: Annotated[int, Setting("Maximum number of batches in flight.", 1, 1000, share=1)] = 4
     linger_ms: Annotated[int, Setting("How long a batch waits to fill up.", 0, 10_000)] = 0
     queue_limit: Annotated[
-        int, Setting("Maximum number of queued executions; further requests get 503.", 1, 10_000_000)
+        int,
+        Setting("Maximum number of queued executions; further requests get 503.", 1, 10_000_000, share=100),
     ] = 20_000
 
     @property

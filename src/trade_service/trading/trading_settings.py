@@ -76,7 +76,9 @@ class NamesSettings(Section, frozen=True):
     ] = 1_000
     ttl_s: Annotated[float, Setting("Age from which a listed name is refreshed.", 1, 604_800)] = 300.0
     timeout_ms: Annotated[int, Setting("Time-out of a call to either service.", 10, 60_000)] = 2_000
-    max_connections: Annotated[int, Setting("Maximum number of concurrent calls per service.", 1, 1_000)] = 16
+    max_connections: Annotated[
+        int, Setting("Maximum number of concurrent calls per service.", 1, 1_000, share=1)
+    ] = 16
     max_kept: Annotated[
         int, Setting("Maximum number of names of each kind in the database.", 1_000, 10_000_000)
     ] = 200_000

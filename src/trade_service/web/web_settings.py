@@ -35,6 +35,16 @@ class ServerSettings(Section, frozen=True):
 
     host: Annotated[str, Setting("Address to listen on; 0.0.0.0 for all.", min_length=1)] = "127.0.0.1"
     port: Annotated[int, Setting("Port to listen on; 0 for any free one.", 0, 65535)] = 8082
+    workers: Annotated[
+        int,
+        Setting(
+            "Processes that serve together, each a replica of its own; auto for one a processor. Settings marked "
+            "below are divided among them.",
+            0,
+            256,
+            zero="auto",
+        ),
+    ] = 1
     tls_certificate: Annotated[
         str | None,
         Setting(
@@ -73,6 +83,7 @@ class ServerSettings(Section, frozen=True):
             "Most bytes of request bodies held at once, over all connections; past it requests get 503.",
             1_000,
             100_000_000_000,
+            share=1000,
         ),
     ] = 128_000_000
     max_header_bytes: Annotated[int, Setting("Largest request head accepted.", 1_024, 1_048_576)] = 65_536
@@ -89,17 +100,20 @@ class ServerSettings(Section, frozen=True):
             "Reading begins only below 70 % of it, writing below 80 %, operators below 90 %; fill reports always.",
             1,
             100_000,
+            share=1,
         ),
     ] = 2000
     reads_per_client: Annotated[
-        int, Setting("Reads of one client that are served at once; further ones wait.", 1, 100_000)
+        int, Setting("Reads of one client that are served at once; further ones wait.", 1, 100_000, share=1)
     ] = 64
-    lists_at_once: Annotated[int, Setting("Lists that are read at once; further ones wait.", 1, 1_000)] = 4
+    lists_at_once: Annotated[
+        int, Setting("Lists that are read at once; further ones wait.", 1, 1_000, share=1)
+    ] = 4
     lists_per_client: Annotated[
-        int, Setting("Lists of one client that are read at once; further ones wait.", 1, 1_000)
+        int, Setting("Lists of one client that are read at once; further ones wait.", 1, 1_000, share=1)
     ] = 2
     max_event_streams: Annotated[
-        int, Setting("Event streams open at once, shared out by client.", 1, 100_000)
+        int, Setting("Event streams open at once, shared out by client.", 1, 100_000, share=1)
     ] = 50
     event_stream_s: Annotated[
         float, Setting("How long an event stream lasts; its client then resumes it.", 1, 86_400)
@@ -153,9 +167,9 @@ class RateLimitSettings(Section, frozen=True):
     """
 
     requests_per_s: Annotated[
-        float, Setting("Sustained requests per second per client; 0 for no limit.", 0, 1_000_000)
+        float, Setting("Sustained requests per second per client; 0 for no limit.", 0, 1_000_000, share=1)
     ] = 5_000.0
-    burst: Annotated[int, Setting("Requests a client may make at once.", 1, 1_000_000)] = 50_000
+    burst: Annotated[int, Setting("Requests a client may make at once.", 1, 1_000_000, share=1)] = 50_000
     max_clients: Annotated[
         int, Setting("Maximum number of clients tracked; further ones share a limit.", 1, 1_000_000)
     ] = 10_000

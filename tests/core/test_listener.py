@@ -1,4 +1,4 @@
-"""Accepting TLS connections, where the system refuses to."""
+"""Accepting connections, where the system refuses to."""
 
 import asyncio
 import errno
@@ -7,8 +7,8 @@ import ssl
 
 import pytest
 
+from trade_service.http_server.listener import Listener
 from trade_service.http_server.places import Places
-from trade_service.http_server.tls_listener import TlsListener
 
 
 @pytest.mark.parametrize("code", [errno.EMFILE, errno.EINVAL, errno.EBADF])
@@ -24,7 +24,7 @@ async def test_an_error_that_stays_does_not_spin(code: int, monkeypatch: pytest.
 
     monkeypatch.setattr(asyncio.get_running_loop(), "sock_accept", refuse)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    listener = TlsListener(context, asyncio.Protocol, Places(10, 1000), lambda: 0, 1.0)
+    listener = Listener(context, asyncio.Protocol, Places(10, 1000), lambda: 0, 1.0)
     with socket.socket() as listening:
         listening.bind(("127.0.0.1", 0))
         listener.start([listening], 10)

@@ -1,4 +1,4 @@
-"""Accepts TLS connections. A handshake counts as a connection, and may be closed to make room for another."""
+"""Accepts connections one by one. A TLS handshake counts as one, and may be closed to make room for another."""
 
 import asyncio
 import socket
@@ -15,8 +15,8 @@ _PAUSE_S = 1.0
 """Before accepting again after an error that the next connection would meet too, such as no file left."""
 
 
-class _Handshake:
-    """A connection whose TLS handshake is not done."""
+class _NewConnection:
+    """A connection that has no protocol yet: its TLS handshake is not done."""
 
     def __init__(self, client: socket.socket, places: Places) -> None:
         self.client = client
@@ -30,28 +30,29 @@ class _Handshake:
             self.task.cancel()
 
 
-class TlsListener:
-    """Accepts connections on listening sockets and hands each over when its handshake is done.
+class Listener:
+    """Accepts connections on listening sockets and hands each over when its handshake is done, if there is one.
 
-    asyncio's own servers do not count handshakes: each connection without one would hold a file for a minute.
+    asyncio's own servers do not count handshakes: each connection without one would hold a file for a minute. They
+    also accept all that wait at once, and leave none to other processes that accept on the same sockets.
     """
 
     def __init__(
         self,
-        context: ssl.SSLContext,
+        context: ssl.SSLContext | None,
         make_protocol: Callable[[], asyncio.Protocol],
         places: Places,
         connections: Callable[[], int],
         handshake_timeout_s: float,
     ) -> None:
-        """`connections` counts those whose handshake is done."""
+        """`connections` counts those that were handed over; without a `context` there are no handshakes."""
         self._context = context
         self._make_protocol = make_protocol
         self._places = places
         self._connections = connections
-        self._handshake_timeout_s = handshake_timeout_s
+        self._handshake_timeout_s = None if context is None else handshake_timeout_s
         self._accepting: list[asyncio.Task[None]] = []
-        self._handshakes: set[asyncio.Task[None]] = set()
+        self._beginning: set[asyncio.Task[None]] = set()
 
     def start(self, sockets: Iterable[socket.socket], backlog: int) -> None:
         """Listens on bound sockets."""
@@ -61,7 +62,7 @@ class TlsListener:
 
     def stop(self) -> list[asyncio.Task[None]]:
         """Accepts no more, and ends the handshakes in progress; returns the tasks that are still ending."""
-        tasks = [*self._accepting, *self._handshakes]
+        tasks = [*self._accepting, *self._beginning]
         for task in tasks:
             task.cancel()
         return tasks
@@ -77,21 +78,21 @@ class TlsListener:
                 _log.error("cannot_accept", error=error.strerror)
                 await asyncio.sleep(_PAUSE_S)
                 continue
-            is_full = len(self._handshakes) + self._connections() >= self._places.max_connections
+            is_full = len(self._beginning) + self._connections() >= self._places.max_connections
             if is_full and not self._places.make_room():
                 client.close()
                 continue
-            handshake = _Handshake(client, self._places)
-            handshake.task = task = asyncio.create_task(self._shake_hands(handshake))
-            self._places.waiting[handshake] = None
-            self._handshakes.add(task)
-            task.add_done_callback(self._handshakes.discard)
+            connection = _NewConnection(client, self._places)
+            connection.task = task = asyncio.create_task(self._begin(connection))
+            self._places.waiting[connection] = None
+            self._beginning.add(task)
+            task.add_done_callback(self._beginning.discard)
 
-    async def _shake_hands(self, handshake: _Handshake) -> None:
+    async def _begin(self, connection: _NewConnection) -> None:
         try:
             await asyncio.get_running_loop().connect_accepted_socket(
                 self._make_protocol,
-                handshake.client,
+                connection.client,
                 ssl=self._context,
                 ssl_handshake_timeout=self._handshake_timeout_s,
             )
@@ -99,4 +100,4 @@ class TlsListener:
             reason = getattr(error, "reason", None) or error.strerror or type(error).__name__
             _log.info("tls_handshake_failed", reason=reason)
         finally:
-            self._places.forget(handshake)
+            self._places.forget(connection)

@@ -1,0 +1,1 @@
+"""`serve --workers`: several processes that serve one address, and the supervisor that keeps them running."""
