@@ -79,8 +79,8 @@ format: $(STAMP) ## format the code
 bench: $(STAMP) ## measure the figures of the README
 	@$(BIN)/python -m benchmarks --full --only engine --only memory
 
-bench-more: $(STAMP) ## further questions: callers, replicas, table (ONLY="callers table" PRESET=--full)
-	@$(BIN)/python -m benchmarks $(PRESET) $(addprefix --only ,$(or $(ONLY),callers replicas table))
+bench-more: $(STAMP) ## further questions: callers, replicas, workers, table (ONLY="callers table" PRESET=--full)
+	@$(BIN)/python -m benchmarks $(PRESET) $(addprefix --only ,$(or $(ONLY),callers replicas workers table))
 
 bench-lists: $(STAMP) ## measure lists of 10 thousand and 10 million rows (LARGE=...)
 	@LARGE=$(LARGE) $(BIN)/python -m benchmarks --full --only lists

@@ -7,6 +7,7 @@ MORE = {
     "engine": Question("benchmarks.engine:engine", "The engine against the bare loop"),
     "callers": Question("benchmarks.callers:callers", "Many callers with one execution each"),
     "replicas": Question("benchmarks.replicas:replicas", "Replicas on one PostgreSQL"),
+    "workers": Question("benchmarks.workers:workers", "Workers of one service"),
     "table": Question("benchmarks.table_size:table_size", "Few and many executions in the table"),
     "lists": Question("benchmarks.lists:lists", "Pages of short and long lists"),
     "http": Question("benchmarks.http:http", "The API under 100 clients"),

@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from itertools import count
+from pathlib import Path
 from typing import Any
 
 import aiohttp
@@ -17,6 +18,7 @@ import pytest
 from execution_simulator.server import RunningSimulator
 from tests.e2e.command import Cli, Running
 from tests.support.engine import states_of
+from tests.support.leftovers import passable_folder
 from trade_service.store.database import Database
 
 CLIENTS = 8
@@ -278,7 +280,7 @@ async def test_the_log_level_is_that_of_all_workers(cli: Cli) -> None:
         service.running.send(signal.SIGUSR1)
         await until({"DEBUG"})
         service.running.send(signal.SIGUSR1)
-        await until({"INFO"})
+        await until({"ERROR"})
         await stopped(service)
 
 
@@ -302,16 +304,20 @@ async def test_each_worker_is_a_replica_of_its_own(cli: Cli, database: Database)
 
 async def test_an_embedded_database_is_started_once_and_stopped_last(cli: Cli) -> None:
     environment = {name: value for name, value in cli.environment.items() if name != "DATABASE_URL"}
-    folder = cli.folder / "data"
-    own = Cli(cli.folder, environment | {"TRADE_SERVICE_DATABASE_DATA_DIR": str(folder)})
+    with passable_folder("workers") as folder:
+        own = Cli(cli.folder, environment | {"TRADE_SERVICE_DATABASE_DATA_DIR": str(folder / "data")})
+        await _embedded(own, folder / "data" / "pgdata" / "postmaster.pid")
+
+
+async def _embedded(own: Cli, pid_file: Path) -> None:
     async with served(own) as service:
-        postmaster = int((folder / "pgdata" / "postmaster.pid").read_text().split()[0])
+        postmaster = int(pid_file.read_text().split()[0])
         workers = service.workers
         workers[0].kill()
         await asyncio.to_thread(psutil.wait_procs, workers[:1], LIMIT_S)
         await service.until("trade_service_worker_restarts_total", 1)
         await service.until("trade_service_workers", 2)
-        assert int((folder / "pgdata" / "postmaster.pid").read_text().split()[0]) == postmaster
+        assert int(pid_file.read_text().split()[0]) == postmaster
         await stopped(service)
     assert not psutil.pid_exists(postmaster)
 

@@ -48,6 +48,9 @@ MAX_AGE_S = 1.0
 UNMATCHED = "unmatched"
 """The path of requests that no route serves: their addresses would make unbounded series."""
 
+WORKERS, WORKERS_MEANING = "trade_service_workers", "Processes that serve together and are ready."
+RESTARTS, RESTARTS_MEANING = "trade_service_worker_restarts", "Workers that ended and were replaced."
+
 Readings = Mapping[str, tuple[str, Callable[[], float]]]
 """By the name of a gauge: its description and the function that reads it, which must be quick and not raise."""
 
@@ -274,6 +277,9 @@ class WebMetrics:
             registry=registry,
         )
         self._in_flight = Gauge("http_requests_in_flight", "Requests being answered.", registry=registry)
+        if of_all is None:
+            Gauge(WORKERS, WORKERS_MEANING, registry=registry).set(1)
+            Counter(RESTARTS, RESTARTS_MEANING, registry=registry)
         self._exposition = SingleFlightCache(
             "metrics",
             of_all or partial(asyncio.to_thread, Exposition.of, registry.collect),

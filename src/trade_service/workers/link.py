@@ -12,6 +12,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from trade_service.observability.exposition import Exposition
 from trade_service.observability.logs import LogLevel
 from trade_service.observability.merging import encoded_metrics, merged_metrics
+from trade_service.observability.metrics import RESTARTS, RESTARTS_MEANING, WORKERS, WORKERS_MEANING
 from trade_service.workers.channel import (
     AllMetrics,
     Begin,
@@ -119,8 +120,6 @@ class SupervisorLink:
 
 
 def _metrics_of(collected: AllMetrics) -> list[Metric]:
-    running = GaugeMetricFamily("trade_service_workers", "Workers that serve.", collected.workers)
-    restarts = CounterMetricFamily(
-        "trade_service_worker_restarts", "Workers that ended and were replaced.", collected.restarts
-    )
+    running = GaugeMetricFamily(WORKERS, WORKERS_MEANING, collected.workers)
+    restarts = CounterMetricFamily(RESTARTS, RESTARTS_MEANING, collected.restarts)
     return [*merged_metrics(collected.alive, collected.silent), running, restarts]
