@@ -6,7 +6,7 @@ import signal
 import socket
 from collections import Counter
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -309,17 +309,22 @@ async def test_an_embedded_database_is_started_once_and_stopped_last(cli: Cli) -
         await _embedded(own, folder / "data" / "pgdata" / "postmaster.pid")
 
 
+def _pid_in(file: Path) -> int:
+    return int(file.read_text().split()[0])
+
+
 async def _embedded(own: Cli, pid_file: Path) -> None:
     async with served(own) as service:
-        postmaster = int(pid_file.read_text().split()[0])
+        postmaster = _pid_in(pid_file)
         workers = service.workers
         workers[0].kill()
         await asyncio.to_thread(psutil.wait_procs, workers[:1], LIMIT_S)
         await service.until("trade_service_worker_restarts_total", 1)
         await service.until("trade_service_workers", 2)
-        assert int(pid_file.read_text().split()[0]) == postmaster
+        assert _pid_in(pid_file) == postmaster
         await stopped(service)
-    assert not psutil.pid_exists(postmaster)
+    with suppress(psutil.NoSuchProcess):
+        assert psutil.Process(postmaster).status() == psutil.STATUS_ZOMBIE
 
 
 async def test_a_taken_port_is_reported_in_one_line(cli: Cli) -> None:
