@@ -12,7 +12,7 @@ from pathlib import Path
 import pyarrow.parquet
 import pytest
 
-from execution_simulator.server import RunningSimulator
+from execution_simulator.server import RunningSimulator, SimulatorSettings, running_simulator
 from tests.e2e.command import HEADER, Cli, order
 from tests.e2e.terminal import in_terminal
 from tests.support.trading import run_sql, value_of
@@ -97,6 +97,18 @@ async def test_what_waits_for_a_person_is_named_and_not_waited_for(
     assert "Execution 1 needs you: `trade-service show 1`, then `trade-service resolve 1`" in ended.out
     assert "1 accepted, 1 pending" in ended.out
     assert time.monotonic() - began < 20
+
+
+async def test_what_the_ledger_holds_in_doubt_is_named_and_not_waited_for(cli: Cli) -> None:
+    beyond_32_bits = SimulatorSettings(retry_after_s=0, first_id=2**31 - 1)
+    async with running_simulator(beyond_32_bits) as odd:
+        began = time.monotonic()
+        strange = cli.under(EXECUTION_SERVICE_BASE_URL=odd.base_url)
+        ended = await strange.run("submit", "--yes", cli.write(order(1), order(2)))
+    assert ended.code == 1, ended
+    assert "1 accepted, 1 pending" in ended.out
+    assert "needs you: `trade-service show" in ended.out
+    assert time.monotonic() - began < 60, "of the 600 s that an outcome is waited for"
 
 
 @pytest.mark.parametrize("away", ["EXECUTION_SERVICE_BASE_URL", "DATABASE_URL"])

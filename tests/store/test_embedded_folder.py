@@ -31,7 +31,7 @@ from trade_service.store.embedded import (
 )
 from trade_service.store.embedded_account import UNUSED, Account, barrier, give, shared_account
 from trade_service.store.embedded_binaries import installed_package
-from trade_service.store.embedded_folder import EmbeddedPostgresError, Folder, try_lock, unlock
+from trade_service.store.embedded_folder import BOOKS_FILE, EmbeddedPostgresError, Folder, try_lock, unlock
 
 AS_ROOT = os.geteuid() == 0
 
@@ -73,6 +73,18 @@ async def test_a_copy_of_a_running_data_folder_is_never_mistaken_for_it(data_dir
             assert second.pid != server.pid
             await run(second.dsn, "UPDATE t SET n = 7 RETURNING n")
         assert await run(server.dsn, "SELECT n FROM t") == 1
+
+
+def test_the_ledger_of_the_simulator_may_be_there_first(base: Path) -> None:
+    folder = Folder(base / "fresh")
+    folder.path.mkdir()
+    (folder.path / BOOKS_FILE).write_text("{}")
+    folder.prepare()
+    assert folder.marker.exists()
+    (base / "other").mkdir()
+    (base / "other" / "notes").write_text("")
+    with pytest.raises(EmbeddedPostgresError, match="not empty"):
+        Folder(base / "other").prepare()
 
 
 async def test_deleting_refuses_other_folders_and_servers_in_use(base: Path, data_dir: Path) -> None:

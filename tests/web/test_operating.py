@@ -111,6 +111,8 @@ async def test_what_was_rejected_is_requeued(live: Live) -> None:
         ("requeue", {"filter": {"codes": ["a\0b"]}}, "codes"),
         ("requeue", {"filter": {"destinations": ["M\0L"]}}, "destinations"),
         ("requeue", {"filter": {"destinations": [" "]}}, "destinations"),
+        ("requeue", {"filter": {"states": ["rejected"]}, "dry_run": True}, "dry_run"),
+        ("1/resolve", {"outcome": "NOT_ACCEPTED", "dryrun": True}, "dryrun"),
         ("1/resolve", {"outcome": "MAYBE"}, "outcome"),
         ("1/resolve", {"outcome": "ACCEPTED"}, "executionServiceId"),
         ("1/resolve", {"outcome": "NOT_ACCEPTED", "executionServiceId": 1}, "executionServiceId"),

@@ -26,6 +26,8 @@ from trade_service.cli.result_files import ResultFiles
 from trade_service.cli.running import say
 from trade_service.cli.tally import Tally, line_error
 from trade_service.store.known_orders import BlotterPreview, refused_before
+from trade_service.submission.codes import AlarmCode
+from trade_service.submission.events import AlarmEvent, SubmissionEvent
 from trade_service.submission.model import ExecutionSubmitResult
 from trade_service.submission.ports import StoreUnavailable
 from trade_service.trading.model import BlotterLine, PlacedLine
@@ -162,6 +164,9 @@ class Submitting:
         self._under_way = 0
         self._placing = asyncio.Semaphore(PLACERS)
         self._room = asyncio.Event()
+        self._doubtful: set[int] = set()
+        """Executions that a look-up found in a form that only a person can judge."""
+        services.events.subscribe(self._hear)
 
     async def submit_blotter(self, source: BlotterSource) -> None:
         """Places and submits all good lines of a file; raises FileRefused once the lines before it are done."""
@@ -257,12 +262,17 @@ class Submitting:
         self._tally.add_result(result)
         self._leave(1)
 
+    def _hear(self, event: SubmissionEvent) -> None:
+        if isinstance(event, AlarmEvent) and event.code == AlarmCode.LOOK_UP_DOUBTFUL:
+            self._doubtful.update(event.execution_ids)
+
     async def _all_need_person(self, execution_ids: Sequence[int]) -> bool:
+        others = [i for i in execution_ids if i not in self._doubtful]
         try:
-            cases = await self._services.operators.needing_person(execution_ids)
+            cases = await self._services.operators.needing_person(others)
         except StoreUnavailable:
             return False
-        return len(cases) == len(execution_ids)
+        return len(cases) == len(others)
 
     async def _without_refused(self, records: Sequence[OrderRecord]) -> Sequence[OrderRecord]:
         order_ids = [record.order.order_id for record in records]

@@ -16,11 +16,11 @@ from execution_simulator.server import RunningSimulator, SimulatorSettings, runn
 from execution_simulator.settings import parse_fault_rates
 from trade_service.bench.subprocesses import until_input_ends
 from trade_service.cli.running import CommandError, announce, options, result_console, run_until_stopped
+from trade_service.store.embedded_folder import BOOKS_FILE
 
 SHOWN_REPEATS = 20
 LATENCY_JITTER = 0.5
 LATE_COMMIT_MS = 300
-BOOKS_FILE = "execution-service-books.jsonl"
 
 
 def _list_faults(ctx: click.Context, _: click.Parameter, wanted: object) -> None:

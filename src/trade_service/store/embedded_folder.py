@@ -29,6 +29,8 @@ MARKER_TEXT = (
     "This folder holds the embedded PostgreSQL of globeco-trade-service: your orders and executions.\n"
     "`trade-service db reset` deletes it; do not delete or move single files.\n"
 )
+BOOKS_FILE = "execution-service-books.jsonl"
+"""The simulator's ledger: a trial starts the simulator first, and so this file may be there before the server."""
 TEMPORARY_PREFIX = "tmp-"
 POLL_S = 0.02
 PATIENCE_S = 2.0
@@ -104,7 +106,8 @@ class Folder:
         self.path.mkdir(parents=True, exist_ok=True)
         if self.marker.exists():
             return
-        others = [entry.name for entry in self.path.iterdir() if entry != self.start_lock]
+        own = (self.start_lock.name, BOOKS_FILE)
+        others = [entry.name for entry in self.path.iterdir() if entry.name not in own]
         if others:
             raise EmbeddedPostgresError(
                 f"{self.path} is not empty ({min(others)}) and is not a data folder of the embedded "

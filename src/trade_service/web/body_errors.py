@@ -15,6 +15,7 @@ _STEP = re.compile(r"\.(?P<name>[^.\[\]]+)|\[(?P<index>\d+)\]")
 _SOME_NAME = "[...]"
 """The decoder's step into an object without fixed names: it does not say which name."""
 _MISSING = re.compile(r"Object missing required field `(?P<field>[^`]+)`")
+_UNKNOWN = re.compile(r"Object contains unknown field `(?P<field>.+)`", re.DOTALL)
 _EXPECTED = re.compile(r"Expected `(?P<types>[^`]+)`(?P<bound> [<>]=? .*)?.*", re.DOTALL)
 _ACRONYM = re.compile(r"[A-Z]{2}")
 _WORDS = {
@@ -54,6 +55,8 @@ def explained(message: str, body: bytes) -> InvalidInput:
     what, steps = place_of(message)
     if missing := _MISSING.fullmatch(what):
         error = InvalidInput.of(missing["field"], None, "must be given")
+    elif (unknown := _UNKNOWN.fullmatch(what)) and not steps:
+        error = InvalidInput.of(shorten(unknown["field"]), RawJson("an unknown name"), "must be left out")
     else:
         last = steps[-1] if steps else "body"
         field = last if isinstance(last, str) else "item"

@@ -31,8 +31,8 @@ ACCEPTED, NOT_ACCEPTED = "ACCEPTED", "NOT_ACCEPTED"
 REQUEUED, REFUSED = "REQUEUED", "REFUSED"
 
 
-class ResolvePost(msgspec.Struct, rename="camel"):
-    """A manual resolution of an unknown outcome."""
+class ResolvePost(msgspec.Struct, rename="camel", forbid_unknown_fields=True):
+    """A manual resolution of an unknown outcome. Unknown names are refused: a misspelled `dryRun` would act."""
 
     outcome: Annotated[str, one_of(ACCEPTED, NOT_ACCEPTED)]
     reason: str
@@ -80,8 +80,8 @@ class FilterPost(msgspec.Struct, rename="camel", forbid_unknown_fields=True):
         return RequeueFilter(**given)
 
 
-class RequeuePost(msgspec.Struct, rename="camel"):
-    """Executions to submit again: ids or a filter, exactly one of the two."""
+class RequeuePost(msgspec.Struct, rename="camel", forbid_unknown_fields=True):
+    """Executions to submit again: ids or a filter, exactly one of the two. Unknown names are refused."""
 
     reason: str
     execution_ids: list[Int32] | None = None

@@ -42,8 +42,8 @@ from trade_service.web.responses import (
 from trade_service.web.routing import HttpRequest, documented, header, integer, query
 
 
-class ExecutionsSubmit(msgspec.Struct, rename="camel"):
-    """Executions to send: ids or a filter, exactly one of the two."""
+class ExecutionsSubmit(msgspec.Struct, rename="camel", forbid_unknown_fields=True):
+    """Executions to send: ids or a filter, exactly one of the two. Unknown names are refused."""
 
     execution_ids: list[Int32] | None = None
     filter: dict[str, Any] | None = None
