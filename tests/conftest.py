@@ -41,23 +41,23 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 @cache
-def shares_fixtures(module: str) -> bool:
-    """Whether a module, or the `conftest.py` beside it, has a fixture that several tests share."""
+def shares_work(module: str) -> bool:
+    """Whether a module, or the `conftest.py` beside it, has a fixture or a cache that several tests share."""
     path = ROOT / module
     texts = [one.read_text("utf-8") for one in (path, path.with_name("conftest.py")) if one.exists()]
-    return any(re.search(r'scope="(module|package)"', text) for text in texts)
+    return any(re.search(r'scope="(module|package)"|^@cache$', text, re.M) for text in texts)
 
 
 class ModulesTogether(LoadScopeScheduling):  # type: ignore[misc]  # pytest-xdist has no types
-    """Gives a process one test after the other, or all of a module that share a fixture.
+    """Gives a process one test after the other, or all of a module that share a fixture or a cache.
 
-    Every other process would make the fixture anew. `--dist loadgroup` of pytest-xdist 3.8 groups nothing with
+    Every other process would make it anew. `--dist loadgroup` of pytest-xdist 3.8 groups nothing with
     pytest 9.2.
     """
 
     def _split_scope(self, nodeid: str) -> str:
         module = nodeid.partition("::")[0]
-        return module if shares_fixtures(module) else nodeid
+        return module if shares_work(module) else nodeid
 
 
 @pytest.hookimpl(optionalhook=True)

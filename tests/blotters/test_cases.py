@@ -2,14 +2,16 @@
 
 import io
 import tomllib
+from functools import cache
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
 
-from tests.blotters.reading import RULES, read_all, rules_with, shown
+from tests.blotters.reading import RULES, Result, read_all, rules_with, shown
 from trade_service.blotter.order_limits import OrderLimits
+from trade_service.blotter.order_rows import LineRules
 from trade_service.blotter.reader import BlotterReader, ReadOptions
 from trade_service.cli.line_results import refused_result
 from trade_service.cli.result_files import FORMATS, ResultFiles
@@ -31,11 +33,23 @@ def _options(case: dict[str, Any]) -> ReadOptions:
     )
 
 
+def _rules(case: dict[str, Any]) -> LineRules:
+    return rules_with(OrderLimits(**{name: int(value) for name, value in case.get("limits", {}).items()}))
+
+
+@cache
+def _read(number: int) -> tuple[Result, list[str]]:
+    """What a case's file yields, and its header: read once, since each reading of a workbook starts a process."""
+    case = CASES[number]
+    content = (FOLDER / "files" / case["file"]).read_bytes()
+    result = read_all(content, _options(case), _rules(case))
+    header = [] if result.refusal else BlotterReader(io.BytesIO(content), RULES, _options(case)).layout.header
+    return result, list(header)
+
+
 @pytest.mark.parametrize("case", CASES, ids=[case["file"] for case in CASES])
 def test_each_file_has_its_right_outcome(case: dict[str, Any]) -> None:
-    limits = OrderLimits(**{name: int(value) for name, value in case.get("limits", {}).items()})
-    content = (FOLDER / "files" / case["file"]).read_bytes()
-    result = read_all(content, _options(case), rules_with(limits))
+    result, _ = _read(CASES.index(case))
     if "refused" in case:
         assert result.refusal is not None, result
         assert case["refused"] in result.refusal
@@ -61,16 +75,14 @@ def test_each_file_has_its_right_outcome(case: dict[str, Any]) -> None:
 def test_rejects_that_nobody_mended_are_refused_again(case: dict[str, Any], suffix: str) -> None:
     if "errors" not in case or any("order_id: with" in error for error in case["errors"]):
         return
-    limits = OrderLimits(**{name: int(value) for name, value in case.get("limits", {}).items()})
-    content = (FOLDER / "files" / case["file"]).read_bytes()
-    first = read_all(content, _options(case), rules_with(limits))
+    first, header = _read(CASES.index(case))
     rejects = io.BytesIO()
     files = ResultFiles(None, rejects, (suffix, suffix))
-    files.begin(BlotterReader(io.BytesIO(content), RULES, _options(case)).layout.header)
+    files.begin(header)
     for row in first.refused:
         files.add(refused_result(row))
     files.close()
-    again = read_all(rejects.getvalue(), _options(case), rules_with(limits))
+    again = read_all(rejects.getvalue(), _options(case), _rules(case))
     assert [shown(order) for order in again.orders] == []
 
 
