@@ -15,7 +15,11 @@ from trade_service.settings.sources import Raw, SettingsError
 from trade_service.settings.tree import FIELDS, Settings
 
 NUMERIC = [field for field in FIELDS.values() if field.base in (int, float)]
-_TEXTS = {"database.url": "postgresql://h/d", "server.allowed_hosts": "h"}
+_TEXTS = {
+    "database.prepared_statements": "false",
+    "database.url": "postgresql://h/d",
+    "server.allowed_hosts": "h",
+}
 
 
 def text_for(field: SettingField) -> str:

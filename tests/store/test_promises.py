@@ -1,7 +1,6 @@
 """Guarantees of PostgreSQL: set if possible, else checked."""
 
 import asyncio
-import struct
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from urllib.parse import urlsplit
@@ -13,7 +12,7 @@ from tests.e2e.command import Cli, bare_environment
 from tests.support.cluster import cluster
 from tests.support.database import TestServer
 from tests.support.leftovers import passable_folder
-from tests.support.postgres_proxy import PostgresProxy, proxied
+from tests.support.postgres_proxy import Pooler, proxied
 from tests.support.trading import run_sql
 from trade_service.store.database import Database
 from trade_service.store.migrate import check, migrate
@@ -139,20 +138,6 @@ async def _reload(server: TestServer, statement: str, probe: Database, value: st
     async with asyncio.timeout(10):
         while await alone(probe, now) != (value,):
             await asyncio.sleep(0.01)
-
-
-class Pooler(PostgresProxy):
-    """Gives its clients a process id of its own."""
-
-    async def carry_answers(self, source: asyncio.StreamReader, target: asyncio.StreamWriter) -> None:
-        """Forwards answers, with another key."""
-        head = b"K" + struct.pack("!I", 12)
-        while data := await source.read(65536):
-            at = data.find(head)
-            if at >= 0:
-                at += len(head)
-                data = data[:at] + struct.pack("!I", 4_000_000) + data[at + 4 :]
-            target.write(data)
 
 
 async def test_a_pooler_that_nobody_told_of_is_noticed(postgres: TestServer, database_url: str) -> None:

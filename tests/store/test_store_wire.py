@@ -136,7 +136,7 @@ async def test_connection_reset(wire: Wire) -> None:
 
 
 async def test_answer_that_does_not_come(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("trade_service.store.database._ANSWER_MARGIN_S", 0.0)
+    monkeypatch.setattr("trade_service.store.connecting._ANSWER_MARGIN_S", 0.0)
     async with proxied(database_url) as (url, proxy):
         database = Database(StoreSettings(url, pool_size=1, statement_timeout_s=1.0))
         store = store_on(database)
@@ -167,7 +167,7 @@ async def test_caller_that_leaves_while_a_new_connection_is_set_up(database_url:
 async def test_commit_stands_when_the_goodbye_of_a_renewed_connection_is_not_answered(
     wire: Wire, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("trade_service.store.database._GOODBYE_S", 0.2)
+    monkeypatch.setattr("trade_service.store.connecting.GOODBYE_S", 0.2)
     database, proxy = wire
     async with asyncio.timeout(10):
         async with database.session() as session:

@@ -12,7 +12,8 @@ import asyncpg
 import msgspec
 
 import trade_service.store
-from trade_service.store.database import Connection, Database
+from trade_service.store.connecting import Connection
+from trade_service.store.database import Database
 from trade_service.store.statements import Statement, load
 
 BIG_TABLES = frozenset(

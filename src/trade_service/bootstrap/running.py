@@ -157,6 +157,8 @@ async def running_services(settings: Settings, progress: Progress) -> AsyncItera
 async def _check_promises(database: Database, settings: Settings, progress: Progress) -> None:
     for warning in await require_promises(database, settings.database.allow_data_loss):
         progress(f"trade-service: warning: the database: {warning}")
+    if database.pooler:
+        progress(f"trade-service: the database: {database.pooler}")
 
 
 def _loops(services: Services) -> list[Loop]:

@@ -118,6 +118,7 @@ async def _add_status(settings: Settings, facts: dict[str, object]) -> None:
         version, name = await server_of(engine)
         state = await check(engine)
         facts["version"] = f"PostgreSQL {version}, database {name}"
+        facts |= {"pooler": engine.pooler} if engine.pooler else {}
         if not state.known:
             facts["migrations"] = f"at {state.current}, set by a later release"
         elif state.pending:

@@ -6,51 +6,20 @@ from collections.abc import AsyncIterator, Iterable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, suppress
 from decimal import Decimal
 from types import TracebackType
-from typing import Any, NamedTuple, Self, TypeAlias
+from typing import Any, NamedTuple, Self
 
 import asyncpg
 import msgspec
 
+from trade_service.store.connecting import GOODBYE_S, Connection, Connector, Sessions, close
 from trade_service.store.failures import DRIVER_ROOTS, READ_ONLY, is_unavailable
 from trade_service.store.statements import Statement
 from trade_service.store.store_settings import StoreSettings
 from trade_service.submission.ports import StoreUnavailable
 
-Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
-
-APPLICATION_NAME = "trade-service"
-
-WEAK_COMMITS = ("off", "local")
-"""Values of synchronous_commit that may lose a commit. `local` is raised also where no standby is named:
-there `on` means the same, until one is."""
-
-_WEAK = ", ".join(f"'{value}'" for value in WEAK_COMMITS)
 _BEGIN = "BEGIN ISOLATION LEVEL READ COMMITTED;"
-_DURABLE_SESSION = f"""
-SELECT set_config('default_transaction_isolation', 'read committed', false),
-       set_config('synchronous_commit',
-                  CASE WHEN current_setting('synchronous_commit') IN ({_WEAK}) THEN 'on'
-                       ELSE current_setting('synchronous_commit') END, false)
-WHERE pg_backend_pid() = {{pid}}
-"""
-"""Set even where it is strong enough: a reload of the server's configuration changes only what a session did not
-set. Not where an undeclared pooler stands between, which gives its clients process ids of its own and shares the
-session with others: `promises` reports that."""
-_DURABLE_TRANSACTION = f"""
-SELECT set_config('synchronous_commit', 'on', true) WHERE current_setting('synchronous_commit') IN ({_WEAK});
-"""
-"""Behind a PgBouncer no setting of a session lasts, so it travels in the same message as BEGIN."""
-
-_ANSWER_MARGIN_S = 5.0
-"""How much longer than the server's own time-out we wait for an answer: the network may be gone."""
 _NOT_DONE = "the database does not answer or could not do it"
 _SILENT = "the database does not answer"
-_REFUSED = "the database refused the connection"
-_GOODBYE_S = 2.0
-"""How long closing a connection may take. It is worth waiting for: closing cancels a statement that still runs,
-with the locks it holds."""
-_KEPT_STATEMENTS = 300
-"""More than the store has, so that lists with ever new filters and sort orders do not push the hot ones out."""
 _QUERY_CANCELED = "57014"
 
 
@@ -119,6 +88,7 @@ class Database(Reads):
 
     def __init__(self, settings: StoreSettings) -> None:
         self.settings = settings
+        self._connector = Connector(settings)
         self._turns = asyncio.Semaphore(settings.pool_size)
         self._waiting = 0
         self._in_use: set[Connection] = set()
@@ -133,6 +103,12 @@ class Database(Reads):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self.close()
+
+    @property
+    def pooler(self) -> str:
+        """How shared sessions are used; empty where they are our own, and before the first connection."""
+        sessions = self._connector.sessions
+        return "" if sessions is None or sessions is Sessions.OWN else sessions.value
 
     @property
     def pool_state(self) -> PoolState:
@@ -168,10 +144,20 @@ class Database(Reads):
     def session(self) -> AbstractAsyncContextManager[Session]:
         """A connection on which every statement is a transaction of its own.
 
-        Behind a PgBouncer they share a transaction: between two messages outside of one, the connection may get
-        another server, which does not know the statement.
+        Where a pooler shares sessions they share a transaction: between two messages outside of one, the
+        connection may get another server, which does not know the statement.
         """
-        return self._lent() if self.settings.prepared_statements else self.transaction()
+        return self._lent() if self._connector.sessions is Sessions.OWN else self._found_session()
+
+    @asynccontextmanager
+    async def _found_session(self) -> AsyncIterator[Session]:
+        """A session where the first connection may still have to find out whose it is."""
+        async with self._lent() as session:
+            if self._connector.sessions is Sessions.OWN:
+                yield session
+            else:
+                async with _transaction(session, self._connector.in_shared_transaction):
+                    yield session
 
     @asynccontextmanager
     async def transaction(
@@ -183,26 +169,14 @@ class Database(Reads):
             scans: whether its statements may read tables from end to end, as counting does.
             within_s: when the server ends a statement that runs longer; see `is_out_of_time`.
         """
-        settings = "" if self.settings.prepared_statements else _DURABLE_TRANSACTION
-        if scans:
-            settings += "SET LOCAL enable_seqscan = on;"
-        elif within_s is not None and not self.settings.prepared_statements:
-            settings += "SET LOCAL enable_seqscan = off;"
-        if within_s is not None:
-            settings += f"SET LOCAL statement_timeout = {max(1, round(within_s * 1000))};"
         async with self._lent() as session:
-            run = session.connection.execute
-            try:
-                await run(_BEGIN + settings)
+            settings = self._connector.in_shared_transaction
+            if scans:
+                settings += "SET LOCAL enable_seqscan = on;"
+            if within_s is not None:
+                settings += f"SET LOCAL statement_timeout = {max(1, round(within_s * 1000))};"
+            async with _transaction(session, settings):
                 yield session
-            except Exception as error:
-                if not _is_spoiled_by(error):
-                    with suppress(asyncpg.InterfaceError):  # Closed by the server: nothing is left to undo.
-                        await run("ROLLBACK;")
-                raise
-            # A failed transaction answers COMMIT with ROLLBACK, and with no error.
-            ended = await run("COMMIT;")
-            assert ended == "COMMIT", f"the transaction hid an error: COMMIT was answered with {ended}"
 
     def renew(self) -> None:
         """Opens every connection anew before it is lent again."""
@@ -213,10 +187,10 @@ class Database(Reads):
     async def close(self) -> None:
         """Closes all connections, also those still in use after a moment; a later use opens new ones."""
         with suppress(TimeoutError):
-            async with asyncio.timeout(_GOODBYE_S), AsyncExitStack() as turns:
+            async with asyncio.timeout(GOODBYE_S), AsyncExitStack() as turns:
                 for _ in range(self.settings.pool_size):
                     await turns.enter_async_context(self._turns)
-                await asyncio.gather(*map(_close, self._idle))
+                await asyncio.gather(*map(close, self._idle))
         for connection in self._in_use:
             connection.terminate()
         self.renew()
@@ -232,7 +206,7 @@ class Database(Reads):
             idle, healthy = self._idle, False
             while idle and idle[-1].is_closed():
                 idle.pop()
-            connection = idle.pop() if idle else await self._connect()
+            connection = idle.pop() if idle else await self._connector.connect()
             self._in_use.add(connection)
             try:
                 yield Session(connection)
@@ -247,12 +221,13 @@ class Database(Reads):
                 if healthy and idle is self._idle:
                     idle.append(connection)
                 else:
-                    await _close(connection)
+                    await close(connection)
         except DRIVER_ROOTS as error:
-            if _is_read_only(error):
+            is_outdated = self._connector.is_outdated_by(error)
+            if is_outdated or _is_read_only(error):
                 # After a failover all connections may lead to a server that is a standby now.
                 self.renew()
-            if not is_unavailable(error):
+            if not is_outdated and not is_unavailable(error):
                 raise
             raise StoreUnavailable(f"{_NOT_DONE}: {error}", _NOT_DONE) from error
         except OSError as error:
@@ -271,37 +246,6 @@ class Database(Reads):
         finally:
             self._waiting -= 1
 
-    async def _connect(self) -> Connection:
-        settings = self.settings
-        timeout_s = settings.statement_timeout_s
-        server_settings = {
-            "application_name": APPLICATION_NAME,
-            "statement_timeout": str(round(timeout_s * 1000)),
-            "jit": "off",
-            # Plans of prepared statements are kept, those of foreign keys too: one that was made while a table
-            # was small would go on to read all of it, for up to a minute after it has grown.
-            "enable_seqscan": "off",
-        }
-        try:
-            connection = await asyncpg.connect(
-                settings.url,
-                timeout=settings.connect_timeout_s,
-                command_timeout=timeout_s + _ANSWER_MARGIN_S if timeout_s else None,
-                statement_cache_size=_KEPT_STATEMENTS if settings.prepared_statements else 0,
-                server_settings=server_settings if settings.prepared_statements else None,
-            )
-        except (asyncpg.PostgresError, ValueError) as error:
-            if is_unavailable(error):
-                raise
-            # A parameter of the address that it does not know, a database that takes no connections.
-            raise StoreUnavailable(f"{_REFUSED}: {error}", _REFUSED) from error
-        try:
-            await _prepare(connection, lasting=settings.prepared_statements)
-        except BaseException:
-            connection.terminate()
-            raise
-        return connection
-
 
 class Lane(Database):
     """A part of a pool, see `Database.lane`. However many callers wait in it, the others find connections."""
@@ -309,6 +253,7 @@ class Lane(Database):
     def __init__(self, pool: Database, size: int) -> None:
         super().__init__(pool.settings)
         self._pool = pool
+        self._connector = pool._connector
         self._turns = asyncio.Semaphore(size)
 
     @asynccontextmanager
@@ -321,23 +266,21 @@ class Lane(Database):
             self._turns.release()
 
 
-async def _prepare(connection: Connection, *, lasting: bool) -> None:
-    """Sets up a new connection, whose session is our own if it is `lasting`."""
-    # Decimals are read from their digits, which takes less than half the time of PostgreSQL's binary form;
-    # either way they are exact.
-    await connection.set_type_codec(
-        "numeric", schema="pg_catalog", encoder=str, decoder=Decimal, format="text"
-    )
-    for kind in ("json", "jsonb"):
-        await connection.set_type_codec(
-            kind, schema="pg_catalog", encoder=_json, decoder=msgspec.json.decode, format="text"
-        )
-    if lasting:
-        await connection.execute(_DURABLE_SESSION.format(pid=connection.get_server_pid()))
-
-
-def _json(value: object) -> str:
-    return msgspec.json.encode(value).decode()
+@asynccontextmanager
+async def _transaction(session: Session, settings: str) -> AsyncIterator[None]:
+    """A transaction that begins with these settings."""
+    run = session.connection.execute
+    try:
+        await run(_BEGIN + settings)
+        yield
+    except Exception as error:
+        if not _is_spoiled_by(error):
+            with suppress(asyncpg.InterfaceError):  # Closed by the server: nothing is left to undo.
+                await run("ROLLBACK;")
+        raise
+    # A failed transaction answers COMMIT with ROLLBACK, and with no error.
+    ended = await run("COMMIT;")
+    assert ended == "COMMIT", f"the transaction hid an error: COMMIT was answered with {ended}"
 
 
 def _is_spoiled_by(error: Exception) -> bool:
@@ -349,12 +292,6 @@ def _is_spoiled_by(error: Exception) -> bool:
 
 def _is_read_only(error: BaseException) -> bool:
     return isinstance(error, asyncpg.PostgresError) and error.sqlstate == READ_ONLY
-
-
-async def _close(connection: Connection) -> None:
-    """A caller whose work is done and committed does not get the error of a goodbye that fails."""
-    with suppress(OSError, *DRIVER_ROOTS):
-        await connection.close(timeout=_GOODBYE_S)
 
 
 def is_out_of_time(error: StoreUnavailable) -> bool:

@@ -98,7 +98,7 @@ async def migrate(
         # Alembic and SQLAlchemy take half a second to import: only where there is something to migrate.
         from trade_service.store.migrations.alembic_run import run_migrations
 
-        async with patient.transaction() as session, _explained():
+        async with patient.transaction(scans=True) as session, _explained():
             await session.fetch(_SQL["no_timeouts"])
             if not await session.fetch_value(_SQL["try_lock"], key=MIGRATION_LOCK):
                 progress("Another process is migrating the database: waiting for it ...")

@@ -7,7 +7,8 @@ checked here.
 import asyncpg
 import msgspec
 
-from trade_service.store.database import WEAK_COMMITS, Database
+from trade_service.store.connecting import WEAK_COMMITS
+from trade_service.store.database import Database
 from trade_service.store.migrations import VERSION_TABLE
 from trade_service.store.statements import load
 from trade_service.submission.ports import StoreUnavailable
@@ -74,7 +75,7 @@ def _strength(commits: str) -> int:
 
 
 _ADVICE = (
-    ", and a pooler shares its sessions: set database.prepared_statements = false, or change the user's default "
+    ", and a pooler shares its sessions: do not set database.prepared_statements, or change the user's default "
     "with ALTER ROLE"
 )
 _TORN_PAGES = "full_page_writes is off: a crash of its machine can corrupt pages that are being written"

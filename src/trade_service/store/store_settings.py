@@ -44,8 +44,13 @@ class StoreSettings(Section, frozen=True):
     connect_timeout_s: Annotated[float, Setting("Maximum time to connect.", 0.1, 600)] = 10.0
     statement_timeout_s: Annotated[float, Setting("Maximum time of a statement.", 0.1, 3600)] = 30.0
     prepared_statements: Annotated[
-        bool, Setting("Keep prepared statements; set to false behind PgBouncer in transaction mode.")
-    ] = True
+        bool | None,
+        Setting(
+            "Keep prepared statements; false where a pooler such as PgBouncer shares sessions and the service "
+            "does not find that out.",
+            none="found out at the start",
+        ),
+    ] = None
     allow_data_loss: Annotated[
         bool,
         Setting(

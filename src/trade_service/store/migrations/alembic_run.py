@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import StaticPool
 
 if TYPE_CHECKING:
-    from trade_service.store.database import Connection
+    from trade_service.store.connecting import Connection
 
 T = TypeVar("T")
 
