@@ -6,6 +6,7 @@ from decimal import Decimal
 
 import msgspec
 
+from trade_service.blotter.first_reading import read_first
 from trade_service.blotter.order_limits import OrderLimits
 from trade_service.blotter.order_rows import LineRules
 from trade_service.blotter.reader import BlotterReader, ReadOptions
@@ -29,6 +30,7 @@ class Result(msgspec.Struct):
     refused: list[RefusedRow] = []
     outside: list[tuple[int, str]] = []
     doubts: tuple[str, ...] = ()
+    unpriced: int = 0
     refusal: str | None = None
     """Why the file was refused as a whole; the orders before that are kept."""
 
@@ -39,10 +41,11 @@ def rules_with(limits: OrderLimits) -> LineRules:
 
 
 def read_all(content: bytes, options: ReadOptions | None = None, rules: LineRules = RULES) -> Result:
-    """Reads a file page by page."""
+    """Reads a file as it is read before it is sent, page by page."""
     result = Result()
     try:
-        reader = BlotterReader(io.BytesIO(content), rules, options)
+        first = read_first(lambda: io.BytesIO(content), rules, options)
+        reader = BlotterReader(io.BytesIO(content), rules, options, first.repeats)
         while (page := reader.read(7)).count:
             result.orders += page.orders
             result.refused += page.refused
@@ -50,6 +53,7 @@ def read_all(content: bytes, options: ReadOptions | None = None, rules: LineRule
         result.refusal = str(error)
         return result
     result.outside, result.doubts = reader.outside, reader.doubts
+    result.unpriced = first.unpriced
     return result
 
 

@@ -187,6 +187,25 @@ def test_damage_makes_no_orders(
     _check_kept(result)
 
 
+@settings(deadline=None, max_examples=100)
+@given(rows(), st.data())
+def test_rows_of_one_order_id_are_sent_once_or_not_at_all(
+    table: list[list[str]], data: st.DataObject
+) -> None:
+    """Whatever differs, and wherever the rows are."""
+    originals = {_meant(row) for row in table}
+    chosen = data.draw(st.sampled_from(table))
+    again = list(chosen)
+    changed = data.draw(st.none() | st.integers(1, 6))
+    if changed is not None:
+        again[changed] = data.draw(st.sampled_from(["SELL", "BUY", "X9", "77.5", "ML", "JPM", "-3", ""]))
+    table = [*table]
+    table.insert(data.draw(st.integers(0, len(table))), again)
+    orders = [shown(order) for order in read_all(_written(table, ",", "\n", quoted=False).encode()).orders]
+    is_same = changed is None or _means(again, _meant(chosen))
+    assert sorted(orders) == sorted(originals if is_same else originals - {_meant(chosen)})
+
+
 def _check_kept(result: Result) -> None:
     """Every row is kept as it was read, for files of results."""
     assert all(record.cells for record in result.orders)

@@ -3,6 +3,7 @@
 import io
 import json
 import tracemalloc
+from collections import Counter
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
@@ -31,6 +32,7 @@ REFERENCE = ReferenceData(
     statuses={},
 )
 RULES = LineRules.of(REFERENCE, ("BUY", "SELL"))
+CONTRADICTS = "must not repeat in contradicting rows, of which none is sent"
 
 
 def read(content: str | bytes, chunk: int = 500) -> tuple[list[OrderRecord], list[CellError]]:
@@ -188,12 +190,39 @@ def test_a_wrong_byte_is_shown_without_escapes() -> None:
     assert str(error).endswith("the byte 0xFF is none; got '7,Pü\N{REPLACEMENT CHARACTER}1,BUY'")
 
 
-def test_an_order_id_may_not_repeat_in_a_file() -> None:
-    bad_first = GOOD.replace("AAPL", "")
-    good, bad = read("\n".join([HEADER, bad_first, GOOD, GOOD, GOOD.replace("7,", "8,", 1)]))
-    assert [(line.line, line.order.order_id) for line in good] == [(3, 7), (5, 8)]
-    assert [(error.line, error.column) for error in bad] == [(2, "security_id"), (4, "order_id")]
-    assert "the file has it already" in bad[1].rule
+def test_one_reading_takes_the_first_row_of_an_order_id_alone() -> None:
+    bad_first = GOOD.replace("7,", "9,", 1).replace("AAPL", "")
+    rows = [HEADER, GOOD, GOOD, bad_first, bad_first.replace(",,", ",A,", 1), GOOD.replace("7,", "8,", 1)]
+    good, bad = read("\n".join(rows))
+    assert [(line.line, line.order.order_id) for line in good] == [(2, 7), (6, 8)]
+    assert [(error.line, error.column) for error in bad] == [
+        (3, "order_id"),
+        (4, "security_id"),
+        (5, "order_id"),
+    ]
+    assert "an earlier row has it" in bad[0].rule
+
+
+@pytest.mark.parametrize("distance", [1, 30_000])
+def test_all_rows_of_an_order_id_are_compared_however_far_apart(distance: int) -> None:
+    """Each id is there twice, and every other one with another quantity."""
+    first = [GOOD.replace("7,", f"{number},", 1) for number in range(distance)]
+    second = [row.replace(",100,", f",{100 + number % 2},") for number, row in enumerate(first)]
+    result = read_all("\n".join([HEADER, *first, *second]).encode())
+    assert [one.order.order_id for one in result.orders] == [*range(0, distance, 2)]
+    rules = Counter(row.errors[0].rule.split(":")[0] for row in result.refused)
+    contradicting = distance // 2
+    expected = {"must not repeat": distance - contradicting, CONTRADICTS: 2 * contradicting}
+    assert rules == Counter({rule: count for rule, count in expected.items() if count})
+
+
+def test_a_file_that_repeats_too_many_order_ids_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("trade_service.blotter.repeats.MOST_REPEATED", 2)
+    rows = [GOOD.replace("7,", f"{number},", 1) for number in (1, 2, 3)]
+    result = read_all("\n".join([HEADER, *rows, *rows]).encode())
+    assert result.refusal is not None
+    assert "more than 2 of its order ids repeat: are these several files in one?" in result.refusal
+    assert result.orders == []
 
 
 @pytest.mark.parametrize(
@@ -237,9 +266,7 @@ def test_the_shipped_blotter_is_good() -> None:
     assert sum(line.order.limit_price is None for line in good) > 500
 
 
-def test_a_long_file_needs_no_more_memory_than_a_short_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("trade_service.blotter.repeats.REMEMBERED", 100)
-
+def test_a_long_file_needs_no_more_memory_than_a_short_one() -> None:
     class Endless(io.BytesIO):
         """A file of `lines` lines that never exists as a whole; every tenth line is bad."""
 

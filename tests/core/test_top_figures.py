@@ -22,7 +22,7 @@ def shown(figures: Figures) -> list[str]:
     """The lines of the view, with single blanks."""
     console = Console(width=200)
     with console.capture() as capture:
-        console.print(rendered("http://localhost", figures))
+        console.print(rendered("http://localhost", figures, 200))
     return [" ".join(line.split()) for line in capture.get().splitlines()]
 
 

@@ -4,19 +4,54 @@ import asyncio
 import fcntl
 import os
 import pty
+import re
 import struct
 import termios
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import TypeAlias
 
 from tests.e2e.command import COMMAND, LIMIT_S, Cli, Ended
 
 RETYPE_S = 1.0
+_CONTROL = re.compile(r"\x1b\[([0-9;?]*)([A-Za-z])|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\\\)|(.)", re.S)
+Answer: TypeAlias = str | Callable[[], str]
+
+
+def screen_of(output: str, columns: int) -> list[str]:
+    """The lines that a terminal of that width shows in the end, those that scrolled away included.
+
+    It wraps at its last column, and understands what rich writes: colours, moves up, erased lines.
+    """
+    lines: list[list[str]] = [[]]
+    row = column = 0
+    for control in _CONTROL.finditer(output):
+        number, letter, text = control.groups()
+        if letter == "A":
+            row = max(0, row - int(number or 1))
+        elif letter == "K":
+            lines[row] = [] if number == "2" else lines[row][:column]
+        elif text == "\r":
+            column = 0
+        elif text == "\n":
+            row += 1
+        elif text is not None and text.isprintable():
+            if column == columns:
+                row, column = row + 1, 0
+            while len(lines) <= row:
+                lines.append([])
+            line = lines[row]
+            line += [" "] * (column + 1 - len(line))
+            line[column] = text
+            column += 1
+        while len(lines) <= row:
+            lines.append([])
+    return ["".join(line).rstrip() for line in lines]
 
 
 async def in_terminal(
-    cli: Cli, arguments: Sequence[str], columns: int, answers: Mapping[str, str] | None = None
+    cli: Cli, arguments: Sequence[str], columns: int, answers: Mapping[str, Answer] | None = None
 ) -> Ended:
-    """What a person sees; `answers` maps words of the screen to what is typed once they appear."""
+    """What a person sees; `answers` maps words to what is typed, or done and typed, once they appear."""
     master, slave = pty.openpty()
     fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 40, columns, 0, 0))
     process = await asyncio.create_subprocess_exec(
@@ -40,7 +75,8 @@ async def in_terminal(
             return
         seen.extend(data)
         for words in [words for words in left if words.encode() in seen]:
-            typed.append(left.pop(words))
+            answer = left.pop(words)
+            typed.append(answer if isinstance(answer, str) else answer())
             os.write(master, typed[-1].encode())
 
     loop.add_reader(master, read)

@@ -1,5 +1,6 @@
 """What commands print fits every terminal, and the README's commands work one after the other."""
 
+import itertools
 import json
 import re
 import signal
@@ -12,16 +13,17 @@ from rich.cells import cell_len
 
 from execution_simulator.server import RunningSimulator
 from tests.e2e.command import Cli, Running, order
-from tests.e2e.terminal import in_terminal
+from tests.e2e.terminal import in_terminal, screen_of
 from tests.support.leftovers import passable_folder
 
 ROOT = Path(__file__).parent.parent.parent
 CONTROL = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 WIDTHS = [40, 80, 200]
+SENTENCE = "must be a finite number written with digits and a decimal point; got 'NaN'"
 
 
 def lines_of(screen: str) -> list[str]:
-    """The lines of a screen, those that progress wrote over each other included."""
+    """The lines of an output, those that progress wrote over each other included."""
     return [CONTROL.sub("", line) for line in re.split(r"[\r\n]+|\x1b\[1A", screen)]
 
 
@@ -44,6 +46,75 @@ async def test_progress_and_tables_fit_the_terminal(
     assert bars
     assert not [line for line in bars if cell_len(line) > columns]
     assert all(re.search(r"[\d,]+/[\d,?]+", line) for line in bars), bars
+
+
+def torn_words(screen: list[str], columns: int, words: set[str]) -> list[str]:
+    """Full lines that end within a word, where the word was not longer than a line."""
+    torn = []
+    for line, following in itertools.pairwise(screen):
+        last, first = (line.split() or [""])[-1], (following.split() or [""])[0]
+        if len(line) == columns and not following.startswith(" ") and last + first in words:
+            torn.append(last + first)
+    return torn
+
+
+@pytest.mark.parametrize("style", ["colours", "plain"])
+@pytest.mark.parametrize("columns", WIDTHS)
+async def test_alarms_stand_above_the_bar_and_nothing_tears(
+    cli: Cli, simulator: RunningSimulator, columns: int, style: str
+) -> None:
+    """Between the calls that are refused and the outcomes, the terminal shows alarms and one whole bar."""
+    simulator.script(["unauthorized_401", "error_503", "item_fail_permanent:1"])
+    blotter = cli.write(*(order(n) for n in range(1, 350)), order(350, "NaN"))
+    chosen = cli if style == "colours" else cli.under(LC_ALL="C", NO_COLOR="1")
+    ended = await in_terminal(chosen, ["submit", blotter, "--yes", "--wait-for-service"], columns)
+    assert ended.code == 1, ended
+    if style == "plain":
+        assert ended.out.isascii()
+        assert not re.search(r"\x1b\[[\d;]*3[0-7]m", ended.out), "no colours"
+    screen = screen_of(ended.out, columns)
+    text = " ".join(" ".join(screen).split())
+    assert "alarm code=DOWNSTREAM_REFUSES_US" in text
+    assert "the Execution Service rejects every call: POST /api/v1/executions/batch answered 401" in text
+    bars = [line for line in screen if "349/349" in line]
+    assert len(bars) == 1, screen
+    assert re.fullmatch(r"(Submitting )?\S+ 349/349( .*)?", bars[0]), bars
+    assert screen.index(bars[0]) > max(n for n, line in enumerate(screen) if "[error" in line)
+    whole = await cli.run("submit", blotter, "--dry-run")
+    words = {*whole.out.split(), *ended.out.split(), *SENTENCE.split()}
+    assert torn_words(screen, columns, words) == [], screen
+    assert "348 accepted, 1 failed, 1 bad lines." in text
+    assert "quantity: must be a finite number written with digits and a decimal point; got 'NaN'" in text
+
+
+@pytest.mark.parametrize("columns", WIDTHS)
+async def test_top_fits_the_terminal(cli: Cli, columns: int) -> None:
+    assert (await cli.run("submit", "--yes", cli.write(order(1)))).code == 0
+    async with await cli.start("serve", "--port", "0") as running:
+        url = (await running.line_with("Serving on ")).split()[2].rstrip(";")
+        seen = await in_terminal(cli, ["top", "--url", url, "--every", "0.1", "--times", "3"], columns)
+        running.send(signal.SIGTERM)
+        assert (await running.ended()).code == 0
+    screen = [line for line in screen_of(seen.out, columns) if line]
+    assert screen[0] == f"Trade service at {url}"
+    assert "…" not in seen.out
+    figures = [line for line in screen if re.search(r"\d/s", line)]
+    for name in ("accepted", "calls", "requests", "queue", "oldest unknown", "recovered", "executions a batch",
+                 "batches in flight", "circuit", "alarms", "success", "ms a batch"):  # fmt: skip
+        assert len([line for line in screen if re.search(rf"(^|   ){name}   ", line)]) == 1, screen
+    assert len(figures) >= 4
+    assert screen[-1] == "no failures since the service started"
+
+
+async def test_a_pipe_gets_whole_lines(cli: Cli, simulator: RunningSimulator) -> None:
+    simulator.script(["unauthorized_401", "item_fail_permanent:1"])
+    blotter = cli.write(*(order(n) for n in range(1, 350)), order(350, "NaN"))
+    ended = await cli.run("submit", blotter, "--yes", "--wait-for-service")
+    assert ended.code == 1, ended
+    assert "\x1b" not in ended.out + ended.err
+    assert f"  line 351, quantity: {SENTENCE}\n" in ended.out
+    alarms = [json.loads(line) for line in ended.err.splitlines() if line.startswith("{")]
+    assert "DOWNSTREAM_REFUSES_US" in {alarm.get("code") for alarm in alarms}
 
 
 async def test_the_c_locale_and_no_colour_get_plain_text(cli: Cli) -> None:

@@ -275,7 +275,9 @@ HOT = {
     "request_keys.remove_old_keys": Case({"limit": BATCH}),
     "orders.known_orders": Case({"order_ids": _QUEUED}),
     "orders.refused_orders": Case({"ids": _QUEUED}),
-    "orders.never_submitted": Case({"after": 5, "limit": BATCH}),
+    "orders.never_submitted": Case(
+        {"after": 5, "limit": BATCH, "max_quantity": None, "max_value": None, "needs_price": False}
+    ),
     "reports.own": Case({"ids": _QUEUED}),
     # Adopted attempts: at most one in ten thousand rows, read once a page.
     "reports.accepted": Case({"after": 5, "limit": BATCH}, frozenset({"submission_attempt"})),

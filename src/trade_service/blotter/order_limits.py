@@ -14,7 +14,8 @@ _LARGEST = 10**18
 class OrderLimits(Section, frozen=True):
     """Orders of a blotter above these limits are refused, as typing errors.
 
-    The value of an order is its quantity times its limit price; an order without a limit price has none.
+    The value of an order is its quantity times its limit price. An order without a limit price has none, so that
+    limits of value do not bind for it unless `require_limit_price` refuses it.
     """
 
     max_order_quantity: Annotated[
@@ -27,6 +28,14 @@ class OrderLimits(Section, frozen=True):
         int | None,
         Setting("Largest value of all orders of a blotter together.", 1, _LARGEST, none="no limit"),
     ] = None
+    require_limit_price: Annotated[
+        bool, Setting("Refuse orders without a limit price, which no limit of value can bind.")
+    ] = False
+
+    @property
+    def bound_values(self) -> bool:
+        """Whether any limit of value is set."""
+        return self.max_order_value is not None or self.max_batch_value is not None
 
 
 def order_value(order: NewTradeOrder) -> Decimal:
@@ -36,6 +45,8 @@ def order_value(order: NewTradeOrder) -> Decimal:
 
 def within_limits(order: NewTradeOrder, limits: OrderLimits) -> None:
     """Raises InvalidInput for an order that exceeds a limit."""
+    if limits.require_limit_price and order.limit_price is None:
+        raise InvalidInput.of("limit_price", None, "must be given (blotter.require_limit_price)")
     largest = limits.max_order_quantity
     if largest is not None and order.quantity > largest:
         rule = f"must be at most {largest:,} (blotter.max_order_quantity)"
@@ -49,8 +60,19 @@ def within_limits(order: NewTradeOrder, limits: OrderLimits) -> None:
 
 
 def batch_error(value: Decimal, limits: OrderLimits) -> str | None:
-    """What is wrong with the value of all orders of a file together; None if nothing is."""
+    """What is wrong with the value of all orders together; None if nothing is."""
     largest = limits.max_batch_value
     if largest is None or value <= largest:
         return None
     return f"its orders are worth more than {largest:,} together (blotter.max_batch_value)"
+
+
+def unpriced_warning(count: int, limits: OrderLimits) -> str:
+    """What it means that so many orders have no limit price."""
+    text = f"{count:,} orders have no limit price, and so no value"
+    if not limits.bound_values:
+        return f"{text}: the values leave them out"
+    return (
+        f"{text}: blotter.max_order_value and blotter.max_batch_value do not bind for them "
+        "(blotter.require_limit_price refuses them)"
+    )

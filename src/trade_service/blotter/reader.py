@@ -25,7 +25,7 @@ from trade_service.blotter.records import (
     OrderRecord,
     RefusedRow,
 )
-from trade_service.blotter.repeats import Repeats
+from trade_service.blotter.repeats import FirstRows, RepeatRules
 from trade_service.blotter.row_guards import WITHDRAWING
 from trade_service.blotter.sheet_process import SheetBounds
 from trade_service.blotter.table_columns import (
@@ -91,19 +91,25 @@ class BlotterReader:
         stream: The file, opened in binary mode; it is read once, from where it stands.
         rules: The names that exist, and the limits.
         options: What a person said about the file.
+        repeats: Decides about order ids that repeat, as `first_reading.read_first` found them. Without it, the
+            first row of an id is taken and the others are refused.
 
     Raises:
         FileRefused: On construction and while reading, if the file cannot be read without guessing.
         OSError: If it cannot be read at all.
 
     Example:
-        reader = BlotterReader(file, LineRules.of(reference, ("BUY", "SELL")))
+        rules = LineRules.of(reference, ("BUY", "SELL"))
+        reader = BlotterReader(file, rules, repeats=read_first(lambda: path.open("rb"), rules).repeats)
         show(reader.layout)
         while (page := reader.read(500)).count:
             take(page.orders, page.errors)
     """
 
-    def __init__(self, stream: BinaryIO, rules: LineRules, options: ReadOptions | None = None) -> None:
+    def __init__(
+        self, stream: BinaryIO, rules: LineRules, options: ReadOptions | None = None,
+        repeats: RepeatRules | None = None,
+    ) -> None:  # fmt: skip
         options = options or ReadOptions()
         wanted = Wanted(options.mapping, options.constants)
         wanted.check()
@@ -122,7 +128,7 @@ class BlotterReader:
         self._orders = _order_rows(columns, options, rules, self._numbers, self._dates, table)
         self._rules = rules
         self._rows = islice(table.rows, header + 1, None)
-        self._repeats = Repeats()
+        self._repeats: RepeatRules = repeats or FirstRows()
         self._value = ZERO
         self._doubts = table.doubts
         self.layout = self._layout(table, columns, options)
@@ -144,16 +150,18 @@ class BlotterReader:
             if isinstance(found, OrderRecord):
                 self._refuse_below_heading(line)
                 found = self._unrepeated(found)
+            elif self._is_no_order(line, cells):
+                continue
+            elif names_fields(cells):
+                raise FileRefused(
+                    f"{self._orders.unit} {line} is another header: make a file of each of its tables"
+                )
+            else:
+                self._repeats.add_refused(found)
             if isinstance(found, OrderRecord):
                 orders.append(found)
                 self._add_value(found)
-            elif self._is_no_order(line, cells):
-                continue
             else:
-                if names_fields(cells):
-                    raise FileRefused(
-                        f"{self._orders.unit} {line} is another header: make a file of each of its tables"
-                    )
                 refused.append(found)
             if len(orders) + len(refused) == limit:
                 break
@@ -190,6 +198,7 @@ class BlotterReader:
             constants=options.constants,
             ignored=columns.ignored,
             doubts=self.doubts,
+            unit=table.unit,
         )
 
     def _refuse_below_heading(self, line: int) -> None:
@@ -201,7 +210,7 @@ class BlotterReader:
             )
 
     def _unrepeated(self, found: OrderRecord) -> OrderRecord | RefusedRow:
-        rule = self._repeats.add(found)
+        rule = self._repeats.rule_of(found)
         if rule is None:
             return found
         order_id = found.order.order_id

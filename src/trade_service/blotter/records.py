@@ -5,6 +5,7 @@ from typing import TypeAlias
 
 import msgspec
 
+from trade_service.blotter.synonyms import FIELDS
 from trade_service.domain.fields import escaped
 from trade_service.domain.orders import NewTradeOrder
 
@@ -80,6 +81,11 @@ class RefusedRow(msgspec.Struct, frozen=True):
     cells: Cells
     errors: tuple[CellError, ...]
 
+    @property
+    def order_id(self) -> int | None:
+        """Its order id, where that could be read."""
+        return self.errors[0].order_id
+
 
 class DamagedRow(msgspec.Struct, frozen=True):
     """A row that cannot be split into cells; `ends_file` if nothing after it can be trusted."""
@@ -117,14 +123,14 @@ class Layout(msgspec.Struct, frozen=True):
     ignored: tuple[str, ...]
     doubts: tuple[str, ...] = ()
     """Readings that were detected and that a person should confirm, such as a decimal comma."""
+    unit: str = "line"
+    """What a row is called: line or row."""
 
     @property
     def api_columns(self) -> Mapping[str, str]:
-        """How the file spells the fields of an order, by their API names."""
-        spelled = {_camel(field): name for field, name in self.fields.items()}
-        return spelled | {
-            f"{field}Id": spelled[field] for field in ("blotter", "destination") if field in spelled
-        }
+        """How the file spells the fields of an order, by their API names; our own names where it has no column."""
+        spelled = {_camel(field): self.fields.get(field, field) for field in FIELDS}
+        return spelled | {f"{field}Id": spelled[field] for field in ("blotter", "destination")}
 
 
 def _camel(name: str) -> str:

@@ -16,6 +16,7 @@ from trade_service.cli.running import (
     CommandError,
     config_option,
     confirmed,
+    console_for,
     operator_options,
     print_json,
     result_console,
@@ -23,8 +24,8 @@ from trade_service.cli.running import (
     run_as_user,
     run_until_done,
     say,
-    say_result,
     settings_for,
+    unasked_json_option,
     yes_option,
 )
 from trade_service.domain.executions import SubmissionState
@@ -146,12 +147,14 @@ def _print_findings(report: AuditReport, console: Console) -> None:
     is_flag=True,
     help="Executions sent before a reset or move of the ledger were sent to this one: reconcile them with it too.",
 )
+@unasked_json_option
 @operator_options
 @yes_option
 @config_option
 def recover(
-    *, dry_run: bool, same_ledger: bool, reason: str, operator: str, yes: bool, toml_path: Path | None
-) -> None:
+    *, dry_run: bool, same_ledger: bool, as_json: bool, reason: str, operator: str, yes: bool,
+    toml_path: Path | None,
+) -> None:  # fmt: skip
     """Recover a database that was restored from a backup.
 
     Use it when readiness or an alarm names it: the Execution Service's ledger holds executions that this
@@ -164,35 +167,64 @@ def recover(
     unchanged: absence from this ledger proves nothing about them. If the alarm was wrong and the ledger is the
     same, say so with --same-ledger. After a real reset that would send again what the old ledger had accepted.
     """
+    if as_json and not (yes or dry_run):
+        raise click.UsageError("--json needs --yes or --dry-run.")
     settings = settings_for(toml_path)
     if not dry_run:
         check_words(operator, reason)
-    done = run_as_user(
+    out = console_for(as_json=as_json)
+    plan, changed = run_as_user(
         settings,
-        lambda: _recover(settings, operator, reason, dry_run=dry_run, same_ledger=same_ledger, yes=yes),
+        lambda: _recover(settings, operator, reason, out, dry_run=dry_run, same_ledger=same_ledger, yes=yes),
     )
-    sys.exit(0 if done else NOT_DONE)
+    report = None if changed is None else run_until_done(lambda: _audited(settings))
+    if report is not None:
+        print_audit(report, out)
+    if as_json:
+        print_json({**_plan_for_programs(plan), "dry_run": dry_run, "changed": changed, "audit": report})
+    sys.exit(0 if dry_run or changed is not None else NOT_DONE)
 
 
 async def _recover(
-    settings: Settings, operator: str, reason: str, *, dry_run: bool, same_ledger: bool, yes: bool
-) -> bool:
+    settings: Settings,
+    operator: str,
+    reason: str,
+    out: Console,
+    *,
+    dry_run: bool,
+    same_ledger: bool,
+    yes: bool,
+) -> tuple[RestorePlan, int | None]:
+    """The plan, and how many executions became unknown; None if nothing was changed."""
     async with restoring(settings, say) as restorer:
         plan = await restorer.look()
-        _print_plan(plan, same_ledger=same_ledger)
+        _print_plan(plan, out, same_ledger=same_ledger)
         if dry_run:
-            say_result("Dry run: nothing was changed.")
-            return True
+            out.print("Dry run: nothing was changed.", soft_wrap=True)
+            return plan, None
         if not confirmed("Recover this database?", yes=yes):
-            say_result("Nothing was changed.")
-            return False
+            out.print("Nothing was changed.", soft_wrap=True)
+            return plan, None
         changed = await restorer.recover(plan, operator, reason, same_ledger=same_ledger)
-    say_result(f"{changed:,} executions are unknown now; a running service reconciles them. Auditing ...")
-    print_audit(await _audited(settings), result_console())
-    return True
+    out.print(
+        f"{changed:,} executions are unknown now; a running service reconciles them. Auditing ...",
+        soft_wrap=True,
+    )
+    return plan, changed
 
 
-def _print_plan(plan: RestorePlan, *, same_ledger: bool) -> None:
+def _plan_for_programs(plan: RestorePlan) -> dict[str, object]:
+    return {
+        "blocked_reason": plan.state.blocked_reason, "greatest_execution_id": plan.greatest_execution_id,
+        "last_execution_id": plan.state.last_execution_id, "first_new_id": plan.first_new_id,
+        "open": plan.open_by_state, "of_earlier_epochs": plan.of_earlier_epochs,
+    }  # fmt: skip
+
+
+def _print_plan(plan: RestorePlan, out: Console, *, same_ledger: bool) -> None:
+    def say_result(line: str) -> None:
+        out.print(Text(line), soft_wrap=True)
+
     state = plan.state
     say_result(state.blocked_reason or "This database records no problem.")
     say_result(

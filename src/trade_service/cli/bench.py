@@ -16,7 +16,7 @@ from trade_service.bench.compare import compare
 from trade_service.bench.environment import Report, Server, Target
 from trade_service.bench.machine import described, this_machine
 from trade_service.bench.preset import PRESETS
-from trade_service.bench.results import read_results
+from trade_service.bench.results import Results, read_results
 from trade_service.bench.runner import QUESTIONS, Plan, Question, run
 from trade_service.bench.subprocesses import simulator
 from trade_service.cli.bench_tables import print_comparison, print_scenario
@@ -24,8 +24,10 @@ from trade_service.cli.demo_folder import database_folder, make_demo_folder
 from trade_service.cli.running import (
     CommandError,
     checked_url,
+    console_for,
+    json_option,
     options,
-    result_console,
+    print_json,
     run_until_done,
     say,
 )
@@ -74,10 +76,11 @@ def bench_command(questions: Mapping[str, Question]) -> click.Group:
     @click.option("--output", type=click.Path(path_type=Path), metavar="STEM",
                   help="Write STEM.json and STEM.html.  [default: bench-<time> here]")  # fmt: skip
     @_target_options
+    @json_option
     @click.pass_context
     def bench(
         context: click.Context, /, preset: str | None, only: tuple[str, ...], output: Path | None, *,
-        database_url: str | None, yes: bool, **target: str | None,
+        database_url: str | None, yes: bool, as_json: bool, **target: str | None,
     ) -> None:  # fmt: skip
         """Measure throughput, latency and memory of the service on this machine.
 
@@ -101,8 +104,10 @@ def bench_command(questions: Mapping[str, Question]) -> click.Group:
             given,
             _downstream(given),
         )
-        complete = run_until_done(lambda: _measure(plan, url, result_console()))
-        sys.exit(0 if complete else INCOMPLETE)
+        results = run_until_done(lambda: _measure(plan, url, console_for(as_json=as_json)))
+        if as_json:
+            print_json(results)
+        sys.exit(0 if all(scenario.complete for scenario in results.scenarios) else INCOMPLETE)
 
     bench.add_command(compare_files)
     return bench
@@ -121,14 +126,17 @@ class _OneOf(click.Choice[str]):
 @click.argument("before", type=click.Path(path_type=Path, exists=True, dir_okay=False))
 @click.argument("after", type=click.Path(path_type=Path, exists=True, dir_okay=False))
 @click.option("--strict", is_flag=True, help="Exit with 1 if a figure got worse.")
-def compare_files(before: Path, after: Path, *, strict: bool) -> None:
+@json_option
+def compare_files(before: Path, after: Path, *, strict: bool, as_json: bool) -> None:
     """Compare two result files figure by figure: AFTER against BEFORE.
 
     A figure is better or worse if the repetitions of the two runs do not overlap and their medians differ by at
     least 5 %; otherwise it is the same, as far as these runs can show.
     """
     comparison = compare(read_results(before), read_results(after))
-    print_comparison(comparison, result_console())
+    print_comparison(comparison, console_for(as_json=as_json))
+    if as_json:
+        print_json(comparison)
     if strict and comparison.count("worse"):
         sys.exit(INCOMPLETE)
 
@@ -180,18 +188,17 @@ def _downstream(target: Target) -> str:
     return "simulator" if given is None else mask_url(given)
 
 
-async def _measure(plan: Plan, database_url: str | None, out: Console) -> bool:
-    """Runs a plan, printing each question as it finishes; returns whether all are complete."""
+async def _measure(plan: Plan, database_url: str | None, out: Console) -> Results:
+    """Runs a plan, printing each question as it finishes."""
     out.print(
         f"[bold]trade-service bench[/] ({plan.preset.name}): {described(this_machine())}", soft_wrap=True
     )
     try:
         with _progress(out) as report:
             server = _server(plan.target, database_url, report)
-            results = await run(plan, server, report, lambda scenario: print_scenario(scenario, out))
+            return await run(plan, server, report, lambda scenario: print_scenario(scenario, out))
     finally:
         out.print(f"Written: {plan.stem}.json and {plan.stem}.html", soft_wrap=True)
-    return all(scenario.complete for scenario in results.scenarios)
 
 
 @asynccontextmanager

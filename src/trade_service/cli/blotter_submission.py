@@ -15,14 +15,22 @@ from typing import BinaryIO, TypeVar
 
 import msgspec
 
+from trade_service.blotter.first_reading import FirstReading, read_first
 from trade_service.blotter.order_rows import LineRules
 from trade_service.blotter.reader import BlotterReader, ReadOptions
 from trade_service.blotter.records import CellError, FileRefused, Layout, OrderRecord, RefusedRow
+from trade_service.blotter.repeats import RepeatRules
 from trade_service.bootstrap.container import Services
-from trade_service.cli.line_results import placed_result, refused_result, skipped_result, waits_for_person
+from trade_service.cli.line_results import (
+    placed_result,
+    refused_result,
+    skipped_result,
+    taken_result,
+    waits_for_person,
+)
 from trade_service.cli.output_files import STANDARD_INPUT
 from trade_service.cli.preview import Preview
-from trade_service.cli.result_files import ResultFiles
+from trade_service.cli.result_files import LineResult, ResultFiles
 from trade_service.cli.running import say
 from trade_service.cli.tally import Tally, line_error
 from trade_service.store.known_orders import BlotterPreview, refused_before
@@ -60,16 +68,24 @@ class Chunk(msgspec.Struct, frozen=True):
 class BlotterSource:
     """A blotter file, read in a thread so that the loop never waits for a disk or a pipe."""
 
-    def __init__(self, stream: BinaryIO, rules: LineRules, options: ReadOptions | None = None) -> None:
+    def __init__(
+        self, stream: BinaryIO, rules: LineRules, options: ReadOptions | None, repeats: RepeatRules | None
+    ) -> None:
         facts = os.fstat(stream.fileno())
         self._size = facts.st_size if stat.S_ISREG(facts.st_mode) else 0
         self._stream = stream
-        self._reader = BlotterReader(stream, rules, options)
+        self._reader = BlotterReader(stream, rules, options, repeats)
 
     @classmethod
-    async def open(cls, name: str, rules: LineRules, options: ReadOptions | None = None) -> "BlotterSource":
-        """Opens a file, or standard input for `-`, and reads its header. Raises FileRefused and OSError."""
-        return await _in_thread(lambda: cls(open_blotter(name), rules, options))
+    async def open(
+        cls,
+        name: str,
+        rules: LineRules,
+        options: ReadOptions | None = None,
+        repeats: RepeatRules | None = None,
+    ) -> "BlotterSource":
+        """Opens a file, and reads its header. Raises FileRefused and OSError."""
+        return await _in_thread(lambda: cls(open_blotter(name), rules, options, repeats))
 
     @property
     def layout(self) -> Layout:
@@ -94,6 +110,11 @@ class BlotterSource:
         if not page.count:
             self._stream.close()
         return Chunk(page.orders, page.refused, page.count, share)
+
+
+async def first_reading(name: str, rules: LineRules, options: ReadOptions) -> FirstReading:
+    """Reads a file to its end before any order of it is taken. Raises FileRefused and OSError."""
+    return await _in_thread(lambda: read_first(lambda: open_blotter(name), rules, options))
 
 
 async def _in_thread(call: Callable[[], T]) -> T:
@@ -129,16 +150,27 @@ def require_readable(name: str) -> None:
 
 
 @contextmanager
-def kept(name: str) -> Iterator[str]:
-    """A name that can be read twice: what is not a regular file is copied into a temporary one."""
-    if name != STANDARD_INPUT and (not Path(name).exists() or Path(name).is_file()):
-        yield name
+def repeatable(name: str | None) -> Iterator[Callable[[], str | None]]:
+    """Gives a name that can be read more than once: what is not a regular file is copied into a temporary one.
+
+    The copy is made when the function that is yielded is called.
+    """
+    if name is None or (name != STANDARD_INPUT and (not Path(name).exists() or Path(name).is_file())):
+        yield lambda: name
         return
     with tempfile.NamedTemporaryFile(prefix="trade-service-") as copy:
-        with open_blotter(name) as stream:
-            shutil.copyfileobj(stream, copy)
-        copy.flush()
-        yield copy.name
+
+        def copied() -> str:
+            with open_blotter(name) as stream:
+                shutil.copyfileobj(stream, copy)
+            copy.flush()
+            return copy.name
+
+        yield copied
+
+
+class NothingGoesOut(Exception):
+    """Nothing is sent before a person acts; the message says what to do."""
 
 
 class Submitting:
@@ -150,17 +182,19 @@ class Submitting:
         wait_s: How long an execution is waited for before it counts as pending.
         files: Gets the result of each line.
         skips_refused: Leaves out orders whose executions were rejected or exhausted in an earlier run.
+        insists: Waits for an Execution Service that rejects every call.
     """
 
     def __init__(
         self, services: Services, tally: Tally, wait_s: float, files: ResultFiles | None = None, *,
-        skips_refused: bool = False,
+        skips_refused: bool = False, insists: bool = False,
     ) -> None:  # fmt: skip
         self._services = services
         self._tally = tally
         self._wait_s = wait_s
         self._files = files
         self._skips_refused = skips_refused
+        self._insists = insists
         self._under_way = 0
         self._placing = asyncio.Semaphore(PLACERS)
         self._room = asyncio.Event()
@@ -169,8 +203,12 @@ class Submitting:
         services.events.subscribe(self._hear)
 
     async def submit_blotter(self, source: BlotterSource) -> None:
-        """Places and submits all good lines of a file; raises FileRefused once the lines before it are done."""
+        """Places and submits all good lines of a file; raises FileRefused once the lines before it are done.
+
+        Raises NothingGoesOut, in a group.
+        """
         refusal: FileRefused | None = None
+        self._tally.unit = source.layout.unit
         async with asyncio.TaskGroup() as group:
             try:
                 async for chunk in source.chunks():
@@ -178,7 +216,7 @@ class Submitting:
                     for start in range(0, len(chunk.orders), LINES_IN_A_TRANSACTION):
                         records = chunk.orders[start : start + LINES_IN_A_TRANSACTION]
                         await self._enter(len(records))
-                        group.create_task(self._place_and_follow(records, source.layout.api_columns))
+                        group.create_task(self._place_and_follow(records, source.layout))
             except FileRefused as error:
                 refusal = error
         self._tally.expected = self._tally.executions
@@ -186,7 +224,7 @@ class Submitting:
             raise refusal
 
     async def submit_ids(self, pages: AsyncIterator[list[int]]) -> None:
-        """Submits existing executions."""
+        """Submits existing executions. Raises NothingGoesOut, in a group."""
         async with asyncio.TaskGroup() as group:
             async for page in pages:
                 await self._enter(len(page))
@@ -204,13 +242,13 @@ class Submitting:
         self._under_way -= count
         self._room.set()
 
-    async def _place_and_follow(self, records: Sequence[OrderRecord], columns: Mapping[str, str]) -> None:
+    async def _place_and_follow(self, records: Sequence[OrderRecord], layout: Layout) -> None:
         async with self._placing:
             chosen = await self._without_refused(records) if self._skips_refused else records
             placed = await self._patiently(
                 lambda: self._services.orders.place_blotter([to_line(record) for record in chosen])
             )
-        self._tally.add_placed(placed, columns)
+        self._tally.add_placed(placed, layout)
         execution_ids = [i for line in placed for i in line.execution_ids]
         self._leave(len(records) - len(execution_ids))
         results: dict[int, ExecutionSubmitResult] = {}
@@ -219,7 +257,7 @@ class Submitting:
         finally:
             if self._files is not None:
                 for record, line in zip(chosen, placed, strict=True):
-                    self._files.add(placed_result(line, results, record.cells))
+                    self._files.add(_result_of(line, results, record, layout))
 
     async def _follow_ids(self, execution_ids: Sequence[int]) -> None:
         results: dict[int, ExecutionSubmitResult] = {}
@@ -236,6 +274,8 @@ class Submitting:
         pause_s = PEOPLE_FIRST_S
         try:
             while not (await asyncio.wait({consuming}, timeout=pause_s))[0]:
+                if obstacle := self._obstacle():
+                    raise NothingGoesOut(obstacle)
                 left = [i for i in execution_ids if i not in results]
                 if left and await self._all_need_person(left):
                     break
@@ -261,6 +301,18 @@ class Submitting:
         results[result.execution_id] = result
         self._tally.add_result(result)
         self._leave(1)
+
+    def _obstacle(self) -> str:
+        """Why nothing is sent before a person acts; empty while that is not so."""
+        gate, admission = self._services.gate, self._services.admission
+        if gate.is_blocked:
+            return gate.reason
+        if admission.breaker.refused and not self._insists:
+            return (
+                f"the Execution Service rejects every call ({admission.refusal}): correct its configuration "
+                "or ours (`trade-service config`), or give --wait-for-service to wait for it"
+            )
+        return ""
 
     def _hear(self, event: SubmissionEvent) -> None:
         if isinstance(event, AlarmEvent) and event.code == AlarmCode.LOOK_UP_DOUBTFUL:
@@ -304,7 +356,7 @@ async def check_blotter(
     source: BlotterSource, known: BlotterPreview, preview: Preview, tally: Tally, files: ResultFiles | None
 ) -> None:
     """Checks every line alone and against the database; writes nothing to it."""
-    columns = source.layout.api_columns
+    tally.unit = preview.unit = source.layout.unit
     async for chunk in source.chunks():
         count_chunk(chunk, tally, files)
         refused: list[CellError] = []
@@ -313,11 +365,19 @@ async def check_blotter(
             if seen.error is None:
                 preview.add(line, seen)
                 continue
-            refused.append(line_error(line.line, line.order.order_id, seen.error, columns))
+            refused.append(line_error(line.line, line.order.order_id, seen.error, source.layout))
             if files is not None:
-                placed = PlacedLine(line.line, line.order.order_id, error=seen.error)
-                files.add(placed_result(placed, {}, record.cells))
+                files.add(taken_result(refused[-1], seen.error.code, record.cells))
         tally.add_errors(refused)
+
+
+def _result_of(
+    line: PlacedLine, results: Mapping[int, ExecutionSubmitResult], record: OrderRecord, layout: Layout
+) -> LineResult:
+    if line.error is None:
+        return placed_result(line, results, record.cells)
+    error = line_error(line.line, line.order_id, line.error, layout)
+    return taken_result(error, line.error.code, record.cells)
 
 
 def count_chunk(chunk: Chunk, tally: Tally, files: ResultFiles | None) -> None:

@@ -132,7 +132,8 @@ def run(arguments: Sequence[str]) -> int:
 
 
 def _fail(message: str, code: int) -> int:
+    from trade_service.cli.running import wrapped
     from trade_service.domain.fields import escaped
 
-    click.echo(f"trade-service: {escaped(' '.join(message.split()))}", err=True)
+    click.echo(wrapped(f"trade-service: {escaped(' '.join(message.split()))}"), err=True)
     return code

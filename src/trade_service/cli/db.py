@@ -5,6 +5,7 @@ import sys
 from collections.abc import Collection, Mapping
 from pathlib import Path
 
+import msgspec
 import rich_click as click
 
 from trade_service.bootstrap.running import data_dir, open_database
@@ -15,16 +16,17 @@ from trade_service.cli.running import (
     config_option,
     confirmed,
     described,
+    json_option,
     print_json,
     run_on,
     run_until_done,
     run_until_stopped,
     say,
     settings_for,
+    unasked_json_option,
     yes_option,
 )
 from trade_service.settings.tree import Settings
-from trade_service.store.database import Database
 from trade_service.store.embedded import EmbeddedPostgres, delete_data, is_running
 from trade_service.store.migrate import check
 from trade_service.store.migrate import migrate as migrate_database
@@ -59,37 +61,53 @@ def status(*, as_json: bool, toml_path: Path | None) -> None:
 
 
 @db.command()
+@json_option
 @config_option
-def migrate(toml_path: Path | None) -> None:
+def migrate(*, as_json: bool, toml_path: Path | None) -> None:
     """Migrate the database to this release, in place; also a database of the legacy service."""
-    run_on(open_database, toml_path, _migrate)
+    report = run_on(open_database, toml_path, lambda database: migrate_database(database, say))
+    if as_json:
+        print_json({**msgspec.structs.asdict(report), "changed": report.changed})
+    elif report.changed:
+        click.echo(f"Migrated from {report.before or 'nothing'} to {report.after}.")
+    else:
+        click.echo(f"Up to date ({report.after}).")
 
 
 @db.command()
+@json_option
 @config_option
-def start(toml_path: Path | None) -> None:
+def start(*, as_json: bool, toml_path: Path | None) -> None:
     """Run the embedded PostgreSQL until stopped, for psql and other programs."""
     settings = settings_for(toml_path)
     _refuse_external(settings, "start it with its own tools.")
-    run_until_stopped(lambda stopping: _keep_running(settings, stopping))
+    run_until_stopped(lambda stopping: _keep_running(settings, stopping, as_json=as_json))
 
 
 @db.command()
+@unasked_json_option
 @yes_option
 @config_option
-def reset(*, yes: bool, toml_path: Path | None) -> None:
+def reset(*, as_json: bool, yes: bool, toml_path: Path | None) -> None:
     """Delete the database of the embedded PostgreSQL, with all orders and executions."""
+    if as_json and not yes:
+        raise click.UsageError("--json needs --yes.")
     settings = settings_for(toml_path)
     _refuse_external(settings, "drop and create it with its own tools, then run `trade-service db migrate`.")
     folder = data_dir(settings)
-    if not folder.exists():
+    is_there = folder.exists()
+    if not is_there and not as_json:
         click.echo(f"There is nothing to delete: {folder} does not exist.")
         return
     if not confirmed(f"Delete the database in {folder}, with all orders and executions?", yes=yes):
         click.echo("Nothing was deleted.")
         sys.exit(NOT_DONE)
-    run_until_done(lambda: delete_data(folder))
-    click.echo(f"Deleted the database in {folder}.")
+    if is_there:
+        run_until_done(lambda: delete_data(folder))
+    if as_json:
+        print_json({"folder": str(folder), "deleted": is_there})
+    else:
+        click.echo(f"Deleted the database in {folder}.")
 
 
 def _refuse_external(settings: Settings, advice: str) -> None:
@@ -134,17 +152,13 @@ async def _add_status(settings: Settings, facts: dict[str, object]) -> None:
     facts["attempts"] = f"{contents.attempts:,}, open {contents.open_attempts:,}"
 
 
-async def _migrate(database: Database) -> None:
-    report = await migrate_database(database, say)
-    before = report.before or "nothing"
-    click.echo(
-        f"Migrated from {before} to {report.after}." if report.changed else f"Up to date ({report.after})."
-    )
-
-
-async def _keep_running(settings: Settings, stopping: asyncio.Event) -> None:
-    async with EmbeddedPostgres.running(data_dir(settings), progress=say) as server:
-        announce(f"PostgreSQL {server.version} is running in {data_dir(settings)}; Ctrl-C stops it.")
-        announce(f"psql '{server.dsn}'")
-        announce(f"DATABASE_URL={server.dsn}")
+async def _keep_running(settings: Settings, stopping: asyncio.Event, *, as_json: bool) -> None:
+    folder = data_dir(settings)
+    async with EmbeddedPostgres.running(folder, progress=say) as server:
+        text = f"PostgreSQL {server.version} is running in {folder}; Ctrl-C stops it."
+        facts = {"version": server.version, "folder": str(folder), "database_url": server.dsn}
+        announce(
+            f"{text}\npsql '{server.dsn}'\nDATABASE_URL={server.dsn}",
+            facts if as_json else None,
+        )
         await stopping.wait()

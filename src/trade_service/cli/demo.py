@@ -18,8 +18,21 @@ from trade_service.bootstrap.running import running_services
 from trade_service.cli.audit import print_audit
 from trade_service.cli.blotter_submission import BlotterSource, Submitting
 from trade_service.cli.demo_folder import database_folder, make_demo_folder, write_blotter
-from trade_service.cli.running import NOT_DONE, CommandError, result_console, run_until_done
-from trade_service.cli.submit_view import print_incidents, print_outcomes, print_sentence, shown_progress
+from trade_service.cli.running import (
+    NOT_DONE,
+    CommandError,
+    console_for,
+    json_option,
+    print_json,
+    run_until_done,
+)
+from trade_service.cli.submit_view import (
+    print_incidents,
+    print_outcomes,
+    print_sentence,
+    shown_progress,
+    summary_of,
+)
 from trade_service.cli.tally import Incidents, Tally
 from trade_service.observability.logs import configure_logs
 from trade_service.settings.tree import Settings
@@ -71,7 +84,8 @@ RATES = ("reset_after=0.01", "error_500_partial=0.01", "shifted_index=0.01", "er
 )
 @click.option("--seed", default=7, show_default=True, help="The same seed gives the same faults.")
 @click.option("--keep", is_flag=True, help="Keep the database and print where it is.")  # fmt: skip
-def demo(*, orders: int, latency_ms: float, seed: int, keep: bool) -> None:
+@json_option
+def demo(*, orders: int, latency_ms: float, seed: int, keep: bool, as_json: bool) -> None:
     """Submit a blotter of real tickers to an Execution Service that fails in many ways, then audit the result.
 
     Needs no setup and leaves nothing behind: it runs its own PostgreSQL and Execution Service simulator in a
@@ -79,11 +93,17 @@ def demo(*, orders: int, latency_ms: float, seed: int, keep: bool) -> None:
     """
     configure_logs("ERROR", "auto")
     folder = make_demo_folder()
-    out = result_console()
-    sys.exit(run_until_done(lambda: _demo(folder, orders, latency_ms, seed, out, keep=keep)))
+    out = console_for(as_json=as_json)
+    result = run_until_done(lambda: _demo(folder, orders, latency_ms, seed, out, keep=keep))
+    if as_json:
+        print_json(result)
+    sys.exit(0 if result["is_all_good"] else NOT_DONE)
 
 
-async def _demo(folder: Path, orders: int, latency_ms: float, seed: int, out: Console, *, keep: bool) -> int:
+async def _demo(
+    folder: Path, orders: int, latency_ms: float, seed: int, out: Console, *, keep: bool
+) -> dict[str, object]:
+    """Returns the result for programs."""
     began = time.monotonic()
     out.print(
         Panel.fit(
@@ -98,7 +118,7 @@ async def _demo(folder: Path, orders: int, latency_ms: float, seed: int, out: Co
         _step(out, f"One call in five will fail: {', '.join(sorted({*script} - {'ok'}))}")
         async with running_services(demo_settings(folder, url), lambda line: _step(out, line)) as services:
             _step(out, "PostgreSQL is ready")
-            tally = await _submit(services, write_blotter(folder, orders), out)
+            tally, incidents = await _submit(services, write_blotter(folder, orders), out)
             _step(out, "Auditing: the database against the Execution Service's ledger")
             report = await run_audit(PostgresAuditReads(services.database), services.gateway)
             print_audit(report, out)
@@ -111,10 +131,14 @@ async def _demo(folder: Path, orders: int, latency_ms: float, seed: int, out: Co
         f"Accepted twice: {twice}, lost: {lost}. {time.monotonic() - began:.1f} s in all.",
         style="bold green" if good else "bold red",
     )
-    return 0 if good else NOT_DONE
+    return {
+        **summary_of(tally, time.monotonic() - began), "is_all_good": good, "calls": incidents.calls,
+        "failed_calls": incidents.failed_calls, "reconciled": incidents.reconciled, "resent": incidents.resent,
+        "alarms": incidents.alarms, "audit": report, "folder": str(database_folder(folder)) if keep else None,
+    }  # fmt: skip
 
 
-async def _submit(services: Services, blotter: Path, out: Console) -> Tally:
+async def _submit(services: Services, blotter: Path, out: Console) -> tuple[Tally, Incidents]:
     began = time.monotonic()
     tally, incidents = Tally(), Incidents()
     services.events.subscribe(incidents)
@@ -127,7 +151,7 @@ async def _submit(services: Services, blotter: Path, out: Console) -> Tally:
     print_sentence(tally, time.monotonic() - began, out)
     for alarm in incidents.alarms:
         out.print(f"alarm: {alarm}", style="bold red", markup=False, soft_wrap=True)
-    return tally
+    return tally, incidents
 
 
 def demo_settings(folder: Path, base_url: str) -> Settings:

@@ -1,15 +1,19 @@
 """Looks whether the database and the Execution Service are there, before anybody waits for them."""
 
 import asyncio
+import contextlib
 
 import msgspec
 
-from trade_service.cli.running import CommandError
+from trade_service.bootstrap.running import data_dir
+from trade_service.cli.running import CommandError, described, say
 from trade_service.execution_service.client import ExecutionServiceClient
 from trade_service.masking import mask_url
 from trade_service.settings.tree import Settings
 from trade_service.store.database import Database
+from trade_service.store.embedded import is_running
 from trade_service.store.migrate import check
+from trade_service.submission.admission import DownstreamGate
 from trade_service.submission.clock import SystemClock
 from trade_service.submission.ports import StoreUnavailable
 
@@ -29,7 +33,10 @@ async def require_present(settings: Settings, *, with_service: bool) -> None:
 async def _database_trouble(settings: Settings) -> str | None:
     section = settings.database
     if section.url is None:
-        return None  # The embedded one is started.
+        # It is started, which says what takes longer; nothing can be missing.
+        if not await asyncio.to_thread(is_running, data_dir(settings)):
+            say(f"trade-service: starting the {described(settings)} ...")
+        return None
     section = msgspec.structs.replace(
         section, pool_size=1, connect_timeout_s=min(section.connect_timeout_s, LOOK_S)
     )
@@ -60,3 +67,16 @@ async def _service_trouble(settings: Settings) -> str | None:
         f"the Execution Service at {mask_url(settings.execution_service.base_url)} is away ({reason}): start it "
         "(`trade-service simulate` for a trial), or give --wait-for-service"
     )
+
+
+async def require_open(gate: DownstreamGate, *, insists: bool) -> None:
+    """Raises CommandError if nothing would be sent before a person acts; the message names what to do.
+
+    Unless `insists`, also if the ledger stays in doubt for a few seconds.
+    """
+    if not (gate.is_blocked or insists):
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(LOOK_S):
+                await gate.wait_open()
+    if gate.is_blocked or not (gate.is_open or insists):
+        raise CommandError(f"nothing was sent: {gate.reason}")

@@ -12,6 +12,7 @@ from trade_service.bootstrap.running import prepared_database
 from trade_service.cli.running import (
     CommandError,
     config_option,
+    json_option,
     print_json,
     result_console,
     result_table,
@@ -87,9 +88,16 @@ def keys() -> None:
     type=Expiry(),
     help="When it ends, such as 90d or 2027-06-30.  [default: never]",
 )
+@json_option
 @config_option
 def create(
-    *, name: str, role: str, label: str | None, expires_at: datetime | None, toml_path: Path | None
+    *,
+    name: str,
+    role: str,
+    label: str | None,
+    expires_at: datetime | None,
+    as_json: bool,
+    toml_path: Path | None,
 ) -> None:
     """Create a key for NAME and print it. It is not stored and cannot be shown again."""
     _check_text("name", name, MAX_NAME_CHARS)
@@ -97,7 +105,10 @@ def create(
         _check_text("label", label, MAX_LABEL_CHARS)
     new = make_key(name, Role[role.upper()], label, expires_at)
     run_on(prepared_database, toml_path, lambda database: PostgresKeys(database).add(new.key))
-    _print_new(new)
+    if as_json:
+        print_json({**_for_programs(new.key), "key": new.text})
+    else:
+        _print_new(new)
 
 
 @keys.command()
@@ -115,8 +126,11 @@ def create(
     type=Expiry(),
     help="When the new key ends.  [default: after as long as the old key was given, if it expires]",
 )
+@json_option
 @config_option
-def rotate(*, name: str, overlap: timedelta, expires_at: datetime | None, toml_path: Path | None) -> None:
+def rotate(
+    *, name: str, overlap: timedelta, expires_at: datetime | None, as_json: bool, toml_path: Path | None
+) -> None:
     """Replace the key of NAME: print a new one of the same name, role and label, and end the old one."""
 
     async def replace(database: Database) -> tuple[NewKey, ApiKey]:
@@ -126,6 +140,9 @@ def rotate(*, name: str, overlap: timedelta, expires_at: datetime | None, toml_p
         return new, await store.rotate(old, new.key, overlap.total_seconds())
 
     new, old = run_on(prepared_database, toml_path, replace)
+    if as_json:
+        print_json({**_for_programs(new.key), "key": new.text, "old": _for_programs(old)})
+        return
     _print_new(new)
     say(f"The old key {old.id} ends at {_moment(old.expires_at)} UTC.")
 
@@ -160,10 +177,15 @@ def list_keys(*, as_json: bool, toml_path: Path | None) -> None:
 
 @keys.command()
 @click.argument("which", metavar="NAME_OR_ID")
+@json_option
 @config_option
-def revoke(which: str, toml_path: Path | None) -> None:
+def revoke(which: str, *, as_json: bool, toml_path: Path | None) -> None:
     """Revoke a key, or all keys of a name. Every replica refuses it after at most auth.api_key_max_age_s."""
-    for key in run_on(prepared_database, toml_path, lambda database: PostgresKeys(database).revoke(which)):
+    revoked = run_on(prepared_database, toml_path, lambda database: PostgresKeys(database).revoke(which))
+    if as_json:
+        print_json([_for_programs(key) for key in revoked])
+        return
+    for key in revoked:
         click.echo(f"Revoked key {key.id} of {key.name}.")
 
 

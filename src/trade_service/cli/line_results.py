@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from trade_service.blotter.records import OrderRecord, RefusedRow
+from trade_service.blotter.records import CellError, OrderRecord, RefusedRow
 from trade_service.cli.result_files import LineResult
 from trade_service.domain.executions import SubmissionState
 from trade_service.submission.codes import OutcomeCode
@@ -18,9 +18,15 @@ _REFUSALS = (SubmitStatus.FAILED, SubmitStatus.RETRY_EXHAUSTED)
 
 def refused_result(row: RefusedRow) -> LineResult:
     """A line that is no order."""
-    order_id = next((error.order_id for error in row.errors if error.order_id is not None), None)
     message = "; ".join(error.complaint for error in row.errors)
-    return LineResult(row.line, order_id, (), REFUSED, BAD_LINE, message, (), row.cells, is_rejected=True)
+    return LineResult(row.line, row.order_id, (), REFUSED, BAD_LINE, message, (), row.cells, is_rejected=True)
+
+
+def taken_result(error: CellError, code: str, cells: Sequence[str]) -> LineResult:
+    """A line that the rules of the database refuse, with the code of the refusal."""
+    return LineResult(
+        error.line, error.order_id, (), REFUSED, code, error.complaint, (), cells, is_rejected=True
+    )
 
 
 def skipped_result(record: OrderRecord) -> LineResult:
@@ -42,12 +48,8 @@ def skipped_result(record: OrderRecord) -> LineResult:
 def placed_result(
     line: PlacedLine, results: Mapping[int, ExecutionSubmitResult], cells: Sequence[str]
 ) -> LineResult:
-    """A line whose order was placed, or refused by the rules of the database."""
+    """A line whose order was placed."""
     where = line.line or None, line.order_id or None
-    if line.error is not None:
-        return LineResult(
-            *where, (), REFUSED, line.error.code, line.error.message, (), cells, is_rejected=True
-        )
     found = [results.get(i) or _unfinished(i) for i in line.execution_ids]
     return LineResult(
         *where,

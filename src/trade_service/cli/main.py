@@ -1,80 +1,25 @@
 """The entry point: prepares streams and signals before anything else is imported, then runs the command line."""
 
-import codecs
 import io
 import os
-import select
 import signal
-import stat
 import sys
 from collections.abc import Callable
 from types import FrameType
-from typing import TextIO
 
+from trade_service.cli.standard_streams import LossyStream, prepared_streams
+
+DEFECT = 70
+"""The program itself failed, and printed where; EX_SOFTWARE of sysexits.h."""
 INTERRUPTED = 130
 BROKEN_PIPE = 141
 OUTPUT_LOST = 74
 """The command did its work, but its result could not be written; EX_IOERR of sysexits.h."""
 
 
-STALL_S = 1.0
-"""How long a line waits for a reader of the log. Once that was in vain, lines are dropped until there is room."""
-
-
-class LossyStream(io.FileIO):
-    """A standard stream that cannot stop the work: what it cannot write is dropped and remembered.
-
-    Only a pipe that nobody reads any more ends a command, and only if that is its standard output. A log that
-    nobody reads, though its pipe is open, must not stop the service either: see `STALL_S`.
-    """
-
-    def __init__(self, number: int) -> None:
-        mode = os.fstat(number).st_mode
-        own = _unblocked(number) if number == 2 and stat.S_ISFIFO(mode) else number
-        super().__init__(own, "w", closefd=False)
-        self.lost: OSError | None = None
-        """The first failure to write."""
-        self._may_drop = number == 2 and (stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode))
-        self._is_stalled = False
-
-    def write(self, data: bytes) -> int:  # type: ignore[override]  # the base also takes arrays
-        """Writes all of the data, or drops the rest of it."""
-        rest = memoryview(data)
-        try:
-            while rest and self._has_room():
-                # A pipe that has room has room for so much.
-                count = super().write(rest[: select.PIPE_BUF] if self._may_drop else rest)
-                if count is None and self._may_drop:  # Another process took the room that there was.
-                    self._is_stalled = True
-                    break
-                if count is None:  # It is not blocking.
-                    select.select([], [self], [])
-                rest = rest[count or 0 :]
-        except OSError as error:
-            if isinstance(error, BrokenPipeError) and self.fileno() == 1:
-                raise
-            self.lost = self.lost or error
-        return len(data)
-
-    def _has_room(self) -> bool:
-        if not self._may_drop:
-            return True
-        ready = bool(select.select([], [self], [], 0 if self._is_stalled else STALL_S)[1])
-        self._is_stalled = not ready
-        return ready
-
-
-def _unblocked(number: int) -> int:
-    """A way of our own into a pipe that never blocks: the service's workers, and others, may write to it too."""
-    try:
-        return os.open(f"/proc/self/fd/{number}", os.O_WRONLY | os.O_NONBLOCK)
-    except OSError:  # No /proc, or nobody reads the pipe any more.
-        return number
-
-
 def main() -> None:
     """Runs the command line."""
-    stdout = _prepared_streams()
+    stdout = prepared_streams()
     for number, code in _ENDINGS.items():
         # Without a handler the kernel drops the signal if this is process 1 of a container. A SIGHUP that is
         # ignored stays so: `nohup` wants it.
@@ -86,10 +31,20 @@ def main() -> None:
         code = run(sys.argv[1:])
     except SystemExit as ending:
         code = ending.code if isinstance(ending.code, int) else int(ending.code is not None)
+    except Exception:  # noqa: BLE001  # printed, with an exit code of its own
+        sys.excepthook(*sys.exc_info())
+        code = DEFECT
     except KeyboardInterrupt:
         sys.stderr.write("trade-service: interrupted\n")
         code = INTERRUPTED
-    sys.exit(_flushed(stdout, code))
+    try:
+        code = _flushed(stdout, code)
+    except KeyboardInterrupt:
+        code = INTERRUPTED
+    for number in (signal.SIGINT, *_ENDINGS):
+        # All is said and done. The interpreter would restore the default action, and its end change the exit code.
+        signal.signal(number, signal.SIG_IGN)
+    sys.exit(code)
 
 
 _ENDINGS = {signal.SIGTERM: 143} | ({signal.SIGHUP: 129} if hasattr(signal, "SIGHUP") else {})
@@ -101,43 +56,6 @@ def _end(code: int) -> Callable[[int, FrameType | None], None]:
         sys.exit(code)
 
     return handler
-
-
-def _prepared_streams() -> LossyStream:
-    """Makes all three standard streams usable, however the process was started; returns standard output."""
-    fd = os.open(os.devnull, os.O_RDWR)
-    while fd <= 2:  # A closed one: the next file or socket would take its place, and get our output.
-        os.set_inheritable(fd, True)  # noqa: FBT003  # it takes no keyword
-        fd = os.open(os.devnull, os.O_RDWR)
-    os.close(fd)
-    stdout, stderr = map(LossyStream, (1, 2))
-    encodings = [_encoding(stream) for stream in (sys.stdout, sys.stderr)]
-    errors = "trade-service"  # A character that an encoding lacks must not stop the work either.
-    codecs.register_error(errors, _plain)
-    sys.stdout = io.TextIOWrapper(
-        io.BufferedWriter(stdout), encodings[0], errors, line_buffering=stdout.isatty()
-    )
-    sys.stderr = io.TextIOWrapper(stderr, encodings[1], errors, line_buffering=True, write_through=True)
-    return stdout
-
-
-_PLAIN = {"…": "...", "–": "-", "—": "-", "×": "x", "·": "-", "’": "'"}
-
-
-def _plain(error: UnicodeError) -> tuple[str | bytes, int]:
-    if isinstance(error, UnicodeEncodeError) and error.object[error.start] in _PLAIN:
-        return _PLAIN[error.object[error.start]], error.start + 1
-    return codecs.backslashreplace_errors(error)
-
-
-def _encoding(stream: TextIO | None) -> str:
-    return "ascii" if _is_c_locale() else getattr(stream, "encoding", None) or "utf-8"
-
-
-def _is_c_locale() -> bool:
-    """Whether the user asked for plain ASCII. Without any locale, as in containers, UTF-8 is written."""
-    chosen = next(filter(None, map(os.environ.get, ("LC_ALL", "LC_CTYPE", "LANG"))), "")
-    return chosen in ("C", "POSIX")
 
 
 def _flushed(stdout: LossyStream, code: int) -> int:

@@ -1,5 +1,6 @@
 """Files that a command writes: never over its input, written beside the target and renamed at the end."""
 
+import codecs
 import os
 import secrets
 import stat
@@ -64,6 +65,11 @@ def written(path: Path) -> Iterator[BinaryIO]:
             beside.replace(target)
         else:
             beside.unlink()
+
+
+def text_of(stream: BinaryIO) -> codecs.StreamWriter:
+    """Writes text to a binary stream, which stays open when this is thrown away, as by an interrupt."""
+    return codecs.getwriter("utf-8")(stream)
 
 
 def _is_direct(path: Path, target: Path) -> bool:

@@ -8,7 +8,7 @@ import msgspec
 from rich.console import Console
 from rich.text import Text
 
-from trade_service.blotter.order_limits import order_value
+from trade_service.blotter.order_limits import OrderLimits, order_value, unpriced_warning
 from trade_service.cli.running import result_table
 from trade_service.domain.fields import ZERO, shown_number
 from trade_service.domain.reference import ReferenceData
@@ -50,9 +50,18 @@ class LargeOrder(msgspec.Struct, frozen=True, order=True):
 class Preview:
     """Collects what would be sent, in memory that does not grow with it."""
 
-    def __init__(self, reference: ReferenceData, trade_types: Collection[str]) -> None:
+    def __init__(
+        self, reference: ReferenceData, trade_types: Collection[str], limits: OrderLimits, unit: str = "line"
+    ) -> None:
+        """`unit` is what the file calls its rows: line or row."""
         self._destinations = reference.destinations
         self._trade_types = trade_types
+        self.limits = limits
+        self.unit = unit
+        self.unpriced = 0
+        """Orders to be sent without a limit price, and so without a value."""
+        self.over_limits = 0
+        """Executions that were never submitted and exceed a limit: they are left out."""
         self.not_taken = 0
         """Executions with a side that the Execution Service refuses; such lines of a file are bad lines."""
         self.new = 0
@@ -88,6 +97,7 @@ class Preview:
         destination = self._destinations[line.destination_id].abbreviation
         names = (order.order_type, destination, order.portfolio_id)
         self.total.add(1, order.quantity, value)
+        self.unpriced += order.limit_price is None
         for groups, name in zip((self.by_side, self.by_destination, self.by_portfolio), names, strict=True):
             key = name if name in groups or len(groups) < _MOST_GROUPS else _OTHERS
             groups.setdefault(key, Sum()).add(1, order.quantity, value)
@@ -111,7 +121,11 @@ class Preview:
     def add_unsent(self, groups: Iterable[UnsentGroup]) -> None:
         """Counts executions that were never submitted."""
         for group in groups:
+            self.over_limits += group.over_limits
+            if not group.executions:
+                continue
             self.rest += group.executions
+            self.unpriced += group.unpriced
             self.not_taken += group.executions if group.order_type not in self._trade_types else 0
             self.total.add(group.executions, group.quantity, group.value)
             sums = ((self.by_side, group.order_type), (self.by_destination, group.destination))
@@ -125,12 +139,19 @@ class Preview:
             "refused_before": self.refused_before, "total": self.total, "by_side": self.by_side,
             "by_destination": self.by_destination, "by_portfolio": self.by_portfolio,
             "largest": sorted(self.largest, reverse=True), "alike": self.alike,
-            "not_taken": self.not_taken,
+            "not_taken": self.not_taken, "without_value": self.unpriced, "over_limits": self.over_limits,
         }  # fmt: skip
 
 
 def print_preview(preview: Preview, what: str, console: Console) -> None:
-    """Prints tables of what would be sent; nothing if there is nothing."""
+    """Prints tables of what would be sent; no table if there is nothing."""
+    if preview.over_limits:
+        console.print(
+            f"{preview.over_limits:,} executions exceed a limit (blotter.max_order_quantity, "
+            "blotter.max_order_value or blotter.require_limit_price) and are left out.",
+            style="bold red",
+            soft_wrap=True,
+        )
     if not preview.to_send:
         return
     table = result_table("To be sent", "", f"{what}>", "quantity>", "value>")
@@ -143,7 +164,9 @@ def print_preview(preview: Preview, what: str, console: Console) -> None:
     table.add_row("all", *_cells(preview.total), style="bold")
     console.print(table)
     if preview.largest:
-        table = result_table("The largest", "line>", "order id>", "side", "security", "quantity>", "value>")
+        table = result_table(
+            "The largest", f"{preview.unit}>", "order id>", "side", "security", "quantity>", "value>"
+        )
         for one in sorted(preview.largest, reverse=True):
             ids = str(one.line), str(one.order_id)
             table.add_row(
@@ -157,10 +180,15 @@ def _print_doubts(preview: Preview, what: str, console: Console) -> None:
     if preview.first_alike is not None:
         first, second = preview.first_alike
         console.print(
-            f"{preview.alike:,} orders equal an earlier one in all but the order id, such as lines {first} and "
-            f"{second}: sent twice?",
+            f"{preview.alike:,} orders equal an earlier one in all but the order id, such as {preview.unit}s "
+            f"{first} and {second}: sent twice?",
             style="bold yellow",
             soft_wrap=True,
+        )
+    if preview.unpriced:
+        warning = unpriced_warning(preview.unpriced, preview.limits)
+        console.print(
+            f"{warning}.", style="bold yellow" if preview.limits.bound_values else "dim", soft_wrap=True
         )
     if preview.not_taken:
         console.print(

@@ -15,11 +15,12 @@ from trade_service.cli.running import (
     NOT_DONE,
     config_option,
     confirmed,
+    console_for,
     operator_options,
     print_json,
-    result_console,
     result_table,
     run_on,
+    unasked_json_option,
     yes_option,
 )
 from trade_service.domain.errors import shorten
@@ -37,9 +38,7 @@ MESSAGE_WIDTH = 80
 @click.argument("execution_ids", type=int, nargs=-1)
 @selecting_options(sorted(state.value for state in QUANTITY_RETURNED))
 @click.option("--dry-run", is_flag=True, help="Show what would be done; change nothing.")
-@click.option(
-    "--json", "as_json", is_flag=True, help="Print the result as JSON; asks nothing, so it needs --yes."
-)
+@unasked_json_option
 @operator_options
 @yes_option
 @config_option
@@ -82,10 +81,11 @@ async def _requeue(
     yes: bool, as_json: bool,
 ) -> bool:  # fmt: skip
     """Shows the plan, then asks and requeues if there is a command; returns whether that is possible for all."""
-    console = Console(quiet=True) if as_json else result_console()
+    console = console_for(as_json=as_json)
     ids, more = await operators.select(what) if isinstance(what, RequeueFilter) else (list(what), False)
     if not ids:
         console.print("No execution matches.", style="bold green")
+        _print_as_json([], more=False, is_wanted=as_json)
         return True
     preview = await operators.requeue(ids, plan)
     good = sum(one.error is None for one in preview)
@@ -117,9 +117,7 @@ def _print_as_json(results: list[Requeued], *, more: bool, is_wanted: bool) -> N
             {
                 "execution_id": one.execution_id,
                 "order_id": None if one.ended is None else one.ended.order_id,
-                "error": None
-                if one.error is None
-                else {"code": one.error.code, "message": one.error.message},
+                "error": one.error and {"code": one.error.code, "message": one.error.message},
             }
             for one in results
         ]

@@ -1,7 +1,6 @@
 """The files of results and rejects: the input's own columns, then the outcome of each line."""
 
 import csv
-import io
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -10,7 +9,7 @@ from typing import Any, BinaryIO, Protocol
 import msgspec
 
 from trade_service.blotter.cells import as_text, spreadsheet_safe
-from trade_service.cli.output_files import written
+from trade_service.cli.output_files import text_of, written
 from trade_service.cli.running import CommandError
 
 OUTCOME = tuple(
@@ -56,15 +55,15 @@ class _RowWriter(Protocol):
 
 class _CsvRows:
     def __init__(self, stream: BinaryIO, columns: Sequence[str]) -> None:
-        self._text = io.TextIOWrapper(stream, encoding="utf-8", newline="", write_through=True)
-        self._writer = csv.writer(self._text, lineterminator="\n")
+        self._stream = stream
+        self._writer = csv.writer(text_of(stream), lineterminator="\n")
         self.write(columns)
 
     def write(self, row: Sequence[str]) -> None:
         self._writer.writerow([spreadsheet_safe(cell) for cell in row])
 
     def close(self) -> None:
-        self._text.detach()
+        self._stream.flush()
 
 
 class _JsonRows:

@@ -5,11 +5,12 @@ import contextlib
 import errno
 import getpass
 import os
+import shutil
 import signal
 import sys
+import textwrap
 from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager
-from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -20,6 +21,7 @@ from rich.segment import Segment
 from rich.table import Table
 from rich.text import Text
 
+from trade_service.cli.ending_signals import ENDING_SIGNALS, raise_ending, signals_handled
 from trade_service.domain.access import MAX_NAME_CHARS, KnownBy, Requester
 from trade_service.domain.fields import escaped_lines
 from trade_service.masking import mask_url
@@ -33,7 +35,6 @@ S = TypeVar("S")
 T = TypeVar("T")
 
 NOT_DONE = 1
-_ENDING_SIGNALS = (signal.SIGTERM, signal.SIGHUP) if hasattr(signal, "SIGHUP") else (signal.SIGTERM,)
 WIDTH_WITHOUT_TERMINAL = 140
 _UNBOUNDED = 10_000
 
@@ -60,6 +61,13 @@ config_option = click.option(
     "--config", "toml_path", type=click.Path(path_type=Path), help="TOML file with settings."
 )
 yes_option = click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
+json_option = click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
+unasked_json_option = click.option(
+    "--json",
+    "as_json",
+    is_flag=True,
+    help="Print the result as JSON; asks nothing, so what would ask needs --yes.",
+)
 operator_options = options(
     click.option("--reason", default="", help="Reason (required; stored in the audit trail)."),
     click.option(
@@ -82,7 +90,15 @@ def checked_url(_: click.Context, parameter: click.Parameter, value: str | None)
 
 def say(line: str) -> None:
     """Prints a message for the user on standard error; standard output is for results."""
-    click.echo(escaped_lines(line), err=True)
+    click.echo(wrapped(escaped_lines(line)), err=True)
+
+
+def wrapped(line: str) -> str:
+    """A line of standard error: on a terminal it breaks between words, elsewhere it stays whole for programs."""
+    if not sys.stderr.isatty():
+        return line
+    width = shutil.get_terminal_size().columns
+    return textwrap.fill(line, width, break_long_words=False, break_on_hyphens=False)
 
 
 def say_result(line: str) -> None:
@@ -95,11 +111,20 @@ def print_json(value: object) -> None:
     click.echo(escaped_lines(msgspec.json.format(msgspec.json.encode(value)).decode()).encode())
 
 
+def console_for(*, as_json: bool) -> Console:
+    """Standard output for people; where a program gets JSON, they get nothing."""
+    return Console(quiet=True) if as_json else result_console()
+
+
 class _ResultConsole(Console):
     def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterator[Segment]:
         """Escapes what a terminal would obey, wherever it came from."""
         for segment in super().render(renderable, options):
             yield segment if segment.control else segment._replace(text=escaped_lines(segment.text))
+
+    def print(self, *objects: Any, soft_wrap: bool | None = None, **options: Any) -> None:
+        """As rich does; lines that stay whole for programs break between words on a terminal."""
+        super().print(*objects, soft_wrap=bool(soft_wrap) and not self.is_terminal, **options)
 
     def on_broken_pipe(self) -> None:
         """Ends the command with the exit code of a broken pipe, which rich does not do."""
@@ -112,13 +137,21 @@ def result_console(width: int = WIDTH_WITHOUT_TERMINAL) -> Console:
     return console if console.is_terminal else _ResultConsole(width=width, highlight=False)
 
 
-def announce(line: str) -> None:
-    """Prints on standard output that a service is ready. It works on if that cannot be written."""
+def announce(line: str, facts: Mapping[str, object] | None = None) -> None:
+    """Prints on standard output that a service is ready: for programs, `facts` as a line of JSON.
+
+    It works on if that cannot be written.
+    """
     try:
-        click.echo(line)
+        click.echo(line if facts is None else msgspec.json.encode(facts))
         sys.stdout.flush()
     except OSError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def announce_url(line: str, *, as_json: bool) -> None:
+    """Announces a service whose line begins with `Serving on URL;`."""
+    announce(line, {"url": line.split()[2].rstrip(";"), "message": line} if as_json else None)
 
 
 class _ResultTable(Table):
@@ -215,31 +248,45 @@ def run_as_user(settings: Settings, main: Callable[[], Coroutine[Any, Any, T]]) 
 def run_until_done(main: Callable[[], Coroutine[Any, Any, T]]) -> T:
     """Runs a coroutine to its end. Ctrl-C, SIGTERM and SIGHUP cancel it, so that it hands over its work.
 
+    They only ever cancel, also the second time: nothing is left half done between two steps of the loop.
+
     Raises:
         KeyboardInterrupt: After Ctrl-C.
         SystemExit: With code 143 after SIGTERM, 129 after SIGHUP.
     """
     ended_by: list[signal.Signals] = []
+    running: list[Callable[[], None]] = []
+
+    def stop(number: signal.Signals) -> None:
+        ended_by.append(number)
+        for cancel in running:
+            cancel()
 
     async def guarded() -> T:
-        task = asyncio.current_task()
+        loop, task = asyncio.get_running_loop(), asyncio.current_task()
+        assert task is not None
 
-        def stop(number: signal.Signals) -> None:
-            ended_by.append(number)
-            if task is not None:
-                task.cancel()
+        def cancel() -> None:
+            task.cancel()
+            loop.call_soon_threadsafe(lambda: None)  # It may be waiting for sockets.
 
-        for number in _ENDING_SIGNALS:
-            on_signal(number, partial(stop, number))
-        return await main()
+        running.append(cancel)
+        try:
+            if ended_by:
+                raise asyncio.CancelledError
+            return await main()
+        finally:
+            running.clear()
 
-    try:
-        return _run(guarded())
-    except asyncio.CancelledError:
-        if not ended_by:
-            raise
-        say(f"trade-service: stopped by {ended_by[0].name}")
-        sys.exit(128 + ended_by[0])
+    with signals_handled(stop):
+        try:
+            result = _run(guarded())
+        except asyncio.CancelledError:
+            if not ended_by:
+                raise
+    if ended_by:
+        raise_ending(ended_by[0])
+    return result
 
 
 def run_until_stopped(main: Callable[[asyncio.Event], Coroutine[Any, Any, T]]) -> T:
@@ -254,7 +301,7 @@ def run_until_stopped(main: Callable[[asyncio.Event], Coroutine[Any, Any, T]]) -
                 task.cancel()
             stopping.set()
 
-        for number in (*_ENDING_SIGNALS, signal.SIGINT):
+        for number in ENDING_SIGNALS:
             on_signal(number, stop)
         return await main(stopping)
 

@@ -3,14 +3,16 @@
 import asyncio
 import signal
 import sys
+from functools import partial
 from pathlib import Path
 
 import rich_click as click
 
 from trade_service.cli.running import (
     CommandError,
-    announce,
+    announce_url,
     config_option,
+    json_option,
     on_signal,
     run_until_stopped,
     say,
@@ -25,10 +27,12 @@ from trade_service.workers.shares import exceeded, workers_of
 @click.option("--port", type=click.IntRange(0, 65535), help="Port to listen on; 0 takes a free one.")
 @click.option("--workers", metavar="N|auto", help="Processes that serve together; auto: one a processor.")
 @config_option
+@json_option
 @click.option("--worker", "channel", type=int, hidden=True, help="Serve for a supervisor.")
 def serve(
-    host: str | None, port: int | None, workers: str | None, toml_path: Path | None, channel: int | None
-) -> int:
+    host: str | None, port: int | None, workers: str | None, *, as_json: bool, toml_path: Path | None,
+    channel: int | None,
+) -> int:  # fmt: skip
     """Serve the HTTP API until stopped.
 
     Ctrl-C or SIGTERM stops it: it reports not ready, finishes requests and batches in flight, and exits with
@@ -48,14 +52,14 @@ def serve(
     settings = settings_for(toml_path, overrides, quiet=False)
     count = workers_of(settings)
     if count > 1:
-        return _supervised(settings, count)
+        return _supervised(settings, count, as_json=as_json)
     from trade_service.cli.serving import serve_alone
 
-    serve_alone(settings)
+    serve_alone(settings, as_json=as_json)
     return 0
 
 
-def _supervised(settings: Settings, workers: int) -> int:
+def _supervised(settings: Settings, workers: int, *, as_json: bool) -> int:
     """Runs workers until stopped; returns the exit code. This process imports nothing that serves."""
     if sys.platform == "win32":
         raise CommandError("several workers need a system with Unix sockets: set server.workers to 1")
@@ -65,7 +69,7 @@ def _supervised(settings: Settings, workers: int) -> int:
         say(f"trade-service: warning: {line}")
 
     async def supervise(stopping: asyncio.Event) -> int:
-        supervisor = Supervisor(settings, workers, say, announce)
+        supervisor = Supervisor(settings, workers, say, partial(announce_url, as_json=as_json))
         on_signal(signal.SIGUSR1, supervisor.toggle_debug)
         return await supervisor.run(stopping)
 

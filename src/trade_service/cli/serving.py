@@ -7,11 +7,12 @@ import signal
 import socket
 import ssl
 from collections.abc import Callable, Sequence
+from functools import partial
 
 from trade_service.bootstrap.container import Services
 from trade_service.bootstrap.running import running_services
 from trade_service.bootstrap.web import auth_mode, web_app
-from trade_service.cli.running import announce, described, on_signal, run_until_stopped, say
+from trade_service.cli.running import announce_url, described, on_signal, run_until_stopped, say
 from trade_service.http_server import serve_asgi
 from trade_service.masking import mask_url
 from trade_service.observability.logs import configure_logs
@@ -25,7 +26,7 @@ LULL_S = 3.0
 """On addresses that others reach: the time between not ready and not listening, for load balancers to notice."""
 
 
-def serve_alone(settings: Settings) -> None:
+def serve_alone(settings: Settings, *, as_json: bool) -> None:
     """Serves until a signal stops it."""
     warn_of_reach(settings)
     gc.disable()  # What a start creates stays for good: looking for garbage would find nothing.
@@ -36,7 +37,7 @@ def serve_alone(settings: Settings) -> None:
 
     async def serve(stop: asyncio.Event) -> None:
         async with running_services(settings, say) as services:
-            await _serve(services, stop, announce, stopping_said)
+            await _serve(services, stop, partial(announce_url, as_json=as_json), stopping_said)
 
     run_until_stopped(serve)
 

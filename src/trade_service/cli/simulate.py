@@ -15,7 +15,14 @@ from execution_simulator.profiles import PROFILES
 from execution_simulator.server import RunningSimulator, SimulatorSettings, running_simulator
 from execution_simulator.settings import parse_fault_rates
 from trade_service.bench.subprocesses import until_input_ends
-from trade_service.cli.running import CommandError, announce, options, result_console, run_until_stopped
+from trade_service.cli.running import (
+    CommandError,
+    announce,
+    options,
+    print_json,
+    result_console,
+    run_until_stopped,
+)
 from trade_service.store.embedded_folder import BOOKS_FILE
 
 SHOWN_REPEATS = 20
@@ -23,14 +30,16 @@ LATENCY_JITTER = 0.5
 LATE_COMMIT_MS = 300
 
 
-def _list_faults(ctx: click.Context, _: click.Parameter, wanted: object) -> None:
-    if not wanted:
+def _print_faults(*, as_json: bool) -> None:
+    if as_json:
+        print_json(
+            [{"name": one.name, "text": one.text, "per_item": one.per_item} for one in FAULTS.values()]
+        )
         return
     table = Table("fault", "what happens", title="Faults (rate: per call, or per item)", title_justify="left")
     for fault in FAULTS.values():
         table.add_row(fault.name, fault.text + (" (per item)" if fault.per_item else ""))
     result_console().print(table)
-    ctx.exit()
 
 
 _latency_options = options(
@@ -52,8 +61,7 @@ _fault_options = options(
                  help="A fault of GET calls; repeatable."),
     click.option("--script", default="", metavar="A,B:1,...", help="Faults of the first calls, in order."),
     click.option("--seed", default=1, show_default=True, help="The same seed gives the same faults."),
-    click.option("--list-faults", is_flag=True, is_eager=True, callback=_list_faults,
-                 expose_value=False, help="List all faults and exit."),
+    click.option("--list-faults", is_flag=True, help="List all faults and exit."),
 )  # fmt: skip
 
 
@@ -77,25 +85,32 @@ _books_options = options(
 @_latency_options
 @_fault_options
 @_books_options
+@click.option("--json", "as_json", is_flag=True,
+              help="Print JSON: a line once it is ready, another one at the end.")  # fmt: skip
 @click.option("--until-input-ends", is_flag=True, hidden=True,
               help="Stop at the end of standard input, and so with the parent process.")  # fmt: skip
 @click.option("--keeper-of", type=click.Path(path_type=Path), hidden=True,
               help="The same, and then remove this folder of a demo or benchmark.")  # fmt: skip
 def simulate(
     host: str, port: int, books_path: Path | None, keeper_of: Path | None, *,
-    fresh: bool, until_input_ends: bool, **options: Any,
+    fresh: bool, until_input_ends: bool, list_faults: bool, as_json: bool, **options: Any,
 ) -> None:  # fmt: skip
     """Run an Execution Service simulator with seeded faults.
 
     It behaves like the deployed Execution Service, keeps a ledger of accepted executions across restarts, and
     prints a summary at the end.
     """
+    if list_faults:
+        _print_faults(as_json=as_json)
+        return
     settings = _settings(**options)
     books = _books_path(books_path, fresh=fresh)
     with_parent = until_input_ends or keeper_of is not None
     try:
         run_until_stopped(
-            lambda stopping: _simulate(settings, host, port, stopping, books, with_parent=with_parent)
+            lambda stopping: _simulate(
+                settings, host, port, stopping, books, with_parent=with_parent, as_json=as_json
+            )
         )
     except LedgerFileError as error:
         raise CommandError(f"{error} with --books, or use --fresh") from None
@@ -146,31 +161,47 @@ def _settings(
 
 async def _simulate(
     settings: SimulatorSettings, host: str, port: int, stopping: asyncio.Event,
-    books_path: Path | None, *, with_parent: bool,
+    books_path: Path | None, *, with_parent: bool, as_json: bool,
 ) -> None:  # fmt: skip
     try:
         async with running_simulator(settings, host, port, books_path) as simulator:
-            announce(f"Execution Service simulator on {simulator.base_url}, Ctrl-C stops it")
-            if books_path is not None:
-                held = f"{simulator.ledger.total:,} executions so far"
-                announce(f"Its ledger is {books_path} ({held}); --fresh starts with an empty one")
+            _say_ready(simulator, books_path, as_json=as_json)
             if with_parent:
                 # Any end of the parent closes standard input, `kill -9` included.
                 with contextlib.suppress(asyncio.CancelledError):
                     await until_input_ends(stopping.wait())
             else:
                 await stopping.wait()
-                _print_ledger(simulator)
+                _print_ledger(simulator, as_json=as_json)
     except OSError as error:
         raise CommandError(
             f"cannot listen on {host}:{port}: {error.strerror}; choose another --port"
         ) from error
 
 
-def _print_ledger(simulator: RunningSimulator) -> None:
+def _say_ready(simulator: RunningSimulator, books_path: Path | None, *, as_json: bool) -> None:
+    held = simulator.ledger.total
+    lines = [f"Execution Service simulator on {simulator.base_url}, Ctrl-C stops it"]
+    if books_path is not None:
+        lines.append(
+            f"Its ledger is {books_path} ({held:,} executions so far); --fresh starts with an empty one"
+        )
+    facts = {
+        "url": simulator.base_url,
+        "books": None if books_path is None else str(books_path),
+        "executions": held,
+    }
+    announce("\n".join(lines), facts if as_json else None)
+
+
+def _print_ledger(simulator: RunningSimulator, *, as_json: bool) -> None:
     console = result_console()
     counts = simulator.ledger.accepted_counts()
     twice = {key: count for key, count in sorted(counts.items()) if count > 1}
+    if as_json:
+        facts = {"accepted": simulator.ledger.total, "executions": len(counts), "accepted_twice": twice}
+        announce("", facts | {"calls": simulator.calls, "faults": simulator.faults_met})
+        return
     table = Table("", "count", title="Ledger of the Execution Service simulator", title_justify="left")
     table.add_row("executions accepted", f"{simulator.ledger.total:,}")
     table.add_row("distinct executions", f"{len(counts):,}")

@@ -1,9 +1,9 @@
 """`trade-service submit`: submits a blotter file, or everything that was never submitted."""
 
-import contextlib
 import sys
 import time
 from collections.abc import Awaitable, Callable
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -11,21 +11,26 @@ import msgspec
 import rich_click as click
 from rich.console import Console
 
+from trade_service.blotter.order_limits import batch_error, unpriced_warning
 from trade_service.blotter.order_rows import LineRules
 from trade_service.blotter.reader import ReadOptions
 from trade_service.blotter.records import FileRefused, Layout
+from trade_service.blotter.repeats import RepeatRules
 from trade_service.bootstrap.container import Services
 from trade_service.bootstrap.running import prepared_database, running_services
 from trade_service.cli.blotter_options import read_options, reading_options
 from trade_service.cli.blotter_submission import (
     CHUNK_LINES,
     BlotterSource,
+    NothingGoesOut,
     Submitting,
     check_blotter,
-    kept,
+    first_reading,
+    repeatable,
     require_readable,
 )
-from trade_service.cli.first_look import require_present
+from trade_service.cli.ending_signals import HeldSignals
+from trade_service.cli.first_look import require_open, require_present
 from trade_service.cli.output_files import require_separate
 from trade_service.cli.preview import Preview, print_preview
 from trade_service.cli.result_files import ResultFiles, result_files
@@ -33,9 +38,9 @@ from trade_service.cli.running import (
     CommandError,
     config_option,
     confirmed,
+    console_for,
     options,
     print_json,
-    result_console,
     run_as_user,
     run_until_done,
     say,
@@ -54,7 +59,13 @@ from trade_service.cli.submit_view import (
 from trade_service.cli.tally import Incidents, Tally, WriteErrors, error_writer
 from trade_service.domain.reference import ReferenceData
 from trade_service.settings.tree import Settings
-from trade_service.store.known_orders import BlotterPreview, never_submitted, unsent_groups
+from trade_service.store.database import Database
+from trade_service.store.known_orders import (
+    BlotterPreview,
+    ExecutionLimits,
+    never_submitted,
+    unsent_groups,
+)
 from trade_service.store.reference_store import PostgresReferenceReads
 
 WAIT_S = 600.0
@@ -143,15 +154,16 @@ def submit(
         yes,
     )  # fmt: skip
     settings = settings_for(toml_path)
-    reads_twice = not yes or strict or settings.blotter.max_batch_value is not None
     with (
-        kept(file) if file is not None and reads_twice else contextlib.nullcontext(file) as name,
+        HeldSignals() as signals,
+        repeatable(file) as copied,
         result_files(results_path, rejects_path) as files,
         error_writer(errors_path) as write_errors,
+        signals.released(),
     ):
         command = _Submit(settings, chosen, read_options(**reading), files, write_errors)
         try:
-            sys.exit(command.run(name))
+            sys.exit(command.run(copied))
         except FileRefused as error:
             raise CommandError(f"{file} cannot be read: {error}") from None
 
@@ -168,37 +180,47 @@ class _Submit:
         self._reading = reading
         self._files = files
         self._write_errors = write_errors
-        self._out = Console(quiet=True) if options.as_json else result_console()
-        self._is_previewed = False
+        self._out = console_for(as_json=options.as_json)
+        self._is_previewed = not options.yes or options.strict or options.dry_run
         self._is_said = False
+        self._repeats: RepeatRules | None = None
+        self._over_limits = 0
+        self._version: object = None
 
-    def run(self, name: str | None) -> int:
-        """Returns the exit code. Raises FileRefused and CommandError."""
+    def run(self, copied: Callable[[], str | None]) -> int:
+        """Returns the exit code; `copied` gives the name of the file. Raises FileRefused and CommandError."""
         options, settings = self._options, self._settings
         with_service = not (options.dry_run or options.wait_for_service)
         run_until_done(lambda: require_present(settings, with_service=with_service))
-        if not options.yes or options.strict or options.dry_run:
-            preview, tally = run_until_done(lambda: self._look(name))
-            self._is_previewed = True
+        name = copied()
+        preview, tally = run_until_done(lambda: self._look(name))
+        if self._is_previewed:
             what = "orders" if name is not None else "executions"
             self._show(preview, tally, what)
             if options.dry_run or (options.strict and tally.bad_lines):
-                return NOT_ALL_ACCEPTED if tally.bad_lines else 0
+                return NOT_ALL_ACCEPTED if tally.bad_lines or preview.over_limits else 0
             if preview.to_send and not confirmed(f"Send these {preview.to_send:,} {what}?", yes=options.yes):
                 say("trade-service: nothing was sent")
                 return NOT_ALL_ACCEPTED
-        elif name is not None and (settings.blotter.max_batch_value is not None or Path(name).is_file()):
-            run_until_done(lambda: self._read_through(name))
         return run_as_user(settings, lambda: self._send(name))
 
     async def _look(self, name: str | None) -> tuple[Preview, Tally]:
+        """Reads all that would be sent: what is refused anywhere is refused before the first order is sent."""
         is_final = self._options.dry_run or self._options.strict
         tally = Tally(self._write_errors) if is_final else Tally()
+        limits = self._settings.blotter
         async with prepared_database(self._settings, say) as database:
             reference = await PostgresReferenceReads(database).load()
-            preview = Preview(reference, self._settings.execution_service.trade_types)
+            preview = Preview(reference, self._settings.execution_service.trade_types, limits)
             if name is None:
-                preview.add_unsent(await unsent_groups(database))
+                await self._look_for_unsent(database, preview)
+                return preview, tally
+            self._check_version(name)
+            first = await first_reading(name, self._rules(reference), self._reading)
+            self._repeats = first.repeats
+            if not self._is_previewed:
+                if first.unpriced and limits.bound_values:
+                    say(f"trade-service: warning: {unpriced_warning(first.unpriced, limits)}")
                 return preview, tally
             source = await self._open(name, reference)
             if is_final:
@@ -207,6 +229,22 @@ class _Submit:
             await check_blotter(source, BlotterPreview(database), preview, tally, files)
         _say_outside(source)
         return preview, tally
+
+    async def _look_for_unsent(self, database: Database, preview: Preview) -> None:
+        groups = await unsent_groups(database, self._execution_limits)
+        preview.add_unsent(groups)
+        self._over_limits = preview.over_limits
+        if groups and (wrong := batch_error(groups[0].value_of_all, self._settings.blotter)):
+            raise CommandError(f"nothing was sent of the executions that were never submitted: {wrong}")
+
+    @property
+    def _execution_limits(self) -> ExecutionLimits:
+        limits = self._settings.blotter
+        quantity, value = (
+            None if one is None else Decimal(one)
+            for one in (limits.max_order_quantity, limits.max_order_value)
+        )
+        return ExecutionLimits(quantity, value, limits.require_limit_price)
 
     def _show(self, preview: Preview, tally: Tally, what: str) -> None:
         options = self._options
@@ -226,9 +264,11 @@ class _Submit:
     async def _send(self, name: str | None) -> int:
         tally = Tally(self._write_errors)
         async with running_services(self._settings, say) as services:
+            await require_open(services.gate, insists=self._options.wait_for_service)
             if name is None:
                 self._files.begin(())
-                pages = never_submitted(services.database, CHUNK_LINES)
+                tally.over_limits = self._over_limits
+                pages = never_submitted(services.database, CHUNK_LINES, self._execution_limits)
                 return await self._drive(services, tally, lambda work: work.submit_ids(pages))
             source = await self._open(name, await services.references.get())
             self._files.begin(source.layout.header)
@@ -244,26 +284,35 @@ class _Submit:
         began, incidents, options = time.monotonic(), Incidents(), self._options
         services.events.subscribe(incidents)
         files = self._files if self._files.is_wanted else None
-        submitting = Submitting(services, tally, options.wait_s, files, skips_refused=options.skip_rejected)
+        submitting = Submitting(
+            services, tally, options.wait_s, files, skips_refused=options.skip_rejected,
+            insists=options.wait_for_service,
+        )  # fmt: skip
+        obstacle = ""
         try:
             async with shown_progress(tally, incidents, Console(stderr=True)):
                 await work(submitting)
+        except* NothingGoesOut as group:
+            obstacle = str(group.exceptions[0])
         finally:
             self._report(tally, time.monotonic() - began)
+        if obstacle:
+            say(f"trade-service: nothing is sent now: {obstacle}")
         return 0 if tally.is_all_good else NOT_ALL_ACCEPTED
 
-    async def _read_through(self, name: str) -> None:
-        """Reads all of a file, so that one that is refused anywhere is refused before its first order is sent."""
-        async with prepared_database(self._settings, say) as engine:
-            rules = self._rules(await PostgresReferenceReads(engine).load())
-            async for _ in (await BlotterSource.open(name, rules, self._reading)).chunks():
-                pass
+    def _check_version(self, name: str) -> None:
+        facts = Path(name).stat()
+        version = facts.st_dev, facts.st_ino, facts.st_size, facts.st_mtime_ns
+        if self._version not in (None, version):
+            raise FileRefused("it was changed after it was checked: nothing was sent")
+        self._version = version
 
     def _rules(self, reference: ReferenceData) -> LineRules:
         return LineRules.of(reference, self._settings.execution_service.trade_types, self._settings.blotter)
 
     async def _open(self, name: str, reference: ReferenceData) -> BlotterSource:
-        source = await BlotterSource.open(name, self._rules(reference), self._reading)
+        self._check_version(name)
+        source = await BlotterSource.open(name, self._rules(reference), self._reading, self._repeats)
         if not self._is_said:
             _say_layout(source.layout)
         self._is_said = True

@@ -151,7 +151,7 @@ def print_bad_lines(tally: Tally, console: Console, errors_file: Path | None) ->
     if not tally.bad_lines:
         return
     where = f", all of them in {errors_file}" if errors_file else ""
-    console.print(f"{tally.bad_lines:,} bad lines{where}:", style="red")
+    console.print(f"{tally.bad_lines:,} bad {tally.unit}s{where}:", style="red")
     for error in tally.first_errors:
         console.print(Text(f"  {error}"), soft_wrap=True)
     if tally.bad_lines > len({error.line for error in tally.first_errors}):
@@ -176,12 +176,13 @@ def print_for_person(tally: Tally, console: Console) -> None:
 
 def print_sentence(tally: Tally, elapsed_s: float, console: Console) -> None:
     """Prints the whole result in one line."""
-    if not (tally.executions or tally.bad_lines or tally.skipped):
+    if not (tally.executions or tally.bad_lines or tally.skipped or tally.over_limits):
         console.print("There was nothing to submit.", style="bold green")
         return
     rate = tally.finished / max(elapsed_s, 0.001)
     parts = _counts(tally)
-    parts += [f"{tally.bad_lines:,} bad lines"] if tally.bad_lines else []
+    parts += [f"{tally.bad_lines:,} bad {tally.unit}s"] if tally.bad_lines else []
+    parts += [f"{tally.over_limits:,} left out, beyond a limit"] if tally.over_limits else []
     parts += [f"{tally.skipped:,} skipped, refused before"] if tally.skipped else []
     console.print(
         f"{tally.executions:,} executions in {elapsed_s:.1f} s ({rate:,.0f}/s): {', '.join(parts)}.",
@@ -201,6 +202,7 @@ def summary_of(tally: Tally, elapsed_s: float) -> dict[str, object]:
     """The whole result for programs."""
     return {
         "lines": tally.lines, "bad_lines": tally.bad_lines, "skipped": tally.skipped,
+        "over_limits": tally.over_limits,
         "known_orders": tally.known_orders, "executions": tally.executions,
         "accepted_now": tally.accepted - tally.before, "accepted_before": tally.before, "failed": tally.failed,
         "pending": tally.pending, "needs_person": tally.for_person, "outcomes": tally.outcomes,
@@ -211,9 +213,9 @@ def summary_of(tally: Tally, elapsed_s: float) -> dict[str, object]:
 def print_dry_run(tally: Tally, preview: Preview, console: Console) -> None:
     """Prints what a real run would do, in one line."""
     console.print(
-        f"Dry run of {tally.lines:,} lines, nothing was written: {preview.new:,} new orders, "
+        f"Dry run of {tally.lines:,} {tally.unit}s, nothing was written: {preview.new:,} new orders, "
         f"{preview.rest:,} known ones with something left to send, {preview.done:,} known ones sent before, "
-        f"{tally.bad_lines:,} bad lines.",
+        f"{tally.bad_lines:,} bad {tally.unit}s.",
         style="bold red" if tally.bad_lines else "bold green",
         soft_wrap=True,
     )

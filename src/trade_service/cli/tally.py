@@ -1,17 +1,16 @@
 """Counts a submission as it happens, in memory that does not grow with it."""
 
 import csv
-import io
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 import msgspec
 
 from trade_service.blotter.cells import spreadsheet_safe
-from trade_service.blotter.records import CellError
-from trade_service.cli.output_files import written
+from trade_service.blotter.records import CellError, Layout
+from trade_service.cli.output_files import text_of, written
 from trade_service.domain.errors import DomainError, shorten
 from trade_service.domain.fields import escaped
 from trade_service.submission.circuit import CircuitState
@@ -46,8 +45,12 @@ class Tally:
     """Lines, executions and their outcomes; every bad line goes to `write_errors`."""
 
     def __init__(self, write_errors: WriteErrors = lambda _: None) -> None:
+        self.unit = "line"
+        """What the file calls its rows: line or row."""
         self.lines = 0
         self.bad_lines = 0
+        self.over_limits = 0
+        """Executions left out, since they exceed a limit."""
         self.known_orders = 0
         self.skipped = 0
         """Lines left out, since their orders were refused before."""
@@ -91,8 +94,8 @@ class Tally:
 
     @property
     def is_all_good(self) -> bool:
-        """Whether every line was good and every execution is accepted."""
-        return not self.bad_lines and self.accepted == self.executions
+        """Whether every line was good, nothing was left out by a limit, and every execution is accepted."""
+        return not self.bad_lines and not self.over_limits and self.accepted == self.executions
 
     def add_errors(self, errors: Sequence[CellError]) -> None:
         """Counts bad lines; the errors of one line follow each other."""
@@ -100,12 +103,12 @@ class Tally:
         self.first_errors += errors[: SHOWN_ERRORS - len(self.first_errors)]
         self._write_errors(errors)
 
-    def add_placed(self, placed: Iterable[PlacedLine], columns: Mapping[str, str]) -> None:
+    def add_placed(self, placed: Iterable[PlacedLine], layout: Layout) -> None:
         """Counts lines that reached the database, those it refused included."""
         errors = []
         for line in placed:
             if line.error is not None:
-                errors.append(line_error(line.line, line.order_id, line.error, columns))
+                errors.append(line_error(line.line, line.order_id, line.error, layout))
                 continue
             self.executions += len(line.execution_ids)
             self.known_orders += not line.new
@@ -182,29 +185,24 @@ def error_writer(path: Path | None) -> Iterator[WriteErrors]:
         yield lambda _: None
         return
     with written(path) as stream:
-        text = io.TextIOWrapper(stream, "utf-8", newline="", write_through=True)
-        writer = csv.writer(text, lineterminator="\n")
+        writer = csv.writer(text_of(stream), lineterminator="\n")
         writer.writerow(("line", "order_id", "field", "value", "rule"))
-        try:
-            yield lambda errors: writer.writerows(
-                (
-                    e.line,
-                    e.order_id,
-                    *(spreadsheet_safe(escaped(part)) for part in (e.column, e.value, e.rule)),
-                )
-                for e in errors
+        yield lambda errors: writer.writerows(
+            (
+                e.line,
+                e.order_id,
+                *(spreadsheet_safe(escaped(part)) for part in (e.column, e.value, e.rule)),
             )
-        finally:
-            text.detach()
+            for e in errors
+        )
 
 
-def line_error(line: int, order_id: int, error: DomainError, columns: Mapping[str, str]) -> CellError:
-    """A refusal by the database's rules in the shape of the reader's errors.
-
-    `columns` maps the fields of an order to how the file spells them.
-    """
+def line_error(line: int, order_id: int, error: DomainError, layout: Layout) -> CellError:
+    """A refusal by the database's rules in the shape of the reader's errors, in the file's own words."""
+    columns = layout.api_columns
     field = str(error.details.get("field", "order"))
     value = str(error.details.get("value", order_id))
-    return CellError(
-        line, columns.get(field, field), value, error.message.removeprefix(f"{field}: "), order_id
-    )
+    rule = str(error.details.get("rule", error.message.removeprefix(f"{field}: ")))
+    difference = str(error.details.get("difference", ""))
+    rule = rule.removesuffix(difference) + columns.get(difference, difference)
+    return CellError(line, columns.get(field, field), value, rule, order_id, layout.unit)

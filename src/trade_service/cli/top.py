@@ -4,19 +4,22 @@ import asyncio
 import time
 from collections import defaultdict
 from collections.abc import Mapping
+from typing import TypeAlias
 
 import aiohttp
 import msgspec
 import rich_click as click
 from prometheus_client.parser import text_string_to_metric_families
-from rich.console import Console, Group
+from rich.console import Group
 from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from trade_service.cli.running import CommandError, checked_url, result_console, run_until_done
+from trade_service.cli.running import CommandError, checked_url, console_for, run_until_done
 
 Key = tuple[str, frozenset[tuple[str, str]]]
+Pair: TypeAlias = tuple[str, str]
+"""A name and its value."""
 
 TIMEOUT_S = 5.0
 EXECUTIONS = "trade_service_executions_total"
@@ -24,6 +27,8 @@ DURATION = "trade_service_batch_duration_seconds"
 STAGES = ("queue", "claim", "call", "record")
 SHOWN_REASONS = 8
 MAX_BYTES = 10_000_000
+TWO_PAIRS_WIDTH = 76
+"""From this width of a terminal on, two figures fit into a line."""
 OLD_S = 60.0
 """Older unknown outcomes are shown in red."""
 
@@ -154,7 +159,7 @@ def top(*, url: str, every_s: float, times: int | None, key: str | None, as_json
 
 
 async def _watch(url: str, every_s: float, times: int | None, key: str | None, *, as_json: bool) -> None:
-    console = Console(quiet=True) if as_json else result_console()
+    console = console_for(as_json=as_json)
     headers = {} if key is None else {"Authorization": f"Bearer {key}"}
     timeout = aiohttp.ClientTimeout(total=TIMEOUT_S)
     async with aiohttp.ClientSession(timeout=timeout, headers=headers) as session:
@@ -170,7 +175,7 @@ async def _watch(url: str, every_s: float, times: int | None, key: str | None, *
                     _print_line({"error": str(away)}, is_wanted=as_json)
                 else:
                     figures = Figures(before, after)
-                    view = rendered(url, figures)
+                    view = rendered(url, figures, console.width)
                     _print_line(figures.for_programs(), is_wanted=as_json)
                 if console.is_terminal:
                     live.update(view, refresh=True)
@@ -218,13 +223,19 @@ async def _text(response: aiohttp.ClientResponse, url: str) -> str:
     return body.decode("utf-8", "replace")
 
 
-def rendered(url: str, figures: Figures) -> Group:
-    """One update of the view."""
-    return Group(Text(f"Trade service at {url}", style="bold"), _flow(figures), _reasons(figures))
+def rendered(url: str, figures: Figures, width: int) -> Group:
+    """One update of the view, for a terminal of that width."""
+    flow = Table(box=None, show_header=False, pad_edge=False, padding=(0, 3, 0, 0))
+    for one, other in _flow(figures):
+        if width >= TWO_PAIRS_WIDTH:
+            flow.add_row(*one, *other)
+        else:
+            flow.add_row(*one)
+            flow.add_row(*other)
+    return Group(Text(f"Trade service at {url}", style="bold", overflow="fold"), flow, _reasons(figures))
 
 
-def _flow(figures: Figures) -> Table:
-    table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 3, 0, 0))
+def _flow(figures: Figures) -> tuple[tuple[Pair, Pair], ...]:
     gauge, rate = figures.after.total, figures.rate
     accepted, failed, size = figures.accepted_rate, figures.failed_rate, figures.executions_a_batch
     success = f"{100 * accepted / (accepted + failed):.1f} %" if accepted + failed else "–"
@@ -238,14 +249,15 @@ def _flow(figures: Figures) -> Table:
     stages = ", ".join(f"{stage} {mean_ms:,.1f}" for stage, mean_ms in figures.stage_ms.items()) or "–"
     calls, requests = rate("trade_service_calls_total"), rate("http_requests_total")
     recovered = rate("trade_service_recovered_executions_total")
-    table.add_row("accepted", f"[green]{accepted:,.0f}/s[/]", "failed", _red(failed, "/s"))
-    table.add_row("calls", f"{calls:,.1f}/s", "executions a batch", "–" if size is None else f"{size:,.1f}")
-    table.add_row("requests", f"{requests:,.0f}/s", "batches in flight", f"{in_flight:.0f} of {limit:.0f}")
-    table.add_row("queue", f"{queue:,.0f} of {queue_limit:,.0f}", "circuit", circuit)
-    table.add_row("oldest unknown", oldest, "alarms", _red(gauge("trade_service_alarms_total")))
-    table.add_row("recovered", f"{recovered:,.1f}/s", "success", success)
-    table.add_row("open", open_, "ms a batch", stages)
-    return table
+    return (
+        (("accepted", f"[green]{accepted:,.0f}/s[/]"), ("failed", _red(failed, "/s"))),
+        (("calls", f"{calls:,.1f}/s"), ("executions a batch", "–" if size is None else f"{size:,.1f}")),
+        (("requests", f"{requests:,.0f}/s"), ("batches in flight", f"{in_flight:.0f} of {limit:.0f}")),
+        (("queue", f"{queue:,.0f} of {queue_limit:,.0f}"), ("circuit", circuit)),
+        (("oldest unknown", oldest), ("alarms", _red(gauge("trade_service_alarms_total")))),
+        (("recovered", f"{recovered:,.1f}/s"), ("success", success)),
+        (("open", open_), ("ms a batch", stages)),
+    )
 
 
 def _reasons(figures: Figures) -> Table | Text:

@@ -21,6 +21,7 @@ from trade_service.cli.running import (
     result_table,
     run_on,
     say_result,
+    unasked_json_option,
     yes_option,
 )
 from trade_service.domain.access import KnownBy
@@ -102,9 +103,7 @@ async def _histories(
 @click.option(
     "--not-accepted", is_flag=True, help="It was not accepted; its quantity is returned to the order."
 )
-@click.option(
-    "--json", "as_json", is_flag=True, help="Print the result as JSON; asks nothing, so it needs --yes."
-)
+@unasked_json_option
 @operator_options
 @click.option("--force", is_flag=True, help="Resolve even if the Execution Service's ledger contradicts it.")
 @yes_option

@@ -125,6 +125,14 @@ async def refused_before(database: Database, order_ids: Sequence[int]) -> frozen
     return await refused_orders(database, map(to_order, rows))
 
 
+class ExecutionLimits(msgspec.Struct, frozen=True):
+    """Executions beyond these are left out. The value of one is its quantity times its limit price."""
+
+    max_quantity: Decimal | None = None
+    max_value: Decimal | None = None
+    needs_price: bool = False
+
+
 class UnsentGroup(msgspec.Struct, frozen=True):
     """Executions that no attempt ever owned, of one side, destination and portfolio."""
 
@@ -134,11 +142,18 @@ class UnsentGroup(msgspec.Struct, frozen=True):
     executions: int
     quantity: Decimal
     value: Decimal
+    unpriced: int
+    """Of `executions`: those without a limit price, and so without a value."""
+    over_limits: int
+    """Executions beyond the limits, which the other counts leave out."""
+    value_of_all: Decimal
+    """Of all groups, those beyond the 10,000 largest included."""
 
 
-async def unsent_groups(database: Database) -> list[UnsentGroup]:
+async def unsent_groups(database: Database, limits: ExecutionLimits) -> list[UnsentGroup]:
     """Executions that were never submitted, counted."""
-    return [UnsentGroup(*row) for row in await database.scan(_SQL["unsent_groups"])]
+    rows = await database.scan(_SQL["unsent_groups"], **msgspec.structs.asdict(limits))
+    return [UnsentGroup(*row) for row in rows]
 
 
 def is_sent(order: TradeOrder) -> bool:
@@ -146,10 +161,11 @@ def is_sent(order: TradeOrder) -> bool:
     return is_submitted(order.quantity, order.quantity_sent) and order.quantity_sent > ZERO
 
 
-async def never_submitted(database: Database, page: int) -> AsyncIterator[list[int]]:
-    """Ids of all executions that no attempt ever owned, ascending, at most `page` at a time."""
+async def never_submitted(database: Database, page: int, limits: ExecutionLimits) -> AsyncIterator[list[int]]:
+    """Ids of all executions within the limits that no attempt ever owned, ascending, at most `page` at a time."""
     after: int | None = 0
+    bounds = msgspec.structs.asdict(limits)
     while after is not None:
-        ((after, ids),) = await database.fetch(_SQL["never_submitted"], after=after, limit=_SCANNED)
+        ((after, ids),) = await database.fetch(_SQL["never_submitted"], after=after, limit=_SCANNED, **bounds)
         for start in range(0, len(ids or ()), page):
             yield ids[start : start + page]

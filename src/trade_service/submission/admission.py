@@ -45,6 +45,8 @@ class DownstreamGate:
         """Whether executions may be claimed."""
         self.reason = UNREAD
         """Why it is closed, for people; empty while it is open."""
+        self.is_blocked = False
+        """Whether it stays closed until a person does what `reason` says."""
         self.epoch = 0
         """The epoch that this process has read; 0 before it has."""
         self.high_water_id = 0
@@ -71,13 +73,13 @@ class DownstreamGate:
     def open(self) -> None:
         """Opens, unless a suspicion was noted meanwhile."""
         if self.suspicion is None:
-            self.is_open = True
+            self.is_open, self.is_blocked = True, False
             self._opened.set()
             self.reason = ""
 
-    def close(self, reason: str) -> None:
-        """Closes."""
-        self.is_open = False
+    def close(self, reason: str, *, blocked: bool = False) -> None:
+        """Closes; `blocked` until a person does what the reason says."""
+        self.is_open, self.is_blocked = False, blocked
         self._opened.clear()
         self.reason = reason
 
@@ -148,7 +150,8 @@ class Admission:
         self._slow_call_ms = settings.slow_from_ms
         self._clock = clock
         self._events = events
-        self._refusal = ""
+        self.refusal = ""
+        """What the Execution Service said when it last rejected a call for good."""
 
     @property
     def state(self) -> CircuitEvent:
@@ -160,7 +163,7 @@ class Admission:
     @property
     def deferred_message(self) -> str:
         """The message of an execution that is deferred by the circuit."""
-        return refused_message(self._refusal) if self.breaker.refused else DEFERRED_MESSAGE
+        return refused_message(self.refusal) if self.breaker.refused else DEFERRED_MESSAGE
 
     def is_outage(self, since: float) -> bool:
         """Whether calls failed in general since then: a single failure proves little."""
@@ -200,7 +203,7 @@ class Admission:
         if breaker.state is not before:
             self._events.emit(self.state)
         if rating is CallRating.HOPELESS:
-            self._refusal = reply.message
+            self.refusal = reply.message
         if breaker.refused and not was_refused:
             message = (
                 f"the Execution Service rejects every call: {reply.message} ({reply.code}). Correct the "

@@ -149,7 +149,7 @@ class LedgerWatch:
             self.gate.close(state.suspicion.reason)
             return SECOND_LOOK_AFTER_S
         if state.blocked_reason is not None:
-            self.gate.close(state.blocked_reason)
+            self.gate.close(state.blocked_reason, blocked=True)
             self._alarm_once(AlarmCode.DATABASE_RESTORED, state.blocked_reason)
             return BLOCKED_POLL_S
         if not self._is_ours(state):
@@ -157,7 +157,7 @@ class LedgerWatch:
                 "this database's ledger is at another address than the one that this process asks: restart the "
                 "replicas that ask a wrong one, or set execution_service.same_ledger if both are one"
             )
-            self.gate.close(reason)  # Without the addresses, since callers read it.
+            self.gate.close(reason, blocked=True)  # Without the addresses, since callers read it.
             addresses = f"the database has {state.base_url}, this process asks {self._base_url}"
             self._alarm_once(AlarmCode.DOWNSTREAM_MOVED, f"{reason} ({addresses})")
             return BLOCKED_POLL_S

@@ -165,9 +165,18 @@ ORDER BY j.place;
 -- name: known_orders
 SELECT {order_columns} FROM trade_order o WHERE o.order_id = ANY(:order_ids);
 
+-- fragment: within_limits
+-- What is queued was within its limits, and is sent in any case.
+(e.submission_state = 'queued'
+ OR ((:max_quantity::numeric IS NULL OR e.quantity_ordered <= :max_quantity::numeric)
+     AND (:max_value::numeric IS NULL OR e.limit_price IS NULL OR e.quantity_ordered * e.limit_price <= :max_value::numeric)
+     AND (NOT :needs_price::boolean OR e.limit_price IS NOT NULL)))
+
 -- name: never_submitted
-SELECT max(id) AS last, array_agg(id ORDER BY id) FILTER (WHERE submission_state IN ('none', 'queued')) AS ids
-FROM (SELECT id, submission_state FROM execution WHERE id > :after ORDER BY id LIMIT :limit) page;
+SELECT max(id) AS last,
+       array_agg(id ORDER BY id) FILTER (WHERE submission_state IN ('none', 'queued') AND {within_limits}) AS ids
+FROM (SELECT id, submission_state, quantity_ordered, limit_price
+      FROM execution WHERE id > :after ORDER BY id LIMIT :limit) e;
 
 -- name: refused_orders
 -- OFFSET 0: one index read for each order, never a join with all executions.
@@ -178,13 +187,17 @@ WHERE o.id = ANY(:ids)
               WHERE e.trade_order_id = o.id AND e.submission_state IN ('rejected', 'exhausted') OFFSET 0);
 
 -- name: unsent_groups
--- The same executions as never_submitted, counted.
-SELECT rtrim(o.order_type) AS order_type, d.abbreviation, rtrim(o.portfolio_id) AS portfolio_id, count(*) AS executions,
-       sum(e.quantity_ordered) AS quantity, coalesce(sum(e.quantity_ordered * e.limit_price), 0) AS value
-FROM execution e
+-- The same executions as never_submitted, counted; those beyond the limits apart.
+SELECT rtrim(o.order_type) AS order_type, d.abbreviation, rtrim(o.portfolio_id) AS portfolio_id,
+       count(*) FILTER (WHERE e.is_within) AS executions,
+       coalesce(sum(e.quantity_ordered) FILTER (WHERE e.is_within), 0) AS quantity,
+       coalesce(sum(e.quantity_ordered * e.limit_price) FILTER (WHERE e.is_within), 0) AS value,
+       count(*) FILTER (WHERE e.is_within AND e.limit_price IS NULL) AS unpriced,
+       count(*) FILTER (WHERE NOT e.is_within) AS over_limits,
+       sum(coalesce(sum(e.quantity_ordered * e.limit_price) FILTER (WHERE e.is_within), 0)) OVER () AS value_of_all
+FROM (SELECT e.*, {within_limits} AS is_within FROM execution e WHERE e.submission_state IN ('none', 'queued')) e
 JOIN trade_order o ON o.id = e.trade_order_id
 JOIN destination d ON d.id = e.destination_id
-WHERE e.submission_state IN ('none', 'queued')
 GROUP BY o.order_type, d.abbreviation, o.portfolio_id
 ORDER BY 6 DESC, 4 DESC
 LIMIT 10000;
