@@ -1,6 +1,7 @@
 """`trade-service serve --workers`: real processes that serve one address, are killed, replaced and stopped."""
 
 import asyncio
+import json
 import re
 import signal
 import socket
@@ -296,10 +297,19 @@ async def test_each_worker_is_a_replica_of_its_own(cli: Cli, database: Database)
     async with served(cli) as service, Load(service.url).running() as load:
         await load.reach(40)
         load._stopping = True
+        once = ("--url", service.url, "--every", "0.1", "--times", "1")
+        update = json.loads((await cli.run("top", "--json", *once)).out)
+        view = (await cli.run("top", *once)).out
+        found = await service.get("/api/v2/replicas")
         await stopped(service)
     async with database.session() as session:
-        owners = await session.connection.fetch("SELECT DISTINCT owner FROM submission_attempt")
+        rows = await session.connection.fetch("SELECT DISTINCT owner FROM submission_attempt ORDER BY 1")
+    owners = [row[0] for row in rows]
     assert len(owners) == 2
+    assert [one["replica"] for one in found["replicas"]] == list(update["replicas"]) == owners
+    assert all(owner in view for owner in owners)
+    assert all(one["executions_per_s"] >= one["batches_per_s"] > 0 for one in update["replicas"].values())
+    assert sum(one["executions"] for one in found["replicas"]) >= 40
 
 
 async def test_an_embedded_database_is_started_once_and_stopped_last(cli: Cli) -> None:

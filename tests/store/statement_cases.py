@@ -212,6 +212,7 @@ HOT = {
     "audit_log.page": Case(_AUDIT_PAGE | {"limit": 10, "shown": 10}),
     "audit_log.last_looked_at": Case(_AUDIT_PAGE),
     "reports.backlog": Case({"attempts": 10}),
+    "operator.replicas": Case({"within_s": 10}),
     "bulk.execution_ids": Case({"id": _BULK}),
     "reports.tries": Case({"ids": _QUEUED, "give_up_after_ms": 1, "skew_ms": 1, "limit": 10}),
     "bulk.progress": Case({"id": _BULK} | _SETTLED),

@@ -1,4 +1,4 @@
-"""`trade-service top`: a live view of a running service."""
+"""`trade-service top`: a live view of a running service, and of all replicas on its database."""
 
 import asyncio
 import time
@@ -70,15 +70,35 @@ class Scrape(msgspec.Struct, frozen=True):
         return dict(sums)
 
 
+class Replica(msgspec.Struct, frozen=True, rename="camel"):
+    """What a replica sent lately, as `/api/v2/replicas` has it."""
+
+    replica: str
+    attempts: int
+    executions: int
+    open_attempts: int
+
+
+class Replicas(msgspec.Struct, frozen=True, rename="camel"):
+    """The replicas that sent something in the last seconds."""
+
+    within_s: int = 1
+    replicas: tuple[Replica, ...] = ()
+
+
+NO_REPLICAS = Replicas()
+
+
 class Figures:
     """Rates per second between two scrapes, and the gauges of the second in `after`.
 
     A service that was restarted in between counts from zero.
     """
 
-    def __init__(self, before: Scrape, after: Scrape) -> None:
+    def __init__(self, before: Scrape, after: Scrape, replicas: Replicas = NO_REPLICAS) -> None:
         self.before = before
         self.after = after
+        self.replicas = replicas
         self.accepted_rate = self.rate(EXECUTIONS, state="accepted")
         self.failed_rate = self.rate(EXECUTIONS, state="rejected") + self.rate(
             "trade_service_exhausted_executions_total"
@@ -117,6 +137,14 @@ class Figures:
             "alarms": self.after.total("trade_service_alarms_total"),
             "open": self.after.by("trade_service_open_executions", "state"),
             "not_accepted_at_once": dict(self.reasons),
+            "replicas": {
+                one.replica: {
+                    "executions_per_s": one.executions / self.replicas.within_s,
+                    "batches_per_s": one.attempts / self.replicas.within_s,
+                    "open_batches": one.open_attempts,
+                }
+                for one in self.replicas.replicas
+            },
         }
 
     def _growth(self, name: str, **labels: str) -> float:
@@ -152,6 +180,8 @@ class Away(CommandError):
 def top(*, url: str, every_s: float, times: int | None, key: str | None, as_json: bool) -> None:
     """Watch a running service: throughput, latency, failures and their reasons.
 
+    It also lists what each replica on the same database sent in the last seconds.
+
     It continues when the service is away for a while. A terminal shows the view in place; elsewhere each update
     is printed below the last.
     """
@@ -174,7 +204,7 @@ async def _watch(url: str, every_s: float, times: int | None, key: str | None, *
                     after, view = before, Group(Text(str(away), style="red"))
                     _print_line({"error": str(away)}, is_wanted=as_json)
                 else:
-                    figures = Figures(before, after)
+                    figures = Figures(before, after, await _replicas(session, url))
                     view = rendered(url, figures, console.width)
                     _print_line(figures.for_programs(), is_wanted=as_json)
                 if console.is_terminal:
@@ -214,6 +244,16 @@ async def _scrape(session: aiohttp.ClientSession, url: str) -> Scrape:
     return scrape
 
 
+async def _replicas(session: aiohttp.ClientSession, url: str) -> Replicas:
+    """The replicas that the database knows; none where they cannot be read, as without the role for it."""
+    try:
+        async with session.get(f"{url}/api/v2/replicas") as response:
+            text = await _text(response, url)
+        return msgspec.json.decode(text, type=Replicas) if response.status == 200 else NO_REPLICAS
+    except (aiohttp.ClientError, TimeoutError, msgspec.DecodeError):
+        return NO_REPLICAS
+
+
 async def _text(response: aiohttp.ClientResponse, url: str) -> str:
     body = bytearray()
     async for chunk in response.content.iter_chunked(65_536):
@@ -232,7 +272,17 @@ def rendered(url: str, figures: Figures, width: int) -> Group:
         else:
             flow.add_row(*one)
             flow.add_row(*other)
-    return Group(Text(f"Trade service at {url}", style="bold", overflow="fold"), flow, _reasons(figures))
+    title = Text(f"Trade service at {url}", style="bold", overflow="fold")
+    replicas = [_table_of(figures.replicas)] if figures.replicas.replicas else []
+    return Group(title, flow, *replicas, _reasons(figures))
+
+
+def _table_of(found: Replicas) -> Table:
+    table = Table("replica", "executions", "batches", "open", box=None, pad_edge=False, header_style="dim")
+    for one in found.replicas:
+        rates = (f"{count / found.within_s:,.1f}/s" for count in (one.executions, one.attempts))
+        table.add_row(Text(one.replica, overflow="fold"), *rates, f"{one.open_attempts}")
+    return table
 
 
 def _flow(figures: Figures) -> tuple[tuple[Pair, Pair], ...]:

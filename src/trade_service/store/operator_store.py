@@ -29,7 +29,14 @@ from trade_service.submission.manual_resolution import (
 from trade_service.submission.model import AttemptId
 from trade_service.submission.ports import Clock
 from trade_service.trading.audit_log import Action, ObjectKind
-from trade_service.trading.operating import AttemptHistory, Evidence, Found, History, Unknowns
+from trade_service.trading.operating import (
+    AttemptHistory,
+    Evidence,
+    Found,
+    History,
+    ReplicaActivity,
+    Unknowns,
+)
 from trade_service.trading.requeueing import (
     Ended,
     Requeue,
@@ -80,6 +87,10 @@ class PostgresOperatorStore:
             cases = await _cases(session, [row["id"] for row in rows])
         found = (cases[row["id"]] for row in rows if row["id"] in cases)
         return Unknowns(tuple(found), rows[0]["total"] if rows else 0)
+
+    async def replicas(self, within_s: int) -> list[ReplicaActivity]:
+        rows = await self._database.fetch(SQL["replicas"], within_s=within_s)
+        return [ReplicaActivity(*row) for row in rows]
 
     async def history(self, execution_id: int, limit: int) -> History:
         async with self._database.transaction(scans=True) as session:

@@ -33,6 +33,7 @@ V1 = [
 V2 = [
     submissions.SubmissionController,
     operating.OperatorController,
+    operating.ReplicaController,
     trade_orders.NamedOrderController,
     trade_orders.NamedBatchController,
     executions.NamedExecutionController,
