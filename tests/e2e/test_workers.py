@@ -6,160 +6,31 @@ import re
 import signal
 import socket
 from collections import Counter
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
-from itertools import count
+from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
 import aiohttp
 import psutil
 import pytest
 
 from execution_simulator.server import RunningSimulator
-from tests.e2e.command import Cli, Running
-from tests.support.engine import states_of
+from tests.e2e.command import Cli
+from tests.e2e.workers import (
+    CLIENTS,
+    LIMIT_S,
+    TEST_LIMIT_S,
+    Load,
+    all_settled,
+    metrics_of,
+    orders_sent,
+    readiness,
+    served,
+    stopped,
+)
 from tests.support.leftovers import passable_folder
+from trade_service.settings.load import load_settings
 from trade_service.store.database import Database
-
-CLIENTS = 8
-LIMIT_S = 30.0
-TEST_LIMIT_S = 60.0
-
-
-class Service:
-    """A running service with two workers."""
-
-    def __init__(self, running: Running, url: str) -> None:
-        self.running = running
-        self.url = url
-
-    @property
-    def workers(self) -> list[psutil.Process]:
-        """The processes of its workers; those that are being replaced are missing."""
-        return [
-            one
-            for one in psutil.Process(self.running.process.pid).children()
-            if one.status() != psutil.STATUS_ZOMBIE and "--worker" in one.cmdline()
-        ]
-
-    async def metrics(self) -> dict[str, float]:
-        """All metrics, read over a connection of its own."""
-        text = await self.get("/metrics")
-        return {
-            line.rpartition(" ")[0]: float(line.rpartition(" ")[2])
-            for line in str(text).splitlines()
-            if not line.startswith("#")
-        }
-
-    async def get(self, path: str) -> Any:
-        """An answer, over a connection of its own, so that either worker may give it."""
-        async with aiohttp.ClientSession() as session, session.get(f"{self.url}{path}") as answer:
-            assert answer.status == 200, await answer.text()
-            return await (answer.json() if "json" in answer.content_type else answer.text())
-
-    async def until(self, name: str, value: float) -> None:
-        """Waits until a metric has a value."""
-        async with asyncio.timeout(LIMIT_S):
-            while (await self.metrics()).get(name) != value:
-                await asyncio.sleep(0.05)
-
-
-@asynccontextmanager
-async def served(cli: Cli, *, is_quiet: bool = True) -> AsyncIterator[Service]:
-    quiet = cli.under(TRADE_SERVICE_LOG_LEVEL="ERROR") if is_quiet else cli  # Nobody reads the log meanwhile.
-    async with (
-        asyncio.timeout(TEST_LIMIT_S),
-        await quiet.start("serve", "--port", "0", "--workers", "2") as running,
-    ):
-        line = await running.line_with("Serving on ")
-        assert "; 2 workers; " in line
-        yield Service(running, line.split()[2].rstrip(";"))
-
-
-async def stopped(service: Service) -> str:
-    """Stops the service in order; returns what it printed on standard error."""
-    service.running.send(signal.SIGTERM)
-    ended = await service.running.ended()
-    assert ended.code == 0, ended
-    assert "Traceback" not in ended.err, ended.err
-    return ended.err
-
-
-class Load:
-    """Clients that create an order and submit it, again and again, each time over new connections."""
-
-    def __init__(self, url: str) -> None:
-        self._url = url
-        self._ids = count(1)
-        self.submitted: list[int] = []
-        """Orders whose submission was answered with success."""
-        self.cut_off = 0
-        """Requests that got no answer."""
-        self.refused = 0
-        """Connections that were not accepted."""
-        self.statuses: Counter[int] = Counter()
-        self._stopping = False
-
-    @asynccontextmanager
-    async def running(self) -> AsyncIterator["Load"]:
-        """Load until the context ends."""
-        async with asyncio.TaskGroup() as group:
-            for _ in range(CLIENTS):
-                group.create_task(self._submit_orders())
-            try:
-                yield self
-            finally:
-                self._stopping = True
-
-    async def reach(self, submissions: int) -> None:
-        """Waits for so many further submissions."""
-        wanted = len(self.submitted) + submissions
-        async with asyncio.timeout(LIMIT_S):
-            while len(self.submitted) < wanted:
-                await asyncio.sleep(0.01)
-
-    async def _submit_orders(self) -> None:
-        while not self._stopping:
-            number = next(self._ids)
-            order = {
-                "orderId": number,
-                "portfolioId": "P",
-                "orderType": "BUY",
-                "securityId": "IBM",
-                "quantity": 5,
-            }
-            try:
-                async with aiohttp.ClientSession() as session:
-                    created = await self._post(session, "/api/v1/tradeOrders", order)
-                    submission = {"quantity": 5, "destinationId": 1}
-                    await self._post(session, f"/api/v1/tradeOrders/{created['id']}/submit", submission)
-                self.submitted.append(created["id"])
-            except aiohttp.ClientConnectorError:
-                self.refused += 1
-                await asyncio.sleep(0.05)
-            except aiohttp.ClientError:
-                self.cut_off += 1
-
-    async def _post(self, session: aiohttp.ClientSession, path: str, body: object) -> Any:
-        async with session.post(f"{self._url}{path}", json=body) as answer:
-            self.statuses[answer.status] += 1
-            assert answer.status == 201, await answer.text()
-            return await answer.json()
-
-
-async def all_settled(database: Database) -> dict[str, int]:
-    """The executions by state, once none is open."""
-    async with asyncio.timeout(LIMIT_S):
-        while set(states := await states_of(database)) != {"accepted"}:
-            await asyncio.sleep(0.1)
-    return states
-
-
-async def orders_sent(database: Database) -> set[int]:
-    async with database.session() as session:
-        rows = await session.connection.fetch("SELECT trade_order_id FROM execution")
-    return {row[0] for row in rows}
+from trade_service.workers import supervisor
 
 
 async def test_a_killed_worker_is_replaced_and_nothing_is_lost_or_doubled(
@@ -283,6 +154,44 @@ async def test_the_log_level_is_that_of_all_workers(cli: Cli) -> None:
         service.running.send(signal.SIGUSR1)
         await until({"ERROR"})
         await stopped(service)
+
+
+async def test_a_second_signal_stops_at_once(cli: Cli, simulator: RunningSimulator) -> None:
+    async with served(cli) as service:
+        simulator.hold()
+        async with Load(service.url).running() as load:
+            await simulator.calls_reached(1)
+            load._stopping = True
+            service.running.send(signal.SIGTERM)
+            async with asyncio.timeout(LIMIT_S):
+                while await readiness(service.url) != "DOWN":
+                    await asyncio.sleep(0.05)
+            service.running.send(signal.SIGTERM)
+            ended = await service.running.ended()
+        simulator.release()
+    assert ended.code == 1, ended
+    assert "stopped at once" in ended.err
+
+
+async def test_a_worker_that_hangs_is_killed_and_replaced(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(supervisor, "PING_EVERY_S", 0.1)
+    values = {"database.url": cli.environment["DATABASE_URL"], "server.port": 0, "log.level": "CRITICAL"}
+    lines: asyncio.Queue[str] = asyncio.Queue()
+    stopping = asyncio.Event()
+    settings = load_settings(cli.environment, None, values).settings
+    async with asyncio.timeout(TEST_LIMIT_S), asyncio.TaskGroup() as group:
+        running = supervisor.Supervisor(settings, 2, lines.put_nowait, lines.put_nowait)
+        serving = group.create_task(running.run(stopping))
+        url = (await lines.get()).split()[2].rstrip(";")
+        children = psutil.Process().children()
+        hanging = next(one for one in children if "--worker" in one.cmdline())
+        hanging.suspend()
+        assert await readiness(url) == "UP", "the other serves on"
+        await asyncio.to_thread(hanging.wait, LIMIT_S)
+        while (await metrics_of(url))["trade_service_worker_restarts_total"] != 1:
+            await asyncio.sleep(0.05)
+        stopping.set()
+        assert await serving == 0
 
 
 async def test_workers_end_with_their_supervisor(cli: Cli) -> None:

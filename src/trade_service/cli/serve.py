@@ -46,8 +46,7 @@ def serve(
     if channel is not None:
         from trade_service.cli.serving import serve_as_worker
 
-        serve_as_worker(channel)
-        return 0
+        return serve_as_worker(channel)
     overrides = {"server.host": host, "server.port": port, "server.workers": workers}
     settings = settings_for(toml_path, overrides, quiet=False)
     count = workers_of(settings)

@@ -12,7 +12,7 @@ from functools import partial
 from trade_service.bootstrap.container import Services
 from trade_service.bootstrap.running import running_services
 from trade_service.bootstrap.web import auth_mode, web_app
-from trade_service.cli.running import announce_url, described, on_signal, run_until_stopped, say
+from trade_service.cli.running import NOT_DONE, announce_url, described, on_signal, run_until_stopped, say
 from trade_service.http_server import serve_asgi
 from trade_service.masking import mask_url
 from trade_service.observability.logs import configure_logs
@@ -42,8 +42,8 @@ def serve_alone(settings: Settings, *, as_json: bool) -> None:
     run_until_stopped(serve)
 
 
-def serve_as_worker(channel: int) -> None:
-    """Serves until its supervisor or a signal stops it. `channel` is the file descriptor of the supervisor's."""
+def serve_as_worker(channel: int) -> int:
+    """Serves until its supervisor or a signal stops it; returns the exit code. `channel` is a file descriptor."""
     os.set_inheritable(channel, False)  # noqa: FBT003  # it takes no keyword
     gc.disable()
 
@@ -59,7 +59,11 @@ def serve_as_worker(channel: int) -> None:
         async with SupervisorLink.opened(socket.socket(fileno=channel), end) as link:
             await _work(link, stop)
 
-    run_until_stopped(serve)
+    try:
+        run_until_stopped(serve)
+    except asyncio.CancelledError:
+        return NOT_DONE
+    return 0
 
 
 async def _work(link: SupervisorLink, stop: asyncio.Event) -> None:

@@ -5,6 +5,7 @@ number of series is bounded.
 """
 
 import asyncio
+import math
 from collections import Counter as Tally
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from functools import cache, partial
@@ -286,6 +287,7 @@ class WebMetrics:
             RuntimeError,
             max_age_s=0.0 if of_all else MAX_AGE_S,
             pause_s=0.0,
+            stale_s=0.0 if of_all else math.inf,  # Another worker may have shown greater counts since.
         )
 
     def begun(self) -> None:

@@ -123,7 +123,12 @@ class Supervisor:
         self._collections = 0
         self._exit_code = 0
         self._metrics = SingleFlightCache(
-            "metrics of workers", self._collect, RuntimeError, max_age_s=METRICS_MAX_AGE_S, pause_s=0.0
+            "metrics of workers",
+            self._collect,
+            RuntimeError,
+            max_age_s=METRICS_MAX_AGE_S,
+            pause_s=0.0,
+            stale_s=0.0,
         )
 
     async def run(self, stopping: asyncio.Event) -> int:
@@ -144,6 +149,7 @@ class Supervisor:
             except asyncio.CancelledError:
                 stopping.set()
                 self._exit_code = self._exit_code or 1
+                self._say("trade-service: stopped at once: recovery settles what was in flight")
                 self._send_all(Stop(at_once=True))
                 await asyncio.wait(keeping, timeout=AT_ONCE_S)
             finally:
