@@ -2,12 +2,14 @@
 
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import msgspec
 import pytest
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
+from trade_service.http_server.shared_port import ConnectionCounts, counts_size
 from trade_service.observability.exposition import Exposition
 from trade_service.observability.merging import encoded_metrics, merged_metrics
 from trade_service.settings.load import load_settings
@@ -114,6 +116,18 @@ def test_a_container_s_limit_of_processors_counts(tmp_path: Path, limit: str, co
     (tmp_path / "service" / "cpu.max").write_text(limit)
     missing = tmp_path / "missing"
     assert processors(tmp_path, tmp_path / "own") == (count or processors(missing, missing))
+
+
+def test_the_process_with_the_fewest_connections_is_not_ahead() -> None:
+    with tempfile.TemporaryFile() as memory:
+        memory.truncate(counts_size(3))
+        one, two, three = (ConnectionCounts(memory.fileno(), place, 3) for place in range(3))
+    assert not one.is_ahead
+    one.publish(1)
+    two.publish(2)
+    assert (one.is_ahead, two.is_ahead, three.is_ahead) == (True, True, False)
+    three.publish(1)
+    assert (one.is_ahead, two.is_ahead, three.is_ahead) == (False, True, False)
 
 
 def process(calls: int, state: str, duration_s: float, last: float, backlog: int) -> CollectorRegistry:

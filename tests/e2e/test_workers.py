@@ -123,10 +123,10 @@ async def test_connections_are_shared_out(cli: Cli) -> None:
                 assert answer.status == 200
                 await answer.read()
 
-        await asyncio.gather(*(get() for _ in range(60)))
+        await asyncio.gather(*(get() for _ in range(120)))
         counts = [len(one.net_connections("tcp")) for one in service.workers]
         await stopped(service)
-    assert min(counts) >= 10, counts
+    assert min(counts) >= 30, counts
 
 
 async def test_the_log_level_is_that_of_all_workers(cli: Cli) -> None:

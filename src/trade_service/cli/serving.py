@@ -6,7 +6,7 @@ import os
 import signal
 import socket
 import ssl
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import partial
 
 from trade_service.bootstrap.container import Services
@@ -14,6 +14,7 @@ from trade_service.bootstrap.running import running_services
 from trade_service.bootstrap.web import auth_mode, web_app
 from trade_service.cli.running import NOT_DONE, announce_url, described, on_signal, run_until_stopped, say
 from trade_service.http_server import serve_asgi
+from trade_service.http_server.shared_port import ConnectionCounts, SharedPort
 from trade_service.masking import mask_url
 from trade_service.observability.logs import configure_logs
 from trade_service.settings.tree import Settings
@@ -73,13 +74,15 @@ async def _work(link: SupervisorLink, stop: asyncio.Event) -> None:
     listening = [socket.socket(fileno=number) for number in begin.listening]
     for one in listening:
         one.set_inheritable(False)
+    port = SharedPort(listening, ConnectionCounts(begin.counts, begin.place - 1, settings.server.workers))
+    os.close(begin.counts)
     if begin.is_first:
         warn_of_reach(settings)
     async with running_services(settings, say if begin.is_first else lambda _: None) as services:
         services.log_level = link.log_level
         services.exposition = link.exposition
         link.registry = services.registry
-        await _serve(services, stop, link.ready, Services.begin_stop, listening)
+        await _serve(services, stop, link.ready, Services.begin_stop, port)
 
 
 def warn_of_reach(settings: Settings) -> None:
@@ -103,7 +106,7 @@ async def _serve(
     stop: asyncio.Event,
     ready: Callable[[str], None],
     stopping: Callable[[Services], None],
-    listening: Sequence[socket.socket] | None = None,
+    shared: SharedPort | None = None,
 ) -> None:
     settings = services.settings
     async with web_app(services) as app:
@@ -122,7 +125,7 @@ async def _serve(
             max_header_bytes=settings.server.max_header_bytes,
             other_files=_other_files(settings),
             tls=_tls(settings),
-            listening=listening,
+            shared=shared,
         )
 
 

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import socket
 import ssl
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator
 from typing import Any
 
 import uvicorn
@@ -13,6 +13,7 @@ from trade_service.http_server.connection_settings import ConnectionSettings
 from trade_service.http_server.file_limit import TooFewFiles, affordable_connections
 from trade_service.http_server.listener import Listener
 from trade_service.http_server.protocol import BoundedProtocol
+from trade_service.http_server.shared_port import SharedPort
 from trade_service.http_server.sockets import CannotListen, listening_sockets
 
 __all__ = ["CannotListen", "ConnectionSettings", "serve_asgi"]
@@ -42,7 +43,7 @@ async def serve_asgi(
     max_header_bytes: int = 65_536,
     other_files: int = 128,
     tls: ssl.SSLContext | None = None,
-    listening: Sequence[socket.socket] | None = None,
+    shared: SharedPort | None = None,
 ) -> None:
     """Serves `app` until `stop` is set, and returns once everything is closed.
 
@@ -50,8 +51,8 @@ async def serve_asgi(
     `stopping` (readiness off), serves new requests for another `lull_s`, then accepts no more connections and
     gives requests `grace_s` to finish. Cancelling it drops every request and connection at once.
     `other_files` is how many files the process may need beside connections; with `tls`, HTTPS is served and
-    nothing else. `listening` are bound sockets on which other processes accept connections too, instead of
-    `host` and `port`. Raises CannotListen.
+    nothing else. `shared` is a port that other processes serve too, instead of `host` and `port`. Raises
+    CannotListen.
     """
     settings = connections or ConnectionSettings()
     try:
@@ -59,14 +60,14 @@ async def serve_asgi(
     except TooFewFiles as error:
         raise CannotListen(str(error)) from None
     protocol = BoundedProtocol.within(settings, max_header_bytes, allowed)
-    sockets = await listening_sockets(host, port) if listening is None else list(listening)
+    sockets = await listening_sockets(host, port) if shared is None else list(shared.sockets)
     try:
         bound_port = sockets[0].getsockname()[1]
         scheme = "http" if tls is None else "https"
         url = f"{scheme}://[{host}]:{bound_port}" if ":" in host else f"{scheme}://{host}:{bound_port}"
         server = _Server(_config(app, protocol, grace_s), stop, stopping, lull_s)
-        if tls is not None or listening is not None:
-            server.accept_itself(protocol, tls)
+        if tls is not None or shared is not None:
+            server.accept_itself(protocol, tls, shared)
         server.on_started = lambda: ready(url) if ready is not None else None
         try:
             await server.serve(sockets)
@@ -108,7 +109,9 @@ class _Server(uvicorn.Server):
         self.on_started: Callable[[], None] = _nothing
         self.servers: list[asyncio.base_events.Server] = []
 
-    def accept_itself(self, protocol: type[BoundedProtocol], context: ssl.SSLContext | None) -> None:
+    def accept_itself(
+        self, protocol: type[BoundedProtocol], context: ssl.SSLContext | None, shared: SharedPort | None
+    ) -> None:
         """Accepts connections without the loop's server; called before serving. With `context`, serves HTTPS."""
         self._listener = Listener(
             context,
@@ -116,6 +119,7 @@ class _Server(uvicorn.Server):
             protocol.places,
             lambda: len(self.server_state.connections),
             protocol.settings.header_timeout_s,
+            None if shared is None else shared.counts,
         )
 
     @contextlib.contextmanager
@@ -137,6 +141,8 @@ class _Server(uvicorn.Server):
     async def main_loop(self) -> None:
         """Returns when serving is to stop."""
         while not self._stop.is_set() and not await self.on_tick(0):
+            if self._listener is not None:
+                self._listener.publish()
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(_TICK_S):
                     await self._stop.wait()

@@ -8,11 +8,14 @@ from collections.abc import Callable, Iterable
 import structlog
 
 from trade_service.http_server.places import Places
+from trade_service.http_server.shared_port import ConnectionCounts
 
 _log = structlog.get_logger(__name__)
 
 _PAUSE_S = 1.0
 """Before accepting again after an error that the next connection would meet too, such as no file left."""
+_YIELD_S = 0.001
+"""Before accepting again while another process has fewer connections: time enough for it to accept the next."""
 
 
 class _NewConnection:
@@ -44,13 +47,18 @@ class Listener:
         places: Places,
         connections: Callable[[], int],
         handshake_timeout_s: float,
+        counts: ConnectionCounts | None = None,
     ) -> None:
-        """`connections` counts those that were handed over; without a `context` there are no handshakes."""
+        """`connections` counts those that were handed over; without a `context` there are no handshakes.
+
+        With `counts`, other processes accept connections too, and those with the fewest come first.
+        """
         self._context = context
         self._make_protocol = make_protocol
         self._places = places
         self._connections = connections
         self._handshake_timeout_s = None if context is None else handshake_timeout_s
+        self._counts = counts
         self._accepting: list[asyncio.Task[None]] = []
         self._beginning: set[asyncio.Task[None]] = set()
 
@@ -67,6 +75,15 @@ class Listener:
             task.cancel()
         return tasks
 
+    @property
+    def _count(self) -> int:
+        return len(self._beginning) + self._connections()
+
+    def publish(self) -> None:
+        """Shows other processes how many connections there are."""
+        if self._counts is not None:
+            self._counts.publish(self._count)
+
     async def _accept(self, listening: socket.socket) -> None:
         loop = asyncio.get_running_loop()
         while True:
@@ -78,8 +95,7 @@ class Listener:
                 _log.error("cannot_accept", error=error.strerror)
                 await asyncio.sleep(_PAUSE_S)
                 continue
-            is_full = len(self._beginning) + self._connections() >= self._places.max_connections
-            if is_full and not self._places.make_room():
+            if self._count >= self._places.max_connections and not self._places.make_room():
                 client.close()
                 continue
             connection = _NewConnection(client, self._places)
@@ -87,6 +103,9 @@ class Listener:
             self._places.waiting[connection] = None
             self._beginning.add(task)
             task.add_done_callback(self._beginning.discard)
+            self.publish()
+            if self._counts is not None and self._counts.is_ahead:
+                await asyncio.sleep(_YIELD_S)
 
     async def _begin(self, connection: _NewConnection) -> None:
         try:

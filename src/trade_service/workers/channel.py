@@ -19,6 +19,8 @@ class Begin(msgspec.Struct, frozen=True, tag=True):
     place: int
     """The number of the worker, from 1."""
     listening: tuple[int, ...]
+    counts: int
+    """The file descriptor of the memory where workers show how many connections they have."""
     level: str | None
     """The log level where it was changed while the service runs."""
     past: bytes

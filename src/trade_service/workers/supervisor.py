@@ -7,12 +7,14 @@ import asyncio
 import signal
 import socket
 import sys
+import tempfile
 from asyncio.subprocess import DEVNULL, Process
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 
 import structlog
 
+from trade_service.http_server.shared_port import counts_size
 from trade_service.http_server.sockets import listening_sockets
 from trade_service.settings.tree import Settings
 from trade_service.single_flight import SingleFlightCache
@@ -73,7 +75,8 @@ class _Place:
         ours, its = socket.socketpair()
         with its:
             self.process = await asyncio.create_subprocess_exec(
-                *_WORKER, str(its.fileno()), stdin=DEVNULL, pass_fds=(its.fileno(), *begin.listening),
+                *_WORKER, str(its.fileno()), stdin=DEVNULL,
+                pass_fds=(its.fileno(), begin.counts, *begin.listening),
                 start_new_session=True,  # Signals from the terminal are for the supervisor.
             )  # fmt: skip
         self.unanswered = 0
@@ -117,6 +120,7 @@ class Supervisor:
         self._stopping = asyncio.Event()
         self._first_is_ready = asyncio.Event()
         self._listening: Sequence[socket.socket] = ()
+        self._counts = -1
         self._is_serving = False
         self._level: str | None = None
         self._restarts = 0
@@ -139,13 +143,20 @@ class Supervisor:
         server = self._settings.server
         self._listening = await listening_sockets(server.host, server.port)
         self._stopping = stopping
+        with tempfile.TemporaryFile() as counts:
+            counts.truncate(counts_size(len(self._places)))
+            self._counts = counts.fileno()
+            return await self._run()
+
+    async def _run(self) -> int:
+        stopping = self._stopping
         async with asyncio.TaskGroup() as group:
             keeping = [group.create_task(self._keep(place, group)) for place in self._places]
             watching = group.create_task(self._watch())
             try:
                 await stopping.wait()
                 self._stop()
-                await asyncio.wait(keeping, timeout=server.shutdown_grace_s + STOP_MARGIN_S)
+                await asyncio.wait(keeping, timeout=self._settings.server.shutdown_grace_s + STOP_MARGIN_S)
             except asyncio.CancelledError:
                 stopping.set()
                 self._exit_code = self._exit_code or 1
@@ -222,6 +233,7 @@ class Supervisor:
             share_of(self._settings, place.number, len(self._places)),
             place.number + 1,
             tuple(one.fileno() for one in self._listening),
+            self._counts,
             self._level,
             place.metrics,
             is_first=not self._first_is_ready.is_set(),
