@@ -12,6 +12,7 @@ import uvicorn
 from trade_service.http_server.connection_settings import ConnectionSettings
 from trade_service.http_server.file_limit import TooFewFiles, affordable_connections
 from trade_service.http_server.listener import Listener
+from trade_service.http_server.places import Places
 from trade_service.http_server.protocol import BoundedProtocol
 from trade_service.http_server.shared_port import SharedPort
 from trade_service.http_server.sockets import CannotListen, listening_sockets
@@ -23,6 +24,9 @@ ASGIApplication = Callable[[Any, Any, Any], Awaitable[None]]
 _TICK_S = 1.0
 """How often the server's Date header is renewed."""
 _CLOSE_IDLE_S = 0.1
+_DRAIN_S = 1.0
+"""How long a process that leaves a shared port serves further requests of open connections, each the last one of
+its connection: the client may be sending it."""
 
 
 def _nothing() -> None:
@@ -106,6 +110,8 @@ class _Server(uvicorn.Server):
         self._stopping = stopping
         self._lull_s = lull_s
         self._listener: Listener | None = None
+        self._draining: Places | None = None
+        """The connections of a shared port."""
         self.on_started: Callable[[], None] = _nothing
         self.servers: list[asyncio.base_events.Server] = []
 
@@ -113,6 +119,7 @@ class _Server(uvicorn.Server):
         self, protocol: type[BoundedProtocol], context: ssl.SSLContext | None, shared: SharedPort | None
     ) -> None:
         """Accepts connections without the loop's server; called before serving. With `context`, serves HTTPS."""
+        self._draining = None if shared is None else protocol.places
         self._listener = Listener(
             context,
             lambda: protocol(self.config, self.server_state, self.lifespan.state),
@@ -147,12 +154,16 @@ class _Server(uvicorn.Server):
                 async with asyncio.timeout(_TICK_S):
                     await self._stop.wait()
         self._stopping()
+        if self._draining is not None:
+            self._draining.is_draining = True
         await asyncio.sleep(self._lull_s)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Also waits for the requests that it cancelled."""
         if self._listener is not None:
             await asyncio.gather(*self._listener.stop(), return_exceptions=True)
+        if self._draining is not None:
+            await self._drain(sockets or [])
         async with asyncio.TaskGroup() as group:
             closing = group.create_task(self._close_idle())
             await super().shutdown(sockets)
@@ -160,6 +171,13 @@ class _Server(uvicorn.Server):
         remaining = list(self.server_state.tasks)
         if remaining:
             await asyncio.wait(remaining, timeout=_TICK_S)
+
+    async def _drain(self, sockets: list[socket.socket]) -> None:
+        for one in sockets:
+            one.close()
+        for _ in range(round(_DRAIN_S / _CLOSE_IDLE_S)):
+            if self.server_state.connections:
+                await asyncio.sleep(_CLOSE_IDLE_S)
 
     async def _close_idle(self) -> None:
         """Closes every connection after its current request.

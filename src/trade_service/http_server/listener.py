@@ -70,10 +70,10 @@ class Listener:
 
     def stop(self) -> list[asyncio.Task[None]]:
         """Accepts no more, and ends the handshakes in progress; returns the tasks that are still ending."""
-        tasks = [*self._accepting, *self._beginning]
-        for task in tasks:
+        handshakes = () if self._context is None else self._beginning
+        for task in (*self._accepting, *handshakes):
             task.cancel()
-        return tasks
+        return [*self._accepting, *self._beginning]
 
     @property
     def _count(self) -> int:

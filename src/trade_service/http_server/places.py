@@ -19,6 +19,8 @@ class Places:
 
     def __init__(self, max_connections: int, max_unread_bytes: int) -> None:
         self.max_connections = max_connections
+        self.is_draining = False
+        """Whether each connection ends with its next answer."""
         self._max_unread_bytes = max_unread_bytes
         self._unread_bytes = 0
         self.waiting: dict[Closable, None] = {}

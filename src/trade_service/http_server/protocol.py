@@ -172,6 +172,8 @@ class BoundedProtocol(HttpToolsProtocol):
         self._in_body, self._idle_bytes, self._rest_bytes = True, 0, 0
         self.places.waiting.pop(self, None)
         super().on_headers_complete()
+        if self.places.is_draining:
+            self.cycle.keep_alive = False
         if not self.pipeline:
             self._running = self.cycle
 
