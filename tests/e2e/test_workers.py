@@ -51,7 +51,7 @@ async def test_a_killed_worker_is_replaced_and_nothing_is_lost_or_doubled(
                     assert after[name] >= before[name], name
             before = after
         assert len(service.workers) == 2
-        load._stopping = True
+        await load.stop()
         states = await all_settled(database)
         assert 0 < load.cut_off <= 2 * CLIENTS, "only what a killed worker had accepted is cut off"
         assert load.refused == 0, "connections that wait to be accepted outlive a worker"
@@ -68,7 +68,7 @@ async def test_a_stop_under_load_settles_everything_or_leaves_it_to_recovery(
     async with served(cli) as service, Load(service.url).running() as load:
         await load.reach(30)
         await stopped(service)
-        load._stopping = True
+        await load.stop()
     assert set(load.statuses) == {201}
     async with served(cli) as service:
         states = await all_settled(database)
@@ -86,7 +86,7 @@ async def test_a_worker_that_is_stopped_loses_no_request(cli: Cli) -> None:
         await service.until("trade_service_worker_restarts_total", 1)
         await load.reach(20)
         await service.until("trade_service_workers", 2)
-        load._stopping = True
+        await load.stop()
         assert (load.cut_off, load.refused) == (0, 0)
         await stopped(service)
 
@@ -161,13 +161,13 @@ async def test_a_second_signal_stops_at_once(cli: Cli, simulator: RunningSimulat
         simulator.hold()
         async with Load(service.url).running() as load:
             await simulator.calls_reached(1)
-            load._stopping = True
             service.running.send(signal.SIGTERM)
             async with asyncio.timeout(LIMIT_S):
                 while await readiness(service.url) != "DOWN":
                     await asyncio.sleep(0.05)
             service.running.send(signal.SIGTERM)
             ended = await service.running.ended()
+            await load.stop()
         simulator.release()
     assert ended.code == 1, ended
     assert "stopped at once" in ended.err
@@ -205,7 +205,7 @@ async def test_workers_end_with_their_supervisor(cli: Cli) -> None:
 async def test_each_worker_is_a_replica_of_its_own(cli: Cli, database: Database) -> None:
     async with served(cli) as service, Load(service.url).running() as load:
         await load.reach(40)
-        load._stopping = True
+        await load.stop()
         once = ("--url", service.url, "--every", "0.1", "--times", "1")
         update = json.loads((await cli.run("top", "--json", *once)).out)
         view = (await cli.run("top", *once)).out

@@ -99,6 +99,7 @@ class Load:
         """Connections that were not accepted."""
         self.statuses: Counter[int] = Counter()
         self._stopping = False
+        self._active = CLIENTS
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator["Load"]:
@@ -111,6 +112,13 @@ class Load:
             finally:
                 self._stopping = True
 
+    async def stop(self) -> None:
+        """Waits for the last answers."""
+        self._stopping = True
+        async with asyncio.timeout(LIMIT_S):
+            while self._active:
+                await asyncio.sleep(0.01)
+
     async def reach(self, submissions: int) -> None:
         """Waits for so many further submissions."""
         wanted = len(self.submitted) + submissions
@@ -119,6 +127,12 @@ class Load:
                 await asyncio.sleep(0.01)
 
     async def _submit_orders(self) -> None:
+        try:
+            await self._submit_until_stopped()
+        finally:
+            self._active -= 1
+
+    async def _submit_until_stopped(self) -> None:
         while not self._stopping:
             number = next(self._ids)
             order = {
