@@ -11,6 +11,7 @@ MORE = {
     "table": Question("benchmarks.table_size:table_size", "Few and many executions in the table"),
     "large": Question("benchmarks.large:large", "Years of data"),
     "soak": Question("benchmarks.soak:soak", "An hour of steady load"),
+    "archive": Question("benchmarks.archive:archive", "Submissions beside archiving"),
     "lists": Question("benchmarks.lists:lists", "Pages of short and long lists"),
     "http": Question("benchmarks.http:http", "The API under 100 clients"),
     "batch": Question("benchmarks.batch_costs:batch", "Where the time of a batch goes"),

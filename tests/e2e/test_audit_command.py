@@ -63,6 +63,7 @@ async def test_every_planted_fault_is_found(
         "missing_downstream": 1,
         "extra_downstream": 1,
         "different": 2,
+        "archive_differs": 0,
         "impossible_id": 0,
     }
     assert report["notes"] == {"in_flight": 1, "foreign": 2}

@@ -242,6 +242,7 @@ def test_health(end: Scrape) -> None:
         "DOWNSTREAM_REFUSES_US": 0,
         "DOWNSTREAM_ID_IMPOSSIBLE": 0,
         "FILL_OF_UNSENT": 0,
+        "FILL_OF_ARCHIVED": 0,
         "FILL_REFUSED": 0,
     }
     assert end.by("trade_service_circuit_state", "state") == {"closed": 1, "open": 0, "half_open": 0}

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.store.statement_cases import HOT, ORDERS
+from tests.store.statement_cases import ARCHIVE_FILE, HOT, ORDERS
 from tests.store.test_query_plans import MODES, MOST_TOUCHED
 from tests.support.database import TestServer
 from tests.support.plans import Plan, Probe, connected, store_statements
@@ -28,8 +28,9 @@ OTHER_WAYS = {
     "orders.refused_orders": "execution_trade_order_ndx",
     "changes.order_use": "execution_trade_order_ndx",
     "changes.delete_order": "execution_trade_order_ndx",
+    "archive.page_executions": "execution_timestamp_ndx",
 }
-"""Statements that read the executions of an order."""
+"""Statements that read the executions of an order, or old ones."""
 
 
 def attempt_of(state: str) -> str:
@@ -131,6 +132,7 @@ async def sized(
         await run_sql(database, _ACCEPTED.format(orders=ORDERS, rows=rows))
         await run_sql(database, _ATTEMPTS.format(rows=max(rows, 500_000)))
         await run_sql(database, "ALTER TABLE execution ENABLE TRIGGER ALL")
+        await run_sql(database, ARCHIVE_FILE)
         await run_sql(database, "ANALYZE")
         for state in STATES:
             names = {"state": state, "attempt": attempt_of(state), "batch": BATCH}

@@ -17,7 +17,14 @@ from trade_service.store.database import Database
 from trade_service.store.statements import Statement, load
 
 BIG_TABLES = frozenset(
-    {"trade_order", "execution", "submission_attempt", "idempotency_key", "bulk_submission"}
+    {
+        "trade_order",
+        "execution",
+        "submission_attempt",
+        "idempotency_key",
+        "bulk_submission",
+        "archived_execution",
+    }
 )
 """The tables that grow with use."""
 

@@ -217,6 +217,48 @@ submission_evidence = sa.Table(
     sa.Column("actor", sa.String(80)),
     sa.Column("message", sa.Text, nullable=False),
     sa.Column("actor_known_by", sa.String(8)),
+    # Query: PAGE_EVIDENCE.
+    sa.Index("submission_evidence_found_ndx", "found_at", "id"),
+)
+
+archive_file = sa.Table(
+    "archive_file",
+    metadata,
+    sa.Column("id", sa.Integer, sa.Identity(always=True), primary_key=True),
+    # executions, attempts, evidence, audit_log or bulk_submissions.
+    sa.Column("kind", sa.String(20), nullable=False),
+    # Its path in the archive folder.
+    sa.Column("name", sa.String(100), nullable=False, unique=True),
+    sa.Column("row_count", sa.Integer, nullable=False),
+    sa.Column("sha256", sa.String(64), nullable=False),
+    # The least and the greatest execution that its rows are about.
+    sa.Column("first_execution_id", sa.Integer),
+    sa.Column("last_execution_id", sa.Integer),
+    sa.Column("first_at", INSTANT, nullable=False),
+    sa.Column("last_at", INSTANT, nullable=False),
+    # Of attempts: the oldest life of the ledger that one was sent to; 0 for an attempt that knew none.
+    sa.Column("oldest_epoch", sa.Integer),
+    # When its rows left the database.
+    sa.Column("removed_at", INSTANT, nullable=False, server_default=sa.func.now()),
+)
+
+archived_execution = sa.Table(
+    "archived_execution",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("file_id", sa.Integer, sa.ForeignKey("archive_file.id", ondelete="RESTRICT"), nullable=False),
+    sa.Column(
+        "trade_order_id", sa.Integer, sa.ForeignKey("trade_order.id", ondelete="RESTRICT"), nullable=False
+    ),
+    sa.Column("execution_timestamp", INSTANT, nullable=False),
+    sa.Column("trade_type", sa.String(10)),
+    sa.Column("destination", sa.String(20), nullable=False),
+    sa.Column("quantity_ordered", QUANTITY, nullable=False),
+    sa.Column("submission_state", sa.String(9), nullable=False),
+    sa.Column("execution_service_id", sa.Integer),
+    sa.Column("is_legacy", sa.Boolean, nullable=False),
+    # Query: EXECUTIONS_OF, REFUSED_ORDERS, ORDER_USE.
+    sa.Index("archived_execution_order_ndx", "trade_order_id"),
 )
 
 

@@ -87,6 +87,9 @@ class MemoryStore:
     async def get(self, execution_id: int) -> StoredExecution:
         return self._books.execution(execution_id)
 
+    async def archived_in(self, execution_id: int) -> str | None:
+        return None
+
     async def enqueue(self, execution_ids: Sequence[int], queued_attempt_id: AttemptId) -> None:
         self._books.enqueue(execution_ids, queued_attempt_id, self._owner)
 

@@ -51,6 +51,7 @@ _KINDS = {
     "missing_downstream": "lost: accepted here, missing in the ledger",
     "extra_downstream": "in the ledger, but not accepted here",
     "different": "different in the ledger",
+    "archive_differs": "archive files whose executions are not the archived ones",
     "impossible_id": "in the ledger under an id that cannot exist",
 }
 _NOTES = {
@@ -60,6 +61,7 @@ _NOTES = {
     "old_rows": "executions that the legacy service sent",
     "old_orders": "orders of the legacy service whose quantitySent is not the sum over their executions",
     "idle_attempts": "open attempts that own no execution any more: recovery closes them",
+    "archived": "executions in the ledger that were archived here: compared like the others",
 }
 
 
@@ -110,8 +112,9 @@ def print_audit(report: AuditReport, console: Console) -> None:
     balance = report.balance
     states = " + ".join(f"{count:,} {state}" for state, count in balance.states.items() if state != "none")
     never = f", {balance.states['none']:,} never submitted" if balance.states["none"] else ""
+    archived = f", {balance.archived:,} archived" if balance.archived else ""
     console.print(
-        f"{balance.submitted:,} submitted = {states}{never}; {balance.orders:,} orders, quantity sent "
+        f"{balance.submitted:,} submitted = {states}{never}{archived}; {balance.orders:,} orders, quantity sent "
         f"{shown_number(balance.quantity_sent)}, held by executions {shown_number(balance.quantity_held)}",
         soft_wrap=True,
     )

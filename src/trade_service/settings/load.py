@@ -71,6 +71,7 @@ def load_settings(
     settings = msgspec.structs.replace(tree, batch=batch, database=database)
     _check_pairs(settings, labels)
     _check_auth(settings.auth, labels)
+    _check_retention(settings, labels)
     _warn_of_tls(settings, labels, warnings)
     return LoadedSettings(
         settings=settings,
@@ -217,6 +218,16 @@ def _check_auth(auth: AuthSettings, labels: Mapping[str, str]) -> None:
         raise SettingsError(
             f"{labels['auth.jwt_jwks_url']} is {quoted(auth.jwt_jwks_url)}: it must be https unless it is on this "
             "machine, since those keys decide who may trade"
+        )
+
+
+def _check_retention(settings: Settings, labels: Mapping[str, str]) -> None:
+    """Raises SettingsError where bulk submissions would be removed before they are archived."""
+    days, keep_s = settings.retention.bulk_submissions_days, settings.submission.bulk_keep_s
+    if days and days * 86_400 >= keep_s:
+        raise SettingsError(
+            f"{labels['retention.bulk_submissions_days']} is {days}: it must be fewer days than "
+            f"{labels['submission.bulk_keep_s']}, which is {keep_s}, after which they are removed"
         )
 
 

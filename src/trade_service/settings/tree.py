@@ -27,6 +27,7 @@ from trade_service.trading.trading_settings import (
     ListSettings,
     NamesSettings,
     PortfolioServiceSettings,
+    RetentionSettings,
     SecurityServiceSettings,
 )
 from trade_service.web.web_settings import ApiSettings, RateLimitSettings, ServerSettings
@@ -51,6 +52,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     fills: FillSettings = FillSettings()
     idempotency: IdempotencySettings = IdempotencySettings()
     audit_log: AuditLogSettings = AuditLogSettings()
+    retention: RetentionSettings = RetentionSettings()
     security_service: SecurityServiceSettings = SecurityServiceSettings()
     portfolio_service: PortfolioServiceSettings = PortfolioServiceSettings()
     names: NamesSettings = NamesSettings()

@@ -11,7 +11,7 @@ from trade_service.domain.executions import Execution, SubmissionState, checked_
 from trade_service.domain.fields import is_possible_id, not_negative
 from trade_service.domain.orders import SUBMITTED_WHEN_LEFT, TradeOrder
 from trade_service.domain.reference import STATUS_NEW
-from trade_service.store.database import Database
+from trade_service.store.database import Database, Reads
 from trade_service.store.request_key_store import keyed_statement
 from trade_service.store.statements import load
 from trade_service.submission.events import REQUESTER
@@ -40,8 +40,11 @@ class PostgresExecutionReads:
     async def get(self, execution_id: int) -> StoredExecution:
         stored = (await read_executions(self._database, [execution_id])).get(execution_id)
         if stored is None:
-            raise NotFound.of("execution", execution_id)
+            raise await missing_execution(self._database, execution_id)
         return stored
+
+    async def archived_in(self, execution_id: int) -> str | None:
+        return await _archived_in(self._database, execution_id)
 
     async def enqueue(self, execution_ids: Sequence[int], ticket_id: AttemptId) -> None:
         ids = list(execution_ids)
@@ -95,6 +98,24 @@ async def read_executions(database: Database, execution_ids: Sequence[int]) -> d
     ids = [execution_id for execution_id in execution_ids if is_possible_id(execution_id)]
     rows = await database.fetch(SQL["read"], ids=ids, status_new_name=STATUS_NEW)
     return {one.execution.id: one for one in map(to_stored, rows)}
+
+
+async def missing_execution(reads: Reads, execution_id: int) -> NotFound:
+    """The error for an execution that is not in the database; it says so if it was archived."""
+    if await _archived_in(reads, execution_id) is None:
+        return NotFound.of("execution", execution_id)
+    message = (
+        f"execution {execution_id} was archived and is no longer in the database: "
+        f"`trade-service archive search --execution {execution_id}` prints it"
+    )
+    return NotFound(message, thing="execution", id=execution_id)
+
+
+async def _archived_in(reads: Reads, execution_id: int) -> str | None:
+    if not is_possible_id(execution_id):
+        return None
+    name: str | None = await reads.fetch_value(SQL["archived_in"], id=execution_id)
+    return name
 
 
 def _why_not(stored: StoredExecution, quantity_filled: Decimal, version: int) -> DomainError:

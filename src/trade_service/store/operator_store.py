@@ -16,6 +16,7 @@ from trade_service.domain.orders import SUBMITTED_WHEN_LEFT
 from trade_service.domain.reference import STATUS_NEW
 from trade_service.store.audit_log_store import record
 from trade_service.store.database import Database, Session, spelled_array
+from trade_service.store.execution_reads import missing_execution
 from trade_service.store.order_store import lock_orders
 from trade_service.store.statements import load
 from trade_service.submission.codes import EvidenceCode
@@ -224,7 +225,7 @@ async def _cases(session: Session, execution_ids: Sequence[int]) -> dict[int, Ex
 async def _case(session: Session, execution_id: int) -> ExecutionCase:
     case = (await _cases(session, [execution_id])).get(execution_id)
     if case is None:
-        raise NotFound.of("execution", execution_id)
+        raise await missing_execution(session, execution_id)
     return case
 
 

@@ -10,7 +10,14 @@ from trade_service.domain.fields import is_possible_id
 from trade_service.store.bulk_store import CLOCK_SKEW_MS
 from trade_service.store.database import Database
 from trade_service.store.statements import load
-from trade_service.trading.audit import AcceptedExecution, Balance, Listed, OwnExecution, WrongOrder
+from trade_service.trading.audit import (
+    AcceptedExecution,
+    ArchiveDifference,
+    Balance,
+    Listed,
+    OwnExecution,
+    WrongOrder,
+)
 from trade_service.trading.operating import Backlog, PastAttempt
 
 SQL = load("reports")
@@ -48,6 +55,7 @@ class PostgresAuditReads:
             row["quantity_held"],
             row["wrong_orders"],
             row["legacy_orders"],
+            row["archived"],
         )
 
     async def wrong_orders(self, limit: int) -> list[WrongOrder]:
@@ -62,12 +70,18 @@ class PostgresAuditReads:
         """Executions that are not final and that no open attempt owns."""
         return _listed(await self._database.scan(SQL["stranded"], limit=limit))
 
+    async def archive_differs(self, limit: int) -> list[ArchiveDifference]:
+        """The first files whose executions are not all known as archived, and executions here and archived."""
+        return [
+            ArchiveDifference(*row) for row in await self._database.scan(SQL["archive_differs"], limit=limit)
+        ]
+
     async def idle_attempts(self) -> int:
         """How many open attempts own nothing any more."""
         return int((await self._database.scan(SQL["idle_attempts"]))[0][0])
 
     async def own(self, execution_ids: Sequence[int]) -> dict[int, OwnExecution]:
-        """Our executions of those ids; numbers that are no id of ours are left out."""
+        """Our executions of those ids, archived ones included; numbers that are no id of ours are left out."""
         rows = await self._database.fetch(SQL["own"], ids=list(filter(is_possible_id, execution_ids)))
         return {row[0]: OwnExecution(row[0], row[1] and SubmissionState(row[1]), *row[2:]) for row in rows}
 

@@ -77,7 +77,7 @@ class PostgresOrderChanges:
             refuse_order_deletion(order, await _use_of(session, trade_order_id))
             try:
                 await session.execute(SQL["delete_order"], id=trade_order_id)
-            except asyncpg.ForeignKeyViolationError as error:
+            except (asyncpg.ForeignKeyViolationError, asyncpg.RestrictViolationError) as error:
                 message = f"trade order {trade_order_id} has just received an execution: it cannot be deleted"
                 raise InUse(message, id=trade_order_id) from error
             details = changed_fields(order)

@@ -73,4 +73,6 @@ class AlarmCode(StrEnum):
     DOWNSTREAM_REFUSES_US = "DOWNSTREAM_REFUSES_US"
     """The Execution Service rejects every call until a configuration is corrected."""
     FILL_OF_UNSENT = "FILL_OF_UNSENT"
+    FILL_OF_ARCHIVED = "FILL_OF_ARCHIVED"
+    """A fill was reported of an execution whose row was archived; it was not stored."""
     FILL_REFUSED = "FILL_REFUSED"

@@ -42,6 +42,8 @@ class FindingKind(StrEnum):
     EXTRA = "extra_downstream"
     """Accepted by the Execution Service, but not according to this database."""
     DIFFERENT = "different"
+    ARCHIVE = "archive_differs"
+    """An archive file's executions are not the archived ones, or one is both here and archived."""
     IMPOSSIBLE_ID = "impossible_id"
     """A ledger row with an id that cannot exist, such as one beyond 32 bits."""
 
@@ -60,6 +62,8 @@ class NoteKind(StrEnum):
     """Legacy orders whose quantitySent is not the sum over their executions."""
     IDLE_ATTEMPTS = "idle_attempts"
     """Open attempts that no longer own an execution; recovery closes them when they are due."""
+    ARCHIVED = "archived"
+    """Ledger rows of archived executions, compared like the others."""
 
 
 class Finding(msgspec.Struct, frozen=True, rename="camel"):
@@ -82,6 +86,8 @@ class OwnExecution(msgspec.Struct, frozen=True):
     security_id: str
     quantity: Decimal
     destination: str
+    archived: bool = False
+    """Whether its row is in a file of the archive."""
 
 
 class AcceptedExecution(msgspec.Struct, frozen=True):
@@ -103,11 +109,13 @@ class Balance(msgspec.Struct, frozen=True, rename="camel"):
     quantity_sent: Decimal
     """Sum of quantitySent over all orders."""
     quantity_held: Decimal
-    """Sum of the quantities of all executions whose quantity was not returned."""
+    """Sum of the quantities of all executions whose quantity was not returned, archived ones included."""
     wrong_orders: int
     """Orders of this service whose quantitySent is not the sum over their executions."""
     old_orders: int
     """Legacy executions."""
+    archived: int = 0
+    """Executions whose rows are in files; the counts above are without them."""
 
     @property
     def is_balanced(self) -> bool:
@@ -122,6 +130,14 @@ class WrongOrder(msgspec.Struct, frozen=True):
     order_id: int
     quantity_sent: Decimal
     quantity_held: Decimal
+
+
+class ArchiveDifference(msgspec.Struct, frozen=True):
+    """A file, or an execution, whose archived executions are not as many as they must be."""
+
+    what: str
+    expected: int
+    found: int
 
 
 class Listed(msgspec.Struct, frozen=True):
@@ -238,6 +254,8 @@ class LedgerComparison:
         self._judge_state(row, ours)
 
     def _judge_state(self, row: RemoteExecution, ours: OwnExecution) -> None:
+        if ours.archived:
+            self._log.notes[NoteKind.ARCHIVED] += 1
         if ours.state is None:
             self._log.notes[NoteKind.LEGACY_ROWS] += 1
         elif ours.state in _IN_FLIGHT:

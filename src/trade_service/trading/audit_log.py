@@ -32,6 +32,8 @@ class Action(StrEnum):
     REQUEUE = "requeue"
     RECOVER = "recover"
     """Open executions of a restored backup were handed to reconciliation."""
+    ARCHIVE = "archive"
+    """Finished rows left the database for a file."""
     ROTATE = "rotate"
     REVOKE = "revoke"
 
@@ -47,6 +49,7 @@ class ObjectKind(StrEnum):
     EXECUTION_STATUS = "executionStatus"
     API_KEY = "apiKey"
     LOGGER = "logger"
+    ARCHIVE_FILE = "archiveFile"
 
 
 class AuditEntry(msgspec.Struct, frozen=True, rename="camel"):

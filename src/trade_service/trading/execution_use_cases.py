@@ -102,8 +102,8 @@ class ExecutionService:
 
         A report that overtakes the answer to our own request proves acceptance. Raises FillOfUnsent for an
         execution that is held as never sent, InvalidInput for an unknown status and a quantity that is negative
-        or above the one ordered, NotFound, VersionConflict. The first and an impossible quantity raise an alarm:
-        the two ledgers differ.
+        or above the one ordered, NotFound, VersionConflict. The first, an impossible quantity and an execution
+        that was archived raise an alarm: the two ledgers differ.
         """
         checked_decimal(quantity_filled, "quantityFilled")
         if quantity_filled < 0:
@@ -128,9 +128,21 @@ class ExecutionService:
             message = f"{error.message} (quantityFilled {quantity_filled:f})"
             self._events.emit(AlarmEvent(AlarmCode.FILL_OF_UNSENT, message, (execution_id,)))
             raise
+        except NotFound:
+            await self._alarm_archived(execution_id, quantity_filled)
+            raise
         except InvalidInput:
             self._refuse(await self._reads.get(execution_id), quantity_filled)
             raise
+
+    async def _alarm_archived(self, execution_id: int, quantity_filled: Decimal) -> None:
+        name = await self._reads.archived_in(execution_id)
+        if name is not None:
+            message = (
+                f"a fill of execution {execution_id} was reported (quantityFilled {quantity_filled:f}), which was "
+                f"archived in {name} as finished: it was not stored; compare the two"
+            )
+            self._events.emit(AlarmEvent(AlarmCode.FILL_OF_ARCHIVED, message, (execution_id,)))
 
     def _refuse(self, stored: StoredExecution, quantity_filled: Decimal) -> None:
         """Raises InvalidInput, with an alarm, for a quantity that the execution cannot have."""

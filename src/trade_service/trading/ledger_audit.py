@@ -14,6 +14,7 @@ from trade_service.submission.ports import Ledger
 from trade_service.trading.audit import (
     SHOWN,
     AcceptedExecution,
+    ArchiveDifference,
     AuditLog,
     Balance,
     Finding,
@@ -50,14 +51,17 @@ class AuditReads(Protocol):
     async def stranded(self, limit: int) -> Listed:
         """Executions that are not final and that no open attempt owns."""
 
+    async def archive_differs(self, limit: int) -> list[ArchiveDifference]:
+        """The first files whose executions are not all known as archived, and executions here and archived."""
+
     async def idle_attempts(self) -> int:
         """How many open attempts no longer own an execution."""
 
     async def own(self, execution_ids: Sequence[int]) -> dict[int, OwnExecution]:
-        """Executions by id, as far as they exist."""
+        """Executions by id, as far as they exist here or were archived."""
 
     def accepted(self) -> AsyncIterator[list[AcceptedExecution]]:
-        """All accepted executions by ascending id, page by page."""
+        """All accepted executions, archived ones included, by ascending id, page by page."""
 
 
 class AuditReport(msgspec.Struct, frozen=True, rename="camel"):
@@ -117,6 +121,9 @@ async def _audit_own(reads: AuditReads, log: AuditLog) -> Balance:
         for execution_id, state in listed.executions:
             log.find(kind, execution_id, f"execution {execution_id}: it is {state}, but {problem}")
         log.set_count(kind, listed.total)
+    for one in await reads.archive_differs(SHOWN):
+        message = f"archive: {one.what}: {one.found} archived executions, and {one.expected} are expected"
+        log.find(FindingKind.ARCHIVE, None, message)
     log.notes[NoteKind.LEGACY_ORDERS] = balance.old_orders
     log.notes[NoteKind.IDLE_ATTEMPTS] = await reads.idle_attempts()
     return balance

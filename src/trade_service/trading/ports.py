@@ -82,6 +82,9 @@ class ExecutionReads(Protocol):
     async def get(self, execution_id: int) -> StoredExecution:
         """The execution and its order; raises NotFound."""
 
+    async def archived_in(self, execution_id: int) -> str | None:
+        """The archive file that holds the execution; None for one that was not archived."""
+
     async def enqueue(self, execution_ids: Sequence[int], queued_attempt_id: AttemptId) -> None:
         """Makes the intent to send durable: those in state `none` become `queued` under the attempt.
 

@@ -42,6 +42,43 @@ class AuditLogSettings(Section, frozen=True):
     enabled: Annotated[bool, Setting("Record every change that callers and commands make.")] = True
 
 
+class RetentionSettings(Section, frozen=True):
+    """How long finished rows stay in the database before `trade-service archive` moves them to files."""
+
+    executions_days: Annotated[
+        int, Setting("Days that executions stay, counted from their creation; 0: for ever.", 0, 36_500)
+    ] = 0
+    attempts_days: Annotated[
+        int, Setting("Days that attempts stay, counted from their start; 0: for ever.", 0, 36_500)
+    ] = 400
+    evidence_days: Annotated[
+        int, Setting("Days that evidence stays, counted from when it was found; 0: for ever.", 0, 36_500)
+    ] = 0
+    audit_log_days: Annotated[
+        int, Setting("Days that entries of the audit log stay; 0: for ever.", 0, 36_500)
+    ] = 0
+    bulk_submissions_days: Annotated[
+        int,
+        Setting(
+            "Days after which bulk submissions are archived, fewer than submission.bulk_keep_s; 0: they are "
+            "removed then without being archived.",
+            0,
+            364,
+        ),
+    ] = 0
+    archive_dir: Annotated[
+        str | None, Setting("Folder of the archive.", min_length=1, none="`archive` needs --dir")
+    ] = None
+    file_rows: Annotated[
+        int,
+        Setting("Most rows of a file, which leave the database in one transaction.", 100, 100_000),
+    ] = 2_000
+    busy_percent: Annotated[
+        float,
+        Setting("Share of the time in which archiving works; for the rest it pauses.", 0.1, 100),
+    ] = 5.0
+
+
 class SecurityServiceSettings(Section, frozen=True):
     """The security service, source of tickers."""
 

@@ -39,8 +39,11 @@ FROM bulk_submission b
 CROSS JOIN LATERAL (
     SELECT count(*) FILTER (WHERE e.submission_state = 'accepted') AS successful,
            count(*) FILTER (WHERE (e.submission_state = ANY(:settled_states)) IS NOT TRUE) AS pending
-    FROM execution e
-    WHERE e.id = ANY(b.execution_ids)
+    FROM (
+        SELECT submission_state FROM execution WHERE id = ANY(b.execution_ids)
+        UNION ALL
+        SELECT submission_state FROM archived_execution WHERE id = ANY(b.execution_ids)
+    ) e
 ) s
 WHERE b.id = :id;
 
@@ -54,7 +57,10 @@ FROM (
 -- OFFSET keeps it one index read per row.
 LEFT JOIN LATERAL (
     SELECT x.submission_state, x.execution_service_id, x.attempt_id, x.execution_status_id
-    FROM execution x WHERE x.id = p.id OFFSET 0
+    FROM execution x WHERE x.id = p.id
+    UNION ALL
+    SELECT x.submission_state, x.execution_service_id, NULL, NULL
+    FROM archived_execution x WHERE x.id = p.id OFFSET 0
 ) e ON true
 LEFT JOIN execution_status s ON s.id = e.execution_status_id AND e.submission_state = 'none'
     AND s.abbreviation IN ({withdrawn})

@@ -1,7 +1,8 @@
 -- Trade orders and executions that clients write directly: one row at a time, rules checked between statements.
 
 -- name: order_use
-SELECT (SELECT e.id FROM execution e WHERE e.trade_order_id = :id LIMIT 1) AS any_id,
+SELECT coalesce((SELECT e.id FROM execution e WHERE e.trade_order_id = :id LIMIT 1),
+                (SELECT x.id FROM archived_execution x WHERE x.trade_order_id = :id LIMIT 1)) AS any_id,
        (SELECT e.id
         FROM execution e
         WHERE e.trade_order_id = :id

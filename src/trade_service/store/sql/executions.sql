@@ -17,6 +17,9 @@ WHERE e.id = ANY(:ids);
 -- name: existing
 SELECT id FROM execution WHERE id = ANY(:ids);
 
+-- name: archived_in
+SELECT f.name FROM archived_execution x JOIN archive_file f ON f.id = x.file_id WHERE x.id = :id;
+
 -- name: enqueue
 WITH asked AS MATERIALIZED (
     SELECT e.id, {is_fresh} AS is_fresh

@@ -76,20 +76,32 @@ WITH gate AS (
 {recorded};
 
 -- name: first_attempts
--- Where the look-up for a requeue starts, and when everything that was ever sent had to have arrived.
-SELECT DISTINCT ON (m.execution_id)
-       m.execution_id, m.floor_id,
-       min(m.epoch) OVER per_execution AS epoch,
-       max(m.settle_ms) OVER per_execution AS settle_ms,
-       max(coalesce(m.settle_from, m.lease_until)) OVER per_execution AS settle_from
-FROM (
-    SELECT x.execution_id, t.id, t.started_at, t.floor_id, CASE WHEN t.floor_void THEN 0 ELSE t.epoch END AS epoch,
-           t.settle_ms, t.settle_from, t.lease_until
-    FROM submission_attempt t CROSS JOIN LATERAL unnest(t.execution_ids) x(execution_id)
-    WHERE x.execution_id = ANY(:ids) AND t.state <> 'queued'
-) m
-WINDOW per_execution AS (PARTITION BY m.execution_id)
-ORDER BY m.execution_id, m.started_at, m.id;
+-- Where the look-up for a requeue starts, and when everything that was ever sent had to have arrived. Where attempts
+-- of an execution may have been archived, it reads the whole ledger, and the oldest epoch among the archived counts.
+WITH gone AS (
+    SELECT x.id AS execution_id, min(f.oldest_epoch) AS epoch
+    FROM unnest(:ids::int[]) AS x(id)
+    JOIN archive_file f ON f.kind = 'attempts' AND x.id BETWEEN f.first_execution_id AND f.last_execution_id
+    GROUP BY x.id
+), here AS (
+    SELECT DISTINCT ON (m.execution_id)
+           m.execution_id, m.floor_id,
+           min(m.epoch) OVER per_execution AS epoch,
+           max(m.settle_ms) OVER per_execution AS settle_ms,
+           max(coalesce(m.settle_from, m.lease_until)) OVER per_execution AS settle_from
+    FROM (
+        SELECT x.execution_id, t.id, t.started_at, t.floor_id,
+               CASE WHEN t.floor_void THEN 0 ELSE t.epoch END AS epoch, t.settle_ms, t.settle_from, t.lease_until
+        FROM submission_attempt t CROSS JOIN LATERAL unnest(t.execution_ids) x(execution_id)
+        WHERE x.execution_id = ANY(:ids) AND t.state <> 'queued'
+    ) m
+    WINDOW per_execution AS (PARTITION BY m.execution_id)
+    ORDER BY m.execution_id, m.started_at, m.id
+)
+SELECT execution_id, CASE WHEN g.execution_id IS NULL THEN h.floor_id ELSE 0 END AS floor_id,
+       least(g.epoch, h.epoch) AS epoch, coalesce(h.settle_ms, 0) AS settle_ms, h.settle_from
+FROM here h FULL JOIN gone g USING (execution_id)
+ORDER BY execution_id;
 
 -- fragment: ended_from
 FROM execution e

@@ -43,9 +43,14 @@ SELECT o.id, held.ids, held.destination_ids
 FROM unnest(:ids::int[]) AS o(id)
 CROSS JOIN LATERAL (
     SELECT array_agg(e.id ORDER BY e.id) AS ids, array_agg(e.destination_id) AS destination_ids
-    FROM execution e
-    WHERE e.trade_order_id = o.id
-      AND (e.submission_state IS NULL OR e.submission_state NOT IN ('rejected', 'exhausted'))
+    FROM (
+        SELECT id, destination_id, submission_state FROM execution WHERE trade_order_id = o.id
+        UNION ALL
+        SELECT x.id, d.id, x.submission_state
+        FROM archived_execution x LEFT JOIN destination d ON d.abbreviation = x.destination
+        WHERE x.trade_order_id = o.id
+    ) e
+    WHERE e.submission_state IS NULL OR e.submission_state NOT IN ('rejected', 'exhausted')
 ) held
 WHERE held.ids IS NOT NULL;
 
@@ -183,8 +188,10 @@ FROM (SELECT id, submission_state, quantity_ordered, limit_price
 SELECT o.order_id
 FROM trade_order o
 WHERE o.id = ANY(:ids)
-  AND EXISTS (SELECT FROM execution e
-              WHERE e.trade_order_id = o.id AND e.submission_state IN ('rejected', 'exhausted') OFFSET 0);
+  AND (EXISTS (SELECT FROM execution e
+               WHERE e.trade_order_id = o.id AND e.submission_state IN ('rejected', 'exhausted') OFFSET 0)
+       OR EXISTS (SELECT FROM archived_execution x
+                  WHERE x.trade_order_id = o.id AND x.submission_state IN ('rejected', 'exhausted') OFFSET 0));
 
 -- name: unsent_groups
 -- The same executions as never_submitted, counted; those beyond the limits apart.

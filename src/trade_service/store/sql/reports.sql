@@ -24,13 +24,22 @@ WITH per_order AS (
            bool_or({is_legacy}) AS has_legacy
     FROM execution e
     GROUP BY e.trade_order_id
+), archived AS (
+    SELECT trade_order_id, count(*) AS archived,
+           coalesce(sum(quantity_ordered) FILTER (WHERE submission_state NOT IN ('rejected', 'exhausted')), 0) AS held,
+           bool_or(is_legacy) AS has_legacy
+    FROM archived_execution
+    GROUP BY trade_order_id
 ), orders AS (
-    SELECT o.id, o.order_id, o.quantity_sent, coalesce(p.held, 0) AS quantity_held,
-           o.quantity_sent <> coalesce(p.held, 0) AS differs,
+    SELECT o.id, o.order_id, o.quantity_sent, a.archived, coalesce(p.held, 0) + coalesce(a.held, 0) AS quantity_held,
+           o.quantity_sent <> coalesce(p.held, 0) + coalesce(a.held, 0) AS differs,
            -- An order without executions may be the legacy service's, where that one has run.
-           coalesce(p.has_legacy, to_regclass('flyway_schema_history') IS NOT NULL) AS legacy,
+           coalesce(p.has_legacy OR a.has_legacy, p.has_legacy, a.has_legacy,
+                    to_regclass('flyway_schema_history') IS NOT NULL) AS legacy,
            p.*
-    FROM trade_order o LEFT JOIN per_order p ON p.trade_order_id = o.id
+    FROM trade_order o
+    LEFT JOIN per_order p ON p.trade_order_id = o.id
+    LEFT JOIN archived a ON a.trade_order_id = o.id
 )
 
 -- name: balance
@@ -49,7 +58,8 @@ SELECT count(*) AS orders,
        coalesce(sum(quantity_sent), 0) AS quantity_sent,
        coalesce(sum(quantity_held), 0) AS quantity_held,
        count(*) FILTER (WHERE differs AND NOT legacy) AS wrong_orders,
-       count(*) FILTER (WHERE differs AND legacy) AS legacy_orders
+       count(*) FILTER (WHERE differs AND legacy) AS legacy_orders,
+       coalesce(sum(archived), 0)::bigint AS archived
 FROM orders;
 
 -- name: wrong_orders
@@ -87,18 +97,45 @@ WHERE a.next_action_at IS NOT NULL
 
 -- name: own
 SELECT e.id, e.submission_state, e.execution_service_id, e.execution_timestamp, t.abbreviation AS trade_type,
-       rtrim(o.security_id) AS security_id, e.quantity_ordered, d.abbreviation AS destination
+       rtrim(o.security_id) AS security_id, e.quantity_ordered, d.abbreviation AS destination, false AS archived
 FROM execution e
 -- OFFSET keeps it one index read per execution.
 CROSS JOIN LATERAL (SELECT * FROM trade_order t WHERE t.id = e.trade_order_id OFFSET 0) o
 JOIN destination d ON d.id = e.destination_id
 LEFT JOIN trade_type t ON t.id = e.trade_type_id
-WHERE e.id = ANY(:ids);
+WHERE e.id = ANY(:ids)
+UNION ALL
+SELECT x.id, x.submission_state, x.execution_service_id, x.execution_timestamp, x.trade_type, rtrim(o.security_id),
+       x.quantity_ordered, x.destination, true
+FROM archived_execution x
+CROSS JOIN LATERAL (SELECT * FROM trade_order t WHERE t.id = x.trade_order_id OFFSET 0) o
+WHERE x.id = ANY(:ids);
 
 -- name: accepted
-SELECT e.id, e.execution_service_id, {is_legacy} AS legacy, e.submission_state = 'accepted' AS accepted
-FROM (SELECT * FROM execution WHERE id > :after ORDER BY id LIMIT :limit) e
-ORDER BY e.id;
+SELECT *
+FROM (
+    SELECT e.id, e.execution_service_id, {is_legacy} AS legacy, e.submission_state = 'accepted' AS accepted
+    FROM (SELECT * FROM execution WHERE id > :after ORDER BY id LIMIT :limit) e
+    UNION ALL
+    (SELECT id, execution_service_id, is_legacy, submission_state = 'accepted'
+     FROM archived_execution WHERE id > :after ORDER BY id LIMIT :limit)
+) page
+ORDER BY id
+LIMIT :limit;
+
+-- name: archive_differs
+-- Files whose executions are not all known as archived, and executions that are both here and archived.
+SELECT f.name AS what, f.row_count AS expected, count(x.id) AS found
+FROM archive_file f LEFT JOIN archived_execution x ON x.file_id = f.id
+WHERE f.kind = 'executions'
+GROUP BY f.id
+HAVING f.row_count <> count(x.id)
+UNION ALL
+SELECT 'execution ' || x.id, 0, 1
+FROM archived_execution x
+WHERE EXISTS (SELECT FROM execution e WHERE e.id = x.id)
+ORDER BY 1
+LIMIT :limit;
 
 -- name: server
 SELECT current_setting('server_version') AS server, current_database() AS database;

@@ -266,7 +266,14 @@ FROM execution e
 LEFT JOIN execution_status s ON s.id = e.execution_status_id AND e.submission_state = 'none'
     AND s.abbreviation IN ({withdrawn})
 WHERE e.id = ANY(:ids)
-ORDER BY e.id;
+UNION ALL
+SELECT x.submission_state, x.execution_service_id, NULL, x.id
+FROM archived_execution x
+WHERE x.id = ANY(:ids)
+ORDER BY id;
+
+-- name: archived
+SELECT submission_state, execution_service_id, NULL, id FROM archived_execution WHERE id = ANY(:ids);
 
 -- name: postpone
 UPDATE submission_attempt
