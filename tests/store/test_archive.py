@@ -30,9 +30,10 @@ from tests.support.trading import desk_on, none_executions, run_sql, value_of
 from trade_service.domain.access import KnownBy, Requester
 from trade_service.domain.errors import InUse, NotFound
 from trade_service.domain.executions import SubmissionState
-from trade_service.store import archive_folder, archive_store
+from trade_service.store import archive_store
 from trade_service.store.archive_folder import ArchiveFolder
 from trade_service.store.archive_store import PostgresArchiveStore
+from trade_service.store.audit_log_store import record
 from trade_service.store.bulk_store import PostgresBulkSubmissionStore
 from trade_service.store.database import Database
 from trade_service.store.operator_store import PostgresOperatorStore
@@ -167,11 +168,11 @@ async def test_a_crash_at_any_moment_loses_nothing(
         moment += 1
         with monkeypatch.context() as patched:
             trap = Trap(moment)
-            patched.setattr(archive_folder.os, "fsync", trap.around(os.fsync))
+            patched.setattr(os, "fsync", trap.around(os.fsync))
             patched.setattr(Path, "replace", trap.around(Path.replace))
-            patched.setattr(archive_folder.ArchiveFolder, "_read", trap.around(ArchiveFolder._read))
+            patched.setattr(ArchiveFolder, "_read", trap.around(ArchiveFolder._read))
             patched.setattr(PostgresArchiveStore, "remove", trap.around_async(PostgresArchiveStore.remove))
-            patched.setattr(archive_store, "record", trap.around_async(archive_store.record))
+            patched.setattr(archive_store, "record", trap.around_async(record))
             try:
                 await archiver(database, tmp_path / str(moment)).run()
                 is_done = True

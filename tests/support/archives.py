@@ -27,7 +27,13 @@ KEEP_DAYS = 100
 NOW = datetime.now(UTC)
 OLD, NEW = NOW - timedelta(days=KEEP_DAYS + 1), NOW - timedelta(days=KEEP_DAYS - 1)
 RETENTION = RetentionSettings(
-    **{f"{kind}_days": KEEP_DAYS for kind in ArchiveKind}, file_rows=100, busy_percent=100.0
+    executions_days=KEEP_DAYS,
+    attempts_days=KEEP_DAYS,
+    evidence_days=KEEP_DAYS,
+    audit_log_days=KEEP_DAYS,
+    bulk_submissions_days=KEEP_DAYS,
+    file_rows=100,
+    busy_percent=100.0,
 )
 OPEN = ("queued", "claimed", "retry", "unknown")
 ENDED_STATUSES = (4, 8, 9, 10)
@@ -138,7 +144,7 @@ class RandomBooks:
         rng = self._random
         state = rng.choice(["none", *OPEN, *["accepted"] * 6, "rejected", "exhausted"])
         is_accepted = state == "accepted"
-        row = {
+        row: dict[str, Any] = {
             "id": number,
             "execution_timestamp": rng.choice([OLD, OLD - timedelta(days=rng.randrange(900)), NEW, NOW]),
             "execution_status_id": rng.randrange(1, 11),
@@ -165,7 +171,7 @@ class RandomBooks:
         for number, start in enumerate(range(0, len(executions), 3), 1):
             members = executions[start : start + 3]
             at = rng.choice([OLD - timedelta(days=number), NEW])
-            row = {
+            row: dict[str, Any] = {
                 "id": attempt_id(number, at),
                 "state": "answered",
                 "owner": "one",
@@ -191,7 +197,7 @@ class RandomBooks:
             )
             needed = unsettled or (staying and (row["adopted"] or row["code"] == "FILL_REPORTED"))
             if at < OLD and row["next_action_at"] is None and not needed:
-                self.due[ArchiveKind.ATTEMPTS].add(row["id"])
+                self.due[ArchiveKind.ATTEMPTS].add(str(row["id"]))
         return found
 
     async def _others(self, database: Database, executions: list[dict[str, Any]]) -> None:
