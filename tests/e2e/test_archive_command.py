@@ -71,7 +71,11 @@ async def test_what_was_archived_is_audited_verified_and_found(
     assert (row["order_id"], row["quantity_ordered"], row["execution_status"]) == (7, "100.00000000", "FULL")
     by_id = await archiving.run("archive", "search", "--service-id", str(row["execution_service_id"]))
     assert line in by_id.out
-    assert (await archiving.run("archive", "search", "--execution", "4711")).code == 1
+    assert (await archiving.run("archive", "search", "--execution", "4711")).out == ""
+    document = json.loads(
+        (await archiving.run("archive", "search", "--order", "7", "--limit", "1", "--json")).out
+    )
+    assert (document["rows"][0]["row"]["order_id"], document["more"]) == (7, False)
 
     again = await archiving.run("submit", "--yes", "--json", archiving.write(order(7)))
     assert again.code == 0, again

@@ -13,6 +13,9 @@ from trade_service.cli.commands import cli as root
 
 WHY = ("--yes", "--reason", "tried", "--operator", "ann")
 ARGUMENTS = {
+    "archive": ("--yes", "--dir", "files"),
+    "archive search": ("--dir", "files", "--execution", "1"),
+    "archive verify": ("--dir", "files"),
     "audit": (),
     "bench": ("--quick", "--only", "latency", "--output", "found"),
     "bench compare": ("found.json", "found.json"),

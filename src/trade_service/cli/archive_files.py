@@ -1,7 +1,7 @@
 """`trade-service archive verify` and `search`: the files, and the rows in them."""
 
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import datetime
 from pathlib import Path
@@ -96,16 +96,20 @@ def _print_check(check: ArchiveCheck) -> None:
 @click.option("--until", type=click.DateTime(), help="Before this time (UTC).")
 @click.option("--kind", "kinds", type=_kinds, multiple=True, help="Kind of row; repeatable.  [default: all]")
 @click.option("--limit", default=1000, show_default=True, type=click.IntRange(1), help="Most rows printed.")
+@click.option(
+    "--json", "as_json", is_flag=True, help="Print one JSON document instead of a line for each row."
+)
 @dir_option
 @config_option
 def search_files(
     *, executions: tuple[int, ...], order: int | None, service_id: int | None, since: datetime | None,
-    until: datetime | None, kinds: tuple[str, ...], limit: int, folder: Path | None, toml_path: Path | None,
+    until: datetime | None, kinds: tuple[str, ...], limit: int, as_json: bool, folder: Path | None,
+    toml_path: Path | None,
 ) -> None:  # fmt: skip
     """Print archived rows as JSON lines: what is archived of executions, an order, or a period.
 
     Each line has the file and the row. All conditions must match; the kinds are executions, their attempts,
-    evidence, bulk submissions and entries of the audit log. Exit code 0 if something was found, 1 if not.
+    evidence, bulk submissions and entries of the audit log.
     """
     if not (executions or order is not None or service_id is not None or since or until):
         raise click.UsageError("Give --execution, --order, --service-id, --since or --until.")
@@ -116,30 +120,45 @@ def search_files(
         since=with_offset(since),
         until=with_offset(until),
     )
-    found = run_until_done(lambda: _search(settings, folder, wanted, order, service_id, limit))
-    sys.exit(0 if found else FINDINGS)
+    rows: list[ArchivedRow] = []
+    show = rows.append if as_json else _print_row
+    more = run_until_done(lambda: _search(settings, folder, wanted, order, service_id, limit, show))
+    if as_json:
+        print_json({"rows": rows, "more": more})
+    elif more:
+        say(f"trade-service: {limit:,} rows were printed, and there are more: see --limit")
+
+
+class ArchivedRow(msgspec.Struct, frozen=True):
+    """An archived row, as it is in its file."""
+
+    file: str
+    kind: ArchiveKind
+    row: msgspec.Raw
+
+
+def _print_row(found: ArchivedRow) -> None:
+    click.echo(escaped_lines(msgspec.json.encode(found).decode()))
 
 
 async def _search(
     settings: Settings, folder: Path | None, wanted: ArchiveQuery, order: int | None, service_id: int | None,
-    limit: int,
-) -> int:  # fmt: skip
-    count = 0
+    limit: int, show: Callable[[ArchivedRow], None],
+) -> bool:  # fmt: skip
+    """Shows up to `limit` rows; returns whether there are more."""
     async with _opened(settings, folder) as (store, files):
         query = await _resolved(store, wanted, order, service_id)
         try:
             async for file, line in search(store, files, query):
-                found = {"file": file.name, "kind": file.kind, "row": msgspec.Raw(line.encode())}
-                click.echo(escaped_lines(msgspec.json.encode(found).decode()))
-                count += 1
-                if count == limit:
-                    say(f"trade-service: {limit:,} rows were printed, there may be more: see --limit")
-                    break
+                if limit == 0:
+                    return True
+                show(ArchivedRow(file.name, file.kind, msgspec.Raw(line.encode())))
+                limit -= 1
         except ArchiveDamaged as error:
             raise CommandError(
                 f"the archive is damaged: {error}; run `trade-service archive verify`"
             ) from None
-    return count
+    return False
 
 
 async def _resolved(

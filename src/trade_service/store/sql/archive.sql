@@ -1,7 +1,8 @@
 -- Finished rows that leave the database for files: pages of what is due, their removal, and what is known of them.
 --
 -- A page reads a bounded number of rows along an index, from the place where the last one ended, and returns all of
--- them, read one by one (OFFSET keeps it so): `line` is the row as JSON if it is due, else NULL. Removal locks the rows,
+-- them, read one by one (OFFSET keeps it so). It asks for the oldest without another condition: else the planner, which
+-- expects few, would sort all that are old. `line` is the row as JSON if it is due, else NULL. Removal locks the rows,
 -- reads the lines again and removes only what the file holds, in the transaction that registers the file. Decimals are
 -- texts in JSON, so that no reader rounds them; `to_jsonb` takes every column, also those that another program added.
 --
@@ -50,11 +51,14 @@ to_jsonb(e) || jsonb_build_object(
 -- name: page_executions
 WITH page AS MATERIALIZED (
     SELECT id
-    FROM execution
-    WHERE (execution_timestamp, id) > (:after_at::timestamptz, :after_id::text::int)
-      AND execution_timestamp < :before::timestamptz
-    ORDER BY execution_timestamp, id
-    LIMIT :limit
+    FROM (
+        SELECT id, execution_timestamp
+        FROM execution
+        WHERE (execution_timestamp, id) > (:after_at::timestamptz, :after_id::text::int)
+        ORDER BY execution_timestamp, id
+        LIMIT :limit
+    ) oldest
+    WHERE execution_timestamp < :before::timestamptz
 )
 SELECT e.execution_timestamp AS at, e.id::text AS id, CASE WHEN {execution_due} THEN ({execution_line})::text END AS line
 FROM page p
@@ -103,11 +107,9 @@ DELETE FROM execution WHERE id = ANY(:ids::text[]::int[]);
 -- The newest ones stay: a start reads what they know of the ledger.
 WITH page AS MATERIALIZED (
     SELECT id
-    FROM submission_attempt
-    WHERE id > :after_id::text::uuid AND id < :before_id::text::uuid
+    FROM (SELECT id FROM submission_attempt WHERE id > :after_id::text::uuid ORDER BY id LIMIT :limit) oldest
+    WHERE id < :before_id::text::uuid
       AND id <= (SELECT id FROM submission_attempt ORDER BY id DESC OFFSET :newest LIMIT 1)
-    ORDER BY id
-    LIMIT :limit
 )
 SELECT t.started_at AS at, t.id::text AS id, CASE WHEN {attempt_due} THEN to_jsonb(t)::text END AS line
 FROM page p
@@ -133,10 +135,14 @@ DELETE FROM submission_attempt WHERE id = ANY(:ids::text[]::uuid[]);
 -- name: page_evidence
 WITH page AS MATERIALIZED (
     SELECT execution_id, id
-    FROM submission_evidence
-    WHERE (found_at, id) > (:after_at::timestamptz, :after_id::text::bigint) AND found_at < :before::timestamptz
-    ORDER BY found_at, id
-    LIMIT :limit
+    FROM (
+        SELECT execution_id, id, found_at
+        FROM submission_evidence
+        WHERE (found_at, id) > (:after_at::timestamptz, :after_id::text::bigint)
+        ORDER BY found_at, id
+        LIMIT :limit
+    ) oldest
+    WHERE found_at < :before::timestamptz
 )
 SELECT v.found_at AS at, v.id::text AS id, CASE WHEN {evidence_due} THEN to_jsonb(v)::text END AS line
 FROM page p
@@ -156,10 +162,15 @@ DELETE FROM submission_evidence WHERE found_at BETWEEN :first_at AND :last_at AN
 
 -- name: page_audit_log
 SELECT l.at, l.id::text AS id, to_jsonb(l)::text AS line
-FROM audit_log l
-WHERE (l.at, l.id) > (:after_at::timestamptz, :after_id::text::bigint) AND l.at < :before::timestamptz
-ORDER BY l.at, l.id
-LIMIT :limit;
+FROM (
+    SELECT *
+    FROM audit_log
+    WHERE (at, id) > (:after_at::timestamptz, :after_id::text::bigint)
+    ORDER BY at, id
+    LIMIT :limit
+) l
+WHERE l.at < :before::timestamptz
+ORDER BY l.at, l.id;
 
 -- name: lock_audit_log
 SELECT l.id::text AS id, to_jsonb(l)::text AS line
@@ -180,10 +191,8 @@ DELETE FROM audit_log WHERE at BETWEEN :first_at AND :last_at AND id = ANY(:ids:
 -- name: page_bulk_submissions
 WITH page AS MATERIALIZED (
     SELECT id
-    FROM bulk_submission
-    WHERE id > :after_id::text::uuid AND id < :before_id::text::uuid
-    ORDER BY id
-    LIMIT :limit
+    FROM (SELECT id FROM bulk_submission WHERE id > :after_id::text::uuid ORDER BY id LIMIT :limit) oldest
+    WHERE id < :before_id::text::uuid
 )
 SELECT b.created_at AS at, b.id::text AS id, CASE WHEN {bulk_due} THEN to_jsonb(b)::text END AS line
 FROM page p
