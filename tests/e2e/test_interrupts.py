@@ -136,7 +136,8 @@ async def test_a_command_that_is_interrupted_again_and_again(
     async with await cli.start("submit", "--yes", blotter, "--results", "results.csv") as process:
         await simulator.calls_reached(1)
         for _ in range(times):
-            process.send(number)
+            with suppress(ProcessLookupError):  # It may be done.
+                process.send(number)
             await asyncio.sleep(0.03)
         simulator.release()
         ended = await process.ended()
