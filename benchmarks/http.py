@@ -1,6 +1,7 @@
 """The API under 100 clients, beside the bare loop and the bare submission."""
 
 import os
+import statistics
 from functools import partial
 
 import asyncpg
@@ -19,9 +20,11 @@ from trade_service.bench.load_generator import (
 )
 from trade_service.bench.results import Better, Chart, Scenario, short
 from trade_service.bench.seeding import connected, seed
-from trade_service.bench.subprocesses import simulator
+from trade_service.bench.subprocesses import address_of, child, simulator
 
 CLIENTS = 100
+READERS = 8
+"""Fewer than the connections of either pool."""
 BATCH = 100
 SENDERS = 4
 WARM_UP_S = 2.0
@@ -55,6 +58,7 @@ async def http(environment: Environment, scenario: Scenario) -> None:
                 await rounds.run(caller, dsn, base_url, link, latency_ms)
                 if latency_ms == 0:
                     await _read(environment, scenario, caller, seconds)
+                    await _read_beside_bare(environment, scenario, dsn, caller)
 
 
 class Rounds:
@@ -123,3 +127,32 @@ async def _read(environment: Environment, scenario: Scenario, caller: Caller, se
             f"99 % within {short(p99_ms)} ms.",
             good=None if found.outcomes[RequestOutcome.BAD] == 0 else False,
         )
+
+
+async def _read_beside_bare(environment: Environment, scenario: Scenario, dsn: str, caller: Caller) -> None:
+    """An order by id and a page of 50, in turn with bare routes that make the same queries."""
+    order_id, seconds = caller.order_ids[7], environment.preset.pick(0.2, 2.0, 3.0)
+    pairs = {
+        "an order by id": (f"/api/v1/tradeOrders/{order_id}", f"/order/{order_id}"),
+        "a page of 50 orders": ("/api/v2/tradeOrders?sort=-id", "/orders"),
+    }
+    chart = scenario.chart("Reads beside bare routes", "clients", "requests/s")
+    async with (
+        child("benchmarks.bare_reads", dsn) as process,
+        session_with(await address_of(process, "the bare reads")) as session,
+    ):
+        bare = Caller(session, [], 1, 1)
+        for name, (path, bare_path) in pairs.items():
+            environment.step(f"{name}, beside a bare route")
+            shares = []
+            for _ in range(environment.preset.pick(1, 4, 4)):
+                ours = await saturate(partial(caller.get, path), READERS, seconds)
+                others = await saturate(partial(bare.get, bare_path), READERS, seconds)
+                rates = [one.rate(RequestOutcome.GOOD) for one in (ours, others)]
+                chart.line_of(name).add(READERS, rates[0])
+                chart.line_of(f"{name}, bare").add(READERS, rates[1])
+                shares.append(rates[0] / max(1.0, rates[1]))
+            scenario.find(
+                f"Of the rate of a bare route, {name} reaches {statistics.median(shares):.2f} "
+                f"({min(shares):.2f} to {max(shares):.2f})."
+            )

@@ -248,6 +248,8 @@ async def _answered(
 
 
 def session_with(url: str, key: str | None = None) -> aiohttp.ClientSession:
-    """A client session without a limit on connections."""
-    headers = {} if key is None else {"Authorization": f"Bearer {key}"}
+    """A client session without a limit on connections, whose answers are not compressed."""
+    headers = {"Accept-Encoding": "identity"}
+    if key is not None:
+        headers["Authorization"] = f"Bearer {key}"
     return aiohttp.ClientSession(url, headers=headers, connector=aiohttp.TCPConnector(limit=0))
