@@ -7,6 +7,7 @@ from typing import Any, Protocol
 import msgspec
 
 from tests.support.attempts import new_attempt
+from trade_service.domain.access import Requester
 from trade_service.domain.errors import DomainError
 from trade_service.domain.orders import NewTradeOrder, Submission, TradeOrder
 from trade_service.domain.reference import ReferenceData
@@ -38,7 +39,11 @@ class OrderWrites(Protocol):
     ) -> list[StoredExecution | DomainError]: ...
 
     async def slice_and_claim(
-        self, submissions: Sequence[Submission], attempt: NewAttempt, reference: ReferenceData
+        self,
+        submissions: Sequence[Submission],
+        attempt: NewAttempt,
+        reference: ReferenceData,
+        requesters: Sequence[Requester] = (),
     ) -> ClaimedSlices | None: ...
 
     async def executions(self, execution_ids: Sequence[int]) -> dict[int, StoredExecution]: ...

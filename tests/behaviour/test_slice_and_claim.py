@@ -9,6 +9,7 @@ from tests.behaviour.ledger import Ledger, attempt_row, execution, states
 from tests.support.attempts import FRESH, closing, new_attempt
 from tests.support.trading import new_order
 from tests.world.store_rows import REFERENCE
+from trade_service.domain.access import Requester
 from trade_service.domain.executions import SubmissionState
 from trade_service.domain.orders import Submission
 from trade_service.submission.downstream import listing_suspicion
@@ -112,3 +113,23 @@ async def test_nothing_is_claimed_in_a_ledger_in_doubt_or_of_another_epoch(ledge
     await ledger.downstream.dismiss(1, suspicion)
     await ledger.downstream.block("restored")
     await nothing_written(ledger, wish)
+
+
+async def test_with_several_requesters_each_order_stands_alone(ledger: Ledger) -> None:
+    first, second = await ledger.orders.create([new_order(1), new_order(2)])
+    wishes = [
+        Submission(first.id, Decimal(1_000_001), 1),
+        Submission(second.id, Decimal(5), 1),
+        Submission(99_999, Decimal(5), 1),
+        Submission(first.id + second.id + 1_000, Decimal(5), 1),
+    ]
+    attempt = new_attempt(counted=False)
+    claimed = await ledger.orders.slice_and_claim(wishes, attempt, REFERENCE, [Requester()] * 4)
+    assert claimed is not None
+    (one,) = claimed.slices
+    assert one.order.id == second.id
+    assert [item.execution_id for item in claimed.claim.items] == [one.execution.id]
+    assert (await attempt_row(ledger, attempt.attempt_id)).execution_ids == (one.execution.id,)
+    assert (await ledger.orders.get(first.id)).quantity_sent == 0
+    bad = [wishes[0], wishes[2]]
+    assert await ledger.orders.slice_and_claim(bad, new_attempt(), REFERENCE, [Requester()] * 2) is None

@@ -186,8 +186,9 @@ HOT = {
         {"order_ids": _QUEUED, "quantities": [1] * BATCH, "destination_ids": [1] * BATCH}
         | {"attempt_id": _FRESH, "owner": "one", "lease_ms": 1, "settle_ms": 1, "epoch": 1}
         | {"give_up_after_ms": 1, "counted": 0, "submitted_when_left": "0.01", "status_id": 1}
-        | {"type_names": ["BUY"], "type_ids": [1]}
-        | _CALLER
+        | {"type_names": ["BUY"], "type_ids": [1], "asked_by": [1] * BATCH, "each_alone": False}
+        | {"actors": ["one"], "known_by": ["none"], "addresses": [None], "request_ids": [None]}
+        | {"is_audited": True}
     ),
     "executions.read": Case({"ids": _QUEUED} | _NEW),
     "executions.enqueue": Case(

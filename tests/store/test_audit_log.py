@@ -1,11 +1,12 @@
 """The audit log in PostgreSQL: append-only, in the transaction of the change, read in bounded pages."""
 
+from decimal import Decimal
 from typing import Any
 
 import asyncpg
 import pytest
 
-from tests.support.attempts import claimed
+from tests.support.attempts import claimed, new_attempt
 from tests.support.requesters import asked_by
 from tests.support.rows import insert_executions, store_on
 from tests.support.trading import new_order, run_sql, ticket, value_of
@@ -18,6 +19,7 @@ from trade_service.store.audit_log_store import PostgresAuditEntries, record
 from trade_service.store.database import Database
 from trade_service.store.execution_reads import PostgresExecutionReads
 from trade_service.store.order_store import PostgresOrderStore
+from trade_service.store.reference_store import PostgresReferenceReads
 from trade_service.trading.audit_log import MAX_IDS, Action, AuditEntry, AuditFilter, ObjectKind
 
 ANN = Requester("ann", KnownBy.API_KEY, "10.0.0.7", "r-1", is_audited=True)
@@ -140,3 +142,22 @@ async def test_an_object_is_found_with_its_executions(database: Database) -> Non
     assert await found(ObjectKind.EXECUTION, 5) == ["execution"]
     assert await found(ObjectKind.BLOTTER, 7) == ["blotter"]
     assert await found(None, 7) == ["blotter", "tradeOrder", "execution"]
+
+
+async def test_requests_that_share_a_claim_have_an_entry_each(database: Database) -> None:
+    store = PostgresOrderStore(database, "one")
+    reference = await PostgresReferenceReads(database).load()
+    orders = await store.create([new_order(number) for number in (1, 2, 3)])
+    bob = Requester("bob", KnownBy.API_KEY, "10.0.0.8", "r-2", is_audited=True)
+    wishes = [Submission(order.id, Decimal(1), 1) for order in orders]
+    claimed = await store.slice_and_claim(wishes, new_attempt(), reference, [ANN, bob, ANN])
+    assert claimed is not None
+    ids = [one.execution.id for one in claimed.slices]
+    found = {one.actor: one for one in await entries(database) if one.action == "submit"}
+    assert {actor: one.object_ids for actor, one in found.items()} == {
+        "ann": [ids[0], ids[2]],
+        "bob": [ids[1]],
+    }
+    assert (found["bob"].known_by, found["bob"].address, found["bob"].request_id) == (
+        "api-key", "10.0.0.8", "r-2",
+    )  # fmt: skip

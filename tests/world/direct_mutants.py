@@ -21,9 +21,9 @@ from trade_service.submission.service import Batch, BulkExecutionSubmissionServi
 _slice_and_claim = Books.slice_and_claim
 
 
-def claim_unjournalled(self: Books, submissions: Any, attempt: Any, reference: Any) -> Any:
+def claim_unjournalled(self: Books, submissions: Any, attempt: Any, *rest: Any) -> Any:
     """Claims new executions without writing an attempt."""
-    claimed = _slice_and_claim(self, submissions, attempt, reference)
+    claimed = _slice_and_claim(self, submissions, attempt, *rest)
     self.attempts.pop(attempt.attempt_id, None)
     return claimed
 

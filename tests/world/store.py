@@ -11,6 +11,7 @@ import msgspec
 
 from tests.world.store_books import Books
 from tests.world.store_rows import REFERENCE
+from trade_service.domain.access import Requester
 from trade_service.domain.errors import DomainError
 from trade_service.domain.executions import SubmissionState
 from trade_service.domain.orders import NewTradeOrder, Submission, TradeOrder, slicer
@@ -77,9 +78,13 @@ class MemoryStore:
         return self._books.submit(submissions, queued_attempt_id, self._owner, slicer(reference))
 
     async def slice_and_claim(
-        self, submissions: Sequence[Submission], attempt: NewAttempt, reference: ReferenceData
+        self,
+        submissions: Sequence[Submission],
+        attempt: NewAttempt,
+        reference: ReferenceData,
+        requesters: Sequence[Requester] = (),
     ) -> ClaimedSlices | None:
-        return self._books.slice_and_claim(submissions, attempt, reference)
+        return self._books.slice_and_claim(submissions, attempt, reference, requesters)
 
     async def executions(self, execution_ids: Sequence[int]) -> dict[int, StoredExecution]:
         return dict(self._books.stored_executions(execution_ids))
@@ -127,9 +132,13 @@ class MemoryOrderStore:
         return self._books.submit(submissions, queued_attempt_id, self._owner, slicer(reference))
 
     async def slice_and_claim(
-        self, submissions: Sequence[Submission], attempt: NewAttempt, reference: ReferenceData
+        self,
+        submissions: Sequence[Submission],
+        attempt: NewAttempt,
+        reference: ReferenceData,
+        requesters: Sequence[Requester] = (),
     ) -> ClaimedSlices | None:
-        return self._books.slice_and_claim(submissions, attempt, reference)
+        return self._books.slice_and_claim(submissions, attempt, reference, requesters)
 
     async def executions(self, execution_ids: Sequence[int]) -> dict[int, StoredExecution]:
         return dict(self._books.stored_executions(execution_ids))

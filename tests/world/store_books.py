@@ -8,6 +8,7 @@ from collections.abc import Collection, Iterable, Sequence
 
 from tests.world.store_recovery import RecoveryBooks, is_nameless
 from tests.world.store_rows import NEW, SENT, BookedAttempt, BookedExecution
+from trade_service.domain.access import Requester
 from trade_service.domain.executions import OPEN, QUANTITY_RETURNED, SubmissionState
 from trade_service.domain.orders import Slice, Submission, slicer
 from trade_service.domain.reference import ReferenceData
@@ -35,13 +36,17 @@ class Books(RecoveryBooks):
         return self.claim_above(attempt, ids, claimable, ledger.high_water_id if is_open else None)
 
     def slice_and_claim(
-        self, submissions: Sequence[Submission], attempt: NewAttempt, reference: ReferenceData
+        self,
+        submissions: Sequence[Submission],
+        attempt: NewAttempt,
+        reference: ReferenceData,
+        requesters: Sequence[Requester] = (),
     ) -> ClaimedSlices | None:
         if not self._may_claim_new(attempt):
             return None
         pieces = [self._piece(submission, slicer(reference)) for submission in submissions]
         sound = [piece for piece in pieces if isinstance(piece, Slice)]
-        if len(sound) < len(pieces):
+        if not sound or (len(sound) < len(pieces) and not requesters):
             return None
         rows = [self._claimed_row(piece, attempt) for piece in sound]
         low_water_id = self.downstream.high_water_id

@@ -7,6 +7,7 @@ from typing import Any
 import asyncpg
 import msgspec
 
+from trade_service.domain.access import Requester
 from trade_service.domain.errors import AlreadyExists, DomainError, NotFound
 from trade_service.domain.executions import Execution, SubmissionState
 from trade_service.domain.fields import ZERO, is_possible_id
@@ -40,8 +41,8 @@ from trade_service.trading.request_keys import Created
 
 _SQL = load("orders")
 
-_ORDER_FROM = 8
-"""The first column of the order, as it was before, in a row of `slice_and_claim`."""
+_EXECUTION_ID, _ORDER_FROM = 2, 8
+"""Columns of `slice_and_claim`: the execution's id, and the first of the order as it was before."""
 
 
 @contextmanager
@@ -96,7 +97,11 @@ class PostgresOrderStore:
         return cuts
 
     async def slice_and_claim(
-        self, submissions: Sequence[Submission], attempt: NewAttempt, reference: ReferenceData
+        self,
+        submissions: Sequence[Submission],
+        attempt: NewAttempt,
+        reference: ReferenceData,
+        requesters: Sequence[Requester] = (),
     ) -> ClaimedSlices | None:
         if not all(is_possible_id(one.trade_order_id) for one in submissions):
             return None
@@ -114,12 +119,12 @@ class PostgresOrderStore:
                 give_up_after_ms=attempt.give_up_after_ms,
                 counted=int(attempt.counted),
                 submitted_when_left=SUBMITTED_WHEN_LEFT,
+                each_alone=bool(requesters),
                 **_reference_ids(reference),
-                **msgspec.structs.asdict(REQUESTER.get()),
+                **_columns_of_requesters(requesters or (REQUESTER.get(),) * len(submissions)),
             )
-        if any(row["verdict"] is not None for row in rows):
-            return None
-        return _claimed(submissions, rows, attempt, reference)
+        sound = [pair for pair in zip(submissions, rows, strict=True) if pair[1][_EXECUTION_ID] is not None]
+        return _claimed(sound, attempt, reference) if sound else None
 
     async def place(
         self, lines: Sequence[BlotterLine], queued_attempt_id: AttemptId, reference: ReferenceData
@@ -284,16 +289,28 @@ def _reference_ids(reference: ReferenceData) -> dict[str, Any]:
     return {"status_id": status_new.id, "type_names": [*types], "type_ids": [*types.values()]}
 
 
+def _columns_of_requesters(requesters: Sequence[Requester]) -> dict[str, Any]:
+    """Each requester once, as columns, and which of them asked for each submission, counted from 1."""
+    places = {requester: place for place, requester in enumerate(dict.fromkeys(requesters), 1)}
+    return {
+        "asked_by": spelled_array([places[requester] for requester in requesters]),
+        "actors": [one.actor for one in places],
+        "known_by": [one.known_by for one in places],
+        "addresses": [one.address for one in places],
+        "request_ids": [one.request_id for one in places],
+        "is_audited": requesters[0].is_audited,
+    }
+
+
 def _claimed(
-    submissions: Sequence[Submission],
-    rows: Sequence[asyncpg.Record],
+    written: Sequence[tuple[Submission, asyncpg.Record]],
     attempt: NewAttempt,
     reference: ReferenceData,
 ) -> ClaimedSlices:
     """What was written, put together without reading it again, from rows of `slice_and_claim`."""
     slice_order, slices, items = slicer(reference), [], []
     budget_s, spent = attempt.give_up_after_ms / 1000, int(attempt.counted)
-    for submission, row in zip(submissions, rows, strict=True):
+    for submission, row in written:
         # The rule refuses nothing here that the statement did not: a test holds one to the other.
         piece = slice_order(TradeOrder(*row[_ORDER_FROM:]), submission)
         one = _stored(piece, SubmissionState.CLAIMED, row[1:6])
@@ -312,7 +329,7 @@ def _claimed(
                 budget_s,
             )
         )
-    return ClaimedSlices(tuple(slices), Claim(tuple(items), (), rows[0]["low_water_id"]))
+    return ClaimedSlices(tuple(slices), Claim(tuple(items), (), written[0][1]["low_water_id"]))
 
 
 def _stored(piece: Slice, state: SubmissionState, row: asyncpg.Record | tuple[Any, ...]) -> StoredExecution:

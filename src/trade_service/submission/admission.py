@@ -7,10 +7,10 @@ unable to accept orders.
 
 import asyncio
 import math
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
-from typing import TypeAlias
+from typing import Protocol, TypeAlias
 
 from trade_service.domain.fields import is_service_id
 from trade_service.submission.circuit import (
@@ -25,7 +25,7 @@ from trade_service.submission.circuit import (
 from trade_service.submission.codes import AlarmCode
 from trade_service.submission.downstream import Sign, Suspicion
 from trade_service.submission.engine_settings import CircuitSettings
-from trade_service.submission.events import AlarmEvent, CircuitEvent, EventBus
+from trade_service.submission.events import AlarmEvent, CircuitEvent, EventBus, Origins
 from trade_service.submission.model import DEFERRED_MESSAGE, Claim, GatewayReply, NewAttempt, refused_message
 from trade_service.submission.ports import Clock
 from trade_service.submission.waiters import Waiter, Waiters
@@ -241,7 +241,18 @@ class Admission:
 
 ClaimNew: TypeAlias = Callable[[NewAttempt], Awaitable[Claim | None]]
 """Writes executions that the attempt owns from the start; returns None if it wrote nothing."""
-ProcessNew: TypeAlias = Callable[[int, ClaimNew, "asyncio.Future[Waiter | None]"], Awaitable[None]]
+
+
+class ProcessNew(Protocol):
+    """Sends what it claims; see BulkExecutionSubmissionService.process_new."""
+
+    async def __call__(
+        self,
+        size: int,
+        write_and_claim: ClaimNew,
+        claimed: "asyncio.Future[Waiter | None] | None" = None,
+        origins: Sequence[Origins] = (),
+    ) -> None: ...
 
 
 class DirectSubmission:
@@ -285,6 +296,34 @@ class DirectSubmission:
                 if waiter is not None:
                     self._waiters.leave(waiter)
             raise
+
+    def start(
+        self, origins: Sequence[Origins], write_and_claim: ClaimNew, ended: Callable[[], object]
+    ) -> bool:
+        """The same for several callers, with the origins of each; they join what `write_and_claim` claims.
+
+        Returns whether it was started; `ended` is then called once, when it is over.
+        """
+        send = partial(self._send, origins, write_and_claim, ended)
+        return self._is_allowed() and self._start(send, len(origins))
+
+    def join(self, execution_id: int) -> Waiter:
+        """A waiter for a new execution."""
+        waiter = Waiter()
+        self._waiters.join(waiter, (execution_id,))
+        return waiter
+
+    def leave(self, waiter: Waiter) -> None:
+        """Ends a wait whose caller has gone."""
+        self._waiters.leave(waiter)
+
+    async def _send(
+        self, origins: Sequence[Origins], write_and_claim: ClaimNew, ended: Callable[[], object]
+    ) -> None:
+        try:
+            await self._process(len(origins), write_and_claim, origins=origins)
+        finally:
+            ended()
 
     def _is_allowed(self) -> bool:
         """As far as this process knows; the statement asks the database."""

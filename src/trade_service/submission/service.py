@@ -138,23 +138,30 @@ class BulkExecutionSubmissionService:
             return await self._process_claimed(batch, await self._claim(batch))
 
     async def process_new(
-        self, size: int, write_and_claim: ClaimNew, claimed: "asyncio.Future[Waiter | None]"
+        self,
+        size: int,
+        write_and_claim: ClaimNew,
+        claimed: "asyncio.Future[Waiter | None] | None" = None,
+        origins: Sequence[Origins] = (),
     ) -> None:
-        """The same for executions that `write_and_claim` writes as claimed; `claimed` gets their waiter.
+        """The same for executions that `write_and_claim` writes as claimed; `claimed` gets their waiter, if given.
 
         It gets None if nothing was written or no call is allowed, and otherwise what `write_and_claim` raises;
         nothing is sent then, although its commit may have happened: lease and reconciliation settle that.
+        `origins` has one for each caller; by default the present request is the only one.
         """
         try:
             with self._admission.permit() as permit:
                 if permit is None or permit.is_probe:
                     return
-                batch = self._begin(Work((), origins=Origins.now()), size, permit)
+                merged = Origins.merged(origins) if origins else Origins.now()
+                work = Work((), callers=max(1, len(origins)), origins=merged)
+                batch = self._begin(work, size, permit)
                 claim = await self._claim_new(batch.attempt, write_and_claim, claimed)
                 if claim is not None:
                     await self._process_claimed(batch, claim)
         finally:
-            if not claimed.done():
+            if claimed is not None and not claimed.done():
                 claimed.set_result(None)
 
     async def _process_claimed(self, batch: Batch, claim: Claim) -> BatchSubmissionEvent | None:
@@ -209,18 +216,21 @@ class BulkExecutionSubmissionService:
         return claim
 
     async def _claim_new(
-        self, attempt: NewAttempt, write_and_claim: ClaimNew, claimed: "asyncio.Future[Waiter | None]"
+        self,
+        attempt: NewAttempt,
+        write_and_claim: ClaimNew,
+        claimed: "asyncio.Future[Waiter | None] | None",
     ) -> Claim | None:
         """Registers the waiter before anything else can happen to the executions."""
         try:
             claim = await write_and_claim(attempt)
         except BaseException as error:
             # Whether it was written is not known: the caller must not write it again.
-            if not claimed.done():
+            if claimed is not None and not claimed.done():
                 is_error = isinstance(error, Exception)
                 claimed.set_exception(error if is_error else StoreUnavailable("stopped while writing"))
             raise
-        if claim is not None and not claimed.done():
+        if claim is not None and claimed is not None and not claimed.done():
             waiter = Waiter()
             self._waiters.join(waiter, (item.execution_id for item in claim.items))
             claimed.set_result(waiter)

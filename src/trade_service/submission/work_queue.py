@@ -220,7 +220,8 @@ class Intake:
             for result in await self._results_now(sorted(waiter.open)):
                 waiter.results[result.execution_id] = result
         finally:
-            self._waiters.leave(waiter)
+            if waiter.open:
+                self._waiters.leave(waiter)
         return waiter.results
 
     async def stream(

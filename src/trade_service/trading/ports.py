@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from decimal import Decimal
 from typing import Protocol
 
+from trade_service.domain.access import Requester
 from trade_service.domain.errors import DomainError
 from trade_service.domain.execution_changes import ExecutionValues
 from trade_service.domain.orders import NewTradeOrder, Submission, TradeOrder
@@ -53,13 +54,18 @@ class OrderStore(Protocol):
         """
 
     async def slice_and_claim(
-        self, submissions: Sequence[Submission], attempt: NewAttempt, reference: ReferenceData
+        self,
+        submissions: Sequence[Submission],
+        attempt: NewAttempt,
+        reference: ReferenceData,
+        requesters: Sequence[Requester] = (),
     ) -> ClaimedSlices | None:
         """Slices one execution from each order, already claimed by `attempt`: one statement.
 
-        All or nothing, by the same rules as `submit`: None, with nothing written, if an order is missing, locked
-        by another transaction or breaks a rule, or if the ledger may not be claimed in (as in
-        SubmissionStore.claim). Each order may be named once. Writes no key of a request.
+        By the same rules as `submit`: an order that is missing, locked by another transaction or breaks a rule is
+        not written. With `requesters`, one for each submission, the others are; without, the present requester's
+        are written all or none. None if nothing was written, since the ledger may not be claimed in (as in
+        SubmissionStore.claim) or because of the orders. Each order may be named once. Writes no key of a request.
         """
 
     async def place(

@@ -33,6 +33,7 @@ from trade_service.trading.model import (
 from trade_service.trading.ports import OrderStore, StaleReference
 from trade_service.trading.reference import ReferenceCache, views_of, written_by
 from trade_service.trading.request_keys import KEY_CLAIM, Created
+from trade_service.trading.single_submissions import SingleSubmissions
 
 MAX_ORDERS = 1000
 Slices: TypeAlias = list[StoredExecution | DomainError]
@@ -66,6 +67,7 @@ class TradeOrderService:
         self._intake = intake
         self._clock = clock
         self._direct = direct
+        self._singles = None if direct is None else SingleSubmissions(store, references, direct)
 
     async def create_order(self, new: NewTradeOrder) -> TradeOrder:
         """Creates one trade order.
@@ -202,8 +204,11 @@ class TradeOrderService:
 
         A request with an idempotency key is queued: its transaction wins the key before it reads anything.
         """
-        if self._direct is None or KEY_CLAIM.get() is not None:
+        if self._direct is None or self._singles is None or KEY_CLAIM.get() is not None:
             return None
+        if len(submissions) == 1:
+            one = await self._singles.submit(submissions[0])
+            return None if one is None else ([one[0]], one[1])
         destinations = {submission.destination_id for submission in submissions}
         reference = await self._references.current(lambda data: destinations <= data.destinations.keys())
         slices: Slices = []

@@ -93,9 +93,9 @@ SELECT o.id AS order_id, s.id, s.execution_timestamp, s.version, o.version AS or
 FROM sliced s JOIN orders o ON o.id = s.trade_order_id;
 
 -- name: slice_and_claim
--- Orders locked, rules checked, executions written, claimed and journalled: one round trip. It is done for all of
--- the orders or for none: if the ledger is in doubt, an order is missing or locked, or a rule is broken, nothing is
--- written, and the verdicts say why. It waits for no lock: waiting would use up the lease.
+-- Orders locked, rules checked, executions written, claimed and journalled: one round trip. If the ledger is in doubt,
+-- nothing is written. An order that is missing or locked or breaks a rule is not written, and its verdict says why; it
+-- keeps the others from being written unless each stands alone. It waits for no lock: waiting would use up the lease.
 --
 -- `judged` sees the orders as locked, which may be newer than the statement's snapshot. Nothing else may read
 -- trade_order here.
@@ -111,7 +111,7 @@ WITH gate AS MATERIALIZED (
     ORDER BY o.id
     FOR NO KEY UPDATE SKIP LOCKED
 ), judged AS MATERIALIZED (
-    SELECT a.place, a.quantity AS wanted, l.*, d.id AS destination_id, d.abbreviation AS destination,
+    SELECT a.place, a.asked_by, a.quantity AS wanted, l.*, d.id AS destination_id, d.abbreviation AS destination,
            tt.id AS trade_type_id,
            CASE WHEN l.id IS NULL THEN 'order'
                 WHEN d.id IS NULL THEN 'destination'
@@ -120,13 +120,15 @@ WITH gate AS MATERIALIZED (
                 WHEN a.quantity > 0 AND a.quantity <= l.quantity - l.quantity_sent AND l.quantity < 'NaN'
                      AND l.quantity_sent < 'NaN' THEN NULL
                 ELSE 'quantity' END AS verdict
-    FROM unnest(:order_ids::text::int[], :quantities::text::numeric[], :destination_ids::text::int[])
-        WITH ORDINALITY AS a(order_id, quantity, destination_id, place)
+    FROM unnest(:order_ids::text::int[], :quantities::text::numeric[], :destination_ids::text::int[],
+                :asked_by::text::int[])
+        WITH ORDINALITY AS a(order_id, quantity, destination_id, asked_by, place)
     LEFT JOIN locked l ON l.id = a.order_id
     LEFT JOIN destination d ON d.id = a.destination_id
     LEFT JOIN unnest(:type_names::text[], :type_ids::int[]) AS tt(name, id) ON tt.name = upper(btrim(l.order_type))
 ), sound AS MATERIALIZED (
-    SELECT * FROM judged WHERE NOT EXISTS (SELECT FROM judged WHERE verdict IS NOT NULL)
+    SELECT * FROM judged
+    WHERE verdict IS NULL AND (:each_alone::bool OR NOT EXISTS (SELECT FROM judged WHERE verdict IS NOT NULL))
 ), sliced AS (
     INSERT INTO execution
         (execution_status_id, blotter_id, trade_type_id, trade_order_id, destination_id, quantity_ordered,
@@ -146,9 +148,17 @@ WITH gate AS MATERIALIZED (
     FROM sliced
     HAVING count(*) > 0
 ), audit AS (
-    {audit}, 'submit', 'execution', array_agg(id ORDER BY id), array_agg(trade_order_id ORDER BY id), NULL, NULL
-    FROM sliced
-    HAVING count(*) > 0 AND :is_audited::bool
+    -- An entry for each request.
+    INSERT INTO audit_log
+        (actor, known_by, address, request_id, action, object, object_ids, trade_order_ids)
+    SELECT r.actor, r.known_by, left(r.address, 64), r.request_id, 'submit', 'execution',
+           array_agg(s.id ORDER BY s.id), array_agg(s.trade_order_id ORDER BY s.id)
+    FROM unnest(:actors::text[], :known_by::text[], :addresses::text[], :request_ids::text[])
+        WITH ORDINALITY AS r(actor, known_by, address, request_id, place)
+    JOIN sound d ON d.asked_by = r.place
+    JOIN sliced s ON s.trade_order_id = d.id
+    WHERE :is_audited::bool
+    GROUP BY r.place, r.actor, r.known_by, r.address, r.request_id
 ), orders AS (
     UPDATE trade_order o
     SET quantity_sent = s.quantity_sent + s.wanted,
