@@ -2,7 +2,8 @@
 
 import asyncio
 
-from trade_service.web.layers import Turns
+from trade_service.web.layers import Deadlines
+from trade_service.web.turns import Turns
 
 
 class Reader:
@@ -81,3 +82,37 @@ async def test_a_turn_that_comes_as_its_client_leaves_is_passed_on() -> None:
     await settle()
     assert served(readers) == ["c"]
     await readers[1].ends()
+
+
+async def _late(deadlines: Deadlines) -> bool:
+    """Whether the deadline ended a wait without end."""
+    deadline = deadlines.begin()
+    try:
+        await asyncio.Event().wait()
+    except asyncio.CancelledError as error:
+        return deadline.caused(error)
+    finally:
+        deadlines.running.pop(deadline, None)
+    return False
+
+
+async def _in_time(deadlines: Deadlines) -> bool:
+    deadline = deadlines.begin()
+    deadlines.running.pop(deadline, None)
+    return deadline.is_over
+
+
+async def test_every_late_task_is_ended_and_no_other() -> None:
+    deadlines = Deadlines(0.02)
+    for _ in range(2):
+        found = await asyncio.gather(
+            _in_time(deadlines), _late(deadlines), _in_time(deadlines), _late(deadlines)
+        )
+        assert list(found) == [False, True, False, True]
+
+
+async def test_another_cancellation_is_not_taken_for_a_deadline() -> None:
+    task = asyncio.create_task(_late(Deadlines(60.0)))
+    await asyncio.sleep(0)
+    task.cancel()
+    assert not await task

@@ -268,3 +268,31 @@ async def test_the_description_of_the_api_is_served(client: Client) -> None:
     paths = (await client.get("/schema/openapi.json")).body["paths"]
     assert "post" in paths["/api/v1/tradeOrders/batch/submit"]
     assert "post" in paths["/api/v1/execution/{id}/submit"]
+
+
+@pytest.mark.parametrize(
+    ("asked", "is_compressed"),
+    [
+        ("gzip", True),
+        ("br, gzip;q=0.5", True),
+        ("identity", False),
+        ("gzip; q=0", False),
+        ("br;q=1, deflate", False),
+    ],
+)
+@pytest.mark.parametrize("orders", [10, 1000])
+async def test_long_answers_are_compressed_when_asked(
+    client: Client, asked: str, is_compressed: bool, orders: int
+) -> None:
+    body = {"tradeOrders": [POST_ORDER] * orders}
+    answer = await client.post("/api/v1/tradeOrders/bulk", body, headers={"Accept-Encoding": asked})
+    assert answer.raw.count(ORDER_JSON) == orders
+    assert answer.headers["vary"] == "Accept-Encoding"
+    assert answer.headers.get("content-encoding") == ("gzip" if is_compressed else None)
+    assert (int(answer.headers["content-length"]) < len(answer.raw) / 4) is is_compressed
+
+
+async def test_short_answers_are_never_compressed(client: Client) -> None:
+    answer = await client.get("/api/v1/tradeOrders/7", headers={"Accept-Encoding": "gzip"})
+    assert "content-encoding" not in answer.headers
+    assert "vary" not in answer.headers

@@ -10,6 +10,7 @@ from types import CodeType, FrameType
 import trade_service
 from tests.support.database import TestServer
 from tests.web.live import live_alone, quick_settings
+from trade_service.observability.submission_log import SubmissionLog
 from trade_service.submission.ledger_watch import LedgerWatch
 
 MAX_FUNCTIONS = 150
@@ -21,10 +22,14 @@ INLINE = {"<genexpr>", "<lambda>", "<listcomp>", "<setcomp>", "<dictcomp>", "<mo
 """Code objects that are parts of the surrounding function."""
 
 
-def is_of_the_watch(frame: FrameType | None) -> bool:
-    """Whether it runs in the ledger watch's loop, which is on no execution's way."""
+BESIDE = (LedgerWatch.run.__code__, SubmissionLog.run.__code__)
+"""Loops that are on no execution's way."""
+
+
+def is_beside(frame: FrameType | None) -> bool:
+    """Whether it runs in one of these loops."""
     while frame is not None:
-        if frame.f_code is LedgerWatch.run.__code__:
+        if frame.f_code in BESIDE:
             return True
         frame = frame.f_back
     return False
@@ -32,12 +37,12 @@ def is_of_the_watch(frame: FrameType | None) -> bool:
 
 @contextmanager
 def traced() -> Iterator[set[CodeType]]:
-    """Our functions called in this thread, except in the ledger watch's loop."""
+    """Our functions called in this thread, except in the loops beside."""
     called: set[CodeType] = set()
     root = f"{ROOT}/"
 
     def note(frame: FrameType, event: str, _argument: object) -> None:
-        if event == "call" and frame.f_code.co_filename.startswith(root) and not is_of_the_watch(frame):
+        if event == "call" and frame.f_code.co_filename.startswith(root) and not is_beside(frame):
             called.add(frame.f_code)
 
     sys.setprofile(note)
@@ -63,12 +68,12 @@ async def test_an_execution_passes_few_files_and_functions(
         "submission": quick.submission.__class__(wait_s=8.0, recovery_poll_ms=60_000),
     }
     async with live_alone(postgres, template_database, **calm) as live:
-        first, second = await live.orders(2)
+        first, second, third = await live.orders(3)
         # Once to connect, and to read what is cached.
-        assert (await live.batch((first, 100))).body["successful"] == 1
+        assert (await live.batch((first, 50), (second, 50))).body["successful"] == 2
         with traced() as called:
-            answer = await live.batch((second, 100))
-        (result,) = answer.body["results"]
+            answer = await live.batch((second, 50), (third, 50))
+        result = answer.body["results"][0]
         assert result["execution"]["executionStatus"]["abbreviation"] == "SENT"
     functions = {code for code in called if code.co_name not in INLINE}
     files = Counter(code.co_filename for code in functions)

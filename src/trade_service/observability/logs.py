@@ -1,11 +1,13 @@
 """Logging: structlog to standard error, as JSON or readable lines."""
 
+import json
 import logging
 import sys
 from collections.abc import Collection
 from functools import partial
 from io import StringIO
-from typing import TextIO
+from threading import Lock
+from typing import Any, TextIO
 
 import structlog
 from structlog.typing import EventDict, ExcInfo
@@ -52,6 +54,34 @@ def _traceback(target: TextIO, error: ExcInfo) -> None:
     target.write(escaped_lines(text.getvalue()))
 
 
+_PLAIN = json.JSONEncoder().encode
+_RENDERED = structlog.processors.JSONRenderer()
+
+
+def _as_json(logger: object, method: str, event: EventDict) -> str | bytes:
+    """What structlog's renderer makes of a line, without a new encoder for each that has only JSON's own types."""
+    try:
+        return _PLAIN(event)
+    except TypeError:
+        return _RENDERED(logger, method, event)
+
+
+class _StandardError:
+    """Writes each line at once and in one piece, to what is standard error at that moment: a progress bar replaces
+    it by a stream that writes above the bar."""
+
+    _lock = Lock()
+
+    def msg(self, line: str) -> None:
+        with self._lock:
+            sys.stderr.write(f"{line}\n")
+
+    debug = info = warning = error = critical = msg
+
+
+_STANDARD_ERROR: Any = _StandardError()
+
+
 class LibraryFormatter(logging.Formatter):
     """Formats what libraries log without our secrets: they quote the addresses that fail."""
 
@@ -84,7 +114,7 @@ def configure_logs(level: str, style: str, secrets: Collection[str] = (), worker
     if worker is not None:
         shared.append(partial(_from_worker, worker))
     renderer: list[structlog.typing.Processor] = (
-        [_TRACEBACKS, structlog.processors.JSONRenderer()]
+        [_TRACEBACKS, _as_json]
         if as_json
         else [
             _escape,
@@ -94,8 +124,7 @@ def configure_logs(level: str, style: str, secrets: Collection[str] = (), worker
     structlog.configure(
         processors=[*shared, *renderer],
         wrapper_class=structlog.make_filtering_bound_logger(number),
-        # Looked up each time: a progress bar replaces standard error by one that writes above the bar.
-        logger_factory=lambda *_: structlog.PrintLogger(sys.stderr),
+        logger_factory=lambda *_: _STANDARD_ERROR,
         cache_logger_on_first_use=False,
     )
     library_handler = logging.StreamHandler(sys.stderr)

@@ -269,14 +269,16 @@ class WebMetrics:
         self, registry: CollectorRegistry, of_all: Callable[[], Awaitable[Exposition]] | None = None
     ) -> None:
         labels = ("method", "path", "status")
-        self._requests = Counter("http_requests", "Requests answered.", labels, registry=registry)
-        self._seconds = Histogram(
+        requests = Counter("http_requests", "Requests answered.", labels, registry=registry)
+        seconds = Histogram(
             "http_request_duration_seconds",
             "Time from a request's head to the end of its response.",
             labels,
             buckets=REQUEST_SECONDS,
             registry=registry,
         )
+        # Finding a series by its labels costs more than counting.
+        self._series_of = cache(partial(_series, requests, seconds))
         self._in_flight = Gauge("http_requests_in_flight", "Requests being answered.", registry=registry)
         if of_all is None:
             Gauge(WORKERS, WORKERS_MEANING, registry=registry).set(1)
@@ -297,9 +299,9 @@ class WebMetrics:
     def ended(self, method: str, template: str | None, status: int, seconds: float) -> None:
         """Counts a finished request; `template` is None when no route serves it."""
         self._in_flight.dec()
-        labels = (method if method in METHODS else "other", template or UNMATCHED, str(status))
-        self._requests.labels(*labels).inc()
-        self._seconds.labels(*labels).observe(seconds)
+        requests, took = self._series_of(method if method in METHODS else "other", template, status)
+        requests.inc()
+        took.observe(seconds)
 
     async def text(self) -> bytes:
         """The registry in Prometheus' text format."""
@@ -312,6 +314,13 @@ class WebMetrics:
     async def read(self, name: str, tags: Mapping[str, str]) -> dict[str, object] | None:
         """One metric in the form of Spring's Actuator, summed over the series with these tags; None if unknown."""
         return (await self._exposition.get()).read(name, tags)
+
+
+def _series(
+    requests: Counter, seconds: Histogram, method: str, template: str | None, status: int
+) -> tuple[Counter, Histogram]:
+    labels = (method, template or UNMATCHED, str(status))
+    return requests.labels(*labels), seconds.labels(*labels)
 
 
 class BacklogGauges:

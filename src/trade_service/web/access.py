@@ -152,6 +152,8 @@ class Authentication:
     ) -> None:
         self._authenticator = authenticator
         self._is_audited = is_audited
+        self._needed: dict[tuple[object, str], Role | None] = {}
+        self._is_limited = rates.requests_per_s > 0
         self._principals = RateLimit(rates)
         self._addresses = RateLimit(rates)
         """Apart, since anyone can have many addresses."""
@@ -162,7 +164,11 @@ class Authentication:
 
         async def authenticated(scope: Scope, receive: Receive, send: Send) -> None:
             method = str(scope.get("method"))
-            needed = role_of(scope["route_handler"], method)
+            needed = self._needed.get((scope["route_handler"], method))
+            if needed is None:
+                needed = self._needed[scope["route_handler"], method] = role_of(
+                    scope["route_handler"], method
+                )
             if needed is None:  # Start-up refuses such routes; this is the second lock.
                 raise UndeclaredRole([scope["path"]])
             host = next((value for name, value in scope["headers"] if name == b"host"), b"")
@@ -205,7 +211,7 @@ class Authentication:
         scope["state"][CLIENT] = client
         is_called_back = CALLED_BACK in scope["route_handler"].opt and principal.role >= Role.TRADER
         scope["state"][CALLED_BACK] = is_called_back  # A caller who may not report fills is another.
-        if not is_called_back:
+        if self._is_limited and not is_called_back:
             (self._principals if principal.name else self._addresses).take(client)
 
 

@@ -11,12 +11,12 @@ from trade_service.web import executions, operating, operations, references, sub
 from trade_service.web.access import Authentication, check_roles, for_role, require_role
 from trade_service.web.audit_log import AuditLogController
 from trade_service.web.body_bounds import bound_bodies
-from trade_service.web.dependencies import WebServices, provided
+from trade_service.web.dependencies import Constant, WebServices
 from trade_service.web.errors import allow_header, respond_to_error
 from trade_service.web.event_streams import EventStreams, SubmissionEventController
 from trade_service.web.hosts import AllowedHosts, AllowedOrigins, TrustedProxies
 from trade_service.web.idempotency import KEYS, REPLAYED
-from trade_service.web.layers import Limits, RequestContext
+from trade_service.web.layers import HandlerCalls, Limits, RequestContext
 from trade_service.web.list_queries import IGNORED_PARAMETERS, TOTAL_HEADERS
 from trade_service.web.openapi.document import SchemaController
 from trade_service.web.parameters import refuse_unknown_parameters
@@ -64,7 +64,7 @@ def create_app(services: WebServices) -> Litestar:
     )
     app = Litestar(
         route_handlers=_routers(services),
-        dependencies={"services": provided(services)},
+        dependencies={"services": Constant(services)},
         middleware=[cast(Middleware, authentication)],
         guards=[require_role],
         plugins=[StrictBodies()],
@@ -90,30 +90,37 @@ def create_app(services: WebServices) -> Litestar:
 def _routers(services: WebServices) -> list[Router]:
     """All routes. Those of the API are bounded together, but for streams and probes."""
     settings = services.settings
-    limits = cast(Middleware, Limits(settings.server))
+    limits, calls = cast(Middleware, Limits(settings.server)), cast(Middleware, HandlerCalls())
     streams = EventStreams(
         services.bulk_submissions, settings.streams, services.authenticator, lambda: services.health.stopping
     )
     routers: list[Router] = [
-        OwnRouter("/api/v1", route_handlers=V1, middleware=[limits]),
-        OwnRouter("/api/v2", route_handlers=V2, middleware=[limits], guards=[refuse_unknown_parameters]),
+        OwnRouter("/api/v1", route_handlers=V1, middleware=[limits, calls]),
+        OwnRouter(
+            "/api/v2", route_handlers=V2, middleware=[limits, calls], guards=[refuse_unknown_parameters]
+        ),
         OwnRouter(
             "/api/v2",
             route_handlers=[SubmissionEventController],
-            dependencies={"streams": provided(streams)},
+            dependencies={"streams": Constant(streams)},
             guards=[refuse_unknown_parameters],
         ),
         OwnRouter(
             "/",
             route_handlers=[operations.HealthController, operations.InfoController, SchemaController],
+            middleware=[calls],
         ),
     ]
     if services.log_level is not None:
-        level = {"level": provided(services.log_level)}
+        level = {"level": Constant(services.log_level)}
         handlers = [operations.LogLevelController]
-        routers.append(OwnRouter("/", route_handlers=handlers, dependencies=level, middleware=[limits]))
+        routers.append(
+            OwnRouter("/", route_handlers=handlers, dependencies=level, middleware=[limits, calls])
+        )
     if services.metrics is not None:
-        metrics, opt = {"metrics": provided(services.metrics)}, for_role(settings.metrics_role)
+        metrics, opt = {"metrics": Constant(services.metrics)}, for_role(settings.metrics_role)
         controllers = [operations.MetricsController]
-        routers.append(OwnRouter("/", route_handlers=controllers, dependencies=metrics, opt=opt))
+        routers.append(
+            OwnRouter("/", route_handlers=controllers, dependencies=metrics, opt=opt, middleware=[calls])
+        )
     return routers

@@ -124,6 +124,9 @@ Injected: TypeAlias = NamedDependency[SkipValidation[T]]
 Services: TypeAlias = Injected[WebServices]
 
 
-def provided(value: object) -> Provide:
+class Constant(Provide):
     """A dependency that is the same for every request."""
-    return Provide(lambda: value, sync_to_thread=False)
+
+    def __init__(self, value: object) -> None:
+        super().__init__(lambda: value, sync_to_thread=False)
+        self.value = value

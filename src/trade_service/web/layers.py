@@ -1,14 +1,16 @@
-"""The ASGI layers around the routes: the context of every request, and bounds on those of the API."""
+"""The ASGI layers around the handlers: the context of every request, bounds on those of the API, the call."""
 
 import asyncio
+import random
 import re
 import secrets
 import time
-from collections import Counter, OrderedDict, deque
+from collections import Counter
 from collections.abc import Mapping
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple, cast
 
+import msgspec
 import structlog
 from litestar.enums import HttpMethod, ScopeType
 from litestar.handlers import HTTPRouteHandler
@@ -20,7 +22,11 @@ from trade_service.submission.events import REQUEST_ID as REQUEST_ID_OF_WORK
 from trade_service.web.access import CALLED_BACK, CLIENT, LISTED, PROBE_PREFIXES, role_of
 from trade_service.web.dependencies import Metrics
 from trade_service.web.errors import OVERLOAD_RETRY_AFTER_S, HttpCode, RequestRefused
+from trade_service.web.handler_calls import HandlerCall
 from trade_service.web.hosts import TrustedProxies
+from trade_service.web.request_bodies import StrictRequest
+from trade_service.web.responses import ApiResponse
+from trade_service.web.turns import Turns, in_turn
 from trade_service.web.web_settings import ServerSettings
 
 REQUEST_ID = b"x-request-id"
@@ -60,6 +66,8 @@ class RequestContext:
         self._allowed = allowed
         self._metrics = metrics
         self._proxies = proxies
+        self._random = random.Random(secrets.randbits(256))
+        """For request ids, which are no secrets: the system's own numbers cost a call of the kernel each."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serves one request; the server runs each in a task, and so in a context, of its own."""
@@ -71,7 +79,7 @@ class RequestContext:
         if self._proxies is not None:
             client = self._proxies.client_of(client, scope["headers"])
             scope["client"] = (client, 0)
-        reply = _Reply(scope, send, self._allowed)
+        reply = _Reply(scope, send, self._allowed, self._random)
         inner: HTTPScope = {**scope, "method": "GET"} if method == "HEAD" else scope
         if self._metrics is not None:
             self._metrics.begun()
@@ -100,7 +108,9 @@ class RequestContext:
 class _Reply:
     """The response to one request, with its headers: the request's id, and a span in the trace it belongs to."""
 
-    def __init__(self, scope: HTTPScope, send: Send, allowed: Mapping[str, str]) -> None:
+    def __init__(
+        self, scope: HTTPScope, send: Send, allowed: Mapping[str, str], numbers: random.Random
+    ) -> None:
         self._scope = scope
         self._send = send
         self._allowed = allowed
@@ -115,7 +125,7 @@ class _Reply:
                 traces.append(value)
             elif name == REQUEST_ID and not request_id and _SANE_ID.fullmatch(value):
                 request_id = value
-        request_id = request_id or secrets.token_hex(16).encode()
+        request_id = request_id or b"%032x" % numbers.getrandbits(128)
         self._headers = [(REQUEST_ID, request_id), *_FIXED_HEADERS]
         scope["state"]["request_id"] = text = request_id.decode("ascii")
         REQUEST_ID_OF_WORK.set(text)
@@ -144,49 +154,55 @@ class _Reply:
         await self._send(message)
 
 
-class Turns:
-    """Lets `at_once` requests go on, at most `per_client` of one client; the others wait, clients in rotation."""
+class Deadline(msgspec.Struct, eq=False):
+    """The end of the time of one task."""
 
-    def __init__(self, at_once: int, per_client: int) -> None:
-        self._at_once = at_once
-        self._per_client = per_client
-        self._taken = 0
-        self._of_client: Counter[str] = Counter()
-        self._waiting: OrderedDict[str, deque[asyncio.Future[None]]] = OrderedDict()
+    task: "asyncio.Task[Any]"
+    at_s: float
+    cancelling: int
+    is_over: bool = False
+    """Whether the task was cancelled because of it."""
 
-    async def take(self, client: str) -> None:
-        """Returns in the client's turn, which `give_back` ends."""
-        if self._taken < self._at_once and self._of_client[client] < self._per_client:
-            self._take(client)
-            return
-        turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._waiting.setdefault(client, deque()).append(turn)
-        try:
-            await turn
-        except asyncio.CancelledError:
-            if not turn.cancelled():
-                self.give_back(client)
-            raise
+    def caused(self, error: BaseException) -> bool:
+        """Whether `error` is the cancellation by this deadline alone, which it then takes back."""
+        is_alone = self.is_over and self.task.uncancel() <= self.cancelling
+        return is_alone and isinstance(error, asyncio.CancelledError)
 
-    def give_back(self, client: str) -> None:
-        """Ends a turn, and begins the next one."""
-        self._taken -= 1
-        self._of_client[client] -= 1
-        if not self._of_client[client]:
-            del self._of_client[client]
-        for waiting, turns in list(self._waiting.items()):
-            while turns and turns[0].done():  # The client has gone, or its time was up.
-                turns.popleft()
-            if turns and self._taken < self._at_once and self._of_client[waiting] < self._per_client:
-                self._take(waiting)
-                turns.popleft().set_result(None)
-                self._waiting.move_to_end(waiting)
-            if not turns:
-                del self._waiting[waiting]
 
-    def _take(self, client: str) -> None:
-        self._taken += 1
-        self._of_client[client] += 1
+class Deadlines:
+    """Cancels tasks that take longer than `after_s`. One timer serves all: what begins later ends later.
+
+    `asyncio.timeout` sets a timer for each task, which costs every request.
+    """
+
+    def __init__(self, after_s: float) -> None:
+        self._after_s = after_s
+        self.running: dict[Deadline, None] = {}
+        """In the order of their ends; whose task has ended is removed."""
+        self._is_timed = False
+
+    def begin(self) -> Deadline:
+        """The deadline of the present task."""
+        loop, task = asyncio.get_running_loop(), asyncio.current_task()
+        assert task is not None
+        deadline = Deadline(task, loop.time() + self._after_s, task.cancelling())
+        self.running[deadline] = None
+        if not self._is_timed:
+            self._is_timed = True
+            loop.call_at(deadline.at_s, self._cancel_late, loop)
+        return deadline
+
+    def _cancel_late(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._is_timed = False
+        while self.running:
+            first = next(iter(self.running))
+            if first.at_s > loop.time():
+                self._is_timed = True
+                loop.call_at(first.at_s, self._cancel_late, loop)
+                break
+            del self.running[first]
+            first.is_over = True
+            first.task.cancel()
 
 
 class Share(NamedTuple):
@@ -220,6 +236,7 @@ class Limits:
         self._shares: dict[object, Share] = {True: Share(most, most)}
         """By handler; True for what the Execution Service calls."""
         self._timeout_s = server.request_timeout_s
+        self._deadlines = Deadlines(server.request_timeout_s)
         self._small_body_bytes = server.max_small_body_bytes
         self._max_body_bytes = server.max_body_memory_bytes
         self._served = 0
@@ -233,7 +250,7 @@ class Limits:
             share = self._shares.get(kind) or self._new_share(kind)
             if self._served >= share.places or self._of_client[client] >= share.per_client:
                 raise self._overloaded(client)
-            serve = app if share.turns is None else partial(_in_turn, share.turns, client, app)
+            serve = app if share.turns is None else partial(in_turn, share.turns, client, app)
             is_body_awaited, is_body_complete, held_bytes = False, False, 0
 
             async def receive_body() -> HTTPReceiveMessage | WebSocketReceiveMessage:
@@ -253,12 +270,15 @@ class Limits:
                 return message
 
             self._served, self._of_client[client] = self._served + 1, self._of_client[client] + 1
+            deadline = self._deadlines.begin()
             try:
-                async with asyncio.timeout(self._timeout_s) as deadline:
-                    await serve(scope, receive_body, send)
-            except TimeoutError as error:
-                raise self._too_late(is_body_awaited) if deadline.expired() else error from None
+                await serve(scope, receive_body, send)
+            except BaseException as error:
+                if deadline.caused(error):
+                    raise self._too_late(is_body_awaited) from None
+                raise
             finally:
+                self._deadlines.running.pop(deadline, None)
                 self._served -= 1
                 self._of_client[client] -= 1
                 self._body_bytes -= held_bytes
@@ -294,27 +314,6 @@ class Limits:
         return RequestRefused(503, HttpCode.REQUEST_TIMEOUT, message, OVERLOAD_RETRY_AFTER_S)
 
 
-async def _in_turn(
-    turns: Turns, client: str, app: ASGIApp, scope: Scope, receive: Receive, send: Send
-) -> None:
-    """Serves a request in its client's turn, which ends when the answer begins: sending it may take long."""
-    is_over = False
-
-    async def send_and_end(message: Message) -> None:
-        nonlocal is_over
-        if not is_over:
-            is_over = True
-            turns.give_back(client)
-        await send(message)
-
-    await turns.take(client)
-    try:
-        await app(scope, receive, send_and_end)
-    finally:
-        if not is_over:
-            turns.give_back(client)
-
-
 def _client_gone() -> RequestRefused:
     return RequestRefused(400, HttpCode.CLIENT_GONE, "the client left before its body had arrived")
 
@@ -322,3 +321,43 @@ def _client_gone() -> RequestRefused:
 def _bodies_too_large() -> RequestRefused:
     rule = "the request bodies in flight are more than server.max_body_memory_bytes: try again"
     return RequestRefused(503, HttpCode.OVERLOADED, rule, OVERLOAD_RETRY_AFTER_S)
+
+
+class HandlerCalls:
+    """Middleware next to the handlers: serves each by its `HandlerCall`, or as Litestar does.
+
+    Exceptions go to the application's outermost layer, which knows the handler's own ways to answer them.
+    """
+
+    def __init__(self) -> None:
+        self._calls: dict[object, HandlerCall | None] = {}
+
+    def __call__(self, app: ASGIApp) -> ASGIApp:
+
+        async def served(scope: Scope, receive: Receive, send: Send) -> None:
+            handler = scope["route_handler"]
+            if handler not in self._calls:
+                is_ours = isinstance(handler, HTTPRouteHandler)
+                self._calls[handler] = HandlerCall.of(cast(HTTPRouteHandler, handler)) if is_ours else None
+            call = self._calls[handler]
+            if call is None:
+                await app(scope, receive, send)
+                return
+            request = StrictRequest(scope, receive, send)
+            for guard in call.guards:
+                await guard(request, handler)
+            response = None if call.before is None else await call.before(request)
+            if response is None:
+                values = dict(call.constants)
+                for name in call.in_path:
+                    values[name] = scope["path_params"][name]
+                if call.takes_request:
+                    values["request"] = request
+                if call.body is not None:
+                    values["data"] = call.body(request).decode_bytes(await request.body())
+                response = await call.function(**values)
+            if not isinstance(response, ApiResponse):
+                response = await call.handler.to_response(scope["litestar_app"], response, request)
+            await response(scope, receive, send)
+
+        return served

@@ -6,29 +6,29 @@ from decimal import Decimal
 import msgspec
 
 from trade_service.domain.errors import NotFound
-from trade_service.domain.fields import Moment
+from trade_service.domain.fields import Moment, plain
 from trade_service.domain.reference import Blotter, Destination, ExecutionStatus, TradeType
 from trade_service.trading.listing.model import Page
 from trade_service.trading.listing.service import NamedExecution, NamedOrder
 from trade_service.web.cursors import encode_cursor
-from trade_service.web.responses import FAILURE, SUCCESS, BatchAnswer, OrderResult, ResultStatus, presented
+from trade_service.web.responses import FAILURE, SUCCESS, BatchAnswer, OrderResult, ResultStatus
 
 
-class PortfolioAnswer(msgspec.Struct, frozen=True, rename="camel"):
+class PortfolioAnswer(msgspec.Struct, frozen=True, rename="camel", gc=False):
     """A portfolio; where its name is unknown, its id stands in."""
 
     portfolio_id: str
     name: str
 
 
-class SecurityAnswer(msgspec.Struct, frozen=True, rename="camel"):
+class SecurityAnswer(msgspec.Struct, frozen=True, rename="camel", gc=False):
     """A security; where its ticker is unknown, its id stands in."""
 
     security_id: str
     ticker: str
 
 
-class TradeOrderV2(msgspec.Struct, frozen=True, rename="camel"):
+class TradeOrderV2(msgspec.Struct, frozen=True, rename="camel", gc=False):
     """A trade order."""
 
     id: int
@@ -46,12 +46,25 @@ class TradeOrderV2(msgspec.Struct, frozen=True, rename="camel"):
 
     @classmethod
     def of(cls, named: NamedOrder) -> "TradeOrderV2":
-        portfolio = PortfolioAnswer(named.order.portfolio_id, named.portfolio_name)
-        security = SecurityAnswer(named.order.security_id, named.ticker)
-        return presented(cls, named.order, portfolio=portfolio, security=security, blotter=named.blotter)
+        order = named.order
+        # In the order of the fields, of which a page has a thousand times twelve.
+        return cls(
+            order.id,
+            order.order_id,
+            PortfolioAnswer(order.portfolio_id, named.portfolio_name),
+            order.order_type,
+            SecurityAnswer(order.security_id, named.ticker),
+            plain(order.quantity),
+            plain(order.quantity_sent),
+            None if order.limit_price is None else plain(order.limit_price),
+            order.trade_timestamp,
+            named.blotter,
+            order.submitted,
+            order.version,
+        )
 
 
-class OrderOfExecution(msgspec.Struct, frozen=True, rename="camel"):
+class OrderOfExecution(msgspec.Struct, frozen=True, rename="camel", gc=False):
     """The trade order of an execution, in short."""
 
     id: int
@@ -60,7 +73,7 @@ class OrderOfExecution(msgspec.Struct, frozen=True, rename="camel"):
     security: SecurityAnswer
 
 
-class ExecutionV2(msgspec.Struct, frozen=True, rename="camel"):
+class ExecutionV2(msgspec.Struct, frozen=True, rename="camel", gc=False):
     """An execution."""
 
     id: int
@@ -82,18 +95,25 @@ class ExecutionV2(msgspec.Struct, frozen=True, rename="camel"):
 
     @classmethod
     def of(cls, named: NamedExecution) -> "ExecutionV2":
-        view, order = named.view, named.view.order
+        view, execution, order = named.view, named.view.execution, named.view.order
         portfolio = PortfolioAnswer(order.portfolio_id, named.portfolio_name)
         security = SecurityAnswer(order.security_id, named.ticker)
-        return presented(
-            cls,
-            view.execution,
-            execution_status=view.status,
-            blotter=view.blotter,
-            trade_type=view.trade_type,
-            trade_order=OrderOfExecution(order.id, order.order_id, portfolio, security),
-            destination=view.destination,
-            code=named.code,
+        return cls(
+            execution.id,
+            execution.execution_timestamp,
+            view.status,
+            view.blotter,
+            view.trade_type,
+            OrderOfExecution(order.id, order.order_id, portfolio, security),
+            view.destination,
+            plain(execution.quantity_ordered),
+            plain(execution.quantity_placed),
+            plain(execution.quantity_filled),
+            None if execution.limit_price is None else plain(execution.limit_price),
+            execution.execution_service_id,
+            execution.version,
+            execution.submission_state,
+            named.code,
         )
 
 

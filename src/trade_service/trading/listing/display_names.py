@@ -29,6 +29,8 @@ MAX_NAME = 200
 _STORED_AT_ONCE = 500
 IDS_AT_ONCE = 1000
 """The most ids fetched by one task; the rest are left to later requests."""
+ABSENT_MEMORY_S = 1.0
+"""How long a name that is not stored is not looked for again, in the database and at its service."""
 KEPT_IN_MEMORY = 50_000
 UNSEEN_TTL_S = 3600.0
 """Age at which a name that no list shows is fetched again."""
@@ -139,6 +141,8 @@ class DisplayNames:
         self._fetches: SingleFlight[None] = SingleFlight("names", StoreUnavailable)
         self._recent: OrderedDict[NameKey, tuple[str | None, float]] = OrderedDict()
         """Names and when they were read."""
+        self._absent: OrderedDict[NameKey, float] = OrderedDict()
+        """Ids without a stored name that nobody was fetching, and when that was read."""
         self._searched: OrderedDict[NameKey, float] = OrderedDict()
         self._completed = dict.fromkeys(NameKind, -math.inf)
         self._slots = {kind: asyncio.Semaphore(settings.max_connections) for kind in NameKind}
@@ -172,13 +176,18 @@ class DisplayNames:
 
         Raises StoreUnavailable.
         """
-        fresh_from = self._clock.monotonic() - self._memory_s
+        now = self._clock.monotonic()
+        fresh_from, absent_from = now - self._memory_s, now - ABSENT_MEMORY_S
         keys = {(NameKind.PORTFOLIO, order.portfolio_id) for order in orders}
         keys |= {(NameKind.SECURITY, order.security_id) for order in orders}
         recent = {key: self._recent[key] for key in keys if key in self._recent}
         names = {key: name for key, (name, read_at) in recent.items() if read_at > fresh_from}
-        if missing := [key for key in keys if key not in names]:
+        missing = [k for k in keys if k not in names and self._absent.get(k, -math.inf) <= absent_from]
+        if missing:
             names |= await self._read(missing, budget or self.budget())
+            for key in missing:
+                if key not in names and self._fetches.running(key) is None:
+                    _put(self._absent, key, now, KEPT_IN_MEMORY)
         return NameBook(names)
 
     async def _read(self, keys: Sequence[NameKey], budget: WaitBudget) -> dict[NameKey, str | None]:
