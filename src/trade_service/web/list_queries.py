@@ -77,6 +77,8 @@ _DECIMAL = r"^([+-]?([0-9]{1,10}(\.[0-9]{0,8})?|\.[0-9]{1,8}))?$"
 _INTEGERS = r"^([0-9]{1,9}(,[0-9]{1,9})*)?$"
 """Either may be empty: forms send what was not filled in."""
 
+_OF_PAGES = frozenset({"limit", "offset", "sort", "cursor"})
+
 Given = Mapping[str, Sequence[str]]
 """Query parameters: the values under each name."""
 
@@ -113,8 +115,13 @@ def _known_parameters(name: ListName) -> Mapping[str, None]:
     return dict.fromkeys([*(one.name for one in list_parameters(fields)), *spellings])
 
 
-def filter_names(field: ListField) -> Iterator[tuple[str, Test, tuple[str, ...]]]:
+@cache
+def filter_names(field: ListField) -> tuple[tuple[str, Test, tuple[str, ...]], ...]:
     """The parameters that filter by a field: name, test, and aliases."""
+    return tuple(_filter_names(field))
+
+
+def _filter_names(field: ListField) -> Iterator[tuple[str, Test, tuple[str, ...]]]:
     for test in field.filters:
         if test is Test.ANY_OF:
             yield field.name, test, tuple(_aliases(field.name))
@@ -135,7 +142,7 @@ def read_list_query(given: Given, fields: Mapping[str, ListField]) -> ListQuery:
     """
     limit = _integer(given, "limit", DEFAULT_LIMIT, 1, MAX_LIMIT)
     offset = _integer(given, "offset", 0, 0, MAX_OFFSET)
-    filters = tuple(_filters(given, fields))
+    filters = tuple(_filters(given, fields)) if given.keys() - _OF_PAGES else ()
     wanted = _single(given, "sort")
     sort = total_order(_sort(wanted, fields) if wanted else ())
     cursor_text = _single(given, "cursor")
@@ -259,10 +266,17 @@ def _value(kind: Kind, text: str, name: str) -> Value:
             return datetime.fromisoformat(text)
 
 
-def _sort(text: str, fields: Mapping[str, ListField]) -> tuple[SortKey, ...]:
-    spelled = {name: name for name, field in fields.items() if field.sortable}
-    for name in list(spelled):
+@cache
+def _spellings(names: tuple[str, ...]) -> Mapping[str, str]:
+    """The sort keys by each of their spellings."""
+    spelled = {name: name for name in names}
+    for name in names:
         spelled |= {alias: name for alias in _aliases(name) if alias not in spelled}
+    return spelled
+
+
+def _sort(text: str, fields: Mapping[str, ListField]) -> tuple[SortKey, ...]:
+    spelled = _spellings(tuple(name for name, field in fields.items() if field.sortable))
     keys = []
     for part in filter(None, (part.strip() for part in text.split(","))):
         name = part[1:] if part[0] in "-+" else part

@@ -30,7 +30,7 @@ _STORED_AT_ONCE = 500
 IDS_AT_ONCE = 1000
 """The most ids fetched by one task; the rest are left to later requests."""
 ABSENT_MEMORY_S = 1.0
-"""How long a name that is not stored is not looked for again, in the database and at its service."""
+"""How long a name that is not stored is not looked for in the database again while its service is away."""
 KEPT_IN_MEMORY = 50_000
 UNSEEN_TTL_S = 3600.0
 """Age at which a name that no list shows is fetched again."""
@@ -182,13 +182,17 @@ class DisplayNames:
         keys |= {(NameKind.SECURITY, order.security_id) for order in orders}
         recent = {key: self._recent[key] for key in keys if key in self._recent}
         names = {key: name for key, (name, read_at) in recent.items() if read_at > fresh_from}
-        missing = [k for k in keys if k not in names and self._absent.get(k, -math.inf) <= absent_from]
+        missing = [key for key in keys if key not in names and not self._is_absent(key, absent_from)]
         if missing:
             names |= await self._read(missing, budget or self.budget())
             for key in missing:
                 if key not in names and self._fetches.running(key) is None:
                     _put(self._absent, key, now, KEPT_IN_MEMORY)
         return NameBook(names)
+
+    def _is_absent(self, key: NameKey, absent_from: float) -> bool:
+        """Whether nothing is known of it: not a moment ago, and not since then from its service, which is away."""
+        return self._absent.get(key, -math.inf) > absent_from and self._source.is_away(key[0])
 
     async def _read(self, keys: Sequence[NameKey], budget: WaitBudget) -> dict[NameKey, str | None]:
         """What the database has of these, and what the services return within the budget."""
