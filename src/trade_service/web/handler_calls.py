@@ -5,7 +5,7 @@ which costs more than most handlers.
 """
 
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 from litestar.dto import AbstractDTO
@@ -45,7 +45,7 @@ class HandlerCall(msgspec.Struct, frozen=True):
         return cls(
             handler,
             handler.fn,
-            tuple(handler.resolve_guards()),  # type: ignore[arg-type]  # Litestar made all of them asynchronous
+            cast(Any, tuple(handler.resolve_guards())),  # Litestar made all of them asynchronous.
             handler.resolve_before_request(),
             constants,
             tuple(in_path),

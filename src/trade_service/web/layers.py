@@ -244,7 +244,6 @@ class Limits:
         self._body_bytes = 0
 
     def __call__(self, app: ASGIApp) -> ASGIApp:
-
         async def bounded(scope: Scope, receive: Receive, send: Send) -> None:
             client, kind = scope["state"][CLIENT], scope["state"][CALLED_BACK] or scope["route_handler"]
             share = self._shares.get(kind) or self._new_share(kind)
@@ -260,8 +259,7 @@ class Limits:
                 if message["type"] == "http.disconnect" and not is_body_complete:
                     raise _client_gone()
                 if message["type"] == "http.request":
-                    if not message.get("more_body", False):
-                        is_body_awaited, is_body_complete = False, True
+                    is_body_awaited = not (is_body_complete := not message.get("more_body", False))
                     held_bytes += len(message["body"])
                     self._body_bytes += len(message["body"])
                     quarters = 4 if held_bytes <= self._small_body_bytes else 3
@@ -279,8 +277,7 @@ class Limits:
                 raise
             finally:
                 self._deadlines.running.pop(deadline, None)
-                self._served -= 1
-                self._of_client[client] -= 1
+                self._served, self._of_client[client] = self._served - 1, self._of_client[client] - 1
                 self._body_bytes -= held_bytes
                 if not self._of_client[client]:
                     del self._of_client[client]
