@@ -290,8 +290,7 @@ HOT = {
         {"after": 5, "limit": BATCH, "max_quantity": None, "max_value": None, "needs_price": False}
     ),
     "reports.own": Case({"ids": _QUEUED}),
-    # Adopted attempts: at most one in ten thousand rows, read once a page.
-    "reports.accepted": Case({"after": 5, "limit": BATCH}, frozenset({"submission_attempt"})),
+    "reports.accepted": Case({"after": 5, "limit": BATCH}),
     "reference.known_names": Case({"portfolio_ids": _IDS, "security_ids": _IDS}),
     "reference.remember_portfolio": Case({"ids": _IDS, "names": _IDS}),
     "reference.remember_security": Case({"ids": _IDS, "names": _IDS}),

@@ -52,6 +52,18 @@ PREVIOUS_RELEASE = (
 )
 
 
+async def test_large_tables_are_vacuumed_in_time_until_the_way_back(
+    database: Database, database_url: str
+) -> None:
+    options = "SELECT array_to_string(reloptions, ' ') FROM pg_class WHERE relname = 'execution'"
+    scale = "autovacuum_vacuum_scale_factor=0.02"
+    assert scale in str(await value_of(database, options))
+    await migrate(database_url, target="0012")
+    assert await value_of(database, options) == "fillfactor=50"
+    await migrate(database_url)
+    assert scale in str(await value_of(database, options))
+
+
 async def test_prepared_statements_of_the_previous_release_outlive_the_migration(
     database: Database, database_url: str
 ) -> None:

@@ -166,3 +166,18 @@ async def test_executions_are_found_by_their_primary_key(sized: tuple[int, Datab
                 found[name] = wrong
             await probe.drop()
     assert not found, "\n\n".join(f"{name}: {wrong}" for name, wrong in found.items())
+
+
+@pytest.mark.parametrize("mode", MODES)
+async def test_attempts_of_an_execution_are_found_by_ranges(sized: tuple[int, Database], mode: str) -> None:
+    _, database = sized
+    await run_sql(database, "SELECT brin_summarize_new_values('submission_attempt_range_ndx')")
+    async with connected(database) as link:
+        await link.execute(f"SET plan_cache_mode = {mode}")
+        await link.execute("SET enable_seqscan = on")  # As `history` does.
+        probe = Probe(link, "operator.attempts_of", store_statements()["operator.attempts_of"])
+        await probe.prepare()
+        plan = await probe.plan({"id": 777, "limit": 100})
+        await probe.drop()
+    assert "submission_attempt_range_ndx" in plan.indexes, plan.text
+    assert "submission_attempt" not in plan.scanned, plan.text

@@ -89,7 +89,7 @@ LIST_PLANS = {
         "executions", _page("id", _is("orderId", 7)), "execution_trade_order_ndx"
     ),
     "executions of an id of the Execution Service": ListPlan(
-        "executions", _page("id", _is("executionServiceId", 777)), "execution_service_ndx", 2_000
+        "executions", _page("id", _is("executionServiceId", 777)), "execution_service_ndx", 5_000
     ),
     "executions in the middle, by offset": ListPlan(
         "executions", _page("executionTimestamp", offset=ROWS // 2), "execution_timestamp_ndx", ROWS // 2

@@ -118,7 +118,7 @@ execution = sa.Table(
         "execution_service_ndx",
         "execution_service_id",
         postgresql_using="brin",
-        postgresql_with={"pages_per_range": 32, "autosummarize": "on"},
+        postgresql_with={"pages_per_range": 128, "autosummarize": "on"},
     ),
     postgresql_with={"fillfactor": FILL_FACTOR},
 )
@@ -163,6 +163,16 @@ submission_attempt = sa.Table(
         "submission_attempt_due_ndx",
         "next_action_at",
         postgresql_where=sa.text("next_action_at IS NOT NULL"),
+    ),
+    # Query: accepted (of the audit).
+    sa.Index("submission_attempt_adopted_ndx", "id", postgresql_where=sa.text("adopted")),
+    # Query: attempts_of.
+    sa.Index(
+        "submission_attempt_range_ndx",
+        sa.text("(execution_ids[1])"),
+        sa.text("(execution_ids[cardinality(execution_ids)])"),
+        postgresql_using="brin",
+        postgresql_with={"pages_per_range": 32, "autosummarize": "on"},
     ),
     postgresql_with={"fillfactor": 80},
 )

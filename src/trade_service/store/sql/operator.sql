@@ -1,6 +1,6 @@
--- What operators see and do, recovery after a restored backup included. Locks as everywhere: executions before orders, each kind in id order. No index serves
--- the search for an execution's attempts or for those that ended: people search now and then, while the submission
--- path would pay for the index with every batch.
+-- What operators see and do, recovery after a restored backup included. Locks as everywhere: executions before orders,
+-- each kind in id order. No B-tree serves the search for an execution's attempts or for those that ended: people search
+-- now and then, while the submission path would pay for the index with every batch.
 
 -- name: cases
 -- In the order of the fields of Case.
@@ -185,12 +185,14 @@ FROM unnest(:order_ids::int[], :quantities_sent::numeric[], :submitted::bool[]) 
 WHERE o.id = p.id;
 
 -- name: attempts_of
+-- Every attempt has its ids in ascending order: the block-range index on the first and the last one leads here.
 SELECT t.id::text, t.state, t.owner, t.started_at, t.closed_at, t.kind, t.code, t.message, t.http_status,
        t.duration_ms, t.look_ups, cardinality(t.execution_ids) AS size, t.lease_until, t.next_action_at, t.floor_id,
        t.floor_void OR t.epoch < (SELECT epoch FROM downstream) AS floor_void, t.adopted, t.finding_ids,
        t.finding_states, t.finding_codes, t.finding_messages
 FROM submission_attempt t
-WHERE t.execution_ids @> ARRAY[:id::int]
+WHERE t.execution_ids[1] <= :id AND t.execution_ids[cardinality(t.execution_ids)] >= :id
+  AND t.execution_ids @> ARRAY[:id::int]
 ORDER BY t.started_at, t.id
 LIMIT :limit;
 
