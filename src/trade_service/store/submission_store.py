@@ -75,10 +75,13 @@ class PostgresSubmissionStore:
         items = tuple(ClaimedExecution(*item) for _, _, _, claimed, *item, _ in rows if claimed)
         refused = [_not_claimed(row[0], row[1], row[2], row[4]) for row in rows if not row[3]]
         if len(rows) < len(execution_ids):
-            missing = set(execution_ids).difference(row[4] for row in rows)
-            archived = await self._database.fetch(_SQL["archived"], ids=list(missing))
-            refused += [_not_claimed(*row) for row in archived]
-            refused += [NotClaimed(i, None) for i in missing.difference(row[3] for row in archived)]
+            known = {row[4] for row in rows}
+            missing = [i for i in execution_ids if i not in known]
+            archived = {
+                row[3]: _not_claimed(*row)
+                for row in await self._database.fetch(_SQL["archived"], ids=missing)
+            }
+            refused += [archived.get(i) or NotClaimed(i, None) for i in missing]
         return Claim(items, tuple(refused), rows[0][-1] if rows else 0)
 
     async def record(self, closing: AttemptClosing) -> tuple[Recorded, ...]:

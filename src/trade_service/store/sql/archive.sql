@@ -67,12 +67,15 @@ CROSS JOIN LATERAL (SELECT * FROM trade_order t WHERE t.id = e.trade_order_id OF
 ORDER BY e.execution_timestamp, e.id;
 
 -- name: lock_executions
+-- Read by ids alone, and chosen afterwards, as submission.sql says.
+WITH locked AS MATERIALIZED (
+    SELECT * FROM execution WHERE id = ANY(:ids::text[]::int[]) ORDER BY id FOR UPDATE
+)
 SELECT e.id::text AS id, ({execution_line})::text AS line
-FROM execution e
+FROM locked e
 CROSS JOIN LATERAL (SELECT * FROM trade_order t WHERE t.id = e.trade_order_id OFFSET 0) o
-WHERE e.id = ANY(:ids::text[]::int[]) AND {execution_due}
-ORDER BY e.id
-FOR UPDATE OF e;
+WHERE {execution_due}
+ORDER BY e.id;
 
 -- name: remove_executions
 -- On locked rows; each leaves a line that the audit reads.
