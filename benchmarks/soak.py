@@ -1,7 +1,9 @@
 """An hour at a quarter of full load: does it stay as fast, and do tables and indexes stay small?"""
 
+import asyncio
 import os
 import statistics
+import tempfile
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from itertools import count
@@ -29,7 +31,7 @@ from trade_service.bench.load_generator import (
 )
 from trade_service.bench.results import Better, Scenario, short
 from trade_service.bench.seeding import connected
-from trade_service.bench.subprocesses import BenchError, simulator
+from trade_service.bench.subprocesses import BenchError, child, simulator
 
 GOAL = 0.95
 QUARTER = 0.25
@@ -40,6 +42,7 @@ ORDERS = 100
 SEED = 17
 BLOAT = 2.0
 """A table and its indexes may take this many times what they need."""
+ARCHIVE_EVERY_S = 10.0
 TURNS = 5
 FIRST_SINGLE = 1_000_000_000
 CREATE = "/api/v1/tradeOrders/bulk"
@@ -51,6 +54,16 @@ SELECT c.relname AS name, pg_relation_size(c.oid) AS table_bytes, pg_indexes_siz
        s.autovacuum_count AS vacuums
 FROM pg_class c JOIN pg_stat_user_tables s ON s.relid = c.oid
 WHERE c.relname = ANY($1::text[])
+"""
+_MADE_OLD = "ALTER TABLE execution ALTER COLUMN execution_timestamp SET DEFAULT now() - interval '2 days'"
+_FILL = """
+UPDATE execution
+SET execution_status_id = (SELECT id FROM execution_status WHERE abbreviation = 'FULL'),
+    quantity_filled = quantity_ordered, version = version + 1
+WHERE id = ANY(ARRAY(
+    SELECT e.id FROM execution e JOIN execution_status s ON s.id = e.execution_status_id
+    WHERE e.submission_state = 'accepted' AND s.abbreviation = 'SENT'
+    ORDER BY e.id LIMIT 100000))
 """
 _USED = """
 SELECT (SELECT xact_commit FROM pg_stat_database WHERE datname = $1)::float8 AS commits,
@@ -65,7 +78,8 @@ SELECT pg_relation_size($1::text::regclass) AS table_bytes, pg_indexes_size($1::
 async def soak(environment: Environment, scenario: Scenario) -> None:
     """Requests that create 100 trade orders, each followed by one that slices and submits them, leave at random
     times fixed in advance, at a quarter of the rate that 32 callers without pauses had reached. The time (MINUTES,
-    an hour by default) is divided into six parts. At the end full load is measured in turn with a new
+    an hour by default) is divided into six parts. Meanwhile executions are filled, and `trade-service archive`
+    moves those that are filled to files again and again. At the end full load is measured in turn with a new
     database. Bloat is what rebuilding the tables and indexes (VACUUM FULL) takes off their size.
     """
     pick = environment.preset.pick
@@ -83,7 +97,7 @@ async def soak(environment: Environment, scenario: Scenario) -> None:
         before = await _full_load(submitter.send, burst_s)
         step = Step(QUARTER * before, seconds / PARTS)
         sizes, parts = list[Mapping[str, asyncpg.Record]](), list[StepFigures]()
-        async with costs.of(f"in requests of {ORDERS}", submitter):
+        async with costs.of(f"in requests of {ORDERS}", submitter), retention(scenario, dsn):
             for number in range(PARTS):
                 environment.step(f"part {number + 1} of {PARTS}")
                 parts += await fire([step], arrivals([step], SEED + number), submitter.send)
@@ -155,6 +169,43 @@ class Refused(Exception):
     def __init__(self, status: int, text: bytes) -> None:
         super().__init__(f"{status}: {text[:200].decode(errors='replace')}")
         self.is_shed = status in SHEDDING
+
+
+@asynccontextmanager
+async def retention(scenario: Scenario, dsn: str) -> AsyncIterator[None]:
+    """Fills executions and archives them while active: they are made two days old, and kept for one."""
+    archived = 0
+
+    async def keep_archiving(link: asyncpg.Connection, folder: str) -> None:
+        nonlocal archived
+        while True:
+            await link.execute(_FILL)
+            async with child(
+                "trade_service.cli.main", "archive", "--yes", "--json", "--dir", folder,
+                environment={"DATABASE_URL": dsn, "TRADE_SERVICE_RETENTION_EXECUTIONS_DAYS": "1"},
+            ) as process:  # fmt: skip
+                assert process.stdout is not None
+                said = await process.stdout.read()
+            if process.returncode != 0:
+                raise BenchError(
+                    f"archiving ended with {process.returncode}: {said.decode(errors='replace')}"
+                )
+            archived += sum(kind["rows"] for kind in msgspec.json.decode(said))
+            await asyncio.sleep(ARCHIVE_EVERY_S)
+
+    with tempfile.TemporaryDirectory(prefix="soak") as folder:
+        async with connected(dsn) as link:
+            await link.execute(_MADE_OLD)
+            working = asyncio.create_task(keep_archiving(link, folder))
+            try:
+                yield
+            finally:
+                failure = working.exception() if working.done() else None
+                working.cancel()
+                await asyncio.wait([working])
+        if failure is not None:
+            raise failure
+    scenario.find(f"{archived:,} rows were archived meanwhile.", good=archived > 0)
 
 
 class Costs:

@@ -34,7 +34,7 @@ _AWAY = {
     "XX": "internal error, such as a row or a catalogue entry that changed under the statement",
 }
 # Warnings, statements and arguments that are wrong, and violated constraints, which the stores translate (23).
-# "26", the name of a statement: a pooler stands between, and prepared statements are not switched off.
+# "26", the name of a statement: `connecting` decides first whether a pooler came between.
 _DEFECTS = (
     *(
         "01",

@@ -9,7 +9,8 @@ By default a table of 10 million rows is vacuumed once 2 million of them have ch
 
 The audit asks for each page of executions which attempts are adopted ones; they are few, or none.
 
-Only settings and indexes: the legacy service and the previous release can still read and write everything.
+Only settings and indexes: the legacy service and the previous release can still read and write everything. Writers
+wait while the indexes are made, in the one transaction of the migration: 9 s for ten million executions.
 """
 
 from alembic import op
