@@ -11,7 +11,7 @@ from tests.world.loop import WorldLoop
 from trade_service.submission.clock import SystemClock
 from trade_service.submission.ports import StoreUnavailable
 from trade_service.trading.listing.model import Filter, Selection, Test, Total
-from trade_service.trading.listing.row_counts import COUNTS_AT_ONCE, RowCounts
+from trade_service.trading.listing.row_counts import COUNTS_AT_ONCE, SAME_ROWS_S, RowCounts
 from trade_service.trading.trading_settings import ListSettings
 
 BOUND = 10
@@ -289,3 +289,35 @@ def test_any_sequence_of_requests(
             await asking.table.sleep(pause_s)
 
     played(story, rows, count_s, guess, guess_s)
+
+
+def test_pages_that_saw_the_same_rows_share_one_count() -> None:
+    async def story(asking: Asking) -> None:
+        async def rows(snapshot: str) -> int:
+            return (await asking.totals.of(ROWS, 0, snapshot)).rows
+
+        table = asking.table
+        assert [await rows("1:1:"), await rows("1:1:")] == [8, 8]
+        assert len(table.counts) == 1
+        table.rows = 9
+        assert await rows("1:2:") == 9
+        assert await rows("") == 9
+        assert len(table.counts) == 3
+        await table.sleep(SAME_ROWS_S)
+        assert await rows("1:2:") == 9
+        assert len(table.counts) == 4
+
+    played(story, 8, 0.01)
+
+
+@pytest.mark.parametrize(("rows", "count_s"), [(11, 0.01), (8, 0.3)])
+def test_what_is_remembered_for_longer_is_no_count_of_a_snapshot(rows: int, count_s: float) -> None:
+    """It may have been counted before the page was read."""
+
+    async def story(asking: Asking) -> None:
+        await asking.totals.of(ROWS, 0, "1:1:")
+        await asking.table.sleep(1)
+        assert (await asking.totals.of(ROWS, 0, "1:1:")).rows == rows
+        assert asking.totals._same == {}
+
+    played(story, rows, count_s)

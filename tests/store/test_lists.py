@@ -173,6 +173,16 @@ async def test_every_page_costs_the_same_number_of_statements(
     assert counts[0] == counts[1] <= 8, counts
 
 
+async def test_a_total_is_exact_right_after_every_write(database: Database) -> None:
+    await insert_mixed(database, 60, 0)
+    lists = lists_on(database, totals=ListSettings())
+    async with lists.names, lists.totals:
+        for left in (60, 60, 55, 54, 54):
+            await run_sql(database, f"DELETE FROM trade_order WHERE id > {left}")
+            for _ in range(2):
+                assert (await lists.service.list_orders(ListQuery(limit=5))).total.rows == left
+
+
 async def test_totals_beyond_the_bound_are_refreshed_in_the_background(database: Database) -> None:
     await insert_mixed(database, 60, 0)
     lists = lists_on(database)

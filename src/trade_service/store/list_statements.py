@@ -26,6 +26,8 @@ _TYPES: Mapping[Kind, str] = {
     Kind.FLAG: "boolean",
 }
 _OPERATORS = {Test.AT_LEAST: ">=", Test.AT_MOST: "<="}
+_SNAPSHOT = "(SELECT pg_current_snapshot()::text)"
+"""What a statement sees: equal ones see the same rows."""
 FAR_OFFSET = 100
 SCANNED_ROWS = 100_000
 """After more of them executions are sorted all at once; otherwise they are read order by order."""
@@ -227,11 +229,11 @@ def finds_by_index(source: ListSource, filters: Sequence[Filter]) -> bool:
 
 @lru_cache(maxsize=1000)
 def page_statement(source_name: str, shape: Shape) -> Statement:
-    """Reads one page: rows as `ListSource.answer` says, then the values of the sort keys."""
+    """Reads one page: rows as `ListSource.answer` says, then the values of the sort keys and the snapshot."""
     source = SOURCES[source_name]
     directions = ["DESC" if key.descending else "ASC" for key in shape.sort]
     text = source.answer.format(
-        keys=", ".join(f"{source.alias}.k{place}" for place in range(len(directions))),
+        keys=", ".join([*(f"{source.alias}.k{place}" for place in range(len(directions))), _SNAPSHOT]),
         page=_page(source, shape),
         order=", ".join(f"{source.alias}.k{place} {way}" for place, way in enumerate(directions)),
     )

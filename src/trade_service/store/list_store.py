@@ -31,12 +31,12 @@ class PostgresListReads:
         self._database = database
 
     async def orders(self, query: ListQuery) -> OrderRows:
-        rows, last = await self._page("orders", query, ORDER_WIDTH)
-        return Rows([to_order(row) for row in rows], last)
+        rows, *more = await self._page("orders", query, ORDER_WIDTH)
+        return Rows([to_order(row) for row in rows], *more)
 
     async def executions(self, query: ListQuery) -> ExecutionRows:
-        rows, last = await self._page("executions", query, ORDER_WIDTH + EXECUTION_WIDTH)
-        return Rows([to_stored(row) for row in rows], last)
+        rows, *more = await self._page("executions", query, ORDER_WIDTH + EXECUTION_WIDTH)
+        return Rows([to_stored(row) for row in rows], *more)
 
     async def reasons(self, execution_ids: Sequence[int]) -> dict[int, str]:
         rows = await self._database.fetch(SQL["reasons"], ids=list(execution_ids))
@@ -44,8 +44,8 @@ class PostgresListReads:
 
     async def _page(
         self, source: ListName, query: ListQuery, width: int
-    ) -> tuple[list[asyncpg.Record], tuple[Value, ...] | None]:
-        """The rows, and the last one's values of the sort keys when others follow it."""
+    ) -> tuple[list[asyncpg.Record], tuple[Value, ...] | None, str]:
+        """The rows, the last one's values of the sort keys when others follow it, and the snapshot."""
         statement = statements.page_statement(source, statements.shape_of(query))
         scans = statements.reads_whole_table(statements.SOURCES[source], query)
         lent = self._database.transaction(scans=True) if scans else self._database.session()
@@ -56,10 +56,11 @@ class PostgresListReads:
             if is_out_of_time(error) and (scans or query.filters or _is_far(query)):
                 raise self._too_slow(source, query) from error
             raise
+        snapshot = rows[0][-1] if rows else ""
         if len(rows) <= query.limit:
-            return rows, None
+            return rows, None, snapshot
         rows = rows[: query.limit]
-        return rows, rows[-1][width:]
+        return rows, rows[-1][width:-1], snapshot
 
     def _too_slow(self, source: ListName, query: ListQuery) -> TooSlow:
         fast = statements.fast_sorts(statements.SOURCES[source])

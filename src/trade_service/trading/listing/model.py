@@ -164,6 +164,8 @@ class Rows(msgspec.Struct, Generic[Row], frozen=True):
     rows: list[Row]
     last: tuple[Value, ...] | None
     """The last row's values of the sort keys, when more rows follow."""
+    snapshot: str = ""
+    """What the statement saw: as long as that is the same, so are all rows. Empty where it is not known."""
 
 
 OrderRows: TypeAlias = Rows[TradeOrder]

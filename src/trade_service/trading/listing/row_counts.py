@@ -17,6 +17,8 @@ _NEVER = float("-inf")
 
 ESTIMATE_AGE_S = 3_600.0
 """A remembered total older than this is no longer used."""
+SAME_ROWS_S = 5.0
+"""How long a count is used for pages that saw the same snapshot: a database restored meanwhile may repeat one."""
 KEPT_TOTALS = 500
 COUNTS_AT_ONCE = 2
 """Large counts running at the same time."""
@@ -49,6 +51,14 @@ class _Known(msgspec.Struct):
     abandoned_at: float = _NEVER
 
 
+class _Same(msgspec.Struct, frozen=True):
+    """A count that began after a page had seen the snapshot."""
+
+    snapshot: str
+    counted: int
+    counted_at: float
+
+
 class RowCounts:
     """Totals of lists, by list and filters. Leaving `async with` cancels running counts."""
 
@@ -71,6 +81,7 @@ class RowCounts:
         self._wait_s = settings.count_wait_ms / 1000
         self._count_max_s = count_max_s
         self._known: OrderedDict[Selection, _Known] = OrderedDict()
+        self._same: OrderedDict[Selection, _Same] = OrderedDict()
         self._running: SingleFlight[int | None] = SingleFlight("count", StoreUnavailable)
         self._samples: SingleFlight[None] = SingleFlight("estimate", StoreUnavailable)
         self._slots = asyncio.Semaphore(COUNTS_AT_ONCE)
@@ -89,11 +100,15 @@ class RowCounts:
         if known is None or (not self._is_current(known) and self._may_count(known)):
             self._count(selection)
 
-    async def of(self, selection: Selection, least: int) -> Total:
+    async def of(self, selection: Selection, least: int, snapshot: str = "") -> Total:
         """The total; never less than `least`, the rows known to exist.
 
-        Waits for a count until `count_wait_ms` after it began, then as long for an estimate. Never fails.
+        Waits for a count until `count_wait_ms` after it began, then as long for an estimate. Never fails. No
+        count is made where one was made after a page had seen the same `snapshot`: nothing was written since.
         """
+        same = self._same.get(selection)
+        if same is not None and same.snapshot == snapshot and self._since_s(same.counted_at) < SAME_ROWS_S:
+            return _total(same.counted, least)
         known = self._known.get(selection)
         if known is not None and self._is_current(known):
             self._known.move_to_end(selection)
@@ -102,6 +117,11 @@ class RowCounts:
             return _total(known.counted, least)
         counted = await self._counted_in_time(selection)
         if counted is not None:
+            if snapshot and selection not in self._known:  # Others may have been counted before the page.
+                self._same[selection] = _Same(snapshot, counted, self._clock.monotonic())
+                self._same.move_to_end(selection)
+                if len(self._same) > KEPT_TOTALS:
+                    self._same.popitem(last=False)
             return _total(counted, least)
         return Total(max(await self._estimated(selection), least), is_estimate=True)
 

@@ -193,7 +193,7 @@ class ListService:
             return Page(found.rows, Total(end, is_estimate=False), query.position, query.limit, None)
         # Rows may have been added or deleted since the count; those of this page exist.
         least = end + 1 if following is not None else len(found.rows)
-        total = await self._counts.of(selection, least)
+        total = await self._counts.of(selection, least, found.snapshot)
         return Page(found.rows, total, query.position, query.limit, following)
 
     async def _with_ids(self, query: ListQuery, budget: WaitBudget) -> ListQuery | None:
