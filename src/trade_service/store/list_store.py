@@ -31,12 +31,12 @@ class PostgresListReads:
         self._database = database
 
     async def orders(self, query: ListQuery) -> OrderRows:
-        rows, *more = await self._page("orders", query, ORDER_WIDTH)
-        return Rows([to_order(row) for row in rows], *more)
+        rows, last, snapshot = await self._page("orders", query, ORDER_WIDTH)
+        return Rows([to_order(row) for row in rows], last, snapshot)
 
     async def executions(self, query: ListQuery) -> ExecutionRows:
-        rows, *more = await self._page("executions", query, ORDER_WIDTH + EXECUTION_WIDTH)
-        return Rows([to_stored(row) for row in rows], *more)
+        rows, last, snapshot = await self._page("executions", query, ORDER_WIDTH + EXECUTION_WIDTH)
+        return Rows([to_stored(row) for row in rows], last, snapshot)
 
     async def reasons(self, execution_ids: Sequence[int]) -> dict[int, str]:
         rows = await self._database.fetch(SQL["reasons"], ids=list(execution_ids))
