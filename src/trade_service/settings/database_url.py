@@ -27,7 +27,6 @@ _INSTEAD = {
     "socket_timeout": "database.statement_timeout_s",
     "prepareThreshold": "database.prepared_statements",
     "statement_cache_size": "database.prepared_statements",
-    "pgbouncer": "database.prepared_statements",
     "connection_limit": "database.pool_size",
     "pool_timeout": "database.pool_timeout_s",
     "sslaccept": "sslmode",
@@ -50,7 +49,7 @@ _DROPPED = {
         "uselibpqcompat",
         "load_balance_hosts",
     ),
-    *("fallback_application_name", "client_encoding", "hostaddr", "supa", "workaround"),
+    *("fallback_application_name", "client_encoding", "hostaddr", "pgbouncer", "supa", "workaround"),
 }
 """Parameters of libpq's connection, and of poolers, without a meaning for this driver."""
 _UNSUPPORTED = {"require_auth", "replication", "requiressl", "requirepeer", "sslcertmode"}
