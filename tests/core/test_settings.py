@@ -224,6 +224,11 @@ def test_a_binary_or_oversized_file_fails(tmp_path: Path) -> None:
             "execution_service.max_connections (default) is 32: it must be at least "
             "TRADE_SERVICE_BATCH_MAX_CONCURRENT, which is 33",
         ),
+        (
+            {"TRADE_SERVICE_RETENTION_BULK_SUBMISSIONS_DAYS": "7"},
+            "TRADE_SERVICE_RETENTION_BULK_SUBMISSIONS_DAYS is 7: it must be fewer days than "
+            "submission.bulk_keep_s (default), which is 604800, after which they are removed",
+        ),
     ],
 )
 def test_contradicting_settings_fail(environ: dict[str, str], line: str) -> None:

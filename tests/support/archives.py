@@ -9,7 +9,7 @@ from uuid import UUID
 
 import msgspec
 
-from tests.support.rows import fetched
+from tests.support.rows import fetched, insert_executions
 from tests.support.trading import run_sql
 from trade_service.store.archive_folder import ArchiveFolder
 from trade_service.store.archive_store import PostgresArchiveStore
@@ -18,6 +18,7 @@ from trade_service.submission.clock import SystemClock
 from trade_service.trading.archive_model import (
     ArchiveKind,
 )
+from trade_service.trading.archive_reading import verify
 from trade_service.trading.archiving import (
     Archiver,
 )
@@ -35,6 +36,7 @@ RETENTION = RetentionSettings(
     file_rows=100,
     busy_percent=100.0,
 )
+FULL = 4
 OPEN = ("queued", "claimed", "retry", "unknown")
 ENDED_STATUSES = (4, 8, 9, 10)
 """Ids of FULL, CNCLD, CPART and DEL."""
@@ -247,3 +249,26 @@ class RandomBooks:
 def _plain(row: Mapping[str, Any]) -> dict[str, Any]:
     plain: dict[str, Any] = msgspec.to_builtins(row)
     return plain
+
+
+async def archive_all(database: Database, folder: Path) -> dict[ArchiveKind, int]:
+    """Archives what is due; returns the rows of each kind."""
+    return {one.kind: one.rows for one in await archiver(database, folder).run()}
+
+
+async def file_problems(database: Database, folder: Path) -> dict[str, str]:
+    """The problem of a damaged file, by kind."""
+    check = await verify(PostgresArchiveStore(database), ArchiveFolder(folder))
+    return {one.name.partition("/")[0]: one.problem for one in check.problems}
+
+
+async def finished(database: Database, count: int = 1, state: str = "accepted") -> list[int]:
+    """Old executions that ended, of orders whose quantity they hold."""
+    ids = await insert_executions(database, count, state)
+    await run_sql(
+        database,
+        """UPDATE execution SET execution_timestamp = :old, execution_status_id = :full,
+           execution_service_id = CASE WHEN submission_state = 'accepted' THEN 1000 + id END""",
+        old=OLD, full=FULL,
+    )  # fmt: skip
+    return ids
