@@ -111,7 +111,7 @@ WITH gate AS MATERIALIZED (
     ORDER BY o.id
     FOR NO KEY UPDATE SKIP LOCKED
 ), judged AS MATERIALIZED (
-    SELECT a.place, a.asked_by, a.quantity AS wanted, l.*, d.id AS destination_id, d.abbreviation AS destination,
+    SELECT a.place, a.quantity AS wanted, l.*, d.id AS destination_id, d.abbreviation AS destination,
            tt.id AS trade_type_id,
            CASE WHEN l.id IS NULL THEN 'order'
                 WHEN d.id IS NULL THEN 'destination'
@@ -120,9 +120,8 @@ WITH gate AS MATERIALIZED (
                 WHEN a.quantity > 0 AND a.quantity <= l.quantity - l.quantity_sent AND l.quantity < 'NaN'
                      AND l.quantity_sent < 'NaN' THEN NULL
                 ELSE 'quantity' END AS verdict
-    FROM unnest(:order_ids::text::int[], :quantities::text::numeric[], :destination_ids::text::int[],
-                :asked_by::text::int[])
-        WITH ORDINALITY AS a(order_id, quantity, destination_id, asked_by, place)
+    FROM unnest(:order_ids::text::int[], :quantities::text::numeric[], :destination_ids::text::int[])
+        WITH ORDINALITY AS a(order_id, quantity, destination_id, place)
     LEFT JOIN locked l ON l.id = a.order_id
     LEFT JOIN destination d ON d.id = a.destination_id
     LEFT JOIN unnest(:type_names::text[], :type_ids::int[]) AS tt(name, id) ON tt.name = upper(btrim(l.order_type))
@@ -148,17 +147,19 @@ WITH gate AS MATERIALIZED (
     FROM sliced
     HAVING count(*) > 0
 ), audit AS (
-    -- An entry for each request.
+    -- An entry for each request. Found by place: a join would read execution by execution.
     INSERT INTO audit_log
         (actor, known_by, address, request_id, action, object, object_ids, trade_order_ids)
-    SELECT r.actor, r.known_by, left(r.address, 64), r.request_id, 'submit', 'execution',
-           array_agg(s.id ORDER BY s.id), array_agg(s.trade_order_id ORDER BY s.id)
-    FROM unnest(:actors::text[], :known_by::text[], :addresses::text[], :request_ids::text[])
-        WITH ORDINALITY AS r(actor, known_by, address, request_id, place)
-    JOIN sound d ON d.asked_by = r.place
-    JOIN sliced s ON s.trade_order_id = d.id
-    WHERE :is_audited::bool
-    GROUP BY r.place, r.actor, r.known_by, r.address, r.request_id
+    SELECT (:actors::text[])[place], (:known_by::text[])[place], left((:addresses::text[])[place], 64),
+           (:request_ids::text[])[place], 'submit', 'execution', array_agg(id ORDER BY id),
+           array_agg(trade_order_id ORDER BY id)
+    FROM (
+        SELECT id, trade_order_id, (SELECT :asked_by::text::int[])[
+            array_position((SELECT :order_ids::text::int[]), trade_order_id)] AS place
+        FROM sliced
+        WHERE :is_audited::bool
+    ) asked
+    GROUP BY place
 ), orders AS (
     UPDATE trade_order o
     SET quantity_sent = s.quantity_sent + s.wanted,
