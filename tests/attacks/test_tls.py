@@ -145,7 +145,7 @@ async def test_a_client_that_does_not_read_is_cut_off(target: Target, certificat
         ({"host": "127.0.0.1"}, "api-key", ""),
         ({"host": "0.0.0.0"}, "api-key", "keys and tokens can be read on the network"),
         ({"host": "0.0.0.0"}, "jwt", "keys and tokens can be read on the network"),
-        ({"host": "::"}, "none", "anybody who reaches it may trade"),
+        ({"host": "::"}, "none", "anyone who reaches it may trade"),
         ({"host": "0.0.0.0", "tls_certificate": "server.pem"}, "api-key", ""),
         ({"host": "0.0.0.0", "trusted_proxies": ("10.0.0.0/8",)}, "api-key", ""),
     ],

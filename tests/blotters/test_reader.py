@@ -32,7 +32,7 @@ REFERENCE = ReferenceData(
     statuses={},
 )
 RULES = LineRules.of(REFERENCE, ("BUY", "SELL"))
-CONTRADICTS = "must not repeat in contradicting rows, of which none is sent"
+CONTRADICTS = "must not repeat in contradicting rows, so none is sent"
 
 
 def read(content: str | bytes, chunk: int = 500) -> tuple[list[OrderRecord], list[CellError]]:
@@ -221,7 +221,7 @@ def test_a_file_that_repeats_too_many_order_ids_is_refused(monkeypatch: pytest.M
     rows = [GOOD.replace("7,", f"{number},", 1) for number in (1, 2, 3)]
     result = read_all("\n".join([HEADER, *rows, *rows]).encode())
     assert result.refusal is not None
-    assert "more than 2 of its order ids repeat: are these several files in one?" in result.refusal
+    assert "more than 2 of its order ids repeat: were several files joined?" in result.refusal
     assert result.orders == []
 
 

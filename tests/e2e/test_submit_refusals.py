@@ -14,7 +14,7 @@ from tests.support.leftovers import passable_folder
 from tests.support.trading import run_sql, value_of
 from trade_service.store.database import Database
 
-NOT_SENT = "must not repeat in contradicting rows, of which none is sent"
+NOT_SENT = "must not repeat in contradicting rows, so none is sent"
 
 
 @pytest.mark.parametrize("way", ["file", "pipe", "preview"])
@@ -67,7 +67,7 @@ async def test_orders_without_a_price_are_counted_and_refused_if_told_so(
     words = "1 orders have no limit price, and so no value"
     assert f"{words}: the values leave them out." in (await cli.run("submit", "--dry-run", blotter)).out
     seen = await limited.run("submit", "--dry-run", blotter)
-    assert f"{words}: blotter.max_order_value and blotter.max_batch_value do not bind for them" in seen.out
+    assert f"{words}: blotter.max_order_value and blotter.max_batch_value do not bind them" in seen.out
     assert json.loads((await limited.run("submit", "--dry-run", "--json", blotter)).out)["without_value"] == 1
     strict = limited.under(TRADE_SERVICE_BLOTTER_REQUIRE_LIMIT_PRICE="true")
     refused = await strict.run("submit", "--yes", blotter)
@@ -184,5 +184,5 @@ async def test_a_file_that_changes_after_it_was_shown_is_not_sent(
 
     ended = await in_terminal(cli, ["submit", blotter], 80, {"Send these 1 orders?": change})
     assert ended.code == 2, ended
-    assert "it was changed after it was checked" in ended.out
+    assert "it changed after it was checked" in ended.out
     assert simulator.ledger.total == 0

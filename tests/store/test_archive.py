@@ -260,6 +260,6 @@ async def test_executions_that_the_database_forgot_are_found(database: Database,
     first, _ = await finished(database, 2)
     await archive_all(database, tmp_path)
     await run_sql(database, "DELETE FROM archived_execution WHERE id = :id", id=first)
-    assert "does not know all" in (await file_problems(database, tmp_path))["executions"]
+    assert "does not have all" in (await file_problems(database, tmp_path))["executions"]
     report = await run_audit(PostgresAuditReads(database), None)
     assert (report.counts["archive_differs"], report.counts["quantity"]) == (1, 1)

@@ -248,7 +248,7 @@ async def _answered(
 
 
 def session_with(url: str, key: str | None = None) -> aiohttp.ClientSession:
-    """A client session without a limit on connections, whose answers are not compressed."""
+    """A client session without a connection limit, which asks for uncompressed answers."""
     headers = {"Accept-Encoding": "identity"}
     if key is not None:
         headers["Authorization"] = f"Bearer {key}"

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import msgspec
 
+from trade_service.workers.shares import processors
+
 
 class Machine(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Hardware, system and load."""
@@ -22,7 +24,7 @@ class Machine(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 def this_machine() -> Machine:
     """Describes this machine; unknown figures are 0."""
     return Machine(
-        cores=_cores(),
+        cores=processors(),
         processor=_processor(),
         memory_mb=_memory_mb(),
         system=f"{platform.system()} {platform.release()}",
@@ -38,13 +40,6 @@ def described(machine: Machine) -> str:
         f"{machine.cores} cores ({machine.processor}{memory}), {machine.python}, {machine.system}, "
         f"load before the start {machine.load_before:g}"
     )
-
-
-def _cores() -> int:
-    """Cores that this process may use, which a container may limit."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def _processor() -> str:

@@ -45,7 +45,7 @@ def bare(text: str) -> str:
     """`text` without blanks around it and without a text guard: `="0012"` and `'0012` are 0012."""
     stripped = text.strip()
     if stripped[:1] in ("=", "'"):
-        # An apostrophe may stand before a formula's text, as files of results have it.
+        # Files of results put an apostrophe before text that looks like a formula.
         unmarked = stripped.removeprefix("'").strip()
         guarded = _GUARDED.fullmatch(unmarked)
         if guarded is not None:
@@ -128,17 +128,17 @@ def sound(text: str, field: str) -> str:
 
 
 def refused_cell(text: str, *, is_sure: bool) -> str:
-    """A refused cell as files of results have it: quoted, and so refused again, if only its kind was wrong.
+    """A refused cell for files of results: quoted, and so refused again, unless its text alone shows why.
 
-    `is_sure`: its encoding is known, so that its letters are.
+    `is_sure`: the encoding is known, so the letters are right.
     """
     return text if type(text) is str and (is_sure or text.isascii()) else f'"{text}"'
 
 
 def as_text(text: str) -> str:
-    """A cell without its kind, as UTF-8 can hold it.
+    """The cell's text in UTF-8, without its kind.
 
-    A number with three decimals gets a fourth: without its kind it could mean thousands.
+    A number with three decimals gets a fourth, or it could be read as thousands.
     """
     if isinstance(text, NumberText) and _THREE_DECIMALS.fullmatch(text):
         return f"{text}0"

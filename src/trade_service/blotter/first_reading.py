@@ -1,4 +1,4 @@
-"""Reads a file before its orders are taken: what is refused anywhere, or contradicts itself, is known by then."""
+"""The first reading of a file: finds what is refused or contradicts itself before any order is taken."""
 
 from collections.abc import Callable
 from typing import BinaryIO
@@ -12,19 +12,19 @@ from trade_service.blotter.repeats import ComparedRows, FirstRows, RepeatRules
 
 
 class FirstReading(msgspec.Struct, frozen=True):
-    """What the reading that takes the orders needs to know of all of them."""
+    """Facts about the whole file, for the reading that takes the orders."""
 
     repeats: RepeatRules
     unpriced: int
-    """Orders without a limit price, which have no value that a limit could bound."""
+    """Orders without a limit price: limits of value do not bind them."""
 
 
 def read_first(
     opened: Callable[[], BinaryIO], rules: LineRules, options: ReadOptions | None = None
 ) -> FirstReading:
-    """Reads a file to its end, and once more if order ids repeat in it.
+    """Reads a file to its end, and a second time if order ids repeat, in constant memory.
 
-    Memory does not grow with the file. `opened` opens it from its beginning each time.
+    `opened` opens the file at its beginning each time.
 
     Raises:
         FileRefused: The file cannot be read without guessing, exceeds a limit, or repeats too many order ids.

@@ -1,4 +1,4 @@
-"""How spreadsheets show a number otherwise than they store it: rounded, in percent, with other text beside it."""
+"""Number formats that show a value differently from what is stored: rounded, in percent, with text beside it."""
 
 import re
 
@@ -21,14 +21,14 @@ BUILT_IN_FORMATS = (
     | dict.fromkeys((2, 4, 7, 8, 39, 40, 43, 44), "0.00")
     | {9: "0%", 10: "0.00%", 11: "0.00E+00", 12: "# ?/?", 13: "# ??/??", 48: "##0.0E+0"}
 )
-"""Formats that a workbook uses by number alone, without what only adorns them."""
+"""Built-in formats, which a workbook names by number alone; decoration is left out."""
 _QUOTED = re.compile(r'"[^"]*"|\\.|\[[^\]]*\]|[_*].')
 _LITERAL = re.compile(r'"([^"]*)"|\\(.)|[_*].|\[[^\]]*\]')
 _SECTION = re.compile(r'(?:"[^"]*"|\\.|[^;"\\])*')
 _CONDITION = re.compile(r"\[[<>=]")
 _CURRENCY = "USD|EUR|GBP|CHF|JPY|CAD|AUD|NZD|HKD|SGD|CNY|INR|SEK|NOK|DKK|PLN|BRL|MXN|ZAR|KRW|Fr\\.?|kr\\.?"
 _HARMLESS = re.compile(rf"({_CURRENCY}|[Ss]hares?|shs?|pcs?|units?|Stk|Stück|[^\w()\-\u2212])*")
-"""Text beside a number that leaves it what it is."""
+"""Text beside a number that does not change its meaning."""
 _THOUSANDS = re.compile(r"[\"\\]\s*('?000|k|m|mm|mn|mio|mln|tsd|bn)\b", re.I)
 _SHORT_NUMBER = re.compile(r"[+-]?\d([.,]\d+)?E[+-]?\d+", re.ASCII)
 _NUMBER_SHOWN = re.compile(
@@ -37,13 +37,13 @@ _NUMBER_SHOWN = re.compile(
 
 
 class NumberFormat(msgspec.Struct, frozen=True):
-    """How a number format shows a value otherwise than it is; `decimals` if it rounds."""
+    """How a number format alters what is shown; `decimals` if it rounds."""
 
     wrong: str = ""
     decimals: int = -1
 
     def is_wrong_for(self, value: str) -> bool:
-        """Whether a stored value is shown otherwise."""
+        """Whether a stored value is shown differently."""
         if self.decimals < 0:
             return bool(self.wrong)
         number = float(value)
@@ -51,7 +51,7 @@ class NumberFormat(msgspec.Struct, frozen=True):
 
 
 def format_of(code: str) -> NumberFormat:
-    """What is odd about a format; where its sections have conditions, about the worst of them."""
+    """How a format alters values; if its sections have conditions, the worst of them."""
     if not code:
         return NumberFormat()
     sections = _SECTION.findall(code)
@@ -86,7 +86,7 @@ def _section_oddity(section: str) -> NumberFormat:
 
 
 def shown_otherwise(kind: str, value: str, shown: str) -> str:
-    """What is wrong with a cell of an OpenDocument spreadsheet, which keeps the text that it shows."""
+    """What is wrong with a cell of an OpenDocument spreadsheet, which stores the displayed text too."""
     if kind == "error" or shown.startswith("#") or re.fullmatch(r"Err:\d+", shown):
         return CELL_ERROR
     if kind == "percentage":

@@ -14,8 +14,9 @@ _LARGEST = 10**18
 class OrderLimits(Section, frozen=True):
     """Orders of a blotter above these limits are refused, as typing errors.
 
-    The value of an order is its quantity times its limit price. An order without a limit price has none, so that
-    limits of value do not bind for it unless `require_limit_price` refuses it.
+    The value of an order is its quantity times its limit
+    price. An order without a limit price has no value: limits of value do not bind it, and `require_limit_price`
+    refuses it.
     """
 
     max_order_quantity: Annotated[
@@ -29,7 +30,7 @@ class OrderLimits(Section, frozen=True):
         Setting("Largest value of all orders of a blotter together.", 1, _LARGEST, none="no limit"),
     ] = None
     require_limit_price: Annotated[
-        bool, Setting("Refuse orders without a limit price, which no limit of value can bind.")
+        bool, Setting("Refuse orders without a limit price, which limits of value cannot bind.")
     ] = False
 
     @property
@@ -60,7 +61,7 @@ def within_limits(order: NewTradeOrder, limits: OrderLimits) -> None:
 
 
 def batch_error(value: Decimal, limits: OrderLimits) -> str | None:
-    """What is wrong with the value of all orders together; None if nothing is."""
+    """The error if all orders together exceed the limit of value, else None."""
     largest = limits.max_batch_value
     if largest is None or value <= largest:
         return None
@@ -68,11 +69,11 @@ def batch_error(value: Decimal, limits: OrderLimits) -> str | None:
 
 
 def unpriced_warning(count: int, limits: OrderLimits) -> str:
-    """What it means that so many orders have no limit price."""
+    """The warning that `count` orders have no limit price."""
     text = f"{count:,} orders have no limit price, and so no value"
     if not limits.bound_values:
         return f"{text}: the values leave them out"
     return (
-        f"{text}: blotter.max_order_value and blotter.max_batch_value do not bind for them "
+        f"{text}: blotter.max_order_value and blotter.max_batch_value do not bind them  "
         "(blotter.require_limit_price refuses them)"
     )

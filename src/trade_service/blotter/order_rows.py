@@ -205,7 +205,7 @@ class OrderRows:
         return RefusedRow(line, shown, tuple(errors))
 
     def _marked(self, cells: Cells) -> Cells:
-        """A row of another width for files of results: its order id is quoted, and so refused again."""
+        """A row of the wrong width for files of results: its order id is quoted, and so refused again."""
         last = self._width - 1
         shown = [*cells[:last], " | ".join(cells[last:])] + [""] * (last - len(cells))
         index = self._columns.places["order_id"]

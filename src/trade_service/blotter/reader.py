@@ -88,10 +88,10 @@ class BlotterReader:
     """Reads the orders of one file.
 
     Args:
-        stream: The file, opened in binary mode; it is read once, from where it stands.
+        stream: The file, opened in binary mode; it is read once, from its current position.
         rules: The names that exist, and the limits.
         options: What a person said about the file.
-        repeats: Decides about order ids that repeat, as `first_reading.read_first` found them. Without it, the
+        repeats: Decides which rows of a repeated order id are sent (`first_reading.read_first`). Without it, the
             first row of an id is taken and the others are refused.
 
     Raises:
@@ -154,7 +154,7 @@ class BlotterReader:
                 continue
             elif names_fields(cells):
                 raise FileRefused(
-                    f"{self._orders.unit} {line} is another header: make a file of each of its tables"
+                    f"{self._orders.unit} {line} is a second header: save each table as a file of its own"
                 )
             else:
                 self._repeats.add_refused(found)
@@ -246,7 +246,7 @@ def _check_preamble(table: _Table, header: int) -> None:
 def _refuse_withdrawing(cells: Cells, where: str) -> None:
     if WITHDRAWING.search(" ".join(cells)):
         raise FileRefused(
-            f"{where} reads {_joined(cells)!r}, which may make something else of its orders: delete that row if "
+            f"{where} reads {_joined(cells)!r}, which may change what its orders mean: delete that row if "
             "they are to be sent as they are"
         )
 

@@ -55,7 +55,7 @@ class CellError(msgspec.Struct, frozen=True):
 
     @property
     def complaint(self) -> str:
-        """What is wrong, without the line."""
+        """What is wrong, without the line number."""
         shown = f"'{escaped(self.value)}'" if self.value else "nothing"
         return f"{self.column}: {self.rule}; got {shown}"
 
@@ -124,11 +124,11 @@ class Layout(msgspec.Struct, frozen=True):
     doubts: tuple[str, ...] = ()
     """Readings that were detected and that a person should confirm, such as a decimal comma."""
     unit: str = "line"
-    """What a row is called: line or row."""
+    """The word for a row: `line` or `row`."""
 
     @property
     def api_columns(self) -> Mapping[str, str]:
-        """How the file spells the fields of an order, by their API names; our own names where it has no column."""
+        """The file's column names by API field; our own names where it has no column."""
         spelled = {_camel(field): self.fields.get(field, field) for field in FIELDS}
         return spelled | {f"{field}Id": spelled[field] for field in ("blotter", "destination")}
 

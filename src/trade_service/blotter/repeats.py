@@ -1,4 +1,4 @@
-"""Order ids that a file has more than once: equal rows are one order, contradicting ones are no order at all."""
+"""Repeated order ids in one file: equal rows are one order, contradicting rows are all refused."""
 
 from collections.abc import Iterable, Mapping
 from typing import Protocol
@@ -10,9 +10,9 @@ from trade_service.domain.orders import NewTradeOrder
 from trade_service.domain.seen_ids import SeenIds
 
 MOST_REPEATED = 50_000
-"""Order ids that may repeat in one file; their first rows are kept for comparison."""
+"""Maximum number of order ids that may repeat in one file; the first row of each is kept for comparison."""
 _COMPARED = tuple(name for name in NewTradeOrder.__struct_fields__ if name != "order_id")
-_CONTRADICTS = "must not repeat in contradicting rows, of which none is sent"
+_CONTRADICTS = "must not repeat in contradicting rows, so none is sent"
 
 
 class RepeatRules(Protocol):
@@ -48,7 +48,7 @@ class FirstRows:
         self.repeated.add(order_id)
         if len(self.repeated) > MOST_REPEATED:
             raise FileRefused(
-                f"more than {MOST_REPEATED:,} of its order ids repeat: are these several files in one?"
+                f"more than {MOST_REPEATED:,} of its order ids repeat: were several files joined?"
             )
         return False
 
@@ -84,7 +84,7 @@ class ComparedRows:
         self._rows: dict[int, _Rows | None] = dict.fromkeys(repeated)
         self._layout = layout
         self.is_complete = not self._rows
-        """Set once all rows were compared."""
+        """Set once all rows have been compared."""
 
     def rule_of(self, row: OrderRecord) -> str | None:
         order_id = row.order.order_id

@@ -28,7 +28,7 @@ WITHDRAWING = re.compile(
     r"|\btest (data|file|only|orders?)\b|\b(for )?information only\b|\b(simulat|example (only|orders?|file)\b)",
     re.I,
 )
-"""What makes something else of a table's orders, in a row before or behind them."""
+"""Phrases in a row before or behind a table that change what its orders mean."""
 _ALIKE = 0.8
 """How much a misspelled name resembles the right one, 0..1."""
 _FIX_NEW = {"35": frozenset(("d", "8")), "150": frozenset(("0", "a", "i"))}
@@ -54,7 +54,7 @@ _WITHDRAWN_NOTE = re.compile(
 )
 _CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])")
 _CANCEL_CODES = frozenset(("ca", "co"))
-"""Codes of IBKR of trades that were cancelled or corrected."""
+"""IBKR's codes of cancelled or corrected trades."""
 _NO = frozenset(("", "n", "no", "none", "false", "f", "0", "nein", "non", "null", "n/a", "na", "-", "--"))
 _NOTHING = re.compile(r"[0.,\-\s%]*")
 _OTHER_TIMES = re.compile(
@@ -147,7 +147,7 @@ _KINDS: Mapping[str, tuple[str, Callable[[str], bool], str]] = {
     "codes": (
         "notescodes notecodes",
         _is_cancel_code,
-        "must not be that of a trade that was cancelled or corrected",
+        "must not mark a cancelled or corrected trade",
     ),
     "terms of an option": (
         "strike strikeprice putcall putorcall callput callorput optiontype optionright right 201 202",
@@ -158,7 +158,7 @@ _KINDS: Mapping[str, tuple[str, Callable[[str], bool], str]] = {
         "contractmonth maturity maturitydate maturitymonthyear expiry expirydate exp lasttradedateorcontractmonth "
         "verfall verfallsdatum 200 541",
         _is_something,
-        "must be empty: the service knows a security by its identifier alone, and this row is one that expires",
+        "must be empty: the service identifies a security by its identifier alone, and this one expires",
     ),
     "all or none": (
         "aon allornone",

@@ -119,7 +119,7 @@ def _formats(archive: ZipFile) -> list[NumberFormat]:
 
 
 def _struck_texts(archive: ZipFile) -> set[str]:
-    """The places of shared texts of which some part is struck through."""
+    """Indexes of the shared texts that are struck through in part."""
     struck: set[str] = set()
     place = -1
 
@@ -136,7 +136,7 @@ def _struck_texts(archive: ZipFile) -> set[str]:
 
 
 def _mentions(archive: ZipFile, member: str, word: bytes) -> bool:
-    """Whether a member has a word; few do, and parsing takes longer."""
+    """Whether a member contains a word: spares parsing, since few do."""
     last = b""
     with archive.open(member) as file:
         while piece := file.read(_PIECE_BYTES):

@@ -146,7 +146,7 @@ def _values(column: Any) -> list[Cell]:
     if pa.types.is_timestamp(column.type):
         column = column.cast(pa.timestamp("us", column.type.tz), safe=False)
     if pa.types.is_float16(column.type):
-        wrong = "a number of 16 bits is not exact beyond 2,048"
+        wrong = "a 16-bit number is not exact beyond 2,048"
         return ["" if one is None else (BROKEN, str(one), wrong) for one in column.to_pylist()]
     single = pa.types.is_float32(column.type)
     return [_parquet_cell(value, single=single) for value in column.to_pylist()]

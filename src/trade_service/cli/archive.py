@@ -14,12 +14,14 @@ from trade_service.cli.running import (
     config_option,
     confirmed,
     print_json,
+    require_answer,
     result_console,
     result_table,
     run_as_user,
     say,
     say_result,
     settings_for,
+    unasked_json_option,
     yes_option,
 )
 from trade_service.settings.tree import Settings
@@ -40,9 +42,7 @@ from trade_service.trading.archiving import (
 @click.group(invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
 @click.option("--dry-run", is_flag=True, help="Count what is due; change nothing.")
 @dir_option
-@click.option(
-    "--json", "as_json", is_flag=True, help="Print the result as JSON; asks nothing, so it needs --yes."
-)
+@unasked_json_option
 @yes_option
 @config_option
 @click.pass_context
@@ -53,13 +53,12 @@ def archive(
     """Move finished rows that are past their retention (settings `retention`) to files.
 
     Writes compressed JSON lines with a manifest and a checksum, reads them back, and only then removes the rows, a
-    file at a time, with pauses for submissions. What is open stays. An interrupted run loses nothing: the next one
+    file at a time, with pauses for submissions. Open rows stay. An interrupted run loses nothing: the next one
     completes it. Exit code 0 if everything that was due was archived.
     """
     if context.invoked_subcommand is not None:
         return
-    if as_json and not (yes or dry_run):
-        raise click.UsageError("--json asks nothing: give --yes or --dry-run with it.")
+    require_answer(as_json=as_json, yes=yes, dry_run=dry_run)
     settings = settings_for(toml_path)
     done = run_as_user(settings, lambda: _archive(settings, folder, dry_run=dry_run, yes=yes))
     if done is None:

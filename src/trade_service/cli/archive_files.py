@@ -11,10 +11,12 @@ import rich_click as click
 from rich.text import Text
 
 from trade_service.bootstrap.running import prepared_database
-from trade_service.cli.execution_options import with_offset
+from trade_service.cli.execution_options import MOMENT, with_offset
 from trade_service.cli.running import (
+    FINDINGS,
     CommandError,
     config_option,
+    json_option,
     print_json,
     result_console,
     run_until_done,
@@ -31,7 +33,6 @@ from trade_service.trading.archive_model import (
 )
 from trade_service.trading.archive_reading import ArchiveCheck, ArchiveQuery, search, verify
 
-FINDINGS = 1
 _UNREGISTERED_SHOWN = 20
 _kinds = click.Choice([kind.value for kind in ArchiveKind])
 dir_option = click.option(
@@ -46,13 +47,13 @@ def archive_root(settings: Settings, folder: Path | None) -> Path:
     """The archive folder; raises CommandError if none is given or set."""
     root = folder or (settings.retention.archive_dir and Path(settings.retention.archive_dir))
     if not root:
-        raise CommandError("the folder of the archive is not known: set retention.archive_dir, or give --dir")
+        raise CommandError("there is no archive folder: set retention.archive_dir or give --dir")
     return root.expanduser().absolute()
 
 
 @click.command(name="verify")
 @dir_option
-@click.option("--json", "as_json", is_flag=True, help="Print JSON instead of text.")
+@json_option
 @config_option
 def verify_files(*, folder: Path | None, as_json: bool, toml_path: Path | None) -> None:
     """Read every archived file, and compare it with its manifest and with what the database removed.
@@ -78,7 +79,7 @@ def _print_check(check: ArchiveCheck) -> None:
     for problem in check.problems:
         console.print(Text(f"{problem.name}: {problem.problem}", style="red"), soft_wrap=True)
     for name in check.unregistered[:_UNREGISTERED_SHOWN]:
-        note = f"note: {name} is not registered here: its rows are still in the database, or in another one"
+        note = f"note: {name} is not registered: its rows are still in this database, or in another one"
         console.print(Text(note, style="dim"), soft_wrap=True)
     more = len(check.unregistered) - _UNREGISTERED_SHOWN
     if more > 0:
@@ -92,10 +93,12 @@ def _print_check(check: ArchiveCheck) -> None:
 @click.option("--execution", "executions", type=int, multiple=True, help="Id of an execution; repeatable.")
 @click.option("--order", type=int, help="Order id of a trade order.")
 @click.option("--service-id", type=int, help="Id at the Execution Service.")
-@click.option("--since", type=click.DateTime(), help="Earliest time (UTC).")
-@click.option("--until", type=click.DateTime(), help="Before this time (UTC).")
+@click.option("--since", type=MOMENT, metavar="TIME", help="Only rows of this time or later (UTC).")
+@click.option("--until", type=MOMENT, metavar="TIME", help="Only rows before this time (UTC).")
 @click.option("--kind", "kinds", type=_kinds, multiple=True, help="Kind of row; repeatable.  [default: all]")
-@click.option("--limit", default=1000, show_default=True, type=click.IntRange(1), help="Most rows printed.")
+@click.option(
+    "--limit", default=1000, show_default=True, type=click.IntRange(1), help="Maximum number of rows."
+)
 @click.option(
     "--json", "as_json", is_flag=True, help="Print one JSON document instead of a line for each row."
 )
@@ -106,7 +109,7 @@ def search_files(
     until: datetime | None, kinds: tuple[str, ...], limit: int, as_json: bool, folder: Path | None,
     toml_path: Path | None,
 ) -> None:  # fmt: skip
-    """Print archived rows as JSON lines: what is archived of executions, an order, or a period.
+    """Print the archived rows of executions, an order or a period as JSON lines.
 
     Each line has the file and the row. All conditions must match; the kinds are executions, their attempts,
     evidence, bulk submissions and entries of the audit log.
@@ -126,7 +129,7 @@ def search_files(
     if as_json:
         print_json({"rows": rows, "more": more})
     elif more:
-        say(f"trade-service: {limit:,} rows were printed, and there are more: see --limit")
+        say(f"trade-service: printed {limit:,} rows, and there are more: raise --limit")
 
 
 class ArchivedRow(msgspec.Struct, frozen=True):
@@ -164,7 +167,7 @@ async def _search(
 async def _resolved(
     store: PostgresArchiveStore, wanted: ArchiveQuery, order: int | None, service_id: int | None
 ) -> ArchiveQuery:
-    """The query with the executions of an order and of an id of the Execution Service."""
+    """The query, with an order and an Execution Service id resolved to executions."""
     selected = [] if wanted.execution_ids is None else [wanted.execution_ids]
     trade_order_id = None
     if order is not None:

@@ -12,13 +12,16 @@ from rich.text import Text
 
 from trade_service.bootstrap.running import prepared_database, restoring
 from trade_service.cli.running import (
+    FINDINGS,
     NOT_DONE,
     CommandError,
     config_option,
     confirmed,
     console_for,
+    json_option,
     operator_options,
     print_json,
+    require_answer,
     result_console,
     result_table,
     run_as_user,
@@ -38,7 +41,6 @@ from trade_service.submission.manual_resolution import check_words
 from trade_service.trading.ledger_audit import AuditReport, run_audit
 from trade_service.trading.restoring import LedgerUnreadable, RestorePlan
 
-FINDINGS = 1
 STATEMENT_TIMEOUT_S = 3600.0
 PROGRESS_EVERY = 100_000
 _SHOWN_OF_A_KIND = 20
@@ -51,7 +53,7 @@ _KINDS = {
     "missing_downstream": "lost: accepted here, missing in the ledger",
     "extra_downstream": "in the ledger, but not accepted here",
     "different": "different in the ledger",
-    "archive_differs": "archive files whose executions are not the archived ones",
+    "archive_differs": "archive files that do not match the archived executions",
     "impossible_id": "in the ledger under an id that cannot exist",
 }
 _NOTES = {
@@ -66,7 +68,7 @@ _NOTES = {
 
 
 @click.command()
-@click.option("--json", "as_json", is_flag=True, help="Print JSON instead of tables.")
+@json_option
 @click.option("--no-downstream", is_flag=True, help="Audit this database alone.")
 @config_option
 def audit(*, as_json: bool, no_downstream: bool, toml_path: Path | None) -> None:
@@ -170,8 +172,7 @@ def recover(
     unchanged: absence from this ledger proves nothing about them. If the alarm was wrong and the ledger is the
     same, say so with --same-ledger. After a real reset that would send again what the old ledger had accepted.
     """
-    if as_json and not (yes or dry_run):
-        raise click.UsageError("--json needs --yes or --dry-run.")
+    require_answer(as_json=as_json, yes=yes, dry_run=dry_run)
     settings = settings_for(toml_path)
     if not dry_run:
         check_words(operator, reason)

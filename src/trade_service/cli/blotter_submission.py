@@ -151,9 +151,9 @@ def require_readable(name: str) -> None:
 
 @contextmanager
 def repeatable(name: str | None) -> Iterator[Callable[[], str | None]]:
-    """Gives a name that can be read more than once: what is not a regular file is copied into a temporary one.
+    """Yields a function that returns a name which can be read more than once.
 
-    The copy is made when the function that is yielded is called.
+    Its call copies anything but a regular file into a temporary one.
     """
     if name is None or (name != STANDARD_INPUT and (not Path(name).exists() or Path(name).is_file())):
         yield lambda: name
@@ -170,7 +170,7 @@ def repeatable(name: str | None) -> Iterator[Callable[[], str | None]]:
 
 
 class NothingGoesOut(Exception):
-    """Nothing is sent before a person acts; the message says what to do."""
+    """Nothing will be sent until a person acts; the message says what to do."""
 
 
 class Submitting:
@@ -199,7 +199,7 @@ class Submitting:
         self._placing = asyncio.Semaphore(PLACERS)
         self._room = asyncio.Event()
         self._doubtful: set[int] = set()
-        """Executions that a look-up found in a form that only a person can judge."""
+        """Executions whose row in the ledger only a person can judge."""
         services.events.subscribe(self._hear)
 
     async def submit_blotter(self, source: BlotterSource) -> None:
@@ -303,7 +303,7 @@ class Submitting:
         self._leave(1)
 
     def _obstacle(self) -> str:
-        """Why nothing is sent before a person acts; empty while that is not so."""
+        """Why nothing will be sent until a person acts; empty if nothing prevents it."""
         gate, admission = self._services.gate, self._services.admission
         if gate.is_blocked:
             return gate.reason

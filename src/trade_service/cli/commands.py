@@ -47,7 +47,7 @@ GROUPS = {
     },
     "Administration": {
         "db": ("trade_service.cli.db", "Manage the database: status, migrate, start, reset."),
-        "archive": ("trade_service.cli.archive", "Move finished rows to files; verify and search those."),
+        "archive": ("trade_service.cli.archive", "Move finished rows to files; verify and search them."),
         "keys": ("trade_service.cli.keys", "Create, list and revoke API keys."),
         "config": ("trade_service.cli.config", "Show every setting and where it came from."),
     },

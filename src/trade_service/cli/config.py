@@ -6,7 +6,7 @@ from pathlib import Path
 import rich_click as click
 from rich.text import Text
 
-from trade_service.cli.running import print_json, result_console, result_table
+from trade_service.cli.running import json_option, print_json, result_console, result_table
 from trade_service.section import SettingField
 from trade_service.settings.load import LoadedSettings, load_settings
 from trade_service.settings.sources import CONFIG_VARIABLE, DEFAULT_FILE
@@ -38,7 +38,7 @@ in force and its origin.
 
 @click.command(name="config")
 @click.option("--config", "toml_path", type=click.Path(path_type=Path), help="TOML file to read.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
+@json_option
 @click.option("--docs", "as_docs", is_flag=True, hidden=True, help="Print the page docs/settings.md.")
 def config(toml_path: Path | None, as_json: bool, as_docs: bool) -> None:
     """Show every setting and where it came from; secrets are masked."""

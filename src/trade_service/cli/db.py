@@ -18,6 +18,7 @@ from trade_service.cli.running import (
     described,
     json_option,
     print_json,
+    require_answer,
     run_on,
     run_until_done,
     run_until_stopped,
@@ -39,7 +40,7 @@ def db() -> None:
 
 
 @db.command()
-@click.option("--json", "as_json", is_flag=True, help="Print JSON instead of text.")
+@json_option
 @config_option
 def status(*, as_json: bool, toml_path: Path | None) -> None:
     """Show which database is used, its version, its migrations and its contents."""
@@ -90,8 +91,7 @@ def start(*, as_json: bool, toml_path: Path | None) -> None:
 @config_option
 def reset(*, as_json: bool, yes: bool, toml_path: Path | None) -> None:
     """Delete the database of the embedded PostgreSQL, with all orders and executions."""
-    if as_json and not yes:
-        raise click.UsageError("--json needs --yes.")
+    require_answer(as_json=as_json, yes=yes)
     settings = settings_for(toml_path)
     _refuse_external(settings, "drop and create it with its own tools, then run `trade-service db migrate`.")
     folder = data_dir(settings)

@@ -1,4 +1,4 @@
-"""Ctrl-C, SIGTERM and SIGHUP: who hears them, and when they end a command."""
+"""Ctrl-C, SIGTERM and SIGHUP: what handles them, and when they end a command."""
 
 import signal
 import sys
@@ -36,16 +36,16 @@ def _restore(handlers: Mapping[signal.Signals, Any]) -> None:
     try:
         for number, handler in handlers.items():
             signal.signal(number, handler)
-    except BaseException:  # The first of them may end the command before the others are there again.
+    except BaseException:  # A restored handler may end the command before the others are restored.
         _restore(handlers)
         raise
 
 
 class HeldSignals:
-    """Ctrl-C, SIGTERM and SIGHUP while files are written: they end the work in `released`, and nothing else.
+    """While files are written, Ctrl-C, SIGTERM and SIGHUP end the block in `released` and nothing else.
 
-    What opens and finishes the files around that work is done whole; a signal that comes meanwhile takes effect
-    afterwards. The first one ends the work, and others cannot cut its ending short.
+    The files around that block are always opened and finished whole; a signal that arrives meanwhile takes effect
+    afterwards. The first signal ends the block, and later ones cannot cut its ending short.
     """
 
     def __init__(self) -> None:
@@ -64,7 +64,7 @@ class HeldSignals:
 
     @contextmanager
     def released(self) -> Iterator[None]:
-        """Signals end the block."""
+        """Signals end this block."""
         self._is_released = True
         try:
             if self._waiting:

@@ -8,7 +8,7 @@ import rich_click as click
 
 from trade_service.cli.running import options
 
-_MOMENT = click.DateTime(["%Y-%m-%dT%H:%M:%S%z", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d"])
+MOMENT = click.DateTime(["%Y-%m-%dT%H:%M:%S%z", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d"])
 
 
 def selecting_options(states: Sequence[str]) -> Callable[..., Any]:
@@ -23,10 +23,10 @@ def selecting_options(states: Sequence[str]) -> Callable[..., Any]:
             help="Only executions that ended with this code (see `show`); repeatable.",
         ),
         click.option(
-            "--since", type=_MOMENT, metavar="TIME",
+            "--since", type=MOMENT, metavar="TIME",
             help="Only last attempts at this time or later: 2026-03-02T08:00:00; UTC unless it has an offset.",
         ),
-        click.option("--until", type=_MOMENT, metavar="TIME", help="Only last attempts before this time."),
+        click.option("--until", type=MOMENT, metavar="TIME", help="Only last attempts before this time."),
         click.option(
             "--order", "orders", multiple=True, type=int, help="Only the order with this order id; repeatable."
         ),

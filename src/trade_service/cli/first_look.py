@@ -33,7 +33,7 @@ async def require_present(settings: Settings, *, with_service: bool) -> None:
 async def _database_trouble(settings: Settings) -> str | None:
     section = settings.database
     if section.url is None:
-        # It is started, which says what takes longer; nothing can be missing.
+        # We start it ourselves, so nothing can be missing; starting takes a while.
         if not await asyncio.to_thread(is_running, data_dir(settings)):
             say(f"trade-service: starting the {described(settings)} ...")
         return None
@@ -70,7 +70,7 @@ async def _service_trouble(settings: Settings) -> str | None:
 
 
 async def require_open(gate: DownstreamGate, *, insists: bool) -> None:
-    """Raises CommandError if nothing would be sent before a person acts; the message names what to do.
+    """Raises CommandError if nothing will be sent until a person acts; the message says what to do.
 
     Unless `insists`, also if the ledger stays in doubt for a few seconds.
     """

@@ -148,7 +148,7 @@ def rotate(
 
 
 @keys.command(name="list")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
+@json_option
 @config_option
 def list_keys(*, as_json: bool, toml_path: Path | None) -> None:
     """List all keys, including those that ended."""

@@ -11,6 +11,7 @@ from trade_service.bootstrap.running import prepared_database
 from trade_service.cli.execution_options import selecting_options, with_offset
 from trade_service.cli.running import (
     config_option,
+    json_option,
     print_json,
     result_console,
     result_table,
@@ -28,7 +29,7 @@ _STATES = sorted(state.value for state in SubmissionState)
 @click.command(name="list")
 @selecting_options(_STATES)
 @click.option("--limit", default=100, show_default=True, type=click.IntRange(1, MOST), help="Rows to show.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
+@json_option
 @config_option
 def list_executions(
     *, states: tuple[str, ...], codes: tuple[str, ...], since: datetime | None, until: datetime | None,

@@ -42,7 +42,7 @@ def main() -> None:
     except KeyboardInterrupt:
         code = INTERRUPTED
     for number in (signal.SIGINT, *_ENDINGS):
-        # All is said and done. The interpreter would restore the default action, and its end change the exit code.
+        # All is written. The interpreter would restore the default action, and a signal change the exit code.
         signal.signal(number, signal.SIG_IGN)
     sys.exit(code)
 

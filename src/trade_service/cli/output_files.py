@@ -68,7 +68,7 @@ def written(path: Path) -> Iterator[BinaryIO]:
 
 
 def text_of(stream: BinaryIO) -> codecs.StreamWriter:
-    """Writes text to a binary stream, which stays open when this is thrown away, as by an interrupt."""
+    """A text writer on a binary stream; the stream stays open when an interrupt discards the writer."""
     return codecs.getwriter("utf-8")(stream)
 
 

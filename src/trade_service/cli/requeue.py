@@ -18,6 +18,7 @@ from trade_service.cli.running import (
     console_for,
     operator_options,
     print_json,
+    require_answer,
     result_table,
     run_on,
     unasked_json_option,
@@ -56,8 +57,7 @@ def requeue(
     filtered = any((states, codes, since, until, orders, destinations))
     if bool(execution_ids) == filtered:
         raise click.UsageError("Give EXECUTION_IDS or options that select them, but not both.")
-    if as_json and not (yes or dry_run):
-        raise click.UsageError("--json needs --yes or --dry-run.")
+    require_answer(as_json=as_json, yes=yes, dry_run=dry_run)
     if not dry_run:
         check_words(operator, reason)
     wanted = RequeueFilter(

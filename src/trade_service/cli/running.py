@@ -35,6 +35,7 @@ S = TypeVar("S")
 T = TypeVar("T")
 
 NOT_DONE = 1
+FINDINGS = 1
 WIDTH_WITHOUT_TERMINAL = 140
 _UNBOUNDED = 10_000
 
@@ -74,6 +75,14 @@ operator_options = options(
         "--operator", default=_user, help="Your name, stored in the audit trail.  [default: your user name]"
     ),
 )
+
+
+def require_answer(*, as_json: bool, yes: bool, dry_run: bool | None = None) -> None:
+    """Raises UsageError if a command that prints JSON would ask; `dry_run` is None if it has no such option."""
+    if as_json and not (yes or dry_run):
+        raise click.UsageError(
+            "--json needs --yes." if dry_run is None else "--json needs --yes or --dry-run."
+        )
 
 
 class CommandError(Exception):
@@ -123,7 +132,7 @@ class _ResultConsole(Console):
             yield segment if segment.control else segment._replace(text=escaped_lines(segment.text))
 
     def print(self, *objects: Any, soft_wrap: bool | None = None, **options: Any) -> None:
-        """As rich does; lines that stay whole for programs break between words on a terminal."""
+        """Prints as rich does, but breaks even `soft_wrap` lines between words on a terminal."""
         super().print(*objects, soft_wrap=bool(soft_wrap) and not self.is_terminal, **options)
 
     def on_broken_pipe(self) -> None:
@@ -138,9 +147,9 @@ def result_console(width: int = WIDTH_WITHOUT_TERMINAL) -> Console:
 
 
 def announce(line: str, facts: Mapping[str, object] | None = None) -> None:
-    """Prints on standard output that a service is ready: for programs, `facts` as a line of JSON.
+    """Prints on standard output that a service is ready: `line`, or for programs `facts` as a line of JSON.
 
-    It works on if that cannot be written.
+    A failure to write stops nothing.
     """
     try:
         click.echo(line if facts is None else msgspec.json.encode(facts))
@@ -248,7 +257,7 @@ def run_as_user(settings: Settings, main: Callable[[], Coroutine[Any, Any, T]]) 
 def run_until_done(main: Callable[[], Coroutine[Any, Any, T]]) -> T:
     """Runs a coroutine to its end. Ctrl-C, SIGTERM and SIGHUP cancel it, so that it hands over its work.
 
-    They only ever cancel, also the second time: nothing is left half done between two steps of the loop.
+    A second signal cancels again and does nothing harsher: no step of the loop is left half done.
 
     Raises:
         KeyboardInterrupt: After Ctrl-C.
@@ -268,7 +277,7 @@ def run_until_done(main: Callable[[], Coroutine[Any, Any, T]]) -> T:
 
         def cancel() -> None:
             task.cancel()
-            loop.call_soon_threadsafe(lambda: None)  # It may be waiting for sockets.
+            loop.call_soon_threadsafe(lambda: None)  # Wakes a loop that waits for sockets.
 
         running.append(cancel)
         try:

@@ -25,10 +25,10 @@ from trade_service.workers.shares import exceeded, workers_of
 @click.command()
 @click.option("--host", help="Address to listen on.")
 @click.option("--port", type=click.IntRange(0, 65535), help="Port to listen on; 0 takes a free one.")
-@click.option("--workers", metavar="N|auto", help="Processes that serve together; auto: one a processor.")
+@click.option("--workers", metavar="N|auto", help="Number of processes; auto: one per processor.")
 @config_option
 @json_option
-@click.option("--worker", "channel", type=int, hidden=True, help="Serve for a supervisor.")
+@click.option("--worker", "channel", type=int, hidden=True, help="Serve as a worker of a supervisor.")
 def serve(
     host: str | None, port: int | None, workers: str | None, *, as_json: bool, toml_path: Path | None,
     channel: int | None,
@@ -38,7 +38,7 @@ def serve(
     Ctrl-C or SIGTERM stops it: it reports not ready, finishes requests and batches in flight, and exits with
     code 0. SIGUSR1 switches the log level to DEBUG and back.
 
-    With several workers, each is a process and a replica of its own; all serve one address and share out pools and
+    With several workers, each is a process and a replica of its own; all serve one address and divide pools and
     limits. A worker that ends is replaced.
     """
     if hasattr(signal, "SIGUSR1"):
@@ -59,7 +59,7 @@ def serve(
 
 
 def _supervised(settings: Settings, workers: int, *, as_json: bool) -> int:
-    """Runs workers until stopped; returns the exit code. This process imports nothing that serves."""
+    """Runs workers until stopped; returns the exit code. This process loads nothing that serves."""
     if sys.platform == "win32":
         raise CommandError("several workers need a system with Unix sockets: set server.workers to 1")
     from trade_service.workers.supervisor import Supervisor

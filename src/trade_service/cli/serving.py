@@ -22,23 +22,23 @@ from trade_service.tls import TlsFiles, server_context
 from trade_service.workers.link import SupervisorLink
 
 SPARE_FILES = 64
-"""For the loop, logs, exports of metrics, and whatever libraries open for a moment."""
+"""For the loop, logs, metrics exports, and files that libraries open briefly."""
 LULL_S = 3.0
-"""On addresses that others reach: the time between not ready and not listening, for load balancers to notice."""
+"""Time between not ready and not listening, on addresses that other machines reach: load balancers notice."""
 
 
 def serve_alone(settings: Settings, *, as_json: bool) -> None:
     """Serves until a signal stops it."""
     warn_of_reach(settings)
-    gc.disable()  # What a start creates stays for good: looking for garbage would find nothing.
+    gc.disable()  # Objects made at start-up live on: collecting garbage would find nothing.
 
-    def stopping_said(services: Services) -> None:
+    def say_stopping(services: Services) -> None:
         services.begin_stop()
         say("Stopping: finishing what is in flight ...")
 
     async def serve(stop: asyncio.Event) -> None:
         async with running_services(settings, say) as services:
-            await _serve(services, stop, partial(announce_url, as_json=as_json), stopping_said)
+            await _serve(services, stop, partial(announce_url, as_json=as_json), say_stopping)
 
     run_until_stopped(serve)
 
@@ -86,18 +86,18 @@ async def _work(link: SupervisorLink, stop: asyncio.Event) -> None:
 
 
 def warn_of_reach(settings: Settings) -> None:
-    """Warns where others reach the address, and may trade or read keys; raises CannotStart."""
+    """Warns if other machines reach the address without authentication or HTTPS; raises CannotStart."""
     server = settings.server
     if server.is_loopback:
         return
     reach = f"trade-service: warning: other machines can reach {server.host}"
     if auth_mode(settings) == "none":
-        say(f"{reach}, and auth.mode is none: anybody who reaches it may trade")
+        say(f"{reach}, and auth.mode is none: anyone who reaches it may trade")
     elif server.tls_certificate is None and not server.trusted_proxies:
         say(
             f"{reach}, and it serves plain HTTP: keys and tokens can be read on the network and used to trade. "
-            "Set server.tls_certificate and server.tls_key, or let only a proxy that serves HTTPS reach it, "
-            "named in server.trusted_proxies"
+            "Set server.tls_certificate and server.tls_key, or let only an HTTPS proxy reach it, "
+            "and name that in server.trusted_proxies"
         )
 
 
@@ -136,13 +136,13 @@ def _tls(settings: Settings) -> ssl.SSLContext | None:
 
 
 def _other_files(settings: Settings) -> int:
-    """How many files the process may have open beside its clients' connections."""
+    """The number of files that the process may open beside its clients' connections."""
     calls = settings.execution_service.max_connections + 2 * settings.names.max_connections
     return settings.database.pool_size + calls + SPARE_FILES
 
 
 def _begun(settings: Settings, url: str) -> str:
-    """Ends the start; returns the line about the service."""
+    """Ends start-up; returns the line that describes the service."""
     gc.freeze()
     gc.enable()
     workers = settings.server.workers

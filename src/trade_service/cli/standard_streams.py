@@ -9,14 +9,14 @@ import sys
 from typing import TextIO
 
 STALL_S = 1.0
-"""How long a line waits for a reader of the log. Once that was in vain, lines are dropped until there is room."""
+"""How long a log line waits for room in a full pipe. After a vain wait, lines are dropped until there is room."""
 
 
 class LossyStream(io.FileIO):
-    """A standard stream that cannot stop the work: what it cannot write is dropped and remembered.
+    """A standard stream that cannot stop the work: it drops what it cannot write, and remembers the error.
 
-    Only a pipe that nobody reads any more ends a command, and only if that is its standard output. A log that
-    nobody reads, though its pipe is open, must not stop the service either: see `STALL_S`.
+    Only a closed pipe on standard output ends a command. A log pipe that is open but not read must not stop the
+    service either: see `STALL_S`.
     """
 
     def __init__(self, number: int) -> None:
@@ -33,12 +33,12 @@ class LossyStream(io.FileIO):
         rest = memoryview(data)
         try:
             while rest and self._has_room():
-                # A pipe that has room has room for so much.
+                # A writable pipe takes this much without blocking.
                 count = super().write(rest[: select.PIPE_BUF] if self._may_drop else rest)
-                if count is None and self._may_drop:  # Another process took the room that there was.
+                if count is None and self._may_drop:  # Another process filled it first.
                     self._is_stalled = True
                     break
-                if count is None:  # It is not blocking.
+                if count is None:  # The descriptor is non-blocking.
                     select.select([], [self], [])
                 rest = rest[count or 0 :]
         except OSError as error:
@@ -56,23 +56,23 @@ class LossyStream(io.FileIO):
 
 
 def _unblocked(number: int) -> int:
-    """A way of our own into a pipe that never blocks: the service's workers, and others, may write to it too."""
+    """A non-blocking descriptor of our own for a pipe that workers and other processes may write to as well."""
     try:
         return os.open(f"/proc/self/fd/{number}", os.O_WRONLY | os.O_NONBLOCK)
-    except OSError:  # No /proc, or nobody reads the pipe any more.
+    except OSError:  # No /proc, or the pipe has no reader.
         return number
 
 
 def prepared_streams() -> LossyStream:
     """Makes all three standard streams usable, however the process was started; returns standard output."""
     fd = os.open(os.devnull, os.O_RDWR)
-    while fd <= 2:  # A closed one: the next file or socket would take its place, and get our output.
+    while fd <= 2:  # Closed: the next file or socket would take the number, and get our output.
         os.set_inheritable(fd, True)  # noqa: FBT003  # it takes no keyword
         fd = os.open(os.devnull, os.O_RDWR)
     os.close(fd)
     stdout, stderr = map(LossyStream, (1, 2))
     encodings = [_encoding(stream) for stream in (sys.stdout, sys.stderr)]
-    errors = "trade-service"  # A character that an encoding lacks must not stop the work either.
+    errors = "trade-service"  # A character that the encoding lacks must not stop the work either.
     codecs.register_error(errors, _plain)
     sys.stdout = io.TextIOWrapper(
         io.BufferedWriter(stdout), encodings[0], errors, line_buffering=stdout.isatty()

@@ -39,6 +39,7 @@ from trade_service.cli.running import (
     config_option,
     confirmed,
     console_for,
+    json_option,
     options,
     print_json,
     run_as_user,
@@ -113,7 +114,7 @@ _submitting = options(
         "--wait-s", default=WAIT_S, show_default=True, type=click.FloatRange(min=0),
         help="How long to wait for an execution's outcome; after that it counts as pending.",
     ),
-    click.option("--json", "as_json", is_flag=True, help="Print the result as JSON."),
+    json_option,
 )  # fmt: skip
 
 
@@ -304,7 +305,7 @@ class _Submit:
         facts = Path(name).stat()
         version = facts.st_dev, facts.st_ino, facts.st_size, facts.st_mtime_ns
         if self._version not in (None, version):
-            raise FileRefused("it was changed after it was checked: nothing was sent")
+            raise FileRefused("it changed after it was checked: nothing was sent")
         self._version = version
 
     def _rules(self, reference: ReferenceData) -> LineRules:

@@ -28,7 +28,7 @@ STAGES = ("queue", "claim", "call", "record")
 SHOWN_REASONS = 8
 MAX_BYTES = 10_000_000
 TWO_PAIRS_WIDTH = 76
-"""From this width of a terminal on, two figures fit into a line."""
+"""A terminal at least this wide shows two figures a line."""
 OLD_S = 60.0
 """Older unknown outcomes are shown in red."""
 
@@ -245,7 +245,7 @@ async def _scrape(session: aiohttp.ClientSession, url: str) -> Scrape:
 
 
 async def _replicas(session: aiohttp.ClientSession, url: str) -> Replicas:
-    """The replicas that the database knows; none where they cannot be read, as without the role for it."""
+    """The replicas that sent something; none if they cannot be read, for want of the role or the database."""
     try:
         async with session.get(f"{url}/api/v2/replicas") as response:
             text = await _text(response, url)

@@ -11,12 +11,15 @@ from rich.text import Text
 
 from trade_service.bootstrap.running import operating
 from trade_service.cli.running import (
+    FINDINGS,
     NOT_DONE,
     CommandError,
     config_option,
     confirmed,
+    json_option,
     operator_options,
     print_json,
+    require_answer,
     result_console,
     result_table,
     run_on,
@@ -43,7 +46,6 @@ from trade_service.trading.operating import (
     Unknowns,
 )
 
-SOME = 1
 _UNITS = (("d", 86_400), ("h", 3600), ("min", 60))
 
 
@@ -51,7 +53,7 @@ _UNITS = (("d", 86_400), ("h", 3600), ("min", 60))
 @click.option(
     "--limit", default=100, show_default=True, type=click.IntRange(1, MAX_LISTED), help="Rows to show."
 )
-@click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
+@json_option
 @config_option
 def unknowns(*, limit: int, as_json: bool, toml_path: Path | None) -> None:
     """List executions with an unknown outcome, the oldest first, and what each waits for.
@@ -65,13 +67,13 @@ def unknowns(*, limit: int, as_json: bool, toml_path: Path | None) -> None:
         print_json({"total": found.total, "unknowns": rows})
     else:
         _print_unknowns(found, result_console())
-    sys.exit(SOME if found.total else 0)
+    sys.exit(FINDINGS if found.total else 0)
 
 
 @click.command()
 @click.argument("execution_id", type=int, required=False)
 @click.option("--order", "order_id", type=int, help="Show the executions of the order with this order id.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON instead of text.")
+@json_option
 @config_option
 def show(*, execution_id: int | None, order_id: int | None, as_json: bool, toml_path: Path | None) -> None:
     """Show the history of an execution: attempts, answers, reconciliation and evidence, in order."""
@@ -121,8 +123,7 @@ def resolve(
     """
     if (accepted_as is None) != not_accepted:
         raise click.UsageError("Give --accepted-as ID or --not-accepted, and not both.")
-    if as_json and not yes:
-        raise click.UsageError("--json needs --yes.")
+    require_answer(as_json=as_json, yes=yes)
     resolution = Resolution(execution_id, accepted_as, operator, reason)
     done = run_on(
         operating,

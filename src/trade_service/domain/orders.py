@@ -1,4 +1,4 @@
-"""Trade orders, what may be submitted of them, and the executions that are sliced from them."""
+"""Trade orders, how much of one may be submitted, and how an execution is sliced from it."""
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
@@ -71,14 +71,14 @@ class Submission(msgspec.Struct, frozen=True, gc=False):
 
 
 class Slice(msgspec.Struct, frozen=True, gc=False):
-    """What a submission makes of a trade order: the order afterwards, and the execution to be written."""
+    """A sliced trade order: the order afterwards, and the execution to write."""
 
     order: TradeOrder
     execution: NewExecution
 
 
 SliceOrder: TypeAlias = Callable[[TradeOrder, Submission], Slice]
-"""Decides, from the locked order, what a submission makes of it; raises a DomainError to refuse."""
+"""Slices a locked order for a submission; raises a DomainError to refuse."""
 
 
 def trade_type_of(order: TradeOrder | NewTradeOrder) -> str:
@@ -163,7 +163,7 @@ def slicer(reference: ReferenceData) -> SliceOrder:
     def slice_order(order: TradeOrder, submission: Submission) -> Slice:
         if submission.destination_id not in reference.destinations:
             raise unknown_destination(submission.destination_id)
-        # Most orders have their type as it is spelled in the table.
+        # Most orders spell their type as the table does.
         trade_type = trade_types.get(order.order_type) or trade_types.get(trade_type_of(order))
         if trade_type is None:
             name = trade_type_of(order)

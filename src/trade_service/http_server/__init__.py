@@ -25,8 +25,8 @@ _TICK_S = 1.0
 """How often the server's Date header is renewed."""
 _CLOSE_IDLE_S = 0.1
 _DRAIN_S = 1.0
-"""How long a process that leaves a shared port serves further requests of open connections, each the last one of
-its connection: the client may be sending it."""
+"""How long a process that leaves a shared port still serves a request on each open connection: the client may
+already be sending it."""
 
 
 def _nothing() -> None:
@@ -194,7 +194,9 @@ class _Server(uvicorn.Server):
         """Drops what an orderly shutdown has left: everything when serving was cancelled."""
         if self._listener is not None:
             self._listener.stop()
-        for server in self.servers:  # A socket that is closed first stays registered with the loop.
+        for (
+            server
+        ) in self.servers:  # A socket that is closed before its server stays registered with the loop.
             server.close()
         for task in list(self.server_state.tasks):
             task.cancel()

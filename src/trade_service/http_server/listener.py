@@ -13,9 +13,9 @@ from trade_service.http_server.shared_port import ConnectionCounts
 _log = structlog.get_logger(__name__)
 
 _PAUSE_S = 1.0
-"""Before accepting again after an error that the next connection would meet too, such as no file left."""
+"""Pause after an error that the next connection would meet too, such as too many open files."""
 _YIELD_S = 0.001
-"""Before accepting again while another process has fewer connections: time enough for it to accept the next."""
+"""Pause while another process has fewer connections: time enough for it to accept the next one."""
 
 
 class _NewConnection:
@@ -89,7 +89,7 @@ class Listener:
         while True:
             try:
                 client, _ = await loop.sock_accept(listening)
-            except ConnectionError:  # Its client has gone already.
+            except ConnectionError:  # The client has already gone.
                 continue
             except OSError as error:
                 _log.error("cannot_accept", error=error.strerror)

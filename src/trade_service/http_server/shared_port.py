@@ -1,4 +1,4 @@
-"""What processes share that accept connections at one address."""
+"""What the processes that serve one address share: bound sockets, and the counts of their connections."""
 
 import mmap
 import socket
@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 _BYTES = 4
-"""Of one count."""
+"""Size of one count."""
 
 
 def counts_size(processes: int) -> int:
-    """Bytes of the memory for the counts of so many processes."""
+    """Size in bytes of the counts of that many processes."""
     return _BYTES * processes
 
 
@@ -28,7 +28,7 @@ class ConnectionCounts:
 
     @property
     def is_ahead(self) -> bool:
-        """Whether another process has fewer connections, and should have the next one."""
+        """Whether another process has fewer connections, and should accept the next one."""
         return self._counts[self._own] > min(self._counts)
 
 

@@ -35,7 +35,7 @@ async def listening_sockets(host: str, port: int) -> list[socket.socket]:
 def _bound(family: int, address: tuple[Any, ...]) -> socket.socket:
     one = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
-        # Accepted connections inherit it. Else an answer in two segments waits 40 ms for an acknowledgement.
+        # Accepted connections inherit it. Without it an answer in two segments waits 40 ms for an acknowledgement.
         one.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         if family == socket.AF_INET6:

@@ -35,7 +35,7 @@ def _cut(_logger: object, _method: str, event: EventDict) -> EventDict:
 
 
 def _from_worker(worker: int, _logger: object, _method: str, event: EventDict) -> EventDict:
-    """Says which worker logs; the supervisor names a worker that it logs about."""
+    """Names the worker that logs, unless the event names the worker it is about."""
     event.setdefault("worker", worker)
     return event
 
@@ -59,7 +59,7 @@ _RENDERED = structlog.processors.JSONRenderer()
 
 
 def _as_json(logger: object, method: str, event: EventDict) -> str | bytes:
-    """What structlog's renderer makes of a line, without a new encoder for each that has only JSON's own types."""
+    """Renders a line as structlog does, but with one encoder for all lines that have only JSON's own types."""
     try:
         return _PLAIN(event)
     except TypeError:
@@ -67,8 +67,8 @@ def _as_json(logger: object, method: str, event: EventDict) -> str | bytes:
 
 
 class _StandardError:
-    """Writes each line at once and in one piece, to what is standard error at that moment: a progress bar replaces
-    it by a stream that writes above the bar."""
+    """Writes each line at once and in one piece to the current standard error, which a progress bar replaces by a
+    stream that writes above the bar."""
 
     _lock = Lock()
 
@@ -101,7 +101,7 @@ def configure_logs(level: str, style: str, secrets: Collection[str] = (), worker
     """Configures logging for the process.
 
     `level` is a name such as INFO; `style` is `json`, `console`, or `auto` (console on a terminal, else JSON);
-    `secrets` are texts that library log lines must not show; `worker` is in each line of its own.
+    `secrets` are texts that library log lines must not show; `worker` is in each of the service's own lines.
     """
     number = logging.getLevelNamesMapping()[level]
     as_json = style == "json" or (style == "auto" and not sys.stderr.isatty())

@@ -1,4 +1,4 @@
-"""One set of metrics out of those of several processes: what they counted is added, and gauges follow a rule."""
+"""Merges the metrics of several processes: counts are added, and each gauge follows a rule."""
 
 from collections.abc import Callable, Iterable, Mapping
 from typing import TypeAlias
@@ -16,13 +16,13 @@ def _sum(one: float, other: float) -> float:
 _GAUGES: Mapping[str, _Rule] = {
     "trade_service_circuit_state": max,
     "trade_service_last_success_timestamp_seconds": max,
-    # Each reads these from the database, for all replicas.
+    # Every process reads these from the database, for all replicas.
     "trade_service_open_executions": max,
     "trade_service_oldest_unknown_seconds": max,
     "trade_service_retry_overdue_seconds": max,
     "trade_service_backlog_readable": min,
 }
-"""Gauges that are not added: several processes show one thing."""
+"""How gauges that are not added are merged."""
 
 _LASTING = frozenset(
     {
@@ -31,7 +31,7 @@ _LASTING = frozenset(
         "trade_service_listener_missed_events",
     }
 )
-"""Gauges that keep what ended processes had."""
+"""Gauges that keep the values of ended processes."""
 
 
 class _Family(msgspec.Struct, array_like=True):
@@ -47,13 +47,13 @@ _decoder = msgspec.msgpack.Decoder(list[_Family])
 
 
 def encoded_metrics(collect: Callable[[], Iterable[Metric]], past: bytes) -> bytes:
-    """The metrics of this process, in a form for `merged_metrics`; `past` has those of ended ones, or nothing."""
+    """This process's metrics, encoded for `merged_metrics`; `past` has those of ended processes, or is empty."""
     own = msgspec.msgpack.encode([_encoded(metric) for metric in collect()])
     return msgspec.msgpack.encode(list(map(_encoded, merged_metrics([own], [past])))) if past else own
 
 
 def merged_metrics(alive: Iterable[bytes], ended: Iterable[bytes]) -> list[Metric]:
-    """One metric of each name. Of ended processes only what they counted is kept."""
+    """One metric for each name. Of ended processes only counts are kept."""
     metrics: dict[str, Metric] = {}
     values: dict[str, dict[tuple[str, frozenset[tuple[str, str]]], float]] = {}
     for is_alive, group in ((True, alive), (False, ended)):

@@ -49,7 +49,7 @@ MAX_AGE_S = 1.0
 UNMATCHED = "unmatched"
 """The path of requests that no route serves: their addresses would make unbounded series."""
 
-WORKERS, WORKERS_MEANING = "trade_service_workers", "Processes that serve together and are ready."
+WORKERS, WORKERS_MEANING = "trade_service_workers", "Workers that are ready."
 RESTARTS, RESTARTS_MEANING = "trade_service_worker_restarts", "Workers that ended and were replaced."
 
 Readings = Mapping[str, tuple[str, Callable[[], float]]]
@@ -259,8 +259,8 @@ class BulkExecutionMetrics:
 class WebMetrics:
     """Counts requests by route, never by address, and shows everything in the registry.
 
-    What it shows is collected in a thread, at most every `MAX_AGE_S`, however many ask. `of_all` collects
-    those of all workers instead, as often as it likes.
+    Metrics are collected in a thread, at most once every `MAX_AGE_S`. `of_all` collects those of all workers
+    instead, at its own pace.
     """
 
     content_type = CONTENT_TYPE_LATEST

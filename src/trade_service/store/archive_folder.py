@@ -1,4 +1,4 @@
-"""The archive folder: compressed JSON lines, each file with a manifest, written so that a crash leaves no half."""
+"""The archive folder: compressed JSON lines, each file with a manifest; a crash leaves no partial file."""
 
 import asyncio
 import gzip
@@ -13,6 +13,7 @@ from pathlib import Path
 
 import msgspec
 
+from trade_service.store.durable_files import sync_folder, write_draft
 from trade_service.trading.archive_model import (
     ArchiveDamaged,
     ArchiveFile,
@@ -25,11 +26,11 @@ from trade_service.trading.archive_model import (
 
 LINES = ".jsonl.gz"
 MANIFEST = ".manifest.json"
-_FOLDER_MODE, _FILE_MODE = 0o700, 0o600
+_FOLDER_MODE = 0o700
 _LEVEL = 6
 _UNFINISHED = ".tmp"
 LEFTOVER_AGE_S = 86_400.0
-"""Age from which an unfinished file is nobody's work: another database may share the folder."""
+"""Age from which an unfinished file is abandoned. A younger one may belong to another database's run."""
 
 
 class ArchiveFolder:
@@ -62,7 +63,7 @@ class ArchiveFolder:
         manifest = msgspec.json.encode(Manifest(file, origin, datetime.now(UTC)))
         path = self._root / name
         _make_folder(path.parent)
-        # The file last: one that is there has its manifest.
+        # The manifest first: a file that exists has one.
         _write_durably(path.with_name(f"{path.name}{MANIFEST}"), msgspec.json.format(manifest) + b"\n")
         _write_durably(path, content)
         return file
@@ -73,15 +74,13 @@ class ArchiveFolder:
         except FileNotFoundError:
             raise ArchiveDamaged(file.name, "the file is missing") from None
         if hashlib.sha256(content).hexdigest() != file.sha256:
-            raise ArchiveDamaged(file.name, "its SHA-256 is not the one that was recorded")
+            raise ArchiveDamaged(file.name, "its SHA-256 is not the recorded one")
         try:
             lines = gzip.decompress(content).decode().split("\n")
         except (OSError, EOFError, zlib.error, UnicodeDecodeError) as error:
             raise ArchiveDamaged(file.name, f"it cannot be decompressed: {error}") from error
         if lines.pop() or len(lines) != file.rows:
-            raise ArchiveDamaged(
-                file.name, f"it holds {len(lines)} whole rows, and {file.rows} were recorded"
-            )
+            raise ArchiveDamaged(file.name, f"it holds {len(lines)} whole rows instead of {file.rows}")
         return lines
 
     def _remove_leftovers(self) -> None:
@@ -110,36 +109,29 @@ class ArchiveFolder:
 
 
 def _make_folder(folder: Path) -> None:
-    """Makes a folder and those above it, each durable in the one above."""
+    """Creates a folder and those above it, and syncs the folder above each."""
     if folder.is_dir():
         return
     _make_folder(folder.parent)
     folder.mkdir(_FOLDER_MODE, exist_ok=True)
-    _sync_folder(folder.parent)
+    sync_folder(folder.parent)
 
 
 def _write_durably(path: Path, content: bytes) -> None:
-    """The whole file or none of it, on disk when this returns."""
+    """Writes the whole file or nothing; it is on disk when this returns."""
     beside = path.with_name(f".{path.name}{_UNFINISHED}")
-    fd = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, _FILE_MODE)
     try:
-        with os.fdopen(fd, "wb") as stream:
-            stream.write(content)
-            stream.flush()
-            os.fsync(fd)
-            if hasattr(os, "posix_fadvise"):
-                # The next read comes from the disk, as far as the system does what it is asked.
-                os.posix_fadvise(fd, 0, 0, os.POSIX_FADV_DONTNEED)
+        write_draft(beside, content)
+        _drop_cached(beside)
         beside.replace(path)
     except BaseException:
         beside.unlink(missing_ok=True)
         raise
-    _sync_folder(path.parent)
+    sync_folder(path.parent)
 
 
-def _sync_folder(folder: Path) -> None:
-    fd = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)
+def _drop_cached(path: Path) -> None:
+    """Asks the system to forget a file's cached pages, so that reading it back reads the disk."""
+    if hasattr(os, "posix_fadvise"):
+        with path.open("rb") as stream:
+            os.posix_fadvise(stream.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)

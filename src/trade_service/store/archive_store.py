@@ -28,13 +28,13 @@ from trade_service.trading.audit_log import Action, ObjectKind
 
 _SQL = load("archive")
 ARCHIVE_LOCK = 0x7472_6164_655F_6172
-"""Key of the lock by which one process archives at a time. It ends with a transaction, so it also works behind
-PgBouncer."""
+"""Key of the advisory lock that lets one process archive at a time. It ends with its transaction, so it works
+behind PgBouncer too."""
 NEWEST_ATTEMPTS = 1000
 """Attempts that stay however old they are: a start reads the newest 200 for what they know of the ledger."""
 _FILES = 1000
 _IDS_OF_TIMES = (ArchiveKind.ATTEMPTS, ArchiveKind.BULK_SUBMISSIONS)
-"""Their ids are UUIDs, in the order of which they are read."""
+"""Kinds whose ids are UUIDs that begin with a time: they are read in the order of ids."""
 _BEGINNING = datetime(1, 1, 1, tzinfo=UTC)
 _FINAL_STATUSES = sorted(FINAL_STATUSES)
 
@@ -50,7 +50,7 @@ class PostgresArchiveStore:
         # Between its two statements the transaction has no snapshot, so it holds up no vacuum.
         async with self._database.narrowed() as own, own.transaction() as session:
             if not await session.fetch_value(_SQL["alone"], key=ARCHIVE_LOCK):
-                raise ArchiveBusy("another process archives this database: wait for it")
+                raise ArchiveBusy("another process is archiving this database: wait until it ends")
             yield
 
     async def origin(self) -> Origin:
@@ -93,7 +93,7 @@ class PostgresArchiveStore:
                 _SQL[f"lock_{file.kind}"], final_statuses=_FINAL_STATUSES, **keys, **cutoff._asdict()
             )
             if len(held) != file.rows or {line for _, line in held} != set(lines):
-                raise RowsChanged(f"{file.name}: rows have changed, or are no longer due or here")
+                raise RowsChanged(f"{file.name}: rows have changed, are no longer due, or are gone")
             file_id = await session.fetch_value(_SQL["register"], **msgspec.structs.asdict(file))
             removed = await session.execute(_SQL[f"remove_{file.kind}"], file_id=file_id, **keys)
             assert removed == file.rows, f"{removed} rows of {file.rows} that are locked were removed"

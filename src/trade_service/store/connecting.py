@@ -1,8 +1,8 @@
 """Opens connections, and finds out whether a pooler such as PgBouncer shares the sessions behind them.
 
-A pooler in transaction mode lends a server's session for the length of a transaction: settings and prepared
-statements of a session do not stay with the client. It is recognised by the process ids, because it gives its
-clients ids of its own. Some poolers translate the names of prepared statements, which then stay all the same.
+A pooler in transaction mode lends a server's session for one transaction, so a client can keep neither settings
+nor prepared statements in it. It is recognised by the process ids, because it gives its clients ids of its own.
+Some poolers translate the names of prepared statements, which can then be kept all the same.
 """
 
 from collections.abc import Mapping
@@ -57,7 +57,7 @@ _WRONG_NAMES = ("26000", "42P05")
 
 
 class Sessions(Enum):
-    """Whose the sessions behind our connections are."""
+    """Whether our connections have sessions of their own, or a pooler shares sessions."""
 
     OWN = "each connection has a session of its own"
     SHARED = "behind a pooler: each transaction carries its settings, and statements are not kept prepared"
@@ -87,20 +87,20 @@ class Connector:
 
     @property
     def in_shared_transaction(self) -> str:
-        """The settings of a transaction whose session is not ours; empty where it is."""
+        """The settings of a transaction on a shared session; empty on a session of our own."""
         if self.sessions is Sessions.OWN:
             return ""
         return _IN_SHARED_TRANSACTION.format(timeout_ms=round(self._settings.statement_timeout_s * 1000))
 
     def is_outdated_by(self, error: BaseException) -> bool:
-        """Whether an error shows that a pooler treats names otherwise than it did; it is then found out anew."""
+        """Whether an error shows that a pooler treats names differently now; the next connection finds out."""
         if self._is_declared or getattr(error, "sqlstate", None) not in _WRONG_NAMES:
             return False
         self.sessions = None
         return True
 
     async def connect(self) -> Connection:
-        """A connection that is set up. Raises StoreUnavailable, or what the driver and the network raise."""
+        """Opens a connection and sets it up. Raises StoreUnavailable, and errors of the driver and the network."""
         if self.sessions in (None, Sessions.OWN):
             was, connection = self.sessions, await self._own()
             self.sessions = None if connection is None else Sessions.OWN
@@ -123,7 +123,7 @@ class Connector:
         try:
             connection = await self._open(Sessions.OWN)
         except asyncpg.PostgresError as error:
-            # A PgBouncer refuses settings that it does not pass on.
+            # PgBouncer refuses settings that it does not pass on.
             if self._is_declared or error.sqlstate != _PROTOCOL_VIOLATION:
                 raise
             return None
@@ -158,8 +158,8 @@ class Connector:
             server_settings |= {
                 "statement_timeout": str(round(timeout_s * 1000)),
                 "jit": "off",
-                # Plans of prepared statements are kept, those of foreign keys too: one that was made while a table
-                # was small would go on to read all of it, for up to a minute after it has grown.
+                # Plans of prepared statements are kept, those of foreign keys too: one made while a table was
+                # small would read all of it for up to a minute after it has grown.
                 "enable_seqscan": "off",
             }
         try:
@@ -173,12 +173,12 @@ class Connector:
         except (asyncpg.PostgresError, ValueError) as error:
             if is_unavailable(error):
                 raise
-            # A parameter of the address that it does not know, a database that takes no connections.
+            # Such as an unknown parameter in the address, or a database that accepts no connections.
             raise StoreUnavailable(f"{_REFUSED}: {error}", _REFUSED) from error
 
 
 async def close(connection: Connection) -> None:
-    """A caller whose work is done and committed does not get the error of a goodbye that fails."""
+    """Closes a connection; an error must not reach a caller whose work is committed."""
     with suppress(OSError, *DRIVER_ROOTS):
         await connection.close(timeout=GOODBYE_S)
 

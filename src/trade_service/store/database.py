@@ -151,7 +151,7 @@ class Database(Reads):
 
     @asynccontextmanager
     async def _found_session(self) -> AsyncIterator[Session]:
-        """A session where the first connection may still have to find out whose it is."""
+        """A session that may be shared; the first connection finds out."""
         async with self._lent() as session:
             if self._connector.sessions is Sessions.OWN:
                 yield session

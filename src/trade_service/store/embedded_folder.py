@@ -20,6 +20,8 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 
+from trade_service.store.durable_files import sync_folder, write_draft
+
 if sys.platform != "win32":  # prepare_folder refuses to run there
     import fcntl
 
@@ -30,7 +32,7 @@ MARKER_TEXT = (
     "`trade-service db reset` deletes it; do not delete or move single files.\n"
 )
 BOOKS_FILE = "execution-service-books.jsonl"
-"""The simulator's ledger: a trial starts the simulator first, and so this file may be there before the server."""
+"""The simulator's ledger: it may be there before the server, since a trial may start the simulator first."""
 TEMPORARY_PREFIX = "tmp-"
 POLL_S = 0.02
 PATIENCE_S = 2.0
@@ -138,14 +140,10 @@ class Folder:
             )
         password, draft = secrets.token_urlsafe(24), self.new_temporary()
         # Written in full and synced before it gets its name: a power failure must not leave half of it.
-        draft.touch(mode=0o600, exist_ok=False)
-        with draft.open("w", encoding="utf-8") as file:
-            file.write(password)
-            file.flush()
-            os.fsync(file.fileno())
+        write_draft(draft, password.encode())
         self.keep_owner(draft)
         draft.rename(self.password)
-        self.sync()
+        sync_folder(self.path)
         return password
 
     async def lock_as_user(self) -> int:
@@ -190,14 +188,6 @@ class Folder:
             yield
         finally:
             unlock(fd)
-
-    def sync(self) -> None:
-        """Makes renames in the folder durable."""
-        fd = os.open(self.path, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            os.fsync(fd)
-        finally:
-            os.close(fd)
 
 
 def remove(path: Path) -> None:

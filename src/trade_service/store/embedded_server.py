@@ -17,6 +17,7 @@ from urllib.parse import quote
 
 import msgspec
 
+from trade_service.store.durable_files import sync_folder
 from trade_service.store.embedded_account import account_for_initdb, give, running_account, settle_account
 from trade_service.store.embedded_binaries import Binaries, usable_binaries
 from trade_service.store.embedded_folder import (
@@ -171,7 +172,7 @@ async def _init_cluster(folder: Folder, binaries: Binaries, password: str, serve
         if binaries.account is not None:
             await asyncio.to_thread(give, draft / "pgdata", binaries.account)
         (draft / "pgdata").rename(folder.cluster)
-        folder.sync()
+        sync_folder(folder.path)
     finally:
         if process.poll() is None:
             os.killpg(process.pid, signal.SIGKILL)  # initdb leads its own process group

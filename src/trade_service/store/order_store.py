@@ -290,7 +290,7 @@ def _reference_ids(reference: ReferenceData) -> dict[str, Any]:
 
 
 def _columns_of_requesters(requesters: Sequence[Requester]) -> dict[str, Any]:
-    """Each requester once, as columns, and which of them asked for each submission, counted from 1."""
+    """The distinct requesters, as columns, and for each submission the index of its requester, from 1."""
     places = {requester: place for place, requester in enumerate(dict.fromkeys(requesters), 1)}
     return {
         "asked_by": spelled_array([places[requester] for requester in requesters]),

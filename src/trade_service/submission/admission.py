@@ -1,4 +1,4 @@
-"""Admission: whether executions may be claimed, the Execution Service be called, and the queue be skipped.
+"""Admission: decides whether executions may be claimed, the Execution Service called, and the queue skipped.
 
 The gate judges the ledger, the circuit the calls. Only calls of the batch endpoint count: reconciliation goes on
 while the circuit is open, since it settles what is unknown, and a service that can list executions may still be
@@ -36,7 +36,7 @@ UNREAD = "the Execution Service's ledger has not been read yet"
 class DownstreamGate:
     """Open while this process may claim: the Execution Service's ledger was read, and is not in doubt.
 
-    Everything is called on one loop. What others note here, `LedgerWatch` follows up; it opens the gate.
+    Used on one loop. `LedgerWatch` opens the gate, and follows up what others note here.
     """
 
     def __init__(self, events: EventBus) -> None:
@@ -102,7 +102,7 @@ class DownstreamGate:
             self.woken.set()
 
     def suspect(self, suspicion: Suspicion) -> None:
-        """Closes at once; the mark is made durable then, and a second look taken."""
+        """Closes at once; the watch then makes the mark durable and takes a second look."""
         if self.suspicion is None:
             self.suspicion = suspicion
             self.close(suspicion.reason)
@@ -121,14 +121,14 @@ class DownstreamGate:
         if low_water_id >= least_id:
             return False
         self.close(
-            "this database is older than it was a moment ago: the Execution Service's ledger is read again"
+            "this database is older than it was a moment ago: the Execution Service's ledger is being read again"
         )
         self.has_read = False
         self.woken.set()
         return True
 
     def note_refused(self) -> None:
-        """Closes after a claim that found the shared state closed or in another epoch; that is read again."""
+        """Closes: a claim found the shared state closed or in another epoch; the watch reads it again."""
         self.close("another process is checking the Execution Service's ledger")
         self.woken.set()
 

@@ -305,7 +305,7 @@ class LedgerWatch:
             self.gate.close(f"{UNREAD}: {problem}")
         if now - self._failing_since >= ALARM_AFTER_S:
             self._alarm_once(
-                AlarmCode.DOWNSTREAM_UNREAD, f"{self.gate.reason}. Nothing is sent until it was read"
+                AlarmCode.DOWNSTREAM_UNREAD, f"{self.gate.reason}. Nothing is sent until it has been read"
             )
 
     def _retry_s(self) -> float:

@@ -286,10 +286,10 @@ class Intake:
 
 
 class Senders:
-    """Runs `max_concurrent` workers on one queue; each takes up to a full batch as soon as it is free.
+    """Runs `max_concurrent` senders on one queue; each takes up to a full batch as soon as it is free.
 
-    So executions that are submitted one by one while all workers are busy go out together. The admission limits
-    how many work at once; `may_claim` returns once executions may be claimed at all.
+    So executions that are submitted one by one while all senders are busy go out together. The admission limits
+    how many send at once; `may_claim` returns once executions may be claimed at all.
     """
 
     def __init__(
@@ -327,9 +327,9 @@ class Senders:
                 self._group.create_task(self._send_forever())
 
     def start(self, send: Callable[[], Awaitable[object]], size: int) -> bool:
-        """Sends a batch of `size` executions in a slot of its own, beside the workers.
+        """Sends a batch of `size` executions in a slot of its own, beside the senders.
 
-        Only if a slot is free now, the queue is empty, and no larger batch is waited for; returns whether it does.
+        Only if a slot is free, the queue is empty, and no larger batch is waited for; returns whether it sends.
         """
         is_whole = size == self._batch_size or (size < self._batch_size and not self._linger_s)
         if self._group is None or self._stopping or not is_whole or len(self._queue):
@@ -364,7 +364,7 @@ class Senders:
             await self._process(work)
 
     async def _take(self) -> Work:
-        """The next batch, once there is work and then a free slot; the worker then counts as in flight."""
+        """The next batch, once there is work and then a free slot; the sender then counts as in flight."""
         async with self._turn:
             await self._queue.ready(self._batch_size, self._linger_s)
             await self._may_claim()

@@ -35,7 +35,7 @@ _TIMES = {
 
 
 class ArchiveBusy(Exception):
-    """Another process archives this database."""
+    """Another process is archiving this database."""
 
 
 class ArchiveDamaged(Exception):
@@ -55,11 +55,11 @@ class Cutoff(NamedTuple):
 
     before: datetime
     before_id: str
-    """The least id of version 7 that was made after it on any replica's clock."""
+    """The least UUID of version 7 made after it by any replica's clock."""
 
 
 class Place(NamedTuple):
-    """The place of a row in the order in which its kind is read."""
+    """Where a row stands in the order in which its kind is read."""
 
     at: datetime
     id: str
@@ -101,7 +101,7 @@ class Origin(msgspec.Struct, frozen=True, rename="camel"):
 
 
 class Manifest(msgspec.Struct, frozen=True, rename="camel"):
-    """What stands beside each file."""
+    """The manifest beside each file."""
 
     file: ArchiveFile
     origin: Origin
@@ -110,7 +110,7 @@ class Manifest(msgspec.Struct, frozen=True, rename="camel"):
 
 
 class Line(msgspec.Struct, frozen=True):
-    """What archiving reads of an archived row, of whatever kind."""
+    """The fields that archiving reads of a row of any kind."""
 
     id: int | str
     execution_id: int | None = None
@@ -132,7 +132,7 @@ class Line(msgspec.Struct, frozen=True):
         return Place(at, str(self.id))
 
     def executions(self, kind: ArchiveKind) -> Sequence[int]:
-        """The executions that it is about."""
+        """Ids of the executions that it is about."""
         match kind:
             case ArchiveKind.EXECUTIONS:
                 return (int(self.id),)
@@ -163,5 +163,5 @@ def described(kind: ArchiveKind, name: str, sha256: str, lines: Sequence[str]) -
 
 
 def read_line(line: str) -> Line:
-    """What a line says."""
+    """Parses a line."""
     return msgspec.json.decode(line, type=Line)

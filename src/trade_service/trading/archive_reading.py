@@ -55,7 +55,7 @@ class ExecutionsOfOrder(NamedTuple):
 
 
 class ArchiveReads(ArchiveStore, Protocol):
-    """What verifying and searching read of the database. Every method may raise StoreUnavailable."""
+    """What verifying and searching read from the database. Every method may raise StoreUnavailable."""
 
     async def known_executions(self, name: str, execution_ids: Sequence[int]) -> int:
         """How many of the executions this database knows as archived in a file."""
@@ -68,7 +68,7 @@ class ArchiveReads(ArchiveStore, Protocol):
 
 
 async def verify(store: ArchiveReads, folder: ArchiveFiles) -> ArchiveCheck:
-    """Reads every registered file: it is there, has its checksum, and holds what the database removed."""
+    """Checks that every registered file exists, has its checksum, and holds what the database removed."""
     check = ArchiveCheck()
     left = dict(await folder.manifests())
     async for file in store.files():
@@ -78,15 +78,13 @@ async def verify(store: ArchiveReads, folder: ArchiveFiles) -> ArchiveCheck:
         try:
             lines = await folder.read(file)
             if manifest is None or manifest.file != file:
-                raise ArchiveDamaged(
-                    file.name, "its manifest is missing, cannot be read, or says something else"
-                )
+                raise ArchiveDamaged(file.name, "its manifest is missing, unreadable or different")
             if described(file.kind, file.name, file.sha256, lines) != file:
                 raise ArchiveDamaged(file.name, "its rows are not those that were removed")
             if file.kind is ArchiveKind.EXECUTIONS:
                 ids = [int(read_line(line).id) for line in lines]
                 if await store.known_executions(file.name, ids) != len(ids):
-                    problem = "the database does not know all of its executions as archived in it"
+                    problem = "the database does not have all of its executions as archived in this file"
                     raise ArchiveDamaged(file.name, problem)
         except ArchiveDamaged as error:
             check.problems.append(ArchiveProblem(file.name, error.problem))

@@ -28,7 +28,7 @@ from trade_service.trading.trading_settings import RetentionSettings
 _log = structlog.get_logger(__name__)
 
 _SMALLER = {ArchiveKind.ATTEMPTS: 4, ArchiveKind.AUDIT_LOG: 4, ArchiveKind.BULK_SUBMISSIONS: 100}
-"""By what the rows of a file are divided, where one row is large."""
+"""Divisors of `retention.file_rows` for kinds with large rows."""
 
 
 class ArchiveStore(Protocol):
@@ -37,19 +37,19 @@ class ArchiveStore(Protocol):
     def alone(self) -> AbstractAsyncContextManager[None]:
         """Keeps other processes from archiving meanwhile; raises ArchiveBusy.
 
-        It saves work. What is removed is right without it.
+        This only saves work: removal is correct without it.
         """
 
     async def origin(self) -> Origin:
-        """What a manifest says of this database."""
+        """Describes this database for manifests."""
 
     async def cutoff(self, keep_days: int) -> Cutoff:
-        """The limit of rows kept for so long, by the database's clock."""
+        """The cutoff for rows kept `keep_days`, by the database's clock."""
 
     async def page(
         self, kind: ArchiveKind, cutoff: Cutoff, after: Place | None, limit: int
     ) -> Sequence[PageRow]:
-        """Up to `limit` old rows behind a place, due or not, in order."""
+        """Up to `limit` old rows after a place, due or not, in order."""
 
     async def remove(self, file: ArchiveFile, lines: Sequence[str], cutoff: Cutoff) -> None:
         """Registers a file and removes its rows, in one transaction.
@@ -68,13 +68,13 @@ class ArchiveFiles(Protocol):
         """Writes a file and its manifest; both are durable when it returns."""
 
     async def read(self, file: ArchiveFile) -> list[str]:
-        """The lines of a file; raises ArchiveDamaged unless it is what is said of it."""
+        """The lines of a file; raises ArchiveDamaged unless it matches its description."""
 
     async def discard(self, file: ArchiveFile) -> None:
         """Deletes a file and its manifest."""
 
     async def remove_leftovers(self) -> None:
-        """Deletes what writing left behind when it was interrupted, unless it is recent."""
+        """Deletes what interrupted writes left behind, unless it is recent."""
 
     async def manifests(self) -> Mapping[str, Manifest | None]:
         """The manifest of each file in the folder, by its name; None if it is missing or cannot be read."""
@@ -180,7 +180,7 @@ class Archiver:
     async def _move(self, one: Archived, lines: Sequence[str], cutoff: Cutoff, origin: Origin | None) -> None:
         assert origin is not None
         file = await self._folder.write(one.kind, lines, origin)
-        # What is removed is what the file holds, read back from it.
+        # Only what was read back from the file is removed.
         written = await self._folder.read(file)
         try:
             await self._store.remove(file, written, cutoff)

@@ -133,7 +133,7 @@ class WrongOrder(msgspec.Struct, frozen=True):
 
 
 class ArchiveDifference(msgspec.Struct, frozen=True):
-    """A file, or an execution, whose archived executions are not as many as they must be."""
+    """A file or an execution with an unexpected number of archived rows."""
 
     what: str
     expected: int

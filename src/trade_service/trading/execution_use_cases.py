@@ -101,9 +101,9 @@ class ExecutionService:
         """Stores what the Execution Service reports of an execution.
 
         A report that overtakes the answer to our own request proves acceptance. Raises FillOfUnsent for an
-        execution that is held as never sent, InvalidInput for an unknown status and a quantity that is negative
-        or above the one ordered, NotFound, VersionConflict. The first, an impossible quantity and an execution
-        that was archived raise an alarm: the two ledgers differ.
+        execution recorded as never sent, InvalidInput for an unknown status and a quantity that is negative or
+        above the one ordered, NotFound, VersionConflict. The first, an impossible quantity and an archived
+        execution also raise an alarm: the two ledgers differ.
         """
         checked_decimal(quantity_filled, "quantityFilled")
         if quantity_filled < 0:
@@ -139,7 +139,7 @@ class ExecutionService:
         name = await self._reads.archived_in(execution_id)
         if name is not None:
             message = (
-                f"a fill of execution {execution_id} was reported (quantityFilled {quantity_filled:f}), which was "
+                f"a fill (quantityFilled {quantity_filled:f}) was reported of execution {execution_id}, which was "
                 f"archived in {name} as finished: it was not stored; compare the two"
             )
             self._events.emit(AlarmEvent(AlarmCode.FILL_OF_ARCHIVED, message, (execution_id,)))

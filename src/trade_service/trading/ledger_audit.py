@@ -122,7 +122,7 @@ async def _audit_own(reads: AuditReads, log: AuditLog) -> Balance:
             log.find(kind, execution_id, f"execution {execution_id}: it is {state}, but {problem}")
         log.set_count(kind, listed.total)
     for one in await reads.archive_differs(SHOWN):
-        message = f"archive: {one.what}: {one.found} archived executions, and {one.expected} are expected"
+        message = f"archive: {one.what}: {one.found} archived executions instead of {one.expected}"
         log.find(FindingKind.ARCHIVE, None, message)
     log.notes[NoteKind.LEGACY_ORDERS] = balance.old_orders
     log.notes[NoteKind.IDLE_ATTEMPTS] = await reads.idle_attempts()

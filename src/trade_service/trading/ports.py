@@ -62,10 +62,11 @@ class OrderStore(Protocol):
     ) -> ClaimedSlices | None:
         """Slices one execution from each order, already claimed by `attempt`: one statement.
 
-        By the same rules as `submit`: an order that is missing, locked by another transaction or breaks a rule is
-        not written. With `requesters`, one for each submission, the others are; without, the present requester's
-        are written all or none. None if nothing was written, since the ledger may not be claimed in (as in
-        SubmissionStore.claim) or because of the orders. Each order may be named once. Writes no key of a request.
+        The rules are those of `submit`. An order that is missing, locked by another transaction or breaks a rule
+        is not written. With `requesters`, one for each submission, the others are written all the same; without,
+        all or none are, for the present requester. Returns None if nothing was written: because of the orders,
+        or because the ledger may not be claimed in (as in SubmissionStore.claim). Each order may be named once.
+        Writes no key of a request.
         """
 
     async def place(

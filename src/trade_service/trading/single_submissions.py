@@ -1,6 +1,6 @@
 """Single submissions that arrive while others are being claimed are claimed together, by the next statement.
 
-So under load a statement, a call and a record serve many callers, and a caller that comes alone never waits.
+Under load one statement, one call and one record thus serve many callers. A caller that comes alone never waits.
 """
 
 import asyncio
@@ -94,7 +94,7 @@ class SingleSubmissions:
                 self._give_up(caller)
 
     def _next_group(self) -> list[_Caller]:
-        """Those who came first, with each order once."""
+        """The first in line, with each order once."""
         group: dict[int, _Caller] = {}
         for caller in self._waiting:
             if len(group) == MAX_TOGETHER:
@@ -106,7 +106,7 @@ class SingleSubmissions:
         try:
             return await self._slice_and_claim(group, attempt)
         except BaseException as error:
-            # Whether it was written is not known: the callers must not write it again.
+            # It may have been written: the callers must not write it again.
             known = error if isinstance(error, Exception) else StoreUnavailable("stopped while writing")
             for caller in group:
                 if not caller.sent.done():

@@ -60,8 +60,8 @@ class RetentionSettings(Section, frozen=True):
     bulk_submissions_days: Annotated[
         int,
         Setting(
-            "Days after which bulk submissions are archived, fewer than submission.bulk_keep_s; 0: they are "
-            "removed then without being archived.",
+            "Days that bulk submissions stay, fewer than submission.bulk_keep_s; 0: they are "
+            "removed after that without being archived.",
             0,
             364,
         ),
@@ -71,11 +71,13 @@ class RetentionSettings(Section, frozen=True):
     ] = None
     file_rows: Annotated[
         int,
-        Setting("Most rows of a file, which leave the database in one transaction.", 100, 100_000),
+        Setting(
+            "Maximum number of rows in a file; they leave the database in one transaction.", 100, 100_000
+        ),
     ] = 2_000
     busy_percent: Annotated[
         float,
-        Setting("Share of the time in which archiving works; for the rest it pauses.", 0.1, 100),
+        Setting("Percentage of the time that archiving works; it pauses for the rest.", 0.1, 100),
     ] = 5.0
 
 

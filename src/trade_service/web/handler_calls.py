@@ -17,7 +17,7 @@ _ID_IN_PATH, _NAME_IN_PATH = "_id", "name"
 
 
 class HandlerCall(msgspec.Struct, frozen=True):
-    """How a handler is called whose arguments are constants, texts of the path, a strict body, and the request."""
+    """Calls a handler whose arguments are constants, texts of the path, a strict body, and the request."""
 
     handler: HTTPRouteHandler
     function: Callable[..., Awaitable[Any]]

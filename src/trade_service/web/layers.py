@@ -67,7 +67,7 @@ class RequestContext:
         self._metrics = metrics
         self._proxies = proxies
         self._random = random.Random(secrets.randbits(256))
-        """For request ids, which are no secrets: the system's own numbers cost a call of the kernel each."""
+        """For request ids, which are not secret: each random number of the system costs a kernel call."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serves one request; the server runs each in a task, and so in a context, of its own."""
@@ -155,7 +155,7 @@ class _Reply:
 
 
 class Deadline(msgspec.Struct, eq=False):
-    """The end of the time of one task."""
+    """The deadline of one task."""
 
     task: "asyncio.Task[Any]"
     at_s: float
@@ -170,7 +170,7 @@ class Deadline(msgspec.Struct, eq=False):
 
 
 class Deadlines:
-    """Cancels tasks that take longer than `after_s`. One timer serves all: what begins later ends later.
+    """Cancels tasks that take longer than `after_s`. One timer serves all, since what begins later expires later.
 
     `asyncio.timeout` sets a timer for each task, which costs every request.
     """
@@ -178,7 +178,7 @@ class Deadlines:
     def __init__(self, after_s: float) -> None:
         self._after_s = after_s
         self.running: dict[Deadline, None] = {}
-        """In the order of their ends; whose task has ended is removed."""
+        """In order of expiry; those of ended tasks are removed."""
         self._is_timed = False
 
     def begin(self) -> Deadline:

@@ -47,7 +47,7 @@ class TradeOrderV2(msgspec.Struct, frozen=True, rename="camel", gc=False):
     @classmethod
     def of(cls, named: NamedOrder) -> "TradeOrderV2":
         order = named.order
-        # In the order of the fields, of which a page has a thousand times twelve.
+        # By position, which is faster: a page has a thousand rows of twelve fields.
         return cls(
             order.id,
             order.order_id,

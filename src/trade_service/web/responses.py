@@ -38,7 +38,7 @@ Result = TypeVar("Result")
 
 COMPRESSED_FROM_BYTES = 1_024
 COMPRESSED_IN_THREAD_BYTES = 65_536
-"""Longer bodies would keep other requests waiting; zlib lets the interpreter go meanwhile."""
+"""Longer bodies would delay other requests on the loop; zlib releases the interpreter lock in a thread."""
 _FASTEST, _AS_GZIP = 1, 31
 _ZERO_QUALITY = frozenset({b"q=0", b"q=0.0", b"q=0.00", b"q=0.000"})
 

@@ -17,7 +17,7 @@ class Turns:
         self._waiting: OrderedDict[str, deque[asyncio.Future[None]]] = OrderedDict()
 
     async def take(self, client: str) -> None:
-        """Returns in the client's turn, which `give_back` ends."""
+        """Waits for the client's turn, which `give_back` ends."""
         if self._taken < self._at_once and self._of_client[client] < self._per_client:
             self._take(client)
             return
@@ -37,7 +37,7 @@ class Turns:
         if not self._of_client[client]:
             del self._of_client[client]
         for waiting, turns in list(self._waiting.items()):
-            while turns and turns[0].done():  # The client has gone, or its time was up.
+            while turns and turns[0].done():  # The client has gone, or its deadline has passed.
                 turns.popleft()
             if turns and self._taken < self._at_once and self._of_client[waiting] < self._per_client:
                 self._take(waiting)

@@ -38,8 +38,8 @@ class ServerSettings(Section, frozen=True):
     workers: Annotated[
         int,
         Setting(
-            "Processes that serve together, each a replica of its own; auto for one a processor. Settings marked "
-            "below are divided among them.",
+            "Number of worker processes, each a replica; auto: one per processor. They divide the settings "
+            "marked below.",
             0,
             256,
             zero="auto",

@@ -13,7 +13,7 @@ _LENGTH_BYTES = 4
 
 
 class Begin(msgspec.Struct, frozen=True, tag=True):
-    """To a worker, first of all: its part. `listening` are the file descriptors to accept connections on."""
+    """To a worker, first: its settings and place. `listening` are the descriptors to accept connections on."""
 
     settings: Settings
     place: int
@@ -22,9 +22,9 @@ class Begin(msgspec.Struct, frozen=True, tag=True):
     counts: int
     """The file descriptor of the memory where workers show how many connections they have."""
     level: str | None
-    """The log level where it was changed while the service runs."""
+    """The log level, if it was changed while the service runs."""
     past: bytes
-    """The metrics of the workers that had this place before: counting goes on from there."""
+    """The metrics of earlier workers of this place: counting continues from them."""
     is_first: bool
     """Whether no other worker runs yet: it alone reports progress."""
 
@@ -40,11 +40,11 @@ class Ping(msgspec.Struct, frozen=True, tag=True):
 
 
 class CollectMetrics(msgspec.Struct, frozen=True, tag=True):
-    """From a worker: the metrics of all are wanted."""
+    """From a worker: asks for the metrics of all workers."""
 
 
 class GiveMetrics(msgspec.Struct, frozen=True, tag=True):
-    """To a worker: its own metrics are wanted."""
+    """To a worker: asks for its own metrics."""
 
 
 class OwnMetrics(msgspec.Struct, frozen=True, tag=True):
@@ -54,13 +54,13 @@ class OwnMetrics(msgspec.Struct, frozen=True, tag=True):
 
 
 class AllMetrics(msgspec.Struct, frozen=True, tag=True):
-    """To a worker: what all others have counted."""
+    """To a worker: the metrics of all workers."""
 
     number: int
-    """Of this collection."""
+    """Number of this collection."""
     alive: tuple[bytes, ...]
     silent: tuple[bytes, ...]
-    """What ended workers, and those that did not answer, gave last."""
+    """The last metrics of workers that ended or did not answer."""
     workers: int
     restarts: int
 
@@ -72,7 +72,7 @@ class ChangeLevel(msgspec.Struct, frozen=True, tag=True):
 
 
 class Stop(msgspec.Struct, frozen=True, tag=True):
-    """To a worker: end, and finish what is in flight unless `at_once`."""
+    """To a worker: end, after finishing what is in flight unless `at_once`."""
 
     at_once: bool = False
 
@@ -103,7 +103,7 @@ class Channel:
             self._writer.write(len(data).to_bytes(_LENGTH_BYTES, "big") + data)
 
     async def messages(self) -> AsyncIterator[Message]:
-        """What the other side sends, until it ends."""
+        """Messages from the other side, until it ends."""
         while True:
             try:
                 length = int.from_bytes(await self._reader.readexactly(_LENGTH_BYTES), "big")

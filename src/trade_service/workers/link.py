@@ -1,4 +1,4 @@
-"""What a worker hears from its supervisor, and says to it."""
+"""A worker's link to its supervisor."""
 
 import asyncio
 import socket
@@ -40,7 +40,7 @@ class SharedLogLevel(LogLevel):
         self._send(ChangeLevel(level))
 
     def follow(self, level: str | None) -> None:
-        """Sets a level that another worker was given."""
+        """Sets a level that was changed at another worker."""
         super().change(level)
 
 
@@ -54,7 +54,7 @@ class SupervisorLink:
         self.begin = begin
         self.log_level = SharedLogLevel(begin.settings.log.level, channel.send)
         self.registry: CollectorRegistry | None = None
-        """What is measured here; None while nothing is."""
+        """This worker's metrics; None while there are none."""
         self._channel = channel
         self._waiting: list[asyncio.Future[AllMetrics]] = []
         self._shown: tuple[int, Exposition] | None = None
@@ -62,7 +62,7 @@ class SupervisorLink:
     @classmethod
     @asynccontextmanager
     async def opened(cls, end: socket.socket, stop: Callable[[bool], None]) -> AsyncIterator[Self]:
-        """The link on a connected socket, once the supervisor has said what to do. Raises ConnectionError."""
+        """The link on a connected socket, once `Begin` has arrived. Raises ConnectionError."""
         channel = await Channel.on(end)
         messages = channel.messages()
         begin = await anext(messages, None)
@@ -75,7 +75,7 @@ class SupervisorLink:
             listening = group.create_task(link._listen(messages, stop))
             try:
                 yield link
-                await link._give_metrics()  # What was counted since they were asked for last.
+                await link._give_metrics()  # Counts since the last collection.
             finally:
                 listening.cancel()
                 channel.close()

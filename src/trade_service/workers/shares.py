@@ -1,4 +1,4 @@
-"""How many workers there are, and what each one has of the settings that they divide."""
+"""The number of workers, and the share of each in the settings that they divide."""
 
 import math
 import os
@@ -11,7 +11,7 @@ import msgspec
 from trade_service.settings.tree import FIELDS, Settings
 
 _LIMITS_OF_OTHERS = ("database.pool_size", "batch.max_concurrent")
-"""What PostgreSQL and the Execution Service are set up for."""
+"""Limits that PostgreSQL and the Execution Service are sized for."""
 _BODIES = 4 / 3
 """Room for one body of the largest size: a quarter of `server.max_body_memory_bytes` is left to small ones."""
 
@@ -22,7 +22,7 @@ def workers_of(settings: Settings) -> int:
 
 
 def processors(groups: Path = Path("/sys/fs/cgroup"), own: Path = Path("/proc/self/cgroup")) -> int:
-    """How many processors this process may use: its mask, and the limit of its control group (version 2)."""
+    """The number of processors that this process may use, by its mask and its control group (version 2)."""
     count = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     try:
         path = own.read_text("utf-8").rpartition("0::/")[2].strip()
@@ -58,7 +58,7 @@ def _share(whole: float, least: int, place: int, workers: int) -> float:
 
 
 def exceeded(settings: Settings, workers: int) -> Iterator[str]:
-    """Names the limits that the workers exceed together, since each needs at least one."""
+    """Warns of limits that the workers together exceed, since each needs at least one."""
     for name in _LIMITS_OF_OTHERS:
         whole = settings.value(FIELDS[name])
         assert isinstance(whole, int)

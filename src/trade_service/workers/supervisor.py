@@ -1,6 +1,6 @@
 """Keeps the workers running: starts them, replaces those that end, collects their metrics, and stops them.
 
-It serves nothing, and knows neither the database nor the web framework: little can end it.
+It serves no requests and loads neither the database driver nor the web framework, so little can end it.
 """
 
 import asyncio
@@ -36,18 +36,18 @@ from trade_service.workers.shares import share_of
 _log = structlog.get_logger(__name__)
 
 PAUSE_S = 0.1
-"""Before the first replacement of a worker; it doubles with each one that fails soon."""
+"""Pause before a worker's first replacement; it doubles with each one that fails soon."""
 MAX_PAUSE_S = 30.0
 STEADY_S = 60.0
-"""A worker that ran so long failed for a new reason."""
+"""A worker that ran this long failed for a new reason: the pause starts over."""
 PING_EVERY_S = 5.0
 MAX_UNANSWERED = 12
-"""Pings; then the worker hangs and is killed."""
+"""Unanswered pings after which a worker counts as hanging and is killed."""
 COLLECT_S = 2.0
 """How long metrics wait for a worker."""
 METRICS_MAX_AGE_S = 1.0
 STOP_MARGIN_S = 90.0
-"""Beyond the grace period: to close connections, and to stop the embedded PostgreSQL."""
+"""Added to the grace period, for closing connections and stopping the embedded PostgreSQL."""
 AT_ONCE_S = 5.0
 NOT_STARTED = 71
 """The exit code where the operating system has no room for a process (EX_OSERR of sysexits.h)."""
@@ -55,7 +55,7 @@ _WORKER = (sys.executable, "-P", "-m", "trade_service.cli.main", "serve", "--wor
 
 
 class _Place:
-    """One of the places, and the worker that has it."""
+    """A place, which a worker and its replacements have in turn."""
 
     def __init__(self, number: int) -> None:
         self.number = number
@@ -64,7 +64,7 @@ class _Place:
         self.process: Process | None = None
         self.is_ready = False
         self.metrics = b""
-        """What its worker gave last; the next one goes on from there."""
+        """Its worker's last metrics; the next worker continues from them."""
         self.answered = asyncio.Event()
         """Whether it gave its metrics in this collection."""
         self.unanswered = 0
@@ -90,7 +90,7 @@ class _Place:
             self._channel.send(message)
 
     def ended(self) -> None:
-        """Its worker has ended."""
+        """Notes that its worker has ended."""
         self.is_ready = False
         self.answered.set()
         if self._channel is not None:
@@ -259,7 +259,7 @@ class Supervisor:
                 self._send_all(message, beside=place)
 
     def _fail(self, place: _Place, code: int) -> None:
-        """Ends the service. A worker that ends with an exit code has said why."""
+        """Ends the service. A worker that ended with an exit code has printed why."""
         if code <= 0:
             how = signal.Signals(-code).name if code else "without an error"
             self._say(f"trade-service: worker {place.name} ended before it was ready: {how}")
@@ -267,7 +267,7 @@ class Supervisor:
         self._stopping.set()
 
     async def _watch(self) -> None:
-        """Kills workers whose loop hangs: they answer nobody, and their place is needed."""
+        """Kills workers whose loop hangs: they answer no request, and must be replaced."""
         while True:
             await asyncio.sleep(PING_EVERY_S)
             for place in self._places:
@@ -284,7 +284,7 @@ class Supervisor:
         place.send(await self._metrics.get())
 
     async def _collect(self) -> AllMetrics:
-        """The metrics of all workers; of those that do not answer in time, what they gave last."""
+        """The metrics of all workers; the last ones of those that do not answer in time."""
         asked = [place for place in self._places if place.is_ready]
         for place in asked:
             place.answered.clear()

@@ -30,7 +30,7 @@ _STORED_AT_ONCE = 500
 IDS_AT_ONCE = 1000
 """The most ids fetched by one task; the rest are left to later requests."""
 ABSENT_MEMORY_S = 1.0
-"""How long a name that is not stored is not looked for in the database again while its service is away."""
+"""How long the database is not searched again for a name that it lacks, while the name's service is away."""
 KEPT_IN_MEMORY = 50_000
 UNSEEN_TTL_S = 3600.0
 """Age at which a name that no list shows is fetched again."""
@@ -191,7 +191,7 @@ class DisplayNames:
         return NameBook(names)
 
     def _is_absent(self, key: NameKey, absent_from: float) -> bool:
-        """Whether nothing is known of it: not a moment ago, and not since then from its service, which is away."""
+        """Whether the database lacked it a moment ago, and its service, being away, cannot have sent it since."""
         return self._absent.get(key, -math.inf) > absent_from and self._source.is_away(key[0])
 
     async def _read(self, keys: Sequence[NameKey], budget: WaitBudget) -> dict[NameKey, str | None]:

@@ -57,6 +57,6 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Takes both back."""
+    """Reverts both."""
     for statement in _DOWNGRADE:
         op.execute(statement)
