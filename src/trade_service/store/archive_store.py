@@ -31,7 +31,7 @@ ARCHIVE_LOCK = 0x7472_6164_655F_6172
 """Key of the advisory lock that lets one process archive at a time. It ends with its transaction, so it works
 behind PgBouncer too."""
 NEWEST_ATTEMPTS = 1000
-"""Attempts that stay however old they are: a start reads the newest 200 for what they know of the ledger."""
+"""The newest attempts stay at any age: start-up reads the ledger ids of the newest 200."""
 _FILES = 1000
 _IDS_OF_TIMES = (ArchiveKind.ATTEMPTS, ArchiveKind.BULK_SUBMISSIONS)
 """Kinds whose ids are UUIDs that begin with a time: they are read in the order of ids."""
