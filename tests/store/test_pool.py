@@ -349,7 +349,7 @@ async def test_no_connection_gets_lost_however_many_go_away(empty_database_url: 
 async def test_closing_ends_a_connection_that_is_still_in_use(
     narrow: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("trade_service.store.database.GOODBYE_S", 0.05)
+    monkeypatch.setattr("trade_service.store.database.CLOSE_S", 0.05)
 
     async def use_while_closing() -> None:
         async with narrow.session() as session:

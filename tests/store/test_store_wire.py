@@ -167,7 +167,7 @@ async def test_caller_that_leaves_while_a_new_connection_is_set_up(database_url:
 async def test_commit_stands_when_the_goodbye_of_a_renewed_connection_is_not_answered(
     wire: Wire, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("trade_service.store.connecting.GOODBYE_S", 0.2)
+    monkeypatch.setattr("trade_service.store.connecting.CLOSE_S", 0.2)
     database, proxy = wire
     async with asyncio.timeout(10):
         async with database.session() as session:

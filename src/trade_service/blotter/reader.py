@@ -56,7 +56,7 @@ Texts: TypeAlias = Sequence[Cells]
 
 
 class ReadOptions(msgspec.Struct, frozen=True):
-    """What a person said about a file; the rest is detected."""
+    """The user's choices for a file; the rest is detected."""
 
     mapping: Mapping[str, str] = {}
     """Fields by the names of columns, such as `{"side": "order_type"}`; an empty field ignores the column."""
@@ -90,7 +90,7 @@ class BlotterReader:
     Args:
         stream: The file, opened in binary mode; it is read once, from its current position.
         rules: The names that exist, and the limits.
-        options: What a person said about the file.
+        options: The user's choices for the file.
         repeats: Decides which rows of a repeated order id are sent (`first_reading.read_first`). Without it, the
             first row of an id is taken and the others are refused.
 

@@ -1,4 +1,4 @@
-"""What a workbook hides, or shows otherwise than it stores it: hidden rows, errors, zero-padded numbers.
+"""What a workbook hides, or shows differently from what it stores: hidden rows, errors, zero-padded numbers.
 
 The library that reads the cells returns an error as an empty cell and knows no formats, so that a price of #N/A
 would be no price, and a portfolio shown as 0012 would be 12. This module finds such cells in the workbook's XML.

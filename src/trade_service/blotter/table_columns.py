@@ -34,7 +34,7 @@ _ALIKE = 0.8
 
 
 class Wanted(msgspec.Struct, frozen=True):
-    """What a person said about the columns."""
+    """The user's choices for columns."""
 
     mapping: Mapping[str, str] = {}
     """Fields by the names of columns; an empty field ignores the column."""

@@ -12,7 +12,7 @@ from trade_service.identity.api_keys import ApiKeys
 from trade_service.observability.metrics import WebMetrics, register_connections
 from trade_service.settings.tree import Settings
 from trade_service.store.audit_log_store import PostgresAuditEntries
-from trade_service.web.access import Authenticator, Everybody
+from trade_service.web.access import Authenticator, OpenAccess
 from trade_service.web.app import create_app
 from trade_service.web.dependencies import StreamSettings, WebServices, WebSettings
 
@@ -25,7 +25,7 @@ def auth_mode(settings: Settings) -> str:
         return "none"
     raise CannotStart(
         f"server.host is {settings.server.host}, which other machines can reach: choose who may trade "
-        "with auth.mode (TRADE_SERVICE_AUTH_MODE): api-key, jwt, or none for everybody"
+        "with auth.mode (TRADE_SERVICE_AUTH_MODE): api-key, jwt, or none"
     )
 
 
@@ -42,7 +42,7 @@ async def _authenticator(services: Services) -> AsyncIterator[Authenticator]:
             async with checked_tokens(settings.auth) as tokens:
                 yield tokens
         case _:
-            yield Everybody()
+            yield OpenAccess()
 
 
 @asynccontextmanager

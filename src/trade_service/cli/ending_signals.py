@@ -23,13 +23,13 @@ def raise_ending(number: signal.Signals) -> NoReturn:
 def signals_handled(act: Callable[[signal.Signals], None]) -> Iterator[None]:
     """Calls `act` at Ctrl-C, SIGTERM and SIGHUP until the block ends. Those that are ignored stay so (`nohup`)."""
     before = {number: signal.getsignal(number) for number in ENDING_SIGNALS}
-    heard = {number: handler for number, handler in before.items() if handler is not signal.SIG_IGN}
+    handled = {number: handler for number, handler in before.items() if handler is not signal.SIG_IGN}
     try:
-        for number in heard:
+        for number in handled:
             signal.signal(number, lambda got, _: act(signal.Signals(got)))
         yield
     finally:
-        _restore(heard)
+        _restore(handled)
 
 
 def _restore(handlers: Mapping[signal.Signals, Any]) -> None:

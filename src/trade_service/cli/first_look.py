@@ -1,4 +1,4 @@
-"""Looks whether the database and the Execution Service are there, before anybody waits for them."""
+"""Checks that the database and the Execution Service answer, before a command waits for them."""
 
 import asyncio
 import contextlib

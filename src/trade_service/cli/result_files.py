@@ -33,7 +33,7 @@ class LineResult(msgspec.Struct, frozen=True):
     execution_service_ids: tuple[int, ...]
     cells: Sequence[str] = ()
     is_rejected: bool = False
-    """Whether the line can be mended and fed again: it is in the file of rejects, too."""
+    """Whether the line can be corrected and submitted again: it then goes to the file of rejects, too."""
 
     def values(self) -> tuple[str, ...]:
         """As text, in the order of `OUTCOME`."""

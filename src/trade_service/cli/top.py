@@ -245,7 +245,7 @@ async def _scrape(session: aiohttp.ClientSession, url: str) -> Scrape:
 
 
 async def _replicas(session: aiohttp.ClientSession, url: str) -> Replicas:
-    """The replicas that sent something; none if they cannot be read, for want of the role or the database."""
+    """The replicas that sent something; none if they cannot be read, for example without the role."""
     try:
         async with session.get(f"{url}/api/v2/replicas") as response:
             text = await _text(response, url)

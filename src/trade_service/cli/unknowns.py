@@ -199,8 +199,8 @@ def _attempt_lines(attempt: AttemptHistory) -> list[str]:
     if attempt.kind is None:
         lines.append("no outcome yet")
     else:
-        said = f": {attempt.message}" if attempt.message else ""
-        lines.append(f"{attempt.kind}, {attempt.code}{status}{took}{said}")
+        message = f": {attempt.message}" if attempt.message else ""
+        lines.append(f"{attempt.kind}, {attempt.code}{status}{took}{message}")
     lines += [f"-> {found.state}, {found.code}: {found.message}" for found in attempt.outcomes]
     if attempt.look_ups:
         lines.append(f"{attempt.look_ups} reconciliations above id {attempt.floor_id}")

@@ -26,7 +26,7 @@ WEAK_COMMITS = ("off", "local")
 """Values of synchronous_commit that may lose a commit. `local` is raised also where no standby is named:
 there `on` means the same, until one is."""
 
-GOODBYE_S = 2.0
+CLOSE_S = 2.0
 """How long closing a connection may take. It is worth waiting for: closing cancels a statement that still runs,
 with the locks it holds."""
 _ANSWER_MARGIN_S = 5.0
@@ -43,7 +43,7 @@ SELECT set_config('default_transaction_isolation', 'read committed', false),
 WHERE pg_backend_pid() = {{pid}}
 """
 """Set even where it is strong enough: a reload of the server's configuration changes only what a session did not
-set. Not where a pooler stands between, whose sessions are shared with others."""
+set. Not behind a pooler, whose sessions are shared with others."""
 _IN_SHARED_TRANSACTION = f"""
 SET LOCAL statement_timeout = {{timeout_ms}}; SET LOCAL jit = off; SET LOCAL enable_seqscan = off;
 SELECT set_config('synchronous_commit', 'on', true) WHERE current_setting('synchronous_commit') IN ({_WEAK});
@@ -107,7 +107,7 @@ class Connector:
             if connection is not None:
                 return connection
             if was is Sessions.OWN:  # The caller counts on a session of its own.
-                raise StoreUnavailable("the database is behind a pooler now: its connections are opened anew")
+                raise StoreUnavailable("the database is behind a pooler now: connections are being renewed")
             self.sessions = await self._kind_of_pooler()
         connection = await self._open(self.sessions)
         try:
@@ -180,7 +180,7 @@ class Connector:
 async def close(connection: Connection) -> None:
     """Closes a connection; an error must not reach a caller whose work is committed."""
     with suppress(OSError, *DRIVER_ROOTS):
-        await connection.close(timeout=GOODBYE_S)
+        await connection.close(timeout=CLOSE_S)
 
 
 async def _set_codecs(connection: Connection) -> None:

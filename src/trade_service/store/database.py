@@ -11,7 +11,7 @@ from typing import Any, NamedTuple, Self
 import asyncpg
 import msgspec
 
-from trade_service.store.connecting import GOODBYE_S, Connection, Connector, Sessions, close
+from trade_service.store.connecting import CLOSE_S, Connection, Connector, Sessions, close
 from trade_service.store.failures import DRIVER_ROOTS, READ_ONLY, is_unavailable
 from trade_service.store.statements import Statement
 from trade_service.store.store_settings import StoreSettings
@@ -179,7 +179,7 @@ class Database(Reads):
                 yield session
 
     def renew(self) -> None:
-        """Opens every connection anew before it is lent again."""
+        """Renews every connection before it is lent again."""
         idle, self._idle = self._idle, []
         for connection in idle:
             connection.terminate()
@@ -187,7 +187,7 @@ class Database(Reads):
     async def close(self) -> None:
         """Closes all connections, also those still in use after a moment; a later use opens new ones."""
         with suppress(TimeoutError):
-            async with asyncio.timeout(GOODBYE_S), AsyncExitStack() as turns:
+            async with asyncio.timeout(CLOSE_S), AsyncExitStack() as turns:
                 for _ in range(self.settings.pool_size):
                     await turns.enter_async_context(self._turns)
                 await asyncio.gather(*map(close, self._idle))

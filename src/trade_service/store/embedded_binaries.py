@@ -121,7 +121,7 @@ def _probe(package: Path, account: Account | None) -> Binaries:
 
 
 def _copy(package: Path, folder: Folder) -> Path:
-    """Copies the programs into the data folder, readable for everybody; named by the source's time stamp."""
+    """Copies the programs into the data folder, readable by everyone; named by the source's time stamp."""
     source = package / INSTALLATION
     stamp = f"{(source / 'bin' / 'postgres').stat().st_mtime_ns:x}"
     if not (folder.binaries / stamp).exists():

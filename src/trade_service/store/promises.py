@@ -100,8 +100,8 @@ async def require_promises(database: Database, allow_data_loss: bool) -> tuple[s
 async def check_writable(probe: Database, work: Database, allow_data_loss: bool) -> None:
     """Checks that the server takes writes and is still as safe as at the start. Raises StoreUnavailable.
 
-    If `probe` reaches a read-only server, it connects anew the next time and may reach another. If commits should
-    now wait longer than when the connections of `work` were opened, those are opened anew.
+    If `probe` reaches a read-only server, it reconnects the next time and may reach another. If commits should
+    now wait longer than when the connections of `work` were opened, those are renewed.
     """
     promises = await promises_of(probe)
     if promises.read_only:

@@ -91,7 +91,7 @@ class DownstreamGate:
         """
         if service_id > self.greatest_seen[0] and is_service_id(execution_id):
             self.greatest_seen = (service_id, execution_id)
-            # Without a plan the watch sleeps; with one it would read the shared state anew for every batch.
+            # Without a plan the watch sleeps; with one it would read the shared state again for every batch.
             if self.is_open and not self.raise_is_planned:
                 self.woken.set()
 
@@ -151,7 +151,7 @@ class Admission:
         self._clock = clock
         self._events = events
         self.refusal = ""
-        """What the Execution Service said when it last rejected a call for good."""
+        """The Execution Service's message when it last rejected a call for good."""
 
     @property
     def state(self) -> CircuitEvent:

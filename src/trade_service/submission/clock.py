@@ -116,5 +116,5 @@ class ObservationClock:
 
 
 def _observed_as(attempt: DueAttempt) -> tuple[AttemptId, bool]:
-    """An attempt is observed anew once its owner recorded after all: until then bytes may have left."""
+    """Observation of an attempt restarts once its owner has recorded after all: until then bytes may have left."""
     return attempt.attempt_id, not attempt.lease_ms

@@ -1,4 +1,4 @@
-"""What is known of the Execution Service's ledger, and what a second look proves. Pure."""
+"""What is known about the Execution Service's ledger, and what a second look proves. Pure."""
 
 from enum import StrEnum
 from urllib.parse import urlsplit, urlunsplit

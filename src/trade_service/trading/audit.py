@@ -55,7 +55,7 @@ class NoteKind(StrEnum):
     FOREIGN = "foreign"
     """Ledger rows of other senders."""
     EARLIER_LIFE = "earlier_life"
-    """Ledger rows older than the execution with their number: this database was set up anew since."""
+    """Ledger rows older than the execution with their number: this database was created after them."""
     LEGACY_ROWS = "old_rows"
     """Executions that the legacy service sent."""
     LEGACY_ORDERS = "old_orders"

@@ -135,7 +135,7 @@ class RequestKeyStore(Protocol):
     """
 
     async def find(self, request: KeyedRequest) -> KeptRequest | None:
-        """What is known of the request's key; None when it is free."""
+        """The state of the request's key; None when it is free."""
 
     async def take_over(self, claim: KeyClaim) -> bool:
         """Makes the claim the holder of a key that no request works on; False when one does."""

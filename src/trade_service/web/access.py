@@ -127,7 +127,7 @@ class Authenticator(Protocol):
         """
 
 
-class Everybody:
+class OpenAccess:
     """Grants every request full access: loopback-only servers, or auth.mode = none."""
 
     async def principal(self, credential: str | None) -> Principal:  # noqa: ARG002  # the protocol's

@@ -17,7 +17,7 @@ from trade_service.trading.operating import OperatorService
 from trade_service.trading.reference import ReferenceCache
 from trade_service.trading.request_keys import IdempotentRequests
 from trade_service.trading.trade_orders import TradeOrderService
-from trade_service.web.access import Authenticator, Everybody
+from trade_service.web.access import Authenticator, OpenAccess
 from trade_service.web.web_settings import ApiSettings, RateLimitSettings, ServerSettings
 
 
@@ -110,7 +110,7 @@ class WebServices(msgspec.Struct, frozen=True):
     lists: ListService
     keys: IdempotentRequests
     audit_log: AuditEntries
-    authenticator: Authenticator = Everybody()
+    authenticator: Authenticator = OpenAccess()
     metrics: Metrics | None = None
     """None when nothing is measured."""
     log_level: AdjustableLogLevel | None = None

@@ -1,7 +1,7 @@
--- Finished rows that leave the database for files: pages of what is due, their removal, and what is known of them.
+-- Finished rows that leave the database for files: pages of due rows, their removal, and what the database keeps.
 --
--- A page reads a bounded number of rows along an index, from the place where the last one ended, and returns all of
--- them, read one by one (OFFSET keeps it so). It asks for the oldest without another condition: else the planner, which
+-- A page reads a bounded number of rows along an index, from the end of the last page, and returns all of them, read
+-- one by one (OFFSET ensures it). It asks for the oldest without another condition: else the planner, which
 -- expects few, would sort all that are old. `line` is the row as JSON if it is due, else NULL. Removal locks the rows,
 -- reads the lines again and removes only what the file holds, in the transaction that registers the file. Decimals are
 -- texts in JSON, so that no reader rounds them; `to_jsonb` takes every column, also those that another program added.
@@ -9,11 +9,11 @@
 -- Entries of the audit log and evidence are removed within the times of their file, which the index on time serves.
 
 -- name: alone
--- Until the transaction ends. It waits between its statements, so no time-out may end it.
+-- Held until the transaction ends. It idles between its statements, so no time-out may end it.
 SELECT pg_try_advisory_xact_lock(:key), set_config('idle_in_transaction_session_timeout', '0', true);
 
 -- name: cutoff
--- With the place in the order of ids of version 7 that begin with a time.
+-- Also as a bound on UUIDs of version 7, which begin with a time.
 SELECT now() - :keep_days::int * interval '1 day' AS before,
        (lpad(to_hex((extract(epoch FROM now() - :keep_days::int * interval '1 day') * 1000)::bigint + :skew_ms::int),
              12, '0') || repeat('0', 20))::uuid::text AS before_id;
@@ -26,7 +26,7 @@ SELECT current_database() AS database, (SELECT max(version_num) FROM trade_servi
 SELECT set_config('TimeZone', 'UTC', true);
 
 -- fragment: is_finished
--- Refused or exhausted, or accepted and no longer traded.
+-- Rejected or exhausted, or accepted and no longer traded.
 (e.submission_state IN ('rejected', 'exhausted')
  OR e.submission_state = 'accepted' AND e.execution_service_id IS NOT NULL
     AND e.execution_status_id = ANY(ARRAY(
@@ -38,7 +38,7 @@ SELECT set_config('TimeZone', 'UTC', true);
                  WHERE t.id = e.attempt_id AND t.next_action_at IS NOT NULL OFFSET 0))
 
 -- fragment: execution_line
--- With what its foreign keys stand for.
+-- With the names behind its foreign keys.
 to_jsonb(e) || jsonb_build_object(
     'quantity_ordered', e.quantity_ordered::text, 'quantity_placed', e.quantity_placed::text,
     'quantity_filled', e.quantity_filled::text, 'limit_price', e.limit_price::text,
@@ -78,7 +78,7 @@ WHERE {execution_due}
 ORDER BY e.id;
 
 -- name: remove_executions
--- On locked rows; each leaves a line that the audit reads.
+-- On locked rows; each leaves a row that the audit reads.
 WITH kept AS (
     INSERT INTO archived_execution
         (id, file_id, trade_order_id, execution_timestamp, trade_type, destination, quantity_ordered,
@@ -96,8 +96,8 @@ WITH kept AS (
 DELETE FROM execution WHERE id = ANY(:ids::text[]::int[]);
 
 -- fragment: attempt_due
--- Closed, and no execution needs it: an open one to be settled, a legacy one to be known as such, one of which a
--- fill came early to be known as never sent.
+-- Closed, and needed by no execution. An open one needs it to be settled, a legacy one to be recognised, and one
+-- whose fill came before it was sent to be known as never sent.
 (t.started_at < :before::timestamptz AND t.state = 'answered' AND t.next_action_at IS NULL
  AND NOT EXISTS (
      SELECT FROM execution e
@@ -107,7 +107,7 @@ DELETE FROM execution WHERE id = ANY(:ids::text[]::int[]);
             OR e.submission_state = 'accepted' AND e.execution_service_id IS NULL) OFFSET 0))
 
 -- name: page_attempts
--- The newest ones stay: a start reads what they know of the ledger.
+-- The newest ones stay: start-up reads their ledger ids.
 WITH page AS MATERIALIZED (
     SELECT id
     FROM (SELECT id FROM submission_attempt WHERE id > :after_id::text::uuid ORDER BY id LIMIT :limit) oldest
@@ -130,7 +130,7 @@ FOR UPDATE OF t;
 DELETE FROM submission_attempt WHERE id = ANY(:ids::text[]::uuid[]);
 
 -- fragment: evidence_due
--- The execution is finished or gone; a refused fill is not to raise its alarm again.
+-- The execution is finished or gone. Evidence of a refused fill stays, or the alarm would be raised again.
 (v.found_at < :before::timestamptz
  AND NOT EXISTS (SELECT FROM execution e
                  WHERE e.id = v.execution_id AND (v.code = 'FILL_REFUSED' OR ({is_finished}) IS NOT TRUE) OFFSET 0))

@@ -37,8 +37,8 @@ WITH inserted AS (
 SELECT * FROM inserted;
 
 -- name: executions_of
--- Those that hold quantity of their orders. Order by order: while nothing is known of a new table, all executions of
--- 100 orders would be taken for half of the table.
+-- Those that hold quantity of their orders. Read order by order: in a new table without statistics, the planner would
+-- take the executions of 100 orders for half of the table.
 SELECT o.id, held.ids, held.destination_ids
 FROM unnest(:ids::int[]) AS o(id)
 CROSS JOIN LATERAL (
@@ -93,9 +93,9 @@ SELECT o.id AS order_id, s.id, s.execution_timestamp, s.version, o.version AS or
 FROM sliced s JOIN orders o ON o.id = s.trade_order_id;
 
 -- name: slice_and_claim
--- Orders locked, rules checked, executions written, claimed and journalled: one round trip. If the ledger is in doubt,
--- nothing is written. An order that is missing or locked or breaks a rule is not written, and its verdict says why; it
--- keeps the others from being written unless each stands alone. It waits for no lock: waiting would use up the lease.
+-- Locks orders, checks rules, writes executions, claims and journals them: one round trip. If the ledger is in doubt, it
+-- writes nothing. It skips an order that is missing, locked or breaks a rule, and its verdict says why; unless each order
+-- stands alone, none is then written. It waits for no lock, since waiting would use up the lease.
 --
 -- `judged` sees the orders as locked, which may be newer than the statement's snapshot. Nothing else may read
 -- trade_order here.
@@ -182,7 +182,7 @@ ORDER BY j.place;
 SELECT {order_columns} FROM trade_order o WHERE o.order_id = ANY(:order_ids);
 
 -- fragment: within_limits
--- What is queued was within its limits, and is sent in any case.
+-- Queued executions were within the limits, and are sent in any case.
 (e.submission_state = 'queued'
  OR ((:max_quantity::numeric IS NULL OR e.quantity_ordered <= :max_quantity::numeric)
      AND (:max_value::numeric IS NULL OR e.limit_price IS NULL OR e.quantity_ordered * e.limit_price <= :max_value::numeric)

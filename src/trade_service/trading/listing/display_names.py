@@ -69,7 +69,7 @@ class KnownName(msgspec.Struct, frozen=True):
     """What the database has stored for an id."""
 
     name: str | None
-    """None when the owning service said that there is no such id."""
+    """None when the owning service reported that there is no such id."""
     age_s: float
 
 

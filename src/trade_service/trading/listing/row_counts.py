@@ -38,7 +38,7 @@ class ListCounts(Protocol):
 
 
 class _Known(msgspec.Struct):
-    """What is known of a selection that is being counted, or is too expensive to count for every page."""
+    """What is known about a selection that is being counted, or is too expensive to count for every page."""
 
     started_at: float = _NEVER
     """When the running count, or the last one, began."""

@@ -62,8 +62,9 @@ class NamedOrder(msgspec.Struct, frozen=True):
     order: TradeOrder
     blotter: Blotter | None
     portfolio_name: str
-    """The id when no name is known; likewise the ticker."""
+    """The id if no name is known."""
     ticker: str
+    """The id if none is known."""
 
 
 class NamedExecution(msgspec.Struct, frozen=True):

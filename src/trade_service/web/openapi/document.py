@@ -28,7 +28,7 @@ from litestar.routes import HTTPRoute
 
 from trade_service import __version__
 from trade_service.domain.access import Role
-from trade_service.web.access import ANYONE, Everybody, get, role_of
+from trade_service.web.access import ANYONE, OpenAccess, get, role_of
 from trade_service.web.dependencies import Services
 from trade_service.web.errors import Problem, ProblemBody, problem_body
 from trade_service.web.responses import PROBLEM_JSON, ApiResponse, encoded
@@ -65,7 +65,7 @@ class SchemaController(Controller):
         """OpenAPI 3.1, made at the first request for it."""
         state = request.app.state
         if _DOCUMENT not in state:
-            secured = not isinstance(services.authenticator, Everybody)
+            secured = not isinstance(services.authenticator, OpenAccess)
             state[_DOCUMENT] = encoded(openapi_document(request.app, secured=secured))
         return ApiResponse(state[_DOCUMENT], media_type="application/vnd.oai.openapi+json")
 
@@ -220,7 +220,7 @@ def _operations(app: Litestar) -> Iterator[Operation]:
 
 def _operation_object(one: Operation, schemas: Schemas, secured: bool) -> dict[str, Any]:
     summary, _, rest = inspect.cleandoc(one.handler.fn.__doc__ or "").partition("\n\n")
-    role = f"Needs the role {one.role.title}." if one.role > Role.ANYONE else "Open to everybody."
+    role = f"Needs the role {one.role.title}." if one.role > Role.ANYONE else "Open to everyone."
     operation: dict[str, Any] = {
         "operationId": one.id,
         "tags": sorted(one.handler.resolve_tags()),
