@@ -31,11 +31,12 @@ WARM_UP_S = 2.0
 IDS = 100_000_000
 """Distance between the first ids of the simulators: each has its own ledger, and all serve one database."""
 PROCESSES = {
-    "postgres": "PostgreSQL",
+    "serve_process": "service",
     "simulate": "simulator",
-    "serve": "service",
     "benchmarks": "load generator",
+    "postgres": "PostgreSQL",
 }
+"""By a part of their command lines. The first match counts: the service's command line names PostgreSQL too."""
 
 
 async def http(environment: Environment, scenario: Scenario) -> None:
