@@ -12,9 +12,10 @@ import pytest
 from rich.cells import cell_len
 
 from execution_simulator.server import RunningSimulator
-from tests.e2e.command import Cli, Running, order
+from tests.e2e.command import Cli, Running, bare_environment, order
 from tests.e2e.terminal import in_terminal, screen_of
 from tests.support.leftovers import passable_folder
+from trade_service.store.embedded_folder import BOOKS_FILE
 
 ROOT = Path(__file__).parent.parent.parent
 CONTROL = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
@@ -174,12 +175,9 @@ def free_port() -> int:
         return int(one.getsockname()[1])
 
 
-async def test_the_commands_of_the_readme_work_one_after_the_other(bare_cli: Cli) -> None:
-    """On a fresh machine, but for the ports, which other programs may use here."""
+async def test_the_commands_of_the_readme_work_one_after_the_other() -> None:
+    """As a new user, with a home of their own; but for the ports, which other programs may use here."""
     service, own = free_port(), free_port()
-    cli = bare_cli.under(
-        EXECUTION_SERVICE_BASE_URL=f"http://127.0.0.1:{service}", TRADE_SERVICE_SERVER_PORT=str(own)
-    )
     extra = {
         "simulate": ["--port", str(service)],
         "top": ["--url", f"http://127.0.0.1:{own}", "--times", "1"],
@@ -190,8 +188,10 @@ async def test_the_commands_of_the_readme_work_one_after_the_other(bare_cli: Cli
         arguments[0] for arguments in commands
     }
     async with AsyncExitStack() as stack:
-        folder = stack.enter_context(passable_folder("readme"))
-        cli = cli.under(TRADE_SERVICE_DATABASE_DATA_DIR=str(folder / "data"))
+        home = stack.enter_context(passable_folder("readme"))
+        cli = Cli(home, bare_environment(home)).under(
+            EXECUTION_SERVICE_BASE_URL=f"http://127.0.0.1:{service}", TRADE_SERVICE_SERVER_PORT=str(own)
+        )
         left_running: list[Running] = []
         for arguments in commands:
             name = arguments[0]
@@ -203,6 +203,8 @@ async def test_the_commands_of_the_readme_work_one_after_the_other(bare_cli: Cli
             else:
                 ended = await in_terminal(cli, line, 80, {"Send these": "y\n"})
                 assert ended.code == 0, (line, ended)
+        [cluster] = home.rglob("pgdata")
+        assert (cluster.parent / BOOKS_FILE).exists(), "the simulator and the database share the data folder"
         for running in reversed(left_running):
             running.send(signal.SIGINT)
             assert (await running.ended()).code == 0
