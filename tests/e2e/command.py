@@ -3,6 +3,7 @@
 import asyncio
 import os
 import signal
+import socket
 import sys
 from asyncio.subprocess import DEVNULL, PIPE, Process
 from collections.abc import Mapping
@@ -113,6 +114,12 @@ class Cli(msgspec.Struct, frozen=True):
 def bare_environment(home: Path) -> dict[str, str]:
     """An environment without the developer's own settings."""
     return {"PATH": os.environ["PATH"], "HOME": str(home), "LANG": "C.UTF-8"}
+
+
+def free_port() -> int:
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        return int(one.getsockname()[1])
 
 
 def order(order_id: int, quantity: str = "100", security: str = "AAPL", destination: str = "ML") -> str:

@@ -4,7 +4,6 @@ import itertools
 import json
 import re
 import signal
-import socket
 from contextlib import AsyncExitStack
 from pathlib import Path
 
@@ -12,7 +11,7 @@ import pytest
 from rich.cells import cell_len
 
 from execution_simulator.server import RunningSimulator
-from tests.e2e.command import Cli, Running, bare_environment, order
+from tests.e2e.command import Cli, Running, bare_environment, free_port, order
 from tests.e2e.terminal import in_terminal, screen_of
 from tests.support.leftovers import passable_folder
 from trade_service.store.embedded_folder import BOOKS_FILE
@@ -167,12 +166,6 @@ def readme_commands() -> list[list[str]]:
     """The arguments of each command in the README's blocks, in order."""
     text = (ROOT / "README.md").read_text("utf-8")
     return [line.split() for line in re.findall(r"^\.venv/bin/trade-service ([^#\n]+)", text, re.M)]
-
-
-def free_port() -> int:
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return int(one.getsockname()[1])
 
 
 async def test_the_commands_of_the_readme_work_one_after_the_other() -> None:

@@ -20,12 +20,12 @@ OUTPUT_LOST = 74
 def main() -> None:
     """Runs the command line."""
     stdout = prepared_streams()
-    for number, code in _ENDINGS.items():
-        # Without a handler the kernel drops the signal if this is process 1 of a container. A SIGHUP that is
-        # ignored stays so: `nohup` wants it.
-        if signal.getsignal(number) is signal.SIG_DFL:
-            signal.signal(number, _end(code))
     try:
+        for number, code in _ENDINGS.items():
+            # Without a handler the kernel drops the signal if this is process 1 of a container. A SIGHUP that is
+            # ignored stays so: `nohup` wants it.
+            if signal.getsignal(number) is signal.SIG_DFL:
+                signal.signal(number, _end(code))
         from trade_service.cli.commands import run
 
         code = run(sys.argv[1:])
