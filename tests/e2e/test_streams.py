@@ -163,6 +163,29 @@ async def test_ctrl_c_at_any_moment_leaves_one_line(cli: Cli, delay_s: float) ->
     assert "Traceback" not in ended.err
 
 
+INTERRUPTED_IMPORT = """
+import sys
+class Interrupting:
+    def find_spec(self, name, *_):
+        if name == "asyncio.events":
+            sys.meta_path.remove(self)
+            raise KeyboardInterrupt
+sys.meta_path.insert(0, Interrupting())
+from trade_service.cli.main import main
+main()
+"""
+
+
+async def test_ctrl_c_in_the_middle_of_an_import_leaves_one_line(bare_cli: Cli) -> None:
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", INTERRUPTED_IMPORT, "serve", "--port", "0",
+        stdin=DEVNULL, stdout=PIPE, stderr=PIPE, cwd=bare_cli.folder, env=bare_cli.environment,
+    )  # fmt: skip
+    async with asyncio.timeout(LIMIT_S):
+        _, err = await process.communicate()
+    assert (process.returncode, err.decode().split("\n")) == (130, ["", "trade-service: interrupted", ""])
+
+
 def homeless(folder: Path) -> Mapping[str, str]:
     """An environment of a user whom the system does not know."""
     return {name: value for name, value in bare_environment(folder).items() if name != "HOME"}

@@ -119,7 +119,9 @@ def run(arguments: Sequence[str]) -> int:
     except click.ClickException as error:
         return _fail(error.format_message(), error.exit_code)
     except (click.Abort, KeyboardInterrupt):
-        return _fail("interrupted", INTERRUPTED)
+        # Without an import: of a package whose import was interrupted, only half would be found.
+        click.echo("trade-service: interrupted", err=True)
+        return INTERRUPTED
     except BrokenPipeError:
         return BROKEN_PIPE
     except Exception as error:
