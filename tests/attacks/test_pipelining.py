@@ -3,6 +3,7 @@
 import asyncio
 import re
 import socket
+from contextlib import ExitStack
 
 from tests.attacks.target import DEADLINE_S, Target, watched
 
@@ -27,25 +28,24 @@ async def send_unread(port: int, raw: bytes, limit_s: float) -> socket.socket:
     return one
 
 
+async def flood(target: Target, raw: bytes, *, limit_s: float, growth_mb: float) -> None:
+    """Sends the same over many connections, and probes the service meanwhile."""
+    with ExitStack() as stack:
+        async with watched(target, growth_mb=growth_mb):
+            sending = (send_unread(target.port, raw, limit_s) for _ in range(CONNECTIONS))
+            for one in await asyncio.gather(*sending):
+                stack.enter_context(one)
+
+
 async def test_many_requests_whose_answers_are_not_read_take_little_memory(target: Target) -> None:
     raw = LARGE * 40 + SMALL * 14_000
-    async with watched(target, growth_mb=40):
-        sockets = await asyncio.gather(
-            *(send_unread(target.port, raw, limit_s=3.0) for _ in range(CONNECTIONS))
-        )
-    for one in sockets:
-        one.close()
+    await flood(target, raw, limit_s=3.0, growth_mb=40)
 
 
 async def test_many_requests_behind_a_slow_one_take_little_memory(target: Target) -> None:
     """The first waits for its body until the end."""
     slow = b"POST /api/v1/tradeOrders HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\n{"
-    async with watched(target, growth_mb=20):
-        sockets = await asyncio.gather(
-            *(send_unread(target.port, slow + LIVENESS * 20_000, limit_s=2.0) for _ in range(CONNECTIONS))
-        )
-    for one in sockets:
-        one.close()
+    await flood(target, slow + LIVENESS * 20_000, limit_s=2.0, growth_mb=20)
 
 
 async def test_every_waiting_request_is_answered(target: Target) -> None:

@@ -1,6 +1,7 @@
 """Each variable that deployments set has an effect: the service is built from the variables, then observed."""
 
 import asyncio
+import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 
@@ -119,7 +120,8 @@ async def silence_is_short(live: Live, _: Around) -> None:
 
 async def not_measured(live: Live, _: Around) -> None:
     await goes_out(live, _)
-    assert b"trade_service_" not in (await live.client.get("/metrics")).raw
+    names = re.findall(rb"^# TYPE (trade_service_\w+)", (await live.client.get("/metrics")).raw, re.M)
+    assert all(name.startswith(b"trade_service_worker") for name in names), "nothing about batches"
 
 
 async def named(live: Live, _: Around) -> None:

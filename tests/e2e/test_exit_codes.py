@@ -15,6 +15,7 @@ import pytest
 from execution_simulator.server import RunningSimulator
 from tests.e2e.command import COMMAND, Cli, Ended, order
 from trade_service.cli import commands, ending_signals, main
+from trade_service.workers.supervisor import NOT_STARTED
 
 ROOT = Path(__file__).parent.parent.parent
 COMMANDS = ROOT / "src/trade_service/cli"
@@ -47,7 +48,7 @@ def given_in_code() -> Iterator[int]:
 def test_every_code_of_the_commands_is_documented() -> None:
     signals = {128 + number for number in ending_signals.ENDING_SIGNALS}
     assert {128 + number for number in main._ENDINGS} <= signals
-    codes = {*given_in_code(), *signals, main.OUTPUT_LOST, main.BROKEN_PIPE, commands.UNUSABLE}
+    codes = {*given_in_code(), *signals, main.OUTPUT_LOST, main.BROKEN_PIPE, commands.UNUSABLE, NOT_STARTED}
     assert codes == documented()
 
 
@@ -79,19 +80,29 @@ async def unusable(cli: Cli, _: RunningSimulator) -> Ended:
     return await cli.run("submit", "--yes", "nowhere.csv")
 
 
-async def defect(cli: Cli, _: RunningSimulator) -> Ended:
-    program = (
-        "from trade_service.cli import commands, main\n"
-        "def run(arguments): raise KeyError('a defect')\n"
-        "commands.run = run\n"
-        "main.main()"
-    )
+async def changed(cli: Cli, change: str, *arguments: str) -> Ended:
+    """The end of the command after a change to its process."""
+    program = f"from trade_service.cli import commands, main\n{change}\nmain.main()"
     process = await create_subprocess_exec(
-        sys.executable, "-c", program, stdout=PIPE, stderr=PIPE, env=cli.environment
+        sys.executable, "-c", program, *arguments, stdout=PIPE, stderr=PIPE, env=cli.environment
     )
     out, err = await process.communicate()
-    assert "a defect" in err.decode()
     return Ended(process.returncode or 0, out.decode(), err.decode())
+
+
+async def defect(cli: Cli, _: RunningSimulator) -> Ended:
+    ended = await changed(cli, "def run(arguments): raise KeyError('a defect')\ncommands.run = run")
+    assert "a defect" in ended.err
+    return ended
+
+
+async def no_process(cli: Cli, _: RunningSimulator) -> Ended:
+    change = "import asyncio\nasync def refuse(*_, **__): raise BlockingIOError(11, 'no room')"
+    ended = await changed(
+        cli, f"{change}\nasyncio.create_subprocess_exec = refuse", "serve", "--workers", "2", "--port", "0"
+    )
+    assert ended.complaint == "trade-service: a worker cannot be started: no room"
+    return ended
 
 
 async def full(cli: Cli, _: RunningSimulator) -> Ended:
@@ -115,8 +126,8 @@ def ended_by(number: signal.Signals) -> Callable[[Cli, RunningSimulator], Awaita
 
 
 PRODUCED = {
-    0: accepted, 1: refused, 2: unusable, 70: defect, 74: full, 141: unread, 129: ended_by(signal.SIGHUP),
-    130: ended_by(signal.SIGINT), 143: ended_by(signal.SIGTERM),
+    0: accepted, 1: refused, 2: unusable, 70: defect, 71: no_process, 74: full, 141: unread,
+    129: ended_by(signal.SIGHUP), 130: ended_by(signal.SIGINT), 143: ended_by(signal.SIGTERM),
 }  # fmt: skip
 
 

@@ -1,6 +1,7 @@
 """API keys from creation to revocation, with real processes; and the choice of auth.mode that `serve` requires."""
 
 import asyncio
+import signal
 
 import aiohttp
 import pytest
@@ -36,10 +37,12 @@ async def test_a_key_is_created_used_and_revoked(cli: Cli) -> None:
         async with asyncio.timeout(10):
             while await status_of(url, key) != 401:
                 await asyncio.sleep(0.05)
+        running.send(signal.SIGTERM)
+        ended = await running.ended()
+    assert ended.code == 0, ended
     listed = await cli.run("keys", "list")
     assert "portal" in listed.out
     secret = key.split("_", 2)[2]  # which may have such a character itself
-    ended = await running.ended()
     for text in (made.err, listed.out, listed.err, revoked.out, ended.out, ended.err):
         assert secret not in text
     assert "principal" in ended.err, "log lines name who asked"

@@ -119,7 +119,6 @@ async def ended_by(
     process = await asyncio.create_subprocess_exec(
         *wrapper, COMMAND, *arguments,
         stdin=DEVNULL, stdout=PIPE, stderr=PIPE, cwd=cli.folder, env=cli.environment,
-        preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_DFL),  # `nohup` may run these tests.
     )  # fmt: skip
     async with asyncio.timeout(LIMIT_S):
         while not (pid := only_child(process.pid) if as_first_process else process.pid):
