@@ -36,7 +36,7 @@ _ODD_BLANK = re.compile(r"[^\S ]")
 _LOOKING_ALIKE = frozenset(("LATIN", "CYRILLIC", "GREEK", "ARMENIAN", "CHEROKEE"))
 _SEPARATORS = ",;|"
 _WHOLE = re.compile(r"\d{1,15}", re.ASCII)
-_SURROGATE = re.compile(r"[\ud800-\udfff]")
+SURROGATE = re.compile(r"[\ud800-\udfff]")
 _THREE_DECIMALS = re.compile(r"[+-]?\d{1,3}\.\d{3}", re.ASCII)
 _FORMULA = re.compile(r"\s*[=+\-@\t\r]")
 
@@ -142,7 +142,7 @@ def as_text(text: str) -> str:
     """
     if isinstance(text, NumberText) and _THREE_DECIMALS.fullmatch(text):
         return f"{text}0"
-    return str(text) if text.isascii() else _SURROGATE.sub("\ufffd", text)
+    return str(text) if text.isascii() else SURROGATE.sub("\ufffd", text)
 
 
 def spreadsheet_safe(text: str) -> str:

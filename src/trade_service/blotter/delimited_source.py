@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from typing import TypeAlias
 
+from trade_service.blotter.cells import SURROGATE
 from trade_service.blotter.records import Cells, DamagedRow
 from trade_service.domain.errors import shorten
 
@@ -15,7 +16,6 @@ DELIMITERS = ",;\t|"
 SourceRows: TypeAlias = Iterator[tuple[int, Cells | DamagedRow]]
 """Each row with the line on which it begins, from 1."""
 _SEPARATOR_LINE = re.compile(r'\ufeff?"?sep=([,;\t|])"?[,;\t| ]*', re.I)
-_SURROGATE = re.compile(r"[\ud800-\udfff]")
 _NOTHING_AFTER = "nothing after it was read, since where the next row begins is uncertain"
 
 
@@ -94,7 +94,7 @@ def delimited_rows(stream: io.TextIOBase, newline: str, delimiter: str) -> Sourc
                 return
             continue
         joined = "".join(cells)
-        if not joined.isascii() and (wrong := _SURROGATE.search(joined)):
+        if not joined.isascii() and (wrong := SURROGATE.search(joined)):
             yield begin, _undecodable(lines.last, wrong)
             continue
         yield begin, cells

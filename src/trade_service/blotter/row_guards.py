@@ -3,7 +3,6 @@
 import re
 from collections.abc import Callable, Mapping
 from decimal import Decimal
-from difflib import get_close_matches
 
 from trade_service.blotter.number_dialect import readings
 from trade_service.blotter.synonyms import (
@@ -11,6 +10,7 @@ from trade_service.blotter.synonyms import (
     PRICE_TYPES,
     field_of,
     may_be_limit,
+    most_alike,
     plain_name,
     price_type_of,
     side_of,
@@ -29,8 +29,6 @@ WITHDRAWING = re.compile(
     re.I,
 )
 """Phrases in a row before or behind a table that change what its orders mean."""
-_ALIKE = 0.8
-"""How much a misspelled name resembles the right one, 0..1."""
 _FIX_NEW = {"35": frozenset(("d", "8")), "150": frozenset(("0", "a", "i"))}
 _CODE_CHARS = 2
 _FIX_NAMES = {"msgtype": "35", "exectype": "150"}
@@ -231,8 +229,7 @@ def matters(name: str) -> bool:
     """Whether a column of this name may decide what is traded."""
     if field_of(name) is not None or guard_of(name) is not None or may_be_limit(name):
         return True
-    plain = plain_name(name)
-    return plain in PRICE_TYPES or bool(get_close_matches(plain, map(plain_name, OPTIONAL), 1, _ALIKE))
+    return plain_name(name) in PRICE_TYPES or most_alike(name, map(plain_name, OPTIONAL)) is not None
 
 
 def broken_rule(kind: str, column: str, text: str, order: NewTradeOrder, *, fix: bool) -> str | None:

@@ -7,6 +7,7 @@ one rank are refused.
 
 import re
 from collections.abc import Iterable, Mapping
+from difflib import get_close_matches
 
 REQUIRED = ("order_id", "portfolio_id", "order_type", "security_id", "quantity", "destination")
 OPTIONAL = ("limit_price", "trade_timestamp", "blotter")
@@ -128,9 +129,18 @@ _RANK_OF = {
 _OWN = {field.replace("_", ""): field for field in FIELDS}
 
 
+_ALIKE = 0.8
+"""How much a misspelled name resembles the right one, 0..1."""
+
+
 def plain_name(name: str) -> str:
     """A column's name without case, blanks, currency and punctuation: `Price ($)` becomes `price`."""
     return re.sub(r"[\s_\-./#:()$€£'\"]+", "", name).lower()
+
+
+def most_alike(name: str, known: Iterable[str]) -> str | None:
+    """The plain name among `known` that a column's name may be a misspelling of; None if there is none."""
+    return next(iter(get_close_matches(plain_name(name), known, n=1, cutoff=_ALIKE)), None)
 
 
 def field_of(name: str) -> tuple[str, int] | None:

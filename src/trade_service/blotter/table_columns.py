@@ -2,7 +2,6 @@
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from difflib import get_close_matches
 from typing import TypeAlias
 
 import msgspec
@@ -18,6 +17,7 @@ from trade_service.blotter.synonyms import (
     field_of,
     is_drop_copy,
     may_be_limit,
+    most_alike,
     plain_name,
     price_type_of,
     side_of,
@@ -29,8 +29,6 @@ _HEADER_WITHIN = 100
 """Rows of a preamble."""
 _HEADER_FIELDS = 3
 _SHOWN_HEADER = 200
-_ALIKE = 0.8
-"""How much a misspelled name resembles the right one, 0..1."""
 
 
 class Wanted(msgspec.Struct, frozen=True):
@@ -251,9 +249,9 @@ def _check_spelling(columns: Columns, skipped: set[int], wanted: Wanted) -> None
         if field not in columns.places and field not in wanted.constants
     }
     for index, name in enumerate(columns.names):
-        alike = [] if index in skipped else get_close_matches(plain_name(name), absent, n=1, cutoff=_ALIKE)
-        if alike:
-            field = absent[alike[0]]
+        alike = None if index in skipped else most_alike(name, absent)
+        if alike is not None:
+            field = absent[alike]
             raise FileRefused(
                 f"its column {name!r} looks like {field}: say so with --map '{name}={field}' or, to leave it "
                 f"out, --map '{name}='"

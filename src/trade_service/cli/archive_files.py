@@ -93,8 +93,8 @@ def _print_check(check: ArchiveCheck) -> None:
 @click.option("--execution", "executions", type=int, multiple=True, help="Id of an execution; repeatable.")
 @click.option("--order", type=int, help="Order id of a trade order.")
 @click.option("--service-id", type=int, help="Id at the Execution Service.")
-@click.option("--since", type=MOMENT, metavar="TIME", help="Only rows of this time or later (UTC).")
-@click.option("--until", type=MOMENT, metavar="TIME", help="Only rows before this time (UTC).")
+@click.option("--since", type=MOMENT, metavar="TIME", help="Earliest time; UTC unless it has an offset.")
+@click.option("--until", type=MOMENT, metavar="TIME", help="Before this time.")
 @click.option("--kind", "kinds", type=_kinds, multiple=True, help="Kind of row; repeatable.  [default: all]")
 @click.option(
     "--limit", default=1000, show_default=True, type=click.IntRange(1), help="Maximum number of rows."

@@ -67,7 +67,7 @@ unasked_json_option = click.option(
     "--json",
     "as_json",
     is_flag=True,
-    help="Print the result as JSON; asks nothing, so what would ask needs --yes.",
+    help="Print the result as JSON. It never asks: where the command would, give --yes.",
 )
 operator_options = options(
     click.option("--reason", default="", help="Reason (required; stored in the audit trail)."),

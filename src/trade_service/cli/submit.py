@@ -99,7 +99,7 @@ _submitting = options(
     ),
     click.option(
         "--rejects", "rejects_path", type=_OUTPUT,
-        help="Write the refused lines to such a file; correct it and submit it again.",
+        help="Write the refused lines to a file of these kinds; correct it and submit it again.",
     ),
     click.option("--errors", "errors_path", type=_OUTPUT, help="Write all bad lines to this CSV file, by error."),
     click.option(

@@ -182,7 +182,7 @@ def top(*, url: str, every_s: float, times: int | None, key: str | None, as_json
 
     It also lists what each replica on the same database sent in the last seconds.
 
-    It continues when the service is away for a while. A terminal shows the view in place; elsewhere each update
+    It keeps trying while the service is away. A terminal shows the view in place; elsewhere each update
     is printed below the last.
     """
     run_until_done(lambda: _watch(url, every_s, times, key, as_json=as_json))

@@ -29,7 +29,14 @@ from trade_service.trading.listing.model import (
 )
 from trade_service.web.body_errors import RawJson, shown
 from trade_service.web.cursors import decode_cursor, sort_text
-from trade_service.web.parameters import flag_in, integer_in, read_count, read_once, unknown_parameter
+from trade_service.web.parameters import (
+    INTEGER,
+    flag_in,
+    integer_in,
+    read_count,
+    read_once,
+    unknown_parameter,
+)
 from trade_service.web.routing import CHECKS_PARAMETERS, ID, HttpRequest, documented, integer, query
 from trade_service.web.web_settings import ApiSettings
 
@@ -38,8 +45,6 @@ TOTAL_IS_ESTIMATE = "X-Total-Is-Estimate"
 TOTAL_HEADERS = (TOTAL_COUNT, TOTAL_IS_ESTIMATE)
 MAX_OFFSET = 2**31 - 1
 ORDER_ID = "order_id"
-
-_INTEGER = re.compile(r"[+-]?[0-9]{1,10}", re.ASCII)
 
 
 def read_page(request: HttpRequest) -> ListQuery:
@@ -53,7 +58,7 @@ def read_order_filter(request: HttpRequest) -> tuple[Filter, ...]:
     given = (read_once(request, ORDER_ID) or "").strip()
     if not given:
         return ()
-    if not _INTEGER.fullmatch(given) or not is_possible_id(int(given)):
+    if not INTEGER.fullmatch(given) or not is_possible_id(int(given)):
         raise InvalidInput.of(ORDER_ID, given[:100], "must be a 32-bit integer")
     return (Filter("orderId", Test.ANY_OF, (int(given),)),)
 
@@ -250,7 +255,7 @@ def _values(kind: Kind, name: str, texts: Sequence[tuple[str, str]]) -> tuple[Va
 def _value(kind: Kind, text: str, name: str) -> Value:
     match kind:
         case Kind.INTEGER:
-            if _INTEGER.fullmatch(text.strip()) and is_possible_id(number := int(text)):
+            if INTEGER.fullmatch(text.strip()) and is_possible_id(number := int(text)):
                 return number
             raise InvalidInput.of(name, text[:100], "must be 32-bit integers")
         case Kind.DECIMAL:

@@ -12,7 +12,7 @@ from trade_service.web.body_errors import RawJson
 from trade_service.web.routing import CHECKS_PARAMETERS, DOCS, HttpRequest, RouteDocs
 
 _ID = re.compile(r"-?[0-9]{1,19}")
-_INTEGER = re.compile(r"[+-]?[0-9]{1,10}", re.ASCII)
+INTEGER = re.compile(r"[+-]?[0-9]{1,10}", re.ASCII)
 _TRUE = frozenset({"true", "1", "yes", "on"})
 _FALSE = frozenset({"false", "0", "no", "off", ""})
 
@@ -56,7 +56,7 @@ def read_count(request: HttpRequest, name: str, default: int, least: int, most: 
 
 def integer_in(text: str, name: str, least: int, most: int) -> int:
     """`text` as an integer within bounds; raises InvalidInput."""
-    if _INTEGER.fullmatch(text) and least <= (number := int(text)) <= most:
+    if INTEGER.fullmatch(text) and least <= (number := int(text)) <= most:
         return number
     raise InvalidInput.of(name, text[:100], f"must be an integer from {least} to {most}")
 
