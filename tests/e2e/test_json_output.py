@@ -94,13 +94,17 @@ async def test_each_prints_one_document(cli: Cli) -> None:
         assert (asks.code, asks.out, "--json needs --yes" in asks.complaint) == (2, "", True), asks
 
 
-async def test_the_service_and_what_watches_it(cli: Cli) -> None:
-    async with await cli.start("serve", *UNTIL_STOPPED["serve"], "--json") as running:
-        facts = json.loads(await running.line_with("{"))
+@pytest.mark.parametrize("workers", [1, 2])
+async def test_the_service_and_what_watches_it(cli: Cli, workers: int) -> None:
+    serve = ("serve", *UNTIL_STOPPED["serve"], "--workers", str(workers))
+    async with await cli.start(*serve, "--json") as running:
+        facts = json.loads(await running.line_with(""))
         assert "authentication: none" in facts["message"]
+        assert ("2 workers" in facts["message"]) is (workers == 2)
         await documents(cli, "top", "--url", facts["url"], "--every", "0.1", "--times", "1")
         running.send(signal.SIGINT)
-        assert (await running.ended()).code == 0
+        ended = await running.ended()
+    assert (ended.code, len(ended.out.splitlines())) == (0, 1), ended
 
 
 async def test_the_simulator(bare_cli: Cli) -> None:
