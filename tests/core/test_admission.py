@@ -13,7 +13,8 @@ from trade_service.submission.clock import SystemClock
 from trade_service.submission.engine_settings import CircuitSettings
 from trade_service.submission.events import AlarmEvent, CircuitEvent, EventBus, SubmissionEvent
 from trade_service.submission.model import DEFERRED_MESSAGE, GatewayReply, ReplyKind
-from trade_service.submission.work_queue import Senders, Work, WorkQueue
+from trade_service.submission.work import Work
+from trade_service.submission.work_queue import Senders, WorkQueue
 
 SETTINGS = CircuitSettings(
     slow_call_ms=1000, window_calls=4, minimum_calls=2, open_ms=1000, half_open_probes=1

@@ -11,7 +11,8 @@ from trade_service.domain.executions import SubmissionState
 from trade_service.submission.clock import SystemClock
 from trade_service.submission.model import ExecutionSubmitResult, SubmitStatus
 from trade_service.submission.waiters import PendingResults, Waiter, Waiters
-from trade_service.submission.work_queue import Work, WorkQueue
+from trade_service.submission.work import Work
+from trade_service.submission.work_queue import WorkQueue
 
 
 def accepted(execution_id: int) -> ExecutionSubmitResult:

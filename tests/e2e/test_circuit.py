@@ -28,7 +28,7 @@ from trade_service.submission.model import (
     ReplyKind,
     SubmitStatus,
 )
-from trade_service.submission.work_queue import Work
+from trade_service.submission.work import Work
 from trade_service.trading.execution_use_cases import ExecutionService
 from trade_service.trading.reference import ReferenceCache
 

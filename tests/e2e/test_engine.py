@@ -22,7 +22,7 @@ from trade_service.domain.executions import SubmissionState
 from trade_service.store.database import Database
 from trade_service.submission.events import AlarmEvent
 from trade_service.submission.model import SubmitStatus
-from trade_service.submission.work_queue import Work
+from trade_service.submission.work import Work
 
 PUT_OFF = {"unauthorized_401", "forbidden_403", "not_found_404", "redirect_307"}
 """Configuration faults: callers learn at once that the execution waits."""

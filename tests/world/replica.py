@@ -86,7 +86,7 @@ class Replica:
         )
         self.operators = OperatorService(operator_store, gateway, events, LOOK_UP_MAX_PAGES, recovery_due)
         cache = ReferenceCache(store, 30.0, clock)
-        sending = DirectSubmission(self.service.process_new, self._senders.start, waiters, admission, gate)
+        sending = DirectSubmission(self.service.process_new, self._senders, waiters, admission, gate)
         self.orders = TradeOrderService(store, cache, intake, clock, sending if direct else None)
         self.executions = ExecutionService(store, cache, self.service, intake, events, clock)
         self._fill_check = FillCheck(fill_store, gateway, cache, events, clock.sleep, FILL_CHECK)

@@ -289,7 +289,7 @@ class Services:
             self.clock.sleep,
         )
         self.direct = DirectSubmission(
-            self.submissions.process_new, self.sender.start, self.waiters, self.admission, self.gate
+            self.submissions.process_new, self.sender, self.waiters, self.admission, self.gate
         )
         self._wire_recovery(store)
 

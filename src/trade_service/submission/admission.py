@@ -255,6 +255,16 @@ class ProcessNew(Protocol):
     ) -> None: ...
 
 
+class Slots(Protocol):
+    """Where batches are sent; see Senders."""
+
+    def start(self, send: Callable[[], Awaitable[object]], size: int) -> bool: ...
+
+    async def start_in_turn(
+        self, send: Callable[[], Awaitable[object]], size: int, patience_s: float
+    ) -> bool: ...
+
+
 class DirectSubmission:
     """Claims new executions by the statement that writes them, where a sender is free.
 
@@ -264,34 +274,37 @@ class DirectSubmission:
     def __init__(
         self,
         process: ProcessNew,
-        start: Callable[[Callable[[], Awaitable[object]], int], bool],
+        slots: Slots,
         waiters: Waiters,
         admission: Admission,
         gate: DownstreamGate,
     ) -> None:
-        """`process` sends what it claims; `start` runs it in a sender's slot if one is free."""
+        """`process` sends what it claims, in one of the `slots`."""
         self._process = process
-        self._start = start
+        self._slots = slots
         self._waiters = waiters
         self._admission = admission
         self._gate = gate
 
-    async def submit(self, size: int, write_and_claim: ClaimNew) -> Waiter | None:
+    async def submit(self, size: int, write_and_claim: ClaimNew, patience_s: float) -> Waiter | None:
         """Writes, claims and sends executions; returns their waiter once they are claimed.
 
-        None if nothing was written, since no sender is free, the circuit is not closed, the ledger is in doubt, or
-        `write_and_claim` wrote nothing: they are to be queued. Raises what `write_and_claim` raises. What is
-        claimed is sent even if the caller goes away.
+        A whole batch waits up to `patience_s` for a free sender: queued, it would not be sent earlier, and every
+        execution would be written once more. None if nothing was written, since no sender is free, the circuit is
+        not closed, the ledger is in doubt, or `write_and_claim` wrote nothing: they are to be queued. Raises what
+        `write_and_claim` raises. What is claimed is sent even if the caller goes away.
         """
         if not self._is_allowed():
             return None
         claimed: asyncio.Future[Waiter | None] = asyncio.get_running_loop().create_future()
-        if not self._start(partial(self._process, size, write_and_claim, claimed), size):
-            return None
+        send = partial(self._process, size, write_and_claim, claimed)
         try:
-            return await claimed
+            if self._slots.start(send, size) or await self._slots.start_in_turn(send, size, patience_s):
+                return await claimed
+            return None
         except asyncio.CancelledError:
-            if claimed.done() and not claimed.cancelled() and claimed.exception() is None:
+            # Cancelled before the claim, it gets no waiter.
+            if not claimed.cancel() and not claimed.cancelled() and claimed.exception() is None:
                 waiter = claimed.result()
                 if waiter is not None:
                     self._waiters.leave(waiter)
@@ -305,7 +318,7 @@ class DirectSubmission:
         Returns whether it was started; `ended` is then called once, when it is over.
         """
         send = partial(self._send, origins, write_and_claim, ended)
-        return self._is_allowed() and self._start(send, len(origins))
+        return self._is_allowed() and self._slots.start(send, len(origins))
 
     def join(self, execution_id: int) -> Waiter:
         """A waiter for a new execution."""

@@ -24,7 +24,8 @@ from trade_service.submission.reconciliation import (
     reconciled_closing,
 )
 from trade_service.submission.waiters import Waiters, settled_meanwhile
-from trade_service.submission.work_queue import Work, WorkQueue
+from trade_service.submission.work import Work
+from trade_service.submission.work_queue import WorkQueue
 
 _log = structlog.get_logger(__name__)
 

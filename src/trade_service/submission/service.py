@@ -42,7 +42,8 @@ from trade_service.submission.model import (
 )
 from trade_service.submission.ports import Clock, ExecutionGateway, StoreUnavailable, SubmissionStore
 from trade_service.submission.waiters import Waiter, Waiters, publish_outcomes
-from trade_service.submission.work_queue import Intake, Work, WorkQueue
+from trade_service.submission.work import Work
+from trade_service.submission.work_queue import Intake, WorkQueue
 
 _log = structlog.get_logger(__name__)
 

@@ -5,14 +5,14 @@ import contextlib
 import math
 import time
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Sequence
+from contextvars import copy_context
 from functools import partial
 
 import msgspec
 import structlog
 
 from trade_service.domain.access import Requester
-from trade_service.domain.errors import Overloaded
 from trade_service.domain.executions import OPEN, SubmissionState
 from trade_service.submission.admission import Admission, DownstreamGate
 from trade_service.submission.batch_processor import ExecutionBatchProcessor
@@ -21,41 +21,10 @@ from trade_service.submission.events import REQUESTER, Origins
 from trade_service.submission.model import ExecutionSubmitResult, NotClaimed
 from trade_service.submission.ports import Clock, StoreUnavailable, SubmissionStore
 from trade_service.submission.waiters import PendingResults, Waiter, Waiters
+from trade_service.submission.work import CLOSED_WAIT_S, InLine, QueueLane, QueuePiece, Results, Send, Work
 
 _log = structlog.get_logger(__name__)
-
-RETRY_AFTER_S = 1
-CLOSED_WAIT_S = 2.0
-"""How long a caller waits while nothing may be claimed: a second look at the ledger takes about as long."""
 PAUSE_AFTER_STORE_FAILURE_S = 1.0
-
-
-class Work(msgspec.Struct, frozen=True):
-    """Executions to be sent; those of one recovered piece stay together and are joined by no others."""
-
-    execution_ids: tuple[int, ...]
-    recovered: bool = False
-    retry_count: int = 0
-    """Calls in a row for these executions that did not settle them."""
-    callers: int = 1
-    """How many requests the executions were collected from."""
-    queued_ms: float = 0.0
-    """How long the oldest of them was queued."""
-    origins: Origins = Origins()
-    submitted_by: Mapping[int, Requester] = {}
-    """Who asked for them, where that is recorded in the audit log; by execution id."""
-
-
-class _Piece(msgspec.Struct):
-    work: Work
-    since_s: float
-
-
-class _Lane:
-    def __init__(self, limit: int) -> None:
-        self.limit = limit
-        self.count = 0
-        self.pieces: deque[_Piece] = deque()
 
 
 class WorkQueue:
@@ -66,8 +35,8 @@ class WorkQueue:
     """
 
     def __init__(self, limit: int) -> None:
-        self._fresh = _Lane(limit)
-        self._recovered = _Lane(max(1, limit // 2))
+        self._fresh = QueueLane(limit)
+        self._recovered = QueueLane(max(1, limit // 2))
         self._ids: set[int] = set()
         self._filled = asyncio.Event()
         self._drained = asyncio.Event()
@@ -87,6 +56,14 @@ class WorkQueue:
         """How many executions count against `limit`."""
         return self._fresh.count
 
+    @property
+    def oldest_s(self) -> float:
+        """Since when the first of either lane is queued, by `time.monotonic`; infinite for an empty queue."""
+        return min(
+            (lane.pieces[0].since_s for lane in (self._fresh, self._recovered) if lane.pieces),
+            default=math.inf,
+        )
+
     @contextlib.contextmanager
     def reserve(self, count: int) -> Iterator[None]:
         """Keeps room for `count` executions while they are written; raises Overloaded when they do not fit.
@@ -95,13 +72,7 @@ class WorkQueue:
         """
         waiting, limit = self._fresh.count, self._fresh.limit
         if waiting + self._promised + count > limit:
-            raise Overloaded(
-                f"{waiting} executions wait to be sent and the limit is {limit}: nothing was taken, try again in "
-                f"{RETRY_AFTER_S} s",
-                waiting=waiting,
-                limit=limit,
-                retry_after_s=RETRY_AFTER_S,
-            )
+            raise Work.overload(waiting, limit)
         self._promised += count
         try:
             yield
@@ -121,7 +92,7 @@ class WorkQueue:
         kept = msgspec.structs.replace(work, execution_ids=ids, origins=Origins.now())
         if (caller := REQUESTER.get()).is_audited:
             kept = msgspec.structs.replace(kept, submitted_by=dict.fromkeys(ids, caller))
-        lane.pieces.append(_Piece(kept, time.monotonic()))
+        lane.pieces.append(QueuePiece(kept, time.monotonic()))
         self._filled.set()
 
     async def put(self, work: Work) -> None:
@@ -149,8 +120,7 @@ class WorkQueue:
         recovered = bool(self._recovered.count) and (self._turn_of_recovered or not self._fresh.count)
         self._turn_of_recovered = not recovered
         lane = self._recovered if recovered else self._fresh
-        batch: list[int] = []
-        submitted_by: dict[int, Requester] = {}
+        batch, submitted_by = list[int](), dict[int, Requester]()
         first, taken = lane.pieces[0], list[Origins]()
         while lane.pieces and len(batch) < max_size and not (recovered and batch):
             piece = lane.pieces.popleft()
@@ -160,14 +130,13 @@ class WorkQueue:
             submitted_by |= piece.work.submitted_by
             if len(ids) > room:
                 rest = msgspec.structs.replace(piece.work, execution_ids=ids[room:])
-                lane.pieces.appendleft(_Piece(rest, piece.since_s))
+                lane.pieces.appendleft(QueuePiece(rest, piece.since_s))
         self._ids.difference_update(batch)
         lane.count -= len(batch)
         self._drained.set()
-        queued_ms = (time.monotonic() - first.since_s) * 1000
-        origins = Origins.merged(taken)
-        retry_count = first.work.retry_count
-        return Work(tuple(batch), recovered, retry_count, len(taken), queued_ms, origins, submitted_by)
+        queued_ms, origins = (time.monotonic() - first.since_s) * 1000, Origins.merged(taken)
+        retries, callers = first.work.retry_count, len(taken)
+        return Work(tuple(batch), recovered, retries, callers, queued_ms, origins, submitted_by)
 
 
 class Intake:
@@ -197,7 +166,7 @@ class Intake:
         self._waiters = waiters
         self._gate = gate
         self._window = settings.window
-        self._default_wait_s = settings.submission.wait_s
+        self.default_wait_s = settings.submission.wait_s
         self.reserve = queue.reserve
 
     def enqueue(self, execution_ids: Iterable[int]) -> Waiter:
@@ -211,10 +180,10 @@ class Intake:
             self._queue.accept(Work(tuple(fresh)))
         return waiter
 
-    async def outcomes(self, waiter: Waiter, wait_s: float | None = None) -> dict[int, ExecutionSubmitResult]:
-        """The results of all executions of `waiter`; PENDING for those that are not final within `wait_s`."""
+    async def outcomes(self, waiter: Waiter, wait_s: float | None = None, waited_s: float = 0.0) -> Results:
+        """The results of all executions of `waiter`; PENDING for what is open after `wait_s` - `waited_s`."""
         try:
-            async with asyncio.timeout(self._wait_s(wait_s, waiter)):
+            async with asyncio.timeout(self._wait_s(wait_s, waiter) - waited_s):
                 await waiter.all()
         except TimeoutError:
             for result in await self._results_now(sorted(waiter.open)):
@@ -267,11 +236,10 @@ class Intake:
             rows = {row.execution_id: row for row in await self._store.states(execution_ids)}
         except StoreUnavailable:
             return [self._pending(i, SubmissionState.QUEUED) for i in execution_ids]
-        present = [rows.get(i, NotClaimed(i, None)) for i in execution_ids]
         return [
             ExecutionSubmitResult.not_claimed(row)
             or self._pending(row.execution_id, row.state if row.state in OPEN else SubmissionState.QUEUED)
-            for row in present
+            for row in (rows.get(i, NotClaimed(i, None)) for i in execution_ids)
         ]
 
     def _pending(self, execution_id: int, state: SubmissionState) -> ExecutionSubmitResult:
@@ -280,7 +248,7 @@ class Intake:
         return ExecutionSubmitResult.held(execution_id, state, self._gate.reason)
 
     def _wait_s(self, wait_s: float | None, waiter: Waiter) -> float:
-        wait = self._default_wait_s if wait_s is None else wait_s
+        wait = self.default_wait_s if wait_s is None else wait_s
         is_short = not (waiter.wait_through_open_circuit or self._gate.is_open)
         return min(wait, CLOSED_WAIT_S) if is_short else wait
 
@@ -319,6 +287,7 @@ class Senders:
         self._idle.set()
         self._stopping = False
         self._group: asyncio.TaskGroup | None = None
+        self._line: deque[InLine] = deque()
 
     async def run(self) -> None:
         """Sends until cancelled."""
@@ -326,13 +295,18 @@ class Senders:
             for _ in range(self._max_concurrent):
                 self._group.create_task(self._send_forever())
 
-    def start(self, send: Callable[[], Awaitable[object]], size: int) -> bool:
+    def start(self, send: Send, size: int, since_s: float = math.inf) -> bool:
         """Sends a batch of `size` executions in a slot of its own, beside the senders.
 
-        Only if a slot is free, the queue is empty, and no larger batch is waited for; returns whether it sends.
+        Only if a slot is free, nothing waits longer than since `since_s`, and no larger batch is waited for;
+        returns whether it sends.
         """
         is_whole = size == self._batch_size or (size < self._batch_size and not self._linger_s)
-        if self._group is None or self._stopping or not is_whole or len(self._queue):
+        if self._group is None or self._stopping or not is_whole:
+            return False
+        if (self._line and self._line[0].since_s < since_s) or (
+            len(self._queue) and self._queue.oldest_s < since_s
+        ):
             return False
         if self.in_flight >= self._max_concurrent or self._admission.slot_in_s(self.in_flight) > 0:
             return False
@@ -341,18 +315,43 @@ class Senders:
         self._group.create_task(self._in_slot(send, size))
         return True
 
+    async def start_in_turn(self, send: Send, size: int, patience_s: float) -> bool:
+        """The same for a batch that `start` refused: if it is a whole one, it waits up to `patience_s` for a slot.
+
+        A smaller one does not wait: queued, it goes out together with others.
+        """
+        if size != self._batch_size or self._group is None or self._stopping:
+            return False
+        is_started = asyncio.get_running_loop().create_future()
+        self._line.append(place := InLine(send, size, copy_context(), time.monotonic(), is_started))
+        try:
+            await asyncio.wait((is_started,), timeout=patience_s)
+        finally:
+            if not is_started.done():
+                self._line.remove(place)
+        return is_started.done() and is_started.result()
+
     async def drain(self, grace_s: float) -> bool:
         """Takes no more work and waits for what is in flight; False when that took longer than `grace_s`.
 
         What stays in the queue is durable and picked up by another process or the next start.
         """
         self._stopping = True
-        try:
+        while self._line:
+            self._line.popleft().is_started.set_result(False)
+        with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(grace_s):
-                await self._idle.wait()
-        except TimeoutError:
-            return False
-        return True
+                return await self._idle.wait()
+        return False
+
+    def _serve_line(self) -> None:
+        """Gives free slots to those in line, unless what is queued came first."""
+        while self._line:
+            first = self._line.popleft()
+            if not first.context.run(self.start, first.send, first.size, first.since_s):
+                self._line.appendleft(first)
+                return
+            first.is_started.set_result(True)
 
     async def _send_forever(self) -> None:
         while not self._stopping:
@@ -376,9 +375,11 @@ class Senders:
                         await self._freed.wait()
             self.in_flight += 1
             self._idle.clear()
-            return await self._queue.take(self._batch_size)
+            work = await self._queue.take(self._batch_size)
+            self._serve_line()
+            return work
 
-    async def _in_slot(self, send: Callable[[], Awaitable[object]], size: int) -> None:
+    async def _in_slot(self, send: Send, size: int) -> None:
         """Sends one batch, then frees its slot.
 
         An error is settled by lease and reconciliation, and must not stop other batches.
@@ -392,6 +393,8 @@ class Senders:
             _log.exception("batch_failed", executions=size)
         finally:
             self.in_flight -= 1
+            if self._line:
+                self._serve_line()
             self._freed.set()
             if not self.in_flight:
                 self._idle.set()

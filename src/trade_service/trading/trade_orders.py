@@ -41,6 +41,8 @@ Slices: TypeAlias = list[StoredExecution | DomainError]
 _DEFINITELY_NOT = (SubmitStatus.FAILED, SubmitStatus.RETRY_EXHAUSTED)
 LINES_IN_A_TRANSACTION = 100
 """As many as one batch sends: its claim then consumes the queued attempt."""
+PATIENCE_S = 2.0
+"""How long a whole batch waits for a free sender before it is queued, which makes it durable."""
 
 _log = structlog.get_logger(__name__)
 
@@ -189,17 +191,21 @@ class TradeOrderService:
     ) -> list[SubmittedOrder]:
         if not send:
             return await self._answers(submissions, await self._slice(submissions, None), {})
+        began = self._clock.monotonic()
         with self._intake.reserve(len(submissions)):
-            sent = await self._slice_and_send(submissions)
+            sent = await self._slice_and_send(submissions, wait_s)
             if sent is None:
                 slices = await self._slice(submissions, self._clock.new_attempt_id())
                 ids = [one.execution.id for one in slices if isinstance(one, StoredExecution)]
                 waiter = self._intake.enqueue(ids)
             else:
                 slices, waiter = sent
-        return await self._answers(submissions, slices, await self._intake.outcomes(waiter, wait_s))
+        waited_s = self._clock.monotonic() - began
+        return await self._answers(submissions, slices, await self._intake.outcomes(waiter, wait_s, waited_s))
 
-    async def _slice_and_send(self, submissions: Sequence[Submission]) -> tuple[Slices, Waiter] | None:
+    async def _slice_and_send(
+        self, submissions: Sequence[Submission], wait_s: float | None
+    ) -> tuple[Slices, Waiter] | None:
         """In one statement, past the queue; None if nothing was written.
 
         A request with an idempotency key is queued: its transaction wins the key before it reads anything.
@@ -223,7 +229,8 @@ class TradeOrderService:
             slices.extend(claimed.slices)
             return claimed.claim
 
-        waiter = await self._direct.submit(len(submissions), write_and_claim)
+        patience_s = min(PATIENCE_S, self._intake.default_wait_s if wait_s is None else wait_s)
+        waiter = await self._direct.submit(len(submissions), write_and_claim, patience_s)
         return None if waiter is None else (slices, waiter)
 
     async def _slice(self, submissions: Sequence[Submission], queued_attempt_id: AttemptId | None) -> Slices:
