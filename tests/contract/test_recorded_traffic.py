@@ -6,6 +6,7 @@ service has taken up `raw`; `answers` are what comes back, in order: a status, a
 """
 
 import asyncio
+import gzip
 import json
 import shutil
 from collections.abc import AsyncIterator
@@ -71,11 +72,14 @@ def at(body: Any, path: str) -> Any:
     return body
 
 
-async def answer_on(reader: asyncio.StreamReader) -> tuple[int, Any]:
-    """The status and the JSON of the next answer."""
+async def answer_on(reader: asyncio.StreamReader, *, takes_gzip: bool) -> tuple[int, Any]:
+    """The status and the JSON of the next answer, which is compressed only for a client that asked for it."""
     head = (await reader.readuntil(b"\r\n\r\n")).lower()
     length = int(head.partition(b"content-length: ")[2].partition(b"\r\n")[0])
-    return int(head.split()[1]), json.loads(await reader.readexactly(length))
+    body = await reader.readexactly(length)
+    return int(head.split()[1]), json.loads(
+        gzip.decompress(body) if takes_gzip and b"content-encoding: gzip" in head else body
+    )
 
 
 async def exchanged(live: Live, exchange: Exchange, *, byte_by_byte: bool) -> None:
@@ -88,7 +92,7 @@ async def exchanged(live: Live, exchange: Exchange, *, byte_by_byte: bool) -> No
                 await asyncio.sleep(0)
             await live.client.get("/api/v1/health/liveness")  # The service has read the bytes by now.
         for expected in exchange.answers:
-            status, body = await answer_on(reader)
+            status, body = await answer_on(reader, takes_gzip="Accept-Encoding: gzip" in exchange.raw)
             assert status == expected.status, (exchange.needs, body)
             assert {path: at(body, path) for path in expected.holds} == expected.holds, body
             if status >= 400:
