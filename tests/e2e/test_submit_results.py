@@ -64,6 +64,42 @@ async def test_rejects_are_mended_and_fed_again(cli: Cli, simulator: RunningSimu
     assert "2 accepted" in ended.out
     assert simulator.ledger.total == 3
     assert rows_of(cli, "again.csv") == []
+    assert "unknown columns" not in ended.err
+    names = (cli.folder / "again.csv").read_text().splitlines()[0].split(",")
+    assert len(names) == len(set(names)), names
+
+
+async def test_a_full_disk_for_results_is_named_and_loses_nothing(
+    cli: Cli, simulator: RunningSimulator
+) -> None:
+    blotter = cli.write(*map(order, range(1, 301)))
+    ended = await cli.run("submit", "--yes", blotter, "--results", "/dev/full")
+    assert ended.code == 74, ended
+    assert "trade-service: /dev/full: No space left on device" in ended.err
+    again = await cli.run("submit", "--yes", blotter)
+    assert again.code == 0, again
+    assert simulator.ledger.total == 300
+
+
+async def test_no_leaves_everything_as_it_was(cli: Cli, simulator: RunningSimulator) -> None:
+    (cli.folder / "errors.csv").write_text("old")
+    arguments = [
+        "submit",
+        cli.write(order(1), order(2, "NaN")),
+        "--errors",
+        "errors.csv",
+        "--results",
+        "r.csv",
+    ]
+    screen = (await in_terminal(cli, arguments, 100, {"[y/N]": "n\n"})).out
+    assert "nothing was sent" in screen
+    assert "errors.csv" not in screen
+    assert (cli.folder / "errors.csv").read_text() == "old"
+    assert not (cli.folder / "r.csv").exists()
+    assert simulator.ledger.total == 0
+    unasked = await cli.run("submit", "--json", arguments[1])
+    assert (unasked.code, unasked.out) == (2, "")
+    assert "--json needs --yes or --dry-run" in unasked.err
 
 
 async def test_the_same_file_again_says_what_is_new_and_may_leave_out_what_was_refused(
@@ -142,7 +178,7 @@ async def test_all_new_is_previewed(cli: Cli, simulator: RunningSimulator, datab
     dry = await cli.run("submit", "--all-new", "--dry-run")
     assert dry.code == 0, dry
     assert "side BUY" in dry.out
-    assert "2 known ones with something left to send" in dry.out
+    assert "nothing was sent; left to send: 2 executions." in dry.out
     refused = await cli.run("submit", "--all-new")
     assert (refused.code, "give --yes" in refused.err) == (2, True)
     assert simulator.ledger.total == 0

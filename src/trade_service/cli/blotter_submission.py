@@ -3,14 +3,9 @@
 import asyncio
 import concurrent.futures
 import os
-import shutil
 import stat
-import sys
-import tempfile
 import threading
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from pathlib import Path
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from typing import BinaryIO, TypeVar
 
 import msgspec
@@ -21,6 +16,7 @@ from trade_service.blotter.reader import BlotterReader, ReadOptions
 from trade_service.blotter.records import CellError, FileRefused, Layout, OrderRecord, RefusedRow
 from trade_service.blotter.repeats import RepeatRules
 from trade_service.bootstrap.container import Services
+from trade_service.cli.blotter_input import open_blotter
 from trade_service.cli.line_results import (
     placed_result,
     refused_result,
@@ -28,7 +24,6 @@ from trade_service.cli.line_results import (
     taken_result,
     waits_for_person,
 )
-from trade_service.cli.output_files import STANDARD_INPUT
 from trade_service.cli.preview import Preview
 from trade_service.cli.result_files import LineResult, ResultFiles
 from trade_service.cli.running import say
@@ -131,42 +126,6 @@ async def _in_thread(call: Callable[[], T]) -> T:
 
     threading.Thread(target=run, name="blotter", daemon=True).start()
     return await asyncio.wrap_future(future)
-
-
-def open_blotter(name: str) -> BinaryIO:
-    """The bytes of a file, or of standard input for `-`."""
-    if name != STANDARD_INPUT:
-        return Path(name).open("rb")
-    # Not sys.stdin itself: the interpreter could not shut down while a thread reads from that.
-    return open(sys.stdin.fileno(), "rb", closefd=False)
-
-
-def require_readable(name: str) -> None:
-    """Raises OSError for a file that cannot be opened, before anything is started for it."""
-    path = Path(name)
-    # Not for a pipe: opening it would wait for its other end.
-    if name != STANDARD_INPUT and (path.is_file() or path.is_dir() or not path.exists()):
-        path.open("rb").close()
-
-
-@contextmanager
-def repeatable(name: str | None) -> Iterator[Callable[[], str | None]]:
-    """Yields a function that returns a name which can be read more than once.
-
-    Its call copies anything but a regular file into a temporary one.
-    """
-    if name is None or (name != STANDARD_INPUT and (not Path(name).exists() or Path(name).is_file())):
-        yield lambda: name
-        return
-    with tempfile.NamedTemporaryFile(prefix="trade-service-") as copy:
-
-        def copied() -> str:
-            with open_blotter(name) as stream:
-                shutil.copyfileobj(stream, copy)
-            copy.flush()
-            return copy.name
-
-        yield copied
 
 
 class NothingGoesOut(Exception):

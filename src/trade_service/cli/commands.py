@@ -8,7 +8,7 @@ import rich_click as click
 from click.exceptions import NoArgsIsHelpError
 
 from trade_service import __version__
-from trade_service.cli.main import BROKEN_PIPE, INTERRUPTED
+from trade_service.cli.main import BROKEN_PIPE, INTERRUPTED, OUTPUT_LOST
 
 UNUSABLE = 2
 
@@ -125,12 +125,12 @@ def run(arguments: Sequence[str]) -> int:
     except BrokenPipeError:
         return BROKEN_PIPE
     except Exception as error:
-        from trade_service.cli.failures import expected_message
+        from trade_service.cli.failures import expected_message, is_lost_output
 
         message = expected_message(error)
         if message is None:
             raise
-        return _fail(message, UNUSABLE)
+        return _fail(message, OUTPUT_LOST if is_lost_output(error) else UNUSABLE)
     return code if isinstance(code, int) else 0
 
 

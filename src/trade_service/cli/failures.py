@@ -3,6 +3,7 @@
 from trade_service.bench.results import ResultsError
 from trade_service.bench.subprocesses import BenchError
 from trade_service.bootstrap.container import CannotStart
+from trade_service.cli.output_files import OutputLost
 from trade_service.cli.running import CommandError
 from trade_service.domain.access import CredentialsNotCheckable
 from trade_service.domain.errors import DomainError
@@ -22,10 +23,14 @@ _SELF_EXPLANATORY = (
 _NO_HOME = "there is no home directory to keep data in"
 
 
+def is_lost_output(error: BaseException) -> bool:
+    """Whether the command began, and then could not write a file of results."""
+    return isinstance(_first(error), OutputLost)
+
+
 def expected_message(error: BaseException) -> str | None:
     """The message for an expected failure; None for a defect. Of a group, which tasks raise, the first counts."""
-    while isinstance(error, BaseExceptionGroup):
-        error = error.exceptions[0]
+    error = _first(error)
     if isinstance(error, _SELF_EXPLANATORY):
         return str(error)
     if isinstance(error, DomainError):
@@ -38,3 +43,9 @@ def expected_message(error: BaseException) -> str | None:
         where = "" if error.filename is None else f"{error.filename}: "
         return f"{where}{error.strerror or error}"
     return None
+
+
+def _first(error: BaseException) -> BaseException:
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error

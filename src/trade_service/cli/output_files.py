@@ -1,13 +1,14 @@
 """Files that a command writes: never over its input, written beside the target and renamed at the end."""
 
 import codecs
+import io
 import os
 import secrets
 import stat
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from trade_service.cli.running import CommandError
 
@@ -34,6 +35,27 @@ def _identity(name: str | Path, *, is_input: bool) -> object:
     return (facts.st_dev, facts.st_ino) if stat.S_ISREG(facts.st_mode) else None
 
 
+class OutputLost(OSError):
+    """A file of results cannot be written on; it has the rows so far, the last one perhaps in part."""
+
+
+class _Output(io.FileIO):
+    """A file whose errors name it."""
+
+    def __init__(self, file: int | Path, shown: Path) -> None:
+        super().__init__(file, "w")
+        self._shown = str(shown)
+
+    def write(self, data: Any, /) -> int:
+        """As the base. Raises OutputLost, and BrokenPipeError."""
+        try:
+            return super().write(data)
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            raise OutputLost(error.errno, error.strerror, self._shown) from error
+
+
 @contextmanager
 def written(path: Path) -> Iterator[BinaryIO]:
     """A stream whose bytes become the file at the end; what is no regular file is written directly.
@@ -43,7 +65,7 @@ def written(path: Path) -> Iterator[BinaryIO]:
     """
     target = Path(os.path.realpath(path))
     if _is_direct(path, target):
-        with path.open("wb") as stream:
+        with io.BufferedWriter(_Output(path, path)) as stream:
             yield stream
         return
     beside = target.with_name(f".{target.name}.{secrets.token_hex(4)}")
@@ -54,7 +76,7 @@ def written(path: Path) -> Iterator[BinaryIO]:
         raise CommandError(f"{path} cannot be written: {error.strerror}") from error
     is_kept = True
     try:
-        with os.fdopen(fd, "wb") as stream:
+        with io.BufferedWriter(_Output(fd, path)) as stream:
             try:
                 yield stream
             except BaseException:

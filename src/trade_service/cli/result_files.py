@@ -120,6 +120,8 @@ class ResultFiles:
         self._suffixes = suffixes
         self._writers: list[_RowWriter | None] = [None, None]
         self._width = 0
+        self._kept: Sequence[int] = ()
+        """The places of the input's own columns: results of an earlier run give way to ours."""
 
     @property
     def is_wanted(self) -> bool:
@@ -130,7 +132,8 @@ class ResultFiles:
         """Writes the header: the input's own columns, then ours."""
         names = _distinct(header)
         self._width = len(names)
-        columns = (*names, *OUTCOME)
+        self._kept = [place for place, name in enumerate(names) if name not in OUTCOME]
+        columns = (*(names[place] for place in self._kept), *OUTCOME)
         self._writers = [
             None if stream is None else _WRITERS[suffix](stream, columns)
             for stream, suffix in zip(self._streams, self._suffixes, strict=True)
@@ -139,7 +142,7 @@ class ResultFiles:
     def add(self, result: LineResult) -> None:
         """Writes one result."""
         cells = [*map(as_text, result.cells[: self._width]), *[""] * (self._width - len(result.cells))]
-        row = (*cells, *result.values())
+        row = (*(cells[place] for place in self._kept), *result.values())
         for writer, is_for_it in zip(self._writers, (True, result.is_rejected), strict=True):
             if writer is not None and is_for_it:
                 writer.write(row)

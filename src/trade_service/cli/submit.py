@@ -18,6 +18,7 @@ from trade_service.blotter.records import FileRefused, Layout
 from trade_service.blotter.repeats import RepeatRules
 from trade_service.bootstrap.container import Services
 from trade_service.bootstrap.running import prepared_database, running_services
+from trade_service.cli.blotter_input import repeatable, require_readable
 from trade_service.cli.blotter_options import read_options, reading_options
 from trade_service.cli.blotter_submission import (
     CHUNK_LINES,
@@ -26,14 +27,12 @@ from trade_service.cli.blotter_submission import (
     Submitting,
     check_blotter,
     first_reading,
-    repeatable,
-    require_readable,
 )
 from trade_service.cli.ending_signals import HeldSignals
 from trade_service.cli.first_look import require_open, require_present
 from trade_service.cli.output_files import require_separate
 from trade_service.cli.preview import Preview, print_preview
-from trade_service.cli.result_files import ResultFiles, result_files
+from trade_service.cli.result_files import OUTCOME, ResultFiles, result_files
 from trade_service.cli.running import (
     CommandError,
     config_option,
@@ -42,6 +41,7 @@ from trade_service.cli.running import (
     json_option,
     options,
     print_json,
+    require_answer,
     run_as_user,
     run_until_done,
     say,
@@ -147,6 +147,7 @@ def submit(
         raise click.UsageError(
             "--strict, --errors, --rejects and --skip-rejected go with a FILE, not with --all-new."
         )
+    require_answer(as_json=as_json, yes=yes, dry_run=dry_run)
     require_separate((errors_path, results_path, rejects_path), file)
     if file is not None:
         require_readable(file)
@@ -225,7 +226,7 @@ class _Submit:
                 return preview, tally
             source = await self._open(name, reference)
             if is_final:
-                self._files.begin(source.layout.header)
+                self._begin_files(source.layout)
             files = self._files if is_final else None
             await check_blotter(source, BlotterPreview(database), preview, tally, files)
         _say_outside(source)
@@ -250,9 +251,10 @@ class _Submit:
     def _show(self, preview: Preview, tally: Tally, what: str) -> None:
         options = self._options
         print_preview(preview, what, self._out)
-        print_bad_lines(tally, self._out, options.errors_path)
+        is_written = options.dry_run or options.strict  # Else it is written when the orders are sent.
+        print_bad_lines(tally, self._out, options.errors_path, is_written=is_written)
         if options.dry_run:
-            print_dry_run(tally, preview, self._out)
+            print_dry_run(tally, preview, what, self._out)
             if options.as_json:
                 print_json(
                     {"dry_run": True, **preview.as_json(), "lines": tally.lines, "bad_lines": tally.bad_lines}
@@ -272,7 +274,7 @@ class _Submit:
                 pages = never_submitted(services.database, CHUNK_LINES, self._execution_limits)
                 return await self._drive(services, tally, lambda work: work.submit_ids(pages))
             source = await self._open(name, await services.references.get())
-            self._files.begin(source.layout.header)
+            self._begin_files(source.layout)
             try:
                 return await self._drive(services, tally, lambda work: work.submit_blotter(source))
             finally:
@@ -300,6 +302,10 @@ class _Submit:
         if obstacle:
             say(f"trade-service: nothing is sent now: {obstacle}")
         return 0 if tally.is_all_good else NOT_ALL_ACCEPTED
+
+    def _begin_files(self, layout: Layout) -> None:
+        self._files.begin(layout.header)
+        self._write_errors(())
 
     def _check_version(self, name: str) -> None:
         facts = Path(name).stat()
@@ -342,8 +348,8 @@ def _say_layout(layout: Layout) -> None:
         parts = [layout.form, f"header at {layout.header_line}", *renamed]
         parts += [f"{field} is {value!r}" for field, value in layout.constants.items()]
         say(f"trade-service: reading: {', '.join(parts)}")
-    if layout.ignored:
-        say(f"trade-service: warning: unknown columns are ignored: {', '.join(layout.ignored)}")
+    if ignored := [name for name in layout.ignored if name not in OUTCOME]:
+        say(f"trade-service: warning: unknown columns are ignored: {', '.join(ignored)}")
     for doubt in layout.doubts:
         say(f"trade-service: detected: {doubt}")
 

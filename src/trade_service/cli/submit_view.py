@@ -146,11 +146,13 @@ def print_outcomes(tally: Tally, console: Console) -> None:
         console.print(table)
 
 
-def print_bad_lines(tally: Tally, console: Console, errors_file: Path | None) -> None:
-    """Prints the number of bad lines, and the first of them one by one."""
+def print_bad_lines(
+    tally: Tally, console: Console, errors_file: Path | None, *, is_written: bool = True
+) -> None:
+    """Prints the number of bad lines, and the first of them one by one; `is_written`: the file has them by now."""
     if not tally.bad_lines:
         return
-    where = f", all of them in {errors_file}" if errors_file else ""
+    where = f", all of them in {errors_file}" if errors_file and is_written else ""
     console.print(f"{tally.bad_lines:,} bad {tally.unit}s{where}:", style="red")
     for error in tally.first_errors:
         console.print(Text(f"  {error}"), soft_wrap=True)
@@ -210,12 +212,17 @@ def summary_of(tally: Tally, elapsed_s: float) -> dict[str, object]:
     }  # fmt: skip
 
 
-def print_dry_run(tally: Tally, preview: Preview, console: Console) -> None:
-    """Prints what a real run would do, in one line."""
-    console.print(
+def print_dry_run(tally: Tally, preview: Preview, what: str, console: Console) -> None:
+    """Prints what a real run would do, in one line; `what` are `orders` of a file, or `executions`."""
+    of_file = (
         f"Dry run of {tally.lines:,} {tally.unit}s, nothing was written: {preview.new:,} new orders, "
         f"{preview.rest:,} known ones with something left to send, {preview.done:,} known ones sent before, "
-        f"{tally.bad_lines:,} bad {tally.unit}s.",
+        f"{tally.bad_lines:,} bad {tally.unit}s."
+    )
+    console.print(
+        of_file
+        if what == "orders"
+        else f"Dry run, nothing was sent; left to send: {preview.to_send:,} {what}.",
         style="bold red" if tally.bad_lines else "bold green",
         soft_wrap=True,
     )

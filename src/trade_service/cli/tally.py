@@ -186,15 +186,21 @@ def error_writer(path: Path | None) -> Iterator[WriteErrors]:
         return
     with written(path) as stream:
         writer = csv.writer(text_of(stream), lineterminator="\n")
-        writer.writerow(("line", "order_id", "field", "value", "rule"))
-        yield lambda errors: writer.writerows(
-            (
-                e.line,
-                e.order_id,
-                *(spreadsheet_safe(escaped(part)) for part in (e.column, e.value, e.rule)),
+        header = [("line", "order_id", "field", "value", "rule")]
+
+        def write(errors: Iterable[CellError]) -> None:
+            if header:  # Until now the old file would have stayed.
+                writer.writerow(header.pop())
+            writer.writerows(
+                (
+                    e.line,
+                    e.order_id,
+                    *(spreadsheet_safe(escaped(part)) for part in (e.column, e.value, e.rule)),
+                )
+                for e in errors
             )
-            for e in errors
-        )
+
+        yield write
 
 
 def line_error(line: int, order_id: int, error: DomainError, layout: Layout) -> CellError:
