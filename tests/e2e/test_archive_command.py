@@ -58,7 +58,8 @@ async def test_what_was_archived_is_audited_verified_and_found(
     assert await value_of(database, "SELECT count(*) FROM execution") == 0
 
     audited = json.loads((await archiving.run("audit", "--json")).out)
-    assert (audited["clean"], audited["downstreamRows"], audited["notes"]) == (True, 250, {"archived": 250})
+    # A call that a busy machine delayed leaves a note of its own.
+    assert (audited["clean"], audited["downstreamRows"], audited["notes"]["archived"]) == (True, 250, 250)
     assert (audited["balance"]["archived"], audited["balance"]["quantityHeld"]) == (250, "25000.00000000")
     text = await archiving.run("audit")
     assert "250 archived" in text.out
