@@ -83,7 +83,7 @@ async def test_alarms_stand_above_the_bar_and_nothing_tears(
     whole = await cli.run("submit", blotter, "--dry-run")
     words = {*whole.out.split(), *ended.out.split(), *SENTENCE.split()}
     assert torn_words(screen, columns, words) == [], screen
-    assert "348 accepted, 1 failed, 1 bad lines." in text
+    assert "348 accepted, 1 failed, 1 bad line." in text
     assert "quantity: must be a finite number written with digits and a decimal point; got 'NaN'" in text
 
 

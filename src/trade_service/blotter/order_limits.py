@@ -12,11 +12,10 @@ _LARGEST = 10**18
 
 
 class OrderLimits(Section, frozen=True):
-    """Orders of a blotter above these limits are refused, as typing errors.
+    """Limits of a blotter: orders above them are refused, as typing errors, and so is a longer pipe.
 
-    The value of an order is its quantity times its limit
-    price. An order without a limit price has no value: limits of value do not bind it, and `require_limit_price`
-    refuses it.
+    The value of an order is its quantity times its limit price. An order without a limit price has no value:
+    limits of value do not bind it, and `require_limit_price` refuses it.
     """
 
     max_order_quantity: Annotated[
@@ -32,6 +31,10 @@ class OrderLimits(Section, frozen=True):
     require_limit_price: Annotated[
         bool, Setting("Refuse orders without a limit price, which limits of value cannot bind.")
     ] = False
+    max_pipe_bytes: Annotated[
+        int,
+        Setting("Longest blotter read from a pipe, which is copied to the temporary folder.", 1, _LARGEST),
+    ] = 4 * 2**30
 
     @property
     def bound_values(self) -> bool:

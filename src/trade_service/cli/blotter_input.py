@@ -1,6 +1,5 @@
 """The bytes of a blotter: a file, or a pipe that is copied because it is read more than once."""
 
-import shutil
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
@@ -10,6 +9,8 @@ from typing import BinaryIO
 
 from trade_service.cli.output_files import STANDARD_INPUT
 from trade_service.cli.running import CommandError
+
+_CHUNK_BYTES = 1 << 20
 
 
 def open_blotter(name: str) -> BinaryIO:
@@ -29,11 +30,11 @@ def require_readable(name: str) -> None:
 
 
 @contextmanager
-def repeatable(name: str | None) -> Iterator[Callable[[], str | None]]:
+def repeatable(name: str | None, max_bytes: int) -> Iterator[Callable[[], str | None]]:
     """Yields a function that returns a name which can be read more than once.
 
     Its call copies anything but a regular file into a temporary one, which vanishes with this process, however
-    that ends. Raises CommandError if there is no room for it.
+    that ends. Raises CommandError if that has more than `max_bytes`, or if there is no room for it.
     """
     if name is None or (name != STANDARD_INPUT and (not Path(name).exists() or Path(name).is_file())):
         yield lambda: name
@@ -42,12 +43,19 @@ def repeatable(name: str | None) -> Iterator[Callable[[], str | None]]:
     with tempfile.TemporaryFile() if has_links else tempfile.NamedTemporaryFile() as copy:
 
         def copied() -> str:
+            shown = "standard input" if name == STANDARD_INPUT else name
             try:
                 with open_blotter(name) as stream:
-                    shutil.copyfileobj(stream, copy)
+                    while chunk := stream.read(_CHUNK_BYTES):
+                        if copy.tell() + len(chunk) > max_bytes:
+                            raise CommandError(
+                                f"{shown} has more than {max_bytes:,} bytes (blotter.max_pipe_bytes): write it to "
+                                "a file, and submit that"
+                            )
+                        copy.write(chunk)
                 copy.flush()
             except OSError as error:
-                shown, folder = "standard input" if name == STANDARD_INPUT else name, tempfile.gettempdir()
+                folder = tempfile.gettempdir()
                 raise CommandError(
                     f"{shown} cannot be copied to {folder}: {error.strerror}; TMPDIR names another folder"
                 ) from error

@@ -158,7 +158,7 @@ def submit(
     settings = settings_for(toml_path)
     with (
         HeldSignals() as signals,
-        repeatable(file) as copied,
+        repeatable(file, settings.blotter.max_pipe_bytes) as copied,
         result_files(results_path, rejects_path) as files,
         error_writer(errors_path) as write_errors,
         signals.released(),

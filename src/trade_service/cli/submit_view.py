@@ -153,7 +153,7 @@ def print_bad_lines(
     if not tally.bad_lines:
         return
     where = f", all of them in {errors_file}" if errors_file and is_written else ""
-    console.print(f"{tally.bad_lines:,} bad {tally.unit}s{where}:", style="red")
+    console.print(f"{tally.bad}{where}:", style="red")
     for error in tally.first_errors:
         console.print(Text(f"  {error}"), soft_wrap=True)
     if tally.bad_lines > len({error.line for error in tally.first_errors}):
@@ -183,7 +183,7 @@ def print_sentence(tally: Tally, elapsed_s: float, console: Console) -> None:
         return
     rate = tally.finished / max(elapsed_s, 0.001)
     parts = _counts(tally)
-    parts += [f"{tally.bad_lines:,} bad {tally.unit}s"] if tally.bad_lines else []
+    parts += [tally.bad] if tally.bad_lines else []
     parts += [f"{tally.over_limits:,} left out, beyond a limit"] if tally.over_limits else []
     parts += [f"{tally.skipped:,} skipped, refused before"] if tally.skipped else []
     console.print(
@@ -217,7 +217,7 @@ def print_dry_run(tally: Tally, preview: Preview, what: str, console: Console) -
     of_file = (
         f"Dry run of {tally.lines:,} {tally.unit}s, nothing was written: {preview.new:,} new orders, "
         f"{preview.rest:,} known ones with something left to send, {preview.done:,} known ones sent before, "
-        f"{tally.bad_lines:,} bad {tally.unit}s."
+        f"{tally.bad}."
     )
     console.print(
         of_file

@@ -97,6 +97,11 @@ class Tally:
         """Whether every line was good, nothing was left out by a limit, and every execution is accepted."""
         return not self.bad_lines and not self.over_limits and self.accepted == self.executions
 
+    @property
+    def bad(self) -> str:
+        """The bad lines in words, such as `1 bad line` or `27 bad rows`."""
+        return f"{self.bad_lines:,} bad {self.unit}{'' if self.bad_lines == 1 else 's'}"
+
     def add_errors(self, errors: Sequence[CellError]) -> None:
         """Counts bad lines; the errors of one line follow each other."""
         self.bad_lines += len({error.line for error in errors})
