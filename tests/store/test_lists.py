@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
@@ -110,6 +110,7 @@ async def test_orders_equal_the_naive_result(lists: Lists, query: ListQuery) -> 
 
 @many
 @given(query=queries(EXECUTION_FIELDS))
+@example(query=ListQuery(1, 0, total_order(()), (Filter("code", Test.ANY_OF, ("BUY", "")),)))
 async def test_executions_equal_the_naive_result(lists: Lists, query: ListQuery) -> None:
     await agree(lists.service.list_executions, execution_fields, query)
 

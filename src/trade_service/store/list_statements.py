@@ -136,7 +136,7 @@ EXECUTIONS = ListSource(
         "portfolio.name": _display_name("pn", "portfolio_name", "o.portfolio_id", _ORDER_OF_EXECUTION),
         "executionServiceId": Column("e.execution_service_id", Kind.INTEGER),
         "submissionState": Column(_SHARED["state_shown"], Kind.TEXT, (_STATUS_OF_EXECUTION,)),
-        "code": Column(_SHARED["reason_shown"], Kind.TEXT, (_SHARED["reasons"],)),
+        "code": Column(f"nullif({_SHARED['reason_shown']}, '')", Kind.TEXT, (_SHARED["reasons"],)),
         "orderId": Column("o.order_id", Kind.INTEGER, (_ORDER_OF_EXECUTION,)),
         "securityId": Column("o.security_id", Kind.TEXT, (_ORDER_OF_EXECUTION,), is_id=True),
         "portfolioId": Column("o.portfolio_id", Kind.TEXT, (_ORDER_OF_EXECUTION,), is_id=True),
