@@ -169,7 +169,7 @@ async def test_ctrl_c_at_any_time_says_whether_anything_was_sent(
     if simulator.ledger.total == 0 and (cli.folder / "results.csv").read_text() == OLD:
         assert "stopped while" not in ended.err
     elif ended.code == 130 and "stopped while" not in ended.err:
-        assert "3,000 accepted" in ended.out
+        assert "3,000 accepted" in ended.out or "Stopped before any order had a result" in ended.out
     assert [path.name for path in cli.folder.iterdir() if "results" in path.name] == ["results.csv"]
     again = await cli.run("submit", "--yes", blotter)
     assert again.code == 0, again

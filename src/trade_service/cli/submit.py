@@ -291,14 +291,15 @@ class _Submit:
             services, tally, options.wait_s, files, skips_refused=options.skip_rejected,
             insists=options.wait_for_service,
         )  # fmt: skip
-        obstacle = ""
+        obstacle, is_whole = "", False
         try:
             async with shown_progress(tally, incidents, Console(stderr=True)):
                 await work(submitting)
+            is_whole = True
         except* NothingGoesOut as group:
             obstacle = str(group.exceptions[0])
         finally:
-            self._report(tally, time.monotonic() - began)
+            self._report(tally, time.monotonic() - began, is_whole=is_whole)
         if obstacle:
             say(f"trade-service: nothing is sent now: {obstacle}")
         return 0 if tally.is_all_good else NOT_ALL_ACCEPTED
@@ -325,14 +326,14 @@ class _Submit:
         self._is_said = True
         return source
 
-    def _report(self, tally: Tally, elapsed_s: float) -> None:
+    def _report(self, tally: Tally, elapsed_s: float, *, is_whole: bool) -> None:
         if self._options.as_json:
             print_json(summary_of(tally, elapsed_s))
         print_outcomes(tally, self._out)
         if not self._is_previewed:
             print_bad_lines(tally, self._out, self._options.errors_path)
         print_for_person(tally, self._out)
-        print_sentence(tally, elapsed_s, self._out)
+        print_sentence(tally, elapsed_s, self._out, is_whole=is_whole)
         unfinished = tally.executions - tally.finished
         if unfinished:
             say(

@@ -176,10 +176,17 @@ def print_for_person(tally: Tally, console: Console) -> None:
         )
 
 
-def print_sentence(tally: Tally, elapsed_s: float, console: Console) -> None:
-    """Prints the whole result in one line."""
+def print_sentence(tally: Tally, elapsed_s: float, console: Console, *, is_whole: bool = True) -> None:
+    """Prints the whole result in one line; `is_whole`: all orders were read."""
     if not (tally.executions or tally.bad_lines or tally.skipped or tally.over_limits):
-        console.print("There was nothing to submit.", style="bold green")
+        if is_whole:
+            console.print("There was nothing to submit.", style="bold green")
+        else:
+            console.print(
+                "Stopped before any order had a result. Run the same command again; nothing is sent twice.",
+                style="yellow",
+                soft_wrap=True,
+            )
         return
     rate = tally.finished / max(elapsed_s, 0.001)
     parts = _counts(tally)
