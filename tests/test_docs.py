@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from trade_service.cli.commands import COMMANDS
+from trade_service.settings.sources import API_KEY_VARIABLE, CONFIG_VARIABLE
 from trade_service.settings.tree import FIELDS
 
 ROOT = Path(__file__).parent.parent
@@ -31,7 +32,8 @@ def test_commands_and_make_targets_exist(page: Path) -> None:
 @pytest.mark.parametrize("page", PAGES, ids=lambda p: str(p.relative_to(ROOT)))
 def test_settings_exist(page: Path) -> None:
     named = set(re.findall(r"`(TRADE_SERVICE_[A-Z_]+)`", page.read_text("utf-8")))
-    known = {f"TRADE_SERVICE_{name.replace('.', '_').upper()}" for name in FIELDS} | {"TRADE_SERVICE_CONFIG"}
+    known = {name for field in FIELDS.values() for name in (*field.env_names, *field.file_env_names)}
+    known |= {CONFIG_VARIABLE, API_KEY_VARIABLE, f"{API_KEY_VARIABLE}_FILE"}
     assert named <= known
 
 

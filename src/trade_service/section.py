@@ -22,6 +22,7 @@ import msgspec
 from trade_service.masking import shown
 
 ENV_PREFIX = "TRADE_SERVICE_"
+FILE_SUFFIX = "_FILE"
 
 Check = Callable[[Any], Any]
 """Takes a value of the right type and returns its canonical form; raises ValueError with the rule."""
@@ -36,7 +37,8 @@ class Setting(msgspec.Struct, frozen=True):
     `low` and `high` bound numbers. `env` lists legacy environment variables; `none` explains a missing value; a
     `secret` is never shown; `switch` is the number that "true" stands for ("false" stands for 0); `zero` is the
     word that stands for 0. A setting with a `share` holds for the whole service: its workers divide it, and each
-    has at least `share` of it.
+    has at least `share` of it. A value may be read from a file if it is `secret`, or if it `may_hold_secret`, as
+    an address with a password does.
     """
 
     help: str
@@ -47,6 +49,7 @@ class Setting(msgspec.Struct, frozen=True):
     none: str | None = None
     min_length: int | None = None
     secret: bool = False
+    may_hold_secret: bool = False
     switch: int | None = None
     zero: str | None = None
     share: int | None = None
@@ -71,6 +74,16 @@ class SettingField(msgspec.Struct, frozen=True):
     def env_names(self) -> tuple[str, ...]:
         """The native environment variable, then its aliases; the first one set wins."""
         return (f"{ENV_PREFIX}{self.section}_{self.key}".upper(), *self.about.env)
+
+    @property
+    def is_read_from_files(self) -> bool:
+        """Whether a file may hold the value: every secret, so that no environment has to."""
+        return self.about.secret or self.about.may_hold_secret
+
+    @property
+    def file_env_names(self) -> tuple[str, ...]:
+        """The environment variables that name a file with the value, in the order of `env_names`."""
+        return tuple(f"{name}{FILE_SUFFIX}" for name in self.env_names) if self.is_read_from_files else ()
 
     @property
     def is_list(self) -> bool:

@@ -16,6 +16,7 @@ from trade_service.settings.tree import FIELDS, Settings
 
 NUMERIC = [field for field in FIELDS.values() if field.base in (int, float)]
 _TEXTS = {
+    "server.base_path": "/trade",
     "database.prepared_statements": "false",
     "database.url": "postgresql://h/d",
     "server.allowed_hosts": "h",

@@ -193,10 +193,13 @@ async def _exported_traces(settings: Settings) -> AsyncIterator["Tracing | None"
         yield None
         return
     from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+    from opentelemetry.util.re import parse_env_headers
 
     from trade_service.observability.tracing import Tracing, tracer_provider
 
-    provider = tracer_provider(OTLPSpanExporter(url, timeout=EXPORT_S), __version__)
+    given = settings.telemetry.traces_headers or settings.telemetry.headers
+    headers = None if given is None else parse_env_headers(given, liberal=True)
+    provider = tracer_provider(OTLPSpanExporter(url, headers=headers, timeout=EXPORT_S), __version__)
     try:
         yield Tracing(provider)
     finally:
@@ -216,10 +219,13 @@ def _measured(services: Services) -> list[Loop]:
         loops.append(BacklogGauges(registry, read, settings.backlog_every_s, sleep).run)
     if settings.effective_metrics_url is not None:
         from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter
+        from opentelemetry.util.re import parse_env_headers
 
         from trade_service.observability.otlp_metrics import OtlpPush
 
-        exporter = OTLPMetricExporter(settings.effective_metrics_url, timeout=EXPORT_S)
+        given = settings.metrics_headers or settings.headers
+        headers = None if given is None else parse_env_headers(given, liberal=True)
+        exporter = OTLPMetricExporter(settings.effective_metrics_url, headers=headers, timeout=EXPORT_S)
         instance = services.owner if services.settings.server.workers > 1 else None
         every_s = settings.push_every_ms / 1000
         loops.append(OtlpPush(registry, exporter, __version__, every_s, sleep, instance).run)

@@ -15,6 +15,7 @@ from trade_service.store.audit_log_store import PostgresAuditEntries
 from trade_service.web.access import Authenticator, OpenAccess
 from trade_service.web.app import create_app
 from trade_service.web.dependencies import StreamSettings, WebServices, WebSettings
+from trade_service.web.hosts import BasePath
 
 
 def auth_mode(settings: Settings) -> str:
@@ -75,6 +76,8 @@ async def web_app(services: Services) -> AsyncIterator[Litestar]:
             from trade_service.observability.tracing import TracedRequests
 
             app.asgi_handler = TracedRequests(app.asgi_handler, services.tracing.provider)
+        if services.settings.server.base_path:
+            app.asgi_handler = BasePath(app.asgi_handler, services.settings.server.base_path)
         yield app
 
 

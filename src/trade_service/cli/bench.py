@@ -26,6 +26,7 @@ from trade_service.cli.running import (
     checked_url,
     console_for,
     json_option,
+    key_option,
     options,
     print_json,
     run_until_done,
@@ -60,7 +61,7 @@ _target_options = options(
         callback=checked_url,
         help="A running trade service: creates orders there and submits them (only `load`).",
     ),
-    click.option("--key", envvar="TRADE_SERVICE_API_KEY", help="API key for --url."),
+    key_option("API key for --url."),
     click.option("--yes", is_flag=True, help="Do not ask before sending load to a given target."),
 )
 """What to measure instead of what the command starts itself."""

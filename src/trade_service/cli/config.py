@@ -7,12 +7,17 @@ import rich_click as click
 from rich.text import Text
 
 from trade_service.cli.running import json_option, print_json, result_console, result_table
-from trade_service.section import SettingField
+from trade_service.section import FILE_SUFFIX, SettingField
 from trade_service.settings.load import LoadedSettings, load_settings
-from trade_service.settings.sources import CONFIG_VARIABLE, DEFAULT_FILE
+from trade_service.settings.sources import API_KEY_VARIABLE, CONFIG_VARIABLE, DEFAULT_FILE
 from trade_service.settings.tree import FIELDS, SECTIONS
 
 _WIDTH_WITHOUT_TERMINAL = 160
+_FILES = "\n".join(
+    f"| `{name}` | {'<br>'.join(f'`{variable}`' for variable in field.file_env_names)} |"
+    for name, field in FIELDS.items()
+    if field.is_read_from_files
+)
 _HEAD = f"""# Settings
 
 Command-line options win over environment variables, which win over the TOML file, which wins over the
@@ -33,6 +38,26 @@ in force and its origin.
   password win over `database.username` and `database.password`. `ssl=true` means `sslmode=verify-full`.
 - `execution_service.max_connections` must be at least `batch.max_concurrent`, `retry.max_delay_ms` at least
   `retry.initial_delay_ms`, and `server.request_timeout_s` more than `submission.wait_s`.
+
+## Values from files
+
+A setting that is or may hold a secret can be read from a file, as container platforms mount them: add `_FILE` to
+a variable, or `_file` to a key of the TOML file, and give the path. Examples: the variable
+`DATABASE_PASSWORD_FILE=/run/secrets/db`, or `password_file = "/run/secrets/db"` below `[database]`.
+
+- The file holds the value in one line, in UTF-8, of at most 65,536 bytes. Only the line break at its end is
+  dropped.
+- A file that cannot be read, is empty or has several lines stops the start with one line that names the variable,
+  the file and the rule. The content is never shown.
+- A variable and its `_FILE` together are an error, also by different names of one setting.
+- Files are read once, at the start. `trade-service config` names the file as the origin.
+
+| setting | variables that name a file |
+| --- | --- |
+{_FILES}
+| key of `trade-service top` and `bench` | `{API_KEY_VARIABLE}{FILE_SUFFIX}` |
+
+Private keys of TLS, and keys that verify tokens, are always files: settings `tls_key` and `auth.jwt_keys_file`.
 """
 
 

@@ -26,8 +26,9 @@ from trade_service.domain.access import MAX_NAME_CHARS, KnownBy, Requester
 from trade_service.domain.fields import escaped_lines
 from trade_service.masking import mask_url
 from trade_service.observability.logs import configure_logs
-from trade_service.section import root_url
+from trade_service.section import FILE_SUFFIX, root_url
 from trade_service.settings.load import load_settings
+from trade_service.settings.sources import API_KEY_VARIABLE, SettingsError, read_secret_file
 from trade_service.settings.tree import Settings
 from trade_service.submission.events import REQUESTER
 
@@ -95,6 +96,25 @@ def checked_url(_: click.Context, parameter: click.Parameter, value: str | None)
         return None if value is None else root_url(value)
     except ValueError as error:
         raise click.BadParameter(f"must be {error}", param_hint=parameter.opts[0]) from None
+
+
+def _given_key(_: click.Context, __: click.Parameter, value: str | None) -> str | None:
+    """The key: of the option, else of the variable, else of the file that another variable names."""
+    path = os.environ.get(f"{API_KEY_VARIABLE}{FILE_SUFFIX}", "").strip()
+    in_variable = os.environ.get(API_KEY_VARIABLE) or None
+    if value is not None or not path:
+        return in_variable if value is None else value
+    if in_variable is not None:
+        raise SettingsError(
+            f"{API_KEY_VARIABLE} and {API_KEY_VARIABLE}{FILE_SUFFIX} are both set: set only one"
+        )
+    return read_secret_file(path, f"{API_KEY_VARIABLE}{FILE_SUFFIX}")
+
+
+def key_option(text: str) -> Callable[..., Any]:
+    """The option `--key`, of commands that call a running service."""
+    variables = f"{API_KEY_VARIABLE}, or the file that {API_KEY_VARIABLE}{FILE_SUFFIX} names"
+    return click.option("--key", callback=_given_key, help=f"{text}  [default: {variables}]")
 
 
 def say(line: str) -> None:
@@ -215,7 +235,7 @@ def settings_for(
     settings = loaded.settings
     if quiet and loaded.origins["log.level"] == "default":
         settings = msgspec.structs.replace(settings, log=msgspec.structs.replace(settings.log, level="ERROR"))
-    configure_logs(settings.log.level, settings.log.format, settings.secrets(os.environ))
+    configure_logs(settings.log.level, settings.log.format, settings.secrets())
     for warning in loaded.warnings:
         say(f"trade-service: warning: {warning}")
     return settings

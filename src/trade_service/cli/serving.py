@@ -70,7 +70,7 @@ def serve_as_worker(channel: int) -> int:
 async def _work(link: SupervisorLink, stop: asyncio.Event) -> None:
     begin, settings = link.begin, link.begin.settings
     log = settings.log
-    configure_logs(log.level, log.format, settings.secrets(os.environ), worker=begin.place)
+    configure_logs(log.level, log.format, settings.secrets(), worker=begin.place)
     listening = [socket.socket(fileno=number) for number in begin.listening]
     for one in listening:
         one.set_inheritable(False)
@@ -145,9 +145,10 @@ def _begun(settings: Settings, url: str) -> str:
     """Ends start-up; returns the line that describes the service."""
     gc.freeze()
     gc.enable()
-    workers = settings.server.workers
+    workers, base_path = settings.server.workers, settings.server.base_path
     return (
         f"Serving on {url}; database: {described(settings)}; Execution Service: "
         f"{mask_url(settings.execution_service.base_url)}; authentication: {auth_mode(settings)}; "
+        f"{f'base path: {base_path}; ' if base_path else ''}"
         f"{f'{workers} workers; ' if workers > 1 else ''}Ctrl-C stops it"
     )

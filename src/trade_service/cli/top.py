@@ -15,7 +15,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from trade_service.cli.running import CommandError, checked_url, console_for, run_until_done
+from trade_service.cli.running import CommandError, checked_url, console_for, key_option, run_until_done
 
 Key = tuple[str, frozenset[tuple[str, str]]]
 Pair: TypeAlias = tuple[str, str]
@@ -176,7 +176,7 @@ class Away(CommandError):
     "--times", type=click.IntRange(1), help="Number of updates before it ends.  [default: until Ctrl-C]"
 )
 @click.option("--json", "as_json", is_flag=True, help="Print each update as one line of JSON.")
-@click.option("--key", envvar="TRADE_SERVICE_API_KEY", help="API key, if the service requires one.")
+@key_option("API key, if the service requires one.")
 def top(*, url: str, every_s: float, times: int | None, key: str | None, as_json: bool) -> None:
     """Watch a running service: throughput, latency, failures and their reasons.
 

@@ -50,7 +50,12 @@ class AuthSettings(Section, frozen=True):
     ] = None
     jwt_jwks_url: Annotated[
         str | None,
-        Setting("Address of the public keys (JWKS).", check=http_url, none="jwt_keys_file is used"),
+        Setting(
+            "Address of the public keys (JWKS).",
+            check=http_url,
+            none="jwt_keys_file is used",
+            may_hold_secret=True,
+        ),
     ] = None
     jwt_keys_max_age_s: Annotated[
         float, Setting("Interval at which the public keys are refreshed.", 1, 86_400)

@@ -61,6 +61,7 @@ class TelemetrySettings(Section, frozen=True):
             env=("OTEL_EXPORTER_OTLP_ENDPOINT",),
             check=root_url,
             none="nothing is pushed",
+            may_hold_secret=True,
         ),
     ] = None
     metrics_url: Annotated[
@@ -70,6 +71,7 @@ class TelemetrySettings(Section, frozen=True):
             env=("OTEL_EXPORTER_OTLP_METRICS_ENDPOINT", "MANAGEMENT_OTLP_METRICS_EXPORT_URL"),
             check=http_url,
             none="from endpoint",
+            may_hold_secret=True,
         ),
     ] = None
     traces_url: Annotated[
@@ -79,6 +81,31 @@ class TelemetrySettings(Section, frozen=True):
             env=("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "MANAGEMENT_OTLP_TRACING_EXPORT_URL"),
             check=http_url,
             none="from endpoint",
+            may_hold_secret=True,
+        ),
+    ] = None
+    headers: Annotated[
+        str | None,
+        Setting(
+            "Headers of both, such as authorization=Bearer%20KEY; commas separate them.",
+            env=("OTEL_EXPORTER_OTLP_HEADERS",),
+            none="no further headers",
+            secret=True,
+        ),
+    ] = None
+    metrics_headers: Annotated[
+        str | None,
+        Setting(
+            "Headers for metrics.",
+            env=("OTEL_EXPORTER_OTLP_METRICS_HEADERS",),
+            none="as headers",
+            secret=True,
+        ),
+    ] = None
+    traces_headers: Annotated[
+        str | None,
+        Setting(
+            "Headers for traces.", env=("OTEL_EXPORTER_OTLP_TRACES_HEADERS",), none="as headers", secret=True
         ),
     ] = None
     push_every_ms: Annotated[

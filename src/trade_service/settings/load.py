@@ -28,7 +28,8 @@ _UNUSED = "execution_service.transient_message_patterns"
 class LoadedSettings(msgspec.Struct, frozen=True):
     """The settings, the origin of each by dotted name, the warnings, and the file read, if any.
 
-    An origin is `default`, `environment VARIABLE`, `FILE:section.key` or `command line`.
+    An origin is `default`, `environment VARIABLE`, `FILE:section.key` or `command line`; of a value from a file of
+    its own it names that, too.
     """
 
     settings: Settings
@@ -67,7 +68,9 @@ def load_settings(
             "known refusal; add refusals of your own with execution_service.refusal_messages"
         )
     batch = _capped(tree.batch, labels, warnings)
-    database = _completed(tree.database, labels, warnings)
+    url = raws.get("database.url")
+    is_hidden = url is not None and url.from_file
+    database = _completed(tree.database, labels, warnings, is_hidden=is_hidden)
     settings = msgspec.structs.replace(tree, batch=batch, database=database)
     _check_pairs(settings, labels)
     _check_auth(settings.auth, labels)
@@ -106,7 +109,7 @@ def convert(field: SettingField, raw: Raw) -> object:
 
 
 def _invalid(field: SettingField, raw: Raw, rule: str) -> SettingsError:
-    value = quoted(raw.value, secret=field.about.secret)
+    value = quoted(raw.value, secret=field.about.secret or raw.from_file)
     return SettingsError(f"{raw.label} is {value}: it must be {rule}")
 
 
@@ -152,7 +155,9 @@ def _capped(
     return msgspec.structs.replace(batch, size=size, max_size=max_size)
 
 
-def _completed(database: StoreSettings, labels: Mapping[str, str], warnings: list[str]) -> StoreSettings:
+def _completed(
+    database: StoreSettings, labels: Mapping[str, str], warnings: list[str], *, is_hidden: bool
+) -> StoreSettings:
     """The canonical URL with credentials; those in the URL win over `username` and `password`, with a warning."""
     label = labels["database.url"]
     given = {key: getattr(database, key) for key in ("username", "password")}
@@ -166,7 +171,9 @@ def _completed(database: StoreSettings, labels: Mapping[str, str], warnings: lis
     try:
         url, remarks = parse_database_url(database.url)
     except ValueError as error:
-        raise SettingsError(f"{label} is {quoted(database.url)}: it must be {error}") from None
+        raise SettingsError(
+            f"{label} is {quoted(database.url, secret=is_hidden)}: it must be {error}"
+        ) from None
     warnings += (f"{label}: {remark}" for remark in remarks)
     for name in _FILES_OF_TLS & url.parameters.keys():
         _check_readable(url.parameters[name], f"{label}: its {name}")

@@ -1,6 +1,6 @@
 """The settings tree: composes the sections that the components declare."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from urllib.parse import unquote, urlsplit
 
 import msgspec
@@ -31,8 +31,6 @@ from trade_service.trading.trading_settings import (
     SecurityServiceSettings,
 )
 from trade_service.web.web_settings import ApiSettings, RateLimitSettings, ServerSettings
-
-_HEADER_VARIABLES = tuple(f"OTEL_EXPORTER_OTLP_{kind}HEADERS" for kind in ("", "TRACES_", "METRICS_"))
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
@@ -77,15 +75,16 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         """The value of a setting."""
         return getattr(getattr(self, field.section), field.key)
 
-    def secrets(self, environ: Mapping[str, str]) -> frozenset[str]:
-        """Secret settings, secret parts of addresses and OpenTelemetry's headers, encoded and decoded."""
+    def secrets(self) -> frozenset[str]:
+        """Secret settings, and the secret parts of addresses and headers, encoded and decoded."""
         found: set[str] = set()
         for field in FIELDS.values():
             value = self.value(field)
             if isinstance(value, str):
                 found |= {value} if field.about.secret else set(_secrets_in_address(value))
-        for variable in _HEADER_VARIABLES:
-            found |= set(_secrets_in_headers(environ.get(variable, "")))
+        telemetry = self.telemetry
+        for headers in (telemetry.headers, telemetry.metrics_headers, telemetry.traces_headers):
+            found |= set(_secrets_in_headers(headers or ""))
         return frozenset({*found, *map(unquote, found)} - {""})
 
 

@@ -15,17 +15,23 @@ class StoreSettings(Section, frozen=True):
             "Database to use: postgresql://user:password@host:5432/database.",
             env=("DATABASE_URL", "SPRING_DATASOURCE_URL"),
             none="the embedded PostgreSQL",
+            may_hold_secret=True,
         ),
     ] = None
     username: Annotated[
         str | None,
-        Setting("User, if not in the URL.", env=("SPRING_DATASOURCE_USERNAME",), none="as the URL says"),
+        Setting(
+            "User, if not in the URL.",
+            env=("DATABASE_USERNAME", "SPRING_DATASOURCE_USERNAME"),
+            none="as the URL says",
+            may_hold_secret=True,
+        ),
     ] = None
     password: Annotated[
         str | None,
         Setting(
             "Password, if not in the URL.",
-            env=("SPRING_DATASOURCE_PASSWORD",),
+            env=("DATABASE_PASSWORD", "SPRING_DATASOURCE_PASSWORD"),
             none="as the URL says",
             secret=True,
         ),

@@ -41,7 +41,13 @@ class ExecutionServiceSettings(Section, frozen=True):
     """The Execution Service, downstream."""
 
     base_url: Annotated[
-        str, Setting("Address of the Execution Service.", env=(f"{_OLD}BASE_URL",), check=root_url)
+        str,
+        Setting(
+            "Address of the Execution Service.",
+            env=(f"{_OLD}BASE_URL",),
+            check=root_url,
+            may_hold_secret=True,
+        ),
     ] = "http://localhost:8084"
     connect_timeout_ms: Annotated[
         int, Setting("Maximum time to connect.", 1, 600_000, env=(f"{_OLD}CONNECT_TIMEOUT",))

@@ -90,6 +90,7 @@ class SecurityServiceSettings(Section, frozen=True):
             "Address of the security service.",
             env=("EXTERNAL_SECURITY_SERVICE_BASE_URL",),
             check=root_url,
+            may_hold_secret=True,
         ),
     ] = "http://localhost:8000"
 
@@ -103,6 +104,7 @@ class PortfolioServiceSettings(Section, frozen=True):
             "Address of the portfolio service.",
             env=("EXTERNAL_PORTFOLIO_SERVICE_BASE_URL",),
             check=root_url,
+            may_hold_secret=True,
         ),
     ] = "http://localhost:8001"
 

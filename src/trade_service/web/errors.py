@@ -22,7 +22,7 @@ from trade_service.submission.model import ExecutionSubmitResult, SubmitStatus
 from trade_service.submission.ports import StoreUnavailable
 from trade_service.trading.model import NotAccepted
 from trade_service.web.responses import PROBLEM_JSON, ApiResponse
-from trade_service.web.routing import HttpRequest
+from trade_service.web.routing import HttpRequest, base_path_of
 
 
 class HttpCode(StrEnum):
@@ -193,7 +193,7 @@ def status_of_result(result: ExecutionSubmitResult) -> int:
     return STATUS_OF_REASON.get(result.code, otherwise)
 
 
-def problem_of(error: Exception, method: str, path: str) -> Problem:
+def problem_of(error: Exception, method: str, path: str, base_path: str = "") -> Problem:
     """Maps any exception of a request; an unexpected one discloses nothing."""
     if isinstance(error, DomainError):
         return _domain_problem(error)
@@ -203,7 +203,7 @@ def problem_of(error: Exception, method: str, path: str) -> Problem:
     if isinstance(error, RequestRefused):
         return error.problem
     if isinstance(error, HTTPException) and error.status_code < 500:
-        return _http_problem(error, method, path)
+        return _http_problem(error, method, path, base_path)
     message = "unexpected internal error; see the service log for this request id"
     return Problem(500, HttpCode.INTERNAL_ERROR, message)
 
@@ -236,7 +236,7 @@ def respond_to_error(request: HttpRequest, error: Exception) -> Response[Any]:
 
 def logged_problem(request: HttpRequest, error: Exception) -> Problem:
     """`problem_of` the exception; logs the traceback of an unexpected one."""
-    problem = problem_of(error, request.method, request.scope["path"])
+    problem = problem_of(error, request.method, request.scope["path"], base_path_of(request.scope))
     if problem.code == HttpCode.INTERNAL_ERROR:
         _log.error("request_failed", exc_info=error)
     elif problem.status >= 500:
@@ -267,11 +267,11 @@ def allow_header(methods: Iterable[str]) -> str:
     return ", ".join(sorted({*methods} | ({"HEAD"} if "GET" in methods else set())))
 
 
-def _http_problem(error: HTTPException, method: str, path: str) -> Problem:
+def _http_problem(error: HTTPException, method: str, path: str, base_path: str) -> Problem:
     headers = dict(error.headers or {})
     if error.status_code == HTTPStatus.NOT_FOUND:
-        rule = "there is nothing at this address, see /schema/openapi.json for what there is"
-        refused = RequestRefused.of(404, HttpCode.NO_SUCH_ADDRESS, "path", path, rule)
+        rule = f"there is nothing at this address, see {base_path}/schema/openapi.json for what there is"
+        refused = RequestRefused.of(404, HttpCode.NO_SUCH_ADDRESS, "path", f"{base_path}{path}", rule)
     elif error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
         headers["allow"] = allow_header(headers.get("allow", "").split(", "))
         rule = f"this address takes {headers['allow']}"

@@ -1,10 +1,12 @@
-"""Whom a request addresses and where it comes from: Host, Origin, and the address of its client."""
+"""Whom a request addresses and where it comes from: Host, base path, Origin, and the address of its client."""
 
 import ipaddress
 import re
 from collections.abc import Iterable, Sequence
 
 from litestar.config.cors import CORSConfig
+from litestar.enums import ScopeType
+from litestar.types import ASGIApp, Receive, Scope, Send
 
 from trade_service.web.errors import HttpCode, RequestRefused
 
@@ -120,3 +122,24 @@ def network_of(address: str) -> str:
         return address
     mapped = given.ipv4_mapped
     return str(mapped) if mapped else str(ipaddress.IPv6Network((int(given) >> 64 << 64, 64)))
+
+
+class BasePath:
+    """ASGI layer that serves every address below a base path, too, as behind a proxy that does not remove it.
+
+    The application sees the path without it. Links read the base path with `base_path_of`. Litestar's handling of
+    ASGI's `root_path` is not used: it cuts at the first place where the text occurs, even within a name.
+    """
+
+    def __init__(self, app: ASGIApp, base_path: str) -> None:
+        self._app = app
+        self._base_path = base_path
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serves one request."""
+        if scope["type"] == ScopeType.HTTP:
+            scope["app_root_path"] = self._base_path  # type: ignore[typeddict-unknown-key]
+            path = scope["path"]
+            if path == self._base_path or path.startswith(f"{self._base_path}/"):
+                scope["path"] = path.removeprefix(self._base_path) or "/"
+        await self._app(scope, receive, send)

@@ -9,6 +9,7 @@ from typing import Any, Self, TypeAlias, get_args, get_origin
 import msgspec
 from litestar import Controller, Request, Router
 from litestar.openapi.spec import OpenAPIType, Parameter, Schema
+from litestar.types import Scope
 
 DOCS = "docs"
 """The key of a handler's `opt`."""
@@ -108,3 +109,8 @@ class GenericController(Controller):
             if origin is not None and issubclass(origin, Controller):
                 # Litestar reads the values of type variables here.
                 cls.signature_namespace = dict(zip(origin.__parameters__, get_args(base), strict=True))
+
+
+def base_path_of(scope: Scope) -> str:
+    """What precedes the service's own paths in addresses that clients use; usually empty."""
+    return str(scope.get("app_root_path", ""))

@@ -30,11 +30,34 @@ def _networks(values: tuple[str, ...]) -> tuple[str, ...]:
         raise ValueError("a list of addresses or networks such as 10.0.0.0/8") from None
 
 
+_OWN_ADDRESSES = re.compile(r"/api(/v[0-9]+(/.*)?)?|/(actuator|console|metrics|schema)(/.*)?")
+
+
+def _base_path(value: str) -> str:
+    path = value.removesuffix("/")
+    if re.fullmatch(r"(?:/(?!\.{1,2}(?:/|$))[\w.~-]+)*", path, re.ASCII) is None:
+        raise ValueError(
+            "a path such as /trade or /desk/trade, of letters, digits, hyphens, dots and underscores"
+        )
+    if _OWN_ADDRESSES.fullmatch(path):
+        raise ValueError("a path that is no address of the service itself, such as /trade")
+    return path
+
+
 class ServerSettings(Section, frozen=True):
     """The HTTP server."""
 
     host: Annotated[str, Setting("Address to listen on; 0.0.0.0 for all.", min_length=1)] = "127.0.0.1"
     port: Annotated[int, Setting("Port to listen on; 0 for any free one.", 0, 65535)] = 8082
+    base_path: Annotated[
+        str | None,
+        Setting(
+            "Path below which a proxy publishes the service, such as /trade. Requests are served with and "
+            "without it.",
+            check=_base_path,
+            none="no path",
+        ),
+    ] = None
     workers: Annotated[
         int,
         Setting(

@@ -32,7 +32,7 @@ from trade_service.web.access import ANYONE, OpenAccess, get, role_of
 from trade_service.web.dependencies import Services
 from trade_service.web.errors import Problem, ProblemBody, problem_body
 from trade_service.web.responses import PROBLEM_JSON, ApiResponse, encoded
-from trade_service.web.routing import DOCS, ID, JSON, HttpRequest, RouteDocs
+from trade_service.web.routing import DOCS, ID, JSON, HttpRequest, RouteDocs, base_path_of
 
 _DOCUMENT = "openapi_document"
 """Where the application's state keeps the document."""
@@ -66,14 +66,16 @@ class SchemaController(Controller):
         state = request.app.state
         if _DOCUMENT not in state:
             secured = not isinstance(services.authenticator, OpenAccess)
-            state[_DOCUMENT] = encoded(openapi_document(request.app, secured=secured))
+            base_path = base_path_of(request.scope)
+            state[_DOCUMENT] = encoded(openapi_document(request.app, secured=secured, base_path=base_path))
         return ApiResponse(state[_DOCUMENT], media_type="application/vnd.oai.openapi+json")
 
     @get("/")
-    async def page(self) -> Response[bytes]:
+    async def page(self, request: HttpRequest) -> Response[bytes]:
         """The page."""
         policy = {"Content-Security-Policy": PAGE_POLICY}
-        return ApiResponse(_file("page.html"), headers=policy, media_type="text/html")
+        page = _file("page.html").replace(b'"/schema/', f'"{base_path_of(request.scope)}/schema/'.encode())
+        return ApiResponse(page, headers=policy, media_type="text/html")
 
     @get("/page.js")
     async def script(self) -> Response[bytes]:
@@ -158,8 +160,8 @@ class Operation(msgspec.Struct, frozen=True, dict=True):
         return errors
 
 
-def openapi_document(app: Litestar, *, secured: bool) -> dict[str, Any]:
-    """The document of all routes of `app`; `secured` when callers have to authenticate."""
+def openapi_document(app: Litestar, *, secured: bool, base_path: str = "") -> dict[str, Any]:
+    """The document of all routes of `app`, below `base_path`; `secured` when callers have to authenticate."""
     operations = sorted(_operations(app), key=lambda one: (one.path, _METHODS.index(one.method)))
     schemas = Schemas(operations)
     paths: dict[str, dict[str, Any]] = {}
@@ -181,7 +183,7 @@ def openapi_document(app: Litestar, *, secured: bool) -> dict[str, Any]:
     return {
         "openapi": "3.1.0",
         "info": {"title": "Trade Service", "version": __version__, "description": texts["about"]},
-        "servers": [{"url": "/"}],
+        "servers": [{"url": base_path or "/"}],
         "tags": [{"name": name, "description": text} for name, text in texts["tags"].items()],
         "paths": paths,
         "components": components,

@@ -1,6 +1,7 @@
-// Shows /schema/openapi.json. Everything becomes text nodes, nothing of the description is read as markup.
+// Shows openapi.json, which stands beside this script. Everything becomes text nodes, nothing of the description is read as markup.
 "use strict";
 
+const source = document.currentScript.src;
 let api;
 
 function el(tag, attributes, ...children) {
@@ -160,7 +161,7 @@ function show() {
   open();
 }
 
-fetch("/schema/openapi.json")
+fetch(new URL("openapi.json", source))
   .then((answer) => answer.json())
   .then((found) => { api = found; show(); })
   .catch((error) => { document.getElementById("operations").textContent = `The description did not load: ${error}`; });
