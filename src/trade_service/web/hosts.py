@@ -3,6 +3,7 @@
 import ipaddress
 import re
 from collections.abc import Iterable, Sequence
+from typing import cast
 
 from litestar.config.cors import CORSConfig
 from litestar.enums import ScopeType
@@ -138,7 +139,7 @@ class BasePath:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serves one request."""
         if scope["type"] == ScopeType.HTTP:
-            scope["app_root_path"] = self._base_path  # type: ignore[typeddict-unknown-key]
+            cast(dict[str, object], scope)["app_root_path"] = self._base_path
             path = scope["path"]
             if path == self._base_path or path.startswith(f"{self._base_path}/"):
                 scope["path"] = path.removeprefix(self._base_path) or "/"
