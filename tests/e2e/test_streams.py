@@ -185,6 +185,39 @@ async def test_ctrl_c_in_the_middle_of_an_import_leaves_one_line(bare_cli: Cli) 
     assert (process.returncode, err.decode().split("\n")) == (130, ["", "trade-service: interrupted", ""])
 
 
+SWALLOWED_SIGNAL = """
+import os, sys
+MODULE, NUMBER = sys.argv[1], int(sys.argv[2])
+sys.argv[1:3] = []
+class Swallowing:
+    def find_spec(self, name, *_):
+        if name == MODULE:
+            sys.meta_path.remove(self)
+            try:
+                os.kill(os.getpid(), NUMBER)
+            except BaseException:
+                pass
+sys.meta_path.insert(0, Swallowing())
+from trade_service.cli.main import main
+main()
+"""
+
+
+@pytest.mark.parametrize("module", ["trade_service.settings.tree", "litestar"])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+async def test_a_library_cannot_swallow_a_signal_that_arrives_while_it_is_imported(
+    bare_cli: Cli, module: str, number: signal.Signals
+) -> None:
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", SWALLOWED_SIGNAL, module, str(int(number)), "serve", "--port", "0",
+        stdin=DEVNULL, stdout=PIPE, stderr=PIPE, cwd=bare_cli.folder, env=bare_cli.environment,
+    )  # fmt: skip
+    async with asyncio.timeout(LIMIT_S):
+        _, err = await process.communicate()
+    assert process.returncode == 128 + number
+    assert err.decode().count("\n") == 1 + (number is signal.SIGINT)
+
+
 def homeless(folder: Path) -> Mapping[str, str]:
     """An environment of a user whom the system does not know."""
     return {name: value for name, value in bare_environment(folder).items() if name != "HOME"}

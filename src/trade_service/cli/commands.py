@@ -8,6 +8,7 @@ import rich_click as click
 from click.exceptions import NoArgsIsHelpError
 
 from trade_service import __version__
+from trade_service.cli.ending_signals import HeldSignals
 from trade_service.cli.main import BROKEN_PIPE, INTERRUPTED, OUTPUT_LOST
 
 UNUSABLE = 2
@@ -76,12 +77,12 @@ class LazyGroup(click.RichGroup):
             return click.Command(cmd_name, help=summary)
         gc.disable()  # It would take a fifth of the time and find nothing, since modules stay loaded.
         try:
-            command: click.Command = getattr(
-                importlib.import_module(module), ATTRIBUTES.get(cmd_name, cmd_name)
-            )
+            with HeldSignals():  # A library may swallow what a signal raises in the middle of its import.
+                loaded = importlib.import_module(module)
         finally:
             gc.freeze()
             gc.enable()
+        command: click.Command = getattr(loaded, ATTRIBUTES.get(cmd_name, cmd_name))
         return command
 
     def format_help(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

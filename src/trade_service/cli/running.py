@@ -1,7 +1,6 @@
 """What the commands share: settings, the event loop, signals, options, questions and output."""
 
 import asyncio
-import contextlib
 import errno
 import getpass
 import os
@@ -320,6 +319,7 @@ def run_until_done(main: Callable[[], Coroutine[Any, Any, T]]) -> T:
 
 def run_until_stopped(main: Callable[[asyncio.Event], Coroutine[Any, Any, T]]) -> T:
     """Runs a coroutine until its event is set, by Ctrl-C, SIGTERM or SIGHUP. A second signal cancels it."""
+    early: list[signal.Signals] = []  # What arrives before the loop handles signals.
 
     async def guarded() -> T:
         stopping = asyncio.Event()
@@ -332,20 +332,23 @@ def run_until_stopped(main: Callable[[asyncio.Event], Coroutine[Any, Any, T]]) -
 
         for number in ENDING_SIGNALS:
             on_signal(number, stop)
+        if early:
+            stop()
         return await main(stopping)
 
-    return _run(guarded())
+    with signals_handled(early.append):
+        return _run(guarded())
 
 
 def on_signal(number: signal.Signals, action: Callable[[], None]) -> None:
-    """Calls `action` on the loop at a signal; on platforms without such handlers Ctrl-C cancels as usual.
-
-    A SIGHUP that is ignored stays ignored: `nohup` wants it so.
-    """
+    """Calls `action` on the loop at a signal. A SIGHUP that is ignored stays ignored: `nohup` wants it so."""
     if number.name == "SIGHUP" and signal.getsignal(number) is signal.SIG_IGN:
         return
-    with contextlib.suppress(NotImplementedError):
-        asyncio.get_running_loop().add_signal_handler(number, action)
+    loop = asyncio.get_running_loop()
+    try:
+        loop.add_signal_handler(number, action)
+    except NotImplementedError:  # Windows.
+        signal.signal(number, lambda *_: loop.call_soon_threadsafe(action))
 
 
 def _run(coroutine: Coroutine[Any, Any, T]) -> T:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import rich_click as click
 
+from trade_service.cli.ending_signals import HeldSignals
 from trade_service.cli.running import (
     CommandError,
     announce_url,
@@ -44,16 +45,16 @@ def serve(
     if hasattr(signal, "SIGUSR1"):
         signal.signal(signal.SIGUSR1, signal.SIG_IGN)  # Its default action ends the process.
     if channel is not None:
-        from trade_service.cli.serving import serve_as_worker
-
+        with HeldSignals():
+            from trade_service.cli.serving import serve_as_worker
         return serve_as_worker(channel)
     overrides = {"server.host": host, "server.port": port, "server.workers": workers}
     settings = settings_for(toml_path, overrides, quiet=False)
     count = workers_of(settings)
     if count > 1:
         return _supervised(settings, count, as_json=as_json)
-    from trade_service.cli.serving import serve_alone
-
+    with HeldSignals():
+        from trade_service.cli.serving import serve_alone
     serve_alone(settings, as_json=as_json)
     return 0
 
