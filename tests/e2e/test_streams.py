@@ -127,7 +127,7 @@ async def ended_by(
             await asyncio.sleep(0.001)
     await asyncio.sleep(delay_s)
     os.kill(pid, number)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(LIMIT_S):
         out, err = await process.communicate()
     return Ended(process.returncode or 0, out.decode(), err.decode())
 
