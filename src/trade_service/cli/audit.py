@@ -62,7 +62,7 @@ _NOTES = {
     "earlier_life": "executions in the ledger from an earlier life of this database",
     "old_rows": "executions that the legacy service sent",
     "old_orders": "orders of the legacy service whose quantitySent is not the sum over their executions",
-    "idle_attempts": "open attempts that own no execution any more: recovery closes them",
+    "idle_attempts": "attempts whose executions later attempts have settled: recovery closes them",
     "archived": "executions in the ledger that were archived here: compared like the others",
 }
 
