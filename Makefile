@@ -12,7 +12,7 @@ ROUNDS_FAILOVER ?= 20
 LOCK := uv pip compile --quiet --universal --generate-hashes --no-header --no-annotate --no-emit-index-url
 
 .PHONY: help run serve test checks-short world chaos failover fuzz lint audit-deps format bench bench-more bench-short \
-	bench-lists bench-large bench-soak bench-http bench-start bench-batch bench-telemetry recording lock clean
+	bench-lists bench-exports bench-large bench-soak bench-http bench-start bench-batch bench-telemetry recording lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -84,6 +84,9 @@ bench-more: $(STAMP) ## further questions: callers, replicas, workers, table (ON
 
 bench-lists: $(STAMP) ## measure lists of 10 thousand and 10 million rows (LARGE=...)
 	@LARGE=$(LARGE) $(BIN)/python -m benchmarks --full --only lists
+
+bench-exports: $(STAMP) ## measure exports of 10 thousand and 300 thousand rows: rate and memory
+	@$(BIN)/python -m benchmarks --full --only exports
 
 bench-large: $(STAMP) ## measure beside a million and ten million executions (EXECUTIONS=...)
 	@EXECUTIONS=$(EXECUTIONS) $(BIN)/python -m benchmarks --full --only large

@@ -13,6 +13,7 @@ MORE = {
     "soak": Question("benchmarks.soak:soak", "An hour of steady load"),
     "archive": Question("benchmarks.archive:archive", "Submissions beside archiving"),
     "lists": Question("benchmarks.lists:lists", "Pages of short and long lists"),
+    "exports": Question("benchmarks.exports:exports", "Exports of long lists"),
     "http": Question("benchmarks.http:http", "The API under 100 clients"),
     "batch": Question("benchmarks.batch_costs:batch", "Where the time of a batch goes"),
     "telemetry": Question("benchmarks.telemetry:telemetry", "The cost of metrics and traces"),

@@ -14,7 +14,7 @@ from trade_service.settings.tree import Settings
 from trade_service.store.audit_log_store import PostgresAuditEntries
 from trade_service.web.access import Authenticator, OpenAccess
 from trade_service.web.app import create_app
-from trade_service.web.dependencies import StreamSettings, WebServices, WebSettings
+from trade_service.web.dependencies import ExportSettings, StreamSettings, WebServices, WebSettings
 from trade_service.web.hosts import BasePath
 
 
@@ -94,6 +94,7 @@ def web_settings(settings: Settings) -> WebSettings:
         api=settings.api,
         rate_limit=settings.rate_limit,
         streams=StreamSettings(max_streams=server.max_event_streams, max_s=server.event_stream_s),
+        exports=ExportSettings(max_exports=server.max_exports, max_s=server.export_s),
         is_audited=settings.audit_log.enabled,
         wait_s=settings.submission.wait_s,
         metrics_role=Role.ANYONE if settings.metrics.public else Role[settings.metrics.role.upper()],

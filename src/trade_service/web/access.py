@@ -21,6 +21,7 @@ from litestar.types import ASGIApp, HTTPScope, Receive, Scope, Send
 
 from trade_service.domain.access import CredentialsNotCheckable, NotAuthenticated, Principal, Requester, Role
 from trade_service.submission.events import REQUESTER
+from trade_service.submission.ports import StoreUnavailable
 from trade_service.web.errors import HttpCode, RequestRefused
 from trade_service.web.hosts import AllowedHosts, AllowedOrigins, network_of
 from trade_service.web.web_settings import RateLimitSettings
@@ -132,6 +133,29 @@ class OpenAccess:
 
     async def principal(self, credential: str | None) -> Principal:  # noqa: ARG002  # the protocol's
         return Principal("", Role.OPERATOR)
+
+
+class Validity:
+    """Whether the key or token that opened a stream, for which it needs `role`, is still valid."""
+
+    def __init__(self, authenticator: Authenticator, credential: str | None, role: Role) -> None:
+        self._authenticator = authenticator
+        self._credential = credential
+        self._role = role
+        self._opened_at = time.time()
+
+    async def holds(self) -> bool:
+        """False once it is revoked, has expired or lost its role; while that cannot be checked, it holds."""
+        try:
+            principal = await self._authenticator.principal(self._credential)
+        except NotAuthenticated:
+            return False
+        except (CredentialsNotCheckable, StoreUnavailable):
+            return True
+        expires_at = principal.expires_at
+        # A token is accepted for a moment longer than it says; a stream that was opened before ends on time.
+        has_expired = expires_at is not None and self._opened_at < expires_at <= time.time()
+        return principal.role >= self._role and not has_expired
 
 
 class Authentication:

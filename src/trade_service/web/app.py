@@ -14,6 +14,7 @@ from trade_service.web.body_bounds import bound_bodies
 from trade_service.web.dependencies import Constant, WebServices
 from trade_service.web.errors import allow_header, respond_to_error
 from trade_service.web.event_streams import EventStreams, SubmissionEventController
+from trade_service.web.exports import Exports
 from trade_service.web.hosts import AllowedHosts, AllowedOrigins, TrustedProxies
 from trade_service.web.idempotency import KEYS, REPLAYED
 from trade_service.web.layers import HandlerCalls, Limits, RequestContext
@@ -47,6 +48,7 @@ EXPOSED_HEADERS = [
     *TOTAL_HEADERS,
     IGNORED_PARAMETERS,
     "Retry-After",
+    "Content-Disposition",
     "traceparent",
 ]
 
@@ -97,7 +99,11 @@ def _routers(services: WebServices) -> list[Router]:
     routers: list[Router] = [
         OwnRouter("/api/v1", route_handlers=V1, middleware=[limits, calls]),
         OwnRouter(
-            "/api/v2", route_handlers=V2, middleware=[limits, calls], guards=[refuse_unknown_parameters]
+            "/api/v2",
+            route_handlers=V2,
+            dependencies={"exports": Constant(Exports(settings.exports, services.authenticator))},
+            middleware=[limits, calls],
+            guards=[refuse_unknown_parameters],
         ),
         OwnRouter(
             "/api/v2",

@@ -1,7 +1,7 @@
 """/api/v2/audit-log: who changed what, when, and from where."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import TypeVar
@@ -22,7 +22,8 @@ from trade_service.trading.audit_log import (
     ObjectKind,
 )
 from trade_service.web.access import OPERATOR, get
-from trade_service.web.dependencies import Services
+from trade_service.web.dependencies import Injected, Services
+from trade_service.web.exports import Exports, followed_pages, wanted_form
 from trade_service.web.parameters import integer_in, read_count, read_once
 from trade_service.web.request_bodies import instant_or_none
 from trade_service.web.responses import ApiResponse
@@ -72,8 +73,10 @@ class AuditLogController(Controller):
     path = "/audit-log"
     tags = ("Operators",)
 
-    @get("/", opt=OPERATOR | documented(parameters=_PARAMETERS))
-    async def read(self, request: HttpRequest, services: Services) -> Response[AuditLogAnswer]:
+    @get("/", opt=OPERATOR | documented(parameters=_PARAMETERS, exported=True))
+    async def read(
+        self, request: HttpRequest, services: Services, exports: Injected[Exports]
+    ) -> Response[AuditLogAnswer]:
         """Lists who changed what, when, and from where, the newest first."""
         actor, object_id = read_once(request, "actor"), read_once(request, "objectId")
         wanted = AuditFilter(
@@ -85,6 +88,16 @@ class AuditLogController(Controller):
             until=_moment(request, "to"),
         )
         limit = read_count(request, "limit", DEFAULT_LIMIT, 1, MAX_LIMIT)
+        if (form := wanted_form(request)) is not None:
+
+            async def read(
+                position: AuditPosition | None,
+            ) -> tuple[Sequence[AuditEntry], AuditPosition | None]:
+                found = await services.audit_log.page(wanted, position, MAX_LIMIT)
+                return found.entries, found.next
+
+            pages = followed_pages(read, _position(request))
+            return await exports.respond(request, form, AuditEntry, "audit-log", pages)
         page = await services.audit_log.page(wanted, _position(request), limit)
         return ApiResponse(AuditLogAnswer(page.entries, None if page.next is None else _cursor(page.next)))
 

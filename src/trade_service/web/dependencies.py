@@ -79,6 +79,15 @@ class StreamSettings(msgspec.Struct, frozen=True, kw_only=True):
     """Then a stream ends: its client reconnects and continues after the last event it has."""
 
 
+class ExportSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """Bounds of exports."""
+
+    max_exports: int = 4
+    max_s: float = 3_600.0
+    check_s: float = 1.0
+    """How often an export's key or token is checked again."""
+
+
 class WebSettings(msgspec.Struct, frozen=True, kw_only=True):
     """Limits of the HTTP application."""
 
@@ -93,6 +102,7 @@ class WebSettings(msgspec.Struct, frozen=True, kw_only=True):
     wait_s: float = 25.0
     """How long a submission waits for its outcome before it is answered as pending."""
     streams: StreamSettings = StreamSettings()
+    exports: ExportSettings = ExportSettings()
     probe_timeout_s: float = 2.0
     """How long readiness waits for the database."""
 

@@ -10,11 +10,11 @@ from litestar.params import FromPath
 from litestar.response import Stream
 from litestar.types import Scope
 
-from trade_service.domain.access import CredentialsNotCheckable, NotAuthenticated, Role
+from trade_service.domain.access import Role
 from trade_service.domain.errors import InvalidInput
 from trade_service.submission.ports import StoreUnavailable
 from trade_service.trading.bulk_submissions import BulkItem, BulkProgress, BulkSubmissions
-from trade_service.web.access import CLIENT, READER, Authenticator, credential_of, get
+from trade_service.web.access import CLIENT, READER, Authenticator, Validity, credential_of, get
 from trade_service.web.dependencies import Injected, StreamSettings
 from trade_service.web.errors import OVERLOAD_RETRY_AFTER_S, HttpCode, RequestRefused
 from trade_service.web.responses import encoded
@@ -71,13 +71,14 @@ class EventStreams:
         ended = asyncio.Event()
         self._open[ended] = client
         try:
-            async for event in self._events(progress, seen, ended, Validity(self._authenticator, credential)):
+            validity = Validity(self._authenticator, credential, Role.READER)
+            async for event in self._events(progress, seen, ended, validity):
                 yield event
         finally:
             self._open.pop(ended, None)
 
     async def _events(
-        self, progress: BulkProgress, seen: int, ended: asyncio.Event, validity: "Validity"
+        self, progress: BulkProgress, seen: int, ended: asyncio.Event, validity: Validity
     ) -> AsyncIterator[bytes]:
         settings, submission_id = self._settings, progress.submission_id
         began = spoke_at = checked_at = time.monotonic()
@@ -105,28 +106,6 @@ class EventStreams:
                 spoke_at = time.monotonic()
                 yield b": still open\n\n"
             await asyncio.sleep(settings.poll_s)
-
-
-class Validity:
-    """Whether the key or token that opened a stream is still valid."""
-
-    def __init__(self, authenticator: Authenticator, credential: str | None) -> None:
-        self._authenticator = authenticator
-        self._credential = credential
-        self._opened_at = time.time()
-
-    async def holds(self) -> bool:
-        """False once it is revoked, has expired or lost its role; while that cannot be checked, it holds."""
-        try:
-            principal = await self._authenticator.principal(self._credential)
-        except NotAuthenticated:
-            return False
-        except (CredentialsNotCheckable, StoreUnavailable):
-            return True
-        expires_at = principal.expires_at
-        # A token is accepted for a moment longer than it says; a stream that was opened before ends on time.
-        has_expired = expires_at is not None and self._opened_at < expires_at <= time.time()
-        return principal.role >= Role.READER and not has_expired
 
 
 def _results(items: list[BulkItem], seen: int) -> bytes:

@@ -9,8 +9,9 @@ from trade_service.submission.model import SubmitStatus
 from trade_service.trading.model import ExecutionView, NotAccepted
 from trade_service.trading.request_keys import Created
 from trade_service.web.access import CALLBACK, LISTING, READER, TRADER, delete, get, put
-from trade_service.web.dependencies import Services
+from trade_service.web.dependencies import Injected, Services
 from trade_service.web.errors import HttpCode, RequestRefused, status_of_result
+from trade_service.web.exports import Exports, presented_pages, wanted_form
 from trade_service.web.idempotency import keyed_post
 from trade_service.web.list_queries import (
     PAGE,
@@ -139,9 +140,14 @@ class NamedExecutionController(ExecutionEditing[ExecutionV2]):
         return ExecutionV2.of((await services.lists.named_executions([view]))[0])
 
     @get("/executions", opt=LISTING | documented_list("executions"))
-    async def list_executions(self, request: HttpRequest, services: Services) -> Response[ExecutionPage]:
-        """A page of executions, sorted and filtered over the whole result."""
+    async def list_executions(
+        self, request: HttpRequest, services: Services, exports: Injected[Exports]
+    ) -> Response[ExecutionPage]:
+        """A page of executions, sorted and filtered over the whole result; as CSV or NDJSON all of them."""
         query, headers = read_list(request, "executions", services.settings.api)
+        if (form := wanted_form(request)) is not None:
+            pages = presented_pages(services.lists.execution_pages(query), ExecutionV2.of)
+            return await exports.respond(request, form, ExecutionV2, "executions", pages)
         page = await services.lists.list_executions(query)
         body = ExecutionPage(await presented_rows(page.items, ExecutionV2.of), Pagination.of(page))
         return ApiResponse(body, headers=headers)

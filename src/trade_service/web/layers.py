@@ -31,6 +31,8 @@ from trade_service.web.web_settings import ServerSettings
 
 REQUEST_ID = b"x-request-id"
 TRACEPARENT = b"traceparent"
+DEADLINE = "deadline"
+"""Where a request's state has its Deadline."""
 _SANE_ID = re.compile(rb"[A-Za-z0-9._:/+=@-]{1,128}")
 _TRACE = re.compile(
     rb"(?P<version>(?!ff)[0-9a-f]{2})-(?P<trace>(?!0{32})[0-9a-f]{32})-(?P<parent>(?!0{16})[0-9a-f]{16})"
@@ -162,6 +164,11 @@ class Deadline(msgspec.Struct, eq=False):
     cancelling: int
     is_over: bool = False
     """Whether the task was cancelled because of it."""
+    is_lifted: bool = False
+
+    def lift(self) -> None:
+        """Lets the task take longer: its response has begun, and has a bound of its own."""
+        self.is_lifted = True
 
     def caused(self, error: BaseException) -> bool:
         """Whether `error` is the cancellation by this deadline alone, which it then takes back."""
@@ -201,8 +208,9 @@ class Deadlines:
                 loop.call_at(first.at_s, self._cancel_late, loop)
                 break
             del self.running[first]
-            first.is_over = True
-            first.task.cancel()
+            if not first.is_lifted:
+                first.is_over = True
+                first.task.cancel()
 
 
 class Share(NamedTuple):
@@ -268,7 +276,7 @@ class Limits:
                 return message
 
             self._served, self._of_client[client] = self._served + 1, self._of_client[client] + 1
-            deadline = self._deadlines.begin()
+            scope["state"][DEADLINE] = deadline = self._deadlines.begin()
             try:
                 await serve(scope, receive_body, send)
             except BaseException as error:

@@ -336,7 +336,7 @@ def list_parameters(fields: Mapping[str, ListField]) -> tuple[Parameter, ...]:
 
 def documented_list(name: ListName) -> dict[str, Any]:
     """The `opt` of the handler of a list of v2."""
-    docs = documented(parameters=list_parameters(FIELDS[name]), headers=(IGNORED_PARAMETERS,))
+    docs = documented(parameters=list_parameters(FIELDS[name]), headers=(IGNORED_PARAMETERS,), exported=True)
     return docs | CHECKS_PARAMETERS
 
 

@@ -31,6 +31,8 @@ class RouteDocs(msgspec.Struct, frozen=True, kw_only=True):
     headers: tuple[str, ...] = ()
     """Headers of responses that are no errors."""
     media_type: str = JSON
+    exported: bool = False
+    """Whether the list is also answered as CSV and NDJSON."""
     refusal: Any = None
     """The shape of errors where the route has an envelope of its own."""
 

@@ -13,8 +13,9 @@ from trade_service.trading.editors import MAX_ORDERS
 from trade_service.trading.request_keys import Created
 from trade_service.web.access import LISTING, READER, TRADER, delete, get, put
 from trade_service.web.body_bounds import room_for
-from trade_service.web.dependencies import Services
+from trade_service.web.dependencies import Injected, Services
 from trade_service.web.errors import ErrorBody, Problem, error_fields, logged_problem, request_id_of
+from trade_service.web.exports import Exports, presented_pages, wanted_form
 from trade_service.web.idempotency import keyed_post
 from trade_service.web.list_queries import (
     ORDER_ID_PARAMETER,
@@ -283,9 +284,14 @@ class NamedOrderController(Controller):
     tags = ("Trade orders v2",)
 
     @get("/", opt=LISTING | documented_list("orders"))
-    async def list_orders(self, request: HttpRequest, services: Services) -> Response[TradeOrderPage]:
-        """A page of trade orders, sorted and filtered over the whole result."""
+    async def list_orders(
+        self, request: HttpRequest, services: Services, exports: Injected[Exports]
+    ) -> Response[TradeOrderPage]:
+        """A page of trade orders, sorted and filtered over the whole result; as CSV or NDJSON all of them."""
         query, headers = read_list(request, "orders", services.settings.api)
+        if (form := wanted_form(request)) is not None:
+            pages = presented_pages(services.lists.order_pages(query), TradeOrderV2.of)
+            return await exports.respond(request, form, TradeOrderV2, "trade-orders", pages)
         page = await services.lists.list_orders(query)
         body = TradeOrderPage(await presented_rows(page.items, TradeOrderV2.of), Pagination.of(page))
         return ApiResponse(body, headers=headers)

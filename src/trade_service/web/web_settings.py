@@ -141,6 +141,16 @@ class ServerSettings(Section, frozen=True):
     event_stream_s: Annotated[
         float, Setting("How long an event stream lasts; its client then resumes it.", 1, 86_400)
     ] = 900.0
+    max_exports: Annotated[
+        int,
+        Setting(
+            "Exports of lists sent at once; one client may have half of them, further ones get 503.",
+            1,
+            1_000,
+            share=1,
+        ),
+    ] = 4
+    export_s: Annotated[float, Setting("How long an export may take.", 1, 86_400)] = 3_600.0
     cors_allow_origins: Annotated[
         tuple[str, ...] | None,
         Setting(

@@ -1,7 +1,7 @@
 """ListService: pages of orders and executions, with names and totals."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from typing import Protocol, TypeVar
 
 import msgspec
@@ -122,15 +122,22 @@ class ListService:
     async def unsent_ids(self, filters: Sequence[Filter], most: int) -> list[int]:
         """Ids of never submitted executions that meet the filters, ascending; at most `most` + 1 of them."""
         unsent = Filter(SUBMISSION_STATE, Test.ANY_OF, (SubmissionState.NONE.value,))
-        query = await self._with_ids(ListQuery(MAX_LIMIT, filters=(*filters, unsent)), self._names.budget())
         ids: list[int] = []
-        while query is not None and len(ids) <= most:
-            found = await self._reads.executions(query)
-            ids += [stored.execution.id for stored in found.rows]
-            if found.last is None:
+        async for rows in self._all(ListQuery(filters=(*filters, unsent)), self._reads.executions):
+            ids += [stored.execution.id for stored in rows]
+            if len(ids) > most:
                 break
-            query = msgspec.structs.replace(query, cursor=Cursor(query.sort, found.last, len(ids)))
         return ids[: most + 1]
+
+    async def order_pages(self, query: ListQuery) -> AsyncGenerator[list[NamedOrder], None]:
+        """All trade orders from the beginning of a page on, in pages of their own; nothing is counted."""
+        async for orders in self._all(query, self._reads.orders):
+            yield await self.named_orders(orders)
+
+    async def execution_pages(self, query: ListQuery) -> AsyncGenerator[list[NamedExecution], None]:
+        """All executions in the same way."""
+        async for stored in self._all(query, self._reads.executions):
+            yield await self.named_executions(await views_of(self._references, stored))
 
     async def named_orders(
         self, orders: Sequence[TradeOrder], budget: WaitBudget | None = None
@@ -196,6 +203,18 @@ class ListService:
         least = end + 1 if following is not None else len(found.rows)
         total = await self._counts.of(selection, least, found.snapshot)
         return Page(found.rows, total, query.position, query.limit, following)
+
+    async def _all(
+        self, query: ListQuery, read: Callable[[ListQuery], Awaitable[Rows[Stored]]]
+    ) -> AsyncGenerator[list[Stored], None]:
+        """All rows, page by page, each page from behind the last row of the one before."""
+        by_id = await self._with_ids(query, self._names.budget())
+        while by_id is not None:
+            found = await read(msgspec.structs.replace(by_id, limit=MAX_LIMIT))
+            yield found.rows
+            if found.last is None:
+                return
+            by_id = msgspec.structs.replace(by_id, offset=0, cursor=Cursor(by_id.sort, found.last, 0))
 
     async def _with_ids(self, query: ListQuery, budget: WaitBudget) -> ListQuery | None:
         """The query with ids in place of names; None when nothing has one of the names."""

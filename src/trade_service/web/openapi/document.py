@@ -31,6 +31,7 @@ from trade_service.domain.access import Role
 from trade_service.web.access import ANYONE, OpenAccess, get, role_of
 from trade_service.web.dependencies import Services
 from trade_service.web.errors import Problem, ProblemBody, problem_body
+from trade_service.web.exports import ExportForm
 from trade_service.web.responses import PROBLEM_JSON, ApiResponse, encoded
 from trade_service.web.routing import DOCS, ID, JSON, HttpRequest, RouteDocs, base_path_of
 
@@ -242,6 +243,8 @@ def _responses(one: Operation, schemas: Schemas) -> Iterator[tuple[str, dict[str
     follow = description()["follow"].get(one.id, {})
     for status, shape in one.answers.items():
         content = {} if shape is None else schemas.content(shape, one.docs.media_type)
+        if one.docs.exported:
+            content |= {form.value: {"schema": {"type": "string"}} for form in ExportForm}
         response = _response(str(status), *one.docs.headers, content=content)
         if links := follow.get(str(status)):
             response["links"] = {name: {"$ref": f"#/components/links/{name}"} for name in links}

@@ -1,0 +1,314 @@
+"""Lists as files: CSV or NDJSON of all rows that match, streamed in constant memory.
+
+A list is exported page by page, each read from behind the last row of the one before; between pages and while a
+client reads slowly, no database connection is held. docs/decisions/0036-exports-and-blotters.md says why.
+"""
+
+import asyncio
+import csv
+import io
+import time
+import zlib
+from collections import Counter
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from datetime import UTC, datetime
+from decimal import Decimal
+from enum import StrEnum
+from functools import cache
+from types import NoneType, UnionType
+from typing import Any, TypeAlias, TypeVar, Union, get_args, get_origin
+
+import msgspec
+import structlog
+from litestar import Response
+from litestar.types import Receive, Scope, Send
+
+from trade_service.blotter.cells import spreadsheet_safe
+from trade_service.domain.access import Role
+from trade_service.web.access import CLIENT, Authenticator, Validity, credential_of, role_of
+from trade_service.web.dependencies import ExportSettings
+from trade_service.web.errors import OVERLOAD_RETRY_AFTER_S, HttpCode, RequestRefused
+from trade_service.web.layers import DEADLINE
+from trade_service.web.responses import PIECE, STEPS, ApiResponse, encoded, presented_rows, takes_gzip
+from trade_service.web.routing import HttpRequest
+
+_log = structlog.get_logger(__name__)
+
+_FASTEST, _AS_GZIP = 1, 31
+
+Row: TypeAlias = msgspec.Struct
+Stored = TypeVar("Stored")
+Position = TypeVar("Position")
+Pages: TypeAlias = AsyncGenerator[Sequence[Row], None]
+
+
+class ExportForm(StrEnum):
+    """The media types of exports."""
+
+    CSV = "text/csv"
+    NDJSON = "application/x-ndjson"
+
+    @property
+    def suffix(self) -> str:
+        """Of file names."""
+        return "csv" if self is ExportForm.CSV else "ndjson"
+
+
+_CHOICES: dict[str, ExportForm | None] = {form.value: form for form in ExportForm} | {
+    "application/json": None, "application/*": None, "*/*": None,
+}  # fmt: skip
+
+
+def wanted_form(request: HttpRequest) -> ExportForm | None:
+    """The form that Accept prefers to JSON (RFC 9110, section 12.5.1); None for JSON, and where it names none."""
+    best: tuple[float, bool, int] = (0.0, False, 0)
+    chosen: ExportForm | None = None
+    for place, part in enumerate(",".join(request.headers.getall("accept", [])).split(",")):
+        name, *parameters = (text.strip().lower() for text in part.split(";"))
+        rank = (_quality(parameters), "*" not in name, -place)
+        if name in _CHOICES and rank[0] > 0 and rank > best:
+            best, chosen = rank, _CHOICES[name]
+    return chosen
+
+
+def _quality(parameters: Sequence[str]) -> float:
+    for name, _, value in (one.partition("=") for one in parameters):
+        if name.strip() == "q":
+            try:
+                return float(value)
+            except ValueError:
+                return 0.0
+    return 1.0
+
+
+async def presented_pages(
+    pages: AsyncGenerator[Sequence[Stored], None], present: Callable[[Stored], Row]
+) -> Pages:
+    """The pages of a list as its rows are answered."""
+    async for page in pages:
+        yield await presented_rows(page, present)
+
+
+async def followed_pages(
+    read: Callable[[Position | None], Awaitable[tuple[Sequence[Row], Position | None]]],
+    start: Position | None = None,
+) -> Pages:
+    """All pages of a list: `read` returns the rows behind a position, and the next one, None at the end."""
+    position = start
+    while True:
+        rows, position = await read(position)
+        yield rows
+        if position is None:
+            return
+
+
+class Exports:
+    """Answers lists as files, a bounded number at once; one client has at most half of the places."""
+
+    def __init__(self, settings: ExportSettings, authenticator: Authenticator) -> None:
+        self._settings = settings
+        self._authenticator = authenticator
+        self._open: Counter[str] = Counter()
+
+    @property
+    def open(self) -> int:
+        """How many exports are being sent."""
+        return self._open.total()
+
+    async def respond(
+        self, request: HttpRequest, form: ExportForm, shape: type[Row], name: str, pages: Pages
+    ) -> Response[Any]:
+        """The export of `pages`, whose rows are of `shape`, as a file called `name`.
+
+        The first page is read here: its error is answered as any other. Raises RequestRefused (503) where too many
+        exports are open.
+        """
+        client = str(request.scope["state"][CLIENT])
+        self._enter(client)
+        try:
+            first = await anext(pages, ())
+        except BaseException:
+            self._leave(client)
+            raise
+        role = role_of(request.scope["route_handler"], "GET") or Role.OPERATOR
+        validity = Validity(self._authenticator, credential_of(request.scope), role)
+        made_at = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
+        headers = {
+            "Content-Disposition": f'attachment; filename="{name}-{made_at}.{form.suffix}"',
+            "X-Accel-Buffering": "no",
+            "Vary": "Accept, Accept-Encoding",
+        }
+        rows = _Rows(form, shape, first, pages, validity, self._settings)
+        return ExportResponse(rows, headers, form.value, self._settings.max_s, lambda: self._leave(client))
+
+    def _enter(self, client: str) -> None:
+        most, own = self._settings.max_exports, self._open[client]
+        if self.open >= most or own >= max(1, (most + 1) // 2):
+            message = (
+                f"{self.open} exports are being sent, {own} of them to this client, and {most} are allowed "
+                "(server.max_exports), half of them to one client: try again when one has ended"
+            )
+            raise RequestRefused(503, HttpCode.OVERLOADED, message, OVERLOAD_RETRY_AFTER_S)
+        self._open[client] += 1
+
+    def _leave(self, client: str) -> None:
+        self._open[client] -= 1
+        if not self._open[client]:
+            del self._open[client]
+
+
+class ExportEnded(Exception):
+    """An export cannot go on; its connection is closed before the end of the body, so that its client notices."""
+
+
+class _Rows:
+    """The bytes of an export, page by page."""
+
+    def __init__(
+        self, form: ExportForm, shape: type[Row], first: Sequence[Row], pages: Pages, validity: Validity,
+        settings: ExportSettings,
+    ) -> None:  # fmt: skip
+        self._columns = columns_of(shape) if form is ExportForm.CSV else None
+        self._first = first
+        self._pages = pages
+        self._validity = validity
+        self._check_s = settings.check_s
+
+    async def pieces(self) -> AsyncGenerator[bytes, None]:
+        """Raises ExportEnded when the caller's key or token is no longer valid, and what reading a page raises."""
+        checked_at = time.monotonic()
+        head = b"" if self._columns is None else csv_line([name for name, _ in self._columns])
+        yield head + await self._page(self._first)
+        self._first = ()
+        async for page in self._pages:
+            if time.monotonic() - checked_at >= self._check_s:
+                checked_at = time.monotonic()
+                if not await self._validity.holds():
+                    raise ExportEnded("the key or token is no longer valid")
+            yield await self._page(page)
+
+    async def _page(self, rows: Sequence[Row]) -> bytes:
+        """Encodes piece by piece, and lets other requests take several steps in between."""
+        parts: list[bytes] = []
+        for start in range(0, len(rows), PIECE):
+            parts += map(self._line, rows[start : start + PIECE])
+            for _ in range(STEPS):
+                await asyncio.sleep(0)
+        return b"".join(parts)
+
+    def _line(self, row: Row) -> bytes:
+        if self._columns is None:
+            return encoded(row) + b"\n"
+        return csv_line([_cell(_value_at(row, path)) for _, path in self._columns])
+
+    async def close(self) -> None:
+        await self._pages.aclose()
+
+
+class ExportResponse(ApiResponse[bytes]):
+    """A response of many pieces; it lasts longer than the time-out of a request, within a bound of its own."""
+
+    def __init__(
+        self, rows: _Rows, headers: dict[str, str], media_type: str, max_s: float, ended: Callable[[], None]
+    ) -> None:
+        super().__init__(b"", 200, headers, media_type)
+        self._rows = rows
+        self._max_s = max_s
+        self._ended = ended
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Sends until the end of the list, or until the client leaves."""
+        leaving = asyncio.create_task(_left(receive))
+        try:
+            if (deadline := scope["state"].get(DEADLINE)) is not None:
+                deadline.lift()
+            async with asyncio.timeout(self._max_s):
+                await self._send_all(scope, send, leaving)
+        except Exception as error:
+            _log.warning("export_cut", error=str(error) or type(error).__name__)
+            raise ExportEnded("an export was cut off, see the log line before") from error
+        finally:
+            leaving.cancel()
+            self._ended()
+            await self._rows.close()
+
+    async def _send_all(self, scope: Scope, send: Send, leaving: "asyncio.Task[None]") -> None:
+        gzip = zlib.compressobj(_FASTEST, wbits=_AS_GZIP) if takes_gzip(scope["headers"]) else None
+        headers = [(name.lower().encode(), value.encode("latin-1")) for name, value in self.headers.items()]
+        charset = "; charset=utf-8" if self.media_type.startswith("text/") else ""
+        headers.append((b"content-type", f"{self.media_type}{charset}".encode()))
+        headers += [(b"content-encoding", b"gzip")] if gzip else []
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        async for piece in self._rows.pieces():
+            body = piece if gzip is None else await asyncio.to_thread(gzip.compress, piece)
+            if body:
+                await send({"type": "http.response.body", "body": body, "more_body": True})
+            if leaving.done():
+                return
+        last = b"" if gzip is None else gzip.flush()
+        await send({"type": "http.response.body", "body": last, "more_body": False})
+
+
+async def _left(receive: Receive) -> None:
+    """Until the client has gone; raises nothing."""
+    try:
+        while (await receive())["type"] != "http.disconnect":
+            pass
+    except RequestRefused:
+        return
+
+
+@cache
+def columns_of(shape: type[Row]) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    """The columns of a list: the names of its JSON members, nested ones after a dot, and the fields they hold."""
+    found: list[tuple[str, tuple[str, ...]]] = []
+    for field in msgspec.structs.fields(shape):
+        inner = _struct_in(field.type)
+        if inner is None:
+            found.append((field.encode_name, (field.name,)))
+        else:
+            found += [
+                (f"{field.encode_name}.{name}", (field.name, *path)) for name, path in columns_of(inner)
+            ]
+    return tuple(found)
+
+
+def _struct_in(hint: Any) -> type[Row] | None:
+    """The struct that a field holds, where it may hold nothing else but None."""
+    if get_origin(hint) in (Union, UnionType):
+        others = [one for one in get_args(hint) if one is not NoneType]
+        return _struct_in(others[0]) if len(others) == 1 else None
+    return hint if isinstance(hint, type) and issubclass(hint, msgspec.Struct) else None
+
+
+def _value_at(row: Any, path: Sequence[str]) -> Any:
+    for name in path:
+        if row is None:
+            return None
+        row = getattr(row, name)
+    return row
+
+
+def _cell(value: object) -> str:
+    """A value as text: decimals exact, moments in UTC, and lists as JSON."""
+    match value:
+        case None:
+            return ""
+        case bool():
+            return "true" if value else "false"
+        case str():
+            return value
+        case int():
+            return str(value)
+        case Decimal():
+            return f"{value:f}"
+        case datetime():
+            return value.astimezone(UTC).isoformat().removesuffix("+00:00") + "Z"
+    return encoded(value).decode()
+
+
+def csv_line(cells: Sequence[str]) -> bytes:
+    """One row of a CSV file, which a spreadsheet shows and never runs, as in the files of results."""
+    line = io.StringIO()
+    csv.writer(line, lineterminator="\n").writerow([spreadsheet_safe(cell) for cell in cells])
+    return line.getvalue().encode()
