@@ -19,7 +19,7 @@ from tests.web.support import EQUITY, ORDER, Client, FakeUseCases, served
 from trade_service.domain.errors import TooSlow
 from trade_service.trading.listing.service import NamedOrder
 from trade_service.web.dependencies import ExportSettings, WebSettings
-from trade_service.web.exports import ExportForm, wanted_form
+from trade_service.web.export_forms import ExportForm, wanted_form
 
 ORDERS = "/api/v2/tradeOrders"
 EXECUTIONS = "/api/v2/executions"

@@ -23,7 +23,8 @@ from trade_service.trading.audit_log import (
 )
 from trade_service.web.access import OPERATOR, get
 from trade_service.web.dependencies import Injected, Services
-from trade_service.web.exports import Exports, followed_pages, wanted_form
+from trade_service.web.export_forms import wanted_form
+from trade_service.web.exports import Exports, followed_pages
 from trade_service.web.parameters import integer_in, read_count, read_once
 from trade_service.web.request_bodies import instant_or_none
 from trade_service.web.responses import ApiResponse

@@ -11,7 +11,8 @@ from trade_service.trading.request_keys import Created
 from trade_service.web.access import CALLBACK, LISTING, READER, TRADER, delete, get, put
 from trade_service.web.dependencies import Injected, Services
 from trade_service.web.errors import HttpCode, RequestRefused, status_of_result
-from trade_service.web.exports import Exports, presented_pages, wanted_form
+from trade_service.web.export_forms import wanted_form
+from trade_service.web.exports import Exports, presented_pages
 from trade_service.web.idempotency import keyed_post
 from trade_service.web.list_queries import (
     PAGE,

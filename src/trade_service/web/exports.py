@@ -5,29 +5,24 @@ client reads slowly, no database connection is held. docs/decisions/0036-exports
 """
 
 import asyncio
-import csv
-import io
 import time
 import zlib
 from collections import Counter
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from datetime import UTC, datetime
-from decimal import Decimal
-from enum import StrEnum
-from functools import cache
-from types import NoneType, UnionType
-from typing import Any, TypeAlias, TypeVar, Union, get_args, get_origin
+from typing import Any, TypeAlias, TypeVar
 
 import msgspec
 import structlog
 from litestar import Response
 from litestar.types import Receive, Scope, Send
 
-from trade_service.blotter.cells import spreadsheet_safe
 from trade_service.domain.access import Role
 from trade_service.web.access import CLIENT, Authenticator, Validity, credential_of, role_of
+from trade_service.web.csv_rows import cell_of, columns_of, csv_line, value_at
 from trade_service.web.dependencies import ExportSettings
 from trade_service.web.errors import OVERLOAD_RETRY_AFTER_S, HttpCode, RequestRefused
+from trade_service.web.export_forms import ExportForm
 from trade_service.web.layers import DEADLINE
 from trade_service.web.responses import PIECE, STEPS, ApiResponse, encoded, presented_rows, takes_gzip
 from trade_service.web.routing import HttpRequest
@@ -40,45 +35,6 @@ Row: TypeAlias = msgspec.Struct
 Stored = TypeVar("Stored")
 Position = TypeVar("Position")
 Pages: TypeAlias = AsyncGenerator[Sequence[Row], None]
-
-
-class ExportForm(StrEnum):
-    """The media types of exports."""
-
-    CSV = "text/csv"
-    NDJSON = "application/x-ndjson"
-
-    @property
-    def suffix(self) -> str:
-        """Of file names."""
-        return "csv" if self is ExportForm.CSV else "ndjson"
-
-
-_CHOICES: dict[str, ExportForm | None] = {form.value: form for form in ExportForm} | {
-    "application/json": None, "application/*": None, "*/*": None,
-}  # fmt: skip
-
-
-def wanted_form(request: HttpRequest) -> ExportForm | None:
-    """The form that Accept prefers to JSON (RFC 9110, section 12.5.1); None for JSON, and where it names none."""
-    best: tuple[float, bool, int] = (0.0, False, 0)
-    chosen: ExportForm | None = None
-    for place, part in enumerate(",".join(request.headers.getall("accept", [])).split(",")):
-        name, *parameters = (text.strip().lower() for text in part.split(";"))
-        rank = (_quality(parameters), "*" not in name, -place)
-        if name in _CHOICES and rank[0] > 0 and rank > best:
-            best, chosen = rank, _CHOICES[name]
-    return chosen
-
-
-def _quality(parameters: Sequence[str]) -> float:
-    for name, _, value in (one.partition("=") for one in parameters):
-        if name.strip() == "q":
-            try:
-                return float(value)
-            except ValueError:
-                return 0.0
-    return 1.0
 
 
 async def presented_pages(
@@ -199,7 +155,7 @@ class _Rows:
     def _line(self, row: Row) -> bytes:
         if self._columns is None:
             return encoded(row) + b"\n"
-        return csv_line([_cell(_value_at(row, path)) for _, path in self._columns])
+        return csv_line([cell_of(value_at(row, path)) for _, path in self._columns])
 
     async def close(self) -> None:
         await self._pages.aclose()
@@ -256,59 +212,3 @@ async def _left(receive: Receive) -> None:
             pass
     except RequestRefused:
         return
-
-
-@cache
-def columns_of(shape: type[Row]) -> tuple[tuple[str, tuple[str, ...]], ...]:
-    """The columns of a list: the names of its JSON members, nested ones after a dot, and the fields they hold."""
-    found: list[tuple[str, tuple[str, ...]]] = []
-    for field in msgspec.structs.fields(shape):
-        inner = _struct_in(field.type)
-        if inner is None:
-            found.append((field.encode_name, (field.name,)))
-        else:
-            found += [
-                (f"{field.encode_name}.{name}", (field.name, *path)) for name, path in columns_of(inner)
-            ]
-    return tuple(found)
-
-
-def _struct_in(hint: Any) -> type[Row] | None:
-    """The struct that a field holds, where it may hold nothing else but None."""
-    if get_origin(hint) in (Union, UnionType):
-        others = [one for one in get_args(hint) if one is not NoneType]
-        return _struct_in(others[0]) if len(others) == 1 else None
-    return hint if isinstance(hint, type) and issubclass(hint, msgspec.Struct) else None
-
-
-def _value_at(row: Any, path: Sequence[str]) -> Any:
-    for name in path:
-        if row is None:
-            return None
-        row = getattr(row, name)
-    return row
-
-
-def _cell(value: object) -> str:
-    """A value as text: decimals exact, moments in UTC, and lists as JSON."""
-    match value:
-        case None:
-            return ""
-        case bool():
-            return "true" if value else "false"
-        case str():
-            return value
-        case int():
-            return str(value)
-        case Decimal():
-            return f"{value:f}"
-        case datetime():
-            return value.astimezone(UTC).isoformat().removesuffix("+00:00") + "Z"
-    return encoded(value).decode()
-
-
-def csv_line(cells: Sequence[str]) -> bytes:
-    """One row of a CSV file, which a spreadsheet shows and never runs, as in the files of results."""
-    line = io.StringIO()
-    csv.writer(line, lineterminator="\n").writerow([spreadsheet_safe(cell) for cell in cells])
-    return line.getvalue().encode()

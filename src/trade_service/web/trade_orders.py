@@ -15,7 +15,8 @@ from trade_service.web.access import LISTING, READER, TRADER, delete, get, put
 from trade_service.web.body_bounds import room_for
 from trade_service.web.dependencies import Injected, Services
 from trade_service.web.errors import ErrorBody, Problem, error_fields, logged_problem, request_id_of
-from trade_service.web.exports import Exports, presented_pages, wanted_form
+from trade_service.web.export_forms import wanted_form
+from trade_service.web.exports import Exports, presented_pages
 from trade_service.web.idempotency import keyed_post
 from trade_service.web.list_queries import (
     ORDER_ID_PARAMETER,

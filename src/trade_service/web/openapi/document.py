@@ -31,7 +31,7 @@ from trade_service.domain.access import Role
 from trade_service.web.access import ANYONE, OpenAccess, get, role_of
 from trade_service.web.dependencies import Services
 from trade_service.web.errors import Problem, ProblemBody, problem_body
-from trade_service.web.exports import ExportForm
+from trade_service.web.export_forms import ExportForm
 from trade_service.web.responses import PROBLEM_JSON, ApiResponse, encoded
 from trade_service.web.routing import DOCS, ID, JSON, HttpRequest, RouteDocs, base_path_of
 
