@@ -226,6 +226,8 @@ HOT = {
     "bulk.execution_ids": Case({"id": _BULK}),
     "reports.tries": Case({"ids": _QUEUED, "give_up_after_ms": 1, "skew_ms": 1, "limit": 10}),
     "bulk.progress": Case({"id": _BULK} | _SETTLED),
+    "bulk.page": Case({"before": None, "limit": 1, "most_executions": 10_000} | _SETTLED),
+    "bulk.older": Case({"id": _BULK}),
     "bulk.items": Case({"id": _BULK, "places": list(range(BATCH))}),
     "bulk.lock_settled": Case({"id": _BULK}),
     "bulk.note_settled": Case({"id": _BULK} | _SETTLED),

@@ -312,3 +312,20 @@ async def test_probes_ask_for_nothing(client: Client) -> None:
 async def test_an_unknown_address_answers_as_everywhere(client: Client) -> None:
     answer = await client.get("/schema/nothing")
     assert (answer.status, answer.body["code"]) == (404, "NO_SUCH_ADDRESS")
+
+
+@pytest.mark.parametrize("role", NAMES)
+async def test_a_caller_may_ask_who_it_is(client: Client, role: str) -> None:
+    answer = await client.get("/api/v2/me", headers=bearer(role))
+    body = answer.body
+    assert (answer.status, body["name"], body["openMode"]) == (200, f"a {role}", False)
+    assert body["roles"] == list(NAMES)[: list(NAMES).index(role) + 1]
+    assert body["serviceName"] == "trade-service"
+
+
+async def test_in_open_mode_everybody_is_an_operator() -> None:
+    async with served(FakeUseCases().services(), WebSettings()) as client:
+        body = (await client.get("/api/v2/me")).body
+    assert (body["name"], body["roles"], body["authentication"], body["openMode"]) == (
+        "", list(NAMES), "none", True,
+    )  # fmt: skip

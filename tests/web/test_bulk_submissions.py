@@ -311,3 +311,56 @@ async def test_a_stop_ends_open_streams_at_once(postgres: TestServer, template_d
             events = await streaming
         assert [e[0] for e in events] == ["progress"]
         live.simulator.release()
+
+
+async def test_submissions_are_listed_newest_first(postgres: TestServer, template_database: str) -> None:
+    async with live_alone(postgres, template_database) as alone:
+        empty = await alone.client.get("/api/v2/submissions")
+        assert (empty.status, empty.body) == (200, {"submissions": [], "nextCursor": None})
+        places = []
+        for count in (2, 3):
+            answer = await alone.client.post(SUBMIT, {"executionIds": await executions(alone, count)})
+            places.append(answer.headers["location"])
+        stuck = await executions(alone, 1)
+        await run_sql(alone.services.database, "UPDATE downstream SET suspected_at = now()")
+        places.append(
+            (await alone.client.post(SUBMIT, {"executionIds": stuck}, headers=ASYNC)).headers["location"]
+        )
+
+        listed = (await alone.client.get("/api/v2/submissions")).body
+        assert [f"/api/v2/submissions/{one['submissionId']}" for one in listed["submissions"]] == places[::-1]
+        assert [(one["status"], one["totalRequested"], one["successful"]) for one in listed["submissions"]] == [
+            ("RUNNING", 1, 0), ("FINISHED", 3, 3), ("FINISHED", 2, 2),
+        ]  # fmt: skip
+        assert listed["nextCursor"] is None
+        running, *finished = listed["submissions"]
+        assert running["finishedAt"] is None
+        assert all(one["finishedAt"] >= one["createdAt"] for one in finished)
+
+        found, path = [], "/api/v2/submissions?status=FINISHED&limit=1"
+        cursor: str | None = ""
+        while cursor is not None:
+            page = (await alone.client.get(f"{path}&cursor={cursor}")).body
+            found += page["submissions"]
+            cursor = page["nextCursor"]
+        assert found == finished
+        wrong = await alone.client.get("/api/v2/submissions?status=finished")
+        assert (wrong.status, wrong.body["code"]) == (400, "INVALID_INPUT"), wrong.raw
+
+
+async def test_a_listed_submission_has_its_creator(live: Live) -> None:
+    behave(live.simulator)
+    await live.client.post(SUBMIT, {"executionIds": await executions(live, 1)})
+    (newest,) = (await live.client.get("/api/v2/submissions?limit=1")).body["submissions"]
+    assert newest["createdBy"] is None, "nobody was authenticated"
+    await run_sql(
+        live.services.database,
+        "INSERT INTO audit_log (at, actor, known_by, action, object, details) "
+        "SELECT created_at + interval '1 us', 'ann', 'api-key', 'submit', 'execution', "
+        "jsonb_build_object('submissionId', id) FROM bulk_submission",
+    )
+    await run_sql(
+        live.services.database, "UPDATE bulk_submission SET created_at = created_at + interval '1 us'"
+    )
+    (newest,) = (await live.client.get("/api/v2/submissions?limit=1")).body["submissions"]
+    assert newest["createdBy"] == "ann"

@@ -23,12 +23,18 @@ from trade_service.trading.bulk_submissions import (
     BulkItem,
     BulkProgress,
     BulkSubmissionId,
+    ListedSubmission,
+    SubmissionPage,
 )
 from trade_service.trading.request_keys import Created
 
 SQL = load("bulk")
 _ATTEMPT_SIZE = 100
 _SETTLED_STATES = sorted(SETTLED)
+_LOOKED_AT = 100
+"""Submissions that a page with a status looks at."""
+_MOST_EXECUTIONS = 50_000
+"""A page ends with the submission that reaches this number of executions, all of which are read."""
 CLOCK_SKEW_MS = 300_000
 """How far the clock of a replica, which makes the ids of attempts, may differ from others."""
 
@@ -79,6 +85,28 @@ class PostgresBulkSubmissionStore:
         created_at, total, successful, pending = row
         failed = total - successful - pending
         return BulkProgress(submission_id, created_at, total, successful, failed, pending)
+
+    async def page(
+        self, finished: bool | None, before: BulkSubmissionId | None, limit: int
+    ) -> SubmissionPage:
+        rows = await self._database.fetch(
+            SQL["page"],
+            before=before,
+            limit=limit if finished is None else max(limit, _LOOKED_AT),
+            settled_states=_SETTLED_STATES,
+            most_executions=_MOST_EXECUTIONS,
+        )
+        found: list[ListedSubmission] = []
+        last = None
+        for last, created_at, total, successful, pending, created_by, finished_at in rows:
+            failed = total - successful - pending
+            progress = (last, created_at, total, successful, failed, pending)
+            if finished is None or finished == (pending == 0):
+                found.append(ListedSubmission(*progress, created_by, finished_at))
+                if len(found) == limit:
+                    break
+        older = None if last is None else await self._database.fetch_value(SQL["older"], id=last)
+        return SubmissionPage(tuple(found), None if older is None else last)
 
     async def items(
         self, submission_id: BulkSubmissionId, request_indexes: Sequence[int] | range

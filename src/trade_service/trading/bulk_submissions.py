@@ -65,6 +65,23 @@ class BulkProgress(msgspec.Struct, frozen=True):
         return self.pending == 0
 
 
+class ListedSubmission(BulkProgress, frozen=True):
+    """A bulk submission in a list."""
+
+    created_by: str | None
+    """None where nobody was authenticated, or the audit log has no entry (any more)."""
+    finished_at: datetime | None
+    """When the last answer for its executions was recorded; None while one is pending."""
+
+
+class SubmissionPage(msgspec.Struct, frozen=True):
+    """Bulk submissions, the newest first."""
+
+    submissions: tuple[ListedSubmission, ...]
+    next_before: BulkSubmissionId | None
+    """The last one that was looked at; None if there is no older one."""
+
+
 class BulkFinding(Found, frozen=True, rename="camel"):
     """What an attempt established about one execution of a bulk submission."""
 
@@ -149,6 +166,14 @@ class BulkSubmissionStore(Protocol):
     async def progress(self, submission_id: BulkSubmissionId) -> BulkProgress:
         """Its progress; raises NotFound."""
 
+    async def page(
+        self, finished: bool | None, before: BulkSubmissionId | None, limit: int
+    ) -> SubmissionPage:
+        """Up to `limit` submissions older than `before`, the newest first; `finished` selects by progress.
+
+        A page reads a bounded number of executions: it may have fewer, or none, and still not be the last.
+        """
+
     async def items(
         self, submission_id: BulkSubmissionId, request_indexes: Sequence[int] | range
     ) -> list[BulkItem]:
@@ -231,6 +256,12 @@ class BulkSubmissions:
     async def progress(self, submission_id: BulkSubmissionId) -> BulkProgress:
         """The progress of a bulk submission; raises NotFound."""
         return await self._store.progress(submission_id)
+
+    async def page(
+        self, finished: bool | None, before: BulkSubmissionId | None, limit: int
+    ) -> SubmissionPage:
+        """Bulk submissions, the newest first, as the store finds them; `finished` None means all."""
+        return await self._store.page(finished, before, limit)
 
     async def items(
         self, submission_id: BulkSubmissionId, request_indexes: Sequence[int] | range

@@ -252,6 +252,12 @@ async def require_role(connection: ASGIConnection[Any, Any, Any, Any], handler: 
     raise RequestRefused(403, HttpCode.NOT_PERMITTED, message, details=details)
 
 
+def caller_of(scope: HTTPScope) -> Principal:
+    """The caller of a route that is not open to anyone."""
+    principal: Principal = scope["state"][_PRINCIPAL]
+    return principal
+
+
 def principal_of(scope: HTTPScope) -> str:
     """The caller's name; empty where every request has full access."""
     principal: Principal | None = scope["state"].get(_PRINCIPAL)

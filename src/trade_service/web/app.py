@@ -7,7 +7,15 @@ from litestar.datastructures import State
 from litestar.middleware import AbstractMiddleware
 from litestar.types import Middleware
 
-from trade_service.web import executions, operating, operations, references, submissions, trade_orders
+from trade_service.web import (
+    executions,
+    operating,
+    operations,
+    overview,
+    references,
+    submissions,
+    trade_orders,
+)
 from trade_service.web.access import Authentication, check_roles, for_role, require_role
 from trade_service.web.audit_log import AuditLogController
 from trade_service.web.body_bounds import bound_bodies
@@ -39,6 +47,7 @@ V2 = [
     trade_orders.NamedBatchController,
     executions.NamedExecutionController,
     AuditLogController,
+    overview.OverviewController,
 ]
 EXPOSED_HEADERS = [
     SUBMISSION_STATE,

@@ -143,6 +143,24 @@ class SubmissionAnswer(ProgressAnswer, frozen=True):
         return cls.of(progress, results=results, pagination=pagination)
 
 
+class ListedSubmissionAnswer(ProgressAnswer, frozen=True):
+    """A bulk submission in the list."""
+
+    created_by: str | None
+    """Who submitted; null where nobody was authenticated, or the audit log has no entry (any more)."""
+    finished_at: Moment | None
+    """When the last answer for its executions was recorded; null while it is running."""
+
+
+class SubmissionsAnswer(msgspec.Struct, frozen=True, rename="camel"):
+    """A page of bulk submissions, the newest first."""
+
+    submissions: list[ListedSubmissionAnswer]
+    next_cursor: str | None
+    """The `cursor` of the next page; null at the end. A page reads a bounded number of executions: it may have
+    fewer than `limit`, or none, and still not be the last."""
+
+
 class SubmissionAttemptsAnswer(msgspec.Struct, frozen=True, rename="camel"):
     """Attempts of a bulk submission, oldest first."""
 
@@ -150,9 +168,11 @@ class SubmissionAttemptsAnswer(msgspec.Struct, frozen=True, rename="camel"):
     next_after: str | None
 
 
+_CURSOR_RULE = "must be a nextCursor of this list, as it was answered"
 _AFTER_RULE = "must be the id of an attempt"
 _ASYNC = re.compile(r"(?:^|[,;\s])respond-async(?:$|[,;\s])", re.IGNORECASE)
 _DEFAULT_PAGE = 100
+DEFAULT_LISTED, MAX_LISTED = 20, 100
 _SUBMITS = documented(
     parameters=(header("Prefer", "`respond-async` for 202 at once.", Schema(type=OpenAPIType.STRING)),),
     answers={200: ExecutionsSubmitAnswer, 207: ExecutionsSubmitAnswer, 202: ProgressAnswer},
@@ -163,10 +183,21 @@ _IDS_ROOM = room_for(MAX_EXECUTIONS, item_bytes=32, item_values=4)
 """An id as text on a line of its own takes up to 25 bytes."""
 _LIMIT = query("limit", f"Rows of a page; {_DEFAULT_PAGE} when left out.", integer(1, MAX_PAGE))
 _OFFSET = query("offset", "Rows left out before the page, exactly.", integer(0, MAX_OFFSET))
+_UUID = Schema(type=OpenAPIType.STRING, format=OpenAPIFormat.UUID)
+_FINISHED = {"RUNNING": False, "FINISHED": True}
+_PAGE = (
+    query("limit", f"Submissions of a page; {DEFAULT_LISTED} when left out.", integer(1, MAX_LISTED)),
+    query("cursor", "The `nextCursor` of the page before.", _UUID),
+    query(
+        "status",
+        "Only submissions that are running, or that are finished.",
+        Schema(type=OpenAPIType.STRING, enum=list(_FINISHED)),
+    ),
+)
 _AFTER = query(
     "after",
     "The `nextAfter` of the page before.",
-    Schema(type=OpenAPIType.STRING, format=OpenAPIFormat.UUID),
+    _UUID,
 )
 
 
@@ -206,6 +237,19 @@ class SubmissionController(Controller):
             return ApiResponse(progress, 202, headers | {"Preference-Applied": "respond-async"})
         body = ExecutionsSubmitAnswer.of(submission_id, bulk)
         return batch_response(body, bulk.status, headers | pending_headers(bulk.results))
+
+    @get("/submissions", opt=LISTING | documented(parameters=_PAGE))
+    async def page(self, request: HttpRequest, services: Services) -> Response[SubmissionsAnswer]:
+        """Lists bulk submissions with their progress, the newest first."""
+        limit = read_count(request, "limit", DEFAULT_LISTED, 1, MAX_LISTED)
+        status, cursor = read_once(request, "status"), read_once(request, "cursor")
+        if status and status not in _FINISHED:
+            raise InvalidInput.of("status", status[:40], f"must be {' or '.join(_FINISHED)}")
+        before = _uuid(cursor, InvalidInput.of("cursor", cursor[:40], _CURSOR_RULE)) if cursor else None
+        finished = _FINISHED[status] if status else None
+        page = await services.bulk_submissions.page(finished, before, limit)
+        listed = [ListedSubmissionAnswer.of(one) for one in page.submissions]
+        return ApiResponse(SubmissionsAnswer(listed, page.next_before))
 
     @get("/submissions/{submission_id:str}", opt=LISTING | documented(parameters=(_LIMIT, _OFFSET)))
     async def read(

@@ -47,6 +47,44 @@ CROSS JOIN LATERAL (
 ) s
 WHERE b.id = :id;
 
+-- name: page
+-- The newest before a place, with their progress. Who began one is in the audit log's entry of the same transaction.
+WITH newest AS MATERIALIZED (
+    SELECT id, created_at, execution_ids, cardinality(execution_ids) AS total
+    FROM bulk_submission
+    WHERE id < coalesce(:before::uuid, 'ffffffff-ffff-ffff-ffff-ffffffffffff')
+    ORDER BY id DESC
+    LIMIT :limit
+), looked_at AS MATERIALIZED (
+    SELECT n.*, coalesce(sum(total) OVER (ORDER BY id DESC ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), 0) AS behind
+    FROM newest n
+)
+SELECT n.id::text, n.created_at, n.total, s.successful, s.pending, nullif(w.actor, '') AS created_by,
+       CASE WHEN s.pending = 0 THEN (
+           SELECT max(a.closed_at) FROM submission_attempt a WHERE a.id = ANY(s.attempt_ids)) END AS finished_at
+FROM looked_at n
+CROSS JOIN LATERAL (
+    SELECT count(*) FILTER (WHERE e.submission_state = 'accepted') AS successful,
+           count(*) FILTER (WHERE (e.submission_state = ANY(:settled_states)) IS NOT TRUE) AS pending,
+           array_agg(DISTINCT e.attempt_id) FILTER (WHERE e.attempt_id IS NOT NULL) AS attempt_ids
+    FROM (
+        SELECT submission_state, attempt_id FROM execution WHERE id = ANY(n.execution_ids)
+        UNION ALL
+        SELECT submission_state, NULL FROM archived_execution WHERE id = ANY(n.execution_ids)
+    ) e
+) s
+LEFT JOIN LATERAL (
+    SELECT l.actor
+    FROM audit_log l
+    WHERE l.at = n.created_at AND l.details ->> 'submissionId' = n.id::text
+    LIMIT 1
+) w ON true
+WHERE n.behind < :most_executions
+ORDER BY n.id DESC;
+
+-- name: older
+SELECT id FROM bulk_submission WHERE id < :id ORDER BY id DESC LIMIT 1;
+
 -- name: items
 SELECT p.place, p.id, e.submission_state, e.execution_service_id, f.code, f.message, s.abbreviation AS withdrawn
 FROM (
