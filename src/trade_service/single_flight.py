@@ -87,6 +87,7 @@ class SingleFlightCache(Generic[Value]):
         pause_s: the least time between two reads that `get` starts, however many callers find the value
             insufficient or the source unavailable.
         stale_s: how much older the value may become while it cannot be read.
+        most_share: the greatest share of the time that reading may take: a read that takes long is used longer.
         monotonic: the clock, in seconds.
     """
 
@@ -99,12 +100,15 @@ class SingleFlightCache(Generic[Value]):
         max_age_s: float,
         pause_s: float,
         stale_s: float = math.inf,
+        most_share: float = math.inf,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._load = load
         self._max_age_s = max_age_s
         self._pause_s = pause_s
         self._stale_s = stale_s
+        self._most_share = most_share
+        self._took_s = 0.0
         self._monotonic = monotonic
         self._reads: SingleFlight[Value] = SingleFlight(name, expected)
         self._value: Value | None = None
@@ -118,11 +122,11 @@ class SingleFlightCache(Generic[Value]):
         value that is young enough to serve.
         """
         value, now = self._value, self._monotonic()
-        age_s = now - self._read_at
-        if value is not None and age_s < self._max_age_s and is_enough(value):
+        age_s, max_age_s = now - self._read_at, max(self._max_age_s, self._took_s / self._most_share)
+        if value is not None and age_s < max_age_s and is_enough(value):
             return value
         may_read = len(self._reads) > 0 or now - self._tried_at >= self._pause_s
-        if value is None or age_s >= self._max_age_s + self._stale_s:
+        if value is None or age_s >= max_age_s + self._stale_s:
             if self._error is not None and not may_read:
                 raise self._error.with_traceback(None)
             return await asyncio.shield(self._read())
@@ -160,7 +164,7 @@ class SingleFlightCache(Generic[Value]):
         except Exception as error:
             self._error = error
             raise
-        self._read_at = began
+        self._read_at, self._took_s = began, self._monotonic() - began
         return value
 
 

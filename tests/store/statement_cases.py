@@ -222,6 +222,13 @@ HOT = {
     "audit_log.page": Case(_AUDIT_PAGE | {"limit": 10, "shown": 10}),
     "audit_log.last_looked_at": Case(_AUDIT_PAGE),
     "reports.backlog": Case({"attempts": 10}),
+    "overview.calls": Case(
+        {"starts": [1], "lows": [_OWNERS[0]], "highs": [_OWNERS[-1]], "latency_steps": 20}
+    ),
+    "overview.open_attempts": Case({"attempts": BATCH, "overdue_s": 30}),
+    "overview.waiting_for_person": Case({"attempts": 10}),
+    "overview.ledger": Case(),
+    "overview.pages": Case(),
     "operator.replicas": Case({"within_s": 10}),
     "bulk.execution_ids": Case({"id": _BULK}),
     "reports.tries": Case({"ids": _QUEUED, "give_up_after_ms": 1, "skew_ms": 1, "limit": 10}),
@@ -373,6 +380,8 @@ READS_EVERYTHING = {
     "orders.unsent_groups",
     "reports.counts",
     "reports.states",
+    # At most a thousand pages.
+    "overview.states",
 }
 """For people, who ask now and then."""
 

@@ -213,6 +213,7 @@ class FakeUseCases:
             lists=fakes,
             keys=fakes,
             audit_log=fakes,
+            overview=fakes,
         )
 
 

@@ -67,6 +67,7 @@ async def app() -> Litestar:
         editors=Editors(nothing, nothing, nothing),
         operators=nothing,
         lists=nothing,
+        overview=nothing,
         keys=nothing,
         authenticator=NamedRoles(),
         settings=WebSettings(

@@ -26,8 +26,10 @@ from trade_service.store.migrate import check
 from trade_service.store.name_store import PostgresNameStore
 from trade_service.store.operator_store import PostgresOperatorStore
 from trade_service.store.order_store import PostgresOrderStore
+from trade_service.store.overview_store import PostgresOverviewReads
 from trade_service.store.promises import check_writable
 from trade_service.store.reference_store import PostgresReferenceChanges, PostgresReferenceReads
+from trade_service.store.reports import PostgresBacklog
 from trade_service.store.request_key_store import PostgresRequestKeyStore
 from trade_service.store.row_changes import PostgresExecutionChanges, PostgresOrderChanges
 from trade_service.store.submission_store import PostgresSubmissionStore
@@ -50,6 +52,7 @@ from trade_service.trading.listing.display_names import DisplayNames
 from trade_service.trading.listing.row_counts import RowCounts
 from trade_service.trading.listing.service import ListService
 from trade_service.trading.operating import OperatorService
+from trade_service.trading.overview import Overview
 from trade_service.trading.reference import ReferenceCache
 from trade_service.trading.request_keys import IdempotentRequests, Sweep
 from trade_service.trading.trade_orders import TradeOrderService
@@ -61,6 +64,9 @@ if TYPE_CHECKING:
 
 REFERENCE_TTL_S = 30.0
 LAST_GRACE_S = 1.0
+
+BACKLOG_ATTEMPTS = 10_000
+"""Maximum number of open attempts whose executions are counted."""
 
 
 class CannotStart(Exception):
@@ -221,6 +227,10 @@ class Services:
             self.clock,
             settings.lists,
             count_max_s=settings.database.statement_timeout_s,
+        )
+        console = self.database.lane(1)
+        self.overview = Overview(
+            PostgresOverviewReads(console), PostgresBacklog(console, BACKLOG_ATTEMPTS).read
         )
         self.lists = ListService(PostgresListReads(database), self.references, self.names, self.totals)
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from trade_service import __version__
-from trade_service.bootstrap.container import Services, status_ids
+from trade_service.bootstrap.container import BACKLOG_ATTEMPTS, Services, status_ids
 from trade_service.execution_service.client import ExecutionServiceClient
 from trade_service.observability.extensions import installed_listeners
 from trade_service.observability.metrics import (
@@ -42,9 +42,6 @@ FIRST_READ_S = 3.0
 
 EXPORT_S = 3.0
 """Time-out of an export including its retries; a shutdown waits for the last one."""
-
-BACKLOG_ATTEMPTS = 10_000
-"""Maximum number of open attempts that the backlog gauges count."""
 
 Progress = Callable[[str], None]
 Loop = Callable[[], Coroutine[Any, Any, None]]

@@ -66,6 +66,7 @@ async def web_app(services: Services) -> AsyncIterator[Litestar]:
                 services.lists,
                 services.keys,
                 PostgresAuditEntries(services.database),
+                services.overview,
                 authenticator,
                 metrics,
                 services.log_level,

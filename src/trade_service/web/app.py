@@ -7,15 +7,7 @@ from litestar.datastructures import State
 from litestar.middleware import AbstractMiddleware
 from litestar.types import Middleware
 
-from trade_service.web import (
-    executions,
-    operating,
-    operations,
-    overview,
-    references,
-    submissions,
-    trade_orders,
-)
+from trade_service.web import executions, operating, operations, references, submissions, trade_orders
 from trade_service.web.access import Authentication, check_roles, for_role, require_role
 from trade_service.web.audit_log import AuditLogController
 from trade_service.web.body_bounds import bound_bodies
@@ -28,6 +20,7 @@ from trade_service.web.idempotency import KEYS, REPLAYED
 from trade_service.web.layers import HandlerCalls, Limits, RequestContext
 from trade_service.web.list_queries import IGNORED_PARAMETERS, TOTAL_HEADERS
 from trade_service.web.openapi.document import SchemaController
+from trade_service.web.overview import OverviewController
 from trade_service.web.parameters import refuse_unknown_parameters
 from trade_service.web.request_bodies import StrictBodies, StrictRequest
 from trade_service.web.responses import SUBMISSION_MESSAGE, SUBMISSION_STATE
@@ -47,7 +40,7 @@ V2 = [
     trade_orders.NamedBatchController,
     executions.NamedExecutionController,
     AuditLogController,
-    overview.OverviewController,
+    OverviewController,
 ]
 EXPOSED_HEADERS = [
     SUBMISSION_STATE,

@@ -14,6 +14,7 @@ from trade_service.trading.editors import Editors
 from trade_service.trading.execution_use_cases import ExecutionService
 from trade_service.trading.listing.service import ListService
 from trade_service.trading.operating import OperatorService
+from trade_service.trading.overview import Overview
 from trade_service.trading.reference import ReferenceCache
 from trade_service.trading.request_keys import IdempotentRequests
 from trade_service.trading.trade_orders import TradeOrderService
@@ -120,6 +121,7 @@ class WebServices(msgspec.Struct, frozen=True):
     lists: ListService
     keys: IdempotentRequests
     audit_log: AuditEntries
+    overview: Overview
     authenticator: Authenticator = OpenAccess()
     metrics: Metrics | None = None
     """None when nothing is measured."""

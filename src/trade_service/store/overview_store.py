@@ -1,0 +1,78 @@
+"""What all replicas do at present, in PostgreSQL."""
+
+from collections.abc import Sequence
+
+from trade_service.domain.executions import SubmissionState
+from trade_service.store.database import Database
+from trade_service.store.statements import load
+from trade_service.submission.manual_resolution import OVERDUE_S
+from trade_service.trading.activity import LATENCY_STEPS, Calls, Slice
+from trade_service.trading.overview_model import LedgerDoubt, OpenAttempts, StateCounts, Waiting
+
+SQL = load("overview")
+_MOST_ATTEMPTS = 20_000
+"""Open attempts that are looked at."""
+_MOST_DOUBTED = 200
+"""Attempts of an earlier epoch whose executions are counted."""
+_READ_PAGES = 1_000
+"""Pages of the table `execution` that are read to count its rows by state; of a larger table a sample."""
+
+
+class PostgresOverviewReads:
+    """The ports CallReads and OverviewReads on PostgreSQL."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def calls(self, starts: Sequence[int], length_s: int) -> dict[int, Slice]:
+        if not starts:
+            return {}
+        rows = await self._database.fetch(
+            SQL["calls"],
+            starts=list(starts),
+            lows=[_first_id(start) for start in starts],
+            highs=[_first_id(start + length_s) for start in starts],
+            latency_steps=LATENCY_STEPS,
+        )
+        slices: dict[int, dict[str, Calls]] = {}
+        for start, owner, *sums, steps, counts in rows:
+            slices.setdefault(start, {})[owner] = calls = Calls(*sums)
+            calls.latencies = dict(zip(steps or (), counts or (), strict=True))
+        return dict(slices)
+
+    async def open_attempts(self) -> OpenAttempts:
+        row = await self._database.fetch_row(
+            SQL["open_attempts"], attempts=_MOST_ATTEMPTS, overdue_s=OVERDUE_S
+        )
+        assert row is not None
+        count, queued, claimed, retry, unknown, *rest = row
+        executions = {
+            SubmissionState.QUEUED: queued,
+            SubmissionState.CLAIMED: claimed,
+            SubmissionState.RETRY: retry,
+            SubmissionState.UNKNOWN: unknown,
+        }
+        return OpenAttempts(count, executions, *rest)
+
+    async def waiting_for_person(self) -> Waiting:
+        row = await self._database.fetch_row(SQL["waiting_for_person"], attempts=_MOST_DOUBTED)
+        assert row is not None
+        return Waiting(*row)
+
+    async def ledger(self) -> LedgerDoubt:
+        row = await self._database.fetch_row(SQL["ledger"])
+        assert row is not None
+        return LedgerDoubt(*row)
+
+    async def states(self) -> StateCounts:
+        pages = int(await self._database.fetch_value(SQL["pages"]))
+        percent = min(100.0, 100.0 * _READ_PAGES / max(1, pages))
+        rows = await self._database.fetch(SQL["states"], percent=percent)
+        counts = {SubmissionState(state): round(count * 100 / percent) for state, count in rows if state}
+        return StateCounts(counts, is_estimate=percent < 100)
+
+
+def _first_id(at_s: int) -> str:
+    """The least id of an attempt that was made at this second since 1970."""
+    digits = f"{at_s * 1000:012x}"
+    return f"{digits[:8]}-{digits[8:]}-0000-0000-000000000000"

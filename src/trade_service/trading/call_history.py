@@ -1,0 +1,147 @@
+"""Remembers slices of the journal that are over, so that a reader of the present reads few rows."""
+
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterable
+
+from trade_service.trading.activity import (
+    FINE_S,
+    WINDOWS,
+    CallReads,
+    Calls,
+    SeriesPoint,
+    Slice,
+    Window,
+    total,
+)
+
+LIVE_S = 10
+"""Age at which a slice is complete: no call begins in it any more, whatever the clocks of the replicas differ."""
+MINUTE_S = 60
+KEPT_S = 1_000
+"""How long fine slices are remembered."""
+OPEN_S = 3_600
+"""Age up to which a slice is read again for the calls in it that have no outcome yet."""
+READ_AT_ONCE = 10
+"""Coarse slices that one statement reads."""
+
+
+class _Slices:
+    """Slices of one length; those that may still change are read again."""
+
+    def __init__(self, length_s: int, kept_s: int) -> None:
+        self.length_s = length_s
+        self._kept_s = kept_s
+        self._slices: dict[int, Slice] = {}
+        self._unsettled: set[int] = set()
+
+    def starts(self, since: float, until: float) -> range:
+        """The starts of the slices from the one with the moment `since` on."""
+        return range(int(since - since % self.length_s), int(until) + 1, self.length_s)
+
+    def wanted(self, starts: Iterable[int], now: float) -> list[int]:
+        """Those that are not known, or may have changed."""
+        return [
+            start
+            for start in starts
+            if start not in self._slices or (start in self._unsettled and now - start < OPEN_S)
+        ]
+
+    def has(self, starts: Iterable[int]) -> bool:
+        return all(start in self._slices for start in starts)
+
+    def set(self, start: int, slice_: Slice, *, now: float) -> None:
+        self._slices[start] = slice_
+        is_over = start + self.length_s + LIVE_S <= now
+        if is_over and not any(calls.open_attempts for calls in slice_.values()):
+            self._unsettled.discard(start)
+        else:
+            self._unsettled.add(start)
+
+    def get(self, start: int) -> Slice | None:
+        return self._slices.get(start)
+
+    def forget_old(self, now: float) -> None:
+        for start in [start for start in self._slices if start < now - self._kept_s]:
+            del self._slices[start]
+            self._unsettled.discard(start)
+
+
+class CallHistory:
+    """Remembers what the journal said of slices that are over, so that a reader of the present reads few rows.
+
+    Not to be used by several tasks at once.
+
+    Args:
+        reads: the journal.
+        now: seconds since 1970. An attempt's id has the time of the replica that made it.
+    """
+
+    def __init__(self, reads: CallReads, now: Callable[[], float] = time.time) -> None:
+        self._reads = reads
+        self._now = now
+        self._fine = _Slices(FINE_S, KEPT_S)
+        self._coarse = {
+            window.slice_s: _Slices(window.slice_s, window.length_s + window.step_s)
+            for window in WINDOWS.values()
+            if window.slice_s != FINE_S
+        }
+
+    async def last_minute(self) -> tuple[dict[str, Calls], float]:
+        """The calls of the last minute by replica, and how many seconds these are."""
+        now, starts = await self._read_fine(MINUTE_S)
+        by_replica: defaultdict[str, Calls] = defaultdict(Calls)
+        for start in starts:
+            for replica, calls in (self._fine.get(start) or {}).items():
+                by_replica[replica].add(calls)
+        return dict(by_replica), now - starts[0]
+
+    async def points(self, window: Window) -> tuple[list[SeriesPoint], bool]:
+        """The points of a window whose calls are known, oldest first, and whether those are all.
+
+        Reads a bounded part of what is missing, the newest first: call it again until all is known.
+        """
+        if window.slice_s == FINE_S:
+            now, _ = await self._read_fine(window.length_s + window.step_s)
+            slices = self._fine
+        else:
+            now, slices = await self._read_coarse(window)
+        first = now - window.length_s
+        points = []
+        for at in range(int(first - first % window.step_s), int(now) + 1, window.step_s):
+            parts = range(at, min(at + window.step_s, int(now) + 1), slices.length_s)
+            if slices.has(parts):
+                points.append(SeriesPoint.of(at, total(slices.get(part) or {} for part in parts)))
+        return points, len(points) > window.length_s // window.step_s
+
+    async def _read_fine(self, length_s: float) -> tuple[float, range]:
+        now, fine = self._now(), self._fine
+        starts = fine.starts(now - length_s, now)
+        wanted = fine.wanted(starts, now)
+        found = await self._reads.calls(wanted, FINE_S)
+        for start in wanted:
+            fine.set(start, found.get(start, {}), now=now)
+        fine.forget_old(now)
+        return now, starts
+
+    async def _read_coarse(self, window: Window) -> tuple[float, _Slices]:
+        """Makes slices from the fine ones where those are known; the others are read, a bounded number of them."""
+        now, _ = await self._read_fine(MINUTE_S)
+        slices = self._coarse[window.slice_s]
+        missing = []
+        for start in slices.wanted(slices.starts(now - window.length_s - window.step_s, now), now):
+            parts = self._fine.starts(start, min(start + slices.length_s - 1, now))
+            if not self._fine.has(parts):
+                missing.append(start)
+                continue
+            merged: defaultdict[str, Calls] = defaultdict(Calls)
+            for part in parts:
+                for replica, calls in (self._fine.get(part) or {}).items():
+                    merged[replica].add(calls)
+            slices.set(start, merged, now=now)
+        newest = missing[-READ_AT_ONCE:]
+        found = await self._reads.calls(newest, slices.length_s)
+        for start in newest:
+            slices.set(start, found.get(start, {}), now=now)
+        slices.forget_old(now)
+        return now, slices

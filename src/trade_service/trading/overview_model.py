@@ -1,0 +1,176 @@
+"""The shapes of an overview: what is read for it, what it answers, and the alarms that follow."""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Protocol
+
+import msgspec
+
+from trade_service.domain.executions import SubmissionState
+from trade_service.domain.fields import Moment
+from trade_service.trading.activity import CallReads, Calls, SeriesPoint
+
+
+class OpenAttempts(msgspec.Struct, frozen=True):
+    """Attempts that are not finished, as far as they are looked at."""
+
+    count: int
+    executions: dict[SubmissionState, int]
+    """How many they hold, by what was last heard of the attempt: about the number in each open state."""
+    oldest_at: datetime | None
+    overdue: int
+    """How many recovery should have advanced long ago."""
+    overdue_since: datetime | None
+
+
+class Waiting(msgspec.Struct, frozen=True):
+    """Executions that only a person can settle."""
+
+    executions: int
+    since: datetime | None
+
+
+class LedgerDoubt(msgspec.Struct, frozen=True):
+    """Why nothing is sent: signs that the ledger was reset, or that the database was restored."""
+
+    suspected_at: datetime | None
+    suspicion: str | None
+    blocked_at: datetime | None
+    blocked_reason: str | None
+
+
+class StateCounts(msgspec.Struct, frozen=True):
+    """Executions by state."""
+
+    executions: dict[SubmissionState, int]
+    is_estimate: bool
+
+
+class OverviewReads(CallReads, Protocol):
+    """What an overview reads, each a bounded number of rows. Every method may raise StoreUnavailable."""
+
+    async def open_attempts(self) -> OpenAttempts: ...
+
+    async def waiting_for_person(self) -> Waiting: ...
+
+    async def ledger(self) -> LedgerDoubt: ...
+
+    async def states(self) -> StateCounts:
+        """All executions by state: counted in a small table, estimated from a sample in a large one."""
+
+
+class Latency(msgspec.Struct, frozen=True, rename="camel"):
+    """How long calls took, within 2.5 %; null without calls that were answered."""
+
+    p50: float | None
+    p95: float | None
+    p99: float | None
+
+    @classmethod
+    def of(cls, calls: Calls) -> "Latency":
+        return cls(calls.latency_ms(0.5), calls.latency_ms(0.95), calls.latency_ms(0.99))
+
+
+class LastMinute(msgspec.Struct, frozen=True, rename="camel"):
+    """The calls that began in the last minute, and the first outcomes of their executions."""
+
+    attempts: int
+    executions: int
+    accepted: int
+    rejected: int
+    retried: int
+    unknown: int
+    exhausted: int
+    executions_per_s: float
+    latency_ms: Latency
+
+    @classmethod
+    def of(cls, calls: Calls, seconds: float) -> "LastMinute":
+        return cls(
+            calls.attempts,
+            calls.executions,
+            calls.accepted,
+            calls.rejected,
+            calls.retried,
+            calls.unknown,
+            calls.exhausted,
+            round(calls.executions / seconds, 2),
+            Latency.of(calls),
+        )
+
+
+class AlarmName(StrEnum):
+    """What an overview warns of."""
+
+    UNKNOWN_NEEDS_PERSON = "UNKNOWN_NEEDS_PERSON"
+    LEDGER_SUSPECTED = "LEDGER_SUSPECTED"
+    """Signs of a reset: nothing is sent until a second look."""
+    SENDING_BLOCKED = "SENDING_BLOCKED"
+    """Nothing is sent until a person acts."""
+    ATTEMPTS_OVERDUE = "ATTEMPTS_OVERDUE"
+    """No replica advances attempts that are due."""
+    NOTHING_ACCEPTED = "NOTHING_ACCEPTED"
+    """Calls of the last minute failed as a whole."""
+
+
+class Alarm(msgspec.Struct, frozen=True, rename="camel"):
+    """Something to look at, as far as the database shows it."""
+
+    name: AlarmName
+    severity: str
+    """critical: nothing is sent, or work is stuck; warning: a person should look."""
+    since: Moment | None
+    message: str
+    link: str
+    """The page of a console that shows more: now, needs-you, failures or control."""
+
+
+class ServiceSummary(msgspec.Struct, frozen=True, rename="camel"):
+    """The state of the whole service: all replicas, from the database."""
+
+    at: Moment
+    counts: dict[str, int]
+    """Executions by submission state."""
+    counts_are_estimates: dict[str, bool]
+    """Open states are counted while few attempts are open, the other states in a table of moderate size."""
+    oldest_open_since: Moment | None
+    last_minute: LastMinute
+    paused: list[str]
+    needs_you: int
+    """Unknown executions that only a person can settle."""
+    replicas: int
+    """How many began a call in the last minute."""
+    alarms: list[Alarm]
+
+
+class CallSeries(msgspec.Struct, frozen=True, rename="camel"):
+    """What the calls of all replicas did, step by step."""
+
+    window: str
+    step_s: int
+    complete: bool
+    """False while older steps are still being read: ask again."""
+    points: list[SeriesPoint]
+    """Oldest first; the last step is not over yet."""
+
+
+def alarms_of(calls: Calls, attempts: OpenAttempts, waiting: Waiting, ledger: LedgerDoubt) -> list[Alarm]:
+    """What the figures of the present warn of, the most severe first."""
+    name, found = AlarmName, []
+    if ledger.blocked_reason is not None:
+        found.append(
+            Alarm(name.SENDING_BLOCKED, "critical", ledger.blocked_at, ledger.blocked_reason, "control")
+        )
+    if ledger.suspected_at is not None:
+        message = ledger.suspicion or "the Execution Service's ledger may have been reset"
+        found.append(Alarm(name.LEDGER_SUSPECTED, "critical", ledger.suspected_at, message, "control"))
+    if attempts.overdue:
+        message = f"{attempts.overdue} attempts are due and no replica advances them: is one running?"
+        found.append(Alarm(name.ATTEMPTS_OVERDUE, "critical", attempts.overdue_since, message, "control"))
+    if calls.attempts > calls.open_attempts and not calls.accepted:
+        message = f"none of {calls.executions} executions of the last minute was accepted"
+        found.append(Alarm(name.NOTHING_ACCEPTED, "warning", None, message, "failures"))
+    if waiting.executions:
+        message = f"{waiting.executions} unknown executions wait for a person to settle them"
+        found.append(Alarm(name.UNKNOWN_NEEDS_PERSON, "warning", waiting.since, message, "needs-you"))
+    return found

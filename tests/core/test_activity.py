@@ -1,0 +1,150 @@
+"""What calls did over time: slices that are over are read once, the present again and again."""
+
+import itertools
+from collections.abc import Sequence
+
+import pytest
+
+from trade_service.trading.activity import FINE_S, WINDOWS, Calls, SeriesPoint, Slice
+from trade_service.trading.call_history import LIVE_S, READ_AT_ONCE, CallHistory
+
+NOW = 1_800_000_000 + 7.5
+
+
+class Journal:
+    """Calls by the second at which they began; remembers what was asked."""
+
+    def __init__(self) -> None:
+        self.calls_at: dict[int, dict[str, Calls]] = {}
+        self.asked: list[tuple[int, int]] = []
+
+    async def calls(self, starts: Sequence[int], length_s: int) -> dict[int, Slice]:
+        self.asked += [(start, length_s) for start in starts]
+        found: dict[int, Slice] = {}
+        for start in starts:
+            sums: dict[str, Calls] = {}
+            for at in range(start, start + length_s):
+                for replica, calls in self.calls_at.get(at, {}).items():
+                    sums.setdefault(replica, Calls(latencies={})).add(calls)
+            if sums:
+                found[start] = sums
+        return found
+
+    def put(self, at: float, replica: str = "one", **changes: int) -> None:
+        calls = Calls(**({"attempts": 1, "executions": 100, "accepted": 100} | changes), latencies={60: 1})
+        self.calls_at.setdefault(int(at), {})[replica] = calls
+
+    def asked_again(self) -> list[tuple[int, int]]:
+        asked, self.asked = self.asked, []
+        return asked
+
+
+class Now:
+    """A clock."""
+
+    def __init__(self) -> None:
+        self.s = NOW
+
+    def __call__(self) -> float:
+        return self.s
+
+
+@pytest.fixture
+def journal() -> Journal:
+    return Journal()
+
+
+@pytest.fixture
+def now() -> Now:
+    return Now()
+
+
+@pytest.fixture
+def history(journal: Journal, now: Now) -> CallHistory:
+    return CallHistory(journal, now)
+
+
+def test_latencies_are_kept_within_their_precision() -> None:
+    calls = Calls(latencies={20 * 2: 98, 20 * 5: 2})
+    assert calls.latency_ms(0.5) == pytest.approx(7.39, rel=0.01)
+    assert calls.latency_ms(0.98) == pytest.approx(7.39, rel=0.01)
+    assert calls.latency_ms(0.99) == pytest.approx(148.4, rel=0.01)
+    assert Calls().latency_ms(0.5) is None
+
+
+async def test_the_last_minute_by_replica(journal: Journal, now: Now, history: CallHistory) -> None:
+    journal.put(NOW)
+    journal.put(NOW - 30, "two", executions=7)
+    journal.put(NOW - 63)
+    by_replica, seconds = await history.last_minute()
+    assert {name: calls.executions for name, calls in by_replica.items()} == {"one": 100, "two": 7}
+    assert 60 <= seconds < 60 + FINE_S
+
+
+async def test_what_is_over_is_read_once(journal: Journal, now: Now, history: CallHistory) -> None:
+    await history.last_minute()
+    journal.asked_again()
+    now.s += 1
+    await history.last_minute()
+    assert all(now.s - start < LIVE_S + 2 * FINE_S for start, _ in journal.asked_again())
+
+
+async def test_what_has_an_open_call_is_read_until_it_ends(
+    journal: Journal, now: Now, history: CallHistory
+) -> None:
+    began = NOW - 2
+    journal.put(began, open_attempts=1, accepted=0)
+    await history.last_minute()
+    for _ in range(10):
+        now.s += FINE_S
+        journal.asked_again()
+        await history.last_minute()
+        assert any(start <= began < start + FINE_S for start, _ in journal.asked)
+    journal.put(began)
+    by_replica, _ = await history.last_minute()
+    assert by_replica["one"].accepted == 100
+    journal.asked_again()
+    await history.last_minute()
+    assert not any(start <= began < start + FINE_S for start, _ in journal.asked)
+
+
+async def all_points(history: CallHistory, name: str) -> list[SeriesPoint]:
+    """The points once all is known."""
+    for _ in range(100):
+        points, complete = await history.points(WINDOWS[name])
+        if complete:
+            return points
+    raise AssertionError("never complete")
+
+
+def count_since(journal: Journal, first: SeriesPoint) -> int:
+    return sum(at >= first.at.timestamp() for at in journal.calls_at)
+
+
+@pytest.mark.parametrize("name", WINDOWS)
+async def test_points_add_up_whatever_they_are_made_of(
+    journal: Journal, now: Now, history: CallHistory, name: str
+) -> None:
+    window = WINDOWS[name]
+    for at in range(int(NOW) - window.length_s - 2 * window.step_s, int(NOW) + 1, 7):
+        journal.put(at)
+    points = await all_points(history, name)
+    assert len(points) == window.length_s // window.step_s + 1
+    assert {(b.at - a.at).seconds for a, b in itertools.pairwise(points)} == {window.step_s}
+    assert sum(point.attempts for point in points) == count_since(journal, points[0])
+    now.s += 400
+    journal.put(now.s)
+    journal.asked_again()
+    later = await all_points(history, name)
+    assert sum(point.attempts for point in later) == count_since(journal, later[0])
+    newly = sum(length for _, length in journal.asked_again())
+    assert newly < 400 + 2 * window.slice_s + 60 + 2 * LIVE_S, "reads again what it knew"
+
+
+async def test_of_a_long_window_a_bounded_part_is_read_at_once(
+    journal: Journal, history: CallHistory
+) -> None:
+    points, complete = await history.points(WINDOWS["24h"])
+    assert not complete
+    assert sum(length == 120 for _, length in journal.asked) <= READ_AT_ONCE
+    assert all(NOW - point.at.timestamp() < 120 * (READ_AT_ONCE + 1) for point in points)

@@ -1,0 +1,152 @@
+"""What consoles ask: the present and the last hours of all replicas, from the database."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+
+from tests.support.database import TestServer
+from tests.support.trading import counted_statements, run_sql
+from tests.web.live import Live, behave, live_alone, live_service
+from trade_service.trading.activity import WINDOWS
+from trade_service.trading.overview import EXACT_ATTEMPTS
+
+SUMMARY, SERIES = "/api/v2/summary", "/api/v2/series"
+
+ATTEMPTS = """
+INSERT INTO submission_attempt
+    (id, state, owner, execution_ids, started_at, lease_until, closed_at, kind, code, duration_ms, next_action_at)
+SELECT (lpad(to_hex((extract(epoch FROM at) * 1000)::bigint), 12, '0') || '7000' || '8'
+        || lpad(to_hex(n), 15, '0'))::uuid,
+       'answered', 'one', array(SELECT generate_series(n, n + 9)), at, at, at, 'answered', 'OK', 1 + n % 100,
+       now() + :open_for_s::float8 * interval '1 s'
+FROM (SELECT n, now() - n * :span_s::float8 / :count::int * interval '1 s' AS at
+      FROM generate_series(1, :count::int) n) made
+"""
+
+
+@pytest.fixture
+async def live(postgres: TestServer, template_database: str) -> AsyncIterator[Live]:
+    async with live_alone(postgres, template_database) as service:
+        yield service
+
+
+async def summary_of(live: Live) -> Any:
+    answer = await live.client.get(SUMMARY)
+    assert answer.status == 200, answer.raw
+    return answer.body
+
+
+async def series_of(live: Live, window: str) -> Any:
+    """The series once it is complete."""
+    async with asyncio.timeout(30):
+        while True:
+            answer = await live.client.get(f"{SERIES}?window={window}")
+            assert answer.status == 200, answer.raw
+            if answer.body["complete"]:
+                return answer.body
+
+
+async def test_an_empty_database_has_an_overview(live: Live) -> None:
+    summary = await summary_of(live)
+    assert set(summary["counts"].values()) == {0}
+    assert summary["counts"].keys() == summary["countsAreEstimates"].keys()
+    assert not any(summary["countsAreEstimates"].values())
+    assert (summary["oldestOpenSince"], summary["needsYou"], summary["alarms"], summary["paused"]) == (
+        None, 0, [], [],
+    )  # fmt: skip
+    assert summary["lastMinute"]["latencyMs"] == {"p50": None, "p95": None, "p99": None}
+    for window, known in WINDOWS.items():
+        series = await series_of(live, window)
+        assert (series["window"], series["stepS"]) == (window, known.step_s)
+        assert len(series["points"]) == known.length_s // known.step_s + 1
+        assert {point["attempts"] for point in series["points"]} == {0}
+    assert (await live.client.get(f"{SERIES}?window=2h")).status == 400
+
+
+async def test_a_batch_is_seen_within_two_seconds_through_every_replica(
+    live: Live, postgres: TestServer
+) -> None:
+    url = live.services.settings.database.url
+    assert url is not None
+    async with live_service(url, live.simulator) as other:
+        await summary_of(other)
+        live.simulator.script(["malformed_400"])
+        await live.submit(await live.order())
+        answer = await live.batch(*((order_id, 100) for order_id in await live.orders(3)))
+        assert answer.status == 200, answer.raw
+        async with asyncio.timeout(2):
+            while (summary := await summary_of(other))["lastMinute"]["accepted"] < 3:
+                await asyncio.sleep(0.05)
+        minute = summary["lastMinute"]
+        assert (minute["attempts"], minute["executions"], minute["accepted"], minute["rejected"]) == (
+            2,
+            4,
+            3,
+            1,
+        )
+        assert minute["executionsPerS"] == pytest.approx(4 / 61, abs=0.006)
+        assert 0 < minute["latencyMs"]["p50"] <= minute["latencyMs"]["p99"]
+        assert summary["replicas"] == 1, "one sent something"
+        async with asyncio.timeout(2):
+            while (counts := (await summary_of(other))["counts"])["accepted"] < 3:
+                await asyncio.sleep(0.05)
+        assert (counts["accepted"], counts["rejected"]) == (3, 1)
+        points = (await series_of(other, "15m"))["points"]
+        assert sum(point["accepted"] for point in points[-3:]) == 3
+        assert any(point["p95Ms"] for point in points[-3:])
+
+
+async def test_unknown_outcomes_and_doubts_are_alarms(live: Live) -> None:
+    live.simulator.lookup_faults = {"error_503": 1.0}
+    live.simulator.script(["reset_after"])
+    submitting = asyncio.create_task(live.submit(await live.order()))
+    async with asyncio.timeout(10):
+        while (summary := await summary_of(live))["counts"]["unknown"] < 1:
+            await asyncio.sleep(0.05)
+    assert summary["lastMinute"]["unknown"] == 1
+    assert [alarm["name"] for alarm in summary["alarms"]] == ["NOTHING_ACCEPTED"]
+    assert summary["oldestOpenSince"] is not None
+    database = live.services.database
+    await run_sql(database, "UPDATE submission_attempt SET floor_void = true")
+    await run_sql(database, "UPDATE downstream SET suspected_at = now(), suspicion = 'ids fell'")
+    await run_sql(database, "UPDATE downstream SET blocked_at = now(), blocked_reason = 'restored'")
+    async with asyncio.timeout(2):
+        while len((summary := await summary_of(live))["alarms"]) < 4:
+            await asyncio.sleep(0.05)
+    assert [(alarm["name"], alarm["severity"]) for alarm in summary["alarms"]] == [
+        ("SENDING_BLOCKED", "critical"),
+        ("LEDGER_SUSPECTED", "critical"),
+        ("NOTHING_ACCEPTED", "warning"),
+        ("UNKNOWN_NEEDS_PERSON", "warning"),
+    ]
+    assert summary["needsYou"] == 1
+    behave(live.simulator)
+    submitting.cancel()
+    await asyncio.gather(submitting, return_exceptions=True)
+
+
+async def test_simultaneous_callers_share_one_read(live: Live) -> None:
+    await summary_of(live)
+    async with counted_statements(live.services.database) as statements:
+        await asyncio.gather(*(summary_of(live) for _ in range(50)))
+    assert len([text for text in statements if "w.low" in text]) <= 1
+
+
+async def test_a_series_covers_thousands_of_calls(live: Live) -> None:
+    count = 30_000
+    await run_sql(live.services.database, ATTEMPTS, count=count, span_s=3_000, open_for_s=None)
+    series = await series_of(live, "1h")
+    points = series["points"]
+    assert sum(point["attempts"] for point in points) == count
+    assert sum(point["accepted"] for point in points) == 10 * count
+    assert [point["p50Ms"] for point in points[30:60]] == [pytest.approx(50, rel=0.06)] * 30
+
+
+async def test_the_executions_of_many_open_attempts_are_estimated(live: Live) -> None:
+    count = 2 * EXACT_ATTEMPTS
+    await run_sql(live.services.database, ATTEMPTS, count=count, span_s=60, open_for_s=3_600)
+    summary = await summary_of(live)
+    assert (summary["counts"]["retry"], summary["countsAreEstimates"]["retry"]) == (10 * count, True)
+    assert summary["countsAreEstimates"]["accepted"] is False
