@@ -229,7 +229,19 @@ HOT = {
     "overview.waiting_for_person": Case({"attempts": 10}),
     "overview.ledger": Case(),
     "overview.pages": Case(),
-    "operator.replicas": Case({"within_s": 10}),
+    "overview.beat": Case(
+        {
+            "owner": "one",
+            "version": "1",
+            "workers": 1,
+            "circuit": "closed",
+            "circuit_reason": "",
+            "waits_for": "",
+        }
+    ),
+    "overview.leave": Case({"owner": "one", "forget_s": 1}),
+    "overview.circuits": Case({"alive_s": 1}),
+    "overview.replicas": Case({"within_s": 10, "attempts": BATCH, "listed_s": 1, "alive_s": 1}),
     "bulk.execution_ids": Case({"id": _BULK}),
     "reports.tries": Case({"ids": _QUEUED, "give_up_after_ms": 1, "skew_ms": 1, "limit": 10}),
     "bulk.progress": Case({"id": _BULK} | _SETTLED),

@@ -252,6 +252,25 @@ archive_file = sa.Table(
     sa.Column("removed_at", INSTANT, nullable=False, server_default=sa.func.now()),
 )
 
+replica = sa.Table(
+    "replica",
+    metadata,
+    # As in submission_attempt.
+    sa.Column("owner", sa.String(80), primary_key=True),
+    sa.Column("started_at", INSTANT, nullable=False, server_default=sa.func.now()),
+    sa.Column("seen_at", INSTANT, nullable=False, server_default=sa.func.now()),
+    sa.Column("version", sa.String(40), nullable=False),
+    # Of the command that it belongs to.
+    sa.Column("workers", sa.Integer, nullable=False),
+    # closed, open or half_open.
+    sa.Column("circuit", sa.String(9), nullable=False),
+    sa.Column("circuit_reason", sa.Text, nullable=False),
+    sa.Column("circuit_since", INSTANT, nullable=False, server_default=sa.func.now()),
+    # Why it sends nothing, where another reason than the circuit keeps it from sending.
+    sa.Column("waits_for", sa.Text, nullable=False),
+    postgresql_with={"fillfactor": FILL_FACTOR},
+)
+
 archived_execution = sa.Table(
     "archived_execution",
     metadata,

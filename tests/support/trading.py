@@ -157,7 +157,8 @@ _CATALOGUE = "typeinfo_tree"
 _JIT = "set_config('jit'"
 _POLLS = ("WHERE next_action_at <= now()", "WHERE next_action_at IS NOT NULL AND state = 'sent'")
 _LEDGER = ("FROM downstream d", "SET high_water_id = ")
-_NOT_COUNTED = (_CATALOGUE, _JIT, *_POLLS, *_LEDGER)
+_HEARTBEAT = ("INSERT INTO replica",)
+_NOT_COUNTED = (_CATALOGUE, _JIT, *_POLLS, *_LEDGER, *_HEARTBEAT)
 
 CONSERVATION = """
 SELECT coalesce(sum(abs(o.quantity_sent - coalesce(e.held, 0))), 0)

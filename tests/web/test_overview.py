@@ -88,7 +88,7 @@ async def test_a_batch_is_seen_within_two_seconds_through_every_replica(
         )
         assert minute["executionsPerS"] == pytest.approx(4 / 61, abs=0.006)
         assert 0 < minute["latencyMs"]["p50"] <= minute["latencyMs"]["p99"]
-        assert summary["replicas"] == 1, "one sent something"
+        assert (summary["replicas"], {one["state"] for one in summary["circuit"]}) == (2, {"closed"})
         async with asyncio.timeout(2):
             while (counts := (await summary_of(other))["counts"])["accepted"] < 3:
                 await asyncio.sleep(0.05)
@@ -125,6 +125,46 @@ async def test_unknown_outcomes_and_doubts_are_alarms(live: Live) -> None:
     behave(live.simulator)
     submitting.cancel()
     await asyncio.gather(submitting, return_exceptions=True)
+
+
+async def replicas_of(live: Live) -> dict[str, Any]:
+    answer = await live.client.get("/api/v2/replicas")
+    assert answer.status == 200, answer.raw
+    return {one["replica"]: one for one in answer.body["replicas"]}
+
+
+async def test_replicas_are_listed_with_what_they_hold_and_how_fast_they_are(live: Live) -> None:
+    url = live.services.settings.database.url
+    assert url is not None
+    await live.submit(await live.order())
+    async with live_service(url, live.simulator) as other:
+        owner, idle = live.services.owner, other.services.owner
+        async with asyncio.timeout(3):
+            while len(found := await replicas_of(other)) < 2 or not found[owner]["attempts"]:
+                await asyncio.sleep(0.05)
+        assert [one["alive"] for one in found.values()] == [True, True]
+        assert (found[owner]["attempts"], found[owner]["executions"], found[owner]["holds"]) == (1, 1, 0)
+        assert found[owner]["latencyMs"]["p95"] > 0
+        assert (found[idle]["attempts"], found[idle]["lastAttemptAt"], found[idle]["latencyMs"]["p50"]) == (
+            0, None, None,
+        )  # fmt: skip
+        assert (found[idle]["circuit"], found[idle]["waitsFor"], found[idle]["workers"]) == ("closed", "", 1)
+        other.services.gate.close("a reason")
+        await run_sql(
+            live.services.database,
+            "INSERT INTO submission_attempt (id, state, owner, execution_ids, lease_until, next_action_at) VALUES "
+            "(gen_random_uuid(), 'sent', 'killed', '{7,8}', now() + interval '1 h', now() + interval '1 h')",
+        )
+        async with asyncio.timeout(4):
+            while "killed" not in (found := await replicas_of(live)) or not found[idle]["waitsFor"]:
+                await asyncio.sleep(0.05)
+        assert found[idle]["waitsFor"] == "a reason"
+        assert (found["killed"]["holds"], found["killed"]["alive"], found["killed"]["lastSeenAt"]) == (
+            2, False, None,
+        )  # fmt: skip
+    async with asyncio.timeout(2):
+        while idle in await replicas_of(live):
+            await asyncio.sleep(0.05)
 
 
 async def test_simultaneous_callers_share_one_read(live: Live) -> None:

@@ -26,7 +26,7 @@ from trade_service.submission.model import (
     ItemOutcome,
     ReplyKind,
 )
-from trade_service.trading.operating import History, ReplicaActivity, Unknowns
+from trade_service.trading.operating import History, Unknowns
 from trade_service.trading.requeueing import Ended, Requeue, Requeued, RequeueFilter, plan_requeue
 
 _S = SubmissionState
@@ -56,9 +56,6 @@ class MemoryOperatorStore:
                 if row is not None and row.attempt_id == attempt.id and row.state in states:
                     found.append(row)
         return Unknowns(tuple(self._case(row) for row in found[:limit]), len(found))
-
-    async def replicas(self, within_s: int) -> list[ReplicaActivity]:
-        raise NotImplementedError("nobody watches a world")
 
     async def history(self, execution_id: int, limit: int) -> History:
         if execution_id not in self._books.executions:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from prometheus_client import CollectorRegistry
 
+from trade_service import __version__
 from trade_service.domain.reference import STATUS_NEW, STATUS_SENT, ReferenceData
 from trade_service.execution_service import wire
 from trade_service.execution_service.client import ExecutionServiceClient
@@ -26,7 +27,7 @@ from trade_service.store.migrate import check
 from trade_service.store.name_store import PostgresNameStore
 from trade_service.store.operator_store import PostgresOperatorStore
 from trade_service.store.order_store import PostgresOrderStore
-from trade_service.store.overview_store import PostgresOverviewReads
+from trade_service.store.overview_store import PostgresOverviewReads, PostgresReplicaStore
 from trade_service.store.promises import check_writable
 from trade_service.store.reference_store import PostgresReferenceChanges, PostgresReferenceReads
 from trade_service.store.reports import PostgresBacklog
@@ -54,6 +55,7 @@ from trade_service.trading.listing.service import ListService
 from trade_service.trading.operating import OperatorService
 from trade_service.trading.overview import Overview
 from trade_service.trading.reference import ReferenceCache
+from trade_service.trading.replicas import Heartbeat, ReplicaState
 from trade_service.trading.request_keys import IdempotentRequests, Sweep
 from trade_service.trading.trade_orders import TradeOrderService
 
@@ -232,7 +234,12 @@ class Services:
         self.overview = Overview(
             PostgresOverviewReads(console), PostgresBacklog(console, BACKLOG_ATTEMPTS).read
         )
+        self.heartbeat = Heartbeat(PostgresReplicaStore(console), self.owner, self._state, self.clock)
         self.lists = ListService(PostgresListReads(database), self.references, self.names, self.totals)
+
+    def _state(self) -> ReplicaState:
+        circuit, workers = self.admission.state, self.settings.server.workers
+        return ReplicaState(__version__, workers, circuit.state, circuit.reason, self.claims_wait_for)
 
     def fill_check(self) -> FillCheck:
         """Fetches fills whose reports were lost."""

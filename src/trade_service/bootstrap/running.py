@@ -166,6 +166,7 @@ def _loops(services: Services) -> list[Loop]:
         *(sweep.run for sweep in services.sweeps()),
         services.names.run,
         services.key_uses.run,
+        services.heartbeat.run,
     ]
     if services.settings.fills.check_every_s:
         loops.append(services.fill_check().run)

@@ -35,7 +35,6 @@ from trade_service.trading.operating import (
     Evidence,
     Found,
     History,
-    ReplicaActivity,
     Unknowns,
 )
 from trade_service.trading.requeueing import (
@@ -88,10 +87,6 @@ class PostgresOperatorStore:
             cases = await _cases(session, [row["id"] for row in rows])
         found = (cases[row["id"]] for row in rows if row["id"] in cases)
         return Unknowns(tuple(found), rows[0]["total"] if rows else 0)
-
-    async def replicas(self, within_s: int) -> list[ReplicaActivity]:
-        rows = await self._database.fetch(SQL["replicas"], within_s=within_s)
-        return [ReplicaActivity(*row) for row in rows]
 
     async def history(self, execution_id: int, limit: int) -> History:
         async with self._database.transaction(scans=True) as session:

@@ -2,12 +2,23 @@
 
 from collections.abc import Sequence
 
+import msgspec
+
 from trade_service.domain.executions import SubmissionState
 from trade_service.store.database import Database
 from trade_service.store.statements import load
 from trade_service.submission.manual_resolution import OVERDUE_S
 from trade_service.trading.activity import LATENCY_STEPS, Calls, Slice
 from trade_service.trading.overview_model import LedgerDoubt, OpenAttempts, StateCounts, Waiting
+from trade_service.trading.replicas import (
+    ALIVE_S,
+    FORGET_S,
+    LISTED_S,
+    WITHIN_S,
+    Circuit,
+    ReplicaReport,
+    ReplicaState,
+)
 
 SQL = load("overview")
 _MOST_ATTEMPTS = 20_000
@@ -64,12 +75,38 @@ class PostgresOverviewReads:
         assert row is not None
         return LedgerDoubt(*row)
 
+    async def circuits(self) -> list[Circuit]:
+        return [Circuit(*row) for row in await self._database.fetch(SQL["circuits"], alive_s=ALIVE_S)]
+
+    async def replicas(self) -> list[ReplicaReport]:
+        rows = await self._database.fetch(
+            SQL["replicas"],
+            within_s=WITHIN_S,
+            attempts=_MOST_ATTEMPTS,
+            listed_s=LISTED_S,
+            alive_s=ALIVE_S,
+        )
+        return [ReplicaReport(*row) for row in rows]
+
     async def states(self) -> StateCounts:
         pages = int(await self._database.fetch_value(SQL["pages"]))
         percent = min(100.0, 100.0 * _READ_PAGES / max(1, pages))
         rows = await self._database.fetch(SQL["states"], percent=percent)
         counts = {SubmissionState(state): round(count * 100 / percent) for state, count in rows if state}
         return StateCounts(counts, is_estimate=percent < 100)
+
+
+class PostgresReplicaStore:
+    """The port ReplicaStore on PostgreSQL."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def beat(self, owner: str, state: ReplicaState) -> None:
+        await self._database.execute(SQL["beat"], owner=owner, **msgspec.structs.asdict(state))
+
+    async def leave(self, owner: str) -> None:
+        await self._database.execute(SQL["leave"], owner=owner, forget_s=FORGET_S)
 
 
 def _first_id(at_s: int) -> str:

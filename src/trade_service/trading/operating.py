@@ -36,8 +36,6 @@ from trade_service.trading.requeueing import (
 
 MAX_LISTED = 1000
 """Limit of unknown outcomes, attempts and pieces of evidence in one result."""
-REPLICAS_WITHIN_S = 10
-"""Short, since all attempts of that time are read."""
 
 
 class Found(msgspec.Struct, frozen=True, rename="camel"):
@@ -137,18 +135,6 @@ class Backlog(msgspec.Struct, frozen=True):
     """How long a due retry has been waiting; 0 when none is due."""
 
 
-class ReplicaActivity(msgspec.Struct, frozen=True, rename="camel"):
-    """What one replica sent lately, as the journal has it."""
-
-    replica: str
-    """Its host, process id and a random part."""
-    attempts: int
-    executions: int
-    open_attempts: int
-    """Whose calls are in progress, or whose answers were lost."""
-    last_attempt_at: Moment
-
-
 class OperatorStore(Protocol):
     """What operators read and change. Every method may raise StoreUnavailable."""
 
@@ -157,9 +143,6 @@ class OperatorStore(Protocol):
 
     async def unknowns(self, limit: int) -> Unknowns:
         """Unresolved executions that no sender owns, oldest first."""
-
-    async def replicas(self, within_s: int) -> list[ReplicaActivity]:
-        """The replicas that began attempts in the last seconds, by name."""
 
     async def history(self, execution_id: int, limit: int) -> History:
         """The execution with at most `limit` attempts and pieces of evidence; raises NotFound."""
@@ -217,10 +200,6 @@ class OperatorService:
     async def unknowns(self, limit: int = MAX_LISTED) -> Unknowns:
         """Unresolved executions that no sender owns, oldest first."""
         return await self._store.unknowns(min(limit, MAX_LISTED))
-
-    async def replicas(self) -> list[ReplicaActivity]:
-        """The replicas that began attempts in the last `REPLICAS_WITHIN_S` seconds, by name."""
-        return await self._store.replicas(REPLICAS_WITHIN_S)
 
     async def needing_person(self, execution_ids: Sequence[int]) -> list[ExecutionCase]:
         """Those that only a person can settle."""

@@ -7,6 +7,8 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import TypeVar
 
+import msgspec
+
 from trade_service.domain.executions import FINAL, OPEN, SubmissionState
 from trade_service.single_flight import SingleFlightCache
 from trade_service.submission.ports import StoreUnavailable
@@ -16,10 +18,14 @@ from trade_service.trading.operating import Backlog
 from trade_service.trading.overview_model import (
     CallSeries,
     LastMinute,
+    Latency,
     OverviewReads,
+    ReplicaAnswer,
+    ReplicaList,
     ServiceSummary,
     alarms_of,
 )
+from trade_service.trading.replicas import WITHIN_S
 
 FRESH_S = 0.75
 """How long an answer serves further callers."""
@@ -31,6 +37,7 @@ EXACT_ATTEMPTS = 100
 """Up to this number of open attempts their executions are counted, one by one."""
 BACKFILL_S = 0.4
 """How long a series reads what is missing before it answers with what is known."""
+
 Value = TypeVar("Value")
 
 _COUNTED = (*sorted(OPEN), *sorted(FINAL), SubmissionState.NONE)
@@ -53,6 +60,7 @@ class Overview:
         self._history_lock = asyncio.Lock()
         self._summary = _cache("summary", self._read_summary, MOST_SHARE)
         self._states = _cache("states", reads.states, STATES_SHARE)
+        self._replicas = _cache("replicas", self._read_replicas, MOST_SHARE)
         self._series = {
             name: _cache(f"series {name}", partial(self._read_series, name), MOST_SHARE) for name in WINDOWS
         }
@@ -64,6 +72,24 @@ class Overview:
     async def series(self, window: str) -> CallSeries:
         """The steps of one of `WINDOWS`."""
         return await self._series[window].get()
+
+    async def replicas(self) -> ReplicaList:
+        """The replicas, what each sent lately and what it holds."""
+        return await self._replicas.get()
+
+    async def _read_replicas(self) -> ReplicaList:
+        async with self._history_lock:
+            by_replica, _ = await self._history.last_minute()
+        return ReplicaList(
+            WITHIN_S,
+            [
+                ReplicaAnswer(
+                    **msgspec.structs.asdict(report),
+                    latency_ms=Latency.of(by_replica.get(report.replica) or Calls()),
+                )
+                for report in await self._reads.replicas()
+            ],
+        )
 
     async def _read_series(self, name: str) -> CallSeries:
         window, began = WINDOWS[name], time.monotonic()
@@ -83,6 +109,7 @@ class Overview:
         is_exact = attempts.count <= EXACT_ATTEMPTS
         open_executions = (await self._backlog()).executions if is_exact else attempts.executions
         counts = states.executions | open_executions
+        circuits = await self._reads.circuits()
         ledger, waiting = await self._reads.ledger(), await self._reads.waiting_for_person()
         return ServiceSummary(
             at=datetime.now(UTC),
@@ -92,10 +119,11 @@ class Overview:
             },
             oldest_open_since=attempts.oldest_at,
             last_minute=LastMinute.of(calls, seconds),
+            circuit=circuits,
             paused=[],
             needs_you=waiting.executions,
-            replicas=len(by_replica),
-            alarms=alarms_of(calls, attempts, waiting, ledger),
+            replicas=len(circuits),
+            alarms=alarms_of(calls, attempts, waiting, ledger, circuits),
         )
 
 

@@ -1,5 +1,6 @@
 """The shapes of an overview: what is read for it, what it answers, and the alarms that follow."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from enum import StrEnum
 from typing import Protocol
@@ -9,6 +10,7 @@ import msgspec
 from trade_service.domain.executions import SubmissionState
 from trade_service.domain.fields import Moment
 from trade_service.trading.activity import CallReads, Calls, SeriesPoint
+from trade_service.trading.replicas import Circuit, ReplicaReport
 
 
 class OpenAttempts(msgspec.Struct, frozen=True):
@@ -54,6 +56,12 @@ class OverviewReads(CallReads, Protocol):
     async def waiting_for_person(self) -> Waiting: ...
 
     async def ledger(self) -> LedgerDoubt: ...
+
+    async def circuits(self) -> list[Circuit]:
+        """The circuits of the replicas that are alive."""
+
+    async def replicas(self) -> list[ReplicaReport]:
+        """ReplicaList that are alive, sent something lately, or hold executions, by name."""
 
     async def states(self) -> StateCounts:
         """All executions by state: counted in a small table, estimated from a sample in a large one."""
@@ -109,6 +117,8 @@ class AlarmName(StrEnum):
     """Nothing is sent until a person acts."""
     ATTEMPTS_OVERDUE = "ATTEMPTS_OVERDUE"
     """No replica advances attempts that are due."""
+    CIRCUIT_OPEN = "CIRCUIT_OPEN"
+    """ReplicaList make no calls, since the last ones failed."""
     NOTHING_ACCEPTED = "NOTHING_ACCEPTED"
     """Calls of the last minute failed as a whole."""
 
@@ -135,12 +145,29 @@ class ServiceSummary(msgspec.Struct, frozen=True, rename="camel"):
     """Open states are counted while few attempts are open, the other states in a table of moderate size."""
     oldest_open_since: Moment | None
     last_minute: LastMinute
+    circuit: list[Circuit]
+    """Of the replicas that are alive."""
     paused: list[str]
     needs_you: int
     """Unknown executions that only a person can settle."""
     replicas: int
-    """How many began a call in the last minute."""
+    """How many are alive."""
     alarms: list[Alarm]
+
+
+class ReplicaAnswer(ReplicaReport, frozen=True, rename="camel"):
+    """A replica, with the latencies of its calls."""
+
+    latency_ms: Latency
+    """Of the last minute."""
+
+
+class ReplicaList(msgspec.Struct, frozen=True, rename="camel"):
+    """The replicas of the service; each worker is one."""
+
+    within_s: int
+    """How many seconds the counts of attempts and executions cover."""
+    replicas: list[ReplicaAnswer]
 
 
 class CallSeries(msgspec.Struct, frozen=True, rename="camel"):
@@ -154,7 +181,9 @@ class CallSeries(msgspec.Struct, frozen=True, rename="camel"):
     """Oldest first; the last step is not over yet."""
 
 
-def alarms_of(calls: Calls, attempts: OpenAttempts, waiting: Waiting, ledger: LedgerDoubt) -> list[Alarm]:
+def alarms_of(
+    calls: Calls, attempts: OpenAttempts, waiting: Waiting, ledger: LedgerDoubt, circuits: Sequence[Circuit]
+) -> list[Alarm]:
     """What the figures of the present warn of, the most severe first."""
     name, found = AlarmName, []
     if ledger.blocked_reason is not None:
@@ -167,6 +196,13 @@ def alarms_of(calls: Calls, attempts: OpenAttempts, waiting: Waiting, ledger: Le
     if attempts.overdue:
         message = f"{attempts.overdue} attempts are due and no replica advances them: is one running?"
         found.append(Alarm(name.ATTEMPTS_OVERDUE, "critical", attempts.overdue_since, message, "control"))
+    if broken := [one for one in circuits if one.state != "closed"]:
+        message = (
+            f"the circuit of {len(broken)} of {len(circuits)} replicas is not closed: {broken[0].reason}"
+        )
+        found.append(
+            Alarm(name.CIRCUIT_OPEN, "critical", min(one.since for one in broken), message, "control")
+        )
     if calls.attempts > calls.open_attempts and not calls.accepted:
         message = f"none of {calls.executions} executions of the last minute was accepted"
         found.append(Alarm(name.NOTHING_ACCEPTED, "warning", None, message, "failures"))

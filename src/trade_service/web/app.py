@@ -35,7 +35,6 @@ V1 = [
 V2 = [
     submissions.SubmissionController,
     operating.OperatorController,
-    operating.ReplicaController,
     trade_orders.NamedOrderController,
     trade_orders.NamedBatchController,
     executions.NamedExecutionController,

@@ -18,11 +18,9 @@ from trade_service.submission.manual_resolution import (
     waits_for,
 )
 from trade_service.trading.operating import (
-    REPLICAS_WITHIN_S,
     AttemptHistory,
     Evidence,
     History,
-    ReplicaActivity,
 )
 from trade_service.trading.requeueing import MAX_REQUEUE, Requeue, Requeued, RequeueFilter
 from trade_service.web.access import OPERATOR, READER, get, post, principal_of
@@ -205,27 +203,6 @@ class AttemptsAnswer(msgspec.Struct, frozen=True, rename="camel"):
 
 
 _REQUEUES = documented(answers={200: RequeueAnswer, 207: RequeueAnswer}, errors=(404, 409))
-
-
-class ReplicasAnswer(msgspec.Struct, frozen=True, rename="camel"):
-    """The replicas that sent something lately."""
-
-    within_s: int
-    """How many seconds are looked at."""
-    replicas: tuple[ReplicaActivity, ...]
-
-
-class ReplicaController(Controller):
-    """The replicas that share the database; each worker of a service is one."""
-
-    path = "/replicas"
-    tags = ("Operators",)
-
-    @get("/", opt=READER)
-    async def replicas(self, services: Services) -> Response[ReplicasAnswer]:
-        """Lists what each replica sent in the last seconds. One that sent nothing is missing."""
-        found = await services.operators.replicas()
-        return ApiResponse(ReplicasAnswer(REPLICAS_WITHIN_S, tuple(found)))
 
 
 class OperatorController(Controller):

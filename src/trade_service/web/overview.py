@@ -10,7 +10,7 @@ from trade_service import __version__
 from trade_service.domain.access import GIVEN_ROLES, KnownBy
 from trade_service.domain.errors import InvalidInput
 from trade_service.trading.activity import WINDOWS
-from trade_service.trading.overview_model import CallSeries, ServiceSummary
+from trade_service.trading.overview_model import CallSeries, ReplicaList, ServiceSummary
 from trade_service.web.access import READER, OpenAccess, caller_of, get
 from trade_service.web.dependencies import Services
 from trade_service.web.openapi.schemas import one_of
@@ -63,6 +63,14 @@ class OverviewController(Controller):
         databases a few seconds; callers that ask at the same time share one read.
         """
         return ApiResponse(await services.overview.summary())
+
+    @get("/replicas", opt=READER)
+    async def replicas(self, services: Services) -> Response[ReplicaList]:
+        """Lists the replicas: what each sent in the last seconds, what it holds, its circuit and its latencies.
+
+        Each worker of a command is one. A process of an earlier release is listed while it sends.
+        """
+        return ApiResponse(await services.overview.replicas())
 
     @get("/series", opt=READER | documented(parameters=(_WINDOW,)))
     async def series(self, request: HttpRequest, services: Services) -> Response[CallSeries]:

@@ -39,15 +39,6 @@ WITH open AS MATERIALIZED (
 )
 SELECT id, count(*) OVER () AS total FROM doubtful ORDER BY started_at, id LIMIT :limit;
 
--- name: replicas
--- In the order of the fields of ReplicaActivity. Ids of attempts begin with the time at which they were made.
-SELECT owner, count(*), sum(cardinality(execution_ids)), count(*) FILTER (WHERE closed_at IS NULL), max(started_at)
-FROM submission_attempt
-WHERE state <> 'queued'
-  AND id >= (lpad(to_hex(((extract(epoch FROM now()) - :within_s::int) * 1000)::bigint), 12, '0') || repeat('0', 20))::uuid
-GROUP BY owner
-ORDER BY owner;
-
 -- name: holder
 SELECT id FROM execution WHERE execution_service_id = :service_id AND id <> :id ORDER BY id LIMIT 1;
 

@@ -91,3 +91,56 @@ SELECT pg_relation_size('execution') / current_setting('block_size')::int;
 SELECT e.submission_state, count(*)
 FROM execution e TABLESAMPLE SYSTEM (:percent::float4) REPEATABLE (1)
 GROUP BY e.submission_state;
+
+-- name: beat
+INSERT INTO replica (owner, version, workers, circuit, circuit_reason, waits_for)
+VALUES (:owner, :version, :workers, :circuit, :circuit_reason, :waits_for)
+ON CONFLICT (owner) DO UPDATE
+SET seen_at = now(), circuit = excluded.circuit, circuit_reason = excluded.circuit_reason,
+    waits_for = excluded.waits_for,
+    circuit_since = CASE WHEN replica.circuit = excluded.circuit THEN replica.circuit_since ELSE now() END;
+
+-- name: leave
+DELETE FROM replica WHERE owner = :owner OR seen_at < now() - :forget_s::float8 * interval '1 s';
+
+-- name: circuits
+SELECT owner, circuit, circuit_since, circuit_reason
+FROM replica
+WHERE seen_at > now() - :alive_s::float8 * interval '1 s'
+ORDER BY owner;
+
+-- name: replicas
+-- In the order of the fields of ReplicaReport: those that are alive, that sent something lately, or that hold something.
+-- Leases end later than other open attempts are due, so that the bound spares them.
+WITH recent AS (
+    SELECT owner, count(*) AS attempts, sum(cardinality(execution_ids)) AS executions,
+           count(*) FILTER (WHERE closed_at IS NULL) AS open_attempts, max(started_at) AS last_attempt_at
+    FROM submission_attempt
+    WHERE lease_until IS NOT NULL
+      AND id >= (lpad(to_hex(((extract(epoch FROM now()) - :within_s::int) * 1000)::bigint), 12, '0')
+                 || repeat('0', 20))::uuid
+    GROUP BY owner
+), holding AS (
+    SELECT owner, sum(size) FILTER (WHERE state = 'sent') AS executions
+    FROM (
+        SELECT owner, state, cardinality(execution_ids) AS size
+        FROM submission_attempt
+        WHERE next_action_at IS NOT NULL
+        ORDER BY next_action_at DESC
+        LIMIT :attempts
+    ) open
+    GROUP BY owner
+    HAVING bool_or(state = 'sent')
+), named AS (
+    SELECT owner FROM replica WHERE seen_at > now() - :listed_s::float8 * interval '1 s'
+    UNION SELECT owner FROM recent
+    UNION SELECT owner FROM holding
+)
+SELECT n.owner, coalesce(a.attempts, 0), coalesce(a.executions, 0), coalesce(a.open_attempts, 0), a.last_attempt_at,
+       coalesce(h.executions, 0), r.seen_at, coalesce(r.seen_at > now() - :alive_s::float8 * interval '1 s', false),
+       r.started_at, r.version, r.workers, r.circuit, r.circuit_since, r.circuit_reason, r.waits_for
+FROM named n
+LEFT JOIN recent a ON a.owner = n.owner
+LEFT JOIN holding h ON h.owner = n.owner
+LEFT JOIN replica r ON r.owner = n.owner
+ORDER BY n.owner;
