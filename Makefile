@@ -40,7 +40,7 @@ serve: $(STAMP) ## the service on 127.0.0.1:8082 with its own PostgreSQL
 	@$(BIN)/trade-service serve
 
 test: $(STAMP) ## all tests
-	@PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -n 3
+	@PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -n auto
 
 checks-short: ## the short form of every longer check, one after the other: about 5 minutes
 	@$(MAKE) --no-print-directory world FIRST=300 SEEDS=2700

@@ -1,8 +1,10 @@
 """Fixtures for all tests."""
 
+import gc
+import os
 import re
 import signal
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Generator, Iterator
 from functools import cache
 from pathlib import Path
 
@@ -11,14 +13,20 @@ import structlog
 from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
 from xdist.scheduler.protocol import Scheduling
+from xdist.workermanage import WorkerController
 
 from execution_simulator import server, state
 from execution_simulator.profiles import PROFILES
 from tests.support.database import TestServer, migrated_template, running_server
+from tests.support.leftovers import quick_disk
 from trade_service.store.database import Database
 from trade_service.store.store_settings import StoreSettings
 
 ROOT = Path(__file__).parent.parent
+LONGEST = ("tests/chaos/test_chaos.py",)
+"""Modules whose tests take longest."""
+SHORTEST = ("tests/core/", "tests/client/", "tests/simulator/", "tests/test_")
+"""Modules with short tests alone."""
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # A shell has what it starts in the background ignore it, and so would the commands that tests interrupt.
@@ -34,6 +42,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    if folder := quick_disk():
+        os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", folder)  # Of `tmp_path`.
     chosen = config.getoption("--simulator-profile")
     if chosen is not None:
         for module in (server, state):
@@ -59,10 +69,46 @@ class ModulesTogether(LoadScopeScheduling):  # type: ignore[misc]  # pytest-xdis
         module = nodeid.partition("::")[0]
         return module if shares_work(module) else nodeid
 
+    def mark_test_complete(self, node: WorkerController, item_index: int, duration: float = 0) -> None:
+        """Forgets what is complete: the base would count it again after every test."""
+        super().mark_test_complete(node, item_index, duration)
+        work = self.assigned_work[node]
+        scope = self._split_scope(self.registered_collections[node][item_index])
+        if all(work[scope].values()):
+            del work[scope]
+
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Scheduling:
+    config.option.loadscopereorder = False  # See `pytest_collection_modifyitems`.
     return ModulesTogether(config, log)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """Twice the processors: tests wait about as long as they compute."""
+    return 2 * (os.cpu_count() or 1)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begins with the longest, so that at the end every process still has something to do."""
+    places = {name: place for place, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: places.get(item.nodeid.partition("::")[0], _place_of_others(item)))
+
+
+def _place_of_others(item: pytest.Item) -> int:
+    return len(LONGEST) + item.nodeid.startswith(SHORTEST)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """Thousands of tests stay until the end: the garbage collector need not look at them again and again."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 @pytest.fixture(autouse=True)

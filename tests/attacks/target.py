@@ -4,15 +4,17 @@ import asyncio
 import contextlib
 import os
 import time
-from collections.abc import AsyncIterator
+from asyncio.subprocess import DEVNULL, PIPE, Process
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 import msgspec
 
 from execution_simulator.server import SimulatorSettings, running_simulator
-from tests.e2e.command import COMMAND, FAST, Running, bare_environment
+from tests.e2e.command import FAST, Running, bare_environment
 from tests.support.database import TestServer
+from tests.support.forked import COMMAND, Forked
 
 PROBE = b"GET /api/v1/health/liveness HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
 PROBE_EVERY_S = 0.05
@@ -109,6 +111,15 @@ async def watched(target: Target, *, growth_mb: float) -> AsyncIterator[Watch]:
     assert watch.slowest_probe_s <= PROBE_LIMIT_S
 
 
+async def _started(folder: Path, environment: Mapping[str, str], files: str) -> Process | Forked:
+    if not files:
+        return await Forked.start(["serve", "--port", "0"], folder, environment)
+    return await asyncio.create_subprocess_exec(
+        "/bin/sh", "-c", f"ulimit {files}; exec {COMMAND} serve --port 0",
+        stdin=DEVNULL, stdout=PIPE, stderr=PIPE, cwd=folder, env=environment,
+    )  # fmt: skip
+
+
 @asynccontextmanager
 async def served(
     postgres: TestServer, template: str, folder: Path, *, files: str = "", **environment: str
@@ -124,11 +135,8 @@ async def served(
             "LOG_LEVEL": "ERROR",
             "TRADE_SERVICE_SERVER_ALLOWED_HOSTS": "x",
         }
-        process = await asyncio.create_subprocess_exec(
-            "/bin/sh", "-c", f"{files and f'ulimit {files};'} exec {COMMAND} serve --port 0",
-            stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
-            cwd=folder, env=bare_environment(folder) | FAST | settings | environment,
-        )  # fmt: skip
+        variables = bare_environment(folder) | FAST | settings | environment
+        process = await _started(folder, variables, files)
         async with Running(process) as running:
             line = await running.line_with("Serving on ")
             yield Target(int(line.split()[2].rstrip(";").rpartition(":")[2]), process.pid)

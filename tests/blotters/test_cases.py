@@ -1,16 +1,21 @@
 """Small files in the manner of real exports, each with its right outcome in cases.toml."""
 
 import io
+import resource
+import subprocess
 import tomllib
+from contextlib import redirect_stdout
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
+from unittest import mock
 from zoneinfo import ZoneInfo
 
 import msgspec
 import pytest
 
 from tests.blotters.reading import RULES, Result, read_all, rules_with, shown
+from trade_service.blotter import sheet_process
 from trade_service.blotter.order_limits import OrderLimits
 from trade_service.blotter.order_rows import LineRules
 from trade_service.blotter.reader import BlotterReader, ReadOptions
@@ -71,9 +76,35 @@ def test_each_file_has_its_right_outcome(case: dict[str, Any]) -> None:
     assert all(wanted in doubt for wanted, doubt in zip(doubts, result.doubts, strict=True)), result.doubts
 
 
+class ReadHere:
+    """Reads a workbook in place of the process that would be started: the cases above start enough."""
+
+    def __init__(self, arguments: list[str], **_: object) -> None:
+        written = io.TextIOWrapper(io.BytesIO())
+        with redirect_stdout(written), mock.patch.object(resource, "setrlimit"):
+            sheet_process.main(*arguments[arguments.index("-m") + 2 :])
+        written.seek(0)
+        self.stdout = written.detach()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stdout.close()
+
+    def wait(self) -> int:
+        """The exit code."""
+        return 0
+
+    def kill(self) -> None:
+        """There is no process."""
+
+
 @pytest.mark.parametrize("suffix", FORMATS)
 @pytest.mark.parametrize("case", CASES, ids=[case["file"] for case in CASES])
-def test_rejects_that_nobody_mended_are_refused_again(case: dict[str, Any], suffix: str) -> None:
+def test_rejects_that_nobody_mended_are_refused_again(
+    case: dict[str, Any], suffix: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     if "errors" not in case or any("sent once" in error for error in case["errors"]):
         return
     first, header = _read(CASES.index(case))
@@ -83,6 +114,7 @@ def test_rejects_that_nobody_mended_are_refused_again(case: dict[str, Any], suff
     for row in first.refused:
         files.add(refused_result(row))
     files.close()
+    monkeypatch.setattr(subprocess, "Popen", ReadHere)
     again = read_all(rejects.getvalue(), _options(case), _rules(case))
     assert [shown(order) for order in again.orders] == []
 

@@ -7,7 +7,7 @@ from asyncio.subprocess import DEVNULL, PIPE, Process
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from tests.e2e.command import COMMAND
+from tests.support.forked import COMMAND
 
 START_LIMIT_S = 60.0
 STOP_LIMIT_S = 20.0

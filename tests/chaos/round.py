@@ -19,7 +19,7 @@ from tests.chaos.processes import ProcessFault
 from tests.chaos.stage import SERVE, Replica, Stage, staged
 from tests.chaos.storm import Act, Kind, Strength, plan_of
 from tests.chaos.verdict import Verdict, judge, our_books, their_books
-from tests.e2e.command import COMMAND
+from tests.support.forked import COMMAND
 
 CLIENTS_LIMIT_S = 30.0
 REST_LIMIT_S = 90.0

@@ -222,6 +222,7 @@ async def test_nothing_changes_under_what_is_in_flight(live: Live, state: str) -
 class TestLists:
     @pytest.mark.parametrize("collection", ["/tradeOrders", "/executions"])
     async def test_pages_by_id_with_the_total(self, live: Live, collection: str) -> None:
+        """Rows of other tests may change meanwhile: only their ids are compared."""
         order = await order_of(live, blotterId=2)
         for _ in range(4):
             await order_of(live)
@@ -243,7 +244,9 @@ class TestLists:
             ("limit=&offset=", rows),
         ):
             page = await live.client.get(f"{V1}{collection}?{query}")
-            assert page.body == part, query
+            assert [row["id"] for row in page.body] == [row["id"] for row in part], query
+            own = [row for row in page.body if row["id"] >= rows[-4]["id"]]
+            assert own == [row for row in part if row in rows[-4:]], query
             assert page.headers["x-total-count"] == str(len(rows)), query
 
     @pytest.mark.parametrize("collection", ["/tradeOrders", "/executions"])

@@ -1,10 +1,9 @@
-"""Runs the installed command as users do: as a process configured by its environment."""
+"""Runs the command as users do: as a process configured by its environment."""
 
 import asyncio
 import os
 import signal
 import socket
-import sys
 from asyncio.subprocess import DEVNULL, PIPE, Process
 from collections.abc import Mapping
 from contextlib import suppress
@@ -13,7 +12,8 @@ from typing import Self
 
 import msgspec
 
-COMMAND = Path(sys.executable).with_name("trade-service")
+from tests.support.forked import COMMAND, Forked, is_forkable
+
 LIMIT_S = 60.0
 FAST = {
     "EXECUTION_SERVICE_CONNECT_TIMEOUT": "1000",
@@ -46,7 +46,7 @@ class Ended(msgspec.Struct, frozen=True):
 class Running:
     """A running command; it never outlives the test."""
 
-    def __init__(self, process: Process) -> None:
+    def __init__(self, process: Process | Forked) -> None:
         self.process = process
         self._seen = ""
 
@@ -73,8 +73,8 @@ class Running:
         """Sends a signal to the process alone."""
         self.process.send_signal(number)
 
-    async def ended(self) -> Ended:
-        async with asyncio.timeout(LIMIT_S):
+    async def ended(self, limit_s: float = LIMIT_S) -> Ended:
+        async with asyncio.timeout(limit_s):
             out, err = await self.process.communicate()
         return Ended(self.process.returncode or 0, self._seen + out.decode(), err.decode())
 
@@ -84,12 +84,21 @@ class Cli(msgspec.Struct, frozen=True):
 
     folder: Path
     environment: Mapping[str, str]
+    is_installed: bool = False
+    """Starts the installed script, in a new interpreter: where a test is about the start."""
 
     def under(self, **environment: str) -> Self:
         """The same command with other settings."""
         return msgspec.structs.replace(self, environment={**self.environment, **environment})
 
-    async def start(self, *arguments: str) -> Running:
+    def installed(self) -> Self:
+        """The same command, see `is_installed`."""
+        return msgspec.structs.replace(self, is_installed=True)
+
+    async def start(self, *arguments: str, stdin: bytes | None = None) -> Running:
+        if not self.is_installed and is_forkable(self.environment):
+            return Running(await Forked.start(arguments, self.folder, self.environment, stdin=stdin))
+        assert stdin is None
         process = await asyncio.create_subprocess_exec(
             COMMAND, *arguments,
             stdin=DEVNULL, stdout=PIPE, stderr=PIPE, cwd=self.folder, env=self.environment,
@@ -97,13 +106,8 @@ class Cli(msgspec.Struct, frozen=True):
         return Running(process)
 
     async def run(self, *arguments: str, stdin: bytes | None = None, limit_s: float = LIMIT_S) -> Ended:
-        process = await asyncio.create_subprocess_exec(
-            COMMAND, *arguments, stdin=DEVNULL if stdin is None else PIPE, stdout=PIPE, stderr=PIPE,
-            cwd=self.folder, env=self.environment,
-        )  # fmt: skip
-        async with asyncio.timeout(limit_s):
-            out, err = await process.communicate(stdin)
-        return Ended(process.returncode or 0, out.decode(), err.decode())
+        async with await self.start(*arguments, stdin=stdin) as running:
+            return await running.ended(limit_s)
 
     def write(self, *lines: str, name: str = "blotter.csv") -> str:
         """Writes a blotter file and returns its name."""

@@ -7,10 +7,12 @@ import pty
 import re
 import struct
 import termios
+from asyncio.subprocess import Process
 from collections.abc import Callable, Mapping, Sequence
 from typing import TypeAlias
 
-from tests.e2e.command import COMMAND, LIMIT_S, Cli, Ended
+from tests.e2e.command import LIMIT_S, Cli, Ended
+from tests.support.forked import COMMAND, Forked, is_forkable
 
 RETYPE_S = 1.0
 _CONTROL = re.compile(r"\x1b\[([0-9;?]*)([A-Za-z])|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\\\)|(.)", re.S)
@@ -48,17 +50,23 @@ def screen_of(output: str, columns: int) -> list[str]:
     return ["".join(line).rstrip() for line in lines]
 
 
+async def _started(cli: Cli, arguments: Sequence[str], terminal: int) -> Process | Forked:
+    if is_forkable(cli.environment):
+        return await Forked.on_terminal(arguments, cli.folder, cli.environment, terminal)
+    return await asyncio.create_subprocess_exec(
+        COMMAND, *arguments, stdin=terminal, stdout=terminal, stderr=terminal, cwd=cli.folder,
+        env=cli.environment, start_new_session=True,
+        preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
+    )  # fmt: skip
+
+
 async def in_terminal(
     cli: Cli, arguments: Sequence[str], columns: int, answers: Mapping[str, Answer] | None = None
 ) -> Ended:
     """What a person sees; `answers` maps words to what is typed, or done and typed, once they appear."""
     master, slave = pty.openpty()
     fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 40, columns, 0, 0))
-    process = await asyncio.create_subprocess_exec(
-        COMMAND, *arguments, stdin=slave, stdout=slave, stderr=slave, cwd=cli.folder,
-        env={**cli.environment, "TERM": "xterm-256color"}, start_new_session=True,
-        preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
-    )  # fmt: skip
+    process = await _started(cli.under(TERM="xterm-256color"), arguments, slave)
     os.close(slave)
     seen, left = bytearray(), dict(answers or {})
     typed: list[str] = []

@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 
 from execution_simulator.server import RunningSimulator
-from tests.e2e.command import COMMAND, Cli, Ended, order
+from tests.e2e.command import Cli, Ended, order
+from tests.support.forked import COMMAND
 from trade_service.cli import commands, ending_signals, main
 from trade_service.workers.supervisor import NOT_STARTED
 

@@ -159,7 +159,8 @@ async def test_ctrl_c_at_any_time_says_whether_anything_was_sent(
 ) -> None:
     (cli.folder / "results.csv").write_text(OLD)
     blotter = cli.write(*(order(n) for n in range(1, 3001)))
-    async with await cli.start("submit", "--yes", blotter, "--results", "results.csv") as process:
+    start = cli.installed().start("submit", "--yes", blotter, "--results", "results.csv")
+    async with await start as process:
         await asyncio.sleep(delay_s)
         with suppress(ProcessLookupError):  # It may be done.
             process.send(signal.SIGINT)

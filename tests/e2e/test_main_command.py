@@ -48,7 +48,7 @@ def test_usage_errors_are_one_line(
 
 
 async def test_version(bare_cli: Cli) -> None:
-    ended = await bare_cli.run("--version")
+    ended = await bare_cli.installed().run("--version")
     assert (ended.code, ended.out) == (0, f"trade-service, version {__version__}\n")
 
 

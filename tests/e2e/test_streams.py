@@ -14,7 +14,8 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from tests.e2e.command import COMMAND, LIMIT_S, Cli, Ended, bare_environment, free_port
+from tests.e2e.command import LIMIT_S, Cli, Ended, bare_environment, free_port
+from tests.support.forked import COMMAND
 
 FULL = "/dev/full"
 

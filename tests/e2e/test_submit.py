@@ -11,7 +11,8 @@ from decimal import Decimal
 import pytest
 
 from execution_simulator.server import RunningSimulator
-from tests.e2e.command import COMMAND, Cli, Running, order
+from tests.e2e.command import Cli, Running, order
+from tests.support.forked import COMMAND
 from tests.support.trading import run_sql, value_of
 from trade_service.cli.commands import run
 from trade_service.store.database import Database

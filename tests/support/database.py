@@ -1,8 +1,9 @@
 """A real PostgreSQL for the tests, with a new database for each test that needs one."""
 
+import asyncio
 import os
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from urllib.parse import urlsplit, urlunsplit
 from uuid import uuid4
 
@@ -24,6 +25,9 @@ class TestServer(msgspec.Struct, frozen=True):
 
     url: str
     """URL of a database to connect to when creating others."""
+    link: "asyncpg.Connection[asyncpg.Record]"
+    """Connected to it: opening a connection for each would take as long as creating a database."""
+    turn: asyncio.Lock
 
     def url_of(self, database: str) -> str:
         """The URL of another database of this server."""
@@ -31,11 +35,8 @@ class TestServer(msgspec.Struct, frozen=True):
 
     async def execute(self, statement: str) -> None:
         """Runs one statement outside any transaction."""
-        link = await asyncpg.connect(self.url)
-        try:
-            await link.execute(statement)
-        finally:
-            await link.close()
+        async with self.turn:
+            await self.link.execute(statement)
 
     @asynccontextmanager
     async def database(self, template: str = "template1") -> AsyncIterator[str]:
@@ -52,12 +53,14 @@ class TestServer(msgspec.Struct, frozen=True):
 @asynccontextmanager
 async def running_server() -> AsyncIterator[TestServer]:
     """The server that the environment names, else an embedded one in a temporary folder."""
-    if url := os.environ.get(SERVER_VARIABLE):
-        yield TestServer(url)
-        return
-    with passable_folder("tspg") as folder:
-        async with EmbeddedPostgres.running(folder / "pg") as server:
-            yield TestServer(server.dsn)
+    async with AsyncExitStack() as stack:
+        url = os.environ.get(SERVER_VARIABLE)
+        if url is None:
+            folder = stack.enter_context(passable_folder("tspg"))
+            url = (await stack.enter_async_context(EmbeddedPostgres.running(folder / "pg"))).dsn
+        link = await asyncpg.connect(url)
+        stack.push_async_callback(link.close)
+        yield TestServer(url, link, asyncio.Lock())
 
 
 @asynccontextmanager
