@@ -4,6 +4,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+RELEASE_VENV := .venv-release
+RELEASE_STAMP := $(RELEASE_VENV)/.installed
 ROUNDS ?= 50
 SEEDS ?= 10000
 EXAMPLES ?= 50
@@ -12,7 +14,8 @@ ROUNDS_FAILOVER ?= 20
 LOCK := uv pip compile --quiet --universal --generate-hashes --no-header --no-annotate --no-emit-index-url
 
 .PHONY: help run serve test checks-short world chaos failover fuzz lint audit-deps format bench bench-more bench-short \
-	bench-lists bench-exports bench-large bench-soak bench-http bench-start bench-batch bench-telemetry recording lock clean
+	release install-checks bench-lists bench-exports bench-large bench-soak bench-http bench-start bench-batch bench-telemetry \
+	recording lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -110,13 +113,26 @@ bench-short: $(STAMP) ## every benchmark for a moment, as a smoke test
 	@folder=$$(mktemp -d) && $(BIN)/python -m benchmarks --quick --output $$folder/short; \
 		status=$$?; rm -rf $$folder; exit $$status
 
+$(RELEASE_STAMP): requirements-release.lock
+	@echo "Installing the tools of a release into $(RELEASE_VENV) (once)..."
+	@$(PYTHON) -m venv $(RELEASE_VENV)
+	@$(RELEASE_VENV)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-release.lock
+	@touch $@
+
+release: $(RELEASE_STAMP) ## build wheel, sdist and bill of materials into dist/, and check them
+	@$(RELEASE_VENV)/bin/python -m tools.release
+
+install-checks: release ## install the wheel with pip, uv and pipx into every Python found, and use it there
+	@$(RELEASE_VENV)/bin/python -m tools.install_checks
+
 recording: $(STAMP) ## render docs/demo.svg from a run of the demo
 	@$(BIN)/python -m tools.record_demo
 
-lock: ## pin the newest allowed dependencies, for production and for development (needs uv)
+lock: ## pin the newest allowed dependencies: for production, development and releases (needs uv)
 	@$(LOCK) --upgrade -o requirements.lock pyproject.toml
 	@$(LOCK) --upgrade --all-extras -c requirements.lock -o requirements-dev.lock pyproject.toml
+	@$(LOCK) --upgrade --group pyproject.toml:release -o requirements-release.lock
 
 clean: ## remove what make created here (never a database)
-	@rm -rf $(VENV) dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	@rm -rf $(VENV) $(RELEASE_VENV) dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -15,7 +15,10 @@ from pathlib import Path
 
 import msgspec
 
-LOCKS = [Path(__file__).parent.parent / name for name in ("requirements.lock", "requirements-dev.lock")]
+LOCKS = [
+    Path(__file__).parent.parent / name
+    for name in ("requirements.lock", "requirements-dev.lock", "requirements-release.lock")
+]
 SILENCE_S = 3
 """Time-out of the service; requests are small."""
 LIMIT_S = 120

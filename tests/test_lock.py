@@ -15,7 +15,7 @@ from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).parent.parent
 SRC = ROOT / "src"
-RUNTIME, DEVELOPMENT = "requirements.lock", "requirements-dev.lock"
+RUNTIME, DEVELOPMENT, RELEASE = "requirements.lock", "requirements-dev.lock", "requirements-release.lock"
 PINNED = re.compile(r"^(?P<name>[A-Za-z0-9._-]+)==(?P<version>[^\s;]+)(?P<rest>.*)$", re.M)
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
 EXTRAS = PROJECT["project"]["optional-dependencies"]
@@ -33,7 +33,7 @@ def locked(lock: str) -> dict[str, re.Match[str]]:
     return {canonicalize_name(one["name"]): one for one in PINNED.finditer("\n".join(lines(lock)))}
 
 
-@pytest.mark.parametrize("lock", [RUNTIME, DEVELOPMENT])
+@pytest.mark.parametrize("lock", [RUNTIME, DEVELOPMENT, RELEASE])
 def test_every_line_pins_a_package_by_hash(lock: str) -> None:
     assert len(lines(lock)) > 50
     loose = [line[:60] for line in lines(lock) if not re.search(r"==\S+ .*--hash=sha256:[0-9a-f]{64}", line)]
@@ -46,8 +46,9 @@ def test_every_line_pins_a_package_by_hash(lock: str) -> None:
         (RUNTIME, DECLARED),
         (DEVELOPMENT, [*DECLARED, *(one for extra in EXTRAS.values() for one in extra)]),
         (DEVELOPMENT, PROJECT["build-system"]["requires"]),
+        (RELEASE, [*PROJECT["build-system"]["requires"], *PROJECT["dependency-groups"]["release"]]),
     ],
-    ids=["production", "development", "build"],
+    ids=["production", "development", "build", "release"],
 )
 def test_the_locks_hold_what_is_asked_for(lock: str, asked: list[str]) -> None:
     found = locked(lock)

@@ -93,6 +93,16 @@ def test_the_file_is_found_by_option_variable_or_working_directory(
     assert "--config" in error_of({}, Path("no.toml"))
 
 
+def test_a_program_that_embeds_the_service_gives_values_by_name() -> None:
+    loaded = load_settings({}, None, {"server.port": "3"}, "argument")
+    assert (loaded.settings.server.port, loaded.origins["server.port"]) == (3, "argument")
+    with pytest.raises(SettingsError) as caught:
+        load_settings({}, None, {"server.prot": 3}, "argument")
+    assert str(caught.value) == (
+        "server.prot (argument): there is no setting 'server.prot'; did you mean server.port?"
+    )
+
+
 # --- wrong values ---
 
 

@@ -19,6 +19,7 @@ ARGUMENTS = {
     "audit": (),
     "bench": ("--quick", "--only", "latency", "--output", "found"),
     "bench compare": ("found.json", "found.json"),
+    "completion": ("bash",),
     "config": (),
     "db migrate": (),
     "db reset": ("--yes",),

@@ -2,16 +2,21 @@
 
 import gc
 import importlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 import rich_click as click
 from click.exceptions import NoArgsIsHelpError
+from click.shell_completion import CompletionItem
 
 from trade_service import __version__
 from trade_service.cli.ending_signals import HeldSignals
 from trade_service.cli.main import BROKEN_PIPE, INTERRUPTED, OUTPUT_LOST
 
 UNUSABLE = 2
+PROGRAM = "trade-service"
+COMPLETE_VARIABLE = "_TRADE_SERVICE_COMPLETE"
+"""Set by the shell's script when it asks for completions."""
 
 GROUPS = {
     "Daily work": {
@@ -51,6 +56,7 @@ GROUPS = {
         "archive": ("trade_service.cli.archive", "Move finished rows to files; verify and search them."),
         "keys": ("trade_service.cli.keys", "Create, list and revoke API keys."),
         "config": ("trade_service.cli.config", "Show every setting and where it came from."),
+        "completion": ("trade_service.cli.completion", "Print the completion script of a shell."),
     },
 }
 """The groups of the help page: for each command its module and its summary."""
@@ -87,9 +93,19 @@ class LazyGroup(click.RichGroup):
 
     def format_help(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Writes the help page from the summaries."""
+        with self._summaries():
+            super().format_help(ctx, formatter)  # type: ignore[arg-type]  # the base narrows both
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """Completes the name of a command from the summaries, so that the Tab key answers at once."""
+        with self._summaries():
+            return super().shell_complete(ctx, incomplete)
+
+    @contextmanager
+    def _summaries(self) -> Iterator[None]:
         self._listing = True
         try:
-            super().format_help(ctx, formatter)  # type: ignore[arg-type]  # the base narrows both
+            yield
         finally:
             self._listing = False
 
@@ -102,7 +118,7 @@ class LazyGroup(click.RichGroup):
         }
     )
 )
-@click.version_option(__version__, prog_name="trade-service")
+@click.version_option(__version__, prog_name=PROGRAM)
 def cli() -> None:
     """Takes trade orders, slices them into executions and submits those in bulk: nothing lost, nothing twice."""
 
@@ -110,7 +126,12 @@ def cli() -> None:
 def run(arguments: Sequence[str]) -> int:
     """Runs one command and returns its exit code; an expected failure prints one line."""
     try:
-        code = cli.main(args=list(arguments), prog_name="trade-service", standalone_mode=False)
+        code = cli.main(
+            args=list(arguments),
+            prog_name=PROGRAM,
+            complete_var=COMPLETE_VARIABLE,
+            standalone_mode=False,
+        )
     except NoArgsIsHelpError as error:
         click.echo(error.format_message())
         return UNUSABLE

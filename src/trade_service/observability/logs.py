@@ -132,6 +132,25 @@ def configure_logs(level: str, style: str, secrets: Collection[str] = (), worker
     logging.basicConfig(handlers=[library_handler], level=max(number, logging.WARNING), force=True)
 
 
+def log_to_standard_library() -> None:
+    """Sends events to the loggers of the standard library, unless the program has configured structlog itself."""
+    if structlog.is_configured():
+        return
+    structlog.configure(
+        processors=[
+            structlog.stdlib.filter_by_level,
+            structlog.contextvars.merge_contextvars,
+            _cut,
+            _escape,
+            structlog.processors.ExceptionRenderer(),
+            structlog.processors.KeyValueRenderer(key_order=["event"]),
+        ],
+        wrapper_class=structlog.stdlib.BoundLogger,
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        cache_logger_on_first_use=False,
+    )
+
+
 class LogLevel:
     """The process's log level, which can be changed while it runs."""
 

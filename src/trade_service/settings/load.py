@@ -13,7 +13,7 @@ from trade_service.identity.auth_settings import AuthSettings
 from trade_service.masking import mask_url, quoted
 from trade_service.section import SettingField, is_safe
 from trade_service.settings.database_url import parse_database_url
-from trade_service.settings.sources import Raw, SettingsError, read_environment, read_file
+from trade_service.settings.sources import Raw, SettingsError, check_name, read_environment, read_file
 from trade_service.settings.tree import FIELDS, SECTIONS, Settings
 from trade_service.store.store_settings import StoreSettings
 from trade_service.submission.engine_settings import BATCH_LIMIT, ExecutionBatchSettings
@@ -42,20 +42,17 @@ def load_settings(
     environ: Mapping[str, str],
     toml_path: Path | None = None,
     overrides: Mapping[str, object] = MappingProxyType({}),
+    given_by: str = "command line",
 ) -> LoadedSettings:
     """Reads, converts and checks every setting; raises SettingsError at the first invalid value.
 
     `toml_path` wins over TRADE_SERVICE_CONFIG, which wins over `trade-service.toml` in the working
-    directory. `overrides` maps dotted names to values of command-line options; None means not given.
+    directory. `overrides` maps dotted names to values that the program was `given_by` its command line, or by the
+    program that embeds it; None means not given.
     """
     file, from_file = read_file(environ, toml_path)
     from_environment, warnings = read_environment(environ)
-    from_options = {
-        name: Raw(value, "command line", f"{name} (command line)", is_text=isinstance(value, str))
-        for name, value in overrides.items()
-        if value is not None
-    }
-    raws = {**from_file, **from_environment, **from_options}
+    raws = {**from_file, **from_environment, **_from_program(overrides, given_by)}
     labels = {name: raws[name].label if name in raws else f"{name} (default)" for name in FIELDS}
     values: dict[str, dict[str, object]] = {section: {} for section in SECTIONS}
     for name, raw in raws.items():
@@ -82,6 +79,16 @@ def load_settings(
         warnings=tuple(warnings),
         file=file,
     )
+
+
+def _from_program(overrides: Mapping[str, object], given_by: str) -> dict[str, Raw]:
+    for name in overrides:
+        check_name(name, f"{name} ({given_by})")
+    return {
+        name: Raw(value, given_by, f"{name} ({given_by})", is_text=isinstance(value, str))
+        for name, value in overrides.items()
+        if value is not None
+    }
 
 
 def convert(field: SettingField, raw: Raw) -> object:

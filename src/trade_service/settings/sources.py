@@ -94,6 +94,13 @@ def _given(
     return given
 
 
+def check_name(name: str, label: str) -> None:
+    """Raises SettingsError for a name that is no setting's, with the nearest one."""
+    if name not in FIELDS:
+        hint = _hint(name.rpartition(".")[2], list(FIELDS))
+        raise SettingsError(f"{label}: there is no setting {quoted(name)}{hint}")
+
+
 def _given_twice(value: str, file: str, name: str) -> SettingsError:
     return SettingsError(f"{value} and {file} are both set: set only one of them, both stand for {name}")
 
