@@ -47,11 +47,17 @@ def programs(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return python.parent
 
 
-def ran(*command: str, cwd: Path | None = None, **environ: str) -> str:
+def ran(*command: str, cwd: Path | None = None, environ: Mapping[str, str] | None = None) -> str:
     """The standard output of a command that succeeds."""
     bare = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
     done = subprocess.run(
-        command, capture_output=True, text=True, timeout=LIMIT_S, cwd=cwd, env=bare | environ, check=False
+        command,
+        capture_output=True,
+        text=True,
+        timeout=LIMIT_S,
+        cwd=cwd,
+        env={**bare, **(environ or {})},
+        check=False,
     )
     assert done.returncode == 0, done.stderr
     return done.stdout
@@ -100,7 +106,7 @@ async def test_the_example_of_the_page_runs_in_a_fresh_environment(
     ):
         settings = {"DATABASE_URL": url, "EXECUTION_SERVICE_BASE_URL": simulator.base_url}
         python = str(programs / "python")
-        out = await asyncio.to_thread(lambda: ran(python, str(script), cwd=tmp_path, **settings))
+        out = await asyncio.to_thread(lambda: ran(python, str(script), cwd=tmp_path, environ=settings))
         accepted = simulator.ledger.accepted_counts()
     assert out.splitlines()[0] == "SUCCESS 3"
     assert len(accepted) == 3
@@ -133,7 +139,7 @@ def test_every_public_name_exists_and_has_a_type() -> None:
 
 def completions(programs: Path, kind: str, environ: Mapping[str, str]) -> list[str]:
     program = str(programs / "trade-service")
-    return ran(program, _TRADE_SERVICE_COMPLETE=f"{kind}_complete", **environ).split("\n")
+    return ran(program, environ={**environ, "_TRADE_SERVICE_COMPLETE": f"{kind}_complete"}).split("\n")
 
 
 def test_commands_options_and_values_are_completed(programs: Path) -> None:
@@ -155,7 +161,7 @@ def test_the_script_of_a_shell_calls_the_program(programs: Path, shell: str) -> 
         script += "\nCOMP_WORDS=(trade-service unk) COMP_CWORD=1; _trade_service_completion trade-service"
         script += '; echo "${COMPREPLY[@]}"'
         path = f"{programs}:{os.environ['PATH']}"
-        assert ran("bash", "-c", script, PATH=path) == "unknowns\n"
+        assert ran("bash", "-c", script, environ={"PATH": path}) == "unknowns\n"
 
 
 def releases() -> Iterator[tuple[str, str, str]]:
