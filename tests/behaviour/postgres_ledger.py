@@ -15,15 +15,18 @@ from tests.behaviour.ledger import (
 )
 from tests.support.rows import NEW, SENT, insert_orders, insert_pieces
 from tests.support.trading import run_sql
+from trade_service.domain.executions import QUANTITY_RETURNED
 from trade_service.store.database import Database
 from trade_service.store.downstream_store import PostgresDownstreamStore, PostgresFillStore
 from trade_service.store.execution_reads import PostgresExecutionReads, to_order
+from trade_service.store.failed_execution_store import PostgresFailures
 from trade_service.store.operator_store import PostgresOperatorStore, PostgresRestoreStore
 from trade_service.store.order_store import PostgresOrderStore
 from trade_service.store.statements import Statement, expanded, fragments_of
 from trade_service.store.submission_store import PostgresSubmissionStore
 from trade_service.submission.clock import SystemClock
 from trade_service.submission.ports import DownstreamStore, SubmissionStore
+from trade_service.trading.failed_executions import FailureCheck
 from trade_service.trading.fill_check import FillStore
 from trade_service.trading.operating import OperatorStore
 from trade_service.trading.ports import ExecutionReads
@@ -83,6 +86,26 @@ ORDER BY id
 _ORDERS = Statement.parsed(expanded("SELECT {order_columns} FROM trade_order o", fragments_of("orders")))
 
 
+_WRONGLY_FAILED = Statement.parsed(
+    expanded(
+        """
+SELECT coalesce(f.execution_id, x.id), f.state, f.code, f.message, x.state, x.code, x.message
+FROM (
+    SELECT e.id, e.submission_state AS state, coalesce(v.code, f.code) AS code,
+           coalesce(v.message, f.message) AS message
+    FROM execution e {reasons}
+    WHERE e.submission_state IN ('rejected', 'exhausted')
+) x
+FULL JOIN failed_execution f ON f.execution_id = x.id
+-- A closed attempt takes no further finding.
+WHERE (f.state, f.code, f.message)
+      IS DISTINCT FROM (x.state, coalesce(x.code, f.code), coalesce(x.message, f.message))
+""",
+        fragments_of("orders"),
+    )
+)
+
+
 class _Clock(SystemClock):
     """The real clock, with attempt ids that the test chooses."""
 
@@ -97,6 +120,8 @@ class _Clock(SystemClock):
 class PostgresLedger:
     def __init__(self, database: Database, new_attempt_id: NewAttemptId) -> None:
         self._database = database
+        self._was_changed = False
+        """Whether a test changed executions as another program might."""
         self.submissions: SubmissionStore = PostgresSubmissionStore(
             database, _Clock(new_attempt_id), OWNER, SETTLE_MS, status_new=NEW, status_sent=SENT
         )
@@ -113,9 +138,19 @@ class PostgresLedger:
     async def add_pieces(
         self, order_ids: Sequence[int], each: int = 1, state: str | None = "none"
     ) -> list[int]:
+        self._was_changed = self._was_changed or state in QUANTITY_RETURNED
         return await insert_pieces(self._database, order_ids, each, state)
 
+    async def check_failed_executions(self) -> None:
+        """The table of failed executions has those that are rejected or exhausted, each with its reason."""
+        if self._was_changed:
+            await run_sql(self._database, "UPDATE failed_execution_check SET due_at = now()")
+            await FailureCheck(PostgresFailures(self._database), SystemClock()).once()
+        async with self._database.session() as session:
+            assert await session.fetch(_WRONGLY_FAILED) == []
+
     async def change_execution(self, execution_id: int, **fields: Any) -> None:
+        self._was_changed = True
         await self._update(
             "execution", execution_id, {_COLUMN.get(name, name): value for name, value in fields.items()}
         )
@@ -124,6 +159,7 @@ class PostgresLedger:
         await self._update("trade_order", order_id, fields)
 
     async def delete_execution(self, execution_id: int) -> None:
+        self._was_changed = True
         await run_sql(self._database, "DELETE FROM execution WHERE id = :id", id=execution_id)
 
     async def elapse(self, seconds: float) -> None:

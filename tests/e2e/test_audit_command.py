@@ -66,7 +66,7 @@ async def test_every_planted_fault_is_found(
         "archive_differs": 0,
         "impossible_id": 0,
     }
-    assert report["notes"] == {"in_flight": 1, "foreign": 2}
+    assert report["notes"] == {"in_flight": 1, "foreign": 2, "failed_differ": 1}
     found = {(finding["kind"], finding["id"]) for finding in report["findings"]}
     assert {("accepted_twice", 1), ("accepted_twice", 2), ("different", 2), ("different", 3)} <= found
     assert {("extra_downstream", 4), ("accepted_without_id", 5), ("stranded", 6)} <= found

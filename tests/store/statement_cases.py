@@ -47,6 +47,11 @@ FILL = (
         SELECT overlay('01900000-0000-7000-8000-000000000000' PLACING lpad(to_hex(b), 12, '0') FROM 25)::uuid,
                array(SELECT generate_series({ORDERS} - b - {BATCH} + 1, {ORDERS} - b))
         FROM generate_series(1, 200) b""",
+    # Earlier than the executions above, which the statements change.
+    f"""INSERT INTO failed_execution (execution_id, state, code, message, failed_at)
+        SELECT n, 'rejected', 'CODE ' || n % 10, 'message ' || n % 10, now() - n * interval '1 s'
+        FROM generate_series(1, {ORDERS}) n""",
+    "UPDATE failed_execution_check SET due_at = now()",
     ARCHIVE_FILE,
     f"""INSERT INTO archived_execution
         (id, file_id, trade_order_id, execution_timestamp, destination, quantity_ordered, submission_state,
@@ -135,6 +140,15 @@ _NEW = {"status_new_name": "NEW"}
 
 
 _SETTLED = {"settled_states": ["accepted", "exhausted", "none", "rejected"]}
+
+
+_REASON = {"state": "rejected", "code": "CODE 7", "message": "message 7"}
+
+
+_FAILED = {
+    **dict.fromkeys(("before_at", "since", "until", "state", "code", "message")),
+    "before_id": 0,
+}
 
 
 _AUDIT_PAGE = {
@@ -288,6 +302,14 @@ HOT = {
         {"ids": _UNKNOWN, "leases": [None] * BATCH, "attempt_id": _FRESH, "adopted": False, "settle_ms": 1}
         | {"actor": "ann", "actor_known_by": "none", "reason": "why"}
     ),
+    "failed_executions.places": Case(_FAILED | {"looked_at": 2 * BATCH, "limit": BATCH}),
+    "failed_executions.last_looked_at": Case(_FAILED | {"looked_at": 2 * BATCH}),
+    "failed_executions.places_of_reason": Case(_FAILED | _REASON | {"limit": BATCH}),
+    "failed_executions.rows": Case(_FAILED | {"ids": _ACCEPTED}),
+    "evidence.page": Case(_FAILED | {"looked_at": 2 * BATCH, "limit": BATCH}),
+    "evidence.last_looked_at": Case(_FAILED | {"looked_at": 2 * BATCH}),
+    "evidence.page_of_execution": Case(_FAILED | {"execution_id": 7, "limit": BATCH}),
+    "failed_executions.check": Case({"limit": BATCH}),
     "operator.evidence_of": Case({"id": 7, "limit": BATCH}),
     "orders.get_orders": Case({"ids": _QUEUED}),
     "executions.reasons": Case({"ids": _QUEUED}),
@@ -383,6 +405,10 @@ READS_EVERYTHING = {
     "reports.accepted_without_id",
     "reports.stranded",
     "reports.idle_attempts",
+    "reports.failed_differ",
+    "failed_executions.groups",
+    "failed_executions.count",
+    "failed_executions.count_of_reason",
     "reports.archive_differs",
     "archive.search_order",
     "archive.search_service_id",

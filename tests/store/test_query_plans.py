@@ -135,6 +135,9 @@ INDEXES = {
     "archived_execution_pkey": "submission.archived",
     "archived_execution_order_ndx": "orders.refused_orders",
     "idempotency_key_expires_ndx": "request_keys.remove_old_keys",
+    "failed_execution_pkey": "failed_executions.rows",
+    "failed_execution_at_ndx": "failed_executions.places",
+    "failed_execution_reason_ndx": "failed_executions.places_of_reason",
 }
 """Every index of a table that grows, and a statement that needs it."""
 

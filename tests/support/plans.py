@@ -23,6 +23,7 @@ BIG_TABLES = frozenset(
         "submission_attempt",
         "idempotency_key",
         "bulk_submission",
+        "failed_execution",
         "archived_execution",
     }
 )

@@ -372,6 +372,40 @@ audit_log = sa.Table(
     sa.Column("details", JSONB),
 )
 
+REASON = """hashtextextended(state || ' ' || code || ' ' || regexp_replace(
+    message, '[0-9a-f]+-[0-9a-f]+-[0-9a-f]+-[0-9a-f]+-[0-9a-f]+|[0-9][0-9][0-9][0-9]+', '…', 'g'), 0)"""
+
+failed_execution = sa.Table(
+    "failed_execution",
+    metadata,
+    # Rejected and exhausted executions. No foreign key: its triggers would run with every update of an execution.
+    sa.Column("execution_id", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("state", sa.String(9), nullable=False),
+    sa.Column("code", sa.Text, nullable=False),
+    sa.Column("message", sa.Text, nullable=False),
+    sa.Column("failed_at", INSTANT, nullable=False, server_default=sa.func.now()),
+    sa.Column(
+        "reason",
+        sa.BigInteger,
+        sa.Computed(REASON, persisted=True),
+        nullable=False,
+    ),
+    # Query: ROWS_OF_REASON, GROUPS.
+    sa.Index("failed_execution_reason_ndx", "reason", "failed_at", "execution_id"),
+    # Query: ROWS.
+    sa.Index("failed_execution_at_ndx", "failed_at", "execution_id"),
+)
+
+failed_execution_check = sa.Table(
+    "failed_execution_check",
+    metadata,
+    sa.Column(
+        "id", sa.SmallInteger, sa.CheckConstraint("id = 1"), primary_key=True, server_default=sa.text("1")
+    ),
+    sa.Column("next_id", sa.Integer, nullable=False, server_default=sa.text("0")),
+    sa.Column("due_at", INSTANT, nullable=False),
+)
+
 adopted_index = sa.Table(
     "adopted_index",
     metadata,

@@ -16,6 +16,7 @@ from trade_service.bootstrap.container import Services
 from trade_service.bootstrap.running import running_services
 from trade_service.bootstrap.web import web_app
 from trade_service.settings.tree import Settings
+from trade_service.store.reports import PostgresAuditReads
 from trade_service.store.store_settings import StoreSettings
 from trade_service.submission.engine_settings import (
     CircuitSettings,
@@ -113,6 +114,7 @@ class Live(msgspec.Struct):
     async def accounts_agree(self) -> None:
         """Every order has sent what its executions hold, and nothing was accepted twice downstream."""
         assert await value_of(self.services.database, CONSERVATION) == 0
+        assert await PostgresAuditReads(self.services.database).failed_differ() == 0
         counts = self.simulator.ledger.accepted_counts()
         assert {one: times for one, times in counts.items() if times != 1} == {}
 

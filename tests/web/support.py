@@ -214,6 +214,8 @@ class FakeUseCases:
             keys=fakes,
             audit_log=fakes,
             overview=fakes,
+            failures=fakes,
+            evidence=fakes,
         )
 
 

@@ -2,7 +2,9 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 
@@ -70,6 +72,99 @@ async def test_an_unknown_outcome_is_resolved(live: Live) -> None:
     (kept,) = (await live.client.get(f"/api/v2/executions/{execution_id}/attempts")).body["evidence"]
     assert (kept["code"], kept["actor"], kept["message"]) == ("RESOLVED", "ann", "asked their desk")
     await live.accounts_agree()
+
+
+async def test_unknown_outcomes_are_listed_with_what_they_wait_for(live: Live) -> None:
+    live.simulator.lookup_faults = {"error_503": 1.0}
+    before = (await live.client.get("/api/v2/unknowns")).body
+    ids = [await one_sent(live, "reset_after", "unknown") for _ in range(3)]
+    listed = (await live.client.get("/api/v2/unknowns?limit=1000")).body
+    assert (listed["total"], listed["nextCursor"]) == (before["total"] + 3, None)
+    *_, last = listed["unknowns"]
+    assert (last["executionId"], last["state"], last["quantity"], last["ticker"], last["destination"]) == (
+        ids[-1], "unknown", 100, "IBM", "ML",
+    )  # fmt: skip
+    assert (last["needsPerson"], last["openSince"] < last["nextActionAt"]) == (False, True)
+    assert last["waitsFor"]
+    seen: list[int] = []
+    cursor: str | None = ""
+    while cursor is not None:
+        page = (await live.client.get(f"/api/v2/unknowns?limit=1&cursor={cursor}")).body
+        seen += [one["executionId"] for one in page["unknowns"]]
+        cursor = page["nextCursor"]
+    assert seen == [one["executionId"] for one in listed["unknowns"]]
+    behave(live.simulator)
+    async with asyncio.timeout(15):
+        while (await live.client.get("/api/v2/unknowns")).body["total"]:
+            await asyncio.sleep(0.02)
+
+
+async def test_failures_are_grouped_listed_and_gone_once_requeued(live: Live) -> None:
+    since = urlencode({"from": datetime.now(UTC).isoformat()})
+    ids = [await one_sent(live, "malformed_400", "rejected") for _ in range(3)]
+    (group,) = (await live.client.get(f"/api/v2/failures?{since}")).body["groups"]
+    assert (group["state"], group["code"], group["count"], group["sampleExecutionId"]) == (
+        "rejected", "DOWNSTREAM_REFUSED_REQUEST", 3, ids[-1],
+    )  # fmt: skip
+    reason = urlencode({name: group[name] for name in ("state", "code", "message")})
+    period = urlencode({"from": group["firstAt"], "to": group["lastAt"]})
+    assert "(attempt …)" in group["message"]
+    seen: list[int] = []
+    cursor: str | None = ""
+    while cursor is not None:
+        answer = await live.client.get(
+            f"/api/v2/failures/executions?{reason}&{since}&limit=1&cursor={cursor}"
+        )
+        (row,) = answer.body["executions"]
+        assert (row["quantity"], row["ticker"], row["code"]) == (100, "IBM", group["code"])
+        assert answer.body["total"] == 3
+        seen.append(row["executionId"])
+        cursor = answer.body["nextCursor"]
+    assert seen == ids[::-1]
+    within = (await live.client.get(f"/api/v2/failures/executions?{period}")).body
+    assert ([one["executionId"] for one in within["executions"]], within["total"]) == (ids[1::-1], 2)
+    same = urlencode({"message": row["message"]})
+    assert (await live.client.get(f"/api/v2/failures/executions?{since}&{same}")).body["total"] == 3
+    for query in ("state=exhausted", "code=OTHER", "message=other", urlencode({"to": row["failedAt"]})):
+        nothing = (await live.client.get(f"/api/v2/failures/executions?{since}&{query}")).body
+        assert nothing == {"executions": [], "nextCursor": None, "total": 0}
+    none = {"groups": [], "more": False}
+    assert (await live.client.get(f"/api/v2/failures?{since}&state=exhausted")).body == none
+
+    assert (await requeue(live, executionIds=ids)).status == 200
+    assert (await live.client.get(f"/api/v2/failures?{since}")).body == none
+    evidence = (await live.client.get("/api/v2/evidence?code=REQUEUED&limit=2")).body
+    assert [(one["executionId"], one["actor"]) for one in evidence["evidence"]] == [
+        (ids[2], "ann"),
+        (ids[1], "ann"),
+    ]
+    behind = await live.client.get(f"/api/v2/evidence?code=REQUEUED&cursor={evidence['nextCursor']}")
+    assert behind.body["evidence"][0]["executionId"] == ids[0]
+    of_one = (await live.client.get(f"/api/v2/evidence?executionId={ids[1]}")).body
+    assert ([one["executionId"] for one in of_one["evidence"]], of_one["nextCursor"]) == ([ids[1]], None)
+    for execution_id in ids:
+        async with asyncio.timeout(15):
+            while await live.state_of(execution_id) != "accepted":
+                await asyncio.sleep(0.02)
+    await live.accounts_agree()
+
+
+@pytest.mark.parametrize(
+    ("path", "field"),
+    [
+        ("failures?state=accepted", "state"),
+        ("failures?from=yesterday", "from"),
+        ("failures/executions?cursor=x", "cursor"),
+        ("failures/executions?message=a%00b", "message"),
+        ("failures/executions?code=" + "x" * 4001, "code"),
+        ("unknowns?limit=0", "limit"),
+        ("evidence?code=OTHER", "code"),
+        ("evidence?executionId=x", "executionId"),
+    ],
+)
+async def test_what_is_wrong_in_a_query_is_named(live: Live, path: str, field: str) -> None:
+    answer = await live.client.get(f"/api/v2/{path}")
+    assert (answer.status, answer.body["details"]["field"]) == (400, field), answer.raw
 
 
 async def test_what_was_rejected_is_requeued(live: Live) -> None:

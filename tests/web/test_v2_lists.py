@@ -270,4 +270,4 @@ async def test_what_may_be_left_out_may_be_empty(live: Live) -> None:
         assert all(one["allowEmptyValue"] for one in parameters), path
         empty = await live.client.get(f"{path}?{'&'.join(one['name'] + '=' for one in parameters)}")
         assert (empty.status, empty.raw) == (200, (await live.client.get(path)).raw), path
-    assert lists == 5
+    assert lists >= 11

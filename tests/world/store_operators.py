@@ -26,7 +26,7 @@ from trade_service.submission.model import (
     ItemOutcome,
     ReplyKind,
 )
-from trade_service.trading.operating import History, Unknowns
+from trade_service.trading.operating import History, UnknownPosition, Unknowns
 from trade_service.trading.requeueing import Ended, Requeue, Requeued, RequeueFilter, plan_requeue
 
 _S = SubmissionState
@@ -46,7 +46,7 @@ class MemoryOperatorStore:
         rows = self._books.executions
         return {i: self._case(rows[i]) for i in execution_ids if i in rows}
 
-    async def unknowns(self, limit: int) -> Unknowns:
+    async def unknowns(self, limit: int, after: UnknownPosition | None = None) -> Unknowns:
         found = []
         for attempt in self._books.attempts.values():
             for execution_id in attempt.execution_ids if attempt.next_action_at is not None else ():

@@ -20,7 +20,9 @@ from trade_service.settings.tree import Settings
 from trade_service.store.bulk_store import PostgresBulkSubmissionStore
 from trade_service.store.database import Database
 from trade_service.store.downstream_store import PostgresDownstreamStore, PostgresFillStore
+from trade_service.store.evidence_store import PostgresEvidence
 from trade_service.store.execution_reads import PostgresExecutionReads
+from trade_service.store.failed_execution_store import PostgresFailures
 from trade_service.store.key_store import PostgresKeys
 from trade_service.store.list_store import PostgresListCounts, PostgresListReads
 from trade_service.store.migrate import check
@@ -235,6 +237,8 @@ class Services:
             PostgresOverviewReads(console), PostgresBacklog(console, BACKLOG_ATTEMPTS).read
         )
         self.heartbeat = Heartbeat(PostgresReplicaStore(console), self.owner, self._state, self.clock)
+        self.failures = PostgresFailures(database)
+        self.evidence = PostgresEvidence(database)
         self.lists = ListService(PostgresListReads(database), self.references, self.names, self.totals)
 
     def _state(self) -> ReplicaState:

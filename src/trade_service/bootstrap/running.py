@@ -31,6 +31,7 @@ from trade_service.store.reference_store import PostgresReferenceReads
 from trade_service.store.reports import PostgresBacklog, PostgresPastAttempts
 from trade_service.submission.clock import SystemClock
 from trade_service.submission.events import EventBus
+from trade_service.trading.failed_executions import FailureCheck
 from trade_service.trading.operating import OperatorService
 from trade_service.trading.restoring import DatabaseRestorer
 
@@ -164,6 +165,7 @@ def _loops(services: Services) -> list[Loop]:
         services.recovery.run,
         services.ledger_watch.run,
         *(sweep.run for sweep in services.sweeps()),
+        FailureCheck(services.failures, services.clock).run,
         services.names.run,
         services.key_uses.run,
         services.heartbeat.run,

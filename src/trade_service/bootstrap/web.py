@@ -67,6 +67,8 @@ async def web_app(services: Services) -> AsyncIterator[Litestar]:
                 services.keys,
                 PostgresAuditEntries(services.database),
                 services.overview,
+                services.failures,
+                services.evidence,
                 authenticator,
                 metrics,
                 services.log_level,

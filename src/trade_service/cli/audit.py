@@ -63,6 +63,7 @@ _NOTES = {
     "old_rows": "executions that the legacy service sent",
     "old_orders": "orders of the legacy service whose quantitySent is not the sum over their executions",
     "idle_attempts": "attempts whose executions later attempts have settled: recovery closes them",
+    "failed_differ": "executions that the list of failures lacks or has wrongly: a daily check corrects it",
     "archived": "executions in the ledger that were archived here: compared like the others",
 }
 

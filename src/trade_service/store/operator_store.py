@@ -35,6 +35,7 @@ from trade_service.trading.operating import (
     Evidence,
     Found,
     History,
+    UnknownPosition,
     Unknowns,
 )
 from trade_service.trading.requeueing import (
@@ -81,12 +82,16 @@ class PostgresOperatorStore:
         async with self._database.session() as session:
             return await _cases(session, execution_ids)
 
-    async def unknowns(self, limit: int) -> Unknowns:
+    async def unknowns(self, limit: int, after: UnknownPosition | None = None) -> Unknowns:
+        at, execution_id = after or (None, 0)
         async with self._database.session() as session:
-            rows = await session.fetch(SQL["unknowns"], limit=limit)
-            cases = await _cases(session, [row["id"] for row in rows])
-        found = (cases[row["id"]] for row in rows if row["id"] in cases)
-        return Unknowns(tuple(found), rows[0]["total"] if rows else 0)
+            rows = await session.fetch(SQL["unknowns"], after_at=at, after_id=execution_id, limit=limit + 1)
+            total = rows[0]["total"]
+            ids = [row["id"] for row in rows if row["id"] is not None]
+            cases = await _cases(session, ids[:limit])
+        last = rows[limit - 1] if len(ids) > limit else None
+        following = None if last is None else UnknownPosition(last["started_at"], last["id"])
+        return Unknowns(tuple(cases[one] for one in ids if one in cases), total, following)
 
     async def history(self, execution_id: int, limit: int) -> History:
         async with self._database.transaction(scans=True) as session:
@@ -202,6 +207,9 @@ class PostgresOperatorStore:
             "actor": resolution.actor,
             "actor_known_by": _known_by(resolution.actor),
             "reason": resolution.reason,
+            "finding_ids": [case.execution_id],
+            "finding_codes": [EvidenceCode.RESOLVED],
+            "finding_messages": [resolution.reason],
         }
 
 

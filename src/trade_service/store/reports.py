@@ -80,6 +80,10 @@ class PostgresAuditReads:
         """How many open attempts own nothing any more."""
         return int((await self._database.scan(SQL["idle_attempts"]))[0][0])
 
+    async def failed_differ(self) -> int:
+        """How many executions the table of failed ones lacks, or has wrongly."""
+        return int((await self._database.scan(SQL["failed_differ"]))[0][0])
+
     async def own(self, execution_ids: Sequence[int]) -> dict[int, OwnExecution]:
         """Our executions of those ids, archived ones included; numbers that are no id of ours are left out."""
         rows = await self._database.fetch(SQL["own"], ids=list(filter(is_possible_id, execution_ids)))

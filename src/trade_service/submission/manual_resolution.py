@@ -1,6 +1,6 @@
 """Checks an operator's manual resolution against the recorded state and the ledger. Pure."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
 
@@ -75,6 +75,13 @@ class ExecutionCase(msgspec.Struct, frozen=True):
             self.attempts_spent,
             0.0,
         )
+
+    @property
+    def next_action_at(self) -> datetime | None:
+        """When recovery advances it; None: never."""
+        if self.attempt_began is None or self.open_s is None or self.due_in_s is None:
+            return None
+        return self.attempt_began + timedelta(seconds=self.open_s + self.due_in_s)
 
     @property
     def reconciled_above(self) -> int:

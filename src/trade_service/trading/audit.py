@@ -62,6 +62,8 @@ class NoteKind(StrEnum):
     """Legacy orders whose quantitySent is not the sum over their executions."""
     IDLE_ATTEMPTS = "idle_attempts"
     """Open attempts that no longer own an execution; recovery closes them when they are due."""
+    FAILED_DIFFER = "failed_differ"
+    """Executions that the table of failed executions lacks, or has wrongly; a daily check corrects it."""
     ARCHIVED = "archived"
     """Ledger rows of archived executions, compared like the others."""
 

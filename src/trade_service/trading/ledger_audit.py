@@ -57,6 +57,9 @@ class AuditReads(Protocol):
     async def idle_attempts(self) -> int:
         """How many open attempts no longer own an execution."""
 
+    async def failed_differ(self) -> int:
+        """How many executions the table of failed ones lacks, or has wrongly."""
+
     async def own(self, execution_ids: Sequence[int]) -> dict[int, OwnExecution]:
         """Executions by id, as far as they exist here or were archived."""
 
@@ -126,6 +129,7 @@ async def _audit_own(reads: AuditReads, log: AuditLog) -> Balance:
         log.find(FindingKind.ARCHIVE, None, message)
     log.notes[NoteKind.LEGACY_ORDERS] = balance.old_orders
     log.notes[NoteKind.IDLE_ATTEMPTS] = await reads.idle_attempts()
+    log.notes[NoteKind.FAILED_DIFFER] = await reads.failed_differ()
     return balance
 
 

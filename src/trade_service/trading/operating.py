@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import msgspec
 
@@ -105,11 +105,20 @@ class History(msgspec.Struct, frozen=True):
     evidence: tuple[Evidence, ...]
 
 
+class UnknownPosition(NamedTuple):
+    """The place of an unresolved execution: when its attempt began, and its id."""
+
+    at: datetime
+    execution_id: int
+
+
 class Unknowns(msgspec.Struct, frozen=True):
     """Unresolved executions that no sender owns, oldest first."""
 
     cases: tuple[ExecutionCase, ...]
     total: int
+    next: UnknownPosition | None = None
+    """Where the next page begins; None at the end."""
 
 
 class PastAttempt(msgspec.Struct, frozen=True):
@@ -141,8 +150,8 @@ class OperatorStore(Protocol):
     async def cases(self, execution_ids: Sequence[int]) -> dict[int, ExecutionCase]:
         """The existing ones, by id, in their current state."""
 
-    async def unknowns(self, limit: int) -> Unknowns:
-        """Unresolved executions that no sender owns, oldest first."""
+    async def unknowns(self, limit: int, after: UnknownPosition | None = None) -> Unknowns:
+        """Unresolved executions that no sender owns, oldest first, from the one behind `after`."""
 
     async def history(self, execution_id: int, limit: int) -> History:
         """The execution with at most `limit` attempts and pieces of evidence; raises NotFound."""
@@ -197,9 +206,9 @@ class OperatorService:
         self._look_up_max_pages = look_up_max_pages
         self._recovery_due = recovery_due
 
-    async def unknowns(self, limit: int = MAX_LISTED) -> Unknowns:
-        """Unresolved executions that no sender owns, oldest first."""
-        return await self._store.unknowns(min(limit, MAX_LISTED))
+    async def unknowns(self, limit: int = MAX_LISTED, after: UnknownPosition | None = None) -> Unknowns:
+        """Unresolved executions that no sender owns, oldest first, from the one behind `after`."""
+        return await self._store.unknowns(min(limit, MAX_LISTED), after)
 
     async def needing_person(self, execution_ids: Sequence[int]) -> list[ExecutionCase]:
         """Those that only a person can settle."""

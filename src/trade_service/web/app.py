@@ -14,7 +14,9 @@ from trade_service.web.body_bounds import bound_bodies
 from trade_service.web.dependencies import Constant, WebServices
 from trade_service.web.errors import allow_header, respond_to_error
 from trade_service.web.event_streams import EventStreams, SubmissionEventController
+from trade_service.web.evidence import EvidenceController
 from trade_service.web.exports import Exports
+from trade_service.web.failed_executions import FailureController
 from trade_service.web.hosts import AllowedHosts, AllowedOrigins, TrustedProxies
 from trade_service.web.idempotency import KEYS, REPLAYED
 from trade_service.web.layers import HandlerCalls, Limits, RequestContext
@@ -25,6 +27,7 @@ from trade_service.web.parameters import refuse_unknown_parameters
 from trade_service.web.request_bodies import StrictBodies, StrictRequest
 from trade_service.web.responses import SUBMISSION_MESSAGE, SUBMISSION_STATE
 from trade_service.web.routing import OwnRouter
+from trade_service.web.unknowns import UnknownController
 
 V1 = [
     trade_orders.TradeOrderController,
@@ -40,6 +43,9 @@ V2 = [
     executions.NamedExecutionController,
     AuditLogController,
     OverviewController,
+    FailureController,
+    UnknownController,
+    EvidenceController,
 ]
 EXPOSED_HEADERS = [
     SUBMISSION_STATE,

@@ -11,7 +11,9 @@ from trade_service.domain.access import Role
 from trade_service.trading.audit_log import AuditEntries
 from trade_service.trading.bulk_submissions import BulkSubmissions
 from trade_service.trading.editors import Editors
+from trade_service.trading.evidence import EvidenceReads
 from trade_service.trading.execution_use_cases import ExecutionService
+from trade_service.trading.failed_executions import FailureReads
 from trade_service.trading.listing.service import ListService
 from trade_service.trading.operating import OperatorService
 from trade_service.trading.overview import Overview
@@ -122,6 +124,8 @@ class WebServices(msgspec.Struct, frozen=True):
     keys: IdempotentRequests
     audit_log: AuditEntries
     overview: Overview
+    failures: FailureReads
+    evidence: EvidenceReads
     authenticator: Authenticator = OpenAccess()
     metrics: Metrics | None = None
     """None when nothing is measured."""

@@ -1,13 +1,16 @@
 """Parameters of paths and queries, read strictly: errors name parameter, value and rule."""
 
 import re
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from typing import Any, NamedTuple, TypeVar
 
 from litestar.connection import ASGIConnection
 from litestar.handlers import BaseRouteHandler
 
 from trade_service.domain.errors import InvalidInput
+from trade_service.domain.fields import moment_of_text
 from trade_service.web.body_errors import RawJson
 from trade_service.web.routing import CHECKS_PARAMETERS, DOCS, HttpRequest, RouteDocs
 
@@ -15,6 +18,20 @@ _ID = re.compile(r"-?[0-9]{1,19}")
 INTEGER = re.compile(r"[+-]?[0-9]{1,10}", re.ASCII)
 _TRUE = frozenset({"true", "1", "yes", "on"})
 _FALSE = frozenset({"false", "0", "no", "off", ""})
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_PLACE = re.compile(r"([0-9]{1,18})-([0-9]{1,18})(?:-([0-9]{1,18}))?", re.ASCII)
+"""Microseconds since 1970, the id of a row, and the number of all rows."""
+
+Word = TypeVar("Word", bound=StrEnum)
+
+
+class PlaceInTime(NamedTuple):
+    """The place of a row in a list by time."""
+
+    at: datetime
+    id: int
+    total: int
+    """How many rows the list had when its first page was read; 0 where that is not kept."""
 
 
 def read_id(text: str, field: str = "id") -> int:
@@ -59,6 +76,45 @@ def integer_in(text: str, name: str, least: int, most: int) -> int:
     if INTEGER.fullmatch(text) and least <= (number := int(text)) <= most:
         return number
     raise InvalidInput.of(name, text[:100], f"must be an integer from {least} to {most}")
+
+
+def read_moment(request: HttpRequest, name: str) -> datetime | None:
+    """An instant of the query, None when it is left out; raises InvalidInput."""
+    text = read_once(request, name)
+    return moment_of_text(text, name) if text else None
+
+
+def read_word(request: HttpRequest, name: str, kind: type[Word]) -> Word | None:
+    """One of the values of `kind`, None when it is left out; raises InvalidInput."""
+    text = read_once(request, name)
+    if not text:
+        return None
+    known: Mapping[str, Word] = {word.value: word for word in kind}
+    if text not in known:
+        raise InvalidInput.of(name, text[:100], f"must be one of {', '.join(known)}")
+    return known[text]
+
+
+def read_place(request: HttpRequest) -> PlaceInTime | None:
+    """The `cursor` that `place_text` made, None when it is left out; raises InvalidInput."""
+    text = read_once(request, "cursor")
+    if not text:
+        return None
+    parts = _PLACE.fullmatch(text)
+    try:
+        if parts is not None:
+            return PlaceInTime(
+                _EPOCH + timedelta(microseconds=int(parts[1])), int(parts[2]), int(parts[3] or 0)
+            )
+    except OverflowError:
+        pass
+    raise InvalidInput.of("cursor", text[:100], "must be a nextCursor of this list, as it was answered")
+
+
+def place_text(at: datetime, identity: int, total: int | None = None) -> str:
+    """A cursor: the place of a row in a list by time, and how many rows the list had."""
+    place = f"{(at - _EPOCH) // timedelta(microseconds=1)}-{identity}"
+    return place if total is None else f"{place}-{total}"
 
 
 async def refuse_unknown_parameters(

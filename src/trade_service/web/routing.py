@@ -9,6 +9,7 @@ from typing import Any, Self, TypeAlias, get_args, get_origin
 import msgspec
 from litestar import Controller, Request, Router
 from litestar.openapi.spec import OpenAPIType, Parameter, Schema
+from litestar.openapi.spec.enums import OpenAPIFormat
 from litestar.types import Scope
 
 DOCS = "docs"
@@ -64,6 +65,8 @@ def integer(least: int, most: int) -> Schema:
 
 ID = integer(-(2**31), 2**31 - 1)
 """The schema of the database's integers."""
+MOMENT = Schema(type=OpenAPIType.STRING, format=OpenAPIFormat.DATE_TIME)
+CURSOR = Schema(type=OpenAPIType.STRING)
 
 
 def query(name: str, description: str, schema: Schema, *, required: bool = False) -> Parameter:

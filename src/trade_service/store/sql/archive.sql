@@ -92,6 +92,8 @@ WITH kept AS (
     LEFT JOIN trade_type tt ON tt.id = e.trade_type_id
     WHERE e.id = ANY(:ids::text[]::int[])
     ORDER BY e.id
+), gone AS (
+    DELETE FROM failed_execution WHERE execution_id = ANY(:ids::text[]::int[])
 )
 DELETE FROM execution WHERE id = ANY(:ids::text[]::int[]);
 

@@ -47,6 +47,9 @@ VALUES (coalesce(:execution_timestamp, current_timestamp), :execution_status_id,
 RETURNING id, execution_timestamp, version;
 
 -- name: update_execution
+WITH corrected AS (
+    DELETE FROM failed_execution WHERE execution_id = :id AND :submission_state NOT IN ('rejected', 'exhausted')
+)
 UPDATE execution
 SET execution_timestamp = :execution_timestamp, execution_status_id = :execution_status_id,
     blotter_id = :blotter_id, trade_type_id = :trade_type_id, trade_order_id = :trade_order_id,
@@ -57,6 +60,7 @@ WHERE id = :id
 RETURNING version;
 
 -- name: delete_execution
+WITH gone AS (DELETE FROM failed_execution WHERE execution_id = :id)
 DELETE FROM execution WHERE id = :id;
 
 -- name: move_quantities

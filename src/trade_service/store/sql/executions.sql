@@ -120,6 +120,10 @@ WITH before AS MATERIALIZED (
     SELECT a.id, 'fill', 'ACCEPTED_LATE', a.attempt_id, b.submission_state, 'accepted', a.execution_service_id, ''
     FROM after a JOIN before b ON b.id = a.id
     WHERE b.submission_state IN ('rejected', 'exhausted')
+), corrected AS (
+    DELETE FROM failed_execution
+    WHERE execution_id = (SELECT b.id FROM after a JOIN before b ON b.id = a.id
+                          WHERE b.submission_state IN ('rejected', 'exhausted'))
 ), retaken AS (
     UPDATE trade_order o
     SET quantity_sent = o.quantity_sent + r.quantity,

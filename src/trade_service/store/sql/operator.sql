@@ -37,7 +37,16 @@ WITH open AS MATERIALIZED (
         OFFSET 0
     ) e
 )
-SELECT id, count(*) OVER () AS total FROM doubtful ORDER BY started_at, id LIMIT :limit;
+SELECT d.id, d.started_at, t.total
+FROM (SELECT count(*) AS total FROM doubtful) t
+LEFT JOIN LATERAL (
+    SELECT id, started_at
+    FROM doubtful
+    WHERE (started_at, id) > (coalesce(:after_at::timestamptz, '-infinity'), :after_id::bigint)
+    ORDER BY started_at, id
+    LIMIT :limit
+) d ON true
+ORDER BY d.started_at, d.id;
 
 -- name: holder
 SELECT id FROM execution WHERE execution_service_id = :service_id AND id <> :id ORDER BY id LIMIT 1;
@@ -159,6 +168,8 @@ WITH wanted AS MATERIALIZED (
         budget_ms = NULL
     FROM wanted w
     WHERE e.id = w.id
+), corrected AS (
+    DELETE FROM failed_execution WHERE execution_id = ANY(:ids)
 ), entries AS (
     INSERT INTO submission_attempt
         (id, state, owner, execution_ids, settle_ms, settle_from, floor_id, epoch, next_action_at,

@@ -85,6 +85,13 @@ WHERE e.submission_state IN ('queued', 'claimed', 'retry', 'unknown') AND a.next
 ORDER BY e.id
 LIMIT :limit;
 
+-- name: failed_differ
+-- Executions that the table of failed executions lacks, or has wrongly.
+SELECT count(*)
+FROM (SELECT id, submission_state FROM execution WHERE submission_state IN ('rejected', 'exhausted')) e
+FULL JOIN failed_execution f ON f.execution_id = e.id
+WHERE e.submission_state IS DISTINCT FROM f.state;
+
 -- name: idle_attempts
 SELECT count(*)
 FROM submission_attempt a

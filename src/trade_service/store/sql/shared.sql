@@ -115,6 +115,21 @@ locked AS MATERIALIZED (
         version = o.version + 1
     FROM orders JOIN moved m ON m.id = orders.id
     WHERE o.id = orders.id
+), failed AS (
+    -- `failed_execution` holds the executions that are rejected or exhausted, and no others.
+    INSERT INTO failed_execution (execution_id, state, code, message)
+    SELECT a.id, a.state,
+           coalesce((:finding_codes::varchar[])[array_position(:finding_ids::int[], a.id)], ''),
+           coalesce((:finding_messages::text[])[array_position(:finding_ids::int[], a.id)], '')
+    FROM after a
+    WHERE a.state IN ('rejected', 'exhausted')
+    ON CONFLICT (execution_id) DO UPDATE
+    SET state = excluded.state, code = excluded.code, message = excluded.message, failed_at = excluded.failed_at
+), corrected AS (
+    DELETE FROM failed_execution
+    WHERE execution_id = ANY(ARRAY(
+        SELECT id FROM after
+        WHERE state_before IN ('rejected', 'exhausted') AND state NOT IN ('rejected', 'exhausted')))
 )
 
 -- fragment: next_action

@@ -176,10 +176,17 @@ class DisplayNames:
 
         Raises StoreUnavailable.
         """
-        now = self._clock.monotonic()
-        fresh_from, absent_from = now - self._memory_s, now - ABSENT_MEMORY_S
         keys = {(NameKind.PORTFOLIO, order.portfolio_id) for order in orders}
         keys |= {(NameKind.SECURITY, order.security_id) for order in orders}
+        return await self._book(keys, budget)
+
+    async def security_book(self, security_ids: Iterable[str]) -> NameBook:
+        """The names of these securities, as `book` finds them. Raises StoreUnavailable."""
+        return await self._book({(NameKind.SECURITY, identity) for identity in security_ids}, None)
+
+    async def _book(self, keys: Collection[NameKey], budget: WaitBudget | None) -> NameBook:
+        now = self._clock.monotonic()
+        fresh_from, absent_from = now - self._memory_s, now - ABSENT_MEMORY_S
         recent = {key: self._recent[key] for key in keys if key in self._recent}
         names = {key: name for key, (name, read_at) in recent.items() if read_at > fresh_from}
         missing = [key for key in keys if key not in names and not self._is_absent(key, absent_from)]

@@ -1,7 +1,7 @@
 """ListService: pages of orders and executions, with names and totals."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Sequence
 from typing import Protocol, TypeVar
 
 import msgspec
@@ -9,7 +9,7 @@ import msgspec
 from trade_service.domain.executions import SubmissionState
 from trade_service.domain.orders import TradeOrder
 from trade_service.domain.reference import Blotter
-from trade_service.trading.listing.display_names import DisplayNames, NameKind, WaitBudget
+from trade_service.trading.listing.display_names import DisplayNames, NameBook, NameKind, WaitBudget
 from trade_service.trading.listing.model import (
     ID_OF_NAME,
     MAX_LIMIT,
@@ -169,6 +169,10 @@ class ListService:
             )
             for view in views
         ]
+
+    async def security_names(self, security_ids: Iterable[str]) -> NameBook:
+        """The tickers of these securities."""
+        return await self._names.security_book(security_ids)
 
     async def _executions(self, query: ListQuery, budget: WaitBudget) -> Page[ExecutionView]:
         page = await self._page("executions", query, budget, self._reads.executions)
