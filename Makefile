@@ -11,6 +11,7 @@ SEEDS ?= 10000
 EXAMPLES ?= 50
 ROUNDS_FUZZ ?= 50
 ROUNDS_FAILOVER ?= 20
+NODE := console/node_modules/.package-lock.json
 LOCK := uv pip compile --quiet --universal --generate-hashes --no-header --no-annotate --no-emit-index-url
 
 .PHONY: help run serve test checks-short world chaos failover fuzz lint audit-deps format bench bench-more bench-short \

@@ -28,6 +28,8 @@ async def test_it_serves_until_it_is_stopped(
         line = await running.line_with("Serving on ")
         assert f"Execution Service: {simulator.base_url}" in line
         url = line.split()[2].rstrip(";")
+        assert f"console: {url}/console/;" in line
+        assert await get(f"{url}/console/") == 200
         assert await get(f"{url}/api/v1/health/readiness") == 200
         # Another command works on the same database at the same time.
         assert (await cli.run("submit", "--yes", cli.write(order(1), order(2)))).code == 0

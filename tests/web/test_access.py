@@ -111,7 +111,11 @@ async def test_every_route_is_open_to_its_role_and_no_other(app: Litestar, clien
 
 
 async def test_no_answer_is_kept_or_taken_for_another_type(app: Litestar, client: Client) -> None:
-    places = [(method, re.sub(r"\{[^}]*\}", "7", path)) for method, path, _ in declared_roles(app)]
+    places = [
+        (method, re.sub(r"\{[^}]*\}", "7", path))
+        for method, path, _ in declared_roles(app)
+        if not path.startswith("/console")  # Its files hold no data.
+    ]
     preflight = {"Origin": "https://portal.example", "Access-Control-Request-Method": "POST"}
     calls: list[tuple[str, str, dict[str, str]]] = [
         *((method, path, headers) for method, path in places for headers in ({}, bearer("operator"))),

@@ -11,6 +11,7 @@ from trade_service.web import executions, operating, operations, references, sub
 from trade_service.web.access import Authentication, check_roles, for_role, require_role
 from trade_service.web.audit_log import AuditLogController
 from trade_service.web.body_bounds import bound_bodies
+from trade_service.web.console_files import ConsoleController
 from trade_service.web.dependencies import Constant, WebServices
 from trade_service.web.errors import allow_header, respond_to_error
 from trade_service.web.event_streams import EventStreams, SubmissionEventController
@@ -47,6 +48,8 @@ V2 = [
     UnknownController,
     EvidenceController,
 ]
+PLAIN = [operations.HealthController, operations.InfoController, SchemaController, ConsoleController]
+"""Not bounded together with the API: probes, and files."""
 EXPOSED_HEADERS = [
     SUBMISSION_STATE,
     SUBMISSION_MESSAGE,
@@ -120,7 +123,7 @@ def _routers(services: WebServices) -> list[Router]:
         ),
         OwnRouter(
             "/",
-            route_handlers=[operations.HealthController, operations.InfoController, SchemaController],
+            route_handlers=PLAIN,
             middleware=[calls],
         ),
     ]

@@ -40,8 +40,11 @@ _TRACE = re.compile(
 )
 """W3C's `traceparent`; a malformed one is ignored."""
 
-_FIXED_HEADERS = ((b"cache-control", b"no-store"), (b"x-content-type-options", b"nosniff"))
-"""In every response: nothing keeps what only its caller may read, and no browser guesses another content type."""
+_CACHE_CONTROL = b"cache-control"
+_NOT_KEPT = (_CACHE_CONTROL, b"no-store")
+"""In every response that does not say otherwise: nothing keeps what only its caller may read."""
+_NOT_GUESSED = (b"x-content-type-options", b"nosniff")
+"""In every response: no browser guesses another content type."""
 
 _log = structlog.get_logger(__name__)
 
@@ -128,7 +131,7 @@ class _Reply:
             elif name == REQUEST_ID and not request_id and _SANE_ID.fullmatch(value):
                 request_id = value
         request_id = request_id or b"%032x" % numbers.getrandbits(128)
-        self._headers = [(REQUEST_ID, request_id), *_FIXED_HEADERS]
+        self._headers = [(REQUEST_ID, request_id), _NOT_GUESSED]
         scope["state"]["request_id"] = text = request_id.decode("ascii")
         REQUEST_ID_OF_WORK.set(text)
         structlog.contextvars.bind_contextvars(request_id=text)
@@ -143,6 +146,8 @@ class _Reply:
         if message["type"] == "http.response.start":
             self.status = message["status"]
             headers = [*message["headers"], *self._headers]
+            if not any(name == _CACHE_CONTROL for name, _ in message["headers"]):
+                headers.append(_NOT_KEPT)
             if method == "OPTIONS":
                 methods = self._allowed.get(str(self._scope.get("path_template")), "").encode()
                 headers = [(name, methods if methods and name == b"allow" else one) for name, one in headers]

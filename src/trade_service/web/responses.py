@@ -39,7 +39,9 @@ Result = TypeVar("Result")
 COMPRESSED_FROM_BYTES = 1_024
 COMPRESSED_IN_THREAD_BYTES = 65_536
 """Longer bodies would delay other requests on the loop; zlib releases the interpreter lock in a thread."""
-_FASTEST, _AS_GZIP = 1, 31
+AS_GZIP = 31
+"""The `wbits` of zlib for a stream in gzip's format."""
+_FASTEST = 1
 _ZERO_QUALITY = frozenset({b"q=0", b"q=0.0", b"q=0.00", b"q=0.000"})
 
 _ENCODER = msgspec.json.Encoder(decimal_format="number", enc_hook=str)
@@ -78,9 +80,9 @@ class ApiResponse(Response[T]):
             if takes_gzip(scope["headers"]):
                 headers.append((b"content-encoding", b"gzip"))
                 if len(body) > COMPRESSED_IN_THREAD_BYTES:
-                    body = await asyncio.to_thread(zlib.compress, body, _FASTEST, _AS_GZIP)
+                    body = await asyncio.to_thread(zlib.compress, body, _FASTEST, AS_GZIP)
                 else:
-                    body = zlib.compress(body, _FASTEST, _AS_GZIP)
+                    body = zlib.compress(body, _FASTEST, AS_GZIP)
         headers.append((b"content-length", b"%d" % len(body)))
         await send({"type": "http.response.start", "status": self.status_code, "headers": headers})
         await send({"type": "http.response.body", "body": body, "more_body": False})

@@ -39,6 +39,8 @@ _DOCUMENT = "openapi_document"
 """Where the application's state keeps the document."""
 _IN_PATH = re.compile(r"\{(\w+)\}")
 _OWN_PATHS = "/schema"
+_PAGES = frozenset({"/", "/console", "/console/{page}", "/console/assets/{name}"})
+"""Addresses that browsers open; they are no part of the API."""
 _SECURITY: list[dict[str, list[str]]] = [{"bearer": []}, {"apiKey": []}]
 _METHODS = ("get", "post", "put", "delete")
 _SCHEMES = {
@@ -212,7 +214,11 @@ class Schemas:
 
 def _operations(app: Litestar) -> Iterator[Operation]:
     for route in app.routes:
-        if not isinstance(route, HTTPRoute) or route.path.startswith(_OWN_PATHS):
+        if (
+            not isinstance(route, HTTPRoute)
+            or route.path.startswith(_OWN_PATHS)
+            or route.path_format in _PAGES
+        ):
             continue
         for method, (handler, _) in route.route_handler_map.items():
             role = role_of(handler, str(method))

@@ -1,0 +1,6758 @@
+// Made from the service's OpenAPI document by `make console`: do not edit.
+
+/** A JSON number, digit for digit: text unless it is an integer that a float holds exactly. */
+export type Decimal = string | number;
+export interface paths {
+    "/actuator/health": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Whether to send requests here: 200 UP, 503 DOWN with the reason.
+         * @description While orders are accepted but not sent, `components.submission` has the reason.
+         *
+         *     Open to everyone.
+         */
+        get: operations["getActuatorHealth"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/actuator/health/liveness": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The process answers.
+         * @description Open to everyone.
+         */
+        get: operations["getActuatorHealthLiveness"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/actuator/health/readiness": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Whether to send requests here: 200 UP, 503 DOWN with the reason.
+         * @description While orders are accepted but not sent, `components.submission` has the reason.
+         *
+         *     Open to everyone.
+         */
+        get: operations["getActuatorHealthReadiness"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/actuator/info": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Name and version.
+         * @description Open to everyone.
+         */
+        get: operations["getActuatorInfo"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/actuator/loggers": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The known levels, and the one in force.
+         * @description Needs the role operator.
+         */
+        get: operations["getActuatorLoggers"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/actuator/loggers/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The level in force.
+         * @description Needs the role operator.
+         */
+        get: operations["getActuatorLoggersByName"];
+        put?: never;
+        /**
+         * Sets the level until the next change or restart; null restores the one in the settings.
+         * @description Needs the role operator.
+         */
+        post: operations["postActuatorLoggersByName"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/actuator/metrics": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The names of all metrics.
+         * @description Open to everyone.
+         */
+        get: operations["getActuatorMetrics"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/actuator/metrics/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * One metric, summed over the series with the given tags: `tag=status:200`.
+         * @description Open to everyone.
+         */
+        get: operations["getActuatorMetricsByName"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/actuator/prometheus": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * All metrics, in Prometheus' text format.
+         * @description Open to everyone.
+         */
+        get: operations["getActuatorPrometheus"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/blotters": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Lists all, by id.
+         * @description Needs the role reader.
+         */
+        get: operations["getV1Blotters"];
+        put?: never;
+        /**
+         * Creates one; its abbreviation must not be taken.
+         * @description Needs the role operator.
+         */
+        post: operations["postV1Blotters"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/blotters/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Reads one.
+         * @description Needs the role reader.
+         */
+        get: operations["getV1BlottersById"];
+        /**
+         * Changes one; an abbreviation that executions were sent under stays.
+         * @description Needs the role operator.
+         */
+        put: operations["putV1BlottersById"];
+        post?: never;
+        /**
+         * Deletes one that nothing refers to.
+         * @description Needs the role operator.
+         */
+        delete: operations["deleteV1BlottersById"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/destinations": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Lists all, by id.
+         * @description Needs the role reader.
+         */
+        get: operations["getV1Destinations"];
+        put?: never;
+        /**
+         * Creates one; its abbreviation must not be taken.
+         * @description Needs the role operator.
+         */
+        post: operations["postV1Destinations"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/destinations/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Reads one.
+         * @description Needs the role reader.
+         */
+        get: operations["getV1DestinationsById"];
+        /**
+         * Changes one; an abbreviation that executions were sent under stays.
+         * @description Needs the role operator.
+         */
+        put: operations["putV1DestinationsById"];
+        post?: never;
+        /**
+         * Deletes one that nothing refers to.
+         * @description Needs the role operator.
+         */
+        delete: operations["deleteV1DestinationsById"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/execution/{id}/submit": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Sends one execution. One that was accepted before is answered as it is.
+         * @description Needs the role trader.
+         */
+        post: operations["postV1ExecutionByIdSubmit"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/executions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * A page of executions by id, 1000 at the most; X-Total-Count has the number of all.
+         * @description Needs the role reader.
+         */
+        get: operations["getV1Executions"];
+        put?: never;
+        /**
+         * Creates an execution of a trade order, whose quantity it takes, without sending it.
+         * @description Needs the role trader.
+         */
+        post: operations["postV1Executions"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/executions/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Reads an execution.
+         * @description Needs the role reader.
+         */
+        get: operations["getV1ExecutionsById"];
+        /**
+         * Changes an execution; what was sent of it stays.
+         * @description Needs the role trader.
+         */
+        put: operations["putV1ExecutionsById"];
+        post?: never;
+        /**
+         * Deletes an execution that was not sent; its order gets the quantity back.
+         * @description Needs the role trader.
+         */
+        delete: operations["deleteV1ExecutionsById"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/executions/{id}/fill": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Takes a fill report of the Execution Service.
+         * @description Needs the role trader.
+         */
+        put: operations["putV1ExecutionsByIdFill"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/executionStatuses": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Lists all, by id.
+         * @description Needs the role reader.
+         */
+        get: operations["getV1ExecutionStatuses"];
+        put?: never;
+        /**
+         * Creates one; its abbreviation must not be taken.
+         * @description Needs the role operator.
+         */
+        post: operations["postV1ExecutionStatuses"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/executionStatuses/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Reads one.
+         * @description Needs the role reader.
+         */
+        get: operations["getV1ExecutionStatusesById"];
+        /**
+         * Changes one; an abbreviation that executions were sent under stays.
+         * @description Needs the role operator.
+         */
+        put: operations["putV1ExecutionStatusesById"];
+        post?: never;
+        /**
+         * Deletes one that nothing refers to.
+         * @description Needs the role operator.
+         */
+        delete: operations["deleteV1ExecutionStatusesById"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/health/liveness": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The process answers.
+         * @description Open to everyone.
+         */
+        get: operations["getV1HealthLiveness"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/health/readiness": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Whether to send requests here: 200 UP, 503 DOWN with the reason.
+         * @description While orders are accepted but not sent, `components.submission` has the reason.
+         *
+         *     Open to everyone.
+         */
+        get: operations["getV1HealthReadiness"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/health/startup": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The process answers.
+         * @description Open to everyone.
+         */
+        get: operations["getV1HealthStartup"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/tradeOrders": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * A page of trade orders by id, 1000 at the most; X-Total-Count has the number of all.
+         * @description Needs the role reader.
+         */
+        get: operations["getV1TradeOrders"];
+        put?: never;
+        /**
+         * Creates a trade order.
+         * @description Needs the role trader.
+         */
+        post: operations["postV1TradeOrders"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/tradeOrders/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Reads a trade order.
+         * @description Needs the role reader.
+         */
+        get: operations["getV1TradeOrdersById"];
+        /**
+         * Changes a trade order; what was sent of it stays.
+         * @description Needs the role trader.
+         */
+        put: operations["putV1TradeOrdersById"];
+        post?: never;
+        /**
+         * Deletes a trade order that has no executions.
+         * @description Needs the role trader.
+         */
+        delete: operations["deleteV1TradeOrdersById"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/tradeOrders/{id}/submit": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Slices an execution from a trade order and sends it.
+         * @description With `noExecuteSubmit=true` it is only written. An execution without an outcome after the time that the
+         *     server waits is answered as it is, and the header X-Submission-State says so.
+         *
+         *     Needs the role trader.
+         */
+        post: operations["postV1TradeOrdersByIdSubmit"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/tradeOrders/batch/submit": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Slices an execution from each of up to 100 trade orders and sends them, each for itself.
+         * @description 200 when all or none succeeded, 207 otherwise; what is pending counts as success, and the header
+         *     X-Submission-State says so.
+         *
+         *     Needs the role trader.
+         */
+        post: operations["postV1TradeOrdersBatchSubmit"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/tradeOrders/bulk": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Creates 1 to 1000 trade orders, all or none.
+         * @description Needs the role trader.
+         */
+        post: operations["postV1TradeOrdersBulk"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/tradeType/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Reads one.
+         * @description Needs the role reader.
+         */
+        get: operations["getV1TradeTypeById"];
+        /**
+         * Changes one; an abbreviation that executions were sent under stays.
+         * @description Needs the role operator.
+         */
+        put: operations["putV1TradeTypeById"];
+        post?: never;
+        /**
+         * Deletes one that nothing refers to.
+         * @description Needs the role operator.
+         */
+        delete: operations["deleteV1TradeTypeById"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/tradeTypes": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Lists all, by id.
+         * @description Needs the role reader.
+         */
+        get: operations["getV1TradeTypes"];
+        put?: never;
+        /**
+         * Creates one; its abbreviation must not be taken.
+         * @description Needs the role operator.
+         */
+        post: operations["postV1TradeTypes"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/tradeTypes/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Reads one.
+         * @description Needs the role reader.
+         */
+        get: operations["getV1TradeTypesById"];
+        /**
+         * Changes one; an abbreviation that executions were sent under stays.
+         * @description Needs the role operator.
+         */
+        put: operations["putV1TradeTypesById"];
+        post?: never;
+        /**
+         * Deletes one that nothing refers to.
+         * @description Needs the role operator.
+         */
+        delete: operations["deleteV1TradeTypesById"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v2/audit-log": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Lists who changed what, when, and from where, the newest first.
+         * @description Needs the role operator.
+         */
+        get: operations["getV2Auditlog"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v2/executions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * A page of executions, sorted and filtered over the whole result.
+         * @description Needs the role reader.
+         */
+        get: operations["getV2Executions"];
+        put?: never;
+        /**
+         * Creates an execution of a trade order, whose quantity it takes, without sending it.
+         * @description Needs the role trader.
+         */
+        post: operations["postV2Executions"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v2/executions/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Reads an execution.
+         * @description Needs the role reader.
+         */
+        get: operations["getV2ExecutionsById"];
+        /**
+         * Changes an execution; what was sent of it stays.
+         * @description Needs the role trader.
+         */
+        put: operations["putV2ExecutionsById"];
+        post?: never;
+        /**
+         * Deletes an execution that was not sent; its order gets the quantity back.
+         * @description Needs the role trader.
+         */
+        delete: operations["deleteV2ExecutionsById"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v2/executions/{id}/attempts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The history of an execution: attempts with their outcomes, and the evidence that was recorded.
+         * @description Needs the role reader.
+         */
+        get: operations["getV2ExecutionsByIdAttempts"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v2/executions/{id}/resolve": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Resolves an unknown outcome manually, after checking the Execution Service's ledger.
+         * @description 409 for what contradicts the ledger or the recorded state. With `dryRun` nothing changes, and the response
+         *     says what the check found.
+         *
+         *     Needs the role operator.
+         */
+        post: operations["postV2ExecutionsByIdResolve"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v2/executions/requeue": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Submits rejected or exhausted executions again, by ids or by a filter.
+         * @description 200 when all were requeued, 207 when some were, 409 when none was; with `dryRun` 200 and what would happen.
+         *
+         *     Needs the role operator.
+         */
+        post: operations["postV2ExecutionsRequeue"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v2/executions/submit": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Sends up to 10,000 executions: those named, or those that match a filter and were never sent.
+         * @description A filter has the names of the list's filters. Each text is one whole value; unknown names and empty
+         *     conditions are refused. 200 when all or none succeeded, 207 otherwise; what is pending counts as success,
+         *     and the header X-Submission-State says so.
+         *     With `Prefer: respond-async` 202 at once: Location has the address of the progress.
+         *
+         *     Needs the role trader.
+         */
+        post: operations["postV2ExecutionsSubmit"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v2/replicas": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Lists what each replica sent in the last seconds. One that sent nothing is missing.
+         * @description Needs the role reader.
+         */
+        get: operations["getV2Replicas"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v2/submissions/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The progress of a bulk submission, and a page of its results in request order.
+         * @description Needs the role reader.
+         */
+        get: operations["getV2SubmissionsById"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v2/submissions/{id}/attempts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The attempts that sent its executions, oldest first, each with its outcomes.
+         * @description `nextAfter` is the `after` of the next page; null at the end.
+         *
+         *     Needs the role reader.
+         */
+        get: operations["getV2SubmissionsByIdAttempts"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v2/submissions/{id}/events": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Streams results as they become final, then `finished`.
+         * @description Server-sent events: `result` (its id counts the results so far), `progress`, `finished`. A client that
+         *     reconnects with `Last-Event-ID` continues where it was, on any replica.
+         *
+         *     Needs the role reader.
+         */
+        get: operations["getV2SubmissionsByIdEvents"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v2/tradeOrders": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * A page of trade orders, sorted and filtered over the whole result.
+         * @description Needs the role reader.
+         */
+        get: operations["getV2TradeOrders"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v2/tradeOrders/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Reads a trade order.
+         * @description Needs the role reader.
+         */
+        get: operations["getV2TradeOrdersById"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v2/tradeOrders/batch/create": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Creates 1 to 1000 trade orders, all or none.
+         * @description Needs the role trader.
+         */
+        post: operations["postV2TradeOrdersBatchCreate"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v2/tradeOrders/batch/move": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Moves up to 1000 trade orders to another blotter, each for itself; what was sent of them stays.
+         * @description 200 when all or none could be moved, 207 otherwise.
+         *
+         *     Needs the role trader.
+         */
+        put: operations["putV2TradeOrdersBatchMove"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/metrics": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * All metrics, in Prometheus' text format.
+         * @description Open to everyone.
+         */
+        get: operations["getMetrics"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+}
+export type webhooks = Record<string, never>;
+export interface components {
+    schemas: {
+        /**
+         * AttemptHistory
+         * @description One attempt, as far as it concerns one execution.
+         */
+        AttemptHistory: {
+            adopted: boolean;
+            attemptId: string;
+            closedAt: string | null;
+            code: string | null;
+            durationMs: number | null;
+            floorId: number;
+            floorVoid: boolean;
+            httpStatus: number | null;
+            isNewest: boolean;
+            kind: string | null;
+            leaseUntil: string | null;
+            lookUps: number;
+            message: string | null;
+            nextActionAt: string | null;
+            outcomes: components["schemas"]["Found"][];
+            owner: string;
+            size: number;
+            /** Format: date-time */
+            startedAt: string;
+            state: string;
+        };
+        /**
+         * AttemptsAnswer
+         * @description The history of an execution; each list in order of time.
+         */
+        AttemptsAnswer: {
+            attempts: components["schemas"]["AttemptHistory"][];
+            evidence: components["schemas"]["Evidence"][];
+            executionId: number;
+            executionServiceId: number | null;
+            openSince: string | null;
+            state: string;
+            waitsFor: string | null;
+        };
+        /**
+         * AuditEntry
+         * @description One change, or one request that changed several objects of a kind.
+         */
+        AuditEntry: {
+            action: string;
+            actor: string;
+            address: string | null;
+            /** Format: date-time */
+            at: string;
+            details: Record<string, never> | null;
+            id: number;
+            knownBy: string;
+            object: string;
+            objectCount: number;
+            objectIds: number[];
+            objectName: string | null;
+            requestId: string | null;
+            tradeOrderIds: number[];
+        };
+        /**
+         * AuditLogAnswer
+         * @description A page of the audit log, the newest entry first.
+         */
+        AuditLogAnswer: {
+            entries: components["schemas"]["AuditEntry"][];
+            nextCursor: string | null;
+        };
+        /**
+         * BatchCreateAnswer
+         * @description All trade orders were created.
+         */
+        BatchCreateAnswer: {
+            failed: number;
+            message: string;
+            results: components["schemas"]["CreatedResult"][];
+            /** @enum {string} */
+            status: "SUCCESS" | "PARTIAL" | "FAILURE";
+            successful: number;
+            totalRequested: number;
+        };
+        /**
+         * BatchMove
+         * @description Trade orders, and the blotter to move them to.
+         */
+        BatchMove: {
+            blotterAbbreviation: string;
+            tradeOrderIds: (number | string)[];
+        };
+        /**
+         * BatchMoveAnswer
+         * @description The outcomes of a batch that moves orders.
+         */
+        BatchMoveAnswer: {
+            failed: number;
+            message: string;
+            results: components["schemas"]["MovedResult"][];
+            /** @enum {string} */
+            status: "SUCCESS" | "PARTIAL" | "FAILURE";
+            successful: number;
+            totalRequested: number;
+        };
+        /**
+         * BatchSubmission
+         * @description One submission of a batch.
+         */
+        BatchSubmission: {
+            destinationId: number | string;
+            quantity: Decimal | string;
+            tradeOrderId: number | string;
+        };
+        /**
+         * BatchSubmit
+         * @description Parts of up to 100 trade orders to send.
+         */
+        BatchSubmit: {
+            submissions: components["schemas"]["BatchSubmission"][];
+        };
+        /**
+         * BatchSubmitAnswer
+         * @description The outcomes of a batch of submissions.
+         */
+        BatchSubmitAnswer: {
+            failed: number;
+            message: string;
+            results: components["schemas"]["SubmitResultAnswer"][];
+            /** @enum {string} */
+            status: "SUCCESS" | "PARTIAL" | "FAILURE";
+            successful: number;
+            totalRequested: number;
+        };
+        /**
+         * Blotter
+         * @description A desk's group of orders.
+         */
+        Blotter: {
+            abbreviation: string;
+            id: number;
+            name: string;
+            version: number;
+        };
+        /**
+         * BulkAnswer
+         * @description All trade orders of a bulk were created.
+         */
+        BulkAnswer: {
+            failed: number;
+            message: string;
+            results: components["schemas"]["BulkResult"][];
+            /** @enum {string} */
+            status: "SUCCESS" | "PARTIAL" | "FAILURE";
+            successful: number;
+            totalRequested: number;
+        };
+        /**
+         * BulkAttempt
+         * @description One attempt that sent executions of a bulk submission, possibly among others.
+         */
+        BulkAttempt: {
+            attemptId: string;
+            closedAt: string | null;
+            code: string | null;
+            durationMs: number | null;
+            executionIds: number[];
+            httpStatus: number | null;
+            kind: string | null;
+            lookUps: number;
+            message: string | null;
+            outcomes: components["schemas"]["BulkFinding"][];
+            owner: string;
+            /** Format: date-time */
+            startedAt: string;
+            state: string;
+        };
+        /**
+         * BulkFinding
+         * @description What an attempt established about one execution of a bulk submission.
+         */
+        BulkFinding: {
+            code: string;
+            executionId: number;
+            message: string;
+            state: components["schemas"]["SubmissionState"];
+        };
+        /**
+         * BulkRefusal
+         * @description Nothing was created: an error in the envelope of a batch.
+         */
+        BulkRefusal: {
+            code: string;
+            detail: string;
+            details: Record<string, never>;
+            error: string;
+            failed: number;
+            message: string;
+            requestId: string;
+            results: components["schemas"]["BulkResult"][];
+            status: string;
+            successful: number;
+            title: string;
+            totalRequested: number;
+            type: string;
+        };
+        /**
+         * BulkResult
+         * @description One trade order of a bulk.
+         */
+        BulkResult: {
+            message: string;
+            requestIndex: number;
+            /** @enum {string} */
+            status: "SUCCESS" | "FAILURE";
+            tradeOrder: components["schemas"]["TradeOrderAnswer"] | null;
+        };
+        /**
+         * CreatedResult
+         * @description One created trade order.
+         */
+        CreatedResult: {
+            message: string;
+            requestIndex: number;
+            /** @enum {string} */
+            status: "SUCCESS" | "FAILURE";
+            tradeOrder: components["schemas"]["TradeOrderV2"] | null;
+        };
+        /**
+         * DescribedPost
+         * @description A destination, trade type or execution status to create.
+         */
+        DescribedPost: {
+            abbreviation: string;
+            description: string;
+        };
+        /**
+         * DescribedPut
+         * @description A destination, trade type or execution status after a change.
+         */
+        DescribedPut: {
+            abbreviation: string;
+            description: string;
+            /** @default null */
+            id: number | string | null;
+            version: number | string;
+        };
+        /**
+         * Destination
+         * @description A market or broker to which executions are sent.
+         */
+        Destination: {
+            abbreviation: string;
+            description: string;
+            id: number;
+            version: number;
+        };
+        /**
+         * Evidence
+         * @description A finding beside the attempts, or an operator's action.
+         */
+        Evidence: {
+            actor: string | null;
+            actorKnownBy: string | null;
+            attemptId: string | null;
+            code: string;
+            executionServiceId: number | null;
+            executionServiceIdBefore: number | null;
+            /** Format: date-time */
+            foundAt: string;
+            message: string;
+            source: string;
+            state: components["schemas"]["SubmissionState"];
+            stateBefore: components["schemas"]["SubmissionState"] | null;
+        };
+        /**
+         * ExecutionAnswer
+         * @description An execution; its four decimals are strings with at least two decimals.
+         */
+        ExecutionAnswer: {
+            blotter: components["schemas"]["Blotter"] | null;
+            destination: components["schemas"]["Destination"];
+            executionServiceId: number | null;
+            executionStatus: components["schemas"]["ExecutionStatus"];
+            /** Format: date-time */
+            executionTimestamp: string;
+            id: number;
+            limitPrice: string | null;
+            quantityFilled: string;
+            quantityOrdered: string;
+            quantityPlaced: string;
+            tradeOrder: components["schemas"]["TradeOrderAnswer"];
+            tradeType: components["schemas"]["TradeType"] | null;
+            version: number;
+        };
+        /**
+         * ExecutionPage
+         * @description A page of executions.
+         */
+        ExecutionPage: {
+            executions: components["schemas"]["ExecutionV2"][];
+            pagination: components["schemas"]["Pagination"];
+        };
+        /**
+         * ExecutionPost
+         * @description An execution to create.
+         */
+        ExecutionPost: {
+            /** @default null */
+            blotterId: number | string | null;
+            destinationId: number | string;
+            /** @default null */
+            executionServiceId: number | string | null;
+            executionStatusId: number | string;
+            /** @default null */
+            executionTimestamp: string | Decimal | null;
+            /** @default null */
+            limitPrice: Decimal | string | null;
+            /** @default null */
+            quantityFilled: Decimal | string | null;
+            quantityOrdered: Decimal | string;
+            /** @default null */
+            quantityPlaced: Decimal | string | null;
+            tradeOrderId: number | string;
+            /** @default null */
+            tradeTypeId: number | string | null;
+        };
+        /**
+         * ExecutionPut
+         * @description An execution after a change.
+         */
+        ExecutionPut: {
+            /** @default null */
+            blotterId: number | string | null;
+            destinationId: number | string;
+            /** @default null */
+            executionServiceId: number | string | null;
+            executionStatusId: number | string;
+            /** @default null */
+            executionTimestamp: string | Decimal | null;
+            /** @default null */
+            id: number | string | null;
+            /** @default null */
+            limitPrice: Decimal | string | null;
+            /** @default null */
+            quantityFilled: Decimal | string | null;
+            quantityOrdered: Decimal | string;
+            /** @default null */
+            quantityPlaced: Decimal | string | null;
+            tradeOrderId: number | string;
+            /** @default null */
+            tradeTypeId: number | string | null;
+            version: number | string;
+        };
+        /**
+         * ExecutionResultAnswer
+         * @description The outcome of one execution. A pending one is no failure: the service continues it.
+         */
+        ExecutionResultAnswer: {
+            code: string;
+            executionId: number;
+            executionServiceId: number | null;
+            message: string;
+            requestIndex: number;
+            status: string;
+            submissionState: string | null;
+        };
+        /**
+         * ExecutionsSubmit
+         * @description Executions to send: ids or a filter, exactly one of the two. Unknown names are refused.
+         */
+        ExecutionsSubmit: {
+            /** @default null */
+            executionIds: (number | string)[] | null;
+            /** @default null */
+            filter: Record<string, never> | null;
+        };
+        /**
+         * ExecutionsSubmitAnswer
+         * @description The outcomes of all executions, in request order.
+         */
+        ExecutionsSubmitAnswer: {
+            failed: number;
+            message: string;
+            pending: number;
+            results: components["schemas"]["ExecutionResultAnswer"][];
+            status: string;
+            submissionId: string;
+            successful: number;
+            totalRequested: number;
+        };
+        /**
+         * ExecutionStatus
+         * @description The business status of an execution.
+         */
+        ExecutionStatus: {
+            abbreviation: string;
+            description: string;
+            id: number;
+            version: number;
+        };
+        /**
+         * ExecutionV2
+         * @description An execution.
+         */
+        ExecutionV2: {
+            blotter: components["schemas"]["Blotter"] | null;
+            code: string | null;
+            destination: components["schemas"]["Destination"];
+            executionServiceId: number | null;
+            executionStatus: components["schemas"]["ExecutionStatus"];
+            /** Format: date-time */
+            executionTimestamp: string;
+            id: number;
+            limitPrice: Decimal | null;
+            quantityFilled: Decimal;
+            quantityOrdered: Decimal;
+            quantityPlaced: Decimal;
+            submissionState: string;
+            tradeOrder: components["schemas"]["OrderOfExecution"];
+            tradeType: components["schemas"]["TradeType"] | null;
+            version: number;
+        };
+        /**
+         * FillPut
+         * @description A fill report of the Execution Service.
+         */
+        FillPut: {
+            executionStatus: string;
+            quantityFilled: Decimal | string;
+            version: number | string;
+        };
+        /**
+         * FilterPost
+         * @description Selects executions. Unknown names and null are refused: ignored, they would widen what is sent.
+         */
+        FilterPost: {
+            codes?: string[];
+            destinations?: string[];
+            orderIds?: (number | string)[];
+            since?: string | Decimal;
+            states?: string[];
+            until?: string | Decimal;
+        };
+        /**
+         * Found
+         * @description What an attempt, or reconciling it, established about an execution, except for a plain acceptance.
+         */
+        Found: {
+            code: string;
+            message: string;
+            state: components["schemas"]["SubmissionState"];
+        };
+        /**
+         * LevelPost
+         * @description A new level; null restores the one in the settings.
+         */
+        LevelPost: {
+            /** @default null */
+            configuredLevel: string | null;
+        };
+        /**
+         * LookUpAnswer
+         * @description What the Execution Service's ledger says.
+         */
+        LookUpAnswer: {
+            message: string;
+            sight: string;
+        };
+        /**
+         * MovedResult
+         * @description One trade order of a batch that moves orders.
+         */
+        MovedResult: {
+            message: string;
+            requestIndex: number;
+            /** @enum {string} */
+            status: "SUCCESS" | "FAILURE";
+            tradeOrder: components["schemas"]["TradeOrderV2"] | null;
+            tradeOrderId: number;
+        };
+        /**
+         * NamedPost
+         * @description A blotter to create.
+         */
+        NamedPost: {
+            abbreviation: string;
+            name: string;
+        };
+        /**
+         * NamedPut
+         * @description A blotter after a change.
+         */
+        NamedPut: {
+            abbreviation: string;
+            /** @default null */
+            id: number | string | null;
+            name: string;
+            version: number | string;
+        };
+        /**
+         * OrderOfExecution
+         * @description The trade order of an execution, in short.
+         */
+        OrderOfExecution: {
+            id: number;
+            orderId: number;
+            portfolio: components["schemas"]["PortfolioAnswer"];
+            security: components["schemas"]["SecurityAnswer"];
+        };
+        /**
+         * Pagination
+         * @description Where a page stands in the whole result.
+         */
+        Pagination: {
+            currentPage: number;
+            hasNext: boolean;
+            hasPrevious: boolean;
+            nextCursor: string | null;
+            pageSize: number;
+            totalElements: number;
+            totalIsEstimate: boolean;
+            totalPages: number;
+        };
+        /**
+         * PortfolioAnswer
+         * @description A portfolio; where its name is unknown, its id stands in.
+         */
+        PortfolioAnswer: {
+            name: string;
+            portfolioId: string;
+        };
+        /**
+         * ProblemBody
+         * @description An error: RFC 9457, and the fields that legacy clients read.
+         */
+        ProblemBody: {
+            code: string;
+            detail: string;
+            details: Record<string, never>;
+            error: string;
+            message: string;
+            requestId: string;
+            status: number;
+            title: string;
+            type: string;
+        };
+        /**
+         * ProgressAnswer
+         * @description The progress of a bulk submission.
+         */
+        ProgressAnswer: {
+            /** Format: date-time */
+            createdAt: string;
+            failed: number;
+            pending: number;
+            status: string;
+            submissionId: string;
+            successful: number;
+            totalRequested: number;
+        };
+        /**
+         * ReplicaActivity
+         * @description What one replica sent lately, as the journal has it.
+         */
+        ReplicaActivity: {
+            attempts: number;
+            executions: number;
+            /** Format: date-time */
+            lastAttemptAt: string;
+            openAttempts: number;
+            replica: string;
+        };
+        /**
+         * ReplicasAnswer
+         * @description The replicas that sent something lately.
+         */
+        ReplicasAnswer: {
+            replicas: components["schemas"]["ReplicaActivity"][];
+            withinS: number;
+        };
+        /**
+         * Report
+         * @description A probe's response: UP or DOWN, and why.
+         */
+        Report: {
+            /** @default null */
+            components: Record<string, never> | null;
+            /** @default null */
+            details: Record<string, never> | null;
+            /** @default null */
+            error: string | null;
+            /** @default null */
+            message: string | null;
+            status: string;
+        };
+        /**
+         * RequeueAnswer
+         * @description The outcomes for all executions, or what a dry run expects.
+         */
+        RequeueAnswer: {
+            dryRun: boolean;
+            failed: number;
+            message: string;
+            more: boolean;
+            results: components["schemas"]["RequeueResult"][];
+            status: string;
+            successful: number;
+            totalRequested: number;
+        };
+        /**
+         * RequeuePost
+         * @description Executions to submit again: ids or a filter, exactly one of the two. Unknown names are refused.
+         */
+        RequeuePost: {
+            /** @default false */
+            dryRun: boolean;
+            /** @default null */
+            executionIds: (number | string)[] | null;
+            /** @default null */
+            filter: components["schemas"]["FilterPost"] | null;
+            /** @default  */
+            operator: string;
+            reason: string;
+        };
+        /**
+         * RequeueResult
+         * @description The outcome for one execution, or what a dry run expects.
+         */
+        RequeueResult: {
+            code: string;
+            endedCode: string | null;
+            endedMessage: string | null;
+            executionId: number;
+            message: string;
+            orderAvailable: Decimal | null;
+            orderId: number | null;
+            quantity: Decimal | null;
+            state: string | null;
+            status: string;
+        };
+        /**
+         * ResolveAnswer
+         * @description The resolution that was made, or that a dry run would make.
+         */
+        ResolveAnswer: {
+            executionId: number;
+            executionServiceId: number | null;
+            lookUp: components["schemas"]["LookUpAnswer"];
+            message: string;
+            resolved: boolean;
+            state: string;
+            stateBefore: string;
+        };
+        /**
+         * ResolvePost
+         * @description A manual resolution of an unknown outcome. Unknown names are refused: a misspelled `dryRun` would act.
+         */
+        ResolvePost: {
+            /** @default false */
+            dryRun: boolean;
+            /** @default null */
+            executionServiceId: number | string | null;
+            /** @default false */
+            force: boolean;
+            /** @default  */
+            operator: string;
+            /** @enum {string} */
+            outcome: "ACCEPTED" | "NOT_ACCEPTED";
+            reason: string;
+        };
+        /**
+         * SecurityAnswer
+         * @description A security; where its ticker is unknown, its id stands in.
+         */
+        SecurityAnswer: {
+            securityId: string;
+            ticker: string;
+        };
+        /**
+         * SubmissionAnswer
+         * @description A bulk submission and a page of its results, in request order.
+         */
+        SubmissionAnswer: {
+            /** Format: date-time */
+            createdAt: string;
+            failed: number;
+            pagination: components["schemas"]["SubmissionPagination"];
+            pending: number;
+            results: components["schemas"]["ExecutionResultAnswer"][];
+            status: string;
+            submissionId: string;
+            successful: number;
+            totalRequested: number;
+        };
+        /**
+         * SubmissionAttemptsAnswer
+         * @description Attempts of a bulk submission, oldest first.
+         */
+        SubmissionAttemptsAnswer: {
+            attempts: components["schemas"]["BulkAttempt"][];
+            nextAfter: string | null;
+        };
+        /**
+         * SubmissionPagination
+         * @description The position of a page of results.
+         */
+        SubmissionPagination: {
+            currentPage: number;
+            hasNext: boolean;
+            hasPrevious: boolean;
+            pageSize: number;
+            totalElements: number;
+            totalPages: number;
+        };
+        /**
+         * SubmissionState
+         * @description The progress of an execution's submission, independent of its business status.
+         * @enum {unknown}
+         */
+        SubmissionState: "accepted" | "claimed" | "exhausted" | "none" | "queued" | "rejected" | "retry" | "unknown";
+        /**
+         * SubmitResultAnswer
+         * @description The outcome of one submission of a batch.
+         */
+        SubmitResultAnswer: {
+            execution: components["schemas"]["ExecutionAnswer"] | null;
+            message: string;
+            requestIndex: number;
+            /** @enum {string} */
+            status: "SUCCESS" | "FAILURE";
+            tradeOrderId: number;
+        };
+        /**
+         * TradeOrderAnswer
+         * @description A trade order; its decimals are JSON numbers.
+         */
+        TradeOrderAnswer: {
+            blotter: components["schemas"]["Blotter"] | null;
+            id: number;
+            limitPrice: Decimal | null;
+            orderId: number;
+            orderType: string;
+            portfolioId: string;
+            quantity: Decimal;
+            quantitySent: Decimal;
+            securityId: string;
+            submitted: boolean;
+            /** Format: date-time */
+            tradeTimestamp: string;
+            version: number;
+        };
+        /**
+         * TradeOrderBulkPost
+         * @description Trade orders to create, all or none.
+         */
+        TradeOrderBulkPost: {
+            tradeOrders: components["schemas"]["TradeOrderPost"][];
+        };
+        /**
+         * TradeOrderPage
+         * @description A page of trade orders.
+         */
+        TradeOrderPage: {
+            pagination: components["schemas"]["Pagination"];
+            tradeOrders: components["schemas"]["TradeOrderV2"][];
+        };
+        /**
+         * TradeOrderPost
+         * @description A trade order to create.
+         */
+        TradeOrderPost: {
+            /** @default null */
+            blotterId: number | string | null;
+            /** @default null */
+            limitPrice: Decimal | string | null;
+            orderId: number | string;
+            orderType: string;
+            portfolioId: string;
+            quantity: Decimal | string;
+            securityId: string;
+            /** @default null */
+            tradeTimestamp: string | Decimal | null;
+        };
+        /**
+         * TradeOrderPut
+         * @description A trade order after a change; clients do not change what was sent of it.
+         */
+        TradeOrderPut: {
+            /** @default null */
+            blotterId: number | string | null;
+            /** @default null */
+            id: number | string | null;
+            /** @default null */
+            limitPrice: Decimal | string | null;
+            orderId: number | string;
+            orderType: string;
+            portfolioId: string;
+            quantity: Decimal | string;
+            securityId: string;
+            /** @default null */
+            tradeTimestamp: string | Decimal | null;
+            version: number | string;
+        };
+        /**
+         * TradeOrderSubmit
+         * @description The part of a trade order to send.
+         */
+        TradeOrderSubmit: {
+            destinationId: number | string;
+            quantity: Decimal | string;
+        };
+        /**
+         * TradeOrderV2
+         * @description A trade order.
+         */
+        TradeOrderV2: {
+            blotter: components["schemas"]["Blotter"] | null;
+            id: number;
+            limitPrice: Decimal | null;
+            orderId: number;
+            orderType: string;
+            portfolio: components["schemas"]["PortfolioAnswer"];
+            quantity: Decimal;
+            quantitySent: Decimal;
+            security: components["schemas"]["SecurityAnswer"];
+            submitted: boolean;
+            /** Format: date-time */
+            tradeTimestamp: string;
+            version: number;
+        };
+        /**
+         * TradeType
+         * @description BUY, SELL, SHORT, COVER or EXRC.
+         */
+        TradeType: {
+            abbreviation: string;
+            description: string;
+            id: number;
+            version: number;
+        };
+    };
+    responses: {
+        /** @description The request breaks a rule; the message names field, value and rule. */
+        Error400: {
+            headers: {
+                "X-Request-ID": components["headers"]["X-Request-ID"];
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "type": "about:blank",
+                 *       "title": "Bad Request",
+                 *       "detail": "quantity: must be greater than zero; got '-5'",
+                 *       "error": "quantity: must be greater than zero; got '-5'",
+                 *       "message": "quantity: must be greater than zero; got '-5'",
+                 *       "details": {
+                 *         "field": "quantity",
+                 *         "rule": "must be greater than zero",
+                 *         "value": "-5"
+                 *       },
+                 *       "code": "INVALID_INPUT",
+                 *       "requestId": "0f8fad5bd9cb469fa16570867728950e",
+                 *       "status": 400
+                 *     }
+                 */
+                "application/problem+json": components["schemas"]["ProblemBody"];
+            };
+        };
+        /** @description The key or token is missing or unknown. */
+        Error401: {
+            headers: {
+                "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
+                "X-Request-ID": components["headers"]["X-Request-ID"];
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "type": "about:blank",
+                 *       "title": "Unauthorized",
+                 *       "detail": "give a key or token: Authorization: Bearer, or X-API-Key",
+                 *       "error": "give a key or token: Authorization: Bearer, or X-API-Key",
+                 *       "message": "give a key or token: Authorization: Bearer, or X-API-Key",
+                 *       "details": {},
+                 *       "code": "NOT_AUTHENTICATED",
+                 *       "requestId": "0f8fad5bd9cb469fa16570867728950e",
+                 *       "status": 401
+                 *     }
+                 */
+                "application/problem+json": components["schemas"]["ProblemBody"];
+            };
+        };
+        /** @description The caller lacks the required role. */
+        Error403: {
+            headers: {
+                "X-Request-ID": components["headers"]["X-Request-ID"];
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "type": "about:blank",
+                 *       "title": "Forbidden",
+                 *       "detail": "this needs the role trader; desk has reader",
+                 *       "error": "this needs the role trader; desk has reader",
+                 *       "message": "this needs the role trader; desk has reader",
+                 *       "details": {},
+                 *       "code": "NOT_PERMITTED",
+                 *       "requestId": "0f8fad5bd9cb469fa16570867728950e",
+                 *       "status": 403
+                 *     }
+                 */
+                "application/problem+json": components["schemas"]["ProblemBody"];
+            };
+        };
+        /** @description Not found: the resource itself, or one that the body refers to. */
+        Error404: {
+            headers: {
+                "X-Request-ID": components["headers"]["X-Request-ID"];
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "type": "about:blank",
+                 *       "title": "Not Found",
+                 *       "detail": "trade order 7 does not exist",
+                 *       "error": "trade order 7 does not exist",
+                 *       "message": "trade order 7 does not exist",
+                 *       "details": {
+                 *         "id": 7,
+                 *         "thing": "trade order"
+                 *       },
+                 *       "code": "NOT_FOUND",
+                 *       "requestId": "0f8fad5bd9cb469fa16570867728950e",
+                 *       "status": 404
+                 *     }
+                 */
+                "application/problem+json": components["schemas"]["ProblemBody"];
+            };
+        };
+        /** @description The body did not arrive in time. */
+        Error408: {
+            headers: {
+                "X-Request-ID": components["headers"]["X-Request-ID"];
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "type": "about:blank",
+                 *       "title": "Request Timeout",
+                 *       "detail": "the body did not arrive within 30 s",
+                 *       "error": "the body did not arrive within 30 s",
+                 *       "message": "the body did not arrive within 30 s",
+                 *       "details": {},
+                 *       "code": "BODY_TOO_SLOW",
+                 *       "requestId": "0f8fad5bd9cb469fa16570867728950e",
+                 *       "status": 408
+                 *     }
+                 */
+                "application/problem+json": components["schemas"]["ProblemBody"];
+            };
+        };
+        /** @description Conflict: another version, a name that is taken, or an execution in flight. */
+        Error409: {
+            headers: {
+                "X-Request-ID": components["headers"]["X-Request-ID"];
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "type": "about:blank",
+                 *       "title": "Conflict",
+                 *       "detail": "trade order 7 has version 3, not 2: read it again and repeat the change",
+                 *       "error": "trade order 7 has version 3, not 2: read it again and repeat the change",
+                 *       "message": "trade order 7 has version 3, not 2: read it again and repeat the change",
+                 *       "details": {
+                 *         "current": 3,
+                 *         "given": 2,
+                 *         "id": 7,
+                 *         "thing": "trade order"
+                 *       },
+                 *       "code": "VERSION_CONFLICT",
+                 *       "requestId": "0f8fad5bd9cb469fa16570867728950e",
+                 *       "status": 409
+                 *     }
+                 */
+                "application/problem+json": components["schemas"]["ProblemBody"];
+            };
+        };
+        /** @description The body or the list is too large. */
+        Error413: {
+            headers: {
+                "X-Request-ID": components["headers"]["X-Request-ID"];
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "type": "about:blank",
+                 *       "title": "Request Entity Too Large",
+                 *       "detail": "submissions: must be at most 100; got 101, nothing was submitted",
+                 *       "error": "submissions: must be at most 100; got 101, nothing was submitted",
+                 *       "message": "submissions: must be at most 100; got 101, nothing was submitted",
+                 *       "details": {},
+                 *       "code": "TOO_MANY",
+                 *       "requestId": "0f8fad5bd9cb469fa16570867728950e",
+                 *       "status": 413
+                 *     }
+                 */
+                "application/problem+json": components["schemas"]["ProblemBody"];
+            };
+        };
+        /** @description The body is not plain JSON. */
+        Error415: {
+            headers: {
+                "X-Request-ID": components["headers"]["X-Request-ID"];
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "type": "about:blank",
+                 *       "title": "Unsupported Media Type",
+                 *       "detail": "Content-Type: must be application/json; got 'text/plain'",
+                 *       "error": "Content-Type: must be application/json; got 'text/plain'",
+                 *       "message": "Content-Type: must be application/json; got 'text/plain'",
+                 *       "details": {
+                 *         "field": "Content-Type",
+                 *         "rule": "must be application/json",
+                 *         "value": "text/plain"
+                 *       },
+                 *       "code": "UNSUPPORTED_MEDIA_TYPE",
+                 *       "requestId": "0f8fad5bd9cb469fa16570867728950e",
+                 *       "status": 415
+                 *     }
+                 */
+                "application/problem+json": components["schemas"]["ProblemBody"];
+            };
+        };
+        /** @description The request names a host that is not allowed: see `server.allowed_hosts`. */
+        Error421: {
+            headers: {
+                "X-Request-ID": components["headers"]["X-Request-ID"];
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "type": "about:blank",
+                 *       "title": "Misdirected Request",
+                 *       "detail": "Host: must name this machine or be one of server.allowed_hosts; got 'trade.example'",
+                 *       "error": "Host: must name this machine or be one of server.allowed_hosts; got 'trade.example'",
+                 *       "message": "Host: must name this machine or be one of server.allowed_hosts; got 'trade.example'",
+                 *       "details": {
+                 *         "field": "Host",
+                 *         "rule": "must name this machine or be one of server.allowed_hosts",
+                 *         "value": "trade.example"
+                 *       },
+                 *       "code": "HOST_NOT_ALLOWED",
+                 *       "requestId": "0f8fad5bd9cb469fa16570867728950e",
+                 *       "status": 421
+                 *     }
+                 */
+                "application/problem+json": components["schemas"]["ProblemBody"];
+            };
+        };
+        /** @description The Idempotency-Key was used with another path, query or body. */
+        Error422: {
+            headers: {
+                "X-Request-ID": components["headers"]["X-Request-ID"];
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "type": "about:blank",
+                 *       "title": "Unprocessable Entity",
+                 *       "detail": "Idempotency-Key: must be new for a new request; got 'k-1'",
+                 *       "error": "Idempotency-Key: must be new for a new request; got 'k-1'",
+                 *       "message": "Idempotency-Key: must be new for a new request; got 'k-1'",
+                 *       "details": {
+                 *         "field": "Idempotency-Key",
+                 *         "rule": "must be new for a new request",
+                 *         "value": "k-1"
+                 *       },
+                 *       "code": "IDEMPOTENCY_KEY_REUSED",
+                 *       "requestId": "0f8fad5bd9cb469fa16570867728950e",
+                 *       "status": 422
+                 *     }
+                 */
+                "application/problem+json": components["schemas"]["ProblemBody"];
+            };
+        };
+        /** @description Too many requests of this client: Retry-After says when to continue. */
+        Error429: {
+            headers: {
+                "Retry-After": components["headers"]["Retry-After"];
+                "X-Request-ID": components["headers"]["X-Request-ID"];
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "type": "about:blank",
+                 *       "title": "Too Many Requests",
+                 *       "detail": "more than 50 requests a second",
+                 *       "error": "more than 50 requests a second",
+                 *       "message": "more than 50 requests a second",
+                 *       "details": {},
+                 *       "code": "TOO_MANY_REQUESTS",
+                 *       "requestId": "0f8fad5bd9cb469fa16570867728950e",
+                 *       "status": 429
+                 *     }
+                 */
+                "application/problem+json": components["schemas"]["ProblemBody"];
+            };
+        };
+        /** @description A defect, or wrong configuration: see the service log for this request id. */
+        Error500: {
+            headers: {
+                "X-Request-ID": components["headers"]["X-Request-ID"];
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "type": "about:blank",
+                 *       "title": "Internal Server Error",
+                 *       "detail": "unexpected internal error; see the service log for this request id",
+                 *       "error": "unexpected internal error; see the service log for this request id",
+                 *       "message": "unexpected internal error; see the service log for this request id",
+                 *       "details": {},
+                 *       "code": "INTERNAL_ERROR",
+                 *       "requestId": "0f8fad5bd9cb469fa16570867728950e",
+                 *       "status": 500
+                 *     }
+                 */
+                "application/problem+json": components["schemas"]["ProblemBody"];
+            };
+        };
+        /** @description The Execution Service failed after all retries; nothing was accepted. */
+        Error502: {
+            headers: {
+                "X-Request-ID": components["headers"]["X-Request-ID"];
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "type": "about:blank",
+                 *       "title": "Bad Gateway",
+                 *       "detail": "execution 9 was not accepted: the connection to the Execution Service broke",
+                 *       "error": "execution 9 was not accepted: the connection to the Execution Service broke",
+                 *       "message": "execution 9 was not accepted: the connection to the Execution Service broke",
+                 *       "details": {
+                 *         "executionId": 9,
+                 *         "reason": "DOWNSTREAM_CONNECTION_LOST",
+                 *         "state": "exhausted"
+                 *       },
+                 *       "code": "NOT_ACCEPTED",
+                 *       "requestId": "0f8fad5bd9cb469fa16570867728950e",
+                 *       "status": 502
+                 *     }
+                 */
+                "application/problem+json": components["schemas"]["ProblemBody"];
+            };
+        };
+        /** @description The database or the Execution Service is unavailable, or the service is overloaded. Or `TOO_SLOW`. */
+        Error503: {
+            headers: {
+                "X-Request-ID": components["headers"]["X-Request-ID"];
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "type": "about:blank",
+                 *       "title": "Service Unavailable",
+                 *       "detail": "the database is away: nothing is lost, try again",
+                 *       "error": "the database is away: nothing is lost, try again",
+                 *       "message": "the database is away: nothing is lost, try again",
+                 *       "details": {},
+                 *       "code": "STORE_UNAVAILABLE",
+                 *       "requestId": "0f8fad5bd9cb469fa16570867728950e",
+                 *       "status": 503
+                 *     }
+                 */
+                "application/problem+json": components["schemas"]["ProblemBody"];
+            };
+        };
+        /** @description The Execution Service did not answer in time; nothing was accepted. */
+        Error504: {
+            headers: {
+                "X-Request-ID": components["headers"]["X-Request-ID"];
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "type": "about:blank",
+                 *       "title": "Gateway Timeout",
+                 *       "detail": "execution 9 was not accepted: the Execution Service did not answer in time",
+                 *       "error": "execution 9 was not accepted: the Execution Service did not answer in time",
+                 *       "message": "execution 9 was not accepted: the Execution Service did not answer in time",
+                 *       "details": {
+                 *         "executionId": 9,
+                 *         "reason": "DOWNSTREAM_READ_TIMEOUT",
+                 *         "state": "exhausted"
+                 *       },
+                 *       "code": "NOT_ACCEPTED",
+                 *       "requestId": "0f8fad5bd9cb469fa16570867728950e",
+                 *       "status": 504
+                 *     }
+                 */
+                "application/problem+json": components["schemas"]["ProblemBody"];
+            };
+        };
+    };
+    parameters: never;
+    requestBodies: never;
+    headers: {
+        /** @description `true` in an answer to a repeat. */
+        "Idempotent-Replayed": string;
+        /** @description The address of the bulk submission. */
+        Location: string;
+        /** @description `respond-async` when it was applied. */
+        "Preference-Applied": string;
+        /** @description Seconds. */
+        "Retry-After": number;
+        /** @description How to authenticate. */
+        "WWW-Authenticate": string;
+        /** @description Query parameters that the list does not know and ignored, percent-encoded; absent when there are none. */
+        "X-Ignored-Parameters": string;
+        /** @description The id of the request, as in the log. */
+        "X-Request-ID": string;
+        /** @description What the client should do meanwhile. */
+        "X-Submission-Message": string;
+        /** @description The states of pending executions; absent when there are none. */
+        "X-Submission-State": string;
+        /** @description The number of all rows; see X-Total-Is-Estimate. */
+        "X-Total-Count": number;
+        /** @description `true` while the rows are being counted; absent when they were. */
+        "X-Total-Is-Estimate": string;
+    };
+    pathItems: never;
+}
+export type $defs = Record<string, never>;
+export interface operations {
+    getActuatorHealth: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Report"];
+                };
+            };
+            500: components["responses"]["Error500"];
+            /** @description The database or the Execution Service is unavailable, or the service is overloaded. Or `TOO_SLOW`. */
+            503: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Report"];
+                };
+            };
+        };
+    };
+    getActuatorHealthLiveness: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Report"];
+                };
+            };
+            500: components["responses"]["Error500"];
+        };
+    };
+    getActuatorHealthReadiness: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Report"];
+                };
+            };
+            500: components["responses"]["Error500"];
+            /** @description The database or the Execution Service is unavailable, or the service is overloaded. Or `TOO_SLOW`. */
+            503: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Report"];
+                };
+            };
+        };
+    };
+    getActuatorInfo: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": Record<string, never>;
+                };
+            };
+            500: components["responses"]["Error500"];
+        };
+    };
+    getActuatorLoggers: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": Record<string, never>;
+                };
+            };
+            401: components["responses"]["Error401"];
+            403: components["responses"]["Error403"];
+            421: components["responses"]["Error421"];
+            429: components["responses"]["Error429"];
+            500: components["responses"]["Error500"];
+            503: components["responses"]["Error503"];
+        };
+    };
+    getActuatorLoggersByName: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Its name. */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": Record<string, never>;
+                };
+            };
+            400: components["responses"]["Error400"];
+            401: components["responses"]["Error401"];
+            403: components["responses"]["Error403"];
+            404: components["responses"]["Error404"];
+            421: components["responses"]["Error421"];
+            429: components["responses"]["Error429"];
+            500: components["responses"]["Error500"];
+            503: components["responses"]["Error503"];
+        };
+    };
+    postActuatorLoggersByName: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Its name. */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["LevelPost"];
+            };
+        };
+        responses: {
+            /** @description No content. */
+            204: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["Error400"];
+            401: components["responses"]["Error401"];
+            403: components["responses"]["Error403"];
+            404: components["responses"]["Error404"];
+            408: components["responses"]["Error408"];
+            413: components["responses"]["Error413"];
+            415: components["responses"]["Error415"];
+            421: components["responses"]["Error421"];
+            429: components["responses"]["Error429"];
+            500: components["responses"]["Error500"];
+            503: components["responses"]["Error503"];
+        };
+    };
+    getActuatorMetrics: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        [key: string]: string[];
+                    };
+                };
+            };
+            500: components["responses"]["Error500"];
+        };
+    };
+    getActuatorMetricsByName: {
+        parameters: {
+            query?: {
+                /** @description Only the series with this value of this label, such as `status:200`; may be repeated. */
+                tag?: string[];
+            };
+            header?: never;
+            path: {
+                /** @description Its name. */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": Record<string, never>;
+                };
+            };
+            400: components["responses"]["Error400"];
+            404: components["responses"]["Error404"];
+            500: components["responses"]["Error500"];
+        };
+    };
+    getActuatorPrometheus: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/plain": string;
+                };
+            };
+            500: components["responses"]["Error500"];
+        };
+    };
+    getV1Blotters: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Blotter"][];
+                };
+            };
+            401: components["responses"]["Error401"];
+            403: components["responses"]["Error403"];
+            421: components["responses"]["Error421"];
+            429: components["responses"]["Error429"];
+            500: components["responses"]["Error500"];
+            503: components["responses"]["Error503"];
+        };
+    };
+    postV1Blotters: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description A repeat with the same key creates and sends nothing again; it gets the first request's answer. */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "abbreviation": "EQ",
+                 *       "name": "Equity"
+                 *     }
+                 */
+                "application/json": components["schemas"]["NamedPost"];
+            };
+        };
+        responses: {
+            /** @description Created. */
+            201: {
+                headers: {
+                    "Idempotent-Replayed": components["headers"]["Idempotent-Replayed"];
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": 1,
+                     *       "abbreviation": "EQ",
+                     *       "name": "Equity",
+                     *       "version": 1
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Blotter"];
+                };
+            };
+            400: components["responses"]["Error400"];
+            401: components["responses"]["Error401"];
+            403: components["responses"]["Error403"];
+            408: components["responses"]["Error408"];
+            409: components["responses"]["Error409"];
+            413: components["responses"]["Error413"];
+            415: components["responses"]["Error415"];
+            421: components["responses"]["Error421"];
+            422: components["responses"]["Error422"];
+            429: components["responses"]["Error429"];
+            500: components["responses"]["Error500"];
+            503: components["responses"]["Error503"];
+        };
+    };
+    getV1BlottersById: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The id of the reference. */
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": 1,
+                     *       "abbreviation": "EQ",
+                     *       "name": "Equity",
+                     *       "version": 1
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Blotter"];
+                };
+            };
+            400: components["responses"]["Error400"];
+            401: components["responses"]["Error401"];
+            403: components["responses"]["Error403"];
+            404: components["responses"]["Error404"];
+            421: components["responses"]["Error421"];
+            429: components["responses"]["Error429"];
+            500: components["responses"]["Error500"];
+            503: components["responses"]["Error503"];
+        };
+    };
+    putV1BlottersById: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The id of the reference. */
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "abbreviation": "EQ",
+                 *       "name": "Equities",
+                 *       "version": 1,
+                 *       "id": 1
+                 *     }
+                 */
+                "application/json": components["schemas"]["NamedPut"];
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": 1,
+                     *       "abbreviation": "EQ",
+                     *       "name": "Equity",
+                     *       "version": 1
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Blotter"];
+                };
+            };
+            400: components["responses"]["Error400"];
+            401: components["responses"]["Error401"];
+            403: components["responses"]["Error403"];
+            404: components["responses"]["Error404"];
+            408: components["responses"]["Error408"];
+            409: components["responses"]["Error409"];
+            413: components["responses"]["Error413"];
+            415: components["responses"]["Error415"];
+            421: components["responses"]["Error421"];
+            429: components["responses"]["Error429"];
+            500: components["responses"]["Error500"];
+            503: components["responses"]["Error503"];
+        };
+    };
+    deleteV1BlottersById: {
+        parameters: {
+            query: {
+                /** @description The version that was read: another one is refused with 409. */
+                version: number;
+            };
+            header?: never;
+            path: {
+                /** @description The id of the reference. */
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No content. */
+            204: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["Error400"];
+            401: components["responses"]["Error401"];
+            403: components["responses"]["Error403"];
+            404: components["responses"]["Error404"];
+            409: components["responses"]["Error409"];
+            421: components["responses"]["Error421"];
+            429: components["responses"]["Error429"];
+            500: components["responses"]["Error500"];
+            503: components["responses"]["Error503"];
+        };
+    };
+    getV1Destinations: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Destination"][];
+                };
+            };
+            401: components["responses"]["Error401"];
+            403: components["responses"]["Error403"];
+            421: components["responses"]["Error421"];
+            429: components["responses"]["Error429"];
+            500: components["responses"]["Error500"];
+            503: components["responses"]["Error503"];
+        };
+    };
+    postV1Destinations: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description A repeat with the same key creates and sends nothing again; it gets the first request's answer. */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "abbreviation": "ML",
+                 *       "description": "Merrill Lynch"
+                 *     }
+                 */
+                "application/json": components["schemas"]["DescribedPost"];
+            };
+        };
+        responses: {
+            /** @description Created. */
+            201: {
+                headers: {
+                    "Idempotent-Replayed": components["headers"]["Idempotent-Replayed"];
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": 1,
+                     *       "abbreviation": "ML",
+                     *       "description": "Merrill Lynch",
+                     *       "version": 1
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Destination"];
+                };
+            };
+            400: components["responses"]["Error400"];
+            401: components["responses"]["Error401"];
+            403: components["responses"]["Error403"];
+            408: components["responses"]["Error408"];
+            409: components["responses"]["Error409"];
+            413: components["responses"]["Error413"];
+            415: components["responses"]["Error415"];
+            421: components["responses"]["Error421"];
+            422: components["responses"]["Error422"];
+            429: components["responses"]["Error429"];
+            500: components["responses"]["Error500"];
+            503: components["responses"]["Error503"];
+        };
+    };
+    getV1DestinationsById: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The id of the reference. */
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": 1,
+                     *       "abbreviation": "ML",
+                     *       "description": "Merrill Lynch",
+                     *       "version": 1
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Destination"];
+                };
+            };
+            400: components["responses"]["Error400"];
+            401: components["responses"]["Error401"];
+            403: components["responses"]["Error403"];
+            404: components["responses"]["Error404"];
+            421: components["responses"]["Error421"];
+            429: components["responses"]["Error429"];
+            500: components["responses"]["Error500"];
+            503: components["responses"]["Error503"];
+        };
+    };
+    putV1DestinationsById: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The id of the reference. */
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "abbreviation": "ML",
+                 *       "description": "Merrill",
+                 *       "version": 1,
+                 *       "id": 1
+                 *     }
+                 */
+                "application/json": components["schemas"]["DescribedPut"];
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": 1,
+                     *       "abbreviation": "ML",
+                     *       "description": "Merrill Lynch",
+                     *       "version": 1
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Destination"];
+                };
+            };
+            400: components["responses"]["Error400"];
+            401: components["responses"]["Error401"];
+            403: components["responses"]["Error403"];
+            404: components["responses"]["Error404"];
+            408: components["responses"]["Error408"];
+            409: components["responses"]["Error409"];
+            413: components["responses"]["Error413"];
+            415: components["responses"]["Error415"];
+            421: components["responses"]["Error421"];
+            429: components["responses"]["Error429"];
+            500: components["responses"]["Error500"];
+            503: components["responses"]["Error503"];
+        };
+    };
+    deleteV1DestinationsById: {
+        parameters: {
+            query: {
+                /** @description The version that was read: another one is refused with 409. */
+                version: number;
+            };
+            header?: never;
+            path: {
+                /** @description The id of the reference. */
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No content. */
+            204: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["Error400"];
+            401: components["responses"]["Error401"];
+            403: components["responses"]["Error403"];
+            404: components["responses"]["Error404"];
+            409: components["responses"]["Error409"];
+            421: components["responses"]["Error421"];
+            429: components["responses"]["Error429"];
+            500: components["responses"]["Error500"];
+            503: components["responses"]["Error503"];
+        };
+    };
+    postV1ExecutionByIdSubmit: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description A repeat with the same key creates and sends nothing again; it gets the first request's answer. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                /** @description The id of the execution. */
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    "Idempotent-Replayed": components["headers"]["Idempotent-Replayed"];
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Submission-Message": components["headers"]["X-Submission-Message"];
+                    "X-Submission-State": components["headers"]["X-Submission-State"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": 9,
+                     *       "executionTimestamp": "2026-01-30T15:30:00Z",
+                     *       "executionStatus": {
+                     *         "id": 2,
+                     *         "abbreviation": "SENT",
+                     *         "description": "Sent",
+                     *         "version": 1
+                     *       },
+                     *       "blotter": {
+                     *         "id": 1,
+                     *         "abbreviation": "EQ",
+                     *         "name": "Equity",
+                     *         "version": 1
+                     *       },
+                     *       "tradeType": {
+                     *         "id": 1,
+                     *         "abbreviation": "BUY",
+                     *         "description": "Buy",
+                     *         "version": 1
+                     *       },
+                     *       "tradeOrder": {
+                     *         "id": 7,
+                     *         "orderId": 4711,
+                     *         "portfolioId": "P1",
+                     *         "orderType": "BUY",
+                     *         "securityId": "S1",
+                     *         "quantity": 100.5,
+                     *         "quantitySent": 100.5,
+                     *         "limitPrice": 189.12345678,
+                     *         "tradeTimestamp": "2026-01-30T15:30:00Z",
+                     *         "blotter": {
+                     *           "id": 1,
+                     *           "abbreviation": "EQ",
+                     *           "name": "Equity",
+                     *           "version": 1
+                     *         },
+                     *         "submitted": true,
+                     *         "version": 2
+                     *       },
+                     *       "destination": {
+                     *         "id": 1,
+                     *         "abbreviation": "ML",
+                     *         "description": "Merrill Lynch",
+                     *         "version": 1
+                     *       },
+                     *       "quantityOrdered": "100.50",
+                     *       "quantityPlaced": "100.50",
+                     *       "quantityFilled": "0.00",
+                     *       "limitPrice": "189.12345678",
+                     *       "executionServiceId": 815,
+                     *       "version": 2
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ExecutionAnswer"];
+                };
+            };
+            400: components["responses"]["Error400"];
+            401: components["responses"]["Error401"];
+            403: components["responses"]["Error403"];
+            404: components["responses"]["Error404"];
+            409: components["responses"]["Error409"];
+            413: components["responses"]["Error413"];
+            421: components["responses"]["Error421"];
+            422: components["responses"]["Error422"];
+            429: components["responses"]["Error429"];
+            500: components["responses"]["Error500"];
+            503: components["responses"]["Error503"];
+        };
+    };
+    getV1Executions: {
+        parameters: {
+            query?: {
+                /** @description Rows of the page; 1000 when left out. */
+                limit?: number;
+                /** @description Rows left out before the page, exactly. */
+                offset?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Total-Count": components["headers"]["X-Total-Count"];
+                    "X-Total-Is-Estimate": components["headers"]["X-Total-Is-Estimate"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ExecutionAnswer"][];
+                };
+            };
+            400: components["responses"]["Error400"];
+            401: components["responses"]["Error401"];
+            403: components["responses"]["Error403"];
+            421: components["responses"]["Error421"];
+            429: components["responses"]["Error429"];
+            500: components["responses"]["Error500"];
+            503: components["responses"]["Error503"];
+        };
+    };
+    postV1Executions: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description A repeat with the same key creates and sends nothing again; it gets the first request's answer. */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "executionStatusId": 1,
+                 *       "tradeOrderId": 7,
+                 *       "destinationId": 1,
+                 *       "quantityOrdered": 100.5,
+                 *       "quantityPlaced": null,
+                 *       "quantityFilled": null,
+                 *       "limitPrice": 189.12345678,
+                 *       "blotterId": null,
+                 *       "tradeTypeId": null,
+                 *       "executionServiceId": null,
+                 *       "executionTimestamp": null
+                 *     }
+                 */
+                "application/json": components["schemas"]["ExecutionPost"];
+            };
+        };
+        responses: {
+            /** @description Created. */
+            201: {
+                headers: {
+                    "Idempotent-Replayed": components["headers"]["Idempotent-Replayed"];
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": 9,
+                     *       "executionTimestamp": "2026-01-30T15:30:00Z",
+                     *       "executionStatus": {
+                     *         "id": 2,
+                     *         "abbreviation": "SENT",
+                     *         "description": "Sent",
+                     *         "version": 1
+                     *       },
+                     *       "blotter": {
+                     *         "id": 1,
+                     *         "abbreviation": "EQ",
+                     *         "name": "Equity",
+                     *         "version": 1
+                     *       },
+                     *       "tradeType": {
+                     *         "id": 1,
+                     *         "abbreviation": "BUY",
+                     *         "description": "Buy",
+                     *         "version": 1
+                     *       },
+                     *       "tradeOrder": {
+                     *         "id": 7,
+                     *         "orderId": 4711,
+                     *         "portfolioId": "P1",
+                     *         "orderType": "BUY",
+                     *         "securityId": "S1",
+                     *         "quantity": 100.5,
+                     *         "quantitySent": 100.5,
+                     *         "limitPrice": 189.12345678,
+                     *         "tradeTimestamp": "2026-01-30T15:30:00Z",
+                     *         "blotter": {
+                     *           "id": 1,
+                     *           "abbreviation": "EQ",
+                     *           "name": "Equity",
+                     *           "version": 1
+                     *         },
+                     *         "submitted": true,
+                     *         "version": 2
+                     *       },
+                     *       "destination": {
+                     *         "id": 1,
+                     *         "abbreviation": "ML",
+                     *         "description": "Merrill Lynch",
+                     *         "version": 1
+                     *       },
+                     *       "quantityOrdered": "100.50",
+                     *       "quantityPlaced": "100.50",
+                     *       "quantityFilled": "0.00",
+                     *       "limitPrice": "189.12345678",
+                     *       "executionServiceId": 815,
+                     *       "version": 2
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ExecutionAnswer"];
+                };
+            };
+            400: components["responses"]["Error400"];
+            401: components["responses"]["Error401"];
+            403: components["responses"]["Error403"];
+            404: components["responses"]["Error404"];
+            408: components["responses"]["Error408"];
+            409: components["responses"]["Error409"];
+            413: components["responses"]["Error413"];
+            415: components["responses"]["Error415"];
+            421: components["responses"]["Error421"];
+            422: components["responses"]["Error422"];
+            429: components["responses"]["Error429"];
+            500: components["responses"]["Error500"];
+            503: components["responses"]["Error503"];
+        };
+    };
+    getV1ExecutionsById: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The id of the execution. */
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": 9,
+                     *       "executionTimestamp": "2026-01-30T15:30:00Z",
+                     *       "executionStatus": {
+                     *         "id": 2,
+                     *         "abbreviation": "SENT",
+                     *         "description": "Sent",
+                     *         "version": 1
+                     *       },
+                     *       "blotter": {
+                     *         "id": 1,
+                     *         "abbreviation": "EQ",
+                     *         "name": "Equity",
+                     *         "version": 1
+                     *       },
+                     *       "tradeType": {
+                     *         "id": 1,
+                     *         "abbreviation": "BUY",
+                     *         "description": "Buy",
+                     *         "version": 1
+                     *       },
+                     *       "tradeOrder": {
+                     *         "id": 7,
+                     *         "orderId": 4711,
+                     *         "portfolioId": "P1",
+                     *         "orderType": "BUY",
+                     *         "securityId": "S1",
+                     *         "quantity": 100.5,
+                     *         "quantitySent": 100.5,
+                     *         "limitPrice": 189.12345678,
+                     *         "tradeTimestamp": "2026-01-30T15:30:00Z",
+                     *         "blotter": {
+                     *           "id": 1,
+                     *           "abbreviation": "EQ",
+                     *           "name": "Equity",
+                     *           "version": 1
+                     *         },
+                     *         "submitted": true,
+                     *         "version": 2
+                     *       },
+                     *       "destination": {
+                     *         "id": 1,
+                     *         "abbreviation": "ML",
+                     *         "description": "Merrill Lynch",
+                     *         "version": 1
+                     *       },
+                     *       "quantityOrdered": "100.50",
+                     *       "quantityPlaced": "100.50",
+                     *       "quantityFilled": "0.00",
+                     *       "limitPrice": "189.12345678",
+                     *       "executionServiceId": 815,
+                     *       "version": 2
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ExecutionAnswer"];
+                };
+            };
+            400: components["responses"]["Error400"];
+            401: components["responses"]["Error401"];
+            403: components["responses"]["Error403"];
+            404: components["responses"]["Error404"];
+            421: components["responses"]["Error421"];
+            429: components["responses"]["Error429"];
+            500: components["responses"]["Error500"];
+            503: components["responses"]["Error503"];
+        };
+    };
+    putV1ExecutionsById: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The id of the execution. */
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "executionStatusId": 1,
+                 *       "tradeOrderId": 7,
+                 *       "destinationId": 1,
+                 *       "quantityOrdered": 100.5,
+                 *       "quantityPlaced": null,
+                 *       "quantityFilled": null,
+                 *       "limitPrice": 189.12345678,
+                 *       "blotterId": null,
+                 *       "tradeTypeId": null,
+                 *       "executionServiceId": null,
+                 *       "executionTimestamp": null,
+                 *       "version": 1,
+                 *       "id": 9
+                 *     }
+                 */
+                "application/json": components["schemas"]["ExecutionPut"];
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": 9,
+                     *       "executionTimestamp": "2026-01-30T15:30:00Z",
+                     *       "executionStatus": {
+                     *         "id": 2,
+                     *         "abbreviation": "SENT",
+                     *         "description": "Sent",
+                     *         "version": 1
+                     *       },
+                     *       "blotter": {
+                     *         "id": 1,
+                     *         "abbreviation": "EQ",
+                     *         "name": "Equity",
+                     *         "version": 1
+                     *       },
+                     *       "tradeType": {
+                     *         "id": 1,
+                     *         "abbreviation": "BUY",
+                     *         "description": "Buy",
+                     *         "version": 1
+                     *       },
+                     *       "tradeOrder": {
+                     *         "id": 7,
+                     *         "orderId": 4711,
+                     *         "portfolioId": "P1",
+                     *         "orderType": "BUY",
+                     *         "securityId": "S1",
+                     *         "quantity": 100.5,
+                     *         "quantitySent": 100.5,
+                     *         "limitPrice": 189.12345678,
+                     *         "tradeTimestamp": "2026-01-30T15:30:00Z",
+                     *         "blotter": {
+                     *           "id": 1,
+                     *           "abbreviation": "EQ",
+                     *           "name": "Equity",
+                     *           "version": 1
+                     *         },
+                     *         "submitted": true,
+                     *         "version": 2
+                     *       },
+                     *       "destination": {
+                     *         "id": 1,
+                     *         "abbreviation": "ML",
+                     *         "description": "Merrill Lynch",
+                     *         "version": 1
+                     *       },
+                     *       "quantityOrdered": "100.50",
+                     *       "quantityPlaced": "100.50",
+                     *       "quantityFilled": "0.00",
+                     *       "limitPrice": "189.12345678",
+                     *       "executionServiceId": 815,
+                     *       "version": 2
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ExecutionAnswer"];
+                };
+            };
+            400: components["responses"]["Error400"];
+            401: components["responses"]["Error401"];
+            403: components["responses"]["Error403"];
+            404: components["responses"]["Error404"];
+            408: components["responses"]["Error408"];
+            409: components["responses"]["Error409"];
+            413: components["responses"]["Error413"];
+            415: components["responses"]["Error415"];
+            421: components["responses"]["Error421"];
+            429: components["responses"]["Error429"];
+            500: components["responses"]["Error500"];
+            503: components["responses"]["Error503"];
+        };
+    };
+    deleteV1ExecutionsById: {
+        parameters: {
+            query: {
+                /** @description The version that was read: another one is refused with 409. */
+                version: number;
+            };
+            header?: never;
+            path: {
+                /** @description The id of the execution. */
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No content. */
+            204: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["Error400"];
+            401: components["responses"]["Error401"];
+            403: components["responses"]["Error403"];
+            404: components["responses"]["Error404"];
+            409: components["responses"]["Error409"];
+            421: components["responses"]["Error421"];
+            429: components["responses"]["Error429"];
+            500: components["responses"]["Error500"];
+            503: components["responses"]["Error503"];
+        };
+    };
+    putV1ExecutionsByIdFill: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The id of the execution. */
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "executionStatus": "PART",
+                 *       "quantityFilled": 50,
+                 *       "version": 2
+                 *     }
+                 */
+                "application/json": components["schemas"]["FillPut"];
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": 9,
+                     *       "executionTimestamp": "2026-01-30T15:30:00Z",
+                     *       "executionStatus": {
+                     *         "id": 2,
+                     *         "abbreviation": "SENT",
+                     *         "description": "Sent",
+                     *         "version": 1
+                     *       },
+                     *       "blotter": {
+                     *         "id": 1,
+                     *         "abbreviation": "EQ",
+                     *         "name": "Equity",
+                     *         "version": 1
+                     *       },
+                     *       "tradeType": {
+                     *         "id": 1,
+                     *         "abbreviation": "BUY",
+                     *         "description": "Buy",
+                     *         "version": 1
+                     *       },
+                     *       "tradeOrder": {
+                     *         "id": 7,
+                     *         "orderId": 4711,
+                     *         "portfolioId": "P1",
+                     *         "orderType": "BUY",
+                     *         "securityId": "S1",
+                     *         "quantity": 100.5,
+                     *         "quantitySent": 100.5,
+                     *         "limitPrice": 189.12345678,
+                     *         "tradeTimestamp": "2026-01-30T15:30:00Z",
+                     *         "blotter": {
+                     *           "id": 1,
+                     *           "abbreviation": "EQ",
+                     *           "name": "Equity",
+                     *           "version": 1
+                     *         },
+                     *         "submitted": true,
+                     *         "version": 2
+                     *       },
+                     *       "destination": {
+                     *         "id": 1,
+                     *         "abbreviation": "ML",
+                     *         "description": "Merrill Lynch",
+                     *         "version": 1
+                     *       },
+                     *       "quantityOrdered": "100.50",
+                     *       "quantityPlaced": "100.50",
+                     *       "quantityFilled": "0.00",
+                     *       "limitPrice": "189.12345678",
+                     *       "executionServiceId": 815,
+                     *       "version": 2
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ExecutionAnswer"];
+                };
+            };
+            400: components["responses"]["Error400"];
+            401: components["responses"]["Error401"];
+            403: components["responses"]["Error403"];
+            404: components["responses"]["Error404"];
+            408: components["responses"]["Error408"];
+            409: components["responses"]["Error409"];
+            413: components["responses"]["Error413"];
+            415: components["responses"]["Error415"];
+            421: components["responses"]["Error421"];
+            429: components["responses"]["Error429"];
+            500: components["responses"]["Error500"];
+            503: components["responses"]["Error503"];
+        };
+    };
+    getV1ExecutionStatuses: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ExecutionStatus"][];
+                };
+            };
+            401: components["responses"]["Error401"];
+            403: components["responses"]["Error403"];
+            421: components["responses"]["Error421"];
+            429: components["responses"]["Error429"];
+            500: components["responses"]["Error500"];
+            503: components["responses"]["Error503"];
+        };
+    };
+    postV1ExecutionStatuses: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description A repeat with the same key creates and sends nothing again; it gets the first request's answer. */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "abbreviation": "ML",
+                 *       "description": "Merrill Lynch"
+                 *     }
+                 */
+                "application/json": components["schemas"]["DescribedPost"];
+            };
+        };
+        responses: {
+            /** @description Created. */
+            201: {
+                headers: {
+                    "Idempotent-Replayed": components["headers"]["Idempotent-Replayed"];
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": 1,
+                     *       "abbreviation": "NEW",
+                     *       "description": "New",
+                     *       "version": 1
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ExecutionStatus"];
+                };
+            };
+            400: components["responses"]["Error400"];
+            401: components["responses"]["Error401"];
+            403: components["responses"]["Error403"];
+            408: components["responses"]["Error408"];
+            409: components["responses"]["Error409"];
+            413: components["responses"]["Error413"];
+            415: components["responses"]["Error415"];
+            421: components["responses"]["Error421"];
+            422: components["responses"]["Error422"];
+            429: components["responses"]["Error429"];
+            500: components["responses"]["Error500"];
+            503: components["responses"]["Error503"];
+        };
+    };
+    getV1ExecutionStatusesById: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The id of the reference. */
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": 1,
+                     *       "abbreviation": "NEW",
+                     *       "description": "New",
+                     *       "version": 1
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ExecutionStatus"];
+                };
+            };
+            400: components["responses"]["Error400"];
+            401: components["responses"]["Error401"];
+            403: components["responses"]["Error403"];
+            404: components["responses"]["Error404"];
+            421: components["responses"]["Error421"];
+            429: components["responses"]["Error429"];
+            500: components["responses"]["Error500"];
+            503: components["responses"]["Error503"];
+        };
+    };
+    putV1ExecutionStatusesById: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The id of the reference. */
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "abbreviation": "ML",
+                 *       "description": "Merrill",
+                 *       "version": 1,
+                 *       "id": 1
+                 *     }
+                 */
+                "application/json": components["schemas"]["DescribedPut"];
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": 1,
+                     *       "abbreviation": "NEW",
+                     *       "description": "New",
+                     *       "version": 1
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ExecutionStatus"];
+                };
+            };
+            400: components["responses"]["Error400"];
+            401: components["responses"]["Error401"];
+            403: components["responses"]["Error403"];
+            404: components["responses"]["Error404"];
+            408: components["responses"]["Error408"];
+            409: components["responses"]["Error409"];
+            413: components["responses"]["Error413"];
+            415: components["responses"]["Error415"];
+            421: components["responses"]["Error421"];
+            429: components["responses"]["Error429"];
+            500: components["responses"]["Error500"];
+            503: components["responses"]["Error503"];
+        };
+    };
+    deleteV1ExecutionStatusesById: {
+        parameters: {
+            query: {
+                /** @description The version that was read: another one is refused with 409. */
+                version: number;
+            };
+            header?: never;
+            path: {
+                /** @description The id of the reference. */
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No content. */
+            204: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["Error400"];
+            401: components["responses"]["Error401"];
+            403: components["responses"]["Error403"];
+            404: components["responses"]["Error404"];
+            409: components["responses"]["Error409"];
+            421: components["responses"]["Error421"];
+            429: components["responses"]["Error429"];
+            500: components["responses"]["Error500"];
+            503: components["responses"]["Error503"];
+        };
+    };
+    getV1HealthLiveness: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Report"];
+                };
+            };
+            500: components["responses"]["Error500"];
+        };
+    };
+    getV1HealthReadiness: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Report"];
+                };
+            };
+            500: components["responses"]["Error500"];
+            /** @description The database or the Execution Service is unavailable, or the service is overloaded. Or `TOO_SLOW`. */
+            503: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Report"];
+                };
+            };
+        };
+    };
+    getV1HealthStartup: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Report"];
+                };
+            };
+            500: components["responses"]["Error500"];
+        };
+    };
+    getV1TradeOrders: {
+        parameters: {
+            query?: {
+                /** @description Rows of the page; 1000 when left out. */
+                limit?: number;
+                /** @description Rows left out before the page, exactly. */
+                offset?: number;
+                /** @description Only the order of this orderId. */
+                order_id?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Total-Count": components["headers"]["X-Total-Count"];
+                    "X-Total-Is-Estimate": components["headers"]["X-Total-Is-Estimate"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TradeOrderAnswer"][];
+                };
+            };
+            400: components["responses"]["Error400"];
+            401: components["responses"]["Error401"];
+            403: components["responses"]["Error403"];
+            421: components["responses"]["Error421"];
+            429: components["responses"]["Error429"];
+            500: components["responses"]["Error500"];
+            503: components["responses"]["Error503"];
+        };
+    };
+    postV1TradeOrders: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description A repeat with the same key creates and sends nothing again; it gets the first request's answer. */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "orderId": 4711,
+                 *       "portfolioId": "P1",
+                 *       "orderType": "BUY",
+                 *       "securityId": "S1",
+                 *       "quantity": 100.5,
+                 *       "limitPrice": 189.12345678,
+                 *       "tradeTimestamp": "2026-01-30T15:30:00Z",
+                 *       "blotterId": 1
+                 *     }
+                 */
+                "application/json": components["schemas"]["TradeOrderPost"];
+            };
+        };
+        responses: {
+            /** @description Created. */
+            201: {
+                headers: {
+                    "Idempotent-Replayed": components["headers"]["Idempotent-Replayed"];
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": 7,
+                     *       "orderId": 4711,
+                     *       "portfolioId": "P1",
+                     *       "orderType": "BUY",
+                     *       "securityId": "S1",
+                     *       "quantity": 100.5,
+                     *       "quantitySent": 100.5,
+                     *       "limitPrice": 189.12345678,
+                     *       "tradeTimestamp": "2026-01-30T15:30:00Z",
+                     *       "blotter": {
+                     *         "id": 1,
+                     *         "abbreviation": "EQ",
+                     *         "name": "Equity",
+                     *         "version": 1
+                     *       },
+                     *       "submitted": true,
+                     *       "version": 2
+                     *     }
+                     */
+                    "application/json": components["schemas"]["TradeOrderAnswer"];
+                };
+            };
+            400: components["responses"]["Error400"];
+            401: components["responses"]["Error401"];
+            403: components["responses"]["Error403"];
+            404: components["responses"]["Error404"];
+            408: components["responses"]["Error408"];
+            409: components["responses"]["Error409"];
+            413: components["responses"]["Error413"];
+            415: components["responses"]["Error415"];
+            421: components["responses"]["Error421"];
+            422: components["responses"]["Error422"];
+            429: components["responses"]["Error429"];
+            500: components["responses"]["Error500"];
+            503: components["responses"]["Error503"];
+        };
+    };
+    getV1TradeOrdersById: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The id of the trade order. */
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": 7,
+                     *       "orderId": 4711,
+                     *       "portfolioId": "P1",
+                     *       "orderType": "BUY",
+                     *       "securityId": "S1",
+                     *       "quantity": 100.5,
+                     *       "quantitySent": 100.5,
+                     *       "limitPrice": 189.12345678,
+                     *       "tradeTimestamp": "2026-01-30T15:30:00Z",
+                     *       "blotter": {
+                     *         "id": 1,
+                     *         "abbreviation": "EQ",
+                     *         "name": "Equity",
+                     *         "version": 1
+                     *       },
+                     *       "submitted": true,
+                     *       "version": 2
+                     *     }
+                     */
+                    "application/json": components["schemas"]["TradeOrderAnswer"];
+                };
+            };
+            400: components["responses"]["Error400"];
+            401: components["responses"]["Error401"];
+            403: components["responses"]["Error403"];
+            404: components["responses"]["Error404"];
+            421: components["responses"]["Error421"];
+            429: components["responses"]["Error429"];
+            500: components["responses"]["Error500"];
+            503: components["responses"]["Error503"];
+        };
+    };
+    putV1TradeOrdersById: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The id of the trade order. */
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "orderId": 4711,
+                 *       "portfolioId": "P1",
+                 *       "orderType": "BUY",
+                 *       "securityId": "S1",
+                 *       "quantity": 100.5,
+                 *       "limitPrice": 189.12345678,
+                 *       "tradeTimestamp": "2026-01-30T15:30:00Z",
+                 *       "blotterId": 1,
+                 *       "version": 1,
+                 *       "id": 7
+                 *     }
+                 */
+                "application/json": components["schemas"]["TradeOrderPut"];
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": 7,
+                     *       "orderId": 4711,
+                     *       "portfolioId": "P1",
+                     *       "orderType": "BUY",
+                     *       "securityId": "S1",
+                     *       "quantity": 100.5,
+                     *       "quantitySent": 100.5,
+                     *       "limitPrice": 189.12345678,
+                     *       "tradeTimestamp": "2026-01-30T15:30:00Z",
+                     *       "blotter": {
+                     *         "id": 1,
+                     *         "abbreviation": "EQ",
+                     *         "name": "Equity",
+                     *         "version": 1
+                     *       },
+                     *       "submitted": true,
+                     *       "version": 2
+                     *     }
+                     */
+                    "application/json": components["schemas"]["TradeOrderAnswer"];
+                };
+            };
+            400: components["responses"]["Error400"];
+            401: components["responses"]["Error401"];
+            403: components["responses"]["Error403"];
+            404: components["responses"]["Error404"];
+            408: components["responses"]["Error408"];
+            409: components["responses"]["Error409"];
+            413: components["responses"]["Error413"];
+            415: components["responses"]["Error415"];
+            421: components["responses"]["Error421"];
+            429: components["responses"]["Error429"];
+            500: components["responses"]["Error500"];
+            503: components["responses"]["Error503"];
+        };
+    };
+    deleteV1TradeOrdersById: {
+        parameters: {
+            query: {
+                /** @description The version that was read: another one is refused with 409. */
+                version: number;
+            };
+            header?: never;
+            path: {
+                /** @description The id of the trade order. */
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No content. */
+            204: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["Error400"];
+            401: components["responses"]["Error401"];
+            403: components["responses"]["Error403"];
+            404: components["responses"]["Error404"];
+            409: components["responses"]["Error409"];
+            421: components["responses"]["Error421"];
+            429: components["responses"]["Error429"];
+            500: components["responses"]["Error500"];
+            503: components["responses"]["Error503"];
+        };
+    };
+    postV1TradeOrdersByIdSubmit: {
+        parameters: {
+            query?: {
+                /** @description The execution is only written, not sent. */
+                noExecuteSubmit?: boolean;
+            };
+            header?: {
+                /** @description A repeat with the same key creates and sends nothing again; it gets the first request's answer. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                /** @description The id of the trade order. */
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "quantity": 50,
+                 *       "destinationId": 1
+                 *     }
+                 */
+                "application/json": components["schemas"]["TradeOrderSubmit"];
+            };
+        };
+        responses: {
+            /** @description Created. */
+            201: {
+                headers: {
+                    "Idempotent-Replayed": components["headers"]["Idempotent-Replayed"];
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Submission-Message": components["headers"]["X-Submission-Message"];
+                    "X-Submission-State": components["headers"]["X-Submission-State"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": 9,
+                     *       "executionTimestamp": "2026-01-30T15:30:00Z",
+                     *       "executionStatus": {
+                     *         "id": 2,
+                     *         "abbreviation": "SENT",
+                     *         "description": "Sent",
+                     *         "version": 1
+                     *       },
+                     *       "blotter": {
+                     *         "id": 1,
+                     *         "abbreviation": "EQ",
+                     *         "name": "Equity",
+                     *         "version": 1
+                     *       },
+                     *       "tradeType": {
+                     *         "id": 1,
+                     *         "abbreviation": "BUY",
+                     *         "description": "Buy",
+                     *         "version": 1
+                     *       },
+                     *       "tradeOrder": {
+                     *         "id": 7,
+                     *         "orderId": 4711,
+                     *         "portfolioId": "P1",
+                     *         "orderType": "BUY",
+                     *         "securityId": "S1",
+                     *         "quantity": 100.5,
+                     *         "quantitySent": 100.5,
+                     *         "limitPrice": 189.12345678,
+                     *         "tradeTimestamp": "2026-01-30T15:30:00Z",
+                     *         "blotter": {
+                     *           "id": 1,
+                     *           "abbreviation": "EQ",
+                     *           "name": "Equity",
+                     *           "version": 1
+                     *         },
+                     *         "submitted": true,
+                     *         "version": 2
+                     *       },
+                     *       "destination": {
+                     *         "id": 1,
+                     *         "abbreviation": "ML",
+                     *         "description": "Merrill Lynch",
+                     *         "version": 1
+                     *       },
+                     *       "quantityOrdered": "100.50",
+                     *       "quantityPlaced": "100.50",
+                     *       "quantityFilled": "0.00",
+                     *       "limitPrice": "189.12345678",
+                     *       "executionServiceId": 815,
+                     *       "version": 2
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ExecutionAnswer"];
+                };
+            };
+            400: components["responses"]["Error400"];
+            401: components["responses"]["Error401"];
+            403: components["responses"]["Error403"];
+            404: components["responses"]["Error404"];
+            408: components["responses"]["Error408"];
+            409: components["responses"]["Error409"];
+            413: components["responses"]["Error413"];
+            415: components["responses"]["Error415"];
+            421: components["responses"]["Error421"];
+            422: components["responses"]["Error422"];
+            429: components["responses"]["Error429"];
+            500: components["responses"]["Error500"];
+            502: components["responses"]["Error502"];
+            503: components["responses"]["Error503"];
+            504: components["responses"]["Error504"];
+        };
+    };
+    postV1TradeOrdersBatchSubmit: {
+        parameters: {
+            query?: {
+                /** @description The execution is only written, not sent. */
+                noExecuteSubmit?: boolean;
+            };
+            header?: {
+                /** @description A repeat with the same key creates and sends nothing again; it gets the first request's answer. */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "submissions": [
+                 *         {
+                 *           "tradeOrderId": 7,
+                 *           "quantity": 50,
+                 *           "destinationId": 1
+                 *         },
+                 *         {
+                 *           "tradeOrderId": 8,
+                 *           "quantity": "12.5",
+                 *           "destinationId": 1
+                 *         }
+                 *       ]
+                 *     }
+                 */
+                "application/json": components["schemas"]["BatchSubmit"];
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    "Idempotent-Replayed": components["headers"]["Idempotent-Replayed"];
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Submission-Message": components["headers"]["X-Submission-Message"];
+                    "X-Submission-State": components["headers"]["X-Submission-State"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "status": "SUCCESS",
+                     *       "message": "1 successful, 0 failed of 1",
+                     *       "totalRequested": 1,
+                     *       "successful": 1,
+                     *       "failed": 0,
+                     *       "results": [
+                     *         {
+                     *           "tradeOrderId": 7,
+                     *           "status": "SUCCESS",
+                     *           "message": "trade order submitted",
+                     *           "execution": {
+                     *             "id": 9,
+                     *             "executionTimestamp": "2026-01-30T15:30:00Z",
+                     *             "executionStatus": {
+                     *               "id": 2,
+                     *               "abbreviation": "SENT",
+                     *               "description": "Sent",
+                     *               "version": 1
+                     *             },
+                     *             "blotter": {
+                     *               "id": 1,
+                     *               "abbreviation": "EQ",
+                     *               "name": "Equity",
+                     *               "version": 1
+                     *             },
+                     *             "tradeType": {
+                     *               "id": 1,
+                     *               "abbreviation": "BUY",
+                     *               "description": "Buy",
+                     *               "version": 1
+                     *             },
+                     *             "tradeOrder": {
+                     *               "id": 7,
+                     *               "orderId": 4711,
+                     *               "portfolioId": "P1",
+                     *               "orderType": "BUY",
+                     *               "securityId": "S1",
+                     *               "quantity": 100.5,
+                     *               "quantitySent": 100.5,
+                     *               "limitPrice": 189.12345678,
+                     *               "tradeTimestamp": "2026-01-30T15:30:00Z",
+                     *               "blotter": {
+                     *                 "id": 1,
+                     *                 "abbreviation": "EQ",
+                     *                 "name": "Equity",
+                     *                 "version": 1
+                     *               },
+                     *               "submitted": true,
+                     *               "version": 2
+                     *             },
+                     *             "destination": {
+                     *               "id": 1,
+                     *               "abbreviation": "ML",
+                     *               "description": "Merrill Lynch",
+                     *               "version": 1
+                     *             },
+                     *             "quantityOrdered": "100.50",
+                     *             "quantityPlaced": "100.50",
+                     *             "quantityFilled": "0.00",
+                     *             "limitPrice": "189.12345678",
+                     *             "executionServiceId": 815,
+                     *             "version": 2
+                     *           },
+                     *           "requestIndex": 0
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/json": components["schemas"]["BatchSubmitAnswer"];
+                };
+            };
+            /** @description Some succeeded and some failed: see each result. */
+            207: {
+                headers: {
+                    "Idempotent-Replayed": components["headers"]["Idempotent-Replayed"];
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Submission-Message": components["headers"]["X-Submission-Message"];
+                    "X-Submission-State": components["headers"]["X-Submission-State"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "status": "SUCCESS",
+                     *       "message": "1 successful, 0 failed of 1",
+                     *       "totalRequested": 1,
+                     *       "successful": 1,
+                     *       "failed": 0,
+                     *       "results": [
+                     *         {
+                     *           "tradeOrderId": 7,
+                     *           "status": "SUCCESS",
+                     *           "message": "trade order submitted",
+                     *           "execution": {
+                     *             "id": 9,
+                     *             "executionTimestamp": "2026-01-30T15:30:00Z",
+                     *             "executionStatus": {
+                     *               "id": 2,
+                     *               "abbreviation": "SENT",
+                     *               "description": "Sent",
+                     *               "version": 1
+                     *             },
+                     *             "blotter": {
+                     *               "id": 1,
+                     *               "abbreviation": "EQ",
+                     *               "name": "Equity",
+                     *               "version": 1
+                     *             },
+                     *             "tradeType": {
+                     *               "id": 1,
+                     *               "abbreviation": "BUY",
+                     *               "description": "Buy",
+                     *               "version": 1
+                     *             },
+                     *             "tradeOrder": {
+                     *               "id": 7,
+                     *               "orderId": 4711,
+                     *               "portfolioId": "P1",
+                     *               "orderType": "BUY",
+                     *               "securityId": "S1",
+                     *               "quantity": 100.5,
+                     *               "quantitySent": 100.5,
+                     *               "limitPrice": 189.12345678,
+                     *               "tradeTimestamp": "2026-01-30T15:30:00Z",
+                     *               "blotter": {
+                     *                 "id": 1,
+                     *                 "abbreviation": "EQ",
+                     *                 "name": "Equity",
+                     *                 "version": 1
+                     *               },
+                     *               "submitted": true,
+                     *               "version": 2
+                     *             },
+                     *             "destination": {
+                     *               "id": 1,
+                     *               "abbreviation": "ML",
+                     *               "description": "Merrill Lynch",
+                     *               "version": 1
+                     *             },
+                     *             "quantityOrdered": "100.50",
+                     *             "quantityPlaced": "100.50",
+                     *             "quantityFilled": "0.00",
+                     *             "limitPrice": "189.12345678",
+                     *             "executionServiceId": 815,
+                     *             "version": 2
+                     *           },
+                     *           "requestIndex": 0
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/json": components["schemas"]["BatchSubmitAnswer"];
+                };
+            };
+            400: components["responses"]["Error400"];
+            401: components["responses"]["Error401"];
+            403: components["responses"]["Error403"];
+            408: components["responses"]["Error408"];
+            409: components["responses"]["Error409"];
+            413: components["responses"]["Error413"];
+            415: components["responses"]["Error415"];
+            421: components["responses"]["Error421"];
+            422: components["responses"]["Error422"];
+            429: components["responses"]["Error429"];
+            500: components["responses"]["Error500"];
+            503: components["responses"]["Error503"];
+        };
+    };
+    postV1TradeOrdersBulk: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description A repeat with the same key creates and sends nothing again; it gets the first request's answer. */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "tradeOrders": [
+                 *         {
+                 *           "orderId": 4711,
+                 *           "portfolioId": "P1",
+                 *           "orderType": "BUY",
+                 *           "securityId": "S1",
+                 *           "quantity": 100.5,
+                 *           "limitPrice": 189.12345678,
+                 *           "tradeTimestamp": "2026-01-30T15:30:00Z",
+                 *           "blotterId": 1
+                 *         }
+                 *       ]
+                 *     }
+                 */
+                "application/json": components["schemas"]["TradeOrderBulkPost"];
+            };
+        };
+        responses: {
+            /** @description Created. */
+            201: {
+                headers: {
+                    "Idempotent-Replayed": components["headers"]["Idempotent-Replayed"];
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "status": "SUCCESS",
+                     *       "message": "1 of 1 trade orders created",
+                     *       "totalRequested": 1,
+                     *       "successful": 1,
+                     *       "failed": 0,
+                     *       "results": [
+                     *         {
+                     *           "requestIndex": 0,
+                     *           "status": "SUCCESS",
+                     *           "message": "trade order created",
+                     *           "tradeOrder": {
+                     *             "id": 7,
+                     *             "orderId": 4711,
+                     *             "portfolioId": "P1",
+                     *             "orderType": "BUY",
+                     *             "securityId": "S1",
+                     *             "quantity": 100.5,
+                     *             "quantitySent": 100.5,
+                     *             "limitPrice": 189.12345678,
+                     *             "tradeTimestamp": "2026-01-30T15:30:00Z",
+                     *             "blotter": {
+                     *               "id": 1,
+                     *               "abbreviation": "EQ",
+                     *               "name": "Equity",
+                     *               "version": 1
+                     *             },
+                     *             "submitted": true,
+                     *             "version": 2
+                     *           }
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/json": components["schemas"]["BulkAnswer"];
+                };
+            };
+            /** @description The request breaks a rule; the message names field, value and rule. */
+            400: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BulkRefusal"];
+                    /**
+                     * @example {
+                     *       "type": "about:blank",
+                     *       "title": "Bad Request",
+                     *       "detail": "quantity: must be greater than zero; got '-5'",
+                     *       "error": "quantity: must be greater than zero; got '-5'",
+                     *       "message": "quantity: must be greater than zero; got '-5'",
+                     *       "details": {
+                     *         "field": "quantity",
+                     *         "rule": "must be greater than zero",
+                     *         "value": "-5"
+                     *       },
+                     *       "code": "INVALID_INPUT",
+                     *       "requestId": "0f8fad5bd9cb469fa16570867728950e",
+                     *       "status": 400
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description The key or token is missing or unknown. */
+            401: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BulkRefusal"];
+                    /**
+                     * @example {
+                     *       "type": "about:blank",
+                     *       "title": "Unauthorized",
+                     *       "detail": "give a key or token: Authorization: Bearer, or X-API-Key",
+                     *       "error": "give a key or token: Authorization: Bearer, or X-API-Key",
+                     *       "message": "give a key or token: Authorization: Bearer, or X-API-Key",
+                     *       "details": {},
+                     *       "code": "NOT_AUTHENTICATED",
+                     *       "requestId": "0f8fad5bd9cb469fa16570867728950e",
+                     *       "status": 401
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description The caller lacks the required role. */
+            403: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BulkRefusal"];
+                    /**
+                     * @example {
+                     *       "type": "about:blank",
+                     *       "title": "Forbidden",
+                     *       "detail": "this needs the role trader; desk has reader",
+                     *       "error": "this needs the role trader; desk has reader",
+                     *       "message": "this needs the role trader; desk has reader",
+                     *       "details": {},
+                     *       "code": "NOT_PERMITTED",
+                     *       "requestId": "0f8fad5bd9cb469fa16570867728950e",
+                     *       "status": 403
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not found: the resource itself, or one that the body refers to. */
+            404: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BulkRefusal"];
+                    /**
+                     * @example {
+                     *       "type": "about:blank",
+                     *       "title": "Not Found",
+                     *       "detail": "trade order 7 does not exist",
+                     *       "error": "trade order 7 does not exist",
+                     *       "message": "trade order 7 does not exist",
+                     *       "details": {
+                     *         "id": 7,
+                     *         "thing": "trade order"
+                     *       },
+                     *       "code": "NOT_FOUND",
+                     *       "requestId": "0f8fad5bd9cb469fa16570867728950e",
+                     *       "status": 404
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description The body did not arrive in time. */
+            408: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BulkRefusal"];
+                    /**
+                     * @example {
+                     *       "type": "about:blank",
+                     *       "title": "Request Timeout",
+                     *       "detail": "the body did not arrive within 30 s",
+                     *       "error": "the body did not arrive within 30 s",
+                     *       "message": "the body did not arrive within 30 s",
+                     *       "details": {},
+                     *       "code": "BODY_TOO_SLOW",
+                     *       "requestId": "0f8fad5bd9cb469fa16570867728950e",
+                     *       "status": 408
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Conflict: another version, a name that is taken, or an execution in flight. */
+            409: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BulkRefusal"];
+                    /**
+                     * @example {
+                     *       "type": "about:blank",
+                     *       "title": "Conflict",
+                     *       "detail": "trade order 7 has version 3, not 2: read it again and repeat the change",
+                     *       "error": "trade order 7 has version 3, not 2: read it again and repeat the change",
+                     *       "message": "trade order 7 has version 3, not 2: read it again and repeat the change",
+                     *       "details": {
+                     *         "current": 3,
+                     *         "given": 2,
+                     *         "id": 7,
+                     *         "thing": "trade order"
+                     *       },
+                     *       "code": "VERSION_CONFLICT",
+                     *       "requestId": "0f8fad5bd9cb469fa16570867728950e",
+                     *       "status": 409
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description The body or the list is too large. */
+            413: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BulkRefusal"];
+                    /**
+                     * @example {
+                     *       "type": "about:blank",
+                     *       "title": "Request Entity Too Large",
+                     *       "detail": "submissions: must be at most 100; got 101, nothing was submitted",
+                     *       "error": "submissions: must be at most 100; got 101, nothing was submitted",
+                     *       "message": "submissions: must be at most 100; got 101, nothing was submitted",
+                     *       "details": {},
+                     *       "code": "TOO_MANY",
+                     *       "requestId": "0f8fad5bd9cb469fa16570867728950e",
+                     *       "status": 413
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description The body is not plain JSON. */
+            415: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BulkRefusal"];
+                    /**
+                     * @example {
+                     *       "type": "about:blank",
+                     *       "title": "Unsupported Media Type",
+                     *       "detail": "Content-Type: must be application/json; got 'text/plain'",
+                     *       "error": "Content-Type: must be application/json; got 'text/plain'",
+                     *       "message": "Content-Type: must be application/json; got 'text/plain'",
+                     *       "details": {
+                     *         "field": "Content-Type",
+                     *         "rule": "must be application/json",
+                     *         "value": "text/plain"
+                     *       },
+                     *       "code": "UNSUPPORTED_MEDIA_TYPE",
+                     *       "requestId": "0f8fad5bd9cb469fa16570867728950e",
+                     *       "status": 415
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description The request names a host that is not allowed: see `server.allowed_hosts`. */
+            421: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BulkRefusal"];
+                    /**
+                     * @example {
+                     *       "type": "about:blank",
+                     *       "title": "Misdirected Request",
+                     *       "detail": "Host: must name this machine or be one of server.allowed_hosts; got 'trade.example'",
+                     *       "error": "Host: must name this machine or be one of server.allowed_hosts; got 'trade.example'",
+                     *       "message": "Host: must name this machine or be one of server.allowed_hosts; got 'trade.example'",
+                     *       "details": {
+                     *         "field": "Host",
+                     *         "rule": "must name this machine or be one of server.allowed_hosts",
+                     *         "value": "trade.example"
+                     *       },
+                     *       "code": "HOST_NOT_ALLOWED",
+                     *       "requestId": "0f8fad5bd9cb469fa16570867728950e",
+                     *       "status": 421
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description The Idempotency-Key was used with another path, query or body. */
+            422: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BulkRefusal"];
+                    /**
+                     * @example {
+                     *       "type": "about:blank",
+                     *       "title": "Unprocessable Entity",
+                     *       "detail": "Idempotency-Key: must be new for a new request; got 'k-1'",
+                     *       "error": "Idempotency-Key: must be new for a new request; got 'k-1'",
+                     *       "message": "Idempotency-Key: must be new for a new request; got 'k-1'",
+                     *       "details": {
+                     *         "field": "Idempotency-Key",
+                     *         "rule": "must be new for a new request",
+                     *         "value": "k-1"
+                     *       },
+                     *       "code": "IDEMPOTENCY_KEY_REUSED",
+                     *       "requestId": "0f8fad5bd9cb469fa16570867728950e",
+                     *       "status": 422
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Too many requests of this client: Retry-After says when to continue. */
+            429: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BulkRefusal"];
+                    /**
+                     * @example {
+                     *       "type": "about:blank",
+                     *       "title": "Too Many Requests",
+                     *       "detail": "more than 50 requests a second",
+                     *       "error": "more than 50 requests a second",
+                     *       "message": "more than 50 requests a second",
+                     *       "details": {},
+                     *       "code": "TOO_MANY_REQUESTS",
+                     *       "requestId": "0f8fad5bd9cb469fa16570867728950e",
+                     *       "status": 429
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description A defect, or wrong configuration: see the service log for this request id. */
+            500: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BulkRefusal"];
+                    /**
+                     * @example {
+                     *       "type": "about:blank",
+                     *       "title": "Internal Server Error",
+                     *       "detail": "unexpected internal error; see the service log for this request id",
+                     *       "error": "unexpected internal error; see the service log for this request id",
+                     *       "message": "unexpected internal error; see the service log for this request id",
+                     *       "details": {},
+                     *       "code": "INTERNAL_ERROR",
+                     *       "requestId": "0f8fad5bd9cb469fa16570867728950e",
+                     *       "status": 500
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description The database or the Execution Service is unavailable, or the service is overloaded. Or `TOO_SLOW`. */
+            503: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BulkRefusal"];
+                    /**
+                     * @example {
+                     *       "type": "about:blank",
+                     *       "title": "Service Unavailable",
+                     *       "detail": "the database is away: nothing is lost, try again",
+                     *       "error": "the database is away: nothing is lost, try again",
+                     *       "message": "the database is away: nothing is lost, try again",
+                     *       "details": {},
+                     *       "code": "STORE_UNAVAILABLE",
+                     *       "requestId": "0f8fad5bd9cb469fa16570867728950e",
+                     *       "status": 503
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    getV1TradeTypeById: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The id of the reference. */
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": 1,
+                     *       "abbreviation": "BUY",
+                     *       "description": "Buy",
+                     *       "version": 1
+                     *     }
+                     */
+                    "application/json": components["schemas"]["TradeType"];
+                };
+            };
+            400: components["responses"]["Error400"];
+            401: components["responses"]["Error401"];
+            403: components["responses"]["Error403"];
+            404: components["responses"]["Error404"];
+            421: components["responses"]["Error421"];
+            429: components["responses"]["Error429"];
+            500: components["responses"]["Error500"];
+            503: components["responses"]["Error503"];
+        };
+    };
+    putV1TradeTypeById: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The id of the reference. */
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "abbreviation": "ML",
+                 *       "description": "Merrill",
+                 *       "version": 1,
+                 *       "id": 1
+                 *     }
+                 */
+                "application/json": components["schemas"]["DescribedPut"];
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": 1,
+                     *       "abbreviation": "BUY",
+                     *       "description": "Buy",
+                     *       "version": 1
+                     *     }
+                     */
+                    "application/json": components["schemas"]["TradeType"];
+                };
+            };
+            400: components["responses"]["Error400"];
+            401: components["responses"]["Error401"];
+            403: components["responses"]["Error403"];
+            404: components["responses"]["Error404"];
+            408: components["responses"]["Error408"];
+            409: components["responses"]["Error409"];
+            413: components["responses"]["Error413"];
+            415: components["responses"]["Error415"];
+            421: components["responses"]["Error421"];
+            429: components["responses"]["Error429"];
+            500: components["responses"]["Error500"];
+            503: components["responses"]["Error503"];
+        };
+    };
+    deleteV1TradeTypeById: {
+        parameters: {
+            query: {
+                /** @description The version that was read: another one is refused with 409. */
+                version: number;
+            };
+            header?: never;
+            path: {
+                /** @description The id of the reference. */
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No content. */
+            204: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["Error400"];
+            401: components["responses"]["Error401"];
+            403: components["responses"]["Error403"];
+            404: components["responses"]["Error404"];
+            409: components["responses"]["Error409"];
+            421: components["responses"]["Error421"];
+            429: components["responses"]["Error429"];
+            500: components["responses"]["Error500"];
+            503: components["responses"]["Error503"];
+        };
+    };
+    getV1TradeTypes: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TradeType"][];
+                };
+            };
+            401: components["responses"]["Error401"];
+            403: components["responses"]["Error403"];
+            421: components["responses"]["Error421"];
+            429: components["responses"]["Error429"];
+            500: components["responses"]["Error500"];
+            503: components["responses"]["Error503"];
+        };
+    };
+    postV1TradeTypes: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description A repeat with the same key creates and sends nothing again; it gets the first request's answer. */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "abbreviation": "ML",
+                 *       "description": "Merrill Lynch"
+                 *     }
+                 */
+                "application/json": components["schemas"]["DescribedPost"];
+            };
+        };
+        responses: {
+            /** @description Created. */
+            201: {
+                headers: {
+                    "Idempotent-Replayed": components["headers"]["Idempotent-Replayed"];
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": 1,
+                     *       "abbreviation": "BUY",
+                     *       "description": "Buy",
+                     *       "version": 1
+                     *     }
+                     */
+                    "application/json": components["schemas"]["TradeType"];
+                };
+            };
+            400: components["responses"]["Error400"];
+            401: components["responses"]["Error401"];
+            403: components["responses"]["Error403"];
+            408: components["responses"]["Error408"];
+            409: components["responses"]["Error409"];
+            413: components["responses"]["Error413"];
+            415: components["responses"]["Error415"];
+            421: components["responses"]["Error421"];
+            422: components["responses"]["Error422"];
+            429: components["responses"]["Error429"];
+            500: components["responses"]["Error500"];
+            503: components["responses"]["Error503"];
+        };
+    };
+    getV1TradeTypesById: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The id of the reference. */
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": 1,
+                     *       "abbreviation": "BUY",
+                     *       "description": "Buy",
+                     *       "version": 1
+                     *     }
+                     */
+                    "application/json": components["schemas"]["TradeType"];
+                };
+            };
+            400: components["responses"]["Error400"];
+            401: components["responses"]["Error401"];
+            403: components["responses"]["Error403"];
+            404: components["responses"]["Error404"];
+            421: components["responses"]["Error421"];
+            429: components["responses"]["Error429"];
+            500: components["responses"]["Error500"];
+            503: components["responses"]["Error503"];
+        };
+    };
+    putV1TradeTypesById: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The id of the reference. */
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "abbreviation": "ML",
+                 *       "description": "Merrill",
+                 *       "version": 1,
+                 *       "id": 1
+                 *     }
+                 */
+                "application/json": components["schemas"]["DescribedPut"];
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": 1,
+                     *       "abbreviation": "BUY",
+                     *       "description": "Buy",
+                     *       "version": 1
+                     *     }
+                     */
+                    "application/json": components["schemas"]["TradeType"];
+                };
+            };
+            400: components["responses"]["Error400"];
+            401: components["responses"]["Error401"];
+            403: components["responses"]["Error403"];
+            404: components["responses"]["Error404"];
+            408: components["responses"]["Error408"];
+            409: components["responses"]["Error409"];
+            413: components["responses"]["Error413"];
+            415: components["responses"]["Error415"];
+            421: components["responses"]["Error421"];
+            429: components["responses"]["Error429"];
+            500: components["responses"]["Error500"];
+            503: components["responses"]["Error503"];
+        };
+    };
+    deleteV1TradeTypesById: {
+        parameters: {
+            query: {
+                /** @description The version that was read: another one is refused with 409. */
+                version: number;
+            };
+            header?: never;
+            path: {
+                /** @description The id of the reference. */
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No content. */
+            204: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["Error400"];
+            401: components["responses"]["Error401"];
+            403: components["responses"]["Error403"];
+            404: components["responses"]["Error404"];
+            409: components["responses"]["Error409"];
+            421: components["responses"]["Error421"];
+            429: components["responses"]["Error429"];
+            500: components["responses"]["Error500"];
+            503: components["responses"]["Error503"];
+        };
+    };
+    getV2Auditlog: {
+        parameters: {
+            query?: {
+                /** @description Only entries of this action. */
+                action?: "create" | "update" | "delete" | "submit" | "fill" | "resolve" | "requeue" | "recover" | "archive" | "rotate" | "revoke";
+                /** @description Only entries of this name. */
+                actor?: string;
+                /** @description The `nextCursor` of the page before. */
+                cursor?: string;
+                /** @description Only entries at this time or later. */
+                from?: string;
+                /** @description Entries of a page; 50 when left out. */
+                limit?: number;
+                /** @description Only entries about objects of this kind. */
+                object?: "tradeOrder" | "execution" | "blotter" | "tradeType" | "destination" | "executionStatus" | "apiKey" | "logger" | "archiveFile";
+                /** @description Only entries about the object of this id; of a trade order also those about its executions. */
+                objectId?: number;
+                /** @description Only entries before this time. */
+                to?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "entries": [
+                     *         {
+                     *           "at": "2026-01-30T15:30:00.123456Z",
+                     *           "id": 42,
+                     *           "actor": "desk",
+                     *           "knownBy": "api-key",
+                     *           "address": "10.0.0.7",
+                     *           "requestId": "4bf92f3577b34da6",
+                     *           "action": "submit",
+                     *           "object": "execution",
+                     *           "objectIds": [
+                     *             9,
+                     *             10
+                     *           ],
+                     *           "objectCount": 2,
+                     *           "tradeOrderIds": [
+                     *             7,
+                     *             8
+                     *           ],
+                     *           "objectName": null,
+                     *           "details": null
+                     *         }
+                     *       ],
+                     *       "nextCursor": "1769787000123456-42"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["AuditLogAnswer"];
+                };
+            };
+            400: components["responses"]["Error400"];
+            401: components["responses"]["Error401"];
+            403: components["responses"]["Error403"];
+            421: components["responses"]["Error421"];
+            429: components["responses"]["Error429"];
+            500: components["responses"]["Error500"];
+            503: components["responses"]["Error503"];
+        };
+    };
+    getV2Executions: {
+        parameters: {
+            query?: {
+                /** @description Equal to one of these, separated by commas; text in any case of letters. Also spelled blotterAbbreviation, blotterAbbreviations, blotter, blotters, blotter_abbreviation. */
+                "blotter.abbreviation"?: string;
+                /** @description Equal to one of these, separated by commas; text in any case of letters. Also spelled codes. */
+                code?: string;
+                /** @description The `nextCursor` of the page before, in place of offset: equally fast however deep. */
+                cursor?: string;
+                /** @description Equal to one of these, separated by commas; text in any case of letters. Also spelled destinationAbbreviation, destinationAbbreviations, destination, destinations, destination_abbreviation. */
+                "destination.abbreviation"?: string;
+                /** @description Equal to one of these, separated by commas; text in any case of letters. Also spelled executionServiceIds, execution_service_id. */
+                executionServiceId?: string;
+                /** @description Equal to one of these, separated by commas; text in any case of letters. Also spelled executionStatusAbbreviation, executionStatusAbbreviations, executionStatus, executionStatuses, status, statuses, statusAbbreviation, statusAbbreviations, execution_status_abbreviation. */
+                "executionStatus.abbreviation"?: string;
+                /** @description Equal to one of these, separated by commas; text in any case of letters. Also spelled ids. */
+                id?: string;
+                /** @description Rows of a page; 50 when left out. */
+                limit?: number;
+                /** @description Rows left out before the page; any number, not only whole pages. */
+                offset?: number;
+                /** @description Equal to one of these, separated by commas; text in any case of letters. Also spelled orderIds, order_id. */
+                orderId?: string;
+                /** @description Equal to one of these, separated by commas; text in any case of letters. Also spelled portfolioName, portfolioNames, portfolio_name. */
+                "portfolio.name"?: string;
+                /** @description At most this. Also spelled maxQuantityFilled, quantityFilledMax, quantityFilled_max. */
+                "quantityFilled.max"?: string;
+                /** @description At least this. Also spelled minQuantityFilled, quantityFilledMin, quantityFilled_min. */
+                "quantityFilled.min"?: string;
+                /** @description At most this. Also spelled maxQuantityOrdered, quantityOrderedMax, quantityOrdered_max. */
+                "quantityOrdered.max"?: string;
+                /** @description At least this. Also spelled minQuantityOrdered, quantityOrderedMin, quantityOrdered_min. */
+                "quantityOrdered.min"?: string;
+                /** @description At most this. Also spelled maxQuantityPlaced, quantityPlacedMax, quantityPlaced_max. */
+                "quantityPlaced.max"?: string;
+                /** @description At least this. Also spelled minQuantityPlaced, quantityPlacedMin, quantityPlaced_min. */
+                "quantityPlaced.min"?: string;
+                /** @description Equal to one of these, separated by commas; text in any case of letters. Also spelled securityTicker, securityTickers, security, securities, ticker, tickers, security_ticker. */
+                "security.ticker"?: string;
+                /** @description Comma list of id, executionTimestamp, quantityOrdered, quantityPlaced, quantityFilled, tradeOrderId, executionStatus.abbreviation, blotter.abbreviation, tradeType.abbreviation, destination.abbreviation, security.ticker, portfolio.name; - in front for descending. Rows that are equal come by id. */
+                sort?: string;
+                /** @description Equal to one of these, separated by commas; text in any case of letters. Also spelled submissionStates, submission_state. */
+                submissionState?: string;
+                /** @description Equal to one of these, separated by commas; text in any case of letters. Also spelled tradeOrderIds, trade_order_id. */
+                tradeOrderId?: string;
+                /** @description Equal to one of these, separated by commas; text in any case of letters. Also spelled tradeTypeAbbreviation, tradeTypeAbbreviations, tradeType, tradeTypes, trade_type_abbreviation. */
+                "tradeType.abbreviation"?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    "X-Ignored-Parameters": components["headers"]["X-Ignored-Parameters"];
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "executions": [
+                     *         {
+                     *           "id": 9,
+                     *           "executionTimestamp": "2026-01-30T15:30:00Z",
+                     *           "executionStatus": {
+                     *             "id": 2,
+                     *             "abbreviation": "SENT",
+                     *             "description": "Sent",
+                     *             "version": 1
+                     *           },
+                     *           "blotter": {
+                     *             "id": 1,
+                     *             "abbreviation": "EQ",
+                     *             "name": "Equity",
+                     *             "version": 1
+                     *           },
+                     *           "tradeType": {
+                     *             "id": 1,
+                     *             "abbreviation": "BUY",
+                     *             "description": "Buy",
+                     *             "version": 1
+                     *           },
+                     *           "tradeOrder": {
+                     *             "id": 7,
+                     *             "orderId": 4711,
+                     *             "portfolio": {
+                     *               "portfolioId": "P1",
+                     *               "name": "Growth"
+                     *             },
+                     *             "security": {
+                     *               "securityId": "S1",
+                     *               "ticker": "IBM"
+                     *             }
+                     *           },
+                     *           "destination": {
+                     *             "id": 1,
+                     *             "abbreviation": "ML",
+                     *             "description": "Merrill Lynch",
+                     *             "version": 1
+                     *           },
+                     *           "quantityOrdered": 100.5,
+                     *           "quantityPlaced": 100.5,
+                     *           "quantityFilled": 0,
+                     *           "limitPrice": 189.12345678,
+                     *           "executionServiceId": 815,
+                     *           "version": 2,
+                     *           "submissionState": "accepted",
+                     *           "code": null
+                     *         }
+                     *       ],
+                     *       "pagination": {
+                     *         "totalElements": 1,
+                     *         "totalIsEstimate": false,
+                     *         "totalPages": 1,
+                     *         "currentPage": 0,
+                     *         "pageSize": 50,
+                     *         "hasNext": false,
+                     *         "hasPrevious": false,
+                     *         "nextCursor": null
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ExecutionPage"];
+                };
+            };
+            400: components["responses"]["Error400"];
+            401: components["responses"]["Error401"];
+            403: components["responses"]["Error403"];
+            421: components["responses"]["Error421"];
+            429: components["responses"]["Error429"];
+            500: components["responses"]["Error500"];
+            503: components["responses"]["Error503"];
+        };
+    };
+    postV2Executions: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description A repeat with the same key creates and sends nothing again; it gets the first request's answer. */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "executionStatusId": 1,
+                 *       "tradeOrderId": 7,
+                 *       "destinationId": 1,
+                 *       "quantityOrdered": 100.5,
+                 *       "quantityPlaced": null,
+                 *       "quantityFilled": null,
+                 *       "limitPrice": 189.12345678,
+                 *       "blotterId": null,
+                 *       "tradeTypeId": null,
+                 *       "executionServiceId": null,
+                 *       "executionTimestamp": null
+                 *     }
+                 */
+                "application/json": components["schemas"]["ExecutionPost"];
+            };
+        };
+        responses: {
+            /** @description Created. */
+            201: {
+                headers: {
+                    "Idempotent-Replayed": components["headers"]["Idempotent-Replayed"];
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": 9,
+                     *       "executionTimestamp": "2026-01-30T15:30:00Z",
+                     *       "executionStatus": {
+                     *         "id": 2,
+                     *         "abbreviation": "SENT",
+                     *         "description": "Sent",
+                     *         "version": 1
+                     *       },
+                     *       "blotter": {
+                     *         "id": 1,
+                     *         "abbreviation": "EQ",
+                     *         "name": "Equity",
+                     *         "version": 1
+                     *       },
+                     *       "tradeType": {
+                     *         "id": 1,
+                     *         "abbreviation": "BUY",
+                     *         "description": "Buy",
+                     *         "version": 1
+                     *       },
+                     *       "tradeOrder": {
+                     *         "id": 7,
+                     *         "orderId": 4711,
+                     *         "portfolio": {
+                     *           "portfolioId": "P1",
+                     *           "name": "Growth"
+                     *         },
+                     *         "security": {
+                     *           "securityId": "S1",
+                     *           "ticker": "IBM"
+                     *         }
+                     *       },
+                     *       "destination": {
+                     *         "id": 1,
+                     *         "abbreviation": "ML",
+                     *         "description": "Merrill Lynch",
+                     *         "version": 1
+                     *       },
+                     *       "quantityOrdered": 100.5,
+                     *       "quantityPlaced": 100.5,
+                     *       "quantityFilled": 0,
+                     *       "limitPrice": 189.12345678,
+                     *       "executionServiceId": 815,
+                     *       "version": 2,
+                     *       "submissionState": "accepted",
+                     *       "code": null
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ExecutionV2"];
+                };
+            };
+            400: components["responses"]["Error400"];
+            401: components["responses"]["Error401"];
+            403: components["responses"]["Error403"];
+            404: components["responses"]["Error404"];
+            408: components["responses"]["Error408"];
+            409: components["responses"]["Error409"];
+            413: components["responses"]["Error413"];
+            415: components["responses"]["Error415"];
+            421: components["responses"]["Error421"];
+            422: components["responses"]["Error422"];
+            429: components["responses"]["Error429"];
+            500: components["responses"]["Error500"];
+            503: components["responses"]["Error503"];
+        };
+    };
+    getV2ExecutionsById: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The id of the execution. */
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": 9,
+                     *       "executionTimestamp": "2026-01-30T15:30:00Z",
+                     *       "executionStatus": {
+                     *         "id": 2,
+                     *         "abbreviation": "SENT",
+                     *         "description": "Sent",
+                     *         "version": 1
+                     *       },
+                     *       "blotter": {
+                     *         "id": 1,
+                     *         "abbreviation": "EQ",
+                     *         "name": "Equity",
+                     *         "version": 1
+                     *       },
+                     *       "tradeType": {
+                     *         "id": 1,
+                     *         "abbreviation": "BUY",
+                     *         "description": "Buy",
+                     *         "version": 1
+                     *       },
+                     *       "tradeOrder": {
+                     *         "id": 7,
+                     *         "orderId": 4711,
+                     *         "portfolio": {
+                     *           "portfolioId": "P1",
+                     *           "name": "Growth"
+                     *         },
+                     *         "security": {
+                     *           "securityId": "S1",
+                     *           "ticker": "IBM"
+                     *         }
+                     *       },
+                     *       "destination": {
+                     *         "id": 1,
+                     *         "abbreviation": "ML",
+                     *         "description": "Merrill Lynch",
+                     *         "version": 1
+                     *       },
+                     *       "quantityOrdered": 100.5,
+                     *       "quantityPlaced": 100.5,
+                     *       "quantityFilled": 0,
+                     *       "limitPrice": 189.12345678,
+                     *       "executionServiceId": 815,
+                     *       "version": 2,
+                     *       "submissionState": "accepted",
+                     *       "code": null
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ExecutionV2"];
+                };
+            };
+            400: components["responses"]["Error400"];
+            401: components["responses"]["Error401"];
+            403: components["responses"]["Error403"];
+            404: components["responses"]["Error404"];
+            421: components["responses"]["Error421"];
+            429: components["responses"]["Error429"];
+            500: components["responses"]["Error500"];
+            503: components["responses"]["Error503"];
+        };
+    };
+    putV2ExecutionsById: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The id of the execution. */
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "executionStatusId": 1,
+                 *       "tradeOrderId": 7,
+                 *       "destinationId": 1,
+                 *       "quantityOrdered": 100.5,
+                 *       "quantityPlaced": null,
+                 *       "quantityFilled": null,
+                 *       "limitPrice": 189.12345678,
+                 *       "blotterId": null,
+                 *       "tradeTypeId": null,
+                 *       "executionServiceId": null,
+                 *       "executionTimestamp": null,
+                 *       "version": 1,
+                 *       "id": 9
+                 *     }
+                 */
+                "application/json": components["schemas"]["ExecutionPut"];
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": 9,
+                     *       "executionTimestamp": "2026-01-30T15:30:00Z",
+                     *       "executionStatus": {
+                     *         "id": 2,
+                     *         "abbreviation": "SENT",
+                     *         "description": "Sent",
+                     *         "version": 1
+                     *       },
+                     *       "blotter": {
+                     *         "id": 1,
+                     *         "abbreviation": "EQ",
+                     *         "name": "Equity",
+                     *         "version": 1
+                     *       },
+                     *       "tradeType": {
+                     *         "id": 1,
+                     *         "abbreviation": "BUY",
+                     *         "description": "Buy",
+                     *         "version": 1
+                     *       },
+                     *       "tradeOrder": {
+                     *         "id": 7,
+                     *         "orderId": 4711,
+                     *         "portfolio": {
+                     *           "portfolioId": "P1",
+                     *           "name": "Growth"
+                     *         },
+                     *         "security": {
+                     *           "securityId": "S1",
+                     *           "ticker": "IBM"
+                     *         }
+                     *       },
+                     *       "destination": {
+                     *         "id": 1,
+                     *         "abbreviation": "ML",
+                     *         "description": "Merrill Lynch",
+                     *         "version": 1
+                     *       },
+                     *       "quantityOrdered": 100.5,
+                     *       "quantityPlaced": 100.5,
+                     *       "quantityFilled": 0,
+                     *       "limitPrice": 189.12345678,
+                     *       "executionServiceId": 815,
+                     *       "version": 2,
+                     *       "submissionState": "accepted",
+                     *       "code": null
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ExecutionV2"];
+                };
+            };
+            400: components["responses"]["Error400"];
+            401: components["responses"]["Error401"];
+            403: components["responses"]["Error403"];
+            404: components["responses"]["Error404"];
+            408: components["responses"]["Error408"];
+            409: components["responses"]["Error409"];
+            413: components["responses"]["Error413"];
+            415: components["responses"]["Error415"];
+            421: components["responses"]["Error421"];
+            429: components["responses"]["Error429"];
+            500: components["responses"]["Error500"];
+            503: components["responses"]["Error503"];
+        };
+    };
+    deleteV2ExecutionsById: {
+        parameters: {
+            query: {
+                /** @description The version that was read: another one is refused with 409. */
+                version: number;
+            };
+            header?: never;
+            path: {
+                /** @description The id of the execution. */
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No content. */
+            204: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["Error400"];
+            401: components["responses"]["Error401"];
+            403: components["responses"]["Error403"];
+            404: components["responses"]["Error404"];
+            409: components["responses"]["Error409"];
+            421: components["responses"]["Error421"];
+            429: components["responses"]["Error429"];
+            500: components["responses"]["Error500"];
+            503: components["responses"]["Error503"];
+        };
+    };
+    getV2ExecutionsByIdAttempts: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The id of the execution. */
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AttemptsAnswer"];
+                };
+            };
+            400: components["responses"]["Error400"];
+            401: components["responses"]["Error401"];
+            403: components["responses"]["Error403"];
+            404: components["responses"]["Error404"];
+            421: components["responses"]["Error421"];
+            429: components["responses"]["Error429"];
+            500: components["responses"]["Error500"];
+            503: components["responses"]["Error503"];
+        };
+    };
+    postV2ExecutionsByIdResolve: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The id of the execution. */
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "outcome": "NOT_ACCEPTED",
+                 *       "reason": "absent from the books of today",
+                 *       "executionServiceId": null,
+                 *       "operator": "desk",
+                 *       "force": false,
+                 *       "dryRun": false
+                 *     }
+                 */
+                "application/json": components["schemas"]["ResolvePost"];
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ResolveAnswer"];
+                };
+            };
+            400: components["responses"]["Error400"];
+            401: components["responses"]["Error401"];
+            403: components["responses"]["Error403"];
+            404: components["responses"]["Error404"];
+            408: components["responses"]["Error408"];
+            409: components["responses"]["Error409"];
+            413: components["responses"]["Error413"];
+            415: components["responses"]["Error415"];
+            421: components["responses"]["Error421"];
+            429: components["responses"]["Error429"];
+            500: components["responses"]["Error500"];
+            503: components["responses"]["Error503"];
+        };
+    };
+    postV2ExecutionsRequeue: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "reason": "the destination is open again",
+                 *       "executionIds": [
+                 *         9,
+                 *         10
+                 *       ],
+                 *       "filter": null,
+                 *       "operator": "desk",
+                 *       "dryRun": false
+                 *     }
+                 */
+                "application/json": components["schemas"]["RequeuePost"];
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RequeueAnswer"];
+                };
+            };
+            /** @description Some succeeded and some failed: see each result. */
+            207: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RequeueAnswer"];
+                };
+            };
+            400: components["responses"]["Error400"];
+            401: components["responses"]["Error401"];
+            403: components["responses"]["Error403"];
+            404: components["responses"]["Error404"];
+            408: components["responses"]["Error408"];
+            409: components["responses"]["Error409"];
+            413: components["responses"]["Error413"];
+            415: components["responses"]["Error415"];
+            421: components["responses"]["Error421"];
+            429: components["responses"]["Error429"];
+            500: components["responses"]["Error500"];
+            503: components["responses"]["Error503"];
+        };
+    };
+    postV2ExecutionsSubmit: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description A repeat with the same key creates and sends nothing again; it gets the first request's answer. */
+                "Idempotency-Key"?: string;
+                /** @description `respond-async` for 202 at once. */
+                Prefer?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "executionIds": [
+                 *         9,
+                 *         10
+                 *       ],
+                 *       "filter": null
+                 *     }
+                 */
+                "application/json": components["schemas"]["ExecutionsSubmit"];
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    "Idempotent-Replayed": components["headers"]["Idempotent-Replayed"];
+                    Location: components["headers"]["Location"];
+                    "Preference-Applied": components["headers"]["Preference-Applied"];
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Submission-Message": components["headers"]["X-Submission-Message"];
+                    "X-Submission-State": components["headers"]["X-Submission-State"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ExecutionsSubmitAnswer"];
+                };
+            };
+            /** @description Accepted: Location has the address of the progress. */
+            202: {
+                headers: {
+                    "Idempotent-Replayed": components["headers"]["Idempotent-Replayed"];
+                    Location: components["headers"]["Location"];
+                    "Preference-Applied": components["headers"]["Preference-Applied"];
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Submission-Message": components["headers"]["X-Submission-Message"];
+                    "X-Submission-State": components["headers"]["X-Submission-State"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProgressAnswer"];
+                };
+            };
+            /** @description Some succeeded and some failed: see each result. */
+            207: {
+                headers: {
+                    "Idempotent-Replayed": components["headers"]["Idempotent-Replayed"];
+                    Location: components["headers"]["Location"];
+                    "Preference-Applied": components["headers"]["Preference-Applied"];
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Submission-Message": components["headers"]["X-Submission-Message"];
+                    "X-Submission-State": components["headers"]["X-Submission-State"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ExecutionsSubmitAnswer"];
+                };
+            };
+            400: components["responses"]["Error400"];
+            401: components["responses"]["Error401"];
+            403: components["responses"]["Error403"];
+            404: components["responses"]["Error404"];
+            408: components["responses"]["Error408"];
+            409: components["responses"]["Error409"];
+            413: components["responses"]["Error413"];
+            415: components["responses"]["Error415"];
+            421: components["responses"]["Error421"];
+            422: components["responses"]["Error422"];
+            429: components["responses"]["Error429"];
+            500: components["responses"]["Error500"];
+            503: components["responses"]["Error503"];
+        };
+    };
+    getV2Replicas: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ReplicasAnswer"];
+                };
+            };
+            401: components["responses"]["Error401"];
+            403: components["responses"]["Error403"];
+            421: components["responses"]["Error421"];
+            429: components["responses"]["Error429"];
+            500: components["responses"]["Error500"];
+            503: components["responses"]["Error503"];
+        };
+    };
+    getV2SubmissionsById: {
+        parameters: {
+            query?: {
+                /** @description Rows of a page; 100 when left out. */
+                limit?: number;
+                /** @description Rows left out before the page, exactly. */
+                offset?: number;
+            };
+            header?: never;
+            path: {
+                /** @description The id in the response. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SubmissionAnswer"];
+                };
+            };
+            400: components["responses"]["Error400"];
+            401: components["responses"]["Error401"];
+            403: components["responses"]["Error403"];
+            404: components["responses"]["Error404"];
+            421: components["responses"]["Error421"];
+            429: components["responses"]["Error429"];
+            500: components["responses"]["Error500"];
+            503: components["responses"]["Error503"];
+        };
+    };
+    getV2SubmissionsByIdAttempts: {
+        parameters: {
+            query?: {
+                /** @description The `nextAfter` of the page before. */
+                after?: string;
+                /** @description Rows of a page; 100 when left out. */
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                /** @description The id in the response. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SubmissionAttemptsAnswer"];
+                };
+            };
+            400: components["responses"]["Error400"];
+            401: components["responses"]["Error401"];
+            403: components["responses"]["Error403"];
+            404: components["responses"]["Error404"];
+            421: components["responses"]["Error421"];
+            429: components["responses"]["Error429"];
+            500: components["responses"]["Error500"];
+            503: components["responses"]["Error503"];
+        };
+    };
+    getV2SubmissionsByIdEvents: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The id of the last event that was seen. */
+                "Last-Event-ID"?: number;
+            };
+            path: {
+                /** @description The id in the response. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/event-stream": string;
+                };
+            };
+            400: components["responses"]["Error400"];
+            401: components["responses"]["Error401"];
+            403: components["responses"]["Error403"];
+            404: components["responses"]["Error404"];
+            421: components["responses"]["Error421"];
+            429: components["responses"]["Error429"];
+            500: components["responses"]["Error500"];
+            503: components["responses"]["Error503"];
+        };
+    };
+    getV2TradeOrders: {
+        parameters: {
+            query?: {
+                /** @description Equal to one of these, separated by commas; text in any case of letters. Also spelled blotterAbbreviation, blotterAbbreviations, blotter, blotters, blotter_abbreviation. */
+                "blotter.abbreviation"?: string;
+                /** @description The `nextCursor` of the page before, in place of offset: equally fast however deep. */
+                cursor?: string;
+                /** @description Equal to one of these, separated by commas; text in any case of letters. Also spelled ids. */
+                id?: string;
+                /** @description Rows of a page; 50 when left out. */
+                limit?: number;
+                /** @description Rows left out before the page; any number, not only whole pages. */
+                offset?: number;
+                /** @description Equal to one of these, separated by commas; text in any case of letters. Also spelled orderIds, order_id. */
+                orderId?: string;
+                /** @description Equal to one of these, separated by commas; text in any case of letters. Also spelled orderTypes, order_type. */
+                orderType?: string;
+                /** @description Equal to one of these, separated by commas; text in any case of letters. Also spelled portfolioName, portfolioNames, portfolio_name. */
+                "portfolio.name"?: string;
+                /** @description At most this. Also spelled maxQuantity, quantityMax, quantity_max. */
+                "quantity.max"?: string;
+                /** @description At least this. Also spelled minQuantity, quantityMin, quantity_min. */
+                "quantity.min"?: string;
+                /** @description At most this. Also spelled maxQuantitySent, quantitySentMax, quantitySent_max. */
+                "quantitySent.max"?: string;
+                /** @description At least this. Also spelled minQuantitySent, quantitySentMin, quantitySent_min. */
+                "quantitySent.min"?: string;
+                /** @description Equal to one of these, separated by commas; text in any case of letters. Also spelled securityTicker, securityTickers, security, securities, ticker, tickers, security_ticker. */
+                "security.ticker"?: string;
+                /** @description Comma list of id, orderId, orderType, quantity, quantitySent, tradeTimestamp, submitted, blotter.abbreviation, security.ticker, portfolio.name; - in front for descending. Rows that are equal come by id. */
+                sort?: string;
+                /** @description Equal to one of these, separated by commas; text in any case of letters. Also spelled submitteds. */
+                submitted?: boolean;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    "X-Ignored-Parameters": components["headers"]["X-Ignored-Parameters"];
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "tradeOrders": [
+                     *         {
+                     *           "id": 7,
+                     *           "orderId": 4711,
+                     *           "portfolio": {
+                     *             "portfolioId": "P1",
+                     *             "name": "Growth"
+                     *           },
+                     *           "orderType": "BUY",
+                     *           "security": {
+                     *             "securityId": "S1",
+                     *             "ticker": "IBM"
+                     *           },
+                     *           "quantity": 100.5,
+                     *           "quantitySent": 100.5,
+                     *           "limitPrice": 189.12345678,
+                     *           "tradeTimestamp": "2026-01-30T15:30:00Z",
+                     *           "blotter": {
+                     *             "id": 1,
+                     *             "abbreviation": "EQ",
+                     *             "name": "Equity",
+                     *             "version": 1
+                     *           },
+                     *           "submitted": true,
+                     *           "version": 2
+                     *         }
+                     *       ],
+                     *       "pagination": {
+                     *         "totalElements": 1,
+                     *         "totalIsEstimate": false,
+                     *         "totalPages": 1,
+                     *         "currentPage": 0,
+                     *         "pageSize": 50,
+                     *         "hasNext": false,
+                     *         "hasPrevious": false,
+                     *         "nextCursor": null
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["TradeOrderPage"];
+                };
+            };
+            400: components["responses"]["Error400"];
+            401: components["responses"]["Error401"];
+            403: components["responses"]["Error403"];
+            421: components["responses"]["Error421"];
+            429: components["responses"]["Error429"];
+            500: components["responses"]["Error500"];
+            503: components["responses"]["Error503"];
+        };
+    };
+    getV2TradeOrdersById: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The id of the trade order. */
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": 7,
+                     *       "orderId": 4711,
+                     *       "portfolio": {
+                     *         "portfolioId": "P1",
+                     *         "name": "Growth"
+                     *       },
+                     *       "orderType": "BUY",
+                     *       "security": {
+                     *         "securityId": "S1",
+                     *         "ticker": "IBM"
+                     *       },
+                     *       "quantity": 100.5,
+                     *       "quantitySent": 100.5,
+                     *       "limitPrice": 189.12345678,
+                     *       "tradeTimestamp": "2026-01-30T15:30:00Z",
+                     *       "blotter": {
+                     *         "id": 1,
+                     *         "abbreviation": "EQ",
+                     *         "name": "Equity",
+                     *         "version": 1
+                     *       },
+                     *       "submitted": true,
+                     *       "version": 2
+                     *     }
+                     */
+                    "application/json": components["schemas"]["TradeOrderV2"];
+                };
+            };
+            400: components["responses"]["Error400"];
+            401: components["responses"]["Error401"];
+            403: components["responses"]["Error403"];
+            404: components["responses"]["Error404"];
+            421: components["responses"]["Error421"];
+            429: components["responses"]["Error429"];
+            500: components["responses"]["Error500"];
+            503: components["responses"]["Error503"];
+        };
+    };
+    postV2TradeOrdersBatchCreate: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description A repeat with the same key creates and sends nothing again; it gets the first request's answer. */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "tradeOrders": [
+                 *         {
+                 *           "orderId": 4711,
+                 *           "portfolioId": "P1",
+                 *           "orderType": "BUY",
+                 *           "securityId": "S1",
+                 *           "quantity": 100.5,
+                 *           "limitPrice": 189.12345678,
+                 *           "tradeTimestamp": "2026-01-30T15:30:00Z",
+                 *           "blotterId": 1
+                 *         }
+                 *       ]
+                 *     }
+                 */
+                "application/json": components["schemas"]["TradeOrderBulkPost"];
+            };
+        };
+        responses: {
+            /** @description Created. */
+            201: {
+                headers: {
+                    "Idempotent-Replayed": components["headers"]["Idempotent-Replayed"];
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BatchCreateAnswer"];
+                };
+            };
+            /** @description The request breaks a rule; the message names field, value and rule. */
+            400: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BulkRefusal"];
+                    /**
+                     * @example {
+                     *       "type": "about:blank",
+                     *       "title": "Bad Request",
+                     *       "detail": "quantity: must be greater than zero; got '-5'",
+                     *       "error": "quantity: must be greater than zero; got '-5'",
+                     *       "message": "quantity: must be greater than zero; got '-5'",
+                     *       "details": {
+                     *         "field": "quantity",
+                     *         "rule": "must be greater than zero",
+                     *         "value": "-5"
+                     *       },
+                     *       "code": "INVALID_INPUT",
+                     *       "requestId": "0f8fad5bd9cb469fa16570867728950e",
+                     *       "status": 400
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description The key or token is missing or unknown. */
+            401: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BulkRefusal"];
+                    /**
+                     * @example {
+                     *       "type": "about:blank",
+                     *       "title": "Unauthorized",
+                     *       "detail": "give a key or token: Authorization: Bearer, or X-API-Key",
+                     *       "error": "give a key or token: Authorization: Bearer, or X-API-Key",
+                     *       "message": "give a key or token: Authorization: Bearer, or X-API-Key",
+                     *       "details": {},
+                     *       "code": "NOT_AUTHENTICATED",
+                     *       "requestId": "0f8fad5bd9cb469fa16570867728950e",
+                     *       "status": 401
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description The caller lacks the required role. */
+            403: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BulkRefusal"];
+                    /**
+                     * @example {
+                     *       "type": "about:blank",
+                     *       "title": "Forbidden",
+                     *       "detail": "this needs the role trader; desk has reader",
+                     *       "error": "this needs the role trader; desk has reader",
+                     *       "message": "this needs the role trader; desk has reader",
+                     *       "details": {},
+                     *       "code": "NOT_PERMITTED",
+                     *       "requestId": "0f8fad5bd9cb469fa16570867728950e",
+                     *       "status": 403
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Not found: the resource itself, or one that the body refers to. */
+            404: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BulkRefusal"];
+                    /**
+                     * @example {
+                     *       "type": "about:blank",
+                     *       "title": "Not Found",
+                     *       "detail": "trade order 7 does not exist",
+                     *       "error": "trade order 7 does not exist",
+                     *       "message": "trade order 7 does not exist",
+                     *       "details": {
+                     *         "id": 7,
+                     *         "thing": "trade order"
+                     *       },
+                     *       "code": "NOT_FOUND",
+                     *       "requestId": "0f8fad5bd9cb469fa16570867728950e",
+                     *       "status": 404
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description The body did not arrive in time. */
+            408: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BulkRefusal"];
+                    /**
+                     * @example {
+                     *       "type": "about:blank",
+                     *       "title": "Request Timeout",
+                     *       "detail": "the body did not arrive within 30 s",
+                     *       "error": "the body did not arrive within 30 s",
+                     *       "message": "the body did not arrive within 30 s",
+                     *       "details": {},
+                     *       "code": "BODY_TOO_SLOW",
+                     *       "requestId": "0f8fad5bd9cb469fa16570867728950e",
+                     *       "status": 408
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Conflict: another version, a name that is taken, or an execution in flight. */
+            409: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BulkRefusal"];
+                    /**
+                     * @example {
+                     *       "type": "about:blank",
+                     *       "title": "Conflict",
+                     *       "detail": "trade order 7 has version 3, not 2: read it again and repeat the change",
+                     *       "error": "trade order 7 has version 3, not 2: read it again and repeat the change",
+                     *       "message": "trade order 7 has version 3, not 2: read it again and repeat the change",
+                     *       "details": {
+                     *         "current": 3,
+                     *         "given": 2,
+                     *         "id": 7,
+                     *         "thing": "trade order"
+                     *       },
+                     *       "code": "VERSION_CONFLICT",
+                     *       "requestId": "0f8fad5bd9cb469fa16570867728950e",
+                     *       "status": 409
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description The body or the list is too large. */
+            413: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BulkRefusal"];
+                    /**
+                     * @example {
+                     *       "type": "about:blank",
+                     *       "title": "Request Entity Too Large",
+                     *       "detail": "submissions: must be at most 100; got 101, nothing was submitted",
+                     *       "error": "submissions: must be at most 100; got 101, nothing was submitted",
+                     *       "message": "submissions: must be at most 100; got 101, nothing was submitted",
+                     *       "details": {},
+                     *       "code": "TOO_MANY",
+                     *       "requestId": "0f8fad5bd9cb469fa16570867728950e",
+                     *       "status": 413
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description The body is not plain JSON. */
+            415: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BulkRefusal"];
+                    /**
+                     * @example {
+                     *       "type": "about:blank",
+                     *       "title": "Unsupported Media Type",
+                     *       "detail": "Content-Type: must be application/json; got 'text/plain'",
+                     *       "error": "Content-Type: must be application/json; got 'text/plain'",
+                     *       "message": "Content-Type: must be application/json; got 'text/plain'",
+                     *       "details": {
+                     *         "field": "Content-Type",
+                     *         "rule": "must be application/json",
+                     *         "value": "text/plain"
+                     *       },
+                     *       "code": "UNSUPPORTED_MEDIA_TYPE",
+                     *       "requestId": "0f8fad5bd9cb469fa16570867728950e",
+                     *       "status": 415
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description The request names a host that is not allowed: see `server.allowed_hosts`. */
+            421: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BulkRefusal"];
+                    /**
+                     * @example {
+                     *       "type": "about:blank",
+                     *       "title": "Misdirected Request",
+                     *       "detail": "Host: must name this machine or be one of server.allowed_hosts; got 'trade.example'",
+                     *       "error": "Host: must name this machine or be one of server.allowed_hosts; got 'trade.example'",
+                     *       "message": "Host: must name this machine or be one of server.allowed_hosts; got 'trade.example'",
+                     *       "details": {
+                     *         "field": "Host",
+                     *         "rule": "must name this machine or be one of server.allowed_hosts",
+                     *         "value": "trade.example"
+                     *       },
+                     *       "code": "HOST_NOT_ALLOWED",
+                     *       "requestId": "0f8fad5bd9cb469fa16570867728950e",
+                     *       "status": 421
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description The Idempotency-Key was used with another path, query or body. */
+            422: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BulkRefusal"];
+                    /**
+                     * @example {
+                     *       "type": "about:blank",
+                     *       "title": "Unprocessable Entity",
+                     *       "detail": "Idempotency-Key: must be new for a new request; got 'k-1'",
+                     *       "error": "Idempotency-Key: must be new for a new request; got 'k-1'",
+                     *       "message": "Idempotency-Key: must be new for a new request; got 'k-1'",
+                     *       "details": {
+                     *         "field": "Idempotency-Key",
+                     *         "rule": "must be new for a new request",
+                     *         "value": "k-1"
+                     *       },
+                     *       "code": "IDEMPOTENCY_KEY_REUSED",
+                     *       "requestId": "0f8fad5bd9cb469fa16570867728950e",
+                     *       "status": 422
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Too many requests of this client: Retry-After says when to continue. */
+            429: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BulkRefusal"];
+                    /**
+                     * @example {
+                     *       "type": "about:blank",
+                     *       "title": "Too Many Requests",
+                     *       "detail": "more than 50 requests a second",
+                     *       "error": "more than 50 requests a second",
+                     *       "message": "more than 50 requests a second",
+                     *       "details": {},
+                     *       "code": "TOO_MANY_REQUESTS",
+                     *       "requestId": "0f8fad5bd9cb469fa16570867728950e",
+                     *       "status": 429
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description A defect, or wrong configuration: see the service log for this request id. */
+            500: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BulkRefusal"];
+                    /**
+                     * @example {
+                     *       "type": "about:blank",
+                     *       "title": "Internal Server Error",
+                     *       "detail": "unexpected internal error; see the service log for this request id",
+                     *       "error": "unexpected internal error; see the service log for this request id",
+                     *       "message": "unexpected internal error; see the service log for this request id",
+                     *       "details": {},
+                     *       "code": "INTERNAL_ERROR",
+                     *       "requestId": "0f8fad5bd9cb469fa16570867728950e",
+                     *       "status": 500
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description The database or the Execution Service is unavailable, or the service is overloaded. Or `TOO_SLOW`. */
+            503: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BulkRefusal"];
+                    /**
+                     * @example {
+                     *       "type": "about:blank",
+                     *       "title": "Service Unavailable",
+                     *       "detail": "the database is away: nothing is lost, try again",
+                     *       "error": "the database is away: nothing is lost, try again",
+                     *       "message": "the database is away: nothing is lost, try again",
+                     *       "details": {},
+                     *       "code": "STORE_UNAVAILABLE",
+                     *       "requestId": "0f8fad5bd9cb469fa16570867728950e",
+                     *       "status": 503
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    putV2TradeOrdersBatchMove: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "tradeOrderIds": [
+                 *         7,
+                 *         8
+                 *       ],
+                 *       "blotterAbbreviation": "EQ"
+                 *     }
+                 */
+                "application/json": components["schemas"]["BatchMove"];
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BatchMoveAnswer"];
+                };
+            };
+            /** @description Some succeeded and some failed: see each result. */
+            207: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BatchMoveAnswer"];
+                };
+            };
+            400: components["responses"]["Error400"];
+            401: components["responses"]["Error401"];
+            403: components["responses"]["Error403"];
+            404: components["responses"]["Error404"];
+            408: components["responses"]["Error408"];
+            409: components["responses"]["Error409"];
+            413: components["responses"]["Error413"];
+            415: components["responses"]["Error415"];
+            421: components["responses"]["Error421"];
+            429: components["responses"]["Error429"];
+            500: components["responses"]["Error500"];
+            503: components["responses"]["Error503"];
+        };
+    };
+    getMetrics: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/plain": string;
+                };
+            };
+            500: components["responses"]["Error500"];
+        };
+    };
+}

@@ -1,0 +1,346 @@
+/** A table of any number of rows, of which only the visible ones are in the document. Works by keyboard. */
+
+import { useVirtualizer } from "@tanstack/react-virtual";
+import { type KeyboardEvent, type ReactNode, useEffect, useId, useMemo, useRef, useState } from "react";
+import { isTyping, useCommands } from "../app/commands";
+import { Button } from "./button";
+import { Dialog } from "./dialog";
+import { Icon } from "./icons";
+import { PAGE_ROWS, type RowSource, useRows } from "./pages-of-rows";
+import { Empty, Loading, Problem } from "./states";
+import { useIsNarrow } from "./use-is-narrow";
+
+export interface Column<Row> {
+  id: string;
+  header: ReactNode;
+  /** Of a CSS grid: `96px`, `minmax(120px, 1fr)`. */
+  width: string;
+  align?: "end";
+  cell: (row: Row) => ReactNode;
+  /** Whether it is shown on a narrow screen, too; `narrowWidth` there. */
+  narrow?: boolean;
+  narrowWidth?: string;
+  /** The name to sort by. */
+  sort?: string;
+}
+
+interface DataGridProps<Row> {
+  /** Read out. */
+  label: string;
+  columns: readonly Column<Row>[];
+  source: RowSource<Row>;
+  rowId: (row: Row) => string;
+  onOpen?: (row: Row) => void;
+  /** The row whose details are open. */
+  openId?: string;
+  /** As in the URL: `-id`. */
+  sort?: string;
+  onSort?: (sort: string) => void;
+  selected?: ReadonlySet<string>;
+  onSelect?: (row: Row) => void;
+  /** Where the list begins instead, given an id or a time. */
+  onJump?: (to: { id: string } | { time: string }) => void;
+  empty: ReactNode;
+}
+
+const WIDE_PX = 32;
+const NARROW_PX = 44;
+
+export function DataGrid<Row>(props: DataGridProps<Row>) {
+  const { columns, source, rowId, onOpen, openId, selected, onSelect } = props;
+  const isNarrow = useIsNarrow();
+  const rowPx = isNarrow ? NARROW_PX : WIDE_PX;
+  const scroller = useRef<HTMLDivElement>(null);
+  const gridId = useId();
+  const [range, setRange] = useState({ first: 0, last: 40 });
+  const [base, setBase] = useState(0);
+  const [active, setActive] = useState(0);
+  const [isJumping, setJumping] = useState(false);
+  const rows = useRows(source, range.first, range.last);
+  const most = Math.floor(maxHeightPx() / rowPx);
+  const start = base < rows.count ? base : 0;
+  const count = Math.min(rows.count - start, most);
+  const virtualizer = useVirtualizer({
+    count,
+    getScrollElement: () => scroller.current,
+    estimateSize: () => rowPx,
+    overscan: 8,
+    scrollPaddingStart: WIDE_PX,
+  });
+  const items = virtualizer.getVirtualItems();
+  const first = start + (items[0]?.index ?? 0);
+  const last = start + (items.at(-1)?.index ?? 0);
+  useEffect(() => setRange({ first, last }), [first, last]);
+  // biome-ignore lint/correctness/useExhaustiveDependencies: another height of rows moves all of them
+  useEffect(() => virtualizer.measure(), [rowPx]);
+  const name = JSON.stringify(source.key);
+  // biome-ignore lint/correctness/useExhaustiveDependencies: another list begins at its top
+  useEffect(() => {
+    setActive(0);
+    setBase(0);
+    virtualizer.scrollToOffset(0);
+  }, [name]);
+  const show = (index: number) => {
+    const to = Math.max(0, Math.min(rows.count - 1, index));
+    setActive(to);
+    if (to < start || to >= start + count) {
+      setBase(Math.max(0, Math.min(rows.count - most, to - (to % PAGE_ROWS) - Math.floor(most / 2))));
+      requestAnimationFrame(() => virtualizer.scrollToOffset(0));
+    } else virtualizer.scrollToIndex(to - start);
+    return to;
+  };
+  useCommands(
+    useMemo(
+      () => [
+        {
+          id: "jump",
+          title: "Go to a row, an id or a time in this list",
+          icon: "jump" as const,
+          hotkey: "j",
+          run: () => setJumping(true),
+        },
+      ],
+      [],
+    ),
+  );
+  const shown = columns.filter((one) => !isNarrow || one.narrow);
+  const template = [
+    onSelect ? "36px" : "",
+    ...shown.map((one) => (isNarrow ? (one.narrowWidth ?? one.width) : one.width)),
+  ].join(" ");
+  const onKeyDown = (event: KeyboardEvent) => {
+    if (isTyping(event.target)) return;
+    const page = Math.max(1, Math.floor((scroller.current?.clientHeight ?? 0) / rowPx) - 2);
+    const step: Record<string, number> = {
+      ArrowDown: active + 1,
+      ArrowUp: active - 1,
+      PageDown: active + page,
+      PageUp: active - page,
+      Home: 0,
+      End: rows.count - 1,
+    };
+    const row = rows.row(active);
+    if (step[event.key] !== undefined) {
+      event.preventDefault();
+      const next = rows.row(show(step[event.key] ?? 0));
+      // Details follow the row.
+      if (openId && next && onOpen) onOpen(next);
+    } else if (event.key === "Enter" && row && onOpen && event.target === event.currentTarget) {
+      event.preventDefault();
+      onOpen(row);
+    } else if (event.key === " " && row && onSelect && event.target === event.currentTarget) {
+      event.preventDefault();
+      onSelect(row);
+    }
+  };
+  if (rows.isLoading) return <Loading label={`Loading ${props.label.toLowerCase()}`} />;
+  if (rows.error && count === 0) return <Problem error={rows.error} retry={rows.retry} />;
+  if (count === 0) return <>{props.empty ?? <Empty title="Nothing here" />}</>;
+  return (
+    <div className="grid-frame">
+      <div
+        className="grid"
+        ref={scroller}
+        role="grid"
+        aria-label={props.label}
+        aria-rowcount={rows.total ?? -1}
+        aria-colcount={shown.length}
+        aria-activedescendant={`${gridId}-${active}`}
+        tabIndex={0}
+        onKeyDown={onKeyDown}
+      >
+        <div role="rowgroup" className="grid-head">
+          <div role="row" className="grid-row" aria-rowindex={1} style={{ gridTemplateColumns: template }}>
+            {onSelect && (
+              <div role="columnheader" className="grid-cell">
+                <span className="hidden">Selected</span>
+              </div>
+            )}
+            {shown.map((column) => (
+              <HeaderCell key={column.id} column={column} sort={props.sort} onSort={props.onSort} />
+            ))}
+          </div>
+        </div>
+        <div role="rowgroup" className="grid-body" style={{ height: virtualizer.getTotalSize() }}>
+          {items.map((item) => {
+            const index = start + item.index;
+            const row = rows.row(index);
+            const id = row === undefined ? null : rowId(row);
+            const isOpen = id !== null && id === openId;
+            return (
+              // biome-ignore lint/a11y/useKeyWithClickEvents: the grid has the keys
+              <div
+                key={item.key}
+                id={`${gridId}-${index}`}
+                role="row"
+                aria-rowindex={index + 2}
+                aria-selected={onSelect ? id !== null && selected?.has(id) : isOpen}
+                className={`grid-row ${index === active ? "is-active" : ""} ${isOpen ? "is-open" : ""}`}
+                style={{
+                  gridTemplateColumns: template,
+                  transform: `translateY(${item.start}px)`,
+                  height: rowPx,
+                }}
+                onClick={() => {
+                  if (row === undefined || getSelection()?.toString()) return;
+                  setActive(index);
+                  onOpen?.(row);
+                }}
+              >
+                {onSelect && (
+                  <div role="gridcell" className="grid-cell">
+                    <input
+                      type="checkbox"
+                      tabIndex={-1}
+                      aria-label="Select the row"
+                      checked={id !== null && (selected?.has(id) ?? false)}
+                      disabled={row === undefined}
+                      onChange={() => row !== undefined && onSelect(row)}
+                      onClick={(event) => event.stopPropagation()}
+                    />
+                  </div>
+                )}
+                {shown.map((column) => (
+                  <div key={column.id} role="gridcell" className={`grid-cell ${column.align ?? ""}`}>
+                    {row === undefined ? <span className="skeleton" /> : column.cell(row)}
+                  </div>
+                ))}
+              </div>
+            );
+          })}
+        </div>
+      </div>
+      <footer className="grid-foot">
+        <span className="figure">
+          {(first + 1).toLocaleString("en")}–{Math.min(last + 1, rows.count).toLocaleString("en")} of{" "}
+          {totalText(rows.total, rows.isEstimate)}
+        </span>
+        {rows.error && <span className="text-danger">Not refreshed: {rows.error.message}</span>}
+        <Button kind="ghost" icon="jump" hint="j" onClick={() => setJumping(true)}>
+          Go to
+        </Button>
+      </footer>
+      {isJumping && (
+        <Jump
+          total={rows.count}
+          onClose={() => setJumping(false)}
+          onRow={(row) => show(row - 1)}
+          onJump={props.onJump}
+        />
+      )}
+    </div>
+  );
+}
+
+export function totalText(total: number | null, isEstimate: boolean): string {
+  if (total === null) return "more";
+  return `${isEstimate ? "about " : ""}${total.toLocaleString("en")}`;
+}
+
+interface HeaderCellProps<Row> {
+  column: Column<Row>;
+  sort?: string;
+  onSort?: (sort: string) => void;
+}
+
+function HeaderCell<Row>({ column, sort = "", onSort }: HeaderCellProps<Row>) {
+  const { sort: by, align = "", header } = column;
+  const direction =
+    by === undefined ? null : sort === by ? "ascending" : sort === `-${by}` ? "descending" : null;
+  return (
+    <div role="columnheader" className={`grid-cell ${align}`} aria-sort={direction ?? undefined}>
+      {by !== undefined && onSort ? (
+        <button
+          type="button"
+          className="sort"
+          onClick={() => onSort(direction === "descending" ? by : `-${by}`)}
+        >
+          {header}
+          {direction && <Icon name={direction === "ascending" ? "up" : "down"} />}
+        </button>
+      ) : (
+        header
+      )}
+    </div>
+  );
+}
+
+interface JumpProps {
+  total: number;
+  onClose: () => void;
+  onRow: (row: number) => void;
+  onJump?: DataGridProps<never>["onJump"];
+}
+
+function Jump({ total, onClose, onRow, onJump }: JumpProps) {
+  const [row, setRow] = useState("");
+  const [id, setId] = useState("");
+  const [time, setTime] = useState("");
+  return (
+    <Dialog title="Go to" onClose={onClose}>
+      <form
+        onSubmit={(event) => {
+          event.preventDefault();
+          onClose();
+          if (row) onRow(Number(row));
+          else if (id) onJump?.({ id });
+          else if (time) onJump?.({ time: new Date(time).toISOString() });
+        }}
+      >
+        <label className="field">
+          <span>Row, 1 to {total.toLocaleString("en")}</span>
+          <input
+            type="number"
+            min={1}
+            max={total}
+            value={row}
+            onChange={(event) => setRow(event.target.value)}
+            autoFocus
+          />
+        </label>
+        {onJump && (
+          <>
+            <label className="field">
+              <span>Id</span>
+              <input
+                inputMode="numeric"
+                pattern="[0-9]{1,10}"
+                value={id}
+                onChange={(event) => setId(event.target.value)}
+              />
+            </label>
+            <label className="field">
+              <span>Time, in the zone of this browser</span>
+              <input
+                type="datetime-local"
+                step={1}
+                value={time}
+                onChange={(event) => setTime(event.target.value)}
+              />
+            </label>
+          </>
+        )}
+        <footer className="dialog-actions">
+          <Button onClick={onClose}>Cancel</Button>
+          <Button type="submit" kind="primary" disabled={!row && !id && !time}>
+            Go
+          </Button>
+        </footer>
+      </form>
+    </Dialog>
+  );
+}
+
+let highest = 0;
+
+/** The greatest height that this browser lays out: 33 million pixels in Chromium, 17 million in Firefox. */
+function maxHeightPx(): number {
+  if (highest === 0) {
+    const probe = document.createElement("div");
+    probe.style.cssText = "position:absolute;visibility:hidden;width:1px;height:33000000px";
+    document.body.append(probe);
+    highest = Math.max(1_000_000, Math.min(33_000_000, probe.getBoundingClientRect().height));
+    probe.remove();
+  }
+  return highest;
+}

@@ -1,0 +1,132 @@
+/** A chart over time. Beside it stands the same as a table, for those who do not see it. */
+
+import { useEffect, useRef } from "react";
+import uPlot from "uplot";
+import "uplot/dist/uPlot.min.css";
+
+export interface ChartSeries {
+  label: string;
+  /** A custom property of tokens.css: `--state-accepted`. */
+  color: string;
+  values: readonly (number | null)[];
+  /** Filled down to the axis. */
+  isArea?: boolean;
+}
+
+interface TimeChartProps {
+  label: string;
+  /** Moments of the points, in milliseconds. */
+  at: readonly number[];
+  series: readonly ChartSeries[];
+  unit?: string;
+  height?: number;
+}
+
+export function TimeChart({ label, at, series, unit = "", height = 180 }: TimeChartProps) {
+  const place = useRef<HTMLDivElement>(null);
+  const chart = useRef<uPlot | null>(null);
+  const shape = JSON.stringify([series.map((one) => [one.label, one.color, one.isArea]), height, unit]);
+  const data = [
+    at.map((ms) => ms / 1000),
+    ...series.map((one) => one.values),
+  ] as unknown as uPlot.AlignedData;
+  const latest = useRef(data);
+  latest.current = data;
+  // biome-ignore lint/correctness/useExhaustiveDependencies: `shape` stands for the series
+  useEffect(() => {
+    const element = place.current;
+    if (!element) return;
+    const draw = () => {
+      chart.current?.destroy();
+      chart.current = new uPlot(optionsOf(element, series, unit, height), latest.current, element);
+    };
+    draw();
+    const dark = matchMedia("(prefers-color-scheme: dark)");
+    dark.addEventListener("change", draw);
+    const resized = new ResizeObserver(() => chart.current?.setSize({ width: element.clientWidth, height }));
+    resized.observe(element);
+    return () => {
+      dark.removeEventListener("change", draw);
+      resized.disconnect();
+      chart.current?.destroy();
+      chart.current = null;
+    };
+  }, [shape]);
+  useEffect(() => chart.current?.setData(latest.current));
+  return (
+    <figure className="chart">
+      <figcaption>
+        {label}
+        <span className="chart-legend">
+          {series.map((one) => (
+            <span key={one.label} className="chart-key">
+              <span className="chart-swatch" style={{ background: `var(${one.color})` }} aria-hidden="true" />
+              {one.label}
+            </span>
+          ))}
+        </span>
+      </figcaption>
+      <div ref={place} aria-hidden="true" />
+      <table className="hidden">
+        <caption>{label}</caption>
+        <thead>
+          <tr>
+            <th scope="col">Time</th>
+            {series.map((one) => (
+              <th key={one.label} scope="col">
+                {one.label}
+              </th>
+            ))}
+          </tr>
+        </thead>
+        <tbody>
+          {at.map((ms, index) => (
+            <tr key={ms}>
+              <th scope="row">{new Date(ms).toISOString()}</th>
+              {series.map((one) => (
+                <td key={one.label}>{one.values[index] ?? "–"}</td>
+              ))}
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </figure>
+  );
+}
+
+function optionsOf(
+  element: HTMLElement,
+  series: readonly ChartSeries[],
+  unit: string,
+  height: number,
+): uPlot.Options {
+  const style = getComputedStyle(element);
+  const color = (name: string) => style.getPropertyValue(name).trim();
+  const axis: uPlot.Axis = {
+    stroke: color("--chart-ink"),
+    font: `11px ${style.fontFamily}`,
+    grid: { stroke: color("--chart-line"), width: 1 },
+    ticks: { show: false },
+  };
+  return {
+    width: element.clientWidth || 300,
+    height,
+    legend: { show: false },
+    cursor: { y: false, points: { size: 6 } },
+    scales: { y: { range: (_, __, most) => [0, Math.max(1, most * 1.1)] } },
+    axes: [
+      axis,
+      { ...axis, size: 56, values: (_, ticks) => ticks.map((tick) => `${tick.toLocaleString("en")}${unit}`) },
+    ],
+    series: [
+      {},
+      ...series.map((one) => ({
+        label: one.label,
+        stroke: color(one.color),
+        width: 1.5,
+        points: { show: false },
+        fill: one.isArea ? `${color(one.color)}22` : undefined,
+      })),
+    ],
+  };
+}
