@@ -110,3 +110,14 @@ async def test_an_address_of_the_service_is_no_base_path(live: Live) -> None:
     for path in beginnings:
         with pytest.raises(SettingsError, match="no address of the service itself"):
             load_settings({"TRADE_SERVICE_SERVER_BASE_PATH": path})
+
+
+async def test_a_browser_is_led_to_the_console_below_it(live: Live) -> None:
+    client = live.client
+    for path in (BASE, f"{BASE}/", f"{BASE}/console"):
+        async with client.session.get(
+            client.url + path, headers={"Accept": "text/html"}, allow_redirects=False
+        ) as answer:
+            assert (answer.status, answer.headers["location"]) == (307, f"{BASE}/console/")
+    page = await client.get(f"{BASE}/console/executions")
+    assert b'src="./assets/' in page.raw

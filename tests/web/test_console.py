@@ -75,9 +75,9 @@ async def test_only_files_of_the_bundle_are_served(client: Client, name: str) ->
 @pytest.mark.parametrize(
     ("path", "accept", "leads_to"),
     [
-        ("/", "text/html,application/xhtml+xml", "console/"),
-        ("/", "*/*", "schema/openapi.json"),
-        ("/console", "text/html", "console/"),
+        ("/", "text/html,application/xhtml+xml", "/console/"),
+        ("/", "*/*", "/schema/openapi.json"),
+        ("/console", "text/html", "/console/"),
     ],
 )
 async def test_the_root_leads_on(client: Client, path: str, accept: str, leads_to: str) -> None:

@@ -727,7 +727,7 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * A page of executions, sorted and filtered over the whole result.
+         * A page of executions, sorted and filtered over the whole result; as CSV or NDJSON all of them.
          * @description Needs the role reader.
          */
         get: operations["getV2Executions"];
@@ -861,6 +861,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v2/me": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Who is asking, their roles, and which service answers.
+         * @description Needs the role reader.
+         */
+        get: operations["getV2Me"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v2/replicas": {
         parameters: {
             query?: never;
@@ -873,6 +893,48 @@ export interface paths {
          * @description Needs the role reader.
          */
         get: operations["getV2Replicas"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v2/series": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What the calls of all replicas did over time: attempts, outcomes of executions, latencies.
+         * @description `complete` is false while older steps are still being read: these are missing then.
+         *
+         *     Needs the role reader.
+         */
+        get: operations["getV2Series"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v2/submissions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Lists bulk submissions with their progress, the newest first.
+         * @description Needs the role reader.
+         */
+        get: operations["getV2Submissions"];
         put?: never;
         post?: never;
         delete?: never;
@@ -946,6 +1008,29 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v2/summary": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The state of the whole service: executions by state, the last minute, and what needs a person.
+         * @description All figures come from the database and cover all replicas. They are up to a second old, in very large
+         *     databases a few seconds; callers that ask at the same time share one read.
+         *
+         *     Needs the role reader.
+         */
+        get: operations["getV2Summary"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v2/tradeOrders": {
         parameters: {
             query?: never;
@@ -954,7 +1039,7 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * A page of trade orders, sorted and filtered over the whole result.
+         * A page of trade orders, sorted and filtered over the whole result; as CSV or NDJSON all of them.
          * @description Needs the role reader.
          */
         get: operations["getV2TradeOrders"];
@@ -1052,6 +1137,23 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        /**
+         * Alarm
+         * @description Something to look at, as far as the database shows it.
+         */
+        Alarm: {
+            link: string;
+            message: string;
+            name: components["schemas"]["AlarmName"];
+            severity: string;
+            since: string | null;
+        };
+        /**
+         * AlarmName
+         * @description What an overview warns of.
+         * @enum {unknown}
+         */
+        AlarmName: "ATTEMPTS_OVERDUE" | "LEDGER_SUSPECTED" | "NOTHING_ACCEPTED" | "SENDING_BLOCKED" | "UNKNOWN_NEEDS_PERSON";
         /**
          * AttemptHistory
          * @description One attempt, as far as it concerns one execution.
@@ -1264,6 +1366,29 @@ export interface components {
             /** @enum {string} */
             status: "SUCCESS" | "FAILURE";
             tradeOrder: components["schemas"]["TradeOrderAnswer"] | null;
+        };
+        /**
+         * CallerAnswer
+         * @description Who is asking, and what they may do.
+         */
+        CallerAnswer: {
+            /** @enum {string} */
+            authentication: "none" | "api-key" | "token";
+            name: string;
+            openMode: boolean;
+            roles: ("reader" | "trader" | "operator")[];
+            serviceName: string;
+            version: string;
+        };
+        /**
+         * CallSeries
+         * @description What the calls of all replicas did, step by step.
+         */
+        CallSeries: {
+            complete: boolean;
+            points: components["schemas"]["SeriesPoint"][];
+            stepS: number;
+            window: string;
         };
         /**
          * CreatedResult
@@ -1502,12 +1627,52 @@ export interface components {
             state: components["schemas"]["SubmissionState"];
         };
         /**
+         * LastMinute
+         * @description The calls that began in the last minute, and the first outcomes of their executions.
+         */
+        LastMinute: {
+            accepted: number;
+            attempts: number;
+            executions: number;
+            executionsPerS: Decimal;
+            exhausted: number;
+            latencyMs: components["schemas"]["Latency"];
+            rejected: number;
+            retried: number;
+            unknown: number;
+        };
+        /**
+         * Latency
+         * @description How long calls took, within 2.5 %; null without calls that were answered.
+         */
+        Latency: {
+            p50: Decimal | null;
+            p95: Decimal | null;
+            p99: Decimal | null;
+        };
+        /**
          * LevelPost
          * @description A new level; null restores the one in the settings.
          */
         LevelPost: {
             /** @default null */
             configuredLevel: string | null;
+        };
+        /**
+         * ListedSubmissionAnswer
+         * @description A bulk submission in the list.
+         */
+        ListedSubmissionAnswer: {
+            /** Format: date-time */
+            createdAt: string;
+            createdBy: string | null;
+            failed: number;
+            finishedAt: string | null;
+            pending: number;
+            status: string;
+            submissionId: string;
+            successful: number;
+            totalRequested: number;
         };
         /**
          * LookUpAnswer
@@ -1728,6 +1893,43 @@ export interface components {
             ticker: string;
         };
         /**
+         * SeriesPoint
+         * @description One step of a series: the calls that began in it, and the first outcomes of their executions.
+         */
+        SeriesPoint: {
+            accepted: number;
+            /** Format: date-time */
+            at: string;
+            attempts: number;
+            executions: number;
+            exhausted: number;
+            p50Ms: Decimal | null;
+            p95Ms: Decimal | null;
+            rejected: number;
+            retried: number;
+            unknown: number;
+        };
+        /**
+         * ServiceSummary
+         * @description The state of the whole service: all replicas, from the database.
+         */
+        ServiceSummary: {
+            alarms: components["schemas"]["Alarm"][];
+            /** Format: date-time */
+            at: string;
+            counts: {
+                [key: string]: number;
+            };
+            countsAreEstimates: {
+                [key: string]: boolean;
+            };
+            lastMinute: components["schemas"]["LastMinute"];
+            needsYou: number;
+            oldestOpenSince: string | null;
+            paused: string[];
+            replicas: number;
+        };
+        /**
          * SubmissionAnswer
          * @description A bulk submission and a page of its results, in request order.
          */
@@ -1762,6 +1964,14 @@ export interface components {
             pageSize: number;
             totalElements: number;
             totalPages: number;
+        };
+        /**
+         * SubmissionsAnswer
+         * @description A page of bulk submissions, the newest first.
+         */
+        SubmissionsAnswer: {
+            nextCursor: string | null;
+            submissions: components["schemas"]["ListedSubmissionAnswer"][];
         };
         /**
          * SubmissionState
@@ -5293,6 +5503,8 @@ export interface operations {
                      *     }
                      */
                     "application/json": components["schemas"]["AuditLogAnswer"];
+                    "application/x-ndjson": string;
+                    "text/csv": string;
                 };
             };
             400: components["responses"]["Error400"];
@@ -5431,6 +5643,8 @@ export interface operations {
                      *     }
                      */
                     "application/json": components["schemas"]["ExecutionPage"];
+                    "application/x-ndjson": string;
+                    "text/csv": string;
                 };
             };
             400: components["responses"]["Error400"];
@@ -6000,6 +6214,33 @@ export interface operations {
             503: components["responses"]["Error503"];
         };
     };
+    getV2Me: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CallerAnswer"];
+                };
+            };
+            401: components["responses"]["Error401"];
+            403: components["responses"]["Error403"];
+            421: components["responses"]["Error421"];
+            429: components["responses"]["Error429"];
+            500: components["responses"]["Error500"];
+            503: components["responses"]["Error503"];
+        };
+    };
     getV2Replicas: {
         parameters: {
             query?: never;
@@ -6019,6 +6260,72 @@ export interface operations {
                     "application/json": components["schemas"]["ReplicasAnswer"];
                 };
             };
+            401: components["responses"]["Error401"];
+            403: components["responses"]["Error403"];
+            421: components["responses"]["Error421"];
+            429: components["responses"]["Error429"];
+            500: components["responses"]["Error500"];
+            503: components["responses"]["Error503"];
+        };
+    };
+    getV2Series: {
+        parameters: {
+            query?: {
+                /** @description How far the series reaches back; 1h when left out. */
+                window?: "15m" | "1h" | "6h" | "24h";
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CallSeries"];
+                };
+            };
+            400: components["responses"]["Error400"];
+            401: components["responses"]["Error401"];
+            403: components["responses"]["Error403"];
+            421: components["responses"]["Error421"];
+            429: components["responses"]["Error429"];
+            500: components["responses"]["Error500"];
+            503: components["responses"]["Error503"];
+        };
+    };
+    getV2Submissions: {
+        parameters: {
+            query?: {
+                /** @description The `nextCursor` of the page before. */
+                cursor?: string;
+                /** @description Submissions of a page; 20 when left out. */
+                limit?: number;
+                /** @description Only submissions that are running, or that are finished. */
+                status?: "RUNNING" | "FINISHED";
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SubmissionsAnswer"];
+                };
+            };
+            400: components["responses"]["Error400"];
             401: components["responses"]["Error401"];
             403: components["responses"]["Error403"];
             421: components["responses"]["Error421"];
@@ -6136,6 +6443,33 @@ export interface operations {
             503: components["responses"]["Error503"];
         };
     };
+    getV2Summary: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ServiceSummary"];
+                };
+            };
+            401: components["responses"]["Error401"];
+            403: components["responses"]["Error403"];
+            421: components["responses"]["Error421"];
+            429: components["responses"]["Error429"];
+            500: components["responses"]["Error500"];
+            503: components["responses"]["Error503"];
+        };
+    };
     getV2TradeOrders: {
         parameters: {
             query?: {
@@ -6226,6 +6560,8 @@ export interface operations {
                      *     }
                      */
                     "application/json": components["schemas"]["TradeOrderPage"];
+                    "application/x-ndjson": string;
+                    "text/csv": string;
                 };
             };
             400: components["responses"]["Error400"];

@@ -16,7 +16,7 @@ from litestar.types import Receive, Scope, Send
 from trade_service.domain.errors import NotFound
 from trade_service.web.access import ANYONE, get
 from trade_service.web.responses import AS_GZIP, ApiResponse, takes_gzip
-from trade_service.web.routing import HttpRequest
+from trade_service.web.routing import HttpRequest, base_path_of
 
 CONSOLE = "/console"
 CONSOLE_POLICY = (
@@ -74,15 +74,15 @@ class ConsoleController(Controller):
     async def root(self, request: HttpRequest) -> Response[bytes]:
         """Leads a browser to the console, and others to the description of the API."""
         is_browser = "text/html" in request.headers.get("accept", "")
-        to = "console/" if is_browser else "schema/openapi.json"
-        return ApiResponse(b"", 307, {"Location": to, "Vary": "Accept"}, "text/plain")
+        to = "/console/" if is_browser else "/schema/openapi.json"
+        return _led(request, to, {"Vary": "Accept"})
 
     @get([CONSOLE, f"{CONSOLE}/{{page:str}}"])
     async def page(self, request: HttpRequest) -> Response[bytes]:
         """The console's document: it shows the page that the address names."""
         if request.scope["raw_path"].endswith(CONSOLE.encode()):
             # Its files stand beside it, below `console/`.
-            return ApiResponse(b"", 307, {"Location": "console/"}, "text/plain")
+            return _led(request, "/console/", {})
         return FileResponse(_file(_INDEX))
 
     @get(f"{CONSOLE}/assets/{{name:str}}")
@@ -92,6 +92,10 @@ class ConsoleController(Controller):
         if path not in _paths():
             raise NotFound.of("file", name[:80])
         return FileResponse(_file(path))
+
+
+def _led(request: HttpRequest, to: str, headers: dict[str, str]) -> Response[bytes]:
+    return ApiResponse(b"", 307, headers | {"Location": f"{base_path_of(request.scope)}{to}"}, "text/plain")
 
 
 @cache
