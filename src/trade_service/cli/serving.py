@@ -147,8 +147,8 @@ def _begun(settings: Settings, url: str) -> str:
     gc.enable()
     workers, base_path = settings.server.workers, settings.server.base_path
     return (
-        f"Serving on {url}; console: {url}{base_path}/console/; database: {described(settings)}; Execution Service: "
-        f"{mask_url(settings.execution_service.base_url)}; authentication: {auth_mode(settings)}; "
+        f"Serving on {url}; console: {url}{base_path or ''}/console/; database: {described(settings)}; "
+        f"Execution Service: {mask_url(settings.execution_service.base_url)}; authentication: {auth_mode(settings)}; "
         f"{f'base path: {base_path}; ' if base_path else ''}"
         f"{f'{workers} workers; ' if workers > 1 else ''}Ctrl-C stops it"
     )
