@@ -889,8 +889,10 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Lists what each replica sent in the last seconds. One that sent nothing is missing.
-         * @description Needs the role reader.
+         * Lists the replicas: what each sent in the last seconds, what it holds, its circuit and its latencies.
+         * @description Each worker of a command is one. A process of an earlier release is listed while it sends.
+         *
+         *     Needs the role reader.
          */
         get: operations["getV2Replicas"];
         put?: never;
@@ -1153,7 +1155,7 @@ export interface components {
          * @description What an overview warns of.
          * @enum {unknown}
          */
-        AlarmName: "ATTEMPTS_OVERDUE" | "LEDGER_SUSPECTED" | "NOTHING_ACCEPTED" | "SENDING_BLOCKED" | "UNKNOWN_NEEDS_PERSON";
+        AlarmName: "ATTEMPTS_OVERDUE" | "CIRCUIT_OPEN" | "LEDGER_SUSPECTED" | "NOTHING_ACCEPTED" | "SENDING_BLOCKED" | "UNKNOWN_NEEDS_PERSON";
         /**
          * AttemptHistory
          * @description One attempt, as far as it concerns one execution.
@@ -1389,6 +1391,17 @@ export interface components {
             points: components["schemas"]["SeriesPoint"][];
             stepS: number;
             window: string;
+        };
+        /**
+         * Circuit
+         * @description The circuit of one replica.
+         */
+        Circuit: {
+            reason: string;
+            replica: string;
+            /** Format: date-time */
+            since: string;
+            state: string;
         };
         /**
          * CreatedResult
@@ -1775,23 +1788,33 @@ export interface components {
             totalRequested: number;
         };
         /**
-         * ReplicaActivity
-         * @description What one replica sent lately, as the journal has it.
+         * ReplicaAnswer
+         * @description A replica, with the latencies of its calls.
          */
-        ReplicaActivity: {
+        ReplicaAnswer: {
+            alive: boolean;
             attempts: number;
+            circuit: string | null;
+            circuitReason: string | null;
+            circuitSince: string | null;
             executions: number;
-            /** Format: date-time */
-            lastAttemptAt: string;
+            holds: number;
+            lastAttemptAt: string | null;
+            lastSeenAt: string | null;
+            latencyMs: components["schemas"]["Latency"];
             openAttempts: number;
             replica: string;
+            startedAt: string | null;
+            version: string | null;
+            waitsFor: string | null;
+            workers: number | null;
         };
         /**
-         * ReplicasAnswer
-         * @description The replicas that sent something lately.
+         * ReplicaList
+         * @description The replicas of the service; each worker is one.
          */
-        ReplicasAnswer: {
-            replicas: components["schemas"]["ReplicaActivity"][];
+        ReplicaList: {
+            replicas: components["schemas"]["ReplicaAnswer"][];
             withinS: number;
         };
         /**
@@ -1917,6 +1940,7 @@ export interface components {
             alarms: components["schemas"]["Alarm"][];
             /** Format: date-time */
             at: string;
+            circuit: components["schemas"]["Circuit"][];
             counts: {
                 [key: string]: number;
             };
@@ -6257,7 +6281,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ReplicasAnswer"];
+                    "application/json": components["schemas"]["ReplicaList"];
                 };
             };
             401: components["responses"]["Error401"];

@@ -148,7 +148,8 @@ def _begun(settings: Settings, url: str) -> str:
     workers, base_path = settings.server.workers, settings.server.base_path
     return (
         f"Serving on {url}; console: {url}{base_path or ''}/console/; database: {described(settings)}; "
-        f"Execution Service: {mask_url(settings.execution_service.base_url)}; authentication: {auth_mode(settings)}; "
+        f"Execution Service: {mask_url(settings.execution_service.base_url)}; "
+        f"authentication: {auth_mode(settings)}; "
         f"{f'base path: {base_path}; ' if base_path else ''}"
         f"{f'{workers} workers; ' if workers > 1 else ''}Ctrl-C stops it"
     )
