@@ -129,6 +129,19 @@ install-checks: release ## install the wheel with pip, uv and pipx into every Py
 recording: $(STAMP) ## render docs/demo.svg from a run of the demo
 	@$(BIN)/python -m tools.record_demo
 
+$(NODE): console/package.json console/package-lock.json
+	@command -v npm >/dev/null || { echo "Node 20 or later with npm is needed to build or test the console."; exit 1; }
+	@cd console && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error && touch node_modules/.package-lock.json
+
+.PHONY: console console-test
+console: $(STAMP) $(NODE) ## build the console into src/trade_service/web/console, with types from the API (needs Node)
+	@$(BIN)/python -m tools.openapi_document | (cd console && npm run --silent types)
+	@cd console && npm run --silent format && npm run --silent build -- --logLevel warn
+
+console-test: $(STAMP) $(NODE) ## check and test the console's sources, and compare the committed bundle (needs Node)
+	@cd console && npm run --silent check && npm run --silent test
+	@$(BIN)/python -m pytest tests/web/test_console.py
+
 lock: ## pin the newest allowed dependencies: for production, development and releases (needs uv)
 	@$(LOCK) --upgrade -o requirements.lock pyproject.toml
 	@$(LOCK) --upgrade --all-extras -c requirements.lock -o requirements-dev.lock pyproject.toml

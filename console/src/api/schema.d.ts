@@ -719,6 +719,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v2/evidence": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Lists evidence by execution, code and time, the latest first.
+         * @description Needs the role reader.
+         */
+        get: operations["getV2Evidence"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v2/executions": {
         parameters: {
             query?: never;
@@ -855,6 +875,46 @@ export interface paths {
          *     Needs the role trader.
          */
         post: operations["postV2ExecutionsSubmit"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v2/failures": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Groups rejected and exhausted executions by state, code and message.
+         * @description Needs the role reader.
+         */
+        get: operations["getV2Failures"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v2/failures/executions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Lists rejected and exhausted executions, the latest first.
+         * @description Needs the role reader.
+         */
+        get: operations["getV2FailuresExecutions"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -1108,6 +1168,26 @@ export interface paths {
          *     Needs the role trader.
          */
         put: operations["putV2TradeOrdersBatchMove"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v2/unknowns": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Lists executions with an unknown outcome that no sender owns, the oldest first.
+         * @description Needs the role reader.
+         */
+        get: operations["getV2Unknowns"];
+        put?: never;
         post?: never;
         delete?: never;
         options?: never;
@@ -1462,6 +1542,14 @@ export interface components {
             stateBefore: components["schemas"]["SubmissionState"] | null;
         };
         /**
+         * EvidenceAnswer
+         * @description A page of evidence, the latest first.
+         */
+        EvidenceAnswer: {
+            evidence: components["schemas"]["FoundEvidence"][];
+            nextCursor: string | null;
+        };
+        /**
          * ExecutionAnswer
          * @description An execution; its four decimals are strings with at least two decimals.
          */
@@ -1610,6 +1698,55 @@ export interface components {
             version: number;
         };
         /**
+         * FailedExecutionAnswer
+         * @description An execution that is rejected or exhausted, and why.
+         */
+        FailedExecutionAnswer: {
+            code: string;
+            destination: string;
+            executionId: number;
+            /** Format: date-time */
+            failedAt: string;
+            message: string;
+            orderId: number;
+            quantity: Decimal;
+            state: string;
+            ticker: string;
+            tradeOrderId: number;
+        };
+        /**
+         * FailedExecutionsAnswer
+         * @description A page of failed executions, the latest first.
+         */
+        FailedExecutionsAnswer: {
+            executions: components["schemas"]["FailedExecutionAnswer"][];
+            nextCursor: string | null;
+            total: number;
+        };
+        /**
+         * FailureGroup
+         * @description The executions that failed for one reason.
+         */
+        FailureGroup: {
+            code: string;
+            count: number;
+            /** Format: date-time */
+            firstAt: string;
+            /** Format: date-time */
+            lastAt: string;
+            message: string;
+            sampleExecutionId: number;
+            state: components["schemas"]["SubmissionState"];
+        };
+        /**
+         * FailuresAnswer
+         * @description Failed executions by reason, the largest group first.
+         */
+        FailuresAnswer: {
+            groups: components["schemas"]["FailureGroup"][];
+            more: boolean;
+        };
+        /**
          * FillPut
          * @description A fill report of the Execution Service.
          */
@@ -1638,6 +1775,25 @@ export interface components {
             code: string;
             message: string;
             state: components["schemas"]["SubmissionState"];
+        };
+        /**
+         * FoundEvidence
+         * @description Evidence about one execution.
+         */
+        FoundEvidence: {
+            actor: string | null;
+            actorKnownBy: string | null;
+            attemptId: string | null;
+            code: string;
+            executionId: number;
+            executionServiceId: number | null;
+            executionServiceIdBefore: number | null;
+            /** Format: date-time */
+            foundAt: string;
+            message: string;
+            source: string;
+            state: components["schemas"]["SubmissionState"];
+            stateBefore: components["schemas"]["SubmissionState"] | null;
         };
         /**
          * LastMinute
@@ -2122,6 +2278,35 @@ export interface components {
             description: string;
             id: number;
             version: number;
+        };
+        /**
+         * UnknownAnswer
+         * @description An execution that may have been accepted, and what it waits for.
+         */
+        UnknownAnswer: {
+            attemptId: string | null;
+            destination: string;
+            executionId: number;
+            lastCode: string | null;
+            lookUps: number;
+            needsPerson: boolean;
+            nextActionAt: string | null;
+            openSince: string | null;
+            orderId: number;
+            quantity: Decimal;
+            state: string;
+            ticker: string;
+            tradeOrderId: number;
+            waitsFor: string;
+        };
+        /**
+         * UnknownsAnswer
+         * @description A page of executions with an unknown outcome, the oldest first.
+         */
+        UnknownsAnswer: {
+            nextCursor: string | null;
+            total: number;
+            unknowns: components["schemas"]["UnknownAnswer"][];
         };
     };
     responses: {
@@ -5540,6 +5725,47 @@ export interface operations {
             503: components["responses"]["Error503"];
         };
     };
+    getV2Evidence: {
+        parameters: {
+            query?: {
+                /** @description Only evidence of this code. */
+                code?: "RESOLVED" | "REQUEUED" | "RECOVERED" | "ACCEPTED_LATE" | "FILL_FETCHED" | "FILL_REFUSED";
+                /** @description The `nextCursor` of the page before. */
+                cursor?: string;
+                /** @description Only evidence about this execution. */
+                executionId?: number;
+                /** @description Only evidence found at this time or later. */
+                from?: string;
+                /** @description Rows of a page; 50 when left out. */
+                limit?: number;
+                /** @description Only evidence found before this time. */
+                to?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EvidenceAnswer"];
+                };
+            };
+            400: components["responses"]["Error400"];
+            401: components["responses"]["Error401"];
+            403: components["responses"]["Error403"];
+            421: components["responses"]["Error421"];
+            429: components["responses"]["Error429"];
+            500: components["responses"]["Error500"];
+            503: components["responses"]["Error503"];
+        };
+    };
     getV2Executions: {
         parameters: {
             query?: {
@@ -6233,6 +6459,86 @@ export interface operations {
             415: components["responses"]["Error415"];
             421: components["responses"]["Error421"];
             422: components["responses"]["Error422"];
+            429: components["responses"]["Error429"];
+            500: components["responses"]["Error500"];
+            503: components["responses"]["Error503"];
+        };
+    };
+    getV2Failures: {
+        parameters: {
+            query?: {
+                /** @description Only what failed at this time or later. */
+                from?: string;
+                /** @description Groups; 100 when left out. */
+                limit?: number;
+                /** @description Only executions in this state. */
+                state?: "rejected" | "exhausted";
+                /** @description Only what failed before this time. */
+                to?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FailuresAnswer"];
+                };
+            };
+            400: components["responses"]["Error400"];
+            401: components["responses"]["Error401"];
+            403: components["responses"]["Error403"];
+            421: components["responses"]["Error421"];
+            429: components["responses"]["Error429"];
+            500: components["responses"]["Error500"];
+            503: components["responses"]["Error503"];
+        };
+    };
+    getV2FailuresExecutions: {
+        parameters: {
+            query?: {
+                /** @description Only executions with this code. */
+                code?: string;
+                /** @description The `nextCursor` of the page before. */
+                cursor?: string;
+                /** @description Only what failed at this time or later. */
+                from?: string;
+                /** @description Rows of a page; 50 when left out. */
+                limit?: number;
+                /** @description Only executions with this message, whatever the UUIDs and the numbers of four digits or more in it. */
+                message?: string;
+                /** @description Only executions in this state. */
+                state?: "rejected" | "exhausted";
+                /** @description Only what failed before this time. */
+                to?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FailedExecutionsAnswer"];
+                };
+            };
+            400: components["responses"]["Error400"];
+            401: components["responses"]["Error401"];
+            403: components["responses"]["Error403"];
+            421: components["responses"]["Error421"];
             429: components["responses"]["Error429"];
             500: components["responses"]["Error500"];
             503: components["responses"]["Error503"];
@@ -7087,6 +7393,39 @@ export interface operations {
             409: components["responses"]["Error409"];
             413: components["responses"]["Error413"];
             415: components["responses"]["Error415"];
+            421: components["responses"]["Error421"];
+            429: components["responses"]["Error429"];
+            500: components["responses"]["Error500"];
+            503: components["responses"]["Error503"];
+        };
+    };
+    getV2Unknowns: {
+        parameters: {
+            query?: {
+                /** @description The `nextCursor` of the page before. */
+                cursor?: string;
+                /** @description Rows of a page; 50 when left out. */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["UnknownsAnswer"];
+                };
+            };
+            400: components["responses"]["Error400"];
+            401: components["responses"]["Error401"];
+            403: components["responses"]["Error403"];
             421: components["responses"]["Error421"];
             429: components["responses"]["Error429"];
             500: components["responses"]["Error500"];
