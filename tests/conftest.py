@@ -18,7 +18,6 @@ from xdist.workermanage import WorkerController
 from execution_simulator import server, state
 from execution_simulator.profiles import PROFILES
 from tests.support.database import TestServer, migrated_template, running_server
-from tests.support.leftovers import quick_disk
 from trade_service.store.database import Database
 from trade_service.store.store_settings import StoreSettings
 
@@ -42,8 +41,6 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    if folder := quick_disk():
-        os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", folder)  # Of `tmp_path`.
     chosen = config.getoption("--simulator-profile")
     if chosen is not None:
         for module in (server, state):
