@@ -22,7 +22,36 @@ from trade_service.store.database import Database
 from trade_service.store.store_settings import StoreSettings
 
 ROOT = Path(__file__).parent.parent
-LONGEST = ("tests/chaos/test_chaos.py",)
+LONGEST = (
+    "tests/chaos/test_chaos.py",
+    "tests/web/test_conformance.py",
+    "tests/attacks/test_bodies.py",
+    "tests/attacks/test_fair_shares.py",
+    "tests/store/test_plans_at_size.py",
+    "tests/attacks/test_downstream_bodies.py",
+    "tests/contract/test_recorded_traffic.py",
+    "tests/e2e/test_archive_command.py",
+    "tests/e2e/test_workers.py",
+    "tests/e2e/test_bench.py",
+    "tests/store/test_query_plans.py",
+    "tests/store/test_embedded_folder.py",
+    "tests/store/test_adoption.py",
+    "tests/store/test_archive.py",
+    "tests/store/test_embedded.py",
+    "tests/e2e/test_bulk_integration.py",
+    "tests/e2e/test_terminal.py",
+    "tests/e2e/test_recover.py",
+    "tests/e2e/test_interrupts.py",
+    "tests/e2e/test_secrets.py",
+    "tests/e2e/test_json_output.py",
+    "tests/e2e/test_demo.py",
+    "tests/chaos/test_failover.py",
+    "tests/world/test_world.py",
+    "tests/blotters/test_cases.py",
+    "tests/blotters/test_properties.py",
+    "tests/store/test_list_totals.py",
+    "tests/attacks/test_slow_clients.py",
+)
 """Modules whose tests take longest."""
 SHORTEST = ("tests/core/", "tests/client/", "tests/simulator/", "tests/test_")
 """Modules with short tests alone."""
