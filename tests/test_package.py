@@ -66,10 +66,10 @@ def ran(*command: str, cwd: Path | None = None, environ: Mapping[str, str] | Non
 def test_the_wheel_has_what_the_program_reads_and_nothing_else(wheel: Path) -> None:
     with zipfile.ZipFile(wheel) as archive:
         names = set(archive.namelist())
-    tracked = ran("git", "ls-files", "src", cwd=ROOT).split() if (ROOT / ".git").exists() else []
-    sources = {name.removeprefix("src/") for name in tracked}
+    listed = ran("git", "ls-files", "--cached", "--others", "--exclude-standard", "src", cwd=ROOT).split()
+    sources = {name.removeprefix("src/") for name in listed if (ROOT / name).exists()}
     assert {"trade_service/py.typed", "execution_simulator/py.typed", "trade_service/__init__.pyi"} < names
-    assert {name for name in names if ".dist-info/" not in name} == sources or not tracked
+    assert {name for name in names if ".dist-info/" not in name} == sources
     assert [name for name in names if name.endswith("licenses/LICENSE")]
 
 
