@@ -16,6 +16,7 @@ from trade_service.submission.ports import DownstreamStore, SubmissionStore
 from trade_service.trading.fill_check import FillStore
 from trade_service.trading.model import ClaimedSlices, Filled, StoredExecution
 from trade_service.trading.operating import OperatorStore
+from trade_service.trading.pausing import PauseStore
 from trade_service.trading.ports import ExecutionReads
 from trade_service.trading.restoring import RestoreStore
 
@@ -137,6 +138,7 @@ class Ledger(Protocol):
     downstream: DownstreamStore
     restores: RestoreStore
     fills: FillStore
+    pauses: PauseStore
 
     async def add_orders(self, count: int = 1, quantity: int = 10) -> list[int]:
         """Orders of security S1, S2, ... whose whole quantity is sent; returns their ids in order."""

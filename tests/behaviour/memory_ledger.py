@@ -21,12 +21,14 @@ from tests.world.store_books import Books
 from tests.world.store_downstream import MemoryDownstreamStore, MemoryRestoreStore
 from tests.world.store_fills import MemoryFillStore
 from tests.world.store_operators import MemoryOperatorStore
+from tests.world.store_pauses import MemoryPauseStore
 from tests.world.store_rows import BookedAttempt, BookedExecution
 from trade_service.domain.executions import SubmissionState
 from trade_service.domain.orders import NewTradeOrder
 from trade_service.submission.ports import DownstreamStore, SubmissionStore
 from trade_service.trading.fill_check import FillStore
 from trade_service.trading.operating import OperatorStore
+from trade_service.trading.pausing import PauseStore
 from trade_service.trading.ports import ExecutionReads
 from trade_service.trading.restoring import RestoreStore
 
@@ -44,6 +46,7 @@ class MemoryLedger:
         self.downstream: DownstreamStore = MemoryDownstreamStore(self.books)
         self.restores: RestoreStore = MemoryRestoreStore(self.books, new_attempt_id)
         self.fills: FillStore = MemoryFillStore(self.books, lambda _service_ids: None)
+        self.pauses: PauseStore = MemoryPauseStore(self.books)
         self.orders: OrderWrites = MemoryOrderStore(self.books, OWNER)
 
     async def add_orders(self, count: int = 1, quantity: int = 10) -> list[int]:

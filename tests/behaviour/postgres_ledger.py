@@ -22,6 +22,7 @@ from trade_service.store.execution_reads import PostgresExecutionReads, to_order
 from trade_service.store.failed_execution_store import PostgresFailures
 from trade_service.store.operator_store import PostgresOperatorStore, PostgresRestoreStore
 from trade_service.store.order_store import PostgresOrderStore
+from trade_service.store.pause_store import PostgresPauseStore
 from trade_service.store.statements import Statement, expanded, fragments_of
 from trade_service.store.submission_store import PostgresSubmissionStore
 from trade_service.submission.clock import SystemClock
@@ -29,6 +30,7 @@ from trade_service.submission.ports import DownstreamStore, SubmissionStore
 from trade_service.trading.failed_executions import FailureCheck
 from trade_service.trading.fill_check import FillStore
 from trade_service.trading.operating import OperatorStore
+from trade_service.trading.pausing import PauseStore
 from trade_service.trading.ports import ExecutionReads
 from trade_service.trading.restoring import RestoreStore
 
@@ -51,6 +53,9 @@ FROM (SELECT cast(:seconds AS float8) * interval '1 s' AS y) b
 _ELAPSE_EXECUTIONS = Statement.parsed("""
 UPDATE execution SET give_up_at = give_up_at - cast(:seconds AS float8) * interval '1 s'
 WHERE give_up_at IS NOT NULL
+""")
+_ELAPSE_PAUSES = Statement.parsed("""
+UPDATE submission_pause SET paused_at = paused_at - cast(:seconds AS float8) * interval '1 s'
 """)
 _ELAPSE_FILL_CHECK = Statement.parsed("""
 UPDATE downstream SET fills_checked_at = fills_checked_at - cast(:seconds AS float8) * interval '1 s'
@@ -130,6 +135,7 @@ class PostgresLedger:
         self.downstream: DownstreamStore = PostgresDownstreamStore(database)
         self.restores: RestoreStore = PostgresRestoreStore(database, _Clock(new_attempt_id))
         self.fills: FillStore = PostgresFillStore(database)
+        self.pauses: PauseStore = PostgresPauseStore(database)
         self.orders: OrderWrites = PostgresOrderStore(database, OWNER)
 
     async def add_orders(self, count: int = 1, quantity: int = 10) -> list[int]:
@@ -166,6 +172,7 @@ class PostgresLedger:
         async with self._database.transaction() as session:
             await session.execute(_ELAPSE_ATTEMPTS, seconds=seconds)
             await session.execute(_ELAPSE_EXECUTIONS, seconds=seconds)
+            await session.execute(_ELAPSE_PAUSES, seconds=seconds)
             await session.execute(_ELAPSE_FILL_CHECK, seconds=seconds)
 
     async def everything(self) -> Everything:

@@ -80,3 +80,25 @@ async def test_missing_arguments_and_unknown_executions_are_reported(cli: Cli) -
     assert "--accepted-as ID or --not-accepted" in neither.complaint
     nobody = await cli.run("resolve", "7", "--not-accepted", *WHY)
     assert (nobody.code, "execution 7 does not exist" in nobody.complaint) == (2, True)
+
+
+async def test_sending_is_paused_and_resumed(
+    cli: Cli, simulator: RunningSimulator, database: Database
+) -> None:
+    dry = await cli.run("pause", "--dry-run")
+    assert (dry.code, "all destinations would be paused: 0 executions would wait" in dry.out) == (0, True), (
+        dry
+    )
+    unsure = await cli.run("pause", *WHY)
+    assert (unsure.code, "give --yes" in unsure.complaint) == (2, True), unsure
+    paused = await cli.run("pause", "--yes", "--json", *WHY)
+    assert (paused.code, json.loads(paused.out)["changed"]) == (0, True), paused
+    assert (await cli.run("submit", "--yes", cli.write(order(1)), "--wait-s", "20")).code == 1
+    assert await state(database) == "queued"
+    assert simulator.ledger.accepted_counts() == {}
+    resumed = await cli.run("resume", "--yes", *WHY)
+    assert (resumed.code, "1 executions waited" in resumed.out) == (0, True), resumed
+    assert (await cli.run("submit", "--yes", cli.write(order(1)))).code == 0
+    assert simulator.ledger.accepted_counts() == {1: 1}
+    nowhere = await cli.run("resume", "--destination", "nowhere", "--dry-run")
+    assert (nowhere.code, "abbreviation of a destination" in nowhere.err) == (2, True), nowhere

@@ -174,6 +174,8 @@ HOT = {
     "submission.open_items": Case({"ids": _UNKNOWN, "attempt_ids": _OWNERS}),
     "submission.states": Case({"ids": _UNKNOWN}),
     "submission.postpone": Case({"attempt_id": _OWNERS[0], "delay_ms": 1}),
+    "submission.park": Case({"attempt_id": _OWNERS[0], "wait_ms": 1}),
+    "pauses.waiting": Case({"attempts": 10}),
     "submission.pause_budgets": Case({"attempt_id": _OWNERS[0]}),
     "downstream.read": Case(),
     "downstream.held_as_unsent": Case({"ids": _UNKNOWN}),
@@ -416,6 +418,9 @@ READS_EVERYTHING = {
     # and then; the orders are passed over from one id to the next.
     *(f"reference.{name}" for name in load("reference") if f"reference.{name}" not in HOT),
     "orders.unsent_groups",
+    # Of every open attempt.
+    "pauses.stop_budgets",
+    "pauses.wake",
     "reports.counts",
     "reports.states",
     # At most a thousand pages.
@@ -428,8 +433,10 @@ ONE_ROW = {
     *(f"downstream.{name}" for name in ("raise_high_water", "note_ledger", "suspect", "dismiss", "block")),
     "downstream.leave_gap",
     "operator.unblock",
+    *(f"pauses.{name}" for name in ("list", "destinations", "pause", "lock", "resume")),
+    "reports.pauses",
 }
-"""Of the table `downstream`, which has no other, or of a sequence."""
+"""Of the table `downstream`, which has no other, of a sequence, or of the few pauses and destinations."""
 
 
 NOT_A_QUERY = {

@@ -146,7 +146,12 @@ BLOCK_RANGES = {"submission_attempt_range_ndx"}
 """Indexes that pay off in a large table: see test_plans_at_size."""
 
 
-OF_SMALL_TABLES = {"api_key_name_ndx", "archive_file_name_key", "submission_evidence_found_ndx"}
+OF_SMALL_TABLES = {
+    "submission_pause_ndx",
+    "api_key_name_ndx",
+    "archive_file_name_key",
+    "submission_evidence_found_ndx",
+}
 """Indexes of small tables, which enforce uniqueness, and where archiving finds old evidence."""
 
 

@@ -158,6 +158,8 @@ submission_attempt = sa.Table(
     sa.Column("epoch", sa.Integer, nullable=False, server_default="1"),
     sa.Column("floor_execution_id", sa.BigInteger),
     sa.Column("retry_count", sa.SmallInteger, nullable=False, server_default="0"),
+    # Since when it waits for the end of a pause.
+    sa.Column("parked_at", INSTANT),
     # Query: TAKE_DUE, VOID_FLOORS.
     sa.Index(
         "submission_attempt_due_ndx",
@@ -175,6 +177,18 @@ submission_attempt = sa.Table(
         postgresql_with={"pages_per_range": 32, "autosummarize": "on"},
     ),
     postgresql_with={"fillfactor": 80},
+)
+
+submission_pause = sa.Table(
+    "submission_pause",
+    metadata,
+    sa.Column("id", sa.Integer, sa.Identity(always=True), primary_key=True),
+    # NULL: all destinations.
+    sa.Column("destination_id", sa.Integer, sa.ForeignKey("destination.id", ondelete="CASCADE")),
+    sa.Column("reason", sa.Text, nullable=False),
+    sa.Column("paused_by", sa.String(255), nullable=False),
+    sa.Column("paused_at", INSTANT, nullable=False, server_default=sa.func.now()),
+    sa.Index("submission_pause_ndx", sa.text("COALESCE(destination_id, 0)"), unique=True),
 )
 
 downstream = sa.Table(

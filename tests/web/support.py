@@ -210,6 +210,7 @@ class FakeUseCases:
             bulk_submissions=fakes,
             editors=_NO_EDITORS,
             operators=_NO_OPERATORS,
+            pauses=fakes,
             lists=fakes,
             keys=fakes,
             audit_log=fakes,

@@ -66,6 +66,7 @@ async def app() -> Litestar:
         bulk_submissions=nothing,
         editors=Editors(nothing, nothing, nothing),
         operators=nothing,
+        pauses=nothing,
         lists=nothing,
         overview=nothing,
         keys=nothing,

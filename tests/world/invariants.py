@@ -9,6 +9,7 @@ from tests.support.execution_rules import may_become
 from tests.world.downstream import CURSED, Downstream, Row
 from tests.world.journal import SPENDING, explains, may_have_spent, went_alone
 from tests.world.loop import WorldLoop
+from tests.world.pause_watch import PauseWatch
 from tests.world.scenario import Told
 from tests.world.store_books import Books
 from tests.world.store_rows import (
@@ -82,6 +83,8 @@ class Invariants:
         self._lost_attempts: set[str] = set()
         self._signs: list[tuple[int, float, Callable[[], bool]]] = []
         self.has_previous_release = False
+        self.pauses: PauseWatch | None = None
+        """Where operators pause sending."""
         self.puzzling: set[int] = set()
         """Legacy executions with an ambiguous row in the ledger: only a person may decide."""
         self._claimed_at: dict[str, float] = {}
@@ -129,6 +132,8 @@ class Invariants:
         for order_id in self._touched:
             self._check_quantity(order_id)
         self._touched.clear()
+        if self.pauses is not None:
+            self.pauses.after_statement()
 
     def is_over(self) -> bool:
         """Whether nothing is left to happen, or an invariant is broken."""
@@ -252,6 +257,9 @@ class Invariants:
         self._claimed_at.setdefault(self._books.executions[execution_id].attempt_id or "", now)
         if self.has_previous_release:
             return
+        if self.pauses is not None:
+            row, is_requeued = self._books.executions[execution_id], execution_id in self._told.requeued
+            self.pauses.check_claim(row, is_requeued=is_requeued)
         if ledger.suspicion is not None or ledger.blocked_reason is not None:
             self.broken(f"execution {execution_id} was claimed while the ledger was in doubt")
         for epoch, at, is_alive in self._signs:

@@ -12,7 +12,7 @@ from tests.world.network import WorldClock
 from tests.world.replica import Replica
 from tests.world.scenario import PIECE, report_fill
 from tests.world.store_books import Books
-from tests.world.store_rows import DESTINATION, FULL, PART, BookedExecution
+from tests.world.store_rows import DESTINATION, FULL, PART, REFERENCE, BookedExecution
 from tests.world.weather import Weather
 from trade_service.domain.errors import FillOfUnsent, InvalidInput
 from trade_service.domain.executions import Fill, SubmissionState
@@ -118,7 +118,9 @@ class Market:
             return
         if row.state is SubmissionState.QUEUED and dice.random() < 0.5:
             security = self._books.orders[row.order_id].security_id
-            self._downstream.put(post_of(execution_id, security), "before the restore")
+            destination = REFERENCE.destinations[row.destination_id].abbreviation
+            post = post_of(execution_id, security) | {"destination": destination}
+            self._downstream.put(post, "before the restore")
             self._downstream.times_accepted[execution_id] = 1
         for _ in range(2):
             try:

@@ -11,6 +11,7 @@ import msgspec
 
 from tests.world import replica
 from tests.world.direct_mutants import DIRECT_MUTANTS
+from tests.world.pause_mutants import PAUSE_MUTANTS
 from tests.world.planting import Patch, always, bound, replace
 from tests.world.store_mutants import STORE_MUTANTS
 from trade_service.domain.executions import Fill, SubmissionState
@@ -234,6 +235,7 @@ def close_settled_early(self: Any, attempt: Any, reply: GatewayReply, *args: Any
 MUTANTS: dict[str, Patch] = {
     **DIRECT_MUTANTS,
     **STORE_MUTANTS,
+    **PAUSE_MUTANTS,
     "match by position": replace(ExecutionBatchProcessor, "process_response", match_by_position),
     "silence is a failure": replace(
         ExecutionFailureHandler, "decide_reply", bound(decide_silence, Decision.REJECT)

@@ -31,6 +31,7 @@ from trade_service.submission.work_queue import Intake, Senders, WorkQueue
 from trade_service.trading.execution_use_cases import ExecutionService
 from trade_service.trading.fill_check import FillCheck
 from trade_service.trading.operating import OperatorService
+from trade_service.trading.pausing import PauseService
 from trade_service.trading.reference import ReferenceCache
 from trade_service.trading.trade_orders import TradeOrderService
 from trade_service.trading.trading_settings import FillSettings
@@ -53,6 +54,7 @@ class Replica:
         operator_store: FaultyStore,
         downstream_store: FaultyStore,
         fill_store: FaultyStore,
+        pause_store: FaultyStore,
         timing: Timing,
         *,
         batch_size: int,
@@ -85,6 +87,7 @@ class Replica:
             store, gateway, clock, *parts, downstream_store, recovery_due, name, settings
         )
         self.operators = OperatorService(operator_store, gateway, events, LOOK_UP_MAX_PAGES, recovery_due)
+        self.pauses = PauseService(pause_store, recovery_due)
         cache = ReferenceCache(store, 30.0, clock)
         sending = DirectSubmission(self.service.process_new, self._senders, waiters, admission, gate)
         self.orders = TradeOrderService(store, cache, intake, clock, sending if direct else None)

@@ -50,9 +50,11 @@ class Told(msgspec.Struct):
         self.final[result.execution_id] = result.status
 
 
-async def submit_orders(replica: Replica, order_ids: Sequence[int], told: Told) -> None:
-    """As POST tradeOrders/batch/submit."""
-    submissions = [Submission(order_id, PIECE, 1) for order_id in order_ids]
+async def submit_orders(
+    replica: Replica, order_ids: Sequence[int], told: Told, destination_id: Callable[[int], int]
+) -> None:
+    """As POST tradeOrders/batch/submit, each order to its destination."""
+    submissions = [Submission(order_id, PIECE, destination_id(order_id)) for order_id in order_ids]
     told.asked.update(order_ids)
     try:
         for answer in await replica.orders.submit_orders(submissions):

@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterable, Sequence
 from tests.world.store_recovery import RecoveryBooks, is_nameless
 from tests.world.store_rows import NEW, SENT, BookedAttempt, BookedExecution
 from trade_service.domain.access import Requester
-from trade_service.domain.executions import OPEN, QUANTITY_RETURNED, SubmissionState
+from trade_service.domain.executions import OPEN, QUANTITY_RETURNED, UNSENT, SubmissionState
 from trade_service.domain.orders import Slice, Submission, slicer
 from trade_service.domain.reference import ReferenceData
 from trade_service.submission.model import (
@@ -45,7 +45,7 @@ class Books(RecoveryBooks):
         if not self._may_claim_new(attempt):
             return None
         pieces = [self._piece(submission, slicer(reference)) for submission in submissions]
-        sound = [piece for piece in pieces if isinstance(piece, Slice)]
+        sound = [piece for piece in pieces if isinstance(piece, Slice) and not self._is_held_back(piece)]
         if not sound or (len(sound) < len(pieces) and not requesters):
             return None
         rows = [self._claimed_row(piece, attempt) for piece in sound]
@@ -57,6 +57,9 @@ class Books(RecoveryBooks):
 
     def _may_claim_new(self, attempt: NewAttempt) -> bool:
         return self.downstream.is_open and self.downstream.epoch == attempt.epoch
+
+    def _is_held_back(self, piece: Slice) -> bool:
+        return self.paused_since(piece.execution.destination_id) is not None
 
     def _claimed_row(self, piece: Slice, attempt: NewAttempt) -> BookedExecution:
         row = self._new_row(piece, attempt.attempt_id)
@@ -81,8 +84,9 @@ class Books(RecoveryBooks):
             if row.state is _S.QUEUED and row.attempt_id is not None:
                 tickets.append(row.attempt_id)
             claims = is_open and not row.is_legacy and row.state in claimable and row.withdrawn is None
-            if not claims:
-                refused.append(_not_claimed(row, legacy=row.is_legacy))
+            paused = self._is_paused(row)
+            if not claims or paused:
+                refused.append(_not_claimed(row, legacy=row.is_legacy, paused=paused))
                 continue
             row.attempt_id = attempt.attempt_id
             row.attempts_spent += attempt.counted
@@ -98,6 +102,9 @@ class Books(RecoveryBooks):
             self._consume(tickets, mine)
             self._write_attempt(attempt, mine, now, floor_id or 0)
         return Claim(tuple(items), tuple(refused), floor_id)
+
+    def _is_paused(self, row: BookedExecution) -> bool:
+        return self.paused_since(row.destination_id) is not None
 
     def record(self, closing: AttemptClosing) -> tuple[Recorded, ...]:
         told = sorted(closing.outcomes, key=lambda outcome: outcome.execution_id)
@@ -264,6 +271,8 @@ class Books(RecoveryBooks):
         )
 
 
-def _not_claimed(row: BookedExecution, *, legacy: bool) -> NotClaimed:
+def _not_claimed(row: BookedExecution, *, legacy: bool, paused: bool = False) -> NotClaimed:
     state = _S.NONE if legacy or row.state is None else row.state
-    return NotClaimed(row.id, state, row.service_id, legacy, None if legacy else row.withdrawn)
+    withdrawn = None if legacy else row.withdrawn
+    paused = paused and not legacy and withdrawn is None and state in UNSENT
+    return NotClaimed(row.id, state, row.service_id, legacy, withdrawn, paused)

@@ -32,6 +32,7 @@ class RecoveryBooks(OrderBooks):
         due.sort(key=lambda one: one[0])
         for _, attempt in due[:limit]:
             attempt.next_action_at = now + hold_ms / 1000
+            attempt.parked_at = None
             attempt.observer = owner
             if attempt.state == "sent":
                 attempt.state, attempt.kind, attempt.code = "answered", ReplyKind.LOST.value, "OWNER_LOST"
@@ -57,6 +58,15 @@ class RecoveryBooks(OrderBooks):
             at = None if delay_ms is None else self._now_s() + delay_ms / 1000
             self.attempts[attempt_id].next_action_at = at
 
+    def park(self, attempt_id: AttemptId, wait_ms: int) -> None:
+        attempt = self.attempts.get(attempt_id)
+        if attempt is None or attempt.next_action_at is None:
+            return
+        rows, now = self._owned(attempt, (_S.QUEUED, _S.RETRY)), self._now_s()
+        parks = bool(self.pauses) and all(self.paused_since(row.destination_id) is not None for row in rows)
+        attempt.parked_at = now if parks else None
+        attempt.next_action_at = now + wait_ms / 1000 if parks else now
+
     def pause_budgets(self, attempt_id: AttemptId) -> None:
         if attempt_id in self.attempts:
             for row in self._owned(self.attempts[attempt_id], (_S.QUEUED, _S.RETRY)):
@@ -64,7 +74,7 @@ class RecoveryBooks(OrderBooks):
 
     def _pause_budget(self, row: BookedExecution) -> None:
         if row.give_up_at is not None:
-            left_ms = round((row.give_up_at - self._now_s()) * 1000)
+            left_ms = round((row.give_up_at - self.budget_runs_until(row)) * 1000)
             row.budget_ms, row.give_up_at = max(1, left_ms), None
 
     def adopt(self, ids: Sequence[int], attempt_id: AttemptId, owner: str, settle_ms: int) -> None:
@@ -126,14 +136,15 @@ class RecoveryBooks(OrderBooks):
             message=attempt.message or "",
             http_status=attempt.http_status,
             items=tuple(
-                self._open_item(row, now) for row in rows if row.state is not _S.ACCEPTED or is_nameless(row)
+                self._open_item(row) for row in rows if row.state is not _S.ACCEPTED or is_nameless(row)
             ),
         )
 
-    def _open_item(self, row: BookedExecution, now: float) -> OpenItem:
+    def _open_item(self, row: BookedExecution) -> OpenItem:
         left = float("inf") if row.budget_ms is None else row.budget_ms / 1000
-        left = left if row.give_up_at is None else row.give_up_at - now
-        return OpenItem(row.id, row.state_shown, *self._traded(row), row.attempts_spent, left)
+        left = left if row.give_up_at is None else row.give_up_at - self.budget_runs_until(row)
+        paused = self.paused_since(row.destination_id) is not None
+        return OpenItem(row.id, row.state_shown, *self._traded(row), row.attempts_spent, left, paused)
 
     def _traded(self, row: BookedExecution) -> tuple[str | None, str, str, Decimal]:
         trade_type = None if row.trade_type_id is None else REFERENCE.trade_types[row.trade_type_id]

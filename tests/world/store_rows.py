@@ -138,6 +138,18 @@ class BookedAttempt(msgspec.Struct):
     http_status: int | None = None
     duration_ms: int | None = None
     findings: list[ItemOutcome] = msgspec.field(default_factory=list)
+    parked_at: float | None = None
+
+
+class BookedPause(msgspec.Struct, frozen=True):
+    """A row of the table submission_pause."""
+
+    id: int
+    destination_id: int
+    """0: all."""
+    reason: str
+    paused_by: str
+    paused_at: float
 
 
 class BookedDownstream(msgspec.Struct):
@@ -186,7 +198,7 @@ class Change(msgspec.Struct, frozen=True, gc=False):
 
 _BACKED_UP = (
     "_order_ids", "last_execution_id", "orders", "executions", "attempts", "consumed", "downstream", "evidence",
-    "history",
+    "history", "pauses",
 )  # fmt: skip
 
 
@@ -205,6 +217,7 @@ class Tables:
         """Deleted queued attempts, kept to explain changes."""
         self.downstream = BookedDownstream()
         self.evidence: list[BookedEvidence] = []
+        self.pauses: list[BookedPause] = []
         self.history: dict[int, list[Change]] = {}
         self.fills_checked_at: float | None = None
         self.fills_offset = 0
@@ -312,6 +325,16 @@ class Tables:
         executions = self.executions
         rows = (executions[i] for i in attempt.execution_ids if i in executions)
         return [row for row in rows if row.attempt_id == attempt.id and row.state in states]
+
+    def paused_since(self, destination_id: int) -> float | None:
+        """When sending to the destination was paused; None if it is not."""
+        found = (one.paused_at for one in self.pauses if one.destination_id in (0, destination_id))
+        return min(found, default=None)
+
+    def budget_runs_until(self, row: BookedExecution) -> float:
+        """Now, or the beginning of a pause."""
+        since = self.paused_since(row.destination_id)
+        return self._now_s() if since is None else min(since, self._now_s())
 
     def _become(self, row: BookedExecution, state: SubmissionState, attempt_id: AttemptId | None) -> None:
         before, row.state = row.state, state

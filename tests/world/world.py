@@ -14,6 +14,8 @@ from tests.world.loop import PROCESS, WorldLoop
 from tests.world.market import Market
 from tests.world.network import FaultyStore, WorldClock, WorldGateway
 from tests.world.odd_answers import IMPOSSIBLE_ID
+from tests.world.pause_watch import PauseWatch
+from tests.world.pausing import Pausing
 from tests.world.replica import Replica
 from tests.world.scenario import (
     Told,
@@ -28,6 +30,7 @@ from tests.world.store_books import Books
 from tests.world.store_downstream import MemoryDownstreamStore
 from tests.world.store_fills import MemoryFillStore
 from tests.world.store_operators import MemoryOperatorStore
+from tests.world.store_pauses import MemoryPauseStore
 from tests.world.weather import Weather
 from trade_service.domain.executions import SubmissionState
 
@@ -103,6 +106,14 @@ class World:
             self.books.on_sign = self._on_sign
         self.downstream.on_list = self.market.move_market
         self.books.on_change = self._on_change
+        self._pausing = Pausing(seed, self.loop, self.books, self._serving, self.weather.timing.give_up_s)
+        if self._pausing.happens:
+            self.invariants.pauses = PauseWatch(
+                self.books,
+                self.weather.timing.give_up_s,
+                self.invariants.broken,
+                clock_is_sound="jump" not in self.weather.mishaps,
+            )
         replicas = 1 if self.weather.is_total_outage else dice.randint(1, REPLICAS)
         self._replicas: list[Replica | None] = [None] * replicas
         self._births = 0
@@ -166,6 +177,7 @@ class World:
             self.loop.call_outside(dice.random() * TROUBLE_S, self._put_others)
         for _ in range(4):
             self.loop.call_outside(dice.random() * TROUBLE_S, self.market.fill_some_unsent)
+        self._pausing.plan(TROUBLE_S)
         for what in self.weather.mishaps:
             self.loop.call_outside(dice.random() * TROUBLE_S, self._befall, what)
         self.loop.call_outside(TROUBLE_S, self._heal)
@@ -207,6 +219,7 @@ class World:
             FaultyStore(self.loop, self.weather, operators, watch),
             FaultyStore(self.loop, self.weather, MemoryDownstreamStore(self.books), watch),
             FaultyStore(self.loop, self.weather, fills, watch),
+            FaultyStore(self.loop, self.weather, MemoryPauseStore(self.books), watch),
             self.weather.timing,
             batch_size=self._batch_size,
             max_attempts=self._max_attempts,
@@ -250,7 +263,7 @@ class World:
             if kind == "requeue":
                 replica.spawn(requeue_all(replica, self.told))
             elif kind == "orders":
-                replica.spawn(submit_orders(replica, orders, self.told))
+                replica.spawn(submit_orders(replica, orders, self.told, self._pausing.destination_id))
             elif kind == "one" and ids:
                 replica.spawn(submit_execution(replica, ids[0], self.told))
             elif ids:

@@ -30,6 +30,7 @@ from trade_service.store.name_store import PostgresNameStore
 from trade_service.store.operator_store import PostgresOperatorStore
 from trade_service.store.order_store import PostgresOrderStore
 from trade_service.store.overview_store import PostgresOverviewReads, PostgresReplicaStore
+from trade_service.store.pause_store import PostgresPauseStore
 from trade_service.store.promises import check_writable
 from trade_service.store.reference_store import PostgresReferenceChanges, PostgresReferenceReads
 from trade_service.store.reports import PostgresBacklog
@@ -56,6 +57,7 @@ from trade_service.trading.listing.row_counts import RowCounts
 from trade_service.trading.listing.service import ListService
 from trade_service.trading.operating import OperatorService
 from trade_service.trading.overview import Overview
+from trade_service.trading.pausing import PauseService
 from trade_service.trading.reference import ReferenceCache
 from trade_service.trading.replicas import Heartbeat, ReplicaState
 from trade_service.trading.request_keys import IdempotentRequests, Sweep
@@ -108,6 +110,7 @@ class Services:
     executions: ExecutionService
     bulk_submissions: BulkSubmissions
     operators: OperatorService
+    pauses: PauseService
 
     def __init__(
         self, settings: Settings, database: Database, gateway: ExecutionServiceClient, probes: Database
@@ -190,6 +193,7 @@ class Services:
             settings.submission.look_up_max_pages,
             self.recovery_due,
         )
+        self.pauses = PauseService(PostgresPauseStore(self.operators_database), self.recovery_due)
         self.orders = TradeOrderService(
             PostgresOrderStore(self.database, self.owner),
             self.references,

@@ -26,6 +26,7 @@ from trade_service.store.embedded import EmbeddedPostgres, default_data_dir
 from trade_service.store.migrate import check, migrate
 from trade_service.store.migrations import MigrationError
 from trade_service.store.operator_store import PostgresOperatorStore, PostgresRestoreStore
+from trade_service.store.pause_store import PostgresPauseStore
 from trade_service.store.promises import require_promises
 from trade_service.store.reference_store import PostgresReferenceReads
 from trade_service.store.reports import PostgresBacklog, PostgresPastAttempts
@@ -33,6 +34,7 @@ from trade_service.submission.clock import SystemClock
 from trade_service.submission.events import EventBus
 from trade_service.trading.failed_executions import FailureCheck
 from trade_service.trading.operating import OperatorService
+from trade_service.trading.pausing import PauseService
 from trade_service.trading.restoring import DatabaseRestorer
 
 if TYPE_CHECKING:  # OpenTelemetry is imported only where the settings name an address.
@@ -96,6 +98,13 @@ async def operating(settings: Settings, progress: Progress) -> AsyncIterator[Ope
             database, clock, *status_ids(await PostgresReferenceReads(database).load())
         )
         yield OperatorService(store, ledger, events, settings.submission.look_up_max_pages)
+
+
+@asynccontextmanager
+async def pausing(settings: Settings, progress: Progress) -> AsyncIterator[PauseService]:
+    """Pauses and resumes sending, whether or not the service is running; raises as `operating` does."""
+    async with prepared_database(settings, progress) as database:
+        yield PauseService(PostgresPauseStore(database))
 
 
 @asynccontextmanager

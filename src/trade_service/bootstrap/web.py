@@ -63,6 +63,7 @@ async def web_app(services: Services) -> AsyncIterator[Litestar]:
                 services.bulk_submissions,
                 services.editors(),
                 services.operators,
+                services.pauses,
                 services.lists,
                 services.keys,
                 PostgresAuditEntries(services.database),

@@ -29,7 +29,7 @@ from trade_service.cli.result_files import LineResult, ResultFiles
 from trade_service.cli.running import say
 from trade_service.cli.tally import Tally, line_error
 from trade_service.store.known_orders import BlotterPreview, refused_before
-from trade_service.submission.codes import AlarmCode
+from trade_service.submission.codes import AlarmCode, OutcomeCode
 from trade_service.submission.events import AlarmEvent, SubmissionEvent
 from trade_service.submission.model import ExecutionSubmitResult
 from trade_service.submission.ports import StoreUnavailable
@@ -253,8 +253,13 @@ class Submitting:
 
     async def _consume(self, execution_ids: Sequence[int], results: dict[int, ExecutionSubmitResult]) -> None:
         stream = self._services.intake.stream(execution_ids, self._wait_s, wait_through_open_circuit=True)
+        paused: dict[int, ExecutionSubmitResult] = {}
         async for result in stream:
             self._add(result, results)
+            if result.code == OutcomeCode.PAUSED:
+                paused[result.execution_id] = result
+        if paused:  # Whichever process sends after the pause must find them.
+            await self._services.executions.durable(paused)
 
     def _add(self, result: ExecutionSubmitResult, results: dict[int, ExecutionSubmitResult]) -> None:
         results[result.execution_id] = result

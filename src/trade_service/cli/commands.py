@@ -40,6 +40,8 @@ GROUPS = {
         "show": ("trade_service.cli.unknowns", "Show the history of an execution, or of those of an order."),
         "resolve": ("trade_service.cli.unknowns", "Resolve an unknown outcome manually."),
         "requeue": ("trade_service.cli.requeue", "Submit rejected or exhausted executions again."),
+        "pause": ("trade_service.cli.pause", "Stop sending, to all destinations or to one."),
+        "resume": ("trade_service.cli.pause", "Resume sending."),
         "recover": ("trade_service.cli.audit", "Recover a database that was restored from a backup."),
     },
     "Trying it out": {

@@ -134,6 +134,7 @@ class Figures:
             "queue": self.after.total("trade_service_queue_executions"),
             "batches_in_flight": self.after.total("trade_service_batches_in_flight"),
             "oldest_unknown_s": self.after.total("trade_service_oldest_unknown_seconds"),
+            "pauses": self.after.total("trade_service_pauses"),
             "alarms": self.after.total("trade_service_alarms_total"),
             "open": self.after.by("trade_service_open_executions", "state"),
             "not_accepted_at_once": dict(self.reasons),
@@ -299,6 +300,8 @@ def _flow(figures: Figures) -> tuple[tuple[Pair, Pair], ...]:
     stages = ", ".join(f"{stage} {mean_ms:,.1f}" for stage, mean_ms in figures.stage_ms.items()) or "–"
     calls, requests = rate("trade_service_calls_total"), rate("http_requests_total")
     recovered = rate("trade_service_recovered_executions_total")
+    if gauge("trade_service_pauses"):
+        circuit = f"{circuit}, [red]sending paused[/]"
     return (
         (("accepted", f"[green]{accepted:,.0f}/s[/]"), ("failed", _red(failed, "/s"))),
         (("calls", f"{calls:,.1f}/s"), ("executions a batch", "–" if size is None else f"{size:,.1f}")),

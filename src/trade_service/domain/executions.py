@@ -32,6 +32,8 @@ class SubmissionState(StrEnum):
 
 
 FINAL = frozenset({SubmissionState.ACCEPTED, SubmissionState.REJECTED, SubmissionState.EXHAUSTED})
+UNSENT = frozenset({SubmissionState.NONE, SubmissionState.QUEUED, SubmissionState.RETRY})
+"""States in which no call may carry the execution at this moment, and a claim may take it."""
 QUANTITY_RETURNED = frozenset({SubmissionState.REJECTED, SubmissionState.EXHAUSTED})
 OPEN = frozenset(
     {SubmissionState.QUEUED, SubmissionState.CLAIMED, SubmissionState.RETRY, SubmissionState.UNKNOWN}

@@ -20,6 +20,7 @@ _GAUGES: Mapping[str, _Rule] = {
     "trade_service_open_executions": max,
     "trade_service_oldest_unknown_seconds": max,
     "trade_service_retry_overdue_seconds": max,
+    "trade_service_pauses": max,
     "trade_service_backlog_readable": min,
 }
 """How gauges that are not added are merged."""

@@ -354,6 +354,10 @@ class BacklogGauges:
             "trade_service_retry_overdue_seconds",
             "How long a due retry has been waiting; 0 if none is due.",
         )
+        self._pauses = gauge(
+            "trade_service_pauses",
+            "Pauses of sending in force: of all destinations, or of single ones; 0 if nothing is paused.",
+        )
         self._readable = gauge(
             "trade_service_backlog_readable",
             "1 if the last read of the backlog succeeded, 0 if the database was unavailable.",
@@ -378,3 +382,4 @@ class BacklogGauges:
             gauge.set(backlog.executions.get(state, 0))
         self._oldest_unknown.set(backlog.oldest_unknown_s)
         self._retry_overdue.set(backlog.retry_overdue_s)
+        self._pauses.set(backlog.pauses)

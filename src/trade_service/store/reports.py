@@ -130,12 +130,14 @@ class PostgresBacklog:
     async def read(self) -> Backlog:
         """The backlog now; raises StoreUnavailable."""
         rows = await self._database.fetch(SQL["backlog"], attempts=self._attempts)
+        ((pauses,),) = await self._database.fetch(SQL["pauses"])
         by_state = {row["submission_state"]: row for row in rows}
         unknown, retry = by_state.get(SubmissionState.UNKNOWN), by_state.get(SubmissionState.RETRY)
         return Backlog(
             executions={state: by_state[state]["executions"] if state in by_state else 0 for state in OPEN},
             oldest_unknown_s=max(0.0, unknown["oldest_s"]) if unknown is not None else 0.0,
             retry_overdue_s=max(0.0, retry["overdue_s"]) if retry is not None else 0.0,
+            pauses=pauses,
         )
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import asyncpg
 
 from trade_service.domain.access import Requester
-from trade_service.domain.executions import SubmissionState
+from trade_service.domain.executions import UNSENT, SubmissionState
 from trade_service.domain.orders import SUBMITTED_WHEN_LEFT
 from trade_service.store.database import Database, spelled_array
 from trade_service.store.statements import load
@@ -72,8 +72,10 @@ class PostgresSubmissionStore:
         }
         rows = sorted(await self._database.fetch(_SQL["claim"], **values), key=_EXECUTION_ID)
         # Rows are unpacked by position: at 100 a batch, access by name costs as much as the statement.
-        items = tuple(ClaimedExecution(*item) for _, _, _, claimed, *item, _ in rows if claimed)
-        refused = [_not_claimed(row[0], row[1], row[2], row[4]) for row in rows if not row[3]]
+        items = tuple(ClaimedExecution(*item) for _, _, _, claimed, *item, _, _ in rows if claimed)
+        refused = [
+            _not_claimed(row[0], row[1], row[2], row[4], is_paused=row[-2]) for row in rows if not row[3]
+        ]
         if len(rows) < len(execution_ids):
             known = {row[4] for row in rows}
             missing = [i for i in execution_ids if i not in known]
@@ -130,6 +132,9 @@ class PostgresSubmissionStore:
 
     async def postpone(self, attempt_id: AttemptId, delay_ms: int | None) -> None:
         await self._database.fetch(_SQL["postpone"], attempt_id=attempt_id, delay_ms=delay_ms)
+
+    async def park(self, attempt_id: AttemptId, wait_ms: int) -> None:
+        await self._database.fetch(_SQL["park"], attempt_id=attempt_id, wait_ms=wait_ms)
 
     async def pause_budgets(self, attempt_id: AttemptId) -> None:
         await self._database.fetch(_SQL["pause_budgets"], attempt_id=attempt_id)
@@ -236,11 +241,17 @@ def _submitters(submitted_by: Mapping[int, Requester]) -> dict[str, list[Any]]:
 
 
 def _not_claimed(
-    state: str | None, service_id: int | None, withdrawn: str | None, execution_id: int
+    state: str | None,
+    service_id: int | None,
+    withdrawn: str | None,
+    execution_id: int,
+    *,
+    is_paused: bool = False,
 ) -> NotClaimed:
     if state is None:
         return NotClaimed(execution_id, SubmissionState.NONE, service_id, legacy=True)
-    return NotClaimed(execution_id, _STATES[state], service_id, withdrawn=withdrawn)
+    paused = is_paused and withdrawn is None and state in UNSENT
+    return NotClaimed(execution_id, _STATES[state], service_id, withdrawn=withdrawn, paused=paused)
 
 
 def _open_item(_attempt_id: object, execution_id: int, state: str, *rest: Any) -> OpenItem:

@@ -21,6 +21,8 @@ class OutcomeCode(StrEnum):
     CIRCUIT_OPEN = "CIRCUIT_OPEN"
     LEDGER_CLOSED = "LEDGER_CLOSED"
     """Nothing is claimed until the Execution Service's ledger has been read and is beyond doubt."""
+    PAUSED = "PAUSED"
+    """An operator has paused sending, to all destinations or to this one."""
     NOT_FOUND = "NOT_FOUND"
     NOT_SUBMITTABLE = "NOT_SUBMITTABLE"
     """Its business status says that it is on hold or cancelled."""

@@ -43,6 +43,8 @@ class NotClaimed(msgspec.Struct, frozen=True, gc=False):
     """Written by another program and not adopted yet."""
     withdrawn: str | None = None
     """The business status that prevents sending, such as HOLD."""
+    paused: bool = False
+    """Whether an operator has paused sending to its destination."""
 
 
 MAX_RETRY_COUNT = 1000
@@ -172,6 +174,8 @@ class OpenItem(msgspec.Struct, frozen=True, gc=False):
     quantity: Decimal
     attempts_spent: int
     budget_left_s: float
+    """It stands still while sending to its destination is paused."""
+    paused: bool = False
 
 
 class DueAttempt(msgspec.Struct, frozen=True):
@@ -244,6 +248,11 @@ DEFERRED_MESSAGE = (
     "slow; it is sent automatically later"
 )
 
+PAUSED_MESSAGE = (
+    f"{PENDING_MESSAGE}: sending to its destination is paused by an operator; it is sent automatically once that "
+    "is resumed"
+)
+
 
 def refused_message(reason: str) -> str:
     """The message of an execution that waits while the Execution Service rejects every call."""
@@ -290,6 +299,11 @@ class ExecutionSubmitResult(msgspec.Struct, frozen=True, gc=False):
         """The result of an execution that waits since nothing may be claimed, because of `reason`."""
         message = f"{PENDING_MESSAGE}: {reason}; it is sent automatically once that is settled"
         return cls(execution_id, SubmitStatus.PENDING, state, OutcomeCode.LEDGER_CLOSED, message)
+
+    @classmethod
+    def paused(cls, execution_id: int, state: SubmissionState) -> "ExecutionSubmitResult":
+        """The result of an execution that waits since sending to its destination is paused."""
+        return cls(execution_id, SubmitStatus.PENDING, state, OutcomeCode.PAUSED, PAUSED_MESSAGE)
 
     @classmethod
     def not_claimed(cls, refused: NotClaimed) -> "ExecutionSubmitResult | None":

@@ -37,6 +37,8 @@ class SubmissionStore(Protocol):
     ) -> Claim:
         """Writes the attempt, and makes it the owner of every listed execution in a `claimable` state.
 
+        Those of a paused destination stay as they are: no claim that begins after a pause was committed takes
+        them.
         One statement, which writes no attempt when nothing can be claimed.
         """
 
@@ -59,6 +61,9 @@ class SubmissionStore(Protocol):
 
     async def postpone(self, attempt_id: AttemptId, delay_ms: int | None) -> None:
         """Sets when an attempt is due again; None closes it."""
+
+    async def park(self, attempt_id: AttemptId, wait_ms: int) -> None:
+        """Leaves an attempt until a pause ends, at most `wait_ms`; due if not all that it sends is paused."""
 
     async def pause_budgets(self, attempt_id: AttemptId) -> None:
         """Stops the time budgets of executions that wait for the attempt's retry until they are claimed again."""

@@ -38,6 +38,9 @@ OBSERVE_LIMIT = 1000
 CLOSED_PAUSE_MS = 1000
 """Delay of work while nothing may be claimed."""
 
+PARKED_MS = 600_000
+"""How long paused work is left at most; the end of its pause wakes it."""
+
 _RESENDABLE = frozenset({SubmissionState.QUEUED, SubmissionState.RETRY})
 
 
@@ -126,7 +129,7 @@ class Recovery:
             self._observation.forget(attempt.attempt_id)
             await self._store.postpone(attempt.attempt_id, None)
             return
-        resend = [item for item in attempt.items if item.state in _RESENDABLE]
+        resend = [item for item in attempt.items if item.state in _RESENDABLE and not item.paused]
         overdue = [i for i in resend if i.budget_left_s <= 0 and i.state is SubmissionState.RETRY]
         overdue = [] if self._admission.breaker.refused else overdue
         if overdue:
@@ -135,6 +138,10 @@ class Recovery:
         to_send = [item for item in resend if item not in overdue]
         if to_send:
             await self._resend(attempt, to_send, held_until, is_reconciled=is_reconciled)
+        paused = [item for item in attempt.items if item.state in _RESENDABLE and item.paused]
+        self._waiters.settle(ExecutionSubmitResult.paused(item.execution_id, item.state) for item in paused)
+        if paused and not (to_send or overdue or is_reconciled):
+            await self._store.park(attempt.attempt_id, PARKED_MS)
 
     async def _resend(
         self, attempt: DueAttempt, items: Sequence[OpenItem], held_until: float, *, is_reconciled: bool

@@ -339,11 +339,14 @@ class BulkExecutionSubmissionService:
 
 
 def _not_claimed(row: NotClaimed, deferred_message: str | None) -> ExecutionSubmitResult:
-    """The result of an execution that could not be claimed: final, deferred, or still pending."""
+    """The result of an execution that could not be claimed: final, paused, deferred, or still pending."""
     final = ExecutionSubmitResult.not_claimed(row)
     if final is not None:
         return final
     state = row.state or SubmissionState.NONE
+    if row.paused:
+        kept = SubmissionState.QUEUED if state is SubmissionState.NONE else state
+        return ExecutionSubmitResult.paused(row.execution_id, kept)
     if deferred_message is not None and state is SubmissionState.RETRY:
         return ExecutionSubmitResult.deferred(row.execution_id, state, deferred_message)
     return ExecutionSubmitResult.pending(row.execution_id, state)

@@ -25,13 +25,15 @@ from trade_service.submission.ports import Clock
 _ACCEPTED, _EXHAUSTED = SubmissionState.ACCEPTED, SubmissionState.EXHAUSTED
 _PENDING, _SUCCESS = SubmitStatus.PENDING, SubmitStatus.SUCCESS
 _OK = OutcomeCode.OK.value
-_DEFERRED = frozenset({OutcomeCode.CIRCUIT_OPEN, OutcomeCode.LEDGER_CLOSED})
+_PAUSED = OutcomeCode.PAUSED.value
+_DEFERRED = frozenset({OutcomeCode.CIRCUIT_OPEN, OutcomeCode.LEDGER_CLOSED, OutcomeCode.PAUSED})
 
 
 class Waiter:
     """A caller that waits for some executions; results arrive in any order.
 
-    With `wait_through_open_circuit` it gets final results only, otherwise also those of deferred executions.
+    With `wait_through_open_circuit` it gets final results and those of paused executions, since a pause has no end
+    that is known; otherwise also those of deferred ones.
     """
 
     def __init__(self, *, wait_through_open_circuit: bool = False) -> None:
@@ -96,8 +98,9 @@ class Waiters:
     def settle(self, results: Iterable[ExecutionSubmitResult], *, deferred: bool = False) -> None:
         """Passes results to their waiters.
 
-        A pending result reaches a waiter only if the execution is deferred (all are if `deferred`) and the waiter
-        does not wait through an open circuit. Otherwise another process may settle it: `unsettled` lists these.
+        A pending result reaches a waiter only if the execution is paused, or is deferred (all are if `deferred`)
+        and the waiter does not wait through an open circuit. Otherwise another process may settle it: `unsettled`
+        lists these.
         """
         for result in results:
             execution_id = result.execution_id
@@ -109,7 +112,8 @@ class Waiters:
                 waiters = []
                 if deferred or result.code in _DEFERRED:
                     waiting = self._by_execution.get(execution_id, ())
-                    waiters = [waiter for waiter in waiting if not waiter.wait_through_open_circuit]
+                    is_paused = result.code == _PAUSED
+                    waiters = [w for w in waiting if is_paused or not w.wait_through_open_circuit]
                     for waiter in waiters:
                         self.leave(waiter, (execution_id,))
                 if execution_id in self._by_execution:

@@ -30,6 +30,8 @@ class Action(StrEnum):
     """A fill report was stored."""
     RESOLVE = "resolve"
     REQUEUE = "requeue"
+    PAUSE = "pause"
+    RESUME = "resume"
     RECOVER = "recover"
     """Open executions of a restored backup were handed to reconciliation."""
     ARCHIVE = "archive"
@@ -49,6 +51,8 @@ class ObjectKind(StrEnum):
     EXECUTION_STATUS = "executionStatus"
     API_KEY = "apiKey"
     LOGGER = "logger"
+    SENDING = "sending"
+    """To the destinations whose ids the entry has; to all if it has none."""
     ARCHIVE_FILE = "archiveFile"
 
 

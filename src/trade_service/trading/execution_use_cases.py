@@ -78,7 +78,7 @@ class ExecutionService:
         """
         possible = [execution_id for execution_id in execution_ids if is_possible_id(execution_id)]
         answer = await self._submissions.submit_executions_bulk(possible, wait_s)
-        results = await self._durable({result.execution_id: result for result in answer.results})
+        results = await self.durable({result.execution_id: result for result in answer.results})
         return _in_order(execution_ids, results)
 
     async def submit_executions_batch(
@@ -164,9 +164,9 @@ class ExecutionService:
                 await self._reads.enqueue(possible, self._clock.new_attempt_id())
             waiter = self._intake.enqueue(possible)
         results = await self._intake.outcomes(waiter, wait_s)
-        return results if keyed else await self._durable(results)
+        return results if keyed else await self.durable(results)
 
-    async def _durable(self, results: dict[int, ExecutionSubmitResult]) -> dict[int, ExecutionSubmitResult]:
+    async def durable(self, results: dict[int, ExecutionSubmitResult]) -> dict[int, ExecutionSubmitResult]:
         """The results, once every pending one is on record: what was never claimed is durably queued.
 
         When the database does not answer, those it is not known of are FAILED instead: nothing is promised

@@ -142,6 +142,8 @@ class Backlog(msgspec.Struct, frozen=True):
     """Age of the attempt that the oldest unknown execution belongs to; 0 when there is none."""
     retry_overdue_s: float
     """How long a due retry has been waiting; 0 when none is due."""
+    pauses: int = 0
+    """How many pauses of sending are in force."""
 
 
 class OperatorStore(Protocol):

@@ -25,6 +25,7 @@ from trade_service.web.list_queries import IGNORED_PARAMETERS, TOTAL_HEADERS
 from trade_service.web.openapi.document import SchemaController
 from trade_service.web.overview import OverviewController
 from trade_service.web.parameters import refuse_unknown_parameters
+from trade_service.web.pausing import PauseController
 from trade_service.web.request_bodies import StrictBodies, StrictRequest
 from trade_service.web.responses import SUBMISSION_MESSAGE, SUBMISSION_STATE
 from trade_service.web.routing import OwnRouter
@@ -39,6 +40,7 @@ V1 = [
 V2 = [
     submissions.SubmissionController,
     operating.OperatorController,
+    PauseController,
     trade_orders.NamedOrderController,
     trade_orders.NamedBatchController,
     executions.NamedExecutionController,

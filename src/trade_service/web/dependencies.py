@@ -17,6 +17,7 @@ from trade_service.trading.failed_executions import FailureReads
 from trade_service.trading.listing.service import ListService
 from trade_service.trading.operating import OperatorService
 from trade_service.trading.overview import Overview
+from trade_service.trading.pausing import PauseService
 from trade_service.trading.reference import ReferenceCache
 from trade_service.trading.request_keys import IdempotentRequests
 from trade_service.trading.trade_orders import TradeOrderService
@@ -120,6 +121,7 @@ class WebServices(msgspec.Struct, frozen=True):
     bulk_submissions: BulkSubmissions
     editors: Editors
     operators: OperatorService
+    pauses: PauseService
     lists: ListService
     keys: IdempotentRequests
     audit_log: AuditEntries

@@ -94,7 +94,7 @@ FROM sliced s JOIN orders o ON o.id = s.trade_order_id;
 
 -- name: slice_and_claim
 -- Locks orders, checks rules, writes executions, claims and journals them: one round trip. If the ledger is in doubt, it
--- writes nothing. It skips an order that is missing, locked or breaks a rule, and its verdict says why; unless each order
+-- writes nothing. It skips an order that is missing, locked, paused or breaks a rule, and its verdict says why; unless each order
 -- stands alone, none is then written. It waits for no lock, since waiting would use up the lease.
 --
 -- `judged` sees the orders as locked, which may be newer than the statement's snapshot. Nothing else may read
@@ -103,6 +103,8 @@ WITH gate AS MATERIALIZED (
     SELECT epoch, high_water_id, high_water_execution_id
     FROM downstream
     WHERE epoch = :epoch AND suspected_at IS NULL AND blocked_at IS NULL
+), paused AS MATERIALIZED (
+    {paused}
 ), locked(id, order_id, portfolio_id, order_type, security_id, quantity, quantity_sent, limit_price,
           trade_timestamp, blotter_id, submitted, version) AS MATERIALIZED (
     SELECT {order_columns}
@@ -115,6 +117,7 @@ WITH gate AS MATERIALIZED (
            tt.id AS trade_type_id,
            CASE WHEN l.id IS NULL THEN 'order'
                 WHEN d.id IS NULL THEN 'destination'
+                WHEN (SELECT ids FROM paused) && ARRAY[0, d.id] THEN 'paused'
                 WHEN tt.id IS NULL THEN 'type'
                 -- NaN is greater than every number.
                 WHEN a.quantity > 0 AND a.quantity <= l.quantity - l.quantity_sent AND l.quantity < 'NaN'

@@ -180,6 +180,9 @@ SELECT submission_state, count(*) AS executions,
 FROM owned
 GROUP BY submission_state;
 
+-- name: pauses
+SELECT count(*) FROM submission_pause;
+
 -- name: tries
 -- An attempt's id begins with its time, so the attempts since the first claim are one range of the primary key. No
 -- index leads from an execution to its attempts: the submission path would pay for it with every batch.

@@ -15,6 +15,10 @@ SELECT :actor::text, :known_by::text, left(:address::text, 64), :request_id::tex
 -- Read once a statement.
 ARRAY(SELECT id FROM execution_status WHERE abbreviation IN ({withdrawn}))
 
+-- fragment: paused
+-- The destinations to which nothing is sent; 0 stands for all, NULL is none. Read once a statement.
+SELECT array_agg(coalesce(destination_id, 0)) AS ids FROM submission_pause
+
 -- fragment: order_columns
 -- In the order of the fields of TradeOrder.
 o.id, o.order_id, rtrim(o.portfolio_id), rtrim(o.order_type), rtrim(o.security_id), o.quantity,
@@ -56,7 +60,12 @@ CASE WHEN e.submission_state <> 'accepted' THEN coalesce(v.code, f.code, a.code,
 
 -- fragment: budget_left_ms
 -- What is left of a time budget that stops: never nothing, so that an execution that waited still gets a call.
-least(greatest(extract(epoch FROM e.give_up_at - now()) * 1000, 1), 2147483647)::int
+least(greatest(extract(epoch FROM e.give_up_at - {budget_runs_until}) * 1000, 1), 2147483647)::int
+
+-- fragment: budget_runs_until
+-- While the execution's destination is paused, its time budget stands still.
+least(now(), (SELECT min(p.paused_at) FROM submission_pause p
+              WHERE p.destination_id IS NULL OR p.destination_id = e.destination_id))
 
 -- fragment: settled
 -- The outcomes applied to executions and orders. It starts inside of WITH, after a `gate` with `is_open`.

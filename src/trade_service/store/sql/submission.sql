@@ -20,8 +20,11 @@ WITH gate AS MATERIALIZED (
     SELECT epoch, high_water_id, high_water_execution_id
     FROM downstream
     WHERE epoch = :epoch AND suspected_at IS NULL AND blocked_at IS NULL
+), paused AS MATERIALIZED (
+    {paused}
 ), asked AS MATERIALIZED (
     SELECT e.id, e.attempt_id, e.execution_service_id, e.execution_status_id,
+           coalesce((SELECT ids FROM paused) && ARRAY[0, e.destination_id], false) AS is_paused,
            -- Ours and never submitted, yet placed: the legacy service sent it in the meantime.
            CASE WHEN e.submission_state <> 'none' OR e.execution_service_id IS NULL AND e.quantity_placed = 0
                 THEN e.submission_state END AS submission_state
@@ -39,7 +42,7 @@ WITH gate AS MATERIALIZED (
         budget_ms = NULL
     WHERE e.id = ANY(ARRAY(
         SELECT id FROM asked
-        WHERE submission_state = ANY(:claimable)
+        WHERE submission_state = ANY(:claimable) AND NOT is_paused
           AND (submission_state <> 'none' OR execution_status_id <> ALL({withdrawn_ids}))
     ))
       AND EXISTS (SELECT FROM gate)
@@ -85,6 +88,7 @@ SELECT CASE WHEN m.id IS NULL THEN a.submission_state END AS submission_state, a
        o.security_id, m.quantity_ordered, m.limit_price, m.attempts_spent,
        -- extract() would make a numeric of it, which takes longer than the rest of the row.
        date_part('epoch', m.give_up_at - now()) AS budget_left_s,
+       a.is_paused,
        (SELECT high_water_id FROM gate) AS floor_id
 FROM asked a
 LEFT JOIN mine m ON m.id = a.id
@@ -194,6 +198,7 @@ WITH due AS MATERIALIZED (
 UPDATE submission_attempt t
 SET next_action_at = now() + :hold_ms::int * interval '1 ms',
     observer = :owner,
+    parked_at = NULL,
     state = CASE WHEN t.state = 'sent' THEN 'answered' ELSE t.state END,
     kind = CASE WHEN t.state = 'sent' THEN 'lost' ELSE t.kind END,
     code = CASE WHEN t.state = 'sent' THEN 'OWNER_LOST' ELSE t.code END,
@@ -249,8 +254,9 @@ SELECT e.attempt_id, e.id, e.submission_state, tt.abbreviation AS trade_type, d.
        (SELECT rtrim(o.security_id) FROM trade_order o WHERE o.id = e.trade_order_id) AS security_id,
        e.quantity_ordered, e.attempts_spent,
        -- The previous release sets give_up_at and leaves budget_ms as it was.
-       coalesce(extract(epoch FROM e.give_up_at - now())::float8, e.budget_ms / 1000.0::float8, 'infinity')
-           AS budget_left_s
+       coalesce(extract(epoch FROM e.give_up_at - {budget_runs_until})::float8, e.budget_ms / 1000.0::float8,
+                'infinity') AS budget_left_s,
+       coalesce((SELECT ids FROM ({paused}) paused) && ARRAY[0, e.destination_id], false) AS is_paused
 FROM execution e
 JOIN destination d ON d.id = e.destination_id
 LEFT JOIN trade_type tt ON tt.id = e.trade_type_id
@@ -279,6 +285,26 @@ SELECT submission_state, execution_service_id, NULL, id FROM archived_execution 
 UPDATE submission_attempt
 SET next_action_at = now() + :delay_ms::float8 * interval '1 ms'
 WHERE id = :attempt_id;
+
+-- name: park
+-- The end of a pause waits for this statement, or this one sees that it has ended: nothing is parked for a pause that
+-- is over. The attempt is due at once if not all that it has to send is paused.
+WITH pause AS MATERIALIZED (
+    SELECT coalesce(destination_id, 0) AS id FROM submission_pause ORDER BY submission_pause.id FOR KEY SHARE
+), paused AS MATERIALIZED (
+    SELECT array_agg(id) AS ids FROM pause
+), verdict AS MATERIALIZED (
+    SELECT (SELECT ids FROM paused) IS NOT NULL AND NOT EXISTS (
+        SELECT FROM execution e
+        WHERE e.id = ANY(ARRAY(SELECT unnest(t.execution_ids) FROM submission_attempt t WHERE t.id = :attempt_id))
+          AND e.attempt_id = :attempt_id AND e.submission_state IN ('queued', 'retry')
+          AND NOT (SELECT ids FROM paused) && ARRAY[0, e.destination_id]) AS parks
+)
+UPDATE submission_attempt
+SET parked_at = CASE WHEN (SELECT parks FROM verdict) THEN now() END,
+    next_action_at = CASE WHEN (SELECT parks FROM verdict) THEN now() + :wait_ms::int * interval '1 ms'
+                          ELSE now() END
+WHERE id = :attempt_id AND next_action_at IS NOT NULL;
 
 -- name: pause_budgets
 WITH waiting AS MATERIALIZED (
