@@ -18,6 +18,7 @@ from trade_service.domain.errors import InvalidInput, TooMany, shorten
 
 MAX_INTEGER_DIGITS = 10
 """Digits before the point in the database's decimal(18,8)."""
+_INTEGERS_END = 10**MAX_INTEGER_DIGITS
 MAX_DECIMALS = 8
 ZERO = Decimal(0)
 MAX_NUMBER_CHARS = 64
@@ -178,6 +179,8 @@ def parse_decimal(value: object, field: str) -> Decimal:
     NaN, infinity, text, a ninth decimal, an eleventh digit before the point, and Python floats, which are not
     exact.
     """
+    if type(value) is int and abs(value) < _INTEGERS_END:  # Most quantities; each order of a batch has one.
+        return Decimal(value)
     if isinstance(value, bool) or not isinstance(value, int | str | Decimal):
         raise InvalidInput.of(field, value, "must be a number")
     if not isinstance(value, int) and len(str(value)) > MAX_NUMBER_CHARS:

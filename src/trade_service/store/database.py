@@ -2,9 +2,10 @@
 
 import asyncio
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, suppress
 from decimal import Decimal
+from functools import partial
 from types import TracebackType
 from typing import Any, NamedTuple, Self
 
@@ -95,6 +96,8 @@ class Database(Reads):
         self._lanes: list[Lane] = []
         self._idle: list[Connection] = []
         """The last one is lent first. `renew` begins a new list: what does not come from it is closed."""
+        self._lent: Callable[[], AbstractAsyncContextManager[Session]] = partial(_Lent, self)
+        """Lends a connection."""
 
     async def __aenter__(self) -> Self:
         return self
@@ -195,45 +198,17 @@ class Database(Reads):
             connection.terminate()
         self.renew()
 
-    @asynccontextmanager
-    async def _lent(self) -> AsyncIterator[Session]:
-        """A connection of the pool, and the one place where errors of the driver get their meaning."""
-        if self._turns.locked():
-            await self._wait_for_turn()
-        else:
-            await self._turns.acquire()
-        try:
-            idle, healthy = self._idle, False
-            while idle and idle[-1].is_closed():
-                idle.pop()
-            connection = idle.pop() if idle else await self._connector.connect()
-            self._in_use.add(connection)
-            try:
-                yield Session(connection)
-                healthy = True
-            except Exception as error:
-                healthy = not _is_spoiled_by(error)
-                raise
-            finally:
-                self._in_use.remove(connection)
-                if connection.is_closed() or connection.is_in_transaction():
-                    healthy = False
-                if healthy and idle is self._idle:
-                    idle.append(connection)
-                else:
-                    await close(connection)
-        except DRIVER_ROOTS as error:
+    def _raise_known(self, error: BaseException) -> None:
+        """Raises StoreUnavailable in place of `error`, if that says that the database is not to be had now."""
+        if isinstance(error, DRIVER_ROOTS):
             is_outdated = self._connector.is_outdated_by(error)
             if is_outdated or _is_read_only(error):
                 # After a failover all connections may lead to a server that is a standby now.
                 self.renew()
-            if not is_outdated and not is_unavailable(error):
-                raise
-            raise StoreUnavailable(f"{_NOT_DONE}: {error}", _NOT_DONE) from error
-        except OSError as error:
+            if is_outdated or is_unavailable(error):
+                raise StoreUnavailable(f"{_NOT_DONE}: {error}", _NOT_DONE) from error
+        elif isinstance(error, OSError):
             raise StoreUnavailable(f"{_SILENT}: {str(error) or 'time-out'}", _SILENT) from error
-        finally:
-            self._turns.release()
 
     async def _wait_for_turn(self) -> None:
         self._waiting += 1
@@ -247,6 +222,55 @@ class Database(Reads):
             self._waiting -= 1
 
 
+class _Lent(msgspec.Struct):
+    """A connection of a pool, and the one place where errors of the driver get their meaning.
+
+    Each statement needs one, and a generator would cost as much as the rest of lending.
+    """
+
+    pool: Database
+    idle: list[Connection] = []
+    """Where it came from."""
+    connection: "Connection | None" = None
+
+    async def __aenter__(self) -> Session:
+        pool = self.pool
+        if pool._turns.locked():
+            await pool._wait_for_turn()
+        else:
+            await pool._turns.acquire()
+        try:
+            idle = self.idle = pool._idle
+            while idle and idle[-1].is_closed():
+                idle.pop()
+            self.connection = connection = idle.pop() if idle else await pool._connector.connect()
+        except BaseException as error:
+            pool._turns.release()
+            pool._raise_known(error)
+            raise
+        pool._in_use.add(connection)
+        return Session(connection)
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        pool, connection = self.pool, self.connection
+        assert connection is not None
+        healthy = error is None or (isinstance(error, Exception) and not _is_spoiled_by(error))
+        try:
+            pool._in_use.remove(connection)
+            if connection.is_closed() or connection.is_in_transaction():
+                healthy = False
+            if healthy and self.idle is pool._idle:
+                self.idle.append(connection)
+            else:
+                await close(connection)
+            if error is not None:
+                pool._raise_known(error)
+        finally:
+            pool._turns.release()
+
+
 class Lane(Database):
     """A part of a pool, see `Database.lane`. However many callers wait in it, the others find connections."""
 
@@ -255,9 +279,10 @@ class Lane(Database):
         self._pool = pool
         self._connector = pool._connector
         self._turns = asyncio.Semaphore(size)
+        self._lent = self._lent_in_turn
 
     @asynccontextmanager
-    async def _lent(self) -> AsyncIterator[Session]:
+    async def _lent_in_turn(self) -> AsyncIterator[Session]:
         await self._wait_for_turn()
         try:
             async with self._pool._lent() as session:
@@ -300,10 +325,14 @@ def is_out_of_time(error: StoreUnavailable) -> bool:
     return isinstance(cause, asyncpg.PostgresError) and cause.sqlstate == _QUERY_CANCELED
 
 
-def spelled_array(items: Iterable[int | Decimal | str | None]) -> str:
+def spelled_array(items: Iterable[int | Decimal | str | None], *, quoted: bool = False) -> str:
     """An array in PostgreSQL's own spelling, to be cast to its type: `:ids::text::int[]`.
 
-    The driver encodes a list four times slower. For numbers, truth values and bare words only: everything else
-    would need quotes.
+    The driver encodes a list four times slower. For numbers, truth values and bare words; `quoted` for any text.
     """
+    if quoted:
+        items = [
+            item if item is None else '"' + str(item).replace("\\", r"\\").replace('"', r"\"") + '"'
+            for item in items
+        ]
     return f"{{{','.join(['NULL' if item is None else str(item) for item in items])}}}"

@@ -43,6 +43,7 @@ _SQL = load("orders")
 
 _EXECUTION_ID, _ORDER_FROM = 2, 8
 """Columns of `slice_and_claim`: the execution's id, and the first of the order as it was before."""
+_STALE = "a blotter, destination or trade type was deleted meanwhile: nothing was written, try again"
 
 
 @contextmanager
@@ -51,8 +52,7 @@ def stale_references() -> Iterator[None]:
     try:
         yield
     except asyncpg.ForeignKeyViolationError as error:
-        message = "a blotter, destination or trade type was deleted meanwhile: nothing was written, try again"
-        raise StaleReference(message) from error
+        raise StaleReference(_STALE) from error
 
 
 class PostgresOrderStore:
@@ -105,7 +105,7 @@ class PostgresOrderStore:
     ) -> ClaimedSlices | None:
         if not all(is_possible_id(one.trade_order_id) for one in submissions):
             return None
-        with stale_references():
+        try:
             rows = await self._database.fetch(
                 _SQL["slice_and_claim"],
                 order_ids=spelled_array([one.trade_order_id for one in submissions]),
@@ -123,6 +123,8 @@ class PostgresOrderStore:
                 **_reference_ids(reference),
                 **_columns_of_requesters(requesters or (REQUESTER.get(),) * len(submissions)),
             )
+        except asyncpg.ForeignKeyViolationError as error:
+            raise StaleReference(_STALE) from error
         sound = [pair for pair in zip(submissions, rows, strict=True) if pair[1][_EXECUTION_ID] is not None]
         return _claimed(sound, attempt, reference) if sound else None
 
@@ -284,9 +286,13 @@ def _reference_ids(reference: ReferenceData) -> dict[str, Any]:
     """What `slice_and_claim` needs to know of reference data; no status NEW means no execution."""
     status_new = reference.statuses_by_name.get(STATUS_NEW)
     if status_new is None:
-        return {"status_id": None, "type_names": [], "type_ids": []}
+        return {"status_id": None, "type_names": "{}", "type_ids": "{}"}
     types = {name: one.id for name, one in reference.trade_types_by_name.items() if name in ORDER_TYPES}
-    return {"status_id": status_new.id, "type_names": [*types], "type_ids": [*types.values()]}
+    return {
+        "status_id": status_new.id,
+        "type_names": spelled_array(types, quoted=True),
+        "type_ids": spelled_array(types.values()),
+    }
 
 
 def _columns_of_requesters(requesters: Sequence[Requester]) -> dict[str, Any]:
@@ -294,10 +300,10 @@ def _columns_of_requesters(requesters: Sequence[Requester]) -> dict[str, Any]:
     places = {requester: place for place, requester in enumerate(dict.fromkeys(requesters), 1)}
     return {
         "asked_by": spelled_array([places[requester] for requester in requesters]),
-        "actors": [one.actor for one in places],
-        "known_by": [one.known_by for one in places],
-        "addresses": [one.address for one in places],
-        "request_ids": [one.request_id for one in places],
+        "actors": spelled_array([one.actor for one in places], quoted=True),
+        "known_by": spelled_array([one.known_by for one in places], quoted=True),
+        "addresses": spelled_array([one.address for one in places], quoted=True),
+        "request_ids": spelled_array([one.request_id for one in places], quoted=True),
         "is_audited": requesters[0].is_audited,
     }
 

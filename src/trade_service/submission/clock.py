@@ -4,7 +4,6 @@ import asyncio
 import os
 import random
 import time
-import uuid
 from collections.abc import Callable, Iterable
 from functools import partial
 
@@ -27,7 +26,8 @@ class SystemClock:
         millis = time.time_ns() // 1_000_000
         bits = (millis << 80) | int.from_bytes(os.urandom(10))
         bits = (bits & ~(0xF << 76) | (0x7 << 76)) & ~(0x3 << 62) | (0x2 << 62)
-        return str(uuid.UUID(int=bits))
+        digits = f"{bits:032x}"
+        return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
 
     async def sleep(self, seconds: float) -> None:
         """Waits without blocking the loop."""

@@ -8,7 +8,7 @@ import time
 from collections import Counter
 from collections.abc import Mapping
 from functools import partial
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple, TypeAlias, cast
 
 import msgspec
 import structlog
@@ -45,6 +45,9 @@ _NOT_KEPT = (_CACHE_CONTROL, b"no-store")
 """In every response that does not say otherwise: nothing keeps what only its caller may read."""
 _NOT_GUESSED = (b"x-content-type-options", b"nosniff")
 """In every response: no browser guesses another content type."""
+
+_Received: TypeAlias = HTTPReceiveMessage | WebSocketReceiveMessage
+"""Here, since a nested function's annotation is evaluated in each call."""
 
 _log = structlog.get_logger(__name__)
 
@@ -265,7 +268,7 @@ class Limits:
             serve = app if share.turns is None else partial(in_turn, share.turns, client, app)
             is_body_awaited, is_body_complete, held_bytes = False, False, 0
 
-            async def receive_body() -> HTTPReceiveMessage | WebSocketReceiveMessage:
+            async def receive_body() -> _Received:
                 nonlocal is_body_awaited, is_body_complete, held_bytes
                 is_body_awaited = not is_body_complete
                 message = await receive()

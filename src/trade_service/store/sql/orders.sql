@@ -127,7 +127,10 @@ WITH gate AS MATERIALIZED (
         WITH ORDINALITY AS a(order_id, quantity, destination_id, place)
     LEFT JOIN locked l ON l.id = a.order_id
     LEFT JOIN destination d ON d.id = a.destination_id
-    LEFT JOIN unnest(:type_names::text[], :type_ids::int[]) AS tt(name, id) ON tt.name = upper(btrim(l.order_type))
+    CROSS JOIN LATERAL (
+        SELECT (SELECT :type_ids::text::int[])[
+            array_position((SELECT :type_names::text::text[]), upper(btrim(l.order_type)))]
+    ) AS tt(id)
 ), sound AS MATERIALIZED (
     SELECT * FROM judged
     WHERE verdict IS NULL AND (:each_alone::bool OR NOT EXISTS (SELECT FROM judged WHERE verdict IS NOT NULL))
@@ -153,9 +156,9 @@ WITH gate AS MATERIALIZED (
     -- An entry for each request. Found by place: a join would read execution by execution.
     INSERT INTO audit_log
         (actor, known_by, address, request_id, action, object, object_ids, trade_order_ids)
-    SELECT (:actors::text[])[place], (:known_by::text[])[place], left((:addresses::text[])[place], 64),
-           (:request_ids::text[])[place], 'submit', 'execution', array_agg(id ORDER BY id),
-           array_agg(trade_order_id ORDER BY id)
+    SELECT (SELECT :actors::text::text[])[place], (SELECT :known_by::text::text[])[place],
+           left((SELECT :addresses::text::text[])[place], 64), (SELECT :request_ids::text::text[])[place],
+           'submit', 'execution', array_agg(id ORDER BY id), array_agg(trade_order_id ORDER BY id)
     FROM (
         SELECT id, trade_order_id, (SELECT :asked_by::text::int[])[
             array_position((SELECT :order_ids::text::int[]), trade_order_id)] AS place
@@ -170,15 +173,13 @@ WITH gate AS MATERIALIZED (
         version = s.version + 1
     FROM sound s
     WHERE o.id = s.id
-    RETURNING o.id, o.version
 )
-SELECT j.verdict, j.id AS order_id, s.id, s.execution_timestamp, s.version, o.version AS order_version,
+SELECT j.verdict, j.id AS order_id, s.id, s.execution_timestamp, s.version, j.version + 1 AS order_version,
        j.destination, (SELECT high_water_id FROM gate) AS low_water_id,
        j.id, j.order_id, j.portfolio_id, j.order_type, j.security_id, j.quantity, j.quantity_sent, j.limit_price,
        j.trade_timestamp, j.blotter_id, j.submitted, j.version
 FROM judged j
 LEFT JOIN sliced s ON s.trade_order_id = j.id
-LEFT JOIN orders o ON o.id = j.id
 ORDER BY j.place;
 
 -- name: known_orders

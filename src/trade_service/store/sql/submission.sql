@@ -137,7 +137,11 @@ WITH asked AS MATERIALIZED (
     ORDER BY e.id
     FOR NO KEY UPDATE
 ), locked AS MATERIALIZED (
-    SELECT id FROM asked WHERE as_claimed
+    SELECT array_agg(id) AS ids
+    FROM asked
+    WHERE as_claimed
+    HAVING count(*) = cardinality(:ids::text::int[])
+       AND count(*) = (SELECT cardinality(execution_ids) FROM submission_attempt WHERE id = :attempt_id)
 ), after AS (
     UPDATE execution e
     SET submission_state = 'accepted',
@@ -148,10 +152,7 @@ WITH asked AS MATERIALIZED (
                                    ELSE e.execution_status_id END,
         quantity_placed = e.quantity_ordered,
         version = e.version + 1
-    WHERE e.id = ANY(ARRAY(SELECT id FROM locked))
-      AND (SELECT count(*) FROM locked) = cardinality(:ids::text::int[])
-      AND (SELECT count(*) FROM locked) = (SELECT cardinality(execution_ids) FROM submission_attempt
-                                           WHERE id = :attempt_id)
+    WHERE e.id = ANY((SELECT ids FROM locked)::int[])
     RETURNING e.id, e.execution_service_id, e.version, e.execution_status_id
 ), attempt AS (
     UPDATE submission_attempt
