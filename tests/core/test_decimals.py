@@ -63,8 +63,10 @@ def test_a_ninth_decimal_is_refused_however_far_out_it_stands(units: int, zeros:
 
 @given(st.integers(10**18, 10**30))
 def test_an_eleventh_digit_before_the_point_is_refused(units: int) -> None:
-    with pytest.raises(InvalidInput, match="at most 10 digits before the decimal point"):
-        parse_decimal(f"{Decimal(units) / 10**8:f}", "quantity")
+    for value in (f"{Decimal(units) / 10**8:f}", units // 10**8, -(units // 10**8)):
+        with pytest.raises(InvalidInput, match="at most 10 digits before the decimal point"):
+            parse_decimal(value, "quantity")
+    assert parse_decimal(10**10 - 1, "quantity") == 10**10 - 1
 
 
 NO_NUMBERS = [

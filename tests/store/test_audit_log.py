@@ -148,7 +148,8 @@ async def test_requests_that_share_a_claim_have_an_entry_each(database: Database
     store = PostgresOrderStore(database, "one")
     reference = await PostgresReferenceReads(database).load()
     orders = await store.create([new_order(number) for number in (1, 2, 3)])
-    bob = Requester("bob", KnownBy.API_KEY, "10.0.0.8", "r-2", is_audited=True)
+    odd = r'{b"o\b\\", NULL}'
+    bob = Requester(odd, KnownBy.API_KEY, "10.0.0.8", None, is_audited=True)
     wishes = [Submission(order.id, Decimal(1), 1) for order in orders]
     claimed = await store.slice_and_claim(wishes, new_attempt(), reference, [ANN, bob, ANN])
     assert claimed is not None
@@ -156,8 +157,7 @@ async def test_requests_that_share_a_claim_have_an_entry_each(database: Database
     found = {one.actor: one for one in await entries(database) if one.action == "submit"}
     assert {actor: one.object_ids for actor, one in found.items()} == {
         "ann": [ids[0], ids[2]],
-        "bob": [ids[1]],
+        odd: [ids[1]],
     }
-    assert (found["bob"].known_by, found["bob"].address, found["bob"].request_id) == (
-        "api-key", "10.0.0.8", "r-2",
-    )  # fmt: skip
+    assert (found[odd].known_by, found[odd].address, found[odd].request_id) == ("api-key", "10.0.0.8", None)
+    assert found["ann"].request_id == "r-1"
