@@ -245,6 +245,17 @@ HOT = {
     "overview.waiting_for_person": Case({"attempts": 10}),
     "overview.ledger": Case(),
     "overview.pages": Case(),
+    "audit_runs.start": Case(
+        {"id": _FRESH, "book": "both", "started_by": "", "replica": "one", "lease_s": 1}
+    ),
+    "audit_runs.renew": Case({"id": _FRESH, "ledger_rows": 1, "lease_s": 1}),
+    "audit_runs.finish": Case(
+        {"id": _FRESH, "status": "CLEAN", "ledger_rows": 1, "message": "", "report": None}
+    ),
+    "audit_runs.end_lost": Case(),
+    "audit_runs.remove_old": Case({"kept": 5}),
+    "audit_runs.get": Case({"id": _FRESH}),
+    "audit_runs.page": Case({"before": None, "limit": 10}),
     "overview.beat": Case(
         {
             "owner": "one",

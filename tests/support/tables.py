@@ -285,6 +285,30 @@ replica = sa.Table(
     postgresql_with={"fillfactor": FILL_FACTOR},
 )
 
+audit_run = sa.Table(
+    "audit_run",
+    metadata,
+    # Made by the service; sorts by its time.
+    sa.Column("id", UUID(as_uuid=False), primary_key=True),
+    # database or both.
+    sa.Column("book", sa.String(8), nullable=False),
+    # RUNNING, CLEAN, FINDINGS or FAILED.
+    sa.Column("status", sa.String(8), nullable=False),
+    sa.Column("started_at", INSTANT, nullable=False, server_default=sa.func.now()),
+    sa.Column("started_by", sa.String(255), nullable=False),
+    # The one that runs it, as in submission_attempt.
+    sa.Column("replica", sa.String(80), nullable=False),
+    # When it counts as failed unless the replica has renewed it.
+    sa.Column("lease_until", INSTANT, nullable=False),
+    sa.Column("finished_at", INSTANT),
+    # How many of the ledger were compared so far.
+    sa.Column("ledger_rows", sa.BigInteger),
+    sa.Column("message", sa.Text, nullable=False, server_default=""),
+    # An AuditReport.
+    sa.Column("report", JSONB),
+    sa.Index("audit_run_running_ndx", "status", unique=True, postgresql_where=sa.text("status = 'RUNNING'")),
+)
+
 archived_execution = sa.Table(
     "archived_execution",
     metadata,

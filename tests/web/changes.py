@@ -150,6 +150,10 @@ async def _create_v2(_live: Live) -> Request:
     return "/api/v2/tradeOrders/batch/create", {"tradeOrders": [order_body()]}
 
 
+async def _audit(_live: Live) -> Request:
+    return "/api/v2/audits", {"book": "database"}
+
+
 async def _level(_live: Live) -> Request:
     return "/actuator/loggers/ROOT", {"configuredLevel": "INFO"}
 
@@ -175,6 +179,7 @@ CHANGES: dict[str, tuple[Callable[[Live], Awaitable[Request]], str, str, int]] =
     "POST /api/v2/executions/submit": (_executions_submit, "submit", "execution", 2),
     "POST /api/v2/executions/requeue": (_requeue, "requeue", "execution", 1),
     "POST /api/v2/executions/{execution_id}/resolve": (resolve, "resolve", "execution", 1),
+    "POST /api/v2/audits": (_audit, "create", "audit", 0),
     "POST /actuator/loggers/{name}": (_level, "update", "logger", 0),
 }
 for _collection, _kind, _request in (

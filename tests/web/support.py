@@ -217,6 +217,7 @@ class FakeUseCases:
             overview=fakes,
             failures=fakes,
             evidence=fakes,
+            audits=fakes,
         )
 
 

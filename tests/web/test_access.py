@@ -69,6 +69,7 @@ async def app() -> Litestar:
         pauses=nothing,
         lists=nothing,
         overview=nothing,
+        audits=nothing,
         keys=nothing,
         authenticator=NamedRoles(),
         settings=WebSettings(

@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
+import msgspec
 from prometheus_client import CollectorRegistry
 
 from trade_service import __version__
@@ -17,6 +18,7 @@ from trade_service.identity.key_uses import KeyUses
 from trade_service.observability.logs import LogLevel
 from trade_service.reference_services.client import ReferenceServicesClient
 from trade_service.settings.tree import Settings
+from trade_service.store.audit_run_store import PostgresAuditRuns
 from trade_service.store.bulk_store import PostgresBulkSubmissionStore
 from trade_service.store.database import Database
 from trade_service.store.downstream_store import PostgresDownstreamStore, PostgresFillStore
@@ -33,7 +35,7 @@ from trade_service.store.overview_store import PostgresOverviewReads, PostgresRe
 from trade_service.store.pause_store import PostgresPauseStore
 from trade_service.store.promises import check_writable
 from trade_service.store.reference_store import PostgresReferenceChanges, PostgresReferenceReads
-from trade_service.store.reports import PostgresBacklog
+from trade_service.store.reports import PostgresAuditReads, PostgresBacklog
 from trade_service.store.request_key_store import PostgresRequestKeyStore
 from trade_service.store.row_changes import PostgresExecutionChanges, PostgresOrderChanges
 from trade_service.store.submission_store import PostgresSubmissionStore
@@ -48,10 +50,13 @@ from trade_service.submission.recovery import Recovery
 from trade_service.submission.service import BulkExecutionSubmissionService
 from trade_service.submission.waiters import Waiters
 from trade_service.submission.work_queue import Intake, Senders, WorkQueue
+from trade_service.trading.audit_runs import AuditRuns, Book
 from trade_service.trading.bulk_submissions import BulkSubmissions
 from trade_service.trading.editors import Editors, ExecutionEditor, ReferenceEditor, TradeOrderEditor
 from trade_service.trading.execution_use_cases import ExecutionService
 from trade_service.trading.fill_check import FillCheck
+from trade_service.trading.ledger_audit import AuditReport, run_audit
+from trade_service.trading.ledger_audit import Progress as AuditProgress
 from trade_service.trading.listing.display_names import DisplayNames
 from trade_service.trading.listing.row_counts import RowCounts
 from trade_service.trading.listing.service import ListService
@@ -70,6 +75,7 @@ if TYPE_CHECKING:
 
 REFERENCE_TTL_S = 30.0
 LAST_GRACE_S = 1.0
+AUDIT_STATEMENT_TIMEOUT_S = 3600.0
 
 BACKLOG_ATTEMPTS = 10_000
 """Maximum number of open attempts whose executions are counted."""
@@ -243,11 +249,21 @@ class Services:
         self.heartbeat = Heartbeat(PostgresReplicaStore(console), self.owner, self._state, self.clock)
         self.failures = PostgresFailures(database)
         self.evidence = PostgresEvidence(database)
+        self.audits = AuditRuns(PostgresAuditRuns(console), self._audit, self.owner, self.clock)
         self.lists = ListService(PostgresListReads(database), self.references, self.names, self.totals)
 
     def _state(self) -> ReplicaState:
         circuit, workers = self.admission.state, self.settings.server.workers
         return ReplicaState(__version__, workers, circuit.state, circuit.reason, self.claims_wait_for)
+
+    async def _audit(self, book: Book, progress: AuditProgress) -> AuditReport:
+        # Each of its statements may read whole tables.
+        limits = msgspec.structs.replace(
+            self.database.settings, pool_size=1, statement_timeout_s=AUDIT_STATEMENT_TIMEOUT_S
+        )
+        async with Database(limits) as database:
+            ledger = self.gateway if book is Book.BOTH else None
+            return await run_audit(PostgresAuditReads(database), ledger, progress)
 
     def fill_check(self) -> FillCheck:
         """Fetches fills whose reports were lost."""

@@ -178,6 +178,7 @@ def _loops(services: Services) -> list[Loop]:
         services.names.run,
         services.key_uses.run,
         services.heartbeat.run,
+        services.audits.run,
     ]
     if services.settings.fills.check_every_s:
         loops.append(services.fill_check().run)

@@ -70,6 +70,7 @@ async def web_app(services: Services) -> AsyncIterator[Litestar]:
                 services.overview,
                 services.failures,
                 services.evidence,
+                services.audits,
                 authenticator,
                 metrics,
                 services.log_level,

@@ -10,6 +10,7 @@ import rich_click as click
 from rich.console import Console
 from rich.text import Text
 
+from trade_service.bootstrap.container import AUDIT_STATEMENT_TIMEOUT_S
 from trade_service.bootstrap.running import prepared_database, restoring
 from trade_service.cli.running import (
     FINDINGS,
@@ -41,7 +42,6 @@ from trade_service.submission.manual_resolution import check_words
 from trade_service.trading.ledger_audit import AuditReport, run_audit
 from trade_service.trading.restoring import LedgerUnreadable, RestorePlan
 
-STATEMENT_TIMEOUT_S = 3600.0
 PROGRESS_EVERY = 100_000
 _SHOWN_OF_A_KIND = 20
 _KINDS = {
@@ -88,7 +88,7 @@ def audit(*, as_json: bool, no_downstream: bool, toml_path: Path | None) -> None
 
 
 async def _audited(settings: Settings, *, with_ledger: bool = True) -> AuditReport:
-    database = msgspec.structs.replace(settings.database, statement_timeout_s=STATEMENT_TIMEOUT_S)
+    database = msgspec.structs.replace(settings.database, statement_timeout_s=AUDIT_STATEMENT_TIMEOUT_S)
     settings = msgspec.structs.replace(settings, database=database)
     async with AsyncExitStack() as stack:
         engine = await stack.enter_async_context(prepared_database(settings, say))

@@ -128,6 +128,10 @@ class NotRequeueable(DomainError, code="NOT_REQUEUEABLE"):
     """Only executions that ended without acceptance can be requeued."""
 
 
+class AuditRunning(DomainError, code="AUDIT_RUNNING"):
+    """An audit is running, and one runs at a time."""
+
+
 def shorten(text: str, limit: int = 80) -> str:
     """`text` in at most `limit` characters, so that a message never repeats a whole body."""
     return text if len(text) <= limit else text[: limit - 1] + "…"

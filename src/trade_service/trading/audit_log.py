@@ -54,6 +54,7 @@ class ObjectKind(StrEnum):
     SENDING = "sending"
     """To the destinations whose ids the entry has; to all if it has none."""
     ARCHIVE_FILE = "archiveFile"
+    AUDIT = "audit"
 
 
 class AuditEntry(msgspec.Struct, frozen=True, rename="camel"):

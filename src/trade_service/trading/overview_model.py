@@ -117,7 +117,7 @@ class AlarmName(StrEnum):
     """Nothing is sent until a person acts."""
     ATTEMPTS_OVERDUE = "ATTEMPTS_OVERDUE"
     """No replica advances attempts that are due."""
-    CIRCUIT_OPEN = "CIRCUIT_OPEN"
+    CIRCUIT_NOT_CLOSED = "CIRCUIT_NOT_CLOSED"
     """ReplicaList make no calls, since the last ones failed."""
     NOTHING_ACCEPTED = "NOTHING_ACCEPTED"
     """Calls of the last minute failed as a whole."""
@@ -201,7 +201,7 @@ def alarms_of(
             f"the circuit of {len(broken)} of {len(circuits)} replicas is not closed: {broken[0].reason}"
         )
         found.append(
-            Alarm(name.CIRCUIT_OPEN, "critical", min(one.since for one in broken), message, "control")
+            Alarm(name.CIRCUIT_NOT_CLOSED, "critical", min(one.since for one in broken), message, "control")
         )
     if calls.attempts > calls.open_attempts and not calls.accepted:
         message = f"none of {calls.executions} executions of the last minute was accepted"

@@ -10,6 +10,7 @@ from litestar.types import Middleware
 from trade_service.web import executions, operating, operations, references, submissions, trade_orders
 from trade_service.web.access import Authentication, check_roles, for_role, require_role
 from trade_service.web.audit_log import AuditLogController
+from trade_service.web.audits import AuditController
 from trade_service.web.body_bounds import bound_bodies
 from trade_service.web.console_files import ConsoleController
 from trade_service.web.dependencies import Constant, WebServices
@@ -49,6 +50,7 @@ V2 = [
     FailureController,
     UnknownController,
     EvidenceController,
+    AuditController,
 ]
 PLAIN = [operations.HealthController, operations.InfoController, SchemaController, ConsoleController]
 """Not bounded together with the API: probes, and files."""

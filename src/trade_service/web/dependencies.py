@@ -9,6 +9,7 @@ from litestar.params import SkipValidation
 
 from trade_service.domain.access import Role
 from trade_service.trading.audit_log import AuditEntries
+from trade_service.trading.audit_runs import AuditRuns
 from trade_service.trading.bulk_submissions import BulkSubmissions
 from trade_service.trading.editors import Editors
 from trade_service.trading.evidence import EvidenceReads
@@ -128,6 +129,7 @@ class WebServices(msgspec.Struct, frozen=True):
     overview: Overview
     failures: FailureReads
     evidence: EvidenceReads
+    audits: AuditRuns
     authenticator: Authenticator = OpenAccess()
     metrics: Metrics | None = None
     """None when nothing is measured."""

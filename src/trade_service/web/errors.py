@@ -131,6 +131,7 @@ STATUS_OF: dict[type[DomainError], int] = {
     domain.FillOfUnsent: 409,
     domain.EvidenceConflict: 409,
     domain.NotRequeueable: 409,
+    domain.AuditRunning: 409,
     domain.TooMany: 413,
     domain.Overloaded: 503,
     domain.TooSlow: 503,
