@@ -7,6 +7,8 @@ import pytest
 
 from tests.support.database import TestServer
 from tests.web.live import BULK, ORDERS, Live, live_alone, order_body
+from trade_service.bench.load_generator import RequestOutcome, new_caller, session_with
+from trade_service.bench.subprocesses import BenchError
 from trade_service.settings.load import load_settings
 from trade_service.settings.sources import SettingsError
 from trade_service.web.web_settings import ServerSettings
@@ -75,6 +77,16 @@ async def test_metrics_and_refusals_name_the_same_routes(live: Live) -> None:
         assert f"see {BASE}/schema/openapi.json" in answer.body["message"]
     for path in ("/trader/api/v1/blotters", f"{BASE}{BASE}/api/v1/blotters"):
         assert (await live.client.get(path)).status == 404
+
+
+async def test_the_tools_take_an_address_with_it(live: Live) -> None:
+    async with session_with(live.client.url + BASE) as session:
+        caller = await new_caller(session, orders=2, submissions=2)
+        assert await caller.send() is RequestOutcome.GOOD
+        assert await caller.get("/actuator/health/readiness") is RequestOutcome.GOOD
+    async with session_with(f"{live.client.url}/elsewhere") as session:
+        with pytest.raises(BenchError, match="404"):
+            await new_caller(session, orders=1, submissions=1)
 
 
 async def test_no_header_changes_it(live: Live) -> None:

@@ -177,7 +177,7 @@ class Caller:
     async def _request(self, method: str, path: str, body: bytes | None = None) -> RequestOutcome:
         try:
             async with self._session.request(
-                method, path, data=body, headers=_JSON if body else None, timeout=SUBMIT_TIMEOUT
+                method, path.lstrip("/"), data=body, headers=_JSON if body else None, timeout=SUBMIT_TIMEOUT
             ) as answer:
                 text = await answer.read()
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
@@ -237,7 +237,7 @@ async def _answered(
 ) -> bytes:
     try:
         async with session.request(
-            method, path, data=body, headers=_JSON if body else None, timeout=CREATE_TIMEOUT
+            method, path.lstrip("/"), data=body, headers=_JSON if body else None, timeout=CREATE_TIMEOUT
         ) as answer:
             text = await answer.read()
     except (aiohttp.ClientError, TimeoutError, OSError) as error:
@@ -248,8 +248,13 @@ async def _answered(
 
 
 def session_with(url: str, key: str | None = None) -> aiohttp.ClientSession:
-    """A client session without a connection limit, which asks for uncompressed answers."""
+    """A client session without a connection limit, which asks for uncompressed answers.
+
+    Paths without a first slash are below `url`, which may have a path itself.
+    """
     headers = {"Accept-Encoding": "identity"}
     if key is not None:
         headers["Authorization"] = f"Bearer {key}"
-    return aiohttp.ClientSession(url, headers=headers, connector=aiohttp.TCPConnector(limit=0))
+    return aiohttp.ClientSession(
+        f"{url.rstrip('/')}/", headers=headers, connector=aiohttp.TCPConnector(limit=0)
+    )
