@@ -16,7 +16,7 @@ LOCK := uv pip compile --quiet --universal --generate-hashes --no-header --no-an
 
 .PHONY: help run serve test checks-short world chaos failover fuzz lint audit-deps format bench bench-more bench-short \
 	release install-checks bench-lists bench-exports bench-large bench-soak bench-http bench-start bench-batch bench-telemetry \
-	recording lock clean
+	recording deploy-check manifests lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -141,6 +141,12 @@ console: $(STAMP) $(NODE) ## build the console into src/trade_service/web/consol
 console-test: $(STAMP) $(NODE) ## check and test the console's sources, and compare the committed bundle (needs Node)
 	@cd console && npm run --silent check && npm run --silent test
 	@$(BIN)/python -m pytest tests/web/test_console.py
+
+deploy-check: $(STAMP) ## check deploy/ with the tools of each format; build the image and send a batch from it
+	@$(BIN)/python -m tools.check_deploy
+
+manifests: ## write deploy/kubernetes from the chart (needs helm)
+	@helm template trade-service deploy/helm/trade-service --kube-version 1.31 >deploy/kubernetes/trade-service.yaml
 
 lock: ## pin the newest allowed dependencies: for production, development and releases (needs uv)
 	@$(LOCK) --upgrade -o requirements.lock pyproject.toml

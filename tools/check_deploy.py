@@ -1,0 +1,219 @@
+"""Checks what is in `deploy/` with the tools of each format, then builds the image and sends a batch from it.
+
+A tool that this machine lacks is named, and the rest is checked: `make deploy-check`.
+"""
+
+import asyncio
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import aiohttp
+
+ROOT = Path(__file__).parent.parent
+DEPLOY = ROOT / "deploy"
+CHART = DEPLOY / "helm/trade-service"
+MANIFESTS = DEPLOY / "kubernetes/trade-service.yaml"
+UNIT = DEPLOY / "systemd/trade-service.service"
+KUBERNETES = "1.31"
+WORST_EXPOSURE = "20"
+"""Of `systemd-analyze security`, times ten: 0 is best, 100 is unprotected."""
+OPTIONAL = ("autoscaling.enabled", "serviceMonitor.enabled", "prometheusRule.enabled")
+ORDERS = 100
+START_S = 120.0
+
+
+class Failed(Exception):
+    """A check found a fault; the message is the output of its tool."""
+
+
+def run(*command: str | Path, **environment: str) -> str:
+    """The standard output of a command; raises Failed with all of its output."""
+    ended = subprocess.run(
+        command, cwd=ROOT, capture_output=True, text=True, env=os.environ | environment, check=False
+    )
+    if ended.returncode:
+        raise Failed(f"{' '.join(map(str, command))}\n{ended.stdout}{ended.stderr}")
+    return ended.stdout
+
+
+def rendered(*options: str) -> str:
+    """The manifests that the chart makes of its default values and of `options`."""
+    return run("helm", "template", "trade-service", CHART, "--kube-version", KUBERNETES, *options)
+
+
+def check_dockerfile() -> None:
+    """Lints the Dockerfile."""
+    run("hadolint", DEPLOY / "Dockerfile")
+
+
+def check_compose() -> None:
+    """Checks the compose files against the schema of their format."""
+    files = sorted((DEPLOY / "compose").glob("compose*.yaml"))
+    run("check-jsonschema", "--builtin-schema", "vendor.compose-spec", *files)
+
+
+def check_chart() -> None:
+    """Lints the chart, and compares the plain manifests with it."""
+    run("helm", "lint", "--strict", CHART)
+    if rendered() != MANIFESTS.read_text("utf-8"):
+        raise Failed(f"{MANIFESTS.relative_to(ROOT)} is not what the chart makes: run `make manifests`")
+
+
+def check_manifests() -> None:
+    """Checks the manifests, with everything switched on too, against the schemas of Kubernetes."""
+    with tempfile.NamedTemporaryFile("w", suffix=".yaml") as file:
+        options = [f"{name}=true" for name in OPTIONAL]
+        file.write(rendered("--set", ",".join([*options, "database.passwordSecret.name=database"])))
+        file.flush()
+        for one in (MANIFESTS, Path(file.name)):
+            run("kubernetes-validate", "--strict", "--version", KUBERNETES, one)
+
+
+def check_unit() -> None:
+    """Checks the hardening of the unit, without installing it."""
+    run("systemd-analyze", "security", "--offline=true", "--no-pager", f"--threshold={WORST_EXPOSURE}", UNIT)
+
+
+def check_rules() -> None:
+    """Checks the alert rules."""
+    run("promtool", "check", "rules", DEPLOY / "prometheus/alerts.yml")
+
+
+def check_image() -> None:
+    """Builds the image on a Debian base made here, runs it read-only as its user, and submits a batch."""
+    with tempfile.TemporaryDirectory(prefix="trade-service-image-") as folder:
+        Path(folder).chmod(0o755)
+        command, container = _built(Path(folder))
+        asyncio.run(_sends_a_batch(Path(folder), command, container))
+
+
+def _built(folder: Path) -> tuple[list[str], str]:
+    """Builds the image; returns the command that runs something in a container, and the container."""
+    base, certificates = folder / "base.tar", folder / "certificates.crt"
+    certificates.write_bytes(Path("/etc/ssl/certs/ca-certificates.crt").read_bytes())
+    settings = folder / "pip.conf"
+    settings.write_text("[global]\ncert = /run/certificates.crt\n", "utf-8")
+    buildah = ("buildah", "--storage-driver", "vfs", "--root", folder / "root", "--runroot", folder / "run")
+    run("mmdebstrap", "--quiet", "--variant=minbase", "bookworm", base)
+    container = run(*buildah, "from", "scratch").strip()
+    run(*buildah, "add", "--quiet", container, base, "/")
+    run(*buildah, "commit", "--quiet", "--rm", container, "debian:bookworm-slim")
+    run(
+        *buildah, "build", "--isolation", "chroot", "--format", "docker", "--pull-never",
+        "--volume", f"{certificates}:/run/certificates.crt:ro", "--volume", f"{settings}:/etc/pip.conf:ro",
+        "--file", "deploy/Dockerfile", "--tag", "trade-service", ".",
+    )  # fmt: skip
+    container = run(*buildah, "from", "--pull-never", "trade-service").strip()
+    return [*map(str, buildah), "run", "--isolation", "chroot"], container
+
+
+async def _sends_a_batch(folder: Path, run_command: list[str], container: str) -> None:
+    service = [sys.executable, "-m", "trade_service.cli.main"]
+    local = os.environ | {"TRADE_SERVICE_DATABASE_DATA_DIR": str(folder / "database")}
+    inside = [*run_command, "--volume", f"{folder / 'database'}:{folder / 'database'}"]
+    entry = ["tini", "--", "trade-service"]
+    async with (
+        _started([*service, "db", "start"], "DATABASE_URL=", local) as database,
+        _started([*inside, container, "--", *entry, "simulate", "--port", "0", "--fresh"], "http://") as simulator,
+        _started(
+            [
+                *inside, "--env", f"DATABASE_URL={database.removeprefix('DATABASE_URL=')}",
+                "--env", f"EXECUTION_SERVICE_BASE_URL={_url(simulator)}",
+                "--env", "TRADE_SERVICE_AUTH_MODE=none", "--env", "TRADE_SERVICE_SERVER_PORT=0",
+                container, "--", *entry, "serve",
+            ],
+            "Serving on",
+        ) as serving,
+        aiohttp.ClientSession(_url(serving).replace("0.0.0.0", "127.0.0.1")) as client,
+    ):  # fmt: skip
+        orders = [
+            {
+                "orderId": n,
+                "portfolioId": "P" * 24,
+                "orderType": "BUY",
+                "securityId": "S" * 24,
+                "quantity": 100,
+            }
+            for n in range(1, ORDERS + 1)
+        ]
+        async with client.post("/api/v2/tradeOrders/batch/create", json=orders) as answer:
+            created = await answer.json()
+            if answer.status != 201:
+                raise Failed(f"orders were not created: {answer.status} {created}")
+        submissions = [
+            {"tradeOrderId": one["tradeOrder"]["id"], "quantity": 100, "destinationId": 1}
+            for one in created["results"]
+        ]
+        async with client.post(
+            "/api/v1/tradeOrders/batch/submit", json={"submissions": submissions}
+        ) as answer:
+            sent = await answer.json()
+            if answer.status != 200 or sent["successful"] != ORDERS:
+                raise Failed(f"the batch was not sent: {answer.status} {sent}")
+
+
+def _url(line: str) -> str:
+    return next(word for word in line.split() if word.startswith("http://")).rstrip(";")
+
+
+@asynccontextmanager
+async def _started(
+    command: list[str], announced: str, environment: dict[str, str] | None = None
+) -> AsyncIterator[str]:
+    """Runs a command until the block ends; yields the line by which it says that it is ready."""
+    process = await asyncio.create_subprocess_exec(
+        *command, stdout=asyncio.subprocess.PIPE, env=environment, start_new_session=True
+    )
+    assert process.stdout is not None
+    try:
+        async with asyncio.timeout(START_S):
+            while announced not in (line := (await process.stdout.readline()).decode()):
+                if not line:
+                    raise Failed(f"{' '.join(command)} ended before it was ready")
+        yield line.strip()
+    finally:
+        if process.returncode is None:
+            os.killpg(process.pid, signal.SIGTERM)
+        await process.wait()
+
+
+CHECKS: dict[Callable[[], None], tuple[str, ...]] = {
+    check_dockerfile: ("hadolint",),
+    check_compose: ("check-jsonschema",),
+    check_chart: ("helm",),
+    check_manifests: ("helm", "kubernetes-validate"),
+    check_unit: ("systemd-analyze",),
+    check_rules: ("promtool",),
+    check_image: ("mmdebstrap", "buildah"),
+}
+"""Each check, and the tools that it needs."""
+
+
+def main() -> int:
+    """Runs every check whose tools are there; returns the exit code."""
+    failed = False
+    for check, tools in CHECKS.items():
+        name = check.__name__.removeprefix("check_")
+        missing = [tool for tool in tools if shutil.which(tool) is None]
+        if missing:
+            print(f"{name}: left out, {' and '.join(missing)} not found", flush=True)
+            continue
+        try:
+            check()
+        except Failed as failure:
+            failed = True
+            print(f"{name}: failed\n{failure}", flush=True)
+        else:
+            print(f"{name}: good", flush=True)
+    return int(failed)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
