@@ -14,10 +14,19 @@ from tests.support.database import TestServer
 from tests.support.leftovers import passable_folder
 from tests.support.postgres_proxy import Pooler, proxied
 from tests.support.trading import run_sql
+from trade_service.bootstrap.running import running_services
+from trade_service.settings.load import load_settings
 from trade_service.store.database import Database
 from trade_service.store.migrate import check, migrate
 from trade_service.store.migrations import MigrationError
-from trade_service.store.promises import UnsafeDatabase, check_writable, promises_of, require_promises
+from trade_service.store.promises import (
+    OtherProgram,
+    UnsafeDatabase,
+    check_writable,
+    promises_of,
+    require_alone,
+    require_promises,
+)
 from trade_service.store.statements import Statement
 from trade_service.store.store_settings import StoreSettings
 from trade_service.submission.ports import StoreUnavailable
@@ -251,3 +260,27 @@ async def test_readiness_tells_of_a_read_only_database_and_leaves_it(
             await check_writable(probe, work, allow_data_loss=False)
         await check_writable(probe, work, allow_data_loss=False)
         assert not (await promises_of(probe)).read_only
+
+
+async def test_the_start_refuses_a_database_that_the_earlier_service_holds(empty_database_url: str) -> None:
+    driver = StoreSettings().refused_programs
+    earlier = await asyncpg.connect(
+        empty_database_url, server_settings={"application_name": "PostgreSQL JDBC Driver"}
+    )
+    async with database_on(empty_database_url) as database:
+        with pytest.raises(OtherProgram, match=r"'PostgreSQL JDBC Driver' \(1 sessions\).*refused_programs"):
+            await require_alone(database, driver)
+        await require_alone(database, ())
+        await earlier.close()
+        await require_alone(database, driver)
+
+
+async def test_a_service_that_does_not_migrate_refuses_an_older_schema(empty_database_url: str) -> None:
+    settings = load_settings(
+        {"DATABASE_URL": empty_database_url, "TRADE_SERVICE_DATABASE_MIGRATE": "false"}
+    ).settings
+    with pytest.raises(MigrationError, match=r"database\.migrate is false: run `trade-service db migrate`"):
+        async with running_services(settings, lambda _: None):
+            pass
+    async with database_on(empty_database_url) as database:
+        assert (await check(database)).current is None

@@ -27,7 +27,7 @@ from trade_service.store.migrate import check, migrate
 from trade_service.store.migrations import MigrationError
 from trade_service.store.operator_store import PostgresOperatorStore, PostgresRestoreStore
 from trade_service.store.pause_store import PostgresPauseStore
-from trade_service.store.promises import require_promises
+from trade_service.store.promises import require_alone, require_promises
 from trade_service.store.reference_store import PostgresReferenceReads
 from trade_service.store.reports import PostgresBacklog, PostgresPastAttempts
 from trade_service.submission.clock import SystemClock
@@ -131,13 +131,14 @@ async def running_services(settings: Settings, progress: Progress) -> AsyncItera
     Starts the database, the clients, the services, their listeners and then the loops. Stops in reverse: first
     executions in flight get the grace period to finish, then loops end and connections close.
 
-    Raises StoreUnavailable, UnsafeDatabase, EmbeddedPostgresError, MigrationError or CannotStart.
+    Raises StoreUnavailable, UnsafeDatabase, OtherProgram, EmbeddedPostgresError, MigrationError or CannotStart.
     """
     async with AsyncExitStack() as stack:
         enter = stack.enter_async_context
         database = await enter(open_database(settings, progress))
         await _check_promises(database, settings, progress)
-        await migrate(database, progress)
+        await require_alone(database, settings.database.refused_programs)
+        await _migrate(database, settings, progress)
 
         tracing = await enter(_exported_traces(settings))
         headers_of = None if tracing is None else tracing.headers_of
@@ -159,6 +160,16 @@ async def running_services(settings: Settings, progress: Progress) -> AsyncItera
         await services.ledger_watch.start(FIRST_READ_S)
         async with _at_work(services, loops):
             yield services
+
+
+async def _migrate(database: Database, settings: Settings, progress: Progress) -> None:
+    if settings.database.migrate:
+        await migrate(database, progress)
+    elif (await check(database)).pending:
+        raise MigrationError(
+            "the database lacks migrations of this release, and database.migrate is false: run "
+            "`trade-service db migrate`"
+        )
 
 
 async def _check_promises(database: Database, settings: Settings, progress: Progress) -> None:

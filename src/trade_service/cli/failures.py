@@ -11,14 +11,14 @@ from trade_service.http_server import CannotListen
 from trade_service.settings.sources import SettingsError
 from trade_service.store.embedded_folder import EmbeddedPostgresError
 from trade_service.store.migrations import MigrationError
-from trade_service.store.promises import UnsafeDatabase
+from trade_service.store.promises import OtherProgram, UnsafeDatabase
 from trade_service.submission.ports import StoreUnavailable
 from trade_service.tls import TlsUnusable
 from trade_service.trading.restoring import LedgerUnreadable
 
 _SELF_EXPLANATORY = (
     BenchError, CannotListen, CannotStart, CommandError, CredentialsNotCheckable, EmbeddedPostgresError,
-    LedgerUnreadable, MigrationError, ResultsError, SettingsError, TlsUnusable, UnsafeDatabase,
+    LedgerUnreadable, MigrationError, OtherProgram, ResultsError, SettingsError, TlsUnusable, UnsafeDatabase,
 )  # fmt: skip
 _NO_HOME = "there is no home directory to keep data in"
 

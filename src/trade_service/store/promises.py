@@ -4,6 +4,8 @@
 checked here.
 """
 
+from collections.abc import Sequence
+
 import asyncpg
 import msgspec
 
@@ -27,6 +29,10 @@ OUR_TABLES = (
 
 class UnsafeDatabase(StoreUnavailable):
     """The database may lose committed data, or does not isolate transactions as needed."""
+
+
+class OtherProgram(Exception):
+    """A program that must not run beside this service uses the database; the message says what to do."""
 
 
 class Promises(msgspec.Struct, frozen=True):
@@ -95,6 +101,25 @@ async def require_promises(database: Database, allow_data_loss: bool) -> tuple[s
             f"or set {INSIST} = true where lost and duplicate executions do not matter, as in a test"
         )
     return promises.broken + promises.doubtful
+
+
+async def require_alone(database: Database, programs: Sequence[str]) -> None:
+    """Checks that none of `programs`, by their `application_name`, has a session in the database.
+
+    Raises:
+        OtherProgram: one has, such as the earlier service, which knows no leases and would send executions again.
+        StoreUnavailable: the server does not answer.
+    """
+    if not programs:
+        return
+    found = await database.fetch(_SQL["refused_sessions"], programs=list(programs))
+    if found:
+        sessions = ", ".join(f"{row['application_name']!r} ({row['sessions']} sessions)" for row in found)
+        raise OtherProgram(
+            f"another program uses the database: {sessions}. If it is the earlier service, stop all of it first: "
+            "beside it, executions could be sent twice. If it is another program, take its name out of "
+            "database.refused_programs"
+        )
 
 
 async def check_writable(probe: Database, work: Database, allow_data_loss: bool) -> None:

@@ -63,6 +63,19 @@ class StoreSettings(Section, frozen=True):
             "Start even if the server may lose committed data: fsync off, unlogged tables. For tests only."
         ),
     ] = False
+    migrate: Annotated[
+        bool,
+        Setting(
+            "Migrate the database when the service starts; false: only check, `trade-service db migrate` does it."
+        ),
+    ] = True
+    refused_programs: Annotated[
+        tuple[str, ...],
+        Setting(
+            "Names of programs (application_name) whose sessions in this database stop the start. The default is "
+            "that of the earlier service, which must not run beside this one; empty allows all.",
+        ),
+    ] = ("PostgreSQL JDBC Driver",)
     data_dir: Annotated[
         str | None,
         Setting("Folder of the embedded PostgreSQL.", min_length=1, none="the user's data folder"),

@@ -19,3 +19,10 @@ SELECT current_setting('fsync') = 'on' AS fsync, current_setting('full_page_writ
                                    AND d.refclassid = 'pg_class'::regclass
                                    AND d.refobjid IN (SELECT oid FROM ours)))
              ORDER BY 1) AS unlogged;
+
+-- name: refused_sessions
+SELECT application_name, count(*) AS sessions
+FROM pg_stat_activity
+WHERE datname = current_database() AND application_name = ANY(:programs::text[]) AND pid <> pg_backend_pid()
+GROUP BY application_name
+ORDER BY application_name;
