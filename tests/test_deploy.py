@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
+import yaml  # type: ignore[import-untyped]  # it has no stubs
 
 from trade_service import __version__
 from trade_service.settings.tree import FIELDS
