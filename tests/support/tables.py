@@ -102,7 +102,7 @@ execution = sa.Table(
     sa.Column("limit_price", QUANTITY),
     sa.Column("execution_service_id", sa.Integer),
     _version(),
-    # What follows is this service's own. NULL in submission_state marks a row of the earlier service.
+    # What follows is this service's own. NULL in submission_state marks a row of the legacy service.
     sa.Column("submission_state", sa.String(9)),
     sa.Column("attempt_id", UUID(as_uuid=False)),
     sa.Column("attempts_spent", sa.SmallInteger, nullable=False, server_default="0"),
@@ -447,7 +447,7 @@ failed_execution_check = sa.Table(
 adopted_index = sa.Table(
     "adopted_index",
     metadata,
-    # Secondary indexes of the earlier service that adoption dropped, kept so that a downgrade restores them.
+    # Secondary indexes of the legacy service that adoption dropped, kept so that a downgrade restores them.
     sa.Column("name", sa.String(63), primary_key=True),
     sa.Column("definition", sa.Text, nullable=False),
 )

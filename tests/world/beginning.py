@@ -101,7 +101,7 @@ class Beginning:
         if kind == "taken":
             self._downstream.put(post, "another life")
             return
-        remote = self._downstream.put(post, "the earlier service")
+        remote = self._downstream.put(post, "the legacy service")
         self._downstream.times_accepted[execution_id] = 1
         self._market.trade(remote)
         if kind == "sent":

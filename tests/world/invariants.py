@@ -377,7 +377,7 @@ class Invariants:
             accepted = bool(self._downstream.times_accepted[execution_id])
             if accepted != (status is SubmitStatus.SUCCESS):
                 self.broken(f"a caller got {status} for execution {execution_id}, accepted: {accepted}")
-        # What the earlier service never sent waits for a person to send it.
+        # What the legacy service never sent waits for a person to send it.
         for execution_id in self._told.promised - self._told.unasked - stuck - self.inherited:
             if self._books.executions[execution_id].state not in FINAL:
                 self.broken(f"execution {execution_id} was promised and forgotten")

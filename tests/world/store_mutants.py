@@ -153,7 +153,7 @@ STORE_MUTANTS: dict[str, Patch] = {
         store_downstream.MemoryDownstreamStore, "advance_sequence", advance_nothing
     ),
     "a recovery doubts nothing": replace(store_downstream.MemoryRestoreStore, "recover", unblock_only),
-    "what the earlier service sent is fresh": replace(BookedExecution, "is_legacy", property(is_legacy)),
+    "what the legacy service sent is fresh": replace(BookedExecution, "is_legacy", property(is_legacy)),
     "the floor is too high": replace(Books, "claim", claim_below_the_future),
     "an attempt is closed too early": replace(Books, "_close", close_for_good),
     "the wish to submit is not kept": replace(OrderBooks, "_write_ticket", always(value=None)),

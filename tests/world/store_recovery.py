@@ -103,7 +103,7 @@ class RecoveryBooks(OrderBooks):
             closed_at=now,
             kind=ReplyKind.LOST.value,
             code="TAKEN_OVER",
-            message="rows of the earlier service whose outcome is unknown",
+            message="rows of the legacy service whose outcome is unknown",
         )
 
     def under_way(self, limit: int) -> tuple[AttemptId, ...]:

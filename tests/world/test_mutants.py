@@ -21,7 +21,7 @@ RARE = {
     "a 503 settles as soon as a failed handler": 61,
     "one id for two is accepted": 60,
     "a byte may leave until the lease is over": 59,
-    "what the earlier service sent is fresh": 55,
+    "what the legacy service sent is fresh": 55,
     "a batch that failed is never split": 49,
     "a 404 is a retry": 36,
     "time goes on while the configuration is wrong": 34,

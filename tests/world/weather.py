@@ -46,7 +46,7 @@ class Rates(msgspec.Struct):
     store_before: float = 0.0
     store_after: float = 0.0
     store_late: float = 0.0
-    # Rows of the earlier service, fill reports of accepted executions, fills while the ledger is read: no faults
+    # Rows of the legacy service, fill reports of accepted executions, fills while the ledger is read: no faults
     legacy: float = 0.0
     fill: float = 0.3
     busy_market: float = 0.0

@@ -107,7 +107,7 @@ async def require_alone(database: Database, programs: Sequence[str]) -> None:
     """Checks that none of `programs`, by their `application_name`, has a session in the database.
 
     Raises:
-        OtherProgram: one has, such as the earlier service, which knows no leases and would send executions again.
+        OtherProgram: one has, such as the legacy service, which knows no leases and would send executions again.
         StoreUnavailable: the server does not answer.
     """
     if not programs:
@@ -116,7 +116,7 @@ async def require_alone(database: Database, programs: Sequence[str]) -> None:
     if found:
         sessions = ", ".join(f"{row['application_name']!r} ({row['sessions']} sessions)" for row in found)
         raise OtherProgram(
-            f"another program uses the database: {sessions}. If it is the earlier service, stop all of it first: "
+            f"another program uses the database: {sessions}. If it is the legacy service, stop all of it first: "
             "beside it, executions could be sent twice. If it is another program, take its name out of "
             "database.refused_programs"
         )

@@ -73,7 +73,7 @@ class StoreSettings(Section, frozen=True):
         tuple[str, ...],
         Setting(
             "Names of programs (application_name) whose sessions in this database stop the start. The default is "
-            "that of the earlier service, which must not run beside this one; empty allows all.",
+            "that of the legacy service, which must not run beside this one; empty allows all.",
         ),
     ] = ("PostgreSQL JDBC Driver",)
     data_dir: Annotated[

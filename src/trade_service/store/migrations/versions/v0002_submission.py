@@ -76,7 +76,7 @@ WITH unproven AS MATERIALIZED (
         (id, state, owner, execution_ids, settle_ms, settle_from, floor_id, adopted, next_action_at,
          closed_at, kind, code, message)
     SELECT id, 'answered', 'adoption', execution_ids, 60000, now(), 0, true, now(),
-           now(), 'lost', 'TAKEN_OVER', 'rows of the earlier service whose outcome is unknown'
+           now(), 'lost', 'TAKEN_OVER', 'rows of the legacy service whose outcome is unknown'
     FROM attempt
 )
 UPDATE execution e
