@@ -24,7 +24,7 @@ from trade_service.cli.tally import error_writer
 TRACED = {output_files.__file__, result_files.__file__, ending_signals.__file__, tally.__file__, __file__}
 TRACED |= {sys.modules["contextlib"].__file__ or ""}
 OLD = "of yesterday\n"
-ROWS = 3
+ROWS = 2
 OUTPUTS = {
     "results.csv": f"a,{','.join(result_files.OUTCOME)}\n",
     "rejects.jsonl": "",
