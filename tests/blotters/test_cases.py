@@ -19,8 +19,8 @@ from trade_service.blotter import sheet_process
 from trade_service.blotter.order_limits import OrderLimits
 from trade_service.blotter.order_rows import LineRules
 from trade_service.blotter.reader import BlotterReader, ReadOptions
-from trade_service.cli.line_results import refused_result
 from trade_service.cli.result_files import FORMATS, ResultFiles
+from trade_service.trading.line_results import refused_result
 
 FOLDER = Path(__file__).parent
 CASES = tomllib.loads((FOLDER / "cases.toml").read_text("utf-8"))["case"]

@@ -44,6 +44,7 @@ def test_workers_together_have_what_the_settings_say(workers: int) -> None:
         "server.lists_per_client",
         "server.max_event_streams",
         "server.max_exports",
+        "server.blotters_at_once",
         "connections.max_connections",
         "connections.max_unread_bytes",
         "rate_limit.requests_per_s",

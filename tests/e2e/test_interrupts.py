@@ -17,16 +17,16 @@ from tests.e2e.command import Cli, order
 from trade_service.blotter.records import CellError
 from trade_service.cli import ending_signals, main, output_files, result_files, tally
 from trade_service.cli.ending_signals import ENDING_SIGNALS, HeldSignals
-from trade_service.cli.result_files import LineResult
 from trade_service.cli.result_files import result_files as opened_files
 from trade_service.cli.tally import error_writer
+from trade_service.trading.line_results import OUTCOME, LineResult
 
 TRACED = {output_files.__file__, result_files.__file__, ending_signals.__file__, tally.__file__, __file__}
 TRACED |= {sys.modules["contextlib"].__file__ or ""}
 OLD = "of yesterday\n"
 ROWS = 2
 OUTPUTS = {
-    "results.csv": f"a,{','.join(result_files.OUTCOME)}\n",
+    "results.csv": f"a,{','.join(OUTCOME)}\n",
     "rejects.jsonl": "",
     "errors.csv": "line,order_id,field,value,rule\n",
 }

@@ -223,6 +223,19 @@ bulk_submission = sa.Table(
     sa.Column("settled", ARRAY(sa.Integer), nullable=False, server_default="{}"),
 )
 
+submitted_blotter = sa.Table(
+    "submitted_blotter",
+    metadata,
+    sa.Column(
+        "submission_id",
+        UUID(as_uuid=False),
+        sa.ForeignKey("bulk_submission.id", ondelete="CASCADE"),
+        primary_key=True,
+    ),
+    # Every row of the file, and what it became: MessagePack of trading.blotter_submissions.KeptBlotter.
+    sa.Column("kept_rows", sa.LargeBinary, nullable=False),
+)
+
 submission_evidence = sa.Table(
     "submission_evidence",
     metadata,

@@ -182,6 +182,8 @@ CHANGES: dict[str, tuple[Callable[[Live], Awaitable[Request]], str, str, int]] =
     "POST /api/v2/audits": (_audit, "create", "audit", 0),
     "POST /actuator/loggers/{name}": (_level, "update", "logger", 0),
 }
+ELSEWHERE = {"POST /api/v2/blotters/check", "POST /api/v2/blotters/submit"}
+"""Routes that take files: `test_blotters` has their entries, none and two."""
 for _collection, _kind, _request in (
     ("blotters", "blotter", _reference("blotters", "name")),
     ("destinations", "destination", _reference("destinations")),

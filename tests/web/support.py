@@ -218,6 +218,7 @@ class FakeUseCases:
             failures=fakes,
             evidence=fakes,
             audits=fakes,
+            blotters=fakes,
         )
 
 

@@ -172,6 +172,14 @@ class BlotterReader:
         """What was detected so far and should be confirmed by a person."""
         return (*self._doubts, *_doubts(self._numbers, self._dates))
 
+    @property
+    def left_out(self) -> str | None:
+        """Says which rows are no orders, such as totals and footers; None if there are none."""
+        if not self.outside_count:
+            return None
+        count, (line, text) = self.outside_count, self.outside[0]
+        return f"{count:,} rows are no orders and were left out, the first at {line}: {text!r}"
+
     def _learn(self, columns: Columns, below: Texts) -> None:
         for field in ("quantity", "limit_price"):
             self._numbers.learn(_column(columns.places.get(field), below))

@@ -19,6 +19,7 @@ from trade_service.observability.logs import LogLevel
 from trade_service.reference_services.client import ReferenceServicesClient
 from trade_service.settings.tree import Settings
 from trade_service.store.audit_run_store import PostgresAuditRuns
+from trade_service.store.blotter_store import PostgresBlotterStore
 from trade_service.store.bulk_store import PostgresBulkSubmissionStore
 from trade_service.store.database import Database
 from trade_service.store.downstream_store import PostgresDownstreamStore, PostgresFillStore
@@ -26,6 +27,7 @@ from trade_service.store.evidence_store import PostgresEvidence
 from trade_service.store.execution_reads import PostgresExecutionReads
 from trade_service.store.failed_execution_store import PostgresFailures
 from trade_service.store.key_store import PostgresKeys
+from trade_service.store.known_orders import PostgresKnownOrders
 from trade_service.store.list_store import PostgresListCounts, PostgresListReads
 from trade_service.store.migrate import check
 from trade_service.store.name_store import PostgresNameStore
@@ -51,6 +53,7 @@ from trade_service.submission.service import BulkExecutionSubmissionService
 from trade_service.submission.waiters import Waiters
 from trade_service.submission.work_queue import Intake, Senders, WorkQueue
 from trade_service.trading.audit_runs import AuditRuns, Book
+from trade_service.trading.blotter_submissions import BlotterSubmissions
 from trade_service.trading.bulk_submissions import BulkSubmissions
 from trade_service.trading.editors import Editors, ExecutionEditor, ReferenceEditor, TradeOrderEditor
 from trade_service.trading.execution_use_cases import ExecutionService
@@ -115,6 +118,7 @@ class Services:
     orders: TradeOrderService
     executions: ExecutionService
     bulk_submissions: BulkSubmissions
+    blotters: BlotterSubmissions
     operators: OperatorService
     pauses: PauseService
 
@@ -215,11 +219,22 @@ class Services:
             self.events,
             self.clock,
         )
+        self._wire_bulk(store)
+
+    def _wire_bulk(self, store: PostgresSubmissionStore) -> None:
         self.bulk_store = PostgresBulkSubmissionStore(self.database, store, self.owner)
         self.bulk_submissions = BulkSubmissions(
             self.bulk_store,
             self.executions,
             self.lists,
+            self.clock,
+            self.recovery_due.set_in,
+        )
+        self.blotters = BlotterSubmissions(
+            PostgresBlotterStore(self.database, store, self.owner),
+            PostgresKnownOrders(self.database),
+            self.references,
+            self.bulk_submissions,
             self.clock,
             self.recovery_due.set_in,
         )

@@ -71,6 +71,7 @@ async def web_app(services: Services) -> AsyncIterator[Litestar]:
                 services.failures,
                 services.evidence,
                 services.audits,
+                services.blotters,
                 authenticator,
                 metrics,
                 services.log_level,
@@ -102,5 +103,7 @@ def web_settings(settings: Settings) -> WebSettings:
         exports=ExportSettings(max_exports=server.max_exports, max_s=server.export_s),
         is_audited=settings.audit_log.enabled,
         wait_s=settings.submission.wait_s,
+        trade_types=tuple(settings.execution_service.trade_types),
+        order_limits=settings.blotter,
         metrics_role=Role.ANYONE if settings.metrics.public else Role[settings.metrics.role.upper()],
     )

@@ -13,27 +13,30 @@ import msgspec
 from trade_service.blotter.first_reading import FirstReading, read_first
 from trade_service.blotter.order_rows import LineRules
 from trade_service.blotter.reader import BlotterReader, ReadOptions
-from trade_service.blotter.records import CellError, FileRefused, Layout, OrderRecord, RefusedRow
+from trade_service.blotter.records import FileRefused, Layout, OrderRecord, RefusedRow
 from trade_service.blotter.repeats import RepeatRules
 from trade_service.bootstrap.container import Services
 from trade_service.cli.blotter_input import open_blotter
-from trade_service.cli.line_results import (
+from trade_service.cli.result_files import ResultFiles
+from trade_service.cli.running import say
+from trade_service.cli.tally import Tally
+from trade_service.store.known_orders import refused_before
+from trade_service.submission.codes import AlarmCode, OutcomeCode
+from trade_service.submission.events import AlarmEvent, SubmissionEvent
+from trade_service.submission.model import ExecutionSubmitResult
+from trade_service.submission.ports import StoreUnavailable
+from trade_service.trading.blotter_preview import Preview
+from trade_service.trading.blotter_submissions import KnownOrders, check_rows, to_line
+from trade_service.trading.line_results import (
+    LineResult,
+    line_error,
     placed_result,
     refused_result,
     skipped_result,
     taken_result,
     waits_for_person,
 )
-from trade_service.cli.preview import Preview
-from trade_service.cli.result_files import LineResult, ResultFiles
-from trade_service.cli.running import say
-from trade_service.cli.tally import Tally, line_error
-from trade_service.store.known_orders import BlotterPreview, refused_before
-from trade_service.submission.codes import AlarmCode, OutcomeCode
-from trade_service.submission.events import AlarmEvent, SubmissionEvent
-from trade_service.submission.model import ExecutionSubmitResult
-from trade_service.submission.ports import StoreUnavailable
-from trade_service.trading.model import BlotterLine, PlacedLine
+from trade_service.trading.model import PlacedLine
 from trade_service.trading.trade_orders import LINES_IN_A_TRANSACTION
 
 T = TypeVar("T")
@@ -88,11 +91,8 @@ class BlotterSource:
 
     @property
     def outside(self) -> str | None:
-        """Says which rows are no orders, such as totals and footers; None if there are none."""
-        if not self._reader.outside_count:
-            return None
-        count, (line, text) = self._reader.outside_count, self._reader.outside[0]
-        return f"{count:,} rows are no orders and were left out, the first at {line}: {text!r}"
+        """Says which rows are no orders; None if there are none."""
+        return self._reader.left_out
 
     async def chunks(self) -> AsyncIterator[Chunk]:
         """All lines up to the end of the file. Raises FileRefused and OSError when it cannot be read on."""
@@ -317,22 +317,17 @@ class Submitting:
 
 
 async def check_blotter(
-    source: BlotterSource, known: BlotterPreview, preview: Preview, tally: Tally, files: ResultFiles | None
+    source: BlotterSource, known: KnownOrders, preview: Preview, tally: Tally, files: ResultFiles | None
 ) -> None:
     """Checks every line alone and against the database; writes nothing to it."""
     tally.unit = preview.unit = source.layout.unit
     async for chunk in source.chunks():
         count_chunk(chunk, tally, files)
-        refused: list[CellError] = []
-        lines = [to_line(record) for record in chunk.orders]
-        for record, line, seen in zip(chunk.orders, lines, await known.check(lines), strict=True):
-            if seen.error is None:
-                preview.add(line, seen)
-                continue
-            refused.append(line_error(line.line, line.order.order_id, seen.error, source.layout))
-            if files is not None:
-                files.add(taken_result(refused[-1], seen.error.code, record.cells))
-        tally.add_errors(refused)
+        refused = await check_rows(known, preview, chunk.orders, source.layout)
+        if files is not None:
+            for one in refused:
+                files.add(taken_result(one.error, one.code, one.record.cells))
+        tally.add_errors([one.error for one in refused])
 
 
 def _result_of(
@@ -353,8 +348,3 @@ def count_chunk(chunk: Chunk, tally: Tally, files: ResultFiles | None) -> None:
             files.add(refused_result(row))
     if chunk.share_read:
         tally.expected = (tally.lines - tally.bad_lines) / chunk.share_read
-
-
-def to_line(record: OrderRecord) -> BlotterLine:
-    """The line as it is placed."""
-    return BlotterLine(record.line, record.order, record.destination_id)

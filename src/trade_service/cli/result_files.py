@@ -8,41 +8,13 @@ from typing import Any, BinaryIO, Protocol
 
 import msgspec
 
-from trade_service.blotter.cells import as_text, spreadsheet_safe
+from trade_service.blotter.cells import spreadsheet_safe
 from trade_service.cli.output_files import text_of, written
 from trade_service.cli.running import CommandError
+from trade_service.trading.line_results import LineResult, ResultColumns
 
-OUTCOME = tuple(
-    f"result_{name}"
-    for name in ("line", "order_id", "execution_ids", "state", "code", "message", "execution_service_id")
-)
-"""Our columns. None of them is a field of an order, so that a file of rejects can be read again."""
 FORMATS = (".csv", ".jsonl", ".parquet")
 _ROWS_IN_A_GROUP = 10_000
-
-
-class LineResult(msgspec.Struct, frozen=True):
-    """The outcome of one line of a blotter, or of one execution; of several executions, in their order."""
-
-    line: int | None
-    order_id: int | None
-    execution_ids: tuple[int, ...]
-    state: str
-    code: str
-    message: str
-    execution_service_ids: tuple[int, ...]
-    cells: Sequence[str] = ()
-    is_rejected: bool = False
-    """Whether the line can be corrected and submitted again: it then goes to the file of rejects, too."""
-
-    def values(self) -> tuple[str, ...]:
-        """As text, in the order of `OUTCOME`."""
-        return (
-            *("" if one is None else str(one) for one in (self.line, self.order_id)),
-            " ".join(map(str, self.execution_ids)),
-            *(self.state, self.code, self.message),
-            " ".join(map(str, self.execution_service_ids)),
-        )
 
 
 class _RowWriter(Protocol):
@@ -119,9 +91,7 @@ class ResultFiles:
         self._streams = (results, rejects)
         self._suffixes = suffixes
         self._writers: list[_RowWriter | None] = [None, None]
-        self._width = 0
-        self._kept: Sequence[int] = ()
-        """The places of the input's own columns: results of an earlier run give way to ours."""
+        self._columns = ResultColumns(())
 
     @property
     def is_wanted(self) -> bool:
@@ -130,19 +100,15 @@ class ResultFiles:
 
     def begin(self, header: Sequence[str]) -> None:
         """Writes the header: the input's own columns, then ours."""
-        names = _distinct(header)
-        self._width = len(names)
-        self._kept = [place for place, name in enumerate(names) if name not in OUTCOME]
-        columns = (*(names[place] for place in self._kept), *OUTCOME)
+        self._columns = ResultColumns(header)
         self._writers = [
-            None if stream is None else _WRITERS[suffix](stream, columns)
+            None if stream is None else _WRITERS[suffix](stream, self._columns.names)
             for stream, suffix in zip(self._streams, self._suffixes, strict=True)
         ]
 
     def add(self, result: LineResult) -> None:
         """Writes one result."""
-        cells = [*map(as_text, result.cells[: self._width]), *[""] * (self._width - len(result.cells))]
-        row = (*(cells[place] for place in self._kept), *result.values())
+        row = self._columns.row(result)
         for writer, is_for_it in zip(self._writers, (True, result.is_rejected), strict=True):
             if writer is not None and is_for_it:
                 writer.write(row)
@@ -171,11 +137,3 @@ def result_files(results: Path | None, rejects: Path | None) -> Iterator[ResultF
             yield files
         finally:
             files.close()
-
-
-def _distinct(header: Sequence[str]) -> list[str]:
-    """Names of columns, each once: those without a name, and repeated ones, get their number."""
-    names: list[str] = []
-    for place, name in enumerate(header, 1):
-        names.append(name if name and name not in names else f"{name or 'column'}_{place}")
-    return names

@@ -31,8 +31,8 @@ from trade_service.cli.blotter_submission import (
 from trade_service.cli.ending_signals import HeldSignals
 from trade_service.cli.first_look import require_open, require_present
 from trade_service.cli.output_files import require_separate
-from trade_service.cli.preview import Preview, print_preview
-from trade_service.cli.result_files import OUTCOME, ResultFiles, result_files
+from trade_service.cli.preview import print_preview
+from trade_service.cli.result_files import ResultFiles, result_files
 from trade_service.cli.running import (
     CommandError,
     config_option,
@@ -62,12 +62,14 @@ from trade_service.domain.reference import ReferenceData
 from trade_service.settings.tree import Settings
 from trade_service.store.database import Database
 from trade_service.store.known_orders import (
-    BlotterPreview,
     ExecutionLimits,
+    PostgresKnownOrders,
     never_submitted,
     unsent_groups,
 )
 from trade_service.store.reference_store import PostgresReferenceReads
+from trade_service.trading.blotter_preview import Preview
+from trade_service.trading.line_results import OUTCOME
 
 WAIT_S = 600.0
 NOT_ALL_ACCEPTED = 1
@@ -228,7 +230,7 @@ class _Submit:
             if is_final:
                 self._begin_files(source.layout)
             files = self._files if is_final else None
-            await check_blotter(source, BlotterPreview(database), preview, tally, files)
+            await check_blotter(source, PostgresKnownOrders(database), preview, tally, files)
         _say_outside(source)
         return preview, tally
 

@@ -19,11 +19,11 @@ from rich.progress import (
 from rich.table import Column
 from rich.text import Text
 
-from trade_service.cli.preview import Preview
 from trade_service.cli.running import result_table
 from trade_service.cli.tally import Incidents, Tally
 from trade_service.domain.errors import shorten
 from trade_service.submission.model import SubmitStatus
+from trade_service.trading.blotter_preview import Preview
 
 LIVE_PAUSE_S = 0.2
 PLAIN_PAUSE_S = 5.0

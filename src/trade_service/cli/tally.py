@@ -11,7 +11,7 @@ import msgspec
 from trade_service.blotter.cells import spreadsheet_safe
 from trade_service.blotter.records import CellError, Layout
 from trade_service.cli.output_files import text_of, written
-from trade_service.domain.errors import DomainError, shorten
+from trade_service.domain.errors import shorten
 from trade_service.domain.fields import escaped
 from trade_service.submission.circuit import CircuitState
 from trade_service.submission.codes import OutcomeCode
@@ -23,6 +23,7 @@ from trade_service.submission.events import (
     SubmissionEvent,
 )
 from trade_service.submission.model import ExecutionSubmitResult, ReplyKind, SubmitStatus
+from trade_service.trading.line_results import line_error
 from trade_service.trading.model import PlacedLine
 
 SHOWN_ERRORS = 20
@@ -206,14 +207,3 @@ def error_writer(path: Path | None) -> Iterator[WriteErrors]:
             )
 
         yield write
-
-
-def line_error(line: int, order_id: int, error: DomainError, layout: Layout) -> CellError:
-    """A refusal by the database's rules in the shape of the reader's errors, in the file's own words."""
-    columns = layout.api_columns
-    field = str(error.details.get("field", "order"))
-    value = str(error.details.get("value", order_id))
-    rule = str(error.details.get("rule", error.message.removeprefix(f"{field}: ")))
-    difference = str(error.details.get("difference", ""))
-    rule = rule.removesuffix(difference) + columns.get(difference, difference)
-    return CellError(line, columns.get(field, field), value, rule, order_id, layout.unit)

@@ -9,7 +9,7 @@ import msgspec
 
 from trade_service.domain.errors import NotFound
 from trade_service.domain.executions import SubmissionState
-from trade_service.store.database import Database
+from trade_service.store.database import Database, Session
 from trade_service.store.execution_reads import QUEUED_GRACE_MS
 from trade_service.store.request_key_store import keyed_statement
 from trade_service.store.statements import load
@@ -39,6 +39,27 @@ CLOCK_SKEW_MS = 300_000
 """How far the clock of a replica, which makes the ids of attempts, may differ from others."""
 
 
+async def begin_bulk(
+    session: Session,
+    submission_id: BulkSubmissionId,
+    execution_ids: Sequence[int],
+    queued_attempt_ids: Sequence[AttemptId],
+    owner: str,
+    grace_ms: int = 0,
+) -> None:
+    """Queues what was never submitted, and writes the submission: see `BulkSubmissionStore.begin`."""
+    await session.execute(
+        SQL["begin"],
+        id=submission_id,
+        ids=list(execution_ids),
+        attempt_ids=list(queued_attempt_ids),
+        attempt_size=_ATTEMPT_SIZE,
+        owner=owner,
+        grace_ms=grace_ms,
+        **msgspec.structs.asdict(REQUESTER.get()),
+    )
+
+
 class PostgresBulkSubmissionStore:
     """The port BulkSubmissionStore on PostgreSQL."""
 
@@ -58,16 +79,8 @@ class PostgresBulkSubmissionStore:
         # Adoption commits first, in its own transaction: it is right whatever happens afterwards.
         await self._submissions.adopt(execution_ids)
         async with keyed_statement(self._database) as (session, making):
-            await session.execute(
-                SQL["begin"],
-                id=submission_id,
-                ids=list(execution_ids),
-                attempt_ids=list(ticket_ids),
-                attempt_size=_ATTEMPT_SIZE,
-                owner=self._owner,
-                grace_ms=0 if by_recovery else QUEUED_GRACE_MS,
-                **msgspec.structs.asdict(REQUESTER.get()),
-            )
+            grace_ms = 0 if by_recovery else QUEUED_GRACE_MS
+            await begin_bulk(session, submission_id, execution_ids, ticket_ids, self._owner, grace_ms)
             making.created = Created(name=submission_id)
 
     async def execution_ids(self, submission_id: BulkSubmissionId) -> list[int]:

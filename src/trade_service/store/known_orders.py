@@ -5,12 +5,13 @@ from decimal import Decimal
 
 import msgspec
 
-from trade_service.domain.errors import AlreadyExists, DomainError
+from trade_service.domain.errors import AlreadyExists
 from trade_service.domain.fields import ZERO
 from trade_service.domain.orders import NewTradeOrder, TradeOrder, is_submitted, spelled_type
 from trade_service.store.database import Database, Session
 from trade_service.store.execution_reads import to_order
 from trade_service.store.statements import load
+from trade_service.trading.blotter_preview import SeenLine, UnsentGroup
 from trade_service.trading.model import BlotterLine
 
 _SQL = load("orders")
@@ -71,18 +72,8 @@ def _difference(order: TradeOrder, new: NewTradeOrder) -> str | None:
     return next((name for name, (old, given) in fields.items() if old != given), None)
 
 
-class SeenLine(msgspec.Struct, frozen=True):
-    """What placing one line of a blotter would do."""
-
-    is_new: bool
-    to_send: bool
-    error: DomainError | None = None
-    was_refused: bool = False
-    """Executions of it were rejected or exhausted."""
-
-
-class BlotterPreview:
-    """Compares lines of a blotter with the orders that exist. Raises StoreUnavailable."""
+class PostgresKnownOrders:
+    """The port KnownOrders on PostgreSQL."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -131,23 +122,6 @@ class ExecutionLimits(msgspec.Struct, frozen=True):
     max_quantity: Decimal | None = None
     max_value: Decimal | None = None
     needs_price: bool = False
-
-
-class UnsentGroup(msgspec.Struct, frozen=True):
-    """Executions that no attempt ever owned, of one side, destination and portfolio."""
-
-    order_type: str
-    destination: str
-    portfolio_id: str
-    executions: int
-    quantity: Decimal
-    value: Decimal
-    unpriced: int
-    """Of `executions`: those without a limit price, and so without a value."""
-    over_limits: int
-    """Executions beyond the limits, which the other counts leave out."""
-    value_of_all: Decimal
-    """Of all groups, those beyond the 10,000 largest included."""
 
 
 async def unsent_groups(database: Database, limits: ExecutionLimits) -> list[UnsentGroup]:

@@ -12,6 +12,7 @@ from trade_service.domain.errors import AlreadyExists, DomainError, NotFound
 from trade_service.domain.executions import Execution, SubmissionState
 from trade_service.domain.fields import ZERO, is_possible_id
 from trade_service.domain.orders import (
+    MAX_SUBMISSIONS,
     SUBMITTED_WHEN_LEFT,
     NewTradeOrder,
     Slice,
@@ -91,7 +92,7 @@ class PostgresOrderStore:
                 orders = await lock_orders(session, [s.trade_order_id for s in submissions])
                 pieces = [_piece(orders.get(s.trade_order_id), s, slice_order) for s in submissions]
                 to_write = [piece for piece in pieces if isinstance(piece, Slice)]
-                written = await self._write(session, to_write, queued_attempt_id)
+                written = await _write(session, to_write, queued_attempt_id, self._owner)
                 cuts = [written[piece.order.id] if isinstance(piece, Slice) else piece for piece in pieces]
                 making.created = _created(cuts)
         return cuts
@@ -131,43 +132,69 @@ class PostgresOrderStore:
     async def place(
         self, lines: Sequence[BlotterLine], queued_attempt_id: AttemptId, reference: ReferenceData
     ) -> list[PlacedLine]:
-        slice_order = _slicer(reference)
         with stale_references():
             async with self._database.transaction() as session:
-                orders = {order.order_id: order for order in await _insert(session, [x.order for x in lines])}
-                new = frozenset(orders)
-                known = await _lock_known(session, [x.order for x in lines if x.order.order_id not in new])
-                orders |= {order.order_id: order for order in known}
-                held = await executions_of(session, known)
-                pieces = [_rest(orders[x.order.order_id], x, held, slice_order) for x in lines]
-                to_write = [piece for piece in pieces if isinstance(piece, Slice)]
-                written = await self._write(session, to_write, queued_attempt_id)
-        return [
-            _placed(line, orders[line.order.order_id], piece, new, held, written)
-            for line, piece in zip(lines, pieces, strict=True)
-        ]
+                return await place_lines(session, lines, [queued_attempt_id], reference, self._owner)
 
     async def executions(self, execution_ids: Sequence[int]) -> dict[int, StoredExecution]:
         return await read_executions(self._database, execution_ids)
 
-    async def _write(
-        self, session: Session, pieces: Sequence[Slice], queued_attempt_id: AttemptId | None
-    ) -> dict[int, StoredExecution]:
-        """Writes executions, orders and the ticket; what was written, by trade order id."""
-        if not pieces:
-            return {}
-        written = await session.fetch(
-            _SQL["write_slices"],
-            queued_attempt_id=queued_attempt_id,
-            owner=self._owner,
-            grace_ms=QUEUED_GRACE_MS,
-            **_columns(pieces),
-            **msgspec.structs.asdict(REQUESTER.get()),
-        )
-        # Rows are read by position, which costs a tenth of reading them by name.
-        rows = {row[0]: row for row in written}
-        state = SubmissionState.NONE if queued_attempt_id is None else SubmissionState.QUEUED
-        return {piece.order.id: _stored(piece, state, rows[piece.order.id]) for piece in pieces}
+
+async def place_lines(
+    session: Session,
+    lines: Sequence[BlotterLine],
+    queued_attempt_ids: Sequence[AttemptId],
+    reference: ReferenceData,
+    owner: str,
+    *,
+    in_bulk: bool = False,
+) -> list[PlacedLine]:
+    """Places any number of lines in the transaction of `session`, an attempt a hundred: see `OrderStore.place`.
+
+    `in_bulk`: a bulk submission follows in the transaction, which is audited as a whole, and recovery sends it.
+    """
+    slice_order = _slicer(reference)
+    orders = {order.order_id: order for order in await _insert(session, [x.order for x in lines])}
+    new = frozenset(orders)
+    known = await _lock_known(session, [x.order for x in lines if x.order.order_id not in new])
+    orders |= {order.order_id: order for order in known}
+    held = await executions_of(session, known)
+    pieces = [_rest(orders[x.order.order_id], x, held, slice_order) for x in lines]
+    to_write = [piece for piece in pieces if isinstance(piece, Slice)]
+    written: dict[int, StoredExecution] = {}
+    for place, attempt_id in enumerate(queued_attempt_ids):
+        part = to_write[place * MAX_SUBMISSIONS : (place + 1) * MAX_SUBMISSIONS]
+        written |= await _write(session, part, attempt_id, owner, in_bulk=in_bulk)
+    return [
+        _placed(line, orders[line.order.order_id], piece, new, held, written)
+        for line, piece in zip(lines, pieces, strict=True)
+    ]
+
+
+async def _write(
+    session: Session,
+    pieces: Sequence[Slice],
+    queued_attempt_id: AttemptId | None,
+    owner: str,
+    *,
+    in_bulk: bool = False,
+) -> dict[int, StoredExecution]:
+    """Writes executions, orders and the ticket; what was written, by trade order id."""
+    if not pieces:
+        return {}
+    requester = REQUESTER.get()
+    written = await session.fetch(
+        _SQL["write_slices"],
+        queued_attempt_id=queued_attempt_id,
+        owner=owner,
+        grace_ms=0 if in_bulk else QUEUED_GRACE_MS,
+        **_columns(pieces),
+        **msgspec.structs.asdict(requester) | ({"is_audited": False} if in_bulk else {}),
+    )
+    # Rows are read by position, which costs a tenth of reading them by name.
+    rows = {row[0]: row for row in written}
+    state = SubmissionState.NONE if queued_attempt_id is None else SubmissionState.QUEUED
+    return {piece.order.id: _stored(piece, state, rows[piece.order.id]) for piece in pieces}
 
 
 async def lock_orders(session: Session, order_ids: Sequence[int]) -> dict[int, TradeOrder]:

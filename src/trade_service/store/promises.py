@@ -23,6 +23,7 @@ _SQL = load("promises")
 OUR_TABLES = (
     *("blotter", "trade_type", "destination", "execution_status", "trade_order", "execution"),
     *("submission_attempt", "submission_evidence", "bulk_submission", "downstream", "submission_pause"),
+    "submitted_blotter",
     *("idempotency_key", "api_key", "portfolio_name", "security_name", "adopted_index", VERSION_TABLE),
 )
 

@@ -301,20 +301,10 @@ class TradeOrderService:
         blotters = {line.order.blotter_id for line in lines} - {None}
 
         async def place(reference: ReferenceData) -> list[PlacedLine]:
-            errors = _line_errors(lines, reference)
-            good = [
-                msgspec.structs.replace(line, order=checked_order(line.order))
-                for index, line in enumerate(lines)
-                if index not in errors
-            ]
+            good, refused = checked_lines(lines, reference)
             attempt_id = self._clock.new_attempt_id()
             placed = iter(await self._store.place(good, attempt_id, reference) if good else ())
-            return [
-                PlacedLine(line.line, line.order.order_id, error=errors[index])
-                if index in errors
-                else next(placed)
-                for index, line in enumerate(lines)
-            ]
+            return [refused[index] if index in refused else next(placed) for index in range(len(lines))]
 
         return await written_by(
             self._references,
@@ -330,6 +320,23 @@ def check_blotters(orders: Sequence[NewTradeOrder], reference: ReferenceData) ->
             message = f"blotterId: blotter {order.blotter_id} does not exist"
             details = {"thing": "blotter", "id": order.blotter_id, "field": "blotterId", "index": index}
             raise NotFound(message, **details)
+
+
+def checked_lines(
+    lines: Sequence[BlotterLine], reference: ReferenceData
+) -> tuple[list[BlotterLine], dict[int, PlacedLine]]:
+    """The good lines with their orders as they are stored, and the results of the others by index."""
+    errors = _line_errors(lines, reference)
+    good = [
+        msgspec.structs.replace(line, order=checked_order(line.order))
+        for index, line in enumerate(lines)
+        if index not in errors
+    ]
+    refused = {
+        index: PlacedLine(lines[index].line, lines[index].order.order_id, error=error)
+        for index, error in errors.items()
+    }
+    return good, refused
 
 
 def _line_errors(lines: Sequence[BlotterLine], reference: ReferenceData) -> dict[int, DomainError]:

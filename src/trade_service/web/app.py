@@ -11,6 +11,8 @@ from trade_service.web import executions, operating, operations, references, sub
 from trade_service.web.access import Authentication, check_roles, for_role, require_role
 from trade_service.web.audit_log import AuditLogController
 from trade_service.web.audits import AuditController
+from trade_service.web.blotter_uploads import BlotterUploads
+from trade_service.web.blotters import BlotterFileController
 from trade_service.web.body_bounds import bound_bodies
 from trade_service.web.console_files import ConsoleController
 from trade_service.web.dependencies import Constant, WebServices
@@ -51,6 +53,7 @@ V2 = [
     UnknownController,
     EvidenceController,
     AuditController,
+    BlotterFileController,
 ]
 PLAIN = [operations.HealthController, operations.InfoController, SchemaController, ConsoleController]
 """Not bounded together with the API: probes, and files."""
@@ -112,13 +115,7 @@ def _routers(services: WebServices) -> list[Router]:
     )
     routers: list[Router] = [
         OwnRouter("/api/v1", route_handlers=V1, middleware=[limits, calls]),
-        OwnRouter(
-            "/api/v2",
-            route_handlers=V2,
-            dependencies={"exports": Constant(Exports(settings.exports, services.authenticator))},
-            middleware=[limits, calls],
-            guards=[refuse_unknown_parameters],
-        ),
+        _second_version(services, [limits, calls]),
         OwnRouter(
             "/api/v2",
             route_handlers=[SubmissionEventController],
@@ -144,3 +141,17 @@ def _routers(services: WebServices) -> list[Router]:
             OwnRouter("/", route_handlers=controllers, dependencies=metrics, opt=opt, middleware=[calls])
         )
     return routers
+
+
+def _second_version(services: WebServices, layers: list[Middleware]) -> Router:
+    settings = services.settings
+    return OwnRouter(
+        "/api/v2",
+        route_handlers=V2,
+        dependencies={
+            "exports": Constant(Exports(settings.exports, services.authenticator)),
+            "uploads": Constant(BlotterUploads(settings.server.blotters_at_once)),
+        },
+        middleware=layers,
+        guards=[refuse_unknown_parameters],
+    )

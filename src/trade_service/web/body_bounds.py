@@ -41,6 +41,10 @@ def room_for(items: int, *, item_bytes: int, item_values: int) -> dict[str, Any]
     return {ROOM: Room(items * item_bytes, items * item_values)}
 
 
+WHOLE_FILES: dict[str, Any] = {ROOM: Room(2**40, 0)}
+"""The `opt` of a handler whose body is a file, which only `server.max_body_bytes` bounds."""
+
+
 def bound_bodies(app: Litestar, server: ServerSettings) -> None:
     """Gives every route of `app` its bound in bytes."""
     for route in app.routes:

@@ -7,9 +7,11 @@ import msgspec
 from litestar.di import NamedDependency, Provide
 from litestar.params import SkipValidation
 
+from trade_service.blotter.order_limits import OrderLimits
 from trade_service.domain.access import Role
 from trade_service.trading.audit_log import AuditEntries
 from trade_service.trading.audit_runs import AuditRuns
+from trade_service.trading.blotter_submissions import BlotterSubmissions
 from trade_service.trading.bulk_submissions import BulkSubmissions
 from trade_service.trading.editors import Editors
 from trade_service.trading.evidence import EvidenceReads
@@ -108,6 +110,10 @@ class WebSettings(msgspec.Struct, frozen=True, kw_only=True):
     """How long a submission waits for its outcome before it is answered as pending."""
     streams: StreamSettings = StreamSettings()
     exports: ExportSettings = ExportSettings()
+    trade_types: tuple[str, ...] = ("BUY", "SELL")
+    """Order types that the Execution Service accepts, for blotters."""
+    order_limits: OrderLimits = OrderLimits()
+    """Limits of the orders of a blotter."""
     probe_timeout_s: float = 2.0
     """How long readiness waits for the database."""
 
@@ -130,6 +136,7 @@ class WebServices(msgspec.Struct, frozen=True):
     failures: FailureReads
     evidence: EvidenceReads
     audits: AuditRuns
+    blotters: BlotterSubmissions
     authenticator: Authenticator = OpenAccess()
     metrics: Metrics | None = None
     """None when nothing is measured."""

@@ -34,6 +34,8 @@ class RouteDocs(msgspec.Struct, frozen=True, kw_only=True):
     media_type: str = JSON
     exported: bool = False
     """Whether the list is also answered as CSV and NDJSON."""
+    uploaded: bool = False
+    """Whether the body is a file."""
     refusal: Any = None
     """The shape of errors where the route has an envelope of its own."""
 

@@ -150,6 +150,10 @@ class ServerSettings(Section, frozen=True):
             share=1,
         ),
     ] = 4
+    blotters_at_once: Annotated[
+        int,
+        Setting("Uploaded blotters that are read at once, each by a process of its own.", 1, 100, share=1),
+    ] = 4
     export_s: Annotated[float, Setting("How long an export may take.", 1, 86_400)] = 3_600.0
     cors_allow_origins: Annotated[
         tuple[str, ...] | None,

@@ -42,6 +42,15 @@ _OWN_PATHS = "/schema"
 _PAGES = frozenset({"/", "/console", "/console/{page}", "/console/assets/{name}"})
 """Addresses that browsers open; they are no part of the API."""
 _SECURITY: list[dict[str, list[str]]] = [{"bearer": []}, {"apiKey": []}]
+_FILES = (
+    "text/csv",
+    "application/x-ndjson",
+    "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+    "application/vnd.oasis.opendocument.spreadsheet",
+    "application/vnd.apache.parquet",
+    "application/octet-stream",
+)
+"""The media types of uploads; others are read as well."""
 _METHODS = ("get", "post", "put", "delete")
 _SCHEMES = {
     "bearer": {"type": "http", "scheme": "bearer", "description": "An API key, or a JWT."},
@@ -158,7 +167,7 @@ class Operation(msgspec.Struct, frozen=True, dict=True):
             errors.add(400)
         if _IN_PATH.search(self.template):
             errors.add(404)
-        if self.body is not None:
+        if self.body is not None or self.docs.uploaded:
             errors |= {400, 408, 413, 415}
         return errors
 
@@ -240,6 +249,9 @@ def _operation_object(one: Operation, schemas: Schemas, secured: bool) -> dict[s
     }
     if one.body is not None:
         operation["requestBody"] = {"required": True, "content": schemas.content(one.body)}
+    if one.docs.uploaded:
+        file = {"schema": {"type": "string"}}
+        operation["requestBody"] = {"required": True, "content": dict.fromkeys(_FILES, file)}
     if secured:
         operation["security"] = _SECURITY if one.role > Role.ANYONE else []
     return operation
