@@ -228,15 +228,15 @@ def _accepts_all(closing: AttemptClosing) -> bool:
     )
 
 
-def _submitters(submitted_by: Mapping[int, Requester]) -> dict[str, list[Any]]:
+def _submitters(submitted_by: Mapping[int, Requester]) -> dict[str, str]:
     """Who asked for the executions, as columns for the audit log."""
     callers = submitted_by.values()
     return {
-        "submitted_ids": list(submitted_by),
-        "actors": [caller.actor for caller in callers],
-        "known_by": [caller.known_by for caller in callers],
-        "addresses": [caller.address for caller in callers],
-        "request_ids": [caller.request_id for caller in callers],
+        "submitted_ids": spelled_array(submitted_by),
+        "actors": spelled_array([caller.actor for caller in callers], quoted=True),
+        "known_by": spelled_array([caller.known_by for caller in callers], quoted=True),
+        "addresses": spelled_array([caller.address for caller in callers], quoted=True),
+        "request_ids": spelled_array([caller.request_id for caller in callers], quoted=True),
     }
 
 

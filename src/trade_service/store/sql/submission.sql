@@ -63,8 +63,8 @@ WITH gate AS MATERIALIZED (
         (actor, known_by, address, request_id, action, object, object_ids, trade_order_ids)
     SELECT s.actor, s.known_by, left(s.address, 64), s.request_id, 'submit', 'execution', array_agg(m.id ORDER BY m.id),
            array_agg(m.trade_order_id ORDER BY m.id)
-    FROM unnest(:submitted_ids::int[], :actors::text[], :known_by::text[], :addresses::text[], :request_ids::text[])
-        AS s(id, actor, known_by, address, request_id)
+    FROM unnest(:submitted_ids::text::int[], :actors::text::text[], :known_by::text::text[], :addresses::text::text[],
+                :request_ids::text::text[]) AS s(id, actor, known_by, address, request_id)
     JOIN asked a ON a.id = s.id
     JOIN mine m ON m.id = s.id
     WHERE a.submission_state = 'none'
