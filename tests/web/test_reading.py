@@ -21,10 +21,11 @@ from trade_service.web.request_bodies import (
     StrictDecoder,
     TradeOrderBulkPost,
     TradeOrderPost,
+    TradeOrderSubmit,
 )
 from trade_service.web.submissions import ExecutionsSubmit
 
-READER = StrictDecoder(BatchSubmit)
+READER, SINGLE = StrictDecoder(BatchSubmit), StrictDecoder(TradeOrderSubmit)
 Pairs = list[tuple[str, str]]
 
 
@@ -83,6 +84,9 @@ def test_a_quantity_that_no_decimal_takes_hides_nothing() -> None:
     read = READER.decode(body.encode())
     with pytest.raises(InvalidInput, match="quantity: must be"):
         read.to_domain()
+    alone = SINGLE.decode(spelled(TOO_LARGE[1:]).encode())
+    with pytest.raises(InvalidInput, match="quantity: must be"):
+        alone.to_domain(1)
 
 
 @pytest.mark.parametrize("quantity", ["10", '"10.5"'])
@@ -90,6 +94,11 @@ def test_what_clients_send_is_read_once(quantity: str) -> None:
     one: Pairs = [("tradeOrderId", "1"), ("quantity", quantity), ("destinationId", "2")]
     body = spelled([("submissions", f"[{spelled(one)}, {spelled(one)}]")])
     assert READER.decode(body.encode()).fewest_quotes() == body.count('"')
+    alone = spelled(one[1:])
+    assert SINGLE.decode(alone.encode()).fewest_quotes() == alone.count('"')
+    for again in one[1:]:
+        with pytest.raises(InvalidInput, match="must be given once in an object"):
+            SINGLE.decode(spelled([*one[1:], again]).encode())
 
 
 MODULES = (references, request_bodies, operating, submissions, trade_orders)

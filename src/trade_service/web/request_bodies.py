@@ -272,6 +272,10 @@ class TradeOrderSubmit(msgspec.Struct, rename="camel"):
     quantity: Positive
     destination_id: Int32
 
+    def fewest_quotes(self) -> int:
+        """Two around each name, and two around a quantity that is text."""
+        return 2 * (len(self.__struct_fields__) + isinstance(self.quantity, str))
+
     def to_domain(self, trade_order_id: int) -> Submission:
         """The submission; raises InvalidInput for a quantity that cannot be stored exactly."""
         return Submission(trade_order_id, exact(self.quantity, "quantity"), self.destination_id)
