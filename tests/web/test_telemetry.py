@@ -30,13 +30,20 @@ class Collector(msgspec.Struct):
     url: str = ""
     spans: list[Span] = []
     metrics: dict[str, Metric] = {}
+    credentials: set[tuple[str, str | None, str | None]] = set()
+    """The paths of requests with their headers Authorization and X-Tenant."""
     arrived: asyncio.Event = msgspec.field(default_factory=asyncio.Event)
 
     def named(self, name: str) -> Span:
         (span,) = [span for span in self.spans if span.name == name]
         return span
 
+    def _note(self, request: web.Request) -> None:
+        given = request.headers.get("Authorization"), request.headers.get("X-Tenant")
+        self.credentials.add((request.path, *given))
+
     async def take_traces(self, request: web.Request) -> web.Response:
+        self._note(request)
         message = ExportTraceServiceRequest.FromString(await request.read())
         for resource in message.resource_spans:
             for scope in resource.scope_spans:
@@ -44,6 +51,7 @@ class Collector(msgspec.Struct):
         return web.Response()
 
     async def take_metrics(self, request: web.Request) -> web.Response:
+        self._note(request)
         message = ExportMetricsServiceRequest.FromString(await request.read())
         for resource in message.resource_metrics:
             for scope in resource.scope_metrics:
@@ -79,7 +87,12 @@ async def simulator() -> AsyncIterator[RunningSimulator]:
 async def observed(
     postgres: TestServer, template: str, simulator: RunningSimulator, collector: Collector
 ) -> AsyncIterator[Live]:
-    telemetry = TelemetrySettings(endpoint=collector.url, push_every_ms=100)
+    telemetry = TelemetrySettings(
+        endpoint=collector.url,
+        push_every_ms=100,
+        headers="authorization=Bearer%20both,x-tenant=desk",
+        metrics_headers="authorization=Bearer%20metrics",
+    )
     async with (
         postgres.database(template) as url,
         live_service(url, simulator, telemetry=telemetry) as live,
@@ -182,6 +195,10 @@ async def test_metrics_are_pushed(
                 while "trade_service_executions" not in collector.metrics:
                     collector.arrived.clear()
                     await collector.arrived.wait()
+    assert collector.credentials == {
+        ("/v1/traces", "Bearer both", "desk"),
+        ("/v1/metrics", "Bearer metrics", None),
+    }
     (point,) = [
         point
         for point in collector.metrics["trade_service_executions"].sum.data_points
