@@ -155,7 +155,7 @@ async def test_ended_executions_are_found_by_filter(ledger: Ledger) -> None:
     order_id = everything.orders[everything.executions[ids[1]].order_id].order_id
 
     async def found(limit: int = 9, **wanted: object) -> list[int]:
-        return await ledger.operators.find_ended(RequeueFilter(**wanted), limit)  # type: ignore[arg-type]
+        return await ledger.operators.find_failed(RequeueFilter(**wanted), limit)  # type: ignore[arg-type]
 
     assert await found() == ids[:3]
     assert await found(2) == ids[:2]
@@ -163,5 +163,9 @@ async def test_ended_executions_are_found_by_filter(ledger: Ledger) -> None:
     assert await found(order_ids=[order_id]) == ids[1:2]
     assert await found(codes=["CODE"]) == ids[:3]
     assert await found(codes=["OTHER"]) == []
+    row = (await ledger.everything()).attempts
+    message = next(iter(row.values())).findings[0][3]
+    assert await found(messages=[message]) == ids[:3]
+    assert await found(messages=["other"]) == []
     assert await found(destinations=["ML"]) == ids[:3]
     assert await found(destinations=["RBC"]) == []

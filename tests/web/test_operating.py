@@ -9,6 +9,7 @@ from urllib.parse import urlencode
 import pytest
 
 from tests.support.database import TestServer
+from tests.support.trading import run_sql
 from tests.web.live import Live, behave, live_alone
 from tests.web.support import Answer
 
@@ -188,6 +189,43 @@ async def test_what_was_rejected_is_requeued(live: Live) -> None:
     await live.accounts_agree()
 
 
+async def test_what_failed_for_one_reason_is_requeued_in_the_background(live: Live) -> None:
+    since = datetime.now(UTC).isoformat()
+    orders = [one for _ in range(11) for one in await live.orders(100)]
+    insert = """
+        WITH more AS (
+            INSERT INTO execution (execution_status_id, trade_type_id, trade_order_id, destination_id,
+                                   quantity_ordered, quantity_placed, submission_state)
+            SELECT 1, 1, o, 1, 7, 0, 'rejected' FROM unnest(cast(:orders AS int[])) o RETURNING id)
+        INSERT INTO failed_execution (execution_id, state, code, message)
+        SELECT id, 'rejected', 'ITEM_REFUSED', 'limit ' || 1000 + id || ' exceeded' FROM more"""
+    await run_sql(live.services.database, insert, orders=orders)
+    (group,) = (await live.client.get("/api/v2/failures?" + urlencode({"from": since}))).body["groups"]
+    assert (group["message"], group["count"]) == ("limit … exceeded", 1100)
+    chosen = {"codes": [group["code"]], "messages": [group["message"]], "from": since}
+
+    async def in_background(**body: Any) -> Answer:
+        body = WHY | {"filter": chosen} | body
+        path, headers = "/api/v2/executions/requeue", {"Prefer": "respond-async"}
+        return await live.client.post(path, body, headers=headers)
+
+    dry = (await in_background(dryRun=True)).body
+    assert (dry["totalRequested"], dry["successful"], dry["quantity"], dry["refusals"], dry["more"]) == (
+        1100, 1100, 7700, {}, False,
+    )  # fmt: skip
+    assert len(dry["results"]) == 1000
+    done = await in_background()
+    assert (done.status, done.body["totalRequested"], done.body["refused"]) == (202, 1100, 0), done.raw
+    address = done.headers["location"]
+    async with asyncio.timeout(30):
+        while (progress := (await live.client.get(address)).body)["status"] != "FINISHED":
+            await asyncio.sleep(0.05)
+    assert (progress["successful"], progress["submissionId"]) == (1100, done.body["submissionId"])
+    nothing = await in_background()
+    assert (nothing.status, nothing.body["totalRequested"]) == (200, 0)
+    await live.accounts_agree()
+
+
 @pytest.mark.parametrize(
     ("path", "body", "field"),
     [
@@ -206,6 +244,8 @@ async def test_what_was_rejected_is_requeued(live: Live) -> None:
         ("requeue", {"filter": {"codes": ["a\0b"]}}, "codes"),
         ("requeue", {"filter": {"destinations": ["M\0L"]}}, "destinations"),
         ("requeue", {"filter": {"destinations": [" "]}}, "destinations"),
+        ("requeue", {"filter": {"messages": [""]}}, "messages"),
+        ("requeue", {"filter": {"from": "2026-03-02T08:00:00Z", "to": "2026-03-01T08:00:00Z"}}, "to"),
         ("requeue", {"filter": {"states": ["rejected"]}, "dry_run": True}, "dry_run"),
         ("1/resolve", {"outcome": "NOT_ACCEPTED", "dryrun": True}, "dryrun"),
         ("1/resolve", {"outcome": "MAYBE"}, "outcome"),

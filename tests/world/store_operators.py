@@ -110,7 +110,12 @@ class MemoryOperatorStore:
         ]
         return case
 
-    async def find_ended(self, wanted: RequeueFilter, limit: int) -> list[int]:
+    async def executions_of_order(self, order_id: int, limit: int) -> list[int]:
+        orders = self._books.orders
+        rows = self._books.executions.values()
+        return sorted(row.id for row in rows if orders[row.order_id].order_id == order_id)[:limit]
+
+    async def find_failed(self, wanted: RequeueFilter, limit: int) -> list[int]:
         found = [one for one in map(self._ended, self._books.executions.values()) if _matches(one, wanted)]
         return sorted(one.execution_id for one in found)[:limit]
 
@@ -241,4 +246,5 @@ def _matches(one: Ended, wanted: RequeueFilter) -> bool:
         and (wanted.codes is None or one.code in wanted.codes)
         and (wanted.order_ids is None or one.order_id in wanted.order_ids)
         and (wanted.destinations is None or one.destination in wanted.destinations)
+        and (wanted.messages is None or one.message in wanted.messages)
     )

@@ -3,6 +3,7 @@
 import sys
 from collections import Counter
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 
 import rich_click as click
@@ -10,13 +11,14 @@ from rich.console import Console
 from rich.text import Text
 
 from trade_service.bootstrap.running import operating
-from trade_service.cli.execution_options import selecting_options, with_offset
+from trade_service.cli.execution_options import MOMENT, selecting_options, with_offset
 from trade_service.cli.running import (
     NOT_DONE,
     config_option,
     confirmed,
     console_for,
     operator_options,
+    options,
     print_json,
     require_answer,
     result_table,
@@ -29,15 +31,28 @@ from trade_service.domain.executions import QUANTITY_RETURNED, SubmissionState
 from trade_service.domain.fields import shown_number
 from trade_service.submission.manual_resolution import check_words
 from trade_service.trading.operating import OperatorService
-from trade_service.trading.requeueing import MAX_REQUEUE, Requeue, Requeued, RequeueFilter
+from trade_service.trading.requeueing import MAX_FOLLOWED, Requeue, Requeued, RequeueFilter
 
 SHOWN = 200
 MESSAGE_WIDTH = 80
+_STATES = sorted(state.value for state in QUANTITY_RETURNED)
+_ALL = [SubmissionState(state) for state in _STATES]
 
 
 @click.command()
 @click.argument("execution_ids", type=int, nargs=-1)
-@selecting_options(sorted(state.value for state in QUANTITY_RETURNED))
+@selecting_options(_STATES)
+@options(
+    click.option(
+        "--message", "messages", multiple=True,
+        help="Only executions that ended with this message; UUIDs and numbers of four digits or more may differ; "
+        "repeatable.",
+    ),
+    click.option(
+        "--failed-since", type=MOMENT, metavar="TIME", help="Only those that failed at this time or later."
+    ),
+    click.option("--failed-until", type=MOMENT, metavar="TIME", help="Only those that failed before this time."),
+)  # fmt: skip
 @click.option("--dry-run", is_flag=True, help="Show what would be done; change nothing.")
 @unasked_json_option
 @operator_options
@@ -45,7 +60,8 @@ MESSAGE_WIDTH = 80
 @config_option
 def requeue(
     *, execution_ids: tuple[int, ...], states: tuple[str, ...], codes: tuple[str, ...], since: datetime | None,
-    until: datetime | None, orders: tuple[int, ...], destinations: tuple[str, ...], dry_run: bool, as_json: bool,
+    until: datetime | None, orders: tuple[int, ...], destinations: tuple[str, ...], messages: tuple[str, ...],
+    failed_since: datetime | None, failed_until: datetime | None, dry_run: bool, as_json: bool,
     reason: str, operator: str, yes: bool, toml_path: Path | None,
 ) -> None:  # fmt: skip
     """Submit rejected or exhausted executions again: EXECUTION_IDS, or all that match the options.
@@ -54,35 +70,31 @@ def requeue(
     enough. A running service then reconciles each execution before it sends it, so one that was accepted after
     all is not sent twice; this takes the settle time. Exit code 0 only if all were requeued.
     """
-    filtered = any((states, codes, since, until, orders, destinations))
-    if bool(execution_ids) == filtered:
+    wanted = RequeueFilter(
+        [SubmissionState(state) for state in states or _STATES],
+        codes or None, with_offset(since), with_offset(until), orders or None, destinations or None,
+        messages or None, with_offset(failed_since), with_offset(failed_until),
+    )  # fmt: skip
+    if bool(execution_ids) == (bool(states) or wanted != RequeueFilter(_ALL)):
         raise click.UsageError("Give EXECUTION_IDS or options that select them, but not both.")
     require_answer(as_json=as_json, yes=yes, dry_run=dry_run)
     if not dry_run:
         check_words(operator, reason)
-    wanted = RequeueFilter(
-        tuple(SubmissionState(state) for state in states or sorted(QUANTITY_RETURNED)),
-        codes or None, with_offset(since), with_offset(until), orders or None, destinations or None,
-    )  # fmt: skip
-    plan = Requeue(operator or "-", reason or "dry run", dry_run=True)
-    command = None if dry_run else Requeue(operator, reason)
-    done = run_on(
-        operating,
-        toml_path,
-        lambda operators: _requeue(
-            operators, execution_ids or wanted, plan, command, yes=yes, as_json=as_json
-        ),
-    )
-    sys.exit(0 if done else NOT_DONE)
+    plan = Requeue(operator or "-", reason or "dry run", dry_run=True, most=MAX_FOLLOWED)
+    command = None if dry_run else Requeue(operator, reason, most=MAX_FOLLOWED)
+    work = partial(_requeue, execution_ids or wanted, plan, command, yes=yes, as_json=as_json)
+    sys.exit(0 if run_on(operating, toml_path, work) else NOT_DONE)
 
 
 async def _requeue(
-    operators: OperatorService, what: tuple[int, ...] | RequeueFilter, plan: Requeue, command: Requeue | None, *,
+    what: tuple[int, ...] | RequeueFilter, plan: Requeue, command: Requeue | None, operators: OperatorService, *,
     yes: bool, as_json: bool,
 ) -> bool:  # fmt: skip
     """Shows the plan, then asks and requeues if there is a command; returns whether that is possible for all."""
     console = console_for(as_json=as_json)
-    ids, more = await operators.select(what) if isinstance(what, RequeueFilter) else (list(what), False)
+    ids, more = (
+        await operators.select(what, MAX_FOLLOWED) if isinstance(what, RequeueFilter) else (list(what), False)
+    )
     if not ids:
         console.print("No execution matches.", style="bold green")
         _print_as_json([], more=False, is_wanted=as_json)
@@ -91,7 +103,7 @@ async def _requeue(
     good = sum(one.error is None for one in preview)
     _print_preview(preview, good, console)
     if more:
-        console.print(f"More than {MAX_REQUEUE:,} executions match: run the command again for the rest.")
+        console.print(f"More than {MAX_FOLLOWED:,} executions match: run the command again for the rest.")
     if command is None or not good:
         _print_as_json(preview, more=more, is_wanted=as_json)
         return good == len(preview)

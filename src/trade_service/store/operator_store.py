@@ -1,6 +1,6 @@
 """PostgreSQL as the store of what operators see and do: resolve, requeue, recover after a restored backup."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from itertools import groupby
 from typing import Any
@@ -130,17 +130,16 @@ class PostgresOperatorStore:
             )
         return case
 
-    async def find_ended(self, wanted: RequeueFilter, limit: int) -> list[int]:
-        rows = await self._database.scan(
-            SQL["find_ended"],
-            states=sorted(wanted.states),
-            codes=None if wanted.codes is None else sorted(wanted.codes),
-            order_ids=None if wanted.order_ids is None else sorted(wanted.order_ids),
-            destinations=None if wanted.destinations is None else sorted(wanted.destinations),
-            since=wanted.since,
-            until=wanted.until,
-            limit=limit,
-        )
+    async def find_failed(self, wanted: RequeueFilter, limit: int) -> list[int]:
+        values = {
+            name: sorted(value) if isinstance(value, Collection) else value
+            for name, value in msgspec.structs.asdict(wanted).items()
+        }
+        rows = await self._database.scan(SQL["find_failed"], limit=limit, **values)
+        return [execution_id for (execution_id,) in rows]
+
+    async def executions_of_order(self, order_id: int, limit: int) -> list[int]:
+        rows = await self._database.fetch(SQL["executions_of_order"], order_id=order_id, limit=limit)
         return [execution_id for (execution_id,) in rows]
 
     async def requeue(self, execution_ids: Sequence[int], requeue: Requeue) -> list[Requeued]:
@@ -160,13 +159,17 @@ class PostgresOperatorStore:
             if again and not requeue.dry_run:
                 entries = self._entries(again, firsts)
                 await session.execute(SQL["requeue"], **_requeued(entries, decided, requeue))
+                details = {"operator": requeue.actor, "reason": requeue.reason}
+                if requeue.submission_id is not None:
+                    await session.execute(SQL["follow"], id=requeue.submission_id, ids=again)
+                    details["submissionId"] = requeue.submission_id
                 await record(
                     session,
                     Action.REQUEUE,
                     ObjectKind.EXECUTION,
                     again,
                     trade_order_ids=sorted(decided.orders),
-                    details={"operator": requeue.actor, "reason": requeue.reason},
+                    details=details,
                 )
         missing = sorted(set(execution_ids) - {one.execution_id for one in ended})
         return [

@@ -253,6 +253,10 @@ class BulkSubmissions:
         self._wake_recovery(0)
         return submission_id
 
+    def new_id(self) -> BulkSubmissionId:
+        """The id of a new bulk submission."""
+        return self._clock.new_attempt_id()
+
     async def progress(self, submission_id: BulkSubmissionId) -> BulkProgress:
         """The progress of a bulk submission; raises NotFound."""
         return await self._store.progress(submission_id)

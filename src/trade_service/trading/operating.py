@@ -166,8 +166,11 @@ class OperatorStore(Protocol):
         InFlight (also when `seen` is no longer its newest attempt).
         """
 
-    async def find_ended(self, wanted: RequeueFilter, limit: int) -> list[int]:
-        """Ids of executions that a filter selects, ascending."""
+    async def find_failed(self, wanted: RequeueFilter, limit: int) -> list[int]:
+        """Ids of failed executions that a filter selects, ascending."""
+
+    async def executions_of_order(self, order_id: int, limit: int) -> list[int]:
+        """Ids of the executions of the order with this order id, ascending."""
 
     async def requeue(self, execution_ids: Sequence[int], requeue: Requeue) -> list[Requeued]:
         """Requeues executions in one transaction: each is reconciled from its first low-water id, then sent.
@@ -221,9 +224,7 @@ class OperatorService:
         """Ids of the executions of the order with this order id, ascending."""
         if not is_possible_id(order_id):
             return []
-        return await self._store.find_ended(
-            RequeueFilter(tuple(SubmissionState), order_ids=(order_id,)), MAX_LISTED
-        )
+        return await self._store.executions_of_order(order_id, MAX_LISTED)
 
     async def history(self, execution_id: int) -> History:
         """The attempts and evidence of an execution; raises NotFound."""
@@ -268,10 +269,10 @@ class OperatorService:
             self._events.emit(AlarmEvent(AlarmCode.ACCEPTED_LATE, message, (resolution.execution_id,)))
         return before
 
-    async def select(self, wanted: RequeueFilter) -> tuple[list[int], bool]:
-        """The executions that a filter selects, and whether more match; raises InvalidInput."""
-        found = await self._store.find_ended(checked_filter(wanted), MAX_REQUEUE + 1)
-        return found[:MAX_REQUEUE], len(found) > MAX_REQUEUE
+    async def select(self, wanted: RequeueFilter, most: int = MAX_REQUEUE) -> tuple[list[int], bool]:
+        """Up to `most` executions that a filter selects, and whether more match; raises InvalidInput."""
+        found = await self._store.find_failed(checked_filter(wanted), most + 1)
+        return found[:most], len(found) > most
 
     async def requeue(self, execution_ids: Sequence[int], requeue: Requeue) -> list[Requeued]:
         """Submits executions again: each is reconciled from the low-water id of its first attempt, then sent.
@@ -280,7 +281,7 @@ class OperatorService:
         and left unchanged. Raises InvalidInput and TooMany for the request as a whole.
         """
         check_words(requeue.actor, requeue.reason)
-        check_count(len(execution_ids), "executionIds", MAX_REQUEUE, "done")
+        check_count(len(execution_ids), "executionIds", requeue.most, "done")
         results = await self._store.requeue(execution_ids, requeue)
         if not requeue.dry_run:
             self._wake_recovery()

@@ -10,9 +10,12 @@ from trade_service.domain.errors import DomainError, InvalidInput, NotRequeueabl
 from trade_service.domain.executions import QUANTITY_RETURNED, SubmissionState
 from trade_service.domain.fields import check_count, checked_text, database_int
 from trade_service.domain.orders import TradeOrder, taken
+from trade_service.trading.failed_executions import MAX_MESSAGE_CHARS
 
 MAX_REQUEUE = 1000
-"""Limit of one requeue, which is one transaction."""
+"""Limit of one requeue whose results are answered one by one."""
+MAX_FOLLOWED = 10_000
+"""Limit of one that a bulk submission follows; each is one transaction."""
 
 _S = SubmissionState
 
@@ -33,6 +36,12 @@ class RequeueFilter(msgspec.Struct, frozen=True):
     order_ids: Collection[int] | None = None
     """Clients' order ids, not trade order ids."""
     destinations: Collection[str] | None = None
+    messages: Collection[str] | None = None
+    """Messages of the reasons why they ended; other ids and long numbers in them match too."""
+    failed_since: datetime | None = None
+    """They ended at this time or later."""
+    failed_until: datetime | None = None
+    """They ended before this time."""
 
 
 class Ended(msgspec.Struct, frozen=True):
@@ -72,6 +81,10 @@ class Requeue(msgspec.Struct, frozen=True):
     reason: str
     dry_run: bool = False
     """Reports the plan without changing anything."""
+    submission_id: str | None = None
+    """A bulk submission of this id follows those that are requeued."""
+    most: int = MAX_REQUEUE
+    """How many may be requeued at once."""
 
 
 class RequeuePlan(msgspec.Struct, frozen=True):
@@ -105,7 +118,7 @@ def checked_filter(wanted: RequeueFilter) -> RequeueFilter:
     That is an empty or very long list, a value that no row has, a state that cannot be requeued, an empty period.
     """
     lists = ("states", wanted.states), ("codes", wanted.codes), ("orderIds", wanted.order_ids)
-    for field, values in (*lists, ("destinations", wanted.destinations)):
+    for field, values in (*lists, ("destinations", wanted.destinations), ("messages", wanted.messages)):
         if values is not None:
             check_count(len(values), field, MAX_REQUEUE, "requeued")
     for order_id in wanted.order_ids or ():
@@ -113,14 +126,22 @@ def checked_filter(wanted: RequeueFilter) -> RequeueFilter:
     for field, texts in (("codes", wanted.codes), ("destinations", wanted.destinations)):
         for text in texts or ():
             checked_text(text, field, MAX_FILTER_TEXT)
+    for text in wanted.messages or ():
+        if not text.strip() or len(text) > MAX_MESSAGE_CHARS or "\x00" in text:
+            rule = f"must have 1 to {MAX_MESSAGE_CHARS} characters, without NUL"
+            raise InvalidInput.of("messages", text[:100], rule)
     for state in wanted.states:
         if state not in QUANTITY_RETURNED:
             raise InvalidInput.of("state", str(state), f"must be {' or '.join(sorted(QUANTITY_RETURNED))}")
-    for field, moment in (("since", wanted.since), ("until", wanted.until)):
-        if moment is not None and moment.tzinfo is None:
-            raise InvalidInput.of(field, moment.isoformat(), "must have an offset from UTC, such as Z")
-    if wanted.since is not None and wanted.until is not None and wanted.since >= wanted.until:
-        raise InvalidInput.of("until", wanted.until.isoformat(), f"must be after {wanted.since.isoformat()}")
+    for first, since, last, until in (
+        ("since", wanted.since, "until", wanted.until),
+        ("from", wanted.failed_since, "to", wanted.failed_until),
+    ):
+        for field, moment in ((first, since), (last, until)):
+            if moment is not None and moment.tzinfo is None:
+                raise InvalidInput.of(field, moment.isoformat(), "must have an offset from UTC, such as Z")
+        if since is not None and until is not None and since >= until:
+            raise InvalidInput.of(last, until.isoformat(), f"must be after {since.isoformat()}")
     return wanted
 
 

@@ -1,8 +1,9 @@
 """/api/v2/executions: histories of executions, and what operators do about those that did not end well."""
 
+from collections import Counter
 from collections.abc import Sequence
 from decimal import Decimal
-from typing import Annotated
+from typing import Annotated, Any
 
 import msgspec
 from litestar import Controller, Response
@@ -11,7 +12,7 @@ from msgspec import UNSET, UnsetType
 
 from trade_service.domain.errors import InvalidInput, NotRequeueable
 from trade_service.domain.executions import OPEN, QUANTITY_RETURNED, SubmissionState
-from trade_service.domain.fields import Moment, plain, visible
+from trade_service.domain.fields import ZERO, Moment, plain, visible
 from trade_service.submission.manual_resolution import (
     Resolution,
     outcome_state,
@@ -22,7 +23,7 @@ from trade_service.trading.operating import (
     Evidence,
     History,
 )
-from trade_service.trading.requeueing import MAX_REQUEUE, Requeue, Requeued, RequeueFilter
+from trade_service.trading.requeueing import MAX_FOLLOWED, MAX_REQUEUE, Requeue, Requeued, RequeueFilter
 from trade_service.web.access import OPERATOR, READER, get, post, principal_of
 from trade_service.web.dependencies import Services
 from trade_service.web.openapi.schemas import Int32, one_of
@@ -30,6 +31,7 @@ from trade_service.web.parameters import read_id
 from trade_service.web.request_bodies import Instant, instant
 from trade_service.web.responses import FAILURE, ApiResponse, batch_response, counted, presented
 from trade_service.web.routing import HttpRequest, documented
+from trade_service.web.submissions import IDS_ROOM, PREFER, ProgressAnswer, prefers_background
 
 ACCEPTED, NOT_ACCEPTED = "ACCEPTED", "NOT_ACCEPTED"
 REQUEUED, REFUSED = "REQUEUED", "REFUSED"
@@ -56,6 +58,9 @@ class ResolvePost(msgspec.Struct, rename="camel", forbid_unknown_fields=True):
         return self.execution_service_id
 
 
+_MOMENTS = {"since": "since", "until": "until", "failed_since": "from", "failed_until": "to"}
+
+
 class FilterPost(msgspec.Struct, rename="camel", forbid_unknown_fields=True):
     """Selects executions. Unknown names and null are refused: ignored, they would widen what is sent."""
 
@@ -65,6 +70,12 @@ class FilterPost(msgspec.Struct, rename="camel", forbid_unknown_fields=True):
     destinations: list[str] | UnsetType = UNSET
     since: Instant = UNSET
     until: Instant = UNSET
+    """Of the start of their newest attempt."""
+    messages: list[str] | UnsetType = UNSET
+    """Of a group of failures or of executions; other UUIDs and long numbers in them match too."""
+    failed_since: Instant = msgspec.field(name="from", default=UNSET)
+    failed_until: Instant = msgspec.field(name="to", default=UNSET)
+    """Of the time at which they failed."""
 
     def to_domain(self) -> RequeueFilter:
         """The filter; raises InvalidInput for no condition, an unknown state and an invalid timestamp."""
@@ -78,9 +89,9 @@ class FilterPost(msgspec.Struct, rename="camel", forbid_unknown_fields=True):
                 raise InvalidInput.of("states", state, f"must be {' or '.join(sorted(QUANTITY_RETURNED))}")
         if "states" in given:
             given["states"] = [SubmissionState(state) for state in given["states"]]
-        for name in ("since", "until"):
+        for name, field in _MOMENTS.items():
             if name in given:
-                given[name] = instant(given[name], name)
+                given[name] = instant(given[name], field)
         return RequeueFilter(**given)
 
 
@@ -96,7 +107,7 @@ class RequeuePost(msgspec.Struct, rename="camel", forbid_unknown_fields=True):
     def wanted(self) -> RequeueFilter | None:
         """The filter, None where ids are given; raises InvalidInput unless exactly one of the two is given."""
         if (self.execution_ids is None) == (self.filter is None):
-            rule = f"must be 1 to {MAX_REQUEUE} ids, or left out for a filter"
+            rule = f"must be 1 to {MAX_FOLLOWED} ids, or left out for a filter"
             raise InvalidInput.of("executionIds", self.execution_ids, rule)
         return None if self.filter is None else self.filter.to_domain()
 
@@ -168,13 +179,42 @@ class RequeueAnswer(msgspec.Struct, frozen=True, rename="camel"):
     more: bool
     """Whether more match the filter than one requeue takes."""
     results: list[RequeueResult]
+    """The first 1,000."""
+    quantity: Decimal
+    """The sum over the successful ones."""
+    refusals: dict[str, int]
+    """How many were refused, by code."""
 
     @classmethod
     def of(cls, requeued: Sequence[Requeued], *, dry_run: bool, more: bool) -> "RequeueAnswer":
         results = [RequeueResult.of(one) for one in requeued]
         status, total, good, failed = counted(results, REFUSED)
         message = f"{good} of {total} {'can be requeued' if dry_run else 'requeued'}"
-        return cls(status, message, dry_run, total, good, failed, more, results)
+        quantity = sum((one.quantity or ZERO for one in results if one.status == REQUEUED), ZERO)
+        refusals = Counter(one.code for one in results if one.status == REFUSED)
+        return cls(
+            status,
+            message,
+            dry_run,
+            total,
+            good,
+            failed,
+            more,
+            results[:MAX_REQUEUE],
+            plain(quantity),
+            dict(refusals),
+        )
+
+
+class RequeueStarted(ProgressAnswer, frozen=True):
+    """The progress of what was requeued, as a bulk submission has it."""
+
+    refused: int
+    """Those that were left unchanged."""
+    refusals: dict[str, int]
+    """The same by code."""
+    more: bool
+    """Whether more match the filter than one requeue takes."""
 
 
 class AttemptsAnswer(msgspec.Struct, frozen=True, rename="camel"):
@@ -202,7 +242,12 @@ class AttemptsAnswer(msgspec.Struct, frozen=True, rename="camel"):
         )
 
 
-_REQUEUES = documented(answers={200: RequeueAnswer, 207: RequeueAnswer}, errors=(404, 409))
+_REQUEUES = documented(
+    parameters=(PREFER,),
+    answers={200: RequeueAnswer, 207: RequeueAnswer, 202: RequeueStarted},
+    errors=(404, 409),
+    headers=("Location", "Preference-Applied"),
+)
 
 
 class OperatorController(Controller):
@@ -243,20 +288,24 @@ class OperatorController(Controller):
         accepted_as = resolution.accepted_as
         return ApiResponse(ResolveAnswer(identity, done, before.state, state, accepted_as, look_up, message))
 
-    @post("/requeue", status_code=200, opt=OPERATOR | _REQUEUES)
+    @post("/requeue", status_code=200, opt=OPERATOR | _REQUEUES | IDS_ROOM)
     async def requeue(
         self, request: HttpRequest, services: Services, data: JSONBody[RequeuePost]
-    ) -> Response[RequeueAnswer]:
-        """Submits rejected or exhausted executions again, by ids or by a filter.
+    ) -> Response[Any]:
+        """Submits rejected or exhausted executions again, up to 1,000 by ids or by a filter.
 
         200 when all were requeued, 207 when some were, 409 when none was; with `dryRun` 200 and what would happen.
+        With `Prefer: respond-async` up to 10,000, and 202: Location has the address of their progress.
         """
         wanted, more, operators = data.wanted(), False, services.operators
         actor = principal_of(request.scope) or visible(data.operator, "operator")
-        requeue = Requeue(actor, data.reason, data.dry_run)
+        followed = prefers_background(request)
+        most = MAX_FOLLOWED if followed else MAX_REQUEUE
+        submission_id = services.bulk_submissions.new_id() if followed and not data.dry_run else None
+        requeue = Requeue(actor, data.reason, data.dry_run, submission_id, most)
         ids = data.execution_ids or []
         if wanted is not None:
-            ids, more = await operators.select(wanted)
+            ids, more = await operators.select(wanted, most)
         matches_nothing = wanted is not None and not ids
         results = [] if matches_nothing else await operators.requeue(ids, requeue)
         summary = RequeueAnswer.of(results, dry_run=data.dry_run, more=more)
@@ -264,4 +313,9 @@ class OperatorController(Controller):
             first = summary.results[0].message
             message = f"none of {summary.total_requested} executions was requeued: {first}"
             raise NotRequeueable(message, results=summary.results)
-        return ApiResponse(summary) if data.dry_run else batch_response(summary, summary.status)
+        if submission_id is None or matches_nothing:
+            return ApiResponse(summary) if data.dry_run else batch_response(summary, summary.status)
+        progress = await services.bulk_submissions.progress(submission_id)
+        started = RequeueStarted.of(progress, refused=summary.failed, refusals=summary.refusals, more=more)
+        headers = {"Location": f"/api/v2/submissions/{submission_id}", "Preference-Applied": "respond-async"}
+        return ApiResponse(started, 202, headers)

@@ -171,15 +171,16 @@ class SubmissionAttemptsAnswer(msgspec.Struct, frozen=True, rename="camel"):
 _CURSOR_RULE = "must be a nextCursor of this list, as it was answered"
 _AFTER_RULE = "must be the id of an attempt"
 _ASYNC = re.compile(r"(?:^|[,;\s])respond-async(?:$|[,;\s])", re.IGNORECASE)
+PREFER = header("Prefer", "`respond-async` for 202 at once.", Schema(type=OpenAPIType.STRING))
 _DEFAULT_PAGE = 100
 DEFAULT_LISTED, MAX_LISTED = 20, 100
 _SUBMITS = documented(
-    parameters=(header("Prefer", "`respond-async` for 202 at once.", Schema(type=OpenAPIType.STRING)),),
+    parameters=(PREFER,),
     answers={200: ExecutionsSubmitAnswer, 207: ExecutionsSubmitAnswer, 202: ProgressAnswer},
     errors=(404, 409),
     headers=("Location", "Preference-Applied", SUBMISSION_STATE, SUBMISSION_MESSAGE),
 )
-_IDS_ROOM = room_for(MAX_EXECUTIONS, item_bytes=32, item_values=4)
+IDS_ROOM = room_for(MAX_EXECUTIONS, item_bytes=32, item_values=4)
 """An id as text on a line of its own takes up to 25 bytes."""
 _LIMIT = query("limit", f"Rows of a page; {_DEFAULT_PAGE} when left out.", integer(1, MAX_PAGE))
 _OFFSET = query("offset", "Rows left out before the page, exactly.", integer(0, MAX_OFFSET))
@@ -206,7 +207,7 @@ class SubmissionController(Controller):
 
     tags = ("Bulk submissions",)
 
-    @keyed_post("/executions/submit", opt=TRADER | _SUBMITS | _IDS_ROOM, status_code=200)
+    @keyed_post("/executions/submit", opt=TRADER | _SUBMITS | IDS_ROOM, status_code=200)
     async def submit(
         self,
         request: HttpRequest,
@@ -222,7 +223,7 @@ class SubmissionController(Controller):
         With `Prefer: respond-async` 202 at once: Location has the address of the progress.
         """
         submissions, wait_s = services.bulk_submissions, services.settings.wait_s
-        in_background = _ASYNC.search(request.headers.get("prefer", "")) is not None
+        in_background = prefers_background(request)
         bulk = None
         if created is not None:
             submission_id = created.name or ""
@@ -279,6 +280,11 @@ class SubmissionController(Controller):
         found = await services.bulk_submissions.attempts(identity, after_id, limit)
         next_after = found[-1].attempt_id if len(found) == limit else None
         return ApiResponse(SubmissionAttemptsAnswer(found, next_after))
+
+
+def prefers_background(request: HttpRequest) -> bool:
+    """Whether the request asks for `respond-async` (RFC 7240)."""
+    return _ASYNC.search(request.headers.get("prefer", "")) is not None
 
 
 async def _ids(services: WebServices, data: ExecutionsSubmit) -> Sequence[int]:

@@ -2,10 +2,6 @@
 -- back, write the table; see the fragment `settled`. `reason` is a hash of state, code and the message without ids: rows
 -- are found by it and then compared, since two reasons may have the same hash.
 
--- fragment: general
--- As in the column `reason`: "…" for each UUID and each number of four digits or more.
-'[0-9a-f]+-[0-9a-f]+-[0-9a-f]+-[0-9a-f]+-[0-9a-f]+|[0-9][0-9][0-9][0-9]+', '…', 'g'
-
 -- fragment: in_period
 f.failed_at >= coalesce(:since::timestamptz, '-infinity') AND f.failed_at < coalesce(:until::timestamptz, 'infinity')
 

@@ -137,17 +137,37 @@ WHERE e.submission_state = ANY(:states)
 ORDER BY e.id DESC
 LIMIT :limit;
 
--- name: find_ended
-SELECT e.id
-{ended_from}
-WHERE e.submission_state = ANY(:states)
-  AND ((:codes::text[]) IS NULL OR coalesce(v.code, f.code, a.code, '') = ANY(:codes))
+-- name: find_failed
+-- One read for each failed execution until enough are found.
+SELECT f.execution_id
+FROM failed_execution f
+CROSS JOIN LATERAL (SELECT * FROM execution x WHERE x.id = f.execution_id OFFSET 0) e
+CROSS JOIN LATERAL (SELECT * FROM trade_order t WHERE t.id = e.trade_order_id OFFSET 0) o
+JOIN destination d ON d.id = e.destination_id
+LEFT JOIN LATERAL (SELECT * FROM submission_attempt t WHERE t.id = e.attempt_id OFFSET 0) a ON true
+WHERE f.state = ANY(:states) AND e.submission_state = f.state
+  AND ((:codes::text[]) IS NULL OR f.code = ANY(:codes))
+  AND ((:messages::text[]) IS NULL
+       OR regexp_replace(f.message, {general})
+          = ANY(ARRAY(SELECT regexp_replace(m, {general}) FROM unnest(:messages::text[]) m)))
   AND ((:order_ids::int[]) IS NULL OR o.order_id = ANY(:order_ids))
   AND ((:destinations::text[]) IS NULL OR d.abbreviation = ANY(:destinations))
+  AND (:failed_since::timestamptz IS NULL OR f.failed_at >= :failed_since)
+  AND (:failed_until::timestamptz IS NULL OR f.failed_at < :failed_until)
   AND (:since::timestamptz IS NULL OR a.started_at >= :since)
   AND (:until::timestamptz IS NULL OR a.started_at < :until)
+ORDER BY f.execution_id
+LIMIT :limit;
+
+-- name: executions_of_order
+SELECT e.id
+FROM execution e
+WHERE e.trade_order_id = (SELECT o.id FROM trade_order o WHERE o.order_id = :order_id)
 ORDER BY e.id
 LIMIT :limit;
+
+-- name: follow
+INSERT INTO bulk_submission (id, execution_ids) VALUES (:id, :ids);
 
 -- name: requeue
 -- On rows locked by this transaction. The time budget starts when the execution is next claimed.

@@ -141,6 +141,10 @@ locked AS MATERIALIZED (
         WHERE state_before IN ('rejected', 'exhausted') AND state NOT IN ('rejected', 'exhausted')))
 )
 
+-- fragment: general
+-- As in the column `reason` of failed_execution: "…" for each UUID and each number of four digits or more.
+'[0-9a-f]+-[0-9a-f]+-[0-9a-f]+-[0-9a-f]+-[0-9a-f]+|[0-9][0-9][0-9][0-9]+', '…', 'g'
+
 -- fragment: next_action
 -- An attempt that still owns something open stays open: what the fencing token kept from being settled, what a fill
 -- proved to be accepted before its id was known, and executions without an outcome (which only a closing one has to
