@@ -436,8 +436,9 @@ READS_EVERYTHING = {
     "pauses.wake",
     "reports.counts",
     "reports.states",
-    # At most a thousand pages.
+    # At most a thousand pages, and 20,000 rows.
     "overview.states",
+    "overview.failed",
 }
 """For people, who ask now and then."""
 

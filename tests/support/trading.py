@@ -150,7 +150,7 @@ async def counted_statements(database: Database) -> AsyncIterator[list[str]]:
         await asyncio.sleep(0)
     finally:
         over = True  # Some connections keep their loggers.
-        del vars(database)["_lent"]
+        vars(database)["_lent"] = lend
 
 
 _CATALOGUE = "typeinfo_tree"

@@ -127,6 +127,25 @@ async def test_unknown_outcomes_and_doubts_are_alarms(live: Live) -> None:
     await asyncio.gather(submitting, return_exceptions=True)
 
 
+async def test_pauses_are_in_the_summary(live: Live) -> None:
+    paused = {"destination": "ML", "reason": "a halt", "operator": "ann"}
+    assert (await live.client.post("/api/v2/pause", paused)).status == 200
+    waiting = asyncio.create_task(live.submit(await live.order()))
+    async with asyncio.timeout(5):
+        while not (summary := await summary_of(live))["paused"] or not summary["paused"][0]["waiting"]:
+            await asyncio.sleep(0.05)
+    (pause,) = summary["paused"]
+    assert (pause["destination"], pause["reason"], pause["waiting"]) == (
+        {"id": 1, "abbreviation": "ML"}, "a halt", 1,
+    )  # fmt: skip
+    assert [(one["name"], one["severity"]) for one in summary["alarms"]] == [("PAUSED", "warning")]
+    assert (await live.client.post("/api/v2/resume", paused)).status == 200
+    assert (await waiting).status in (200, 201)
+    async with asyncio.timeout(2):
+        while (await summary_of(live))["paused"]:
+            await asyncio.sleep(0.05)
+
+
 async def replicas_of(live: Live) -> dict[str, Any]:
     answer = await live.client.get("/api/v2/replicas")
     assert answer.status == 200, answer.raw

@@ -259,7 +259,9 @@ class Services:
         )
         console = self.database.lane(1)
         self.overview = Overview(
-            PostgresOverviewReads(console), PostgresBacklog(console, BACKLOG_ATTEMPTS).read
+            PostgresOverviewReads(console),
+            PostgresBacklog(console, BACKLOG_ATTEMPTS).read,
+            PostgresPauseStore(console),
         )
         self.heartbeat = Heartbeat(PostgresReplicaStore(console), self.owner, self._state, self.clock)
         self.failures = PostgresFailures(database)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from trade_service.domain.executions import SubmissionState
+from trade_service.domain.executions import QUANTITY_RETURNED, SubmissionState
 from trade_service.store.database import Database
 from trade_service.store.statements import load
 from trade_service.submission.manual_resolution import OVERDUE_S
@@ -25,6 +25,8 @@ _MOST_ATTEMPTS = 20_000
 """Open attempts that are looked at."""
 _MOST_DOUBTED = 200
 """Attempts of an earlier epoch whose executions are counted."""
+_COUNTED_FAILURES = 20_000
+"""Failed executions that are counted where the table is too large to count all."""
 _READ_PAGES = 1_000
 """Pages of the table `execution` that are read to count its rows by state; of a larger table a sample."""
 
@@ -93,7 +95,14 @@ class PostgresOverviewReads:
         percent = min(100.0, 100.0 * _READ_PAGES / max(1, pages))
         rows = await self._database.fetch(SQL["states"], percent=percent)
         counts = {SubmissionState(state): round(count * 100 / percent) for state, count in rows if state}
-        return StateCounts(counts, is_estimate=percent < 100)
+        if percent == 100:
+            return StateCounts(counts, frozenset(SubmissionState))
+        failed = await self._database.fetch(SQL["failed"], most=_COUNTED_FAILURES)
+        if sum(count for _, count in failed) == _COUNTED_FAILURES:
+            return StateCounts(counts, frozenset())
+        counts |= dict.fromkeys(QUANTITY_RETURNED, 0)
+        counts |= {SubmissionState(state): count for state, count in failed}
+        return StateCounts(counts, QUANTITY_RETURNED)
 
 
 class PostgresReplicaStore:

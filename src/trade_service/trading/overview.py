@@ -20,11 +20,13 @@ from trade_service.trading.overview_model import (
     LastMinute,
     Latency,
     OverviewReads,
+    PauseInForce,
     ReplicaAnswer,
     ReplicaList,
     ServiceSummary,
     alarms_of,
 )
+from trade_service.trading.pausing import COUNTED_ATTEMPTS, PauseStore
 from trade_service.trading.replicas import WITHIN_S
 
 FRESH_S = 0.75
@@ -51,15 +53,20 @@ class Overview:
     Args:
         reads: the database.
         backlog: counts the executions of open attempts by state.
+        pauses: what is paused.
     """
 
-    def __init__(self, reads: OverviewReads, backlog: Callable[[], Awaitable[Backlog]]) -> None:
+    def __init__(
+        self, reads: OverviewReads, backlog: Callable[[], Awaitable[Backlog]], pauses: PauseStore
+    ) -> None:
         self._reads = reads
         self._backlog = backlog
         self._history = CallHistory(reads)
         self._history_lock = asyncio.Lock()
         self._summary = _cache("summary", self._read_summary, MOST_SHARE)
         self._states = _cache("states", reads.states, STATES_SHARE)
+        self._pauses = pauses
+        self._unsent = _cache("unsent", partial(pauses.waiting, COUNTED_ATTEMPTS), STATES_SHARE)
         self._replicas = _cache("replicas", self._read_replicas, MOST_SHARE)
         self._series = {
             name: _cache(f"series {name}", partial(self._read_series, name), MOST_SHARE) for name in WINDOWS
@@ -109,21 +116,23 @@ class Overview:
         is_exact = attempts.count <= EXACT_ATTEMPTS
         open_executions = (await self._backlog()).executions if is_exact else attempts.executions
         counts = states.executions | open_executions
-        circuits = await self._reads.circuits()
+        circuits, pauses = await self._reads.circuits(), await self._pauses.pauses()
+        unsent = await self._unsent.get() if pauses else {}
+        paused = [PauseInForce.of(pause, unsent) for pause in pauses]
         ledger, waiting = await self._reads.ledger(), await self._reads.waiting_for_person()
         return ServiceSummary(
             at=datetime.now(UTC),
             counts={state: counts.get(state, 0) for state in _COUNTED},
             counts_are_estimates={
-                state: not is_exact if state in OPEN else states.is_estimate for state in _COUNTED
+                state: not is_exact if state in OPEN else state not in states.exact for state in _COUNTED
             },
             oldest_open_since=attempts.oldest_at,
             last_minute=LastMinute.of(calls, seconds),
             circuit=circuits,
-            paused=[],
+            paused=paused,
             needs_you=waiting.executions,
             replicas=len(circuits),
-            alarms=alarms_of(calls, attempts, waiting, ledger, circuits),
+            alarms=alarms_of(calls, attempts, waiting, ledger, circuits, paused),
         )
 
 

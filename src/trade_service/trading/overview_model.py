@@ -1,6 +1,6 @@
 """The shapes of an overview: what is read for it, what it answers, and the alarms that follow."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from enum import StrEnum
 from typing import Protocol
@@ -10,6 +10,7 @@ import msgspec
 from trade_service.domain.executions import SubmissionState
 from trade_service.domain.fields import Moment
 from trade_service.trading.activity import CallReads, Calls, SeriesPoint
+from trade_service.trading.pausing import Pause, UnsentCounts
 from trade_service.trading.replicas import Circuit, ReplicaReport
 
 
@@ -45,7 +46,8 @@ class StateCounts(msgspec.Struct, frozen=True):
     """Executions by state."""
 
     executions: dict[SubmissionState, int]
-    is_estimate: bool
+    exact: Collection[SubmissionState]
+    """The states that were counted; the others are estimates."""
 
 
 class OverviewReads(CallReads, Protocol):
@@ -107,6 +109,35 @@ class LastMinute(msgspec.Struct, frozen=True, rename="camel"):
         )
 
 
+class PausedObject(msgspec.Struct, frozen=True, rename="camel"):
+    """The destination of a pause."""
+
+    id: int
+    abbreviation: str
+
+
+class PauseInForce(msgspec.Struct, frozen=True, rename="camel"):
+    """Sending that is paused."""
+
+    id: int
+    destination: PausedObject | None
+    """null: all destinations."""
+    reason: str
+    paused_by: str
+    paused_at: Moment
+    waiting: int
+    """Executions that wait to be sent, among the first open attempts; up to some seconds old."""
+
+    @classmethod
+    def of(cls, pause: Pause, unsent: Mapping[int, UnsentCounts]) -> "PauseInForce":
+        """A pause, and what it keeps waiting of the executions that are not sent, by destination."""
+        destination, kept = None, sum(unsent.values(), UnsentCounts())
+        if pause.destination_id is not None:
+            destination = PausedObject(pause.destination_id, pause.destination or "")
+            kept = unsent.get(pause.destination_id, UnsentCounts())
+        return cls(pause.id, destination, pause.reason, pause.paused_by, pause.paused_at, kept.waiting)
+
+
 class AlarmName(StrEnum):
     """What an overview warns of."""
 
@@ -119,6 +150,8 @@ class AlarmName(StrEnum):
     """No replica advances attempts that are due."""
     CIRCUIT_NOT_CLOSED = "CIRCUIT_NOT_CLOSED"
     """ReplicaList make no calls, since the last ones failed."""
+    PAUSED = "PAUSED"
+    """An operator paused sending."""
     NOTHING_ACCEPTED = "NOTHING_ACCEPTED"
     """Calls of the last minute failed as a whole."""
 
@@ -147,7 +180,7 @@ class ServiceSummary(msgspec.Struct, frozen=True, rename="camel"):
     last_minute: LastMinute
     circuit: list[Circuit]
     """Of the replicas that are alive."""
-    paused: list[str]
+    paused: list[PauseInForce]
     needs_you: int
     """Unknown executions that only a person can settle."""
     replicas: int
@@ -182,7 +215,12 @@ class CallSeries(msgspec.Struct, frozen=True, rename="camel"):
 
 
 def alarms_of(
-    calls: Calls, attempts: OpenAttempts, waiting: Waiting, ledger: LedgerDoubt, circuits: Sequence[Circuit]
+    calls: Calls,
+    attempts: OpenAttempts,
+    waiting: Waiting,
+    ledger: LedgerDoubt,
+    circuits: Sequence[Circuit],
+    paused: Sequence[PauseInForce],
 ) -> list[Alarm]:
     """What the figures of the present warn of, the most severe first."""
     name, found = AlarmName, []
@@ -203,6 +241,10 @@ def alarms_of(
         found.append(
             Alarm(name.CIRCUIT_NOT_CLOSED, "critical", min(one.since for one in broken), message, "control")
         )
+    for pause in paused:
+        where = "" if pause.destination is None else f" to {pause.destination.abbreviation}"
+        message = f"{pause.paused_by or 'an operator'} paused sending{where}: {pause.reason}"
+        found.append(Alarm(name.PAUSED, "warning", pause.paused_at, message, "control"))
     if calls.attempts > calls.open_attempts and not calls.accepted:
         message = f"none of {calls.executions} executions of the last minute was accepted"
         found.append(Alarm(name.NOTHING_ACCEPTED, "warning", None, message, "failures"))

@@ -92,6 +92,9 @@ SELECT e.submission_state, count(*)
 FROM execution e TABLESAMPLE SYSTEM (:percent::float4) REPEATABLE (1)
 GROUP BY e.submission_state;
 
+-- name: failed
+SELECT f.state, count(*) FROM (SELECT state FROM failed_execution LIMIT :most) f GROUP BY f.state;
+
 -- name: beat
 INSERT INTO replica (owner, version, workers, circuit, circuit_reason, waits_for)
 VALUES (:owner, :version, :workers, :circuit, :circuit_reason, :waits_for)
