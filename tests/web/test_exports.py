@@ -106,6 +106,30 @@ async def test_a_list_without_rows_still_has_its_header(live: Live) -> None:
     assert (await live.client.call("HEAD", ORDERS, headers=CSV)).raw == b""
 
 
+LISTS = {
+    "submissions": ("submissions", b"submissionId,"),
+    "failures/executions": ("executions", b"executionId,"),
+    "unknowns": ("unknowns", b"executionId,"),
+    "evidence": ("evidence", b"foundAt,"),
+    "audit-log": ("entries", b"at,id,"),
+}
+
+
+async def test_every_list_is_exported_as_it_is_answered(live: Live) -> None:
+    ids = [row["id"] for row in (await live.client.get(f"{EXECUTIONS}?limit=9")).body["executions"]]
+    await live.client.post(f"{EXECUTIONS}/submit", {"executionIds": ids})
+    live.simulator.script(["item_fail_permanent"])
+    await live.submit(await live.order(7), 7)
+    for path, (member, header) in LISTS.items():
+        listed_rows = (await live.client.get(f"/api/v2/{path}?limit=100")).body[member]
+        answer = await live.client.get(f"/api/v2/{path}", headers=NDJSON)
+        assert answer.status == 200, answer.raw
+        assert [msgspec.json.decode(line) for line in answer.raw.splitlines()] == listed_rows, path
+        table = await live.client.get(f"/api/v2/{path}", headers=CSV)
+        assert table.raw.startswith(header), table.raw[:80]
+        assert table.raw.count(b"\n") >= 1 + len(listed_rows), path
+
+
 async def test_a_request_that_breaks_a_rule_gets_a_problem(live: Live) -> None:
     answer = await live.client.get(f"{ORDERS}?sort=nothing", headers=CSV)
     assert (answer.status, answer.body["code"]) == (400, "INVALID_INPUT")

@@ -1,5 +1,7 @@
 """/api/v2/evidence: what was found beside the attempts, and what operators decided."""
 
+from collections.abc import Sequence
+
 import msgspec
 from litestar import Controller, Response
 from litestar.openapi.spec import OpenAPIType, Schema
@@ -7,7 +9,9 @@ from litestar.openapi.spec import OpenAPIType, Schema
 from trade_service.submission.codes import EvidenceCode
 from trade_service.trading.evidence import EvidenceFilter, EvidencePosition, FoundEvidence
 from trade_service.web.access import LISTING, get
-from trade_service.web.dependencies import Services
+from trade_service.web.dependencies import Injected, Services
+from trade_service.web.export_forms import wanted_form
+from trade_service.web.exports import Exports, followed_pages
 from trade_service.web.parameters import (
     integer_in,
     place_text,
@@ -50,8 +54,10 @@ class EvidenceController(Controller):
     path = "/evidence"
     tags = ("Operators",)
 
-    @get("/", opt=LISTING | documented(parameters=_PARAMETERS))
-    async def search(self, request: HttpRequest, services: Services) -> Response[EvidenceAnswer]:
+    @get("/", opt=LISTING | documented(parameters=_PARAMETERS, exported=True))
+    async def search(
+        self, request: HttpRequest, services: Services, exports: Injected[Exports]
+    ) -> Response[EvidenceAnswer]:
         """Lists evidence by execution, code and time, the latest first."""
         execution_id = read_once(request, "executionId")
         wanted = EvidenceFilter(
@@ -62,6 +68,16 @@ class EvidenceController(Controller):
         )
         limit, place = read_count(request, "limit", _DEFAULT, 1, _MOST), read_place(request)
         before = None if place is None else EvidencePosition(place.at, place.id)
+
+        async def read(
+            position: EvidencePosition | None,
+        ) -> tuple[Sequence[FoundEvidence], EvidencePosition | None]:
+            found = await services.evidence.evidence(wanted, position, _MOST)
+            return found.evidence, found.next
+
+        if (form := wanted_form(request)) is not None:
+            pages = followed_pages(read, before)
+            return await exports.respond(request, form, FoundEvidence, "evidence", pages)
         page = await services.evidence.evidence(wanted, before, limit)
         cursor = None if page.next is None else place_text(*page.next)
         return ApiResponse(EvidenceAnswer(page.evidence, cursor))

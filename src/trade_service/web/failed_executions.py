@@ -17,7 +17,9 @@ from trade_service.trading.failed_executions import (
     FailurePosition,
 )
 from trade_service.web.access import LISTING, get
-from trade_service.web.dependencies import Services
+from trade_service.web.dependencies import Injected, Services
+from trade_service.web.export_forms import wanted_form
+from trade_service.web.exports import Exports, followed_pages
 from trade_service.web.parameters import (
     place_text,
     read_count,
@@ -112,24 +114,37 @@ class FailureController(Controller):
         groups, more = await services.failures.groups(wanted, limit)
         return ApiResponse(FailuresAnswer(tuple(groups), more))
 
-    @get("/executions", opt=LISTING | documented(parameters=_ROWS))
-    async def executions(self, request: HttpRequest, services: Services) -> Response[FailedExecutionsAnswer]:
+    @get("/executions", opt=LISTING | documented(parameters=_ROWS, exported=True))
+    async def executions(
+        self, request: HttpRequest, services: Services, exports: Injected[Exports]
+    ) -> Response[FailedExecutionsAnswer]:
         """Lists rejected and exhausted executions, the latest first."""
         code, message = _text(request, "code"), _text(request, "message")
         wanted = msgspec.structs.replace(_period(request), code=code, message=message)
         limit = read_count(request, "limit", DEFAULT_ROWS, 1, MAX_ROWS)
         place = read_place(request)
         before = None if place is None else FailurePosition(place.at, place.id)
-        found, following = await services.failures.page(wanted, before, limit)
+
+        async def read(
+            position: FailurePosition | None, rows: int = MAX_ROWS
+        ) -> tuple[tuple[FailedExecutionAnswer, ...], FailurePosition | None]:
+            failed, following = await services.failures.page(wanted, position, rows)
+            names = await services.lists.security_names({one.security_id for one in failed})
+            answers = (
+                presented(FailedExecutionAnswer, one, ticker=names.security(one.security_id))
+                for one in failed
+            )
+            return tuple(answers), following
+
+        if (form := wanted_form(request)) is not None:
+            pages = followed_pages(read, before)
+            return await exports.respond(request, form, FailedExecutionAnswer, "failures", pages)
+        found, following = await read(before, limit)
         total = len(found) if place is None else place.total
         if place is None and following is not None:
             total = max(total, await services.failures.count(wanted))
-        names = await services.lists.security_names({one.security_id for one in found})
-        rows = tuple(
-            presented(FailedExecutionAnswer, one, ticker=names.security(one.security_id)) for one in found
-        )
         cursor = None if following is None else place_text(*following, total)
-        return ApiResponse(FailedExecutionsAnswer(rows, cursor, total))
+        return ApiResponse(FailedExecutionsAnswer(found, cursor, total))
 
 
 def _period(request: HttpRequest) -> FailureFilter:

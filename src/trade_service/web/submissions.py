@@ -26,7 +26,9 @@ from trade_service.trading.request_keys import Created
 from trade_service.web.access import LISTING, TRADER, get
 from trade_service.web.body_bounds import room_for
 from trade_service.web.body_errors import RawJson
-from trade_service.web.dependencies import Services, WebServices
+from trade_service.web.dependencies import Injected, Services, WebServices
+from trade_service.web.export_forms import wanted_form
+from trade_service.web.exports import Exports, followed_pages
 from trade_service.web.idempotency import keyed_post
 from trade_service.web.list_queries import MAX_OFFSET, read_filters
 from trade_service.web.openapi.schemas import Int32
@@ -239,8 +241,10 @@ class SubmissionController(Controller):
         body = ExecutionsSubmitAnswer.of(submission_id, bulk)
         return batch_response(body, bulk.status, headers | pending_headers(bulk.results))
 
-    @get("/submissions", opt=LISTING | documented(parameters=_PAGE))
-    async def page(self, request: HttpRequest, services: Services) -> Response[SubmissionsAnswer]:
+    @get("/submissions", opt=LISTING | documented(parameters=_PAGE, exported=True))
+    async def page(
+        self, request: HttpRequest, services: Services, exports: Injected[Exports]
+    ) -> Response[SubmissionsAnswer]:
         """Lists bulk submissions with their progress, the newest first."""
         limit = read_count(request, "limit", DEFAULT_LISTED, 1, MAX_LISTED)
         status, cursor = read_once(request, "status"), read_once(request, "cursor")
@@ -248,9 +252,17 @@ class SubmissionController(Controller):
             raise InvalidInput.of("status", status[:40], f"must be {' or '.join(_FINISHED)}")
         before = _uuid(cursor, InvalidInput.of("cursor", cursor[:40], _CURSOR_RULE)) if cursor else None
         finished = _FINISHED[status] if status else None
-        page = await services.bulk_submissions.page(finished, before, limit)
-        listed = [ListedSubmissionAnswer.of(one) for one in page.submissions]
-        return ApiResponse(SubmissionsAnswer(listed, page.next_before))
+
+        async def read(
+            place: str | None, rows: int = MAX_LISTED
+        ) -> tuple[list[ListedSubmissionAnswer], str | None]:
+            page = await services.bulk_submissions.page(finished, place, rows)
+            return [ListedSubmissionAnswer.of(one) for one in page.submissions], page.next_before
+
+        if (form := wanted_form(request)) is not None:
+            pages = followed_pages(read, before)
+            return await exports.respond(request, form, ListedSubmissionAnswer, "submissions", pages)
+        return ApiResponse(SubmissionsAnswer(*await read(before, limit)))
 
     @get("/submissions/{submission_id:str}", opt=LISTING | documented(parameters=(_LIMIT, _OFFSET)))
     async def read(

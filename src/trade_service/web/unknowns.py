@@ -1,5 +1,6 @@
 """/api/v2/unknowns: executions with an unknown outcome, and what each waits for."""
 
+from collections.abc import Sequence
 from decimal import Decimal
 
 import msgspec
@@ -9,7 +10,9 @@ from trade_service.domain.fields import Moment, plain
 from trade_service.submission.manual_resolution import ExecutionCase, needs_person, waits_for
 from trade_service.trading.operating import MAX_LISTED, UnknownPosition
 from trade_service.web.access import LISTING, get
-from trade_service.web.dependencies import Services
+from trade_service.web.dependencies import Injected, Services, WebServices
+from trade_service.web.export_forms import wanted_form
+from trade_service.web.exports import Exports, followed_pages
 from trade_service.web.parameters import place_text, read_count, read_place
 from trade_service.web.responses import ApiResponse
 from trade_service.web.routing import CURSOR, HttpRequest, documented, integer, query
@@ -79,13 +82,29 @@ class UnknownController(Controller):
     path = "/unknowns"
     tags = ("Operators",)
 
-    @get("/", opt=LISTING | documented(parameters=_PARAMETERS))
-    async def unknowns(self, request: HttpRequest, services: Services) -> Response[UnknownsAnswer]:
+    @get("/", opt=LISTING | documented(parameters=_PARAMETERS, exported=True))
+    async def unknowns(
+        self, request: HttpRequest, services: Services, exports: Injected[Exports]
+    ) -> Response[UnknownsAnswer]:
         """Lists executions with an unknown outcome that no sender owns, the oldest first."""
         limit, place = read_count(request, "limit", _DEFAULT, 1, MAX_LISTED), read_place(request)
         after = None if place is None else UnknownPosition(place.at, place.id)
+
+        async def read(
+            position: UnknownPosition | None,
+        ) -> tuple[Sequence[UnknownAnswer], UnknownPosition | None]:
+            found = await services.operators.unknowns(MAX_LISTED, position)
+            return await _answers(services, found.cases), found.next
+
+        if (form := wanted_form(request)) is not None:
+            pages = followed_pages(read, after)
+            return await exports.respond(request, form, UnknownAnswer, "unknowns", pages)
         found = await services.operators.unknowns(limit, after)
-        names = await services.lists.security_names({case.security_id for case in found.cases})
-        rows = tuple(UnknownAnswer.of(case, names.security(case.security_id)) for case in found.cases)
+        rows = await _answers(services, found.cases)
         cursor = None if found.next is None else place_text(*found.next)
         return ApiResponse(UnknownsAnswer(rows, cursor, found.total))
+
+
+async def _answers(services: WebServices, cases: Sequence[ExecutionCase]) -> tuple[UnknownAnswer, ...]:
+    names = await services.lists.security_names({case.security_id for case in cases})
+    return tuple(UnknownAnswer.of(case, names.security(case.security_id)) for case in cases)
