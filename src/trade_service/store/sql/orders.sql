@@ -117,7 +117,7 @@ WITH gate AS MATERIALIZED (
            tt.id AS trade_type_id,
            CASE WHEN l.id IS NULL THEN 'order'
                 WHEN d.id IS NULL THEN 'destination'
-                WHEN (SELECT ids FROM paused) && ARRAY[0, d.id] THEN 'paused'
+                WHEN (SELECT ids FROM paused) IS NOT NULL AND (SELECT ids FROM paused) && ARRAY[0, d.id] THEN 'paused'
                 WHEN tt.id IS NULL THEN 'type'
                 -- NaN is greater than every number.
                 WHEN a.quantity > 0 AND a.quantity <= l.quantity - l.quantity_sent AND l.quantity < 'NaN'

@@ -24,7 +24,8 @@ WITH gate AS MATERIALIZED (
     {paused}
 ), asked AS MATERIALIZED (
     SELECT e.id, e.attempt_id, e.execution_service_id, e.execution_status_id,
-           coalesce((SELECT ids FROM paused) && ARRAY[0, e.destination_id], false) AS is_paused,
+           -- First the cheap question: nearly always nothing is paused.
+           (SELECT ids FROM paused) IS NOT NULL AND (SELECT ids FROM paused) && ARRAY[0, e.destination_id] AS is_paused,
            -- Ours and never submitted, yet placed: the legacy service sent it in the meantime.
            CASE WHEN e.submission_state <> 'none' OR e.execution_service_id IS NULL AND e.quantity_placed = 0
                 THEN e.submission_state END AS submission_state
