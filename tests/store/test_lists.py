@@ -1,6 +1,7 @@
 """Lists on a real database, compared with the same lists computed naively."""
 
 from collections.abc import AsyncIterator, Callable, Mapping
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -59,6 +60,7 @@ _VALUES: Mapping[Kind, SearchStrategy[Any]] = {
     Kind.DECIMAL: st.sampled_from([Decimal("0"), Decimal("1.12345678"), Decimal("2"), Decimal("3.5")]),
     Kind.TEXT: st.sampled_from(_TEXTS),
     Kind.FLAG: st.booleans(),
+    Kind.INSTANT: st.sampled_from([datetime(2026, 1, 30, 15, 30, second, tzinfo=UTC) for second in range(7)]),
 }
 
 

@@ -191,4 +191,7 @@ def _meets(value: Any, one: Filter) -> bool:
         if isinstance(value, str):
             return value.lower() in {str(text).lower() for text in one.values} and value != ""
         return value in one.values
-    return bool(value >= one.values[0] if one.test is Test.AT_LEAST else value <= one.values[0])
+    (bound,) = one.values
+    if one.test is Test.BEFORE:
+        return bool(value < bound)
+    return bool(value >= bound if one.test is Test.AT_LEAST else value <= bound)

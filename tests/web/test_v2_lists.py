@@ -98,6 +98,8 @@ async def test_the_shape_of_a_page_of_executions(live: Live) -> None:
         ("blotterAbbreviation=EQ,FI&sort=-id&limit=2&offset=3", [2, 1]),
         ("submitted=true", [1]),
         ("orderType=sell", []),
+        ("from=2026-01-02T00:00:00Z&to=2026-01-04T00:00:00Z", [2, 3]),
+        ("tradeTimestamp.from=2026-01-04T01:00:00%2B01:00", [4, 5]),
     ],
 )
 async def test_what_the_portal_asks(live: Live, query: str, quantities: list[int]) -> None:
@@ -209,7 +211,10 @@ async def test_a_setting_refuses_unknown_parameters_in_lists(
         assert (await live.client.get("/api/v2/tradeOrders?portfolioNames=x")).status == 200
 
 
-@pytest.mark.parametrize("path", ["tradeOrders?limit=0", "executions?sort=quantity", "tradeOrders?cursor=x"])
+@pytest.mark.parametrize(
+    "path",
+    ["tradeOrders?limit=0", "executions?sort=quantity", "tradeOrders?cursor=x", "executions?from=2026-01-02"],
+)
 async def test_bad_values_are_400(live: Live, path: str) -> None:
     answer = await live.client.get(f"/api/v2/{path}")
     assert answer.status == 400

@@ -25,7 +25,7 @@ _TYPES: Mapping[Kind, str] = {
     Kind.INSTANT: "timestamptz",
     Kind.FLAG: "boolean",
 }
-_OPERATORS = {Test.AT_LEAST: ">=", Test.AT_MOST: "<="}
+_OPERATORS = {Test.AT_LEAST: ">=", Test.AT_MOST: "<=", Test.BEFORE: "<"}
 _SNAPSHOT = "(SELECT pg_current_snapshot()::text)"
 """What a statement sees: equal ones see the same rows."""
 FAR_OFFSET = 100

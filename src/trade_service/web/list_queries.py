@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import datetime
 from decimal import Decimal
 from functools import cache
 from typing import Any
@@ -11,7 +10,13 @@ from urllib.parse import quote
 from litestar.openapi.spec import OpenAPIType, Parameter, Schema
 
 from trade_service.domain.errors import InvalidInput
-from trade_service.domain.fields import is_possible_id, parse_decimal, spelled, without_float_error
+from trade_service.domain.fields import (
+    is_possible_id,
+    moment_of_text,
+    parse_decimal,
+    spelled,
+    without_float_error,
+)
 from trade_service.trading.listing.model import (
     FIELDS,
     MAX_LIMIT,
@@ -37,7 +42,7 @@ from trade_service.web.parameters import (
     read_once,
     unknown_parameter,
 )
-from trade_service.web.routing import CHECKS_PARAMETERS, ID, HttpRequest, documented, integer, query
+from trade_service.web.routing import CHECKS_PARAMETERS, ID, MOMENT, HttpRequest, documented, integer, query
 from trade_service.web.web_settings import ApiSettings
 
 TOTAL_COUNT = "X-Total-Count"
@@ -130,6 +135,9 @@ def _filter_names(field: ListField) -> Iterator[tuple[str, Test, tuple[str, ...]
     for test in field.filters:
         if test is Test.ANY_OF:
             yield field.name, test, tuple(_aliases(field.name))
+        elif field.kind is Kind.INSTANT:
+            bound = "from" if test is Test.AT_LEAST else "to"
+            yield bound, test, (f"{field.name}.{bound}", f"{field.name}{bound.capitalize()}")
         else:
             name, bound = field.name, "min" if test is Test.AT_LEAST else "max"
             aliases = (
@@ -268,7 +276,7 @@ def _value(kind: Kind, text: str, name: str) -> Value:
                 raise InvalidInput.of(name, text[:100], rule)
             return text
         case Kind.INSTANT:
-            return datetime.fromisoformat(text)
+            return moment_of_text(text, name)
 
 
 @cache
@@ -344,12 +352,15 @@ _MEANING = {
     Test.ANY_OF: "Equal to one of these, separated by commas; text in any case of letters.",
     Test.AT_LEAST: "At least this.",
     Test.AT_MOST: "At most this.",
+    Test.BEFORE: "Before this.",
 }
 
 
 def _schema(kind: Kind, test: Test) -> Schema:
     if kind is Kind.FLAG:
         return Schema(type=OpenAPIType.BOOLEAN)
+    if kind is Kind.INSTANT:
+        return MOMENT
     if kind is Kind.DECIMAL:
         return Schema(type=OpenAPIType.STRING, pattern=_DECIMAL, description=f"decimal(18,8), {test.value}")
     if kind is Kind.INTEGER:

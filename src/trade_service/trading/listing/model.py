@@ -41,6 +41,7 @@ class Test(StrEnum):
     """Equal to one of the values; text ignoring case."""
     AT_LEAST = "at_least"
     AT_MOST = "at_most"
+    BEFORE = "before"
 
 
 class ListField(msgspec.Struct, frozen=True):
@@ -58,6 +59,8 @@ def _fields(*fields: ListField) -> Mapping[str, ListField]:
 
 
 _RANGE = (Test.AT_LEAST, Test.AT_MOST)
+_PERIOD = (Test.AT_LEAST, Test.BEFORE)
+"""Of the one time that a list is filtered by: `from` and `to`."""
 
 PORTFOLIO_NAME = "portfolio.name"
 SECURITY_TICKER = "security.ticker"
@@ -74,7 +77,7 @@ ORDER_FIELDS = _fields(
     ListField("orderType", Kind.TEXT),
     ListField("quantity", Kind.DECIMAL, filters=_RANGE),
     ListField("quantitySent", Kind.DECIMAL, filters=_RANGE),
-    ListField("tradeTimestamp", Kind.INSTANT, filters=()),
+    ListField("tradeTimestamp", Kind.INSTANT, filters=_PERIOD),
     ListField("submitted", Kind.FLAG),
     ListField("blotter.abbreviation", Kind.TEXT),
     ListField(SECURITY_TICKER, Kind.TEXT),
@@ -82,7 +85,7 @@ ORDER_FIELDS = _fields(
 )
 EXECUTION_FIELDS = _fields(
     ListField("id", Kind.INTEGER),
-    ListField("executionTimestamp", Kind.INSTANT, filters=()),
+    ListField("executionTimestamp", Kind.INSTANT, filters=_PERIOD),
     ListField("quantityOrdered", Kind.DECIMAL, filters=_RANGE),
     ListField("quantityPlaced", Kind.DECIMAL, filters=_RANGE),
     ListField("quantityFilled", Kind.DECIMAL, filters=_RANGE),
