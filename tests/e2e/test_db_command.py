@@ -1,5 +1,7 @@
 """`trade-service db` on the embedded PostgreSQL and on the user's own."""
 
+import json
+import re
 import signal
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,7 +10,9 @@ import asyncpg
 import pytest
 
 from tests.e2e.command import Cli
+from tests.support import earlier
 from tests.support.leftovers import passable_folder
+from trade_service.store.migrate import revisions
 
 
 @pytest.fixture
@@ -78,3 +82,64 @@ async def test_an_address_that_the_server_refuses_is_explained_in_one_line(
     assert ended.code == 2, ended
     assert "the database refused the connection" in ended.complaint
     assert words in ended.complaint
+
+
+async def test_a_dry_run_prints_the_sql_and_the_locks_and_changes_nothing(
+    bare_cli: Cli, empty_database_url: str
+) -> None:
+    await earlier.build(empty_database_url)
+    before = await earlier.snapshot(empty_database_url)
+    cli = bare_cli.under(DATABASE_URL=empty_database_url)
+
+    printed = await cli.run("db", "migrate", "--dry-run")
+
+    assert printed.code == 0, printed
+    assert "ALTER TABLE execution ADD COLUMN" in " ".join(printed.out.split())
+    assert "-- locks execution: AccessExclusiveLock, reads and writes wait" in printed.out
+    assert re.search(
+        r"-- from nothing to \d{4} in [\d,]+ ms; rolled back: nothing was changed\n$", printed.out
+    )
+    assert "migrations   none yet" in (await cli.run("db", "status")).out
+    assert await earlier.snapshot(empty_database_url) == before
+
+
+async def test_going_back_one_revision_asks_first_and_loses_no_row(cli: Cli) -> None:
+    newest, previous = revisions()[:2]
+    unasked = await cli.run("db", "migrate", "--to", previous)
+    assert (unasked.code, "--yes" in unasked.complaint) == (2, True)
+    back = await cli.run("db", "migrate", "--to", previous, "--yes")
+    assert (back.code, back.out) == (0, f"Migrated from {newest} to {previous}.\n")
+    assert f"at {previous}, this release needs {newest}" in (await cli.run("db", "status")).out
+    forward = await cli.run("db", "migrate")
+    assert (forward.code, forward.out) == (0, f"Migrated from {previous} to {newest}.\n")
+    unknown = await cli.run("db", "migrate", "--to", "0000")
+    assert unknown.code == 2
+    assert "0000 is not one of head, " in unknown.complaint
+
+
+async def test_a_legacy_database_is_checked_and_then_adopted(bare_cli: Cli, empty_database_url: str) -> None:
+    cli = bare_cli.under(DATABASE_URL=empty_database_url)
+    empty = await cli.run("db", "adopt", "--check")
+    assert "no tables of the legacy service" in empty.complaint
+    await earlier.build(empty_database_url)
+    legacy = await asyncpg.connect(
+        empty_database_url, server_settings={"application_name": "PostgreSQL JDBC Driver"}
+    )
+    beside = await cli.run("db", "adopt", "--check")
+    assert beside.code == 2
+    assert "stop all of it first" in beside.complaint
+    await legacy.close()
+
+    facts = json.loads((await cli.run("db", "adopt", "--check", "--json")).out)
+    assert (facts["before"], facts["locks"]["execution"]) == (None, "AccessExclusiveLock")
+    checked = await cli.run("db", "adopt", "--check")
+    assert checked.code == 0, checked
+    assert f"-- {len(earlier.UNPROVEN)} legacy executions would be unknown" in checked.out
+    assert "none yet" in (await cli.run("db", "status")).out
+
+    adopted = await cli.run("db", "adopt", "--yes")
+    assert adopted.code == 0, adopted
+    assert f"Migrated from nothing to {revisions()[0]}." in adopted.out
+    again = await cli.run("db", "adopt", "--check")
+    assert again.code == 2
+    assert "has adopted the database already" in again.complaint

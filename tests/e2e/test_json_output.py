@@ -21,6 +21,7 @@ ARGUMENTS = {
     "bench compare": ("found.json", "found.json"),
     "completion": ("bash",),
     "config": (),
+    "db adopt": ("--check",),
     "db migrate": (),
     "db reset": ("--yes",),
     "db status": (),
@@ -48,7 +49,7 @@ UNTIL_STOPPED = {
 }
 """These print a line of JSON once they are ready."""
 EMBEDDED = {"db migrate", "db start", "db reset"}
-NEEDS_MORE = {"resolve", "top", "bench", "bench compare", "demo"}
+NEEDS_MORE = {"db adopt", "resolve", "top", "bench", "bench compare", "demo"}
 """Tested below, with what they need."""
 
 

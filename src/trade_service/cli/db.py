@@ -5,10 +5,10 @@ import sys
 from collections.abc import Collection, Mapping
 from pathlib import Path
 
-import msgspec
 import rich_click as click
 
 from trade_service.bootstrap.running import data_dir, open_database
+from trade_service.cli.migration import adopt, migrate
 from trade_service.cli.running import (
     NOT_DONE,
     CommandError,
@@ -19,7 +19,6 @@ from trade_service.cli.running import (
     json_option,
     print_json,
     require_answer,
-    run_on,
     run_until_done,
     run_until_stopped,
     say,
@@ -30,7 +29,6 @@ from trade_service.cli.running import (
 from trade_service.settings.tree import Settings
 from trade_service.store.embedded import EmbeddedPostgres, delete_data, is_running
 from trade_service.store.migrate import check
-from trade_service.store.migrate import migrate as migrate_database
 from trade_service.store.reports import contents_of, server_of
 
 
@@ -61,18 +59,8 @@ def status(*, as_json: bool, toml_path: Path | None) -> None:
         print_json(facts)
 
 
-@db.command()
-@json_option
-@config_option
-def migrate(*, as_json: bool, toml_path: Path | None) -> None:
-    """Migrate the database to this release, in place; also a database of the legacy service."""
-    report = run_on(open_database, toml_path, lambda database: migrate_database(database, say))
-    if as_json:
-        print_json({**msgspec.structs.asdict(report), "changed": report.changed})
-    elif report.changed:
-        click.echo(f"Migrated from {report.before or 'nothing'} to {report.after}.")
-    else:
-        click.echo(f"Up to date ({report.after}).")
+db.add_command(migrate)
+db.add_command(adopt)
 
 
 @db.command()

@@ -1,14 +1,15 @@
 """Brings the database to the schema that this release needs, and reads which schema it has."""
 
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+import time
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager, suppress
 from functools import cache
 from pathlib import Path
 
 import asyncpg
 import msgspec
 
-from trade_service.store.database import Database, Reads
+from trade_service.store.database import Database, Reads, Session
 from trade_service.store.failures import is_unavailable
 from trade_service.store.migrations import VERSION_TABLE, MigrationError
 from trade_service.store.statements import load
@@ -21,6 +22,8 @@ MIGRATION_LOCK = 0x7472_6164_655F_7376
 """Key of the lock by which one process migrates at a time. It ends with the transaction, so it also works behind
 PgBouncer."""
 ENCODING = "UTF8"
+HEAD, BASE = "head", "base"
+"""The revision of this release, and that of a database which this service has never migrated."""
 
 _SQL = load("migrate")
 _ADVICE = {
@@ -65,52 +68,110 @@ class MigrationReport(msgspec.Struct, frozen=True):
 
 async def check(database: Reads) -> SchemaState:
     """The revision of the database's schema. Raises StoreUnavailable."""
-    exists = await database.fetch_value(_SQL["has_version"], table=VERSION_TABLE)
-    current = await database.fetch_value(_SQL["version"]) if exists else None
+    current = await database.fetch_value(_SQL["version"]) if await has_table(database, VERSION_TABLE) else None
     known = revisions()
     return SchemaState(current, known[0], current is None or current in known)
 
 
+async def has_table(database: Reads, name: str) -> bool:
+    """Whether the database has a table of that name. Raises StoreUnavailable."""
+    return bool(await database.fetch_value(_SQL["has_table"], table=name))
+
+
+class MigrationPreview(msgspec.Struct, frozen=True):
+    """What a migration did before it was rolled back."""
+
+    report: MigrationReport
+    statements: tuple[str, ...]
+    """The SQL in order, without what only reads; values are marked by $1, $2 ..."""
+    locks: Mapping[str, str]
+    """The tables that existed before, each with the strongest lock that was held on it to the end."""
+    took_ms: int
+
+
 async def migrate(
-    database: Database | str, progress: Progress = lambda _: None, *, target: str = "head"
+    database: Database | str, progress: Progress = lambda _: None, *, target: str = HEAD
 ) -> MigrationReport:
     """Migrates a database, or the one at a URL, to this release: in one transaction, or not at all.
 
-    An older revision as `target` (`base`: none) goes back to it: additions are removed, users' data stays. Safe to
-    call from many processes at once: one migrates, the others wait and find nothing to do.
+    Another revision as `target` (`base`: none) goes forward or back to it: going back removes what later revisions
+    added, and users' data stays. Safe to call from many processes at once: one migrates, the others wait and find
+    nothing to do.
 
     Raises:
         MigrationError: it cannot be migrated, and nothing was changed; the message says what to do.
         StoreUnavailable: the database does not answer.
     """
-    settings = StoreSettings(database) if isinstance(database, str) else database.settings
-    # One long transaction, without time-outs and prepared statements.
-    settings = msgspec.structs.replace(
-        settings, pool_size=1, statement_timeout_s=0, prepared_statements=False
-    )
-    async with Database(settings) as patient:
+    async with _patient(database) as patient:
         before = _known(await check(patient))
-        if target == "head":
+        if target == HEAD:
             await _check_encoding(patient)
             if not before.pending:
                 return MigrationReport(before.current, before.current)
         progress("Bringing the database to this release ...")
-        # Alembic and SQLAlchemy take half a second to import: only where there is something to migrate.
-        from trade_service.store.migrations.alembic_run import run_migrations
-
         async with patient.transaction(scans=True) as session, _explained():
-            await session.fetch(_SQL["no_timeouts"])
-            if not await session.fetch_value(_SQL["try_lock"], key=MIGRATION_LOCK):
-                progress("Another process is migrating the database: waiting for it ...")
-                await session.fetch(_SQL["lock"], key=MIGRATION_LOCK)
-            await session.fetch(_SQL["lock_timeout"], timeout=f"{LOCK_TIMEOUT_S}s")
-            before = _known(await check(session))
-            await run_migrations(session.connection, MIGRATIONS, target)
-            after = await check(session)
-            unknown = await session.fetch_value(_SQL["adopted"]) if before.current is None else 0
-        if unknown:
-            progress(f"{unknown} legacy executions have no known outcome: reconciliation will look for them.")
-        return MigrationReport(before.current, after.current, unknown)
+            report = await _migrated(session, progress, target)
+        if report.adopted_unknown:
+            unknown = f"{report.adopted_unknown} legacy executions have no known outcome"
+            progress(f"{unknown}: reconciliation will look for them.")
+        return report
+
+
+async def preview(database: Database, progress: Progress, *, target: str = HEAD) -> MigrationPreview:
+    """Migrates as `migrate` does, and rolls back: the same checks and locks for as long. Raises as it does."""
+    statements: list[str] = []
+    found: list[MigrationPreview] = []
+    async with _patient(database) as patient:
+        await _check_encoding(patient)
+        with suppress(_RolledBack):
+            async with patient.transaction(scans=True) as session, _explained():
+                began = time.monotonic()
+                tables = await session.fetch_value(_SQL["tables"])
+                report = await _migrated(session, progress, target, statements.append)
+                locks = await session.fetch(_SQL["locks"], tables=tables)
+                found.append(
+                    MigrationPreview(
+                        report,
+                        tuple(statements),
+                        {row["name"]: row["mode"] for row in locks},
+                        round((time.monotonic() - began) * 1000),
+                    )
+                )
+                raise _RolledBack
+    return found[0]
+
+
+class _RolledBack(Exception):
+    """Ends the transaction of a preview."""
+
+
+@asynccontextmanager
+async def _patient(database: Database | str) -> AsyncIterator[Database]:
+    """The database for one long transaction, without time-outs and prepared statements."""
+    settings = StoreSettings(database) if isinstance(database, str) else database.settings
+    async with Database(
+        msgspec.structs.replace(settings, pool_size=1, statement_timeout_s=0, prepared_statements=False)
+    ) as patient:
+        yield patient
+
+
+async def _migrated(
+    session: Session, progress: Progress, target: str, record: Callable[[str], None] = lambda _: None
+) -> MigrationReport:
+    # Alembic and SQLAlchemy take half a second to import: only where there is something to migrate.
+    from trade_service.store.migrations.alembic_run import run_migrations
+
+    await session.fetch(_SQL["no_timeouts"])
+    if not await session.fetch_value(_SQL["try_lock"], key=MIGRATION_LOCK):
+        progress("Another process is migrating the database: waiting for it ...")
+        await session.fetch(_SQL["lock"], key=MIGRATION_LOCK)
+    await session.fetch(_SQL["lock_timeout"], timeout=f"{LOCK_TIMEOUT_S}s")
+    before = _known(await check(session))
+    forward = target == HEAD or (target != BASE and target > (before.current or ""))
+    await run_migrations(session.connection, MIGRATIONS, target, forward, record)
+    after = await check(session)
+    unknown = await session.fetch_value(_SQL["adopted"]) if before.current is None and after.current else 0
+    return MigrationReport(before.current, after.current, unknown)
 
 
 @cache

@@ -1,5 +1,6 @@
 """Alembic at work, with SQLAlchemy: imported only where there is something to migrate."""
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -16,21 +17,26 @@ if TYPE_CHECKING:
     from trade_service.store.connecting import Connection
 
 T = TypeVar("T")
+_READS = re.compile(r"\s*SELECT(?!\s+setval)", re.IGNORECASE)
 
 
-async def run_migrations(connection: "Connection", migrations: Path, target: str) -> None:
-    """Takes the database up to `head`, or down to another revision, inside the connection's open transaction.
+async def run_migrations(
+    connection: "Connection", migrations: Path, target: str, forward: bool, record: Callable[[str], None]
+) -> None:
+    """Takes the database forward or back to a revision, inside the connection's open transaction.
 
-    Raises what asyncpg raises.
+    `record` gets each statement that is more than a read. Raises what asyncpg raises.
     """
     config = configured(migrations)
 
+    def note(_: object, __: object, statement: str, *___: object) -> None:
+        if not _READS.match(statement):
+            record(statement)
+
     def run(wrapped: sa.Connection) -> None:
         config.attributes["connection"] = wrapped
-        if target == "head":
-            command.upgrade(config, target)
-        else:
-            command.downgrade(config, target)
+        sa.event.listen(wrapped, "before_cursor_execute", note)
+        (command.upgrade if forward else command.downgrade)(config, target)
 
     await run_wrapped(connection, run)
 

@@ -1,6 +1,6 @@
 -- What migrations ask and set outside of Alembic.
 
--- name: has_version
+-- name: has_table
 -- Reading a table makes the server look at what others have committed; to_regclass alone would answer from what it
 -- knew before it waited for them.
 SELECT EXISTS (SELECT FROM pg_class WHERE oid = to_regclass(:table));
@@ -25,3 +25,15 @@ SELECT pg_try_advisory_xact_lock(:key);
 
 -- name: lock
 SELECT pg_advisory_xact_lock(:key);
+
+-- name: tables
+SELECT coalesce(array_agg(oid), '{}') FROM pg_class WHERE relkind IN ('r', 'p');
+
+-- name: locks
+SELECT DISTINCT ON (c.relname) c.relname AS name, l.mode
+FROM pg_locks l JOIN pg_class c ON c.oid = l.relation
+WHERE l.pid = pg_backend_pid() AND l.granted AND c.oid = ANY(:tables::oid[])
+  AND c.relnamespace <> 'pg_catalog'::regnamespace AND l.mode <> 'AccessShareLock'
+ORDER BY c.relname, array_position(
+    '{AccessExclusiveLock,ExclusiveLock,ShareRowExclusiveLock,ShareLock,ShareUpdateExclusiveLock,RowExclusiveLock,RowShareLock}',
+    l.mode);
