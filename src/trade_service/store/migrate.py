@@ -68,7 +68,9 @@ class MigrationReport(msgspec.Struct, frozen=True):
 
 async def check(database: Reads) -> SchemaState:
     """The revision of the database's schema. Raises StoreUnavailable."""
-    current = await database.fetch_value(_SQL["version"]) if await has_table(database, VERSION_TABLE) else None
+    current = (
+        await database.fetch_value(_SQL["version"]) if await has_table(database, VERSION_TABLE) else None
+    )
     known = revisions()
     return SchemaState(current, known[0], current is None or current in known)
 
