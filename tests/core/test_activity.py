@@ -1,11 +1,11 @@
-"""What calls did over time: slices that are over are read once, the present again and again."""
+"""What calls did over time: intervals that are over are read once, the present again and again."""
 
 import itertools
 from collections.abc import Sequence
 
 import pytest
 
-from trade_service.trading.activity import FINE_S, WINDOWS, Calls, SeriesPoint, Slice
+from trade_service.trading.activity import FINE_S, WINDOWS, Calls, Interval, SeriesPoint
 from trade_service.trading.call_history import LIVE_S, READ_AT_ONCE, CallHistory
 
 NOW = 1_800_000_000 + 7.5
@@ -18,9 +18,9 @@ class Journal:
         self.calls_at: dict[int, dict[str, Calls]] = {}
         self.asked: list[tuple[int, int]] = []
 
-    async def calls(self, starts: Sequence[int], length_s: int) -> dict[int, Slice]:
+    async def calls(self, starts: Sequence[int], length_s: int) -> dict[int, Interval]:
         self.asked += [(start, length_s) for start in starts]
-        found: dict[int, Slice] = {}
+        found: dict[int, Interval] = {}
         for start in starts:
             sums: dict[str, Calls] = {}
             for at in range(start, start + length_s):
@@ -138,7 +138,7 @@ async def test_points_add_up_whatever_they_are_made_of(
     later = await all_points(history, name)
     assert sum(point.attempts for point in later) == count_since(journal, later[0])
     newly = sum(length for _, length in journal.asked_again())
-    assert newly < 400 + 2 * window.slice_s + 60 + 2 * LIVE_S, "reads again what it knew"
+    assert newly < 400 + 2 * window.interval_s + 60 + 2 * LIVE_S, "reads again what it knew"
 
 
 async def test_of_a_long_window_a_bounded_part_is_read_at_once(

@@ -8,7 +8,7 @@ from trade_service.domain.executions import QUANTITY_RETURNED, SubmissionState
 from trade_service.store.database import Database
 from trade_service.store.statements import load
 from trade_service.submission.manual_resolution import OVERDUE_S
-from trade_service.trading.activity import LATENCY_STEPS, Calls, Slice
+from trade_service.trading.activity import LATENCY_STEPS, Calls, Interval
 from trade_service.trading.overview_model import LedgerDoubt, OpenAttempts, StateCounts, Waiting
 from trade_service.trading.replicas import (
     ALIVE_S,
@@ -37,7 +37,7 @@ class PostgresOverviewReads:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def calls(self, starts: Sequence[int], length_s: int) -> dict[int, Slice]:
+    async def calls(self, starts: Sequence[int], length_s: int) -> dict[int, Interval]:
         if not starts:
             return {}
         rows = await self._database.fetch(
@@ -47,11 +47,11 @@ class PostgresOverviewReads:
             highs=[_first_id(start + length_s) for start in starts],
             latency_steps=LATENCY_STEPS,
         )
-        slices: dict[int, dict[str, Calls]] = {}
+        intervals: dict[int, dict[str, Calls]] = {}
         for start, owner, *sums, steps, counts in rows:
-            slices.setdefault(start, {})[owner] = calls = Calls(*sums)
+            intervals.setdefault(start, {})[owner] = calls = Calls(*sums)
             calls.latencies = dict(zip(steps or (), counts or (), strict=True))
-        return dict(slices)
+        return dict(intervals)
 
     async def open_attempts(self) -> OpenAttempts:
         row = await self._database.fetch_row(

@@ -1,4 +1,4 @@
-"""What the calls of all replicas did in slices of time: counts and latencies."""
+"""What the calls of all replicas did in intervals: counts and latencies."""
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
@@ -10,7 +10,7 @@ import msgspec
 from trade_service.domain.fields import Moment
 
 FINE_S = 2
-"""Length of the slices in which the present is read."""
+"""Length of the intervals in which the present is read."""
 LATENCY_STEPS = 20
 """Latencies are kept as the nearest power of e ** (1 / 20): within 2.5 %."""
 
@@ -33,7 +33,7 @@ class Calls(msgspec.Struct):
     """How many calls took how long, by the step of the logarithm."""
 
     def add(self, other: "Calls") -> None:
-        """Adds the calls of another slice."""
+        """Adds the calls of another interval."""
         self.attempts += other.attempts
         self.executions += other.executions
         self.accepted += other.accepted
@@ -56,15 +56,15 @@ class Calls(msgspec.Struct):
         return None
 
 
-Slice = Mapping[str, Calls]
-"""The calls that began within one slice of time, by replica."""
+Interval = Mapping[str, Calls]
+"""The calls that began within one interval of time, by replica."""
 
 
 class CallReads(Protocol):
     """The journal. Every method may raise StoreUnavailable."""
 
-    async def calls(self, starts: Sequence[int], length_s: int) -> dict[int, Slice]:
-        """The calls of slices that begin at these seconds since 1970; slices without calls may be left out."""
+    async def calls(self, starts: Sequence[int], length_s: int) -> dict[int, Interval]:
+        """The calls of intervals that begin at these seconds since 1970; those without calls may be left out."""
 
 
 class SeriesPoint(msgspec.Struct, frozen=True, rename="camel"):
@@ -98,11 +98,11 @@ class SeriesPoint(msgspec.Struct, frozen=True, rename="camel"):
 
 
 class Window(msgspec.Struct, frozen=True):
-    """A window of time that ends now, the step of its points, and the slices that it is made of."""
+    """A window of time that ends now, the step of its points, and the intervals that it is made of."""
 
     length_s: int
     step_s: int
-    slice_s: int
+    interval_s: int
 
 
 WINDOWS = {
@@ -113,10 +113,10 @@ WINDOWS = {
 }
 
 
-def total(slices: Iterable[Slice]) -> Calls:
-    """The sum over slices and replicas."""
+def total(intervals: Iterable[Interval]) -> Calls:
+    """The sum over intervals and replicas."""
     calls = Calls()
-    for one in slices:
+    for one in intervals:
         for of_replica in one.values():
             calls.add(of_replica)
     return calls

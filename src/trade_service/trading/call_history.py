@@ -1,4 +1,4 @@
-"""Remembers slices of the journal that are over, so that a reader of the present reads few rows."""
+"""Remembers intervals of the journal that are over, so that a reader of the present reads few rows."""
 
 import time
 from collections import defaultdict
@@ -9,34 +9,34 @@ from trade_service.trading.activity import (
     WINDOWS,
     CallReads,
     Calls,
+    Interval,
     SeriesPoint,
-    Slice,
     Window,
     total,
 )
 
 LIVE_S = 10
-"""Age at which a slice is complete: no call begins in it any more, whatever the clocks of the replicas differ."""
+"""Age at which an interval is complete: by then the clocks of all replicas are past it."""
 MINUTE_S = 60
 KEPT_S = 1_000
-"""How long fine slices are remembered."""
+"""How long fine intervals are remembered."""
 OPEN_S = 3_600
-"""Age up to which a slice is read again for the calls in it that have no outcome yet."""
+"""Age up to which an interval is read again for the calls in it that have no outcome yet."""
 READ_AT_ONCE = 10
-"""Coarse slices that one statement reads."""
+"""Coarse intervals that one statement reads."""
 
 
-class _Slices:
-    """Slices of one length; those that may still change are read again."""
+class _Intervals:
+    """Intervals of one length; those that may still change are read again."""
 
     def __init__(self, length_s: int, kept_s: int) -> None:
         self.length_s = length_s
         self._kept_s = kept_s
-        self._slices: dict[int, Slice] = {}
+        self._intervals: dict[int, Interval] = {}
         self._unsettled: set[int] = set()
 
     def starts(self, since: float, until: float) -> range:
-        """The starts of the slices from the one with the moment `since` on."""
+        """The starts of the intervals from the one with the moment `since` on."""
         return range(int(since - since % self.length_s), int(until) + 1, self.length_s)
 
     def wanted(self, starts: Iterable[int], now: float) -> list[int]:
@@ -44,31 +44,31 @@ class _Slices:
         return [
             start
             for start in starts
-            if start not in self._slices or (start in self._unsettled and now - start < OPEN_S)
+            if start not in self._intervals or (start in self._unsettled and now - start < OPEN_S)
         ]
 
     def has(self, starts: Iterable[int]) -> bool:
-        return all(start in self._slices for start in starts)
+        return all(start in self._intervals for start in starts)
 
-    def set(self, start: int, slice_: Slice, *, now: float) -> None:
-        self._slices[start] = slice_
+    def set(self, start: int, interval: Interval, *, now: float) -> None:
+        self._intervals[start] = interval
         is_over = start + self.length_s + LIVE_S <= now
-        if is_over and not any(calls.open_attempts for calls in slice_.values()):
+        if is_over and not any(calls.open_attempts for calls in interval.values()):
             self._unsettled.discard(start)
         else:
             self._unsettled.add(start)
 
-    def get(self, start: int) -> Slice | None:
-        return self._slices.get(start)
+    def get(self, start: int) -> Interval | None:
+        return self._intervals.get(start)
 
     def forget_old(self, now: float) -> None:
-        for start in [start for start in self._slices if start < now - self._kept_s]:
-            del self._slices[start]
+        for start in [start for start in self._intervals if start < now - self._kept_s]:
+            del self._intervals[start]
             self._unsettled.discard(start)
 
 
 class CallHistory:
-    """Remembers what the journal said of slices that are over, so that a reader of the present reads few rows.
+    """Remembers what the journal said of intervals that are over, so that a reader of the present reads few rows.
 
     Not to be used by several tasks at once.
 
@@ -80,11 +80,11 @@ class CallHistory:
     def __init__(self, reads: CallReads, now: Callable[[], float] = time.time) -> None:
         self._reads = reads
         self._now = now
-        self._fine = _Slices(FINE_S, KEPT_S)
+        self._fine = _Intervals(FINE_S, KEPT_S)
         self._coarse = {
-            window.slice_s: _Slices(window.slice_s, window.length_s + window.step_s)
+            window.interval_s: _Intervals(window.interval_s, window.length_s + window.step_s)
             for window in WINDOWS.values()
-            if window.slice_s != FINE_S
+            if window.interval_s != FINE_S
         }
 
     async def last_minute(self) -> tuple[dict[str, Calls], float]:
@@ -101,17 +101,17 @@ class CallHistory:
 
         Reads a bounded part of what is missing, the newest first: call it again until all is known.
         """
-        if window.slice_s == FINE_S:
+        if window.interval_s == FINE_S:
             now, _ = await self._read_fine(window.length_s + window.step_s)
-            slices = self._fine
+            intervals = self._fine
         else:
-            now, slices = await self._read_coarse(window)
+            now, intervals = await self._read_coarse(window)
         first = now - window.length_s
         points = []
         for at in range(int(first - first % window.step_s), int(now) + 1, window.step_s):
-            parts = range(at, min(at + window.step_s, int(now) + 1), slices.length_s)
-            if slices.has(parts):
-                points.append(SeriesPoint.of(at, total(slices.get(part) or {} for part in parts)))
+            parts = range(at, min(at + window.step_s, int(now) + 1), intervals.length_s)
+            if intervals.has(parts):
+                points.append(SeriesPoint.of(at, total(intervals.get(part) or {} for part in parts)))
         return points, len(points) > window.length_s // window.step_s
 
     async def _read_fine(self, length_s: float) -> tuple[float, range]:
@@ -124,13 +124,13 @@ class CallHistory:
         fine.forget_old(now)
         return now, starts
 
-    async def _read_coarse(self, window: Window) -> tuple[float, _Slices]:
-        """Makes slices from the fine ones where those are known; the others are read, a bounded number of them."""
+    async def _read_coarse(self, window: Window) -> tuple[float, _Intervals]:
+        """Makes intervals from the fine ones where those are known; of the others it reads a bounded number."""
         now, _ = await self._read_fine(MINUTE_S)
-        slices = self._coarse[window.slice_s]
+        intervals = self._coarse[window.interval_s]
         missing = []
-        for start in slices.wanted(slices.starts(now - window.length_s - window.step_s, now), now):
-            parts = self._fine.starts(start, min(start + slices.length_s - 1, now))
+        for start in intervals.wanted(intervals.starts(now - window.length_s - window.step_s, now), now):
+            parts = self._fine.starts(start, min(start + intervals.length_s - 1, now))
             if not self._fine.has(parts):
                 missing.append(start)
                 continue
@@ -138,10 +138,10 @@ class CallHistory:
             for part in parts:
                 for replica, calls in (self._fine.get(part) or {}).items():
                     merged[replica].add(calls)
-            slices.set(start, merged, now=now)
+            intervals.set(start, merged, now=now)
         newest = missing[-READ_AT_ONCE:]
-        found = await self._reads.calls(newest, slices.length_s)
+        found = await self._reads.calls(newest, intervals.length_s)
         for start in newest:
-            slices.set(start, found.get(start, {}), now=now)
-        slices.forget_old(now)
-        return now, slices
+            intervals.set(start, found.get(start, {}), now=now)
+        intervals.forget_old(now)
+        return now, intervals

@@ -2,7 +2,7 @@
 -- rows. Attempts are found by their ids, which begin with the time at which they were made.
 
 -- name: calls
--- What the calls of each slice of time did, by replica. Of an execution the first outcome of the call counts: it never
+-- What the calls of each interval did, by replica. Of an execution the first outcome of the call counts: it never
 -- changes. Only what claimed executions has a lease; other entries of the journal are no calls.
 SELECT s.start, s.owner, sum(s.attempts)::bigint, sum(s.executions)::bigint,
        sum(s.answered - s.found + s.accepted)::bigint, sum(s.rejected)::bigint, sum(s.retried)::bigint,
