@@ -5,6 +5,8 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
+from tests.support.attempts import claimed, closing
+from tests.support.rows import insert_executions, store_on
 from tests.support.tables import metadata
 from tests.support.trading import run_sql, value_of
 from trade_service.store.database import Database
@@ -40,6 +42,26 @@ async def test_the_way_back_revokes_the_keys_that_the_previous_release_would_acc
     assert await value_of(database, active) == "new"
     await migrate(database_url)
     assert await value_of(database, active) == "new"
+
+
+async def test_executions_that_failed_before_are_listed_with_their_reasons(
+    database: Database, database_url: str
+) -> None:
+    ids = await insert_executions(database, 4)
+    store = store_on(database)
+    attempt, _ = await claimed(store, ids)
+    outcomes = {ids[0]: "rejected", ids[1]: "accepted", ids[2]: "exhausted", ids[3]: "retry"}
+    await store.record(closing(attempt.attempt_id, outcomes, next_action_in_ms=1))
+    listed = """SELECT string_agg(concat_ws(' ', execution_id, state, code, message, failed_at, reason), ', '
+                                  ORDER BY execution_id) FROM failed_execution"""
+    before = await value_of(database, listed)
+    await migrate(database_url, target="0014")
+    await migrate(database_url)
+    assert await value_of(database, listed) == before
+    assert await value_of(database, "SELECT array_agg(execution_id) FROM failed_execution") == [
+        ids[0],
+        ids[2],
+    ]
 
 
 PREVIOUS_RELEASE = (

@@ -150,6 +150,11 @@ WHERE f.state = ANY(:states) AND e.submission_state = f.state
   AND ((:messages::text[]) IS NULL
        OR regexp_replace(f.message, {general})
           = ANY(ARRAY(SELECT regexp_replace(m, {general}) FROM unnest(:messages::text[]) m)))
+  -- The same as the two conditions above, by index.
+  AND ((:codes::text[]) IS NULL OR (:messages::text[]) IS NULL
+       OR f.reason = ANY(ARRAY(
+           SELECT hashtextextended(s || ' ' || c || ' ' || regexp_replace(m, {general}), 0)
+           FROM unnest(:states::text[]) s, unnest(:codes::text[]) c, unnest(:messages::text[]) m)))
   AND ((:order_ids::int[]) IS NULL OR o.order_id = ANY(:order_ids))
   AND ((:destinations::text[]) IS NULL OR d.abbreviation = ANY(:destinations))
   AND (:failed_since::timestamptz IS NULL OR f.failed_at >= :failed_since)
