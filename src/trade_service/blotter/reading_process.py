@@ -23,7 +23,7 @@ from trade_service.blotter.records import BlotterPage, FileRefused, Layout, Orde
 from trade_service.blotter.sheet_process import SheetBounds
 
 LENGTH_BYTES = 4
-_PAGE_ROWS = 500
+_PAGE_ROWS = 200
 _NICE = 10
 """Submissions come first."""
 

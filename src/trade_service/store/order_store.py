@@ -1,5 +1,6 @@
 """PostgreSQL as the store of trade orders and of the executions sliced from them."""
 
+import asyncio
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -159,7 +160,11 @@ async def place_lines(
     known = await _lock_known(session, [x.order for x in lines if x.order.order_id not in new])
     orders |= {order.order_id: order for order in known}
     held = await executions_of(session, known)
-    pieces = [_rest(orders[x.order.order_id], x, held, slice_order) for x in lines]
+
+    def rests() -> list[Slice | DomainError | None]:
+        return [_rest(orders[x.order.order_id], x, held, slice_order) for x in lines]
+
+    pieces = await asyncio.to_thread(rests) if in_bulk else rests()
     to_write = [piece for piece in pieces if isinstance(piece, Slice)]
     written: dict[int, StoredExecution] = {}
     for place, attempt_id in enumerate(queued_attempt_ids):

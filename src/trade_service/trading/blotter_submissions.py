@@ -27,7 +27,7 @@ from trade_service.trading.model import BlotterLine, PlacedLine
 from trade_service.trading.reference import ReferenceCache, written_by
 from trade_service.trading.trade_orders import checked_lines
 
-_RESULTS_AT_ONCE = 1_000
+_CHECKED_AT_ONCE, _RESULTS_AT_ONCE = 200, 1_000
 
 
 class KnownOrders(Protocol):
@@ -160,8 +160,8 @@ class BlotterSubmissions:
     async def check(self, blotter: ReadBlotter, preview: Preview) -> list[RefusedRecord]:
         """Compares all orders with those that exist; writes nothing. Returns what would be refused."""
         refused: list[RefusedRecord] = []
-        for start in range(0, len(blotter.orders), _RESULTS_AT_ONCE):
-            page = blotter.orders[start : start + _RESULTS_AT_ONCE]
+        for start in range(0, len(blotter.orders), _CHECKED_AT_ONCE):
+            page = blotter.orders[start : start + _CHECKED_AT_ONCE]
             refused += await check_rows(self._known, preview, page, blotter.layout)
         return refused
 
@@ -182,7 +182,8 @@ class BlotterSubmissions:
         blotters = {line.order.blotter_id for line in lines} - {None}
 
         async def write(reference: ReferenceData) -> KeptBlotter | None:
-            good, refused = checked_lines(lines, reference)
+            # In a thread, as all that takes long for ten thousand lines: other requests go on.
+            good, refused = await asyncio.to_thread(checked_lines, lines, reference)
 
             def keep(placed: Sequence[PlacedLine]) -> KeptBlotter | None:
                 kept = _kept(blotter, [*placed, *refused.values()])

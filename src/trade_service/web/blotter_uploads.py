@@ -114,3 +114,4 @@ async def _answers(process: asyncio.subprocess.Process) -> AsyncIterator[Reading
         while True:
             length = int.from_bytes(await process.stdout.readexactly(LENGTH_BYTES), "big")
             yield _DECODER.decode(await process.stdout.readexactly(length))
+            await asyncio.sleep(0)  # What has arrived is read without a wait: other requests take a step.
