@@ -1,5 +1,6 @@
 """Remembers intervals of the journal that are over, so that a reader of the present reads few rows."""
 
+import math
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable
@@ -17,6 +18,8 @@ from trade_service.trading.activity import (
 
 LIVE_S = 10
 """Age at which an interval is complete: by then the clocks of all replicas are past it."""
+REUSED_S = 0.5
+"""How long what was read of the present serves further questions."""
 MINUTE_S = 60
 KEPT_S = 1_000
 """How long fine intervals are remembered."""
@@ -80,6 +83,7 @@ class CallHistory:
     def __init__(self, reads: CallReads, now: Callable[[], float] = time.time) -> None:
         self._reads = reads
         self._now = now
+        self._read_at = -math.inf
         self._fine = _Intervals(FINE_S, KEPT_S)
         self._coarse = {
             window.interval_s: _Intervals(window.interval_s, window.length_s + window.step_s)
@@ -118,6 +122,10 @@ class CallHistory:
         now, fine = self._now(), self._fine
         starts = fine.starts(now - length_s, now)
         wanted = fine.wanted(starts, now)
+        if now - self._read_at < REUSED_S:
+            wanted = [start for start in wanted if not fine.has([start])]
+        else:
+            self._read_at = now
         found = await self._reads.calls(wanted, FINE_S)
         for start in wanted:
             fine.set(start, found.get(start, {}), now=now)

@@ -69,7 +69,8 @@ class Overview:
         self._unsent = _cache("unsent", partial(pauses.waiting, COUNTED_ATTEMPTS), STATES_SHARE)
         self._replicas = _cache("replicas", self._read_replicas, MOST_SHARE)
         self._series = {
-            name: _cache(f"series {name}", partial(self._read_series, name), MOST_SHARE) for name in WINDOWS
+            name: _cache(f"series {name}", partial(self._read_series, name), MOST_SHARE, window.step_s / 10)
+            for name, window in WINDOWS.items()
         }
 
     async def summary(self) -> ServiceSummary:
@@ -77,7 +78,7 @@ class Overview:
         return await self._summary.get()
 
     async def series(self, window: str) -> CallSeries:
-        """The steps of one of `WINDOWS`."""
+        """The steps of one of `WINDOWS`, at most a tenth of a step old."""
         return await self._series[window].get()
 
     async def replicas(self) -> ReplicaList:
@@ -136,7 +137,9 @@ class Overview:
         )
 
 
-def _cache(name: str, load: Callable[[], Awaitable[Value]], most_share: float) -> SingleFlightCache[Value]:
+def _cache(
+    name: str, load: Callable[[], Awaitable[Value]], most_share: float, max_age_s: float = FRESH_S
+) -> SingleFlightCache[Value]:
     return SingleFlightCache(
-        name, load, StoreUnavailable, max_age_s=FRESH_S, pause_s=0.25, stale_s=0.0, most_share=most_share
+        name, load, StoreUnavailable, max_age_s=max_age_s, pause_s=0.25, stale_s=0.0, most_share=most_share
     )

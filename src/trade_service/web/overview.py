@@ -76,7 +76,8 @@ class OverviewController(Controller):
     async def series(self, request: HttpRequest, services: Services) -> Response[CallSeries]:
         """What the calls of all replicas did over time: attempts, outcomes of executions, latencies.
 
-        `complete` is false while older steps are still being read: these are missing then.
+        `complete` is false while older steps are still being read: these are missing then. A series is up to a
+        tenth of a step old.
         """
         window = read_once(request, "window") or DEFAULT_WINDOW
         if window not in WINDOWS:
