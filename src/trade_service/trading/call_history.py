@@ -18,7 +18,7 @@ from trade_service.trading.activity import (
 
 LIVE_S = 10
 """Age at which an interval is complete: by then the clocks of all replicas are past it."""
-REUSED_S = 0.5
+REUSED_S = 0.2
 """How long what was read of the present serves further questions."""
 MINUTE_S = 60
 KEPT_S = 1_000
