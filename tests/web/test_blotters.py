@@ -33,8 +33,12 @@ HEADER = "order_id,portfolio_id,order_type,security_id,quantity,destination,limi
 FILES = Path(blotters.__file__).parent
 CASES = tomllib.loads((FILES / "cases.toml").read_text("utf-8"))["case"]
 CHOSEN = (
-    "plain.csv",
-    "semicolons.csv",
+    "text_guards.csv",
+    "blank_rows.csv",
+    "invisible_characters.csv",
+    "sep_line.csv",
+    "trailing_delimiters.csv",
+    "formula.csv",
     "carriage_returns.csv",
     "bad_numbers.csv",
     "contradicting_dates.csv",
@@ -222,6 +226,17 @@ async def test_order_ids_that_exist_are_resumed_and_others_trades_refused(live: 
     check = (await sent(live, CHECK, HEADER + same + other)).body
     assert (check["accepted"], check["totals"]["toSend"], check["totals"]["sentBefore"]) == (1, 0, 1)
     assert "another quantity" in check["rejects"][0]["message"]
+
+
+async def test_the_same_file_at_the_same_time_is_sent_once(live: Live) -> None:
+    rows = [row() for _ in range(250)]
+    files = [HEADER + "".join(rows), HEADER + "".join(reversed(rows))]
+    answers = await asyncio.gather(*(sent(live, SUBMIT, file) for file in files * 2))
+    assert [one.status for one in answers] == [202] * 4, [one.raw for one in answers]
+    assert {one.body["executions"] for one in answers} == {250}
+    for answer in answers:
+        assert (await finished(live, answer.headers["location"]))["successful"] == 250
+    await live.accounts_agree()
 
 
 async def test_all_is_created_or_nothing(live: Live, monkeypatch: pytest.MonkeyPatch) -> None:
