@@ -20,5 +20,11 @@ export default defineConfig(({ command }) => ({
     port: 5173,
     proxy: { "/api": service, "/actuator": service, "/schema": service },
   },
-  test: { environment: "jsdom", include: ["src/**/*.test.{ts,tsx}"] },
+  test: {
+    environment: "jsdom",
+    include: ["src/**/*.test.{ts,tsx}"],
+    // One document for all: making one takes longer than all tests.
+    isolate: false,
+    fileParallelism: false,
+  },
 }));

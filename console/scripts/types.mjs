@@ -17,6 +17,8 @@ for await (const chunk of process.stdin) chunks.push(chunk);
 const text = Buffer.concat(chunks).toString("utf8");
 const nodes = await openapiTS(JSON.parse(text), {
   alphabetize: true,
+  // A body need not have what has a default.
+  defaultNonNullable: false,
   transform: (schema) => {
     if (schema.type === "number") return DECIMAL;
     if (Array.isArray(schema.type) && schema.type.includes("number")) {

@@ -1,6 +1,7 @@
 """List parameters: every spelling, every bound, and cursors that survive a round trip."""
 
 import base64
+import re
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
@@ -73,6 +74,22 @@ def test_text_filters_by_all_their_names(name: str, expected: str) -> None:
 def test_ranges_by_all_their_names(name: str, field: str, test: Test) -> None:
     query = read_list_query({name: ["1234567890.12345678"]}, ORDER_FIELDS)
     assert query.filters == (Filter(field, test, (Decimal("1234567890.12345678"),)),)
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "expected"),
+    [
+        ("id.max", "7", Filter("id", Test.AT_MOST, (7,))),
+        ("minId", "7", Filter("id", Test.AT_LEAST, (7,))),
+    ],
+)
+def test_lists_begin_and_end_at_an_id(name: str, text: str, expected: Filter) -> None:
+    assert read_list_query({name: [text]}, EXECUTION_FIELDS).filters == (expected,)
+
+
+def test_a_range_of_ids_has_one_value_at_each_end() -> None:
+    with pytest.raises(InvalidInput, match=re.escape("id.max")):
+        read_list_query({"id.max": ["1,2"]}, EXECUTION_FIELDS)
 
 
 @pytest.mark.parametrize("fields", [ORDER_FIELDS, EXECUTION_FIELDS])

@@ -82,6 +82,9 @@ LIST_PLANS = {
     "executions": ListPlan("executions", _page("id"), "execution_pkey"),
     "executions behind a row": ListPlan("executions", _page("id", after=(ROWS // 2,)), "execution_pkey"),
     "executions by time": ListPlan("executions", _page("executionTimestamp"), "execution_timestamp_ndx"),
+    "executions up to an id": ListPlan(
+        "executions", _page("id", Filter("id", Test.AT_MOST, (ROWS // 2,))), "execution_pkey"
+    ),
     "executions of an order": ListPlan(
         "executions", _page("id", _is("tradeOrderId", 7)), "execution_trade_order_ndx"
     ),

@@ -32,23 +32,19 @@ export class ConnectionLost extends Error {
 }
 
 interface ProblemBody {
-  error?: { code?: string; message?: string; details?: Record<string, unknown> };
   code?: string;
   message?: string;
-  detail?: string;
-  title?: string;
   details?: Record<string, unknown>;
 }
 
 async function problem(response: Response): Promise<ApiError> {
   const body = (parsed(await response.text()) ?? {}) as ProblemBody;
-  const inner = body.error ?? body;
   return new ApiError(
     response.status,
-    inner.code ?? `HTTP_${response.status}`,
-    inner.message ?? body.detail ?? body.title ?? `the service answered ${response.status}`,
+    body.code ?? `HTTP_${response.status}`,
+    body.message ?? `the service answered ${response.status}`,
     response.headers.get("x-request-id"),
-    inner.details ?? {},
+    body.details ?? {},
   );
 }
 
@@ -95,9 +91,9 @@ async function exactFetch(input: Request): Promise<Response> {
 /** Every operation of the OpenAPI document: `await read(api.GET("/api/v2/me"))`. */
 export const api = createClient<paths>({ baseUrl: SERVICE_URL.href.replace(/\/$/, ""), fetch: exactFetch });
 
-/** The body of a success. */
-export async function read<T>(answer: Promise<{ data?: T }>): Promise<T> {
-  return (await answer).data as T;
+/** The body of a success; of lists that can also be exported, the JSON. */
+export async function read<T>(answer: Promise<{ data?: T }>): Promise<Exclude<T, string>> {
+  return (await answer).data as Exclude<T, string>;
 }
 
 type Query = Record<string, string | number | boolean | undefined>;
@@ -132,4 +128,11 @@ export function requestOf(
     body: body === undefined ? undefined : isRaw ? body : JSON.stringify(body),
     signal: options.signal,
   });
+}
+
+/** A new Idempotency-Key: the same request sent again does not act again. Pages over plain HTTP lack randomUUID. */
+export function newKey(): string {
+  return Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) =>
+    byte.toString(16).padStart(2, "0"),
+  ).join("");
 }

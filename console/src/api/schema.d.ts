@@ -1510,7 +1510,7 @@ export interface components {
             abbreviation: string;
             description: string;
             /** @default null */
-            id: number | string | null;
+            id?: number | string | null;
             version: number | string;
         };
         /**
@@ -1583,23 +1583,23 @@ export interface components {
          */
         ExecutionPost: {
             /** @default null */
-            blotterId: number | string | null;
+            blotterId?: number | string | null;
             destinationId: number | string;
             /** @default null */
-            executionServiceId: number | string | null;
+            executionServiceId?: number | string | null;
             executionStatusId: number | string;
             /** @default null */
-            executionTimestamp: string | Decimal | null;
+            executionTimestamp?: string | Decimal | null;
             /** @default null */
-            limitPrice: Decimal | string | null;
+            limitPrice?: Decimal | string | null;
             /** @default null */
-            quantityFilled: Decimal | string | null;
+            quantityFilled?: Decimal | string | null;
             quantityOrdered: Decimal | string;
             /** @default null */
-            quantityPlaced: Decimal | string | null;
+            quantityPlaced?: Decimal | string | null;
             tradeOrderId: number | string;
             /** @default null */
-            tradeTypeId: number | string | null;
+            tradeTypeId?: number | string | null;
         };
         /**
          * ExecutionPut
@@ -1607,25 +1607,25 @@ export interface components {
          */
         ExecutionPut: {
             /** @default null */
-            blotterId: number | string | null;
+            blotterId?: number | string | null;
             destinationId: number | string;
             /** @default null */
-            executionServiceId: number | string | null;
+            executionServiceId?: number | string | null;
             executionStatusId: number | string;
             /** @default null */
-            executionTimestamp: string | Decimal | null;
+            executionTimestamp?: string | Decimal | null;
             /** @default null */
-            id: number | string | null;
+            id?: number | string | null;
             /** @default null */
-            limitPrice: Decimal | string | null;
+            limitPrice?: Decimal | string | null;
             /** @default null */
-            quantityFilled: Decimal | string | null;
+            quantityFilled?: Decimal | string | null;
             quantityOrdered: Decimal | string;
             /** @default null */
-            quantityPlaced: Decimal | string | null;
+            quantityPlaced?: Decimal | string | null;
             tradeOrderId: number | string;
             /** @default null */
-            tradeTypeId: number | string | null;
+            tradeTypeId?: number | string | null;
             version: number | string;
         };
         /**
@@ -1647,9 +1647,9 @@ export interface components {
          */
         ExecutionsSubmit: {
             /** @default null */
-            executionIds: (number | string)[] | null;
+            executionIds?: (number | string)[] | null;
             /** @default null */
-            filter: Record<string, never> | null;
+            filter?: Record<string, never> | null;
         };
         /**
          * ExecutionsSubmitAnswer
@@ -1825,7 +1825,7 @@ export interface components {
          */
         LevelPost: {
             /** @default null */
-            configuredLevel: string | null;
+            configuredLevel?: string | null;
         };
         /**
          * ListedSubmissionAnswer
@@ -1878,7 +1878,7 @@ export interface components {
         NamedPut: {
             abbreviation: string;
             /** @default null */
-            id: number | string | null;
+            id?: number | string | null;
             name: string;
             version: number | string;
         };
@@ -1979,13 +1979,13 @@ export interface components {
          */
         Report: {
             /** @default null */
-            components: Record<string, never> | null;
+            components?: Record<string, never> | null;
             /** @default null */
-            details: Record<string, never> | null;
+            details?: Record<string, never> | null;
             /** @default null */
-            error: string | null;
+            error?: string | null;
             /** @default null */
-            message: string | null;
+            message?: string | null;
             status: string;
         };
         /**
@@ -2008,13 +2008,13 @@ export interface components {
          */
         RequeuePost: {
             /** @default false */
-            dryRun: boolean;
+            dryRun?: boolean;
             /** @default null */
-            executionIds: (number | string)[] | null;
+            executionIds?: (number | string)[] | null;
             /** @default null */
-            filter: components["schemas"]["FilterPost"] | null;
+            filter?: components["schemas"]["FilterPost"] | null;
             /** @default  */
-            operator: string;
+            operator?: string;
             reason: string;
         };
         /**
@@ -2052,13 +2052,13 @@ export interface components {
          */
         ResolvePost: {
             /** @default false */
-            dryRun: boolean;
+            dryRun?: boolean;
             /** @default null */
-            executionServiceId: number | string | null;
+            executionServiceId?: number | string | null;
             /** @default false */
-            force: boolean;
+            force?: boolean;
             /** @default  */
-            operator: string;
+            operator?: string;
             /** @enum {string} */
             outcome: "ACCEPTED" | "NOT_ACCEPTED";
             reason: string;
@@ -2211,16 +2211,16 @@ export interface components {
          */
         TradeOrderPost: {
             /** @default null */
-            blotterId: number | string | null;
+            blotterId?: number | string | null;
             /** @default null */
-            limitPrice: Decimal | string | null;
+            limitPrice?: Decimal | string | null;
             orderId: number | string;
             orderType: string;
             portfolioId: string;
             quantity: Decimal | string;
             securityId: string;
             /** @default null */
-            tradeTimestamp: string | Decimal | null;
+            tradeTimestamp?: string | Decimal | null;
         };
         /**
          * TradeOrderPut
@@ -2228,18 +2228,18 @@ export interface components {
          */
         TradeOrderPut: {
             /** @default null */
-            blotterId: number | string | null;
+            blotterId?: number | string | null;
             /** @default null */
-            id: number | string | null;
+            id?: number | string | null;
             /** @default null */
-            limitPrice: Decimal | string | null;
+            limitPrice?: Decimal | string | null;
             orderId: number | string;
             orderType: string;
             portfolioId: string;
             quantity: Decimal | string;
             securityId: string;
             /** @default null */
-            tradeTimestamp: string | Decimal | null;
+            tradeTimestamp?: string | Decimal | null;
             version: number | string;
         };
         /**
@@ -5781,8 +5781,16 @@ export interface operations {
                 executionServiceId?: string;
                 /** @description Equal to one of these, separated by commas; text in any case of letters. Also spelled executionStatusAbbreviation, executionStatusAbbreviations, executionStatus, executionStatuses, status, statuses, statusAbbreviation, statusAbbreviations, execution_status_abbreviation. */
                 "executionStatus.abbreviation"?: string;
+                /** @description At most this. Also spelled maxExecutionTimestamp, executionTimestampMax, executionTimestamp_max. */
+                "executionTimestamp.max"?: string;
+                /** @description At least this. Also spelled minExecutionTimestamp, executionTimestampMin, executionTimestamp_min. */
+                "executionTimestamp.min"?: string;
                 /** @description Equal to one of these, separated by commas; text in any case of letters. Also spelled ids. */
                 id?: string;
+                /** @description At most this. Also spelled maxId, idMax, id_max. */
+                "id.max"?: string;
+                /** @description At least this. Also spelled minId, idMin, id_min. */
+                "id.min"?: string;
                 /** @description Rows of a page; 50 when left out. */
                 limit?: number;
                 /** @description Rows left out before the page; any number, not only whole pages. */
@@ -6809,6 +6817,10 @@ export interface operations {
                 cursor?: string;
                 /** @description Equal to one of these, separated by commas; text in any case of letters. Also spelled ids. */
                 id?: string;
+                /** @description At most this. Also spelled maxId, idMax, id_max. */
+                "id.max"?: string;
+                /** @description At least this. Also spelled minId, idMin, id_min. */
+                "id.min"?: string;
                 /** @description Rows of a page; 50 when left out. */
                 limit?: number;
                 /** @description Rows left out before the page; any number, not only whole pages. */
@@ -6833,6 +6845,10 @@ export interface operations {
                 sort?: string;
                 /** @description Equal to one of these, separated by commas; text in any case of letters. Also spelled submitteds. */
                 submitted?: boolean;
+                /** @description At most this. Also spelled maxTradeTimestamp, tradeTimestampMax, tradeTimestamp_max. */
+                "tradeTimestamp.max"?: string;
+                /** @description At least this. Also spelled minTradeTimestamp, tradeTimestampMin, tradeTimestamp_min. */
+                "tradeTimestamp.min"?: string;
             };
             header?: never;
             path?: never;

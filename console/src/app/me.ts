@@ -2,7 +2,7 @@
 
 import { useQuery } from "@tanstack/react-query";
 import { createContext, useContext } from "react";
-import { ConnectionLost, request } from "../api/client";
+import { api, ConnectionLost, read } from "../api/client";
 import type { Me, Role } from "../api/contract";
 
 export const MeContext = createContext<Me | null>(null);
@@ -10,7 +10,7 @@ export const MeContext = createContext<Me | null>(null);
 export function useMeQuery(key: string | null) {
   return useQuery({
     queryKey: ["me", key],
-    queryFn: ({ signal }) => request<Me>("GET", "/api/v2/me", { signal }),
+    queryFn: ({ signal }) => read(api.GET("/api/v2/me", { signal })),
     staleTime: 60_000,
     refetchInterval: (query) => (query.state.error instanceof ConnectionLost ? 2_000 : 60_000),
   });

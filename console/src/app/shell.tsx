@@ -131,10 +131,11 @@ function Footer() {
 function Banners() {
   const me = useMe();
   const lost = useStore(lostSince);
+  if (!me.openMode && lost === null) return null;
   return (
-    <>
+    <section aria-label="Notices">
       {me.openMode && (
-        <p className="banner banner-open" role="note">
+        <p className="banner banner-open">
           <strong>Open mode.</strong> Nobody signs in: whoever reaches this address sees and does everything.
         </p>
       )}
@@ -144,7 +145,7 @@ function Banners() {
           then; trying again every two seconds.
         </p>
       )}
-    </>
+    </section>
   );
 }
 
@@ -180,7 +181,6 @@ function useKeys(open: (overlay: Overlay) => void): void {
 
 const FIXED_KEYS: readonly (readonly [string, string])[] = [
   ["Ctrl K", "Go to a page, a command or an id"],
-  ["/", "The filters of the page"],
   ["↑ ↓ Page Home End", "Move in a list"],
   ["Enter", "Open the row"],
   ["Space", "Select the row, where rows can be selected"],

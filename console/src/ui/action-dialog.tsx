@@ -4,11 +4,14 @@ import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { type ReactNode, useId, useState } from "react";
 import { ApiError } from "../api/client";
 import type { Decimal } from "../api/contract";
+import { useMe } from "../app/me";
 import { Button } from "./button";
 import { Dialog } from "./dialog";
 import { messageOf } from "./states";
 import { useToast } from "./toast";
 import { Figure } from "./values";
+
+const NAME = "trade-service.operator";
 
 export interface Effect {
   /** In words: what will happen, or what happened. */
@@ -17,6 +20,12 @@ export interface Effect {
   details?: ReactNode;
   /** Why it cannot be done; set, it takes away the button. */
   refused?: string;
+}
+
+export interface ActionInput {
+  reason: string;
+  /** Who acts; empty where the service knows it from the key. */
+  operator: string;
 }
 
 interface ActionDialogProps {
@@ -31,31 +40,38 @@ interface ActionDialogProps {
   isComplete?: boolean;
   /** The button's text once the effect is known. */
   confirm: (effect: Effect) => string;
-  dryRun: (reason: string) => Promise<Effect>;
-  run: (reason: string) => Promise<Effect>;
+  dryRun: (input: ActionInput) => Promise<Effect>;
+  run: (input: ActionInput) => Promise<Effect>;
+  /** Whether a reason is asked and kept; false where the API takes none. */
+  needsReason?: boolean;
   onClose: () => void;
 }
 
 export function ActionDialog(props: ActionDialogProps) {
+  const { needsReason = true } = props;
+  const { openMode } = useMe();
   const [reason, setReason] = useState("");
+  const [name, setName] = useState(() => sessionStorage.getItem(NAME) ?? "");
   const [checkedFor, setCheckedFor] = useState<string | null>(null);
   const reasonId = useId();
   const queries = useQueryClient();
   const toast = useToast();
-  const inputs = JSON.stringify([reason.trim(), props.inputs]);
+  const inputs = JSON.stringify([reason.trim(), name.trim(), props.inputs]);
+  const given = { reason: reason.trim(), operator: openMode ? name.trim() : "" };
   const check = useMutation({
-    mutationFn: () => props.dryRun(reason.trim()),
+    mutationFn: () => props.dryRun(given),
     onSuccess: () => setCheckedFor(inputs),
   });
   const run = useMutation({
-    mutationFn: () => props.run(reason.trim()),
+    mutationFn: () => props.run(given),
     onSuccess: (done) => {
       toast(done.summary, "good");
       void queries.invalidateQueries();
     },
   });
   const effect = checkedFor === inputs ? check.data : undefined;
-  const isReady = reason.trim() !== "" && (props.isComplete ?? true);
+  const isSigned = !needsReason || (reason.trim() !== "" && (!openMode || name.trim() !== ""));
+  const isReady = isSigned && (props.isComplete ?? true);
   if (run.data) {
     return (
       <Dialog title={props.title} onClose={props.onClose}>
@@ -80,17 +96,33 @@ export function ActionDialog(props: ActionDialogProps) {
       >
         {props.children}
         {props.fields}
-        <label className="field" htmlFor={reasonId}>
-          <span>Reason (required; stored in the audit trail)</span>
-          <textarea
-            id={reasonId}
-            rows={2}
-            maxLength={1000}
-            required
-            value={reason}
-            onChange={(event) => setReason(event.target.value)}
-          />
-        </label>
+        {needsReason && openMode && (
+          <label className="field">
+            <span>Your name (required: nobody signs in here)</span>
+            <input
+              value={name}
+              maxLength={100}
+              required
+              onChange={(event) => {
+                setName(event.target.value);
+                sessionStorage.setItem(NAME, event.target.value);
+              }}
+            />
+          </label>
+        )}
+        {needsReason && (
+          <label className="field" htmlFor={reasonId}>
+            <span>Reason (required; stored in the audit trail)</span>
+            <textarea
+              id={reasonId}
+              rows={2}
+              maxLength={1000}
+              required
+              value={reason}
+              onChange={(event) => setReason(event.target.value)}
+            />
+          </label>
+        )}
         <div aria-live="polite">
           {effect && <EffectView effect={effect} heading="Effect" />}
           <Failure error={check.error} />

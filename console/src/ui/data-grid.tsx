@@ -1,28 +1,26 @@
 /** A table of any number of rows, of which only the visible ones are in the document. Works by keyboard. */
 
 import { useVirtualizer } from "@tanstack/react-virtual";
-import { type KeyboardEvent, type ReactNode, useEffect, useId, useMemo, useRef, useState } from "react";
+import {
+  type KeyboardEvent,
+  type ReactNode,
+  useEffect,
+  useId,
+  useLayoutEffect,
+  useMemo,
+  useRef,
+  useState,
+} from "react";
 import { isTyping, useCommands } from "../app/commands";
 import { Button } from "./button";
+import { type Column, fittingColumns } from "./columns";
 import { Dialog } from "./dialog";
 import { Icon } from "./icons";
 import { PAGE_ROWS, type RowSource, useRows } from "./pages-of-rows";
 import { Empty, Loading, Problem } from "./states";
 import { useIsNarrow } from "./use-is-narrow";
 
-export interface Column<Row> {
-  id: string;
-  header: ReactNode;
-  /** Of a CSS grid: `96px`, `minmax(120px, 1fr)`. */
-  width: string;
-  align?: "end";
-  cell: (row: Row) => ReactNode;
-  /** Whether it is shown on a narrow screen, too; `narrowWidth` there. */
-  narrow?: boolean;
-  narrowWidth?: string;
-  /** The name to sort by. */
-  sort?: string;
-}
+export type { Column };
 
 interface DataGridProps<Row> {
   /** Read out. */
@@ -43,6 +41,7 @@ interface DataGridProps<Row> {
   empty: ReactNode;
 }
 
+const SIDES_PX = 32;
 const WIDE_PX = 32;
 const NARROW_PX = 44;
 
@@ -56,6 +55,7 @@ export function DataGrid<Row>(props: DataGridProps<Row>) {
   const [base, setBase] = useState(0);
   const [active, setActive] = useState(0);
   const [isJumping, setJumping] = useState(false);
+  const [widthPx, setWidthPx] = useState(Number.POSITIVE_INFINITY);
   const rows = useRows(source, range.first, range.last);
   const most = Math.floor(maxHeightPx() / rowPx);
   const start = base < rows.count ? base : 0;
@@ -68,11 +68,22 @@ export function DataGrid<Row>(props: DataGridProps<Row>) {
     scrollPaddingStart: WIDE_PX,
   });
   const items = virtualizer.getVirtualItems();
+  const seen = virtualizer.range;
   const first = start + (items[0]?.index ?? 0);
   const last = start + (items.at(-1)?.index ?? 0);
   useEffect(() => setRange({ first, last }), [first, last]);
   // biome-ignore lint/correctness/useExhaustiveDependencies: another height of rows moves all of them
   useEffect(() => virtualizer.measure(), [rowPx]);
+  const isShown = count > 0;
+  // biome-ignore lint/correctness/useExhaustiveDependencies: the element is there as soon as there are rows
+  useLayoutEffect(() => {
+    const element = scroller.current;
+    if (!element) return;
+    setWidthPx(element.clientWidth);
+    const resized = new ResizeObserver(() => setWidthPx(element.clientWidth));
+    resized.observe(element);
+    return () => resized.disconnect();
+  }, [isShown]);
   const name = JSON.stringify(source.key);
   // biome-ignore lint/correctness/useExhaustiveDependencies: another list begins at its top
   useEffect(() => {
@@ -103,7 +114,7 @@ export function DataGrid<Row>(props: DataGridProps<Row>) {
       [],
     ),
   );
-  const shown = columns.filter((one) => !isNarrow || one.narrow);
+  const shown = fittingColumns(columns, widthPx - SIDES_PX - (onSelect ? 36 : 0), isNarrow);
   const template = [
     onSelect ? "36px" : "",
     ...shown.map((one) => (isNarrow ? (one.narrowWidth ?? one.width) : one.width)),
@@ -212,7 +223,8 @@ export function DataGrid<Row>(props: DataGridProps<Row>) {
       </div>
       <footer className="grid-foot">
         <span className="figure">
-          {(first + 1).toLocaleString("en")}–{Math.min(last + 1, rows.count).toLocaleString("en")} of{" "}
+          {(start + (seen?.startIndex ?? 0) + 1).toLocaleString("en")}–
+          {Math.min(start + (seen?.endIndex ?? 0) + 1, rows.count).toLocaleString("en")} of{" "}
           {totalText(rows.total, rows.isEstimate)}
         </span>
         {rows.error && <span className="text-danger">Not refreshed: {rows.error.message}</span>}

@@ -16,6 +16,20 @@ export function Figure({ value }: { value: Decimal | null | undefined }) {
   return <span className="figure">{decimalText(value)}</span>;
 }
 
+/** `12.3 k`, `1.2 M`: a count where every digit would be in the way. */
+export function compactText(count: number | null | undefined): string {
+  if (count === null || count === undefined) return "–";
+  for (const [size, unit] of [
+    [1e9, "G"],
+    [1e6, "M"],
+    [1e3, "k"],
+  ] as const) {
+    if (count >= 10 * size) return `${Math.floor(count / size).toLocaleString("en")}${unit}`;
+    if (count >= size) return `${(Math.floor(count / (size / 10)) / 10).toFixed(1)}${unit}`;
+  }
+  return String(count);
+}
+
 /** For charts and estimates only: exact values stay `Decimal`. */
 export function roughly(value: Decimal | null | undefined): number | null {
   return value === null || value === undefined ? null : Number(value);

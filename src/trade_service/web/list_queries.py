@@ -85,7 +85,8 @@ MAX_TEXT = 200
 
 _DECIMAL = r"^([+-]?([0-9]{1,10}(\.[0-9]{0,8})?|\.[0-9]{1,8}))?$"
 _INTEGERS = r"^([0-9]{1,9}(,[0-9]{1,9})*)?$"
-"""Either may be empty: forms send what was not filled in."""
+_INTEGER = r"^([0-9]{1,9})?$"
+"""Each may be empty: forms send what was not filled in."""
 
 _OF_PAGES = frozenset({"limit", "offset", "sort", "cursor"})
 
@@ -364,5 +365,5 @@ def _schema(kind: Kind, test: Test) -> Schema:
     if kind is Kind.DECIMAL:
         return Schema(type=OpenAPIType.STRING, pattern=_DECIMAL, description=f"decimal(18,8), {test.value}")
     if kind is Kind.INTEGER:
-        return Schema(type=OpenAPIType.STRING, pattern=_INTEGERS)
+        return Schema(type=OpenAPIType.STRING, pattern=_INTEGERS if test is Test.ANY_OF else _INTEGER)
     return Schema(type=OpenAPIType.STRING)

@@ -61,6 +61,8 @@ def _fields(*fields: ListField) -> Mapping[str, ListField]:
 _RANGE = (Test.AT_LEAST, Test.AT_MOST)
 _PERIOD = (Test.AT_LEAST, Test.BEFORE)
 """Of the one time that a list is filtered by: `from` and `to`."""
+_ID = ListField("id", Kind.INTEGER, filters=(Test.ANY_OF, *_RANGE))
+"""With a range, since a list that begins at an id can be read again as it was."""
 
 PORTFOLIO_NAME = "portfolio.name"
 SECURITY_TICKER = "security.ticker"
@@ -72,7 +74,7 @@ ID_OF_NAME = {PORTFOLIO_NAME: PORTFOLIO_ID, SECURITY_TICKER: SECURITY_ID}
 SUBMISSION_STATE = "submissionState"
 
 ORDER_FIELDS = _fields(
-    ListField("id", Kind.INTEGER),
+    _ID,
     ListField("orderId", Kind.INTEGER),
     ListField("orderType", Kind.TEXT),
     ListField("quantity", Kind.DECIMAL, filters=_RANGE),
@@ -84,7 +86,7 @@ ORDER_FIELDS = _fields(
     ListField(PORTFOLIO_NAME, Kind.TEXT),
 )
 EXECUTION_FIELDS = _fields(
-    ListField("id", Kind.INTEGER),
+    _ID,
     ListField("executionTimestamp", Kind.INSTANT, filters=_PERIOD),
     ListField("quantityOrdered", Kind.DECIMAL, filters=_RANGE),
     ListField("quantityPlaced", Kind.DECIMAL, filters=_RANGE),

@@ -1,0 +1,39 @@
+import { api, read } from "../../api/client";
+import { ActionDialog, type ActionInput, type Effect } from "../../ui/action-dialog";
+
+/** Submits one ended execution again, after the ledger was read. */
+export function RequeueDialog({ id, onClose }: { id: string; onClose: () => void }) {
+  const call = async (input: ActionInput, dryRun: boolean): Promise<Effect> => {
+    const answer = await read(
+      api.POST("/api/v2/executions/requeue", {
+        body: { executionIds: [Number(id)], reason: input.reason, operator: input.operator, dryRun },
+      }),
+    );
+    const one = answer.results[0];
+    const refused = one && one.status !== "REQUEUED" ? one.message : undefined;
+    return {
+      summary: `Execution ${id}: ${one?.message ?? answer.message}.`,
+      refused,
+      figures: one
+        ? [
+            { label: "Quantity", value: one.quantity },
+            { label: "Left of its order", value: one.orderAvailable },
+          ]
+        : [],
+    };
+  };
+  return (
+    <ActionDialog
+      title={`Requeue execution ${id}`}
+      confirm={() => `Requeue execution ${id}`}
+      dryRun={(input) => call(input, true)}
+      run={(input) => call(input, false)}
+      onClose={onClose}
+    >
+      <p>
+        It is looked up in the Execution Service&apos;s ledger from its first attempt on. Only if it is not
+        there, it is sent again.
+      </p>
+    </ActionDialog>
+  );
+}
