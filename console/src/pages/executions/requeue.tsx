@@ -9,6 +9,8 @@ export function RequeueDialog({ id, onClose }: { id: string; onClose: () => void
         body: { executionIds: [Number(id)], reason: input.reason, operator: input.operator, dryRun },
       }),
     );
+    // In the background only where many were asked for.
+    if (!("results" in answer)) throw new Error("the service answered as for a requeue in the background");
     const one = answer.results[0];
     const refused = one && one.status !== "REQUEUED" ? one.message : undefined;
     return {
