@@ -719,6 +719,140 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v2/audits": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Lists audits without their findings, the newest first.
+         * @description Needs the role reader.
+         */
+        get: operations["getV2Audits"];
+        put?: never;
+        /**
+         * Starts an audit on the replica that answers: 202 at once, and Location has its address.
+         * @description 409 while one runs. It reads whole tables, and of `both` the whole ledger: that may take minutes.
+         *
+         *     Needs the role operator.
+         */
+        post: operations["postV2Audits"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v2/audits/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * How an audit stands, with its findings once it is finished.
+         * @description Needs the role reader.
+         */
+        get: operations["getV2AuditsById"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v2/blotters/{id}/rejects": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The rows of a submitted blotter to correct and submit again, as a CSV file.
+         * @description Those that were refused, and those whose executions were rejected or exhausted since.
+         *
+         *     Needs the role reader.
+         */
+        get: operations["getV2BlottersByIdRejects"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v2/blotters/{id}/results": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * All rows of a submitted blotter as a CSV file, each with the present state of its executions.
+         * @description Needs the role reader.
+         */
+        get: operations["getV2BlottersByIdResults"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v2/blotters/check": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Reads a file of orders, and says what submitting it would do; changes nothing.
+         * @description The body is the file: delimited text, JSON lines, an xlsx or ods workbook, or Parquet, whatever its media
+         *     type. With `Accept: text/csv` the answer is a file of the refused rows: correct it and submit it.
+         *
+         *     Needs the role trader.
+         */
+        post: operations["postV2BlottersCheck"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v2/blotters/submit": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Creates and submits all good rows of a file as one bulk submission: all of them, or none.
+         * @description The body is as for a check. Orders that exist are resumed, and never sent twice: after a lost answer submit
+         *     the same file again. The submission of Location has the progress, and `/rejects` the rows to correct.
+         *
+         *     Needs the role trader.
+         */
+        post: operations["postV2BlottersSubmit"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v2/evidence": {
         parameters: {
             query?: never;
@@ -844,8 +978,9 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Submits rejected or exhausted executions again, by ids or by a filter.
+         * Submits rejected or exhausted executions again, up to 1,000 by ids or by a filter.
          * @description 200 when all were requeued, 207 when some were, 409 when none was; with `dryRun` 200 and what would happen.
+         *     With `Prefer: respond-async` up to 10,000, and 202: Location has the address of their progress.
          *
          *     Needs the role operator.
          */
@@ -941,6 +1076,49 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v2/pause": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Pauses sending to all destinations or to one, on every replica, until it is resumed.
+         * @description What is being sent goes out; everything else waits, and callers get PENDING. Safe to repeat. With `dryRun`
+         *     nothing changes.
+         *
+         *     Needs the role operator.
+         */
+        post: operations["postV2Pause"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v2/pauses": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Lists the pauses of sending that are in force.
+         * @description Needs the role reader.
+         */
+        get: operations["getV2Pauses"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v2/replicas": {
         parameters: {
             query?: never;
@@ -963,6 +1141,28 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v2/resume": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Resumes sending to all destinations or to one: each ends the pause that was made so, and no other.
+         * @description What waited is sent within seconds. Safe to repeat. With `dryRun` nothing changes.
+         *
+         *     Needs the role operator.
+         */
+        post: operations["postV2Resume"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v2/series": {
         parameters: {
             query?: never;
@@ -972,7 +1172,8 @@ export interface paths {
         };
         /**
          * What the calls of all replicas did over time: attempts, outcomes of executions, latencies.
-         * @description `complete` is false while older steps are still being read: these are missing then.
+         * @description `complete` is false while older steps are still being read: these are missing then. A series is up to a
+         *     tenth of a step old.
          *
          *     Needs the role reader.
          */
@@ -1235,7 +1436,7 @@ export interface components {
          * @description What an overview warns of.
          * @enum {unknown}
          */
-        AlarmName: "ATTEMPTS_OVERDUE" | "CIRCUIT_OPEN" | "LEDGER_SUSPECTED" | "NOTHING_ACCEPTED" | "SENDING_BLOCKED" | "UNKNOWN_NEEDS_PERSON";
+        AlarmName: "ATTEMPTS_OVERDUE" | "CIRCUIT_NOT_CLOSED" | "LEDGER_SUSPECTED" | "NOTHING_ACCEPTED" | "PAUSED" | "SENDING_BLOCKED" | "UNKNOWN_NEEDS_PERSON";
         /**
          * AttemptHistory
          * @description One attempt, as far as it concerns one execution.
@@ -1276,6 +1477,32 @@ export interface components {
             waitsFor: string | null;
         };
         /**
+         * AuditAnswer
+         * @description An audit with its findings.
+         */
+        AuditAnswer: {
+            balance: components["schemas"]["Balance"] | null;
+            /** @enum {string} */
+            book: "database" | "both";
+            counts: {
+                [key: string]: number;
+            };
+            findings: components["schemas"]["FindingAnswer"][];
+            finishedAt: string | null;
+            id: string;
+            ledgerRows: number | null;
+            message: string;
+            notes: {
+                [key: string]: number;
+            };
+            replica: string;
+            /** Format: date-time */
+            startedAt: string;
+            startedBy: string | null;
+            /** @enum {string} */
+            status: "RUNNING" | "CLEAN" | "FINDINGS" | "FAILED";
+        };
+        /**
          * AuditEntry
          * @description One change, or one request that changed several objects of a kind.
          */
@@ -1302,6 +1529,68 @@ export interface components {
         AuditLogAnswer: {
             entries: components["schemas"]["AuditEntry"][];
             nextCursor: string | null;
+        };
+        /**
+         * AuditPost
+         * @description What to audit.
+         */
+        AuditPost: {
+            /**
+             * @default both
+             * @enum {string}
+             */
+            book?: "database" | "both";
+        };
+        /**
+         * AuditRunAnswer
+         * @description An audit without its findings.
+         */
+        AuditRunAnswer: {
+            balance: components["schemas"]["Balance"] | null;
+            /** @enum {string} */
+            book: "database" | "both";
+            counts: {
+                [key: string]: number;
+            };
+            finishedAt: string | null;
+            id: string;
+            ledgerRows: number | null;
+            message: string;
+            notes: {
+                [key: string]: number;
+            };
+            replica: string;
+            /** Format: date-time */
+            startedAt: string;
+            startedBy: string | null;
+            /** @enum {string} */
+            status: "RUNNING" | "CLEAN" | "FINDINGS" | "FAILED";
+        };
+        /**
+         * AuditsAnswer
+         * @description A page of audits, the newest first.
+         */
+        AuditsAnswer: {
+            audits: components["schemas"]["AuditRunAnswer"][];
+            nextCursor: string | null;
+        };
+        /**
+         * Balance
+         * @description Counts and quantities of everything in this database, read in one statement.
+         */
+        Balance: {
+            /** @default 0 */
+            archived?: number;
+            executions: number;
+            oldOrders: number;
+            orders: number;
+            quantityHeld: Decimal;
+            quantitySent: Decimal;
+            states: {
+                [key: string]: number;
+            };
+            submitted: number;
+            wrongOrders: number;
         };
         /**
          * BatchCreateAnswer
@@ -1375,6 +1664,109 @@ export interface components {
             id: number;
             name: string;
             version: number;
+        };
+        /**
+         * BlotterCheckAnswer
+         * @description How a file is read, and what submitting it would do.
+         */
+        BlotterCheckAnswer: {
+            accepted: number;
+            checksum: string;
+            columns: components["schemas"]["BlotterColumn"][];
+            doubts: string[];
+            fileName: string | null;
+            form: string;
+            headerLine: number;
+            moreRejects: boolean;
+            preview: components["schemas"]["BlotterOrder"][];
+            refused: number;
+            rejects: components["schemas"]["BlotterReject"][];
+            rows: number;
+            totals: components["schemas"]["BlotterTotals"];
+            unit: string;
+            warnings: string[];
+        };
+        /**
+         * BlotterColumn
+         * @description A column of the file, and the field that it holds.
+         */
+        BlotterColumn: {
+            field: string | null;
+            isIgnored: boolean;
+            name: string;
+        };
+        /**
+         * BlotterOrder
+         * @description A good row as an order.
+         */
+        BlotterOrder: {
+            blotter: string | null;
+            destination: string;
+            limitPrice: Decimal | null;
+            line: number;
+            orderId: number;
+            orderType: string;
+            portfolioId: string;
+            quantity: Decimal;
+            securityId: string;
+            tradeTimestamp: string | null;
+        };
+        /**
+         * BlotterReject
+         * @description Why a row is refused; a row has one for each of its errors.
+         */
+        BlotterReject: {
+            code: string;
+            column: string;
+            line: number;
+            message: string;
+            orderId: number | null;
+            rule: string;
+            value: string;
+        };
+        /**
+         * BlotterSubmitAnswer
+         * @description A submitted blotter.
+         */
+        BlotterSubmitAnswer: {
+            accepted: number;
+            executions: number;
+            moreRejects: boolean;
+            refused: number;
+            rejects: components["schemas"]["RefusedRowAnswer"][];
+            rows: number;
+            submissionId: string;
+        };
+        /**
+         * BlotterSum
+         * @description Orders to be sent that have something in common.
+         */
+        BlotterSum: {
+            orders: number;
+            quantity: Decimal;
+            value: Decimal;
+        };
+        /**
+         * BlotterTotals
+         * @description What would be sent.
+         */
+        BlotterTotals: {
+            byDestination: {
+                [key: string]: components["schemas"]["BlotterSum"];
+            };
+            byPortfolio: {
+                [key: string]: components["schemas"]["BlotterSum"];
+            };
+            bySide: {
+                [key: string]: components["schemas"]["BlotterSum"];
+            };
+            new: number;
+            refusedBefore: number;
+            resumed: number;
+            sentBefore: number;
+            toSend: number;
+            total: components["schemas"]["BlotterSum"];
+            withoutPrice: number;
         };
         /**
          * BulkAnswer
@@ -1762,10 +2154,23 @@ export interface components {
         FilterPost: {
             codes?: string[];
             destinations?: string[];
+            from?: string | Decimal;
+            messages?: string[];
             orderIds?: (number | string)[];
             since?: string | Decimal;
             states?: string[];
+            to?: string | Decimal;
             until?: string | Decimal;
+        };
+        /**
+         * FindingAnswer
+         * @description One thing that is wrong.
+         */
+        FindingAnswer: {
+            executionIds: number[];
+            kind: string;
+            message: string;
+            tradeOrderId: number | null;
         };
         /**
          * Found
@@ -1907,6 +2312,80 @@ export interface components {
             totalPages: number;
         };
         /**
+         * PauseAnswer
+         * @description A pause that is in force.
+         */
+        PauseAnswer: {
+            destination: components["schemas"]["PausedDestination"] | null;
+            id: number;
+            /** Format: date-time */
+            pausedAt: string;
+            pausedBy: string;
+            reason: string;
+            waiting: number;
+        };
+        /**
+         * PausedAnswer
+         * @description The pause that was made, or that a dry run would make.
+         */
+        PausedAnswer: {
+            destination: string | null;
+            dryRun: boolean;
+            inFlight: number;
+            message: string;
+            paused: boolean;
+            waiting: number;
+        };
+        /**
+         * PausedDestination
+         * @description A destination that is paused.
+         */
+        PausedDestination: {
+            abbreviation: string;
+            id: number;
+        };
+        /**
+         * PausedObject
+         * @description The destination of a pause.
+         */
+        PausedObject: {
+            abbreviation: string;
+            id: number;
+        };
+        /**
+         * PauseInForce
+         * @description Sending that is paused.
+         */
+        PauseInForce: {
+            destination: components["schemas"]["PausedObject"] | null;
+            id: number;
+            /** Format: date-time */
+            pausedAt: string;
+            pausedBy: string;
+            reason: string;
+            waiting: number;
+        };
+        /**
+         * PausePost
+         * @description What to pause or resume, and why. Unknown names are refused: a misspelled `destination` would stop all.
+         */
+        PausePost: {
+            /** @default null */
+            destination?: string | null;
+            /** @default false */
+            dryRun?: boolean;
+            /** @default  */
+            operator?: string;
+            reason: string;
+        };
+        /**
+         * PausesAnswer
+         * @description All pauses, oldest first.
+         */
+        PausesAnswer: {
+            pauses: components["schemas"]["PauseAnswer"][];
+        };
+        /**
          * PortfolioAnswer
          * @description A portfolio; where its name is unknown, its id stands in.
          */
@@ -1942,6 +2421,16 @@ export interface components {
             submissionId: string;
             successful: number;
             totalRequested: number;
+        };
+        /**
+         * RefusedRowAnswer
+         * @description A row of a submitted blotter that was refused.
+         */
+        RefusedRowAnswer: {
+            code: string;
+            line: number;
+            message: string;
+            orderId: number | null;
         };
         /**
          * ReplicaAnswer
@@ -1997,6 +2486,10 @@ export interface components {
             failed: number;
             message: string;
             more: boolean;
+            quantity: Decimal;
+            refusals: {
+                [key: string]: number;
+            };
             results: components["schemas"]["RequeueResult"][];
             status: string;
             successful: number;
@@ -2034,6 +2527,25 @@ export interface components {
             status: string;
         };
         /**
+         * RequeueStarted
+         * @description The progress of what was requeued, as a bulk submission has it.
+         */
+        RequeueStarted: {
+            /** Format: date-time */
+            createdAt: string;
+            failed: number;
+            more: boolean;
+            pending: number;
+            refusals: {
+                [key: string]: number;
+            };
+            refused: number;
+            status: string;
+            submissionId: string;
+            successful: number;
+            totalRequested: number;
+        };
+        /**
          * ResolveAnswer
          * @description The resolution that was made, or that a dry run would make.
          */
@@ -2062,6 +2574,18 @@ export interface components {
             /** @enum {string} */
             outcome: "ACCEPTED" | "NOT_ACCEPTED";
             reason: string;
+        };
+        /**
+         * ResumedAnswer
+         * @description The pause that was ended, or that a dry run would end.
+         */
+        ResumedAnswer: {
+            destination: string | null;
+            dryRun: boolean;
+            inFlight: number;
+            message: string;
+            resumed: boolean;
+            waiting: number;
         };
         /**
          * SecurityAnswer
@@ -2106,7 +2630,7 @@ export interface components {
             lastMinute: components["schemas"]["LastMinute"];
             needsYou: number;
             oldestOpenSince: string | null;
-            paused: string[];
+            paused: components["schemas"]["PauseInForce"][];
             replicas: number;
         };
         /**
@@ -5654,7 +6178,7 @@ export interface operations {
         parameters: {
             query?: {
                 /** @description Only entries of this action. */
-                action?: "create" | "update" | "delete" | "submit" | "fill" | "resolve" | "requeue" | "recover" | "archive" | "rotate" | "revoke";
+                action?: "create" | "update" | "delete" | "submit" | "fill" | "resolve" | "requeue" | "pause" | "resume" | "recover" | "archive" | "rotate" | "revoke";
                 /** @description Only entries of this name. */
                 actor?: string;
                 /** @description The `nextCursor` of the page before. */
@@ -5664,7 +6188,7 @@ export interface operations {
                 /** @description Entries of a page; 50 when left out. */
                 limit?: number;
                 /** @description Only entries about objects of this kind. */
-                object?: "tradeOrder" | "execution" | "blotter" | "tradeType" | "destination" | "executionStatus" | "apiKey" | "logger" | "archiveFile";
+                object?: "tradeOrder" | "execution" | "blotter" | "tradeType" | "destination" | "executionStatus" | "apiKey" | "logger" | "sending" | "archiveFile" | "audit";
                 /** @description Only entries about the object of this id; of a trade order also those about its executions. */
                 objectId?: number;
                 /** @description Only entries before this time. */
@@ -5725,6 +6249,297 @@ export interface operations {
             503: components["responses"]["Error503"];
         };
     };
+    getV2Audits: {
+        parameters: {
+            query?: {
+                /** @description The `nextCursor` of the page before. */
+                cursor?: string;
+                /** @description Audits of a page; 20 when left out. */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AuditsAnswer"];
+                };
+            };
+            400: components["responses"]["Error400"];
+            401: components["responses"]["Error401"];
+            403: components["responses"]["Error403"];
+            421: components["responses"]["Error421"];
+            429: components["responses"]["Error429"];
+            500: components["responses"]["Error500"];
+            503: components["responses"]["Error503"];
+        };
+    };
+    postV2Audits: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AuditPost"];
+            };
+        };
+        responses: {
+            /** @description Accepted: Location has the address of the progress. */
+            202: {
+                headers: {
+                    Location: components["headers"]["Location"];
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AuditRunAnswer"];
+                };
+            };
+            400: components["responses"]["Error400"];
+            401: components["responses"]["Error401"];
+            403: components["responses"]["Error403"];
+            408: components["responses"]["Error408"];
+            409: components["responses"]["Error409"];
+            413: components["responses"]["Error413"];
+            415: components["responses"]["Error415"];
+            421: components["responses"]["Error421"];
+            429: components["responses"]["Error429"];
+            500: components["responses"]["Error500"];
+            503: components["responses"]["Error503"];
+        };
+    };
+    getV2AuditsById: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The id of the audit. */
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AuditAnswer"];
+                };
+            };
+            400: components["responses"]["Error400"];
+            401: components["responses"]["Error401"];
+            403: components["responses"]["Error403"];
+            404: components["responses"]["Error404"];
+            421: components["responses"]["Error421"];
+            429: components["responses"]["Error429"];
+            500: components["responses"]["Error500"];
+            503: components["responses"]["Error503"];
+        };
+    };
+    getV2BlottersByIdRejects: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The id in the response. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/csv": string;
+                };
+            };
+            400: components["responses"]["Error400"];
+            401: components["responses"]["Error401"];
+            403: components["responses"]["Error403"];
+            404: components["responses"]["Error404"];
+            421: components["responses"]["Error421"];
+            429: components["responses"]["Error429"];
+            500: components["responses"]["Error500"];
+            503: components["responses"]["Error503"];
+        };
+    };
+    getV2BlottersByIdResults: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The id in the response. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/csv": string;
+                };
+            };
+            400: components["responses"]["Error400"];
+            401: components["responses"]["Error401"];
+            403: components["responses"]["Error403"];
+            404: components["responses"]["Error404"];
+            421: components["responses"]["Error421"];
+            429: components["responses"]["Error429"];
+            500: components["responses"]["Error500"];
+            503: components["responses"]["Error503"];
+        };
+    };
+    postV2BlottersCheck: {
+        parameters: {
+            query?: {
+                /** @description What dates such as 03/04/2026 begin with. */
+                dates?: "day" | "month";
+                /** @description The decimal sign of all numbers. */
+                decimal?: "point" | "comma";
+                /** @description The encoding, such as cp1252, where it is not UTF-8 or UTF-16. */
+                encoding?: string;
+                /** @description The name of the file, shown in answers. */
+                filename?: string;
+                /** @description COLUMN=FIELD: reads a field from this column; without a field, ignores the column. May be repeated. */
+                map?: string[];
+                /** @description FIELD=VALUE: one value for all rows. May be repeated. */
+                set?: string[];
+                /** @description The sheet of a workbook that has several. */
+                sheet?: string;
+                /** @description The zone of times without an offset, such as Europe/Berlin. */
+                timeZone?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/octet-stream": string;
+                "application/vnd.apache.parquet": string;
+                "application/vnd.oasis.opendocument.spreadsheet": string;
+                "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": string;
+                "application/x-ndjson": string;
+                "text/csv": string;
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BlotterCheckAnswer"];
+                };
+            };
+            400: components["responses"]["Error400"];
+            401: components["responses"]["Error401"];
+            403: components["responses"]["Error403"];
+            408: components["responses"]["Error408"];
+            413: components["responses"]["Error413"];
+            415: components["responses"]["Error415"];
+            421: components["responses"]["Error421"];
+            429: components["responses"]["Error429"];
+            500: components["responses"]["Error500"];
+            503: components["responses"]["Error503"];
+        };
+    };
+    postV2BlottersSubmit: {
+        parameters: {
+            query?: {
+                /** @description That of a check: another file, or one read otherwise, is refused with 409. */
+                checksum?: string;
+                /** @description What dates such as 03/04/2026 begin with. */
+                dates?: "day" | "month";
+                /** @description The decimal sign of all numbers. */
+                decimal?: "point" | "comma";
+                /** @description The encoding, such as cp1252, where it is not UTF-8 or UTF-16. */
+                encoding?: string;
+                /** @description The name of the file, shown in answers. */
+                filename?: string;
+                /** @description COLUMN=FIELD: reads a field from this column; without a field, ignores the column. May be repeated. */
+                map?: string[];
+                /** @description FIELD=VALUE: one value for all rows. May be repeated. */
+                set?: string[];
+                /** @description The sheet of a workbook that has several. */
+                sheet?: string;
+                /** @description Creates and sends nothing if one row is refused. */
+                strict?: boolean;
+                /** @description The zone of times without an offset, such as Europe/Berlin. */
+                timeZone?: string;
+            };
+            header?: {
+                /** @description A repeat with the same key creates and sends nothing again; it gets the first request's answer. */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/octet-stream": string;
+                "application/vnd.apache.parquet": string;
+                "application/vnd.oasis.opendocument.spreadsheet": string;
+                "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": string;
+                "application/x-ndjson": string;
+                "text/csv": string;
+            };
+        };
+        responses: {
+            /** @description Accepted: Location has the address of the progress. */
+            202: {
+                headers: {
+                    "Idempotent-Replayed": components["headers"]["Idempotent-Replayed"];
+                    Location: components["headers"]["Location"];
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BlotterSubmitAnswer"];
+                };
+            };
+            400: components["responses"]["Error400"];
+            401: components["responses"]["Error401"];
+            403: components["responses"]["Error403"];
+            408: components["responses"]["Error408"];
+            409: components["responses"]["Error409"];
+            413: components["responses"]["Error413"];
+            415: components["responses"]["Error415"];
+            421: components["responses"]["Error421"];
+            422: components["responses"]["Error422"];
+            429: components["responses"]["Error429"];
+            500: components["responses"]["Error500"];
+            503: components["responses"]["Error503"];
+        };
+    };
     getV2Evidence: {
         parameters: {
             query?: {
@@ -5755,6 +6570,8 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["EvidenceAnswer"];
+                    "application/x-ndjson": string;
+                    "text/csv": string;
                 };
             };
             400: components["responses"]["Error400"];
@@ -5781,10 +6598,8 @@ export interface operations {
                 executionServiceId?: string;
                 /** @description Equal to one of these, separated by commas; text in any case of letters. Also spelled executionStatusAbbreviation, executionStatusAbbreviations, executionStatus, executionStatuses, status, statuses, statusAbbreviation, statusAbbreviations, execution_status_abbreviation. */
                 "executionStatus.abbreviation"?: string;
-                /** @description At most this. Also spelled maxExecutionTimestamp, executionTimestampMax, executionTimestamp_max. */
-                "executionTimestamp.max"?: string;
-                /** @description At least this. Also spelled minExecutionTimestamp, executionTimestampMin, executionTimestamp_min. */
-                "executionTimestamp.min"?: string;
+                /** @description At least this. Also spelled executionTimestamp.from, executionTimestampFrom. */
+                from?: string;
                 /** @description Equal to one of these, separated by commas; text in any case of letters. Also spelled ids. */
                 id?: string;
                 /** @description At most this. Also spelled maxId, idMax, id_max. */
@@ -5817,6 +6632,8 @@ export interface operations {
                 sort?: string;
                 /** @description Equal to one of these, separated by commas; text in any case of letters. Also spelled submissionStates, submission_state. */
                 submissionState?: string;
+                /** @description Before this. Also spelled executionTimestamp.to, executionTimestampTo. */
+                to?: string;
                 /** @description Equal to one of these, separated by commas; text in any case of letters. Also spelled tradeOrderIds, trade_order_id. */
                 tradeOrderId?: string;
                 /** @description Equal to one of these, separated by commas; text in any case of letters. Also spelled tradeTypeAbbreviation, tradeTypeAbbreviations, tradeType, tradeTypes, trade_type_abbreviation. */
@@ -6329,7 +7146,10 @@ export interface operations {
     postV2ExecutionsRequeue: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description `respond-async` for 202 at once. */
+                Prefer?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -6354,6 +7174,8 @@ export interface operations {
             /** @description Done. */
             200: {
                 headers: {
+                    Location: components["headers"]["Location"];
+                    "Preference-Applied": components["headers"]["Preference-Applied"];
                     "X-Request-ID": components["headers"]["X-Request-ID"];
                     [name: string]: unknown;
                 };
@@ -6361,9 +7183,23 @@ export interface operations {
                     "application/json": components["schemas"]["RequeueAnswer"];
                 };
             };
+            /** @description Accepted: Location has the address of the progress. */
+            202: {
+                headers: {
+                    Location: components["headers"]["Location"];
+                    "Preference-Applied": components["headers"]["Preference-Applied"];
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RequeueStarted"];
+                };
+            };
             /** @description Some succeeded and some failed: see each result. */
             207: {
                 headers: {
+                    Location: components["headers"]["Location"];
+                    "Preference-Applied": components["headers"]["Preference-Applied"];
                     "X-Request-ID": components["headers"]["X-Request-ID"];
                     [name: string]: unknown;
                 };
@@ -6541,6 +7377,8 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["FailedExecutionsAnswer"];
+                    "application/x-ndjson": string;
+                    "text/csv": string;
                 };
             };
             400: components["responses"]["Error400"];
@@ -6579,6 +7417,68 @@ export interface operations {
             503: components["responses"]["Error503"];
         };
     };
+    postV2Pause: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PausePost"];
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PausedAnswer"];
+                };
+            };
+            400: components["responses"]["Error400"];
+            401: components["responses"]["Error401"];
+            403: components["responses"]["Error403"];
+            408: components["responses"]["Error408"];
+            413: components["responses"]["Error413"];
+            415: components["responses"]["Error415"];
+            421: components["responses"]["Error421"];
+            429: components["responses"]["Error429"];
+            500: components["responses"]["Error500"];
+            503: components["responses"]["Error503"];
+        };
+    };
+    getV2Pauses: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PausesAnswer"];
+                };
+            };
+            401: components["responses"]["Error401"];
+            403: components["responses"]["Error403"];
+            421: components["responses"]["Error421"];
+            429: components["responses"]["Error429"];
+            500: components["responses"]["Error500"];
+            503: components["responses"]["Error503"];
+        };
+    };
     getV2Replicas: {
         parameters: {
             query?: never;
@@ -6600,6 +7500,41 @@ export interface operations {
             };
             401: components["responses"]["Error401"];
             403: components["responses"]["Error403"];
+            421: components["responses"]["Error421"];
+            429: components["responses"]["Error429"];
+            500: components["responses"]["Error500"];
+            503: components["responses"]["Error503"];
+        };
+    };
+    postV2Resume: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PausePost"];
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ResumedAnswer"];
+                };
+            };
+            400: components["responses"]["Error400"];
+            401: components["responses"]["Error401"];
+            403: components["responses"]["Error403"];
+            408: components["responses"]["Error408"];
+            413: components["responses"]["Error413"];
+            415: components["responses"]["Error415"];
             421: components["responses"]["Error421"];
             429: components["responses"]["Error429"];
             500: components["responses"]["Error500"];
@@ -6661,6 +7596,8 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["SubmissionsAnswer"];
+                    "application/x-ndjson": string;
+                    "text/csv": string;
                 };
             };
             400: components["responses"]["Error400"];
@@ -6815,6 +7752,8 @@ export interface operations {
                 "blotter.abbreviation"?: string;
                 /** @description The `nextCursor` of the page before, in place of offset: equally fast however deep. */
                 cursor?: string;
+                /** @description At least this. Also spelled tradeTimestamp.from, tradeTimestampFrom. */
+                from?: string;
                 /** @description Equal to one of these, separated by commas; text in any case of letters. Also spelled ids. */
                 id?: string;
                 /** @description At most this. Also spelled maxId, idMax, id_max. */
@@ -6845,10 +7784,8 @@ export interface operations {
                 sort?: string;
                 /** @description Equal to one of these, separated by commas; text in any case of letters. Also spelled submitteds. */
                 submitted?: boolean;
-                /** @description At most this. Also spelled maxTradeTimestamp, tradeTimestampMax, tradeTimestamp_max. */
-                "tradeTimestamp.max"?: string;
-                /** @description At least this. Also spelled minTradeTimestamp, tradeTimestampMin, tradeTimestamp_min. */
-                "tradeTimestamp.min"?: string;
+                /** @description Before this. Also spelled tradeTimestamp.to, tradeTimestampTo. */
+                to?: string;
             };
             header?: never;
             path?: never;
@@ -7437,6 +8374,8 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["UnknownsAnswer"];
+                    "application/x-ndjson": string;
+                    "text/csv": string;
                 };
             };
             400: components["responses"]["Error400"];
