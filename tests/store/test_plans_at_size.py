@@ -26,6 +26,7 @@ STATES = ("none", "queued", "claimed", "unknown", "accepted")
 OTHER_WAYS = {
     "orders.executions_of": "execution_trade_order_ndx",
     "orders.refused_orders": "execution_trade_order_ndx",
+    "operator.executions_of_order": "execution_trade_order_ndx",
     "changes.order_use": "execution_trade_order_ndx",
     "changes.delete_order": "execution_trade_order_ndx",
     "archive.page_executions": "execution_timestamp_ndx",
