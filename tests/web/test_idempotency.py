@@ -351,7 +351,7 @@ async def test_every_route_that_creates_or_sends_takes_a_key(pair: Pair) -> None
     paths = (await pair.one.client.get("/schema/openapi.json")).body["paths"]
     posts = {path: item["post"] for path, item in paths.items() if "post" in item}
     assert len(posts) >= 11
-    states = ("/resolve", "/requeue", "/pause", "/resume", "/blotters/check", "/loggers/{name}")
+    states = ("/resolve", "/requeue", "/pause", "/resume", "/audits", "/blotters/check", "/loggers/{name}")
     named_by_state = {path for path in posts if path.endswith(states)}
     for path in posts.keys() - named_by_state:
         post = posts[path]
