@@ -15,8 +15,8 @@ NODE := console/node_modules/.package-lock.json
 LOCK := uv pip compile --quiet --universal --generate-hashes --no-header --no-annotate --no-emit-index-url
 
 .PHONY: help run serve test checks-short world chaos failover fuzz lint audit-deps format bench bench-more bench-short \
-	release install-checks bench-lists bench-exports bench-large bench-soak bench-http bench-start bench-batch bench-telemetry \
-	recording deploy-check manifests lock clean
+	package release install-checks bench-lists bench-exports bench-large bench-soak bench-http bench-start bench-batch bench-telemetry \
+	docs recording deploy-check manifests lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -120,11 +120,19 @@ $(RELEASE_STAMP): requirements-release.lock
 	@$(RELEASE_VENV)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-release.lock
 	@touch $@
 
-release: $(RELEASE_STAMP) ## build wheel, sdist and bill of materials into dist/, and check them
+package: $(RELEASE_STAMP) ## build wheel, sdist and bill of materials into dist/, and check them
 	@$(RELEASE_VENV)/bin/python -m tools.release
 
-install-checks: release ## install the wheel with pip, uv and pipx into every Python found, and use it there
+release: package docs ## the package, the site, the chart and the image, each checked by its own tool
+	@$(BIN)/python -m tools.check_deploy --into dist
+
+install-checks: package ## install the wheel with pip, uv and pipx into every Python found, and use it there
 	@$(RELEASE_VENV)/bin/python -m tools.install_checks
+
+docs: $(STAMP) $(RELEASE_STAMP) ## build the documentation site into build/site, with strict links
+	@$(BIN)/python -m tools.docs_reference
+	@$(RELEASE_VENV)/bin/sphinx-build -q -E -W --keep-going -b html -c docs/site . build/site
+	@echo "build/site/docs/index.html"
 
 recording: $(STAMP) ## render docs/demo.svg from a run of the demo
 	@$(BIN)/python -m tools.record_demo

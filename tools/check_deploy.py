@@ -1,6 +1,7 @@
 """Checks what is in `deploy/` with the tools of each format, then builds the image and sends a batch from it.
 
-A tool that this machine lacks is named, and the rest is checked: `make deploy-check`.
+A tool that this machine lacks is named, and the rest is checked: `make deploy-check`. With `--into FOLDER` the chart
+and the image are kept there, as `make release` wants them.
 """
 
 import asyncio
@@ -48,25 +49,27 @@ def rendered(*options: str) -> str:
     return run("helm", "template", "trade-service", CHART, "--kube-version", KUBERNETES, *options)
 
 
-def check_dockerfile() -> None:
+def check_dockerfile(_: Path | None) -> None:
     """Lints the Dockerfile."""
     run("hadolint", DEPLOY / "Dockerfile")
 
 
-def check_compose() -> None:
+def check_compose(_: Path | None) -> None:
     """Checks the compose files against the schema of their format."""
     files = sorted((DEPLOY / "compose").glob("compose*.yaml"))
     run("check-jsonschema", "--builtin-schema", "vendor.compose-spec", *files)
 
 
-def check_chart() -> None:
-    """Lints the chart, and compares the plain manifests with it."""
+def check_chart(into: Path | None) -> None:
+    """Lints the chart, and compares the plain manifests with it; packs it."""
     run("helm", "lint", "--strict", CHART)
     if rendered() != MANIFESTS.read_text("utf-8"):
         raise Failed(f"{MANIFESTS.relative_to(ROOT)} is not what the chart makes: run `make manifests`")
+    if into is not None:
+        run("helm", "package", CHART, "--destination", into)
 
 
-def check_manifests() -> None:
+def check_manifests(_: Path | None) -> None:
     """Checks the manifests, with everything switched on too, against the schemas of Kubernetes."""
     with tempfile.NamedTemporaryFile("w", suffix=".yaml") as file:
         options = [f"{name}=true" for name in OPTIONAL]
@@ -76,26 +79,37 @@ def check_manifests() -> None:
             run("kubernetes-validate", "--strict", "--version", KUBERNETES, one)
 
 
-def check_unit() -> None:
+def check_unit(_: Path | None) -> None:
     """Checks the hardening of the unit, without installing it."""
     run("systemd-analyze", "security", "--offline=true", "--no-pager", f"--threshold={WORST_EXPOSURE}", UNIT)
 
 
-def check_rules() -> None:
+def check_rules(_: Path | None) -> None:
     """Checks the alert rules."""
     run("promtool", "check", "rules", DEPLOY / "prometheus/alerts.yml")
 
 
-def check_image() -> None:
-    """Builds the image on a Debian base made here, runs it read-only as its user, and submits a batch."""
+def check_image(into: Path | None) -> None:
+    """Builds the image on a Debian base made here, runs it as its user, and submits a batch; keeps the image."""
     with tempfile.TemporaryDirectory(prefix="trade-service-image-") as folder:
         Path(folder).chmod(0o755)
         command, container = _built(Path(folder))
-        asyncio.run(_sends_a_batch(Path(folder), command, container))
+        asyncio.run(_sends_a_batch(Path(folder), [*command, *_IN_CHROOT], container))
+        if into is not None:
+            run(
+                *command,
+                "push",
+                "--quiet",
+                "trade-service",
+                f"docker-archive:{into / 'trade-service-image.tar'}",
+            )
+
+
+_IN_CHROOT = ("run", "--isolation", "chroot")
 
 
 def _built(folder: Path) -> tuple[list[str], str]:
-    """Builds the image; returns the command that runs something in a container, and the container."""
+    """Builds the image; returns the command that manages it, and a container."""
     base, certificates = folder / "base.tar", folder / "certificates.crt"
     certificates.write_bytes(Path("/etc/ssl/certs/ca-certificates.crt").read_bytes())
     settings = folder / "pip.conf"
@@ -111,7 +125,7 @@ def _built(folder: Path) -> tuple[list[str], str]:
         "--file", "deploy/Dockerfile", "--tag", "trade-service", ".",
     )  # fmt: skip
     container = run(*buildah, "from", "--pull-never", "trade-service").strip()
-    return [*map(str, buildah), "run", "--isolation", "chroot"], container
+    return [*map(str, buildah)], container
 
 
 async def _sends_a_batch(folder: Path, run_command: list[str], container: str) -> None:
@@ -184,7 +198,7 @@ async def _started(
         await process.wait()
 
 
-CHECKS: dict[Callable[[], None], tuple[str, ...]] = {
+CHECKS: dict[Callable[[Path | None], None], tuple[str, ...]] = {
     check_dockerfile: ("hadolint",),
     check_compose: ("check-jsonschema",),
     check_chart: ("helm",),
@@ -198,6 +212,7 @@ CHECKS: dict[Callable[[], None], tuple[str, ...]] = {
 
 def main() -> int:
     """Runs every check whose tools are there; returns the exit code."""
+    into = Path(sys.argv[2]).absolute() if sys.argv[1:2] == ["--into"] else None
     failed = False
     for check, tools in CHECKS.items():
         name = check.__name__.removeprefix("check_")
@@ -206,7 +221,7 @@ def main() -> int:
             print(f"{name}: left out, {' and '.join(missing)} not found", flush=True)
             continue
         try:
-            check()
+            check(into)
         except Failed as failure:
             failed = True
             print(f"{name}: failed\n{failure}", flush=True)
