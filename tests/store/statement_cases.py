@@ -355,6 +355,8 @@ HOT = {
     "reference.load": Case(),
     "reports.server": Case(),
     "promises.promises": Case(),
+    "blotters.keep": Case({"id": _BULK, "rows": ""}),
+    "blotters.read": Case({"id": _BULK}),
 }
 
 
@@ -457,4 +459,6 @@ NOT_A_QUERY = {
     *(f"migrate.{name}" for name in load("migrate")),
     # A trigger refuses it outside of archiving.
     "archive.remove_audit_log",
+    # Of the server's sessions.
+    "promises.refused_sessions",
 }

@@ -148,6 +148,7 @@ BLOCK_RANGES = {"submission_attempt_range_ndx"}
 
 OF_SMALL_TABLES = {
     "submission_pause_ndx",
+    "audit_run_running_ndx",
     "api_key_name_ndx",
     "archive_file_name_key",
     "submission_evidence_found_ndx",
