@@ -1,7 +1,7 @@
 """Checks what is in `deploy/` with the tools of each format, then builds the image and sends a batch from it.
 
-A tool that this machine lacks is named, and the rest is checked: `make deploy-check`. With `--into FOLDER` the chart
-and the image are kept there, as `make release` wants them.
+A tool that this machine lacks is named, and the rest is checked: `make deploy-check`. With `--into FOLDER` the
+chart and the image are kept there, as `make release` wants them.
 """
 
 import asyncio

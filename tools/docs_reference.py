@@ -19,7 +19,7 @@ def api_page() -> str:
     lines = [
         "# API",
         "",
-        "Made from the OpenAPI document, which the service serves at `/schema/openapi.json`, with a page at `/schema`.",
+        "Made from the OpenAPI document that the service serves at `/schema/openapi.json`.",
         "",
         "| method | path | what it does | answers |",
         "| --- | --- | --- | --- |",
