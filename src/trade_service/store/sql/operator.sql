@@ -1,6 +1,6 @@
 -- What operators see and do, recovery after a restored backup included. Locks as everywhere: executions before orders,
--- each kind in id order. No B-tree serves the search for an execution's attempts or for those that ended: people search
--- now and then, while the submission path would pay for the index with every batch.
+-- each kind in id order. No B-tree serves the search for an execution's attempts: people search now and then, while the
+-- submission path would pay for the index with every batch. Those that failed are found by failed_executions.sql's table.
 
 -- name: cases
 -- In the order of the fields of Case.
