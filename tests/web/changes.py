@@ -182,8 +182,11 @@ CHANGES: dict[str, tuple[Callable[[Live], Awaitable[Request]], str, str, int]] =
     "POST /api/v2/audits": (_audit, "create", "audit", 0),
     "POST /actuator/loggers/{name}": (_level, "update", "logger", 0),
 }
-ELSEWHERE = {"POST /api/v2/blotters/check", "POST /api/v2/blotters/submit"}
-"""Routes that take files: `test_blotters` has their entries, none and two."""
+ELSEWHERE = {
+    *("POST /api/v2/blotters/check", "POST /api/v2/blotters/submit"),
+    *("POST /api/v2/pause", "POST /api/v2/resume"),
+}
+"""Routes that take files (`test_blotters` has their entries, none and two) and that stop all sending (`test_pausing`)."""
 for _collection, _kind, _request in (
     ("blotters", "blotter", _reference("blotters", "name")),
     ("destinations", "destination", _reference("destinations")),
