@@ -186,7 +186,7 @@ ELSEWHERE = {
     *("POST /api/v2/blotters/check", "POST /api/v2/blotters/submit"),
     *("POST /api/v2/pause", "POST /api/v2/resume"),
 }
-"""Routes that take files (`test_blotters` has their entries, none and two) and that stop all sending (`test_pausing`)."""
+"""Routes that take files (`test_blotters` has their entries, none and two), or stop sending (`test_pausing`)."""
 for _collection, _kind, _request in (
     ("blotters", "blotter", _reference("blotters", "name")),
     ("destinations", "destination", _reference("destinations")),
