@@ -77,7 +77,7 @@ export async function fetchWithKey(input: Request): Promise<Response> {
   lostSince.set(null);
   if (response.ok) return response;
   const error = await problem(response);
-  if (error.status === 401 && key === session.get().key) signOut(key === null ? null : error.message);
+  if (error.status === 401 && key !== null && key === session.get().key) signOut(error.message);
   throw error;
 }
 

@@ -11,6 +11,7 @@ import {
   useRef,
   useState,
 } from "react";
+import { useStore } from "../api/session";
 import { isTyping, useCommands } from "../app/commands";
 import { Button } from "./button";
 import { type Column, fittingColumns } from "./columns";
@@ -19,6 +20,7 @@ import { Icon } from "./icons";
 import { PAGE_ROWS, type RowSource, useRows } from "./pages-of-rows";
 import { Empty, Loading, Problem } from "./states";
 import { useIsNarrow } from "./use-is-narrow";
+import { isUtc, momentOf, useZone } from "./values";
 
 export type { Column };
 
@@ -45,7 +47,12 @@ const SIDES_PX = 32;
 const WIDE_PX = 32;
 const NARROW_PX = 44;
 
+/** Another list, or another filter, is another grid: it begins at its top. */
 export function DataGrid<Row>(props: DataGridProps<Row>) {
+  return <GridOfList key={JSON.stringify(props.source.key)} {...props} />;
+}
+
+function GridOfList<Row>(props: DataGridProps<Row>) {
   const { columns, source, rowId, onOpen, openId, selected, onSelect } = props;
   const isNarrow = useIsNarrow();
   const rowPx = isNarrow ? NARROW_PX : WIDE_PX;
@@ -84,13 +91,6 @@ export function DataGrid<Row>(props: DataGridProps<Row>) {
     resized.observe(element);
     return () => resized.disconnect();
   }, [isShown]);
-  const name = JSON.stringify(source.key);
-  // biome-ignore lint/correctness/useExhaustiveDependencies: another list begins at its top
-  useEffect(() => {
-    setActive(0);
-    setBase(0);
-    virtualizer.scrollToOffset(0);
-  }, [name]);
   const show = (index: number) => {
     const to = Math.max(0, Math.min(rows.count - 1, index));
     setActive(to);
@@ -288,6 +288,8 @@ function Jump({ total, onClose, onRow, onJump }: JumpProps) {
   const [row, setRow] = useState("");
   const [id, setId] = useState("");
   const [time, setTime] = useState("");
+  const utc = useStore(isUtc);
+  const zone = useZone();
   return (
     <Dialog title="Go to" onClose={onClose}>
       <form
@@ -296,7 +298,7 @@ function Jump({ total, onClose, onRow, onJump }: JumpProps) {
           onClose();
           if (row) onRow(Number(row));
           else if (id) onJump?.({ id });
-          else if (time) onJump?.({ time: new Date(time).toISOString() });
+          else if (time) onJump?.({ time: momentOf(time, utc) ?? "" });
         }}
       >
         <label className="field">
@@ -322,7 +324,7 @@ function Jump({ total, onClose, onRow, onJump }: JumpProps) {
               />
             </label>
             <label className="field">
-              <span>Time, in the zone of this browser</span>
+              <span>Time, {zone}</span>
               <input
                 type="datetime-local"
                 step={1}

@@ -15,7 +15,11 @@ export function Dialog({ title, onClose, children, className = "", hideTitle = f
   const dialog = useRef<HTMLDialogElement>(null);
   useEffect(() => {
     const element = dialog.current;
-    if (element && !element.open) element.showModal();
+    if (element && !element.open) {
+      element.showModal();
+      // Else the focus is on the button that closes it.
+      element.querySelector<HTMLElement>("input, select, textarea")?.focus();
+    }
     return () => element?.close();
   }, []);
   return (

@@ -1,11 +1,13 @@
 /** The filters of a list. Their values are the search of the URL. */
 
 import { type ReactNode, useEffect, useId, useMemo, useRef, useState } from "react";
+import { useStore } from "../api/session";
 import { useCommands } from "../app/commands";
 import type { Search, SearchChanges } from "../app/location";
 import { Button } from "./button";
 import { Icon } from "./icons";
 import { useIsNarrow } from "./use-is-narrow";
+import { inputText, isUtc, momentOf } from "./values";
 
 export type FilterField =
   | { name: string; label: string; kind: "text" | "number"; placeholder?: string; width?: "s" | "m" }
@@ -196,6 +198,7 @@ interface PeriodProps {
 /** From and to, as moments in the URL: what was mailed shows the same rows later. */
 function Period({ field, search, onChange }: PeriodProps) {
   const { from, to } = field;
+  const utc = useStore(isUtc);
   const isSet = Boolean(search[from] || search[to]);
   const [isCustom, setCustom] = useState(isSet);
   const id = useId();
@@ -234,22 +237,10 @@ function Period({ field, search, onChange }: PeriodProps) {
             type="datetime-local"
             step={1}
             aria-label={`${field.label}: ${index === 0 ? "from" : "to"}`}
-            value={localText(search[name])}
-            onChange={(event) =>
-              onChange(
-                { [name]: event.target.value ? new Date(event.target.value).toISOString() : undefined },
-                { replace: true },
-              )
-            }
+            value={inputText(search[name], utc)}
+            onChange={(event) => onChange({ [name]: momentOf(event.target.value, utc) }, { replace: true })}
           />
         ))}
     </div>
   );
-}
-
-/** A moment as an `<input type="datetime-local">` has it. */
-export function localText(moment: string | undefined): string {
-  if (!moment || Number.isNaN(Date.parse(moment))) return "";
-  const at = new Date(moment);
-  return new Date(at.getTime() - at.getTimezoneOffset() * 60_000).toISOString().slice(0, 19);
 }

@@ -12,7 +12,7 @@ import { Empty } from "../../ui/states";
 import { compactText, Figure, Moment, STATES, StateBadge, useZone } from "../../ui/values";
 import { ExecutionDetails } from "./details";
 import "./executions.css";
-import { jumpTo, queryOf } from "./model";
+import { jumpTo, queryOf, sortOf } from "./model";
 
 const PATH = "/api/v2/executions";
 
@@ -35,7 +35,7 @@ export default function ExecutionsPage() {
     [query],
   );
   const close = useCallback(() => setSearch({ open: undefined }), [setSearch]);
-  const sort = search.sort ?? "-id";
+  const sort = sortOf(search, "executionTimestamp");
   return (
     <Page
       title="Executions"

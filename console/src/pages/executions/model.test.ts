@@ -102,4 +102,6 @@ test("a jump keeps the direction of the list", () => {
     submissionState: "unknown",
     sort: "-id",
   });
+  expect(queryOf({ from: "T" }).sort).toBe("-executionTimestamp");
+  expect(queryOf({ from: "T", sort: "id" }).sort).toBe("id");
 });

@@ -17,8 +17,13 @@ export function queryOf(search: Search): Record<string, string | undefined> {
     to: search.to,
     "id.max": search.maxId,
     "id.min": search.minId,
-    sort: search.sort ?? "-id",
+    sort: sortOf(search, "executionTimestamp"),
   };
+}
+
+/** The newest first; in a period by its time, which has an index. */
+export function sortOf(search: Search, byTime: string): string {
+  return search.sort ?? (search.from || search.to ? `-${byTime}` : "-id");
 }
 
 /** Where a list begins instead: the changes of the search that lead to an id or a time. */

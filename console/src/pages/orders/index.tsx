@@ -10,7 +10,7 @@ import { Page } from "../../ui/page";
 import type { RowSource } from "../../ui/pages-of-rows";
 import { Empty } from "../../ui/states";
 import { Figure, Moment, useZone } from "../../ui/values";
-import { jumpTo } from "../executions/model";
+import { jumpTo, sortOf } from "../executions/model";
 import { OrderDetails, SentBar } from "./details";
 import { leftOf, queryOf } from "./model";
 import "./orders.css";
@@ -67,7 +67,7 @@ export default function OrdersPage() {
     [query],
   );
   const close = useCallback(() => setSearch({ open: undefined }), [setSearch]);
-  const sort = search.sort ?? "-id";
+  const sort = sortOf(search, "tradeTimestamp");
   const fields = [...FIELDS, ...(search.maxId ? [MAX_ID] : []), ...(search.minId ? [MIN_ID] : [])];
   return (
     <Page

@@ -3,6 +3,7 @@
 import type { TradeOrder } from "../../api/contract";
 import type { Search } from "../../app/location";
 import { decimalOf, minus, unitsOf } from "../../ui/decimal";
+import { sortOf } from "../executions/model";
 
 /** The parameters of `GET /api/v2/tradeOrders`, by the names in the URL. */
 export function queryOf(search: Search): Record<string, string | undefined> {
@@ -17,7 +18,7 @@ export function queryOf(search: Search): Record<string, string | undefined> {
     to: search.to,
     "id.max": search.maxId,
     "id.min": search.minId,
-    sort: search.sort ?? "-id",
+    sort: sortOf(search, "tradeTimestamp"),
   };
 }
 
