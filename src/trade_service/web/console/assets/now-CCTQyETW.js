@@ -1,1 +1,0 @@
-import{t as e}from"./page-Sy6d8Yqb.js";import{b as t,et as n}from"./index-CYUR35mx.js";var r=n();function i(){return(0,r.jsx)(e,{title:`Now`,children:(0,r.jsx)(t,{title:`This page is not in this version yet`})})}export{i as default};
