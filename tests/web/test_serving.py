@@ -5,7 +5,7 @@ import socket
 import time
 from typing import Any
 
-from trade_service.http_server import _config, _Server, serve_asgi
+from trade_service.http_server import ConnectionSettings, _config, _Server, serve_asgi
 from trade_service.http_server.protocol import BoundedProtocol
 from trade_service.http_server.sockets import listening_sockets
 
@@ -28,7 +28,8 @@ async def app(scope: Any, receive: Any, send: Any) -> None:
 async def test_a_connection_accepted_while_the_stop_began_is_not_kept_on() -> None:
     """It was accepted, but not yet known when the others were closed."""
     stop, serving = asyncio.Event(), asyncio.Event()
-    server = _Server(_config(app, BoundedProtocol, GRACE_S), stop, lambda: None, 0.0)
+    protocol_class = BoundedProtocol.within(ConnectionSettings(), 65_536, 100)
+    server = _Server(_config(app, protocol_class, GRACE_S), protocol_class.places, stop, lambda: None, 0.0)
     server.on_started = serving.set
     task = asyncio.create_task(server.serve(await listening_sockets("127.0.0.1", 0)))
     await serving.wait()
@@ -48,6 +49,38 @@ async def test_a_connection_accepted_while_the_stop_began_is_not_kept_on() -> No
         assert 1 <= await slow <= 4, "served, and then closed"
     assert time.monotonic() - began < GRACE_S / 4
     writer.close()
+
+
+async def test_while_it_stops_each_answer_is_the_last_of_its_connection() -> None:
+    """Also of a request that was already being served: a close without notice may meet the next request."""
+    stop, stopping = asyncio.Event(), asyncio.Event()
+    serving: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+    begun, answer = asyncio.Event(), asyncio.Event()
+
+    async def waits(scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] == "http":
+            begun.set()
+            await answer.wait()
+        await app(scope, receive, send)
+
+    task = asyncio.create_task(
+        serve_asgi(
+            waits, "127.0.0.1", 0, stop=stop, ready=serving.set_result, stopping=stopping.set, lull_s=1.0
+        )
+    )
+    async with asyncio.timeout(GRACE_S):
+        port = int((await serving).rpartition(":")[2])
+        clients = [await asyncio.open_connection("127.0.0.1", port) for _ in range(2)]
+        asked = asyncio.create_task(answers(*clients[0]))
+        await begun.wait()
+        stop.set()
+        await stopping.wait()
+        answer.set()
+        assert await asked == 1, "asked before the stop"
+        assert await answers(*clients[1]) == 1, "asked after it"
+        await task
+    for _, writer in clients:
+        writer.close()
 
 
 async def answers(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> int:

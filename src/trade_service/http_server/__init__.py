@@ -52,8 +52,9 @@ async def serve_asgi(
     """Serves `app` until `stop` is set, and returns once everything is closed.
 
     Calls `ready` with the URL once connections are accepted; port 0 chooses a free port. After `stop`, calls
-    `stopping` (readiness off), serves new requests for another `lull_s`, then accepts no more connections and
-    gives requests `grace_s` to finish. Cancelling it drops every request and connection at once.
+    `stopping` (readiness off), serves new requests for another `lull_s`, each as the last of its connection, then
+    accepts no more connections and gives requests `grace_s` to finish. Cancelling it drops every request and
+    connection at once.
     `other_files` is how many files the process may need beside connections; with `tls`, HTTPS is served and
     nothing else. `shared` is a port that other processes serve too, instead of `host` and `port`. Raises
     CannotListen.
@@ -69,7 +70,7 @@ async def serve_asgi(
         bound_port = sockets[0].getsockname()[1]
         scheme = "http" if tls is None else "https"
         url = f"{scheme}://[{host}]:{bound_port}" if ":" in host else f"{scheme}://{host}:{bound_port}"
-        server = _Server(_config(app, protocol, grace_s), stop, stopping, lull_s)
+        server = _Server(_config(app, protocol, grace_s), protocol.places, stop, stopping, lull_s)
         if tls is not None or shared is not None:
             server.accept_itself(protocol, tls, shared)
         server.on_started = lambda: ready(url) if ready is not None else None
@@ -103,15 +104,20 @@ class _Server(uvicorn.Server):
     """Stops on an event, not on signals, and wakes up once a second instead of ten times."""
 
     def __init__(
-        self, config: uvicorn.Config, stop: asyncio.Event, stopping: Callable[[], None], lull_s: float
+        self,
+        config: uvicorn.Config,
+        places: Places,
+        stop: asyncio.Event,
+        stopping: Callable[[], None],
+        lull_s: float,
     ) -> None:
         super().__init__(config)
+        self._places = places
         self._stop = stop
         self._stopping = stopping
         self._lull_s = lull_s
         self._listener: Listener | None = None
-        self._draining: Places | None = None
-        """The connections of a shared port."""
+        self._is_port_shared = False
         self.on_started: Callable[[], None] = _nothing
         self.servers: list[asyncio.base_events.Server] = []
 
@@ -119,7 +125,7 @@ class _Server(uvicorn.Server):
         self, protocol: type[BoundedProtocol], context: ssl.SSLContext | None, shared: SharedPort | None
     ) -> None:
         """Accepts connections without the loop's server; called before serving. With `context`, serves HTTPS."""
-        self._draining = None if shared is None else protocol.places
+        self._is_port_shared = shared is not None
         self._listener = Listener(
             context,
             lambda: protocol(self.config, self.server_state, self.lifespan.state),
@@ -154,15 +160,17 @@ class _Server(uvicorn.Server):
                 async with asyncio.timeout(_TICK_S):
                     await self._stop.wait()
         self._stopping()
-        if self._draining is not None:
-            self._draining.is_draining = True
+        self._places.is_draining = True
+        for connection in self.server_state.connections:
+            if isinstance(connection, BoundedProtocol):
+                connection.end_after_answer()
         await asyncio.sleep(self._lull_s)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Also waits for the requests that it cancelled."""
         if self._listener is not None:
             await asyncio.gather(*self._listener.stop(), return_exceptions=True)
-        if self._draining is not None:
+        if self._is_port_shared:
             await self._drain(sockets or [])
         async with asyncio.TaskGroup() as group:
             closing = group.create_task(self._close_idle())

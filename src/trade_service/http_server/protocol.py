@@ -89,6 +89,16 @@ class BoundedProtocol(HttpToolsProtocol):
         self.places.forget(self)
         self.transport.abort()
 
+    def end_after_answer(self) -> None:
+        """Ends the connection with the answer to the last request read, which says so, if it has not begun.
+
+        A client that knows sends its next request on another connection. A close without notice may meet it on
+        the way, and a client cannot tell whether that was served (RFC 9112, 9.6).
+        """
+        has_served = self.cycle is not None  # although uvicorn declares that it always is
+        if has_served and not self.cycle.response_started:
+            self.cycle.keep_alive = False
+
     def data_received(self, data: bytes) -> None:
         """Parses what arrives, up to the bound on waiting requests."""
         if self._refused or (self._in_body and self.cycle.response_complete):
@@ -173,7 +183,7 @@ class BoundedProtocol(HttpToolsProtocol):
         self.places.waiting.pop(self, None)
         super().on_headers_complete()
         if self.places.is_draining:
-            self.cycle.keep_alive = False
+            self.end_after_answer()
         if not self.pipeline:
             self._running = self.cycle
 
