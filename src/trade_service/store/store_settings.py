@@ -78,7 +78,11 @@ class StoreSettings(Section, frozen=True):
     ] = ("PostgreSQL JDBC Driver",)
     data_dir: Annotated[
         str | None,
-        Setting("Folder of the embedded PostgreSQL.", min_length=1, none="the user's data folder"),
+        Setting(
+            "Folder of the embedded PostgreSQL.",
+            min_length=1,
+            none="the user's data folder; /var/lib/globeco-trade-service for root",
+        ),
     ] = None
 
     @property

@@ -45,7 +45,7 @@ FROM queued
 HAVING count(*) > 0;
 
 -- fragment: held_as_never_sent
--- As domain.executions.held_as_never_sent.
+-- Whether nothing of the execution can have been sent.
 coalesce(CASE WHEN e.submission_state IN ('none', 'queued')
     THEN e.execution_service_id IS NULL AND e.quantity_placed <= 0
          AND NOT EXISTS (SELECT FROM submission_attempt t WHERE t.id = e.attempt_id AND t.adopted)
