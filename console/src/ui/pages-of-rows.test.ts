@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { countOf, PAGE_ROWS, pagesOf } from "./pages-of-rows";
+import { countOf, PAGE_ROWS, pagesOf, refreshAfterMs } from "./pages-of-rows";
 
 const page = (rows: number, nextCursor: string | null) => ({
   rows: Array(rows).fill(0),
@@ -18,4 +18,12 @@ test("an estimate gives way to what was read", () => {
   expect(countOf(90, new Map([[0, page(100, "next")]]))).toBe(100);
   expect(countOf(1_000, new Map([[2, page(30, null)]]))).toBe(230);
   expect(countOf(0, new Map([[0, page(0, null)]]))).toBe(0);
+});
+
+test("a slow list is refreshed seldom", () => {
+  expect([refreshAfterMs(2_000, 20), refreshAfterMs(2_000, 2_500), refreshAfterMs(0, 2_500)]).toEqual([
+    2_000,
+    75_000,
+    false,
+  ]);
 });

@@ -6,6 +6,8 @@ import { useEffect, useMemo, useRef, useState } from "react";
 export const PAGE_ROWS = 100;
 const SETTLE_MS = 60;
 const REFRESH_MS = 2_000;
+/** Of the time, one part in so many is spent on refreshing. */
+const SHARE = 30;
 
 export interface RowPage<Row> {
   rows: readonly Row[];
@@ -48,6 +50,7 @@ export function useRows<Row>(source: RowSource<Row>, first: number, last: number
   const cursors = useRef<{ name: string; at: Map<number, string> }>({ name, at: new Map() });
   if (cursors.current.name !== name) cursors.current = { name, at: new Map() };
   const known = cursors.current.at;
+  const tookMs = useRef(0);
   const [ended, setEnded] = useState<{ name: string; rows: number; open: boolean }>({
     name,
     rows: 0,
@@ -61,16 +64,18 @@ export function useRows<Row>(source: RowSource<Row>, first: number, last: number
     queryKey: [...source.key, "page", page] as const,
     queryFn: async ({ signal }: { signal: AbortSignal }) => {
       const cursor = known.get(page) ?? null;
+      const began = performance.now();
       const found = await source.page({
         cursor,
         offset: cursor === null ? page * PAGE_ROWS : 0,
         limit: PAGE_ROWS,
         signal,
       });
+      tookMs.current = performance.now() - began;
       if (found.nextCursor !== null) known.set(page + 1, found.nextCursor);
       return found;
     },
-    refetchInterval: source.refreshMs ?? REFRESH_MS,
+    refetchInterval: () => refreshAfterMs(source.refreshMs ?? REFRESH_MS, tookMs.current),
     staleTime: 1_000,
     gcTime: 30_000,
   });
@@ -104,6 +109,11 @@ export function useRows<Row>(source: RowSource<Row>, first: number, last: number
     error: failed?.error ?? null,
     retry: () => void failed?.refetch(),
   };
+}
+
+/** A list that takes long to read is read again seldom: watching it costs the service little. 0: never. */
+export function refreshAfterMs(wantedMs: number, tookMs: number): number | false {
+  return wantedMs === 0 ? false : Math.max(wantedMs, Math.ceil(tookMs * SHARE));
 }
 
 /** An estimated total may be too small or too large: what was read decides. */
