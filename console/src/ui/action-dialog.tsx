@@ -16,7 +16,8 @@ const NAME = "trade-service.operator";
 export interface Effect {
   /** In words: what will happen, or what happened. */
   summary: string;
-  figures?: readonly { label: string; value: Decimal | null }[];
+  /** An id is written without separators. */
+  figures?: readonly { label: string; value: Decimal | null; isId?: boolean }[];
   details?: ReactNode;
   /** Why it cannot be done; set, it takes away the button. */
   refused?: string;
@@ -157,9 +158,7 @@ function EffectView({ effect, heading }: { effect: Effect; heading: string }) {
           {effect.figures.map((one) => (
             <div key={one.label}>
               <dt>{one.label}</dt>
-              <dd>
-                <Figure value={one.value} />
-              </dd>
+              <dd>{one.isId ? String(one.value ?? "–") : <Figure value={one.value} />}</dd>
             </div>
           ))}
         </dl>

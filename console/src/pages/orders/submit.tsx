@@ -23,13 +23,15 @@ export function SubmitDialog({ order, onClose }: { order: TradeOrder; onClose: (
   const check = async (): Promise<Effect> => {
     key.current = newKey();
     const now = await read(api.GET("/api/v2/tradeOrders/{id}", { params: { path: { id: order.id } } }));
+    const refused = refusalOf(now, quantity) ?? undefined;
+    const after = refused ? [] : [{ label: "Left afterwards", value: leftAfter(now, quantity) }];
     return {
       summary: `One execution goes to ${to?.abbreviation}: ${now.orderType} ${decimalText(quantity)} ${now.security.ticker}.`,
-      refused: refusalOf(now, quantity) ?? undefined,
+      refused,
       figures: [
         { label: "Quantity", value: quantity },
         { label: "Left of the order now", value: leftOf(now) },
-        { label: "Left afterwards", value: leftAfter(now, quantity) },
+        ...after,
       ],
     };
   };
@@ -45,8 +47,8 @@ export function SubmitDialog({ order, onClose }: { order: TradeOrder; onClose: (
           ? `Execution ${sent.id} was created; its outcome is still open. Do not submit it again.`
           : `Execution ${sent.id} was accepted as ${there}.`,
       figures: [
-        { label: "Execution", value: String(sent.id) },
-        { label: "Id there", value: there },
+        { label: "Execution", value: sent.id, isId: true },
+        { label: "Id there", value: there, isId: true },
       ],
     };
   };
