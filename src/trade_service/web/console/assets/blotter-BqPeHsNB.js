@@ -1,1 +1,0 @@
-import{t as e}from"./page-BPondiFp.js";import{C as t,it as n}from"./index-B3o19fYO.js";var r=n();function i(){return(0,r.jsx)(e,{title:`Blotter`,children:(0,r.jsx)(t,{title:`This page is not in this version yet`})})}export{i as default};
