@@ -18,6 +18,7 @@ from trade_service.submission.manual_resolution import (
     ExecutionCase,
     Resolution,
     check_resolution,
+    needs_person,
     outcome_state,
 )
 from trade_service.submission.model import (
@@ -46,7 +47,9 @@ class MemoryOperatorStore:
         rows = self._books.executions
         return {i: self._case(rows[i]) for i in execution_ids if i in rows}
 
-    async def unknowns(self, limit: int, after: UnknownPosition | None = None) -> Unknowns:
+    async def unknowns(
+        self, limit: int, after: UnknownPosition | None = None, *, for_person: bool = False
+    ) -> Unknowns:
         found = []
         for attempt in self._books.attempts.values():
             for execution_id in attempt.execution_ids if attempt.next_action_at is not None else ():
@@ -55,7 +58,9 @@ class MemoryOperatorStore:
                 states = (_S.UNKNOWN, _S.CLAIMED) if lost else (_S.UNKNOWN,)
                 if row is not None and row.attempt_id == attempt.id and row.state in states:
                     found.append(row)
-        return Unknowns(tuple(self._case(row) for row in found[:limit]), len(found))
+        cases = [self._case(row) for row in found]
+        cases = [case for case in cases if not for_person or needs_person(case)]
+        return Unknowns(tuple(cases[:limit]), len(cases))
 
     async def history(self, execution_id: int, limit: int) -> History:
         if execution_id not in self._books.executions:

@@ -82,10 +82,13 @@ class PostgresOperatorStore:
         async with self._database.session() as session:
             return await _cases(session, execution_ids)
 
-    async def unknowns(self, limit: int, after: UnknownPosition | None = None) -> Unknowns:
+    async def unknowns(
+        self, limit: int, after: UnknownPosition | None = None, *, for_person: bool = False
+    ) -> Unknowns:
         at, execution_id = after or (None, 0)
+        place = {"after_at": at, "after_id": execution_id}
         async with self._database.session() as session:
-            rows = await session.fetch(SQL["unknowns"], after_at=at, after_id=execution_id, limit=limit + 1)
+            rows = await session.fetch(SQL["unknowns"], **place, for_person=for_person, limit=limit + 1)
             total = rows[0]["total"]
             ids = [row["id"] for row in rows if row["id"] is not None]
             cases = await _cases(session, ids[:limit])

@@ -152,8 +152,13 @@ class OperatorStore(Protocol):
     async def cases(self, execution_ids: Sequence[int]) -> dict[int, ExecutionCase]:
         """The existing ones, by id, in their current state."""
 
-    async def unknowns(self, limit: int, after: UnknownPosition | None = None) -> Unknowns:
-        """Unresolved executions that no sender owns, oldest first, from the one behind `after`."""
+    async def unknowns(
+        self, limit: int, after: UnknownPosition | None = None, *, for_person: bool = False
+    ) -> Unknowns:
+        """Unresolved executions that no sender owns, oldest first, from the one behind `after`.
+
+        `for_person`: only those that only a person can settle.
+        """
 
     async def history(self, execution_id: int, limit: int) -> History:
         """The execution with at most `limit` attempts and pieces of evidence; raises NotFound."""
@@ -211,9 +216,14 @@ class OperatorService:
         self._look_up_max_pages = look_up_max_pages
         self._recovery_due = recovery_due
 
-    async def unknowns(self, limit: int = MAX_LISTED, after: UnknownPosition | None = None) -> Unknowns:
-        """Unresolved executions that no sender owns, oldest first, from the one behind `after`."""
-        return await self._store.unknowns(min(limit, MAX_LISTED), after)
+    async def unknowns(
+        self, limit: int = MAX_LISTED, after: UnknownPosition | None = None, *, for_person: bool = False
+    ) -> Unknowns:
+        """Unresolved executions that no sender owns, oldest first, from the one behind `after`.
+
+        `for_person`: only those that only a person can settle.
+        """
+        return await self._store.unknowns(min(limit, MAX_LISTED), after, for_person=for_person)
 
     async def needing_person(self, execution_ids: Sequence[int]) -> list[ExecutionCase]:
         """Those that only a person can settle."""

@@ -5,6 +5,7 @@ from decimal import Decimal
 
 import msgspec
 from litestar import Controller, Response
+from litestar.openapi.spec import OpenAPIType, Schema
 
 from trade_service.domain.fields import Moment, plain
 from trade_service.submission.manual_resolution import ExecutionCase, needs_person, waits_for
@@ -13,7 +14,7 @@ from trade_service.web.access import LISTING, get
 from trade_service.web.dependencies import Injected, Services, WebServices
 from trade_service.web.export_forms import wanted_form
 from trade_service.web.exports import Exports, followed_pages
-from trade_service.web.parameters import place_text, read_count, read_place
+from trade_service.web.parameters import place_text, read_count, read_flag, read_place
 from trade_service.web.responses import ApiResponse
 from trade_service.web.routing import CURSOR, HttpRequest, documented, integer, query
 
@@ -21,6 +22,7 @@ _DEFAULT = 50
 _PARAMETERS = (
     query("limit", f"Rows of a page; {_DEFAULT} when left out.", integer(1, MAX_LISTED)),
     query("cursor", "The `nextCursor` of the page before.", CURSOR),
+    query("needsPerson", "Only those that only a person can settle.", Schema(type=OpenAPIType.BOOLEAN)),
 )
 
 
@@ -89,17 +91,18 @@ class UnknownController(Controller):
         """Lists executions with an unknown outcome that no sender owns, the oldest first."""
         limit, place = read_count(request, "limit", _DEFAULT, 1, MAX_LISTED), read_place(request)
         after = None if place is None else UnknownPosition(place.at, place.id)
+        for_person = read_flag(request, "needsPerson")
 
         async def read(
             position: UnknownPosition | None,
         ) -> tuple[Sequence[UnknownAnswer], UnknownPosition | None]:
-            found = await services.operators.unknowns(MAX_LISTED, position)
+            found = await services.operators.unknowns(MAX_LISTED, position, for_person=for_person)
             return await _answers(services, found.cases), found.next
 
         if (form := wanted_form(request)) is not None:
             pages = followed_pages(read, after)
             return await exports.respond(request, form, UnknownAnswer, "unknowns", pages)
-        found = await services.operators.unknowns(limit, after)
+        found = await services.operators.unknowns(limit, after, for_person=for_person)
         rows = await _answers(services, found.cases)
         cursor = None if found.next is None else place_text(*found.next)
         return ApiResponse(UnknownsAnswer(rows, cursor, found.total))

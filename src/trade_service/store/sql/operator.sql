@@ -24,16 +24,21 @@ WHERE e.id = ANY(:ids)
 ORDER BY e.id;
 
 -- name: unknowns
--- Unknown outcomes, and executions left claimed by a dead process; found by the open attempts.
+-- Unknown outcomes, and executions left claimed by a dead process; found by the open attempts. `for_person`: only
+-- those that no reading of the ledger can settle.
 WITH open AS MATERIALIZED (
-    SELECT id, execution_ids, started_at, lease_until FROM submission_attempt WHERE next_action_at IS NOT NULL
+    SELECT id, execution_ids, started_at, lease_until
+    FROM submission_attempt
+    WHERE next_action_at IS NOT NULL
+      AND (NOT :for_person::boolean OR floor_void OR epoch < (SELECT epoch FROM downstream))
 ), doubtful AS MATERIALIZED (
     SELECT e.id, a.started_at
     FROM open a
     CROSS JOIN LATERAL (
         SELECT x.id FROM execution x
         WHERE x.id = ANY(a.execution_ids) AND x.attempt_id = a.id
-          AND (x.submission_state = 'unknown' OR x.submission_state = 'claimed' AND a.lease_until <= now())
+          AND (x.submission_state = 'unknown'
+               OR NOT :for_person AND x.submission_state = 'claimed' AND a.lease_until <= now())
         OFFSET 0
     ) e
 )
