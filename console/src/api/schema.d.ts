@@ -8359,6 +8359,8 @@ export interface operations {
                 cursor?: string;
                 /** @description Rows of a page; 50 when left out. */
                 limit?: number;
+                /** @description Only those that only a person can settle. */
+                needsPerson?: boolean;
             };
             header?: never;
             path?: never;

@@ -29,6 +29,6 @@ export const useAllCommands = () => useStore(commands);
 export function isTyping(target: EventTarget | null): boolean {
   return (
     target instanceof HTMLElement &&
-    (target.isContentEditable || /^(INPUT|TEXTAREA|SELECT)$/.test(target.tagName))
+    (target.isContentEditable || target.matches("textarea, select, input:not([type=checkbox], [type=radio])"))
   );
 }

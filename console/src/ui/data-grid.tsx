@@ -17,7 +17,7 @@ import { Button } from "./button";
 import { type Column, fittingColumns } from "./columns";
 import { Dialog } from "./dialog";
 import { Icon } from "./icons";
-import { PAGE_ROWS, type RowSource, useRows } from "./pages-of-rows";
+import { type LoadedRows, PAGE_ROWS, type RowSource, useRows } from "./pages-of-rows";
 import { Empty, Loading, Problem } from "./states";
 import { useIsNarrow } from "./use-is-narrow";
 import { isUtc, momentOf, useZone } from "./values";
@@ -38,6 +38,8 @@ interface DataGridProps<Row> {
   onSort?: (sort: string) => void;
   selected?: ReadonlySet<string>;
   onSelect?: (row: Row) => void;
+  /** Selects all rows that are loaded, or none. */
+  onSelectAll?: (rows: readonly Row[]) => void;
   /** Where the list begins instead, given an id or a time. */
   onJump?: (to: { id: string } | { time: string }) => void;
   empty: ReactNode;
@@ -46,6 +48,7 @@ interface DataGridProps<Row> {
 const SIDES_PX = 32;
 const WIDE_PX = 32;
 const NARROW_PX = 44;
+const MOST_SELECTED = 1_000;
 
 /** Another list, or another filter, is another grid: it begins at its top. */
 export function DataGrid<Row>(props: DataGridProps<Row>) {
@@ -164,7 +167,12 @@ function GridOfList<Row>(props: DataGridProps<Row>) {
           <div role="row" className="grid-row" aria-rowindex={1} style={{ gridTemplateColumns: template }}>
             {onSelect && (
               <div role="columnheader" className="grid-cell">
-                <span className="hidden">Selected</span>
+                <SelectAll
+                  rows={loadedRows(rows)}
+                  rowId={rowId}
+                  selected={selected}
+                  onSelectAll={props.onSelectAll}
+                />
               </div>
             )}
             {shown.map((column) => (
@@ -241,6 +249,40 @@ function GridOfList<Row>(props: DataGridProps<Row>) {
         />
       )}
     </div>
+  );
+}
+
+function loadedRows<Row>(rows: LoadedRows<Row>): readonly Row[] {
+  const loaded: Row[] = [];
+  for (let index = 0; index < Math.min(rows.count, MOST_SELECTED); index += 1) {
+    const row = rows.row(index);
+    if (row !== undefined) loaded.push(row);
+  }
+  return loaded;
+}
+
+interface SelectAllProps<Row> {
+  rows: readonly Row[];
+  rowId: (row: Row) => string;
+  selected?: ReadonlySet<string>;
+  onSelectAll?: (rows: readonly Row[]) => void;
+}
+
+function SelectAll<Row>({ rows, rowId, selected, onSelectAll }: SelectAllProps<Row>) {
+  const isAll = rows.length > 0 && rows.every((row) => selected?.has(rowId(row)));
+  const isSome = !isAll && (selected?.size ?? 0) > 0;
+  if (onSelectAll === undefined) return <span className="hidden">Selected</span>;
+  return (
+    <input
+      type="checkbox"
+      aria-label="Select the rows that are loaded"
+      title="Select the rows that are loaded"
+      checked={isAll}
+      ref={(element) => {
+        if (element) element.indeterminate = isSome;
+      }}
+      onChange={() => onSelectAll(isAll ? [] : rows)}
+    />
   );
 }
 

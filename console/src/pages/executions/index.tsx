@@ -4,14 +4,13 @@ import type { Execution, SubmissionState } from "../../api/contract";
 import { useDestinations, useSummary } from "../../api/queries";
 import { parseSearch, stringifySearch, usePageSearch } from "../../app/location";
 import { type Column, DataGrid } from "../../ui/data-grid";
+import { ExecutionDetails } from "../../ui/execution-details";
 import { ExportButtons } from "../../ui/export-buttons";
 import { FilterBar, type FilterField } from "../../ui/filter-bar";
 import { Page } from "../../ui/page";
 import type { RowSource } from "../../ui/pages-of-rows";
 import { Empty } from "../../ui/states";
 import { compactText, Figure, Moment, STATES, StateBadge, useZone } from "../../ui/values";
-import { ExecutionDetails } from "./details";
-import "./executions.css";
 import { jumpTo, queryOf, sortOf } from "./model";
 
 const PATH = "/api/v2/executions";

@@ -1,5 +1,5 @@
-import { api, read } from "../../api/client";
-import { ActionDialog, type ActionInput, type Effect } from "../../ui/action-dialog";
+import { api, read } from "../api/client";
+import { ActionDialog, type ActionInput, type Effect } from "./action-dialog";
 
 /** Submits one ended execution again, after the ledger was read. */
 export function RequeueDialog({ id, onClose }: { id: string; onClose: () => void }) {

@@ -2,23 +2,25 @@
 
 import { useQuery } from "@tanstack/react-query";
 import { useState } from "react";
-import { api, read } from "../../api/client";
-import type { Execution } from "../../api/contract";
-import { useMay } from "../../app/me";
-import { Link } from "../../app/router";
-import { Button } from "../../ui/button";
-import { CopyButton } from "../../ui/copy";
-import { Facts, SidePanel } from "../../ui/side-panel";
-import { Loading, Problem } from "../../ui/states";
-import { Timeline } from "../../ui/timeline";
-import { decimalText, Figure, Moment, StateBadge } from "../../ui/values";
-import { type HistoryEntry, historyOf, reasonOf } from "./model";
-import { RequeueDialog } from "./requeue";
+import { api, read } from "../api/client";
+import type { Execution } from "../api/contract";
+import { useMay } from "../app/me";
+import { Link } from "../app/router";
+import { Button } from "./button";
+import { CopyButton } from "./copy";
+import { type HistoryEntry, historyOf, reasonOf } from "./execution-history";
+import { RequeueDialog } from "./requeue-dialog";
+import { questionOf, type Subject } from "./resolution";
+import { ResolveDialog } from "./resolve-dialog";
+import { Facts, SidePanel } from "./side-panel";
+import { Loading, Problem } from "./states";
+import { Timeline } from "./timeline";
+import { decimalText, Figure, Moment, StateBadge } from "./values";
 
 const OPEN = new Set(["queued", "claimed", "retry", "unknown"]);
 
 export function ExecutionDetails({ id, onClose }: { id: string; onClose: () => void }) {
-  const [isRequeueing, setRequeueing] = useState(false);
+  const [action, setAction] = useState<"requeue" | "resolve" | null>(null);
   const mayOperate = useMay("operator");
   const path = { params: { path: { id: Number(id) } } };
   const execution = useQuery({
@@ -36,6 +38,9 @@ export function ExecutionDetails({ id, onClose }: { id: string; onClose: () => v
   const canRequeue = mayOperate && (state === "rejected" || state === "exhausted");
   const canResolve = mayOperate && state === "unknown";
   const reason = history.data ? reasonOf(history.data) : null;
+  const newest = history.data?.attempts.find((one) => one.isNewest);
+  // No reading of the ledger settles what was sent before its ids restarted.
+  const needsPerson = state === "unknown" && newest?.floorVoid;
   return (
     <SidePanel
       label={`Execution ${id}`}
@@ -53,14 +58,14 @@ export function ExecutionDetails({ id, onClose }: { id: string; onClose: () => v
         canRequeue || canResolve ? (
           <>
             {canRequeue && (
-              <Button kind="primary" onClick={() => setRequeueing(true)}>
+              <Button kind="primary" onClick={() => setAction("requeue")}>
                 Requeue …
               </Button>
             )}
             {canResolve && (
-              <Link className="button button-primary" to="/needs-you" search={{ open: id }}>
-                Settle it …
-              </Link>
+              <Button kind="primary" onClick={() => setAction("resolve")}>
+                Resolve …
+              </Button>
             )}
           </>
         ) : undefined
@@ -73,6 +78,7 @@ export function ExecutionDetails({ id, onClose }: { id: string; onClose: () => v
       ) : (
         <>
           {reason && <p className={`callout state-${state}`}>{reason}</p>}
+          {needsPerson && <Question text={questionOf(execution.data, history.data)} />}
           <ExecutionFacts execution={execution.data} />
           <section>
             <h3>History</h3>
@@ -93,8 +99,28 @@ export function ExecutionDetails({ id, onClose }: { id: string; onClose: () => v
           </section>
         </>
       )}
-      {isRequeueing && <RequeueDialog id={id} onClose={() => setRequeueing(false)} />}
+      {action === "requeue" && <RequeueDialog id={id} onClose={() => setAction(null)} />}
+      {action === "resolve" && (
+        <ResolveDialog id={id} subject={subjectOf(execution.data)} onClose={() => setAction(null)} />
+      )}
     </SidePanel>
+  );
+}
+
+function subjectOf(execution: Execution | undefined): Subject | null {
+  return execution ? { quantity: execution.quantityOrdered, orderId: execution.tradeOrder.orderId } : null;
+}
+
+/** What only the operators of the Execution Service can say. */
+function Question({ text }: { text: string }) {
+  return (
+    <section>
+      <h3>
+        Ask the operators of the Execution Service <CopyButton text={text} label="Copy the question" />
+      </h3>
+      <p>{text}</p>
+      <p className="muted">Then resolve it with what they say.</p>
+    </section>
   );
 }
 
@@ -107,7 +133,7 @@ function EntryBody({ entry }: { entry: HistoryEntry }) {
         </p>
       )}
       {entry.facts.length > 0 && (
-        <p className="muted executions-facts">
+        <p className="muted history-facts">
           {entry.facts.map(([name, value]) => (
             <span key={name}>
               {name}{" "}
