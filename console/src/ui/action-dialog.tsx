@@ -1,7 +1,7 @@
 /** An action in three steps: the reason, the effect as a dry run found it, the evidence afterwards. */
 
 import { useMutation, useQueryClient } from "@tanstack/react-query";
-import { type ReactNode, useId, useState } from "react";
+import { type ReactNode, useEffect, useId, useRef, useState } from "react";
 import { ApiError } from "../api/client";
 import type { Decimal } from "../api/contract";
 import { useMe } from "../app/me";
@@ -73,6 +73,11 @@ export function ActionDialog(props: ActionDialogProps) {
   const effect = checkedFor === inputs ? check.data : undefined;
   const isSigned = !needsReason || (reason.trim() !== "" && (!openMode || name.trim() !== ""));
   const isReady = isSigned && (props.isComplete ?? true);
+  const end = useRef<HTMLElement>(null);
+  useEffect(() => {
+    // On a low screen the effect and its button are below the fields.
+    if (effect !== undefined) end.current?.scrollIntoView?.({ block: "nearest" });
+  }, [effect]);
   if (run.data) {
     return (
       <Dialog title={props.title} onClose={props.onClose}>
@@ -129,7 +134,7 @@ export function ActionDialog(props: ActionDialogProps) {
           <Failure error={check.error} />
           <Failure error={run.error} />
         </div>
-        <footer className="dialog-actions">
+        <footer className="dialog-actions" ref={end}>
           <Button onClick={props.onClose}>Cancel</Button>
           {effect === undefined ? (
             <Button type="submit" kind="primary" disabled={!isReady || check.isPending}>
