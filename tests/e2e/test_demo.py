@@ -5,10 +5,11 @@ import signal
 from collections.abc import Iterator
 from pathlib import Path
 
+import aiohttp
 import pytest
 
 from execution_simulator.faults import FAULTS
-from tests.e2e.command import Cli
+from tests.e2e.command import LIMIT_S, Cli
 from tests.support.leftovers import alive_in, files_in, passable_folder
 from trade_service.cli.demo import CLASSES, demo_simulator, fault_script
 
@@ -38,6 +39,27 @@ async def test_it_shows_the_main_job_and_leaves_nothing(bare_cli: Cli, temporary
     assert "Accepted twice: 0, lost: 0." in ended.out
     assert files_in(temporary) == []
     assert alive_in(temporary) == []
+
+
+async def test_it_stays_open_with_a_console_on_a_living_example(bare_cli: Cli, temporary: Path) -> None:
+    demo = bare_cli.under(TMPDIR=str(temporary))
+    async with await demo.start("demo", "--orders", "100", "--latency-ms", "0", "--console") as running:
+        url = (await running.line_with("The console:")).split()[3]
+        async with aiohttp.ClientSession() as client, asyncio.timeout(LIMIT_S):
+            async with client.get(url) as page:
+                assert (page.status, page.content_type) == (200, "text/html")
+            executions = url.replace("/console/", "/api/v2/executions?limit=1")
+            total = 0
+            while total <= 100:
+                async with client.get(executions) as answer:
+                    total = (await answer.json())["pagination"]["totalElements"]
+                await asyncio.sleep(0.05)
+        running.send(signal.SIGINT)
+        ended = await running.ended()
+    assert ended.code == 0, ended
+    assert alive_in(temporary) == []
+    refused = await demo.run("demo", "--console", "--json")
+    assert refused.code == 2
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])

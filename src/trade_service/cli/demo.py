@@ -17,6 +17,7 @@ from trade_service.bootstrap.container import Services
 from trade_service.bootstrap.running import running_services
 from trade_service.cli.audit import print_audit
 from trade_service.cli.blotter_submission import BlotterSource, Submitting
+from trade_service.cli.demo_console import BAD_SECURITY, show_console
 from trade_service.cli.demo_folder import database_folder, make_demo_folder, write_blotter
 from trade_service.cli.running import (
     NOT_DONE,
@@ -83,25 +84,32 @@ RATES = ("reset_after=0.01", "error_500_partial=0.01", "shifted_index=0.01", "er
     help="Duration of each call of the Execution Service.",
 )
 @click.option("--seed", default=7, show_default=True, help="The same seed gives the same faults.")
-@click.option("--keep", is_flag=True, help="Keep the database and print where it is.")  # fmt: skip
+@click.option("--keep", is_flag=True, help="Keep the database and print where it is.")
+@click.option(
+    "--console",
+    is_flag=True,
+    help="Afterwards serve the console, with new orders every second, until Ctrl-C.",
+)
 @json_option
-def demo(*, orders: int, latency_ms: float, seed: int, keep: bool, as_json: bool) -> None:
+def demo(*, orders: int, latency_ms: float, seed: int, keep: bool, console: bool, as_json: bool) -> None:
     """Submit a blotter of real tickers to an Execution Service that fails in many ways, then audit the result.
 
     Needs no setup and leaves nothing behind: it runs its own PostgreSQL and Execution Service simulator in a
     temporary folder and ignores your settings. Exit code 0 if everything was accepted exactly once.
     """
+    if console and as_json:
+        raise click.UsageError("--console stays open, so it prints no result: leave out --json.")
     configure_logs("ERROR", "auto")
     folder = make_demo_folder()
     out = console_for(as_json=as_json)
-    result = run_until_done(lambda: _demo(folder, orders, latency_ms, seed, out, keep=keep))
+    result = run_until_done(lambda: _demo(folder, orders, latency_ms, seed, out, keep=keep, console=console))
     if as_json:
         print_json(result)
     sys.exit(0 if result["is_all_good"] else NOT_DONE)
 
 
 async def _demo(
-    folder: Path, orders: int, latency_ms: float, seed: int, out: Console, *, keep: bool
+    folder: Path, orders: int, latency_ms: float, seed: int, out: Console, *, keep: bool, console: bool
 ) -> dict[str, object]:
     """Returns the result for programs."""
     began = time.monotonic()
@@ -122,17 +130,20 @@ async def _demo(
             _step(out, "Auditing: the database against the Execution Service's ledger")
             report = await run_audit(PostgresAuditReads(services.database), services.gateway)
             print_audit(report, out)
+            good = report.clean and tally.is_all_good
+            took_s = time.monotonic() - began
+            out.print(
+                f"Accepted twice: {report.counts['accepted_twice']}, lost: {report.counts['missing_downstream']}. "
+                f"{took_s:.1f} s in all.",
+                style="bold green" if good else "bold red",
+            )
+            if console:
+                await show_console(services, lambda line: _step(out, line))
     if keep:
         where = database_folder(folder)
         _step(out, f"Kept: TRADE_SERVICE_DATABASE_DATA_DIR={where} trade-service db status")
-    good = report.clean and tally.is_all_good
-    lost, twice = report.counts["missing_downstream"], report.counts["accepted_twice"]
-    out.print(
-        f"Accepted twice: {twice}, lost: {lost}. {time.monotonic() - began:.1f} s in all.",
-        style="bold green" if good else "bold red",
-    )
     return {
-        **summary_of(tally, time.monotonic() - began), "is_all_good": good, "calls": incidents.calls,
+        **summary_of(tally, took_s), "is_all_good": good, "calls": incidents.calls,
         "failed_calls": incidents.failed_calls, "reconciled": incidents.reconciled, "resent": incidents.resent,
         "alarms": incidents.alarms, "audit": report, "folder": str(database_folder(folder)) if keep else None,
     }  # fmt: skip
@@ -157,7 +168,7 @@ async def _submit(services: Services, blotter: Path, out: Console) -> tuple[Tall
 def demo_settings(folder: Path, base_url: str) -> Settings:
     """Short times, so that lost answers are reconciled within seconds; the user's settings are not read."""
     return Settings(
-        server=ServerSettings(shutdown_grace_s=5.0),
+        server=ServerSettings(port=0, shutdown_grace_s=5.0),
         database=StoreSettings(data_dir=str(database_folder(folder))),
         execution_service=ExecutionServiceSettings(
             base_url=base_url, connect_timeout_ms=1_000, read_timeout_ms=1_000
@@ -195,6 +206,7 @@ async def demo_simulator(
     """
     options = [
         "--latency-ms", str(latency_ms), "--seed", str(seed), "--script", ",".join(script),
+        "--poison", BAD_SECURITY,
         *(("--until-input-ends",) if keep else ("--keeper-of", str(folder))),
         *(option for rate in RATES for option in ("--fault", rate)),
     ]  # fmt: skip

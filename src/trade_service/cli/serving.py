@@ -38,7 +38,7 @@ def serve_alone(settings: Settings, *, as_json: bool) -> None:
 
     async def serve(stop: asyncio.Event) -> None:
         async with running_services(settings, say) as services:
-            await _serve(services, stop, partial(announce_url, as_json=as_json), say_stopping)
+            await serve_services(services, stop, partial(announce_url, as_json=as_json), say_stopping)
 
     run_until_stopped(serve)
 
@@ -82,7 +82,7 @@ async def _work(link: SupervisorLink, stop: asyncio.Event) -> None:
         services.log_level = link.log_level
         services.exposition = link.exposition
         link.registry = services.registry
-        await _serve(services, stop, link.ready, Services.begin_stop, port)
+        await serve_services(services, stop, link.ready, Services.begin_stop, port)
 
 
 def warn_of_reach(settings: Settings) -> None:
@@ -101,13 +101,17 @@ def warn_of_reach(settings: Settings) -> None:
         )
 
 
-async def _serve(
+async def serve_services(
     services: Services,
     stop: asyncio.Event,
     ready: Callable[[str], None],
     stopping: Callable[[Services], None],
     shared: SharedPort | None = None,
 ) -> None:
+    """Serves the API and the console of running services until `stop` is set.
+
+    `ready` gets the line that describes the service, `stopping` is called when it begins to stop.
+    """
     settings = services.settings
     async with web_app(services) as app:
         if hasattr(signal, "SIGUSR1"):
