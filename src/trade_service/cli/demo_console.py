@@ -38,22 +38,22 @@ async def show_console(services: Services, say: Callable[[str], None]) -> None:
 
 
 async def _trade(ready: "asyncio.Future[str]", stop: asyncio.Event) -> None:
-    dice, order_ids = random.Random(1), itertools.count(FIRST_ORDER_ID)
+    randomness, order_ids = random.Random(1), itertools.count(FIRST_ORDER_ID)
     async with aiohttp.ClientSession(await ready) as client:
         while not stop.is_set():
             orders: list[dict[str, object]] = [
                 {
                     "orderId": order_id,
                     "portfolioId": f"FUND{order_id % 5}",
-                    "orderType": dice.choice(("BUY", "SELL")),
-                    "securityId": BAD_SECURITY if dice.random() < 0.01 else dice.choice(TICKERS),
-                    "quantity": dice.randrange(100, 5_000, 100),
-                    "limitPrice": dice.randrange(1_000, 30_000) / 100,
+                    "orderType": randomness.choice(("BUY", "SELL")),
+                    "securityId": BAD_SECURITY if randomness.random() < 0.01 else randomness.choice(TICKERS),
+                    "quantity": randomness.randrange(100, 5_000, 100),
+                    "limitPrice": randomness.randrange(1_000, 30_000) / 100,
                 }
                 for order_id in itertools.islice(order_ids, ORDERS_AT_ONCE)
             ]
             try:
-                await _submit(client, orders, dice)
+                await _submit(client, orders, randomness)
             except aiohttp.ClientError:
                 if not stop.is_set():  # A service that stops closes its connections.
                     raise
@@ -61,7 +61,7 @@ async def _trade(ready: "asyncio.Future[str]", stop: asyncio.Event) -> None:
 
 
 async def _submit(
-    client: aiohttp.ClientSession, orders: list[dict[str, object]], dice: random.Random
+    client: aiohttp.ClientSession, orders: list[dict[str, object]], randomness: random.Random
 ) -> None:
     async with client.post("/api/v1/tradeOrders/bulk", json={"tradeOrders": orders}) as answer:
         created = (await answer.json())["results"]
@@ -69,7 +69,7 @@ async def _submit(
         {
             "tradeOrderId": result["tradeOrder"]["id"],
             "quantity": result["tradeOrder"]["quantity"],
-            "destinationId": dice.randint(1, 3),
+            "destinationId": randomness.randint(1, 3),
         }
         for result in created
         if result["tradeOrder"] is not None
