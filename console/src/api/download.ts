@@ -39,7 +39,16 @@ export async function download(
     await counted.pipeTo(await file.createWritable(), { signal });
     return;
   }
-  const url = URL.createObjectURL(await new Response(counted).blob());
+  saveBlob(await new Response(counted).blob(), name);
+}
+
+/** Saves an answer that is small enough for memory. Throws as `fetchWithKey` does. */
+export async function saveAnswer(request: Request, name: string): Promise<void> {
+  saveBlob(await (await fetchWithKey(request)).blob(), name);
+}
+
+function saveBlob(content: Blob, name: string): void {
+  const url = URL.createObjectURL(content);
   const link = document.createElement("a");
   link.href = url;
   link.download = name;
