@@ -24,6 +24,7 @@ from trade_service.store.store_settings import StoreSettings
 ROOT = Path(__file__).parent.parent
 LONGEST = (
     "tests/e2e/test_rolling.py",
+    "tests/e2e/test_upgrade.py",
     "tests/chaos/test_chaos.py",
     "tests/web/test_conformance.py",
     "tests/attacks/test_bodies.py",

@@ -1,5 +1,6 @@
 """Brings the database to the schema that this release needs, and reads which schema it has."""
 
+import asyncio
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
@@ -18,6 +19,11 @@ from trade_service.store.store_settings import StoreSettings
 MIGRATIONS = Path(__file__).parent / "migrations"
 LOCK_TIMEOUT_S = 15
 """How long a migration waits for tables that another session has locked."""
+LOCK_TRY_MS = 500
+"""How long a migration that goes back waits for all tables at a time: less than `deadlock_timeout` (default 1 s),
+after which PostgreSQL would end a statement of the service instead."""
+LOCK_PAUSE_S = 0.1
+"""Time between such tries, in which waiting statements go on."""
 MIGRATION_LOCK = 0x7472_6164_655F_7376
 """Key of the lock by which one process migrates at a time. It ends with the transaction, so it also works behind
 PgBouncer."""
@@ -33,6 +39,7 @@ _ADVICE = {
         f"another session has held the tables for {LOCK_TIMEOUT_S} s: nothing was changed. Stop the legacy "
         "service and everything else that uses the database, then start again"
     ),
+    "40P01": "a statement of another session stood in the way: nothing was changed. Start again",
 }
 Progress = Callable[[str], None]
 
@@ -167,13 +174,37 @@ async def _migrated(
     if not await session.fetch_value(_SQL["try_lock"], key=MIGRATION_LOCK):
         progress("Another process is migrating the database: waiting for it ...")
         await session.fetch(_SQL["lock"], key=MIGRATION_LOCK)
-    await session.fetch(_SQL["lock_timeout"], timeout=f"{LOCK_TIMEOUT_S}s")
     before = _known(await check(session))
     forward = target == HEAD or (target != BASE and target > (before.current or ""))
+    if not forward and before.current is not None:
+        await _lock_tables(session)
+    await session.fetch(_SQL["lock_timeout"], timeout=f"{LOCK_TIMEOUT_S}s")
     await run_migrations(session.connection, MIGRATIONS, target, forward, record)
     after = await check(session)
     unknown = await session.fetch_value(_SQL["adopted"]) if before.current is None and after.current else 0
     return MigrationReport(before.current, after.current, unknown)
+
+
+async def _lock_tables(session: Session) -> None:
+    """Locks all tables before the first is changed.
+
+    What goes back drops tables and keys that refer to others, one lock after the other; statements of running
+    replicas lock the same tables in another order, and would deadlock with it.
+    """
+    until = time.monotonic() + LOCK_TIMEOUT_S
+    await session.fetch(_SQL["before_locks"])
+    while True:
+        await session.fetch(_SQL["statement_timeout"], timeout=f"{LOCK_TRY_MS}ms")
+        try:
+            await session.fetch(_SQL["lock_tables"])
+        except asyncpg.QueryCanceledError as error:
+            if time.monotonic() > until:
+                raise MigrationError(f"{_ADVICE['55P03']} ({error})") from error
+            await session.fetch(_SQL["without_locks"])
+            await asyncio.sleep(LOCK_PAUSE_S)
+        else:
+            await session.fetch(_SQL["no_timeouts"])
+            return
 
 
 @cache

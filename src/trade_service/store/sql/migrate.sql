@@ -20,6 +20,25 @@ SELECT set_config('statement_timeout', '0', true), set_config('lock_timeout', '0
 -- name: lock_timeout
 SELECT set_config('lock_timeout', :timeout, true);
 
+-- name: statement_timeout
+SELECT set_config('statement_timeout', :timeout, true);
+
+-- name: before_locks
+SAVEPOINT before_locks;
+
+-- name: without_locks
+ROLLBACK TO SAVEPOINT before_locks;
+
+-- name: lock_tables
+-- Those of the service's schema that this user may lock.
+DO $$ BEGIN
+    EXECUTE (
+        SELECT 'LOCK TABLE ' || string_agg(oid::regclass::text, ', ' ORDER BY relname) || ' IN ACCESS EXCLUSIVE MODE'
+        FROM pg_class
+        WHERE relkind = 'r' AND pg_has_role(relowner, 'USAGE')
+          AND relnamespace = (SELECT relnamespace FROM pg_class WHERE oid = to_regclass('trade_service_alembic_version')));
+END $$;
+
 -- name: try_lock
 SELECT pg_try_advisory_xact_lock(:key);
 
