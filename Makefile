@@ -150,6 +150,16 @@ console-test: $(STAMP) $(NODE) ## check and test the console's sources, and comp
 	@cd console && npm run --silent check && npm run --silent test
 	@$(BIN)/python -m pytest tests/web/test_console.py
 
+.PHONY: console-e2e console-large screenshots
+console-e2e: $(STAMP) $(NODE) ## the console in a real Chromium: each page, each action, each role (needs Node and Chromium)
+	@$(BIN)/python -m pytest tests/browser
+
+console-large: $(STAMP) $(NODE) ## the console beside a million executions (needs Node and Chromium)
+	@$(BIN)/python -m tests.browser large
+
+screenshots: $(STAMP) $(NODE) ## take the pictures of docs/images from a real run (needs Node and Chromium)
+	@$(BIN)/python -m tests.browser screenshots
+
 deploy-check: $(STAMP) ## check deploy/ with the tools of each format; build the image and send a batch from it
 	@$(BIN)/python -m tools.check_deploy
 

@@ -23,6 +23,7 @@ from trade_service.store.store_settings import StoreSettings
 
 ROOT = Path(__file__).parent.parent
 LONGEST = (
+    "tests/browser/test_console_in_browser.py",
     "tests/e2e/test_rolling.py",
     "tests/e2e/test_upgrade.py",
     "tests/chaos/test_chaos.py",

@@ -7,6 +7,8 @@ const TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-prac
 
 for (const [path, title] of PAGES) {
   test(`${title} is accessible, light and dark, wide and narrow`, async ({ page }) => {
+    // Rows are alike, and each one takes its time.
+    const axe = () => new AxeBuilder({ page }).exclude(".grid-body > :nth-child(n + 5)");
     const check = async (width: number, colorScheme: "light" | "dark", builder: AxeBuilder) => {
       await page.emulateMedia({ colorScheme, reducedMotion: "reduce" });
       const { violations } = await builder.analyze();
@@ -16,13 +18,12 @@ for (const [path, title] of PAGES) {
     await open(page, path);
     await settled(page, title);
     for (const width of [1280, 390]) {
-      // As high as a few rows, since each one takes its time.
-      await page.setViewportSize({ width, height: 520 });
+      await page.setViewportSize({ width, height: 600 });
       const overflow = () => page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
       await expect.poll(overflow, `${width} px`).toBeLessThanOrEqual(0);
-      await check(width, "light", new AxeBuilder({ page }).withTags(TAGS));
+      await check(width, "light", axe().withTags(TAGS));
       // The scheme changes colours alone.
-      await check(width, "dark", new AxeBuilder({ page }).withRules(["color-contrast", "link-in-text-block"]));
+      await check(width, "dark", axe().withRules(["color-contrast", "link-in-text-block"]));
     }
   });
 }

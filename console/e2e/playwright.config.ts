@@ -6,8 +6,8 @@ export default defineConfig({
   // One browser, one service: what one test does, the next one sees.
   workers: 1,
   reporter: "list",
-  timeout: 20_000,
-  expect: { timeout: 7_000 },
+  timeout: 40_000,
+  expect: { timeout: 10_000 },
   use: {
     browserName: "chromium",
     colorScheme: "light",

@@ -7,6 +7,9 @@ import tempfile
 from collections.abc import Callable, Coroutine
 from pathlib import Path
 
+import asyncpg
+from benchmarks.large_tables import fill_large
+
 from tests.browser.runner import missing, run_browser
 from tests.browser.stage import running_stage
 from tests.support.database import migrated_template, running_server
@@ -37,7 +40,21 @@ async def screenshots(url: str, folder: Path) -> int:
     return code
 
 
+async def large(url: str, folder: Path) -> int:
+    """Looks through the console at a million executions."""
+    link = await asyncpg.connect(url)
+    try:
+        await fill_large(link, LARGE_ROWS, lambda line: print(line, flush=True))
+    finally:
+        await link.close()
+    async with running_stage(folder, url, seed=False) as stage:
+        code, output = await run_browser(stage, "large", 300.0)
+    print(output)
+    return code
+
+
 ACTS: dict[str, Callable[[str, Path], Coroutine[None, None, int]]] = {
+    "large": large,
     "stay": stay,
     "screenshots": screenshots,
 }

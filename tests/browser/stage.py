@@ -72,7 +72,7 @@ class Replica:
     async def _watch(self, stack: AsyncExitStack, running: Running) -> None:
         while True:
             await running.process.communicate()
-            while self.pid_file.exists():  # noqa: ASYNC110  # Another process removes it.
+            while self.pid_file.exists():  # Another process removes it.
                 await asyncio.sleep(0.05)
             running = await self._start(stack)
 
