@@ -57,7 +57,7 @@ export async function open(page: Page, path: string, role: Role = "operator"): P
 
 export async function settled(page: Page, title: string): Promise<void> {
   await expect(page.getByRole("heading", { level: 1, name: title, exact: true })).toBeVisible();
-  await expect(page.locator(".spinner, .skeleton")).toHaveCount(0);
+  await expect(page.locator(".state .spinner, .skeleton")).toHaveCount(0);
 }
 
 /** The process id of the open replica. Once it is killed and its file is removed, it is started again. */
