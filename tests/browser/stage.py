@@ -180,8 +180,8 @@ class Seeding:
         ids = [await self._executions(SEEDED // 6, destination) for destination in (1, 2, 3, 5, 6, 1)]
         simulator.script(["ok", "slow:180", "ok", "ok"])
         simulator.faults = {"item_fail_permanent": 0.04, "reset_after": 0.1, "error_503": 0.1}
-        for one in ids:
-            await self._submit_all(one)
+        for part in ids:
+            await self._submit_all(part)
         await self._until_ended([*itertools.chain(*ids)], "accepted", "rejected", "exhausted")
         simulator.faults = {}
         refused = await self._executions(3, 2)
