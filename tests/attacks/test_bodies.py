@@ -72,6 +72,9 @@ LARGER = {
     ("POST", "/api/v1/tradeOrders/bulk"): SMALL_BYTES + 1_000_000,
     ("POST", "/api/v2/tradeOrders/batch/create"): SMALL_BYTES + 1_000_000,
     ("POST", "/api/v2/executions/submit"): SMALL_BYTES + 320_000,
+    ("POST", "/api/v2/executions/requeue"): SMALL_BYTES + 320_000,
+    ("POST", "/api/v2/blotters/check"): 10_000_000,
+    ("POST", "/api/v2/blotters/submit"): 10_000_000,
 }
 
 
