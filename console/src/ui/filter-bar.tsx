@@ -185,9 +185,20 @@ function States({ field, value, onChange }: StatesProps) {
 const PERIODS: readonly (readonly [string, string, number])[] = [
   ["15m", "Last 15 minutes", 15],
   ["1h", "Last hour", 60],
+  ["today", "Today", 0],
   ["24h", "Last 24 hours", 1_440],
   ["7d", "Last 7 days", 10_080],
 ];
+
+const wholeMinutes = (ms: number) => Math.floor(ms / 60_000) * 60_000;
+
+/** When today began, in the zone that times are shown in. */
+function midnight(): Date {
+  const now = new Date();
+  if (isUtc.get()) now.setUTCHours(0, 0, 0, 0);
+  else now.setHours(0, 0, 0, 0);
+  return now;
+}
 
 interface PeriodProps {
   field: Extract<FilterField, { kind: "period" }>;
@@ -205,8 +216,8 @@ function Period({ field, search, onChange }: PeriodProps) {
   const choose = (value: string) => {
     const minutes = PERIODS.find(([name]) => name === value)?.[2];
     setCustom(value === "custom");
-    if (minutes) {
-      const since = new Date(Math.floor(Date.now() / 60_000) * 60_000 - minutes * 60_000);
+    if (minutes !== undefined) {
+      const since = minutes === 0 ? midnight() : new Date(wholeMinutes(Date.now()) - minutes * 60_000);
       onChange({ [from]: since.toISOString(), [to]: undefined });
       setCustom(true);
     } else if (value === "") onChange({ [from]: undefined, [to]: undefined });
