@@ -1,0 +1,1 @@
+function e(e,t){let n=new Set(e);return n.delete(t)||n.add(t),n}export{e as t};
