@@ -1,15 +1,44 @@
 """An adopted legacy database: both API versions work on all of it, and it can go back."""
 
+import asyncio
+import re
+import shlex
+import signal
 from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+from pathlib import Path
 from typing import Any
 
+import aiohttp
 import asyncpg
 import pytest
 
 from execution_simulator.server import SimulatorSettings, running_simulator
+from tests.e2e.command import Cli, Running
+from tests.store.test_adoption_recovery import sent_by_the_earlier_service
 from tests.support import earlier
 from tests.web.live import ORDERS, Live, live_service, order_body
+from trade_service.store.embedded_binaries import INSTALLATION, installed_package
 from trade_service.store.migrate import migrate
+
+GUIDE = Path(__file__).parents[2] / "docs/adopt.md"
+COMMAND = re.compile(r"^((?:export|pg_dump|trade-service) .+)$", re.M)
+NEW_ORDER = 777
+FOUND = {2, 11}
+"""Sent by the legacy service, which never learned of it."""
+IN_LEDGER = (
+    # Those that it knows, with the ids that it holds; then those that it does not.
+    (1, "BUY", "ML", "S2", "100"),
+    (6, "BUY", "ML", "S7", "30"),
+    (7, "BUY", "ML", "S7", "30"),
+    (2, "BUY", "RBC", "S3", "60"),
+    (11, "SELL", "ML", "ABCDEFGHIJKLMNOPQRSTUVWX", "1234567890.12345678"),
+)
+SETTLED_SOON = """
+UPDATE submission_attempt SET settle_ms = 200
+WHERE next_action_at IS NOT NULL
+"""
+UNKNOWN = "SELECT count(*) FROM execution WHERE submission_state = 'unknown'"
 
 
 @pytest.fixture
@@ -75,9 +104,91 @@ async def _worked_on(live: Live) -> None:
     assert (await live.client.put("/api/v2/tradeOrders/batch/move", moved)).status == 200
 
 
-async def test_it_goes_back_unchanged(empty_database_url: str) -> None:
+async def test_every_command_of_the_adoption_guide_works(cli: Cli, empty_database_url: str) -> None:
+    """In the page's order, from the check to the way back, with an order created in between."""
     await earlier.build(empty_database_url)
     before = await earlier.snapshot(empty_database_url)
-    await migrate(empty_database_url)
-    await migrate(empty_database_url, target="0001")
-    assert await earlier.snapshot(empty_database_url) == before
+    async with running_simulator(SimulatorSettings(first_id=501)) as simulator:
+        for sent in IN_LEDGER:
+            await sent_by_the_earlier_service(simulator, *sent)
+        guide = Guide(
+            cli.under(DATABASE_URL=empty_database_url, EXECUTION_SERVICE_BASE_URL=simulator.base_url)
+        )
+        async with AsyncExitStack() as stack:
+            for line in COMMAND.findall(GUIDE.read_text("utf-8")):
+                await guide.follow(line, stack)
+        counts = simulator.ledger.accepted_counts()
+    assert guide.followed == [
+        "export", "export", "db adopt --check", "pg_dump", "db adopt", "export", "serve", "unknowns", "audit",
+        "db migrate --to base",
+    ]  # fmt: skip
+    assert counts == dict.fromkeys((one[0] for one in IN_LEDGER), 1), "nothing was sent"
+    after = await earlier.snapshot(empty_database_url)
+    assert [row["order_id"] for row in after["trade_order"].values() if row["id"] > 14] == [NEW_ORDER]
+    for table, rows in before.items():
+        kept = {i: row for i, row in after[table].items() if i <= len(rows)}
+        changed = {i for i, row in kept.items() if row != rows[i]}
+        assert (kept.keys(), changed) == (rows.keys(), FOUND if table == "execution" else set())
+    link = await asyncpg.connect(empty_database_url)
+    try:
+        assert await link.fetchval(earlier.INSERT_ORDER, 9999) > 15, "the legacy service works on"
+    finally:
+        await link.close()
+
+
+class Guide:
+    """Follows the guide on a database, as its reader does."""
+
+    def __init__(self, cli: Cli) -> None:
+        self._cli = cli
+        self._serving: Running | None = None
+        self.followed: list[str] = []
+
+    async def follow(self, line: str, stack: AsyncExitStack) -> None:
+        program, *words = shlex.split(line)
+        match program, *words:
+            case "export", setting:
+                name, _, value = setting.partition("=")
+                self._cli = self._cli.under(**{name: self._cli.environment.get(name, value)})
+            case "pg_dump", *options:
+                url = self._cli.environment["DATABASE_URL"]
+                tool = installed_package() / INSTALLATION / "bin" / program
+                given = [option.replace("$DATABASE_URL", url) for option in options]
+                dump = await asyncio.create_subprocess_exec(tool, *given, cwd=self._cli.folder)
+                assert await dump.wait() == 0
+            case "trade-service", "serve", *options:
+                self._serving = await self._cli.start("serve", *options, "--port", "0")
+                await stack.enter_async_context(self._serving)
+                await self._watch(await self._serving.line_with("Serving on "))
+            case "trade-service", *command:
+                await self._run(command)
+        self.followed.append(
+            program if program != "trade-service" else " ".join(words).partition(" --host")[0]
+        )
+
+    async def _watch(self, line: str) -> None:
+        """Creates an order, and waits until no outcome is unknown."""
+        url = line.split()[2].rstrip(";").replace("0.0.0.0", "127.0.0.1")
+        async with aiohttp.ClientSession() as session:
+            body = order_body(10, orderId=NEW_ORDER)
+            async with session.post(f"{url}{ORDERS}", json=body) as answer:
+                assert answer.status == 201, await answer.text()
+        link = await asyncpg.connect(self._cli.environment["DATABASE_URL"])
+        try:
+            async with asyncio.timeout(60):
+                while await link.fetchval(UNKNOWN):
+                    await asyncio.sleep(0.1)
+        finally:
+            await link.close()
+
+    async def _run(self, command: list[str]) -> None:
+        if command[:2] == ["db", "migrate"] and self._serving is not None:
+            self._serving.send(signal.SIGTERM)
+            assert (await self._serving.ended()).code == 0
+        asks = command in (["db", "adopt"], ["db", "migrate", "--to", "base"])
+        ended = await self._cli.run(*command, *(["--yes"] if asks else []))
+        assert ended.code == 0, (command, ended)
+        if command == ["db", "adopt"]:
+            link = await asyncpg.connect(self._cli.environment["DATABASE_URL"])
+            await link.execute(SETTLED_SOON)
+            await link.close()
