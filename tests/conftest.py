@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 import structlog
+from hypothesis import settings
 from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
 from xdist.scheduler.protocol import Scheduling
@@ -22,6 +23,9 @@ from trade_service.store.database import Database
 from trade_service.store.store_settings import StoreSettings
 
 ROOT = Path(__file__).parent.parent
+# A deadline would measure the machine: several workers share its processors.
+settings.register_profile("suite", deadline=None)
+settings.load_profile("suite")
 LONGEST = (
     "tests/browser/test_console_in_browser.py",
     "tests/e2e/test_rolling.py",
