@@ -10,6 +10,7 @@ from tests.support.plans import Probe, connected
 from tests.support.trading import run_sql
 from trade_service.store import list_statements as statements
 from trade_service.store.database import Database
+from trade_service.store.list_sources import SOURCES
 from trade_service.store.store_settings import StoreSettings
 from trade_service.trading.listing.model import ListQuery, SortKey, total_order
 
@@ -67,5 +68,5 @@ def test_with_a_far_offset_only_orders_go_from_name_to_name() -> None:
     sort = total_order((SortKey("security.ticker"),))
     near, far = (ListQuery(offset=statements.SCANNED_ROWS + more, sort=sort) for more in (0, 1))
     reads = statements.reads_whole_table
-    assert [reads(statements.ORDERS, query) for query in (near, far)] == [False, False]
-    assert [reads(statements.EXECUTIONS, query) for query in (near, far)] == [False, True]
+    assert [reads(SOURCES["orders"], query) for query in (near, far)] == [False, False]
+    assert [reads(SOURCES["executions"], query) for query in (near, far)] == [False, True]

@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Callable, Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -12,7 +13,15 @@ from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
 from tests.support.database import TestServer
-from tests.support.lists import Lists, execution_fields, insert_mixed, lists_on, naive, order_fields
+from tests.support.lists import (
+    Lists,
+    execution_fields,
+    insert_mixed,
+    insert_states,
+    lists_on,
+    naive,
+    order_fields,
+)
 from tests.support.trading import counted_statements, run_sql
 from trade_service.domain.errors import TooSlow
 from trade_service.store.database import Database
@@ -249,3 +258,51 @@ async def test_blotters_with_the_same_abbreviation_sort_as_one(database: Databas
             sort = total_order((SortKey("blotter.abbreviation", descending),))
             for offset in (0, 9, 20, 45):
                 await agree(lists.service.list_orders, order_fields, ListQuery(10, offset, sort))
+
+
+@pytest.fixture(scope="module")
+async def in_any_state(postgres: TestServer, template_database: str) -> AsyncIterator[Lists]:
+    """Executions in all states, each with every kind of reason; some attempts are shared and half settled."""
+    async with postgres.database(template_database) as url:
+        database = Database(StoreSettings(url))
+        await insert_mixed(database, ORDERS, EXECUTIONS)
+        await insert_states(database)
+        lists = lists_on(database)
+        async with lists.names, lists.totals:
+            yield lists
+        await database.close()
+
+
+_BY_STATE = {
+    "submissionState": st.sampled_from(
+        ["Rejected", "exhausted", "queued", "CLAIMED", "retry", "unknown", "x"]
+    ),
+    "code": st.sampled_from(["LATE", "gone", "RESOLVED", "nothing"]),
+}
+
+
+def queries_by_state() -> SearchStrategy[ListQuery]:
+    """Any query, with a filter by state, by code, or by both in front of its own."""
+    filters = [
+        st.lists(values, min_size=1, max_size=3, unique=True).map(partial(_any_of, name))
+        for name, values in _BY_STATE.items()
+    ]
+    chosen = st.one_of(st.tuples(filters[0]), st.tuples(filters[1]), st.tuples(*filters))
+    return st.builds(_with_filters, queries(EXECUTION_FIELDS), chosen)
+
+
+def _any_of(name: str, values: list[str]) -> Filter:
+    return Filter(name, Test.ANY_OF, tuple(values))
+
+
+def _with_filters(query: ListQuery, filters: tuple[Filter, ...]) -> ListQuery:
+    others = tuple(one for one in query.filters if one.field not in _BY_STATE)
+    return msgspec.structs.replace(query, filters=(*filters, *others))
+
+
+@settings(many, max_examples=200)
+@given(query=queries_by_state())
+async def test_executions_by_state_and_code_equal_the_naive_result(
+    in_any_state: Lists, query: ListQuery
+) -> None:
+    await agree(in_any_state.service.list_executions, execution_fields, query)

@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 
 from tests.support.trading import run_sql
+from trade_service.domain.executions import SubmissionState
 from trade_service.store.database import Database
 from trade_service.store.list_store import PostgresListCounts, PostgresListReads
 from trade_service.store.name_store import PostgresNameStore
@@ -119,6 +120,47 @@ async def insert_mixed(database: Database, orders: int, executions: int) -> None
     await run_sql(database, _ORDERS, count=orders)
     if executions:
         await run_sql(database, _EXECUTIONS, count=executions, orders=orders)
+
+
+_STATES = """
+WITH chosen AS (
+    -- Each attempt has executions in several states.
+    SELECT id, :states::text[] AS states, md5((id / 5)::text)::uuid AS attempt_id,
+           (ARRAY['', 'LATE', 'late', 'GONE'])[1 + id % 4] AS code
+    FROM execution
+    WHERE id % 11 <> 0
+), changed AS (
+    UPDATE execution e
+    SET submission_state = c.states[1 + c.id % cardinality(c.states)], attempt_id = c.attempt_id
+    FROM chosen c
+    WHERE e.id = c.id
+    RETURNING e.id, e.submission_state AS state, c.code
+), failed AS (
+    INSERT INTO failed_execution (execution_id, state, code, message)
+    SELECT id, state, code, '' FROM changed WHERE state IN ('rejected', 'exhausted')
+)
+INSERT INTO submission_attempt
+    (id, state, owner, execution_ids, next_action_at, code, finding_ids, finding_states, finding_codes,
+     finding_messages)
+-- Some of the executions have another attempt by now, and some of the attempt's own have no finding.
+SELECT attempt_id, 'answered', 'one', array_agg(id ORDER BY id) || ARRAY[max(id) + 1, max(id) + 2], now(),
+       max(code) FILTER (WHERE id % 3 = 0), array_agg(finding_id ORDER BY id),
+       array_agg('retry'::text ORDER BY id), array_agg(code ORDER BY id), array_agg(''::text ORDER BY id)
+FROM (SELECT CASE WHEN id % 2 = 0 THEN id ELSE 0 END AS finding_id, * FROM chosen) c
+GROUP BY attempt_id
+"""
+_RESOLVED = """
+INSERT INTO submission_evidence (execution_id, source, code, attempt_id, state_before, state, message)
+SELECT id, 'operator', 'RESOLVED', attempt_id, 'unknown', submission_state, ''
+FROM execution
+WHERE id % 13 = 0 AND attempt_id IS NOT NULL
+"""
+
+
+async def insert_states(database: Database) -> None:
+    """Gives most executions another state, with attempts and reasons as the engine leaves them."""
+    await run_sql(database, _STATES, states=list(SubmissionState))
+    await run_sql(database, _RESOLVED)
 
 
 Read = Mapping[str, Callable[[Any], Value]]

@@ -11,20 +11,26 @@ from functools import lru_cache
 import msgspec
 
 from trade_service.domain.reference import STATUS_NEW
-from trade_service.store.skip_scan import SkipScan, ids_by_name, over_table, over_used_values
-from trade_service.store.statements import Statement, fragments_of
-from trade_service.trading.listing.model import Filter, Kind, ListQuery, SortKey, Test
+from trade_service.store.list_sources import (
+    ORDER_LOOKED_UP,
+    ORDER_OF_EXECUTION,
+    SOURCES,
+    SQL_TYPES,
+    ListSource,
+)
+from trade_service.store.skip_scan import SkipScan, ids_by_name
+from trade_service.store.statements import Statement
+from trade_service.store.states_found import Place, executions_found, places_of
+from trade_service.trading.listing.model import (
+    CODE,
+    SUBMISSION_STATE,
+    Filter,
+    Kind,
+    ListQuery,
+    SortKey,
+    Test,
+)
 
-_SHARED = fragments_of("shared")
-_ORDER_COLUMNS = _SHARED["order_columns"]
-_EXECUTION_COLUMNS = f"{_SHARED['execution_columns']}, {_SHARED['state_shown']}"
-_TYPES: Mapping[Kind, str] = {
-    Kind.INTEGER: "int",
-    Kind.DECIMAL: "numeric",
-    Kind.TEXT: "text",
-    Kind.INSTANT: "timestamptz",
-    Kind.FLAG: "boolean",
-}
 _OPERATORS = {Test.AT_LEAST: ">=", Test.AT_MOST: "<=", Test.BEFORE: "<"}
 _SNAPSHOT = "(SELECT pg_current_snapshot()::text)"
 """What a statement sees: equal ones see the same rows."""
@@ -35,137 +41,6 @@ SAMPLED_ROWS = 30_000
 """How many an estimate reads."""
 ROWS_OF_A_PAGE = 40
 """The assumption before the planner has statistics."""
-_STATUS_OF_EXECUTION = "JOIN execution_status s ON s.id = e.execution_status_id"
-_ORDER_OF_EXECUTION = "JOIN trade_order o ON o.id = e.trade_order_id"
-# OFFSET keeps it one index read per execution.
-_ORDER_LOOKED_UP = "CROSS JOIN LATERAL (SELECT * FROM trade_order t WHERE t.id = e.trade_order_id OFFSET 0) o"
-
-
-class Column(msgspec.Struct, frozen=True):
-    """How a field is read in SQL."""
-
-    expression: str
-    kind: Kind
-    joins: tuple[str, ...] = ()
-    """What the expression needs besides the list's own table."""
-    lookup: str = ""
-    """The id column that a filter tests instead, and the table with the ids of names."""
-    is_id: bool = False
-    """Whether it is a char(24) id of another service."""
-    scan: SkipScan | None = None
-    """How a list sorted by it goes from name to name."""
-
-    @property
-    def type(self) -> str:
-        """Its values' type in PostgreSQL."""
-        return "char(24)" if self.is_id else _TYPES[self.kind]
-
-
-class ListSource(msgspec.Struct, frozen=True):
-    """A list: its table, its fields, and the columns of its answer."""
-
-    table: str
-    alias: str
-    columns: Mapping[str, Column]
-    indexed: frozenset[str]
-    """Fields by which PostgreSQL finds or sorts rows without reading the whole table."""
-    rows: str
-    """Selects id and value of the rows whose order has the value `w.id` in a column."""
-    scanned_far: bool
-    """Whether going from name to name beats sorting however many rows come before the page."""
-    answer: str
-    """Selects from the page, a sub-select named as the alias, whose sort values are k0, k1, ..."""
-
-
-def _abbreviation(alias: str, table: str, id_column: str, scan: SkipScan | None = None) -> Column:
-    join = f"LEFT JOIN {table} {alias} ON {alias}.id = {id_column}"
-    expression = f"coalesce({alias}.abbreviation, '') COLLATE \"C\""
-    return Column(expression, Kind.TEXT, (join,), lookup=f"{id_column} {table}", scan=scan)
-
-
-def _display_name(alias: str, table: str, id_column: str, *joins: str) -> Column:
-    """The name that another service owns, or the id in its place."""
-    join = f"LEFT JOIN {table} {alias} ON {alias}.id = {id_column}"
-    name = f'coalesce({alias}.name, rtrim({id_column})) COLLATE "C"'
-    return Column(name, Kind.TEXT, (*joins, join), scan=over_used_values(id_column.removeprefix("o."), table))
-
-
-ORDERS = ListSource(
-    table="trade_order",
-    alias="o",
-    columns={
-        "id": Column("o.id", Kind.INTEGER),
-        "orderId": Column("o.order_id", Kind.INTEGER),
-        "orderType": Column(
-            'rtrim(o.order_type) COLLATE "C"', Kind.TEXT, scan=over_used_values("order_type")
-        ),
-        "quantity": Column("o.quantity", Kind.DECIMAL),
-        "quantitySent": Column("o.quantity_sent", Kind.DECIMAL),
-        "tradeTimestamp": Column("o.trade_timestamp", Kind.INSTANT),
-        "submitted": Column("coalesce(o.submitted, false)", Kind.FLAG),
-        "blotter.abbreviation": _abbreviation(
-            "b", "blotter", "o.blotter_id", over_table("blotter_id", "blotter")
-        ),
-        "security.ticker": _display_name("sn", "security_name", "o.security_id"),
-        "portfolio.name": _display_name("pn", "portfolio_name", "o.portfolio_id"),
-        "securityId": Column("o.security_id", Kind.TEXT, is_id=True),
-        "portfolioId": Column("o.portfolio_id", Kind.TEXT, is_id=True),
-    },
-    indexed=frozenset({"id", "orderId", "quantity", "tradeTimestamp", "securityId", "portfolioId"}),
-    # An array: PostgreSQL would drop a sort by a column that equals one value. See `ids_by_name`.
-    rows="SELECT t.id, t.{column} AS value FROM trade_order t WHERE t.{column} = ANY(ARRAY[w.id])",
-    scanned_far=True,
-    answer=f"SELECT {_ORDER_COLUMNS}, {{keys}} FROM ({{page}}) o ORDER BY {{order}}",
-)
-
-EXECUTIONS = ListSource(
-    table="execution",
-    alias="e",
-    columns={
-        "id": Column("e.id", Kind.INTEGER),
-        "executionTimestamp": Column("e.execution_timestamp", Kind.INSTANT),
-        "quantityOrdered": Column("e.quantity_ordered", Kind.DECIMAL),
-        "quantityPlaced": Column("e.quantity_placed", Kind.DECIMAL),
-        "quantityFilled": Column("e.quantity_filled", Kind.DECIMAL),
-        "tradeOrderId": Column("e.trade_order_id", Kind.INTEGER),
-        "executionStatus.abbreviation": _abbreviation("es", "execution_status", "e.execution_status_id"),
-        "blotter.abbreviation": _abbreviation("b", "blotter", "e.blotter_id"),
-        "tradeType.abbreviation": _abbreviation("tt", "trade_type", "e.trade_type_id"),
-        "destination.abbreviation": _abbreviation("d", "destination", "e.destination_id"),
-        "security.ticker": _display_name("sn", "security_name", "o.security_id", _ORDER_OF_EXECUTION),
-        "portfolio.name": _display_name("pn", "portfolio_name", "o.portfolio_id", _ORDER_OF_EXECUTION),
-        "executionServiceId": Column("e.execution_service_id", Kind.INTEGER),
-        "submissionState": Column(_SHARED["state_shown"], Kind.TEXT, (_STATUS_OF_EXECUTION,)),
-        "code": Column(f"nullif({_SHARED['reason_shown']}, '')", Kind.TEXT, (_SHARED["reasons"],)),
-        "orderId": Column("o.order_id", Kind.INTEGER, (_ORDER_OF_EXECUTION,)),
-        "securityId": Column("o.security_id", Kind.TEXT, (_ORDER_OF_EXECUTION,), is_id=True),
-        "portfolioId": Column("o.portfolio_id", Kind.TEXT, (_ORDER_OF_EXECUTION,), is_id=True),
-    },
-    indexed=frozenset(
-        {
-            "id",
-            "executionTimestamp",
-            "tradeOrderId",
-            "orderId",
-            "securityId",
-            "portfolioId",
-            "executionServiceId",
-        }
-    ),
-    rows="""
-SELECT x.id, t.{column} AS value FROM trade_order t
-CROSS JOIN LATERAL (SELECT x.id FROM execution x WHERE x.trade_order_id = t.id OFFSET 0) x
-WHERE t.{column} = w.id
-""",
-    scanned_far=False,
-    answer=f"""
-SELECT {_ORDER_COLUMNS}, {_EXECUTION_COLUMNS}, {{keys}}
-FROM ({{page}}) e
-{_ORDER_LOOKED_UP}
-{_STATUS_OF_EXECUTION}
-ORDER BY {{order}}
-""",
-)
 
 
 class Shape(msgspec.Struct, frozen=True):
@@ -181,18 +56,23 @@ class Shape(msgspec.Struct, frozen=True):
     """Whether the page is near enough to go from name to name."""
     bounded: bool = True
     """Whether a count stops at a limit."""
+    places: tuple[Place, ...] | None = None
+    """Where the executions are found, if not among all."""
 
 
 def shape_of(query: ListQuery) -> Shape:
     """The shape of a page."""
     after_cursor = query.cursor is not None
     far = not after_cursor and query.offset >= FAR_OFFSET
-    return Shape(query.sort, _tests(query.filters), after_cursor, far, scanned=query.offset <= SCANNED_ROWS)
+    near = query.offset <= SCANNED_ROWS
+    return Shape(
+        query.sort, _tests(query.filters), after_cursor, far, scanned=near, places=places_of(query.filters)
+    )
 
 
 def count_shape(filters: Sequence[Filter], *, bounded: bool) -> Shape:
     """The shape of a count."""
-    return Shape((), _tests(filters), bounded=bounded)
+    return Shape((), _tests(filters), bounded=bounded, places=places_of(filters))
 
 
 def page_values(query: ListQuery) -> dict[str, object]:
@@ -213,7 +93,8 @@ def filter_values(filters: Sequence[Filter]) -> dict[str, object]:
 
 def reads_whole_table(source: ListSource, query: ListQuery) -> bool:
     """Whether a page takes reading (and sorting) all rows."""
-    indexed = query.sort[0].field in source.indexed or _scan(source, shape_of(query)) is not None
+    shape = shape_of(query)
+    indexed = query.sort[0].field in source.indexed or _scan(source, shape) is not None
     return not indexed and not finds_by_index(source, query.filters)
 
 
@@ -224,7 +105,9 @@ def fast_sorts(source: ListSource) -> list[str]:
 
 def finds_by_index(source: ListSource, filters: Sequence[Filter]) -> bool:
     """Whether an index leads to the rows that meet the filters."""
-    return any(one.field in source.indexed and one.test is Test.ANY_OF for one in filters)
+    return places_of(filters) is not None or any(
+        one.field in source.indexed and one.test is Test.ANY_OF for one in filters
+    )
 
 
 @lru_cache(maxsize=1000)
@@ -266,23 +149,22 @@ def _scan(source: ListSource, shape: Shape) -> SkipScan | None:
 
 def _sorted_rows(source: ListSource, shape: Shape, wanted: str) -> str:
     keys = [source.columns[key.field].expression for key in shape.sort]
+    if shape.places is not None and _by_id(shape):
+        keys = ["found.id"]
     ways = ["DESC" if key.descending else "ASC" for key in shape.sort]
-    conditions = [*_conditions(source, shape), *([_behind(source, shape.sort)] if shape.after_cursor else [])]
+    behind = [_behind(source, shape.sort)] if shape.after_cursor else []
     order = ", ".join(f"{key} {way}" for key, way in zip(keys, ways, strict=True))
     named = ", ".join(f"{key} AS k{place}" for place, key in enumerate(keys))
     return (
-        f"SELECT {source.alias}.{wanted}, {named} FROM {source.table} {source.alias} {_joins(source, shape)}"
-        f"{_where(conditions)} ORDER BY {order} LIMIT :limit{'' if shape.after_cursor else ' OFFSET :offset'}"
+        f"SELECT {source.alias}.{wanted}, {named} {_rows(source, shape, behind)} "
+        f"ORDER BY {order} LIMIT :limit{'' if shape.after_cursor else ' OFFSET :offset'}"
     )
 
 
 @lru_cache(maxsize=1000)
 def count_statement(source_name: str, shape: Shape) -> Statement:
     """Counts the rows that meet the filters, up to a limit where the shape is bounded."""
-    source = SOURCES[source_name]
-    rows = (
-        f"FROM {source.table} {source.alias} {_joins(source, shape)}{_where([*_conditions(source, shape)])}"
-    )
+    rows = _rows(SOURCES[source_name], shape)
     if shape.bounded:
         return Statement.parsed(f"SELECT count(*) FROM (SELECT {rows} LIMIT :limit) counted")
     return Statement.parsed(f"SELECT count(*) {rows}")
@@ -293,8 +175,8 @@ def sample_statement(source_name: str, shape: Shape) -> Statement:
     """Reads a sample of the table's pages: how many rows it has, how many of them meet the filters, which share of
     the table was to be read, and how many rows the whole table has.
     """
-    source = SOURCES[source_name]
-    joins = _joins(source, shape).replace(_ORDER_OF_EXECUTION, _ORDER_LOOKED_UP)
+    source, shape = SOURCES[source_name], msgspec.structs.replace(shape, places=None)
+    joins = _joins(source, shape).replace(ORDER_OF_EXECUTION, ORDER_LOOKED_UP)
     met = " AND ".join(_conditions(source, shape)) or "true"
     return Statement.parsed(f"""
 WITH size AS MATERIALIZED (
@@ -316,10 +198,37 @@ def _tests(filters: Sequence[Filter]) -> tuple[tuple[str, Test, bool], ...]:
     return tuple((one.field, one.test, len(one.values) == 1) for one in filters)
 
 
+def _by_id(shape: Shape) -> bool:
+    return bool(shape.sort) and shape.sort[0].field == "id"
+
+
+def _rows(source: ListSource, shape: Shape, behind: Sequence[str] = ()) -> str:
+    """The rows that meet the filters, and come `behind` a cursor's."""
+    if shape.places is None:
+        conditions = [*_conditions(source, shape), *behind]
+        return f"FROM {source.table} {source.alias} {_joins(source, shape)}{_where(conditions)}"
+
+    def met(field: str, expression: str) -> list[str]:
+        past = [
+            condition.replace("e.id", expression) for condition in behind if field == "id" and _by_id(shape)
+        ]
+        return [*past, *_conditions(source, shape, {field: expression})]
+
+    order = ("DESC" if shape.sort[0].descending else "ASC") if _by_id(shape) else ""
+    others = {name: source.columns[name].expression for name, *_ in shape.tests} | {
+        SUBMISSION_STATE: "e.submission_state"
+    }
+    others.pop(CODE, None)
+    conditions = [*_conditions(source, shape, others), *behind]
+    joins = _joins(source, shape).replace(ORDER_OF_EXECUTION, ORDER_LOOKED_UP)
+    return f"FROM {executions_found(shape.places, met, order)} {joins}{_where(conditions)}"
+
+
 def _joins(source: ListSource, shape: Shape) -> str:
     """Each join once: those of the sort keys and of filters that test the column itself."""
+    met = () if shape.places is None else (SUBMISSION_STATE, CODE)
     names = [key.field for key in shape.sort]
-    names += [name for name, *_ in shape.tests if not source.columns[name].lookup]
+    names += [name for name, *_ in shape.tests if not source.columns[name].lookup and name not in met]
     return " ".join(dict.fromkeys(join for name in names for join in source.columns[name].joins))
 
 
@@ -327,23 +236,29 @@ def _where(conditions: Sequence[str]) -> str:
     return f" WHERE {' AND '.join(conditions)}" if conditions else ""
 
 
-def _conditions(source: ListSource, shape: Shape) -> Iterator[str]:
+def _conditions(
+    source: ListSource, shape: Shape, expressions: Mapping[str, str] | None = None
+) -> Iterator[str]:
+    """Those on the fields with an expression, or on all."""
     for place, (name, test, single) in enumerate(shape.tests):
         column = source.columns[name]
+        if expressions is not None and name not in expressions:
+            continue
+        expression = column.expression if expressions is None else expressions[name]
         many = test is Test.ANY_OF and not single
         bind = f":f{place}::{column.type}{'[]' if many else ''}"
         if test is not Test.ANY_OF:
-            yield f"{column.expression} {_OPERATORS[test]} {bind}"
+            yield f"{expression} {_OPERATORS[test]} {bind}"
         elif column.lookup:
             id_column, table = column.lookup.split()
             found = f"SELECT x.id FROM {table} x WHERE {_same_text('x.abbreviation', bind, single)}"
             yield f"{id_column} = ANY(ARRAY({found}))"
         elif column.kind is Kind.TEXT and not column.is_id:
-            yield _same_text(column.expression, bind, single)
+            yield _same_text(expression, bind, single)
         else:
             # One value for itself: only then does an index on it and the id also give the order.
             # An id as char(24): compared as text, blanks and all, it would not be found by its index.
-            yield f"{column.expression} = {bind}" if single else f"{column.expression} = ANY({bind})"
+            yield f"{expression} = {bind}" if single else f"{expression} = ANY({bind})"
 
 
 def _same_text(expression: str, bind: str, single: bool) -> str:
@@ -357,7 +272,7 @@ def _behind(source: ListSource, sort: Sequence[SortKey]) -> str:
     """Rows that come after the cursor's."""
     columns = [source.columns[key.field] for key in sort]
     keys = [column.expression for column in columns]
-    binds = [f":c{place}::{_TYPES[column.kind]}" for place, column in enumerate(columns)]
+    binds = [f":c{place}::{SQL_TYPES[column.kind]}" for place, column in enumerate(columns)]
     if len({key.descending for key in sort}) == 1:  # An index can begin there.
         sign = "<" if sort[0].descending else ">"
         return f"({', '.join(keys)}) {sign} ({', '.join(binds)})"
@@ -366,6 +281,3 @@ def _behind(source: ListSource, sort: Sequence[SortKey]) -> str:
         same = [f"{keys[before]} = {binds[before]}" for before in range(place)]
         cases.append(" AND ".join([*same, f"{keys[place]} {'<' if key.descending else '>'} {binds[place]}"]))
     return "(" + " OR ".join(f"({case})" for case in cases) + ")"
-
-
-SOURCES: Mapping[str, ListSource] = {"orders": ORDERS, "executions": EXECUTIONS}

@@ -8,6 +8,7 @@ from trade_service.domain.errors import TooSlow
 from trade_service.store import list_statements as statements
 from trade_service.store.database import Database, is_out_of_time
 from trade_service.store.execution_reads import EXECUTION_WIDTH, ORDER_WIDTH, to_order, to_stored
+from trade_service.store.list_sources import SOURCES
 from trade_service.store.statements import Statement, load
 from trade_service.submission.ports import StoreUnavailable
 from trade_service.trading.listing.model import (
@@ -47,7 +48,7 @@ class PostgresListReads:
     ) -> tuple[list[asyncpg.Record], tuple[Value, ...] | None, str]:
         """The rows, the last one's values of the sort keys when others follow it, and the snapshot."""
         statement = statements.page_statement(source, statements.shape_of(query))
-        scans = statements.reads_whole_table(statements.SOURCES[source], query)
+        scans = statements.reads_whole_table(SOURCES[source], query)
         lent = self._database.transaction(scans=True) if scans else self._database.session()
         try:
             async with lent as session:
@@ -63,7 +64,7 @@ class PostgresListReads:
         return rows, rows[-1][width:-1], snapshot
 
     def _too_slow(self, source: ListName, query: ListQuery) -> TooSlow:
-        fast = statements.fast_sorts(statements.SOURCES[source])
+        fast = statements.fast_sorts(SOURCES[source])
         fields = ", ".join(name for name, field in FIELDS[source].items() if field.sortable and name in fast)
         far = "a cursor skips no rows, an offset reads each of them; " if _is_far(query) else ""
         return TooSlow(
@@ -92,7 +93,7 @@ class PostgresListCounts:
         values = statements.filter_values(filters) | {"limit": bound}
         if bounded and not filters:  # At most as many entries of an index.
             return int(await self._database.fetch_value(statement, **values))
-        found = statements.finds_by_index(statements.SOURCES[selection.source], filters)
+        found = statements.finds_by_index(SOURCES[selection.source], filters)
         row = await self._timed(statement, values, within_s, scans=not (bounded and found))
         return None if row is None else int(row[0])
 

@@ -55,8 +55,11 @@ LEFT JOIN LATERAL (
 ) v ON true
 
 -- fragment: reason_shown
--- What is accepted needs no reason.
-CASE WHEN e.submission_state <> 'accepted' THEN coalesce(v.code, f.code, a.code, '') ELSE '' END
+-- What is accepted, or was never submitted, needs no reason.
+CASE WHEN e.submission_state IN ('rejected', 'exhausted')
+     THEN coalesce((SELECT x.code FROM failed_execution x WHERE x.execution_id = e.id), v.code, f.code, a.code, '')
+     WHEN e.submission_state NOT IN ('accepted', 'none') THEN coalesce(v.code, f.code, a.code, '')
+     ELSE '' END
 
 -- fragment: budget_left_ms
 -- What is left of a time budget that stops: never nothing, so that an execution that waited still gets a call.

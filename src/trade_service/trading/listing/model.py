@@ -72,6 +72,7 @@ ID_OF_NAME = {PORTFOLIO_NAME: PORTFOLIO_ID, SECURITY_TICKER: SECURITY_ID}
 """A filter by name becomes a filter by the ids with that name."""
 
 SUBMISSION_STATE = "submissionState"
+CODE = "code"
 
 ORDER_FIELDS = _fields(
     _ID,
@@ -100,7 +101,7 @@ EXECUTION_FIELDS = _fields(
     ListField(PORTFOLIO_NAME, Kind.TEXT),
     ListField("executionServiceId", Kind.INTEGER, sortable=False),
     ListField(SUBMISSION_STATE, Kind.TEXT, sortable=False),
-    ListField("code", Kind.TEXT, sortable=False),
+    ListField(CODE, Kind.TEXT, sortable=False),
     ListField("orderId", Kind.INTEGER, sortable=False),
 )
 FIELDS: Mapping[ListName, Mapping[str, ListField]] = {"orders": ORDER_FIELDS, "executions": EXECUTION_FIELDS}

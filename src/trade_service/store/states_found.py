@@ -1,0 +1,108 @@
+"""Where executions of a few states, or with a few reasons, are found: `execution` has no index on either.
+
+Those that failed are in `failed_execution`; those that are open belong to open attempts, which have an index.
+Only the text of statements.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from enum import StrEnum
+
+from trade_service.domain.executions import OPEN, QUANTITY_RETURNED, SubmissionState
+from trade_service.store.statements import expanded, fragments_of
+from trade_service.trading.listing.model import CODE, SUBMISSION_STATE, Filter, Test
+
+Conditions = Callable[[str, str], Sequence[str]]
+"""The conditions on a field, for the expression that has its value."""
+
+
+class Place(StrEnum):
+    """Where executions are found, without reading those in other states."""
+
+    FAILED = "failed"
+    OPEN = "open"
+
+
+_STATES: Mapping[Place, frozenset[SubmissionState]] = {Place.FAILED: QUANTITY_RETURNED, Place.OPEN: OPEN}
+_LEAD_TO_FEW = frozenset({"id", "tradeOrderId", "orderId", "executionServiceId"})
+"""Fields whose index leads to few executions, whatever their states."""
+_FAILED = """
+SELECT f.execution_id AS id, f.state, NULL::uuid AS attempt_id FROM failed_execution f WHERE true
+"""
+_OPEN = """
+SELECT u.id, NULL AS state, w.id AS attempt_id
+FROM submission_attempt w CROSS JOIN LATERAL unnest(w.execution_ids) u(id)
+WHERE w.next_action_at IS NOT NULL
+"""
+_OPEN_WITH_REASON = expanded(
+    """
+SELECT e.id, NULL AS state, e.attempt_id
+FROM submission_attempt w
+CROSS JOIN LATERAL unnest(w.execution_ids) u(id)
+CROSS JOIN LATERAL (SELECT * FROM execution x WHERE x.id = u.id AND x.attempt_id = w.id OFFSET 0) e
+{reasons}
+WHERE w.next_action_at IS NOT NULL
+""",
+    fragments_of("shared"),
+)
+_REASON = f"nullif({fragments_of('shared')['reason_shown']}, '')"
+_NOTHING = "SELECT NULL::int AS id, NULL AS state, NULL::uuid AS attempt_id WHERE false"
+
+
+def places_of(filters: Iterable[Filter]) -> tuple[Place, ...] | None:
+    """Where all executions are found that meet the filters; None when that needs the executions themselves.
+
+    Most executions are accepted, so those are found soon among all. An execution has a reason only in a state that
+    has a place.
+    """
+    states: set[str] = set(SubmissionState)
+    with_reason = False
+    for one in filters:
+        if one.test is Test.ANY_OF and one.field in _LEAD_TO_FEW:
+            return None
+        if one.field == SUBMISSION_STATE:
+            states &= {str(value).lower() for value in one.values}
+        with_reason = with_reason or one.field == CODE
+    if not with_reason and states & {SubmissionState.ACCEPTED, SubmissionState.NONE}:
+        return None
+    return tuple(place for place, held in _STATES.items() if states & held)
+
+
+def executions_found(places: Iterable[Place], conditions: Conditions, order: str) -> str:
+    """Selects from the executions of these places as `e`, by `found.id` in order if one is wanted: ASC or DESC.
+
+    The conditions on id and code are met; that on the state has still to be tested.
+    """
+    parts = [_part(place, conditions) for place in places]
+    union = "\nUNION ALL\n".join(parts) or _NOTHING
+    # Sorted before they are read: a page reads no more executions than it needs.
+    found = f"(SELECT * FROM ({union}) c ORDER BY c.id {order} OFFSET 0)" if order else f"({union})"
+    return f"""{found} found
+CROSS JOIN LATERAL (
+    SELECT * FROM execution x
+    WHERE x.id = found.id
+      AND (x.submission_state = found.state
+           OR x.attempt_id = found.attempt_id AND x.submission_state IN ('queued', 'claimed', 'retry', 'unknown'))
+    OFFSET 0
+) e"""
+
+
+def _part(place: Place, conditions: Conditions) -> str:
+    if place is Place.FAILED:
+        met = [
+            *conditions("id", "f.execution_id"),
+            *conditions(SUBMISSION_STATE, "f.state"),
+            *conditions(CODE, "nullif(f.code, '')"),
+        ]
+        return _and(_FAILED, met)
+    if not (with_reason := conditions(CODE, _REASON)):
+        return _and(_OPEN, conditions("id", "u.id"))
+    # First the cheap question: most open attempts have no reason, or another one.
+    known = " AND ".join(conditions(CODE, "c.code"))
+    possible = (
+        f"EXISTS (SELECT FROM unnest(w.finding_codes || ARRAY[w.code, 'RESOLVED']) c(code) WHERE {known})"
+    )
+    return _and(_OPEN_WITH_REASON, [possible, *conditions("id", "u.id"), *with_reason])
+
+
+def _and(text: str, conditions: Sequence[str]) -> str:
+    return " AND ".join([text.strip(), *conditions])
