@@ -13,10 +13,11 @@ from trade_service.submission.clock import SystemClock
 
 @pytest.fixture
 async def postgres_ledger(database: Database) -> AsyncIterator[PostgresLedger]:
-    """PostgreSQL; after each test, its table of failed executions must be right."""
+    """PostgreSQL; after each test, failed and open executions must be where lists find them."""
     ledger = PostgresLedger(database, SystemClock().new_attempt_id)
     yield ledger
     await ledger.check_failed_executions()
+    await ledger.check_open_executions()
 
 
 @pytest.fixture(params=["memory", "postgres"])

@@ -15,7 +15,7 @@ from tests.behaviour.ledger import (
 )
 from tests.support.rows import NEW, SENT, insert_orders, insert_pieces
 from tests.support.trading import run_sql
-from trade_service.domain.executions import QUANTITY_RETURNED
+from trade_service.domain.executions import OPEN, QUANTITY_RETURNED
 from trade_service.store.database import Database
 from trade_service.store.downstream_store import PostgresDownstreamStore, PostgresFillStore
 from trade_service.store.execution_reads import PostgresExecutionReads, to_order
@@ -111,6 +111,15 @@ WHERE (f.state, f.code, f.message)
 )
 
 
+_MISPLACED = Statement.parsed("""
+SELECT e.id, e.submission_state, a.state
+FROM execution e LEFT JOIN submission_attempt a ON a.id = e.attempt_id
+WHERE e.submission_state IN ('queued', 'claimed', 'retry', 'unknown')
+  AND (a.next_action_at IS NOT NULL AND e.id = ANY(a.execution_ids)
+       AND (a.state <> 'queued' OR e.submission_state = 'queued')) IS NOT TRUE
+""")
+
+
 class _Clock(SystemClock):
     """The real clock, with attempt ids that the test chooses."""
 
@@ -127,6 +136,7 @@ class PostgresLedger:
         self._database = database
         self._was_changed = False
         """Whether a test changed executions as another program might."""
+        self._added_open = False
         self.submissions: SubmissionStore = PostgresSubmissionStore(
             database, _Clock(new_attempt_id), OWNER, SETTLE_MS, status_new=NEW, status_sent=SENT
         )
@@ -145,6 +155,7 @@ class PostgresLedger:
         self, order_ids: Sequence[int], each: int = 1, state: str | None = "none"
     ) -> list[int]:
         self._was_changed = self._was_changed or state in QUANTITY_RETURNED
+        self._added_open = self._added_open or state in OPEN
         return await insert_pieces(self._database, order_ids, each, state)
 
     async def check_failed_executions(self) -> None:
@@ -154,6 +165,12 @@ class PostgresLedger:
             await FailureCheck(PostgresFailures(self._database), SystemClock()).once()
         async with self._database.session() as session:
             assert await session.fetch(_WRONGLY_FAILED) == []
+
+    async def check_open_executions(self) -> None:
+        """Lists find those in open states by their open attempts; no queued attempt has any but queued ones."""
+        if not (self._was_changed or self._added_open):
+            async with self._database.session() as session:
+                assert await session.fetch(_MISPLACED) == []
 
     async def change_execution(self, execution_id: int, **fields: Any) -> None:
         self._was_changed = True

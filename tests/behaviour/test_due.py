@@ -299,6 +299,7 @@ async def test_postpone_and_close(ledger: Ledger) -> None:
     assert await _taken(ledger, "two") == []
     await ledger.submissions.postpone(new_attempt().attempt_id, 0)
     assert await attempt_ids(ledger) == [attempt.attempt_id]
+    await ledger.submissions.postpone(attempt.attempt_id, 0)  # Its execution is still claimed.
 
 
 async def test_adopt_accepts_what_is_proven_and_doubts_the_rest(ledger: Ledger) -> None:

@@ -14,6 +14,10 @@ QUANTITIES = 500
 BLOTTERS = 5
 """Four blotters, and orders without one."""
 ORDER_TYPES = 3
+ONE_IN_FAILED = 15
+FAILED = frozenset({"failed_execution"})
+OPEN = 200
+"""Executions of an attempt: one open attempt has unknown ones, another those that wait for a sender."""
 
 
 class ListPlan(msgspec.Struct, frozen=True):
@@ -24,6 +28,8 @@ class ListPlan(msgspec.Struct, frozen=True):
     index: str
     passed: int = 0
     """Further rows that may be read: for an offset, for other names, or in the same range of pages."""
+    whole: frozenset[str] = frozenset()
+    """Tables that it may read from end to end."""
 
 
 def _page(
@@ -127,7 +133,40 @@ def _by_name(field: str, index: str, groups: int, names: tuple[str, ...]) -> Ite
             yield f"orders by {way}{field} {after}", ListPlan("orders", page, index, groups * (LIMIT + 1))
 
 
+def _by_state() -> Iterator[tuple[str, ListPlan]]:
+    """Pages of the executions in some states, or with a reason, from the start and behind a row."""
+    failed, half = ROWS // ONE_IN_FAILED, (ROWS // 2,)
+    rejected, late = _is("submissionState", "rejected", "exhausted"), _is("code", "late")
+    for after in ((), half):
+        yield (
+            f"failed {after}",
+            ListPlan("executions", _page("id", rejected, after=after), "failed_execution_pkey"),
+        )
+    yield (
+        "failed with a code",
+        ListPlan(
+            "executions", _page("id", rejected, _is("code", "CODE 1")), "failed_execution_pkey", LIMIT * 3
+        ),
+    )
+    for name, at in (("failed by time", ()), ("failed by time, behind a row", (_LATE, ROWS // 2))):
+        page = _page("executionTimestamp", rejected, after=at)
+        yield name, ListPlan("executions", page, "execution_pkey", failed, FAILED)
+    waiting = _is("submissionState", "queued", "unknown")
+    for name, page in {
+        "queued": _page("id", _is("submissionState", "queued")),
+        "unknown": _page("id", _is("submissionState", "unknown"), descending=False),
+        "open, by time": _page("executionTimestamp", waiting),
+        "unknown with a code": _page("id", waiting, late),
+    }.items():
+        yield name, ListPlan("executions", page, "submission_attempt_due_ndx", 6 * OPEN)
+    both = _page("id", _is("submissionState", "rejected", "queued"))
+    yield "failed or queued", ListPlan("executions", both, "submission_attempt_due_ndx", failed, FAILED)
+    of_portfolio = _page("id", rejected, _is("portfolioId", "P5"))
+    yield "failed of a portfolio", ListPlan("executions", of_portfolio, "execution_trade_order_ndx")
+
+
 LIST_PLANS |= {
+    **dict(_by_state()),
     **dict(
         _by_name("blotter.abbreviation", "trade_order_blotter_ndx", BLOTTERS, ("", "Default", "EQ", "HOLD"))
     ),
@@ -146,5 +185,18 @@ FILL = (
         (execution_status_id, trade_type_id, trade_order_id, destination_id, quantity_ordered, quantity_placed,
          submission_state, execution_timestamp, execution_service_id)
         SELECT 1, 1, o.id, 1, 10, 10, 'accepted', o.trade_timestamp, o.id FROM trade_order o ORDER BY o.id""",
+    f"""UPDATE execution SET submission_state = 'rejected' WHERE id % {ONE_IN_FAILED} = 0""",
+    f"""INSERT INTO failed_execution (execution_id, state, code, message)
+        SELECT n * {ONE_IN_FAILED}, 'rejected', 'CODE ' || n % 3, ''
+        FROM generate_series(1, {ROWS // ONE_IN_FAILED}) n""",
+    # All attempts but the last of each kind are closed.
+    f"""INSERT INTO submission_attempt (id, state, owner, execution_ids, next_action_at, code)
+        SELECT md5(n::text)::uuid, CASE WHEN n % 2 = 0 THEN 'queued' ELSE 'answered' END, 'one',
+               array(SELECT generate_series(n * {OPEN} + 1, (n + 1) * {OPEN})),
+               CASE WHEN n > 10 THEN now() END, CASE WHEN n % 2 = 1 THEN 'LATE' END
+        FROM generate_series(1, 12) n""",
+    f"""UPDATE execution SET submission_state = CASE WHEN id > 12 * {OPEN} THEN 'queued' ELSE 'unknown' END,
+                             attempt_id = md5(((id - 1) / {OPEN})::text)::uuid
+        WHERE id > 11 * {OPEN} AND id <= 13 * {OPEN} AND submission_state = 'accepted'""",
     "SELECT brin_summarize_new_values('execution_service_ndx')",
 )

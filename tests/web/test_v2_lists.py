@@ -161,7 +161,9 @@ async def test_executions_are_found_by_state_code_and_order_id(live: Live) -> No
     order_id, code = one["tradeOrder"]["orderId"], one["code"]
     assert (one["submissionState"], code) == ("rejected", "ITEM_REFUSED")
     assert (await listed(live, f"executions/{one['id']}"))["code"] == code
-    for query in (f"orderId={order_id}", f"code={code}", f"submissionState=rejected&code=x,{code}"):
+    found = (f"orderId={order_id}", f"code={code}", f"submissionState=rejected&code=x,{code}")
+    by_time = "submissionState=rejected,queued&sort=-executionTimestamp,-id"
+    for query in (*found, by_time, f"code={code}&offset=0&limit=1&destination.abbreviation=ML"):
         assert [e["id"] for e in (await listed(live, f"executions?{query}"))["executions"]] == [one["id"]]
     for query in (f"orderId={order_id}&submissionState=accepted", "code=OTHER"):
         assert (await listed(live, f"executions?{query}"))["executions"] == []

@@ -220,8 +220,12 @@ def _rows(source: ListSource, shape: Shape, behind: Sequence[str] = ()) -> str:
     }
     others.pop(CODE, None)
     conditions = [*_conditions(source, shape, others), *behind]
-    joins = _joins(source, shape).replace(ORDER_OF_EXECUTION, ORDER_LOOKED_UP)
-    return f"FROM {executions_found(shape.places, met, order)} {joins}{_where(conditions)}"
+    few = any(name in ("portfolioId", "securityId") for name, *_ in shape.tests)
+    joins = _joins(source, shape)
+    if not few:
+        joins = joins.replace(ORDER_OF_EXECUTION, ORDER_LOOKED_UP)
+    found = executions_found(shape.places, met, order, of_few_orders=few)
+    return f"FROM {found} {joins}{_where(conditions)}"
 
 
 def _joins(source: ListSource, shape: Shape) -> str:

@@ -19,10 +19,27 @@ class Place(StrEnum):
     """Where executions are found, without reading those in other states."""
 
     FAILED = "failed"
-    OPEN = "open"
+    REJECTED = "rejected"
+    EXHAUSTED = "exhausted"
+    QUEUED = "queued"
+    """In attempts that wait for a sender, of which there may be very many."""
+    SENT = "sent"
+    """In the other open attempts, of which there are never many."""
 
 
-_STATES: Mapping[Place, frozenset[SubmissionState]] = {Place.FAILED: QUANTITY_RETURNED, Place.OPEN: OPEN}
+_STATES: Mapping[Place, frozenset[SubmissionState]] = {
+    Place.REJECTED: frozenset({SubmissionState.REJECTED}),
+    Place.EXHAUSTED: frozenset({SubmissionState.EXHAUSTED}),
+    Place.QUEUED: frozenset({SubmissionState.QUEUED}),
+    Place.SENT: OPEN,
+}
+_ONLY = {
+    Place.REJECTED: ["f.state = 'rejected'"],
+    Place.EXHAUSTED: ["f.state = 'exhausted'"],
+    Place.QUEUED: ["w.state = 'queued'"],
+    Place.SENT: ["w.state <> 'queued'"],
+}
+"""Words, not values: so the planner knows how many there are."""
 _LEAD_TO_FEW = frozenset({"id", "tradeOrderId", "orderId", "executionServiceId"})
 """Fields whose index leads to few executions, whatever their states."""
 _FAILED = """
@@ -45,6 +62,9 @@ WHERE w.next_action_at IS NOT NULL
     fragments_of("shared"),
 )
 _REASON = f"nullif({fragments_of('shared')['reason_shown']}, '')"
+_IS_THERE = """(
+    {e}.submission_state = found.state
+    OR {e}.attempt_id = found.attempt_id AND {e}.submission_state IN ('queued', 'claimed', 'retry', 'unknown'))"""
 _NOTHING = "SELECT NULL::int AS id, NULL AS state, NULL::uuid AS attempt_id WHERE false"
 
 
@@ -64,44 +84,42 @@ def places_of(filters: Iterable[Filter]) -> tuple[Place, ...] | None:
         with_reason = with_reason or one.field == CODE
     if not with_reason and states & {SubmissionState.ACCEPTED, SubmissionState.NONE}:
         return None
+    if states >= QUANTITY_RETURNED:
+        return (Place.FAILED, *(place for place in (Place.QUEUED, Place.SENT) if states & _STATES[place]))
     return tuple(place for place, held in _STATES.items() if states & held)
 
 
-def executions_found(places: Iterable[Place], conditions: Conditions, order: str) -> str:
+def executions_found(
+    places: Iterable[Place], conditions: Conditions, order: str, *, of_few_orders: bool
+) -> str:
     """Selects from the executions of these places as `e`, by `found.id` in order if one is wanted: ASC or DESC.
 
-    The conditions on id and code are met; that on the state has still to be tested.
+    The conditions on id and code are met; that on the state has still to be tested. Where an index leads to
+    the orders, the planner may begin with those instead, and nothing is in order.
     """
     parts = [_part(place, conditions) for place in places]
     union = "\nUNION ALL\n".join(parts) or _NOTHING
+    if of_few_orders:
+        return f"({union}) found JOIN execution e ON e.id = found.id AND {_IS_THERE.format(e='e')}"
     # Sorted before they are read: a page reads no more executions than it needs.
     found = f"(SELECT * FROM ({union}) c ORDER BY c.id {order} OFFSET 0)" if order else f"({union})"
-    return f"""{found} found
-CROSS JOIN LATERAL (
-    SELECT * FROM execution x
-    WHERE x.id = found.id
-      AND (x.submission_state = found.state
-           OR x.attempt_id = found.attempt_id AND x.submission_state IN ('queued', 'claimed', 'retry', 'unknown'))
-    OFFSET 0
-) e"""
+    held = f"SELECT * FROM execution x WHERE x.id = found.id AND {_IS_THERE.format(e='x')} OFFSET 0"
+    return f"{found} found CROSS JOIN LATERAL ({held}) e"
 
 
 def _part(place: Place, conditions: Conditions) -> str:
-    if place is Place.FAILED:
-        met = [
-            *conditions("id", "f.execution_id"),
-            *conditions(SUBMISSION_STATE, "f.state"),
-            *conditions(CODE, "nullif(f.code, '')"),
-        ]
-        return _and(_FAILED, met)
+    only = _ONLY.get(place, [])
+    if place in (Place.FAILED, Place.REJECTED, Place.EXHAUSTED):
+        met = [*conditions("id", "f.execution_id"), *conditions(CODE, "nullif(f.code, '')")]
+        return _and(_FAILED, [*only, *met])
     if not (with_reason := conditions(CODE, _REASON)):
-        return _and(_OPEN, conditions("id", "u.id"))
+        return _and(_OPEN, [*only, *conditions("id", "u.id")])
     # First the cheap question: most open attempts have no reason, or another one.
     known = " AND ".join(conditions(CODE, "c.code"))
     possible = (
         f"EXISTS (SELECT FROM unnest(w.finding_codes || ARRAY[w.code, 'RESOLVED']) c(code) WHERE {known})"
     )
-    return _and(_OPEN_WITH_REASON, [possible, *conditions("id", "u.id"), *with_reason])
+    return _and(_OPEN_WITH_REASON, [*only, possible, *conditions("id", "u.id"), *with_reason])
 
 
 def _and(text: str, conditions: Sequence[str]) -> str:
