@@ -20,7 +20,7 @@ from trade_service.store.list_sources import (
 )
 from trade_service.store.skip_scan import SkipScan, ids_by_name
 from trade_service.store.statements import Statement
-from trade_service.store.states_found import Place, executions_found, places_of
+from trade_service.store.states_found import FoundIn, executions_found, places_of
 from trade_service.trading.listing.model import (
     CODE,
     SUBMISSION_STATE,
@@ -56,7 +56,7 @@ class Shape(msgspec.Struct, frozen=True):
     """Whether the page is near enough to go from name to name."""
     bounded: bool = True
     """Whether a count stops at a limit."""
-    places: tuple[Place, ...] | None = None
+    places: tuple[FoundIn, ...] | None = None
     """Where the executions are found, if not among all."""
 
 

@@ -15,7 +15,7 @@ Conditions = Callable[[str, str], Sequence[str]]
 """The conditions on a field, for the expression that has its value."""
 
 
-class Place(StrEnum):
+class FoundIn(StrEnum):
     """Where executions are found, without reading those in other states."""
 
     FAILED = "failed"
@@ -27,17 +27,17 @@ class Place(StrEnum):
     """In the other open attempts, of which there are never many."""
 
 
-_STATES: Mapping[Place, frozenset[SubmissionState]] = {
-    Place.REJECTED: frozenset({SubmissionState.REJECTED}),
-    Place.EXHAUSTED: frozenset({SubmissionState.EXHAUSTED}),
-    Place.QUEUED: frozenset({SubmissionState.QUEUED}),
-    Place.SENT: OPEN,
+_STATES: Mapping[FoundIn, frozenset[SubmissionState]] = {
+    FoundIn.REJECTED: frozenset({SubmissionState.REJECTED}),
+    FoundIn.EXHAUSTED: frozenset({SubmissionState.EXHAUSTED}),
+    FoundIn.QUEUED: frozenset({SubmissionState.QUEUED}),
+    FoundIn.SENT: OPEN,
 }
 _ONLY = {
-    Place.REJECTED: ["f.state = 'rejected'"],
-    Place.EXHAUSTED: ["f.state = 'exhausted'"],
-    Place.QUEUED: ["w.state = 'queued'"],
-    Place.SENT: ["w.state <> 'queued'"],
+    FoundIn.REJECTED: ["f.state = 'rejected'"],
+    FoundIn.EXHAUSTED: ["f.state = 'exhausted'"],
+    FoundIn.QUEUED: ["w.state = 'queued'"],
+    FoundIn.SENT: ["w.state <> 'queued'"],
 }
 """Words, not values: so the planner knows how many there are."""
 _LEAD_TO_FEW = frozenset({"id", "tradeOrderId", "orderId", "executionServiceId"})
@@ -68,7 +68,7 @@ _IS_THERE = """(
 _NOTHING = "SELECT NULL::int AS id, NULL AS state, NULL::uuid AS attempt_id WHERE false"
 
 
-def places_of(filters: Iterable[Filter]) -> tuple[Place, ...] | None:
+def places_of(filters: Iterable[Filter]) -> tuple[FoundIn, ...] | None:
     """Where all executions are found that meet the filters; None when that needs the executions themselves.
 
     Most executions are accepted, so those are found soon among all. An execution has a reason only in a state that
@@ -85,12 +85,15 @@ def places_of(filters: Iterable[Filter]) -> tuple[Place, ...] | None:
     if not with_reason and states & {SubmissionState.ACCEPTED, SubmissionState.NONE}:
         return None
     if states >= QUANTITY_RETURNED:
-        return (Place.FAILED, *(place for place in (Place.QUEUED, Place.SENT) if states & _STATES[place]))
+        return (
+            FoundIn.FAILED,
+            *(place for place in (FoundIn.QUEUED, FoundIn.SENT) if states & _STATES[place]),
+        )
     return tuple(place for place, held in _STATES.items() if states & held)
 
 
 def executions_found(
-    places: Iterable[Place], conditions: Conditions, order: str, *, of_few_orders: bool
+    places: Iterable[FoundIn], conditions: Conditions, order: str, *, of_few_orders: bool
 ) -> str:
     """Selects from the executions of these places as `e`, by `found.id` in order if one is wanted: ASC or DESC.
 
@@ -107,9 +110,9 @@ def executions_found(
     return f"{found} found CROSS JOIN LATERAL ({held}) e"
 
 
-def _part(place: Place, conditions: Conditions) -> str:
+def _part(place: FoundIn, conditions: Conditions) -> str:
     only = _ONLY.get(place, [])
-    if place in (Place.FAILED, Place.REJECTED, Place.EXHAUSTED):
+    if place in (FoundIn.FAILED, FoundIn.REJECTED, FoundIn.EXHAUSTED):
         met = [*conditions("id", "f.execution_id"), *conditions(CODE, "nullif(f.code, '')")]
         return _and(_FAILED, [*only, *met])
     if not (with_reason := conditions(CODE, _REASON)):
