@@ -1,9 +1,12 @@
 """`trade-service recover`: a restored, older database and the Execution Service's current ledger."""
 
 import asyncio
+import itertools
 import json
+import signal
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -12,11 +15,15 @@ import pytest
 
 from execution_simulator.server import RunningSimulator
 from tests.e2e.command import Cli, Running, order
+from tests.support.cluster import Cluster, base_backup, cluster, run_tool
 from tests.support.database import TestServer
 from tests.support.engine import executions_in
+from tests.support.leftovers import passable_folder
 from tests.support.trading import CONSERVATION, run_sql, value_of
+from tests.web.live import Live, live_service
 from trade_service.store.database import Database
 from trade_service.store.execution_reads import PostgresExecutionReads
+from trade_service.store.migrate import migrate
 from trade_service.store.store_settings import StoreSettings
 from trade_service.submission.clock import SystemClock
 
@@ -24,6 +31,7 @@ WHY = ("--reason", "restored the backup of 6:00", "--operator", "ann")
 SUBMIT = "/api/v2/executions/submit"
 READINESS = "/api/v1/health/readiness"
 GIVE_UP_MS = 600_000
+OPEN = "SELECT count(*) FROM execution WHERE submission_state IN ('queued', 'claimed', 'retry', 'unknown')"
 
 
 @asynccontextmanager
@@ -181,6 +189,86 @@ async def test_a_restored_database_without_open_executions_continues_without_rec
         assert audit.code == 0, audit
     assert min(ids) > 5, "the lost state of the database had assigned 4 and 5"
     assert simulator.ledger.accepted_counts() == dict.fromkeys([1, 2, 3, 4, 5, *ids], 1)
+
+
+class Load:
+    """Clients that submit batches until `stop` is set."""
+
+    def __init__(self, live: Live) -> None:
+        self._live = live
+        self._order_ids = itertools.count(1_000_000)
+        self.stop = asyncio.Event()
+
+    async def run(self) -> None:
+        async with asyncio.TaskGroup() as group:
+            for _ in range(3):
+                group.create_task(self._submit())
+
+    async def _submit(self) -> None:
+        while not self.stop.is_set():
+            order_ids = [await self._live.order(orderId=next(self._order_ids)) for _ in range(5)]
+            answer = await self._live.batch(*((one, 100) for one in order_ids))
+            assert answer.status in (200, 207), answer.raw
+
+
+async def backed_up(primary: Cluster, simulator: RunningSimulator) -> tuple[Path, Cluster]:
+    """A dump and a base backup, taken while executions are sent; 4 and 6 are sent after both."""
+    dump = primary.folder / "trades.dump"
+    async with live_service(primary.url, simulator) as live, asyncio.TaskGroup() as group:
+        load = Load(live)
+        group.create_task(load.run())
+        await simulator.accepted_reached(50, 60)
+        await run_tool(primary.binaries, "pg_dump", "--format=custom", f"--file={dump}", primary.url)
+        await simulator.accepted_reached(simulator.ledger.total + 20, 60)
+        copy = await base_backup(primary, "restored")
+        await simulator.accepted_reached(simulator.ledger.total + 20, 60)
+        load.stop.set()
+        answer = await live.client.post(SUBMIT, {"executionIds": [4, 6]})
+        assert answer.body["successful"] == 2, answer.body
+    return dump, copy
+
+
+async def test_a_dump_and_a_base_backup_taken_under_load_are_recovered(
+    cli: Cli, simulator: RunningSimulator
+) -> None:
+    simulator.faults = {"reset_after": 0.1, "error_500_partial": 0.1}
+    with passable_folder("tsbk") as folder:
+        async with cluster(folder, {"wal_level": "replica", "max_wal_senders": "4"}) as primary:
+            await migrate(primary.url)
+            await accepted_before_the_backup(cli.under(DATABASE_URL=primary.url))
+            async with pool_on(primary.url) as database:
+                await leave_open(database)
+            dump, copy = await backed_up(primary, simulator)
+        assert set(simulator.ledger.accepted_counts().values()) == {1}
+        simulator.faults = {}
+        try:
+            await copy.start({})
+            await copy.ask("CREATE DATABASE dumped")
+            dumped = copy.url.replace("/postgres?", "/dumped?")
+            await run_tool(copy.binaries, "pg_restore", "--exit-on-error", f"--dbname={dumped}", str(dump))
+            for url in (dumped, copy.url):
+                await _recovers(cli.under(DATABASE_URL=url), simulator, url)
+        finally:
+            copy.kill()
+
+
+async def _recovers(cli: Cli, simulator: RunningSimulator, url: str) -> None:
+    """A restored database sends nothing, until it is recovered; then nothing twice."""
+    async with pool_on(url) as restored:
+        await run_sql(restored, "UPDATE submission_attempt SET next_action_at = now() WHERE state = 'queued'")
+        async with await cli.start("serve", "--port", "0") as running:
+            await _held_back(await url_of(running), simulator, restored)
+            done = await cli.run("recover", "--yes", *WHY)
+            assert done.code == 0, done
+            async with asyncio.timeout(60):
+                while await value_of(restored, OPEN):
+                    await asyncio.sleep(0.1)
+            running.send(signal.SIGTERM)
+            assert "DATABASE_RESTORED" in (await running.ended()).err
+        assert set(simulator.ledger.accepted_counts().values()) == {1}
+        assert await value_of(restored, CONSERVATION) == 0
+        audit = await cli.run("audit", "--json")
+        assert (audit.code, json.loads(audit.out)["clean"]) == (0, True), audit
 
 
 async def test_a_ledger_that_cannot_be_read_changes_nothing(cli: Cli, database_url: str) -> None:

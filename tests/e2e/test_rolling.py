@@ -26,7 +26,7 @@ BATCH_SIZE = 5
 PACE_S = 0.05
 PROBE_EVERY_S = 0.3
 LIMIT_S = 120.0
-FAULTS = {"reset_after": 0.05, "error_500_partial": 0.05, "truncated": 0.05, "gateway_504": 0.03, "slow": 0.1}
+FAULTS = {"reset_after": 0.05, "error_500_partial": 0.05, "truncated": 0.05, "gateway_504": 0.03}
 """None proves a refusal: every submission is accepted in the end."""
 READINESS = "/api/v1/health/readiness"
 OPEN = "SELECT count(*) FROM execution WHERE submission_state IN ('queued', 'claimed', 'retry', 'unknown')"

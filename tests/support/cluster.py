@@ -77,7 +77,8 @@ class Cluster(msgspec.Struct):
             self.process = None
 
 
-async def _run(binaries: Binaries, program: str, *arguments: str) -> None:
+async def run_tool(binaries: Binaries, program: str, *arguments: str) -> None:
+    """Runs one of PostgreSQL's programs as the user of the server."""
     process = binaries.launch(program, *arguments, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
     _, error = await asyncio.to_thread(process.communicate)
     assert process.returncode == 0, error.decode()
@@ -96,7 +97,7 @@ async def cluster(folder: Path, settings: Mapping[str, str]) -> AsyncIterator[Cl
     account = shared_account() if os.geteuid() == 0 else None
     binaries = await asyncio.to_thread(usable_binaries, Folder(folder), account)
     made = Cluster(_folder(folder / "primary", binaries), binaries)
-    await _run(
+    await run_tool(
         binaries, "initdb", "-D", str(made.folder / "data"), "-U", USER, "-E", "UTF8", "-N", "--auth=trust",
         "--no-instructions", "--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--locale=C",
     )  # fmt: skip
@@ -107,16 +108,22 @@ async def cluster(folder: Path, settings: Mapping[str, str]) -> AsyncIterator[Cl
         made.kill()
 
 
+async def base_backup(primary: Cluster, name: str, *options: str) -> Cluster:
+    """A copy of a running server, in a folder beside it; not started."""
+    binaries = primary.binaries
+    made = Cluster(_folder(primary.folder.parent / name, binaries), binaries)
+    await run_tool(
+        binaries, "pg_basebackup", "-D", str(made.folder / "data"), "-d", f"host={primary.folder} user={USER}",
+        "-X", "stream", "-c", "fast", "-N", *options,
+    )  # fmt: skip
+    return made
+
+
 @asynccontextmanager
 async def standby_of(primary: Cluster, port: int) -> AsyncIterator[Cluster]:
     """A standby that follows a primary through a relay on this port; the primary does not wait for it yet."""
-    binaries = primary.binaries
-    made = Cluster(_folder(primary.folder.parent / "standby", binaries), binaries)
+    made = await base_backup(primary, "standby", "-R")
     follows = f"host=127.0.0.1 port={port} sslmode=disable user={USER} application_name={STANDBY}"
-    await _run(
-        binaries, "pg_basebackup", "-D", str(made.folder / "data"), "-d", f"host={primary.folder} user={USER}",
-        "-R", "-X", "stream", "-c", "fast", "-N",
-    )  # fmt: skip
     try:
         await made.start({"primary_conninfo": follows})
         yield made
