@@ -96,6 +96,19 @@ const RETRY_MS = 2_000;
 /** After the service closed the stream in good order, as it does after some minutes. */
 const REOPEN_MS = 250;
 
+/** The service writes more often than this, if only a comment. */
+const SILENT_MS = 60_000;
+
+/** The next part. Of a connection that is silent for too long, it ends the stream. */
+async function readOrGiveUp(reader: ReadableStreamDefaultReader<string>) {
+  const timer = setTimeout(() => void reader.cancel(), SILENT_MS);
+  try {
+    return await reader.read();
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
 /** Reads the stream until all is final; reopens it where it ended. Ends by `signal` alone before that. */
 async function follow(
   id: string,
@@ -125,22 +138,23 @@ async function follow(
           events.push(event);
           if (event.id) seenId = event.id;
         },
+        // Sent while nothing happens: what was measured before is no longer true.
+        onComment: () => report({ ...now, perS: null }),
       });
       const text = response.body?.pipeThrough(new TextDecoderStream()).getReader();
-      for (let part = await text?.read(); part && !part.done; part = await text?.read()) {
+      const next = async () => (text ? readOrGiveUp(text) : undefined);
+      for (let part = await next(); part && !part.done; part = await next()) {
         parser.feed(part.value);
         if (events.length === 0) continue;
-        const next = withEvents(now, events);
+        const known = withEvents(now, events);
         lastId = seenId;
         events = [];
-        if (next.progress) {
-          samples.push({
-            atMs: performance.now(),
-            done: next.progress.totalRequested - next.progress.pending,
-          });
+        if (known.progress) {
+          const { totalRequested, pending } = known.progress;
+          samples.push({ atMs: performance.now(), done: totalRequested - pending });
         }
         if (samples.length > 200) samples.splice(0, 100);
-        report({ ...next, perS: paceOf(samples) });
+        report({ ...known, perS: paceOf(samples) });
       }
     } catch (error) {
       if (signal.aborted) return;

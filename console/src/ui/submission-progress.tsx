@@ -2,8 +2,9 @@
 
 import { useQuery } from "@tanstack/react-query";
 import { useState } from "react";
-import { api, read } from "../api/client";
+import { api, ConnectionLost, read } from "../api/client";
 import type { SubmissionState } from "../api/contract";
+import { lostSince, useStore } from "../api/session";
 import type { FollowedSubmission, Progress } from "../api/submission-events";
 import { Link } from "../app/router";
 import { Button } from "./button";
@@ -29,6 +30,7 @@ export function SubmissionBar({ counts }: { counts: Counts }) {
 
 export function SubmissionProgress({ followed }: { followed: FollowedSubmission }) {
   const { progress, perS, error, isFinished } = followed;
+  const lost = useStore(lostSince);
   if (!progress) return null;
   const { totalRequested: total, successful, failed, pending } = progress;
   return (
@@ -54,8 +56,8 @@ export function SubmissionProgress({ followed }: { followed: FollowedSubmission 
       <p className="submission-note muted">
         {isFinished ? (
           "All are final."
-        ) : error ? (
-          <span className="text-danger">Not live: {messageOf(error)}</span>
+        ) : error || lost ? (
+          <span className="text-danger">Not live: {messageOf(error ?? new ConnectionLost())}</span>
         ) : perS ? (
           `Live: ${Math.max(1, Math.round(perS))} executions/s, about ${durationText((pending / perS) * 1_000)} left.`
         ) : (
@@ -81,6 +83,7 @@ export function SubmissionOutcomes({ id, followed }: { id: string; followed: Fol
             <summary>
               <Icon name="down" />
               <StateBadge state={group.state} /> <code>{group.code}</code>
+              {group.state !== "accepted" && <span className="submission-reason muted">{group.message}</span>}
               <Figure value={group.executionIds.length} />
             </summary>
             <div className="submission-members">

@@ -1,6 +1,6 @@
 /** What a check found: refused rows, totals of what would be sent, the first orders. */
 
-import type { ReactNode } from "react";
+import { Fragment, type ReactNode } from "react";
 import type { components } from "../../api/schema";
 import { Figure, Moment } from "../../ui/values";
 import type { Checked, Reject } from "./model";
@@ -42,6 +42,17 @@ export function Scrolled({ label, children }: { label: string; children: ReactNo
   );
 }
 
+/** A name that may be broken after each underscore. */
+function breakable(name: string): ReactNode {
+  return name.split(/(?<=_)/).map((part, index) => (
+    // biome-ignore lint/suspicious/noArrayIndexKey: parts of one text
+    <Fragment key={index}>
+      {part}
+      <wbr />
+    </Fragment>
+  ));
+}
+
 export function Rejects({ rejects, unit }: { rejects: readonly Reject[]; unit: string }) {
   return (
     <Scrolled label={`Refused ${unit}s`}>
@@ -65,7 +76,7 @@ export function Rejects({ rejects, unit }: { rejects: readonly Reject[]; unit: s
             <tr key={index}>
               <td className="end figure">{one.line}</td>
               <td className="end figure blotter-wide">{one.orderId ?? <span className="muted">–</span>}</td>
-              <td>{one.column}</td>
+              <td>{breakable(one.column)}</td>
               <td>{one.value ? <code>{one.value}</code> : <span className="muted">nothing</span>}</td>
               <td>{one.rule}</td>
             </tr>

@@ -30,6 +30,10 @@ test("each question of a refused file has answers to choose", () => {
     ["It is the limit_price", { ...NO_CHOICES, map: { Price: "limit_price" } }],
     ["Leave the column out", { ...NO_CHOICES, map: { Price: "" } }],
   ]);
+  expect(questionOf(price, "UTC").text).toBe(
+    "Its column 'Price' could be the limit price of an order, or the price of a past trade.",
+  );
+  expect(questionOf("blotter: its sheets are empty", "UTC").text).toBe("Its sheets are empty.");
   const both =
     "blotter: its columns 'Ref' and 'Order No' could be order_id: choose one with map COLUMN=order_id";
   expect(answersTo(both).map(([label]) => label)).toEqual([

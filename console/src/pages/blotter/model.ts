@@ -56,20 +56,37 @@ export interface Answer {
 }
 
 export interface Question {
+  /** What is asked, without the parameters that answer it: those are buttons and fields here. */
+  text: string;
   answers: readonly Answer[];
   /** Fields that no column has. */
   missing: readonly string[];
   /** The columns of the file, as far as the refusal names them. */
   columns: readonly string[];
-  asksZone: boolean;
 }
 
 /** What the message of a refused file asks for. Without a known question there are no answers: the message stands. */
 export function questionOf(message: string, zone: string): Question {
   const missing = /it has no column ([a-z_, ]+): a row must name/.exec(message)?.[1]?.split(", ") ?? [];
-  const asksZone = /with timeZone\b/.test(message);
-  return { answers: answersTo(message, zone), missing, columns: columnsIn(message), asksZone };
+  const answers = answersTo(message, zone);
+  return {
+    text: textOf(message, answers.length > 0, missing),
+    answers,
+    missing,
+    columns: columnsIn(message),
+  };
 }
+
+function textOf(message: string, isAnswered: boolean, missing: readonly string[]): string {
+  if (missing.length > 0) {
+    return "The file has no column for what is named below. Say which column has it, or give one value for all rows.";
+  }
+  const rule = message.replace(/^blotter: /, "");
+  const text = isAnswered ? rule.replace(ANSWERS, "") : rule;
+  return `${text.charAt(0).toUpperCase()}${text.slice(1)}${/[.?!]$/.test(text) ? "" : "."}`;
+}
+
+const ANSWERS = /: (?:say (?:which|so|what)|choose one with|confirm it with|name their zone)\b.*$/s;
 
 function columnsIn(message: string): string[] {
   const shown = /; it reads (['"])(.*)\1$/s.exec(message)?.[2];

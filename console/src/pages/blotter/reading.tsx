@@ -19,7 +19,7 @@ export function Refusal({ message, choices, onChoose }: ChoosingProps & { messag
   return (
     <section className="blotter-refusal callout state-unknown" role="alert" aria-label="The file is refused">
       <h2>{isKnown ? "One question about this file" : "The file is refused"}</h2>
-      <p>{message.replace(/^blotter: /, "")}</p>
+      <p>{question.text}</p>
       {question.answers.length > 0 && (
         <div className="blotter-answers">
           {question.answers.map((one) => (

@@ -181,7 +181,7 @@ export function Sent({ id, name, sent }: { id: string; name: string; sent: Submi
           Save all results
         </SaveButton>
         <Link className="button" to="/submissions" search={{ open: id }}>
-          Attempts
+          Show its attempts
         </Link>
       </div>
       <section className="section" aria-label="Outcomes">
