@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { countOf, PAGE_ROWS, pagesOf, refreshAfterMs } from "./pages-of-rows";
+import { countOf, endOf, PAGE_ROWS, pagesOf, refreshAfterMs } from "./pages-of-rows";
 
 const page = (rows: number, nextCursor: string | null) => ({
   rows: Array(rows).fill(0),
@@ -26,4 +26,19 @@ test("a slow list is refreshed seldom", () => {
     75_000,
     false,
   ]);
+});
+
+test("a list that is read page by page ends where a page is the last one, also when it is empty or shorter", () => {
+  const start = { name: "a", rows: 0, open: true };
+  const page = (count: number, nextCursor: string | null) => ({
+    rows: Array.from({ length: count }, () => 1),
+    nextCursor,
+    total: null,
+  });
+  expect(endOf(start, new Map([[0, page(0, null)]]))).toEqual({ name: "a", rows: 0, open: false });
+  const long = endOf(start, new Map([[0, page(100, "c")]]));
+  expect(long).toEqual({ name: "a", rows: 100, open: true });
+  expect(endOf(long, new Map([[0, page(40, null)]]))).toEqual({ name: "a", rows: 40, open: false });
+  const ended = { name: "a", rows: 250, open: false };
+  expect(endOf(ended, new Map([[0, page(100, "c")]]))).toBe(ended);
 });

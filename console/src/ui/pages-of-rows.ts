@@ -51,7 +51,7 @@ export function useRows<Row>(source: RowSource<Row>, first: number, last: number
   if (cursors.current.name !== name) cursors.current = { name, at: new Map() };
   const known = cursors.current.at;
   const tookMs = useRef(0);
-  const [ended, setEnded] = useState<{ name: string; rows: number; open: boolean }>({
+  const [ended, setEnded] = useState<End>({
     name,
     rows: 0,
     open: true,
@@ -90,12 +90,7 @@ export function useRows<Row>(source: RowSource<Row>, first: number, last: number
   }
   useEffect(() => {
     if (source.hasOffset) return;
-    for (const [page, data] of byPage) {
-      const rows = page * PAGE_ROWS + data.rows.length;
-      setEnded((now) =>
-        now.name === name && now.rows >= rows ? now : { name, rows, open: data.nextCursor !== null },
-      );
-    }
+    setEnded((now) => endOf(now.name === name ? now : { name, rows: 0, open: true }, byPage));
   });
   const total = head.data?.total ?? null;
   const loaded = ended.name === name ? ended : { rows: head.data?.rows.length ?? 0, open: false };
@@ -114,6 +109,28 @@ export function useRows<Row>(source: RowSource<Row>, first: number, last: number
 /** A list that takes long to read is read again seldom: watching it costs the service little. 0: never. */
 export function refreshAfterMs(wantedMs: number, tookMs: number): number | false {
   return wantedMs === 0 ? false : Math.max(wantedMs, Math.ceil(tookMs * SHARE));
+}
+
+interface End {
+  name: string;
+  /** So many rows are known. */
+  rows: number;
+  /** Whether more follow. */
+  open: boolean;
+}
+
+/** How far a list that is read page by page goes: where a page says that it is the last one, it ends, even if it was longer. */
+export function endOf<Row>(now: End, pages: ReadonlyMap<number, RowPage<Row>>): End {
+  let rows = 0;
+  for (const [page, data] of pages) {
+    rows = Math.max(rows, page * PAGE_ROWS + data.rows.length);
+    if (data.nextCursor === null) {
+      const isSame = now.rows === rows && !now.open;
+      return isSame ? now : { name: now.name, rows, open: false };
+    }
+  }
+  if (now.rows > rows || (now.rows === rows && now.open)) return now;
+  return { name: now.name, rows, open: true };
 }
 
 /** An estimated total may be too small or too large: what was read decides. */
