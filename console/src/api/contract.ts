@@ -26,3 +26,10 @@ export type SubmissionState =
   | "exhausted";
 
 export type Summary = Schemas["ServiceSummary"];
+export type CallSeries = Schemas["CallSeries"];
+export type Replica = Schemas["ReplicaAnswer"];
+export type Pause = Schemas["PauseAnswer"];
+export type Audit = Schemas["AuditAnswer"];
+export type AuditRun = Schemas["AuditRunAnswer"];
+export type AuditEntry = Schemas["AuditEntry"];
+export type FoundEvidence = Schemas["FoundEvidence"];

@@ -53,7 +53,7 @@ export function useRows<Row>(source: RowSource<Row>, first: number, last: number
   const tookMs = useRef(0);
   const [ended, setEnded] = useState<End>({
     name,
-    rows: 0,
+    rows: -1,
     open: true,
   });
   const wanted = useSettled(

@@ -1,8 +1,10 @@
 /** A chart over time. Beside it stands the same as a table, for those who do not see it. */
 
-import { useEffect, useRef } from "react";
+import { useEffect, useRef, useState } from "react";
 import uPlot from "uplot";
 import "uplot/dist/uPlot.min.css";
+import { useStore } from "../api/session";
+import { isUtc, momentText } from "./values";
 
 export interface ChartSeries {
   label: string;
@@ -25,7 +27,9 @@ interface TimeChartProps {
 export function TimeChart({ label, at, series, unit = "", height = 180 }: TimeChartProps) {
   const place = useRef<HTMLDivElement>(null);
   const chart = useRef<uPlot | null>(null);
-  const shape = JSON.stringify([series.map((one) => [one.label, one.color, one.isArea]), height, unit]);
+  const utc = useStore(isUtc);
+  const [pointed, setPointed] = useState<number | null>(null);
+  const shape = JSON.stringify([series.map((one) => [one.label, one.color, one.isArea]), height, unit, utc]);
   const data = [
     at.map((ms) => ms / 1000),
     ...series.map((one) => one.values),
@@ -38,7 +42,11 @@ export function TimeChart({ label, at, series, unit = "", height = 180 }: TimeCh
     if (!element) return;
     const draw = () => {
       chart.current?.destroy();
-      chart.current = new uPlot(optionsOf(element, series, unit, height), latest.current, element);
+      chart.current = new uPlot(
+        optionsOf(element, series, unit, height, utc, setPointed),
+        latest.current,
+        element,
+      );
     };
     draw();
     const dark = matchMedia("(prefers-color-scheme: dark)");
@@ -58,10 +66,16 @@ export function TimeChart({ label, at, series, unit = "", height = 180 }: TimeCh
       <figcaption>
         {label}
         <span className="chart-legend">
+          {pointed !== null && at[pointed] !== undefined && (
+            <span className="figure">{timeText(at[pointed] ?? 0, utc)}</span>
+          )}
           {series.map((one) => (
             <span key={one.label} className="chart-key">
               <span className="chart-swatch" style={{ background: `var(${one.color})` }} aria-hidden="true" />
               {one.label}
+              {pointed !== null && (
+                <strong className="figure">{one.values[pointed]?.toLocaleString("en") ?? "–"}</strong>
+              )}
             </span>
           ))}
         </span>
@@ -99,6 +113,8 @@ function optionsOf(
   series: readonly ChartSeries[],
   unit: string,
   height: number,
+  utc: boolean,
+  onPoint: (index: number | null) => void,
 ): uPlot.Options {
   const style = getComputedStyle(element);
   const color = (name: string) => style.getPropertyValue(name).trim();
@@ -107,16 +123,21 @@ function optionsOf(
     font: `11px ${style.fontFamily}`,
     grid: { stroke: color("--chart-line"), width: 1 },
     ticks: { show: false },
+    size: 24,
+    gap: 6,
   };
   return {
     width: element.clientWidth || 300,
     height,
     legend: { show: false },
-    cursor: { y: false, points: { size: 6 } },
+    padding: [8, 8, 0, 0],
+    cursor: { y: false, points: { size: 6 }, drag: { x: false, y: false } },
+    hooks: { setCursor: [(plot) => onPoint(plot.cursor.idx ?? null)] },
+    tzDate: (s) => uPlot.tzDate(new Date(s * 1000), utc ? "Etc/UTC" : browserZone()),
     scales: { y: { range: (_, __, most) => [0, Math.max(1, most * 1.1)] } },
     axes: [
-      axis,
-      { ...axis, size: 56, values: (_, ticks) => ticks.map((tick) => `${tick.toLocaleString("en")}${unit}`) },
+      { ...axis, values: (_, ticks) => ticks.map((tick) => timeText(tick * 1000, utc).replace(/:00$/, "")) },
+      { ...axis, size: 48, values: (_, ticks) => ticks.map((tick) => `${tick.toLocaleString("en")}${unit}`) },
     ],
     series: [
       {},
@@ -130,3 +151,7 @@ function optionsOf(
     ],
   };
 }
+
+const timeText = (ms: number, utc: boolean) => momentText(new Date(ms).toISOString(), utc).time.slice(0, 8);
+
+const browserZone = () => Intl.DateTimeFormat().resolvedOptions().timeZone;
