@@ -81,29 +81,31 @@ export function TimeChart({ label, at, series, unit = "", height = 180 }: TimeCh
         </span>
       </figcaption>
       <div ref={place} aria-hidden="true" />
-      <table className="hidden">
-        <caption>{label}</caption>
-        <thead>
-          <tr>
-            <th scope="col">Time</th>
-            {series.map((one) => (
-              <th key={one.label} scope="col">
-                {one.label}
-              </th>
-            ))}
-          </tr>
-        </thead>
-        <tbody>
-          {at.map((ms, index) => (
-            <tr key={ms}>
-              <th scope="row">{new Date(ms).toISOString()}</th>
+      <div className="hidden">
+        <table>
+          <caption>{label}</caption>
+          <thead>
+            <tr>
+              <th scope="col">Time</th>
               {series.map((one) => (
-                <td key={one.label}>{one.values[index] ?? "–"}</td>
+                <th key={one.label} scope="col">
+                  {one.label}
+                </th>
               ))}
             </tr>
-          ))}
-        </tbody>
-      </table>
+          </thead>
+          <tbody>
+            {at.map((ms, index) => (
+              <tr key={ms}>
+                <th scope="row">{new Date(ms).toISOString()}</th>
+                {series.map((one) => (
+                  <td key={one.label}>{one.values[index] ?? "–"}</td>
+                ))}
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      </div>
     </figure>
   );
 }
