@@ -1,1 +1,0 @@
-import{t as e}from"./page-C7adp1Ot.js";import{O as t,t as n}from"./states-Bjikg2DX.js";var r=t();function i(){return(0,r.jsx)(e,{title:`Control`,children:(0,r.jsx)(n,{title:`This page is not in this version yet`})})}export{i as default};
