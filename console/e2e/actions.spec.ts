@@ -38,6 +38,22 @@ test("an execution that failed is requeued", async ({ page }) => {
   await expect(panel.getByText(/olga/).first()).toBeVisible();
 });
 
+test("an outcome that only a person can settle is resolved", async ({ page }) => {
+  const [id = 0] = stage.seeded.unknown;
+  await open(page, "needs-you");
+  await settled(page, "Needs you");
+  const grid = page.getByRole("grid", { name: "Unknown outcomes" });
+  await expect(grid.getByText(/^you: /)).toHaveCount(stage.seeded.unknown.length);
+  await grid.getByText(String(id), { exact: true }).click();
+  await page.getByRole("button", { name: "Resolve …" }).click();
+  await page.getByLabel(/It was not accepted/).check();
+  await act(page, /^Resolve as not accepted/, async () => expect(await stateOf(id)).toBe("unknown"));
+  await page.getByRole("dialog").getByRole("button", { name: "Close" }).last().click();
+  // Its quantity is back at its order.
+  expect(await stateOf(id)).toBe("exhausted");
+  await expect(page.getByRole("complementary").getByText("Asked their desk")).toBeVisible();
+});
+
 test("what is left of an order is submitted", async ({ page }) => {
   const [id] = stage.seeded.orders;
   const quantity = async () =>
@@ -64,6 +80,42 @@ test("a list is exported with its filters", async ({ page }) => {
     expect(text.trim().split("\n")).toHaveLength(lines);
     for (const id of stage.seeded.unknown) expect(text).toContain(String(id));
   }
+});
+
+interface Bulk {
+  status: string;
+  successful: number;
+}
+
+test("a blotter is uploaded, checked and sent; what was refused is saved", async ({ page }) => {
+  const head = "order_id,portfolio_id,order_type,security_id,quantity,limit_price,blotter,destination";
+  const lines = Array.from({ length: 60 }, (_, index) => `${7_000_001 + index},P1,BUY,IBM,100,190.25,EQ,ML`);
+  lines[10] = "7000011,P1,BUY,IBM,minus ten,190.25,EQ,ML";
+  lines[20] = "7000021,P1,HOLD,IBM,100,190.25,EQ,ML";
+  const buffer = Buffer.from([head, ...lines].join("\n"));
+  await page.addInitScript(() => Reflect.deleteProperty(window, "showSaveFilePicker"));
+  await open(page, "blotter", "trader");
+  await page.getByLabel("File of orders").setInputFiles({ name: "today.csv", mimeType: "text/csv", buffer });
+  await expect(page.getByRole("heading", { name: "2 refused lines" })).toBeVisible();
+  const known = await api<{ pagination: { totalElements: number } }>(
+    "GET",
+    "/api/v2/tradeOrders?orderId=7000001",
+  );
+  expect(known.body.pagination.totalElements).toBe(0);
+  await page.getByRole("button", { name: "Send 58 orders …" }).click();
+  await expect(page.getByRole("dialog").getByRole("region", { name: "Effect" })).toBeVisible();
+  await page.getByRole("dialog").getByRole("button", { name: "Send 58 orders" }).click();
+  await expect(page).toHaveURL(/submission=/);
+  const id = new URL(page.url()).searchParams.get("submission");
+  await expect
+    .poll(async () => (await api<Bulk>("GET", `/api/v2/submissions/${id}`)).body)
+    .toMatchObject({ status: "FINISHED", successful: 58 });
+  const saving = page.waitForEvent("download");
+  await page.getByRole("button", { name: "Save what was refused" }).click();
+  const refused = readFileSync(await (await saving).path(), "utf-8");
+  expect(refused).toContain("7000011");
+  expect(refused).toContain("7000021");
+  expect(refused).not.toContain("7000001,");
 });
 
 const REFUSED: readonly [Role, string, unknown][] = [
