@@ -11,9 +11,11 @@ import asyncpg
 from benchmarks.large_tables import fill_large
 
 from tests.browser.runner import missing, run_browser
+from tests.browser.small_png import shrink
 from tests.browser.stage import running_stage
 from tests.support.database import migrated_template, running_server
 
+PICTURES = Path(__file__).parents[2] / "docs" / "images"
 LARGE_ROWS = 1_000_000
 
 
@@ -37,6 +39,9 @@ async def screenshots(url: str, folder: Path) -> int:
     async with running_stage(folder, url) as stage:
         code, output = await run_browser(stage, "screenshots", 300.0)
     print(output)
+    for path in sorted(PICTURES.glob("*.png")):
+        shrink(path)
+    print(f"{sum(path.stat().st_size for path in PICTURES.glob('*.png')):,} bytes of pictures")
     return code
 
 
