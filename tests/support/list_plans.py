@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import msgspec
 
+from trade_service.store.list_statements import NEAR_ROWS
 from trade_service.trading.listing.model import Cursor, Filter, ListQuery, SortKey, Test, Value
 
 LIMIT = 100
@@ -150,12 +151,16 @@ def _by_state() -> Iterator[tuple[str, ListPlan]]:
     )
     for name, at in (("failed by time", ()), ("failed by time, behind a row", (_LATE, ROWS // 2))):
         page = _page("executionTimestamp", rejected, after=at)
-        yield name, ListPlan("executions", page, "execution_pkey", failed, FAILED)
+        yield name, ListPlan("executions", page, "execution_timestamp_ndx", NEAR_ROWS, FAILED)
+    unknown = _page("executionTimestamp", _is("submissionState", "unknown"))
+    yield (
+        "unknown by time",
+        ListPlan("executions", unknown, "submission_attempt_due_ndx", NEAR_ROWS + 3 * OPEN),
+    )
     waiting = _is("submissionState", "queued", "unknown")
     for name, page in {
         "queued": _page("id", _is("submissionState", "queued")),
         "unknown": _page("id", _is("submissionState", "unknown"), descending=False),
-        "open, by time": _page("executionTimestamp", waiting),
         "unknown with a code": _page("id", waiting, late),
     }.items():
         yield name, ListPlan("executions", page, "submission_attempt_due_ndx", 6 * OPEN)

@@ -23,6 +23,8 @@ from trade_service.store.statements import Statement
 from trade_service.store.states_found import FoundIn, executions_found, places_of
 from trade_service.trading.listing.model import (
     CODE,
+    PORTFOLIO_ID,
+    SECURITY_ID,
     SUBMISSION_STATE,
     Filter,
     Kind,
@@ -39,6 +41,9 @@ SCANNED_ROWS = 100_000
 """After more of them executions are sorted all at once; otherwise they are read order by order."""
 SAMPLED_ROWS = 30_000
 """How many an estimate reads."""
+NEAR_ROWS = 2_000
+"""So many are read in order of time before all executions of a state are sorted."""
+_STATE_OF_OURS = {SUBMISSION_STATE: "e.submission_state"}
 ROWS_OF_A_PAGE = 40
 """The assumption before the planner has statistics."""
 
@@ -155,10 +160,24 @@ def _sorted_rows(source: ListSource, shape: Shape, wanted: str) -> str:
     behind = [_behind(source, shape.sort)] if shape.after_cursor else []
     order = ", ".join(f"{key} {way}" for key, way in zip(keys, ways, strict=True))
     named = ", ".join(f"{key} AS k{place}" for place, key in enumerate(keys))
-    return (
-        f"SELECT {source.alias}.{wanted}, {named} {_rows(source, shape, behind)} "
-        f"ORDER BY {order} LIMIT :limit{'' if shape.after_cursor else ' OFFSET :offset'}"
-    )
+    paged = f"ORDER BY {order} LIMIT :limit{'' if shape.after_cursor else ' OFFSET :offset'}"
+    page = f"SELECT {source.alias}.{wanted}, {named} {_rows(source, shape, behind)} {paged}"
+    if shape.places is None or shape.sort[0].field != "executionTimestamp" or _of_few_orders(shape):
+        return page
+    # Where many rows are found, a page is full before all of those are read: first the nearest rows of all.
+    near = f"SELECT * FROM execution e{_where(behind)} ORDER BY {order} LIMIT {NEAR_ROWS}"
+    joins = _joins(source, msgspec.structs.replace(shape, places=None))
+    others = {name: source.columns[name].expression for name, *_ in shape.tests} | _STATE_OF_OURS
+    conditions = [*_conditions(source, shape, others)]
+    return f"""
+WITH near AS MATERIALIZED (
+    SELECT {source.alias}.{wanted}, {named} FROM ({near}) e {joins.replace(ORDER_OF_EXECUTION, ORDER_LOOKED_UP)}
+    {_where(conditions)} {paged}
+)
+SELECT * FROM near WHERE (SELECT count(*) FROM near) >= :limit
+UNION ALL
+SELECT * FROM ({page}) far WHERE (SELECT count(*) FROM near) < :limit
+"""
 
 
 @lru_cache(maxsize=1000)
@@ -198,6 +217,11 @@ def _tests(filters: Sequence[Filter]) -> tuple[tuple[str, Test, bool], ...]:
     return tuple((one.field, one.test, len(one.values) == 1) for one in filters)
 
 
+def _of_few_orders(shape: Shape) -> bool:
+    """Whether an index leads to the orders."""
+    return any(name in (PORTFOLIO_ID, SECURITY_ID) for name, *_ in shape.tests)
+
+
 def _by_id(shape: Shape) -> bool:
     return bool(shape.sort) and shape.sort[0].field == "id"
 
@@ -215,12 +239,10 @@ def _rows(source: ListSource, shape: Shape, behind: Sequence[str] = ()) -> str:
         return [*past, *_conditions(source, shape, {field: expression})]
 
     order = ("DESC" if shape.sort[0].descending else "ASC") if _by_id(shape) else ""
-    others = {name: source.columns[name].expression for name, *_ in shape.tests} | {
-        SUBMISSION_STATE: "e.submission_state"
-    }
+    others = {name: source.columns[name].expression for name, *_ in shape.tests} | _STATE_OF_OURS
     others.pop(CODE, None)
     conditions = [*_conditions(source, shape, others), *behind]
-    few = any(name in ("portfolioId", "securityId") for name, *_ in shape.tests)
+    few = _of_few_orders(shape)
     joins = _joins(source, shape)
     if not few:
         joins = joins.replace(ORDER_OF_EXECUTION, ORDER_LOOKED_UP)
