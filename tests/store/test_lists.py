@@ -302,6 +302,11 @@ def _with_filters(query: ListQuery, filters: tuple[Filter, ...]) -> ListQuery:
 
 @settings(many, max_examples=200)
 @given(query=queries_by_state())
+@example(
+    query=ListQuery(
+        5, 0, total_order((SortKey("executionTimestamp", descending=True),)), (_any_of("code", ["late"]),)
+    )
+)
 async def test_executions_by_state_and_code_equal_the_naive_result(
     in_any_state: Lists, query: ListQuery
 ) -> None:

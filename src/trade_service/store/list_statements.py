@@ -162,7 +162,8 @@ def _sorted_rows(source: ListSource, shape: Shape, wanted: str) -> str:
     named = ", ".join(f"{key} AS k{place}" for place, key in enumerate(keys))
     paged = f"ORDER BY {order} LIMIT :limit{'' if shape.after_cursor else ' OFFSET :offset'}"
     page = f"SELECT {source.alias}.{wanted}, {named} {_rows(source, shape, behind)} {paged}"
-    if shape.places is None or shape.sort[0].field != "executionTimestamp" or _of_few_orders(shape):
+    by_time = [key.field for key in shape.sort] == ["executionTimestamp", "id"]
+    if shape.places is None or not by_time or _of_few_orders(shape):
         return page
     # Where many rows are found, a page is full before all of those are read: first the nearest rows of all.
     near = f"SELECT * FROM execution e{_where(behind)} ORDER BY {order} LIMIT {NEAR_ROWS}"
