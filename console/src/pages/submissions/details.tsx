@@ -117,7 +117,9 @@ function AttemptBody({ attempt }: { attempt: Attempt }) {
             ? attempt.state
             : attempt.state === "queued"
               ? "waits for a sender"
-              : "in progress"}
+              : attempt.lookUps > 0
+                ? "being looked up in the ledger"
+                : "in progress"}
         </span>
         {attempt.durationMs !== null && <span>Took {attempt.durationMs} ms</span>}
         {attempt.lookUps > 0 && <span>Look-ups {attempt.lookUps}</span>}
