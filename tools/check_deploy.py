@@ -174,7 +174,7 @@ async def _sends_a_batch(folder: Path, run_command: list[str], container: str) -
 
 
 def _url(line: str) -> str:
-    return next(word for word in line.split() if word.startswith("http://")).rstrip(";")
+    return next(word for word in line.split() if word.startswith("http://")).rstrip(";,")
 
 
 @asynccontextmanager
