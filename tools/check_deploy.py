@@ -12,8 +12,9 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
+from urllib.parse import parse_qs, urlsplit, urlunsplit
 
 import aiohttp
 
@@ -131,46 +132,77 @@ def _built(folder: Path) -> tuple[list[str], str]:
 async def _sends_a_batch(folder: Path, run_command: list[str], container: str) -> None:
     service = [sys.executable, "-m", "trade_service.cli.main"]
     local = os.environ | {"TRADE_SERVICE_DATABASE_DATA_DIR": str(folder / "database")}
-    inside = [*run_command, "--volume", f"{folder / 'database'}:{folder / 'database'}"]
-    entry = ["tini", "--", "trade-service"]
+    entry = [container, "--", "tini", "--", "trade-service"]
+    simulate = [*run_command, *entry, "simulate", "--port", "0", "--fresh"]
     async with (
         _started([*service, "db", "start"], "DATABASE_URL=", local) as database,
-        _started([*inside, container, "--", *entry, "simulate", "--port", "0", "--fresh"], "http://") as simulator,
+        _reachable(database.removeprefix("DATABASE_URL=")) as database_url,
+        _started(simulate, "http://") as simulator,
         _started(
             [
-                *inside, "--env", f"DATABASE_URL={database.removeprefix('DATABASE_URL=')}",
+                *run_command, "--env", f"DATABASE_URL={database_url}",
                 "--env", f"EXECUTION_SERVICE_BASE_URL={_url(simulator)}",
                 "--env", "TRADE_SERVICE_AUTH_MODE=none", "--env", "TRADE_SERVICE_SERVER_PORT=0",
-                container, "--", *entry, "serve",
+                *entry, "serve",
             ],
             "Serving on",
         ) as serving,
         aiohttp.ClientSession(_url(serving).replace("0.0.0.0", "127.0.0.1")) as client,
     ):  # fmt: skip
-        orders = [
-            {
-                "orderId": n,
-                "portfolioId": "P" * 24,
-                "orderType": "BUY",
-                "securityId": "S" * 24,
-                "quantity": 100,
-            }
-            for n in range(1, ORDERS + 1)
-        ]
-        async with client.post("/api/v2/tradeOrders/batch/create", json=orders) as answer:
-            created = await answer.json()
-            if answer.status != 201:
-                raise Failed(f"orders were not created: {answer.status} {created}")
-        submissions = [
-            {"tradeOrderId": one["tradeOrder"]["id"], "quantity": 100, "destinationId": 1}
-            for one in created["results"]
-        ]
-        async with client.post(
-            "/api/v1/tradeOrders/batch/submit", json={"submissions": submissions}
-        ) as answer:
-            sent = await answer.json()
-            if answer.status != 200 or sent["successful"] != ORDERS:
-                raise Failed(f"the batch was not sent: {answer.status} {sent}")
+        await _submit(client)
+
+
+async def _submit(client: aiohttp.ClientSession) -> None:
+    orders = [
+        {
+            "orderId": n,
+            "portfolioId": "P" * 24,
+            "orderType": "BUY",
+            "securityId": "S" * 24,
+            "quantity": 100,
+        }
+        for n in range(1, ORDERS + 1)
+    ]
+    async with client.post("/api/v2/tradeOrders/batch/create", json={"tradeOrders": orders}) as answer:
+        created = await answer.json()
+        if answer.status != 201:
+            raise Failed(f"orders were not created: {answer.status} {created}")
+    submissions = [
+        {"tradeOrderId": one["tradeOrder"]["id"], "quantity": 100, "destinationId": 1}
+        for one in created["results"]
+    ]
+    async with client.post("/api/v1/tradeOrders/batch/submit", json={"submissions": submissions}) as answer:
+        sent = await answer.json()
+        if answer.status != 200 or sent["successful"] != ORDERS:
+            raise Failed(f"the batch was not sent: {answer.status} {sent}")
+
+
+@asynccontextmanager
+async def _reachable(url: str) -> AsyncIterator[str]:
+    """The embedded PostgreSQL under an address of TCP: only its owner may use the folder with its socket."""
+    place = parse_qs(urlsplit(url).query)
+    path = f"{place['host'][0]}/.s.PGSQL.{place['port'][0]}"
+
+    async def relay(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        server_reader, server_writer = await asyncio.open_unix_connection(path)
+        async with asyncio.TaskGroup() as group:
+            group.create_task(_copy(reader, server_writer))
+            group.create_task(_copy(server_reader, writer))
+
+    server = await asyncio.start_server(relay, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    try:
+        yield urlunsplit(urlsplit(url)._replace(netloc=f"{urlsplit(url).netloc}127.0.0.1:{port}", query=""))
+    finally:
+        server.close()
+
+
+async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    with suppress(ConnectionError):
+        while data := await reader.read(1 << 16):
+            writer.write(data)
+            await writer.drain()
+    writer.close()
 
 
 def _url(line: str) -> str:
