@@ -14,7 +14,7 @@ ROUNDS_FAILOVER ?= 20
 NODE := console/node_modules/.package-lock.json
 LOCK := uv pip compile --quiet --universal --generate-hashes --no-header --no-annotate --no-emit-index-url
 
-.PHONY: help run serve test checks-short world chaos failover fuzz lint audit-deps format bench bench-more bench-short \
+.PHONY: help run serve test test-long checks-short world chaos failover fuzz lint audit-deps format bench bench-more bench-short \
 	package release install-checks bench-lists bench-exports bench-large bench-soak bench-http bench-start bench-batch bench-telemetry \
 	docs recording deploy-check manifests lock clean
 
@@ -45,6 +45,9 @@ serve: $(STAMP) ## the service on 127.0.0.1:8082 with its own PostgreSQL
 
 test: $(STAMP) ## all tests
 	@PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -n auto
+
+test-long: $(STAMP) ## the longest tests: a rolling update, an upgrade and backups under load, the console in a browser
+	@$(BIN)/python -m pytest -m long tests/e2e tests/browser
 
 checks-short: ## the short form of every longer check, one after the other: about 5 minutes
 	@$(MAKE) --no-print-directory world FIRST=300 SEEDS=2700
@@ -152,7 +155,7 @@ console-test: $(STAMP) $(NODE) ## check and test the console's sources, and comp
 
 .PHONY: console-e2e console-large screenshots
 console-e2e: $(STAMP) $(NODE) ## the console in a real Chromium: each page, each action, each role (needs Node and Chromium)
-	@$(BIN)/python -m pytest tests/browser
+	@$(BIN)/python -m pytest -m long tests/browser
 
 console-large: $(STAMP) $(NODE) ## the console beside a million executions (needs Node and Chromium)
 	@$(BIN)/python -m tests.browser large

@@ -27,9 +27,6 @@ ROOT = Path(__file__).parent.parent
 settings.register_profile("suite", deadline=None)
 settings.load_profile("suite")
 LONGEST = (
-    "tests/browser/test_console_in_browser.py",
-    "tests/e2e/test_rolling.py",
-    "tests/e2e/test_upgrade.py",
     "tests/chaos/test_chaos.py",
     "tests/web/test_conformance.py",
     "tests/attacks/test_bodies.py",

@@ -9,7 +9,7 @@ from tests.browser.stage import running_stage
 
 TIMEOUT_S = 180.0
 
-pytestmark = pytest.mark.skipif(missing() is not None, reason=str(missing()))
+pytestmark = [pytest.mark.long, pytest.mark.skipif(missing() is not None, reason=str(missing()))]
 
 
 async def test_the_console_in_a_browser(database_url: str, tmp_path: Path) -> None:

@@ -228,6 +228,7 @@ async def backed_up(primary: Cluster, simulator: RunningSimulator) -> tuple[Path
     return dump, copy
 
 
+@pytest.mark.long
 async def test_a_dump_and_a_base_backup_taken_under_load_are_recovered(
     cli: Cli, simulator: RunningSimulator
 ) -> None:

@@ -12,6 +12,7 @@ from contextlib import AsyncExitStack, suppress
 from typing import Any
 
 import aiohttp
+import pytest
 
 from execution_simulator.server import RunningSimulator
 from tests.chaos.relay import Address, Relay
@@ -166,6 +167,7 @@ async def rolled(cli: Cli, stack: AsyncExitStack, service: Service) -> list[Repl
     return old
 
 
+@pytest.mark.long
 async def test_no_request_fails_while_all_replicas_are_replaced(
     cli: Cli, simulator: RunningSimulator, database: Database
 ) -> None:

@@ -200,6 +200,7 @@ async def link(empty_database_url: str) -> AsyncIterator[Link]:
     await connection.close()
 
 
+@pytest.mark.long
 async def test_the_last_release_works_on_during_an_upgrade_and_the_way_back(
     bare_cli: Cli, empty_database_url: str, link: Link
 ) -> None:
