@@ -94,6 +94,46 @@ test("a list is exported with its filters", async ({ page }) => {
   }
 });
 
+test("sending to one destination is paused, and what was paused before is resumed", async ({ page }) => {
+  const paused = async () =>
+    (
+      await api<{ pauses: { destination: { abbreviation: string } | null }[] }>("GET", "/api/v2/pauses")
+    ).body.pauses.map((one) => one.destination?.abbreviation);
+  const close = () => page.getByRole("dialog").getByRole("button", { name: "Close" }).last().click();
+  const before = [stage.seeded.paused];
+  await open(page, "control");
+  await settled(page, "Control");
+  await page.getByRole("button", { name: "Pause sending" }).click();
+  await page.getByRole("dialog").getByRole("combobox").selectOption("POSIT");
+  await act(page, /^Pause POSIT/, async () => expect(await paused()).toEqual(before));
+  await close();
+  expect((await paused()).sort()).toEqual([...before, "POSIT"].sort());
+  for (const name of [stage.seeded.paused, "POSIT"]) {
+    await page.getByRole("button", { name: `Resume ${name}` }).click();
+    await act(page, new RegExp(`^Resume ${name}`), async () => expect(await paused()).toContain(name));
+    await close();
+  }
+  expect(await paused()).toEqual([]);
+  for (const id of stage.seeded.queued) await expect.poll(() => stateOf(id)).toBe("accepted");
+});
+
+test("an audit is run and read", async ({ page }) => {
+  await open(page, "audit");
+  await settled(page, "Audit");
+  await page.getByRole("button", { name: "Run an audit" }).click();
+  const dialog = page.getByRole("dialog");
+  const none = async () =>
+    expect((await api<{ audits: unknown[] }>("GET", "/api/v2/audits")).body.audits).toEqual([]);
+  await act(page, /^Run/, none);
+  await dialog.getByRole("button", { name: "Close" }).last().click();
+  await expect
+    .poll(async () => (await api<{ audits: { status: string }[] }>("GET", "/api/v2/audits")).body.audits)
+    .toMatchObject([{ status: "CLEAN", startedBy: "olga" }]);
+  await expect(page.getByRole("complementary", { name: "Audit" }).getByText("olga")).toBeVisible();
+  await page.getByRole("link", { name: "Audit log" }).click();
+  await expect(page.getByRole("row").filter({ hasText: "olga" }).first()).toBeVisible();
+});
+
 interface Bulk {
   status: string;
   successful: number;

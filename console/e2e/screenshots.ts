@@ -35,10 +35,19 @@ const SCENES: readonly [
   ["failures", "Failures", "failures"],
   ["submissions", "Submissions", "submissions"],
   ["blotter", "Blotter", "blotter", upload],
-  ["audit", "Audit", "audit"],
+  ["audit", "Audit", "audit", audit],
   ["control", "Control", "control"],
-  ["now", "Now", "now"],
+  ["now", "Now", "now?window=15m"],
 ];
+
+async function audit(page: Page): Promise<void> {
+  await page.getByRole("button", { name: "Run an audit" }).click();
+  await page.getByRole("button", { name: "Check the effect" }).click();
+  await page.getByRole("button", { name: "Run the audit" }).click();
+  await page.getByRole("dialog").getByRole("button", { name: "Close" }).last().click();
+  await page.getByRole("region", { name: "Balance" }).waitFor();
+  await page.getByRole("region", { name: "Messages" }).getByRole("button", { name: "Close" }).click();
+}
 
 async function upload(page: Page): Promise<void> {
   const file = { name: "today.csv", mimeType: "text/csv", buffer: Buffer.from(order) };
@@ -53,7 +62,7 @@ for (const [name, title, path, prepare] of SCENES) {
     await settled(page, title);
     await prepare?.(page);
     for (const [width, height] of [
-      [1280, 800],
+      [1280, name === "now" ? 960 : 800],
       [390, 780],
     ] as const) {
       if (width === 390 && !NARROW.has(name)) continue;

@@ -12,7 +12,7 @@ from benchmarks.large_tables import fill_large
 
 from tests.browser.runner import missing, run_browser
 from tests.browser.small_png import shrink
-from tests.browser.stage import running_stage
+from tests.browser.stage import Seeding, running_stage
 from tests.support.database import migrated_template, running_server
 
 PICTURES = Path(__file__).parents[2] / "docs" / "images"
@@ -37,7 +37,10 @@ async def stay(url: str, folder: Path) -> int:
 async def screenshots(url: str, folder: Path) -> int:
     """Takes the pictures of docs/images."""
     async with running_stage(folder, url) as stage:
-        code, output = await run_browser(stage, "screenshots", 300.0)
+        async with asyncio.TaskGroup() as group:
+            load = group.create_task(Seeding(stage).load())
+            code, output = await run_browser(stage, "screenshots", 300.0)
+            load.cancel()
     print(output)
     for path in sorted(PICTURES.glob("*.png")):
         shrink(path)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _COLOURS = 256
+_FREQUENT = 128
 
 
 def shrink(path: Path) -> None:
@@ -20,7 +21,7 @@ def shrink(path: Path) -> None:
     size = 3 if kind == 2 else 4
     rows = list(_unfiltered(raw, width * size, height, size))
     pixels = [row[i : i + 3] for row in rows for i in range(0, len(row), size)]
-    palette = [colour for colour, _ in Counter(pixels).most_common(_COLOURS)]
+    palette = _palette(Counter(pixels))
     index = {colour: place for place, colour in enumerate(palette)}
     for colour in set(pixels) - index.keys():
         index[colour] = min(range(len(palette)), key=lambda place: _distance(palette[place], colour))
@@ -35,8 +36,23 @@ def shrink(path: Path) -> None:
     path.write_bytes(_SIGNATURE + b"".join(_chunk(name, content) for name, content in body))
 
 
+def _palette(counts: Counter[bytes]) -> list[bytes]:
+    """The most frequent colours, then those that differ most from all before: signs are small and colourful."""
+    chosen = [colour for colour, _ in counts.most_common(_FREQUENT)]
+    far = {
+        colour: min(_distance(colour, other) for other in chosen) for colour in counts.keys() - set(chosen)
+    }
+    while far and len(chosen) < _COLOURS:
+        added = max(far, key=lambda colour: (far[colour], colour))
+        chosen.append(added)
+        del far[added]
+        for colour, distance in far.items():
+            far[colour] = min(distance, _distance(colour, added))
+    return chosen
+
+
 def _distance(one: bytes, other: bytes) -> int:
-    return sum((a - b) ** 2 for a, b in zip(one, other, strict=True))
+    return (one[0] - other[0]) ** 2 + (one[1] - other[1]) ** 2 + (one[2] - other[2]) ** 2
 
 
 def _chunks(data: bytes) -> Iterator[tuple[bytes, bytes]]:

@@ -46,6 +46,7 @@ QUICK = {
 POISON = "ZION"
 """A security whose executions fail the whole batch, until they are exhausted."""
 PAUSED = "IB"
+_ORDER_IDS = itertools.count(1_000_001)
 
 
 class Replica:
@@ -151,7 +152,7 @@ class Seeding:
 
     def __init__(self, stage: Stage) -> None:
         self._stage = stage
-        self._order_ids = itertools.count(1_000_001)
+        self._order_ids = _ORDER_IDS
         self._tickers = itertools.cycle(TICKERS[::7])
 
     async def run(self) -> None:
@@ -174,6 +175,13 @@ class Seeding:
             "orders": orders, "neverSent": never_sent, "queued": queued, "exhausted": exhausted,
             "states": await self._states(), "paused": PAUSED,
         }  # fmt: skip
+
+    async def load(self) -> None:
+        """Sends batches until it is cancelled."""
+        self._stage.simulator.faults = {"item_fail_permanent": 0.02, "error_503": 0.02}
+        for destination in itertools.cycle((1, 2, 3, 5, 6)):
+            await self._submit_all(await self._executions(25, destination))
+            await asyncio.sleep(0.3)
 
     async def _send_with_faults(self) -> None:
         simulator = self._stage.simulator
