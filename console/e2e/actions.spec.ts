@@ -80,17 +80,17 @@ test("what is left of an order is submitted", async ({ page }) => {
 
 test("a list is exported with its filters", async ({ page }) => {
   await page.addInitScript(() => Reflect.deleteProperty(window, "showSaveFilePicker"));
-  await open(page, "executions?state=unknown", "reader");
+  await open(page, "executions?state=none", "reader");
   await settled(page, "Executions");
   for (const [label, lines] of [
-    ["CSV", stage.seeded.unknown.length + 1],
-    ["NDJSON", stage.seeded.unknown.length],
+    ["CSV", stage.seeded.neverSent.length + 1],
+    ["NDJSON", stage.seeded.neverSent.length],
   ] as const) {
     const saving = page.waitForEvent("download");
     await page.getByRole("button", { name: label, exact: true }).click();
     const text = readFileSync(await (await saving).path(), "utf-8");
     expect(text.trim().split("\n")).toHaveLength(lines);
-    for (const id of stage.seeded.unknown) expect(text).toContain(String(id));
+    for (const id of stage.seeded.neverSent) expect(text).toContain(String(id));
   }
 });
 
@@ -178,7 +178,7 @@ const REFUSED: readonly [Role, string, unknown][] = [
 ];
 
 test("what a role may not do is not shown, and is refused", async ({ page }) => {
-  const [failed] = stage.seeded.exhausted;
+  const failed = stage.seeded.refused.at(-1);
   await open(page, `executions?open=${failed}`, "trader");
   const panel = page.getByRole("complementary");
   await expect(panel.getByText("History")).toBeVisible();
