@@ -1,5 +1,5 @@
 import { QueryClient, QueryClientProvider } from "@tanstack/react-query";
-import { cleanup, fireEvent, render, screen } from "@testing-library/react";
+import { cleanup, fireEvent, render, screen } from "@testing-library/preact";
 import { afterEach, beforeAll, expect, test, vi } from "vitest";
 import type { Me } from "../api/contract";
 import { MeContext } from "../app/me";
@@ -44,7 +44,7 @@ function shown({
 }
 
 const reason = () => screen.getByLabelText(/^Reason/);
-const type = (field: HTMLElement, value: string) => fireEvent.change(field, { target: { value } });
+const type = (field: HTMLElement, value: string) => fireEvent.input(field, { target: { value } });
 const check = () => screen.getByRole<HTMLButtonElement>("button", { name: "Check the effect" });
 
 test("nothing runs before a reason was given and its effect was shown", async () => {
