@@ -147,11 +147,26 @@ function optionsOf(
         label: one.label,
         stroke: color(one.color),
         width: 1.5,
-        points: { show: false },
+        points: {
+          show: false,
+          filter: (plot: uPlot, index: number) => loneOf(plot.data[index] ?? []),
+          size: 4,
+          stroke: color(one.color),
+          fill: color(one.color),
+        },
         fill: one.isArea ? `${color(one.color)}22` : undefined,
       })),
     ],
   };
+}
+
+/** The places of values without a neighbour: a line alone would not show them. */
+function loneOf(values: uPlot.AlignedData[number]): number[] {
+  const lone: number[] = [];
+  for (let at = 0; at < values.length; at++) {
+    if (values[at] != null && values[at - 1] == null && values[at + 1] == null) lone.push(at);
+  }
+  return lone;
 }
 
 const timeText = (ms: number, utc: boolean) => momentText(new Date(ms).toISOString(), utc).time.slice(0, 8);

@@ -57,6 +57,12 @@ export function RequeueMany({ target, onStarted, onClose }: RequeueManyProps) {
       run={run}
       onClose={onClose}
     >
+      {"query" in target && target.query.code && (
+        <p>
+          All that failed with <code>{target.query.code}</code>
+          {target.query.message && `: ${target.query.message}`}
+        </p>
+      )}
       <p>
         Remove the cause first. Each execution is looked up in the Execution Service&apos;s ledger from its
         first attempt on. Only if it is not there, it is sent again.

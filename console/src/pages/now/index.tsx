@@ -167,7 +167,7 @@ function LastMinute({ summary }: { summary: Summary }) {
         </Tile>
         <Tile name="Queue" value={decimalText(waiting)}>
           {oldestOpenSince
-            ? `oldest open for ${durationText(Date.parse(summary.at) - Date.parse(oldestOpenSince))}; `
+            ? `oldest ${waiting + (counts.claimed ?? 0) === 0 ? "unknown" : "open"} for ${durationText(Date.parse(summary.at) - Date.parse(oldestOpenSince))}; `
             : "nothing is open; "}
           {decimalText(counts.claimed ?? 0)} being sent
         </Tile>
