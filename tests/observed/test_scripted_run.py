@@ -120,8 +120,11 @@ def test_alerts_are_sound_and_each_has_its_section_in_the_runbook(end: Scrape) -
     rules, known = alerts(), series(end)
     sections = re.findall(r"^## (\w+)$", (ROOT / "docs/runbook.md").read_text("utf-8"), re.M)
     assert sections == [rule["alert"] for rule in rules]
+    registry = (ROOT / "console/src/pages/registry.ts").read_text("utf-8")
+    pages = re.findall(r'path: "(/[\w-]+)"', registry)
     for rule in rules:
-        assert rule["annotations"]["runbook"] == f"docs/runbook.md#{rule['alert'].lower()}"
+        assert rule["annotations"]["runbook_url"] == f"docs/runbook.md#{rule['alert'].lower()}"
+        assert re.findall(r"^/console(/[\w-]+)", rule["annotations"]["console"])[0] in pages
         assert rule["labels"]["severity"] in ("critical", "warning")
         names = [name for name, _ in USE.findall(rule["expr"])]
         labels = set(re.findall(r"\$labels\.(\w+)", rule["annotations"]["summary"]))

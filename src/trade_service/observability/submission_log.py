@@ -28,6 +28,8 @@ IDS_A_LINE = 100
 """Execution ids that one line names."""
 ATTEMPTS_A_LINE = 20
 """Attempts that one history shows; of a longer one, the first and the last."""
+_CONSOLE = "/console/executions?open={}"
+"""The page about an execution, below the service's address."""
 QUEUE_LIMIT = 10_000
 """Executions that may wait for their history; the rest are only counted."""
 READ_AT_ONCE = 100
@@ -140,6 +142,7 @@ class SubmissionLog:
                 _log.warning(
                     "execution_not_accepted",
                     execution_id=failure.execution_id,
+                    console=_CONSOLE.format(failure.execution_id),
                     attempt_id=event.attempt_id,
                     state=failure.state,
                     code=failure.code,
@@ -214,6 +217,7 @@ def _log_history(execution_id: int, attempts: Sequence[PastAttempt]) -> None:
     _log.error(
         "exhausted_execution_history",
         execution_id=execution_id,
+        console=_CONSOLE.format(execution_id),
         attempts=len(attempts),
         attempts_left_out=len(attempts) - len(shown) or None,
         history=[
