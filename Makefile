@@ -46,8 +46,8 @@ serve: $(STAMP) ## the service on 127.0.0.1:8082 with its own PostgreSQL
 test: $(STAMP) ## all tests
 	@PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -n auto
 
-test-long: $(STAMP) ## the longest tests: a rolling update, an upgrade and backups under load, the console in a browser
-	@$(BIN)/python -m pytest -m long tests/e2e tests/browser
+test-long: $(STAMP) ## the longest tests: chaos, fuzzing, a rolling update, an upgrade and backups under load, the console in a browser
+	@$(BIN)/python -m pytest -m long tests/e2e tests/web tests/chaos tests/browser
 
 checks-short: ## the short form of every longer check, one after the other: about 5 minutes
 	@$(MAKE) --no-print-directory world FIRST=300 SEEDS=2700
@@ -66,7 +66,7 @@ failover: $(STAMP) ## promote a synchronous standby under load, then audit (ROUN
 	@FAILOVER_ROUNDS=$(ROUNDS_FAILOVER) $(BIN)/python -m pytest tests/chaos/test_failover.py
 
 fuzz: $(STAMP) ## schemathesis against the running service's OpenAPI document (EXAMPLES=50 ROUNDS_FUZZ=50)
-	@FUZZ_EXAMPLES=$(EXAMPLES) FUZZ_PHASES=examples,coverage,fuzzing FUZZ_SEEDS=$(ROUNDS_FUZZ) $(BIN)/python -m pytest tests/web/test_conformance.py
+	@FUZZ_EXAMPLES=$(EXAMPLES) FUZZ_PHASES=examples,coverage,fuzzing FUZZ_SEEDS=$(ROUNDS_FUZZ) $(BIN)/python -m pytest -m '' tests/web/test_conformance.py
 
 lint: $(STAMP) ## style, types, import contracts, ratchets, known vulnerabilities (AUDIT=required)
 	@$(BIN)/ruff check .

@@ -32,7 +32,7 @@ async def dripped(target: Target, raw: bytes, drip: bytes) -> tuple[bytes, float
     ("raw", "drip", "status"),
     [
         (b"POST /nowhere HTTP/1.1\r\nHost: x\r\nContent-Length: 100000\r\n\r\n{", b" ", b"404"),
-        (b"GET / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n", b"1\r\nx\r\n", b"404"),
+        (b"GET /nowhere HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n", b"1\r\nx\r\n", b"404"),
         (HALF_A_HEAD, b"X: y\r\n", b"408"),
         (b"", b"\r\n", b"408"),
     ],

@@ -25,6 +25,7 @@ SEEDS = (1, 2)
 ROOT = Path(__file__).parents[2]
 
 
+@pytest.mark.long
 def test_nothing_is_lost_or_doubled_whatever_is_killed() -> None:
     """A short `make chaos`, on its own event loop."""
 

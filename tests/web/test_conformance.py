@@ -27,6 +27,7 @@ schemathesis 4 ends its stateful phase, without a word and as passed, once a rep
 Many short rounds come further than one long one."""
 
 
+@pytest.mark.long
 async def test_every_answer_is_as_the_description_says(
     postgres: TestServer, template_database: str, tmp_path: Path
 ) -> None:
@@ -50,6 +51,7 @@ async def test_lesser_roles_get_the_refusals_of_the_description(
         await live.accounts_agree()
 
 
+@pytest.mark.long
 async def test_what_follows_an_answer_is_as_the_description_says(
     postgres: TestServer, template_database: str, tmp_path: Path
 ) -> None:
