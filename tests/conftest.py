@@ -60,9 +60,11 @@ LONGEST = (
 SHORTEST = ("tests/core/", "tests/client/", "tests/simulator/", "tests/test_")
 """Modules with short tests alone."""
 
+# A shell has what it starts in the background ignore one, `nohup` the other, and so would commands of tests.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
-    # A shell has what it starts in the background ignore it, and so would the commands that tests interrupt.
     signal.signal(signal.SIGINT, signal.default_int_handler)
+if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+    signal.signal(signal.SIGHUP, lambda *_: None)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -1,6 +1,5 @@
 """Fixtures: a database and an Execution Service simulator for each test that needs them."""
 
-import signal
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -8,13 +7,6 @@ import pytest
 
 from execution_simulator.server import RunningSimulator, SimulatorSettings, running_simulator
 from tests.e2e.command import FAST, Cli, bare_environment
-
-
-@pytest.fixture(scope="session", autouse=True)
-def _commands_hear_sighup() -> None:
-    """Under `nohup` as well, where the tests' children would ignore it."""
-    if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
-        signal.signal(signal.SIGHUP, lambda *_: None)
 
 
 @pytest.fixture
