@@ -4,6 +4,7 @@ import asyncio
 import gzip
 import os
 from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -74,7 +75,7 @@ async def test_a_line_holds_every_digit_and_every_column(database: Database, tmp
     assert (row["quantity_ordered"], row["limit_price"]) == ("0.00000001", "9999999999.99999999")
     assert (row["theirs"], row["id"], row["order_id"]) == ("added", one, 1)
     assert (row["security_id"], row["destination"], row["execution_status"]) == ("S1", "ML", "FULL")
-    assert row["execution_timestamp"] == OLD.isoformat()
+    assert datetime.fromisoformat(row["execution_timestamp"]) == OLD
     (manifest,) = files_in(tmp_path, "*.manifest.json")
     told = msgspec.json.decode(manifest.read_bytes())
     assert (told["file"]["rows"], told["file"]["firstExecutionId"], told["format"]) == (1, one, 1)
