@@ -46,8 +46,8 @@ serve: $(STAMP) ## the service on 127.0.0.1:8082 with its own PostgreSQL
 test: $(STAMP) ## all tests
 	@PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -n auto
 
-test-long: $(STAMP) ## the longest tests: chaos, fuzzing, a rolling update, an upgrade and backups under load, the console in a browser
-	@$(BIN)/python -m pytest -m long tests/e2e tests/web tests/chaos tests/browser
+test-long: $(STAMP) ## the longest tests: chaos, fuzzing, a rolling update, an upgrade and backups under load
+	@$(BIN)/python -m pytest -m long tests/e2e tests/web tests/chaos
 
 checks-short: ## the short form of every longer check, one after the other: about 5 minutes
 	@$(MAKE) --no-print-directory world FIRST=300 SEEDS=2700
