@@ -153,8 +153,8 @@ console-test: $(STAMP) $(NODE) ## check and test the console's sources, and comp
 	@cd console && npm run --silent check && npm run --silent test
 	@$(BIN)/python -m pytest tests/web/test_console.py
 
-.PHONY: console-e2e console-large screenshots
-console-e2e: $(STAMP) $(NODE) ## the console in a real Chromium: each page, each action, each role (needs Node and Chromium)
+.PHONY: console-browser console-large screenshots
+console-browser: $(STAMP) $(NODE) ## the console in a real Chromium: each page, each action, each role (needs Node and Chromium)
 	@$(BIN)/python -m pytest -m long tests/browser
 
 console-large: $(STAMP) $(NODE) ## the console beside a million executions (needs Node and Chromium)
