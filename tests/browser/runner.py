@@ -20,7 +20,9 @@ def chromium() -> str | None:
 def missing() -> str | None:
     """What a run would lack."""
     if shutil.which("node") is None or not (SOURCES / "node_modules" / "playwright").exists():
-        return "Node or console/node_modules is missing: `make console-browser` installs what the console needs"
+        return (
+            "Node or console/node_modules is missing: `make console-browser` installs what the console needs"
+        )
     if chromium() is None:
         return "Chromium is missing: install the package chromium, or name a browser in CONSOLE_CHROMIUM"
     return None
