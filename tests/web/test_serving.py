@@ -1,9 +1,12 @@
 """The server: answers go out at once; at its shutdown requests finish, and no connection is kept open."""
 
 import asyncio
+import contextlib
 import socket
 import time
 from typing import Any
+
+import pytest
 
 from trade_service.http_server import ConnectionSettings, _config, _Server, serve_asgi
 from trade_service.http_server.protocol import BoundedProtocol
@@ -134,6 +137,36 @@ async def test_a_request_ends_with_its_connection_whatever_waits_behind_it() -> 
         writer.transport.abort()
         await left.wait()
         stop.set()
+
+
+@pytest.mark.parametrize("cancels", ["the request", "what it waits for", "the server"])
+async def test_a_cancelled_request_gets_no_answer(cancels: str, caplog: pytest.LogCaptureFixture) -> None:
+    """A 500 would say that the request failed; whether it did is unknown."""
+    serving: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+    begun: asyncio.Future[asyncio.Task[Any] | None] = asyncio.get_running_loop().create_future()
+    awaited: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    async def waits(scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] == "http":
+            begun.set_result(asyncio.current_task())
+            await awaited
+        await app(scope, receive, send)
+
+    server = asyncio.create_task(
+        serve_asgi(waits, "127.0.0.1", 0, stop=asyncio.Event(), ready=serving.set_result)
+    )
+    async with asyncio.timeout(GRACE_S):
+        reader, writer = await asyncio.open_connection("127.0.0.1", int((await serving).rpartition(":")[2]))
+        writer.write(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+        request = await begun
+        assert request is not None
+        {"the request": request, "what it waits for": awaited, "the server": server}[cancels].cancel()
+        with contextlib.suppress(ConnectionResetError):
+            assert await reader.read() == b""
+        server.cancel()
+        await asyncio.gather(server, return_exceptions=True)
+    writer.close()
+    assert "Exception in ASGI application" not in caplog.text
 
 
 async def test_no_answer_waits_for_an_acknowledgement() -> None:

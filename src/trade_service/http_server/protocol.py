@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable
 
 import httptools
+from uvicorn._types import ASGI3Application, ASGIReceiveCallable, ASGISendCallable, Scope
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from trade_service.http_server.connection_settings import ConnectionSettings
@@ -203,6 +204,21 @@ class BoundedProtocol(HttpToolsProtocol):
             self.timeout_keep_alive_task = self.loop.call_later(
                 self.settings.keep_alive_s, self.timeout_keep_alive_handler
             )
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
+        """Serves a request; one that is cancelled, or waits for what is cancelled, gets no answer.
+
+        uvicorn would answer 500. A client that gets nothing knows that the outcome is unknown.
+        """
+
+        async def serve(scope: Scope, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
+            try:
+                await app(scope, receive, send)
+            except asyncio.CancelledError:  # The last of its task: uvicorn would log it as an error.
+                self._abandon(cycle)
+                self.drop()
+
+        super()._start_asgi_task(cycle, serve)
 
     def on_response_complete(self) -> None:
         """Goes on to the next request, or waits for it."""
