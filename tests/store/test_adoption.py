@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 
 import asyncpg
+import msgspec
 import pytest
 
 from tests.support import earlier
@@ -11,8 +12,9 @@ from tests.support.database import TestServer
 from tests.support.plans import Link
 from trade_service.store import migrate as migrations
 from trade_service.store.database import Database
-from trade_service.store.migrate import check, migrate
+from trade_service.store.migrate import check, migrate, preview, revisions
 from trade_service.store.migrations import VERSION_TABLE, MigrationError
+from trade_service.store.promises import OtherProgram
 from trade_service.store.store_settings import StoreSettings
 
 INDEXES = "SELECT indexname, indexdef FROM pg_indexes WHERE schemaname = 'public'"
@@ -57,6 +59,23 @@ async def test_every_old_value_is_as_it_was(old_url: str, link: Link) -> None:
     assert all(nullable == "YES" or default is not None for _, _, _, nullable, default, _ in added)
     assert await link.fetch("SELECT * FROM flyway_schema_history") == history
     assert await migrate(old_url) == migrations.MigrationReport(report.after, report.after)
+
+
+async def test_a_database_that_the_legacy_service_holds_is_not_adopted(old_url: str) -> None:
+    before = await earlier.snapshot(old_url)
+    legacy = await asyncpg.connect(old_url, server_settings={"application_name": "PostgreSQL JDBC Driver"})
+    async with Database(StoreSettings(old_url)) as database:
+        for adopting in (migrate(database), preview(database, lambda _: None)):
+            with pytest.raises(OtherProgram, match="stop all of it first"):
+                await adopting
+        assert (await check(database)).current is None
+        assert await earlier.snapshot(old_url) == before
+        async with Database(msgspec.structs.replace(database.settings, refused_programs=())) as insisting:
+            await migrate(insisting)
+        # Later migrations may run while a tool with the same driver looks at the database.
+        await migrate(database, target=revisions()[1])
+        await migrate(database)
+    await legacy.close()
 
 
 async def test_what_is_proven_is_accepted_and_the_rest_unknown(old_url: str, link: Link) -> None:

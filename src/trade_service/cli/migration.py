@@ -32,7 +32,6 @@ from trade_service.store.migrate import (
     revisions,
 )
 from trade_service.store.migrate import migrate as migrate_database
-from trade_service.store.promises import require_alone
 
 _WAITS = {
     "AccessExclusiveLock": "reads and writes wait",
@@ -112,7 +111,6 @@ def adopt(*, only_check: bool, yes: bool, as_json: bool, toml_path: Path | None)
     require_answer(as_json=as_json, yes=yes, dry_run=only_check)
 
     async def look(database: Database) -> MigrationPreview:
-        await require_alone(database, database.settings.refused_programs)
         state = await check(database)
         if state.current is not None:
             raise CommandError(

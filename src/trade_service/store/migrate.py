@@ -13,6 +13,7 @@ import msgspec
 from trade_service.store.database import Database, Reads, Session
 from trade_service.store.failures import is_unavailable
 from trade_service.store.migrations import VERSION_TABLE, MigrationError
+from trade_service.store.promises import require_alone
 from trade_service.store.statements import load
 from trade_service.store.store_settings import StoreSettings
 
@@ -109,6 +110,7 @@ async def migrate(
 
     Raises:
         MigrationError: it cannot be migrated, and nothing was changed; the message says what to do.
+        OtherProgram: this service never migrated it, and a program in `refused_programs` uses it.
         StoreUnavailable: the database does not answer.
     """
     async with _patient(database) as patient:
@@ -119,7 +121,7 @@ async def migrate(
                 return MigrationReport(before.current, before.current)
         progress("Bringing the database to this release ...")
         async with patient.transaction(scans=True) as session, _explained():
-            report = await _migrated(session, progress, target)
+            report = await _migrated(session, patient.settings, progress, target)
         if report.adopted_unknown:
             unknown = f"{report.adopted_unknown} legacy executions have no known outcome"
             progress(f"{unknown}: reconciliation will look for them.")
@@ -136,7 +138,7 @@ async def preview(database: Database, progress: Progress, *, target: str = HEAD)
             async with patient.transaction(scans=True) as session, _explained():
                 began = time.monotonic()
                 tables = await session.fetch_value(_SQL["tables"])
-                report = await _migrated(session, progress, target, statements.append)
+                report = await _migrated(session, patient.settings, progress, target, statements.append)
                 locks = await session.fetch(_SQL["locks"], tables=tables)
                 found.append(
                     MigrationPreview(
@@ -165,7 +167,11 @@ async def _patient(database: Database | str) -> AsyncIterator[Database]:
 
 
 async def _migrated(
-    session: Session, progress: Progress, target: str, record: Callable[[str], None] = lambda _: None
+    session: Session,
+    settings: StoreSettings,
+    progress: Progress,
+    target: str,
+    record: Callable[[str], None] = lambda _: None,
 ) -> MigrationReport:
     # Alembic and SQLAlchemy take half a second to import: only where there is something to migrate.
     from trade_service.store.migrations.alembic_run import run_migrations
@@ -175,6 +181,8 @@ async def _migrated(
         progress("Another process is migrating the database: waiting for it ...")
         await session.fetch(_SQL["lock"], key=MIGRATION_LOCK)
     before = _known(await check(session))
+    if before.current is None:
+        await require_alone(session, settings.refused_programs)
     forward = target == HEAD or (target != BASE and target > (before.current or ""))
     if not forward and before.current is not None:
         await _lock_tables(session)

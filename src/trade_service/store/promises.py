@@ -10,7 +10,7 @@ import asyncpg
 import msgspec
 
 from trade_service.store.connecting import WEAK_COMMITS
-from trade_service.store.database import Database
+from trade_service.store.database import Database, Reads
 from trade_service.store.migrations import VERSION_TABLE
 from trade_service.store.statements import load
 from trade_service.submission.ports import StoreUnavailable
@@ -104,7 +104,7 @@ async def require_promises(database: Database, allow_data_loss: bool) -> tuple[s
     return promises.broken + promises.doubtful
 
 
-async def require_alone(database: Database, programs: Sequence[str]) -> None:
+async def require_alone(database: Reads, programs: Sequence[str]) -> None:
     """Checks that none of `programs`, by their `application_name`, has a session in the database.
 
     Raises:

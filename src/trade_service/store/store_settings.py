@@ -72,8 +72,9 @@ class StoreSettings(Section, frozen=True):
     refused_programs: Annotated[
         tuple[str, ...],
         Setting(
-            "Names of programs (application_name) whose sessions in this database stop the start. The default is "
-            "that of the legacy service, which must not run beside this one; empty allows all.",
+            "Names of programs (application_name) whose sessions in this database stop the start and the "
+            "adoption. The default is that of the legacy service, which must not run beside this one; empty "
+            "allows all.",
         ),
     ] = ("PostgreSQL JDBC Driver",)
     data_dir: Annotated[
