@@ -18,6 +18,7 @@ _MODULES = {
     "trade_service.settings.sources": ("SettingsError",),
     "trade_service.store.embedded_folder": ("EmbeddedPostgresError",),
     "trade_service.store.migrations": ("MigrationError",),
+    "trade_service.store.promises": ("OtherProgram",),
     "trade_service.submission.model": ("BulkSubmitResult", "ExecutionSubmitResult", "SubmitStatus"),
     "trade_service.submission.ports": ("StoreUnavailable",),
     "trade_service.trading.model": ("ExecutionView", "SubmittedOrder"),

@@ -13,6 +13,7 @@ from trade_service.domain.orders import TradeOrder as TradeOrder
 from trade_service.settings.sources import SettingsError as SettingsError
 from trade_service.store.embedded_folder import EmbeddedPostgresError as EmbeddedPostgresError
 from trade_service.store.migrations import MigrationError as MigrationError
+from trade_service.store.promises import OtherProgram as OtherProgram
 from trade_service.submission.model import BulkSubmitResult as BulkSubmitResult
 from trade_service.submission.model import ExecutionSubmitResult as ExecutionSubmitResult
 from trade_service.submission.model import SubmitStatus as SubmitStatus

@@ -7,11 +7,14 @@ from pathlib import Path
 
 import aiohttp
 import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer
 
 from execution_simulator.faults import FAULTS
 from tests.e2e.command import LIMIT_S, Cli
 from tests.support.leftovers import alive_in, files_in, passable_folder
 from trade_service.cli.demo import CLASSES, demo_simulator, fault_script
+from trade_service.cli.demo_console import _trade
 
 
 @pytest.fixture
@@ -60,6 +63,41 @@ async def test_it_stays_open_with_a_console_on_a_living_example(bare_cli: Cli, t
     assert alive_in(temporary) == []
     refused = await demo.run("demo", "--console", "--json")
     assert refused.code == 2
+
+
+async def test_new_orders_that_are_refused_are_named_once_and_tried_again() -> None:
+    created = {"results": [{"tradeOrder": {"id": 1, "quantity": 5}}, {"tradeOrder": None}]}
+    answers: list[tuple[int, object]] = [
+        (503, None),
+        (503, None),
+        (201, created),
+        (200, {"results": []}),
+        (201, created),
+        (503, None),
+    ]
+    stop = asyncio.Event()
+    asked: list[dict[str, list[dict[str, int]]]] = []
+    said: list[str] = []
+
+    async def answered(request: web.Request) -> web.Response:
+        status, body = answers[len(asked)]
+        asked.append(await request.json())
+        if len(asked) == len(answers):
+            stop.set()
+        return web.json_response(body or {"message": "the database does not answer"}, status=status)
+
+    app = web.Application()
+    app.router.add_post("/{path:.*}", answered)
+    async with TestServer(app) as server:
+        url = asyncio.get_running_loop().create_future()
+        url.set_result(str(server.make_url("/")))
+        async with asyncio.timeout(LIMIT_S):
+            await _trade(url, stop, said.append, every_s=0)
+    assert (
+        said == ["New orders are refused, and tried again every second: 503 the database does not answer"] * 2
+    )
+    sent = [one["tradeOrderId"] for body in asked for one in body.get("submissions", ())]
+    assert sent == [1, 1]
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])

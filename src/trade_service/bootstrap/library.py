@@ -113,6 +113,7 @@ async def open(
     Raises:
         SettingsError: a setting is invalid.
         StoreUnavailable: the database cannot be reached, or may lose committed data.
+        OtherProgram: a program that must not run beside this service uses the database.
         MigrationError: the schema cannot be migrated.
         EmbeddedPostgresError: the embedded PostgreSQL cannot start.
         CannotStart: the database lacks reference data.
