@@ -116,7 +116,7 @@ async def test_what_is_paused_is_parked_until_it_is_resumed(ledger: Ledger) -> N
     await ledger.pauses.pause([RBC], ANN)
     (due,) = await _due(ledger)
     assert [(item.state, item.paused) for item in due.items] == [(_S.QUEUED, True)] * 2
-    await ledger.submissions.park(ticket, WAIT_MS)
+    await ledger.submissions.park([ticket], WAIT_MS)
     await ledger.elapse(400)
     assert await _due(ledger) == []
     await ledger.pauses.resume([ML], ANN)
@@ -131,9 +131,25 @@ async def test_nothing_is_parked_that_is_not_paused(ledger: Ledger) -> None:
     for paused in ([], [RBC]):
         if paused:
             await ledger.pauses.pause(paused, ANN)
-        await ledger.submissions.park(ticket, WAIT_MS)
+        await ledger.submissions.park([ticket], WAIT_MS)
         (due,) = await _due(ledger)
         assert [item.paused for item in due.items] == [False, bool(paused)]
+
+
+async def test_attempts_that_are_parked_together_are_judged_one_by_one(ledger: Ledger) -> None:
+    """Paused, not paused, partly paused, and closed in the meantime."""
+    here, there = await _queued(ledger, await _to(ledger, ML)), await _queued(ledger, await _to(ledger, RBC))
+    both = await _queued(ledger, await _to(ledger, ML) + await _to(ledger, RBC))
+    ids = await _to(ledger, ML)
+    closed, _ = await claimed(ledger.submissions, ids)
+    await ledger.submissions.record(closing(closed.attempt_id, {ids[0]: "accepted"}))
+    await ledger.pauses.pause([ML], ANN)
+    assert len(await _due(ledger)) == 3
+    await ledger.submissions.park([closed.attempt_id, both, there, here], WAIT_MS)
+    assert sorted(one.attempt_id for one in await _due(ledger)) == sorted([there, both])
+    due_in_s = (await attempt_row(ledger, here)).due_in_s
+    assert due_in_s == pytest.approx(WAIT_MS / 1000, abs=10)
+    assert (await attempt_row(ledger, closed.attempt_id)).due_in_s is None
 
 
 async def test_a_closed_attempt_is_not_opened(ledger: Ledger) -> None:
@@ -141,7 +157,7 @@ async def test_a_closed_attempt_is_not_opened(ledger: Ledger) -> None:
     attempt, _ = await claimed(ledger.submissions, ids)
     await ledger.submissions.record(closing(attempt.attempt_id, {ids[0]: "accepted"}))
     await ledger.pauses.pause(ALL, ANN)
-    await ledger.submissions.park(attempt.attempt_id, WAIT_MS)
+    await ledger.submissions.park([attempt.attempt_id], WAIT_MS)
     await ledger.pauses.resume(ALL, ANN)
     assert (await attempt_row(ledger, attempt.attempt_id)).due_in_s is None
 

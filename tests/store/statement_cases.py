@@ -174,7 +174,7 @@ HOT = {
     "submission.open_items": Case({"ids": _UNKNOWN, "attempt_ids": _OWNERS}),
     "submission.states": Case({"ids": _UNKNOWN}),
     "submission.postpone": Case({"attempt_id": _OWNERS[0], "delay_ms": 1}),
-    "submission.park": Case({"attempt_id": _OWNERS[0], "wait_ms": 1}),
+    "submission.park": Case({"attempt_ids": _OWNERS, "wait_ms": 1}),
     "pauses.waiting": Case({"attempts": 10}),
     "submission.pause_budgets": Case({"attempt_id": _OWNERS[0]}),
     "downstream.read": Case(),

@@ -1,10 +1,14 @@
 """Pauses on real PostgreSQL: claims, parked attempts and resumes that run at the same time."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
+import pytest
+
 from tests.support.attempts import FRESH, RECOVERED, claimed, closing, new_attempt
+from tests.support.engine import running_engine
+from tests.support.gateway import FakeGateway
 from tests.support.rows import insert_executions, row_of, states_of, store_on
 from tests.support.trading import run_sql, value_of
 from trade_service.domain.access import KnownBy, Requester
@@ -12,6 +16,8 @@ from trade_service.store.database import Database, Session
 from trade_service.store.execution_reads import PostgresExecutionReads
 from trade_service.store.pause_store import PostgresPauseStore
 from trade_service.store.reports import PostgresBacklog
+from trade_service.store.submission_store import PostgresSubmissionStore
+from trade_service.submission import recovery
 from trade_service.submission.events import REQUESTER
 from trade_service.trading.pausing import ALL_DESTINATIONS, PauseOrder
 
@@ -89,7 +95,7 @@ async def test_nothing_is_parked_for_a_pause_that_ends_at_that_moment(database: 
     await pauses.pause(ALL, ANN)
     await pauses.pause([2], ANN)
     async with held(database, "DELETE FROM submission_pause WHERE destination_id IS NULL"):
-        parking = asyncio.create_task(store_on(database).park(ticket, 600_000))
+        parking = asyncio.create_task(store_on(database).park([ticket], 600_000))
         await blocked(database, parking)
     await parking
     row = await row_of(database, "submission_attempt", ticket)
@@ -97,6 +103,55 @@ async def test_nothing_is_parked_for_a_pause_that_ends_at_that_moment(database: 
     assert await value_of(
         database, "SELECT next_action_at <= now() FROM submission_attempt WHERE state = 'queued'"
     )
+
+
+async def test_recovery_parks_many_attempts_with_each_statement(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Up to a limit, in rounds of 100 attempts."""
+    ids = await insert_executions(database, 210)
+    await run_sql(
+        database,
+        """INSERT INTO submission_attempt (id, state, owner, execution_ids, next_action_at, floor_id)
+           SELECT gen_random_uuid(), 'queued', 'another', ARRAY[id], now(), 0 FROM execution""",
+    )
+    await run_sql(
+        database,
+        """UPDATE execution e SET submission_state = 'queued', attempt_id = t.id
+           FROM submission_attempt t WHERE t.execution_ids = ARRAY[e.id]""",
+    )
+    await PostgresPauseStore(database).pause(ALL, ANN)
+    parks, park, done = list[int](), PostgresSubmissionStore.park, asyncio.Event()
+
+    async def counted(self: PostgresSubmissionStore, attempt_ids: Sequence[str], wait_ms: int) -> None:
+        await park(self, attempt_ids, wait_ms)
+        parks.append(len(attempt_ids))
+        if sum(parks) >= len(ids):
+            done.set()
+
+    monkeypatch.setattr(PostgresSubmissionStore, "park", counted)
+    monkeypatch.setattr(recovery, "PARK_LIMIT", 60)
+    async with running_engine(database, FakeGateway()), asyncio.timeout(10):
+        await done.wait()
+    assert parks == [60, 40, 60, 40, 10]
+    query = "SELECT count(*) FROM submission_attempt WHERE parked_at IS NOT NULL AND next_action_at > now()"
+    assert await value_of(database, query) == len(ids)
+
+
+async def test_what_another_statement_holds_is_parked_later(database: Database) -> None:
+    """Waiting for it while holding others could never end: a claim locks queued attempts in another order."""
+    reads = PostgresExecutionReads(database, "one", 60_000)
+    tickets = [new_attempt().attempt_id for _ in range(2)]
+    for ticket, execution_id in zip(tickets, await insert_executions(database, 2), strict=True):
+        await reads.enqueue([execution_id], ticket)
+    await PostgresPauseStore(database).pause(ALL, ANN)
+    async with (
+        held(database, "SELECT FROM submission_attempt WHERE id = $1 FOR UPDATE", tickets[0]),
+        asyncio.timeout(10),
+    ):
+        await store_on(database).park(tickets, 600_000)
+    parked = [(await row_of(database, "submission_attempt", one)).parked_at is not None for one in tickets]
+    assert parked == [False, True]
 
 
 async def test_a_resume_waits_for_what_is_being_parked_and_wakes_it(database: Database) -> None:

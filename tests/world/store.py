@@ -62,8 +62,9 @@ class MemoryStore:
     async def postpone(self, attempt_id: AttemptId, delay_ms: int | None) -> None:
         self._books.postpone(attempt_id, delay_ms)
 
-    async def park(self, attempt_id: AttemptId, wait_ms: int) -> None:
-        self._books.park(attempt_id, wait_ms)
+    async def park(self, attempt_ids: Sequence[AttemptId], wait_ms: int) -> None:
+        for attempt_id in attempt_ids:
+            self._books.park(attempt_id, wait_ms)
 
     async def pause_budgets(self, attempt_id: AttemptId) -> None:
         self._books.pause_budgets(attempt_id)

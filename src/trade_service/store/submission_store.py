@@ -133,8 +133,8 @@ class PostgresSubmissionStore:
     async def postpone(self, attempt_id: AttemptId, delay_ms: int | None) -> None:
         await self._database.fetch(_SQL["postpone"], attempt_id=attempt_id, delay_ms=delay_ms)
 
-    async def park(self, attempt_id: AttemptId, wait_ms: int) -> None:
-        await self._database.fetch(_SQL["park"], attempt_id=attempt_id, wait_ms=wait_ms)
+    async def park(self, attempt_ids: Sequence[AttemptId], wait_ms: int) -> None:
+        await self._database.fetch(_SQL["park"], attempt_ids=attempt_ids, wait_ms=wait_ms)
 
     async def pause_budgets(self, attempt_id: AttemptId) -> None:
         await self._database.fetch(_SQL["pause_budgets"], attempt_id=attempt_id)

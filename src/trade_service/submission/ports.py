@@ -62,8 +62,11 @@ class SubmissionStore(Protocol):
     async def postpone(self, attempt_id: AttemptId, delay_ms: int | None) -> None:
         """Sets when an attempt is due again; None closes it."""
 
-    async def park(self, attempt_id: AttemptId, wait_ms: int) -> None:
-        """Leaves an attempt until a pause ends, at most `wait_ms`; due if not all that it sends is paused."""
+    async def park(self, attempt_ids: Sequence[AttemptId], wait_ms: int) -> None:
+        """Leaves open attempts until a pause ends, at most `wait_ms`, in one statement.
+
+        One of which not all that it has to send is paused is due at once.
+        """
 
     async def pause_budgets(self, attempt_id: AttemptId) -> None:
         """Stops the time budgets of executions that wait for the attempt's retry until they are claimed again."""

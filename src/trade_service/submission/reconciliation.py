@@ -278,14 +278,14 @@ def reconciled_closing(
 
 
 @contextmanager
-def contained(attempt_id: AttemptId) -> Iterator[None]:
-    """Logs an unexpected error of one attempt, which is tried again later; the others go on."""
+def contained(*attempt_ids: AttemptId) -> Iterator[None]:
+    """Logs an unexpected error of these attempts, which are tried again later; the others go on."""
     try:
         yield
     except StoreUnavailable:
         raise
-    except Exception:  # noqa: BLE001  # logged with its trace; one attempt must not stop all recovery
-        _log.exception("attempt_not_driven_on", attempt_id=attempt_id)
+    except Exception:  # noqa: BLE001  # logged with its trace; they must not stop all recovery
+        _log.exception("attempt_not_driven_on", attempt_id=" ".join(attempt_ids))
 
 
 def _to_reconcile(attempt: DueAttempt) -> list[OpenItem]:

@@ -7,6 +7,7 @@ attempt twice is harmless: only one process can claim its executions.
 import asyncio
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
+from typing import TypeVar
 
 import structlog
 
@@ -41,6 +42,10 @@ CLOSED_PAUSE_MS = 1000
 PARKED_MS = 600_000
 """How long paused work is left at most; the end of its pause wakes it."""
 
+PARK_LIMIT = 1000
+"""How many attempts one statement parks: a resume waits for it."""
+
+_T = TypeVar("_T")
 _RESENDABLE = frozenset({SubmissionState.QUEUED, SubmissionState.RETRY})
 
 
@@ -104,10 +109,13 @@ class Recovery:
             settings.recovery_hold_ms,
             settings.recovery_grace_ms,
         )
+        held_until = asyncio.get_running_loop().time() + settings.recovery_hold_ms / 1000
+        for paused in _in_batches([attempt for attempt in due if _is_paused(attempt)], PARK_LIMIT):
+            with contained(*(attempt.attempt_id for attempt in paused)):
+                await self._park(paused)
         # Reconciliation first: it needs no room in the queue, so a full one must not delay it. What finds no room
         # before the reservation ends is due again.
-        held_until = asyncio.get_running_loop().time() + settings.recovery_hold_ms / 1000
-        for attempt in sorted(due, key=_needs_room):
+        for attempt in sorted((one for one in due if not _is_paused(one)), key=_needs_room):
             with contained(attempt.attempt_id):
                 await self._advance(attempt, held_until)
         await self._poll_unsettled()
@@ -138,10 +146,16 @@ class Recovery:
         to_send = [item for item in resend if item not in overdue]
         if to_send:
             await self._resend(attempt, to_send, held_until, is_reconciled=is_reconciled)
+        self._settle_paused(attempt)
+
+    async def _park(self, attempts: Sequence[DueAttempt]) -> None:
+        for attempt in attempts:
+            self._settle_paused(attempt)
+        await self._store.park([attempt.attempt_id for attempt in attempts], PARKED_MS)
+
+    def _settle_paused(self, attempt: DueAttempt) -> None:
         paused = [item for item in attempt.items if item.state in _RESENDABLE and item.paused]
         self._waiters.settle(ExecutionSubmitResult.paused(item.execution_id, item.state) for item in paused)
-        if paused and not (to_send or overdue or is_reconciled):
-            await self._store.park(attempt.attempt_id, PARKED_MS)
 
     async def _resend(
         self, attempt: DueAttempt, items: Sequence[OpenItem], held_until: float, *, is_reconciled: bool
@@ -189,6 +203,11 @@ def _needs_room(attempt: DueAttempt) -> bool:
     return any(item.state in _RESENDABLE for item in attempt.items)
 
 
-def _in_batches(ids: Sequence[int], size: int) -> Iterator[tuple[int, ...]]:
-    for start in range(0, len(ids), size):
-        yield tuple(ids[start : start + size])
+def _is_paused(attempt: DueAttempt) -> bool:
+    """Whether it has something to send, nothing else to do, and all of that is paused."""
+    return bool(attempt.items) and all(item.state in _RESENDABLE and item.paused for item in attempt.items)
+
+
+def _in_batches(items: Sequence[_T], size: int) -> Iterator[tuple[_T, ...]]:
+    for start in range(0, len(items), size):
+        yield tuple(items[start : start + size])

@@ -290,23 +290,33 @@ WHERE id = :attempt_id;
 
 -- name: park
 -- The end of a pause waits for this statement, or this one sees that it has ended: nothing is parked for a pause that
--- is over. The attempt is due at once if not all that it has to send is paused.
+-- is over. So the pauses are locked before the attempts. An attempt is due at once if not all that it has to send is
+-- paused. One that another statement holds at this moment is left out: it stays reserved, and is due again after that.
 WITH pause AS MATERIALIZED (
     SELECT coalesce(destination_id, 0) AS id FROM submission_pause ORDER BY submission_pause.id FOR KEY SHARE
 ), paused AS MATERIALIZED (
     SELECT array_agg(id) AS ids FROM pause
-), verdict AS MATERIALIZED (
-    SELECT (SELECT ids FROM paused) IS NOT NULL AND NOT EXISTS (
-        SELECT FROM execution e
-        WHERE e.id = ANY(ARRAY(SELECT unnest(t.execution_ids) FROM submission_attempt t WHERE t.id = :attempt_id))
-          AND e.attempt_id = :attempt_id AND e.submission_state IN ('queued', 'retry')
-          AND NOT (SELECT ids FROM paused) && ARRAY[0, e.destination_id]) AS parks
+), locked AS MATERIALIZED (
+    SELECT t.id, t.execution_ids, p.ids AS paused_ids
+    FROM paused p CROSS JOIN submission_attempt t
+    WHERE t.id = ANY(:attempt_ids::uuid[]) AND t.next_action_at IS NOT NULL
+    ORDER BY t.id
+    FOR NO KEY UPDATE OF t SKIP LOCKED
+), to_send AS MATERIALIZED (
+    SELECT e.attempt_id
+    FROM execution e
+    WHERE e.id = ANY(ARRAY(SELECT unnest(execution_ids) FROM locked))
+      AND e.attempt_id = ANY(:attempt_ids::uuid[]) AND e.submission_state IN ('queued', 'retry')
+      AND NOT coalesce((SELECT ids FROM paused) && ARRAY[0, e.destination_id], false)
+), parked AS MATERIALIZED (
+    SELECT id FROM locked
+    WHERE paused_ids IS NOT NULL AND id NOT IN (SELECT attempt_id FROM to_send)
 )
 UPDATE submission_attempt
-SET parked_at = CASE WHEN (SELECT parks FROM verdict) THEN now() END,
-    next_action_at = CASE WHEN (SELECT parks FROM verdict) THEN now() + :wait_ms::int * interval '1 ms'
+SET parked_at = CASE WHEN id IN (SELECT id FROM parked) THEN now() END,
+    next_action_at = CASE WHEN id IN (SELECT id FROM parked) THEN now() + :wait_ms::int * interval '1 ms'
                           ELSE now() END
-WHERE id = :attempt_id AND next_action_at IS NOT NULL;
+WHERE id = ANY(ARRAY(SELECT id FROM locked));
 
 -- name: pause_budgets
 WITH waiting AS MATERIALIZED (
