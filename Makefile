@@ -15,7 +15,7 @@ NODE := console/node_modules/.package-lock.json
 LOCK := uv pip compile --quiet --universal --generate-hashes --no-header --no-annotate --no-emit-index-url
 
 .PHONY: help run serve test test-long checks-short world chaos failover fuzz lint audit-deps format bench bench-more bench-short \
-	package release install-checks bench-lists bench-exports bench-large bench-soak bench-http bench-start bench-batch bench-telemetry \
+	package release install-checks bench-lists bench-exports bench-consoles bench-large bench-soak bench-http bench-start bench-batch bench-telemetry \
 	docs recording deploy-check manifests lock clean
 
 help: ## list the targets
@@ -94,6 +94,9 @@ bench-lists: $(STAMP) ## measure lists of 10 thousand and 10 million rows (LARGE
 
 bench-exports: $(STAMP) ## measure exports of 10 thousand and 300 thousand rows: rate and memory
 	@$(BIN)/python -m benchmarks --full --only exports
+
+bench-consoles: $(STAMP) ## measure what one and ten open consoles cost
+	@$(BIN)/python -m benchmarks --full --only consoles
 
 bench-large: $(STAMP) ## measure beside a million and ten million executions (EXECUTIONS=...)
 	@EXECUTIONS=$(EXECUTIONS) $(BIN)/python -m benchmarks --full --only large

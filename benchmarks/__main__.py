@@ -14,6 +14,7 @@ MORE = {
     "archive": Question("benchmarks.archive:archive", "Submissions beside archiving"),
     "lists": Question("benchmarks.lists:lists", "Pages of short and long lists"),
     "exports": Question("benchmarks.exports:exports", "Exports of long lists"),
+    "consoles": Question("benchmarks.consoles:consoles", "What open consoles cost"),
     "http": Question("benchmarks.http:http", "The API under 100 clients"),
     "batch": Question("benchmarks.batch_costs:batch", "Where the time of a batch goes"),
     "telemetry": Question("benchmarks.telemetry:telemetry", "The cost of metrics and traces"),
