@@ -130,7 +130,7 @@ package: $(RELEASE_STAMP) ## build wheel, sdist and bill of materials into dist/
 	@$(RELEASE_VENV)/bin/python -m tools.release
 
 release: package docs ## the package, the site, the chart and the image, each checked by its own tool
-	@$(BIN)/python -m tools.check_deploy --into dist
+	@$(BIN)/python -m tools.check_deploy --keep
 
 install-checks: package ## install the wheel with pip, uv and pipx into every Python found, and use it there
 	@$(RELEASE_VENV)/bin/python -m tools.install_checks

@@ -1,7 +1,7 @@
 """Checks what is in `deploy/` with the tools of each format, then builds the image and sends a batch from it.
 
-A tool that this machine lacks is named, and the rest is checked: `make deploy-check`. With `--into FOLDER` the
-chart and the image are kept there, as `make release` wants them.
+A tool that this machine lacks is named, and the rest is checked: `make deploy-check`. With `--keep` the chart and
+the image are kept in dist/, beside the package, and all are listed with their checksums: `make release`.
 """
 
 import asyncio
@@ -17,6 +17,9 @@ from pathlib import Path
 from urllib.parse import parse_qs, urlsplit, urlunsplit
 
 import aiohttp
+import psutil
+
+from tools.release import DIST, write_checksums
 
 ROOT = Path(__file__).parent.parent
 DEPLOY = ROOT / "deploy"
@@ -29,6 +32,7 @@ WORST_EXPOSURE = "20"
 OPTIONAL = ("autoscaling.enabled", "serviceMonitor.enabled", "prometheusRule.enabled")
 ORDERS = 100
 START_S = 120.0
+STOP_S = 60.0
 
 
 class Failed(Exception):
@@ -91,7 +95,7 @@ def check_rules(_: Path | None) -> None:
 
 
 def check_image(into: Path | None) -> None:
-    """Builds the image on a Debian base made here, runs it as its user, and submits a batch; keeps the image."""
+    """Builds the image on a Debian base made here, runs it as its user, submits a batch and stops it; keeps it."""
     with tempfile.TemporaryDirectory(prefix="trade-service-image-") as folder:
         Path(folder).chmod(0o755)
         command, container = _built(Path(folder))
@@ -132,7 +136,8 @@ def _built(folder: Path) -> tuple[list[str], str]:
 async def _sends_a_batch(folder: Path, run_command: list[str], container: str) -> None:
     service = [sys.executable, "-m", "trade_service.cli.main"]
     local = os.environ | {"TRADE_SERVICE_DATABASE_DATA_DIR": str(folder / "database")}
-    entry = [container, "--", "tini", "--", "trade-service"]
+    # Without a namespace of its own, `tini` is not process 1: -s has it reap as if it were.
+    entry = [container, "--", "tini", "-s", "--", "trade-service"]
     simulate = [*run_command, *entry, "simulate", "--port", "0", "--fresh"]
     async with (
         _started([*service, "db", "start"], "DATABASE_URL=", local) as database,
@@ -213,7 +218,10 @@ def _url(line: str) -> str:
 async def _started(
     command: list[str], announced: str, environment: dict[str, str] | None = None
 ) -> AsyncIterator[str]:
-    """Runs a command until the block ends; yields the line by which it says that it is ready."""
+    """Runs a command until the block ends, then stops it in order; yields the line by which it says it is ready.
+
+    Raises Failed if it does not get ready, or does not end with code 0.
+    """
     process = await asyncio.create_subprocess_exec(
         *command, stdout=asyncio.subprocess.PIPE, env=environment, start_new_session=True
     )
@@ -224,10 +232,22 @@ async def _started(
                 if not line:
                     raise Failed(f"{' '.join(command)} ended before it was ready")
         yield line.strip()
+        _first_process(process.pid).terminate()
+        async with asyncio.timeout(STOP_S):
+            code = await process.wait()
+        if code:
+            raise Failed(f"{' '.join(command)} ended with code {code} after SIGTERM")
     finally:
         if process.returncode is None:
-            os.killpg(process.pid, signal.SIGTERM)
-        await process.wait()
+            os.killpg(process.pid, signal.SIGKILL)
+            await process.wait()
+
+
+def _first_process(pid: int) -> psutil.Process:
+    """Of a container that a process runs, the one that gets its SIGTERM; else that process."""
+    process = psutil.Process(pid)
+    below = [one for one in process.children(recursive=True) if one.name() == "tini"]
+    return below[0] if below else process
 
 
 CHECKS: dict[Callable[[Path | None], None], tuple[str, ...]] = {
@@ -244,7 +264,7 @@ CHECKS: dict[Callable[[Path | None], None], tuple[str, ...]] = {
 
 def main() -> int:
     """Runs every check whose tools are there; returns the exit code."""
-    into = Path(sys.argv[2]).absolute() if sys.argv[1:2] == ["--into"] else None
+    into = DIST if "--keep" in sys.argv[1:] else None
     failed = False
     for check, tools in CHECKS.items():
         name = check.__name__.removeprefix("check_")
@@ -259,6 +279,8 @@ def main() -> int:
             print(f"{name}: failed\n{failure}", flush=True)
         else:
             print(f"{name}: good", flush=True)
+    if into is not None:
+        write_checksums()
     return int(failed)
 
 

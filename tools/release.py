@@ -34,8 +34,11 @@ def step(title: str, *command: str | Path, cwd: Path = ROOT) -> str:
 
 
 def build() -> tuple[Path, Path]:
-    """The wheel and the sdist, after a check that the wheel of the sdist is the same."""
-    for path in DIST.glob(f"{NAME}-*") if DIST.exists() else ():
+    """The wheel and the sdist, after a check that the wheel of the sdist is the same.
+
+    What an earlier release left in dist/ is removed, its chart and image too.
+    """
+    for path in (*DIST.glob(f"{NAME}-*"), *DIST.glob("trade-service-*")):
         path.unlink()
     step("Building wheel and sdist", BIN / "hatchling", "build", "--directory", DIST)
     (wheel,), (sdist,) = DIST.glob(f"{NAME}-*.whl"), DIST.glob(f"{NAME}-*.tar.gz")
@@ -51,8 +54,8 @@ def build() -> tuple[Path, Path]:
     return wheel, sdist
 
 
-def write_bill(wheel: Path) -> Path:
-    """The bill of materials (CycloneDX) of the locked dependencies, compared with the lock."""
+def write_bill(wheel: Path) -> None:
+    """Writes the bill of materials (CycloneDX) of the locked dependencies, compared with the lock."""
     bill = DIST / f"{'-'.join(wheel.name.split('-')[:2])}.cdx.json"
     step(
         "Writing the bill of materials",
@@ -65,7 +68,6 @@ def write_bill(wheel: Path) -> Path:
     if listed != locked:
         sys.exit(f"the bill of materials differs from {LOCK.name}: {sorted(listed ^ locked)}")
     print(f"  {len(listed)} components")
-    return bill
 
 
 def install(wheel: Path) -> None:
@@ -79,19 +81,27 @@ def install(wheel: Path) -> None:
         print("  " + step("Running the program", Path(folder, "bin", "trade-service"), "--version").strip())
 
 
+def write_checksums() -> None:
+    """Writes the checksums of the files of this release in dist/, and prints their names and sizes."""
+    sums = DIST / f"{NAME}-SHA256SUMS"
+    files = [path for pattern in (f"{NAME}-*", "trade-service-*") for path in sorted(DIST.glob(pattern))]
+    with sums.open("w", encoding="utf-8") as out:
+        for path in files:
+            if path != sums:
+                with path.open("rb") as content:
+                    out.write(f"{hashlib.file_digest(content, 'sha256').hexdigest()}  {path.name}\n")
+                print(f"dist/{path.name}: {path.stat().st_size:,} bytes")
+
+
 def main() -> None:
     """All steps, and a file of checksums at the end."""
     DIST.mkdir(exist_ok=True)
     wheel, sdist = build()
     step("Checking the metadata", BIN / "twine", "check", "--strict", wheel, sdist)
     step("Checking the wheel's content", BIN / "check-wheel-contents", wheel)
-    bill = write_bill(wheel)
+    write_bill(wheel)
     install(wheel)
-    files = (wheel, sdist, bill)
-    sums = [f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path.name}\n" for path in files]
-    (DIST / f"{NAME}-SHA256SUMS").write_text("".join(sums), encoding="utf-8")
-    for path in files:
-        print(f"dist/{path.name}: {path.stat().st_size:,} bytes")
+    write_checksums()
     shutil.rmtree(ROOT / "build", ignore_errors=True)
 
 
