@@ -1,12 +1,10 @@
 """An adopted legacy database: both API versions work on all of it, and it can go back."""
 
 import asyncio
-import re
 import shlex
 import signal
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
-from pathlib import Path
 from typing import Any
 
 import aiohttp
@@ -17,12 +15,12 @@ from execution_simulator.server import SimulatorSettings, running_simulator
 from tests.e2e.command import Cli, Running
 from tests.store.test_adoption_recovery import sent_by_the_earlier_service
 from tests.support import earlier
+from tests.support.documents import ROOT, commands_of
 from tests.web.live import ORDERS, Live, live_service, order_body
 from trade_service.store.embedded_binaries import INSTALLATION, installed_package
 from trade_service.store.migrate import migrate
 
-GUIDE = Path(__file__).parents[2] / "docs/adopt.md"
-COMMAND = re.compile(r"^((?:export|pg_dump|trade-service) .+)$", re.M)
+GUIDE = ROOT / "docs/adopt.md"
 NEW_ORDER = 777
 FOUND = {2, 11}
 """Sent by the legacy service, which never learned of it."""
@@ -115,7 +113,7 @@ async def test_every_command_of_the_adoption_guide_works(cli: Cli, empty_databas
             cli.under(DATABASE_URL=empty_database_url, EXECUTION_SERVICE_BASE_URL=simulator.base_url)
         )
         async with AsyncExitStack() as stack:
-            for line in COMMAND.findall(GUIDE.read_text("utf-8")):
+            for line in commands_of(GUIDE):
                 await guide.follow(line, stack)
         counts = simulator.ledger.accepted_counts()
     assert guide.followed == [
@@ -162,6 +160,8 @@ class Guide:
                 await self._watch(await self._serving.line_with("Serving on "))
             case "trade-service", *command:
                 await self._run(command)
+            case _:
+                raise AssertionError(f"the reader does not know how to follow {line}")
         self.followed.append(
             program if program != "trade-service" else " ".join(words).partition(" --host")[0]
         )
