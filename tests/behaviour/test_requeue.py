@@ -81,6 +81,10 @@ async def test_a_requeue_keeps_the_epoch_of_the_attempts(ledger: Ledger) -> None
     attempt, _ = await claimed(ledger.submissions, [execution_id])
     await ledger.downstream.begin_epoch(1, "http://new", 3, None)
     await ledger.submissions.record(closing(attempt.attempt_id, {execution_id: "rejected"}))
+    (later,) = await fresh(ledger)
+    await ended(ledger, [later])
+    planned = await requeued(ledger, execution_id, later, 4711, requeue=Requeue("ann", "why", dry_run=True))
+    assert [one.may_need_person for one in planned] == [True, False, False]
     await requeued(ledger, execution_id)
     (due,) = await ledger.submissions.take_due("two", 10, 0, 0)
     assert due.epoch < (await ledger.downstream.read()).epoch

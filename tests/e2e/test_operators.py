@@ -6,7 +6,7 @@ import re
 
 from execution_simulator.server import RunningSimulator
 from tests.e2e.command import Cli, order
-from tests.support.trading import CONSERVATION, value_of
+from tests.support.trading import CONSERVATION, run_sql, value_of
 from trade_service.store.database import Database
 
 WHY = ("--reason", "asked their desk", "--operator", "ann")
@@ -56,8 +56,11 @@ async def test_a_rejected_execution_is_requeued(
 ) -> None:
     simulator.script(["malformed_400"])
     assert (await cli.run("submit", "--yes", cli.write(order(1)))).code == 1
+    await run_sql(database, "UPDATE downstream SET epoch = epoch + 1")
     dry = await cli.run("requeue", "--state", "rejected", "--code", "DOWNSTREAM_REFUSED_REQUEST", "--dry-run")
     assert (dry.code, "1 of 1 can be requeued." in dry.out) == (0, True), dry
+    assert "1 of these were sent before the Execution Service's ledger was reset or moved" in dry.out
+    await run_sql(database, "UPDATE downstream SET epoch = epoch - 1")
     assert await state(database) == "rejected"
     for option in (("--code", ""), ("--destination", " "), ("--order", str(2**31))):
         wide = await cli.run("requeue", *option, "--yes", *WHY)

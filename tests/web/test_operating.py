@@ -176,6 +176,7 @@ async def test_what_was_rejected_is_requeued(live: Live) -> None:
     assert (result["quantity"], result["orderAvailable"], result["endedCode"]) == (
         100, 100, "DOWNSTREAM_REFUSED_REQUEST",
     )  # fmt: skip
+    assert (dry.body["ofEarlierEpoch"], dry.body["message"]) == (0, "1 of 1 can be requeued")
     assert await live.state_of(execution_id) == "rejected"
     some = await requeue(live, executionIds=[execution_id, 999_999])
     assert (some.status, some.body["status"], some.body["successful"]) == (207, "PARTIAL", 1), some.raw
@@ -187,6 +188,16 @@ async def test_what_was_rejected_is_requeued(live: Live) -> None:
     nothing = await requeue(live, filter={"states": ["exhausted"], "destinations": ["ML"]})
     assert (nothing.status, nothing.body["totalRequested"]) == (200, 0)
     await live.accounts_agree()
+
+
+async def test_a_dry_run_counts_what_may_need_a_person_after_a_reset(live: Live) -> None:
+    execution_id = await one_sent(live, "malformed_400", "rejected")
+    move = "UPDATE submission_attempt SET epoch = epoch - 1 WHERE execution_ids = ARRAY[:id::int]"
+    await run_sql(live.services.database, move, id=execution_id)
+    dry = (await requeue(live, executionIds=[execution_id, 999_999], dryRun=True)).body
+    assert (dry["successful"], dry["ofEarlierEpoch"]) == (1, 1)
+    assert "1 of these were sent before the Execution Service's ledger was reset or moved" in dry["message"]
+    assert "stays unknown until someone resolves it" in dry["results"][0]["message"]
 
 
 async def test_what_failed_for_one_reason_is_requeued_in_the_background(live: Live) -> None:

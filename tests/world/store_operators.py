@@ -127,7 +127,8 @@ class MemoryOperatorStore:
     async def requeue(self, execution_ids: Sequence[int], requeue: Requeue) -> list[Requeued]:
         books = self._books
         known = [books.executions[i] for i in sorted(set(execution_ids)) if i in books.executions]
-        decided = plan_requeue([self._ended(row) for row in known], dict(books.orders))
+        earlier = {row.id for row in known if self._first_floor(row)[1] < books.downstream.epoch}
+        decided = plan_requeue([self._ended(row) for row in known], dict(books.orders), earlier)
         again = [books.executions[one.execution_id] for one in decided.results if one.error is None]
         if not requeue.dry_run:
             for floor in sorted({self._first_floor(row) for row in again}):

@@ -31,7 +31,13 @@ from trade_service.domain.executions import QUANTITY_RETURNED, SubmissionState
 from trade_service.domain.fields import shown_number
 from trade_service.submission.manual_resolution import check_words
 from trade_service.trading.operating import OperatorService
-from trade_service.trading.requeueing import MAX_FOLLOWED, Requeue, Requeued, RequeueFilter
+from trade_service.trading.requeueing import (
+    MAX_FOLLOWED,
+    Requeue,
+    Requeued,
+    RequeueFilter,
+    note_on_earlier_epoch,
+)
 
 SHOWN = 200
 MESSAGE_WIDTH = 80
@@ -130,6 +136,7 @@ def _print_as_json(results: list[Requeued], *, more: bool, is_wanted: bool) -> N
                 "execution_id": one.execution_id,
                 "order_id": None if one.ended is None else one.ended.order_id,
                 "error": one.error and {"code": one.error.code, "message": one.error.message},
+                "of_earlier_epoch": one.of_earlier_epoch,
             }
             for one in results
         ]
@@ -146,10 +153,13 @@ def _print_preview(preview: list[Requeued], good: int, console: Console) -> None
     if len(preview) > SHOWN:
         console.print(f"... and {len(preview) - SHOWN:,} more")
     console.print(f"{good:,} of {len(preview):,} can be requeued.")
+    if note := note_on_earlier_epoch(preview):
+        console.print(f"{note}.", style="bold yellow", soft_wrap=True)
 
 
 def _row(one: Requeued) -> tuple[str | Text, ...]:
-    then = Text("quantity taken, reconciled, sent" if one.error is None else one.error.message)
+    done = "quantity taken, reconciled, if absent unknown" if one.may_need_person else "quantity taken, reconciled, sent"
+    then = Text(done if one.error is None else one.error.message)
     ended = one.ended
     if ended is None or one.room is None:
         return str(one.execution_id), "-", "-", "-", "-", "-", then

@@ -62,6 +62,8 @@ class _First(msgspec.Struct, frozen=True):
     """The oldest of its attempts; None when it has none."""
     settle_ms: int = 0
     settle_from: datetime | None = None
+    of_earlier_epoch: bool = False
+    """Whether the ledger was reset or moved since one of them."""
 
     @property
     def group(self) -> tuple[int, int]:
@@ -157,7 +159,10 @@ class PostgresOperatorStore:
                     SQL["ended"], ids=ids, status_new_name=STATUS_NEW
                 )
             ]
-            decided = plan_requeue(ended, await lock_orders(session, [one.trade_order_id for one in ended]))
+            orders = await lock_orders(session, [one.trade_order_id for one in ended])
+            decided = plan_requeue(
+                ended, orders, {one for one, first in firsts.items() if first.of_earlier_epoch}
+            )
             again = [one.execution_id for one in decided.results if one.error is None]
             if again and not requeue.dry_run:
                 entries = self._entries(again, firsts)

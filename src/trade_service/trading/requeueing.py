@@ -1,6 +1,6 @@
 """Rules of requeueing: which executions may be submitted again, and whether their orders have room."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 
@@ -72,6 +72,13 @@ class Requeued(msgspec.Struct, frozen=True):
     """What its order had left, after the executions requeued before it."""
     error: DomainError | None = None
     """Why it is not requeued; None: its quantity is taken again, it is reconciled, then sent."""
+    of_earlier_epoch: bool = False
+    """It was sent before the ledger was reset or moved: its absence there proves nothing."""
+
+    @property
+    def may_need_person(self) -> bool:
+        """Whether it is requeued, but stays unknown until someone resolves it if the ledger does not have it."""
+        return self.error is None and self.of_earlier_epoch
 
 
 class Requeue(msgspec.Struct, frozen=True):
@@ -95,8 +102,13 @@ class RequeuePlan(msgspec.Struct, frozen=True):
     """Orders from which quantity is taken, by trade order id."""
 
 
-def plan_requeue(ended: Sequence[Ended], orders: Mapping[int, TradeOrder]) -> RequeuePlan:
-    """Decides from locked rows, in id order, so that the lowest ids get the room that an order has left."""
+def plan_requeue(
+    ended: Sequence[Ended], orders: Mapping[int, TradeOrder], of_earlier_epoch: Collection[int]
+) -> RequeuePlan:
+    """Decides from locked rows, in id order, so that the lowest ids get the room that an order has left.
+
+    `of_earlier_epoch`: ids of executions with an attempt before the ledger was reset or moved.
+    """
     after = dict(orders)
     changed: dict[int, TradeOrder] = {}
     results = []
@@ -108,8 +120,20 @@ def plan_requeue(ended: Sequence[Ended], orders: Mapping[int, TradeOrder]) -> Re
             after[order.id] = changed[order.id] = taken(order, one.quantity)
         except DomainError as refusal:
             error = refusal
-        results.append(Requeued(one.execution_id, one, order.available, error))
+        is_earlier = one.execution_id in of_earlier_epoch
+        results.append(Requeued(one.execution_id, one, order.available, error, is_earlier))
     return RequeuePlan(tuple(results), changed)
+
+
+def note_on_earlier_epoch(results: Iterable[Requeued]) -> str:
+    """How many of them may need a person, in words; empty for none."""
+    count = sum(one.may_need_person for one in results)
+    if not count:
+        return ""
+    return (
+        f"{count:,} of these were sent before the Execution Service's ledger was reset or moved: "
+        "what is not found there stays unknown until someone resolves it"
+    )
 
 
 def checked_filter(wanted: RequeueFilter) -> RequeueFilter:

@@ -23,7 +23,14 @@ from trade_service.trading.operating import (
     Evidence,
     History,
 )
-from trade_service.trading.requeueing import MAX_FOLLOWED, MAX_REQUEUE, Requeue, Requeued, RequeueFilter
+from trade_service.trading.requeueing import (
+    MAX_FOLLOWED,
+    MAX_REQUEUE,
+    Requeue,
+    Requeued,
+    RequeueFilter,
+    note_on_earlier_epoch,
+)
 from trade_service.web.access import OPERATOR, READER, get, post, principal_of
 from trade_service.web.dependencies import Services
 from trade_service.web.openapi.schemas import Int32, one_of
@@ -151,6 +158,11 @@ class RequeueResult(msgspec.Struct, frozen=True, rename="camel"):
         ended = one.ended
         status, code = REQUEUED, "OK"
         message = "its quantity is taken again; it is looked up, then sent"
+        if one.may_need_person:
+            message = (
+                "its quantity is taken again; it is looked up, and if it is not found it stays unknown until someone "
+                "resolves it: it was sent before the ledger was reset or moved"
+            )
         if one.error is not None:
             status, code, message = REFUSED, one.error.code, one.error.message
         return cls(
@@ -184,12 +196,17 @@ class RequeueAnswer(msgspec.Struct, frozen=True, rename="camel"):
     """The sum over the successful ones."""
     refusals: dict[str, int]
     """How many were refused, by code."""
+    of_earlier_epoch: int
+    """How many of the successful ones were sent before the ledger was reset or moved; if it does not have them, they
+    stay unknown until someone resolves them."""
 
     @classmethod
     def of(cls, requeued: Sequence[Requeued], *, dry_run: bool, more: bool) -> "RequeueAnswer":
         results = [RequeueResult.of(one) for one in requeued]
         status, total, good, failed = counted(results, REFUSED)
         message = f"{good} of {total} {'can be requeued' if dry_run else 'requeued'}"
+        if note := note_on_earlier_epoch(requeued):
+            message = f"{message}; {note}"
         quantity = sum((one.quantity or ZERO for one in results if one.status == REQUEUED), ZERO)
         refusals = Counter(one.code for one in results if one.status == REFUSED)
         return cls(
@@ -203,6 +220,7 @@ class RequeueAnswer(msgspec.Struct, frozen=True, rename="camel"):
             results[:MAX_REQUEUE],
             plain(quantity),
             dict(refusals),
+            sum(one.may_need_person for one in requeued),
         )
 
 

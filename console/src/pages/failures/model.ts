@@ -72,13 +72,17 @@ const n = (count: number) => count.toLocaleString("en");
 
 /** A dry run in one sentence. */
 export function planText(answer: RequeueAnswer): string {
-  const { successful, totalRequested, more } = answer;
+  const { successful, totalRequested, more, ofEarlierEpoch } = answer;
   const all =
     successful === totalRequested ? `All ${n(successful)}` : `${n(successful)} of ${n(totalRequested)}`;
   const rest = more
     ? ` More match: these are the first ${n(totalRequested)}; requeue the others afterwards.`
     : "";
-  return `${all} can be requeued. Each is looked up in the ledger, and sent only if it is not there.${rest}`;
+  const earlier =
+    ofEarlierEpoch > 0
+      ? ` ${n(ofEarlierEpoch)} of these were sent before the ledger was reset or moved: what is not found there stays unknown until someone resolves it.`
+      : "";
+  return `${all} can be requeued. Each is looked up in the ledger, and sent only if it is not there.${earlier}${rest}`;
 }
 
 export function startedText(answer: RequeueStarted): string {

@@ -83,6 +83,7 @@ WITH gate AS (
 -- name: first_attempts
 -- Where the look-up for a requeue starts, and when everything that was ever sent had to have arrived. Where attempts
 -- of an execution may have been archived, it reads the whole ledger, and the oldest epoch among the archived counts.
+-- In the order of the fields of _First.
 WITH gone AS (
     SELECT x.id AS execution_id, min(f.oldest_epoch) AS epoch
     FROM unnest(:ids::int[]) AS x(id)
@@ -104,7 +105,8 @@ WITH gone AS (
     ORDER BY m.execution_id, m.started_at, m.id
 )
 SELECT execution_id, CASE WHEN g.execution_id IS NULL THEN h.floor_id ELSE 0 END AS floor_id,
-       least(g.epoch, h.epoch) AS epoch, coalesce(h.settle_ms, 0) AS settle_ms, h.settle_from
+       least(g.epoch, h.epoch) AS epoch, coalesce(h.settle_ms, 0) AS settle_ms, h.settle_from,
+       coalesce(least(g.epoch, h.epoch) < (SELECT epoch FROM downstream), false) AS of_earlier_epoch
 FROM here h FULL JOIN gone g USING (execution_id)
 ORDER BY execution_id;
 
