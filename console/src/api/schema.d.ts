@@ -2486,6 +2486,7 @@ export interface components {
             failed: number;
             message: string;
             more: boolean;
+            ofEarlierEpoch: number;
             quantity: Decimal;
             refusals: {
                 [key: string]: number;

@@ -38,5 +38,7 @@ test("a plan says how many, and that others are left", () => {
     /^9,990 of 10,000 can be requeued\..* More match: these are the first 10,000;/,
   );
   expect(planText({ ...answer, successful: 10_000, more: false })).toMatch(/^All 10,000 .* not there\.$/);
-  expect(planText({ ...answer, ofEarlierEpoch: 3 })).toMatch(/ 3 of these were sent before the ledger was reset/);
+  expect(planText({ ...answer, ofEarlierEpoch: 3 })).toMatch(
+    / 3 of these were sent before the ledger was reset/,
+  );
 });
