@@ -158,7 +158,11 @@ def _print_preview(preview: list[Requeued], good: int, console: Console) -> None
 
 
 def _row(one: Requeued) -> tuple[str | Text, ...]:
-    done = "quantity taken, reconciled, if absent unknown" if one.may_need_person else "quantity taken, reconciled, sent"
+    done = (
+        "quantity taken, reconciled, if absent unknown"
+        if one.may_need_person
+        else "quantity taken, reconciled, sent"
+    )
     then = Text(done if one.error is None else one.error.message)
     ended = one.ended
     if ended is None or one.room is None:

@@ -160,8 +160,8 @@ class RequeueResult(msgspec.Struct, frozen=True, rename="camel"):
         message = "its quantity is taken again; it is looked up, then sent"
         if one.may_need_person:
             message = (
-                "its quantity is taken again; it is looked up, and if it is not found it stays unknown until someone "
-                "resolves it: it was sent before the ledger was reset or moved"
+                "its quantity is taken again; it is looked up, and if it is not found, it stays unknown until "
+                "someone resolves it: it was sent before the ledger was reset or moved"
             )
         if one.error is not None:
             status, code, message = REFUSED, one.error.code, one.error.message
@@ -197,8 +197,9 @@ class RequeueAnswer(msgspec.Struct, frozen=True, rename="camel"):
     refusals: dict[str, int]
     """How many were refused, by code."""
     of_earlier_epoch: int
-    """How many of the successful ones were sent before the ledger was reset or moved; if it does not have them, they
-    stay unknown until someone resolves them."""
+    """How many of the successful ones were sent before the ledger was reset or moved.
+
+    What it does not hold of these stays unknown until someone resolves it."""
 
     @classmethod
     def of(cls, requeued: Sequence[Requeued], *, dry_run: bool, more: bool) -> "RequeueAnswer":
