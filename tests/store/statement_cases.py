@@ -1,88 +1,17 @@
-"""Every statement of the store with the values that its plan is tested with, and the rows of those tests."""
+"""Every statement of the store with the values that its plan is tested with."""
 
 from typing import Any
 
 import msgspec
 
-from trade_service.store.statements import load
-
-ORDERS = 50_000
-
-
-ATTEMPTS = 5_000
-
-
-EACH = ORDERS // ATTEMPTS
-
-
-BATCH = 100
-
-
-ARCHIVE_FILE = """INSERT INTO archive_file (kind, name, row_count, sha256, first_at, last_at)
-                  VALUES ('executions', 'a', 1, '', now(), now())"""
-
-
-FILL = (
-    f"""INSERT INTO trade_order
-        (order_id, portfolio_id, order_type, security_id, quantity, quantity_sent, submitted)
-        SELECT n, 'P' || n, 'BUY', 'S' || n, 10, 10, true FROM generate_series(1, {ORDERS}) n""",
-    # Old ones are closed; of the newest, some wait for a look-up, some hold queued executions.
-    f"""INSERT INTO submission_attempt (id, state, owner, execution_ids, next_action_at, floor_id)
-        SELECT overlay('01900000-0000-7000-8000-000000000000' PLACING lpad(to_hex(a), 12, '0') FROM 25)::uuid,
-               CASE WHEN a > {ATTEMPTS - 20} THEN 'queued' ELSE 'answered' END, 'one',
-               array(SELECT generate_series((a - 1) * {EACH} + 1, a * {EACH})),
-               CASE WHEN a > {ATTEMPTS - 50} THEN now() - interval '1 s' END, 5
-        FROM generate_series(1, {ATTEMPTS}) a""",
-    f"""INSERT INTO execution
-        (execution_status_id, trade_type_id, trade_order_id, destination_id, quantity_ordered, quantity_placed,
-         submission_state, attempt_id, execution_service_id)
-        SELECT 1, 1, n, 1, 10, 0,
-               CASE WHEN n <= {ORDERS - 50 * EACH} THEN 'accepted' WHEN n <= {ORDERS - 20 * EACH} THEN 'unknown'
-                    ELSE 'queued' END,
-               overlay('01900000-0000-7000-8000-000000000000'
-                       PLACING lpad(to_hex((n - 1) / {EACH} + 1), 12, '0') FROM 25)::uuid,
-               CASE WHEN n <= {ORDERS - 50 * EACH} THEN n END
-        FROM generate_series(1, {ORDERS}) n""",
-    f"""INSERT INTO bulk_submission (id, execution_ids)
-        SELECT overlay('01900000-0000-7000-8000-000000000000' PLACING lpad(to_hex(b), 12, '0') FROM 25)::uuid,
-               array(SELECT generate_series({ORDERS} - b - {BATCH} + 1, {ORDERS} - b))
-        FROM generate_series(1, 200) b""",
-    # Earlier than the executions above, which the statements change.
-    f"""INSERT INTO failed_execution (execution_id, state, code, message, failed_at)
-        SELECT n, 'rejected', 'CODE ' || n % 10, 'message ' || n % 10, now() - n * interval '1 s'
-        FROM generate_series(1, {ORDERS}) n""",
-    "UPDATE failed_execution_check SET due_at = now()",
-    ARCHIVE_FILE,
-    f"""INSERT INTO archived_execution
-        (id, file_id, trade_order_id, execution_timestamp, destination, quantity_ordered, submission_state,
-         is_legacy)
-        SELECT {10 * ORDERS} + n, 1, n, now(), 'ML', 10, 'accepted', false FROM generate_series(1, {ORDERS}) n""",
-    """INSERT INTO idempotency_key
-        (id, principal, scope, key, fingerprint, holder, running_until, expires_at)
-        SELECT n::text::bytea, '', 'POST /a', 'key ' || n, '', gen_random_uuid(), now(),
-               now() + (n - 2500) * interval '1 s'
-        FROM generate_series(1, 5000) n""",
-)
-
+from tests.store.plan_rows import ATTEMPTS, BATCH, EACH, ORDERS
 
 _UNKNOWN_FROM = ATTEMPTS - 50 + 1
-
-
 _UNKNOWN = list(range(ORDERS - 50 * EACH + 1, ORDERS - 50 * EACH + 1 + BATCH))
-
-
 _ACCEPTED = list(range(1, BATCH + 1))
-
-
 _QUEUED = list(range(ORDERS - BATCH + 1, ORDERS + 1))
-
-
 _OWNERS = [f"01900000-0000-7000-8000-{a:012x}" for a in range(_UNKNOWN_FROM, _UNKNOWN_FROM + BATCH // EACH)]
-
-
 _FRESH = "01a00000-0000-7000-8000-000000000001"
-
-
 _BULK = "01900000-0000-7000-8000-000000000007"
 
 
@@ -107,17 +36,9 @@ _OUTCOMES = {
     "next_action_in_ms": None,
     **{f"finding_{what}": [] for what in ("ids", "states", "codes", "messages")},
 }
-
-
 _ANSWER = {"kind": "answered", "code": "OK", "message": "", "http_status": 207, "next_batch_size": None}
-
-
 _CALLER = {"actor": "ann", "known_by": "api-key", "address": "::1", "request_id": "1", "is_audited": True}
-
-
 _ATTEMPT = {"attempt_id": _FRESH, "owner": "one", "settle_ms": 1}
-
-
 _EXECUTION = {
     **{
         f"{name}_id": 1
@@ -131,26 +52,14 @@ _EXECUTION = {
     "submission_state": "accepted",
     "execution_timestamp": "2026-01-30 15:30Z",
 }
-
-
 _IDS = [f"S{n}" for n in range(BATCH)]
-
-
 _NEW = {"status_new_name": "NEW"}
-
-
 _SETTLED = {"settled_states": ["accepted", "exhausted", "none", "rejected"]}
-
-
 _REASON = {"state": "rejected", "code": "CODE 7", "message": "message 7"}
-
-
 _FAILED = {
     **dict.fromkeys(("before_at", "since", "until", "state", "code", "message")),
     "before_id": 0,
 }
-
-
 _AUDIT_PAGE = {
     **dict.fromkeys(("actor", "action", "object", "object_id", "before_at", "before_id", "since", "until")),
     "looked_at": 10,
@@ -357,19 +266,13 @@ HOT = {
     "promises.promises": Case(),
     "blotters.read": Case({"id": _BULK}),
 }
-
-
 _OLD = {
     "after_at": "0001-01-01 00:00Z",
     "before": "2100-01-01 00:00Z",
     "final_statuses": ["FULL"],
     "newest": 10,
 }
-
-
 _OLD_IDS = {"after_id": "00000000-0000-0000-0000-000000000000", "before_id": _FRESH} | _OLD
-
-
 _TIMES = {"first_at": "2026-01-30 15:30Z", "last_at": "2026-01-30 15:31Z", "ids": ["7"]}
 
 
@@ -400,66 +303,4 @@ HOT |= {
     "archive.known_executions": Case({"ids": _ACCEPTED, "name": "a"}),
     "executions.archived_in": Case({"id": 7}),
     "submission.archived": Case({"ids": _ACCEPTED}),
-}
-
-
-READS_EVERYTHING = {
-    # Of the API keys, of which there are a few.
-    *(f"api_keys.{name}" for name in load("api_keys")),
-    # Of every open attempt, once in the life of the Execution Service's ledger.
-    "downstream.begin_epoch",
-    "operator.count_open",
-    "operator.lock_open",
-    "operator.unknowns",
-    "operator.holder",
-    "operator.first_attempts",
-    "operator.find_failed",
-    "operator.list_executions",
-    "operator.attempts_of",
-    "reports.balance",
-    "reports.wrong_orders",
-    "reports.accepted_without_id",
-    "reports.stranded",
-    "reports.idle_attempts",
-    "reports.failed_differ",
-    "failed_executions.groups",
-    "failed_executions.count",
-    "failed_executions.count_of_reason",
-    "reports.archive_differs",
-    "archive.search_order",
-    "archive.search_service_id",
-    # The small tables of reference data, and the large ones until a row that uses one is found. Every name, now
-    # and then; the orders are passed over from one id to the next.
-    *(f"reference.{name}" for name in load("reference") if f"reference.{name}" not in HOT),
-    "orders.unsent_groups",
-    # Of every open attempt.
-    "pauses.stop_budgets",
-    "pauses.wake",
-    "reports.counts",
-    "reports.states",
-    # At most a thousand pages, and 20,000 rows.
-    "overview.states",
-    "overview.failed",
-}
-"""For people, who ask now and then."""
-
-
-ONE_ROW = {
-    *(f"downstream.{name}" for name in ("raise_high_water", "note_ledger", "suspect", "dismiss", "block")),
-    "downstream.leave_gap",
-    "operator.unblock",
-    *(f"pauses.{name}" for name in ("list", "destinations", "pause", "lock", "resume")),
-    "reports.pauses",
-}
-"""Of the table `downstream`, which has no other, of a sequence, or of the few pauses and destinations."""
-
-
-NOT_A_QUERY = {
-    *(f"migrate.{name}" for name in load("migrate")),
-    # A trigger refuses it outside of archiving.
-    "archive.remove_audit_log",
-    # It inserts one row beside the one that it belongs to.
-    "blotters.keep",
-    # Of the server's sessions.
-    "promises.refused_sessions",
 }

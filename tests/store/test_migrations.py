@@ -7,7 +7,7 @@ from alembic.script import ScriptDirectory
 
 from tests.support.attempts import claimed, closing
 from tests.support.rows import insert_executions, store_on
-from tests.support.tables import metadata
+from tests.support.submission_tables import metadata
 from tests.support.trading import run_sql, value_of
 from trade_service.store.database import Database
 from trade_service.store.migrate import MIGRATIONS, migrate, revisions

@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 
-from tests.store.statement_cases import ARCHIVE_FILE, HOT, ORDERS
+from tests.store.plan_rows import ARCHIVE_FILE, ORDERS
+from tests.store.statement_cases import HOT
 from tests.store.test_query_plans import MODES, MOST_TOUCHED
 from tests.support.database import TestServer
 from tests.support.plans import Plan, Probe, connected, store_statements

@@ -12,7 +12,9 @@ from pathlib import Path
 import pytest
 
 import trade_service.store
-from tests.store.statement_cases import BATCH, FILL, HOT, NOT_A_QUERY, ONE_ROW, READS_EVERYTHING, Case
+from tests.store.plan_rows import BATCH, FILL
+from tests.store.statement_cases import HOT, Case
+from tests.store.statement_exemptions import NOT_A_QUERY, ONE_ROW, READS_EVERYTHING
 from tests.support.database import TestServer
 from tests.support.list_plans import LIST_PLANS
 from tests.support.plans import BIG_TABLES, Link, Plan, Probe, connected, store_statements
