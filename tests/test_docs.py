@@ -73,3 +73,7 @@ def test_source_files_exist(page: Path) -> None:
 def test_every_decision_is_listed() -> None:
     listed = set(re.findall(r"\((\d{4}-[^)]+)\)", (ROOT / "docs/decisions/README.md").read_text("utf-8")))
     assert listed == {page.name for page in (ROOT / "docs" / "decisions").glob("[0-9]*.md")}
+
+
+def test_the_changelog_names_every_command() -> None:
+    assert set(COMMANDS) <= set(re.findall(r"`([a-z]+)`", (ROOT / "CHANGELOG.md").read_text("utf-8")))

@@ -54,9 +54,9 @@ GROUPS = {
         "bench": ("trade_service.cli.bench", "Benchmark this machine and write a report."),
     },
     "Administration": {
-        "db": ("trade_service.cli.db", "Manage the database: status, migrate, start, reset."),
+        "db": ("trade_service.cli.db", "Manage the database: status, migrate, adopt, start, reset."),
         "archive": ("trade_service.cli.archive", "Move finished rows to files; verify and search them."),
-        "keys": ("trade_service.cli.keys", "Create, list and revoke API keys."),
+        "keys": ("trade_service.cli.keys", "Create, list, rotate and revoke API keys."),
         "config": ("trade_service.cli.config", "Show every setting and where it came from."),
         "completion": ("trade_service.cli.completion", "Print the completion script of a shell."),
     },

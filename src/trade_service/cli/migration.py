@@ -74,6 +74,8 @@ def _target(_: click.Context, parameter: click.Parameter, value: str) -> str:
 def migrate(*, target: str, dry_run: bool, yes: bool, as_json: bool, toml_path: Path | None) -> None:
     """Migrate the database to this release, in place; also a database of the legacy service.
 
+    That is refused while a program in database.refused_programs, such as the legacy service, uses it.
+
     Going back with --to removes what later revisions added, and asks first. It is refused while executions are
     open that only this service knows how to settle.
     """
@@ -106,7 +108,7 @@ def adopt(*, only_check: bool, yes: bool, as_json: bool, toml_path: Path | None)
     """Adopt a database of the legacy service in place: check it, then migrate it.
 
     The check runs the migration and rolls it back, so it meets whatever would stop it. Stop the legacy service
-    first.
+    first: while it has a session (database.refused_programs), both are refused.
     """
     require_answer(as_json=as_json, yes=yes, dry_run=only_check)
 

@@ -107,7 +107,11 @@ async def _histories(
 )
 @unasked_json_option
 @operator_options
-@click.option("--force", is_flag=True, help="Resolve even if the Execution Service's ledger contradicts it.")
+@click.option(
+    "--force",
+    is_flag=True,
+    help="Resolve even if the ledger is doubtful: it lacks the id, or has our id with other terms.",
+)
 @yes_option
 @config_option
 def resolve(
