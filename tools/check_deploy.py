@@ -6,6 +6,7 @@ the image are kept in dist/, beside the package, and all are listed with their c
 
 import asyncio
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -18,6 +19,7 @@ from urllib.parse import parse_qs, urlsplit, urlunsplit
 
 import aiohttp
 import psutil
+import yaml  # type: ignore[import-untyped]  # it has no stubs
 
 from tools.release import DIST, write_checksums
 
@@ -29,6 +31,23 @@ UNIT = DEPLOY / "systemd/trade-service.service"
 KUBERNETES = "1.31"
 WORST_EXPOSURE = "20"
 """Of `systemd-analyze security`, times ten: 0 is best, 100 is unprotected."""
+WRONG_VALUES = (
+    "unknown=1", "replicas=-1", "replicas=two", "database.url=mysql://d", "executionService.url=",
+    "auth.mode=basic", "env.my-variable=x", "env.LOG_LEVEL=5", "env.LOG_LEVEL.value=x",
+    "secretFiles.PASSWORD.name=x",
+    "image.pullSecrets[0].nme=x", "podDisruptionBudget.maxUnavailable=half", "serviceMonitor.interval=often",
+    "terminationGracePeriodSeconds=5", "autoscaling.enabled=true,autoscaling.minReplicas=9",
+)  # fmt: skip
+"""Values that the chart refuses."""
+LEGACY_VALUES = (
+    "env.SPRING_DATASOURCE_URL=jdbc:postgresql://d:5432/trade", "env.SPRING_DATASOURCE_USERNAME=trade",
+    "env.EXECUTION_SERVICE_BASE_URL=http://e:8084", "env.EXTERNAL_SECURITY_SERVICE_BASE_URL=http://s",
+    "env.TRADE_SERVICE_DATABASE_MIGRATE=no", "env.MY_POD_IP.fieldRef.fieldPath=status.podIP",
+    "secretFiles.SPRING_DATASOURCE_PASSWORD_FILE.name=d",
+    "secretFiles.SPRING_DATASOURCE_PASSWORD_FILE.key=password",
+)  # fmt: skip
+"""What a deployment of the legacy service sets; it replaces the chart's own values of the same settings."""
+REPLACED = {"DATABASE_URL", "DATABASE_USERNAME", "DATABASE_PASSWORD_FILE"}
 OPTIONAL = ("autoscaling.enabled", "serviceMonitor.enabled", "prometheusRule.enabled")
 ORDERS = 100
 START_S = 120.0
@@ -70,6 +89,19 @@ def check_chart(into: Path | None) -> None:
     run("helm", "lint", "--strict", CHART)
     if rendered() != MANIFESTS.read_text("utf-8"):
         raise Failed(f"{MANIFESTS.relative_to(ROOT)} is not what the chart makes: run `make manifests`")
+    for value in WRONG_VALUES:
+        try:
+            rendered("--set", value)
+        except Failed:
+            continue
+        raise Failed(f"the chart takes {value}")
+    given = rendered("--set", ",".join([*LEGACY_VALUES, "database.passwordSecret.name=other"]))
+    for one in yaml.safe_load_all(given):
+        if one["kind"] in ("Deployment", "Job"):
+            (container,) = one["spec"]["template"]["spec"]["containers"]
+            names = [variable["name"] for variable in container["env"]]
+            if len(names) != len(set(names)) or REPLACED & set(names):
+                raise Failed(f"{one['kind']}: the chart's values stand beside those given: {names}")
     if into is not None:
         run("helm", "package", CHART, "--destination", into)
 
@@ -85,7 +117,15 @@ def check_manifests(_: Path | None) -> None:
 
 
 def check_unit(_: Path | None) -> None:
-    """Checks the hardening of the unit, without installing it."""
+    """Checks the unit, without installing it, and its hardening."""
+    with tempfile.TemporaryDirectory() as folder:
+        copy = Path(folder, UNIT.name)
+        copy.write_text(re.sub("(?m)^ExecStart=.*", "ExecStart=/bin/true", UNIT.read_text("utf-8")), "utf-8")
+        said = subprocess.run(
+            ("systemd-analyze", "verify", copy), capture_output=True, text=True, check=False
+        )
+        if said.returncode or said.stderr:
+            raise Failed(said.stderr)
     run("systemd-analyze", "security", "--offline=true", "--no-pager", f"--threshold={WORST_EXPOSURE}", UNIT)
 
 

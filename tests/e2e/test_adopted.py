@@ -3,7 +3,7 @@
 import asyncio
 import shlex
 import signal
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack
 from typing import Any
 
@@ -15,12 +15,17 @@ from execution_simulator.server import SimulatorSettings, running_simulator
 from tests.e2e.command import Cli, Running
 from tests.store.test_adoption_recovery import sent_by_the_earlier_service
 from tests.support import earlier
+from tests.support.database import TestServer
 from tests.support.documents import ROOT, commands_of
 from tests.web.live import ORDERS, Live, live_service, order_body
 from trade_service.store.embedded_binaries import INSTALLATION, installed_package
 from trade_service.store.migrate import migrate
 
 GUIDE = ROOT / "docs/adopt.md"
+COPY = "postgresql://trade@copy-of-the-database:5432/trade"
+DATABASE = "postgresql://trade@database:5432/trade"
+EXECUTION_SERVICE = "http://execution-service:8084"
+"""Addresses of the guide."""
 NEW_ORDER = 777
 FOUND = {2, 11}
 """Sent by the legacy service, which never learned of it."""
@@ -102,23 +107,29 @@ async def _worked_on(live: Live) -> None:
     assert (await live.client.put("/api/v2/tradeOrders/batch/move", moved)).status == 200
 
 
-async def test_every_command_of_the_adoption_guide_works(cli: Cli, empty_database_url: str) -> None:
+async def test_every_command_of_the_adoption_guide_works(
+    cli: Cli, empty_database_url: str, postgres: TestServer
+) -> None:
     """In the page's order, from the check to the way back, with an order created in between."""
     await earlier.build(empty_database_url)
     before = await earlier.snapshot(empty_database_url)
-    async with running_simulator(SimulatorSettings(first_id=501)) as simulator:
+    async with (
+        postgres.database() as copy_url,
+        running_simulator(SimulatorSettings(first_id=501)) as simulator,
+    ):
+        await earlier.build(copy_url)
         for sent in IN_LEDGER:
             await sent_by_the_earlier_service(simulator, *sent)
-        guide = Guide(
-            cli.under(DATABASE_URL=empty_database_url, EXECUTION_SERVICE_BASE_URL=simulator.base_url)
-        )
+        addresses = {COPY: copy_url, DATABASE: empty_database_url, EXECUTION_SERVICE: simulator.base_url}
+        guide = Guide(cli, addresses)
         async with AsyncExitStack() as stack:
             for line in commands_of(GUIDE):
                 await guide.follow(line, stack)
         counts = simulator.ledger.accepted_counts()
+        assert await earlier.snapshot(copy_url) == before, "only the database itself is adopted"
     assert guide.followed == [
-        "export", "export", "db adopt --check", "pg_dump", "db adopt", "export", "serve", "unknowns", "audit",
-        "db migrate --to base",
+        "export", "export", "db adopt --check", "export", "pg_dump", "db adopt", "export", "serve", "db status",
+        "unknowns", "audit", "db migrate --to base",
     ]  # fmt: skip
     assert counts == dict.fromkeys((one[0] for one in IN_LEDGER), 1), "nothing was sent"
     after = await earlier.snapshot(empty_database_url)
@@ -135,10 +146,11 @@ async def test_every_command_of_the_adoption_guide_works(cli: Cli, empty_databas
 
 
 class Guide:
-    """Follows the guide on a database, as its reader does."""
+    """Follows the guide as its reader does, with addresses of its own in place of those on the page."""
 
-    def __init__(self, cli: Cli) -> None:
+    def __init__(self, cli: Cli, addresses: Mapping[str, str]) -> None:
         self._cli = cli
+        self._addresses = addresses
         self._serving: Running | None = None
         self.followed: list[str] = []
 
@@ -147,7 +159,7 @@ class Guide:
         match program, *words:
             case "export", setting:
                 name, _, value = setting.partition("=")
-                self._cli = self._cli.under(**{name: self._cli.environment.get(name, value)})
+                self._cli = self._cli.under(**{name: self._addresses.get(value, value)})
             case "pg_dump", *options:
                 url = self._cli.environment["DATABASE_URL"]
                 tool = installed_package() / INSTALLATION / "bin" / program

@@ -32,6 +32,7 @@ NOT_RUN = {
     "/usr/bin/time": "submits those: minutes",
     "docker ": "needs Docker; `make deploy-check` builds the image with buildah, and checks the Compose files",
     "export EXECUTION_SERVICE_BASE_URL=http://host.docker.internal:8084": "for Docker",
+    "kubectl": "needs a cluster",
     "helm install": "needs a cluster; `make deploy-check` renders the chart and checks what it makes",
     "useradd": "changes the machine, as root",
     "python3 -m venv /opt": "changes the machine; `make package` installs the same files into a new environment",

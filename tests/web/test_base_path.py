@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from tests.support.database import TestServer
+from tests.support.trading import run_sql
 from tests.web.live import BULK, ORDERS, Live, live_alone, order_body
 from trade_service.bench.load_generator import RequestOutcome, new_caller, session_with
 from trade_service.bench.subprocesses import BenchError
@@ -16,6 +17,7 @@ from trade_service.web.web_settings import ServerSettings
 BASE = "/trade"
 """Also the beginning of a word in our own addresses."""
 SUBMIT = "/api/v2/executions/submit"
+PART = {"quantity": 40, "destinationId": 1}
 
 
 @pytest.fixture(scope="module")
@@ -30,8 +32,7 @@ async def test_every_request_is_served_with_and_without_it(live: Live, prefix: s
     client = live.client
     created = await client.post(f"{prefix}{BULK}", {"tradeOrders": [order_body()]})
     order_id = created.body["results"][0]["tradeOrder"]["id"]
-    part = {"quantity": 40, "destinationId": 1}
-    sent = await client.post(f"{prefix}{ORDERS}/{order_id}/submit?noExecuteSubmit=true", part)
+    sent = await client.post(f"{prefix}{ORDERS}/{order_id}/submit?noExecuteSubmit=true", PART)
     assert (await client.get(f"{prefix}{ORDERS}/{order_id}")).body["quantitySent"] == 40
     body = {"executionIds": [sent.body["id"]]}
     answer = await client.post(f"{prefix}{SUBMIT}", body, headers={"Prefer": "respond-async"})
@@ -44,6 +45,41 @@ async def test_every_request_is_served_with_and_without_it(live: Live, prefix: s
     assert (await client.get(location)).body["successful"] == 1
     for path in ("/api/v1/health/readiness", "/actuator/health", "/metrics"):
         assert (await client.get(prefix + path)).status == 200
+
+
+async def test_every_address_in_an_answer_has_it(live: Live) -> None:
+    client, background = live.client, {"Prefer": "respond-async"}
+    created = await client.post(ORDERS, order_body())
+    sent = await client.post(f"{ORDERS}/{created.body['id']}/submit?noExecuteSubmit=true", PART)
+    rejected = "UPDATE execution SET submission_state = 'rejected' WHERE id = :id"
+    await run_sql(live.services.database, rejected, id=sent.body["id"])
+    requeue = {"executionIds": [sent.body["id"]], "reason": "a test", "operator": "ann"}
+    order = order_body()
+    csv = f"order_id,side,security_id,quantity,portfolio_id,destination\n{order['orderId']},BUY,S,10,P,ML\n"
+    locations = {
+        "/api/v2/executions/requeue": await client.post(
+            "/api/v2/executions/requeue", requeue, headers=background
+        ),
+        SUBMIT: await client.post(SUBMIT, {"executionIds": [sent.body["id"]]}, headers=background),
+        "/api/v2/audits": await client.post("/api/v2/audits", {"book": "database"}),
+        "/api/v2/blotters/submit": await client.call(
+            "POST", "/api/v2/blotters/submit", raw=csv.encode(), headers={"Content-Type": "text/csv"}
+        ),
+    }
+    for answer in locations.values():
+        assert answer.status == 202, answer.raw
+        assert (await client.get(answer.headers["location"])).status == 200
+        assert answer.headers["location"].startswith(f"{BASE}/api/v2/")
+    paths = (await client.get("/schema/openapi.json")).body["paths"]
+    documented = {
+        path
+        for path, methods in paths.items()
+        for operation in methods.values()
+        if isinstance(operation, dict)
+        for response in operation["responses"].values()
+        if "Location" in response.get("headers", {})
+    }
+    assert documented == locations.keys()
 
 
 async def test_a_repeated_request_is_the_same_by_both_addresses(live: Live) -> None:

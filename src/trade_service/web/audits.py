@@ -18,7 +18,7 @@ from trade_service.web.dependencies import Services
 from trade_service.web.openapi.schemas import one_of
 from trade_service.web.parameters import read_count, read_once
 from trade_service.web.responses import ApiResponse
-from trade_service.web.routing import HttpRequest, documented, integer, query
+from trade_service.web.routing import HttpRequest, documented, integer, location, query
 
 DEFAULT_LISTED = 20
 
@@ -118,13 +118,17 @@ class AuditController(Controller):
     tags = ("Operators",)
 
     @post("/", status_code=202, opt=OPERATOR | _STARTS)
-    async def start(self, services: Services, data: JSONBody[AuditPost]) -> Response[AuditRunAnswer]:
+    async def start(
+        self, request: HttpRequest, services: Services, data: JSONBody[AuditPost]
+    ) -> Response[AuditRunAnswer]:
         """Starts an audit on the replica that answers: 202 at once, and Location has its address.
 
         409 while one runs. It reads whole tables, and of `both` the whole ledger: that may take minutes.
         """
         run = await services.audits.start(data.to_domain())
-        return ApiResponse(AuditRunAnswer.of(run), 202, {"Location": f"/api/v2/audits/{run.id}"})
+        return ApiResponse(
+            AuditRunAnswer.of(run), 202, {"Location": location(request, f"/api/v2/audits/{run.id}")}
+        )
 
     @get("/", opt=READER | documented(parameters=_PAGE))
     async def page(self, request: HttpRequest, services: Services) -> Response[AuditsAnswer]:

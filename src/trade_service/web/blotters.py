@@ -41,7 +41,7 @@ from trade_service.web.export_forms import ExportForm, wanted_form
 from trade_service.web.idempotency import keyed_post
 from trade_service.web.parameters import read_flag, read_once
 from trade_service.web.responses import PIECE, STEPS, ApiResponse
-from trade_service.web.routing import HttpRequest, base_path_of, documented, query
+from trade_service.web.routing import HttpRequest, documented, location, query
 from trade_service.web.submissions import submission_id_of
 
 MAX_TEXT_CHARS = 32 * 2**20
@@ -153,7 +153,7 @@ class BlotterFileController(Controller):
         else:
             submission_id = str(created.name)
             kept = await services.blotters.read(submission_id)
-        headers = {"Location": f"{base_path_of(request.scope)}/api/v2/submissions/{submission_id}"}
+        headers = {"Location": location(request, f"/api/v2/submissions/{submission_id}")}
         return ApiResponse(BlotterSubmitAnswer.of(submission_id, kept), 202, headers)
 
     @get("/{submission_id:str}/rejects", opt=LISTING | _ROWS)

@@ -16,7 +16,7 @@ from litestar.types import Receive, Scope, Send
 from trade_service.domain.errors import NotFound
 from trade_service.web.access import ANYONE, get
 from trade_service.web.responses import AS_GZIP, ApiResponse, takes_gzip
-from trade_service.web.routing import HttpRequest, base_path_of
+from trade_service.web.routing import HttpRequest, location
 
 CONSOLE = "/console"
 CONSOLE_POLICY = (
@@ -95,7 +95,7 @@ class ConsoleController(Controller):
 
 
 def _led(request: HttpRequest, to: str, headers: dict[str, str]) -> Response[bytes]:
-    return ApiResponse(b"", 307, headers | {"Location": f"{base_path_of(request.scope)}{to}"}, "text/plain")
+    return ApiResponse(b"", 307, headers | {"Location": location(request, to)}, "text/plain")
 
 
 @cache

@@ -37,7 +37,7 @@ from trade_service.web.openapi.schemas import Int32, one_of
 from trade_service.web.parameters import read_id
 from trade_service.web.request_bodies import Instant, instant
 from trade_service.web.responses import FAILURE, ApiResponse, batch_response, counted, presented
-from trade_service.web.routing import HttpRequest, documented
+from trade_service.web.routing import HttpRequest, documented, location
 from trade_service.web.submissions import IDS_ROOM, PREFER, ProgressAnswer, prefers_background
 
 ACCEPTED, NOT_ACCEPTED = "ACCEPTED", "NOT_ACCEPTED"
@@ -336,5 +336,8 @@ class OperatorController(Controller):
             return ApiResponse(summary) if data.dry_run else batch_response(summary, summary.status)
         progress = await services.bulk_submissions.progress(submission_id)
         started = RequeueStarted.of(progress, refused=summary.failed, refusals=summary.refusals, more=more)
-        headers = {"Location": f"/api/v2/submissions/{submission_id}", "Preference-Applied": "respond-async"}
+        headers = {
+            "Location": location(request, f"/api/v2/submissions/{submission_id}"),
+            "Preference-Applied": "respond-async",
+        }
         return ApiResponse(started, 202, headers)

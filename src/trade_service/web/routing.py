@@ -121,3 +121,8 @@ class GenericController(Controller):
 def base_path_of(scope: Scope) -> str:
     """What precedes the service's own paths in addresses that clients use; usually empty."""
     return str(scope.get("app_root_path", ""))
+
+
+def location(request: HttpRequest, path: str) -> str:
+    """The value of the header Location for one of the service's own paths."""
+    return f"{base_path_of(request.scope)}{path}"

@@ -41,7 +41,7 @@ from trade_service.web.responses import (
     pending_headers,
     presented,
 )
-from trade_service.web.routing import HttpRequest, base_path_of, documented, header, integer, query
+from trade_service.web.routing import HttpRequest, documented, header, integer, location, query
 
 
 class ExecutionsSubmit(msgspec.Struct, rename="camel", forbid_unknown_fields=True):
@@ -234,7 +234,7 @@ class SubmissionController(Controller):
             submission_id = await submissions.start(await _ids(services, data))
         else:
             submission_id, bulk = await submissions.submit(await _ids(services, data), wait_s)
-        headers = {"Location": f"{base_path_of(request.scope)}/api/v2/submissions/{submission_id}"}
+        headers = {"Location": location(request, f"/api/v2/submissions/{submission_id}")}
         if bulk is None:
             progress = ProgressAnswer.of(await submissions.progress(submission_id))
             return ApiResponse(progress, 202, headers | {"Preference-Applied": "respond-async"})
