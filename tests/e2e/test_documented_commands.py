@@ -17,6 +17,7 @@ from tests.e2e.command import LIMIT_S, Cli, Running
 from tests.store.test_adoption_recovery import sent_by_the_earlier_service
 from tests.support.attempts import claimed, closing
 from tests.support.documents import PAGES, ROOT, blocks_of, commands_of, name_of
+from tests.support.leftovers import passable_folder
 from tests.support.rows import insert_executions, store_on
 from tests.support.trading import run_sql
 from tests.web.live import live_service
@@ -40,13 +41,15 @@ NOT_RUN = {
     "install -": "changes the machine, as root",
     "systemctl": "changes the machine; `make deploy-check` checks the unit",
     "pip install globeco_trade_service": "tests/test_package.py, and `make install-checks` with its dependencies",
-    "trade-service bench  ": "two minutes; tests/e2e/test_bench.py runs the short form",
-    "trade-service bench --only size": "half a minute; tests/e2e/test_bench.py starts it",
+    "trade-service bench  ": "minutes; its short form and one of its questions are run",
     "trade-service bench --quick": "tests/e2e/test_bench.py",
     "trade-service bench --full": "hours",
     "duckdb": "DuckDB is none of the tools of the tests",
 }
 """Beginnings of commands that are not run here, each with the reason."""
+LONG = ("trade-service bench --only size",)
+"""Beginnings of commands that run with the longest tests."""
+LONG_S = 600.0
 EXAMPLES = {
     "trade-service resolve 4711 --accepted-as 90210": {"4711": "1", "90210": "1"},
     "trade-service resolve 4711 --not-accepted": {"4711": "2"},
@@ -72,12 +75,12 @@ STRICT = 'set -euo pipefail; curl() { command curl --silent --show-error --fail 
 
 
 def is_run(command: str) -> bool:
-    return not command.startswith(tuple(NOT_RUN))
+    return not command.startswith((*NOT_RUN, *LONG))
 
 
 def test_every_reason_is_that_of_a_command() -> None:
     commands = [command for page in PAGES for command in commands_of(page)]
-    assert [start for start in NOT_RUN if not any(one.startswith(start) for one in commands)] == []
+    assert [start for start in (*NOT_RUN, *LONG) if not any(one.startswith(start) for one in commands)] == []
     named = re.findall(r"tests/\w+/\w+\.py", " ".join([*NOT_RUN.values(), *FOLLOWED_ELSEWHERE.values()]))
     assert [file for file in named if not (ROOT / file).exists()] == []
 
@@ -237,3 +240,13 @@ async def test_every_command_of_a_page_works(
         await reader.stop()
     if reader.missing:
         pytest.skip(f"followed without what this machine lacks: {', '.join(sorted(reader.missing))}")
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("start", LONG)
+async def test_a_long_command_works(start: str, bare_cli: Cli) -> None:
+    (command,) = (one for page in PAGES for one in commands_of(page) if one.startswith(start))
+    with passable_folder("docs") as temporary:
+        typed = shlex.split(command, comments=True)[1:]
+        ended = await bare_cli.under(TMPDIR=str(temporary)).run(*typed, limit_s=LONG_S)
+    assert ended.code == 0, ended
