@@ -219,6 +219,20 @@ async def test_a_library_cannot_swallow_a_signal_that_arrives_while_it_is_import
     assert err.decode().count("\n") == 1 + (number is signal.SIGINT)
 
 
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+async def test_nor_one_that_is_imported_before_the_command_is_known(
+    bare_cli: Cli, number: signal.Signals
+) -> None:
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", SWALLOWED_SIGNAL, "rich_click", str(int(number)), "config",
+        stdin=DEVNULL, stdout=PIPE, stderr=PIPE, cwd=bare_cli.folder, env=bare_cli.environment,
+    )  # fmt: skip
+    async with asyncio.timeout(LIMIT_S):
+        out, err = await process.communicate()
+    said = b"trade-service: interrupted\n" if number is signal.SIGINT else b""
+    assert (process.returncode, out, err) == (128 + number, b"", said)
+
+
 def homeless(folder: Path) -> Mapping[str, str]:
     """An environment of a user whom the system does not know."""
     return {name: value for name, value in bare_environment(folder).items() if name != "HOME"}

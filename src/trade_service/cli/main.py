@@ -1,13 +1,10 @@
-"""The entry point: prepares streams and signals before anything else is imported, then runs the command line."""
+"""The entry point: prepares signals and streams before anything else is imported, then runs the command line."""
 
-import io
 import os
 import signal
 import sys
 from collections.abc import Callable
 from types import FrameType
-
-from trade_service.cli.standard_streams import LossyStream, prepared_streams
 
 DEFECT = 70
 """The program itself failed, and printed where; EX_SOFTWARE of sysexits.h."""
@@ -19,15 +16,21 @@ OUTPUT_LOST = 74
 
 def main() -> None:
     """Runs the command line."""
+    # Without a handler the kernel drops a signal if this is process 1 of a container. One that is ignored stays
+    # so: `nohup` wants it.
+    by_default = (signal.SIG_DFL, signal.default_int_handler)
+    handled = [number for number in _ENDINGS if signal.getsignal(number) in by_default]
+    for number in handled:
+        signal.signal(number, _exit)
+    from trade_service.cli.standard_streams import flush_output, prepared_streams
+
     stdout = prepared_streams()
     try:
-        for number, code in _ENDINGS.items():
-            # Without a handler the kernel drops the signal if this is process 1 of a container. A SIGHUP that is
-            # ignored stays so: `nohup` wants it.
-            if signal.getsignal(number) is signal.SIG_DFL:
-                signal.signal(number, _end(code))
         from trade_service.cli.commands import run
 
+        for number in handled:
+            is_interrupt = number is signal.SIGINT
+            signal.signal(number, signal.default_int_handler if is_interrupt else _end(_ENDINGS[number]))
         code = run(sys.argv[1:])
     except SystemExit as ending:
         code = ending.code if isinstance(ending.code, int) else int(ending.code is not None)
@@ -38,17 +41,33 @@ def main() -> None:
         sys.stderr.write("trade-service: interrupted\n")
         code = INTERRUPTED
     try:
-        code = _flushed(stdout, code)
+        lost = flush_output(stdout)
+        if isinstance(lost, BrokenPipeError):
+            code = BROKEN_PIPE
+        elif lost is not None:
+            sys.stderr.write(f"trade-service: standard output cannot be written: {lost.strerror}\n")
+            code = code or OUTPUT_LOST
     except KeyboardInterrupt:
         code = INTERRUPTED
-    for number in (signal.SIGINT, *_ENDINGS):
+    for number in _ENDINGS:
         # All is written. The interpreter would restore the default action, and a signal change the exit code.
         signal.signal(number, signal.SIG_IGN)
     sys.exit(code)
 
 
-_ENDINGS = {signal.SIGTERM: 143} | ({signal.SIGHUP: 129} if hasattr(signal, "SIGHUP") else {})
+_ENDINGS = {signal.SIGINT: INTERRUPTED, signal.SIGTERM: 143} | (
+    {signal.SIGHUP: 129} if hasattr(signal, "SIGHUP") else {}
+)
 """Exit codes by signal, until a command's own handlers are set."""
+
+
+def _exit(number: int, _: FrameType | None) -> None:
+    """Ends at once: an import can swallow what a handler raises, and there is nothing to undo yet."""
+    try:
+        if number == signal.SIGINT:
+            os.write(2, b"trade-service: interrupted\n")
+    finally:
+        os._exit(_ENDINGS[signal.Signals(number)])
 
 
 def _end(code: int) -> Callable[[int, FrameType | None], None]:
@@ -56,22 +75,6 @@ def _end(code: int) -> Callable[[int, FrameType | None], None]:
         sys.exit(code)
 
     return handler
-
-
-def _flushed(stdout: LossyStream, code: int) -> int:
-    """The exit code, once standard output holds everything; another one if it could not be written."""
-    try:
-        if not isinstance(sys.stdout, io.TextIOWrapper):
-            return BROKEN_PIPE  # click replaces it when a pipe breaks.
-        sys.stdout.flush()
-    except BrokenPipeError:
-        # What is left in the buffer would fail again when the interpreter ends.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-        return BROKEN_PIPE
-    if stdout.lost is None:
-        return code
-    sys.stderr.write(f"trade-service: standard output cannot be written: {stdout.lost.strerror}\n")
-    return code or OUTPUT_LOST
 
 
 if __name__ == "__main__":

@@ -81,6 +81,19 @@ def prepared_streams() -> LossyStream:
     return stdout
 
 
+def flush_output(stdout: LossyStream) -> OSError | None:
+    """Flushes standard output; returns why it did not take everything."""
+    try:
+        if not isinstance(sys.stdout, io.TextIOWrapper):
+            return BrokenPipeError()  # click replaces it when a pipe breaks.
+        sys.stdout.flush()
+    except BrokenPipeError as error:
+        # What is left in the buffer would fail again when the interpreter ends.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        return error
+    return stdout.lost
+
+
 _PLAIN = {"…": "...", "–": "-", "—": "-", "×": "x", "·": "-", "’": "'"}
 
 
