@@ -52,6 +52,8 @@ OPTIONAL = ("autoscaling.enabled", "serviceMonitor.enabled", "prometheusRule.ena
 ORDERS = 100
 START_S = 120.0
 STOP_S = 60.0
+KEPT = "trade-service-*"
+"""The chart and the image of a release, in dist/."""
 
 
 class Failed(Exception):
@@ -305,6 +307,8 @@ CHECKS: dict[Callable[[Path | None], None], tuple[str, ...]] = {
 def main() -> int:
     """Runs every check whose tools are there; returns the exit code."""
     into = DIST if "--keep" in sys.argv[1:] else None
+    for stale in DIST.glob(KEPT) if into else ():
+        stale.unlink()
     failed = False
     for check, tools in CHECKS.items():
         name = check.__name__.removeprefix("check_")
@@ -320,7 +324,7 @@ def main() -> int:
         else:
             print(f"{name}: good", flush=True)
     if into is not None:
-        write_checksums()
+        write_checksums(*sorted(DIST.glob(KEPT)))
     return int(failed)
 
 

@@ -34,11 +34,8 @@ def step(title: str, *command: str | Path, cwd: Path = ROOT) -> str:
 
 
 def build() -> tuple[Path, Path]:
-    """The wheel and the sdist, after a check that the wheel of the sdist is the same.
-
-    What an earlier release left in dist/ is removed, its chart and image too.
-    """
-    for path in (*DIST.glob(f"{NAME}-*"), *DIST.glob("trade-service-*")):
+    """The wheel and the sdist, after a check that the wheel of the sdist is the same."""
+    for path in DIST.glob(f"{NAME}-*"):
         path.unlink()
     step("Building wheel and sdist", BIN / "hatchling", "build", "--directory", DIST)
     (wheel,), (sdist,) = DIST.glob(f"{NAME}-*.whl"), DIST.glob(f"{NAME}-*.tar.gz")
@@ -81,10 +78,10 @@ def install(wheel: Path) -> None:
         print("  " + step("Running the program", Path(folder, "bin", "trade-service"), "--version").strip())
 
 
-def write_checksums() -> None:
-    """Writes the checksums of the files of this release in dist/, and prints their names and sizes."""
+def write_checksums(*others: Path) -> None:
+    """Writes the checksums of the package and of `others`, all in dist/, and prints their names and sizes."""
     sums = DIST / f"{NAME}-SHA256SUMS"
-    files = [path for pattern in (f"{NAME}-*", "trade-service-*") for path in sorted(DIST.glob(pattern))]
+    files = (*sorted(DIST.glob(f"{NAME}-*")), *others)
     with sums.open("w", encoding="utf-8") as out:
         for path in files:
             if path != sums:
