@@ -38,6 +38,9 @@ def test_the_plain_manifests_keep_what_clients_of_the_earlier_service_know() -> 
     assert container["startupProbe"]["httpGet"]["path"] in READINESS_PATHS
     assert container["readinessProbe"]["httpGet"]["path"] in READINESS_PATHS
     assert container["livenessProbe"]["httpGet"]["path"] in LIVENESS_PATHS
+    values = {variable["name"]: variable.get("value") for variable in container["env"]}
+    assert values["EXTERNAL_PORTFOLIO_SERVICE_BASE_URL"] == "http://globeco-portfolio-service:8000"
+    assert values["EXTERNAL_SECURITY_SERVICE_BASE_URL"] == "http://globeco-security-service:8000"
 
 
 def test_a_pod_is_given_the_time_that_its_shutdown_takes() -> None:
