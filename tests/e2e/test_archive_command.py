@@ -10,7 +10,7 @@ import pytest
 
 from execution_simulator.server import RunningSimulator
 from tests.e2e.command import Cli, Running, order
-from tests.support.archives import check_kept, files_in, rows_here, rows_in_files
+from tests.support.archives import check_kept, files_in, finished, rows_here, rows_in_files
 from tests.support.trading import run_sql, value_of
 from trade_service.store.database import Database
 from trade_service.trading.archive_model import (
@@ -98,6 +98,13 @@ async def test_ledger_rows_that_differ_from_archived_executions_are_found(
     report = json.loads((await archiving.run("audit", "--json")).out)
     counts = {kind: count for kind, count in report["counts"].items() if count}
     assert counts == {"different": 2, "extra_downstream": 1, "quantity": 2}
+
+
+async def test_show_names_the_archive_where_attempts_are_gone(cli: Cli, database: Database) -> None:
+    (one,) = await finished(database)
+    shown = (await cli.run("show", str(one))).out
+    assert f"`trade-service archive search --execution {one}`" in shown
+    assert "never sent" not in shown
 
 
 async def test_it_is_killed_again_and_again(archiving: Cli, database: Database, tmp_path: Path) -> None:

@@ -251,6 +251,15 @@ failed_execution = sa.Table(
     sa.Index("failed_execution_at_ndx", "failed_at", "execution_id"),
 )
 
+reference_revision = sa.Table(
+    "reference_revision",
+    metadata,
+    sa.Column(
+        "id", sa.SmallInteger, sa.CheckConstraint("id = 1"), primary_key=True, server_default=sa.text("1")
+    ),
+    sa.Column("revision", sa.Integer, nullable=False, server_default=sa.text("1")),
+)
+
 failed_execution_check = sa.Table(
     "failed_execution_check",
     metadata,

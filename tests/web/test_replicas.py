@@ -102,6 +102,33 @@ async def test_a_new_blotter_is_taken_by_the_other_at_once(pair: Pair) -> None:
     assert (await pair.two.read_order(order["id"]))["blotter"] == made
 
 
+async def test_rows_show_what_the_other_renamed_at_once(pair: Pair) -> None:
+    """Although the reader has read them, and so has a copy of the old names."""
+    body = {"abbreviation": "OLD", "name": "Old", "description": "Old"}
+    blotter = await done(pair.one, 201, "POST", "blotters", body)
+    destination = await done(pair.one, 201, "POST", "destinations", body)
+    order = await done(pair.two, 201, "POST", ORDERS, order_body(blotterId=blotter["id"]))
+    sent = (await pair.two.submit(order["id"], 1, destination["id"])).body
+    assert (await pair.two.read_order(order["id"]))["blotter"] == blotter
+    blotter = await done(pair.one, 200, "PUT", f"blotters/{blotter['id']}", blotter | {"name": "New"})
+    path = f"destinations/{destination['id']}"
+    destination = await done(pair.one, 200, "PUT", path, destination | {"description": "New"})
+    execution = await done(pair.two, 200, "GET", f"executions/{sent['id']}")
+    assert (execution["destination"], execution["tradeOrder"]["blotter"]) == (destination, blotter)
+    blotter = await done(pair.one, 200, "PUT", f"blotters/{blotter['id']}", blotter | {"name": "Newer"})
+    assert (await pair.two.read_order(order["id"]))["blotter"] == blotter
+    blotter = await done(pair.one, 200, "PUT", f"blotters/{blotter['id']}", blotter | {"name": "Newest"})
+    (listed,) = (await done(pair.two, 200, "GET", f"/api/v2/tradeOrders?id={order['id']}"))["tradeOrders"]
+    assert listed["blotter"] == blotter
+    blotter = await done(pair.one, 200, "PUT", f"blotters/{blotter['id']}", blotter | {"name": "Last"})
+    assert (await pair.two.submit(order["id"], 1)).body["tradeOrder"]["blotter"] == blotter
+    blotter = await done(
+        pair.one, 200, "PUT", f"blotters/{blotter['id']}", blotter | {"abbreviation": "FRESH"}
+    )
+    move = {"tradeOrderIds": [order["id"]], "blotterAbbreviation": "OLD"}
+    await done(pair.two, 404, "PUT", "/api/v2/tradeOrders/batch/move", move)
+
+
 async def test_what_the_other_deleted_is_gone_at_once(pair: Pair) -> None:
     made = await done(
         pair.one, 201, "POST", "destinations", {"abbreviation": "SOON", "description": "Of a test"}

@@ -144,6 +144,9 @@ class FaultyStore:
     """The database as one process reaches it: any method of the store behind it may fail before it happened,
     fail after it happened, or happen only after its caller got an error."""
 
+    newest_revision = 0
+    """That of the reference data, which never changes here."""
+
     def __init__(
         self, loop: WorldLoop, weather: Weather, store: object, on_statement: Callable[[], None]
     ) -> None:

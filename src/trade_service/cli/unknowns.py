@@ -28,7 +28,7 @@ from trade_service.cli.running import (
     yes_option,
 )
 from trade_service.domain.access import KnownBy
-from trade_service.domain.executions import OPEN
+from trade_service.domain.executions import OPEN, SubmissionState
 from trade_service.domain.fields import escaped, shown_number
 from trade_service.submission.manual_resolution import (
     ExecutionCase,
@@ -168,12 +168,21 @@ def _print_history(history: History, console: Console) -> None:
         *((one.found_at, _evidence_lines(one)) for one in history.evidence),
     ]
     if not moments:
-        console.print("It was never sent.")
+        console.print(_without_history(history.case))
     for moment, (title, *lines) in sorted(moments, key=lambda one: one[0]):
         at = moment.astimezone().isoformat(sep=" ", timespec="milliseconds")
         console.print(Text(f"\n{at}  {escaped(title)}", style="bold"), soft_wrap=True)
         for line in lines:
             console.print(Text(f"    {escaped(line)}"), soft_wrap=True)
+
+
+def _without_history(case: ExecutionCase) -> str:
+    if case.legacy or case.state is SubmissionState.NONE:
+        return "It was never sent by this service."
+    return (
+        "Its attempts are not in the database: they were archived, or the legacy service made them. "
+        f"`trade-service archive search --execution {case.execution_id}` prints archived ones."
+    )
 
 
 def _state_lines(case: ExecutionCase) -> list[str]:

@@ -57,6 +57,8 @@ class ReferenceData(msgspec.Struct, frozen=True, dict=True):
     trade_types: dict[int, TradeType]
     destinations: dict[int, Destination]
     statuses: dict[int, ExecutionStatus]
+    revision: int = 0
+    """Grows with every change."""
 
     @cached_property
     def trade_types_by_name(self) -> dict[str, TradeType]:

@@ -14,7 +14,7 @@ import msgspec
 
 from trade_service.store.connecting import CLOSE_S, Connection, Connector, Sessions, close
 from trade_service.store.failures import DRIVER_ROOTS, READ_ONLY, is_unavailable
-from trade_service.store.statements import Statement
+from trade_service.store.statements import REVISION_COLUMN, Statement
 from trade_service.store.store_settings import StoreSettings
 from trade_service.submission.ports import StoreUnavailable
 
@@ -51,15 +51,26 @@ class Reads(ABC):
         return None if row is None else row[0]
 
 
+class SeenRevision:
+    """The newest revision of the reference data that a row showed."""
+
+    newest = 0
+
+
 class Session(Reads):
     """One connection; see `Database.session` and `Database.transaction`."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Connection, seen: SeenRevision) -> None:
         self.connection = connection
+        self._seen = seen
 
     async def fetch(self, statement: Statement, **values: object) -> list[asyncpg.Record]:
         """All rows of a statement."""
-        return await self.connection.fetch(statement.text, *[values[name] for name in statement.parameters])
+        arguments = [values[name] for name in statement.parameters]
+        rows = await self.connection.fetch(statement.text, *arguments)
+        if statement.shows_revision and rows:
+            self._seen.newest = max(self._seen.newest, rows[0][REVISION_COLUMN])
+        return rows
 
     async def execute(self, statement: Statement, **values: object) -> int:
         """Runs a statement; returns how many rows it affected."""
@@ -89,6 +100,7 @@ class Database(Reads):
 
     def __init__(self, settings: StoreSettings) -> None:
         self.settings = settings
+        self.seen_revision = SeenRevision()
         self._connector = Connector(settings)
         self._turns = asyncio.Semaphore(settings.pool_size)
         self._waiting = 0
@@ -249,7 +261,7 @@ class _Lent(msgspec.Struct):
             pool._raise_known(error)
             raise
         pool._in_use.add(connection)
-        return Session(connection)
+        return Session(connection, pool.seen_revision)
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -278,6 +290,7 @@ class Lane(Database):
         super().__init__(pool.settings)
         self._pool = pool
         self._connector = pool._connector
+        self.seen_revision = pool.seen_revision
         self._turns = asyncio.Semaphore(size)
         self._lent = self._lent_in_turn
 

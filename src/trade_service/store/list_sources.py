@@ -10,6 +10,7 @@ from trade_service.trading.listing.model import CODE, SUBMISSION_STATE, Kind
 
 _SHARED = fragments_of("shared")
 _ORDER_COLUMNS = _SHARED["order_columns"]
+REFERENCE_REVISION = _SHARED["reference_revision"]
 _EXECUTION_COLUMNS = f"{_SHARED['execution_columns']}, {_SHARED['state_shown']}"
 SQL_TYPES: Mapping[Kind, str] = {
     Kind.INTEGER: "int",

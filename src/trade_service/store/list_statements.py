@@ -14,6 +14,7 @@ from trade_service.domain.reference import STATUS_NEW
 from trade_service.store.list_sources import (
     ORDER_LOOKED_UP,
     ORDER_OF_EXECUTION,
+    REFERENCE_REVISION,
     SOURCES,
     SQL_TYPES,
     ListSource,
@@ -117,11 +118,14 @@ def finds_by_index(source: ListSource, filters: Sequence[Filter]) -> bool:
 
 @lru_cache(maxsize=1000)
 def page_statement(source_name: str, shape: Shape) -> Statement:
-    """Reads one page: rows as `ListSource.answer` says, then the values of the sort keys and the snapshot."""
+    """Reads one page: rows as `ListSource.answer` says, then the values of the sort keys, the revision of the
+    reference data and the snapshot."""
     source = SOURCES[source_name]
     directions = ["DESC" if key.descending else "ASC" for key in shape.sort]
     text = source.answer.format(
-        keys=", ".join([*(f"{source.alias}.k{place}" for place in range(len(directions))), _SNAPSHOT]),
+        keys=", ".join(
+            [*(f"{source.alias}.k{place}" for place in range(len(directions))), REFERENCE_REVISION, _SNAPSHOT]
+        ),
         page=_page(source, shape),
         order=", ".join(f"{source.alias}.k{place} {way}" for place, way in enumerate(directions)),
     )

@@ -61,7 +61,7 @@ class PostgresListReads:
         if len(rows) <= query.limit:
             return rows, None, snapshot
         rows = rows[: query.limit]
-        return rows, rows[-1][width:-1], snapshot
+        return rows, rows[-1][width:-2], snapshot
 
     def _too_slow(self, source: ListName, query: ListQuery) -> TooSlow:
         fast = statements.fast_sorts(SOURCES[source])

@@ -43,7 +43,7 @@ from trade_service.trading.request_keys import Created
 
 _SQL = load("orders")
 
-_EXECUTION_ID, _ORDER_FROM = 2, 8
+_EXECUTION_ID, _ORDER_FROM = 2, 9
 """Columns of `slice_and_claim`: the execution's id, and the first of the order as it was before."""
 _STALE = "a blotter, destination or trade type was deleted meanwhile: nothing was written, try again"
 

@@ -44,9 +44,19 @@ class PostgresReferenceReads:
     def __init__(self, database: Database) -> None:
         self._database = database
 
+    @property
+    def newest_revision(self) -> int:
+        return self._database.seen_revision.newest
+
     async def load(self) -> ReferenceData:
+        seen = self._database.seen_revision
+        before = seen.newest
         rows = await self._database.fetch(SQL["load"])
+        revision: int = next(row["version"] for row in rows if row["kind"] == "revision")
+        if revision < before:  # An earlier state of the database was restored.
+            seen.newest = revision
         return ReferenceData(
+            revision=revision,
             blotters=_of_kind(rows, "blotter", Blotter),
             trade_types=_of_kind(rows, "trade_type", TradeType),
             destinations=_of_kind(rows, "destination", Destination),

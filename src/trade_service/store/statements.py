@@ -18,12 +18,16 @@ _BLOCK = re.compile(r"^-- (name|fragment): (\w+)(?: \(([\w, ]+)\))?$", re.MULTIL
 _FRAGMENT = re.compile(r"\{(\w+)\}")
 _TOKEN = re.compile(r"(?P<kept>'(?:[^']|'')*'|::)|(?P<comment>[ ]*--[^\n]*)|:(?P<parameter>[a-z_][a-z0-9_]*)")
 
+REVISION_COLUMN = "reference_revision"
+
 
 class Statement(msgspec.Struct, frozen=True):
     """One statement as PostgreSQL reads it, and the names of its parameters in order."""
 
     text: str
     parameters: tuple[str, ...]
+    shows_revision: bool = False
+    """Whether its rows have the fragment `reference_revision`."""
 
     @classmethod
     def parsed(cls, sql: str) -> "Statement":
@@ -37,7 +41,8 @@ class Statement(msgspec.Struct, frozen=True):
             return f"${numbers.setdefault(name, len(numbers) + 1)}"
 
         text = _TOKEN.sub(replaced, sql).strip()
-        return cls(re.sub(r"\n\s*(?=\n)", "", text), tuple(numbers))
+        shows_revision = f"AS {REVISION_COLUMN}" in text
+        return cls(re.sub(r"\n\s*(?=\n)", "", text), tuple(numbers), shows_revision)
 
 
 @cache

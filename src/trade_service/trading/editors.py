@@ -136,6 +136,7 @@ class TradeOrderEditor:
                 raise NotFound.in_field("blotterAbbreviation", "blotter", named)
             return await self._changes.move(trade_order_ids, blotter.id)
 
+        await self._references.reload()  # Another process may have given the abbreviation to another blotter.
         orders = await written_by(
             self._references, lambda data: _blotter_named(data, named) is not None, move
         )

@@ -179,5 +179,9 @@ class ReferenceChanges(Protocol):
 class ReferenceReads(Protocol):
     """Reference data."""
 
+    @property
+    def newest_revision(self) -> int:
+        """The newest revision that rows which refer to it have shown."""
+
     async def load(self) -> ReferenceData:
         """All of it, in one statement."""

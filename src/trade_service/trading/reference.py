@@ -19,7 +19,7 @@ class ReferenceCache(SingleFlightCache[ReferenceData]):
     """Reference data that is at most `ttl_s` old, and served however old it is while the database is away.
 
     `get` is for answers that can do without the newest rows, `current` for those that would be wrong without
-    them. Raises StoreUnavailable.
+    them: it is never older than the orders and executions that this process has read. Raises StoreUnavailable.
     """
 
     def __init__(self, reads: ReferenceReads, ttl_s: float, clock: Clock) -> None:
@@ -31,6 +31,11 @@ class ReferenceCache(SingleFlightCache[ReferenceData]):
             pause_s=MISS_PAUSE_S,
             monotonic=clock.monotonic,
         )
+        self._reads_of_rows = reads
+
+    async def current(self, is_enough: Callable[[ReferenceData], bool]) -> ReferenceData:
+        newest = self._reads_of_rows.newest_revision
+        return await super().current(lambda data: data.revision >= newest and is_enough(data))
 
 
 async def written_by(

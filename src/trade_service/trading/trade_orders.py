@@ -106,9 +106,7 @@ class TradeOrderService:
         blotter_id = order.blotter_id
         if blotter_id is None:
             return order, None
-        reference = await self._references.get()
-        if blotter_id not in reference.blotters:
-            reference = await self._references.reload()
+        reference = await self._references.current(lambda data: blotter_id in data.blotters)
         return order, reference.blotters.get(blotter_id)
 
     async def get_orders(self, trade_order_ids: Sequence[int]) -> list[TradeOrder]:

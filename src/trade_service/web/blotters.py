@@ -104,7 +104,7 @@ class BlotterFileController(Controller):
         The body is the file: delimited text, JSON lines, an xlsx or ods workbook, or Parquet, whatever its media
         type. With `Accept: text/csv` the answer is a file of the refused rows: correct it and submit it.
         """
-        reference = await services.references.get()
+        reference = await services.references.reload()
         body = await _file_of(request)
         task = reading_task(request, services, reference)
         read = await _read(request, uploads, body, task)
@@ -176,7 +176,7 @@ async def _submitted(
     request: HttpRequest, services: WebServices, uploads: BlotterUploads
 ) -> tuple[BulkSubmissionId, KeptBlotter]:
     body = await _file_of(request)
-    task = reading_task(request, services, await services.references.get())
+    task = reading_task(request, services, await services.references.reload())
     wanted = read_once(request, "checksum")
     if wanted and wanted != _checksum(body, task):
         message = "checksum: the file, or how it is to be read, is not what was checked: check it again"

@@ -264,7 +264,7 @@ async def _with_blotters(services: Services, orders: Sequence[TradeOrder]) -> li
     wanted = {order.blotter_id for order in orders} - {None}
     if not wanted:
         return [TradeOrderAnswer.of(order, None) for order in orders]
-    blotters = (await services.references.get(lambda data: wanted <= data.blotters.keys())).blotters
+    blotters = (await services.references.current(lambda data: wanted <= data.blotters.keys())).blotters
     return [TradeOrderAnswer.of(order, blotters.get(order.blotter_id or 0)) for order in orders]
 
 

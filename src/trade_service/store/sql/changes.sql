@@ -18,14 +18,14 @@ SET order_id = :order_id, portfolio_id = :portfolio_id, order_type = :order_type
     quantity = :quantity, limit_price = :limit_price, trade_timestamp = :trade_timestamp,
     blotter_id = :blotter_id, submitted = :submitted, version = o.version + 1
 WHERE o.id = :id
-RETURNING {order_columns};
+RETURNING {order_columns}, {reference_revision};
 
 -- name: move_orders
 -- Orders that this transaction has locked.
 UPDATE trade_order AS o
 SET blotter_id = :blotter_id, version = o.version + 1
 WHERE o.id = ANY(:ids)
-RETURNING {order_columns};
+RETURNING {order_columns}, {reference_revision};
 
 -- name: delete_order
 DELETE FROM trade_order WHERE id = :id;

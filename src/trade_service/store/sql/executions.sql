@@ -1,7 +1,7 @@
 -- Single executions: read, queued, filled.
 
 -- name: read
-SELECT {order_columns}, {execution_columns}, {state_shown}
+SELECT {order_columns}, {execution_columns}, {state_shown}, {reference_revision}
 FROM execution e
 -- OFFSET keeps it one index read per execution.
 CROSS JOIN LATERAL (SELECT * FROM trade_order t WHERE t.id = e.trade_order_id OFFSET 0) o
@@ -133,7 +133,8 @@ WITH before AS MATERIALIZED (
     WHERE o.id = r.id
     RETURNING o.*
 )
-SELECT {order_columns}, {execution_columns}, e.submission_state, b.state_shown AS state_before, b.is_unsent
+SELECT {order_columns}, {execution_columns}, e.submission_state, b.state_shown AS state_before, b.is_unsent,
+       {reference_revision}
 FROM before b
 LEFT JOIN after e ON e.id = b.id
 LEFT JOIN (

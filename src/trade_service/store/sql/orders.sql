@@ -4,13 +4,17 @@
 -- store: nothing deadlocks. Tables that grow are read by ids, as submission.sql says.
 
 -- name: get_order
-SELECT {order_columns} FROM trade_order o WHERE o.id = :id;
+SELECT {order_columns}, {reference_revision} FROM trade_order o WHERE o.id = :id;
 
 -- name: get_orders
-SELECT {order_columns} FROM trade_order o WHERE o.id = ANY(:ids);
+SELECT {order_columns}, {reference_revision} FROM trade_order o WHERE o.id = ANY(:ids);
 
 -- name: lock_orders
-SELECT {order_columns} FROM trade_order o WHERE o.id = ANY(:ids) ORDER BY o.id FOR NO KEY UPDATE;
+SELECT {order_columns}, {reference_revision}
+FROM trade_order o
+WHERE o.id = ANY(:ids)
+ORDER BY o.id
+FOR NO KEY UPDATE;
 
 -- name: lock_orders_by_order_id
 SELECT {order_columns} FROM trade_order o WHERE o.order_id = ANY(:order_ids) ORDER BY o.id FOR NO KEY UPDATE;
@@ -34,7 +38,7 @@ WITH inserted AS (
     FROM inserted
     HAVING count(*) > 0 AND :is_audited::bool
 )
-SELECT * FROM inserted;
+SELECT *, {reference_revision} FROM inserted;
 
 -- name: executions_of
 -- Those that hold quantity of their orders. Read order by order: in a new table without statistics, the planner would
@@ -175,7 +179,7 @@ WITH gate AS MATERIALIZED (
     WHERE o.id = s.id
 )
 SELECT j.verdict, j.id AS order_id, s.id, s.execution_timestamp, s.version, j.version + 1 AS order_version,
-       j.destination, (SELECT high_water_id FROM gate) AS low_water_id,
+       j.destination, (SELECT high_water_id FROM gate) AS low_water_id, {reference_revision},
        j.id, j.order_id, j.portfolio_id, j.order_type, j.security_id, j.quantity, j.quantity_sent, j.limit_price,
        j.trade_timestamp, j.blotter_id, j.submitted, j.version
 FROM judged j

@@ -8,6 +8,7 @@ SELECT 'blotter' AS kind, id, abbreviation, name AS description, version FROM bl
 UNION ALL SELECT 'trade_type', id, abbreviation, description, version FROM trade_type
 UNION ALL SELECT 'destination', id, abbreviation, description, version FROM destination
 UNION ALL SELECT 'execution_status', id, abbreviation, description, version FROM execution_status
+UNION ALL SELECT 'revision', id, NULL, NULL, revision FROM reference_revision
 ORDER BY kind, id;
 
 -- fragment: text_of (trade_type, destination, execution_status)

@@ -19,6 +19,10 @@ ARRAY(SELECT id FROM execution_status WHERE abbreviation IN ({withdrawn}))
 -- The destinations to which nothing is sent; 0 stands for all, NULL is none. Read once a statement.
 SELECT array_agg(coalesce(destination_id, 0)) AS ids FROM submission_pause
 
+-- fragment: reference_revision
+-- Lets a process notice that its copy of the reference data is older than the row.
+(SELECT revision FROM reference_revision WHERE id = 1) AS reference_revision
+
 -- fragment: order_columns
 -- In the order of the fields of TradeOrder.
 o.id, o.order_id, rtrim(o.portfolio_id), rtrim(o.order_type), rtrim(o.security_id), o.quantity,
