@@ -191,7 +191,7 @@ class FakeUseCases:
         await self._called("fill", execution_id, status_abbreviation, quantity_filled, version)
         return VIEW
 
-    async def get(self, needed: Callable[[ReferenceData], bool] | None = None) -> ReferenceData:
+    async def current(self, needed: Callable[[ReferenceData], bool]) -> ReferenceData:
         return REFERENCE
 
     claims_wait_for = ""

@@ -172,7 +172,7 @@ def _row(one: Requeued) -> tuple[str | Text, ...]:
         str(ended.order_id),
         shown_number(ended.quantity),
         shown_number(one.room),
-        f"{ended.state}, {ended.code}",
+        ", ".join(filter(None, (ended.state, ended.code))),
         Text(shorten(" ".join(ended.message.split()), MESSAGE_WIDTH)),
         then,
     )
