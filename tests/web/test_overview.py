@@ -132,7 +132,7 @@ async def test_pauses_are_in_the_summary(live: Live) -> None:
     paused = {"destination": "ML", "reason": "a halt", "operator": "ann"}
     assert (await live.client.post("/api/v2/pause", paused)).status == 200
     waiting = asyncio.create_task(live.submit(await live.order()))
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):  # On a busy machine what waits is counted rarely.
         while not (summary := await summary_of(live))["paused"] or not summary["paused"][0]["waiting"]:
             await asyncio.sleep(0.05)
     (pause,) = summary["paused"]

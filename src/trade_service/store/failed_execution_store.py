@@ -1,6 +1,6 @@
 """Failed executions in PostgreSQL."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -34,8 +34,9 @@ class PostgresFailures:
         return found, len(rows) > limit
 
     async def count(self, wanted: FailureFilter) -> int:
-        statement = _SQL["count_of_reason"] if _names_reason(wanted) else _SQL["count"]
-        ((count,),) = await self._database.scan(statement, **msgspec.structs.asdict(wanted))
+        values = msgspec.structs.asdict(wanted)
+        statement = _SQL["count_of_reason"] if _names_reason(values) else _SQL["count"]
+        ((count,),) = await self._database.scan(statement, **values)
         return int(count)
 
     async def page(
@@ -55,8 +56,8 @@ class PostgresFailures:
         return None if row is None else CheckedPiece(*row)
 
 
-def _names_reason(wanted: FailureFilter) -> bool:
-    return None not in (wanted.state, wanted.code, wanted.message)
+def _names_reason(wanted: Mapping[str, Any]) -> bool:
+    return None not in (wanted["state"], wanted["code"], wanted["message"])
 
 
 async def _places(
@@ -64,7 +65,7 @@ async def _places(
 ) -> list[int]:
     """The first ids behind a place, the latest first; where few rows match, it looks on in bounded steps."""
     values = wanted | {"before_at": before[0], "before_id": before[1]}
-    if None not in (wanted["state"], wanted["code"], wanted["message"]):
+    if _names_reason(wanted):
         return [i for (i,) in await session.fetch(_SQL["places_of_reason"], limit=limit, **values)]
     ids: list[int] = []
     while True:

@@ -38,17 +38,6 @@ class Work(msgspec.Struct, frozen=True):
     submitted_by: Mapping[int, Requester] = {}
     """Who asked for them, where that is recorded in the audit log; by execution id."""
 
-    @staticmethod
-    def overload(waiting: int, limit: int) -> Overloaded:
-        """The error of a request that does not fit beside `waiting` executions."""
-        return Overloaded(
-            f"{waiting} executions wait to be sent and the limit is {limit}: nothing was taken, try again in "
-            f"{RETRY_AFTER_S} s",
-            waiting=waiting,
-            limit=limit,
-            retry_after_s=RETRY_AFTER_S,
-        )
-
 
 class QueuePiece(msgspec.Struct):
     """Work, and since when it waits by `time.monotonic`."""
@@ -64,6 +53,16 @@ class QueueLane:
         self.limit = limit
         self.count = 0
         self.pieces: deque[QueuePiece] = deque()
+
+    def overloaded(self) -> Overloaded:
+        """The error of a request that does not fit beside what waits."""
+        return Overloaded(
+            f"{self.count} executions wait to be sent and the limit is {self.limit}: nothing was taken, try again "
+            f"in {RETRY_AFTER_S} s",
+            waiting=self.count,
+            limit=self.limit,
+            retry_after_s=RETRY_AFTER_S,
+        )
 
 
 class InLine(msgspec.Struct, eq=False):

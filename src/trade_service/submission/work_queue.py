@@ -70,9 +70,8 @@ class WorkQueue:
 
         What was written is then queued inside the block, so durable work is never refused.
         """
-        waiting, limit = self._fresh.count, self._fresh.limit
-        if waiting + self._promised + count > limit:
-            raise Work.overload(waiting, limit)
+        if self._fresh.count + self._promised + count > self._fresh.limit:
+            raise self._fresh.overloaded()
         self._promised += count
         try:
             yield

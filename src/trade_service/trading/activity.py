@@ -1,6 +1,7 @@
 """What the calls of all replicas did in intervals: counts and latencies."""
 
 import math
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Protocol
@@ -11,6 +12,7 @@ from trade_service.domain.fields import Moment
 
 FINE_S = 2
 """Length of the intervals in which the present is read."""
+_COUNTS = ("attempts", "executions", "accepted", "rejected", "retried", "unknown", "exhausted")
 LATENCY_STEPS = 20
 """Latencies are kept as the nearest power of e ** (1 / 20): within 2.5 %."""
 
@@ -45,6 +47,10 @@ class Calls(msgspec.Struct):
         self.last_ms = max(self.last_ms, other.last_ms)
         for step, count in other.latencies.items():
             self.latencies[step] = self.latencies.get(step, 0) + count
+
+    def counts(self) -> dict[str, int]:
+        """How many calls and executions, and how many of these had each outcome."""
+        return {name: getattr(self, name) for name in _COUNTS}
 
     def latency_ms(self, share: float) -> float | None:
         """The latency that this share of the answered calls did not exceed, within 2.5 %; None without calls."""
@@ -84,16 +90,10 @@ class SeriesPoint(msgspec.Struct, frozen=True, rename="camel"):
     @classmethod
     def of(cls, at: int, calls: Calls) -> "SeriesPoint":
         return cls(
-            datetime.fromtimestamp(at, UTC),
-            calls.attempts,
-            calls.executions,
-            calls.accepted,
-            calls.rejected,
-            calls.retried,
-            calls.unknown,
-            calls.exhausted,
-            calls.latency_ms(0.5),
-            calls.latency_ms(0.95),
+            at=datetime.fromtimestamp(at, UTC),
+            **calls.counts(),
+            p50_ms=calls.latency_ms(0.5),
+            p95_ms=calls.latency_ms(0.95),
         )
 
 
@@ -111,6 +111,15 @@ WINDOWS = {
     "6h": Window(21_600, 120, 120),
     "24h": Window(86_400, 600, 120),
 }
+
+
+def by_replica(intervals: Iterable[Interval]) -> dict[str, Calls]:
+    """The sums over intervals, by replica."""
+    merged: defaultdict[str, Calls] = defaultdict(Calls)
+    for one in intervals:
+        for replica, calls in one.items():
+            merged[replica].add(calls)
+    return dict(merged)
 
 
 def total(intervals: Iterable[Interval]) -> Calls:

@@ -2,7 +2,6 @@
 
 import math
 import time
-from collections import defaultdict
 from collections.abc import Callable, Iterable
 
 from trade_service.trading.activity import (
@@ -13,6 +12,7 @@ from trade_service.trading.activity import (
     Interval,
     SeriesPoint,
     Window,
+    by_replica,
     total,
 )
 
@@ -61,8 +61,8 @@ class _Intervals:
         else:
             self._unsettled.add(start)
 
-    def get(self, start: int) -> Interval | None:
-        return self._intervals.get(start)
+    def get(self, start: int) -> Interval:
+        return self._intervals.get(start, {})
 
     def forget_old(self, now: float) -> None:
         for start in [start for start in self._intervals if start < now - self._kept_s]:
@@ -94,11 +94,7 @@ class CallHistory:
     async def last_minute(self) -> tuple[dict[str, Calls], float]:
         """The calls of the last minute by replica, and how many seconds these are."""
         now, starts = await self._read_fine(MINUTE_S)
-        by_replica: defaultdict[str, Calls] = defaultdict(Calls)
-        for start in starts:
-            for replica, calls in (self._fine.get(start) or {}).items():
-                by_replica[replica].add(calls)
-        return dict(by_replica), now - starts[0]
+        return by_replica(map(self._fine.get, starts)), now - starts[0]
 
     async def points(self, window: Window) -> tuple[list[SeriesPoint], bool]:
         """The points of a window whose calls are known, oldest first, and whether those are all.
@@ -115,7 +111,7 @@ class CallHistory:
         for at in range(int(first - first % window.step_s), int(now) + 1, window.step_s):
             parts = range(at, min(at + window.step_s, int(now) + 1), intervals.length_s)
             if intervals.has(parts):
-                points.append(SeriesPoint.of(at, total(intervals.get(part) or {} for part in parts)))
+                points.append(SeriesPoint.of(at, total(map(intervals.get, parts))))
         return points, len(points) > window.length_s // window.step_s
 
     async def _read_fine(self, length_s: float) -> tuple[float, range]:
@@ -142,11 +138,7 @@ class CallHistory:
             if not self._fine.has(parts):
                 missing.append(start)
                 continue
-            merged: defaultdict[str, Calls] = defaultdict(Calls)
-            for part in parts:
-                for replica, calls in (self._fine.get(part) or {}).items():
-                    merged[replica].add(calls)
-            intervals.set(start, merged, now=now)
+            intervals.set(start, by_replica(map(self._fine.get, parts)), now=now)
         newest = missing[-READ_AT_ONCE:]
         found = await self._reads.calls(newest, intervals.length_s)
         for start in newest:

@@ -12,7 +12,7 @@ import msgspec
 from trade_service.domain.executions import FINAL, OPEN, SubmissionState
 from trade_service.single_flight import SingleFlightCache
 from trade_service.submission.ports import StoreUnavailable
-from trade_service.trading.activity import WINDOWS, Calls
+from trade_service.trading.activity import WINDOWS, Calls, total
 from trade_service.trading.call_history import CallHistory
 from trade_service.trading.operating import Backlog
 from trade_service.trading.overview_model import (
@@ -110,9 +110,7 @@ class Overview:
     async def _read_summary(self) -> ServiceSummary:
         async with self._history_lock:
             by_replica, seconds = await self._history.last_minute()
-        calls = Calls()
-        for of_replica in by_replica.values():
-            calls.add(of_replica)
+        calls = total([by_replica])
         attempts, states = await self._reads.open_attempts(), await self._states.get()
         is_exact = attempts.count <= EXACT_ATTEMPTS
         open_executions = (await self._backlog()).executions if is_exact else attempts.executions

@@ -10,7 +10,7 @@ import msgspec
 from trade_service.domain.executions import SubmissionState
 from trade_service.domain.fields import Moment
 from trade_service.trading.activity import CallReads, Calls, SeriesPoint
-from trade_service.trading.pausing import Pause, UnsentCounts
+from trade_service.trading.pausing import Pause, UnsentCounts, kept_by
 from trade_service.trading.replicas import Circuit, ReplicaReport
 
 
@@ -63,7 +63,7 @@ class OverviewReads(CallReads, Protocol):
         """The circuits of the replicas that are alive."""
 
     async def replicas(self) -> list[ReplicaReport]:
-        """ReplicaList that are alive, sent something lately, or hold executions, by name."""
+        """Those that are alive, sent something lately, or hold executions, by name."""
 
     async def states(self) -> StateCounts:
         """All executions by state: counted in a small table, estimated from a sample in a large one."""
@@ -96,17 +96,8 @@ class LastMinute(msgspec.Struct, frozen=True, rename="camel"):
 
     @classmethod
     def of(cls, calls: Calls, seconds: float) -> "LastMinute":
-        return cls(
-            calls.attempts,
-            calls.executions,
-            calls.accepted,
-            calls.rejected,
-            calls.retried,
-            calls.unknown,
-            calls.exhausted,
-            round(calls.executions / seconds, 2),
-            Latency.of(calls),
-        )
+        rate = round(calls.executions / seconds, 2)
+        return cls(**calls.counts(), executions_per_s=rate, latency_ms=Latency.of(calls))
 
 
 class PausedObject(msgspec.Struct, frozen=True, rename="camel"):
@@ -131,11 +122,11 @@ class PauseInForce(msgspec.Struct, frozen=True, rename="camel"):
     @classmethod
     def of(cls, pause: Pause, unsent: Mapping[int, UnsentCounts]) -> "PauseInForce":
         """A pause, and what it keeps waiting of the executions that are not sent, by destination."""
-        destination, kept = None, sum(unsent.values(), UnsentCounts())
+        destination = None
         if pause.destination_id is not None:
             destination = PausedObject(pause.destination_id, pause.destination or "")
-            kept = unsent.get(pause.destination_id, UnsentCounts())
-        return cls(pause.id, destination, pause.reason, pause.paused_by, pause.paused_at, kept.waiting)
+        waiting = kept_by(pause, unsent).waiting
+        return cls(pause.id, destination, pause.reason, pause.paused_by, pause.paused_at, waiting)
 
 
 class AlarmName(StrEnum):
@@ -149,7 +140,7 @@ class AlarmName(StrEnum):
     ATTEMPTS_OVERDUE = "ATTEMPTS_OVERDUE"
     """No replica advances attempts that are due."""
     CIRCUIT_NOT_CLOSED = "CIRCUIT_NOT_CLOSED"
-    """ReplicaList make no calls, since the last ones failed."""
+    """Replicas make no calls, since the last ones failed."""
     PAUSED = "PAUSED"
     """An operator paused sending."""
     NOTHING_ACCEPTED = "NOTHING_ACCEPTED"

@@ -112,7 +112,7 @@ class PauseService:
         """All pauses, oldest first, and what each keeps waiting."""
         pauses = await self._store.pauses()
         waiting = await self._store.waiting(COUNTED_ATTEMPTS) if pauses else {}
-        return tuple((pause, _of(waiting, [pause.destination_id or ALL_DESTINATIONS])) for pause in pauses)
+        return tuple((pause, kept_by(pause, waiting)) for pause in pauses)
 
     async def pause(self, order: PauseOrder) -> PauseEffect:
         """Stops sending. What is in flight is sent; the rest waits. Raises InvalidInput."""
@@ -184,6 +184,11 @@ class PauseService:
             and (order.destination is None or pause.destination_id is None)
         ]
         return f"; still paused: {', '.join(others)}" if others else ""
+
+
+def kept_by(pause: Pause, waiting: Mapping[int, UnsentCounts]) -> UnsentCounts:
+    """What a pause keeps of the unsent executions of each destination."""
+    return _of(waiting, [pause.destination_id or ALL_DESTINATIONS])
 
 
 def _of(waiting: Mapping[int, UnsentCounts], destination_ids: Sequence[int]) -> UnsentCounts:

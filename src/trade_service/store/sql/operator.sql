@@ -110,7 +110,12 @@ SELECT execution_id, CASE WHEN g.execution_id IS NULL THEN h.floor_id ELSE 0 END
 FROM here h FULL JOIN gone g USING (execution_id)
 ORDER BY execution_id;
 
--- fragment: ended_from
+-- fragment: ended
+-- In the order of the fields of Ended.
+SELECT e.id, {state_shown} AS state, e.execution_service_id, e.trade_order_id, o.order_id,
+       rtrim(o.security_id) AS security_id, d.abbreviation AS destination, e.quantity_ordered,
+       e.attempts_spent, a.started_at, coalesce(v.code, f.code, a.code, '') AS code,
+       coalesce(v.message, f.message, a.message, '') AS message
 FROM execution e
 CROSS JOIN LATERAL (SELECT * FROM trade_order t WHERE t.id = e.trade_order_id OFFSET 0) o
 JOIN execution_status s ON s.id = e.execution_status_id
@@ -118,22 +123,12 @@ JOIN destination d ON d.id = e.destination_id
 {reasons}
 
 -- name: ended
--- In the order of the fields of Ended.
-SELECT e.id, {state_shown} AS state, e.execution_service_id, e.trade_order_id, o.order_id,
-       rtrim(o.security_id) AS security_id, d.abbreviation AS destination, e.quantity_ordered,
-       e.attempts_spent, a.started_at, coalesce(v.code, f.code, a.code, '') AS code,
-       coalesce(v.message, f.message, a.message, '') AS message
-{ended_from}
+{ended}
 WHERE e.id = ANY(:ids)
 ORDER BY e.id;
 
 -- name: list_executions
--- In the order of the fields of Ended.
-SELECT e.id, {state_shown} AS state, e.execution_service_id, e.trade_order_id, o.order_id,
-       rtrim(o.security_id) AS security_id, d.abbreviation AS destination, e.quantity_ordered,
-       e.attempts_spent, a.started_at, coalesce(v.code, f.code, a.code, '') AS code,
-       coalesce(v.message, f.message, a.message, '') AS message
-{ended_from}
+{ended}
 WHERE e.submission_state = ANY(:states)
   AND ((:order_ids::int[]) IS NULL
        OR e.trade_order_id = ANY(ARRAY(SELECT id FROM trade_order WHERE order_id = ANY(:order_ids))))
