@@ -138,14 +138,6 @@ class SingleFlightCache(Generic[Value]):
         failed = not done or reading.cancelled() or reading.exception() is not None
         return value if failed else reading.result()
 
-    async def current(self, is_enough: Callable[[Value], bool]) -> Value:
-        """The value; reloaded when it is not enough, which finds what another process has just written.
-
-        For callers that would otherwise give a wrong answer. Raises what reading raises.
-        """
-        value = await self.get()
-        return value if is_enough(value) else await self.reload()
-
     async def reload(self) -> Value:
         """The value, by a read that starts after this call. Raises what reading raises."""
         if (earlier := self._reads.running(_READ)) is not None:

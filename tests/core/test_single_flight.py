@@ -7,7 +7,10 @@ from collections.abc import Callable
 import pytest
 from structlog.testing import capture_logs
 
+from trade_service.domain.reference import Blotter, ReferenceData, SeenRevision
 from trade_service.single_flight import SingleFlight, SingleFlightCache
+from trade_service.submission.clock import SystemClock
+from trade_service.trading.reference import ReferenceCache
 
 MAX_AGE_S, PAUSE_S = 10.0, 2.0
 
@@ -111,14 +114,34 @@ async def test_an_insufficient_value_costs_at_most_one_read_per_pause(source: So
     assert source.reads == 3
 
 
-async def test_current_reloads_an_insufficient_value_at_once(source: Source) -> None:
-    cache = source.cached()
-    assert not has(7)(await cache.current(has(7)))
-    assert source.reads == 2
-    source.size = 8
-    assert has(7)(await cache.current(has(7)))
-    assert has(7)(await cache.current(has(7)))
-    assert source.reads == 3
+class References:
+    """Reference data whose blotters have the ids from 1 to its revision."""
+
+    def __init__(self) -> None:
+        self.seen_revision = SeenRevision()
+        self.revision = 1
+        self.reads = 0
+
+    async def load(self) -> ReferenceData:
+        self.reads += 1
+        blotters = {n: Blotter(n, "EQ", "Equity", 1) for n in range(1, self.revision + 1)}
+        return ReferenceData(blotters, {}, {}, {}, self.revision)
+
+
+async def test_current_reloads_insufficient_reference_data_at_once() -> None:
+    source = References()
+    cache = ReferenceCache(source, 30.0, SystemClock())
+
+    async def current(identity: int) -> int:
+        return (await cache.current(lambda data: identity in data.blotters)).revision
+
+    assert (await current(1), source.reads) == (1, 1)
+    assert (await current(2), source.reads) == (1, 2)
+    source.revision = 2
+    assert (await current(2), await current(2), source.reads) == (2, 2, 3)
+    # A row that was read showed a later revision than that of the copy.
+    source.revision = source.seen_revision.newest = 3
+    assert (await current(1), await current(1), source.reads) == (3, 3, 4)
 
 
 async def test_the_last_value_is_served_while_the_source_is_away(source: Source) -> None:

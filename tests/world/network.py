@@ -11,6 +11,7 @@ from tests.world.downstream import Downstream
 from tests.world.loop import PROCESS, WorldLoop
 from tests.world.weather import Weather
 from trade_service.domain.errors import DomainError
+from trade_service.domain.reference import SeenRevision
 from trade_service.execution_service import wire
 from trade_service.execution_service.reply_interpretation import Answer, ClientCode, classify, read_batch
 from trade_service.submission.messages import BatchExecutionRequest, Listing
@@ -144,8 +145,8 @@ class FaultyStore:
     """The database as one process reaches it: any method of the store behind it may fail before it happened,
     fail after it happened, or happen only after its caller got an error."""
 
-    newest_revision = 0
-    """That of the reference data, which never changes here."""
+    seen_revision = SeenRevision()
+    """Reference data never changes here."""
 
     def __init__(
         self, loop: WorldLoop, weather: Weather, store: object, on_statement: Callable[[], None]

@@ -71,6 +71,12 @@ class ReferenceData(msgspec.Struct, frozen=True, dict=True):
         return {one.abbreviation: one for one in reversed(self.statuses.values())}
 
 
+class SeenRevision:
+    """The newest revision of the reference data that rows which refer to it showed."""
+
+    newest = 0
+
+
 Reference = Blotter | TradeType | Destination | ExecutionStatus
 
 

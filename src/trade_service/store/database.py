@@ -12,6 +12,7 @@ from typing import Any, NamedTuple, Self
 import asyncpg
 import msgspec
 
+from trade_service.domain.reference import SeenRevision
 from trade_service.store.connecting import CLOSE_S, Connection, Connector, Sessions, close
 from trade_service.store.failures import DRIVER_ROOTS, READ_ONLY, is_unavailable
 from trade_service.store.statements import REVISION_COLUMN, Statement
@@ -49,12 +50,6 @@ class Reads(ABC):
         """The first column of the only row; None where there is no row."""
         row = await self.fetch_row(statement, **values)
         return None if row is None else row[0]
-
-
-class SeenRevision:
-    """The newest revision of the reference data that a row showed."""
-
-    newest = 0
 
 
 class Session(Reads):

@@ -43,13 +43,10 @@ class PostgresReferenceReads:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-
-    @property
-    def newest_revision(self) -> int:
-        return self._database.seen_revision.newest
+        self.seen_revision = database.seen_revision
 
     async def load(self) -> ReferenceData:
-        seen = self._database.seen_revision
+        seen = self.seen_revision
         before = seen.newest
         rows = await self._database.fetch(SQL["load"])
         revision: int = next(row["version"] for row in rows if row["kind"] == "revision")

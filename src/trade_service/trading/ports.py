@@ -8,7 +8,13 @@ from trade_service.domain.access import Requester
 from trade_service.domain.errors import DomainError
 from trade_service.domain.execution_changes import ExecutionValues
 from trade_service.domain.orders import NewTradeOrder, Submission, TradeOrder
-from trade_service.domain.reference import Reference, ReferenceData, ReferenceKind, ReferenceValues
+from trade_service.domain.reference import (
+    Reference,
+    ReferenceData,
+    ReferenceKind,
+    ReferenceValues,
+    SeenRevision,
+)
 from trade_service.submission.model import AttemptId, NewAttempt
 from trade_service.submission.ports import StoreUnavailable
 from trade_service.trading.model import (
@@ -179,9 +185,7 @@ class ReferenceChanges(Protocol):
 class ReferenceReads(Protocol):
     """Reference data."""
 
-    @property
-    def newest_revision(self) -> int:
-        """The newest revision that rows which refer to it have shown."""
+    seen_revision: SeenRevision
 
     async def load(self) -> ReferenceData:
         """All of it, in one statement."""

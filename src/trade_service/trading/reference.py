@@ -31,11 +31,14 @@ class ReferenceCache(SingleFlightCache[ReferenceData]):
             pause_s=MISS_PAUSE_S,
             monotonic=clock.monotonic,
         )
-        self._reads_of_rows = reads
+        self._seen = reads.seen_revision
 
     async def current(self, is_enough: Callable[[ReferenceData], bool]) -> ReferenceData:
-        newest = self._reads_of_rows.newest_revision
-        return await super().current(lambda data: data.revision >= newest and is_enough(data))
+        """The data; reloaded when it is not enough, which finds what another process has just written."""
+        data = await self.get()
+        if data.revision >= self._seen.newest and is_enough(data):
+            return data
+        return await self.reload()
 
 
 async def written_by(
