@@ -204,13 +204,17 @@ main()
 """
 
 
-@pytest.mark.parametrize("module", ["trade_service.settings.tree", "litestar"])
+@pytest.mark.parametrize(
+    ("module", "workers"),
+    [("trade_service.settings.tree", 1), ("litestar", 1), ("trade_service.workers.channel", 2)],
+)
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 async def test_a_library_cannot_swallow_a_signal_that_arrives_while_it_is_imported(
-    bare_cli: Cli, module: str, number: signal.Signals
+    bare_cli: Cli, module: str, workers: int, number: signal.Signals
 ) -> None:
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-c", SWALLOWED_SIGNAL, module, str(int(number)), "serve", "--port", "0",
+        "--workers", str(workers),
         stdin=DEVNULL, stdout=PIPE, stderr=PIPE, cwd=bare_cli.folder, env=bare_cli.environment,
     )  # fmt: skip
     async with asyncio.timeout(LIMIT_S):

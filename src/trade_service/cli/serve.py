@@ -63,7 +63,8 @@ def _supervised(settings: Settings, workers: int, *, as_json: bool) -> int:
     """Runs workers until stopped; returns the exit code. This process loads nothing that serves."""
     if sys.platform == "win32":
         raise CommandError("several workers need a system with Unix sockets: set server.workers to 1")
-    from trade_service.workers.supervisor import Supervisor
+    with HeldSignals():
+        from trade_service.workers.supervisor import Supervisor
 
     for line in exceeded(settings, workers):
         say(f"trade-service: warning: {line}")
