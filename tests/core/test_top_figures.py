@@ -1,11 +1,13 @@
 """The figures of `trade-service top` from two scrapes of a scripted run."""
 
+from typing import Any
+
 import pytest
 from prometheus_client import CollectorRegistry, Gauge, generate_latest
 from rich.console import Console
 
 from tests.core.test_submission_metrics import batch
-from trade_service.cli.top import Figures, Scrape, rendered
+from trade_service.cli.top import Figures, Replica, Replicas, Scrape, rendered
 from trade_service.domain.executions import SubmissionState
 from trade_service.observability.metrics import BulkExecutionMetrics
 from trade_service.submission.circuit import CircuitState
@@ -69,3 +71,14 @@ def test_an_idle_service_can_be_shown() -> None:
 def test_other_text_than_prometheus_is_refused() -> None:
     with pytest.raises(ValueError, match=r"\S"):
         Scrape.of("<html>{}</html>", 0.0)
+
+
+def test_a_replica_that_is_not_alive_is_marked() -> None:
+    empty = scrape(CollectorRegistry(), 10.0)
+    replicas = Replicas(10, (Replica("one", 20, 200, 1), Replica("two", 0, 0, 3, alive=False)))
+    figures = Figures(empty, scrape(CollectorRegistry(), 11.0), replicas)
+    lines = shown(figures)
+    assert "one 20.0/s 2.0/s 1" in lines
+    assert "two (not alive) 0.0/s 0.0/s 3" in lines
+    listed: Any = figures.for_programs()["replicas"]
+    assert [one["alive"] for one in listed.values()] == [True, False]

@@ -77,10 +77,11 @@ class Replica(msgspec.Struct, frozen=True, rename="camel"):
     attempts: int
     executions: int
     open_attempts: int
+    alive: bool = True
 
 
 class Replicas(msgspec.Struct, frozen=True, rename="camel"):
-    """The replicas that sent something in the last seconds."""
+    """The replicas, and what they sent in the last seconds."""
 
     within_s: int = 1
     replicas: tuple[Replica, ...] = ()
@@ -143,6 +144,7 @@ class Figures:
                     "executions_per_s": one.executions / self.replicas.within_s,
                     "batches_per_s": one.attempts / self.replicas.within_s,
                     "open_batches": one.open_attempts,
+                    "alive": one.alive,
                 }
                 for one in self.replicas.replicas
             },
@@ -282,7 +284,10 @@ def _table_of(found: Replicas) -> Table:
     table = Table("replica", "executions", "batches", "open", box=None, pad_edge=False, header_style="dim")
     for one in found.replicas:
         rates = (f"{count / found.within_s:,.1f}/s" for count in (one.executions, one.attempts))
-        table.add_row(Text(one.replica, overflow="fold"), *rates, f"{one.open_attempts}")
+        name = Text(one.replica, overflow="fold")
+        if not one.alive:
+            name.append(" (not alive)", style="red")
+        table.add_row(name, *rates, f"{one.open_attempts}")
     return table
 
 
