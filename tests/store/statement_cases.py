@@ -151,7 +151,7 @@ HOT = {
         {"starts": [1], "lows": [_OWNERS[0]], "highs": [_OWNERS[-1]], "latency_steps": 20}
     ),
     "overview.open_attempts": Case({"attempts": BATCH, "overdue_s": 30}),
-    "overview.waiting_for_person": Case({"attempts": 10}),
+    "overview.waiting_for_person": Case(),
     "overview.ledger": Case(),
     "overview.pages": Case(),
     "audit_runs.start": Case(

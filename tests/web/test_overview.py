@@ -7,8 +7,10 @@ from typing import Any
 import pytest
 
 from tests.support.database import TestServer
+from tests.support.rows import insert_executions
 from tests.support.trading import counted_statements, run_sql
 from tests.web.live import Live, behave, live_alone, live_service
+from trade_service.domain.executions import SubmissionState
 from trade_service.trading.activity import WINDOWS
 from trade_service.trading.overview import EXACT_ATTEMPTS
 
@@ -126,6 +128,41 @@ async def test_unknown_outcomes_and_doubts_are_alarms(live: Live) -> None:
     behave(live.simulator)
     submitting.cancel()
     await asyncio.gather(submitting, return_exceptions=True)
+
+
+MADE = """
+WITH made AS (
+    SELECT x.id, gen_random_uuid() AS attempt_id, x.n / 8 % 3 AS doubt, x.n / 24 % 2 = 0 AS is_open,
+           CASE WHEN x.n < 48 THEN (:states::text[])[1 + x.n % 8] ELSE 'unknown' END AS state
+    FROM (SELECT id, row_number() OVER () - 1 AS n FROM unnest(:ids::int[]) AS u(id)) x
+), attempts AS (
+    INSERT INTO submission_attempt
+        (id, state, owner, execution_ids, started_at, lease_until, kind, floor_void, epoch, next_action_at)
+    SELECT attempt_id, 'answered', 'gone', ARRAY[id], now(), now() - interval '1 h', 'lost', doubt = 1,
+           (SELECT epoch FROM downstream) - CASE WHEN doubt = 2 THEN 1 ELSE 0 END,
+           CASE WHEN is_open THEN now() + interval '1 h' END
+    FROM made
+)
+UPDATE execution e SET submission_state = m.state, attempt_id = m.attempt_id FROM made m WHERE e.id = m.id
+"""
+"""Each state with each doubt about the ledger, open and closed; then many unknown ones."""
+STATES = [*SubmissionState]
+
+
+async def test_what_needs_a_person_is_counted_as_it_is_listed(live: Live) -> None:
+    database = live.services.database
+    ids = await insert_executions(database, 48 + 24 * 18)
+    await run_sql(database, MADE, ids=ids, states=STATES)
+    everything = (await live.client.get("/api/v2/unknowns?limit=1000")).body
+    needing = (await live.client.get("/api/v2/unknowns?needsPerson=true&limit=1000")).body
+    # Of 24 unknown ones in a row 16 are open with a doubt or closed: one doubt in three is none.
+    assert (everything["total"], len(everything["unknowns"])) == (6 + 9 * 24, 6 + 9 * 24)
+    assert needing["unknowns"] == [one for one in everything["unknowns"] if one["needsPerson"]]
+    assert needing["total"] == len(needing["unknowns"]) == 2 + 9 * 16
+    assert {one["state"] for one in needing["unknowns"]} == {"unknown"}
+    assert (await summary_of(live))["needsYou"] == needing["total"]
+    last = (await live.client.get("/api/v2/unknowns?needsPerson=true&limit=1")).body
+    assert (last["total"], len(last["unknowns"])) == (needing["total"], 1)
 
 
 async def test_pauses_are_in_the_summary(live: Live) -> None:

@@ -23,8 +23,6 @@ from trade_service.trading.replicas import (
 SQL = load("overview")
 _MOST_ATTEMPTS = 20_000
 """Open attempts that are looked at."""
-_MOST_DOUBTED = 200
-"""Attempts of an earlier epoch whose executions are counted."""
 _COUNTED_FAILURES = 20_000
 """Failed executions that are counted where the table is too large to count all."""
 _READ_PAGES = 1_000
@@ -68,7 +66,7 @@ class PostgresOverviewReads:
         return OpenAttempts(count, executions, *rest)
 
     async def waiting_for_person(self) -> Waiting:
-        row = await self._database.fetch_row(SQL["waiting_for_person"], attempts=_MOST_DOUBTED)
+        row = await self._database.fetch_row(SQL["waiting_for_person"])
         assert row is not None
         return Waiting(*row)
 

@@ -9,7 +9,7 @@ SELECT e.id, {state_shown} AS state, e.submission_state IS NULL AS is_legacy, e.
        d.abbreviation AS destination, e.quantity_ordered, e.quantity_filled, e.attempts_spent,
        a.id::text AS attempt_id, a.started_at, extract(epoch FROM now() - a.started_at)::float8 AS open_s,
        a.kind, a.code, coalesce(a.floor_id, 0) AS floor_id,
-       coalesce(a.floor_void OR a.epoch < (SELECT epoch FROM downstream), false) AS floor_void,
+       coalesce({needs_person}, false) AS floor_void,
        coalesce(a.adopted, false) AS adopted, coalesce(a.kind = 'requeued', false) AS requeued,
        coalesce(a.look_ups, 0) AS look_ups,
        extract(epoch FROM a.settle_from + a.settle_ms * interval '1 ms' - now())::float8 AS settles_in_s,
@@ -25,12 +25,11 @@ ORDER BY e.id;
 
 -- name: unknowns
 -- Unknown outcomes, and executions left claimed by a dead process; found by the open attempts. `for_person`: only
--- those that no reading of the ledger can settle.
+-- those that only a person can settle.
 WITH open AS MATERIALIZED (
     SELECT id, execution_ids, started_at, lease_until
-    FROM submission_attempt
-    WHERE next_action_at IS NOT NULL
-      AND (NOT :for_person::boolean OR floor_void OR epoch < (SELECT epoch FROM downstream))
+    FROM submission_attempt a
+    WHERE next_action_at IS NOT NULL AND (NOT :for_person::boolean OR {needs_person})
 ), doubtful AS MATERIALIZED (
     SELECT e.id, a.started_at
     FROM open a

@@ -65,14 +65,13 @@ FROM (
 ) open;
 
 -- name: waiting_for_person
--- Unknown executions that no reading of the ledger can settle: its ids began again since they were sent.
+-- As many as operator.sql's `unknowns` finds `for_person`.
 SELECT count(*) AS executions, min(a.started_at) AS since
 FROM (
     SELECT id, execution_ids, started_at
-    FROM submission_attempt
-    WHERE next_action_at IS NOT NULL AND (floor_void OR epoch < (SELECT epoch FROM downstream))
-    ORDER BY next_action_at
-    LIMIT :attempts
+    FROM submission_attempt a
+    WHERE next_action_at IS NOT NULL AND {needs_person}
+    OFFSET 0
 ) a
 CROSS JOIN LATERAL (
     SELECT x.id FROM execution x

@@ -187,6 +187,11 @@ SELECT b.id, b.version + CASE WHEN b.becomes_accepted THEN 1 ELSE 0 END AS versi
        CASE WHEN b.new_service_id <> b.service_id THEN b.service_id END AS duplicate_of
 FROM before b
 
+-- fragment: needs_person
+-- Whether only a person can settle the unknown executions of an attempt `a`: the ledger's ids began again since it was
+-- sent, so that no reading proves their absence. As in manual_resolution.needs_person.
+(a.floor_void OR a.epoch < (SELECT epoch FROM downstream))
+
 -- fragment: sequence
 pg_get_serial_sequence('execution', 'id')::regclass
 
