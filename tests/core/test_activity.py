@@ -1,11 +1,20 @@
 """What calls did over time: intervals that are over are read once, the present again and again."""
 
 import itertools
+import math
 from collections.abc import Sequence
 
 import pytest
 
-from trade_service.trading.activity import FINE_S, WINDOWS, Calls, Interval, SeriesPoint
+from trade_service.trading.activity import (
+    FINE_S,
+    LATENCY_STEPS,
+    WINDOWS,
+    Calls,
+    Interval,
+    SeriesPoint,
+    slow_replicas,
+)
 from trade_service.trading.call_history import LIVE_S, READ_AT_ONCE, CallHistory
 
 NOW = 1_800_000_000 + 7.5
@@ -150,3 +159,34 @@ async def test_of_a_long_window_a_bounded_part_is_read_at_once(
     assert not complete
     assert sum(length == 120 for _, length in journal.asked) <= READ_AT_ONCE
     assert all(NOW - point.at.timestamp() < 120 * (READ_AT_ONCE + 1) for point in points)
+
+
+def _timed(ms: float, count: int = 10) -> Calls:
+    return Calls(attempts=count, latencies={round(math.log(ms) * LATENCY_STEPS): count})
+
+
+def test_a_replica_far_above_the_others_is_slow() -> None:
+    assert slow_replicas({"a": _timed(50), "b": _timed(60), "c": _timed(400)}) == {
+        "c": pytest.approx(8, 0.06)
+    }
+    # One of two; one of several slow ones.
+    assert slow_replicas({"a": _timed(50), "b": _timed(400)}).keys() == {"b"}
+    assert slow_replicas({"a": _timed(50), "b": _timed(55), "c": _timed(400), "d": _timed(500)}).keys() == {
+        "c",
+        "d",
+    }
+
+
+@pytest.mark.parametrize(
+    "calls",
+    [
+        {"alone": _timed(400)},
+        {"a": _timed(1), "b": _timed(9)},
+        {"a": _timed(50), "b": _timed(90)},
+        {"a": _timed(50), "few": _timed(400, 9)},
+        {"few": _timed(50, 9), "a": _timed(400)},
+        {"a": _timed(50), "unanswered": Calls(attempts=20)},
+    ],
+)
+def test_a_replica_is_not_slow_by_little_or_by_chance(calls: dict[str, Calls]) -> None:
+    assert slow_replicas(calls) == {}

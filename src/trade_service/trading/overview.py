@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
 from functools import partial
 from typing import TypeVar
@@ -12,7 +12,7 @@ import msgspec
 from trade_service.domain.executions import FINAL, OPEN, SubmissionState
 from trade_service.single_flight import SingleFlightCache
 from trade_service.submission.ports import StoreUnavailable
-from trade_service.trading.activity import WINDOWS, Calls, total
+from trade_service.trading.activity import WINDOWS, Calls, Interval, slow_replicas, total
 from trade_service.trading.call_history import CallHistory
 from trade_service.trading.operating import Backlog
 from trade_service.trading.overview_model import (
@@ -34,7 +34,7 @@ FRESH_S = 0.75
 MOST_SHARE = 0.05
 """The greatest share of the time that reading for one answer may take; in large databases answers are older."""
 STATES_SHARE = 0.01
-"""The same for counting all executions by state."""
+"""The same for counting all executions that are in a state."""
 EXACT_ATTEMPTS = 100
 """Up to this number of open attempts their executions are counted, one by one."""
 BACKFILL_S = 0.4
@@ -66,6 +66,7 @@ class Overview:
         self._summary = _cache("summary", self._read_summary, MOST_SHARE)
         self._states = _cache("states", reads.states, STATES_SHARE)
         self._pauses = pauses
+        self._waiting = _cache("waiting for a person", reads.waiting_for_person, STATES_SHARE)
         self._unsent = _cache("unsent", partial(pauses.waiting, COUNTED_ATTEMPTS), STATES_SHARE)
         self._replicas = _cache("replicas", self._read_replicas, MOST_SHARE)
         self._series = {
@@ -88,14 +89,17 @@ class Overview:
     async def _read_replicas(self) -> ReplicaList:
         async with self._history_lock:
             by_replica, _ = await self._history.last_minute()
+        reports = await self._reads.replicas()
+        slow = _slow(by_replica, [report.replica for report in reports if report.alive])
         return ReplicaList(
             WITHIN_S,
             [
                 ReplicaAnswer(
                     **msgspec.structs.asdict(report),
                     latency_ms=Latency.of(by_replica.get(report.replica) or Calls()),
+                    slow_times=slow.get(report.replica),
                 )
-                for report in await self._reads.replicas()
+                for report in reports
             ],
         )
 
@@ -117,8 +121,9 @@ class Overview:
         counts = states.executions | open_executions
         circuits, pauses = await self._reads.circuits(), await self._pauses.pauses()
         unsent = await self._unsent.get() if pauses else {}
+        slow = _slow(by_replica, [circuit.replica for circuit in circuits])
         paused = [PauseInForce.of(pause, unsent) for pause in pauses]
-        ledger, waiting = await self._reads.ledger(), await self._reads.waiting_for_person()
+        ledger, waiting = await self._reads.ledger(), await self._waiting.get()
         return ServiceSummary(
             at=datetime.now(UTC),
             counts={state: counts.get(state, 0) for state in _COUNTED},
@@ -131,8 +136,12 @@ class Overview:
             paused=paused,
             needs_you=waiting.executions,
             replicas=len(circuits),
-            alarms=alarms_of(calls, attempts, waiting, ledger, circuits, paused),
+            alarms=alarms_of(calls, attempts, waiting, ledger, circuits, paused, slow),
         )
+
+
+def _slow(by_replica: Interval, alive: Sequence[str]) -> dict[str, float]:
+    return slow_replicas({replica: by_replica[replica] for replica in alive if replica in by_replica})
 
 
 def _cache(

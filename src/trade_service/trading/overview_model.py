@@ -143,6 +143,8 @@ class AlarmName(StrEnum):
     """Replicas make no calls, since the last ones failed."""
     PAUSED = "PAUSED"
     """An operator paused sending."""
+    REPLICA_SLOW = "REPLICA_SLOW"
+    """Calls of a replica take much longer than those of the others."""
     NOTHING_ACCEPTED = "NOTHING_ACCEPTED"
     """Calls of the last minute failed as a whole."""
 
@@ -184,6 +186,8 @@ class ReplicaAnswer(ReplicaReport, frozen=True, rename="camel"):
 
     latency_ms: Latency
     """Of the last minute."""
+    slow_times: float | None
+    """How many times the usual latency of the other replicas its calls take; null unless it is slow."""
 
 
 class ReplicaList(msgspec.Struct, frozen=True, rename="camel"):
@@ -212,6 +216,7 @@ def alarms_of(
     ledger: LedgerDoubt,
     circuits: Sequence[Circuit],
     paused: Sequence[PauseInForce],
+    slow: Mapping[str, float],
 ) -> list[Alarm]:
     """What the figures of the present warn of, the most severe first."""
     name, found = AlarmName, []
@@ -236,6 +241,9 @@ def alarms_of(
         where = "" if pause.destination is None else f" to {pause.destination.abbreviation}"
         message = f"{pause.paused_by or 'an operator'} paused sending{where}: {pause.reason}"
         found.append(Alarm(name.PAUSED, "warning", pause.paused_at, message, "control"))
+    for replica, times in slow.items():
+        message = f"calls of {replica} take {times:g} times as long as those of the other replicas"
+        found.append(Alarm(name.REPLICA_SLOW, "warning", None, message, "control"))
     if calls.attempts > calls.open_attempts and not calls.accepted:
         message = f"none of {calls.executions} executions of the last minute was accepted"
         found.append(Alarm(name.NOTHING_ACCEPTED, "warning", None, message, "failures"))

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import type { Replica } from "../../api/contract";
-import { barOf, inOrder, slownessOf } from "./model";
+import { barOf, inOrder } from "./model";
 
 const replica = (name: string, p50: string | null, more: Partial<Replica> = {}): Replica => ({
   replica: name,
@@ -19,23 +19,14 @@ const replica = (name: string, p50: string | null, more: Partial<Replica> = {}):
   circuitReason: "",
   waitsFor: "",
   latencyMs: { p50, p95: p50, p99: p50 },
+  slowTimes: null,
   ...more,
-});
-
-test("one replica far above the others is slow, one alone or a little above is not", () => {
-  const all = [replica("a", "50.0"), replica("b", "60.0"), replica("c", "400.0")];
-  expect(all.map((one) => slownessOf(one, all))).toEqual([null, null, 8]);
-  expect(slownessOf(all[2] as Replica, [all[2] as Replica])).toBeNull();
-  const tiny = [replica("a", "1.0"), replica("b", "9.0")];
-  expect(tiny.map((one) => slownessOf(one, tiny))).toEqual([null, null]);
-  const ended = [replica("a", "900.0", { alive: false }), replica("b", "400.0"), replica("c", null)];
-  expect(ended.map((one) => slownessOf(one, ended))).toEqual([null, null, null]);
 });
 
 test("what needs a look stands first", () => {
   const all = [
     replica("a", "50.0"),
-    replica("b", "500.0"),
+    replica("b", "500.0", { slowTimes: "10.0" }),
     replica("c", "50.0", { circuit: "open" }),
     replica("d", null, { alive: false, holds: 7 }),
     replica("e", null, { alive: false }),

@@ -3,7 +3,7 @@ import { api, read } from "../../api/client";
 import type { Replica } from "../../api/contract";
 import { Empty, Loading, Problem } from "../../ui/states";
 import { decimalText, Moment, useZone } from "../../ui/values";
-import { barOf, inOrder, slownessOf } from "./model";
+import { barOf, inOrder } from "./model";
 
 /** Each replica with what it holds and how long its calls take; slow and ended ones stand out. */
 export function Replicas() {
@@ -63,10 +63,9 @@ function Table({ replicas, withinS, zone }: { replicas: Replica[]; withinS: numb
 
 function Row({ replica, all }: { replica: Replica; all: readonly Replica[] }) {
   const { p50, p95 } = replica.latencyMs;
-  const slowness = slownessOf(replica, all);
   const isClosed = replica.circuit === "closed";
   return (
-    <tr className={slowness !== null ? "is-slow" : replica.alive ? "" : "is-gone"}>
+    <tr className={replica.slowTimes !== null ? "is-slow" : replica.alive ? "" : "is-gone"}>
       <th scope="row">
         <span className="mono">{replica.replica}</span>
         <span className="control-small">
@@ -96,8 +95,10 @@ function Row({ replica, all }: { replica: Replica; all: readonly Replica[] }) {
             <span className="figure">
               {decimalText(p50)} ms, {decimalText(p95)} ms
             </span>{" "}
-            {slowness !== null && (
-              <strong className="badge state-unknown">slow: {slowness.toFixed(1)}× the others</strong>
+            {replica.slowTimes !== null && (
+              <strong className="badge state-unknown">
+                slow: {decimalText(replica.slowTimes)}× the others
+              </strong>
             )}
             <span className="control-bar" aria-hidden="true">
               <span style={{ width: `${barOf(replica, all)}%` }} />
