@@ -180,6 +180,8 @@ async def test_good_rows_are_sent_as_one_submission_and_the_others_can_be_downlo
     done = await finished(live, location)
     assert (done["totalRequested"], done["successful"] + done["failed"]) == (600, 600)
     assert done["failed"] >= 1
+    (newest,) = (await live.client.get("/api/v2/submissions?limit=1")).body["submissions"]
+    assert (newest["submissionId"], newest["isBlotter"]) == (body["submissionId"], True)
     base = f"/api/v2/blotters/{body['submissionId']}"
     rejects = records(await live.client.get(f"{base}/rejects"))
     assert len(rejects) == done["failed"] + 2
@@ -267,6 +269,10 @@ async def test_what_cannot_be_read_is_refused_by_name(live: Live) -> None:
     several = await sent(live, CHECK, book, headers={"Content-Type": "application/octet-stream"})
     assert (several.status, several.body["code"]) == (400, "BLOTTER_REFUSED")
     assert "choose one with sheet (One, Two)" in several.body["message"]
+    assert several.body["details"] == {
+        "question": "SHEET", "parameter": "sheet", "reason": "it has several sheets", "choices": ["One", "Two"],
+        "fields": [], "columns": [],
+    }  # fmt: skip
     assert (await sent(live, CHECK, book, sheet="Two")).body["accepted"] == 1
     for headers in ({"Content-Type": "multipart/form-data; boundary=x"}, {"Content-Encoding": "gzip"}):
         refused = await sent(live, CHECK, HEADER, headers=headers)
@@ -280,6 +286,56 @@ async def test_what_cannot_be_read_is_refused_by_name(live: Live) -> None:
     assert "more than 10,000 rows" in (await sent(live, CHECK, many)).body["message"]
     absent = await live.client.get("/api/v2/blotters/00000000-0000-7000-8000-000000000000/rejects")
     assert (absent.status, absent.body["code"]) == (404, "NOT_FOUND")
+
+
+QUESTIONS: dict[str, dict[str, Any]] = {
+    "order_id,side,symbol,qty,Memo\n": {
+        "question": "MISSING_FIELDS", "parameter": "map", "fields": ["portfolio_id", "destination"],
+        "columns": ["order_id", "side", "symbol", "qty", "Memo"],
+    },
+    HEADER.replace("quantity", "qty,shares") + "1,P,BUY,IBM,5,6,ML,1,\n": {
+        "question": "COLUMN_OF_FIELD", "parameter": "map", "fields": ["quantity"], "columns": ["qty", "shares"],
+    },
+    HEADER.replace("limit_price", "Price") + row(): {
+        "question": "FIELD_OF_COLUMN", "parameter": "map", "fields": ["limit_price"], "columns": ["Price"],
+    },
+    HEADER + "1,P,BUY,IBM,\"1,234\",ML,1,\n": {
+        "question": "DECIMAL_SIGN", "parameter": "decimal", "choices": ["point", "comma"],
+    },
+    HEADER.replace("note", "trade_timestamp") + "1,P,BUY,IBM,5,ML,1,03/04/2026 10:00Z\n": {
+        "question": "DATE_ORDER", "parameter": "dates", "choices": ["day", "month"],
+    },
+    HEADER.replace("note", "trade_timestamp") + "1,P,BUY,IBM,5,ML,1,2026-04-03 10:00\n": {
+        "question": "TIME_ZONE", "parameter": "timeZone",
+    },
+    "[]": {"question": None},
+}  # fmt: skip
+NOTHING: dict[str, Any] = {"choices": [], "fields": [], "columns": []}
+
+
+async def test_a_refused_file_says_what_to_choose(live: Live) -> None:
+    for file, expected in QUESTIONS.items():
+        answer = await sent(live, CHECK, file)
+        assert (answer.status, answer.body["code"]) == (400, "BLOTTER_REFUSED"), answer.raw
+        details = answer.body["details"]
+        reason = details.pop("reason")
+        assert answer.body["message"].startswith(f"blotter: {reason}")
+        known = NOTHING if expected["question"] else {}
+        assert details == known | expected, file
+
+
+async def test_a_client_that_leaves_ends_the_reading_of_its_file(live: Live) -> None:
+    large = HEADER + "".join(row() for _ in range(9_000))
+    leaving = asyncio.create_task(sent(live, CHECK, large))
+    async with asyncio.timeout(10):
+        while not _readers():
+            await asyncio.sleep(0.005)
+        (reader,) = _readers()
+        reader.suspend()  # It would end by itself.
+        leaving.cancel()
+        await asyncio.gather(leaving, return_exceptions=True)
+        while _readers():
+            await asyncio.sleep(0.01)
 
 
 def _readers() -> list[psutil.Process]:

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable
 from datetime import UTC, datetime, tzinfo
 
-from trade_service.blotter.records import FileRefused, TimeText
+from trade_service.blotter.records import FileRefused, QuestionCode, TimeText
 from trade_service.domain.errors import InvalidInput, shorten
 
 DAY_FIRST, MONTH_FIRST = "day", "month"
@@ -53,9 +53,11 @@ class DateDialect:
                 every += 1
                 local += self._zone is None and _is_local(text)
         if local and local == every:
-            raise FileRefused(
-                "its times have no offset from UTC: name their zone with --time-zone, such as --time-zone UTC, or "
-                "leave the column out with --map COLUMN="
+            raise FileRefused.asking(
+                QuestionCode.TIME_ZONE,
+                "its times have no offset from UTC",
+                "name their zone with --time-zone, such as --time-zone UTC, or leave the column out with "
+                "--map COLUMN=",
             )
 
     def settle(self) -> None:
@@ -113,9 +115,12 @@ class DateDialect:
 
     def _two_readings(self, text: str) -> FileRefused:
         a, b = re.split(r"[/.-]", text)[:2]
-        return FileRefused(
+        return FileRefused.asking(
+            QuestionCode.DATE_ORDER,
             f"{text!r} could be day {a} of month {b} or day {b} of month {a}, and no other date of the file "
-            "decides between them: say which comes first with --dates day or --dates month"
+            "decides between them",
+            "say which comes first with --dates day or --dates month",
+            choices=("day", "month"),
         )
 
 

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from decimal import Decimal
 from functools import lru_cache
 
-from trade_service.blotter.records import BrokenCell, FileRefused, NumberText
+from trade_service.blotter.records import BrokenCell, FileRefused, NumberText, QuestionCode
 from trade_service.domain.errors import InvalidInput, shorten
 from trade_service.domain.fields import MAX_NUMBER_CHARS, parse_decimal, positive
 
@@ -155,24 +155,32 @@ class NumberDialect:
 
     def _prove(self, sign: str, text: str) -> None:
         if self.decimal is None and sign == COMMA and self._is_settled:
-            raise FileRefused(
-                f"{shorten(text)!r} is its first number with a decimal comma, after rows that have none: "
-                "confirm it with --decimal comma"
+            raise FileRefused.asking(
+                QuestionCode.DECIMAL_SIGN,
+                f"{shorten(text)!r} is its first number with a decimal comma, after rows that have none",
+                "confirm it with --decimal comma",
+                choices=("comma",),
             )
         if self.decimal is None:
             self.decimal, self.proof = sign, text
         elif sign != self.decimal and not self.is_given:
-            raise FileRefused(
+            reason = (
                 f"its numbers contradict each other: {self.proof!r} has a decimal {_name(self.decimal)}, "
-                f"{shorten(text)!r} a decimal {_name(sign)}; write all of them in one way, or say which it is "
-                "with --decimal point or --decimal comma"
+                f"{shorten(text)!r} a decimal {_name(sign)}"
             )
+            remedy = (
+                "write all of them in one way, or say which it is with --decimal point or --decimal comma"
+            )
+            raise FileRefused.asking(QuestionCode.DECIMAL_SIGN, reason, remedy, choices=("point", "comma"))
 
     def _two_readings(self, text: str) -> FileRefused:
         point, comma = readings(text)
-        return FileRefused(
+        return FileRefused.asking(
+            QuestionCode.DECIMAL_SIGN,
             f"{text!r} could mean {Decimal(point or 0):f} or {Decimal(comma or 0):f}, and no other number of the "
-            "file decides between them: say what it is with --decimal point or --decimal comma"
+            "file decides between them",
+            "say what it is with --decimal point or --decimal comma",
+            choices=("point", "comma"),
         )
 
     def _bare(self, text: str) -> str:

@@ -19,7 +19,14 @@ from trade_service.blotter.cells import as_text
 from trade_service.blotter.first_reading import read_first
 from trade_service.blotter.order_rows import LineRules
 from trade_service.blotter.reader import BlotterReader, ReadOptions
-from trade_service.blotter.records import BlotterPage, FileRefused, Layout, OrderRecord, RefusedRow
+from trade_service.blotter.records import (
+    BlotterPage,
+    FileRefusal,
+    FileRefused,
+    Layout,
+    OrderRecord,
+    RefusedRow,
+)
 from trade_service.blotter.sheet_process import SheetBounds
 
 LENGTH_BYTES = 4
@@ -86,13 +93,8 @@ class EndedReading(msgspec.Struct, frozen=True, tag="ended"):
     doubts: tuple[str, ...]
 
 
-class RefusedFile(msgspec.Struct, frozen=True, tag="refused"):
-    """The file is refused; nothing follows."""
-
-    rule: str
-
-
-ReadingAnswer: TypeAlias = BegunReading | ReadRows | EndedReading | RefusedFile
+ReadingAnswer: TypeAlias = BegunReading | ReadRows | EndedReading | FileRefusal
+"""Nothing follows the last two."""
 
 
 def main(source: BinaryIO, target: BinaryIO) -> None:
@@ -130,9 +132,9 @@ def _answers(opened: Callable[[], BinaryIO], task: ReadingTask) -> Iterator[Read
             yield answer
         yield EndedReading(reader.left_out, reader.doubts)
     except FileRefused as error:
-        yield RefusedFile(str(error))
+        yield FileRefusal.of(error)
     except MemoryError:
-        yield RefusedFile("it needs more memory than one file may take")
+        yield FileRefusal("it needs more memory than one file may take")
 
 
 def _too_long(most: str) -> str:

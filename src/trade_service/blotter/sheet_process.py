@@ -2,7 +2,7 @@
 
 Run as `python -m trade_service.blotter.sheet_process FORMAT PATH SHEET BOUNDS`. It writes one JSON array a line:
 the number of a row and its cells. A cell is text, or an array of its kind, its text and what is wrong with it. An
-array that begins with null carries the reason why the file is refused.
+array that begins with null carries a FileRefusal.
 """
 
 import resource
@@ -15,7 +15,7 @@ from typing import Any, TypeAlias
 
 import msgspec
 
-from trade_service.blotter.records import FileRefused
+from trade_service.blotter.records import FileRefusal, FileRefused, QuestionCode
 from trade_service.blotter.sheet_formats import hidden_and_broken
 
 Cell: TypeAlias = str | tuple[str, ...]
@@ -49,9 +49,10 @@ def main(form: str, path: str, sheet: str, bounds_text: str) -> None:
         for row in rows:
             out.write(encoder.encode(row) + b"\n")
     except FileRefused as error:
-        out.write(encoder.encode((None, str(error))) + b"\n")
+        out.write(encoder.encode((None, FileRefusal.of(error))) + b"\n")
     except MemoryError:
-        out.write(encoder.encode((None, "it needs more memory than one file may take")) + b"\n")
+        refusal = FileRefusal("it needs more memory than one file may take")
+        out.write(encoder.encode((None, refusal)) + b"\n")
     out.flush()
 
 
@@ -95,7 +96,8 @@ def _chosen(book: Any, shown: list[str], named: str | None) -> str:
         return named
     filled = [name for name in shown if book.get_sheet_by_name(name).start is not None]
     if len(filled) > 1:
-        raise FileRefused(f"it has several sheets: choose one with --sheet ({', '.join(filled)})")
+        remedy = f"choose one with --sheet ({', '.join(filled)})"
+        raise FileRefused.asking(QuestionCode.SHEET, "it has several sheets", remedy, choices=filled)
     if not filled:
         raise FileRefused("its sheets are empty")
     return filled[0]

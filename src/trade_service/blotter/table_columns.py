@@ -7,7 +7,7 @@ from typing import TypeAlias
 import msgspec
 
 from trade_service.blotter.cells import bare
-from trade_service.blotter.records import Cells, DamagedRow, FileRefused
+from trade_service.blotter.records import Cells, DamagedRow, FileRefused, QuestionCode
 from trade_service.blotter.row_guards import ACTION, NOTE, PRICE_TYPE, SECOND_SIDE, guard_of
 from trade_service.blotter.synonyms import (
     FIELDS,
@@ -205,7 +205,13 @@ def _usual(
             raise FileRefused(f"it has the column {field} twice: leave one of them")
         if len(best) > 1:
             both = " and ".join(repr(names[index]) for index in best)
-            raise FileRefused(f"its columns {both} could be {field}: choose one with --map COLUMN={field}")
+            raise FileRefused.asking(
+                QuestionCode.COLUMN_OF_FIELD,
+                f"its columns {both} could be {field}",
+                f"choose one with --map COLUMN={field}",
+                fields=[field],
+                columns=[names[index] for index in best],
+            )
         places[field] = best[0]
     return places
 
@@ -224,10 +230,14 @@ def _with_sides(
 def _check_complete(columns: Columns, skipped: set[int], wanted: Wanted) -> None:
     missing = [field for field in REQUIRED if field not in columns.places and field not in wanted.constants]
     if missing:
-        raise FileRefused(
-            f"it has no column {', '.join(missing)}: a row must name the columns {', '.join(REQUIRED)} (and may "
-            f"name {', '.join(OPTIONAL)}); give another name with --map COLUMN=FIELD, or one value for all rows "
-            f"with --set FIELD=VALUE; it reads {_shown(columns.names)}"
+        raise FileRefused.asking(
+            QuestionCode.MISSING_FIELDS,
+            f"it has no column {', '.join(missing)}",
+            f"a row must name the columns {', '.join(REQUIRED)} (and may name {', '.join(OPTIONAL)}); give "
+            "another name with --map COLUMN=FIELD, or one value for all rows with --set FIELD=VALUE; it reads "
+            f"{_shown(columns.names)}",
+            fields=missing,
+            columns=[name for name in columns.names if name],
         )
     _check_spelling(columns, skipped, wanted)
     if "limit_price" in columns.places or "limit_price" in wanted.constants:
@@ -235,10 +245,8 @@ def _check_complete(columns: Columns, skipped: set[int], wanted: Wanted) -> None
     for index, name in enumerate(columns.names):
         guarded = any(index == other for _, other in columns.guards)
         if may_be_limit(name) and index not in skipped and not guarded:
-            raise FileRefused(
-                f"its column {name!r} could be the limit price of an order, or the price of a past trade: say "
-                f"which with --map '{name}=limit_price' or, to leave it out, --map '{name}='"
-            )
+            reason = f"its column {name!r} could be the limit price of an order, or the price of a past trade"
+            raise _doubtful(reason, "which", name, "limit_price")
 
 
 def _check_spelling(columns: Columns, skipped: set[int], wanted: Wanted) -> None:
@@ -251,11 +259,12 @@ def _check_spelling(columns: Columns, skipped: set[int], wanted: Wanted) -> None
     for index, name in enumerate(columns.names):
         alike = None if index in skipped else most_alike(name, absent)
         if alike is not None:
-            field = absent[alike]
-            raise FileRefused(
-                f"its column {name!r} looks like {field}: say so with --map '{name}={field}' or, to leave it "
-                f"out, --map '{name}='"
-            )
+            raise _doubtful(f"its column {name!r} looks like {absent[alike]}", "so", name, absent[alike])
+
+
+def _doubtful(reason: str, what: str, name: str, field: str) -> FileRefused:
+    remedy = f"say {what} with --map '{name}={field}' or, to leave it out, --map '{name}='"
+    return FileRefused.asking(QuestionCode.FIELD_OF_COLUMN, reason, remedy, fields=[field], columns=[name])
 
 
 def _shown(names: Sequence[str]) -> str:

@@ -11,7 +11,7 @@ from zipfile import BadZipFile, ZipFile
 import msgspec
 
 from trade_service.blotter.delimited_source import SourceRows
-from trade_service.blotter.records import BrokenCell, FileRefused, NumberText, TimeText
+from trade_service.blotter.records import BrokenCell, FileRefusal, FileRefused, NumberText, TimeText
 from trade_service.blotter.sheet_process import BROKEN, NUMBER, SheetBounds
 
 _READER = "trade_service.blotter.sheet_process"
@@ -84,14 +84,15 @@ def _workbook_form(path: str, bounds: SheetBounds) -> str:
 def _rows(
     copy: "tempfile._TemporaryFileWrapper[bytes]", form: str, sheet: str | None, bounds: SheetBounds
 ) -> SourceRows:
-    decoder = msgspec.json.Decoder(tuple[int | None, list[str | tuple[str, ...]] | str])
+    decoder = msgspec.json.Decoder(tuple[int | None, list[str | tuple[str, ...]] | FileRefusal])
     with copy, _started(copy.name, form, sheet, bounds) as process:
         assert process.stdout is not None
         try:
             for line in process.stdout:
                 number, cells = decoder.decode(line)
-                if number is None or isinstance(cells, str):
-                    raise FileRefused(str(cells))
+                if isinstance(cells, FileRefusal):
+                    raise cells.error
+                assert number is not None
                 yield number, [one if isinstance(one, str) else _cell(*one) for one in cells]
             ended_well = process.wait() == 0
         except msgspec.DecodeError:

@@ -17,9 +17,8 @@ from trade_service.blotter.reading_process import (
     ReadingAnswer,
     ReadingTask,
     ReadRows,
-    RefusedFile,
 )
-from trade_service.blotter.records import FileRefused
+from trade_service.blotter.records import FileRefusal, FileRefused
 from trade_service.trading.blotter_submissions import ReadBlotter
 from trade_service.web.turns import Turns
 
@@ -69,33 +68,34 @@ async def _reading_process() -> AsyncIterator[asyncio.subprocess.Process]:
 async def _read(process: asyncio.subprocess.Process, body: bytes, task: ReadingTask) -> ReadBlotter:
     async with asyncio.TaskGroup() as group:
         group.create_task(_send(process, body, task))
-        blotter, rule = await _received(process)
-    if blotter is None:
+        answer = await _received(process)
+    if isinstance(answer, FileRefusal):
+        raise answer.error
+    if answer is None:
         raise FileRefused(
-            rule
-            or f"reading it ended early (it may take {task.bounds.memory_bytes // 2**20:,} MiB of memory and "
+            f"reading it ended early (it may take {task.bounds.memory_bytes // 2**20:,} MiB of memory and "
             f"{task.bounds.cpu_s} s): it is damaged, or too large; save it as csv, or split it"
         )
-    return blotter
+    return answer
 
 
-async def _received(process: asyncio.subprocess.Process) -> tuple[ReadBlotter | None, str]:
-    """The blotter, or None and why the file is refused."""
+async def _received(process: asyncio.subprocess.Process) -> ReadBlotter | FileRefusal | None:
+    """The blotter, or why the file is refused; None where the process ended early."""
     blotter: ReadBlotter | None = None
     async for answer in _answers(process):
         match answer:
             case BegunReading():
                 blotter = ReadBlotter(answer.layout, unpriced=answer.unpriced)
-            case RefusedFile():
-                return None, answer.rule
+            case FileRefusal():
+                return answer
             case ReadRows() if blotter is not None:
                 blotter.orders += answer.orders
                 blotter.refused += answer.refused
             case EndedReading() if blotter is not None:
                 blotter.left_out = answer.left_out
                 blotter.layout = msgspec.structs.replace(blotter.layout, doubts=answer.doubts)
-                return blotter, ""
-    return None, ""
+                return blotter
+    return None
 
 
 async def _send(process: asyncio.subprocess.Process, body: bytes, task: ReadingTask) -> None:

@@ -20,7 +20,7 @@ from trade_service.blotter.option_pairs import (
 )
 from trade_service.blotter.order_rows import LineRules
 from trade_service.blotter.reading_process import ReadingTask
-from trade_service.blotter.records import FileRefused
+from trade_service.blotter.records import FileQuestion, FileRefused, QuestionCode
 from trade_service.blotter.sheet_process import SheetBounds
 from trade_service.domain.errors import InvalidInput
 from trade_service.domain.fields import visible
@@ -43,12 +43,20 @@ from trade_service.web.parameters import read_flag, read_once
 from trade_service.web.responses import PIECE, STEPS, ApiResponse
 from trade_service.web.routing import HttpRequest, documented, location, query
 from trade_service.web.submissions import submission_id_of
+from trade_service.web.turns import while_connected
 
 MAX_TEXT_CHARS = 32 * 2**20
 """Of all cells of a file, which are kept until the request is answered."""
 _MAX_NAME = 200
 _FORMS = ("multipart/form-data", "application/x-www-form-urlencoded")
 _OPTION = re.compile(r"--(map|set|sheet|encoding|dates|decimal|time-zone)\b")
+_ANSWERED_BY = {
+    QuestionCode.SHEET: "sheet",
+    QuestionCode.DECIMAL_SIGN: "decimal",
+    QuestionCode.DATE_ORDER: "dates",
+    QuestionCode.TIME_ZONE: "timeZone",
+}
+"""The parameter that answers a question, where it is not `map`."""
 _TEXT = Schema(type=OpenAPIType.STRING)
 
 
@@ -269,15 +277,25 @@ def _checksum(body: bytes, task: ReadingTask) -> str:
 
 
 async def _read(request: HttpRequest, uploads: BlotterUploads, body: bytes, task: ReadingTask) -> ReadBlotter:
+    reading = uploads.read(body, task, str(request.scope["state"][CLIENT]))
     try:
-        return await uploads.read(body, task, str(request.scope["state"][CLIENT]))
+        return await while_connected(request.receive, reading)
     except FileRefused as error:
-        raise _refused(str(error)) from None
+        raise _refused(str(error), error.question) from None
 
 
-def _refused(rule: str) -> RequestRefused:
-    """The refusal of a file; options of the command are named as parameters."""
-    return RequestRefused(400, HttpCode.BLOTTER_REFUSED, f"blotter: {_OPTION.sub(_parameter, rule)}")
+def _refused(rule: str, question: FileQuestion | None = None) -> RequestRefused:
+    """The refusal of a file; options of the command are named as parameters.
+
+    Its details have the question that a person can answer; `question` is null where the file has to be corrected.
+    """
+    message = _OPTION.sub(_parameter, rule)
+    details: dict[str, object] = {"question": None, "reason": message}
+    if question is not None:
+        details = msgspec.to_builtins(question)
+        details["question"] = details.pop("code")
+        details["parameter"] = _ANSWERED_BY.get(question.code, "map")
+    return RequestRefused(400, HttpCode.BLOTTER_REFUSED, f"blotter: {message}", details=details)
 
 
 def _parameter(option: re.Match[str]) -> str:

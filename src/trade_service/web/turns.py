@@ -1,9 +1,15 @@
-"""Turns of readers: how many are served at once, and how many of one client."""
+"""Turns of readers: how many are served at once, how many of one client, and only while it is connected."""
 
 import asyncio
 from collections import Counter, OrderedDict, deque
+from collections.abc import Coroutine
+from typing import Any, TypeVar
 
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
+
+from trade_service.web.errors import HttpCode, RequestRefused
+
+Result = TypeVar("Result")
 
 
 class Turns:
@@ -70,3 +76,26 @@ async def in_turn(
     finally:
         if not is_over:
             turns.give_back(client)
+
+
+async def disconnected(receive: Receive) -> None:
+    """Until the client has gone; its body must have arrived."""
+    try:
+        while (await receive())["type"] != "http.disconnect":
+            pass
+    except RequestRefused:
+        return
+
+
+async def while_connected(receive: Receive, work: Coroutine[Any, Any, Result]) -> Result:
+    """The result of `work`, which is cancelled when the client leaves: then raises RequestRefused."""
+    working, leaving = asyncio.ensure_future(work), asyncio.ensure_future(disconnected(receive))
+    try:
+        await asyncio.wait({working, leaving}, return_when=asyncio.FIRST_COMPLETED)
+        if not working.done():
+            raise RequestRefused(400, HttpCode.CLIENT_GONE, "the client left before it was answered")
+        return working.result()
+    finally:
+        for task in (working, leaving):
+            task.cancel()
+        await asyncio.wait({working, leaving})

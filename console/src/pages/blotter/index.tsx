@@ -233,7 +233,7 @@ function CheckedFile({ file, actions, onSent }: CheckedFileProps) {
         {check.isPending && <Loading label={`Checking ${file.name}`} />}
         {refusal ? (
           <>
-            <Refusal message={refusal.message} choices={choices} onChoose={setChoices} />
+            <Refusal refused={refusal.details} choices={choices} onChoose={setChoices} />
             <Reading choices={choices} onChoose={setChoices} />
           </>
         ) : (

@@ -1,8 +1,17 @@
 import { expect, test } from "vitest";
-import { addressOf, besideName, type Checked, effectOf, NO_CHOICES, questionOf, withEntry } from "./model";
+import {
+  addressOf,
+  besideName,
+  type Checked,
+  effectOf,
+  NO_CHOICES,
+  questionOf,
+  type Refused,
+  withEntry,
+} from "./model";
 
-const answersTo = (message: string) =>
-  questionOf(message, "Europe/Berlin").answers.map(({ label, choose }) => [label, choose(NO_CHOICES)]);
+const answersTo = (details: Refused) =>
+  questionOf(details, "Europe/Berlin").answers.map(({ label, choose }) => [label, choose(NO_CHOICES)]);
 
 test("choices become parameters: repeated ones are repeated, an ignored column has no field", () => {
   const choices = {
@@ -18,46 +27,53 @@ test("choices become parameters: repeated ones are repeated, an ignored column h
 });
 
 test("each question of a refused file has answers to choose", () => {
-  const refusal = "blotter: it has several sheets: choose one with sheet (Monday, Tuesday 2)";
-  expect(answersTo(refusal)).toEqual([
+  expect(answersTo({ question: "SHEET", parameter: "sheet", choices: ["Monday", "Tuesday, 2"] })).toEqual([
     ["Monday", { ...NO_CHOICES, sheet: "Monday" }],
-    ["Tuesday 2", { ...NO_CHOICES, sheet: "Tuesday 2" }],
+    ["Tuesday, 2", { ...NO_CHOICES, sheet: "Tuesday, 2" }],
   ]);
-  const price =
-    "blotter: its column 'Price' could be the limit price of an order, or the price of a past trade: say " +
-    "which with map 'Price=limit_price' or, to leave it out, map 'Price='";
-  expect(answersTo(price)).toEqual([
+  expect(
+    answersTo({ question: "FIELD_OF_COLUMN", parameter: "map", fields: ["limit_price"], columns: ["Price"] }),
+  ).toEqual([
     ["It is the limit_price", { ...NO_CHOICES, map: { Price: "limit_price" } }],
     ["Leave the column out", { ...NO_CHOICES, map: { Price: "" } }],
   ]);
-  expect(questionOf(price, "UTC").text).toBe(
-    "Its column 'Price' could be the limit price of an order, or the price of a past trade.",
-  );
-  expect(questionOf("blotter: its sheets are empty", "UTC").text).toBe("Its sheets are empty.");
-  const both =
-    "blotter: its columns 'Ref' and 'Order No' could be order_id: choose one with map COLUMN=order_id";
-  expect(answersTo(both).map(([label]) => label)).toEqual([
-    "Ref is the order_id",
-    "Order No is the order_id",
-  ]);
-  const number =
-    "blotter: '2.500' could mean 2.5 or 2500, and …: say what it is with decimal point or decimal comma";
-  expect(answersTo(number).map(([label]) => label)).toEqual(["Decimal point", "Decimal comma"]);
-  expect(answersTo("blotter: '1,5' is its first …: confirm it with decimal comma")).toHaveLength(1);
   expect(
-    answersTo("blotter: '03/04/2026' could be …: say which comes first with dates day or dates month"),
-  ).toHaveLength(2);
-  expect(answersTo("blotter: name their zone with timeZone, such as timeZone UTC")).toHaveLength(2);
-  expect(answersTo("blotter: its sheets are empty")).toEqual([]);
+    answersTo({
+      question: "COLUMN_OF_FIELD",
+      parameter: "map",
+      fields: ["order_id"],
+      columns: ["Ref", "Order No"],
+    }).map(([label]) => label),
+  ).toEqual(["Ref is the order_id", "Order No is the order_id"]);
+  expect(answersTo({ question: "DECIMAL_SIGN", parameter: "decimal", choices: ["point", "comma"] })).toEqual([
+    ["Decimal point", { ...NO_CHOICES, decimal: "point" }],
+    ["Decimal comma", { ...NO_CHOICES, decimal: "comma" }],
+  ]);
+  expect(answersTo({ question: "DATE_ORDER", parameter: "dates", choices: ["day", "month"] })).toEqual([
+    ["The day comes first", { ...NO_CHOICES, dates: "day" }],
+    ["The month comes first", { ...NO_CHOICES, dates: "month" }],
+  ]);
+  expect(answersTo({ question: "TIME_ZONE", parameter: "timeZone" })).toEqual([
+    ["Europe/Berlin", { ...NO_CHOICES, timeZone: "Europe/Berlin" }],
+    ["UTC", { ...NO_CHOICES, timeZone: "UTC" }],
+  ]);
 });
 
-test("missing fields and the columns to choose from are found; a name cut short is not offered", () => {
-  const missing =
-    "blotter: it has no column quantity, destination: a row must name the columns order_id (and may name " +
-    "blotter); give another name with map COLUMN=FIELD, or one value with set FIELD=VALUE; it reads 'A, Qty nom, C…'";
-  const question = questionOf(missing, "UTC");
-  expect(question.missing).toEqual(["quantity", "destination"]);
-  expect(question.columns).toEqual(["A", "Qty nom"]);
+test("without a question the reason stands alone; missing fields come with the columns to choose from", () => {
+  expect(questionOf({ question: null, reason: "its sheets are empty" }, "UTC")).toEqual({
+    text: "Its sheets are empty.",
+    answers: [],
+    missing: [],
+    columns: [],
+  });
+  const question = questionOf(
+    { question: "MISSING_FIELDS", fields: ["quantity", "destination"], columns: ["A", "Qty nom"] },
+    "UTC",
+  );
+  expect([question.missing, question.columns]).toEqual([
+    ["quantity", "destination"],
+    ["A", "Qty nom"],
+  ]);
 });
 
 test("the effect of sending is said in words", () => {

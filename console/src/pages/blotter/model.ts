@@ -61,74 +61,60 @@ export interface Question {
   answers: readonly Answer[];
   /** Fields that no column has. */
   missing: readonly string[];
-  /** The columns of the file, as far as the refusal names them. */
+  /** The columns of the file that may have them. */
   columns: readonly string[];
 }
 
-/** What the message of a refused file asks for. Without a known question there are no answers: the message stands. */
-export function questionOf(message: string, zone: string): Question {
-  const missing = /it has no column ([a-z_, ]+): a row must name/.exec(message)?.[1]?.split(", ") ?? [];
-  const answers = answersTo(message, zone);
-  return {
-    text: textOf(message, answers.length > 0, missing),
-    answers,
-    missing,
-    columns: columnsIn(message),
-  };
+/** What the details of a refused file ask for. Without a question there are no answers: the file must be corrected. */
+export function questionOf(details: Refused, zone: string): Question {
+  const { question, reason = "", fields = [], columns = [] } = details;
+  if (question === "MISSING_FIELDS") return { text: MISSING, answers: [], missing: fields, columns };
+  const text = `${reason.charAt(0).toUpperCase()}${reason.slice(1)}${/[.?!]$/.test(reason) ? "" : "."}`;
+  return { text, answers: answersTo(details, zone), missing: [], columns: [] };
 }
 
-function textOf(message: string, isAnswered: boolean, missing: readonly string[]): string {
-  if (missing.length > 0) {
-    return "The file has no column for what is named below. Say which column has it, or give one value for all rows.";
-  }
-  const rule = message.replace(/^blotter: /, "");
-  const text = isAnswered ? rule.replace(ANSWERS, "") : rule;
-  return `${text.charAt(0).toUpperCase()}${text.slice(1)}${/[.?!]$/.test(text) ? "" : "."}`;
+/** The details of a refusal: `BLOTTER_REFUSED`. */
+export interface Refused {
+  question?: string | null;
+  /** Why it is refused, without what to do. */
+  reason?: string;
+  /** The parameter that answers the question. */
+  parameter?: string;
+  choices?: readonly string[];
+  fields?: readonly string[];
+  columns?: readonly string[];
 }
 
-const ANSWERS = /: (?:say (?:which|so|what)|choose one with|confirm it with|name their zone)\b.*$/s;
+const MISSING =
+  "The file has no column for what is named below. Say which column has it, or give one value for all rows.";
 
-function columnsIn(message: string): string[] {
-  const shown = /; it reads (['"])(.*)\1$/s.exec(message)?.[2];
-  if (shown === undefined) return [];
-  const names = shown.split(", ");
-  // A long list is cut in the middle of a name.
-  return (shown.endsWith("…") ? names.slice(0, -1) : names).filter(Boolean);
-}
+const LABELS: Record<string, (choice: string) => string> = {
+  DECIMAL_SIGN: (choice) => `Decimal ${choice}`,
+  DATE_ORDER: (choice) => `The ${choice} comes first`,
+};
 
-function answersTo(message: string, zone: string): Answer[] {
-  const sheets = /choose one with sheet \((.*)\)$/s.exec(message)?.[1];
-  if (sheets) return sheets.split(", ").map((sheet) => ({ label: sheet, choose: plain({ sheet }) }));
-  if (/with decimal (point|comma)/.test(message)) {
-    const both = /decimal point or/.test(message) ? ["point", "comma"] : ["comma"];
-    return both.map((decimal) => ({ label: `Decimal ${decimal}`, choose: plain({ decimal }) }));
-  }
-  if (/with dates (day|month)/.test(message)) {
-    return [
-      { label: "The day comes first", choose: plain({ dates: "day" }) },
-      { label: "The month comes first", choose: plain({ dates: "month" }) },
-    ];
-  }
-  if (/with timeZone\b/.test(message)) {
-    return [...new Set([zone, "UTC"])].map((timeZone) => ({ label: timeZone, choose: plain({ timeZone }) }));
-  }
-  const either = /its columns '(.*)' and '(.*)' could be ([a-z_]+): choose one/s.exec(message);
-  if (either) {
-    const [, first = "", second = "", field = ""] = either;
-    return [first, second].map((column) => ({
+function answersTo(details: Refused, zone: string): Answer[] {
+  const { question, parameter = "", choices = [], fields = [], columns = [] } = details;
+  const [field = ""] = fields;
+  if (!question) return [];
+  if (question === "COLUMN_OF_FIELD") {
+    return columns.map((column) => ({
       label: `${column} is the ${field}`,
       choose: mapped(column, field),
     }));
   }
-  const doubtful = /say (?:which|so) with map '(.*)=([a-z_]+)' or, to leave it out,/s.exec(message);
-  if (doubtful) {
-    const [, column = "", field = ""] = doubtful;
+  if (question === "FIELD_OF_COLUMN") {
+    const [column = ""] = columns;
     return [
       { label: `It is the ${field}`, choose: mapped(column, field) },
       { label: "Leave the column out", choose: mapped(column, "") },
     ];
   }
-  return [];
+  const values = question === "TIME_ZONE" ? [...new Set([zone, "UTC"])] : choices;
+  return values.map((value) => ({
+    label: LABELS[question]?.(value) ?? value,
+    choose: plain({ [parameter]: value }),
+  }));
 }
 
 const plain =

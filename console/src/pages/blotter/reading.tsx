@@ -4,7 +4,15 @@ import { useId, useState } from "react";
 import { useDestinations } from "../../api/queries";
 import { Button } from "../../ui/button";
 import { Icon } from "../../ui/icons";
-import { type Checked, type Choices, FIELDS, type Question, questionOf, withEntry } from "./model";
+import {
+  type Checked,
+  type Choices,
+  FIELDS,
+  type Question,
+  questionOf,
+  type Refused,
+  withEntry,
+} from "./model";
 
 interface ChoosingProps {
   choices: Choices;
@@ -12,9 +20,9 @@ interface ChoosingProps {
 }
 
 /** The refusal of a whole file, with the answers it asks for. */
-export function Refusal({ message, choices, onChoose }: ChoosingProps & { message: string }) {
+export function Refusal({ refused, choices, onChoose }: ChoosingProps & { refused: Refused }) {
   const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
-  const question = questionOf(message, zone);
+  const question = questionOf(refused, zone);
   const isKnown = question.answers.length > 0 || question.missing.length > 0;
   return (
     <section className="blotter-refusal callout state-unknown" role="alert" aria-label="The file is refused">
@@ -30,7 +38,12 @@ export function Refusal({ message, choices, onChoose }: ChoosingProps & { messag
         </div>
       )}
       {question.missing.length > 0 && (
-        <MissingFields key={message} question={question} choices={choices} onChoose={onChoose} />
+        <MissingFields
+          key={question.missing.join()}
+          question={question}
+          choices={choices}
+          onChoose={onChoose}
+        />
       )}
     </section>
   );
