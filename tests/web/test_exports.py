@@ -6,11 +6,13 @@ import gzip
 import io
 import weakref
 from collections.abc import AsyncGenerator, AsyncIterator
+from types import SimpleNamespace
 from typing import Any, cast
 
 import aiohttp
 import msgspec
 import pytest
+from litestar import get
 
 from tests.support.database import TestServer
 from tests.support.trading import run_sql
@@ -18,8 +20,10 @@ from tests.web.live import Live, live_alone
 from tests.web.support import EQUITY, ORDER, Client, FakeUseCases, served
 from trade_service.domain.errors import TooSlow
 from trade_service.trading.listing.service import NamedOrder
+from trade_service.web.access import CLIENT
 from trade_service.web.dependencies import ExportSettings, WebSettings
 from trade_service.web.export_forms import ExportForm, wanted_form
+from trade_service.web.exports import Exports
 
 ORDERS = "/api/v2/tradeOrders"
 EXECUTIONS = "/api/v2/executions"
@@ -211,6 +215,21 @@ async def test_exports_are_bounded_and_a_client_that_leaves_frees_its_place() ->
         response.close()
         await asyncio.wait_for(lists.closed.wait(), 5)
         (await opened(client, NDJSON)).close()
+
+
+async def _listed() -> None:
+    """A handler of lists."""
+
+
+async def test_a_response_that_is_never_sent_takes_no_place() -> None:
+    services = FakeUseCases().services()
+    exports = Exports(ExportSettings(max_exports=1), services.authenticator)
+    scope = {"type": "http", "state": {CLIENT: "one"}, "route_handler": get("/")(_listed), "headers": []}
+    request = cast(Any, SimpleNamespace(scope=scope))
+    pages = Endless(ends_at=0)
+    for _ in range(2):
+        await exports.respond(request, ExportForm.CSV, Kept, "orders", cast(Any, pages.order_pages(None)))
+    assert (exports.open, pages.read) == (0, 0)
 
 
 @pytest.mark.parametrize(

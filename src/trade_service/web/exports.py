@@ -8,7 +8,8 @@ import asyncio
 import time
 import zlib
 from collections import Counter
-from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime
 from typing import Any, TypeAlias, TypeVar
 
@@ -26,6 +27,7 @@ from trade_service.web.export_forms import ExportForm
 from trade_service.web.layers import DEADLINE
 from trade_service.web.responses import PIECE, STEPS, ApiResponse, encoded, presented_rows, takes_gzip
 from trade_service.web.routing import HttpRequest
+from trade_service.web.turns import disconnected
 
 _log = structlog.get_logger(__name__)
 
@@ -76,16 +78,10 @@ class Exports:
     ) -> Response[Any]:
         """The export of `pages`, whose rows are of `shape`, as a file called `name`.
 
-        The first page is read here: its error is answered as any other. Raises RequestRefused (503) where too many
-        exports are open.
+        The response takes its place when it begins: raises RequestRefused (503) then where too many exports are
+        open. An error of the first page is answered as any other.
         """
         client = str(request.scope["state"][CLIENT])
-        self._enter(client)
-        try:
-            first = await anext(pages, ())
-        except BaseException:
-            self._leave(client)
-            raise
         role = role_of(request.scope["route_handler"], "GET") or Role.OPERATOR
         validity = Validity(self._authenticator, credential_of(request.scope), role)
         made_at = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
@@ -94,8 +90,16 @@ class Exports:
             "X-Accel-Buffering": "no",
             "Vary": "Accept, Accept-Encoding",
         }
-        rows = _Rows(form, shape, first, pages, validity, self._settings)
-        return ExportResponse(rows, headers, form.value, self._settings.max_s, lambda: self._leave(client))
+        rows = _Rows(form, shape, pages, validity, self._settings)
+        return ExportResponse(rows, headers, form.value, self._settings.max_s, self._place(client))
+
+    @contextmanager
+    def _place(self, client: str) -> Iterator[None]:
+        self._enter(client)
+        try:
+            yield
+        finally:
+            self._leave(client)
 
     def _enter(self, client: str) -> None:
         most, own = self._settings.max_exports, self._open[client]
@@ -121,14 +125,17 @@ class _Rows:
     """The bytes of an export, page by page."""
 
     def __init__(
-        self, form: ExportForm, shape: type[Row], first: Sequence[Row], pages: Pages, validity: Validity,
-        settings: ExportSettings,
-    ) -> None:  # fmt: skip
+        self, form: ExportForm, shape: type[Row], pages: Pages, validity: Validity, settings: ExportSettings
+    ) -> None:
         self._columns = columns_of(shape) if form is ExportForm.CSV else None
-        self._first = first
+        self._first: Sequence[Row] = ()
         self._pages = pages
         self._validity = validity
         self._check_s = settings.check_s
+
+    async def begin(self) -> None:
+        """Reads the first page; raises what reading it raises."""
+        self._first = await anext(self._pages, ())
 
     async def pieces(self) -> AsyncGenerator[bytes, None]:
         """Raises ExportEnded when the caller's key or token is no longer valid, and what reading a page raises."""
@@ -165,16 +172,29 @@ class ExportResponse(ApiResponse[bytes]):
     """A response of many pieces; it lasts longer than the time-out of a request, within a bound of its own."""
 
     def __init__(
-        self, rows: _Rows, headers: dict[str, str], media_type: str, max_s: float, ended: Callable[[], None]
+        self,
+        rows: _Rows,
+        headers: dict[str, str],
+        media_type: str,
+        max_s: float,
+        place: AbstractContextManager[None],
     ) -> None:
         super().__init__(b"", 200, headers, media_type)
         self._rows = rows
         self._max_s = max_s
-        self._ended = ended
+        self._place = place
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Sends until the end of the list, or until the client leaves."""
-        leaving = asyncio.create_task(_left(receive))
+        try:
+            with self._place:
+                await self._rows.begin()
+                await self._send_bounded(scope, receive, send)
+        finally:
+            await self._rows.close()
+
+    async def _send_bounded(self, scope: Scope, receive: Receive, send: Send) -> None:
+        leaving = asyncio.create_task(disconnected(receive))
         try:
             if (deadline := scope["state"].get(DEADLINE)) is not None:
                 deadline.lift()
@@ -185,8 +205,6 @@ class ExportResponse(ApiResponse[bytes]):
             raise ExportEnded("an export was cut off, see the log line before") from error
         finally:
             leaving.cancel()
-            self._ended()
-            await self._rows.close()
 
     async def _send_all(self, scope: Scope, send: Send, leaving: "asyncio.Task[None]") -> None:
         gzip = zlib.compressobj(_FASTEST, wbits=_AS_GZIP) if takes_gzip(scope["headers"]) else None
@@ -203,12 +221,3 @@ class ExportResponse(ApiResponse[bytes]):
                 return
         last = b"" if gzip is None else gzip.flush()
         await send({"type": "http.response.body", "body": last, "more_body": False})
-
-
-async def _left(receive: Receive) -> None:
-    """Until the client has gone; raises nothing."""
-    try:
-        while (await receive())["type"] != "http.disconnect":
-            pass
-    except RequestRefused:
-        return
