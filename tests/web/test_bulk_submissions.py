@@ -363,4 +363,4 @@ async def test_a_listed_submission_has_its_creator(live: Live) -> None:
         live.services.database, "UPDATE bulk_submission SET created_at = created_at + interval '1 us'"
     )
     (newest,) = (await live.client.get("/api/v2/submissions?limit=1")).body["submissions"]
-    assert newest["createdBy"] == "ann"
+    assert (newest["createdBy"], newest["isBlotter"]) == ("ann", False)

@@ -50,6 +50,24 @@ def within(value: Any) -> Iterator[dict[str, Any]]:
         yield from within(one)
 
 
+async def test_ids_in_paths_are_typed_as_the_service_reads_them(api: Any) -> None:
+    found = {
+        path: one["schema"].get("format", one["schema"]["type"])
+        for path, _, operation in operations(api)
+        for one in operation["parameters"]
+        if one["in"] == "path" and path.startswith("/api/v2/")
+    }
+    uuids = {path for path, kind in found.items() if kind == "uuid"}
+    assert uuids == {
+        "/api/v2/audits/{id}",
+        "/api/v2/blotters/{id}/rejects",
+        "/api/v2/blotters/{id}/results",
+        "/api/v2/submissions/{id}",
+        "/api/v2/submissions/{id}/attempts",
+        "/api/v2/submissions/{id}/events",
+    }
+
+
 async def test_every_operation_is_described_in_full(api: Any) -> None:
     found = list(operations(api))
     assert len({one["operationId"] for *_, one in found}) == len(found) > 55

@@ -111,11 +111,11 @@ class PostgresBulkSubmissionStore:
         )
         found: list[ListedSubmission] = []
         last = None
-        for last, created_at, total, successful, pending, created_by, finished_at in rows:
+        for last, created_at, total, successful, pending, *further in rows:
             failed = total - successful - pending
             progress = (last, created_at, total, successful, failed, pending)
             if finished is None or finished == (pending == 0):
-                found.append(ListedSubmission(*progress, created_by, finished_at))
+                found.append(ListedSubmission(*progress, *further))
                 if len(found) == limit:
                     break
         older = None if last is None else await self._database.fetch_value(SQL["older"], id=last)

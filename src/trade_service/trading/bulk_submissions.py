@@ -72,6 +72,8 @@ class ListedSubmission(BulkProgress, frozen=True):
     """None where nobody was authenticated, or the audit log has no entry (any more)."""
     finished_at: datetime | None
     """When the last answer for its executions was recorded; None while one is pending."""
+    is_blotter: bool
+    """Whether it was sent as a file, whose rows are kept."""
 
 
 class SubmissionPage(msgspec.Struct, frozen=True):

@@ -152,6 +152,8 @@ class ListedSubmissionAnswer(ProgressAnswer, frozen=True):
     """Who submitted; null where nobody was authenticated, or the audit log has no entry (any more)."""
     finished_at: Moment | None
     """When the last answer for its executions was recorded; null while it is running."""
+    is_blotter: bool
+    """Whether it was sent as a blotter: its rejected rows and results can be downloaded."""
 
 
 class SubmissionsAnswer(msgspec.Struct, frozen=True, rename="camel"):

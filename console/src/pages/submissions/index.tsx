@@ -128,6 +128,12 @@ function useColumns(): readonly Column<Submission>[] {
           row.finishedAt ? durationText(Date.parse(row.finishedAt) - Date.parse(row.createdAt)) : "–",
       },
       {
+        id: "kind",
+        header: "Sent as",
+        width: "92px",
+        cell: (row) => (row.isBlotter ? "blotter" : "executions"),
+      },
+      {
         id: "createdBy",
         header: "By",
         width: "120px",

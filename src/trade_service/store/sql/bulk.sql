@@ -61,7 +61,8 @@ WITH newest AS MATERIALIZED (
 )
 SELECT n.id::text, n.created_at, n.total, s.successful, s.pending, nullif(w.actor, '') AS created_by,
        CASE WHEN s.pending = 0 THEN (
-           SELECT max(a.closed_at) FROM submission_attempt a WHERE a.id = ANY(s.attempt_ids)) END AS finished_at
+           SELECT max(a.closed_at) FROM submission_attempt a WHERE a.id = ANY(s.attempt_ids)) END AS finished_at,
+       EXISTS (SELECT FROM submitted_blotter x WHERE x.submission_id = n.id) AS is_blotter
 FROM looked_at n
 CROSS JOIN LATERAL (
     SELECT count(*) FILTER (WHERE e.submission_state = 'accepted') AS successful,

@@ -294,10 +294,16 @@ def _public(name: str) -> str:
     return "id" if name.endswith("_id") else name
 
 
+_UUIDS = frozenset({"submission_id", "audit_id"})
+
+
 def _path_parameter(name: str) -> Parameter:
     schema, text = Schema(type=OpenAPIType.STRING, min_length=1), "Its name."
-    if name == "submission_id":
-        schema, text = Schema(type=OpenAPIType.STRING, format=OpenAPIFormat.UUID), "The id in the response."
+    if name in _UUIDS:
+        schema, text = (
+            Schema(type=OpenAPIType.STRING, format=OpenAPIFormat.UUID),
+            "The id in the response that began it.",
+        )
     elif name.endswith("_id"):
         schema, text = replace(ID, examples=[7]), f"The id of the {name[:-3].replace('_', ' ')}."
     return Parameter(_public(name), "path", description=text, schema=schema, required=True)
