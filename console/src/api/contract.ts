@@ -33,3 +33,4 @@ export type Audit = Schemas["AuditAnswer"];
 export type AuditRun = Schemas["AuditRunAnswer"];
 export type AuditEntry = Schemas["AuditEntry"];
 export type FoundEvidence = Schemas["FoundEvidence"];
+export type Pagination = Schemas["Pagination"];

@@ -11,16 +11,17 @@ import {
   useRef,
   useState,
 } from "react";
-import { useStore } from "../api/session";
 import { isTyping, useCommands } from "../app/commands";
 import { Button } from "./button";
 import { type Column, fittingColumns } from "./columns";
 import { Dialog } from "./dialog";
 import { Icon } from "./icons";
+import { MomentInput } from "./moment-input";
 import { type LoadedRows, PAGE_ROWS, type RowSource, useRows } from "./pages-of-rows";
-import { Empty, Loading, Problem } from "./states";
+import { firstRows, MOST_SELECTED, selectedText, selectText } from "./selection";
+import { Empty, Loading, messageOf, Problem } from "./states";
+import { useToast } from "./toast";
 import { useIsNarrow } from "./use-is-narrow";
-import { isUtc, momentOf, useZone } from "./values";
 
 export type { Column };
 
@@ -38,8 +39,10 @@ interface DataGridProps<Row> {
   onSort?: (sort: string) => void;
   selected?: ReadonlySet<string>;
   onSelect?: (row: Row) => void;
-  /** Selects all rows that are loaded, or none. */
+  /** Selects these rows instead of all others: those that are loaded, the first of the list, or none. */
   onSelectAll?: (rows: readonly Row[]) => void;
+  /** Two lines of text in each row. */
+  isTall?: boolean;
   /** Where the list begins instead, given an id or a time. */
   onJump?: (to: { id: string } | { time: string }) => void;
   empty: ReactNode;
@@ -48,7 +51,7 @@ interface DataGridProps<Row> {
 const SIDES_PX = 32;
 const WIDE_PX = 32;
 const NARROW_PX = 44;
-const MOST_SELECTED = 1_000;
+const TALL_PX = 46;
 
 /** Another list, or another filter, is another grid: it begins at its top. */
 export function DataGrid<Row>(props: DataGridProps<Row>) {
@@ -58,7 +61,7 @@ export function DataGrid<Row>(props: DataGridProps<Row>) {
 function GridOfList<Row>(props: DataGridProps<Row>) {
   const { columns, source, rowId, onOpen, openId, selected, onSelect } = props;
   const isNarrow = useIsNarrow();
-  const rowPx = isNarrow ? NARROW_PX : WIDE_PX;
+  const rowPx = props.isTall ? TALL_PX : isNarrow ? NARROW_PX : WIDE_PX;
   const scroller = useRef<HTMLDivElement>(null);
   const gridId = useId();
   const [range, setRange] = useState({ first: 0, last: 40 });
@@ -153,7 +156,7 @@ function GridOfList<Row>(props: DataGridProps<Row>) {
   return (
     <div className="grid-frame">
       <div
-        className="grid"
+        className={`grid ${props.isTall ? "grid-tall" : ""}`}
         ref={scroller}
         role="grid"
         aria-label={props.label}
@@ -235,9 +238,12 @@ function GridOfList<Row>(props: DataGridProps<Row>) {
           {Math.min(start + (seen?.endIndex ?? 0) + 1, rows.count).toLocaleString("en")} of{" "}
           {totalText(rows.total, rows.isEstimate)}
         </span>
+        {selected !== undefined && selected.size > 0 && props.onSelectAll && (
+          <Selected count={selected.size} total={rows.total} source={source} onSelect={props.onSelectAll} />
+        )}
         {rows.error && <span className="text-danger">Not refreshed: {rows.error.message}</span>}
         <Button kind="ghost" icon="jump" hint="j" onClick={() => setJumping(true)}>
-          Go to
+          {props.onJump ? "Go to row, id or time …" : "Go to row …"}
         </Button>
       </footer>
       {isJumping && (
@@ -259,6 +265,43 @@ function loadedRows<Row>(rows: LoadedRows<Row>): readonly Row[] {
     if (row !== undefined) loaded.push(row);
   }
   return loaded;
+}
+
+interface SelectedProps<Row> {
+  count: number;
+  total: number | null;
+  source: RowSource<Row>;
+  onSelect: (rows: readonly Row[]) => void;
+}
+
+/** How many rows of the list are selected, and a button for all that may be selected at once. */
+function Selected<Row>({ count, total, source, onSelect }: SelectedProps<Row>) {
+  const toast = useToast();
+  const [isReading, setReading] = useState(false);
+  const most = Math.min(total ?? MOST_SELECTED, MOST_SELECTED);
+  const selectFirst = async () => {
+    setReading(true);
+    try {
+      onSelect(await firstRows(source, MOST_SELECTED));
+    } catch (error) {
+      toast(`Not selected: ${messageOf(error)}`, "bad");
+    } finally {
+      setReading(false);
+    }
+  };
+  return (
+    <span className="grid-selected" role="status">
+      <strong className="figure">{selectedText(count, total)}</strong>
+      {count < most && (
+        <Button kind="ghost" disabled={isReading} onClick={() => void selectFirst()}>
+          {isReading ? "Selecting …" : selectText(total)}
+        </Button>
+      )}
+      <Button kind="ghost" onClick={() => onSelect([])}>
+        Select none
+      </Button>
+    </span>
+  );
 }
 
 interface SelectAllProps<Row> {
@@ -329,9 +372,7 @@ interface JumpProps {
 function Jump({ total, onClose, onRow, onJump }: JumpProps) {
   const [row, setRow] = useState("");
   const [id, setId] = useState("");
-  const [time, setTime] = useState("");
-  const utc = useStore(isUtc);
-  const zone = useZone();
+  const [time, setTime] = useState<string>();
   return (
     <Dialog title="Go to" onClose={onClose}>
       <form
@@ -340,7 +381,7 @@ function Jump({ total, onClose, onRow, onJump }: JumpProps) {
           onClose();
           if (row) onRow(Number(row));
           else if (id) onJump?.({ id });
-          else if (time) onJump?.({ time: momentOf(time, utc) ?? "" });
+          else if (time) onJump?.({ time });
         }}
       >
         <label className="field">
@@ -365,15 +406,10 @@ function Jump({ total, onClose, onRow, onJump }: JumpProps) {
                 onChange={(event) => setId(event.target.value)}
               />
             </label>
-            <label className="field">
-              <span>Time, {zone}</span>
-              <input
-                type="datetime-local"
-                step={1}
-                value={time}
-                onChange={(event) => setTime(event.target.value)}
-              />
-            </label>
+            <div className="field">
+              <span aria-hidden="true">Time</span>
+              <MomentInput label="Time" value={time} onChange={setTime} />
+            </div>
           </>
         )}
         <footer className="dialog-actions">

@@ -1,13 +1,13 @@
 /** The filters of a list. Their values are the search of the URL. */
 
 import { type ReactNode, useEffect, useId, useMemo, useRef, useState } from "react";
-import { useStore } from "../api/session";
 import { useCommands } from "../app/commands";
 import type { Search, SearchChanges } from "../app/location";
 import { Button } from "./button";
 import { Icon } from "./icons";
+import { MomentInput } from "./moment-input";
 import { useIsNarrow } from "./use-is-narrow";
-import { inputText, isUtc, momentOf } from "./values";
+import { isUtc } from "./values";
 
 export type FilterField =
   | { name: string; label: string; kind: "text" | "number"; placeholder?: string; width?: "s" | "m" }
@@ -209,7 +209,6 @@ interface PeriodProps {
 /** From and to, as moments in the URL: what was mailed shows the same rows later. */
 function Period({ field, search, onChange }: PeriodProps) {
   const { from, to } = field;
-  const utc = useStore(isUtc);
   const isSet = Boolean(search[from] || search[to]);
   const [isCustom, setCustom] = useState(isSet);
   const id = useId();
@@ -243,14 +242,14 @@ function Period({ field, search, onChange }: PeriodProps) {
       </span>
       {(isSet || isCustom) &&
         [from, to].map((name, index) => (
-          <input
-            key={name}
-            type="datetime-local"
-            step={1}
-            aria-label={`${field.label}: ${index === 0 ? "from" : "to"}`}
-            value={inputText(search[name], utc)}
-            onChange={(event) => onChange({ [name]: momentOf(event.target.value, utc) }, { replace: true })}
-          />
+          <span key={name} className="filter-moment">
+            <span aria-hidden="true">{index === 0 ? "from" : "to"}</span>
+            <MomentInput
+              label={`${field.label}: ${index === 0 ? "from" : "to"}`}
+              value={search[name]}
+              onChange={(moment) => onChange({ [name]: moment }, { replace: true })}
+            />
+          </span>
         ))}
     </div>
   );

@@ -23,7 +23,7 @@ const PATHS = {
   pause: "M5.5 3v10M10.5 3v10",
   play: "M4.5 2.8v10.4L13 8z",
   link: "M6.5 9.5l3-3M7.5 4.5l1.3-1.3a2.8 2.8 0 0 1 4 4L11.5 8.5M8.5 11.5l-1.3 1.3a2.8 2.8 0 0 1-4-4L4.5 7.5",
-  jump: "M8 2v9M4.5 7.5L8 11l3.5-3.5M3 14h10",
+  jump: "M2 8h8.5M7 4.5L10.5 8 7 11.5M14 3v10",
 } as const;
 
 export type IconName = keyof typeof PATHS;

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { compactText, decimalText, durationText, inputText, momentOf, momentText, zoneName } from "./values";
+import { compactText, decimalText, durationText, momentText, zoneName } from "./values";
 
 test.each([
   ["1234567890.12345678", "1,234,567,890.12345678"],
@@ -29,15 +29,6 @@ test.each([
   [180_000_000, "2 d 2 h"],
 ])("%i ms are %s", (ms, text) => {
   expect(durationText(ms)).toBe(text);
-});
-
-test("what a field for a time shows is what it means", () => {
-  expect(inputText("2026-11-30T22:21:05.123Z", true)).toBe("2026-11-30T22:21:05");
-  expect(momentOf("2026-11-30T22:21:05", true)).toBe("2026-11-30T22:21:05.000Z");
-  const local = inputText("2026-11-30T22:21:05Z", false);
-  expect(momentOf(local, false)).toBe("2026-11-30T22:21:05.000Z");
-  expect(inputText("nonsense", true)).toBe("");
-  expect(momentOf("", true)).toBeUndefined();
 });
 
 test.each([

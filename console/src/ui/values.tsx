@@ -62,14 +62,7 @@ export function momentText(text: string, utc: boolean): { date: string; time: st
   return { date: iso.slice(0, 10), time: iso.slice(11, 23), zone: zoneName(moment, utc) };
 }
 
-/** A moment as `<input type="datetime-local">` has it. */
-export function inputText(moment: string | undefined, utc: boolean): string {
-  if (!moment) return "";
-  const { date, time } = momentText(moment, utc);
-  return time === "" ? "" : `${date}T${time.slice(0, 8)}`;
-}
-
-/** The moment that such an input names, in UTC; undefined where it is empty. */
+/** The moment of an ISO text without an offset, in UTC; undefined where it is none. */
 export function momentOf(text: string, utc: boolean): string | undefined {
   const moment = new Date(utc ? `${text}Z` : text);
   return Number.isNaN(moment.getTime()) ? undefined : moment.toISOString();

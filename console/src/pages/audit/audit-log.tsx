@@ -1,20 +1,15 @@
-import { type ReactNode, useCallback, useMemo } from "react";
+import { type ReactNode, useMemo } from "react";
 import { api, read } from "../../api/client";
 import type { AuditEntry } from "../../api/contract";
 import type { paths } from "../../api/schema";
-import { parseSearch, stringifySearch, usePageSearch } from "../../app/location";
 import { Link } from "../../app/router";
 import { CopyButton } from "../../ui/copy";
-import { type Column, DataGrid } from "../../ui/data-grid";
-import { ExportButtons } from "../../ui/export-buttons";
-import { FilterBar, type FilterField } from "../../ui/filter-bar";
-import { Page } from "../../ui/page";
-import type { RowSource } from "../../ui/pages-of-rows";
-import { Facts, SidePanel } from "../../ui/side-panel";
-import { Empty, Loading } from "../../ui/states";
+import type { Column } from "../../ui/data-grid";
+import type { FilterField } from "../../ui/filter-bar";
+import { Facts } from "../../ui/side-panel";
+import { Empty } from "../../ui/states";
 import { decimalText, Moment, useZone } from "../../ui/values";
-import { filled, filtersOf } from "./model";
-import { useOpenRow } from "./open-row";
+import { Records } from "./records";
 
 const PATH = "/api/v2/audit-log";
 type Query = NonNullable<paths["/api/v2/audit-log"]["get"]["parameters"]["query"]>;
@@ -70,57 +65,31 @@ const idOf = (row: AuditEntry) => String(row.id);
 
 /** Who changed what, when, and from where. */
 export function AuditLog({ views }: { views: ReactNode }) {
-  const [search, setSearch] = usePageSearch();
-  const text = stringifySearch(filtersOf(search, NAMES));
-  const query = useMemo(() => parseSearch(text), [text]);
-  const { row, keep } = useOpenRow<AuditEntry>(search.open, idOf);
-  const source = useMemo<RowSource<AuditEntry>>(
-    () => ({
-      key: ["audit-log", query],
-      hasOffset: false,
-      page: async ({ cursor, limit, signal }) => {
-        const page = await filled(
-          async (at, count) => {
-            const params = { query: { ...queryOf(query), cursor: at, limit: count } };
-            const answer = await read(api.GET(PATH, { params, signal }));
-            return { rows: answer.entries, nextCursor: answer.nextCursor };
-          },
-          cursor,
-          limit,
-        );
-        return { ...page, total: page.nextCursor === null && cursor === null ? page.rows.length : null };
-      },
-    }),
-    [query],
-  );
-  const close = useCallback(() => setSearch({ open: undefined }), [setSearch]);
   return (
-    <Page
-      title="Audit"
-      isFull
-      actions={<ExportButtons path={PATH} query={query} name="audit-log" />}
-      filters={
-        <>
-          {views}
-          <FilterBar fields={FIELDS} search={search} onChange={setSearch} />
-        </>
-      }
-      aside={search.open && <Details row={row} onClose={close} />}
-    >
-      <DataGrid
-        label="Audit log"
-        source={source}
-        columns={useColumns()}
-        rowId={idOf}
-        openId={search.open}
-        onOpen={(one) => {
-          keep(one);
-          setSearch({ open: idOf(one) }, { replace: search.open !== undefined });
-        }}
-        empty={<Empty title="No change matches">Clear a filter to see more.</Empty>}
-      />
-    </Page>
+    <Records
+      label="Audit log"
+      path={PATH}
+      name="audit-log"
+      names={NAMES}
+      fields={FIELDS}
+      columns={useColumns()}
+      rowId={idOf}
+      read={readPage}
+      views={views}
+      heading="Change"
+      details={(row) => <Details row={row} />}
+      empty={<Empty title="No change matches">Clear a filter to see more.</Empty>}
+    />
   );
+}
+
+async function readPage(
+  query: Record<string, string>,
+  at: { cursor?: string; limit: number },
+  signal: AbortSignal,
+) {
+  const answer = await read(api.GET(PATH, { params: { query: { ...queryOf(query), ...at } }, signal }));
+  return { rows: answer.entries, nextCursor: answer.nextCursor };
 }
 
 function queryOf(search: Record<string, string>): Query {
@@ -151,7 +120,7 @@ function useColumns(): Column<AuditEntry>[] {
         header: `At, ${zone}`,
         width: "136px",
         narrow: true,
-        narrowWidth: "5.5rem",
+        narrowWidth: "7.4rem",
         cell: (row) => <Moment at={row.at} short />,
       },
       {
@@ -194,44 +163,38 @@ function useColumns(): Column<AuditEntry>[] {
   );
 }
 
-function Details({ row, onClose }: { row: AuditEntry | null; onClose: () => void }) {
+function Details({ row }: { row: AuditEntry }) {
   return (
-    <SidePanel label="Change" title="Change" onClose={onClose}>
-      {row ? (
-        <>
-          <Facts
-            facts={[
-              ["Action", <strong key="action">{row.action}</strong>],
-              ["Object", `${row.object}${row.objectName ? ` ${row.objectName}` : ""}`],
-              ["At", <Moment key="at" at={row.at} />],
-              ["Who", row.actor || "not signed in"],
-              ["Known by", row.knownBy],
-              row.address !== null && ["From", <code key="from">{row.address}</code>],
-              row.requestId !== null && [
-                "Request",
-                <span key="request">
-                  <code>{row.requestId}</code> <CopyButton text={row.requestId} label="Copy the request id" />
-                </span>,
-              ],
-              ["How many", decimalText(row.objectCount)],
-            ]}
-          />
-          <Ids title="Ids" ids={row.objectIds} page={PAGES[row.object]} count={row.objectCount} />
-          <Ids title="Trade orders" ids={row.tradeOrderIds} page="/orders" count={null} />
-          {row.details !== null && (
-            <section aria-label="Details">
-              <h3>Details</h3>
-              {/* A scrolling region must be reachable by keyboard. */}
-              <pre tabIndex={0} role="region" aria-label="Details as JSON">
-                {JSON.stringify(row.details, null, 2)}
-              </pre>
-            </section>
-          )}
-        </>
-      ) : (
-        <Loading label="Looking for it in the list" />
+    <>
+      <Facts
+        facts={[
+          ["Action", <strong key="action">{row.action}</strong>],
+          ["Object", `${row.object}${row.objectName ? ` ${row.objectName}` : ""}`],
+          ["At", <Moment key="at" at={row.at} />],
+          ["Who", row.actor || "not signed in"],
+          ["Known by", row.knownBy],
+          row.address !== null && ["From", <code key="from">{row.address}</code>],
+          row.requestId !== null && [
+            "Request",
+            <span key="request">
+              <code>{row.requestId}</code> <CopyButton text={row.requestId} label="Copy the request id" />
+            </span>,
+          ],
+          ["How many", decimalText(row.objectCount)],
+        ]}
+      />
+      <Ids title="Ids" ids={row.objectIds} page={PAGES[row.object]} count={row.objectCount} />
+      <Ids title="Trade orders" ids={row.tradeOrderIds} page="/orders" count={null} />
+      {row.details !== null && (
+        <section aria-label="Details">
+          <h3>Details</h3>
+          {/* A scrolling region must be reachable by keyboard. */}
+          <pre tabIndex={0} role="region" aria-label="Details as JSON">
+            {JSON.stringify(row.details, null, 2)}
+          </pre>
+        </section>
       )}
-    </SidePanel>
+    </>
   );
 }
 

@@ -87,9 +87,7 @@ function Status({ run }: { run: AuditRun }) {
 export function AuditDetails({ id, onClose }: { id: string; onClose: () => void }) {
   const audit = useQuery({
     queryKey: ["audit", id],
-    queryFn: ({ signal }) =>
-      // A UUID, which the document has as the integer of other paths.
-      read(api.GET("/api/v2/audits/{id}", { params: { path: { id: id as unknown as number } }, signal })),
+    queryFn: ({ signal }) => read(api.GET("/api/v2/audits/{id}", { params: { path: { id } }, signal })),
     refetchInterval: (query) => (query.state.data?.finishedAt ? false : 2_000),
   });
   return (

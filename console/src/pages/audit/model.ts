@@ -64,7 +64,7 @@ export function filtersOf(search: Search, names: readonly string[]): Record<stri
   return Object.fromEntries(names.flatMap((name) => (search[name] ? [[name, search[name]]] : [])));
 }
 
-interface Part<Row> {
+export interface Part<Row> {
   rows: readonly Row[];
   nextCursor: string | null;
 }

@@ -1,67 +1,50 @@
-import { useCallback, useMemo } from "react";
+import { useMemo } from "react";
 import { api, read } from "../../api/client";
 import type { Execution, SubmissionState } from "../../api/contract";
 import { useDestinations, useSummary } from "../../api/queries";
-import { parseSearch, stringifySearch, usePageSearch } from "../../app/location";
-import { type Column, DataGrid } from "../../ui/data-grid";
+import { usePageSearch } from "../../app/location";
+import type { Column } from "../../ui/data-grid";
 import { ExecutionDetails } from "../../ui/execution-details";
-import { ExportButtons } from "../../ui/export-buttons";
-import { FilterBar, type FilterField } from "../../ui/filter-bar";
-import { Page } from "../../ui/page";
-import type { RowSource } from "../../ui/pages-of-rows";
+import type { FilterField } from "../../ui/filter-bar";
+import { ListPage, pagedSource, useListQuery } from "../../ui/list-page";
 import { Empty } from "../../ui/states";
 import { compactText, Figure, Moment, STATES, StateBadge, useZone } from "../../ui/values";
-import { jumpTo, queryOf, sortOf } from "./model";
+import { queryOf } from "./model";
 
 const PATH = "/api/v2/executions";
 
 export default function ExecutionsPage() {
-  const [search, setSearch] = usePageSearch();
-  const { open, ...filters } = search;
-  const text = stringifySearch(filters);
-  const query = useMemo(() => queryOf(parseSearch(text)), [text]);
-  const source = useMemo<RowSource<Execution>>(
-    () => ({
-      key: ["executions", query],
-      hasOffset: true,
-      page: async ({ cursor, offset, limit, signal }) => {
-        const at = cursor === null ? { offset } : { cursor };
-        const answer = await read(api.GET(PATH, { params: { query: { ...query, ...at, limit } }, signal }));
-        const { nextCursor, totalElements, totalIsEstimate } = answer.pagination;
-        return { rows: answer.executions, nextCursor, total: totalElements, isEstimate: totalIsEstimate };
-      },
-    }),
+  const [{ open: _, ...filters }] = usePageSearch();
+  const query = useListQuery(queryOf);
+  const source = useMemo(
+    () =>
+      pagedSource<Execution>(["executions", query], async (at, signal) => {
+        const answer = await read(api.GET(PATH, { params: { query: { ...query, ...at } }, signal }));
+        return { rows: answer.executions, pagination: answer.pagination };
+      }),
     [query],
   );
-  const close = useCallback(() => setSearch({ open: undefined }), [setSearch]);
-  const sort = sortOf(search, "executionTimestamp");
   return (
-    <Page
+    <ListPage
       title="Executions"
-      isFull
-      actions={<ExportButtons path={PATH} query={query} name="executions" />}
-      filters={<FilterBar fields={useFields(filters)} search={search} onChange={setSearch} />}
-      aside={open && <ExecutionDetails key={open} id={open} onClose={close} />}
-    >
-      <DataGrid
-        label="Executions"
-        source={source}
-        columns={useColumns()}
-        rowId={(row) => String(row.id)}
-        openId={open}
-        onOpen={(row) => setSearch({ open: String(row.id) }, { replace: open !== undefined })}
-        sort={sort}
-        onSort={(by) => setSearch({ sort: by })}
-        onJump={(to) => setSearch(jumpTo(to, sort, "executionTimestamp"))}
-        empty={
-          <Empty title="No execution matches">
-            {Object.keys(filters).length > 0
-              ? "Clear a filter to see more."
-              : "Submit an order to see its executions."}
-          </Empty>
-        }
-      />
-    </Page>
+      label="Executions"
+      path={PATH}
+      query={query}
+      name="executions"
+      source={source}
+      columns={useColumns()}
+      fields={useFields(filters)}
+      rowId={(row) => String(row.id)}
+      time="executionTimestamp"
+      details={(id, close) => <ExecutionDetails key={id} id={id} onClose={close} />}
+      empty={
+        <Empty title="No execution matches">
+          {Object.keys(filters).length > 0
+            ? "Clear a filter to see more."
+            : "Submit an order to see its executions."}
+        </Empty>
+      }
+    />
   );
 }
 

@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
-import { jumpTo, queryOf } from "./model";
+import { jumpTo } from "../../ui/list-search";
+import { queryOf } from "./model";
 
 test("a jump keeps the direction of the list", () => {
   expect(jumpTo({ id: "7" }, "-id", "executionTimestamp")).toMatchObject({

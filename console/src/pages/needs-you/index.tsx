@@ -81,7 +81,7 @@ export default function NeedsYouPage() {
         <>
           {canResolve && (
             <Button kind="primary" hint="r" onClick={() => setResolving(true)}>
-              Resolve {selected.size} selected …
+              Resolve {selected.size.toLocaleString("en")} selected …
             </Button>
           )}
           <ExportButtons path={PATH} query={isAll ? {} : { needsPerson: "true" }} name="unknowns" />
@@ -109,6 +109,7 @@ export default function NeedsYouPage() {
         selected={selected}
         onSelect={mayOperate ? select : undefined}
         onSelectAll={(rows) => setSelected(new Set(rows.map((row) => String(row.executionId))))}
+        isTall
         empty={<Nothing isAll={isAll} />}
       />
       {isResolving && (
@@ -170,7 +171,7 @@ function useColumns(): Column<Unknown>[] {
       {
         id: "waits",
         header: "Waits for",
-        width: "minmax(200px, 4fr)",
+        width: "minmax(280px, 4fr)",
         narrow: true,
         narrowWidth: "minmax(0, 1.4fr)",
         cell: (row) => (

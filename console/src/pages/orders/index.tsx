@@ -1,16 +1,13 @@
-import { useCallback, useMemo } from "react";
+import { useMemo } from "react";
 import { api, read } from "../../api/client";
 import type { TradeOrder } from "../../api/contract";
-import { parseSearch, stringifySearch, usePageSearch } from "../../app/location";
-import { type Column, DataGrid } from "../../ui/data-grid";
+import { usePageSearch } from "../../app/location";
+import type { Column } from "../../ui/data-grid";
 import { percentOf } from "../../ui/decimal";
-import { ExportButtons } from "../../ui/export-buttons";
-import { FilterBar, type FilterField } from "../../ui/filter-bar";
-import { Page } from "../../ui/page";
-import type { RowSource } from "../../ui/pages-of-rows";
+import type { FilterField } from "../../ui/filter-bar";
+import { ListPage, pagedSource, useListQuery } from "../../ui/list-page";
 import { Empty } from "../../ui/states";
 import { Figure, Moment, useZone } from "../../ui/values";
-import { jumpTo, sortOf } from "../executions/model";
 import { OrderDetails, SentBar } from "./details";
 import { leftOf, queryOf } from "./model";
 import "./orders.css";
@@ -46,54 +43,38 @@ const MAX_ID: FilterField = { name: "maxId", label: "Up to id", kind: "number" }
 const MIN_ID: FilterField = { name: "minId", label: "From id", kind: "number" };
 
 export default function OrdersPage() {
-  const [search, setSearch] = usePageSearch();
-  const { open, ...filters } = search;
-  const text = stringifySearch(filters);
-  const query = useMemo(() => queryOf(parseSearch(text)), [text]);
-  const source = useMemo<RowSource<TradeOrder>>(
-    () => ({
-      key: ["orders", query],
-      hasOffset: true,
-      page: async ({ cursor, offset, limit, signal }) => {
-        const at = cursor === null ? { offset } : { cursor };
-        const parameters = { ...query, submitted: query.submitted as unknown as boolean | undefined };
-        const answer = await read(
-          api.GET(PATH, { params: { query: { ...parameters, ...at, limit } }, signal }),
-        );
-        const { nextCursor, totalElements, totalIsEstimate } = answer.pagination;
-        return { rows: answer.tradeOrders, nextCursor, total: totalElements, isEstimate: totalIsEstimate };
-      },
-    }),
+  const [{ open: _, ...filters }] = usePageSearch();
+  const query = useListQuery(queryOf);
+  const source = useMemo(
+    () =>
+      pagedSource<TradeOrder>(["orders", query], async (at, signal) => {
+        const asked = { ...query, submitted: query.submitted as unknown as boolean | undefined, ...at };
+        const answer = await read(api.GET(PATH, { params: { query: asked }, signal }));
+        return { rows: answer.tradeOrders, pagination: answer.pagination };
+      }),
     [query],
   );
-  const close = useCallback(() => setSearch({ open: undefined }), [setSearch]);
-  const sort = sortOf(search, "tradeTimestamp");
-  const fields = [...FIELDS, ...(search.maxId ? [MAX_ID] : []), ...(search.minId ? [MIN_ID] : [])];
   return (
-    <Page
+    <ListPage
       title="Orders"
-      isFull
-      actions={<ExportButtons path={PATH} query={query} name="orders" />}
-      filters={<FilterBar fields={fields} search={search} onChange={setSearch} />}
-      aside={open && <OrderDetails key={open} id={open} onClose={close} />}
-    >
-      <DataGrid
-        label="Orders"
-        source={source}
-        columns={useColumns()}
-        rowId={(row) => String(row.id)}
-        openId={open}
-        onOpen={(row) => setSearch({ open: String(row.id) }, { replace: open !== undefined })}
-        sort={sort}
-        onSort={(by) => setSearch({ sort: by })}
-        onJump={(to) => setSearch(jumpTo(to, sort, "tradeTimestamp"))}
-        empty={
-          <Empty title="No order matches">
-            {text === "" ? "Send a blotter to see its orders." : "Clear a filter to see more."}
-          </Empty>
-        }
-      />
-    </Page>
+      label="Orders"
+      path={PATH}
+      query={query}
+      name="orders"
+      source={source}
+      columns={useColumns()}
+      fields={[...FIELDS, ...(filters.maxId ? [MAX_ID] : []), ...(filters.minId ? [MIN_ID] : [])]}
+      rowId={(row) => String(row.id)}
+      time="tradeTimestamp"
+      details={(id, close) => <OrderDetails key={id} id={id} onClose={close} />}
+      empty={
+        <Empty title="No order matches">
+          {Object.keys(filters).length > 0
+            ? "Clear a filter to see more."
+            : "Send a blotter to see its orders."}
+        </Empty>
+      }
+    />
   );
 }
 

@@ -3,7 +3,7 @@
 import type { TradeOrder } from "../../api/contract";
 import type { Search } from "../../app/location";
 import { decimalOf, minus, unitsOf } from "../../ui/decimal";
-import { sortOf } from "../executions/model";
+import { sortOf } from "../../ui/list-search";
 
 /** The parameters of `GET /api/v2/tradeOrders`, by the names in the URL. */
 export function queryOf(search: Search): Record<string, string | undefined> {
