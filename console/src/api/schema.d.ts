@@ -1436,7 +1436,7 @@ export interface components {
          * @description What an overview warns of.
          * @enum {unknown}
          */
-        AlarmName: "ATTEMPTS_OVERDUE" | "CIRCUIT_NOT_CLOSED" | "LEDGER_SUSPECTED" | "NOTHING_ACCEPTED" | "PAUSED" | "SENDING_BLOCKED" | "UNKNOWN_NEEDS_PERSON";
+        AlarmName: "ATTEMPTS_OVERDUE" | "CIRCUIT_NOT_CLOSED" | "LEDGER_SUSPECTED" | "NOTHING_ACCEPTED" | "PAUSED" | "REPLICA_SLOW" | "SENDING_BLOCKED" | "UNKNOWN_NEEDS_PERSON";
         /**
          * AttemptHistory
          * @description One attempt, as far as it concerns one execution.
@@ -2242,6 +2242,7 @@ export interface components {
             createdBy: string | null;
             failed: number;
             finishedAt: string | null;
+            isBlotter: boolean;
             pending: number;
             status: string;
             submissionId: string;
@@ -2449,6 +2450,7 @@ export interface components {
             latencyMs: components["schemas"]["Latency"];
             openAttempts: number;
             replica: string;
+            slowTimes: Decimal | null;
             startedAt: string | null;
             version: string | null;
             waitsFor: string | null;
@@ -6325,8 +6327,8 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description The id of the audit. */
-                id: number;
+                /** @description The id in the response that began it. */
+                id: string;
             };
             cookie?: never;
         };
@@ -6357,7 +6359,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description The id in the response. */
+                /** @description The id in the response that began it. */
                 id: string;
             };
             cookie?: never;
@@ -6389,7 +6391,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description The id in the response. */
+                /** @description The id in the response that began it. */
                 id: string;
             };
             cookie?: never;
@@ -7620,7 +7622,7 @@ export interface operations {
             };
             header?: never;
             path: {
-                /** @description The id in the response. */
+                /** @description The id in the response that began it. */
                 id: string;
             };
             cookie?: never;
@@ -7657,7 +7659,7 @@ export interface operations {
             };
             header?: never;
             path: {
-                /** @description The id in the response. */
+                /** @description The id in the response that began it. */
                 id: string;
             };
             cookie?: never;
@@ -7692,7 +7694,7 @@ export interface operations {
                 "Last-Event-ID"?: number;
             };
             path: {
-                /** @description The id in the response. */
+                /** @description The id in the response that began it. */
                 id: string;
             };
             cookie?: never;

@@ -1,1 +1,0 @@
-function e(e,t){let n=new Set(e);return n.delete(t)||n.add(t),n}export{e as t};
