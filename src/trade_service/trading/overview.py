@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from functools import partial
 from typing import TypeVar
@@ -12,7 +12,7 @@ import msgspec
 from trade_service.domain.executions import FINAL, OPEN, SubmissionState
 from trade_service.single_flight import SingleFlightCache
 from trade_service.submission.ports import StoreUnavailable
-from trade_service.trading.activity import WINDOWS, Calls, Interval, slow_replicas, total
+from trade_service.trading.activity import WINDOWS, Calls, total
 from trade_service.trading.call_history import CallHistory
 from trade_service.trading.operating import Backlog
 from trade_service.trading.overview_model import (
@@ -28,6 +28,7 @@ from trade_service.trading.overview_model import (
 )
 from trade_service.trading.pausing import COUNTED_ATTEMPTS, PauseStore
 from trade_service.trading.replicas import WITHIN_S
+from trade_service.trading.slow_replicas import slow_replicas
 
 FRESH_S = 0.75
 """How long an answer serves further callers."""
@@ -90,7 +91,7 @@ class Overview:
         async with self._history_lock:
             by_replica, _ = await self._history.last_minute()
         reports = await self._reads.replicas()
-        slow = _slow(by_replica, [report.replica for report in reports if report.alive])
+        slow = slow_replicas(by_replica, {report.replica for report in reports if report.alive})
         return ReplicaList(
             WITHIN_S,
             [
@@ -121,7 +122,7 @@ class Overview:
         counts = states.executions | open_executions
         circuits, pauses = await self._reads.circuits(), await self._pauses.pauses()
         unsent = await self._unsent.get() if pauses else {}
-        slow = _slow(by_replica, [circuit.replica for circuit in circuits])
+        slow = slow_replicas(by_replica, {circuit.replica for circuit in circuits})
         paused = [PauseInForce.of(pause, unsent) for pause in pauses]
         ledger, waiting = await self._reads.ledger(), await self._waiting.get()
         return ServiceSummary(
@@ -138,10 +139,6 @@ class Overview:
             replicas=len(circuits),
             alarms=alarms_of(calls, attempts, waiting, ledger, circuits, paused, slow),
         )
-
-
-def _slow(by_replica: Interval, alive: Sequence[str]) -> dict[str, float]:
-    return slow_replicas({replica: by_replica[replica] for replica in alive if replica in by_replica})
 
 
 def _cache(

@@ -234,9 +234,8 @@ def alarms_of(
         message = (
             f"the circuit of {len(broken)} of {len(circuits)} replicas is not closed: {broken[0].reason}"
         )
-        found.append(
-            Alarm(name.CIRCUIT_NOT_CLOSED, "critical", min(one.since for one in broken), message, "control")
-        )
+        since = min(one.since for one in broken)
+        found.append(Alarm(name.CIRCUIT_NOT_CLOSED, "critical", since, message, "control"))
     for pause in paused:
         where = "" if pause.destination is None else f" to {pause.destination.abbreviation}"
         message = f"{pause.paused_by or 'an operator'} paused sending{where}: {pause.reason}"
