@@ -6,11 +6,12 @@ from decimal import Decimal
 
 import msgspec
 
+from trade_service.blotter.file_refusals import FileRefused
 from trade_service.blotter.first_reading import read_first
 from trade_service.blotter.order_limits import OrderLimits
 from trade_service.blotter.order_rows import LineRules
 from trade_service.blotter.reader import BlotterReader, ReadOptions
-from trade_service.blotter.records import FileRefused, OrderRecord, RefusedRow
+from trade_service.blotter.records import OrderRecord, RefusedRow
 from trade_service.domain.reference import Blotter, Destination, ReferenceData
 
 DESTINATIONS = ("ML", "RBC", "JPM", "IB", "INST", "POSIT", "XLON", "xlon")

@@ -15,9 +15,10 @@ from tools.make_blotter import FIRST_ORDER_ID, ORDERS, SHIPPED, TICKERS, blotter
 
 from tests.blotters.reading import read_all, shown
 from trade_service.blotter.delimited_source import MAX_LINE_CHARS
+from trade_service.blotter.file_refusals import FileRefused
 from trade_service.blotter.order_rows import LineRules
 from trade_service.blotter.reader import BlotterReader
-from trade_service.blotter.records import CellError, FileRefused, OrderRecord
+from trade_service.blotter.records import CellError, OrderRecord
 from trade_service.domain.reference import Blotter, Destination, ReferenceData
 from trade_service.domain.seen_ids import SeenIds
 

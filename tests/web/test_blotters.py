@@ -20,8 +20,8 @@ from tests.support.database import TestServer
 from tests.support.trading import run_sql, value_of
 from tests.web.live import Live, behave, live_alone
 from tests.web.support import Answer
+from trade_service.blotter.file_refusals import FileRefused
 from trade_service.blotter.reading_process import ReadingTask
-from trade_service.blotter.records import FileRefused
 from trade_service.blotter.sheet_process import SheetBounds
 from trade_service.store import blotter_store
 from trade_service.submission.ports import StoreUnavailable

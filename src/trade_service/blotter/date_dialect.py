@@ -4,7 +4,8 @@ import re
 from collections.abc import Iterable
 from datetime import UTC, datetime, tzinfo
 
-from trade_service.blotter.records import FileRefused, QuestionCode, TimeText
+from trade_service.blotter.file_refusals import FileRefused, QuestionCode
+from trade_service.blotter.records import TimeText
 from trade_service.domain.errors import InvalidInput, shorten
 
 DAY_FIRST, MONTH_FIRST = "day", "month"

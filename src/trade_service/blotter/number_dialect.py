@@ -9,7 +9,8 @@ from collections.abc import Iterable, Sequence
 from decimal import Decimal
 from functools import lru_cache
 
-from trade_service.blotter.records import BrokenCell, FileRefused, NumberText, QuestionCode
+from trade_service.blotter.file_refusals import FileRefused, QuestionCode
+from trade_service.blotter.records import BrokenCell, NumberText
 from trade_service.domain.errors import InvalidInput, shorten
 from trade_service.domain.fields import MAX_NUMBER_CHARS, parse_decimal, positive
 

@@ -11,6 +11,7 @@ import msgspec
 from trade_service.blotter.cells import bare
 from trade_service.blotter.date_dialect import DateDialect
 from trade_service.blotter.delimited_source import DELIMITERS, SourceRows, delimited_rows, separator_of
+from trade_service.blotter.file_refusals import FileRefused
 from trade_service.blotter.json_lines_source import json_objects, json_rows
 from trade_service.blotter.number_dialect import COMMA, NumberDialect
 from trade_service.blotter.order_limits import batch_error, order_value
@@ -20,7 +21,6 @@ from trade_service.blotter.records import (
     CellError,
     Cells,
     DamagedRow,
-    FileRefused,
     Layout,
     OrderRecord,
     RefusedRow,

@@ -16,17 +16,11 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from trade_service.blotter.cells import as_text
+from trade_service.blotter.file_refusals import FileRefusal, FileRefused
 from trade_service.blotter.first_reading import read_first
 from trade_service.blotter.order_rows import LineRules
 from trade_service.blotter.reader import BlotterReader, ReadOptions
-from trade_service.blotter.records import (
-    BlotterPage,
-    FileRefusal,
-    FileRefused,
-    Layout,
-    OrderRecord,
-    RefusedRow,
-)
+from trade_service.blotter.records import BlotterPage, Layout, OrderRecord, RefusedRow
 from trade_service.blotter.sheet_process import SheetBounds
 
 LENGTH_BYTES = 4

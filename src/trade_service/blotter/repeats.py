@@ -5,7 +5,8 @@ from typing import Protocol
 
 import msgspec
 
-from trade_service.blotter.records import FileRefused, Layout, OrderRecord, RefusedRow
+from trade_service.blotter.file_refusals import FileRefused
+from trade_service.blotter.records import Layout, OrderRecord, RefusedRow
 from trade_service.domain.orders import NewTradeOrder
 from trade_service.domain.seen_ids import SeenIds
 

@@ -11,6 +11,7 @@ from typing import TypeAlias
 from xml.parsers import expat
 from zipfile import BadZipFile, ZipFile
 
+from trade_service.blotter.file_refusals import FileRefused
 from trade_service.blotter.number_formats import (
     BUILT_IN_FORMATS,
     CELL_ERROR,
@@ -18,7 +19,6 @@ from trade_service.blotter.number_formats import (
     format_of,
     shown_otherwise,
 )
-from trade_service.blotter.records import FileRefused
 
 Broken: TypeAlias = Mapping[int, list[tuple[int, str]]]
 """The cells of each row (from 0) that are not what people see: their columns (from 0), and what is wrong."""

@@ -15,7 +15,7 @@ from typing import Any, TypeAlias
 
 import msgspec
 
-from trade_service.blotter.records import FileRefusal, FileRefused, QuestionCode
+from trade_service.blotter.file_refusals import FileRefusal, FileRefused, QuestionCode
 from trade_service.blotter.sheet_formats import hidden_and_broken
 
 Cell: TypeAlias = str | tuple[str, ...]

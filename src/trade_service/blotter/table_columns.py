@@ -7,7 +7,8 @@ from typing import TypeAlias
 import msgspec
 
 from trade_service.blotter.cells import bare
-from trade_service.blotter.records import Cells, DamagedRow, FileRefused, QuestionCode
+from trade_service.blotter.file_refusals import FileRefused, QuestionCode
+from trade_service.blotter.records import Cells, DamagedRow
 from trade_service.blotter.row_guards import ACTION, NOTE, PRICE_TYPE, SECOND_SIDE, guard_of
 from trade_service.blotter.synonyms import (
     FIELDS,

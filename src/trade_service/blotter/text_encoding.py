@@ -6,7 +6,7 @@ from typing import BinaryIO
 
 import msgspec
 
-from trade_service.blotter.records import FileRefused
+from trade_service.blotter.file_refusals import FileRefused
 
 SAMPLE_BYTES = 1_048_576
 """What is read before the first row: the file's encoding, columns, numbers and dates show in it."""

@@ -11,7 +11,8 @@ from zipfile import BadZipFile, ZipFile
 import msgspec
 
 from trade_service.blotter.delimited_source import SourceRows
-from trade_service.blotter.records import BrokenCell, FileRefusal, FileRefused, NumberText, TimeText
+from trade_service.blotter.file_refusals import FileRefusal, FileRefused
+from trade_service.blotter.records import BrokenCell, NumberText, TimeText
 from trade_service.blotter.sheet_process import BROKEN, NUMBER, SheetBounds
 
 _READER = "trade_service.blotter.sheet_process"

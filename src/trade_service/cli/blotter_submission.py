@@ -10,10 +10,11 @@ from typing import BinaryIO, TypeVar
 
 import msgspec
 
+from trade_service.blotter.file_refusals import FileRefused
 from trade_service.blotter.first_reading import FirstReading, read_first
 from trade_service.blotter.order_rows import LineRules
 from trade_service.blotter.reader import BlotterReader, ReadOptions
-from trade_service.blotter.records import FileRefused, Layout, OrderRecord, RefusedRow
+from trade_service.blotter.records import Layout, OrderRecord, RefusedRow
 from trade_service.blotter.repeats import RepeatRules
 from trade_service.bootstrap.container import Services
 from trade_service.cli.blotter_input import open_blotter

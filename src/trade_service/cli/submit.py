@@ -11,10 +11,11 @@ import msgspec
 import rich_click as click
 from rich.console import Console
 
+from trade_service.blotter.file_refusals import FileRefused
 from trade_service.blotter.order_limits import batch_error, unpriced_warning
 from trade_service.blotter.order_rows import LineRules
 from trade_service.blotter.reader import ReadOptions
-from trade_service.blotter.records import FileRefused, Layout
+from trade_service.blotter.records import Layout
 from trade_service.blotter.repeats import RepeatRules
 from trade_service.bootstrap.container import Services
 from trade_service.bootstrap.running import prepared_database, running_services

@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager, suppress
 
 import msgspec
 
+from trade_service.blotter.file_refusals import FileRefusal, FileRefused
 from trade_service.blotter.reading_process import (
     LENGTH_BYTES,
     BegunReading,
@@ -18,7 +19,6 @@ from trade_service.blotter.reading_process import (
     ReadingTask,
     ReadRows,
 )
-from trade_service.blotter.records import FileRefusal, FileRefused
 from trade_service.trading.blotter_submissions import ReadBlotter
 from trade_service.web.turns import Turns
 

@@ -12,6 +12,7 @@ from litestar import Controller, Response
 from litestar.openapi.spec import OpenAPIType, Schema
 from litestar.params import FromPath
 
+from trade_service.blotter.file_refusals import FileQuestion, FileRefused, QuestionCode
 from trade_service.blotter.option_pairs import (
     DATE_ORDERS,
     DECIMAL_SIGNS,
@@ -20,7 +21,6 @@ from trade_service.blotter.option_pairs import (
 )
 from trade_service.blotter.order_rows import LineRules
 from trade_service.blotter.reading_process import ReadingTask
-from trade_service.blotter.records import FileQuestion, FileRefused, QuestionCode
 from trade_service.blotter.sheet_process import SheetBounds
 from trade_service.domain.errors import InvalidInput
 from trade_service.domain.fields import visible
@@ -287,7 +287,7 @@ async def _read(request: HttpRequest, uploads: BlotterUploads, body: bytes, task
 def _refused(rule: str, question: FileQuestion | None = None) -> RequestRefused:
     """The refusal of a file; options of the command are named as parameters.
 
-    Its details have the question that a person can answer; `question` is null where the file has to be corrected.
+    Its details have the question that a person can answer; null where only a correction of the file helps.
     """
     message = _OPTION.sub(_parameter, rule)
     details: dict[str, object] = {"question": None, "reason": message}
