@@ -41,7 +41,7 @@ interface DataGridProps<Row> {
   onSelect?: (row: Row) => void;
   /** Selects these rows instead of all others: those that are loaded, the first of the list, or none. */
   onSelectAll?: (rows: readonly Row[]) => void;
-  /** Two lines of text in each row. */
+  /** Two lines of text in each row, four on a narrow screen. */
   isTall?: boolean;
   /** Where the list begins instead, given an id or a time. */
   onJump?: (to: { id: string } | { time: string }) => void;
@@ -52,6 +52,7 @@ const SIDES_PX = 32;
 const WIDE_PX = 32;
 const NARROW_PX = 44;
 const TALL_PX = 46;
+const TALL_NARROW_PX = 80;
 
 /** Another list, or another filter, is another grid: it begins at its top. */
 export function DataGrid<Row>(props: DataGridProps<Row>) {
@@ -61,7 +62,8 @@ export function DataGrid<Row>(props: DataGridProps<Row>) {
 function GridOfList<Row>(props: DataGridProps<Row>) {
   const { columns, source, rowId, onOpen, openId, selected, onSelect } = props;
   const isNarrow = useIsNarrow();
-  const rowPx = props.isTall ? TALL_PX : isNarrow ? NARROW_PX : WIDE_PX;
+  const [wide, narrow] = props.isTall ? [TALL_PX, TALL_NARROW_PX] : [WIDE_PX, NARROW_PX];
+  const rowPx = isNarrow ? narrow : wide;
   const scroller = useRef<HTMLDivElement>(null);
   const gridId = useId();
   const [range, setRange] = useState({ first: 0, last: 40 });

@@ -1,5 +1,6 @@
 /** How values are written: decimals digit for digit, moments with their zone, states as badges. */
 
+import { Fragment } from "react";
 import type { Decimal, SubmissionState } from "../api/contract";
 import { createStore, useStore } from "../api/session";
 
@@ -14,6 +15,21 @@ export function decimalText(value: Decimal | null | undefined): string {
 
 export function Figure({ value }: { value: Decimal | null | undefined }) {
   return <span className="figure">{decimalText(value)}</span>;
+}
+
+/** A code, which breaks between its words where it must. */
+export function Code({ text }: { text: string }) {
+  return (
+    <code>
+      {text.split("_").map((word, index, words) => (
+        // biome-ignore lint/suspicious/noArrayIndexKey: words may repeat, and their order is fixed
+        <Fragment key={index}>
+          {index < words.length - 1 ? `${word}_` : word}
+          <wbr />
+        </Fragment>
+      ))}
+    </code>
+  );
 }
 
 /** `12.3 k`, `1.2 M`: a count where every digit would be in the way. */

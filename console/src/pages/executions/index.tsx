@@ -128,7 +128,7 @@ function useColumns(): Column<Execution>[] {
       {
         id: "time",
         header: `Created, ${zone}`,
-        width: "136px",
+        width: "152px",
         sort: "executionTimestamp",
         cell: (row) => <Moment at={row.executionTimestamp} short />,
       },

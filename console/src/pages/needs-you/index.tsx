@@ -16,7 +16,7 @@ import type { RowSource } from "../../ui/pages-of-rows";
 import { ResolveManyDialog } from "../../ui/resolve-dialog";
 import { toggled } from "../../ui/selection";
 import { Empty } from "../../ui/states";
-import { compactText, Figure, Moment, useZone } from "../../ui/values";
+import { Code, compactText, Figure, Moment, useZone } from "../../ui/values";
 import "./needs-you.css";
 
 type Unknown = components["schemas"]["UnknownAnswer"];
@@ -193,8 +193,6 @@ function useColumns(): Column<Unknown>[] {
         header: "Quantity",
         width: "minmax(84px, 0.4fr)",
         align: "end",
-        narrow: true,
-        narrowWidth: "5rem",
         cell: (row) => <Figure value={row.quantity} />,
       },
       { id: "destination", header: "To", width: "64px", cell: (row) => row.destination },
@@ -207,8 +205,14 @@ function useColumns(): Column<Unknown>[] {
       {
         id: "code",
         header: "Last code",
-        width: "minmax(110px, 0.6fr)",
-        cell: (row) => (row.lastCode ? <code>{row.lastCode}</code> : <span className="muted">–</span>),
+        width: "minmax(128px, 0.6fr)",
+        cell: (row) => (row.lastCode ? <Code text={row.lastCode} /> : <span className="muted">–</span>),
+      },
+      {
+        id: "since",
+        header: `Sent, ${zone}`,
+        width: "132px",
+        cell: (row) => <Moment at={row.openSince} short />,
       },
       {
         id: "lookUps",
@@ -216,12 +220,6 @@ function useColumns(): Column<Unknown>[] {
         width: "84px",
         align: "end",
         cell: (row) => <span className="figure">{row.lookUps}</span>,
-      },
-      {
-        id: "since",
-        header: `Sent, ${zone}`,
-        width: "100px",
-        cell: (row) => <Moment at={row.openSince} short />,
       },
     ],
     [zone],
