@@ -101,8 +101,8 @@ function Pauses({ pauses, onResume }: PausesProps) {
                 {decimalText(pause.waiting)} executions wait. “{pause.reason}”
               </span>
               <span className="control-small">
-                {pause.pausedBy || "somebody"}, <Moment at={pause.pausedAt} />, for{" "}
-                {durationText(Date.now() - Date.parse(pause.pausedAt))}
+                by {pause.pausedBy || "somebody"} since <Moment at={pause.pausedAt} /> (
+                {durationText(Date.now() - Date.parse(pause.pausedAt))})
               </span>
             </div>
             {onResume && (

@@ -3,7 +3,7 @@ import { api, read } from "../../api/client";
 import type { Replica } from "../../api/contract";
 import { Empty, Loading, Problem } from "../../ui/states";
 import { decimalText, Moment, useZone } from "../../ui/values";
-import { barOf, inOrder } from "./model";
+import { barOf, inOrder, isSlow } from "./model";
 
 /** Each replica with what it holds and how long its calls take; slow and ended ones stand out. */
 export function Replicas() {
@@ -65,7 +65,7 @@ function Row({ replica, all }: { replica: Replica; all: readonly Replica[] }) {
   const { p50, p95 } = replica.latencyMs;
   const isClosed = replica.circuit === "closed";
   return (
-    <tr className={replica.slowTimes !== null ? "is-slow" : replica.alive ? "" : "is-gone"}>
+    <tr className={isSlow(replica) ? "is-slow" : replica.alive ? "" : "is-gone"}>
       <th scope="row">
         <span className="mono">{replica.replica}</span>
         <span className="control-small">
@@ -95,7 +95,7 @@ function Row({ replica, all }: { replica: Replica; all: readonly Replica[] }) {
             <span className="figure">
               {decimalText(p50)} ms, {decimalText(p95)} ms
             </span>{" "}
-            {replica.slowTimes !== null && (
+            {isSlow(replica) && (
               <strong className="badge state-unknown">
                 slow: {decimalText(replica.slowTimes)}× the others
               </strong>
