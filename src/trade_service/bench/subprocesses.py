@@ -25,9 +25,13 @@ class BenchError(Exception):
 
 @asynccontextmanager
 async def child(
-    module: str, *arguments: str, environment: Mapping[str, str] | None = None, terminate: bool = False
+    module: str,
+    *arguments: str,
+    environment: Mapping[str, str] | None = None,
+    terminate: bool = False,
+    stderr: int = DEVNULL,
 ) -> AsyncIterator[Process]:
-    """Runs `python -m module` with piped standard streams, and ends it on exit.
+    """Runs `python -m module` with piped standard input and output, and ends it on exit.
 
     Signals from the terminal only reach this process, which then ends its children. With `environment` the child
     inherits nothing else but the search path; with `terminate` it gets SIGTERM.
@@ -37,7 +41,7 @@ async def child(
         inherited = {"PATH": os.environ["PATH"], "HOME": os.environ.get("HOME", "/"), **environment}
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", module, *arguments,
-        stdin=PIPE, stdout=PIPE, stderr=DEVNULL, start_new_session=True, env=inherited,
+        stdin=PIPE, stdout=PIPE, stderr=stderr, start_new_session=True, env=inherited,
     )  # fmt: skip
     assert process.stdin is not None
     try:
